@@ -1,0 +1,97 @@
+/**
+ * The one bridge between deploy time (`lib`) and run time (`functions`): names both sides use, and no logic.
+ * A name that exists on one side only does not compile.
+ */
+
+/** Environment variables of the launcher's Lambda function. `lib` sets them, `config.ts` parses them. */
+export const ENV = {
+  /** Host of HCP Terraform or Terraform Enterprise, with a port if it is not 443, without a scheme: `app.terraform.io`. */
+  hostname: 'HCP_TERRAFORM_HOSTNAME',
+  /** Organization that owns the pools. */
+  organization: 'HCP_TERRAFORM_ORGANIZATION',
+  /** Name or ARN of the Secrets Manager secret whose string is the API token. */
+  apiTokenSecret: 'API_TOKEN_SECRET',
+  /** JSON list of {@link AgentPoolEnvironment}. */
+  agentPools: 'AGENT_POOLS',
+  /** Name or ARN of the ECS cluster that holds the agents' tasks and nothing else. */
+  cluster: 'ECS_CLUSTER',
+  /** Comma list of subnet ids for the tasks. */
+  subnets: 'TASK_SUBNETS',
+  /** Comma list of security group ids for the tasks. */
+  securityGroups: 'TASK_SECURITY_GROUPS',
+  /** `DISABLED` (default) or `ENABLED`: whether a task gets a public address. */
+  assignPublicIp: 'TASK_ASSIGN_PUBLIC_IP',
+  /** Seconds between polls inside one invocation while a pool has demand or live tasks; `0` polls once an invocation. */
+  activePollSeconds: 'ACTIVE_POLL_SECONDS',
+  /** Seconds after which a task whose agent never registered is stopped. */
+  startDeadlineSeconds: 'START_DEADLINE_SECONDS',
+  /** Most agents that the organization may have registered at once (its licence); absent: no ceiling. */
+  agentsCeiling: 'AGENTS_CEILING',
+} as const;
+
+/** One pool in the {@link ENV.agentPools} list. */
+export interface AgentPoolEnvironment {
+  /** The agent pool's name in HCP Terraform. */
+  readonly name: string;
+  /** The agent pool's id (`apool-…`); when absent it is looked up by name. */
+  readonly id?: string;
+  /** Organization of the pool, when it is not {@link ENV.organization}. */
+  readonly organization?: string;
+  /** Secret of the API token for this pool, when it is not {@link ENV.apiTokenSecret}. */
+  readonly apiTokenSecret?: string;
+  /** Most live tasks of this pool at once. */
+  readonly maxAgents: number;
+  /** Family of the pool's task definition. The family and not a revision: see docs/decisions. */
+  readonly taskDefinition: string;
+}
+
+/** Name of the one container of every task definition. */
+export const AGENT_CONTAINER = 'agent';
+
+/** CloudWatch namespace of every metric of the launcher. */
+export const METRICS_NAMESPACE = 'AgentLauncher';
+
+/** Powertools' `service` dimension and log attribute. */
+export const SERVICE = 'agent-launcher';
+
+/** Dimension that every per-pool metric carries. */
+export const POOL_DIMENSION = 'pool';
+
+/** Metrics, each with its unit. Per pool unless the comment says otherwise. */
+export const METRICS = {
+  /** Count: jobs that wait for an agent. */
+  queuedJobs: 'QueuedJobs',
+  /** Seconds: age of the oldest queued job; 0 when none is queued. */
+  oldestQueuedSeconds: 'OldestQueuedSeconds',
+  /** Count: tasks that are not stopped and not stopping. */
+  liveTasks: 'LiveTasks',
+  /** Count: live tasks whose agent executes a job. */
+  busyAgents: 'BusyAgents',
+  /** Count: tasks launched. */
+  launches: 'Launches',
+  /** Count: launches that ECS refused. */
+  launchesRefused: 'LaunchesRefused',
+  /** Count: queued jobs that were not launched for, for want of room or because of a back-off. */
+  launchesDeferred: 'LaunchesDeferred',
+  /** Count: tasks that ended before their agent registered, seen among the recently stopped ones. */
+  startFailures: 'StartFailures',
+  /** Seconds: from queued to started, by HCP Terraform's own clock; one sample a job. */
+  startLatencySeconds: 'StartLatencySeconds',
+  /** Count, without a pool: ticks that could not see or do all they had to. */
+  failedTicks: 'FailedTicks',
+  /** Count, without a pool: API tokens that HCP Terraform rejected. */
+  apiTokenRejected: 'ApiTokenRejected',
+  /** Count, without a pool: run statuses the launcher does not know. */
+  unknownRunStatuses: 'UnknownRunStatuses',
+  /** Count, without a pool: requests of run lists in the last 60 s, of the vendor's 30. */
+  runListRequests: 'RunListRequests',
+} as const;
+
+/** Tag keys on every task that the launcher starts. */
+export const TASK_TAGS = {
+  run: 'agent-launcher:run',
+  workspace: 'agent-launcher:workspace',
+  phase: 'agent-launcher:phase',
+  pool: 'agent-launcher:pool',
+  attempt: 'agent-launcher:attempt',
+} as const;

@@ -1,0 +1,99 @@
+/**
+ * What the agent stand-in and the HCP Terraform stand-in say to each other.
+ *
+ * The real agent's protocol is not public, so this one is the project's own; everything around it (the agent's
+ * variables, tokens, statuses, job types, signals) is the vendor's. All requests go to `${TFC_ADDRESS}/api/agent/v1`
+ * with `Authorization: Bearer <agent token>`; a rejected or revoked token is 401, whatever the request.
+ * Bodies are JSON unless the table says otherwise.
+ *
+ * | request | body | answer |
+ * |---|---|---|
+ * | `POST /agents` | {@link Registration} | 201 {@link Registered} |
+ * | `POST /agents/:id/poll` | – | 200 {@link Job} when one was assigned, 204 when nothing is queued; counts as a ping |
+ * | `POST /agents/:id/status` | {@link AgentStatus} | 200 {@link Instruction}; counts as a ping; `exited` deregisters |
+ * | `GET /jobs/:id/configuration` | – | 200 gzipped tar of the configuration version |
+ * | `GET /jobs/:id/state` | – | 200 the workspace's current state, 204 when it has none |
+ * | `PUT /jobs/:id/state` | a Terraform state file | 204; becomes the workspace's current state version |
+ * | `PUT /jobs/:id/filesystem` | gzipped tar | 204; what the plan leaves for the apply |
+ * | `GET /jobs/:id/filesystem` | – | 200 gzipped tar that the plan of this run left |
+ * | `POST /jobs/:id/log` | raw text | 204; appended to the plan's or apply's log |
+ * | `POST /jobs/:id/result` | {@link JobResult} | 204; ends the job |
+ *
+ * An agent that is not the one the job was assigned to gets 409 on every `/jobs/:id` request.
+ */
+import * as z from 'zod';
+
+export const JOB_TYPES = ['plan', 'apply', 'policy', 'assessment', 'test'] as const;
+
+export const registration = z.object({
+  /** `TFC_AGENT_NAME`; the agent's id when absent. */
+  name: z.string().min(1).optional(),
+  version: z.string(),
+  architecture: z.enum(['amd64', 'arm64']),
+  /** `TFC_AGENT_ACCEPT`. */
+  accept: z.array(z.string()),
+  /** `TFC_AGENT_SINGLE`. */
+  single: z.boolean(),
+});
+export type Registration = z.infer<typeof registration>;
+
+export const registered = z.object({
+  agentId: z.string(),
+  agentPoolId: z.string(),
+  agentPoolName: z.string(),
+  organization: z.string(),
+  /** How long an idle agent waits between polls. The vendor's is 30 s. */
+  pollIntervalMs: z.number().int().positive(),
+});
+export type Registered = z.infer<typeof registered>;
+
+export const job = z.object({
+  /** `run-…`, the run's id. */
+  jobId: z.string(),
+  jobType: z.enum(['plan', 'apply']),
+  /** The plan's or the apply's id: the `:id` of the `/jobs/:id` requests. */
+  operationId: z.string(),
+  organization: z.string(),
+  workspaceId: z.string(),
+  workspaceName: z.string(),
+  /** Directory of the root module inside the configuration, relative; empty for its top. */
+  workingDirectory: z.string(),
+  isDestroy: z.boolean(),
+  refreshOnly: z.boolean(),
+  refresh: z.boolean(),
+  planOnly: z.boolean(),
+  targets: z.array(z.string()),
+  replace: z.array(z.string()),
+  variables: z.array(
+    z.object({
+      key: z.string(),
+      value: z.string(),
+      category: z.enum(['terraform', 'env']),
+      /** The value is an HCL expression, not a string. */
+      hcl: z.boolean(),
+    }),
+  ),
+});
+export type Job = z.infer<typeof job>;
+
+export const agentStatus = z.object({ status: z.enum(['idle', 'busy', 'exited', 'errored']) });
+export type AgentStatus = z.infer<typeof agentStatus>;
+
+export const instruction = z.object({
+  /** `cancel`: interrupt Terraform, as one Ctrl-C would. `force-cancel`: kill it. */
+  job: z.enum(['continue', 'cancel', 'force-cancel']),
+});
+export type Instruction = z.infer<typeof instruction>;
+
+export const jobResult = z.object({
+  status: z.enum(['finished', 'errored', 'canceled']),
+  /** Only for plans: whether there is anything to apply. */
+  hasChanges: z.boolean().optional(),
+  resourceAdditions: z.number().int().nonnegative().optional(),
+  resourceChanges: z.number().int().nonnegative().optional(),
+  resourceDestructions: z.number().int().nonnegative().optional(),
+  resourceImports: z.number().int().nonnegative().optional(),
+  /** Only for plans: the output of `terraform show -json` of the plan file. */
+  planJson: z.string().optional(),
+});
+export type JobResult = z.infer<typeof jobResult>;
