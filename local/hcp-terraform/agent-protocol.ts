@@ -4,12 +4,13 @@
  * The real agent's protocol is not public, so this one is the project's own; everything around it (the agent's
  * variables, tokens, statuses, job types, signals) is the vendor's. All requests go to `${TFC_ADDRESS}/api/agent/v1`
  * with `Authorization: Bearer <agent token>`; a rejected or revoked token is 401, whatever the request.
- * Bodies are JSON unless the table says otherwise.
+ * Bodies are JSON unless the table says otherwise. After its registration an agent sends its id in the header
+ * {@link AGENT_ID_HEADER} with every `/jobs/:id` request, so that agents which share a token are told apart.
  *
  * | request | body | answer |
  * |---|---|---|
  * | `POST /agents` | {@link Registration} | 201 {@link Registered} |
- * | `POST /agents/:id/poll` | – | 200 {@link Job} when one was assigned, 204 when nothing is queued; counts as a ping |
+ * | `POST /agents/:id/poll` | – | 200 {@link Job} or {@link InternalJob} when one was assigned, 204 when nothing is queued; counts as a ping |
  * | `POST /agents/:id/status` | {@link AgentStatus} | 200 {@link Instruction}; counts as a ping; `exited` deregisters |
  * | `GET /jobs/:id/configuration` | – | 200 gzipped tar of the configuration version |
  * | `GET /jobs/:id/state` | – | 200 the workspace's current state, 204 when it has none |
@@ -20,8 +21,23 @@
  * | `POST /jobs/:id/result` | {@link JobResult} | 204; ends the job |
  *
  * An agent that is not the one the job was assigned to gets 409 on every `/jobs/:id` request.
+ *
+ * Refusals carry `{"errors":[{"status","title","detail"}]}`; `detail` is fit to be shown to a person.
+ *
+ * | status | when | what the agent does |
+ * |---|---|---|
+ * | 401 | the token is wrong or revoked | exits, also in mid-job |
+ * | 403 | registration over the organization's agents allowance | exits |
+ * | 409 | registration with another architecture than the pool's, or a job of another agent | exits, or drops the job |
+ * | 410 | the agent was declared errored, has exited, or was deleted | exits |
+ * | 5xx, no answer | the platform or the network is unwell | tries again |
+ *
+ * A poll whose answer was lost is harmless: the next one answers with the same job.
  */
 import * as z from 'zod';
+
+/** Request header with the agent's id, on every `/jobs/:id` request. */
+export const AGENT_ID_HEADER = 'tfc-agent-id';
 
 export const JOB_TYPES = ['plan', 'apply', 'policy', 'assessment', 'test'] as const;
 
@@ -75,6 +91,24 @@ export const job = z.object({
   ),
 });
 export type Job = z.infer<typeof job>;
+
+/**
+ * A job that is no phase of a run, and that no runs list ever shows: a health assessment, a policy evaluation, a module
+ * test. The agent is busy with it for `durationMs`, then posts its result like any other job's.
+ */
+export const internalJob = z.object({
+  jobId: z.string(),
+  jobType: z.enum(['policy', 'assessment', 'test']),
+  /** The `:id` of its `/jobs/:id` requests. */
+  operationId: z.string(),
+  organization: z.string(),
+  durationMs: z.number().int().nonnegative(),
+});
+export type InternalJob = z.infer<typeof internalJob>;
+
+/** What a poll may answer with. */
+export const polledJob = z.union([job, internalJob]);
+export type PolledJob = z.infer<typeof polledJob>;
 
 export const agentStatus = z.object({ status: z.enum(['idle', 'busy', 'exited', 'errored']) });
 export type AgentStatus = z.infer<typeof agentStatus>;
