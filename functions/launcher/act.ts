@@ -1,0 +1,80 @@
+import { STOP_REASON_PREFIX } from './core/supply.ts';
+import { isSpent } from './core/token.ts';
+import type { Decision, Launch, Stop } from './core/types.ts';
+import type { UpstreamError } from './errors.ts';
+import { seen } from './observe.ts';
+import type { Pool, Refusal, Tasks } from './ports.ts';
+
+/** RunTask calls side by side. ECS allows 20 a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
+const CALLS_AT_ONCE = 10;
+
+/** Attempts whose token may turn out to be used up before a job waits for the next tick. */
+const ATTEMPTS_PER_TICK = 5;
+
+/** What became of a launch. */
+export type LaunchOutcome =
+  | { readonly kind: 'launched'; readonly launch: Launch; readonly taskId: string; readonly attempt: number }
+  | { readonly kind: 'refused'; readonly launch: Launch; readonly refusal: Refusal }
+  /** Every token tried stands for a task that is over or was counted already; the next tick goes on from there. */
+  | { readonly kind: 'spent'; readonly launch: Launch; readonly attempt: number }
+  /** Not known whether a task was started; the token makes asking again safe. */
+  | { readonly kind: 'failed'; readonly launch: Launch; readonly error: UpstreamError };
+
+export type StopOutcome =
+  | { readonly kind: 'stopped'; readonly stop: Stop }
+  | { readonly kind: 'failed'; readonly stop: Stop; readonly error: UpstreamError };
+
+/** What the acting half of a tick works with. */
+export interface Hands {
+  readonly tasks: Tasks;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Carries a decision out, launches and stops side by side. One that fails leaves the others alone. */
+export async function act(
+  pool: Pool,
+  decision: Decision,
+  seenTaskIds: ReadonlySet<string>,
+  hands: Hands,
+): Promise<{ readonly launches: readonly LaunchOutcome[]; readonly stops: readonly StopOutcome[] }> {
+  const [launches, stops] = await Promise.all([
+    eachLimited(decision.launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, seenTaskIds, hands)),
+    eachLimited(decision.stops, CALLS_AT_ONCE, (stop) => stopOne(stop, hands)),
+  ]);
+  return { launches, stops };
+}
+
+async function launchOne(
+  pool: Pool,
+  launch: Launch,
+  seenTaskIds: ReadonlySet<string>,
+  { tasks, now, signal }: Hands,
+): Promise<LaunchOutcome> {
+  const last = launch.attempt + ATTEMPTS_PER_TICK - 1;
+  for (let attempt = launch.attempt; attempt <= last; attempt += 1) {
+    const answer = await seen(tasks.launch({ pool, job: launch.job, attempt }, signal));
+    if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
+    if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
+    if (!isSpent(answer.value, seenTaskIds, launch.job, now())) {
+      return { kind: 'launched', launch, taskId: answer.value.taskId, attempt };
+    }
+  }
+  return { kind: 'spent', launch, attempt: last };
+}
+
+async function stopOne(stop: Stop, { tasks, signal }: Hands): Promise<StopOutcome> {
+  const answer = await seen(tasks.stop(stop.taskId, `${STOP_REASON_PREFIX}${stop.reason}`, signal));
+  return answer.ok ? { kind: 'stopped', stop } : { kind: 'failed', stop, error: answer.error };
+}
+
+/** Maps with at most `limit` calls under way, in order of the list. */
+async function eachLimited<T, R>(items: readonly T[], limit: number, one: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  const queue = items.entries();
+  const lane = async (): Promise<void> => {
+    for (const [index, item] of queue) results[index] = await one(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  return results;
+}

@@ -1,0 +1,176 @@
+import {
+  ConflictException,
+  DescribeTasksCommand,
+  type ECSClient,
+  ECSServiceException,
+  paginateListTasks,
+  RunTaskCommand,
+  StopTaskCommand,
+} from '@aws-sdk/client-ecs';
+import * as z from 'zod';
+import { AGENT_CONTAINER } from '../../contract.ts';
+import { isLive } from '../../core/supply.ts';
+import type { Task } from '../../core/types.ts';
+import { UpstreamError } from '../../errors.ts';
+import type { LaunchAnswer, LaunchRequest, Tasks } from '../../ports.ts';
+import { ecsTask, taskIdOf, taskOf } from './answers.ts';
+import { refusalOf } from './refusals.ts';
+import { runTaskInput, type TaskPlacement } from './run-task.ts';
+
+/** DescribeTasks takes no more ids a call. */
+const DESCRIBE_AT_ONCE = 100;
+
+/** The port `Tasks` over ECS, in a cluster that holds the agents' tasks and nothing else. */
+export class EcsTasks implements Tasks {
+  readonly #client: ECSClient;
+  readonly #placement: TaskPlacement;
+
+  constructor(client: ECSClient, placement: TaskPlacement) {
+    this.#client = client;
+    this.#placement = placement;
+  }
+
+  async liveTasks(signal: AbortSignal): Promise<readonly Task[]> {
+    const tasks = await this.#describe(await this.#list({}, signal), signal);
+    return tasks.filter(isLive);
+  }
+
+  async recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]> {
+    const lists = await Promise.all(
+      families.map((family) => this.#list({ family, desiredStatus: 'STOPPED' as const }, signal)),
+    );
+    return this.#describe(lists.flat(), signal);
+  }
+
+  async launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer> {
+    try {
+      const input = runTaskInput(request, this.#placement);
+      const { tasks, failures } = await this.#client.send(new RunTaskCommand(input), { abortSignal: signal });
+      const task = tasks?.[0];
+      if (task !== undefined) {
+        const { taskArn, lastStatus } = parsed(launched, task, 'RunTask');
+        return { kind: 'task', taskId: taskIdOf(taskArn), lastStatus };
+      }
+      const failure = failures?.[0];
+      if (failure !== undefined) {
+        return { kind: 'refused', refusal: refusalOf(failure.reason ?? '', failure.detail ?? '') };
+      }
+    } catch (error) {
+      if (error instanceof ConflictException) return this.#conflict(error, signal);
+      if (error instanceof ECSServiceException && isRefusal(error)) {
+        return { kind: 'refused', refusal: refusalOf(error.name, error.message) };
+      }
+      throw asUpstreamError(error, 'RunTask');
+    }
+    throw new UpstreamError({
+      system: 'ECS',
+      fault: 'unexpected-answer',
+      what: 'neither a task nor a failure in the answer',
+      request: 'RunTask',
+    });
+  }
+
+  async stop(taskId: string, reason: string, signal: AbortSignal): Promise<void> {
+    const input = { cluster: this.#placement.cluster, task: taskId, reason };
+    await this.#client.send(new StopTaskCommand(input), { abortSignal: signal }).catch((error: unknown) => {
+      // "The referenced task was not found": it is gone, which is what was asked for.
+      const gone = error instanceof ECSServiceException && /task was not found/i.test(error.message);
+      if (!gone) throw asUpstreamError(error, 'StopTask');
+    });
+  }
+
+  /** The token belongs to a task that was started with other parameters, as before a deployment. */
+  async #conflict(conflict: ConflictException, signal: AbortSignal): Promise<LaunchAnswer> {
+    const arn = conflict.resourceIds?.[0];
+    if (arn === undefined) throw asUpstreamError(conflict, 'RunTask');
+    const [task] = await this.#describe([arn], signal);
+    return { kind: 'task', taskId: taskIdOf(arn), lastStatus: task?.lastStatus };
+  }
+
+  async #list(filter: { family?: string; desiredStatus?: 'STOPPED' }, signal: AbortSignal): Promise<string[]> {
+    const arns: string[] = [];
+    try {
+      const pages = paginateListTasks(
+        { client: this.#client },
+        { cluster: this.#placement.cluster, ...filter },
+        { abortSignal: signal },
+      );
+      for await (const page of pages) arns.push(...parsed(z.array(z.string()), page.taskArns, 'ListTasks'));
+    } catch (error) {
+      throw asUpstreamError(error, 'ListTasks');
+    }
+    return arns;
+  }
+
+  /** Tasks that ECS does not know, or no longer, are left out. */
+  async #describe(arns: readonly string[], signal: AbortSignal): Promise<Task[]> {
+    const chunks = Array.from({ length: Math.ceil(arns.length / DESCRIBE_AT_ONCE) }, (_, i) =>
+      arns.slice(i * DESCRIBE_AT_ONCE, (i + 1) * DESCRIBE_AT_ONCE),
+    );
+    const described = await Promise.all(chunks.map((chunk) => this.#describeChunk(chunk, signal)));
+    return described.flat();
+  }
+
+  async #describeChunk(arns: string[], signal: AbortSignal): Promise<Task[]> {
+    const input = { cluster: this.#placement.cluster, tasks: arns, include: ['TAGS' as const] };
+    const { tasks, failures } = await this.#client
+      .send(new DescribeTasksCommand(input), { abortSignal: signal })
+      .catch((error: unknown) => {
+        throw asUpstreamError(error, 'DescribeTasks');
+      });
+    const failure = failures?.find(({ reason }) => reason !== 'MISSING');
+    if (failure !== undefined) {
+      throw new UpstreamError({
+        system: 'ECS',
+        fault: 'unexpected-answer',
+        what: `a task could not be described: ${failure.reason ?? 'no reason'} ${failure.detail ?? ''}`.trim(),
+        request: 'DescribeTasks',
+      });
+    }
+    return parsed(z.array(ecsTask), tasks, 'DescribeTasks').map((task) => taskOf(task, AGENT_CONTAINER));
+  }
+}
+
+const launched = ecsTask.pick({ taskArn: true, lastStatus: true });
+
+/** A 4xx, or a throttle: ECS has decided and no task was started. Anything else may have started one. */
+function isRefusal(error: ECSServiceException): boolean {
+  return error.$fault === 'client' || refusalOf(error.name, error.message).cause === 'throttled';
+}
+
+function parsed<S extends z.ZodType>(schema: S, value: unknown, action: string): z.infer<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
+  throw new UpstreamError({
+    system: 'ECS',
+    fault: 'unexpected-answer',
+    what: `the answer has not the agreed shape (${faults.join('; ')})`,
+    request: action,
+  });
+}
+
+function asUpstreamError(error: unknown, action: string): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  if (error instanceof ECSServiceException) {
+    const { cause, remedy } = refusalOf(error.name, error.message);
+    const { httpStatusCode, requestId } = error.$metadata;
+    return new UpstreamError({
+      system: 'ECS',
+      fault: cause === 'throttled' ? 'throttled' : error.$fault === 'client' ? 'rejected' : 'unavailable',
+      what: `${error.name}: ${error.message}${error.$fault === 'client' ? `; ${remedy}` : ''}`,
+      request: action,
+      ...(httpStatusCode !== undefined && { status: httpStatusCode }),
+      ...(requestId !== undefined && { requestId }),
+      cause: error,
+    });
+  }
+  const name = error instanceof Error ? error.name : 'unknown';
+  return new UpstreamError({
+    system: 'ECS',
+    fault: 'unavailable',
+    what: `no answer (${name})`,
+    request: action,
+    cause: error,
+  });
+}

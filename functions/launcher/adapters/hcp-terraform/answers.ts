@@ -1,0 +1,144 @@
+import * as z from 'zod';
+import type { Agent, Run } from '../../core/types.ts';
+
+/**
+ * The shapes of HCP Terraform's answers, as far as the launcher reads them.
+ * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run, …/agents, …/agent-pools
+ */
+
+const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+
+/** Ids go into ECS's `clientToken` and `startedBy`, whose alphabet they must fit. */
+const runId = z.string().regex(/^run-[A-Za-z0-9]{1,46}$/);
+const workspaceId = z.string().regex(/^ws-[A-Za-z0-9]{1,60}$/);
+
+/** Paging, with or without totals. */
+const pagination = z.object({
+  pagination: z.object({
+    'current-page': z.number().int().positive(),
+    'next-page': z.number().int().positive().nullable(),
+  }),
+});
+
+const reference = z.object({ data: z.object({ id: z.string() }).nullish() }).optional();
+
+const run = z.object({
+  id: runId,
+  attributes: z.object({
+    status: z.string().min(1),
+    'created-at': time,
+    'status-timestamps': z
+      .object({
+        'plan-queued-at': time.nullish(),
+        'planning-at': time.nullish(),
+        'apply-queued-at': time.nullish(),
+        'applying-at': time.nullish(),
+      })
+      .nullish(),
+  }),
+  relationships: z.object({
+    workspace: z.object({ data: z.object({ id: workspaceId }) }),
+    plan: reference,
+    apply: reference,
+  }),
+});
+
+/** Included plans and applies; `execution-details` is null until an agent took the job, and may be absent on Terraform Enterprise. */
+const operation = z.object({
+  type: z.string(),
+  id: z.string(),
+  attributes: z.object({ 'execution-details': z.object({ 'agent-name': z.string().nullish() }).nullish() }).nullish(),
+});
+
+export const runsPage = z.object({
+  data: z.array(run),
+  included: z.array(operation).optional(),
+  meta: pagination,
+});
+
+/** A run among included resources; a malformed one must not pass as something else. */
+const includedRun = run.extend({ type: z.literal('runs') });
+const includedOther = z.object({ type: z.string().refine((type) => type !== 'runs') });
+
+/** The older-than-v202409-1 way: workspaces with their current run. */
+export const workspacesPage = z.object({
+  data: z.array(
+    z.object({
+      id: workspaceId,
+      relationships: z.object({ 'agent-pool': reference, 'current-run': z.object({ data: z.object({ id: runId }) }) }),
+    }),
+  ),
+  included: z.array(z.union([includedRun, includedOther])),
+  meta: pagination,
+});
+
+export const agentPoolsPage = z.object({
+  data: z.array(z.object({ id: z.string().regex(/^apool-/), attributes: z.object({ name: z.string() }) })),
+  meta: pagination,
+});
+
+export const agentPool = z.object({ data: z.object({ attributes: z.object({ name: z.string() }) }) });
+
+export const agentsPage = z.object({
+  data: z.array(
+    z.object({
+      id: z.string().min(1),
+      attributes: z.object({ name: z.string().nullish(), status: z.string().min(1) }),
+    }),
+  ),
+  meta: pagination,
+});
+
+type RunAnswer = z.infer<typeof run>;
+
+/** Runs of one page, each with the agents that its included plan and apply name. */
+export function runsOf(page: z.infer<typeof runsPage>): Run[] {
+  const agentNames = new Map(
+    (page.included ?? []).map((item) => [item.id, item.attributes?.['execution-details']?.['agent-name']]),
+  );
+  return page.data.map((answer) =>
+    runOf(answer, (reference) => agentNames.get(reference?.data?.id ?? '') ?? undefined),
+  );
+}
+
+/** Current runs of the workspaces that use the pool. */
+export function currentRunsOf(page: z.infer<typeof workspacesPage>, poolId: string): Run[] {
+  const included = new Map(page.included.flatMap((item) => ('attributes' in item ? [[item.id, item]] : [])));
+  return page.data
+    .filter(({ relationships }) => relationships['agent-pool']?.data?.id === poolId)
+    .flatMap(({ relationships }) => {
+      const currentRun = included.get(relationships['current-run'].data.id);
+      return currentRun === undefined ? [] : [runOf(currentRun, () => undefined)];
+    });
+}
+
+function runOf(answer: RunAnswer, agentName: (plan: RunAnswer['relationships']['plan']) => string | undefined): Run {
+  const at = answer.attributes['status-timestamps'] ?? {};
+  return {
+    id: answer.id,
+    workspaceId: answer.relationships.workspace.data.id,
+    status: answer.attributes.status,
+    createdAtMs: answer.attributes['created-at'],
+    planQueuedAtMs: at['plan-queued-at'] ?? undefined,
+    planningAtMs: at['planning-at'] ?? undefined,
+    applyQueuedAtMs: at['apply-queued-at'] ?? undefined,
+    applyingAtMs: at['applying-at'] ?? undefined,
+    planAgentName: agentName(answer.relationships.plan),
+    applyAgentName: agentName(answer.relationships.apply),
+  };
+}
+
+const AGENT_STATUSES = new Set<string>(['idle', 'busy', 'unknown', 'errored', 'exited'] satisfies Agent['status'][]);
+
+function isAgentStatus(word: string): word is Agent['status'] {
+  return AGENT_STATUSES.has(word);
+}
+
+/** Agents of one page. An agent without a name goes by its id, as the agent itself does. */
+export function agentsOf(page: z.infer<typeof agentsPage>): Agent[] {
+  return page.data.map(({ id, attributes }) => ({
+    id,
+    name: attributes.name ?? id,
+    status: isAgentStatus(attributes.status) ? attributes.status : 'unknown',
+  }));
+}

@@ -1,0 +1,282 @@
+import type * as z from 'zod';
+import { OBSERVED_STATUSES } from '../../core/demand.ts';
+import type { Agent, Run } from '../../core/types.ts';
+import { UpstreamError } from '../../errors.ts';
+import { seen } from '../../observe.ts';
+import type { HcpTerraform, Pool, Seen } from '../../ports.ts';
+import {
+  agentPool,
+  agentPoolsPage,
+  agentsOf,
+  agentsPage,
+  currentRunsOf,
+  runsOf,
+  runsPage,
+  workspacesPage,
+} from './answers.ts';
+import { type HcpTerraformHttp, resetMs } from './http.ts';
+import { POLLS_PER_MINUTE, PollBudget } from './poll-budget.ts';
+import { listsRunsByOrganization } from './version.ts';
+
+/** The largest page that the API gives. */
+const PAGE_SIZE = '100';
+
+/** 5,000 runs: beyond that the list is not the kind that this launcher polls. */
+const MAX_PAGES = 50;
+
+/**
+ * Every operation, said explicitly: whether the list leaves some out by default is not documented for this endpoint.
+ * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization
+ */
+const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
+
+/** Hosts that are HCP Terraform and not an installation of Terraform Enterprise with a version of its own. */
+const HCP_TERRAFORM_HOSTS = new Set(['app.terraform.io', 'app.eu.terraform.io']);
+
+/** The id of a pool, or that the token may not look it up. */
+type PoolId = { readonly id: string } | 'not-visible';
+
+/** Parts of {@link HcpTerraformClient}. */
+export interface ClientParts {
+  readonly http: HcpTerraformHttp;
+  readonly hostname: string;
+  readonly now: () => number;
+}
+
+/** The port `HcpTerraform` over API v2. Keeps for the warm function's life: pool ids, the poll budgets, the host's age. */
+export class HcpTerraformClient implements HcpTerraform {
+  readonly #http: HcpTerraformHttp;
+  readonly #hostname: string;
+  readonly #now: () => number;
+  readonly #poolIds = new Map<Pool, PoolId>();
+  readonly #budgets = new Map<string, PollBudget>();
+  readonly #polledAtMs = new Map<Pool, number>();
+  #byOrganization: boolean | undefined;
+  /** Older Terraform Enterprise may not know every operation; once refused, the filter is left out. */
+  #operationsRefused = false;
+
+  constructor({ http, hostname, now }: ClientParts) {
+    this.#http = http;
+    this.#hostname = hostname;
+    this.#now = now;
+  }
+
+  async openRuns(pools: readonly Pool[], signal: AbortSignal): Promise<ReadonlyMap<Pool, Seen<readonly Run[]>>> {
+    const answers = new Map<Pool, Seen<readonly Run[]>>();
+    const known = await Promise.all(pools.map(async (pool) => ({ pool, id: await seen(this.#poolId(pool, signal)) })));
+    const found = known.flatMap(({ pool, id }) => {
+      if (!id.ok) answers.set(pool, id);
+      return id.ok ? [pool] : [];
+    });
+    const first = found[0];
+    if (first === undefined) return answers;
+    // Several pools: one request tells whether any of them has work, since a run does not say whose it is.
+    const probed =
+      found.length > 1 ? await seen(this.#anyRun(first, found, signal)) : { ok: true as const, value: true };
+    // The least recently polled first, so that a budget that does not reach for all serves each in turn.
+    const inTurn = found.toSorted((a, b) => (this.#polledAtMs.get(a) ?? 0) - (this.#polledAtMs.get(b) ?? 0));
+    for (const pool of inTurn) {
+      if (!probed.ok) answers.set(pool, probed);
+      else if (!probed.value) answers.set(pool, { ok: true, value: [] });
+      else answers.set(pool, await seen(this.#runs(pool, signal)));
+    }
+    return answers;
+  }
+
+  async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
+    const poolId = await this.#poolId(pool, signal);
+    if (poolId === 'not-visible') return undefined;
+    const agents: Agent[] = [];
+    const query = { 'filter[last-ping-since]': new Date(sinceMs).toISOString() };
+    const path = `/api/v2/agent-pools/${encodeURIComponent(poolId.id)}/agents`;
+    const visible = await this.#pages(path, query, pool, agentsPage, signal, [404], (page) => {
+      agents.push(...agentsOf(page));
+    });
+    return visible ? agents : undefined;
+  }
+
+  pollBudget(): { usedInLastMinute: number; perMinute: number } {
+    const used = [...this.#budgets.values()].map((budget) => budget.used);
+    return { usedInLastMinute: Math.max(0, ...used), perMinute: POLLS_PER_MINUTE };
+  }
+
+  /** Whether any of these pools, which share an organization and a token, has an open run. */
+  async #anyRun(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
+    if (!(await this.#listsByOrganization(first, signal))) return true;
+    const query = { ...this.#runsQuery(pools), 'page[size]': '1', 'page[number]': '1' };
+    const page = await this.#pollRuns(runsPath(first), query, first, runsPage, signal);
+    return page.data.length > 0;
+  }
+
+  async #runs(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
+    this.#polledAtMs.set(pool, this.#now());
+    if (!(await this.#listsByOrganization(pool, signal))) return this.#currentRuns(pool, signal);
+    const runs: Run[] = [];
+    for (let number: number | null = 1; number !== null; ) {
+      const query = {
+        ...this.#runsQuery([pool]),
+        include: 'plan,apply',
+        'page[size]': PAGE_SIZE,
+        'page[number]': String(number),
+      };
+      const page: z.infer<typeof runsPage> = await this.#pollRuns(runsPath(pool), query, pool, runsPage, signal);
+      runs.push(...runsOf(page));
+      number = nextPage(page.meta, number, runsPath(pool));
+    }
+    return runs;
+  }
+
+  /** Terraform Enterprise before v202409-1: speculative runs stay unseen, since none is a workspace's current run. */
+  async #currentRuns(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
+    const poolId = await this.#poolId(pool, signal);
+    if (poolId === 'not-visible') {
+      throw new UpstreamError({
+        system: 'HCP Terraform',
+        fault: 'rejected',
+        what: `this Terraform Enterprise lists runs by workspace, for which the id of pool ${pool.name} is needed; give the pool's id (apool-…) in the settings`,
+      });
+    }
+    const runs: Run[] = [];
+    const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/workspaces`;
+    const query = { 'filter[current-run][status]': OBSERVED_STATUSES.join(','), include: 'current_run' };
+    await this.#pages(path, query, pool, workspacesPage, signal, [], (page) => {
+      runs.push(...currentRunsOf(page, poolId.id));
+    });
+    return runs;
+  }
+
+  #runsQuery(pools: readonly Pool[]): Record<string, string> {
+    return {
+      'filter[agent_pool_names]': pools.map((pool) => pool.name).join(','),
+      'filter[status]': OBSERVED_STATUSES.join(','),
+      ...(!this.#operationsRefused && { 'filter[operation]': OPERATIONS }),
+    };
+  }
+
+  /** One request of a run list, out of the token's budget. */
+  async #pollRuns<S extends z.ZodType>(
+    path: string,
+    query: Record<string, string>,
+    pool: Pool,
+    schema: S,
+    signal: AbortSignal,
+  ): Promise<z.infer<S>> {
+    const budget = this.#budget(pool);
+    budget.take();
+    try {
+      const refusable = 'filter[operation]' in query ? [400, 422] : [];
+      const answer = await this.#http.get(withQuery(path, query), pool.apiTokenSecret, schema, signal, refusable);
+      if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
+      if (answer.body !== undefined) return answer.body;
+    } catch (error) {
+      if (error instanceof UpstreamError && error.fault === 'throttled') budget.blockFor(error.retryAfterMs ?? 1000);
+      throw error;
+    }
+    this.#operationsRefused = true;
+    const { 'filter[operation]': _, ...rest } = query;
+    return this.#pollRuns(path, rest, pool, schema, signal);
+  }
+
+  #budget(pool: Pool): PollBudget {
+    const existing = this.#budgets.get(pool.apiTokenSecret);
+    if (existing !== undefined) return existing;
+    const budget = new PollBudget(this.#now);
+    this.#budgets.set(pool.apiTokenSecret, budget);
+    return budget;
+  }
+
+  async #listsByOrganization(pool: Pool, signal: AbortSignal): Promise<boolean> {
+    if (HCP_TERRAFORM_HOSTS.has(this.#hostname)) return true;
+    this.#byOrganization ??= await listsRunsByOrganization(this.#http, pool.apiTokenSecret, signal);
+    return this.#byOrganization;
+  }
+
+  /** Looked up once: a pool that is misspelt would otherwise look like one without work, for ever. */
+  async #poolId(pool: Pool, signal: AbortSignal): Promise<PoolId> {
+    const known = this.#poolIds.get(pool);
+    if (known !== undefined) return known;
+    const id =
+      pool.id === undefined ? await this.#poolIdByName(pool, signal) : await this.#checkedPoolId(pool, pool.id, signal);
+    this.#poolIds.set(pool, id);
+    return id;
+  }
+
+  async #poolIdByName(pool: Pool, signal: AbortSignal): Promise<PoolId> {
+    const ids: string[] = [];
+    const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/agent-pools`;
+    await this.#pages(path, { q: pool.name }, pool, agentPoolsPage, signal, [], (page) => {
+      ids.push(...page.data.filter(({ attributes }) => attributes.name === pool.name).map(({ id }) => id));
+    });
+    const id = ids[0];
+    if (id !== undefined) return { id };
+    throw new UpstreamError({
+      system: 'HCP Terraform',
+      fault: 'rejected',
+      what:
+        `no agent pool named "${pool.name}" in organization "${pool.organization}" that the API token can see; correct the ` +
+        'name in the settings, or, if the team may not list agent pools, give the pool’s id (apool-…) too',
+      request: `GET ${path}`,
+    });
+  }
+
+  async #checkedPoolId(pool: Pool, id: string, signal: AbortSignal): Promise<PoolId> {
+    const path = `/api/v2/agent-pools/${encodeURIComponent(id)}`;
+    const { body } = await this.#http.get(path, pool.apiTokenSecret, agentPool, signal, [404]);
+    if (body === undefined) return 'not-visible';
+    if (body.data.attributes.name === pool.name) return { id };
+    throw new UpstreamError({
+      system: 'HCP Terraform',
+      fault: 'rejected',
+      what: `agent pool ${id} is named "${body.data.attributes.name}" and not "${pool.name}"; correct the name or the id in the settings`,
+      request: `GET ${path}`,
+    });
+  }
+
+  /**
+   * Reads all pages of a list.
+   * @returns false when the first page has one of the expected statuses.
+   */
+  async #pages<S extends z.ZodType<{ meta: { pagination: { 'current-page': number; 'next-page': number | null } } }>>(
+    path: string,
+    query: Record<string, string>,
+    pool: Pool,
+    schema: S,
+    signal: AbortSignal,
+    expected: readonly number[],
+    each: (page: z.infer<S>) => void,
+  ): Promise<boolean> {
+    for (let number: number | null = 1; number !== null; ) {
+      const paged = withQuery(path, { ...query, 'page[size]': PAGE_SIZE, 'page[number]': String(number) });
+      const { body } = await this.#http.get(paged, pool.apiTokenSecret, schema, signal, expected);
+      if (body === undefined) return false;
+      each(body);
+      number = nextPage(body.meta, number, path);
+    }
+    return true;
+  }
+}
+
+function runsPath(pool: Pool): string {
+  return `/api/v2/organizations/${encodeURIComponent(pool.organization)}/runs`;
+}
+
+/** Brackets must be percent-encoded, which URLSearchParams does. */
+function withQuery(path: string, query: Record<string, string>): string {
+  return `${path}?${new URLSearchParams(query)}`;
+}
+
+/** The next page's number, or null. A list that repeats or skips a page is not taken for a whole one. */
+function nextPage(
+  meta: { pagination: { 'current-page': number; 'next-page': number | null } },
+  asked: number,
+  path: string,
+): number | null {
+  const { 'current-page': current, 'next-page': next } = meta.pagination;
+  if (current === asked && (next === null || (next === asked + 1 && next <= MAX_PAGES))) return next;
+  throw new UpstreamError({
+    system: 'HCP Terraform',
+    fault: 'unexpected-answer',
+    what: `page ${asked} was asked for, the answer is page ${current} with next page ${next} (at most ${MAX_PAGES})`,
+    request: `GET ${path}`,
+  });
+}

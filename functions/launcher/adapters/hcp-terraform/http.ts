@@ -1,0 +1,197 @@
+import { Agent, request } from 'undici';
+import type * as z from 'zod';
+import { UpstreamError } from '../../errors.ts';
+import type { Secrets } from '../../ports.ts';
+
+/** One request may take this long, from connecting to the last byte. */
+const REQUEST_TIMEOUT_MS = 8_000;
+
+/** A page of 100 runs with plans and applies is about 400 KiB; more than this is not an answer of this API. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+/** Answers of HCP Terraform that the caller may want to tell apart. */
+export interface Answer<T> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** `undefined` for a status that the caller said it expects. */
+  readonly body: T | undefined;
+}
+
+/** Parts of {@link HcpTerraformHttp}. */
+export interface HttpParts {
+  /** `app.terraform.io`, with a port when it is not 443. */
+  readonly hostname: string;
+  readonly secrets: Secrets;
+  readonly userAgent: string;
+}
+
+/** GET requests to one HCP Terraform host: token, deadline, errors as values of our own, JSON by schema. */
+export class HcpTerraformHttp {
+  readonly #parts: HttpParts;
+  readonly #dispatcher: Agent;
+
+  constructor(parts: HttpParts) {
+    this.#parts = parts;
+    this.#dispatcher = new Agent({ connect: { timeout: 4_000 }, maxResponseSize: MAX_BODY_BYTES });
+  }
+
+  /**
+   * @param path with its query, from `/api/v2/` on.
+   * @param tokenSecret secret whose string is the API token; a token that was rejected is read anew once.
+   * @param expected statuses that are an answer to the caller and not an error; their body is not read.
+   */
+  async get<S extends z.ZodType>(
+    path: string,
+    tokenSecret: string,
+    schema: S,
+    signal: AbortSignal,
+    expected: readonly number[] = [],
+  ): Promise<Answer<z.infer<S>>> {
+    const { secrets } = this.#parts;
+    const first = await this.#send(path, await secrets.value(tokenSecret, signal), signal);
+    const answer =
+      first.status === 401 ? await this.#send(path, await secrets.renew(tokenSecret, signal), signal) : first;
+    if (expected.includes(answer.status)) return { ...answer, body: undefined };
+    if (answer.status === 200) return { ...answer, body: parsed(answer, path, schema) };
+    throw this.#refusal(answer, path, tokenSecret);
+  }
+
+  async #send(path: string, token: string, signal: AbortSignal): Promise<RawAnswer> {
+    try {
+      return await this.#sendOnce(path, token, signal);
+    } catch (error) {
+      // A function that was frozen thaws with connections that the other side closed long ago; a GET may be sent again.
+      if (STALE_CONNECTION.has(codeOf(error)) && !signal.aborted) {
+        return this.#sendOnce(path, token, signal).catch((again: unknown) => {
+          throw this.#silence(again, path);
+        });
+      }
+      throw this.#silence(error, path);
+    }
+  }
+
+  async #sendOnce(path: string, token: string, signal: AbortSignal): Promise<RawAnswer> {
+    const answer = await request(`https://${this.#parts.hostname}${path}`, {
+      dispatcher: this.#dispatcher,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/vnd.api+json',
+        'user-agent': this.#parts.userAgent,
+      },
+    });
+    return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
+  }
+
+  /** No answer came, or not a whole one. */
+  #silence(error: unknown, path: string): UpstreamError {
+    const code = codeOf(error);
+    return new UpstreamError({
+      system: 'HCP Terraform',
+      fault: 'unavailable',
+      what: `no answer from https://${this.#parts.hostname}: ${reasonOf(code)}`,
+      request: `GET ${withoutQuery(path)}`,
+      cause: error,
+    });
+  }
+
+  #refusal({ status, headers }: RawAnswer, path: string, tokenSecret: string): UpstreamError {
+    const requestId = headers['x-request-id'];
+    const details = {
+      system: 'HCP Terraform' as const,
+      request: `GET ${withoutQuery(path)}`,
+      status,
+      ...(typeof requestId === 'string' && { requestId }),
+    };
+    if (status === 401) {
+      const what =
+        `the API token in secret ${tokenSecret} was rejected, also after reading the secret anew; ` +
+        'put the string of a valid team or user API token into that secret (an agent token does not do)';
+      return new UpstreamError({ ...details, fault: 'rejected', what });
+    }
+    if (status === 404) {
+      const what =
+        'not found, or the API token may not see it; check the names in the settings and the team’s permissions';
+      return new UpstreamError({ ...details, fault: 'rejected', what });
+    }
+    if (status === 429) {
+      const retryAfterMs = resetMs(headers);
+      return new UpstreamError({
+        ...details,
+        fault: 'throttled',
+        what: 'too many requests of this token’s user',
+        retryAfterMs,
+      });
+    }
+    if (status >= 500)
+      return new UpstreamError({ ...details, fault: 'unavailable', what: 'the platform answered with an error' });
+    return new UpstreamError({ ...details, fault: 'rejected', what: 'the platform refused the request' });
+  }
+}
+
+interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** 429 answers say in `x-ratelimit-reset` how many seconds to wait, with decimals. Without it: a second. */
+export function resetMs(headers: RawAnswer['headers']): number {
+  const seconds = Number.parseFloat(String(headers['x-ratelimit-reset'] ?? headers['retry-after'] ?? '1'));
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.ceil(seconds * 1000), 60_000) : 1000;
+}
+
+function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path: string, schema: S): z.infer<S> {
+  const requestId = headers['x-request-id'];
+  const unexpected = (what: string): UpstreamError =>
+    new UpstreamError({
+      system: 'HCP Terraform',
+      fault: 'unexpected-answer',
+      what,
+      request: `GET ${withoutQuery(path)}`,
+      status,
+      ...(typeof requestId === 'string' && { requestId }),
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    const type = String(headers['content-type'] ?? 'no content type');
+    throw unexpected(`the answer is not JSON (${type}, ${text.length} characters)`);
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  // Where and what kind, never the value: answers may carry what must not be logged.
+  const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
+  throw unexpected(`the answer has not the agreed shape (${faults.join('; ')})`);
+}
+
+const STALE_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+/** The innermost error code: undici and Node wrap each other's. */
+function codeOf(error: unknown): string {
+  let code = '';
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    if ('code' in at && typeof at.code === 'string') code = at.code;
+    else if (code === '') code = at.name;
+  }
+  return code;
+}
+
+function reasonOf(code: string): string {
+  if (['ENOTFOUND', 'EAI_AGAIN'].includes(code))
+    return `the name does not resolve (${code}); check the hostname setting`;
+  if (code === 'ECONNREFUSED') return `the connection was refused (${code}); check the hostname setting and its port`;
+  if (code === 'TimeoutError' || code.includes('TIMEOUT'))
+    return `none within ${REQUEST_TIMEOUT_MS / 1000} s (${code})`;
+  if (code === 'AbortError') return 'the tick ran out of time';
+  if (code.includes('CERT') || code.includes('SELF_SIGNED') || code.includes('ISSUER') || code.includes('ALTNAME')) {
+    return `its certificate is not trusted (${code}); for a private authority let NODE_EXTRA_CA_CERTS name its PEM file`;
+  }
+  return `the connection broke (${code || 'no code'})`;
+}
+
+/** Paths are safe to log; queries hold names only, but are long. */
+function withoutQuery(path: string): string {
+  return path.split('?')[0] ?? path;
+}

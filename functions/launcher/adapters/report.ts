@@ -1,0 +1,168 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { METRICS, POOL_DIMENSION } from '../contract.ts';
+import type { UpstreamError } from '../errors.ts';
+import type { PollBudget } from '../ports.ts';
+import type { PoolTick, Tick } from '../tick.ts';
+
+/** Parts of {@link TickReport}. */
+export interface ReportParts {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly pollBudget: () => PollBudget;
+}
+
+/** A job's start is reported when it is at most this old, so that a cold start does not report old ones again. */
+const FRESH_START_MS = 2 * 60_000;
+
+/** Tells a tick: one log line with all that was seen, decided and done, and its metrics in CloudWatch's embedded format. */
+export class TickReport {
+  readonly #parts: ReportParts;
+  /** Jobs whose start latency is out already. */
+  #startsReported = new Set<string>();
+  #statusesReported = new Set<string>();
+
+  constructor(parts: ReportParts) {
+    this.#parts = parts;
+  }
+
+  report(tick: Tick): void {
+    this.#log(tick);
+    for (const pool of tick.pools) this.#poolMetrics(pool, tick.startedAtMs);
+    this.#tickMetrics(tick);
+  }
+
+  #log(tick: Tick): void {
+    const errors = tick.pools.flatMap(({ errors }) => errors);
+    const line = {
+      durationMs: tick.endedAtMs - tick.startedAtMs,
+      runListRequests: this.#parts.pollBudget().usedInLastMinute,
+      pools: tick.pools.map((pool) => describePool(pool, tick.startedAtMs)),
+    };
+    if (errors.length === 0) this.#parts.logger.info('tick', line);
+    else this.#parts.logger.error('tick with errors', line);
+
+    const news = tick.pools
+      .flatMap(({ demand }) => demand?.unknownStatuses ?? [])
+      .filter((status) => !this.#statusesReported.has(status));
+    for (const status of new Set(news)) {
+      this.#statusesReported.add(status);
+      this.#parts.logger.warn('unknown run status, taken for no demand', { status });
+    }
+  }
+
+  #poolMetrics({ pool, demand, observation, decision, launches }: PoolTick, nowMs: number): void {
+    const { metrics } = this.#parts;
+    const add = (name: string, value: number): void => {
+      metrics.addMetric(name, MetricUnit.Count, value);
+    };
+    metrics.addDimension(POOL_DIMENSION, pool.name);
+    if (demand !== undefined) {
+      add(METRICS.queuedJobs, demand.queued.length);
+      const oldest = demand.queued[0];
+      const ageMs = oldest === undefined ? 0 : Math.max(0, nowMs - oldest.queuedAtMs);
+      metrics.addMetric(METRICS.oldestQueuedSeconds, MetricUnit.Seconds, ageMs / 1000);
+      for (const seconds of this.#freshStartLatencies(demand.running, nowMs)) {
+        metrics.addMetric(METRICS.startLatencySeconds, MetricUnit.Seconds, seconds);
+      }
+    }
+    if (observation !== undefined) {
+      add(METRICS.liveTasks, observation.supply.live.length);
+      add(METRICS.busyAgents, observation.supply.live.filter(({ state }) => state === 'busy').length);
+      add(METRICS.startFailures, observation.supply.startFailures.length);
+    }
+    if (decision !== undefined) {
+      add(METRICS.launches, launches.filter(({ kind }) => kind === 'launched').length);
+      add(METRICS.launchesRefused, launches.filter(({ kind }) => kind === 'refused').length);
+      add(METRICS.launchesDeferred, decision.deferrals.length);
+    }
+    metrics.publishStoredMetrics();
+  }
+
+  #tickMetrics(tick: Tick): void {
+    const { metrics, pollBudget } = this.#parts;
+    const errors = tick.pools.flatMap(({ errors }) => errors);
+    const rejected = errors.filter((error) => error.fault === 'rejected' && error.status === 401);
+    const unknown = new Set(tick.pools.flatMap(({ demand }) => demand?.unknownStatuses ?? []));
+    metrics.addMetric(METRICS.failedTicks, MetricUnit.Count, errors.length > 0 ? 1 : 0);
+    metrics.addMetric(METRICS.apiTokenRejected, MetricUnit.Count, rejected.length);
+    metrics.addMetric(METRICS.unknownRunStatuses, MetricUnit.Count, unknown.size);
+    metrics.addMetric(METRICS.runListRequests, MetricUnit.Count, pollBudget().usedInLastMinute);
+    metrics.publishStoredMetrics();
+  }
+
+  *#freshStartLatencies(running: NonNullable<PoolTick['demand']>['running'], nowMs: number): Generator<number> {
+    for (const { key, queuedAtMs, startedAtMs } of running) {
+      if (queuedAtMs === undefined || startedAtMs === undefined || this.#startsReported.has(key)) continue;
+      if (nowMs - startedAtMs > FRESH_START_MS) continue;
+      // Bounded: a warm function that has reported this many starts anew, and only fresh ones are looked at anyway.
+      if (this.#startsReported.size > 10_000) this.#startsReported = new Set();
+      this.#startsReported.add(key);
+      yield Math.max(0, startedAtMs - queuedAtMs) / 1000;
+    }
+  }
+}
+
+/** One pool's part of the log line. */
+function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
+  const { pool, demand, observation, decision, launches, stops, errors } = part;
+  return {
+    pool: pool.name,
+    ...(demand !== undefined && {
+      queued: demand.queued.length,
+      running: demand.running.length,
+      ...(demand.queued[0] !== undefined && {
+        oldestQueuedSeconds: Math.round((nowMs - demand.queued[0].queuedAtMs) / 1000),
+      }),
+    }),
+    ...(observation !== undefined && {
+      live: countByState(observation.supply.live.map(({ state }) => state)),
+      foreignIdle: observation.supply.foreignIdle,
+      unclaimed: observation.supply.unclaimed,
+      ...(observation.supply.startFailures.length > 0 && {
+        startFailures: observation.supply.startFailures
+          .map(({ task, detail }) => ({ task: task.id, detail }))
+          .slice(-5),
+      }),
+      ...(!observation.agentsVisible && {
+        warning:
+          'the API token may not list the pool’s agents: idle ones are not told from starting ones, and nothing is ever ' +
+          'stopped; give its team the organization permission "Manage agent pools"',
+      }),
+    }),
+    ...(launches.length > 0 && { launches: launches.map(describeLaunch) }),
+    ...(stops.length > 0 && {
+      stops: stops.map(({ kind, stop }) => ({
+        task: stop.taskId,
+        cause: stop.cause,
+        reason: stop.reason,
+        outcome: kind,
+      })),
+    }),
+    ...(decision !== undefined && decision.deferrals.length > 0 && { deferrals: decision.deferrals }),
+    ...(errors.length > 0 && { errors: errors.map(describeError) }),
+  };
+}
+
+function describeLaunch(outcome: PoolTick['launches'][number]): Record<string, unknown> {
+  const { launch, kind } = outcome;
+  return {
+    job: launch.job.key,
+    workspace: launch.job.workspaceId,
+    reason: launch.reason,
+    outcome: kind,
+    ...(kind === 'launched' && { task: outcome.taskId, attempt: outcome.attempt }),
+    ...(kind === 'refused' && outcome.refusal),
+    ...(kind === 'spent' && { attempt: outcome.attempt }),
+  };
+}
+
+function describeError(error: UpstreamError): Record<string, unknown> {
+  return { system: error.system, fault: error.fault, message: error.message };
+}
+
+function countByState(states: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const state of states) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}

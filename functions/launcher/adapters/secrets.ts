@@ -1,0 +1,67 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { UpstreamError } from '../errors.ts';
+import type { Secrets } from '../ports.ts';
+
+/** What may stand in an HTTP header; a token with anything else would end in an error that quotes it. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ResourceNotFoundException:
+    'there is no such secret in this account and region; create it, or correct its name in the settings',
+  AccessDeniedException:
+    'the function’s role may not read it; a secret under a customer managed key needs kms:Decrypt too',
+  DecryptionFailure: 'its key cannot be used; the function’s role needs kms:Decrypt on it',
+  InvalidRequestException: 'the secret is scheduled for deletion, or has no current value; restore it or put a value',
+};
+
+/** The port `Secrets` over Secrets Manager. Values stay in memory as long as the warm function does. */
+export class SecretsManagerSecrets implements Secrets {
+  readonly #client: SecretsManagerClient;
+  readonly #values = new Map<string, Promise<string>>();
+
+  constructor(client: SecretsManagerClient) {
+    this.#client = client;
+  }
+
+  value(secretId: string, signal: AbortSignal): Promise<string> {
+    return this.#values.get(secretId) ?? this.renew(secretId, signal);
+  }
+
+  renew(secretId: string, signal: AbortSignal): Promise<string> {
+    const value = this.#read(secretId, signal);
+    this.#values.set(secretId, value);
+    // A failed read is not worth remembering; whoever waits for it sees the rejection.
+    value.catch(() => this.#values.delete(secretId));
+    return value;
+  }
+
+  async #read(secretId: string, signal: AbortSignal): Promise<string> {
+    const answer = await this.#client
+      .send(new GetSecretValueCommand({ SecretId: secretId }), { abortSignal: signal })
+      .catch((error: unknown) => {
+        throw unreadable(secretId, error);
+      });
+    const text = answer.SecretString?.trim() ?? '';
+    if (TOKEN.test(text)) return text;
+    throw new UpstreamError({
+      system: 'Secrets Manager',
+      fault: 'unexpected-answer',
+      what:
+        `secret ${secretId} holds ${text === '' ? 'no string' : 'a string with white space or other characters that no token has'}; ` +
+        'its whole string must be the token, not JSON and not quoted',
+      request: 'GetSecretValue',
+    });
+  }
+}
+
+function unreadable(secretId: string, error: unknown): UpstreamError {
+  const name = error instanceof Error ? error.name : 'unknown';
+  const remedy = REMEDIES[name];
+  return new UpstreamError({
+    system: 'Secrets Manager',
+    fault: remedy === undefined ? 'unavailable' : 'rejected',
+    what: `secret ${secretId} cannot be read (${name})${remedy === undefined ? '' : `: ${remedy}`}`,
+    request: 'GetSecretValue',
+    cause: error,
+  });
+}

@@ -1,0 +1,153 @@
+import * as z from 'zod';
+import type { TaskPlacement } from './adapters/ecs/run-task.ts';
+import { type AgentPoolEnvironment, ENV } from './contract.ts';
+import { ConfigError, type ConfigFault } from './errors.ts';
+import type { Pool } from './ports.ts';
+import type { TickSettings } from './tick.ts';
+
+/** Everything that the launcher's function is told by its environment. */
+export interface LauncherConfig {
+  readonly hostname: string;
+  readonly pools: readonly Pool[];
+  readonly placement: TaskPlacement;
+  readonly tick: TickSettings;
+  /** 0: one poll an invocation. */
+  readonly activePollMs: number;
+}
+
+/** A variable's rule: how it is read, what is allowed, what to do when it is wrong. */
+interface Rule<T> {
+  readonly name: string;
+  readonly schema: z.ZodType<T>;
+  readonly allowed: string;
+}
+
+const REMEDY = 'deploy the stack anew; when the function runs elsewhere, set the variable';
+
+const nonEmpty = z.string().trim().min(1);
+const list = nonEmpty.transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+const poolEnvironment: z.ZodType<AgentPoolEnvironment> = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-]+$/),
+  id: z
+    .string()
+    .regex(/^apool-[A-Za-z0-9]+$/)
+    .exactOptional(),
+  organization: nonEmpty.exactOptional(),
+  apiTokenSecret: nonEmpty.exactOptional(),
+  maxAgents: z.int().positive(),
+  taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
+});
+
+const pools = nonEmpty
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(poolEnvironment).min(1));
+
+const seconds = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+
+/**
+ * Reads the environment.
+ * @throws `ConfigError` with every fault at once.
+ */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>): LauncherConfig {
+  const faults: ConfigFault[] = [];
+  const read = <T>({ name, schema, allowed }: Rule<T>): T | undefined => {
+    const text = environment[name];
+    const result = schema.safeParse(text);
+    if (result.success) return result.data;
+    const where = result.error.issues
+      .slice(0, 3)
+      .map((issue) => [issue.path.join('.'), issue.message].filter(Boolean).join(': '));
+    const given = text === undefined ? 'nothing' : `${text.length} characters (${where.join('; ')})`;
+    faults.push({ name, given, allowed, remedy: REMEDY });
+    return undefined;
+  };
+
+  const hostname = read({
+    name: ENV.hostname,
+    schema: z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i),
+    allowed: 'a host name with an optional port and without a scheme, such as app.terraform.io',
+  });
+  const organization = read({ name: ENV.organization, schema: nonEmpty, allowed: 'the name of an organization' });
+  const apiTokenSecret = read({ name: ENV.apiTokenSecret, schema: nonEmpty, allowed: 'name or ARN of a secret' });
+  const agentPools = read({
+    name: ENV.agentPools,
+    schema: pools,
+    allowed:
+      'a JSON list of pools: {"name", "maxAgents", "taskDefinition"} and optionally "id", "organization", "apiTokenSecret"',
+  });
+  const cluster = read({ name: ENV.cluster, schema: nonEmpty, allowed: 'name or ARN of an ECS cluster' });
+  const subnets = read({
+    name: ENV.subnets,
+    schema: list.pipe(z.array(z.string()).min(1).max(16)),
+    allowed: 'a comma list of 1 to 16 subnet ids',
+  });
+  const securityGroups = read({
+    name: ENV.securityGroups,
+    schema: list.pipe(z.array(z.string()).min(1).max(5)),
+    allowed: 'a comma list of 1 to 5 security group ids',
+  });
+  const assignPublicIp = read({
+    name: ENV.assignPublicIp,
+    schema: z.enum(['DISABLED', 'ENABLED']).default('DISABLED'),
+    allowed: 'DISABLED or ENABLED',
+  });
+  const activePollSeconds = read({
+    name: ENV.activePollSeconds,
+    schema: seconds(0, 60).default(10),
+    allowed: 'whole seconds from 0 to 60',
+  });
+  const startDeadlineSeconds = read({
+    name: ENV.startDeadlineSeconds,
+    schema: seconds(30, 3600).default(300),
+    allowed: 'whole seconds from 30 to 3600',
+  });
+  const agentsCeiling = read({
+    name: ENV.agentsCeiling,
+    schema: z.coerce.number().int().positive().optional(),
+    allowed: 'a whole number from 1, or nothing',
+  });
+
+  if (
+    faults.length > 0 ||
+    hostname === undefined ||
+    organization === undefined ||
+    apiTokenSecret === undefined ||
+    agentPools === undefined ||
+    cluster === undefined ||
+    subnets === undefined ||
+    securityGroups === undefined ||
+    assignPublicIp === undefined ||
+    activePollSeconds === undefined ||
+    startDeadlineSeconds === undefined
+  ) {
+    throw new ConfigError(faults);
+  }
+  return {
+    hostname: hostname.toLowerCase(),
+    pools: agentPools.map((pool) => ({ organization, apiTokenSecret, ...pool })),
+    placement: { cluster, subnets, securityGroups, assignPublicIp },
+    tick: {
+      limits: {
+        maxLaunchesPerTick: 50,
+        startDeadlineMs: startDeadlineSeconds * 1000,
+        backOffBaseMs: 30_000,
+        backOffMaxMs: 15 * 60_000,
+      },
+      agentsCeiling,
+    },
+    activePollMs: activePollSeconds * 1000,
+  };
+}

@@ -1,0 +1,42 @@
+import type { Limits, StartFailure } from './types.ts';
+
+/** Whether a pool may launch after its recent start failures. */
+export interface BackOff {
+  /** Start failures in a row, counted in rounds: tasks launched side by side fail once, not ten times. */
+  readonly rounds: number;
+  /** Before this time nothing is launched; `undefined` when nothing failed last. */
+  readonly untilMs: number | undefined;
+  /** ECS's words about the newest failure. */
+  readonly detail: string | undefined;
+}
+
+/**
+ * Exponential back-off, derived anew each tick from what ECS still shows (about an hour), so that nothing is to be
+ * remembered: the first failure waits `backOffBaseMs`, each further round twice as long, up to `backOffMaxMs`.
+ * A task that came up after the last failure ends it.
+ */
+export function backOffOf(
+  failures: readonly StartFailure[],
+  successesAtMs: readonly number[],
+  limits: Pick<Limits, 'backOffBaseMs' | 'backOffMaxMs'>,
+): BackOff {
+  const lastSuccessMs = Math.max(Number.NEGATIVE_INFINITY, ...successesAtMs);
+  const inARow = failures
+    .filter((failure) => failure.createdAtMs > lastSuccessMs)
+    .sort((a, b) => a.createdAtMs - b.createdAtMs);
+  const newest = inARow.at(-1);
+  if (newest === undefined) return { rounds: 0, untilMs: undefined, detail: undefined };
+
+  let rounds = 0;
+  let roundEndsMs = Number.NEGATIVE_INFINITY;
+  for (const failure of inARow) {
+    // A launch made before the earlier round's end was known belongs to that round.
+    if (failure.createdAtMs > roundEndsMs) {
+      rounds += 1;
+      roundEndsMs = failure.stoppedAtMs;
+    }
+  }
+  const waitMs = Math.min(limits.backOffBaseMs * 2 ** (rounds - 1), limits.backOffMaxMs);
+  const lastStoppedMs = Math.max(...inARow.map((failure) => failure.stoppedAtMs));
+  return { rounds, untilMs: lastStoppedMs + waitMs, detail: newest.detail };
+}

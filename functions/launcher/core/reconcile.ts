@@ -1,0 +1,95 @@
+import { type BackOff, backOffOf } from './back-off.ts';
+import type { Decision, Deferral, Demand, Limits, LiveTask, QueuedJob, Stop, Supply } from './types.ts';
+
+/** What one pool was seen to want and have. */
+export interface PoolSeen {
+  readonly demand: Demand;
+  readonly supply: Supply;
+  /** Agents that the organization's licence still allows, in all its pools together; `undefined`: no ceiling. */
+  readonly ceilingRoom: number | undefined;
+}
+
+/**
+ * The decision about one pool: launch for the shortfall, as far as the limits allow, and stop what cannot be running a
+ * job. Any agent of a pool may take any job of it, so counts decide how many, and keys only which.
+ */
+export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decision {
+  const { demand, supply, ceilingRoom } = seen;
+  const shortfall = Math.max(0, demand.queued.length - supply.unclaimed);
+  const wanted = inOrderOfNeed(demand.queued, supply).slice(0, shortfall);
+  const { count, deferral } = allowance(wanted.length, supply, limits, ceilingRoom, nowMs);
+  return {
+    launches: wanted.slice(0, count).map((job) => {
+      const attempt = (supply.attempts.get(job.key) ?? 0) + 1;
+      const reason = `${demand.queued.length} queued, ${supply.unclaimed} unclaimed`;
+      return { job, attempt, reason: attempt === 1 ? reason : `${reason}; earlier tasks for this job went elsewhere` };
+    }),
+    stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)),
+    deferrals: wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })),
+  };
+}
+
+/** Jobs without a live task first, then the oldest. */
+function inOrderOfNeed(queued: readonly QueuedJob[], supply: Supply): QueuedJob[] {
+  const served = new Set(supply.live.map(({ task }) => task.startedBy));
+  return [...queued.filter((job) => !served.has(job.key)), ...queued.filter((job) => served.has(job.key))];
+}
+
+interface Bound {
+  readonly count: number;
+  readonly deferral: Omit<Deferral, 'jobKey'>;
+}
+
+/** How many launches the tightest limit leaves, and that limit as the reason for the rest. */
+function allowance(
+  wanted: number,
+  supply: Supply,
+  limits: Limits,
+  ceilingRoom: number | undefined,
+  nowMs: number,
+): Bound {
+  const bounds: Bound[] = [
+    {
+      count: limits.maxAgents - supply.live.length,
+      deferral: { cause: 'max-agents', reason: `${supply.live.length} live tasks of maxAgents ${limits.maxAgents}` },
+    },
+    {
+      count: limits.maxLaunchesPerTick,
+      deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches a tick` },
+    },
+  ];
+  if (ceilingRoom !== undefined) {
+    bounds.push({
+      count: ceilingRoom,
+      deferral: { cause: 'agents-ceiling', reason: 'every agent that agentsCeiling allows is registered or starting' },
+    });
+  }
+  const backOff = backOffOf(supply.startFailures, supply.startSuccessesAtMs, limits);
+  if (backOff.rounds > 0) bounds.push(backOffBound(backOff, supply, nowMs));
+  const tightest = bounds.reduce((a, b) => (b.count < a.count ? b : a));
+  return { count: Math.max(0, Math.min(wanted, tightest.count)), deferral: tightest.deferral };
+}
+
+/** While tasks fail to start one probe at a time is launched, and none before the wait is over. */
+function backOffBound(backOff: BackOff, supply: Supply, nowMs: number): Bound {
+  const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
+  const probing = supply.live.some(({ state }) => state === 'starting');
+  return {
+    count: waiting || probing ? 0 : 1,
+    deferral: {
+      cause: 'start-failures',
+      reason: `tasks failed to start ${backOff.rounds} times in a row, the last with: ${backOff.detail}`,
+    },
+  };
+}
+
+function stopOf({ task, state }: LiveTask, startDeadlineMs: number): Stop[] {
+  if (state === 'overdue') {
+    const reason = `its agent did not register within ${Math.round(startDeadlineMs / 1000)} s`;
+    return [{ taskId: task.id, cause: 'agent-never-registered', reason }];
+  }
+  if (state === 'errored') {
+    return [{ taskId: task.id, cause: 'agent-errored', reason: 'HCP Terraform reports its agent as errored' }];
+  }
+  return [];
+}

@@ -1,0 +1,181 @@
+/**
+ * The launcher's words as types: what was seen, what is decided. Values only; every time is epoch milliseconds.
+ */
+
+/** One part of a run that an agent executes. */
+export type Phase = 'plan' | 'apply';
+
+/** `run-…/plan`: names one job, and is the `startedBy` of every task launched for it. */
+export type JobKey = `${string}/${Phase}`;
+
+/** A run as HCP Terraform lists it, reduced to what the launcher decides on. */
+export interface Run {
+  /** `run-…`. */
+  readonly id: string;
+  /** `ws-…`. */
+  readonly workspaceId: string;
+  /** The platform's own status word; may be one that this launcher does not know. */
+  readonly status: string;
+  readonly createdAtMs: number;
+  readonly planQueuedAtMs?: number | undefined;
+  readonly planningAtMs?: number | undefined;
+  readonly applyQueuedAtMs?: number | undefined;
+  readonly applyingAtMs?: number | undefined;
+  /** Name of the agent that executes or executed the plan; absent until one took it, and on Terraform Enterprise. */
+  readonly planAgentName?: string | undefined;
+  /** The same for the apply. */
+  readonly applyAgentName?: string | undefined;
+}
+
+/** A job that waits for an agent. */
+export interface QueuedJob {
+  readonly key: JobKey;
+  readonly runId: string;
+  readonly workspaceId: string;
+  readonly phase: Phase;
+  readonly queuedAtMs: number;
+}
+
+/** A job that an agent executes. */
+export interface RunningJob {
+  readonly key: JobKey;
+  readonly phase: Phase;
+  readonly agentName?: string | undefined;
+  readonly queuedAtMs?: number | undefined;
+  readonly startedAtMs?: number | undefined;
+}
+
+/** What one pool's runs ask of it. */
+export interface Demand {
+  /** Oldest first. */
+  readonly queued: readonly QueuedJob[];
+  readonly running: readonly RunningJob[];
+  /** Statuses that the launcher has no row for. They are no demand. */
+  readonly unknownStatuses: readonly string[];
+}
+
+/** The platform's five agent statuses; a word it adds later is read as `unknown`, which is neither supply nor stoppable. */
+export type AgentStatus = 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
+
+/** An agent as its pool lists it. */
+export interface Agent {
+  /** `agent-…`. */
+  readonly id: string;
+  /** The ECS task id when we launched it. */
+  readonly name: string;
+  readonly status: AgentStatus;
+}
+
+/** An ECS task of the launcher's cluster. */
+export interface Task {
+  /** The last part of the ARN; also the name of the task's agent. */
+  readonly id: string;
+  /** Family of its task definition; tells the pool. */
+  readonly family: string;
+  /** The job key it was launched for; tasks that somebody else started carry another or none. */
+  readonly startedBy?: string | undefined;
+  /** From its tag; ECS deletes the tags of a task that was stopped by call. */
+  readonly attempt?: number | undefined;
+  /** ECS's own word: PROVISIONING, PENDING, …, STOPPED. */
+  readonly lastStatus: string;
+  /** What ECS drives it to: RUNNING or STOPPED. */
+  readonly desiredStatus: string;
+  readonly createdAtMs?: number | undefined;
+  /** When its container came up; absent when it never did. */
+  readonly startedAtMs?: number | undefined;
+  readonly stoppedAtMs?: number | undefined;
+  readonly stopCode?: string | undefined;
+  readonly stoppedReason?: string | undefined;
+  /** Exit code of the agent's container. */
+  readonly exitCode?: number | undefined;
+  /** ECS's text about the container's end, such as `OutOfMemoryError: …`. */
+  readonly containerReason?: string | undefined;
+}
+
+/**
+ * What a live task's agent does. `starting`: none has registered yet; `overdue`: none has within the start deadline;
+ * `leaving`: it has deregistered; `unresponsive`: the platform has not heard of it for a while, it may run a job.
+ */
+export type LiveState =
+  | 'starting'
+  | 'overdue'
+  | 'idle'
+  | 'busy'
+  | 'unresponsive'
+  | 'errored'
+  | 'leaving'
+  | 'unobserved';
+
+/** A task that is not stopped and not stopping, with what is known of its agent. */
+export interface LiveTask {
+  readonly task: Task;
+  readonly state: LiveState;
+}
+
+/** A task that ended before its agent could take a job. */
+export interface StartFailure {
+  readonly task: Task;
+  readonly createdAtMs: number;
+  readonly stoppedAtMs: number;
+  /** ECS's own words on why. */
+  readonly detail: string;
+}
+
+/** What one pool has to serve its demand with. */
+export interface Supply {
+  readonly live: readonly LiveTask[];
+  /** Idle agents of the pool that we did not launch: they are supply too. */
+  readonly foreignIdle: number;
+  /** Agents that count against the organization's licence: idle, busy and unknown. */
+  readonly registered: number;
+  /** Free to take a job: starting and idle tasks, and foreign idle agents. */
+  readonly unclaimed: number;
+  readonly startFailures: readonly StartFailure[];
+  /** Creation times of tasks that are known to have come up well. */
+  readonly startSuccessesAtMs: readonly number[];
+  /** For each job that tasks were launched for: the highest attempt among them. */
+  readonly attempts: ReadonlyMap<string, number>;
+  /** Ids of every task seen, live and recently stopped. */
+  readonly seenTaskIds: ReadonlySet<string>;
+}
+
+/** The knobs of one pool. */
+export interface Limits {
+  /** Most live tasks at once. */
+  readonly maxAgents: number;
+  /** Most launches of one tick: keeps inside ECS's launch rate. */
+  readonly maxLaunchesPerTick: number;
+  /** A task whose agent has not registered after this long is stopped. */
+  readonly startDeadlineMs: number;
+  /** Wait after the first start failure; doubles with each further one. */
+  readonly backOffBaseMs: number;
+  readonly backOffMaxMs: number;
+}
+
+/** Start one task for this job. */
+export interface Launch {
+  readonly job: QueuedJob;
+  readonly attempt: number;
+  readonly reason: string;
+}
+
+/** Stop this task: it cannot be running a job. */
+export interface Stop {
+  readonly taskId: string;
+  readonly cause: 'agent-never-registered' | 'agent-errored';
+  readonly reason: string;
+}
+
+/** A queued job that nothing is launched for in this tick. */
+export interface Deferral {
+  readonly jobKey: JobKey;
+  readonly cause: 'max-agents' | 'agents-ceiling' | 'launches-per-tick' | 'start-failures';
+  readonly reason: string;
+}
+
+/** What a tick does about one pool, and why. */
+export interface Decision {
+  readonly launches: readonly Launch[];
+  readonly stops: readonly Stop[];
+  readonly deferrals: readonly Deferral[];
+}

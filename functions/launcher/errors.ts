@@ -1,0 +1,74 @@
+/** The launcher's two errors: one for whoever deploys it, one for what the outside did. */
+
+/** One thing that is wrong with the configuration. */
+export interface ConfigFault {
+  /** Name of the variable or setting. */
+  readonly name: string;
+  /** What was given, in a form that is safe to print. */
+  readonly given: string;
+  readonly allowed: string;
+  readonly remedy: string;
+}
+
+/** The configuration is wrong: every fault at once. Nothing has been done. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    const lines = faults.map((f) => `- ${f.name}: given ${f.given}; allowed: ${f.allowed}; to do: ${f.remedy}`);
+    super(`The launcher's configuration has ${faults.length} fault(s):\n${lines.join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** Systems that the launcher asks. */
+export type System = 'HCP Terraform' | 'ECS' | 'Secrets Manager';
+
+/**
+ * What the caller can do about it. `rejected`: the credential or the request is refused, waiting does not help;
+ * `throttled`: wait; `unavailable`: no usable answer, the next tick asks again; `unexpected-answer`: an answer that
+ * breaks the agreed shape, never taken for "nothing there".
+ */
+export type UpstreamFault = 'rejected' | 'throttled' | 'unavailable' | 'unexpected-answer';
+
+/** What is known of a request that did not go as agreed. Holds no token and no answer body. */
+export interface UpstreamDetails {
+  readonly system: System;
+  readonly fault: UpstreamFault;
+  /** What happened, in words, with the remedy when there is one. */
+  readonly what: string;
+  /** `GET /api/v2/…` or the AWS action. */
+  readonly request?: string;
+  readonly status?: number;
+  readonly requestId?: string;
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+/** HCP Terraform, ECS or Secrets Manager did not answer as agreed. */
+export class UpstreamError extends Error {
+  override readonly name = 'UpstreamError';
+  readonly system: System;
+  readonly fault: UpstreamFault;
+  readonly request: string | undefined;
+  readonly status: number | undefined;
+  readonly requestId: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(details: UpstreamDetails) {
+    const where = [
+      details.request,
+      details.status !== undefined && `status ${details.status}`,
+      details.requestId !== undefined && `request id ${details.requestId}`,
+    ].filter(Boolean);
+    const suffix = where.length === 0 ? '' : ` (${where.join(', ')})`;
+    super(`${details.system}: ${details.what}${suffix}`, { cause: details.cause });
+    this.system = details.system;
+    this.fault = details.fault;
+    this.request = details.request;
+    this.status = details.status;
+    this.requestId = details.requestId;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The launcher's Lambda function: composition, and nothing else. The only reader of `process.env`.
+ *
+ * Warm state, kept between invocations of one execution environment: the configuration, the clients with their
+ * connections, the API tokens, the pools' ids, the poll budgets, and which starts were reported. All of it may be lost
+ * at any time; none of it is needed to be right.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { ECSClient } from '@aws-sdk/client-ecs';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import middy from '@middy/core';
+import type { Context } from 'aws-lambda';
+import { EcsTasks } from './adapters/ecs/client.ts';
+import { HcpTerraformClient } from './adapters/hcp-terraform/client.ts';
+import { HcpTerraformHttp } from './adapters/hcp-terraform/http.ts';
+import { TickReport } from './adapters/report.ts';
+import { SecretsManagerSecrets } from './adapters/secrets.ts';
+import { parseConfig } from './config.ts';
+import { METRICS_NAMESPACE, SERVICE } from './contract.ts';
+import { hasErrors, runInvocation } from './invocation.ts';
+import type { Clock } from './ports.ts';
+import { type Tick, tick } from './tick.ts';
+
+/** Left of Lambda's time when the work ends: for the report, and for the answer. */
+const RESERVE_MS = 2_000;
+
+/** AWS answers in well under a second; three tries of this fit into a tick. */
+const AWS_CLIENT = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
+};
+
+const logger = new Logger({ serviceName: SERVICE });
+const metrics = new Metrics({ serviceName: SERVICE, namespace: METRICS_NAMESPACE });
+const clock: Clock = {
+  now: Date.now,
+  sleep: async (ms, signal) => {
+    await sleep(ms, undefined, { signal });
+  },
+};
+
+/** Built on first use, so that a fault of the configuration is an invocation's error and told in its log. */
+let launcher: ReturnType<typeof compose> | undefined;
+
+function compose() {
+  const config = parseConfig(process.env);
+  const secrets = new SecretsManagerSecrets(new SecretsManagerClient(AWS_CLIENT));
+  const http = new HcpTerraformHttp({ hostname: config.hostname, secrets, userAgent: SERVICE });
+  const hcpTerraform = new HcpTerraformClient({ http, hostname: config.hostname, now: clock.now });
+  const tasks = new EcsTasks(new ECSClient(AWS_CLIENT), config.placement);
+  const pollBudget = () => hcpTerraform.pollBudget();
+  const ticks = new TickReport({ logger, metrics, pollBudget });
+  return {
+    tick: (signal: AbortSignal) => tick(config.pools, config.tick, { hcpTerraform, tasks, now: clock.now }, signal),
+    report: (ticked: Tick) => ticks.report(ticked),
+    pollBudget,
+    clock,
+    activePollMs: config.activePollMs,
+  };
+}
+
+/** One scheduled invocation. Its event is not read: the state of the world is. */
+async function launch(_event: unknown, context: Context): Promise<void> {
+  launcher ??= compose();
+  const last = await runInvocation(launcher, clock.now() + context.getRemainingTimeInMillis() - RESERVE_MS);
+  if (hasErrors(last)) {
+    const errors = last.pools.flatMap(({ errors }) => errors);
+    throw new AggregateError(errors, [...new Set(errors.map(({ message }) => message))].join('; '));
+  }
+}
+
+export const handler = middy(launch).use(injectLambdaContext(logger));

@@ -1,0 +1,56 @@
+import type { Clock, HcpTerraform } from './ports.ts';
+import type { Tick } from './tick.ts';
+
+/** Time that the last tick of an invocation must have before the invocation's deadline. */
+const TICK_NEEDS_MS = 8_000;
+
+/** What an invocation works with. */
+export interface InvocationParts {
+  readonly tick: (signal: AbortSignal) => Promise<Tick>;
+  readonly report: (tick: Tick) => void;
+  readonly pollBudget: HcpTerraform['pollBudget'];
+  readonly clock: Clock;
+  /** Wait between polls while a pool is active; 0 polls once. */
+  readonly activePollMs: number;
+}
+
+/**
+ * One invocation: a tick, and while a pool has demand or live tasks one more every {@link InvocationParts.activePollMs},
+ * until the next scheduled invocation is near. A tick that could not see does not make the invocation longer by
+ * itself: the next schedule is its retry.
+ *
+ * @param deadlineMs when everything must be over, epoch milliseconds.
+ * @returns the last tick: the invocation is as good as that one.
+ */
+export async function runInvocation(parts: InvocationParts, deadlineMs: number): Promise<Tick> {
+  const { clock } = parts;
+  const signal = AbortSignal.timeout(Math.max(1, deadlineMs - clock.now()));
+  let active = false;
+  for (;;) {
+    const before = parts.pollBudget().usedInLastMinute;
+    const ticked = await parts.tick(signal);
+    parts.report(ticked);
+    active = isActive(ticked) || (active && hasErrors(ticked));
+    const cost = Math.max(1, parts.pollBudget().usedInLastMinute - before);
+    const nextMs = ticked.startedAtMs + waitMs(parts, cost);
+    if (!active || parts.activePollMs === 0 || nextMs + TICK_NEEDS_MS > deadlineMs) return ticked;
+    await clock.sleep(Math.max(0, nextMs - clock.now()), signal);
+  }
+}
+
+/** The wait that the poll budget can sustain when every tick costs as much as the last one. */
+function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
+  return Math.max(activePollMs, Math.ceil((requestsPerTick * 60_000) / pollBudget().perMinute));
+}
+
+/** Whether any pool was seen with queued jobs or live tasks. */
+function isActive({ pools }: Tick): boolean {
+  return pools.some(
+    ({ demand, observation }) => (demand?.queued.length ?? 0) > 0 || (observation?.supply.live.length ?? 0) > 0,
+  );
+}
+
+/** Whether a part of the tick could not be seen or done. */
+export function hasErrors({ pools }: Tick): boolean {
+  return pools.some(({ errors }) => errors.length > 0);
+}

@@ -1,0 +1,106 @@
+import type { Agent, QueuedJob, Run, Task } from './core/types.ts';
+import type { UpstreamError } from './errors.ts';
+
+/** A pool as the launcher knows it. */
+export interface Pool {
+  /** Its name in HCP Terraform. */
+  readonly name: string;
+  /** `apool-…`, when the settings give it. */
+  readonly id?: string;
+  readonly organization: string;
+  /** Secret whose string is the API token that this pool is polled with. */
+  readonly apiTokenSecret: string;
+  /** Family of the task definition that its tasks run. */
+  readonly taskDefinition: string;
+  readonly maxAgents: number;
+}
+
+/** An answer, or why there is none: one pool's failure never hides another's answer. */
+export type Seen<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: UpstreamError };
+
+/** What the launcher asks of HCP Terraform. */
+export interface HcpTerraform {
+  /**
+   * The runs of each pool that wait for or are with an agent, all pages of them.
+   * Every pool has an entry. A pool that does not exist, or that the token cannot see, is an error and not an empty list.
+   * Never rejects.
+   */
+  openRuns(pools: readonly Pool[], signal: AbortSignal): Promise<ReadonlyMap<Pool, Seen<readonly Run[]>>>;
+
+  /**
+   * The pool's agents that pinged since the given time, all pages; `undefined` when the API token may not list them.
+   * Rejects with `UpstreamError`.
+   */
+  agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined>;
+
+  /** Requests of run lists in the last 60 s, and how many the launcher allows itself of the vendor's 30. */
+  pollBudget(): PollBudget;
+}
+
+export interface PollBudget {
+  readonly usedInLastMinute: number;
+  readonly perMinute: number;
+}
+
+/** Time, so that tests own it. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Resolves after the given time; rejects when the signal aborts first. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Why ECS refused a launch, and what a person can do about it. */
+export interface Refusal {
+  readonly cause: 'throttled' | 'capacity' | 'quota' | 'access' | 'misconfiguration' | 'unknown';
+  /** ECS's own words. */
+  readonly detail: string;
+  readonly remedy: string;
+}
+
+/** One RunTask call. The same request gives the same call, byte for byte. */
+export interface LaunchRequest {
+  readonly pool: Pool;
+  readonly job: QueuedJob;
+  readonly attempt: number;
+}
+
+/** ECS's answer: a task that now stands for this job and attempt (new or not), or a refusal. */
+export type LaunchAnswer =
+  | {
+      readonly kind: 'task';
+      readonly taskId: string;
+      /** `undefined` when ECS named the task (in a conflict) but cannot describe it. */
+      readonly lastStatus: string | undefined;
+    }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** What the launcher asks of ECS, in its own cluster. */
+export interface Tasks {
+  /** Every task that is not stopped, of all pools. Lags behind launches. Rejects with `UpstreamError`. */
+  liveTasks(signal: AbortSignal): Promise<readonly Task[]>;
+
+  /** Tasks that stopped within about the last hour, of the given families. Rejects with `UpstreamError`. */
+  recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]>;
+
+  /**
+   * Starts one task. Repeating a request never starts a second one.
+   * A refusal is a value; rejects with `UpstreamError` only when it is not known whether a task was started.
+   */
+  launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer>;
+
+  /** Asks ECS to stop a task; a task that is gone already is no error. Rejects with `UpstreamError`. */
+  stop(taskId: string, reason: string, signal: AbortSignal): Promise<void>;
+}
+
+/** Reads secrets. */
+export interface Secrets {
+  /**
+   * The secret's string, from the warm cache when it was read before. Rejects with `UpstreamError` naming the secret,
+   * never its value.
+   */
+  value(secretId: string, signal: AbortSignal): Promise<string>;
+
+  /** Reads the secret anew, past the cache: for a value that was rejected. */
+  renew(secretId: string, signal: AbortSignal): Promise<string>;
+}

@@ -1,0 +1,187 @@
+import { act, type LaunchOutcome, type StopOutcome } from './act.ts';
+import { ceilingRoomOf } from './core/ceiling.ts';
+import { demandOf } from './core/demand.ts';
+import { reconcile } from './core/reconcile.ts';
+import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
+import type { UpstreamError } from './errors.ts';
+import { observePool, type PoolObservation, seen } from './observe.ts';
+import type { HcpTerraform, Pool, Seen, Tasks } from './ports.ts';
+
+/** Settings of a tick that all pools share. */
+export interface TickSettings {
+  readonly limits: Omit<Limits, 'maxAgents'>;
+  /** Most agents that an organization may have registered at once; `undefined`: no ceiling. */
+  readonly agentsCeiling: number | undefined;
+}
+
+/** What a tick looks and acts with. */
+export interface TickPorts {
+  readonly hcpTerraform: HcpTerraform;
+  readonly tasks: Tasks;
+  readonly now: () => number;
+}
+
+/** One pool's part of a tick: all that was seen, decided and done, and what went wrong. */
+export interface PoolTick {
+  readonly pool: Pool;
+  readonly demand?: Demand;
+  readonly observation?: PoolObservation;
+  readonly decision?: Decision;
+  readonly launches: readonly LaunchOutcome[];
+  readonly stops: readonly StopOutcome[];
+  readonly errors: readonly UpstreamError[];
+}
+
+/** Everything one tick saw, decided and did. */
+export interface Tick {
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly pools: readonly PoolTick[];
+}
+
+/**
+ * One observe-decide-act over all pools. Pools of different organizations or API tokens go their own ways from start
+ * to end, so that one's trouble never delays another's launches. Never rejects for what the outside did: that is in
+ * {@link PoolTick.errors}.
+ *
+ * @param signal ends the tick: what is under way is given up, what was done stays done.
+ */
+export async function tick(
+  pools: readonly Pool[],
+  settings: TickSettings,
+  ports: TickPorts,
+  signal: AbortSignal,
+): Promise<Tick> {
+  const startedAtMs = ports.now();
+  const liveTasks = seen(ports.tasks.liveTasks(signal));
+  const groups = Map.groupBy(pools, (pool) => JSON.stringify([pool.organization, pool.apiTokenSecret]));
+  const ticked = await Promise.all(
+    [...groups.values()].map((group) => tickGroup(group, liveTasks, settings, ports, signal)),
+  );
+  return { startedAtMs, endedAtMs: ports.now(), pools: ticked.flat() };
+}
+
+/** The tick of the pools that share an organization and an API token. */
+async function tickGroup(
+  pools: readonly Pool[],
+  liveTasks: Promise<Seen<readonly Task[]>>,
+  settings: TickSettings,
+  ports: TickPorts,
+  signal: AbortSignal,
+): Promise<PoolTick[]> {
+  const [runs, live] = await Promise.all([ports.hcpTerraform.openRuns(pools, signal), liveTasks]);
+  const demands = new Map<Pool, Demand>();
+  for (const [pool, answer] of runs) if (answer.ok) demands.set(pool, demandOf(answer.value));
+  const anyQueued = [...demands.values()].some((demand) => demand.queued.length > 0);
+  const agentsMatter = settings.agentsCeiling !== undefined && anyQueued;
+  const eyes = {
+    ...ports,
+    nowMs: ports.now(),
+    startDeadlineMs: settings.limits.startDeadlineMs,
+    signal,
+  };
+
+  const watched = pools.map((pool) => ({
+    pool,
+    demand: demands.get(pool),
+    observation: observed(pool, runs.get(pool), demands.get(pool), live, (demand, tasks) =>
+      observePool(pool, demand, tasks, agentsMatter, eyes),
+    ),
+  }));
+
+  if (settings.agentsCeiling === undefined) {
+    return Promise.all(
+      watched.map(async ({ pool, demand, observation }) =>
+        decideAndAct(pool, demand, await observation, undefined, settings, ports, signal),
+      ),
+    );
+  }
+  return underCeiling(settings.agentsCeiling, watched, settings, ports, signal);
+}
+
+interface Watched {
+  readonly pool: Pool;
+  readonly demand: Demand | undefined;
+  readonly observation: Promise<Seen<PoolObservation>>;
+}
+
+/**
+ * The licence is shared by the pools: the one with the oldest queued job is decided first. When one of them could not
+ * be seen, its agents cannot be counted, and the others launch nothing: promise more than the licence they must not.
+ */
+async function underCeiling(
+  ceiling: number,
+  watched: readonly Watched[],
+  settings: TickSettings,
+  ports: TickPorts,
+  signal: AbortSignal,
+): Promise<PoolTick[]> {
+  const answers = await Promise.all(watched.map(async (pool) => ({ ...pool, observation: await pool.observation })));
+  const supplies = answers.flatMap(({ observation }) => (observation.ok ? [observation.value.supply] : []));
+  let room = supplies.length === answers.length ? ceilingRoomOf(ceiling, supplies) : 0;
+  const oldestFirst = answers.toSorted(
+    (a, b) => (a.demand?.queued[0]?.queuedAtMs ?? Infinity) - (b.demand?.queued[0]?.queuedAtMs ?? Infinity),
+  );
+  const ticked: Promise<PoolTick>[] = [];
+  for (const { pool, demand, observation } of oldestFirst) {
+    const decision = observation.ok ? decide(pool, observation.value, room, settings, ports.now()) : undefined;
+    room -= decision?.launches.length ?? 0;
+    ticked.push(carryOut(pool, demand, observation, decision, ports, signal));
+  }
+  return Promise.all(ticked);
+}
+
+async function observed(
+  pool: Pool,
+  runs: Seen<readonly Run[]> | undefined,
+  demand: Demand | undefined,
+  live: Seen<readonly Task[]>,
+  observe: (demand: Demand, tasks: readonly Task[]) => Promise<PoolObservation>,
+): Promise<Seen<PoolObservation>> {
+  if (runs === undefined) throw new Error(`No answer about the runs of pool ${pool.name}: the port breaks its promise`);
+  if (!runs.ok) return runs;
+  if (!live.ok) return live;
+  return seen(observe(demand ?? demandOf(runs.value), live.value));
+}
+
+async function decideAndAct(
+  pool: Pool,
+  demand: Demand | undefined,
+  observation: Seen<PoolObservation>,
+  ceilingRoom: number | undefined,
+  settings: TickSettings,
+  ports: TickPorts,
+  signal: AbortSignal,
+): Promise<PoolTick> {
+  const decision = observation.ok ? decide(pool, observation.value, ceilingRoom, settings, ports.now()) : undefined;
+  return carryOut(pool, demand, observation, decision, ports, signal);
+}
+
+function decide(
+  pool: Pool,
+  observation: PoolObservation,
+  ceilingRoom: number | undefined,
+  settings: TickSettings,
+  nowMs: number,
+): Decision {
+  return reconcile({ ...observation, ceilingRoom }, { ...settings.limits, maxAgents: pool.maxAgents }, nowMs);
+}
+
+async function carryOut(
+  pool: Pool,
+  demand: Demand | undefined,
+  observation: Seen<PoolObservation>,
+  decision: Decision | undefined,
+  { tasks, now }: TickPorts,
+  signal: AbortSignal,
+): Promise<PoolTick> {
+  const known = demand === undefined ? {} : { demand };
+  if (!observation.ok || decision === undefined) {
+    return { pool, ...known, launches: [], stops: [], errors: observation.ok ? [] : [observation.error] };
+  }
+  const done = await act(pool, decision, observation.value.supply.seenTaskIds, { tasks, now, signal });
+  const errors = [...done.launches, ...done.stops].flatMap((outcome) =>
+    outcome.kind === 'failed' ? [outcome.error] : [],
+  );
+  return { pool, ...known, observation: observation.value, decision, ...done, errors };
+}
