@@ -51,10 +51,16 @@ export const AGENT_CONTAINER = 'agent';
 /** CloudWatch namespace of every metric of the launcher. */
 export const METRICS_NAMESPACE = 'AgentLauncher';
 
-/** Powertools' `service` dimension and log attribute. */
+/**
+ * Powertools' `service`: a dimension of every metric and an attribute of every log line. `lib` sets
+ * `POWERTOOLS_SERVICE_NAME` to the stack's name, so that two launchers of one account are told apart; this is the default.
+ */
 export const SERVICE = 'agent-launcher';
 
-/** Dimension that every per-pool metric carries. */
+/** Dimension that every metric carries. */
+export const SERVICE_DIMENSION = 'service';
+
+/** Dimension that every per-pool metric carries as well. */
 export const POOL_DIMENSION = 'pool';
 
 /** Metrics, each with its unit. Per pool unless the comment says otherwise. */

@@ -33,8 +33,10 @@ const AWS_CLIENT = {
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
 };
 
-const logger = new Logger({ serviceName: SERVICE });
-const metrics = new Metrics({ serviceName: SERVICE, namespace: METRICS_NAMESPACE });
+/** The stack's name, so that two launchers of one account tell their logs and metrics apart. */
+const serviceName = process.env['POWERTOOLS_SERVICE_NAME'] ?? SERVICE;
+const logger = new Logger({ serviceName });
+const metrics = new Metrics({ serviceName, namespace: METRICS_NAMESPACE });
 const clock: Clock = {
   now: Date.now,
   sleep: async (ms, signal) => {

@@ -52,6 +52,7 @@ export class TickReport {
   }
 
   #poolMetrics({ pool, demand, observation, decision, launches }: PoolTick, nowMs: number): void {
+    if (demand === undefined && observation === undefined) return;
     const { metrics } = this.#parts;
     const add = (name: string, value: number): void => {
       metrics.addMetric(name, MetricUnit.Count, value);

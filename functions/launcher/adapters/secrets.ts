@@ -55,7 +55,7 @@ export class SecretsManagerSecrets implements Secrets {
 }
 
 function unreadable(secretId: string, error: unknown): UpstreamError {
-  const name = error instanceof Error ? error.name : 'unknown';
+  const name = nameOf(error);
   const remedy = REMEDIES[name];
   return new UpstreamError({
     system: 'Secrets Manager',
@@ -64,4 +64,10 @@ function unreadable(secretId: string, error: unknown): UpstreamError {
     request: 'GetSecretValue',
     cause: error,
   });
+}
+
+/** The exception's name; a connection that failed has only a code that says anything. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -118,12 +118,9 @@ function startFailure(task: Task, createdAtMs: number): StartFailure {
 
 /** The count holds when tags are gone, the tag when older tasks are no longer listed: take the higher. */
 function attemptsOf(tasks: readonly Task[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  const tags = new Map<string, number>();
-  for (const { startedBy, attempt } of tasks) {
-    if (startedBy === undefined) continue;
-    counts.set(startedBy, (counts.get(startedBy) ?? 0) + 1);
-    tags.set(startedBy, Math.max(tags.get(startedBy) ?? 0, attempt ?? 0));
-  }
-  return new Map([...counts].map(([key, count]) => [key, Math.max(count, tags.get(key) ?? 0)]));
+  const launched = tasks.filter(({ startedBy }) => startedBy !== undefined);
+  const byJob = Map.groupBy(launched, ({ startedBy }) => String(startedBy));
+  return new Map(
+    [...byJob].map(([key, group]) => [key, Math.max(group.length, ...group.map(({ attempt }) => attempt ?? 0))]),
+  );
 }

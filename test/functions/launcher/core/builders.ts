@@ -1,0 +1,83 @@
+import type {
+  Agent,
+  Limits,
+  LiveState,
+  LiveTask,
+  QueuedJob,
+  Run,
+  Supply,
+  Task,
+} from '../../../../functions/launcher/core/types.ts';
+
+/** An arbitrary present. */
+export const NOW = Date.parse('2026-03-01T12:00:00Z');
+
+export const seconds = (n: number): number => n * 1000;
+export const minutes = (n: number): number => n * 60_000;
+
+export function run(overrides: Partial<Run> = {}): Run {
+  return { id: 'run-1', workspaceId: 'ws-1', status: 'plan_queued', createdAtMs: NOW - minutes(1), ...overrides };
+}
+
+export function queuedJob(runId: string, overrides: Partial<QueuedJob> = {}): QueuedJob {
+  const phase = overrides.phase ?? 'plan';
+  return { key: `${runId}/${phase}`, runId, workspaceId: 'ws-1', phase, queuedAtMs: NOW - seconds(5), ...overrides };
+}
+
+export function task(id: string, overrides: Partial<Task> = {}): Task {
+  return {
+    id,
+    family: 'launcher-default',
+    startedBy: 'run-1/plan',
+    attempt: 1,
+    lastStatus: 'RUNNING',
+    desiredStatus: 'RUNNING',
+    createdAtMs: NOW - seconds(40),
+    startedAtMs: NOW - seconds(10),
+    ...overrides,
+  };
+}
+
+export function stoppedTask(id: string, overrides: Partial<Task> = {}): Task {
+  return task(id, {
+    lastStatus: 'STOPPED',
+    desiredStatus: 'STOPPED',
+    createdAtMs: NOW - minutes(5),
+    startedAtMs: NOW - minutes(4),
+    stoppedAtMs: NOW - minutes(2),
+    stopCode: 'EssentialContainerExited',
+    stoppedReason: 'Essential container in task exited',
+    exitCode: 0,
+    ...overrides,
+  });
+}
+
+export function agent(name: string, status: Agent['status']): Agent {
+  return { id: `agent-${name}`, name, status };
+}
+
+export function live(id: string, state: LiveState, overrides: Partial<Task> = {}): LiveTask {
+  return { task: task(id, overrides), state };
+}
+
+export function supply(overrides: Partial<Supply> = {}): Supply {
+  return {
+    live: [],
+    foreignIdle: 0,
+    registered: 0,
+    unclaimed: 0,
+    startFailures: [],
+    startSuccessesAtMs: [],
+    attempts: new Map(),
+    seenTaskIds: new Set(),
+    ...overrides,
+  };
+}
+
+export const LIMITS: Limits = {
+  maxAgents: 10,
+  maxLaunchesPerTick: 50,
+  startDeadlineMs: minutes(5),
+  backOffBaseMs: seconds(30),
+  backOffMaxMs: minutes(15),
+};

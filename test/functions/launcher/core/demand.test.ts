@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { demandOf, OBSERVED_STATUSES } from '../../../../functions/launcher/core/demand.ts';
+import { NOW, run, seconds } from './builders.ts';
+
+describe('which statuses are demand', () => {
+  it.each(['plan_queued', 'apply_queued'])('%s is a queued job', (status) => {
+    expect(demandOf([run({ status })]).queued).toHaveLength(1);
+  });
+
+  it.each(['planning', 'applying'])('%s is a running job', (status) => {
+    const { queued, running } = demandOf([run({ status })]);
+    expect(queued).toEqual([]);
+    expect(running).toHaveLength(1);
+  });
+
+  // Each of these was once counted as demand by a launcher, and kept agents up for nothing.
+  it.each([
+    ['pending', 'waits for another run of its workspace (hcp-terraform-operator #694)'],
+    ['planned', 'waits for a person (#616)'],
+    ['cost_estimated', 'waits for a person (#616)'],
+    ['policy_override', 'waits for a person (#616)'],
+    ['policy_checked', 'waits for a person (#703)'],
+    ['planned_and_saved', 'waits for a person'],
+    ['post_plan_completed', 'waits for a person'],
+    ['post_plan_awaiting_decision', 'waits for a person'],
+    ['fetching', 'the platform fetches the configuration'],
+    ['pre_plan_running', 'a run task runs'],
+    ['queuing', 'about to be queued'],
+    ['confirmed', 'about to be queued'],
+    ['post_plan_running', 'run tasks and policies'],
+    ['applied', 'over'],
+    ['errored', 'over'],
+    ['canceled', 'over'],
+    ['discarded', 'over'],
+    ['planned_and_finished', 'over'],
+    ['force_canceled', 'over'],
+  ])('%s is none: %s', (status) => {
+    expect(demandOf([run({ status })])).toEqual({ queued: [], running: [], unknownStatuses: [] });
+  });
+
+  it('counts every queued run of a workspace, not one a workspace (hcp-terraform-operator #664)', () => {
+    const runs = ['run-1', 'run-2', 'run-3'].map((id) => run({ id, workspaceId: 'ws-1' }));
+    expect(demandOf(runs).queued).toHaveLength(3);
+  });
+
+  it('takes a status that it does not know for no demand, and names it', () => {
+    const { queued, unknownStatuses } = demandOf([
+      run({ status: 'rehearsing' }),
+      run({ id: 'run-2', status: 'constructor' }),
+    ]);
+    expect(queued).toEqual([]);
+    expect(unknownStatuses).toEqual(['constructor', 'rehearsing']);
+  });
+
+  it('asks the platform for exactly the statuses that make jobs', () => {
+    const jobs = OBSERVED_STATUSES.flatMap((status) => {
+      const { queued, running } = demandOf([run({ status })]);
+      return [...queued, ...running];
+    });
+    expect(jobs).toHaveLength(OBSERVED_STATUSES.length);
+  });
+});
+
+describe('the jobs', () => {
+  it('are named by run and phase, with their age from the platform’s own clock', () => {
+    const { queued } = demandOf([
+      run({ id: 'run-a', workspaceId: 'ws-a', planQueuedAtMs: NOW - seconds(7) }),
+      run({
+        id: 'run-b',
+        status: 'apply_queued',
+        planQueuedAtMs: NOW - seconds(90),
+        applyQueuedAtMs: NOW - seconds(3),
+      }),
+    ]);
+    expect(queued).toEqual([
+      { key: 'run-a/plan', runId: 'run-a', workspaceId: 'ws-a', phase: 'plan', queuedAtMs: NOW - seconds(7) },
+      { key: 'run-b/apply', runId: 'run-b', workspaceId: 'ws-1', phase: 'apply', queuedAtMs: NOW - seconds(3) },
+    ]);
+  });
+
+  it('come oldest first, and in one order whatever the list’s', () => {
+    const runs = [
+      run({ id: 'run-c', planQueuedAtMs: NOW - seconds(1) }),
+      run({ id: 'run-b', planQueuedAtMs: NOW - seconds(9) }),
+      run({ id: 'run-a', planQueuedAtMs: NOW - seconds(9) }),
+    ];
+    const keys = (list: typeof runs) => demandOf(list).queued.map(({ key }) => key);
+    expect(keys(runs)).toEqual(['run-a/plan', 'run-b/plan', 'run-c/plan']);
+    expect(keys(runs.toReversed())).toEqual(keys(runs));
+  });
+
+  it('fall back to the run’s creation when the platform gives no queue time', () => {
+    expect(demandOf([run()]).queued[0]?.queuedAtMs).toBe(run().createdAtMs);
+  });
+
+  it('tell who executes them', () => {
+    const { running } = demandOf([
+      run({ status: 'planning', planAgentName: 'task-1', planQueuedAtMs: 1, planningAtMs: 2 }),
+      run({ id: 'run-2', status: 'applying', planAgentName: 'task-1', applyAgentName: 'task-2' }),
+    ]);
+    expect(running).toMatchObject([
+      { key: 'run-1/plan', agentName: 'task-1', queuedAtMs: 1, startedAtMs: 2 },
+      { key: 'run-2/apply', agentName: 'task-2' },
+    ]);
+  });
+
+  it('are counted once when pages shifted and a run was listed twice, as it was seen last', () => {
+    expect(demandOf([run(), run({ status: 'planning' })])).toMatchObject({
+      queued: [],
+      running: [{ key: 'run-1/plan' }],
+    });
+  });
+});

@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import { backOffOf } from '../../../../functions/launcher/core/back-off.ts';
+import { ceilingRoomOf } from '../../../../functions/launcher/core/ceiling.ts';
+import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
+import { clientTokenOf, isSpent } from '../../../../functions/launcher/core/token.ts';
+import type { Limits, QueuedJob, StartFailure, Supply } from '../../../../functions/launcher/core/types.ts';
+import { LIMITS, live, minutes, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
+
+function decide(
+  queued: readonly QueuedJob[],
+  has: Partial<Supply> = {},
+  limits: Partial<Limits> = {},
+  ceilingRoom: number | undefined = undefined,
+) {
+  const demand = { queued, running: [], unknownStatuses: [] };
+  return reconcile({ demand, supply: supply(has), ceilingRoom }, { ...LIMITS, ...limits }, NOW);
+}
+
+const jobs = (n: number) => Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`));
+const keys = (decision: ReturnType<typeof decide>) => decision.launches.map(({ job }) => job.key);
+
+function failure(createdAgoMs: number, stoppedAgoMs: number): StartFailure {
+  return {
+    task: stoppedTask('x'),
+    createdAtMs: NOW - createdAgoMs,
+    stoppedAtMs: NOW - stoppedAgoMs,
+    detail: 'CannotPullContainerError',
+  };
+}
+
+describe('how many are launched', () => {
+  it('one for each queued job when there is no supply', () => {
+    expect(keys(decide(jobs(3)))).toEqual(['run-1/plan', 'run-2/plan', 'run-3/plan']);
+  });
+
+  it('none when nothing is queued', () => {
+    expect(decide([])).toEqual({ launches: [], stops: [], deferrals: [] });
+  });
+
+  it('less what is unclaimed', () => {
+    expect(keys(decide(jobs(3), { unclaimed: 2 }))).toHaveLength(1);
+    expect(keys(decide(jobs(3), { unclaimed: 5 }))).toHaveLength(0);
+  });
+
+  it('up to maxAgents less the live tasks, busy ones included', () => {
+    const other = { startedBy: 'run-0/plan' };
+    const has = { live: [live('a', 'busy', other), live('b', 'unresponsive', other)] };
+    const decision = decide(jobs(3), has, { maxAgents: 3 });
+    expect(keys(decision)).toEqual(['run-1/plan']);
+    expect(decision.deferrals).toEqual([
+      { jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 3' },
+      { jobKey: 'run-3/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 3' },
+    ]);
+  });
+
+  it('none, and nothing negative, when the live tasks exceed a lowered maxAgents', () => {
+    const has = { live: [live('a', 'busy'), live('b', 'busy')] };
+    expect(keys(decide(jobs(1), has, { maxAgents: 1 }))).toEqual([]);
+  });
+
+  it('up to the launches of a tick', () => {
+    const decision = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
+    expect(keys(decision)).toHaveLength(2);
+    expect(decision.deferrals).toMatchObject([{ cause: 'launches-per-tick' }]);
+  });
+
+  it('up to the room that the licence leaves', () => {
+    const decision = decide(jobs(3), {}, {}, 1);
+    expect(keys(decision)).toHaveLength(1);
+    expect(decision.deferrals).toMatchObject([{ cause: 'agents-ceiling' }, { cause: 'agents-ceiling' }]);
+    expect(keys(decide(jobs(3), {}, {}, -2))).toEqual([]);
+  });
+});
+
+describe('which job a launch is for', () => {
+  it('jobs without a live task first, then those whose task went elsewhere', () => {
+    const has = { live: [live('a', 'busy', { startedBy: 'run-1/plan' })], attempts: new Map([['run-1/plan', 1]]) };
+    const decision = decide(jobs(2), has);
+    expect(keys(decision)).toEqual(['run-2/plan', 'run-1/plan']);
+  });
+
+  it('the attempt is one more than was seen, and says so', () => {
+    const decision = decide(jobs(1), { attempts: new Map([['run-1/plan', 2]]) });
+    expect(decision.launches).toMatchObject([{ attempt: 3, reason: expect.stringContaining('went elsewhere') }]);
+    expect(decide(jobs(1)).launches).toMatchObject([{ attempt: 1, reason: '1 queued, 0 unclaimed' }]);
+  });
+
+  it('depends on nothing but what was seen', () => {
+    expect(decide(jobs(5), { unclaimed: 1 })).toEqual(decide(jobs(5), { unclaimed: 1 }));
+  });
+});
+
+describe('stops', () => {
+  it('are for tasks that cannot be running a job, with the reason', () => {
+    const has = { live: [live('late', 'overdue'), live('gone', 'errored')] };
+    expect(decide([], has).stops).toEqual([
+      { taskId: 'late', cause: 'agent-never-registered', reason: 'its agent did not register within 300 s' },
+      { taskId: 'gone', cause: 'agent-errored', reason: 'HCP Terraform reports its agent as errored' },
+    ]);
+  });
+
+  it.each(['starting', 'idle', 'busy', 'unresponsive', 'leaving', 'unobserved'] as const)(
+    'are never for a task that is %s',
+    (state) => {
+      expect(decide([], { live: [live('a', state)] }).stops).toEqual([]);
+    },
+  );
+});
+
+describe('after start failures', () => {
+  it('nothing is launched until the wait is over, and the cause is told', () => {
+    const decision = decide(jobs(2), { startFailures: [failure(seconds(60), seconds(20))] });
+    expect(decision.launches).toEqual([]);
+    expect(decision.deferrals[0]).toMatchObject({
+      cause: 'start-failures',
+      reason: expect.stringMatching(/1 times in a row.*CannotPullContainerError/),
+    });
+  });
+
+  it('then one probe is launched, however many jobs wait', () => {
+    expect(keys(decide(jobs(20), { startFailures: [failure(seconds(90), seconds(31))] }))).toHaveLength(1);
+  });
+
+  it('and none beside a probe that is still starting', () => {
+    const has = { startFailures: [failure(seconds(90), seconds(31))], live: [live('probe', 'starting')] };
+    expect(keys(decide(jobs(2), { ...has, unclaimed: 1 }))).toEqual([]);
+  });
+});
+
+describe('the back-off', () => {
+  const untilOf = (failures: StartFailure[], successes: number[] = []) => backOffOf(failures, successes, LIMITS);
+
+  it('is none without failures', () => {
+    expect(untilOf([])).toEqual({ rounds: 0, untilMs: undefined, detail: undefined });
+  });
+
+  it('counts tasks launched side by side as one round', () => {
+    const together = [
+      failure(seconds(100), seconds(50)),
+      failure(seconds(99), seconds(60)),
+      failure(seconds(98), seconds(40)),
+    ];
+    expect(untilOf(together)).toMatchObject({ rounds: 1, untilMs: NOW - seconds(40) + seconds(30) });
+  });
+
+  it('doubles with each further round, up to the longest wait', () => {
+    const rounds = (n: number) =>
+      Array.from({ length: n }, (_, i) => failure(minutes(60) - i * minutes(2), minutes(59) - i * minutes(2)));
+    const waits = [1, 2, 3, 4, 5, 6, 7].map((n) => {
+      const last = rounds(n).at(-1);
+      return ((untilOf(rounds(n)).untilMs ?? 0) - (last?.stoppedAtMs ?? 0)) / 1000;
+    });
+    expect(waits).toEqual([30, 60, 120, 240, 480, 900, 900]);
+  });
+
+  it('ends with a task that came up after the last failure', () => {
+    expect(untilOf([failure(minutes(5), minutes(4))], [NOW - minutes(3)]).rounds).toBe(0);
+    expect(untilOf([failure(minutes(5), minutes(4))], [NOW - minutes(6)]).rounds).toBe(1);
+  });
+});
+
+describe('the licence’s room', () => {
+  it('is the ceiling less all registered agents and the tasks about to register, over all pools', () => {
+    const first = supply({ registered: 2, live: [live('a', 'idle'), live('b', 'starting')] });
+    const second = supply({ registered: 1, live: [live('c', 'leaving')] });
+    expect(ceilingRoomOf(10, [first, second])).toBe(6);
+    expect(ceilingRoomOf(1, [first, second])).toBe(-3);
+  });
+});
+
+describe('the client token', () => {
+  it('is made of job and attempt only', () => {
+    expect(clientTokenOf(queuedJob('run-CZcmD7eagjhyX0vN'), 2)).toBe('run-CZcmD7eagjhyX0vN/plan/2');
+  });
+
+  it('is used up when it stands for a task that is over or was counted already', () => {
+    const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
+    const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
+      isSpent({ taskId: 'a', lastStatus }, new Set(seenIds), job, NOW);
+    expect(spent('PROVISIONING')).toBe(false);
+    expect(spent('RUNNING')).toBe(false);
+    expect(spent('RUNNING', ['a'])).toBe(true);
+    expect(spent('STOPPED')).toBe(true);
+    expect(spent('DEPROVISIONING')).toBe(true);
+  });
+
+  it('is given the benefit of ECS’s read lag when the task cannot be described, for as long as it may last', () => {
+    const unseen = { taskId: 'a', lastStatus: undefined };
+    expect(isSpent(unseen, new Set(), queuedJob('run-1', { queuedAtMs: NOW - minutes(4) }), NOW)).toBe(false);
+    expect(isSpent(unseen, new Set(), queuedJob('run-1', { queuedAtMs: NOW - minutes(6) }), NOW)).toBe(true);
+  });
+});

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+import { isLive, STOP_REASON_PREFIX, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
+import { agent, LIMITS, minutes, NOW, seconds, stoppedTask, task } from './builders.ts';
+
+function supplyFrom(tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) {
+  return supplyOf({ tasks, agents, running }, LIMITS.startDeadlineMs, NOW);
+}
+
+const states = (tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) =>
+  supplyFrom(tasks, agents, running).live.map(({ state }) => state);
+
+describe('a live task', () => {
+  it.each(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING'])('may be %s', (lastStatus) => {
+    expect(isLive(task('a', { lastStatus }))).toBe(true);
+  });
+
+  it.each(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED'])('is not %s', (lastStatus) => {
+    expect(isLive(task('a', { lastStatus }))).toBe(false);
+  });
+
+  it('is not one that ECS has been told to stop', () => {
+    expect(isLive(task('a', { desiredStatus: 'STOPPED' }))).toBe(false);
+  });
+
+  it.each([
+    ['idle', 'idle'],
+    ['busy', 'busy'],
+    ['unknown', 'unresponsive'],
+    ['errored', 'errored'],
+    ['exited', 'leaving'],
+  ] as const)('whose agent is %s is %s', (status, state) => {
+    expect(states([task('a')], [agent('a', status)])).toEqual([state]);
+  });
+
+  it('without an agent is starting, until its start deadline', () => {
+    const old = { createdAtMs: NOW - LIMITS.startDeadlineMs - 1 };
+    expect(states([task('a'), task('b', old), task('c', { createdAtMs: undefined })], [])).toEqual([
+      'starting',
+      'overdue',
+      'starting',
+    ]);
+  });
+
+  it('named by a running job is busy, whatever its agent’s row says', () => {
+    const running: RunningJob[] = [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }];
+    expect(states([task('a')], [agent('a', 'errored')], running)).toEqual(['busy']);
+    expect(states([task('a')], undefined, running)).toEqual(['busy']);
+    expect(states([task('a')], [], [{ key: 'run-1/plan', phase: 'plan' }])).toEqual(['starting']);
+  });
+
+  it('past its deadline is neither supply nor overdue when the agents cannot be listed', () => {
+    const { live, unclaimed } = supplyFrom([task('a', { createdAtMs: NOW - minutes(30) })], undefined);
+    expect(live[0]?.state).toBe('unobserved');
+    expect(unclaimed).toBe(0);
+  });
+});
+
+describe('unclaimed supply', () => {
+  it('is what can take a job: starting and idle tasks, and foreign idle agents', () => {
+    const tasks = ['starting', 'idle', 'busy', 'unknown', 'errored', 'exited'].map((id) => task(id));
+    const agents = [
+      ...(['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status)),
+      agent('somebody-elses', 'idle'),
+      agent('somebody-elses-busy', 'busy'),
+    ];
+    expect(supplyFrom(tasks, agents)).toMatchObject({ unclaimed: 3, foreignIdle: 1 });
+  });
+
+  it('is not the row that a stopped task left behind', () => {
+    expect(supplyFrom([stoppedTask('a')], [agent('a', 'idle')])).toMatchObject({ unclaimed: 0, foreignIdle: 0 });
+  });
+});
+
+describe('agents that count against the licence', () => {
+  it('are the idle, busy and unknown ones, ours and foreign', () => {
+    const all = (['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status));
+    expect(supplyFrom([], all).registered).toBe(3);
+  });
+
+  it('are the live tasks past their start when the agents cannot be listed', () => {
+    const tasks = [task('a'), task('b', { createdAtMs: NOW - minutes(30) })];
+    expect(supplyFrom(tasks, undefined).registered).toBe(1);
+  });
+});
+
+describe('the attempts of a job', () => {
+  it('are the tasks seen for it, or the highest tag when older tasks are gone', () => {
+    const tasks = [
+      task('a', { startedBy: 'run-1/plan', attempt: 1 }),
+      stoppedTask('b', { startedBy: 'run-1/plan', attempt: undefined }),
+      task('c', { startedBy: 'run-2/plan', attempt: 4 }),
+      task('d', { startedBy: undefined }),
+    ];
+    expect(supplyFrom(tasks, []).attempts).toEqual(
+      new Map([
+        ['run-1/plan', 2],
+        ['run-2/plan', 4],
+      ]),
+    );
+  });
+});
+
+describe('a start failure', () => {
+  const failures = (ended: Task, agents: readonly Agent[] = []) => supplyFrom([ended], agents).startFailures;
+
+  it('is a task whose container never came up', () => {
+    const ended = stoppedTask('a', {
+      stopCode: 'TaskFailedToStart',
+      startedAtMs: undefined,
+      exitCode: undefined,
+      stoppedReason: 'CannotPullContainerError: image not found',
+    });
+    expect(failures(ended)).toMatchObject([{ detail: 'CannotPullContainerError: image not found' }]);
+  });
+
+  it('is an agent that ended with an error and never registered, as with a wrong token', () => {
+    expect(failures(stoppedTask('a', { exitCode: 1, containerReason: 'Error' }))).toMatchObject([
+      { detail: 'Essential container in task exited; Error; exit code 1' },
+    ]);
+  });
+
+  it('is a container that ends well in a moment without ever having registered, as with a wrong image', () => {
+    const ended = stoppedTask('a', { startedAtMs: NOW - seconds(63), stoppedAtMs: NOW - seconds(62) });
+    expect(failures(ended)).toHaveLength(1);
+  });
+
+  it('is a task that the launcher stopped because its agent never registered', () => {
+    const ours = { stopCode: 'UserInitiated', stoppedReason: `${STOP_REASON_PREFIX}late`, exitCode: 143 };
+    expect(failures(stoppedTask('a', ours))).toHaveLength(1);
+  });
+
+  it('says so when ECS gives no words', () => {
+    const silent = { startedAtMs: undefined, stoppedAtMs: undefined, stoppedReason: undefined, exitCode: undefined };
+    expect(failures(stoppedTask('a', silent))).toMatchObject([
+      { detail: 'ECS gave no reason', stoppedAtMs: NOW - minutes(5) },
+    ]);
+  });
+
+  it.each([
+    ['an agent that registered, whatever its exit code', stoppedTask('a', { exitCode: 1 }), [agent('a', 'exited')]],
+    ['a job that took its time and ended well', stoppedTask('a'), []],
+    ['a Spot interruption', stoppedTask('a', { stopCode: 'SpotInterruption', startedAtMs: undefined }), []],
+    ['a person’s stop', stoppedTask('a', { stopCode: 'UserInitiated', stoppedReason: 'by hand', exitCode: 143 }), []],
+    ['a person’s stop without words', stoppedTask('a', { stopCode: 'UserInitiated', stoppedReason: undefined }), []],
+    ['a task that is still stopping', stoppedTask('a', { lastStatus: 'STOPPING', exitCode: 1 }), []],
+    ['a task without a creation time', stoppedTask('a', { createdAtMs: undefined, exitCode: 1 }), []],
+  ] as const)('is not %s', (_, ended, agents) => {
+    expect(failures(ended, [...agents])).toEqual([]);
+  });
+
+  it('is told by a quick bad exit alone when the agents cannot be listed', () => {
+    const quick = { startedAtMs: NOW - seconds(63), stoppedAtMs: NOW - seconds(62) };
+    const of = (exitCode: number) => supplyFrom([stoppedTask('a', { ...quick, exitCode })], undefined).startFailures;
+    expect(of(1)).toHaveLength(1);
+    expect(of(0)).toHaveLength(0);
+    expect(supplyFrom([stoppedTask('a', { exitCode: 1 })], undefined).startFailures).toHaveLength(0);
+  });
+
+  it('leaves a task whose end has no time for one that ended at once', () => {
+    expect(failures(stoppedTask('a', { stoppedAtMs: undefined }))).toHaveLength(1);
+  });
+});
+
+describe('a start that went well', () => {
+  it('is a registered live task, or one that ended after its container came up', () => {
+    const tasks = [task('a', { createdAtMs: 1 }), task('b', { createdAtMs: 2 }), stoppedTask('c', { createdAtMs: 3 })];
+    expect(supplyFrom(tasks, [agent('a', 'idle')]).startSuccessesAtMs).toEqual([1, 3]);
+  });
+
+  it('is not a task that a person stopped before its container came up, nor one without a creation time', () => {
+    const tasks = [
+      stoppedTask('a', { stopCode: 'UserInitiated', startedAtMs: undefined }),
+      task('b', { createdAtMs: undefined }),
+    ];
+    expect(supplyFrom(tasks, [agent('b', 'busy')]).startSuccessesAtMs).toEqual([]);
+  });
+});
