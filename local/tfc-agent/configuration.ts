@@ -1,0 +1,101 @@
+/** The files of a job: what is unpacked, what is put beside it, and what a plan leaves for its apply. */
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { create, extract } from 'tar';
+import type { Job } from '../hcp-terraform/agent-protocol.ts';
+import { STATE_DIRECTORY } from './engine.ts';
+
+/**
+ * An override file's backend takes the place of the configuration's own backend or `cloud` block; override files are
+ * read in the order of their names. https://developer.hashicorp.com/terraform/language/files/override
+ */
+const BACKEND_OVERRIDE = 'zzz_backend_override.tf';
+
+/** Unpacks a gzipped tar into `directory`, which is created. Entries that point outside of it are left out. */
+export async function unpack(file: string, directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await extract({ file, cwd: directory });
+}
+
+/**
+ * Packs `names` of `directory` for the apply: everything but the state, which the apply fetches itself, and the
+ * providers, which its `init` installs by the lock file.
+ */
+export async function pack(file: string, directory: string, names: readonly string[]): Promise<void> {
+  const left = new Set([STATE_DIRECTORY, 'providers']);
+  await create(
+    {
+      file,
+      cwd: directory,
+      gzip: true,
+      portable: true,
+      filter: (path) => {
+        const [last, above] = path.split('/').filter(Boolean).reverse();
+        return !(last !== undefined && left.has(last) && (last !== 'providers' || above === '.terraform'));
+      },
+    },
+    [...names],
+  );
+}
+
+/** Directory of the root module. Throws a sentence for the run's log when the configuration does not have it. */
+export async function rootModule(configurationDirectory: string, workingDirectory: string): Promise<string> {
+  const directory = resolve(configurationDirectory, workingDirectory);
+  const inside = relative(configurationDirectory, directory);
+  const found = await stat(directory).catch(() => undefined);
+  if (inside.split(sep)[0] === '..' || found?.isDirectory() !== true) {
+    throw new Error(
+      `The working directory ${JSON.stringify(workingDirectory)} is not in the configuration: correct it in the workspace's settings.`,
+    );
+  }
+  return directory;
+}
+
+/**
+ * Puts a local backend in the place of the `cloud` block, so that Terraform runs here. The directory of the state is
+ * relative, since the plan file remembers it and the apply happens elsewhere. State files that came with the
+ * configuration mean nothing to a remote run; `init` would want to migrate them.
+ */
+export async function overrideBackend(directory: string): Promise<void> {
+  for (const left of ['terraform.tfstate', 'terraform.tfstate.d']) {
+    await rm(join(directory, left), { recursive: true, force: true });
+  }
+  const backend = `terraform {\n  backend "local" {\n    workspace_dir = "${STATE_DIRECTORY}"\n  }\n}\n`;
+  await writeFile(join(directory, BACKEND_OVERRIDE), backend);
+}
+
+/** The workspace's Terraform variables as a `-var-file`: HCL values as they are, the others as strings. */
+export function variablesText(variables: Job['variables']): string {
+  return variables
+    .filter(({ category }) => category === 'terraform')
+    .map(({ key, value, hcl }) => `${key} = ${hcl ? value : hclString(value)}\n`)
+    .join('');
+}
+
+/** Environment of Terraform and of hooks: the container's, then the workspace's variables, then what a remote run fixes. */
+export function operationEnvironment(
+  job: Job,
+  base: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const fromWorkspace = job.variables.filter(({ category }) => category === 'env');
+  return {
+    ...base,
+    ...Object.fromEntries(fromWorkspace.map(({ key, value }) => [key, value])),
+    TF_IN_AUTOMATION: '1',
+    TF_INPUT: '0',
+    TF_WORKSPACE: job.workspaceName,
+    CHECKPOINT_DISABLE: '1',
+    // https://developer.hashicorp.com/terraform/cloud-docs/workspaces/run/run-environment
+    TFC_RUN_ID: job.jobId,
+    TFC_WORKSPACE_NAME: job.workspaceName,
+    TFC_WORKSPACE_SLUG: `${job.organization}/${job.workspaceName}`,
+  };
+}
+
+function hclString(value: string): string {
+  // JSON's escapes are HCL's but for \b and \f, and HCL also has templates, which a plain value must not open.
+  return JSON.stringify(value)
+    .replaceAll(/\\(.)/g, (match, letter) => (letter === 'b' ? '\\u0008' : letter === 'f' ? '\\u000c' : match))
+    .replaceAll('${', '$$${')
+    .replaceAll('%{', '%%{');
+}

@@ -1,0 +1,56 @@
+/** What executes a job's Terraform operation: the real CLI, or the built-in sample where there is none. */
+import { join } from 'node:path';
+import type { Job } from '../hcp-terraform/agent-protocol.ts';
+import type { Stops } from './process.ts';
+
+export interface Counts {
+  readonly additions: number;
+  readonly changes: number;
+  readonly destructions: number;
+  readonly imports: number;
+}
+
+export const NO_COUNTS: Counts = { additions: 0, changes: 0, destructions: 0, imports: 0 };
+
+/** One job's place and means. */
+export interface Operation {
+  readonly job: Job;
+  /** Directory of the root module: Terraform's working directory. */
+  readonly directory: string;
+  /** The plan file: written by the plan, read by the apply. */
+  readonly planFile: string;
+  /** The workspace's variables in HCL, for `-var-file`. */
+  readonly variablesFile: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Appends to the run's log. */
+  readonly write: (chunk: string | Buffer) => void;
+  readonly stops: Stops;
+}
+
+export type PlanOutcome =
+  | { readonly ok: true; readonly hasChanges: boolean; readonly counts: Counts; readonly planJson: string }
+  | { readonly ok: false };
+
+export interface ApplyOutcome {
+  readonly ok: boolean;
+  /** What was done, also when the apply failed half-way. */
+  readonly counts: Counts;
+}
+
+/** Both write to the run's log what a person should read, and never throw because Terraform failed. */
+export interface Engine {
+  plan(operation: Operation): Promise<PlanOutcome>;
+  apply(operation: Operation): Promise<ApplyOutcome>;
+}
+
+/** Not the local backend's default, in which `init` would see a state to migrate. */
+export const STATE_DIRECTORY = '.tfc-agent-state';
+
+/**
+ * Where the local backend keeps the state of a named Terraform workspace, inside the root module. The name matters: in
+ * remote runs `terraform.workspace` is the HCP Terraform workspace's name.
+ * https://developer.hashicorp.com/terraform/language/state/workspaces
+ */
+export function stateFile(directory: string, workspaceName: string): string {
+  return join(directory, STATE_DIRECTORY, workspaceName, 'terraform.tfstate');
+}

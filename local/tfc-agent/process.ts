@@ -1,0 +1,139 @@
+/** Runs one program of a job (Terraform, a hook) and ends it when it has to end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** `cancel`: one SIGINT, as a Ctrl-C would be. `kill`: SIGKILL, to the program and everything below it. */
+export interface Stops {
+  readonly cancel: AbortSignal;
+  readonly kill: AbortSignal;
+}
+
+export interface Program {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly onStdout: (chunk: Buffer) => void;
+  readonly onStderr: (chunk: Buffer) => void;
+  /** SIGKILL after so long; absent: never. */
+  readonly timeoutMs?: number;
+}
+
+export interface ProgramExit {
+  /** 128 + n when signal n ended it, as a shell says it. */
+  readonly code: number;
+  readonly timedOut: boolean;
+}
+
+/** How long the output of a program that has ended may still arrive (a process that it left behind may hold the pipe). */
+const DRAIN_MS = 300;
+const KILLED = 137;
+
+const running = new Set<number>();
+
+/** Ends every program that still runs, and what they started: for the moment before the agent itself exits. */
+export function killRunningPrograms(): void {
+  for (const pid of running) killTree(pid);
+}
+
+/**
+ * Resolves when the program has ended, whatever its exit code; rejects only when it could not be started.
+ *
+ * `ownGroup` gives it a process group of its own, for an agent at a terminal, whose Ctrl-C would otherwise reach
+ * Terraform too. In a task it stays in the task's group, so that the end of the task is the end of Terraform.
+ */
+export function runProgram(program: Program, stops: Stops, ownGroup: boolean): Promise<ProgramExit> {
+  if (stops.kill.aborted) return Promise.resolve({ code: KILLED, timedOut: false });
+  return new Promise((resolve, reject) => {
+    const child: ChildProcess = spawn(program.command, [...program.args], {
+      cwd: program.cwd,
+      env: program.env,
+      detached: ownGroup,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let timedOut = false;
+    const { pid } = child;
+    if (pid !== undefined) running.add(pid);
+    const interrupt = (): void => {
+      child.kill('SIGINT');
+    };
+    const kill = (): void => {
+      if (pid !== undefined) killTree(pid);
+    };
+    const timer =
+      program.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            timedOut = true;
+            kill();
+          }, program.timeoutMs);
+    const settle = (): void => {
+      clearTimeout(timer);
+      stops.cancel.removeEventListener('abort', interrupt);
+      stops.kill.removeEventListener('abort', kill);
+      if (pid !== undefined) running.delete(pid);
+    };
+    stops.cancel.addEventListener('abort', interrupt, { once: true });
+    stops.kill.addEventListener('abort', kill, { once: true });
+    child.stdout?.on('data', program.onStdout);
+    child.stderr?.on('data', program.onStderr);
+    child.once('error', (error) => {
+      settle();
+      reject(error);
+    });
+    child.once('exit', (code, signal) => {
+      settle();
+      const done = (): void => {
+        clearTimeout(drain);
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        resolve({ code: code ?? 128 + signalNumber(signal), timedOut });
+      };
+      const drain = setTimeout(done, DRAIN_MS);
+      child.once('close', done);
+    });
+    if (stops.cancel.aborted) interrupt();
+  });
+}
+
+function signalNumber(signal: NodeJS.Signals | null): number {
+  return signal === 'SIGINT' ? 2 : signal === 'SIGTERM' ? 15 : 9;
+}
+
+function killTree(pid: number): void {
+  for (const member of [pid, ...descendants(pid)]) {
+    try {
+      process.kill(member, 'SIGKILL');
+    } catch {
+      // It has ended by itself in the meantime.
+    }
+  }
+}
+
+/** Processes below `pid`, from /proc; none where there is no /proc, and then only the program itself is killed. */
+function descendants(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  let entries: string[] = [];
+  try {
+    entries = readdirSync('/proc').filter((entry) => /^[0-9]+$/.test(entry));
+  } catch {
+    return [];
+  }
+  for (const entry of entries) {
+    try {
+      // The name in parentheses may hold anything; the parent is the second field after it.
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+    } catch {
+      // It has ended between the two reads.
+    }
+  }
+  const below: number[] = [];
+  const queue = [...(children.get(pid) ?? [])];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    below.push(next);
+    queue.push(...(children.get(next) ?? []));
+  }
+  return below;
+}
