@@ -1,8 +1,7 @@
 import { STOP_REASON_PREFIX } from './core/supply.ts';
 import { isSpent } from './core/token.ts';
 import type { Decision, Launch, Stop } from './core/types.ts';
-import type { UpstreamError } from './errors.ts';
-import { seen } from './observe.ts';
+import { seen, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
 
 /** RunTask calls side by side. ECS allows 20 a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */

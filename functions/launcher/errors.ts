@@ -72,3 +72,16 @@ export class UpstreamError extends Error {
     this.retryAfterMs = details.retryAfterMs;
   }
 }
+
+/** An answer, or why there is none: one pool's failure never hides another's answer. */
+export type Seen<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: UpstreamError };
+
+/** Turns a rejection into a value. Anything but an `UpstreamError` is a defect of ours and is not caught. */
+export async function seen<T>(answer: Promise<T>): Promise<Seen<T>> {
+  try {
+    return { ok: true, value: await answer };
+  } catch (error) {
+    if (error instanceof UpstreamError) return { ok: false, error };
+    throw error;
+  }
+}

@@ -1,7 +1,6 @@
 import { isLive, supplyOf } from './core/supply.ts';
 import type { Demand, Supply, Task } from './core/types.ts';
-import { UpstreamError } from './errors.ts';
-import type { HcpTerraform, Pool, Seen, Tasks } from './ports.ts';
+import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 
 /** An idle agent pings every 30 s; one that is silent is `unknown` for five minutes before it is `errored`. */
 const AGENTS_WINDOW_MS = 10 * 60_000;
@@ -15,16 +14,6 @@ export interface PoolObservation {
   readonly supply: Supply;
   /** Whether HCP Terraform let us list the pool's agents. */
   readonly agentsVisible: boolean;
-}
-
-/** Turns a rejection into a value. Anything but an `UpstreamError` is a defect of ours and is not caught. */
-export async function seen<T>(answer: Promise<T>): Promise<Seen<T>> {
-  try {
-    return { ok: true, value: await answer };
-  } catch (error) {
-    if (error instanceof UpstreamError) return { ok: false, error };
-    throw error;
-  }
 }
 
 /** What {@link observePool} looks with. */

@@ -1,5 +1,5 @@
 import type { Agent, QueuedJob, Run, Task } from './core/types.ts';
-import type { UpstreamError } from './errors.ts';
+import type { Seen } from './errors.ts';
 
 /** A pool as the launcher knows it. */
 export interface Pool {
@@ -14,9 +14,6 @@ export interface Pool {
   readonly taskDefinition: string;
   readonly maxAgents: number;
 }
-
-/** An answer, or why there is none: one pool's failure never hides another's answer. */
-export type Seen<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: UpstreamError };
 
 /** What the launcher asks of HCP Terraform. */
 export interface HcpTerraform {

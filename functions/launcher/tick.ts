@@ -3,9 +3,9 @@ import { ceilingRoomOf } from './core/ceiling.ts';
 import { demandOf } from './core/demand.ts';
 import { reconcile } from './core/reconcile.ts';
 import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
-import type { UpstreamError } from './errors.ts';
-import { observePool, type PoolObservation, seen } from './observe.ts';
-import type { HcpTerraform, Pool, Seen, Tasks } from './ports.ts';
+import { type Seen, seen, type UpstreamError } from './errors.ts';
+import { observePool, type PoolObservation } from './observe.ts';
+import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 
 /** Settings of a tick that all pools share. */
 export interface TickSettings {

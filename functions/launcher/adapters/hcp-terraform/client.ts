@@ -1,9 +1,8 @@
 import type * as z from 'zod';
 import { OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
-import { UpstreamError } from '../../errors.ts';
-import { seen } from '../../observe.ts';
-import type { HcpTerraform, Pool, Seen } from '../../ports.ts';
+import { type Seen, seen, UpstreamError } from '../../errors.ts';
+import type { HcpTerraform, Pool } from '../../ports.ts';
 import {
   agentPool,
   agentPoolsPage,
