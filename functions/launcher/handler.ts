@@ -15,7 +15,7 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { EcsTasks } from './adapters/ecs/client.ts';
 import { HcpTerraformClient } from './adapters/hcp-terraform/client.ts';
-import { HcpTerraformHttp } from './adapters/hcp-terraform/http.ts';
+import { connections, HcpTerraformHttp } from './adapters/hcp-terraform/http.ts';
 import { TickReport } from './adapters/report.ts';
 import { SecretsManagerSecrets } from './adapters/secrets.ts';
 import { parseConfig } from './config.ts';
@@ -50,7 +50,12 @@ let launcher: ReturnType<typeof compose> | undefined;
 function compose() {
   const config = parseConfig(process.env);
   const secrets = new SecretsManagerSecrets(new SecretsManagerClient(AWS_CLIENT));
-  const http = new HcpTerraformHttp({ hostname: config.hostname, secrets, userAgent: SERVICE });
+  const http = new HcpTerraformHttp({
+    hostname: config.hostname,
+    secrets,
+    userAgent: SERVICE,
+    dispatcher: connections(),
+  });
   const hcpTerraform = new HcpTerraformClient({ http, hostname: config.hostname, now: clock.now });
   const tasks = new EcsTasks(new ECSClient(AWS_CLIENT), config.placement);
   const pollBudget = () => hcpTerraform.pollBudget();

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
 import type * as z from 'zod';
 import { UpstreamError } from '../../errors.ts';
 import type { Secrets } from '../../ports.ts';
@@ -23,16 +23,20 @@ export interface HttpParts {
   readonly hostname: string;
   readonly secrets: Secrets;
   readonly userAgent: string;
+  readonly dispatcher: Dispatcher;
+}
+
+/** Kept connections to HCP Terraform. @param tls what Node's own trust does not say, such as a test's authority. */
+export function connections(tls: buildConnector.BuildOptions = {}): Dispatcher {
+  return new Agent({ connect: { timeout: 4_000, ...tls }, maxResponseSize: MAX_BODY_BYTES });
 }
 
 /** GET requests to one HCP Terraform host: token, deadline, errors as values of our own, JSON by schema. */
 export class HcpTerraformHttp {
   readonly #parts: HttpParts;
-  readonly #dispatcher: Agent;
 
   constructor(parts: HttpParts) {
     this.#parts = parts;
-    this.#dispatcher = new Agent({ connect: { timeout: 4_000 }, maxResponseSize: MAX_BODY_BYTES });
   }
 
   /**
@@ -72,7 +76,7 @@ export class HcpTerraformHttp {
 
   async #sendOnce(path: string, token: string, signal: AbortSignal): Promise<RawAnswer> {
     const answer = await request(`https://${this.#parts.hostname}${path}`, {
-      dispatcher: this.#dispatcher,
+      dispatcher: this.#parts.dispatcher,
       signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
       headers: {
         authorization: `Bearer ${token}`,

@@ -1,0 +1,392 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-terraform/client.ts';
+import { connections, HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
+import { POLLS_PER_MINUTE } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { isNewEnough } from '../../../../functions/launcher/adapters/hcp-terraform/version.ts';
+import type { UpstreamError } from '../../../../functions/launcher/errors.ts';
+import type { Pool, Secrets } from '../../../../functions/launcher/ports.ts';
+import {
+  hang,
+  json,
+  reset,
+  type ScriptedServer,
+  startScriptedServer,
+  status,
+  text,
+  truncated,
+} from './scripted-server.ts';
+
+const RUNS = '/api/v2/organizations/acme/runs';
+const POOLS = '/api/v2/organizations/acme/agent-pools';
+const TOKEN = 'first.atlasv1.token-that-must-not-show';
+
+const pool: Pool = {
+  name: 'default',
+  organization: 'acme',
+  apiTokenSecret: 'acme/api-token',
+  taskDefinition: 'launcher-default',
+  maxAgents: 5,
+};
+
+let server: ScriptedServer;
+let nowMs: number;
+let secretReads: number;
+const signal = new AbortController().signal;
+
+beforeEach(async () => {
+  server = await startScriptedServer();
+  nowMs = Date.parse('2026-03-01T12:00:00Z');
+  secretReads = 0;
+  server.on('/api/v2/ping', status(204));
+  server.on(POOLS, json({ data: [{ id: 'apool-1', attributes: { name: 'default' } }], ...page(1, null) }));
+});
+
+afterEach(() => server.close());
+
+function client(): HcpTerraformClient {
+  const secrets: Secrets = {
+    value: async () => TOKEN,
+    renew: async () => {
+      secretReads += 1;
+      return 'second.atlasv1.token-that-must-not-show';
+    },
+  };
+  const dispatcher = connections({ ca: server.ca });
+  const http = new HcpTerraformHttp({ hostname: server.hostname, secrets, userAgent: 'test', dispatcher });
+  return new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs });
+}
+
+function page(current: number, next: number | null) {
+  return { meta: { pagination: { 'current-page': current, 'next-page': next, 'prev-page': null, 'page-size': 100 } } };
+}
+
+function run(id: string, runStatus = 'plan_queued') {
+  return {
+    id,
+    type: 'runs',
+    attributes: {
+      status: runStatus,
+      'created-at': '2026-03-01T11:59:00.000Z',
+      'status-timestamps': { 'plan-queued-at': '2026-03-01T11:59:30+00:00' },
+    },
+    relationships: {
+      workspace: { data: { id: 'ws-1', type: 'workspaces' } },
+      plan: { data: { id: `plan-${id}`, type: 'plans' } },
+      apply: { data: null },
+    },
+  };
+}
+
+async function openRuns(of = client(), pools: Pool[] = [pool], until = signal) {
+  const answer = (await of.openRuns(pools, until)).get(pools[0] ?? pool);
+  if (answer === undefined) throw new Error('no answer about the pool');
+  return answer;
+}
+
+async function failure(of = client()): Promise<UpstreamError> {
+  const answer = await openRuns(of);
+  if (answer.ok) throw new Error(`expected a failure, got ${answer.value.length} runs`);
+  return answer.error;
+}
+
+const runRequests = () => server.requests.filter((request) => request.startsWith(RUNS));
+
+describe('the runs of a pool', () => {
+  it('are asked for by pool, status and every operation, with plans and applies, 100 a page', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    await openRuns();
+    const query = new URLSearchParams(runRequests()[0]?.split('?')[1]);
+    expect(Object.fromEntries(query)).toEqual({
+      'filter[agent_pool_names]': 'default',
+      'filter[status]': 'plan_queued,apply_queued,planning,applying',
+      'filter[operation]': 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only',
+      include: 'plan,apply',
+      'page[size]': '100',
+      'page[number]': '1',
+    });
+    expect(server.authorizations.at(-1)).toBe(`Bearer ${TOKEN}`);
+  });
+
+  it('come from all pages (hcp-terraform-operator #426)', async () => {
+    server.on(
+      RUNS,
+      json({ data: [run('run-1')], ...page(1, 2) }),
+      json({ data: [run('run-2')], ...page(2, 3) }),
+      json({ data: [run('run-3')], ...page(3, null) }),
+    );
+    const answer = await openRuns();
+    expect(answer.ok && answer.value.map(({ id }) => id)).toEqual(['run-1', 'run-2', 'run-3']);
+  });
+
+  it('carry their times and the agents that took them', async () => {
+    const details = { 'execution-details': { mode: 'agent', 'agent-name': 'task-1' } };
+    const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
+    server.on(RUNS, json({ data: [run('run-1', 'planning')], included, ...page(1, null) }));
+    const answer = await openRuns();
+    expect(answer).toMatchObject({
+      ok: true,
+      value: [
+        {
+          id: 'run-1',
+          workspaceId: 'ws-1',
+          status: 'planning',
+          planQueuedAtMs: Date.parse('2026-03-01T11:59:30Z'),
+          planAgentName: 'task-1',
+        },
+      ],
+    });
+  });
+
+  it('are asked for again without the operations that an older Terraform Enterprise refuses', async () => {
+    server.on(RUNS, status(422), json({ data: [run('run-1')], ...page(1, null) }));
+    expect((await openRuns()).ok).toBe(true);
+    expect(runRequests()[1]).not.toContain('filter[operation]');
+  });
+
+  it('of several pools cost one request while none of them has work', async () => {
+    const other = { ...pool, name: 'other', id: 'apool-2' };
+    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    const answers = await client().openRuns([pool, other], signal);
+    expect([...answers.values()]).toEqual([
+      { ok: true, value: [] },
+      { ok: true, value: [] },
+    ]);
+    expect(runRequests()).toHaveLength(1);
+    expect(runRequests()[0]).toContain('filter[agent_pool_names]=default,other');
+  });
+
+  it('of several pools are told apart by a request each when there is work', async () => {
+    const other = { ...pool, name: 'other', id: 'apool-2' };
+    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
+    server.on(
+      RUNS,
+      json({ data: [run('run-1')], ...page(1, null) }),
+      json({ data: [run('run-1')], ...page(1, null) }),
+      json({ data: [], ...page(1, null) }),
+    );
+    const answers = await client().openRuns([pool, other], signal);
+    expect([...answers.values()].map((answer) => answer.ok && answer.value.length)).toEqual([1, 0]);
+  });
+
+  it('cost one request a tick once the pool is known', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    const warm = client();
+    await openRuns(warm);
+    server.requests.length = 0;
+    await openRuns(warm);
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe('what is not an answer is never taken for an empty one', () => {
+  it.each([
+    ['an empty 200', text('', 'application/json')],
+    ['HTML', text('<html>maintenance</html>', 'text/html')],
+    ['an object without data', json({})],
+    ['data that is no list', json({ data: {}, ...page(1, null) })],
+    ['a list without paging', json({ data: [] })],
+    ['a run without a status', json({ data: [{ ...run('run-1'), attributes: {} }], ...page(1, null) })],
+    ['an id that ECS could not carry', json({ data: [run('run-ü; drop')], ...page(1, null) })],
+    ['another page than was asked for', json({ data: [], ...page(2, null) })],
+    ['a next page that was read already', json({ data: [], ...page(1, 1) })],
+    ['a next page that skips one', json({ data: [], ...page(1, 3) })],
+  ])('%s', async (_, answer) => {
+    server.on(RUNS, answer);
+    expect(await failure()).toMatchObject({ name: 'UpstreamError', fault: 'unexpected-answer' });
+  });
+
+  it.each([
+    ['half an answer', truncated],
+    ['an answer with an error', status(502)],
+  ])('%s', async (_, answer) => {
+    server.on(RUNS, answer);
+    expect(await failure()).toMatchObject({ fault: 'unavailable' });
+  });
+
+  it('a wrong organization', async () => {
+    server.on(RUNS, status(404));
+    expect(await failure()).toMatchObject({ fault: 'rejected', message: expect.stringContaining('check the names') });
+  });
+
+  it('a pool that does not exist, with what to do about it', async () => {
+    server.on(POOLS, json({ data: [], ...page(1, null) }));
+    const error = await failure();
+    expect(error.message).toMatch(/no agent pool named "default" in organization "acme".*correct the name/);
+    expect(runRequests()).toEqual([]);
+  });
+
+  it('a pool whose id is another pool’s', async () => {
+    server.on('/api/v2/agent-pools/apool-9', json({ data: { attributes: { name: 'production' } } }));
+    const answer = await openRuns(client(), [{ ...pool, id: 'apool-9' }]);
+    expect(answer).toMatchObject({ ok: false, error: { message: expect.stringContaining('is named "production"') } });
+  });
+});
+
+describe('a token', () => {
+  it('that is rejected is read anew once', async () => {
+    server.on(RUNS, status(401), json({ data: [], ...page(1, null) }));
+    expect((await openRuns()).ok).toBe(true);
+    expect(secretReads).toBe(1);
+    expect(server.authorizations.at(-1)).toContain('second.');
+  });
+
+  it('that is rejected again is told by its secret’s name, and never shown', async () => {
+    server.on(RUNS, status(401));
+    const error = await failure();
+    expect(error).toMatchObject({ fault: 'rejected', status: 401 });
+    expect(error.message).toContain('acme/api-token');
+    expect(JSON.stringify([error, error.message, String(error.cause)])).not.toContain('must-not-show');
+  });
+});
+
+describe('a host', () => {
+  it('that resets a kept connection is asked again once', async () => {
+    server.on(RUNS, reset, json({ data: [], ...page(1, null) }));
+    expect((await openRuns()).ok).toBe(true);
+  });
+
+  it('that resets every time is unavailable', async () => {
+    server.on(RUNS, reset);
+    expect(await failure()).toMatchObject({
+      fault: 'unavailable',
+      message: expect.stringContaining('connection broke'),
+    });
+  });
+
+  it('that hangs is given up with the tick', async () => {
+    server.on(RUNS, hang);
+    const tick = new AbortController();
+    const answer = openRuns(client(), [pool], tick.signal);
+    await expect.poll(() => runRequests().length).toBe(1);
+    tick.abort();
+    expect(await answer).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
+  });
+
+  it.each([
+    ['nobody listens on', 'localhost:1', /refused.*check the hostname setting and its port/],
+    ['does not resolve', 'no-such-host.invalid', /does not resolve/],
+  ])('that %s is told with what to check', async (_, hostname, message) => {
+    const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
+    const http = new HcpTerraformHttp({ hostname, secrets, userAgent: 'test', dispatcher: connections() });
+    const error = await failure(new HcpTerraformClient({ http, hostname, now: () => nowMs }));
+    expect(error.message).toMatch(message);
+  });
+
+  it('whose certificate nobody vouches for is told with the remedy', async () => {
+    const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
+    const http = new HcpTerraformHttp({
+      hostname: server.hostname,
+      secrets,
+      userAgent: 'test',
+      dispatcher: connections(),
+    });
+    const error = await failure(new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs }));
+    expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
+  });
+});
+
+describe('the poll budget', () => {
+  it('is never exceeded in any minute, and frees itself', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    const warm = client();
+    for (let i = 0; i < POLLS_PER_MINUTE; i += 1) {
+      expect((await openRuns(warm)).ok).toBe(true);
+      nowMs += 1000;
+    }
+    expect(await failure(warm)).toMatchObject({ fault: 'throttled', retryAfterMs: 60_000 - POLLS_PER_MINUTE * 1000 });
+    expect(runRequests()).toHaveLength(POLLS_PER_MINUTE);
+    nowMs += 60_000 - POLLS_PER_MINUTE * 1000;
+    expect((await openRuns(warm)).ok).toBe(true);
+  });
+
+  it('waits as long as a 429 says', async () => {
+    server.on(RUNS, status(429, { 'x-ratelimit-reset': '12.5' }), json({ data: [], ...page(1, null) }));
+    const warm = client();
+    expect(await failure(warm)).toMatchObject({ fault: 'throttled', retryAfterMs: 12_500 });
+    nowMs += 12_000;
+    expect(await failure(warm)).toMatchObject({ fault: 'throttled', retryAfterMs: 500 });
+    expect(runRequests()).toHaveLength(1);
+    nowMs += 500;
+    expect((await openRuns(warm)).ok).toBe(true);
+  });
+});
+
+describe('the agents of a pool', () => {
+  const AGENTS = '/api/v2/agent-pools/apool-1/agents';
+
+  it('come from all pages, since the given time, by name', async () => {
+    const agent = (id: string, name: string | null, agentStatus: string) => ({
+      id,
+      type: 'agents',
+      attributes: { name, status: agentStatus },
+    });
+    server.on(
+      AGENTS,
+      json({ data: [agent('agent-1', 'task-1', 'busy')], ...page(1, 2) }),
+      json({ data: [agent('agent-2', null, 'dreaming')], ...page(2, null) }),
+    );
+    expect(await client().agents(pool, nowMs - 1000, signal)).toEqual([
+      { id: 'agent-1', name: 'task-1', status: 'busy' },
+      { id: 'agent-2', name: 'agent-2', status: 'unknown' },
+    ]);
+    expect(server.requests.at(-1)).toContain('filter[last-ping-since]=2026-03-01T11:59:59.000Z');
+  });
+
+  it('are not known when the token may not list them', async () => {
+    server.on(AGENTS, status(404));
+    expect(await client().agents(pool, nowMs, signal)).toBeUndefined();
+  });
+
+  it('that could not be read are an error', async () => {
+    server.on(AGENTS, status(500));
+    await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'unavailable' });
+  });
+});
+
+describe('Terraform Enterprise older than v202409-1', () => {
+  const WORKSPACES = '/api/v2/organizations/acme/workspaces';
+  const workspace = (id: string, poolId: string, runId: string) => ({
+    id,
+    type: 'workspaces',
+    relationships: { 'agent-pool': { data: { id: poolId } }, 'current-run': { data: { id: runId } } },
+  });
+
+  beforeEach(() => server.on('/api/v2/ping', status(204, { 'x-tfe-version': 'v202408-1' })));
+
+  it('is read by the current runs of the pool’s workspaces', async () => {
+    server.on(
+      WORKSPACES,
+      json({
+        data: [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-other', 'run-2')],
+        included: [run('run-1'), run('run-2'), { id: 'user-1', type: 'users' }],
+        ...page(1, null),
+      }),
+    );
+    const answer = await openRuns();
+    expect(answer.ok && answer.value.map(({ id }) => id)).toEqual(['run-1']);
+    expect(runRequests()).toEqual([]);
+  });
+
+  it('is an error when a run does not have the agreed shape', async () => {
+    const broken = { ...run('run-1'), attributes: {} };
+    server.on(
+      WORKSPACES,
+      json({ data: [workspace('ws-1', 'apool-1', 'run-1')], included: [broken], ...page(1, null) }),
+    );
+    expect(await failure()).toMatchObject({ fault: 'unexpected-answer' });
+  });
+
+  it.each([
+    [undefined, true],
+    ['', true],
+    ['v202409-1', true],
+    ['v202409-2', true],
+    ['v202501-1', true],
+    ['1.2.0', true],
+    ['v202408-9', false],
+    ['v202109-1', false],
+  ])('version %j lists runs by organization: %s', (version, expected) => {
+    expect(isNewEnough(version)).toBe(expected);
+  });
+});
