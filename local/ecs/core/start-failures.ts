@@ -1,0 +1,36 @@
+import type { Task } from './task.ts';
+
+/** A fault that ends tasks while they start (`stopCode` TaskFailedToStart). */
+export interface StartFailure {
+  /** `provision`: before the network interface; `pull`: instead of image and secrets; `start`: instead of the process. */
+  readonly at: 'provision' | 'pull' | 'start';
+  /** Only tasks of this family; all when absent. */
+  readonly family?: string;
+  /** Becomes `stoppedReason`. */
+  readonly reason: string;
+  /** How many tasks it ends before it is over; for ever when absent. */
+  readonly times?: number;
+}
+
+export class StartFailures {
+  readonly #failures = new Set<{ readonly failure: StartFailure; left: number }>();
+
+  /** Adds a fault; the answer ends it. */
+  add(failure: StartFailure): () => void {
+    const entry = { failure, left: failure.times ?? Number.POSITIVE_INFINITY };
+    this.#failures.add(entry);
+    return () => this.#failures.delete(entry);
+  }
+
+  /** The reason why this task fails at this point, if it does. */
+  take(task: Task, at: StartFailure['at']): string | undefined {
+    for (const entry of this.#failures) {
+      const { failure } = entry;
+      if (failure.at !== at || (failure.family !== undefined && failure.family !== task.definition.family)) continue;
+      entry.left -= 1;
+      if (entry.left <= 0) this.#failures.delete(entry);
+      return failure.reason;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,23 @@
+/** A rate limit as AWS states them: `burst` at once, refilled steadily. Pure but for its own level. */
+export class TokenBucket {
+  readonly #burst: number;
+  readonly #perSecond: number;
+  #level: number;
+  #at: number | undefined;
+
+  constructor(limit: { readonly burst: number; readonly perSecond: number }) {
+    this.#burst = limit.burst;
+    this.#perSecond = limit.perSecond;
+    this.#level = limit.burst;
+  }
+
+  /** Takes `amount` if that much is left at `nowMs`, and says whether it did. */
+  take(amount: number, nowMs: number): boolean {
+    const elapsedMs = Math.max(0, nowMs - (this.#at ?? nowMs));
+    this.#level = Math.min(this.#burst, this.#level + (elapsedMs / 1000) * this.#perSecond);
+    this.#at = nowMs;
+    if (amount > this.#level) return false;
+    this.#level -= amount;
+    return true;
+  }
+}

@@ -1,0 +1,76 @@
+/** Composition root of `npm run local:ecs`: command line in, a ready line out, up until a signal. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { HELP, parseCommandLine, UsageError } from './command-line.ts';
+import type { Task } from './core/task.ts';
+import type { Image } from './images.ts';
+import { provide } from './ready-made.ts';
+import { type EcsServer, startEcs } from './server.ts';
+
+const PARENT_CHECK_MS = 200;
+
+async function main(): Promise<void> {
+  const line = parseCommandLine(process.argv.slice(2));
+  if (line === 'help') {
+    process.stdout.write(HELP);
+    return;
+  }
+  const stopped = stopSignal();
+  const server = await startEcs({ ...line.server, images: { ...agentImage(), ...line.server.images } });
+  const facts = provide(server, line);
+  report(server, line.taskLogs);
+  process.stdout.write(`${JSON.stringify(facts)}\n`);
+
+  await stopped;
+  // Whoever asks again is in a hurry: then nothing is waited for.
+  void stopSignal().then(() => server.close());
+  await server.close();
+  process.exit(0);
+}
+
+/** Ends with the next SIGTERM or SIGINT, or with the npm that runs this. */
+async function stopSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.on('SIGTERM', resolve);
+  process.on('SIGINT', resolve);
+  // npm's shell may take the signal for itself and leave this process alone: then the end of the parent is the signal.
+  const parent = process.ppid;
+  const underNpm = process.env['npm_lifecycle_event'] !== undefined;
+  const parentCheck = setInterval(() => {
+    if (underNpm && process.ppid !== parent) resolve();
+  }, PARENT_CHECK_MS);
+  await promise;
+  clearInterval(parentCheck);
+}
+
+function report(server: EcsServer, taskLogs: boolean): void {
+  if (taskLogs) {
+    server.onLogLine((task, { container, text }) => process.stderr.write(`${shortId(task)} ${container} | ${text}\n`));
+  }
+  server.onTaskChange((task) => {
+    const why = task.stopCode === undefined ? '' : ` (${task.stopCode}: ${task.stoppedReason ?? ''})`;
+    process.stderr.write(`${shortId(task)} ${task.definition.family} ${task.lastStatus}${why}\n`);
+  });
+}
+
+function shortId(task: Task): string {
+  return task.id.slice(0, 8);
+}
+
+/** The repository's own agent image, as far as it is there. */
+function agentImage(): Record<string, Image> {
+  const entryPoint = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
+  const path = [fileURLToPath(new URL('../tfc-agent', import.meta.url))];
+  return existsSync(entryPoint) ? { 'hashicorp/tfc-agent': { entryPoint: [entryPoint], path } } : {};
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(
+    error instanceof UsageError
+      ? `${error.message}\nSee --help.\n`
+      : `The server could not run: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
+
+await main().catch(fail);

@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { ContainerEvents, ContainerLaunch, PullResult, RunningContainer, TaskRunner } from './core/runner.ts';
+import { imageNotFound } from './core/wording.ts';
+import { canonicalReference, digestOf, type Image, type Images } from './images.ts';
+import { killDescendants } from './leftovers.ts';
+import { Reaper } from './reaper.ts';
+
+export interface ProcessRunnerOptions {
+  readonly images: Images;
+  readonly region: string;
+  /** Search path of every container; the image's own directories come before it. */
+  readonly hostPath: string;
+  /** Base of the metadata endpoint: `http://127.0.0.1:1234/v4`. */
+  readonly metadataUrl: () => string;
+  /** One line of a container's output, without its line break. */
+  readonly output: (launch: ContainerLaunch, stream: 'stdout' | 'stderr', line: string) => void;
+}
+
+interface Running {
+  readonly launch: ContainerLaunch;
+  readonly child: ChildProcess;
+  readonly gone: Promise<void>;
+}
+
+/** How long a closed container's output may still arrive, when something it left holds the pipe. */
+const OUTPUT_GRACE_MS = 1000;
+
+/**
+ * Runs each container as a process of this machine: in a session of its own, in a fresh directory that is its HOME,
+ * working directory and the place of its temporary files, with an environment that holds nothing of ours but the
+ * search path. A container's end is the end of all its processes.
+ */
+export class ProcessRunner implements TaskRunner {
+  readonly #options: ProcessRunnerOptions;
+  readonly #root = mkdtempSync(join(tmpdir(), 'ecs-'));
+  readonly #reaper = new Reaper(this.#root);
+  readonly #running = new Set<Running>();
+
+  constructor(options: ProcessRunnerOptions) {
+    this.#options = options;
+  }
+
+  pull(reference: string, done: (result: PullResult) => void): void {
+    const found = this.#options.images.find(reference) !== undefined;
+    done(found ? { digest: digestOf(reference) } : { failure: imageNotFound(canonicalReference(reference)) });
+  }
+
+  start(launch: ContainerLaunch, events: ContainerEvents): RunningContainer {
+    const image = this.#options.images.find(launch.definition.image) ?? {};
+    const [program, ...args] = commandLine(launch, image);
+    if (program === undefined) {
+      queueMicrotask(() => events.failed(cannotStart('no command specified')));
+      return { signal: () => {} };
+    }
+    const directory = this.#directory(launch);
+    const child = spawn(program, args, {
+      cwd: directory,
+      env: this.#environment(launch, image, directory),
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return this.#watch(launch, events, child, program);
+  }
+
+  cleanUp(taskId: string): void {
+    rmSync(this.#taskDirectory(taskId), { recursive: true, force: true });
+  }
+
+  /** Ends all that runs: SIGTERM, and after `graceMs` SIGKILL. Afterwards no process and no directory is left. */
+  async close(graceMs: number): Promise<void> {
+    const running = [...this.#running];
+    for (const { child } of running) signalProcess(child, 'SIGTERM');
+    const timer = setTimeout(() => this.killAll(), graceMs);
+    await Promise.all(running.map(({ gone }) => gone));
+    clearTimeout(timer);
+    await this.#reaper.close();
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** SIGKILL to everything at once. */
+  killAll(): void {
+    for (const { child } of this.#running) signalGroup(child);
+  }
+
+  #watch(launch: ContainerLaunch, events: ContainerEvents, child: ChildProcess, program: string): RunningContainer {
+    const { promise: gone, resolve } = Promise.withResolvers<void>();
+    const running: Running = { launch, child, gone };
+    child.once('error', (error) => {
+      if (child.pid !== undefined) return;
+      events.failed(cannotStart(`exec: "${program}": ${spawnFault(error)}`));
+    });
+    if (child.pid === undefined) return { signal: () => {} };
+    this.#running.add(running);
+    this.#reaper.watch(child.pid);
+    const outputEnded = this.#readOutput(launch, child);
+    child.once('spawn', () => events.started());
+    child.once('exit', (code, signal) => {
+      const end = async (): Promise<void> => {
+        // The first process is the container: with it everything else ends.
+        signalGroup(child);
+        await killDescendants(launch.runtimeId);
+        await outputEnded();
+        this.#reaper.forget(child.pid ?? 0);
+        this.#running.delete(running);
+        events.exited(exitCodeOf(code, signal));
+        resolve();
+      };
+      void end();
+    });
+    return {
+      signal: (name) => (name === 'SIGKILL' ? signalGroup(child) : signalProcess(child, name)),
+    };
+  }
+
+  /** Passes the output on; the answer waits until all that was written has been passed on. */
+  #readOutput(launch: ContainerLaunch, child: ChildProcess): () => Promise<void> {
+    const ends = (['stdout', 'stderr'] as const).map((stream) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const input = child[stream];
+      if (input === null) resolve();
+      else {
+        createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
+          .on('line', (line) => this.#options.output(launch, stream, line))
+          .on('close', resolve);
+      }
+      return promise;
+    });
+    return async () => {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, OUTPUT_GRACE_MS);
+      await Promise.race([Promise.all(ends), late]);
+      clearTimeout(timer);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
+  }
+
+  #environment(launch: ContainerLaunch, image: Image, directory: string): Record<string, string> {
+    const uri = `${this.#options.metadataUrl()}/${launch.runtimeId}`;
+    return {
+      PATH: [...(image.path ?? []), this.#options.hostPath].join(delimiter),
+      HOSTNAME: `ip-${launch.runtimeId.slice(0, 12)}`,
+      ...image.environment,
+      AWS_REGION: this.#options.region,
+      AWS_DEFAULT_REGION: this.#options.region,
+      AWS_EXECUTION_ENV: 'AWS_ECS_FARGATE',
+      HOME: directory,
+      TMPDIR: join(directory, 'tmp'),
+      ...launch.environment,
+      ECS_CONTAINER_METADATA_URI: uri.replace('/v4/', '/v3/'),
+      ECS_CONTAINER_METADATA_URI_V4: uri,
+    };
+  }
+
+  #directory(launch: ContainerLaunch): string {
+    const directory = join(this.#taskDirectory(launch.taskId), launch.definition.name);
+    mkdirSync(join(directory, 'tmp'), { recursive: true });
+    return directory;
+  }
+
+  /** Short, since sockets in it must keep under a hundred characters. */
+  #taskDirectory(taskId: string): string {
+    return join(this.#root, taskId.slice(0, 12));
+  }
+}
+
+/** As Docker does: an entry point of the definition also sets the image's command aside. */
+function commandLine(launch: ContainerLaunch, image: Image): readonly string[] {
+  const entryPoint = launch.definition.entryPoint ?? [];
+  if (entryPoint.length > 0) return [...entryPoint, ...(launch.command ?? [])];
+  return [...(image.entryPoint ?? []), ...(launch.command ?? image.command ?? [])];
+}
+
+function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
+  return signal === null ? (code ?? 0) : 128 + constants.signals[signal];
+}
+
+/** As Docker does: an orderly signal is for the container's first process alone. */
+function signalProcess(child: ChildProcess, signal: NodeJS.Signals): void {
+  child.kill(signal);
+}
+
+function signalGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // Nothing of the group is left.
+  }
+}
+
+function cannotStart(cause: string): string {
+  return (
+    'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: ' +
+    `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${cause}`
+  );
+}
+
+function spawnFault(error: Error & { readonly code?: string }): string {
+  if (error.code === 'ENOENT') return 'executable file not found in $PATH: unknown';
+  if (error.code === 'EACCES') return 'permission denied: unknown';
+  return error.message;
+}

@@ -1,0 +1,282 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Refusal, Subnet, VcpuQuotas } from './core/capacity.ts';
+import type { CreateClusterInput } from './core/clusters.ts';
+import { containerSecret } from './core/container-secrets.ts';
+import { Ecs, type EcsRules, VENDOR_RATES } from './core/ecs.ts';
+import { Faults } from './core/faults.ts';
+import type { TokenRules } from './core/idempotency.ts';
+import type { Phases } from './core/lifecycle.ts';
+import type { Scheduler } from './core/scheduler.ts';
+import { Secrets } from './core/secrets.ts';
+import type { StartFailure } from './core/start-failures.ts';
+import type { Task } from './core/task.ts';
+import type { RegisterTaskDefinitionInput } from './core/task-definition-schema.ts';
+import type { TaskDefinition } from './core/task-definitions.ts';
+import { type ApiCall, apiHandler } from './http.ts';
+import { type Image, Images, ORDINARY_IMAGES } from './images.ts';
+import { metadataDocument } from './metadata.ts';
+import { ProcessRunner } from './process-runner.ts';
+import { type LogLine, TaskLogs } from './task-logs.ts';
+
+/** All optional: without any it is a quiet, quick ECS that refuses nothing it need not. */
+export interface EcsOptions {
+  /** Port on 127.0.0.1; a free one when 0 or absent. */
+  readonly port?: number;
+  /** `eu-central-1` */
+  readonly region?: string;
+  /** Twelve digits; zeros. */
+  readonly accountId?: string;
+  /** Three, in three zones. */
+  readonly subnets?: readonly Subnet[];
+  /** One. */
+  readonly securityGroups?: readonly string[];
+  /** Whether other subnets and security groups are errors. */
+  readonly strictNetwork?: boolean;
+  /** About a second in all ({@link LOCAL_PHASES}); for each task its own when it is a function. */
+  readonly phases?: Partial<Phases> | ((task: Task) => Phases);
+  /** Milliseconds for which a new task is invisible to ListTasks and DescribeTasks; 0. */
+  readonly readLagMs?: number;
+  /** Milliseconds for which a stopped task is seen; one hour. */
+  readonly stoppedTaskRetentionMs?: number;
+  /** Lifetime of a `clientToken` (24 h) and whether a family's newer revision is another parameter (yes). */
+  readonly clientTokens?: Partial<TokenRules> & { readonly compareRevision?: boolean };
+  readonly quotas?: VcpuQuotas;
+  /** The vendor's rates when true, or others; none when absent. */
+  readonly rates?: true | typeof VENDOR_RATES;
+  /** Images besides {@link ORDINARY_IMAGES}, by name. */
+  readonly images?: Readonly<Record<string, Image>>;
+  /** Search path of the containers; this process's own. */
+  readonly hostPath?: string;
+  /** How long tasks may take to end when the server closes, in milliseconds; 3000. */
+  readonly closeGraceMs?: number;
+  /** Of the rules, not of the processes; the machine's when absent. */
+  readonly scheduler?: Scheduler;
+}
+
+/** A running server. */
+export interface EcsServer {
+  readonly url: string;
+  readonly port: number;
+  readonly region: string;
+  readonly accountId: string;
+  readonly subnets: readonly Subnet[];
+  readonly securityGroups: readonly string[];
+  /** Faults of the API's answers, in wait for their call. */
+  readonly faults: Faults;
+  createCluster(input: CreateClusterInput): void;
+  registerTaskDefinition(input: RegisterTaskDefinitionInput): TaskDefinition;
+  /** Creates the secret or gives it a new current version; answers with its ARN. */
+  putSecret(name: string, value: string): string;
+  registerImage(reference: string, image: Image): void;
+  /** Tasks that the API still knows, oldest first, with their history; of all clusters unless one is named. */
+  tasks(cluster?: string): readonly Task[];
+  /** By id or ARN. */
+  task(idOrArn: string): Task | undefined;
+  /** What a task's containers wrote so far. */
+  logs(idOrArn: string): readonly LogLine[];
+  /** After every change of a task; the answer ends it. */
+  onTaskChange(listener: (task: Task) => void): () => void;
+  /** After every line that a task wrote; the answer ends it. */
+  onLogLine(listener: (task: Task, line: LogLine) => void): () => void;
+  /** The last 10,000 requests of the API. */
+  calls(): readonly ApiCall[];
+  /** A shortage; the answer ends it. */
+  refuse(refusal: Refusal): () => void;
+  /** A fault while tasks start; the answer ends it. */
+  failStart(failure: StartFailure): () => void;
+  /** Execution roles get AccessDenied for this secret (name or ARN); the answer ends it. */
+  denySecret(nameOrArn: string): () => void;
+  /** AWS takes the Spot task back. False when there is no such live task. */
+  interruptSpot(idOrArn: string): boolean;
+  /** The container is killed for its memory. False when there is none running. */
+  outOfMemory(idOrArn: string, container?: string): boolean;
+  /** Ends the tasks' processes, then the server; may be called twice. The second time nothing is waited for. */
+  close(): Promise<void>;
+}
+
+export const LOCAL_PHASES: Phases = { provisionMs: 250, pullMs: 400, bootMs: 150, deprovisionMs: 150 };
+
+/** Starts ECS and Secrets Manager on loopback. */
+export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
+  const region = options.region ?? 'eu-central-1';
+  const accountId = options.accountId ?? '000000000000';
+  const place = { region, accountId };
+  const scheduler = options.scheduler ?? machineScheduler;
+  const now = (): number => scheduler.now();
+  const subnets = options.subnets ?? defaultSubnets(region);
+  const securityGroups = options.securityGroups ?? ['sg-0a1b2c3d4e5f60718'];
+  const images = new Images({ ...ORDINARY_IMAGES, ...options.images });
+  const secrets = new Secrets(place, now, randomHex);
+  const denied = new Set<string>();
+  const faults = new Faults();
+  const logs = new TaskLogs();
+  const logListeners = new Set<(task: Task, line: LogLine) => void>();
+  const calls: ApiCall[] = [];
+  let url = '';
+
+  const runner = new ProcessRunner({
+    images,
+    region,
+    hostPath: options.hostPath ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    metadataUrl: () => `${url}/v4`,
+    output: (launch, stream, text) => {
+      const line: LogLine = { at: now(), container: launch.definition.name, stream, text };
+      logs.add(launch.taskId, line);
+      const task = ecs.task(launch.taskId);
+      if (task !== undefined) for (const listener of logListeners) listener(task, line);
+    },
+  });
+  const ecs: Ecs = new Ecs({
+    ...rulesOf(options),
+    place,
+    scheduler,
+    runner,
+    hex: randomHex,
+    secret: (valueFrom, role) =>
+      containerSecret(secrets, valueFrom, role, (arn) => ![...denied].some((id) => secrets.find(id)?.arn === arn)),
+    vpc: { subnets, securityGroups, strict: options.strictNetwork ?? false },
+  });
+
+  const api = apiHandler({
+    services: [
+      { target: 'AmazonEC2ContainerServiceV20141113', actions: ecs.actions, messageMember: 'message' },
+      { target: 'secretsmanager', actions: secrets.actions, messageMember: 'Message' },
+    ],
+    faults,
+    now,
+    answered: (call) => {
+      calls.push(call);
+      if (calls.length > 10_000) calls.shift();
+      logs.keep((taskId) => ecs.task(taskId) !== undefined);
+    },
+  });
+  const server = createServer((request, response) => {
+    const handled = request.method === 'GET' ? serveMetadata(ecs, request, response) : serveApi(api, request, response);
+    handled.catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+  });
+  const port = await listen(server, options.port ?? 0).catch(async (error: unknown) => {
+    await runner.close(0);
+    throw error;
+  });
+  url = `http://127.0.0.1:${port}`;
+
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    ecs.close();
+    await runner.close(options.closeGraceMs ?? 3000);
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  };
+
+  return {
+    url,
+    port,
+    region,
+    accountId,
+    subnets,
+    securityGroups,
+    faults,
+    createCluster: (input) => void ecs.clusters.create(input),
+    registerTaskDefinition: (input) => ecs.definitions.add(input),
+    putSecret: (name, value) => putSecret(secrets, name, value),
+    registerImage: (reference, image) => images.set(reference, image),
+    tasks: (cluster) => [...ecs.tasks()].filter((task) => cluster === undefined || task.clusterName === cluster),
+    task: (idOrArn) => ecs.task(idOrArn),
+    logs: (idOrArn) => logs.lines(idOrArn.split('/').at(-1) ?? idOrArn),
+    onTaskChange: (listener) => ecs.onTaskChange(listener),
+    onLogLine: (listener) => {
+      logListeners.add(listener);
+      return () => logListeners.delete(listener);
+    },
+    calls: () => calls,
+    refuse: (refusal) => ecs.capacity.refuse(refusal),
+    failStart: (failure) => ecs.startFailures.add(failure),
+    denySecret: (nameOrArn) => {
+      denied.add(nameOrArn);
+      return () => denied.delete(nameOrArn);
+    },
+    interruptSpot: (idOrArn) => {
+      const task = ecs.task(idOrArn);
+      if (task === undefined || task.desiredStatus === 'STOPPED') return false;
+      ecs.interruptSpot(task);
+      return true;
+    },
+    outOfMemory: (idOrArn, container) => {
+      const task = ecs.task(idOrArn);
+      return task !== undefined && ecs.outOfMemory(task, container);
+    },
+    close: () => {
+      if (closing !== undefined) runner.killAll();
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+const machineScheduler: Scheduler = {
+  now: () => Date.now(),
+  after: (delayMs, work) => {
+    const timer = setTimeout(work, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+function rulesOf(options: EcsOptions): Omit<EcsRules, 'place' | 'scheduler' | 'runner' | 'hex' | 'secret' | 'vpc'> {
+  const { phases, readLagMs, stoppedTaskRetentionMs, clientTokens, quotas, rates } = options;
+  return {
+    phases: typeof phases === 'function' ? phases : { ...LOCAL_PHASES, ...phases },
+    ...(readLagMs === undefined ? {} : { readLagMs }),
+    ...(stoppedTaskRetentionMs === undefined ? {} : { stoppedTaskRetentionMs }),
+    ...(clientTokens === undefined ? {} : { clientTokens: { ttlMs: 24 * 3_600_000, ...clientTokens } }),
+    ...(quotas === undefined ? {} : { quotas }),
+    ...(rates === undefined ? {} : { rates: rates === true ? VENDOR_RATES : rates }),
+  };
+}
+
+async function serveMetadata(ecs: Ecs, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [, runtimeId = '', path = ''] = /^\/v[34]\/([0-9a-f]+-[0-9a-f]+)(\/[A-Za-z]+)?$/.exec(request.url ?? '') ?? [];
+  const task = ecs.task(runtimeId.split('-')[0] ?? '');
+  const container = task?.containers.find((candidate) => candidate.runtimeId === runtimeId);
+  const document = task && container ? metadataDocument(task, container, path) : undefined;
+  response.writeHead(document === undefined ? 404 : 200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(document ?? { error: 'There is nothing at this address.' }));
+}
+
+async function serveApi(
+  api: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method === 'POST' && (request.url ?? '/').split('?')[0] === '/') await api(request, response);
+  else response.writeHead(404).end();
+}
+
+function putSecret(secrets: Secrets, name: string, value: string): string {
+  if (secrets.find(name) !== undefined) return secrets.put({ SecretId: name, SecretString: value }).ARN;
+  return secrets.create({ Name: name, SecretString: value }).ARN;
+}
+
+function defaultSubnets(region: string): readonly Subnet[] {
+  return ['a', 'b', 'c'].map((zone, index) => ({
+    id: `subnet-0a1b2c3d4e5f6071${index}`,
+    availabilityZone: `${region}${zone}`,
+  }));
+}
+
+function randomHex(digits: number): string {
+  return randomBytes(Math.ceil(digits / 2))
+    .toString('hex')
+    .slice(0, digits);
+}
+
+async function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve());
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
+  return address.port;
+}

@@ -1,0 +1,33 @@
+/** One line that a container wrote. */
+export interface LogLine {
+  readonly at: number;
+  readonly container: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** What the tasks wrote, in place of the awslogs driver; of each task the last lines. */
+export class TaskLogs {
+  readonly #limit: number;
+  readonly #lines = new Map<string, LogLine[]>();
+
+  constructor(limit = 10_000) {
+    this.#limit = limit;
+  }
+
+  add(taskId: string, line: LogLine): void {
+    const lines = this.#lines.get(taskId) ?? [];
+    this.#lines.set(taskId, lines);
+    lines.push(line);
+    if (lines.length > this.#limit) lines.splice(0, lines.length - this.#limit);
+  }
+
+  lines(taskId: string): readonly LogLine[] {
+    return this.#lines.get(taskId) ?? [];
+  }
+
+  /** Drops the lines of all tasks but those that `known` names. */
+  keep(known: (taskId: string) => boolean): void {
+    for (const taskId of this.#lines.keys()) if (!known(taskId)) this.#lines.delete(taskId);
+  }
+}
