@@ -42,6 +42,7 @@ const clock: Clock = {
   sleep: async (ms, signal) => {
     await sleep(ms, undefined, { signal });
   },
+  timeout: (ms) => AbortSignal.timeout(ms),
 };
 
 /** Built on first use, so that a fault of the configuration is an invocation's error and told in its log. */

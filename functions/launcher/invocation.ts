@@ -24,7 +24,7 @@ export interface InvocationParts {
  */
 export async function runInvocation(parts: InvocationParts, deadlineMs: number): Promise<Tick> {
   const { clock } = parts;
-  const signal = AbortSignal.timeout(Math.max(1, deadlineMs - clock.now()));
+  const signal = clock.timeout(Math.max(1, deadlineMs - clock.now()));
   let active = false;
   for (;;) {
     const before = parts.pollBudget().usedInLastMinute;

@@ -45,6 +45,8 @@ export interface Clock {
   now(): number;
   /** Resolves after the given time; rejects when the signal aborts first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Aborts after the given time. */
+  timeout(ms: number): AbortSignal;
 }
 
 /** Why ECS refused a launch, and what a person can do about it. */

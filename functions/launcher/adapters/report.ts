@@ -7,8 +7,8 @@ import type { PoolTick, Tick } from '../tick.ts';
 
 /** Parts of {@link TickReport}. */
 export interface ReportParts {
-  readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly metrics: Pick<Metrics, 'addMetric' | 'addDimension' | 'publishStoredMetrics'>;
   readonly pollBudget: () => PollBudget;
 }
 

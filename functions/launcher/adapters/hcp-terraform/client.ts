@@ -37,14 +37,14 @@ type PoolId = { readonly id: string } | 'not-visible';
 
 /** Parts of {@link HcpTerraformClient}. */
 export interface ClientParts {
-  readonly http: HcpTerraformHttp;
+  readonly http: Pick<HcpTerraformHttp, 'get'>;
   readonly hostname: string;
   readonly now: () => number;
 }
 
 /** The port `HcpTerraform` over API v2. Keeps for the warm function's life: pool ids, the poll budgets, the host's age. */
 export class HcpTerraformClient implements HcpTerraform {
-  readonly #http: HcpTerraformHttp;
+  readonly #http: ClientParts['http'];
   readonly #hostname: string;
   readonly #now: () => number;
   readonly #poolIds = new Map<Pool, PoolId>();

@@ -9,7 +9,7 @@ const FIRST_WITH_LIST = [202409, 1] as const;
  * some releases send no `X-TFE-Version`, releases of 2025 and later are numbered 1.x, older ones vYYYYMM-N.
  */
 export async function listsRunsByOrganization(
-  http: HcpTerraformHttp,
+  http: Pick<HcpTerraformHttp, 'get'>,
   apiTokenSecret: string,
   signal: AbortSignal,
 ): Promise<boolean> {
