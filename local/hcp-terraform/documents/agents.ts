@@ -1,0 +1,64 @@
+/** Agent pools, agents and agent tokens as the API shows them. */
+import { countsAgainstAllowance, statusOf } from '../agents.ts';
+import { isoTime, type Resource } from '../json-api.ts';
+import type { Platform } from '../platform.ts';
+import { type Agent, type AgentPool, type AgentToken, executionOf } from '../world.ts';
+
+export function agentPoolResource(platform: Platform, pool: AgentPool): Resource {
+  const { world } = platform;
+  const using = [...world.workspaces.values()].filter((each) => executionOf(world, each).pool?.id === pool.id);
+  const agents = [...world.agents.values()].filter(
+    (agent) => agent.poolId === pool.id && countsAgainstAllowance(platform, agent),
+  );
+  const workspaces = (ids: readonly string[]) => ({ data: ids.map((id) => ({ id, type: 'workspaces' })) });
+  return {
+    id: pool.id,
+    type: 'agent-pools',
+    attributes: {
+      name: pool.name,
+      'created-at': isoTime(pool.createdAt),
+      'organization-scoped': pool.organizationScoped,
+      'agent-count': agents.length,
+    },
+    relationships: {
+      agents: { links: { related: `/api/v2/agent-pools/${pool.id}/agents` } },
+      'authentication-tokens': { links: { related: `/api/v2/agent-pools/${pool.id}/authentication-tokens` } },
+      workspaces: workspaces(using.map((workspace) => workspace.id)),
+      'allowed-workspaces': workspaces(pool.allowedWorkspaceIds),
+      'excluded-workspaces': workspaces(pool.excludedWorkspaceIds),
+      'allowed-projects': { data: pool.allowedProjectIds.map((id) => ({ id, type: 'projects' })) },
+      organization: { data: { id: pool.organization, type: 'organizations' } },
+    },
+    links: { self: `/api/v2/agent-pools/${pool.id}` },
+  };
+}
+
+export function agentResource(platform: Platform, agent: Agent): Resource {
+  return {
+    id: agent.id,
+    type: 'agents',
+    attributes: {
+      name: agent.name,
+      status: statusOf(platform, agent),
+      'ip-address': agent.ipAddress,
+      'last-ping-at': isoTime(agent.lastPingAt),
+      'created-at': isoTime(agent.createdAt),
+    },
+    links: { self: `/api/v2/agents/${agent.id}` },
+  };
+}
+
+/** The secret is shown by the answer that creates the token, and never again. */
+export function agentTokenResource(token: AgentToken, secret: string | null): Resource {
+  return {
+    id: token.id,
+    type: 'authentication-tokens',
+    attributes: {
+      'created-at': isoTime(token.createdAt),
+      'last-used-at': token.lastUsedAt === undefined ? null : isoTime(token.lastUsedAt),
+      description: token.description,
+      token: secret,
+    },
+    relationships: { 'created-by': { data: { id: token.createdById, type: 'users' } } },
+  };
+}

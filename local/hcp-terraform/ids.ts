@@ -1,0 +1,30 @@
+/** Identifiers and secrets in the platform's own forms. */
+import { randomBytes } from 'node:crypto';
+
+const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+
+function randomText(length: number): string {
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length)) {
+      // Bytes past the last multiple of 58 would make some letters likelier than others.
+      if (byte < 232 && text.length < length) text += ALPHABET.charAt(byte % 58);
+    }
+  }
+  return text;
+}
+
+/** A resource id: `run-CZcmD7eagjhyX0vN`. */
+export function newId(prefix: string): string {
+  return `${prefix}-${randomText(16)}`;
+}
+
+/** An API token or agent token: `<14>.atlasv1.<67>`. */
+export function newToken(): string {
+  return `${randomText(14)}.atlasv1.${randomText(67)}`;
+}
+
+/** The secret part of a blob URL. */
+export function newBlobSecret(): string {
+  return randomText(64);
+}

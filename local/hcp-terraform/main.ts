@@ -1,0 +1,81 @@
+/**
+ * `npm run --silent local:hcp-terraform -- --port N`: the stand-in on its own. One JSON line on stdout when it is
+ * ready, everything else on stderr; stays up until SIGTERM or SIGINT.
+ */
+import { parseArgs } from 'node:util';
+import { startHcpTerraform } from './server.ts';
+
+const HELP = `HCP Terraform on loopback, for integration tests and a terraform CLI of your own.
+
+  npm run --silent local:hcp-terraform -- [options]
+
+  --port N             port on localhost; 0 (default) takes a free one
+  --organization NAME  organization that is there from the start (default: acme)
+  --agent-poll-ms N    how often an idle agent asks for work (default: 1000; the vendor's is 30000)
+  --help
+
+When ready it prints one JSON line on stdout:
+  {"url","ca","organization","apiToken","agentPool":{"id","name","token"},"agentCommand"}
+SIGTERM or SIGINT ends it.
+`;
+
+function fail(message: string): never {
+  process.stderr.write(`hcp-terraform: ${message}\n\n${HELP}`);
+  process.exit(2);
+}
+
+function wholeNumber(name: string, given: string, least: number, most: number): number {
+  const value = Number(given);
+  if (/^\d+$/.test(given) && value >= least && value <= most) return value;
+  return fail(`--${name} is ${JSON.stringify(given)}; allowed is a whole number from ${least} to ${most}.`);
+}
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        port: { type: 'string', default: '0' },
+        organization: { type: 'string', default: 'acme' },
+        'agent-poll-ms': { type: 'string', default: '1000' },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const given = options();
+if (given.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+if (!/^[A-Za-z0-9_-]+$/.test(given.organization)) {
+  fail(`--organization is ${JSON.stringify(given.organization)}; allowed are letters, digits, "-" and "_".`);
+}
+
+const server = await startHcpTerraform({
+  port: wholeNumber('port', given.port, 0, 65_535),
+  organization: given.organization,
+  agentPollMs: wholeNumber('agent-poll-ms', given['agent-poll-ms'], 1, 600_000),
+  onEvent: ({ at, kind, id, status, detail }) => {
+    process.stderr.write(`${new Date(at).toISOString()} ${kind} ${id} ${status} (${detail})\n`);
+  },
+}).catch((error: unknown) => {
+  process.stderr.write(`hcp-terraform: could not start: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});
+
+let ending = false;
+async function end(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await server.close();
+  process.exit(0);
+}
+process.on('SIGTERM', end);
+process.on('SIGINT', end);
+process.on('SIGHUP', end);
+
+const { url, caFile, organization, apiToken, agentPool, agentCommand } = server;
+process.stdout.write(`${JSON.stringify({ url, ca: caFile, organization, apiToken, agentPool, agentCommand })}\n`);

@@ -1,0 +1,77 @@
+/**
+ * The vendor's limits: 30 requests a second per user (per address without a token), and 30 a minute per user for lists
+ * of runs. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting and …/run#list-runs-in-an-organization
+ */
+
+export interface RateLimit {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+export interface RateLimits {
+  readonly requests: RateLimit;
+  readonly runLists: RateLimit;
+}
+
+export const VENDOR_RATE_LIMITS: RateLimits = {
+  requests: { limit: 30, windowMs: 1_000 },
+  runLists: { limit: 30, windowMs: 60_000 },
+};
+
+export interface RateVerdict {
+  readonly allowed: boolean;
+  /** The limit that is nearest to be reached, as the headers tell it. */
+  readonly limit: number;
+  readonly remaining: number;
+  /** Seconds, with a fraction, until a further request is allowed again or the window has moved on. */
+  readonly resetSeconds: number;
+}
+
+export interface RateLimiter {
+  /** Counts one request of the user, unless it is refused: a refused one costs nothing. */
+  take(user: string, isRunList: boolean, now: number): RateVerdict;
+  reset(): void;
+}
+
+/** A sliding window per user and limit. `undefined` limits: everything is allowed, and the headers say the vendor's numbers. */
+export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
+  const requests = new Map<string, number[]>();
+  const runLists = new Map<string, number[]>();
+
+  function look(taken: Map<string, number[]>, user: string, { limit, windowMs }: RateLimit, now: number) {
+    const recent = (taken.get(user) ?? []).filter((at) => at > now - windowMs);
+    taken.set(user, recent);
+    const oldest = recent[0];
+    return { recent, left: limit - recent.length, resetMs: oldest === undefined ? windowMs : oldest + windowMs - now };
+  }
+
+  return {
+    take(user, isRunList, now) {
+      if (limits === undefined) {
+        const { limit } = isRunList ? VENDOR_RATE_LIMITS.runLists : VENDOR_RATE_LIMITS.requests;
+        return { allowed: true, limit, remaining: limit - 1, resetSeconds: 0 };
+      }
+      const general = { ...look(requests, user, limits.requests, now), limit: limits.requests.limit };
+      const list = isRunList
+        ? { ...look(runLists, user, limits.runLists, now), limit: limits.runLists.limit }
+        : undefined;
+      const allowed = general.left > 0 && (list === undefined || list.left > 0);
+      if (allowed) {
+        general.recent.push(now);
+        list?.recent.push(now);
+      }
+      // What the endpoint's own limit says matters more than the general one, unless that one is what refuses.
+      const told = list !== undefined && (general.left > 0 || list.left <= 0) ? list : general;
+      return {
+        allowed,
+        limit: told.limit,
+        remaining: Math.max(0, told.left - (allowed ? 1 : 0)),
+        resetSeconds: told.resetMs / 1_000,
+      };
+    },
+    reset() {
+      requests.clear();
+      runLists.clear();
+    },
+  };
+}

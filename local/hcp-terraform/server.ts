@@ -1,0 +1,216 @@
+/** HCP Terraform on loopback: TLS, tokens, limits and media types in front of the routes. */
+import { fileURLToPath } from 'node:url';
+import { fastify } from 'fastify';
+import { agentRoutes } from './agent-routes.ts';
+import { sweepAgents } from './agents.ts';
+import type { Define } from './api.ts';
+import { loopbackCertificate } from './certificate.ts';
+import { type Api, acceptBodies, callOf, sendAnswer, sendError, userOf, versionHeaders } from './http.ts';
+import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
+import type { Platform, PlatformSettings } from './platform.ts';
+import { createRateLimiter, type RateLimits, VENDOR_RATE_LIMITS } from './rate-limits.ts';
+import { agentPoolRoutes } from './routes/agent-pools.ts';
+import { blobRoutes } from './routes/blobs.ts';
+import { configurationVersionRoutes } from './routes/configuration-versions.ts';
+import { metaRoutes } from './routes/meta.ts';
+import { organizationRoutes } from './routes/organizations.ts';
+import { planAndApplyRoutes } from './routes/plans-and-applies.ts';
+import { runRoutes } from './routes/runs.ts';
+import { stateVersionRoutes } from './routes/state-versions.ts';
+import { variableRoutes } from './routes/variables.ts';
+import { workspaceTagRoutes } from './routes/workspace-tags.ts';
+import { workspaceRoutes } from './routes/workspaces.ts';
+import {
+  createWorld,
+  enqueueInternalJob,
+  type InternalJob,
+  newSeeds,
+  newUser,
+  resetWorld,
+  type User,
+  type World,
+  type WorldEvent,
+} from './world.ts';
+
+export interface HcpTerraformOptions {
+  /** Port on loopback; 0, the default, takes a free one. */
+  readonly port?: number;
+  /** Name of the organization that is there from the start. Default `acme`. */
+  readonly organization?: string;
+  /** Name of the agent pool that is there from the start. Default `local`. */
+  readonly agentPoolName?: string;
+  /** Milliseconds that idle agents are told to wait between polls. Default 1,000; the vendor's is 30,000. */
+  readonly agentPollMs?: number;
+  /** Silence after which an agent is `unknown`. Default 60,000 ms; the vendor does not say. */
+  readonly agentUnknownAfterMs?: number;
+  /** How long an agent is `unknown` before it is errored, and its job with it. Default 300,000 ms, the vendor's. */
+  readonly agentErroredAfterMs?: number;
+  /** Most agents (idle, busy, unknown) of an organization; a further registration is refused. Default: no allowance. */
+  readonly agentsCeiling?: number;
+  /** How long after a cancel it may be forced. Default 10,000 ms; the vendor does not say. */
+  readonly forceCancelCoolOffMs?: number;
+  /** Be a Terraform Enterprise of this `X-TFE-Version` (`v202409-1`) instead of HCP Terraform. */
+  readonly tfeVersion?: string;
+  /** Terraform version of workspaces that ask for none. Default `1.11.4`. */
+  readonly terraformVersion?: string;
+  /** Default: the vendor's. `'off'` allows everything. */
+  readonly rateLimits?: RateLimits | 'off';
+  /** Clock, milliseconds since the epoch. Default: the real one. */
+  readonly now?: () => number;
+  /** Told of every change of a run's or an agent's status. */
+  readonly onEvent?: (event: WorldEvent) => void;
+}
+
+export interface HcpTerraformServer {
+  /** `https://localhost:PORT`. */
+  readonly url: string;
+  /** `localhost:PORT`: what a `cloud` block and the launcher call the hostname. */
+  readonly hostname: string;
+  readonly port: number;
+  /** PEM file of the certificate, for `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS`. */
+  readonly caFile: string;
+  readonly certPem: string;
+  readonly organization: string;
+  /** A user's token that may do everything. */
+  readonly apiToken: string;
+  /** Another user's token, of a team that can only view all workspaces: the launcher's. */
+  readonly launcherApiToken: string;
+  readonly agentPool: { readonly id: string; readonly name: string; readonly token: string };
+  /** Shell command that starts one single-mode agent of the pool. */
+  readonly agentCommand: string;
+  /** The state itself, for tests and the demo: look, and change nothing but by the API or the methods here. */
+  readonly world: World;
+  /** A further user's API token; limits count per user. */
+  addUser(username: string, access: User['access']): User;
+  /** Queues a job that no runs list shows, and that occupies the agent which takes it. */
+  enqueueInternalJob(job: { poolId: string; type: InternalJob['type']; durationMs: number }): InternalJob;
+  /** Forgets everything but the organization, its pool and the tokens given out above. */
+  reset(): void;
+  close(): Promise<void>;
+}
+
+const RUN_LIST = /^\/api\/v2\/(organizations|workspaces)\/[^/]+\/runs$/;
+const BODY_LIMIT = 256 * 1024 * 1024;
+/** Starts the stand-in; resolves when it listens. */
+export async function startHcpTerraform(options: HcpTerraformOptions = {}): Promise<HcpTerraformServer> {
+  const now = options.now ?? Date.now;
+  const settings: PlatformSettings = {
+    agentPollMs: options.agentPollMs ?? 1_000,
+    agentUnknownAfterMs: options.agentUnknownAfterMs ?? 60_000,
+    agentErroredAfterMs: options.agentErroredAfterMs ?? 300_000,
+    agentsCeiling: options.agentsCeiling,
+    forceCancelCoolOffMs: options.forceCancelCoolOffMs ?? 10_000,
+    tfeVersion: options.tfeVersion,
+    terraformVersion: options.terraformVersion ?? '1.11.4',
+  };
+  const seeds = newSeeds(options.organization ?? 'acme', options.agentPoolName ?? 'local');
+  const world = createWorld(seeds, now());
+  const platform: Platform = { world, settings, now, emit: (event) => options.onEvent?.(event) };
+  const limiter = createRateLimiter(
+    options.rateLimits === 'off' ? undefined : (options.rateLimits ?? VENDOR_RATE_LIMITS),
+  );
+  const certificate = await loopbackCertificate();
+
+  const api: Api = fastify({
+    https: { key: certificate.key, cert: certificate.cert },
+    bodyLimit: BODY_LIMIT,
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+  });
+
+  acceptBodies(api);
+  api.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
+
+  api.addHook('onRequest', async (request, reply) => {
+    if (!request.url.startsWith('/api/v2/')) return;
+    reply.headers(versionHeaders(settings));
+    const user = userOf(world, request);
+    const path = request.url.split('?', 1)[0] ?? '';
+    const verdict = limiter.take(user?.id ?? `ip ${request.ip}`, RUN_LIST.test(path), now());
+    reply.headers({
+      'x-ratelimit-limit': String(verdict.limit),
+      'x-ratelimit-remaining': String(verdict.remaining),
+      'x-ratelimit-reset': verdict.resetSeconds.toFixed(3),
+    });
+    if (!verdict.allowed) throw failure(429, 'Too many requests', "You have exceeded the API's rate limit.");
+    if (path === '/api/v2/ping') return;
+    if (user === undefined) throw failure(401, 'unauthorized');
+    if (request.method === 'GET' || request.method === 'HEAD') return;
+    // Required even where there is no body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
+    const type = request.headers['content-type']?.split(';', 1)[0]?.trim();
+    if (type !== MEDIA_TYPE) {
+      throw failure(415, 'unsupported media type', `Content-Type must be ${MEDIA_TYPE}`);
+    }
+    if (user.access !== 'owner') throw notFound();
+  });
+
+  metaRoutes(api, new Date(now()));
+  const define: Define = (method, path, handle) => {
+    api.route({
+      method,
+      url: `/api/v2${path}`,
+      handler: (request, reply) => sendAnswer(reply, handle(callOf(platform, request))),
+    });
+  };
+  organizationRoutes(define);
+  agentPoolRoutes(define);
+  workspaceRoutes(define);
+  workspaceTagRoutes(define);
+  variableRoutes(define);
+  configurationVersionRoutes(define);
+  runRoutes(define);
+  planAndApplyRoutes(define);
+  stateVersionRoutes(define);
+  agentRoutes(api, platform);
+  blobRoutes(api, platform);
+
+  await api.listen({ port: options.port ?? 0, host: '127.0.0.1' });
+  const address = api.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  // Agents that fell silent are noticed also when nobody asks for them.
+  const sweeper = setInterval(() => sweepAgents(platform), 1_000);
+  sweeper.unref();
+
+  const url = `https://localhost:${port}`;
+  return {
+    url,
+    hostname: `localhost:${port}`,
+    port,
+    caFile: certificate.file,
+    certPem: certificate.cert,
+    organization: seeds.organization,
+    apiToken: seeds.owner.apiToken,
+    launcherApiToken: seeds.launcher.apiToken,
+    agentPool: { id: seeds.pool.id, name: seeds.pool.name, token: seeds.pool.token },
+    agentCommand: agentCommand(url, seeds.pool.token, certificate.file),
+    world,
+    addUser(username, access) {
+      const user = newUser(username, access);
+      world.users.set(user.id, user);
+      return user;
+    },
+    enqueueInternalJob: (job) => enqueueInternalJob(world, job, now()),
+    reset() {
+      resetWorld(world, now());
+      limiter.reset();
+    },
+    async close() {
+      clearInterval(sweeper);
+      await api.close();
+      await certificate.remove();
+    },
+  };
+}
+
+function agentCommand(url: string, token: string, caFile: string): string {
+  const agent = fileURLToPath(new URL('../tfc-agent/tfc-agent', import.meta.url));
+  const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  const environment = Object.entries({
+    TFC_ADDRESS: url,
+    TFC_AGENT_TOKEN: token,
+    SSL_CERT_FILE: caFile,
+    NODE_EXTRA_CA_CERTS: caFile,
+  });
+  return [...environment.map(([name, value]) => `${name}=${quoted(value)}`), quoted(agent), '-single'].join(' ');
+}

@@ -1,0 +1,349 @@
+/** Everything the platform knows, in memory: plain records in maps, and the seeds it starts from. */
+import { newBlobSecret, newId, newToken } from './ids.ts';
+import type { Operation, Run } from './runs.ts';
+
+export type ExecutionMode = 'remote' | 'local' | 'agent';
+
+/** A user, or the service account behind a team token. Rate limits count per user, not per token. */
+export interface User {
+  readonly id: string;
+  readonly username: string;
+  readonly isServiceAccount: boolean;
+  /** `owner` may do everything; `read` is a team that can only view all workspaces: all else is 404 for it. */
+  readonly access: 'owner' | 'read';
+  readonly apiToken: string;
+}
+
+export interface Organization {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+  email: string;
+  defaultExecutionMode: ExecutionMode;
+  defaultAgentPoolId: string | undefined;
+  readonly defaultProjectId: string;
+}
+
+export interface Project {
+  readonly id: string;
+  readonly organization: string;
+  readonly createdAt: number;
+  name: string;
+  description: string;
+}
+
+export interface AgentPool {
+  readonly id: string;
+  readonly organization: string;
+  readonly createdAt: number;
+  name: string;
+  organizationScoped: boolean;
+  allowedWorkspaceIds: string[];
+  allowedProjectIds: string[];
+  excludedWorkspaceIds: string[];
+}
+
+export interface AgentToken {
+  readonly id: string;
+  readonly poolId: string;
+  readonly description: string;
+  readonly createdAt: number;
+  readonly createdById: string;
+  readonly secret: string;
+  lastUsedAt: number | undefined;
+}
+
+export interface Agent {
+  readonly id: string;
+  readonly poolId: string;
+  readonly tokenId: string;
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: 'amd64' | 'arm64';
+  readonly accept: ReadonlySet<string>;
+  readonly single: boolean;
+  readonly ipAddress: string;
+  readonly createdAt: number;
+  lastPingAt: number;
+  /** What it is by its own word, or what it was declared to be; `unknown` is never stored but follows from silence. */
+  reported: 'idle' | 'busy' | 'exited' | 'errored';
+  /** The operation (or internal job) it has now. */
+  jobId: string | undefined;
+  jobsTaken: number;
+}
+
+/** A job that no runs list shows: a health assessment, a policy evaluation, a module test. */
+export interface InternalJob {
+  readonly id: string;
+  readonly poolId: string;
+  readonly type: 'policy' | 'assessment' | 'test';
+  readonly queuedAt: number;
+  /** How long the agent that takes it is busy. */
+  readonly durationMs: number;
+  agentId: string | undefined;
+  status: 'queued' | 'running' | 'finished' | 'errored';
+}
+
+export interface Variable {
+  readonly id: string;
+  readonly createdAt: number;
+  key: string;
+  value: string;
+  description: string;
+  category: 'terraform' | 'env';
+  hcl: boolean;
+  sensitive: boolean;
+  versionId: string;
+}
+
+export interface Workspace {
+  readonly id: string;
+  readonly organization: string;
+  readonly createdAt: number;
+  updatedAt: number;
+  name: string;
+  projectId: string;
+  description: string | undefined;
+  /** Absent: inherited from the organization. */
+  executionMode: ExecutionMode | undefined;
+  /** Absent: inherited from the organization. */
+  agentPoolId: string | undefined;
+  autoApply: boolean;
+  allowDestroyPlan: boolean;
+  queueAllRuns: boolean;
+  speculativeEnabled: boolean;
+  globalRemoteState: boolean;
+  fileTriggersEnabled: boolean;
+  assessmentsEnabled: boolean;
+  terraformVersion: string;
+  workingDirectory: string;
+  sourceName: string | undefined;
+  sourceUrl: string | undefined;
+  /** Key-value tags; a tag without a value is a flat one. */
+  readonly tags: Map<string, string>;
+  readonly variables: Map<string, Variable>;
+  /** A person's lock; that of a working run follows from the run. */
+  lock: { readonly userId: string; readonly reason: string } | undefined;
+  currentStateVersionId: string | undefined;
+  currentConfigurationVersionId: string | undefined;
+}
+
+export interface ConfigurationVersion {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly createdAt: number;
+  readonly createdById: string;
+  readonly autoQueueRuns: boolean;
+  readonly speculative: boolean;
+  readonly provisional: boolean;
+  uploadedAt: number | undefined;
+  archive: Buffer | undefined;
+}
+
+export interface StateVersionOutput {
+  readonly id: string;
+  readonly name: string;
+  readonly sensitive: boolean;
+  readonly value: unknown;
+  readonly detailedType: unknown;
+}
+
+export interface StateVersion {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly createdAt: number;
+  readonly createdById: string | undefined;
+  readonly runId: string | undefined;
+  readonly serial: number;
+  readonly lineage: string | undefined;
+  state: Buffer | undefined;
+  jsonState: Buffer | undefined;
+  terraformVersion: string | undefined;
+  formatVersion: number | undefined;
+  resources: readonly { name: string; type: string; count: number; module: string; provider: string }[];
+  outputs: readonly StateVersionOutput[];
+}
+
+/** What a blob URL leads to. */
+export type Blob =
+  | { readonly kind: 'configuration-upload' | 'configuration-download'; readonly id: string }
+  | { readonly kind: 'log' | 'plan-json'; readonly id: string }
+  | {
+      readonly kind: 'state-upload' | 'state-download' | 'json-state-upload' | 'json-state-download';
+      readonly id: string;
+    };
+
+/** Something that happened, for whoever watches: a run's or an agent's new status. Never holds a secret. */
+export interface WorldEvent {
+  readonly at: number;
+  readonly kind: 'run' | 'agent';
+  readonly id: string;
+  readonly status: string;
+  readonly detail: string;
+}
+
+/** What a world holds before anybody has done anything; survives a reset, so that tokens go on working. */
+export interface Seeds {
+  readonly organization: string;
+  readonly owner: User;
+  readonly launcher: User;
+  readonly pool: { readonly id: string; readonly name: string; readonly tokenId: string; readonly token: string };
+}
+
+export interface World {
+  readonly seeds: Seeds;
+  readonly users: Map<string, User>;
+  readonly organizations: Map<string, Organization>;
+  readonly projects: Map<string, Project>;
+  readonly pools: Map<string, AgentPool>;
+  readonly agentTokens: Map<string, AgentToken>;
+  readonly agents: Map<string, Agent>;
+  readonly internalJobs: Map<string, InternalJob>;
+  readonly workspaces: Map<string, Workspace>;
+  readonly configurationVersions: Map<string, ConfigurationVersion>;
+  readonly runs: Map<string, Run>;
+  readonly operations: Map<string, Operation>;
+  readonly stateVersions: Map<string, StateVersion>;
+  readonly blobs: Map<string, Blob>;
+  readonly blobSecrets: Map<string, string>;
+  sequence: number;
+}
+
+export function newUser(username: string, access: User['access'], isServiceAccount = false): User {
+  return { id: newId('user'), username, isServiceAccount, access, apiToken: newToken() };
+}
+
+export function newSeeds(organization: string, poolName: string): Seeds {
+  return {
+    organization,
+    owner: newUser('owner', 'owner'),
+    launcher: newUser('api-team-launcher', 'read', true),
+    pool: { id: newId('apool'), name: poolName, tokenId: newId('at'), token: newToken() },
+  };
+}
+
+/** A world with its seeds in it. */
+export function createWorld(seeds: Seeds, now: number): World {
+  const world: World = {
+    seeds,
+    users: new Map(),
+    organizations: new Map(),
+    projects: new Map(),
+    pools: new Map(),
+    agentTokens: new Map(),
+    agents: new Map(),
+    internalJobs: new Map(),
+    workspaces: new Map(),
+    configurationVersions: new Map(),
+    runs: new Map(),
+    operations: new Map(),
+    stateVersions: new Map(),
+    blobs: new Map(),
+    blobSecrets: new Map(),
+    sequence: 0,
+  };
+  plantSeeds(world, now);
+  return world;
+}
+
+/** Back to the seeds: the same organization, pool and tokens, nothing else. */
+export function resetWorld(world: World, now: number): void {
+  for (const part of Object.values(world)) if (part instanceof Map) part.clear();
+  world.sequence = 0;
+  plantSeeds(world, now);
+}
+
+function plantSeeds(world: World, now: number): void {
+  const { seeds } = world;
+  for (const user of [seeds.owner, seeds.launcher]) world.users.set(user.id, user);
+  addOrganization(world, seeds.organization, now);
+  world.pools.set(seeds.pool.id, {
+    id: seeds.pool.id,
+    organization: seeds.organization,
+    createdAt: now,
+    name: seeds.pool.name,
+    organizationScoped: true,
+    allowedWorkspaceIds: [],
+    allowedProjectIds: [],
+    excludedWorkspaceIds: [],
+  });
+  world.agentTokens.set(seeds.pool.tokenId, {
+    id: seeds.pool.tokenId,
+    poolId: seeds.pool.id,
+    description: 'default',
+    createdAt: now,
+    createdById: seeds.owner.id,
+    secret: seeds.pool.token,
+    lastUsedAt: undefined,
+  });
+  const organization = world.organizations.get(seeds.organization);
+  if (organization !== undefined) {
+    organization.defaultExecutionMode = 'agent';
+    organization.defaultAgentPoolId = seeds.pool.id;
+  }
+}
+
+export function addOrganization(world: World, name: string, now: number): Organization {
+  const project: Project = {
+    id: newId('prj'),
+    organization: name,
+    createdAt: now,
+    name: 'Default Project',
+    description: '',
+  };
+  world.projects.set(project.id, project);
+  const organization: Organization = {
+    id: newId('org'),
+    name,
+    createdAt: now,
+    email: `owner@${name}.example`,
+    defaultExecutionMode: 'remote',
+    defaultAgentPoolId: undefined,
+    defaultProjectId: project.id,
+  };
+  world.organizations.set(name, organization);
+  return organization;
+}
+
+/** Where the workspace's runs execute, its own settings before the organization's. */
+export function executionOf(
+  world: World,
+  workspace: Workspace,
+): { readonly mode: ExecutionMode; readonly pool: AgentPool | undefined } {
+  const organization = world.organizations.get(workspace.organization);
+  const mode = workspace.executionMode ?? organization?.defaultExecutionMode ?? 'remote';
+  if (mode !== 'agent') return { mode, pool: undefined };
+  const poolId = workspace.agentPoolId ?? organization?.defaultAgentPoolId;
+  return { mode, pool: poolId === undefined ? undefined : world.pools.get(poolId) };
+}
+
+/** Path of a blob URL; the same blob has the same secret for as long as the world lives. */
+export function blobPath(world: World, blob: Blob): string {
+  const key = `${blob.kind}/${blob.id}`;
+  let secret = world.blobSecrets.get(key);
+  if (secret === undefined) {
+    secret = newBlobSecret();
+    world.blobSecrets.set(key, secret);
+    world.blobs.set(secret, blob);
+  }
+  return `/v1/object/${secret}`;
+}
+
+/** Queues a job that no runs list shows, and that keeps the agent which takes it busy for `durationMs`. */
+export function enqueueInternalJob(
+  world: World,
+  job: { readonly poolId: string; readonly type: InternalJob['type']; readonly durationMs: number },
+  now: number,
+): InternalJob {
+  const queued: InternalJob = {
+    id: newId(job.type === 'assessment' ? 'asmt' : job.type === 'policy' ? 'poleval' : 'trun'),
+    poolId: job.poolId,
+    type: job.type,
+    queuedAt: now,
+    durationMs: job.durationMs,
+    agentId: undefined,
+    status: 'queued',
+  };
+  world.internalJobs.set(queued.id, queued);
+  return queued;
+}
