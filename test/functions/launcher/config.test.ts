@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../functions/launcher/config.ts';
+import { ENV } from '../../../functions/launcher/contract.ts';
+import { ConfigError } from '../../../functions/launcher/errors.ts';
+
+const good = {
+  [ENV.hostname]: 'app.terraform.io',
+  [ENV.organization]: 'acme',
+  [ENV.apiTokenSecret]: 'acme/api-token',
+  [ENV.agentPools]: JSON.stringify([{ name: 'default', maxAgents: 5, taskDefinition: 'launcher-default' }]),
+  [ENV.cluster]: 'launcher',
+  [ENV.subnets]: 'subnet-a,subnet-b',
+  [ENV.securityGroups]: 'sg-a',
+};
+
+function faultsOf(environment: Record<string, string | undefined>) {
+  try {
+    parseConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('no fault was found');
+}
+
+describe('the environment', () => {
+  it('becomes the configuration, with the defaults of what may be left out', () => {
+    expect(parseConfig(good)).toEqual({
+      hostname: 'app.terraform.io',
+      pools: [
+        {
+          name: 'default',
+          organization: 'acme',
+          apiTokenSecret: 'acme/api-token',
+          taskDefinition: 'launcher-default',
+          maxAgents: 5,
+        },
+      ],
+      placement: {
+        cluster: 'launcher',
+        subnets: ['subnet-a', 'subnet-b'],
+        securityGroups: ['sg-a'],
+        assignPublicIp: 'DISABLED',
+      },
+      tick: {
+        limits: { maxLaunchesPerTick: 50, startDeadlineMs: 300_000, backOffBaseMs: 30_000, backOffMaxMs: 900_000 },
+        agentsCeiling: undefined,
+      },
+      activePollMs: 10_000,
+    });
+  });
+
+  it('gives a pool its own organization and token where it has them', () => {
+    const own = [
+      { name: 'x', id: 'apool-1', organization: 'other', apiTokenSecret: 's', maxAgents: 1, taskDefinition: 't' },
+    ];
+    expect(parseConfig({ ...good, [ENV.agentPools]: JSON.stringify(own) }).pools).toEqual(own);
+  });
+
+  it('takes a host with a port, in any case', () => {
+    expect(parseConfig({ ...good, [ENV.hostname]: 'TFE.acme.example:8443' }).hostname).toBe('tfe.acme.example:8443');
+  });
+
+  it.each([
+    [ENV.activePollSeconds, '0', { activePollMs: 0 }],
+    [ENV.startDeadlineSeconds, '600', { tick: { limits: { startDeadlineMs: 600_000 } } }],
+    [ENV.agentsCeiling, '1', { tick: { agentsCeiling: 1 } }],
+    [ENV.assignPublicIp, 'ENABLED', { placement: { assignPublicIp: 'ENABLED' } }],
+  ])('reads %s', (name, value, expected) => {
+    expect(parseConfig({ ...good, [name]: value })).toMatchObject(expected);
+  });
+
+  it.each([
+    [ENV.hostname, 'https://app.terraform.io'],
+    [ENV.hostname, ''],
+    [ENV.organization, ' '],
+    [ENV.agentPools, 'not json'],
+    [ENV.agentPools, '[]'],
+    [ENV.agentPools, '[{"name":"a b","maxAgents":1,"taskDefinition":"t"}]'],
+    [ENV.agentPools, '[{"name":"a","maxAgents":0,"taskDefinition":"t"}]'],
+    [ENV.agentPools, '[{"name":"a","maxAgent":1,"taskDefinition":"t"}]'],
+    [ENV.subnets, ','],
+    [ENV.securityGroups, 'a,b,c,d,e,f'],
+    [ENV.assignPublicIp, 'yes'],
+    [ENV.activePollSeconds, 'often'],
+    [ENV.startDeadlineSeconds, '1'],
+    [ENV.agentsCeiling, '-1'],
+  ])('refuses %s = %j by name', (name, value) => {
+    expect(faultsOf({ ...good, [name]: value }).faults.map((fault) => fault.name)).toEqual([name]);
+  });
+
+  it('tells every fault at once', () => {
+    expect(faultsOf({}).faults.map(({ name }) => name)).toEqual(Object.keys(good));
+  });
+
+  it('does not repeat what it was given: a token may stand in the wrong variable', () => {
+    const error = faultsOf({ ...good, [ENV.hostname]: 'x.atlasv1.secret token' });
+    expect(error.message).not.toContain('atlasv1');
+  });
+});

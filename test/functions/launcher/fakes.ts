@@ -1,0 +1,102 @@
+import type { Agent, Run, Task } from '../../../functions/launcher/core/types.ts';
+import type { Seen } from '../../../functions/launcher/errors.ts';
+import type {
+  Clock,
+  HcpTerraform,
+  LaunchAnswer,
+  LaunchRequest,
+  Pool,
+  Tasks,
+} from '../../../functions/launcher/ports.ts';
+
+export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
+  return {
+    name,
+    organization: 'acme',
+    apiTokenSecret: 'acme/api-token',
+    taskDefinition: `launcher-${name}`,
+    maxAgents: 10,
+    ...overrides,
+  };
+}
+
+/** A platform that says what the test put there. */
+export class FakePlatform implements HcpTerraform {
+  readonly runs = new Map<string, Seen<readonly Run[]> | Promise<Seen<readonly Run[]>>>();
+  readonly agentsOf = new Map<string, readonly Agent[] | undefined | Error>();
+  readonly agentsAsked: { pool: string; sinceMs: number }[] = [];
+  used = 0;
+
+  async openRuns(pools: readonly Pool[]): Promise<ReadonlyMap<Pool, Seen<readonly Run[]>>> {
+    this.used += 1;
+    const answers = pools.map(
+      async (one) => [one, (await this.runs.get(one.name)) ?? { ok: true, value: [] }] as const,
+    );
+    return new Map(await Promise.all(answers));
+  }
+
+  async agents(one: Pool, sinceMs: number): Promise<readonly Agent[] | undefined> {
+    this.agentsAsked.push({ pool: one.name, sinceMs });
+    const agents = this.agentsOf.has(one.name) ? this.agentsOf.get(one.name) : [];
+    if (agents instanceof Error) throw agents;
+    return agents;
+  }
+
+  pollBudget() {
+    return { usedInLastMinute: this.used, perMinute: 24 };
+  }
+}
+
+/** An ECS that keeps the tasks it is asked for. */
+export class FakeTasks implements Tasks {
+  tasks: readonly Task[] | Error = [];
+  stopped: readonly Task[] = [];
+  stoppedAsked = 0;
+  readonly launches: LaunchRequest[] = [];
+  readonly stops: { taskId: string; reason: string }[] = [];
+  answer: (request: LaunchRequest) => LaunchAnswer | Error = ({ job, attempt }) => ({
+    kind: 'task',
+    taskId: `${job.runId}-${attempt}`,
+    lastStatus: 'PROVISIONING',
+  });
+
+  async liveTasks(): Promise<readonly Task[]> {
+    if (this.tasks instanceof Error) throw this.tasks;
+    return this.tasks;
+  }
+
+  async recentlyStoppedTasks(): Promise<readonly Task[]> {
+    this.stoppedAsked += 1;
+    return this.stopped;
+  }
+
+  async launch(request: LaunchRequest): Promise<LaunchAnswer> {
+    this.launches.push(request);
+    const answer = this.answer(request);
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }
+
+  async stop(taskId: string, reason: string): Promise<void> {
+    this.stops.push({ taskId, reason });
+  }
+}
+
+/** Time that passes only when somebody sleeps. */
+export class FakeClock implements Clock {
+  nowMs: number;
+  readonly sleeps: number[] = [];
+
+  constructor(nowMs: number) {
+    this.nowMs = nowMs;
+  }
+
+  now = (): number => this.nowMs;
+
+  sleep = async (ms: number): Promise<void> => {
+    this.sleeps.push(ms);
+    this.nowMs += ms;
+  };
+
+  timeout = (): AbortSignal => new AbortController().signal;
+}

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { UpstreamError } from '../../../functions/launcher/errors.ts';
+import { runInvocation } from '../../../functions/launcher/invocation.ts';
+import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
+import { NOW, queuedJob, seconds } from './core/builders.ts';
+import { FakeClock, pool } from './fakes.ts';
+
+type Part = Partial<Pick<PoolTick, 'demand' | 'errors'>>;
+const idle: Part = {};
+const queued: Part = { demand: { queued: [queuedJob('run-1')], running: [], unknownStatuses: [] } };
+const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
+
+/** Runs an invocation whose ticks see the given parts in turn, the last one for ever. */
+async function invoke(
+  parts: readonly Part[],
+  { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1 } = {},
+) {
+  const clock = new FakeClock(NOW);
+  const startedAtMs: number[] = [];
+  let used = 0;
+  const last = await runInvocation(
+    {
+      clock,
+      activePollMs,
+      pollBudget: () => ({ usedInLastMinute: used, perMinute: 24 }),
+      report: () => {},
+      tick: async () => {
+        startedAtMs.push(clock.now());
+        used += requestsPerTick;
+        const part = parts[Math.min(startedAtMs.length, parts.length) - 1];
+        const poolTick: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [], ...part };
+        const ticked: Tick = { startedAtMs: clock.now(), endedAtMs: clock.now(), pools: [poolTick] };
+        clock.nowMs += seconds(1);
+        return ticked;
+      },
+    },
+    deadlineMs,
+  );
+  return { last, atSeconds: startedAtMs.map((at) => (at - NOW) / 1000) };
+}
+
+describe('an invocation', () => {
+  it('returns at once when nothing is queued and nothing lives', async () => {
+    expect((await invoke([idle])).atSeconds).toEqual([0]);
+  });
+
+  it('polls on every activePollSeconds while a pool is active, and ends before its deadline', async () => {
+    expect((await invoke([queued])).atSeconds).toEqual([0, 10, 20, 30, 40]);
+  });
+
+  it('ends when the pool has become idle', async () => {
+    expect((await invoke([queued, queued, idle])).atSeconds).toEqual([0, 10, 20]);
+  });
+
+  it('is not made longer by a tick that could not see: the schedule is its retry', async () => {
+    expect((await invoke([failed])).atSeconds).toEqual([0]);
+  });
+
+  it('goes on past a failed tick when the pool was active before', async () => {
+    const { atSeconds, last } = await invoke([queued, failed, queued]);
+    expect(atSeconds).toEqual([0, 10, 20, 30, 40]);
+    expect(last.pools[0]?.errors).toEqual([]);
+  });
+
+  it('polls once when activePollSeconds is 0', async () => {
+    expect((await invoke([queued], { activePollMs: 0 })).atSeconds).toEqual([0]);
+  });
+
+  it('polls more slowly when a tick costs more than the poll budget sustains', async () => {
+    expect((await invoke([queued], { requestsPerTick: 8 })).atSeconds).toEqual([0, 20, 40]);
+  });
+});

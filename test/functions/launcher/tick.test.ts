@@ -1,0 +1,217 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { UpstreamError } from '../../../functions/launcher/errors.ts';
+import type { Pool } from '../../../functions/launcher/ports.ts';
+import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
+import { agent, LIMITS, minutes, NOW, run, stoppedTask, task } from './core/builders.ts';
+import { FakePlatform, FakeTasks, pool } from './fakes.ts';
+
+const settings: TickSettings = { limits: LIMITS, agentsCeiling: undefined };
+const trouble = (system: 'HCP Terraform' | 'ECS' = 'HCP Terraform') =>
+  new UpstreamError({ system, fault: 'unavailable', what: 'it is down' });
+
+let platform: FakePlatform;
+let tasks: FakeTasks;
+
+beforeEach(() => {
+  platform = new FakePlatform();
+  tasks = new FakeTasks();
+});
+
+async function tickOf(pools: readonly Pool[], overrides: Partial<TickSettings> = {}): Promise<Map<string, PoolTick>> {
+  const ports = { hcpTerraform: platform, tasks, now: () => NOW };
+  const ticked = await tick(pools, { ...settings, ...overrides }, ports, new AbortController().signal);
+  return new Map(ticked.pools.map((part) => [part.pool.name, part]));
+}
+
+const queue = (poolName: string, ...ids: string[]) =>
+  platform.runs.set(poolName, { ok: true, value: ids.map((id) => run({ id })) });
+const launched = () => tasks.launches.map(({ pool: of, job, attempt }) => `${of.name} ${job.key}/${attempt}`);
+
+describe('a tick', () => {
+  it('launches one task for each queued job, in its pool', async () => {
+    queue('one', 'run-a', 'run-b');
+    queue('two', 'run-c');
+    await tickOf([pool('one'), pool('two')]);
+    expect(launched().sort()).toEqual(['one run-a/plan/1', 'one run-b/plan/1', 'two run-c/plan/1']);
+  });
+
+  it('asks for nothing more when nothing is queued and nothing lives', async () => {
+    await tickOf([pool('one')]);
+    expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
+  });
+
+  it('counts only the tasks of the pool’s own family', async () => {
+    queue('one', 'run-a');
+    tasks.tasks = [task('t', { family: 'launcher-two' })];
+    platform.agentsOf.set('two', [agent('t', 'idle')]);
+    await tickOf([pool('one'), pool('two')]);
+    expect(launched()).toEqual(['one run-a/plan/1']);
+  });
+
+  it('counts a task that stopped between two reads as stopped', async () => {
+    queue('one', 'run-1');
+    tasks.tasks = [task('t', { family: 'launcher-one' })];
+    tasks.stopped = [stoppedTask('t', { family: 'launcher-one' })];
+    await tickOf([pool('one')]);
+    expect(launched()).toEqual(['one run-1/plan/2']);
+  });
+
+  it('asks for agents from before the oldest task in question on, so that an unlisted agent never registered', async () => {
+    queue('one', 'run-1');
+    tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
+    await tickOf([pool('one')]);
+    expect(platform.agentsAsked[0]?.sinceMs).toBeLessThan(NOW - minutes(90));
+  });
+
+  it('stops a task whose agent never registered, with a reason that names the launcher', async () => {
+    tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
+    await tickOf([pool('one')]);
+    expect(tasks.stops).toEqual([
+      { taskId: 'late', reason: 'agent-launcher: its agent did not register within 300 s' },
+    ]);
+  });
+
+  it('stops nothing when the agents may not be listed', async () => {
+    tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(60) })];
+    platform.agentsOf.set('one', undefined);
+    const ticked = await tickOf([pool('one')]);
+    expect(tasks.stops).toEqual([]);
+    expect(ticked.get('one')?.observation?.agentsVisible).toBe(false);
+  });
+});
+
+describe('trouble of one pool', () => {
+  it('in its runs leaves the others alone', async () => {
+    platform.runs.set('one', { ok: false, error: trouble() });
+    queue('two', 'run-b');
+    const ticked = await tickOf([pool('one'), pool('two')]);
+    expect(launched()).toEqual(['two run-b/plan/1']);
+    expect(ticked.get('one')?.errors).toHaveLength(1);
+    expect(ticked.get('two')?.errors).toEqual([]);
+  });
+
+  it('in its agents launches nothing there: a pool half seen is not decided on', async () => {
+    queue('one', 'run-a');
+    queue('two', 'run-b');
+    platform.agentsOf.set('one', trouble());
+    const ticked = await tickOf([pool('one'), pool('two')]);
+    expect(launched()).toEqual(['two run-b/plan/1']);
+    expect(ticked.get('one')).toMatchObject({ demand: { queued: [{}] }, errors: [{ fault: 'unavailable' }] });
+  });
+
+  it('of another token that never answers does not delay the launches', async () => {
+    let answer = (_: { ok: false; error: UpstreamError }): void => {};
+    platform.runs.set('slow', new Promise((resolve) => (answer = resolve)));
+    queue('quick', 'run-b');
+    const ticked = tickOf([pool('slow', { apiTokenSecret: 'other' }), pool('quick')]);
+    await expect.poll(launched).toEqual(['quick run-b/plan/1']);
+    answer({ ok: false, error: trouble() });
+    expect((await ticked).get('slow')?.errors).toHaveLength(1);
+  });
+
+  it('in ECS launches nothing anywhere', async () => {
+    queue('one', 'run-a');
+    tasks.tasks = trouble('ECS');
+    const ticked = await tickOf([pool('one')]);
+    expect(launched()).toEqual([]);
+    expect(ticked.get('one')?.errors).toMatchObject([{ system: 'ECS' }]);
+  });
+
+  it('that is a defect of ours is not hidden', async () => {
+    queue('one', 'run-a');
+    platform.agentsOf.set('one', new TypeError('a defect'));
+    await expect(tickOf([pool('one')])).rejects.toThrow('a defect');
+  });
+});
+
+describe('what ECS answers', () => {
+  beforeEach(() => queue('one', 'run-1', 'run-2'));
+
+  it('a refusal is an outcome, and the other launches go on', async () => {
+    const refusal = { cause: 'capacity', detail: 'Capacity is unavailable', remedy: 'wait' } as const;
+    tasks.answer = ({ job, attempt }) =>
+      job.runId === 'run-1'
+        ? { kind: 'refused', refusal }
+        : { kind: 'task', taskId: `t-${attempt}`, lastStatus: 'PROVISIONING' };
+    const ticked = await tickOf([pool('one')]);
+    expect(ticked.get('one')).toMatchObject({
+      launches: [
+        { kind: 'refused', refusal },
+        { kind: 'launched', taskId: 't-1' },
+      ],
+      errors: [],
+    });
+  });
+
+  it('silence is an error of the tick, and the other launches go on', async () => {
+    tasks.answer = ({ job }) =>
+      job.runId === 'run-1' ? trouble('ECS') : { kind: 'task', taskId: 't', lastStatus: 'PENDING' };
+    const ticked = await tickOf([pool('one')]);
+    expect(ticked.get('one')).toMatchObject({
+      launches: [{ kind: 'failed' }, { kind: 'launched' }],
+      errors: [{ system: 'ECS' }],
+    });
+  });
+
+  it('a task that is over means that the attempt is used up: the next follows at once', async () => {
+    queue('one', 'run-1');
+    tasks.answer = ({ attempt }) => ({
+      kind: 'task',
+      taskId: `t-${attempt}`,
+      lastStatus: attempt < 3 ? 'STOPPED' : 'PROVISIONING',
+    });
+    const ticked = await tickOf([pool('one')]);
+    expect(launched()).toEqual(['one run-1/plan/1', 'one run-1/plan/2', 'one run-1/plan/3']);
+    expect(ticked.get('one')?.launches).toMatchObject([{ kind: 'launched', attempt: 3 }]);
+  });
+
+  it('a task that was counted already means the same', async () => {
+    queue('one', 'run-1');
+    tasks.tasks = [task('old', { family: 'launcher-one', startedBy: 'run-1/plan', attempt: undefined })];
+    platform.agentsOf.set('one', [agent('old', 'busy')]);
+    tasks.answer = ({ attempt }) => ({ kind: 'task', taskId: attempt < 3 ? 'old' : 'new', lastStatus: 'RUNNING' });
+    await tickOf([pool('one')]);
+    expect(launched()).toEqual(['one run-1/plan/2', 'one run-1/plan/3']);
+  });
+
+  it('tokens that are all used up end the job’s turn, not the tick', async () => {
+    queue('one', 'run-1');
+    tasks.answer = () => ({ kind: 'task', taskId: 't', lastStatus: 'STOPPED' });
+    const ticked = await tickOf([pool('one')]);
+    expect(ticked.get('one')?.launches).toMatchObject([{ kind: 'spent', attempt: 5 }]);
+    expect(ticked.get('one')?.errors).toEqual([]);
+  });
+
+  it('a stop that fails is an error of the tick', async () => {
+    tasks.stop = async () => {
+      throw trouble('ECS');
+    };
+    tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
+    const ticked = await tickOf([pool('one')]);
+    expect(ticked.get('one')?.errors).toMatchObject([{ system: 'ECS' }]);
+  });
+});
+
+describe('the licence’s ceiling', () => {
+  it('is shared by the pools, the oldest job first', async () => {
+    platform.runs.set('one', { ok: true, value: [run({ id: 'run-young', planQueuedAtMs: NOW - 1000 })] });
+    platform.runs.set('two', { ok: true, value: [run({ id: 'run-old', planQueuedAtMs: NOW - 9000 })] });
+    const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 });
+    expect(launched()).toEqual(['two run-old/plan/1']);
+    expect(ticked.get('one')?.decision?.deferrals).toMatchObject([{ cause: 'agents-ceiling' }]);
+  });
+
+  it('counts the agents of pools that have nothing to do', async () => {
+    queue('one', 'run-a');
+    platform.agentsOf.set('two', [agent('somebody-elses', 'busy')]);
+    await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 });
+    expect(launched()).toEqual([]);
+  });
+
+  it('launches nothing while a pool’s agents cannot be counted', async () => {
+    queue('one', 'run-a');
+    platform.agentsOf.set('two', trouble());
+    await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
+    expect(launched()).toEqual([]);
+  });
+});
