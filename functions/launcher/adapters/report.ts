@@ -1,14 +1,19 @@
-import type { Logger } from '@aws-lambda-powertools/logger';
-import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from '../contract.ts';
 import type { UpstreamError } from '../errors.ts';
 import type { PollBudget } from '../ports.ts';
 import type { PoolTick, Tick } from '../tick.ts';
 
-/** Parts of {@link TickReport}. */
+type Log = (message: string, attributes: Record<string, unknown>) => void;
+
+/** Parts of {@link TickReport}: what it uses of Powertools' logger and metrics. */
 export interface ReportParts {
-  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
-  readonly metrics: Pick<Metrics, 'addMetric' | 'addDimension' | 'publishStoredMetrics'>;
+  readonly logger: { readonly info: Log; readonly warn: Log; readonly error: Log };
+  readonly metrics: {
+    addMetric(name: string, unit: (typeof MetricUnit)['Count' | 'Seconds'], value: number): unknown;
+    addDimension(name: string, value: string): unknown;
+    publishStoredMetrics(): unknown;
+  };
   readonly pollBudget: () => PollBudget;
 }
 

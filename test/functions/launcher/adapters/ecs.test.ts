@@ -1,0 +1,232 @@
+import { ECSClient } from '@aws-sdk/client-ecs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts';
+import { refusalOf } from '../../../../functions/launcher/adapters/ecs/refusals.ts';
+import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
+import { type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
+import { queuedJob } from '../core/builders.ts';
+import { pool } from '../fakes.ts';
+
+const FAMILY = 'launcher-default';
+const signal = new AbortController().signal;
+let ecs: EcsServer;
+let client: ECSClient;
+let tasks: EcsTasks;
+
+beforeEach(async () => {
+  ecs = await startEcs({ phases: { provisionMs: 5, pullMs: 5, bootMs: 5, deprovisionMs: 5 }, closeGraceMs: 0 });
+  ecs.createCluster({ clusterName: 'launcher' });
+  register(['exec sleep 60']);
+  client = new ECSClient({
+    endpoint: ecs.url,
+    region: ecs.region,
+    credentials: { accessKeyId: 'x', secretAccessKey: 'y' },
+    maxAttempts: 1,
+    requestHandler: { requestTimeout: 2000, throwOnRequestTimeout: true },
+  });
+  tasks = new EcsTasks(client, {
+    cluster: 'launcher',
+    subnets: ecs.subnets.map(({ id }) => id),
+    securityGroups: ecs.securityGroups,
+    assignPublicIp: 'DISABLED',
+  });
+});
+
+afterEach(async () => {
+  client.destroy();
+  await ecs.close();
+});
+
+function register(command: string[], family = FAMILY): void {
+  ecs.registerTaskDefinition({
+    family,
+    requiresCompatibilities: ['FARGATE'],
+    networkMode: 'awsvpc',
+    cpu: '256',
+    memory: '512',
+    containerDefinitions: [
+      { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', ...command] },
+    ],
+  });
+}
+
+const request = (runId = 'run-1', attempt = 1, taskDefinition = FAMILY): LaunchRequest => ({
+  pool: pool('default', { taskDefinition }),
+  job: queuedJob(runId),
+  attempt,
+});
+
+async function launchedId(of: LaunchRequest): Promise<string> {
+  const answer = await tasks.launch(of, signal);
+  if (answer.kind !== 'task') throw new Error(answer.refusal.detail);
+  return answer.taskId;
+}
+
+const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
+
+describe('a launch', () => {
+  it('starts one task that carries its job, attempt and pool', async () => {
+    const id = await launchedId(request('run-1', 2));
+    const live = await tasks.liveTasks(signal);
+    expect(live).toMatchObject([{ id, family: FAMILY, startedBy: 'run-1/plan', attempt: 2 }]);
+    expect(Object.fromEntries(ecs.task(id)?.tags.map(({ key, value }) => [key, value]) ?? [])).toEqual({
+      'agent-launcher:run': 'run-1',
+      'agent-launcher:workspace': 'ws-1',
+      'agent-launcher:phase': 'plan',
+      'agent-launcher:pool': 'default',
+      'agent-launcher:attempt': '2',
+    });
+  });
+
+  it('repeated starts nothing more, however often and side by side', async () => {
+    const ids = await Promise.all(Array.from({ length: 5 }, () => launchedId(request())));
+    expect(new Set(ids).size).toBe(1);
+    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+  });
+
+  it('of another attempt starts another', async () => {
+    expect(await launchedId(request('run-1', 2))).not.toBe(await launchedId(request('run-1', 1)));
+  });
+
+  it('whose answer is lost is an error, and repeating it finds the task', async () => {
+    ecs.faults.next('RunTask', { kind: 'lost-response' });
+    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({ system: 'ECS', fault: 'unavailable' });
+    await launchedId(request());
+    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+  });
+
+  it('whose token a deployment turned into a conflict answers with the task it stands for', async () => {
+    const id = await launchedId(request());
+    register(['exec sleep 61']);
+    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'task', taskId: id });
+    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+  });
+
+  it('whose token stands for a task that is over says so', async () => {
+    const id = await launchedId(request());
+    await tasks.stop(id, 'by the test', signal);
+    await expect.poll(async () => (await stopped()).length).toBe(1);
+    expect(await tasks.launch(request(), signal)).toEqual({ kind: 'task', taskId: id, lastStatus: 'STOPPED' });
+  });
+});
+
+describe('a refusal is a value with a remedy', () => {
+  it('in failures[] of a good answer', async () => {
+    ecs.refuse({ family: FAMILY });
+    expect(await tasks.launch(request(), signal)).toMatchObject({
+      kind: 'refused',
+      refusal: { cause: 'capacity', remedy: expect.stringContaining('subnets') },
+    });
+  });
+
+  it('for an unknown family', async () => {
+    expect(await tasks.launch(request('run-1', 1, 'nobody'), signal)).toMatchObject({
+      kind: 'refused',
+      refusal: { cause: 'misconfiguration' },
+    });
+  });
+
+  it('as an exception', async () => {
+    ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
+    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
+  });
+
+  it('but an error of the server may have started a task, and is none', async () => {
+    ecs.faults.next('RunTask', { kind: 'error', code: 'ServerException', message: 'sorry', status: 500 });
+    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({ fault: 'unavailable' });
+  });
+
+  it.each([
+    ['ThrottlingException', 'Rate exceeded', 'throttled'],
+    [
+      'InvalidParameterException',
+      'Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)',
+      'throttled',
+    ],
+    [
+      'Capacity is unavailable at this time. Please try again later or in a different availability zone',
+      '',
+      'capacity',
+    ],
+    ['RESOURCE:ENI', '', 'capacity'],
+    ["You've reached the limit on the number of vCPUs you can run concurrently", '', 'quota'],
+    ['ClientException', "You've reached the limit on the number of tasks you can run concurrently", 'quota'],
+    ['AccessDeniedException', 'User: arn:… is not authorized to perform: iam:PassRole', 'access'],
+    ['BlockedException', 'Your AWS account was blocked', 'access'],
+    ['ClusterNotFoundException', 'Cluster not found.', 'misconfiguration'],
+    ['InvalidParameterException', 'TaskDefinition is inactive', 'misconfiguration'],
+    ['PlatformTaskDefinitionIncompatibilityException', '', 'misconfiguration'],
+    ['SomethingNew', 'never seen', 'unknown'],
+  ])('%s: %s → %s', (name, text, cause) => {
+    const refusal = refusalOf(name, text);
+    expect(refusal.cause).toBe(cause);
+    expect(refusal.remedy).not.toBe('');
+    expect(refusal.detail).toContain(name);
+  });
+});
+
+describe('tasks', () => {
+  it('that stopped are told with their end', async () => {
+    register(['exit 3']);
+    const id = await launchedId(request());
+    await expect.poll(async () => (await stopped()).length).toBe(1);
+    expect(await stopped()).toMatchObject([
+      { id, lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited', exitCode: 3, startedAtMs: expect.any(Number) },
+    ]);
+    expect(await tasks.liveTasks(signal)).toEqual([]);
+  });
+
+  it('that could not start are told with ECS’s words', async () => {
+    ecs.failStart({ at: 'pull', reason: 'CannotPullContainerError: no route' });
+    await launchedId(request());
+    await expect.poll(async () => (await stopped()).length).toBe(1);
+    expect(await stopped()).toMatchObject([
+      { stopCode: 'TaskFailedToStart', stoppedReason: 'CannotPullContainerError: no route', startedAtMs: undefined },
+    ]);
+  });
+
+  it('come from all pages, and are described 100 at a time', async () => {
+    const ids = await Promise.all(Array.from({ length: 105 }, (_, i) => launchedId(request(`run-${i}`))));
+    expect((await tasks.liveTasks(signal)).map(({ id }) => id).sort()).toEqual(ids.sort());
+  });
+
+  it('that nobody runs cost one call', async () => {
+    const before = ecs.calls().length;
+    expect(await tasks.liveTasks(signal)).toEqual([]);
+    expect(
+      ecs
+        .calls()
+        .slice(before)
+        .map(({ action }) => action),
+    ).toEqual(['ListTasks']);
+  });
+
+  it('that are gone already may be stopped', async () => {
+    await expect(tasks.stop('0'.repeat(32), 'late', signal)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['ListTasks', () => tasks.liveTasks(signal)],
+    ['DescribeTasks', () => tasks.liveTasks(signal)],
+    ['StopTask', () => tasks.stop('0'.repeat(32), 'x', signal)],
+  ])('cannot be told when %s is denied, with the action and the remedy', async (action, ask) => {
+    await launchedId(request());
+    ecs.faults.next(action, { kind: 'error', code: 'AccessDeniedException', message: 'not authorized', status: 400 });
+    await expect(ask()).rejects.toMatchObject({
+      fault: 'rejected',
+      request: action,
+      message: expect.stringContaining('deploy the stack anew'),
+    });
+  });
+
+  it.each([
+    ['malformed', { kind: 'malformed', body: '{"taskArns":[' }],
+    ['of another shape', { kind: 'malformed', body: '{"taskArns":"none"}' }],
+    ['empty', { kind: 'malformed', body: '{}' }],
+    ['reset', { kind: 'reset' }],
+    ['late', { kind: 'hang' }],
+  ] as const)('are never taken for none when the answer is %s', async (_, fault) => {
+    ecs.faults.next('ListTasks', fault);
+    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({ name: 'UpstreamError', system: 'ECS' });
+  });
+});

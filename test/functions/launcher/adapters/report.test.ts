@@ -1,0 +1,210 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { TickReport } from '../../../../functions/launcher/adapters/report.ts';
+import { METRICS } from '../../../../functions/launcher/contract.ts';
+import { UpstreamError } from '../../../../functions/launcher/errors.ts';
+import type { PoolTick, Tick } from '../../../../functions/launcher/tick.ts';
+import { live, NOW, queuedJob, seconds, stoppedTask, supply } from '../core/builders.ts';
+import { pool } from '../fakes.ts';
+
+/** What came out: log lines by level, and metrics by blob. */
+let lines: { level: string; message: string; attributes: Record<string, unknown> }[];
+let blobs: { dimensions: Record<string, string>; metrics: Record<string, number[]> }[];
+let report: TickReport;
+
+beforeEach(() => {
+  lines = [];
+  blobs = [];
+  let dimensions: Record<string, string> = {};
+  let metrics: Record<string, number[]> = {};
+  const log = (level: string) => (message: string, attributes: Record<string, unknown>) => {
+    lines.push({ level, message, attributes });
+  };
+  report = new TickReport({
+    logger: { info: log('info'), warn: log('warn'), error: log('error') },
+    metrics: {
+      addMetric: (name, _unit, value) => {
+        metrics[name] = [...(metrics[name] ?? []), value];
+      },
+      addDimension: (name, value) => {
+        dimensions[name] = value;
+      },
+      publishStoredMetrics: () => {
+        blobs.push({ dimensions, metrics });
+        dimensions = {};
+        metrics = {};
+      },
+    },
+    pollBudget: () => ({ usedInLastMinute: 7, perMinute: 24 }),
+  });
+});
+
+const tickOf = (...parts: Partial<PoolTick>[]): Tick => ({
+  startedAtMs: NOW,
+  endedAtMs: NOW + 120,
+  pools: parts.map((part) => ({ pool: pool('one'), launches: [], stops: [], errors: [], ...part })),
+});
+
+const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(12) });
+const launch = { job, attempt: 1, reason: '1 queued, 0 unclaimed' };
+const demand = { queued: [job], running: [], unknownStatuses: [] };
+const observation = {
+  demand,
+  agentsVisible: true,
+  supply: supply({
+    live: [live('a', 'busy'), live('b', 'starting')],
+    startFailures: [{ task: stoppedTask('c'), createdAtMs: 1, stoppedAtMs: 2, detail: 'CannotPullContainerError' }],
+  }),
+};
+
+describe('a tick’s log line', () => {
+  it('tells what was seen, decided and done, with reasons', () => {
+    const deferrals = [{ jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 2' }] as const;
+    report.report(
+      tickOf({
+        demand,
+        observation,
+        decision: { launches: [launch], stops: [], deferrals },
+        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1 }],
+        stops: [{ kind: 'stopped', stop: { taskId: 'late', cause: 'agent-never-registered', reason: 'too late' } }],
+      }),
+    );
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        message: 'tick',
+        attributes: {
+          durationMs: 120,
+          runListRequests: 7,
+          pools: [
+            {
+              pool: 'one',
+              queued: 1,
+              running: 0,
+              oldestQueuedSeconds: 12,
+              live: { busy: 1, starting: 1 },
+              foreignIdle: 0,
+              unclaimed: 0,
+              startFailures: [{ task: 'c', detail: 'CannotPullContainerError' }],
+              launches: [
+                {
+                  job: 'run-1/plan',
+                  workspace: 'ws-1',
+                  reason: '1 queued, 0 unclaimed',
+                  outcome: 'launched',
+                  task: 'task-1',
+                  attempt: 1,
+                },
+              ],
+              stops: [{ task: 'late', cause: 'agent-never-registered', reason: 'too late', outcome: 'stopped' }],
+              deferrals,
+            },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it('is one line for a quiet tick too', () => {
+    report.report(tickOf({}, {}));
+    expect(lines).toHaveLength(1);
+  });
+
+  it('is an error when a part could not be seen, with system, fault and words', () => {
+    const error = new UpstreamError({ system: 'HCP Terraform', fault: 'throttled', what: 'too many', status: 429 });
+    report.report(tickOf({ errors: [error] }));
+    expect(lines).toMatchObject([
+      {
+        level: 'error',
+        attributes: {
+          pools: [
+            {
+              errors: [
+                { system: 'HCP Terraform', fault: 'throttled', message: 'HCP Terraform: too many (status 429)' },
+              ],
+            },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it('gives a refused launch’s cause and remedy', () => {
+    const refusal = { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } as const;
+    report.report(tickOf({ launches: [{ kind: 'refused', launch, refusal }] }));
+    expect(lines).toMatchObject([{ attributes: { pools: [{ launches: [{ outcome: 'refused', ...refusal }] }] } }]);
+  });
+
+  it('says which permission is missing when the agents may not be listed', () => {
+    report.report(tickOf({ demand, observation: { ...observation, agentsVisible: false } }));
+    expect(JSON.stringify(lines)).toContain('Manage agent pools');
+  });
+
+  it('names an unknown run status once', () => {
+    const odd = { ...demand, unknownStatuses: ['rehearsing'] };
+    report.report(tickOf({ demand: odd }, { demand: odd }));
+    report.report(tickOf({ demand: odd }));
+    expect(lines.filter(({ level }) => level === 'warn').map(({ attributes }) => attributes)).toEqual([
+      { status: 'rehearsing' },
+    ]);
+  });
+});
+
+describe('a tick’s metrics', () => {
+  it('are one blob a pool and one for all', () => {
+    report.report(
+      tickOf({
+        demand,
+        observation,
+        decision: { launches: [launch], stops: [], deferrals: [] },
+        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1 }],
+      }),
+    );
+    expect(blobs).toEqual([
+      {
+        dimensions: { pool: 'one' },
+        metrics: {
+          [METRICS.queuedJobs]: [1],
+          [METRICS.oldestQueuedSeconds]: [12],
+          [METRICS.liveTasks]: [2],
+          [METRICS.busyAgents]: [1],
+          [METRICS.startFailures]: [1],
+          [METRICS.launches]: [1],
+          [METRICS.launchesRefused]: [0],
+          [METRICS.launchesDeferred]: [0],
+        },
+      },
+      {
+        dimensions: {},
+        metrics: {
+          [METRICS.failedTicks]: [0],
+          [METRICS.apiTokenRejected]: [0],
+          [METRICS.unknownRunStatuses]: [0],
+          [METRICS.runListRequests]: [7],
+        },
+      },
+    ]);
+  });
+
+  it('are none for a pool of which nothing was seen: 0 would be a lie', () => {
+    const rejected = new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'no', status: 401 });
+    report.report(tickOf({ errors: [rejected] }));
+    expect(blobs).toMatchObject([{ metrics: { [METRICS.failedTicks]: [1], [METRICS.apiTokenRejected]: [1] } }]);
+  });
+
+  it('tell a job’s start latency once, by the platform’s clock, and only while it is fresh', () => {
+    const running = [
+      { key: 'run-1/plan', phase: 'plan', queuedAtMs: NOW - seconds(50), startedAtMs: NOW - seconds(5) },
+      { key: 'run-2/plan', phase: 'plan', queuedAtMs: NOW - seconds(900), startedAtMs: NOW - seconds(800) },
+      { key: 'run-3/plan', phase: 'plan' },
+    ] as const;
+    const busy = { queued: [], running, unknownStatuses: [] };
+    report.report(tickOf({ demand: busy }));
+    report.report(tickOf({ demand: busy }));
+    expect(blobs.map(({ metrics }) => metrics[METRICS.startLatencySeconds])).toEqual([
+      [45],
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});

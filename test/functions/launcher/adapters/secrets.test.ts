@@ -1,0 +1,75 @@
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SecretsManagerSecrets } from '../../../../functions/launcher/adapters/secrets.ts';
+import { type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
+
+const signal = new AbortController().signal;
+let aws: EcsServer;
+let client: SecretsManagerClient;
+let secrets: SecretsManagerSecrets;
+
+beforeEach(async () => {
+  aws = await startEcs();
+  const credentials = { accessKeyId: 'x', secretAccessKey: 'y' };
+  client = new SecretsManagerClient({ endpoint: aws.url, region: aws.region, credentials, maxAttempts: 1 });
+  secrets = new SecretsManagerSecrets(client);
+});
+
+afterEach(async () => {
+  client.destroy();
+  await aws.close();
+});
+
+const reads = () => aws.calls().filter(({ action }) => action === 'GetSecretValue').length;
+
+describe('a secret', () => {
+  it('is read by name or ARN, without the white space around it, and once while the function is warm', async () => {
+    const arn = aws.putSecret('acme/api-token', ' the.token\n');
+    expect(await secrets.value('acme/api-token', signal)).toBe('the.token');
+    expect(await secrets.value('acme/api-token', signal)).toBe('the.token');
+    expect(await secrets.value(arn, signal)).toBe('the.token');
+    expect(reads()).toBe(2);
+  });
+
+  it('is read anew on request, and then kept', async () => {
+    aws.putSecret('acme/api-token', 'old');
+    await secrets.value('acme/api-token', signal);
+    aws.putSecret('acme/api-token', 'new');
+    expect(await secrets.value('acme/api-token', signal)).toBe('old');
+    expect(await secrets.renew('acme/api-token', signal)).toBe('new');
+    expect(await secrets.value('acme/api-token', signal)).toBe('new');
+  });
+
+  it('that does not exist is told by name with the remedy, and asked for again the next time', async () => {
+    await expect(secrets.value('nobody', signal)).rejects.toMatchObject({
+      fault: 'rejected',
+      message: expect.stringMatching(/secret nobody.*create it/),
+    });
+    aws.putSecret('nobody', 'somebody');
+    expect(await secrets.value('nobody', signal)).toBe('somebody');
+  });
+
+  it('that may not be read is told with the permission it takes', async () => {
+    aws.putSecret('acme/api-token', 'x');
+    aws.faults.next('GetSecretValue', { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 });
+    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/role may not read it/);
+  });
+
+  it('that cannot be asked for is unavailable', async () => {
+    aws.faults.next('GetSecretValue', { kind: 'reset' });
+    await expect(secrets.value('acme/api-token', signal)).rejects.toMatchObject({ fault: 'unavailable' });
+  });
+
+  it.each(['{"token": "t0ken"}', 'two tokens', ' '])(
+    'that is no token (%j) is refused without showing it',
+    async (value) => {
+      aws.putSecret('acme/api-token', value);
+      const refused = secrets.value('acme/api-token', signal);
+      await expect(refused).rejects.toMatchObject({
+        fault: 'unexpected-answer',
+        message: expect.stringContaining('whole string'),
+      });
+      await expect(refused).rejects.not.toThrow(/t0ken|two tokens/);
+    },
+  );
+});
