@@ -129,5 +129,7 @@ export const jobResult = z.object({
   resourceImports: z.number().int().nonnegative().optional(),
   /** Only for plans: the output of `terraform show -json` of the plan file. */
   planJson: z.string().optional(),
+  /** Only for plans: the output of `terraform providers schema -json`, without which no redacted plan can be shown. */
+  providerSchemasJson: z.string().optional(),
 });
 export type JobResult = z.infer<typeof jobResult>;

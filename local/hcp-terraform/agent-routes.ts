@@ -6,9 +6,9 @@ import { endAgent, finishJob, registerAgent, sweepAgents, takeJob } from './agen
 import { type Api, bodyBytes, bodyJson } from './http.ts';
 import { failure, notFound, parseBody } from './json-api.ts';
 import type { Platform } from './platform.ts';
+import type { Agent, AgentToken, InternalJob, Workspace } from './records.ts';
 import type { Operation, Run } from './runs.ts';
 import { finalizeStateVersion, newStateVersion, parseStateFile } from './states.ts';
-import type { Agent, AgentToken, InternalJob, Workspace } from './world.ts';
 
 const idParameter = z.object({ id: z.string() });
 

@@ -6,6 +6,7 @@ import type { InternalJob as InternalJobMessage, Job, JobResult, Registration } 
 import { newId } from './ids.ts';
 import { agentChanged, type Platform, runChanged } from './platform.ts';
 import { advance } from './queue.ts';
+import type { Agent, AgentPool, AgentToken, InternalJob } from './records.ts';
 import {
   currentOperation,
   failOperation,
@@ -16,7 +17,7 @@ import {
   type Run,
   startOperation,
 } from './runs.ts';
-import { type Agent, type AgentPool, type AgentToken, executionOf, type InternalJob, type World } from './world.ts';
+import { executionOf, type World } from './world.ts';
 
 export type AgentStatusName = 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
 

@@ -2,7 +2,7 @@
 import type { Query } from './json-api.ts';
 import { notFound, type Page, type Resource } from './json-api.ts';
 import type { Platform } from './platform.ts';
-import type { User } from './world.ts';
+import type { User } from './records.ts';
 
 export interface Call {
   readonly platform: Platform;

@@ -12,7 +12,8 @@ import * as z from 'zod';
 import type { Answer, Call } from './api.ts';
 import { ApiFailure, failure, MEDIA_TYPE } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
-import type { User, World } from './world.ts';
+import type { User } from './records.ts';
+import type { World } from './world.ts';
 
 export type Api = FastifyInstance<
   Server,

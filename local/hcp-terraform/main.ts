@@ -76,6 +76,16 @@ async function end(): Promise<void> {
 process.on('SIGTERM', end);
 process.on('SIGINT', end);
 process.on('SIGHUP', end);
+// Whoever read our output may have gone; that is no reason to go down with a stack trace.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+// npm passes signals on, but not when it is killed: then we are nobody's child any more, and would stay for ever.
+if (process.env['npm_lifecycle_event'] !== undefined) {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) void end();
+  }, 500).unref();
+}
 
 const { url, caFile, organization, apiToken, agentPool, agentCommand } = server;
 process.stdout.write(`${JSON.stringify({ url, ca: caFile, organization, apiToken, agentPool, agentCommand })}\n`);

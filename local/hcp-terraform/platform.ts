@@ -1,6 +1,8 @@
 /** The world together with its clock and its rules: what every route and every rule is given. */
+
+import type { Agent } from './records.ts';
 import type { Run } from './runs.ts';
-import type { Agent, World, WorldEvent } from './world.ts';
+import type { World, WorldEvent } from './world.ts';
 
 export interface PlatformSettings {
   /** How long an idle agent is told to wait between polls. The vendor's is 30,000. */

@@ -3,8 +3,9 @@
  * the line. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
  */
 import { type Platform, runChanged } from './platform.ts';
+import type { Workspace } from './records.ts';
 import { discard, failOperation, isFinal, queueApply, queuePlan, type Run, skipsWorkspaceQueue } from './runs.ts';
-import { executionOf, type Workspace, type World } from './world.ts';
+import { executionOf, type World } from './world.ts';
 
 /** The workspace's runs, oldest first. */
 export function runsOf(world: World, workspaceId: string): Run[] {

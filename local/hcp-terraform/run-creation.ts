@@ -1,8 +1,8 @@
 /** How a run comes into being: by request, or by the upload of a configuration that queues one by itself. */
 import { newId } from './ids.ts';
 import { type Platform, runChanged } from './platform.ts';
+import type { ConfigurationVersion, Workspace } from './records.ts';
 import { newOperation, type Run } from './runs.ts';
-import type { ConfigurationVersion, Workspace } from './world.ts';
 
 export interface RunWishes {
   readonly message?: string | undefined;

@@ -9,6 +9,7 @@ import { type Api, acceptBodies, callOf, sendAnswer, sendError, userOf, versionH
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
 import { createRateLimiter, type RateLimits, VENDOR_RATE_LIMITS } from './rate-limits.ts';
+import type { InternalJob, User } from './records.ts';
 import { agentPoolRoutes } from './routes/agent-pools.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { configurationVersionRoutes } from './routes/configuration-versions.ts';
@@ -23,11 +24,9 @@ import { workspaceRoutes } from './routes/workspaces.ts';
 import {
   createWorld,
   enqueueInternalJob,
-  type InternalJob,
   newSeeds,
   newUser,
   resetWorld,
-  type User,
   type World,
   type WorldEvent,
 } from './world.ts';

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { newId } from './ids.ts';
 import type { Platform } from './platform.ts';
 import { discardStaleSavedPlans } from './queue.ts';
-import type { StateVersion, Workspace } from './world.ts';
+import type { StateVersion, Workspace } from './records.ts';
 
 /** As much of a state file (format version 4) as the platform looks at. */
 const stateFile = z.object({

@@ -2,7 +2,8 @@
 import { countsAgainstAllowance, statusOf } from '../agents.ts';
 import { isoTime, type Resource } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
-import { type Agent, type AgentPool, type AgentToken, executionOf } from '../world.ts';
+import type { Agent, AgentPool, AgentToken } from '../records.ts';
+import { executionOf } from '../world.ts';
 
 export function agentPoolResource(platform: Platform, pool: AgentPool): Resource {
   const { world } = platform;

@@ -1,7 +1,7 @@
 /** Organizations, projects and users as the API shows them. */
 import type { Call } from '../api.ts';
 import { isoTime, type Resource } from '../json-api.ts';
-import type { Organization, Project, User } from '../world.ts';
+import type { Organization, Project, User } from '../records.ts';
 
 export function organizationResource(call: Call, organization: Organization): Resource {
   const mayWrite = call.user.access === 'owner';

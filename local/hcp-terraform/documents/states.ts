@@ -1,7 +1,8 @@
 /** State versions and their outputs as the API shows them. */
 import type { Call } from '../api.ts';
 import { isoTime, type Resource } from '../json-api.ts';
-import { blobPath, type StateVersion, type StateVersionOutput } from '../world.ts';
+import type { StateVersion, StateVersionOutput } from '../records.ts';
+import { blobPath } from '../world.ts';
 
 export function stateVersionResource(call: Call, version: StateVersion): Resource {
   const { world } = call.platform;

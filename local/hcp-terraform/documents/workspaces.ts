@@ -2,14 +2,8 @@
 import type { Call } from '../api.ts';
 import { isoTime, type Relationship, type Resource, statusTimestamps } from '../json-api.ts';
 import { currentRun, runsOf, workingRun } from '../queue.ts';
-import {
-  blobPath,
-  type ConfigurationVersion,
-  executionOf,
-  type User,
-  type Variable,
-  type Workspace,
-} from '../world.ts';
+import type { ConfigurationVersion, User, Variable, Workspace } from '../records.ts';
+import { blobPath, executionOf } from '../world.ts';
 
 function toOne(type: string, id: string | undefined, related?: string): Relationship {
   return {

@@ -5,7 +5,8 @@ import { type Call, collection, created, type Define, document, found, noContent
 import { agentPoolResource, agentResource, agentTokenResource } from '../documents/agents.ts';
 import { newId, newToken } from '../ids.ts';
 import { failure, fullPage, invalid, notFound, parseBody, queryText, toMany } from '../json-api.ts';
-import { type AgentPool, executionOf } from '../world.ts';
+import type { AgentPool } from '../records.ts';
+import { executionOf } from '../world.ts';
 
 const NAME = /^[A-Za-z0-9_-]+$/;
 

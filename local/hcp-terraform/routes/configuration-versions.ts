@@ -4,7 +4,8 @@ import { collection, created, type Define, document, found } from '../api.ts';
 import { configurationVersionResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
 import { fullPage, invalid, notFound, parseBody } from '../json-api.ts';
-import { blobPath, type ConfigurationVersion } from '../world.ts';
+import type { ConfigurationVersion } from '../records.ts';
+import { blobPath } from '../world.ts';
 
 const versionBody = z.object({
   data: z.object({

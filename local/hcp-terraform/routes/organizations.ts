@@ -9,8 +9,9 @@ import {
 } from '../documents/organizations.ts';
 import { newId } from '../ids.ts';
 import { fullPage, invalid, parseBody, queryList, queryText, toOne } from '../json-api.ts';
+import type { Project } from '../records.ts';
 import { isFinal } from '../runs.ts';
-import { addOrganization, type Project } from '../world.ts';
+import { addOrganization } from '../world.ts';
 
 const NAME = /^[A-Za-z0-9_-]+$/;
 

@@ -2,6 +2,7 @@
 import { type Answer, type Call, type Define, document, found, noContent } from '../api.ts';
 import { operationResource } from '../documents/runs.ts';
 import { notFound } from '../json-api.ts';
+import { redactedPlan } from '../redacted-plan.ts';
 import type { Operation } from '../runs.ts';
 import { blobPath } from '../world.ts';
 
@@ -21,10 +22,17 @@ function jsonOutput(call: Call, operation: Operation): Answer {
   };
 }
 
+/** The plan as `terraform show` wants it: schemas beside it, sensitive values taken out. */
+function redactedJsonOutput(operation: Operation): Answer {
+  const plan = operation.result === undefined ? undefined : redactedPlan(operation.result);
+  return plan === undefined ? noContent : { status: 200, body: plan };
+}
+
 export function planAndApplyRoutes(define: Define): void {
   define('GET', '/plans/:id', (call) => document(operationResource(call, operationCalled(call, 'plan'))));
   define('GET', '/applies/:id', (call) => document(operationResource(call, operationCalled(call, 'apply'))));
   define('GET', '/plans/:id/json-output', (call) => jsonOutput(call, operationCalled(call, 'plan')));
+  define('GET', '/plans/:id/json-output-redacted', (call) => redactedJsonOutput(operationCalled(call, 'plan')));
   define('GET', '/runs/:id/plan/json-output', (call) =>
     jsonOutput(call, found(call.platform.world.runs, call.param('id')).plan),
   );

@@ -4,8 +4,8 @@ import * as z from 'zod';
 import { type Call, collection, created, type Define, document, found } from '../api.ts';
 import { stateVersionOutputResource, stateVersionResource } from '../documents/states.ts';
 import { failure, fullPage, invalid, notFound, parseBody, queryText, toOne } from '../json-api.ts';
+import type { StateVersion, Workspace } from '../records.ts';
 import { finalizeStateVersion, newStateVersion, parseStateFile } from '../states.ts';
-import type { StateVersion, Workspace } from '../world.ts';
 
 const stateVersionBody = z.object({
   data: z.object({

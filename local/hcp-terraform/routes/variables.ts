@@ -4,7 +4,7 @@ import { type Call, created, type Define, document, found, noContent } from '../
 import { variableResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
 import { invalid, notFound, parseBody } from '../json-api.ts';
-import type { Variable, Workspace } from '../world.ts';
+import type { Variable, Workspace } from '../records.ts';
 
 const variableBody = z.object({
   data: z.object({

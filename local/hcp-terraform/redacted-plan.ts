@@ -1,0 +1,64 @@
+/** The plan that the CLI renders for people who may not see the whole one. */
+import * as z from 'zod';
+import type { JobResult } from './agent-protocol.ts';
+
+const change = z
+  .object({
+    before: z.unknown(),
+    after: z.unknown(),
+    before_sensitive: z.unknown().optional(),
+    after_sensitive: z.unknown().optional(),
+  })
+  .loose();
+const resourceChange = z.object({ change }).loose();
+
+/** As much of `terraform show -json` as goes into it. https://developer.hashicorp.com/terraform/internals/json-format */
+const shownPlan = z.object({
+  format_version: z.string(),
+  output_changes: z.record(z.string(), change).default({}),
+  resource_changes: z.array(resourceChange).default([]),
+  resource_drift: z.array(resourceChange).default([]),
+  relevant_attributes: z.array(z.unknown()).default([]),
+});
+const shownSchemas = z.object({ format_version: z.string(), provider_schemas: z.unknown() });
+
+/** `undefined` when the agent did not send what it takes. */
+export function redactedPlan(result: JobResult): unknown {
+  if (result.planJson === undefined || result.providerSchemasJson === undefined) return undefined;
+  const plan = shownPlan.parse(JSON.parse(result.planJson));
+  const schemas = shownSchemas.parse(JSON.parse(result.providerSchemasJson));
+  const resources = (changes: z.infer<typeof resourceChange>[]) =>
+    changes.map((each) => ({ ...each, change: redacted(each.change) }));
+  return {
+    plan_format_version: plan.format_version,
+    output_changes: Object.fromEntries(
+      Object.entries(plan.output_changes).map(([name, each]) => [name, redacted(each)]),
+    ),
+    resource_changes: resources(plan.resource_changes),
+    resource_drift: resources(plan.resource_drift),
+    relevant_attributes: plan.relevant_attributes,
+    provider_format_version: schemas.format_version,
+    provider_schemas: schemas.provider_schemas,
+  };
+}
+
+function redacted(given: z.infer<typeof change>): z.infer<typeof change> {
+  return {
+    ...given,
+    before: withoutSensitive(given.before, given.before_sensitive),
+    after: withoutSensitive(given.after, given.after_sensitive),
+  };
+}
+
+/** The value with null in every place that its mask calls sensitive. */
+function withoutSensitive(value: unknown, mask: unknown): unknown {
+  if (mask === true) return null;
+  if (Array.isArray(value) && Array.isArray(mask))
+    return value.map((each, index) => withoutSensitive(each, mask[index]));
+  if (!isRecord(value) || !isRecord(mask)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutSensitive(each, mask[key])]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
