@@ -1,0 +1,188 @@
+/**
+ * The whole path with the parts that ship: the asset that `cdk synth` made, cold, against HCP Terraform and ECS over
+ * HTTP; the task's own entry point; an agent that runs real Terraform where there is one.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ENV, METRICS } from '../../functions/launcher/contract.ts';
+import { agentImage } from '../../local/ecs/agent-image.ts';
+import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
+import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
+import { archiveOf } from '../../local/start/configurations.ts';
+import { createHcpApi, type HcpApi } from '../../local/start/hcp-api.ts';
+import { type ColdFunction, startFunction } from './cold-function.ts';
+import { type Deployment, synthesize } from './deployment.ts';
+
+const IMAGE = 'hashicorp/tfc-agent';
+let platform: HcpTerraformServer;
+let aws: EcsServer;
+let api: HcpApi;
+let deployment: Deployment;
+const functions: ColdFunction[] = [];
+
+beforeAll(async () => {
+  platform = await startHcpTerraform({ organization: 'acme', agentPoolName: 'default', agentPollMs: 200 });
+  aws = await startEcs({
+    images: agentImage(IMAGE),
+    phases: { provisionMs: 20, pullMs: 20, bootMs: 20, deprovisionMs: 20 },
+  });
+  api = createHcpApi({
+    url: platform.url,
+    organization: 'acme',
+    token: platform.apiToken,
+    certificate: platform.certPem,
+  });
+  const pools = [{ name: 'default', agentTokenSecret: 'acme/default/agent-token', maxAgents: 3 }];
+  const context = { hostname: platform.hostname, organization: 'acme', apiTokenSecret: 'acme/api-token', pools };
+  deployment = await synthesize(context, (variable) =>
+    variable === ENV.subnets ? aws.subnets.map(({ id }) => id).join(',') : aws.securityGroups.join(','),
+  );
+
+  aws.createCluster({ clusterName: deployment.functionEnvironment[ENV.cluster] ?? '' });
+  aws.putSecret('acme/api-token', platform.launcherApiToken);
+  const agentToken = aws.putSecret('acme/default/agent-token', platform.agentPool.token);
+  for (const { family, cpu, memory, stopTimeout, environment, secretNames } of deployment.taskDefinitions) {
+    aws.registerTaskDefinition({
+      family,
+      cpu,
+      memory,
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
+      containerDefinitions: [
+        {
+          name: 'agent',
+          image: IMAGE,
+          essential: true,
+          stopTimeout,
+          environment: [...environment, { name: 'SSL_CERT_FILE', value: platform.caFile }],
+          secrets: secretNames.map((name) => ({ name, valueFrom: agentToken })),
+        },
+      ],
+    });
+  }
+}, 60_000);
+
+afterAll(async () => {
+  for (const one of functions) one.kill();
+  await Promise.all([platform?.close(), aws?.close(), deployment?.remove()]);
+});
+
+/** A new execution environment of the deployed function. */
+function coldFunction(overrides: Record<string, string> = {}, timing = {}): ColdFunction {
+  const started = startFunction(
+    deployment.functionFolder,
+    {
+      ...deployment.functionEnvironment,
+      NODE_EXTRA_CA_CERTS: platform.caFile,
+      AWS_REGION: aws.region,
+      AWS_ACCESS_KEY_ID: 'journey',
+      AWS_SECRET_ACCESS_KEY: 'journey',
+      AWS_ENDPOINT_URL: aws.url,
+      ...overrides,
+    },
+    timing,
+  );
+  functions.push(started);
+  return started;
+}
+
+const patience = { timeout: 25_000, interval: 50 };
+const logged = (one: ColdFunction) =>
+  one.lines.flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Record<string, unknown>];
+    } catch {
+      return [];
+    }
+  });
+const ticks = (one: ColdFunction) => logged(one).filter(({ message }) => String(message).startsWith('tick'));
+const metric = (one: ColdFunction, name: string) =>
+  logged(one).flatMap((line) => ('_aws' in line && name in line ? [Number(line[name])] : []));
+const allText = () => functions.flatMap(({ lines }) => lines).join('\n');
+
+describe('from a queued run to a clean container and away again', () => {
+  it('an idle invocation costs one HTTP request of the run list and one ECS call, and returns at once', async () => {
+    const before = aws.calls().length;
+    const idle = coldFunction();
+    await expect.poll(() => idle.invocations.length, patience).toBe(1);
+    expect(idle.invocations[0]?.error).toBeUndefined();
+    expect(idle.invocations[0]?.durationMs).toBeLessThan(10_000);
+    expect(
+      aws
+        .calls()
+        .slice(before)
+        .map(({ action }) => action)
+        .sort(),
+    ).toEqual(['GetSecretValue', 'ListTasks']);
+    expect(ticks(idle)).toMatchObject([{ pools: [{ pool: 'default', queued: 0, running: 0 }] }]);
+  });
+
+  it('a run is seen, planned and applied by an agent of its own each, and nothing is left', async () => {
+    const { id: workspaceId } = await api.createWorkspace({ name: 'network', poolId: platform.agentPool.id });
+    const run = await api.queueRun({
+      workspaceId,
+      archive: await archiveOf(`resource "terraform_data" "it" {\n  input = "journey"\n}\n`),
+      message: 'journey',
+      planOnly: false,
+      autoApply: true,
+      isDestroy: false,
+    });
+    const launcher = coldFunction({ [ENV.activePollSeconds]: '1' }, { everyMs: 3000 });
+
+    await expect.poll(() => platform.world.runs.get(run)?.status, patience).toBe('applied');
+    const tasks = () => aws.tasks(deployment.functionEnvironment[ENV.cluster]);
+    await expect.poll(() => tasks().map(({ lastStatus }) => lastStatus), patience).toEqual(['STOPPED', 'STOPPED']);
+    launcher.kill();
+
+    expect(tasks().map(({ startedBy }) => startedBy)).toEqual([`${run}/plan`, `${run}/apply`]);
+    expect(tasks().map(({ containers }) => containers[0]?.exitCode)).toEqual([0, 0]);
+    const agents = [...platform.world.agents.values()];
+    expect(agents.map(({ name, reported }) => [name, reported])).toEqual(tasks().map(({ id }) => [id, 'exited']));
+    const launches = ticks(launcher).flatMap(
+      ({ pools }) => (pools as { launches?: { job: string }[] }[])[0]?.launches ?? [],
+    );
+    expect(launches).toMatchObject([
+      { job: `${run}/plan`, outcome: 'launched', task: tasks()[0]?.id },
+      { job: `${run}/apply`, outcome: 'launched', task: tasks()[1]?.id },
+    ]);
+    expect(metric(launcher, METRICS.launches).reduce((a, b) => a + b, 0)).toBe(2);
+    expect(Math.max(...metric(launcher, METRICS.failedTicks))).toBe(0);
+  });
+
+  it.each([
+    [
+      'an API token that is wrong',
+      { API_TOKEN_SECRET: 'acme/default/agent-token' },
+      /secret acme\/default\/agent-token was rejected/,
+    ],
+    [
+      'a secret that is not there',
+      { API_TOKEN_SECRET: 'acme/nothing' },
+      /secret acme\/nothing cannot be read.*create it/,
+    ],
+    [
+      'a pool that is not there',
+      { AGENT_POOLS: '[{"name":"nobodys","maxAgents":1,"taskDefinition":"x"}]' },
+      /no agent pool named "nobodys" in organization "acme"/,
+    ],
+    [
+      'an organization that is not there',
+      { HCP_TERRAFORM_ORGANIZATION: 'nobody' },
+      /not found, or the API token may not see it/,
+    ],
+    ['a host that is not there', { HCP_TERRAFORM_HOSTNAME: 'localhost:1' }, /connection was refused/],
+    ['an environment that is wrong', { HCP_TERRAFORM_HOSTNAME: 'https://x', TASK_SUBNETS: '' }, /has 2 fault\(s\)/],
+  ])('%s is an error with its remedy, and launches nothing', async (_, overrides, message) => {
+    const launched = aws.calls().filter(({ action }) => action === 'RunTask').length;
+    const wrong = coldFunction(overrides);
+    await expect.poll(() => wrong.invocations.length, patience).toBe(1);
+    expect(wrong.invocations[0]?.error).toMatch(message);
+    expect(aws.calls().filter(({ action }) => action === 'RunTask')).toHaveLength(launched);
+  });
+
+  it('no token is in any log line', () => {
+    expect(allText()).not.toContain(platform.launcherApiToken);
+    expect(allText()).not.toContain(platform.agentPool.token);
+    expect(allText()).not.toContain('atlasv1');
+  });
+});
