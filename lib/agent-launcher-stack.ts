@@ -1,0 +1,145 @@
+import { Annotations, CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import { AgentImage } from './agent-image.ts';
+import { AgentLauncher } from './agent-launcher.ts';
+import type { AgentPoolOptions } from './agent-pool.ts';
+import { EgressNetwork, taskSecurityGroup } from './egress-network.ts';
+import type { NetworkSettings, PoolSettings, Settings } from './settings.ts';
+
+export interface AgentLauncherStackProps extends StackProps {
+  readonly settings: Settings;
+}
+
+/** The network that agents run in. */
+interface AgentNetwork {
+  readonly vpc: ec2.IVpc;
+  readonly subnets: ec2.SubnetSelection;
+  readonly securityGroups: readonly ec2.ISecurityGroup[];
+}
+
+/** From settings to constructs: composition, and nothing else. */
+export class AgentLauncherStack extends Stack {
+  readonly launcher: AgentLauncher;
+  private readonly secrets = new Map<string, ISecret>();
+
+  constructor(scope: Construct, id: string, props: AgentLauncherStackProps) {
+    const { settings, ...stackProps } = props;
+    super(scope, id, { description: 'Ephemeral HCP Terraform agents: one Fargate task per queued job', ...stackProps });
+    for (const [key, value] of Object.entries(settings.tags)) Tags.of(this).add(key, value);
+
+    const network = this.network(settings);
+    this.launcher = new AgentLauncher(this, 'Launcher', {
+      name: settings.stackName,
+      hostname: settings.hostname,
+      organization: settings.organization,
+      apiTokenSecret: this.secret(settings.apiTokenSecret),
+      pools: settings.pools.map((pool) => this.pool(pool)),
+      vpc: network.vpc,
+      vpcSubnets: network.subnets,
+      securityGroups: network.securityGroups,
+      agentImage:
+        'registry' in settings.agentImage
+          ? AgentImage.fromReference(settings.agentImage.registry)
+          : AgentImage.fromVersion(settings.agentImage.version),
+      ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
+      schedule: Duration.minutes(settings.scheduleMinutes),
+      activePoll: Duration.seconds(settings.activePollSeconds),
+      idleWindow: Duration.seconds(settings.idleWindowSeconds),
+      startDeadline: Duration.seconds(settings.startDeadlineSeconds),
+      ...(settings.reservedConcurrency !== undefined && { reservedConcurrentExecutions: settings.reservedConcurrency }),
+      logRetention: settings.logRetentionDays,
+      oldestQueued: Duration.minutes(settings.oldestQueuedMinutes),
+      ...(settings.alarmTopicArn !== undefined && {
+        alarmTopic: Topic.fromTopicArn(this, 'AlarmTopic', settings.alarmTopicArn),
+      }),
+    });
+    for (const pool of settings.pools) this.grant(pool);
+    this.outputs();
+  }
+
+  private network(settings: Settings): AgentNetwork {
+    const { network } = settings;
+    const port = Number(settings.hostname.split(':')[1] ?? 443);
+    if (network.egress === 'existing-vpc') return this.existingNetwork(network, port);
+    const { vpc, securityGroup, natAddress } = new EgressNetwork(this, 'Network', {
+      cidr: network.cidr,
+      extraPorts: [port],
+      ...(network.flowLogRetentionDays !== undefined && { flowLogRetention: network.flowLogRetentionDays }),
+    });
+    this.output('NatAddress', natAddress, 'Address that all agents come from, for IP allow-lists of HCP Terraform');
+    return { vpc, subnets: { subnetGroupName: 'Tasks' }, securityGroups: [securityGroup] };
+  }
+
+  private existingNetwork(network: Extract<NetworkSettings, { egress: 'existing-vpc' }>, port: number): AgentNetwork {
+    // Subnets are used by their ids alone; which zone and which route table they have is nothing to this stack.
+    const vpc = ec2.Vpc.fromVpcAttributes(this, 'Vpc', { vpcId: network.vpcId, availabilityZones: ['unknown'] });
+    const subnets = network.subnetIds.map((id) => ec2.Subnet.fromSubnetId(this, id, id));
+    for (const subnet of subnets) {
+      Annotations.of(subnet).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId', 'No route is made or read.');
+    }
+    const securityGroups = network.securityGroupIds?.map((id) =>
+      ec2.SecurityGroup.fromSecurityGroupId(this, id, id, { mutable: false }),
+    ) ?? [taskSecurityGroup(this, vpc, [port])];
+    return { vpc, subnets: { subnets }, securityGroups };
+  }
+
+  private pool(pool: PoolSettings): AgentPoolOptions {
+    return {
+      name: pool.name,
+      ...(pool.id !== undefined && { id: pool.id }),
+      ...(pool.organization !== undefined && { organization: pool.organization }),
+      ...(pool.apiTokenSecret !== undefined && { apiTokenSecret: this.secret(pool.apiTokenSecret) }),
+      agentTokenSecret: this.secret(pool.agentTokenSecret),
+      maxAgents: pool.maxAgents,
+      cpu: pool.cpu,
+      memoryLimitMiB: pool.memoryMiB,
+      ...(pool.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: pool.ephemeralStorageGiB }),
+      cpuArchitecture: pool.architecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
+      environment: pool.environment,
+      ...(pool.logRetentionDays !== undefined && { logRetention: pool.logRetentionDays }),
+      ...(pool.image !== undefined && { image: AgentImage.fromReference(pool.image) }),
+    };
+  }
+
+  /** Rights that the settings give to Terraform inside the tasks of a pool. */
+  private grant(pool: PoolSettings): void {
+    const role = this.launcher.pools.get(pool.name)?.taskRole;
+    for (const arn of pool.taskRolePolicyArns) {
+      role?.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, `${pool.name} ${arn}`, arn));
+    }
+    for (const statement of pool.taskRoleStatements) {
+      role?.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
+    }
+  }
+
+  /** A secret that exists already, by its name or its complete ARN; the template never holds its value. */
+  private secret(nameOrArn: string): ISecret {
+    const known = this.secrets.get(nameOrArn);
+    if (known !== undefined) return known;
+    const id = `Secret ${nameOrArn}`;
+    const secret = nameOrArn.startsWith('arn:')
+      ? Secret.fromSecretCompleteArn(this, id, nameOrArn)
+      : Secret.fromSecretNameV2(this, id, nameOrArn);
+    this.secrets.set(nameOrArn, secret);
+    return secret;
+  }
+
+  private outputs(): void {
+    const { name, launcher, pools, monitoring } = this.launcher;
+    const agentLogs = [...pools.values()].map((pool) => pool.logGroup.logGroupName).join(', ');
+    this.output('ClusterName', name, 'Cluster of the agents');
+    this.output('LauncherFunctionName', launcher.function.functionName, 'The launcher; invoke it for a tick at once');
+    this.output('LauncherLogGroup', launcher.logGroup.logGroupName, 'A line a tick: what was seen, decided and done');
+    this.output('AgentLogGroups', agentLogs, "The agents' own logs, a group a pool and a stream a task");
+    this.output('DashboardUrl', monitoring.dashboardUrl, 'Queued jobs, live tasks, start latency, failures');
+  }
+
+  private output(id: string, value: string, description: string): void {
+    new CfnOutput(this, id, { value, description });
+  }
+}

@@ -1,0 +1,207 @@
+import { Duration, Names, Token, Validations } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import type { AgentImage } from './agent-image.ts';
+import { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
+import {
+  DEFAULT_ACTIVE_POLL_SECONDS,
+  DEFAULT_HOSTNAME,
+  DEFAULT_LOG_RETENTION_DAYS,
+  DEFAULT_OLDEST_QUEUED_MINUTES,
+  DEFAULT_SCHEDULE_MINUTES,
+  DEFAULT_START_DEADLINE_SECONDS,
+} from './defaults.ts';
+import { LauncherFunction } from './launcher-function.ts';
+import { Monitoring } from './monitoring.ts';
+
+export interface AgentLauncherProps {
+  /** Organization in HCP Terraform that owns the pools. */
+  readonly organization: string;
+  /** Secret whose string is the API token that the launcher polls with: a team token that can see the workspaces. */
+  readonly apiTokenSecret: ISecret;
+  /** The agent pools to serve, at least one; each has a name of its own. */
+  readonly pools: readonly AgentPoolOptions[];
+  /** Network of the agents. Tasks never get a public address, so its subnets need a way out: NAT or a proxy. */
+  readonly vpc: ec2.IVpc;
+  /**
+   * Subnets of the agents; every task takes one address.
+   *
+   * @default - the VPC's private subnets
+   */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+  /** Security groups of the agents, one to five. Nothing needs to come in; TCP 443 must go out. */
+  readonly securityGroups: readonly ec2.ISecurityGroup[];
+  /**
+   * Name of the cluster, and the beginning of other names: letters, digits and `-`, up to 48, plain text.
+   *
+   * @default - made from the construct's path
+   */
+  readonly name?: string;
+  /**
+   * Host of HCP Terraform or Terraform Enterprise, with its port when that is not 443, without a scheme.
+   *
+   * @default 'app.terraform.io'
+   */
+  readonly hostname?: string;
+  /**
+   * Image of the agents of pools that name none.
+   *
+   * @default - built from `hashicorp/tfc-agent` and published with the stack
+   */
+  readonly agentImage?: AgentImage;
+  /**
+   * Most agents that the organization may have registered at once (its licence).
+   *
+   * @default - no ceiling but every pool's `maxAgents`
+   */
+  readonly agentsCeiling?: number;
+  /**
+   * Time between two invocations of the launcher, whole minutes.
+   *
+   * @default Duration.minutes(1)
+   */
+  readonly schedule?: Duration;
+  /**
+   * Time between polls inside an invocation while a pool has demand or live tasks; zero polls once an invocation.
+   *
+   * @default Duration.seconds(10)
+   */
+  readonly activePoll?: Duration;
+  /**
+   * How long an agent waits for a job before it leaves by itself.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly idleWindow?: Duration;
+  /**
+   * After this a task whose agent never registered is stopped.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly startDeadline?: Duration;
+  /**
+   * Most invocations of the launcher at once. New AWS accounts refuse any reservation.
+   *
+   * @default - nothing is reserved
+   */
+  readonly reservedConcurrentExecutions?: number;
+  /**
+   * How long the launcher's log is kept, and the agents' where the pool does not say.
+   *
+   * @default logs.RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: logs.RetentionDays;
+  /**
+   * How long a job may wait for an agent before an alarm.
+   *
+   * @default Duration.minutes(15)
+   */
+  readonly oldestQueued?: Duration;
+  /**
+   * Where alarms are sent to.
+   *
+   * @default - alarms are seen in CloudWatch only
+   */
+  readonly alarmTopic?: ITopic;
+}
+
+/**
+ * Ephemeral HCP Terraform agents for an app that has a network already: a cluster, what the agents of every pool are
+ * made of, the launcher that starts one for each queued job, and what watches over it.
+ */
+export class AgentLauncher extends Construct {
+  readonly cluster: ecs.Cluster;
+  /** Name of the cluster, in plain text, and the beginning of every other name. */
+  readonly name: string;
+  /** What was built for every pool, by the pool's name. Grant `taskRole` what Terraform needs. */
+  readonly pools: ReadonlyMap<string, AgentPool>;
+  readonly launcher: LauncherFunction;
+  readonly monitoring: Monitoring;
+
+  constructor(scope: Construct, id: string, props: AgentLauncherProps) {
+    super(scope, id);
+    const name = props.name ?? Names.uniqueResourceName(this, { maxLength: 48, separator: '-' });
+    checkProps(name, props);
+    this.name = name;
+    const hostname = props.hostname ?? DEFAULT_HOSTNAME;
+    const schedule = props.schedule ?? Duration.minutes(DEFAULT_SCHEDULE_MINUTES);
+    const logRetention = props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS;
+
+    this.cluster = new ecs.Cluster(this, 'Cluster', {
+      clusterName: name,
+      vpc: props.vpc,
+      containerInsightsV2: ecs.ContainerInsights.DISABLED,
+    });
+    Validations.of(this.cluster).acknowledge({
+      id: 'AwsSolutions::AwsSolutions-ECS4',
+      reason:
+        'Container Insights bills every task as custom metrics; tasks live for minutes, and the launcher reports what they wait for and how they end.',
+    });
+
+    const served = props.pools.map((options) => ({
+      options,
+      pool: new AgentPool(this, `Pool-${options.name}`, {
+        logRetention,
+        ...(props.agentImage !== undefined && { image: props.agentImage }),
+        ...options,
+        family: `${name}-${options.name}`,
+        logGroupName: `/${name}/agents/${options.name}`,
+        hostname,
+        ...(props.idleWindow !== undefined && { idleWindow: props.idleWindow }),
+      }),
+    }));
+    this.pools = new Map(served.map(({ options, pool }) => [options.name, pool]));
+
+    this.launcher = new LauncherFunction(this, 'Launcher', {
+      name,
+      hostname,
+      organization: props.organization,
+      apiTokenSecret: props.apiTokenSecret,
+      pools: served,
+      cluster: this.cluster,
+      clusterName: name,
+      subnets: props.vpc.selectSubnets(props.vpcSubnets).subnets,
+      securityGroups: props.securityGroups,
+      schedule,
+      activePoll: props.activePoll ?? Duration.seconds(DEFAULT_ACTIVE_POLL_SECONDS),
+      startDeadline: props.startDeadline ?? Duration.seconds(DEFAULT_START_DEADLINE_SECONDS),
+      ...(props.agentsCeiling !== undefined && { agentsCeiling: props.agentsCeiling }),
+      ...(props.reservedConcurrentExecutions !== undefined && {
+        reservedConcurrentExecutions: props.reservedConcurrentExecutions,
+      }),
+      logRetention,
+    });
+
+    this.monitoring = new Monitoring(this, 'Monitoring', {
+      name,
+      pools: [...this.pools.values()],
+      schedule,
+      oldestQueued: props.oldestQueued ?? Duration.minutes(DEFAULT_OLDEST_QUEUED_MINUTES),
+      ...(props.alarmTopic !== undefined && { alarmTopic: props.alarmTopic }),
+    });
+  }
+}
+
+function checkProps(name: string, props: AgentLauncherProps): void {
+  if (Token.isUnresolved(name) || !/^[A-Za-z][A-Za-z0-9-]{0,47}$/.test(name)) {
+    throw new Error(
+      `The launcher's name ${JSON.stringify(name)} does not fit: give letters, digits and "-", at most 48, in plain text.`,
+    );
+  }
+  if (props.pools.length === 0)
+    throw new Error('The launcher has no agent pool to serve: give at least one in `pools`.');
+  const names = props.pools.map((pool) => pool.name);
+  const twice = names.find((poolName, index) => names.indexOf(poolName) !== index);
+  if (twice !== undefined) {
+    throw new Error(`Agent pool ${twice} is given twice: give every pool once, or use a launcher for each.`);
+  }
+  if (props.securityGroups.length < 1 || props.securityGroups.length > 5) {
+    throw new Error(
+      `${props.securityGroups.length} security groups are given: ECS takes one to five, and without any it uses the VPC's default group.`,
+    );
+  }
+}

@@ -1,0 +1,58 @@
+import { writeFileSync } from 'node:fs';
+import { basename, extname, join, relative } from 'node:path';
+import { AssetHashType } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { buildSync } from 'esbuild';
+
+/** Root of the sources, or of the built package: both have the same tree, in TypeScript or in JavaScript. */
+const ROOT = join(import.meta.dirname, '..');
+
+/**
+ * Dependencies that are CommonJS call `require` on Node's own modules, which ES modules do not have.
+ * https://esbuild.github.io/content-types/#external-cjs
+ */
+const REQUIRE_FOR_COMMONJS =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+/** Options that a function with a {@link lambdaBundle} must have in its environment. */
+export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as const;
+
+/**
+ * Code of a Lambda function whose `handler` is the export of `functions/<name>/handler.ts`: one minified ES module,
+ * `index.mjs`, with its source map and with the AWS SDK, so that the bytes that were tested are the bytes that run.
+ * Bundled when the stack is synthesized, by esbuild in this process: no Docker and no network.
+ *
+ * The bundle is made in memory as if it lay in a fixed place, and only then written where CDK wants it: paths in a
+ * source map are relative to the bundle, so the asset's hash would change with every other output folder.
+ */
+export function lambdaBundle(name: string): lambda.Code {
+  const folder = join(ROOT, 'functions', name);
+  const entry = join(folder, `handler${extname(import.meta.filename)}`);
+  return lambda.Code.fromAsset(folder, {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      image: lambda.Runtime.NODEJS_24_X.bundlingImage,
+      local: {
+        tryBundle: (outputFolder) => {
+          const built = buildSync({
+            absWorkingDir: ROOT,
+            entryPoints: [relative(ROOT, entry)],
+            outfile: 'index.mjs',
+            write: false,
+            bundle: true,
+            minify: true,
+            sourcemap: true,
+            platform: 'node',
+            target: 'node24',
+            format: 'esm',
+            mainFields: ['module', 'main'],
+            banner: { js: REQUIRE_FOR_COMMONJS },
+            logLevel: 'warning',
+          });
+          for (const file of built.outputFiles) writeFileSync(join(outputFolder, basename(file.path)), file.contents);
+          return true;
+        },
+      },
+    },
+  });
+}

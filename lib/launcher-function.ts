@@ -1,0 +1,169 @@
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as scheduler from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import { type AgentPoolEnvironment, ENV } from '../functions/launcher/contract.ts';
+import type { ServedPool } from './agent-pool.ts';
+import { BUNDLE_ENVIRONMENT, lambdaBundle } from './lambda-bundle.ts';
+import { acknowledgedWildcards, apiTokenSecrets, launcherStatements, secretId } from './launcher-rights.ts';
+
+export interface LauncherFunctionProps {
+  /** Name of the function, of its schedule and of what else needs one; plain text. */
+  readonly name: string;
+  readonly hostname: string;
+  readonly organization: string;
+  /** Secret whose string is the API token. */
+  readonly apiTokenSecret: ISecret;
+  readonly pools: readonly ServedPool[];
+  readonly cluster: ecs.Cluster;
+  /** Name of the cluster in plain text. */
+  readonly clusterName: string;
+  readonly subnets: readonly ec2.ISubnet[];
+  readonly securityGroups: readonly ec2.ISecurityGroup[];
+  /** Period of the schedule, whole minutes. */
+  readonly schedule: Duration;
+  /** Time between polls inside an invocation while there is something to watch. */
+  readonly activePoll: Duration;
+  /** After this a task whose agent never registered is stopped. */
+  readonly startDeadline: Duration;
+  /**
+   * Most agents that the organization may have registered at once.
+   *
+   * @default - no ceiling
+   */
+  readonly agentsCeiling?: number;
+  /**
+   * Most invocations at once. New AWS accounts refuse any reservation.
+   *
+   * @default - nothing is reserved; ticks that overlap are harmless
+   */
+  readonly reservedConcurrentExecutions?: number;
+  readonly logRetention: logs.RetentionDays;
+}
+
+/** Invocations end before the next one of the shortest schedule begins. */
+const TIMEOUT = Duration.seconds(55);
+
+/** A tick that waited longer than this is of no use: the next one has begun. The least that EventBridge Scheduler takes. */
+const MAX_EVENT_AGE = Duration.seconds(60);
+
+/** The launcher: a Lambda function outside any VPC, the schedule that invokes it, and what it may do. */
+export class LauncherFunction extends Construct {
+  readonly function: lambda.Function;
+  readonly logGroup: logs.LogGroup;
+
+  constructor(scope: Construct, id: string, props: LauncherFunctionProps) {
+    super(scope, id);
+
+    this.logGroup = new logs.LogGroup(this, 'Logs', {
+      logGroupName: `/${props.name}/launcher`,
+      retention: props.logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+
+    // A role of our own: CDK's would have the managed policy that may write to every log group of the account.
+    const role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      description: 'What the launcher may do: start, see and stop agents in its own cluster',
+    });
+
+    this.function = new lambda.Function(this, 'Function', {
+      functionName: `${props.name}-launcher`,
+      description: 'Starts one Fargate task for every job that is queued in HCP Terraform',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      code: lambdaBundle('launcher'),
+      handler: 'index.handler',
+      memorySize: 256,
+      timeout: TIMEOUT,
+      role,
+      environment: {
+        ...environment(props),
+        ...BUNDLE_ENVIRONMENT,
+        // The `service` of log lines and metrics: two launchers in one account do not add up to one.
+        POWERTOOLS_SERVICE_NAME: props.name,
+      },
+      logGroup: this.logGroup,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
+      systemLogLevelV2: lambda.SystemLogLevel.INFO,
+      // The next tick is the retry. By default Lambda would keep an invocation that found no room for six hours.
+      retryAttempts: 0,
+      maxEventAge: MAX_EVENT_AGE,
+      ...(props.reservedConcurrentExecutions !== undefined && {
+        reservedConcurrentExecutions: props.reservedConcurrentExecutions,
+      }),
+    });
+
+    const rights = { ...props, stack: Stack.of(this), logGroup: this.logGroup };
+    for (const statement of launcherStatements(rights)) role.addToPrincipalPolicy(statement);
+    for (const secret of apiTokenSecrets(props)) secret.encryptionKey?.grantDecrypt(role);
+    Validations.of(role).acknowledge(...acknowledgedWildcards(rights));
+    this.schedule(props);
+  }
+
+  private schedule(props: LauncherFunctionProps): void {
+    const role = new iam.Role(this, 'ScheduleRole', {
+      // Only schedules of this account may use the role.
+      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+      description: 'Lets the schedule invoke the launcher',
+    });
+    role.addToPrincipalPolicy(
+      new iam.PolicyStatement({
+        sid: 'InvokeTheLauncher',
+        actions: ['lambda:InvokeFunction'],
+        resources: [this.function.functionArn],
+      }),
+    );
+    const schedule = new scheduler.Schedule(this, 'Schedule', {
+      scheduleName: props.name,
+      description: 'One tick of the launcher',
+      schedule: scheduler.ScheduleExpression.rate(props.schedule),
+      timeWindow: scheduler.TimeWindow.off(),
+      target: new LambdaInvoke(this.function, {
+        // CDK would add every version and alias of the function to the role.
+        role: role.withoutPolicyUpdates(),
+        retryAttempts: 0,
+        maxEventAge: MAX_EVENT_AGE,
+      }),
+    });
+    // The role's policy is a resource of its own, which the schedule does not refer to.
+    schedule.node.addDependency(role);
+  }
+}
+
+/** Exactly the variables of the contract. The pools are plain text, so that they can be read where they are set. */
+function environment(props: LauncherFunctionProps): Record<string, string> {
+  return {
+    [ENV.hostname]: props.hostname,
+    [ENV.organization]: props.organization,
+    [ENV.apiTokenSecret]: secretId(props.apiTokenSecret),
+    [ENV.agentPools]: Stack.of(props.cluster).toJsonString(props.pools.map(poolEnvironment)),
+    [ENV.cluster]: props.clusterName,
+    [ENV.subnets]: props.subnets.map((subnet) => subnet.subnetId).join(','),
+    [ENV.securityGroups]: props.securityGroups.map((group) => group.securityGroupId).join(','),
+    [ENV.assignPublicIp]: 'DISABLED',
+    [ENV.activePollSeconds]: String(props.activePoll.toSeconds()),
+    [ENV.startDeadlineSeconds]: String(props.startDeadline.toSeconds()),
+    ...(props.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(props.agentsCeiling) }),
+  };
+}
+
+function poolEnvironment({ options, pool }: ServedPool): AgentPoolEnvironment {
+  return {
+    name: options.name,
+    ...(options.id !== undefined && { id: options.id }),
+    ...(options.organization !== undefined && { organization: options.organization }),
+    ...(options.apiTokenSecret !== undefined && { apiTokenSecret: secretId(options.apiTokenSecret) }),
+    maxAgents: pool.maxAgents,
+    taskDefinition: pool.family,
+  };
+}

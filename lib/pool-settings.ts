@@ -1,0 +1,128 @@
+import * as z from 'zod';
+import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from './defaults.ts';
+import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from './fargate-size.ts';
+import {
+  IMAGE,
+  IMAGE_DOC,
+  ORGANIZATION,
+  ORGANIZATION_ALLOWED,
+  oneOf,
+  RETENTION_DAYS,
+  SECRET,
+  SECRET_ALLOWED,
+  SECRET_REMEDY,
+  setting,
+  whole,
+} from './setting.ts';
+import { looksLikeToken } from './settings-faults.ts';
+
+/** Variables that the stack, ECS or the entrypoint set, and credentials that belong to the task role. */
+const RESERVED_VARIABLE =
+  /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|AUTO_UPDATE|DATA_DIR)|TFC_ADDRESS|AGENT_IDLE_SECONDS|AGENT_COMMAND|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_CREDENTIALS_.*|EXECUTION_ENV)|ECS_.*)$/;
+
+const statement = z.strictObject({
+  Sid: z.string().optional(),
+  Effect: z.enum(['Allow', 'Deny']),
+  Action: z.union([z.string(), z.array(z.string()).min(1)]),
+  Resource: z.union([z.string(), z.array(z.string()).min(1)]),
+  Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+});
+
+/** Settings of one agent pool. */
+export const poolSettings = z.strictObject({
+  name: setting(z.string().regex(/^[A-Za-z0-9_-]{1,90}$/), {
+    description: "The agent pool's name in HCP Terraform.",
+    allowed: 'letters, digits, - and _, up to 90',
+  }),
+  id: setting(
+    z
+      .string()
+      .regex(/^apool-[A-Za-z0-9]+$/)
+      .optional(),
+    {
+      description: "The agent pool's id.",
+      allowed: 'apool-…',
+      absent: 'looked up by name',
+    },
+  ),
+  organization: setting(ORGANIZATION.optional(), {
+    description: 'Organization that owns this pool, when it is another.',
+    allowed: ORGANIZATION_ALLOWED,
+    absent: '`organization`',
+  }),
+  apiTokenSecret: setting(SECRET.optional(), {
+    description: 'Secret of the API token for this pool, when it is another.',
+    allowed: SECRET_ALLOWED,
+    remedy: SECRET_REMEDY,
+    absent: '`apiTokenSecret`',
+  }),
+  agentTokenSecret: setting(SECRET, {
+    description: "Secret whose string is an agent token of the pool. Read by the pool's tasks and by nobody else.",
+    allowed: SECRET_ALLOWED,
+    remedy: SECRET_REMEDY,
+  }),
+  maxAgents: setting(whole(1, 1000).default(DEFAULT_MAX_AGENTS), {
+    description: 'Most live tasks of this pool at once.',
+    allowed: 'whole number from 1 to 1000',
+  }),
+  cpu: setting(oneOf(FARGATE_CPU).default(DEFAULT_CPU), {
+    description: 'CPU units of a task; 1024 is one vCPU.',
+    allowed: FARGATE_CPU.join(', '),
+  }),
+  memoryMiB: setting(whole(512, 122_880).default(DEFAULT_MEMORY_MIB), {
+    description: 'Memory of a task in MiB.',
+    allowed: 'what Fargate has with the `cpu`: with 1024, 2048 to 8192 in steps of 1024',
+  }),
+  ephemeralStorageGiB: setting(whole(FARGATE_EPHEMERAL_STORAGE_GIB.from, FARGATE_EPHEMERAL_STORAGE_GIB.to).optional(), {
+    description: 'Disk of a task in GiB.',
+    allowed: 'whole number from 21 to 200',
+    remedy: 'leave it out for the 20 GiB that every Fargate task has, or give more',
+    absent: '20 GiB',
+  }),
+  architecture: setting(z.enum(['x86_64', 'arm64']).default('x86_64'), {
+    description: 'Architecture of the tasks; HCP Terraform refuses agents of two in one pool.',
+    allowed: 'x86_64 or arm64',
+  }),
+  environment: setting(
+    z
+      .record(
+        z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+          .refine((name) => !RESERVED_VARIABLE.test(name)),
+        z.string().refine((value) => !looksLikeToken(value)),
+      )
+      .default({}),
+    {
+      description: 'Further environment variables of the agent. Readable by everybody who may see task definitions.',
+      allowed:
+        'names of letters, digits and _ with texts; none that the stack or ECS sets (TFC_AGENT_TOKEN, TFC_AGENT_NAME, TFC_AGENT_SINGLE, TFC_ADDRESS, AGENT_IDLE_SECONDS, ECS_…), no credential of AWS, no token',
+      remedy:
+        'leave it out: the stack sets what the agent needs, rights in AWS come from the task role, secrets from variables of HCP Terraform',
+    },
+  ),
+  taskRolePolicyArns: setting(
+    z
+      .array(z.string().regex(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]+$/))
+      .max(10)
+      .default([]),
+    {
+      description: 'Managed policies of the role that Terraform has inside the task.',
+      allowed: 'up to 10 ARNs: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…',
+    },
+  ),
+  taskRoleStatements: setting(z.array(statement).default([]), {
+    description: 'Statements of the role that Terraform has inside the task.',
+    allowed: 'IAM statements as in a JSON document: Effect, Action, Resource, and if need be Sid and Condition',
+  }),
+  logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
+    description: "Days that this pool's agents' logs are kept.",
+    allowed: RETENTION_DAYS.join(', '),
+    absent: '`logRetentionDays`',
+  }),
+  image: setting(IMAGE.optional(), {
+    description: 'Registry image of this pool, when it is another.',
+    ...IMAGE_DOC,
+    absent: '`agentImage`',
+  }),
+});

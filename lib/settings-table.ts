@@ -1,0 +1,39 @@
+import * as z from 'zod';
+import { settingDocs, unwrapped } from './setting.ts';
+import { settingsSchema } from './settings-schema.ts';
+
+/** All settings as a Markdown table, made from their definition: the README's table is this text. */
+export function settingsTable(): string {
+  return ['| setting | what it is | allowed | default |', '|---|---|---|---|', ...rows('', settingsSchema)].join('\n');
+}
+
+function rows(prefix: string, object: z.ZodObject): string[] {
+  return Object.entries(object.shape).flatMap(([name, schema]) => {
+    const path = `${prefix}${name}`;
+    const inner = unwrapped(schema);
+    if (inner instanceof z.ZodObject) return rows(`${path}.`, inner);
+    const doc = settingDocs.get(schema);
+    if (doc === undefined) throw new Error(`Setting ${path} has no documentation: describe it beside its schema.`);
+    const row = `| \`${path}\` | ${cell(doc.description)} | ${cell(doc.allowed)} | ${defaultOf(schema, doc.absent)} |`;
+    if (!(inner instanceof z.ZodArray) || !(inner.element instanceof z.ZodObject) || !hasDocs(inner.element))
+      return [row];
+    return [row, ...rows(`${path}[].`, inner.element)];
+  });
+}
+
+/** A list's items are listed when their parts are settings of their own, and not when AWS defines them. */
+function hasDocs(object: z.ZodObject): boolean {
+  return Object.values(object.shape).some((schema) => settingDocs.has(schema));
+}
+
+function defaultOf(schema: z.core.$ZodType, absent: string | undefined): string {
+  if (schema instanceof z.ZodDefault) {
+    const value: unknown = schema.def.defaultValue;
+    return typeof value === 'object' ? 'none' : `\`${value}\``;
+  }
+  return absent === undefined ? '**needed**' : cell(absent);
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+}

@@ -1,0 +1,162 @@
+/**
+ * The user's settings: from the context of `cdk.json` to a typed value, or to every fault at once.
+ *
+ * They are the object `agentLauncher` in the context of `cdk.json`. Every other context key that is not CDK's own
+ * (CDK's have a colon) is an override by its path: `-c organization=acme`, `-c pools.0.maxAgents=5`,
+ * `-c network.egress=existing-vpc`, and with JSON for lists and objects:
+ * `-c pools='[{"name":"default","agentTokenSecret":"agent-token"}]'`.
+ */
+import * as z from 'zod';
+import { DEFAULT_AGENT_VERSION, DEFAULT_VPC_CIDR } from './defaults.ts';
+import { crossFaults } from './settings-checks.ts';
+import { didYouMean, looksLikeToken, SettingsError, type SettingsFault, shown } from './settings-faults.ts';
+import { type ReadSettings, settingAt, settingsSchema } from './settings-schema.ts';
+
+/** Key of the settings in the context of `cdk.json`. */
+export const SETTINGS_KEY = 'agentLauncher';
+
+/** The image of the agents. */
+export type AgentImageSettings = { readonly version: string } | { readonly registry: string };
+
+/** The network of the agents, by how they reach out. */
+export type NetworkSettings =
+  | { readonly egress: 'nat-gateway'; readonly cidr: string; readonly flowLogRetentionDays?: number }
+  | {
+      readonly egress: 'existing-vpc';
+      readonly vpcId: string;
+      readonly subnetIds: readonly string[];
+      readonly securityGroupIds?: readonly string[];
+    };
+
+/** Settings without a fault, every default filled in. */
+export interface Settings extends Omit<ReadSettings, 'agentImage' | 'network'> {
+  readonly agentImage: AgentImageSettings;
+  readonly network: NetworkSettings;
+}
+
+/** One pool of the {@link Settings}. */
+export type PoolSettings = Settings['pools'][number];
+
+/**
+ * Reads the settings out of a CDK context.
+ *
+ * @param context as `app.node.getAllContext()` gives it
+ * @throws {SettingsError} with every fault there is, when there is one
+ */
+export function parseSettings(context: Readonly<Record<string, unknown>>): Settings {
+  const given = settingsOf(context);
+  const read = settingsSchema.safeParse(given);
+  const ofSchema = read.success ? [] : read.error.issues.flatMap((issue) => faultsOf(issue, given));
+  const faults = inOrder([...crossFaults(given), ...ofSchema]);
+  if (!read.success || faults.length > 0) throw new SettingsError(faults);
+  return { ...read.data, agentImage: agentImage(read.data), network: network(read.data) };
+}
+
+function agentImage({ agentImage: { registry, version } }: ReadSettings): AgentImageSettings {
+  return registry === undefined ? { version: version ?? DEFAULT_AGENT_VERSION } : { registry };
+}
+
+function network({ network }: ReadSettings): NetworkSettings {
+  const { egress, cidr, flowLogRetentionDays, vpcId = '', subnetIds = [], securityGroupIds } = network;
+  return egress === 'nat-gateway'
+    ? { egress, cidr: cidr ?? DEFAULT_VPC_CIDR, ...(flowLogRetentionDays !== undefined && { flowLogRetentionDays }) }
+    : { egress, vpcId, subnetIds, ...(securityGroupIds !== undefined && { securityGroupIds }) };
+}
+
+/** The settings object with the overrides laid over it; nothing is checked yet. */
+function settingsOf(context: Readonly<Record<string, unknown>>): unknown {
+  const base = context[SETTINGS_KEY] ?? {};
+  const settings: unknown = structuredClone(typeof base === 'string' ? fromJson(base) : base);
+  for (const [key, value] of Object.entries(context)) {
+    if (key === SETTINGS_KEY || key.includes(':')) continue;
+    lay(settings, key.split('.'), override(key.split('.'), value));
+  }
+  return settings;
+}
+
+/** `-c` gives texts; what is not a text in the settings is read as JSON. */
+function override(path: readonly string[], value: unknown): unknown {
+  const { schema } = settingAt(path);
+  const isText = schema instanceof z.ZodString || schema instanceof z.ZodEnum;
+  return typeof value === 'string' && !isText ? fromJson(value) : value;
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function lay(target: unknown, path: readonly string[], value: unknown): void {
+  const [key, next, ...rest] = path;
+  if (key === undefined || typeof target !== 'object' || target === null) return;
+  if (next === undefined) {
+    Reflect.set(target, key, value);
+    return;
+  }
+  const inner: unknown = Reflect.get(target, key);
+  if (typeof inner !== 'object' || inner === null) Reflect.set(target, key, /^\d+$/.test(next) ? [] : {});
+  lay(Reflect.get(target, key), [next, ...rest], value);
+}
+
+function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key], given));
+  const { doc } = settingAt(issue.path);
+  const path = inWords(issue.path);
+  const value = valueAt(given, issue.path);
+  return [
+    {
+      path,
+      given: issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value),
+      allowed: doc?.allowed ?? 'an object',
+      remedy: remedy(path, value, doc?.remedy),
+    },
+  ];
+}
+
+function remedy(path: string, value: unknown, documented: string | undefined): string {
+  if (looksLikeToken(value)) {
+    return 'put the token into a secret of Secrets Manager and give its name here; revoke this token if anybody may have seen it';
+  }
+  if (documented !== undefined) return documented;
+  return value === undefined
+    ? `set it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`
+    : `correct it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`;
+}
+
+function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault {
+  const parent = settingAt(path.slice(0, -1)).schema ?? settingsSchema;
+  const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : [];
+  const meant = didYouMean(String(path.at(-1)), known);
+  return {
+    path: inWords(path),
+    given: shown(valueAt(given, path)),
+    allowed: known.join(', '),
+    remedy: meant === undefined ? 'there is no such setting: leave it out' : `did you mean ${meant}?`,
+  };
+}
+
+function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    given,
+  );
+}
+
+function inWords(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? SETTINGS_KEY : path.map(String).join('.');
+}
+
+/** One fault a place, in the order in which the settings are defined and listed. */
+function inOrder(faults: readonly SettingsFault[]): SettingsFault[] {
+  const names = Object.keys(settingsSchema.shape);
+  const rank = ({ path }: SettingsFault): number => {
+    const [name = '', index] = path.split('.');
+    const place = names.indexOf(name);
+    return (place === -1 ? names.length : place) + (name === 'pools' ? (Number(index) || 0) / 1000 : 0);
+  };
+  const byPath = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
+  return [...byPath.values()].toReversed().sort((a, b) => rank(a) - rank(b));
+}

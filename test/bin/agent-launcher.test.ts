@@ -1,0 +1,59 @@
+/** The app as the CDK CLI runs it: a process, with the context in its environment. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { LEAST } from '../lib/synthesis.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const folder = mkdtempSync(join(tmpdir(), 'app-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const cdkJson = z
+  .looseObject({ app: z.string(), context: z.record(z.string(), z.unknown()) })
+  .parse(JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')));
+
+function synthesize(name: string, context: object, validation: boolean) {
+  const outdir = join(folder, name);
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'agent-launcher.ts')], {
+    encoding: 'utf8',
+    env: {
+      PATH: process.env['PATH'],
+      CDK_OUTDIR: outdir,
+      CDK_CONTEXT_JSON: JSON.stringify({ 'aws:cdk:bundling-stacks': [], ...context }),
+      CDK_VALIDATION: String(validation),
+    },
+  });
+  return { status, stderr, outdir };
+}
+
+describe('the app', () => {
+  it("synthesizes the committed cdk.json without a finding of CloudFormation's own rules", () => {
+    const { status, stderr, outdir } = synthesize('good', cdkJson.context, true);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(readdirSync(outdir)).toContain('AgentLauncher.template.json');
+    const report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
+    expect(report).toMatchObject({ pluginReports: [] });
+  });
+
+  it('makes a broken rule of CloudFormation an error', () => {
+    expect(cdkJson.context['@aws-cdk/core:validateAgainstDefaultRules']).toBe(true);
+  });
+
+  it('runs on the Node of the project, whatever the host has', () => {
+    expect(cdkJson.app).toBe('node_modules/.bin/node bin/agent-launcher.ts');
+  });
+
+  it('tells everything that is wrong with the settings, without a stack trace, and synthesizes nothing', () => {
+    const context = { agentLauncher: LEAST, hostname: 'https://acme', organisation: 'acme', 'pools.0.maxAgents': '-1' };
+    const { status, stderr, outdir } = synthesize('wrong', context, false);
+    expect(status).toBe(1);
+    expect(stderr).toContain('3 settings are wrong');
+    for (const path of ['hostname', 'organisation', 'pools.0.maxAgents']) expect(stderr).toContain(`  ${path}\n`);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(readdirSync(outdir)).toEqual([]);
+  });
+});

@@ -1,0 +1,227 @@
+/** What must hold for the whole template, whatever it is made of. */
+import { Validations } from 'aws-cdk-lib';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { describe, expect, it } from 'vitest';
+import { resourcesOf, stackOf, statementsOf, templateOf } from './synthesis.ts';
+
+const twoPools = {
+  pools: [
+    { name: 'default', agentTokenSecret: 'acme/agent-token' },
+    { name: 'gpu_2', agentTokenSecret: 'acme/other-agent-token', architecture: 'arm64', maxAgents: 2 },
+  ],
+};
+const registry = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
+const existing = {
+  network: { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] },
+};
+
+/** Deployments that differ as much as the settings let them. */
+const deployments: [string, Template][] = [
+  ['the least settings', templateOf()],
+  ['two pools and a registry image', templateOf({ ...twoPools, ...registry })],
+  ['an existing VPC', templateOf({ ...existing, ...registry })],
+  [
+    'every option',
+    templateOf({
+      ...twoPools,
+      network: { cidr: '10.0.0.0/16', flowLogRetentionDays: 7 },
+      agentImage: { registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7' },
+      reservedConcurrency: 1,
+      agentsCeiling: 20,
+      alarmTopicArn: 'arn:aws:sns:eu-central-1:123456789012:alarms',
+      tags: { team: 'platform' },
+    }),
+  ],
+];
+
+describe.each(deployments)('with %s', (_name, template) => {
+  it('no right is for all actions of a service', () => {
+    for (const statement of statementsOf(template)) expect(statement.Action.join()).not.toContain('*');
+  });
+
+  it('only ListTasks and the login to ECR are allowed on every resource, the first in its cluster only', () => {
+    const onEverything = statementsOf(template).filter((statement) => resourcesOf(statement).includes('*'));
+    for (const statement of onEverything) {
+      expect(['ecs:ListTasks', 'ecr:GetAuthorizationToken']).toContain(statement.Action.join());
+      if (statement.Action.includes('ecs:ListTasks')) {
+        expect(statement.Condition).toEqual({ ArnEquals: { 'ecs:cluster': expect.anything() } });
+      }
+    }
+    expect(onEverything.map(({ Action }) => Action.join())).toContain('ecs:ListTasks');
+  });
+
+  it('nothing gets in, and only TCP 443 gets out', () => {
+    template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
+    template.resourceCountIs('AWS::EC2::SecurityGroupEgress', 0);
+    template.allResourcesProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupIngress: Match.absent(),
+      SecurityGroupEgress: [Match.objectLike({ IpProtocol: 'tcp', FromPort: 443, ToPort: 443 })],
+    });
+  });
+
+  it('no task and no subnet gives a public address', () => {
+    const subnets = Object.values(template.findResources('AWS::EC2::Subnet'));
+    for (const subnet of subnets) expect(subnet).toMatchObject({ Properties: { MapPublicIpOnLaunch: false } });
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: Match.objectLike({ TASK_ASSIGN_PUBLIC_IP: 'DISABLED' }) },
+    });
+  });
+
+  it('there is no secret and no token in it', () => {
+    template.resourceCountIs('AWS::SecretsManager::Secret', 0);
+    const text = JSON.stringify(template.toJSON());
+    expect(text).not.toContain('atlasv1');
+    expect(text).not.toContain('{{resolve:');
+  });
+
+  it('every task definition is smaller than the 64 KiB that ECS takes', () => {
+    for (const definition of Object.values(template.findResources('AWS::ECS::TaskDefinition'))) {
+      expect(JSON.stringify(definition).length).toBeLessThan(32 * 1024);
+    }
+  });
+
+  it('every function is the launcher: Node 24 on arm64, outside any VPC', () => {
+    template.resourceCountIs('AWS::Lambda::Function', 1);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      VpcConfig: Match.absent(),
+    });
+  });
+
+  it('nothing runs while nothing is queued: no service, no instance, no provisioned concurrency', () => {
+    for (const type of ['AWS::ECS::Service', 'AWS::EC2::Instance', 'AWS::AutoScaling::AutoScalingGroup']) {
+      template.resourceCountIs(type, 0);
+    }
+  });
+
+  it('every log group forgets', () => {
+    template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: Match.anyValue() });
+  });
+});
+
+describe('rights', () => {
+  const template = templateOf({ ...twoPools, ...registry });
+  const statements = statementsOf(template);
+  const launcher = statements.filter(({ role }) => /LauncherRole/.test(role));
+  const secretsOf = (role: RegExp) =>
+    statements
+      .filter((statement) => role.test(statement.role) && statement.Action.some((a) => a.startsWith('secretsmanager:')))
+      .flatMap(resourcesOf)
+      .map((arn) => arn.split(':secret:')[1]);
+
+  it('keep the agent tokens from the launcher, the API token from the agents, and each pool from the others', () => {
+    expect(secretsOf(/LauncherRole/)).toEqual(['acme/api-token-??????']);
+    expect(secretsOf(/PooldefaultExecutionRole/)).toEqual(['acme/agent-token-??????']);
+    expect(secretsOf(/Poolgpu2ExecutionRole/)).toEqual(['acme/other-agent-token-??????']);
+    expect(secretsOf(/TaskRole/)).toEqual([]);
+  });
+
+  it('of the launcher are these and no others', () => {
+    expect(launcher.map(({ Sid, Action }) => [Sid, ...Action])).toEqual([
+      ['LaunchAgents', 'ecs:RunTask'],
+      ['TagAgentsAtLaunch', 'ecs:TagResource'],
+      ['HandAgentsTheirRoles', 'iam:PassRole'],
+      ['SeeAndStopAgents', 'ecs:DescribeTasks', 'ecs:StopTask'],
+      ['ListAgents', 'ecs:ListTasks'],
+      ['ReadApiTokens', 'secretsmanager:GetSecretValue'],
+      ['WriteItsLog', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+    ]);
+  });
+
+  it("of Terraform inside a task are none but the settings' own", () => {
+    expect(statements.filter(({ role }) => /TaskRole/.test(role))).toEqual([]);
+    const granted = templateOf({
+      pools: [
+        {
+          name: 'default',
+          agentTokenSecret: 'acme/agent-token',
+          taskRolePolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
+          taskRoleStatements: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: ['arn:aws:s3:::acme/*'] }],
+        },
+      ],
+    });
+    granted.hasResourceProperties('AWS::IAM::Role', {
+      ManagedPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
+      AssumeRolePolicyDocument: {
+        Statement: [Match.objectLike({ Principal: { Service: 'ecs-tasks.amazonaws.com' } })],
+        Version: '2012-10-17',
+      },
+    });
+    expect(statementsOf(granted).filter(({ role }) => /TaskRole/.test(role))).toMatchObject([
+      { Effect: 'Allow', Action: ['s3:GetObject'], Resource: 'arn:aws:s3:::acme/*' },
+    ]);
+  });
+});
+
+describe('the stack', () => {
+  it('tells what a user needs to know', () => {
+    const outputs = Object.keys(templateOf().findOutputs('*'));
+    expect(outputs.sort()).toEqual([
+      'AgentLogGroups',
+      'ClusterName',
+      'DashboardUrl',
+      'LauncherFunctionName',
+      'LauncherLogGroup',
+      'NatAddress',
+    ]);
+  });
+
+  it('takes its names from the setting, so that two fit into one account', () => {
+    const text = JSON.stringify(templateOf({ stackName: 'Staging' }).toJSON());
+    expect(text).toContain('"ClusterName":"Staging"');
+    expect(text).not.toMatch(/"[A-Za-z]*Name":"AgentLauncher/);
+  });
+
+  it('gives its tags to what can have them', () => {
+    templateOf({ tags: { team: 'platform' } }).hasResourceProperties('AWS::ECS::Cluster', {
+      Tags: [{ Key: 'team', Value: 'platform' }],
+    });
+  });
+
+  it('makes nothing in a VPC that exists but a security group, and not that when one is given', () => {
+    const inExisting = templateOf(existing);
+    inExisting.resourceCountIs('AWS::EC2::SecurityGroup', 1);
+    for (const type of ['VPC', 'Subnet', 'Route', 'NatGateway', 'VPCEndpoint']) {
+      inExisting.resourceCountIs(`AWS::EC2::${type}`, 0);
+    }
+    const own = templateOf({ network: { ...existing.network, securityGroupIds: ['sg-0123456789abcdef0'] } });
+    own.resourceCountIs('AWS::EC2::SecurityGroup', 0);
+    own.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          TASK_SUBNETS: 'subnet-0123456789abcdef0',
+          TASK_SECURITY_GROUPS: 'sg-0123456789abcdef0',
+        }),
+      },
+    });
+  });
+
+  it('lets agents reach a Terraform Enterprise that listens on another port', () => {
+    templateOf({ hostname: 'tfe.acme.example:8443' }).hasResourceProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupEgress: [Match.objectLike({ FromPort: 443 }), Match.objectLike({ FromPort: 8443, ToPort: 8443 })],
+    });
+  });
+
+  it.each([{}, registry, existing, { network: { flowLogRetentionDays: 7 } }])(
+    "has no finding of cdk-nag's AwsSolutions that is not explained, with %o",
+    (settings) => {
+      const { app } = stackOf({ ...twoPools, ...settings });
+      Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+      expect(() => app.synth()).not.toThrow();
+    },
+  );
+
+  it('would fail on a finding that nobody explained', () => {
+    const { app, stack } = stackOf(registry);
+    stack.launcher.pools
+      .get('default')
+      ?.executionRole.addToPrincipalPolicy(
+        new PolicyStatement({ actions: ['s3:*'], resources: ['arn:aws:s3:::acme'] }),
+      );
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+    expect(() => app.synth()).toThrow(/IAM5\[Action::s3:\*\]/);
+  });
+});

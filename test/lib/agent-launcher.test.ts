@@ -1,0 +1,94 @@
+/** The construct, in an app that has a network and secrets of its own. */
+import type { Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { describe, expect, it } from 'vitest';
+import { ENV } from '../../functions/launcher/contract.ts';
+import { AgentImage } from '../../lib/agent-image.ts';
+import { AgentLauncher, type AgentLauncherProps } from '../../lib/agent-launcher.ts';
+import { emptyStack, statementsOf } from './synthesis.ts';
+
+/** CDK's own classes lack the exact optional properties of their interfaces. */
+const secretIn = (stack: Stack, id: string): ISecret => new Secret(stack, id) as ISecret;
+
+function launcherIn(stack: Stack, props: Partial<AgentLauncherProps> = {}, id = 'Agents'): AgentLauncher {
+  const vpc = new ec2.Vpc(stack, `${id}Vpc`, { restrictDefaultSecurityGroup: false }) as ec2.IVpc;
+  return new AgentLauncher(stack, id, {
+    organization: 'acme',
+    apiTokenSecret: secretIn(stack, `${id}ApiToken`),
+    pools: [{ name: 'default', agentTokenSecret: secretIn(stack, `${id}AgentToken`) }],
+    vpc,
+    securityGroups: [new ec2.SecurityGroup(stack, `${id}Group`, { vpc, allowAllOutbound: false })],
+    agentImage: AgentImage.fromReference('hashicorp/tfc-agent:1.31.0'),
+    ...props,
+  });
+}
+
+describe('the construct', () => {
+  it('makes no network, and takes the private subnets of the one it is given', () => {
+    const stack = emptyStack();
+    launcherIn(stack);
+    const template = Template.fromStack(stack);
+    template.resourceCountIs('AWS::EC2::VPC', 1);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({
+          [ENV.subnets]: {
+            'Fn::Join': ['', [{ Ref: Match.stringLikeRegexp('PrivateSubnet1') }, ',', Match.anyValue()]],
+          },
+        }),
+      },
+    });
+  });
+
+  it('works with secrets of the same stack', () => {
+    const stack = emptyStack();
+    launcherIn(stack);
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: Match.objectLike({ [ENV.apiTokenSecret]: { Ref: Match.stringLikeRegexp('ApiToken') } }),
+      },
+    });
+    const reads = statementsOf(template).find(({ Sid }) => Sid === 'ReadApiTokens');
+    expect(reads?.Resource).toEqual({ Ref: expect.stringMatching(/ApiToken/) });
+  });
+
+  it('can be had twice in a stack: every name is made from its path', () => {
+    const stack = emptyStack();
+    const first = launcherIn(stack, {}, 'First');
+    const second = launcherIn(stack, {}, 'Second');
+    expect(first.name).not.toBe(second.name);
+    Template.fromStack(stack).resourceCountIs('AWS::ECS::Cluster', 2);
+  });
+
+  it('gives access to what it made, to grant rights to Terraform', () => {
+    const stack = emptyStack();
+    const launcher = launcherIn(stack);
+    const secret = new Secret(stack, 'ForTerraform');
+    const pool = launcher.pools.get('default');
+    if (pool !== undefined) secret.grantRead(pool);
+    const granted = statementsOf(Template.fromStack(stack)).filter(({ role }) => /TaskRole/.test(role));
+    expect(granted).toMatchObject([{ Action: ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'] }]);
+  });
+});
+
+describe('the construct refuses', () => {
+  const pool = (stack: Stack, name: string) => ({ name, agentTokenSecret: secretIn(stack, `Token${name}`) });
+
+  it('to serve no pool, or a pool twice', () => {
+    expect(() => launcherIn(emptyStack(), { pools: [] })).toThrow(/no agent pool to serve/);
+    const stack = emptyStack();
+    const twice = [pool(stack, 'a'), { ...pool(stack, 'b'), name: 'a' }];
+    expect(() => launcherIn(stack, { pools: twice })).toThrow(/Agent pool a is given twice/);
+  });
+
+  it('a name that other names could not begin with', () => {
+    expect(() => launcherIn(emptyStack(), { name: 'my agents' })).toThrow(/"my agents" does not fit: give letters/);
+  });
+
+  it("security groups that ECS would replace by the VPC's default one", () => {
+    expect(() => launcherIn(emptyStack(), { securityGroups: [] })).toThrow(/0 security groups.*one to five/);
+  });
+});

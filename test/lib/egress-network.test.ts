@@ -1,0 +1,72 @@
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { expect, it } from 'vitest';
+import { EgressNetwork, type EgressNetworkProps } from '../../lib/egress-network.ts';
+import { emptyStack } from './synthesis.ts';
+
+function networkIn(props: Partial<EgressNetworkProps> = {}): Template {
+  const stack = emptyStack();
+  new EgressNetwork(stack, 'Network', { cidr: '10.90.0.0/20', ...props });
+  return Template.fromStack(stack);
+}
+
+it('has private subnets in two zones, whose only way out is the NAT gateway', () => {
+  const template = networkIn();
+  template.resourceCountIs('AWS::EC2::NatGateway', 1);
+  const nat = template.findResources('AWS::EC2::Route', {
+    Properties: { DestinationCidrBlock: '0.0.0.0/0', NatGatewayId: Match.anyValue(), GatewayId: Match.absent() },
+  });
+  expect(Object.keys(nat)).toEqual([expect.stringMatching(/Tasks.*1/), expect.stringMatching(/Tasks.*2/)]);
+});
+
+it.each([
+  ['10.90.0.0/20', '/22'],
+  ['10.0.0.0/16', '/18'],
+  ['10.0.0.0/22', '/24'],
+])('gives each private subnet a quarter of %s', (cidr, mask) => {
+  const blocks = Object.values(networkIn({ cidr }).findResources('AWS::EC2::Subnet')).map(
+    (subnet) => subnet['Properties'].CidrBlock,
+  );
+  expect(blocks.filter((block: string) => block.endsWith(mask))).toHaveLength(2);
+  expect(blocks.filter((block: string) => block.endsWith('/28'))).toHaveLength(2);
+});
+
+it('refuses a range in which the subnets would be too small', () => {
+  expect(() => networkIn({ cidr: '10.0.0.0/24' })).toThrow(
+    /10\.0\.0\.0\/24 does not fit: give a range from \/16 to \/22/,
+  );
+});
+
+it('keeps its address: an Elastic IP of its own', () => {
+  const template = networkIn();
+  template.resourceCountIs('AWS::EC2::EIP', 1);
+  template.hasResourceProperties('AWS::EC2::NatGateway', {
+    AllocationId: { 'Fn::GetAtt': [Match.stringLikeRegexp('NatAddress'), 'AllocationId'] },
+  });
+});
+
+it('reaches S3, where the layers of images are, without the NAT gateway', () => {
+  networkIn().hasResourceProperties('AWS::EC2::VPCEndpoint', {
+    VpcEndpointType: 'Gateway',
+    RouteTableIds: Match.anyValue(),
+  });
+});
+
+it('has no Lambda of its own', () => {
+  networkIn().resourceCountIs('AWS::Lambda::Function', 0);
+});
+
+it('writes its egress rules into the security group, which so is never open', () => {
+  const template = networkIn({ extraPorts: [443, 8443] });
+  template.hasResourceProperties('AWS::EC2::SecurityGroup', {
+    SecurityGroupEgress: [Match.objectLike({ FromPort: 443, ToPort: 443 }), Match.objectLike({ FromPort: 8443 })],
+  });
+  template.resourceCountIs('AWS::EC2::SecurityGroupEgress', 0);
+});
+
+it('writes flow logs when asked, and keeps them as long as asked', () => {
+  networkIn().resourceCountIs('AWS::EC2::FlowLog', 0);
+  const template = networkIn({ flowLogRetention: RetentionDays.ONE_WEEK });
+  template.resourceCountIs('AWS::EC2::FlowLog', 1);
+  template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
+});

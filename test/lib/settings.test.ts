@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { parseSettings } from '../../lib/settings.ts';
+import { SettingsError, type SettingsFault } from '../../lib/settings-faults.ts';
+import { LEAST } from './synthesis.ts';
+
+function faultsOf(context: Record<string, unknown>): readonly SettingsFault[] {
+  try {
+    parseSettings(context);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const faultsOfSettings = (settings: object) => faultsOf({ agentLauncher: { ...LEAST, ...settings } });
+const faultsOfPool = (pool: object) =>
+  faultsOfSettings({ pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token', ...pool }] });
+const paths = (faults: readonly SettingsFault[]) => faults.map(({ path }) => path);
+
+describe('settings without a fault', () => {
+  it('need an organization, an API token secret and a pool with its agent token secret', () => {
+    const settings = parseSettings({ agentLauncher: LEAST });
+    expect(settings).toEqual({
+      stackName: 'AgentLauncher',
+      hostname: 'app.terraform.io',
+      organization: 'acme',
+      apiTokenSecret: 'acme/api-token',
+      pools: [
+        {
+          name: 'default',
+          agentTokenSecret: 'acme/agent-token',
+          maxAgents: 10,
+          cpu: 1024,
+          memoryMiB: 2048,
+          architecture: 'x86_64',
+          environment: {},
+          taskRolePolicyArns: [],
+          taskRoleStatements: [],
+        },
+      ],
+      agentImage: { version: '1.31.0' },
+      network: { egress: 'nat-gateway', cidr: '10.90.0.0/20' },
+      scheduleMinutes: 1,
+      activePollSeconds: 10,
+      idleWindowSeconds: 300,
+      startDeadlineSeconds: 300,
+      logRetentionDays: 30,
+      oldestQueuedMinutes: 15,
+      tags: {},
+    });
+  });
+
+  it('may name secrets by complete ARN, hosts with a port, images by digest, and a VPC that exists', () => {
+    const settings = parseSettings({
+      agentLauncher: {
+        ...LEAST,
+        hostname: 'tfe.acme.example:8443',
+        apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-a1B2c3',
+        agentImage: { registry: `registry.acme.example:5000/tfc-agent@sha256:${'0'.repeat(64)}` },
+        network: {
+          egress: 'existing-vpc',
+          vpcId: 'vpc-0123456789abcdef0',
+          subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+        },
+      },
+    });
+    expect(settings.network).toMatchObject({ egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0' });
+    expect(settings.agentImage).toHaveProperty('registry');
+  });
+
+  it("leave CDK's own context keys alone", () => {
+    expect(faultsOf({ agentLauncher: LEAST, '@aws-cdk/core:x': true, 'aws:cdk:bundling-stacks': [] })).toEqual([]);
+  });
+});
+
+describe('overrides with -c', () => {
+  it('give the whole of the settings without cdk.json', () => {
+    const settings = parseSettings({
+      organization: 'acme',
+      apiTokenSecret: 'acme/api-token',
+      pools: '[{"name":"default","agentTokenSecret":"acme/agent-token"}]',
+    });
+    expect(settings).toEqual(parseSettings({ agentLauncher: LEAST }));
+  });
+
+  it('reach into objects and lists by a dotted path, and come before cdk.json', () => {
+    const settings = parseSettings({
+      agentLauncher: LEAST,
+      'pools.0.maxAgents': '3',
+      'pools.0.environment.HTTPS_PROXY': 'http://proxy:3128',
+      'agentImage.version': '1.30.2',
+      'tags.cost-centre': '4711',
+      'network.flowLogRetentionDays': '7',
+    });
+    expect(settings.pools[0]).toMatchObject({ maxAgents: 3, environment: { HTTPS_PROXY: 'http://proxy:3128' } });
+    expect(settings.agentImage).toEqual({ version: '1.30.2' });
+    expect(settings.tags).toEqual({ 'cost-centre': '4711' });
+    expect(settings.network).toMatchObject({ flowLogRetentionDays: 7 });
+  });
+
+  it('keep texts that look like numbers texts', () => {
+    expect(parseSettings({ agentLauncher: LEAST, organization: '4711' }).organization).toBe('4711');
+  });
+
+  it('leave the settings of cdk.json unchanged', () => {
+    const agentLauncher = structuredClone(LEAST);
+    parseSettings({ agentLauncher, 'pools.0.name': 'other' });
+    expect(agentLauncher).toEqual(LEAST);
+  });
+
+  it('that name no setting are faults, with the setting that was meant', () => {
+    expect(faultsOf({ agentLauncher: LEAST, organisation: 'acme' })).toMatchObject([
+      { path: 'organisation', given: '"acme"', remedy: 'did you mean organization?' },
+    ]);
+    expect(faultsOf({ agentLauncher: LEAST, 'pools.0.max_agents': '3' })).toMatchObject([
+      { path: 'pools.0.max_agents', remedy: 'did you mean maxAgents?' },
+    ]);
+  });
+});
+
+describe('wrong settings', () => {
+  it('are all reported at once, each with what was given, what is allowed and what to do', () => {
+    const faults = faultsOf({
+      agentLauncher: {
+        hostname: 'https://app.terraform.io',
+        organization: 'acme inc.',
+        apiTokenSecret: 'AbCdEfGhIjKlMn.atlasv1.secretsecretsecret',
+        stackName: '1st',
+        pools: [
+          {
+            name: 'my pool',
+            agentTokenSecret: 'one',
+            maxAgents: 0,
+            cpu: 512,
+            memoryMiB: 8192,
+            ephemeralStorageGiB: 20,
+            logRetentionDays: 31,
+            architecture: 'arm',
+            environment: { TFC_AGENT_TOKEN: 'x' },
+            taskRolePolicyArns: ['AdministratorAccess'],
+          },
+          { name: 'second', agentTokenSecret: 'one' },
+          { name: 'second', agentTokenSecret: 'two' },
+        ],
+        agentImage: { registry: 'hashicorp/tfc-agent:latest' },
+        network: { cidr: '10.0.0.0/28', vpcId: 'vpc-0123456789abcdef0' },
+        alarmTopicArn: 'my-topic',
+        idleWindow: 60,
+      },
+    });
+    expect(paths(faults)).toEqual([
+      'stackName',
+      'hostname',
+      'organization',
+      'apiTokenSecret',
+      'pools.0.memoryMiB',
+      'pools.0.name',
+      'pools.0.maxAgents',
+      'pools.0.ephemeralStorageGiB',
+      'pools.0.architecture',
+      'pools.0.environment.TFC_AGENT_TOKEN',
+      'pools.0.taskRolePolicyArns.0',
+      'pools.0.logRetentionDays',
+      'pools.1.agentTokenSecret',
+      'pools.2.name',
+      'agentImage.registry',
+      'network.vpcId',
+      'network.cidr',
+      'alarmTopicArn',
+      'idleWindow',
+    ]);
+    for (const fault of faults) {
+      expect(fault.given, fault.path).not.toBe('');
+      expect(fault.allowed, fault.path).not.toBe('');
+      expect(fault.remedy, fault.path).not.toBe('');
+    }
+  });
+
+  it('are told in words that name every fault', () => {
+    const error = new SettingsError(faultsOf({ organization: 'acme' }));
+    expect(error.message).toMatch(/^2 settings are wrong/);
+    expect(error.message).toContain('given:    nothing');
+    expect(error.message).toContain('aws secretsmanager create-secret');
+    expect(error.message).toContain("-c pools='[{…}]'");
+  });
+
+  it('never show a token', () => {
+    const token = 'AbCdEfGhIjKlMn.atlasv1.secretsecretsecret';
+    const faults = faultsOf({
+      agentLauncher: {
+        ...LEAST,
+        apiTokenSecret: token,
+        pools: [
+          { name: 'default', agentTokenSecret: token, environment: { TF_TOKEN_app: token }, taskRoleStatements: token },
+        ],
+        token,
+        unknown: { nested: [token] },
+      },
+    });
+    expect(faults.length).toBeGreaterThanOrEqual(6);
+    expect(new SettingsError(faults).message).not.toContain('secretsecret');
+    expect(faults.find(({ path }) => path === 'apiTokenSecret')?.remedy).toContain('Secrets Manager');
+  });
+
+  it('that are no object at all are a fault and not a crash', () => {
+    expect(paths(faultsOf({ agentLauncher: 'pools' }))).toEqual(['agentLauncher']);
+    expect(paths(faultsOf({ agentLauncher: { ...LEAST, pools: 'default', network: 7 } }))).toEqual([
+      'pools',
+      'network',
+    ]);
+    expect(paths(faultsOf({ agentLauncher: { ...LEAST, pools: [7] } }))).toEqual(['pools.0']);
+    expect(paths(faultsOf({}))).toEqual(['organization', 'apiTokenSecret', 'pools']);
+  });
+});
+
+describe('settings that contradict each other', () => {
+  it.each([{ cpu: 256, memoryMiB: 3072 }, { cpu: 4096 }, { memoryMiB: 1024 }, { cpu: 8192, memoryMiB: 17_408 }])(
+    'are refused: Fargate has no task of %o',
+    (size) => {
+      expect(paths(faultsOfPool(size))).toEqual(['pools.0.memoryMiB']);
+    },
+  );
+
+  it('are refused: one secret for two pools, or for an agent token and an API token', () => {
+    const pools = [
+      { name: 'a', agentTokenSecret: 'one' },
+      { name: 'b', agentTokenSecret: 'one' },
+      { name: 'c', agentTokenSecret: LEAST.apiTokenSecret },
+    ];
+    expect(paths(faultsOfSettings({ pools }))).toEqual(['pools.1.agentTokenSecret', 'pools.2.agentTokenSecret']);
+  });
+
+  it('are refused: an existing VPC without its ids, and settings of another mode', () => {
+    expect(paths(faultsOfSettings({ network: { egress: 'existing-vpc', cidr: '10.0.0.0/16' } }))).toEqual([
+      'network.cidr',
+      'network.vpcId',
+      'network.subnetIds',
+    ]);
+  });
+
+  it('are refused: an image that is built and taken from a registry', () => {
+    const agentImage = { version: '1.31.0', registry: 'hashicorp/tfc-agent:1.31.0' };
+    expect(paths(faultsOfSettings({ agentImage }))).toEqual(['agentImage']);
+  });
+});
+
+describe('single settings', () => {
+  it.each(['10.0.0.0/16', '10.0.252.0/22', '172.16.0.0/20'])('take the address range %s', (cidr) => {
+    expect(faultsOfSettings({ network: { cidr } })).toEqual([]);
+  });
+
+  it.each(['10.0.0.1/16', '10.0.1.0/22', '10.0.0.0/15', '10.0.0.0/23', '256.0.0.0/16', '10.0.0.0', 'fd00::/16'])(
+    'refuse the address range %s',
+    (cidr) => {
+      expect(paths(faultsOfSettings({ network: { cidr } }))).toEqual(['network.cidr']);
+    },
+  );
+
+  it.each(['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest', 'registry:5000/tfc-agent', 'a@sha256:12'])(
+    'refuse the unpinned image %s',
+    (registry) => {
+      expect(paths(faultsOfSettings({ agentImage: { registry } }))).toEqual(['agentImage.registry']);
+    },
+  );
+
+  it.each([
+    'TFC_AGENT_TOKEN',
+    'TFC_AGENT_NAME',
+    'TFC_ADDRESS',
+    'AWS_SECRET_ACCESS_KEY',
+    'ECS_CONTAINER_METADATA_URI_V4',
+    'A-B',
+  ])('refuse the environment variable %s', (name) => {
+    expect(paths(faultsOfPool({ environment: { [name]: 'x' } }))).toEqual([`pools.0.environment.${name}`]);
+  });
+
+  it.each(['TFC_AGENT_LOG_LEVEL', 'TFC_AGENT_OTLP_ADDRESS', 'HTTPS_PROXY', 'AWS_REGION'])(
+    'take the environment variable %s',
+    (name) => {
+      expect(faultsOfPool({ environment: { [name]: 'x' } })).toEqual([]);
+    },
+  );
+
+  it('refuse texts where cdk.json should have numbers, and take them from -c when they are numbers', () => {
+    expect(paths(faultsOfPool({ maxAgents: '3' }))).toEqual(['pools.0.maxAgents']);
+    expect(paths(faultsOf({ agentLauncher: LEAST, 'pools.0.maxAgents': 'three' }))).toEqual(['pools.0.maxAgents']);
+  });
+});
