@@ -31,7 +31,7 @@ function inWords(faults: readonly SettingsFault[]): string {
     ].join('\n'),
   );
   return [
-    `${count} wrong. They come from "agentLauncher" in cdk.json and from -c name=value; nothing was synthesized.`,
+    `${count} wrong. Settings come from "agentLauncher" in cdk.json and from -c name=value; nothing was synthesized.`,
     ...blocks,
   ].join('\n\n');
 }
