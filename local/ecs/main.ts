@@ -1,9 +1,7 @@
 /** Composition root of `npm run local:ecs`: command line in, a ready line out, up until a signal. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { agentImage } from './agent-image.ts';
 import { HELP, parseCommandLine, UsageError } from './command-line.ts';
 import type { Task } from './core/task.ts';
-import type { Image } from './images.ts';
 import { provide } from './ready-made.ts';
 import { type EcsServer, startEcs } from './server.ts';
 
@@ -55,13 +53,6 @@ function report(server: EcsServer, taskLogs: boolean): void {
 
 function shortId(task: Task): string {
   return task.id.slice(0, 8);
-}
-
-/** The repository's own agent image, as far as it is there. */
-function agentImage(): Record<string, Image> {
-  const entryPoint = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
-  const path = [fileURLToPath(new URL('../tfc-agent', import.meta.url))];
-  return existsSync(entryPoint) ? { 'hashicorp/tfc-agent': { entryPoint: [entryPoint], path } } : {};
 }
 
 function fail(error: unknown): void {

@@ -17,7 +17,14 @@ while read -r what group; do
   fi
 done
 for group in $alive; do kill -TERM "$group" 2>/dev/null; done
-[ -z "$alive" ] || sleep 2
+turn=0
+while [ "$turn" -lt 20 ]; do
+  left=''
+  for group in $alive; do kill -0 "$group" 2>/dev/null && left=yes; done
+  [ -n "$left" ] || break
+  sleep 0.1
+  turn=$((turn + 1))
+done
 for group in $alive; do kill -KILL "-$group" 2>/dev/null; done
 rm -rf "$1"
 `;

@@ -22,7 +22,9 @@ function inputError(issues: readonly z.core.$ZodIssue[], input: unknown): ApiErr
     return invalidParameter(`Unknown parameter in ${path}: ${issue.keys.map((key) => `"${key}"`).join(', ')}`);
   }
   if (issue.code === 'invalid_type') {
-    if (valueAt(input, issue.path) === undefined) return invalidParameter(`${path} can not be blank.`);
+    if (valueAt(input, issue.path) === undefined) {
+      return invalidParameter(issue.message.startsWith('Invalid ') ? `${path} can not be blank.` : issue.message);
+    }
     return new ApiError('SerializationException', `${path}: expected ${issue.expected}`);
   }
   if (issue.code === 'invalid_value') {

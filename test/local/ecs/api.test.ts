@@ -1,0 +1,273 @@
+import {
+  ConflictException,
+  CreateClusterCommand,
+  DescribeTasksCommand,
+  ListTasksCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  waitUntilTasksRunning,
+  waitUntilTasksStopped,
+} from '@aws-sdk/client-ecs';
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  ResourceNotFoundException,
+} from '@aws-sdk/client-secrets-manager';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ec2RequestLimit } from '../../../local/ecs/core/wording.ts';
+import { only } from './core/virtual-ecs.ts';
+import { eventually, registerScript, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
+
+type World = Awaited<ReturnType<typeof startLocalEcs>>;
+let world: World;
+
+beforeAll(async () => {
+  world = await startLocalEcs();
+  registerScript(world.server, 'sleeper', 'exec sleep 60');
+});
+afterAll(() => world.close());
+
+describe('the AWS SDK against the server', () => {
+  it('runs, waits for, lists, describes and stops a task', async () => {
+    const { ecs, server } = world;
+    await ecs.send(new CreateClusterCommand({ clusterName: 'sdk' }));
+    await ecs.send(
+      new RegisterTaskDefinitionCommand({
+        family: 'sdk',
+        ...TASK_SIZE,
+        containerDefinitions: [{ name: 'main', image: 'busybox', command: ['sleep', '60'] }],
+      }),
+    );
+    const started = await ecs.send(
+      new RunTaskCommand({
+        ...runInput(server, 'sdk'),
+        cluster: 'sdk',
+        startedBy: 'run-1/plan',
+        tags: [{ key: 'run', value: 'run-1' }],
+      }),
+    );
+    const { taskArn = '' } = only(started.tasks);
+    const tasks = { cluster: 'sdk', tasks: [taskArn] };
+    await waitUntilTasksRunning({ client: ecs, maxWaitTime: 10, minDelay: 0.05, maxDelay: 0.1 }, tasks);
+    expect((await ecs.send(new ListTasksCommand({ cluster: 'sdk', startedBy: 'run-1/plan' }))).taskArns).toEqual([
+      taskArn,
+    ]);
+    const described = only((await ecs.send(new DescribeTasksCommand({ ...tasks, include: ['TAGS'] }))).tasks);
+    expect(described).toMatchObject({
+      lastStatus: 'RUNNING',
+      launchType: 'FARGATE',
+      tags: [{ key: 'run', value: 'run-1' }],
+    });
+    expect(described.startedAt).toBeInstanceOf(Date);
+    await ecs.send(new StopTaskCommand({ cluster: 'sdk', task: taskArn, reason: 'enough' }));
+    await waitUntilTasksStopped({ client: ecs, maxWaitTime: 10, minDelay: 0.05, maxDelay: 0.1 }, tasks);
+    expect(only((await ecs.send(new DescribeTasksCommand(tasks))).tasks)).toMatchObject({
+      stopCode: 'UserInitiated',
+      stoppedReason: 'enough',
+      containers: [{ exitCode: 143 }],
+    });
+  });
+
+  it('sees modelled errors as such, with their members, status and request id', async () => {
+    const { ecs, server } = world;
+    const first = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { clientToken: 'conflict' })));
+    const again = ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { clientToken: 'conflict', count: 2 })));
+    const error = await again.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ConflictException);
+    expect(error).toMatchObject({
+      resourceIds: [only(first.tasks).taskArn],
+      $metadata: { httpStatusCode: 400, requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+    });
+    const listing = ecs.send(new ListTasksCommand({ cluster: 'nowhere' }));
+    await expect(listing).rejects.toMatchObject({
+      name: 'ClusterNotFoundException',
+      message: 'Cluster not found.',
+      $fault: 'client',
+    });
+  });
+
+  it('reads and writes secrets, strings and bytes', async () => {
+    const { secrets } = world;
+    await secrets.send(new CreateSecretCommand({ Name: 'text', SecretString: 'one' }));
+    await secrets.send(new PutSecretValueCommand({ SecretId: 'text', SecretString: 'two' }));
+    const value = await secrets.send(new GetSecretValueCommand({ SecretId: 'text' }));
+    expect(value).toMatchObject({ SecretString: 'two', VersionStages: ['AWSCURRENT'], CreatedDate: expect.any(Date) });
+    await secrets.send(new CreateSecretCommand({ Name: 'bytes', SecretBinary: Uint8Array.of(1, 2, 255) }));
+    expect((await secrets.send(new GetSecretValueCommand({ SecretId: 'bytes' }))).SecretBinary).toEqual(
+      Uint8Array.of(1, 2, 255),
+    );
+    const missing = await secrets
+      .send(new GetSecretValueCommand({ SecretId: 'nothing' }))
+      .catch((reason: unknown) => reason);
+    expect(missing).toBeInstanceOf(ResourceNotFoundException);
+    expect(missing).toMatchObject({ message: "Secrets Manager can't find the specified secret." });
+  });
+});
+
+describe('the wire', () => {
+  const post = (target: string, body: string) =>
+    fetch(world.server.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target },
+      body,
+    });
+
+  it.each([
+    [
+      'an unknown action',
+      'AmazonEC2ContainerServiceV20141113.CreateService',
+      '{}',
+      'com.amazon.coral.service#UnknownOperationException',
+    ],
+    [
+      'an action by a name of JavaScript',
+      'AmazonEC2ContainerServiceV20141113.constructor',
+      '{}',
+      'com.amazon.coral.service#UnknownOperationException',
+    ],
+    ['an unknown service', 'DynamoDB_20120810.GetItem', '{}', 'com.amazon.coral.service#UnknownOperationException'],
+    ['no JSON', 'AmazonEC2ContainerServiceV20141113.ListTasks', '<xml/>', 'SerializationException'],
+    ['JSON that is no object', 'AmazonEC2ContainerServiceV20141113.ListTasks', '[]', 'SerializationException'],
+    [
+      'a value of a wrong type',
+      'AmazonEC2ContainerServiceV20141113.ListTasks',
+      '{"maxResults":"x"}',
+      'SerializationException',
+    ],
+  ])('answers %s with an error of the protocol', async (_what, target, body, type) => {
+    const response = await post(target, body);
+    expect(response.status).toBe(400);
+    expect(response.headers.get('content-type')).toBe('application/x-amz-json-1.1');
+    expect(response.headers.get('x-amzn-requestid')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await response.json()).toEqual({ __type: type, message: expect.any(String) });
+  });
+
+  it('takes null for an absent member, and ignores members it does not know', async () => {
+    const response = await post(
+      'AmazonEC2ContainerServiceV20141113.ListTasks',
+      '{"cluster":"agents","family":null,"future":1}',
+    );
+    expect(response.status).toBe(200);
+  });
+
+  it('counts times in seconds', async () => {
+    await post('secretsmanager.CreateSecret', '{"Name":"timed","SecretString":"x"}');
+    const response = await post('secretsmanager.GetSecretValue', '{"SecretId":"timed"}');
+    const body: unknown = await response.json();
+    expect(body).toMatchObject({ CreatedDate: expect.closeTo(Date.now() / 1000, -2) });
+  });
+});
+
+describe('faults of the API', () => {
+  const throttled = { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded' } as const;
+
+  it('come before the action, as often as asked, and only where they match', async () => {
+    const { ecs, server } = world;
+    const before = server.tasks('agents').length;
+    const isFirst = (input: unknown) => JSON.stringify(input).includes('"startedBy":"faulty"');
+    server.faults.next('RunTask', throttled, { times: 2, when: isFirst });
+    const faulty = () => ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { startedBy: 'faulty' })));
+    await expect(faulty()).rejects.toMatchObject({ name: 'ThrottlingException', message: 'Rate exceeded' });
+    await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
+    await expect(faulty()).rejects.toMatchObject({ name: 'ThrottlingException' });
+    await faulty();
+    expect(server.tasks('agents').length).toBe(before + 2);
+    expect(server.faults.waiting).toBe(0);
+  });
+
+  it('lose the answer after the task was created, which the same token finds again', async () => {
+    const { ecs, server } = world;
+    server.faults.next('RunTask', { kind: 'lost-response' });
+    const input = runInput(server, 'sleeper', { clientToken: 'lost', startedBy: 'lost' });
+    await expect(ecs.send(new RunTaskCommand(input))).rejects.toThrow();
+    const created = only(server.tasks('agents').filter(({ startedBy }) => startedBy === 'lost'));
+    expect(only((await ecs.send(new RunTaskCommand(input))).tasks).taskArn).toBe(created.arn);
+  });
+
+  it('break the connection before anything happens', async () => {
+    const { ecs, server } = world;
+    server.faults.next('RunTask', { kind: 'reset' });
+    await expect(ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { startedBy: 'reset' })))).rejects.toThrow();
+    expect(server.tasks('agents').some(({ startedBy }) => startedBy === 'reset')).toBe(false);
+  });
+
+  it('answer with an error although it was done, and with nonsense', async () => {
+    const { ecs, server } = world;
+    server.faults.next('RunTask', { kind: 'error-after', code: 'ServerException', status: 500 });
+    const run = ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { startedBy: 'after' })));
+    await expect(run).rejects.toMatchObject({ name: 'ServerException', $metadata: { httpStatusCode: 500 } });
+    expect(server.tasks('agents').some(({ startedBy }) => startedBy === 'after')).toBe(true);
+    server.faults.next('*', { kind: 'malformed', body: '<html>' });
+    await expect(ecs.send(new ListTasksCommand({ cluster: 'agents' }))).rejects.toThrow();
+  });
+
+  it('never answer, or late', async () => {
+    const { ecs, server } = world;
+    server.faults.next('ListTasks', { kind: 'hang' });
+    const hanging = ecs.send(new ListTasksCommand({ cluster: 'agents' }), { abortSignal: AbortSignal.timeout(50) });
+    await expect(hanging).rejects.toMatchObject({ name: 'AbortError' });
+    server.faults.next('ListTasks', { kind: 'delay', delayMs: 100 });
+    const before = performance.now();
+    await ecs.send(new ListTasksCommand({ cluster: 'agents' }));
+    expect(performance.now() - before).toBeGreaterThanOrEqual(99);
+  });
+
+  it('can be EC2 throttling in the clothes of a wrong parameter, and be taken back', async () => {
+    const { ecs, server } = world;
+    server.faults.next('RunTask', {
+      kind: 'error',
+      code: 'InvalidParameterException',
+      message: ec2RequestLimit('sg-1'),
+    });
+    const run = () => ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
+    await expect(run()).rejects.toMatchObject({ name: 'InvalidParameterException', message: /RequestLimitExceeded/ });
+    const takeBack = server.faults.next('RunTask', throttled, { times: 100 });
+    takeBack();
+    await run();
+  });
+});
+
+describe('a client that retries', () => {
+  it('launches one task in spite of a lost answer, by the token that the SDK makes', async () => {
+    const retrying = await startLocalEcs({}, 3);
+    try {
+      const { ecs, server } = retrying;
+      registerScript(server, 'sleeper', 'exec sleep 60');
+      server.faults.next('RunTask', { kind: 'lost-response' });
+      const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
+      expect(server.tasks().map(({ arn }) => arn)).toEqual([only(tasks).taskArn]);
+      expect(server.calls().map(({ action, status }) => `${action} ${status}`)).toEqual(['RunTask 0', 'RunTask 200']);
+    } finally {
+      await retrying.close();
+    }
+  });
+});
+
+describe('the server', () => {
+  it('says so when its port is taken', async () => {
+    await expect(startLocalEcs({ port: world.server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  it('keeps its hand over tasks, logs and their changes in process', async () => {
+    const { server, ecs } = world;
+    registerScript(server, 'talker', 'echo hello; echo trouble >&2; exit 4');
+    const changes: string[] = [];
+    const forget = server.onTaskChange((task) => {
+      if (task.definition.family === 'talker') changes.push(task.lastStatus);
+    });
+    const run = await ecs.send(new RunTaskCommand(runInput(server, 'talker')));
+    const arn = only(run.tasks).taskArn ?? '';
+    await eventually('the end', () => (server.task(arn)?.lastStatus === 'STOPPED' ? true : undefined));
+    forget();
+    expect(changes.at(-1)).toBe('STOPPED');
+    expect(server.logs(arn)).toEqual(
+      expect.arrayContaining([
+        { at: expect.any(Number), container: 'main', stream: 'stdout', text: 'hello' },
+        { at: expect.any(Number), container: 'main', stream: 'stderr', text: 'trouble' },
+      ]),
+    );
+    expect(server.task(arn)?.containers[0]?.exitCode).toBe(4);
+  });
+});

@@ -1,0 +1,378 @@
+import { describe, expect, it } from 'vitest';
+import { VENDOR_RATES } from '../../../../local/ecs/core/ecs.ts';
+import { AGENT_DEFINITION, errorOf, NETWORK, only, PHASES, virtualEcs } from './virtual-ecs.ts';
+
+const HOUR = 3_600_000;
+
+describe('a repeated clientToken', () => {
+  it('answers with the task of the first call, and launches nothing', () => {
+    const { run, ecs } = virtualEcs();
+    const first = only(run({ clientToken: 'run-1/plan/1' }).tasks);
+    expect(only(run({ clientToken: 'run-1/plan/1' }).tasks).taskArn).toBe(first.taskArn);
+    expect([...ecs.tasks()]).toHaveLength(1);
+  });
+
+  it('answers with that task also when it has stopped, and even when it is no longer seen', () => {
+    const { run, time, call, runner } = virtualEcs();
+    const { taskArn } = only(run({ clientToken: 't' }).tasks);
+    time.pass(10_000);
+    runner.container(0).events.exited(0);
+    time.pass(PHASES.deprovisionMs);
+    expect(only(run({ clientToken: 't' }).tasks)).toMatchObject({ taskArn, lastStatus: 'STOPPED' });
+    time.pass(2 * HOUR);
+    expect(call('DescribeTasks', { cluster: 'agents', tasks: [taskArn] }).failures).toEqual([
+      { arn: taskArn, reason: 'MISSING' },
+    ]);
+    expect(only(run({ clientToken: 't' }).tasks)).toMatchObject({ taskArn, lastStatus: 'STOPPED' });
+  });
+
+  it.each([
+    ['tags', { tags: [{ key: 'at', value: '2' }] }],
+    ['startedBy', { startedBy: 'run-2' }],
+    ['count', { count: 2 }],
+    ['overrides', { overrides: { containerOverrides: [{ name: 'agent', command: ['x'] }] } }],
+    ['subnets', { networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-b'], securityGroups: ['sg-1'] } } }],
+  ])('with other %s is a conflict that names the task', (_what, change) => {
+    const { run } = virtualEcs();
+    const { taskArn } = only(run({ clientToken: 't' }).tasks);
+    expect(errorOf(() => run({ clientToken: 't', ...change }))).toMatchObject({
+      code: 'ConflictException',
+      status: 400,
+      members: { resourceIds: [taskArn] },
+    });
+  });
+
+  it('is the same whatever the order of its members, and with defaults written out', () => {
+    const { run } = virtualEcs();
+    const { taskArn } = only(run({ clientToken: 't' }).tasks);
+    const again = run({ count: 1, enableExecuteCommand: false, tags: [], clientToken: 't' });
+    expect(only(again.tasks).taskArn).toBe(taskArn);
+  });
+
+  it('is a conflict after a newer revision of the family, unless the given text is compared', () => {
+    const strict = virtualEcs();
+    const { taskArn } = only(strict.run({ clientToken: 't' }).tasks);
+    strict.call('RegisterTaskDefinition', AGENT_DEFINITION);
+    expect(errorOf(() => strict.run({ clientToken: 't' }))).toMatchObject({ members: { resourceIds: [taskArn] } });
+
+    const lenient = virtualEcs({ clientTokens: { ttlMs: 24 * HOUR, compareRevision: false } });
+    const first = only(lenient.run({ clientToken: 't' }).tasks);
+    lenient.call('RegisterTaskDefinition', AGENT_DEFINITION);
+    expect(only(lenient.run({ clientToken: 't' }).tasks).taskArn).toBe(first.taskArn);
+  });
+
+  it('is another token in another cluster', () => {
+    const { run, call } = virtualEcs();
+    call('CreateCluster', { clusterName: 'others' });
+    const { taskArn } = only(run({ clientToken: 't' }).tasks);
+    expect(only(run({ clientToken: 't', cluster: 'others', startedBy: 'x' }).tasks).taskArn).not.toBe(taskArn);
+  });
+
+  it('is forgotten after 24 hours', () => {
+    const { run, time } = virtualEcs();
+    const { taskArn } = only(run({ clientToken: 't' }).tasks);
+    time.pass(24 * HOUR - 1);
+    expect(only(run({ clientToken: 't' }).tasks).taskArn).toBe(taskArn);
+    time.pass(1);
+    expect(only(run({ clientToken: 't' }).tasks).taskArn).not.toBe(taskArn);
+  });
+
+  it('is forgotten a while after its task stopped, where that bound is set', () => {
+    const { run, time, runner } = virtualEcs({ clientTokens: { ttlMs: 24 * HOUR, afterStoppedMs: HOUR } });
+    const { taskArn } = only(run({ clientToken: 't' }).tasks);
+    time.pass(2 * HOUR);
+    runner.container(0).events.exited(0);
+    time.pass(PHASES.deprovisionMs + HOUR - 1);
+    expect(only(run({ clientToken: 't' }).tasks).taskArn).toBe(taskArn);
+    time.pass(1);
+    expect(only(run({ clientToken: 't' }).tasks).taskArn).not.toBe(taskArn);
+  });
+
+  it('leaves no trace when its call launched nothing', () => {
+    const { ecs, run } = virtualEcs();
+    const over = ecs.capacity.refuse({});
+    expect(run({ clientToken: 't' }).tasks).toEqual([]);
+    over();
+    expect(run({ clientToken: 't', startedBy: 'other' }).tasks).toHaveLength(1);
+  });
+});
+
+describe('what RunTask refuses', () => {
+  it.each([
+    ['more than ten tasks', { count: 11 }, 'InvalidParameterException', /1 to 10/],
+    ['a count of zero', { count: 0 }, 'InvalidParameterException', /1 to 10/],
+    ['a count that is no number', { count: '1' }, 'SerializationException', /count/],
+    ['a token of 65 characters', { clientToken: 'x'.repeat(65) }, 'InvalidParameterException', /clientToken/],
+    ['a token with a space', { clientToken: 'a b' }, 'InvalidParameterException', /clientToken/],
+    ['a token beyond ASCII', { clientToken: 'ä' }, 'InvalidParameterException', /clientToken/],
+    ['startedBy of 129 characters', { startedBy: 'x'.repeat(129) }, 'InvalidParameterException', /startedBy/],
+    ['startedBy with a dot', { startedBy: 'run.1' }, 'InvalidParameterException', /startedBy/],
+    ['startedBy with a colon', { startedBy: 'run:1' }, 'InvalidParameterException', /startedBy/],
+    [
+      'secrets in the overrides',
+      { overrides: { containerOverrides: [{ name: 'agent', secrets: [] }] } },
+      'InvalidParameterException',
+      /"secrets"/,
+    ],
+    [
+      'an image in the overrides',
+      { overrides: { containerOverrides: [{ name: 'agent', image: 'x' }] } },
+      'InvalidParameterException',
+      /"image"/,
+    ],
+    [
+      'an override without a name',
+      { overrides: { containerOverrides: [{ command: ['x'] }] } },
+      'InvalidParameterException',
+      /container name/,
+    ],
+    [
+      'an override of an unknown container',
+      { overrides: { containerOverrides: [{ name: 'other' }] } },
+      'InvalidParameterException',
+      /container named other is not a container/,
+    ],
+    [
+      'overrides of more than 8192 characters',
+      { overrides: { containerOverrides: [{ name: 'agent', command: ['x'.repeat(8200)] }] } },
+      'InvalidParameterException',
+      /at most 8192/,
+    ],
+    [
+      'an override of cpu alone that has no pair',
+      { overrides: { cpu: '2048' } },
+      'InvalidParameterException',
+      /No Fargate configuration/,
+    ],
+    [
+      '20 GiB of storage',
+      { overrides: { ephemeralStorage: { sizeInGiB: 20 } } },
+      'InvalidParameterException',
+      /21 to 200/,
+    ],
+    [
+      'no network',
+      { networkConfiguration: undefined },
+      'InvalidParameterException',
+      /Network Configuration must be provided/,
+    ],
+    [
+      'no subnet',
+      { networkConfiguration: { awsvpcConfiguration: { subnets: [] } } },
+      'InvalidParameterException',
+      /subnets/,
+    ],
+    [
+      '17 subnets',
+      {
+        networkConfiguration: { awsvpcConfiguration: { subnets: Array.from({ length: 17 }, (_, i) => `subnet-${i}`) } },
+      },
+      'InvalidParameterException',
+      /16/,
+    ],
+    [
+      'six security groups',
+      {
+        networkConfiguration: {
+          awsvpcConfiguration: { subnets: ['subnet-a'], securityGroups: ['1', '2', '3', '4', '5', '6'] },
+        },
+      },
+      'InvalidParameterException',
+      /5/,
+    ],
+    [
+      '51 tags',
+      { tags: Array.from({ length: 51 }, (_, i) => ({ key: `k${i}`, value: '' })) },
+      'InvalidParameterException',
+      /50/,
+    ],
+    [
+      'a tag key of 129 characters',
+      { tags: [{ key: 'k'.repeat(129), value: '' }] },
+      'InvalidParameterException',
+      /128/,
+    ],
+    [
+      'a tag value of 257 characters',
+      { tags: [{ key: 'k', value: 'v'.repeat(257) }] },
+      'InvalidParameterException',
+      /256/,
+    ],
+    ['a tag that begins with aws:', { tags: [{ key: 'AWS:x', value: '' }] }, 'InvalidParameterException', /aws:/],
+    [
+      'a tag twice',
+      {
+        tags: [
+          { key: 'k', value: '1' },
+          { key: 'k', value: '2' },
+        ],
+      },
+      'InvalidParameterException',
+      /[Dd]uplicate/,
+    ],
+    [
+      'a launch type with a strategy',
+      { capacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1 }] },
+      'InvalidParameterException',
+      /both a launch type and capacity provider strategy/,
+    ],
+    ['EC2, of which there is none', { launchType: 'EC2' }, 'InvalidParameterException', /No Container Instances/],
+    [
+      'no launch type, which means EC2',
+      { launchType: undefined },
+      'InvalidParameterException',
+      /No Container Instances/,
+    ],
+    ['an unknown cluster', { cluster: 'nowhere' }, 'ClusterNotFoundException', /Cluster not found/],
+    ['an unknown family', { taskDefinition: 'nothing' }, 'ClientException', /TaskDefinition not found/],
+    ['an unknown revision', { taskDefinition: 'agent:9' }, 'ClientException', /TaskDefinition not found/],
+    [
+      'no task definition',
+      { taskDefinition: undefined },
+      'InvalidParameterException',
+      /TaskDefinition can not be blank/,
+    ],
+    ['an unknown platform version', { platformVersion: '9.9' }, 'PlatformUnknownException', /platform version/],
+    ['exec without a task role', { enableExecuteCommand: true }, 'InvalidParameterException', /taskRoleArn/],
+    ['tags of a service', { propagateTags: 'SERVICE' }, 'InvalidParameterException', /SERVICE/],
+  ])('%s', (_what, change, code, message) => {
+    const { run, ecs } = virtualEcs();
+    const error = errorOf(() => run(change));
+    expect(error).toMatchObject({ code });
+    expect(String(error)).toMatch(message);
+    expect([...ecs.tasks()]).toEqual([]);
+  });
+
+  it('a provider that the cluster does not have', () => {
+    const { call, run } = virtualEcs();
+    call('CreateCluster', { clusterName: 'plain' });
+    const strategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
+    const error = errorOf(() => run({ cluster: 'plain', launchType: undefined, capacityProviderStrategy: strategy }));
+    expect(String(error)).toMatch(/not associated with the cluster/);
+  });
+
+  it('an inactive task definition', () => {
+    const { call, run } = virtualEcs();
+    call('DeregisterTaskDefinition', { taskDefinition: 'agent:1' });
+    expect(errorOf(() => run({ taskDefinition: 'agent:1' }))).toMatchObject({ code: 'ClientException' });
+  });
+
+  it('subnets and groups that are not there, where the network is strict', () => {
+    const { run } = virtualEcs({
+      vpc: { subnets: [{ id: 'subnet-a', availabilityZone: 'a' }], securityGroups: ['sg-1'], strict: true },
+    });
+    expect(run().tasks).toHaveLength(1);
+    const with_ = (awsvpcConfiguration: object) =>
+      String(errorOf(() => run({ networkConfiguration: { awsvpcConfiguration } })));
+    expect(with_({ subnets: ['subnet-x'] })).toMatch(/subnet-x.*InvalidSubnetID.NotFound/);
+    expect(with_({ subnets: ['subnet-a'], securityGroups: ['sg-x'] })).toMatch(/sg-x.*InvalidGroup.NotFound/);
+  });
+});
+
+describe('room', () => {
+  it('is limited by the vCPU quota: no error, but an empty answer with the reason', () => {
+    const { run, time, runner } = virtualEcs({ quotas: { onDemandVcpus: 2 } });
+    expect(run({ count: 3 })).toMatchObject({
+      tasks: [{ cpu: '1024' }, { cpu: '1024' }],
+      failures: [{ reason: "You've reached the limit on the number of vCPUs you can run concurrently" }],
+    });
+    expect(run().tasks).toEqual([]);
+    time.pass(10_000);
+    runner.container(0).events.exited(0);
+    time.pass(PHASES.deprovisionMs);
+    expect(run().tasks).toHaveLength(1);
+  });
+
+  it('is counted apart for Spot', () => {
+    const { run } = virtualEcs({ quotas: { onDemandVcpus: 1, spotVcpus: 1 } });
+    const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
+    expect(run().tasks).toHaveLength(1);
+    expect(only(run(spot).tasks).capacityProviderName).toBe('FARGATE_SPOT');
+    expect(run().tasks).toEqual([]);
+    expect(run(spot).tasks).toEqual([]);
+  });
+
+  it('may be wanting in one zone and not in another', () => {
+    const { ecs, run } = virtualEcs();
+    ecs.capacity.refuse({ availabilityZone: 'eu-central-1a' });
+    expect(run().failures?.[0]?.reason).toMatch(/Capacity is unavailable at this time/);
+    const both = { networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-a', 'subnet-b'] } } };
+    const zones = [1, 2, 3].map(() => only(run(both).tasks).availabilityZone);
+    expect(new Set(zones)).toEqual(new Set(['eu-central-1b']));
+  });
+
+  it('may be wanting for Spot alone, and for so many tasks only', () => {
+    const { ecs, run } = virtualEcs();
+    ecs.capacity.refuse({ capacityProvider: 'FARGATE_SPOT', times: 1, reason: 'RESOURCE:ENI' });
+    const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
+    expect(run().tasks).toHaveLength(1);
+    expect(run(spot).failures).toEqual([{ reason: 'RESOURCE:ENI' }]);
+    expect(run(spot).tasks).toHaveLength(1);
+  });
+
+  it('is shared out by base and weight', () => {
+    const { run } = virtualEcs();
+    const { tasks } = run({
+      count: 10,
+      launchType: undefined,
+      capacityProviderStrategy: [
+        { capacityProvider: 'FARGATE', base: 2, weight: 1 },
+        { capacityProvider: 'FARGATE_SPOT', weight: 3 },
+      ],
+    });
+    expect(tasks?.filter(({ capacityProviderName }) => capacityProviderName === 'FARGATE')).toHaveLength(4);
+  });
+});
+
+describe('rates', () => {
+  it('allow 20 calls at once and then 20 a second', () => {
+    const { run, time } = virtualEcs({ rates: VENDOR_RATES });
+    for (let call = 0; call < 20; call += 1) run({ clientToken: 'same' });
+    expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
+    time.pass(50);
+    expect(run().tasks).toHaveLength(1);
+  });
+
+  it('allow 100 tasks at once and then 20 a second, on-demand and Spot apart', () => {
+    const { run, time } = virtualEcs({ rates: VENDOR_RATES });
+    for (let call = 0; call < 10; call += 1) run({ count: 10 });
+    expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException' });
+    const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
+    expect(run(spot).tasks).toHaveLength(1);
+    time.pass(500);
+    expect(run({ count: 10 }).tasks).toHaveLength(10);
+  });
+});
+
+describe('what a task is given', () => {
+  it('is the size and the storage of its overrides, and tags from three sources', () => {
+    const { call, run } = virtualEcs();
+    call('RegisterTaskDefinition', {
+      ...AGENT_DEFINITION,
+      tags: [
+        { key: 'from', value: 'definition' },
+        { key: 'own', value: 'x' },
+      ],
+    });
+    const task = only(
+      run({
+        networkConfiguration: NETWORK,
+        overrides: { cpu: '2 vCPU', memory: '4 GB', ephemeralStorage: { sizeInGiB: 50 } },
+        propagateTags: 'TASK_DEFINITION',
+        enableECSManagedTags: true,
+        tags: [{ key: 'own', value: 'y' }],
+      }).tasks,
+    );
+    expect(task).toMatchObject({ cpu: '2048', memory: '4096', ephemeralStorage: { sizeInGiB: 50 } });
+    expect(task.tags).toEqual([
+      { key: 'from', value: 'definition' },
+      { key: 'own', value: 'y' },
+      { key: 'aws:ecs:clusterName', value: 'agents' },
+    ]);
+  });
+
+  it('is an ARN like the real ones', () => {
+    const { run } = virtualEcs();
+    expect(only(run().tasks).taskArn).toMatch(/^arn:aws:ecs:eu-central-1:000000000000:task\/agents\/[0-9a-f]{32}$/);
+  });
+});

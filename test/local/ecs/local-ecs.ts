@@ -1,0 +1,70 @@
+import { ECSClient, type RunTaskCommandInput } from '@aws-sdk/client-ecs';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { type EcsOptions, type EcsServer, startEcs } from '../../../local/ecs/server.ts';
+
+/** No waiting in the phases of a task. */
+export const AT_ONCE = { provisionMs: 0, pullMs: 0, bootMs: 0, deprovisionMs: 0 };
+
+const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
+
+export const TASK_SIZE = {
+  requiresCompatibilities: ['FARGATE' as const],
+  networkMode: 'awsvpc' as const,
+  cpu: '256',
+  memory: '512',
+};
+
+/** A server with a cluster `agents`, and clients of it that never retry unless told to. */
+export async function startLocalEcs(options: EcsOptions = {}, maxAttempts = 1) {
+  const server = await startEcs({ phases: AT_ONCE, closeGraceMs: 500, ...options });
+  server.createCluster({ clusterName: 'agents', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
+  const settings = { endpoint: server.url, region: server.region, credentials: CREDENTIALS, maxAttempts };
+  const ecs = new ECSClient(settings);
+  const secrets = new SecretsManagerClient(settings);
+  const close = async (): Promise<void> => {
+    ecs.destroy();
+    secrets.destroy();
+    await server.close();
+  };
+  return { server, ecs, secrets, close };
+}
+
+/** RunTask's input for a family in the cluster `agents`. */
+export function runInput(
+  server: EcsServer,
+  family: string,
+  more: Partial<RunTaskCommandInput> = {},
+): RunTaskCommandInput {
+  return {
+    cluster: 'agents',
+    taskDefinition: family,
+    launchType: 'FARGATE',
+    networkConfiguration: {
+      awsvpcConfiguration: { subnets: server.subnets.map(({ id }) => id), securityGroups: [...server.securityGroups] },
+    },
+    ...more,
+  };
+}
+
+/** Registers a family whose one container runs this shell script. */
+export function registerScript(server: EcsServer, family: string, script: string, container: object = {}): void {
+  server.registerTaskDefinition({
+    family,
+    ...TASK_SIZE,
+    containerDefinitions: [{ name: 'main', image: 'busybox', command: ['/bin/sh', '-c', script], ...container }],
+  });
+}
+
+/** What `ask` answers as soon as it answers something. */
+export async function eventually<Value>(
+  what: string,
+  ask: () => Value | undefined | Promise<Value | undefined>,
+): Promise<Value> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const value = await ask();
+    if (value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
