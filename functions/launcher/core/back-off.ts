@@ -13,23 +13,19 @@ export interface BackOff {
 /**
  * Exponential back-off, derived anew each tick from what ECS still shows (about an hour), so that nothing is to be
  * remembered: the first failure waits `backOffBaseMs`, each further round twice as long, up to `backOffMaxMs`.
- * A task that came up after the last failure ends it.
+ *
+ * @param failures those in a row, oldest first.
  */
 export function backOffOf(
   failures: readonly StartFailure[],
-  successesAtMs: readonly number[],
   limits: Pick<Limits, 'backOffBaseMs' | 'backOffMaxMs'>,
 ): BackOff {
-  const lastSuccessMs = Math.max(Number.NEGATIVE_INFINITY, ...successesAtMs);
-  const inARow = failures
-    .filter((failure) => failure.createdAtMs > lastSuccessMs)
-    .sort((a, b) => a.createdAtMs - b.createdAtMs);
-  const newest = inARow.at(-1);
+  const newest = failures.at(-1);
   if (newest === undefined) return { rounds: 0, untilMs: undefined, detail: undefined };
 
   let rounds = 0;
   let roundEndsMs = Number.NEGATIVE_INFINITY;
-  for (const failure of inARow) {
+  for (const failure of failures) {
     // A launch made before the earlier round's end was known belongs to that round.
     if (failure.createdAtMs > roundEndsMs) {
       rounds += 1;
@@ -37,6 +33,6 @@ export function backOffOf(
     }
   }
   const waitMs = Math.min(limits.backOffBaseMs * 2 ** (rounds - 1), limits.backOffMaxMs);
-  const lastStoppedMs = Math.max(...inARow.map((failure) => failure.stoppedAtMs));
+  const lastStoppedMs = Math.max(...failures.map((failure) => failure.stoppedAtMs));
   return { rounds, untilMs: lastStoppedMs + waitMs, detail: newest.detail };
 }

@@ -15,18 +15,31 @@ export interface PoolSeen {
  */
 export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decision {
   const { demand, supply, ceilingRoom } = seen;
-  const shortfall = Math.max(0, demand.queued.length - supply.unclaimed);
+  const foreign = foreignSupply(demand.queued, supply, nowMs);
+  const shortfall = Math.max(0, demand.queued.length - supply.unclaimed - foreign);
   const wanted = inOrderOfNeed(demand.queued, supply).slice(0, shortfall);
   const { count, deferral } = allowance(wanted.length, supply, limits, ceilingRoom, nowMs);
   return {
     launches: wanted.slice(0, count).map((job) => {
       const attempt = (supply.attempts.get(job.key) ?? 0) + 1;
-      const reason = `${demand.queued.length} queued, ${supply.unclaimed} unclaimed`;
+      const reason = `${demand.queued.length} queued, ${supply.unclaimed + foreign} unclaimed`;
       return { job, attempt, reason: attempt === 1 ? reason : `${reason}; earlier tasks for this job went elsewhere` };
     }),
     stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)),
     deferrals: wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })),
   };
+}
+
+/**
+ * An idle agent asks for work every 30 s. A foreign one that leaves a job alone for longer than it takes to ask three
+ * times does not accept its kind, whatever its status says: it is no supply for that job.
+ * https://support.hashicorp.com/hc/en-us/articles/28738394946707 (the interval)
+ */
+const FOREIGN_PATIENCE_MS = 90_000;
+
+function foreignSupply(queued: readonly QueuedJob[], supply: Supply, nowMs: number): number {
+  const young = queued.filter((job) => nowMs - job.queuedAtMs < FOREIGN_PATIENCE_MS).length;
+  return Math.min(supply.foreignIdle, young);
 }
 
 /** Jobs without a live task first, then the oldest. */
@@ -64,7 +77,7 @@ function allowance(
       deferral: { cause: 'agents-ceiling', reason: 'every agent that agentsCeiling allows is registered or starting' },
     });
   }
-  const backOff = backOffOf(supply.startFailures, supply.startSuccessesAtMs, limits);
+  const backOff = backOffOf(supply.startFailures, limits);
   if (backOff.rounds > 0) bounds.push(backOffBound(backOff, supply, nowMs));
   const tightest = bounds.reduce((a, b) => (b.count < a.count ? b : a));
   return { count: Math.max(0, Math.min(wanted, tightest.count)), deferral: tightest.deferral };

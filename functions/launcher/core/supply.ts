@@ -64,9 +64,8 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
     registered:
       seen.agents?.filter((agent) => ['idle', 'busy', 'unknown'].includes(agent.status)).length ??
       live.filter(({ state }) => state !== 'starting').length,
-    unclaimed: free + foreignIdle,
-    startFailures,
-    startSuccessesAtMs,
+    unclaimed: free,
+    startFailures: inARow(startFailures, startSuccessesAtMs),
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
   };
@@ -114,6 +113,14 @@ function startFailure(task: Task, createdAtMs: number): StartFailure {
     stoppedAtMs: task.stoppedAtMs ?? createdAtMs,
     detail: [...new Set([...words, ...exit])].join('; ') || 'ECS gave no reason',
   };
+}
+
+/** A task that came up after a failure ends the row. */
+function inARow(failures: readonly StartFailure[], successesAtMs: readonly number[]): StartFailure[] {
+  const lastSuccessMs = Math.max(Number.NEGATIVE_INFINITY, ...successesAtMs);
+  return failures
+    .filter((failure) => failure.createdAtMs > lastSuccessMs)
+    .toSorted((a, b) => a.createdAtMs - b.createdAtMs);
 }
 
 /** The count holds when tags are gone, the tag when older tasks are no longer listed: take the higher. */

@@ -128,11 +128,10 @@ export interface Supply {
   readonly foreignIdle: number;
   /** Agents that count against the organization's licence: idle, busy and unknown. */
   readonly registered: number;
-  /** Free to take a job: starting and idle tasks, and foreign idle agents. */
+  /** Our own that are free to take a job: starting and idle tasks. */
   readonly unclaimed: number;
+  /** Start failures in a row: since the last task that came up well, oldest first. */
   readonly startFailures: readonly StartFailure[];
-  /** Creation times of tasks that are known to have come up well. */
-  readonly startSuccessesAtMs: readonly number[];
   /** For each job that tasks were launched for: the highest attempt among them. */
   readonly attempts: ReadonlyMap<string, number>;
   /** Ids of every task seen, live and recently stopped. */

@@ -67,7 +67,6 @@ export function supply(overrides: Partial<Supply> = {}): Supply {
     registered: 0,
     unclaimed: 0,
     startFailures: [],
-    startSuccessesAtMs: [],
     attempts: new Map(),
     seenTaskIds: new Set(),
     ...overrides,

@@ -42,6 +42,14 @@ describe('how many are launched', () => {
     expect(keys(decide(jobs(3), { unclaimed: 5 }))).toHaveLength(0);
   });
 
+  it('less the foreign idle agents, while the jobs are young enough for them to have asked', () => {
+    const young = [queuedJob('run-1', { queuedAtMs: NOW - seconds(89) })];
+    const old = [queuedJob('run-1', { queuedAtMs: NOW - seconds(91) })];
+    expect(keys(decide(young, { foreignIdle: 5 }))).toHaveLength(0);
+    expect(keys(decide(old, { foreignIdle: 5 }))).toHaveLength(1);
+    expect(keys(decide([...young, ...old], { foreignIdle: 5 }))).toHaveLength(1);
+  });
+
   it('up to maxAgents less the live tasks, busy ones included', () => {
     const other = { startedBy: 'run-0/plan' };
     const has = { live: [live('a', 'busy', other), live('b', 'unresponsive', other)] };
@@ -128,7 +136,7 @@ describe('after start failures', () => {
 });
 
 describe('the back-off', () => {
-  const untilOf = (failures: StartFailure[], successes: number[] = []) => backOffOf(failures, successes, LIMITS);
+  const untilOf = (failures: StartFailure[]) => backOffOf(failures, LIMITS);
 
   it('is none without failures', () => {
     expect(untilOf([])).toEqual({ rounds: 0, untilMs: undefined, detail: undefined });
@@ -151,11 +159,6 @@ describe('the back-off', () => {
       return ((untilOf(rounds(n)).untilMs ?? 0) - (last?.stoppedAtMs ?? 0)) / 1000;
     });
     expect(waits).toEqual([30, 60, 120, 240, 480, 900, 900]);
-  });
-
-  it('ends with a task that came up after the last failure', () => {
-    expect(untilOf([failure(minutes(5), minutes(4))], [NOW - minutes(3)]).rounds).toBe(0);
-    expect(untilOf([failure(minutes(5), minutes(4))], [NOW - minutes(6)]).rounds).toBe(1);
   });
 });
 

@@ -57,14 +57,14 @@ describe('a live task', () => {
 });
 
 describe('unclaimed supply', () => {
-  it('is what can take a job: starting and idle tasks, and foreign idle agents', () => {
+  it('is what can take a job: starting and idle tasks; foreign idle agents are told apart', () => {
     const tasks = ['starting', 'idle', 'busy', 'unknown', 'errored', 'exited'].map((id) => task(id));
     const agents = [
       ...(['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status)),
       agent('somebody-elses', 'idle'),
       agent('somebody-elses-busy', 'busy'),
     ];
-    expect(supplyFrom(tasks, agents)).toMatchObject({ unclaimed: 3, foreignIdle: 1 });
+    expect(supplyFrom(tasks, agents)).toMatchObject({ unclaimed: 2, foreignIdle: 1 });
   });
 
   it('is not the row that a stopped task left behind', () => {
@@ -162,17 +162,31 @@ describe('a start failure', () => {
   });
 });
 
-describe('a start that went well', () => {
-  it('is a registered live task, or one that ended after its container came up', () => {
-    const tasks = [task('a', { createdAtMs: 1 }), task('b', { createdAtMs: 2 }), stoppedTask('c', { createdAtMs: 3 })];
-    expect(supplyFrom(tasks, [agent('a', 'idle')]).startSuccessesAtMs).toEqual([1, 3]);
+describe('start failures in a row', () => {
+  const failed = (id: string, createdAtMs: number) =>
+    stoppedTask(id, { createdAtMs, startedAtMs: undefined, exitCode: 1 });
+  const rowOf = (...tasks: Task[]) =>
+    supplyFrom(tasks, [agent('ok', 'busy')]).startFailures.map(({ task: { id } }) => id);
+
+  it('come oldest first', () => {
+    expect(rowOf(failed('b', 2), failed('a', 1))).toEqual(['a', 'b']);
   });
 
-  it('is not a task that a person stopped before its container came up, nor one without a creation time', () => {
-    const tasks = [
-      stoppedTask('a', { stopCode: 'UserInitiated', startedAtMs: undefined }),
-      task('b', { createdAtMs: undefined }),
-    ];
-    expect(supplyFrom(tasks, [agent('b', 'busy')]).startSuccessesAtMs).toEqual([]);
+  it.each([
+    ['a registered live task', task('ok', { createdAtMs: 3 })],
+    ['a task that ended after its container had come up', stoppedTask('well', { createdAtMs: 3 })],
+  ])('end with %s', (_, good) => {
+    expect(rowOf(failed('a', 1), failed('b', 2), good, failed('c', 4))).toEqual(['c']);
+  });
+
+  it.each([
+    [
+      'a task that a person stopped before its container came up',
+      stoppedTask('x', { createdAtMs: 3, stopCode: 'UserInitiated', startedAtMs: undefined }),
+    ],
+    ['a task without a creation time', task('ok', { createdAtMs: undefined })],
+    ['a task that is still starting', task('x', { createdAtMs: NOW })],
+  ])('do not end with %s', (_, other) => {
+    expect(rowOf(failed('a', 1), other)).toEqual(['a']);
   });
 });
