@@ -106,6 +106,8 @@ export function queuedOperations(world: World, poolId: string): { readonly run: 
 export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMessage | undefined {
   const { world } = platform;
   if (agent.jobId !== undefined) return jobMessage(platform, agent.jobId);
+  // Who asks for work is idle, whatever it said last.
+  agent.reported = 'idle';
   if (agent.single && agent.jobsTaken > 0) return undefined;
   const pool = world.pools.get(agent.poolId);
   if (pool === undefined) return undefined;

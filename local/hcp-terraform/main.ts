@@ -79,12 +79,13 @@ process.on('SIGHUP', end);
 // Whoever read our output may have gone; that is no reason to go down with a stack trace.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
-// npm passes signals on, but not when it is killed: then we are nobody's child any more, and would stay for ever.
+// npm passes a signal on to its shell, and not every shell to us: then we are nobody's child any more, and would stay
+// for ever.
 if (process.env['npm_lifecycle_event'] !== undefined) {
   const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) void end();
-  }, 500).unref();
+  }, 100).unref();
 }
 
 const { url, caFile, organization, apiToken, agentPool, agentCommand } = server;

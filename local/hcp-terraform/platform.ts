@@ -2,7 +2,9 @@
 
 import type { Agent } from './records.ts';
 import type { Run } from './runs.ts';
-import type { World, WorldEvent } from './world.ts';
+import { executionOf, type World, type WorldEvent } from './world.ts';
+
+const NO_HOSTED_WORKERS = ': its execution mode is remote, and there are no hosted workers here, so it stays queued';
 
 export interface PlatformSettings {
   /** How long an idle agent is told to wait between polls. The vendor's is 30,000. */
@@ -32,7 +34,11 @@ export interface Platform {
 
 export function runChanged(platform: Platform, run: Run): void {
   const workspace = platform.world.workspaces.get(run.workspaceId);
-  const detail = workspace === undefined ? '' : `workspace ${workspace.name}`;
+  const waitsForNobody =
+    workspace !== undefined &&
+    (run.status === 'plan_queued' || run.status === 'apply_queued') &&
+    executionOf(platform.world, workspace).mode !== 'agent';
+  const detail = `workspace ${workspace?.name ?? run.workspaceId}${waitsForNobody ? NO_HOSTED_WORKERS : ''}`;
   platform.emit({ at: platform.now(), kind: 'run', id: run.id, status: run.status, detail });
 }
 

@@ -50,13 +50,20 @@ function redacted(given: z.infer<typeof change>): z.infer<typeof change> {
   };
 }
 
-/** The value with null in every place that its mask calls sensitive. */
+/** The value with something of the same type in every place that its mask calls sensitive. */
 function withoutSensitive(value: unknown, mask: unknown): unknown {
-  if (mask === true) return null;
+  if (mask === true) return placeholder(value);
   if (Array.isArray(value) && Array.isArray(mask))
     return value.map((each, index) => withoutSensitive(each, mask[index]));
   if (!isRecord(value) || !isRecord(mask)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutSensitive(each, mask[key])]));
+}
+
+/** Null would make the CLI think that there is no value, and leave the line out. */
+function placeholder(value: unknown): unknown {
+  if (typeof value === 'string') return 'redacted';
+  if (typeof value === 'number') return 0;
+  return typeof value === 'boolean' ? false : null;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

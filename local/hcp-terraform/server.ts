@@ -40,7 +40,7 @@ export interface HcpTerraformOptions {
   readonly agentPoolName?: string;
   /** Milliseconds that idle agents are told to wait between polls. Default 1,000; the vendor's is 30,000. */
   readonly agentPollMs?: number;
-  /** Silence after which an agent is `unknown`. Default 60,000 ms; the vendor does not say. */
+  /** Silence after which an agent is `unknown`. Default 60,000 ms, or three polls; the vendor does not say. */
   readonly agentUnknownAfterMs?: number;
   /** How long an agent is `unknown` before it is errored, and its job with it. Default 300,000 ms, the vendor's. */
   readonly agentErroredAfterMs?: number;
@@ -93,9 +93,10 @@ const BODY_LIMIT = 256 * 1024 * 1024;
 /** Starts the stand-in; resolves when it listens. */
 export async function startHcpTerraform(options: HcpTerraformOptions = {}): Promise<HcpTerraformServer> {
   const now = options.now ?? Date.now;
+  const agentPollMs = options.agentPollMs ?? 1_000;
   const settings: PlatformSettings = {
-    agentPollMs: options.agentPollMs ?? 1_000,
-    agentUnknownAfterMs: options.agentUnknownAfterMs ?? 60_000,
+    agentPollMs,
+    agentUnknownAfterMs: options.agentUnknownAfterMs ?? Math.max(60_000, 3 * agentPollMs),
     agentErroredAfterMs: options.agentErroredAfterMs ?? 300_000,
     agentsCeiling: options.agentsCeiling,
     forceCancelCoolOffMs: options.forceCancelCoolOffMs ?? 10_000,

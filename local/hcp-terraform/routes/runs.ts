@@ -177,11 +177,19 @@ function create(call: Call): Answer {
   return answer;
 }
 
+/** Terraform Enterprise has the organization's list of runs since v202409-1; HCP Terraform has it. */
+function hasOrganizationRuns(tfeVersion: string | undefined): boolean {
+  const [, month, release] = /^v(\d{6})-(\d+)$/.exec(tfeVersion ?? '') ?? [];
+  if (month === undefined || release === undefined) return true;
+  return Number(month) > 202_409 || (Number(month) === 202_409 && Number(release) >= 1);
+}
+
 export function runRoutes(define: Define): void {
   define('POST', '/runs', create);
 
   define('GET', '/organizations/:organization/runs', (call) => {
     const { world } = call.platform;
+    if (!hasOrganizationRuns(call.platform.settings.tfeVersion)) throw notFound();
     const organization = found(world.organizations, call.param('organization'));
     const asked = includes(call.query, RUN_INCLUDES);
     const operations = queryList(call.query, 'filter[operation]');

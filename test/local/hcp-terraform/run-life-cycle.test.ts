@@ -1,0 +1,370 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { at, clockAt, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
+
+let platform: Platform;
+afterEach(() => platform.close());
+
+const actions = async (runId: string) => at(await platform.run(runId), 'attributes', 'actions');
+
+async function operation(runId: string, phase: 'plan' | 'apply'): Promise<unknown> {
+  return at((await platform.api('GET', `/runs/${runId}/${phase}`)).body, 'data', 'attributes');
+}
+
+async function log(runId: string, phase: 'plan' | 'apply', query = ''): Promise<string> {
+  return (await platform.send('GET', `${textAt(await operation(runId, phase), 'log-read-url')}${query}`)).text;
+}
+
+describe('plan and apply', () => {
+  it('queues the plan, waits for a person, queues the apply, and is applied', async () => {
+    const clock = clockAt('2026-03-01T12:00:00.250Z');
+    platform = await startPlatform({ now: clock.now });
+    const runId = await platform.createRun(await platform.workspace('one'));
+    expect(await platform.runStatus(runId)).toBe('plan_queued');
+    expect(await operation(runId, 'plan')).toMatchObject({ status: 'queued', 'execution-details': null });
+    expect(await operation(runId, 'apply')).toMatchObject({ status: 'pending', 'execution-details': null });
+
+    clock.advance(7_000);
+    const plan = await takeJob(platform, { name: 'planner' });
+    expect(plan.job).toMatchObject({
+      jobId: runId,
+      jobType: 'plan',
+      workspaceName: 'one',
+      isDestroy: false,
+      planOnly: false,
+    });
+    expect(await platform.runStatus(runId)).toBe('planning');
+    expect(await operation(runId, 'plan')).toMatchObject({
+      status: 'running',
+      'execution-details': {
+        mode: 'agent',
+        'agent-id': plan.agent.id,
+        'agent-name': 'planner',
+        'agent-pool-id': platform.server.agentPool.id,
+        'agent-pool-name': platform.server.agentPool.name,
+      },
+    });
+    await plan.agent.finish(plan.job, { resourceAdditions: 2 });
+    expect(await platform.runStatus(runId)).toBe('planned');
+    expect(await operation(runId, 'plan')).toMatchObject({
+      status: 'finished',
+      'has-changes': true,
+      'resource-additions': 2,
+    });
+    expect(await actions(runId)).toEqual({
+      'is-cancelable': false,
+      'is-confirmable': true,
+      'is-discardable': true,
+      'is-force-cancelable': false,
+    });
+
+    clock.advance(60_000);
+    const confirmed = await platform.act(runId, 'apply', { comment: 'go' });
+    expect([confirmed.status, confirmed.text]).toEqual([202, '']);
+    expect(await platform.runStatus(runId)).toBe('apply_queued');
+    expect(await operation(runId, 'apply')).toMatchObject({ status: 'agent_queued', 'execution-details': null });
+    clock.advance(5_000);
+    const apply = await takeJob(platform);
+    expect(await platform.runStatus(runId)).toBe('applying');
+    await apply.agent.finish(apply.job);
+    expect(await platform.runStatus(runId)).toBe('applied');
+    expect(at(await platform.run(runId), 'attributes', 'status-timestamps')).toEqual({
+      'plan-queueable-at': '2026-03-01T12:00:00+00:00',
+      'plan-queued-at': '2026-03-01T12:00:00+00:00',
+      'planning-at': '2026-03-01T12:00:07+00:00',
+      'planned-at': '2026-03-01T12:00:07+00:00',
+      'confirmed-at': '2026-03-01T12:01:07+00:00',
+      'queuing-apply-at': '2026-03-01T12:01:07+00:00',
+      'apply-queued-at': '2026-03-01T12:01:07+00:00',
+      'applying-at': '2026-03-01T12:01:12+00:00',
+      'applied-at': '2026-03-01T12:01:12+00:00',
+    });
+  });
+
+  it('answers a new run as pending: the queue looks at it a moment later', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one');
+    await platform.configurationVersion(workspaceId);
+    await platform.createRun(workspaceId);
+    const answer = await platform.api('POST', '/runs', {
+      data: { type: 'runs', relationships: { workspace: { data: { type: 'workspaces', id: workspaceId } } } },
+    });
+    expect(answer.status).toBe(201);
+    expect(at(answer.body, 'data', 'attributes')).toMatchObject({
+      status: 'pending',
+      source: 'tfe-api',
+      message: 'Queued manually via the Terraform Enterprise API',
+    });
+  });
+
+  it('applies by itself when it may', async () => {
+    platform = await startPlatform();
+    const runId = await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
+    await serveNext(platform);
+    expect(await platform.runStatus(runId)).toBe('apply_queued');
+  });
+
+  it.each([
+    ['a plan without changes', {}, { hasChanges: false }, 'planned_and_finished'],
+    ['a speculative plan', { 'plan-only': true, 'auto-apply': true }, {}, 'planned_and_finished'],
+    ['an empty apply', { 'allow-empty-apply': true }, { hasChanges: false }, 'planned'],
+    ['a saved plan', { 'save-plan': true, 'auto-apply': true }, {}, 'planned_and_saved'],
+    ['a saved plan without changes', { 'save-plan': true }, { hasChanges: false }, 'planned_and_finished'],
+    ['a plan that failed', {}, { status: 'errored' as const }, 'errored'],
+  ])('%s ends %j %j as %s', async (_name, attributes, result, expected) => {
+    platform = await startPlatform();
+    const runId = await platform.createRun(await platform.workspace('one'), attributes);
+    await serveNext(platform, result);
+    expect(await platform.runStatus(runId)).toBe(expected);
+  });
+
+  it('tells the agent what kind of run it is, with variables by precedence', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one', { 'working-directory': 'infra' });
+    for (const attributes of [
+      { key: 'size', value: 'small', category: 'terraform' },
+      { key: 'secret', value: 'hush', category: 'terraform', sensitive: true },
+      { key: 'size', value: 'env', category: 'env' },
+    ]) {
+      await platform.api('POST', `/workspaces/${workspaceId}/vars`, { data: { type: 'vars', attributes } });
+    }
+    await platform.createRun(workspaceId, {
+      'is-destroy': true,
+      refresh: false,
+      'target-addrs': ['a.b'],
+      'replace-addrs': ['c.d'],
+      variables: [{ key: 'size', value: '"big"' }],
+    });
+    const { job } = await takeJob(platform);
+    expect(job).toMatchObject({
+      workingDirectory: 'infra',
+      isDestroy: true,
+      refresh: false,
+      targets: ['a.b'],
+      replace: ['c.d'],
+      variables: [
+        { key: 'secret', value: 'hush', category: 'terraform', hcl: false },
+        { key: 'size', value: 'env', category: 'env', hcl: false },
+        { key: 'size', value: '"big"', category: 'terraform', hcl: true },
+      ],
+    });
+  });
+
+  it('queues a run by itself when a configuration is uploaded without saying otherwise', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one');
+    await platform.configurationVersion(workspaceId, { 'auto-queue-runs': true });
+    const runs = await platform.api('GET', `/workspaces/${workspaceId}/runs`);
+    expect(at(runs.body, 'data', 0, 'attributes')).toMatchObject({
+      status: 'plan_queued',
+      source: 'tfe-configuration-version',
+    });
+  });
+});
+
+describe('the queue of a workspace', () => {
+  it('lets one run at a time go on, oldest first; other workspaces do not care', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one');
+    const [first, second] = [await platform.createRun(workspaceId), await platform.createRun(workspaceId)];
+    const elsewhere = await platform.createRun(await platform.workspace('two'));
+    expect(await platform.runStatus(second)).toBe('pending');
+    expect(await platform.runStatus(elsewhere)).toBe('plan_queued');
+    await serveNext(platform);
+    expect(await platform.runStatus(first)).toBe('planned');
+    expect(await platform.runStatus(second)).toBe('pending');
+    await platform.act(first, 'discard');
+    expect(await platform.runStatus(first)).toBe('discarded');
+    expect(await platform.runStatus(second)).toBe('plan_queued');
+  });
+
+  it('lets speculative and saved plans pass by', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one');
+    await platform.createRun(workspaceId);
+    const speculative = await platform.createRun(workspaceId, { 'plan-only': true });
+    const saved = await platform.createRun(workspaceId, { 'save-plan': true });
+    expect(await platform.runStatus(speculative)).toBe('plan_queued');
+    expect(await platform.runStatus(saved)).toBe('plan_queued');
+    const workspace = await platform.api('GET', `/workspaces/${workspaceId}`);
+    expect(at(workspace.body, 'data', 'attributes', 'locked')).toBe(true);
+  });
+
+  it('stands still while a person has locked the workspace', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one');
+    const lock = await platform.api('POST', `/workspaces/${workspaceId}/actions/lock`, { reason: 'repairs' });
+    expect(at(lock.body, 'data', 'attributes')).toMatchObject({ locked: true, 'locked-reason': 'repairs' });
+    expect((await platform.api('POST', `/workspaces/${workspaceId}/actions/lock`)).status).toBe(409);
+    const runId = await platform.createRun(workspaceId);
+    expect(await platform.runStatus(runId)).toBe('pending');
+    await platform.api('POST', `/workspaces/${workspaceId}/actions/unlock`);
+    expect(await platform.runStatus(runId)).toBe('plan_queued');
+    const unlock = await platform.api('POST', `/workspaces/${workspaceId}/actions/unlock`);
+    expect(unlock.status).toBe(409);
+    expect(textAt(unlock.body, 'errors', 0, 'detail')).toContain('is locked by Run');
+  });
+
+  it('applies a saved plan when asked, and discards those that another run overtook', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one');
+    const kept = await platform.createRun(workspaceId, { 'save-plan': true });
+    const stale = await platform.createRun(workspaceId, { 'save-plan': true });
+    await serveNext(platform);
+    await serveNext(platform);
+    await platform.act(kept, 'apply');
+    expect(await platform.runStatus(kept)).toBe('apply_queued');
+    const { agent, job } = await takeJob(platform);
+    await agent.send('PUT', `/jobs/${job.operationId}/state`, {
+      version: 4,
+      serial: 1,
+      lineage: 'l',
+      outputs: {},
+      resources: [],
+    });
+    await agent.finish(job);
+    expect(await platform.runStatus(kept)).toBe('applied');
+    expect(await platform.runStatus(stale)).toBe('discarded');
+  });
+
+  it('leaves runs of remote execution queued for ever, in no pool, and queues none in local execution', async () => {
+    const told: string[] = [];
+    platform = await startPlatform({ onEvent: (event) => told.push(event.detail) });
+    const runId = await platform.createRun(await platform.workspace('remote', { 'execution-mode': 'remote' }));
+    expect(await platform.runStatus(runId)).toBe('plan_queued');
+    expect(told.join()).toContain('there are no hosted workers here');
+    expect(await (await platform.register()).poll()).toBeUndefined();
+
+    const localId = await platform.workspace('local', { 'execution-mode': 'local' });
+    await platform.configurationVersion(localId);
+    const refused = await platform.api('POST', '/runs', {
+      data: { type: 'runs', relationships: { workspace: { data: { type: 'workspaces', id: localId } } } },
+    });
+    expect(refused.status).toBe(422);
+  });
+
+  it('fails the apply when the workspace stopped using agents after the plan', async () => {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one');
+    const runId = await platform.createRun(workspaceId);
+    await serveNext(platform);
+    await platform.api('PATCH', `/workspaces/${workspaceId}`, {
+      data: { type: 'workspaces', attributes: { 'execution-mode': 'remote' } },
+    });
+    await platform.act(runId, 'apply');
+    expect(await platform.runStatus(runId)).toBe('errored');
+    expect(await log(runId, 'apply')).toContain('execution mode');
+  });
+});
+
+describe('actions', () => {
+  it('cancels a queued plan and a queued apply at once', async () => {
+    platform = await startPlatform();
+    const queuedPlan = await platform.createRun(await platform.workspace('one'));
+    const queuedApply = await platform.createRun(await platform.workspace('two', { 'auto-apply': true }));
+    expect((await platform.act(queuedPlan, 'cancel')).status).toBe(202);
+    await serveNext(platform);
+    await platform.act(queuedApply, 'cancel');
+    expect(await platform.runStatus(queuedPlan)).toBe('canceled');
+    expect(await operation(queuedPlan, 'plan')).toMatchObject({ status: 'canceled', 'execution-details': null });
+    expect(await platform.runStatus(queuedApply)).toBe('canceled');
+    expect(await operation(queuedApply, 'apply')).toMatchObject({ status: 'canceled' });
+    expect(await (await platform.register()).poll()).toBeUndefined();
+  });
+
+  it('tells the agent of a working run to stop; the run ends when the agent says so', async () => {
+    platform = await startPlatform();
+    const runId = await platform.createRun(await platform.workspace('one'));
+    const { agent, job } = await takeJob(platform);
+    expect((await agent.status('busy')).body).toEqual({ job: 'continue' });
+    await platform.act(runId, 'cancel');
+    expect(await platform.runStatus(runId)).toBe('planning');
+    expect(at(await platform.run(runId), 'attributes', 'canceled-at')).not.toBeNull();
+    expect((await agent.status('busy')).body).toEqual({ job: 'cancel' });
+    expect((await platform.act(runId, 'cancel')).status).toBe(409);
+    await agent.finish(job, { status: 'canceled' });
+    expect(await platform.runStatus(runId)).toBe('canceled');
+  });
+
+  it('forces a cancel only after an ordinary one and its cool-off, and then does not wait for the agent', async () => {
+    const clock = clockAt('2026-03-01T12:00:00Z');
+    platform = await startPlatform({ now: clock.now, forceCancelCoolOffMs: 10_000 });
+    const runId = await platform.createRun(await platform.workspace('one'));
+    const { agent, job } = await takeJob(platform);
+    expect((await platform.act(runId, 'force-cancel')).status).toBe(409);
+    await platform.act(runId, 'cancel');
+    expect((await platform.act(runId, 'force-cancel')).status).toBe(409);
+    clock.advance(10_000);
+    expect(await actions(runId)).toMatchObject({ 'is-force-cancelable': true });
+    expect((await platform.act(runId, 'force-cancel')).status).toBe(202);
+    expect(await platform.runStatus(runId)).toBe('force_canceled');
+    expect((await agent.status('busy')).body).toEqual({ job: 'force-cancel' });
+    expect((await agent.finish(job, { status: 'canceled' })).status).toBe(204);
+    expect(await platform.runStatus(runId)).toBe('force_canceled');
+  });
+
+  it('refuses what the status does not allow with 409 and changes nothing', async () => {
+    platform = await startPlatform();
+    const runId = await platform.createRun(await platform.workspace('one'));
+    for (const action of ['apply', 'discard', 'force-cancel'] as const) {
+      const refused = await platform.act(runId, action);
+      expect(refused.status).toBe(409);
+      expect(refused.body).toEqual({ errors: [{ status: '409', title: 'transition not allowed' }] });
+    }
+    await serveNext(platform, { hasChanges: false });
+    expect((await platform.act(runId, 'cancel')).status).toBe(409);
+    expect(await platform.runStatus(runId)).toBe('planned_and_finished');
+  });
+});
+
+describe('logs', () => {
+  it('are framed, and read in pieces while they grow', async () => {
+    platform = await startPlatform();
+    const runId = await platform.createRun(await platform.workspace('one'));
+    expect(await log(runId, 'plan')).toBe('');
+    const { agent, job } = await takeJob(platform);
+    await agent.send('POST', `/jobs/${job.operationId}/log`, 'hello ', 'text/plain');
+    await agent.send('POST', `/jobs/${job.operationId}/log`, 'world', 'text/plain');
+    expect(await log(runId, 'plan')).toBe('\u0002hello world');
+    expect(await log(runId, 'plan', '?limit=4&offset=1')).toBe('hell');
+    expect(await log(runId, 'plan', '?limit=100&offset=12')).toBe('');
+    await agent.finish(job);
+    expect(await log(runId, 'plan')).toBe('\u0002hello world\u0003');
+    expect(await log(runId, 'plan', '?limit=100&offset=12')).toBe('\u0003');
+  });
+});
+
+describe('plans for machines', () => {
+  it('redirects to the plan, and leaves sensitive values out of the redacted one', async () => {
+    platform = await startPlatform();
+    const runId = await platform.createRun(await platform.workspace('one'));
+    const { agent, job } = await takeJob(platform);
+    expect((await platform.api('GET', `/plans/${job.operationId}/json-output`)).status).toBe(204);
+    const planJson = JSON.stringify({
+      format_version: '1.2',
+      resource_changes: [
+        {
+          address: 'a.b',
+          change: {
+            actions: ['update'],
+            before: { p: 'old', q: [1] },
+            after: { p: 'new', q: [2] },
+            before_sensitive: { p: true },
+            after_sensitive: { p: true, q: [true] },
+          },
+        },
+      ],
+    });
+    const providerSchemasJson = JSON.stringify({ format_version: '1.0', provider_schemas: { here: {} } });
+    await agent.finish(job, { planJson, providerSchemasJson });
+    const redirect = await platform.api('GET', `/runs/${runId}/plan/json-output`);
+    expect(redirect.status).toBe(307);
+    expect((await platform.send('GET', String(redirect.headers['location']))).text).toBe(planJson);
+    const redacted = await platform.api('GET', `/plans/${job.operationId}/json-output-redacted`);
+    expect(redacted.body).toMatchObject({
+      plan_format_version: '1.2',
+      resource_changes: [{ change: { before: { p: 'redacted', q: [1] }, after: { p: 'redacted', q: [0] } } }],
+      provider_schemas: { here: {} },
+    });
+    expect(listAt(redacted.body, 'resource_changes')).toHaveLength(1);
+  });
+});
