@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import type { ContainerEvents, ContainerLaunch, PullResult, RunningContainer, TaskRunner } from './core/runner.ts';
 import { imageNotFound } from './core/wording.ts';
 import { canonicalReference, digestOf, type Image, type Images } from './images.ts';
-import { killDescendants } from './leftovers.ts';
+import { Leftovers } from './leftovers.ts';
 import { Reaper } from './reaper.ts';
 
 export interface ProcessRunnerOptions {
@@ -38,6 +38,7 @@ export class ProcessRunner implements TaskRunner {
   readonly #options: ProcessRunnerOptions;
   readonly #root = mkdtempSync(join(tmpdir(), 'ecs-'));
   readonly #reaper = new Reaper(this.#root);
+  readonly #leftovers = new Leftovers();
   readonly #running = new Set<Running>();
 
   constructor(options: ProcessRunnerOptions) {
@@ -102,7 +103,7 @@ export class ProcessRunner implements TaskRunner {
       const end = async (): Promise<void> => {
         // The first process is the container: with it everything else ends.
         signalGroup(child);
-        await killDescendants(launch.runtimeId);
+        await this.#leftovers.kill(launch.runtimeId);
         await outputEnded();
         this.#reaper.forget(child.pid ?? 0);
         this.#running.delete(running);

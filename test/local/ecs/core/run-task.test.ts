@@ -331,6 +331,9 @@ describe('rates', () => {
     expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
     time.pass(50);
     expect(run().tasks).toHaveLength(1);
+    time.pass(60_000);
+    for (let call = 0; call < 20; call += 1) run({ clientToken: 'same' });
+    expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException' });
   });
 
   it('allow 100 tasks at once and then 20 a second, on-demand and Spot apart', () => {
