@@ -1,0 +1,85 @@
+/**
+ * Invokes a Lambda handler on a schedule, in a process of its own: `node lambda-host.ts MODULE EVERY_MS TIMEOUT_MS`.
+ * The module exports `handler`; it may be the source or the bundle. Like Lambda's own execution environment it is warm
+ * after the first invocation and runs one at a time: one that is due while the last still runs starts right after it.
+ *
+ * It tells its parent over the IPC channel what happened ({@link Invocation}) and ends with it.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import * as z from 'zod';
+import type { Invocation } from './launcher.ts';
+
+const FUNCTION = 'agent-launcher-local';
+const handlerModule = z.object({ handler: z.custom<Handler>((value) => typeof value === 'function') });
+type Handler = (event: object, context: object) => Promise<unknown>;
+
+async function main(): Promise<never> {
+  const [module = '', every, timeout] = process.argv.slice(2);
+  const everyMs = Number(every);
+  const timeoutMs = Number(timeout);
+  const { handler } = handlerModule.parse(await import(pathToFileURL(module).href));
+
+  let due = Date.now();
+  for (let number = 1; ; number += 1) {
+    await delay(Math.max(0, due - Date.now()));
+    const startedAt = Date.now();
+    due = Math.max(due + everyMs, startedAt);
+    const error = await invoke(handler, startedAt + timeoutMs);
+    const message: Invocation = {
+      number,
+      durationMs: Date.now() - startedAt,
+      ...(error === undefined ? {} : { error }),
+    };
+    process.send?.(message);
+  }
+}
+
+/** Undefined when the handler resolved. */
+async function invoke(handler: Handler, deadline: number): Promise<string | undefined> {
+  const requestId = randomUUID();
+  try {
+    await handler(scheduledEvent(requestId), contextOf(requestId, deadline));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html */
+function scheduledEvent(id: string): object {
+  return {
+    version: '0',
+    id,
+    'detail-type': 'Scheduled Event',
+    source: 'aws.scheduler',
+    account: '000000000000',
+    time: new Date().toISOString(),
+    region: process.env['AWS_REGION'] ?? '',
+    resources: [`arn:aws:scheduler:::schedule/default/${FUNCTION}`],
+    detail: '{}',
+  };
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
+function contextOf(awsRequestId: string, deadline: number): object {
+  return {
+    functionName: FUNCTION,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: `arn:aws:lambda:${process.env['AWS_REGION'] ?? ''}:000000000000:function:${FUNCTION}`,
+    memoryLimitInMB: '256',
+    awsRequestId,
+    logGroupName: `/aws/lambda/${FUNCTION}`,
+    logStreamName: 'local',
+    callbackWaitsForEmptyEventLoop: false,
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+  };
+}
+
+// The parent decides when it is over; a terminal's Ctrl-C reaches this process too, and is not for it.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => process.exit(0));
+process.on('disconnect', () => process.exit(0));
+process.stdout.on('error', () => undefined);
+await main();

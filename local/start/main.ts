@@ -1,0 +1,169 @@
+/** Composition root of `npm start`: the only reader of its arguments, its environment, the clock and signals. */
+import { spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+import { relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { HELP, parseCommandLine, type StartOptions } from './command-line.ts';
+import { runDemo } from './demo.ts';
+import { createDisplay, type Display, type DisplaySettings, type Output } from './display.ts';
+import { instructions, readyLine, writeCliConfig } from './keep.ts';
+import type { DemoEvent } from './model.ts';
+import { INVOKED_EVERY_MS, POLLED_EVERY_SECONDS, type Session, startSession } from './session.ts';
+import { summaryLines } from './summary.ts';
+
+const TIMELINE = fileURLToPath(new URL('../../out/timeline.html', import.meta.url));
+const LAUNCHER_LOG = fileURLToPath(new URL('../../out/launcher.log', import.meta.url));
+const ORGANIZATION = 'acme';
+const DEMO_POOLS = [
+  { name: 'production', maxAgents: 4 },
+  // Small, so that a job has to wait for room.
+  { name: 'sandbox', maxAgents: 2 },
+];
+const KEPT_POOLS = [{ name: 'production', maxAgents: 4 }];
+const PARENT_CHECK_MS = 500;
+const FRAME_MS = 200;
+const TERRAFORM_ENVIRONMENT = { PATH: process.env['PATH'] ?? '', CHECKPOINT_DISABLE: '1' };
+
+/** Aborted by a signal, with the exit code that the shell knows it by. */
+class Interrupted extends Error {
+  readonly exitCode: number;
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`Ended by ${signal}.`);
+    this.name = 'Interrupted';
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
+const line = parseCommandLine(process.argv.slice(2));
+if (line.kind === 'help') process.stdout.write(HELP);
+else if (line.kind === 'invalid') {
+  process.stderr.write(`${line.fault}\n`);
+  process.exitCode = 2;
+} else process.exit(await start(line));
+
+async function start(options: StartOptions): Promise<number> {
+  const interrupt = new AbortController();
+  let session: Session | undefined;
+  let display: Display | undefined;
+  const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
+    // Whoever asks twice wants no waiting.
+    if (interrupt.signal.aborted) void session?.close();
+    interrupt.abort(new Interrupted(signal));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  watchParent(() => onSignal('SIGTERM'));
+
+  const listeners: ((event: DemoEvent) => void)[] = [];
+  const output: Output = options.json ? process.stderr : process.stdout;
+  try {
+    session = await startSession({
+      organization: ORGANIZATION,
+      pools: options.keep ? KEPT_POOLS : DEMO_POOLS,
+      launcherLog: LAUNCHER_LOG,
+      onEvent: (event) => {
+        for (const listener of listeners) listener(event);
+      },
+      onDecision: (text) => display?.note(text),
+    });
+    interrupt.signal.throwIfAborted();
+    const startedAt = Date.now();
+    const settings: DisplaySettings = {
+      output,
+      colour: output.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+      header: headerOf(session),
+      footer: `The launcher's log: ${relative(process.cwd(), LAUNCHER_LOG)}. Ctrl-C ends everything.`,
+      startedAt,
+      now: Date.now,
+    };
+    if (options.keep) return await keep(session, settings, options, interrupt.signal, (made) => (display = made));
+
+    display = createDisplay(settings);
+    const terraform = terraformVersion();
+    const summary = await runDemo({
+      session,
+      display,
+      onEvent: (listener) => void listeners.push(listener),
+      ...(terraform === undefined ? {} : { terraform }),
+      timelineFile: TIMELINE,
+      startedAt,
+      now: Date.now,
+      signal: interrupt.signal,
+    });
+    display.end(session.model());
+    output.write(`\n${summaryLines(summary).map(summaryLine).join('')}`);
+    for (const problem of summary.problems) process.stderr.write(summaryLine(['Not right', problem]));
+    output.write(summaryLine(['Picture', relative(process.cwd(), TIMELINE)]));
+    if (options.json) process.stdout.write(`${JSON.stringify({ ...summary, timeline: TIMELINE })}\n`);
+    return summary.ok ? 0 : 1;
+  } catch (error) {
+    const { reason } = interrupt.signal;
+    if (session !== undefined) display?.end(session.model());
+    if (reason instanceof Interrupted) return options.keep ? 0 : reason.exitCode;
+    process.stderr.write(`npm start could not go on: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  } finally {
+    await session?.close();
+  }
+}
+
+/** Serves until the signal, whose reason it rejects with. */
+async function keep(
+  session: Session,
+  settings: DisplaySettings,
+  options: StartOptions,
+  signal: AbortSignal,
+  made: (display: Display) => void,
+): Promise<never> {
+  const { hcpTerraform } = session.world;
+  const cliConfig = await writeCliConfig(hcpTerraform.hostname, hcpTerraform.apiToken);
+  try {
+    const text = instructions(session.world, cliConfig);
+    settings.output.write(`${text}\n`);
+    if (options.json) process.stdout.write(`${JSON.stringify(readyLine(session.world))}\n`);
+    const display = createDisplay({ ...settings, reservedRows: text.split('\n').length + 1 });
+    made(display);
+    for (;;) {
+      display.update(session.model());
+      await delay(FRAME_MS, undefined, { signal });
+      const trouble = session.trouble();
+      if (trouble !== undefined) throw new Error(trouble);
+    }
+  } finally {
+    await cliConfig.remove();
+  }
+}
+
+function summaryLine([name, text]: readonly [string, string]): string {
+  return ` ${name.padEnd(14)} ${text}\n`;
+}
+
+function headerOf({ world }: Session): string[] {
+  return [
+    `HCP Terraform ${world.hcpTerraform.url}   ECS ${world.ecs.url}`,
+    `Launcher      invoked every ${INVOKED_EVERY_MS / 1000} s, polls every ${POLLED_EVERY_SECONDS} s (in AWS: 60 s and 10 s)`,
+  ];
+}
+
+/** npm's shell may take a signal for itself and leave this process alone: then the end of the parent is the signal. */
+function watchParent(gone: () => void): void {
+  const parent = process.ppid;
+  if (process.env['npm_lifecycle_event'] === undefined) return;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    gone();
+  }, PARENT_CHECK_MS);
+  timer.unref();
+}
+
+function terraformVersion(): string | undefined {
+  const { stdout } = spawnSync('terraform', ['version', '-json'], { encoding: 'utf8', env: TERRAFORM_ENVIRONMENT });
+  try {
+    return z.object({ terraform_version: z.string() }).parse(JSON.parse(stdout)).terraform_version;
+  } catch {
+    return undefined;
+  }
+}

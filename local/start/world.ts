@@ -1,0 +1,135 @@
+/** Brings up the whole world in this process: HCP Terraform, ECS with Secrets Manager, and what a deployment would put there. */
+import { fileURLToPath } from 'node:url';
+import { AGENT_CONTAINER, type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import type { Task } from '../ecs/core/task.ts';
+import { type EcsServer, startEcs } from '../ecs/server.ts';
+import { type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
+import type { WorldEvent } from '../hcp-terraform/world.ts';
+import { createHcpApi, type HcpApi } from './hcp-api.ts';
+
+export interface WorldSettings {
+  readonly organization: string;
+  /** The first is the one that is there from the start. */
+  readonly pools: readonly { readonly name: string; readonly maxAgents: number }[];
+  /** Seconds after which an agent that got no job leaves. */
+  readonly idleSeconds: number;
+  /** Seconds between two polls of the launcher while there is something to do. */
+  readonly activePollSeconds: number;
+  readonly onHcpTerraformEvent: (event: WorldEvent) => void;
+  readonly onTaskChange: (task: Task) => void;
+}
+
+export interface LocalWorld {
+  readonly hcpTerraform: HcpTerraformServer;
+  readonly ecs: EcsServer;
+  /** HCP Terraform's API as a user of it, not as the launcher. */
+  readonly api: HcpApi;
+  /** Pool name to its id. */
+  readonly poolIds: ReadonlyMap<string, string>;
+  /** The whole environment of the launcher's function, but for the host's own. */
+  readonly launcherEnvironment: Readonly<Record<string, string>>;
+  /** The pool whose tasks the family's are. */
+  poolOfFamily(family: string): string;
+  /** Ends every task and both servers. A second call ends them at once. */
+  close(): Promise<void>;
+}
+
+const CLUSTER = 'agents';
+const AGENT_IMAGE = 'hashicorp/tfc-agent:1.31.0';
+const familyOf = (pool: string): string => `agent-launcher-${pool}`;
+const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
+const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
+
+/** Resolves when all of it can be used. */
+export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
+  const [firstPool, ...otherPools] = settings.pools;
+  const hcpTerraform = await startHcpTerraform({
+    organization: settings.organization,
+    agentPoolName: firstPool?.name ?? 'default',
+    onEvent: settings.onHcpTerraformEvent,
+  });
+  const ecs = await startEcs({
+    images: { [AGENT_IMAGE]: { entryPoint: [ENTRYPOINT], path: [AGENT_DIRECTORY] } },
+  });
+  ecs.onTaskChange(settings.onTaskChange);
+  const api = createHcpApi({
+    url: hcpTerraform.url,
+    organization: settings.organization,
+    token: hcpTerraform.apiToken,
+    certificate: hcpTerraform.certPem,
+  });
+
+  const tokens = new Map([[hcpTerraform.agentPool.name, hcpTerraform.agentPool]]);
+  for (const { name } of otherPools) tokens.set(name, { name, ...(await api.createPool(name)) });
+
+  ecs.createCluster({ clusterName: CLUSTER });
+  const apiTokenSecret = ecs.putSecret('agent-launcher/api-token', hcpTerraform.launcherApiToken);
+  // A user of its own for each further pool: limits count per user, so each pool can be polled as often as the first.
+  const apiTokenSecrets = new Map(
+    otherPools.map(({ name }) => [
+      name,
+      ecs.putSecret(`agent-launcher/${name}/api-token`, hcpTerraform.addUser(`launcher-${name}`, 'read').apiToken),
+    ]),
+  );
+  for (const { name, token } of tokens.values()) {
+    ecs.registerTaskDefinition({
+      family: familyOf(name),
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: '1024',
+      memory: '2048',
+      executionRoleArn: `arn:aws:iam::${ecs.accountId}:role/agent-execution-${name}`,
+      containerDefinitions: [
+        {
+          name: AGENT_CONTAINER,
+          image: AGENT_IMAGE,
+          essential: true,
+          stopTimeout: 120,
+          environment: Object.entries({
+            TFC_ADDRESS: hcpTerraform.url,
+            TFC_AGENT_AUTO_UPDATE: 'disabled',
+            TFC_AGENT_LOG_LEVEL: 'info',
+            AGENT_IDLE_SECONDS: String(settings.idleSeconds),
+            SSL_CERT_FILE: hcpTerraform.caFile,
+          }).map(([key, value]) => ({ name: key, value })),
+          secrets: [{ name: 'TFC_AGENT_TOKEN', valueFrom: ecs.putSecret(`agent-launcher/${name}/agent-token`, token) }],
+        },
+      ],
+    });
+  }
+
+  const agentPools = settings.pools.map(({ name, maxAgents }): AgentPoolEnvironment => {
+    const own = apiTokenSecrets.get(name);
+    return { name, maxAgents, taskDefinition: familyOf(name), ...(own === undefined ? {} : { apiTokenSecret: own }) };
+  });
+  return {
+    hcpTerraform,
+    ecs,
+    api,
+    poolIds: new Map([...tokens.values()].map(({ name, id }) => [name, id])),
+    launcherEnvironment: {
+      [ENV.hostname]: hcpTerraform.hostname,
+      [ENV.organization]: settings.organization,
+      [ENV.apiTokenSecret]: apiTokenSecret,
+      [ENV.agentPools]: JSON.stringify(agentPools),
+      [ENV.cluster]: CLUSTER,
+      [ENV.subnets]: ecs.subnets.map(({ id }) => id).join(','),
+      [ENV.securityGroups]: ecs.securityGroups.join(','),
+      [ENV.activePollSeconds]: String(settings.activePollSeconds),
+      NODE_EXTRA_CA_CERTS: hcpTerraform.caFile,
+      AWS_REGION: ecs.region,
+      AWS_ENDPOINT_URL_ECS: ecs.url,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: ecs.url,
+      // The stand-in checks no signature; the SDK wants something to sign with.
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    },
+    poolOfFamily: (family) => settings.pools.find(({ name }) => familyOf(name) === family)?.name ?? family,
+    async close() {
+      await ecs.close();
+      await api.close();
+      await hcpTerraform.close();
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { summarize } from '../../../local/start/summary.ts';
+import { timelineHtml } from '../../../local/start/timeline.ts';
+import { at, modelOf, run, START, STORY } from './events.ts';
+
+const facts = { durationMs: 20_000, invocations: 1, failedInvocations: 0, expected: new Map<string, string>() };
+const htmlOf = (events = STORY) => {
+  const model = modelOf(events);
+  return timelineHtml(model, { from: START, to: at(20), summary: summarize(model, facts) });
+};
+
+describe('the picture', () => {
+  test('needs nothing from outside, and runs no script', () => {
+    const html = htmlOf();
+    expect(html).not.toMatch(/https?:|<script|<link|@import|url\(|\bsrc=/);
+    expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
+  });
+
+  test('is for light and dark, and for a screen reader', () => {
+    const html = htmlOf();
+    expect(html).toContain('<meta name="color-scheme" content="light dark">');
+    expect(html).toContain(
+      'aria-label="network, apply, applied: waits its turn 1.0 s, queued 2.0 s, starting 2.0 s, busy 1.0 s, waits for a person 3.0 s,',
+    );
+    expect(html).toContain('<th scope="col">Workspace</th>');
+  });
+
+  test('has each stretch where it was, with its words under the mouse', () => {
+    const html = htmlOf();
+    expect(html).toContain(
+      '<span class="part queued" style="left:5%;width:10%" title="queued (plan) 2.0 s\nfrom 1.0 s to 3.0 s',
+    );
+    expect(html).toContain(
+      '<span class="part busy" style="left:60%;width:15%" title="busy (apply) 3.0 s\nfrom 12.0 s to 15.0 s\ncontainer task-apply">apply</span>',
+    );
+    expect(html).toContain('<code>task-app</code> network apply <small>exit 0</small>');
+  });
+
+  test('says so when something is not as it should be', () => {
+    const html = htmlOf([run(0, 'b', 'plan_queued')]);
+    expect(html).toContain('<strong class="bad">No agent took the job run-b/plan.');
+    expect(html).toContain('plan_queued, not ended');
+  });
+
+  test('takes no name for markup', () => {
+    const html = htmlOf([run(0, 'b', 'plan_queued', { workspace: '<img onerror="x">' })]);
+    expect(html).not.toContain('<img');
+    expect(html).toContain('&lt;img onerror=&quot;x&quot;&gt;');
+  });
+
+  test('of an empty world is a picture too', () => {
+    expect(htmlOf([])).toContain('0 runs, 0 jobs, 0 containers');
+  });
+});
