@@ -61,6 +61,7 @@ th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var
   .lane { grid-template-columns: 1fr; gap: 0; }
   .scale > div:first-child { display: none; }
   .label { padding-top: 4px; }
+  .part { font-size: 0; }
 }
 @media (prefers-reduced-motion: no-preference) { .part { transition: outline-color 0.1s; } }
 `;

@@ -63,9 +63,9 @@ export function timelineHtml(model: Model, facts: TimelineFacts): string {
 <body>
 <main>
 <h1>${title}</h1>
-<p class="lead">Every job ran in a container of its own. ${
+<p class="lead">${
     summary.ok
-      ? 'No agent and no task is left.'
+      ? 'Every job ran in a container of its own. No agent and no task is left.'
       : `<strong class="bad">${summary.problems.map(escaped).join(' ')}</strong>`
   }</p>
 <dl class="facts">

@@ -40,17 +40,27 @@ const familyOf = (pool: string): string => `agent-launcher-${pool}`;
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 
-/** Resolves when all of it can be used. */
+/** Resolves when all of it can be used; when a part does not come up, the others are ended. */
 export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
-  const [firstPool, ...otherPools] = settings.pools;
   const hcpTerraform = await startHcpTerraform({
     organization: settings.organization,
-    agentPoolName: firstPool?.name ?? 'default',
+    agentPoolName: settings.pools[0]?.name ?? 'default',
     onEvent: settings.onHcpTerraformEvent,
   });
-  const ecs = await startEcs({
-    images: { [AGENT_IMAGE]: { entryPoint: [ENTRYPOINT], path: [AGENT_DIRECTORY] } },
-  });
+  let ecs: EcsServer | undefined;
+  try {
+    ecs = await startEcs({ images: { [AGENT_IMAGE]: { entryPoint: [ENTRYPOINT], path: [AGENT_DIRECTORY] } } });
+    return await furnish(settings, hcpTerraform, ecs);
+  } catch (error) {
+    await ecs?.close();
+    await hcpTerraform.close();
+    throw error;
+  }
+}
+
+/** What a deployment and its owner put there: pools, tokens, secrets, a cluster and task definitions. */
+async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer, ecs: EcsServer): Promise<LocalWorld> {
+  const otherPools = settings.pools.slice(1);
   ecs.onTaskChange(settings.onTaskChange);
   const api = createHcpApi({
     url: hcpTerraform.url,
