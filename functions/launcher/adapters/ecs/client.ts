@@ -165,12 +165,19 @@ function asUpstreamError(error: unknown, action: string): UpstreamError {
       cause: error,
     });
   }
-  const name = error instanceof Error ? error.name : 'unknown';
   return new UpstreamError({
     system: 'ECS',
     fault: 'unavailable',
-    what: `no answer (${name})`,
+    what: `no answer (${causeOf(error)})`,
     request: action,
     cause: error,
   });
+}
+
+/** The innermost code says more than the SDK's name for it: `ECONNRESET` than `TimeoutError`. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const inner = error.cause === undefined ? undefined : causeOf(error.cause);
+  if (inner !== undefined && inner !== 'Error') return inner;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { RUNBOOK_HEADINGS } from '../../lib/monitoring.ts';
+import { settingsTable } from '../../lib/settings-table.ts';
+
+const read = (file: string) => readFileSync(file, 'utf8');
+const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'agent-image/README.md']
+  .concat(readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((file) => join('docs', file)))
+  .concat(['local/ecs/README.md', 'local/hcp-terraform/README.md'])
+  .filter((file) => file.endsWith('.md'));
+
+describe('the README', () => {
+  it('has the settings as they are defined (print them with lib/settings-table.ts)', () => {
+    expect(read('README.md')).toContain(settingsTable());
+  });
+
+  it('names the commands that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = documents.flatMap((file) => [...read(file).matchAll(/npm run (?:--silent )?([\w:-]+)/g)]);
+    expect(named.length).toBeGreaterThan(3);
+    for (const [command, script] of named) expect(Object.keys(scripts), command).toContain(script);
+  });
+});
+
+describe('the runbook', () => {
+  it('has a heading for every alarm, and none for an alarm that is gone', () => {
+    const headings = [...read('docs/runbook.md').matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(Object.values(RUNBOOK_HEADINGS));
+  });
+});
+
+describe('links', () => {
+  it.each(documents)('of %s lead somewhere', (file) => {
+    const targets = [...read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)(#[^)]*)?\)/g)].map(
+      ([, target]) => target ?? '',
+    );
+    for (const target of targets) expect(() => readdirOrRead(join(dirname(file), target)), target).not.toThrow();
+  });
+});
+
+function readdirOrRead(path: string): void {
+  try {
+    readdirSync(path);
+  } catch {
+    read(path);
+  }
+}

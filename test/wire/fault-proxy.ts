@@ -1,0 +1,118 @@
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { Agent, request as forward } from 'undici';
+import { type LoopbackCertificate, loopbackCertificate } from '../../local/hcp-terraform/certificate.ts';
+
+/**
+ * What the proxy does with a request.
+ *
+ * | kind | the server behind gets it | the caller gets |
+ * |---|---|---|
+ * | `refuse` | no | the connection closed before a byte |
+ * | `lost` | yes | the connection closed before a byte |
+ * | `hang` | no | nothing, ever |
+ * | `slow` | yes | the answer, `delayMs` later |
+ * | `truncated` | yes | half of the answer, and the connection closed |
+ * | `answer` | no | `status`, `headers` and `body` |
+ */
+export type WireFault =
+  | { readonly kind: 'refuse' | 'lost' | 'hang' | 'truncated' }
+  | { readonly kind: 'slow'; readonly delayMs: number }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly body: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
+
+/** Which requests a fault meets, and how many of them. */
+export interface Aim {
+  /** Part of the path, or of the `X-Amz-Target`. */
+  readonly on: string;
+  readonly times: number;
+}
+
+/** A reverse proxy on loopback that passes everything through until it is told otherwise. */
+export interface FaultProxy {
+  /** `localhost:PORT` */
+  readonly hostname: string;
+  readonly url: string;
+  /** PEM file of its certificate, when it speaks TLS. */
+  readonly caFile: string | undefined;
+  /** Requests that met a fault. */
+  readonly hits: number;
+  inject(fault: WireFault, aim: Aim): void;
+  heal(): void;
+  close(): Promise<void>;
+}
+
+/** @param target the server behind; the proxy speaks TLS when that does. */
+export async function startFaultProxy(target: { readonly url: string; readonly ca?: string }): Promise<FaultProxy> {
+  const tls: LoopbackCertificate | undefined = target.url.startsWith('https:')
+    ? await loopbackCertificate()
+    : undefined;
+  const dispatcher = new Agent({ connect: target.ca === undefined ? {} : { ca: target.ca } });
+  let injected: { readonly fault: WireFault; readonly on: string; left: number }[] = [];
+  let hits = 0;
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const name = `${request.url ?? ''} ${String(request.headers['x-amz-target'] ?? '')}`;
+    const rule = injected.find(({ on, left }) => left > 0 && name.includes(on));
+    if (rule !== undefined) {
+      rule.left -= 1;
+      hits += 1;
+    }
+    const fault = rule?.fault;
+    if (fault?.kind === 'refuse') return void request.socket.destroy();
+    if (fault?.kind === 'hang') return;
+    if (fault?.kind === 'answer') {
+      request.resume();
+      response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(fault.body);
+      return;
+    }
+    const body: Buffer[] = [];
+    for await (const chunk of request) body.push(chunk as Buffer);
+    const { host: _, connection: __, 'transfer-encoding': ___, ...headers } = request.headers;
+    const answer = await forward(`${target.url}${request.url ?? '/'}`, {
+      dispatcher,
+      method: request.method as 'GET' | 'POST',
+      headers: { ...headers, host: new URL(target.url).host },
+      body: body.length === 0 ? null : Buffer.concat(body),
+    });
+    const bytes = Buffer.from(await answer.body.arrayBuffer());
+    if (fault?.kind === 'lost') return void request.socket.destroy();
+    if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+    const { connection: ____, 'transfer-encoding': _____, ...passed } = answer.headers;
+    response.writeHead(answer.statusCode, { ...passed, 'content-length': String(bytes.length) });
+    if (fault?.kind !== 'truncated') return void response.end(bytes);
+    response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => request.socket.destroy());
+  };
+
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    handle(request, response).catch(() => response.destroy());
+  };
+  const server =
+    tls === undefined ? createHttpServer(listener) : createHttpsServer({ key: tls.key, cert: tls.cert }, listener);
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  const hostname = `localhost:${(server.address() as AddressInfo).port}`;
+  return {
+    hostname,
+    url: `${tls === undefined ? 'http' : 'https'}://${hostname}`,
+    caFile: tls?.file,
+    get hits() {
+      return hits;
+    },
+    inject: (fault, { on, times }) => {
+      injected.push({ fault, on, left: times });
+    },
+    heal: () => {
+      injected = [];
+    },
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await Promise.all([closed, dispatcher.destroy(), tls?.remove()]);
+    },
+  };
+}

@@ -1,0 +1,143 @@
+import type { Aim, WireFault } from './fault-proxy.ts';
+
+/** One row of the fault table: what is done to the wire, and what must be read in the launcher's log. */
+export interface FaultRow {
+  readonly name: string;
+  readonly system: 'HCP Terraform' | 'ECS' | 'Secrets Manager';
+  readonly fault: WireFault;
+  readonly aim: Aim;
+  /** What some log line must say; `undefined`: the launcher gets over it without a word. */
+  readonly logged: RegExp | undefined;
+}
+
+const RUNS = '/organizations/acme/runs';
+const AGENTS = '/agents';
+const answer = (status: number, body = '', headers: Record<string, string> = {}): WireFault => ({
+  kind: 'answer',
+  status,
+  body,
+  headers,
+});
+const awsError = (status: number, type: string, message: string): WireFault =>
+  answer(status, JSON.stringify({ __type: type, message }), { 'content-type': 'application/x-amz-json-1.1' });
+
+/** Page 1 again and again: what a proxy that drops the query would serve. */
+const REPEATED_PAGE = JSON.stringify({
+  data: [],
+  meta: { pagination: { 'current-page': 1, 'next-page': 1, 'prev-page': null, 'page-size': 100 } },
+});
+const NO_PAGING = JSON.stringify({ data: [] });
+
+/** More tries than the SDK makes for one call. */
+const PAST_RETRIES = 3;
+
+const platform = (name: string, fault: WireFault, times: number, logged: RegExp | undefined, on = RUNS): FaultRow => ({
+  name,
+  system: 'HCP Terraform',
+  fault,
+  aim: { on, times },
+  logged,
+});
+const ecs = (name: string, on: string, fault: WireFault, times: number, logged: RegExp | undefined): FaultRow => ({
+  name,
+  system: 'ECS',
+  fault,
+  aim: { on, times },
+  logged,
+});
+
+export const FAULT_TABLE: readonly FaultRow[] = [
+  platform('connection closed, once', { kind: 'refuse' }, 1, undefined),
+  platform('connection closed, again and again', { kind: 'refuse' }, 4, /connection broke/),
+  platform('no answer', { kind: 'hang' }, 1, /none within 8 s/),
+  platform('half an answer', { kind: 'truncated' }, 2, /HCP Terraform: no answer|connection broke/),
+  platform('429 with 1.5 s to wait', answer(429, '{}', { 'x-ratelimit-reset': '1.5' }), 1, /too many requests/),
+  platform('500', answer(500, '{}'), 1, /answered with an error/),
+  platform('502 in HTML', answer(502, '<html>', { 'content-type': 'text/html' }), 1, /answered with an error/),
+  platform('200 in HTML', answer(200, '<html>', { 'content-type': 'text/html' }), 1, /not JSON \(text\/html/),
+  platform('empty 200', answer(200), 1, /not JSON/),
+  platform('a list without paging', answer(200, NO_PAGING), 1, /not the agreed shape/),
+  platform('a page that repeats', answer(200, REPEATED_PAGE), 1, /page 1 was asked for/),
+  platform('401, once: a token that was rotated', answer(401, '{}'), 1, undefined),
+  platform('404', answer(404, '{}'), 1, /not found, or the API token may not see it/),
+  platform('agents: 500', answer(500, '{}'), 1, /answered with an error/, AGENTS),
+  platform('agents: no answer', { kind: 'hang' }, 1, /none within 8 s/, AGENTS),
+  ecs('RunTask: the answer is lost', 'RunTask', { kind: 'lost' }, 1, undefined),
+  ecs('RunTask: every answer is lost', 'RunTask', { kind: 'lost' }, PAST_RETRIES, /RunTask/),
+  ecs('RunTask: connection closed', 'RunTask', { kind: 'refuse' }, PAST_RETRIES, /RunTask/),
+  ecs('RunTask: no answer', 'RunTask', { kind: 'hang' }, 1, undefined),
+  ecs('RunTask: 500', 'RunTask', awsError(500, 'ServerException', 'sorry'), PAST_RETRIES, /ServerException/),
+  ecs(
+    'RunTask: throttled',
+    'RunTask',
+    awsError(400, 'ThrottlingException', 'Rate exceeded'),
+    PAST_RETRIES,
+    /throttled/,
+  ),
+  ecs(
+    'RunTask: EC2’s throttle inside',
+    'RunTask',
+    awsError(
+      400,
+      'InvalidParameterException',
+      'Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)',
+    ),
+    1,
+    /throttled/,
+  ),
+  ecs(
+    'RunTask: no capacity',
+    'RunTask',
+    answer(
+      200,
+      JSON.stringify({
+        tasks: [],
+        failures: [
+          {
+            reason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
+          },
+        ],
+      }),
+    ),
+    1,
+    /"cause":"capacity"/,
+  ),
+  ecs(
+    'RunTask: vCPU quota',
+    'RunTask',
+    answer(
+      200,
+      JSON.stringify({
+        tasks: [],
+        failures: [{ reason: 'You’ve reached the limit on the number of vCPUs you can run concurrently' }],
+      }),
+    ),
+    1,
+    /"cause":"quota"/,
+  ),
+  ecs(
+    'RunTask: denied',
+    'RunTask',
+    awsError(400, 'AccessDeniedException', 'not authorized to perform: ecs:RunTask'),
+    1,
+    /"cause":"access"/,
+  ),
+  ecs('RunTask: an empty answer', 'RunTask', answer(200, '{}'), 1, /neither a task nor a failure/),
+  ecs(
+    'ListTasks: throttled',
+    'ListTasks',
+    awsError(400, 'ThrottlingException', 'Rate exceeded'),
+    PAST_RETRIES,
+    /Rate exceeded/,
+  ),
+  ecs('ListTasks: an empty answer', 'ListTasks', answer(200, '{}'), 1, /not the agreed shape/),
+  ecs('ListTasks: half an answer', 'ListTasks', { kind: 'truncated' }, PAST_RETRIES, /ECS/),
+  ecs('ListTasks: no answer', 'ListTasks', { kind: 'hang' }, PAST_RETRIES, /ECS: no answer/),
+  {
+    name: 'GetSecretValue: 500',
+    system: 'Secrets Manager',
+    fault: awsError(500, 'InternalServiceError', 'sorry'),
+    aim: { on: 'GetSecretValue', times: PAST_RETRIES },
+    logged: /cannot be read/,
+  },
+];

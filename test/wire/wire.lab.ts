@@ -1,0 +1,166 @@
+/**
+ * Faults over real HTTP and TLS: the bundle that `cdk synth` made, cold, behind a fault proxy in front of each stand-in.
+ * For every row: one job is queued, the fault is on, and in the end exactly one task was launched for it.
+ * With `WIRE_TABLE=file` what was measured is written there as Markdown.
+ */
+import { writeFile } from 'node:fs/promises';
+import { ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ENV } from '../../functions/launcher/contract.ts';
+import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
+import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
+import { archiveOf } from '../../local/start/configurations.ts';
+import { createHcpApi, type HcpApi } from '../../local/start/hcp-api.ts';
+import { startFunction } from '../journey/cold-function.ts';
+import { type Deployment, synthesize } from '../journey/deployment.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { FAULT_TABLE, type FaultRow } from './faults.ts';
+
+/** As often as the stand-in's limit of 30 lists a minute allows when every row starts a cold function of its own. */
+const INVOKED_EVERY_MS = 2_000;
+const LAMBDA_TIMEOUT_MS = 13_000;
+
+let platform: HcpTerraformServer;
+let aws: EcsServer;
+let api: HcpApi;
+let deployment: Deployment;
+let archive: Buffer;
+let platformProxy: FaultProxy;
+let awsProxy: FaultProxy;
+const measured: string[] = [];
+
+beforeAll(async () => {
+  platform = await startHcpTerraform({ organization: 'acme', agentPoolName: 'default', rateLimits: 'off' });
+  aws = await startEcs({ phases: { provisionMs: 5, pullMs: 5, bootMs: 5, deprovisionMs: 5 }, closeGraceMs: 0 });
+  platformProxy = await startFaultProxy({ url: platform.url, ca: platform.certPem });
+  awsProxy = await startFaultProxy({ url: aws.url });
+  api = createHcpApi({
+    url: platform.url,
+    organization: 'acme',
+    token: platform.apiToken,
+    certificate: platform.certPem,
+  });
+  archive = await archiveOf('resource "terraform_data" "it" {}\n');
+  const pools = [{ name: 'default', agentTokenSecret: 'acme/agent-token', maxAgents: 5 }];
+  deployment = await synthesize(
+    { hostname: platformProxy.hostname, organization: 'acme', apiTokenSecret: 'acme/api-token', pools },
+    (variable) => (variable === ENV.subnets ? aws.subnets.map(({ id }) => id).join(',') : aws.securityGroups.join(',')),
+  );
+  aws.createCluster({ clusterName: cluster() });
+  aws.putSecret('acme/api-token', platform.launcherApiToken);
+  for (const { family } of deployment.taskDefinitions) {
+    aws.registerTaskDefinition({
+      family,
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: '256',
+      memory: '512',
+      // Nobody takes the job: what is looked at is what the launcher launched.
+      containerDefinitions: [
+        { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', 'exec sleep 600'] },
+      ],
+    });
+  }
+}, 60_000);
+
+afterAll(async () => {
+  await Promise.all([platformProxy?.close(), awsProxy?.close()]);
+  await Promise.all([platform?.close(), aws?.close(), deployment?.remove(), api?.close()]);
+  const table = process.env['WIRE_TABLE'];
+  if (table !== undefined) await writeFile(table, `${measured.join('\n')}\n`);
+});
+
+const cluster = () => deployment.functionEnvironment[ENV.cluster] ?? '';
+const patience = { timeout: 45_000, interval: 20 };
+
+async function queueRun(workspace: string): Promise<string> {
+  const { id: workspaceId } = await api.createWorkspace({ name: workspace, poolId: platform.agentPool.id });
+  return api.queueRun({ workspaceId, archive, message: 'wire', planOnly: true, autoApply: false, isDestroy: false });
+}
+
+function launcher() {
+  return startFunction(
+    deployment.functionFolder,
+    {
+      ...deployment.functionEnvironment,
+      // One poll an invocation: a tick's error is the invocation's.
+      [ENV.activePollSeconds]: '0',
+      NODE_EXTRA_CA_CERTS: platformProxy.caFile ?? '',
+      AWS_REGION: aws.region,
+      AWS_ACCESS_KEY_ID: 'wire',
+      AWS_SECRET_ACCESS_KEY: 'wire',
+      AWS_ENDPOINT_URL: awsProxy.url,
+    },
+    { everyMs: INVOKED_EVERY_MS, timeoutMs: LAMBDA_TIMEOUT_MS },
+  );
+}
+
+/** A task that lives on would be supply to the next row. */
+async function stopAll(): Promise<void> {
+  const client = new ECSClient({
+    endpoint: aws.url,
+    region: aws.region,
+    credentials: { accessKeyId: 'x', secretAccessKey: 'y' },
+  });
+  const live = aws.tasks(cluster()).filter(({ desiredStatus }) => desiredStatus !== 'STOPPED');
+  await Promise.all(
+    live.map(({ id }) => client.send(new StopTaskCommand({ cluster: cluster(), task: id, reason: 'the row is over' }))),
+  );
+  client.destroy();
+}
+
+/** In the words of the log: what was said of the fault, without the parts that differ from run to run. */
+function whatWasLogged(lines: readonly string[], pattern: RegExp | undefined): string {
+  const line = lines.find((text) => pattern?.test(text));
+  if (line === undefined) return '–';
+  const messages = [...line.matchAll(/"(?:message|detail)":"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text ?? '');
+  return (messages.filter((text) => text !== 'tick' && text !== 'tick with errors')[0] ?? '–')
+    .replaceAll(/localhost:\d+/g, 'the host')
+    .replaceAll(/[, ]*request id [\w-]+/g, '')
+    .replaceAll('|', '\\|');
+}
+
+describe('a fault on the wire loses nothing and starts nothing twice', () => {
+  it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))(
+    '%s',
+    async (name, row: FaultRow, index) => {
+      const proxy = row.system === 'HCP Terraform' ? platformProxy : awsProxy;
+      const hitsBefore = proxy.hits;
+      proxy.inject(row.fault, row.aim);
+      const run = await queueRun(`w${index}`);
+      const startedAt = Date.now();
+      const fn = launcher();
+      try {
+        const tasks = () => aws.tasks(cluster()).filter(({ startedBy }) => startedBy === `${run}/plan`);
+        // Not only launched: seen by a whole, good tick after it, and not launched again by that.
+        await expect.poll(() => tasks().length, patience).toBe(1);
+        const rightAfterMs = Date.now() - startedAt;
+        const invocationsThen = fn.invocations.length;
+        await expect
+          .poll(() => fn.invocations.slice(invocationsThen + 1).some(({ error }) => error === undefined), patience)
+          .toBe(true);
+
+        expect(tasks()).toHaveLength(1);
+        expect(proxy.hits - hitsBefore).toBe(row.aim.times);
+        const text = fn.lines.join('\n');
+        if (row.logged === undefined)
+          expect(fn.invocations.map(({ error }) => error)).not.toContainEqual(expect.any(String));
+        else expect(text).toMatch(row.logged);
+        expect(text).not.toContain('atlasv1');
+        expect(Math.max(...fn.invocations.map(({ durationMs }) => durationMs))).toBeLessThan(LAMBDA_TIMEOUT_MS);
+        const ticks = fn.lines.filter((line) => line.includes('"message":"tick')).length;
+        const failed = fn.invocations.filter(({ error }) => error !== undefined).length;
+        const seconds = (rightAfterMs / 1000).toFixed(1);
+        measured.push(
+          `| ${name} | ${whatWasLogged(fn.lines, row.logged)} | ${failed} of ${ticks} | ${tasks().length} | ${seconds} s |`,
+        );
+      } finally {
+        fn.kill();
+        proxy.heal();
+        await api.cancel(run, 'the row is over');
+        await stopAll();
+      }
+    },
+    60_000,
+  );
+});
