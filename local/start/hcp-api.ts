@@ -16,6 +16,7 @@ export interface HcpApi {
     readonly isDestroy: boolean;
   }): Promise<string>;
   confirm(runId: string, comment: string): Promise<void>;
+  cancel(runId: string, comment: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -101,6 +102,9 @@ export function createHcpApi(settings: {
     },
     async confirm(runId, comment) {
       await post(`/runs/${runId}/actions/apply`, { comment });
+    },
+    async cancel(runId, comment) {
+      await post(`/runs/${runId}/actions/cancel`, { comment });
     },
     close: () => dispatcher.close(),
   };

@@ -28,7 +28,14 @@ export interface Operation {
 }
 
 export type PlanOutcome =
-  | { readonly ok: true; readonly hasChanges: boolean; readonly counts: Counts; readonly planJson: string }
+  | {
+      readonly ok: true;
+      readonly hasChanges: boolean;
+      readonly counts: Counts;
+      readonly planJson: string;
+      /** `terraform providers schema -json`: without it the CLI cannot show a saved plan. */
+      readonly providerSchemasJson?: string;
+    }
   | { readonly ok: false };
 
 export interface ApplyOutcome {

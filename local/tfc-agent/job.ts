@@ -135,6 +135,7 @@ async function plan(operation: Operation, settings: JobSettings, directory: stri
     hasChanges: result.hasChanges,
     ...countFields(result.counts),
     planJson: result.planJson,
+    ...(result.providerSchemasJson !== undefined && { providerSchemasJson: result.providerSchemasJson }),
   };
 }
 

@@ -66,7 +66,14 @@ export function createTerraform(command: string, progress: (message: string) => 
       progress('Generating and uploading plan JSON');
       const planJson = await stdoutOf(operation, ['show', '-json', operation.planFile]);
       if (planJson === undefined) return { ok: false };
-      return { ok: true, hasChanges: code === PLANNED_WITH_CHANGES, counts: plannedCounts(planJson), planJson };
+      const schemas = await stdoutOf(operation, ['providers', 'schema', '-json']);
+      return {
+        ok: true,
+        hasChanges: code === PLANNED_WITH_CHANGES,
+        counts: plannedCounts(planJson),
+        planJson,
+        ...(schemas !== undefined && { providerSchemasJson: schemas }),
+      };
     },
     async apply(operation): Promise<ApplyOutcome> {
       if (!(await prepare(operation))) return { ok: false, counts: NO_COUNTS };
