@@ -29,7 +29,7 @@ export interface Way {
 }
 
 /** The three ways that matter: as a file, as the text of a task definition's entry point, and with BusyBox's shell and tools. */
-export function waysToRun(scratch: string): readonly Way[] {
+export function waysToRun(scratch: string): readonly [Way, ...Way[]] {
   const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((file) => existsSync(file));
   const applets = join(scratch, 'busybox');
   if (busybox !== undefined) {

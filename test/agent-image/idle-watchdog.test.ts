@@ -1,5 +1,5 @@
-import { afterAll, describe, expect, test } from 'vitest';
-import { Scratch, start, until, waysToRun } from './entrypoint-process.ts';
+import { afterAll, describe, test } from 'vitest';
+import { Scratch, type Started, start, until, waysToRun } from './entrypoint-process.ts';
 
 const scratch = new Scratch();
 afterAll(() => scratch.release());
@@ -19,63 +19,72 @@ const LEFT_ALONE =
 
 const ways = waysToRun(scratch.directory);
 const [way] = ways;
-if (way === undefined) throw new Error('There is no way to run the script.');
 
-describe.each(ways)('the idle watchdog, run $name', { concurrent: true }, (each) => {
-  const it = each.missing === undefined ? test : test.skip;
+/** Runs that end by themselves, side by side since they only wait. */
+async function ended(runs: readonly Started[]): Promise<readonly Started[]> {
+  await Promise.all(runs.map((run) => run.ended));
+  return runs;
+}
 
-  it('tells an agent that waits longer than the idle window to leave', async ({ expect }) => {
-    const run = start(
-      scratch,
-      each,
-      `say(${JSON.stringify(TEXT.waiting)}); onTerm(() => process.exit(0)); stay();`,
-      WINDOW,
-    );
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.said()[1]).toMatch(/^entrypoint: no job in 1 s: told the agent to leave/);
-    expect(run.signals()).toBe(1);
+const agentsThatLog = (logs: readonly (readonly string[])[], then: string) =>
+  ended(logs.map((lines) => start(scratch, way, `${JSON.stringify(lines)}.forEach(say); ${then}`, WINDOW)));
+
+/** The same agent run in every way that this machine has. */
+const agentInEveryWay = (lines: readonly string[], then: string) =>
+  ways
+    .filter(({ missing }) => missing === undefined)
+    .map((each) => start(scratch, each, `${JSON.stringify(lines)}.forEach(say); ${then}`, WINDOW));
+
+describe('the idle watchdog, run in every way', { concurrent: true }, () => {
+  test('tells an agent that waits longer than the idle window to leave', async ({ expect }) => {
+    for (const run of agentInEveryWay([TEXT.waiting], 'onTerm(() => process.exit(0)); stay();')) {
+      expect(await run.ended).toEqual({ code: 0, signal: null });
+      expect(run.said()[1]).toMatch(/^entrypoint: no job in 1 s: told the agent to leave/);
+      expect(run.signals()).toBe(1);
+    }
   });
 
-  it('leaves an agent that has a job alone for as long as it takes', async ({ expect }) => {
+  test('leaves an agent that has a job alone for as long as it takes', async ({ expect }) => {
     const lines = [TEXT.waiting, TEXT.job];
-    const run = start(scratch, each, `${JSON.stringify(lines)}.forEach(say); await after(2200); say('done');`, WINDOW);
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.stdout().toString()).toBe(`${[...lines, 'done'].join('\n')}\n`);
-    expect(run.said()).toHaveLength(1);
-    expect(run.signals()).toBe(0);
+    for (const run of agentInEveryWay(lines, "await after(2200); say('done');")) {
+      expect(await run.ended).toEqual({ code: 0, signal: null });
+      expect(run.stdout().toString()).toBe(`${[...lines, 'done'].join('\n')}\n`);
+      expect(run.said()).toHaveLength(1);
+      expect(run.signals()).toBe(0);
+    }
   });
 
-  it('leaves an agent alone whose log it does not understand, and says so once', async ({ expect }) => {
+  test('leaves an agent alone whose log it does not understand, and says so once', async ({ expect }) => {
     const garbage = '\u0000\u0001\ufffd%s $(reboot) `reboot` \\';
-    const lines = [TEXT.waiting, garbage];
-    const run = start(scratch, each, `${JSON.stringify(lines)}.forEach(say); await after(2500);`, WINDOW);
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.said().slice(1)).toEqual([LEFT_ALONE]);
-    expect(run.signals()).toBe(0);
+    for (const run of agentInEveryWay([TEXT.waiting, garbage], 'await after(2600);')) {
+      expect(await run.ended).toEqual({ code: 0, signal: null });
+      expect(run.said().slice(1)).toEqual([LEFT_ALONE]);
+      expect(run.signals()).toBe(0);
+    }
   });
 
-  it('does not signal an agent again that ignores its SIGTERM', async ({ expect }) => {
-    const run = start(
-      scratch,
-      each,
-      `say(${JSON.stringify(TEXT.waiting)}); await after(3200); process.exit(9);`,
-      WINDOW,
-    );
-    await until('the idle agent is told', () => run.said().length === 2);
-    run.child.kill('SIGTERM');
-    await until('the SIGTERM from outside was seen', () => run.said().length === 3);
-    expect(await run.ended).toEqual({ code: 9, signal: null });
-    expect(run.signals()).toBe(1);
+  test('does not signal an agent again that ignores its SIGTERM', async ({ expect }) => {
+    const runs = agentInEveryWay([TEXT.waiting], 'await after(3200); process.exit(9);');
+    for (const run of runs) {
+      await until('the idle agent is told', () => run.said().length === 2);
+      run.child.kill('SIGTERM');
+      await until('the SIGTERM from outside was seen', () => run.said().length === 3);
+    }
+    for (const run of runs) {
+      expect(await run.ended).toEqual({ code: 9, signal: null });
+      expect(run.signals()).toBe(1);
+    }
   });
 });
 
 describe('the idle watchdog', { concurrent: true }, () => {
-  test.each([
-    { log: 'nothing at all', lines: [] },
-    { log: 'in JSON', lines: [JSON_LOG.waiting] },
-    {
-      log: 'lines that an idle agent may log too',
-      lines: [
+  test('tells an agent to leave that logged nothing, that it waits, or what an idle agent may log as well', async ({
+    expect,
+  }) => {
+    const logs = [
+      [],
+      [JSON_LOG.waiting],
+      [
         '2026-08-24T10:00:00.000Z [INFO]  core: a line of its start that is not known here',
         TEXT.waiting,
         '2026-08-24T10:00:01.000Z [INFO]  agent: Core version is up to date: version=1.31.0',
@@ -87,40 +96,34 @@ describe('the idle watchdog', { concurrent: true }, () => {
         '2026-08-24T10:00:31.000Z [DEBUG] http: GET',
         '',
       ],
-    },
-  ])('tells an agent to leave that logged $log', async ({ lines }) => {
-    const run = start(
-      scratch,
-      way,
-      `${JSON.stringify(lines)}.forEach(say); onTerm(() => process.exit(0)); stay();`,
-      WINDOW,
-    );
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.signals()).toBe(1);
+    ];
+    const runs = await agentsThatLog(logs, 'onTerm(() => process.exit(0)); stay();');
+    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 1));
   });
 
-  test.each([
-    { log: 'in JSON', lines: [JSON_LOG.waiting, JSON_LOG.job] },
-    { log: 'as older agents do', lines: [TEXT.waiting, TEXT.job.replaceAll('_', '.')] },
-    { log: 'and that it waits once more', lines: [TEXT.waiting, TEXT.job, TEXT.waiting] },
-  ])('leaves an agent alone that logged a job $log', async ({ lines }) => {
-    const run = start(scratch, way, `${JSON.stringify(lines)}.forEach(say); await after(1600);`, WINDOW);
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.said()).toHaveLength(1);
-    expect(run.signals()).toBe(0);
+  test('leaves an agent alone that logged a job in JSON, as older agents do, or that it waits once more', async ({
+    expect,
+  }) => {
+    const logs = [
+      [JSON_LOG.waiting, JSON_LOG.job],
+      [TEXT.waiting, TEXT.job.replaceAll('_', '.')],
+      [TEXT.waiting, TEXT.job, TEXT.waiting],
+    ];
+    const runs = await agentsThatLog(logs, 'await after(1600);');
+    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
+    expect(runs.flatMap((run) => run.said().slice(1))).toEqual([]);
   });
 
-  test.each([
-    { line: '2026-08-24T10:00:02.000Z [INFO]  core: Work item accepted: id=run-abc' },
-    { line: '{"@level":"info","@message":"Work item accepted","@module":"core"}' },
-    { line: '2026-08-24T10:00:02.000Z [ERROR] terraform: exit status 1' },
-    { line: '{"@level":"error","@message":"exit status 1","@module":"terraform"}' },
-  ])('leaves an agent alone that went on to log $line', async ({ line }) => {
-    const lines = [TEXT.waiting, line];
-    const run = start(scratch, way, `${JSON.stringify(lines)}.forEach(say); await after(1600);`, WINDOW);
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.said().slice(1)).toEqual([LEFT_ALONE]);
-    expect(run.signals()).toBe(0);
+  test('leaves an agent alone that went on to log what may be a job by another name', async ({ expect }) => {
+    const logs = [
+      [TEXT.waiting, '2026-08-24T10:00:02.000Z [INFO]  core: Work item accepted: id=run-abc'],
+      [JSON_LOG.waiting, '{"@level":"info","@message":"Work item accepted","@module":"core"}'],
+      [TEXT.waiting, '2026-08-24T10:00:02.000Z [ERROR] terraform: exit status 1'],
+      [JSON_LOG.waiting, '{"@level":"error","@message":"exit status 1","@module":"terraform"}'],
+    ];
+    const runs = await agentsThatLog(logs, 'await after(1800);');
+    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
+    expect(runs.flatMap((run) => run.said().slice(1))).toEqual(logs.map(() => LEFT_ALONE));
   });
 
   test('looks again after each window, and tells an agent that is idle by then', async ({ expect }) => {

@@ -1,0 +1,97 @@
+/** Builds the agent's image and runs containers of it in the engine that `container/with-docker.sh` provides, or in your own. */
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** `docker` or a path to it; the tests that need it are skipped when there is none. */
+export const ENGINE = process.env['CONTAINER_ENGINE'];
+
+const IMAGE_FOLDER = fileURLToPath(new URL('../../agent-image', import.meta.url));
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function engine(args: readonly string[], input?: string): Outcome {
+  const { status, stdout, stderr, error } = spawnSync(ENGINE ?? 'docker', args, {
+    encoding: 'utf8',
+    timeout: 120_000,
+    env: { ...process.env, DOCKER_BUILDKIT: '0' },
+    ...(input === undefined ? {} : { input }),
+  });
+  if (error !== undefined) throw error;
+  return { code: status, stdout, stderr };
+}
+
+/** Like {@link engine}, for what must succeed; returns stdout without its last end of line. */
+export function engineOk(args: readonly string[], input?: string): string {
+  const outcome = engine(args, input);
+  if (outcome.code !== 0)
+    throw new Error(`${args.join(' ')}: exit code ${outcome.code}\n${outcome.stdout}${outcome.stderr}`);
+  return outcome.stdout.trimEnd();
+}
+
+/** Containers of the agent's image, with the restrictions that the task definition lays on them. */
+export class AgentContainers {
+  readonly image = `agent-image-test:${randomUUID()}`;
+  private readonly directory = mkdtempSync(join(tmpdir(), 'container-test-'));
+  private readonly names: string[] = [];
+
+  /** Builds the image, from `BASE_IMAGE` if that is set. */
+  build(): void {
+    const base = process.env['BASE_IMAGE'];
+    const baseArgument = base === undefined ? [] : ['--build-arg', `BASE_IMAGE=${base}`];
+    engineOk(['build', '--network', 'none', '--tag', this.image, ...baseArgument, IMAGE_FOLDER]);
+  }
+
+  /**
+   * Options of `run` as in the task definition, without the init process.
+   *
+   * @param agent text of a shell script to run in the agent's place; absent: the image's own `tfc-agent`
+   */
+  options(agent: string | undefined, variables: Record<string, string> = {}): readonly string[] {
+    const name = `agent-${randomUUID()}`;
+    this.names.push(name);
+    const all: Record<string, string> = { TFC_AGENT_NAME: 'given-name', TFC_AGENT_TOKEN: 'secret', ...variables };
+    const mount: string[] = [];
+    if (agent !== undefined) {
+      mount.push('--volume', `${this.file(name, agent)}:/stub-agent.sh:ro`);
+      all['AGENT_COMMAND'] = 'sh /stub-agent.sh';
+    }
+    return [
+      ...['--name', name, '--network', 'none', '--read-only', '--cap-drop', 'ALL', ...mount],
+      ...Object.entries(all).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+    ];
+  }
+
+  /** A file to mount, readable by everybody; returns its path. */
+  file(name: string, text: string): string {
+    const file = join(this.directory, name);
+    writeFileSync(file, text);
+    chmodSync(file, 0o644);
+    return file;
+  }
+
+  /** Runs a container to its end. */
+  run(agent: string | undefined, variables?: Record<string, string>, extra: readonly string[] = []): Outcome {
+    return engine(['run', ...this.options(agent, variables), ...extra, this.image]);
+  }
+
+  /** Starts a container; returns its name. */
+  start(agent: string | undefined, variables?: Record<string, string>, extra: readonly string[] = []): string {
+    const options = this.options(agent, variables);
+    engineOk(['run', '--detach', ...options, ...extra, this.image]);
+    return options[1] ?? '';
+  }
+
+  release(): void {
+    if (this.names.length > 0) engine(['rm', '--force', '--volumes', ...this.names]);
+    engine(['rmi', '--force', this.image]);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

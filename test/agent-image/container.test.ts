@@ -1,0 +1,225 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AgentContainers, ENGINE, engine, engineOk } from './container-engine.ts';
+import { SCRIPT, until } from './entrypoint-process.ts';
+
+const WAITING = 'echo "2026-08-24T10:00:01.000Z [INFO]  core: Waiting for next job"';
+const JOB = 'echo "2026-08-24T10:00:02.000Z [INFO]  core: Job received: job_type=plan job_id=run-abc"';
+
+/** Prints the names of the processes other than the agent whose environment shows it the token. */
+const LOOK_FOR_TOKEN = `
+unset TFC_AGENT_TOKEN
+for process in /proc/[0-9]*; do
+  [ "$process" != "/proc/$$" ] || continue
+  ! tr '\\0' '\\n' 2>/dev/null <"$process/environ" | grep -q '^TFC_AGENT_TOKEN=' || cat "$process/comm"
+done 2>/dev/null
+exit 0`;
+
+describe.skipIf(ENGINE === undefined)(
+  `the image in a container${ENGINE === undefined ? ' (skipped: see container/with-docker.sh)' : ''}`,
+  () => {
+    const containers = new AgentContainers();
+    beforeAll(() => containers.build(), 180_000);
+    afterAll(() => containers.release());
+
+    const inspect = (format: string) =>
+      JSON.parse(engineOk(['image', 'inspect', '--format', `{{json ${format}}}`, containers.image]));
+    const asRoot = (command: string) =>
+      engineOk([
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '--user',
+        '0',
+        '--entrypoint',
+        '/bin/sh',
+        containers.image,
+        '-c',
+        command,
+      ]);
+
+    test('declares user, volumes, environment and labels that the task definition counts on', () => {
+      expect(inspect('.Config.User')).toBe('tfc-agent');
+      expect(Object.keys(inspect('.Config.Volumes')).sort()).toEqual(['/home/tfc-agent/.tfc-agent', '/tmp']);
+      expect(inspect('.Config.Env')).toEqual(
+        expect.arrayContaining([
+          'TFC_AGENT_SINGLE=true',
+          'TFC_AGENT_AUTO_UPDATE=disabled',
+          'TFC_AGENT_DATA_DIR=/home/tfc-agent/.tfc-agent',
+        ]),
+      );
+      expect(inspect('.Config.Labels')).toMatchObject({
+        'org.opencontainers.image.version': expect.stringMatching(/^\d+\.\d+\.\d+$/),
+        'org.opencontainers.image.base.name': expect.stringContaining('tfc-agent'),
+      });
+    });
+
+    test('has no setuid or setgid file', () => {
+      expect(asRoot('find / -xdev -perm /6000 -type f')).toBe('');
+    });
+
+    test('lets nobody but root write to what it runs', () => {
+      expect(asRoot('find /opt/agent-launcher /usr/bin /bin/ -perm /022 ! -type l')).toBe('');
+      expect(asRoot('find /opt/agent-launcher ! -user 0')).toBe('');
+    });
+
+    test('adds less than 2 MB to its base', () => {
+      const base = process.env['BASE_IMAGE'];
+      if (base === undefined) return;
+      const sizes = [containers.image, base].map((image) =>
+        Number(engineOk(['image', 'inspect', '--format', '{{.Size}}', image])),
+      );
+      console.log(`sizes in bytes: image ${sizes[0]}, base ${sizes[1]}`);
+      expect((sizes[0] ?? Number.NaN) - (sizes[1] ?? Number.NaN)).toBeLessThan(2_000_000);
+    });
+
+    test("starts the image's own tfc-agent, as somebody who is not root", () => {
+      const { code, stdout } = containers.run(undefined, { AGENT_IDLE_SECONDS: '1' });
+      expect(code).toBe(0);
+      expect(stdout).toContain('Starting: name=given-name arguments=-single');
+    });
+
+    test('gives the agent no root, no capability, and just its data directory and /tmp to write to', () => {
+      const { code, stdout } = containers.run(`
+        id -u
+        grep -E '^Cap(Prm|Eff|Bnd)' /proc/self/status | tr -s '\\t' ' '
+        for place in /tmp "$TFC_AGENT_DATA_DIR" /home/tfc-agent /opt/agent-launcher /usr/bin /etc /; do
+          if (: >"$place/probe") 2>/dev/null; then echo "$place: yes"; else echo "$place: no"; fi
+        done`);
+      expect(code).toBe(0);
+      const [uid, ...rest] = stdout.trimEnd().split('\n');
+      expect(Number(uid)).toBeGreaterThan(0);
+      expect(rest).toEqual([
+        'CapPrm: 0000000000000000',
+        'CapEff: 0000000000000000',
+        'CapBnd: 0000000000000000',
+        '/tmp: yes',
+        '/home/tfc-agent/.tfc-agent: yes',
+        '/home/tfc-agent: no',
+        '/opt/agent-launcher: no',
+        '/usr/bin: no',
+        '/etc: no',
+        '/: no',
+      ]);
+    });
+
+    test('names the agent with the tools in the image', () => {
+      // curl reads a file as it reads an answer; the protocol has its tests in entrypoint.test.ts.
+      const { code, stdout } = containers.run(
+        `echo "$TFC_AGENT_NAME"`,
+        { TFC_AGENT_NAME: '', ECS_CONTAINER_METADATA_URI_V4: 'file:///metadata' },
+        [
+          '--volume',
+          `${containers.file('metadata', '{"TaskARN":"arn:aws:ecs:x:1:task/agents/c0ffee"}')}:/metadata/task:ro`,
+        ],
+      );
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'c0ffee\n' });
+    });
+
+    test.each([
+      { ending: 'exit 0', code: 0 },
+      { ending: 'exit 3', code: 3 },
+      { ending: 'kill -KILL $$', code: 137 },
+      { ending: 'kill -TERM $$', code: 143 },
+    ])('ends with the agent: $ending', ({ ending, code }) => {
+      const { code: found, stdout } = containers.run(`printf 'last words'; ${ending}`);
+      expect({ code: found, stdout }).toEqual({ code, stdout: 'last words' });
+    });
+
+    test.each([{ init: [] }, { init: ['--init'] }])(
+      'passes one SIGTERM on of many (options: $init)',
+      async ({ init }) => {
+        const name = containers.start(
+          `trap 'echo signal; drained=yes' TERM
+         ${WAITING}; ${JOB}
+         until [ -e /tmp/finish ]; do sleep 0.1; done
+         exit 5`,
+          {},
+          init,
+        );
+        const logs = () => engine(['logs', name]);
+        await until('the agent has its job', () => logs().stdout.includes('Job received'));
+        for (let seen = 1; seen <= 3; seen += 1) {
+          engineOk(['kill', '--signal', 'TERM', name]);
+          await until('the signal was seen', () => logs().stderr.split('SIGTERM: ').length === seen + 1);
+        }
+        engineOk(['exec', name, 'touch', '/tmp/finish']);
+        expect(engineOk(['wait', name])).toBe('5');
+        expect(
+          logs()
+            .stdout.split('\n')
+            .filter((line) => line === 'signal'),
+        ).toHaveLength(1);
+      },
+    );
+
+    test('tells an idle agent to leave, once, and no agent that has a job', () => {
+      const window = { AGENT_IDLE_SECONDS: '1' };
+      const count = `trap 'echo signal' TERM; ${WAITING}`;
+      const idle = containers.run(`${count}; for _ in 1 2 3; do sleep 1; done`, window);
+      expect(idle.stdout.split('\n').filter((line) => line === 'signal')).toHaveLength(1);
+      const busy = containers.run(`${count}; ${JOB}; for _ in 1 2 3; do sleep 1; done`, window);
+      expect(busy.stdout.split('\n').filter((line) => line === 'signal')).toHaveLength(0);
+    });
+
+    test.each([{ init: [] }, { init: ['--init'] }])(
+      'keeps no zombies of what an agent leaves behind (options: $init)',
+      ({ init }) => {
+        const { stdout } = containers.run(
+          `for _ in 1 2 3 4 5; do sh -c 'sleep 0.2 & exit' & done; wait; sleep 1
+         cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) \\(.\\) .*/\\1/' | grep -c Z`,
+          {},
+          init,
+        );
+        expect(stdout).toBe('0\n');
+      },
+    );
+
+    test('hides the agent token from every other process of the agent: from Terraform', () => {
+      expect(containers.run(LOOK_FOR_TOKEN).stdout).toBe('');
+    });
+
+    test("runs with the script's text on an image that has it not", () => {
+      const base = process.env['BASE_IMAGE'];
+      if (base === undefined) return;
+      const options = containers
+        .options(undefined, { AGENT_IDLE_SECONDS: '1' })
+        .filter((option) => option !== '--read-only');
+      const { code, stdout } = engine([
+        ...['run', ...options, '--entrypoint', '/bin/sh', base],
+        ...['-c', readFileSync(SCRIPT, 'utf8'), 'entrypoint'],
+      ]);
+      expect(code).toBe(0);
+      expect(stdout).toContain('Starting: name=given-name arguments=-single');
+    });
+
+    test('can hide it neither from within an init process, nor behind a shell that may be read', () => {
+      expect(containers.run(LOOK_FOR_TOKEN, {}, ['--init']).stdout).toBe('docker-init\n');
+      const base = process.env['BASE_IMAGE'];
+      if (base === undefined) return;
+      const { stdout } = engine([
+        ...['run', ...containers.options(LOOK_FOR_TOKEN), '--tmpfs', '/tmp', '--entrypoint', '/bin/sh', base],
+        ...['-c', readFileSync(SCRIPT, 'utf8'), 'entrypoint'],
+      ]);
+      // The shell, and the watchdog that is a copy of it.
+      expect(new Set(stdout.trimEnd().split('\n'))).toEqual(new Set(['sh']));
+    });
+
+    test('sees a hostile agent out: it forks, logs garbage, ignores SIGTERM, and dies', () => {
+      const started = Date.now();
+      const { code, stdout } = containers.run(
+        `trap 'echo signal' TERM
+         ${WAITING}
+         (trap '' TERM HUP; exec sleep 300) &
+         head -c 100000 /dev/urandom
+         for _ in 1 2 3; do sleep 1; done
+         kill -KILL $$`,
+        { AGENT_IDLE_SECONDS: '1' },
+      );
+      expect(code).toBe(137);
+      expect(stdout.split('\n').filter((line) => line === 'signal')).toEqual([]);
+      expect(Date.now() - started).toBeLessThan(30_000);
+    });
+  },
+);

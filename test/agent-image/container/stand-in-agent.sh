@@ -1,0 +1,6 @@
+#!/bin/sh
+# In the place of tfc-agent in the base image: takes no job, and leaves on SIGTERM.
+trap 'echo "2026-08-24T10:00:09.000Z [INFO]  core: Shutting down"; exit 0' TERM
+echo "2026-08-24T10:00:00.000Z [INFO]  agent: Starting: name=${TFC_AGENT_NAME:-} arguments=$*"
+echo '2026-08-24T10:00:01.000Z [INFO]  core: Waiting for next job'
+while :; do sleep 0.1; done

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Runs a command with a Docker daemon of its own, for machines (CI's among them) that have no container engine running and
+# reach no image registry:
+#
+#   test/agent-image/container/with-docker.sh npx vitest run test/agent-image/container.test.ts
+#
+# The daemon lives in a network namespace without any network and in a temporary directory; both are gone afterwards. In it is
+# a base image under the name that agent-image/Dockerfile starts from: Debian, the user tfc-agent, and stand-in-agent.sh as
+# that user's bin/tfc-agent. The command finds them by CONTAINER_ENGINE, DOCKER_HOST and BASE_IMAGE.
+#
+# Needs root and Debian's packages docker.io, mmdebstrap, iproute2, util-linux. Without them it says why it does not run the
+# command and exits with 0, or with 1 if REQUIRE_CONTAINERS is set.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+dockerfile=$here/../../../agent-image/Dockerfile
+docker=/usr/bin/docker # of the same package as the daemon; there may be another client first on PATH
+
+skip() {
+  echo "with-docker: skipped: $*" >&2
+  [ -z "${REQUIRE_CONTAINERS:-}" ] || exit 1
+  exit 0
+}
+[ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 64; }
+[ "$(id -u)" -eq 0 ] || skip 'needs root'
+for tool in dockerd mmdebstrap ip nsenter "$docker"; do
+  command -v "$tool" >/dev/null || skip "needs $tool (apt-get install docker.io mmdebstrap iproute2 util-linux)"
+done
+
+work=$(mktemp -d /tmp/with-docker.XXXXXX)
+network=with-docker-$$
+dockerd=
+clean_up() {
+  trap '' INT TERM
+  if [ -n "$dockerd" ]; then
+    kill "$dockerd" 2>/dev/null || true
+    wait "$dockerd" 2>/dev/null || true
+  fi
+  ip netns del "$network" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# -- Base image: made once, since it takes half a minute
+# shellcheck source=/dev/null
+codename=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
+version=$(sed -n 's/^ARG TFC_AGENT_VERSION=//p' "$dockerfile" | head -n 1)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/agent-launcher
+base=$cache/agent-base-$codename-$(cksum <"$here/stand-in-agent.sh" | tr ' ' -).tar
+if [ ! -s "$base" ]; then
+  mkdir -p "$cache"
+  echo 'with-docker: makes the base image' >&2
+  sources=$(find /etc/apt -maxdepth 2 \( -name 'sources.list' -o -path '*/sources.list.d/*.list' -o -name '*.sources' \) | sort)
+  # shellcheck disable=SC2086,SC2016 # one word a file; $1 is mmdebstrap's
+  mmdebstrap --quiet --variant=minbase --include=curl,ca-certificates \
+    --customize-hook='chroot "$1" useradd --create-home --shell /bin/sh tfc-agent' \
+    --customize-hook='mkdir "$1/home/tfc-agent/bin"' \
+    --customize-hook="install -m 0755 '$here/stand-in-agent.sh' \"\$1/home/tfc-agent/bin/tfc-agent\"" \
+    "$codename" "$work/base.tar" $sources >"$work/mmdebstrap.log" 2>&1 || { cat "$work/mmdebstrap.log" >&2; exit 1; }
+  mv "$work/base.tar" "$base"
+fi
+
+# -- Daemon
+ip netns add "$network"
+nsenter --net="/run/netns/$network" ip link set lo up
+nsenter --net="/run/netns/$network" dockerd --host "unix://$work/docker.sock" --data-root "$work/data" \
+  --exec-root "$work/exec" --pidfile "$work/dockerd.pid" --bridge none --iptables=false --ip6tables=false \
+  --default-ulimit nofile=4096:4096 >"$work/dockerd.log" 2>&1 &
+dockerd=$!
+export DOCKER_HOST="unix://$work/docker.sock" CONTAINER_ENGINE="$docker" BASE_IMAGE="hashicorp/tfc-agent:$version"
+attempt=0
+until "$docker" info >/dev/null 2>&1; do
+  attempt=$((attempt + 1))
+  if [ "$attempt" -gt 60 ] || ! kill -0 "$dockerd" 2>/dev/null; then
+    cat "$work/dockerd.log" >&2
+    exit 1
+  fi
+  sleep 0.5
+done
+"$docker" import --change 'USER tfc-agent' --change 'ENTRYPOINT ["/home/tfc-agent/bin/tfc-agent"]' "$base" "$BASE_IMAGE" >/dev/null
+
+"$@"
