@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/temporary-folder.ts'],
     // Synthesis and real child processes on two cores: generous ceilings, never waits.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,19 +1,36 @@
 /** The stages of continuous integration as tests of Node's runner, so that its closing line counts them. */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 
-/** Runs a command with its output going through, and fails with its exit code. */
-function run(command, args, env = {}) {
+/** Runs a command with its output going through; fails with its exit code. Resolves with its standard output if asked. */
+function run(command, args, { env = {}, capture = false } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+    const stdio = ['ignore', capture ? 'pipe' : 'inherit', 'inherit'];
+    const child = spawn(command, args, { stdio, env: { ...process.env, ...env } });
+    const chunks = [];
+    child.stdout?.on('data', (chunk) => chunks.push(chunk));
     child.on('error', reject);
-    child.on('exit', (code, signal) => {
-      if (code === 0) resolve();
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(Buffer.concat(chunks).toString());
       else reject(new Error(`${command} ${args.join(' ')} ended with ${signal ?? `exit code ${code}`}`));
     });
   });
 }
 
 test('the tests of the README', () => run('npm', ['test']));
+
 test('format, lint, types, tests with coverage, synth', () => run('npm', ['run', 'check']));
-test('the demo: every job served, no agent left', () => run('npm', ['start', '--', '--json']));
+
+test('the package builds', () => run('npm', ['run', 'build']));
+
+test('the demo: every job served in a container of its own, no agent left', async () => {
+  const summary = JSON.parse(await run('npm', ['start', '--silent', '--', '--json'], { capture: true }));
+  assert.equal(summary.ok, true, summary.problems?.join('; '));
+  assert.equal(summary.jobs.served, summary.jobs.total);
+  assert.equal(summary.agentsLeft + summary.tasksLeft, 0);
+});
+
+test('faults over the wire', () => run('npm', ['run', 'lab:wire']));
+
+test('the image in a real container engine', () => run('npm', ['run', 'lab:containers']));
