@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Most of the time goes into waiting for child processes, not into the processor.
+    maxWorkers: 4,
     globalSetup: ['test/temporary-folder.ts'],
     // Synthesis and real child processes on two cores: generous ceilings, never waits.
     testTimeout: 30_000,
