@@ -1,5 +1,6 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from '../contract.ts';
+import { startCauseOf } from '../core/start-causes.ts';
 import type { UpstreamError } from '../errors.ts';
 import type { PollBudget } from '../ports.ts';
 import type { PoolTick, Tick } from '../tick.ts';
@@ -127,8 +128,8 @@ function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
       unclaimed: observation.supply.unclaimed,
       ...(observation.supply.startFailures.length > 0 && {
         startFailures: observation.supply.startFailures
-          .map(({ task, detail }) => ({ task: task.id, detail }))
-          .slice(-5),
+          .slice(-5)
+          .map(({ task, detail }) => ({ task: task.id, detail, ...startCauseOf(detail) })),
       }),
       ...(!observation.agentsVisible && {
         warning:

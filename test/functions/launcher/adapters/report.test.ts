@@ -84,7 +84,9 @@ describe('a tick’s log line', () => {
               live: { busy: 1, starting: 1 },
               foreignIdle: 0,
               unclaimed: 0,
-              startFailures: [{ task: 'c', detail: 'CannotPullContainerError' }],
+              startFailures: [
+                { task: 'c', detail: 'CannotPullContainerError', cause: 'image', remedy: expect.any(String) },
+              ],
               launches: [
                 {
                   job: 'run-1/plan',
