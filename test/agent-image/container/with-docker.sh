@@ -44,8 +44,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # -- Base image: made once, since it takes half a minute
-# shellcheck source=/dev/null
-codename=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
+codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 version=$(sed -n 's/^ARG TFC_AGENT_VERSION=//p' "$dockerfile" | head -n 1)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/agent-launcher
 base=$cache/agent-base-$codename-$(cksum <"$here/stand-in-agent.sh" | tr ' ' -).tar
