@@ -194,7 +194,9 @@ export class AgentPool extends Construct implements iam.IGrantable {
       essential: true,
       user: AGENT_USER,
       readonlyRootFilesystem: true,
-      linuxParameters: this.unprivileged('Agent', true),
+      // No init process: it would run as the agent's user with the agent token in its environment, which every Terraform
+      // provider could read there. The entrypoint reaps orphans itself.
+      linuxParameters: this.unprivileged('Agent'),
       // The most that Fargate gives: the time a busy agent has to bring Terraform to an orderly end.
       stopTimeout: Duration.seconds(120),
       environment: agentEnvironment(props),
@@ -221,7 +223,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
       essential: false,
       user: '0',
       readonlyRootFilesystem: true,
-      linuxParameters: this.unprivileged('Volumes', false),
+      linuxParameters: this.unprivileged('Volumes'),
       logging: this.logging('volumes'),
     });
     this.mountWritableFolders(volumes);
@@ -234,8 +236,8 @@ export class AgentPool extends Construct implements iam.IGrantable {
     }
   }
 
-  private unprivileged(id: string, initProcessEnabled: boolean): ecs.LinuxParameters {
-    const parameters = new ecs.LinuxParameters(this, `${id}Linux`, { initProcessEnabled });
+  private unprivileged(id: string): ecs.LinuxParameters {
+    const parameters = new ecs.LinuxParameters(this, `${id}Linux`, { initProcessEnabled: false });
     parameters.dropCapabilities(ecs.Capability.ALL);
     return parameters;
   }

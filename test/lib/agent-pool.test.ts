@@ -42,7 +42,7 @@ describe("the agent's container", () => {
       agentWith({
         User: 'tfc-agent',
         ReadonlyRootFilesystem: true,
-        LinuxParameters: { Capabilities: { Drop: ['ALL'] }, InitProcessEnabled: true },
+        LinuxParameters: { Capabilities: { Drop: ['ALL'] }, InitProcessEnabled: false },
         MountPoints: [
           { SourceVolume: 'data', ContainerPath: '/home/tfc-agent/.tfc-agent', ReadOnly: false },
           { SourceVolume: 'tmp', ContainerPath: '/tmp', ReadOnly: false },
