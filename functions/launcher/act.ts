@@ -7,8 +7,13 @@ import type { Pool, Refusal, Tasks } from './ports.ts';
 /** RunTask calls side by side. ECS allows 20 a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
 const CALLS_AT_ONCE = 10;
 
-/** Attempts whose token may turn out to be used up before a job waits for the next tick. */
-const ATTEMPTS_PER_TICK = 5;
+/**
+ * How far beyond the first attempt a launch looks for a token that is not used up. ECS remembers tokens for 24 h, but
+ * tasks for an hour, and those that were stopped by call without their attempt: what is seen may know of few of the
+ * many that there were. One by one at first, so that ticks that saw a little more or less agree; then by leaps, so that
+ * any number is passed within one tick.
+ */
+const ATTEMPTS_BEYOND = [0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
 
 /** What became of a launch. */
 export type LaunchOutcome =
@@ -50,8 +55,9 @@ async function launchOne(
   seenTaskIds: ReadonlySet<string>,
   { tasks, now, signal }: Hands,
 ): Promise<LaunchOutcome> {
-  const last = launch.attempt + ATTEMPTS_PER_TICK - 1;
-  for (let attempt = launch.attempt; attempt <= last; attempt += 1) {
+  let attempt = launch.attempt;
+  for (const beyond of ATTEMPTS_BEYOND) {
+    attempt = launch.attempt + beyond;
     const answer = await seen(tasks.launch({ pool, job: launch.job, attempt }, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
@@ -59,7 +65,7 @@ async function launchOne(
       return { kind: 'launched', launch, taskId: answer.value.taskId, attempt };
     }
   }
-  return { kind: 'spent', launch, attempt: last };
+  return { kind: 'spent', launch, attempt };
 }
 
 async function stopOne(stop: Stop, { tasks, signal }: Hands): Promise<StopOutcome> {

@@ -32,9 +32,9 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
     parts.report(ticked);
     active = isActive(ticked) || (active && hasErrors(ticked));
     const cost = Math.max(1, parts.pollBudget().usedInLastMinute - before);
-    const nextMs = ticked.startedAtMs + waitMs(parts, cost);
+    const nextMs = Math.max(clock.now(), ticked.startedAtMs + waitMs(parts, cost));
     if (!active || parts.activePollMs === 0 || nextMs + TICK_NEEDS_MS > deadlineMs) return ticked;
-    await clock.sleep(Math.max(0, nextMs - clock.now()), signal);
+    await clock.sleep(nextMs - clock.now(), signal);
   }
 }
 

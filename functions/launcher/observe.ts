@@ -1,4 +1,4 @@
-import { isLive, supplyOf } from './core/supply.ts';
+import { isLive, isQuestionable, supplyOf } from './core/supply.ts';
 import type { Demand, Supply, Task } from './core/types.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 
@@ -43,10 +43,11 @@ export async function observePool(
   const stopped = active ? await eyes.tasks.recentlyStoppedTasks([pool.taskDefinition], signal) : [];
   // A task that stopped between the two reads is in both, and its end is what counts.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];
-  const agents = active || agentsMatter ? await hcpTerraform.agents(pool, agentsSinceMs(tasks, nowMs), signal) : [];
+  const agents =
+    active || agentsMatter ? await hcpTerraform.agents(pool, agentsSinceMs(tasks, demand, nowMs), signal) : [];
   return {
     demand,
-    supply: supplyOf({ tasks, agents, running: demand.running }, eyes.startDeadlineMs, nowMs),
+    supply: supplyOf({ tasks, agents, running: demand.running, queued: demand.queued }, eyes.startDeadlineMs, nowMs),
     agentsVisible: agents !== undefined,
   };
 }
@@ -55,13 +56,9 @@ export async function observePool(
  * From when on pings matter: since before the oldest task whose agent is in question was created, so that an agent
  * that is not listed has never registered.
  */
-function agentsSinceMs(tasks: readonly Task[], nowMs: number): number {
-  const inQuestion = tasks.filter((task) => isLive(task) || endedEarly(task));
+function agentsSinceMs(tasks: readonly Task[], { queued }: Demand, nowMs: number): number {
+  const waiting = new Set<string | undefined>(queued.map(({ key }) => key));
+  const inQuestion = tasks.filter((task) => isLive(task) || isQuestionable(task) || waiting.has(task.startedBy));
   const created = inQuestion.flatMap((task) => task.createdAtMs ?? []);
   return Math.min(nowMs - AGENTS_WINDOW_MS, ...created) - CLOCK_SKEW_MS;
-}
-
-function endedEarly(task: Task): boolean {
-  if (task.startedAtMs === undefined || task.stoppedAtMs === undefined || task.exitCode !== 0) return true;
-  return task.stoppedAtMs - task.startedAtMs < CLOCK_SKEW_MS;
 }

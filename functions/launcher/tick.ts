@@ -41,7 +41,8 @@ export interface Tick {
 
 /**
  * One observe-decide-act over all pools. Pools of different organizations or API tokens go their own ways from start
- * to end, so that one's trouble never delays another's launches. Never rejects for what the outside did: that is in
+ * to end, so that one's trouble never delays another's launches; only a licence binds an organization's pools together,
+ * whatever tokens they have. Never rejects for what the outside did: that is in
  * {@link PoolTick.errors}.
  *
  * @param signal ends the tick: what is under way is given up, what was done stays done.
@@ -54,14 +55,29 @@ export async function tick(
 ): Promise<Tick> {
   const startedAtMs = ports.now();
   const liveTasks = seen(ports.tasks.liveTasks(signal));
-  const groups = Map.groupBy(pools, (pool) => JSON.stringify([pool.organization, pool.apiTokenSecret]));
+  const groups = Map.groupBy(
+    pools,
+    settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization,
+  );
   const ticked = await Promise.all(
     [...groups.values()].map((group) => tickGroup(group, liveTasks, settings, ports, signal)),
   );
   return { startedAtMs, endedAtMs: ports.now(), pools: ticked.flat() };
 }
 
-/** The tick of the pools that share an organization and an API token. */
+/** Pools with the same one are asked about together. */
+function tokenOf({ organization, apiTokenSecret }: Pool): string {
+  return JSON.stringify([organization, apiTokenSecret]);
+}
+
+/** The runs of all these pools, each API token by itself. */
+async function openRuns(pools: readonly Pool[], { hcpTerraform }: TickPorts, signal: AbortSignal) {
+  const byToken = [...Map.groupBy(pools, tokenOf).values()];
+  const answers = await Promise.all(byToken.map((alike) => hcpTerraform.openRuns(alike, signal)));
+  return new Map(answers.flatMap((answer) => [...answer]));
+}
+
+/** The tick of pools that share a fate: an organization and an API token or, under a ceiling, an organization. */
 async function tickGroup(
   pools: readonly Pool[],
   liveTasks: Promise<Seen<readonly Task[]>>,
@@ -69,7 +85,7 @@ async function tickGroup(
   ports: TickPorts,
   signal: AbortSignal,
 ): Promise<PoolTick[]> {
-  const [runs, live] = await Promise.all([ports.hcpTerraform.openRuns(pools, signal), liveTasks]);
+  const [runs, live] = await Promise.all([openRuns(pools, ports, signal), liveTasks]);
   const demands = new Map<Pool, Demand>();
   for (const [pool, answer] of runs) if (answer.ok) demands.set(pool, demandOf(answer.value));
   const anyQueued = [...demands.values()].some((demand) => demand.queued.length > 0);

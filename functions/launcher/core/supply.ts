@@ -1,10 +1,13 @@
-import type { Agent, LiveState, LiveTask, RunningJob, StartFailure, Supply, Task } from './types.ts';
+import type { Agent, LiveState, LiveTask, QueuedJob, RunningJob, StartFailure, Supply, Task } from './types.ts';
 
 /** Prefix of the reason that the launcher gives when it stops a task; tells its own stops from a person's. */
 export const STOP_REASON_PREFIX = 'agent-launcher: ';
 
 /** No real job registers, initializes Terraform and ends in less; a container that does so never had one. */
 const SHORTEST_JOB_MS = 10_000;
+
+/** A container that ends in less is looked up among the agents: had it registered, it would be there. */
+const QUESTIONABLE_MS = 60_000;
 
 /** ECS's words for a task on its way out: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
@@ -20,6 +23,8 @@ export interface SupplySeen {
   readonly agents: readonly Agent[] | undefined;
   /** Jobs that agents execute; their agents' names are a second witness of who is busy. */
   readonly running: readonly RunningJob[];
+  /** Jobs that still wait: no task has brought an agent that took them. */
+  readonly queued: readonly Pick<QueuedJob, 'key'>[];
 }
 
 /** Whether a task with this status is over or about to be. */
@@ -38,22 +43,22 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
   const busyNames = new Set(seen.running.flatMap((job) => job.agentName ?? []));
   const taskIds = new Set(seen.tasks.map((task) => task.id));
 
-  const live: LiveTask[] = [];
+  const waiting = new Set<string | undefined>(seen.queued.map((job) => job.key));
+  const observed = seen.agents !== undefined;
+
+  const seenLive: LiveTask[] = [];
   const startFailures: StartFailure[] = [];
   const startSuccessesAtMs: number[] = [];
   for (const task of seen.tasks) {
     const agent = agents.get(task.id);
-    const registered = agent !== undefined || busyNames.has(task.id);
-    if (isLive(task)) {
-      const observed = seen.agents !== undefined;
-      live.push({ task, state: liveState(task, agent, busyNames.has(task.id), observed, startDeadlineMs, nowMs) });
-      if (registered && task.createdAtMs !== undefined) startSuccessesAtMs.push(task.createdAtMs);
-    } else if (task.createdAtMs !== undefined && task.lastStatus === 'STOPPED') {
-      if (!registered && failedToStart(task, seen.agents !== undefined))
-        startFailures.push(startFailure(task, task.createdAtMs));
-      else if (task.startedAtMs !== undefined) startSuccessesAtMs.push(task.createdAtMs);
-    }
+    const named = busyNames.has(task.id);
+    if (isLive(task)) seenLive.push({ task, state: liveState(task, agent, named, observed, startDeadlineMs, nowMs) });
+    if (task.createdAtMs === undefined) continue;
+    const start = agent !== undefined || named ? 'succeeded' : startOf(task, observed, waiting.has(task.startedBy));
+    if (start === 'failed') startFailures.push(startFailure(task, task.createdAtMs));
+    else if (start === 'succeeded') startSuccessesAtMs.push(task.createdAtMs);
   }
+  const live = observed ? seenLive : withNamelessJobs(seenLive, seen.running);
 
   const foreign = (seen.agents ?? []).filter((agent) => !taskIds.has(agent.name));
   const foreignIdle = foreign.filter((agent) => agent.status === 'idle').length;
@@ -91,17 +96,48 @@ function liveState(
   return agentsObserved ? 'overdue' : 'unobserved';
 }
 
+/** How long its container ran. */
+function ranMs({ startedAtMs, executionStoppedAtMs, stoppedAtMs }: Task): number {
+  if (startedAtMs === undefined) return 0;
+  return (executionStoppedAtMs ?? stoppedAtMs ?? startedAtMs) - startedAtMs;
+}
+
+/** Whether a stopped task ended in a way that leaves open if its agent ever registered. */
+export function isQuestionable(task: Task): boolean {
+  return task.exitCode !== 0 || ranMs(task) < QUESTIONABLE_MS;
+}
+
+/** Ends that others brought about, and that say nothing about the start. */
+const ENDED_BY_OTHERS = new Set(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated']);
+
 /**
- * Whether a stopped task, whose agent is in no list, ended before it could take a job. Exit codes alone do not tell:
- * what `tfc-agent` returns after a failed Terraform operation is not documented, and a wrong image may well exit 0.
+ * How the start of a task went whose agent is in no list. Exit codes alone do not tell: what `tfc-agent` returns after a
+ * failed Terraform operation, or when it is sent away, is not documented, and a wrong image may well exit 0. That the
+ * task's own job still waits is the better witness.
  */
-function failedToStart(task: Task, agentsObserved: boolean): boolean {
-  if (task.stopCode === 'SpotInterruption') return false;
-  if (task.stopCode === 'UserInitiated') return task.stoppedReason?.startsWith(STOP_REASON_PREFIX) ?? false;
-  if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return true;
-  const ranMs = (task.stoppedAtMs ?? task.startedAtMs) - task.startedAtMs;
-  if (ranMs < SHORTEST_JOB_MS) return agentsObserved || task.exitCode !== 0;
-  return agentsObserved && task.exitCode !== 0;
+function startOf(task: Task, agentsObserved: boolean, jobWaits: boolean): 'failed' | 'succeeded' | 'unknown' {
+  if (task.lastStatus !== 'STOPPED' || ENDED_BY_OTHERS.has(task.stopCode ?? '')) return 'unknown';
+  if (task.stopCode === 'UserInitiated') {
+    return task.stoppedReason?.startsWith(STOP_REASON_PREFIX) === true ? 'failed' : 'unknown';
+  }
+  if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
+  if (agentsObserved) return jobWaits || isQuestionable(task) ? 'failed' : 'succeeded';
+  // Without a list of agents each witness may be wrong, two of them hardly.
+  const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS];
+  return witnesses.filter(Boolean).length >= 2 ? 'failed' : 'succeeded';
+}
+
+/**
+ * Neither the agents nor the names of those that have jobs are known: as many of the tasks that pass for starting are
+ * busy as jobs run. Those past their start deadline are no supply as it is.
+ */
+function withNamelessJobs(live: readonly LiveTask[], running: readonly RunningJob[]): LiveTask[] {
+  const nameless = running.filter(({ agentName }) => agentName === undefined).length;
+  const unobserved = live.filter(({ state }) => state === 'unobserved').length;
+  const young = live.filter(({ task, state }) => state === 'starting' && task.startedAtMs !== undefined);
+  const oldestFirst = young.toSorted((a, b) => (a.task.createdAtMs ?? 0) - (b.task.createdAtMs ?? 0));
+  const busy = new Set(oldestFirst.slice(0, Math.max(0, nameless - unobserved)));
+  return live.map((one) => (busy.has(one) ? { ...one, state: 'busy' } : one));
 }
 
 function startFailure(task: Task, createdAtMs: number): StartFailure {

@@ -83,6 +83,8 @@ export interface Task {
   readonly createdAtMs?: number | undefined;
   /** When its container came up; absent when it never did. */
   readonly startedAtMs?: number | undefined;
+  /** When its container ended; up to half a minute of deprovisioning before {@link stoppedAtMs}. */
+  readonly executionStoppedAtMs?: number | undefined;
   readonly stoppedAtMs?: number | undefined;
   readonly stopCode?: string | undefined;
   readonly stoppedReason?: string | undefined;

@@ -32,6 +32,9 @@ const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empt
 /** Hosts that are HCP Terraform and not an installation of Terraform Enterprise with a version of its own. */
 const HCP_TERRAFORM_HOSTS = new Set(['app.terraform.io', 'app.eu.terraform.io']);
 
+/** How long a pool that the token may not look up is taken for such. */
+const LOOK_AGAIN_MS = 10 * 60_000;
+
 /** The id of a pool, or that the token may not look it up. */
 type PoolId = { readonly id: string } | 'not-visible';
 
@@ -47,7 +50,7 @@ export class HcpTerraformClient implements HcpTerraform {
   readonly #http: ClientParts['http'];
   readonly #hostname: string;
   readonly #now: () => number;
-  readonly #poolIds = new Map<Pool, PoolId>();
+  readonly #poolIds = new Map<Pool, { readonly id: PoolId; readonly untilMs: number }>();
   readonly #budgets = new Map<string, PollBudget>();
   readonly #polledAtMs = new Map<Pool, number>();
   #byOrganization: boolean | undefined;
@@ -104,6 +107,8 @@ export class HcpTerraformClient implements HcpTerraform {
     if (!(await this.#listsByOrganization(first, signal))) return true;
     const query = { ...this.#runsQuery(pools), 'page[size]': '1', 'page[number]': '1' };
     const page = await this.#pollRuns(runsPath(first), query, first, runsPage, signal);
+    // An empty page that is not the first one does not say that there is nothing.
+    nextPage(page.meta, 1, runsPath(first));
     return page.data.length > 0;
   }
 
@@ -193,10 +198,12 @@ export class HcpTerraformClient implements HcpTerraform {
   /** Looked up once: a pool that is misspelt would otherwise look like one without work, for ever. */
   async #poolId(pool: Pool, signal: AbortSignal): Promise<PoolId> {
     const known = this.#poolIds.get(pool);
-    if (known !== undefined) return known;
+    if (known !== undefined && this.#now() < known.untilMs) return known.id;
     const id =
       pool.id === undefined ? await this.#poolIdByName(pool, signal) : await this.#checkedPoolId(pool, pool.id, signal);
-    this.#poolIds.set(pool, id);
+    // A permission that is given later is seen, without asking for it in every tick.
+    const untilMs = id === 'not-visible' ? this.#now() + LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
+    this.#poolIds.set(pool, { id, untilMs });
     return id;
   }
 

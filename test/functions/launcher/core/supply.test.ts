@@ -4,7 +4,7 @@ import type { Agent, RunningJob, Task } from '../../../../functions/launcher/cor
 import { agent, LIMITS, minutes, NOW, seconds, stoppedTask, task } from './builders.ts';
 
 function supplyFrom(tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) {
-  return supplyOf({ tasks, agents, running }, LIMITS.startDeadlineMs, NOW);
+  return supplyOf({ tasks, agents, running, queued: [] }, LIMITS.startDeadlineMs, NOW);
 }
 
 const states = (tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) =>

@@ -1,0 +1,156 @@
+/** Defects that the simulation found in how supply is read, each as the row that would have caught it. */
+import { describe, expect, it } from 'vitest';
+import { isQuestionable, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
+import { agent, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
+
+interface Seen {
+  readonly agents?: readonly Agent[] | undefined;
+  readonly running?: readonly RunningJob[];
+  readonly waiting?: readonly string[];
+}
+
+function supplyFrom(tasks: readonly Task[], { agents, running = [], waiting = [] }: Seen) {
+  const queued = waiting.map((runId) => queuedJob(runId));
+  return supplyOf({ tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+}
+
+const failed = (tasks: readonly Task[], seen: Seen) =>
+  supplyFrom(tasks, seen).startFailures.map(({ task: { id } }) => id);
+const started = NOW - minutes(4);
+
+describe('a container that ended at once', () => {
+  // Deprovisioning takes up to half a minute, which is not the container's time.
+  const wrongImage = stoppedTask('t', {
+    startedAtMs: started,
+    executionStoppedAtMs: started + seconds(3),
+    stoppedAtMs: started + seconds(31),
+    exitCode: 0,
+  });
+
+  it('is a start failure, however long its task took to be cleared away', () => {
+    expect(failed([wrongImage], { agents: [] })).toEqual(['t']);
+  });
+
+  it('is a start failure to who may not list agents, when it ended with an error', () => {
+    expect(failed([{ ...wrongImage, exitCode: 1 }], { agents: undefined })).toEqual(['t']);
+  });
+
+  it('is a start failure, also when ECS gives no code', () => {
+    expect(failed([{ ...wrongImage, stopCode: undefined }], { agents: [] })).toEqual(['t']);
+  });
+
+  it('is looked up among the agents, also when ECS does not say when its container ended', () => {
+    expect(isQuestionable(wrongImage)).toBe(true);
+    expect(isQuestionable({ ...wrongImage, executionStoppedAtMs: undefined, stoppedAtMs: undefined })).toBe(true);
+    expect(isQuestionable(stoppedTask('t', { startedAtMs: undefined }))).toBe(true);
+    expect(isQuestionable(stoppedTask('t', { executionStoppedAtMs: started + minutes(2), startedAtMs: started }))).toBe(
+      false,
+    );
+  });
+});
+
+describe('a task that was sent away by its watchdog without an error, whose agent is in no list', () => {
+  const sentAway = stoppedTask('t', { startedBy: 'run-1/plan', executionStoppedAtMs: NOW - minutes(2), exitCode: 0 });
+
+  it('is a start failure while its own job still waits', () => {
+    expect(failed([sentAway], { agents: [], waiting: ['run-1'] })).toEqual(['t']);
+  });
+
+  it('is taken for a good one when its job has gone', () => {
+    expect(failed([sentAway], { agents: [], waiting: ['run-2'] })).toEqual([]);
+  });
+});
+
+describe('an end that others brought about says nothing about the start', () => {
+  const failure = stoppedTask('bad', {
+    startedAtMs: undefined,
+    createdAtMs: NOW - minutes(9),
+    stopCode: 'TaskFailedToStart',
+  });
+
+  it.each(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated', 'UserInitiated'])('%s', (stopCode) => {
+    const ended = stoppedTask('t', {
+      stopCode,
+      stoppedReason: undefined,
+      exitCode: 143,
+      createdAtMs: NOW - minutes(5),
+    });
+    expect(failed([failure, ended], { agents: [] })).toEqual(['bad']);
+    expect(failed([failure, { ...ended, startedAtMs: undefined }], { agents: [] })).toEqual(['bad']);
+  });
+});
+
+describe('a row of start failures', () => {
+  const failure = stoppedTask('bad', {
+    startedAtMs: undefined,
+    createdAtMs: NOW - minutes(9),
+    stopCode: 'TaskFailedToStart',
+  });
+
+  it('stays ended while the task that ended it is being cleared away', () => {
+    const leaving = task('good', {
+      lastStatus: 'DEPROVISIONING',
+      desiredStatus: 'STOPPED',
+      createdAtMs: NOW - minutes(5),
+    });
+    expect(failed([failure, leaving], { agents: [agent('good', 'exited')] })).toEqual([]);
+  });
+
+  it('is not ended by a task that is being cleared away before anything is known of it', () => {
+    const leaving = task('what', {
+      lastStatus: 'DEPROVISIONING',
+      desiredStatus: 'STOPPED',
+      createdAtMs: NOW - minutes(5),
+    });
+    expect(failed([failure, leaving], { agents: [] })).toEqual(['bad']);
+  });
+});
+
+describe('who may not list agents', () => {
+  const short = { startedAtMs: started, executionStoppedAtMs: started + seconds(5) };
+  const long = { startedAtMs: started, executionStoppedAtMs: started + minutes(1) };
+
+  it.each([
+    ['a short one, with an error, whose job waits', { ...short, exitCode: 1 }, true, true],
+    ['a short one, with an error', { ...short, exitCode: 1 }, false, true],
+    ['a short one whose job waits', { ...short, exitCode: 0 }, true, true],
+    ['one with an error whose job waits', { ...long, exitCode: 1 }, true, true],
+    ['a short one', { ...short, exitCode: 0 }, false, false],
+    ['one with an error', { ...long, exitCode: 1 }, false, false],
+    ['one whose job waits', { ...long, exitCode: 0 }, true, false],
+  ])('needs two witnesses of a start failure: %s', (_, ended, waits, expected) => {
+    const one = stoppedTask('t', { startedBy: 'run-1/plan', ...ended });
+    expect(failed([one], { agents: undefined, waiting: waits ? ['run-1'] : [] })).toEqual(expected ? ['t'] : []);
+  });
+
+  const nameless: RunningJob = { key: 'run-9/plan', phase: 'plan' };
+  const young = (id: string, age: number) =>
+    task(id, { createdAtMs: NOW - seconds(age), startedAtMs: NOW - seconds(age - 20) });
+
+  it('takes as many young tasks for busy as jobs run without a name, the oldest first', () => {
+    const supply = supplyFrom([young('new', 40), young('old', 90)], { agents: undefined, running: [nameless] });
+    expect(supply.live.map(({ task: { id }, state }) => [id, state])).toEqual([
+      ['new', 'starting'],
+      ['old', 'busy'],
+    ]);
+    expect(supply.unclaimed).toBe(1);
+  });
+
+  it('does not take a task for busy whose container has not come up, nor one more than jobs run', () => {
+    const provisioning = task('p', { createdAtMs: undefined, startedAtMs: undefined });
+    const old = task('u', { createdAtMs: NOW - LIMITS.startDeadlineMs - 1 });
+    const supply = supplyFrom([provisioning, old, young('y', 40), young('z', 30)], {
+      agents: undefined,
+      running: [nameless],
+    });
+    expect(supply.live.map(({ state }) => state)).toEqual(['starting', 'unobserved', 'starting', 'starting']);
+  });
+
+  it('reads a task without a creation time as any other', () => {
+    const a = task('a', { createdAtMs: undefined });
+    const b = task('b', { createdAtMs: undefined });
+    const supply = supplyFrom([a, b], { agents: undefined, running: [nameless] });
+    expect(supply.live.map(({ state }) => state)).toEqual(['busy', 'starting']);
+  });
+});

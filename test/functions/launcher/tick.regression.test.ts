@@ -1,0 +1,189 @@
+/** Defects that the simulation found in a tick or an invocation, each as the test that would have caught it. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { HcpTerraformClient } from '../../../functions/launcher/adapters/hcp-terraform/client.ts';
+import { UpstreamError } from '../../../functions/launcher/errors.ts';
+import { runInvocation } from '../../../functions/launcher/invocation.ts';
+import type { Pool } from '../../../functions/launcher/ports.ts';
+import { type TickSettings, tick } from '../../../functions/launcher/tick.ts';
+import { agent, LIMITS, minutes, NOW, run, seconds, stoppedTask, task } from './core/builders.ts';
+import { FakeClock, FakePlatform, FakeTasks, pool } from './fakes.ts';
+
+const never = () => new AbortController().signal;
+let platform: FakePlatform;
+let tasks: FakeTasks;
+
+beforeEach(() => {
+  platform = new FakePlatform();
+  tasks = new FakeTasks();
+});
+
+function tickOf(pools: readonly Pool[], agentsCeiling?: number) {
+  const settings: TickSettings = { limits: LIMITS, agentsCeiling };
+  return tick(pools, settings, { hcpTerraform: platform, tasks, now: () => NOW }, never());
+}
+
+const queue = (name: string, ...ids: string[]) =>
+  platform.runs.set(name, { ok: true, value: ids.map((id) => run({ id })) });
+const launched = () => tasks.launches.map(({ pool: { name }, job }) => `${name} ${job.key}`);
+
+describe('a job whose tokens are used up', () => {
+  // ECS remembers tokens for 24 h; of the tasks it shows an hour's, and of those that we stopped not the attempt.
+  it.each([1, 7, 40, 900])(
+    'is launched for within one tick, after %i attempts of which ECS shows none',
+    async (used) => {
+      queue('one', 'run-1');
+      tasks.answer = ({ attempt }) =>
+        attempt <= used
+          ? { kind: 'task', taskId: `old-${attempt}`, lastStatus: 'STOPPED' }
+          : { kind: 'task', taskId: 'new', lastStatus: 'PROVISIONING' };
+      const ticked = await tickOf([pool('one')]);
+      expect(ticked.pools[0]?.launches).toMatchObject([{ kind: 'launched', taskId: 'new' }]);
+      expect(tasks.launches.length).toBeLessThan(15);
+    },
+  );
+
+  it('tries the nearest attempts one by one, so that ticks that saw a task more or less agree', async () => {
+    queue('one', 'run-1');
+    tasks.answer = ({ attempt }) => ({
+      kind: 'task',
+      taskId: `${attempt}`,
+      lastStatus: attempt < 5 ? 'STOPPED' : 'PENDING',
+    });
+    await tickOf([pool('one')]);
+    tasks.stopped = [
+      stoppedTask('1', { family: 'launcher-one' }),
+      stoppedTask('2', { family: 'launcher-one', attempt: 2 }),
+    ];
+    platform.agentsOf.set('one', [agent('1', 'exited'), agent('2', 'exited')]);
+    await tickOf([pool('one')]);
+    expect(tasks.launches.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 3, 4, 5]);
+  });
+});
+
+describe('a licence that pools with different API tokens share', () => {
+  const pools = [pool('one'), pool('two', { apiTokenSecret: 'acme/other-token' })];
+
+  it('is not promised to each of them', async () => {
+    queue('one', 'run-1');
+    queue('two', 'run-2');
+    await tickOf(pools, 1);
+    expect(launched()).toEqual(['one run-1/plan']);
+  });
+
+  it('counts the agents of a pool that has no work itself', async () => {
+    queue('one', 'run-1');
+    platform.agentsOf.set('two', [agent('foreign', 'busy')]);
+    await tickOf(pools, 1);
+    expect(launched()).toEqual([]);
+  });
+
+  it('binds no other organization', async () => {
+    queue('one', 'run-1');
+    queue('else', 'run-2');
+    await tickOf([...pools, pool('else', { organization: 'other' })], 1);
+    expect(launched().sort()).toEqual(['else run-2/plan', 'one run-1/plan']);
+  });
+});
+
+describe('agents in question', () => {
+  it('are asked for from before a task whose own job still waits, however well it ended', async () => {
+    queue('one', 'run-1');
+    const createdAtMs = NOW - minutes(50);
+    const good = { family: 'launcher-one', createdAtMs, startedAtMs: createdAtMs, stoppedAtMs: NOW - minutes(30) };
+    tasks.stopped = [stoppedTask('a', { ...good, startedBy: 'run-1/plan' })];
+    await tickOf([pool('one')]);
+    tasks.stopped = [stoppedTask('a', { ...good, startedBy: 'run-2/plan' })];
+    await tickOf([pool('one')]);
+    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs < createdAtMs)).toEqual([true, false]);
+  });
+});
+
+describe('an invocation whose tick used up its time', () => {
+  it('begins no other tick that could only fail', async () => {
+    const clock = new FakeClock(NOW);
+    let ticks = 0;
+    const parts = {
+      tick: async () => {
+        ticks += 1;
+        const startedAtMs = clock.now();
+        clock.nowMs += seconds(23);
+        tasks.tasks = [task('t')];
+        return { startedAtMs, endedAtMs: clock.now(), pools: [] };
+      },
+      report: () => {},
+      pollBudget: () => platform.pollBudget(),
+      clock,
+      activePollMs: seconds(10),
+    };
+    const demand = {
+      queued: [{ key: 'run-1/plan', runId: 'run-1', workspaceId: 'ws-1', phase: 'plan', queuedAtMs: NOW } as const],
+      running: [],
+      unknownStatuses: [],
+    };
+    const active = async () => ({
+      ...(await parts.tick()),
+      pools: [{ pool: pool('one'), demand, launches: [], stops: [], errors: [] }],
+    });
+    await runInvocation({ ...parts, tick: active }, NOW + seconds(23.5));
+    expect({ ticks, sleeps: clock.sleeps }).toEqual({ ticks: 1, sleeps: [] });
+  });
+});
+
+describe('the question whether any of several pools has work', () => {
+  const parts = { hostname: 'app.terraform.io', now: () => NOW };
+  const http = (page: number): ConstructorParameters<typeof HcpTerraformClient>[0]['http'] => ({
+    get: async (path, _secret, schema) => {
+      const document = path.includes('/runs?')
+        ? { data: [], meta: { pagination: { 'current-page': page, 'next-page': null } } }
+        : { data: { attributes: { name: path.includes('apool-1') ? 'one' : 'two' } } };
+      return { status: 200, headers: {}, body: schema.parse(document) };
+    },
+  });
+  const pools = [pool('one', { id: 'apool-1' }), pool('two', { id: 'apool-2' })];
+
+  it('is not answered by an empty page that is not the first', async () => {
+    const client = new HcpTerraformClient({ ...parts, http: http(2) });
+    const answers = await client.openRuns(pools, never());
+    expect([...answers.values()]).toMatchObject([
+      { ok: false, error: { fault: 'unexpected-answer' } },
+      { ok: false, error: { fault: 'unexpected-answer' } },
+    ]);
+  });
+
+  it('is answered by an empty first page', async () => {
+    const client = new HcpTerraformClient({ ...parts, http: http(1) });
+    const answers = await client.openRuns(pools, never());
+    expect([...answers.values()]).toEqual([
+      { ok: true, value: [] },
+      { ok: true, value: [] },
+    ]);
+  });
+});
+
+describe('a pool that may not be looked up', () => {
+  it('is looked up again after ten minutes, and not in every tick', async () => {
+    let nowMs = NOW;
+    let lookups = 0;
+    let allowed = false;
+    const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
+      get: async (path, _secret, schema, _signal, expected = []) => {
+        if (!path.includes('/agents')) lookups += 1;
+        if (!allowed && expected.includes(404)) return { status: 404, headers: {}, body: undefined };
+        if (!allowed) throw new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'not found' });
+        const document = path.includes('/agents')
+          ? { data: [], meta: { pagination: { 'current-page': 1, 'next-page': null } } }
+          : { data: { attributes: { name: 'one' } } };
+        return { status: 200, headers: {}, body: schema.parse(document) };
+      },
+    };
+    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs });
+    const one = pool('one', { id: 'apool-1' });
+    expect(await client.agents(one, 0, never())).toBeUndefined();
+    expect(await client.agents(one, 0, never())).toBeUndefined();
+    allowed = true;
+    nowMs += minutes(11);
+    expect(await client.agents(one, 0, never())).toEqual([]);
+    expect(await client.agents(one, 0, never())).toEqual([]);
+    expect(lookups).toBe(2);
+  });
+});
