@@ -28,7 +28,7 @@ describe('RegisterTaskDefinition', () => {
       volumes: [{ name: 'work' }],
       ...container({
         dependsOn: [{ containerName: 'other', condition: 'START' }],
-        mountPoints: [{ sourceVolume: 'work', containerPath: '/work' }],
+        mountPoints: [{ sourceVolume: 'work', containerPath: '/data' }],
         linuxParameters: { initProcessEnabled: true, capabilities: { drop: ['ALL'] } },
         readonlyRootFilesystem: true,
       }),
