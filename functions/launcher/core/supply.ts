@@ -121,7 +121,8 @@ function startOf(task: Task, agentsObserved: boolean, jobWaits: boolean): 'faile
     return task.stoppedReason?.startsWith(STOP_REASON_PREFIX) === true ? 'failed' : 'unknown';
   }
   if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
-  if (agentsObserved) return jobWaits || isQuestionable(task) ? 'failed' : 'succeeded';
+  // The list goes back to before every failure, so that a success after one is in it: who is not in it is none.
+  if (agentsObserved) return jobWaits || isQuestionable(task) ? 'failed' : 'unknown';
   // Without a list of agents each witness may be wrong, two of them hardly.
   const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS];
   return witnesses.filter(Boolean).length >= 2 ? 'failed' : 'succeeded';

@@ -160,6 +160,41 @@ describe('the question whether any of several pools has work', () => {
   });
 });
 
+describe('a poll budget that does not reach for all pools', () => {
+  it('serves first whom it did not reach the last time', async () => {
+    let nowMs = NOW;
+    const served: string[] = [];
+    const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
+      get: async (path, _secret, schema) => {
+        const name = new URLSearchParams(path.split('?')[1]).get('filter[agent_pool_names]') ?? '';
+        const isList = path.includes('include=');
+        nowMs += 1;
+        if (isList) served.push(name);
+        const data = path.includes('/runs?') && !isList ? [document] : [];
+        const page = { data, meta: { pagination: { 'current-page': 1, 'next-page': null } } };
+        const lookup = { data: { attributes: { name: path.includes('apool-1') ? 'one' : 'two' } } };
+        return { status: 200, headers: {}, body: schema.parse(path.includes('/runs?') ? page : lookup) };
+      },
+    };
+    const document = {
+      id: 'run-1',
+      attributes: { status: 'plan_queued', 'created-at': '2026-03-01T12:00:00Z' },
+      relationships: { workspace: { data: { id: 'ws-1' } } },
+    };
+    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs });
+    const pools = [pool('one', { id: 'apool-1' }), pool('two', { id: 'apool-2' })];
+    // Seven times three requests, and one: of 24 two are left, for the question and for one pool.
+    const errors: string[] = [];
+    for (let poll = 0; poll < 7; poll += 1) await client.openRuns(pools, never());
+    await client.openRuns([pools[0] ?? pool('one')], never());
+    for (const [{ name }, answer] of await client.openRuns(pools, never())) if (!answer.ok) errors.push(name);
+    nowMs += 60_000;
+    served.length = 0;
+    await client.openRuns(pools, never());
+    expect({ errors, first: served[0] }).toEqual({ errors: ['one'], first: 'one' });
+  });
+});
+
 describe('a pool that may not be looked up', () => {
   it('is looked up again after ten minutes, and not in every tick', async () => {
     let nowMs = NOW;

@@ -81,6 +81,8 @@ export class HcpTerraformClient implements HcpTerraform {
       if (!probed.ok) answers.set(pool, probed);
       else if (!probed.value) answers.set(pool, { ok: true, value: [] });
       else answers.set(pool, await seen(this.#runs(pool, signal)));
+      // Only who was answered has had its turn.
+      if (answers.get(pool)?.ok === true) this.#polledAtMs.set(pool, this.#now());
     }
     return answers;
   }
@@ -113,7 +115,6 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   async #runs(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
-    this.#polledAtMs.set(pool, this.#now());
     if (!(await this.#listsByOrganization(pool, signal))) return this.#currentRuns(pool, signal);
     const runs: Run[] = [];
     for (let number: number | null = 1; number !== null; ) {

@@ -57,8 +57,9 @@ describe('a task that was sent away by its watchdog without an error, whose agen
     expect(failed([sentAway], { agents: [], waiting: ['run-1'] })).toEqual(['t']);
   });
 
-  it('is taken for a good one when its job has gone', () => {
-    expect(failed([sentAway], { agents: [], waiting: ['run-2'] })).toEqual([]);
+  it('says nothing when its job has gone: it is neither a failure nor the end of a row of them', () => {
+    const failure = stoppedTask('bad', { startedAtMs: undefined, createdAtMs: NOW - minutes(9) });
+    expect(failed([failure, sentAway], { agents: [], waiting: ['run-2'] })).toEqual(['bad']);
   });
 });
 

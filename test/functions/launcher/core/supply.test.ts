@@ -174,7 +174,7 @@ describe('start failures in a row', () => {
 
   it.each([
     ['a registered live task', task('ok', { createdAtMs: 3 })],
-    ['a task that ended after its container had come up', stoppedTask('well', { createdAtMs: 3 })],
+    ['a task that ended and whose agent had registered', stoppedTask('ok', { createdAtMs: 3 })],
   ])('end with %s', (_, good) => {
     expect(rowOf(failed('a', 1), failed('b', 2), good, failed('c', 4))).toEqual(['c']);
   });
