@@ -38,9 +38,13 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
   }
 }
 
-/** The wait that the poll budget can sustain when every tick costs as much as the last one. */
+/**
+ * The wait that the poll budget can sustain when every tick costs as much as the last one, and one of them, the next
+ * invocation's first, comes without a wait.
+ */
 function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
-  return Math.max(activePollMs, Math.ceil((requestsPerTick * 60_000) / pollBudget().perMinute));
+  const spare = pollBudget().perMinute - requestsPerTick;
+  return spare <= 0 ? 60_000 : Math.max(activePollMs, Math.ceil((requestsPerTick * 60_000) / spare));
 }
 
 /** Whether any pool was seen with queued jobs or live tasks. */

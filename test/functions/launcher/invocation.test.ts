@@ -66,7 +66,10 @@ describe('an invocation', () => {
     expect((await invoke([queued], { activePollMs: 0 })).atSeconds).toEqual([0]);
   });
 
+  // 24 requests a minute: the next invocation's first tick does not wait, so two of these and it are all there is room for.
   it('polls more slowly when a tick costs more than the poll budget sustains', async () => {
-    expect((await invoke([queued], { requestsPerTick: 8 })).atSeconds).toEqual([0, 20, 40]);
+    expect((await invoke([queued], { requestsPerTick: 8 })).atSeconds).toEqual([0, 30]);
+    expect((await invoke([queued], { requestsPerTick: 4 })).atSeconds).toEqual([0, 12, 24, 36]);
+    expect((await invoke([queued], { requestsPerTick: 24 })).atSeconds).toEqual([0]);
   });
 });
