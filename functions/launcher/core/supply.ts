@@ -124,8 +124,9 @@ function startOf(task: Task, agentsObserved: boolean, jobWaits: boolean): 'faile
   // The list goes back to before every failure, so that a success after one is in it: who is not in it is none.
   if (agentsObserved) return jobWaits || isQuestionable(task) ? 'failed' : 'unknown';
   // Without a list of agents each witness may be wrong, two of them hardly.
-  const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS];
-  return witnesses.filter(Boolean).length >= 2 ? 'failed' : 'succeeded';
+  const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS].filter(Boolean).length;
+  if (witnesses >= 2) return 'failed';
+  return witnesses === 1 ? 'unknown' : 'succeeded';
 }
 
 /**

@@ -125,6 +125,14 @@ describe('who may not list agents', () => {
     expect(failed([one], { agents: undefined, waiting: waits ? ['run-1'] : [] })).toEqual(expected ? ['t'] : []);
   });
 
+  it('takes only one without a doubt for the end of a row of start failures', () => {
+    const failure = stoppedTask('bad', { startedAtMs: undefined, createdAtMs: NOW - minutes(9) });
+    const rowAfter = (exitCode: number) =>
+      failed([failure, stoppedTask('t', { ...long, exitCode })], { agents: undefined });
+    expect(rowAfter(1)).toEqual(['bad']);
+    expect(rowAfter(0)).toEqual([]);
+  });
+
   const nameless: RunningJob = { key: 'run-9/plan', phase: 'plan' };
   const young = (id: string, age: number) =>
     task(id, { createdAtMs: NOW - seconds(age), startedAtMs: NOW - seconds(age - 20) });
