@@ -55,7 +55,11 @@ const pools = nonEmpty
   })
   .pipe(z.array(poolEnvironment).min(1));
 
-const seconds = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+const whole = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .transform(Number);
+const seconds = (least: number, most: number) => whole.pipe(z.number().min(least).max(most));
 
 /**
  * Reads the environment.
@@ -106,17 +110,17 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   });
   const activePollSeconds = read({
     name: ENV.activePollSeconds,
-    schema: seconds(0, 60).default(10),
+    schema: seconds(0, 60).prefault('10'),
     allowed: 'whole seconds from 0 to 60',
   });
   const startDeadlineSeconds = read({
     name: ENV.startDeadlineSeconds,
-    schema: seconds(30, 3600).default(300),
+    schema: seconds(30, 3600).prefault('300'),
     allowed: 'whole seconds from 30 to 3600',
   });
   const agentsCeiling = read({
     name: ENV.agentsCeiling,
-    schema: z.coerce.number().int().positive().optional(),
+    schema: whole.pipe(z.number().positive()).optional(),
     allowed: 'a whole number from 1, or nothing',
   });
 

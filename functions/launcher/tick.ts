@@ -1,7 +1,7 @@
 import { act, type LaunchOutcome, type StopOutcome } from './act.ts';
 import { ceilingRoomOf } from './core/ceiling.ts';
 import { demandOf } from './core/demand.ts';
-import { reconcile } from './core/reconcile.ts';
+import { type PoolSeen, reconcile } from './core/reconcile.ts';
 import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
 import { type Seen, seen, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
@@ -134,13 +134,16 @@ async function underCeiling(
 ): Promise<PoolTick[]> {
   const answers = await Promise.all(watched.map(async (pool) => ({ ...pool, observation: await pool.observation })));
   const supplies = answers.flatMap(({ observation }) => (observation.ok ? [observation.value.supply] : []));
-  let room = supplies.length === answers.length ? ceilingRoomOf(ceiling, supplies) : 0;
+  const seenAll = supplies.length === answers.length;
+  let room = ceilingRoomOf(ceiling, supplies);
   const oldestFirst = answers.toSorted(
     (a, b) => (a.demand?.queued[0]?.queuedAtMs ?? Infinity) - (b.demand?.queued[0]?.queuedAtMs ?? Infinity),
   );
   const ticked: Promise<PoolTick>[] = [];
   for (const { pool, demand, observation } of oldestFirst) {
-    const decision = observation.ok ? decide(pool, observation.value, room, settings, ports.now()) : undefined;
+    const decision = observation.ok
+      ? decide(pool, observation.value, seenAll ? room : 'uncounted', settings, ports.now())
+      : undefined;
     room -= decision?.launches.length ?? 0;
     ticked.push(carryOut(pool, demand, observation, decision, ports, signal));
   }
@@ -176,7 +179,7 @@ async function decideAndAct(
 function decide(
   pool: Pool,
   observation: PoolObservation,
-  ceilingRoom: number | undefined,
+  ceilingRoom: PoolSeen['ceilingRoom'],
   settings: TickSettings,
   nowMs: number,
 ): Decision {

@@ -36,7 +36,7 @@ async function stopSignal(): Promise<void> {
   const underNpm = process.env['npm_lifecycle_event'] !== undefined;
   const parentCheck = setInterval(() => {
     if (underNpm && process.ppid !== parent) resolve();
-  }, PARENT_CHECK_MS);
+  }, PARENT_CHECK_MS).unref();
   await promise;
   clearInterval(parentCheck);
 }

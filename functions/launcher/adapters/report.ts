@@ -21,6 +21,9 @@ export interface ReportParts {
 /** A job's start is reported when it is at most this old, so that a cold start does not report old ones again. */
 const FRESH_START_MS = 2 * 60_000;
 
+/** Fewer than the 100 values of one metric at which Powertools sends a blob off by itself. */
+const VALUES_A_BLOB = 90;
+
 /** Tells a tick: one log line with all that was seen, decided and done, and its metrics in CloudWatch's embedded format. */
 export class TickReport {
   readonly #parts: ReportParts;
@@ -69,9 +72,6 @@ export class TickReport {
       const oldest = demand.queued[0];
       const ageMs = oldest === undefined ? 0 : Math.max(0, nowMs - oldest.queuedAtMs);
       metrics.addMetric(METRICS.oldestQueuedSeconds, MetricUnit.Seconds, ageMs / 1000);
-      for (const seconds of this.#freshStartLatencies(demand.running, nowMs)) {
-        metrics.addMetric(METRICS.startLatencySeconds, MetricUnit.Seconds, seconds);
-      }
     }
     if (observation !== undefined) {
       add(METRICS.liveTasks, observation.supply.live.length);
@@ -84,6 +84,19 @@ export class TickReport {
       add(METRICS.launchesDeferred, decision.deferrals.length);
     }
     metrics.publishStoredMetrics();
+    if (demand !== undefined) this.#startLatencies(pool.name, [...this.#freshStartLatencies(demand.running, nowMs)]);
+  }
+
+  /** Blobs of their own: one that has its fullest metric's hundredth value is sent off without the pool's dimension. */
+  #startLatencies(pool: string, seconds: readonly number[]): void {
+    const { metrics } = this.#parts;
+    for (let from = 0; from < seconds.length; from += VALUES_A_BLOB) {
+      metrics.addDimension(POOL_DIMENSION, pool);
+      for (const value of seconds.slice(from, from + VALUES_A_BLOB)) {
+        metrics.addMetric(METRICS.startLatencySeconds, MetricUnit.Seconds, value);
+      }
+      metrics.publishStoredMetrics();
+    }
   }
 
   #tickMetrics(tick: Tick): void {

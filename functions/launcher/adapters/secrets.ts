@@ -2,8 +2,11 @@ import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import { UpstreamError } from '../errors.ts';
 import type { Secrets } from '../ports.ts';
 
-/** What may stand in an HTTP header; a token with anything else would end in an error that quotes it. */
-const TOKEN = /^[\x21-\x7e]+$/;
+/**
+ * What a bearer token is made of (RFC 6750, section 2.1). JSON and quoted texts are none: they would go out whole, with all
+ * that stands in them.
+ */
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ResourceNotFoundException:

@@ -5,8 +5,11 @@ import type { Decision, Deferral, Demand, Limits, LiveTask, QueuedJob, Stop, Sup
 export interface PoolSeen {
   readonly demand: Demand;
   readonly supply: Supply;
-  /** Agents that the organization's licence still allows, in all its pools together; `undefined`: no ceiling. */
-  readonly ceilingRoom: number | undefined;
+  /**
+   * Agents that the organization's licence still allows, in all its pools together; `uncounted`: another pool of it could
+   * not be seen; `undefined`: no ceiling.
+   */
+  readonly ceilingRoom: number | 'uncounted' | undefined;
 }
 
 /**
@@ -58,7 +61,7 @@ function allowance(
   wanted: number,
   supply: Supply,
   limits: Limits,
-  ceilingRoom: number | undefined,
+  ceilingRoom: PoolSeen['ceilingRoom'],
   nowMs: number,
 ): Bound {
   const bounds: Bound[] = [
@@ -71,11 +74,12 @@ function allowance(
       deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches a tick` },
     },
   ];
-  if (ceilingRoom !== undefined) {
-    bounds.push({
-      count: ceilingRoom,
-      deferral: { cause: 'agents-ceiling', reason: 'every agent that agentsCeiling allows is registered or starting' },
-    });
+  if (ceilingRoom === 'uncounted') {
+    const reason = 'the agents of another pool of the organization could not be counted against agentsCeiling';
+    bounds.push({ count: 0, deferral: { cause: 'agents-ceiling', reason } });
+  } else if (ceilingRoom !== undefined) {
+    const reason = 'every agent that agentsCeiling allows is registered or starting';
+    bounds.push({ count: ceilingRoom, deferral: { cause: 'agents-ceiling', reason } });
   }
   const backOff = backOffOf(supply.startFailures, limits);
   if (backOff.rounds > 0) bounds.push(backOffBound(backOff, supply, nowMs));

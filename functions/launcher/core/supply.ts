@@ -121,8 +121,11 @@ function startOf(task: Task, agentsObserved: boolean, jobWaits: boolean): 'faile
     return task.stoppedReason?.startsWith(STOP_REASON_PREFIX) === true ? 'failed' : 'unknown';
   }
   if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
-  // The list goes back to before every failure, so that a success after one is in it: who is not in it is none.
-  if (agentsObserved) return jobWaits || isQuestionable(task) ? 'failed' : 'unknown';
+  // The list goes back to before every failure, so that a success after one is in it: who is not in it is none. But how
+  // long it keeps agents that have exited is not documented, so a good end of a task whose job is gone proves nothing.
+  if (agentsObserved) {
+    return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';
+  }
   // Without a list of agents each witness may be wrong, two of them hardly.
   const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS].filter(Boolean).length;
   if (witnesses >= 2) return 'failed';

@@ -83,6 +83,7 @@ describe('the environment', () => {
     [ENV.securityGroups, 'a,b,c,d,e,f'],
     [ENV.assignPublicIp, 'yes'],
     [ENV.activePollSeconds, 'often'],
+    [ENV.activePollSeconds, ''],
     [ENV.startDeadlineSeconds, '1'],
     [ENV.agentsCeiling, '-1'],
   ])('refuses %s = %j by name', (name, value) => {

@@ -165,7 +165,8 @@ describe('a poll budget that does not reach for all pools', () => {
     let nowMs = NOW;
     const served: string[] = [];
     const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
-      get: async (path, _secret, schema) => {
+      get: async (path, _secret, schema, _signal, _expected, beforeSend) => {
+        beforeSend?.();
         const name = new URLSearchParams(path.split('?')[1]).get('filter[agent_pool_names]') ?? '';
         const isList = path.includes('include=');
         nowMs += 1;

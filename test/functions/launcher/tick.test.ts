@@ -211,7 +211,8 @@ describe('the licence’s ceiling', () => {
   it('launches nothing while a pool’s agents cannot be counted', async () => {
     queue('one', 'run-a');
     platform.agentsOf.set('two', trouble());
-    await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
+    const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
     expect(launched()).toEqual([]);
+    expect(ticked.get('one')?.decision?.deferrals[0]?.reason).toContain('could not be counted');
   });
 });

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Agent, Run } from '../../core/types.ts';
+import { UpstreamError } from '../../errors.ts';
 
 /**
  * The shapes of HCP Terraform's answers, as far as the launcher reads them.
@@ -106,9 +107,15 @@ export function currentRunsOf(page: z.infer<typeof workspacesPage>, poolId: stri
   const included = new Map(page.included.flatMap((item) => ('attributes' in item ? [[item.id, item]] : [])));
   return page.data
     .filter(({ relationships }) => relationships['agent-pool']?.data?.id === poolId)
-    .flatMap(({ relationships }) => {
-      const currentRun = included.get(relationships['current-run'].data.id);
-      return currentRun === undefined ? [] : [runOf(currentRun, () => undefined)];
+    .map(({ relationships }) => {
+      const { id } = relationships['current-run'].data;
+      const currentRun = included.get(id);
+      if (currentRun !== undefined) return runOf(currentRun, () => undefined);
+      throw new UpstreamError({
+        system: 'HCP Terraform',
+        fault: 'unexpected-answer',
+        what: `a workspace’s current run ${id} is not among the included ones`,
+      });
     });
 }
 

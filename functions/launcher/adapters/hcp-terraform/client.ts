@@ -167,19 +167,22 @@ export class HcpTerraformClient implements HcpTerraform {
     signal: AbortSignal,
   ): Promise<z.infer<S>> {
     const budget = this.#budget(pool);
-    budget.take();
     try {
-      const refusable = 'filter[operation]' in query ? [400, 422] : [];
-      const answer = await this.#http.get(withQuery(path, query), pool.apiTokenSecret, schema, signal, refusable);
+      const mayRefuse = 'filter[operation]' in query && !HCP_TERRAFORM_HOSTS.has(this.#hostname);
+      const refusable = mayRefuse ? [400, 422] : [];
+      const take = () => budget.take();
+      const answer = await this.#http.get(withQuery(path, query), pool.apiTokenSecret, schema, signal, refusable, take);
       if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
       if (answer.body !== undefined) return answer.body;
     } catch (error) {
       if (error instanceof UpstreamError && error.fault === 'throttled') budget.blockFor(error.retryAfterMs ?? 1000);
       throw error;
     }
-    this.#operationsRefused = true;
     const { 'filter[operation]': _, ...rest } = query;
-    return this.#pollRuns(path, rest, pool, schema, signal);
+    const page = await this.#pollRuns(path, rest, pool, schema, signal);
+    // Only now it is the filter that was refused, and not the request.
+    this.#operationsRefused = true;
+    return page;
   }
 
   #budget(pool: Pool): PollBudget {

@@ -43,6 +43,7 @@ export class HcpTerraformHttp {
    * @param path with its query, from `/api/v2/` on.
    * @param tokenSecret secret whose string is the API token; a token that was rejected is read anew once.
    * @param expected statuses that are an answer to the caller and not an error; their body is not read.
+   * @param beforeSend called before every request that goes out, repetitions too; what it throws ends the call.
    */
   async get<S extends z.ZodType>(
     path: string,
@@ -50,27 +51,32 @@ export class HcpTerraformHttp {
     schema: S,
     signal: AbortSignal,
     expected: readonly number[] = [],
+    beforeSend: () => void = () => {},
   ): Promise<Answer<z.infer<S>>> {
     const { secrets } = this.#parts;
-    const first = await this.#send(path, await secrets.value(tokenSecret, signal), signal);
+    const first = await this.#send(path, await secrets.value(tokenSecret, signal), signal, beforeSend);
     const answer =
-      first.status === 401 ? await this.#send(path, await secrets.renew(tokenSecret, signal), signal) : first;
+      first.status === 401
+        ? await this.#send(path, await secrets.renew(tokenSecret, signal), signal, beforeSend)
+        : first;
     if (expected.includes(answer.status)) return { ...answer, body: undefined };
     if (answer.status === 200) return { ...answer, body: parsed(answer, path, schema) };
     throw this.#refusal(answer, path, tokenSecret);
   }
 
-  async #send(path: string, token: string, signal: AbortSignal): Promise<RawAnswer> {
+  async #send(path: string, token: string, signal: AbortSignal, beforeSend: () => void): Promise<RawAnswer> {
+    beforeSend();
     try {
       return await this.#sendOnce(path, token, signal);
     } catch (error) {
       // A function that was frozen thaws with connections that the other side closed long ago; a GET may be sent again.
       if (STALE_CONNECTION.has(codeOf(error)) && !signal.aborted) {
+        beforeSend();
         return this.#sendOnce(path, token, signal).catch((again: unknown) => {
-          throw this.#silence(again, path);
+          throw this.#silence(again, path, signal);
         });
       }
-      throw this.#silence(error, path);
+      throw this.#silence(error, path, signal);
     }
   }
 
@@ -88,8 +94,8 @@ export class HcpTerraformHttp {
   }
 
   /** No answer came, or not a whole one. */
-  #silence(error: unknown, path: string): UpstreamError {
-    const code = codeOf(error);
+  #silence(error: unknown, path: string, signal: AbortSignal): UpstreamError {
+    const code = signal.aborted ? 'AbortError' : codeOf(error);
     return new UpstreamError({
       system: 'HCP Terraform',
       fault: 'unavailable',
@@ -113,7 +119,7 @@ export class HcpTerraformHttp {
         'put the string of a valid team or user API token into that secret (an agent token does not do)';
       return new UpstreamError({ ...details, fault: 'rejected', what });
     }
-    if (status === 404) {
+    if (status === 403 || status === 404) {
       const what =
         'not found, or the API token may not see it; check the names in the settings and the team’s permissions';
       return new UpstreamError({ ...details, fault: 'rejected', what });

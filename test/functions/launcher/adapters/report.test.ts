@@ -202,11 +202,24 @@ describe('a tick’s metrics', () => {
     const busy = { queued: [], running, unknownStatuses: [] };
     report.report(tickOf({ demand: busy }));
     report.report(tickOf({ demand: busy }));
-    expect(blobs.map(({ metrics }) => metrics[METRICS.startLatencySeconds])).toEqual([
-      [45],
-      undefined,
-      undefined,
-      undefined,
+    const latencies = blobs.filter(({ metrics }) => METRICS.startLatencySeconds in metrics);
+    expect(latencies).toEqual([{ dimensions: { pool: 'one' }, metrics: { [METRICS.startLatencySeconds]: [45] } }]);
+  });
+
+  it('keep their pool when many jobs start in one tick', () => {
+    const running = Array.from({ length: 120 }, (_, i) => ({
+      key: `run-${i}/plan` as const,
+      phase: 'plan' as const,
+      queuedAtMs: NOW - seconds(9),
+      startedAtMs: NOW - seconds(1),
+    }));
+    report.report(tickOf({ demand: { queued: [], running, unknownStatuses: [] } }));
+    const latencies = blobs.filter(({ metrics }) => METRICS.startLatencySeconds in metrics);
+    expect(
+      latencies.map(({ dimensions, metrics }) => [dimensions, metrics[METRICS.startLatencySeconds]?.length]),
+    ).toEqual([
+      [{ pool: 'one' }, 90],
+      [{ pool: 'one' }, 30],
     ]);
   });
 });

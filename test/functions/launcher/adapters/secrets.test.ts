@@ -60,7 +60,7 @@ describe('a secret', () => {
     await expect(secrets.value('acme/api-token', signal)).rejects.toMatchObject({ fault: 'unavailable' });
   });
 
-  it.each(['{"token": "t0ken"}', 'two tokens', ' '])(
+  it.each(['{"token": "t0ken"}', '{"token":"t0ken"}', '"t0ken"', 'two tokens', ' '])(
     'that is no token (%j) is refused without showing it',
     async (value) => {
       aws.putSecret('acme/api-token', value);
