@@ -1,5 +1,5 @@
 import { isLive, isQuestionable, supplyOf } from './core/supply.ts';
-import type { Demand, Supply, Task } from './core/types.ts';
+import type { Agent, Demand, Supply, Task } from './core/types.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 
 /** An idle agent pings every 30 s; one that is silent is `unknown` for five minutes before it is `errored`. */
@@ -43,8 +43,7 @@ export async function observePool(
   const stopped = active ? await eyes.tasks.recentlyStoppedTasks([pool.taskDefinition], signal) : [];
   // A task that stopped between the two reads is in both, and its end is what counts.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];
-  const agents =
-    active || agentsMatter ? await hcpTerraform.agents(pool, agentsSinceMs(tasks, demand, nowMs), signal) : [];
+  const agents = active || agentsMatter ? await agentsOf(pool, tasks, demand, hcpTerraform, nowMs, signal) : [];
   return {
     demand,
     supply: supplyOf({ tasks, agents, running: demand.running, queued: demand.queued }, eyes.startDeadlineMs, nowMs),
@@ -53,12 +52,26 @@ export async function observePool(
 }
 
 /**
- * From when on pings matter: since before the oldest task whose agent is in question was created, so that an agent
- * that is not listed has never registered.
+ * The pool's agents that matter. Agents that are at work ping all the while, so the last minutes show them; only when a
+ * task is older than that and its agent is not among them, the list is read from before that task was created, so that
+ * an agent that is not listed has never registered. A job of a day thus does not bring a day's agents with it.
  */
-function agentsSinceMs(tasks: readonly Task[], { queued }: Demand, nowMs: number): number {
+async function agentsOf(
+  pool: Pool,
+  tasks: readonly Task[],
+  { queued }: Demand,
+  hcpTerraform: HcpTerraform,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<readonly Agent[] | undefined> {
+  const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;
+  const recent = await hcpTerraform.agents(pool, recentMs, signal);
+  if (recent === undefined) return undefined;
+  const found = new Set(recent.map(({ name }) => name));
   const waiting = new Set<string | undefined>(queued.map(({ key }) => key));
-  const inQuestion = tasks.filter((task) => isLive(task) || isQuestionable(task) || waiting.has(task.startedBy));
-  const created = inQuestion.flatMap((task) => task.createdAtMs ?? []);
-  return Math.min(nowMs - AGENTS_WINDOW_MS, ...created) - CLOCK_SKEW_MS;
+  const inQuestion = tasks.filter(
+    (task) => !found.has(task.id) && (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy)),
+  );
+  const sinceMs = Math.min(...inQuestion.flatMap((task) => task.createdAtMs ?? [])) - CLOCK_SKEW_MS;
+  return sinceMs < recentMs ? hcpTerraform.agents(pool, sinceMs, signal) : recent;
 }

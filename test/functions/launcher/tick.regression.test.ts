@@ -94,7 +94,7 @@ describe('agents in question', () => {
     await tickOf([pool('one')]);
     tasks.stopped = [stoppedTask('a', { ...good, startedBy: 'run-2/plan' })];
     await tickOf([pool('one')]);
-    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs < createdAtMs)).toEqual([true, false]);
+    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs < createdAtMs)).toEqual([false, true, false]);
   });
 });
 

@@ -56,11 +56,20 @@ describe('a tick', () => {
     expect(launched()).toEqual(['one run-1/plan/2']);
   });
 
-  it('asks for agents from before the oldest task in question on, so that an unlisted agent never registered', async () => {
+  it('asks for agents from before a task on whose agent is not among the recent ones, so that it never registered', async () => {
     queue('one', 'run-1');
     tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
     await tickOf([pool('one')]);
-    expect(platform.agentsAsked[0]?.sinceMs).toBeLessThan(NOW - minutes(90));
+    expect(platform.agentsAsked).toHaveLength(2);
+    expect(platform.agentsAsked[1]?.sinceMs).toBeLessThan(NOW - minutes(90));
+  });
+
+  it('asks for recent agents only when an old task’s agent is among them', async () => {
+    queue('one', 'run-1');
+    tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
+    platform.agentsOf.set('one', [agent('t', 'busy')]);
+    await tickOf([pool('one')]);
+    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs)).toEqual([NOW - minutes(11)]);
   });
 
   it('stops a task whose agent never registered, with a reason that names the launcher', async () => {
