@@ -1,5 +1,4 @@
-import { Annotations, CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
-import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -7,19 +6,12 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import { AgentImage } from './agent-image.ts';
 import { AgentLauncher } from './agent-launcher.ts';
+import { agentNetwork, networkOutputs } from './agent-network.ts';
 import type { AgentPoolOptions } from './agent-pool.ts';
-import { EgressNetwork, taskSecurityGroup } from './egress-network.ts';
-import type { NetworkSettings, PoolSettings, Settings } from './settings.ts';
+import type { PoolSettings, Settings } from './settings.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
-}
-
-/** The network that agents run in. */
-interface AgentNetwork {
-  readonly vpc: ec2.IVpc;
-  readonly subnets: ec2.SubnetSelection;
-  readonly securityGroups: readonly ec2.ISecurityGroup[];
 }
 
 /** From settings to constructs: composition, and nothing else. */
@@ -32,7 +24,7 @@ export class AgentLauncherStack extends Stack {
     super(scope, id, { description: 'Ephemeral HCP Terraform agents: one Fargate task per queued job', ...stackProps });
     for (const [key, value] of Object.entries(settings.tags)) Tags.of(this).add(key, value);
 
-    const network = this.network(settings);
+    const network = agentNetwork(this, settings);
     this.launcher = new AgentLauncher(this, 'Launcher', {
       name: settings.stackName,
       hostname: settings.hostname,
@@ -42,6 +34,7 @@ export class AgentLauncherStack extends Stack {
       vpc: network.vpc,
       vpcSubnets: network.subnets,
       securityGroups: network.securityGroups,
+      assignPublicIp: network.assignPublicIp,
       agentImage:
         'registry' in settings.agentImage
           ? AgentImage.fromReference(settings.agentImage.registry)
@@ -59,33 +52,8 @@ export class AgentLauncherStack extends Stack {
       }),
     });
     for (const pool of settings.pools) this.grant(pool);
+    for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
     this.outputs();
-  }
-
-  private network(settings: Settings): AgentNetwork {
-    const { network } = settings;
-    const port = Number(settings.hostname.split(':')[1] ?? 443);
-    if (network.egress === 'existing-vpc') return this.existingNetwork(network, port);
-    const { vpc, securityGroup, natAddress } = new EgressNetwork(this, 'Network', {
-      cidr: network.cidr,
-      extraPorts: [port],
-      ...(network.flowLogRetentionDays !== undefined && { flowLogRetention: network.flowLogRetentionDays }),
-    });
-    this.output('NatAddress', natAddress, 'Address that all agents come from, for IP allow-lists of HCP Terraform');
-    return { vpc, subnets: { subnetGroupName: 'Tasks' }, securityGroups: [securityGroup] };
-  }
-
-  private existingNetwork(network: Extract<NetworkSettings, { egress: 'existing-vpc' }>, port: number): AgentNetwork {
-    // Subnets are used by their ids alone; which zone and which route table they have is nothing to this stack.
-    const vpc = ec2.Vpc.fromVpcAttributes(this, 'Vpc', { vpcId: network.vpcId, availabilityZones: ['unknown'] });
-    const subnets = network.subnetIds.map((id) => ec2.Subnet.fromSubnetId(this, id, id));
-    for (const subnet of subnets) {
-      Annotations.of(subnet).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId', 'No route is made or read.');
-    }
-    const securityGroups = network.securityGroupIds?.map((id) =>
-      ec2.SecurityGroup.fromSecurityGroupId(this, id, id, { mutable: false }),
-    ) ?? [taskSecurityGroup(this, vpc, [port])];
-    return { vpc, subnets: { subnets }, securityGroups };
   }
 
   private pool(pool: PoolSettings): AgentPoolOptions {

@@ -25,7 +25,7 @@ export interface AgentLauncherProps {
   readonly apiTokenSecret: ISecret;
   /** The agent pools to serve, at least one; each has a name of its own. */
   readonly pools: readonly AgentPoolOptions[];
-  /** Network of the agents. Tasks never get a public address, so its subnets need a way out: NAT or a proxy. */
+  /** Network of the agents. Its subnets need a way out: NAT or a proxy, or `assignPublicIp`. */
   readonly vpc: ec2.IVpc;
   /**
    * Subnets of the agents; every task takes one address.
@@ -35,6 +35,12 @@ export interface AgentLauncherProps {
   readonly vpcSubnets?: ec2.SubnetSelection;
   /** Security groups of the agents, one to five. Nothing needs to come in; TCP 443 must go out. */
   readonly securityGroups: readonly ec2.ISecurityGroup[];
+  /**
+   * Whether every task gets a public IPv4 address, which public subnets without NAT need.
+   *
+   * @default false
+   */
+  readonly assignPublicIp?: boolean;
   /**
    * Name of the cluster, and the beginning of other names: letters, digits and `-`, up to 48, plain text.
    *
@@ -166,6 +172,7 @@ export class AgentLauncher extends Construct {
       clusterName: name,
       subnets: props.vpc.selectSubnets(props.vpcSubnets).subnets,
       securityGroups: props.securityGroups,
+      assignPublicIp: props.assignPublicIp ?? false,
       schedule,
       activePoll: props.activePoll ?? Duration.seconds(DEFAULT_ACTIVE_POLL_SECONDS),
       startDeadline: props.startDeadline ?? Duration.seconds(DEFAULT_START_DEADLINE_SECONDS),

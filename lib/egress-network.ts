@@ -1,102 +1,190 @@
-import { RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
+import { type AllowedNamesInput, jobNames, type Place, portOf, taskStartNames } from './egress/allowed-domains.ts';
+import { DnsFirewall } from './egress/dns-firewall.ts';
+import { normalised } from './egress/domain-name.ts';
+import { natGatewayVpc } from './egress/nat-gateway.ts';
+import { NetworkFirewall } from './egress/network-firewall.ts';
+import { firewallZones, networkFirewallVpc } from './egress/network-firewall-vpc.ts';
+import type { OwnVpc } from './egress/own-vpc.ts';
+import { publicIpVpc } from './egress/public-ip.ts';
+import { suricataRules } from './egress/suricata-rules.ts';
+import { layerEndpoint, TASK_START_ENDPOINTS, taskEndpoints } from './egress/task-endpoints.ts';
+import { taskSecurityGroup } from './egress/task-security-group.ts';
+import type { IdleNetwork } from './prices.ts';
+
+/** How agents reach out of a VPC that is theirs alone, with what only that way has. */
+export type OwnEgress =
+  | {
+      /** Private subnets in two zones behind NAT. */
+      readonly mode: 'nat-gateway';
+      /** NAT for both zones in one of them, or one in each. */
+      readonly natGateways: 'one' | 'all';
+      readonly vpcEndpoints: 'none' | 'task-start';
+      /** IPv6 as well, by an egress-only internet gateway. */
+      readonly ipv6: boolean;
+      readonly dnsFirewall: boolean;
+    }
+  | {
+      /** Private subnets behind a firewall that reads server names, behind NAT. */
+      readonly mode: 'network-firewall';
+      /** Everything in one zone, or in two, each with a firewall and a NAT gateway of its own. */
+      readonly natGateways: 'one' | 'all';
+      readonly vpcEndpoints: 'none' | 'task-start';
+      /**
+       * How long the firewall's alerts and flows are kept.
+       *
+       * @default logs.RetentionDays.ONE_MONTH
+       */
+      readonly firewallLogRetention?: logs.RetentionDays;
+    }
+  | {
+      /** Public subnets; every task has a public address while it runs. */
+      readonly mode: 'public-ip';
+      readonly ipv6: boolean;
+      readonly dnsFirewall: boolean;
+    };
 
 export interface EgressNetworkProps {
-  /** Address range of the VPC, `/16` to `/22`: a quarter of it for each of the two private subnets. */
+  /** Address range of the VPC, `/16` to `/22`. */
   readonly cidr: string;
   /**
-   * Ports of Terraform Enterprise hosts that do not listen on 443; agents must reach them.
+   * How agents reach out.
    *
-   * @default - 443 is the only port that may be reached
+   * @default - one NAT gateway, DNS Firewall, no endpoints, no IPv6
    */
-  readonly extraPorts?: readonly number[];
+  readonly egress?: OwnEgress;
+  /**
+   * What agents may reach, beside what a task start needs.
+   *
+   * @default - what HCP Terraform needs
+   */
+  readonly allowed?: AllowedNamesInput;
+  /**
+   * References of the images that tasks run; `undefined` stands for the one that is built with the stack.
+   *
+   * @default - the image that is built
+   */
+  readonly images?: readonly (string | undefined)[];
   /**
    * How long VPC flow logs are kept.
    *
    * @default - no flow logs are written
    */
   readonly flowLogRetention?: logs.RetentionDays;
+  /**
+   * How long a log of every DNS query is kept.
+   *
+   * @default - queries are not logged
+   */
+  readonly dnsQueryLogRetention?: logs.RetentionDays;
 }
 
-/**
- * A VPC in which tasks can reach out and nothing can reach in: private subnets in two availability zones, one NAT
- * gateway whose address stays the same (for HCP Terraform's IP allow-lists), and a free way to S3, where ECR keeps the
- * layers of images. One NAT gateway and not two: while its zone is down no agent starts, and half the standing price is saved.
- */
+const DEFAULT_EGRESS: OwnEgress = {
+  mode: 'nat-gateway',
+  natGateways: 'one',
+  vpcEndpoints: 'none',
+  ipv6: false,
+  dnsFirewall: true,
+};
+
+/** A VPC in which tasks can reach out, as the mode allows, and nothing can reach in. */
 export class EgressNetwork extends Construct {
   readonly vpc: ec2.IVpc;
+  /** Subnets of the agents. */
+  readonly taskSubnets: ec2.SubnetSelection;
   /** The agents' security group; see {@link taskSecurityGroup}. */
   readonly securityGroup: ec2.SecurityGroup;
-  /** The address that all of the tasks' traffic comes from. */
-  readonly natAddress: string;
+  /** Addresses that all of the tasks' IPv4 traffic comes from, for IP allow-lists; none when tasks have their own. */
+  readonly addresses: readonly string[];
+  /** Whether tasks must be started with a public address. */
+  readonly assignPublicIp: boolean;
+  /** What costs money while nothing runs. */
+  readonly idle: IdleNetwork;
+  /** Every name that resolves. */
+  readonly names: readonly string[];
 
   constructor(scope: Construct, id: string, props: EgressNetworkProps) {
     super(scope, id);
-    const mask = Number(props.cidr.split('/')[1]);
-    if (!(mask >= 16 && mask <= 22)) {
-      throw new Error(
-        `The VPC's address range ${props.cidr} does not fit: give a range from /16 to /22, so that each private subnet has at least 256 addresses (every task takes one).`,
-      );
-    }
-
-    // An Elastic IP of our own, because a gateway's automatic one changes whenever the gateway is replaced.
-    const address = new ec2.CfnEIP(this, 'NatAddress', { domain: 'vpc' });
-    this.natAddress = address.attrPublicIp;
-
-    const vpc = new ec2.Vpc(this, 'Vpc', {
-      ipAddresses: ec2.IpAddresses.cidr(props.cidr),
-      maxAzs: 2,
-      natGateways: 1,
-      natGatewayProvider: ec2.NatProvider.gateway({ eipAllocationIds: [address.attrAllocationId] }),
-      subnetConfiguration: [
-        { name: 'Tasks', subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS, cidrMask: mask + 2 },
-        { name: 'Nat', subnetType: ec2.SubnetType.PUBLIC, cidrMask: 28, mapPublicIpOnLaunch: false },
-      ],
-      gatewayEndpoints: { S3: { service: ec2.GatewayVpcEndpointAwsService.S3 } },
-      // Emptying the default security group takes a Lambda of CDK's own with rights on security groups.
-      // Nothing here ever uses that group: every RunTask call names ours.
-      restrictDefaultSecurityGroup: false,
-    });
+    const egress = props.egress ?? DEFAULT_EGRESS;
+    const allowed = props.allowed ?? { hostname: DEFAULT_HOSTNAME };
+    const { vpc, addresses } = this.ownVpc(props.cidr, egress);
     this.vpc = vpc as ec2.IVpc;
+    this.addresses = addresses;
+    this.taskSubnets = { subnetGroupName: 'Tasks' };
+    this.assignPublicIp = egress.mode === 'public-ip';
 
-    this.securityGroup = taskSecurityGroup(this, this.vpc, props.extraPorts);
+    const port = portOf(allowed.hostname);
+    this.securityGroup = taskSecurityGroup(this, {
+      vpc: this.vpc,
+      extraPorts: [port],
+      ipv6: egress.mode !== 'network-firewall' && egress.ipv6,
+    });
 
-    if (props.flowLogRetention === undefined) {
+    const awsApiServices = allowed.allowedPresets?.includes('aws-apis') === true ? (allowed.awsApiServices ?? []) : [];
+    const endpoints = { vpc, subnets: this.taskSubnets, awsApiServices };
+    layerEndpoint(this, endpoints);
+    const withEndpoints = egress.mode !== 'public-ip' && egress.vpcEndpoints === 'task-start';
+    if (withEndpoints) taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup });
+
+    const place: Place = Stack.of(this);
+    const forJobs = jobNames(allowed, place);
+    const start = taskStartNames(props.images ?? [undefined], place);
+    this.names = normalised([...forJobs, ...start.apis, ...start.layers, ...start.registries]);
+    const dnsFirewall = egress.mode === 'network-firewall' || egress.dnsFirewall;
+    if (dnsFirewall) {
+      new DnsFirewall(this, 'DnsFirewall', {
+        vpcId: vpc.vpcId,
+        names: this.names,
+        ...(props.dnsQueryLogRetention !== undefined && { queryLogRetention: props.dnsQueryLogRetention }),
+      });
+    }
+    if (egress.mode === 'network-firewall') {
+      // What has an endpoint never passes the firewall, so the firewall need not let it.
+      const names = normalised([...forJobs, ...start.registries, ...(withEndpoints ? [] : start.apis)]);
+      const host = allowed.hostname.split(':')[0] ?? allowed.hostname;
+      new NetworkFirewall(this, 'Firewall', {
+        vpc: this.vpc,
+        zones: firewallZones(vpc),
+        rules: suricataRules(names, port === 443 ? [] : [{ name: host, port }]),
+        logRetention: egress.firewallLogRetention ?? DEFAULT_LOG_RETENTION_DAYS,
+      });
+    }
+    this.flowLogs(props.flowLogRetention);
+
+    const zones = vpc.selectSubnets(this.taskSubnets).subnets.length;
+    this.idle = {
+      natGateways: addresses.length,
+      firewallEndpoints: egress.mode === 'network-firewall' ? zones : 0,
+      interfaceEndpoints: withEndpoints ? TASK_START_ENDPOINTS * zones : 0,
+      dnsNames: dnsFirewall ? this.names.length + 1 : 0,
+    };
+  }
+
+  private ownVpc(cidr: string, egress: OwnEgress): OwnVpc {
+    switch (egress.mode) {
+      case 'nat-gateway':
+        return natGatewayVpc(this, cidr, egress);
+      case 'network-firewall':
+        return networkFirewallVpc(this, cidr, egress);
+      case 'public-ip':
+        return publicIpVpc(this, cidr, egress);
+    }
+  }
+
+  private flowLogs(retention: logs.RetentionDays | undefined): void {
+    if (retention === undefined) {
       Validations.of(this.vpc).acknowledge({
         id: 'AwsSolutions::AwsSolutions-VPC7',
         reason:
           'Flow logs cost per gigabyte and tell addresses, not names; nothing listens in this VPC. They are an option of the settings (network.flowLogRetentionDays).',
       });
-    } else {
-      const logGroup = new logs.LogGroup(this, 'FlowLogs', {
-        retention: props.flowLogRetention,
-        removalPolicy: RemovalPolicy.DESTROY,
-      });
-      this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup) });
+      return;
     }
+    const logGroup = new logs.LogGroup(this, 'FlowLogs', { retention, removalPolicy: RemovalPolicy.DESTROY });
+    this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup) });
   }
-}
-
-/**
- * The agents' security group: no rule inwards; outwards TCP 443 and the extra ports, to any IPv4 address. It limits by
- * port and not by name. DNS goes to the VPC's resolver, which security groups do not see.
- */
-export function taskSecurityGroup(
-  scope: Construct,
-  vpc: ec2.IVpc,
-  extraPorts: readonly number[] = [],
-): ec2.SecurityGroup {
-  const securityGroup = new ec2.SecurityGroup(scope, 'TaskSecurityGroup', {
-    vpc,
-    description: 'Agents: nothing in, HTTPS out',
-    allowAllOutbound: false,
-  });
-  for (const port of new Set([443, ...extraPorts])) {
-    // An address range and not a prefix list or group, so that the rule is written inside the group itself: a group
-    // without an inline rule is created open, and closed a moment later.
-    securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), 'HCP Terraform, registries, AWS APIs');
-  }
-  return securityGroup;
 }

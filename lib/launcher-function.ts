@@ -26,6 +26,8 @@ export interface LauncherFunctionProps {
   readonly clusterName: string;
   readonly subnets: readonly ec2.ISubnet[];
   readonly securityGroups: readonly ec2.ISecurityGroup[];
+  /** Whether a task gets a public address; only in public subnets without NAT. */
+  readonly assignPublicIp: boolean;
   /** Period of the schedule, whole minutes. */
   readonly schedule: Duration;
   /** Time between polls inside an invocation while there is something to watch. */
@@ -150,7 +152,7 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
     [ENV.cluster]: props.clusterName,
     [ENV.subnets]: props.subnets.map((subnet) => subnet.subnetId).join(','),
     [ENV.securityGroups]: props.securityGroups.map((group) => group.securityGroupId).join(','),
-    [ENV.assignPublicIp]: 'DISABLED',
+    [ENV.assignPublicIp]: props.assignPublicIp ? 'ENABLED' : 'DISABLED',
     [ENV.activePollSeconds]: String(props.activePoll.toSeconds()),
     [ENV.startDeadlineSeconds]: String(props.startDeadline.toSeconds()),
     ...(props.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(props.agentsCeiling) }),

@@ -1,6 +1,7 @@
 /** Faults that only show when settings are seen together. They are looked for also where single settings are wrong. */
 import { DEFAULT_CPU, DEFAULT_MEMORY_MIB } from './defaults.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
+import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 
 type Given = Readonly<Record<string, unknown>>;
@@ -19,7 +20,7 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...sameNameFaults(pools),
     ...sharedSecretFaults(given, pools),
     ...imageFaults(given['agentImage']),
-    ...networkFaults(isRecord(given['network']) ? given['network'] : {}),
+    ...networkFaults(isRecord(given['network']) ? given['network'] : {}, pools),
   ];
 }
 
@@ -77,56 +78,6 @@ function imageFaults(image: unknown): SettingsFault[] {
       given: shown(image),
       allowed: 'version or registry, not both',
       remedy: 'leave out version to use the registry image, or registry to build one',
-    },
-  ];
-}
-
-/** Which setting belongs to which mode. */
-const MODES = {
-  'nat-gateway': { needs: [], takes: ['cidr', 'flowLogRetentionDays'] },
-  'existing-vpc': { needs: ['vpcId', 'subnetIds'], takes: ['vpcId', 'subnetIds', 'securityGroupIds'] },
-} as const satisfies Record<string, { needs: readonly string[]; takes: readonly string[] }>;
-
-function networkFaults(network: Given): SettingsFault[] {
-  const egress = network['egress'] ?? 'nat-gateway';
-  if (egress !== 'nat-gateway' && egress !== 'existing-vpc') return [];
-  const mode: { readonly needs: readonly string[]; readonly takes: readonly string[] } = MODES[egress];
-  const misfits = Object.values(MODES)
-    .flatMap(({ takes }): readonly string[] => takes)
-    .filter((key) => network[key] !== undefined && !mode.takes.includes(key))
-    .map((key) => ({
-      path: `network.${key}`,
-      given: `${shown(network[key])}, with egress ${egress}`,
-      allowed: `with ${egress}: ${mode.takes.join(', ')}`,
-      remedy: `leave it out, or set network.egress to ${egress === 'nat-gateway' ? 'existing-vpc' : 'nat-gateway'}`,
-    }));
-  const missing = mode.needs
-    .filter((key) => network[key] === undefined)
-    .map((key) => ({
-      path: `network.${key}`,
-      given: `nothing, with egress ${egress}`,
-      allowed: key === 'vpcId' ? 'vpc-…' : '1 to 16 of subnet-…',
-      remedy: `name it: aws ec2 describe-${key === 'vpcId' ? 'vpcs' : 'subnets'} lists yours`,
-    }));
-  return [...misfits, ...missing, ...cidrFaults(network['cidr'])];
-}
-
-function cidrFaults(cidr: unknown): SettingsFault[] {
-  if (typeof cidr !== 'string') return [];
-  const [, address = '', length = ''] = /^((?:\d{1,3}\.){3}\d{1,3})\/(\d{1,2})$/.exec(cidr) ?? [];
-  const parts = address.split('.').map(Number);
-  const bits = Number(length);
-  const wellFormed = address !== '' && parts.every((part) => part <= 255) && bits >= 16 && bits <= 22;
-  const size = 2 ** (32 - bits);
-  const first = parts.reduce((sum, part) => sum * 256 + part, 0);
-  if (wellFormed && first % size === 0) return [];
-  return [
-    {
-      path: 'network.cidr',
-      given: shown(cidr),
-      allowed: 'IPv4 range from /16 to /22 that begins at its first address, such as 10.90.0.0/20',
-      remedy:
-        'each private subnet gets a quarter of it, and every task takes an address; take a range that your other networks do not use',
     },
   ];
 }

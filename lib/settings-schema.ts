@@ -8,8 +8,8 @@ import {
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
-  DEFAULT_VPC_CIDR,
 } from './defaults.ts';
+import { networkSettings } from './network-settings.ts';
 import { poolSettings } from './pool-settings.ts';
 import {
   IMAGE,
@@ -46,54 +46,6 @@ const agentImage = z.strictObject({
     ...IMAGE_DOC,
     absent: 'an image is built',
   }),
-});
-
-const network = z.strictObject({
-  egress: setting(z.enum(['nat-gateway', 'existing-vpc']).default('nat-gateway'), {
-    description: 'How agents reach out: a new VPC with private subnets behind a NAT gateway, or a VPC that you have.',
-    allowed: 'nat-gateway or existing-vpc',
-  }),
-  cidr: setting(z.string().optional(), {
-    description: 'Address range of the new VPC.',
-    allowed: 'IPv4 range from /16 to /22 that begins at its first address, such as 10.90.0.0/20',
-    absent: `${DEFAULT_VPC_CIDR} with \`nat-gateway\``,
-  }),
-  flowLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Days that flow logs of the new VPC are kept.',
-    allowed: RETENTION_DAYS.join(', '),
-    absent: 'no flow logs',
-  }),
-  vpcId: setting(
-    z
-      .string()
-      .regex(/^vpc-[0-9a-f]{8,17}$/)
-      .optional(),
-    { description: 'The existing VPC.', allowed: 'vpc-…', absent: 'needed with `existing-vpc`' },
-  ),
-  subnetIds: setting(
-    z
-      .array(z.string().regex(/^subnet-[0-9a-f]{8,17}$/))
-      .min(1)
-      .max(16)
-      .optional(),
-    {
-      description: 'Private subnets of the existing VPC, with a way out; best in two availability zones.',
-      allowed: '1 to 16 of subnet-…',
-      absent: 'needed with `existing-vpc`',
-    },
-  ),
-  securityGroupIds: setting(
-    z
-      .array(z.string().regex(/^sg-[0-9a-f]{8,17}$/))
-      .min(1)
-      .max(5)
-      .optional(),
-    {
-      description: 'Security groups of the agents in the existing VPC.',
-      allowed: '1 to 5 of sg-…',
-      absent: 'a new one: nothing in, TCP 443 out',
-    },
-  ),
 });
 
 /** The settings as they are written: what may be given, what it means, what happens when it is not given. */
@@ -142,7 +94,7 @@ export const settingsSchema = z.strictObject({
     allowed: 'whole number from 1 to 10000',
     absent: 'no ceiling',
   }),
-  network: setting(network.prefault({}), {
+  network: setting(networkSettings.prefault({}), {
     description: 'Network of the agents.',
     allowed: '{"egress": "nat-gateway", …} or {"egress": "existing-vpc", "vpcId": …, "subnetIds": […]}',
   }),

@@ -7,7 +7,8 @@
  * `-c pools='[{"name":"default","agentTokenSecret":"agent-token"}]'`.
  */
 import * as z from 'zod';
-import { DEFAULT_AGENT_VERSION, DEFAULT_VPC_CIDR } from './defaults.ts';
+import { DEFAULT_AGENT_VERSION } from './defaults.ts';
+import { chosenNetwork, type NetworkSettings } from './network-settings.ts';
 import { crossFaults } from './settings-checks.ts';
 import { didYouMean, looksLikeToken, SettingsError, type SettingsFault, shown } from './settings-faults.ts';
 import { type ReadSettings, settingAt, settingsSchema } from './settings-schema.ts';
@@ -17,16 +18,6 @@ export const SETTINGS_KEY = 'agentLauncher';
 
 /** The image of the agents. */
 export type AgentImageSettings = { readonly version: string } | { readonly registry: string };
-
-/** The network of the agents, by how they reach out. */
-export type NetworkSettings =
-  | { readonly egress: 'nat-gateway'; readonly cidr: string; readonly flowLogRetentionDays?: number }
-  | {
-      readonly egress: 'existing-vpc';
-      readonly vpcId: string;
-      readonly subnetIds: readonly string[];
-      readonly securityGroupIds?: readonly string[];
-    };
 
 /** Settings without a fault, every default filled in. */
 export interface Settings extends Omit<ReadSettings, 'agentImage' | 'network'> {
@@ -49,18 +40,11 @@ export function parseSettings(context: Readonly<Record<string, unknown>>): Setti
   const ofSchema = read.success ? [] : read.error.issues.flatMap((issue) => faultsOf(issue, given));
   const faults = inOrder([...crossFaults(given), ...ofSchema]);
   if (!read.success || faults.length > 0) throw new SettingsError(faults);
-  return { ...read.data, agentImage: agentImage(read.data), network: network(read.data) };
+  return { ...read.data, agentImage: agentImage(read.data), network: chosenNetwork(read.data.network) };
 }
 
 function agentImage({ agentImage: { registry, version } }: ReadSettings): AgentImageSettings {
   return registry === undefined ? { version: version ?? DEFAULT_AGENT_VERSION } : { registry };
-}
-
-function network({ network }: ReadSettings): NetworkSettings {
-  const { egress, cidr, flowLogRetentionDays, vpcId = '', subnetIds = [], securityGroupIds } = network;
-  return egress === 'nat-gateway'
-    ? { egress, cidr: cidr ?? DEFAULT_VPC_CIDR, ...(flowLogRetentionDays !== undefined && { flowLogRetentionDays }) }
-    : { egress, vpcId, subnetIds, ...(securityGroupIds !== undefined && { securityGroupIds }) };
 }
 
 /** The settings object with the overrides laid over it; nothing is checked yet. */

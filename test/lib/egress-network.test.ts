@@ -57,7 +57,7 @@ it('has no Lambda of its own', () => {
 });
 
 it('writes its egress rules into the security group, which so is never open', () => {
-  const template = networkIn({ extraPorts: [443, 8443] });
+  const template = networkIn({ allowed: { hostname: 'tfe.example.com:8443' } });
   template.hasResourceProperties('AWS::EC2::SecurityGroup', {
     SecurityGroupEgress: [Match.objectLike({ FromPort: 443, ToPort: 443 }), Match.objectLike({ FromPort: 8443 })],
   });

@@ -1,0 +1,102 @@
+/** From the network settings to the constructs of the chosen way out. */
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type { Construct } from 'constructs';
+import { CLAIMS } from './egress/claims.ts';
+import { ExistingVpc } from './egress/existing-vpc.ts';
+import { EgressNetwork, type OwnEgress } from './egress-network.ts';
+import type { NetworkSettings } from './network-settings.ts';
+import { dollars, type IdleNetwork, idleNetworkCost, total } from './prices.ts';
+import type { Settings } from './settings.ts';
+
+/** The network that agents run in. */
+export interface AgentNetwork {
+  readonly vpc: ec2.IVpc;
+  readonly subnets: ec2.SubnetSelection;
+  readonly securityGroups: readonly ec2.ISecurityGroup[];
+  readonly assignPublicIp: boolean;
+  /** Addresses that all agents come from; none where they have no fixed ones, or not from us. */
+  readonly addresses: readonly string[];
+  /** What costs money while nothing runs. */
+  readonly idle: IdleNetwork;
+  /** Names that resolve; none when names are not limited. */
+  readonly names: readonly string[];
+}
+
+/** Builds the network that the settings ask for. */
+export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork {
+  const { network, hostname } = settings;
+  const allowed = { hostname, ...network.allowed };
+  const images = imagesOf(settings);
+  if (network.egress === 'existing-vpc') {
+    const { vpc, taskSubnets, securityGroups, idle, names } = new ExistingVpc(scope, 'Network', {
+      ...network,
+      allowed,
+      images,
+    });
+    return { vpc, subnets: taskSubnets, securityGroups, assignPublicIp: false, addresses: [], idle, names };
+  }
+  const { flowLogRetentionDays, dnsQueryLogRetentionDays } = network;
+  const own = new EgressNetwork(scope, 'Network', {
+    cidr: network.cidr,
+    egress: ownEgress(network, settings.logRetentionDays),
+    allowed,
+    images,
+    ...(flowLogRetentionDays !== undefined && { flowLogRetention: flowLogRetentionDays }),
+    ...(dnsQueryLogRetentionDays !== undefined && { dnsQueryLogRetention: dnsQueryLogRetentionDays }),
+  });
+  const { vpc, taskSubnets, securityGroup, assignPublicIp, addresses, idle, names } = own;
+  return { vpc, subnets: taskSubnets, securityGroups: [securityGroup], assignPublicIp, addresses, idle, names };
+}
+
+function ownEgress(network: Exclude<NetworkSettings, { egress: 'existing-vpc' }>, logRetentionDays: number): OwnEgress {
+  switch (network.egress) {
+    case 'nat-gateway': {
+      const { egress: mode, natGateways, vpcEndpoints, ipv6, dnsFirewall } = network;
+      return { mode, natGateways, vpcEndpoints, ipv6, dnsFirewall };
+    }
+    case 'network-firewall': {
+      const { egress: mode, natGateways, vpcEndpoints, firewallLogRetentionDays } = network;
+      return { mode, natGateways, vpcEndpoints, firewallLogRetention: firewallLogRetentionDays ?? logRetentionDays };
+    }
+    case 'public-ip': {
+      const { egress: mode, ipv6, dnsFirewall } = network;
+      return { mode, ipv6, dnsFirewall };
+    }
+  }
+}
+
+/** Images that any pool runs; `undefined` stands for the one that is built. */
+function imagesOf({ agentImage, pools }: Settings): (string | undefined)[] {
+  const common = 'registry' in agentImage ? agentImage.registry : undefined;
+  return [...new Set(pools.map(({ image }) => image ?? common))];
+}
+
+/** What the stack says of its network: what may leave, and what it costs while nothing runs. */
+export function networkOutputs(
+  settings: Settings,
+  network: AgentNetwork,
+): { id: string; value: string; description: string }[] {
+  const { egress } = settings.network;
+  const idle = dollars(total(idleNetworkCost(network.idle)));
+  return [
+    ...(network.addresses.length === 0
+      ? []
+      : [
+          {
+            id: 'EgressAddresses',
+            value: network.addresses.join(', '),
+            description: 'Addresses that all agents come from, for IP allow-lists of HCP Terraform',
+          },
+        ]),
+    {
+      id: 'EgressClaim',
+      value: `${egress}: ${CLAIMS[egress].claim}`,
+      description: 'What may leave; see docs/network.md',
+    },
+    {
+      id: 'EgressIdleCost',
+      value: `${idle} a month`,
+      description: 'What the network costs while nothing runs, by list prices of us-east-1; see docs/costs.md',
+    },
+  ];
+}

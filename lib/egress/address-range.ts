@@ -1,0 +1,41 @@
+/** IPv4 address ranges in CIDR notation. */
+
+/** A range as numbers, both ends included. */
+export interface AddressRange {
+  readonly first: number;
+  readonly last: number;
+  /** Length of its prefix. */
+  readonly prefix: number;
+}
+
+/** Reads `10.90.0.0/20`; `undefined` when it is none, or does not begin at its first address. */
+export function parseRange(cidr: string): AddressRange | undefined {
+  const [, address = '', length = ''] = /^((?:\d{1,3}\.){3}\d{1,3})\/(\d{1,2})$/.exec(cidr) ?? [];
+  const parts = address.split('.').map(Number);
+  const prefix = Number(length);
+  if (address === '' || parts.some((part) => part > 255) || prefix > 32) return undefined;
+  const first = parts.reduce((sum, part) => sum * 256 + part, 0);
+  const size = 2 ** (32 - prefix);
+  return first % size === 0 ? { first, last: first + size - 1, prefix } : undefined;
+}
+
+/** Length of a range's prefix. */
+export function prefixOf(cidr: string): number | undefined {
+  return parseRange(cidr)?.prefix;
+}
+
+/** Whether two ranges have an address in common. */
+export function overlaps(a: AddressRange, b: AddressRange): boolean {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+/** Whether the first range holds the whole of the second. */
+export function contains(outer: AddressRange, inner: AddressRange): boolean {
+  return outer.first <= inner.first && inner.last <= outer.last;
+}
+
+/** Ranges that private networks may use. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html */
+export const PRIVATE_RANGES = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+
+/** Ranges that something in AWS uses beside a VPC: the bridge of container engines, as Cloud9 and SageMaker have it. */
+export const TAKEN_RANGES = ['172.17.0.0/16'];

@@ -1,0 +1,186 @@
+/** Which names agents may reach: the defaults for a host, presets, and what a Fargate task asks for before it runs. */
+import { normalised } from './domain-name.ts';
+
+/** Presets, by their names in the settings. */
+export const PRESETS = {
+  'hcp-terraform': 'the default names for `hostname`, for use beside `allowedDomains`',
+  'github-releases': 'GitHub and its release downloads: community providers, modules from GitHub',
+  'aws-apis': 'the APIs of `awsApiServices` in `awsApiRegions`',
+} as const;
+
+export type Preset = keyof typeof PRESETS;
+
+/** HCP Terraform's host in Europe. */
+export const EU_HOSTNAME = 'app.eu.terraform.io';
+
+/**
+ * The names that an agent needs for a usual `terraform init`, plan and apply.
+ * https://developer.hashicorp.com/terraform/cloud-docs/agents/requirements#networking-requirements
+ *
+ * Not among them: `agents.terraform.io:7146`, which only request forwarding and HYOK need, and both need agents that stay.
+ *
+ * @param hostname host of HCP Terraform or Terraform Enterprise, with or without a port
+ */
+export function defaultNames(hostname: string): string[] {
+  const host = hostname.split(':')[0] ?? hostname;
+  const downloads = ['releases.hashicorp.com', 'registry.terraform.io'];
+  if (host === 'app.terraform.io') return [host, 'archivist.terraform.io', ...downloads];
+  // Europe keeps its blobs in Europe. HashiCorp's page names no archivist of Europe; this one follows the pattern.
+  if (host === EU_HOSTNAME) return [host, 'archivist.eu.terraform.io', ...downloads];
+  return [host, ...downloads];
+}
+
+/**
+ * What `https://github.com/…/releases/download/…` needs: the redirect leads to one of two download hosts.
+ * https://docs.github.com/en/repositories/releasing-projects-on-github/about-releases
+ */
+export const GITHUB_RELEASES = [
+  'github.com',
+  'api.github.com',
+  'codeload.github.com',
+  'objects.githubusercontent.com',
+  'release-assets.githubusercontent.com',
+];
+
+/** Services whose names are not `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
+const AWS_NAMES: Readonly<Record<string, (region: string, suffix: string) => string[]>> = {
+  'api.ecr': (region, suffix) => [`api.ecr.${region}.${suffix}`],
+  cloudfront: (_, suffix) => [`cloudfront.${suffix}`],
+  ecr: (region, suffix) => [`api.ecr.${region}.${suffix}`, `*.dkr.ecr.${region}.${suffix}`],
+  iam: (_, suffix) => [`iam.${suffix}`],
+  organizations: (_, suffix) => [`organizations.us-east-1.${suffix}`],
+  route53: (_, suffix) => [`route53.${suffix}`],
+  s3: (region, suffix) => [`s3.${region}.${suffix}`, `*.s3.${region}.${suffix}`],
+  // The provider asks the global name unless it is told otherwise.
+  sts: (region, suffix) => [`sts.${region}.${suffix}`, `sts.${suffix}`],
+};
+
+/** What people call a service, and what its endpoint is called. */
+export const AWS_MISNOMERS: Readonly<Record<string, string>> = {
+  alb: 'elasticloadbalancing',
+  cloudwatch: 'monitoring',
+  'cloudwatch-logs': 'logs',
+  efs: 'elasticfilesystem',
+  elb: 'elasticloadbalancing',
+  elbv2: 'elasticloadbalancing',
+  eventbridge: 'events',
+  opensearch: 'es',
+  vpc: 'ec2',
+};
+
+/** Names of AWS APIs: of every service in every region. */
+export function awsApiNames(
+  services: readonly string[],
+  regions: readonly string[],
+  suffix: string = 'amazonaws.com',
+): string[] {
+  return services.flatMap((service) =>
+    regions.flatMap((region) => AWS_NAMES[service]?.(region, suffix) ?? [`${service}.${region}.${suffix}`]),
+  );
+}
+
+/** Where the stack is, in plain text or as what CloudFormation fills in. */
+export interface Place {
+  readonly account: string;
+  readonly region: string;
+  /** `amazonaws.com`, in China `amazonaws.com.cn`. */
+  readonly urlSuffix: string;
+}
+
+/** What a Fargate task asks for before its container runs, by the way it takes. */
+export interface TaskStartNames {
+  /** APIs, which have interface endpoints when they are asked for. */
+  readonly apis: string[];
+  /** Image layers of this region's ECR, which come by the S3 gateway endpoint. */
+  readonly layers: string[];
+  /** Registries that are not this region's ECR. */
+  readonly registries: string[];
+}
+
+/**
+ * On platform version 1.4.0 the image, the secrets and the logs go through the task's own network interface, so they
+ * are part of what the network must let out. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
+ *
+ * @param images references of the images that tasks run; `undefined` stands for the one that is built with the stack
+ */
+export function taskStartNames(images: readonly (string | undefined)[], place: Place): TaskStartNames {
+  const { account, region, urlSuffix } = place;
+  const registries = new Set<string>();
+  let fromEcr = false;
+  for (const image of images) {
+    const ecr = image === undefined ? [] : /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)\//.exec(image);
+    if (image === undefined) fromEcr = true;
+    else if (ecr === null) for (const name of registryNames(image)) registries.add(name);
+    else {
+      const [, owner, ecrRegion = '', suffix = ''] = ecr;
+      fromEcr = true;
+      registries.add(`${owner}.dkr.ecr.${ecrRegion}.${suffix}`);
+      // In the stack's own region these are the names below; in another one they are not.
+      registries.add(`api.ecr.${ecrRegion}.${suffix}`);
+      registries.add(layerBucketName(ecrRegion, suffix));
+    }
+  }
+  return {
+    apis: [
+      ...(fromEcr ? [`api.ecr.${region}.${urlSuffix}`, `${account}.dkr.ecr.${region}.${urlSuffix}`] : []),
+      `logs.${region}.${urlSuffix}`,
+      `secretsmanager.${region}.${urlSuffix}`,
+    ],
+    layers: fromEcr ? [layerBucketName(region, urlSuffix)] : [],
+    registries: [...registries],
+  };
+}
+
+/** The bucket that ECR of a region keeps layers in. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms */
+export const layerBucket = (region: string): string => `prod-${region}-starport-layer-bucket`;
+
+const layerBucketName = (region: string, suffix: string): string => `${layerBucket(region)}.s3.${region}.${suffix}`;
+
+/** Registries whose layers come from another name than the one in the reference. */
+const REGISTRIES: Readonly<Record<string, readonly string[]>> = {
+  'docker.io': [
+    'registry-1.docker.io',
+    'auth.docker.io',
+    'production.cloudflare.docker.com',
+    'docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com',
+  ],
+  'ghcr.io': ['ghcr.io', 'pkg-containers.githubusercontent.com'],
+  'public.ecr.aws': ['public.ecr.aws', 'd5l0dvt14r5h8.cloudfront.net'],
+  'quay.io': ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io'],
+};
+
+/** The names that pulling an image by its reference needs. A reference without a host means Docker Hub. */
+function registryNames(image: string): readonly string[] {
+  const [first = '', ...rest] = image.split('/');
+  const host = rest.length > 0 && /[.:]/.test(first) ? first : 'docker.io';
+  return REGISTRIES[host] ?? [host.split(':')[0] ?? host];
+}
+
+/** What the settings say about names. */
+export interface AllowedNamesInput {
+  readonly hostname: string;
+  /** In place of the default names; `hostname` itself is always allowed. */
+  readonly allowedDomains?: readonly string[];
+  readonly allowedPresets?: readonly Preset[];
+  readonly awsApiServices?: readonly string[];
+  /** Without them: the stack's own region. */
+  readonly awsApiRegions?: readonly string[];
+}
+
+/** Every name that jobs may reach, normalised, beside what a task start needs. */
+export function jobNames(input: AllowedNamesInput, place: Place): string[] {
+  const { hostname, allowedDomains, allowedPresets = [], awsApiServices = [], awsApiRegions } = input;
+  const own = hostname.split(':')[0] ?? hostname;
+  const given = allowedDomains ?? defaultNames(hostname);
+  const presets = allowedPresets.flatMap((preset) => {
+    if (preset === 'hcp-terraform') return defaultNames(hostname);
+    if (preset === 'github-releases') return GITHUB_RELEASES;
+    return awsApiNames(awsApiServices, awsApiRegions ?? [place.region], place.urlSuffix);
+  });
+  return normalised([own, ...given, ...presets]);
+}
+
+/** The port of a host; 443 when it names none. */
+export function portOf(hostname: string): number {
+  return Number(hostname.split(':')[1] ?? 443);
+}

@@ -1,0 +1,74 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as resolver from 'aws-cdk-lib/aws-route53resolver';
+import { Construct } from 'constructs';
+
+export interface DnsFirewallProps {
+  readonly vpcId: string;
+  /** Names that resolve; `*.` for every name below. All others do not exist. */
+  readonly names: readonly string[];
+  /**
+   * Whether the VPC holds nothing but agents. Only then the failure mode of the whole VPC is set.
+   *
+   * @default true
+   */
+  readonly ownVpc?: boolean;
+  /**
+   * How long a log of every query is kept.
+   *
+   * @default - queries are not logged
+   */
+  readonly queryLogRetention?: logs.RetentionDays;
+}
+
+/**
+ * A walled garden of names: Route 53 Resolver DNS Firewall answers for the allowed names, and says of every other that
+ * it does not exist. When it cannot decide, nothing resolves.
+ *
+ * It judges questions to the VPC's resolver and not connections: who knows an address needs no name.
+ * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall.html
+ */
+export class DnsFirewall extends Construct {
+  readonly ruleGroupId: string;
+
+  constructor(scope: Construct, id: string, props: DnsFirewallProps) {
+    super(scope, id);
+    const allowed = new resolver.CfnFirewallDomainList(this, 'Allowed', { domains: [...props.names] });
+    const everything = new resolver.CfnFirewallDomainList(this, 'Everything', { domains: ['*'] });
+    const rules = new resolver.CfnFirewallRuleGroup(this, 'Rules', {
+      firewallRules: [
+        {
+          priority: 100,
+          action: 'ALLOW',
+          firewallDomainListId: allowed.attrId,
+          // HCP Terraform and the registries are aliases of names of their CDNs, which change without notice. Trusted
+          // are only redirections that begin at an allowed name; a CDN's name asked for by itself does not resolve.
+          firewallDomainRedirectionAction: 'TRUST_REDIRECTION_DOMAIN',
+        },
+        { priority: 200, action: 'BLOCK', blockResponse: 'NXDOMAIN', firewallDomainListId: everything.attrId },
+      ],
+    });
+    this.ruleGroupId = rules.attrId;
+    new resolver.CfnFirewallRuleGroupAssociation(this, 'Association', {
+      firewallRuleGroupId: rules.attrId,
+      vpcId: props.vpcId,
+      priority: 101,
+    });
+    if (props.ownVpc !== false) {
+      // The default already; said, so that a change made by hand is seen as drift.
+      new resolver.CfnFirewallConfig(this, 'FailClosed', { resourceId: props.vpcId, firewallFailOpen: 'DISABLED' });
+    }
+    if (props.queryLogRetention !== undefined) this.logQueries(props.vpcId, props.queryLogRetention);
+  }
+
+  private logQueries(vpcId: string, retention: logs.RetentionDays): void {
+    const logGroup = new logs.LogGroup(this, 'Queries', { retention, removalPolicy: RemovalPolicy.DESTROY });
+    const config = new resolver.CfnResolverQueryLoggingConfig(this, 'QueryLog', {
+      destinationArn: logGroup.logGroupArn,
+    });
+    new resolver.CfnResolverQueryLoggingConfigAssociation(this, 'QueryLogAssociation', {
+      resolverQueryLogConfigId: config.attrId,
+      resourceId: vpcId,
+    });
+  }
+}

@@ -1,0 +1,113 @@
+/** Names that agents may reach, as people write them and as firewalls take them. */
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+
+/** A name that is well formed, or what is wrong with it and what to do. */
+export type ParsedName = { readonly name: string } | { readonly fault: string; readonly remedy: string };
+
+/**
+ * Domains under which anybody can have a name of his own. `*.` before one of them allows the whole world, so only names
+ * inside them can be allowed. The list is not complete and need not be: it catches the wildcards that people really try.
+ */
+const EVERYBODYS = [
+  'amazonaws.com',
+  'amazonaws.com.cn',
+  'appspot.com',
+  'azureedge.net',
+  'azurewebsites.net',
+  'akamaized.net',
+  'blob.core.windows.net',
+  'cloudfront.net',
+  'cloudflarestorage.com',
+  'execute-api.amazonaws.com',
+  'fastly.net',
+  'firebaseapp.com',
+  'fly.dev',
+  'github.io',
+  'githubusercontent.com',
+  'herokuapp.com',
+  'netlify.app',
+  'ngrok.io',
+  'ngrok-free.app',
+  'on.aws',
+  'pages.dev',
+  's3.amazonaws.com',
+  'trycloudflare.com',
+  'vercel.app',
+  'web.app',
+  'workers.dev',
+];
+
+/** Second-level domains of countries, below which others register: `*.co.uk` is as wide as `*.com`. */
+const REGISTRY_LABELS = ['ac', 'co', 'com', 'edu', 'gov', 'net', 'or', 'org'];
+
+/**
+ * Reads one name: `app.terraform.io`, or `*.example.com` for every name below `example.com` at any depth, and not
+ * `example.com` itself: so Route 53 Resolver DNS Firewall reads it, and so do the firewall rules made from it.
+ * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-domain-lists.html
+ *
+ * Upper case, a final dot and names in other scripts are brought into the one form that DNS and TLS carry.
+ */
+export function parseName(given: string): ParsedName {
+  const text = given.trim();
+  const refuse = (fault: string, remedy: string): ParsedName => ({ fault, remedy });
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return refuse('it is a URL', 'give the host name alone, without https://');
+  if (/[/?#@]/.test(text))
+    return refuse('it has a path', 'give the host name alone: a firewall sees names and no paths');
+  if (isIP(text.replace(/^\[|\]$/g, '')) !== 0 || /^\d+(?:\.\d+){3}(?:\/|$)/.test(text)) {
+    return refuse('it is an address', 'give the name: TLS and DNS are judged by names');
+  }
+  if (text.includes(':')) {
+    return refuse(
+      'it has a port',
+      'leave the port out: 443 is the only one, and that of `hostname` when it has another',
+    );
+  }
+  if (text.startsWith('.')) return refuse('it begins with a dot', `write *${text} for the names below it`);
+
+  const wildcard = text.startsWith('*.');
+  const rest = wildcard ? text.slice(2) : text;
+  if (rest.includes('*')) return refuse('it has a * inside', 'a * may only be the whole first label: *.example.com');
+  const ascii = domainToASCII(rest).replace(/\.$/, '');
+  const labels = ascii.split('.');
+  if (ascii === '' || ascii.length > 253 || !labels.every((label) => /^(?!-)[a-z0-9-]{1,63}(?<!-)$/.test(label))) {
+    return refuse('it is no host name', 'give labels of letters, digits and -, with dots between them');
+  }
+  if (labels.length < 2) {
+    return refuse(wildcard ? 'it allows a whole top-level domain' : 'it has no dot', 'give a complete name');
+  }
+  if (/^\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an address', 'give the name');
+  if (wildcard && isEverybodys(labels)) {
+    return refuse('anybody can have a name below it', 'name the hosts one by one, or use a preset');
+  }
+  return { name: wildcard ? `*.${ascii}` : ascii };
+}
+
+function isEverybodys(labels: readonly string[]): boolean {
+  const name = labels.join('.');
+  const [second = '', top = ''] = labels;
+  const registry = labels.length === 2 && top.length === 2 && REGISTRY_LABELS.includes(second);
+  return registry || EVERYBODYS.includes(name) || /^s3[.-][a-z0-9-]+\.amazonaws\.com$/.test(name);
+}
+
+/** Whether an allowed name covers another: the same, or a wildcard above it. */
+export function covers(allowed: string, name: string): boolean {
+  if (allowed === name) return true;
+  return allowed.startsWith('*.') && name.replace(/^\*\./, '').endsWith(allowed.slice(1));
+}
+
+/** Names once each, without those that another covers, in the order of their domains. */
+export function normalised(names: readonly string[]): string[] {
+  const once = [...new Set(names)];
+  return once
+    .filter((name) => !once.some((other) => other !== name && covers(other, name)))
+    .sort((a, b) => reversed(a).localeCompare(reversed(b)));
+}
+
+/** Sorting key. What CloudFormation fills in has a serial number, which would make the order depend on the rest of the stack. */
+const reversed = (name: string): string =>
+  name
+    .replace(/\$\{Token\[[^\]]*\]\}/g, '~')
+    .split('.')
+    .toReversed()
+    .join('.');

@@ -1,0 +1,63 @@
+import { Annotations, Stack } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { Construct } from 'constructs';
+import type { IdleNetwork } from '../prices.ts';
+import { type AllowedNamesInput, jobNames, portOf, taskStartNames } from './allowed-domains.ts';
+import { DnsFirewall } from './dns-firewall.ts';
+import { normalised } from './domain-name.ts';
+import { taskSecurityGroup } from './task-security-group.ts';
+
+export interface ExistingVpcProps {
+  readonly vpcId: string;
+  readonly subnetIds: readonly string[];
+  /**
+   * Security groups of the agents.
+   *
+   * @default - a new one: nothing in, TCP 443 out
+   */
+  readonly securityGroupIds?: readonly string[];
+  /** Whether only the allowed names resolve: for everything in the VPC, not for agents alone. */
+  readonly dnsFirewall: boolean;
+  readonly allowed: AllowedNamesInput;
+  /** References of the images that tasks run; `undefined` stands for the one that is built with the stack. */
+  readonly images: readonly (string | undefined)[];
+}
+
+/** The network in a VPC that is not ours: nothing is made in it but a security group, and not that when one is given. */
+export class ExistingVpc extends Construct {
+  readonly vpc: ec2.IVpc;
+  readonly taskSubnets: ec2.SubnetSelection;
+  readonly securityGroups: readonly ec2.ISecurityGroup[];
+  readonly idle: IdleNetwork;
+  /** Every name that resolves; none when the VPC's resolver is left alone. */
+  readonly names: readonly string[];
+
+  constructor(scope: Construct, id: string, props: ExistingVpcProps) {
+    super(scope, id);
+    // Subnets are used by their ids alone; which zone and which route table they have is nothing to this stack.
+    this.vpc = ec2.Vpc.fromVpcAttributes(this, 'Vpc', { vpcId: props.vpcId, availabilityZones: ['unknown'] });
+    const subnets = props.subnetIds.map((subnetId) => ec2.Subnet.fromSubnetId(this, subnetId, subnetId));
+    for (const subnet of subnets) {
+      Annotations.of(subnet).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId', 'No route is made or read.');
+    }
+    this.taskSubnets = { subnets };
+    this.securityGroups = props.securityGroupIds?.map((groupId) =>
+      ec2.SecurityGroup.fromSecurityGroupId(this, groupId, groupId, { mutable: false }),
+    ) ?? [taskSecurityGroup(this, { vpc: this.vpc, extraPorts: [portOf(props.allowed.hostname)] })];
+
+    const place = Stack.of(this);
+    const { apis, layers, registries } = taskStartNames(props.images, place);
+    this.names = props.dnsFirewall
+      ? normalised([...jobNames(props.allowed, place), ...apis, ...layers, ...registries])
+      : [];
+    if (props.dnsFirewall) {
+      new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names, ownVpc: false });
+    }
+    this.idle = {
+      natGateways: 0,
+      firewallEndpoints: 0,
+      interfaceEndpoints: 0,
+      dnsNames: props.dnsFirewall ? this.names.length + 1 : 0,
+    };
+  }
+}

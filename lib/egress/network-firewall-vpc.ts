@@ -1,0 +1,35 @@
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type { Construct } from 'constructs';
+import type { FirewallZone } from './network-firewall.ts';
+import { type OwnVpc, ownVpc, SMALLEST_MASK } from './own-vpc.ts';
+
+export interface NetworkFirewallVpcOptions {
+  readonly natGateways: 'one' | 'all';
+}
+
+/**
+ * In each zone a subnet of tasks that has no way out by itself, one for the firewall's endpoint with NAT as its way out,
+ * and one for the NAT gateway. A zone stands alone: it never sends traffic through another.
+ */
+export function networkFirewallVpc(scope: Construct, cidr: string, options: NetworkFirewallVpcOptions): OwnVpc {
+  const zones = options.natGateways === 'all' ? 2 : 1;
+  return ownVpc(scope, {
+    cidr,
+    zones,
+    natGateways: zones,
+    tasks: ec2.SubnetType.PRIVATE_ISOLATED,
+    others: [
+      { name: 'Firewall', subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS, cidrMask: SMALLEST_MASK },
+      { name: 'Nat', subnetType: ec2.SubnetType.PUBLIC, cidrMask: SMALLEST_MASK, mapPublicIpOnLaunch: false },
+    ],
+  });
+}
+
+/** The subnets of each zone, side by side. */
+export function firewallZones(vpc: ec2.Vpc): FirewallZone[] {
+  return vpc.isolatedSubnets.flatMap((tasks, index) => {
+    const firewall = vpc.privateSubnets[index];
+    const nat = vpc.publicSubnets[index];
+    return firewall === undefined || nat === undefined ? [] : [{ tasks, firewall, nat }];
+  });
+}

@@ -1,0 +1,126 @@
+import { Fn, Names, RemovalPolicy } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as nfw from 'aws-cdk-lib/aws-networkfirewall';
+import { Construct } from 'constructs';
+import { ruleCapacity } from './suricata-rules.ts';
+
+/** The subnets of one zone, in the order in which traffic leaves. */
+export interface FirewallZone {
+  readonly tasks: ec2.ISubnet;
+  readonly firewall: ec2.ISubnet;
+  readonly nat: ec2.ISubnet;
+}
+
+export interface NetworkFirewallProps {
+  readonly vpc: ec2.IVpc;
+  readonly zones: readonly FirewallZone[];
+  /** Suricata rules in strict order. */
+  readonly rules: string;
+  /** How long alerts and flows are kept. */
+  readonly logRetention: logs.RetentionDays;
+}
+
+/**
+ * AWS Network Firewall between the agents and the NAT gateway. What leaves a subnet of agents goes to the firewall
+ * endpoint of its own zone, from there to the NAT gateway of that zone; what comes back takes the same endpoint, because
+ * a firewall that sees one half of a connection drops it.
+ * https://docs.aws.amazon.com/network-firewall/latest/developerguide/route-tables.html
+ *
+ * One firewall a zone with one common policy, and not one firewall with an endpoint in each: CloudFormation lists the
+ * endpoints of a firewall in no particular order, and a route must not be made by guessing.
+ */
+export class NetworkFirewall extends Construct {
+  readonly alerts: logs.LogGroup;
+  readonly flows: logs.LogGroup;
+
+  constructor(scope: Construct, id: string, props: NetworkFirewallProps) {
+    super(scope, id);
+    this.alerts = this.logGroup('Alerts', props.logRetention);
+    this.flows = this.logGroup('Flows', props.logRetention);
+    const policy = this.policy(props.rules);
+    for (const [index, zone] of props.zones.entries()) this.zone(`${index + 1}`, zone, props.vpc, policy);
+  }
+
+  private policy(rules: string): nfw.CfnFirewallPolicy {
+    const capacity = ruleCapacity(rules);
+    const group = new nfw.CfnRuleGroup(this, 'Rules', {
+      // A group that needs more room is replaced, and two of one name cannot stand side by side while that happens.
+      ruleGroupName: this.name(`rules-${capacity}`),
+      description: 'TLS to the allowed names, and nothing else',
+      type: 'STATEFUL',
+      capacity,
+      ruleGroup: {
+        rulesSource: { rulesString: rules },
+        statefulRuleOptions: { ruleOrder: 'STRICT_ORDER' },
+      },
+    });
+    return new nfw.CfnFirewallPolicy(this, 'Policy', {
+      firewallPolicyName: this.name('policy'),
+      description: 'Strict order; what no rule passes is dropped',
+      firewallPolicy: {
+        // Everything is judged by the stateful rules, fragments too.
+        statelessDefaultActions: ['aws:forward_to_sfe'],
+        statelessFragmentDefaultActions: ['aws:forward_to_sfe'],
+        statefulEngineOptions: { ruleOrder: 'STRICT_ORDER', streamExceptionPolicy: 'REJECT' },
+        statefulRuleGroupReferences: [{ priority: 1, resourceArn: group.attrRuleGroupArn }],
+        // Of `aws:drop_established` the form that waits until the protocol is known: the plain one drops the first
+        // segment of a client hello that fills two, before its server name is there to be read.
+        // https://docs.aws.amazon.com/network-firewall/latest/developerguide/suricata-rule-evaluation-order.html
+        statefulDefaultActions: ['aws:drop_established_app_layer', 'aws:alert_established_app_layer'],
+      },
+    });
+  }
+
+  private zone(id: string, zone: FirewallZone, vpc: ec2.IVpc, policy: nfw.CfnFirewallPolicy): void {
+    const firewall = new nfw.CfnFirewall(this, `Firewall${id}`, {
+      firewallName: this.name(id),
+      description: `Zone ${id} of the agents`,
+      firewallPolicyArn: policy.attrFirewallPolicyArn,
+      vpcId: vpc.vpcId,
+      subnetMappings: [{ subnetId: zone.firewall.subnetId }],
+      // Or `cdk destroy` fails.
+      deleteProtection: false,
+      subnetChangeProtection: false,
+      firewallPolicyChangeProtection: false,
+    });
+    new nfw.CfnLoggingConfiguration(this, `Logging${id}`, {
+      firewallArn: firewall.attrFirewallArn,
+      loggingConfiguration: {
+        logDestinationConfigs: [
+          {
+            logType: 'ALERT',
+            logDestinationType: 'CloudWatchLogs',
+            logDestination: { logGroup: this.alerts.logGroupName },
+          },
+          {
+            logType: 'FLOW',
+            logDestinationType: 'CloudWatchLogs',
+            logDestination: { logGroup: this.flows.logGroupName },
+          },
+        ],
+      },
+    });
+    // `["eu-central-1a:vpce-…"]`: one endpoint, because the firewall has one subnet.
+    const vpcEndpointId = Fn.select(1, Fn.split(':', Fn.select(0, firewall.attrEndpointIds)));
+    new ec2.CfnRoute(this, `Out${id}`, {
+      routeTableId: zone.tasks.routeTable.routeTableId,
+      destinationCidrBlock: '0.0.0.0/0',
+      vpcEndpointId,
+    });
+    new ec2.CfnRoute(this, `Back${id}`, {
+      routeTableId: zone.nat.routeTable.routeTableId,
+      destinationCidrBlock: zone.tasks.ipv4CidrBlock,
+      vpcEndpointId,
+    });
+  }
+
+  private logGroup(id: string, retention: logs.RetentionDays): logs.LogGroup {
+    return new logs.LogGroup(this, id, { retention, removalPolicy: RemovalPolicy.DESTROY });
+  }
+
+  /** Network Firewall makes up no names, and a fixed one would let no second stack into the account. */
+  private name(part: string): string {
+    return `${Names.uniqueResourceName(this, { maxLength: 100, separator: '-', allowedSpecialCharacters: '-' })}-${part}`;
+  }
+}

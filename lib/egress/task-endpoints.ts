@@ -1,0 +1,116 @@
+import { Stack } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+import { layerBucket } from './allowed-domains.ts';
+
+/** What a pull asks of ECR; both of its endpoints take any of it. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html */
+const PULL = [
+  'ecr:BatchCheckLayerAvailability',
+  'ecr:BatchGetImage',
+  'ecr:GetAuthorizationToken',
+  'ecr:GetDownloadUrlForLayer',
+];
+
+/** Interface endpoints that a task start uses; the fifth, S3, is a gateway endpoint and free. */
+const INTERFACES = {
+  EcrApi: {
+    api: 'ecr',
+    service: ec2.InterfaceVpcEndpointAwsService.ECR,
+    actions: PULL,
+  },
+  EcrDocker: {
+    api: 'ecr',
+    service: ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
+    actions: PULL,
+  },
+  Logs: {
+    api: 'logs',
+    service: ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
+    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+  },
+  SecretsManager: {
+    api: 'secretsmanager',
+    service: ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+    actions: ['secretsmanager:GetSecretValue'],
+  },
+} as const;
+
+/** How many interface endpoints a task start uses; each is paid for in every zone that it is in. */
+export const TASK_START_ENDPOINTS = Object.keys(INTERFACES).length;
+
+export interface EndpointsProps {
+  readonly vpc: ec2.Vpc;
+  /** Subnets of the tasks. */
+  readonly subnets: ec2.SubnetSelection;
+  /** Services that jobs may use beside a task start. */
+  readonly awsApiServices: readonly string[];
+}
+
+/**
+ * S3 without a way through NAT or firewall, where ECR keeps the layers of images. Because it goes round the firewall,
+ * its policy is a wall of its own: reading the layers' bucket; and, only when jobs may use S3, buckets of this account.
+ */
+export function layerEndpoint(scope: Construct, { vpc, subnets, awsApiServices }: EndpointsProps): void {
+  const { region, account, partition } = Stack.of(scope);
+  const endpoint = vpc.addGatewayEndpoint('S3', {
+    service: ec2.GatewayVpcEndpointAwsService.S3,
+    subnets: [subnets],
+  });
+  endpoint.addToPolicy(
+    new iam.PolicyStatement({
+      sid: 'ImageLayers',
+      principals: [new iam.AnyPrincipal()],
+      actions: ['s3:GetObject'],
+      resources: [`arn:${partition}:s3:::${layerBucket(region)}/*`],
+    }),
+  );
+  if (awsApiServices.includes('s3')) {
+    endpoint.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'BucketsOfThisAccount',
+        principals: [new iam.AnyPrincipal()],
+        actions: ['s3:*'],
+        resources: ['*'],
+        conditions: { StringEquals: { 'aws:ResourceAccount': account } },
+      }),
+    );
+  }
+}
+
+export interface TaskEndpointsProps extends EndpointsProps {
+  readonly securityGroup: ec2.ISecurityGroup;
+}
+
+/**
+ * The interface endpoints that a task start needs, so that images, logs and secrets stay inside AWS's network. Each lets
+ * through what a task start does, for principals of this account; a service that jobs may use as well is opened for them.
+ */
+export function taskEndpoints(scope: Construct, props: TaskEndpointsProps): void {
+  const { account } = Stack.of(scope);
+  const securityGroup = new ec2.SecurityGroup(scope, 'EndpointSecurityGroup', {
+    vpc: props.vpc as ec2.IVpc,
+    description: 'Endpoints: HTTPS from agents in, nothing out',
+    allowAllOutbound: false,
+  });
+  securityGroup.addIngressRule(props.securityGroup, ec2.Port.tcp(443), 'Agents');
+  for (const [id, { api, service, actions }] of Object.entries(INTERFACES)) {
+    const endpoint = props.vpc.addInterfaceEndpoint(id, {
+      service,
+      subnets: props.subnets,
+      securityGroups: [securityGroup],
+      // CDK's own rule would let the whole VPC in.
+      open: false,
+      privateDnsEnabled: true,
+    });
+    endpoint.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'TaskStart',
+        principals: [new iam.AnyPrincipal()],
+        actions: props.awsApiServices.includes(api) ? [`${api}:*`] : [...actions],
+        resources: ['*'],
+        conditions: { StringEquals: { 'aws:PrincipalAccount': account } },
+      }),
+    );
+  }
+}

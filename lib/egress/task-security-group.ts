@@ -1,0 +1,30 @@
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type { Construct } from 'constructs';
+
+export interface TaskSecurityGroupProps {
+  readonly vpc: ec2.IVpc;
+  /** Ports of Terraform Enterprise hosts that do not listen on 443. */
+  readonly extraPorts?: readonly number[];
+  /** Whether IPv6 may leave, too. */
+  readonly ipv6?: boolean;
+}
+
+/**
+ * The agents' security group: no rule inwards; outwards TCP 443 and the extra ports, to any address. It limits by port
+ * and not by name. DNS goes to the VPC's resolver, which security groups do not see.
+ */
+export function taskSecurityGroup(scope: Construct, props: TaskSecurityGroupProps): ec2.SecurityGroup {
+  const securityGroup = new ec2.SecurityGroup(scope, 'TaskSecurityGroup', {
+    vpc: props.vpc,
+    description: 'Agents: nothing in, HTTPS out',
+    allowAllOutbound: false,
+  });
+  for (const port of new Set([443, ...(props.extraPorts ?? [])])) {
+    // An address range and not a prefix list or group, so that the rule is written inside the group itself: a group
+    // without an inline rule is created open, and closed a moment later.
+    const why = 'HCP Terraform, registries, AWS APIs';
+    securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), why);
+    if (props.ipv6 === true) securityGroup.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.tcp(port), why);
+  }
+  return securityGroup;
+}

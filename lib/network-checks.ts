@@ -1,0 +1,228 @@
+/** Faults of the network settings that only show when they are seen together, or that a regular expression does not see. */
+import { DEFAULT_MAX_AGENTS, DEFAULT_VPC_CIDR } from './defaults.ts';
+import { contains, overlaps, PRIVATE_RANGES, parseRange, TAKEN_RANGES } from './egress/address-range.ts';
+import { AWS_MISNOMERS } from './egress/allowed-domains.ts';
+import { parseName } from './egress/domain-name.ts';
+import { taskCapacity } from './egress/own-vpc.ts';
+import { TASK_START_ENDPOINTS } from './egress/task-endpoints.ts';
+import { type SettingsFault, shown } from './settings-faults.ts';
+
+type Given = Readonly<Record<string, unknown>>;
+
+const NAMES = ['allowedDomains', 'allowedPresets', 'awsApiServices', 'awsApiRegions'];
+const OWN_VPC = ['cidr', 'otherCidrs', 'flowLogRetentionDays', 'dnsQueryLogRetentionDays', 'dnsFirewall', ...NAMES];
+
+/** Which setting belongs to which mode. */
+const MODES: Readonly<Record<string, { readonly needs: readonly string[]; readonly takes: readonly string[] }>> = {
+  'nat-gateway': { needs: [], takes: [...OWN_VPC, 'natGateways', 'vpcEndpoints', 'ipv6'] },
+  'network-firewall': { needs: [], takes: [...OWN_VPC, 'natGateways', 'vpcEndpoints', 'firewallLogRetentionDays'] },
+  'existing-vpc': {
+    needs: ['vpcId', 'subnetIds'],
+    takes: ['vpcId', 'subnetIds', 'securityGroupIds', 'dnsFirewall', ...NAMES],
+  },
+  'public-ip': { needs: [], takes: [...OWN_VPC, 'ipv6'] },
+};
+
+/** Why a setting does not fit a mode, where "it belongs to another" is not enough. */
+const REASONS: Readonly<Record<string, string>> = {
+  'network-firewall ipv6':
+    'leave it out: what comes back through an egress-only internet gateway cannot be led through the firewall, so IPv6 would go round it',
+  'public-ip natGateways': 'leave it out, or choose nat-gateway: tasks with public addresses need no NAT',
+  'public-ip vpcEndpoints': 'leave it out, or choose nat-gateway: public-ip is there to cost nothing while idle',
+  'existing-vpc vpcEndpoints':
+    'leave it out and make the endpoints where the VPC is made: their names change for all in it',
+};
+
+/** Every fault of the network settings. What the schema refuses is left to the schema. */
+export function networkFaults(network: Given, pools: readonly Given[]): SettingsFault[] {
+  const egress = network['egress'] ?? 'nat-gateway';
+  const mode = typeof egress === 'string' ? MODES[egress] : undefined;
+  const ofAnyMode = [...nameFaults(network), ...presetFaults(network)];
+  if (mode === undefined) return ofAnyMode;
+  return [
+    ...misfits(network, `${egress}`, mode),
+    ...(egress === 'existing-vpc' ? existingVpcFaults(network) : ownVpcFaults(network, `${egress}`, pools)),
+    ...ofAnyMode,
+  ];
+}
+
+function misfits(network: Given, egress: string, mode: { needs: readonly string[]; takes: readonly string[] }) {
+  const known = new Set(Object.values(MODES).flatMap(({ takes }) => takes));
+  // What is switched off fits everywhere.
+  const given = Object.keys(network).filter((key) => !['none', false, undefined].includes(network[key] as never));
+  const wrong = given
+    .filter((key) => known.has(key) && !mode.takes.includes(key))
+    .map((key) => ({
+      path: `network.${key}`,
+      given: `${shown(network[key])}, with egress ${egress}`,
+      allowed: `with ${egress}: ${mode.takes.join(', ')}`,
+      remedy:
+        REASONS[`${egress} ${key}`] ??
+        `leave it out, or set network.egress to ${Object.keys(MODES)
+          .filter((other) => MODES[other]?.takes.includes(key))
+          .join(' or ')}`,
+    }));
+  const missing = mode.needs
+    .filter((key) => network[key] === undefined)
+    .map((key) => ({
+      path: `network.${key}`,
+      given: `nothing, with egress ${egress}`,
+      allowed: key === 'vpcId' ? 'vpc-…' : '1 to 16 of subnet-…',
+      remedy: `name it: aws ec2 describe-${key === 'vpcId' ? 'vpcs' : 'subnets'} lists yours`,
+    }));
+  return [...wrong, ...missing];
+}
+
+function existingVpcFaults(network: Given): SettingsFault[] {
+  if (network['dnsFirewall'] === true) return [];
+  return NAMES.filter((key) => network[key] !== undefined).map((key) => ({
+    path: `network.${key}`,
+    given: `${shown(network[key])}, with egress existing-vpc and no dnsFirewall`,
+    allowed: 'names only where this stack enforces them',
+    remedy:
+      'set network.dnsFirewall to true, which then applies to everything in the VPC, or leave the names out and allow them in your own firewall',
+  }));
+}
+
+function ownVpcFaults(network: Given, egress: string, pools: readonly Given[]): SettingsFault[] {
+  const dns =
+    egress === 'network-firewall' && network['dnsFirewall'] === false
+      ? [
+          {
+            path: 'network.dnsFirewall',
+            given: 'false, with egress network-firewall',
+            allowed: 'true',
+            remedy: 'leave it out: without it a job could carry data out in the names that it asks for',
+          },
+        ]
+      : [];
+  const range = rangeFaults(network);
+  return [...dns, ...range, ...(range.length === 0 ? roomFaults(network, egress, pools) : [])];
+}
+
+function rangeFaults(network: Given): SettingsFault[] {
+  const others = Array.isArray(network['otherCidrs']) ? network['otherCidrs'] : [];
+  const wrongOthers = others.flatMap((other: unknown, index) =>
+    typeof other !== 'string' || parseRange(other) !== undefined
+      ? []
+      : [
+          {
+            path: `network.otherCidrs.${index}`,
+            given: shown(other),
+            allowed: 'IPv4 range that begins at its first address, such as 10.0.0.0/16',
+            remedy: 'correct it, or leave it out',
+          },
+        ],
+  );
+  const cidr = network['cidr'] ?? DEFAULT_VPC_CIDR;
+  if (typeof cidr !== 'string') return wrongOthers;
+  const range = parseRange(cidr);
+  const isPrivate = PRIVATE_RANGES.some((outer) => within(outer, cidr));
+  if (range === undefined || range.prefix < 16 || range.prefix > 22 || !isPrivate) {
+    const wrong = {
+      path: 'network.cidr',
+      given: shown(cidr),
+      allowed: `IPv4 range from /16 to /22 that begins at its first address, such as 10.90.0.0/20, inside ${PRIVATE_RANGES.join(', ')}`,
+      remedy:
+        'each subnet of tasks gets a quarter of it, and every task takes an address; take a range that your other networks do not use',
+    };
+    return [wrong, ...wrongOthers];
+  }
+  const overlapped = [...TAKEN_RANGES, ...others].find((other: unknown) => {
+    const parsed = typeof other === 'string' ? parseRange(other) : undefined;
+    return parsed !== undefined && overlaps(parsed, range);
+  });
+  if (overlapped === undefined) return wrongOthers;
+  const overlap = {
+    path: 'network.cidr',
+    given: `${cidr}${network['cidr'] === undefined ? ' (the default)' : ''}, which overlaps ${overlapped}`,
+    allowed: 'a range that nothing else uses',
+    remedy: TAKEN_RANGES.includes(overlapped)
+      ? 'take another range: container engines use this one'
+      : 'take a range outside network.otherCidrs',
+  };
+  return [overlap, ...wrongOthers];
+}
+
+/** Every subnet must hold the agents of all pools by itself: which of its subnets ECS takes is ECS's choice. */
+function roomFaults(network: Given, egress: string, pools: readonly Given[]): SettingsFault[] {
+  const cidr = network['cidr'] ?? DEFAULT_VPC_CIDR;
+  const prefix = typeof cidr === 'string' ? parseRange(cidr)?.prefix : undefined;
+  if (prefix === undefined) return [];
+  const agents = pools
+    .map((pool) => pool['maxAgents'] ?? DEFAULT_MAX_AGENTS)
+    .reduce<number>((sum, max) => sum + (typeof max === 'number' ? max : 0), 0);
+  const zones = egress === 'network-firewall' && network['natGateways'] !== 'all' ? 1 : 2;
+  const room = taskCapacity(prefix, zones, network['vpcEndpoints'] === 'task-start' ? TASK_START_ENDPOINTS : 0);
+  if (agents <= room) return [];
+  return [
+    {
+      path: 'network.cidr',
+      given: `${cidr}, in which a subnet of tasks holds ${room}, with ${agents} agents (maxAgents of all pools)`,
+      allowed: 'a range in which every subnet of tasks holds all agents',
+      remedy: 'take a larger range (up to /16), or lower maxAgents',
+    },
+  ];
+}
+
+function nameFaults(network: Given): SettingsFault[] {
+  const names = Array.isArray(network['allowedDomains']) ? network['allowedDomains'] : [];
+  return names.flatMap((given: unknown, index) => {
+    const parsed = typeof given === 'string' ? parseName(given) : { name: '' };
+    if ('name' in parsed) return [];
+    return [
+      {
+        path: `network.allowedDomains.${index}`,
+        given: `${shown(given)}: ${parsed.fault}`,
+        allowed: 'a host name, or *. and a domain for all names below it',
+        remedy: parsed.remedy,
+      },
+    ];
+  });
+}
+
+function presetFaults(network: Given): SettingsFault[] {
+  const presets = Array.isArray(network['allowedPresets']) ? network['allowedPresets'] : [];
+  const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
+  const withApis = presets.includes('aws-apis');
+  const needed =
+    withApis && network['awsApiServices'] === undefined
+      ? [
+          {
+            path: 'network.awsApiServices',
+            given: 'nothing, with the preset aws-apis',
+            allowed: 'the services whose APIs jobs may reach',
+            remedy: 'name them, such as ["ec2", "s3", "sts"], or leave the preset out',
+          },
+        ]
+      : [];
+  const idle = withApis
+    ? []
+    : ['awsApiServices', 'awsApiRegions']
+        .filter((key) => network[key] !== undefined)
+        .map((key) => ({
+          path: `network.${key}`,
+          given: `${shown(network[key])}, without the preset aws-apis`,
+          allowed: 'only with the preset aws-apis',
+          remedy: 'add "aws-apis" to network.allowedPresets, or leave it out',
+        }));
+  const misnamed = services.flatMap((service: unknown, index) => {
+    const meant = typeof service === 'string' ? AWS_MISNOMERS[service] : undefined;
+    return meant === undefined
+      ? []
+      : [
+          {
+            path: `network.awsApiServices.${index}`,
+            given: shown(service),
+            allowed: 'a service as its endpoint is called',
+            remedy: `its endpoint is called ${meant}`,
+          },
+        ];
+  });
+  return [...needed, ...idle, ...misnamed];
+}
+
+function within(outer: string, inner: string): boolean {
+  const [a, b] = [parseRange(outer), parseRange(inner)];
+  return a !== undefined && b !== undefined && contains(a, b);
+}

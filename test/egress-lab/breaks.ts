@@ -1,0 +1,72 @@
+/** Rules broken on purpose: if the lab did not turn red with them, its green would mean nothing. */
+import { LONGEST_CLIENT_HELLO } from '../../lib/egress/suricata-rules.ts';
+
+/** One way to break the rules. */
+export interface Break {
+  readonly name: string;
+  /** Does it; a rule set that it leaves as it was is an error of the break. */
+  readonly apply: (rules: string) => string;
+  /** Attempts that must come out otherwise. */
+  readonly shows: readonly string[];
+}
+
+const lines = (rules: string, change: (line: string) => string) => rules.split('\n').map(change).join('\n');
+const without = (message: string) => (rules: string) =>
+  rules
+    .split('\n')
+    .filter((line) => !line.includes(`agent-launcher: ${message}"`))
+    .join('\n');
+
+export const BREAKS: readonly Break[] = [
+  {
+    name: 'names are compared at their end only',
+    apply: (rules) => rules.replaceAll('; startswith; nocase; endswith;', '; nocase; endswith;'),
+    shows: ['suffix trick: another name that ends as the allowed one', 'a sub-domain of an allowed name'],
+  },
+  {
+    name: 'names are compared at their beginning only',
+    apply: (rules) => rules.replaceAll('startswith; nocase; endswith;', 'startswith; nocase;'),
+    shows: ['prefix trick: the allowed name, then another domain', 'prefix trick: without a dot'],
+  },
+  {
+    name: 'a wildcard loses its dot',
+    apply: (rules) => rules.replaceAll('content:".modules', 'content:"modules'),
+    shows: ['suffix trick: a wildcard without its dot', 'the domain of a wildcard itself'],
+  },
+  {
+    name: 'case matters',
+    apply: (rules) => rules.replaceAll(' nocase;', ''),
+    shows: ['an allowed name in upper case', 'an allowed name in mixed case'],
+  },
+  {
+    name: 'other names raise an alarm in place of being dropped',
+    apply: (rules) =>
+      lines(rules, (line) => (line.includes('server name not allowed') ? line.replace(/^drop/, 'alert') : line)),
+    shows: ['another name', 'no server name, to an address'],
+  },
+  {
+    name: 'TLS is dropped before its name can be read',
+    apply: (rules) => rules.replaceAll(' ssl_state:client_hello;', ''),
+    shows: ['an allowed name, client hello in many TCP segments'],
+  },
+  { name: 'what is not TLS may begin', apply: without('not TLS'), shows: ['a protocol of its own on port 443'] },
+  {
+    name: 'a client hello may be as long as it likes',
+    apply: without('client hello without an end'),
+    shows: ['a client hello that never ends, on port 443'],
+  },
+  {
+    name: 'names are allowed on every port',
+    apply: (rules) => without('TCP port not allowed')(rules).replaceAll(/^(pass .* )443 \(/gm, '$1any ('),
+    shows: ['an allowed name on another port'],
+  },
+  { name: 'UDP is open', apply: without('UDP'), shows: ['UDP 443 (QUIC)', 'DNS to another resolver, UDP'] },
+  {
+    name: 'ICMP is open',
+    apply: (rules) => without('neither TCP nor UDP')(without('ICMP')(rules)),
+    shows: ['ping', 'another IP protocol (GRE)'],
+  },
+];
+
+/** Most bytes of a blocked attempt that may come to the far side: what is let wait for its name, and one segment more. */
+export const MOST_LEAKED = LONGEST_CLIENT_HELLO + 1_460;

@@ -1,0 +1,171 @@
+/** The task's side of the lab, run inside its namespace: reads a list of tries, makes each, says what came of it. */
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
+import type { Try } from './attempts.ts';
+
+/** Long enough for a lost packet to be sent again, twice. */
+const PATIENCE_MS = 2_500;
+
+/** What came of a try. */
+export interface Outcome {
+  /** Whether an answer came back. */
+  readonly reached: boolean;
+  /** How the far side knows it: `tcp:<port>`; absent where nothing could be sent. */
+  readonly from?: string;
+  readonly detail: string;
+}
+
+/** Cuts the first thing that is written, the client hello, and lets the rest through. */
+class Cut extends Duplex {
+  #first = true;
+  readonly #socket: Socket;
+  readonly #into: 'segments' | 'records';
+
+  constructor(socket: Socket, into: 'segments' | 'records') {
+    super();
+    this.#socket = socket;
+    this.#into = into;
+    socket.on('data', (data) => this.push(data));
+    socket.on('end', () => this.push(null));
+    socket.on('error', (error) => this.destroy(error));
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    if (!this.#first) {
+      this.#socket.write(chunk, () => done());
+      return;
+    }
+    this.#first = false;
+    void this.#inPieces(this.#into === 'segments' ? segments(chunk) : records(chunk)).then(done);
+  }
+
+  /** One after the other, each in a TCP segment of its own: it has left when the kernel has nothing more to send. */
+  async #inPieces(pieces: readonly Buffer[]): Promise<void> {
+    for (const piece of pieces) {
+      await new Promise<void>((resolve) => {
+        this.#socket.write(piece, () => setTimeout(resolve, 20));
+      });
+    }
+  }
+}
+
+const segments = (hello: Buffer): Buffer[] => slices(hello, 48);
+
+/** A client hello of one record as many: header of the handshake record before each piece. */
+function records(hello: Buffer): Buffer[] {
+  const header = hello.subarray(0, 3);
+  return slices(hello.subarray(5), 48).map((piece) => {
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(piece.length);
+    return Buffer.concat([header, length, piece]);
+  });
+}
+
+function slices(bytes: Buffer, size: number): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+    bytes.subarray(index * size, (index + 1) * size),
+  );
+}
+
+function overTls(attempt: Extract<Try, { how: 'tls' }>): Promise<Outcome> {
+  const raw = connectTcp({ host: attempt.address, port: attempt.port, noDelay: true });
+  return withPatience(raw, (finish) => {
+    raw.once('connect', () => {
+      const { version, serverName, cut } = attempt;
+      const secure = connectTls({
+        socket: cut === undefined ? raw : new Cut(raw, cut),
+        rejectUnauthorized: false,
+        ALPNProtocols: ['http/1.1'],
+        ...(serverName !== undefined && { servername: serverName }),
+        ...(version !== undefined && { minVersion: version, maxVersion: version }),
+      });
+      secure.once('secureConnect', () => {
+        secure.write(
+          `GET / HTTP/1.1\r\nHost: ${attempt.host ?? serverName ?? attempt.address}\r\nConnection: close\r\n\r\n`,
+        );
+      });
+      secure.once('data', (data: Buffer) => finish(data.includes('reached'), secure.getProtocol() ?? 'answered'));
+      secure.on('error', (error) => finish(false, error.message));
+    });
+  });
+}
+
+function overTcp({ address, port, send }: Extract<Try, { how: 'tcp' }>): Promise<Outcome> {
+  const socket = connectTcp({ host: address, port, noDelay: true });
+  return withPatience(socket, (finish) => {
+    socket.once('connect', () => socket.write(Buffer.from(send, 'latin1')));
+    // An answer counts when its end has come.
+    socket.on('data', (data: Buffer) => data.includes('reached') && finish(true, 'answered'));
+  });
+}
+
+function withPatience(socket: Socket, start: (finish: (reached: boolean, detail: string) => void) => void) {
+  return new Promise<Outcome>((resolve) => {
+    const finish = (reached: boolean, detail: string) => {
+      clearTimeout(timer);
+      const port = socket.localPort;
+      resolve({ reached, detail, ...(port !== undefined && { from: `tcp:${port}` }) });
+      socket.destroy();
+    };
+    const timer = setTimeout(() => finish(false, 'no answer'), PATIENCE_MS);
+    socket.on('error', (error) => finish(false, error.message));
+    start(finish);
+  });
+}
+
+function overUdp({ address, port, send }: Extract<Try, { how: 'udp' }>): Promise<Outcome> {
+  const socket = createSocket('udp4');
+  return new Promise((resolve) => {
+    const finish = (reached: boolean, detail: string) => {
+      clearTimeout(timer);
+      const from = `udp:${socket.address().port}`;
+      socket.close();
+      resolve({ reached, detail, from });
+    };
+    const timer = setTimeout(() => finish(false, 'no answer'), PATIENCE_MS);
+    socket.once('message', () => finish(true, 'answered'));
+    socket.once('error', (error) => finish(false, error.message));
+    socket.send(send, port, address);
+  });
+}
+
+/** ICMP answers by itself; of GRE only the far side can say whether it came. */
+async function asPacket({ how, address }: Extract<Try, { how: 'icmp' | 'gre' }>): Promise<Outcome> {
+  const script = join(import.meta.dirname, 'raw-packet.pl');
+  const protocol = how === 'icmp' ? '1' : '47';
+  const child = spawn('perl', [script, 'send', protocol, address], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return { reached: (await text(child.stdout)).includes('packet'), from: how, detail: 'sent' };
+}
+
+/** Node has no TCP Fast Open; the port is the script's own, which it prints. */
+async function fastOpen({ address, port, send }: Extract<Try, { how: 'fast-open' }>): Promise<Outcome> {
+  const script = join(import.meta.dirname, 'fast-open.pl');
+  const child = spawn('perl', [script, address, String(port), send], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [from = '', answer = ''] = (await text(child.stdout)).split('\n');
+  return { reached: answer.includes('reached'), from: `tcp:${from}`, detail: answer || 'no answer' };
+}
+
+async function outcomeOf(attempt: Try): Promise<Outcome> {
+  switch (attempt.how) {
+    case 'tls':
+      return overTls(attempt);
+    case 'tcp':
+      return overTcp(attempt);
+    case 'fast-open':
+      return fastOpen(attempt);
+    case 'udp':
+      return overUdp(attempt);
+    default:
+      return asPacket(attempt);
+  }
+}
+
+const tries: readonly Try[] = JSON.parse(await text(process.stdin));
+process.stdout.write(JSON.stringify(await Promise.all(tries.map(outcomeOf))));

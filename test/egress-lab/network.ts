@@ -1,0 +1,76 @@
+/** Three network namespaces in a row: task, firewall, the rest of the world. Nothing of them touches the machine's own network. */
+import { LAB } from './attempts.ts';
+import { run, tablesIn, type Undo } from './machine.ts';
+
+/** Names of the namespaces. */
+export interface Network {
+  readonly client: string;
+  readonly router: string;
+  readonly server: string;
+}
+
+/** Makes the namespaces, their links and routes, and has every forwarded packet wait for the engine's verdict. */
+export function buildNetwork(undo: Undo): Network {
+  const prefix = `egress-lab-${process.pid}`;
+  const network: Network = { client: `${prefix}-task`, router: `${prefix}-firewall`, server: `${prefix}-world` };
+  for (const name of Object.values(network)) {
+    run('ip', 'netns', 'add', name);
+    undo.add(() => {
+      run('ip', 'netns', 'del', name);
+    });
+    run('ip', '-n', name, 'link', 'set', 'lo', 'up');
+    // Addresses are there at once, without looking for others that have them.
+    inside(name, 'sysctl', '-qw', 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0');
+  }
+  const { client, router, server } = network;
+  run('ip', '-n', client, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'task', 'netns', router);
+  run('ip', '-n', server, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'world', 'netns', router);
+  address(client, 'eth0', `${LAB.client}/20`, `${LAB.client6}/64`);
+  address(router, 'task', '10.90.0.1/20', `${LAB.resolver}/20`, 'fd00:90::1/64');
+  address(router, 'world', '198.51.100.1/24', '2001:db8:100::1/64');
+  address(
+    server,
+    'eth0',
+    ...[LAB.allowedHost, LAB.stranger, LAB.talkative].map((host) => `${host}/24`),
+    `${LAB.allowedHost6}/64`,
+  );
+  for (const [name, via, via6] of [
+    [client, '10.90.0.1', 'fd00:90::1'],
+    [server, '198.51.100.1', '2001:db8:100::1'],
+  ] as const) {
+    run('ip', '-n', name, 'route', 'add', 'default', 'via', via);
+    run('ip', '-n', name, '-6', 'route', 'add', 'default', 'via', via6);
+  }
+  inside(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  // Fast Open without a cookie: the client sends data at once, the server takes it.
+  inside(client, 'sysctl', '-qw', 'net.ipv4.tcp_fastopen=0x5');
+  inside(server, 'sysctl', '-qw', 'net.ipv4.tcp_fastopen=0x602');
+  for (const family of [4, 6] as const) {
+    if (tablesIn(router, family) === undefined) throw new Error(`no queue for IPv${family} packets`);
+  }
+  // As a network interface of AWS does it: what leaves the machine has real segments and real checksums.
+  for (const [name, link] of [
+    [client, 'eth0'],
+    [server, 'eth0'],
+    [router, 'task'],
+    [router, 'world'],
+  ] as const) {
+    run('ip', '-n', name, 'link', 'set', link, 'gso_max_segs', '1');
+  }
+  return network;
+}
+
+/** The command that runs another inside a namespace. The machine's files stay as they are, its resolver file too. */
+export function within(name: string, ...command: readonly string[]): string[] {
+  return ['nsenter', `--net=/run/netns/${name}`, ...command];
+}
+
+function inside(name: string, ...command: readonly string[]): void {
+  const [program = '', ...args] = within(name, ...command);
+  run(program, ...args);
+}
+
+function address(name: string, link: string, ...addresses: readonly string[]): void {
+  for (const each of addresses) run('ip', '-n', name, 'addr', 'add', each, 'dev', link);
+  run('ip', '-n', name, 'link', 'set', link, 'up');
+}

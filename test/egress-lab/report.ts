@@ -1,0 +1,107 @@
+/** The lab's results as the tables of docs/network.md. */
+import type { Attempt } from './attempts.ts';
+import { MOST_LEAKED } from './breaks.ts';
+import type { Result } from './lab.ts';
+import type { Answered } from './names.ts';
+import { DIFFERENCES } from './suricata.ts';
+
+/** Everything that one run of the lab found. */
+export interface Findings {
+  readonly engine: string;
+  readonly results: readonly Result[];
+  readonly names: readonly Answered[];
+  readonly terraform: readonly { readonly name: string; readonly expected: boolean; readonly seen: boolean }[];
+  readonly breaks: readonly {
+    readonly name: string;
+    readonly red: readonly string[];
+    readonly missing: readonly string[];
+  }[];
+}
+
+/** Whether an attempt came out as it should, and carried no more out than it may. */
+export function asExpected({ attempt, seen, leaked }: Result): boolean {
+  return seen === attempt.expected && (seen === 'reaches' || leaked <= MOST_LEAKED);
+}
+
+/** Everything that is not as it should be, in words. */
+export function faultsIn({ results, names, terraform, breaks }: Findings): string[] {
+  return [
+    ...results
+      .filter((result) => !asExpected(result))
+      .map(({ attempt, seen, leaked, detail }) => `${attempt.name}: ${seen}, ${leaked} bytes (${detail})`),
+    ...names
+      .filter(({ question, byRules, byResolver }) => byRules !== question.expected || byResolver !== question.expected)
+      .map(({ question, byRules, byResolver }) => `${question.name}: by rules ${byRules}, by resolver ${byResolver}`),
+    ...terraform.filter(({ expected, seen }) => expected !== seen).map(({ name, seen }) => `${name}: ${seen}`),
+    ...breaks
+      .filter(({ missing }) => missing.length > 0)
+      .map(({ name, missing }) => `broken (${name}) and not seen: ${missing.join(', ')}`),
+  ];
+}
+
+const mark = (good: boolean) => (good ? '✓' : '✗');
+const cell = (text: string) => text.replaceAll('|', '\\|');
+
+/** How an attempt is made, in short. */
+function how({ try: made }: Attempt): string {
+  switch (made.how) {
+    case 'icmp':
+    case 'gre':
+      return `${made.how.toUpperCase()} to ${made.address}`;
+    case 'tls':
+      return `TLS to ${made.address}, port ${made.port}; ${made.serverName === undefined ? 'no server name' : `\`${made.serverName}\``}`;
+    default:
+      return `${made.how === 'udp' ? 'UDP' : 'TCP'} to ${made.address}, port ${made.port}`;
+  }
+}
+
+/**
+ * The section as Markdown. Bytes that leak differ by a few between machines, so they are told as none, or as what is
+ * let through at most.
+ */
+export function markdown(findings: Findings): string {
+  const { engine, results, names, terraform, breaks } = findings;
+  const rows = results.map((result) => {
+    const { attempt, seen, leaked } = result;
+    const bytes = seen === 'reaches' ? '' : leaked === 0 ? '0' : `≤ ${MOST_LEAKED}`;
+    return `| ${mark(asExpected(result))} | ${cell(attempt.name)}${attempt.gap === undefined ? '' : ` — **gap**: ${attempt.gap}`} | ${how(attempt)} | ${attempt.expected} | ${seen} | ${bytes} |`;
+  });
+  return [
+    `Engine: Suricata ${engine}. The rules are those of the synthesized template (\`network-firewall\`, allowed: HCP Terraform's names and \`*.modules.example.com\`).`,
+    '',
+    '| | attempt | how | expected | seen | bytes that reached a stranger |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    `Of a connection that is dropped for its name, the beginning of its client hello has left by then: a firewall cannot hold back what it must read first. The rules end the wait at ${MOST_LEAKED} bytes.`,
+    '',
+    '**Names**, by the lists of the template: judged by the documented matching rules, and asked of a resolver (dnsmasq) that knows nothing else.',
+    '',
+    '| | name | what it is | expected | by the rules | by the resolver |',
+    '|---|---|---|---|---|---|',
+    ...names.map(({ question, byRules, byResolver }) => {
+      const word = (known: boolean) => (known ? 'resolves' : 'does not exist');
+      const good = byRules === question.expected && byResolver === question.expected;
+      return `| ${mark(good)} | \`${question.name}\` | ${question.what} | ${word(question.expected)} | ${word(byRules)} | ${word(byResolver)} |`;
+    }),
+    '',
+    '**Real Terraform** (`terraform init && terraform plan`, with an agent that sits behind the same firewall):',
+    '',
+    '| | case | expected | seen |',
+    '|---|---|---|---|',
+    ...terraform.map(
+      ({ name, expected, seen }) =>
+        `| ${mark(expected === seen)} | ${name} | ${expected ? 'plans' : 'fails'} | ${seen ? 'plans' : 'fails'} |`,
+    ),
+    '',
+    '**Broken on purpose**: each of these changes to the rules must turn the table red, and does.',
+    '',
+    '| | change | turns red |',
+    '|---|---|---|',
+    ...breaks.map(({ name, red, missing }) => `| ${mark(missing.length === 0)} | ${name} | ${red.join('; ')} |`),
+    '',
+    'Where the lab differs from AWS:',
+    '',
+    ...DIFFERENCES.map((difference) => `- ${difference}`),
+  ].join('\n');
+}

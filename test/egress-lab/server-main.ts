@@ -1,0 +1,126 @@
+/**
+ * The far side of the lab, run inside its namespace: hosts that answer on every port to every name, among them HCP
+ * Terraform under its own name. Prints one JSON line when it is ready, and on each line of its input one with the bytes
+ * that arrived, by the port that they came from.
+ */
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttps, request } from 'node:https';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { generate } from 'selfsigned';
+import { startHcpTerraform } from '../../local/hcp-terraform/server.ts';
+import { LAB, NAMES, SECRET } from './attempts.ts';
+
+const hcp = await startHcpTerraform({ agentPollMs: 100, rateLimits: 'off' });
+const certificate = await generate([{ name: 'commonName', value: NAMES.allowed }], {
+  keyType: 'ec',
+  curve: 'P-256',
+  algorithm: 'sha256',
+  extensions: [
+    { name: 'basicConstraints', cA: true, critical: true },
+    { name: 'subjectAltName', altNames: [{ type: 2, value: NAMES.allowed }] },
+  ],
+});
+const folder = mkdtempSync(join(tmpdir(), 'egress-lab-server-'));
+const ca = join(folder, 'ca.pem');
+writeFileSync(ca, certificate.cert);
+
+/** Bytes that came in, by `tcp:<port of the client>` and the like. */
+const arrived = new Map<string, number>();
+const count = (from: string, bytes: number) => arrived.set(from, (arrived.get(from) ?? 0) + bytes);
+
+/** Behind TLS: HCP Terraform under its own name, and for every other Host a greeting. */
+const web = createHttps({ key: certificate.private, cert: certificate.cert }, (incoming, outgoing) => {
+  if (incoming.headers.host !== NAMES.allowed || incoming.url === '/') {
+    outgoing.end('reached');
+    return;
+  }
+  const onward = request(
+    hcp.url + (incoming.url ?? '/'),
+    { method: incoming.method ?? 'GET', headers: incoming.headers, ca: hcp.certPem, servername: 'localhost' },
+    (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    },
+  );
+  onward.on('error', () => outgoing.destroy());
+  incoming.pipe(onward);
+});
+
+/** Takes TLS for what it is, and answers anything else at once. */
+function answerAnything(socket: Socket): void {
+  let behind: Socket | undefined;
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => behind?.destroy());
+  socket.on('data', (data: Buffer) => {
+    count(`tcp:${socket.remotePort}`, data.length);
+    if (behind !== undefined) {
+      behind.write(data);
+    } else if (data.includes(SECRET)) {
+      // Much first, so that a firewall which counts has something to count.
+      socket.end(`${'x'.repeat(100_000)}reached`);
+    } else if (data[0] === 0x16) {
+      behind = connect(webPort, '127.0.0.1');
+      behind.on('error', () => socket.destroy());
+      behind.on('close', () => socket.end());
+      behind.on('data', (answer) => socket.write(answer));
+      behind.write(data);
+    } else {
+      socket.end('reached');
+    }
+  });
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host }, () => resolve());
+  });
+}
+
+await listen(web, 0, '127.0.0.1');
+const { port: webPort } = web.address() as AddressInfo;
+const servers = [
+  ...[LAB.allowedHost, LAB.allowedHost6, LAB.stranger].flatMap((host) =>
+    [443, 8443, 80, 22, 53, 7146].map((port) => ({ server: createServer(answerAnything), port, host })),
+  ),
+  {
+    server: createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.write('220 reached\r\n');
+    }),
+    port: 443,
+    host: LAB.talkative,
+  },
+];
+await Promise.all(servers.map(({ server, port, host }) => listen(server, port, host)));
+await Promise.all(
+  [443, 53].map((port) => {
+    const socket = createSocket('udp4', (message, from) => {
+      count(`udp:${from.port}`, message.length);
+      socket.send('reached', from.port, from.address);
+    });
+    return new Promise<void>((resolve) => {
+      socket.bind(port, LAB.stranger, () => resolve());
+    });
+  }),
+);
+/** Packets of a protocol that Node cannot speak. It ends with its input. */
+const gre = spawn('perl', [join(import.meta.dirname, 'raw-packet.pl'), 'listen', '47'], {
+  stdio: ['pipe', 'pipe', 'inherit'],
+});
+gre.stdout.on('data', (data: Buffer) => count('gre', data.length));
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', () => process.stdout.write(`${JSON.stringify(Object.fromEntries(arrived))}\n`));
+lines.on('close', () => {
+  gre.stdin.end();
+  rmSync(folder, { recursive: true, force: true });
+  void hcp.close().finally(() => process.exit(0));
+});
+const { organization, apiToken, agentPool } = hcp;
+process.stdout.write(`${JSON.stringify({ ca, organization, apiToken, agentToken: agentPool.token })}\n`);

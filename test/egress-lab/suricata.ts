@@ -1,0 +1,97 @@
+/** The engine: Suricata inline, with the rules of a template and the settings that AWS documents for its own. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Engine, start, type Undo, until } from './machine.ts';
+import { within } from './network.ts';
+
+/** The range that AWS puts into `$HOME_NET` by itself: the VPC's. */
+const HOME_NET = '10.90.0.0/20';
+
+/**
+ * Where Suricata is set other than AWS says it sets its own, or than AWS says nothing of; beside the results, so that
+ * the table is read for what it is.
+ */
+export const DIFFERENCES = [
+  'AWS adds the default action `aws:drop_established_app_layer` after the last rule. The lab adds nothing: what is dropped here is dropped by the rules of the template alone.',
+  "AWS's strict order is the order of the rules. Suricata sorts by action; the lab sets the order alert, pass, drop, which for these rules is the same.",
+  'AWS documents Suricata 7 and not which release of it; the lab has Debian’s.',
+  'AWS drops IP fragments of TCP before the engine sees them; the lab sends none.',
+  'The lab has no security group. Its client may send what in AWS never leaves the task: everything but TCP 443.',
+];
+
+const configuration = (folder: string): string => `%YAML 1.1
+---
+vars:
+  address-groups:
+    HOME_NET: "[${HOME_NET}]"
+    EXTERNAL_NET: "!$HOME_NET"
+default-log-dir: ${folder}
+classification-file: ${folder}/none.config
+reference-config-file: ${folder}/none.config
+threshold-file: ${folder}/none.config
+default-rule-path: ${folder}
+rule-files: [egress.rules]
+action-order: [alert, pass, drop, reject]
+nfq: { mode: accept, fail-open: no }
+exception-policy: auto
+stream:
+  memcap: 64mb
+  checksum-validation: no
+  inline: yes
+  midstream: false
+  reassembly: { memcap: 64mb, depth: 1mb, toserver-chunk-size: 2560, toclient-chunk-size: 2560 }
+app-layer:
+  protocols:
+    tls: { enabled: yes, detection-ports: { dp: 443 } }
+    http: { enabled: yes, libhtp: { default-config: { personality: IDS } } }
+    ssh: { enabled: yes }
+    smtp: { enabled: yes }
+    quic: { enabled: yes }
+    dns: { tcp: { enabled: yes }, udp: { enabled: yes } }
+outputs:
+  - eve-log:
+      enabled: yes
+      filename: eve.json
+      types:
+        - alert:
+        - drop: { alerts: yes, flows: start }
+`;
+
+/** A running engine. */
+export interface Suricata {
+  /** Messages of the rules that dropped or logged something, with what they saw. */
+  log(): string;
+}
+
+/** Starts it in the namespace between task and world. Resolves when it judges packets. */
+export async function startSuricata(undo: Undo, engine: Engine, router: string, rules: string): Promise<Suricata> {
+  const folder = mkdtempSync(join(`${engine.root}${tmpdir()}`, 'egress-lab-'));
+  undo.add(() => rmSync(folder, { recursive: true, force: true }));
+  const seen = folder.slice(engine.root.length);
+  writeFileSync(join(folder, 'none.config'), '');
+  writeFileSync(join(folder, 'egress.rules'), `${rules}\n`);
+  writeFileSync(join(folder, 'suricata.yaml'), configuration(seen));
+  const child = start(
+    undo,
+    within(router, ...engine.command, '-c', `${seen}/suricata.yaml`, '-q', '0', '-l', seen, '--pidfile', `${seen}/pid`),
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let output = '';
+  child.stdout?.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  child.stderr?.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  await until('Suricata', () => {
+    if (child.exitCode !== null) throw new Error(`Suricata ended:\n${output}`);
+    return output.includes('Engine started');
+  });
+  const errors = output
+    .split('\n')
+    .filter((line) => /^E:|error parsing|rules failed/i.test(line) && !/ 0 rules failed/.test(line));
+  if (errors.length > 0) throw new Error(`Suricata did not take the rules:\n${errors.join('\n')}`);
+  const eve = join(folder, 'eve.json');
+  return { log: () => (existsSync(eve) ? readFileSync(eve, 'utf8') : '') };
+}

@@ -1,0 +1,97 @@
+/** The real terraform through the firewall: init and plan against HCP Terraform, whose agent sits behind the firewall too. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LAB, NAMES } from './attempts.ts';
+import type { Lab } from './lab.ts';
+import { signal, start, type Undo } from './machine.ts';
+import { within } from './network.ts';
+
+/** What came of `terraform init && terraform plan`. */
+export interface TerraformResult {
+  readonly succeeded: boolean;
+  readonly output: string;
+}
+
+/** Why terraform cannot be tried; `undefined` when it can. */
+export function whyNoTerraform(): string | undefined {
+  return spawnSync('terraform', ['version']).status === 0 ? undefined : 'there is no terraform on the PATH';
+}
+
+/** How long a blocked terraform is let try. It would retry for minutes. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * Runs `terraform init && terraform plan` in the task's namespace, with a `cloud` block that names HCP Terraform, the
+ * lab's resolver, and an agent beside it that takes the run.
+ */
+export async function tryTerraform(undo: Undo, lab: Lab): Promise<TerraformResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'egress-lab-terraform-'));
+  undo.add(() => rmSync(folder, { recursive: true, force: true }));
+  const work = join(folder, 'work');
+  mkdirSync(work);
+  const { ca, organization, apiToken, agentToken } = lab.far;
+  writeFileSync(join(folder, 'resolv.conf'), `nameserver ${LAB.resolver}\noptions timeout:1 attempts:1\n`);
+  writeFileSync(join(folder, 'terraform.rc'), `credentials "${NAMES.allowed}" {\n  token = "${apiToken}"\n}\n`);
+  writeFileSync(
+    join(work, 'main.tf'),
+    `terraform {
+  cloud {
+    hostname     = "${NAMES.allowed}"
+    organization = "${organization}"
+    workspaces { name = "egress" }
+  }
+}
+resource "terraform_data" "greeting" { input = "hello" }
+`,
+  );
+  const environment = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    TF_CLI_CONFIG_FILE: join(folder, 'terraform.rc'),
+    TF_IN_AUTOMATION: '1',
+    SSL_CERT_FILE: ca,
+    NODE_EXTRA_CA_CERTS: ca,
+    CHECKPOINT_DISABLE: '1',
+  };
+  /** In the task's namespace, with the VPC's resolver in the place of the machine's. */
+  const asTask = (...command: readonly string[]) =>
+    within(
+      lab.network.client,
+      'unshare',
+      '--mount',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      `mount --bind '${folder}/resolv.conf' /etc/resolv.conf && exec "$@"`,
+      'task',
+      ...command,
+    );
+  const agent = join(import.meta.dirname, '..', '..', 'local', 'tfc-agent', 'tfc-agent');
+  start(undo, asTask(agent, '-single'), {
+    cwd: folder,
+    stdio: 'ignore',
+    env: { ...environment, TFC_ADDRESS: `https://${NAMES.allowed}`, TFC_AGENT_TOKEN: agentToken },
+  });
+  const terraform = start(undo, asTask('sh', '-c', 'terraform init -no-color && terraform plan -no-color'), {
+    cwd: work,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environment,
+  });
+  let output = '';
+  for (const stream of [terraform.stdout, terraform.stderr]) {
+    stream?.on('data', (data: Buffer) => {
+      output += data.toString();
+    });
+  }
+  const code = await new Promise<number | null>((resolve) => {
+    const timer = setTimeout(() => signal(terraform, 'SIGKILL'), PATIENCE_MS);
+    terraform.once('close', (exitCode) => {
+      clearTimeout(timer);
+      resolve(exitCode);
+    });
+  });
+  return { succeeded: code === 0 && output.includes('1 to add'), output };
+}

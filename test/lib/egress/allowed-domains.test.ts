@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { awsApiNames, defaultNames, jobNames, taskStartNames } from '../../../lib/egress/allowed-domains.ts';
+
+const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
+
+describe('the default names', () => {
+  it('of HCP Terraform are its own', () => {
+    expect(defaultNames('app.terraform.io')).toEqual([
+      'app.terraform.io',
+      'archivist.terraform.io',
+      'releases.hashicorp.com',
+      'registry.terraform.io',
+    ]);
+  });
+
+  it("of Terraform Enterprise and of Europe have their own hosts in the place of HCP Terraform's", () => {
+    expect(defaultNames('tfe.example.com:8443')).toEqual([
+      'tfe.example.com',
+      'releases.hashicorp.com',
+      'registry.terraform.io',
+    ]);
+    expect(defaultNames('app.eu.terraform.io')).toContain('archivist.eu.terraform.io');
+    expect(defaultNames('app.eu.terraform.io')).not.toContain('app.terraform.io');
+  });
+});
+
+describe('the names of jobs', () => {
+  it('always have the host, whatever else is allowed', () => {
+    expect(jobNames({ hostname: 'tfe.example.com:8443', allowedDomains: ['*.example.org'] }, place)).toEqual([
+      'tfe.example.com',
+      '*.example.org',
+    ]);
+  });
+
+  it('add presets', () => {
+    const names = jobNames(
+      {
+        hostname: 'app.terraform.io',
+        allowedDomains: ['login.example.com'],
+        allowedPresets: ['hcp-terraform', 'github-releases', 'aws-apis'],
+        awsApiServices: ['s3', 'sts', 'iam', 'ec2'],
+        awsApiRegions: ['us-east-1', 'eu-west-1'],
+      },
+      place,
+    );
+    for (const name of ['registry.terraform.io', 'release-assets.githubusercontent.com', 'iam.amazonaws.com']) {
+      expect(names).toContain(name);
+    }
+    for (const region of ['us-east-1', 'eu-west-1']) {
+      for (const service of ['s3', '*.s3', 'sts', 'ec2']) expect(names).toContain(`${service}.${region}.amazonaws.com`);
+    }
+  });
+
+  it("are of the stack's region and China's suffix, where nothing else is said", () => {
+    const china = { ...place, region: 'cn-north-1', urlSuffix: 'amazonaws.com.cn' };
+    const settings = { hostname: 'app.terraform.io', allowedPresets: ['aws-apis'] as const, awsApiServices: ['ec2'] };
+    expect(jobNames(settings, china)).toContain('ec2.cn-north-1.amazonaws.com.cn');
+    expect(awsApiNames(['route53'], ['eu-central-1'])).toEqual(['route53.amazonaws.com']);
+  });
+});
+
+describe('the names of a task start', () => {
+  const ecr = ['api.ecr.eu-central-1.amazonaws.com', '123456789012.dkr.ecr.eu-central-1.amazonaws.com'];
+  const bucket = (region: string) => `prod-${region}-starport-layer-bucket.s3.${region}.amazonaws.com`;
+
+  it('are ECR, its layers, logs and secrets, for the image that is built', () => {
+    expect(taskStartNames([undefined], place)).toEqual({
+      apis: [...ecr, 'logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com'],
+      layers: [bucket('eu-central-1')],
+      registries: [],
+    });
+  });
+
+  it('are the registry and where its layers are, for an image from there', () => {
+    expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).registries).toContain('registry-1.docker.io');
+    expect(taskStartNames(['docker.io/hashicorp/tfc-agent:1.31.0'], place).registries).toContain('auth.docker.io');
+    expect(taskStartNames(['ghcr.io/acme/agent:1'], place).registries).toContain(
+      'pkg-containers.githubusercontent.com',
+    );
+    expect(taskStartNames(['registry.acme.example:5000/agent:1'], place).registries).toEqual(['registry.acme.example']);
+    expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).layers).toEqual([]);
+  });
+
+  it("are another account's and another region's ECR, for an image from there", () => {
+    const { registries } = taskStartNames(['999999999999.dkr.ecr.us-east-1.amazonaws.com/agents:7'], place);
+    expect(registries).toEqual([
+      '999999999999.dkr.ecr.us-east-1.amazonaws.com',
+      'api.ecr.us-east-1.amazonaws.com',
+      bucket('us-east-1'),
+    ]);
+  });
+});

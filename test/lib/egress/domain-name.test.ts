@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { covers, normalised, parseName } from '../../../lib/egress/domain-name.ts';
+
+describe('a name', () => {
+  it.each([
+    ['app.terraform.io', 'app.terraform.io'],
+    ['App.Terraform.IO', 'app.terraform.io'],
+    ['app.terraform.io.', 'app.terraform.io'],
+    [' app.terraform.io ', 'app.terraform.io'],
+    ['*.example.com', '*.example.com'],
+    ['*.Example.com.', '*.example.com'],
+    ['bücher.example', 'xn--bcher-kva.example'],
+    ['xn--bcher-kva.example', 'xn--bcher-kva.example'],
+    ['my-bucket.s3.eu-central-1.amazonaws.com', 'my-bucket.s3.eu-central-1.amazonaws.com'],
+  ])('%s is %s', (given, name) => {
+    expect(parseName(given)).toEqual({ name });
+  });
+
+  it.each([
+    ['https://app.terraform.io', /URL/],
+    ['app.terraform.io/app', /path/],
+    ['user@example.com', /path/],
+    ['app.terraform.io:443', /port/],
+    ['192.0.2.1', /address/],
+    ['192.0.2.0/24', /path|address/],
+    ['2001:db8::1', /address/],
+    ['[2001:db8::1]', /address/],
+    ['0x7f.1', /address|host name/],
+    ['.example.com', /begins with a dot/],
+    ['*', /\* inside/],
+    ['*example.com', /\* inside/],
+    ['a.*.example.com', /\* inside/],
+    ['*.*.example.com', /\* inside/],
+    ['*.com', /top-level/],
+    ['localhost', /no dot/],
+    ['', /no host name/],
+    ['a..example.com', /no host name/],
+    ['-a.example.com', /no host name/],
+    ['a_b.example.com', /no host name/],
+    [`${'a'.repeat(64)}.example.com`, /no host name/],
+    ['exa mple.com', /no host name/],
+    ['example.com"; sid:1; pass tls any any -> any any (', /host name|path|port/],
+    ['*.co.uk', /anybody/],
+    ['*.amazonaws.com', /anybody/],
+    ['*.s3.eu-central-1.amazonaws.com', /anybody/],
+    ['*.cloudfront.net', /anybody/],
+    ['*.github.io', /anybody/],
+  ])('%s is refused, with a remedy', (given, fault) => {
+    expect(parseName(given)).toEqual({ fault: expect.stringMatching(fault), remedy: expect.stringMatching(/.+/) });
+  });
+});
+
+describe('names together', () => {
+  it('are there once, without those that a wildcard covers, by their domains', () => {
+    expect(
+      normalised([
+        'b.example.com',
+        'app.terraform.io',
+        '*.example.com',
+        'example.com',
+        'app.terraform.io',
+        '*.x.example.com',
+      ]),
+    ).toEqual(['example.com', '*.example.com', 'app.terraform.io']);
+  });
+
+  it('cover what is below them, at any depth, and nothing beside', () => {
+    expect(covers('*.example.com', 'a.b.example.com')).toBe(true);
+    expect(covers('*.example.com', 'example.com')).toBe(false);
+    expect(covers('*.example.com', 'badexample.com')).toBe(false);
+    expect(covers('example.com', 'a.example.com')).toBe(false);
+  });
+});

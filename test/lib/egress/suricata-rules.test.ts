@@ -1,0 +1,66 @@
+/** The rules as text and as they are read; what a real engine makes of them is the egress lab's to say. */
+import { describe, expect, it } from 'vitest';
+import { ruleCapacity, suricataRules } from '../../../lib/egress/suricata-rules.ts';
+import { decision, parsedRules, type Seen } from '../reachability/firewall-rules.ts';
+
+const rules = suricataRules(['app.terraform.io', '*.example.com']);
+const verdict = (seen: Partial<Seen>) =>
+  decision(parsedRules(rules), { protocol: 'tcp', port: 443, ...seen })?.action ?? 'none';
+
+describe('the rules', () => {
+  it('pass exactly the allowed names', () => {
+    for (const serverName of ['app.terraform.io', 'APP.terraform.IO', 'a.example.com', 'a.b.example.com']) {
+      expect(verdict({ serverName }), serverName).toBe('pass');
+    }
+    for (const serverName of [
+      'evil.example.net',
+      'x.app.terraform.io',
+      'terraform.io',
+      'evil-app.terraform.io',
+      'app.terraform.io.evil.example.net',
+      'example.com',
+      'badexample.com',
+      '',
+      null,
+    ]) {
+      expect(verdict({ serverName }), String(serverName)).toBe('drop');
+    }
+  });
+
+  it('drop everything that is not TLS on port 443', () => {
+    expect(verdict({})).toBe('drop');
+    expect(verdict({ serverName: 'app.terraform.io', port: 8443 })).toBe('drop');
+    for (const protocol of ['udp', 'icmp', 'other'] as const) expect(verdict({ protocol }), protocol).toBe('drop');
+  });
+
+  it('pass a host that listens elsewhere on its own port, and the others there not', () => {
+    const elsewhere = parsedRules(
+      suricataRules(['tfe.example.com', 'app.terraform.io'], [{ name: 'tfe.example.com', port: 8443 }]),
+    );
+    const at = (serverName: string, port: number) => decision(elsewhere, { protocol: 'tcp', port, serverName })?.action;
+    expect(at('tfe.example.com', 8443)).toBe('pass');
+    expect(at('app.terraform.io', 443)).toBe('pass');
+    expect(at('app.terraform.io', 8443)).toBe('drop');
+    expect(at('tfe.example.com', 443)).toBe('drop');
+  });
+
+  it('have a number and a message each, and no keyword that Network Firewall lacks', () => {
+    const lines = rules.split('\n');
+    const sids = lines.map((line) => /sid:(\d+); rev:1;\)$/.exec(line)?.[1]);
+    expect(new Set(sids).size).toBe(lines.length);
+    for (const line of lines) {
+      expect(line).toMatch(/^(alert|pass|drop) (tls|tcp|udp|icmp|ip) .* \(msg:"agent-launcher: [^"]+"; /);
+      expect(line).not.toMatch(/priority|dataset|iprep|lua|threshold|xbits|filestore|geoip/);
+    }
+  });
+
+  it('pass before they drop: the order is the policy', () => {
+    const actions = parsedRules(rules).map(({ action }) => action);
+    expect(actions.lastIndexOf('pass')).toBeLessThan(actions.indexOf('drop'));
+  });
+
+  it('have room to grow in their group, in steps', () => {
+    expect(ruleCapacity(rules)).toBe(100);
+    expect(ruleCapacity(suricataRules(Array.from({ length: 200 }, (_, i) => `h${i}.example.com`)))).toBe(500);
+  });
+});

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { ATTEMPTS } from '../egress-lab/attempts.ts';
+import { sections } from './network-docs.ts';
+import { readSection } from './reachability/sections.ts';
+
+it.each(sections().map(({ file, name, text }) => [file, name, text] as const))(
+  '%s has a fresh section %s (node test/lib/network-docs.ts --write)',
+  (file, name, text) => {
+    expect(readSection(file, name)).toBe(text);
+  },
+);
+
+it("docs/network.md has the lab's results, all green, for every attempt (node test/egress-lab/main.ts --write)", () => {
+  const lab = readSection('docs/network.md', 'lab');
+  expect(lab).not.toContain('✗');
+  for (const { name, expected } of ATTEMPTS)
+    expect(lab).toMatch(new RegExp(`✓ \\| ${escaped(name)}.*\\| ${expected} \\| ${expected} \\|`));
+});
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

@@ -1,0 +1,209 @@
+/**
+ * The generated sections of docs/network.md, docs/costs.md and docs/egress-review.md, from the code that they are about:
+ * `node test/lib/network-docs.ts --write`. A test compares.
+ */
+
+import { METRICS } from '../../functions/launcher/contract.ts';
+import { defaultNames, GITHUB_RELEASES, PRESETS } from '../../lib/egress/allowed-domains.ts';
+import { CLAIMS, type EgressMode } from '../../lib/egress/claims.ts';
+import { TASK_START_ENDPOINTS } from '../../lib/egress/task-endpoints.ts';
+import {
+  activeMinuteCost,
+  type CostLine,
+  dollars,
+  HOURS,
+  type IdleNetwork,
+  idleLauncherCost,
+  idleNetworkCost,
+  jobCost,
+  PRICES,
+  total,
+} from '../../lib/prices.ts';
+import { dnsRulesIn, rulesIn } from './reachability/firewall-rules.ts';
+import { networkIn } from './reachability/network-model.ts';
+import { entrance, findings } from './reachability/probes.ts';
+import { findingsPicture, findingsTable } from './reachability/render.ts';
+import { writeSection } from './reachability/sections.ts';
+import { templateOf } from './synthesis.ts';
+
+/** One generated section. */
+export interface Section {
+  readonly file: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Deployments that the documents show, by the heading that they have. */
+const SHOWN: readonly { readonly name: string; readonly network: object }[] = [
+  { name: 'nat-gateway', network: {} },
+  { name: 'network-firewall', network: { egress: 'network-firewall' } },
+  { name: 'public-ip', network: { egress: 'public-ip' } },
+  {
+    name: 'nat-gateway-all-options',
+    network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true },
+  },
+];
+
+/** Every generated section. */
+export function sections(): Section[] {
+  const templates = new Map(SHOWN.map(({ name, network }) => [name, templateOf({ network }).toJSON()]));
+  const names = dnsRulesIn(templates.get('nat-gateway'))[0]?.domains ?? [];
+  return [
+    { file: 'docs/network.md', name: 'claims', text: claimsTable(names.length + 1) },
+    ...[...templates].flatMap(([name, template]) => {
+      const model = networkIn(template);
+      const found = findings(model);
+      return [
+        { file: 'docs/network.md', name: `reach-${name}`, text: findingsTable(found, entrance(model)) },
+        { file: 'docs/network.md', name: `picture-${name}`, text: findingsPicture(found, entrance(model)) },
+      ];
+    }),
+    { file: 'docs/network.md', name: 'names', text: namesTable() },
+    { file: 'docs/egress-review.md', name: 'dns', text: `\`\`\`text\n${names.join('\n')}\n\`\`\`` },
+    {
+      file: 'docs/egress-review.md',
+      name: 'rules',
+      text: `\`\`\`text\n${rulesIn(templates.get('network-firewall')) ?? ''}\n\`\`\``,
+    },
+    { file: 'docs/costs.md', name: 'idle', text: idleTable(names.length + 1) },
+    { file: 'docs/costs.md', name: 'launcher', text: launcherTable() },
+    { file: 'docs/costs.md', name: 'jobs', text: jobsTable() },
+    { file: 'docs/costs.md', name: 'prices', text: pricesTable() },
+  ];
+}
+
+const MODES: readonly EgressMode[] = ['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip'];
+
+/** What each mode's network has that costs money while idle. */
+function idleOf(mode: EgressMode, dnsNames: number, more: Partial<IdleNetwork> = {}): CostLine[] {
+  return idleNetworkCost({
+    natGateways: mode === 'nat-gateway' || mode === 'network-firewall' ? 1 : 0,
+    firewallEndpoints: mode === 'network-firewall' ? 1 : 0,
+    interfaceEndpoints: 0,
+    dnsNames: mode === 'existing-vpc' ? 0 : dnsNames,
+    ...more,
+  });
+}
+
+function claimsTable(dnsNames: number): string {
+  const stops = Object.keys(CLAIMS['nat-gateway'].stops) as (keyof (typeof CLAIMS)['nat-gateway']['stops'])[];
+  return [
+    `| | ${MODES.map((mode) => `\`${mode}\``).join(' | ')} |`,
+    `|---|${MODES.map(() => '---').join('|')}|`,
+    `| **idle, a month** | ${MODES.map((mode) => `**${dollars(total(idleOf(mode, dnsNames)))}**`).join(' | ')} |`,
+    `| **claim** | ${MODES.map((mode) => CLAIMS[mode].claim).join(' | ')} |`,
+    ...stops.map((stop) => `| stops ${stop} | ${MODES.map((mode) => CLAIMS[mode].stops[stop]).join(' | ')} |`),
+    `| what is left | ${MODES.map((mode) => CLAIMS[mode].gap).join(' | ')} |`,
+  ].join('\n');
+}
+
+/** The README's table of the ways out: one row each, from the same code. */
+export function readmeModes(): string {
+  const dnsNames = 10;
+  return [
+    '| `network.egress` | idle, a month | claim |',
+    '|---|---|---|',
+    ...MODES.map((mode) => `| \`${mode}\` | ${dollars(total(idleOf(mode, dnsNames)))} | ${CLAIMS[mode].claim} |`),
+  ].join('\n');
+}
+
+function namesTable(): string {
+  const row = (what: string, names: readonly string[]) =>
+    `| ${what} | ${names.map((name) => `\`${name}\``).join(', ')} |`;
+  return [
+    '| | names |',
+    '|---|---|',
+    row('default, HCP Terraform', defaultNames('app.terraform.io')),
+    row('default, HCP Terraform in Europe', defaultNames('app.eu.terraform.io')),
+    row('default, Terraform Enterprise', defaultNames('tfe.example.com:8443')),
+    row('preset `github-releases`', GITHUB_RELEASES),
+    `| preset \`hcp-terraform\` | ${PRESETS['hcp-terraform']} |`,
+    `| preset \`aws-apis\` | ${PRESETS['aws-apis']}; for \`s3\` the names of every bucket |`,
+  ].join('\n');
+}
+
+function idleTable(dnsNames: number): string {
+  const rows: readonly [string, CostLine[]][] = [
+    ['`public-ip`', idleOf('public-ip', dnsNames)],
+    ['`existing-vpc`', idleOf('existing-vpc', dnsNames)],
+    ['`nat-gateway`', idleOf('nat-gateway', dnsNames)],
+    ['`nat-gateway`, `natGateways: all`', idleOf('nat-gateway', dnsNames, { natGateways: 2 })],
+    [
+      '`nat-gateway`, `vpcEndpoints: task-start`',
+      idleOf('nat-gateway', dnsNames, { interfaceEndpoints: 2 * TASK_START_ENDPOINTS }),
+    ],
+    ['`network-firewall`', idleOf('network-firewall', dnsNames)],
+    [
+      '`network-firewall`, `natGateways: all`',
+      idleOf('network-firewall', dnsNames, { natGateways: 2, firewallEndpoints: 2 }),
+    ],
+    [
+      '`network-firewall`, `vpcEndpoints: task-start`',
+      idleOf('network-firewall', dnsNames, { interfaceEndpoints: TASK_START_ENDPOINTS }),
+    ],
+  ];
+  return [
+    '| network | idle, a month | how |',
+    '|---|---|---|',
+    ...rows.map(
+      ([name, lines]) =>
+        `| ${name} | **${dollars(total(lines))}** | ${lines.map(({ item, formula, usd }) => `${item}: ${formula} = ${dollars(usd)}`).join('; ') || 'nothing is added'} |`,
+    ),
+  ].join('\n');
+}
+
+function launcherTable(): string {
+  // One pool: an API token and an agent token; three alarms and three for the pool; every metric of the contract.
+  const lines = idleLauncherCost({ secrets: 2, alarms: 6, metrics: Object.keys(METRICS).length });
+  return [
+    '| part | how | a month |',
+    '|---|---|---|',
+    ...lines.map(({ item, formula, usd }) => `| ${item} | ${formula} | ${dollars(usd)} |`),
+    `| **together** | one pool | **${dollars(total(lines))}** |`,
+    '',
+    `A minute in which a pool has queued jobs or live tasks, and the launcher polls through: $${activeMinuteCost().toFixed(5)}; a whole month of such minutes ${dollars(activeMinuteCost() * HOURS * 60)}.`,
+  ].join('\n');
+}
+
+function jobsTable(): string {
+  const sizes = [
+    { cpu: 512, memoryMiB: 1024 },
+    { cpu: 1024, memoryMiB: 2048 },
+    { cpu: 2048, memoryMiB: 4096 },
+  ];
+  const price = (size: (typeof sizes)[number], architecture: 'x86_64' | 'arm64', minutes: number) =>
+    `$${jobCost({ ...size, architecture, seconds: minutes * 60 }).toFixed(4)}`;
+  const standing = (jobCost({ cpu: 1024, memoryMiB: 2048, architecture: 'x86_64', seconds: 3600 }) * HOURS).toFixed(2);
+  return [
+    '| task | 1 minute, x86 | 10 minutes, x86 | 10 minutes, arm64 |',
+    '|---|---|---|---|',
+    ...sizes.map(
+      (size) =>
+        `| ${size.cpu / 1024} vCPU, ${size.memoryMiB / 1024} GB | ${price(size, 'x86_64', 1)} | ${price(size, 'x86_64', 10)} | ${price(size, 'arm64', 10)} |`,
+    ),
+    '',
+    `A plan and its apply are two jobs. An agent that gets none leaves after the idle window: five minutes of 1 vCPU and 2 GB are ${price({ cpu: 1024, memoryMiB: 2048 }, 'x86_64', 5)}.`,
+    '',
+    `For comparison: one agent of 1 vCPU and 2 GB that stands day and night costs $${standing} a month on x86.`,
+  ].join('\n');
+}
+
+function pricesTable(): string {
+  return [
+    '| what | price | source |',
+    '|---|---|---|',
+    ...Object.values(PRICES).map(({ what, usd, per, source }) => `| ${what} | $${plain(usd)} a ${per} | ${source} |`),
+  ].join('\n');
+}
+
+function plain(usd: number): string {
+  return usd.toFixed(12).replace(/0+$/, '').replace(/\.$/, '');
+}
+
+if (import.meta.main) {
+  process.env['CDK_VALIDATION'] = 'false';
+  const all = sections();
+  if (process.argv.includes('--write')) for (const { file, name, text } of all) writeSection(file, name, text);
+  else if (process.argv.includes('--readme')) console.log(readmeModes());
+  else for (const { file, name, text } of all) console.log(`== ${file} ${name}\n${text}\n`);
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { dollars, idleNetworkCost, jobCost, PRICES, total } from '../../lib/prices.ts';
+
+const nothing = { natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0 };
+const idle = (network: Partial<typeof nothing>) => total(idleNetworkCost({ ...nothing, ...network }));
+
+describe('a network, idle', () => {
+  it('costs what its gateways and endpoints cost by the hour', () => {
+    expect(idle({})).toBe(0);
+    expect(idle({ natGateways: 1 })).toBeCloseTo(36.5, 6);
+    expect(idle({ natGateways: 1, firewallEndpoints: 1 })).toBeCloseTo(324.85, 6);
+    expect(idle({ interfaceEndpoints: 4 })).toBeCloseTo(29.2, 6);
+    expect(idle({ dnsNames: 4 })).toBeCloseTo(0.002, 6);
+  });
+});
+
+describe('a job', () => {
+  const size = { cpu: 1024, memoryMiB: 2048, architecture: 'x86_64', seconds: 600 } as const;
+
+  it('costs its size and its time', () => {
+    expect(jobCost(size)).toBeCloseTo(0.00823, 5);
+    expect(jobCost({ ...size, architecture: 'arm64' })).toBeCloseTo(0.00658, 5);
+    expect(jobCost({ ...size, diskGiB: 120 }) - jobCost(size)).toBeCloseTo((100 * 0.000111) / 6, 8);
+    expect(jobCost({ ...size, publicAddress: true }) - jobCost(size)).toBeCloseTo(0.005 / 6, 8);
+  });
+
+  it('is billed for a minute at least', () => {
+    expect(jobCost({ ...size, seconds: 5 })).toBe(jobCost({ ...size, seconds: 60 }));
+  });
+});
+
+describe('amounts', () => {
+  it.each([
+    [0, '$0.00'],
+    [0.005, '$0.005'],
+    [36.505, '$36.51'],
+  ])('%s is told as %s', (usd, told) => {
+    expect(dollars(usd)).toBe(told);
+  });
+
+  it('have a source each', () => {
+    for (const { source } of Object.values(PRICES)) expect(source).toMatch(/^https:\/\//);
+  });
+});

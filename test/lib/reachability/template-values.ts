@@ -1,0 +1,76 @@
+/** Values of a synthesized template as CloudFormation would fill them in, and the resources that hold them. */
+import * as z from 'zod';
+
+/** What CloudFormation knows and a template does not. */
+export interface Fill {
+  readonly region: string;
+  readonly account: string;
+}
+
+export const FILL: Fill = { region: 'eu-central-1', account: '123456789012' };
+
+const resource = z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).default({}) });
+const template = z.looseObject({ Resources: z.record(z.string(), resource) });
+
+/** One resource with its values filled in: `Ref` and attributes of others become `<LogicalId>` and `<LogicalId.Attribute>`. */
+export interface Resource {
+  readonly id: string;
+  readonly type: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** Every resource of a template. */
+export function resourcesIn(json: unknown, fill: Fill = FILL): Resource[] {
+  return Object.entries(template.parse(json).Resources).map(([id, { Type, Properties }]) => ({
+    id,
+    type: Type,
+    properties: Object.fromEntries(Object.entries(Properties).map(([key, value]) => [key, filled(value, fill)])),
+  }));
+}
+
+const pseudo = (fill: Fill): Readonly<Record<string, string>> => ({
+  'AWS::Region': fill.region,
+  'AWS::AccountId': fill.account,
+  'AWS::Partition': 'aws',
+  'AWS::URLSuffix': 'amazonaws.com',
+});
+
+/** A value with every intrinsic function replaced by what it stands for. */
+export function filled(value: unknown, fill: Fill = FILL): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => filled(item, fill));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  const [name, argument] = entries[0] ?? [];
+  if (entries.length === 1 && name !== undefined) {
+    if (name === 'Ref') return pseudo(fill)[String(argument)] ?? `<${String(argument)}>`;
+    if (name === 'Fn::GetAtt') return `<${z.tuple([z.string(), z.string()]).parse(argument).join('.')}>`;
+    if (name === 'Fn::Join') {
+      const [by, parts] = z.tuple([z.string(), z.array(z.unknown())]).parse(argument);
+      return parts.map((part) => String(filled(part, fill))).join(by);
+    }
+    // Which of several zones or endpoints it is does not matter here, only whose it is.
+    if (name === 'Fn::Select') {
+      const [index, list] = z.tuple([z.union([z.number(), z.string()]), z.unknown()]).parse(argument);
+      const from = filled(list, fill);
+      if (Array.isArray(from)) return from[Number(index)];
+      return typeof from === 'string' && from.endsWith('.EndpointIds>') ? from : `${String(from)}[${index}]`;
+    }
+    if (name === 'Fn::Split') return filled(z.tuple([z.string(), z.unknown()]).parse(argument)[1], fill);
+    if (name === 'Fn::GetAZs') return 'zone';
+    if (name === 'Fn::Cidr') return `cidr of ${String(filled(z.array(z.unknown()).parse(argument)[0], fill))}`;
+  }
+  return Object.fromEntries(entries.map(([key, inner]) => [key, filled(inner, fill)]));
+}
+
+/** A property that must be a text. */
+export function text({ id, properties }: Resource, name: string): string {
+  const value = properties[name];
+  if (typeof value !== 'string') throw new Error(`${id} has no text ${name}, but ${JSON.stringify(value)}`);
+  return value;
+}
+
+/** A property that is a text, if it is there. */
+export function optionalText({ properties }: Resource, name: string): string | undefined {
+  const value = properties[name];
+  return typeof value === 'string' ? value : undefined;
+}

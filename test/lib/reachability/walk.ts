@@ -1,0 +1,181 @@
+/** Where a packet of a task comes to: security group, then route by route, through whatever stands there. */
+import * as z from 'zod';
+import { contains, parseRange } from '../../../lib/egress/address-range.ts';
+import { decision, resolves, type Seen } from './firewall-rules.ts';
+import type { NetworkModel, Route, Subnet } from './network-model.ts';
+
+/** What a task sends. */
+export interface Packet extends Seen {
+  /** Where to: an address outside, S3 in the region, an API with an interface endpoint, another task, the task itself from outside. */
+  readonly to: 'internet' | 's3-layers' | 's3-elsewhere' | 'neighbour';
+  readonly family: 4 | 6;
+  /** A name that must resolve first; who knows the address has none. */
+  readonly name?: string;
+}
+
+/** What becomes of it. */
+export interface Arrival {
+  readonly reached: boolean;
+  /** What it passes, in order; the last is where it ends. */
+  readonly hops: readonly string[];
+  /** What stops it, when something does. */
+  readonly stoppedBy?: string;
+}
+
+/** Follows a packet from a task in a subnet. */
+export function follow(model: NetworkModel, subnetId: string, packet: Packet): Arrival {
+  if (packet.name !== undefined && !resolves(model.dnsRules, packet.name)) {
+    return { reached: false, hops: [], stoppedBy: 'DNS Firewall: the name does not exist' };
+  }
+  if (!leavesGroup(model, packet)) {
+    return { reached: false, hops: [], stoppedBy: 'the security group: no rule for it' };
+  }
+  const endpoint = packet.name === undefined ? undefined : endpointFor(model, packet.name);
+  if (endpoint !== undefined) return { reached: true, hops: [`interface endpoint ${endpoint}`] };
+  if (packet.to === 'neighbour') return toNeighbour(model, packet);
+  return alongRoutes(model, subnetId, packet);
+}
+
+function leavesGroup({ groupRules, tasks }: NetworkModel, packet: Packet): boolean {
+  return groupRules.some(
+    (rule) =>
+      tasks.groups.includes(rule.group) &&
+      rule.direction === 'out' &&
+      (rule.protocol === '-1' || rule.protocol === packet.protocol) &&
+      rule.from <= packet.port &&
+      packet.port <= rule.to &&
+      rule.peer === (packet.family === 4 ? '0.0.0.0/0' : '::/0'),
+  );
+}
+
+/** With private DNS an API's name means its endpoint; whose group must let the tasks' group in. */
+function endpointFor(model: NetworkModel, name: string): string | undefined {
+  const apis: Readonly<Record<string, RegExp>> = {
+    'ecr.api': /^api\.ecr\./,
+    'ecr.dkr': /\.dkr\.ecr\./,
+    logs: /^logs\./,
+    secretsmanager: /^secretsmanager\./,
+  };
+  return model.endpoints.find(
+    ({ kind, service, groups }) =>
+      kind === 'Interface' &&
+      apis[service]?.test(name) === true &&
+      model.groupRules.some(
+        (rule) => rule.direction === 'in' && groups.includes(rule.group) && model.tasks.groups.includes(rule.peer),
+      ),
+  )?.service;
+}
+
+/** Another task of the same VPC: routes do not stand between them, its security group does. */
+function toNeighbour(model: NetworkModel, packet: Packet): Arrival {
+  const entered = model.groupRules.some(
+    (rule) => rule.direction === 'in' && model.tasks.groups.includes(rule.group) && rule.from <= packet.port,
+  );
+  return entered
+    ? { reached: true, hops: ['neighbour'] }
+    : { reached: false, hops: [], stoppedBy: "the other task's security group: nothing comes in" };
+}
+
+function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arrival {
+  const hops: string[] = [];
+  const stopped = (stoppedBy: string): Arrival => ({ reached: false, hops, stoppedBy });
+  let subnet = model.subnets.get(subnetId);
+  let hasPublicAddress = model.tasks.publicAddress;
+  // More hops than there can be without going round in a circle.
+  for (let hop = 0; hop < 8; hop++) {
+    if (subnet === undefined) return stopped('a subnet that is not in the template');
+    const target = routeFor(subnet, packet)?.target;
+    switch (target?.kind) {
+      case undefined:
+        return stopped('no route');
+      case 's3-endpoint': {
+        hops.push('S3 gateway endpoint');
+        const { policy } = model.endpoints.find(({ id }) => id === target.id) ?? {};
+        return packet.to === 's3-layers' || allowsAnyBucket(policy)
+          ? { reached: true, hops }
+          : stopped("the S3 endpoint's policy: another bucket");
+      }
+      case 'firewall': {
+        hops.push('Network Firewall');
+        const verdict = decision(model.firewallRules ?? [], packet);
+        // What no rule decides falls to the default action, which drops.
+        if (verdict?.action !== 'pass') return stopped(`Network Firewall: ${messageOf(verdict?.options)}`);
+        subnet = model.subnets.get(model.placed.get(target.id) ?? '');
+        break;
+      }
+      case 'nat-gateway':
+        hops.push('NAT gateway');
+        hasPublicAddress = true;
+        subnet = model.subnets.get(model.placed.get(target.id) ?? '');
+        break;
+      case 'internet-gateway':
+        hops.push('internet gateway');
+        return hasPublicAddress || packet.family === 6 ? { reached: true, hops } : stopped('no public address');
+      case 'egress-only-gateway':
+        hops.push('egress-only internet gateway');
+        return { reached: true, hops };
+      case 'unknown':
+        return stopped('a route to nowhere');
+    }
+  }
+  return stopped('routes in a circle');
+}
+
+/** The most specific route. S3's addresses are more specific than a default route. */
+function routeFor(subnet: Subnet, packet: Packet): Route | undefined {
+  const s3 = subnet.routes.find(({ destination }) => destination === 's3');
+  if (packet.to.startsWith('s3') && s3 !== undefined) return s3;
+  return subnet.routes.find(({ destination }) => destination === (packet.family === 4 ? '0.0.0.0/0' : '::/0'));
+}
+
+/** Whether a policy lets any bucket through: a statement for every resource, with no condition on whose it is. */
+function allowsAnyBucket(policy: unknown): boolean {
+  if (policy === undefined) return true;
+  const { Statement: statements } = policySchema.parse(policy);
+  return statements.some(
+    ({ Effect, Resource, Condition }) =>
+      Effect === 'Allow' && [Resource].flat().includes('*') && Condition === undefined,
+  );
+}
+
+const policySchema = z.looseObject({
+  Statement: z.array(
+    z.looseObject({
+      Effect: z.string(),
+      Resource: z.union([z.string(), z.array(z.string())]),
+      Condition: z.unknown().optional(),
+    }),
+  ),
+});
+
+function messageOf(options: string | undefined): string {
+  return /msg:"agent-launcher: ([^"]*)"/.exec(options ?? '')?.[1] ?? 'the default action';
+}
+
+/**
+ * Firewalls on the way out of a task's subnet and on the way back into it. Where they differ, a firewall sees half of
+ * a connection.
+ */
+export function firewallsOnTheWay(model: NetworkModel, subnetId: string): { out: string[]; back: string[] } {
+  const out: string[] = [];
+  let subnet = model.subnets.get(subnetId);
+  const task = subnet === undefined ? undefined : parseRange(subnet.cidr);
+  let natSubnet: Subnet | undefined;
+  for (let hop = 0; hop < 8 && subnet !== undefined; hop++) {
+    const target: Route['target'] | undefined = subnet.routes.find(
+      ({ destination }) => destination === '0.0.0.0/0',
+    )?.target;
+    if (target?.kind === 'firewall') out.push(target.id);
+    const next: Subnet | undefined = model.subnets.get(model.placed.get(target?.id ?? '') ?? '');
+    if (target?.kind === 'nat-gateway') natSubnet = next;
+    subnet = next;
+  }
+  // What comes back is the NAT gateway's, which sends it to the task: by a more specific route, or straight.
+  const back = (natSubnet?.routes ?? [])
+    .filter(({ destination, target }) => {
+      const range = parseRange(destination);
+      return target.kind === 'firewall' && range !== undefined && task !== undefined && contains(range, task);
+    })
+    .map(({ target }) => target.id);
+  return { out, back };
+}
