@@ -1,5 +1,5 @@
 /**
- * The generated sections of docs/network.md, docs/costs.md and docs/egress-review.md, from the code that they are about:
+ * The generated sections of docs/network.md, docs/costs.md, docs/egress-review.md and the README, from the code that they are about:
  * `node test/lib/network-docs.ts --write`. A test compares.
  */
 
@@ -65,6 +65,7 @@ export function sections(): Section[] {
       name: 'rules',
       text: `\`\`\`text\n${rulesIn(templates.get('network-firewall')) ?? ''}\n\`\`\``,
     },
+    { file: 'README.md', name: 'ways-out', text: readmeModes(names.length + 1) },
     { file: 'docs/costs.md', name: 'idle', text: idleTable(names.length + 1) },
     { file: 'docs/costs.md', name: 'launcher', text: launcherTable() },
     { file: 'docs/costs.md', name: 'jobs', text: jobsTable() },
@@ -98,8 +99,7 @@ function claimsTable(dnsNames: number): string {
 }
 
 /** The README's table of the ways out: one row each, from the same code. */
-export function readmeModes(): string {
-  const dnsNames = 10;
+function readmeModes(dnsNames: number): string {
   return [
     '| `network.egress` | idle, a month | claim |',
     '|---|---|---|',
@@ -204,6 +204,5 @@ if (import.meta.main) {
   process.env['CDK_VALIDATION'] = 'false';
   const all = sections();
   if (process.argv.includes('--write')) for (const { file, name, text } of all) writeSection(file, name, text);
-  else if (process.argv.includes('--readme')) console.log(readmeModes());
   else for (const { file, name, text } of all) console.log(`== ${file} ${name}\n${text}\n`);
 }
