@@ -14,6 +14,7 @@ import {
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
+  MOST_POOLS,
 } from './defaults.ts';
 import { LauncherFunction } from './launcher-function.ts';
 import { Monitoring } from './monitoring.ts';
@@ -201,6 +202,11 @@ function checkProps(name: string, props: AgentLauncherProps): void {
   }
   if (props.pools.length === 0)
     throw new Error('The launcher has no agent pool to serve: give at least one in `pools`.');
+  if (props.pools.length > MOST_POOLS) {
+    throw new Error(
+      `${props.pools.length} agent pools are given: one launcher serves up to ${MOST_POOLS}; use a launcher with an API token of its own for each ${MOST_POOLS}.`,
+    );
+  }
   const names = props.pools.map((pool) => pool.name);
   const twice = names.find((poolName, index) => names.indexOf(poolName) !== index);
   if (twice !== undefined) {

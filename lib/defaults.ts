@@ -41,3 +41,9 @@ export const DEFAULT_VPC_CIDR = '10.90.0.0/20';
 
 /** Minutes that a job may wait for an agent before the alarm about it. */
 export const DEFAULT_OLDEST_QUEUED_MINUTES = 15;
+
+/**
+ * Most pools of one launcher: its poll budget (a request a pool and tick of 24 a minute), and AWS's limits of a policy's
+ * size, a function's environment and a dashboard's alarms.
+ */
+export const MOST_POOLS = 20;

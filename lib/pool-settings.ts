@@ -18,15 +18,30 @@ import { looksLikeToken } from './settings-faults.ts';
 
 /** Variables that the stack, ECS or the entrypoint set, and credentials that belong to the task role. */
 const RESERVED_VARIABLE =
-  /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|AUTO_UPDATE|DATA_DIR)|TFC_ADDRESS|AGENT_IDLE_SECONDS|AGENT_COMMAND|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_CREDENTIALS_.*|EXECUTION_ENV)|ECS_.*)$/;
+  /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|ACCEPT|AUTO_UPDATE|DATA_DIR)|TFC_ADDRESS|AGENT_IDLE_SECONDS|AGENT_COMMAND|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_CREDENTIALS_.*|EXECUTION_ENV)|ECS_.*)$/;
 
+const action = z.string().regex(/^(?:\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/);
+const resource = z.string().regex(/^(?:\*|arn:.+)$/);
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
 const statement = z.strictObject({
-  Sid: z.string().optional(),
+  Sid: z
+    .string()
+    .regex(/^[A-Za-z0-9]+$/)
+    .optional(),
   Effect: z.enum(['Allow', 'Deny']),
-  Action: z.union([z.string(), z.array(z.string()).min(1)]),
-  Resource: z.union([z.string(), z.array(z.string()).min(1)]),
+  Action: z.union([action, z.array(action).min(1)]),
+  Resource: z.union([resource, z.array(resource).min(1)]),
   Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
 });
+
+/**
+ * ECS is given an ARN without the random suffix, and Secrets Manager takes a hyphen and six characters at its end for that
+ * suffix. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+ */
+function isNoHalfArn(nameOrArn: string): boolean {
+  return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
+}
 
 /** Settings of one agent pool. */
 export const poolSettings = z.strictObject({
@@ -56,9 +71,9 @@ export const poolSettings = z.strictObject({
     remedy: SECRET_REMEDY,
     absent: '`apiTokenSecret`',
   }),
-  agentTokenSecret: setting(SECRET, {
+  agentTokenSecret: setting(SECRET.refine(isNoHalfArn), {
     description: "Secret whose string is an agent token of the pool. Read by the pool's tasks and by nobody else.",
-    allowed: SECRET_ALLOWED,
+    allowed: `${SECRET_ALLOWED}; a name that ends in - and six letters or digits only as ARN`,
     remedy: SECRET_REMEDY,
   }),
   maxAgents: setting(whole(1, 1000).default(DEFAULT_MAX_AGENTS), {
@@ -105,15 +120,17 @@ export const poolSettings = z.strictObject({
     z
       .array(z.string().regex(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]+$/))
       .max(10)
+      .refine((arns) => new Set(arns).size === arns.length)
       .default([]),
     {
       description: 'Managed policies of the role that Terraform has inside the task.',
-      allowed: 'up to 10 ARNs: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…',
+      allowed: 'up to 10 ARNs, each once: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…',
     },
   ),
   taskRoleStatements: setting(z.array(statement).default([]), {
     description: 'Statements of the role that Terraform has inside the task.',
-    allowed: 'IAM statements as in a JSON document: Effect, Action, Resource, and if need be Sid and Condition',
+    allowed:
+      'IAM statements as in a JSON document: Effect, Action such as s3:GetObject, Resource as * or arn:…, and if need be Sid (letters and digits) and Condition',
   }),
   logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
     description: "Days that this pool's agents' logs are kept.",

@@ -1,5 +1,5 @@
 /** Faults that only show when settings are seen together. They are looked for also where single settings are wrong. */
-import { DEFAULT_CPU, DEFAULT_MEMORY_MIB } from './defaults.ts';
+import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from './defaults.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
@@ -18,6 +18,7 @@ export function crossFaults(given: unknown): SettingsFault[] {
   return [
     ...pools.flatMap(sizeFaults),
     ...sameNameFaults(pools),
+    ...environmentFaults(given, pools),
     ...sharedSecretFaults(given, pools),
     ...imageFaults(given['agentImage']),
     ...networkFaults(isRecord(given['network']) ? given['network'] : {}, pools),
@@ -45,6 +46,31 @@ function sameNameFaults(pools: readonly Given[]): SettingsFault[] {
     allowed: 'every name once',
     remedy: 'merge the two; for pools of one name in two organizations deploy a second stack with another stackName',
   }));
+}
+
+/** Lambda allows 4 KB for all variables of a function; what is not about pools takes about one. */
+const POOLS_MOST_BYTES = 3_000;
+
+function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault[] {
+  const { stackName = 'AgentLauncher' } = given;
+  const listed = pools.map(({ name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS }) => ({
+    name,
+    id,
+    organization,
+    apiTokenSecret,
+    maxAgents,
+    taskDefinition: `${stackName}-${name}`,
+  }));
+  const bytes = Buffer.byteLength(JSON.stringify(listed));
+  if (bytes <= POOLS_MOST_BYTES) return [];
+  return [
+    {
+      path: 'pools',
+      given: `${pools.length} pools, whose names and ids take ${bytes} bytes of the function's environment`,
+      allowed: `${POOLS_MOST_BYTES} bytes, of the 4 KB that Lambda has for all of a function's variables`,
+      remedy: 'shorter names of pools, secrets or the stack, or a second stack for some of the pools',
+    },
+  ];
 }
 
 function sharedSecretFaults(given: Given, pools: readonly Given[]): SettingsFault[] {

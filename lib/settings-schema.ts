@@ -8,6 +8,7 @@ import {
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
+  MOST_POOLS,
 } from './defaults.ts';
 import { networkSettings } from './network-settings.ts';
 import { poolSettings } from './pool-settings.ts';
@@ -80,9 +81,9 @@ export const settingsSchema = z.strictObject({
     allowed: SECRET_ALLOWED,
     remedy: SECRET_REMEDY,
   }),
-  pools: setting(z.array(poolSettings).min(1).max(50), {
+  pools: setting(z.array(poolSettings).min(1).max(MOST_POOLS), {
     description: 'The agent pools to serve.',
-    allowed: 'list of 1 to 50 pools, each with name and agentTokenSecret',
+    allowed: `list of 1 to ${MOST_POOLS} pools, each with name and agentTokenSecret; more take a second stack`,
     remedy: 'give at least {"name": "…", "agentTokenSecret": "…"}; with -c as JSON: -c pools=\'[{…}]\'',
   }),
   agentImage: setting(agentImage.prefault({}), {

@@ -295,3 +295,34 @@ describe('single settings', () => {
     expect(paths(faultsOf({ agentLauncher: LEAST, 'pools.0.maxAgents': 'three' }))).toEqual(['pools.0.maxAgents']);
   });
 });
+
+describe('pools', () => {
+  const named = (names: readonly string[]) => names.map((name) => ({ name, agentTokenSecret: `acme/token/${name}` }));
+
+  it('are at most as many as one launcher can serve', () => {
+    const names = Array.from({ length: 21 }, (_, i) => `p${i}`);
+    expect(paths(faultsOfSettings({ pools: named(names.slice(1)) }))).toEqual([]);
+    expect(paths(faultsOfSettings({ pools: named(names) }))).toEqual(['pools']);
+  });
+
+  it('fit into the function’s environment', () => {
+    const names = Array.from({ length: 20 }, (_, i) => `${'long-'.repeat(16)}${i}`);
+    const faults = faultsOfSettings({ pools: named(names) });
+    expect(faults).toMatchObject([
+      { path: 'pools', given: expect.stringContaining('bytes'), remedy: expect.any(String) },
+    ]);
+  });
+
+  it.each([
+    ['agentTokenSecret', { agentTokenSecret: 'acme/agent-tokens' }],
+    ['taskRolePolicyArns', { taskRolePolicyArns: Array(2).fill('arn:aws:iam::aws:policy/ReadOnlyAccess') }],
+    ['taskRoleStatements', { taskRoleStatements: [{ Effect: 'Allow', Action: 's3GetObject', Resource: '*' }] }],
+    ['taskRoleStatements', { taskRoleStatements: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: 'bucket' }] }],
+    ['taskRoleStatements', { taskRoleStatements: [{ Sid: 'a b', Effect: 'Allow', Action: '*', Resource: '*' }] }],
+    ['environment', { environment: { TFC_AGENT_ACCEPT: 'plan' } }],
+  ])('are refused with a wrong %s', (setting, wrong) => {
+    const pool = { name: 'default', agentTokenSecret: 'acme/token', ...wrong };
+    for (const path of paths(faultsOfSettings({ pools: [pool] }))) expect(path).toContain(`pools.0.${setting}`);
+    expect(faultsOfSettings({ pools: [pool] })).not.toEqual([]);
+  });
+});
