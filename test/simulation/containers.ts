@@ -1,0 +1,273 @@
+import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
+import type { Faults } from './faults.ts';
+import type { Agent, HcpWorld, Job } from './hcp-world.ts';
+import type { Random } from './random.ts';
+import type { FaultKind, WorldSettings } from './scenario.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+const SECOND = 1000;
+
+/** How often an agent without a job asks for one. */
+const POLL_MS = 30 * SECOND;
+
+/** What ECS gives a container between SIGTERM and SIGKILL. */
+const STOP_TIMEOUT_MS = 120 * SECOND;
+
+const START_FAULTS = [
+  'start-image',
+  'start-secret',
+  'start-eni',
+  'start-out-of-memory',
+  'start-exit-1',
+  'start-exit-0',
+  'start-never-registers',
+  'start-slow',
+] as const satisfies readonly FaultKind[];
+
+/** What containers and agents live in. */
+export interface Surroundings {
+  readonly time: VirtualTime;
+  readonly settings: WorldSettings;
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly ecs: EcsWorld;
+  readonly hcp: HcpWorld;
+}
+
+/** Fargate, and what runs in it: from RunTask to the container's end. */
+export class Containers {
+  readonly #in: Surroundings;
+  readonly #processes = new Map<string, AgentProcess>();
+  #foreignCount = 0;
+
+  constructor(surroundings: Surroundings) {
+    this.#in = surroundings;
+  }
+
+  /** A process whose agent is registered and not known to be lost. */
+  among(pool: string, random: Random): AgentProcess | undefined {
+    return random.among([...this.#processes.values()].filter((process) => process.pool === pool && !process.over));
+  }
+
+  /** Whether the task's agent has a job that HCP Terraform has not given up. */
+  runsJob(task: SimulatedTask): boolean {
+    return this.#processes.get(task.id)?.agent.job !== undefined;
+  }
+
+  agentOf(task: SimulatedTask): Agent | undefined {
+    return this.#processes.get(task.id)?.agent;
+  }
+
+  /** Provisions the task, pulls its image, and starts its container; any of which may fail. */
+  start(task: SimulatedTask): void {
+    const { random, faults, ecs, time } = this.#in;
+    const fault = faults.hit(START_FAULTS, task.pool);
+    if (fault !== undefined && fault !== 'start-slow') task.startFault = fault;
+    const slow = fault === 'start-slow' ? random.between(3, 7) : 1;
+    const provisionMs = random.between(4, 12) * SECOND * slow;
+    const pullMs = random.between(8, 30) * SECOND * slow;
+    task.terminate = () => {
+      time.after(random.between(1, 8) * SECOND, () => ecs.ended(task, {}));
+    };
+    const fails = (afterMs: number, stoppedReason: string): void =>
+      time.after(provisionMs + afterMs, () => ecs.ended(task, { stopCode: 'TaskFailedToStart', stoppedReason }));
+    if (fault === 'start-image') {
+      fails(
+        random.between(3, 60) * SECOND,
+        'CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref',
+      );
+      return;
+    }
+    if (fault === 'start-secret') {
+      fails(
+        random.between(3, 20) * SECOND,
+        'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed',
+      );
+      return;
+    }
+    if (fault === 'start-eni') {
+      fails(random.between(15, 80) * SECOND, 'Timeout waiting for network interface provisioning to complete.');
+      return;
+    }
+    time.after(provisionMs, () => {
+      if (task.over || task.desiredStatus === 'STOPPED') return;
+      task.lastStatus = 'PENDING';
+      ecs.changed(task);
+      time.after(pullMs, () => {
+        if (task.over || task.desiredStatus === 'STOPPED') return;
+        task.lastStatus = 'RUNNING';
+        task.startedAtMs = time.now();
+        ecs.changed(task);
+        this.#run(task, fault);
+      });
+    });
+  }
+
+  /** The container's main process is there. */
+  #run(task: SimulatedTask, fault: FaultKind | undefined): void {
+    const { random, ecs, time, settings, hcp } = this.#in;
+    const ends = (afterMs: number, how: Parameters<EcsWorld['ended']>[1]): void =>
+      time.after(afterMs, () => ecs.ended(task, how));
+    task.terminate = () => ends(2 * SECOND, { exitCode: 143 });
+    switch (fault) {
+      case 'start-out-of-memory':
+        ends(random.between(2, 8) * SECOND, {
+          exitCode: 137,
+          containerReason: 'OutOfMemoryError: Container killed due to memory usage',
+        });
+        return;
+      case 'start-exit-1':
+        ends(random.between(2, 25) * SECOND, { exitCode: 1 });
+        return;
+      case 'start-exit-0':
+        ends(random.between(1, 6) * SECOND, { exitCode: 0 });
+        return;
+      case 'start-never-registers': {
+        const hangs = random.chance(0.5);
+        if (hangs) task.terminate = () => ends(STOP_TIMEOUT_MS, { exitCode: 137 });
+        else ends(settings.idleWindowMs, { exitCode: random.pick([0, 143]) });
+        return;
+      }
+    }
+    time.after(random.between(1, 5) * SECOND, () => {
+      if (task.over || task.desiredStatus === 'STOPPED') return;
+      const agent = hcp.register(task.id, task.pool);
+      // A refused agent ends with an error.
+      if (agent === undefined) return ends(random.between(1, 4) * SECOND, { exitCode: 1 });
+      task.registeredAtMs = time.now();
+      const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => ecs.ended(task, { exitCode }));
+      this.#processes.set(task.id, process);
+      task.terminate = () => process.terminate(STOP_TIMEOUT_MS);
+      process.poll();
+      // The watchdog's first look; an agent that has got a job by then is left alone.
+      time.at((task.startedAtMs ?? 0) + settings.idleWindowMs, () => process.leaveIfIdle());
+    });
+  }
+
+  /** Somebody's own agent, somewhere else. */
+  startForeign(pool: string, { single, picky, ms }: { single: boolean; picky: boolean; ms: number }): void {
+    this.#foreignCount += 1;
+    const name = `foreign-${this.#foreignCount}`;
+    const agent = this.#in.hcp.register(name, pool, picky);
+    if (agent === undefined) return;
+    const process = new AgentProcess(this.#in, agent, pool, single, () => {});
+    this.#processes.set(name, process);
+    process.poll();
+    this.#in.time.after(ms, () => process.terminate(undefined));
+  }
+}
+
+/** One `tfc-agent`. */
+export class AgentProcess {
+  readonly agent: Agent;
+  readonly pool: string;
+  readonly #in: Surroundings;
+  readonly #single: boolean;
+  readonly #exit: (code: number) => void;
+  /** Whether the process is no more. */
+  over = false;
+  #leaving = false;
+  #cutOff = false;
+  #frozen = false;
+  #polls = 0;
+  /** A result that could not be reported yet. */
+  #unreported: { ok: boolean } | undefined;
+
+  constructor(surroundings: Surroundings, agent: Agent, pool: string, single: boolean, exit: (code: number) => void) {
+    this.#in = surroundings;
+    this.agent = agent;
+    this.pool = pool;
+    this.#single = single;
+    this.#exit = exit;
+  }
+
+  /** Asks for a job, and again after a while when there is none. */
+  poll(): void {
+    if (this.over || this.#leaving || this.#cutOff || this.agent.job !== undefined) return;
+    this.#polls += 1;
+    const poll = this.#polls;
+    const job = this.#in.hcp.dequeue(this.agent);
+    if (job !== undefined) {
+      this.#work(job);
+      return;
+    }
+    this.#in.time.after(POLL_MS, () => {
+      if (poll === this.#polls) this.poll();
+    });
+  }
+
+  #work(job: Job): void {
+    const { time, random } = this.#in;
+    let ended = false;
+    const end = (ok: boolean): void => {
+      if (ended || this.over || this.#frozen) return;
+      ended = true;
+      if (this.#cutOff) this.#unreported = { ok };
+      else this.#report(ok);
+    };
+    const failed = job.run?.what.fails === job.kind;
+    job.interrupt = () => time.after(random.between(1, 5) * SECOND, () => end(true));
+    time.after(job.durationMs, () => end(!failed));
+  }
+
+  #report(ok: boolean): void {
+    this.#unreported = undefined;
+    this.#in.hcp.finish(this.agent, ok);
+    if (this.#single || this.#leaving) this.#leave(ok ? 0 : this.#in.settings.exitCodeAfterFailedJob, 3 * SECOND);
+    else this.poll();
+  }
+
+  #leave(exitCode: number, afterMs: number): void {
+    this.#leaving = true;
+    this.#in.time.after(afterMs, () => {
+      if (this.over) return;
+      this.over = true;
+      if (this.#cutOff) this.#in.hcp.fallSilent(this.agent);
+      else this.#in.hcp.deregister(this.agent);
+      this.#exit(exitCode);
+    });
+  }
+
+  /** The watchdog's signal. */
+  leaveIfIdle(): void {
+    if (!this.over && !this.#leaving && !this.#frozen && this.agent.job === undefined) this.#leave(0, SECOND);
+  }
+
+  /** SIGTERM: finishes its job, then goes; killed when that takes longer than it is given. */
+  terminate(stopTimeoutMs: number | undefined): void {
+    if (this.over) return;
+    if (this.agent.job !== undefined || this.#unreported !== undefined) this.#leaving = true;
+    else if (!this.#frozen) this.#leave(0, SECOND);
+    if (stopTimeoutMs !== undefined) this.#in.time.after(stopTimeoutMs, () => this.kill());
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    if (this.over) return;
+    this.over = true;
+    this.#in.hcp.fallSilent(this.agent);
+    this.#exit(137);
+  }
+
+  /** Hangs: says nothing, does nothing, and does not hear SIGTERM. */
+  freeze(): void {
+    if (this.over) return;
+    this.#frozen = true;
+    this.#cutOff = true;
+    this.#in.hcp.fallSilent(this.agent);
+  }
+
+  /** Reaches nothing for a while. */
+  cutOff(ms: number): void {
+    if (this.over || this.#cutOff) return;
+    this.#cutOff = true;
+    this.#in.hcp.fallSilent(this.agent);
+    this.#in.time.after(ms, () => {
+      if (this.over || this.#frozen) return;
+      this.#cutOff = false;
+      if (!this.#in.hcp.speaks(this.agent)) return this.#leave(1, SECOND);
+      if (this.#unreported !== undefined) this.#report(this.#unreported.ok);
+      else this.poll();
+    });
+  }
+}

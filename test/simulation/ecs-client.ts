@@ -1,0 +1,276 @@
+import {
+  ConflictException,
+  DescribeTasksCommand,
+  type DescribeTasksCommandInput,
+  type DescribeTasksCommandOutput,
+  ECSClient,
+  ECSServiceException,
+  ListTasksCommand,
+  type ListTasksCommandInput,
+  type ListTasksCommandOutput,
+  RunTaskCommand,
+  type RunTaskCommandInput,
+  type RunTaskCommandOutput,
+  StopTaskCommand,
+  type StopTaskCommandInput,
+} from '@aws-sdk/client-ecs';
+import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
+import type { Faults } from './faults.ts';
+import type { Random } from './random.ts';
+import type { FaultKind, WorldSettings } from './scenario.ts';
+import type { VirtualTime } from './virtual-time.ts';
+import { call, type Environment, latency, type Reply, type TickRecord } from './wire.ts';
+
+/** Three tries of the SDK, with 4 s for each. */
+const GIVES_UP_AFTER_MS = 12_500;
+
+/** RunTask calls a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
+const RUN_TASKS_PER_SECOND = 20;
+
+const ANY_CALL = ['ecs-throttled', 'ecs-server-error', 'ecs-hang', 'ecs-slow', 'ecs-changed-shape'] as const;
+const RUN_TASK = [
+  ...ANY_CALL,
+  'ecs-throttled-wrapped',
+  'ecs-quota',
+  'ecs-capacity',
+  'ecs-access-denied',
+  'ecs-lost-response',
+] as const satisfies readonly FaultKind[];
+
+export interface Cloud {
+  readonly time: VirtualTime;
+  readonly settings: WorldSettings;
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly ecs: EcsWorld;
+  readonly onStopTask: (by: TickRecord, task: SimulatedTask) => void;
+  readonly onRunTask: (environment: Environment, input: RunTaskCommandInput) => void;
+  /** RunTask calls of the last second. */
+  readonly runTasks: number[];
+  /** The tick whose RunTask call is being carried out. */
+  acting: TickRecord | undefined;
+}
+
+const META = { $metadata: {} };
+
+/** The AWS SDK's ECS client as far as the launcher's adapter uses it, with the world in the place of the network. */
+export function simulatedEcsClient(cloud: Cloud, environment: Environment): ECSClient {
+  const api = new EcsApi(cloud, environment);
+  const client: ECSClient = Object.create(ECSClient.prototype);
+  const send = (command: unknown, options?: { abortSignal?: AbortSignal }): Promise<unknown> =>
+    api.send(command, options?.abortSignal ?? new AbortController().signal);
+  return Object.assign(client, { send });
+}
+
+class EcsApi {
+  readonly #cloud: Cloud;
+  readonly #environment: Environment;
+
+  constructor(cloud: Cloud, environment: Environment) {
+    this.#cloud = cloud;
+    this.#environment = environment;
+  }
+
+  send(command: unknown, signal: AbortSignal): Promise<unknown> {
+    if (command instanceof ListTasksCommand) return this.#listTasks(command.input, signal);
+    if (command instanceof DescribeTasksCommand) return this.#describeTasks(command.input, signal);
+    if (command instanceof RunTaskCommand) return this.#runTask(command.input, signal);
+    if (command instanceof StopTaskCommand) return this.#stopTask(command.input, signal);
+    throw new Error('The simulated ECS does not know this command');
+  }
+
+  #listTasks(input: ListTasksCommandInput, signal: AbortSignal): Promise<ListTasksCommandOutput> {
+    const stopped = input.desiredStatus === 'STOPPED';
+    return this.#call<ListTasksCommandOutput>('ListTasks', this.#concerned(input.family), ANY_CALL, signal, (fault) => {
+      if (fault === 'ecs-changed-shape') return { value: { ...META } };
+      const { ecs, settings } = this.#cloud;
+      const lag = this.#lag();
+      const arns: string[] = [];
+      for (const task of ecs.recent()) {
+        if (input.family !== undefined && task.family !== input.family) continue;
+        const shown = ecs.shown(task, lag());
+        this.#noteStale(task, shown?.lastStatus);
+        if (shown !== undefined && (shown.desiredStatus === 'STOPPED') === stopped) arns.push(task.arn);
+      }
+      const from = Number(input.nextToken ?? '0');
+      const to = from + settings.ecsPageCap;
+      return {
+        value: { ...META, taskArns: arns.slice(from, to), nextToken: to < arns.length ? String(to) : undefined },
+      };
+    });
+  }
+
+  #describeTasks(input: DescribeTasksCommandInput, signal: AbortSignal): Promise<DescribeTasksCommandOutput> {
+    const tasks = (input.tasks ?? []).flatMap((arn) => this.#taskOf(arn) ?? []);
+    const pools = [...new Set(tasks.map(({ pool }) => pool))];
+    return this.#call<DescribeTasksCommandOutput>('DescribeTasks', pools, ANY_CALL, signal, (fault) => {
+      if (fault === 'ecs-changed-shape') return { value: { ...META } };
+      const { tick } = this.#environment;
+      const lag = this.#lag();
+      const described = tasks.map((task) => ({ task, shown: this.#cloud.ecs.shown(task, lag()) }));
+      for (const { task, shown } of described) {
+        this.#noteStale(task, shown?.lastStatus);
+        if (tick.decided.has(task.pool) || shown === undefined) continue;
+        if (shown.desiredStatus === 'RUNNING') tick.live.add(task.id);
+        else {
+          tick.live.delete(task.id);
+          tick.stopped.add(task.id);
+        }
+      }
+      return {
+        value: {
+          ...META,
+          tasks: described.flatMap(({ shown }) => shown ?? []),
+          failures: described.flatMap(({ task, shown }) =>
+            shown === undefined ? [{ arn: task.arn, reason: 'MISSING' }] : [],
+          ),
+        },
+      };
+    });
+  }
+
+  #runTask(input: RunTaskCommandInput, signal: AbortSignal): Promise<RunTaskCommandOutput> {
+    const { ecs, settings } = this.#cloud;
+    // The call may arrive when its tick is over.
+    const { tick } = this.#environment;
+    const pool = settings.pools.find(({ family }) => family === input.taskDefinition)?.name;
+    this.#cloud.onRunTask(this.#environment, input);
+    if (pool !== undefined) tick.decided.add(pool);
+    return this.#call<RunTaskCommandOutput>('RunTask', pool === undefined ? [] : [pool], RUN_TASK, signal, (fault) => {
+      switch (fault) {
+        case 'ecs-changed-shape':
+          return { value: { ...META } };
+        case 'ecs-throttled-wrapped':
+          return refused(
+            'InvalidParameterException',
+            'Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)',
+          );
+        case 'ecs-quota':
+          return failures("You've reached the limit on the number of vCPUs you can run concurrently");
+        case 'ecs-capacity':
+          return failures(
+            'Capacity is unavailable at this time. Please try again later or in a different availability zone',
+          );
+        case 'ecs-access-denied':
+          return refused('AccessDeniedException', 'User is not authorized to perform: ecs:RunTask');
+      }
+      if (this.#tooManyRunTasks()) return refused('ThrottlingException', 'Rate exceeded');
+      this.#cloud.acting = tick;
+      const { kind, task, isNew } = ecs.runTask(input);
+      this.#cloud.acting = undefined;
+      if (fault === 'ecs-lost-response') return 'silence';
+      if (kind === 'conflict') {
+        return { error: new ConflictException({ ...META, message: 'other parameters', resourceIds: [task.arn] }) };
+      }
+      const { lastStatus, desiredStatus } = task;
+      if (!isNew && desiredStatus === 'RUNNING' && !tick.live.has(task.id)) tick.told.add(task.id);
+      return { value: { ...META, tasks: [{ taskArn: task.arn, lastStatus, desiredStatus }], failures: [] } };
+    });
+  }
+
+  #stopTask(input: StopTaskCommandInput, signal: AbortSignal): Promise<unknown> {
+    const task = this.#taskOf(input.task ?? '');
+    const { tick } = this.#environment;
+    return this.#call<unknown>('StopTask', task === undefined ? [] : [task.pool], ANY_CALL, signal, () => {
+      if (task === undefined || task.lastStatus === 'STOPPED') {
+        return refused('InvalidParameterException', 'The referenced task was not found.');
+      }
+      this.#cloud.onStopTask(tick, task);
+      this.#cloud.ecs.stop(task, 'UserInitiated', input.reason ?? '');
+      return { value: { ...META } };
+    });
+  }
+
+  /** @param pools whose picture is not whole, or whose launch is not known, when there is no good answer. */
+  #call<T>(
+    action: string,
+    pools: readonly string[],
+    faultKinds: readonly FaultKind[],
+    signal: AbortSignal,
+    arrive: (fault: FaultKind | undefined) => Reply<T>,
+  ): Promise<T> {
+    const { time, random, faults } = this.#cloud;
+    const { tick } = this.#environment;
+    const reads = action === 'ListTasks' || action === 'DescribeTasks';
+    tick.calls.ecs.push(action);
+    const fault = faults.hit(faultKinds, pools.length === 1 ? pools[0] : undefined);
+    if (fault !== undefined) tick.faults.push(fault);
+    const unseen = (): void => {
+      if (!reads) return;
+      for (const pool of pools) if (!tick.decided.has(pool)) tick.blind.set(pool, `${action}: ${fault ?? 'no answer'}`);
+    };
+    if (fault === 'ecs-changed-shape') unseen();
+    return call(time, {
+      environment: this.#environment,
+      signal,
+      latencyMs: fault === 'ecs-slow' ? random.between(1000, 9000) : latency(random, 15, 180),
+      timeoutMs: GIVES_UP_AFTER_MS,
+      arrive: () => {
+        const reply = this.#arrived(fault, arrive);
+        if (reply === 'silence' || 'error' in reply) unseen();
+        return reply;
+      },
+      givenUp: (why) => {
+        tick.faults.push('ecs-gave-no-answer');
+        unseen();
+        const error = new Error(why === 'aborted' ? 'Request aborted' : 'Request did not complete within 4000 ms');
+        error.name = why === 'aborted' ? 'AbortError' : 'TimeoutError';
+        return error;
+      },
+    });
+  }
+
+  #arrived<T>(fault: FaultKind | undefined, arrive: (fault: FaultKind | undefined) => Reply<T>): Reply<T> {
+    if (fault === 'ecs-hang') return 'silence';
+    if (fault === 'ecs-throttled') return refused('ThrottlingException', 'Rate exceeded');
+    if (fault === 'ecs-server-error') return refused('ServerException', 'Service Unavailable.', 'server');
+    return arrive(fault);
+  }
+
+  /** How far behind each of the tasks of one read is shown. */
+  #lag(): () => number {
+    const { faults, random, settings } = this.#cloud;
+    const rate = faults.rate('ecs-read-lag');
+    const usual = (): number => random.between(0, settings.usualLagMs);
+    if (rate === 0) return usual;
+    return () => (random.chance(rate) ? random.between(0, 240_000) : usual());
+  }
+
+  /** A read that is behind is the eventual consistency that the tick is owed nothing in. */
+  #noteStale(task: SimulatedTask, lastStatus: string | undefined): void {
+    if (lastStatus === task.lastStatus || this.#environment.tick.stale) return;
+    const forgotten = task.stoppedAtMs !== undefined && this.#cloud.time.now() - task.stoppedAtMs > 50 * 60_000;
+    if (lastStatus === undefined && forgotten) return;
+    this.#environment.tick.stale = true;
+    this.#cloud.faults.count('ecs-stale-read');
+  }
+
+  #tooManyRunTasks(): boolean {
+    const { runTasks, time } = this.#cloud;
+    const now = time.now();
+    while (runTasks[0] !== undefined && runTasks[0] <= now - 1000) runTasks.shift();
+    if (runTasks.length >= RUN_TASKS_PER_SECOND) {
+      this.#environment.tick.faults.push('ecs-limit');
+      return true;
+    }
+    runTasks.push(now);
+    return false;
+  }
+
+  #taskOf(arnOrId: string): SimulatedTask | undefined {
+    return this.#cloud.ecs.task(arnOrId.slice(arnOrId.lastIndexOf('/') + 1));
+  }
+
+  #concerned(family: string | undefined): string[] {
+    const { pools } = this.#cloud.settings;
+    return pools.filter((pool) => family === undefined || pool.family === family).map(({ name }) => name);
+  }
+}
+
+function refused(name: string, message: string, $fault: 'client' | 'server' = 'client'): { error: Error } {
+  return { error: new ECSServiceException({ name, message, $fault, ...META }) };
+}
+
+function failures(reason: string): { value: RunTaskCommandOutput } {
+  return { value: { ...META, tasks: [], failures: [{ reason }] } };
+}

@@ -1,0 +1,231 @@
+import type { RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
+import { TASK_TAGS } from '../../functions/launcher/contract.ts';
+import type { Random } from './random.ts';
+import type { WorldSettings } from './scenario.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+const HOUR_MS = 60 * 60_000;
+
+/** What ECS shows of a task from a time on. */
+interface Version {
+  readonly atMs: number;
+  readonly task: Task;
+}
+
+/** A task in truth. */
+export interface SimulatedTask {
+  readonly id: string;
+  readonly arn: string;
+  readonly pool: string;
+  readonly family: string;
+  readonly startedBy: string | undefined;
+  readonly attempt: number | undefined;
+  readonly byLauncher: boolean;
+  readonly createdAtMs: number;
+  readonly versions: Version[];
+  tags: Task['tags'];
+  lastStatus: string;
+  desiredStatus: 'RUNNING' | 'STOPPED';
+  startedAtMs?: number;
+  executionStoppedAtMs?: number;
+  stoppedAtMs?: number;
+  stopCode?: Task['stopCode'];
+  stoppedReason?: string;
+  exitCode?: number;
+  containerReason?: string;
+  /** When its agent registered. */
+  registeredAtMs?: number;
+  /** Why it does not come up, when it does not. */
+  startFault?: string;
+  /** Whether its container, if it had one, is no more. */
+  over: boolean;
+  /** What the container does about SIGTERM. */
+  terminate?: () => void;
+}
+
+interface TokenUse {
+  readonly task: SimulatedTask;
+  readonly parameters: string;
+}
+
+export interface EcsEvents {
+  readonly created: (task: SimulatedTask) => void;
+  /** A task is on its way out; called once. */
+  readonly leaves: (task: SimulatedTask) => void;
+  readonly trace: ((what: string) => void) | undefined;
+}
+
+/** What ECS holds: tasks and the tokens that they were started with. Its truth, and its truth of a while ago. */
+export class EcsWorld {
+  readonly #time: VirtualTime;
+  readonly #settings: WorldSettings;
+  readonly #random: Random;
+  readonly #events: EcsEvents;
+  readonly #tasks = new Map<string, SimulatedTask>();
+  readonly #live = new Set<SimulatedTask>();
+  readonly #tokens = new Map<string, TokenUse>();
+  /** Counts deployments: with a new one the same request means other parameters. */
+  #revision = 1;
+
+  constructor(time: VirtualTime, settings: WorldSettings, random: Random, events: EcsEvents) {
+    this.#time = time;
+    this.#settings = settings;
+    this.#random = random;
+    this.#events = events;
+  }
+
+  /** Every task that is not stopped. */
+  get live(): ReadonlySet<SimulatedTask> {
+    return this.#live;
+  }
+
+  /** Tasks that a read may show: those that are not stopped, and those that did lately. */
+  *recent(): Generator<SimulatedTask> {
+    const now = this.#time.now();
+    for (const task of this.#tasks.values()) {
+      if (task.stoppedAtMs === undefined || now - task.stoppedAtMs < 1.2 * HOUR_MS) yield task;
+    }
+  }
+
+  /** Every task there ever was. */
+  get tasks(): IterableIterator<SimulatedTask> {
+    return this.#tasks.values();
+  }
+
+  task(id: string): SimulatedTask | undefined {
+    return this.#tasks.get(id);
+  }
+
+  deploy(): void {
+    this.#revision += 1;
+  }
+
+  /**
+   * RunTask's semantics of `clientToken`: the same request gives the same task, over or not; another request with the
+   * same token is a conflict. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+   */
+  runTask(input: RunTaskCommandInput): { kind: 'task' | 'conflict'; task: SimulatedTask; isNew: boolean } {
+    const parameters = JSON.stringify([this.#revision, input]);
+    const token = input.clientToken ?? '';
+    const use = this.#tokens.get(token);
+    if (use !== undefined && this.#remembers(use)) {
+      return { kind: use.parameters === parameters ? 'task' : 'conflict', task: use.task, isNew: false };
+    }
+    const task = this.#create(input.taskDefinition ?? '', input.startedBy, input.tags, true);
+    this.#tokens.set(token, { task, parameters });
+    return { kind: 'task', task, isNew: true };
+  }
+
+  /** Whether ECS still knows which task this token stands for. */
+  #remembers({ task }: TokenUse): boolean {
+    const now = this.#time.now();
+    if (now - task.createdAtMs >= 24 * HOUR_MS) return false;
+    return this.#settings.tokenLife === '24h' || task.stoppedAtMs === undefined || now - task.stoppedAtMs < HOUR_MS;
+  }
+
+  /** Somebody starts a task by hand. */
+  startByHand(family: string): void {
+    this.#create(family, undefined, [], false);
+  }
+
+  #create(family: string, startedBy: string | undefined, tags: Task['tags'], byLauncher: boolean): SimulatedTask {
+    const id = `${String(this.#tasks.size + 1).padStart(4, '0')}${this.#random.whole(0x1000, 0xffff).toString(16)}`;
+    const attempt = Number(tags?.find(({ key }) => key === TASK_TAGS.attempt)?.value);
+    const task: SimulatedTask = {
+      id,
+      arn: `arn:aws:ecs:eu-central-1:123456789012:task/agents/${id}`,
+      pool: this.#settings.pools.find((pool) => pool.family === family)?.name ?? '',
+      family,
+      startedBy,
+      attempt: Number.isNaN(attempt) ? undefined : attempt,
+      byLauncher,
+      createdAtMs: this.#time.now(),
+      versions: [],
+      tags,
+      lastStatus: 'PROVISIONING',
+      desiredStatus: 'RUNNING',
+      over: false,
+    };
+    this.#tasks.set(id, task);
+    this.#live.add(task);
+    this.changed(task);
+    this.#events.created(task);
+    return task;
+  }
+
+  /** To be called after a change, so that it shows. */
+  changed(task: SimulatedTask): void {
+    this.#events.trace?.(`task ${task.id} ${task.lastStatus}`);
+    task.versions.push({ atMs: this.#time.now(), task: this.#document(task) });
+    if (task.lastStatus === 'STOPPED') this.#live.delete(task);
+  }
+
+  /** StopTask, or ECS's own wish. Tags of a task that was stopped by call are deleted. */
+  stop(task: SimulatedTask, stopCode: NonNullable<Task['stopCode']>, reason: string): void {
+    if (task.desiredStatus === 'STOPPED') return;
+    task.desiredStatus = 'STOPPED';
+    this.#events.leaves(task);
+    task.stopCode = stopCode;
+    task.stoppedReason = reason;
+    if (stopCode === 'UserInitiated') task.tags = [];
+    task.lastStatus = task.startedAtMs === undefined ? 'DEPROVISIONING' : 'DEACTIVATING';
+    this.changed(task);
+    task.terminate?.();
+  }
+
+  /** The container is over, or never came up: the task goes through its last stations. */
+  ended(
+    task: SimulatedTask,
+    how: Pick<SimulatedTask, 'exitCode' | 'containerReason' | 'stopCode' | 'stoppedReason'>,
+  ): void {
+    if (task.over) return;
+    task.over = true;
+    task.executionStoppedAtMs = this.#time.now();
+    if (task.desiredStatus === 'RUNNING') {
+      task.desiredStatus = 'STOPPED';
+      this.#events.leaves(task);
+    }
+    task.stopCode ??= how.stopCode ?? 'EssentialContainerExited';
+    task.stoppedReason ??= how.stoppedReason ?? 'Essential container in task exited';
+    if (how.exitCode !== undefined) task.exitCode = how.exitCode;
+    if (how.containerReason !== undefined) task.containerReason = how.containerReason;
+    task.lastStatus = 'DEPROVISIONING';
+    this.changed(task);
+    this.#time.after(this.#random.between(4000, 25_000), () => {
+      task.lastStatus = 'STOPPED';
+      task.stoppedAtMs = this.#time.now();
+      this.changed(task);
+    });
+  }
+
+  #document(task: SimulatedTask): Task {
+    const at = (ms: number | undefined): Date | undefined =>
+      ms === undefined ? undefined : new Date(ms + this.#settings.ecsSkewMs);
+    return {
+      taskArn: task.arn,
+      taskDefinitionArn: `arn:aws:ecs:eu-central-1:123456789012:task-definition/${task.family}:${this.#revision}`,
+      lastStatus: task.lastStatus,
+      desiredStatus: task.desiredStatus,
+      startedBy: task.startedBy,
+      createdAt: at(task.createdAtMs),
+      startedAt: at(task.startedAtMs),
+      executionStoppedAt: at(task.executionStoppedAtMs),
+      stoppedAt: at(task.stoppedAtMs),
+      stopCode: task.stopCode,
+      stoppedReason: task.stoppedReason,
+      tags: task.tags,
+      containers: [{ name: 'agent', exitCode: task.exitCode, reason: task.containerReason }],
+    };
+  }
+
+  /** The task as a read shows it that is this far behind; `undefined` when it does not know the task, or no longer. */
+  shown(task: SimulatedTask, lagMs: number): Task | undefined {
+    const asOfMs = this.#time.now() - lagMs;
+    if (task.stoppedAtMs !== undefined && asOfMs - task.stoppedAtMs > HOUR_MS) return undefined;
+    for (let i = task.versions.length - 1; i >= 0; i -= 1) {
+      const version = task.versions[i];
+      if (version !== undefined && version.atMs <= asOfMs) return version.task;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Random } from './random.ts';
+import type { FaultKind, Scenario } from './scenario.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+interface Open {
+  readonly fault: FaultKind;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly rate: number;
+  readonly pool: string | undefined;
+}
+
+/** Which faults are on, whom they hit, and how often each did. */
+export class Faults {
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  readonly #windows: readonly Open[];
+  /** Faults that hit something, by kind. */
+  readonly injected = new Map<string, number>();
+
+  constructor(time: VirtualTime, random: Random, scenario: Scenario, startMs: number) {
+    this.#time = time;
+    this.#random = random;
+    this.#windows = scenario.events.flatMap((event) =>
+      event.kind === 'fault'
+        ? [{ ...event, fromMs: startMs + event.atMs, toMs: startMs + event.atMs + event.ms, pool: event.pool }]
+        : [],
+    );
+  }
+
+  /**
+   * The first fault among these that hits now, counted; `undefined` when none does.
+   * @param pool whom it would hit; absent when that is every pool.
+   */
+  hit(kinds: readonly FaultKind[], pool?: string): FaultKind | undefined {
+    const now = this.#time.now();
+    for (const { fault, fromMs, toMs, rate, pool: only } of this.#windows) {
+      if (now < fromMs || now >= toMs || !kinds.includes(fault)) continue;
+      if (only !== undefined && pool !== undefined && only !== pool) continue;
+      if (!this.#random.chance(rate)) continue;
+      this.count(fault);
+      return fault;
+    }
+    return undefined;
+  }
+
+  /** How sure a fault of this kind is to hit now: 0 when it is off. Not counted. */
+  rate(kind: FaultKind): number {
+    const now = this.#time.now();
+    return Math.max(
+      0,
+      ...this.#windows.flatMap(({ fault, fromMs, toMs, rate }) =>
+        fault === kind && now >= fromMs && now < toMs ? [rate] : [],
+      ),
+    );
+  }
+
+  count(kind: string): void {
+    this.injected.set(kind, (this.injected.get(kind) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,378 @@
+import type * as z from 'zod';
+import type { Answer, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
+import type { UpstreamDetails } from '../../functions/launcher/errors.ts';
+import type { Faults } from './faults.ts';
+import { type Agent, counts, type HcpWorld, type Run } from './hcp-world.ts';
+import type { Launcher } from './launcher.ts';
+import type { Random } from './random.ts';
+import type { FaultKind, WorldSettings } from './scenario.ts';
+import type { VirtualTime } from './virtual-time.ts';
+import { call, type Environment, latency, type Reply, type TickRecord } from './wire.ts';
+
+/** What the client of the launcher gives a request. */
+const REQUEST_TIMEOUT_MS = 8000;
+
+/** List Runs endpoints: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run */
+const RUN_LISTS_PER_MINUTE = 30;
+
+/** In every place where a token could be, so that none goes unnoticed. */
+export const API_TOKEN = 'aaaaaaaaaaaaaa.atlasv1.thisistheapitokenthatnobodymaysee';
+
+const FAULTS = [
+  'hcp-token-rotated',
+  'hcp-429',
+  'hcp-5xx',
+  'hcp-connection-reset',
+  'hcp-hang',
+  'hcp-slow',
+  'hcp-truncated',
+  'hcp-html',
+  'hcp-empty-200',
+  'hcp-changed-shape',
+  'hcp-page-repeated',
+  'hcp-page-missing',
+  'hcp-404',
+] as const satisfies readonly FaultKind[];
+
+/** What is shared by every connection to the platform. */
+export interface Platform {
+  readonly time: VirtualTime;
+  readonly settings: WorldSettings;
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly hcp: HcpWorld;
+  /** Times of run-list requests of the last minute, by token. */
+  readonly runLists: Map<string, number[]>;
+  readonly onRunList: (environment: Environment, secret: string) => void;
+}
+
+/** Status, headers and JSON of an answer. */
+interface Raw {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly document: unknown;
+}
+
+/** HCP Terraform's API v2 as far as the launcher asks it, behind the launcher's real client. */
+export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
+  readonly #platform: Platform;
+  readonly #environment: Environment;
+  readonly #launcher: Launcher;
+
+  constructor(platform: Platform, environment: Environment, launcher: Launcher) {
+    this.#platform = platform;
+    this.#environment = environment;
+    this.#launcher = launcher;
+  }
+
+  get<S extends z.ZodType>(
+    path: string,
+    tokenSecret: string,
+    schema: S,
+    signal: AbortSignal,
+    expected: readonly number[] = [],
+    beforeSend: () => void = () => {},
+  ): Promise<Answer<z.infer<S>>> {
+    const { time, random, faults } = this.#platform;
+    const { tick } = this.#environment;
+    const request = { ...requestOf(path), tick };
+    const send = (): void => {
+      beforeSend();
+      if (request.kind === 'runs') {
+        tick.calls.runLists += 1;
+        this.#platform.onRunList(this.#environment, tokenSecret);
+      } else tick.calls.otherHttp += 1;
+    };
+    send();
+    const fault = faults.hit(FAULTS);
+    if (fault !== undefined) tick.faults.push(fault);
+    // A rejected token is read anew, and a connection that was closed is opened anew: either is a request more.
+    if (fault === 'hcp-token-rotated' || fault === 'hcp-connection-reset') send();
+    const concerns = this.#poolsOf(request);
+    const unseen = (): void => {
+      for (const pool of concerns) tick.blind.set(pool, `${request.kind}: ${fault ?? 'refused'}`);
+    };
+    return call(time, {
+      environment: this.#environment,
+      signal,
+      latencyMs: fault === 'hcp-slow' ? random.between(1500, 7000) : latency(random, 40, 300),
+      timeoutMs: REQUEST_TIMEOUT_MS,
+      arrive: () => {
+        const reply = this.#answer(request, tokenSecret, fault, schema, expected);
+        const pagesWrong = (fault === 'hcp-page-repeated' || fault === 'hcp-page-missing') && request.kind !== 'pool';
+        if (reply === 'silence' || 'error' in reply || pagesWrong) unseen();
+        return reply;
+      },
+      givenUp: (why) => {
+        tick.faults.push('hcp-gave-no-answer');
+        unseen();
+        return this.#error({
+          fault: 'unavailable',
+          what: `no answer: ${why === 'aborted' ? 'the tick ran out of time' : 'none within 8 s'}`,
+          cause: new Error(`authorization: Bearer ${API_TOKEN}`),
+        });
+      },
+    });
+  }
+
+  #answer<S extends z.ZodType>(
+    request: Asked,
+    secret: string,
+    fault: FaultKind | undefined,
+    schema: S,
+    expected: readonly number[],
+  ): Reply<Answer<z.infer<S>>> {
+    const raw = this.#raw(request, secret, fault);
+    if (raw === 'silence' || 'error' in raw) return raw;
+    const { status, headers, document } = raw;
+    if (expected.includes(status)) return { value: { status, headers, body: undefined } };
+    if (status !== 200) return { error: this.#refusal(status, headers) };
+    const result = schema.safeParse(document);
+    if (result.success) return { value: { status, headers, body: result.data } };
+    const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
+    return {
+      error: this.#error({ fault: 'unexpected-answer', what: `not the agreed shape (${faults.join('; ')})`, status }),
+    };
+  }
+
+  #raw(request: Asked, secret: string, fault: FaultKind | undefined): Raw | { error: unknown } | 'silence' {
+    const { random } = this.#platform;
+    const good = (document: unknown, headers: Record<string, string> = {}): Raw => ({ status: 200, headers, document });
+    switch (fault) {
+      case 'hcp-hang':
+        return 'silence';
+      case 'hcp-token-rotated':
+        return { status: 401, headers: {}, document: undefined };
+      case 'hcp-404':
+        if (request.kind === 'agents') this.#hidden(request.id, request.tick);
+        // The launcher looks again after ten minutes.
+        if (request.kind === 'pool') this.#environment.blindedUntilMs = this.#platform.time.now() + 11 * 60_000;
+        return { status: 404, headers: {}, document: undefined };
+      case 'hcp-5xx':
+        return { status: random.pick([500, 502, 503, 504]), headers: {}, document: undefined };
+      case 'hcp-429':
+        return {
+          status: 429,
+          headers: { 'x-ratelimit-reset': random.between(0.5, 15).toFixed(3) },
+          document: undefined,
+        };
+      case 'hcp-connection-reset':
+        return {
+          error: this.#error({ fault: 'unavailable', what: 'the connection broke', cause: new Error(API_TOKEN) }),
+        };
+      case 'hcp-truncated':
+      case 'hcp-html':
+        return { error: this.#error({ fault: 'unexpected-answer', what: 'the answer is not JSON', status: 200 }) };
+      case 'hcp-empty-200':
+        return good(random.pick<unknown>([{}, [], null, '', { data: [] }, { data: null, meta: {} }, { errors: [] }]));
+    }
+    if (request.kind === 'runs') {
+      const used = this.#useRunList(secret);
+      if (used > RUN_LISTS_PER_MINUTE) {
+        request.tick.faults.push('hcp-limit');
+        return { status: 429, headers: { 'x-ratelimit-reset': '5.0' }, document: undefined };
+      }
+    }
+    const document = this.#document(request, fault === 'hcp-page-repeated' ? -1 : fault === 'hcp-page-missing' ? 1 : 0);
+    if (document === undefined) return { status: 404, headers: {}, document: undefined };
+    return good(fault === 'hcp-changed-shape' ? changedShape(document, random) : document);
+  }
+
+  #useRunList(secret: string): number {
+    const { runLists, time } = this.#platform;
+    const now = time.now();
+    const recent = (runLists.get(secret) ?? []).filter((at) => at > now - 60_000);
+    recent.push(now);
+    runLists.set(secret, recent);
+    return recent.length;
+  }
+
+  #document(request: Asked, pageShift: number): object | undefined {
+    const { settings, hcp, time } = this.#platform;
+    const { tick } = request;
+    if (request.kind === 'runs') {
+      const matching = [...hcp.runs]
+        .filter((run) => request.pools.includes(run.pool) && request.statuses.includes(run.status))
+        .sort((a, b) => b.createdAtMs - a.createdAtMs);
+      const size = Math.min(request.size, settings.runsPageCap);
+      const page = request.page + pageShift;
+      const listed = matching.slice((Math.max(1, page) - 1) * size, Math.max(1, page) * size);
+      if (request.withOperations) for (const run of listed) this.#shown(run, tick);
+      if (request.withOperations) for (const pool of request.pools) toldOf(pool, tick);
+      const pagination = {
+        'current-page': Math.max(1, page),
+        'next-page': page * size < matching.length ? page + 1 : pageShift < 0 ? 1 : null,
+      };
+      if (pageShift > 0) pagination['next-page'] = page + 1;
+      return {
+        data: listed.map((run) => this.#runDocument(run)),
+        included: listed.flatMap((run) => this.#operations(run)),
+        meta: { pagination },
+      };
+    }
+    const whole = { pagination: { 'current-page': 1 + Math.abs(pageShift), 'next-page': null } };
+    if (request.kind === 'pool') {
+      const pool = settings.pools.find(({ id }) => id === request.id);
+      return pool === undefined || !settings.agentsVisible ? undefined : { data: { attributes: { name: pool.name } } };
+    }
+    if (request.kind === 'pools') {
+      const pools = settings.pools.filter(({ organization }) => organization === request.organization);
+      return { data: pools.map(({ id, name }) => ({ id, attributes: { name } })), meta: whole };
+    }
+    const pool = settings.pools.find(({ id }) => id === request.id);
+    if (pool === undefined || !settings.agentsVisible) {
+      this.#hidden(request.id, tick);
+      return undefined;
+    }
+    const agents = hcp
+      .agents(pool.name)
+      .filter((agent) => this.#lastPingMs(agent) + settings.hcpSkewMs >= request.sinceMs);
+    tick.agents.set(pool.name, {
+      atMs: time.now(),
+      statuses: new Map(agents.map((agent) => [agent.name, agent.status])),
+    });
+    return { data: agents.map(({ id, name, status }) => ({ id, attributes: { name, status } })), meta: whole };
+  }
+
+  #hidden(id: string, tick: TickRecord): void {
+    const pool = this.#platform.settings.pools.find((known) => known.id === id);
+    if (pool !== undefined) {
+      tick.agents.set(pool.name, { atMs: this.#platform.time.now(), statuses: 'hidden' });
+    }
+  }
+
+  /** An agent that lives pings every 30 s. */
+  #lastPingMs(agent: Agent): number {
+    const pings = counts(agent.status) && agent.silentSinceMs === undefined;
+    return pings ? this.#platform.time.now() - 15_000 : agent.lastPingMs;
+  }
+
+  #shown(run: Run, tick: TickRecord): void {
+    toldOf(run.pool, tick);
+    if (run.status.endsWith('_queued')) tick.queued.get(run.pool)?.set(run.job?.key ?? '', run.job?.queuedAtMs ?? 0);
+    else if (run.status === 'planning' || run.status === 'applying') {
+      const name = run.status === 'planning' ? run.planAgent : run.applyAgent;
+      const named = name !== undefined && this.#platform.settings.agentNamesInRuns;
+      if (named) tick.runningNames.get(run.pool)?.add(name);
+      else tick.nameless.get(run.pool)?.add(run.id);
+    }
+  }
+
+  #runDocument({ id, status, createdAtMs, workspaceId, at }: Run): object {
+    const time = (ms: number | undefined): string | undefined =>
+      ms === undefined ? undefined : new Date(ms + this.#platform.settings.hcpSkewMs).toISOString();
+    return {
+      id,
+      type: 'runs',
+      attributes: {
+        status,
+        'created-at': time(createdAtMs),
+        'status-timestamps': {
+          'plan-queued-at': time(at.planQueued),
+          'planning-at': time(at.planning),
+          'apply-queued-at': time(at.applyQueued),
+          'applying-at': time(at.applying),
+        },
+      },
+      relationships: {
+        workspace: { data: { id: workspaceId } },
+        plan: { data: { id: `plan-${id}` } },
+        apply: { data: { id: `apply-${id}` } },
+      },
+    };
+  }
+
+  #operations({ id, planAgent, applyAgent }: Run): object[] {
+    const details = (name: string | undefined): object | null =>
+      name === undefined || !this.#platform.settings.agentNamesInRuns ? null : { 'agent-name': name };
+    return [
+      { type: 'plans', id: `plan-${id}`, attributes: { 'execution-details': details(planAgent) } },
+      { type: 'applies', id: `apply-${id}`, attributes: { 'execution-details': details(applyAgent) } },
+    ];
+  }
+
+  /** Whose picture is not whole when this request has no good answer. */
+  #poolsOf(request: Request): string[] {
+    const { pools } = this.#platform.settings;
+    if (request.kind === 'runs') return request.pools;
+    if (request.kind === 'pools') return [];
+    return pools.filter(({ id }) => id === request.id).map(({ name }) => name);
+  }
+
+  #refusal(status: number, headers: Record<string, string>): Error {
+    if (status === 429) {
+      const retryAfterMs = Math.ceil(Number(headers['x-ratelimit-reset'] ?? '1') * 1000);
+      return this.#error({ fault: 'throttled', what: 'too many requests', status, retryAfterMs });
+    }
+    const fault = status >= 500 ? 'unavailable' : 'rejected';
+    return this.#error({ fault, what: `refused with ${status}`, status });
+  }
+
+  #error(details: Omit<UpstreamDetails, 'system'>): Error {
+    return new this.#launcher.UpstreamError({ system: 'HCP Terraform', ...details });
+  }
+}
+
+type Request =
+  | {
+      readonly kind: 'runs';
+      readonly pools: string[];
+      readonly statuses: string[];
+      readonly page: number;
+      readonly size: number;
+      readonly withOperations: boolean;
+    }
+  | { readonly kind: 'pools'; readonly organization: string }
+  | { readonly kind: 'pool'; readonly id: string }
+  | { readonly kind: 'agents'; readonly id: string; readonly sinceMs: number };
+
+type Asked = Request & { readonly tick: TickRecord };
+
+/** Notes that the tick was told of the pool's runs, be there any or none. */
+function toldOf(pool: string, tick: TickRecord): void {
+  if (!tick.queued.has(pool)) tick.queued.set(pool, new Map());
+  if (!tick.runningNames.has(pool)) tick.runningNames.set(pool, new Set());
+  if (!tick.nameless.has(pool)) tick.nameless.set(pool, new Set());
+}
+
+/** Reads a request; one that the launcher is not known to make is a defect of this world. */
+function requestOf(pathAndQuery: string): Request {
+  const [path = '', queryText = ''] = pathAndQuery.split('?');
+  const query = new URLSearchParams(queryText);
+  const [, kind = '', name = '', rest = ''] =
+    /^\/api\/v2\/(organizations|agent-pools)\/([^/]+)(?:\/(.+))?$/.exec(path) ?? [];
+  if (kind === 'organizations' && rest === 'runs') {
+    return {
+      kind: 'runs',
+      pools: (query.get('filter[agent_pool_names]') ?? '').split(','),
+      statuses: (query.get('filter[status]') ?? '').split(','),
+      page: Number(query.get('page[number]') ?? '1'),
+      size: Number(query.get('page[size]') ?? '20'),
+      withOperations: query.has('include'),
+    };
+  }
+  if (kind === 'organizations' && rest === 'agent-pools')
+    return { kind: 'pools', organization: decodeURIComponent(name) };
+  if (kind === 'agent-pools' && rest === 'agents') {
+    return { kind: 'agents', id: name, sinceMs: Date.parse(query.get('filter[last-ping-since]') ?? '') };
+  }
+  if (kind === 'agent-pools' && rest === '') return { kind: 'pool', id: name };
+  throw new Error(`The simulated HCP Terraform does not know ${path}`);
+}
+
+/** The same answer with something else in it than was agreed, and a token where a careless error would quote it. */
+function changedShape(document: object, random: Random): unknown {
+  const data: unknown[] = 'data' in document && Array.isArray(document.data) ? document.data : [];
+  const broken: unknown = random.pick<unknown>([
+    { type: 'runs', id: API_TOKEN },
+    { id: 'run-1', attributes: { status: 7, 'created-at': API_TOKEN } },
+    API_TOKEN,
+  ]);
+  return random.pick<unknown>([
+    { ...document, data: [...data, broken] },
+    { ...document, data: { 0: broken } },
+    { ...document, meta: { pagination: { 'current-page': '1', 'next-page': 0 } } },
+    { ...document, meta: undefined },
+    { result: document },
+  ]);
+}

@@ -1,0 +1,255 @@
+import type { LauncherConfig } from '../../functions/launcher/config.ts';
+import { type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import type { Tick } from '../../functions/launcher/tick.ts';
+import { type Cloud, simulatedEcsClient } from './ecs-client.ts';
+import { type Platform, SimulatedHttp } from './hcp-http.ts';
+import type { Launcher } from './launcher.ts';
+import type { Promises } from './promises.ts';
+import type { Random } from './random.ts';
+import type { WorldSettings } from './scenario.ts';
+import { type Environment, tickRecord } from './wire.ts';
+
+const MINUTE_MS = 60_000;
+
+/** The function's timeout, and what its handler leaves of it for the report. */
+const TIMEOUT_MS = 55_000;
+const RESERVE_MS = 2_000;
+
+/** Never more at once in an account: a bound for worlds that go wrong. */
+const MOST_ENVIRONMENTS = 50;
+
+export interface HostParts {
+  readonly launcher: Launcher;
+  readonly config: LauncherConfig;
+  readonly platform: Platform;
+  readonly cloud: Cloud;
+  readonly random: Random;
+  readonly promises: () => Promises;
+  readonly idle: () => boolean;
+  readonly trace: ((what: string) => void) | undefined;
+}
+
+/** Everything that one execution environment keeps while it is warm. */
+interface Warm {
+  readonly environment: Environment;
+  readonly invocation: Parameters<Launcher['runInvocation']>[0];
+  retired: boolean;
+  /** Invocations so far, the present one included. */
+  invocations: number;
+}
+
+/** Lambda and its schedule: environments that are cold, warm, frozen, killed; invocations late, twice or never. */
+export class LambdaHost {
+  readonly #parts: HostParts;
+  #warm: Warm[] = [];
+  #environments = 0;
+  #ticks = 0;
+  invocations = 0;
+
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+  }
+
+  get ticks(): number {
+    return this.#ticks;
+  }
+
+  /** One a minute, from the given time on. */
+  schedule(atMs: number): void {
+    const { platform, random } = this.#parts;
+    const { time, faults } = platform;
+    time.at(atMs, () => {
+      this.schedule(atMs + MINUTE_MS);
+      if (faults.hit(['schedule-missed']) !== undefined)
+        return this.#parts.promises().disturbed(undefined, atMs + MINUTE_MS);
+      const late = faults.hit(['schedule-late']) === undefined ? random.between(0, 300) : random.between(3000, 50_000);
+      time.after(late, () => this.invoke());
+      if (faults.hit(['schedule-repeated']) !== undefined) {
+        time.after(late + random.between(0, 4000), () => this.invoke());
+      }
+    });
+  }
+
+  /** Lambda gives up every environment that is idle. */
+  recycle(): void {
+    for (const { environment } of this.#warm) if (!environment.busy) environment.alive = false;
+    this.#warm = this.#warm.filter(({ environment }) => environment.alive);
+  }
+
+  /** New code: what runs goes on, and is not used again. */
+  deploy(): void {
+    for (const warm of this.#warm) warm.retired = true;
+    this.recycle();
+  }
+
+  invoke(): void {
+    const { platform, random, trace } = this.#parts;
+    const { time, faults } = platform;
+    if (this.#warm.length >= MOST_ENVIRONMENTS) return;
+    const idle = this.#warm.find(({ environment, retired }) => !environment.busy && !retired);
+    const warm = idle ?? this.#cold();
+    const { environment } = warm;
+    environment.busy = true;
+    warm.invocations += 1;
+    const { invocations } = warm;
+    this.invocations += 1;
+    const startMs = time.now() + (idle === undefined ? Math.round(random.between(300, 900)) : 2);
+    trace?.(`invocation in environment ${environment.number}${idle === undefined ? ', cold' : ''}`);
+    if (faults.hit(['invocation-killed']) !== undefined) {
+      time.at(startMs + Math.round(random.between(50, 50_000)), () => this.#kill(warm, invocations));
+    }
+    time.at(startMs, () => {
+      if (!environment.alive) return;
+      time.woke();
+      this.#run(warm, startMs + TIMEOUT_MS - RESERVE_MS);
+      time.at(startMs + TIMEOUT_MS, () => {
+        if (this.#kill(warm, invocations)) this.#parts.promises().invocationEnded('killed by its timeout');
+      });
+    });
+  }
+
+  #run(warm: Warm, deadlineMs: number): void {
+    const { launcher, promises, trace } = this.#parts;
+    const over = (): void => {
+      warm.environment.busy = false;
+      if (warm.retired) this.#warm = this.#warm.filter((other) => other !== warm);
+      trace?.(`environment ${warm.environment.number} is done`);
+    };
+    launcher.runInvocation(warm.invocation, deadlineMs).then(
+      (last) => {
+        over();
+        if (launcher.hasErrors(last)) {
+          for (const { errors } of last.pools) for (const { message } of errors) promises().told(message);
+        }
+      },
+      (error: unknown) => {
+        over();
+        promises().invocationEnded({ rejected: error });
+      },
+    );
+  }
+
+  /** Its process is gone in the middle of whatever it did. @returns whether that invocation was still under way. */
+  #kill(warm: Warm, invocation: number): boolean {
+    if (!warm.environment.busy || !warm.environment.alive || warm.invocations !== invocation) return false;
+    warm.environment.alive = false;
+    this.#warm = this.#warm.filter((other) => other !== warm);
+    this.#parts.trace?.(`environment ${warm.environment.number} killed`);
+    this.#parts.promises().invocationKilled();
+    return true;
+  }
+
+  #cold(): Warm {
+    const { launcher, config, platform, cloud } = this.#parts;
+    const { time } = platform;
+    this.#environments += 1;
+    const environment: Environment = {
+      number: this.#environments,
+      alive: true,
+      busy: false,
+      settled: false,
+      blindedUntilMs: 0,
+      tick: tickRecord(0, this.#environments, time.now()),
+    };
+    const http = new SimulatedHttp(platform, environment, launcher);
+    const hcpTerraform = new launcher.HcpTerraformClient({ http, hostname: config.hostname, now: time.now });
+    const tasks = new launcher.EcsTasks(simulatedEcsClient(cloud, environment), config.placement);
+    const pollBudget = () => hcpTerraform.pollBudget();
+    const clock = time.clock();
+    const told = this.#told();
+    const report = new launcher.TickReport({ ...told, pollBudget });
+    const warm: Warm = {
+      environment,
+      retired: false,
+      invocations: 0,
+      invocation: {
+        tick: async (signal) => {
+          this.#ticks += 1;
+          const record = tickRecord(this.#ticks, environment.number, time.now());
+          environment.tick = record;
+          if (time.now() < environment.blindedUntilMs) record.faults.push('hcp-404, remembered');
+          const idle = this.#parts.idle();
+          this.#parts.promises().tickStarted(record);
+          const ticked = await launcher.tick(config.pools, config.tick, { hcpTerraform, tasks, now: time.now }, signal);
+          this.#parts.trace?.(
+            `tick ${record.number} ${summaryOf(ticked)}${record.faults.length > 0 ? ` under ${record.faults.join(', ')}` : ''}`,
+          );
+          this.#parts.promises().tickEnded(record, ticked, environment, idle && this.#parts.idle());
+          return ticked;
+        },
+        report: (ticked) => {
+          told.published.clear();
+          report.report(ticked);
+          this.#parts.promises().reported(environment.tick, ticked, told.published);
+        },
+        pollBudget,
+        clock,
+        activePollMs: config.activePollMs,
+      },
+    };
+    this.#warm.push(warm);
+    return warm;
+  }
+
+  /** A logger and metrics that keep what they are told, and show it to promise 8. */
+  #told() {
+    const promises = this.#parts.promises;
+    const log = (message: string, attributes: Record<string, unknown>): void =>
+      promises().told(JSON.stringify([message, attributes]));
+    const published = new Map<string, number>();
+    let dimension = '';
+    return {
+      published,
+      logger: { info: log, warn: log, error: log },
+      metrics: {
+        addMetric: (name: string, _unit: string, value: number): void => {
+          published.set(`${dimension} ${name}`.trim(), value);
+        },
+        addDimension: (_name: string, value: string): void => {
+          dimension = value;
+        },
+        publishStoredMetrics: (): void => {
+          dimension = '';
+        },
+      },
+    };
+  }
+}
+
+/** One tick in a line. */
+function summaryOf({ pools }: Tick): string {
+  return pools
+    .map(({ pool, demand, observation, launches, stops, decision, errors }) => {
+      const states = observation?.supply.live.map(({ task, state }) => `${task.id} ${state}`).join(' ');
+      const launched = launches.map((launch) => `${launch.launch.job.key}:${launch.kind}`).join(' ');
+      const stopped = stops.map(({ stop, kind }) => `${stop.taskId}:${kind}`).join(' ');
+      const deferred = decision?.deferrals.map(({ jobKey, cause }) => `${jobKey}:${cause}`).join(' ');
+      const failed = errors.map(({ message }) => message).join('; ');
+      return `[${pool.name} queued ${demand?.queued.map(({ key }) => key).join(' ') ?? '?'} | ${states ?? '?'} | ${[launched, stopped, deferred, failed].filter(Boolean).join(' | ')}]`;
+    })
+    .join(' ');
+}
+
+/** The function's environment variables in this world. */
+export function environmentOf(settings: WorldSettings): Record<string, string> {
+  const pools: AgentPoolEnvironment[] = settings.pools.map((pool) => ({
+    name: pool.name,
+    ...(pool.idGiven && { id: pool.id }),
+    organization: pool.organization,
+    apiTokenSecret: pool.apiTokenSecret,
+    maxAgents: pool.maxAgents,
+    taskDefinition: pool.family,
+  }));
+  return {
+    [ENV.hostname]: 'app.terraform.io',
+    [ENV.organization]: 'org-main',
+    [ENV.apiTokenSecret]: 'secret-main',
+    [ENV.agentPools]: JSON.stringify(pools),
+    [ENV.cluster]: 'agents',
+    [ENV.subnets]: 'subnet-1,subnet-2',
+    [ENV.securityGroups]: 'sg-1',
+    [ENV.activePollSeconds]: String(settings.activePollMs / 1000),
+    [ENV.startDeadlineSeconds]: String(settings.startDeadlineMs / 1000),
+    ...(settings.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(settings.agentsCeiling) }),
+  };
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { EcsTasks } from '../../functions/launcher/adapters/ecs/client.ts';
+import { HcpTerraformClient } from '../../functions/launcher/adapters/hcp-terraform/client.ts';
+import { POLLS_PER_MINUTE } from '../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { TickReport } from '../../functions/launcher/adapters/report.ts';
+import { parseConfig } from '../../functions/launcher/config.ts';
+import { UpstreamError } from '../../functions/launcher/errors.ts';
+import { hasErrors, runInvocation } from '../../functions/launcher/invocation.ts';
+import { tick } from '../../functions/launcher/tick.ts';
+
+/** The parts of the launcher that the simulation runs: the real ones, or a mutant's. */
+export interface Launcher {
+  readonly tick: typeof tick;
+  readonly runInvocation: typeof runInvocation;
+  readonly hasErrors: typeof hasErrors;
+  readonly parseConfig: typeof parseConfig;
+  readonly HcpTerraformClient: typeof HcpTerraformClient;
+  readonly EcsTasks: typeof EcsTasks;
+  readonly TickReport: typeof TickReport;
+  readonly UpstreamError: typeof UpstreamError;
+}
+
+export const LAUNCHER: Launcher = {
+  tick,
+  runInvocation,
+  hasErrors,
+  parseConfig,
+  HcpTerraformClient,
+  EcsTasks,
+  TickReport,
+  UpstreamError,
+};
+
+/** What the promises hold the poll budget to: the design's number, and not the launcher's own. */
+export const PROMISED_POLLS_PER_MINUTE = 24;
+export { POLLS_PER_MINUTE };
+
+/** Loads a copy of `functions/launcher` from elsewhere. */
+export async function loadLauncher(folder: string): Promise<Launcher> {
+  const url = (file: string): string => pathToFileURL(join(folder, file)).href;
+  const tickModule: typeof import('../../functions/launcher/tick.ts') = await import(url('tick.ts'));
+  const invocation: typeof import('../../functions/launcher/invocation.ts') = await import(url('invocation.ts'));
+  const config: typeof import('../../functions/launcher/config.ts') = await import(url('config.ts'));
+  const errors: typeof import('../../functions/launcher/errors.ts') = await import(url('errors.ts'));
+  const report: typeof import('../../functions/launcher/adapters/report.ts') = await import(url('adapters/report.ts'));
+  const ecs: typeof import('../../functions/launcher/adapters/ecs/client.ts') = await import(
+    url('adapters/ecs/client.ts')
+  );
+  const hcp: typeof import('../../functions/launcher/adapters/hcp-terraform/client.ts') = await import(
+    url('adapters/hcp-terraform/client.ts')
+  );
+  return {
+    tick: tickModule.tick,
+    runInvocation: invocation.runInvocation,
+    hasErrors: invocation.hasErrors,
+    parseConfig: config.parseConfig,
+    HcpTerraformClient: hcp.HcpTerraformClient,
+    EcsTasks: ecs.EcsTasks,
+    TickReport: report.TickReport,
+    UpstreamError: errors.UpstreamError,
+  };
+}

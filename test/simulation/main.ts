@@ -1,0 +1,86 @@
+/**
+ * `npm run simulate -- --worlds N [--seed S] [--profile P]`: runs the launcher in N seeded worlds and prints what came of
+ * it. Exit code 1 when a promise was broken, with the shortest world found that breaks it and the command for it.
+ *
+ * `npm run simulate -- --world S.17 [--events 1,4,7]`: one world alone, event by event.
+ */
+import { parseArgs } from 'node:util';
+import { LAUNCHER } from './launcher.ts';
+import { isProfileName, PROFILES, type ProfileName, scenarioOf } from './profiles.ts';
+import { brokenText, replayText, statisticsText } from './report.ts';
+import { withEvents } from './scenario.ts';
+import { shrink } from './shrink.ts';
+import { runWorlds, total } from './threads.ts';
+import { simulate } from './world.ts';
+
+/** Broken worlds that are cut down and shown; the others are counted. */
+const SHOWN = 3;
+
+const { values } = parseArgs({
+  options: {
+    worlds: { type: 'string', default: '2000' },
+    seed: { type: 'string', default: 'agent-launcher' },
+    profile: { type: 'string', default: 'all' },
+    threads: { type: 'string' },
+    world: { type: 'string' },
+    events: { type: 'string' },
+  },
+});
+
+function whole(name: string, text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  throw new Error(`--${name} is '${text}'; give a whole number from 1.`);
+}
+
+function profileOf(name: string): ProfileName | 'all' {
+  if (name === 'all' || isProfileName(name)) return name;
+  throw new Error(`--profile is '${name}'; give one of: all, ${Object.keys(PROFILES).join(', ')}.`);
+}
+
+async function replay(seed: string, profile: ProfileName | 'all', events: string | undefined): Promise<boolean> {
+  const ids = events?.split(',').map(Number);
+  const scenario = withEvents(scenarioOf(seed, profile), ({ id }) => ids?.includes(id) ?? true);
+  const outcome = await simulate(scenario, LAUNCHER, { keepTrace: true });
+  process.stdout.write(replayText(scenario, outcome));
+  return outcome.broken === undefined;
+}
+
+async function many(worlds: number, seed: string, profile: ProfileName | 'all', threads?: number): Promise<boolean> {
+  const started = performance.now();
+  let toldAt = started;
+  const sums = await runWorlds({
+    seed,
+    profile,
+    worlds,
+    threads,
+    progress: (done) => {
+      if (performance.now() - toldAt < 30_000) return;
+      toldAt = performance.now();
+      process.stderr.write(`${done} of ${worlds} worlds\n`);
+    },
+  });
+  const all = total(sums);
+  process.stdout.write(statisticsText(sums, all, performance.now() - started));
+  for (const { seed: world, promise, what } of all.broken.slice(0, SHOWN)) {
+    const shrunk = await shrink(scenarioOf(world, profile), LAUNCHER);
+    process.stdout.write(brokenText({ world, promise, what, profile }, shrunk));
+  }
+  for (const { seed: world, promise, what } of all.broken.slice(SHOWN, 50)) {
+    process.stdout.write(`Promise ${promise} broken in world ${world}: ${what}\n`);
+  }
+  return all.broken.length === 0;
+}
+
+try {
+  const profile = profileOf(values.profile);
+  const threads = values.threads === undefined ? undefined : whole('threads', values.threads);
+  const kept =
+    values.world === undefined
+      ? await many(whole('worlds', values.worlds), values.seed, profile, threads)
+      : await replay(values.world, profile, values.events);
+  process.exitCode = kept ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,432 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ProfileName } from './profiles.ts';
+
+/** One place in the launcher's source, and what stands there in the mutant. */
+interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** The launcher with one thing taken from it. */
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  /** Promises of which at least one must be broken; empty for a mutant that is known to survive, with the reason. */
+  readonly breaks: readonly number[];
+  readonly survivesBecause?: string;
+  /** Worlds in which it matters; default: all. */
+  readonly profile?: ProfileName;
+}
+
+const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
+const one = (name: string, breaks: readonly number[], ...edits: Edit[]): Mutant => ({ name, breaks, edits });
+
+const WHEN_OLDER = 'sinceMs < recentMs ?';
+const OBSERVED_END = "return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';";
+/** The end of the token's text. */
+const TOKEN = 'attempt}`;';
+const ENDING = 'return isEnding(answer.lastStatus);';
+
+/** What could be wrong with the launcher, one at a time. Text that is not there exactly once is an error. */
+export const MUTANTS: readonly Mutant[] = [
+  // -- The token
+  one(
+    'every RunTask call has a token of its own',
+    [2],
+    edit('core/token.ts', TOKEN, 'attempt}/`.concat(String((calls += 1)));'),
+    edit('core/token.ts', 'export function clientTokenOf', 'let calls = 0;\nexport function clientTokenOf'),
+  ),
+  one('the token leaves the attempt out', [1], edit('core/token.ts', TOKEN, 'attempt * 0}`;')),
+  one(
+    'a living task that a token stands for is taken for used up (no lag tolerance)',
+    [2, 3],
+    edit('core/token.ts', ENDING, "return answer.lastStatus !== 'PROVISIONING';"),
+  ),
+  {
+    ...one(
+      'a stopped task that a token stands for is taken for a launch',
+      [1],
+      edit('core/token.ts', ENDING, 'return answer.lastStatus === undefined;'),
+    ),
+    profile: 'long',
+  },
+  {
+    name: 'a task that ECS named but no longer describes is never taken for over',
+    breaks: [1],
+    profile: 'long',
+    edits: [edit('core/token.ts', 'return nowMs - job.queuedAtMs > READ_LAG_MS;', 'return nowMs < 0;')],
+  },
+  {
+    name: 'a task that was counted already is taken for a launch',
+    breaks: [],
+    survivesBecause: 'tags and the count of tasks already give the next attempt; this is the guard behind it',
+    edits: [edit('core/token.ts', 'if (seenTaskIds.has(answer.taskId)) return true;', '')],
+  },
+  {
+    name: 'used-up tokens are passed one by one, five a tick',
+    breaks: [1],
+    profile: 'long',
+    edits: [edit('act.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]', '[0, 1, 2, 3, 4]')],
+  },
+  one(
+    'the attempt is always the first',
+    [1],
+    edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0) + 1', 'supply.attempts.get(job.key) ?? 0) * 0 + 1'),
+  ),
+  // -- The count
+  one(
+    'free tasks are not counted (no count guard)',
+    [2],
+    edit('core/reconcile.ts', 'demand.queued.length - supply.unclaimed - foreign)', 'demand.queued.length - foreign)'),
+  ),
+  one(
+    'starting tasks are not counted',
+    [2],
+    edit('core/supply.ts', "state === 'starting' || state === 'idle').length", "state === 'idle').length"),
+  ),
+  one(
+    'busy tasks are counted as free',
+    [1],
+    edit('core/supply.ts', "state === 'starting' || state === 'idle').length", "state !== 'overdue').length"),
+  ),
+  {
+    ...one(
+      'agents that cannot be heard are counted as free',
+      [1],
+      edit(
+        'core/supply.ts',
+        "state === 'starting' || state === 'idle').length",
+        "['starting', 'idle', 'unresponsive'].includes(state)).length",
+      ),
+    ),
+    profile: 'agents',
+  },
+  {
+    ...one(
+      'idle foreign agents are not counted',
+      [2],
+      edit('core/reconcile.ts', 'return Math.min(supply.foreignIdle, young);', 'return young - young;'),
+    ),
+    profile: 'agents',
+  },
+  {
+    ...one(
+      'foreign agents that leave a job alone are waited for',
+      [1],
+      edit(
+        'core/reconcile.ts',
+        'return Math.min(supply.foreignIdle, young);',
+        'return supply.foreignIdle + young - young;',
+      ),
+    ),
+    profile: 'agents',
+  },
+  one(
+    'jobs without a name of their agent make no task busy',
+    [1],
+    edit('core/supply.ts', 'observed ? seenLive : withNamelessJobs(seenLive, seen.running)', 'seenLive'),
+  ),
+  {
+    name: 'jobs with a task of their own are launched for first',
+    breaks: [],
+    survivesBecause: 'any agent takes any job: which job a launch is for changes its name and not what is served',
+    edits: [
+      edit(
+        'core/reconcile.ts',
+        'return [...queued.filter((job) => !served.has(job.key)), ...queued.filter((job) => served.has(job.key))];',
+        'return [...queued.filter((job) => served.has(job.key)), ...queued.filter((job) => !served.has(job.key))];',
+      ),
+    ],
+  },
+  // -- Demand
+  one(
+    'pending runs are demand',
+    [2],
+    edit('core/demand.ts', "pending: 'platform'", "pending: 'plan-queued'"),
+    edit('core/demand.ts', "OBSERVED_STATUSES = ['plan_queued',", "OBSERVED_STATUSES = ['pending', 'plan_queued',"),
+  ),
+  one(
+    'runs that are being planned are demand',
+    [2],
+    edit('core/demand.ts', "planning: 'plan-running'", "planning: 'plan-queued'"),
+  ),
+  one('applies are no demand', [1], edit('core/demand.ts', "apply_queued: 'apply-queued'", "apply_queued: 'platform'")),
+  one(
+    'only the first page of runs is read',
+    [1],
+    edit(
+      'adapters/hcp-terraform/client.ts',
+      'number = nextPage(page.meta, number, runsPath(pool));',
+      'number = nextPage(page.meta, number, runsPath(pool)) === null ? null : null;',
+    ),
+  ),
+  // -- Limits
+  one(
+    'maxAgents is not looked at',
+    [3],
+    edit('core/reconcile.ts', 'count: limits.maxAgents - supply.live.length,', 'count: limits.maxAgents,'),
+  ),
+  {
+    ...one(
+      'agentsCeiling is not looked at',
+      [3],
+      edit('core/reconcile.ts', 'count: ceilingRoom,', 'count: Number.POSITIVE_INFINITY,'),
+    ),
+    profile: 'licence',
+  },
+  {
+    ...one(
+      'agents that start are not counted against the licence',
+      [3],
+      edit('core/ceiling.ts', 'room - supply.registered - starting', 'room - supply.registered - starting * 0'),
+    ),
+    profile: 'licence',
+  },
+  {
+    ...one(
+      'unknown agents are not counted against the licence',
+      [3],
+      edit('core/supply.ts', "['idle', 'busy', 'unknown'].includes", "['idle', 'busy'].includes"),
+    ),
+    profile: 'licence',
+  },
+  {
+    ...one(
+      'each API token has a licence of its own',
+      [3],
+      edit('tick.ts', 'settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization', 'tokenOf'),
+    ),
+    profile: 'licence',
+  },
+  // -- Start failures
+  {
+    ...one(
+      'start failures are not backed off from',
+      [6],
+      edit('core/reconcile.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
+    ),
+    profile: 'start',
+  },
+  {
+    ...one('the back-off does not double', [6], edit('core/back-off.ts', '2 ** (rounds - 1)', '2 ** 0')),
+    profile: 'long',
+  },
+  {
+    ...one(
+      'as many probes as there are jobs',
+      [6],
+      edit('core/reconcile.ts', 'count: waiting || probing ? 0 : 1,', 'count: waiting ? 0 : Number.POSITIVE_INFINITY,'),
+    ),
+    profile: 'long',
+  },
+  one(
+    'a container that exits 0 has started well',
+    [6],
+    edit('core/supply.ts', OBSERVED_END, "return task.exitCode !== 0 ? 'failed' : 'succeeded';"),
+  ),
+  one(
+    'a task that is sent away unregistered has started well',
+    [6],
+    edit('core/supply.ts', OBSERVED_END, OBSERVED_END.replace('jobWaits || ', '').replace('unknown', 'succeeded')),
+  ),
+  one(
+    'every stopped task is a start failure',
+    [1],
+    edit('core/supply.ts', "agent !== undefined || named ? 'succeeded'", "named ? 'succeeded'"),
+  ),
+  // -- Agents
+  one(
+    'agents are listed that pinged in the last second only',
+    [1, 2, 4],
+    edit('observe.ts', 'const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;', 'const recentMs = nowMs;'),
+    edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
+  ),
+  one(
+    'agents are listed that pinged in the last ten minutes, whatever is in question',
+    [1],
+    edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
+  ),
+  // -- Stops
+  one(
+    'idle agents are stopped',
+    [4],
+    edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' || state === 'idle') {"),
+  ),
+  one(
+    'agents that cannot be heard are stopped',
+    [4],
+    edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' || state === 'unresponsive') {"),
+  ),
+  one(
+    'whatever is older than the start deadline is stopped',
+    [4],
+    edit(
+      'core/supply.ts',
+      "  if (namedByAJob) return 'busy';",
+      "  if (task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs) return 'overdue';\n  if (namedByAJob) return 'busy';",
+    ),
+  ),
+  one(
+    'a task is overdue also to who may not list agents',
+    [4],
+    edit(
+      'core/supply.ts',
+      "return agentsObserved ? 'overdue' : 'unobserved';",
+      "return agentsObserved ? 'overdue' : 'overdue';",
+    ),
+  ),
+  one(
+    'tasks whose agent never registers are left alone',
+    [5],
+    edit('core/reconcile.ts', "if (state === 'overdue') {", "if (state === 'overdue' && startDeadlineMs < 0) {"),
+  ),
+  one(
+    'tasks whose agent is errored are left alone',
+    [5],
+    edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' && startDeadlineMs < 0) {"),
+  ),
+  // -- What could not be seen
+  one(
+    'runs that could not be read are none',
+    [9],
+    edit(
+      'adapters/hcp-terraform/client.ts',
+      'else answers.set(pool, await seen(this.#runs(pool, signal)));',
+      'else answers.set(pool, { ok: true, value: await this.#runs(pool, signal).catch(() => []) });',
+    ),
+  ),
+  one(
+    'tasks that could not be read are none',
+    [9],
+    edit(
+      'tick.ts',
+      'const liveTasks = seen(ports.tasks.liveTasks(signal));',
+      'const liveTasks = seen(ports.tasks.liveTasks(signal).catch(() => []));',
+    ),
+  ),
+  one(
+    'stopped tasks that could not be read are none',
+    [9],
+    edit(
+      'observe.ts',
+      'await eyes.tasks.recentlyStoppedTasks([pool.taskDefinition], signal)',
+      'await eyes.tasks.recentlyStoppedTasks([pool.taskDefinition], signal).catch(() => [])',
+    ),
+  ),
+  one(
+    'agents that could not be read are none',
+    [9],
+    edit(
+      'observe.ts',
+      'await hcpTerraform.agents(pool, recentMs, signal);',
+      'await hcpTerraform.agents(pool, recentMs, signal).catch(() => []);',
+    ),
+  ),
+  one(
+    'an answer without runs is an empty list',
+    [9],
+    edit(
+      'adapters/hcp-terraform/answers.ts',
+      'export const runsPage = z.object({\n  data: z.array(run),',
+      'export const runsPage = z.object({\n  data: z.array(run).catch([]),',
+    ),
+    edit(
+      'adapters/hcp-terraform/answers.ts',
+      'included: z.array(operation).optional(),\n  meta: pagination,',
+      "included: z.array(operation).optional(),\n  meta: pagination.catch({ pagination: { 'current-page': 1, 'next-page': null } }),",
+    ),
+  ),
+  one(
+    'a page that is another than was asked for is taken',
+    [9],
+    edit(
+      'adapters/hcp-terraform/client.ts',
+      'if (current === asked && (next === null || (next === asked + 1 && next <= MAX_PAGES))) return next;',
+      'return next === null || next <= asked || next > MAX_PAGES ? null : current * 0 + next;',
+    ),
+  ),
+  // -- Polls, time, cost
+  one(
+    'there is no poll budget',
+    [7],
+    edit('adapters/hcp-terraform/poll-budget.ts', 'if (waitMs > 0) {', 'if (waitMs < 0) {'),
+  ),
+  one(
+    'the poll budget forgets with every tick',
+    [7],
+    edit(
+      'adapters/hcp-terraform/client.ts',
+      'if (existing !== undefined) return existing;',
+      'if (existing !== undefined && existing.used < 0) return existing;',
+    ),
+  ),
+  one(
+    'a tick has no deadline',
+    [1],
+    edit(
+      'invocation.ts',
+      'clock.timeout(Math.max(1, deadlineMs - clock.now()))',
+      'clock.timeout(Math.max(1, deadlineMs - clock.now()) * 10)',
+    ),
+  ),
+  one(
+    'one failure ends the whole tick',
+    [1, 9],
+    edit('errors.ts', 'if (error instanceof UpstreamError) return { ok: false, error };', ''),
+  ),
+  one(
+    'every tick asks for everything',
+    [5],
+    edit(
+      'observe.ts',
+      'const active = demand.queued.length > 0 || live.length > 0;',
+      'const active = demand.queued.length >= 0 || live.length > 0;',
+    ),
+  ),
+  // -- Secrets
+  one(
+    'an error is told with its cause',
+    [8],
+    edit('adapters/report.ts', 'message: error.message }', 'message: error.message, cause: String(error.cause) }'),
+  ),
+];
+
+const LAUNCHER = fileURLToPath(new URL('../../functions/launcher', import.meta.url));
+const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
+
+/** Mutants on disk, side by side. */
+export class MutantFolder {
+  readonly #root = mkdtempSync(join(tmpdir(), 'agent-launcher-mutants-'));
+  #count = 0;
+
+  constructor() {
+    // Packages resolve to the very files that the simulation uses, and text modules are modules.
+    symlinkSync(NODE_MODULES, join(this.#root, 'node_modules'));
+    writeFileSync(join(this.#root, 'package.json'), '{ "type": "module" }\n');
+  }
+
+  /** Writes the mutant. @returns its folder, which stands for `functions/launcher`. */
+  write({ name, edits }: Mutant): string {
+    this.#count += 1;
+    const folder = join(this.#root, String(this.#count));
+    mkdirSync(folder);
+    cpSync(LAUNCHER, folder, { recursive: true });
+    for (const { file, find, replace } of edits) {
+      const path = join(folder, file);
+      const parts = readFileSync(path, 'utf8').split(find);
+      if (parts.length !== 2) {
+        throw new Error(`Mutant '${name}': ${file} has ${parts.length - 1} times what is to be replaced: ${find}`);
+      }
+      writeFileSync(path, parts.join(replace));
+    }
+    return folder;
+  }
+
+  remove(): void {
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}

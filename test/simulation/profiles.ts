@@ -1,0 +1,357 @@
+import { Random } from './random.ts';
+import type {
+  FaultKind,
+  Happening,
+  RunCreated,
+  Scenario,
+  ScenarioEvent,
+  ScenarioPool,
+  Stage,
+  WorldSettings,
+} from './scenario.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const HCP_FAULTS = [
+  'hcp-429',
+  'hcp-5xx',
+  'hcp-connection-reset',
+  'hcp-hang',
+  'hcp-slow',
+  'hcp-truncated',
+  'hcp-html',
+  'hcp-empty-200',
+  'hcp-changed-shape',
+  'hcp-page-repeated',
+  'hcp-page-missing',
+  'hcp-token-rotated',
+  'hcp-404',
+] as const;
+const ECS_FAULTS = [
+  'ecs-throttled',
+  'ecs-throttled-wrapped',
+  'ecs-quota',
+  'ecs-capacity',
+  'ecs-access-denied',
+  'ecs-server-error',
+  'ecs-hang',
+  'ecs-slow',
+  'ecs-lost-response',
+  'ecs-changed-shape',
+  'ecs-read-lag',
+] as const;
+const START_FAULTS = [
+  'start-slow',
+  'start-image',
+  'start-secret',
+  'start-eni',
+  'start-out-of-memory',
+  'start-exit-1',
+  'start-exit-0',
+  'start-never-registers',
+] as const;
+const SCHEDULE_FAULTS = ['schedule-missed', 'schedule-late', 'schedule-repeated', 'invocation-killed'] as const;
+
+/** What a family of worlds is made of: ranges are [least, most]. */
+interface Profile {
+  readonly runs: readonly [number, number];
+  readonly lastsMs: readonly [number, number];
+  readonly faults: readonly FaultKind[];
+  readonly windows: readonly [number, number];
+  readonly windowMs: readonly [number, number];
+  readonly others: readonly Happening['kind'][];
+  readonly otherEvents: readonly [number, number];
+  readonly ceiling: number;
+  readonly pools: readonly [number, number];
+  readonly maxAgents: readonly [number, number];
+  readonly activePollMs?: readonly number[];
+}
+
+const SMALL: Profile = {
+  runs: [2, 9],
+  lastsMs: [6 * MINUTE, 14 * MINUTE],
+  faults: [],
+  windows: [0, 0],
+  windowMs: [15 * SECOND, 5 * MINUTE],
+  others: [],
+  otherEvents: [0, 0],
+  ceiling: 0,
+  pools: [1, 3],
+  maxAgents: [1, 8],
+};
+
+const AGENT_TROUBLE = ['kill-agent', 'cut-off-agent', 'freeze-agent', 'stop-task'] as const;
+const THIEVES = ['assessment', 'foreign-agent', 'manual-task'] as const;
+const LAMBDA_LIFE = ['deployment', 'recycle', 'nudge'] as const;
+const PEOPLE = ['cancel'] as const;
+
+/** Families of worlds; `all` is not one of them, it is each in turn. */
+export const PROFILES = {
+  calm: { ...SMALL, others: PEOPLE, otherEvents: [0, 2] },
+  mixed: {
+    ...SMALL,
+    faults: [...HCP_FAULTS, ...ECS_FAULTS, ...START_FAULTS, ...SCHEDULE_FAULTS],
+    windows: [2, 6],
+    others: [...AGENT_TROUBLE, ...THIEVES, ...LAMBDA_LIFE, ...PEOPLE],
+    otherEvents: [1, 6],
+    ceiling: 0.15,
+  },
+  hcp: { ...SMALL, faults: HCP_FAULTS, windows: [1, 4], others: [...PEOPLE, ...LAMBDA_LIFE], otherEvents: [0, 3] },
+  ecs: {
+    ...SMALL,
+    faults: ECS_FAULTS,
+    windows: [1, 4],
+    others: [...PEOPLE, ...LAMBDA_LIFE, 'assessment'],
+    otherEvents: [0, 4],
+  },
+  start: {
+    ...SMALL,
+    faults: START_FAULTS,
+    windows: [1, 3],
+    windowMs: [MINUTE, 12 * MINUTE],
+    others: ['assessment'],
+    otherEvents: [0, 2],
+  },
+  schedule: {
+    ...SMALL,
+    faults: [...SCHEDULE_FAULTS, 'ecs-read-lag', 'ecs-lost-response'],
+    windows: [2, 5],
+    others: [...LAMBDA_LIFE, 'assessment'],
+    otherEvents: [2, 8],
+  },
+  agents: {
+    ...SMALL,
+    others: [...AGENT_TROUBLE, ...THIEVES],
+    otherEvents: [2, 9],
+    faults: ['start-slow'],
+    windows: [0, 1],
+  },
+  licence: {
+    ...SMALL,
+    runs: [2, 5],
+    others: ['foreign-agent', 'assessment', 'kill-agent', 'cancel'],
+    otherEvents: [0, 4],
+    faults: ['ecs-read-lag', 'hcp-5xx', 'start-slow', 'schedule-repeated'],
+    windows: [0, 2],
+    ceiling: 1,
+  },
+  storm: {
+    ...SMALL,
+    runs: [25, 60],
+    lastsMs: [2 * MINUTE, 5 * MINUTE],
+    faults: ['ecs-throttled', 'ecs-capacity', 'hcp-429', 'ecs-read-lag'],
+    windows: [0, 2],
+    others: PEOPLE,
+    otherEvents: [0, 5],
+    pools: [1, 2],
+    maxAgents: [5, 40],
+  },
+  long: {
+    ...SMALL,
+    runs: [1, 4],
+    lastsMs: [2 * HOUR, 6 * HOUR],
+    faults: ['start-image', 'start-exit-1', 'start-never-registers', 'ecs-quota'],
+    windows: [1, 2],
+    windowMs: [HOUR, 5 * HOUR],
+    others: ['assessment', 'deployment'],
+    otherEvents: [0, 10],
+    pools: [1, 1],
+    maxAgents: [1, 4],
+    activePollMs: [0],
+  },
+} as const satisfies Record<string, Profile>;
+
+export type ProfileName = keyof typeof PROFILES;
+
+/** How often each profile comes up among `all`. */
+const SHARES: readonly (readonly [ProfileName, number])[] = [
+  ['mixed', 32],
+  ['hcp', 12],
+  ['ecs', 12],
+  ['start', 10],
+  ['schedule', 10],
+  ['agents', 10],
+  ['licence', 7],
+  ['calm', 3],
+  ['storm', 2],
+  ['long', 2],
+];
+
+export function isProfileName(name: string): name is ProfileName {
+  return Object.hasOwn(PROFILES, name);
+}
+
+/** @param profile a profile's name, or `all`. */
+export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario {
+  const random = new Random(seed);
+  const name = profile === 'all' ? profileAmong(random.stream('profile')) : profile;
+  const rules: Profile = PROFILES[name];
+  const settings = settingsOf(random.stream('settings'), rules);
+  const lastsMs = Math.round(random.between(...rules.lastsMs));
+  const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
+  return { seed, profile: name, settings, events, lastsMs };
+}
+
+function profileAmong(random: Random): ProfileName {
+  let at = random.between(
+    0,
+    SHARES.reduce((sum, [, share]) => sum + share, 0),
+  );
+  for (const [name, share] of SHARES) {
+    at -= share;
+    if (at < 0) return name;
+  }
+  return 'mixed';
+}
+
+function settingsOf(random: Random, rules: Profile): WorldSettings {
+  const ceiling = random.chance(rules.ceiling);
+  const agentsVisible = ceiling || random.chance(0.9);
+  const apart = random.pick(['alike', 'alike', 'alike', 'tokens', 'organizations']);
+  const pools = Array.from({ length: random.whole(...rules.pools) }, (_, index): ScenarioPool => {
+    const other = index > 0 && apart !== 'alike' && random.chance(0.7);
+    return {
+      name: `pool-${index}`,
+      id: `apool-${index}`,
+      idGiven: !agentsVisible || random.chance(0.5),
+      organization: other && apart === 'organizations' ? 'org-other' : 'org-main',
+      apiTokenSecret: other ? 'secret-other' : 'secret-main',
+      family: `launcher-pool-${index}`,
+      maxAgents: random.whole(...rules.maxAgents),
+    };
+  });
+  return {
+    pools,
+    agentsCeiling: ceiling ? random.pick([1, 1, 2, 3, 5]) : undefined,
+    activePollMs: random.among(rules.activePollMs ?? [10, 10, 10, 15, 30, 0].map((s) => s * SECOND)) ?? 0,
+    startDeadlineMs: random.pick([300, 300, 180]) * SECOND,
+    idleWindowMs: random.pick([300, 120, 60]) * SECOND,
+    agentsVisible,
+    agentNamesInRuns: random.chance(agentsVisible ? 0.85 : 0.5),
+    dequeueOrder: random.pick(['applies-first', 'oldest-first']),
+    // Small pages make short lists long; of long ones they would make more requests than a minute has.
+    runsPageCap: rules.runs[1] > 10 ? 100 : random.pick([100, 100, 3]),
+    ecsPageCap: random.pick([100, 100, 4]),
+    hcpSkewMs: random.pick([0, 0, -900, 1500, -12_000, 12_000]),
+    ecsSkewMs: random.pick([0, 0, -900, 1500, -12_000, 12_000]),
+    usualLagMs: random.pick([0, 500, 2000, 5000]),
+    tokenLife: random.pick(['24h', 'task-and-1h']),
+    exitCodeAfterFailedJob: random.pick([0, 1]),
+  };
+}
+
+function eventsOf(random: Random, rules: Profile, settings: WorldSettings, lastsMs: number): ScenarioEvent[] {
+  const events: ScenarioEvent[] = [];
+  const add = (happening: Happening, atMs: number): void => {
+    events.push({ ...happening, id: events.length, atMs: Math.round(atMs) });
+  };
+  const runs = random.whole(...rules.runs);
+  for (let i = 0; i < runs; i += 1) add(runOf(random, settings), random.between(0, lastsMs * 0.9));
+  const windows = rules.faults.length === 0 ? 0 : random.whole(...rules.windows);
+  for (let i = 0; i < windows; i += 1) {
+    const ms = Math.round(random.between(...rules.windowMs));
+    const window = faultOf(random, rules.faults, settings, ms);
+    if (window !== undefined) add(window, random.between(0, Math.max(MINUTE, lastsMs - ms)));
+  }
+  const others = rules.others.length === 0 ? 0 : random.whole(...rules.otherEvents);
+  for (let i = 0; i < others; i += 1) {
+    const kind = random.among(rules.others);
+    const happening = kind === undefined ? undefined : otherOf(random, kind, settings, runs);
+    if (happening === undefined) continue;
+    const after = happening.kind === 'cancel' ? (events[happening.run]?.atMs ?? 0) : 0;
+    add(
+      happening,
+      happening.kind === 'cancel' ? after + random.between(0, 4 * MINUTE) : random.between(after, lastsMs),
+    );
+  }
+  return events.sort((a, b) => a.atMs - b.atMs || a.id - b.id);
+}
+
+const BEFORE: readonly Stage['status'][] = ['fetching', 'pre_plan_running', 'pre_plan_completed', 'queuing'];
+const BETWEEN: readonly Stage['status'][] = [
+  'cost_estimating',
+  'cost_estimated',
+  'policy_checking',
+  'policy_checked',
+  'post_plan_running',
+  'post_plan_completed',
+  'quantum_estimating',
+];
+
+function runOf(random: Random, settings: WorldSettings): RunCreated {
+  const stages = (statuses: readonly string[], chance: number): Stage[] =>
+    statuses
+      .filter(() => random.chance(chance))
+      .map((status) => ({ status, ms: Math.round(random.between(200, 9000)) }));
+  return {
+    kind: 'run',
+    pool: random.among(settings.pools)?.name ?? '',
+    workspace: `ws-${random.whole(1, 5)}`,
+    operation: random.chance(0.3) ? 'plan_only' : 'plan_and_apply',
+    approval: random.chance(0.5) ? 'auto' : 'person',
+    approvalMs: Math.round(random.between(5 * SECOND, 5 * MINUTE)),
+    planMs: Math.round(random.between(8 * SECOND, 100 * SECOND)),
+    applyMs: Math.round(random.between(8 * SECOND, 150 * SECOND)),
+    fails: random.chance(0.1) ? random.pick(['plan', 'apply']) : undefined,
+    before: stages(BEFORE, 0.2),
+    between: stages(BETWEEN, 0.12),
+    policyMs: random.chance(0.08) ? Math.round(random.between(5 * SECOND, 40 * SECOND)) : undefined,
+  };
+}
+
+function faultOf(
+  random: Random,
+  kinds: readonly FaultKind[],
+  settings: WorldSettings,
+  ms: number,
+): Happening | undefined {
+  const fault = random.among(kinds);
+  if (fault === undefined) return undefined;
+  // A token that may not list agents never sees that one is overdue, and then nothing is stopped: documented, and no fault to find.
+  if (fault === 'start-never-registers' && !settings.agentsVisible) return undefined;
+  const pool = random.chance(0.4) ? random.among(settings.pools)?.name : undefined;
+  const long = ms > 20 * MINUTE;
+  return { kind: 'fault', fault, ms, rate: long ? 1 : random.pick([0.15, 0.4, 0.8, 1, 1]), pool };
+}
+
+function otherOf(
+  random: Random,
+  kind: Happening['kind'],
+  settings: WorldSettings,
+  runs: number,
+): Happening | undefined {
+  const pool = random.among(settings.pools)?.name ?? '';
+  switch (kind) {
+    case 'cancel':
+      return { kind, run: random.whole(0, runs - 1) };
+    case 'assessment':
+      return { kind, pool, ms: Math.round(random.between(10 * SECOND, 150 * SECOND)) };
+    case 'foreign-agent':
+      return {
+        kind,
+        pool,
+        ms: Math.round(random.between(30 * SECOND, 10 * MINUTE)),
+        single: random.chance(0.3),
+        picky: random.chance(0.3),
+      };
+    case 'freeze-agent':
+      // Nothing is stopped for who may not list agents: such a task stays until somebody looks.
+      return settings.agentsVisible ? { kind, pool } : undefined;
+    case 'kill-agent':
+    case 'manual-task':
+      return { kind, pool };
+    case 'cut-off-agent':
+      return { kind, pool, ms: Math.round(random.between(30 * SECOND, 9 * MINUTE)) };
+    case 'stop-task':
+      return { kind, pool, by: random.pick(['person', 'spot', 'maintenance']) };
+    case 'deployment':
+    case 'recycle':
+    case 'nudge':
+      return { kind };
+    case 'run':
+    case 'fault':
+      return undefined;
+  }
+}

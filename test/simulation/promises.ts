@@ -1,0 +1,388 @@
+import type { LauncherConfig } from '../../functions/launcher/config.ts';
+import { METRICS } from '../../functions/launcher/contract.ts';
+import type { Tick } from '../../functions/launcher/tick.ts';
+import type { Containers } from './containers.ts';
+import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
+import { API_TOKEN } from './hcp-http.ts';
+import { counts, type HcpWorld, type Job } from './hcp-world.ts';
+import { PROMISED_POLLS_PER_MINUTE } from './launcher.ts';
+import type { ScenarioPool, WorldSettings } from './scenario.ts';
+import { Truth } from './truth.ts';
+import type { VirtualTime } from './virtual-time.ts';
+import type { Environment, TickRecord } from './wire.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** The slowest start of this world, from RunTask to registered. */
+const SLOWEST_START_MS = 5 * MINUTE_MS;
+
+/** Two ticks, ECS's stop timeout and its last stations. */
+const LEAVING_MS = 5 * MINUTE_MS;
+
+/** What a permanent start failure may cost an hour beyond one round of `maxAgents`. */
+const PROBES_AN_HOUR = 12;
+
+/** ECS's and the launcher's clocks differ, and a tick's parts have their own moments. */
+const CLOCKS_MS = 30_000;
+
+export interface BrokenPromise {
+  readonly promise: number;
+  readonly what: string;
+  readonly atMs: number;
+}
+
+/** Queued jobs that must find somebody free before two clean ticks are over. */
+interface Watch {
+  readonly pool: ScenarioPool;
+  readonly jobs: readonly Job[];
+  readonly sinceMs: number;
+  cleanTicks: number;
+}
+
+export interface Parts {
+  readonly time: VirtualTime;
+  readonly settings: WorldSettings;
+  readonly config: LauncherConfig;
+  readonly ecs: EcsWorld;
+  readonly hcp: HcpWorld;
+  readonly containers: Containers;
+}
+
+/**
+ * The nine promises, judged by the world's truth and by what each tick was shown. Nothing here is the launcher's: it
+ * says what must be so, and not how.
+ */
+export class Promises {
+  readonly #parts: Parts;
+  readonly #truth: Truth;
+  readonly #tasksOf = new Map<string, SimulatedTask[]>();
+  readonly #launchesAtMs = new Map<string, number[]>();
+  readonly #runListsAtMs = new Map<string, number[]>();
+  readonly #demandAtMs = new Map<string, number>();
+  #watches: Watch[] = [];
+  broken: BrokenPromise | undefined;
+  /** Tasks that were stopped although their agent registered, all within one tick's reaction time. */
+  racedStops = 0;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#truth = new Truth(parts.time, parts.settings, parts.config.tick.limits, parts);
+  }
+
+  #break(promise: number, what: string): void {
+    this.broken ??= { promise, what, atMs: this.#parts.time.now() };
+  }
+
+  // -- After every event
+
+  check(): void {
+    this.#watchJobs();
+    this.#watchLeftovers();
+  }
+
+  /** 1: a watched job found somebody free, or a limit stands in its way: no more to ask. */
+  #watchJobs(): void {
+    if (this.#watches.length === 0) return;
+    this.#watches = this.#watches.filter(({ pool, jobs }) => {
+      const waiting = jobs.filter(({ state }) => state === 'queued').length;
+      return waiting > this.#truth.free(pool.name) && this.#truth.limited(pool) === undefined;
+    });
+  }
+
+  /** 5: when demand ends, every task leaves. */
+  #watchLeftovers(): void {
+    const { time, ecs, hcp, settings, config } = this.#parts;
+    const now = time.now();
+    const mostMs = Math.max(SLOWEST_START_MS, config.tick.limits.startDeadlineMs) + settings.idleWindowMs + LEAVING_MS;
+    for (const { name } of settings.pools) {
+      if (hcp.activeJobs(name) > 0) this.#demandAtMs.set(name, now);
+    }
+    for (const task of ecs.live) {
+      const sinceMs = Math.max(this.#demandAtMs.get(task.pool) ?? 0, task.createdAtMs);
+      if (task.byLauncher && now - sinceMs > mostMs) {
+        this.#break(5, `task ${task.id} is still there ${minutes(now - sinceMs)} after the last job of ${task.pool}`);
+      }
+    }
+  }
+
+  /** Something keeps tasks of this pool, or of all, from leaving in time. */
+  disturbed(pool: string | undefined, untilMs: number): void {
+    for (const { name } of this.#parts.settings.pools) {
+      if (pool !== undefined && pool !== name) continue;
+      this.#demandAtMs.set(name, Math.max(this.#demandAtMs.get(name) ?? 0, untilMs));
+    }
+  }
+
+  /** One that somebody waited for ends before its agent registered: a fault, after which two ticks are due anew. */
+  taskLeaves({ registeredAtMs, pool: left }: SimulatedTask): void {
+    if (registeredAtMs === undefined) this.#watches = this.#watches.filter(({ pool }) => pool.name !== left);
+  }
+
+  // -- What the launcher does
+
+  /** @param by the tick whose RunTask call brought the task; absent when a person did. */
+  taskCreated(task: SimulatedTask, by: TickRecord | undefined): void {
+    if (by === undefined) return;
+    const pool = this.#parts.settings.pools.find(({ name }) => name === task.pool);
+    if (pool === undefined) {
+      this.#break(9, `a task of a family that is no pool's: ${task.family}`);
+      return;
+    }
+    by.created.set(pool.name, (by.created.get(pool.name) ?? 0) + 1);
+    this.#oneTaskAnAttempt(task);
+    this.#noMoreThanShort(pool, by);
+    this.#limitsKept(pool, by);
+    if (!by.stale) this.#failuresBounded(pool, task);
+    const unseen = by.blind.get(pool.name);
+    if (unseen !== undefined) this.#break(9, `launched in ${pool.name}, of which the tick could not see: ${unseen}`);
+  }
+
+  /** 2: one task for a job and attempt, as long as ECS remembers its token. */
+  #oneTaskAnAttempt(task: SimulatedTask): void {
+    const key = `${task.startedBy}, attempt ${task.attempt}`;
+    const others = this.#tasksOf.get(key) ?? [];
+    const now = this.#parts.time.now();
+    const remembered = others.find(
+      ({ createdAtMs, stoppedAtMs }) =>
+        now - createdAtMs < 24 * HOUR_MS &&
+        (this.#parts.settings.tokenLife === '24h' || stoppedAtMs === undefined || now - stoppedAtMs < HOUR_MS),
+    );
+    if (remembered !== undefined) this.#break(2, `tasks ${remembered.id} and ${task.id} both stand for ${key}`);
+    this.#tasksOf.set(key, [...others, task]);
+  }
+
+  /** 2, the other guard: no task for a job that somebody free, whom the tick was shown, can take. */
+  #noMoreThanShort({ name }: ScenarioPool, by: TickRecord): void {
+    const queued = by.queued.get(name) ?? new Map<string, number>();
+    const now = this.#parts.time.now();
+    const young = [...queued.values()].filter((sinceMs) => now - sinceMs < MINUTE_MS).length;
+    const free = this.#shownFree(name, by);
+    const told = [...by.told].filter((id) => this.#parts.ecs.task(id)?.pool === name).length;
+    const need = queued.size - free.own - told - Math.min(free.foreign, young);
+    const created = by.created.get(name) ?? 0;
+    if (created <= need) return;
+    this.#break(
+      2,
+      `launched ${created} in ${name} with ${queued.size} queued, ${free.own + told} tasks and ${free.foreign} others free`,
+    );
+  }
+
+  #shownFree(pool: string, by: TickRecord): { own: number; foreign: number } {
+    const { ecs, time, config } = this.#parts;
+    const statuses = by.agents.get(pool)?.statuses ?? 'hidden';
+    const busy = by.runningNames.get(pool) ?? new Set<string>();
+    const youngest = time.now() - config.tick.limits.startDeadlineMs + CLOCKS_MS;
+    let own = 0;
+    for (const id of by.live) {
+      const task = ecs.task(id);
+      if (task === undefined || task.pool !== pool || busy.has(id)) continue;
+      const status = statuses === 'hidden' ? undefined : statuses.get(id);
+      if (status === 'idle' || (status === undefined && task.createdAtMs > youngest)) own += 1;
+    }
+    if (statuses === 'hidden') return { own: Math.max(0, own - (by.nameless.get(pool)?.size ?? 0)), foreign: 0 };
+    const foreign = [...statuses].filter(
+      ([name, status]) => status === 'idle' && !by.live.has(name) && !by.stopped.has(name),
+    );
+    return { own, foreign: foreign.length };
+  }
+
+  /** 3: the limits, by what the tick was shown: a launch that ECS does not show yet is no fault of it. */
+  #limitsKept(pool: ScenarioPool, by: TickRecord): void {
+    const { settings, ecs } = this.#parts;
+    const shown = [...by.live].filter((id) => ecs.task(id)?.pool === pool.name).length;
+    const live = shown + (by.created.get(pool.name) ?? 0);
+    if (live > pool.maxAgents) this.#break(3, `${live} live tasks in ${pool.name}, maxAgents ${pool.maxAgents}`);
+    if (settings.agentsCeiling === undefined) return;
+    const pools = settings.pools.filter(({ organization }) => organization === pool.organization);
+    const agents = pools.reduce((sum, { name }) => sum + this.#shownRegistered(name, by), 0);
+    if (agents > settings.agentsCeiling) {
+      this.#break(
+        3,
+        `${agents} agents registered or starting in ${pool.organization}, ceiling ${settings.agentsCeiling}`,
+      );
+    }
+  }
+
+  #shownRegistered(pool: string, by: TickRecord): number {
+    const { ecs, time, config } = this.#parts;
+    const statuses = by.agents.get(pool)?.statuses ?? 'hidden';
+    const youngest = time.now() - config.tick.limits.startDeadlineMs + CLOCKS_MS;
+    const starting = [...by.live].filter((id) => {
+      const task = ecs.task(id);
+      const registered = statuses !== 'hidden' && statuses.has(id);
+      return task?.pool === pool && !registered && task.createdAtMs > youngest;
+    });
+    const registered = statuses === 'hidden' ? [] : [...statuses.values()].filter(counts);
+    return starting.length + registered.length + (by.created.get(pool) ?? 0);
+  }
+
+  /** 6: what does not start costs a bounded number of launches an hour, as far as ECS shows that it did not. */
+  #failuresBounded(pool: ScenarioPool, task: SimulatedTask): void {
+    const now = task.createdAtMs;
+    const failures = this.#truth.startFailures(pool.name);
+    const first = failures[0];
+    const recent = [...(this.#launchesAtMs.get(pool.name) ?? []).filter((at) => at > now - HOUR_MS), now];
+    this.#launchesAtMs.set(pool.name, recent);
+    if (first === undefined) return;
+    const inARow = recent.filter((at) => at >= first.createdAtMs).length;
+    if (inARow > pool.maxAgents + PROBES_AN_HOUR) {
+      this.#break(6, `${inARow} launches within an hour in ${pool.name}, where no task has come up since`);
+    }
+  }
+
+  /** 4: nothing that may be running a job is stopped. */
+  stopRequested(task: SimulatedTask, by: TickRecord): void {
+    const unseen = by.blind.get(task.pool);
+    if (unseen !== undefined) this.#break(9, `stopped in ${task.pool}, of which the tick could not see: ${unseen}`);
+    const agent = this.#parts.containers.agentOf(task);
+    if (agent === undefined || agent.status === 'errored' || agent.status === 'exited') return;
+    const listed = by.agents.get(task.pool);
+    if (listed !== undefined && listed.statuses !== 'hidden' && agent.registeredAtMs > listed.atMs) {
+      // It registered after the tick had looked, and one SIGTERM lets it finish a job that it got since.
+      this.racedStops += 1;
+      return;
+    }
+    const job = agent.job === undefined ? 'no job' : `job ${agent.job.key}`;
+    this.#break(4, `task ${task.id} stopped, whose agent is ${agent.status} with ${job}`);
+  }
+
+  /** 7: the poll budget of one token, in the warm function. */
+  runListRequested(environment: Environment, secret: string): void {
+    const now = this.#parts.time.now();
+    const key = `${environment.number} ${secret}`;
+    const recent = [...(this.#runListsAtMs.get(key) ?? []).filter((at) => at > now - MINUTE_MS), now];
+    this.#runListsAtMs.set(key, recent);
+    if (recent.length > PROMISED_POLLS_PER_MINUTE)
+      this.#break(7, `${recent.length} run lists within 60 s with one token`);
+  }
+
+  /** 8: whatever leaves the launcher for people or for ECS holds no token. */
+  told(text: string): void {
+    if (text.includes(API_TOKEN)) this.#break(8, `the token is in: ${text.slice(0, 120)}`);
+  }
+
+  // -- Ticks
+
+  tickStarted(record: TickRecord): void {
+    for (const pool of this.#parts.settings.pools) {
+      const jobs = this.#parts.hcp.queuedJobs(pool.name);
+      if (jobs.length > 0) this.#watches.push({ pool, jobs, sinceMs: record.startedAtMs, cleanTicks: 0 });
+    }
+    this.#watchJobs();
+  }
+
+  /** @param idle whether the world had neither jobs nor tasks since before the tick began. */
+  tickEnded(record: TickRecord, tick: Tick, environment: Environment, idle: boolean): void {
+    this.#blindnessTold(record, tick);
+    for (const { errors } of tick.pools) for (const error of errors) this.told(error.message);
+    const clean = record.faults.length === 0 && !record.stale && record.blind.size === 0;
+    this.#jobsServed(record, clean);
+    if (!clean) {
+      this.disturbed(undefined, this.#parts.time.now());
+      return;
+    }
+    if (idle) this.#idleTickIsCheap(record, environment);
+    environment.settled = true;
+  }
+
+  /** 1: after two clean ticks a job has somebody. A fault in between begins the count anew. */
+  #jobsServed(record: TickRecord, clean: boolean): void {
+    if (!clean) {
+      this.#watches = [];
+      return;
+    }
+    for (const watch of this.#watches) {
+      if (record.startedAtMs < watch.sinceMs) continue;
+      watch.cleanTicks += 1;
+      if (watch.cleanTicks < 2) continue;
+      const { pool, jobs } = watch;
+      const keys = jobs.filter(({ state }) => state === 'queued').map(({ key }) => key);
+      this.#break(1, `two ticks saw ${keys.join(', ')} queued in ${pool.name} and left them without anybody free`);
+    }
+  }
+
+  /** 5: a tick that finds nothing asks hardly anything. */
+  #idleTickIsCheap({ calls }: TickRecord, environment: Environment): void {
+    const { pools } = this.#parts.settings;
+    const tokens = new Set(pools.map(({ organization, apiTokenSecret }) => `${organization} ${apiTokenSecret}`));
+    // Who may not look a pool up tries again now and then.
+    const lookups = environment.settled && this.#parts.settings.agentsVisible ? 0 : pools.length;
+    if (calls.runLists > tokens.size || calls.otherHttp > lookups || calls.ecs.join() !== 'ListTasks') {
+      this.#break(
+        5,
+        `an idle tick made ${calls.runLists}+${calls.otherHttp} requests and asked ECS ${calls.ecs.join()}`,
+      );
+    }
+  }
+
+  /** 9: what could not be seen is an error, and neither demand nor a decision. */
+  #blindnessTold(record: TickRecord, tick: Tick): void {
+    for (const [name, what] of record.blind) {
+      const part = tick.pools.find(({ pool }) => pool.name === name);
+      if (part === undefined) continue;
+      if (part.errors.length === 0) this.#break(9, `${name} was not seen (${what}), and no error says so`);
+      if (part.decision !== undefined) this.#break(9, `${name} was not seen (${what}), and was decided on`);
+      if (part.demand !== undefined && what.startsWith('runs:')) {
+        this.#break(
+          9,
+          `the runs of ${name} were not seen (${what}), and were taken for ${part.demand.queued.length} queued`,
+        );
+      }
+    }
+  }
+
+  /** 6: a failed start is told, with a metric that an alarm looks at. */
+  reported(record: TickRecord, tick: Tick, metrics: ReadonlyMap<string, number>): void {
+    if (record.faults.length > 0 || record.stale || record.blind.size > 0) return;
+    const now = record.startedAtMs;
+    for (const { name } of this.#parts.settings.pools) {
+      const seen = tick.pools.some(({ pool, observation }) => pool.name === name && observation !== undefined);
+      if (!seen || (record.queued.get(name)?.size ?? 0) === 0) continue;
+      const unnamed = this.#truth.startFailures(name).find(
+        ({ startFault, stoppedAtMs = now, stopCode, startedBy, exitCode }) =>
+          startFault !== undefined &&
+          // One that was sent away after a while without an error is told from a good one by its job alone.
+          (startFault !== 'start-never-registers' || exitCode !== 0 || record.queued.get(name)?.has(startedBy ?? '')) &&
+          // Nor does it tell of one that somebody else ended before it could fail.
+          !/^(UserInitiated|SpotInterruption|TerminationNotice)$/.test(stopCode ?? '') &&
+          now - stoppedAtMs > 1000 &&
+          now - stoppedAtMs < 50 * MINUTE_MS &&
+          (this.#parts.settings.agentsVisible || !startFault.startsWith('start-exit')),
+      );
+      if (unnamed !== undefined && (metrics.get(`${name} ${METRICS.startFailures}`) ?? 0) === 0) {
+        this.#break(6, `task ${unnamed.id} did not start (${unnamed.startFault}), and no metric says so`);
+      }
+    }
+  }
+
+  /** Lambda or its host ended an invocation: a fault like any other. */
+  invocationKilled(): void {
+    this.#watches = [];
+    this.disturbed(undefined, this.#parts.time.now() + MINUTE_MS);
+  }
+
+  /** 1: an invocation is over before Lambda ends it, and does not fail by itself. */
+  invocationEnded(how: 'killed by its timeout' | { readonly rejected: unknown }): void {
+    if (typeof how === 'string') {
+      this.#break(1, `an invocation was ${how}`);
+      return;
+    }
+    const { rejected } = how;
+    const text = rejected instanceof Error ? `${rejected.stack ?? rejected.message}` : String(rejected);
+    this.#break(1, `an invocation failed: ${text}`);
+  }
+
+  /** 1, 5: at the world's end nothing waits and nothing is left. */
+  worldEnded(): void {
+    const { settings, hcp, ecs } = this.#parts;
+    const waiting = settings.pools.flatMap(({ name }) => hcp.queuedJobs(name));
+    if (waiting.length > 0) this.#break(1, `never served: ${waiting.map(({ key }) => key).join(', ')}`);
+    const left = [...ecs.live].filter(({ byLauncher }) => byLauncher);
+    if (left.length > 0) this.#break(5, `never gone: ${left.map(({ id }) => id).join(', ')}`);
+  }
+}
+
+function minutes(ms: number): string {
+  return `${(ms / MINUTE_MS).toFixed(1)} min`;
+}

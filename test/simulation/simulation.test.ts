@@ -1,0 +1,94 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { LAUNCHER, type Launcher, loadLauncher } from './launcher.ts';
+import { MUTANTS, MutantFolder } from './mutants.ts';
+import { PROFILES, type ProfileName, scenarioOf } from './profiles.ts';
+import { brokenText, statisticsText } from './report.ts';
+import { shrink } from './shrink.ts';
+import { noStatistics, runBatch } from './statistics.ts';
+import { simulate } from './world.ts';
+
+const folder = new MutantFolder();
+afterAll(() => folder.remove());
+
+function mutant(name: string): Promise<Launcher> {
+  const found = MUTANTS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`No mutant '${name}'`);
+  return loadLauncher(folder.write(found));
+}
+
+describe('the nine promises', () => {
+  // The command `npm run simulate` does thousands; here each family of worlds has its turn.
+  it.each(Object.keys(PROFILES) as ProfileName[])('hold in worlds of the profile %s', async (profile) => {
+    const worlds = profile === 'long' ? 2 : profile === 'storm' ? 3 : 8;
+    const statistics = await runBatch({ seed: 'test', profile, from: 0, to: worlds }, LAUNCHER);
+    expect(statistics[profile]?.broken).toEqual([]);
+    expect(statistics[profile]?.served).toBeGreaterThan(0);
+  });
+});
+
+describe('the simulation', () => {
+  it('is decided by its seed alone', async () => {
+    const traceHash = async (seed: string) =>
+      (await simulate(scenarioOf(seed, 'mixed'), LAUNCHER, { keepTrace: true })).traceHash;
+    const first = await traceHash('same.1');
+    expect(await traceHash('same.1')).toBe(first);
+    expect(await traceHash('same.2')).not.toBe(first);
+    expect(first).not.toBe(0);
+  });
+
+  it('cuts a world that breaks a promise down to what breaks it, and says how to see it again', async () => {
+    const launcher = await mutant('idle agents are stopped');
+    for (let world = 0; ; world += 1) {
+      const scenario = scenarioOf(`shrink.${world}`, 'agents');
+      const shrunk = await shrink(scenario, launcher);
+      if (shrunk === undefined) continue;
+      expect(shrunk.outcome.broken).toMatchObject({ promise: 4 });
+      expect(shrunk.scenario.events.length).toBeLessThan(scenario.events.length);
+      const again = await simulate(shrunk.scenario, launcher);
+      expect(again.broken).toEqual(shrunk.outcome.broken);
+      const ids = shrunk.scenario.events.map(({ id }) => id).join(',');
+      const text = brokenText({ world: scenario.seed, promise: 4, what: 'w', profile: 'agents' }, shrunk);
+      expect(text).toContain(`npm run simulate -- --world ${scenario.seed} --profile agents --events ${ids}`);
+      break;
+    }
+  });
+
+  it('has nothing to cut down in a world that keeps every promise', async () => {
+    expect(await shrink(scenarioOf('whole.1', 'calm'), LAUNCHER)).toBeUndefined();
+  });
+
+  it('says when a broken promise does not come again', () => {
+    expect(brokenText({ world: 'w', promise: 1, what: 'x', profile: 'all' }, undefined)).toContain('not deterministic');
+  });
+
+  it('prints the numbers of a run', async () => {
+    const sums = await runBatch({ seed: 'print', profile: 'calm', from: 0, to: 2 }, LAUNCHER);
+    const text = statisticsText(sums, sums['calm'] ?? noStatistics(), 1000);
+    expect(text).toMatch(/worlds\s+2\n/);
+    expect(text).toMatch(/promises broken\s+0\n/);
+    expect(text).toMatch(/calm\s+2 /);
+  });
+});
+
+describe('the simulation bites', () => {
+  // `npm run simulate:mutations` does it for every mutant; here those whose guard money and applies hang on.
+  it.each([
+    ['free tasks are not counted (no count guard)', 'calm', 2],
+    ['idle agents are stopped', 'agents', 4],
+    ['runs that could not be read are none', 'hcp', 9],
+    ['there is no poll budget', 'hcp', 7],
+    ['an error is told with its cause', 'hcp', 8],
+  ] as const)('%s', async (name, profile, promise) => {
+    const launcher = await mutant(name);
+    let broken: number | undefined;
+    for (let world = 0; world < 40 && broken !== promise; world += 1) {
+      broken = (await simulate(scenarioOf(`bite.${world}`, profile), launcher)).broken?.promise;
+    }
+    expect(broken).toBe(promise);
+  });
+
+  it('every mutant changes exactly one thing that is there', () => {
+    for (const one of MUTANTS) expect(() => folder.write(one)).not.toThrow();
+    expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
+  });
+});

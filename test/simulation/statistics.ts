@@ -1,0 +1,119 @@
+import type { Launcher } from './launcher.ts';
+import { type ProfileName, scenarioOf } from './profiles.ts';
+import { simulate } from './world.ts';
+
+/** A world in which a promise was broken. */
+export interface BrokenWorld {
+  readonly seed: string;
+  readonly profile: string;
+  readonly promise: number;
+  readonly what: string;
+}
+
+/** What many worlds came to; plain data, so that threads can hand it over. */
+export interface Statistics {
+  worlds: number;
+  events: number;
+  virtualMs: number;
+  invocations: number;
+  ticks: number;
+  launches: number;
+  served: number;
+  idleAgentMs: number;
+  racedStops: number;
+  /** Faults that hit something, by kind. */
+  faults: Record<string, number>;
+  /** How many served jobs waited so many whole seconds. */
+  waits: Record<string, number>;
+  broken: BrokenWorld[];
+}
+
+/** What worlds to run: those of one base seed, by number. */
+export interface Batch {
+  readonly seed: string;
+  readonly profile: ProfileName | 'all';
+  readonly from: number;
+  /** Not included. */
+  readonly to: number;
+}
+
+export function noStatistics(): Statistics {
+  return {
+    worlds: 0,
+    events: 0,
+    virtualMs: 0,
+    invocations: 0,
+    ticks: 0,
+    launches: 0,
+    served: 0,
+    idleAgentMs: 0,
+    racedStops: 0,
+    faults: {},
+    waits: {},
+    broken: [],
+  };
+}
+
+/** A world's own seed. */
+export function seedOf(base: string, world: number): string {
+  return `${base}.${world}`;
+}
+
+/** Runs the worlds one after the other. @returns the sum, and each profile's own. */
+export async function runBatch(batch: Batch, launcher: Launcher): Promise<Record<string, Statistics>> {
+  const byProfile: Record<string, Statistics> = {};
+  for (let world = batch.from; world < batch.to; world += 1) {
+    const scenario = scenarioOf(seedOf(batch.seed, world), batch.profile);
+    const outcome = await simulate(scenario, launcher);
+    const into = byProfile[scenario.profile] ?? noStatistics();
+    byProfile[scenario.profile] = into;
+    into.worlds += 1;
+    into.events += outcome.events;
+    into.virtualMs += outcome.virtualMs;
+    into.invocations += outcome.invocations;
+    into.ticks += outcome.ticks;
+    into.launches += outcome.launches;
+    into.served += outcome.served;
+    into.idleAgentMs += outcome.idleAgentMs;
+    into.racedStops += outcome.racedStops;
+    for (const [kind, count] of outcome.faults) into.faults[kind] = (into.faults[kind] ?? 0) + count;
+    for (const ms of outcome.waitsMs) {
+      const second = String(Math.floor(ms / 1000));
+      into.waits[second] = (into.waits[second] ?? 0) + 1;
+    }
+    const { broken } = outcome;
+    if (broken !== undefined) {
+      into.broken.push({ seed: scenario.seed, profile: scenario.profile, promise: broken.promise, what: broken.what });
+    }
+  }
+  return byProfile;
+}
+
+/** Adds the second to the first. */
+export function add(into: Statistics, other: Statistics): void {
+  into.worlds += other.worlds;
+  into.events += other.events;
+  into.virtualMs += other.virtualMs;
+  into.invocations += other.invocations;
+  into.ticks += other.ticks;
+  into.launches += other.launches;
+  into.served += other.served;
+  into.idleAgentMs += other.idleAgentMs;
+  into.racedStops += other.racedStops;
+  for (const [kind, count] of Object.entries(other.faults)) into.faults[kind] = (into.faults[kind] ?? 0) + count;
+  for (const [second, count] of Object.entries(other.waits)) into.waits[second] = (into.waits[second] ?? 0) + count;
+  into.broken.push(...other.broken);
+}
+
+/** Seconds within which this share of the served jobs had an agent; `undefined` when none was served. */
+export function waitSeconds({ waits, served }: Statistics, share: number): number | undefined {
+  let count = 0;
+  const seconds = Object.keys(waits)
+    .map(Number)
+    .sort((a, b) => a - b);
+  for (const second of seconds) {
+    count += waits[second] ?? 0;
+    if (count >= served * share) return second + 1;
+  }
+  return undefined;
+}

@@ -1,0 +1,137 @@
+import type { Limits } from '../../functions/launcher/core/types.ts';
+import type { Containers } from './containers.ts';
+import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
+import type { HcpWorld } from './hcp-world.ts';
+import type { ScenarioPool, WorldSettings } from './scenario.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+/** Both clocks, and the time that something took to be shown, are in the launcher's view of it. */
+const SLACK_MS = 30_000;
+
+/** How long another's idle agent may leave a job alone and still pass for supply; and the clocks. */
+const PATIENCE_MS = 90_000 + SLACK_MS;
+
+/** The knobs that the promises speak of. */
+export type PromisedLimits = Pick<Limits, 'startDeadlineMs' | 'backOffBaseMs' | 'backOffMaxMs'>;
+
+/** What is so in the world, whatever anybody was told: the side of the promises that the launcher has no part in. */
+export class Truth {
+  readonly #time: VirtualTime;
+  readonly #settings: WorldSettings;
+  readonly #limits: PromisedLimits;
+  readonly #ecs: EcsWorld;
+  readonly #hcp: HcpWorld;
+  readonly #containers: Containers;
+
+  constructor(
+    time: VirtualTime,
+    settings: WorldSettings,
+    limits: PromisedLimits,
+    { ecs, hcp, containers }: { ecs: EcsWorld; hcp: HcpWorld; containers: Containers },
+  ) {
+    this.#time = time;
+    this.#settings = settings;
+    this.#limits = limits;
+    this.#ecs = ecs;
+    this.#hcp = hcp;
+    this.#containers = containers;
+  }
+
+  /** Tasks of the pool that nobody stops and that have not ended. */
+  live(pool: string): SimulatedTask[] {
+    return [...this.#ecs.live].filter((task) => task.pool === pool && task.desiredStatus === 'RUNNING');
+  }
+
+  /** Who may take a job of the pool: tasks that start or whose agent waits, and others' agents that wait. */
+  free(pool: string): number {
+    const { agentsVisible } = this.#settings;
+    const now = this.#time.now();
+    const tasks = this.live(pool).filter((task) => {
+      const agent = this.#containers.agentOf(task);
+      const young = now - task.createdAtMs <= this.#limits.startDeadlineMs + SLACK_MS;
+      if (agent === undefined) return young;
+      if (agentsVisible) return agent.status === 'idle';
+      // Not allowed to list agents: only listed runs tell that one is busy, and a young one passes for starting.
+      return young && agent.job?.run === undefined;
+    });
+    const foreign = agentsVisible
+      ? this.#hcp.agents(pool).filter(({ name, status }) => status === 'idle' && name.startsWith('foreign-'))
+      : [];
+    // One that accepts no such job is found out when it has left one alone for 90 s.
+    const young = this.#hcp.queuedJobs(pool).filter(({ queuedAtMs }) => now - queuedAtMs < PATIENCE_MS).length;
+    const picky = foreign.filter((agent) => agent.picky).length;
+    return tasks.length + foreign.length - picky + Math.min(picky, young);
+  }
+
+  /** Why no launch is due in this pool, if so. */
+  limited(pool: ScenarioPool): string | undefined {
+    if (this.live(pool.name).length >= pool.maxAgents) return 'maxAgents';
+    if (this.#ceilingReached(pool)) return 'agentsCeiling';
+    if (this.#nobodyTells(pool.name)) return 'neither agents nor names';
+    return this.#backingOff(pool.name) ? 'start failures' : undefined;
+  }
+
+  /** Neither agents nor the names of those with jobs: which of an old and a young task has a listed job is not told. */
+  #nobodyTells(pool: string): boolean {
+    const { agentsVisible, agentNamesInRuns } = this.#settings;
+    if (agentsVisible || agentNamesInRuns) return false;
+    const oldest = this.#time.now() - this.#limits.startDeadlineMs + SLACK_MS;
+    return this.live(pool).some(({ createdAtMs }) => createdAtMs < oldest);
+  }
+
+  #ceilingReached({ organization }: ScenarioPool): boolean {
+    const { agentsCeiling, pools } = this.#settings;
+    if (agentsCeiling === undefined) return false;
+    const starting = pools
+      .filter((pool) => pool.organization === organization)
+      .flatMap((pool) => this.live(pool.name))
+      .filter((task) => task.registeredAtMs === undefined).length;
+    return this.#hcp.registered(organization) + starting >= agentsCeiling;
+  }
+
+  /** Start failures since the pool's last task that came up, oldest first. */
+  startFailures(pool: string): SimulatedTask[] {
+    const tasks = [...this.#ecs.tasks].filter((task) => task.pool === pool);
+    const lastGoodMs = Math.max(
+      Number.NEGATIVE_INFINITY,
+      ...tasks.flatMap((task) => (task.registeredAtMs === undefined ? [] : [task.createdAtMs])),
+    );
+    return tasks.filter(
+      (task) => task.registeredAtMs === undefined && task.stoppedAtMs !== undefined && task.createdAtMs > lastGoodMs,
+    );
+  }
+
+  /**
+   * Who may not list agents does not see that a probe came up until it ends, nor tell a failed job from a failed
+   * start: as long as ECS shows either, the back-off may go on.
+   */
+  #failedLately(pool: string): boolean {
+    const sinceMs = this.#time.now() - 70 * 60_000;
+    return [...this.#ecs.recent()].some(
+      (task) =>
+        task.pool === pool &&
+        (task.registeredAtMs === undefined || task.exitCode !== 0) &&
+        (task.stoppedAtMs ?? 0) > sinceMs,
+    );
+  }
+
+  /** The promise's back-off: doubling from failure to failure, those that overlapped counting once; one probe at a time. */
+  #backingOff(pool: string): boolean {
+    if (!this.#settings.agentsVisible && this.#failedLately(pool)) return true;
+    const failures = this.startFailures(pool);
+    if (failures.length === 0) return false;
+    if (this.live(pool).some((task) => task.registeredAtMs === undefined)) return true;
+    let rounds = 0;
+    let roundEndsMs = Number.NEGATIVE_INFINITY;
+    let lastStoppedMs = 0;
+    for (const { createdAtMs, stoppedAtMs = createdAtMs } of failures) {
+      if (createdAtMs > roundEndsMs) {
+        rounds += 1;
+        roundEndsMs = stoppedAtMs;
+      }
+      lastStoppedMs = Math.max(lastStoppedMs, stoppedAtMs);
+    }
+    const { backOffBaseMs, backOffMaxMs } = this.#limits;
+    return this.#time.now() < lastStoppedMs + Math.min(backOffBaseMs * 2 ** (rounds - 1), backOffMaxMs) + SLACK_MS;
+  }
+}

@@ -1,0 +1,117 @@
+import type { Agent } from './hcp-world.ts';
+import type { Random } from './random.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+/** What one tick was told and did, in the terms of the world: what the promises are judged by. */
+export interface TickRecord {
+  readonly number: number;
+  readonly environment: number;
+  readonly startedAtMs: number;
+  /** Faults that hit one of its calls. */
+  readonly faults: string[];
+  /** Whether something that ECS answered was behind the truth. */
+  stale: boolean;
+  /** Pools of which something could not be seen, and what. `*`: all of them. */
+  readonly blind: Map<string, string>;
+  /** Queued jobs that were listed, by pool: key, and since when. */
+  readonly queued: Map<string, Map<string, number>>;
+  /** Names of agents that listed runs name as theirs, by pool. */
+  readonly runningNames: Map<string, Set<string>>;
+  /** Running jobs that were listed without their agent's name, by pool. */
+  readonly nameless: Map<string, Set<string>>;
+  /** Ids of tasks that were shown and neither stopped nor stopping. */
+  readonly live: Set<string>;
+  /** Ids of tasks that were not shown, but that RunTask answered with as living. */
+  readonly told: Set<string>;
+  /** Ids of tasks that were shown stopped or stopping. */
+  readonly stopped: Set<string>;
+  /** Statuses of the agents that were listed, by pool, and when; `hidden`: not allowed. */
+  readonly agents: Map<
+    string,
+    { readonly atMs: number; readonly statuses: ReadonlyMap<string, Agent['status']> | 'hidden' }
+  >;
+  /** Pools in which it has begun to launch: what it reads of them after that was not decided on. */
+  readonly decided: Set<string>;
+  /** Tasks that it brought into being, by pool. */
+  readonly created: Map<string, number>;
+  readonly calls: { runLists: number; otherHttp: number; ecs: string[] };
+}
+
+export function tickRecord(number: number, environment: number, startedAtMs: number): TickRecord {
+  return {
+    number,
+    environment,
+    startedAtMs,
+    faults: [],
+    stale: false,
+    blind: new Map(),
+    queued: new Map(),
+    runningNames: new Map(),
+    nameless: new Map(),
+    live: new Set(),
+    told: new Set(),
+    stopped: new Set(),
+    agents: new Map(),
+    decided: new Set(),
+    created: new Map(),
+    calls: { runLists: 0, otherHttp: 0, ecs: [] },
+  };
+}
+
+/** One execution environment of the Lambda function: its process, and what it is at. */
+export interface Environment {
+  readonly number: number;
+  alive: boolean;
+  busy: boolean;
+  /** Whether one of its ticks met no fault: what it looks up once it has looked up. */
+  settled: boolean;
+  /** Until when a lookup that was refused keeps it from seeing agents. */
+  blindedUntilMs: number;
+  tick: TickRecord;
+}
+
+/** How a call ends: with an answer, with an error, or never. */
+export type Reply<T> = { readonly value: T } | { readonly error: unknown } | 'silence';
+
+export interface Call<T> {
+  readonly environment: Environment;
+  readonly signal: AbortSignal;
+  readonly latencyMs: number;
+  /** When the client gives up by itself. */
+  readonly timeoutMs: number;
+  /** The request arrives: what it does is done, whether or not its answer comes. */
+  readonly arrive: () => Reply<T>;
+  readonly givenUp: (why: 'timeout' | 'aborted') => unknown;
+}
+
+/** One request over the network, in virtual time. A process that is no more hears nothing. */
+export function call<T>(time: VirtualTime, what: Call<T>): Promise<T> {
+  const { environment, signal, latencyMs, timeoutMs, arrive, givenUp } = what;
+  if (signal.aborted) return Promise.reject(givenUp('aborted'));
+  const now = time.now();
+  const deadlineMs = time.deadlineOf(signal);
+  const until = Math.min(now + timeoutMs, deadlineMs);
+  return new Promise((resolve, reject) => {
+    const settle = (atMs: number, how: () => void): void =>
+      time.at(atMs, () => {
+        if (!environment.alive) return;
+        time.woke();
+        how();
+      });
+    const answeredAtMs = now + Math.round(latencyMs);
+    const tooLate = answeredAtMs >= until;
+    const giveUp = (): void => settle(until, () => reject(givenUp(until === deadlineMs ? 'aborted' : 'timeout')));
+    if (tooLate) giveUp();
+    time.after(latencyMs / 2, () => {
+      const reply = arrive();
+      if (tooLate) return;
+      if (reply === 'silence') giveUp();
+      else settle(answeredAtMs, () => ('value' in reply ? resolve(reply.value) : reject(reply.error)));
+    });
+  });
+}
+
+/** A usual round trip. */
+export function latency(random: Random, leastMs: number, mostMs: number): number {
+  return random.between(leastMs, random.chance(0.05) ? mostMs * 4 : mostMs);
+}

@@ -1,0 +1,237 @@
+import { Containers } from './containers.ts';
+import type { Cloud } from './ecs-client.ts';
+import { EcsWorld } from './ecs-world.ts';
+import { Faults } from './faults.ts';
+import type { Platform } from './hcp-http.ts';
+import { HcpWorld } from './hcp-world.ts';
+import { environmentOf, LambdaHost } from './lambda.ts';
+import type { Launcher } from './launcher.ts';
+import { type BrokenPromise, Promises } from './promises.ts';
+import { hashOf, Random } from './random.ts';
+import type { Scenario, ScenarioEvent } from './scenario.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+const MINUTE_MS = 60_000;
+
+/** An arbitrary Sunday. */
+export const WORLD_STARTS_MS = Date.parse('2026-03-01T00:00:00Z');
+
+/** How long after its last event a world may take to come to rest, and how much more for each run that waits its turn. */
+const REST_MS = 60 * MINUTE_MS;
+const REST_FOR_A_RUN_MS = 12 * MINUTE_MS;
+
+export interface Outcome {
+  readonly broken: BrokenPromise | undefined;
+  readonly events: number;
+  /** Of everything that happened, in order; 0 when it was not kept. */
+  readonly traceHash: number;
+  readonly trace: readonly string[];
+  readonly virtualMs: number;
+  readonly ticks: number;
+  readonly invocations: number;
+  /** Faults that hit something, by kind. */
+  readonly faults: ReadonlyMap<string, number>;
+  readonly launches: number;
+  /** Jobs of runs that an agent took. */
+  readonly served: number;
+  /** From queued to taken, one for each served job. */
+  readonly waitsMs: readonly number[];
+  /** What agents of our tasks waited without a job. */
+  readonly idleAgentMs: number;
+  readonly racedStops: number;
+}
+
+export interface SimulationOptions {
+  /** Keep every line of what happens, and their hash. */
+  readonly keepTrace?: boolean;
+}
+
+/** Runs one world from its first event to its rest, or until a promise is broken. */
+export async function simulate(
+  scenario: Scenario,
+  launcher: Launcher,
+  { keepTrace = false }: SimulationOptions = {},
+): Promise<Outcome> {
+  const { settings } = scenario;
+  const random = new Random(scenario.seed);
+  const time = new VirtualTime(WORLD_STARTS_MS);
+  const trace: string[] = [];
+  let traceHash = 0;
+  const note = (what: string): void => {
+    const line = `${((time.now() - WORLD_STARTS_MS) / 1000).toFixed(1)} ${what}`;
+    traceHash = hashOf(line, traceHash);
+    trace.push(line);
+  };
+  const tell = keepTrace ? note : undefined;
+  const faults = new Faults(time, random.stream('faults'), scenario, WORLD_STARTS_MS);
+  const waitsMs: number[] = [];
+  const idleSince = new Map<string, number>();
+  let idleAgentMs = 0;
+
+  const hcp = new HcpWorld(time, settings, random.stream('hcp'), {
+    trace: tell,
+    started: (job) => waitsMs.push(time.now() - job.queuedAtMs),
+    waits: (agent) => idleSince.set(agent.name, time.now()),
+    waitsNoMore: (agent) => {
+      if (!agent.name.startsWith('foreign-')) idleAgentMs += time.now() - (idleSince.get(agent.name) ?? time.now());
+      idleSince.delete(agent.name);
+    },
+  });
+  let launches = 0;
+  const ecs = new EcsWorld(time, settings, random.stream('ecs'), {
+    trace: tell,
+    created: (task) => {
+      if (task.byLauncher) launches += 1;
+      promises.taskCreated(task, cloud.acting);
+      containers.start(task);
+    },
+    leaves: (task) => promises.taskLeaves(task),
+  });
+  const containers = new Containers({ time, settings, random: random.stream('containers'), faults, ecs, hcp });
+  const config = launcher.parseConfig(environmentOf(settings));
+  const promises = new Promises({ time, settings, config, ecs, hcp, containers });
+  const platform: Platform = {
+    time,
+    settings,
+    random: random.stream('platform'),
+    faults,
+    hcp,
+    runLists: new Map(),
+    onRunList: (environment, secret) => promises.runListRequested(environment, secret),
+  };
+  const cloud: Cloud = {
+    time,
+    settings,
+    random: random.stream('cloud'),
+    faults,
+    ecs,
+    runTasks: [],
+    acting: undefined,
+    onStopTask: (by, task) => promises.stopRequested(task, by),
+    onRunTask: (_, input) => promises.told(JSON.stringify(input)),
+  };
+  const quiet = (): boolean =>
+    ecs.live.size === 0 && hcp.openRuns.size === 0 && settings.pools.every(({ name }) => hcp.activeJobs(name) === 0);
+  const host = new LambdaHost({
+    launcher,
+    config,
+    platform,
+    cloud,
+    random: random.stream('lambda'),
+    promises: () => promises,
+    idle: quiet,
+    trace: tell,
+  });
+
+  const people = random.stream('people');
+  for (const event of scenario.events) {
+    time.at(WORLD_STARTS_MS + event.atMs, () => {
+      tell?.(`event ${event.id}: ${event.kind}`);
+      happen(event, { hcp, ecs, containers, host, promises, people, faults, time });
+    });
+  }
+  host.schedule(WORLD_STARTS_MS + random.stream('schedule').whole(0, MINUTE_MS - 1));
+
+  const runs = scenario.events.filter(({ kind }) => kind === 'run').length;
+  const last = scenario.events.map((event) => event.atMs + (event.kind === 'fault' ? event.ms : 0));
+  const lastMs = WORLD_STARTS_MS + Math.max(scenario.lastsMs, ...last);
+  const endsMs = lastMs + REST_MS + runs * REST_FOR_A_RUN_MS;
+  let restingSinceTick: number | undefined;
+  await time.run(() => {
+    promises.check();
+    if (promises.broken !== undefined || time.now() > endsMs) return true;
+    if (time.now() < lastMs || !quiet() || !hcp.allFinal) {
+      restingSinceTick = undefined;
+      return false;
+    }
+    restingSinceTick ??= host.ticks;
+    return host.ticks > restingSinceTick + 2;
+  });
+  if (promises.broken === undefined) promises.worldEnded();
+  return {
+    broken: promises.broken,
+    events: time.events,
+    traceHash,
+    trace,
+    virtualMs: time.now() - WORLD_STARTS_MS,
+    ticks: host.ticks,
+    invocations: host.invocations,
+    faults: faults.injected,
+    launches,
+    served: waitsMs.length,
+    waitsMs,
+    idleAgentMs,
+    racedStops: promises.racedStops,
+  };
+}
+
+interface Stage {
+  readonly hcp: HcpWorld;
+  readonly ecs: EcsWorld;
+  readonly containers: Containers;
+  readonly host: LambdaHost;
+  readonly promises: Promises;
+  readonly people: Random;
+  readonly faults: Faults;
+  readonly time: VirtualTime;
+}
+
+const STOPPED_BY = {
+  spot: ['SpotInterruption', 'Your Spot Task was interrupted.'],
+  maintenance: ['TerminationNotice', 'ECS is performing maintenance on the underlying infrastructure'],
+  person: ['UserInitiated', 'Task stopped by user'],
+} as const;
+
+/** What comes from outside. */
+function happen(event: ScenarioEvent, { hcp, ecs, containers, host, promises, people, faults, time }: Stage): void {
+  if (event.kind !== 'fault' && event.kind !== 'run') faults.count(event.kind);
+  switch (event.kind) {
+    case 'run':
+      hcp.createRun(event.id, event);
+      return;
+    case 'cancel':
+      hcp.cancelRun(event.run);
+      return;
+    case 'assessment':
+      hcp.queueHidden(event.pool, event.ms);
+      return;
+    case 'foreign-agent':
+      containers.startForeign(event.pool, event);
+      return;
+    case 'kill-agent':
+      promises.disturbed(event.pool, time.now() + 7 * MINUTE_MS);
+      containers.among(event.pool, people)?.kill();
+      return;
+    case 'cut-off-agent':
+      promises.disturbed(event.pool, time.now() + event.ms);
+      containers.among(event.pool, people)?.cutOff(event.ms);
+      return;
+    case 'freeze-agent':
+      // The platform gives it up after six minutes, and the launcher stops it.
+      promises.disturbed(event.pool, time.now() + 7 * MINUTE_MS);
+      containers.among(event.pool, people)?.freeze();
+      return;
+    case 'stop-task': {
+      const task = people.among([...ecs.live].filter(({ pool }) => pool === event.pool));
+      if (task === undefined) return;
+      const [code, reason] = STOPPED_BY[event.by];
+      ecs.stop(task, code, reason);
+      return;
+    }
+    case 'manual-task':
+      ecs.startByHand(`launcher-${event.pool}`);
+      return;
+    case 'deployment':
+      ecs.deploy();
+      host.deploy();
+      return;
+    case 'recycle':
+      host.recycle();
+      return;
+    case 'nudge':
+      host.invoke();
+      return;
+    case 'fault':
+      return;
+  }
+}

@@ -1,0 +1,342 @@
+/** The rules of the simulated vendors, each by itself: a world that is wrong proves nothing. */
+import { describe, expect, it } from 'vitest';
+import { Containers } from './containers.ts';
+import { EcsWorld } from './ecs-world.ts';
+import { Faults } from './faults.ts';
+import { HcpWorld } from './hcp-world.ts';
+import { scenarioOf } from './profiles.ts';
+import { Random } from './random.ts';
+import type { RunCreated, Scenario, WorldSettings } from './scenario.ts';
+import { VirtualTime } from './virtual-time.ts';
+import { call, tickRecord } from './wire.ts';
+
+const START = Date.parse('2026-03-01T00:00:00Z');
+const seconds = (n: number): number => n * 1000;
+const minutes = (n: number): number => n * 60_000;
+
+const SETTINGS: WorldSettings = {
+  ...scenarioOf('rules', 'calm').settings,
+  pools: [
+    {
+      name: 'pool-0',
+      id: 'apool-0',
+      idGiven: true,
+      organization: 'org-main',
+      apiTokenSecret: 'secret-main',
+      family: 'launcher-pool-0',
+      maxAgents: 5,
+    },
+  ],
+  agentsCeiling: undefined,
+  idleWindowMs: minutes(2),
+  ecsSkewMs: 0,
+  tokenLife: '24h',
+  dequeueOrder: 'applies-first',
+};
+
+const RUN: RunCreated = {
+  kind: 'run',
+  pool: 'pool-0',
+  workspace: 'ws-1',
+  operation: 'plan_and_apply',
+  approval: 'person',
+  approvalMs: minutes(1),
+  planMs: seconds(30),
+  applyMs: seconds(40),
+  before: [],
+  between: [],
+};
+
+function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events'] = []) {
+  const all = { ...SETTINGS, ...settings };
+  const time = new VirtualTime(START);
+  const random = new Random('rules');
+  const started: string[] = [];
+  const hcp = new HcpWorld(time, all, random.stream('hcp'), {
+    started: (job) => started.push(job.key),
+    waits: () => {},
+    waitsNoMore: () => {},
+    trace: undefined,
+  });
+  const ecs = new EcsWorld(time, all, random.stream('ecs'), {
+    created: (task) => containers.start(task),
+    leaves: () => {},
+    trace: undefined,
+  });
+  const scenario: Scenario = { seed: 'rules', profile: 'calm', settings: all, events: faults, lastsMs: 0 };
+  const book = new Faults(time, random.stream('faults'), scenario, START);
+  const containers = new Containers({ time, settings: all, random: random.stream('c'), faults: book, ecs, hcp });
+  const launch = (attempt = 1, job = 'run-0001/plan') =>
+    ecs.runTask({
+      taskDefinition: 'launcher-pool-0',
+      clientToken: `${job}/${attempt}`,
+      startedBy: job,
+      tags: [{ key: 'agent-launcher:attempt', value: String(attempt) }],
+    });
+  const pass = (ms: number): Promise<void> => {
+    const until = time.now() + ms;
+    time.at(until, () => {});
+    return time.run(() => time.now() >= until);
+  };
+  const status = (id: number): string | undefined => [...hcp.runs].find((run) => run.id === `run-000${id}`)?.status;
+  return { time, hcp, ecs, containers, launch, pass, status, started };
+}
+
+describe('virtual time', () => {
+  it('runs events in order of time, and those of one time as they were scheduled', async () => {
+    const time = new VirtualTime(0);
+    const order: string[] = [];
+    time.at(20, () => order.push('c'));
+    time.at(10, () => order.push('a'));
+    time.at(10, () => order.push('b'));
+    for (let i = 0; i < 50; i += 1) time.at(1000 - i, () => order.push(''));
+    await time.run(() => time.now() >= 20);
+    expect(order).toEqual(['a', 'b', 'c']);
+  });
+
+  it('lets everything that an event woke run to its end before the next', async () => {
+    const time = new VirtualTime(0);
+    const order: string[] = [];
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 20; i += 1) await Promise.resolve();
+      order.push('woken');
+    };
+    time.at(1, () => {
+      time.woke();
+      void work();
+    });
+    time.at(2, () => order.push('next'));
+    await time.run(() => false);
+    expect(order).toEqual(['woken', 'next']);
+  });
+
+  it('drives sleeps and deadlines', async () => {
+    const time = new VirtualTime(0);
+    const clock = time.clock();
+    const seen: string[] = [];
+    const signal = clock.timeout(50);
+    clock.sleep(30, signal).then(() => seen.push(`slept until ${time.now()}`));
+    clock.sleep(90, signal).catch(() => seen.push(`ended at ${time.now()}`));
+    time.at(60, () => {
+      time.woke();
+      clock.sleep(1, signal).catch(() => seen.push(`refused at ${time.now()}`));
+    });
+    await time.run(() => false);
+    expect(seen).toEqual(['slept until 30', 'ended at 50', 'refused at 60']);
+    expect(signal.aborted).toBe(true);
+  });
+});
+
+describe('chance', () => {
+  it('is the same for the same seed, another for each purpose, and even', () => {
+    const draw = (seed: string): number[] => {
+      const random = new Random(seed);
+      return Array.from({ length: 5 }, () => random.next());
+    };
+    expect(draw('a')).toEqual(draw('a'));
+    expect(draw('a')).not.toEqual(draw('b'));
+    expect(new Random('a').stream('x').next()).not.toBe(new Random('a').stream('y').next());
+    const random = new Random('even');
+    const mean = Array.from({ length: 20_000 }, () => random.next()).reduce((sum, n) => sum + n, 0) / 20_000;
+    expect(mean).toBeGreaterThan(0.49);
+    expect(mean).toBeLessThan(0.51);
+  });
+});
+
+describe('a request', () => {
+  const environment = () => ({
+    number: 1,
+    alive: true,
+    busy: true,
+    settled: false,
+    blindedUntilMs: 0,
+    tick: tickRecord(1, 1, 0),
+  });
+
+  it('does what it does although its answer is lost, and is given up at the deadline', async () => {
+    const time = new VirtualTime(0);
+    const signal = time.clock().timeout(5000);
+    let done = 0;
+    const answer = call(time, {
+      environment: environment(),
+      signal,
+      latencyMs: 100,
+      timeoutMs: 8000,
+      arrive: () => {
+        done += 1;
+        return 'silence';
+      },
+      givenUp: (why) => new Error(`${why} at ${time.now()}`),
+    });
+    const told = answer.catch((error: unknown) => String(error));
+    await time.run(() => false);
+    expect([done, await told]).toEqual([1, 'Error: aborted at 5000']);
+  });
+
+  it('tells a process that is no more nothing', async () => {
+    const time = new VirtualTime(0);
+    const where = environment();
+    let told = false;
+    const answer = call(time, {
+      environment: where,
+      signal: time.clock().timeout(5000),
+      latencyMs: 100,
+      timeoutMs: 8000,
+      arrive: () => ({ value: 'hello' }),
+      givenUp: () => new Error('given up'),
+    });
+    answer.then(
+      () => {
+        told = true;
+      },
+      () => {
+        told = true;
+      },
+    );
+    where.alive = false;
+    await time.run(() => false);
+    expect(told).toBe(false);
+  });
+});
+
+describe('HCP Terraform', () => {
+  it('has two jobs for a run, with a person in between, and one run of a workspace at a time', async () => {
+    const { hcp, launch, pass, status, started } = world();
+    hcp.createRun(1, RUN);
+    hcp.createRun(2, RUN);
+    expect([status(1), status(2)]).toEqual(['plan_queued', 'pending']);
+    launch();
+    await pass(minutes(2));
+    expect([status(1), status(2)]).toEqual(['planned', 'pending']);
+    await pass(minutes(2));
+    expect(status(1)).toBe('apply_queued');
+    launch(1, 'run-0001/apply');
+    await pass(minutes(3));
+    expect([status(1), status(2)]).toEqual(['applied', 'plan_queued']);
+    expect(started).toEqual(['run-0001/plan', 'run-0001/apply']);
+  });
+
+  it('lets plan-only runs pass beside the line', () => {
+    const { hcp, status } = world();
+    hcp.createRun(1, RUN);
+    hcp.createRun(2, { ...RUN, operation: 'plan_only' });
+    expect(status(2)).toBe('plan_queued');
+  });
+
+  it('cancels what waits at once, discards what a person looks at, and frees the workspace', async () => {
+    const { hcp, launch, pass, status } = world();
+    hcp.createRun(1, RUN);
+    hcp.createRun(2, RUN);
+    hcp.cancelRun(1);
+    expect([status(1), status(2)]).toEqual(['canceled', 'plan_queued']);
+    launch();
+    await pass(minutes(2));
+    hcp.cancelRun(2);
+    expect(status(2)).toBe('discarded');
+  });
+
+  it('gives any agent any job, applies first, and one job to an agent in single mode', async () => {
+    const { hcp, pass, launch, started } = world();
+    hcp.queueHidden('pool-0', seconds(20));
+    launch();
+    await pass(minutes(1));
+    hcp.createRun(1, RUN);
+    await pass(minutes(3));
+    expect(started).toEqual([]);
+    expect(hcp.agents('pool-0').map(({ status }) => status)).toEqual(['exited']);
+  });
+
+  it('knows an agent without a ping as unknown, and after five minutes more as errored with its job', async () => {
+    const { hcp, pass, launch, containers, status } = world();
+    hcp.createRun(1, { ...RUN, planMs: minutes(20) });
+    launch();
+    await pass(minutes(1.5));
+    containers.among('pool-0', new Random('x'))?.cutOff(minutes(30));
+    await pass(seconds(61));
+    expect([hcp.agents('pool-0')[0]?.status, status(1)]).toEqual(['unknown', 'planning']);
+    await pass(minutes(5));
+    expect([hcp.agents('pool-0')[0]?.status, status(1)]).toEqual(['errored', 'errored']);
+  });
+
+  it('refuses an agent that the licence has no room for', () => {
+    const { hcp } = world({ agentsCeiling: 1 });
+    expect(hcp.register('a', 'pool-0')).toBeDefined();
+    expect(hcp.register('b', 'pool-0')).toBeUndefined();
+  });
+});
+
+describe('ECS', () => {
+  it('gives the same task for the same token, also when it is over, and a conflict when a deployment changed the call', async () => {
+    const { ecs, launch, pass } = world();
+    const { task } = launch();
+    expect(launch()).toMatchObject({ kind: 'task', isNew: false, task: { id: task.id } });
+    await pass(minutes(10));
+    expect(task.lastStatus).toBe('STOPPED');
+    expect(launch()).toMatchObject({ kind: 'task', isNew: false, task: { id: task.id } });
+    ecs.deploy();
+    expect(launch()).toMatchObject({ kind: 'conflict', task: { id: task.id } });
+    expect(launch(2)).toMatchObject({ kind: 'task', isNew: true });
+  });
+
+  it.each([
+    ['24h', false, true],
+    ['task-and-1h', true, true],
+  ] as const)('forgets tokens (%s)', async (tokenLife, afterTwoHours, afterADay) => {
+    const { launch, pass } = world({ tokenLife });
+    launch();
+    await pass(minutes(120));
+    expect(launch().isNew).toBe(afterTwoHours);
+    await pass(minutes(24 * 60 + 10));
+    expect(launch().isNew).toBe(afterADay);
+  });
+
+  it('shows tasks as they were a while ago, and stopped ones for an hour', async () => {
+    const { ecs, launch, pass } = world();
+    const { task } = launch();
+    await pass(seconds(1));
+    expect(ecs.shown(task, seconds(5))).toBeUndefined();
+    expect(ecs.shown(task, 0)?.lastStatus).toBe('PROVISIONING');
+    await pass(minutes(10));
+    expect(ecs.shown(task, 0)?.lastStatus).toBe('STOPPED');
+    expect(ecs.shown(task, minutes(9.5))?.lastStatus).not.toBe('STOPPED');
+    await pass(minutes(61));
+    expect(ecs.shown(task, 0)).toBeUndefined();
+  });
+
+  it('deletes the tags of a task that is stopped by call', async () => {
+    const { ecs, launch, pass } = world();
+    const { task } = launch();
+    expect(ecs.shown(task, 0)?.tags).toHaveLength(1);
+    ecs.stop(task, 'UserInitiated', 'enough');
+    await pass(minutes(1));
+    expect(ecs.shown(task, 0)).toMatchObject({ tags: [], stopCode: 'UserInitiated', stoppedReason: 'enough' });
+  });
+
+  it.each([
+    ['start-image', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
+    ['start-secret', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
+    ['start-eni', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
+    ['start-out-of-memory', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 137 }] }],
+    ['start-exit-1', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 1 }] }],
+    ['start-exit-0', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 0 }] }],
+  ] as const)('shows the end of a start that fails: %s', async (fault, end) => {
+    const { ecs, hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(5), rate: 1 }]);
+    const { task } = launch();
+    await pass(minutes(3));
+    expect(ecs.shown(task, 0)).toMatchObject({ lastStatus: 'STOPPED', ...end });
+    expect(hcp.agents('pool-0')).toEqual([]);
+  });
+
+  it('ends a task whose agent found no job within the idle window, and leaves one alone that has a job', async () => {
+    const { ecs, hcp, launch, pass } = world();
+    const idle = launch(1).task;
+    await pass(minutes(1.2));
+    expect(idle.lastStatus).toBe('RUNNING');
+    await pass(minutes(2.3));
+    expect(idle.lastStatus).toBe('STOPPED');
+    hcp.createRun(1, { ...RUN, planMs: minutes(8) });
+    const busy = launch(2).task;
+    await pass(minutes(6));
+    expect([busy.lastStatus, [...ecs.live].length]).toEqual(['RUNNING', 1]);
+  });
+});
