@@ -43,6 +43,8 @@ export type Try =
       readonly cut?: 'segments' | 'records';
       /** What is asked for inside TLS. */
       readonly host?: string;
+      /** Bytes to send after that. */
+      readonly upload?: number;
     })
   | (To & { readonly how: 'tcp'; readonly send: string })
   /** Data in the first packet of a connection (TCP Fast Open), which asks for no handshake. */
@@ -78,6 +80,7 @@ export const ATTEMPTS: readonly Attempt[] = [
   tls('a name below a wildcard', below, 'reaches'),
   tls('a name far below a wildcard', `a.b.${below}`, 'reaches'),
   tls('an allowed name, client hello in many TCP segments', allowed, 'reaches', { cut: 'segments' }),
+  tls('an allowed name, and much to send', allowed, 'reaches', { upload: 1_000_000 }),
   tls('another name', stranger, 'blocked'),
   tls('another name, TLS 1.2', stranger, 'blocked', { version: 'TLSv1.2' }),
   tls('another name, client hello in many TCP segments', stranger, 'blocked', { cut: 'segments' }),

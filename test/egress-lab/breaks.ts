@@ -56,6 +56,16 @@ export const BREAKS: readonly Break[] = [
     shows: ['a client hello that never ends, on port 443'],
   },
   {
+    name: 'data may come before the connection',
+    apply: without('data before the connection'),
+    shows: ['data in the first packet (TCP Fast Open)'],
+  },
+  {
+    name: 'who only begins like TLS gets long answers',
+    apply: without('answer to no client hello'),
+    shows: ['something that begins like TLS on port 443'],
+  },
+  {
     name: 'names are allowed on every port',
     apply: (rules) => without('TCP port not allowed')(rules).replaceAll(/^(pass .* )443 \(/gm, '$1any ('),
     shows: ['an allowed name on another port'],

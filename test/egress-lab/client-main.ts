@@ -9,7 +9,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Try } from './attempts.ts';
 
 /** Long enough for a lost packet to be sent again, twice. */
-const PATIENCE_MS = 2_500;
+const PATIENCE_MS = 4_000;
 
 /** What came of a try. */
 export interface Outcome {
@@ -87,9 +87,14 @@ function overTls(attempt: Extract<Try, { how: 'tls' }>): Promise<Outcome> {
         ...(version !== undefined && { minVersion: version, maxVersion: version }),
       });
       secure.once('secureConnect', () => {
-        secure.write(
-          `GET / HTTP/1.1\r\nHost: ${attempt.host ?? serverName ?? attempt.address}\r\nConnection: close\r\n\r\n`,
-        );
+        const body = Buffer.alloc(attempt.upload ?? 0, 'x');
+        const lines = [
+          'POST / HTTP/1.1',
+          `Host: ${attempt.host ?? serverName ?? attempt.address}`,
+          `Content-Length: ${body.length}`,
+          'Connection: close',
+        ];
+        secure.write(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]));
       });
       secure.once('data', (data: Buffer) => finish(data.includes('reached'), secure.getProtocol() ?? 'answered'));
       secure.on('error', (error) => finish(false, error.message));

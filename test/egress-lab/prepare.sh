@@ -10,7 +10,8 @@ apt-get update -qq
 # shellcheck disable=SC2086 # a list
 apt-get install -y -qq --no-install-recommends $packages
 
-if apt-get install -y -qq --no-install-recommends suricata && suricata -V | grep -q 'version 7\.'; then
+if apt-cache policy suricata | grep -q 'Candidate: 1:7\.'; then
+  apt-get install -y -qq --no-install-recommends suricata
   exit 0
 fi
 if [ -d "$root" ] && chroot "$root" suricata -V >/dev/null 2>&1; then

@@ -36,7 +36,7 @@ const count = (from: string, bytes: number) => arrived.set(from, (arrived.get(fr
 /** Behind TLS: HCP Terraform under its own name, and for every other Host a greeting. */
 const web = createHttps({ key: certificate.private, cert: certificate.cert }, (incoming, outgoing) => {
   if (incoming.headers.host !== NAMES.allowed || incoming.url === '/') {
-    outgoing.end('reached');
+    incoming.resume().on('end', () => outgoing.end('reached'));
     return;
   }
   const onward = request(
@@ -61,8 +61,8 @@ function answerAnything(socket: Socket): void {
     if (behind !== undefined) {
       behind.write(data);
     } else if (data.includes(SECRET)) {
-      // Much first, so that a firewall which counts has something to count.
-      socket.end(`${'x'.repeat(100_000)}reached`);
+      // As TLS begins, and then much: a firewall that looks at the beginning only would let it through.
+      socket.end(Buffer.from(`\u0016\u0003\u0003\u0040\u0000${'x'.repeat(100_000)}reached`, 'latin1'));
     } else if (data[0] === 0x16) {
       behind = connect(webPort, '127.0.0.1');
       behind.on('error', () => socket.destroy());
