@@ -65,6 +65,7 @@ export class LambdaHost {
       const late = faults.hit(['schedule-late']) === undefined ? random.between(0, 300) : random.between(3000, 50_000);
       time.after(late, () => this.invoke());
       if (faults.hit(['schedule-repeated']) !== undefined) {
+        this.#parts.promises().crowded();
         time.after(late + random.between(0, 4000), () => this.invoke());
       }
     });

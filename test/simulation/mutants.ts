@@ -350,20 +350,26 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   // -- Polls, time, cost
-  one(
-    'there is no poll budget',
-    [7],
-    edit('adapters/hcp-terraform/poll-budget.ts', 'if (waitMs > 0) {', 'if (waitMs < 0) {'),
-  ),
-  one(
-    'the poll budget forgets with every tick',
-    [7],
-    edit(
-      'adapters/hcp-terraform/client.ts',
-      'if (existing !== undefined) return existing;',
-      'if (existing !== undefined && existing.used < 0) return existing;',
+  {
+    ...one(
+      'there is no poll budget',
+      [7],
+      edit('adapters/hcp-terraform/poll-budget.ts', 'if (waitMs > 0) {', 'if (waitMs < 0) {'),
     ),
-  ),
+    profile: 'polls',
+  },
+  {
+    ...one(
+      'the poll budget forgets with every tick',
+      [7],
+      edit(
+        'adapters/hcp-terraform/client.ts',
+        'if (existing !== undefined) return existing;',
+        'if (existing !== undefined && existing.used < 0) return existing;',
+      ),
+    ),
+    profile: 'polls',
+  },
   one(
     'a tick has no deadline',
     [1],

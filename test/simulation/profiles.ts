@@ -148,6 +148,15 @@ export const PROFILES = {
     pools: [1, 2],
     maxAgents: [5, 40],
   },
+  polls: {
+    ...SMALL,
+    runs: [4, 12],
+    lastsMs: [4 * MINUTE, 8 * MINUTE],
+    others: ['nudge'],
+    otherEvents: [6, 16],
+    pools: [4, 8],
+    maxAgents: [2, 5],
+  },
   long: {
     ...SMALL,
     runs: [1, 4],
@@ -167,7 +176,7 @@ export type ProfileName = keyof typeof PROFILES;
 
 /** How often each profile comes up among `all`. */
 const SHARES: readonly (readonly [ProfileName, number])[] = [
-  ['mixed', 32],
+  ['mixed', 30],
   ['hcp', 12],
   ['ecs', 12],
   ['start', 10],
@@ -175,6 +184,7 @@ const SHARES: readonly (readonly [ProfileName, number])[] = [
   ['agents', 10],
   ['licence', 7],
   ['calm', 3],
+  ['polls', 2],
   ['storm', 2],
   ['long', 2],
 ];

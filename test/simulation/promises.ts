@@ -61,6 +61,7 @@ export class Promises {
   readonly #runListsAtMs = new Map<string, number[]>();
   readonly #demandAtMs = new Map<string, number>();
   #watches: Watch[] = [];
+  #crowdedAtMs = Number.NEGATIVE_INFINITY;
   broken: BrokenPromise | undefined;
   /** Tasks that were stopped although their agent registered, all within one tick's reaction time. */
   racedStops = 0;
@@ -276,7 +277,12 @@ export class Promises {
   tickEnded(record: TickRecord, tick: Tick, environment: Environment, idle: boolean): void {
     this.#blindnessTold(record, tick);
     for (const { errors } of tick.pools) for (const error of errors) this.told(error.message);
-    const clean = record.faults.length === 0 && !record.stale && record.blind.size === 0;
+    // The budget is kept before the jobs are served, but only where something else than the schedule used it up.
+    const withheld = tick.pools.some(({ errors }) =>
+      errors.some(({ fault, status }) => fault === 'throttled' && status === undefined),
+    );
+    const crowded = withheld && record.startedAtMs - this.#crowdedAtMs < 2 * MINUTE_MS;
+    const clean = record.faults.length === 0 && !record.stale && record.blind.size === 0 && !crowded;
     this.#jobsServed(record, clean);
     if (!clean) {
       this.disturbed(undefined, this.#parts.time.now());
@@ -354,6 +360,11 @@ export class Promises {
         this.#break(6, `task ${unnamed.id} did not start (${unnamed.startFault}), and no metric says so`);
       }
     }
+  }
+
+  /** More invocations than the schedule makes: their polls come out of the same budget. */
+  crowded(): void {
+    this.#crowdedAtMs = this.#parts.time.now();
   }
 
   /** Lambda or its host ended an invocation: a fault like any other. */

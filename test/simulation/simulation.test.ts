@@ -76,7 +76,7 @@ describe('the simulation bites', () => {
     ['free tasks are not counted (no count guard)', 'calm', 2],
     ['idle agents are stopped', 'agents', 4],
     ['runs that could not be read are none', 'hcp', 9],
-    ['there is no poll budget', 'hcp', 7],
+    ['there is no poll budget', 'polls', 7],
     ['an error is told with its cause', 'hcp', 8],
   ] as const)('%s', async (name, profile, promise) => {
     const launcher = await mutant(name);

@@ -229,6 +229,7 @@ function happen(event: ScenarioEvent, { hcp, ecs, containers, host, promises, pe
       host.recycle();
       return;
     case 'nudge':
+      promises.crowded();
       host.invoke();
       return;
     case 'fault':
