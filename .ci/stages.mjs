@@ -31,8 +31,13 @@ test('the demo: every job served in a container of its own, no agent left', asyn
   assert.equal(summary.agentsLeft + summary.tasksLeft, 0);
 });
 
+test('two thousand simulated worlds, no promise broken', () =>
+  run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
+
 test('faults over the wire', () => run('npm', ['run', 'lab:wire']));
 
 test('the image in a real container engine', () =>
   // As root everything it needs was installed above, so that skipping would be a fault.
   run('npm', ['run', 'lab:containers'], { env: process.getuid() === 0 ? { REQUIRE_CONTAINERS: '1' } : {} }));
+
+test('the egress rules in a real firewall engine', () => run('npm', ['run', 'lab:egress']));
