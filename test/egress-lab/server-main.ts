@@ -117,10 +117,15 @@ gre.stdout.on('data', (data: Buffer) => count('gre', data.length));
 
 const lines = createInterface({ input: process.stdin });
 lines.on('line', () => process.stdout.write(`${JSON.stringify(Object.fromEntries(arrived))}\n`));
-lines.on('close', () => {
+let ending = false;
+function end(): void {
+  if (ending) return;
+  ending = true;
   gre.stdin.end();
   rmSync(folder, { recursive: true, force: true });
   void hcp.close().finally(() => process.exit(0));
-});
+}
+lines.on('close', end);
+process.on('SIGTERM', end);
 const { organization, apiToken, agentPool } = hcp;
 process.stdout.write(`${JSON.stringify({ ca, organization, apiToken, agentToken: agentPool.token })}\n`);
