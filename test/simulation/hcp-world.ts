@@ -9,6 +9,9 @@ const ERRORED_AFTER_MS = UNKNOWN_AFTER_MS + 5 * 60_000;
 /** Agents that ask within this time of each other race for the same job, and one may go away empty-handed. */
 const RACE_MS = 400;
 
+/** Nobody launches for a job that no list shows; what the platform does with one that finds no agent is not documented. */
+const HIDDEN_PATIENCE_MS = 10 * 60_000;
+
 const FINAL = new Set(['errored', 'applied', 'planned_and_finished', 'canceled', 'discarded']);
 
 /** A unit of work for an agent. Those without a run are in no list that the launcher reads. */
@@ -111,7 +114,7 @@ export class HcpWorld {
     return this.#queues.get(pool) ?? [];
   }
 
-  /** How many jobs of the pool are queued or running. */
+  /** How many of the pool's jobs run, or wait where a list of runs shows it. */
   activeJobs(pool: string): number {
     return this.#active.get(pool) ?? 0;
   }
@@ -284,16 +287,22 @@ export class HcpWorld {
     };
     this.#enqueue(job);
     this.#events.trace?.(`${pool} ${job.key} queued`);
+    this.#time.after(HIDDEN_PATIENCE_MS, () => {
+      if (job.state !== 'queued') return;
+      this.#unqueue(job);
+      this.#over(job);
+      job.done(true);
+    });
   }
 
   #enqueue(job: Job): void {
     this.#queues.get(job.pool)?.push(job);
-    this.#active.set(job.pool, this.activeJobs(job.pool) + 1);
+    if (job.run !== undefined) this.#active.set(job.pool, this.activeJobs(job.pool) + 1);
   }
 
   #over(job: Job): void {
+    if (job.run !== undefined || job.state === 'running') this.#active.set(job.pool, this.activeJobs(job.pool) - 1);
     job.state = 'done';
-    this.#active.set(job.pool, this.activeJobs(job.pool) - 1);
   }
 
   /** Gives the agent a job, when there is one and no other agent was faster. */
@@ -312,6 +321,7 @@ export class HcpWorld {
     );
     this.#unqueue(job);
     this.#dequeuedAtMs.set(agent.pool, now);
+    if (job.run === undefined) this.#active.set(job.pool, this.activeJobs(job.pool) + 1);
     job.state = 'running';
     agent.job = job;
     agent.status = 'busy';

@@ -1,0 +1,298 @@
+/**
+ * Defects that other launchers shipped, each as a world of its own that our launcher must come through. References are
+ * issues and pull requests of the repositories named; "operator" is hashicorp/hcp-terraform-operator.
+ */
+import { describe, expect, it } from 'vitest';
+import { isNewEnough } from '../../functions/launcher/adapters/hcp-terraform/version.ts';
+import { demandOf } from '../../functions/launcher/core/demand.ts';
+import { LAUNCHER } from './launcher.ts';
+import { scenarioOf } from './profiles.ts';
+import type { Happening, RunCreated, Scenario, ScenarioEvent, WorldSettings } from './scenario.ts';
+import { type Outcome, simulate } from './world.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+const POOL = {
+  name: 'pool-0',
+  id: 'apool-0',
+  idGiven: true,
+  organization: 'org-main',
+  apiTokenSecret: 'secret-main',
+  family: 'launcher-pool-0',
+  maxAgents: 10,
+};
+
+const SETTINGS: WorldSettings = {
+  ...scenarioOf('peers', 'calm').settings,
+  pools: [POOL],
+  agentsCeiling: undefined,
+  activePollMs: 10 * SECOND,
+  startDeadlineMs: 5 * MINUTE,
+  idleWindowMs: 2 * MINUTE,
+  agentsVisible: true,
+  agentNamesInRuns: true,
+  runsPageCap: 100,
+  ecsPageCap: 100,
+  hcpSkewMs: 0,
+  ecsSkewMs: 0,
+  usualLagMs: 0,
+  tokenLife: '24h',
+};
+
+const RUN: RunCreated = {
+  kind: 'run',
+  pool: 'pool-0',
+  workspace: 'ws-1',
+  operation: 'plan_and_apply',
+  approval: 'auto',
+  approvalMs: MINUTE,
+  planMs: 30 * SECOND,
+  applyMs: 40 * SECOND,
+  before: [],
+  between: [],
+};
+
+const planOnly: RunCreated = { ...RUN, operation: 'plan_only' };
+const at = (minutes: number, happening: Happening): [number, Happening] => [minutes * MINUTE, happening];
+
+/** Runs a world with these events, and expects every promise to be kept in it. */
+async function world(events: readonly [number, Happening][], settings: Partial<WorldSettings> = {}): Promise<Outcome> {
+  const scenario: Scenario = {
+    seed: 'peers',
+    profile: 'peers',
+    settings: { ...SETTINGS, ...settings },
+    events: events.map(([atMs, happening], id): ScenarioEvent => ({ ...happening, id, atMs })),
+    lastsMs: Math.max(...events.map(([atMs, happening]) => atMs + takesMs(happening))) + MINUTE,
+  };
+  const outcome = await simulate(scenario, LAUNCHER, { keepTrace: true });
+  expect(outcome.broken).toBeUndefined();
+  return outcome;
+}
+
+/** How long a run takes by itself. */
+function takesMs(happening: Happening): number {
+  if (happening.kind !== 'run') return 0;
+  const { planMs, approval, approvalMs, applyMs, policyMs = 0 } = happening;
+  return planMs + policyMs + (approval === 'person' ? approvalMs : 0) + applyMs;
+}
+
+const longestWaitSeconds = ({ waitsMs }: Outcome): number => Math.max(...waitsMs) / SECOND;
+
+describe('demand that was not seen, so that runs hung', () => {
+  it('operator #198, #215: only `pending` was counted, and nothing ever started from zero', async () => {
+    const outcome = await world([at(0, RUN)]);
+    expect({ served: outcome.served, launches: outcome.launches }).toEqual({ served: 2, launches: 2 });
+  });
+
+  it('HashiCorp support 11348595272723: the apply hung after a plan by the only single-mode agent', async () => {
+    const outcome = await world([at(0, { ...RUN, approval: 'person', approvalMs: 10 * MINUTE })]);
+    expect(outcome.served).toBe(2);
+  });
+
+  it.each([
+    ['operator #534, #561; bigfantech’s README; oulman (no operation in the filter): speculative plans', planOnly],
+    ['operator #534: a run behind its workspace’s current one', { ...planOnly, workspace: 'ws-busy' }],
+  ] as const)('%s', async (_, run) => {
+    const busy: RunCreated = { ...RUN, workspace: 'ws-busy', planMs: 20 * MINUTE };
+    const outcome = await world([at(0, busy), at(2, run)]);
+    expect(longestWaitSeconds(outcome)).toBeLessThan(120);
+  });
+
+  it('operator #426: only the first page of workspaces was read', async () => {
+    const runs = Array.from({ length: 9 }, (_, i) => at(0, { ...RUN, workspace: `ws-${i}` }));
+    const outcome = await world(runs, { runsPageCap: 2 });
+    expect(outcome.served).toBe(18);
+  });
+
+  it('operator #436: queued statuses were left out while others of the workspace ran', async () => {
+    const outcome = await world([at(0, RUN), at(0.2, planOnly), at(0.4, planOnly)]);
+    expect(longestWaitSeconds(outcome)).toBeLessThan(120);
+  });
+
+  it('operator #664: several speculative plans of one workspace counted once', async () => {
+    const outcome = await world([at(0, planOnly), at(0, planOnly), at(0, planOnly), at(0, planOnly)]);
+    expect(outcome).toMatchObject({ served: 4, launches: 4 });
+  });
+
+  it('operator #641: a version of Terraform Enterprise that was not understood fell back to the old, blind list', () => {
+    expect(['v202409-1', 'v202503-1', '1.2.0', '', undefined].map(isNewEnough)).toEqual([true, true, true, true, true]);
+    expect(isNewEnough('v202408-1')).toBe(false);
+  });
+});
+
+describe('demand that was none, so that agents idled', () => {
+  it('operator #616, #618: runs that wait for a person kept the pool at its maximum for days', async () => {
+    const waiting: RunCreated = { ...RUN, approval: 'person', approvalMs: 4 * 60 * MINUTE };
+    const outcome = await world([at(0, waiting)]);
+    expect(outcome.launches).toBe(2);
+    expect(outcome.idleAgentMs / SECOND).toBeLessThan(10);
+  });
+
+  it.each([
+    ['operator #694: runs that are pending', 'pending'],
+    ['operator #703: runs whose policies were checked', 'policy_checked'],
+    ['operator #618: plans that wait for confirmation', 'planned'],
+    ['operator: saved plans', 'planned_and_saved'],
+    ['operator: estimated costs', 'cost_estimated'],
+    ['operator: overrides of policies', 'policy_override'],
+    ['operator: decisions after the plan', 'post_plan_awaiting_decision'],
+    ['operator: fetching, pre-plan and confirmed runs count today', 'fetching'],
+    ['operator: the same', 'pre_plan_running'],
+    ['operator: the same', 'confirmed'],
+    ['a status that the platform adds', 'quantum_planning'],
+  ])('%s', (_, status) => {
+    expect(demandOf([{ id: 'run-1', workspaceId: 'ws-1', status, createdAtMs: 0 }]).queued).toEqual([]);
+  });
+
+  it('operator #694: a line of pending runs in one workspace launches for the first alone', async () => {
+    const line = Array.from({ length: 4 }, () => at(0, { ...RUN, planMs: 3 * MINUTE }));
+    const outcome = await world(line);
+    expect(outcome).toMatchObject({ served: 8, launches: 8 });
+  });
+
+  it('assareh, glenngillen, bigfantech: a failed plan never counted down, and the counter leaked', async () => {
+    const outcome = await world([at(0, { ...RUN, fails: 'plan' }), at(6, planOnly)]);
+    expect(outcome).toMatchObject({ served: 2, launches: 2 });
+  });
+
+  it('agent-stack-k8s #382, #392: cancelled jobs were still launched', async () => {
+    const outcome = await world([at(0, RUN), at(0.001, { kind: 'cancel', run: 0 })]);
+    expect(outcome.launches).toBe(0);
+  });
+});
+
+describe('work that was ended', () => {
+  it('operator #290, #610; terraform-aws-github-runner #4391: agents were taken away while they worked', async () => {
+    const long: RunCreated = { ...RUN, planMs: 40 * MINUTE, applyMs: 50 * MINUTE };
+    const policies: RunCreated = { ...RUN, workspace: 'ws-2', policyMs: 15 * MINUTE };
+    const outcome = await world([at(0, long), at(0, policies)]);
+    expect(outcome.trace.filter((line) => line.includes('errored'))).toEqual([]);
+    expect(outcome.served).toBe(4);
+  });
+
+  it('terraform-aws-github-runner #3802: a list that was slow to show an agent got it taken for an orphan', async () => {
+    const outcome = await world([
+      at(0, { ...RUN, planMs: 8 * MINUTE }),
+      at(2, { kind: 'fault', fault: 'hcp-changed-shape', ms: 6 * MINUTE, rate: 0.8 }),
+      at(2, { kind: 'fault', fault: 'ecs-read-lag', ms: 6 * MINUTE, rate: 1 }),
+    ]);
+    expect(outcome.trace.filter((line) => line.includes('run-0000 errored'))).toEqual([]);
+  });
+});
+
+describe('jobs that were never launched for again', () => {
+  it('terraform-aws-github-runner #458, #2459, #4262: an instance came up and another job took it', async () => {
+    const outcome = await world([at(0, RUN), at(0.2, { kind: 'assessment', pool: 'pool-0', ms: 5 * MINUTE })]);
+    expect(outcome.served).toBe(2);
+    expect(longestWaitSeconds(outcome)).toBeLessThan(240);
+  });
+
+  it('runs-on #73, #543: a job hung for hours after a capacity failure', async () => {
+    const outcome = await world([
+      at(0, { kind: 'fault', fault: 'ecs-capacity', ms: 5 * MINUTE, rate: 1 }),
+      at(0.1, planOnly),
+    ]);
+    expect(longestWaitSeconds(outcome)).toBeLessThan(5 * 60 + 180);
+  });
+
+  it.each(['ecs-throttled', 'ecs-throttled-wrapped', 'ecs-quota', 'ecs-lost-response'] as const)(
+    'terraform-aws-github-runner #238; dagster #33439; gchq/sleeper #904: a launch that failed by %s was lost',
+    async (fault) => {
+      const outcome = await world([at(0, { kind: 'fault', fault, ms: 3 * MINUTE, rate: 1 }), at(0.1, planOnly)]);
+      expect(outcome.served).toBe(1);
+      expect(longestWaitSeconds(outcome)).toBeLessThan(3 * 60 + 180);
+    },
+  );
+
+  it('cdk-github-runners #738; buildkite-agent-scaler #73: invocations that never came, or died', async () => {
+    const outcome = await world([
+      at(0, { kind: 'fault', fault: 'schedule-missed', ms: 4 * MINUTE, rate: 1 }),
+      at(4, { kind: 'fault', fault: 'invocation-killed', ms: 3 * MINUTE, rate: 1 }),
+      at(0.1, planOnly),
+    ]);
+    expect(outcome.served).toBe(1);
+  });
+});
+
+describe('launches that were made twice', () => {
+  it('buildkite’s elastic stack #76, #77: scheduled invocations overlapped', async () => {
+    const outcome = await world([
+      at(0, { kind: 'fault', fault: 'schedule-repeated', ms: 10 * MINUTE, rate: 1 }),
+      at(0, { kind: 'fault', fault: 'ecs-read-lag', ms: 10 * MINUTE, rate: 1 }),
+      at(0.1, planOnly),
+      at(0.2, { ...planOnly, workspace: 'ws-2' }),
+    ]);
+    expect(outcome.launches).toBe(2);
+  });
+
+  it('terraform-aws-github-runner #2306: a new instance was started while idle ones waited', async () => {
+    const outcome = await world([
+      at(0, { kind: 'foreign-agent', pool: 'pool-0', ms: 30 * MINUTE, single: false, picky: false }),
+      at(2, planOnly),
+    ]);
+    expect(outcome.launches).toBe(0);
+  });
+
+  it('jenkinsci/amazon-ecs-plugin #311, #416; cdk-github-runners #380: one job, two tasks', async () => {
+    const outcome = await world(
+      [at(0, { kind: 'fault', fault: 'ecs-lost-response', ms: 4 * MINUTE, rate: 1 }), at(0.1, planOnly)],
+      { usualLagMs: 5000 },
+    );
+    expect(outcome.launches).toBe(1);
+  });
+});
+
+describe('what stayed behind, and what it cost', () => {
+  it('agent-stack-k8s #479; terraform-aws-github-runner #4724, #5007: orphans stayed for weeks', async () => {
+    const outcome = await world([
+      at(0, { kind: 'fault', fault: 'start-never-registers', ms: 30 * SECOND, rate: 1 }),
+      at(0.1, planOnly),
+      at(2, { kind: 'freeze-agent', pool: 'pool-0' }),
+      at(3, { kind: 'cancel', run: 1 }),
+    ]);
+    expect(outcome.trace.at(-1)).toBeDefined();
+  });
+
+  it('machulav/ec2-github-runner #206: a start that was cancelled before it reported was never cleaned up', async () => {
+    const outcome = await world([at(0, planOnly), at(1.3, { kind: 'cancel', run: 0 })]);
+    expect(outcome.launches).toBeLessThanOrEqual(1);
+  });
+
+  it('ECS services that start a broken image again and again (assareh, danbarr)', async () => {
+    const outcome = await world([
+      at(0, { kind: 'fault', fault: 'start-image', ms: 60 * MINUTE, rate: 1 }),
+      at(0.1, planOnly),
+    ]);
+    // Not sixty, as one a minute would be.
+    expect(outcome.launches).toBeLessThan(20);
+    expect(outcome.served).toBe(1);
+  });
+
+  it('HashiCorp support 40025023420051: single-mode agents in a restarting controller left runs stuck', async () => {
+    const runs = Array.from({ length: 5 }, (_, i) => at(i / 10, { ...RUN, workspace: `ws-${i}` }));
+    const outcome = await world(runs);
+    expect(outcome.served).toBe(10);
+  });
+
+  it('the free edition’s one agent: a plan and its apply, one after the other', async () => {
+    const outcome = await world([at(0, RUN), at(0, { ...RUN, workspace: 'ws-2' })], { agentsCeiling: 1 });
+    expect(outcome).toMatchObject({ served: 4, launches: 4 });
+    expect(outcome.trace.filter((line) => line.includes('no licence'))).toEqual([]);
+  });
+});
+
+describe('API limits that were broken', () => {
+  it('oulman at three workspaces; terraform-aws-github-runner #278: the platform’s limit, by polling', async () => {
+    const pools = Array.from({ length: 8 }, (_, i) => ({
+      ...POOL,
+      name: `pool-${i}`,
+      id: `apool-${i}`,
+      family: `launcher-pool-${i}`,
+    }));
+    const runs = pools.map(({ name }) => at(0, { ...RUN, pool: name, planMs: 5 * MINUTE }));
+    const outcome = await world(runs, { pools });
+    expect(outcome.served).toBe(16);
+    expect(outcome.trace.filter((line) => line.includes('hcp-limit'))).toEqual([]);
+  });
+});
