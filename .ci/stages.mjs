@@ -24,6 +24,9 @@ test('format, lint, types, tests with coverage, synth', () => run('npm', ['run',
 
 test('the package builds', () => run('npm', ['run', 'build']));
 
+test('the package in somebody’s app, and every way out by CloudFormation’s own rules', () =>
+  run('npm', ['run', 'lab:synth']));
+
 test('the demo: every job served in a container of its own, no agent left', async () => {
   const summary = JSON.parse(await run('npm', ['start', '--silent', '--', '--json'], { capture: true }));
   assert.equal(summary.ok, true, summary.problems?.join('; '));
