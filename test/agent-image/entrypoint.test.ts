@@ -160,7 +160,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       for (let round = 0; round < 5; round += 1) {
         const run = start(scratch, way, 'onTerm(() => process.exit(4)); stay();');
         await until('the agent is about to start', () => run.said().length > 0);
-        const hail = setInterval(() => run.child.kill('SIGTERM'), 1);
+        const hail = setInterval(() => run.child.kill('SIGTERM'), 5);
         const { code } = await run.ended.finally(() => clearInterval(hail));
         // The signal ends an agent that does not listen yet.
         expect([143, 4]).toContain(code);
