@@ -27,11 +27,11 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
   const signal = clock.timeout(Math.max(1, deadlineMs - clock.now()));
   let active = false;
   for (;;) {
-    const before = parts.pollBudget().usedInLastMinute;
+    const before = parts.pollBudget().taken;
     const ticked = await parts.tick(signal);
     parts.report(ticked);
     active = isActive(ticked) || (active && hasErrors(ticked));
-    const cost = Math.max(1, parts.pollBudget().usedInLastMinute - before);
+    const cost = Math.max(1, parts.pollBudget().taken - before);
     const nextMs = Math.max(clock.now(), ticked.startedAtMs + waitMs(parts, cost));
     if (!active || parts.activePollMs === 0 || nextMs + TICK_NEEDS_MS > deadlineMs) return ticked;
     await clock.sleep(nextMs - clock.now(), signal);

@@ -36,6 +36,8 @@ export interface HcpTerraform {
 
 export interface PollBudget {
   readonly usedInLastMinute: number;
+  /** All requests of run lists so far, with the token that made most of them. */
+  readonly taken: number;
   readonly perMinute: number;
 }
 

@@ -43,7 +43,7 @@ export class FakePlatform implements HcpTerraform {
   }
 
   pollBudget() {
-    return { usedInLastMinute: this.used, perMinute: 24 };
+    return { usedInLastMinute: this.used, taken: this.used, perMinute: 24 };
   }
 }
 

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
 import { type Seen, seen, UpstreamError } from '../../errors.ts';
-import type { HcpTerraform, Pool } from '../../ports.ts';
+import type { PollBudget as Budget, HcpTerraform, Pool } from '../../ports.ts';
 import {
   agentPool,
   agentPoolsPage,
@@ -99,9 +99,13 @@ export class HcpTerraformClient implements HcpTerraform {
     return visible ? agents : undefined;
   }
 
-  pollBudget(): { usedInLastMinute: number; perMinute: number } {
-    const used = [...this.#budgets.values()].map((budget) => budget.used);
-    return { usedInLastMinute: Math.max(0, ...used), perMinute: POLLS_PER_MINUTE };
+  pollBudget(): Budget {
+    const budgets = [...this.#budgets.values()];
+    return {
+      usedInLastMinute: Math.max(0, ...budgets.map(({ used }) => used)),
+      taken: Math.max(0, ...budgets.map(({ taken }) => taken)),
+      perMinute: POLLS_PER_MINUTE,
+    };
   }
 
   /** Whether any of these pools, which share an organization and a token, has an open run. */

@@ -15,6 +15,7 @@ const WINDOW_MS = 60_000;
 export class PollBudget {
   readonly #now: () => number;
   #requestsAtMs: number[] = [];
+  #taken = 0;
   #blockedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number) {
@@ -26,6 +27,11 @@ export class PollBudget {
     const since = this.#now() - WINDOW_MS;
     this.#requestsAtMs = this.#requestsAtMs.filter((at) => at > since);
     return this.#requestsAtMs.length;
+  }
+
+  /** All requests so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** Takes one request out of the budget. Throws `UpstreamError` *throttled* when there is none left. */
@@ -43,6 +49,7 @@ export class PollBudget {
       });
     }
     this.#requestsAtMs.push(now);
+    this.#taken += 1;
   }
 
   /** The platform asked to wait. */
