@@ -11,6 +11,11 @@ export interface StartCause {
  */
 const TABLE: readonly (StartCause & { readonly pattern: RegExp })[] = [
   {
+    pattern: /did not register/i,
+    cause: 'registration',
+    remedy: 'the agent runs and cannot reach HCP Terraform: egress to its host, and the organization’s IP allow-list',
+  },
+  {
     pattern: /OutOfMemory|exit code 137/i,
     cause: 'memory',
     remedy: 'the task is too small: raise memoryMiB; HashiCorp asks for 2 GiB at least',
@@ -50,7 +55,7 @@ const TABLE: readonly (StartCause & { readonly pattern: RegExp })[] = [
       'the pool’s log group is gone, or there is no way to CloudWatch Logs: a NAT gateway or the interface endpoint logs',
   },
   {
-    pattern: /network interface|ENI|free addresses|IP address/i,
+    pattern: /network interface|\bENI\b|free addresses|IP address/i,
     cause: 'network',
     remedy:
       'the subnets have no free address, or the network interface could not be made: larger subnets; look for a service control policy',
@@ -59,11 +64,6 @@ const TABLE: readonly (StartCause & { readonly pattern: RegExp })[] = [
     pattern: /capacity/i,
     cause: 'capacity',
     remedy: 'Fargate had no room in the zone: the next launch may find some; add subnets in further zones',
-  },
-  {
-    pattern: /did not register/i,
-    cause: 'registration',
-    remedy: 'the agent runs and cannot reach HCP Terraform: egress to its host, and the organization’s IP allow-list',
   },
   {
     pattern: /exit code [1-9]/,

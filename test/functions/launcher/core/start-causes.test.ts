@@ -33,6 +33,8 @@ it.each([
   ['OutOfMemoryError: Container killed due to memory usage; exit code 137', 'memory', /memoryMiB/],
   ['Essential container in task exited; exit code 137', 'memory', /too small/],
   ['Capacity is unavailable at this time', 'capacity', /further zones/],
+  ['agent-launcher: its agent did not register within 300 s; exit code 137', 'registration', /egress/],
+  ['Essential container in task exited; permission denied; exit code 126', 'agent', /its log/],
   ['agent-launcher: its agent did not register within 300 s; exit code 143', 'registration', /egress/],
   ['Essential container in task exited; exit code 1', 'agent', /agent token/],
   ['Essential container in task exited; exit code 0', 'agent', /not an image of tfc-agent/],
