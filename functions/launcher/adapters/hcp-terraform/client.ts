@@ -17,6 +17,12 @@ import { type HcpTerraformHttp, resetMs } from './http.ts';
 import { POLLS_PER_MINUTE, PollBudget } from './poll-budget.ts';
 import { listsRunsByOrganization } from './version.ts';
 
+/**
+ * Pages of one pool's runs a poll. 500 open runs are more than a pool's agents take in the meantime; what is beyond is
+ * read when these are gone, and no pool uses up the budget of the others.
+ */
+const PAGES_A_POLL = 5;
+
 /** The largest page that the API gives. */
 const PAGE_SIZE = '100';
 
@@ -81,8 +87,10 @@ export class HcpTerraformClient implements HcpTerraform {
       if (!probed.ok) answers.set(pool, probed);
       else if (!probed.value) answers.set(pool, { ok: true, value: [] });
       else answers.set(pool, await seen(this.#runs(pool, signal)));
-      // Only who was answered has had its turn.
-      if (answers.get(pool)?.ok === true) this.#polledAtMs.set(pool, this.#now());
+      // Who was left out by the budget has not had its turn.
+      const answer = answers.get(pool);
+      const leftOut = answer?.ok === false && answer.error.fault === 'throttled' && answer.error.status === undefined;
+      if (!leftOut) this.#polledAtMs.set(pool, this.#now());
     }
     return answers;
   }
@@ -121,7 +129,7 @@ export class HcpTerraformClient implements HcpTerraform {
   async #runs(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
     if (!(await this.#listsByOrganization(pool, signal))) return this.#currentRuns(pool, signal);
     const runs: Run[] = [];
-    for (let number: number | null = 1; number !== null; ) {
+    for (let number: number | null = 1; number !== null && number <= PAGES_A_POLL; ) {
       const query = {
         ...this.#runsQuery([pool]),
         include: 'plan,apply',

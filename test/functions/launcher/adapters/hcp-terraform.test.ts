@@ -390,3 +390,28 @@ describe('Terraform Enterprise older than v202409-1', () => {
     expect(isNewEnough(version)).toBe(expected);
   });
 });
+
+describe('a pool with more open runs than a budget has requests', () => {
+  it('does not keep the other pools of its token from theirs', async () => {
+    const other = { ...pool, name: 'other', id: 'apool-2' };
+    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
+    server.on(RUNS, (request, response) => {
+      const query = new URL(request.url ?? '', 'https://localhost').searchParams;
+      const number = Number(query.get('page[number]'));
+      const crowded = query.get('filter[agent_pool_names]') !== 'other';
+      json({ data: [run(`run-${number}`)], ...page(number, crowded && query.has('include') ? number + 1 : null) })(
+        request,
+        response,
+      );
+    });
+    const warm = client();
+    const answered = { default: 0, other: 0 };
+    for (let tick = 0; tick < 5; tick += 1) {
+      for (const [{ name }, answer] of await warm.openRuns([pool, other], signal)) {
+        if (answer.ok && (name === 'default' || name === 'other')) answered[name] += 1;
+      }
+      nowMs += 60_000;
+    }
+    expect(answered).toEqual({ default: 5, other: 5 });
+  });
+});
