@@ -15,6 +15,8 @@ export interface CommandLine {
   readonly cluster: string;
   readonly secondCluster: string;
   readonly refusals: readonly Refusal[];
+  /** Tasks run in an engine's containers; name or path of the engine, if one is wanted. */
+  readonly containers?: { readonly engine?: string };
   /** Whether the tasks' output goes to stderr too. */
   readonly taskLogs: boolean;
 }
@@ -32,6 +34,9 @@ When ready it prints one JSON line on stdout, and stays up until SIGTERM or SIGI
   --image NAME                   an image whose entry point and command are run as a process; repeatable
   --program-image NAME=PROGRAM   an image whose entry point is this executable; repeatable
   --program-path DIRECTORY       comes first on the search path of the program images; repeatable
+  --containers                   tasks run in containers of docker or podman, whichever answers first, and not as
+                                   processes; images are then the engine's, and the three options above mean nothing
+  --engine NAME                  with --containers: the engine's name or path
   --provision-ms N               phases of a task's start and end: ${LOCAL_PHASES.provisionMs},
   --pull-ms N                      ${LOCAL_PHASES.pullMs},
   --boot-ms N                      ${LOCAL_PHASES.bootMs},
@@ -73,6 +78,8 @@ const flags = z.object({
   image: list,
   'program-image': z.array(assignment).default([]),
   'program-path': list,
+  containers: z.boolean().default(false),
+  engine: z.string().min(1).optional(),
   'provision-ms': number,
   'pull-ms': number,
   'boot-ms': number,
@@ -89,7 +96,7 @@ const flags = z.object({
 });
 
 const repeatable = ['subnet', 'security-group', 'image', 'program-image', 'program-path', 'refuse'];
-const switches = ['strict-network', 'rates', 'task-logs', 'help'];
+const switches = ['containers', 'strict-network', 'rates', 'task-logs', 'help'];
 
 /**
  * Parses the command line.
@@ -108,10 +115,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine | 'help' 
     throw new UsageError(faults.join('\n'));
   }
   const values = parsed.data;
+  if (values.engine !== undefined && !values.containers) {
+    throw new UsageError('--engine means nothing without --containers; add that.');
+  }
   return {
     cluster: values.cluster,
     secondCluster: values['second-cluster'],
     taskLogs: values['task-logs'],
+    ...(values.containers && { containers: values.engine === undefined ? {} : { engine: values.engine } }),
     refusals: values.refuse.flatMap((text) => [{ family: text }, { subnet: text }, { availabilityZone: text }]),
     server: {
       port: values.port,

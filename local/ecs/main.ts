@@ -1,9 +1,11 @@
 /** Composition root of `npm run local:ecs`: command line in, a ready line out, up until a signal. */
 import { agentImage } from './agent-image.ts';
 import { HELP, parseCommandLine, UsageError } from './command-line.ts';
+import { EngineError, findEngine } from './container/engine.ts';
+import { ContainerRunner } from './container-runner.ts';
 import type { Task } from './core/task.ts';
 import { provide } from './ready-made.ts';
-import { type EcsServer, startEcs } from './server.ts';
+import { type EcsOptions, type EcsServer, startEcs } from './server.ts';
 
 const PARENT_CHECK_MS = 200;
 
@@ -14,7 +16,11 @@ async function main(): Promise<void> {
     return;
   }
   const stopped = stopSignal();
-  const server = await startEcs({ ...line.server, images: { ...agentImage(), ...line.server.images } });
+  const server = await startEcs({
+    ...line.server,
+    images: { ...agentImage(), ...line.server.images },
+    ...(line.containers === undefined ? {} : { runner: await containersOf(line.containers) }),
+  });
   const facts = provide(server, line);
   report(server, line.taskLogs);
   process.stdout.write(`${JSON.stringify(facts)}\n`);
@@ -24,6 +30,12 @@ async function main(): Promise<void> {
   void stopSignal().then(() => server.close());
   await server.close();
   process.exit(0);
+}
+
+async function containersOf(wanted: { readonly engine?: string }): Promise<NonNullable<EcsOptions['runner']>> {
+  const engine = await findEngine(wanted.engine);
+  process.stderr.write(`Containers run in ${engine.kind} ${engine.version} (${engine.command}).\n`);
+  return (host) => ContainerRunner.open({ engine, hostFiles: [] }, host);
 }
 
 /** Ends with the next SIGTERM or SIGINT, or with the npm that runs this. */
@@ -61,7 +73,7 @@ function fail(error: unknown): void {
       ? `${error.message}\nSee --help.\n`
       : `The server could not run: ${error instanceof Error ? error.message : String(error)}\n`,
   );
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode = error instanceof UsageError || error instanceof EngineError ? 2 : 1;
 }
 
 await main().catch(fail);

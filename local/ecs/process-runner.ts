@@ -3,21 +3,17 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { ContainerEvents, ContainerLaunch, PullResult, RunningContainer, TaskRunner } from './core/runner.ts';
-import { imageNotFound } from './core/wording.ts';
+import type { ContainerEvents, ContainerLaunch, PullResult, RunningContainer } from './core/runner.ts';
+import { cannotStart, imageNotFound } from './core/wording.ts';
 import { canonicalReference, digestOf, type Image, type Images } from './images.ts';
 import { Leftovers } from './leftovers.ts';
+import type { MachineRunner, RunnerHost } from './machine-runner.ts';
 import { Reaper } from './reaper.ts';
 
-export interface ProcessRunnerOptions {
+export interface ProcessRunnerOptions extends RunnerHost {
   readonly images: Images;
-  readonly region: string;
   /** Search path of every container; the image's own directories come before it. */
   readonly hostPath: string;
-  /** Base of the metadata endpoint: `http://127.0.0.1:1234/v4`. */
-  readonly metadataUrl: () => string;
-  /** One line of a container's output, without its line break. */
-  readonly output: (launch: ContainerLaunch, stream: 'stdout' | 'stderr', line: string) => void;
 }
 
 interface Running {
@@ -34,7 +30,7 @@ const OUTPUT_GRACE_MS = 1000;
  * working directory and the place of its temporary files, with an environment that holds nothing of ours but the
  * search path. A container's end is the end of all its processes.
  */
-export class ProcessRunner implements TaskRunner {
+export class ProcessRunner implements MachineRunner {
   readonly #options: ProcessRunnerOptions;
   readonly #root = mkdtempSync(join(tmpdir(), 'ecs-'));
   readonly #reaper = new Reaper(this.#root);
@@ -54,7 +50,7 @@ export class ProcessRunner implements TaskRunner {
     const image = this.#options.images.find(launch.definition.image) ?? {};
     const [program, ...args] = commandLine(launch, image);
     if (program === undefined) {
-      queueMicrotask(() => events.failed(cannotStart('no command specified')));
+      queueMicrotask(() => events.failed(cannotStart(runc('no command specified'))));
       return { signal: () => {} };
     }
     const directory = this.#directory(launch);
@@ -71,7 +67,7 @@ export class ProcessRunner implements TaskRunner {
     rmSync(this.#taskDirectory(taskId), { recursive: true, force: true });
   }
 
-  /** Ends all that runs: SIGTERM, and after `graceMs` SIGKILL. Afterwards no process and no directory is left. */
+  /** Afterwards no process and no directory is left. */
   async close(graceMs: number): Promise<void> {
     const running = [...this.#running];
     for (const { child } of running) signalProcess(child, 'SIGTERM');
@@ -82,7 +78,6 @@ export class ProcessRunner implements TaskRunner {
     rmSync(this.#root, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** SIGKILL to everything at once. */
   killAll(): void {
     for (const { child } of this.#running) signalGroup(child);
   }
@@ -92,7 +87,7 @@ export class ProcessRunner implements TaskRunner {
     const running: Running = { launch, child, gone };
     child.once('error', (error) => {
       if (child.pid !== undefined) return;
-      events.failed(cannotStart(`exec: "${program}": ${spawnFault(error)}`));
+      events.failed(cannotStart(runc(`exec: "${program}": ${spawnFault(error)}`)));
     });
     if (child.pid === undefined) return { signal: () => {} };
     this.#running.add(running);
@@ -194,11 +189,8 @@ function signalGroup(child: ChildProcess): void {
   }
 }
 
-function cannotStart(cause: string): string {
-  return (
-    'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: ' +
-    `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${cause}`
-  );
+function runc(cause: string): string {
+  return `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${cause}`;
 }
 
 function spawnFault(error: Error & { readonly code?: string }): string {

@@ -15,6 +15,7 @@ import type { RegisterTaskDefinitionInput } from './core/task-definition-schema.
 import type { TaskDefinition } from './core/task-definitions.ts';
 import { type ApiCall, apiHandler } from './http.ts';
 import { type Image, Images, ORDINARY_IMAGES } from './images.ts';
+import type { MachineRunner, RunnerHost } from './machine-runner.ts';
 import { metadataDocument } from './metadata.ts';
 import { ProcessRunner } from './process-runner.ts';
 import { type LogLine, TaskLogs } from './task-logs.ts';
@@ -44,9 +45,11 @@ export interface EcsOptions {
   readonly quotas?: VcpuQuotas;
   /** The vendor's rates when true, or others; none when absent. */
   readonly rates?: true | typeof VENDOR_RATES;
-  /** Images besides {@link ORDINARY_IMAGES}, by name. */
+  /** What carries the containers; processes of this machine ({@link ProcessRunner}) when absent. */
+  readonly runner?: (host: RunnerHost) => Promise<MachineRunner>;
+  /** Images of the process runner besides {@link ORDINARY_IMAGES}, by name. */
   readonly images?: Readonly<Record<string, Image>>;
-  /** Search path of the containers; this process's own. */
+  /** Search path of the process runner's containers; this process's own. */
   readonly hostPath?: string;
   /** How long tasks may take to end when the server closes, in milliseconds; 3000. */
   readonly closeGraceMs?: number;
@@ -68,6 +71,7 @@ export interface EcsServer {
   registerTaskDefinition(input: RegisterTaskDefinitionInput): TaskDefinition;
   /** Creates the secret or gives it a new current version; answers with its ARN. */
   putSecret(name: string, value: string): string;
+  /** For the process runner. */
   registerImage(reference: string, image: Image): void;
   /** Tasks that the API still knows, oldest first, with their history; of all clusters unless one is named. */
   tasks(cluster?: string): readonly Task[];
@@ -115,10 +119,8 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   const calls: ApiCall[] = [];
   let url = '';
 
-  const runner = new ProcessRunner({
-    images,
+  const host: RunnerHost = {
     region,
-    hostPath: options.hostPath ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
     metadataUrl: () => `${url}/v4`,
     output: (launch, stream, text) => {
       const line: LogLine = { at: now(), container: launch.definition.name, stream, text };
@@ -126,7 +128,9 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
       const task = ecs.task(launch.taskId);
       if (task !== undefined) for (const listener of logListeners) listener(task, line);
     },
-  });
+  };
+  const hostPath = options.hostPath ?? process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const runner = (await options.runner?.(host)) ?? new ProcessRunner({ ...host, images, hostPath });
   const ecs: Ecs = new Ecs({
     ...rulesOf(options),
     place,

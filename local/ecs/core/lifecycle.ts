@@ -161,8 +161,9 @@ export class Lifecycle {
           container.reason = reason;
           this.#ended(task, control, container, undefined, 'TaskFailedToStart', reason);
         },
-        exited: (exitCode) => {
+        exited: (exitCode, reason) => {
           if (this.#closed) return;
+          if (reason !== undefined) container.reason = reason;
           this.#ended(task, control, container, exitCode, 'EssentialContainerExited', ESSENTIAL_CONTAINER_EXITED);
         },
       });
@@ -252,6 +253,7 @@ export class Lifecycle {
       taskArn: task.arn,
       runtimeId: container.runtimeId,
       definition: container.definition,
+      size: task.size,
       ...(command === undefined ? {} : { command }),
       environment: control.environments.get(container) ?? {},
     };

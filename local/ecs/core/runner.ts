@@ -1,3 +1,4 @@
+import type { FargateSize } from './fargate-size.ts';
 import type { ContainerDefinition } from './task-definition-schema.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface ContainerLaunch {
   readonly taskArn: string;
   readonly runtimeId: string;
   readonly definition: ContainerDefinition;
+  /** Of the whole task: what its containers share. */
+  readonly size: FargateSize;
   /** Command of the override or else of the definition; absent: the image's own. */
   readonly command?: readonly string[];
   /** The definition's environment, the override's over it, and the secrets over both. */
@@ -31,8 +34,11 @@ export interface ContainerEvents {
   started(): void;
   /** It could not be started: the text becomes the task's `stoppedReason`. */
   failed(reason: string): void;
-  /** `exitCode` is the process's own, or 128 + the signal that ended it. */
-  exited(exitCode: number): void;
+  /**
+   * `exitCode` is the process's own, or 128 + the signal that ended it; `reason` becomes the container's, as
+   * `OutOfMemoryError: …` does when the kernel killed any of its processes.
+   */
+  exited(exitCode: number, reason?: string): void;
 }
 
 export interface RunningContainer {

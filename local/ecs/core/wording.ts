@@ -37,6 +37,11 @@ export function imageNotFound(reference: string): string {
   );
 }
 
+/** @param cause what the container runtime said */
+export function cannotStart(cause: string): string {
+  return `CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: ${cause}`;
+}
+
 /** EC2's own throttling as ECS hands it on: an `InvalidParameterException` that a later call would not get. */
 export function ec2RequestLimit(securityGroup: string): string {
   return (

@@ -4,7 +4,9 @@
 #
 #   test/agent-image/container/with-docker.sh npx vitest run test/agent-image/container.test.ts
 #
-# The daemon lives in a network namespace without any network and in a temporary directory; both are gone afterwards. In it is
+# The daemon lives in a network namespace without any network and in a temporary directory; both are gone afterwards. The
+# command runs in that namespace too, so that a container on the host's network reaches what the command serves on loopback.
+# In the daemon is
 # a base image under the name that agent-image/Dockerfile starts from: Debian, the user tfc-agent, and stand-in-agent.sh as
 # that user's bin/tfc-agent. The command finds them by CONTAINER_ENGINE, DOCKER_HOST and BASE_IMAGE.
 #
@@ -36,6 +38,8 @@ clean_up() {
     kill "$dockerd" 2>/dev/null || true
     wait "$dockerd" 2>/dev/null || true
   fi
+  # Of containers on the host's network.
+  umount "$work/exec/netns/default" 2>/dev/null || true
   ip netns del "$network" 2>/dev/null || true
   rm -rf "$work"
 }
@@ -80,4 +84,4 @@ until "$docker" info >/dev/null 2>&1; do
 done
 "$docker" import --change 'USER tfc-agent' --change 'ENTRYPOINT ["/home/tfc-agent/bin/tfc-agent"]' "$base" "$BASE_IMAGE" >/dev/null
 
-"$@"
+nsenter --net="/run/netns/$network" "$@"

@@ -1,0 +1,124 @@
+/** The command of a container engine: found, asked for its version, and run. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { ENGINE_VARIABLES } from './create-arguments.ts';
+
+/** In the order in which they are looked for. */
+const KNOWN = ['docker', 'podman'];
+
+export interface Outcome {
+  /** 127 when there is no such command. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  /** More variables of the engine's process. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Ends the command. */
+  readonly signal?: AbortSignal;
+}
+
+/** There is none, or none that answers: what was tried, and what to do. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+}
+
+/** A container engine that answered. */
+export class ContainerEngine {
+  readonly command: string;
+  readonly kind: 'docker' | 'podman';
+  readonly version: string;
+
+  constructor(command: string, kind: 'docker' | 'podman', version: string) {
+    this.command = command;
+    this.kind = kind;
+    this.version = version;
+  }
+
+  run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    return run(this.command, args, options);
+  }
+
+  /** Like {@link run}, for what must succeed; answers with stdout without blank ends. @throws EngineError */
+  async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(args, options);
+    if (code === 0) return stdout.trim();
+    options.signal?.throwIfAborted();
+    throw new EngineError(`${this.command} ${args[0] ?? ''} failed with exit code ${code}: ${stderr.trim()}`);
+  }
+
+  /** Starts a command whose output is read while it runs. */
+  follow(args: readonly string[]): ChildProcess {
+    return start(this.command, args, {});
+  }
+}
+
+/**
+ * The first engine that answers: docker, podman.
+ *
+ * @param wanted a name or a path instead
+ * @throws EngineError when none does
+ */
+export async function findEngine(wanted?: string): Promise<ContainerEngine> {
+  const tried: string[] = [];
+  for (const command of wanted === undefined ? KNOWN : [wanted]) {
+    const { code, stdout, stderr } = await run(command, ['version', '--format', '{{json .}}']);
+    const version = code === 0 ? versionOf(stdout) : undefined;
+    if (version !== undefined) return new ContainerEngine(command, version.kind, version.version);
+    tried.push(`  ${command}: ${code === 127 ? 'there is no such program on the PATH' : lastLine(stderr || stdout)}`);
+  }
+  throw new EngineError(
+    `No container engine answers.\n${tried.join('\n')}\n` +
+      'Start one (`systemctl start docker`, Docker Desktop) or install Docker or Podman; --engine NAME takes another ' +
+      'name or path. Without --containers every task is a process and no engine is needed.',
+  );
+}
+
+/** Docker tells of a `Server`; Podman with a socket too, without one only of its `Client`. */
+function versionOf(json: string): { kind: 'docker' | 'podman'; version: string } | undefined {
+  try {
+    const { Client: client, Server: server } = JSON.parse(json) as {
+      Client?: { Version?: string; APIVersion?: string; Os?: string; OsArch?: string };
+      Server?: { Version?: string } | null;
+    };
+    const podman = client?.OsArch !== undefined;
+    const version = server?.Version ?? (podman ? client.Version : undefined);
+    return version === undefined ? undefined : { kind: podman ? 'podman' : 'docker', version };
+  } catch {
+    return undefined;
+  }
+}
+
+function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const child = start(command, args, options);
+  const output = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream]?.setEncoding('utf8').on('data', (text: string) => {
+      output[stream] += text;
+    });
+  }
+  child.once('error', (error) => {
+    if (child.pid === undefined) resolve({ code: 127, stdout: '', stderr: error.message });
+  });
+  child.once('close', (code) => resolve({ code: code ?? 1, ...output }));
+  return promise;
+}
+
+/** In a session of its own: a Ctrl-C is for us, who end the containers in order. */
+function start(command: string, args: readonly string[], { environment, signal }: RunOptions): ChildProcess {
+  const own = Object.entries(process.env).filter(([name]) => ENGINE_VARIABLES.test(name));
+  const child = spawn(command, [...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...environment, ...Object.fromEntries(own) },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  child.on('error', () => undefined);
+  return child;
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}
