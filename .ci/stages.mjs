@@ -39,8 +39,12 @@ test('two thousand simulated worlds, no promise broken', () =>
 
 test('faults over the wire', () => run('npm', ['run', 'lab:wire']));
 
-test('the image in a real container engine', () =>
-  // As root everything it needs was installed above, so that skipping would be a fault.
-  run('npm', ['run', 'lab:containers'], { env: process.getuid() === 0 ? { REQUIRE_CONTAINERS: '1' } : {} }));
+// As root everything that containers need was installed before, so that skipping would be a fault.
+const containers = { env: process.getuid() === 0 ? { REQUIRE_CONTAINERS: '1' } : {} };
+
+test('the image in a real container engine', () => run('npm', ['run', 'lab:containers'], containers));
+
+test('the demo and the local ECS with tasks in real containers', () =>
+  run('npm', ['run', 'lab:local-containers'], containers));
 
 test('the egress rules in a real firewall engine', () => run('npm', ['run', 'lab:egress']));

@@ -5,7 +5,9 @@ import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { EngineError } from '../ecs/container/engine.ts';
 import { HELP, parseCommandLine, type StartOptions } from './command-line.ts';
+import { type Containers, prepareContainers } from './containers.ts';
 import { runDemo } from './demo.ts';
 import { createDisplay, type Display, type DisplaySettings, type Output } from './display.ts';
 import { instructions, readyLine, writeCliConfig } from './keep.ts';
@@ -59,8 +61,18 @@ async function start(options: StartOptions): Promise<number> {
   const listeners: ((event: DemoEvent) => void)[] = [];
   const output: Output = options.json ? process.stderr : process.stdout;
   try {
+    const containers =
+      options.containers === undefined
+        ? undefined
+        : await prepareContainers({
+            ...options.containers,
+            path: TERRAFORM_ENVIRONMENT.PATH,
+            progress: (text) => void output.write(`${text}\n`),
+            signal: interrupt.signal,
+          });
     session = await startSession({
       organization: ORGANIZATION,
+      ...(containers === undefined ? {} : { containers }),
       pools: options.keep ? KEPT_POOLS : DEMO_POOLS,
       launcherLog: LAUNCHER_LOG,
       onEvent: (event) => {
@@ -73,7 +85,7 @@ async function start(options: StartOptions): Promise<number> {
     const settings: DisplaySettings = {
       output,
       colour: output.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
-      header: headerOf(session),
+      header: headerOf(session, containers),
       footer: `The launcher's log: ${relative(process.cwd(), LAUNCHER_LOG)}. Ctrl-C ends everything.`,
       startedAt,
       now: Date.now,
@@ -81,7 +93,7 @@ async function start(options: StartOptions): Promise<number> {
     if (options.keep) return await keep(session, settings, options, interrupt.signal, (made) => (display = made));
 
     display = createDisplay(settings);
-    const terraform = terraformVersion();
+    const terraform = containers !== undefined && containers.hostFiles.length === 0 ? undefined : terraformVersion();
     const summary = await runDemo({
       session,
       display,
@@ -102,6 +114,10 @@ async function start(options: StartOptions): Promise<number> {
     const { reason } = interrupt.signal;
     if (session !== undefined) display?.end(session.model());
     if (reason instanceof Interrupted) return options.keep ? 0 : reason.exitCode;
+    if (error instanceof EngineError) {
+      process.stderr.write(`${error.message}\n`);
+      return 2;
+    }
     process.stderr.write(`npm start could not go on: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
@@ -140,10 +156,16 @@ function summaryLine([name, text]: readonly [string, string]): string {
   return ` ${name.padEnd(14)} ${text}\n`;
 }
 
-function headerOf({ world }: Session): string[] {
+function headerOf({ world }: Session, containers: Containers | undefined): string[] {
   return [
     `HCP Terraform ${world.hcpTerraform.url}   ECS ${world.ecs.url}`,
     `Launcher      invoked every ${INVOKED_EVERY_MS / 1000} s, polls every ${POLLED_EVERY_SECONDS} s (in AWS: 60 s and 10 s)`,
+    ...(containers === undefined
+      ? []
+      : [
+          `Containers    ${containers.engine.kind} ${containers.engine.version} (${containers.engine.command}), ` +
+            `image ${containers.image.reference}${containers.image.built ? ', just built' : ''}`,
+        ]),
   ];
 }
 

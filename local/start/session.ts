@@ -1,6 +1,7 @@
 /** The world, the launcher on its schedule, and the model of what both do: what the demo and `--keep` have in common. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Containers } from './containers.ts';
 import { decisionsOf, type Launcher, startLauncher } from './launcher.ts';
 import { type DemoEvent, EMPTY_MODEL, jobName, type Model, reduce } from './model.ts';
 import { fromEcs, fromHcpTerraform } from './observe.ts';
@@ -18,6 +19,7 @@ export const POLLED_EVERY_SECONDS = 3;
 export interface SessionSettings {
   readonly pools: WorldSettings['pools'];
   readonly organization: string;
+  readonly containers?: Containers;
   /** Where the launcher's log goes; what was there is replaced. */
   readonly launcherLog: string;
   readonly onEvent: (event: DemoEvent) => void;
@@ -54,6 +56,7 @@ export async function startSession(settings: SessionSettings): Promise<Session> 
     pools: settings.pools,
     idleSeconds: 10,
     activePollSeconds: POLLED_EVERY_SECONDS,
+    ...(settings.containers === undefined ? {} : { containers: settings.containers }),
     onHcpTerraformEvent: (event) => {
       if (world !== undefined) for (const seen of fromHcpTerraform(world.hcpTerraform.world, event)) take(seen);
     },

@@ -1,10 +1,12 @@
 /** Brings up the whole world in this process: HCP Terraform, ECS with Secrets Manager, and what a deployment would put there. */
 import { fileURLToPath } from 'node:url';
 import { AGENT_CONTAINER, type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import { ContainerRunner } from '../ecs/container-runner.ts';
 import type { Task } from '../ecs/core/task.ts';
-import { type EcsServer, startEcs } from '../ecs/server.ts';
+import { type EcsOptions, type EcsServer, startEcs } from '../ecs/server.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
 import type { WorldEvent } from '../hcp-terraform/world.ts';
+import type { Containers } from './containers.ts';
 import { createHcpApi, type HcpApi } from './hcp-api.ts';
 
 export interface WorldSettings {
@@ -15,6 +17,8 @@ export interface WorldSettings {
   readonly idleSeconds: number;
   /** Seconds between two polls of the launcher while there is something to do. */
   readonly activePollSeconds: number;
+  /** Where the tasks run in containers; absent: as processes. */
+  readonly containers?: Containers;
   readonly onHcpTerraformEvent: (event: WorldEvent) => void;
   readonly onTaskChange: (task: Task) => void;
 }
@@ -38,6 +42,11 @@ const CLUSTER = 'agents';
 const AGENT_IMAGE = 'hashicorp/tfc-agent:1.31.0';
 const familyOf = (pool: string): string => `agent-launcher-${pool}`;
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
+/** As lib/agent-image.ts has them, which would bring the whole CDK here; a test holds both together. */
+export const AGENT_USER = 'tfc-agent';
+export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
+/** Where the certificate is in a container, as a path of the host means nothing there. */
+const CONTAINER_CA = '/etc/agent-launcher/hcp-terraform.pem';
 const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 
 /** Resolves when all of it can be used; when a part does not come up, the others are ended. */
@@ -49,13 +58,23 @@ export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
   });
   let ecs: EcsServer | undefined;
   try {
-    ecs = await startEcs({ images: { [AGENT_IMAGE]: { entryPoint: [ENTRYPOINT], path: [AGENT_DIRECTORY] } } });
+    ecs = await startEcs(runsBy(settings.containers, hcpTerraform));
     return await furnish(settings, hcpTerraform, ecs);
   } catch (error) {
     await ecs?.close();
     await hcpTerraform.close();
     throw error;
   }
+}
+
+/** What carries the tasks. */
+function runsBy(containers: Containers | undefined, { caFile }: HcpTerraformServer): EcsOptions {
+  if (containers === undefined) {
+    return { images: { [AGENT_IMAGE]: { entryPoint: [ENTRYPOINT], path: [AGENT_DIRECTORY] } } };
+  }
+  const { engine } = containers;
+  const hostFiles = [...containers.hostFiles, { source: caFile, target: CONTAINER_CA }];
+  return { runner: (host) => ContainerRunner.open({ engine, hostFiles }, host) };
 }
 
 /** What a deployment and its owner put there: pools, tokens, secrets, a cluster and task definitions. */
@@ -89,18 +108,27 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
       cpu: '1024',
       memory: '2048',
       executionRoleArn: `arn:aws:iam::${ecs.accountId}:role/agent-execution-${name}`,
+      volumes: Object.keys(WRITABLE_FOLDERS).map((volume) => ({ name: volume })),
       containerDefinitions: [
         {
           name: AGENT_CONTAINER,
-          image: AGENT_IMAGE,
+          image: settings.containers?.image.reference ?? AGENT_IMAGE,
           essential: true,
+          user: AGENT_USER,
+          readonlyRootFilesystem: true,
+          linuxParameters: { capabilities: { drop: ['ALL'] }, initProcessEnabled: false },
+          mountPoints: Object.entries(WRITABLE_FOLDERS).map(([sourceVolume, containerPath]) => ({
+            sourceVolume,
+            containerPath,
+            readOnly: false,
+          })),
           stopTimeout: 120,
           environment: Object.entries({
             TFC_ADDRESS: hcpTerraform.url,
             TFC_AGENT_AUTO_UPDATE: 'disabled',
             TFC_AGENT_LOG_LEVEL: 'info',
             AGENT_IDLE_SECONDS: String(settings.idleSeconds),
-            SSL_CERT_FILE: hcpTerraform.caFile,
+            SSL_CERT_FILE: settings.containers === undefined ? hcpTerraform.caFile : CONTAINER_CA,
           }).map(([key, value]) => ({ name: key, value })),
           secrets: [{ name: 'TFC_AGENT_TOKEN', valueFrom: ecs.putSecret(`agent-launcher/${name}/agent-token`, token) }],
         },

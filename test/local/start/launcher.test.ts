@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { WRITABLE_FOLDERS as DEPLOYED_FOLDERS, AGENT_USER as DEPLOYED_USER } from '../../../lib/agent-image.ts';
 import { parseCommandLine } from '../../../local/start/command-line.ts';
 import { decisionsOf, type Invocation, type Launcher, startLauncher } from '../../../local/start/launcher.ts';
+import { AGENT_USER, WRITABLE_FOLDERS } from '../../../local/start/world.ts';
 
 let directory: string;
 let launcher: Launcher | undefined;
@@ -95,7 +97,26 @@ test.each([
   [['--help'], { kind: 'help' }],
   [[], { kind: 'start', keep: false, json: false }],
   [['--json', '--keep'], { kind: 'start', keep: true, json: true }],
-  [['--kepp'], { kind: 'invalid', fault: 'Unknown argument "--kepp"; allowed: --keep, --json, --help.' }],
+  [['--containers'], { kind: 'start', keep: false, json: false, containers: {} }],
+  [
+    ['--containers', '--engine', 'podman', '--base-image=debian:13', '--keep'],
+    { kind: 'start', keep: true, json: false, containers: { engine: 'podman', baseImage: 'debian:13' } },
+  ],
+  [['--engine', 'podman'], { kind: 'invalid', fault: '--engine means nothing without --containers; add that.' }],
+  [['--containers', '--engine'], { kind: 'invalid', fault: '--engine needs a value: --engine NAME.' }],
+  [['podman'], { kind: 'invalid', fault: expect.stringContaining('Unknown argument "podman"; allowed: --keep') }],
+  [
+    ['--kepp'],
+    {
+      kind: 'invalid',
+      fault: 'Unknown argument "--kepp"; allowed: --keep, --json, --containers, --engine, --base-image, --help.',
+    },
+  ],
 ])('npm start -- %j', (argv, expected) => {
   expect(parseCommandLine(argv)).toEqual(expected);
+});
+
+test('the local task definition has the user and the folders of the deployed one', () => {
+  expect(AGENT_USER).toBe(DEPLOYED_USER);
+  expect(WRITABLE_FOLDERS).toEqual(DEPLOYED_FOLDERS);
 });

@@ -1,0 +1,64 @@
+/** `--containers`: what the world needs to run its tasks in an engine instead of as processes. */
+import { accessSync, closeSync, constants, openSync, readSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type BuiltImage, buildAgentImage } from '../ecs/container/agent-image.ts';
+import type { HostFile } from '../ecs/container/create-arguments.ts';
+import { type ContainerEngine, findEngine } from '../ecs/container/engine.ts';
+
+export interface Containers {
+  readonly engine: ContainerEngine;
+  readonly image: BuiltImage;
+  /** The Terraform of the PATH, where it can run in a container. */
+  readonly hostFiles: readonly HostFile[];
+}
+
+export interface ContainersSettings {
+  /** Name or path; the first that answers when absent. */
+  readonly engine?: string;
+  readonly baseImage?: string;
+  readonly path: string;
+  readonly progress: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Finds the engine and has the image. @throws EngineError */
+export async function prepareContainers(settings: ContainersSettings): Promise<Containers> {
+  const { baseImage, path, progress, signal } = settings;
+  const engine = await findEngine(settings.engine);
+  const image = await buildAgentImage({ engine, progress, signal, ...(baseImage === undefined ? {} : { baseImage }) });
+  const terraform = linuxProgram('terraform', path);
+  return {
+    engine,
+    image,
+    hostFiles: terraform === undefined ? [] : [{ source: terraform, target: '/usr/local/bin/terraform' }],
+  };
+}
+
+/** The program's path if it is one that Linux itself runs: a script would miss what it calls, another system's runs nowhere. */
+export function linuxProgram(name: string, path: string): string | undefined {
+  const file = path
+    .split(delimiter)
+    .filter((directory) => directory.startsWith('/'))
+    .map((directory) => join(directory, name))
+    .find(isExecutable);
+  return file !== undefined && firstBytes(file, 4).equals(Buffer.from('\u007fELF', 'latin1')) ? file : undefined;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function firstBytes(file: string, count: number): Buffer {
+  const descriptor = openSync(file, 'r');
+  try {
+    const bytes = Buffer.alloc(count);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, count, 0));
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { standInDockerfile } from '../../../../local/ecs/container/agent-image.ts';
+import { EngineError, findEngine } from '../../../../local/ecs/container/engine.ts';
+import { isGone, ownerOf } from '../../../../local/ecs/container/owner.ts';
+import { linuxProgram } from '../../../../local/start/containers.ts';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'engine-test-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function program(name: string, script: string): string {
+  const file = join(directory, name);
+  writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return file;
+}
+
+describe('an engine', () => {
+  it.each([
+    ['docker', { Client: { Version: '28.0.0', Os: 'linux' }, Server: { Version: '20.10.24' } }, '20.10.24'],
+    ['podman', { Client: { Version: '4.3.1', OsArch: 'linux/amd64' } }, '4.3.1'],
+  ])('is %s by what it answers, not by its name', async (kind, answer, version) => {
+    const command = program(`a-${kind}`, `echo '${JSON.stringify(answer)}'`);
+    expect(await findEngine(command)).toMatchObject({ command, kind, version });
+  });
+
+  it('whose daemon does not answer is none, and neither is a name without a program', async () => {
+    const mute = program(
+      'mute',
+      `echo '{"Client":{"Version":"28.0.0"},"Server":null}'; echo 'Cannot connect' >&2; exit 1`,
+    );
+    await expect(findEngine(mute)).rejects.toThrow(new RegExp(`${mute}: Cannot connect`));
+    await expect(findEngine('no-such-engine')).rejects.toThrow(EngineError);
+    await expect(findEngine('no-such-engine')).rejects.toThrow(/no such program on the PATH\n.*--engine NAME/s);
+  });
+
+  it('that is missing ends npm start with 2 and what to do', () => {
+    const main = fileURLToPath(new URL('../../../../local/start/main.ts', import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [main, '--containers'], {
+      encoding: 'utf8',
+      env: { PATH: directory },
+    });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(
+      /^No container engine answers\.\n {2}docker: there is no such program on the PATH\n {2}podman: /,
+    );
+    expect(stderr).toMatch(/Without --containers every task is a process/);
+  });
+});
+
+describe('an owner', () => {
+  it('is gone when its process is, or when the process id is another’s by now', () => {
+    expect(isGone(ownerOf(process.pid))).toBe(false);
+    const { pid } = spawnSync('true');
+    expect(isGone(`${hostname()}/${pid}/1`)).toBe(true);
+    expect(isGone(`${hostname()}/${process.pid}/1`)).toBe(true);
+  });
+
+  it('of another host may be alive', () => {
+    expect(isGone('elsewhere/1/1')).toBe(false);
+    expect(isGone('nonsense')).toBe(false);
+  });
+});
+
+describe('the Terraform of the PATH', () => {
+  it('is laid into containers only where Linux runs it without anything else', () => {
+    program('terraform', 'exec tfenv-terraform "$@"');
+    expect(linuxProgram('terraform', directory)).toBeUndefined();
+    expect(linuxProgram('terraform', '')).toBeUndefined();
+    expect(linuxProgram('node', join(process.execPath, '..'))).toBe(
+      process.platform === 'linux' ? join(process.execPath, '..', 'node') : undefined,
+    );
+  });
+});
+
+describe('the image of the stand-in', () => {
+  it('takes Node from the build’s context on Linux, and from its own image elsewhere', () => {
+    expect(standInDockerfile('base:1', undefined)).toMatch(/^FROM base:1\nUSER root\nCOPY node \/opt/);
+    expect(standInDockerfile('base:1', '24.21.0')).toContain(
+      'COPY --from=docker.io/library/node:24.21.0-bookworm-slim ',
+    );
+  });
+});
