@@ -23,31 +23,101 @@ export interface AgentImageBinding {
   readonly ownsVolumes: boolean;
 }
 
+/** What the labels of a built image say beside version and base. */
+interface LabelOptions {
+  /** Address of the source code that the image is built from. Default: not said. */
+  readonly sourceUrl?: string;
+  /** Revision of that source code. Another one makes another image. Default: not said. */
+  readonly revision?: string;
+}
+
+/** How the image is built on HashiCorp's own. */
+export interface OfficialImageOptions extends LabelOptions {
+  /** Digest that the base must have: `sha256:…`, as `agent-image/print-digest.mjs` prints it. Default: what the tag names. */
+  readonly digest?: string;
+  /** Repository of the base, when it is a copy of yours. Default: `hashicorp/tfc-agent`. */
+  readonly baseImage?: string;
+}
+
+/** How the image is built from a release archive. */
+export interface ReleaseImageOptions extends LabelOptions {
+  /** Base, a Debian or Ubuntu, best with its digest. Default: `ubuntu:24.04`. */
+  readonly baseImage?: string;
+  /** Mirror of the release host. Default: `https://releases.hashicorp.com`. */
+  readonly releasesUrl?: string;
+  /** Where the public key is. Default: `https://www.hashicorp.com/.well-known/pgp-key.txt`. */
+  readonly keyUrl?: string;
+  /** Primary fingerprint that the key must have: 40 hexadecimal digits in capitals. Default: HashiCorp's. */
+  readonly keyFingerprint?: string;
+  /** Debian packages to install on the base. Default: those of the Dockerfile. */
+  readonly packages?: readonly string[];
+}
+
+/** Base of {@link AgentImage.fromRelease}: the distribution that HashiCorp's own image has. */
+const DEFAULT_RELEASE_BASE = 'ubuntu:24.04';
+
+function labelArguments(version: string, base: string, digest: string | undefined, options: LabelOptions) {
+  return {
+    TFC_AGENT_VERSION: version,
+    BASE_IMAGE: base,
+    ...(digest !== undefined && { BASE_DIGEST: digest }),
+    ...(options.sourceUrl !== undefined && { SOURCE_URL: options.sourceUrl }),
+    ...(options.revision !== undefined && { REVISION: options.revision }),
+  };
+}
+
+function built(buildArgs: Record<string, string>, file?: string): AgentImage {
+  return {
+    bind: (scope, architecture) => {
+      const arm64 = architecture === ecs.CpuArchitecture.ARM64;
+      const asset = new DockerImageAsset(scope, 'Image', {
+        directory: AGENT_IMAGE_FOLDER,
+        exclude: ['README.md'],
+        ...(file !== undefined && { file }),
+        buildArgs: { ...buildArgs, AGENT_ARCHITECTURE: arm64 ? 'arm64' : 'amd64' },
+        platform: arm64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
+      });
+      return { image: ecs.ContainerImage.fromDockerImageAsset(asset), ownsVolumes: true };
+    },
+  };
+}
+
 /**
  * The image that agents run in, and how its container is entered. All run the same entrypoint, which names the agent
  * by its task, sends an idle agent away, and keeps the agent's exit code.
  */
 export abstract class AgentImage {
   /**
-   * Builds the image from this project's `agent-image` folder and publishes it with the stack. Needs Docker at deploy
-   * time, not at synthesis.
+   * Builds the image on HashiCorp's own, from this project's `agent-image` folder, and publishes it with the stack. Needs
+   * Docker at deploy time, not at synthesis.
    *
    * @param version of `hashicorp/tfc-agent` to build from
    */
-  static fromVersion(version: string): AgentImage {
-    return {
-      bind: (scope, architecture) => ({
-        image: ecs.ContainerImage.fromDockerImageAsset(
-          new DockerImageAsset(scope, 'Image', {
-            directory: AGENT_IMAGE_FOLDER,
-            exclude: ['README.md'],
-            buildArgs: { TFC_AGENT_VERSION: version },
-            platform: architecture === ecs.CpuArchitecture.ARM64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
-          }),
-        ),
-        ownsVolumes: true,
-      }),
-    };
+  static fromVersion(version: string, options: OfficialImageOptions = {}): AgentImage {
+    const { baseImage = 'hashicorp/tfc-agent', digest } = options;
+    const base = `${baseImage}:${version}${digest === undefined ? '' : `@${digest}`}`;
+    return built({ ...labelArguments(version, base, digest, options) });
+  }
+
+  /**
+   * Builds the image from HashiCorp's release archive, on a base of your choice. The build refuses an archive that the
+   * pinned key has not signed: `agent-image/fetch-release.sh`. Needs Docker at deploy time, not at synthesis.
+   *
+   * @param version of the release
+   */
+  static fromRelease(version: string, options: ReleaseImageOptions = {}): AgentImage {
+    const { baseImage = DEFAULT_RELEASE_BASE, releasesUrl, keyUrl, keyFingerprint, packages } = options;
+    const digest = /@(sha256:[0-9a-f]{64})$/.exec(baseImage)?.[1];
+    return built(
+      {
+        ...labelArguments(version, baseImage, digest, options),
+        ...(releasesUrl !== undefined && { RELEASES_URL: releasesUrl }),
+        ...(keyUrl !== undefined && { KEY_URL: keyUrl }),
+        ...(keyFingerprint !== undefined && { KEY_FINGERPRINT: keyFingerprint }),
+        ...(packages !== undefined && { PACKAGES: packages.join(' ') }),
+      },
+      'Dockerfile.release',
+    );
   }
 
   /**

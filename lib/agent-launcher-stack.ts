@@ -8,7 +8,7 @@ import { AgentImage } from './agent-image.ts';
 import { AgentLauncher } from './agent-launcher.ts';
 import { agentNetwork, networkOutputs } from './agent-network.ts';
 import type { AgentPoolOptions } from './agent-pool.ts';
-import type { PoolSettings, Settings } from './settings.ts';
+import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
@@ -35,10 +35,7 @@ export class AgentLauncherStack extends Stack {
       vpcSubnets: network.subnets,
       securityGroups: network.securityGroups,
       assignPublicIp: network.assignPublicIp,
-      agentImage:
-        'registry' in settings.agentImage
-          ? AgentImage.fromReference(settings.agentImage.registry)
-          : AgentImage.fromVersion(settings.agentImage.version),
+      agentImage: agentImage(settings.agentImage),
       ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
       schedule: Duration.minutes(settings.scheduleMinutes),
       activePoll: Duration.seconds(settings.activePollSeconds),
@@ -110,4 +107,13 @@ export class AgentLauncherStack extends Stack {
   private output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
+}
+
+function agentImage(image: AgentImageSettings): AgentImage {
+  if ('registry' in image) return AgentImage.fromReference(image.registry);
+  const { version } = image;
+  if (image.source === 'official') {
+    return AgentImage.fromVersion(version, image.digest === undefined ? {} : { digest: image.digest });
+  }
+  return AgentImage.fromRelease(version, image.base === undefined ? {} : { baseImage: image.base });
 }

@@ -97,15 +97,26 @@ function sharedSecretFaults(given: Given, pools: readonly Given[]): SettingsFaul
 }
 
 function imageFaults(image: unknown): SettingsFault[] {
-  if (!isRecord(image) || image['version'] === undefined || image['registry'] === undefined) return [];
-  return [
-    {
-      path: 'agentImage',
-      given: shown(image),
-      allowed: 'version or registry, not both',
-      remedy: 'leave out version to use the registry image, or registry to build one',
-    },
-  ];
+  if (!isRecord(image)) return [];
+  const built = ['version', 'source', 'digest', 'base'].filter((name) => image[name] !== undefined);
+  const fault = (allowed: string, remedy: string) => ({ path: 'agentImage', given: shown(image), allowed, remedy });
+  if (image['registry'] !== undefined && built.length > 0) {
+    return [
+      fault(
+        `${built.join(', ')} or registry, not both`,
+        `leave out ${built.join(', ')} to use the registry image, or registry to build one`,
+      ),
+    ];
+  }
+  if (image['source'] === 'release' && image['digest'] !== undefined) {
+    return [
+      fault('digest with the source official', 'pin the base by its digest instead: "base": "ubuntu:24.04@sha256:…"'),
+    ];
+  }
+  if (image['source'] !== 'release' && image['base'] !== undefined) {
+    return [fault('base with the source release', 'add "source": "release", or leave out base')];
+  }
+  return [];
 }
 
 /** Values that occurred before, with where they did first. */

@@ -36,12 +36,34 @@ const agentImage = z.strictObject({
       .regex(/^\d+\.\d+\.\d+$/)
       .optional(),
     {
-      description:
-        'Version of hashicorp/tfc-agent that the image is built from, by Docker, when the stack is deployed.',
+      description: 'Version of the agent that the image is built from, by Docker, when the stack is deployed.',
       allowed: 'a version such as 1.31.0',
       absent: `${DEFAULT_AGENT_VERSION}, unless \`agentImage.registry\` is given`,
     },
   ),
+  source: setting(z.enum(['official', 'release']).optional(), {
+    description:
+      "What the image is built from: HashiCorp's own image, or the release archive with its signature verified, on a base of your choice.",
+    allowed: 'official or release',
+    absent: '`official`, unless `agentImage.registry` is given',
+  }),
+  digest: setting(
+    z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/)
+      .optional(),
+    {
+      description:
+        'Digest that hashicorp/tfc-agent of this version must have; `agent-image/print-digest.mjs` prints it.',
+      allowed: 'sha256: and 64 hexadecimal digits; with the source official only',
+      absent: 'what the tag of the version names at build',
+    },
+  ),
+  base: setting(IMAGE.optional(), {
+    description: 'Image that the release is put on: a Debian or Ubuntu.',
+    allowed: 'reference with a tag that is not latest, or with a digest; with the source release only',
+    absent: 'ubuntu:24.04',
+  }),
   registry: setting(IMAGE.optional(), {
     description: 'Image to use as it is, in place of building one; no Docker is needed to deploy.',
     ...IMAGE_DOC,

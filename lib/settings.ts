@@ -17,7 +17,10 @@ import { type ReadSettings, settingAt, settingsSchema } from './settings-schema.
 export const SETTINGS_KEY = 'agentLauncher';
 
 /** The image of the agents. */
-export type AgentImageSettings = { readonly version: string } | { readonly registry: string };
+export type AgentImageSettings =
+  | { readonly version: string; readonly source: 'official'; readonly digest?: string }
+  | { readonly version: string; readonly source: 'release'; readonly base?: string }
+  | { readonly registry: string };
 
 /** Settings without a fault, every default filled in. */
 export interface Settings extends Omit<ReadSettings, 'agentImage' | 'network'> {
@@ -43,8 +46,11 @@ export function parseSettings(context: Readonly<Record<string, unknown>>): Setti
   return { ...read.data, agentImage: agentImage(read.data), network: chosenNetwork(read.data.network) };
 }
 
-function agentImage({ agentImage: { registry, version } }: ReadSettings): AgentImageSettings {
-  return registry === undefined ? { version: version ?? DEFAULT_AGENT_VERSION } : { registry };
+function agentImage({ agentImage: { registry, version, source, digest, base } }: ReadSettings): AgentImageSettings {
+  if (registry !== undefined) return { registry };
+  const built = { version: version ?? DEFAULT_AGENT_VERSION };
+  if (source === 'release') return { ...built, source, ...(base !== undefined && { base }) };
+  return { ...built, source: 'official', ...(digest !== undefined && { digest }) };
 }
 
 /** The settings object with the overrides laid over it; nothing is checked yet. */

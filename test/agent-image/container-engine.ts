@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 /** `docker` or a path to it; the tests that need it are skipped when there is none. */
 export const ENGINE = process.env['CONTAINER_ENGINE'];
 
-const IMAGE_FOLDER = fileURLToPath(new URL('../../agent-image', import.meta.url));
+/** The folder with both Dockerfiles. */
+export const IMAGE_FOLDER = fileURLToPath(new URL('../../agent-image', import.meta.url));
 
 export interface Outcome {
   readonly code: number | null;

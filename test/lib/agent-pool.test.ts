@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duration } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -169,6 +170,34 @@ describe('the image', () => {
     template.hasResourceProperties('AWS::ECS::TaskDefinition', {
       RuntimePlatform: { CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' },
       ContainerDefinitions: [Match.objectLike({ Name: 'agent', EntryPoint: Match.absent() })],
+    });
+  });
+
+  it('of this project is built for the architecture on a pinned base, or from a release with the key as given', () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const buildOf = (image: AgentImage) => {
+      const { pool } = poolIn({ image, cpuArchitecture: CpuArchitecture.ARM64 });
+      const [asset] = pool.node.findAll().filter((each) => each instanceof DockerImageAsset);
+      const { dockerBuildArgs, dockerfilePath } = asset as unknown as {
+        dockerBuildArgs: Record<string, string>;
+        dockerfilePath?: string;
+      };
+      return { ...dockerBuildArgs, file: dockerfilePath };
+    };
+    expect(buildOf(AgentImage.fromVersion('1.30.2', { digest, revision: 'c0ffee' }))).toMatchObject({
+      BASE_IMAGE: `hashicorp/tfc-agent:1.30.2@${digest}`,
+      BASE_DIGEST: digest,
+      REVISION: 'c0ffee',
+      AGENT_ARCHITECTURE: 'arm64',
+    });
+    const mirror = { releasesUrl: 'https://mirror.example', keyUrl: 'https://mirror.example/key', packages: ['git'] };
+    expect(buildOf(AgentImage.fromRelease('1.30.2', { ...mirror, keyFingerprint: 'A'.repeat(40) }))).toMatchObject({
+      file: 'Dockerfile.release',
+      BASE_IMAGE: 'ubuntu:24.04',
+      RELEASES_URL: 'https://mirror.example',
+      KEY_URL: 'https://mirror.example/key',
+      KEY_FINGERPRINT: 'A'.repeat(40),
+      PACKAGES: 'git',
     });
   });
 

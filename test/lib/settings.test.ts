@@ -39,7 +39,7 @@ describe('settings without a fault', () => {
           taskRoleStatements: [],
         },
       ],
-      agentImage: { version: '1.31.0' },
+      agentImage: { version: '1.31.0', source: 'official' },
       network: {
         egress: 'nat-gateway',
         allowed: {},
@@ -102,7 +102,7 @@ describe('overrides with -c', () => {
       'network.flowLogRetentionDays': '7',
     });
     expect(settings.pools[0]).toMatchObject({ maxAgents: 3, environment: { HTTPS_PROXY: 'http://proxy:3128' } });
-    expect(settings.agentImage).toEqual({ version: '1.30.2' });
+    expect(settings.agentImage).toEqual({ version: '1.30.2', source: 'official' });
     expect(settings.tags).toEqual({ 'cost-centre': '4711' });
     expect(settings.network).toMatchObject({ flowLogRetentionDays: 7 });
   });
@@ -247,9 +247,26 @@ describe('settings that contradict each other', () => {
     ]);
   });
 
-  it('are refused: an image that is built and taken from a registry', () => {
-    const agentImage = { version: '1.31.0', registry: 'hashicorp/tfc-agent:1.31.0' };
+  it.each([
+    { version: '1.31.0', registry: 'hashicorp/tfc-agent:1.31.0' },
+    { source: 'release', registry: 'hashicorp/tfc-agent:1.31.0' },
+    { source: 'release', digest: `sha256:${'0'.repeat(64)}` },
+    { base: 'ubuntu:24.04' },
+    { source: 'official', base: 'ubuntu:24.04' },
+  ])('are refused: an image from two sources, $source $version $registry', (agentImage) => {
     expect(paths(faultsOfSettings({ agentImage }))).toEqual(['agentImage']);
+  });
+
+  it('may build the image from a release on a base of their own, or on a pinned official image', () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const image = (agentImage: object) => parseSettings({ agentLauncher: { ...LEAST, agentImage } }).agentImage;
+    expect(image({ source: 'release', base: `debian:13@${digest}` })).toEqual({
+      version: '1.31.0',
+      source: 'release',
+      base: `debian:13@${digest}`,
+    });
+    expect(image({ digest })).toEqual({ version: '1.31.0', source: 'official', digest });
+    expect(paths(faultsOfSettings({ agentImage: { digest: 'sha256:12' } }))).toEqual(['agentImage.digest']);
   });
 });
 

@@ -6,9 +6,9 @@
 #
 # The daemon lives in a network namespace without any network and in a temporary directory; both are gone afterwards. The
 # command runs in that namespace too, so that a container on the host's network reaches what the command serves on loopback.
-# In the daemon is
-# a base image under the name that agent-image/Dockerfile starts from: Debian, the user tfc-agent, and stand-in-agent.sh as
-# that user's bin/tfc-agent. The command finds them by CONTAINER_ENGINE, DOCKER_HOST and BASE_IMAGE.
+# In the daemon are Debian under the name that agent-image/Dockerfile.release starts from, and under the one that
+# agent-image/Dockerfile starts from the same with the user tfc-agent, and stand-in-agent.sh as that user's bin/tfc-agent. The
+# command finds them by CONTAINER_ENGINE, DOCKER_HOST, BASE_IMAGE and RELEASE_BASE_IMAGE.
 #
 # Needs root and Debian's packages docker.io, mmdebstrap, iproute2, util-linux. Without them it says why it does not run the
 # command and exits with 0, or with 1 if REQUIRE_CONTAINERS is set.
@@ -51,17 +51,14 @@ trap 'exit 143' TERM
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 version=$(sed -n 's/^ARG TFC_AGENT_VERSION=//p' "$dockerfile" | head -n 1)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/agent-launcher
-base=$cache/agent-base-$codename-$(cksum <"$here/stand-in-agent.sh" | tr ' ' -).tar
+base=$cache/agent-base-$codename-3.tar
 if [ ! -s "$base" ]; then
   mkdir -p "$cache"
   echo 'with-docker: makes the base image' >&2
   sources=$(find /etc/apt -maxdepth 2 \( -name 'sources.list' -o -path '*/sources.list.d/*.list' -o -name '*.sources' \) | sort)
-  # shellcheck disable=SC2086,SC2016 # one word a file; $1 is mmdebstrap's
-  mmdebstrap --quiet --variant=minbase --include=curl,ca-certificates \
-    --customize-hook='chroot "$1" useradd --create-home --shell /bin/sh tfc-agent' \
-    --customize-hook='mkdir "$1/home/tfc-agent/bin"' \
-    --customize-hook="install -m 0755 '$here/stand-in-agent.sh' \"\$1/home/tfc-agent/bin/tfc-agent\"" \
-    "$codename" "$work/base.tar" $sources >"$work/mmdebstrap.log" 2>&1 || { cat "$work/mmdebstrap.log" >&2; exit 1; }
+  # shellcheck disable=SC2086 # one word a file
+  mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl,gpg,gpgv,unzip "$codename" "$work/base.tar" \
+    $sources >"$work/mmdebstrap.log" 2>&1 || { cat "$work/mmdebstrap.log" >&2; exit 1; }
   mv "$work/base.tar" "$base"
 fi
 
@@ -72,7 +69,8 @@ nsenter --net="/run/netns/$network" dockerd --host "unix://$work/docker.sock" --
   --exec-root "$work/exec" --pidfile "$work/dockerd.pid" --bridge none --iptables=false --ip6tables=false \
   --default-ulimit nofile=4096:4096 >"$work/dockerd.log" 2>&1 &
 dockerd=$!
-export DOCKER_HOST="unix://$work/docker.sock" CONTAINER_ENGINE="$docker" BASE_IMAGE="hashicorp/tfc-agent:$version"
+export DOCKER_HOST="unix://$work/docker.sock" CONTAINER_ENGINE="$docker"
+export BASE_IMAGE="hashicorp/tfc-agent:$version" RELEASE_BASE_IMAGE=ubuntu:24.04
 attempt=0
 until "$docker" info >/dev/null 2>&1; do
   attempt=$((attempt + 1))
@@ -82,6 +80,17 @@ until "$docker" info >/dev/null 2>&1; do
   fi
   sleep 0.5
 done
-"$docker" import --change 'USER tfc-agent' --change 'ENTRYPOINT ["/home/tfc-agent/bin/tfc-agent"]' "$base" "$BASE_IMAGE" >/dev/null
+"$docker" import "$base" "$RELEASE_BASE_IMAGE" >/dev/null
+mkdir "$work/context"
+cp "$here/stand-in-agent.sh" "$work/context/"
+cat >"$work/context/Dockerfile" <<END
+FROM $RELEASE_BASE_IMAGE
+RUN useradd --create-home --shell /bin/sh tfc-agent && mkdir /home/tfc-agent/bin
+COPY stand-in-agent.sh /home/tfc-agent/bin/tfc-agent
+RUN chmod 0755 /home/tfc-agent/bin/tfc-agent
+USER tfc-agent
+ENTRYPOINT ["/home/tfc-agent/bin/tfc-agent"]
+END
+DOCKER_BUILDKIT=0 "$docker" build --quiet --network none --tag "$BASE_IMAGE" "$work/context" >/dev/null
 
 nsenter --net="/run/netns/$network" "$@"

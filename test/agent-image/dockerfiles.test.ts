@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_AGENT_VERSION } from '../../lib/defaults.ts';
+
+const FOLDER = fileURLToPath(new URL('../../agent-image/', import.meta.url));
+const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
+const dockerfiles = ['Dockerfile', 'Dockerfile.release'];
+
+describe('the Dockerfiles', () => {
+  test('are one text from the hardening on', () => {
+    const [one, other] = dockerfiles.map((file) => read(file).split('\nUSER root\n')[1]);
+    expect(one).toContain('ENTRYPOINT');
+    expect(other).toBe(one);
+  });
+
+  test.each(dockerfiles)('%s has the default version, and pulls no frontend that nobody pinned', (file) => {
+    expect(read(file)).toContain(`ARG TFC_AGENT_VERSION=${DEFAULT_AGENT_VERSION}\n`);
+    expect(read(file)).not.toMatch(/^# *syntax=/im);
+  });
+
+  test('let into the build just what they copy', () => {
+    const letIn = read('.dockerignore').match(/(?<=^!).*/gm) ?? [];
+    const copied = dockerfiles.flatMap((file) => [...read(file).matchAll(/^COPY (?!--from)(.+) \S+$/gm)]);
+    const names = copied.flatMap(([, sources = '']) => sources.split(' '));
+    expect(new Set(letIn)).toEqual(new Set([...names, ...dockerfiles]));
+  });
+
+  test("pin HashiCorp's key, the same as the script does", () => {
+    const fingerprint = 'C874011F0AB405110D02105534365D9472D7468F';
+    expect(read('Dockerfile.release')).toContain(`KEY_FINGERPRINT=${fingerprint}\n`);
+    expect(read('fetch-release.sh')).toContain(`KEY_FINGERPRINT:-${fingerprint}}`);
+  });
+
+  const shellcheck = spawnSync('shellcheck', ['--version']).error === undefined;
+  test.skipIf(!shellcheck)(
+    `run scripts that pass shellcheck${shellcheck ? '' : ' (skipped: needs shellcheck)'}`,
+    () => {
+      const scripts = readdirSync(FOLDER)
+        .filter((name) => name.endsWith('.sh'))
+        .map((name) => join(FOLDER, name));
+      const options = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
+      expect(spawnSync('shellcheck', [...options, ...scripts], { encoding: 'utf8' }).stdout).toBe('');
+    },
+  );
+});
