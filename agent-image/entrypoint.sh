@@ -91,18 +91,18 @@ ticks() { # 6 reaches its end when this shell does, so that no sleep is left beh
 }
 
 # -- Idle watchdog
-# Idle is an agent whose last word is that it waits, or that has not said a word. Received a job, runs Terraform, said
-# anything that is not known here: left alone. (Were that wrong, one SIGTERM would still let a job finish first:
+# Idle is an agent whose last word is that it waits. Received a job, runs Terraform, said anything that is not known here, or
+# nothing at all: left alone. (Were that wrong, one SIGTERM would still let a job finish first:
 # https://developer.hashicorp.com/terraform/cloud-docs/agents/agents)
 watch() {
   exec </dev/fd/5 3>&- 4>&- 5>&- 6>&-
-  word=none
+  word=unknown
   while IFS= read -r line; do
     case $line in
       *'Job received'*) exec cat >/dev/null ;;
       *'Waiting for next job'*) word=waiting ;;
       "$tick")
-        if [ "$word" != unknown ] && ! terraform_runs; then
+        if [ "$word" = waiting ] && ! terraform_runs; then
           kill -USR1 $$
           exec cat >/dev/null
         fi

@@ -78,11 +78,10 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
 });
 
 describe('the idle watchdog', { concurrent: true }, () => {
-  test('tells an agent to leave that logged nothing, that it waits, or what an idle agent may log as well', async ({
+  test('tells an agent to leave that logged that it waits, and after it what an idle agent may log as well', async ({
     expect,
   }) => {
     const logs = [
-      [],
       [JSON_LOG.waiting],
       [
         '2026-08-24T10:00:00.000Z [INFO]  core: a line of its start that is not known here',
@@ -126,6 +125,35 @@ describe('the idle watchdog', { concurrent: true }, () => {
     expect(runs.flatMap((run) => run.said().slice(1))).toEqual(logs.map(() => LEFT_ALONE));
   });
 
+  test('leaves an agent alone that says nothing, or says it in another form than today', async ({ expect }) => {
+    const logs = [
+      [],
+      ['level=info module=core msg="waiting for work"'],
+      ['{"severity":"INFO","body":"idle","scope":"core"}', '{"severity":"INFO","body":"job accepted","scope":"core"}'],
+    ];
+    const runs = await agentsThatLog(logs, 'await after(1800);');
+    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
+    expect(runs.flatMap((run) => run.said().slice(1))).toEqual(logs.map(() => LEFT_ALONE));
+  });
+
+  test('leaves every kind of job alone, also those that run neither hooks nor a program named terraform', async ({
+    expect,
+  }) => {
+    const kinds = [
+      'stack_prepare',
+      'stack_plan',
+      'stack_apply',
+      'source_bundle',
+      'policy',
+      'assessment',
+      'test',
+      'query',
+    ];
+    const logs = kinds.map((kind) => [TEXT.waiting, TEXT.job.replace('plan', kind), '', TEXT.waiting]);
+    const runs = await agentsThatLog(logs, 'await after(1600);');
+    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
+  });
+
   test('looks again after each window, and tells an agent that is idle by then', async ({ expect }) => {
     const run = start(
       scratch,
@@ -164,7 +192,12 @@ describe('the idle watchdog', { concurrent: true }, () => {
        spawn('./terraform', ['3']).on('spawn', () => say('runs')).on('exit', () => process.exit(0));`,
     );
     await until('the other Terraform runs', () => other.stdout().includes('runs'));
-    const run = start(scratch, way, 'onTerm(() => process.exit(0)); stay();', WINDOW);
+    const run = start(
+      scratch,
+      way,
+      `say(${JSON.stringify(TEXT.waiting)}); onTerm(() => process.exit(0)); stay();`,
+      WINDOW,
+    );
     expect(await run.ended).toEqual({ code: 0, signal: null });
     expect(run.signals()).toBe(1);
     await other.ended;
