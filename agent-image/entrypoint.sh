@@ -154,7 +154,7 @@ trap 'tell "$((told += 1))" SIGTERM' TERM
 trap 'tell "$((told += 1))" SIGINT' INT
 trap 'tell "$((told += 1))" SIGQUIT' QUIT
 trap 'tell "$((told += 1))" SIGHUP' HUP
-trap 'tell "$((told += 1))" "no job in $idle s"' USR1
+trap 'tell "$((told += 1))" "no job in $idle s"; [ "$told" -gt 1 ] || sent_away=yes' USR1
 [ -z "$early" ] || tell "$((told += 1))" "$early"
 
 unset TFC_AGENT_TOKEN # the helpers need it not
@@ -175,4 +175,7 @@ done
 trap '' TERM INT QUIT HUP USR1
 exec 6>&-
 timeout 5 cat <&8 >/dev/null 2>&1 # until the helpers have passed the last lines on; a stray child may keep them open
+# An agent that was sent away without a job has an exit code of its own, by which the launcher tells it from one that had
+# a job (EX_TEMPFAIL in sysexits.h).
+case ${sent_away:-no}$code in yes0 | yes143) code=75 ;; esac
 exit "$code"

@@ -1,5 +1,5 @@
-import { STOP_REASON_PREFIX } from './core/supply.ts';
-import { isSpent } from './core/token.ts';
+import { STOP_REASON_PREFIX } from './core/starts.ts';
+import { attemptsFrom, isSpent } from './core/token.ts';
 import type { Decision, Launch, Stop } from './core/types.ts';
 import { seen, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
@@ -7,20 +7,12 @@ import type { Pool, Refusal, Tasks } from './ports.ts';
 /** RunTask calls side by side. ECS allows 20 a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
 const CALLS_AT_ONCE = 10;
 
-/**
- * How far beyond the first attempt a launch looks for a token that is not used up. ECS remembers tokens for 24 h, but
- * tasks for an hour, and those that were stopped by call without their attempt: what is seen may know of few of the
- * many that there were. One by one at first, so that ticks that saw a little more or less agree; then by leaps, so that
- * any number is passed within one tick.
- */
-const ATTEMPTS_BEYOND = [0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
-
 /** What became of a launch. */
 export type LaunchOutcome =
   | { readonly kind: 'launched'; readonly launch: Launch; readonly taskId: string; readonly attempt: number }
   | { readonly kind: 'refused'; readonly launch: Launch; readonly refusal: Refusal }
   /** Every token tried stands for a task that is over or was counted already; the next tick goes on from there. */
-  | { readonly kind: 'spent'; readonly launch: Launch; readonly attempt: number }
+  | { readonly kind: 'spent'; readonly launch: Launch; readonly attempts: readonly number[] }
   /** Not known whether a task was started; the token makes asking again safe. */
   | { readonly kind: 'failed'; readonly launch: Launch; readonly error: UpstreamError };
 
@@ -55,9 +47,8 @@ async function launchOne(
   seenTaskIds: ReadonlySet<string>,
   { tasks, now, signal }: Hands,
 ): Promise<LaunchOutcome> {
-  let attempt = launch.attempt;
-  for (const beyond of ATTEMPTS_BEYOND) {
-    attempt = launch.attempt + beyond;
+  const attempts = attemptsFrom(launch.attempt, launch.job, now());
+  for (const attempt of attempts) {
     const answer = await seen(tasks.launch({ pool, job: launch.job, attempt }, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
@@ -65,7 +56,7 @@ async function launchOne(
       return { kind: 'launched', launch, taskId: answer.value.taskId, attempt };
     }
   }
-  return { kind: 'spent', launch, attempt };
+  return { kind: 'spent', launch, attempts };
 }
 
 async function stopOne(stop: Stop, { tasks, signal }: Hands): Promise<StopOutcome> {

@@ -1,4 +1,5 @@
-import { isLive, isQuestionable, supplyOf } from './core/supply.ts';
+import { isQuestionable } from './core/starts.ts';
+import { isLive, supplyOf } from './core/supply.ts';
 import type { Agent, Demand, Supply, Task } from './core/types.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 

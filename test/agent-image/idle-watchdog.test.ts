@@ -38,7 +38,7 @@ const agentInEveryWay = (lines: readonly string[], then: string) =>
 describe('the idle watchdog, run in every way', { concurrent: true }, () => {
   test('tells an agent that waits longer than the idle window to leave', async ({ expect }) => {
     for (const run of agentInEveryWay([TEXT.waiting], 'onTerm(() => process.exit(0)); stay();')) {
-      expect(await run.ended).toEqual({ code: 0, signal: null });
+      expect(await run.ended).toEqual({ code: 75, signal: null });
       expect(run.said()[1]).toMatch(/^entrypoint: no job in 1 s: told the agent to leave/);
       expect(run.signals()).toBe(1);
     }
@@ -161,7 +161,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
       `say('starting'); await after(1500); say(${JSON.stringify(TEXT.waiting)}); onTerm(() => process.exit(0)); stay();`,
       WINDOW,
     );
-    expect(await run.ended).toEqual({ code: 0, signal: null });
+    expect(await run.ended).toEqual({ code: 75, signal: null });
     expect(run.said()[1]).toBe(LEFT_ALONE);
     expect(run.said()[2]).toMatch(/told the agent to leave/);
   });
@@ -198,7 +198,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
       `say(${JSON.stringify(TEXT.waiting)}); onTerm(() => process.exit(0)); stay();`,
       WINDOW,
     );
-    expect(await run.ended).toEqual({ code: 0, signal: null });
+    expect(await run.ended).toEqual({ code: 75, signal: null });
     expect(run.signals()).toBe(1);
     await other.ended;
   });

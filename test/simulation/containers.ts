@@ -1,3 +1,4 @@
+import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/starts.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { Faults } from './faults.ts';
 import type { Agent, HcpWorld, Job } from './hcp-world.ts';
@@ -21,6 +22,8 @@ const START_FAULTS = [
   'start-exit-1',
   'start-exit-0',
   'start-never-registers',
+  'start-registers-then-exits',
+  'start-takes-no-job',
   'start-slow',
 ] as const satisfies readonly FaultKind[];
 
@@ -125,7 +128,7 @@ export class Containers {
       case 'start-never-registers': {
         const hangs = random.chance(0.5);
         if (hangs) task.terminate = () => ends(STOP_TIMEOUT_MS, { exitCode: 137 });
-        else ends(settings.idleWindowMs, { exitCode: random.pick([0, 143]) });
+        else ends(settings.idleWindowMs, { exitCode: random.pick([0, LEFT_IDLE_EXIT_CODE]) });
         return;
       }
     }
@@ -138,7 +141,8 @@ export class Containers {
       const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => ecs.ended(task, { exitCode }));
       this.#processes.set(task.id, process);
       task.terminate = () => process.terminate(STOP_TIMEOUT_MS);
-      process.poll();
+      if (fault === 'start-registers-then-exits') time.after(random.between(1, 20) * SECOND, () => process.crash());
+      else if (fault !== 'start-takes-no-job') process.poll();
       // The watchdog's first look; an agent that has got a job by then is left alone.
       time.at((task.startedAtMs ?? 0) + settings.idleWindowMs, () => process.leaveIfIdle());
     });
@@ -230,7 +234,8 @@ export class AgentProcess {
 
   /** The watchdog's signal. */
   leaveIfIdle(): void {
-    if (!this.over && !this.#leaving && !this.#frozen && this.agent.job === undefined) this.#leave(0, SECOND);
+    if (!this.over && !this.#leaving && !this.#frozen && this.agent.job === undefined)
+      this.#leave(LEFT_IDLE_EXIT_CODE, SECOND);
   }
 
   /** SIGTERM: finishes its job, then goes; killed when that takes longer than it is given. */
@@ -239,6 +244,11 @@ export class AgentProcess {
     if (this.agent.job !== undefined || this.#unreported !== undefined) this.#leaving = true;
     else if (!this.#frozen) this.#leave(0, SECOND);
     if (stopTimeoutMs !== undefined) this.#in.time.after(stopTimeoutMs, () => this.kill());
+  }
+
+  /** Tells the platform that it goes, and ends with an error. */
+  crash(): void {
+    if (!this.over && !this.#leaving) this.#leave(1, 0);
   }
 
   /** SIGKILL. */

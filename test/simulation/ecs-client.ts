@@ -159,11 +159,11 @@ class EcsApi {
       const { kind, task, isNew } = ecs.runTask(input);
       this.#cloud.acting = undefined;
       if (fault === 'ecs-lost-response') return 'silence';
+      const { lastStatus, desiredStatus } = task;
+      if (!isNew && desiredStatus === 'RUNNING' && !tick.live.has(task.id)) tick.told.add(task.id);
       if (kind === 'conflict') {
         return { error: new ConflictException({ ...META, message: 'other parameters', resourceIds: [task.arn] }) };
       }
-      const { lastStatus, desiredStatus } = task;
-      if (!isNew && desiredStatus === 'RUNNING' && !tick.live.has(task.id)) tick.told.add(task.id);
       return { value: { ...META, tasks: [{ taskArn: task.arn, lastStatus, desiredStatus }], failures: [] } };
     });
   }

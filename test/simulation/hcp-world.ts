@@ -59,6 +59,8 @@ export interface Agent {
   /** Since when nothing of it reaches the platform. */
   silentSinceMs?: number | undefined;
   job?: Job | undefined;
+  /** Whether it ever had one. */
+  hadJob?: boolean;
 }
 
 export interface HcpEvents {
@@ -324,6 +326,7 @@ export class HcpWorld {
     if (job.run === undefined) this.#active.set(job.pool, this.activeJobs(job.pool) + 1);
     job.state = 'running';
     agent.job = job;
+    agent.hadJob = true;
     agent.status = 'busy';
     this.#events.waitsNoMore(agent);
     const { run } = job;

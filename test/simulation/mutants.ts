@@ -226,18 +226,38 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'a container that exits 0 has started well',
     [6],
-    edit('core/supply.ts', OBSERVED_END, "return task.exitCode !== 0 ? 'failed' : 'succeeded';"),
+    edit('core/starts.ts', OBSERVED_END, "return task.exitCode !== 0 ? 'failed' : 'served';"),
   ),
   one(
     'a task that is sent away unregistered has started well',
     [6],
-    edit('core/supply.ts', OBSERVED_END, OBSERVED_END.replace('jobWaits || ', '').replace('unknown', 'succeeded')),
+    edit('core/starts.ts', OBSERVED_END, OBSERVED_END.replace('jobWaits || ', '').replace('unknown', 'served')),
   ),
   one(
     'every stopped task is a start failure',
     [1],
-    edit('core/supply.ts', "agent !== undefined || named ? 'succeeded'", "named ? 'succeeded'"),
+    edit('core/starts.ts', '  if (!registered) return start', '  if (!busy) return start'),
   ),
+  {
+    ...one(
+      'agents that end without a job are replaced for ever',
+      [6],
+      edit(
+        'core/starts.ts',
+        "return leftWithoutJob(task) ? 'fruitless' : 'served';",
+        "return leftWithoutJob(task) ? 'up' : 'served';",
+      ),
+    ),
+    profile: 'long',
+  },
+  {
+    ...one(
+      'agents that come up end a row of those without a job',
+      [6],
+      edit('core/starts.ts', "since('fruitless', last('served'),", "since('fruitless', last('served', 'up'),"),
+    ),
+    profile: 'long',
+  },
   // -- Agents
   one(
     'agents are listed that pinged in the last second only',
@@ -275,8 +295,8 @@ export const MUTANTS: readonly Mutant[] = [
     [4],
     edit(
       'core/supply.ts',
-      "return agentsObserved ? 'overdue' : 'unobserved';",
-      "return agentsObserved ? 'overdue' : 'overdue';",
+      "return agentsCredible ? 'overdue' : 'unobserved';",
+      "return agentsCredible ? 'overdue' : 'overdue';",
     ),
   ),
   one(

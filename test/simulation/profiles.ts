@@ -51,6 +51,8 @@ const START_FAULTS = [
   'start-exit-1',
   'start-exit-0',
   'start-never-registers',
+  'start-registers-then-exits',
+  'start-takes-no-job',
 ] as const;
 const SCHEDULE_FAULTS = ['schedule-missed', 'schedule-late', 'schedule-repeated', 'invocation-killed'] as const;
 
@@ -161,7 +163,14 @@ export const PROFILES = {
     ...SMALL,
     runs: [1, 4],
     lastsMs: [2 * HOUR, 6 * HOUR],
-    faults: ['start-image', 'start-exit-1', 'start-never-registers', 'ecs-quota'],
+    faults: [
+      'start-image',
+      'start-exit-1',
+      'start-never-registers',
+      'start-registers-then-exits',
+      'start-takes-no-job',
+      'ecs-quota',
+    ],
     windows: [1, 2],
     windowMs: [HOUR, 5 * HOUR],
     others: ['assessment', 'deployment'],

@@ -221,6 +221,7 @@ export class Promises {
   /** 6: what does not start costs a bounded number of launches an hour, as far as ECS shows that it did not. */
   #failuresBounded(pool: ScenarioPool, task: SimulatedTask): void {
     const now = task.createdAtMs;
+    this.#fruitlessBounded(pool, now);
     const failures = this.#truth.startFailures(pool.name);
     const first = failures[0];
     const recent = [...(this.#launchesAtMs.get(pool.name) ?? []).filter((at) => at > now - HOUR_MS), now];
@@ -229,6 +230,18 @@ export class Promises {
     const inARow = recent.filter((at) => at >= first.createdAtMs).length;
     if (inARow > pool.maxAgents + PROBES_AN_HOUR) {
       this.#break(6, `${inARow} launches within an hour in ${pool.name}, where no task has come up since`);
+    }
+  }
+
+  /** 6: agents that come up and get no job: three rounds of them may be chance, and after that each is a probe. */
+  #fruitlessBounded({ name, maxAgents }: ScenarioPool, now: number): void {
+    if (!this.#parts.settings.agentsVisible) return;
+    const [first] = this.#truth.fruitless(name);
+    if (first === undefined) return;
+    const since = Math.max(first.createdAtMs, now - HOUR_MS);
+    const inARow = (this.#launchesAtMs.get(name) ?? []).filter((at) => at >= since).length;
+    if (inARow > 3 * maxAgents + PROBES_AN_HOUR) {
+      this.#break(6, `${inARow} launches within an hour in ${name}, where no task has got a job since`);
     }
   }
 

@@ -64,6 +64,8 @@ export type FaultKind =
   | 'start-exit-1'
   | 'start-exit-0'
   | 'start-never-registers'
+  | 'start-registers-then-exits'
+  | 'start-takes-no-job'
   // Lambda and its schedule
   | 'schedule-missed'
   | 'schedule-late'

@@ -68,6 +68,7 @@ export class Truth {
     if (this.live(pool.name).length >= pool.maxAgents) return 'maxAgents';
     if (this.#ceilingReached(pool)) return 'agentsCeiling';
     if (this.#nobodyTells(pool.name)) return 'neither agents nor names';
+    if (roundsOf(this.fruitless(pool.name)) > 1) return 'agents without a job';
     return this.#backingOff(pool.name) ? 'start failures' : undefined;
   }
 
@@ -101,6 +102,17 @@ export class Truth {
     );
   }
 
+  /** Tasks whose agent came up and ended without ever having a job, since the last one that had one, oldest first. */
+  fruitless(pool: string): SimulatedTask[] {
+    const up = [...this.#ecs.tasks].filter((task) => task.pool === pool && task.registeredAtMs !== undefined);
+    const hadJob = (task: SimulatedTask): boolean => this.#containers.agentOf(task)?.hadJob === true;
+    const lastServedMs = Math.max(
+      Number.NEGATIVE_INFINITY,
+      ...up.flatMap((task) => (hadJob(task) ? [task.createdAtMs] : [])),
+    );
+    return up.filter((task) => task.stoppedAtMs !== undefined && !hadJob(task) && task.createdAtMs > lastServedMs);
+  }
+
   /**
    * Who may not list agents does not see that a probe came up until it ends, nor tell a failed job from a failed
    * start: as long as ECS shows either, the back-off may go on.
@@ -121,17 +133,21 @@ export class Truth {
     const failures = this.startFailures(pool);
     if (failures.length === 0) return false;
     if (this.live(pool).some((task) => task.registeredAtMs === undefined)) return true;
-    let rounds = 0;
-    let roundEndsMs = Number.NEGATIVE_INFINITY;
-    let lastStoppedMs = 0;
-    for (const { createdAtMs, stoppedAtMs = createdAtMs } of failures) {
-      if (createdAtMs > roundEndsMs) {
-        rounds += 1;
-        roundEndsMs = stoppedAtMs;
-      }
-      lastStoppedMs = Math.max(lastStoppedMs, stoppedAtMs);
-    }
+    const rounds = roundsOf(failures);
+    const lastStoppedMs = Math.max(...failures.map(({ createdAtMs, stoppedAtMs = createdAtMs }) => stoppedAtMs));
     const { backOffBaseMs, backOffMaxMs } = this.#limits;
     return this.#time.now() < lastStoppedMs + Math.min(backOffBaseMs * 2 ** (rounds - 1), backOffMaxMs) + SLACK_MS;
   }
+}
+
+/** Tasks that overlapped count once. */
+function roundsOf(failures: readonly SimulatedTask[]): number {
+  let rounds = 0;
+  let roundEndsMs = Number.NEGATIVE_INFINITY;
+  for (const { createdAtMs, stoppedAtMs = createdAtMs } of failures) {
+    if (createdAtMs <= roundEndsMs) continue;
+    rounds += 1;
+    roundEndsMs = stoppedAtMs;
+  }
+  return rounds;
 }

@@ -173,7 +173,7 @@ function describeLaunch(outcome: PoolTick['launches'][number]): Record<string, u
     outcome: kind,
     ...(kind === 'launched' && { task: outcome.taskId, attempt: outcome.attempt }),
     ...(kind === 'refused' && outcome.refusal),
-    ...(kind === 'spent' && { attempt: outcome.attempt }),
+    ...(kind === 'spent' && { attempts: outcome.attempts }),
   };
 }
 

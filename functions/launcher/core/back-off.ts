@@ -23,16 +23,24 @@ export function backOffOf(
   const newest = failures.at(-1);
   if (newest === undefined) return { rounds: 0, untilMs: undefined, detail: undefined };
 
-  let rounds = 0;
-  let roundEndsMs = Number.NEGATIVE_INFINITY;
-  for (const failure of failures) {
-    // A launch made before the earlier round's end was known belongs to that round.
-    if (failure.createdAtMs > roundEndsMs) {
-      rounds += 1;
-      roundEndsMs = failure.stoppedAtMs;
-    }
-  }
+  const rounds = backOffRounds(failures);
   const waitMs = Math.min(limits.backOffBaseMs * 2 ** (rounds - 1), limits.backOffMaxMs);
   const lastStoppedMs = Math.max(...failures.map((failure) => failure.stoppedAtMs));
   return { rounds, untilMs: lastStoppedMs + waitMs, detail: newest.detail };
+}
+
+/**
+ * Rounds of failures: a launch made before the earlier round's end was known belongs to that round.
+ *
+ * @param failures oldest first.
+ */
+export function backOffRounds(failures: readonly Pick<StartFailure, 'createdAtMs' | 'stoppedAtMs'>[]): number {
+  let rounds = 0;
+  let roundEndsMs = Number.NEGATIVE_INFINITY;
+  for (const failure of failures) {
+    if (failure.createdAtMs <= roundEndsMs) continue;
+    rounds += 1;
+    roundEndsMs = failure.stoppedAtMs;
+  }
+  return rounds;
 }

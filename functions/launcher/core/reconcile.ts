@@ -90,7 +90,11 @@ function allowance(
 /** While tasks fail to start one probe at a time is launched, and none before the wait is over. */
 function backOffBound(backOff: BackOff, supply: Supply, nowMs: number): Bound {
   const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
-  const probing = supply.live.some(({ state }) => state === 'starting');
+  const newestMs = supply.startFailures.at(-1)?.createdAtMs ?? Number.NEGATIVE_INFINITY;
+  // That it registers proves nothing where agents end without a job: such a probe is over when it has one or is gone.
+  const probing = supply.live.some(
+    ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),
+  );
   return {
     count: waiting || probing ? 0 : 1,
     deferral: {

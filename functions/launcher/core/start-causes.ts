@@ -1,6 +1,16 @@
 /** Why tasks do not start, in ECS's words, and what is likely missing. */
 export interface StartCause {
-  readonly cause: 'image' | 'secret' | 'log' | 'network' | 'memory' | 'capacity' | 'registration' | 'agent' | 'unknown';
+  readonly cause:
+    | 'image'
+    | 'secret'
+    | 'log'
+    | 'network'
+    | 'memory'
+    | 'capacity'
+    | 'registration'
+    | 'no-job'
+    | 'agent'
+    | 'unknown';
   /** What a person should look at. */
   readonly remedy: string;
 }
@@ -10,6 +20,12 @@ export interface StartCause {
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
  */
 const TABLE: readonly (StartCause & { readonly pattern: RegExp })[] = [
+  {
+    pattern: /ended without a job/i,
+    cause: 'no-job',
+    remedy:
+      'agents come up, get no job and leave: look at their log, at TFC_AGENT_ACCEPT, and at the organization’s limit of concurrent runs',
+  },
   {
     pattern: /did not register/i,
     cause: 'registration',

@@ -1,13 +1,5 @@
-import type { Agent, LiveState, LiveTask, QueuedJob, RunningJob, StartFailure, Supply, Task } from './types.ts';
-
-/** Prefix of the reason that the launcher gives when it stops a task; tells its own stops from a person's. */
-export const STOP_REASON_PREFIX = 'agent-launcher: ';
-
-/** No real job registers, initializes Terraform and ends in less; a container that does so never had one. */
-const SHORTEST_JOB_MS = 10_000;
-
-/** A container that ends in less is looked up among the agents: had it registered, it would be there. */
-const QUESTIONABLE_MS = 60_000;
+import { type Start, startFailures, startOf } from './starts.ts';
+import type { Agent, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 
 /** ECS's words for a task on its way out: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
@@ -45,18 +37,22 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
 
   const waiting = new Set<string | undefined>(seen.queued.map((job) => job.key));
   const observed = seen.agents !== undefined;
+  // A list without an agent that has a job is wrong about who has none: nobody is stopped by its word.
+  const credible = observed && seen.tasks.every(({ id }) => !busyNames.has(id) || agents.has(id));
 
   const seenLive: LiveTask[] = [];
-  const startFailures: StartFailure[] = [];
-  const startSuccessesAtMs: number[] = [];
+  const starts: { task: Task; start: Start }[] = [];
   for (const task of seen.tasks) {
     const agent = agents.get(task.id);
     const named = busyNames.has(task.id);
-    if (isLive(task)) seenLive.push({ task, state: liveState(task, agent, named, observed, startDeadlineMs, nowMs) });
-    if (task.createdAtMs === undefined) continue;
-    const start = agent !== undefined || named ? 'succeeded' : startOf(task, observed, waiting.has(task.startedBy));
-    if (start === 'failed') startFailures.push(startFailure(task, task.createdAtMs));
-    else if (start === 'succeeded') startSuccessesAtMs.push(task.createdAtMs);
+    if (isLive(task)) seenLive.push({ task, state: liveState(task, agent, named, credible, startDeadlineMs, nowMs) });
+    const witnesses = {
+      registered: agent !== undefined,
+      busy: named || agent?.status === 'busy',
+      agentsObserved: observed,
+      jobWaits: waiting.has(task.startedBy),
+    };
+    starts.push({ task, start: startOf(task, witnesses) });
   }
   const live = observed ? seenLive : withNamelessJobs(seenLive, seen.running);
 
@@ -70,7 +66,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
       seen.agents?.filter((agent) => ['idle', 'busy', 'unknown'].includes(agent.status)).length ??
       live.filter(({ state }) => state !== 'starting').length,
     unclaimed: free,
-    startFailures: inARow(startFailures, startSuccessesAtMs),
+    startFailures: startFailures(starts),
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
   };
@@ -80,7 +76,7 @@ function liveState(
   task: Task,
   agent: Agent | undefined,
   namedByAJob: boolean,
-  agentsObserved: boolean,
+  agentsCredible: boolean,
   startDeadlineMs: number,
   nowMs: number,
 ): LiveState {
@@ -92,44 +88,8 @@ function liveState(
   }
   const overdue = task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs;
   if (!overdue) return 'starting';
-  // Without a list of agents a long-lived task may be running a job that no run shows: neither supply nor stoppable.
-  return agentsObserved ? 'overdue' : 'unobserved';
-}
-
-/** How long its container ran. */
-function ranMs({ startedAtMs, executionStoppedAtMs, stoppedAtMs }: Task): number {
-  if (startedAtMs === undefined) return 0;
-  return (executionStoppedAtMs ?? stoppedAtMs ?? startedAtMs) - startedAtMs;
-}
-
-/** Whether a stopped task ended in a way that leaves open if its agent ever registered. */
-export function isQuestionable(task: Task): boolean {
-  return task.exitCode !== 0 || ranMs(task) < QUESTIONABLE_MS;
-}
-
-/** Ends that others brought about, and that say nothing about the start. */
-const ENDED_BY_OTHERS = new Set(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated']);
-
-/**
- * How the start of a task went whose agent is in no list. Exit codes alone do not tell: what `tfc-agent` returns after a
- * failed Terraform operation, or when it is sent away, is not documented, and a wrong image may well exit 0. That the
- * task's own job still waits is the better witness.
- */
-function startOf(task: Task, agentsObserved: boolean, jobWaits: boolean): 'failed' | 'succeeded' | 'unknown' {
-  if (task.lastStatus !== 'STOPPED' || ENDED_BY_OTHERS.has(task.stopCode ?? '')) return 'unknown';
-  if (task.stopCode === 'UserInitiated') {
-    return task.stoppedReason?.startsWith(STOP_REASON_PREFIX) === true ? 'failed' : 'unknown';
-  }
-  if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
-  // The list goes back to before every failure, so that a success after one is in it: who is not in it is none. But how
-  // long it keeps agents that have exited is not documented, so a good end of a task whose job is gone proves nothing.
-  if (agentsObserved) {
-    return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';
-  }
-  // Without a list of agents each witness may be wrong, two of them hardly.
-  const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS].filter(Boolean).length;
-  if (witnesses >= 2) return 'failed';
-  return witnesses === 1 ? 'unknown' : 'succeeded';
+  // Without a credible list of agents a long-lived task may be running a job that no run shows: neither supply nor stoppable.
+  return agentsCredible ? 'overdue' : 'unobserved';
 }
 
 /**
@@ -143,25 +103,6 @@ function withNamelessJobs(live: readonly LiveTask[], running: readonly RunningJo
   const oldestFirst = young.toSorted((a, b) => (a.task.createdAtMs ?? 0) - (b.task.createdAtMs ?? 0));
   const busy = new Set(oldestFirst.slice(0, Math.max(0, nameless - unobserved)));
   return live.map((one) => (busy.has(one) ? { ...one, state: 'busy' } : one));
-}
-
-function startFailure(task: Task, createdAtMs: number): StartFailure {
-  const words = [task.stoppedReason, task.containerReason].filter((text) => text !== undefined && text !== '');
-  const exit = task.exitCode === undefined ? [] : [`exit code ${task.exitCode}`];
-  return {
-    task,
-    createdAtMs,
-    stoppedAtMs: task.stoppedAtMs ?? createdAtMs,
-    detail: [...new Set([...words, ...exit])].join('; ') || 'ECS gave no reason',
-  };
-}
-
-/** A task that came up after a failure ends the row. */
-function inARow(failures: readonly StartFailure[], successesAtMs: readonly number[]): StartFailure[] {
-  const lastSuccessMs = Math.max(Number.NEGATIVE_INFINITY, ...successesAtMs);
-  return failures
-    .filter((failure) => failure.createdAtMs > lastSuccessMs)
-    .toSorted((a, b) => a.createdAtMs - b.createdAtMs);
 }
 
 /** The count holds when tags are gone, the tag when older tasks are no longer listed: take the higher. */

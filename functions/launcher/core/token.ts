@@ -1,12 +1,15 @@
 import { isEnding } from './supply.ts';
 import type { QueuedJob } from './types.ts';
 
-/**
- * ECS's reads are eventually consistent for up to five minutes
- * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html): before that a task that cannot be
- * described may just be new.
- */
+/** ECS's reads are eventually consistent for up to five minutes: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html */
 const READ_LAG_MS = 5 * 60_000;
+
+/**
+ * ECS shows a stopped task for an hour at least
+ * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html): one that it names but cannot describe
+ * is a new one, unless its job has waited for longer than that.
+ */
+const STOPPED_TASKS_SHOWN_MS = 60 * 60_000;
 
 /**
  * The `clientToken` of a launch: the same job and attempt give the same task, whoever asks, however often. At most 64
@@ -15,6 +18,26 @@ const READ_LAG_MS = 5 * 60_000;
  */
 export function clientTokenOf(job: Pick<QueuedJob, 'key'>, attempt: number): string {
   return `${job.key}/${attempt}`;
+}
+
+/**
+ * How far beyond the first attempt a launch looks for a token that is not used up. ECS remembers tokens for 24 h, but
+ * tasks for an hour, and those that were stopped by call without their attempt: what is seen may know of few of the
+ * many that there were. One by one at first, so that ticks that saw a little more or less agree; then by leaps.
+ */
+const ATTEMPTS_BEYOND = [0, 1, 2, 3, 4, 8, 16, 32, 64];
+
+/** Beyond every attempt that is reached by counting. */
+const LAST_RESORT = 10_000;
+
+/**
+ * The attempts that a launch may make, in their order, until ECS answers one with a new task. The last is another every
+ * five minutes: where each task is stopped by call, as those are whose agent never registers, their attempts are
+ * forgotten, and in some hours all the others were made; and ticks that overlap make the same.
+ */
+export function attemptsFrom(first: number, job: Pick<QueuedJob, 'queuedAtMs'>, nowMs: number): number[] {
+  const waitedMs = Math.max(0, nowMs - job.queuedAtMs);
+  return [...ATTEMPTS_BEYOND.map((beyond) => first + beyond), LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)];
 }
 
 /** ECS's answer to a launch: the task it stands for, which may be an older one. */
@@ -35,6 +58,6 @@ export function isSpent(
   nowMs: number,
 ): boolean {
   if (seenTaskIds.has(answer.taskId)) return true;
-  if (answer.lastStatus === undefined) return nowMs - job.queuedAtMs > READ_LAG_MS;
+  if (answer.lastStatus === undefined) return nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
   return isEnding(answer.lastStatus);
 }

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { backOffOf } from '../../../../functions/launcher/core/back-off.ts';
 import { ceilingRoomOf } from '../../../../functions/launcher/core/ceiling.ts';
 import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
-import { clientTokenOf, isSpent } from '../../../../functions/launcher/core/token.ts';
 import type { Limits, QueuedJob, StartFailure, Supply } from '../../../../functions/launcher/core/types.ts';
 import { LIMITS, live, minutes, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
 
@@ -133,6 +132,14 @@ describe('after start failures', () => {
     const has = { startFailures: [failure(seconds(90), seconds(31))], live: [live('probe', 'starting')] };
     expect(keys(decide(jobs(2), { ...has, unclaimed: 1 }))).toEqual([]);
   });
+
+  it('nor beside one that has registered and got no job yet; an idle agent from before is no probe', () => {
+    const startFailures = [failure(seconds(90), seconds(31))];
+    const idle = (createdAtMs: number | undefined) => ({ live: [live('idle', 'idle', { createdAtMs })], unclaimed: 1 });
+    expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(30)) }))).toEqual([]);
+    expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(120)) }))).toHaveLength(1);
+    expect(keys(decide(jobs(2), { startFailures, ...idle(undefined) }))).toHaveLength(1);
+  });
 });
 
 describe('the back-off', () => {
@@ -168,28 +175,5 @@ describe('the licence’s room', () => {
     const second = supply({ registered: 1, live: [live('c', 'leaving')] });
     expect(ceilingRoomOf(10, [first, second])).toBe(6);
     expect(ceilingRoomOf(1, [first, second])).toBe(-3);
-  });
-});
-
-describe('the client token', () => {
-  it('is made of job and attempt only', () => {
-    expect(clientTokenOf(queuedJob('run-CZcmD7eagjhyX0vN'), 2)).toBe('run-CZcmD7eagjhyX0vN/plan/2');
-  });
-
-  it('is used up when it stands for a task that is over or was counted already', () => {
-    const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
-    const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
-      isSpent({ taskId: 'a', lastStatus }, new Set(seenIds), job, NOW);
-    expect(spent('PROVISIONING')).toBe(false);
-    expect(spent('RUNNING')).toBe(false);
-    expect(spent('RUNNING', ['a'])).toBe(true);
-    expect(spent('STOPPED')).toBe(true);
-    expect(spent('DEPROVISIONING')).toBe(true);
-  });
-
-  it('is given the benefit of ECS’s read lag when the task cannot be described, for as long as it may last', () => {
-    const unseen = { taskId: 'a', lastStatus: undefined };
-    expect(isSpent(unseen, new Set(), queuedJob('run-1', { queuedAtMs: NOW - minutes(4) }), NOW)).toBe(false);
-    expect(isSpent(unseen, new Set(), queuedJob('run-1', { queuedAtMs: NOW - minutes(6) }), NOW)).toBe(true);
   });
 });

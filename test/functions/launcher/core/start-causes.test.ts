@@ -33,6 +33,7 @@ it.each([
   ['OutOfMemoryError: Container killed due to memory usage; exit code 137', 'memory', /memoryMiB/],
   ['Essential container in task exited; exit code 137', 'memory', /too small/],
   ['Capacity is unavailable at this time', 'capacity', /further zones/],
+  ['its agent registered and ended without a job; exit code 75', 'no-job', /TFC_AGENT_ACCEPT/],
   ['agent-launcher: its agent did not register within 300 s; exit code 137', 'registration', /egress/],
   ['Essential container in task exited; permission denied; exit code 126', 'agent', /its log/],
   ['agent-launcher: its agent did not register within 300 s; exit code 143', 'registration', /egress/],

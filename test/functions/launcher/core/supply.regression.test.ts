@@ -1,6 +1,7 @@
 /** Defects that the simulation found in how supply is read, each as the row that would have caught it. */
 import { describe, expect, it } from 'vitest';
-import { isQuestionable, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { isQuestionable } from '../../../../functions/launcher/core/starts.ts';
+import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 
@@ -161,5 +162,18 @@ describe('who may not list agents', () => {
     const b = task('b', { createdAtMs: undefined });
     const supply = supplyFrom([a, b], { agents: undefined, running: [nameless] });
     expect(supply.live.map(({ state }) => state)).toEqual(['busy', 'starting']);
+  });
+});
+
+describe('a list of agents that lacks one that has a job', () => {
+  const late = task('late', { createdAtMs: NOW - minutes(9) });
+  const working = task('working', { createdAtMs: NOW - minutes(9) });
+  const running: RunningJob[] = [{ key: 'run-9/plan', phase: 'plan', agentName: 'working' }];
+  const statesOf = (agents: readonly Agent[]) =>
+    supplyFrom([late, working], { agents, running }).live.map(({ state }) => state);
+
+  it('is believed of no other task either: nothing is stopped by its word', () => {
+    expect(statesOf([])).toEqual(['unobserved', 'busy']);
+    expect(statesOf([agent('working', 'busy')])).toEqual(['overdue', 'busy']);
   });
 });

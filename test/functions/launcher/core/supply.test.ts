@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isLive, STOP_REASON_PREFIX, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { STOP_REASON_PREFIX } from '../../../../functions/launcher/core/starts.ts';
+import { isLive, supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LIMITS, minutes, NOW, seconds, stoppedTask, task } from './builders.ts';
 

@@ -1,0 +1,129 @@
+import { backOffRounds } from './back-off.ts';
+import type { StartFailure, Task } from './types.ts';
+
+/** Prefix of the reason that the launcher gives when it stops a task; tells its own stops from a person's. */
+export const STOP_REASON_PREFIX = 'agent-launcher: ';
+
+/** No real job registers, initializes Terraform and ends in less; a container that does so never had one. */
+const SHORTEST_JOB_MS = 10_000;
+
+/** What agent-image/entrypoint.sh ends with when it sent its agent away for want of a job. */
+export const LEFT_IDLE_EXIT_CODE = 75;
+
+/** A container that ends in less is looked up among the agents: had it registered, it would be there. */
+const QUESTIONABLE_MS = 60_000;
+
+/**
+ * Rounds of agents that came up and ended without a job, before that is taken for a failure of the pool. One or two may
+ * be chance: a job was canceled, or their agents had short ones that failed and that no list shows.
+ */
+const ROUNDS_WITHOUT_A_JOB = 3;
+
+/** Ends that others brought about, and that say nothing about the start. */
+const ENDED_BY_OTHERS = new Set(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated']);
+
+/** What a task's start can be told from. */
+export interface Witnesses {
+  /** Its agent is in the pool's list. */
+  readonly registered: boolean;
+  /** A running job names its agent, or HCP Terraform calls it busy. */
+  readonly busy: boolean;
+  /** The agents could be listed. */
+  readonly agentsObserved: boolean;
+  /** The job that it was launched for is still queued. */
+  readonly jobWaits: boolean;
+}
+
+/**
+ * How the start of a task went. `failed`: no agent came up; `up`: one did; `fruitless`: one did, and ended without a
+ * job while the one that it was launched for still waits; `served`: it has or had a job.
+ */
+export type Start = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
+
+/** How the start of a task went, as far as can be told. */
+export function startOf(task: Task, { registered, busy, agentsObserved, jobWaits }: Witnesses): Start {
+  if (busy) return 'served';
+  if (!registered) return startWithoutAgent(task, agentsObserved, jobWaits);
+  if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'up';
+  if (!jobWaits) return 'served';
+  return leftWithoutJob(task) ? 'fruitless' : 'served';
+}
+
+/**
+ * That its own job waits is no witness here: where `maxAgents` is small, an agent after the other takes another job that
+ * is older or more urgent.
+ */
+function leftWithoutJob(task: Task): boolean {
+  if (task.exitCode === LEFT_IDLE_EXIT_CODE) return true;
+  return ranMs(task) < (task.exitCode === 0 ? SHORTEST_JOB_MS : QUESTIONABLE_MS);
+}
+
+function endedByOthers({ stopCode, stoppedReason }: Task): boolean {
+  if (stopCode === 'UserInitiated') return stoppedReason?.startsWith(STOP_REASON_PREFIX) !== true;
+  return ENDED_BY_OTHERS.has(stopCode ?? '');
+}
+
+/**
+ * How the start of a task went whose agent is in no list. Exit codes alone do not tell: what `tfc-agent` returns after a
+ * failed Terraform operation, or when it is sent away, is not documented, and a wrong image may well exit 0. That the
+ * task's own job still waits is the better witness.
+ */
+function startWithoutAgent(task: Task, agentsObserved: boolean, jobWaits: boolean): Start {
+  if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'unknown';
+  if (task.stopCode === 'UserInitiated') return 'failed';
+  if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
+  // The list goes back to before every failure, so that a success after one is in it: who is not in it is none. But how
+  // long it keeps agents that have exited is not documented, so a good end of a task whose job is gone proves nothing.
+  if (agentsObserved) {
+    return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';
+  }
+  // Without a list of agents each witness may be wrong, two of them hardly.
+  const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS].filter(Boolean).length;
+  if (witnesses >= 2) return 'failed';
+  return witnesses === 1 ? 'unknown' : 'served';
+}
+
+/** How long its container ran. */
+function ranMs({ startedAtMs, executionStoppedAtMs, stoppedAtMs }: Task): number {
+  if (startedAtMs === undefined) return 0;
+  return (executionStoppedAtMs ?? stoppedAtMs ?? startedAtMs) - startedAtMs;
+}
+
+/** Whether a stopped task ended in a way that leaves open if its agent ever registered. */
+export function isQuestionable(task: Task): boolean {
+  return task.exitCode !== 0 || ranMs(task) < QUESTIONABLE_MS;
+}
+
+/**
+ * Start failures in a row, oldest first: tasks without an agent since the last one that brought one, and, when that is
+ * no chance any more, agents without a job since the last one that had one.
+ */
+export function startFailures(starts: readonly { readonly task: Task; readonly start: Start }[]): StartFailure[] {
+  const last = (...kinds: Start[]): number =>
+    Math.max(...starts.map(({ task, start }) => (kinds.includes(start) ? (task.createdAtMs ?? -Infinity) : -Infinity)));
+  const since = (kind: Start, sinceMs: number, words: readonly string[] = []): StartFailure[] =>
+    starts
+      .flatMap(({ task, start }) =>
+        start === kind && task.createdAtMs !== undefined && task.createdAtMs > sinceMs
+          ? [startFailure(task, task.createdAtMs, words)]
+          : [],
+      )
+      .sort((a, b) => a.createdAtMs - b.createdAtMs);
+  const withoutAgent = since('failed', last('up', 'fruitless', 'served'));
+  const withoutJob = since('fruitless', last('served'), ['its agent registered and ended without a job']);
+  const failures = backOffRounds(withoutJob) < ROUNDS_WITHOUT_A_JOB ? withoutAgent : [...withoutAgent, ...withoutJob];
+  return failures.toSorted((a, b) => a.createdAtMs - b.createdAtMs);
+}
+
+function startFailure(task: Task, createdAtMs: number, before: readonly string[]): StartFailure {
+  const words = [...before, task.stoppedReason, task.containerReason].filter(
+    (text) => text !== undefined && text !== '',
+  );
+  const exit = task.exitCode === undefined ? [] : [`exit code ${task.exitCode}`];
+  return {
+    task,
+    createdAtMs,
+    stoppedAtMs: task.stoppedAtMs ?? createdAtMs,
+    detail: [...new Set([...words, ...exit])].join('; ') || 'ECS gave no reason',
+  };
+}

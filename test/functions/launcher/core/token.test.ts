@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { attemptsFrom, clientTokenOf, isSpent } from '../../../../functions/launcher/core/token.ts';
+import { minutes, NOW, queuedJob, seconds } from './builders.ts';
+
+describe('the token of a launch', () => {
+  it('is made of job and attempt alone, and within ECS’s 64 characters also for the longest of both', () => {
+    expect(clientTokenOf({ key: 'run-1/plan' }, 3)).toBe('run-1/plan/3');
+    expect(clientTokenOf({ key: `run-${'x'.repeat(46)}/apply` }, 10_288)).toHaveLength(62);
+  });
+});
+
+describe('the attempts of a launch', () => {
+  const waited = (ms: number) => queuedJob('run-1', { queuedAtMs: NOW - ms });
+
+  it('go on one by one from the next, then by leaps', () => {
+    expect(attemptsFrom(3, waited(0), NOW).slice(0, 6)).toEqual([3, 4, 5, 6, 7, 11]);
+  });
+
+  it('are never used up, however many tasks there were whose attempt ECS has forgotten', () => {
+    const used = new Set<number>();
+    for (let ms = 0; ms < minutes(24 * 60); ms += minutes(6)) {
+      const attempt = attemptsFrom(4, waited(ms), NOW).find((one) => !used.has(one));
+      expect(attempt).toBeDefined();
+      used.add(Number(attempt));
+    }
+  });
+
+  it('are the same for ticks that overlap, but where the five minutes end', () => {
+    expect(attemptsFrom(2, waited(minutes(61)), NOW)).toEqual(attemptsFrom(2, waited(minutes(64)), NOW));
+    expect(attemptsFrom(2, waited(-seconds(9)), NOW)).toEqual(attemptsFrom(2, waited(0), NOW));
+  });
+});
+
+describe('a token', () => {
+  it('is used up when it stands for a task that is over or was counted already', () => {
+    const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
+    const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
+      isSpent({ taskId: 'a', lastStatus }, new Set(seenIds), job, NOW);
+    expect(spent('PROVISIONING')).toBe(false);
+    expect(spent('RUNNING')).toBe(false);
+    expect(spent('RUNNING', ['a'])).toBe(true);
+    expect(spent('STOPPED')).toBe(true);
+    expect(spent('DEPROVISIONING')).toBe(true);
+  });
+});
+
+describe('a task that ECS names and cannot describe', () => {
+  const answer = { taskId: 't', lastStatus: undefined };
+  const spent = (waitedMs: number) =>
+    isSpent(answer, new Set(), queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), NOW);
+
+  it('is a new one as long as its job waits for less than ECS shows a stopped task', () => {
+    expect(spent(minutes(6))).toBe(false);
+    expect(spent(minutes(61))).toBe(true);
+  });
+});
