@@ -27,11 +27,16 @@ interface InspectedImage {
   readonly volumes: readonly string[];
 }
 
-const imageAnswer = z.object({
-  Id: z.string(),
-  RepoDigests: z.array(z.string()).nullish(),
-  Config: z.object({ Volumes: z.record(z.string(), z.unknown()).nullish() }),
-});
+/** Without a format, since Podman's `{{json .}}` is a list and Docker's is not. */
+const imagesAnswer = z
+  .tuple([
+    z.object({
+      Id: z.string(),
+      RepoDigests: z.array(z.string()).nullish(),
+      Config: z.object({ Volumes: z.record(z.string(), z.unknown()).nullish() }),
+    }),
+  ])
+  .rest(z.unknown());
 const stateAnswer = z.object({ Running: z.boolean(), ExitCode: z.int(), OOMKilled: z.boolean() });
 
 /** How long the output of an ended container may still arrive. */
@@ -72,7 +77,9 @@ export class ContainerRunner implements MachineRunner {
   }
 
   pull(reference: string, done: (result: PullResult) => void): void {
-    void this.#pull(reference).then(done);
+    void this.#pull(reference)
+      .catch((error: unknown) => ({ failure: `${imageNotFound(canonicalReference(reference))} (${messageOf(error)})` }))
+      .then(done);
   }
 
   start(launch: ContainerLaunch, events: ContainerEvents): RunningContainer {
@@ -117,7 +124,7 @@ export class ContainerRunner implements MachineRunner {
   }
 
   async #pull(reference: string): Promise<PullResult> {
-    const present = (await this.#inspectImage(reference)) ?? undefined;
+    const present = await this.#inspectImage(reference);
     if (present !== undefined) return { digest: present.digest };
     const { code, stderr } = await this.#engine.run(['pull', '--quiet', reference]);
     const pulled = code === 0 ? await this.#inspectImage(reference) : undefined;
@@ -127,9 +134,9 @@ export class ContainerRunner implements MachineRunner {
   }
 
   async #inspectImage(reference: string): Promise<InspectedImage | undefined> {
-    const { code, stdout } = await this.#engine.run(['image', 'inspect', '--format', '{{json .}}', reference]);
+    const { code, stdout } = await this.#engine.run(['image', 'inspect', reference]);
     if (code !== 0) return undefined;
-    const { Id: id, RepoDigests: digests, Config: config } = imageAnswer.parse(JSON.parse(stdout));
+    const [{ Id: id, RepoDigests: digests, Config: config }] = imagesAnswer.parse(JSON.parse(stdout));
     const image = {
       digest: digests?.[0]?.split('@')[1] ?? (id.startsWith('sha256:') ? id : `sha256:${id}`),
       volumes: Object.keys(config.Volumes ?? {}),
@@ -148,7 +155,7 @@ export class ContainerRunner implements MachineRunner {
     isStarted();
     const logs = this.#engine.follow(['logs', '--follow', name]);
     const outputEnded = this.#readOutput(launch, logs);
-    const { code, reason } = await this.#end(name);
+    const { code, reason } = await this.#end(name).catch((error: unknown) => ({ ...LOST, reason: messageOf(error) }));
     await outputEnded();
     events.exited(code, reason);
   }
@@ -181,7 +188,7 @@ export class ContainerRunner implements MachineRunner {
       const started = await this.#engine.run(['start', name]);
       return started.code === 0 ? undefined : oneLine(started.stderr);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 
@@ -222,6 +229,10 @@ export class ContainerRunner implements MachineRunner {
     if (made.containers.size > 0) await this.#engine.run(['rm', '--force', '--volumes', ...made.containers]);
     if (made.volumes.size > 0) await this.#engine.run(['volume', 'rm', ...made.volumes.keys()]);
   }
+}
+
+function messageOf(error: unknown): string {
+  return oneLine(error instanceof Error ? error.message : String(error));
 }
 
 function oneLine(text: string): string {

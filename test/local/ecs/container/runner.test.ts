@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ContainerEngine } from '../../../../local/ecs/container/engine.ts';
+import { ContainerRunner } from '../../../../local/ecs/container-runner.ts';
+import type { PullResult } from '../../../../local/ecs/core/runner.ts';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'runner-test-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** What a runner says of an image, in an engine that holds nothing and answers `image inspect` with this script. */
+async function pulled(script: string): Promise<PullResult> {
+  const command = join(directory, 'engine');
+  writeFileSync(
+    command,
+    `#!/bin/sh\n[ "$1" != pull ] || { echo 'no route' >&2; exit 1; }\n[ "$1" = image ] || exit 0\n${script}\n`,
+    {
+      mode: 0o755,
+    },
+  );
+  const runner = await ContainerRunner.open(
+    { engine: new ContainerEngine(command, 'podman', '4.3.1'), hostFiles: [] },
+    { region: 'eu-central-1', metadataUrl: () => 'http://127.0.0.1:1/v4', output: () => undefined },
+  );
+  try {
+    return await new Promise((resolve) => runner.pull('some/image:1', resolve));
+  } finally {
+    await runner.close(0);
+  }
+}
+
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+
+it.each([
+  ['Docker', [{ Id: DIGEST, RepoDigests: [], Config: { Volumes: null } }]],
+  ['Podman', [{ Id: 'a'.repeat(64), Config: {} }]],
+  ['a registry', [{ Id: 'sha256:b', RepoDigests: [`some/image@${DIGEST}`], Config: { Volumes: { '/tmp': {} } } }]],
+])('knows an image as %s tells of it', async (_, answer) => {
+  expect(await pulled(`echo '${JSON.stringify(answer)}'`)).toEqual({ digest: DIGEST });
+});
+
+it.each([
+  ['is not there', 'exit 1', /^CannotPullContainerError: .*docker\.io\/some\/image:1: not found \(no route\)$/],
+  ['is told of in another shape', 'echo 7', /^CannotPullContainerError: .*invalid_type/],
+  ['is told of in no JSON', 'echo nonsense', /^CannotPullContainerError: .*not valid JSON/],
+])('takes an image that %s for a failure of that task', async (_, script, failure) => {
+  expect(await pulled(script)).toEqual({ failure: expect.stringMatching(failure) });
+});
