@@ -65,9 +65,15 @@ export class NetworkFirewall extends Construct {
         statefulEngineOptions: { ruleOrder: 'STRICT_ORDER', streamExceptionPolicy: 'REJECT' },
         statefulRuleGroupReferences: [{ priority: 1, resourceArn: group.attrRuleGroupArn }],
         // Of `aws:drop_established` the form that waits until the protocol is known: the plain one drops the first
-        // segment of a client hello that fills two, before its server name is there to be read.
+        // segment of a client hello that fills two, before its server name is there to be read. And of that the form
+        // that looks towards the server only, AWS's default for new policies since June 2026: the other one drops a
+        // server's window updates, keep-alives and resets as well. What a server says early, the rules above judge.
         // https://docs.aws.amazon.com/network-firewall/latest/developerguide/suricata-rule-evaluation-order.html
-        statefulDefaultActions: ['aws:drop_established_app_layer', 'aws:alert_established_app_layer'],
+        // https://aws.amazon.com/about-aws/whats-new/2026/06/aws-network-firewall-updates-default-drop-action
+        statefulDefaultActions: [
+          'aws:drop_established_app_layer_to_server',
+          'aws:alert_established_app_layer_to_server',
+        ],
       },
     });
   }

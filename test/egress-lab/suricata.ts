@@ -13,7 +13,7 @@ const HOME_NET = '10.90.0.0/20';
  * the table is read for what it is.
  */
 export const DIFFERENCES = [
-  'AWS adds the default action `aws:drop_established_app_layer` after the last rule. The lab adds nothing: what is dropped here is dropped by the rules of the template alone.',
+  'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab adds nothing: what is dropped here is dropped by the rules of the template alone.',
   "AWS's strict order is the order of the rules. Suricata sorts by action; the lab sets the order alert, pass, drop, which for these rules is the same.",
   'AWS documents Suricata 7 and not which release of it; the lab has Debian’s.',
   'AWS drops IP fragments of TCP before the engine sees them; the lab sends none.',

@@ -171,6 +171,22 @@ describe('what tells of it', () => {
   });
 });
 
+describe('the firewall policy', () => {
+  it('drops by default towards servers only, and waits until the protocol is known', () => {
+    templateOf({ network: { egress: 'network-firewall' } }).hasResourceProperties(
+      'AWS::NetworkFirewall::FirewallPolicy',
+      {
+        FirewallPolicy: {
+          StatefulDefaultActions: [
+            'aws:drop_established_app_layer_to_server',
+            'aws:alert_established_app_layer_to_server',
+          ],
+        },
+      },
+    );
+  });
+});
+
 describe('the walk through a template', () => {
   const template = templateOf({ ...registry, network: { egress: 'network-firewall' } }).toJSON();
   const broken = (
