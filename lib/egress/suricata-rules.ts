@@ -66,7 +66,9 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
       'answer to no client hello',
       `flow:established,to_client; stream_size:server,>,${LONGEST_EARLY_ANSWER};`,
     ],
-    [`drop tcp ${everywhere}`, 'data before the connection', 'flags:S; dsize:>0;'],
+    // By the connection and not by flags: `flags:S` is exactly SYN, and a SYN that offers ECN has two more.
+    // https://docs.suricata.io/en/suricata-7.0.10/rules/header-keywords.html#tcp-flags
+    [`drop tcp ${everywhere}`, 'data before the connection', 'flow:not_established; dsize:>0;'],
     [`drop tcp any any -> any !${portList}`, 'TCP port not allowed', 'flow:to_server;'],
     [`drop udp ${everywhere}`, 'UDP', ''],
     [`drop icmp ${everywhere}`, 'ICMP', ''],

@@ -12,6 +12,8 @@ export const LAB = {
   allowedHost6: '2001:db8:100::10',
   /** A stranger, who answers on every port to every name. */
   stranger: '198.51.100.66',
+  /** A stranger to whom the task offers ECN: its SYN has the flags ECE and CWR as well. */
+  strangerByEcn: '198.51.100.67',
   /** A stranger who speaks first, as SSH and mail servers do. */
   talkative: '198.51.100.22',
 } as const;
@@ -150,6 +152,11 @@ export const ATTEMPTS: readonly Attempt[] = [
   {
     name: 'data in the first packet (TCP Fast Open)',
     try: { how: 'fast-open', ...toStranger, send: 'take this secret' },
+    expected: 'blocked',
+  },
+  {
+    name: 'data in the first packet, which offers ECN',
+    try: { how: 'fast-open', address: LAB.strangerByEcn, port: 443, send: 'take this secret' },
     expected: 'blocked',
   },
   {

@@ -58,7 +58,12 @@ export const BREAKS: readonly Break[] = [
   {
     name: 'data may come before the connection',
     apply: without('data before the connection'),
-    shows: ['data in the first packet (TCP Fast Open)'],
+    shows: ['data in the first packet (TCP Fast Open)', 'data in the first packet, which offers ECN'],
+  },
+  {
+    name: 'data is looked for in a plain SYN only',
+    apply: (rules) => rules.replace('flow:not_established; dsize:>0;', 'flags:S; dsize:>0;'),
+    shows: ['data in the first packet, which offers ECN'],
   },
   {
     name: 'who only begins like TLS gets long answers',

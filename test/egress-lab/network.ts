@@ -31,7 +31,7 @@ export function buildNetwork(undo: Undo): Network {
   address(
     server,
     'eth0',
-    ...[LAB.allowedHost, LAB.stranger, LAB.talkative].map((host) => `${host}/24`),
+    ...[LAB.allowedHost, LAB.stranger, LAB.strangerByEcn, LAB.talkative].map((host) => `${host}/24`),
     `${LAB.allowedHost6}/64`,
   );
   for (const [name, via, via6] of [
@@ -41,6 +41,7 @@ export function buildNetwork(undo: Undo): Network {
     run('ip', '-n', name, 'route', 'add', 'default', 'via', via);
     run('ip', '-n', name, '-6', 'route', 'add', 'default', 'via', via6);
   }
+  run('ip', '-n', client, 'route', 'add', `${LAB.strangerByEcn}/32`, 'via', '10.90.0.1', 'features', 'ecn');
   inside(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
   // Fast Open without a cookie: the client sends data at once, the server takes it.
   inside(client, 'sysctl', '-qw', 'net.ipv4.tcp_fastopen=0x5');

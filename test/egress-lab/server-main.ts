@@ -85,7 +85,7 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 await listen(web, 0, '127.0.0.1');
 const { port: webPort } = web.address() as AddressInfo;
 const servers = [
-  ...[LAB.allowedHost, LAB.allowedHost6, LAB.stranger].flatMap((host) =>
+  ...[LAB.allowedHost, LAB.allowedHost6, LAB.stranger, LAB.strangerByEcn].flatMap((host) =>
     [443, 8443, 80, 22, 53, 7146].map((port) => ({ server: createServer(answerAnything), port, host })),
   ),
   {

@@ -54,6 +54,13 @@ describe('the rules', () => {
     }
   });
 
+  it('judge data before the connection by its state, whatever flags a SYN has', () => {
+    expect(rules).toMatch(
+      /^drop tcp any any -> any any \(.*data before the connection"; flow:not_established; dsize:>0;/m,
+    );
+    expect(rules).not.toMatch(/ flags:/);
+  });
+
   it('pass before they drop: the order is the policy', () => {
     const actions = parsedRules(rules).map(({ action }) => action);
     expect(actions.lastIndexOf('pass')).toBeLessThan(actions.indexOf('drop'));
