@@ -1,5 +1,7 @@
 /** The command of a container engine: found, asked for its version, and run. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { ENGINE_VARIABLES } from './create-arguments.ts';
 
 /** In the order in which they are looked for. */
@@ -62,7 +64,7 @@ export class ContainerEngine {
  */
 export async function findEngine(wanted?: string): Promise<ContainerEngine> {
   const tried: string[] = [];
-  for (const command of wanted === undefined ? KNOWN : [wanted]) {
+  for (const command of wanted === undefined ? KNOWN : [wanted.includes('/') ? resolve(wanted) : wanted]) {
     const { code, stdout, stderr } = await run(command, ['version', '--format', '{{json .}}']);
     const version = code === 0 ? versionOf(stdout) : undefined;
     if (version !== undefined) return new ContainerEngine(command, version.kind, version.version);
@@ -91,7 +93,7 @@ function versionOf(json: string): { kind: 'docker' | 'podman'; version: string }
 }
 
 function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const { promise, resolve: settle } = Promise.withResolvers<Outcome>();
   const child = start(command, args, options);
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -100,9 +102,9 @@ function run(command: string, args: readonly string[], options: RunOptions = {})
     });
   }
   child.once('error', (error) => {
-    if (child.pid === undefined) resolve({ code: 127, stdout: '', stderr: error.message });
+    if (child.pid === undefined) settle({ code: 127, stdout: '', stderr: error.message });
   });
-  child.once('close', (code) => resolve({ code: code ?? 1, ...output }));
+  child.once('close', (code) => settle({ code: code ?? 1, ...output }));
   return promise;
 }
 
@@ -111,6 +113,8 @@ function start(command: string, args: readonly string[], { environment, signal }
   const own = Object.entries(process.env).filter(([name]) => ENGINE_VARIABLES.test(name));
   const child = spawn(command, [...args], {
     detached: true,
+    // On cgroup v1 Podman's monitor leaves an empty file `oom` where it was started.
+    cwd: tmpdir(),
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...environment, ...Object.fromEntries(own) },
     ...(signal === undefined ? {} : { signal }),
