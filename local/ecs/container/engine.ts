@@ -113,7 +113,7 @@ function start(command: string, args: readonly string[], { environment, signal }
   const own = Object.entries(process.env).filter(([name]) => ENGINE_VARIABLES.test(name));
   const child = spawn(command, [...args], {
     detached: true,
-    // On cgroup v1 Podman's monitor leaves an empty file `oom` where it was started.
+    // After a container ran out of memory in Podman there was an empty file `oom` where its command was started.
     cwd: tmpdir(),
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...environment, ...Object.fromEntries(own) },
