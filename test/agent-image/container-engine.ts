@@ -43,9 +43,8 @@ export class AgentContainers {
   private readonly directory = mkdtempSync(join(tmpdir(), 'container-test-'));
   private readonly names: string[] = [];
 
-  /** Builds the image, from `BASE_IMAGE` if that is set. */
-  build(): void {
-    const base = process.env['BASE_IMAGE'];
+  /** Builds the image. */
+  build(base = process.env['BASE_IMAGE']): void {
     const baseArgument = base === undefined ? [] : ['--build-arg', `BASE_IMAGE=${base}`];
     engineOk(['build', '--network', 'none', '--tag', this.image, ...baseArgument, IMAGE_FOLDER]);
   }

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+
+const review = readFileSync('docs/container-review.md', 'utf8');
+const claims = [...review.matchAll(/`(test\/\S+\.test\.ts)`: \*(.+?)\* \|$/gm)].map(([, file = '', title = '']) => ({
+  file,
+  title,
+}));
+
+describe('the review of the container', () => {
+  test.each(claims)('names a test that exists: $title', ({ file, title }) => {
+    expect(readFileSync(file, 'utf8').replaceAll("\\'", "'")).toContain(title);
+  });
+
+  test('names a test for every claim of its tables', () => {
+    const rows =
+      review.split('## What the hostile agents did')[0]?.match(/^\| (?!what holds it|the agent \|).*\|$/gm) ?? [];
+    expect(claims.length).toBeGreaterThan(20);
+    expect(claims).toHaveLength(rows.length);
+  });
+
+  test('has a row for every hostile agent', () => {
+    const agents = [...readFileSync('test/agent-image/container.test.ts', 'utf8').matchAll(/does: '(.+?)'/g)];
+    expect(agents.length).toBeGreaterThan(5);
+    for (const [, does] of agents) expect(review).toContain(`| ${does} |`);
+  });
+});
