@@ -1,7 +1,8 @@
 /** From the network settings to the constructs of the chosen way out. */
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
-import { CLAIMS } from './egress/claims.ts';
+import { portOf } from './egress/allowed-domains.ts';
+import { claimOf } from './egress/claims.ts';
 import { ExistingVpc } from './egress/existing-vpc.ts';
 import { EgressNetwork, type OwnEgress } from './egress-network.ts';
 import type { NetworkSettings } from './network-settings.ts';
@@ -77,6 +78,7 @@ export function networkOutputs(
   network: AgentNetwork,
 ): { id: string; value: string; description: string }[] {
   const { egress } = settings.network;
+  const ipv6 = 'ipv6' in settings.network && settings.network.ipv6;
   const idle = dollars(total(idleNetworkCost(network.idle)));
   return [
     ...(network.addresses.length === 0
@@ -85,12 +87,12 @@ export function networkOutputs(
           {
             id: 'EgressAddresses',
             value: network.addresses.join(', '),
-            description: 'Addresses that all agents come from, for IP allow-lists of HCP Terraform',
+            description: `Addresses that all agents come from${ipv6 ? ' over IPv4 only (over IPv6 each task has its own)' : ''}, for IP allow-lists of HCP Terraform`,
           },
         ]),
     {
       id: 'EgressClaim',
-      value: `${egress}: ${CLAIMS[egress].claim}`,
+      value: `${egress}: ${claim(settings)}`,
       description: 'What may leave; see docs/network.md',
     },
     {
@@ -99,4 +101,15 @@ export function networkOutputs(
       description: 'What the network costs while nothing runs, by list prices of us-east-1; see docs/costs.md',
     },
   ];
+}
+
+/** The sentence that may be said of these settings. */
+function claim({ network, hostname }: Settings): string {
+  return claimOf({
+    egress: network.egress,
+    port: portOf(hostname),
+    ...('dnsFirewall' in network && { dnsFirewall: network.dnsFirewall }),
+    ...('ipv6' in network && { ipv6: network.ipv6 }),
+    ownGroups: network.egress === 'existing-vpc' && network.securityGroupIds !== undefined,
+  });
 }

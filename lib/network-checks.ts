@@ -28,7 +28,8 @@ const REASONS: Readonly<Record<string, string>> = {
   'network-firewall ipv6':
     'leave it out: what comes back through an egress-only internet gateway cannot be led through the firewall, so IPv6 would go round it',
   'public-ip natGateways': 'leave it out, or choose nat-gateway: tasks with public addresses need no NAT',
-  'public-ip vpcEndpoints': 'leave it out, or choose nat-gateway: public-ip is there to cost nothing while idle',
+  'public-ip vpcEndpoints':
+    'leave it out, or choose nat-gateway: public-ip is there to cost next to nothing while idle',
   'existing-vpc vpcEndpoints':
     'leave it out and make the endpoints where the VPC is made: their names change for all in it',
 };

@@ -19,6 +19,63 @@ export interface Claim {
   };
 }
 
+/** What the sentence depends on beside the way out itself. */
+export interface ClaimOptions {
+  readonly egress: EgressMode;
+  /**
+   * Whether only the allowed names resolve.
+   *
+   * @default - true, and false with `existing-vpc`
+   */
+  readonly dnsFirewall?: boolean;
+  /**
+   * Port of `hostname`.
+   *
+   * @default 443
+   */
+  readonly port?: number;
+  /**
+   * Whether IPv6 leaves as well.
+   *
+   * @default false
+   */
+  readonly ipv6?: boolean;
+  /**
+   * Whether agents have the user's own security groups.
+   *
+   * @default false
+   */
+  readonly ownGroups?: boolean;
+}
+
+/** The sentence that may be said of a network with these options, and no more than may be said. */
+export function claimOf(options: ClaimOptions): string {
+  const { egress, port = 443, ipv6 = false, ownGroups = false } = options;
+  const ports = port === 443 ? 'only port 443 goes out' : `only ports 443 and ${port} go out`;
+  const by = `${ports}${ipv6 ? ', by IPv4 and IPv6' : ''}`;
+  const { dnsFirewall = egress !== 'existing-vpc' } = options;
+  switch (egress) {
+    case 'nat-gateway':
+      return dnsFirewall
+        ? `Nothing comes in, ${by}, and only the allowed names resolve: names are guarded, not walled.`
+        : `Nothing comes in, and ${by}, to any host: names are not limited.`;
+    case 'public-ip':
+      return dnsFirewall
+        ? `Nothing comes in, ${by}, and only the allowed names resolve; but tasks have public addresses in public subnets.`
+        : `Nothing comes in, and ${by}, to any host: names are not limited, and tasks have public addresses in public subnets.`;
+    case 'network-firewall': {
+      const other = port === 443 ? '' : `, on port 443 and to \`hostname\` on port ${port}`;
+      return `Nothing comes in, and only TLS to these hosts goes out${other}: a firewall reads the server name of every connection.`;
+    }
+    case 'existing-vpc': {
+      const group = ownGroups
+        ? 'What leaves and what comes in is what your VPC and your security groups let through; the stack adds no rule of its own'
+        : `What leaves is what your VPC lets out; the stack adds a security group with nothing in and port${port === 443 ? ' 443' : `s 443 and ${port}`} out`;
+      return `${group}${dnsFirewall ? ', and only the allowed names resolve, for everything in the VPC' : ''}.`;
+    }
+  }
+}
+
 const OWN_SECURITY_GROUP = 'yes: the security group has no rule inwards';
 
 /** DNS Firewall as the only judge of names. */
@@ -27,47 +84,50 @@ const GUARDED = {
   'a bare address': 'no',
   'a forged server name': 'no',
   'domain fronting': 'no',
-  'DNS tunnelling': 'yes: other names are not resolved, other resolvers are not reachable (UDP and TCP 53 are closed)',
+  'DNS tunnelling':
+    "in plain DNS, except beneath an allowed wildcard, to whoever answers for that domain: other names are not resolved, and other resolvers' port 53 is closed. Not DNS over HTTPS to an address: port 443 is open and nothing reads what is in it",
   'other ports': 'yes: the security group lets TCP 443 out and nothing else',
 } as const;
 
+/**
+ * The claims and gaps of each way out with its default options; {@link claimOf} has the sentence for other ones.
+ */
 export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
   'nat-gateway': {
-    claim:
-      'Nothing comes in, only port 443 goes out, and only the allowed names resolve: names are guarded, not walled.',
+    claim: claimOf({ egress: 'nat-gateway' }),
     gap: 'A job that knows an address reaches it on port 443 without asking for a name.',
     stops: { ...GUARDED, 'anything inwards': `${OWN_SECURITY_GROUP}, and there is no public address` },
   },
   'network-firewall': {
-    claim:
-      'Nothing comes in, and only TLS to these hosts goes out: a firewall reads the server name of every connection.',
+    claim: claimOf({ egress: 'network-firewall' }),
     gap: 'A job that forges the server name reaches an accomplice at any address, or a neighbour of an allowed host on its CDN.',
     stops: {
       'a wrong name': 'yes: it does not resolve, and its server name is dropped',
       'a bare address': 'yes, unless the server name is forged',
       'a forged server name': 'no: the firewall does not compare name and address',
       'domain fronting': 'no: inside TLS the firewall sees nothing',
-      'DNS tunnelling': GUARDED['DNS tunnelling'],
+      'DNS tunnelling':
+        "in plain DNS, except beneath an allowed wildcard, to whoever answers for that domain: other names are not resolved, and no packet to another resolver's port 53 leaves. DNS over HTTPS only under a forged server name",
       'other ports': 'yes: the security group and the firewall both drop them',
       'anything inwards': `${OWN_SECURITY_GROUP}, and there is no public address`,
     },
   },
   'existing-vpc': {
-    claim: 'What leaves is what your VPC lets out; the stack adds a security group with nothing in and port 443 out.',
+    claim: claimOf({ egress: 'existing-vpc' }),
     gap: 'Whatever your routes, firewalls and resolvers allow.',
     stops: {
       'a wrong name': 'as your VPC does; with `dnsFirewall` it does not resolve',
       'a bare address': 'as your VPC does',
       'a forged server name': 'as your VPC does',
       'domain fronting': 'as your VPC does',
-      'DNS tunnelling': 'as your VPC does; with `dnsFirewall` other names are not resolved',
+      'DNS tunnelling':
+        'as your VPC does; with `dnsFirewall` the VPC’s resolver does not resolve other names, and DNS over HTTPS and other resolvers are as your VPC lets them',
       'other ports': "yes with the stack's security group; with yours, as it says",
       'anything inwards': "yes with the stack's security group; with yours, as it says",
     },
   },
   'public-ip': {
-    claim:
-      'Nothing comes in, only port 443 goes out, only the allowed names resolve, and idle it costs nothing; but tasks have public addresses in public subnets.',
+    claim: claimOf({ egress: 'public-ip' }),
     gap: 'As with nat-gateway; and only the security group stands between the internet and a task, whose address is another each time.',
     stops: { ...GUARDED, 'anything inwards': `${OWN_SECURITY_GROUP}; it is the only thing that keeps it out` },
   },

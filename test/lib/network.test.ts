@@ -171,6 +171,46 @@ describe('what tells of it', () => {
   });
 });
 
+describe('the claim in the outputs is that of the settings', () => {
+  const outputs = (settings: object) => templateOf(settings).toJSON()['Outputs'];
+  const groups = { ...existing, securityGroupIds: ['sg-0123456789abcdef0'] };
+  const tfe = { hostname: 'tfe.example.com:8443' };
+
+  it.each<[string, object, RegExp, RegExp?]>([
+    ['defaults', { network: {} }, /only port 443 goes out, and only the allowed names resolve/],
+    ['no DNS Firewall', { network: { dnsFirewall: false } }, /to any host: names are not limited/, /resolve/],
+    [
+      'no DNS Firewall, public addresses',
+      { network: { egress: 'public-ip', dnsFirewall: false } },
+      /names are not limited, and tasks have public addresses/,
+      /resolve|costs/,
+    ],
+    ['another port', { ...tfe, network: {} }, /only ports 443 and 8443 go out/, /only port 443/],
+    [
+      'another port behind the firewall',
+      { ...tfe, network: { egress: 'network-firewall' } },
+      /on port 443 and to `hostname` on port 8443/,
+    ],
+    ['another port in an existing VPC', { ...tfe, network: existing }, /nothing in and ports 443 and 8443 out/],
+    ['IPv6', { network: { ipv6: true } }, /only port 443 goes out, by IPv4 and IPv6/],
+    ['own security groups', { network: groups }, /your security groups let through/, /nothing in|443/],
+    [
+      'DNS Firewall in an existing VPC',
+      { network: { ...existing, dnsFirewall: true } },
+      /only the allowed names resolve, for everything in the VPC/,
+    ],
+  ])('%s', (_name, settings, says, never = /^$/) => {
+    const { EgressClaim } = outputs(settings);
+    expect(EgressClaim.Value).toMatch(says);
+    expect(EgressClaim.Value).not.toMatch(never);
+  });
+
+  it('and so are the addresses: with IPv6 they are those of IPv4 only', () => {
+    expect(outputs({ network: { ipv6: true } }).EgressAddresses.Description).toContain('IPv4 only');
+    expect(outputs({ network: {} }).EgressAddresses.Description).not.toContain('IPv4');
+  });
+});
+
 describe('the firewall policy', () => {
   it('drops by default towards servers only, and waits until the protocol is known', () => {
     templateOf({ network: { egress: 'network-firewall' } }).hasResourceProperties(
