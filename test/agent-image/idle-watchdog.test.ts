@@ -17,6 +17,13 @@ const WINDOW = { AGENT_IDLE_SECONDS: '1' };
 const LEFT_ALONE =
   'entrypoint: no job seen in 1 s, but the agent may have one: its log does not end in "Waiting for next job", or Terraform runs. It is left alone.';
 
+/** What the script said after its first line, less its doubt: on a loaded machine a stub may take a window to say a word. */
+const saidOf = (run: Started) =>
+  run
+    .said()
+    .slice(1)
+    .filter((line) => line !== LEFT_ALONE);
+
 const ways = waysToRun(scratch.directory);
 const [way] = ways;
 
@@ -39,7 +46,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
   test('tells an agent that waits longer than the idle window to leave', async ({ expect }) => {
     for (const run of agentInEveryWay([TEXT.waiting], 'onTerm(() => process.exit(0)); stay();')) {
       expect(await run.ended).toEqual({ code: 75, signal: null });
-      expect(run.said()[1]).toMatch(/^entrypoint: no job in 1 s: told the agent to leave/);
+      expect(saidOf(run)[0]).toMatch(/^entrypoint: no job in 1 s: told the agent to leave/);
       expect(run.signals()).toBe(1);
     }
   });
@@ -49,7 +56,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
     for (const run of agentInEveryWay(lines, "await after(2200); say('done');")) {
       expect(await run.ended).toEqual({ code: 0, signal: null });
       expect(run.stdout().toString()).toBe(`${[...lines, 'done'].join('\n')}\n`);
-      expect(run.said()).toHaveLength(1);
+      expect(saidOf(run)).toEqual([]);
       expect(run.signals()).toBe(0);
     }
   });
@@ -66,9 +73,9 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
   test('does not signal an agent again that ignores its SIGTERM', async ({ expect }) => {
     const runs = agentInEveryWay([TEXT.waiting], 'await after(3200); process.exit(9);');
     for (const run of runs) {
-      await until('the idle agent is told', () => run.said().length === 2);
+      await until('the idle agent is told', () => saidOf(run).length === 1);
       run.child.kill('SIGTERM');
-      await until('the SIGTERM from outside was seen', () => run.said().length === 3);
+      await until('the SIGTERM from outside was seen', () => saidOf(run).length === 2);
     }
     for (const run of runs) {
       expect(await run.ended).toEqual({ code: 9, signal: null });
@@ -110,7 +117,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
     ];
     const runs = await agentsThatLog(logs, 'await after(1600);');
     expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
-    expect(runs.flatMap((run) => run.said().slice(1))).toEqual([]);
+    expect(runs.flatMap(saidOf)).toEqual([]);
   });
 
   test('leaves an agent alone that went on to log what may be a job by another name', async ({ expect }) => {
