@@ -166,6 +166,6 @@ function poolEnvironment({ options, pool }: ServedPool): AgentPoolEnvironment {
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.apiTokenSecret !== undefined && { apiTokenSecret: secretId(options.apiTokenSecret) }),
     maxAgents: pool.maxAgents,
-    taskDefinition: pool.family,
+    lanes: [{ taskDefinition: pool.family }],
   };
 }

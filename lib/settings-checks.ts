@@ -59,7 +59,7 @@ function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault
     organization,
     apiTokenSecret,
     maxAgents,
-    taskDefinition: `${stackName}-${name}`,
+    lanes: [{ taskDefinition: `${stackName}-${name}` }],
   }));
   const bytes = Buffer.byteLength(JSON.stringify(listed));
   if (bytes <= POOLS_MOST_BYTES) return [];

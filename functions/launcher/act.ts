@@ -49,7 +49,7 @@ async function launchOne(
 ): Promise<LaunchOutcome> {
   const attempts = attemptsFrom(launch.attempt, launch.job, now());
   for (const attempt of attempts) {
-    const answer = await seen(tasks.launch({ pool, job: launch.job, attempt }, signal));
+    const answer = await seen(tasks.launch({ pool, lane: launch.lane, job: launch.job, attempt }, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
     if (!isSpent(answer.value, seenTaskIds, launch.job, now())) {
@@ -68,9 +68,9 @@ async function stopOne(stop: Stop, { tasks, signal }: Hands): Promise<StopOutcom
 async function eachLimited<T, R>(items: readonly T[], limit: number, one: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = new Array(items.length);
   const queue = items.entries();
-  const lane = async (): Promise<void> => {
+  const carry = async (): Promise<void> => {
     for (const [index, item] of queue) results[index] = await one(item);
   };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, carry));
   return results;
 }

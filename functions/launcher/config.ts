@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { TaskPlacement } from './adapters/ecs/run-task.ts';
-import { type AgentPoolEnvironment, ENV } from './contract.ts';
+import { type AgentPoolEnvironment, ENV, type LaneEnvironment } from './contract.ts';
+import type { Lane, Phase } from './core/types.ts';
 import { ConfigError, type ConfigFault } from './errors.ts';
 import type { Pool } from './ports.ts';
 import type { TickSettings } from './tick.ts';
@@ -32,6 +33,25 @@ const list = nonEmpty.transform((text) =>
     .filter((item) => item !== ''),
 );
 
+const phase = z.enum(['plan', 'apply']);
+const lane = z.strictObject({
+  taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
+  phases: z.array(phase).min(1).exactOptional(),
+  capacity: z.literal('spot').exactOptional(),
+});
+const lanes = z
+  .array(lane)
+  .refine((all) => phasesOf(all).toSorted().join() === 'apply,plan', 'every phase must be in one lane')
+  .refine((all) => new Set(all.map(({ taskDefinition }) => taskDefinition)).size === all.length, 'a family twice')
+  .refine(
+    (all) => all.every((one) => one.capacity !== 'spot' || !phasesOf([one]).includes('apply')),
+    'an apply must not be interrupted: no Spot',
+  );
+
+function phasesOf(all: readonly LaneEnvironment[]): Phase[] {
+  return all.flatMap(({ phases = phase.options }) => phases);
+}
+
 const poolEnvironment: z.ZodType<AgentPoolEnvironment> = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]+$/),
   id: z
@@ -41,7 +61,7 @@ const poolEnvironment: z.ZodType<AgentPoolEnvironment> = z.strictObject({
   organization: nonEmpty.exactOptional(),
   apiTokenSecret: nonEmpty.exactOptional(),
   maxAgents: z.int().positive(),
-  taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
+  lanes,
 });
 
 const pools = nonEmpty
@@ -90,7 +110,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     name: ENV.agentPools,
     schema: pools,
     allowed:
-      'a JSON list of pools: {"name", "maxAgents", "taskDefinition"} and optionally "id", "organization", "apiTokenSecret"',
+      'a JSON list of pools: {"name", "maxAgents", "lanes"} and optionally "id", "organization", "apiTokenSecret"; lanes: [{"taskDefinition"}], or one each with "phases" ["plan"] (and optionally "capacity" "spot") and ["apply"]',
   });
   const cluster = read({ name: ENV.cluster, schema: nonEmpty, allowed: 'name or ARN of an ECS cluster' });
   const subnets = read({
@@ -141,7 +161,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   }
   return {
     hostname: hostname.toLowerCase(),
-    pools: agentPools.map((pool) => ({ organization, apiTokenSecret, ...pool })),
+    pools: agentPools.map(({ lanes, ...pool }) => ({ organization, apiTokenSecret, ...pool, lanes: lanesOf(lanes) })),
     placement: { cluster, subnets, securityGroups, assignPublicIp },
     tick: {
       limits: {
@@ -154,4 +174,16 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     },
     activePollMs: activePollSeconds * 1000,
   };
+}
+
+function lanesOf(given: readonly LaneEnvironment[]): Pool['lanes'] {
+  const [first, ...others] = given.map(
+    ({ taskDefinition, phases = phase.options, capacity }): Lane => ({
+      phases,
+      taskDefinition,
+      capacity: capacity ?? 'on-demand',
+    }),
+  );
+  if (first === undefined) throw new Error('A pool without a lane passed its schema.');
+  return [first, ...others];
 }

@@ -41,8 +41,18 @@ export interface AgentPoolEnvironment {
   readonly apiTokenSecret?: string;
   /** Most live tasks of this pool at once. */
   readonly maxAgents: number;
-  /** Family of the pool's task definition. The family and not a revision: see docs/decisions. */
+  /** One lane for every phase, or two that share the phases out. */
+  readonly lanes: readonly LaneEnvironment[];
+}
+
+/** One lane of a pool. */
+export interface LaneEnvironment {
+  /** Family of the lane's task definition. The family and not a revision: see docs/decisions. */
   readonly taskDefinition: string;
+  /** What the lane's agents accept; absent: every phase. */
+  readonly phases?: readonly ('plan' | 'apply')[];
+  /** Absent: on demand. */
+  readonly capacity?: 'spot';
 }
 
 /** Name of the one container of every task definition. */

@@ -39,15 +39,20 @@ export async function observePool(
   eyes: Eyes,
 ): Promise<PoolObservation> {
   const { hcpTerraform, nowMs, signal } = eyes;
-  const live = liveTasks.filter((task) => task.family === pool.taskDefinition);
+  const families = pool.lanes.map(({ taskDefinition }) => taskDefinition);
+  const live = liveTasks.filter(({ family }) => families.includes(family));
   const active = demand.queued.length > 0 || live.length > 0;
-  const stopped = active ? await eyes.tasks.recentlyStoppedTasks([pool.taskDefinition], signal) : [];
+  const stopped = active ? await eyes.tasks.recentlyStoppedTasks(families, signal) : [];
   // A task that stopped between the two reads is in both, and its end is what counts.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];
   const agents = active || agentsMatter ? await agentsOf(pool, tasks, demand, hcpTerraform, nowMs, signal) : [];
   return {
     demand,
-    supply: supplyOf({ tasks, agents, running: demand.running, queued: demand.queued }, eyes.startDeadlineMs, nowMs),
+    supply: supplyOf(
+      { lanes: pool.lanes, tasks, agents, running: demand.running, queued: demand.queued },
+      eyes.startDeadlineMs,
+      nowMs,
+    ),
     agentsVisible: agents !== undefined,
   };
 }

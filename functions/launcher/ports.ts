@@ -1,4 +1,4 @@
-import type { Agent, QueuedJob, Run, Task } from './core/types.ts';
+import type { Agent, Lane, QueuedJob, Run, Task } from './core/types.ts';
 import type { Seen } from './errors.ts';
 
 /** A pool as the launcher knows it. */
@@ -10,8 +10,8 @@ export interface Pool {
   readonly organization: string;
   /** Secret whose string is the API token that this pool is polled with. */
   readonly apiTokenSecret: string;
-  /** Family of the task definition that its tasks run. */
-  readonly taskDefinition: string;
+  /** What serves its jobs: one lane for all of them, or one for each phase. */
+  readonly lanes: readonly [Lane, ...Lane[]];
   readonly maxAgents: number;
 }
 
@@ -62,6 +62,7 @@ export interface Refusal {
 /** One RunTask call. The same request gives the same call, byte for byte. */
 export interface LaunchRequest {
   readonly pool: Pool;
+  readonly lane: Lane;
   readonly job: QueuedJob;
   readonly attempt: number;
 }

@@ -183,7 +183,11 @@ function decide(
   settings: TickSettings,
   nowMs: number,
 ): Decision {
-  return reconcile({ ...observation, ceilingRoom }, { ...settings.limits, maxAgents: pool.maxAgents }, nowMs);
+  return reconcile(
+    { ...observation, lanes: pool.lanes, ceilingRoom },
+    { ...settings.limits, maxAgents: pool.maxAgents },
+    nowMs,
+  );
 }
 
 async function carryOut(

@@ -138,7 +138,12 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
 
   const agentPools = settings.pools.map(({ name, maxAgents }): AgentPoolEnvironment => {
     const own = apiTokenSecrets.get(name);
-    return { name, maxAgents, taskDefinition: familyOf(name), ...(own === undefined ? {} : { apiTokenSecret: own }) };
+    return {
+      name,
+      maxAgents,
+      lanes: [{ taskDefinition: familyOf(name) }],
+      ...(own === undefined ? {} : { apiTokenSecret: own }),
+    };
   });
   return {
     hcpTerraform,

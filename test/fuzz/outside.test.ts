@@ -24,7 +24,7 @@ import { startCauseOf } from '../../functions/launcher/core/start-causes.ts';
 import { ConfigError } from '../../functions/launcher/errors.ts';
 import { parseSettings } from '../../lib/settings.ts';
 import { SettingsError } from '../../lib/settings-faults.ts';
-import { queuedJob } from '../functions/launcher/core/builders.ts';
+import { LANE, queuedJob } from '../functions/launcher/core/builders.ts';
 import { pool } from '../functions/launcher/fakes.ts';
 
 /** One seed, so that every run is the same; another one is tried with `FUZZ_SEED=n`. */
@@ -174,7 +174,7 @@ describe('a launch', () => {
         fc.constantFrom('plan' as const, 'apply' as const),
         fc.integer({ min: 1, max: 4096 }),
         (run, phase, attempt) => {
-          const request = { pool: pool('default'), job: queuedJob(`run-${run}`, { phase }), attempt };
+          const request = { pool: pool('default'), lane: LANE, job: queuedJob(`run-${run}`, { phase }), attempt };
           const placement = {
             cluster: 'c',
             subnets: ['s'],
@@ -198,7 +198,7 @@ describe('configuration', () => {
     [ENV.hostname]: 'app.terraform.io',
     [ENV.organization]: 'acme',
     [ENV.apiTokenSecret]: 's',
-    [ENV.agentPools]: '[{"name":"p","maxAgents":1,"taskDefinition":"t"}]',
+    [ENV.agentPools]: '[{"name":"p","maxAgents":1,"lanes":[{"taskDefinition":"t"}]}]',
     [ENV.cluster]: 'c',
     [ENV.subnets]: 's',
     [ENV.securityGroups]: 'g',

@@ -162,7 +162,7 @@ describe('from a queued run to a clean container and away again', () => {
     ],
     [
       'a pool that is not there',
-      { AGENT_POOLS: '[{"name":"nobodys","maxAgents":1,"taskDefinition":"x"}]' },
+      { AGENT_POOLS: '[{"name":"nobodys","maxAgents":1,"lanes":[{"taskDefinition":"x"}]}]' },
       /no agent pool named "nobodys" in organization "acme"/,
     ],
     [

@@ -53,14 +53,14 @@ describe("the function's environment", () => {
       [ENV.agentsCeiling]: '20',
     });
     expect(JSON.parse(String(variables()[ENV.agentPools]))).toEqual([
-      { name: 'default', maxAgents: 10, taskDefinition: 'AgentLauncher-default' },
+      { name: 'default', maxAgents: 10, lanes: [{ taskDefinition: 'AgentLauncher-default' }] },
       {
         name: 'other',
         id: 'apool-abc123',
         organization: 'acme-two',
         apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
         maxAgents: 3,
-        taskDefinition: 'AgentLauncher-other',
+        lanes: [{ taskDefinition: 'AgentLauncher-other' }],
       },
     ]);
   });

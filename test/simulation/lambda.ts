@@ -239,7 +239,7 @@ export function environmentOf(settings: WorldSettings): Record<string, string> {
     organization: pool.organization,
     apiTokenSecret: pool.apiTokenSecret,
     maxAgents: pool.maxAgents,
-    taskDefinition: pool.family,
+    lanes: [{ taskDefinition: pool.family }],
   }));
   return {
     [ENV.hostname]: 'app.terraform.io',

@@ -58,7 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a task that ECS named but no longer describes is never taken for over',
     breaks: [1],
     profile: 'long',
-    edits: [edit('core/token.ts', 'return nowMs - job.queuedAtMs > READ_LAG_MS;', 'return nowMs < 0;')],
+    edits: [edit('core/token.ts', 'return nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'return nowMs < 0;')],
   },
   {
     name: 'a task that was counted already is taken for a launch',
@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'free tasks are not counted (no count guard)',
     [2],
-    edit('core/reconcile.ts', 'demand.queued.length - supply.unclaimed - foreign)', 'demand.queued.length - foreign)'),
+    edit('core/reconcile.ts', 'queued.length - view.unclaimed)', 'queued.length)'),
   ),
   one(
     'starting tasks are not counted',
@@ -109,7 +109,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'idle foreign agents are not counted',
       [2],
-      edit('core/reconcile.ts', 'return Math.min(supply.foreignIdle, young);', 'return young - young;'),
+      edit('core/reconcile.ts', 'Math.min(foreignIdle, youngOf(queued, nowMs))', 'foreignIdle * 0'),
     ),
     profile: 'agents',
   },
@@ -117,18 +117,18 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'foreign agents that leave a job alone are waited for',
       [1],
-      edit(
-        'core/reconcile.ts',
-        'return Math.min(supply.foreignIdle, young);',
-        'return supply.foreignIdle + young - young;',
-      ),
+      edit('core/reconcile.ts', 'Math.min(foreignIdle, youngOf(queued, nowMs))', 'foreignIdle'),
     ),
     profile: 'agents',
   },
   one(
     'jobs without a name of their agent make no task busy',
     [1],
-    edit('core/supply.ts', 'observed ? seenLive : withNamelessJobs(seenLive, seen.running)', 'seenLive'),
+    edit(
+      'core/supply.ts',
+      'observed ? seenLive : inLanes.flatMap((lane) => withNamelessJobs(lane.live, lane.running))',
+      'seenLive',
+    ),
   ),
   {
     name: 'jobs with a task of their own are launched for first',
@@ -168,13 +168,13 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'maxAgents is not looked at',
     [3],
-    edit('core/reconcile.ts', 'count: limits.maxAgents - supply.live.length,', 'count: limits.maxAgents,'),
+    edit('core/reconcile.ts', 'count: limits.maxAgents - view.liveOfPool - launched,', 'count: limits.maxAgents,'),
   ),
   {
     ...one(
       'agentsCeiling is not looked at',
       [3],
-      edit('core/reconcile.ts', 'count: ceilingRoom,', 'count: Number.POSITIVE_INFINITY,'),
+      edit('core/reconcile.ts', 'count: ceilingRoom - launched,', 'count: Number.POSITIVE_INFINITY,'),
     ),
     profile: 'licence',
   },
@@ -333,8 +333,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'observe.ts',
-      'await eyes.tasks.recentlyStoppedTasks([pool.taskDefinition], signal)',
-      'await eyes.tasks.recentlyStoppedTasks([pool.taskDefinition], signal).catch(() => [])',
+      'await eyes.tasks.recentlyStoppedTasks(families, signal)',
+      'await eyes.tasks.recentlyStoppedTasks(families, signal).catch(() => [])',
     ),
   ),
   one(

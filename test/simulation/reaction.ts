@@ -20,7 +20,7 @@ async function waits(activePollMs: number, active: boolean): Promise<number[]> {
     const queuedAtMs = START_MS + 120_000 + (i * 60_000) / JOBS;
     const one = pool('one');
     const tasks = new FakeTasks();
-    if (active) tasks.tasks = [task('busy', { family: one.taskDefinition, startedBy: 'run-other/apply' })];
+    if (active) tasks.tasks = [task('busy', { family: one.lanes[0].taskDefinition, startedBy: 'run-other/apply' })];
     let nowMs = START_MS;
     const platform = new FakePlatform();
     for (let minute = 0; tasks.launches.length === 0; minute += 1) {

@@ -1,8 +1,10 @@
 import { type BackOff, backOffOf } from './back-off.ts';
-import type { Decision, Deferral, Demand, Limits, LiveTask, QueuedJob, Stop, Supply } from './types.ts';
+import { type LaneView, laneViews } from './lanes.ts';
+import type { Decision, Deferral, Demand, Lane, Launch, Limits, LiveTask, QueuedJob, Stop, Supply } from './types.ts';
 
 /** What one pool was seen to want and have. */
 export interface PoolSeen {
+  readonly lanes: readonly Lane[];
   readonly demand: Demand;
   readonly supply: Supply;
   /**
@@ -13,24 +15,32 @@ export interface PoolSeen {
 }
 
 /**
- * The decision about one pool: launch for the shortfall, as far as the limits allow, and stop what cannot be running a
- * job. Any agent of a pool may take any job of it, so counts decide how many, and keys only which.
+ * The decision about one pool: launch for the shortfall of each lane, as far as the limits that they share allow, and
+ * stop what cannot be running a job. Any agent of a lane may take any job of it, so counts decide how many, and keys
+ * only which.
  */
 export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decision {
-  const { demand, supply, ceilingRoom } = seen;
-  const foreign = foreignSupply(demand.queued, supply, nowMs);
-  const shortfall = Math.max(0, demand.queued.length - supply.unclaimed - foreign);
-  const wanted = inOrderOfNeed(demand.queued, supply).slice(0, shortfall);
-  const { count, deferral } = allowance(wanted.length, supply, limits, ceilingRoom, nowMs);
-  return {
-    launches: wanted.slice(0, count).map((job) => {
+  const { demand, supply, lanes, ceilingRoom } = seen;
+  const launches: Launch[] = [];
+  const deferrals: Deferral[] = [];
+  let { foreignIdle } = supply;
+  for (const view of laneViews(lanes, demand, supply)) {
+    const { lane, queued } = view;
+    // Which lane somebody else's agent serves is not told: it counts once, in the first that is short.
+    const foreign = Math.min(foreignIdle, youngOf(queued, nowMs));
+    const short = Math.max(0, queued.length - view.unclaimed);
+    foreignIdle -= Math.min(foreign, short);
+    const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
+    const { count, deferral } = allowance(wanted.length, view, launches.length, limits, ceilingRoom, nowMs);
+    for (const job of wanted.slice(0, count)) {
       const attempt = (supply.attempts.get(job.key) ?? 0) + 1;
-      const reason = `${demand.queued.length} queued, ${supply.unclaimed + foreign} unclaimed`;
-      return { job, attempt, reason: attempt === 1 ? reason : `${reason}; earlier tasks for this job went elsewhere` };
-    }),
-    stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)),
-    deferrals: wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })),
-  };
+      const counted = `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`;
+      const reason = attempt === 1 ? counted : `${counted}; earlier tasks for this job went elsewhere`;
+      launches.push({ job, lane, attempt, reason });
+    }
+    deferrals.push(...wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })));
+  }
+  return { launches, stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)), deferrals };
 }
 
 /**
@@ -40,9 +50,8 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
  */
 const FOREIGN_PATIENCE_MS = 90_000;
 
-function foreignSupply(queued: readonly QueuedJob[], supply: Supply, nowMs: number): number {
-  const young = queued.filter((job) => nowMs - job.queuedAtMs < FOREIGN_PATIENCE_MS).length;
-  return Math.min(supply.foreignIdle, young);
+function youngOf(queued: readonly QueuedJob[], nowMs: number): number {
+  return queued.filter((job) => nowMs - job.queuedAtMs < FOREIGN_PATIENCE_MS).length;
 }
 
 /** Jobs without a live task first, then the oldest. */
@@ -56,21 +65,26 @@ interface Bound {
   readonly deferral: Omit<Deferral, 'jobKey'>;
 }
 
-/** How many launches the tightest limit leaves, and that limit as the reason for the rest. */
+/**
+ * How many launches the tightest limit leaves this lane, and that limit as the reason for the rest.
+ * @param launched for the lanes before it in this tick.
+ */
 function allowance(
   wanted: number,
-  supply: Supply,
+  view: LaneView,
+  launched: number,
   limits: Limits,
   ceilingRoom: PoolSeen['ceilingRoom'],
   nowMs: number,
 ): Bound {
+  const tasks = `${view.liveOfPool} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
   const bounds: Bound[] = [
     {
-      count: limits.maxAgents - supply.live.length,
-      deferral: { cause: 'max-agents', reason: `${supply.live.length} live tasks of maxAgents ${limits.maxAgents}` },
+      count: limits.maxAgents - view.liveOfPool - launched,
+      deferral: { cause: 'max-agents', reason: `${tasks} of maxAgents ${limits.maxAgents}` },
     },
     {
-      count: limits.maxLaunchesPerTick,
+      count: limits.maxLaunchesPerTick - launched,
       deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches a tick` },
     },
   ];
@@ -79,20 +93,20 @@ function allowance(
     bounds.push({ count: 0, deferral: { cause: 'agents-ceiling', reason } });
   } else if (ceilingRoom !== undefined) {
     const reason = 'every agent that agentsCeiling allows is registered or starting';
-    bounds.push({ count: ceilingRoom, deferral: { cause: 'agents-ceiling', reason } });
+    bounds.push({ count: ceilingRoom - launched, deferral: { cause: 'agents-ceiling', reason } });
   }
-  const backOff = backOffOf(supply.startFailures, limits);
-  if (backOff.rounds > 0) bounds.push(backOffBound(backOff, supply, nowMs));
+  const backOff = backOffOf(view.startFailures, limits);
+  if (backOff.rounds > 0) bounds.push(backOffBound(backOff, view, nowMs));
   const tightest = bounds.reduce((a, b) => (b.count < a.count ? b : a));
   return { count: Math.max(0, Math.min(wanted, tightest.count)), deferral: tightest.deferral };
 }
 
-/** While tasks fail to start one probe at a time is launched, and none before the wait is over. */
-function backOffBound(backOff: BackOff, supply: Supply, nowMs: number): Bound {
+/** While a lane's tasks fail to start one probe at a time is launched, and none before the wait is over. */
+function backOffBound(backOff: BackOff, view: LaneView, nowMs: number): Bound {
   const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
-  const newestMs = supply.startFailures.at(-1)?.createdAtMs ?? Number.NEGATIVE_INFINITY;
+  const newestMs = view.startFailures.at(-1)?.createdAtMs ?? Number.NEGATIVE_INFINITY;
   // That it registers proves nothing where agents end without a job: such a probe is over when it has one or is gone.
-  const probing = supply.live.some(
+  const probing = view.live.some(
     ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),
   );
   return {

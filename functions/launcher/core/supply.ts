@@ -1,11 +1,13 @@
 import { type Start, startFailures, startOf } from './starts.ts';
-import type { Agent, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
+import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 
 /** ECS's words for a task on its way out: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
 
 /** What was seen of one pool's supply. */
 export interface SupplySeen {
+  /** The pool's lanes: what fails in one says nothing about the other. */
+  readonly lanes: readonly Lane[];
   /** Tasks of the pool, live and recently stopped. */
   readonly tasks: readonly Task[];
   /**
@@ -27,6 +29,11 @@ export function isEnding(lastStatus: string): boolean {
 /** Not stopped and not stopping. */
 export function isLive(task: Task): boolean {
   return task.desiredStatus !== 'STOPPED' && !isEnding(task.lastStatus);
+}
+
+/** How many of these tasks are free to take a job. */
+export function unclaimed(live: readonly LiveTask[]): number {
+  return live.filter(({ state }) => state === 'starting' || state === 'idle').length;
 }
 
 /** Joins tasks and agents by name, and sorts them by what they can still do. */
@@ -54,19 +61,23 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
     };
     starts.push({ task, start: startOf(task, witnesses) });
   }
-  const live = observed ? seenLive : withNamelessJobs(seenLive, seen.running);
+  const inLanes = seen.lanes.map(({ phases, taskDefinition }) => ({
+    live: seenLive.filter(({ task }) => task.family === taskDefinition),
+    running: seen.running.filter(({ phase }) => phases.includes(phase)),
+    starts: starts.filter(({ task }) => task.family === taskDefinition),
+  }));
+  const live = observed ? seenLive : inLanes.flatMap((lane) => withNamelessJobs(lane.live, lane.running));
 
   const foreign = (seen.agents ?? []).filter((agent) => !taskIds.has(agent.name));
   const foreignIdle = foreign.filter((agent) => agent.status === 'idle').length;
-  const free = live.filter(({ state }) => state === 'starting' || state === 'idle').length;
   return {
     live,
     foreignIdle,
     registered:
       seen.agents?.filter((agent) => ['idle', 'busy', 'unknown'].includes(agent.status)).length ??
       live.filter(({ state }) => state !== 'starting').length,
-    unclaimed: free,
-    startFailures: startFailures(starts),
+    unclaimed: unclaimed(live),
+    startFailures: inLanes.flatMap((lane) => startFailures(lane.starts)),
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
   };

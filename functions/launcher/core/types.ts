@@ -5,6 +5,17 @@
 /** One part of a run that an agent executes. */
 export type Phase = 'plan' | 'apply';
 
+/** What a task's vCPUs are paid as: `spot` is cheaper, and AWS may take it back with two minutes' notice. */
+export type Capacity = 'on-demand' | 'spot';
+
+/** What serves some of a pool's jobs: agents that accept these phases, and tasks of one family. Each phase has one lane. */
+export interface Lane {
+  readonly phases: readonly Phase[];
+  /** Family of the task definition; its environment tells the agents what to accept. */
+  readonly taskDefinition: string;
+  readonly capacity: Capacity;
+}
+
 /** `run-…/plan`: names one job, and is the `startedBy` of every task launched for it. */
 export type JobKey = `${string}/${Phase}`;
 
@@ -70,7 +81,7 @@ export interface Agent {
 export interface Task {
   /** The last part of the ARN; also the name of the task's agent. */
   readonly id: string;
-  /** Family of its task definition; tells the pool. */
+  /** Family of its task definition; tells the pool and the lane. */
   readonly family: string;
   /** The job key it was launched for; tasks that somebody else started carry another or none. */
   readonly startedBy?: string | undefined;
@@ -132,7 +143,7 @@ export interface Supply {
   readonly registered: number;
   /** Our own that are free to take a job: starting and idle tasks. */
   readonly unclaimed: number;
-  /** Start failures in a row: since the last task that came up well, oldest first. */
+  /** Start failures in a row, each lane's by itself: since its last task that came up well, oldest first. */
   readonly startFailures: readonly StartFailure[];
   /** For each job that tasks were launched for: the highest attempt among them. */
   readonly attempts: ReadonlyMap<string, number>;
@@ -156,6 +167,7 @@ export interface Limits {
 /** Start one task for this job. */
 export interface Launch {
   readonly job: QueuedJob;
+  readonly lane: Lane;
   readonly attempt: number;
   readonly reason: string;
 }

@@ -7,7 +7,9 @@ const good = {
   [ENV.hostname]: 'app.terraform.io',
   [ENV.organization]: 'acme',
   [ENV.apiTokenSecret]: 'acme/api-token',
-  [ENV.agentPools]: JSON.stringify([{ name: 'default', maxAgents: 5, taskDefinition: 'launcher-default' }]),
+  [ENV.agentPools]: JSON.stringify([
+    { name: 'default', maxAgents: 5, lanes: [{ taskDefinition: 'launcher-default' }] },
+  ]),
   [ENV.cluster]: 'launcher',
   [ENV.subnets]: 'subnet-a,subnet-b',
   [ENV.securityGroups]: 'sg-a',
@@ -32,7 +34,7 @@ describe('the environment', () => {
           name: 'default',
           organization: 'acme',
           apiTokenSecret: 'acme/api-token',
-          taskDefinition: 'launcher-default',
+          lanes: [{ phases: ['plan', 'apply'], taskDefinition: 'launcher-default', capacity: 'on-demand' }],
           maxAgents: 5,
         },
       ],
@@ -52,9 +54,45 @@ describe('the environment', () => {
 
   it('gives a pool its own organization and token where it has them', () => {
     const own = [
-      { name: 'x', id: 'apool-1', organization: 'other', apiTokenSecret: 's', maxAgents: 1, taskDefinition: 't' },
+      {
+        name: 'x',
+        id: 'apool-1',
+        organization: 'other',
+        apiTokenSecret: 's',
+        maxAgents: 1,
+        lanes: [{ taskDefinition: 't', phases: ['plan', 'apply'] }],
+      },
     ];
-    expect(parseConfig({ ...good, [ENV.agentPools]: JSON.stringify(own) }).pools).toEqual(own);
+    expect(parseConfig({ ...good, [ENV.agentPools]: JSON.stringify(own) }).pools).toMatchObject(own);
+  });
+
+  it('gives a pool a lane for each phase where it has them', () => {
+    const lanes = [
+      { taskDefinition: 'x-plan', phases: ['plan'], capacity: 'spot' },
+      { taskDefinition: 'x-apply', phases: ['apply'] },
+    ];
+    const pools = JSON.stringify([{ name: 'x', maxAgents: 1, lanes }]);
+    expect(parseConfig({ ...good, [ENV.agentPools]: pools }).pools[0]?.lanes).toEqual([
+      { taskDefinition: 'x-plan', phases: ['plan'], capacity: 'spot' },
+      { taskDefinition: 'x-apply', phases: ['apply'], capacity: 'on-demand' },
+    ]);
+  });
+
+  it.each([
+    ['no lane', []],
+    ['nobody for applies', [{ taskDefinition: 'x', phases: ['plan'] }]],
+    ['plans twice', [{ taskDefinition: 'x' }, { taskDefinition: 'y', phases: ['plan'] }]],
+    [
+      'one family twice',
+      [
+        { taskDefinition: 'x', phases: ['plan'] },
+        { taskDefinition: 'x', phases: ['apply'] },
+      ],
+    ],
+    ['applies on Spot', [{ taskDefinition: 'x', capacity: 'spot' }]],
+  ])('refuses a pool with %s', (_, lanes) => {
+    const pools = JSON.stringify([{ name: 'x', maxAgents: 1, lanes }]);
+    expect(faultsOf({ ...good, [ENV.agentPools]: pools }).faults).toMatchObject([{ name: ENV.agentPools }]);
   });
 
   it('takes a host with a port, in any case', () => {
@@ -76,9 +114,9 @@ describe('the environment', () => {
     [ENV.organization, ' '],
     [ENV.agentPools, 'not json'],
     [ENV.agentPools, '[]'],
-    [ENV.agentPools, '[{"name":"a b","maxAgents":1,"taskDefinition":"t"}]'],
-    [ENV.agentPools, '[{"name":"a","maxAgents":0,"taskDefinition":"t"}]'],
-    [ENV.agentPools, '[{"name":"a","maxAgent":1,"taskDefinition":"t"}]'],
+    [ENV.agentPools, '[{"name":"a b","maxAgents":1,"lanes":[{"taskDefinition":"t"}]}]'],
+    [ENV.agentPools, '[{"name":"a","maxAgents":0,"lanes":[{"taskDefinition":"t"}]}]'],
+    [ENV.agentPools, '[{"name":"a","maxAgent":1,"lanes":[{"taskDefinition":"t"}]}]'],
     [ENV.subnets, ','],
     [ENV.securityGroups, 'a,b,c,d,e,f'],
     [ENV.assignPublicIp, 'yes'],

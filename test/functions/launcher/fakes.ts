@@ -14,7 +14,7 @@ export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
     name,
     organization: 'acme',
     apiTokenSecret: 'acme/api-token',
-    taskDefinition: `launcher-${name}`,
+    lanes: [{ phases: ['plan', 'apply'], taskDefinition: `launcher-${name}`, capacity: 'on-demand' }],
     maxAgents: 10,
     ...overrides,
   };

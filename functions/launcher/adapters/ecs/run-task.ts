@@ -15,10 +15,13 @@ export interface TaskPlacement {
  * The RunTask call of a launch. Made of the request and the deployment only, nothing of the moment: with one and the
  * same token any other parameter would turn a harmless repetition into a conflict.
  */
-export function runTaskInput({ pool, job, attempt }: LaunchRequest, placement: TaskPlacement): RunTaskCommandInput {
+export function runTaskInput(
+  { pool, lane, job, attempt }: LaunchRequest,
+  placement: TaskPlacement,
+): RunTaskCommandInput {
   return {
     cluster: placement.cluster,
-    taskDefinition: pool.taskDefinition,
+    taskDefinition: lane.taskDefinition,
     launchType: 'FARGATE',
     count: 1,
     clientToken: clientTokenOf(job, attempt),

@@ -4,7 +4,7 @@ import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts'
 import { refusalOf } from '../../../../functions/launcher/adapters/ecs/refusals.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
-import { queuedJob } from '../core/builders.ts';
+import { LANE, queuedJob } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
 const FAMILY = 'launcher-default';
@@ -56,7 +56,8 @@ function register(command: string[], family = FAMILY): void {
 }
 
 const request = (runId = 'run-1', attempt = 1, taskDefinition = FAMILY): LaunchRequest => ({
-  pool: pool('default', { taskDefinition }),
+  pool: pool('default'),
+  lane: { ...LANE, taskDefinition },
   job: queuedJob(runId),
   attempt,
 });

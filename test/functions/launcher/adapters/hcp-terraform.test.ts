@@ -24,7 +24,7 @@ const pool: Pool = {
   name: 'default',
   organization: 'acme',
   apiTokenSecret: 'acme/api-token',
-  taskDefinition: 'launcher-default',
+  lanes: [{ phases: ['plan', 'apply'], taskDefinition: 'launcher-default', capacity: 'on-demand' }],
   maxAgents: 5,
 };
 

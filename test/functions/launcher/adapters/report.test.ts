@@ -3,7 +3,7 @@ import { TickReport } from '../../../../functions/launcher/adapters/report.ts';
 import { METRICS } from '../../../../functions/launcher/contract.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { PoolTick, Tick } from '../../../../functions/launcher/tick.ts';
-import { live, NOW, queuedJob, seconds, stoppedTask, supply } from '../core/builders.ts';
+import { LANE, live, NOW, queuedJob, seconds, stoppedTask, supply } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
 /** What came out: log lines by level, and metrics by blob. */
@@ -45,7 +45,7 @@ const tickOf = (...parts: Partial<PoolTick>[]): Tick => ({
 });
 
 const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(12) });
-const launch = { job, attempt: 1, reason: '1 queued, 0 unclaimed' };
+const launch = { job, lane: LANE, attempt: 1, reason: '1 queued, 0 unclaimed' };
 const demand = { queued: [job], running: [], unknownStatuses: [] };
 const observation = {
   demand,

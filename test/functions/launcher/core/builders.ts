@@ -1,5 +1,6 @@
 import type {
   Agent,
+  Lane,
   Limits,
   LiveState,
   LiveTask,
@@ -14,6 +15,11 @@ export const NOW = Date.parse('2026-03-01T12:00:00Z');
 
 export const seconds = (n: number): number => n * 1000;
 export const minutes = (n: number): number => n * 60_000;
+
+/** One lane that takes everything. */
+export const LANE: Lane = { phases: ['plan', 'apply'], taskDefinition: 'launcher-default', capacity: 'on-demand' };
+export const PLAN_LANE: Lane = { phases: ['plan'], taskDefinition: 'launcher-default-plan', capacity: 'spot' };
+export const APPLY_LANE: Lane = { phases: ['apply'], taskDefinition: 'launcher-default-apply', capacity: 'on-demand' };
 
 export function run(overrides: Partial<Run> = {}): Run {
   return { id: 'run-1', workspaceId: 'ws-1', status: 'plan_queued', createdAtMs: NOW - minutes(1), ...overrides };

@@ -3,7 +3,7 @@ import { backOffOf } from '../../../../functions/launcher/core/back-off.ts';
 import { ceilingRoomOf } from '../../../../functions/launcher/core/ceiling.ts';
 import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
 import type { Limits, QueuedJob, StartFailure, Supply } from '../../../../functions/launcher/core/types.ts';
-import { LIMITS, live, minutes, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
+import { LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
 
 function decide(
   queued: readonly QueuedJob[],
@@ -12,9 +12,12 @@ function decide(
   ceilingRoom: number | undefined = undefined,
 ) {
   const demand = { queued, running: [], unknownStatuses: [] };
-  return reconcile({ demand, supply: supply(has), ceilingRoom }, { ...LIMITS, ...limits }, NOW);
+  return reconcile({ lanes: [LANE], demand, supply: supply(has), ceilingRoom }, { ...LIMITS, ...limits }, NOW);
 }
 
+const free = (n: number) => ({
+  live: Array.from({ length: n }, (_, i) => live(`free-${i}`, 'idle', { startedBy: 'run-0/plan' })),
+});
 const jobs = (n: number) => Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`));
 const keys = (decision: ReturnType<typeof decide>) => decision.launches.map(({ job }) => job.key);
 
@@ -37,8 +40,8 @@ describe('how many are launched', () => {
   });
 
   it('less what is unclaimed', () => {
-    expect(keys(decide(jobs(3), { unclaimed: 2 }))).toHaveLength(1);
-    expect(keys(decide(jobs(3), { unclaimed: 5 }))).toHaveLength(0);
+    expect(keys(decide(jobs(3), free(2)))).toHaveLength(1);
+    expect(keys(decide(jobs(3), free(5)))).toHaveLength(0);
   });
 
   it('less the foreign idle agents, while the jobs are young enough for them to have asked', () => {
@@ -93,7 +96,7 @@ describe('which job a launch is for', () => {
   });
 
   it('depends on nothing but what was seen', () => {
-    expect(decide(jobs(5), { unclaimed: 1 })).toEqual(decide(jobs(5), { unclaimed: 1 }));
+    expect(decide(jobs(5), free(1))).toEqual(decide(jobs(5), free(1)));
   });
 });
 
@@ -130,12 +133,12 @@ describe('after start failures', () => {
 
   it('and none beside a probe that is still starting', () => {
     const has = { startFailures: [failure(seconds(90), seconds(31))], live: [live('probe', 'starting')] };
-    expect(keys(decide(jobs(2), { ...has, unclaimed: 1 }))).toEqual([]);
+    expect(keys(decide(jobs(2), has))).toEqual([]);
   });
 
   it('nor beside one that has registered and got no job yet; an idle agent from before is no probe', () => {
     const startFailures = [failure(seconds(90), seconds(31))];
-    const idle = (createdAtMs: number | undefined) => ({ live: [live('idle', 'idle', { createdAtMs })], unclaimed: 1 });
+    const idle = (createdAtMs: number | undefined) => ({ live: [live('idle', 'idle', { createdAtMs })] });
     expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(30)) }))).toEqual([]);
     expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(120)) }))).toHaveLength(1);
     expect(keys(decide(jobs(2), { startFailures, ...idle(undefined) }))).toHaveLength(1);

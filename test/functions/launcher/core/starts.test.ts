@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LEFT_IDLE_EXIT_CODE, startOf, type Witnesses } from '../../../../functions/launcher/core/starts.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
+import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 
 const REGISTERED: Witnesses = { registered: true, busy: false, agentsObserved: true, jobWaits: true };
 const ran = (ms: number, exitCode: number) => {
@@ -43,7 +43,8 @@ describe('agents that come up and end without a job', () => {
     });
   const exited = (tasks: readonly Task[]): Agent[] => tasks.map(({ id }) => agent(id, 'exited'));
   const failures = (tasks: readonly Task[], agents: readonly Agent[] = exited(tasks)) =>
-    supplyOf({ tasks, agents, running: [], queued: [queuedJob('run-1')] }, LIMITS.startDeadlineMs, NOW).startFailures;
+    supplyOf({ lanes: [LANE], tasks, agents, running: [], queued: [queuedJob('run-1')] }, LIMITS.startDeadlineMs, NOW)
+      .startFailures;
 
   it('may be chance once and twice, and are a start failure of the pool from the third round on', () => {
     const rounds = [round(0), round(1), round(2)];

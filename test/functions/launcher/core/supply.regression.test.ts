@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isQuestionable } from '../../../../functions/launcher/core/starts.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
+import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 
 interface Seen {
   readonly agents?: readonly Agent[] | undefined;
@@ -13,7 +13,7 @@ interface Seen {
 
 function supplyFrom(tasks: readonly Task[], { agents, running = [], waiting = [] }: Seen) {
   const queued = waiting.map((runId) => queuedJob(runId));
-  return supplyOf({ tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+  return supplyOf({ lanes: [LANE], tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
 }
 
 const failed = (tasks: readonly Task[], seen: Seen) =>

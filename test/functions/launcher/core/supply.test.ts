@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { STOP_REASON_PREFIX } from '../../../../functions/launcher/core/starts.ts';
 import { isLive, supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LIMITS, minutes, NOW, seconds, stoppedTask, task } from './builders.ts';
+import { agent, LANE, LIMITS, minutes, NOW, seconds, stoppedTask, task } from './builders.ts';
 
 function supplyFrom(tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) {
-  return supplyOf({ tasks, agents, running, queued: [] }, LIMITS.startDeadlineMs, NOW);
+  return supplyOf({ lanes: [LANE], tasks, agents, running, queued: [] }, LIMITS.startDeadlineMs, NOW);
 }
 
 const states = (tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) =>

@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { demandOf } from '../../../../functions/launcher/core/demand.ts';
+import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
+import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import type { Lane, Limits, Run, Task } from '../../../../functions/launcher/core/types.ts';
+import {
+  APPLY_LANE,
+  agent,
+  LANE,
+  LIMITS,
+  minutes,
+  NOW,
+  PLAN_LANE,
+  run,
+  seconds,
+  stoppedTask,
+  task,
+} from './builders.ts';
+
+const SPLIT = [PLAN_LANE, APPLY_LANE];
+const planTask = (id: string, overrides: Partial<Task> = {}) =>
+  task(id, { family: PLAN_LANE.taskDefinition, startedBy: 'run-0/plan', ...overrides });
+const applyTask = (id: string, overrides: Partial<Task> = {}) =>
+  task(id, { family: APPLY_LANE.taskDefinition, startedBy: 'run-0/apply', ...overrides });
+const planQueued = (id: string, agoMs = seconds(5)) => run({ id, status: 'plan_queued', planQueuedAtMs: NOW - agoMs });
+const applyQueued = (id: string, agoMs = seconds(5)) =>
+  run({ id, status: 'apply_queued', applyQueuedAtMs: NOW - agoMs });
+
+interface World {
+  readonly lanes?: readonly Lane[];
+  readonly runs: readonly Run[];
+  readonly tasks?: readonly Task[];
+  readonly idle?: readonly string[];
+  /** The API token may not list agents. */
+  readonly hidden?: boolean;
+  readonly limits?: Partial<Limits>;
+  readonly ceilingRoom?: number;
+}
+
+function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, limits, ceilingRoom }: World) {
+  const demand = demandOf(runs);
+  const agents = hidden ? undefined : idle.map((name) => agent(name, 'idle'));
+  const { running, queued } = demand;
+  const supply = supplyOf({ lanes, tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+  const decision = reconcile({ lanes, demand, supply, ceilingRoom }, { ...LIMITS, ...limits }, NOW);
+  return {
+    launches: decision.launches.map(({ job, lane }) => `${job.key} in ${lane.taskDefinition}`),
+    deferrals: decision.deferrals.map(({ jobKey, cause }) => `${jobKey}: ${cause}`),
+    reasons: decision.deferrals.map(({ reason }) => reason),
+  };
+}
+
+const PLAN_1 = 'run-1/plan in launcher-default-plan';
+const APPLY_2 = 'run-2/apply in launcher-default-apply';
+const brokenPlan = planTask('broken', {
+  ...stoppedTask('broken', { startedBy: 'run-1/plan', exitCode: undefined, startedAtMs: undefined }),
+  family: PLAN_LANE.taskDefinition,
+  stopCode: 'TaskFailedToStart',
+  stoppedReason: 'CannotPullContainerError',
+  stoppedAtMs: NOW - seconds(5),
+});
+
+describe('a pool with a lane for each phase', () => {
+  it('launches each job in the lane that accepts it', () => {
+    expect(decide({ runs: [planQueued('run-1'), applyQueued('run-2')] }).launches).toEqual([APPLY_2, PLAN_1]);
+  });
+
+  it('takes an agent that accepts plans for no supply of an apply, nor the reverse', () => {
+    const idlePlan = { tasks: [planTask('a')], idle: ['a'] };
+    expect(decide({ runs: [applyQueued('run-2')], ...idlePlan }).launches).toEqual([APPLY_2]);
+    expect(decide({ runs: [planQueued('run-1')], ...idlePlan }).launches).toEqual([]);
+    const idleApply = { tasks: [applyTask('b')], idle: ['b'] };
+    expect(decide({ runs: [planQueued('run-1')], ...idleApply }).launches).toEqual([PLAN_1]);
+    expect(decide({ runs: [applyQueued('run-2')], ...idleApply }).launches).toEqual([]);
+  });
+
+  it('launches for the apply, when there is room for one, however old the plan is', () => {
+    const runs = [planQueued('run-1', minutes(9)), applyQueued('run-2')];
+    const { launches, deferrals, reasons } = decide({ runs, limits: { maxAgents: 1 } });
+    expect(launches).toEqual([APPLY_2]);
+    expect(deferrals).toEqual(['run-1/plan: max-agents']);
+    expect(reasons).toEqual(['0 live tasks and 1 launches of maxAgents 1']);
+    expect(decide({ runs, limits: { maxLaunchesPerTick: 1 } })).toMatchObject({
+      launches: [APPLY_2],
+      deferrals: ['run-1/plan: launches-per-tick'],
+    });
+    expect(decide({ runs, ceilingRoom: 1 })).toMatchObject({
+      launches: [APPLY_2],
+      deferrals: ['run-1/plan: agents-ceiling'],
+    });
+  });
+
+  it('shares maxAgents: live tasks of either lane count', () => {
+    const tasks = [planTask('a'), planTask('b')];
+    expect(decide({ runs: [applyQueued('run-2')], tasks, limits: { maxAgents: 2 } }).launches).toEqual([]);
+    expect(decide({ runs: [applyQueued('run-2')], tasks, limits: { maxAgents: 3 } }).launches).toEqual([APPLY_2]);
+  });
+
+  it('goes on with applies while the plans’ tasks fail to start', () => {
+    const runs = [planQueued('run-1'), applyQueued('run-2')];
+    const { launches, deferrals } = decide({ runs, tasks: [brokenPlan] });
+    expect(launches).toEqual([APPLY_2]);
+    expect(deferrals).toEqual(['run-1/plan: start-failures']);
+  });
+
+  it('does not take an apply that came up for a sign that plans start again', () => {
+    const tasks = [brokenPlan, applyTask('good', { createdAtMs: NOW - seconds(20) })];
+    expect(decide({ runs: [planQueued('run-1')], tasks, idle: ['good'] }).deferrals).toEqual([
+      'run-1/plan: start-failures',
+    ]);
+  });
+
+  it('counts a foreign idle agent once, in the lane that is served first', () => {
+    const runs = [planQueued('run-1'), applyQueued('run-2')];
+    expect(decide({ runs, idle: ['foreign'] }).launches).toEqual([PLAN_1]);
+    expect(decide({ runs, idle: ['foreign', 'another'] }).launches).toEqual([]);
+    expect(decide({ runs: [planQueued('run-1')], idle: ['foreign'] }).launches).toEqual([]);
+  });
+
+  it('leaves a foreign idle agent that the applies do not need to the plans', () => {
+    const runs = [planQueued('run-1'), applyQueued('run-2')];
+    const tasks = [applyTask('own')];
+    expect(decide({ runs, tasks, idle: ['own', 'foreign'] }).launches).toEqual([]);
+  });
+
+  it('takes nameless running jobs for tasks of their own lane, where agents may not be listed', () => {
+    const planning = run({ id: 'run-3', status: 'planning', planQueuedAtMs: NOW - minutes(1) });
+    const tasks = [
+      planTask('a', { createdAtMs: NOW - seconds(50) }),
+      applyTask('b', { createdAtMs: NOW - minutes(2) }),
+    ];
+    const runs = [planning, planQueued('run-1'), applyQueued('run-2')];
+    expect(decide({ runs, tasks, hidden: true }).launches).toEqual([PLAN_1]);
+  });
+});
+
+describe('an apply that an agent took', () => {
+  it.each(['applying', 'applied', 'errored', 'canceled'])('is never launched for again: its run is %s', (status) => {
+    const taken = run({ id: 'run-2', status, applyQueuedAtMs: NOW - minutes(5), applyingAtMs: NOW - minutes(4) });
+    for (const lanes of [SPLIT, [LANE]]) {
+      const family = lanes.at(-1)?.taskDefinition ?? '';
+      const died = stoppedTask('died', { family, startedBy: 'run-2/apply', exitCode: 137 });
+      expect(decide({ lanes, runs: [taken], tasks: [died] })).toMatchObject({ launches: [], deferrals: [] });
+      expect(decide({ lanes, runs: [taken] })).toMatchObject({ launches: [], deferrals: [] });
+    }
+  });
+});
+
+describe('a pool without lanes', () => {
+  it('lets any agent take any job, and serves in order of age', () => {
+    const runs = [planQueued('run-1', minutes(1)), applyQueued('run-2')];
+    const one = { lanes: [LANE], runs };
+    expect(decide({ ...one, limits: { maxAgents: 1 } }).launches).toEqual(['run-1/plan in launcher-default']);
+    expect(decide({ ...one, tasks: [task('a'), task('b')], idle: ['a', 'b'] }).launches).toEqual([]);
+    expect(decide({ ...one, idle: ['foreign'] }).launches).toHaveLength(1);
+  });
+});
