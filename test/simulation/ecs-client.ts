@@ -19,7 +19,7 @@ import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
 import type { FaultKind, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
-import { call, type Environment, latency, type Reply, type TickRecord } from './wire.ts';
+import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
 /** Three tries of the SDK, with 4 s for each. */
 const GIVES_UP_AFTER_MS = 12_500;
@@ -194,7 +194,9 @@ class EcsApi {
     const reads = action === 'ListTasks' || action === 'DescribeTasks';
     tick.calls.ecs.push(action);
     const fault = faults.hit(faultKinds, pools.length === 1 ? pools[0] : undefined);
-    if (fault !== undefined) tick.faults.push(fault);
+    // The list of live tasks is one for all pools, and so is its description.
+    const touched = action === 'DescribeTasks' ? this.#concerned(undefined) : pools;
+    if (fault !== undefined) noteFault(tick, fault, touched);
     const unseen = (): void => {
       if (!reads) return;
       for (const pool of pools) if (!tick.decided.has(pool)) tick.blind.set(pool, `${action}: ${fault ?? 'no answer'}`);
@@ -211,7 +213,7 @@ class EcsApi {
         return reply;
       },
       givenUp: (why) => {
-        tick.faults.push('ecs-gave-no-answer');
+        noteFault(tick, 'ecs-gave-no-answer', touched);
         unseen();
         const error = new Error(why === 'aborted' ? 'Request aborted' : 'Request did not complete within 4000 ms');
         error.name = why === 'aborted' ? 'AbortError' : 'TimeoutError';
@@ -250,7 +252,7 @@ class EcsApi {
     const now = time.now();
     while (runTasks[0] !== undefined && runTasks[0] <= now - 1000) runTasks.shift();
     if (runTasks.length >= RUN_TASKS_PER_SECOND) {
-      this.#environment.tick.faults.push('ecs-limit');
+      noteFault(this.#environment.tick, 'ecs-limit', this.#concerned(undefined));
       return true;
     }
     runTasks.push(now);

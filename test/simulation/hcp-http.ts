@@ -7,7 +7,7 @@ import type { Launcher } from './launcher.ts';
 import type { Random } from './random.ts';
 import type { FaultKind, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
-import { call, type Environment, latency, type Reply, type TickRecord } from './wire.ts';
+import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
 /** What the client of the launcher gives a request. */
 const REQUEST_TIMEOUT_MS = 8000;
@@ -44,6 +44,7 @@ export interface Platform {
   /** Times of run-list requests of the last minute, by token. */
   readonly runLists: Map<string, number[]>;
   readonly onRunList: (environment: Environment, secret: string) => void;
+  readonly onPause: (secret: string, untilMs: number) => void;
 }
 
 /** Status, headers and JSON of an answer. */
@@ -84,12 +85,17 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       } else tick.calls.otherHttp += 1;
     };
     send();
-    const fault = faults.hit(FAULTS);
-    if (fault !== undefined) tick.faults.push(fault);
+    const concerns = this.#poolsOf(request);
+    const fault = faults.hit(FAULTS, concerns.length === 1 ? concerns[0] : undefined);
+    if (fault !== undefined) {
+      const all = fault === 'hcp-429' || fault === 'hcp-token-rotated';
+      noteFault(tick, fault, all ? this.#poolsWith(tokenSecret) : concerns);
+    }
     // A rejected token is read anew, and a connection that was closed is opened anew: either is a request more.
     if (fault === 'hcp-token-rotated' || fault === 'hcp-connection-reset') send();
-    const concerns = this.#poolsOf(request);
     const unseen = (): void => {
+      // Who is looked up by name is seen by its name until the lookup is repeated.
+      if (request.kind === 'pools') return;
       for (const pool of concerns) tick.blind.set(pool, `${request.kind}: ${fault ?? 'refused'}`);
     };
     return call(time, {
@@ -104,7 +110,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
         return reply;
       },
       givenUp: (why) => {
-        tick.faults.push('hcp-gave-no-answer');
+        noteFault(tick, 'hcp-gave-no-answer', concerns);
         unseen();
         return this.#error({
           fault: 'unavailable',
@@ -153,7 +159,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       case 'hcp-429':
         return {
           status: 429,
-          headers: { 'x-ratelimit-reset': random.between(0.5, 15).toFixed(3) },
+          headers: { 'x-ratelimit-reset': this.#pause(secret, random.between(0.5, 15)) },
           document: undefined,
         };
       case 'hcp-connection-reset':
@@ -169,8 +175,8 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     if (request.kind === 'runs') {
       const used = this.#useRunList(secret);
       if (used > RUN_LISTS_PER_MINUTE) {
-        request.tick.faults.push('hcp-limit');
-        return { status: 429, headers: { 'x-ratelimit-reset': '5.0' }, document: undefined };
+        noteFault(request.tick, 'hcp-limit', this.#poolsWith(secret));
+        return { status: 429, headers: { 'x-ratelimit-reset': this.#pause(secret, 5) }, document: undefined };
       }
     }
     const document = this.#document(request, fault === 'hcp-page-repeated' ? -1 : fault === 'hcp-page-missing' ? 1 : 0);
@@ -295,8 +301,21 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   #poolsOf(request: Request): string[] {
     const { pools } = this.#platform.settings;
     if (request.kind === 'runs') return request.pools;
-    if (request.kind === 'pools') return [];
+    if (request.kind === 'pools') {
+      return pools.filter(({ organization }) => organization === request.organization).map(({ name }) => name);
+    }
     return pools.filter(({ id }) => id === request.id).map(({ name }) => name);
+  }
+
+  /** Tells the holder of a token to wait. */
+  #pause(secret: string, seconds: number): string {
+    this.#platform.onPause(secret, this.#platform.time.now() + seconds * 1000);
+    return seconds.toFixed(3);
+  }
+
+  #poolsWith(secret: string): string[] {
+    const { pools } = this.#platform.settings;
+    return pools.filter(({ apiTokenSecret }) => apiTokenSecret === secret).map(({ name }) => name);
   }
 
   #refusal(status: number, headers: Record<string, string>): Error {

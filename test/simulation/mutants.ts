@@ -70,7 +70,13 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'used-up tokens are passed one by one, five a tick',
     breaks: [1],
     profile: 'long',
-    edits: [edit('act.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]', '[0, 1, 2, 3, 4]')],
+    edits: [
+      edit(
+        'core/token.ts',
+        ', LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)]',
+        '].slice(0, LAST_RESORT - waitedMs * 0)',
+      ),
+    ],
   },
   one(
     'the attempt is always the first',

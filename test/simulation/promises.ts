@@ -62,7 +62,10 @@ export class Promises {
   readonly #demandAtMs = new Map<string, number>();
   #watches: Watch[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #pausedUntilMs = new Map<string, number>();
   broken: BrokenPromise | undefined;
+  /** What became of the jobs that ticks found queued: somebody free, a limit in the way, or a fault that excused it. */
+  readonly watched = { served: 0, limited: 0, excused: 0 };
   /** Tasks that were stopped although their agent registered, all within one tick's reaction time. */
   racedStops = 0;
 
@@ -87,7 +90,11 @@ export class Promises {
     if (this.#watches.length === 0) return;
     this.#watches = this.#watches.filter(({ pool, jobs }) => {
       const waiting = jobs.filter(({ state }) => state === 'queued').length;
-      return waiting > this.#truth.free(pool.name) && this.#truth.limited(pool) === undefined;
+      const served = waiting <= this.#truth.free(pool.name);
+      const limited = !served && this.#truth.limited(pool) !== undefined;
+      if (served) this.watched.served += 1;
+      if (limited) this.watched.limited += 1;
+      return !served && !limited;
     });
   }
 
@@ -115,9 +122,10 @@ export class Promises {
     }
   }
 
-  /** One that somebody waited for ends before its agent registered: a fault, after which two ticks are due anew. */
-  taskLeaves({ registeredAtMs, pool: left }: SimulatedTask): void {
-    if (registeredAtMs === undefined) this.#watches = this.#watches.filter(({ pool }) => pool.name !== left);
+  /** One that somebody waited for ends before its agent had a job: a fault, after which two ticks are due anew. */
+  taskLeaves(task: SimulatedTask): void {
+    if (this.#parts.containers.agentOf(task)?.hadJob === true) return;
+    this.#watches = this.#watches.filter(({ pool }) => pool.name !== task.pool);
   }
 
   // -- What the launcher does
@@ -290,27 +298,44 @@ export class Promises {
   tickEnded(record: TickRecord, tick: Tick, environment: Environment, idle: boolean): void {
     this.#blindnessTold(record, tick);
     for (const { errors } of tick.pools) for (const error of errors) this.told(error.message);
-    // The budget is kept before the jobs are served, but only where something else than the schedule used it up.
-    const withheld = tick.pools.some(({ errors }) =>
-      errors.some(({ fault, status }) => fault === 'throttled' && status === undefined),
-    );
-    const crowded = withheld && record.startedAtMs - this.#crowdedAtMs < 2 * MINUTE_MS;
-    const clean = record.faults.length === 0 && !record.stale && record.blind.size === 0 && !crowded;
-    this.#jobsServed(record, clean);
-    if (!clean) {
-      this.disturbed(undefined, this.#parts.time.now());
-      return;
-    }
+    const disturbed = this.#disturbedPools(record, tick);
+    this.#jobsServed(record, disturbed);
+    for (const pool of disturbed) this.disturbed(pool, this.#parts.time.now());
+    if (disturbed.size > 0 || record.faults.length > 0) return;
     if (idle) this.#idleTickIsCheap(record, environment);
     environment.settled = true;
   }
 
-  /** 1: after two clean ticks a job has somebody. A fault in between begins the count anew. */
-  #jobsServed(record: TickRecord, clean: boolean): void {
-    if (!clean) {
-      this.#watches = [];
-      return;
+  /** Pools of which this tick could not see or do everything, through no fault of the launcher's. */
+  #disturbedPools(record: TickRecord, tick: Tick): Set<string> {
+    const { pools, agentsCeiling } = this.#parts.settings;
+    const names = pools.map(({ name }) => name);
+    if (record.stale) return new Set(names);
+    const disturbed = new Set([...record.hit, ...record.blind.keys()]);
+    // The budget is kept before the jobs are served, but only where something else than the schedule used it up, or the
+    // platform asked for a pause.
+    for (const { pool, errors } of tick.pools) {
+      const withheld = errors.some(({ fault, status }) => fault === 'throttled' && status === undefined);
+      const crowded = record.startedAtMs - this.#crowdedAtMs < 2 * MINUTE_MS;
+      const paused = record.startedAtMs < (this.#pausedUntilMs.get(pool.apiTokenSecret) ?? 0);
+      if (withheld && (crowded || paused)) disturbed.add(pool.name);
     }
+    if (agentsCeiling === undefined) return disturbed;
+    // Agents that cannot be counted hold up every pool of the licence.
+    const organizations = new Set(pools.flatMap(({ name, organization }) => (disturbed.has(name) ? organization : [])));
+    return new Set(pools.flatMap(({ name, organization }) => (organizations.has(organization) ? name : [])));
+  }
+
+  /** The platform told the holder of a token to wait. */
+  paused(secret: string, untilMs: number): void {
+    this.#pausedUntilMs.set(secret, Math.max(untilMs, this.#pausedUntilMs.get(secret) ?? 0));
+  }
+
+  /** 1: after two clean ticks a job has somebody. A fault in between begins the count anew. */
+  #jobsServed(record: TickRecord, disturbed: ReadonlySet<string>): void {
+    const spared = this.#watches.filter(({ pool }) => !disturbed.has(pool.name));
+    this.watched.excused += this.#watches.length - spared.length;
+    this.#watches = spared;
     for (const watch of this.#watches) {
       if (record.startedAtMs < watch.sinceMs) continue;
       watch.cleanTicks += 1;
@@ -353,9 +378,10 @@ export class Promises {
 
   /** 6: a failed start is told, with a metric that an alarm looks at. */
   reported(record: TickRecord, tick: Tick, metrics: ReadonlyMap<string, number>): void {
-    if (record.faults.length > 0 || record.stale || record.blind.size > 0) return;
+    if (record.stale) return;
     const now = record.startedAtMs;
     for (const { name } of this.#parts.settings.pools) {
+      if (record.hit.has(name) || record.blind.has(name)) continue;
       const seen = tick.pools.some(({ pool, observation }) => pool.name === name && observation !== undefined);
       if (!seen || (record.queued.get(name)?.size ?? 0) === 0) continue;
       const unnamed = this.#truth.startFailures(name).find(

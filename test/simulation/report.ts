@@ -16,6 +16,10 @@ export function statisticsText(sums: Record<string, Statistics>, all: Statistics
     ['launches', count(all.launches)],
     ['jobs served', count(all.served)],
     ['promises broken', count(all.broken.length)],
+    [
+      'queued jobs seen: served, limited, excused',
+      `${count(all.watched.served)}, ${count(all.watched.limited)}, ${count(all.watched.excused)}`,
+    ],
     ['stops that raced with a late agent', count(all.racedStops)],
     ['took', `${(tookMs / 1000).toFixed(1)} s, ${((all.worlds / tookMs) * 1000).toFixed(0)} worlds a second`],
   ];

@@ -21,12 +21,16 @@ export interface Statistics {
   served: number;
   idleAgentMs: number;
   racedStops: number;
+  /** What became of the jobs that ticks found queued. */
+  watched: { served: number; limited: number; excused: number };
   /** Faults that hit something, by kind. */
   faults: Record<string, number>;
   /** How many served jobs waited so many whole seconds. */
   waits: Record<string, number>;
   broken: BrokenWorld[];
 }
+
+const WATCHED = ['served', 'limited', 'excused'] as const;
 
 /** What worlds to run: those of one base seed, by number. */
 export interface Batch {
@@ -48,6 +52,7 @@ export function noStatistics(): Statistics {
     served: 0,
     idleAgentMs: 0,
     racedStops: 0,
+    watched: { served: 0, limited: 0, excused: 0 },
     faults: {},
     waits: {},
     broken: [],
@@ -76,6 +81,7 @@ export async function runBatch(batch: Batch, launcher: Launcher): Promise<Record
     into.served += outcome.served;
     into.idleAgentMs += outcome.idleAgentMs;
     into.racedStops += outcome.racedStops;
+    for (const how of WATCHED) into.watched[how] += outcome.watched[how];
     for (const [kind, count] of outcome.faults) into.faults[kind] = (into.faults[kind] ?? 0) + count;
     for (const ms of outcome.waitsMs) {
       const second = String(Math.floor(ms / 1000));
@@ -100,6 +106,7 @@ export function add(into: Statistics, other: Statistics): void {
   into.served += other.served;
   into.idleAgentMs += other.idleAgentMs;
   into.racedStops += other.racedStops;
+  for (const how of WATCHED) into.watched[how] += other.watched[how];
   for (const [kind, count] of Object.entries(other.faults)) into.faults[kind] = (into.faults[kind] ?? 0) + count;
   for (const [second, count] of Object.entries(other.waits)) into.waits[second] = (into.waits[second] ?? 0) + count;
   into.broken.push(...other.broken);

@@ -105,7 +105,10 @@ export class Truth {
   /** Tasks whose agent came up and ended without ever having a job, since the last one that had one, oldest first. */
   fruitless(pool: string): SimulatedTask[] {
     const up = [...this.#ecs.tasks].filter((task) => task.pool === pool && task.registeredAtMs !== undefined);
-    const hadJob = (task: SimulatedTask): boolean => this.#containers.agentOf(task)?.hadJob === true;
+    // One whose job failed within a minute looks like one that had none, as long as its own job waits.
+    const hadJob = (task: SimulatedTask): boolean =>
+      this.#containers.agentOf(task)?.hadJob === true &&
+      (task.over ? ranMs(task) > 60_000 || task.exitCode === 0 : true);
     const lastServedMs = Math.max(
       Number.NEGATIVE_INFINITY,
       ...up.flatMap((task) => (hadJob(task) ? [task.createdAtMs] : [])),
@@ -122,7 +125,7 @@ export class Truth {
     return [...this.#ecs.recent()].some(
       (task) =>
         task.pool === pool &&
-        (task.registeredAtMs === undefined || task.exitCode !== 0) &&
+        (task.registeredAtMs === undefined || task.exitCode !== 0 || ranMs(task) < 10_000) &&
         (task.stoppedAtMs ?? 0) > sinceMs,
     );
   }
@@ -138,6 +141,10 @@ export class Truth {
     const { backOffBaseMs, backOffMaxMs } = this.#limits;
     return this.#time.now() < lastStoppedMs + Math.min(backOffBaseMs * 2 ** (rounds - 1), backOffMaxMs) + SLACK_MS;
   }
+}
+
+function ranMs({ startedAtMs = 0, executionStoppedAtMs = startedAtMs }: SimulatedTask): number {
+  return executionStoppedAtMs - startedAtMs;
 }
 
 /** Tasks that overlapped count once. */

@@ -9,6 +9,8 @@ export interface TickRecord {
   readonly startedAtMs: number;
   /** Faults that hit one of its calls. */
   readonly faults: string[];
+  /** Pools whose picture or launches they touched. */
+  readonly hit: Set<string>;
   /** Whether something that ECS answered was behind the truth. */
   stale: boolean;
   /** Pools of which something could not be seen, and what. `*`: all of them. */
@@ -43,6 +45,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     environment,
     startedAtMs,
     faults: [],
+    hit: new Set(),
     stale: false,
     blind: new Map(),
     queued: new Map(),
@@ -56,6 +59,12 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     created: new Map(),
     calls: { runLists: 0, otherHttp: 0, ecs: [] },
   };
+}
+
+/** Notes that a fault hit a tick, and which pools of it. */
+export function noteFault(tick: TickRecord, fault: string, pools: Iterable<string>): void {
+  tick.faults.push(fault);
+  for (const pool of pools) tick.hit.add(pool);
 }
 
 /** One execution environment of the Lambda function: its process, and what it is at. */

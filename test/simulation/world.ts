@@ -39,6 +39,8 @@ export interface Outcome {
   /** What agents of our tasks waited without a job. */
   readonly idleAgentMs: number;
   readonly racedStops: number;
+  /** What became of jobs that ticks found queued. */
+  readonly watched: Promises['watched'];
 }
 
 export interface SimulationOptions {
@@ -98,6 +100,7 @@ export async function simulate(
     hcp,
     runLists: new Map(),
     onRunList: (environment, secret) => promises.runListRequested(environment, secret),
+    onPause: (secret, untilMs) => promises.paused(secret, untilMs),
   };
   const cloud: Cloud = {
     time,
@@ -162,6 +165,7 @@ export async function simulate(
     waitsMs,
     idleAgentMs,
     racedStops: promises.racedStops,
+    watched: promises.watched,
   };
 }
 

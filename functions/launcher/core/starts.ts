@@ -44,7 +44,9 @@ export type Start = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 export function startOf(task: Task, { registered, busy, agentsObserved, jobWaits }: Witnesses): Start {
   if (busy) return 'served';
   if (!registered) return startWithoutAgent(task, agentsObserved, jobWaits);
-  if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'up';
+  // That its container has ended is known up to half a minute before its task is STOPPED.
+  const ended = task.lastStatus === 'STOPPED' || task.exitCode !== undefined;
+  if (!ended || endedByOthers(task)) return 'up';
   if (!jobWaits) return 'served';
   return leftWithoutJob(task) ? 'fruitless' : 'served';
 }
@@ -123,7 +125,7 @@ function startFailure(task: Task, createdAtMs: number, before: readonly string[]
   return {
     task,
     createdAtMs,
-    stoppedAtMs: task.stoppedAtMs ?? createdAtMs,
+    stoppedAtMs: task.stoppedAtMs ?? task.executionStoppedAtMs ?? createdAtMs,
     detail: [...new Set([...words, ...exit])].join('; ') || 'ECS gave no reason',
   };
 }

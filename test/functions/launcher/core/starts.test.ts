@@ -19,6 +19,12 @@ describe('a task whose agent registered', () => {
     ['had the time for another’s job', ran(seconds(20), 0), {}, 'served'],
     ['had the time for another’s job, which failed', ran(minutes(2), 1), {}, 'served'],
     ['ended, and its job waits no more', ran(seconds(20), 1), { jobWaits: false }, 'served'],
+    [
+      'ended, and is being cleared away',
+      { ...ran(seconds(20), 0), lastStatus: 'DEPROVISIONING', stoppedAtMs: undefined },
+      {},
+      'served',
+    ],
     ['was interrupted', stoppedTask('t', { stopCode: 'SpotInterruption', exitCode: 137 }), {}, 'up'],
     ['was stopped by a person', stoppedTask('t', { stopCode: 'UserInitiated', exitCode: 143 }), {}, 'up'],
     ['is idle', task('t'), {}, 'up'],
@@ -58,7 +64,16 @@ describe('agents that come up and end without a job', () => {
     );
   });
 
-  it('count one round when they were there side by side', () => {
+  it('count one round when they were there side by side, also while they are being cleared away', () => {
+    const cleared = ['d', 'e', 'f'].map((id, n) => ({
+      ...round(0),
+      id,
+      createdAtMs: NOW - minutes(6) + n,
+      executionStoppedAtMs: NOW - seconds(9),
+      stoppedAtMs: undefined,
+      lastStatus: 'DEPROVISIONING',
+    }));
+    expect(failures(cleared)).toEqual([]);
     const side = ['a', 'b', 'c'].map((id) => ({ ...round(0), id }));
     expect(failures(side)).toEqual([]);
   });
