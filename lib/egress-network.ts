@@ -6,6 +6,7 @@ import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
 import { type AllowedNamesInput, jobNames, type Place, portOf, taskStartNames } from './egress/allowed-domains.ts';
 import { DnsFirewall } from './egress/dns-firewall.ts';
 import { normalised } from './egress/domain-name.ts';
+import { layoutId } from './egress/layout.ts';
 import { natGatewayVpc } from './egress/nat-gateway.ts';
 import { NetworkFirewall } from './egress/network-firewall.ts';
 import { firewallZones, networkFirewallVpc } from './egress/network-firewall-vpc.ts';
@@ -111,7 +112,10 @@ export class EgressNetwork extends Construct {
     super(scope, id);
     const egress = props.egress ?? DEFAULT_EGRESS;
     const allowed = props.allowed ?? { hostname: DEFAULT_HOSTNAME };
-    const { vpc, addresses } = this.ownVpc(props.cidr, egress);
+    const zonesOfLayout = egress.mode === 'network-firewall' && egress.natGateways === 'one' ? 1 : 2;
+    const layout = layoutId({ mode: egress.mode, zones: zonesOfLayout, cidr: props.cidr });
+    const ground = layout === undefined ? this : new Construct(this, layout);
+    const { vpc, addresses } = ownVpcOf(ground, props.cidr, egress);
     this.vpc = vpc as ec2.IVpc;
     this.addresses = addresses;
     this.taskSubnets = { subnetGroupName: 'Tasks' };
@@ -148,6 +152,7 @@ export class EgressNetwork extends Construct {
       const host = allowed.hostname.split(':')[0] ?? allowed.hostname;
       new NetworkFirewall(this, 'Firewall', {
         vpc: this.vpc,
+        ground,
         zones: firewallZones(vpc),
         rules: suricataRules(names, port === 443 ? [] : [{ name: host, port }]),
         logRetention: egress.firewallLogRetention ?? DEFAULT_LOG_RETENTION_DAYS,
@@ -164,17 +169,6 @@ export class EgressNetwork extends Construct {
     };
   }
 
-  private ownVpc(cidr: string, egress: OwnEgress): OwnVpc {
-    switch (egress.mode) {
-      case 'nat-gateway':
-        return natGatewayVpc(this, cidr, egress);
-      case 'network-firewall':
-        return networkFirewallVpc(this, cidr, egress);
-      case 'public-ip':
-        return publicIpVpc(this, cidr, egress);
-    }
-  }
-
   private flowLogs(retention: logs.RetentionDays | undefined): void {
     if (retention === undefined) {
       Validations.of(this.vpc).acknowledge({
@@ -186,5 +180,16 @@ export class EgressNetwork extends Construct {
     }
     const logGroup = new logs.LogGroup(this, 'FlowLogs', { retention, removalPolicy: RemovalPolicy.DESTROY });
     this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup) });
+  }
+}
+
+function ownVpcOf(scope: Construct, cidr: string, egress: OwnEgress): OwnVpc {
+  switch (egress.mode) {
+    case 'nat-gateway':
+      return natGatewayVpc(scope, cidr, egress);
+    case 'network-firewall':
+      return networkFirewallVpc(scope, cidr, egress);
+    case 'public-ip':
+      return publicIpVpc(scope, cidr, egress);
   }
 }

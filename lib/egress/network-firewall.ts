@@ -14,6 +14,8 @@ export interface FirewallZone {
 
 export interface NetworkFirewallProps {
   readonly vpc: ec2.IVpc;
+  /** What the firewalls and routes are made in: that of the VPC, so that they come and go with it. */
+  readonly ground: Construct;
   readonly zones: readonly FirewallZone[];
   /** Suricata rules in strict order. */
   readonly rules: string;
@@ -39,14 +41,14 @@ export class NetworkFirewall extends Construct {
     this.alerts = this.logGroup('Alerts', props.logRetention);
     this.flows = this.logGroup('Flows', props.logRetention);
     const policy = this.policy(props.rules);
-    for (const [index, zone] of props.zones.entries()) this.zone(`${index + 1}`, zone, props.vpc, policy);
+    for (const [index, zone] of props.zones.entries()) this.zone(`${index + 1}`, zone, props, policy);
   }
 
   private policy(rules: string): nfw.CfnFirewallPolicy {
     const capacity = ruleCapacity(rules);
     const group = new nfw.CfnRuleGroup(this, 'Rules', {
       // A group that needs more room is replaced, and two of one name cannot stand side by side while that happens.
-      ruleGroupName: this.name(`rules-${capacity}`),
+      ruleGroupName: nameIn(this, `rules-${capacity}`),
       description: 'TLS to the allowed names, and nothing else',
       type: 'STATEFUL',
       capacity,
@@ -56,7 +58,7 @@ export class NetworkFirewall extends Construct {
       },
     });
     return new nfw.CfnFirewallPolicy(this, 'Policy', {
-      firewallPolicyName: this.name('policy'),
+      firewallPolicyName: nameIn(this, 'policy'),
       description: 'Strict order; what no rule passes is dropped',
       firewallPolicy: {
         // Everything is judged by the stateful rules, fragments too.
@@ -78,9 +80,14 @@ export class NetworkFirewall extends Construct {
     });
   }
 
-  private zone(id: string, zone: FirewallZone, vpc: ec2.IVpc, policy: nfw.CfnFirewallPolicy): void {
-    const firewall = new nfw.CfnFirewall(this, `Firewall${id}`, {
-      firewallName: this.name(id),
+  private zone(
+    id: string,
+    zone: FirewallZone,
+    { vpc, ground }: NetworkFirewallProps,
+    policy: nfw.CfnFirewallPolicy,
+  ): void {
+    const firewall = new nfw.CfnFirewall(ground, `Firewall${id}`, {
+      firewallName: nameIn(ground, id),
       description: `Zone ${id} of the agents`,
       firewallPolicyArn: policy.attrFirewallPolicyArn,
       vpcId: vpc.vpcId,
@@ -90,7 +97,7 @@ export class NetworkFirewall extends Construct {
       subnetChangeProtection: false,
       firewallPolicyChangeProtection: false,
     });
-    new nfw.CfnLoggingConfiguration(this, `Logging${id}`, {
+    new nfw.CfnLoggingConfiguration(ground, `Logging${id}`, {
       firewallArn: firewall.attrFirewallArn,
       loggingConfiguration: {
         logDestinationConfigs: [
@@ -109,12 +116,12 @@ export class NetworkFirewall extends Construct {
     });
     // `["eu-central-1a:vpce-…"]`: one endpoint, because the firewall has one subnet.
     const vpcEndpointId = Fn.select(1, Fn.split(':', Fn.select(0, firewall.attrEndpointIds)));
-    new ec2.CfnRoute(this, `Out${id}`, {
+    new ec2.CfnRoute(ground, `Out${id}`, {
       routeTableId: zone.tasks.routeTable.routeTableId,
       destinationCidrBlock: '0.0.0.0/0',
       vpcEndpointId,
     });
-    new ec2.CfnRoute(this, `Back${id}`, {
+    new ec2.CfnRoute(ground, `Back${id}`, {
       routeTableId: zone.nat.routeTable.routeTableId,
       destinationCidrBlock: zone.tasks.ipv4CidrBlock,
       vpcEndpointId,
@@ -124,9 +131,9 @@ export class NetworkFirewall extends Construct {
   private logGroup(id: string, retention: logs.RetentionDays): logs.LogGroup {
     return new logs.LogGroup(this, id, { retention, removalPolicy: RemovalPolicy.DESTROY });
   }
+}
 
-  /** Network Firewall makes up no names, and a fixed one would let no second stack into the account. */
-  private name(part: string): string {
-    return `${Names.uniqueResourceName(this, { maxLength: 100, separator: '-', allowedSpecialCharacters: '-' })}-${part}`;
-  }
+/** Network Firewall makes up no names, and a fixed one would let no second stack into the account. */
+function nameIn(scope: Construct, part: string): string {
+  return `${Names.uniqueResourceName(scope, { maxLength: 100, separator: '-', allowedSpecialCharacters: '-' })}-${part}`;
 }
