@@ -9,7 +9,14 @@ const CALLS_AT_ONCE = 10;
 
 /** What became of a launch. */
 export type LaunchOutcome =
-  | { readonly kind: 'launched'; readonly launch: Launch; readonly taskId: string; readonly attempt: number }
+  | {
+      readonly kind: 'launched';
+      readonly launch: Launch;
+      readonly taskId: string;
+      readonly attempt: number;
+      /** Spot had no room, and the task runs on demand. */
+      readonly insteadOfSpot: boolean;
+    }
   | { readonly kind: 'refused'; readonly launch: Launch; readonly refusal: Refusal }
   /** Every token tried stands for a task that is over or was counted already; the next tick goes on from there. */
   | { readonly kind: 'spent'; readonly launch: Launch; readonly attempts: readonly number[] }
@@ -53,7 +60,8 @@ async function launchOne(
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
     if (!isSpent(answer.value, seenTaskIds, launch.job, now())) {
-      return { kind: 'launched', launch, taskId: answer.value.taskId, attempt };
+      const { taskId, insteadOfSpot = false } = answer.value;
+      return { kind: 'launched', launch, taskId, attempt, insteadOfSpot };
     }
   }
   return { kind: 'spent', launch, attempts };

@@ -85,6 +85,8 @@ export const METRICS = {
   busyAgents: 'BusyAgents',
   /** Count: tasks launched. */
   launches: 'Launches',
+  /** Count: tasks launched on demand because Spot had no room; of pools that use Spot. */
+  launchesInsteadOfSpot: 'LaunchesInsteadOfSpot',
   /** Count: launches that ECS refused. */
   launchesRefused: 'LaunchesRefused',
   /** Count: queued jobs that were not launched for, for want of room or because of a back-off. */

@@ -59,7 +59,7 @@ export interface Refusal {
   readonly remedy: string;
 }
 
-/** One RunTask call. The same request gives the same call, byte for byte. */
+/** One launch. The same request gives the same RunTask call, byte for byte. */
 export interface LaunchRequest {
   readonly pool: Pool;
   readonly lane: Lane;
@@ -74,6 +74,8 @@ export type LaunchAnswer =
       readonly taskId: string;
       /** `undefined` when ECS named the task (in a conflict) but cannot describe it. */
       readonly lastStatus: string | undefined;
+      /** Spot had no room, and the task runs on demand. */
+      readonly insteadOfSpot?: boolean;
     }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
@@ -86,7 +88,8 @@ export interface Tasks {
   recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]>;
 
   /**
-   * Starts one task. Repeating a request never starts a second one.
+   * Starts one task, on its lane's capacity, or on demand where Spot has no room. Repeating a request never starts a
+   * second one.
    * A refusal is a value; rejects with `UpstreamError` only when it is not known whether a task was started.
    */
   launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer>;

@@ -80,6 +80,10 @@ export class TickReport {
     }
     if (decision !== undefined) {
       add(METRICS.launches, launches.filter(({ kind }) => kind === 'launched').length);
+      if (pool.lanes.some(({ capacity }) => capacity === 'spot')) {
+        const instead = launches.filter((outcome) => outcome.kind === 'launched' && outcome.insteadOfSpot);
+        add(METRICS.launchesInsteadOfSpot, instead.length);
+      }
       add(METRICS.launchesRefused, launches.filter(({ kind }) => kind === 'refused').length);
       add(METRICS.launchesDeferred, decision.deferrals.length);
     }
@@ -172,6 +176,7 @@ function describeLaunch(outcome: PoolTick['launches'][number]): Record<string, u
     reason: launch.reason,
     outcome: kind,
     ...(kind === 'launched' && { task: outcome.taskId, attempt: outcome.attempt }),
+    ...(kind === 'launched' && outcome.insteadOfSpot && { insteadOfSpot: true }),
     ...(kind === 'refused' && outcome.refusal),
     ...(kind === 'spent' && { attempts: outcome.attempts }),
   };

@@ -5,6 +5,7 @@ import {
   ECSServiceException,
   paginateListTasks,
   RunTaskCommand,
+  type RunTaskCommandInput,
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
 import * as z from 'zod';
@@ -15,7 +16,7 @@ import { UpstreamError } from '../../errors.ts';
 import type { LaunchAnswer, LaunchRequest, Tasks } from '../../ports.ts';
 import { ecsTask, taskIdOf, taskOf } from './answers.ts';
 import { refusalOf } from './refusals.ts';
-import { runTaskInput, type TaskPlacement } from './run-task.ts';
+import { onDemandInstead, runTaskInput, type TaskPlacement } from './run-task.ts';
 
 /** DescribeTasks takes no more ids a call. */
 const DESCRIBE_AT_ONCE = 100;
@@ -43,8 +44,26 @@ export class EcsTasks implements Tasks {
   }
 
   async launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer> {
+    const input = runTaskInput(request, this.#placement);
+    const answer = await this.#runTask(input, signal);
+    if (request.lane.capacity === 'spot' && isShortage(answer)) return this.#onDemandInstead(input, signal);
+    return named(answer);
+  }
+
+  /**
+   * Spot has no room now. Whether a token is used up by a call that started nothing is not documented, so the token of
+   * the first call goes first, and another one when ECS holds it against us without naming a task.
+   */
+  async #onDemandInstead(onSpot: RunTaskCommandInput, signal: AbortSignal): Promise<LaunchAnswer> {
+    const same = await this.#runTask(onDemandInstead(onSpot, 'same'), signal);
+    const answer =
+      same.kind === 'nameless-conflict' ? await this.#runTask(onDemandInstead(onSpot, 'own'), signal) : same;
+    const launch = named(answer);
+    return launch.kind === 'task' && answer.kind !== 'conflict' ? { ...launch, insteadOfSpot: true } : launch;
+  }
+
+  async #runTask(input: RunTaskCommandInput, signal: AbortSignal): Promise<RunTaskAnswer> {
     try {
-      const input = runTaskInput(request, this.#placement);
       const { tasks, failures } = await this.#client.send(new RunTaskCommand(input), { abortSignal: signal });
       const task = tasks?.[0];
       if (task !== undefined) {
@@ -79,12 +98,12 @@ export class EcsTasks implements Tasks {
     });
   }
 
-  /** The token belongs to a task that was started with other parameters, as before a deployment. */
-  async #conflict(conflict: ConflictException, signal: AbortSignal): Promise<LaunchAnswer> {
+  /** The token belongs to a task that was started with other parameters, as before a deployment, or on Spot. */
+  async #conflict(conflict: ConflictException, signal: AbortSignal): Promise<RunTaskAnswer> {
     const arn = conflict.resourceIds?.[0];
-    if (arn === undefined) throw asUpstreamError(conflict, 'RunTask');
+    if (arn === undefined) return { kind: 'nameless-conflict', conflict };
     const [task] = await this.#describe([arn], signal);
-    return { kind: 'task', taskId: taskIdOf(arn), lastStatus: task?.lastStatus };
+    return { kind: 'conflict', taskId: taskIdOf(arn), lastStatus: task?.lastStatus };
   }
 
   async #list(filter: { family?: string; desiredStatus?: 'STOPPED' }, signal: AbortSignal): Promise<string[]> {
@@ -129,6 +148,24 @@ export class EcsTasks implements Tasks {
     }
     return parsed(z.array(ecsTask), tasks, 'DescribeTasks').map((task) => taskOf(task, AGENT_CONTAINER));
   }
+}
+
+/** What ECS says to one RunTask call. */
+type RunTaskAnswer =
+  | LaunchAnswer
+  | { readonly kind: 'conflict'; readonly taskId: string; readonly lastStatus: string | undefined }
+  | { readonly kind: 'nameless-conflict'; readonly conflict: ConflictException };
+
+/** A launch has a task or a refusal; a conflict that names no task leaves open which. */
+function named(answer: RunTaskAnswer): LaunchAnswer {
+  if (answer.kind === 'nameless-conflict') throw asUpstreamError(answer.conflict, 'RunTask');
+  return answer.kind === 'conflict' ? { ...answer, kind: 'task' } : answer;
+}
+
+/** Whether on demand may have what Spot has not. */
+function isShortage(answer: RunTaskAnswer): boolean {
+  if (answer.kind === 'refused') return answer.refusal.cause === 'capacity' || answer.refusal.cause === 'quota';
+  return answer.kind === 'nameless-conflict';
 }
 
 const launched = ecsTask.pick({ taskArn: true, lastStatus: true });

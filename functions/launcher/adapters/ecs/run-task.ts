@@ -3,6 +3,13 @@ import { TASK_TAGS } from '../../contract.ts';
 import { clientTokenOf } from '../../core/token.ts';
 import type { LaunchRequest } from '../../ports.ts';
 
+const ON_DEMAND = { launchType: 'FARGATE' } as const;
+/** A strategy splits tasks up and never falls back: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html */
+const ON_SPOT = { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
+
+/** Ends the token of a launch on demand whose own token ECS holds to be used up by the try on Spot. */
+const INSTEAD_OF_SPOT = '/od';
+
 /** Where tasks run: the same for every launch. */
 export interface TaskPlacement {
   readonly cluster: string;
@@ -22,7 +29,7 @@ export function runTaskInput(
   return {
     cluster: placement.cluster,
     taskDefinition: lane.taskDefinition,
-    launchType: 'FARGATE',
+    ...(lane.capacity === 'spot' ? ON_SPOT : ON_DEMAND),
     count: 1,
     clientToken: clientTokenOf(job, attempt),
     startedBy: job.key,
@@ -43,4 +50,15 @@ export function runTaskInput(
       { key: TASK_TAGS.attempt, value: String(attempt) },
     ],
   };
+}
+
+/**
+ * The same launch on demand, where Spot has no room.
+ * @param token `same`: when another tick's try on Spot got through meanwhile, ECS answers with a conflict that names its
+ * task. `own`: for when ECS takes the token for used up although no task came of it.
+ */
+export function onDemandInstead(onSpot: RunTaskCommandInput, token: 'same' | 'own'): RunTaskCommandInput {
+  const { capacityProviderStrategy: _, ...input } = onSpot;
+  const ofItsOwn = token === 'own' && { clientToken: `${input.clientToken}${INSTEAD_OF_SPOT}` };
+  return { ...input, ...ON_DEMAND, ...ofItsOwn };
 }

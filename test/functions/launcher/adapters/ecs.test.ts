@@ -22,10 +22,10 @@ async function close(): Promise<void> {
   await ecs?.close();
 }
 
-async function startWith(phases: NonNullable<EcsOptions['phases']>): Promise<void> {
+async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsOptions['quotas'] = {}): Promise<void> {
   await close();
-  ecs = await startEcs({ phases, closeGraceMs: 0 });
-  ecs.createCluster({ clusterName: 'launcher' });
+  ecs = await startEcs({ phases, quotas, closeGraceMs: 0 });
+  ecs.createCluster({ clusterName: 'launcher', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
   register(['exec sleep 60']);
   client = new ECSClient({
     endpoint: ecs.url,
@@ -113,6 +113,98 @@ describe('a launch', () => {
     await tasks.stop(id, 'by the test', signal);
     await expect.poll(async () => (await stopped()).length).toBe(1);
     expect(await tasks.launch(request(), signal)).toEqual({ kind: 'task', taskId: id, lastStatus: 'STOPPED' });
+  });
+});
+
+describe('a launch on Spot', () => {
+  const spot = (runId = 'run-1', attempt = 1): LaunchRequest => ({
+    ...request(runId, attempt),
+    lane: { phases: ['plan'], taskDefinition: FAMILY, capacity: 'spot' },
+  });
+  const noSpot = (times?: number) => ecs.refuse({ capacityProvider: 'FARGATE_SPOT', ...(times && { times }) });
+  const live = async () =>
+    (await tasks.liveTasks(signal)).map(({ id }) => ecs.task(id)?.capacityProvider ?? 'on demand');
+  const conflict = { kind: 'error', code: 'ConflictException', message: 'The clientToken is already in use' } as const;
+  const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
+
+  it('runs there while there is room, and repeated starts nothing more', async () => {
+    const [first, second] = [await tasks.launch(spot(), signal), await tasks.launch(spot(), signal)];
+    expect(first).toMatchObject({ kind: 'task' });
+    expect(second).toEqual(expect.objectContaining({ taskId: first.kind === 'task' && first.taskId }));
+    expect(first).not.toHaveProperty('insteadOfSpot');
+    expect(await live()).toEqual(['FARGATE_SPOT']);
+  });
+
+  it('runs on demand at once when there is none, says so, and repeated starts nothing more', async () => {
+    noSpot();
+    const first = await tasks.launch(spot(), signal);
+    expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
+    // The second time the token names that task already: told, and counted, once.
+    const { taskId } = first as { taskId: string };
+    expect(await tasks.launch(spot(), signal)).toEqual({ kind: 'task', taskId, lastStatus: expect.any(String) });
+    expect(await live()).toEqual(['on demand']);
+  });
+
+  it('runs on demand when the Spot quota is used up', async () => {
+    await startWith({ provisionMs: 600_000 }, { spotVcpus: 0.25 });
+    expect(await tasks.launch(spot('run-1'), signal)).not.toHaveProperty('insteadOfSpot');
+    expect(await tasks.launch(spot('run-2'), signal)).toMatchObject({ kind: 'task', insteadOfSpot: true });
+    expect((await live()).sort()).toEqual(['FARGATE_SPOT', 'on demand']);
+  });
+
+  it('is not started twice when Spot has room again for the same launch', async () => {
+    noSpot(1);
+    const first = await tasks.launch(spot(), signal);
+    const again = await tasks.launch(spot(), signal);
+    expect(again).toMatchObject({ kind: 'task', taskId: first.kind === 'task' ? first.taskId : '' });
+    expect(await live()).toEqual(['on demand']);
+  });
+
+  it('is not started twice when an overlapping tick’s try on Spot gets through in between', async () => {
+    let asked = false;
+    const when = (input: unknown) => {
+      asked ||= onDemand(input);
+      return onDemand(input);
+    };
+    ecs.faults.next('RunTask', { kind: 'delay', delayMs: 300 }, { when });
+    noSpot(1);
+    const refused = tasks.launch(spot(), signal);
+    await expect.poll(() => asked, { interval: 5 }).toBe(true);
+    const other = await tasks.launch(spot(), signal);
+    expect(await refused).toEqual({ ...other, lastStatus: expect.any(String) });
+    expect(await live()).toHaveLength(1);
+  });
+
+  it('has a token of its own on demand, when ECS holds the first one to be used up by a call that started nothing', async () => {
+    noSpot();
+    const usedUp = () =>
+      ecs.faults.next(
+        'RunTask',
+        { ...conflict, status: 400 },
+        { when: (input) => onDemand(input) && !JSON.stringify(input).includes('/od"') },
+      );
+    usedUp();
+    const first = await tasks.launch(spot(), signal);
+    expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
+    usedUp();
+    expect(await tasks.launch(spot(), signal)).toEqual({ ...first, lastStatus: expect.any(String) });
+    expect(await live()).toEqual(['on demand']);
+  });
+
+  it('is refused with the cause when there is no room on demand either', async () => {
+    ecs.refuse({});
+    expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
+  });
+
+  it('that ECS throttles is no want of room: the next tick asks again', async () => {
+    ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
+    expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
+    expect(await live()).toEqual([]);
+  });
+
+  it('whose tokens all are in conflict without a task is an error, as it is not known what was started', async () => {
+    ecs.faults.next('RunTask', { ...conflict, status: 400 }, { times: 3 });
+    await expect(tasks.launch(spot(), signal)).rejects.toMatchObject({ system: 'ECS', fault: 'rejected' });
   });
 });
 

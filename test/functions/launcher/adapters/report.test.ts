@@ -3,7 +3,7 @@ import { TickReport } from '../../../../functions/launcher/adapters/report.ts';
 import { METRICS } from '../../../../functions/launcher/contract.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { PoolTick, Tick } from '../../../../functions/launcher/tick.ts';
-import { LANE, live, NOW, queuedJob, seconds, stoppedTask, supply } from '../core/builders.ts';
+import { APPLY_LANE, LANE, live, NOW, PLAN_LANE, queuedJob, seconds, stoppedTask, supply } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
 /** What came out: log lines by level, and metrics by blob. */
@@ -64,7 +64,7 @@ describe('a tick’s log line', () => {
         demand,
         observation,
         decision: { launches: [launch], stops: [], deferrals },
-        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1 }],
+        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1, insteadOfSpot: false }],
         stops: [{ kind: 'stopped', stop: { taskId: 'late', cause: 'agent-never-registered', reason: 'too late' } }],
       }),
     );
@@ -136,6 +136,15 @@ describe('a tick’s log line', () => {
     expect(lines).toMatchObject([{ attributes: { pools: [{ launches: [{ outcome: 'refused', ...refusal }] }] } }]);
   });
 
+  it('tells of a launch that ran on demand because Spot had no room, and counts it for pools that use Spot', () => {
+    const launched = { kind: 'launched', launch, taskId: 'task-1', attempt: 1, insteadOfSpot: true } as const;
+    const decision = { launches: [launch], stops: [], deferrals: [] };
+    const onSpot = pool('spotted', { lanes: [PLAN_LANE, APPLY_LANE] });
+    report.report(tickOf({ pool: onSpot, demand, observation, decision, launches: [launched] }));
+    expect(lines).toMatchObject([{ attributes: { pools: [{ launches: [{ task: 'task-1', insteadOfSpot: true }] }] } }]);
+    expect(blobs[0]).toMatchObject({ metrics: { Launches: [1], LaunchesInsteadOfSpot: [1] } });
+  });
+
   it('says which permission is missing when the agents may not be listed', () => {
     report.report(tickOf({ demand, observation: { ...observation, agentsVisible: false } }));
     expect(JSON.stringify(lines)).toContain('Manage agent pools');
@@ -158,7 +167,7 @@ describe('a tick’s metrics', () => {
         demand,
         observation,
         decision: { launches: [launch], stops: [], deferrals: [] },
-        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1 }],
+        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1, insteadOfSpot: false }],
       }),
     );
     expect(blobs).toEqual([
