@@ -67,10 +67,11 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [edit('core/token.ts', 'if (seenTaskIds.has(answer.taskId)) return true;', '')],
   },
   {
-    name: 'used-up tokens are passed one by one, five a tick',
+    name: 'used-up tokens are passed one by one, five at most',
     breaks: [1],
     profile: 'long',
     edits: [
+      edit('core/token.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64]', '[0, 1, 2, 3, 4]'),
       edit(
         'core/token.ts',
         ', LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)]',
