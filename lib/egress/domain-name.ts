@@ -1,45 +1,10 @@
 /** Names that agents may reach, as people write them and as firewalls take them. */
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { isEverybodys } from './everybodys.ts';
 
 /** A name that is well formed, or what is wrong with it and what to do. */
 export type ParsedName = { readonly name: string } | { readonly fault: string; readonly remedy: string };
-
-/**
- * Domains under which anybody can have a name of his own. `*.` before one of them allows the whole world, so only names
- * inside them can be allowed. The list is not complete and need not be: it catches the wildcards that people really try.
- */
-const EVERYBODYS = [
-  'amazonaws.com',
-  'amazonaws.com.cn',
-  'appspot.com',
-  'azureedge.net',
-  'azurewebsites.net',
-  'akamaized.net',
-  'blob.core.windows.net',
-  'cloudfront.net',
-  'cloudflarestorage.com',
-  'execute-api.amazonaws.com',
-  'fastly.net',
-  'firebaseapp.com',
-  'fly.dev',
-  'github.io',
-  'githubusercontent.com',
-  'herokuapp.com',
-  'netlify.app',
-  'ngrok.io',
-  'ngrok-free.app',
-  'on.aws',
-  'pages.dev',
-  's3.amazonaws.com',
-  'trycloudflare.com',
-  'vercel.app',
-  'web.app',
-  'workers.dev',
-];
-
-/** Second-level domains of countries, below which others register: `*.co.uk` is as wide as `*.com`. */
-const REGISTRY_LABELS = ['ac', 'co', 'com', 'edu', 'gov', 'net', 'or', 'org'];
 
 /**
  * Reads one name: `app.terraform.io`, or `*.example.com` for every name below `example.com` at any depth, and not
@@ -77,17 +42,10 @@ export function parseName(given: string): ParsedName {
     return refuse(wildcard ? 'it allows a whole top-level domain' : 'it has no dot', 'give a complete name');
   }
   if (/^\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an address', 'give the name');
-  if (wildcard && isEverybodys(labels)) {
+  if (wildcard && isEverybodys(ascii)) {
     return refuse('anybody can have a name below it', 'name the hosts one by one, or use a preset');
   }
   return { name: wildcard ? `*.${ascii}` : ascii };
-}
-
-function isEverybodys(labels: readonly string[]): boolean {
-  const name = labels.join('.');
-  const [second = '', top = ''] = labels;
-  const registry = labels.length === 2 && top.length === 2 && REGISTRY_LABELS.includes(second);
-  return registry || EVERYBODYS.includes(name) || /^s3[.-][a-z0-9-]+\.amazonaws\.com$/.test(name);
 }
 
 /** Whether an allowed name covers another: the same, or a wildcard above it. */
