@@ -12,6 +12,7 @@ import { NetworkFirewall } from './egress/network-firewall.ts';
 import { firewallZones, networkFirewallVpc } from './egress/network-firewall-vpc.ts';
 import type { OwnVpc } from './egress/own-vpc.ts';
 import { publicIpVpc } from './egress/public-ip.ts';
+import { bucketsIn } from './egress/s3-names.ts';
 import { suricataRules } from './egress/suricata-rules.ts';
 import { layerEndpoint, TASK_START_ENDPOINTS, taskEndpoints } from './egress/task-endpoints.ts';
 import { taskSecurityGroup } from './egress/task-security-group.ts';
@@ -130,7 +131,7 @@ export class EgressNetwork extends Construct {
 
     const awsApiServices = allowed.allowedPresets?.includes('aws-apis') === true ? (allowed.awsApiServices ?? []) : [];
     const endpoints = { vpc, subnets: this.taskSubnets, awsApiServices };
-    layerEndpoint(this, endpoints);
+    layerEndpoint(this, { ...endpoints, buckets: bucketsIn(allowed.allowedDomains ?? []) });
     const withEndpoints = egress.mode !== 'public-ip' && egress.vpcEndpoints === 'task-start';
     if (withEndpoints) taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup });
 

@@ -1,10 +1,10 @@
 /** Faults of the network settings that only show when they are seen together, or that a regular expression does not see. */
 import { DEFAULT_MAX_AGENTS, DEFAULT_VPC_CIDR } from './defaults.ts';
 import { contains, overlaps, PRIVATE_RANGES, parseRange, TAKEN_RANGES } from './egress/address-range.ts';
-import { AWS_MISNOMERS } from './egress/allowed-domains.ts';
-import { parseName } from './egress/domain-name.ts';
+import { registryOf } from './egress/allowed-domains.ts';
 import { taskCapacity } from './egress/own-vpc.ts';
 import { TASK_START_ENDPOINTS } from './egress/task-endpoints.ts';
+import { nameFaults, presetFaults } from './network-name-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 
 type Given = Readonly<Record<string, unknown>>;
@@ -34,11 +34,20 @@ const REASONS: Readonly<Record<string, string>> = {
     'leave it out and make the endpoints where the VPC is made: their names change for all in it',
 };
 
-/** Every fault of the network settings. What the schema refuses is left to the schema. */
-export function networkFaults(network: Given, pools: readonly Given[]): SettingsFault[] {
+/**
+ * Every fault of the network settings. What the schema refuses is left to the schema.
+ *
+ * @param registry the image of `agentImage`, when it is not built
+ */
+export function networkFaults(network: Given, pools: readonly Given[], registry?: unknown): SettingsFault[] {
   const egress = network['egress'] ?? 'nat-gateway';
   const mode = typeof egress === 'string' ? MODES[egress] : undefined;
-  const ofAnyMode = [...nameFaults(network), ...presetFaults(network)];
+  const ofAnyMode = [
+    ...nameFaults(network),
+    ...presetFaults(network),
+    ...idFaults(network),
+    ...imagePortFaults(network, pools, registry),
+  ];
   if (mode === undefined) return ofAnyMode;
   return [
     ...misfits(network, `${egress}`, mode),
@@ -166,61 +175,43 @@ function roomFaults(network: Given, egress: string, pools: readonly Given[]): Se
   ];
 }
 
-function nameFaults(network: Given): SettingsFault[] {
-  const names = Array.isArray(network['allowedDomains']) ? network['allowedDomains'] : [];
-  return names.flatMap((given: unknown, index) => {
-    const parsed = typeof given === 'string' ? parseName(given) : { name: '' };
-    if ('name' in parsed) return [];
-    return [
-      {
-        path: `network.allowedDomains.${index}`,
-        given: `${shown(given)}: ${parsed.fault}`,
-        allowed: 'a host name, or *. and a domain for all names below it',
-        remedy: parsed.remedy,
-      },
-    ];
+/** A group or subnet that is named twice. */
+function idFaults(network: Given): SettingsFault[] {
+  return ['subnetIds', 'securityGroupIds'].flatMap((key) => {
+    const ids: readonly unknown[] = Array.isArray(network[key]) ? network[key] : [];
+    return ids.flatMap((id, index) =>
+      ids.indexOf(id) === index
+        ? []
+        : [
+            {
+              path: `network.${key}.${index}`,
+              given: `${shown(id)}, which is network.${key}.${ids.indexOf(id)} already`,
+              allowed: 'each once',
+              remedy: 'leave it out, or name the one that was meant',
+            },
+          ],
+    );
   });
 }
 
-function presetFaults(network: Given): SettingsFault[] {
-  const presets = Array.isArray(network['allowedPresets']) ? network['allowedPresets'] : [];
-  const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
-  const withApis = presets.includes('aws-apis');
-  const needed =
-    withApis && network['awsApiServices'] === undefined
-      ? [
-          {
-            path: 'network.awsApiServices',
-            given: 'nothing, with the preset aws-apis',
-            allowed: 'the services whose APIs jobs may reach',
-            remedy: 'name them, such as ["ec2", "s3", "sts"], or leave the preset out',
-          },
-        ]
-      : [];
-  const idle = withApis
-    ? []
-    : ['awsApiServices', 'awsApiRegions']
-        .filter((key) => network[key] !== undefined)
-        .map((key) => ({
-          path: `network.${key}`,
-          given: `${shown(network[key])}, without the preset aws-apis`,
-          allowed: 'only with the preset aws-apis',
-          remedy: 'add "aws-apis" to network.allowedPresets, or leave it out',
-        }));
-  const misnamed = services.flatMap((service: unknown, index) => {
-    const meant = typeof service === 'string' ? AWS_MISNOMERS[service] : undefined;
-    return meant === undefined
+/** Tasks pull their images by the same ways as jobs: TCP 443, unless the security groups are the user's. */
+function imagePortFaults(network: Given, pools: readonly Given[], registry: unknown): SettingsFault[] {
+  if (network['securityGroupIds'] !== undefined) return [];
+  const images = [['agentImage.registry', registry], ...pools.map((pool, i) => [`pools.${i}.image`, pool['image']])];
+  return images.flatMap(([path, image]) => {
+    if (typeof path !== 'string' || typeof image !== 'string') return [];
+    const { host, port } = registryOf(image);
+    return port === 443
       ? []
       : [
           {
-            path: `network.awsApiServices.${index}`,
-            given: shown(service),
-            allowed: 'a service as its endpoint is called',
-            remedy: `its endpoint is called ${meant}`,
+            path,
+            given: `${shown(image)}, whose registry listens on port ${port}`,
+            allowed: 'a registry on port 443: no other port leaves',
+            remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that let it out`,
           },
         ];
   });
-  return [...needed, ...idle, ...misnamed];
 }
 
 function within(outer: string, inner: string): boolean {

@@ -8,6 +8,10 @@ import { oneOf, RETENTION_DAYS, setting } from './setting.ts';
 const days = RETENTION_DAYS.join(', ');
 const presets = Object.entries(PRESETS);
 
+/** What the name of an API's endpoint looks like, and that of a region; `network-name-checks.ts` looks closer. */
+export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
+export const REGION = /^[a-z]{2}(?:-[a-z]+)+-\d$/;
+
 /** Settings of the network, before they are checked against each other. */
 export const networkSettings = z.strictObject({
   egress: setting(z.enum(['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip']).default('nat-gateway'), {
@@ -25,30 +29,16 @@ export const networkSettings = z.strictObject({
     allowed: presets.map(([name]) => name).join(', '),
     absent: 'none',
   }),
-  awsApiServices: setting(
-    z
-      .array(z.string().regex(/^[a-z][a-z0-9.-]{1,40}$/))
-      .min(1)
-      .max(50)
-      .optional(),
-    {
-      description: 'Services of the preset aws-apis, as their endpoints are called.',
-      allowed: 'up to 50, such as ec2, s3, sts, iam, monitoring, elasticloadbalancing',
-      absent: 'needed with the preset aws-apis',
-    },
-  ),
-  awsApiRegions: setting(
-    z
-      .array(z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/))
-      .min(1)
-      .max(40)
-      .optional(),
-    {
-      description: 'Regions of the preset aws-apis.',
-      allowed: 'up to 40, such as eu-central-1',
-      absent: "the stack's region",
-    },
-  ),
+  awsApiServices: setting(z.array(z.string().regex(SERVICE)).min(1).max(50).optional(), {
+    description: 'Services of the preset aws-apis, as their endpoints are called.',
+    allowed: 'up to 50, such as ec2, s3, sts, iam, monitoring, elasticloadbalancing',
+    absent: 'needed with the preset aws-apis',
+  }),
+  awsApiRegions: setting(z.array(z.string().regex(REGION)).min(1).max(40).optional(), {
+    description: 'Regions of the preset aws-apis.',
+    allowed: 'up to 40, such as eu-central-1',
+    absent: "the stack's region",
+  }),
   dnsFirewall: setting(z.boolean().optional(), {
     description:
       'Whether only the allowed names resolve, by Route 53 Resolver DNS Firewall. It applies to everything in the VPC.',

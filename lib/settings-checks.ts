@@ -21,7 +21,11 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...environmentFaults(given, pools),
     ...sharedSecretFaults(given, pools),
     ...imageFaults(given['agentImage']),
-    ...networkFaults(isRecord(given['network']) ? given['network'] : {}, pools),
+    ...networkFaults(
+      isRecord(given['network']) ? given['network'] : {},
+      pools,
+      isRecord(given['agentImage']) ? given['agentImage']['registry'] : undefined,
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 /** Which names agents may reach: the defaults for a host, presets, and what a Fargate task asks for before it runs. */
+import { awsApiNames, suffixOf } from './aws-names.ts';
 import { normalised } from './domain-name.ts';
 
 /** Presets, by their names in the settings. */
@@ -42,43 +43,6 @@ export const GITHUB_RELEASES = [
   'release-assets.githubusercontent.com',
 ];
 
-/** Services whose names are not `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
-const AWS_NAMES: Readonly<Record<string, (region: string, suffix: string) => string[]>> = {
-  'api.ecr': (region, suffix) => [`api.ecr.${region}.${suffix}`],
-  cloudfront: (_, suffix) => [`cloudfront.${suffix}`],
-  ecr: (region, suffix) => [`api.ecr.${region}.${suffix}`, `*.dkr.ecr.${region}.${suffix}`],
-  iam: (_, suffix) => [`iam.${suffix}`],
-  organizations: (_, suffix) => [`organizations.us-east-1.${suffix}`],
-  route53: (_, suffix) => [`route53.${suffix}`],
-  s3: (region, suffix) => [`s3.${region}.${suffix}`, `*.s3.${region}.${suffix}`],
-  // The provider asks the global name unless it is told otherwise.
-  sts: (region, suffix) => [`sts.${region}.${suffix}`, `sts.${suffix}`],
-};
-
-/** What people call a service, and what its endpoint is called. */
-export const AWS_MISNOMERS: Readonly<Record<string, string>> = {
-  alb: 'elasticloadbalancing',
-  cloudwatch: 'monitoring',
-  'cloudwatch-logs': 'logs',
-  efs: 'elasticfilesystem',
-  elb: 'elasticloadbalancing',
-  elbv2: 'elasticloadbalancing',
-  eventbridge: 'events',
-  opensearch: 'es',
-  vpc: 'ec2',
-};
-
-/** Names of AWS APIs: of every service in every region. */
-export function awsApiNames(
-  services: readonly string[],
-  regions: readonly string[],
-  suffix: string = 'amazonaws.com',
-): string[] {
-  return services.flatMap((service) =>
-    regions.flatMap((region) => AWS_NAMES[service]?.(region, suffix) ?? [`${service}.${region}.${suffix}`]),
-  );
-}
-
 /** Where the stack is, in plain text or as what CloudFormation fills in. */
 export interface Place {
   readonly account: string;
@@ -108,16 +72,13 @@ export function taskStartNames(images: readonly (string | undefined)[], place: P
   const registries = new Set<string>();
   let fromEcr = false;
   for (const image of images) {
-    const ecr = image === undefined ? [] : /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)\//.exec(image);
+    const ecr = image === undefined ? null : ecrRegistry(image);
     if (image === undefined) fromEcr = true;
     else if (ecr === null) for (const name of registryNames(image)) registries.add(name);
     else {
-      const [, owner, ecrRegion = '', suffix = ''] = ecr;
       fromEcr = true;
-      registries.add(`${owner}.dkr.ecr.${ecrRegion}.${suffix}`);
-      // In the stack's own region these are the names below; in another one they are not.
-      registries.add(`api.ecr.${ecrRegion}.${suffix}`);
-      registries.add(layerBucketName(ecrRegion, suffix));
+      // In the stack's own region some of these are the names below; in another one they are not.
+      for (const name of ecr) registries.add(name);
     }
   }
   return {
@@ -136,6 +97,21 @@ export const layerBucket = (region: string): string => `prod-${region}-starport-
 
 const layerBucketName = (region: string, suffix: string): string => `${layerBucket(region)}.s3.${region}.${suffix}`;
 
+/**
+ * The names that pulling from an ECR registry needs, by a reference of either form: `….dkr.ecr.<region>.amazonaws.com`, or
+ * `….dkr-ecr.<region>.on.aws` for IPv4 and IPv6. https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
+ * Which names Fargate asks of the second form, beside the registry's, is unverified: both forms of API and layers are taken.
+ */
+function ecrRegistry(image: string): string[] | null {
+  const match = /^\d{12}\.dkr([.-])ecr(-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?|on\.aws)(?=\/)/.exec(image);
+  if (match === null) return null;
+  const [host, , , region = '', domain = ''] = match;
+  const suffix = domain === 'on.aws' ? suffixOf(region, 'amazonaws.com') : domain;
+  const names = [host, `api.ecr.${region}.${suffix}`, layerBucketName(region, suffix)];
+  const ofBoth = [`ecr.${region}.api.aws`, `${layerBucket(region)}.s3.dualstack.${region}.${suffix}`];
+  return domain === 'on.aws' ? [...names, ...ofBoth] : names;
+}
+
 /** Registries whose layers come from another name than the one in the reference. */
 const REGISTRIES: Readonly<Record<string, readonly string[]>> = {
   'docker.io': [
@@ -149,11 +125,22 @@ const REGISTRIES: Readonly<Record<string, readonly string[]>> = {
   'quay.io': ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io'],
 };
 
-/** The names that pulling an image by its reference needs. A reference without a host means Docker Hub. */
+/** Other names of Docker Hub in references. */
+const DOCKER_HUB = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
+
+/** The names that pulling an image by its reference needs. */
 function registryNames(image: string): readonly string[] {
+  const { host } = registryOf(image);
+  return REGISTRIES[DOCKER_HUB.includes(host) ? 'docker.io' : host] ?? [host];
+}
+
+/** Where an image's reference leads. A reference without a host means Docker Hub. */
+export function registryOf(image: string): { readonly host: string; readonly port: number } {
   const [first = '', ...rest] = image.split('/');
-  const host = rest.length > 0 && /[.:]/.test(first) ? first : 'docker.io';
-  return REGISTRIES[host] ?? [host.split(':')[0] ?? host];
+  const [host = '', port = '443'] = (rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'docker.io').split(
+    ':',
+  );
+  return { host, port: Number(port) };
 }
 
 /** What the settings say about names. */

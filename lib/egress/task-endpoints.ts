@@ -47,11 +47,19 @@ export interface EndpointsProps {
   readonly awsApiServices: readonly string[];
 }
 
+export interface LayerEndpointProps extends EndpointsProps {
+  /** Buckets that jobs may reach because their names are allowed. */
+  readonly buckets: readonly string[];
+}
+
 /**
  * S3 without a way through NAT or firewall, where ECR keeps the layers of images. Because it goes round the firewall,
- * its policy is a wall of its own: reading the layers' bucket; and, only when jobs may use S3, buckets of this account.
+ * its policy is a wall of its own: reading the layers' bucket; whatever may be done
+ * with buckets whose names are allowed one by one, because a name allows its host and not a method; and, only when jobs
+ * may use S3, buckets of this account.
  */
-export function layerEndpoint(scope: Construct, { vpc, subnets, awsApiServices }: EndpointsProps): void {
+export function layerEndpoint(scope: Construct, props: LayerEndpointProps): void {
+  const { vpc, subnets, awsApiServices, buckets } = props;
   const { region, account, partition } = Stack.of(scope);
   const endpoint = vpc.addGatewayEndpoint('S3', {
     service: ec2.GatewayVpcEndpointAwsService.S3,
@@ -65,6 +73,19 @@ export function layerEndpoint(scope: Construct, { vpc, subnets, awsApiServices }
       resources: [`arn:${partition}:s3:::${layerBucket(region)}/*`],
     }),
   );
+  if (buckets.length > 0) {
+    endpoint.addToPolicy(
+      new iam.PolicyStatement({
+        sid: 'BucketsAllowedByName',
+        principals: [new iam.AnyPrincipal()],
+        actions: ['s3:*'],
+        resources: buckets.flatMap((bucket) => [
+          `arn:${partition}:s3:::${bucket}`,
+          `arn:${partition}:s3:::${bucket}/*`,
+        ]),
+      }),
+    );
+  }
   if (awsApiServices.includes('s3')) {
     endpoint.addToPolicy(
       new iam.PolicyStatement({

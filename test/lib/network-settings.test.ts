@@ -81,6 +81,47 @@ describe('names', () => {
   });
 });
 
+describe('what a regular expression does not see', () => {
+  const apis = (more: object) => ({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], ...more });
+
+  it.each<[object, string, RegExp]>([
+    [apis({ awsApiRegions: ['eu-centrall-1'] }), 'network.awsApiRegions.0', /did you mean eu-central-1\?/],
+    [apis({ awsApiServices: ['ec2.'] }), 'network.awsApiServices.0', /single dots/],
+    [apis({ awsApiServices: ['ec2-'] }), 'network.awsApiServices.0', /letters, digits/],
+    [apis({ awsApiServices: ['ec2', 'ec2.eu-central-1'] }), 'network.awsApiServices.1', /awsApiRegions/],
+    [apis({ awsApiServices: ['s3.amazonaws.com'] }), 'network.awsApiServices.0', /before the region/],
+    [apis({ awsApiServices: ['stepfunctions'] }), 'network.awsApiServices.0', /states/],
+    [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /name the bucket/],
+    [
+      { allowedDomains: Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com`) },
+      'network.allowedDomains',
+      /awsApiServices/,
+    ],
+    [{ ...existing, subnetIds: [...existing.subnetIds, ...existing.subnetIds] }, 'network.subnetIds.1', /leave it out/],
+    [
+      { ...existing, securityGroupIds: ['sg-0123456789abcdef0', 'sg-0123456789abcdef0'] },
+      'network.securityGroupIds.1',
+      /leave it out/,
+    ],
+  ])('%o', (network, path, remedy) => {
+    expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
+  });
+
+  it('takes names of S3 that name no bucket where its endpoint lets the account’s through, or is not ours', () => {
+    const allowedDomains = ['s3.eu-central-1.amazonaws.com'];
+    expect(paths(apis({ awsApiServices: ['s3'], allowedDomains }))).toEqual([]);
+    expect(paths({ ...existing, dnsFirewall: true, allowedDomains })).toEqual([]);
+  });
+
+  it('refuses images of registries on another port than leaves', () => {
+    const pools = [{ name: 'a', agentTokenSecret: 'one', image: 'registry.acme.example:5000/agent:1' }];
+    const agentImage = { registry: 'registry.acme.example:8443/agent:1' };
+    expect(paths({}, { pools, agentImage })).toEqual(['pools.0.image', 'agentImage.registry']);
+    expect(paths({}, { agentImage: { registry: 'registry.acme.example:443/agent:1' } })).toEqual([]);
+    expect(paths({ ...existing, securityGroupIds: ['sg-0123456789abcdef0'] }, { pools, agentImage })).toEqual([]);
+  });
+});
+
 describe('the address range', () => {
   it.each(['8.8.0.0/16', '172.17.0.0/20', '172.16.0.0/15', '0.0.0.0/16', '224.0.0.0/20'])('%s is refused', (cidr) => {
     expect(paths({ cidr })).toEqual(['network.cidr']);

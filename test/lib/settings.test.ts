@@ -65,7 +65,7 @@ describe('settings without a fault', () => {
         ...LEAST,
         hostname: 'tfe.acme.example:8443',
         apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-a1B2c3',
-        agentImage: { registry: `registry.acme.example:5000/tfc-agent@sha256:${'0'.repeat(64)}` },
+        agentImage: { registry: `registry.acme.example/tfc-agent@sha256:${'0'.repeat(64)}` },
         network: {
           egress: 'existing-vpc',
           vpcId: 'vpc-0123456789abcdef0',

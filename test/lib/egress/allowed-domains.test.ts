@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { awsApiNames, defaultNames, jobNames, taskStartNames } from '../../../lib/egress/allowed-domains.ts';
+import { defaultNames, jobNames, taskStartNames } from '../../../lib/egress/allowed-domains.ts';
+import { awsApiNames } from '../../../lib/egress/aws-names.ts';
 
 const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
 
@@ -59,6 +60,27 @@ describe('the names of jobs', () => {
   });
 });
 
+describe('the names of AWS APIs', () => {
+  it.each<[string, string, string[]]>([
+    ['ec2', 'eu-central-1', ['ec2.eu-central-1.amazonaws.com']],
+    ['ec2', 'cn-north-1', ['ec2.cn-north-1.amazonaws.com.cn']],
+    ['ec2', 'eusc-de-east-1', ['ec2.eusc-de-east-1.amazonaws.eu']],
+    ['api.ecr', 'eu-central-1', ['api.ecr.eu-central-1.amazonaws.com']],
+    ['ecr', 'eu-west-1', ['api.ecr.eu-west-1.amazonaws.com', '*.dkr.ecr.eu-west-1.amazonaws.com']],
+    ['ecr-public', 'eu-central-1', ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws']],
+    ['budgets', 'eu-central-1', ['budgets.amazonaws.com']],
+    ['ce', 'eu-central-1', ['ce.us-east-1.amazonaws.com']],
+    ['globalaccelerator', 'eu-central-1', ['globalaccelerator.us-west-2.amazonaws.com']],
+    ['route53domains', 'eu-central-1', ['route53domains.us-east-1.amazonaws.com']],
+    ['iam', 'us-gov-west-1', ['iam.us-gov.amazonaws.com']],
+    ['iam', 'cn-north-1', ['iam.cn-north-1.amazonaws.com.cn']],
+    ['sts', 'cn-north-1', ['sts.cn-north-1.amazonaws.com.cn']],
+    ['sagemaker', 'eu-central-1', ['api.sagemaker.eu-central-1.amazonaws.com']],
+  ])('of %s in %s', (service, region, names) => {
+    expect(awsApiNames([service], [region])).toEqual(names);
+  });
+});
+
 describe('the names of a task start', () => {
   const ecr = ['api.ecr.eu-central-1.amazonaws.com', '123456789012.dkr.ecr.eu-central-1.amazonaws.com'];
   const bucket = (region: string) => `prod-${region}-starport-layer-bucket.s3.${region}.amazonaws.com`;
@@ -78,7 +100,23 @@ describe('the names of a task start', () => {
       'pkg-containers.githubusercontent.com',
     );
     expect(taskStartNames(['registry.acme.example:5000/agent:1'], place).registries).toEqual(['registry.acme.example']);
+    for (const hub of ['index.docker.io', 'registry-1.docker.io']) {
+      expect(taskStartNames([`${hub}/hashicorp/tfc-agent:1.31.0`], place).registries).toContain('auth.docker.io');
+    }
     expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).layers).toEqual([]);
+  });
+
+  it('are of both kinds, for an image by the name that ECR has for IPv4 and IPv6', () => {
+    const { apis, layers, registries } = taskStartNames(['123456789012.dkr-ecr.eu-central-1.on.aws/agents:7'], place);
+    expect(registries).toEqual([
+      '123456789012.dkr-ecr.eu-central-1.on.aws',
+      'api.ecr.eu-central-1.amazonaws.com',
+      bucket('eu-central-1'),
+      'ecr.eu-central-1.api.aws',
+      'prod-eu-central-1-starport-layer-bucket.s3.dualstack.eu-central-1.amazonaws.com',
+    ]);
+    expect(apis).toEqual(expect.arrayContaining(ecr));
+    expect(layers).toEqual([bucket('eu-central-1')]);
   });
 
   it("are another account's and another region's ECR, for an image from there", () => {

@@ -1,0 +1,125 @@
+/** Faults of the names that jobs may reach, which the schema's regular expressions do not see. */
+import { AWS_REGIONS, serviceFault } from './egress/aws-names.ts';
+import { parseName } from './egress/domain-name.ts';
+import { bucketsIn, MOST_BUCKETS, s3Name } from './egress/s3-names.ts';
+import { REGION, SERVICE } from './network-settings.ts';
+import { didYouMean, type SettingsFault, shown } from './settings-faults.ts';
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** Faults of the allowed names, one by one. */
+export function nameFaults(network: Given): SettingsFault[] {
+  const names = Array.isArray(network['allowedDomains']) ? network['allowedDomains'] : [];
+  return [...wellFormed(names), ...s3Faults(network, names)];
+}
+
+function wellFormed(names: readonly unknown[]): SettingsFault[] {
+  return names.flatMap((given, index) => {
+    const parsed = typeof given === 'string' ? parseName(given) : { name: '' };
+    if ('name' in parsed) return [];
+    return [
+      {
+        path: `network.allowedDomains.${index}`,
+        given: `${shown(given)}: ${parsed.fault}`,
+        allowed: 'a host name, or *. and a domain for all names below it',
+        remedy: parsed.remedy,
+      },
+    ];
+  });
+}
+
+/** In a VPC of the stack's own S3 goes by an endpoint whose policy must know the bucket. */
+function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
+  if (network['egress'] === 'existing-vpc') return [];
+  const read = names.map((name) => {
+    const parsed = typeof name === 'string' ? parseName(name) : undefined;
+    return parsed !== undefined && 'name' in parsed ? parsed.name : '';
+  });
+  const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
+  const withoutBucket = read.flatMap((name, index) => {
+    const ofS3 = s3Name(name);
+    return ofS3 === undefined || ofS3.bucket !== undefined || services.includes('s3')
+      ? []
+      : [
+          {
+            path: `network.allowedDomains.${index}`,
+            given: `${name}, a name of S3 that names no bucket`,
+            allowed: '<bucket>.s3.<region>.amazonaws.com',
+            remedy:
+              'name the bucket: S3 goes by an endpoint whose policy lets only named buckets through. For every bucket of this account add "s3" to network.awsApiServices, with the preset aws-apis',
+          },
+        ];
+  });
+  const buckets = bucketsIn(read).length;
+  return buckets <= MOST_BUCKETS
+    ? withoutBucket
+    : [
+        ...withoutBucket,
+        {
+          path: 'network.allowedDomains',
+          given: `${buckets} names of buckets`,
+          allowed: `up to ${MOST_BUCKETS}: the policy of the S3 endpoint has room for no more`,
+          remedy: 'name fewer, or add "s3" to network.awsApiServices, which allows every bucket of this account',
+        },
+      ];
+}
+
+/** Faults of presets, and of what only they take. */
+export function presetFaults(network: Given): SettingsFault[] {
+  const presets = Array.isArray(network['allowedPresets']) ? network['allowedPresets'] : [];
+  const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
+  const withApis = presets.includes('aws-apis');
+  const needed =
+    withApis && network['awsApiServices'] === undefined
+      ? [
+          {
+            path: 'network.awsApiServices',
+            given: 'nothing, with the preset aws-apis',
+            allowed: 'the services whose APIs jobs may reach',
+            remedy: 'name them, such as ["ec2", "s3", "sts"], or leave the preset out',
+          },
+        ]
+      : [];
+  const idle = withApis
+    ? []
+    : ['awsApiServices', 'awsApiRegions']
+        .filter((key) => network[key] !== undefined)
+        .map((key) => ({
+          path: `network.${key}`,
+          given: `${shown(network[key])}, without the preset aws-apis`,
+          allowed: 'only with the preset aws-apis',
+          remedy: 'add "aws-apis" to network.allowedPresets, or leave it out',
+        }));
+  const misnamed = services.flatMap((service: unknown, index) => {
+    const wrong = typeof service === 'string' && SERVICE.test(service) ? serviceFault(service) : undefined;
+    return wrong === undefined
+      ? []
+      : [
+          {
+            path: `network.awsApiServices.${index}`,
+            given: `${shown(service)}: ${wrong.fault}`,
+            allowed: 'a service as its endpoint is called',
+            remedy: wrong.remedy,
+          },
+        ];
+  });
+  const regions = Array.isArray(network['awsApiRegions']) ? network['awsApiRegions'] : [];
+  const unknown = regions.flatMap((region: unknown, index) =>
+    typeof region !== 'string' || !REGION.test(region) || AWS_REGIONS.includes(region)
+      ? []
+      : [
+          {
+            path: `network.awsApiRegions.${index}`,
+            given: `${shown(region)}, which the CDK does not know`,
+            allowed: AWS_REGIONS.join(', '),
+            remedy: `${meant(region)}for a region that is newer, update aws-cdk-lib, or name its hosts in network.allowedDomains`,
+          },
+        ],
+  );
+  return [...needed, ...idle, ...misnamed, ...unknown];
+}
+
+function meant(region: string): string {
+  const near = didYouMean(region, AWS_REGIONS);
+  return near === undefined ? '' : `did you mean ${near}? `;
+}
