@@ -8,11 +8,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { portOf } from '../lib/egress/allowed-domains.ts';
+import { portOf, taskStartServices } from '../lib/egress/allowed-domains.ts';
 import { findingsIn } from '../lib/egress/existing-vpc-check.ts';
 import { vpcFacts } from '../lib/egress/existing-vpc-facts.ts';
 import { parseSettings } from '../lib/settings.ts';
 import { SettingsError } from '../lib/settings-faults.ts';
+import { imagesOf } from '../lib/task-images.ts';
 
 /** AWS could not be asked. */
 class CannotLook extends Error {}
@@ -30,7 +31,8 @@ function check(): number {
   const { context } = z
     .looseObject({ context: z.record(z.string(), z.unknown()).default({}) })
     .parse(JSON.parse(readFileSync('cdk.json', 'utf8')));
-  const { network, pools, hostname } = parseSettings({ ...context, ...overrides });
+  const settings = parseSettings({ ...context, ...overrides });
+  const { network, pools, hostname } = settings;
   if (network.egress !== 'existing-vpc') {
     console.log(
       `network.egress is ${network.egress}: the stack makes the network itself, and there is nothing to check.`,
@@ -40,9 +42,10 @@ function check(): number {
   const needs = {
     vpcId: network.vpcId,
     subnetIds: network.subnetIds,
+    hostname,
     agents: pools.reduce((sum, { maxAgents }) => sum + maxAgents, 0),
     ports: [...new Set([443, portOf(hostname)])],
-    services: ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'],
+    services: taskStartServices(imagesOf(settings)),
     dnsFirewall: network.dnsFirewall,
   };
   const findings = findingsIn(vpcFacts(askAws, needs, network.securityGroupIds ?? []), needs);

@@ -8,6 +8,7 @@ import { EgressNetwork, type OwnEgress } from './egress-network.ts';
 import type { NetworkSettings } from './network-settings.ts';
 import { dollars, type IdleNetwork, idleNetworkCost, total } from './prices.ts';
 import type { Settings } from './settings.ts';
+import { imagesOf } from './task-images.ts';
 
 /** The network that agents run in. */
 export interface AgentNetwork {
@@ -64,12 +65,6 @@ function ownEgress(network: Exclude<NetworkSettings, { egress: 'existing-vpc' }>
       return { mode, ipv6, dnsFirewall };
     }
   }
-}
-
-/** Images that any pool runs; `undefined` stands for the one that is built. */
-function imagesOf({ agentImage, pools }: Settings): (string | undefined)[] {
-  const common = 'registry' in agentImage ? agentImage.registry : undefined;
-  return [...new Set(pools.map(({ image }) => image ?? common))];
 }
 
 /** What the stack says of its network: what may leave, and what it costs while nothing runs. */

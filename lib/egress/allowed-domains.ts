@@ -92,6 +92,12 @@ export function taskStartNames(images: readonly (string | undefined)[], place: P
   };
 }
 
+/** Services that a task start asks, as endpoints are called: those without which no task of these images starts. */
+export function taskStartServices(images: readonly (string | undefined)[]): string[] {
+  const fromEcr = images.some((image) => image === undefined || ecrRegistry(image) !== null);
+  return [...(fromEcr ? ['ecr.api', 'ecr.dkr'] : []), 'logs', 'secretsmanager'];
+}
+
 /** The bucket that ECR of a region keeps layers in. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms */
 export const layerBucket = (region: string): string => `prod-${region}-starport-layer-bucket`;
 

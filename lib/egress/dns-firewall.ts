@@ -3,6 +3,12 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as resolver from 'aws-cdk-lib/aws-route53resolver';
 import { Construct } from 'constructs';
 
+/**
+ * Place of this stack's rule group among those of the VPC, which are asked in the order of their priorities; AWS keeps
+ * 100 and below. It is fixed: a VPC that has another group with it refuses the deployment.
+ */
+export const ASSOCIATION_PRIORITY = 101;
+
 export interface DnsFirewallProps {
   readonly vpcId: string;
   /** Names that resolve; `*.` for every name below. All others do not exist. */
@@ -52,7 +58,7 @@ export class DnsFirewall extends Construct {
     new resolver.CfnFirewallRuleGroupAssociation(this, 'Association', {
       firewallRuleGroupId: rules.attrId,
       vpcId: props.vpcId,
-      priority: 101,
+      priority: ASSOCIATION_PRIORITY,
     });
     if (props.ownVpc !== false) {
       // The default already; said, so that a change made by hand is seen as drift.

@@ -1,4 +1,6 @@
 /** What an existing VPC lacks for agents, told from what AWS says about it. */
+import { contains, PRIVATE_RANGES, parseRange } from './address-range.ts';
+import { ASSOCIATION_PRIORITY } from './dns-firewall.ts';
 
 /** What is known of a VPC: answers of the EC2 and Route 53 Resolver APIs, cut down to what is looked at. */
 export interface VpcFacts {
@@ -9,8 +11,10 @@ export interface VpcFacts {
   readonly subnets: readonly SubnetFacts[];
   readonly endpoints: readonly { readonly service: string; readonly privateDns: boolean }[];
   readonly securityGroups: readonly SecurityGroupFacts[];
-  /** Whether a DNS Firewall rule group that blocks is attached already. */
-  readonly dnsFirewallRuleGroups: readonly string[];
+  /** DNS Firewall rule groups that are attached already, with their places in the order of questions. */
+  readonly dnsFirewallRuleGroups: readonly { readonly name: string; readonly priority: number }[];
+  /** Whether everything resolves when DNS Firewall cannot decide; absent: not asked. */
+  readonly dnsFailsOpen?: boolean;
 }
 
 export interface SubnetFacts {
@@ -18,7 +22,7 @@ export interface SubnetFacts {
   readonly vpcId: string;
   readonly zone: string;
   readonly freeAddresses: number;
-  /** Where `0.0.0.0/0` leads: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, …; absent: nowhere. */
+  /** Where `0.0.0.0/0` leads: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, a core network's ARN, …; absent: nowhere. */
   readonly defaultRoute?: string;
   /** Whether it has a gateway endpoint to S3 or a route that stands for it. */
   readonly s3Endpoint: boolean;
@@ -42,6 +46,7 @@ export interface OutwardRule {
 export interface VpcNeeds {
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
+  readonly hostname: string;
   /** Agents of all pools at once. */
   readonly agents: number;
   readonly ports: readonly number[];
@@ -85,11 +90,11 @@ function subnetFindings({ subnets, endpoints }: VpcFacts, needs: VpcNeeds): VpcF
             ),
           ]
         : [];
-    if (defaultRoute.startsWith('igw-')) {
+    if (/^(?:igw|cagw)-/.test(defaultRoute)) {
       return [
         ...room,
         missing(
-          `subnet ${id} is public: its default route is the internet gateway ${defaultRoute}, which a task without a public address cannot use`,
+          `subnet ${id} is public: its default route is the ${defaultRoute.startsWith('igw-') ? 'internet' : 'carrier'} gateway ${defaultRoute}, which a task without a public address cannot use`,
           'give private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
         ),
       ];
@@ -104,14 +109,15 @@ function subnetFindings({ subnets, endpoints }: VpcFacts, needs: VpcNeeds): VpcF
         ),
       ];
     }
-    const layers = subnet.s3Endpoint
-      ? []
-      : [
-          note(
-            `subnet ${id} has no gateway endpoint for S3: image layers go by ${defaultRoute}`,
-            'add one to its route table; it is free',
-          ),
-        ];
+    const layers =
+      subnet.s3Endpoint || !needs.services.includes('ecr.dkr')
+        ? []
+        : [
+            note(
+              `subnet ${id} has no gateway endpoint for S3: image layers go by ${defaultRoute}`,
+              'add one to its route table; it is free',
+            ),
+          ];
     return [...room, ...layers];
   });
   const absent = needs.subnetIds.filter((id) => !subnets.some((subnet) => subnet.id === id));
@@ -165,14 +171,39 @@ function dnsFindings(facts: VpcFacts, { dnsFirewall }: VpcNeeds): VpcFinding[] {
       ? []
       : [
           note(
-            `DNS Firewall is attached already (${facts.dnsFirewallRuleGroups.join(', ')})`,
-            'see that it allows the names in docs/network.md; rule groups are asked in the order of their priorities, this stack’s has 101',
+            `DNS Firewall is attached already (${facts.dnsFirewallRuleGroups.map(({ name, priority }) => `${name}: priority ${priority}`).join(', ')})`,
+            `see that it allows the names in docs/network.md; rule groups are asked in the order of their priorities, this stack’s has ${ASSOCIATION_PRIORITY}`,
           ),
         ]),
+    ...(dnsFirewall ? ownDnsFirewallFindings(facts) : []),
   ];
 }
 
-function securityGroupFindings(groups: readonly SecurityGroupFacts[], { vpcId, ports }: VpcNeeds): VpcFinding[] {
+/** What this stack's own DNS Firewall meets in the VPC. */
+function ownDnsFirewallFindings({ dnsFirewallRuleGroups, dnsFailsOpen }: VpcFacts): VpcFinding[] {
+  const taken = dnsFirewallRuleGroups.filter(({ priority }) => priority === ASSOCIATION_PRIORITY);
+  return [
+    ...taken.map(({ name }) =>
+      note(
+        `${name} has the priority ${ASSOCIATION_PRIORITY}, which this stack’s rule group takes`,
+        'nothing if it is this stack’s own; else give it another priority, or deploying fails: a VPC has each priority once',
+      ),
+    ),
+    ...(dnsFailsOpen === true
+      ? [
+          note(
+            'DNS Firewall fails open in this VPC: when it cannot decide, every name resolves',
+            'leave it if that is wanted for the VPC; else aws route53resolver update-firewall-config --firewall-fail-open DISABLED',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function securityGroupFindings(
+  groups: readonly SecurityGroupFacts[],
+  { vpcId, ports, hostname }: VpcNeeds,
+): VpcFinding[] {
   if (groups.length === 0) return [];
   const rules = groups.flatMap(({ outwards }) => outwards);
   const closed = ports.filter((port) => !rules.some((rule) => lets(rule, port)));
@@ -180,6 +211,7 @@ function securityGroupFindings(groups: readonly SecurityGroupFacts[], { vpcId, p
     ...groups
       .filter((group) => group.vpcId !== vpcId)
       .map(({ id, vpcId: other }) => missing(`security group ${id} is in ${other}`, `give groups of ${vpcId}`)),
+    ...ports.filter((port) => !closed.includes(port)).flatMap((port) => narrowed(rules, port, hostname)),
     ...closed.map((port) =>
       missing(`no security group lets TCP ${port} out`, `add a rule outwards, or leave network.securityGroupIds out`),
     ),
@@ -199,4 +231,28 @@ function securityGroupFindings(groups: readonly SecurityGroupFacts[], { vpcId, p
 
 function lets({ protocol, from, to }: OutwardRule, port: number): boolean {
   return protocol === '-1' || (protocol === 'tcp' && from <= port && port <= to);
+}
+
+/** What is said of a port that leaves to some addresses only. */
+function narrowed(rules: readonly OutwardRule[], port: number, hostname: string): VpcFinding[] {
+  const peers = [...new Set(rules.filter((rule) => lets(rule, port)).map(({ peer }) => peer))];
+  if (peers.includes('0.0.0.0/0')) return [];
+  const what = `security groups let TCP ${port} out only to ${peers.join(', ')}`;
+  const inside = peers.every((peer) => peer.startsWith('sg-') || peer.includes(':') || isPrivate(peer));
+  return /(?:^|\.)terraform\.io(?::|$)/.test(hostname) && inside
+    ? [
+        missing(
+          `${what}, and HCP Terraform is at public IPv4 addresses`,
+          'add a rule outwards to 0.0.0.0/0, or leave network.securityGroupIds out. Behind a proxy this is right: set HTTPS_PROXY in the environment of the pools',
+        ),
+      ]
+    : [note(what, `see that ${hostname}, the registries and AWS APIs are among them`)];
+}
+
+function isPrivate(peer: string): boolean {
+  const range = parseRange(peer);
+  return PRIVATE_RANGES.some((text) => {
+    const outer = parseRange(text);
+    return outer !== undefined && range !== undefined && contains(outer, range);
+  });
 }

@@ -34,6 +34,9 @@ const routeTables = z.object({
           TransitGatewayId: z.string().optional(),
           NetworkInterfaceId: z.string().optional(),
           VpcPeeringConnectionId: z.string().optional(),
+          CoreNetworkArn: z.string().optional(),
+          LocalGatewayId: z.string().optional(),
+          CarrierGatewayId: z.string().optional(),
         }),
       ),
     }),
@@ -81,8 +84,12 @@ const dhcpOptions = z.object({
   ),
 });
 const associations = z.object({
-  FirewallRuleGroupAssociations: z.array(z.object({ Name: z.string().optional(), FirewallRuleGroupId: z.string() })),
+  FirewallRuleGroupAssociations: z.array(
+    z.object({ Name: z.string().optional(), FirewallRuleGroupId: z.string(), Priority: z.number() }),
+  ),
 });
+
+const firewallConfig = z.object({ FirewallConfig: z.object({ FirewallFailOpen: z.string() }) });
 
 /** Everything about a VPC that {@link VpcFacts} holds. */
 export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly string[]): VpcFacts {
@@ -118,7 +125,15 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
             .SecurityGroups.map(securityGroupFacts),
     dnsFirewallRuleGroups: associations
       .parse(ask('route53resolver', 'list-firewall-rule-group-associations', '--vpc-id', vpcId))
-      .FirewallRuleGroupAssociations.map(({ Name, FirewallRuleGroupId }) => Name ?? FirewallRuleGroupId),
+      .FirewallRuleGroupAssociations.map(({ Name, FirewallRuleGroupId, Priority }) => ({
+        name: Name ?? FirewallRuleGroupId,
+        priority: Priority,
+      })),
+    ...(needs.dnsFirewall && {
+      dnsFailsOpen:
+        firewallConfig.parse(ask('route53resolver', 'get-firewall-config', '--resource-id', vpcId)).FirewallConfig
+          .FirewallFailOpen === 'ENABLED',
+    }),
   };
 }
 
@@ -145,7 +160,10 @@ function subnetFacts(
     way?.TransitGatewayId ??
     way?.GatewayId ??
     way?.NetworkInterfaceId ??
-    way?.VpcPeeringConnectionId;
+    way?.VpcPeeringConnectionId ??
+    way?.CoreNetworkArn ??
+    way?.LocalGatewayId ??
+    way?.CarrierGatewayId;
   return {
     id,
     vpcId: subnet.VpcId,
