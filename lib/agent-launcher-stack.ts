@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import { AgentImage } from './agent-image.ts';
 import { AgentLauncher } from './agent-launcher.ts';
 import { agentNetwork, networkOutputs } from './agent-network.ts';
-import type { AgentPoolOptions } from './agent-pool.ts';
+import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent-pool.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
@@ -66,6 +66,7 @@ export class AgentLauncherStack extends Stack {
       ...(pool.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: pool.ephemeralStorageGiB }),
       cpuArchitecture: pool.architecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
       environment: pool.environment,
+      ...(pool.phases !== undefined && { phases: phasesOptions(pool.phases) }),
       ...(pool.logRetentionDays !== undefined && { logRetention: pool.logRetentionDays }),
       ...(pool.image !== undefined && { image: AgentImage.fromReference(pool.image) }),
     };
@@ -73,11 +74,28 @@ export class AgentLauncherStack extends Stack {
 
   /** Rights that the settings give to Terraform inside the tasks of a pool. */
   private grant(pool: PoolSettings): void {
-    const role = this.launcher.pools.get(pool.name)?.taskRole;
-    for (const arn of pool.taskRolePolicyArns) {
-      role?.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, `${pool.name} ${arn}`, arn));
+    const built = this.launcher.pools.get(pool.name);
+    if (pool.phases === undefined) {
+      this.grantTo(built?.taskRole, pool.name, pool);
+      return;
     }
-    for (const statement of pool.taskRoleStatements) {
+    for (const phase of ['plan', 'apply'] as const) {
+      this.grantTo(built?.taskRoleOf(phase), `${pool.name} ${phase}`, {
+        taskRolePolicyArns: pool.phases[phase]?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
+        taskRoleStatements: pool.phases[phase]?.taskRoleStatements ?? pool.taskRoleStatements,
+      });
+    }
+  }
+
+  private grantTo(
+    role: iam.IRole | undefined,
+    id: string,
+    { taskRolePolicyArns, taskRoleStatements }: Pick<PoolSettings, 'taskRolePolicyArns' | 'taskRoleStatements'>,
+  ): void {
+    for (const arn of taskRolePolicyArns) {
+      role?.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, `${id} ${arn}`, arn));
+    }
+    for (const statement of taskRoleStatements) {
       role?.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
     }
   }
@@ -107,6 +125,24 @@ export class AgentLauncherStack extends Stack {
   private output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
+}
+
+function phasesOptions({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['phases']>): PhasesOptions {
+  return {
+    plan: { ...sizeOptions(plan), capacity: plan?.capacity ?? 'on-demand' },
+    apply: sizeOptions(apply),
+    unlistedJobs,
+  };
+}
+
+type SizeSettings = Omit<NonNullable<NonNullable<PoolSettings['phases']>['plan']>, 'capacity'>;
+
+function sizeOptions(size: SizeSettings | undefined): PhaseOptions {
+  return {
+    ...(size?.cpu !== undefined && { cpu: size.cpu }),
+    ...(size?.memoryMiB !== undefined && { memoryLimitMiB: size.memoryMiB }),
+    ...(size?.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: size.ephemeralStorageGiB }),
+  };
 }
 
 function agentImage(image: AgentImageSettings): AgentImage {

@@ -124,7 +124,7 @@ export class AgentLauncher extends Construct {
   readonly cluster: ecs.Cluster;
   /** Name of the cluster, in plain text, and the beginning of every other name. */
   readonly name: string;
-  /** What was built for every pool, by the pool's name. Grant `taskRole` what Terraform needs. */
+  /** What was built for every pool, by the pool's name. Grant to the pool, or to its `taskRoleOf` a phase, what Terraform needs. */
   readonly pools: ReadonlyMap<string, AgentPool>;
   readonly launcher: LauncherFunction;
   readonly monitoring: Monitoring;
@@ -142,6 +142,7 @@ export class AgentLauncher extends Construct {
       clusterName: name,
       vpc: props.vpc,
       containerInsightsV2: ecs.ContainerInsights.DISABLED,
+      ...(props.pools.some(usesSpot) && { enableFargateCapacityProviders: true }),
     });
     Validations.of(this.cluster).acknowledge({
       id: 'AwsSolutions::AwsSolutions-ECS4',
@@ -194,6 +195,10 @@ export class AgentLauncher extends Construct {
   }
 }
 
+function usesSpot({ phases }: AgentPoolOptions): boolean {
+  return phases?.plan?.capacity === 'spot';
+}
+
 function checkProps(name: string, props: AgentLauncherProps): void {
   if (Token.isUnresolved(name) || !/^[A-Za-z][A-Za-z0-9-]{0,47}$/.test(name)) {
     throw new Error(
@@ -202,9 +207,10 @@ function checkProps(name: string, props: AgentLauncherProps): void {
   }
   if (props.pools.length === 0)
     throw new Error('The launcher has no agent pool to serve: give at least one in `pools`.');
-  if (props.pools.length > MOST_POOLS) {
+  const counted = props.pools.reduce((sum, { phases }) => sum + (phases === undefined ? 1 : 2), 0);
+  if (counted > MOST_POOLS) {
     throw new Error(
-      `${props.pools.length} agent pools are given: one launcher serves up to ${MOST_POOLS}; use a launcher with an API token of its own for each ${MOST_POOLS}.`,
+      `${props.pools.length} agent pools are given, which count for ${counted} when one with \`phases\` counts for two: one launcher serves up to ${MOST_POOLS}; use a launcher with an API token of its own for each ${MOST_POOLS}.`,
     );
   }
   const names = props.pools.map((pool) => pool.name);

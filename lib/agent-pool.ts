@@ -1,11 +1,12 @@
-import { Duration, RemovalPolicy, Size, Validations } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { AGENT_CONTAINER } from '../functions/launcher/contract.ts';
-import { AGENT_USER, AgentImage, WRITABLE_FOLDERS } from './agent-image.ts';
+import { acceptedJobs, type UnlistedJobs } from './accepted-jobs.ts';
+import { AgentImage } from './agent-image.ts';
+import { agentTaskDefinition, type Capacity, type Phase } from './agent-task.ts';
 import {
   DEFAULT_AGENT_VERSION,
   DEFAULT_CPU,
@@ -79,11 +80,17 @@ export interface AgentPoolOptions {
    */
   readonly environment?: Readonly<Record<string, string>>;
   /**
-   * Role that Terraform has in AWS inside the task.
+   * Role that Terraform has in AWS inside the task; with `phases` the role of those that name none.
    *
    * @default - a new role that may do nothing; grant it what your configurations need
    */
   readonly taskRole?: iam.IRole;
+  /**
+   * Tasks of their own for plans and for applies, with a size, a role and a capacity each.
+   *
+   * @default - any task takes any job
+   */
+  readonly phases?: PhasesOptions;
   /**
    * How long the agents' logs are kept.
    *
@@ -98,8 +105,49 @@ export interface AgentPoolOptions {
   readonly image?: AgentImage;
 }
 
+/** What the tasks of one phase have of their own; what is absent is the pool's. */
+export interface PhaseOptions {
+  /** CPU units of a task. */
+  readonly cpu?: number;
+  /** Memory of a task in MiB. */
+  readonly memoryLimitMiB?: number;
+  /** Ephemeral storage of a task in GiB, 21 to 200. */
+  readonly ephemeralStorageGiB?: number;
+  /**
+   * Role that Terraform has in AWS inside the tasks of this phase.
+   *
+   * @default - a new role that may do nothing
+   */
+  readonly taskRole?: iam.IRole;
+}
+
+export interface PlanOptions extends PhaseOptions {
+  /**
+   * `spot` is cheaper, and AWS may take a task back with two minutes' notice: its run errors, and somebody starts it
+   * again. Where Spot has no room a task runs on demand. There is no such option for applies: an interrupted one leaves
+   * infrastructure and state half changed.
+   *
+   * @default 'on-demand'
+   */
+  readonly capacity?: Capacity;
+}
+
+/** A pool's tasks, shared out by phase. */
+export interface PhasesOptions {
+  readonly plan?: PlanOptions;
+  readonly apply?: PhaseOptions;
+  /**
+   * Which tasks accept jobs that no list of runs shows, when they happen to wait: assessments, policies, queries, module
+   * tests, stacks. `plan`: those that read by the tasks of plans, those that write (`stack_apply`, `test`) by those of
+   * applies. `apply`: all by the tasks of applies. `none`: nobody.
+   *
+   * @default 'plan'
+   */
+  readonly unlistedJobs?: UnlistedJobs;
+}
+
 export interface AgentPoolProps extends AgentPoolOptions {
-  /** Family of the pool's task definition; plain text, because the launcher asks ECS for tasks by it. */
+  /** Family of the pool's task definition, or how both begin; plain text, because the launcher asks ECS for tasks by it. */
   readonly family: string;
   /** Name of the log group of the pool's agents. */
   readonly logGroupName: string;
@@ -117,163 +165,157 @@ export interface AgentPoolProps extends AgentPoolOptions {
   readonly idleWindow?: Duration;
 }
 
-/** Shell script: lets everybody write to those of the given folders that belong to whoever runs it. */
-const OPEN_OWN_FOLDERS = 'for folder; do [ ! -O "$folder" ] || chmod 1777 "$folder" || exit; done';
-
 /** A pool's options beside what was built for it. */
 export interface ServedPool {
   readonly options: AgentPoolOptions;
   readonly pool: AgentPool;
 }
 
+/** One kind of a pool's tasks. */
+export interface AgentLane {
+  readonly phases: readonly Phase[];
+  readonly taskDefinition: ecs.FargateTaskDefinition;
+  /** Family of the task definition, in plain text. */
+  readonly family: string;
+  /** Role of Terraform inside the task. */
+  readonly taskRole: iam.IRole;
+  readonly capacity: Capacity;
+}
+
 /**
- * What one agent of a pool is made of: task definition, roles, log group. It is started by nobody but the launcher.
+ * What the agents of a pool are made of: task definitions, roles, log group. They are started by nobody but the
+ * launcher.
  *
- * The execution role reads this pool's agent token and nothing else, and Terraform never has that role. The task role
- * is Terraform's, and has only what is granted to it.
+ * The execution role reads this pool's agent token and nothing else, and Terraform never has that role. A task role is
+ * Terraform's, and has only what is granted to it.
  */
 export class AgentPool extends Construct implements iam.IGrantable {
   readonly poolName: string;
   readonly maxAgents: number;
-  readonly taskDefinition: ecs.FargateTaskDefinition;
-  /** Family of the task definition, in plain text. */
-  readonly family: string;
+  /** One for every phase, or one for plans and one for applies. */
+  readonly lanes: readonly AgentLane[];
   readonly logGroup: logs.LogGroup;
-  /** Role of Terraform inside the task. */
-  readonly taskRole: iam.IRole;
   /** Role that ECS pulls the image, reads the agent token and writes the logs with. */
   readonly executionRole: iam.Role;
-  readonly grantPrincipal: iam.IPrincipal;
 
   constructor(scope: Construct, id: string, props: AgentPoolProps) {
     super(scope, id);
-    const cpu = props.cpu ?? DEFAULT_CPU;
-    const memoryLimitMiB = props.memoryLimitMiB ?? DEFAULT_MEMORY_MIB;
-    checkSize(props.name, cpu, memoryLimitMiB, props.ephemeralStorageGiB);
     this.poolName = props.name;
-    this.family = props.family;
     this.maxAgents = props.maxAgents ?? DEFAULT_MAX_AGENTS;
+    const kinds = kindsOf(props);
+    for (const { options } of kinds) checkSize(props.name, options);
 
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       logGroupName: props.logGroupName,
       retention: props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-
-    const ecsTasks = new iam.ServicePrincipal('ecs-tasks.amazonaws.com');
     this.executionRole = new iam.Role(this, 'ExecutionRole', {
-      assumedBy: ecsTasks,
+      assumedBy: ECS_TASKS,
       description: `Pulls the image, reads the agent token and writes the logs of agent pool ${props.name}`,
-    });
-    this.taskRole =
-      props.taskRole ??
-      new iam.Role(this, 'TaskRole', {
-        assumedBy: ecsTasks,
-        description: `What Terraform may do in AWS in agent pool ${props.name}`,
-      });
-    this.grantPrincipal = this.taskRole.grantPrincipal;
-
-    const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
-    this.taskDefinition = new ecs.FargateTaskDefinition(this, 'TaskDefinition', {
-      family: props.family,
-      cpu,
-      memoryLimitMiB,
-      ...(props.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: props.ephemeralStorageGiB }),
-      runtimePlatform: { cpuArchitecture, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX },
-      executionRole: this.executionRole,
-      taskRole: this.taskRole,
-      // Fargate has no tmpfs: a bind mount without a source is a folder on the task's own disk, gone with the task.
-      volumes: Object.keys(WRITABLE_FOLDERS).map((name) => ({ name })),
-    });
-
-    const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);
-    const agent = this.taskDefinition.addContainer('Agent', {
-      containerName: AGENT_CONTAINER,
-      image: image.image,
-      ...(image.entryPoint !== undefined && { entryPoint: image.entryPoint }),
-      essential: true,
-      user: AGENT_USER,
-      readonlyRootFilesystem: true,
-      // No init process: it would run as the agent's user with the agent token in its environment, which every Terraform
-      // provider could read there. The entrypoint reaps orphans itself.
-      linuxParameters: this.unprivileged('Agent'),
-      // The most that Fargate gives: the time a busy agent has to bring Terraform to an orderly end.
-      stopTimeout: Duration.seconds(120),
-      environment: agentEnvironment(props),
-      secrets: { TFC_AGENT_TOKEN: ecs.Secret.fromSecretsManager(props.agentTokenSecret) },
-      logging: this.logging('agent'),
-    });
-    this.mountWritableFolders(agent);
-    if (!image.ownsVolumes) this.openWritableFolders(image.image, agent);
-
-    this.acknowledge();
-  }
-
-  /**
-   * In an image that does not declare them, ECS creates the writable folders as root's, and the agent, who is not root,
-   * could not write. A first container of the same image opens those that are root's, and ends; it has no capability,
-   * needs none as the folders' owner, and never sees the agent token.
-   * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
-   */
-  private openWritableFolders(image: ecs.ContainerImage, agent: ecs.ContainerDefinition): void {
-    const volumes = this.taskDefinition.addContainer('Volumes', {
-      containerName: 'volumes',
-      image,
-      entryPoint: ['/bin/sh', '-c', OPEN_OWN_FOLDERS, 'volumes', ...Object.values(WRITABLE_FOLDERS)],
-      essential: false,
-      user: '0',
-      readonlyRootFilesystem: true,
-      linuxParameters: this.unprivileged('Volumes'),
-      logging: this.logging('volumes'),
-    });
-    this.mountWritableFolders(volumes);
-    agent.addContainerDependencies({ container: volumes, condition: ecs.ContainerDependencyCondition.SUCCESS });
-  }
-
-  private mountWritableFolders(container: ecs.ContainerDefinition): void {
-    for (const [sourceVolume, containerPath] of Object.entries(WRITABLE_FOLDERS)) {
-      container.addMountPoints({ sourceVolume, containerPath, readOnly: false });
-    }
-  }
-
-  private unprivileged(id: string): ecs.LinuxParameters {
-    const parameters = new ecs.LinuxParameters(this, `${id}Linux`, { initProcessEnabled: false });
-    parameters.dropCapabilities(ecs.Capability.ALL);
-    return parameters;
-  }
-
-  /**
-   * Non-blocking, said aloud because AWS changed the default: when CloudWatch cannot take the agent's own log, lines
-   * are lost and the job goes on. Blocking, an apply would stand still. What Terraform prints goes to HCP Terraform by
-   * another way and is not touched by this.
-   */
-  private logging(streamPrefix: string): ecs.LogDriver {
-    return ecs.LogDrivers.awsLogs({
-      logGroup: this.logGroup,
-      streamPrefix,
-      mode: ecs.AwsLogDriverMode.NON_BLOCKING,
-      maxBufferSize: Size.mebibytes(25),
-    });
-  }
-
-  private acknowledge(): void {
-    Validations.of(this.taskDefinition).acknowledge({
-      id: 'AwsSolutions::AwsSolutions-ECS2',
-      reason:
-        'The environment holds addresses, switches and what the user sets; the agent token comes from Secrets Manager.',
     });
     Validations.of(this.executionRole).acknowledge({
       id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
       reason:
         'ecr:GetAuthorizationToken has no resource to name; it gives a login, and pulling is allowed on the one repository only.',
     });
+
+    const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
+    const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);
+    this.lanes = kinds.map(({ prefix, phases, options, capacity, environment }) => {
+      const family = phases.length > 1 ? props.family : `${props.family}-${phases.join('-')}`;
+      const taskRole = options.taskRole ?? this.newTaskRole(prefix);
+      const taskDefinition = agentTaskDefinition(this, prefix, {
+        family,
+        size: options,
+        cpuArchitecture,
+        executionRole: this.executionRole,
+        taskRole,
+        image,
+        environment: { ...agentEnvironment(props), ...environment },
+        agentTokenSecret: props.agentTokenSecret,
+        logGroup: this.logGroup,
+      });
+      return { phases, taskDefinition, family, taskRole, capacity };
+    });
+  }
+
+  private newTaskRole(prefix: string): iam.Role {
+    const jobs = prefix === '' ? '' : ` when it runs a job of kind ${prefix.toLowerCase()}`;
+    return new iam.Role(this, `${prefix}TaskRole`, {
+      assumedBy: ECS_TASKS,
+      description: `What Terraform may do in AWS in agent pool ${this.poolName}${jobs}`,
+    });
+  }
+
+  /** Role of Terraform inside the tasks that serve this phase. */
+  taskRoleOf(phase: Phase): iam.IRole {
+    const lane = this.lanes.find(({ phases }) => phases.includes(phase));
+    if (lane === undefined) throw new Error(`Agent pool ${this.poolName} has no tasks for the phase ${phase}.`);
+    return lane.taskRole;
+  }
+
+  /** Role of Terraform inside the task, where plans and applies have the same. */
+  get taskRole(): iam.IRole {
+    const [plan, apply] = [this.taskRoleOf('plan'), this.taskRoleOf('apply')];
+    if (plan === apply) return plan;
+    throw new Error(
+      `Agent pool ${this.poolName} has a role for plans and one for applies: grant to taskRoleOf('plan'), taskRoleOf('apply') or both.`,
+    );
+  }
+
+  /** Whether some of its tasks run on Spot. */
+  get usesSpot(): boolean {
+    return this.lanes.some(({ capacity }) => capacity === 'spot');
+  }
+
+  /** {@link taskRole} as who rights are granted to. */
+  get grantPrincipal(): iam.IPrincipal {
+    return this.taskRole.grantPrincipal;
   }
 }
 
-function checkSize(pool: string, cpu: number, memoryMiB: number, ephemeralStorageGiB: number | undefined): void {
-  if (!fargateMemoryMiB(cpu).includes(memoryMiB)) {
+const ECS_TASKS = new iam.ServicePrincipal('ecs-tasks.amazonaws.com');
+
+/** A kind of task as it is asked for. */
+interface Kind {
+  /** Of the ids of its constructs. */
+  readonly prefix: string;
+  readonly phases: readonly Phase[];
+  readonly options: PhaseOptions & { readonly cpu: number; readonly memoryLimitMiB: number };
+  readonly capacity: Capacity;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+function kindsOf(props: AgentPoolProps): Kind[] {
+  const { cpu = DEFAULT_CPU, memoryLimitMiB = DEFAULT_MEMORY_MIB, ephemeralStorageGiB, taskRole, phases } = props;
+  const ofPool = {
+    cpu,
+    memoryLimitMiB,
+    ...(ephemeralStorageGiB !== undefined && { ephemeralStorageGiB }),
+    ...(taskRole !== undefined && { taskRole }),
+  };
+  if (phases === undefined) {
+    return [{ prefix: '', phases: ['plan', 'apply'], options: ofPool, capacity: 'on-demand', environment: {} }];
+  }
+  const { plan: { capacity = 'on-demand', ...plan } = {}, apply = {}, unlistedJobs = 'plan' } = phases;
+  const accepting = (phase: Phase) => ({ TFC_AGENT_ACCEPT: acceptedJobs(phase, unlistedJobs) });
+  return [
+    { prefix: 'Plan', phases: ['plan'], options: { ...ofPool, ...plan }, capacity, environment: accepting('plan') },
+    {
+      prefix: 'Apply',
+      phases: ['apply'],
+      options: { ...ofPool, ...apply },
+      capacity: 'on-demand',
+      environment: accepting('apply'),
+    },
+  ];
+}
+
+function checkSize(pool: string, { cpu, memoryLimitMiB, ephemeralStorageGiB }: Kind['options']): void {
+  if (!fargateMemoryMiB(cpu).includes(memoryLimitMiB)) {
     throw new Error(
-      `Agent pool ${pool}: Fargate has no task with cpu ${cpu} and ${memoryMiB} MiB; give ${fargateMemoryInWords(cpu)}.`,
+      `Agent pool ${pool}: Fargate has no task with cpu ${cpu} and ${memoryLimitMiB} MiB; give ${fargateMemoryInWords(cpu)}.`,
     );
   }
   const { from, to } = FARGATE_EPHEMERAL_STORAGE_GIB;

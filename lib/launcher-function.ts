@@ -166,6 +166,10 @@ function poolEnvironment({ options, pool }: ServedPool): AgentPoolEnvironment {
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.apiTokenSecret !== undefined && { apiTokenSecret: secretId(options.apiTokenSecret) }),
     maxAgents: pool.maxAgents,
-    lanes: [{ taskDefinition: pool.family }],
+    lanes: pool.lanes.map(({ family, phases, capacity }) => ({
+      taskDefinition: family,
+      ...(pool.lanes.length > 1 && { phases }),
+      ...(capacity === 'spot' && { capacity }),
+    })),
   };
 }

@@ -37,8 +37,8 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       // must hold, too, when a request does not mention the door at all.
       sid: 'LaunchAgents',
       actions: ['ecs:RunTask'],
-      resources: rights.pools.map(({ pool }) =>
-        stack.formatArn({ service: 'ecs', resource: 'task-definition', resourceName: `${pool.family}:*` }),
+      resources: familiesOf(rights).map((family) =>
+        stack.formatArn({ service: 'ecs', resource: 'task-definition', resourceName: `${family}:*` }),
       ),
       conditions: { ...inThisCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
     }),
@@ -55,7 +55,10 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       // role overrides inside this list.
       sid: 'HandAgentsTheirRoles',
       actions: ['iam:PassRole'],
-      resources: rights.pools.flatMap(({ pool }) => [pool.executionRole.roleArn, pool.taskRole.roleArn]),
+      resources: rights.pools.flatMap(({ pool }) => [
+        pool.executionRole.roleArn,
+        ...new Set(pool.lanes.map(({ taskRole }) => taskRole.roleArn)),
+      ]),
       conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
     }),
     new iam.PolicyStatement({
@@ -90,7 +93,8 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
 }
 
 /** The wildcards in {@link launcherStatements}, one by one: a new one is a finding of cdk-nag's again. */
-export function acknowledgedWildcards({ stack, pools, clusterName }: LauncherRights): Acknowledgment[] {
+export function acknowledgedWildcards(rights: LauncherRights): Acknowledgment[] {
+  const { stack, clusterName } = rights;
   const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
   const account = Token.isUnresolved(stack.account) ? '<AWS::AccountId>' : stack.account;
   const ecsArn = (resource: string) => `arn:<AWS::Partition>:ecs:${region}:${account}:${resource}`;
@@ -99,12 +103,17 @@ export function acknowledgedWildcards({ stack, pools, clusterName }: LauncherRig
     reason,
   });
   return [
-    ...pools.map(({ pool }) =>
-      wildcard(ecsArn(`task-definition/${pool.family}:*`), 'Revisions of one family; see the statement LaunchAgents.'),
+    ...familiesOf(rights).map((family) =>
+      wildcard(ecsArn(`task-definition/${family}:*`), 'Revisions of one family; see the statement LaunchAgents.'),
     ),
     wildcard(ecsArn(`task/${clusterName}/*`), 'Tasks of one cluster, which have random ids; see SeeAndStopAgents.'),
     wildcard('*', 'ListTasks cannot name a resource; the condition names the cluster. See ListAgents.'),
   ];
+}
+
+/** Families of every pool's task definitions. */
+function familiesOf({ pools }: LauncherRights): string[] {
+  return pools.flatMap(({ pool }) => pool.lanes.map(({ family }) => family));
 }
 
 /** Every secret that the launcher polls with, once. */

@@ -8,7 +8,12 @@ import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION } from '../functions/launche
 export interface MonitoringProps {
   /** Name of the dashboard, beginning of every alarm's name, and the `service` that the launcher's metrics carry. */
   readonly name: string;
-  readonly pools: readonly { readonly poolName: string; readonly maxAgents: number }[];
+  readonly pools: readonly {
+    readonly poolName: string;
+    readonly maxAgents: number;
+    /** Whether some of its tasks run on Spot. */
+    readonly usesSpot: boolean;
+  }[];
   /** Period of the launcher's schedule. */
   readonly schedule: Duration;
   /** A job may wait this long for an agent before an alarm. */
@@ -167,10 +172,11 @@ export class Monitoring extends Construct {
   }
 
   private widgets(): cloudwatch.IWidget[][] {
+    const onSpot = this.props.pools.filter(({ usesSpot }) => usesSpot);
     const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}) =>
       this.props.pools.map(({ poolName }) => this.metric(name, { ...options, pool: poolName, label: poolName }));
-    const counts = (label: string, name: keyof typeof METRICS) =>
-      this.props.pools.map(({ poolName }) =>
+    const counts = (label: string, name: keyof typeof METRICS, pools = this.props.pools) =>
+      pools.map(({ poolName }) =>
         this.metric(name, { pool: poolName, label: `${poolName} ${label}`, statistic: cloudwatch.Stats.SUM }),
       );
     const graph = (title: string, left: cloudwatch.IMetric[], more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
@@ -193,7 +199,10 @@ export class Monitoring extends Construct {
           ...perPool('startLatencySeconds', { statistic: 'p90' }),
         ]),
         graph('Busy agents', perPool('busyAgents')),
-        graph('Launches', counts('launched', 'launches')),
+        graph('Launches', [
+          ...counts('launched', 'launches'),
+          ...counts('instead of Spot', 'launchesInsteadOfSpot', onSpot),
+        ]),
       ],
       [
         graph('Launches refused and put off', [

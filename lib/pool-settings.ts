@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { UNLISTED_JOBS } from './accepted-jobs.ts';
 import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from './defaults.ts';
 import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from './fargate-size.ts';
 import {
@@ -43,6 +44,77 @@ function isNoHalfArn(nameOrArn: string): boolean {
   return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
 }
 
+const TASK_ROLE_POLICY_ARNS = z
+  .array(z.string().regex(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]+$/))
+  .max(10)
+  .refine((arns) => new Set(arns).size === arns.length);
+const TASK_ROLE_POLICY_ARNS_ALLOWED =
+  'up to 10 ARNs, each once: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…';
+const STATEMENTS_ALLOWED =
+  'IAM statements as in a JSON document: Effect, Action such as s3:GetObject, Resource as * or arn:…, and if need be Sid (letters and digits) and Condition';
+const CPU = oneOf(FARGATE_CPU);
+const MEMORY_MIB = whole(512, 122_880);
+const STORAGE_GIB = whole(FARGATE_EPHEMERAL_STORAGE_GIB.from, FARGATE_EPHEMERAL_STORAGE_GIB.to);
+
+/** What the tasks of one phase may have of their own. */
+const ofPhase = (jobs: string) => ({
+  cpu: setting(CPU.optional(), {
+    description: `CPU units of a task for ${jobs}.`,
+    allowed: FARGATE_CPU.join(', '),
+    absent: "the pool's `cpu`",
+  }),
+  memoryMiB: setting(MEMORY_MIB.optional(), {
+    description: `Memory in MiB of a task for ${jobs}.`,
+    allowed: 'what Fargate has with the `cpu`',
+    absent: "the pool's `memoryMiB`",
+  }),
+  ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
+    description: `Disk in GiB of a task for ${jobs}.`,
+    allowed: 'whole number from 21 to 200',
+    absent: "the pool's `ephemeralStorageGiB`",
+  }),
+  taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.optional(), {
+    description: `Managed policies of the role that Terraform has in ${jobs}.`,
+    allowed: TASK_ROLE_POLICY_ARNS_ALLOWED,
+    absent: "the pool's `taskRolePolicyArns`",
+  }),
+  taskRoleStatements: setting(z.array(statement).optional(), {
+    description: `Statements of the role that Terraform has in ${jobs}.`,
+    allowed: STATEMENTS_ALLOWED,
+    absent: "the pool's `taskRoleStatements`",
+  }),
+});
+
+/** Tasks of their own for plans and for applies. */
+const phases = z.strictObject({
+  plan: z
+    .strictObject({
+      ...ofPhase('plans'),
+      capacity: setting(z.enum(['on-demand', 'spot']).default('on-demand'), {
+        description:
+          'Capacity of the tasks for plans. `spot` is cheaper, and AWS may take a task back: its run errors. Where Spot has no room they run on demand.',
+        allowed: 'on-demand or spot',
+      }),
+    })
+    .optional(),
+  apply: z
+    .strictObject({
+      ...ofPhase('applies'),
+      capacity: setting(z.literal('on-demand').default('on-demand'), {
+        description: 'Capacity of the tasks for applies, which must not be interrupted.',
+        allowed: 'on-demand',
+        remedy:
+          'leave it out: AWS takes Spot tasks back with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+      }),
+    })
+    .optional(),
+  unlistedJobs: setting(z.enum(UNLISTED_JOBS).default('plan'), {
+    description:
+      'Which tasks accept jobs that no list of runs shows (assessments, policies, queries, module tests, stacks): `plan`: those that read by the tasks for plans, `stack_apply` and `test` by those for applies; `apply`: all by those for applies; `none`: nobody.',
+    allowed: UNLISTED_JOBS.join(', '),
+  }),
+});
+
 /** Settings of one agent pool. */
 export const poolSettings = z.strictObject({
   name: setting(z.string().regex(/^[A-Za-z0-9_-]{1,90}$/), {
@@ -80,15 +152,15 @@ export const poolSettings = z.strictObject({
     description: 'Most live tasks of this pool at once.',
     allowed: 'whole number from 1 to 1000',
   }),
-  cpu: setting(oneOf(FARGATE_CPU).default(DEFAULT_CPU), {
+  cpu: setting(CPU.default(DEFAULT_CPU), {
     description: 'CPU units of a task; 1024 is one vCPU.',
     allowed: FARGATE_CPU.join(', '),
   }),
-  memoryMiB: setting(whole(512, 122_880).default(DEFAULT_MEMORY_MIB), {
+  memoryMiB: setting(MEMORY_MIB.default(DEFAULT_MEMORY_MIB), {
     description: 'Memory of a task in MiB.',
     allowed: 'what Fargate has with the `cpu`: with 1024, 2048 to 8192 in steps of 1024',
   }),
-  ephemeralStorageGiB: setting(whole(FARGATE_EPHEMERAL_STORAGE_GIB.from, FARGATE_EPHEMERAL_STORAGE_GIB.to).optional(), {
+  ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
     description: 'Disk of a task in GiB.',
     allowed: 'whole number from 21 to 200',
     remedy: 'leave it out for the 20 GiB that every Fargate task has, or give more',
@@ -116,21 +188,19 @@ export const poolSettings = z.strictObject({
         'leave it out: the stack sets what the agent needs, rights in AWS come from the task role, secrets from variables of HCP Terraform',
     },
   ),
-  taskRolePolicyArns: setting(
-    z
-      .array(z.string().regex(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]+$/))
-      .max(10)
-      .refine((arns) => new Set(arns).size === arns.length)
-      .default([]),
-    {
-      description: 'Managed policies of the role that Terraform has inside the task.',
-      allowed: 'up to 10 ARNs, each once: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…',
-    },
-  ),
+  taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.default([]), {
+    description: 'Managed policies of the role that Terraform has inside the task.',
+    allowed: TASK_ROLE_POLICY_ARNS_ALLOWED,
+  }),
   taskRoleStatements: setting(z.array(statement).default([]), {
     description: 'Statements of the role that Terraform has inside the task.',
-    allowed:
-      'IAM statements as in a JSON document: Effect, Action such as s3:GetObject, Resource as * or arn:…, and if need be Sid (letters and digits) and Condition',
+    allowed: STATEMENTS_ALLOWED,
+  }),
+  phases: setting(phases.optional(), {
+    description:
+      'Tasks of their own for plans and for applies, each with a role of its own; `{}` is enough. A pool with phases counts for two.',
+    allowed: 'an object with plan, apply and unlistedJobs, all optional',
+    absent: 'any task takes any job',
   }),
   logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
     description: "Days that this pool's agents' logs are kept.",

@@ -1,5 +1,5 @@
 /** Faults that only show when settings are seen together. They are looked for also where single settings are wrong. */
-import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from './defaults.ts';
+import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from './defaults.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
@@ -17,6 +17,9 @@ export function crossFaults(given: unknown): SettingsFault[] {
   );
   return [
     ...pools.flatMap(sizeFaults),
+    ...pools.flatMap(phaseSizeFaults),
+    ...pools.flatMap(capacityFaults),
+    ...tooManyFaults(pools),
     ...sameNameFaults(pools),
     ...environmentFaults(given, pools),
     ...sharedSecretFaults(given, pools),
@@ -29,16 +32,59 @@ export function crossFaults(given: unknown): SettingsFault[] {
   ];
 }
 
-function sizeFaults(pool: Given, index: number): SettingsFault[] {
-  const { cpu = DEFAULT_CPU, memoryMiB = DEFAULT_MEMORY_MIB } = pool;
+/** @param path of the place whose settings these are. */
+function sizeFault(size: Given, path: string, asked: Given): SettingsFault[] {
+  const { cpu = DEFAULT_CPU, memoryMiB = DEFAULT_MEMORY_MIB } = size;
   if (typeof cpu !== 'number' || typeof memoryMiB !== 'number' || !FARGATE_CPU.includes(cpu)) return [];
   if (fargateMemoryMiB(cpu).includes(memoryMiB)) return [];
   return [
     {
-      path: `pools.${index}.memoryMiB`,
-      given: `${memoryMiB}${pool['memoryMiB'] === undefined ? ' (the default)' : ''}, with cpu ${cpu}`,
+      path: `${path}.memoryMiB`,
+      given: `${memoryMiB}${asked['memoryMiB'] === undefined ? ' (the default)' : ''}, with cpu ${cpu}`,
       allowed: fargateMemoryInWords(cpu),
       remedy: 'choose a pair of cpu and memoryMiB that Fargate has',
+    },
+  ];
+}
+
+function sizeFaults(pool: Given, index: number): SettingsFault[] {
+  return sizeFault(pool, `pools.${index}`, pool);
+}
+
+/** What a phase does not say is the pool's; a pair that is wrong in the pool already is told of there. */
+function phaseSizeFaults(pool: Given, index: number): SettingsFault[] {
+  const phases = isRecord(pool['phases']) ? pool['phases'] : {};
+  return (['plan', 'apply'] as const).flatMap((phase) => {
+    const own = phases[phase];
+    if (!isRecord(own) || (own['cpu'] === undefined && own['memoryMiB'] === undefined)) return [];
+    const { cpu = pool['cpu'], memoryMiB = pool['memoryMiB'] } = own;
+    return sizeFault({ cpu, memoryMiB }, `pools.${index}.phases.${phase}`, { memoryMiB });
+  });
+}
+
+function capacityFaults(pool: Given, index: number): SettingsFault[] {
+  if (pool['capacity'] === undefined) return [];
+  return [
+    {
+      path: `pools.${index}.capacity`,
+      given: shown(pool['capacity']),
+      allowed: 'capacity of plans only: phases.plan.capacity',
+      remedy:
+        'give "phases": {"plan": {"capacity": "spot"}}: AWS takes Spot tasks back with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+    },
+  ];
+}
+
+/** As many as the function's policy has room for. */
+function tooManyFaults(pools: readonly Given[]): SettingsFault[] {
+  const counted = pools.reduce((sum, { phases }) => sum + (phases === undefined ? 1 : 2), 0);
+  if (counted <= MOST_POOLS || pools.length > MOST_POOLS) return [];
+  return [
+    {
+      path: 'pools',
+      given: `${pools.length} pools, which count for ${counted}: one with phases counts for two`,
+      allowed: `${MOST_POOLS} in all`,
+      remedy: 'a second stack for some of the pools',
     },
   ];
 }
@@ -57,13 +103,19 @@ const POOLS_MOST_BYTES = 3_000;
 
 function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault[] {
   const { stackName = 'AgentLauncher' } = given;
-  const listed = pools.map(({ name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS }) => ({
+  const listed = pools.map(({ name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS, phases }) => ({
     name,
     id,
     organization,
     apiTokenSecret,
     maxAgents,
-    lanes: [{ taskDefinition: `${stackName}-${name}` }],
+    lanes:
+      phases === undefined
+        ? [{ taskDefinition: `${stackName}-${name}` }]
+        : [
+            { taskDefinition: `${stackName}-${name}-plan`, phases: ['plan'], capacity: 'spot' },
+            { taskDefinition: `${stackName}-${name}-apply`, phases: ['apply'] },
+          ],
   }));
   const bytes = Buffer.byteLength(JSON.stringify(listed));
   if (bytes <= POOLS_MOST_BYTES) return [];

@@ -11,10 +11,11 @@ function rows(prefix: string, object: z.ZodObject): string[] {
   return Object.entries(object.shape).flatMap(([name, schema]) => {
     const path = `${prefix}${name}`;
     const inner = unwrapped(schema);
-    if (inner instanceof z.ZodObject) return rows(`${path}.`, inner);
     const doc = settingDocs.get(schema);
+    if (inner instanceof z.ZodObject && doc === undefined) return rows(`${path}.`, inner);
     if (doc === undefined) throw new Error(`Setting ${path} has no documentation: describe it beside its schema.`);
     const row = `| \`${path}\` | ${cell(doc.description)} | ${cell(doc.allowed)} | ${defaultOf(schema, doc.absent)} |`;
+    if (inner instanceof z.ZodObject) return [row, ...rows(`${path}.`, inner)];
     if (!(inner instanceof z.ZodArray) || !(inner.element instanceof z.ZodObject) || !hasDocs(inner.element))
       return [row];
     return [row, ...rows(`${path}[].`, inner.element)];

@@ -12,8 +12,8 @@ function monitoringIn(props: Partial<MonitoringProps> = {}): Template {
   new Monitoring(stack, 'Monitoring', {
     name: 'Test',
     pools: [
-      { poolName: 'default', maxAgents: 10 },
-      { poolName: 'other', maxAgents: 3 },
+      { poolName: 'default', maxAgents: 10, usesSpot: true },
+      { poolName: 'other', maxAgents: 3, usesSpot: false },
     ],
     schedule: Duration.minutes(1),
     oldestQueued: Duration.minutes(15),

@@ -1,0 +1,134 @@
+import { Duration, Size, Validations } from 'aws-cdk-lib';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { AGENT_CONTAINER } from '../functions/launcher/contract.ts';
+import { AGENT_USER, type AgentImageBinding, WRITABLE_FOLDERS } from './agent-image.ts';
+
+/** One part of a run that an agent executes. */
+export type Phase = 'plan' | 'apply';
+
+/** What a task's vCPUs are paid as. */
+export type Capacity = 'on-demand' | 'spot';
+
+/** What one kind of a pool's tasks is made of. */
+export interface AgentTaskProps {
+  readonly family: string;
+  readonly size: { readonly cpu: number; readonly memoryLimitMiB: number; readonly ephemeralStorageGiB?: number };
+  readonly cpuArchitecture: ecs.CpuArchitecture;
+  readonly executionRole: iam.IRole;
+  readonly taskRole: iam.IRole;
+  readonly image: AgentImageBinding;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly agentTokenSecret: ISecret;
+  readonly logGroup: logs.ILogGroup;
+}
+
+/** Shell script: lets everybody write to those of the given folders that belong to whoever runs it. */
+const OPEN_OWN_FOLDERS = 'for folder; do [ ! -O "$folder" ] || chmod 1777 "$folder" || exit; done';
+
+/** The task definition of one agent. @param prefix of the ids of its constructs. */
+export function agentTaskDefinition(
+  scope: Construct,
+  prefix: string,
+  props: AgentTaskProps,
+): ecs.FargateTaskDefinition {
+  const { image, logGroup } = props;
+  const taskDefinition = new ecs.FargateTaskDefinition(scope, `${prefix}TaskDefinition`, {
+    family: props.family,
+    cpu: props.size.cpu,
+    memoryLimitMiB: props.size.memoryLimitMiB,
+    ...(props.size.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: props.size.ephemeralStorageGiB }),
+    runtimePlatform: {
+      cpuArchitecture: props.cpuArchitecture,
+      operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
+    },
+    executionRole: props.executionRole,
+    taskRole: props.taskRole,
+    // Fargate has no tmpfs: a bind mount without a source is a folder on the task's own disk, gone with the task.
+    volumes: Object.keys(WRITABLE_FOLDERS).map((name) => ({ name })),
+  });
+
+  const agent = taskDefinition.addContainer('Agent', {
+    containerName: AGENT_CONTAINER,
+    image: image.image,
+    ...(image.entryPoint !== undefined && { entryPoint: image.entryPoint }),
+    essential: true,
+    user: AGENT_USER,
+    readonlyRootFilesystem: true,
+    // No init process: it would run as the agent's user with the agent token in its environment, which every Terraform
+    // provider could read there. The entrypoint reaps orphans itself.
+    linuxParameters: unprivileged(scope, `${prefix}Agent`),
+    // The most that Fargate gives: the time a busy agent has to bring Terraform to an orderly end.
+    stopTimeout: Duration.seconds(120),
+    environment: { ...props.environment },
+    secrets: { TFC_AGENT_TOKEN: ecs.Secret.fromSecretsManager(props.agentTokenSecret) },
+    logging: logging(logGroup, 'agent'),
+  });
+  mountWritableFolders(agent);
+  if (!image.ownsVolumes) {
+    openWritableFolders(taskDefinition, agent, {
+      image: image.image,
+      linuxParameters: unprivileged(scope, `${prefix}Volumes`),
+      logging: logging(logGroup, 'volumes'),
+    });
+  }
+
+  Validations.of(taskDefinition).acknowledge({
+    id: 'AwsSolutions::AwsSolutions-ECS2',
+    reason:
+      'The environment holds addresses, switches and what the user sets; the agent token comes from Secrets Manager.',
+  });
+  return taskDefinition;
+}
+
+/**
+ * In an image that does not declare them, ECS creates the writable folders as root's, and the agent, who is not root,
+ * could not write. A first container of the same image opens those that are root's, and ends; it has no capability,
+ * needs none as the folders' owner, and never sees the agent token.
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+ */
+function openWritableFolders(
+  taskDefinition: ecs.FargateTaskDefinition,
+  agent: ecs.ContainerDefinition,
+  like: Required<Pick<ecs.ContainerDefinitionOptions, 'image' | 'linuxParameters' | 'logging'>>,
+): void {
+  const volumes = taskDefinition.addContainer('Volumes', {
+    ...like,
+    containerName: 'volumes',
+    entryPoint: ['/bin/sh', '-c', OPEN_OWN_FOLDERS, 'volumes', ...Object.values(WRITABLE_FOLDERS)],
+    essential: false,
+    user: '0',
+    readonlyRootFilesystem: true,
+  });
+  mountWritableFolders(volumes);
+  agent.addContainerDependencies({ container: volumes, condition: ecs.ContainerDependencyCondition.SUCCESS });
+}
+
+function mountWritableFolders(container: ecs.ContainerDefinition): void {
+  for (const [sourceVolume, containerPath] of Object.entries(WRITABLE_FOLDERS)) {
+    container.addMountPoints({ sourceVolume, containerPath, readOnly: false });
+  }
+}
+
+function unprivileged(scope: Construct, id: string): ecs.LinuxParameters {
+  const parameters = new ecs.LinuxParameters(scope, `${id}Linux`, { initProcessEnabled: false });
+  parameters.dropCapabilities(ecs.Capability.ALL);
+  return parameters;
+}
+
+/**
+ * Non-blocking, said aloud because AWS changed the default: when CloudWatch cannot take the agent's own log, lines
+ * are lost and the job goes on. Blocking, an apply would stand still. What Terraform prints goes to HCP Terraform by
+ * another way and is not touched by this.
+ */
+function logging(logGroup: logs.ILogGroup, streamPrefix: string): ecs.LogDriver {
+  return ecs.LogDrivers.awsLogs({
+    logGroup,
+    streamPrefix,
+    mode: ecs.AwsLogDriverMode.NON_BLOCKING,
+    maxBufferSize: Size.mebibytes(25),
+  });
+}
