@@ -11,7 +11,7 @@ export interface Price {
   readonly usd: number;
   readonly per: string;
   readonly what: string;
-  /** Where it was read, and on which day it was last compared. */
+  /** AWS's page, by whom it was read where that was not us, and the day; or that it is unverified. */
   readonly source: string;
 }
 
@@ -34,7 +34,7 @@ export const PRICES = {
     usd: 0.005,
     per: 'hour',
     what: 'public IPv4 address',
-    source: 'https://aws.amazon.com/vpc/pricing/',
+    source: 'https://aws.amazon.com/vpc/pricing/ (day of reading not recorded)',
   },
   firewallEndpointHour: {
     usd: 0.395,
@@ -112,7 +112,7 @@ export const PRICES = {
     usd: 0.000_013_333_4,
     per: 'GB-second',
     what: 'Lambda, arm64',
-    source: 'https://aws.amazon.com/lambda/pricing/',
+    source: 'https://aws.amazon.com/lambda/pricing/, by https://cloudchipr.com/blog/aws-lambda-pricing (2026-11-24)',
   },
   fargateVcpuHourX86: {
     usd: 0.04048,
@@ -130,19 +130,19 @@ export const PRICES = {
     usd: 0.03238,
     per: 'vCPU-hour',
     what: 'Fargate, arm64',
-    source: 'https://aws.amazon.com/fargate/pricing/',
+    source: 'https://aws.amazon.com/fargate/pricing/, by https://www.vantage.sh/blog/fargate-pricing (2026-11-24)',
   },
   fargateGbHourArm: {
     usd: 0.00356,
     per: 'GB-hour',
     what: 'Fargate, arm64',
-    source: 'https://aws.amazon.com/fargate/pricing/',
+    source: 'https://aws.amazon.com/fargate/pricing/, by https://www.vantage.sh/blog/fargate-pricing (2026-11-24)',
   },
   fargateDiskGbHour: {
     usd: 0.000111,
     per: 'GB-hour above 20 GB',
     what: 'Fargate, disk',
-    source: 'https://aws.amazon.com/fargate/pricing/',
+    source: 'https://aws.amazon.com/fargate/pricing/, by https://www.vantage.sh/blog/fargate-pricing (2026-11-24)',
   },
 } as const satisfies Record<string, Price>;
 

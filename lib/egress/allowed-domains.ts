@@ -26,7 +26,7 @@ export function defaultNames(hostname: string): string[] {
   const host = hostname.split(':')[0] ?? hostname;
   const downloads = ['releases.hashicorp.com', 'registry.terraform.io'];
   if (host === 'app.terraform.io') return [host, 'archivist.terraform.io', ...downloads];
-  // Europe keeps its blobs in Europe. HashiCorp's page names no archivist of Europe; this one follows the pattern.
+  // HashiCorp's page names no archivist of Europe; this one follows the pattern and is unverified.
   if (host === EU_HOSTNAME) return [host, 'archivist.eu.terraform.io', ...downloads];
   return [host, ...downloads];
 }

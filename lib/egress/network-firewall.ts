@@ -61,7 +61,9 @@ export class NetworkFirewall extends Construct {
       firewallPolicyName: nameIn(this, 'policy'),
       description: 'Strict order; what no rule passes is dropped',
       firewallPolicy: {
-        // Everything is judged by the stateful rules, fragments too.
+        // Everything is judged by the stateful rules, fragments of UDP too. Those of other protocols never come so far:
+        // Network Firewall drops them silently, whatever is said here.
+        // https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html
         statelessDefaultActions: ['aws:forward_to_sfe'],
         statelessFragmentDefaultActions: ['aws:forward_to_sfe'],
         statefulEngineOptions: { ruleOrder: 'STRICT_ORDER', streamExceptionPolicy: 'REJECT' },

@@ -16,7 +16,7 @@ export const DIFFERENCES = [
   'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab adds nothing: what is dropped here is dropped by the rules of the template alone.',
   "AWS's strict order is the order of the rules. Suricata sorts by action; the lab sets the order alert, pass, drop, which for these rules is the same.",
   'AWS documents Suricata 7 and not which release of it; the lab has Debian’s.',
-  'AWS drops IP fragments of TCP before the engine sees them; the lab sends none.',
+  'AWS judges IP fragments of UDP and silently drops those of every other protocol before the engine sees them ([stateless default actions](https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html)); the lab sends none.',
   'The lab has no security group. Its client may send what in AWS never leaves the task: everything but TCP 443.',
 ];
 
