@@ -34,7 +34,8 @@ export const PRICES = {
     usd: 0.005,
     per: 'hour',
     what: 'public IPv4 address',
-    source: 'https://aws.amazon.com/vpc/pricing/ (day of reading not recorded)',
+    source:
+      'https://aws.amazon.com/vpc/pricing/, by https://www.cloudcostchefs.com/blog/cloud-networking-costs-ipv4-egress-2026 (2026-11-24)',
   },
   firewallEndpointHour: {
     usd: 0.395,

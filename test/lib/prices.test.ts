@@ -33,7 +33,7 @@ describe('every price', () => {
   it.each(Object.entries(PRICES))(
     '%s says where it is from, and when it was read or that it was not',
     (_, { source }) => {
-      expect(source).toMatch(/^https:\/\/aws\.amazon\.com\/.*\(.*(?:20\d\d-\d\d-\d\d|unverified|not recorded)\)$/);
+      expect(source).toMatch(/^https:\/\/aws\.amazon\.com\/.*\(.*(?:20\d\d-\d\d-\d\d|unverified)\)$/);
     },
   );
 });
