@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { TaskPlacement } from './adapters/ecs/run-task.ts';
 import { type AgentPoolEnvironment, ENV, type LaneEnvironment } from './contract.ts';
@@ -33,11 +34,35 @@ const list = nonEmpty.transform((text) =>
     .filter((item) => item !== ''),
 );
 
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const phase = z.enum(['plan', 'apply']);
 const lane = z.strictObject({
   taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
   phases: z.array(phase).min(1).exactOptional(),
   capacity: z.literal('spot').exactOptional(),
+  warm: z
+    .strictObject({
+      agents: z.int().positive(),
+      idleSeconds: z.int().min(60).max(86_400),
+      schedule: z
+        .strictObject({
+          days: z.array(z.enum(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])).min(1),
+          fromMinute: z.int().min(0).max(1439),
+          toMinute: z.int().min(1).max(1440),
+          timeZone: z.string().refine(isTimeZone, 'not a time zone'),
+        })
+        .exactOptional(),
+    })
+    .exactOptional(),
+  sweepMinutes: z.int().min(5).max(1440).exactOptional(),
 });
 const lanes = z
   .array(lane)
@@ -178,10 +203,17 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
 
 function lanesOf(given: readonly LaneEnvironment[]): Pool['lanes'] {
   const [first, ...others] = given.map(
-    ({ taskDefinition, phases = phase.options, capacity }): Lane => ({
+    ({ taskDefinition, phases = phase.options, capacity, warm, sweepMinutes }): Lane => ({
       phases,
       taskDefinition,
       capacity: capacity ?? 'on-demand',
+      ...((warm !== undefined || sweepMinutes !== undefined) && {
+        standing: {
+          id: createHash('sha256').update(taskDefinition).digest('hex').slice(0, 12),
+          warm,
+          sweepMs: sweepMinutes === undefined ? undefined : sweepMinutes * 60_000,
+        },
+      }),
     }),
   );
   if (first === undefined) throw new Error('A pool without a lane passed its schema.');

@@ -53,7 +53,30 @@ export interface LaneEnvironment {
   readonly phases?: readonly ('plan' | 'apply')[];
   /** Absent: on demand. */
   readonly capacity?: 'spot';
+  /** Agents that are kept waiting; absent: none. */
+  readonly warm?: WarmEnvironment;
+  /** Minutes from one sweep for jobs that no list shows to the next; absent: none. */
+  readonly sweepMinutes?: number;
 }
+
+/** Agents that a lane keeps waiting for jobs. */
+export interface WarmEnvironment {
+  readonly agents: number;
+  /** How long one of them waits before it is replaced. */
+  readonly idleSeconds: number;
+  /** Absent: always. */
+  readonly schedule?: {
+    readonly days: readonly ('Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun')[];
+    /** Minutes since midnight; `toMinute` is not part of it. */
+    readonly fromMinute: number;
+    readonly toMinute: number;
+    /** IANA name, such as `Europe/Berlin`. */
+    readonly timeZone: string;
+  };
+}
+
+/** Variable of the agent's container: how many seconds it waits for a job. */
+export const IDLE_SECONDS_VARIABLE = 'AGENT_IDLE_SECONDS';
 
 /** Name of the one container of every task definition. */
 export const AGENT_CONTAINER = 'agent';

@@ -1,3 +1,4 @@
+import { standingJobs } from './core/standing.ts';
 import { isQuestionable } from './core/starts.ts';
 import { isLive, supplyOf } from './core/supply.ts';
 import type { Agent, Demand, Supply, Task } from './core/types.ts';
@@ -41,7 +42,8 @@ export async function observePool(
   const { hcpTerraform, nowMs, signal } = eyes;
   const families = pool.lanes.map(({ taskDefinition }) => taskDefinition);
   const live = liveTasks.filter(({ family }) => families.includes(family));
-  const active = demand.queued.length > 0 || live.length > 0;
+  const standing = pool.lanes.some((lane) => standingJobs(lane, nowMs).length > 0);
+  const active = demand.queued.length > 0 || live.length > 0 || standing;
   const stopped = active ? await eyes.tasks.recentlyStoppedTasks(families, signal) : [];
   // A task that stopped between the two reads is in both, and its end is what counts.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];

@@ -1,4 +1,4 @@
-import type { Agent, Lane, QueuedJob, Run, Task } from './core/types.ts';
+import type { Agent, Lane, QueuedJob, Run, StandingJob, Task } from './core/types.ts';
 import type { Seen } from './errors.ts';
 
 /** A pool as the launcher knows it. */
@@ -63,7 +63,7 @@ export interface Refusal {
 export interface LaunchRequest {
   readonly pool: Pool;
   readonly lane: Lane;
-  readonly job: QueuedJob;
+  readonly job: QueuedJob | StandingJob;
   readonly attempt: number;
 }
 

@@ -1,5 +1,6 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from '../contract.ts';
+import { isStanding } from '../core/standing.ts';
 import { startCauseOf } from '../core/start-causes.ts';
 import type { UpstreamError } from '../errors.ts';
 import type { PollBudget } from '../ports.ts';
@@ -172,7 +173,7 @@ function describeLaunch(outcome: PoolTick['launches'][number]): Record<string, u
   const { launch, kind } = outcome;
   return {
     job: launch.job.key,
-    workspace: launch.job.workspaceId,
+    ...(!isStanding(launch.job) && { workspace: launch.job.workspaceId }),
     reason: launch.reason,
     outcome: kind,
     ...(kind === 'launched' && { task: outcome.taskId, attempt: outcome.attempt }),

@@ -1,6 +1,19 @@
 import { type BackOff, backOffOf } from './back-off.ts';
 import { type LaneView, laneViews } from './lanes.ts';
-import type { Decision, Deferral, Demand, Lane, Launch, Limits, LiveTask, QueuedJob, Stop, Supply } from './types.ts';
+import { isStanding, standingJobs, standingShort } from './standing.ts';
+import type {
+  Decision,
+  Deferral,
+  Demand,
+  Lane,
+  Launch,
+  Limits,
+  LiveTask,
+  QueuedJob,
+  StandingJob,
+  Stop,
+  Supply,
+} from './types.ts';
 
 /** What one pool was seen to want and have. */
 export interface PoolSeen {
@@ -31,16 +44,30 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
     const short = Math.max(0, queued.length - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
     const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
-    const { count, deferral } = allowance(wanted.length, view, launches.length, limits, ceilingRoom, nowMs);
-    for (const job of wanted.slice(0, count)) {
-      const attempt = (supply.attempts.get(job.key) ?? 0) + 1;
-      const counted = `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`;
-      const reason = attempt === 1 ? counted : `${counted}; earlier tasks for this job went elsewhere`;
-      launches.push({ job, lane, attempt, reason });
+    const standing = standingShort(
+      standingJobs(lane, nowMs),
+      view.unclaimed - queued.length,
+      supply.attempts,
+      new Set(view.live.map(({ task }) => task.startedBy)),
+    );
+    const all = [...wanted, ...standing];
+    const { count, deferral } = allowance(all.length, view, launches.length, limits, ceilingRoom, nowMs);
+    for (const job of all.slice(0, count)) {
+      launches.push(launchOf(job, lane, supply, `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`));
     }
     deferrals.push(...wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })));
   }
   return { launches, stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)), deferrals };
+}
+
+function launchOf(job: QueuedJob | StandingJob, lane: Lane, supply: Supply, counted: string): Launch {
+  const earlier = supply.attempts.get(job.key) ?? 0;
+  if (!isStanding(job)) {
+    const reason = earlier === 0 ? counted : `${counted}; earlier tasks for this job went elsewhere`;
+    return { job, lane, attempt: earlier + 1, reason };
+  }
+  if (job.once) return { job, lane, attempt: 1, reason: 'a sweep is due' };
+  return { job, lane, attempt: earlier + 1, reason: 'fewer agents wait than are to be kept warm' };
 }
 
 /**
@@ -104,7 +131,7 @@ function allowance(
 /** While a lane's tasks fail to start one probe at a time is launched, and none before the wait is over. */
 function backOffBound(backOff: BackOff, view: LaneView, nowMs: number): Bound {
   const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
-  const newestMs = view.startFailures.at(-1)?.createdAtMs ?? Number.NEGATIVE_INFINITY;
+  const newestMs = Math.max(...view.startFailures.map(({ createdAtMs }) => createdAtMs));
   // That it registers proves nothing where agents end without a job: such a probe is over when it has one or is gone.
   const probing = view.live.some(
     ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),

@@ -47,7 +47,8 @@ export function startOf(task: Task, { registered, busy, agentsObserved, jobWaits
   // That its container has ended is known up to half a minute before its task is STOPPED.
   const ended = task.lastStatus === 'STOPPED' || task.exitCode !== undefined;
   if (!ended || endedByOthers(task)) return 'up';
-  if (!jobWaits) return 'served';
+  // Who was sent away, and whose job was taken by another or canceled, or who waited for none, proves nothing.
+  if (!jobWaits) return task.exitCode === LEFT_IDLE_EXIT_CODE ? 'up' : 'served';
   return leftWithoutJob(task) ? 'fruitless' : 'served';
 }
 

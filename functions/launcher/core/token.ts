@@ -1,5 +1,5 @@
 import { isEnding } from './supply.ts';
-import type { QueuedJob } from './types.ts';
+import type { QueuedJob, StandingJob } from './types.ts';
 
 /** ECS's reads are eventually consistent for up to five minutes: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html */
 const READ_LAG_MS = 5 * 60_000;
@@ -16,7 +16,7 @@ const STOPPED_TASKS_SHOWN_MS = 60 * 60_000;
  * characters of ASCII 33–126, for run ids of up to 50; valid for 24 h in one cluster
  * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html).
  */
-export function clientTokenOf(job: Pick<QueuedJob, 'key'>, attempt: number): string {
+export function clientTokenOf(job: Pick<QueuedJob | StandingJob, 'key'>, attempt: number): string {
   return `${job.key}/${attempt}`;
 }
 
@@ -35,7 +35,12 @@ const LAST_RESORT = 10_000;
  * five minutes: where each task is stopped by call, as those are whose agent never registers, their attempts are
  * forgotten, and in some hours all the others were made; and ticks that overlap make the same.
  */
-export function attemptsFrom(first: number, job: Pick<QueuedJob, 'queuedAtMs'>, nowMs: number): number[] {
+export function attemptsFrom(
+  first: number,
+  job: Pick<QueuedJob, 'queuedAtMs'> & Partial<Pick<StandingJob, 'once'>>,
+  nowMs: number,
+): number[] {
+  if (job.once === true) return [first];
   const waitedMs = Math.max(0, nowMs - job.queuedAtMs);
   return [...ATTEMPTS_BEYOND.map((beyond) => first + beyond), LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)];
 }
@@ -54,7 +59,7 @@ export interface LaunchedTask {
 export function isSpent(
   answer: LaunchedTask,
   seenTaskIds: ReadonlySet<string>,
-  job: QueuedJob,
+  job: Pick<QueuedJob, 'queuedAtMs'>,
   nowMs: number,
 ): boolean {
   if (seenTaskIds.has(answer.taskId)) return true;

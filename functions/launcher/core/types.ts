@@ -14,6 +14,31 @@ export interface Lane {
   /** Family of the task definition; its environment tells the agents what to accept. */
   readonly taskDefinition: string;
   readonly capacity: Capacity;
+  /** Agents that it has although no job is queued; absent: none. */
+  readonly standing?: Standing | undefined;
+}
+
+/** Days of the week as `Intl` writes them. */
+export type Day = 'Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun';
+
+/** When agents are kept warm. */
+export interface Schedule {
+  readonly days: readonly Day[];
+  /** Minutes since midnight: from the first one on, up to the last one, which is not part of it. */
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  /** IANA name: the schedule follows its daylight saving time. */
+  readonly timeZone: string;
+}
+
+/** Agents that a lane is to have although no job is queued. */
+export interface Standing {
+  /** Tells the lane from the others of the cluster in tokens and `startedBy`; letters and digits. */
+  readonly id: string;
+  /** Agents that wait for a job, replaced when one got one. */
+  readonly warm?: { readonly agents: number; readonly idleSeconds: number; readonly schedule?: Schedule } | undefined;
+  /** One agent at each such interval, for jobs that no list of runs shows. */
+  readonly sweepMs?: number | undefined;
 }
 
 /** `run-…/plan`: names one job, and is the `startedBy` of every task launched for it. */
@@ -45,6 +70,18 @@ export interface QueuedJob {
   readonly workspaceId: string;
   readonly phase: Phase;
   readonly queuedAtMs: number;
+}
+
+/** An agent that is wanted although no job is queued: it waits for one, or looks for those that no list shows. */
+export interface StandingJob {
+  /** The `startedBy` of its task; the last part numbers the warm agents, or the sweeps. */
+  readonly key: `warm/${string}/${number}` | `sweep/${string}/${number}`;
+  readonly phase: Phase;
+  readonly queuedAtMs: number;
+  /** How long its agent waits for a job, in place of the pool's idle window. */
+  readonly idleSeconds: number;
+  /** It has one task, and none after that. */
+  readonly once: boolean;
 }
 
 /** A job that an agent executes. */
@@ -166,7 +203,7 @@ export interface Limits {
 
 /** Start one task for this job. */
 export interface Launch {
-  readonly job: QueuedJob;
+  readonly job: QueuedJob | StandingJob;
   readonly lane: Lane;
   readonly attempt: number;
   readonly reason: string;

@@ -56,7 +56,7 @@ export class FakeTasks implements Tasks {
   readonly stops: { taskId: string; reason: string }[] = [];
   answer: (request: LaunchRequest) => LaunchAnswer | Error = ({ job, attempt }) => ({
     kind: 'task',
-    taskId: `${job.runId}-${attempt}`,
+    taskId: `${job.key.split('/', 1)[0]}-${attempt}`,
     lastStatus: 'PROVISIONING',
   });
 

@@ -139,7 +139,7 @@ describe('what ECS answers', () => {
   it('a refusal is an outcome, and the other launches go on', async () => {
     const refusal = { cause: 'capacity', detail: 'Capacity is unavailable', remedy: 'wait' } as const;
     tasks.answer = ({ job, attempt }) =>
-      job.runId === 'run-1'
+      job.key === 'run-1/plan'
         ? { kind: 'refused', refusal }
         : { kind: 'task', taskId: `t-${attempt}`, lastStatus: 'PROVISIONING' };
     const ticked = await tickOf([pool('one')]);
@@ -154,7 +154,7 @@ describe('what ECS answers', () => {
 
   it('silence is an error of the tick, and the other launches go on', async () => {
     tasks.answer = ({ job }) =>
-      job.runId === 'run-1' ? trouble('ECS') : { kind: 'task', taskId: 't', lastStatus: 'PENDING' };
+      job.key === 'run-1/plan' ? trouble('ECS') : { kind: 'task', taskId: 't', lastStatus: 'PENDING' };
     const ticked = await tickOf([pool('one')]);
     expect(ticked.get('one')).toMatchObject({
       launches: [{ kind: 'failed' }, { kind: 'launched' }],

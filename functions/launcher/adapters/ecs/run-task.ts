@@ -1,5 +1,6 @@
-import type { RunTaskCommandInput } from '@aws-sdk/client-ecs';
-import { TASK_TAGS } from '../../contract.ts';
+import type { RunTaskCommandInput, TaskOverride } from '@aws-sdk/client-ecs';
+import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../contract.ts';
+import { isStanding } from '../../core/standing.ts';
 import { clientTokenOf } from '../../core/token.ts';
 import type { LaunchRequest } from '../../ports.ts';
 
@@ -9,6 +10,12 @@ const ON_SPOT = { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT',
 
 /** Ends the token of a launch on demand whose own token ECS holds to be used up by the try on Spot. */
 const INSTEAD_OF_SPOT = '/od';
+
+/** How long the agent of this one task waits for a job. */
+function waits(idleSeconds: number): TaskOverride {
+  const environment = [{ name: IDLE_SECONDS_VARIABLE, value: String(idleSeconds) }];
+  return { containerOverrides: [{ name: AGENT_CONTAINER, environment }] };
+}
 
 /** Where tasks run: the same for every launch. */
 export interface TaskPlacement {
@@ -33,6 +40,7 @@ export function runTaskInput(
     count: 1,
     clientToken: clientTokenOf(job, attempt),
     startedBy: job.key,
+    ...(isStanding(job) && { overrides: waits(job.idleSeconds) }),
     networkConfiguration: {
       awsvpcConfiguration: {
         subnets: [...placement.subnets],
@@ -43,8 +51,12 @@ export function runTaskInput(
     enableExecuteCommand: false,
     propagateTags: 'TASK_DEFINITION',
     tags: [
-      { key: TASK_TAGS.run, value: job.runId },
-      { key: TASK_TAGS.workspace, value: job.workspaceId },
+      ...(isStanding(job)
+        ? []
+        : [
+            { key: TASK_TAGS.run, value: job.runId },
+            { key: TASK_TAGS.workspace, value: job.workspaceId },
+          ]),
       { key: TASK_TAGS.phase, value: job.phase },
       { key: TASK_TAGS.pool, value: pool.name },
       { key: TASK_TAGS.attempt, value: String(attempt) },

@@ -25,6 +25,7 @@ describe('a task whose agent registered', () => {
       {},
       'served',
     ],
+    ['was sent away idle, and waited for no job', ran(minutes(5), LEFT_IDLE_EXIT_CODE), { jobWaits: false }, 'up'],
     ['was interrupted', stoppedTask('t', { stopCode: 'SpotInterruption', exitCode: 137 }), {}, 'up'],
     ['was stopped by a person', stoppedTask('t', { stopCode: 'UserInitiated', exitCode: 143 }), {}, 'up'],
     ['is idle', task('t'), {}, 'up'],

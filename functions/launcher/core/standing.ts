@@ -1,0 +1,66 @@
+import type { Lane, QueuedJob, Schedule, StandingJob } from './types.ts';
+
+/** How long after a sweep is due ticks still launch it: some may be missed, and the token makes it one. */
+const SWEEP_WINDOW_MS = 5 * 60_000;
+
+/** How long the agent of a sweep waits: an idle agent asks for a job every 30 s. */
+const SWEEP_IDLE_SECONDS = 90;
+
+/**
+ * The agents that a lane should have at this time beside those for queued jobs: each a job without a run, so that the
+ * limits, the tokens and the back-off of launches hold for them too.
+ */
+export function standingJobs({ standing, phases }: Lane, nowMs: number): StandingJob[] {
+  if (standing === undefined) return [];
+  const { id, warm, sweepMs } = standing;
+  const phase = phases.includes('plan') ? 'plan' : 'apply';
+  const jobs: StandingJob[] = [];
+  if (warm !== undefined && isWithin(warm.schedule, nowMs)) {
+    for (let n = 1; n <= warm.agents; n += 1) {
+      // It waits since ever, so that its last attempts are others every five minutes.
+      jobs.push({ key: `warm/${id}/${n}`, phase, queuedAtMs: 0, idleSeconds: warm.idleSeconds, once: false });
+    }
+  }
+  if (sweepMs !== undefined && nowMs % sweepMs < Math.min(SWEEP_WINDOW_MS, sweepMs)) {
+    const key = `sweep/${id}/${Math.floor(nowMs / sweepMs)}` as const;
+    jobs.push({ key, phase, queuedAtMs: nowMs - (nowMs % sweepMs), idleSeconds: SWEEP_IDLE_SECONDS, once: true });
+  }
+  return jobs;
+}
+
+/**
+ * Those of them that are to be launched for: what is free beyond the queued jobs serves them already, and a sweep has
+ * one task, however that ended.
+ *
+ * @param free tasks that can take a job, less the jobs that wait for one.
+ */
+export function standingShort(
+  jobs: readonly StandingJob[],
+  free: number,
+  attempts: ReadonlyMap<string, number>,
+  liveFor: ReadonlySet<string | undefined>,
+): StandingJob[] {
+  const due = jobs.filter(({ key, once }) => !(once && attempts.has(key)));
+  const unserved = [...due.filter(({ key }) => !liveFor.has(key)), ...due.filter(({ key }) => liveFor.has(key))];
+  return unserved.slice(0, Math.max(0, due.length - Math.max(0, free)));
+}
+
+/** Whether a task was launched for a job of a run. */
+export function isStanding(job: QueuedJob | StandingJob): job is StandingJob {
+  return 'idleSeconds' in job;
+}
+
+function isWithin(schedule: Schedule | undefined, nowMs: number): boolean {
+  if (schedule === undefined) return true;
+  const parts = new Intl.DateTimeFormat('en-US', {
+    timeZone: schedule.timeZone,
+    weekday: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).formatToParts(nowMs);
+  const { weekday, hour, minute } = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
+  const minuteOfDay = Number(hour) * 60 + Number(minute);
+  const today = schedule.days.some((day) => day === weekday);
+  return today && minuteOfDay >= schedule.fromMinute && minuteOfDay < schedule.toMinute;
+}
