@@ -18,11 +18,11 @@ export interface Pool {
 /** What the launcher asks of HCP Terraform. */
 export interface HcpTerraform {
   /**
-   * The runs of each pool that wait for or are with an agent, all pages of them.
-   * Every pool has an entry. A pool that does not exist, or that the token cannot see, is an error and not an empty list.
-   * Never rejects.
+   * The runs of each pool that wait for or are with an agent, the newest 500 at least. The pools share an organization and
+   * an API token. Every pool has an entry, which comes when it is there, whatever becomes of the others'. A pool that does
+   * not exist, or that the token cannot see, is an error and not an empty list. Never rejects.
    */
-  openRuns(pools: readonly Pool[], signal: AbortSignal): Promise<ReadonlyMap<Pool, Seen<readonly Run[]>>>;
+  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>>;
 
   /**
    * The pool's agents that pinged since the given time, all pages; `undefined` when the API token may not list them.
@@ -36,8 +36,8 @@ export interface HcpTerraform {
 
 export interface PollBudget {
   readonly usedInLastMinute: number;
-  /** All requests of run lists so far, with the token that made most of them. */
-  readonly taken: number;
+  /** All requests of run lists so far, of each API token. */
+  readonly taken: readonly number[];
   readonly perMinute: number;
 }
 

@@ -40,9 +40,9 @@ export interface Tick {
 }
 
 /**
- * One observe-decide-act over all pools. Pools of different organizations or API tokens go their own ways from start
- * to end, so that one's trouble never delays another's launches; only a licence binds an organization's pools together,
- * whatever tokens they have. Never rejects for what the outside did: that is in
+ * One observe-decide-act over all pools. Each goes its own way from start to end, so that one's trouble never delays
+ * another's launches; only a licence binds an organization's pools together, whatever tokens they have: while one of them
+ * cannot be seen, its agents cannot be counted. Never rejects for what the outside did: that is in
  * {@link PoolTick.errors}.
  *
  * @param signal ends the tick: what is under way is given up, what was done stays done.
@@ -70,55 +70,49 @@ function tokenOf({ organization, apiTokenSecret }: Pool): string {
   return JSON.stringify([organization, apiTokenSecret]);
 }
 
-/** The runs of all these pools, each API token by itself. */
-async function openRuns(pools: readonly Pool[], { hcpTerraform }: TickPorts, signal: AbortSignal) {
+/** The runs of all these pools, each API token by itself, each pool's when they are there. */
+function openRuns(pools: readonly Pool[], { hcpTerraform }: TickPorts, signal: AbortSignal) {
   const byToken = [...Map.groupBy(pools, tokenOf).values()];
-  const answers = await Promise.all(byToken.map((alike) => hcpTerraform.openRuns(alike, signal)));
-  return new Map(answers.flatMap((answer) => [...answer]));
+  return new Map(byToken.flatMap((alike) => [...hcpTerraform.openRuns(alike, signal)]));
 }
 
-/** The tick of pools that share a fate: an organization and an API token or, under a ceiling, an organization. */
+/** The tick of pools that are asked about together. Each goes its own way; under a ceiling they share their fate. */
 async function tickGroup(
   pools: readonly Pool[],
-  liveTasks: Promise<Seen<readonly Task[]>>,
+  live: Promise<Seen<readonly Task[]>>,
   settings: TickSettings,
   ports: TickPorts,
   signal: AbortSignal,
 ): Promise<PoolTick[]> {
-  const [runs, live] = await Promise.all([openRuns(pools, ports, signal), liveTasks]);
-  const demands = new Map<Pool, Demand>();
-  for (const [pool, answer] of runs) if (answer.ok) demands.set(pool, demandOf(answer.value));
-  const anyQueued = [...demands.values()].some((demand) => demand.queued.length > 0);
-  const agentsMatter = settings.agentsCeiling !== undefined && anyQueued;
-  const eyes = {
-    ...ports,
-    nowMs: ports.now(),
-    startDeadlineMs: settings.limits.startDeadlineMs,
-    signal,
+  const runs = openRuns(pools, ports, signal);
+  const look = async (pool: Pool, agentsMatter: boolean): Promise<Watched> => {
+    const answer = await runs.get(pool);
+    if (answer === undefined) throw new Error(`No answer about the runs of ${pool.name}: the port breaks its promise`);
+    const demand = answer.ok ? demandOf(answer.value) : undefined;
+    const eyes = { ...ports, nowMs: ports.now(), startDeadlineMs: settings.limits.startDeadlineMs, signal };
+    const observation = observed(answer, await live, (tasks) =>
+      observePool(pool, demand ?? demandOf([]), tasks, agentsMatter, eyes),
+    );
+    return { pool, demand, observation: await observation };
   };
-
-  const watched = pools.map((pool) => ({
-    pool,
-    demand: demands.get(pool),
-    observation: observed(pool, runs.get(pool), demands.get(pool), live, (demand, tasks) =>
-      observePool(pool, demand, tasks, agentsMatter, eyes),
-    ),
-  }));
-
   if (settings.agentsCeiling === undefined) {
     return Promise.all(
-      watched.map(async ({ pool, demand, observation }) =>
-        decideAndAct(pool, demand, await observation, undefined, settings, ports, signal),
-      ),
+      pools.map(async (pool) => {
+        const { demand, observation } = await look(pool, false);
+        return decideAndAct(pool, demand, observation, undefined, settings, ports, signal);
+      }),
     );
   }
+  const answers = await Promise.all(runs.values());
+  const anyQueued = answers.some((answer) => answer.ok && demandOf(answer.value).queued.length > 0);
+  const watched = await Promise.all(pools.map((pool) => look(pool, anyQueued)));
   return underCeiling(settings.agentsCeiling, watched, settings, ports, signal);
 }
 
 interface Watched {
   readonly pool: Pool;
   readonly demand: Demand | undefined;
-  readonly observation: Promise<Seen<PoolObservation>>;
+  readonly observation: Seen<PoolObservation>;
 }
 
 /**
@@ -132,11 +126,10 @@ async function underCeiling(
   ports: TickPorts,
   signal: AbortSignal,
 ): Promise<PoolTick[]> {
-  const answers = await Promise.all(watched.map(async (pool) => ({ ...pool, observation: await pool.observation })));
-  const supplies = answers.flatMap(({ observation }) => (observation.ok ? [observation.value.supply] : []));
-  const seenAll = supplies.length === answers.length;
+  const supplies = watched.flatMap(({ observation }) => (observation.ok ? [observation.value.supply] : []));
+  const seenAll = supplies.length === watched.length;
   let room = ceilingRoomOf(ceiling, supplies);
-  const oldestFirst = answers.toSorted(
+  const oldestFirst = watched.toSorted(
     (a, b) => (a.demand?.queued[0]?.queuedAtMs ?? Infinity) - (b.demand?.queued[0]?.queuedAtMs ?? Infinity),
   );
   const ticked: Promise<PoolTick>[] = [];
@@ -151,16 +144,13 @@ async function underCeiling(
 }
 
 async function observed(
-  pool: Pool,
-  runs: Seen<readonly Run[]> | undefined,
-  demand: Demand | undefined,
+  runs: Seen<readonly Run[]>,
   live: Seen<readonly Task[]>,
-  observe: (demand: Demand, tasks: readonly Task[]) => Promise<PoolObservation>,
+  observe: (tasks: readonly Task[]) => Promise<PoolObservation>,
 ): Promise<Seen<PoolObservation>> {
-  if (runs === undefined) throw new Error(`No answer about the runs of pool ${pool.name}: the port breaks its promise`);
   if (!runs.ok) return runs;
   if (!live.ok) return live;
-  return seen(observe(demand ?? demandOf(runs.value), live.value));
+  return seen(observe(live.value));
 }
 
 async function decideAndAct(

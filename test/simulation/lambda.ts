@@ -149,6 +149,7 @@ export class LambdaHost {
       alive: true,
       busy: false,
       settled: false,
+      lookupsAtMs: [],
       blindedUntilMs: 0,
       tick: tickRecord(0, this.#environments, time.now()),
     };

@@ -322,8 +322,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'adapters/hcp-terraform/client.ts',
-      'else answers.set(pool, await seen(this.#runs(pool, signal)));',
-      'else answers.set(pool, { ok: true, value: await this.#runs(pool, signal).catch(() => []) });',
+      '    return seen(this.#runs(pool, signal));',
+      '    return { ok: true, value: await this.#runs(pool, signal).catch(() => []) };',
     ),
   ),
   one(

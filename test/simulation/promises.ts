@@ -17,6 +17,9 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** The slowest start of this world, from RunTask to registered. */
 const SLOWEST_START_MS = 5 * MINUTE_MS;
 
+/** How often at most an idle tick may look its pools up. */
+const LOOK_AGAIN_MS = 9 * MINUTE_MS;
+
 /** Two ticks, ECS's stop timeout and its last stations. */
 const LEAVING_MS = 5 * MINUTE_MS;
 
@@ -350,9 +353,11 @@ export class Promises {
   #idleTickIsCheap({ calls }: TickRecord, environment: Environment): void {
     const { pools } = this.#parts.settings;
     const tokens = new Set(pools.map(({ organization, apiTokenSecret }) => `${organization} ${apiTokenSecret}`));
-    // Who may not look a pool up tries again now and then.
-    const lookups = environment.settled && this.#parts.settings.agentsVisible ? 0 : pools.length;
-    if (calls.runLists > tokens.size || calls.otherHttp > lookups || calls.ecs.join() !== 'ListTasks') {
+    // Pools are looked up again every ten minutes.
+    const now = this.#parts.time.now();
+    for (let n = 0; n < calls.otherHttp; n += 1) environment.lookupsAtMs.push(now);
+    const lookups = environment.lookupsAtMs.filter((at) => at > now - LOOK_AGAIN_MS).length;
+    if (calls.runLists > tokens.size || lookups > pools.length || calls.ecs.join() !== 'ListTasks') {
       this.#break(
         5,
         `an idle tick made ${calls.runLists}+${calls.otherHttp} requests and asked ECS ${calls.ecs.join()}`,

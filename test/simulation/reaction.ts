@@ -29,7 +29,7 @@ async function waits(activePollMs: number, active: boolean): Promise<number[]> {
         {
           clock,
           activePollMs,
-          pollBudget: () => ({ usedInLastMinute: 0, taken: 0, perMinute: 24 }),
+          pollBudget: () => ({ usedInLastMinute: 0, taken: [], perMinute: 24 }),
           report: () => {},
           tick: (signal) => {
             nowMs = clock.now();

@@ -74,6 +74,8 @@ export interface Environment {
   busy: boolean;
   /** Whether one of its ticks met no fault: what it looks up once it has looked up. */
   settled: boolean;
+  /** When idle ticks looked pools up. */
+  readonly lookupsAtMs: number[];
   /** Until when a lookup that was refused keeps it from seeing agents. */
   blindedUntilMs: number;
   tick: TickRecord;

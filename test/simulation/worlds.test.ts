@@ -149,6 +149,7 @@ describe('a request', () => {
     alive: true,
     busy: true,
     settled: false,
+    lookupsAtMs: [],
     blindedUntilMs: 0,
     tick: tickRecord(1, 1, 0),
   });

@@ -27,12 +27,9 @@ export class FakePlatform implements HcpTerraform {
   readonly agentsAsked: { pool: string; sinceMs: number }[] = [];
   used = 0;
 
-  async openRuns(pools: readonly Pool[]): Promise<ReadonlyMap<Pool, Seen<readonly Run[]>>> {
+  openRuns(pools: readonly Pool[]): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>> {
     this.used += 1;
-    const answers = pools.map(
-      async (one) => [one, (await this.runs.get(one.name)) ?? { ok: true, value: [] }] as const,
-    );
-    return new Map(await Promise.all(answers));
+    return new Map(pools.map((one) => [one, Promise.resolve(this.runs.get(one.name) ?? { ok: true, value: [] })]));
   }
 
   async agents(one: Pool, sinceMs: number): Promise<readonly Agent[] | undefined> {
@@ -43,7 +40,7 @@ export class FakePlatform implements HcpTerraform {
   }
 
   pollBudget() {
-    return { usedInLastMinute: this.used, taken: this.used, perMinute: 24 };
+    return { usedInLastMinute: this.used, taken: [this.used], perMinute: 24 };
   }
 }
 

@@ -23,7 +23,7 @@ async function invoke(
       clock,
       activePollMs,
       // Requests leave the last minute's count while others come: only the sum tells what a tick cost.
-      pollBudget: () => ({ usedInLastMinute: 8, taken: used, perMinute: 24 }),
+      pollBudget: () => ({ usedInLastMinute: 8, taken: [1000, used], perMinute: 24 }),
       report: () => {},
       tick: async () => {
         startedAtMs.push(clock.now());

@@ -129,6 +129,8 @@ describe('an invocation whose tick used up its time', () => {
   });
 });
 
+const all = (answers: ReadonlyMap<Pool, Promise<unknown>>) => Promise.all(answers.values());
+
 describe('the question whether any of several pools has work', () => {
   const parts = { hostname: 'app.terraform.io', now: () => NOW };
   const http = (page: number): ConstructorParameters<typeof HcpTerraformClient>[0]['http'] => ({
@@ -143,8 +145,8 @@ describe('the question whether any of several pools has work', () => {
 
   it('is not answered by an empty page that is not the first', async () => {
     const client = new HcpTerraformClient({ ...parts, http: http(2) });
-    const answers = await client.openRuns(pools, never());
-    expect([...answers.values()]).toMatchObject([
+    const answers = client.openRuns(pools, never()).values();
+    expect(await Promise.all(answers)).toMatchObject([
       { ok: false, error: { fault: 'unexpected-answer' } },
       { ok: false, error: { fault: 'unexpected-answer' } },
     ]);
@@ -152,8 +154,8 @@ describe('the question whether any of several pools has work', () => {
 
   it('is answered by an empty first page', async () => {
     const client = new HcpTerraformClient({ ...parts, http: http(1) });
-    const answers = await client.openRuns(pools, never());
-    expect([...answers.values()]).toEqual([
+    const answers = client.openRuns(pools, never()).values();
+    expect(await Promise.all(answers)).toEqual([
       { ok: true, value: [] },
       { ok: true, value: [] },
     ]);
@@ -186,12 +188,12 @@ describe('a poll budget that does not reach for all pools', () => {
     const pools = [pool('one', { id: 'apool-1' }), pool('two', { id: 'apool-2' })];
     // Seven times three requests, and one: of 24 two are left, for the question and for one pool.
     const errors: string[] = [];
-    for (let poll = 0; poll < 7; poll += 1) await client.openRuns(pools, never());
-    await client.openRuns([pools[0] ?? pool('one')], never());
-    for (const [{ name }, answer] of await client.openRuns(pools, never())) if (!answer.ok) errors.push(name);
+    for (let poll = 0; poll < 7; poll += 1) await all(client.openRuns(pools, never()));
+    await all(client.openRuns([pools[0] ?? pool('one')], never()));
+    for (const [{ name }, answer] of client.openRuns(pools, never())) if (!(await answer).ok) errors.push(name);
     nowMs += 60_000;
     served.length = 0;
-    await client.openRuns(pools, never());
+    await all(client.openRuns(pools, never()));
     expect({ errors, first: served[0] }).toEqual({ errors: ['one'], first: 'one' });
   });
 });

@@ -108,15 +108,18 @@ describe('trouble of one pool', () => {
     expect(ticked.get('one')).toMatchObject({ demand: { queued: [{}] }, errors: [{ fault: 'unavailable' }] });
   });
 
-  it('of another token that never answers does not delay the launches', async () => {
-    let answer = (_: { ok: false; error: UpstreamError }): void => {};
-    platform.runs.set('slow', new Promise((resolve) => (answer = resolve)));
-    queue('quick', 'run-b');
-    const ticked = tickOf([pool('slow', { apiTokenSecret: 'other' }), pool('quick')]);
-    await expect.poll(launched).toEqual(['quick run-b/plan/1']);
-    answer({ ok: false, error: trouble() });
-    expect((await ticked).get('slow')?.errors).toHaveLength(1);
-  });
+  it.each(['other', 'acme/api-token'])(
+    'of token %s that never answers does not delay the launches',
+    async (apiTokenSecret) => {
+      let answer = (_: { ok: false; error: UpstreamError }): void => {};
+      platform.runs.set('slow', new Promise((resolve) => (answer = resolve)));
+      queue('quick', 'run-b');
+      const ticked = tickOf([pool('slow', { apiTokenSecret }), pool('quick')]);
+      await expect.poll(launched).toEqual(['quick run-b/plan/1']);
+      answer({ ok: false, error: trouble() });
+      expect((await ticked).get('slow')?.errors).toHaveLength(1);
+    },
+  );
 
   it('in ECS launches nothing anywhere', async () => {
     queue('one', 'run-a');

@@ -59,6 +59,8 @@ export class HcpTerraformClient implements HcpTerraform {
   readonly #poolIds = new Map<Pool, { readonly id: PoolId; readonly untilMs: number }>();
   readonly #budgets = new Map<string, PollBudget>();
   readonly #polledAtMs = new Map<Pool, number>();
+  /** Pools that the platform does not know by their name or id. */
+  readonly #unfound = new Set<Pool>();
   #byOrganization: boolean | undefined;
   /** Older Terraform Enterprise may not know every operation; once refused, the filter is left out. */
   #operationsRefused = false;
@@ -69,30 +71,38 @@ export class HcpTerraformClient implements HcpTerraform {
     this.#now = now;
   }
 
-  async openRuns(pools: readonly Pool[], signal: AbortSignal): Promise<ReadonlyMap<Pool, Seen<readonly Run[]>>> {
-    const answers = new Map<Pool, Seen<readonly Run[]>>();
-    const known = await Promise.all(pools.map(async (pool) => ({ pool, id: await seen(this.#poolId(pool, signal)) })));
-    const found = known.flatMap(({ pool, id }) => {
-      if (!id.ok) answers.set(pool, id);
-      return id.ok ? [pool] : [];
-    });
-    const first = found[0];
-    if (first === undefined) return answers;
-    // Several pools: one request tells whether any of them has work, since a run does not say whose it is.
-    const probed =
-      found.length > 1 ? await seen(this.#anyRun(first, found, signal)) : { ok: true as const, value: true };
+  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>> {
     // The least recently polled first, so that a budget that does not reach for all serves each in turn.
-    const inTurn = found.toSorted((a, b) => (this.#polledAtMs.get(a) ?? 0) - (this.#polledAtMs.get(b) ?? 0));
-    for (const pool of inTurn) {
-      if (!probed.ok) answers.set(pool, probed);
-      else if (!probed.value) answers.set(pool, { ok: true, value: [] });
-      else answers.set(pool, await seen(this.#runs(pool, signal)));
-      // Who was left out by the budget has not had its turn.
-      const answer = answers.get(pool);
-      const leftOut = answer?.ok === false && answer.error.fault === 'throttled' && answer.error.status === undefined;
-      if (!leftOut) this.#polledAtMs.set(pool, this.#now());
-    }
-    return answers;
+    const inTurn = pools.toSorted((a, b) => (this.#polledAtMs.get(a) ?? 0) - (this.#polledAtMs.get(b) ?? 0));
+    // Several pools: one request tells whether any of them has work, since a run does not say whose it is. What the
+    // platform says to a name that it does not know is not documented, so those are left out of it.
+    const asked = inTurn.filter((pool) => !this.#unfound.has(pool));
+    const [first] = asked;
+    const probed = first !== undefined && asked.length > 1 ? seen(this.#anyRun(first, asked, signal)) : undefined;
+    return new Map(inTurn.map((pool) => [pool, this.#inTurn(pool, asked.includes(pool) ? probed : undefined, signal)]));
+  }
+
+  /** One pool's answer, whatever becomes of the others'. */
+  async #inTurn(
+    pool: Pool,
+    probe: Promise<Seen<boolean>> | undefined,
+    signal: AbortSignal,
+  ): Promise<Seen<readonly Run[]>> {
+    const [id, probed] = await Promise.all([seen(this.#poolId(pool, signal)), probe]);
+    if (id.ok) this.#unfound.delete(pool);
+    else if (id.error.fault === 'rejected') this.#unfound.add(pool);
+    if (!id.ok) return id;
+    const answer = await this.#runsUnless(probed, pool, signal);
+    // Who was left out by the budget has not had its turn.
+    const leftOut = !answer.ok && answer.error.fault === 'throttled' && answer.error.status === undefined;
+    if (!leftOut) this.#polledAtMs.set(pool, this.#now());
+    return answer;
+  }
+
+  async #runsUnless(probed: Seen<boolean> | undefined, pool: Pool, signal: AbortSignal): Promise<Seen<readonly Run[]>> {
+    if (probed?.ok === false) return probed;
+    if (probed?.value === false) return { ok: true, value: [] };
+    return seen(this.#runs(pool, signal));
   }
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
@@ -111,7 +121,7 @@ export class HcpTerraformClient implements HcpTerraform {
     const budgets = [...this.#budgets.values()];
     return {
       usedInLastMinute: Math.max(0, ...budgets.map(({ used }) => used)),
-      taken: Math.max(0, ...budgets.map(({ taken }) => taken)),
+      taken: budgets.map(({ taken }) => taken),
       perMinute: POLLS_PER_MINUTE,
     };
   }
@@ -211,15 +221,17 @@ export class HcpTerraformClient implements HcpTerraform {
     return this.#byOrganization;
   }
 
-  /** Looked up once: a pool that is misspelt would otherwise look like one without work, for ever. */
+  /**
+   * Looked up now and then: a pool that is misspelt, renamed or deleted would otherwise look like one without work, for
+   * as long as the function is warm.
+   */
   async #poolId(pool: Pool, signal: AbortSignal): Promise<PoolId> {
     const known = this.#poolIds.get(pool);
     if (known !== undefined && this.#now() < known.untilMs) return known.id;
     const id =
       pool.id === undefined ? await this.#poolIdByName(pool, signal) : await this.#checkedPoolId(pool, pool.id, signal);
-    // A permission that is given later is seen, without asking for it in every tick.
-    const untilMs = id === 'not-visible' ? this.#now() + LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
-    this.#poolIds.set(pool, { id, untilMs });
+    this.#poolIds.set(pool, { id, untilMs: this.#now() + LOOK_AGAIN_MS });
+    if (id === 'not-visible' && known !== undefined && known.id !== 'not-visible') throw goneFromSight(pool);
     return id;
   }
 
@@ -276,6 +288,17 @@ export class HcpTerraformClient implements HcpTerraform {
     }
     return true;
   }
+}
+
+/** Told once; what is queued for the pool is served all the same, as far as it can be without its agents. */
+function goneFromSight({ name, id }: Pool): UpstreamError {
+  return new UpstreamError({
+    system: 'HCP Terraform',
+    fault: 'rejected',
+    what:
+      `agent pool ${name} (${id}) was there and cannot be seen any more: it was deleted, or the API token's team lost the ` +
+      'organization permission "Manage agent pools"; correct the settings, or give the permission back',
+  });
 }
 
 function runsPath(pool: Pool): string {

@@ -56,6 +56,8 @@ function client(): HcpTerraformClient {
   return new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs });
 }
 
+const poolNamed = (name: string, index: number) => ({ id: `apool-${index + 1}`, attributes: { name } });
+
 function page(current: number, next: number | null) {
   return { meta: { pagination: { 'current-page': current, 'next-page': next, 'prev-page': null, 'page-size': 100 } } };
 }
@@ -77,8 +79,13 @@ function run(id: string, runStatus = 'plan_queued') {
   };
 }
 
+async function answersOf(pools: readonly Pool[], of = client()) {
+  const answers = [...of.openRuns(pools, signal)];
+  return new Map(await Promise.all(answers.map(async ([one, answer]) => [one, await answer] as const)));
+}
+
 async function openRuns(of = client(), pools: Pool[] = [pool], until = signal) {
-  const answer = (await of.openRuns(pools, until)).get(pools[0] ?? pool);
+  const answer = await of.openRuns(pools, until).get(pools[0] ?? pool);
   if (answer === undefined) throw new Error('no answer about the pool');
   return answer;
 }
@@ -147,7 +154,7 @@ describe('the runs of a pool', () => {
     const other = { ...pool, name: 'other', id: 'apool-2' };
     server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
     server.on(RUNS, json({ data: [], ...page(1, null) }));
-    const answers = await client().openRuns([pool, other], signal);
+    const answers = await answersOf([pool, other]);
     expect([...answers.values()]).toEqual([
       { ok: true, value: [] },
       { ok: true, value: [] },
@@ -165,8 +172,64 @@ describe('the runs of a pool', () => {
       json({ data: [run('run-1')], ...page(1, null) }),
       json({ data: [], ...page(1, null) }),
     );
-    const answers = await client().openRuns([pool, other], signal);
+    const answers = await answersOf([pool, other]);
     expect([...answers.values()].map((answer) => answer.ok && answer.value.length)).toEqual([1, 0]);
+  });
+
+  it('of one pool come although another’s never do, nor its id', async () => {
+    const silent = { ...pool, name: 'silent' };
+    const unknown = { ...pool, name: 'unknown', id: 'apool-3' };
+    server.on(RUNS, (request, response) => {
+      const query = new URL(request.url ?? '', 'https://localhost').searchParams;
+      if (query.get('filter[agent_pool_names]') === 'silent') return;
+      json({ data: [run('run-1')], ...page(1, null) })(request, response);
+    });
+    server.on(POOLS, json({ data: ['default', 'silent'].map(poolNamed), ...page(1, null) }));
+    server.on('/api/v2/agent-pools/apool-3', () => {});
+    const tick = new AbortController();
+    const answers = client().openRuns([silent, unknown, pool], tick.signal);
+    expect(await answers.get(pool)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
+    tick.abort();
+    expect(await answers.get(silent)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
+    expect(await answers.get(unknown)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
+  });
+
+  it('are asked for without a name that the platform did not know', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    const misspelt = { ...pool, name: 'misspelt' };
+    const other = { ...pool, name: 'other', id: 'apool-2' };
+    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
+    const warm = client();
+    for (let tick = 0; tick < 2; tick += 1) {
+      const answers = await answersOf([misspelt, pool, other], warm);
+      expect(answers.get(misspelt)).toMatchObject({ ok: false, error: { fault: 'rejected' } });
+    }
+    expect(runRequests().at(-1)).toContain('filter[agent_pool_names]=default,other');
+  });
+
+  it('of a pool that was renamed are an error within ten minutes, of a warm function too', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    const warm = client();
+    expect((await openRuns(warm)).ok).toBe(true);
+    server.on(POOLS, json({ data: [], ...page(1, null) }));
+    expect((await openRuns(warm)).ok).toBe(true);
+    nowMs += 10 * 60_000;
+    expect(await openRuns(warm)).toMatchObject({ ok: false, error: { fault: 'rejected' } });
+  });
+
+  it('of a pool that is gone from sight are an error once, and then what the platform says', async () => {
+    const byId = { ...pool, id: 'apool-2' };
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'default' } } }));
+    const warm = client();
+    expect((await openRuns(warm, [byId])).ok).toBe(true);
+    server.on('/api/v2/agent-pools/apool-2', status(404));
+    nowMs += 10 * 60_000;
+    expect(await openRuns(warm, [byId])).toMatchObject({
+      ok: false,
+      error: { message: expect.stringMatching(/was deleted, or the API token/) },
+    });
+    expect((await openRuns(warm, [byId])).ok).toBe(true);
   });
 
   it('cost one request a tick once the pool is known', async () => {
@@ -407,7 +470,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     const warm = client();
     const answered = { default: 0, other: 0 };
     for (let tick = 0; tick < 5; tick += 1) {
-      for (const [{ name }, answer] of await warm.openRuns([pool, other], signal)) {
+      for (const [{ name }, answer] of await answersOf([pool, other], warm)) {
         if (answer.ok && (name === 'default' || name === 'other')) answered[name] += 1;
       }
       nowMs += 60_000;

@@ -34,7 +34,7 @@ beforeEach(() => {
         metrics = {};
       },
     },
-    pollBudget: () => ({ usedInLastMinute: 7, taken: 70, perMinute: 24 }),
+    pollBudget: () => ({ usedInLastMinute: 7, taken: [70], perMinute: 24 }),
   });
 });
 
