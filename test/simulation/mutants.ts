@@ -82,7 +82,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'the attempt is always the first',
     [1],
-    edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0) + 1', 'supply.attempts.get(job.key) ?? 0) * 0 + 1'),
+    edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0;', '0 * (supply.attempts.get(job.key) ?? 0);'),
   ),
   // -- The count
   one(
@@ -416,8 +416,8 @@ export const MUTANTS: readonly Mutant[] = [
     [5],
     edit(
       'observe.ts',
-      'const active = demand.queued.length > 0 || live.length > 0;',
-      'const active = demand.queued.length >= 0 || live.length > 0;',
+      'const active = demand.queued.length > 0 || live.length > 0 || standing;',
+      'const active = demand.queued.length >= 0 || live.length > 0 || standing;',
     ),
   ),
   // -- Secrets
