@@ -1,6 +1,6 @@
 import { STOP_REASON_PREFIX } from './core/starts.ts';
 import { attemptsFrom, isSpent } from './core/token.ts';
-import type { Decision, Launch, Stop } from './core/types.ts';
+import type { Launch, Stop } from './core/types.ts';
 import { seen, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
 
@@ -34,18 +34,19 @@ export interface Hands {
   readonly signal: AbortSignal;
 }
 
-/** Carries a decision out, launches and stops side by side. One that fails leaves the others alone. */
-export async function act(
+/** Launches side by side. One that fails leaves the others alone. */
+export function launchAll(
   pool: Pool,
-  decision: Decision,
+  launches: readonly Launch[],
   seenTaskIds: ReadonlySet<string>,
   hands: Hands,
-): Promise<{ readonly launches: readonly LaunchOutcome[]; readonly stops: readonly StopOutcome[] }> {
-  const [launches, stops] = await Promise.all([
-    eachLimited(decision.launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, seenTaskIds, hands)),
-    eachLimited(decision.stops, CALLS_AT_ONCE, (stop) => stopOne(stop, hands)),
-  ]);
-  return { launches, stops };
+): Promise<LaunchOutcome[]> {
+  return eachLimited(launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, seenTaskIds, hands));
+}
+
+/** Stops side by side. One that fails leaves the others alone. */
+export function stopAll(stops: readonly Stop[], hands: Hands): Promise<StopOutcome[]> {
+  return eachLimited(stops, CALLS_AT_ONCE, (stop) => stopOne(stop, hands));
 }
 
 async function launchOne(

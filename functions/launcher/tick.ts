@@ -1,4 +1,5 @@
-import { act, type LaunchOutcome, type StopOutcome } from './act.ts';
+import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.ts';
+import { confirmedStops } from './confirm.ts';
 import { ceilingRoomOf } from './core/ceiling.ts';
 import { demandOf } from './core/demand.ts';
 import { type PoolSeen, reconcile } from './core/reconcile.ts';
@@ -185,16 +186,22 @@ async function carryOut(
   demand: Demand | undefined,
   observation: Seen<PoolObservation>,
   decision: Decision | undefined,
-  { tasks, now }: TickPorts,
+  { hcpTerraform, tasks, now }: TickPorts,
   signal: AbortSignal,
 ): Promise<PoolTick> {
   const known = demand === undefined ? {} : { demand };
   if (!observation.ok || decision === undefined) {
     return { pool, ...known, launches: [], stops: [], errors: observation.ok ? [] : [observation.error] };
   }
-  const done = await act(pool, decision, observation.value.supply.seenTaskIds, { tasks, now, signal });
-  const errors = [...done.launches, ...done.stops].flatMap((outcome) =>
-    outcome.kind === 'failed' ? [outcome.error] : [],
-  );
-  return { pool, ...known, observation: observation.value, decision, ...done, errors };
+  const { supply } = observation.value;
+  const hands = { tasks, now, signal };
+  const [launches, [stops, unconfirmed]] = await Promise.all([
+    launchAll(pool, decision.launches, supply.seenTaskIds, hands),
+    confirmedStops(pool, decision.stops, supply, hcpTerraform, signal).then(async (confirmed) =>
+      confirmed.ok ? ([await stopAll(confirmed.value, hands), []] as const) : ([[], [confirmed.error]] as const),
+    ),
+  ]);
+  const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
+  const errors = [...failed, ...unconfirmed];
+  return { pool, ...known, observation: observation.value, decision, launches, stops, errors };
 }

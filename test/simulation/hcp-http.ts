@@ -59,6 +59,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   readonly #platform: Platform;
   readonly #environment: Environment;
   readonly #launcher: Launcher;
+  readonly #wrongLately = new Set<string>();
 
   constructor(platform: Platform, environment: Environment, launcher: Launcher) {
     this.#platform = platform;
@@ -233,11 +234,28 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     const agents = hcp
       .agents(pool.name)
       .filter((agent) => this.#lastPingMs(agent) + settings.hcpSkewMs >= request.sinceMs);
+    // A list that is well-formed and wrong comes once, and not again at once.
+    const wrong = !this.#wrongLately.has(pool.name) && this.#platform.faults.hit(['hcp-agents-empty'], pool.name);
+    if (wrong) {
+      noteFault(tick, 'hcp-agents-empty', [pool.name]);
+      this.#wrongLately.add(pool.name);
+      time.after(20_000, () => this.#wrongLately.delete(pool.name));
+    }
+    const size = Math.min(request.size, settings.runsPageCap);
+    const listed = wrong ? [] : agents.slice((request.page - 1) * size, request.page * size);
+    const before = request.page > 1 ? tick.agents.get(pool.name)?.statuses : undefined;
     tick.agents.set(pool.name, {
       atMs: time.now(),
-      statuses: new Map(agents.map((agent) => [agent.name, agent.status])),
+      statuses: new Map([
+        ...(before === undefined || before === 'hidden' ? [] : before),
+        ...listed.map((agent) => [agent.name, agent.status] as const),
+      ]),
     });
-    return { data: agents.map(({ id, name, status }) => ({ id, attributes: { name, status } })), meta: whole };
+    const next = !wrong && request.page * size < agents.length ? request.page + 1 : null;
+    return {
+      data: listed.map(({ id, name, status }) => ({ id, attributes: { name, status } })),
+      meta: { pagination: { 'current-page': request.page + pageShift, 'next-page': next } },
+    };
   }
 
   #hidden(id: string, tick: TickRecord): void {
@@ -343,7 +361,13 @@ type Request =
     }
   | { readonly kind: 'pools'; readonly organization: string }
   | { readonly kind: 'pool'; readonly id: string }
-  | { readonly kind: 'agents'; readonly id: string; readonly sinceMs: number };
+  | {
+      readonly kind: 'agents';
+      readonly id: string;
+      readonly sinceMs: number;
+      readonly page: number;
+      readonly size: number;
+    };
 
 type Asked = Request & { readonly tick: TickRecord };
 
@@ -373,7 +397,13 @@ function requestOf(pathAndQuery: string): Request {
   if (kind === 'organizations' && rest === 'agent-pools')
     return { kind: 'pools', organization: decodeURIComponent(name) };
   if (kind === 'agent-pools' && rest === 'agents') {
-    return { kind: 'agents', id: name, sinceMs: Date.parse(query.get('filter[last-ping-since]') ?? '') };
+    return {
+      kind: 'agents',
+      id: name,
+      sinceMs: Date.parse(query.get('filter[last-ping-since]') ?? ''),
+      page: Number(query.get('page[number]')),
+      size: Number(query.get('page[size]')),
+    };
   }
   if (kind === 'agent-pools' && rest === '') return { kind: 'pool', id: name };
   throw new Error(`The simulated HCP Terraform does not know ${path}`);

@@ -28,6 +28,7 @@ const HCP_FAULTS = [
   'hcp-page-missing',
   'hcp-token-rotated',
   'hcp-404',
+  'hcp-agents-empty',
 ] as const;
 const ECS_FAULTS = [
   'ecs-throttled',

@@ -304,7 +304,10 @@ export class Promises {
     const disturbed = this.#disturbedPools(record, tick);
     this.#jobsServed(record, disturbed);
     for (const pool of disturbed) this.disturbed(pool, this.#parts.time.now());
-    if (disturbed.size > 0 || record.faults.length > 0) return;
+    if (disturbed.size > 0 || record.faults.length > 0) {
+      environment.settled = false;
+      return;
+    }
     if (idle) this.#idleTickIsCheap(record, environment);
     environment.settled = true;
   }
@@ -357,7 +360,9 @@ export class Promises {
     const now = this.#parts.time.now();
     for (let n = 0; n < calls.otherHttp; n += 1) environment.lookupsAtMs.push(now);
     const lookups = environment.lookupsAtMs.filter((at) => at > now - LOOK_AGAIN_MS).length;
-    if (calls.runLists > tokens.size || lookups > pools.length || calls.ecs.join() !== 'ListTasks') {
+    // Whom a fault kept from being found is asked for by itself once.
+    const lists = environment.settled ? tokens.size : tokens.size + pools.length;
+    if (calls.runLists > lists || lookups > pools.length || calls.ecs.join() !== 'ListTasks') {
       this.#break(
         5,
         `an idle tick made ${calls.runLists}+${calls.otherHttp} requests and asked ECS ${calls.ecs.join()}`,
@@ -371,7 +376,10 @@ export class Promises {
       const part = tick.pools.find(({ pool }) => pool.name === name);
       if (part === undefined) continue;
       if (part.errors.length === 0) this.#break(9, `${name} was not seen (${what}), and no error says so`);
-      if (part.decision !== undefined) this.#break(9, `${name} was not seen (${what}), and was decided on`);
+      // What was looked up once more before a stop, and not seen, keeps from the stop alone.
+      const secondLook = what.startsWith('agents:') && record.agents.has(name) && part.stops.length === 0;
+      if (part.decision !== undefined && !secondLook)
+        this.#break(9, `${name} was not seen (${what}), and was decided on`);
       if (part.demand !== undefined && what.startsWith('runs:')) {
         this.#break(
           9,

@@ -56,6 +56,7 @@ export type FaultKind =
   | 'ecs-changed-shape'
   | 'ecs-read-lag'
   // Tasks
+  | 'hcp-agents-empty'
   | 'start-slow'
   | 'start-image'
   | 'start-secret'

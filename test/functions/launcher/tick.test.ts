@@ -60,7 +60,8 @@ describe('a tick', () => {
     queue('one', 'run-1');
     tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
     await tickOf([pool('one')]);
-    expect(platform.agentsAsked).toHaveLength(2);
+    // The third time is the second look before it is stopped.
+    expect(platform.agentsAsked).toHaveLength(3);
     expect(platform.agentsAsked[1]?.sinceMs).toBeLessThan(NOW - minutes(90));
   });
 
@@ -201,6 +202,52 @@ describe('what ECS answers', () => {
     tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
     const ticked = await tickOf([pool('one')]);
     expect(ticked.get('one')?.errors).toMatchObject([{ system: 'ECS' }]);
+  });
+});
+
+describe('a stop for want of an agent', () => {
+  const late = task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) });
+  beforeEach(() => {
+    tasks.tasks = [late];
+  });
+  const listedThen = (...lists: (readonly string[] | undefined | Error)[]) => {
+    platform.agents = async () => {
+      const next = lists.length > 1 ? lists.shift() : lists[0];
+      if (next instanceof Error) throw next;
+      return next?.map((name) => agent(name, 'busy'));
+    };
+  };
+
+  it('is carried out when a second look finds none either', async () => {
+    listedThen([]);
+    await tickOf([pool('one')]);
+    expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
+  });
+
+  it.each([
+    ['finds it', ['late']],
+    ['is not allowed', undefined],
+  ])('is not carried out when a second look %s', async (_, second) => {
+    listedThen([], second);
+    const ticked = await tickOf([pool('one')]);
+    expect(tasks.stops).toEqual([]);
+    expect(ticked.get('one')?.errors).toEqual([]);
+  });
+
+  it('is put off, and the tick is red, when a second look finds nothing out; launches go on', async () => {
+    queue('one', 'run-9');
+    listedThen([], trouble());
+    const ticked = await tickOf([pool('one')]);
+    expect(tasks.stops).toEqual([]);
+    expect(ticked.get('one')?.errors).toMatchObject([{ fault: 'unavailable' }]);
+    expect(launched()).toEqual(['one run-9/plan/1']);
+  });
+
+  it('is carried out without a second look when HCP Terraform calls its agent errored', async () => {
+    platform.agentsOf.set('one', [agent('late', 'errored')]);
+    await tickOf([pool('one')]);
+    expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
+    expect(platform.agentsAsked).toHaveLength(1);
   });
 });
 
