@@ -64,7 +64,7 @@ export class Containers {
   /** Provisions the task, pulls its image, and starts its container; any of which may fail. */
   start(task: SimulatedTask): void {
     const { random, faults, ecs, time } = this.#in;
-    const fault = faults.hit(START_FAULTS, task.pool);
+    const fault = faults.hit(START_FAULTS, task.pool, task.family);
     if (fault !== undefined && fault !== 'start-slow') task.startFault = fault;
     const slow = fault === 'start-slow' ? random.between(3, 7) : 1;
     const provisionMs = random.between(4, 12) * SECOND * slow;
@@ -134,7 +134,7 @@ export class Containers {
     }
     time.after(random.between(1, 5) * SECOND, () => {
       if (task.over || task.desiredStatus === 'STOPPED') return;
-      const agent = hcp.register(task.id, task.pool);
+      const agent = hcp.register(task.id, task.pool, task.lane.accepts);
       // A refused agent ends with an error.
       if (agent === undefined) return ends(random.between(1, 4) * SECOND, { exitCode: 1 });
       task.registeredAtMs = time.now();
@@ -152,7 +152,7 @@ export class Containers {
   startForeign(pool: string, { single, picky, ms }: { single: boolean; picky: boolean; ms: number }): void {
     this.#foreignCount += 1;
     const name = `foreign-${this.#foreignCount}`;
-    const agent = this.#in.hcp.register(name, pool, picky);
+    const agent = this.#in.hcp.register(name, pool, picky ? ['hidden'] : ['plan', 'apply', 'hidden']);
     if (agent === undefined) return;
     const process = new AgentProcess(this.#in, agent, pool, single, () => {});
     this.#processes.set(name, process);

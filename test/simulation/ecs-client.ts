@@ -51,6 +51,8 @@ export interface Cloud {
   acting: TickRecord | undefined;
 }
 
+const NO_CAPACITY = 'Capacity is unavailable at this time. Please try again later or in a different availability zone';
+
 const META = { $metadata: {} };
 
 /** The AWS SDK's ECS client as far as the launcher's adapter uses it, with the world in the place of the network. */
@@ -133,7 +135,8 @@ class EcsApi {
     const { ecs, settings } = this.#cloud;
     // The call may arrive when its tick is over.
     const { tick } = this.#environment;
-    const pool = settings.pools.find(({ family }) => family === input.taskDefinition)?.name;
+    const pool = settings.pools.find(({ lanes }) => lanes.some(({ family }) => family === input.taskDefinition))?.name;
+    const onSpot = input.capacityProviderStrategy !== undefined;
     this.#cloud.onRunTask(this.#environment, input);
     if (pool !== undefined) tick.decided.add(pool);
     return this.#call<RunTaskCommandOutput>('RunTask', pool === undefined ? [] : [pool], RUN_TASK, signal, (fault) => {
@@ -148,17 +151,20 @@ class EcsApi {
         case 'ecs-quota':
           return failures("You've reached the limit on the number of vCPUs you can run concurrently");
         case 'ecs-capacity':
-          return failures(
-            'Capacity is unavailable at this time. Please try again later or in a different availability zone',
-          );
+          return failures(NO_CAPACITY);
         case 'ecs-access-denied':
           return refused('AccessDeniedException', 'User is not authorized to perform: ecs:RunTask');
       }
       if (this.#tooManyRunTasks()) return refused('ThrottlingException', 'Rate exceeded');
       this.#cloud.acting = tick;
-      const { kind, task, isNew } = ecs.runTask(input);
+      // Known by the answer alone, and none that a tick may be forgiven anything for.
+      const noSpot = onSpot && this.#cloud.faults.hit(['ecs-no-spot'], pool) !== undefined;
+      const outcome = ecs.runTask(input, noSpot);
       this.#cloud.acting = undefined;
       if (fault === 'ecs-lost-response') return 'silence';
+      if (outcome.kind === 'no-room') return failures(NO_CAPACITY);
+      if (outcome.kind === 'nameless-conflict') return { error: new ConflictException({ ...META, message: 'in use' }) };
+      const { kind, task, isNew } = outcome;
       const { lastStatus, desiredStatus } = task;
       if (!isNew && desiredStatus === 'RUNNING' && !tick.live.has(task.id)) tick.told.add(task.id);
       if (kind === 'conflict') {
@@ -265,7 +271,9 @@ class EcsApi {
 
   #concerned(family: string | undefined): string[] {
     const { pools } = this.#cloud.settings;
-    return pools.filter((pool) => family === undefined || pool.family === family).map(({ name }) => name);
+    return pools
+      .filter((pool) => family === undefined || pool.lanes.some((lane) => lane.family === family))
+      .map(({ name }) => name);
   }
 }
 

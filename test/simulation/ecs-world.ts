@@ -1,7 +1,7 @@
 import type { RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
 import { TASK_TAGS } from '../../functions/launcher/contract.ts';
 import type { Random } from './random.ts';
-import type { WorldSettings } from './scenario.ts';
+import { type ScenarioLane, type WorldSettings, wholeLane } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -18,6 +18,7 @@ export interface SimulatedTask {
   readonly arn: string;
   readonly pool: string;
   readonly family: string;
+  readonly lane: ScenarioLane;
   readonly startedBy: string | undefined;
   readonly attempt: number | undefined;
   readonly byLauncher: boolean;
@@ -44,9 +45,16 @@ export interface SimulatedTask {
 }
 
 interface TokenUse {
-  readonly task: SimulatedTask;
+  /** Absent when no task came of it. */
+  readonly task?: SimulatedTask;
   readonly parameters: string;
 }
+
+/** What becomes of a RunTask call that nothing else is wrong with. */
+export type RunTaskOutcome =
+  | { readonly kind: 'task' | 'conflict'; readonly task: SimulatedTask; readonly isNew: boolean }
+  | { readonly kind: 'no-room' }
+  | { readonly kind: 'nameless-conflict' };
 
 export interface EcsEvents {
   readonly created: (task: SimulatedTask) => void;
@@ -104,12 +112,18 @@ export class EcsWorld {
    * RunTask's semantics of `clientToken`: the same request gives the same task, over or not; another request with the
    * same token is a conflict. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
    */
-  runTask(input: RunTaskCommandInput): { kind: 'task' | 'conflict'; task: SimulatedTask; isNew: boolean } {
+  runTask(input: RunTaskCommandInput, noRoom = false): RunTaskOutcome {
     const parameters = JSON.stringify([this.#revision, input]);
     const token = input.clientToken ?? '';
     const use = this.#tokens.get(token);
     if (use !== undefined && this.#remembers(use)) {
-      return { kind: use.parameters === parameters ? 'task' : 'conflict', task: use.task, isNew: false };
+      const same = use.parameters === parameters;
+      if (use.task === undefined) return { kind: same ? 'no-room' : 'nameless-conflict' };
+      return { kind: same ? 'task' : 'conflict', task: use.task, isNew: false };
+    }
+    if (noRoom) {
+      if (this.#settings.failedTokens === 'used-up') this.#tokens.set(token, { parameters });
+      return { kind: 'no-room' };
     }
     const task = this.#create(input.taskDefinition ?? '', input.startedBy, input.tags, true);
     this.#tokens.set(token, { task, parameters });
@@ -118,6 +132,7 @@ export class EcsWorld {
 
   /** Whether ECS still knows which task this token stands for. */
   #remembers({ task }: TokenUse): boolean {
+    if (task === undefined) return true;
     const now = this.#time.now();
     if (now - task.createdAtMs >= 24 * HOUR_MS) return false;
     return this.#settings.tokenLife === '24h' || task.stoppedAtMs === undefined || now - task.stoppedAtMs < HOUR_MS;
@@ -130,12 +145,14 @@ export class EcsWorld {
 
   #create(family: string, startedBy: string | undefined, tags: Task['tags'], byLauncher: boolean): SimulatedTask {
     const id = `${String(this.#tasks.size + 1).padStart(4, '0')}${this.#random.whole(0x1000, 0xffff).toString(16)}`;
+    const pool = this.#settings.pools.find(({ lanes }) => lanes.some((lane) => lane.family === family));
     const attempt = Number(tags?.find(({ key }) => key === TASK_TAGS.attempt)?.value);
     const task: SimulatedTask = {
       id,
       arn: `arn:aws:ecs:eu-central-1:123456789012:task/agents/${id}`,
-      pool: this.#settings.pools.find((pool) => pool.family === family)?.name ?? '',
+      pool: pool?.name ?? '',
       family,
+      lane: pool?.lanes.find((lane) => lane.family === family) ?? wholeLane(family),
       startedBy,
       attempt: Number.isNaN(attempt) ? undefined : attempt,
       byLauncher,

@@ -8,6 +8,7 @@ interface Open {
   readonly toMs: number;
   readonly rate: number;
   readonly pool: string | undefined;
+  readonly family: string | undefined;
 }
 
 /** Which faults are on, whom they hit, and how often each did. */
@@ -23,7 +24,15 @@ export class Faults {
     this.#random = random;
     this.#windows = scenario.events.flatMap((event) =>
       event.kind === 'fault'
-        ? [{ ...event, fromMs: startMs + event.atMs, toMs: startMs + event.atMs + event.ms, pool: event.pool }]
+        ? [
+            {
+              ...event,
+              fromMs: startMs + event.atMs,
+              toMs: startMs + event.atMs + event.ms,
+              pool: event.pool,
+              family: event.family,
+            },
+          ]
         : [],
     );
   }
@@ -31,12 +40,14 @@ export class Faults {
   /**
    * The first fault among these that hits now, counted; `undefined` when none does.
    * @param pool whom it would hit; absent when that is every pool.
+   * @param family what it would hit, when that is a task.
    */
-  hit(kinds: readonly FaultKind[], pool?: string): FaultKind | undefined {
+  hit(kinds: readonly FaultKind[], pool?: string, family?: string): FaultKind | undefined {
     const now = this.#time.now();
-    for (const { fault, fromMs, toMs, rate, pool: only } of this.#windows) {
+    for (const { fault, fromMs, toMs, rate, pool: only, family: onlyFamily } of this.#windows) {
       if (now < fromMs || now >= toMs || !kinds.includes(fault)) continue;
       if (only !== undefined && pool !== undefined && only !== pool) continue;
+      if (onlyFamily !== undefined && onlyFamily !== family) continue;
       if (!this.#random.chance(rate)) continue;
       this.count(fault);
       return fault;

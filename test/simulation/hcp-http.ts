@@ -278,7 +278,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       const name = run.status === 'planning' ? run.planAgent : run.applyAgent;
       const named = name !== undefined && this.#platform.settings.agentNamesInRuns;
       if (named) tick.runningNames.get(run.pool)?.add(name);
-      else tick.nameless.get(run.pool)?.add(run.id);
+      else tick.nameless.get(run.pool)?.add(run.job?.key ?? '');
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Random } from './random.ts';
-import type { RunCreated, Stage, WorldSettings } from './scenario.ts';
+import type { JobKind, RunCreated, Stage, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** Without a ping for this long an agent is *unknown*; five minutes more and it is *errored*, and its job with it. */
@@ -17,7 +17,7 @@ const FINAL = new Set(['errored', 'applied', 'planned_and_finished', 'canceled',
 /** A unit of work for an agent. Those without a run are in no list that the launcher reads. */
 export interface Job {
   readonly key: string;
-  readonly kind: 'plan' | 'apply' | 'hidden';
+  readonly kind: JobKind;
   readonly pool: string;
   readonly run?: Run;
   readonly queuedAtMs: number;
@@ -51,8 +51,8 @@ export interface Agent {
   readonly name: string;
   readonly pool: string;
   readonly registeredAtMs: number;
-  /** Accepts no plans and applies. */
-  readonly picky: boolean;
+  /** Kinds of jobs that it takes. */
+  readonly accepts: readonly JobKind[];
   status: 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
   /** Kept only of those that ping no more. */
   lastPingMs: number;
@@ -309,7 +309,7 @@ export class HcpWorld {
 
   /** Gives the agent a job, when there is one and no other agent was faster. */
   dequeue(agent: Agent): Job | undefined {
-    const queue = this.queue(agent.pool).filter(({ kind }) => kind === 'hidden' || !agent.picky);
+    const queue = this.queue(agent.pool).filter(({ kind }) => agent.accepts.includes(kind));
     const now = this.#time.now();
     if (queue.length === 0) return undefined;
     const racing = now - (this.#dequeuedAtMs.get(agent.pool) ?? Number.NEGATIVE_INFINITY) < RACE_MS;
@@ -365,7 +365,7 @@ export class HcpWorld {
   }
 
   /** @returns `undefined` when the licence has no room for another agent. */
-  register(name: string, pool: string, picky = false): Agent | undefined {
+  register(name: string, pool: string, accepts: readonly JobKind[]): Agent | undefined {
     const { agentsCeiling, pools } = this.#settings;
     const organization = pools.find((known) => known.name === pool)?.organization ?? '';
     if (agentsCeiling !== undefined && this.registered(organization) >= agentsCeiling) {
@@ -375,7 +375,7 @@ export class HcpWorld {
     this.#agentCount += 1;
     const now = this.#time.now();
     const id = `agent-${String(this.#agentCount).padStart(4, '0')}`;
-    const agent: Agent = { id, name, pool, registeredAtMs: now, picky, status: 'idle', lastPingMs: now };
+    const agent: Agent = { id, name, pool, registeredAtMs: now, accepts, status: 'idle', lastPingMs: now };
     this.#agents.get(pool)?.push(agent);
     this.#events.trace?.(`${name} registered`);
     this.#events.waits(agent);

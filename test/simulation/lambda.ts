@@ -241,7 +241,11 @@ export function environmentOf(settings: WorldSettings): Record<string, string> {
     organization: pool.organization,
     apiTokenSecret: pool.apiTokenSecret,
     maxAgents: pool.maxAgents,
-    lanes: [{ taskDefinition: pool.family }],
+    lanes: pool.lanes.map(({ family, accepts, spot }) => ({
+      taskDefinition: family,
+      ...(pool.lanes.length > 1 && { phases: accepts.filter((kind) => kind !== 'hidden') }),
+      ...(spot && { capacity: 'spot' as const }),
+    })),
   }));
   return {
     [ENV.hostname]: 'app.terraform.io',

@@ -149,6 +149,57 @@ export const MUTANTS: readonly Mutant[] = [
       ),
     ],
   },
+  // -- Lanes
+  one(
+    'lanes: an agent for plans is supply for an apply',
+    [1],
+    edit('core/lanes.ts', 'unclaimed: unclaimed(live),', 'unclaimed: unclaimed(supply.live),'),
+  ),
+  {
+    ...one(
+      'lanes: what fails to start in one holds up the other',
+      [1],
+      edit(
+        'core/lanes.ts',
+        'supply.startFailures.filter(({ task }) => task.family === lane.taskDefinition)',
+        'supply.startFailures',
+      ),
+    ),
+    profile: 'calm',
+  },
+  one(
+    'lanes: each has maxAgents for itself',
+    [3],
+    edit('core/reconcile.ts', 'limits.maxAgents - view.liveOfPool - launched,', 'limits.maxAgents - view.live.length,'),
+  ),
+  {
+    name: 'lanes: a foreign agent counts in each',
+    breaks: [],
+    survivesBecause: 'it takes one of the jobs within 30 s, and the tick after that counts anew',
+    edits: [edit('core/reconcile.ts', 'foreignIdle -= Math.min(foreign, short);', 'foreignIdle -= short * 0;')],
+  },
+  one(
+    'lanes: no launch on demand where Spot has no room',
+    [1],
+    edit(
+      'adapters/ecs/client.ts',
+      "request.lane.capacity === 'spot' && isShortage(answer)",
+      'isShortage(answer) && !input',
+    ),
+  ),
+  {
+    ...one(
+      'lanes: the launch on demand has another token than the one on Spot',
+      [2],
+      edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'same')", "onDemandInstead(onSpot, 'own')"),
+    ),
+    profile: 'schedule',
+  },
+  one(
+    'lanes: a token that ECS holds to be used up is not given up',
+    [1],
+    edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'own')", "onDemandInstead(onSpot, 'same')"),
+  ),
   // -- Demand
   one(
     'pending runs are demand',

@@ -7,7 +7,14 @@ import { isNewEnough } from '../../functions/launcher/adapters/hcp-terraform/ver
 import { demandOf } from '../../functions/launcher/core/demand.ts';
 import { LAUNCHER } from './launcher.ts';
 import { scenarioOf } from './profiles.ts';
-import type { Happening, RunCreated, Scenario, ScenarioEvent, WorldSettings } from './scenario.ts';
+import {
+  type Happening,
+  type RunCreated,
+  type Scenario,
+  type ScenarioEvent,
+  type WorldSettings,
+  wholeLane,
+} from './scenario.ts';
 import { type Outcome, simulate } from './world.ts';
 
 const SECOND = 1000;
@@ -19,7 +26,7 @@ const POOL = {
   idGiven: true,
   organization: 'org-main',
   apiTokenSecret: 'secret-main',
-  family: 'launcher-pool-0',
+  lanes: [wholeLane('launcher-pool-0')],
   maxAgents: 10,
 };
 
@@ -290,7 +297,7 @@ describe('API limits that were broken', () => {
       ...POOL,
       name: `pool-${i}`,
       id: `apool-${i}`,
-      family: `launcher-pool-${i}`,
+      lanes: [wholeLane(`launcher-pool-${i}`)],
     }));
     const runs = pools.map(({ name }) => at(0, { ...RUN, pool: name, planMs: 5 * MINUTE }));
     const outcome = await world(runs, { pools });

@@ -1,13 +1,16 @@
 import { Random } from './random.ts';
-import type {
-  FaultKind,
-  Happening,
-  RunCreated,
-  Scenario,
-  ScenarioEvent,
-  ScenarioPool,
-  Stage,
-  WorldSettings,
+import {
+  type FaultKind,
+  type FaultWindow,
+  type Happening,
+  type RunCreated,
+  type Scenario,
+  type ScenarioEvent,
+  type ScenarioLane,
+  type ScenarioPool,
+  type Stage,
+  type WorldSettings,
+  wholeLane,
 } from './scenario.ts';
 
 const SECOND = 1000;
@@ -208,9 +211,11 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const random = new Random(seed);
   const name = profile === 'all' ? profileAmong(random.stream('profile')) : profile;
   const rules: Profile = PROFILES[name];
-  const settings = settingsOf(random.stream('settings'), rules);
+  const lanes = random.stream('lanes');
+  const settings = withLanes(lanes, settingsOf(random.stream('settings'), rules));
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
+  events.push(...laneFaults(lanes, settings, lastsMs, events.length));
   return { seed, profile: name, settings, events, lastsMs };
 }
 
@@ -238,7 +243,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
       idGiven: !agentsVisible || random.chance(0.5),
       organization: other && apart === 'organizations' ? 'org-other' : 'org-main',
       apiTokenSecret: other ? 'secret-other' : 'secret-main',
-      family: `launcher-pool-${index}`,
+      lanes: [wholeLane(`launcher-pool-${index}`)],
       maxAgents: random.whole(...rules.maxAgents),
     };
   });
@@ -258,8 +263,51 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
     ecsSkewMs: random.pick([0, 0, -900, 1500, -12_000, 12_000]),
     usualLagMs: random.pick([0, 500, 2000, 5000]),
     tokenLife: random.pick(['24h', 'task-and-1h']),
+    failedTokens: 'forgotten',
     exitCodeAfterFailedJob: random.pick([0, 1]),
   };
+}
+
+/** In every fifth world, tasks of their own for plans and for applies. From a stream of its own: the others stay as they were. */
+function withLanes(random: Random, settings: WorldSettings): WorldSettings {
+  if (!random.chance(0.2)) return settings;
+  const pools = settings.pools.map((pool): ScenarioPool => {
+    const [whole] = pool.lanes;
+    if (whole === undefined || !random.chance(0.8)) return pool;
+    const hidden = random.pick(['plan', 'apply', 'none']);
+    const lane = (phase: 'plan' | 'apply', spot: boolean): ScenarioLane => ({
+      family: `${whole.family}-${phase}`,
+      accepts: hidden === phase ? [phase, 'hidden'] : [phase],
+      spot,
+    });
+    return { ...pool, lanes: [lane('plan', random.chance(0.6)), lane('apply', false)] };
+  });
+  return { ...settings, pools, failedTokens: random.pick(['forgotten', 'used-up']) };
+}
+
+/**
+ * What happens to lanes: tasks of one of them do not start while the other's do, and Spot has no room for a while, which
+ * is no fault that a launch may wait for, also while ECS's reads are behind.
+ */
+function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, firstId: number): ScenarioEvent[] {
+  const split = pools.flatMap(({ lanes }) => (lanes.length > 1 ? lanes : []));
+  if (split.length === 0) return [];
+  const window = (fault: FaultKind, rate: number, family?: string): Omit<ScenarioEvent & FaultWindow, 'id'> => ({
+    kind: 'fault',
+    fault,
+    atMs: Math.round(random.between(0, lastsMs)),
+    ms: Math.round(random.between(MINUTE, Math.min(lastsMs, 20 * MINUTE))),
+    rate,
+    family,
+  });
+  const windows = random.chance(0.6) ? [window('start-image', 1, random.among(split)?.family)] : [];
+  if (split.some(({ spot }) => spot)) {
+    windows.push(
+      ...Array.from({ length: random.whole(1, 3) }, () => window('ecs-no-spot', random.pick([0.3, 0.6, 1]))),
+    );
+    if (random.chance(0.3)) windows.push(window('ecs-read-lag', 0.8));
+  }
+  return windows.map((one, index) => ({ ...one, id: firstId + index }));
 }
 
 function eventsOf(random: Random, rules: Profile, settings: WorldSettings, lastsMs: number): ScenarioEvent[] {

@@ -6,7 +6,7 @@ import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import { API_TOKEN } from './hcp-http.ts';
 import { counts, type HcpWorld, type Job } from './hcp-world.ts';
 import { PROMISED_POLLS_PER_MINUTE } from './launcher.ts';
-import type { ScenarioPool, WorldSettings } from './scenario.ts';
+import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
 import { Truth } from './truth.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import type { Environment, TickRecord } from './wire.ts';
@@ -38,6 +38,7 @@ export interface BrokenPromise {
 /** Queued jobs that must find somebody free before two clean ticks are over. */
 interface Watch {
   readonly pool: ScenarioPool;
+  readonly lane: ScenarioLane;
   readonly jobs: readonly Job[];
   readonly sinceMs: number;
   cleanTicks: number;
@@ -91,10 +92,10 @@ export class Promises {
   /** 1: a watched job found somebody free, or a limit stands in its way: no more to ask. */
   #watchJobs(): void {
     if (this.#watches.length === 0) return;
-    this.#watches = this.#watches.filter(({ pool, jobs }) => {
+    this.#watches = this.#watches.filter(({ pool, lane, jobs }) => {
       const waiting = jobs.filter(({ state }) => state === 'queued').length;
-      const served = waiting <= this.#truth.free(pool.name);
-      const limited = !served && this.#truth.limited(pool) !== undefined;
+      const served = waiting <= this.#truth.free(pool.name, lane);
+      const limited = !served && this.#truth.limited(pool, lane) !== undefined;
       if (served) this.watched.served += 1;
       if (limited) this.watched.limited += 1;
       return !served && !limited;
@@ -141,7 +142,7 @@ export class Promises {
       this.#break(9, `a task of a family that is no pool's: ${task.family}`);
       return;
     }
-    by.created.set(pool.name, (by.created.get(pool.name) ?? 0) + 1);
+    by.created.set(task.family, (by.created.get(task.family) ?? 0) + 1);
     this.#oneTaskAnAttempt(task);
     this.#noMoreThanShort(pool, by);
     this.#limitsKept(pool, by);
@@ -165,22 +166,35 @@ export class Promises {
   }
 
   /** 2, the other guard: no task for a job that somebody free, whom the tick was shown, can take. */
-  #noMoreThanShort({ name }: ScenarioPool, by: TickRecord): void {
-    const queued = by.queued.get(name) ?? new Map<string, number>();
+  #noMoreThanShort(pool: ScenarioPool, by: TickRecord): void {
     const now = this.#parts.time.now();
-    const young = [...queued.values()].filter((sinceMs) => now - sinceMs < MINUTE_MS).length;
-    const free = this.#shownFree(name, by);
-    const told = [...by.told].filter((id) => this.#parts.ecs.task(id)?.pool === name).length;
-    const need = queued.size - free.own - told - Math.min(free.foreign, young);
-    const created = by.created.get(name) ?? 0;
-    if (created <= need) return;
-    this.#break(
-      2,
-      `launched ${created} in ${name} with ${queued.size} queued, ${free.own + told} tasks and ${free.foreign} others free`,
-    );
+    const queued = [...(by.queued.get(pool.name) ?? [])];
+    let need = 0;
+    let left = 0;
+    for (const lane of pool.lanes) {
+      const ofLane = queued.filter(([key]) => takes(lane, key));
+      const young = ofLane.filter(([, sinceMs]) => now - sinceMs < MINUTE_MS).length;
+      const own = this.#shownFree(pool.name, lane, by);
+      const short = Math.max(0, ofLane.length - own);
+      need += short;
+      left += Math.min(young, short);
+      const created = by.created.get(lane.family) ?? 0;
+      if (created > short)
+        this.#break(2, `launched ${created} in ${lane.family} with ${ofLane.length} queued and ${own} tasks free`);
+    }
+    const foreign = this.#foreignFree(pool.name, by);
+    const created = this.#created(pool.name, by);
+    if (created <= need - Math.min(foreign, left)) return;
+    this.#break(2, `launched ${created} in ${pool.name} with ${need} jobs short of tasks, and ${foreign} others free`);
   }
 
-  #shownFree(pool: string, by: TickRecord): { own: number; foreign: number } {
+  #created(pool: string, { created }: TickRecord): number {
+    const lanes = this.#parts.settings.pools.find(({ name }) => name === pool)?.lanes ?? [];
+    return lanes.reduce((sum, { family }) => sum + (created.get(family) ?? 0), 0);
+  }
+
+  /** Tasks of the lane that the tick was shown, or told of, and that are free. */
+  #shownFree(pool: string, lane: ScenarioLane, by: TickRecord): number {
     const { ecs, time, config } = this.#parts;
     const statuses = by.agents.get(pool)?.statuses ?? 'hidden';
     const busy = by.runningNames.get(pool) ?? new Set<string>();
@@ -188,22 +202,27 @@ export class Promises {
     let own = 0;
     for (const id of by.live) {
       const task = ecs.task(id);
-      if (task === undefined || task.pool !== pool || busy.has(id)) continue;
+      if (task?.family !== lane.family || busy.has(id)) continue;
       const status = statuses === 'hidden' ? undefined : statuses.get(id);
       if (status === 'idle' || (status === undefined && task.createdAtMs > youngest)) own += 1;
     }
-    if (statuses === 'hidden') return { own: Math.max(0, own - (by.nameless.get(pool)?.size ?? 0)), foreign: 0 };
-    const foreign = [...statuses].filter(
-      ([name, status]) => status === 'idle' && !by.live.has(name) && !by.stopped.has(name),
-    );
-    return { own, foreign: foreign.length };
+    const told = [...by.told].filter((id) => ecs.task(id)?.family === lane.family).length;
+    const nameless = [...(by.nameless.get(pool) ?? [])].filter((key) => takes(lane, key)).length;
+    return told + (statuses === 'hidden' ? Math.max(0, own - nameless) : own);
+  }
+
+  #foreignFree(pool: string, by: TickRecord): number {
+    const statuses = by.agents.get(pool)?.statuses ?? 'hidden';
+    if (statuses === 'hidden') return 0;
+    const idle = [...statuses].filter(([, status]) => status === 'idle').map(([name]) => name);
+    return idle.filter((name) => !by.live.has(name) && !by.stopped.has(name)).length;
   }
 
   /** 3: the limits, by what the tick was shown: a launch that ECS does not show yet is no fault of it. */
   #limitsKept(pool: ScenarioPool, by: TickRecord): void {
     const { settings, ecs } = this.#parts;
     const shown = [...by.live].filter((id) => ecs.task(id)?.pool === pool.name).length;
-    const live = shown + (by.created.get(pool.name) ?? 0);
+    const live = shown + this.#created(pool.name, by);
     if (live > pool.maxAgents) this.#break(3, `${live} live tasks in ${pool.name}, maxAgents ${pool.maxAgents}`);
     if (settings.agentsCeiling === undefined) return;
     const pools = settings.pools.filter(({ organization }) => organization === pool.organization);
@@ -226,33 +245,34 @@ export class Promises {
       return task?.pool === pool && !registered && task.createdAtMs > youngest;
     });
     const registered = statuses === 'hidden' ? [] : [...statuses.values()].filter(counts);
-    return starting.length + registered.length + (by.created.get(pool) ?? 0);
+    return starting.length + registered.length + this.#created(pool, by);
   }
 
   /** 6: what does not start costs a bounded number of launches an hour, as far as ECS shows that it did not. */
   #failuresBounded(pool: ScenarioPool, task: SimulatedTask): void {
     const now = task.createdAtMs;
-    this.#fruitlessBounded(pool, now);
-    const failures = this.#truth.startFailures(pool.name);
+    const { family, lane } = task;
+    this.#fruitlessBounded(pool, lane, now);
+    const failures = this.#truth.startFailures(pool.name, lane);
     const first = failures[0];
-    const recent = [...(this.#launchesAtMs.get(pool.name) ?? []).filter((at) => at > now - HOUR_MS), now];
-    this.#launchesAtMs.set(pool.name, recent);
+    const recent = [...(this.#launchesAtMs.get(family) ?? []).filter((at) => at > now - HOUR_MS), now];
+    this.#launchesAtMs.set(family, recent);
     if (first === undefined) return;
     const inARow = recent.filter((at) => at >= first.createdAtMs).length;
     if (inARow > pool.maxAgents + PROBES_AN_HOUR) {
-      this.#break(6, `${inARow} launches within an hour in ${pool.name}, where no task has come up since`);
+      this.#break(6, `${inARow} launches within an hour in ${family}, where no task has come up since`);
     }
   }
 
   /** 6: agents that come up and get no job: three rounds of them may be chance, and after that each is a probe. */
-  #fruitlessBounded({ name, maxAgents }: ScenarioPool, now: number): void {
+  #fruitlessBounded({ name, maxAgents }: ScenarioPool, lane: ScenarioLane, now: number): void {
     if (!this.#parts.settings.agentsVisible) return;
-    const [first] = this.#truth.fruitless(name);
+    const [first] = this.#truth.fruitless(name, lane);
     if (first === undefined) return;
     const since = Math.max(first.createdAtMs, now - HOUR_MS);
-    const inARow = (this.#launchesAtMs.get(name) ?? []).filter((at) => at >= since).length;
+    const inARow = (this.#launchesAtMs.get(lane.family) ?? []).filter((at) => at >= since).length;
     if (inARow > 3 * maxAgents + PROBES_AN_HOUR) {
-      this.#break(6, `${inARow} launches within an hour in ${name}, where no task has got a job since`);
+      this.#break(6, `${inARow} launches within an hour in ${lane.family}, where no task has got a job since`);
     }
   }
 
@@ -292,7 +312,11 @@ export class Promises {
   tickStarted(record: TickRecord): void {
     for (const pool of this.#parts.settings.pools) {
       const jobs = this.#parts.hcp.queuedJobs(pool.name);
-      if (jobs.length > 0) this.#watches.push({ pool, jobs, sinceMs: record.startedAtMs, cleanTicks: 0 });
+      for (const lane of pool.lanes) {
+        const ofLane = jobs.filter(({ kind }) => lane.accepts.includes(kind));
+        if (ofLane.length === 0) continue;
+        this.#watches.push({ pool, lane, jobs: ofLane, sinceMs: record.startedAtMs, cleanTicks: 0 });
+      }
     }
     this.#watchJobs();
   }
@@ -444,6 +468,12 @@ export class Promises {
     const left = [...ecs.live].filter(({ byLauncher }) => byLauncher);
     if (left.length > 0) this.#break(5, `never gone: ${left.map(({ id }) => id).join(', ')}`);
   }
+}
+
+/** Whether the lane's agents take the job of this key. */
+function takes({ accepts }: ScenarioLane, key: string): boolean {
+  const kinds: readonly string[] = accepts;
+  return kinds.includes(key.slice(key.lastIndexOf('/') + 1));
 }
 
 function minutes(ms: number): string {

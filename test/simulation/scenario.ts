@@ -48,6 +48,7 @@ export type FaultKind =
   | 'ecs-throttled-wrapped'
   | 'ecs-quota'
   | 'ecs-capacity'
+  | 'ecs-no-spot'
   | 'ecs-access-denied'
   | 'ecs-server-error'
   | 'ecs-hang'
@@ -81,6 +82,8 @@ export interface FaultWindow {
   readonly rate: number;
   /** Only this pool's starts and refusals; absent: every pool's. */
   readonly pool?: string | undefined;
+  /** Only starts of this family; absent: every one of the pool. */
+  readonly family?: string | undefined;
 }
 
 export type Happening =
@@ -121,6 +124,22 @@ export type ScenarioEvent = Happening & {
   readonly atMs: number;
 };
 
+/** Kinds of jobs; no list of runs shows the hidden ones. */
+export type JobKind = 'plan' | 'apply' | 'hidden';
+
+/** One kind of a pool's tasks. */
+export interface ScenarioLane {
+  readonly family: string;
+  /** What its agents take. */
+  readonly accepts: readonly JobKind[];
+  readonly spot: boolean;
+}
+
+/** The one lane of a pool whose agents take everything. */
+export function wholeLane(family: string): ScenarioLane {
+  return { family, accepts: ['plan', 'apply', 'hidden'], spot: false };
+}
+
 export interface ScenarioPool {
   readonly name: string;
   readonly id: string;
@@ -128,7 +147,7 @@ export interface ScenarioPool {
   readonly idGiven: boolean;
   readonly organization: string;
   readonly apiTokenSecret: string;
-  readonly family: string;
+  readonly lanes: readonly ScenarioLane[];
   readonly maxAgents: number;
 }
 
@@ -154,6 +173,8 @@ export interface WorldSettings {
   readonly usualLagMs: number;
   /** How long ECS remembers a token: always 24 h, or only until an hour after its task stopped. */
   readonly tokenLife: '24h' | 'task-and-1h';
+  /** Whether a token is used up by a call for which Spot had no room is not documented. */
+  readonly failedTokens: 'forgotten' | 'used-up';
   /** What an agent's process returns after a failed operation is not documented. */
   readonly exitCodeAfterFailedJob: 0 | 1;
 }

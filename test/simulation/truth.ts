@@ -2,7 +2,7 @@ import type { Limits } from '../../functions/launcher/core/types.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { HcpWorld } from './hcp-world.ts';
-import type { ScenarioPool, WorldSettings } from './scenario.ts';
+import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** Both clocks, and the time that something took to be shown, are in the launcher's view of it. */
@@ -42,11 +42,12 @@ export class Truth {
     return [...this.#ecs.live].filter((task) => task.pool === pool && task.desiredStatus === 'RUNNING');
   }
 
-  /** Who may take a job of the pool: tasks that start or whose agent waits, and others' agents that wait. */
-  free(pool: string): number {
+  /** Who may take a job of the lane: tasks that start or whose agent waits, and others' agents that wait. */
+  free(pool: string, lane: ScenarioLane): number {
     const { agentsVisible } = this.#settings;
     const now = this.#time.now();
     const tasks = this.live(pool).filter((task) => {
+      if (task.family !== lane.family) return false;
       const agent = this.#containers.agentOf(task);
       const young = now - task.createdAtMs <= this.#limits.startDeadlineMs + SLACK_MS;
       if (agent === undefined) return young;
@@ -58,26 +59,28 @@ export class Truth {
       ? this.#hcp.agents(pool).filter(({ name, status }) => status === 'idle' && name.startsWith('foreign-'))
       : [];
     // One that accepts no such job is found out when it has left one alone for 90 s.
-    const young = this.#hcp.queuedJobs(pool).filter(({ queuedAtMs }) => now - queuedAtMs < PATIENCE_MS).length;
-    const picky = foreign.filter((agent) => agent.picky).length;
+    const young = this.#hcp
+      .queuedJobs(pool)
+      .filter(({ kind, queuedAtMs }) => lane.accepts.includes(kind) && now - queuedAtMs < PATIENCE_MS).length;
+    const picky = foreign.filter(({ accepts }) => !accepts.includes('plan')).length;
     return tasks.length + foreign.length - picky + Math.min(picky, young);
   }
 
-  /** Why no launch is due in this pool, if so. */
-  limited(pool: ScenarioPool): string | undefined {
+  /** Why no launch is due in this lane, if so. */
+  limited(pool: ScenarioPool, lane: ScenarioLane): string | undefined {
     if (this.live(pool.name).length >= pool.maxAgents) return 'maxAgents';
     if (this.#ceilingReached(pool)) return 'agentsCeiling';
-    if (this.#nobodyTells(pool.name)) return 'neither agents nor names';
-    if (roundsOf(this.fruitless(pool.name)) > 1) return 'agents without a job';
-    return this.#backingOff(pool.name) ? 'start failures' : undefined;
+    if (this.#nobodyTells(pool.name, lane)) return 'neither agents nor names';
+    if (roundsOf(this.fruitless(pool.name, lane)) > 1) return 'agents without a job';
+    return this.#backingOff(pool.name, lane) ? 'start failures' : undefined;
   }
 
   /** Neither agents nor the names of those with jobs: which of an old and a young task has a listed job is not told. */
-  #nobodyTells(pool: string): boolean {
+  #nobodyTells(pool: string, { family }: ScenarioLane): boolean {
     const { agentsVisible, agentNamesInRuns } = this.#settings;
     if (agentsVisible || agentNamesInRuns) return false;
     const oldest = this.#time.now() - this.#limits.startDeadlineMs + SLACK_MS;
-    return this.live(pool).some(({ createdAtMs }) => createdAtMs < oldest);
+    return this.live(pool).some((task) => task.family === family && task.createdAtMs < oldest);
   }
 
   #ceilingReached({ organization }: ScenarioPool): boolean {
@@ -90,9 +93,9 @@ export class Truth {
     return this.#hcp.registered(organization) + starting >= agentsCeiling;
   }
 
-  /** Start failures since the pool's last task that came up, oldest first. */
-  startFailures(pool: string): SimulatedTask[] {
-    const tasks = [...this.#ecs.tasks].filter((task) => task.pool === pool);
+  /** Start failures since the last task of the pool, or of a lane of it, that came up, oldest first. */
+  startFailures(pool: string, lane?: ScenarioLane): SimulatedTask[] {
+    const tasks = [...this.#ecs.tasks].filter((task) => isOf(task, pool, lane));
     const lastGoodMs = Math.max(
       Number.NEGATIVE_INFINITY,
       ...tasks.flatMap((task) => (task.registeredAtMs === undefined ? [] : [task.createdAtMs])),
@@ -103,8 +106,8 @@ export class Truth {
   }
 
   /** Tasks whose agent came up and ended without ever having a job, since the last one that had one, oldest first. */
-  fruitless(pool: string): SimulatedTask[] {
-    const up = [...this.#ecs.tasks].filter((task) => task.pool === pool && task.registeredAtMs !== undefined);
+  fruitless(pool: string, lane: ScenarioLane): SimulatedTask[] {
+    const up = [...this.#ecs.tasks].filter((task) => isOf(task, pool, lane) && task.registeredAtMs !== undefined);
     // One whose job failed within a minute looks like one that had none, as long as its own job waits.
     const hadJob = (task: SimulatedTask): boolean =>
       this.#containers.agentOf(task)?.hadJob === true &&
@@ -120,22 +123,22 @@ export class Truth {
    * Who may not list agents does not see that a probe came up until it ends, nor tell a failed job from a failed
    * start: as long as ECS shows either, the back-off may go on.
    */
-  #failedLately(pool: string): boolean {
+  #failedLately(pool: string, lane: ScenarioLane): boolean {
     const sinceMs = this.#time.now() - 70 * 60_000;
     return [...this.#ecs.recent()].some(
       (task) =>
-        task.pool === pool &&
+        isOf(task, pool, lane) &&
         (task.registeredAtMs === undefined || task.exitCode !== 0 || ranMs(task) < 10_000) &&
         (task.stoppedAtMs ?? 0) > sinceMs,
     );
   }
 
   /** The promise's back-off: doubling from failure to failure, those that overlapped counting once; one probe at a time. */
-  #backingOff(pool: string): boolean {
-    if (!this.#settings.agentsVisible && this.#failedLately(pool)) return true;
-    const failures = this.startFailures(pool);
+  #backingOff(pool: string, lane: ScenarioLane): boolean {
+    if (!this.#settings.agentsVisible && this.#failedLately(pool, lane)) return true;
+    const failures = this.startFailures(pool, lane);
     if (failures.length === 0) return false;
-    if (this.live(pool).some((task) => task.registeredAtMs === undefined)) return true;
+    if (this.live(pool).some((task) => isOf(task, pool, lane) && task.registeredAtMs === undefined)) return true;
     const rounds = roundsOf(failures);
     const lastStoppedMs = Math.max(...failures.map(({ createdAtMs, stoppedAtMs = createdAtMs }) => stoppedAtMs));
     const { backOffBaseMs, backOffMaxMs } = this.#limits;
@@ -145,6 +148,10 @@ export class Truth {
 
 function ranMs({ startedAtMs = 0, executionStoppedAtMs = startedAtMs }: SimulatedTask): number {
   return executionStoppedAtMs - startedAtMs;
+}
+
+function isOf(task: SimulatedTask, pool: string, lane: ScenarioLane | undefined): boolean {
+  return task.pool === pool && (lane === undefined || task.family === lane.family);
 }
 
 /** Tasks that overlapped count once. */

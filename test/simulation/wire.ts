@@ -19,7 +19,7 @@ export interface TickRecord {
   readonly queued: Map<string, Map<string, number>>;
   /** Names of agents that listed runs name as theirs, by pool. */
   readonly runningNames: Map<string, Set<string>>;
-  /** Running jobs that were listed without their agent's name, by pool. */
+  /** Keys of running jobs that were listed without their agent's name, by pool. */
   readonly nameless: Map<string, Set<string>>;
   /** Ids of tasks that were shown and neither stopped nor stopping. */
   readonly live: Set<string>;
@@ -34,7 +34,7 @@ export interface TickRecord {
   >;
   /** Pools in which it has begun to launch: what it reads of them after that was not decided on. */
   readonly decided: Set<string>;
-  /** Tasks that it brought into being, by pool. */
+  /** Tasks that it brought into being, by family. */
   readonly created: Map<string, number>;
   readonly calls: { runLists: number; otherHttp: number; ecs: string[] };
 }

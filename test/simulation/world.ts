@@ -8,7 +8,7 @@ import { environmentOf, LambdaHost } from './lambda.ts';
 import type { Launcher } from './launcher.ts';
 import { type BrokenPromise, Promises } from './promises.ts';
 import { hashOf, Random } from './random.ts';
-import type { Scenario, ScenarioEvent } from './scenario.ts';
+import type { Scenario, ScenarioEvent, WorldSettings } from './scenario.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 const MINUTE_MS = 60_000;
@@ -130,7 +130,7 @@ export async function simulate(
   for (const event of scenario.events) {
     time.at(WORLD_STARTS_MS + event.atMs, () => {
       tell?.(`event ${event.id}: ${event.kind}`);
-      happen(event, { hcp, ecs, containers, host, promises, people, faults, time });
+      happen(event, { hcp, ecs, containers, host, promises, people, faults, time, settings });
     });
   }
   host.schedule(WORLD_STARTS_MS + random.stream('schedule').whole(0, MINUTE_MS - 1));
@@ -178,6 +178,7 @@ interface Stage {
   readonly people: Random;
   readonly faults: Faults;
   readonly time: VirtualTime;
+  readonly settings: WorldSettings;
 }
 
 const STOPPED_BY = {
@@ -187,7 +188,10 @@ const STOPPED_BY = {
 } as const;
 
 /** What comes from outside. */
-function happen(event: ScenarioEvent, { hcp, ecs, containers, host, promises, people, faults, time }: Stage): void {
+function happen(
+  event: ScenarioEvent,
+  { hcp, ecs, containers, host, promises, people, faults, time, settings }: Stage,
+): void {
   if (event.kind !== 'fault' && event.kind !== 'run') faults.count(event.kind);
   switch (event.kind) {
     case 'run':
@@ -222,9 +226,12 @@ function happen(event: ScenarioEvent, { hcp, ecs, containers, host, promises, pe
       ecs.stop(task, code, reason);
       return;
     }
-    case 'manual-task':
-      ecs.startByHand(`launcher-${event.pool}`);
+    case 'manual-task': {
+      const lanes = settings.pools.find(({ name }) => name === event.pool)?.lanes ?? [];
+      const family = (lanes.length > 1 ? people.among(lanes) : lanes[0])?.family;
+      if (family !== undefined) ecs.startByHand(family);
       return;
+    }
     case 'deployment':
       ecs.deploy();
       host.deploy();

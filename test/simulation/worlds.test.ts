@@ -6,7 +6,7 @@ import { Faults } from './faults.ts';
 import { HcpWorld } from './hcp-world.ts';
 import { scenarioOf } from './profiles.ts';
 import { Random } from './random.ts';
-import type { RunCreated, Scenario, WorldSettings } from './scenario.ts';
+import { type RunCreated, type Scenario, type WorldSettings, wholeLane } from './scenario.ts';
 import { VirtualTime } from './virtual-time.ts';
 import { call, tickRecord } from './wire.ts';
 
@@ -23,7 +23,7 @@ const SETTINGS: WorldSettings = {
       idGiven: true,
       organization: 'org-main',
       apiTokenSecret: 'secret-main',
-      family: 'launcher-pool-0',
+      lanes: [wholeLane('launcher-pool-0')],
       maxAgents: 5,
     },
   ],
@@ -66,13 +66,16 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
   const scenario: Scenario = { seed: 'rules', profile: 'calm', settings: all, events: faults, lastsMs: 0 };
   const book = new Faults(time, random.stream('faults'), scenario, START);
   const containers = new Containers({ time, settings: all, random: random.stream('c'), faults: book, ecs, hcp });
-  const launch = (attempt = 1, job = 'run-0001/plan') =>
-    ecs.runTask({
+  const launch = (attempt = 1, job = 'run-0001/plan') => {
+    const outcome = ecs.runTask({
       taskDefinition: 'launcher-pool-0',
       clientToken: `${job}/${attempt}`,
       startedBy: job,
       tags: [{ key: 'agent-launcher:attempt', value: String(attempt) }],
     });
+    if (!('task' in outcome)) throw new Error(outcome.kind);
+    return outcome;
+  };
   const pass = (ms: number): Promise<void> => {
     const until = time.now() + ms;
     time.at(until, () => {});
@@ -259,10 +262,25 @@ describe('HCP Terraform', () => {
     expect([hcp.agents('pool-0')[0]?.status, status(1)]).toEqual(['errored', 'errored']);
   });
 
+  it('gives an agent only what it accepts', async () => {
+    const { hcp, pass } = world();
+    hcp.createRun(1, { ...RUN, planMs: seconds(1), approval: 'auto' });
+    const apply = hcp.register('apply', 'pool-0', ['apply']);
+    const plan = hcp.register('plan', 'pool-0', ['plan']);
+    if (apply === undefined || plan === undefined) throw new Error('no room');
+    expect(hcp.dequeue(apply)).toBeUndefined();
+    expect(hcp.dequeue(plan)?.key).toBe('run-0001/plan');
+    hcp.finish(plan, true);
+    await pass(seconds(10));
+    hcp.queueHidden('pool-0', seconds(5));
+    expect(hcp.dequeue(plan)).toBeUndefined();
+    expect(hcp.dequeue(apply)?.key).toBe('run-0001/apply');
+  });
+
   it('refuses an agent that the licence has no room for', () => {
     const { hcp } = world({ agentsCeiling: 1 });
-    expect(hcp.register('a', 'pool-0')).toBeDefined();
-    expect(hcp.register('b', 'pool-0')).toBeUndefined();
+    expect(hcp.register('a', 'pool-0', ['plan'])).toBeDefined();
+    expect(hcp.register('b', 'pool-0', ['plan'])).toBeUndefined();
   });
 });
 
@@ -303,6 +321,18 @@ describe('ECS', () => {
     await pass(minutes(61));
     expect(ecs.shown(task, 0)).toBeUndefined();
   });
+
+  it.each(['forgotten', 'used-up'] as const)(
+    'holds the token of a call for which Spot had no room to be %s',
+    (failedTokens) => {
+      const { ecs } = world({ failedTokens });
+      const spot = { taskDefinition: 'launcher-pool-0', clientToken: 'x', capacityProviderStrategy: [] };
+      const { capacityProviderStrategy: _, ...onDemand } = spot;
+      expect(ecs.runTask(spot, true)).toEqual({ kind: 'no-room' });
+      expect(ecs.runTask(onDemand).kind).toBe(failedTokens === 'used-up' ? 'nameless-conflict' : 'task');
+      expect(ecs.runTask(spot).kind).toBe(failedTokens === 'used-up' ? 'no-room' : 'conflict');
+    },
+  );
 
   it('deletes the tags of a task that is stopped by call', async () => {
     const { ecs, launch, pass } = world();
