@@ -61,11 +61,18 @@ async function launchOne(
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
     if (!isSpent(answer.value, seenTaskIds, launch.job, now())) {
-      const { taskId, insteadOfSpot = false } = answer.value;
+      const { taskId } = answer.value;
+      const insteadOfSpot = answer.value.insteadOfSpot === true || isDiverted(pool, launch);
       return { kind: 'launched', launch, taskId, attempt, insteadOfSpot };
     }
   }
   return { kind: 'spent', launch, attempts };
+}
+
+/** Decided to run on demand, in a lane that is on Spot. */
+function isDiverted({ lanes }: Pool, { lane }: Launch): boolean {
+  const settled = lanes.find(({ taskDefinition }) => taskDefinition === lane.taskDefinition);
+  return settled?.capacity === 'spot' && lane.capacity === 'on-demand';
 }
 
 async function stopOne(stop: Stop, { tasks, signal }: Hands): Promise<StopOutcome> {

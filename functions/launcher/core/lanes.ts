@@ -1,8 +1,10 @@
+import { startCauseOf } from './start-causes.ts';
 import { unclaimed } from './supply.ts';
 import type { Demand, Lane, LiveTask, QueuedJob, StartFailure, Supply } from './types.ts';
 
 /** One lane's part of what was seen of its pool. */
 export interface LaneView {
+  /** With the capacity that is due now. */
   readonly lane: Lane;
   /** Jobs that only this lane's agents accept, oldest first. */
   readonly queued: readonly QueuedJob[];
@@ -21,15 +23,26 @@ export function laneViews(lanes: readonly Lane[], demand: Demand, supply: Supply
   const appliesFirst = lanes.toSorted((a, b) => Number(appliesIn(b)) - Number(appliesIn(a)));
   return appliesFirst.map((lane) => {
     const live = supply.live.filter(({ task }) => task.family === lane.taskDefinition);
+    const startFailures = supply.startFailures.filter(({ task }) => task.family === lane.taskDefinition);
     return {
-      lane,
+      lane: shortOfSpot(lane, startFailures) ? { ...lane, capacity: 'on-demand' } : lane,
       queued: demand.queued.filter(({ phase }) => lane.phases.includes(phase)),
       live,
       liveOfPool: supply.live.length,
       unclaimed: unclaimed(live),
-      startFailures: supply.startFailures.filter(({ task }) => task.family === lane.taskDefinition),
+      startFailures,
     };
   });
+}
+
+/**
+ * RunTask refuses a launch for which Spot has no room, says the API reference; that it takes the launch, and the task ends
+ * before it starts, is not ruled out (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+ * has the same words). Then the next one goes on demand, until one has come up.
+ */
+function shortOfSpot({ capacity }: Lane, startFailures: readonly StartFailure[]): boolean {
+  const newest = startFailures.at(-1);
+  return capacity === 'spot' && newest !== undefined && startCauseOf(newest.detail).cause === 'capacity';
 }
 
 function appliesIn({ phases }: Lane): boolean {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
-import { agent, LIMITS, minutes, NOW, run, stoppedTask, task } from './core/builders.ts';
+import { APPLY_LANE, agent, LIMITS, minutes, NOW, PLAN_LANE, run, stoppedTask, task } from './core/builders.ts';
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';
 
 const settings: TickSettings = { limits: LIMITS, agentsCeiling: undefined };
@@ -193,6 +193,28 @@ describe('what ECS answers', () => {
     const ticked = await tickOf([pool('one')]);
     expect(ticked.get('one')?.launches).toMatchObject([{ kind: 'spent' }]);
     expect(ticked.get('one')?.errors).toEqual([]);
+  });
+
+  it('tells whether a task of a lane on Spot runs on demand: by ECS’s refusal, or because the last ones did not start', async () => {
+    const one = pool('one', { lanes: [PLAN_LANE, APPLY_LANE] });
+    const instead = async () =>
+      (await tickOf([one])).get('one')?.launches.map((outcome) => outcome.kind === 'launched' && outcome.insteadOfSpot);
+    queue('one', 'run-a');
+    expect(await instead()).toEqual([false]);
+    const answer = { kind: 'task', lastStatus: 'PROVISIONING' } as const;
+    tasks.answer = () => ({ ...answer, taskId: 'new', insteadOfSpot: true });
+    expect(await instead()).toEqual([true]);
+    tasks.answer = () => ({ ...answer, taskId: 'new' });
+    tasks.stopped = [
+      stoppedTask('no-room', {
+        family: PLAN_LANE.taskDefinition,
+        startedAtMs: undefined,
+        stopCode: 'TaskFailedToStart',
+        stoppedReason: 'Capacity is unavailable at this time.',
+      }),
+    ];
+    expect(await instead()).toEqual([true]);
+    expect(tasks.launches.map(({ lane }) => lane.capacity)).toEqual(['spot', 'spot', 'on-demand']);
   });
 
   it('a stop that fails is an error of the tick', async () => {

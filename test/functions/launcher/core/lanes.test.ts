@@ -134,6 +134,35 @@ describe('a pool with a lane for each phase', () => {
   });
 });
 
+describe('a lane on Spot whose tasks end before they start, for want of capacity', () => {
+  const noRoom = (overrides: Partial<Task> = {}) => ({
+    ...brokenPlan,
+    stoppedReason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
+    stoppedAtMs: NOW - minutes(1),
+    ...overrides,
+  });
+  const capacityOf = (tasks: readonly Task[], idle: readonly string[] = []) => {
+    const demand = demandOf([planQueued('run-1')]);
+    const agents = idle.map((name) => agent(name, 'exited'));
+    const supply = supplyOf({ lanes: SPLIT, tasks, agents, ...demand }, LIMITS.startDeadlineMs, NOW);
+    return reconcile({ lanes: SPLIT, demand, supply, ceilingRoom: undefined }, LIMITS, NOW).launches[0]?.lane.capacity;
+  };
+
+  it('is launched on demand, until a task has come up', () => {
+    expect(capacityOf([])).toBe('spot');
+    expect(capacityOf([noRoom()])).toBe('on-demand');
+    const up = planTask('up', {
+      ...stoppedTask('up', { createdAtMs: NOW - minutes(4) }),
+      family: PLAN_LANE.taskDefinition,
+    });
+    expect(capacityOf([noRoom(), up], ['up'])).toBe('spot');
+  });
+
+  it('stays on Spot after another failure', () => {
+    expect(capacityOf([noRoom({ stoppedReason: 'CannotPullContainerError' })])).toBe('spot');
+  });
+});
+
 describe('an apply that an agent took', () => {
   it.each(['applying', 'applied', 'errored', 'canceled'])('is never launched for again: its run is %s', (status) => {
     const taken = run({ id: 'run-2', status, applyQueuedAtMs: NOW - minutes(5), applyingAtMs: NOW - minutes(4) });
