@@ -367,11 +367,6 @@ export const MUTANTS: readonly Mutant[] = [
     [5],
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' && startDeadlineMs < 0) {"),
   ),
-  one(
-    'nobody looks again before a task is stopped',
-    [4],
-    edit('confirm.ts', 'if (doubtful.size === 0) return', 'if (doubtful.size >= 0) return'),
-  ),
   // -- What could not be seen
   one(
     'runs that could not be read are none',

@@ -172,6 +172,14 @@ describe('demand that was none, so that agents idled', () => {
 });
 
 describe('work that was ended', () => {
+  it('a list of agents that is well-formed and wrong ends no job that no run shows', async () => {
+    const wrong: Happening = { kind: 'fault', fault: 'hcp-agents-empty', ms: 20 * MINUTE, rate: 1 };
+    const assessment: Happening = { kind: 'assessment', pool: 'pool-0', ms: 15 * MINUTE };
+    const outcome = await world([at(0, assessment), at(0, planOnly), at(4, planOnly), at(0, wrong)]);
+    expect(outcome.faults.get('hcp-agents-empty')).toBeGreaterThan(5);
+    expect(outcome.trace.filter((line) => line.includes('StopTask') || line.includes(':stopped'))).toEqual([]);
+  });
+
   it('operator #290, #610; terraform-aws-github-runner #4391: agents were taken away while they worked', async () => {
     const long: RunCreated = { ...RUN, planMs: 40 * MINUTE, applyMs: 50 * MINUTE };
     const policies: RunCreated = { ...RUN, workspace: 'ws-2', policyMs: 15 * MINUTE };
