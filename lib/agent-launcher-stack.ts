@@ -9,6 +9,7 @@ import { AgentLauncher } from './agent-launcher.ts';
 import { agentNetwork, networkOutputs } from './agent-network.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent-pool.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
+import { type StandingOptions, standingCost, type WarmAgentsOptions } from './standing-agents.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
@@ -51,6 +52,7 @@ export class AgentLauncherStack extends Stack {
     for (const pool of settings.pools) this.grant(pool);
     for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
     this.outputs();
+    this.standingOutput(settings.pools);
   }
 
   private pool(pool: PoolSettings): AgentPoolOptions {
@@ -67,6 +69,7 @@ export class AgentLauncherStack extends Stack {
       cpuArchitecture: pool.architecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
       environment: pool.environment,
       ...(pool.phases !== undefined && { phases: phasesOptions(pool.phases) }),
+      ...standingOptions(pool),
       ...(pool.logRetentionDays !== undefined && { logRetention: pool.logRetentionDays }),
       ...(pool.image !== undefined && { image: AgentImage.fromReference(pool.image) }),
     };
@@ -122,9 +125,40 @@ export class AgentLauncherStack extends Stack {
     this.output('DashboardUrl', monitoring.dashboardUrl, 'Queued jobs, live tasks, start latency, failures');
   }
 
+  /** What agents without a job cost, where there are any. */
+  private standingOutput(pools: readonly PoolSettings[]): void {
+    const costs = pools.flatMap((pool) => {
+      const { cpu, memoryMiB } = { ...pool, ...pool.phases?.[pool.warmAgents?.phase ?? 'plan'] };
+      const cost = standingCost(standingOptions(pool), {
+        cpu: cpu ?? pool.cpu,
+        memoryMiB: memoryMiB ?? pool.memoryMiB,
+        architecture: pool.architecture,
+      });
+      return cost === undefined ? [] : [`${pool.name}: ${cost}`];
+    });
+    if (costs.length > 0)
+      this.output('StandingAgents', costs.join('. '), 'Agents that wait without a job, and their price');
+  }
+
   private output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
+}
+
+function standingOptions({ warmAgents, sweepMinutes }: PoolSettings): StandingOptions {
+  return {
+    ...(warmAgents !== undefined && { warmAgents: warmAgentsOptions(warmAgents) }),
+    ...(sweepMinutes !== undefined && { sweepInterval: Duration.minutes(sweepMinutes) }),
+  };
+}
+
+function warmAgentsOptions({
+  agents,
+  phase,
+  idleMinutes,
+  schedule,
+}: NonNullable<PoolSettings['warmAgents']>): WarmAgentsOptions {
+  return { agents, phase, idleWindow: Duration.minutes(idleMinutes), ...(schedule !== undefined && { schedule }) };
 }
 
 function phasesOptions({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['phases']>): PhasesOptions {

@@ -17,6 +17,7 @@ import {
   DEFAULT_MEMORY_MIB,
 } from './defaults.ts';
 import { FARGATE_EPHEMERAL_STORAGE_GIB, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
+import type { WarmAgentsOptions } from './standing-agents.ts';
 
 /** One agent pool, as the launcher serves it. */
 export interface AgentPoolOptions {
@@ -91,6 +92,18 @@ export interface AgentPoolOptions {
    * @default - any task takes any job
    */
   readonly phases?: PhasesOptions;
+  /**
+   * Agents that wait for jobs, so that a job need not wait for one.
+   *
+   * @default - none
+   */
+  readonly warmAgents?: WarmAgentsOptions;
+  /**
+   * Time from one sweep to the next: an agent that serves a job that no list of runs shows, if one waits.
+   *
+   * @default - no sweep
+   */
+  readonly sweepInterval?: Duration;
   /**
    * How long the agents' logs are kept.
    *

@@ -16,6 +16,7 @@ import {
   whole,
 } from './setting.ts';
 import { looksLikeToken } from './settings-faults.ts';
+import { standingSettings } from './standing-settings.ts';
 
 /** Variables that the stack, ECS or the entrypoint set, and credentials that belong to the task role. */
 const RESERVED_VARIABLE =
@@ -202,6 +203,7 @@ export const poolSettings = z.strictObject({
     allowed: 'an object with plan, apply and unlistedJobs, all optional',
     absent: 'any task takes any job',
   }),
+  ...standingSettings,
   logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
     description: "Days that this pool's agents' logs are kept.",
     allowed: RETENTION_DAYS.join(', '),

@@ -3,6 +3,7 @@ import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from 
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
+import { standingFaults } from './standing-settings.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -19,6 +20,7 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...pools.flatMap(sizeFaults),
     ...pools.flatMap(phaseSizeFaults),
     ...pools.flatMap(capacityFaults),
+    ...pools.flatMap((pool, index) => standingFaults(pool, index)),
     ...tooManyFaults(pools),
     ...sameNameFaults(pools),
     ...environmentFaults(given, pools),
@@ -103,20 +105,23 @@ const POOLS_MOST_BYTES = 3_000;
 
 function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault[] {
   const { stackName = 'AgentLauncher' } = given;
-  const listed = pools.map(({ name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS, phases }) => ({
-    name,
-    id,
-    organization,
-    apiTokenSecret,
-    maxAgents,
-    lanes:
-      phases === undefined
-        ? [{ taskDefinition: `${stackName}-${name}` }]
-        : [
-            { taskDefinition: `${stackName}-${name}-plan`, phases: ['plan'], capacity: 'spot' },
-            { taskDefinition: `${stackName}-${name}-apply`, phases: ['apply'] },
-          ],
-  }));
+  const listed = pools.map(
+    ({ name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS, phases, ...pool }) => ({
+      name,
+      id,
+      organization,
+      apiTokenSecret,
+      maxAgents,
+      standing: [pool['warmAgents'], pool['sweepMinutes']],
+      lanes:
+        phases === undefined
+          ? [{ taskDefinition: `${stackName}-${name}` }]
+          : [
+              { taskDefinition: `${stackName}-${name}-plan`, phases: ['plan'], capacity: 'spot' },
+              { taskDefinition: `${stackName}-${name}-apply`, phases: ['apply'] },
+            ],
+    }),
+  );
   const bytes = Buffer.byteLength(JSON.stringify(listed));
   if (bytes <= POOLS_MOST_BYTES) return [];
   return [

@@ -1,7 +1,8 @@
-import { ECSClient } from '@aws-sdk/client-ecs';
+import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts';
 import { refusalOf } from '../../../../functions/launcher/adapters/ecs/refusals.ts';
+import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
 import { LANE, queuedJob } from '../core/builders.ts';
@@ -69,6 +70,31 @@ async function launchedId(of: LaunchRequest): Promise<string> {
 }
 
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
+
+describe('a launch without a queued job', () => {
+  const job = { key: 'warm/0123456789ab/1', phase: 'plan', queuedAtMs: 0, idleSeconds: 3600, once: false } as const;
+
+  it('tells the agent of that task how long to wait, and has no run to name', async () => {
+    const answer = await tasks.launch({ ...request(), job }, signal);
+    expect(answer.kind).toBe('task');
+    const { tasks: described } = await client.send(
+      new DescribeTasksCommand({
+        cluster: 'launcher',
+        tasks: [answer.kind === 'task' ? answer.taskId : ''],
+        include: ['TAGS'],
+      }),
+    );
+    expect(described).toMatchObject([
+      {
+        startedBy: 'warm/0123456789ab/1',
+        overrides: {
+          containerOverrides: [{ name: 'agent', environment: [{ name: 'AGENT_IDLE_SECONDS', value: '3600' }] }],
+        },
+      },
+    ]);
+    expect(described?.[0]?.tags?.map(({ key }) => key)).toEqual([TASK_TAGS.phase, TASK_TAGS.pool, TASK_TAGS.attempt]);
+  });
+});
 
 describe('a launch', () => {
   it('starts one task that carries its job, attempt and pool', async () => {

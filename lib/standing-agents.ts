@@ -1,0 +1,105 @@
+/** Agents that a pool has although no job is queued: kept warm, or sent to sweep. */
+import type { Duration } from 'aws-cdk-lib';
+import type { LaneEnvironment, WarmEnvironment } from '../functions/launcher/contract.ts';
+import type { Phase } from './agent-task.ts';
+import { dollars, type JobSize, jobCost } from './prices.ts';
+
+export const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
+export type Day = (typeof DAYS)[number];
+
+/** When agents are kept warm: some hours of some days. */
+export interface WarmSchedule {
+  /** @default - every day */
+  readonly days?: readonly Day[];
+  /** `HH:MM`. */
+  readonly from: string;
+  /** `HH:MM`, `24:00` for the day's end; later than `from`. */
+  readonly to: string;
+  /** IANA name of a time zone, whose daylight saving time is followed. */
+  readonly timeZone: string;
+}
+
+/** Agents that wait for jobs, so that a job need not wait for one. Each serves one job, and is replaced then. */
+export interface WarmAgentsOptions {
+  /** How many; they count towards `maxAgents` and the licence like any other. */
+  readonly agents: number;
+  /**
+   * Which jobs they take in a pool with `phases`.
+   *
+   * @default 'plan'
+   */
+  readonly phase?: Phase;
+  /**
+   * How long one waits before it is replaced by a new one.
+   *
+   * @default Duration.hours(1)
+   */
+  readonly idleWindow?: Duration;
+  /** @default - always */
+  readonly schedule?: WarmSchedule;
+}
+
+const DEFAULT_IDLE_MINUTES = 60;
+
+/** How long the agent of a sweep waits, and its start. */
+const SWEEP_SECONDS = 150;
+
+/** Minutes since midnight of `HH:MM`. */
+export function minuteOf(time: string): number {
+  const [hours, minutes] = time.split(':').map(Number);
+  return (hours ?? 0) * 60 + (minutes ?? 0);
+}
+
+export interface StandingOptions {
+  readonly warmAgents?: WarmAgentsOptions;
+  readonly sweepInterval?: Duration;
+}
+
+/**
+ * What the launcher is told of them, as part of one lane.
+ *
+ * @param sweeps whether this lane's agents accept what no list shows.
+ */
+export function standingEnvironment(
+  { warmAgents, sweepInterval }: StandingOptions,
+  lane: { readonly phases: readonly Phase[]; readonly sweeps: boolean },
+): Pick<LaneEnvironment, 'warm' | 'sweepMinutes'> {
+  const warm = warmAgents !== undefined && lane.phases.includes(warmAgents.phase ?? 'plan');
+  return {
+    ...(warm && { warm: warmEnvironment(warmAgents) }),
+    ...(sweepInterval !== undefined && lane.sweeps && { sweepMinutes: sweepInterval.toMinutes() }),
+  };
+}
+
+function warmEnvironment({ agents, idleWindow, schedule }: WarmAgentsOptions): WarmEnvironment {
+  const idleSeconds = idleWindow?.toSeconds() ?? DEFAULT_IDLE_MINUTES * 60;
+  if (schedule === undefined) return { agents, idleSeconds };
+  const { days = DAYS, from, to, timeZone } = schedule;
+  return { agents, idleSeconds, schedule: { days, fromMinute: minuteOf(from), toMinute: minuteOf(to), timeZone } };
+}
+
+/** Hours a week in which agents are kept warm. */
+function warmHoursAWeek(schedule: WarmSchedule | undefined): number {
+  if (schedule === undefined) return 7 * 24;
+  return ((schedule.days ?? DAYS).length * (minuteOf(schedule.to) - minuteOf(schedule.from))) / 60;
+}
+
+/** What they cost in a month without a single job, in words. */
+export function standingCost(
+  { warmAgents, sweepInterval }: StandingOptions,
+  size: Omit<JobSize, 'seconds'>,
+): string | undefined {
+  const lines: string[] = [];
+  if (warmAgents !== undefined) {
+    const hours = (warmHoursAWeek(warmAgents.schedule) / 7) * (365 / 12);
+    const usd = warmAgents.agents * hours * jobCost({ ...size, seconds: 3600 });
+    const week = `${Number(warmHoursAWeek(warmAgents.schedule).toFixed(1))} h a week`;
+    lines.push(`${warmAgents.agents} warm ${warmAgents.agents === 1 ? 'agent' : 'agents'}, ${week}: ${dollars(usd)}`);
+  }
+  if (sweepInterval !== undefined) {
+    const sweeps = (365 / 12) * ((24 * 60) / sweepInterval.toMinutes());
+    const usd = sweeps * jobCost({ ...size, seconds: SWEEP_SECONDS });
+    lines.push(`a sweep every ${sweepInterval.toMinutes()} minutes: ${dollars(usd)}`);
+  }
+  return lines.length === 0 ? undefined : `${lines.join('; ')} a month without a job, on demand in us-east-1`;
+}

@@ -1,0 +1,129 @@
+import { Duration } from 'aws-cdk-lib';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../functions/launcher/config.ts';
+import { ENV } from '../../functions/launcher/contract.ts';
+import { standingJobs } from '../../functions/launcher/core/standing.ts';
+import { parseSettings } from '../../lib/settings.ts';
+import { SettingsError } from '../../lib/settings-faults.ts';
+import { standingCost, standingEnvironment } from '../../lib/standing-agents.ts';
+import { LEAST, templateOf } from './synthesis.ts';
+
+const pools = (pool: object) => ({ pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token', ...pool }] });
+const HOURS = { days: ['Mon', 'Fri'], from: '08:30', to: '18:00', timeZone: 'Europe/Berlin' };
+
+function faultsOf(pool: object): string[] {
+  try {
+    parseSettings({ agentLauncher: { ...LEAST, ...pools(pool) } });
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults.map(({ path }) => path);
+    throw error;
+  }
+  return [];
+}
+
+/** What the function of such a stack is told of its pool's lanes. */
+function lanesOf(pool: object): readonly object[] {
+  const functions = Object.values(templateOf(pools(pool)).findResources('AWS::Lambda::Function'));
+  const texts = functions.flatMap(
+    ({ Properties }) => Properties?.['Environment']?.['Variables']?.[ENV.agentPools] ?? [],
+  );
+  return JSON.parse(String(texts[0]))[0].lanes;
+}
+
+describe('agents without a job', () => {
+  it('are none unless they are asked for, in the function’s environment and in the outputs', () => {
+    expect(lanesOf({})).toEqual([{ taskDefinition: 'AgentLauncher-default' }]);
+    expect(templateOf({}).findOutputs('StandingAgents')).toEqual({});
+  });
+
+  it('are told to the function as it reads them', () => {
+    const pool = { warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 30 };
+    const lanes = lanesOf(pool);
+    const schedule = { days: ['Mon', 'Fri'], fromMinute: 510, toMinute: 1080, timeZone: 'Europe/Berlin' };
+    expect(lanes).toEqual([
+      { taskDefinition: 'AgentLauncher-default', warm: { agents: 2, idleSeconds: 3600, schedule }, sweepMinutes: 30 },
+    ]);
+    const config = parseConfig({
+      [ENV.hostname]: 'app.terraform.io',
+      [ENV.organization]: 'acme',
+      [ENV.apiTokenSecret]: 'acme/api-token',
+      [ENV.agentPools]: JSON.stringify([{ name: 'default', maxAgents: 5, lanes }]),
+      [ENV.cluster]: 'agents',
+      [ENV.subnets]: 'subnet-1',
+      [ENV.securityGroups]: 'sg-1',
+    });
+    const [lane] = config.pools[0]?.lanes ?? [];
+    // A Monday at half past eight, by the clocks of Berlin.
+    expect(
+      lane && standingJobs(lane, Date.parse('2026-03-02T07:30:00Z')).map(({ idleSeconds }) => idleSeconds),
+    ).toEqual([3600, 3600, 90]);
+  });
+
+  it('wait in the lane that they are for, and sweeps go to the one that takes what no list shows', () => {
+    const taskDefinition = (phase: string) => `AgentLauncher-default-${phase}`;
+    const asked = { warmAgents: { agents: 1, phase: 'apply', idleMinutes: 10 }, sweepMinutes: 60 };
+    const warm = { agents: 1, idleSeconds: 600 };
+    expect(lanesOf({ ...asked, phases: {} })).toEqual([
+      { taskDefinition: taskDefinition('plan'), phases: ['plan'], sweepMinutes: 60 },
+      { taskDefinition: taskDefinition('apply'), phases: ['apply'], warm },
+    ]);
+    expect(lanesOf({ ...asked, phases: { unlistedJobs: 'apply' } })).toEqual([
+      { taskDefinition: taskDefinition('plan'), phases: ['plan'] },
+      { taskDefinition: taskDefinition('apply'), phases: ['apply'], warm, sweepMinutes: 60 },
+    ]);
+  });
+
+  it('cost what the output says', () => {
+    const output = templateOf(pools({ warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 60 }));
+    const [only] = Object.values(output.findOutputs('StandingAgents'));
+    // 19 h a week of two tasks of 1 vCPU and 2 GB, at $0.04937 an hour; 730 sweeps of two and a half minutes.
+    expect(only?.['Value']).toBe(
+      'default: 2 warm agents, 19 h a week: $8.15; a sweep every 60 minutes: $1.50 a month without a job, on demand in us-east-1',
+    );
+  });
+
+  it('cost nothing when there are none, and all hours when there is no schedule', () => {
+    const size = { cpu: 1024, memoryMiB: 2048, architecture: 'x86_64' } as const;
+    expect(standingCost({}, size)).toBeUndefined();
+    expect(standingCost({ warmAgents: { agents: 1 } }, size)).toMatch(/^1 warm agent, 168 h a week: \$36\.0\d a month/);
+  });
+
+  it('are a day long and every day where neither is said', () => {
+    const schedule = { from: '00:00', to: '24:00', timeZone: 'UTC' };
+    const lane = { phases: ['plan', 'apply'], sweeps: true } as const;
+    expect(standingEnvironment({ warmAgents: { agents: 1, idleWindow: Duration.minutes(5), schedule } }, lane)).toEqual(
+      {
+        warm: {
+          agents: 1,
+          idleSeconds: 300,
+          schedule: {
+            days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
+            fromMinute: 0,
+            toMinute: 1440,
+            timeZone: 'UTC',
+          },
+        },
+      },
+    );
+  });
+});
+
+describe('settings about them', () => {
+  const warm = (schedule: object) => ({ warmAgents: { agents: 1, schedule: { ...HOURS, ...schedule } } });
+
+  it.each([
+    ['warmAgents.agents', { warmAgents: { agents: 11 } }],
+    ['warmAgents.agents', { warmAgents: { agents: 3 }, maxAgents: 2 }],
+    ['warmAgents.phase', { warmAgents: { agents: 1, phase: 'apply' } }],
+    ['warmAgents.schedule.to', warm({ from: '18:00', to: '08:00' })],
+    ['warmAgents.schedule.to', warm({ from: '08:00', to: '08:00' })],
+    ['warmAgents.schedule.to', warm({ to: '25:00' })],
+    ['warmAgents.schedule.days', warm({ days: ['Mon', 'Mon'] })],
+    ['warmAgents.schedule.timeZone', warm({ timeZone: 'Europe/Atlantis' })],
+    ['warmAgents.idleMinutes', { warmAgents: { agents: 1, idleMinutes: 1 } }],
+    ['sweepMinutes', { sweepMinutes: 1 }],
+    ['sweepMinutes', { sweepMinutes: 30, phases: { unlistedJobs: 'none' } }],
+  ])('are refused at %s: %o', (path, pool) => {
+    expect(faultsOf(pool)).toEqual([`pools.0.${path}`]);
+  });
+});
