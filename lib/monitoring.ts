@@ -34,6 +34,7 @@ export const RUNBOOK_HEADINGS = {
   oldestQueuedJob: 'A job waits too long',
   startFailures: 'Agents fail to start',
   launchesRefused: 'ECS refuses launches',
+  outOfMemory: 'A job ran out of memory',
 } as const;
 
 const MINUTE = Duration.minutes(1);
@@ -55,6 +56,7 @@ export class Monitoring extends Construct {
         this.oldestQueuedJob(poolName),
         this.startFailures(poolName),
         this.launchesRefused(poolName),
+        this.outOfMemory(poolName),
       ]),
     ];
     if (props.alarmTopic !== undefined) {
@@ -154,6 +156,15 @@ export class Monitoring extends Construct {
     });
   }
 
+  private outOfMemory(pool: string): cloudwatch.Alarm {
+    return this.alarm('outOfMemory', pool, {
+      what: `A task of pool ${pool} was killed for its memory while it had a job. The launcher's log names run, size and setting.`,
+      metric: this.metric('outOfMemory', { pool, statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
+      threshold: 1,
+      evaluationPeriods: 1,
+    });
+  }
+
   private alarm(
     kind: keyof typeof RUNBOOK_HEADINGS,
     pool: string | undefined,
@@ -209,7 +220,10 @@ export class Monitoring extends Construct {
           ...counts('refused', 'launchesRefused'),
           ...counts('put off', 'launchesDeferred'),
         ]),
-        graph('Start failures', perPool('startFailures')),
+        graph('Start failures, out of memory', [
+          ...perPool('startFailures'),
+          ...counts('out of memory', 'outOfMemory'),
+        ]),
         graph(
           'Ticks: failed, run lists asked for in 60 s',
           [

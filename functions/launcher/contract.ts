@@ -116,6 +116,8 @@ export const METRICS = {
   launchesDeferred: 'LaunchesDeferred',
   /** Count: tasks that ended before their agent registered, seen among the recently stopped ones. */
   startFailures: 'StartFailures',
+  /** Count: tasks that were killed for their memory after their agent came up; each told once. */
+  outOfMemory: 'OutOfMemory',
   /** Seconds: from queued to started, by HCP Terraform's own clock; one sample a job. */
   startLatencySeconds: 'StartLatencySeconds',
   /** Count, without a pool: ticks that could not see or do all they had to. */

@@ -28,7 +28,7 @@ export interface Eyes {
 }
 
 /**
- * Completes the picture of one pool whose runs and live tasks have been read. A pool with neither queued jobs nor live
+ * Completes the picture of one pool whose runs and live tasks have been read. A pool with neither jobs nor live
  * tasks needs no further request, unless the licence's ceiling makes its agents matter to others.
  * Rejects with `UpstreamError` when a part of the picture is missing: a pool half seen is not decided on.
  */
@@ -43,7 +43,8 @@ export async function observePool(
   const families = pool.lanes.map(({ taskDefinition }) => taskDefinition);
   const live = liveTasks.filter(({ family }) => families.includes(family));
   const standing = pool.lanes.some((lane) => standingJobs(lane, nowMs).length > 0);
-  const active = demand.queued.length > 0 || live.length > 0 || standing;
+  // A job that runs without a task: somebody else's agent has it, or its task has died, and how shows among the stopped.
+  const active = demand.queued.length > 0 || live.length > 0 || standing || demand.running.length > 0;
   const stopped = active ? await eyes.tasks.recentlyStoppedTasks(families, signal) : [];
   // A task that stopped between the two reads is in both, and its end is what counts.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];

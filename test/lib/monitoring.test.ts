@@ -35,14 +35,14 @@ const alarmSchema = z.looseObject({
 const alarmsOf = (template: Template) =>
   Object.values(template.findResources('AWS::CloudWatch::Alarm')).map((alarm) => alarmSchema.parse(alarm).Properties);
 
-it('has three alarms for the launcher and three for every pool, each with its heading in the runbook', () => {
+it('has three alarms for the launcher and four for every pool, each with its heading in the runbook', () => {
   const alarms = alarmsOf(monitoringIn());
-  expect(alarms).toHaveLength(9);
+  expect(alarms).toHaveLength(11);
   for (const { AlarmName, AlarmDescription } of alarms) {
     const heading = Object.values(RUNBOOK_HEADINGS).find((known) => AlarmName.includes(known));
     expect(AlarmDescription).toContain(`Runbook: docs/runbook.md, "${heading}".`);
   }
-  expect(new Set(alarms.map(({ AlarmName }) => AlarmName)).size).toBe(9);
+  expect(new Set(alarms.map(({ AlarmName }) => AlarmName)).size).toBe(11);
 });
 
 it('watches metrics that the launcher writes, and no others', () => {

@@ -153,8 +153,8 @@ function idleTable(dnsNames: number): string {
 }
 
 function launcherTable(): string {
-  // One pool: an API token and an agent token; three alarms and three for the pool; every metric of the contract.
-  const lines = idleLauncherCost({ secrets: 2, alarms: 6, metrics: Object.keys(METRICS).length });
+  // One pool: an API token and an agent token; three alarms and four for the pool; every metric of the contract.
+  const lines = idleLauncherCost({ secrets: 2, alarms: 7, metrics: Object.keys(METRICS).length });
   return [
     '| part | how | a month |',
     '|---|---|---|',

@@ -465,11 +465,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'every tick asks for everything',
     [5],
-    edit(
-      'observe.ts',
-      'const active = demand.queued.length > 0 || live.length > 0 || standing;',
-      'const active = demand.queued.length >= 0 || live.length > 0 || standing;',
-    ),
+    edit('observe.ts', 'const active = demand.queued.length > 0 ||', 'const active = demand.queued.length >= 0 ||'),
   ),
   // -- Secrets
   one(

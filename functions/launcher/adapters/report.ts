@@ -2,8 +2,9 @@ import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from '../contract.ts';
 import { isStanding } from '../core/standing.ts';
 import { startCauseOf } from '../core/start-causes.ts';
+import type { OutOfMemory, Task } from '../core/types.ts';
 import type { UpstreamError } from '../errors.ts';
-import type { PollBudget } from '../ports.ts';
+import type { PollBudget, Pool } from '../ports.ts';
 import type { PoolTick, Tick } from '../tick.ts';
 
 type Log = (message: string, attributes: Record<string, unknown>) => void;
@@ -22,6 +23,12 @@ export interface ReportParts {
 /** A job's start is reported when it is at most this old, so that a cold start does not report old ones again. */
 const FRESH_START_MS = 2 * 60_000;
 
+/**
+ * A task that ran out of memory is told when it stopped at most this long ago: ECS's reads may be behind for as long, and
+ * a run names its dead agent for six minutes. A cold start within this time tells it again.
+ */
+const FRESH_END_MS = 5 * 60_000;
+
 /** Fewer than the 100 values of one metric at which Powertools sends a blob off by itself. */
 const VALUES_A_BLOB = 90;
 
@@ -31,6 +38,8 @@ export class TickReport {
   /** Jobs whose start latency is out already. */
   #startsReported = new Set<string>();
   #statusesReported = new Set<string>();
+  /** Tasks that are told to have run out of memory. */
+  #endsReported = new Set<string>();
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
@@ -78,6 +87,7 @@ export class TickReport {
       add(METRICS.liveTasks, observation.supply.live.length);
       add(METRICS.busyAgents, observation.supply.live.filter(({ state }) => state === 'busy').length);
       add(METRICS.startFailures, observation.supply.startFailures.length);
+      add(METRICS.outOfMemory, this.#outOfMemory(pool, observation.supply.outOfMemory, nowMs));
     }
     if (decision !== undefined) {
       add(METRICS.launches, launches.filter(({ kind }) => kind === 'launched').length);
@@ -116,16 +126,48 @@ export class TickReport {
     metrics.publishStoredMetrics();
   }
 
+  /** Tells each task that ran out of memory once. @returns how many are new. */
+  #outOfMemory(pool: Pool, all: readonly OutOfMemory[], nowMs: number): number {
+    const fresh = all.filter(
+      ({ task }) => nowMs - (task.stoppedAtMs ?? nowMs) <= FRESH_END_MS && !this.#endsReported.has(task.id),
+    );
+    for (const { task, sign, jobKey } of fresh) {
+      this.#endsReported = boundedWith(this.#endsReported, task.id);
+      this.#parts.logger.warn('out of memory', {
+        pool: pool.name,
+        task: task.id,
+        job: jobKey ?? task.startedBy,
+        ...(jobKey === undefined && {
+          jobIs: 'the one that the task was launched for; its agent may have had another',
+        }),
+        sign,
+        memoryMiB: task.memoryMiB,
+        remedy: `the task was killed for its memory: raise ${sizeSettingOf(pool, task)} (agent-image/README.md says how to size)`,
+      });
+    }
+    return fresh.length;
+  }
+
   *#freshStartLatencies(running: NonNullable<PoolTick['demand']>['running'], nowMs: number): Generator<number> {
     for (const { key, queuedAtMs, startedAtMs } of running) {
       if (queuedAtMs === undefined || startedAtMs === undefined || this.#startsReported.has(key)) continue;
       if (nowMs - startedAtMs > FRESH_START_MS) continue;
-      // Bounded: a warm function that has reported this many starts anew, and only fresh ones are looked at anyway.
-      if (this.#startsReported.size > 10_000) this.#startsReported = new Set();
-      this.#startsReported.add(key);
+      this.#startsReported = boundedWith(this.#startsReported, key);
       yield Math.max(0, startedAtMs - queuedAtMs) / 1000;
     }
   }
+}
+
+/** A warm function that has reported this many starts anew, and only fresh ones are looked at anyway. */
+function boundedWith(reported: Set<string>, key: string): Set<string> {
+  return reported.size > 10_000 ? new Set([key]) : reported.add(key);
+}
+
+/** The setting that gave the task its memory. */
+function sizeSettingOf({ name, lanes }: Pool, task: Task): string {
+  const phase =
+    lanes.length > 1 ? lanes.find(({ taskDefinition }) => taskDefinition === task.family)?.phases[0] : undefined;
+  return phase === undefined ? `memoryMiB of pool ${name}` : `phases.${phase}.memoryMiB of pool ${name}`;
 }
 
 /** One pool's part of the log line. */

@@ -1,3 +1,4 @@
+import { outOfMemory } from './out-of-memory.ts';
 import { type Start, startFailures, startOf } from './starts.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 
@@ -78,6 +79,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
       live.filter(({ state }) => state !== 'starting').length,
     unclaimed: unclaimed(live),
     startFailures: inLanes.flatMap((lane) => startFailures(lane.starts)),
+    outOfMemory: outOfMemory(starts, seen.running),
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
   };

@@ -138,6 +138,8 @@ export interface Task {
   readonly stoppedReason?: string | undefined;
   /** Exit code of the agent's container. */
   readonly exitCode?: number | undefined;
+  /** What the task definition gave it. */
+  readonly memoryMiB?: number | undefined;
   /** ECS's text about the container's end, such as `OutOfMemoryError: …`. */
   readonly containerReason?: string | undefined;
 }
@@ -171,6 +173,14 @@ export interface StartFailure {
   readonly detail: string;
 }
 
+/** A task that was killed for its memory after its agent came up. */
+export interface OutOfMemory {
+  readonly task: Task;
+  readonly sign: 'OutOfMemoryError' | 'exit code 137';
+  /** The job that its agent had, when a run still says so. */
+  readonly jobKey?: JobKey;
+}
+
 /** What one pool has to serve its demand with. */
 export interface Supply {
   readonly live: readonly LiveTask[];
@@ -182,6 +192,7 @@ export interface Supply {
   readonly unclaimed: number;
   /** Start failures in a row, each lane's by itself: since its last task that came up well, oldest first. */
   readonly startFailures: readonly StartFailure[];
+  readonly outOfMemory: readonly OutOfMemory[];
   /** For each job that tasks were launched for: the highest attempt among them. */
   readonly attempts: ReadonlyMap<string, number>;
   /** Ids of every task seen, live and recently stopped. */

@@ -40,6 +40,15 @@ describe('a tick', () => {
     expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
   });
 
+  it('looks how tasks ended where a job runs and no task lives: one may have died with it', async () => {
+    platform.runs.set('one', { ok: true, value: [run({ id: 'run-a', status: 'planning', planAgentName: 'died' })] });
+    platform.agentsOf.set('one', [agent('died', 'unknown')]);
+    tasks.stopped = [stoppedTask('died', { family: 'launcher-one', exitCode: 137 })];
+    const supply = (await tickOf([pool('one')])).get('one')?.observation?.supply;
+    expect(supply?.outOfMemory).toMatchObject([{ jobKey: 'run-a/plan', sign: 'exit code 137' }]);
+    expect(tasks.launches).toEqual([]);
+  });
+
   it('counts only the tasks of the pool’s own family', async () => {
     queue('one', 'run-a');
     tasks.tasks = [task('t', { family: 'launcher-two' })];

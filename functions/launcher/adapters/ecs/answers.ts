@@ -20,6 +20,7 @@ export const ecsTask = z.object({
   stoppedAt: time,
   stopCode: z.string().optional(),
   stoppedReason: z.string().optional(),
+  memory: z.string().optional(),
   tags: z.array(z.object({ key: z.string().optional(), value: z.string().optional() })).optional(),
   containers: z
     .array(z.object({ name: z.string().optional(), exitCode: z.number().optional(), reason: z.string().optional() }))
@@ -43,6 +44,7 @@ export function taskOf(answer: z.infer<typeof ecsTask>, container: string): Task
     stoppedAtMs: answer.stoppedAt,
     stopCode: answer.stopCode,
     stoppedReason: answer.stoppedReason,
+    memoryMiB: answer.memory === undefined ? undefined : Number(answer.memory),
     exitCode: agent?.exitCode,
     containerReason: agent?.reason,
   };

@@ -309,6 +309,15 @@ describe('tasks', () => {
     ]);
   });
 
+  it('that ran out of memory are told with ECS’s word for it, and with what they had', async () => {
+    const id = await launchedId(request());
+    await expect.poll(() => ecs.outOfMemory(id)).toBe(true);
+    await expect.poll(async () => (await stopped()).length).toBe(1);
+    expect(await stopped()).toMatchObject([
+      { id, exitCode: 137, containerReason: expect.stringContaining('OutOfMemoryError'), memoryMiB: 512 },
+    ]);
+  });
+
   it('come from all pages, and are described 100 at a time', async () => {
     // They never get beyond their network interface, so that no process is started for any.
     await startWith({ provisionMs: 600_000 });

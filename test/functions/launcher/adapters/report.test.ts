@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TickReport } from '../../../../functions/launcher/adapters/report.ts';
 import { METRICS } from '../../../../functions/launcher/contract.ts';
+import type { Task } from '../../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
+import type { Pool } from '../../../../functions/launcher/ports.ts';
 import type { PoolTick, Tick } from '../../../../functions/launcher/tick.ts';
 import { APPLY_LANE, LANE, live, NOW, PLAN_LANE, queuedJob, seconds, stoppedTask, supply } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
@@ -145,6 +147,40 @@ describe('a tick’s log line', () => {
     expect(blobs[0]).toMatchObject({ metrics: { Launches: [1], LaunchesInsteadOfSpot: [1] } });
   });
 
+  it('tells of a task that ran out of memory once, with its run, its size and what to set', () => {
+    const died = (id: string, agoMs: number, family = PLAN_LANE.taskDefinition) =>
+      stoppedTask(id, { family, memoryMiB: 1024, stoppedAtMs: NOW - agoMs });
+    const tell = (lanes: Pool['lanes'], ...tasks: Task[]) => {
+      const all = tasks.map((task) => ({ task, sign: 'OutOfMemoryError' as const, jobKey: 'run-9/plan' as const }));
+      report.report(
+        tickOf({ pool: pool('one', { lanes }), observation: { ...observation, supply: supply({ outOfMemory: all }) } }),
+      );
+      return blobs.flatMap(({ metrics }) => metrics[METRICS.outOfMemory] ?? []);
+    };
+    const split: Pool['lanes'] = [PLAN_LANE, APPLY_LANE];
+    expect(tell(split, died('a', seconds(20)), died('long-ago', seconds(301)))).toEqual([1]);
+    expect(tell(split, died('a', seconds(30)))).toEqual([1, 0]);
+    expect(tell([LANE], died('b', 0, LANE.taskDefinition))).toEqual([1, 0, 1]);
+    const warnings = lines.filter(({ level }) => level === 'warn');
+    expect(warnings).toMatchObject([
+      { message: 'out of memory', attributes: { pool: 'one', task: 'a', job: 'run-9/plan', memoryMiB: 1024 } },
+      { message: 'out of memory', attributes: { task: 'b' } },
+    ]);
+    expect(warnings.map(({ attributes }) => attributes['remedy'])).toEqual([
+      expect.stringContaining('raise phases.plan.memoryMiB of pool one'),
+      expect.stringContaining('raise memoryMiB of pool one'),
+    ]);
+  });
+
+  it('says when the job of a task that ran out of memory is only the one it was launched for', () => {
+    const outOfMemory = [{ task: stoppedTask('a', { stoppedAtMs: undefined }), sign: 'exit code 137' as const }];
+    report.report(tickOf({ observation: { ...observation, supply: supply({ outOfMemory }) } }));
+    expect(lines.find(({ level }) => level === 'warn')?.attributes).toMatchObject({
+      job: 'run-1/plan',
+      jobIs: expect.stringContaining('launched for'),
+    });
+  });
+
   it('says which permission is missing when the agents may not be listed', () => {
     report.report(tickOf({ demand, observation: { ...observation, agentsVisible: false } }));
     expect(JSON.stringify(lines)).toContain('Manage agent pools');
@@ -179,6 +215,7 @@ describe('a tick’s metrics', () => {
           [METRICS.liveTasks]: [2],
           [METRICS.busyAgents]: [1],
           [METRICS.startFailures]: [1],
+          [METRICS.outOfMemory]: [0],
           [METRICS.launches]: [1],
           [METRICS.launchesRefused]: [0],
           [METRICS.launchesDeferred]: [0],

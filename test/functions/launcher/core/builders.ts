@@ -73,6 +73,7 @@ export function supply(overrides: Partial<Supply> = {}): Supply {
     registered: 0,
     unclaimed: 0,
     startFailures: [],
+    outOfMemory: [],
     attempts: new Map(),
     seenTaskIds: new Set(),
     ...overrides,

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
+import { agent, LANE, LIMITS, NOW, queuedJob, stoppedTask } from './builders.ts';
+
+const KILLED = { exitCode: 137, containerReason: 'OutOfMemoryError: Container killed due to memory usage' };
+const killed = (overrides: Partial<Task> = {}) => stoppedTask('died', { ...KILLED, ...overrides });
+
+function seenIn(task: Task, agents: readonly Agent[] | undefined, running: readonly RunningJob[] = [], waits = false) {
+  const queued = waits ? [queuedJob('run-1')] : [];
+  return supplyOf({ lanes: [LANE], tasks: [task], agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+}
+
+describe('a task that was killed for its memory', () => {
+  it('is named with the job that its agent had, as long as a run says so', () => {
+    const running = [{ key: 'run-7/apply', phase: 'apply', agentName: 'died' }] as const;
+    const { outOfMemory } = seenIn(killed(), [agent('died', 'unknown')], running);
+    expect(outOfMemory).toEqual([{ task: killed(), sign: 'OutOfMemoryError', jobKey: 'run-7/apply' }]);
+    expect(seenIn(killed(), [agent('died', 'errored')]).outOfMemory).toEqual([
+      { task: killed(), sign: 'OutOfMemoryError' },
+    ]);
+  });
+
+  it('is told by its exit code where ECS says nothing else, unless somebody stopped it', () => {
+    const agents = [agent('died', 'unknown')];
+    expect(seenIn(killed({ containerReason: undefined }), agents).outOfMemory).toMatchObject([
+      { sign: 'exit code 137' },
+    ]);
+    for (const stopCode of ['UserInitiated', 'SpotInterruption', undefined]) {
+      expect(seenIn(killed({ containerReason: undefined, stopCode }), agents).outOfMemory).toEqual([]);
+    }
+    expect(seenIn(stoppedTask('died', { exitCode: 1 }), agents).outOfMemory).toEqual([]);
+  });
+
+  it('is a start failure, and nothing else, when its agent never came up', () => {
+    const { outOfMemory, startFailures } = seenIn(killed(), [], [], true);
+    expect([outOfMemory, startFailures.length]).toEqual([[], 1]);
+  });
+
+  it('is named, too, where agents may not be listed and its job waits no more', () => {
+    expect(seenIn(killed(), undefined).outOfMemory).toHaveLength(1);
+  });
+});
