@@ -244,13 +244,16 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     const size = Math.min(request.size, settings.runsPageCap);
     const listed = wrong ? [] : agents.slice((request.page - 1) * size, request.page * size);
     const before = request.page > 1 ? tick.agents.get(pool.name)?.statuses : undefined;
-    tick.agents.set(pool.name, {
-      atMs: time.now(),
-      statuses: new Map([
-        ...(before === undefined || before === 'hidden' ? [] : before),
-        ...listed.map((agent) => [agent.name, agent.status] as const),
-      ]),
-    });
+    tick.agentsListedAtMs.set(pool.name, time.now());
+    if (!tick.decided.has(pool.name)) {
+      tick.agents.set(pool.name, {
+        atMs: time.now(),
+        statuses: new Map([
+          ...(before === undefined || before === 'hidden' ? [] : before),
+          ...listed.map((agent) => [agent.name, agent.status] as const),
+        ]),
+      });
+    }
     const next = !wrong && request.page * size < agents.length ? request.page + 1 : null;
     return {
       data: listed.map(({ id, name, status }) => ({ id, attributes: { name, status } })),

@@ -283,7 +283,8 @@ export class Promises {
     const agent = this.#parts.containers.agentOf(task);
     if (agent === undefined || agent.status === 'errored' || agent.status === 'exited') return;
     const listed = by.agents.get(task.pool);
-    if (listed !== undefined && listed.statuses !== 'hidden' && agent.registeredAtMs > listed.atMs) {
+    const listedAtMs = by.agentsListedAtMs.get(task.pool) ?? listed?.atMs ?? 0;
+    if (listed !== undefined && listed.statuses !== 'hidden' && agent.registeredAtMs > listedAtMs) {
       // It registered after the tick had looked, and one SIGTERM lets it finish a job that it got since.
       this.racedStops += 1;
       return;

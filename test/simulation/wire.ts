@@ -27,7 +27,9 @@ export interface TickRecord {
   readonly told: Set<string>;
   /** Ids of tasks that were shown stopped or stopping. */
   readonly stopped: Set<string>;
-  /** Statuses of the agents that were listed, by pool, and when; `hidden`: not allowed. */
+  /** When agents were listed last, by pool: also the second look, before a stop. */
+  readonly agentsListedAtMs: Map<string, number>;
+  /** Statuses of the agents that were listed for the decision, by pool, and when; `hidden`: not allowed. */
   readonly agents: Map<
     string,
     { readonly atMs: number; readonly statuses: ReadonlyMap<string, Agent['status']> | 'hidden' }
@@ -54,6 +56,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     live: new Set(),
     told: new Set(),
     stopped: new Set(),
+    agentsListedAtMs: new Map(),
     agents: new Map(),
     decided: new Set(),
     created: new Map(),
