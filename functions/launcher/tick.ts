@@ -3,6 +3,7 @@ import { confirmedStops } from './confirm.ts';
 import { ceilingRoomOf } from './core/ceiling.ts';
 import { demandOf } from './core/demand.ts';
 import { type PoolSeen, reconcile } from './core/reconcile.ts';
+import { standingJobs } from './core/standing.ts';
 import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
 import { type Seen, seen, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
@@ -105,8 +106,10 @@ async function tickGroup(
     );
   }
   const answers = await Promise.all(runs.values());
-  const anyQueued = answers.some((answer) => answer.ok && demandOf(answer.value).queued.length > 0);
-  const watched = await Promise.all(pools.map((pool) => look(pool, anyQueued)));
+  const queued = answers.some((answer) => answer.ok && demandOf(answer.value).queued.length > 0);
+  const nowMs = ports.now();
+  const standing = pools.some(({ lanes }) => lanes.some((lane) => standingJobs(lane, nowMs).length > 0));
+  const watched = await Promise.all(pools.map((pool) => look(pool, queued || standing)));
   return underCeiling(settings.agentsCeiling, watched, settings, ports, signal);
 }
 

@@ -108,7 +108,7 @@ export class Containers {
 
   /** The container's main process is there. */
   #run(task: SimulatedTask, fault: FaultKind | undefined): void {
-    const { random, ecs, time, settings, hcp } = this.#in;
+    const { random, ecs, time, hcp } = this.#in;
     const ends = (afterMs: number, how: Parameters<EcsWorld['ended']>[1]): void =>
       time.after(afterMs, () => ecs.ended(task, how));
     task.terminate = () => ends(2 * SECOND, { exitCode: 143 });
@@ -128,7 +128,7 @@ export class Containers {
       case 'start-never-registers': {
         const hangs = random.chance(0.5);
         if (hangs) task.terminate = () => ends(STOP_TIMEOUT_MS, { exitCode: 137 });
-        else ends(settings.idleWindowMs, { exitCode: random.pick([0, LEFT_IDLE_EXIT_CODE]) });
+        else ends(task.idleWindowMs, { exitCode: random.pick([0, LEFT_IDLE_EXIT_CODE]) });
         return;
       }
     }
@@ -144,7 +144,7 @@ export class Containers {
       if (fault === 'start-registers-then-exits') time.after(random.between(1, 20) * SECOND, () => process.crash());
       else if (fault !== 'start-takes-no-job') process.poll();
       // The watchdog's first look; an agent that has got a job by then is left alone.
-      time.at((task.startedAtMs ?? 0) + settings.idleWindowMs, () => process.leaveIfIdle());
+      time.at((task.startedAtMs ?? 0) + task.idleWindowMs, () => process.leaveIfIdle());
     });
   }
 

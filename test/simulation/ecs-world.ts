@@ -1,5 +1,5 @@
 import type { RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
-import { TASK_TAGS } from '../../functions/launcher/contract.ts';
+import { IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../functions/launcher/contract.ts';
 import type { Random } from './random.ts';
 import { type ScenarioLane, type WorldSettings, wholeLane } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -22,6 +22,8 @@ export interface SimulatedTask {
   readonly startedBy: string | undefined;
   readonly attempt: number | undefined;
   readonly byLauncher: boolean;
+  /** How long its agent waits for a job. */
+  readonly idleWindowMs: number;
   readonly createdAtMs: number;
   readonly versions: Version[];
   tags: Task['tags'];
@@ -125,7 +127,7 @@ export class EcsWorld {
       if (this.#settings.failedTokens === 'used-up') this.#tokens.set(token, { parameters });
       return { kind: 'no-room' };
     }
-    const task = this.#create(input.taskDefinition ?? '', input.startedBy, input.tags, true);
+    const task = this.#create(input.taskDefinition ?? '', input.startedBy, input.tags, true, idleMsOf(input));
     this.#tokens.set(token, { task, parameters });
     return { kind: 'task', task, isNew: true };
   }
@@ -143,7 +145,13 @@ export class EcsWorld {
     this.#create(family, undefined, [], false);
   }
 
-  #create(family: string, startedBy: string | undefined, tags: Task['tags'], byLauncher: boolean): SimulatedTask {
+  #create(
+    family: string,
+    startedBy: string | undefined,
+    tags: Task['tags'],
+    byLauncher: boolean,
+    idleWindowMs = this.#settings.idleWindowMs,
+  ): SimulatedTask {
     const id = `${String(this.#tasks.size + 1).padStart(4, '0')}${this.#random.whole(0x1000, 0xffff).toString(16)}`;
     const pool = this.#settings.pools.find(({ lanes }) => lanes.some((lane) => lane.family === family));
     const attempt = Number(tags?.find(({ key }) => key === TASK_TAGS.attempt)?.value);
@@ -156,6 +164,7 @@ export class EcsWorld {
       startedBy,
       attempt: Number.isNaN(attempt) ? undefined : attempt,
       byLauncher,
+      idleWindowMs,
       createdAtMs: this.#time.now(),
       versions: [],
       tags,
@@ -245,4 +254,11 @@ export class EcsWorld {
     }
     return undefined;
   }
+}
+
+/** What a launch says about how long its agent waits. */
+function idleMsOf({ overrides }: RunTaskCommandInput): number | undefined {
+  const variables = overrides?.containerOverrides?.flatMap(({ environment = [] }) => environment) ?? [];
+  const seconds = variables.find(({ name }) => name === IDLE_SECONDS_VARIABLE)?.value;
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
 }

@@ -1,12 +1,12 @@
 import type { LauncherConfig } from '../../functions/launcher/config.ts';
-import { type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import { type AgentPoolEnvironment, ENV, type LaneEnvironment } from '../../functions/launcher/contract.ts';
 import type { Tick } from '../../functions/launcher/tick.ts';
 import { type Cloud, simulatedEcsClient } from './ecs-client.ts';
 import { type Platform, SimulatedHttp } from './hcp-http.ts';
 import type { Launcher } from './launcher.ts';
 import type { Promises } from './promises.ts';
 import type { Random } from './random.ts';
-import type { WorldSettings } from './scenario.ts';
+import type { ScenarioPool, WorldSettings } from './scenario.ts';
 import { type Environment, noteFault, tickRecord } from './wire.ts';
 
 const MINUTE_MS = 60_000;
@@ -233,6 +233,14 @@ function summaryOf({ pools }: Tick): string {
     .join(' ');
 }
 
+function standingOf({ standing = {} }: ScenarioPool): Pick<LaneEnvironment, 'warm' | 'sweepMinutes'> {
+  const { warm, idleSeconds = 3600, sweepMinutes } = standing;
+  return {
+    ...(warm !== undefined && { warm: { agents: warm, idleSeconds } }),
+    ...(sweepMinutes !== undefined && { sweepMinutes }),
+  };
+}
+
 /** The function's environment variables in this world. */
 export function environmentOf(settings: WorldSettings): Record<string, string> {
   const pools: AgentPoolEnvironment[] = settings.pools.map((pool) => ({
@@ -241,10 +249,11 @@ export function environmentOf(settings: WorldSettings): Record<string, string> {
     organization: pool.organization,
     apiTokenSecret: pool.apiTokenSecret,
     maxAgents: pool.maxAgents,
-    lanes: pool.lanes.map(({ family, accepts, spot }) => ({
+    lanes: pool.lanes.map(({ family, accepts, spot }, index) => ({
       taskDefinition: family,
       ...(pool.lanes.length > 1 && { phases: accepts.filter((kind) => kind !== 'hidden') }),
       ...(spot && { capacity: 'spot' as const }),
+      ...(index === 0 && standingOf(pool)),
     })),
   }));
   return {

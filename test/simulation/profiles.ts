@@ -245,6 +245,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
       apiTokenSecret: other ? 'secret-other' : 'secret-main',
       lanes: [wholeLane(`launcher-pool-${index}`)],
       maxAgents: random.whole(...rules.maxAgents),
+      ...standingOf(random),
     };
   });
   return {
@@ -308,6 +309,12 @@ function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, f
     if (random.chance(0.3)) windows.push(window('ecs-read-lag', 0.8));
   }
   return windows.map((one, index) => ({ ...one, id: firstId + index }));
+}
+
+/** Few: a world with warm agents never comes to rest. */
+function standingOf(random: Random): Pick<ScenarioPool, 'standing'> {
+  if (random.chance(0.01)) return { standing: { warm: random.whole(1, 2), idleSeconds: random.pick([600, 3600]) } };
+  return random.chance(0.04) ? { standing: { sweepMinutes: random.pick([10, 30]) } } : {};
 }
 
 function eventsOf(random: Random, rules: Profile, settings: WorldSettings, lastsMs: number): ScenarioEvent[] {

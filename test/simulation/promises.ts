@@ -112,7 +112,8 @@ export class Promises {
     }
     for (const task of ecs.live) {
       const sinceMs = Math.max(this.#demandAtMs.get(task.pool) ?? 0, task.createdAtMs);
-      if (task.byLauncher && now - sinceMs > mostMs) {
+      const kept = settings.pools.some(({ name, standing }) => name === task.pool && standing?.warm !== undefined);
+      if (task.byLauncher && !kept && now - sinceMs > mostMs) {
         this.#break(5, `task ${task.id} is still there ${minutes(now - sinceMs)} after the last job of ${task.pool}`);
       }
     }
@@ -175,7 +176,8 @@ export class Promises {
       const ofLane = queued.filter(([key]) => takes(lane, key));
       const young = ofLane.filter(([, sinceMs]) => now - sinceMs < MINUTE_MS).length;
       const own = this.#shownFree(pool.name, lane, by);
-      const short = Math.max(0, ofLane.length - own);
+      const standing = lane === pool.lanes[0] ? (pool.standing?.warm ?? 0) + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
+      const short = Math.max(0, ofLane.length + standing - own);
       need += short;
       left += Math.min(young, short);
       const created = by.created.get(lane.family) ?? 0;
@@ -333,7 +335,9 @@ export class Promises {
       environment.settled = false;
       return;
     }
-    if (idle) this.#idleTickIsCheap(record, environment);
+    // A sweep that is due is looked for.
+    const sweeps = this.#parts.settings.pools.some(({ standing }) => standing !== undefined);
+    if (idle && !sweeps) this.#idleTickIsCheap(record, environment);
     environment.settled = true;
   }
 
@@ -466,7 +470,8 @@ export class Promises {
     const { settings, hcp, ecs } = this.#parts;
     const waiting = settings.pools.flatMap(({ name }) => hcp.queuedJobs(name));
     if (waiting.length > 0) this.#break(1, `never served: ${waiting.map(({ key }) => key).join(', ')}`);
-    const left = [...ecs.live].filter(({ byLauncher }) => byLauncher);
+    const kept = new Set(settings.pools.flatMap(({ name, standing }) => (standing === undefined ? [] : name)));
+    const left = [...ecs.live].filter(({ byLauncher, pool }) => byLauncher && !kept.has(pool));
     if (left.length > 0) this.#break(5, `never gone: ${left.map(({ id }) => id).join(', ')}`);
   }
 }

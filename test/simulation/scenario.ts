@@ -149,6 +149,8 @@ export interface ScenarioPool {
   readonly apiTokenSecret: string;
   readonly lanes: readonly ScenarioLane[];
   readonly maxAgents: number;
+  /** Agents of its first lane that are kept without a job, and the minutes between its sweeps. */
+  readonly standing?: { readonly warm?: number; readonly idleSeconds?: number; readonly sweepMinutes?: number };
 }
 
 export interface WorldSettings {

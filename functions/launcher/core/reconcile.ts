@@ -48,7 +48,7 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
       standingJobs(lane, nowMs),
       view.unclaimed - queued.length,
       supply.attempts,
-      new Set(view.live.map(({ task }) => task.startedBy)),
+      view.live,
     );
     const all = [...wanted, ...standing];
     const { count, deferral } = allowance(all.length, view, launches.length, limits, ceilingRoom, nowMs);

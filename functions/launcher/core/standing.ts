@@ -1,4 +1,4 @@
-import type { Lane, QueuedJob, Schedule, StandingJob } from './types.ts';
+import type { Lane, LiveState, LiveTask, QueuedJob, Schedule, StandingJob } from './types.ts';
 
 /** How long after a sweep is due ticks still launch it: some may be missed, and the token makes it one. */
 const SWEEP_WINDOW_MS = 5 * 60_000;
@@ -38,10 +38,15 @@ export function standingShort(
   jobs: readonly StandingJob[],
   free: number,
   attempts: ReadonlyMap<string, number>,
-  liveFor: ReadonlySet<string | undefined>,
+  live: readonly LiveTask[],
 ): StandingJob[] {
-  const due = jobs.filter(({ key, once }) => !(once && attempts.has(key)));
-  const unserved = [...due.filter(({ key }) => !liveFor.has(key)), ...due.filter(({ key }) => liveFor.has(key))];
+  const tasksOf = (states: (state: LiveState) => boolean) =>
+    new Set(live.flatMap(({ task, state }) => (states(state) ? task.startedBy : [])));
+  // Of whom nothing can be seen may still wait: another in its place would come every few minutes.
+  const unseen = tasksOf((state) => state === 'unobserved');
+  const due = jobs.filter(({ key, once }) => !unseen.has(key) && !(once && attempts.has(key)));
+  const taken = tasksOf(() => true);
+  const unserved = [...due.filter(({ key }) => !taken.has(key)), ...due.filter(({ key }) => taken.has(key))];
   return unserved.slice(0, Math.max(0, due.length - Math.max(0, free)));
 }
 

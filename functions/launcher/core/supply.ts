@@ -74,15 +74,21 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
   return {
     live,
     foreignIdle,
-    registered:
-      seen.agents?.filter((agent) => ['idle', 'busy', 'unknown'].includes(agent.status)).length ??
-      live.filter(({ state }) => state !== 'starting').length,
+    // A list that lacks an agent that has a job, or that may not be read, does not make agents fewer.
+    registered: credible
+      ? registered(seen.agents ?? [])
+      : registered(foreign) + live.filter(({ state }) => state !== 'starting').length,
     unclaimed: unclaimed(live),
     startFailures: inLanes.flatMap((lane) => startFailures(lane.starts)),
     outOfMemory: outOfMemory(starts, seen.running),
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
   };
+}
+
+/** How many of these agents count against the licence. */
+function registered(agents: readonly Agent[]): number {
+  return agents.filter(({ status }) => ['idle', 'busy', 'unknown'].includes(status)).length;
 }
 
 function liveState(

@@ -298,6 +298,14 @@ describe('the licence’s ceiling', () => {
     expect(launched()).toEqual([]);
   });
 
+  it('counts the agents of other pools also for agents that no queued job asks for', async () => {
+    platform.agentsOf.set('two', [agent('somebody-elses', 'busy')]);
+    const warm = { id: 'one', warm: { agents: 1, idleSeconds: 3600 } };
+    const [lane] = pool('one').lanes;
+    await tickOf([pool('one', { lanes: [{ ...lane, standing: warm }] }), pool('two')], { agentsCeiling: 1 });
+    expect(launched()).toEqual([]);
+  });
+
   it('launches nothing while a pool’s agents cannot be counted', async () => {
     queue('one', 'run-a');
     platform.agentsOf.set('two', trouble());

@@ -131,9 +131,14 @@ describe('a decision about them', () => {
     expect(decide(SWEEP, { live: [idle('a', 'run-0/plan')] }, 1).launches).toEqual([launch]);
   });
 
+  it('does not fill a place anew of whose agent nothing can be seen', () => {
+    const has = { live: [live('a', 'unobserved', { startedBy: 'warm/abc123/1' })] };
+    expect(decide(WARM, has).launches).toEqual(['warm/abc123/2 1']);
+  });
+
   it('never asks for fewer than none', () => {
-    expect(standingShort([], 5, new Map(), new Set())).toEqual([]);
-    expect(standingShort(standingJobs(lane(WARM), NOW), 5, new Map(), new Set())).toEqual([]);
-    expect(standingShort(standingJobs(lane(WARM), NOW), -5, new Map(), new Set())).toHaveLength(2);
+    expect(standingShort([], 5, new Map(), [])).toEqual([]);
+    expect(standingShort(standingJobs(lane(WARM), NOW), 5, new Map(), [])).toEqual([]);
+    expect(standingShort(standingJobs(lane(WARM), NOW), -5, new Map(), [])).toHaveLength(2);
   });
 });

@@ -176,4 +176,9 @@ describe('a list of agents that lacks one that has a job', () => {
     expect(statesOf([])).toEqual(['unobserved', 'busy']);
     expect(statesOf([agent('working', 'busy')])).toEqual(['overdue', 'busy']);
   });
+
+  it('leaves no agent out of the licence’s count', () => {
+    const agents = [agent('somebody-elses', 'idle'), agent('gone', 'exited')];
+    expect(supplyFrom([working], { agents, running }).registered).toBe(2);
+  });
 });
