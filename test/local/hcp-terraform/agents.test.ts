@@ -168,6 +168,14 @@ describe('who gets which job', () => {
     expect(order).toEqual([toApply, older, younger, speculative]);
   });
 
+  it('gives an apply to an agent for applies, and to none for plans', async () => {
+    platform = await startPlatform();
+    await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
+    await serveNext(platform);
+    expect(await (await platform.register({ accept: ['plan'] })).poll()).toBeUndefined();
+    expect((await (await platform.register({ accept: ['apply'] })).poll())?.jobType).toBe('apply');
+  });
+
   it('gives an agent only what it accepts, and only from its own pool', async () => {
     platform = await startPlatform();
     await platform.createRun(await platform.workspace('one'));
