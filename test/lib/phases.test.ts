@@ -1,7 +1,9 @@
 /** A pool whose plans and applies have tasks of their own, from the settings to the template. */
+import { Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { parseConfig } from '../../functions/launcher/config.ts';
@@ -11,7 +13,7 @@ import { AgentImage } from '../../lib/agent-image.ts';
 import { AgentPool } from '../../lib/agent-pool.ts';
 import { parseSettings } from '../../lib/settings.ts';
 import { SettingsError } from '../../lib/settings-faults.ts';
-import { emptyStack, LEAST, resourcesOf, statementsOf, templateOf, text } from './synthesis.ts';
+import { emptyStack, LEAST, resourcesOf, stackOf, statementsOf, templateOf, text } from './synthesis.ts';
 
 const pool = { name: 'default', agentTokenSecret: 'acme/agent-token', image: 'hashicorp/tfc-agent:1.31.0' };
 const withPhases = (phases: object, more: object = {}) => ({ pools: [{ ...pool, ...more, phases }] });
@@ -123,6 +125,31 @@ describe('a pool with phases', () => {
     const dashboards = (of: Template) => JSON.stringify(of.findResources('AWS::CloudWatch::Dashboard'));
     expect(dashboards(template)).toContain('LaunchesInsteadOfSpot');
     expect(dashboards(templateOf(withPhases({})))).not.toContain('LaunchesInsteadOfSpot');
+  });
+});
+
+describe('a stack of pools with phases', () => {
+  it('passes cdk-nag’s rules, as any', () => {
+    const { app } = stackOf(withPhases({ plan: { capacity: 'spot' } }));
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+    expect(() => app.synth()).not.toThrow();
+  });
+
+  it('stays within IAM’s limit of a role’s policies and Lambda’s of the environment, with as many as there may be', () => {
+    const many = Array.from({ length: 10 }, (_, i) => ({
+      ...pool,
+      name: `team-${i}-production`,
+      agentTokenSecret: `acme/token/${i}`,
+      phases: { plan: { capacity: 'spot' } },
+    }));
+    const ofMany = templateOf({ pools: many });
+    const own = statementsOf(ofMany).filter(({ role }) => /LauncherRole/.test(role));
+    // What CloudFormation fills in is longer than its name: a role's ARN takes about 110 characters.
+    const filledIn =
+      own.length * 60 + own.flatMap(resourcesOf).reduce((sum, one) => sum + Math.max(one.length, 110), 0);
+    expect(filledIn).toBeLessThan(10_240);
+    const [launcher] = Object.values(ofMany.findResources('AWS::Lambda::Function'));
+    expect(JSON.stringify(launcher?.['Properties'].Environment).length).toBeLessThan(4_096);
   });
 });
 
