@@ -23,6 +23,8 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     runs: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
+    // For the memory of one process over the whole time.
+    'no-kills': { type: 'boolean', default: false },
   },
 });
 const durationMs = Number(values.minutes) * 60_000;
@@ -169,7 +171,7 @@ while (runs.length < runsWanted || runs.some((run) => !FINAL.has(statusOf(run)))
     (system === 'HCP Terraform' ? platformProxy : awsProxy).inject(fault, aim);
     counts.faults += 1;
   }
-  if (now < queueUntilMs && random() < 0.006) {
+  if (now < queueUntilMs && random() < 0.006 && !values['no-kills']) {
     counts.launchersKilled += 1;
     await launcher.stop();
     launcher = launch();
@@ -236,7 +238,7 @@ process.stdout.write(
       invocations,
       failedInvocations,
       mostLive: Object.fromEntries(mostLive),
-      launcherMemoryMiB: { firstThird: mebibytes(memory.slice(0, third)), lastThird: mebibytes(memory.slice(-third)) },
+      launcherMemoryMiB: [0, 1, 2].map((n) => mebibytes(memory.slice(n * third, (n + 1) * third))),
       problems,
     },
     undefined,

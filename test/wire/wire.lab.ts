@@ -13,12 +13,14 @@ import { archiveOf } from '../../local/start/configurations.ts';
 import { createHcpApi, type HcpApi } from '../../local/start/hcp-api.ts';
 import { startFunction } from '../journey/cold-function.ts';
 import { type Deployment, synthesize } from '../journey/deployment.ts';
-import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { type FaultProxy, startFaultProxy, type WireFault } from './fault-proxy.ts';
 import { FAULT_TABLE, type FaultRow } from './faults.ts';
 
 /** As often as the stand-in's limit of 30 lists a minute allows when every row starts a cold function of its own. */
 const INVOKED_EVERY_MS = 2_000;
 const LAMBDA_TIMEOUT_MS = 13_000;
+/** A request to HCP Terraform that hangs takes 8 s: who waits for none is served long before. */
+const AT_ONCE_MS = 5_000;
 
 let platform: HcpTerraformServer;
 let aws: EcsServer;
@@ -73,16 +75,17 @@ afterAll(async () => {
 const cluster = () => deployment.functionEnvironment[ENV.cluster] ?? '';
 const patience = { timeout: 45_000, interval: 20 };
 
-async function queueRun(workspace: string): Promise<string> {
-  const { id: workspaceId } = await api.createWorkspace({ name: workspace, poolId: platform.agentPool.id });
+async function queueRun(workspace: string, poolId = platform.agentPool.id): Promise<string> {
+  const { id: workspaceId } = await api.createWorkspace({ name: workspace, poolId });
   return api.queueRun({ workspaceId, archive, message: 'wire', planOnly: true, autoApply: false, isDestroy: false });
 }
 
-function launcher() {
+function launcher(environment: Record<string, string> = {}) {
   return startFunction(
     deployment.functionFolder,
     {
       ...deployment.functionEnvironment,
+      ...environment,
       // One poll an invocation: a tick's error is the invocation's.
       [ENV.activePollSeconds]: '0',
       NODE_EXTRA_CA_CERTS: platformProxy.caFile ?? '',
@@ -158,6 +161,59 @@ describe('a fault on the wire loses nothing and starts nothing twice', () => {
         fn.kill();
         proxy.heal();
         await api.cancel(run, 'the row is over');
+        await stopAll();
+      }
+    },
+    60_000,
+  );
+});
+
+describe('a fault of one pool', () => {
+  const HANG = { kind: 'hang' } as const;
+  const HTML = { kind: 'answer', status: 200, body: '<html>', headers: { 'content-type': 'text/html' } } as const;
+
+  const rows: readonly [string, WireFault, (pool: { id: string; name: string }) => string][] = [
+    ['its runs never come', HANG, ({ name }) => `agent_pool_names%5D=${name}&`],
+    ['its runs are HTML', HTML, ({ name }) => `agent_pool_names%5D=${name}&`],
+    ['its agents never come', HANG, ({ id }) => `/agent-pools/${id}/agents`],
+    ['its id never comes', HANG, ({ id }) => `/agent-pools/${id}`],
+  ];
+  it.each(rows)(
+    'delays no other pool of its token: %s',
+    async (name, fault, aimAt) => {
+      const [own] = JSON.parse(deployment.functionEnvironment[ENV.agentPools] ?? '[]');
+      const poolName = `neighbour-${name.replaceAll(' ', '-')}`;
+      const neighbour = await api.createPool(poolName);
+      const pools = [{ ...own, name: poolName, id: neighbour.id, lanes: [{ taskDefinition: 'neighbour' }] }, own];
+      aws.registerTaskDefinition({
+        family: 'neighbour',
+        requiresCompatibilities: ['FARGATE'],
+        networkMode: 'awsvpc',
+        cpu: '256',
+        memory: '512',
+        containerDefinitions: [
+          { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', 'sleep 600'] },
+        ],
+      });
+      const hitsBefore = platformProxy.hits;
+      platformProxy.inject(fault, { on: aimAt({ id: neighbour.id, name: poolName }), times: 50 });
+      const theirs = await queueRun(`theirs-${poolName}`, neighbour.id);
+      const ours = await queueRun(`ours-${poolName}`);
+      const startedAt = Date.now();
+      const fn = launcher({ [ENV.agentPools]: JSON.stringify(pools) });
+      try {
+        const tasksFor = (run: string) => aws.tasks(cluster()).filter(({ startedBy }) => startedBy === `${run}/plan`);
+        await expect.poll(() => tasksFor(ours).length, patience).toBe(1);
+        const rightAfterMs = Date.now() - startedAt;
+        expect(platformProxy.hits).toBeGreaterThan(hitsBefore);
+        expect(rightAfterMs).toBeLessThan(AT_ONCE_MS);
+        platformProxy.heal();
+        await expect.poll(() => tasksFor(theirs).length, patience).toBe(1);
+        measured.push(`| one pool: ${name} | the other pool's job | ${(rightAfterMs / 1000).toFixed(1)} s |`);
+      } finally {
+        fn.kill();
+        platformProxy.heal();
+        await Promise.all([ours, theirs].map((run) => api.cancel(run, 'the row is over')));
         await stopAll();
       }
     },

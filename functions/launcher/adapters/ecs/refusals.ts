@@ -45,7 +45,7 @@ const TABLE: readonly Row[] = [
   },
   {
     pattern:
-      /ClusterNotFound|InvalidParameter|ClientException|PlatformUnknown|PlatformTaskDefinitionIncompatibility|UnsupportedFeature|MISSING|INACTIVE/i,
+      /ClusterNotFound|InvalidParameter|ClientException|PlatformUnknown|PlatformTaskDefinitionIncompatibility|UnsupportedFeature|MISSING|INACTIVE|^(AGENT|ATTRIBUTE|LOCATION|NO ACTIVE INSTANCES)(:|$)/i,
     cause: 'misconfiguration',
     remedy: 'cluster, task definition, subnets or security groups are not what was deployed: deploy the stack anew',
   },

@@ -280,7 +280,16 @@ describe('a refusal is a value with a remedy', () => {
     ['ClusterNotFoundException', 'Cluster not found.', 'misconfiguration'],
     ['InvalidParameterException', 'TaskDefinition is inactive', 'misconfiguration'],
     ['PlatformTaskDefinitionIncompatibilityException', '', 'misconfiguration'],
-    ['SomethingNew', 'never seen', 'unknown'],
+    ['ClientException', 'the request is not valid', 'misconfiguration'],
+    ['PlatformUnknownException', 'The specified platform version does not exist.', 'misconfiguration'],
+    ['UnsupportedFeatureException', 'not in this Region', 'misconfiguration'],
+    ...['CPU', 'MEMORY', 'PORTS', 'GPU', '*'].map((what) => [`RESOURCE:${what}`, '', 'capacity'] as const),
+    ['EMPTY CAPACITY PROVIDER', '', 'capacity'],
+    // Those of clusters of instances: in a cluster of Fargate alone something else was deployed.
+    ...['AGENT', 'ATTRIBUTE', 'LOCATION', 'NO ACTIVE INSTANCES', 'MISSING', 'INACTIVE'].map(
+      (reason) => [reason, '', 'misconfiguration'] as const,
+    ),
+    ['SomethingNew', 'the agent is never seen', 'unknown'],
   ])('%s: %s → %s', (name, text, cause) => {
     const refusal = refusalOf(name, text);
     expect(refusal.cause).toBe(cause);
