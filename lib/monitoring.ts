@@ -139,10 +139,11 @@ export class Monitoring extends Construct {
 
   private startFailures(pool: string): cloudwatch.Alarm {
     return this.alarm('startFailures', pool, {
-      what: `Three or more tasks of pool ${pool} ended lately before their agent registered: image, agent token, network or size.`,
+      what: `Tasks of pool ${pool} failed to start, and none has come up well for five periods since: image, agent token, network or size.`,
+      // The metric counts failures in a row: one that the next start mends is gone from it within two or three minutes.
       metric: this.metric('startFailures', { pool, period: this.props.schedule }),
-      threshold: 3,
-      evaluationPeriods: 1,
+      threshold: 1,
+      evaluationPeriods: 5,
     });
   }
 

@@ -283,12 +283,18 @@ describe('a refusal is a value with a remedy', () => {
     ['ClientException', 'the request is not valid', 'misconfiguration'],
     ['PlatformUnknownException', 'The specified platform version does not exist.', 'misconfiguration'],
     ['UnsupportedFeatureException', 'not in this Region', 'misconfiguration'],
-    ...['CPU', 'MEMORY', 'PORTS', 'GPU', '*'].map((what) => [`RESOURCE:${what}`, '', 'capacity'] as const),
+    ['RESOURCE:CPU', '', 'capacity'],
+    ['RESOURCE:MEMORY', '', 'capacity'],
+    ['RESOURCE:PORTS', '', 'capacity'],
+    ['RESOURCE:*', '', 'capacity'],
     ['EMPTY CAPACITY PROVIDER', '', 'capacity'],
     // Those of clusters of instances: in a cluster of Fargate alone something else was deployed.
-    ...['AGENT', 'ATTRIBUTE', 'LOCATION', 'NO ACTIVE INSTANCES', 'MISSING', 'INACTIVE'].map(
-      (reason) => [reason, '', 'misconfiguration'] as const,
-    ),
+    ['AGENT', '', 'misconfiguration'],
+    ['ATTRIBUTE', '', 'misconfiguration'],
+    ['LOCATION', '', 'misconfiguration'],
+    ['NO ACTIVE INSTANCES', '', 'misconfiguration'],
+    ['MISSING', '', 'misconfiguration'],
+    ['INACTIVE', '', 'misconfiguration'],
     ['SomethingNew', 'the agent is never seen', 'unknown'],
   ])('%s: %s → %s', (name, text, cause) => {
     const refusal = refusalOf(name, text);
