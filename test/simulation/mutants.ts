@@ -170,7 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'lanes: each has maxAgents for itself',
     [3],
-    edit('core/reconcile.ts', 'limits.maxAgents - view.liveOfPool - launched,', 'limits.maxAgents - view.live.length,'),
+    edit('core/allowance.ts', 'limits.maxAgents - view.liveOfPool - launched,', 'limits.maxAgents - view.live.length,'),
   ),
   {
     name: 'lanes: a foreign agent counts in each',
@@ -226,13 +226,13 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'maxAgents is not looked at',
     [3],
-    edit('core/reconcile.ts', 'count: limits.maxAgents - view.liveOfPool - launched,', 'count: limits.maxAgents,'),
+    edit('core/allowance.ts', 'count: limits.maxAgents - view.liveOfPool - launched,', 'count: limits.maxAgents,'),
   ),
   {
     ...one(
       'agentsCeiling is not looked at',
       [3],
-      edit('core/reconcile.ts', 'count: ceilingRoom - launched,', 'count: Number.POSITIVE_INFINITY,'),
+      edit('core/allowance.ts', 'count: ceilingRoom - launched,', 'count: Number.POSITIVE_INFINITY,'),
     ),
     profile: 'licence',
   },
@@ -265,7 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'start failures are not backed off from',
       [6],
-      edit('core/reconcile.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
+      edit('core/allowance.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
     ),
     profile: 'start',
   },
@@ -277,7 +277,11 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'as many probes as there are jobs',
       [6],
-      edit('core/reconcile.ts', 'count: waiting || probing ? 0 : 1,', 'count: waiting ? 0 : Number.POSITIVE_INFINITY,'),
+      edit(
+        'core/allowance.ts',
+        'count: waiting || probing || launches.some(({ lane }) => lane === view.lane) ? 0 : 1,',
+        'count: waiting ? 0 : Number.POSITIVE_INFINITY,',
+      ),
     ),
     profile: 'long',
   },

@@ -1,6 +1,7 @@
-import { type BackOff, backOffOf } from './back-off.ts';
-import { type LaneView, laneViews } from './lanes.ts';
-import { isStanding, standingJobs, standingShort } from './standing.ts';
+import { allowance } from './allowance.ts';
+import type { CeilingRoom } from './ceiling.ts';
+import { laneViews } from './lanes.ts';
+import { standingJobs, standingShort } from './standing.ts';
 import type {
   Decision,
   Deferral,
@@ -20,11 +21,7 @@ export interface PoolSeen {
   readonly lanes: readonly Lane[];
   readonly demand: Demand;
   readonly supply: Supply;
-  /**
-   * Agents that the organization's licence still allows, in all its pools together; `uncounted`: another pool of it could
-   * not be seen; `undefined`: no ceiling.
-   */
-  readonly ceilingRoom: number | 'uncounted' | undefined;
+  readonly ceilingRoom: CeilingRoom;
 }
 
 /**
@@ -37,37 +34,39 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
   const launches: Launch[] = [];
   const deferrals: Deferral[] = [];
   let { foreignIdle } = supply;
-  for (const view of laneViews(lanes, demand, supply)) {
+  const views = laneViews(lanes, demand, supply);
+  for (const view of views) {
     const { lane, queued } = view;
     // Which lane somebody else's agent serves is not told: it counts once, in the first that is short.
     const foreign = Math.min(foreignIdle, youngOf(queued, nowMs));
     const short = Math.max(0, queued.length - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
     const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
-    const standing = standingShort(
-      standingJobs(lane, nowMs),
-      view.unclaimed - queued.length,
-      supply.attempts,
-      view.live,
-    );
-    const all = [...wanted, ...standing];
-    const { count, deferral } = allowance(all.length, view, launches.length, limits, ceilingRoom, nowMs);
-    for (const job of all.slice(0, count)) {
-      launches.push(launchOf(job, lane, supply, `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`));
-    }
+    const { count, deferral } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
+    const counted = `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`;
+    launches.push(...wanted.slice(0, count).map((job) => launchOf(job, lane, supply, counted)));
     deferrals.push(...wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })));
+  }
+  // What is left of the limits is for agents that no queued job asks for.
+  for (const view of views) {
+    const free = view.unclaimed - view.queued.length;
+    const wanted = standingShort(standingJobs(view.lane, nowMs), free, supply.attempts, view.live);
+    const { count } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
+    launches.push(...wanted.slice(0, count).map((job) => standingLaunchOf(job, view.lane, supply)));
   }
   return { launches, stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)), deferrals };
 }
 
-function launchOf(job: QueuedJob | StandingJob, lane: Lane, supply: Supply, counted: string): Launch {
+function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {
   const earlier = supply.attempts.get(job.key) ?? 0;
-  if (!isStanding(job)) {
-    const reason = earlier === 0 ? counted : `${counted}; earlier tasks for this job went elsewhere`;
-    return { job, lane, attempt: earlier + 1, reason };
-  }
+  const reason = earlier === 0 ? counted : `${counted}; earlier tasks for this job went elsewhere`;
+  return { job, lane, attempt: earlier + 1, reason };
+}
+
+function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch {
   if (job.once) return { job, lane, attempt: 1, reason: 'a sweep is due' };
-  return { job, lane, attempt: earlier + 1, reason: 'fewer agents wait than are to be kept warm' };
+  const attempt = (supply.attempts.get(job.key) ?? 0) + 1;
+  return { job, lane, attempt, reason: 'fewer agents wait than are to be kept warm' };
 }
 
 /**
@@ -85,64 +84,6 @@ function youngOf(queued: readonly QueuedJob[], nowMs: number): number {
 function inOrderOfNeed(queued: readonly QueuedJob[], supply: Supply): QueuedJob[] {
   const served = new Set(supply.live.map(({ task }) => task.startedBy));
   return [...queued.filter((job) => !served.has(job.key)), ...queued.filter((job) => served.has(job.key))];
-}
-
-interface Bound {
-  readonly count: number;
-  readonly deferral: Omit<Deferral, 'jobKey'>;
-}
-
-/**
- * How many launches the tightest limit leaves this lane, and that limit as the reason for the rest.
- * @param launched for the lanes before it in this tick.
- */
-function allowance(
-  wanted: number,
-  view: LaneView,
-  launched: number,
-  limits: Limits,
-  ceilingRoom: PoolSeen['ceilingRoom'],
-  nowMs: number,
-): Bound {
-  const tasks = `${view.liveOfPool} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
-  const bounds: Bound[] = [
-    {
-      count: limits.maxAgents - view.liveOfPool - launched,
-      deferral: { cause: 'max-agents', reason: `${tasks} of maxAgents ${limits.maxAgents}` },
-    },
-    {
-      count: limits.maxLaunchesPerTick - launched,
-      deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches a tick` },
-    },
-  ];
-  if (ceilingRoom === 'uncounted') {
-    const reason = 'the agents of another pool of the organization could not be counted against agentsCeiling';
-    bounds.push({ count: 0, deferral: { cause: 'agents-ceiling', reason } });
-  } else if (ceilingRoom !== undefined) {
-    const reason = 'every agent that agentsCeiling allows is registered or starting';
-    bounds.push({ count: ceilingRoom - launched, deferral: { cause: 'agents-ceiling', reason } });
-  }
-  const backOff = backOffOf(view.startFailures, limits);
-  if (backOff.rounds > 0) bounds.push(backOffBound(backOff, view, nowMs));
-  const tightest = bounds.reduce((a, b) => (b.count < a.count ? b : a));
-  return { count: Math.max(0, Math.min(wanted, tightest.count)), deferral: tightest.deferral };
-}
-
-/** While a lane's tasks fail to start one probe at a time is launched, and none before the wait is over. */
-function backOffBound(backOff: BackOff, view: LaneView, nowMs: number): Bound {
-  const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
-  const newestMs = Math.max(...view.startFailures.map(({ createdAtMs }) => createdAtMs));
-  // That it registers proves nothing where agents end without a job: such a probe is over when it has one or is gone.
-  const probing = view.live.some(
-    ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),
-  );
-  return {
-    count: waiting || probing ? 0 : 1,
-    deferral: {
-      cause: 'start-failures',
-      reason: `tasks failed to start ${backOff.rounds} times in a row, the last with: ${backOff.detail}`,
-    },
-  };
 }
 
 function stopOf({ task, state }: LiveTask, startDeadlineMs: number): Stop[] {

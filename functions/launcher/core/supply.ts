@@ -39,7 +39,8 @@ export function unclaimed(live: readonly LiveTask[]): number {
 
 /** Joins tasks and agents by name, and sorts them by what they can still do. */
 export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: number): Supply {
-  const agents = new Map((seen.agents ?? []).map((agent) => [agent.name, agent]));
+  const listed = seen.agents ?? [];
+  const agents = new Map(listed.map((agent) => [agent.name, agent]));
   const busyNames = new Set(seen.running.flatMap((job) => job.agentName ?? []));
   const taskIds = new Set(seen.tasks.map((task) => task.id));
 
@@ -69,14 +70,14 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
   }));
   const live = observed ? seenLive : inLanes.flatMap((lane) => withNamelessJobs(lane.live, lane.running));
 
-  const foreign = (seen.agents ?? []).filter((agent) => !taskIds.has(agent.name));
+  const foreign = listed.filter((agent) => !taskIds.has(agent.name));
   const foreignIdle = foreign.filter((agent) => agent.status === 'idle').length;
   return {
     live,
     foreignIdle,
     // A list that lacks an agent that has a job, or that may not be read, does not make agents fewer.
     registered: credible
-      ? registered(seen.agents ?? [])
+      ? registeredlisted
       : registered(foreign) + live.filter(({ state }) => state !== 'starting').length,
     unclaimed: unclaimed(live),
     startFailures: inLanes.flatMap((lane) => startFailures(lane.starts)),

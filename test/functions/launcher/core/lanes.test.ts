@@ -184,3 +184,30 @@ describe('a pool without lanes', () => {
     expect(decide({ ...one, idle: ['foreign'] }).launches).toHaveLength(1);
   });
 });
+
+describe('agents that no queued job asks for', () => {
+  const warm = { id: 'apply', warm: { agents: 2, idleSeconds: 3600 } };
+  const lanes = [PLAN_LANE, { ...APPLY_LANE, standing: warm }];
+
+  it('come after the queued jobs of every lane', () => {
+    const runs = [planQueued('run-1')];
+    expect(decide({ lanes, runs, limits: { maxAgents: 1 } }).launches).toEqual([PLAN_1]);
+    expect(decide({ lanes, runs, limits: { maxAgents: 2 } }).launches).toEqual([
+      PLAN_1,
+      'warm/apply/1 in launcher-default-apply',
+    ]);
+  });
+
+  it('are no second probe where tasks fail to start', () => {
+    const failing = [
+      applyTask('broken', {
+        ...stoppedTask('broken', { startedBy: 'run-2/apply', exitCode: undefined, startedAtMs: undefined }),
+        family: APPLY_LANE.taskDefinition,
+        stopCode: 'TaskFailedToStart',
+        stoppedAtMs: NOW - minutes(1),
+      }),
+    ];
+    expect(decide({ lanes, runs: [applyQueued('run-2')], tasks: failing }).launches).toEqual([APPLY_2]);
+    expect(decide({ lanes, runs: [], tasks: failing }).launches).toEqual(['warm/apply/1 in launcher-default-apply']);
+  });
+});

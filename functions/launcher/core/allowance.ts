@@ -1,0 +1,64 @@
+import { type BackOff, backOffOf } from './back-off.ts';
+import type { CeilingRoom } from './ceiling.ts';
+import type { LaneView } from './lanes.ts';
+import type { Deferral, Launch, Limits } from './types.ts';
+
+/** What a limit leaves, and that limit as the reason for the rest. */
+export interface Bound {
+  readonly count: number;
+  readonly deferral: Omit<Deferral, 'jobKey'>;
+}
+
+/**
+ * How many launches the tightest limit leaves this lane, and that limit as the reason for the rest.
+ * @param launches of this tick so far.
+ */
+export function allowance(
+  wanted: number,
+  view: LaneView,
+  launches: readonly Launch[],
+  limits: Limits,
+  ceilingRoom: CeilingRoom,
+  nowMs: number,
+): Bound {
+  const launched = launches.length;
+  const tasks = `${view.liveOfPool} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
+  const bounds: Bound[] = [
+    {
+      count: limits.maxAgents - view.liveOfPool - launched,
+      deferral: { cause: 'max-agents', reason: `${tasks} of maxAgents ${limits.maxAgents}` },
+    },
+    {
+      count: limits.maxLaunchesPerTick - launched,
+      deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches a tick` },
+    },
+  ];
+  if (ceilingRoom === 'uncounted') {
+    const reason = 'the agents of another pool of the organization could not be counted against agentsCeiling';
+    bounds.push({ count: 0, deferral: { cause: 'agents-ceiling', reason } });
+  } else if (ceilingRoom !== undefined) {
+    const reason = 'every agent that agentsCeiling allows is registered or starting';
+    bounds.push({ count: ceilingRoom - launched, deferral: { cause: 'agents-ceiling', reason } });
+  }
+  const backOff = backOffOf(view.startFailures, limits);
+  if (backOff.rounds > 0) bounds.push(backOffBound(backOff, view, launches, nowMs));
+  const tightest = bounds.reduce((a, b) => (b.count < a.count ? b : a));
+  return { count: Math.max(0, Math.min(wanted, tightest.count)), deferral: tightest.deferral };
+}
+
+/** While a lane's tasks fail to start one probe at a time is launched, and none before the wait is over. */
+function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launch[], nowMs: number): Bound {
+  const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
+  const newestMs = Math.max(...view.startFailures.map(({ createdAtMs }) => createdAtMs));
+  // That it registers proves nothing where agents end without a job: such a probe is over when it has one or is gone.
+  const probing = view.live.some(
+    ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),
+  );
+  return {
+    count: waiting || probing || launches.some(({ lane }) => lane === view.lane) ? 0 : 1,
+    deferral: {
+      cause: 'start-failures',
+      reason: `tasks failed to start ${backOff.rounds} times in a row, the last with: ${backOff.detail}`,
+    },
+  };
+}
