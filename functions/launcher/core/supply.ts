@@ -77,7 +77,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
     foreignIdle,
     // A list that lacks an agent that has a job, or that may not be read, does not make agents fewer.
     registered: credible
-      ? registeredlisted
+      ? registered(listed)
       : registered(foreign) + live.filter(({ state }) => state !== 'starting').length,
     unclaimed: unclaimed(live),
     startFailures: inLanes.flatMap((lane) => startFailures(lane.starts)),
