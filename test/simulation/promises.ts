@@ -179,7 +179,7 @@ export class Promises {
       const standing = lane === pool.lanes[0] ? (pool.standing?.warm ?? 0) + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
       const short = Math.max(0, ofLane.length + standing - own);
       need += short;
-      left += Math.min(young, short);
+      left += Math.min(young, Math.max(0, ofLane.length - own));
       const created = by.created.get(lane.family) ?? 0;
       if (created > short)
         this.#break(2, `launched ${created} in ${lane.family} with ${ofLane.length} queued and ${own} tasks free`);
