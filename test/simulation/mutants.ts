@@ -377,8 +377,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'adapters/hcp-terraform/client.ts',
-      '    return seen(this.#runs(pool, signal));',
-      '    return { ok: true, value: await this.#runs(pool, signal).catch(() => []) };',
+      '    return seen(this.#runs(pool, turn, signal));',
+      '    return { ok: true, value: await this.#runs(pool, turn, signal).catch(() => []) };',
     ),
   ),
   one(

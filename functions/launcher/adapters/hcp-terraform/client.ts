@@ -14,7 +14,7 @@ import {
   workspacesPage,
 } from './answers.ts';
 import { type HcpTerraformHttp, resetMs } from './http.ts';
-import { POLLS_PER_MINUTE, PollBudget } from './poll-budget.ts';
+import { POLLS_PER_MINUTE, PollBudget, type Share } from './poll-budget.ts';
 import { listsRunsByOrganization } from './version.ts';
 
 /**
@@ -51,6 +51,11 @@ export interface ClientParts {
   readonly now: () => number;
 }
 
+/** One poll of pools that share a budget; over once that did not reach for one of them. */
+interface Turn {
+  over?: unknown;
+}
+
 /** The port `HcpTerraform` over API v2. Keeps for the warm function's life: pool ids, the poll budgets, the host's age. */
 export class HcpTerraformClient implements HcpTerraform {
   readonly #http: ClientParts['http'];
@@ -58,7 +63,11 @@ export class HcpTerraformClient implements HcpTerraform {
   readonly #now: () => number;
   readonly #poolIds = new Map<Pool, { readonly id: PoolId; readonly untilMs: number }>();
   readonly #budgets = new Map<string, PollBudget>();
-  readonly #polledAtMs = new Map<Pool, number>();
+  /** When each pool had its turn last: a count, since those of one poll have theirs in the same moment. */
+  readonly #turnOf = new Map<Pool, number>();
+  #turns = 0;
+  /** How many pages a pool's runs fill, as far as the last poll knew; all that are read when it did not see the end. */
+  readonly #pagesOf = new Map<Pool, number>();
   /** Pools that the platform does not know by their name or id. */
   readonly #unfound = new Set<Pool>();
   #byOrganization: boolean | undefined;
@@ -73,36 +82,45 @@ export class HcpTerraformClient implements HcpTerraform {
 
   openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>> {
     // The least recently polled first, so that a budget that does not reach for all serves each in turn.
-    const inTurn = pools.toSorted((a, b) => (this.#polledAtMs.get(a) ?? 0) - (this.#polledAtMs.get(b) ?? 0));
+    const inTurn = pools.toSorted((a, b) => (this.#turnOf.get(a) ?? 0) - (this.#turnOf.get(b) ?? 0));
     // Several pools: one request tells whether any of them has work, since a run does not say whose it is. What the
     // platform says to a name that it does not know is not documented, so those are left out of it.
     const asked = inTurn.filter((pool) => !this.#unfound.has(pool));
     const [first] = asked;
     const probed = first !== undefined && asked.length > 1 ? seen(this.#anyRun(first, asked, signal)) : undefined;
-    return new Map(inTurn.map((pool) => [pool, this.#inTurn(pool, asked.includes(pool) ? probed : undefined, signal)]));
+    const turn: Turn = {};
+    return new Map(
+      inTurn.map((pool) => [pool, this.#inTurn(pool, asked.includes(pool) ? probed : undefined, turn, signal)]),
+    );
   }
 
   /** One pool's answer, whatever becomes of the others'. */
   async #inTurn(
     pool: Pool,
     probe: Promise<Seen<boolean>> | undefined,
+    turn: Turn,
     signal: AbortSignal,
   ): Promise<Seen<readonly Run[]>> {
     const [id, probed] = await Promise.all([seen(this.#poolId(pool, signal)), probe]);
     if (id.ok) this.#unfound.delete(pool);
     else if (id.error.fault === 'rejected') this.#unfound.add(pool);
     if (!id.ok) return id;
-    const answer = await this.#runsUnless(probed, pool, signal);
+    const answer = await this.#runsUnless(probed, pool, turn, signal);
     // Who was left out by the budget has not had its turn.
     const leftOut = !answer.ok && answer.error.fault === 'throttled' && answer.error.status === undefined;
-    if (!leftOut) this.#polledAtMs.set(pool, this.#now());
+    if (!leftOut) this.#turnOf.set(pool, ++this.#turns);
     return answer;
   }
 
-  async #runsUnless(probed: Seen<boolean> | undefined, pool: Pool, signal: AbortSignal): Promise<Seen<readonly Run[]>> {
+  async #runsUnless(
+    probed: Seen<boolean> | undefined,
+    pool: Pool,
+    turn: Turn,
+    signal: AbortSignal,
+  ): Promise<Seen<readonly Run[]>> {
     if (probed?.ok === false) return probed;
     if (probed?.value === false) return { ok: true, value: [] };
-    return seen(this.#runs(pool, signal));
+    return seen(this.#runs(pool, turn, signal));
   }
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
@@ -130,27 +148,50 @@ export class HcpTerraformClient implements HcpTerraform {
   async #anyRun(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
     if (!(await this.#listsByOrganization(first, signal))) return true;
     const query = { ...this.#runsQuery(pools), 'page[size]': '1', 'page[number]': '1' };
-    const page = await this.#pollRuns(runsPath(first), query, first, runsPage, signal);
+    const page = await this.#pollRuns(runsPath(first), query, first, runsPage, signal, this.#budget(first));
     // An empty page that is not the first one does not say that there is nothing.
     nextPage(page.meta, 1, runsPath(first));
     return page.data.length > 0;
   }
 
-  async #runs(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
+  async #runs(pool: Pool, turn: Turn, signal: AbortSignal): Promise<readonly Run[]> {
     if (!(await this.#listsByOrganization(pool, signal))) return this.#currentRuns(pool, signal);
+    const share = this.#shareOf(pool, turn);
     const runs: Run[] = [];
-    for (let number: number | null = 1; number !== null && number <= PAGES_A_POLL; ) {
-      const query = {
-        ...this.#runsQuery([pool]),
-        include: 'plan,apply',
-        'page[size]': PAGE_SIZE,
-        'page[number]': String(number),
-      };
-      const page: z.infer<typeof runsPage> = await this.#pollRuns(runsPath(pool), query, pool, runsPage, signal);
-      runs.push(...runsOf(page));
-      number = nextPage(page.meta, number, runsPath(pool));
+    try {
+      for (let number: number | null = 1; number !== null && number <= PAGES_A_POLL; ) {
+        const query = {
+          ...this.#runsQuery([pool]),
+          include: 'plan,apply',
+          'page[size]': PAGE_SIZE,
+          'page[number]': String(number),
+        };
+        const path = runsPath(pool);
+        const page: z.infer<typeof runsPage> = await this.#pollRuns(path, query, pool, runsPage, signal, share);
+        runs.push(...runsOf(page));
+        const read: number = number;
+        number = nextPage(page.meta, number, runsPath(pool));
+        this.#pagesOf.set(pool, number === null ? read : PAGES_A_POLL);
+      }
+    } finally {
+      share.release();
     }
     return runs;
+  }
+
+  /**
+   * As many requests as the pool's pages took the last time: pools that are read side by side would otherwise begin what
+   * none of them could end. Once one is left out so are those whose turn is later, or a small one would for ever come
+   * before a large one.
+   */
+  #shareOf(pool: Pool, turn: Turn): Share {
+    if (turn.over !== undefined) throw turn.over;
+    try {
+      return this.#budget(pool).setAside(this.#pagesOf.get(pool) ?? 1);
+    } catch (error) {
+      turn.over = error;
+      throw error;
+    }
   }
 
   /** Terraform Enterprise before v202409-1: speculative runs stay unseen, since none is a workspace's current run. */
@@ -187,12 +228,13 @@ export class HcpTerraformClient implements HcpTerraform {
     pool: Pool,
     schema: S,
     signal: AbortSignal,
+    share: Pick<Share, 'take'>,
   ): Promise<z.infer<S>> {
     const budget = this.#budget(pool);
     try {
       const mayRefuse = 'filter[operation]' in query && !HCP_TERRAFORM_HOSTS.has(this.#hostname);
       const refusable = mayRefuse ? [400, 422] : [];
-      const take = () => budget.take();
+      const take = () => share.take();
       const answer = await this.#http.get(withQuery(path, query), pool.apiTokenSecret, schema, signal, refusable, take);
       if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
       if (answer.body !== undefined) return answer.body;
@@ -201,7 +243,7 @@ export class HcpTerraformClient implements HcpTerraform {
       throw error;
     }
     const { 'filter[operation]': _, ...rest } = query;
-    const page = await this.#pollRuns(path, rest, pool, schema, signal);
+    const page = await this.#pollRuns(path, rest, pool, schema, signal, share);
     // Only now it is the filter that was refused, and not the request.
     this.#operationsRefused = true;
     return page;

@@ -16,6 +16,7 @@ export class PollBudget {
   readonly #now: () => number;
   #requestsAtMs: number[] = [];
   #taken = 0;
+  #setAside = 0;
   #blockedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number) {
@@ -36,8 +37,32 @@ export class PollBudget {
 
   /** Takes one request out of the budget. Throws `UpstreamError` *throttled* when there is none left. */
   take(): void {
-    const now = this.#now();
-    const waitMs = this.#waitMs(now);
+    this.#mustHave(1);
+    this.#requestsAtMs.push(this.#now());
+    this.#taken += 1;
+  }
+
+  /** Sets requests aside for one asker. Throws `UpstreamError` *throttled* when there are not so many left. */
+  setAside(count: number): Share {
+    this.#mustHave(count);
+    this.#setAside += count;
+    let left = count;
+    return {
+      take: () => {
+        // Whether it counts as set aside or as taken, nobody else can have it in between.
+        if (left > 0) this.#setAside -= 1;
+        left = Math.max(0, left - 1);
+        this.take();
+      },
+      release: () => {
+        this.#setAside -= left;
+        left = 0;
+      },
+    };
+  }
+
+  #mustHave(count: number): void {
+    const waitMs = this.#waitMs(count);
     if (waitMs > 0) {
       throw new UpstreamError({
         system: 'HCP Terraform',
@@ -48,8 +73,6 @@ export class PollBudget {
         retryAfterMs: waitMs,
       });
     }
-    this.#requestsAtMs.push(now);
-    this.#taken += 1;
   }
 
   /** The platform asked to wait. */
@@ -57,11 +80,19 @@ export class PollBudget {
     this.#blockedUntilMs = Math.max(this.#blockedUntilMs, this.#now() + ms);
   }
 
-  #waitMs(now: number): number {
-    const blockedMs = this.#blockedUntilMs - now;
-    const oldest = this.#requestsAtMs[0];
-    const fullMs =
-      this.used < POLLS_PER_MINUTE || oldest === undefined ? 0 : (this.#requestsAtMs[0] ?? oldest) + WINDOW_MS - now;
-    return Math.max(0, blockedMs, fullMs);
+  /** Until so many are left that nobody has set aside. */
+  #waitMs(count: number): number {
+    const now = this.#now();
+    const missing = this.used + this.#setAside + count - POLLS_PER_MINUTE;
+    const freedAtMs = missing <= 0 ? now : (this.#requestsAtMs[missing - 1] ?? now) + WINDOW_MS;
+    return Math.max(0, this.#blockedUntilMs - now, freedAtMs - now);
   }
+}
+
+/** Requests that one asker has set aside. */
+export interface Share {
+  /** Takes one of them or, when they are used up, one that nobody has. Throws as {@link PollBudget.take} does. */
+  take(): void;
+  /** Gives back what was not taken. */
+  release(): void;
 }

@@ -477,4 +477,24 @@ describe('a pool with more open runs than a budget has requests', () => {
     }
     expect(answered).toEqual({ default: 5, other: 5 });
   });
+
+  // Side by side each read its first pages, and none of them its last.
+  it('is read whole in its turn when the budget does not reach for all of them', async () => {
+    const pools = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...pool, name, id: `apool-${name}` }));
+    for (const { name, id } of pools) server.on(`/api/v2/agent-pools/${id}`, json({ data: { attributes: { name } } }));
+    server.on(RUNS, (request, response) => {
+      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
+      json({ data: [run(`run-${number}`)], ...page(number, number + 1) })(request, response);
+    });
+    const warm = client();
+    const answered: string[] = [];
+    for (let tick = 0; tick < 6; tick += 1) {
+      for (const [{ name }, answer] of await answersOf(pools, warm)) if (answer.ok) answered.push(name);
+      nowMs += 60_000;
+    }
+    const times = pools.map(({ name }) => answered.filter((served) => served === name).length);
+    // 24 requests a minute: four pools of five pages, and the question before; the first poll learns how many pages.
+    expect(answered.length).toBeGreaterThanOrEqual(20);
+    expect(Math.max(...times) - Math.min(...times)).toBeLessThanOrEqual(1);
+  });
 });
