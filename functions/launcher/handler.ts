@@ -57,7 +57,7 @@ function compose() {
     userAgent: SERVICE,
     dispatcher: connections(),
   });
-  const hcpTerraform = new HcpTerraformClient({ http, hostname: config.hostname, now: clock.now });
+  const hcpTerraform = new HcpTerraformClient({ http, hostname: config.hostname, ...clock });
   const tasks = new EcsTasks(new ECSClient(AWS_CLIENT), config.placement);
   const pollBudget = () => hcpTerraform.pollBudget();
   const ticks = new TickReport({ logger, metrics, pollBudget });

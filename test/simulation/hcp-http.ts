@@ -97,7 +97,12 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     const unseen = (): void => {
       // Who is looked up by name is seen by its name until the lookup is repeated.
       if (request.kind === 'pools') return;
-      for (const pool of concerns) tick.blind.set(pool, `${request.kind}: ${fault ?? 'refused'}`);
+      // Whom the question names without an answer can be asked by itself.
+      const question = request.kind === 'runs' && !request.withOperations;
+      for (const pool of concerns) {
+        if (question && tick.queued.has(pool)) continue;
+        tick.blind.set(pool, `${question ? QUESTION : request.kind}: ${fault ?? 'refused'}`);
+      }
     };
     return call(time, {
       environment: this.#environment,
@@ -374,8 +379,12 @@ type Request =
 
 type Asked = Request & { readonly tick: TickRecord };
 
+/** The request that asks whether any of several pools has work. */
+const QUESTION = 'runs: of several pools';
+
 /** Notes that the tick was told of the pool's runs, be there any or none. */
 function toldOf(pool: string, tick: TickRecord): void {
+  if (tick.blind.get(pool)?.startsWith(QUESTION)) tick.blind.delete(pool);
   if (!tick.queued.has(pool)) tick.queued.set(pool, new Map());
   if (!tick.runningNames.has(pool)) tick.runningNames.set(pool, new Set());
   if (!tick.nameless.has(pool)) tick.nameless.set(pool, new Set());

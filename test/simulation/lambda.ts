@@ -154,10 +154,10 @@ export class LambdaHost {
       tick: tickRecord(0, this.#environments, time.now()),
     };
     const http = new SimulatedHttp(platform, environment, launcher);
-    const hcpTerraform = new launcher.HcpTerraformClient({ http, hostname: config.hostname, now: time.now });
+    const clock = time.clock();
+    const hcpTerraform = new launcher.HcpTerraformClient({ http, hostname: config.hostname, ...clock });
     const tasks = new launcher.EcsTasks(simulatedEcsClient(cloud, environment), config.placement);
     const pollBudget = () => hcpTerraform.pollBudget();
-    const clock = time.clock();
     const told = this.#told();
     const report = new launcher.TickReport({ ...told, pollBudget });
     const warm: Warm = {

@@ -132,7 +132,7 @@ describe('an invocation whose tick used up its time', () => {
 const all = (answers: ReadonlyMap<Pool, Promise<unknown>>) => Promise.all(answers.values());
 
 describe('the question whether any of several pools has work', () => {
-  const parts = { hostname: 'app.terraform.io', now: () => NOW };
+  const parts = { hostname: 'app.terraform.io', now: () => NOW, timeout: never };
   const http = (page: number): ConstructorParameters<typeof HcpTerraformClient>[0]['http'] => ({
     get: async (path, _secret, schema) => {
       const document = path.includes('/runs?')
@@ -184,7 +184,7 @@ describe('a poll budget that does not reach for all pools', () => {
       attributes: { status: 'plan_queued', 'created-at': '2026-03-01T12:00:00Z' },
       relationships: { workspace: { data: { id: 'ws-1' } } },
     };
-    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs });
+    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs, timeout: never });
     const pools = [pool('one', { id: 'apool-1' }), pool('two', { id: 'apool-2' })];
     // Seven times three requests, and one: of 24 two are left, for the question and for one pool.
     const errors: string[] = [];
@@ -214,7 +214,7 @@ describe('a pool that may not be looked up', () => {
         return { status: 200, headers: {}, body: schema.parse(document) };
       },
     };
-    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs });
+    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs, timeout: never });
     const one = pool('one', { id: 'apool-1' });
     expect(await client.agents(one, 0, never())).toBeUndefined();
     expect(await client.agents(one, 0, never())).toBeUndefined();

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
 import { type Seen, seen, UpstreamError } from '../../errors.ts';
-import type { PollBudget as Budget, HcpTerraform, Pool } from '../../ports.ts';
+import type { PollBudget as Budget, Clock, HcpTerraform, Pool } from '../../ports.ts';
 import {
   agentPool,
   agentPoolsPage,
@@ -14,7 +14,7 @@ import {
   workspacesPage,
 } from './answers.ts';
 import { type HcpTerraformHttp, resetMs } from './http.ts';
-import { POLLS_PER_MINUTE, PollBudget, type Share } from './poll-budget.ts';
+import { POLLS_PER_MINUTE, PollBudget, type Share, secretNameOf } from './poll-budget.ts';
 import { listsRunsByOrganization } from './version.ts';
 
 /**
@@ -22,6 +22,9 @@ import { listsRunsByOrganization } from './version.ts';
  * read when these are gone, and no pool uses up the budget of the others.
  */
 const PAGES_A_POLL = 5;
+
+/** How long the question whether any of several pools has work keeps them waiting; an answer takes some tenths of a second. */
+const PROBE_PATIENCE_MS = 2_000;
 
 /** The largest page that the API gives. */
 const PAGE_SIZE = '100';
@@ -49,6 +52,8 @@ export interface ClientParts {
   readonly http: Pick<HcpTerraformHttp, 'get'>;
   readonly hostname: string;
   readonly now: () => number;
+  /** Aborts after the given time. */
+  readonly timeout: Clock['timeout'];
 }
 
 /** One poll of pools that share a budget; over once that did not reach for one of them. */
@@ -61,6 +66,7 @@ export class HcpTerraformClient implements HcpTerraform {
   readonly #http: ClientParts['http'];
   readonly #hostname: string;
   readonly #now: () => number;
+  readonly #timeout: Clock['timeout'];
   readonly #poolIds = new Map<Pool, { readonly id: PoolId; readonly untilMs: number }>();
   readonly #budgets = new Map<string, PollBudget>();
   /** When each pool had its turn last: a count, since those of one poll have theirs in the same moment. */
@@ -74,10 +80,11 @@ export class HcpTerraformClient implements HcpTerraform {
   /** Older Terraform Enterprise may not know every operation; once refused, the filter is left out. */
   #operationsRefused = false;
 
-  constructor({ http, hostname, now }: ClientParts) {
+  constructor({ http, hostname, now, timeout }: ClientParts) {
     this.#http = http;
     this.#hostname = hostname;
     this.#now = now;
+    this.#timeout = timeout;
   }
 
   openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>> {
@@ -87,7 +94,7 @@ export class HcpTerraformClient implements HcpTerraform {
     // platform says to a name that it does not know is not documented, so those are left out of it.
     const asked = inTurn.filter((pool) => !this.#unfound.has(pool));
     const [first] = asked;
-    const probed = first !== undefined && asked.length > 1 ? seen(this.#anyRun(first, asked, signal)) : undefined;
+    const probed = first !== undefined && asked.length > 1 ? seen(this.#probe(first, asked, signal)) : undefined;
     const turn: Turn = {};
     return new Map(
       inTurn.map((pool) => [pool, this.#inTurn(pool, asked.includes(pool) ? probed : undefined, turn, signal)]),
@@ -142,6 +149,22 @@ export class HcpTerraformClient implements HcpTerraform {
       taken: budgets.map(({ taken }) => taken),
       perMinute: POLLS_PER_MINUTE,
     };
+  }
+
+  /**
+   * Whether to ask for each pool's runs. The question only spares requests: when it fails or is slow, each is asked by
+   * itself, so that a pool that cannot be answered is waited for by no other. Not when the platform asks to wait.
+   */
+  #probe(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
+    const asked = this.#anyRun(first, pools, signal).catch((error: unknown) => {
+      if (error instanceof UpstreamError && error.fault !== 'throttled') return true;
+      throw error;
+    });
+    const patience = this.#timeout(PROBE_PATIENCE_MS);
+    const slow = new Promise<boolean>((resolve) => {
+      patience.addEventListener('abort', () => resolve(true), { once: true });
+    });
+    return Promise.race([asked, slow]);
   }
 
   /** Whether any of these pools, which share an organization and a token, has an open run. */
@@ -250,10 +273,11 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   #budget(pool: Pool): PollBudget {
-    const existing = this.#budgets.get(pool.apiTokenSecret);
+    const token = secretNameOf(pool.apiTokenSecret);
+    const existing = this.#budgets.get(token);
     if (existing !== undefined) return existing;
     const budget = new PollBudget(this.#now);
-    this.#budgets.set(pool.apiTokenSecret, budget);
+    this.#budgets.set(token, budget);
     return budget;
   }
 

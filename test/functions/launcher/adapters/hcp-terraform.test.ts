@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-terraform/client.ts';
 import { connections, HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
-import { POLLS_PER_MINUTE } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { POLLS_PER_MINUTE, secretNameOf } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
 import { isNewEnough } from '../../../../functions/launcher/adapters/hcp-terraform/version.ts';
 import type { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { Pool, Secrets } from '../../../../functions/launcher/ports.ts';
@@ -31,6 +31,12 @@ const pool: Pool = {
 let server: ScriptedServer;
 let nowMs: number;
 let secretReads: number;
+/** The patience of the latest wait: it ends when a test says so. */
+let patience: AbortController;
+const timeout = () => {
+  patience = new AbortController();
+  return patience.signal;
+};
 const signal = new AbortController().signal;
 
 beforeEach(async () => {
@@ -53,7 +59,7 @@ function client(): HcpTerraformClient {
   };
   const dispatcher = connections({ ca: server.ca });
   const http = new HcpTerraformHttp({ hostname: server.hostname, secrets, userAgent: 'test', dispatcher });
-  return new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs });
+  return new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs, timeout });
 }
 
 const poolNamed = (name: string, index: number) => ({ id: `apool-${index + 1}`, attributes: { name } });
@@ -332,7 +338,7 @@ describe('a host', () => {
   ])('that %s is told with what to check', async (_, hostname, message) => {
     const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
     const http = new HcpTerraformHttp({ hostname, secrets, userAgent: 'test', dispatcher: connections() });
-    const error = await failure(new HcpTerraformClient({ http, hostname, now: () => nowMs }));
+    const error = await failure(new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout }));
     expect(error.message).toMatch(message);
   });
 
@@ -344,7 +350,7 @@ describe('a host', () => {
       userAgent: 'test',
       dispatcher: connections(),
     });
-    const error = await failure(new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs }));
+    const error = await failure(new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs, timeout }));
     expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
   });
 });
@@ -451,6 +457,66 @@ describe('Terraform Enterprise older than v202409-1', () => {
     ['v202109-1', false],
   ])('version %j lists runs by organization: %s', (version, expected) => {
     expect(isNewEnough(version)).toBe(expected);
+  });
+});
+
+describe('the question whether any of several pools has work', () => {
+  const other = { ...pool, name: 'other', id: 'apool-2' };
+  const isQuestion = (url = '') => !url.includes('include=');
+
+  beforeEach(() => server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } })));
+
+  it.each([
+    ['an error', status(500)],
+    ['HTML', text('<html>', 'text/html')],
+    ['refused for a name that it does not know', status(404)],
+  ])('answered with %s, is put to each of them', async (_, answer) => {
+    const list = json({ data: [run('run-1')], ...page(1, null) });
+    server.on(RUNS, (request, response) => (isQuestion(request.url) ? answer : list)(request, response));
+    const answers = await answersOf([pool, other]);
+    expect([...answers.values()].map(({ ok }) => ok)).toEqual([true, true]);
+  });
+
+  it('is put to each of them when the answer is slow, and who cannot be answered is waited for by no other', async () => {
+    server.on(RUNS, (request, response) => {
+      const list = json({ data: [run('run-1')], ...page(1, null) });
+      const silent = isQuestion(request.url) || request.url?.includes('agent_pool_names%5D=other');
+      return (silent ? hang : list)(request, response);
+    });
+    const tick = new AbortController();
+    const answers = client().openRuns([pool, other], tick.signal);
+    await expect.poll(() => runRequests().length).toBe(1);
+    patience.abort();
+    expect(await answers.get(pool)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
+    tick.abort();
+    expect(await answers.get(other)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
+  });
+
+  it('is put to nobody when the platform asks to wait', async () => {
+    server.on(RUNS, status(429, { 'x-ratelimit-reset': '5' }));
+    const answers = await answersOf([pool, other]);
+    expect([...answers.values()]).toMatchObject([{ error: { fault: 'throttled' } }, { error: { fault: 'throttled' } }]);
+    expect(runRequests()).toHaveLength(1);
+  });
+});
+
+describe('an API token', () => {
+  it('has one budget, by whatever name its secret goes', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    const warm = client();
+    const arn = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123';
+    await openRuns(warm);
+    await openRuns(warm, [{ ...pool, apiTokenSecret: arn }]);
+    expect(warm.pollBudget()).toMatchObject({ usedInLastMinute: 2, taken: [2] });
+  });
+
+  it.each([
+    ['acme/api-token', 'acme/api-token'],
+    ['api-token', 'api-token'],
+    ['arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123', 'acme/api-token'],
+    ['arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:api-token-AbC123', 'api-token'],
+  ])('in secret %s is that of %s', (given, name) => {
+    expect(secretNameOf(given)).toBe(name);
   });
 });
 
