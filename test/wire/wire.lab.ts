@@ -50,6 +50,7 @@ beforeAll(async () => {
   );
   aws.createCluster({ clusterName: cluster() });
   aws.putSecret('acme/api-token', platform.launcherApiToken);
+  aws.putSecret('acme/other-token', platform.launcherApiToken);
   for (const { family } of deployment.taskDefinitions) {
     aws.registerTaskDefinition({
       family,
@@ -172,19 +173,34 @@ describe('a fault of one pool', () => {
   const HANG = { kind: 'hang' } as const;
   const HTML = { kind: 'answer', status: 200, body: '<html>', headers: { 'content-type': 'text/html' } } as const;
 
-  const rows: readonly [string, WireFault, (pool: { id: string; name: string }) => string][] = [
-    ['its runs never come', HANG, ({ name }) => `agent_pool_names%5D=${name}&`],
-    ['its runs are HTML', HTML, ({ name }) => `agent_pool_names%5D=${name}&`],
-    ['its agents never come', HANG, ({ id }) => `/agent-pools/${id}/agents`],
-    ['its id never comes', HANG, ({ id }) => `/agent-pools/${id}`],
+  const WAIT = { kind: 'answer', status: 429, body: '{}', headers: { 'x-ratelimit-reset': '1.5' } } as const;
+  const OTHER_TOKEN = { apiTokenSecret: 'acme/other-token' };
+
+  type Aimed = (pool: { id: string; name: string }) => string;
+  const runs: Aimed = ({ name }) => `agent_pool_names%5D=${name}&`;
+  const rows: readonly [string, WireFault, Aimed, { apiTokenSecret?: string }][] = [
+    ['its runs never come', HANG, runs, {}],
+    ['its runs are HTML', HTML, runs, {}],
+    ['its runs are to be waited for (429)', WAIT, runs, {}],
+    ['its agents never come', HANG, ({ id }) => `/agent-pools/${id}/agents`, {}],
+    ['its id never comes', HANG, ({ id }) => `/agent-pools/${id}`, {}],
+    ['what names it beside the other never comes', HANG, ({ name }) => `agent_pool_names%5D=${name}%2C`, {}],
+    ['what names it beside the other is HTML', HTML, ({ name }) => `agent_pool_names%5D=${name}%2C`, {}],
+    ['its runs never come, of another token', HANG, runs, OTHER_TOKEN],
+    ['its runs are to be waited for (429), of another token', WAIT, runs, OTHER_TOKEN],
+    ['its agents never come, of another token', HANG, ({ id }) => `/agent-pools/${id}/agents`, OTHER_TOKEN],
+    ['its id never comes, of another token', HANG, ({ id }) => `/agent-pools/${id}`, OTHER_TOKEN],
   ];
   it.each(rows)(
-    'delays no other pool of its token: %s',
-    async (name, fault, aimAt) => {
+    'delays no other pool: %s',
+    async (name, fault, aimAt, token) => {
       const [own] = JSON.parse(deployment.functionEnvironment[ENV.agentPools] ?? '[]');
-      const poolName = `neighbour-${name.replaceAll(' ', '-')}`;
+      const poolName = `neighbour-${name.replaceAll(/[^a-z0-9]+/g, '-')}`;
       const neighbour = await api.createPool(poolName);
-      const pools = [{ ...own, name: poolName, id: neighbour.id, lanes: [{ taskDefinition: 'neighbour' }] }, own];
+      const pools = [
+        { ...own, ...token, name: poolName, id: neighbour.id, lanes: [{ taskDefinition: 'neighbour' }] },
+        own,
+      ];
       aws.registerTaskDefinition({
         family: 'neighbour',
         requiresCompatibilities: ['FARGATE'],
