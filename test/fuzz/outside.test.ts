@@ -11,6 +11,7 @@ import { runTaskInput } from '../../functions/launcher/adapters/ecs/run-task.ts'
 import {
   agentsOf,
   agentsPage,
+  currentRunsOf,
   runsOf,
   runsPage,
   workspacesPage,
@@ -71,6 +72,20 @@ const goodRuns = {
   included: [{ type: 'plans', id: 'plan-1', attributes: { 'execution-details': { 'agent-name': 'a' } } }],
   meta: paging,
 };
+const goodWorkspaces = {
+  data: ['1', '2'].map((n) => ({
+    id: `ws-${n}`,
+    relationships: {
+      'agent-pool': { data: { id: `apool-${n}` } },
+      'current-run': { data: { id: `run-${n}` } },
+    },
+  })),
+  included: [
+    ...['1', '2'].map((n) => ({ ...goodRuns.data[0], type: 'runs', id: `run-${n}` })),
+    { type: 'users', id: 'user-1' },
+  ],
+  meta: paging,
+};
 const goodAgents = { data: [{ id: 'agent-1', attributes: { name: 'a', status: 'idle' } }], meta: paging };
 const goodTask = {
   taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/c/abc',
@@ -121,8 +136,26 @@ describe('answers of HCP Terraform', () => {
     );
   });
 
-  it('of workspaces never crash the parser', () => {
-    fc.assert(fc.property(anyJson, (answer) => void workspacesPage.safeParse(answer)));
+  it('of workspaces, as an older Terraform Enterprise gives them, are read whole or refused', () => {
+    let read = 0;
+    fc.assert(
+      fc.property(fc.oneof(anyJson, damaged(goodWorkspaces)), (answer) => {
+        const page = workspacesPage.safeParse(answer);
+        if (!page.success) return;
+        try {
+          const runs = currentRunsOf(page.data, 'apool-1');
+          for (const run of runs) coreRun.parse(run);
+          demandOf(runs);
+          read += runs.length;
+        } catch (error) {
+          // A workspace whose run did not come with it.
+          expect(error).toMatchObject({ name: 'UpstreamError', fault: 'unexpected-answer' });
+          expect(String(error)).not.toContain('doNotShowThis');
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(read).toBeGreaterThan(0);
   });
 
   it('give a wait between 0 and 60 s, whatever their headers say', () => {

@@ -1,0 +1,83 @@
+/** The variables that `agent-image/entrypoint.sh` reads, with anything in them: they are data to it, and never code. */
+import { readdirSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Scratch, start, TOKEN, waysToRun } from '../agent-image/entrypoint-process.ts';
+
+fc.configureGlobal({ seed: Number(process.env['FUZZ_SEED'] ?? 1) });
+
+const scratch = new Scratch();
+afterAll(() => scratch.release());
+
+/** Each makes a file of this name where a shell that takes it for code would run it. */
+const CANARY = 'canary';
+const code = fc.constantFrom(
+  `$(touch ${CANARY})`,
+  `\`touch ${CANARY}\``,
+  `;touch ${CANARY};`,
+  `"; touch ${CANARY}; "`,
+  `'; touch ${CANARY}; '`,
+  `x\ntouch ${CANARY}\n`,
+  `\${x:=$(touch ${CANARY})}`,
+  `a[$(touch ${CANARY})]`,
+  `%s %n *) touch ${CANARY} ;;`,
+  `|tee ${CANARY}`,
+  `>${CANARY}`,
+);
+/** What an environment can hold: no NUL, and no half of a surrogate pair, which the kernel would get as another character. */
+const noise = fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => text.replaceAll('\0', ''));
+const value = fc.oneof(
+  code,
+  noise,
+  fc.tuple(noise, code, noise).map((parts) => parts.join('')),
+);
+
+/**
+ * Not among them: `AGENT_COMMAND`, which is a command (of an image's author, for agents that are started in another way),
+ * and `TFC_AGENT_TOKEN`, which the script hands on unread.
+ */
+const variables = fc.record(
+  {
+    TFC_AGENT_NAME: value.filter((text) => text !== ''),
+    TFC_AGENT_SINGLE: value,
+    TFC_AGENT_LOG_LEVEL: value,
+    TFC_AGENT_AUTO_UPDATE: value,
+    AGENT_IDLE_SECONDS: fc.oneof(value, fc.nat().map(String)),
+  },
+  { requiredKeys: [] },
+);
+
+const AGENT = `
+  const { TFC_AGENT_NAME: name, TFC_AGENT_SINGLE: single } = process.env;
+  say(JSON.stringify({ name, single, args: process.argv.slice(2) }));
+`;
+
+/** What the script takes for a number of seconds: nothing at all is its default. */
+const isIdleSeconds = (text: string | undefined): boolean => /^([1-9]\d{0,4})?$/.test(text ?? '');
+
+describe('the entrypoint', () => {
+  const [asFile, asText] = waysToRun(scratch.fresh());
+
+  it('starts one single-mode agent or says which variable is wrong, and runs nothing that a variable holds', async () => {
+    await fc.assert(
+      fc.asyncProperty(variables, value, fc.boolean(), async (given, argument, file) => {
+        const way = file ? asFile : (asText ?? asFile);
+        const run = start(scratch, { ...way, command: [...way.command, argument] }, AGENT, given);
+        const { code } = await run.ended;
+        const said = run.stderr().toString();
+        if (isIdleSeconds(given.AGENT_IDLE_SECONDS)) {
+          expect(code, said).toBe(0);
+          const name = given.TFC_AGENT_NAME ?? 'given-name';
+          expect(JSON.parse(run.stdout().toString())).toEqual({ name, single: 'true', args: ['-single', argument] });
+        } else {
+          expect({ code, agent: run.stdout().toString() }).toEqual({ code: 78, agent: '' });
+          expect(said).toContain('give a whole number of seconds from 1 to 99999');
+        }
+        expect(said).not.toContain(TOKEN);
+        expect(readdirSync(run.directory).sort()).toEqual(['agent.mjs', 'signals']);
+      }),
+      // Each is a handful of processes.
+      { numRuns: 25 },
+    );
+  }, 60_000);
+});
