@@ -100,10 +100,11 @@ export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
   },
   'network-firewall': {
     claim: claimOf({ egress: 'network-firewall' }),
-    gap: 'A job that forges the server name reaches an accomplice at any address, or a neighbour of an allowed host on its CDN.',
+    gap: 'A job that forges the server name reaches an accomplice at any address, or a neighbour of an allowed host on its CDN. Without any name it can send up to 4 kB a connection to an address, and gets no answer.',
     stops: {
       'a wrong name': 'yes: it does not resolve, and its server name is dropped',
-      'a bare address': 'yes, unless the server name is forged',
+      'a bare address':
+        'yes, unless the server name is forged; up to 4 kB a connection leave unanswered before it is judged',
       'a forged server name': 'no: the firewall does not compare name and address',
       'domain fronting': 'no: inside TLS the firewall sees nothing',
       'DNS tunnelling':

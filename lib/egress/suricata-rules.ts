@@ -20,14 +20,11 @@ const TLS_BEGUN = 'agent-launcher.tls';
  */
 export const LONGEST_CLIENT_HELLO = 4_096;
 
-/** Bytes that a server may say to a client that was not judged yet. A TLS server says nothing before the client hello is there. */
-const LONGEST_EARLY_ANSWER = 16_384;
-
 /**
  * The rules, one a line, first match wins:
  * 1. a log line for every TLS server name that is asked for, whatever becomes of it, and a mark on connections that
  *    begin as TLS;
- * 2. one `pass` for every allowed name, on its port;
+ * 2. one `pass` for every allowed name on port 443, and for every host on another port;
  * 3. the rest is dropped, and each drop says which kind it was.
  *
  * What is dropped is dropped here and not by the policy's default action alone, because the default looks at
@@ -40,7 +37,6 @@ const LONGEST_EARLY_ANSWER = 16_384;
 export function suricataRules(names: readonly string[], otherPorts: readonly OtherPort[] = []): string {
   const ports = [443, ...new Set(otherPorts.map(({ port }) => port))];
   const portList = ports.length === 1 ? '443' : `[${ports.join(',')}]`;
-  const elsewhere = new Map(otherPorts.map(({ name, port }) => [name, port]));
   const toServer = 'flow:established,to_server;';
   const everywhere = 'any any -> any any';
   const rules: readonly [head: string, message: string, options: string][] = [
@@ -50,11 +46,14 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
       'TLS begins',
       `${toServer} content:"|16 03|"; startswith; flowbits:set,${TLS_BEGUN}; flowbits:noalert;`,
     ],
-    ...names.map((name): [string, string, string] => [
-      `pass tls $HOME_NET any -> any ${elsewhere.get(name) ?? 443}`,
-      name,
-      `${toServer} ${sniMatch(name)}`,
-    ]),
+    // A host on another port has a rule of its own, also where a wildcard covers its name.
+    ...[...names.map((name) => ({ name, port: 443 })), ...otherPorts].map(
+      ({ name, port }): [string, string, string] => [
+        `pass tls $HOME_NET any -> any ${port}`,
+        port === 443 ? name : `${name}:${port}`,
+        `${toServer} ${sniMatch(name)}`,
+      ],
+    ),
     [`drop tls ${everywhere}`, 'TLS server name not allowed, or none', `${toServer} ssl_state:client_hello;`],
     [`drop tcp ${everywhere}`, 'not TLS', `flow:established; dsize:>0; flowbits:isnotset,${TLS_BEGUN};`],
     [`drop tcp ${everywhere}`, 'not TLS after all', 'flow:established; app-layer-protocol:!tls;'],
@@ -66,7 +65,8 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
     [
       `drop tcp ${everywhere}`,
       'answer to no client hello',
-      `flow:established,to_client; stream_size:server,>,${LONGEST_EARLY_ANSWER};`,
+      // A TLS server says nothing before the client hello is there, and by then the connection was judged.
+      'flow:established,to_client; dsize:>0;',
     ],
     // By the connection and not by flags: `flags:S` is exactly SYN, and a SYN that offers ECN has two more.
     // https://docs.suricata.io/en/suricata-7.0.10/rules/header-keywords.html#tcp-flags

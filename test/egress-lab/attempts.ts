@@ -29,6 +29,9 @@ export const NAMES = {
 /** What a client says that only pretends to speak TLS; the stranger answers it at length. */
 export const SECRET = 'take this secret';
 
+/** The same, to be answered in a few bytes that begin as a TLS server's do. */
+export const BRIEFLY = 'take this, and be brief';
+
 interface To {
   readonly address: string;
   readonly port: number;
@@ -133,6 +136,15 @@ export const ATTEMPTS: readonly Attempt[] = [
   {
     name: 'something that begins like TLS on port 443',
     try: { how: 'tcp', ...toStranger, send: `\u0016\u0003\u0001\u0000\u0010${SECRET}` },
+    expected: 'blocked',
+  },
+  {
+    name: 'a client hello without an end, answered as TLS is',
+    try: {
+      how: 'tcp',
+      ...toStranger,
+      send: `\u0016\u0003\u0001\u003f\u00ff\u0001\u0000\u003f\u00fb\u0003\u0003${BRIEFLY}`,
+    },
     expected: 'blocked',
   },
   {

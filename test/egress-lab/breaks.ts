@@ -68,7 +68,13 @@ export const BREAKS: readonly Break[] = [
   {
     name: 'who only begins like TLS gets long answers',
     apply: without('answer to no client hello'),
-    shows: ['something that begins like TLS on port 443'],
+    shows: ['something that begins like TLS on port 443', 'a client hello without an end, answered as TLS is'],
+  },
+  {
+    name: 'who never ends its client hello gets short answers',
+    apply: (rules) =>
+      rules.replace('flow:established,to_client; dsize:>0;', 'flow:established,to_client; stream_size:server,>,16384;'),
+    shows: ['a client hello without an end, answered as TLS is'],
   },
   {
     name: 'names are allowed on every port',

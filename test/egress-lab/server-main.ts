@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { generate } from 'selfsigned';
 import { startHcpTerraform } from '../../local/hcp-terraform/server.ts';
-import { LAB, NAMES, SECRET } from './attempts.ts';
+import { BRIEFLY, LAB, NAMES, SECRET } from './attempts.ts';
 
 const hcp = await startHcpTerraform({ agentPollMs: 100, rateLimits: 'off' });
 const certificate = await generate([{ name: 'commonName', value: NAMES.allowed }], {
@@ -60,6 +60,9 @@ function answerAnything(socket: Socket): void {
     count(`tcp:${socket.remotePort}`, data.length);
     if (behind !== undefined) {
       behind.write(data);
+    } else if (data.includes(BRIEFLY)) {
+      // As TLS does, and not much: what fits a first answer.
+      socket.end(Buffer.from('\u0016\u0003\u0003\u003f\u00ff\u0002\u0000\u003f\u00fb\u0003\u0003reached', 'latin1'));
     } else if (data.includes(SECRET)) {
       // As TLS begins, and then much: a firewall that looks at the beginning only would let it through.
       socket.end(Buffer.from(`\u0016\u0003\u0003\u0040\u0000${'x'.repeat(100_000)}reached`, 'latin1'));

@@ -41,7 +41,21 @@ describe('the rules', () => {
     expect(at('tfe.example.com', 8443)).toBe('pass');
     expect(at('app.terraform.io', 443)).toBe('pass');
     expect(at('app.terraform.io', 8443)).toBe('drop');
-    expect(at('tfe.example.com', 443)).toBe('drop');
+    expect(at('tfe.example.com', 443)).toBe('pass');
+  });
+
+  it('pass a host that listens elsewhere also where a wildcard covers its name', () => {
+    const covered = parsedRules(suricataRules(['*.example.com'], [{ name: 'tfe.example.com', port: 8443 }]));
+    const at = (serverName: string, port: number) => decision(covered, { protocol: 'tcp', port, serverName })?.action;
+    expect(at('tfe.example.com', 8443)).toBe('pass');
+    expect(at('tfe.example.com', 443)).toBe('pass');
+    expect(at('other.example.com', 8443)).toBe('drop');
+  });
+
+  it('let a server say nothing before the client hello was judged', () => {
+    expect(rules).toMatch(
+      /^drop tcp any any -> any any \(.*answer to no client hello"; flow:established,to_client; dsize:>0;/m,
+    );
   });
 
   it('have a number and a message each, and no keyword that Network Firewall lacks', () => {
