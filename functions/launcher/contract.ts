@@ -124,7 +124,7 @@ export const METRICS = {
   failedTicks: 'FailedTicks',
   /** Count, without a pool: API tokens that HCP Terraform rejected. */
   apiTokenRejected: 'ApiTokenRejected',
-  /** Count, without a pool: run statuses the launcher does not know. */
+  /** Count, without a pool: run statuses the launcher does not know: 0 of a platform that filters as it is asked to. */
   unknownRunStatuses: 'UnknownRunStatuses',
   /** Count, without a pool: requests of run lists in the last 60 s, of the vendor's 30. */
   runListRequests: 'RunListRequests',
