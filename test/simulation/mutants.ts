@@ -58,7 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a task that ECS named but no longer describes is never taken for over',
     breaks: [1],
     profile: 'long',
-    edits: [edit('core/token.ts', 'return nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'return nowMs < 0;')],
+    edits: [edit('core/token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
   },
   {
     name: 'a task that was counted already is taken for a launch',

@@ -149,7 +149,10 @@ export class Promises {
     this.#limitsKept(pool, by);
     if (!by.stale) this.#failuresBounded(pool, task);
     const unseen = by.blind.get(pool.name);
-    if (unseen !== undefined) this.#break(9, `launched in ${pool.name}, of which the tick could not see: ${unseen}`);
+    // What is looked up once more before a stop, and not seen, is no ground of the launches beside it.
+    const secondLook = unseen?.startsWith('agents:') === true && by.agents.has(pool.name);
+    if (unseen !== undefined && !secondLook)
+      this.#break(9, `launched in ${pool.name}, of which the tick could not see: ${unseen}`);
   }
 
   /** 2: one task for a job and attempt, as long as ECS remembers its token. */

@@ -1,3 +1,5 @@
+import { isStandingKey } from '../../functions/launcher/core/standing.ts';
+import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/starts.ts';
 import type { Limits } from '../../functions/launcher/core/types.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
@@ -107,7 +109,13 @@ export class Truth {
 
   /** Tasks whose agent came up and ended without ever having a job, since the last one that had one, oldest first. */
   fruitless(pool: string, lane: ScenarioLane): SimulatedTask[] {
-    const up = [...this.#ecs.tasks].filter((task) => isOf(task, pool, lane) && task.registeredAtMs !== undefined);
+    // Who is kept warm, or sweeps, may well be sent away without a job.
+    const up = [...this.#ecs.tasks].filter(
+      (task) =>
+        isOf(task, pool, lane) &&
+        task.registeredAtMs !== undefined &&
+        !(task.exitCode === LEFT_IDLE_EXIT_CODE && isStandingKey(task.startedBy)),
+    );
     // One whose job failed within a minute looks like one that had none, as long as its own job waits.
     const hadJob = (task: SimulatedTask): boolean =>
       this.#containers.agentOf(task)?.hadJob === true &&

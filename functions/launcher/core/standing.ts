@@ -50,7 +50,12 @@ export function standingShort(
   return unserved.slice(0, Math.max(0, due.length - Math.max(0, free)));
 }
 
-/** Whether a task was launched for a job of a run. */
+/** Whether a task that carries this `startedBy` was launched for no queued job. */
+export function isStandingKey(startedBy: string | undefined): boolean {
+  return /^(warm|sweep)\//.test(startedBy ?? '');
+}
+
+/** Whether an agent is wanted although no job is queued. */
 export function isStanding(job: QueuedJob | StandingJob): job is StandingJob {
   return 'idleSeconds' in job;
 }

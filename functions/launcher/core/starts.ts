@@ -32,6 +32,8 @@ export interface Witnesses {
   readonly agentsObserved: boolean;
   /** The job that it was launched for is still queued. */
   readonly jobWaits: boolean;
+  /** It was launched for no queued job: to be kept warm, or to sweep. */
+  readonly standing: boolean;
 }
 
 /**
@@ -41,14 +43,15 @@ export interface Witnesses {
 export type Start = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 
 /** How the start of a task went, as far as can be told. */
-export function startOf(task: Task, { registered, busy, agentsObserved, jobWaits }: Witnesses): Start {
+export function startOf(task: Task, { registered, busy, agentsObserved, jobWaits, standing }: Witnesses): Start {
   if (busy) return 'served';
   if (!registered) return startWithoutAgent(task, agentsObserved, jobWaits);
   // That its container has ended is known up to half a minute before its task is STOPPED.
   const ended = task.lastStatus === 'STOPPED' || task.exitCode !== undefined;
   if (!ended || endedByOthers(task)) return 'up';
   // Who was sent away, and whose job was taken by another or canceled, or who waited for none, proves nothing.
-  if (!jobWaits) return task.exitCode === LEFT_IDLE_EXIT_CODE ? 'up' : 'served';
+  if (!jobWaits && task.exitCode === LEFT_IDLE_EXIT_CODE) return 'up';
+  if (!jobWaits && !standing) return 'served';
   return leftWithoutJob(task) ? 'fruitless' : 'served';
 }
 

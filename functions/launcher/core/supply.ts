@@ -1,4 +1,5 @@
 import { outOfMemory } from './out-of-memory.ts';
+import { isStandingKey } from './standing.ts';
 import { type Start, startFailures, startOf } from './starts.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 
@@ -60,6 +61,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
       busy: named || agent?.status === 'busy',
       agentsObserved: observed,
       jobWaits: waiting.has(task.startedBy),
+      standing: isStandingKey(task.startedBy),
     };
     starts.push({ task, start: startOf(task, witnesses) });
   }

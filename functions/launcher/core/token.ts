@@ -59,10 +59,13 @@ export interface LaunchedTask {
 export function isSpent(
   answer: LaunchedTask,
   seenTaskIds: ReadonlySet<string>,
-  job: Pick<QueuedJob, 'queuedAtMs'>,
+  job: Pick<QueuedJob, 'queuedAtMs'> & Partial<Pick<StandingJob, 'once'>>,
   nowMs: number,
 ): boolean {
   if (seenTaskIds.has(answer.taskId)) return true;
-  if (answer.lastStatus === undefined) return nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
+  // A warm agent's place waits since ever, which tells nothing of its task.
+  if (answer.lastStatus === undefined) {
+    return job.once === undefined && nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
+  }
   return isEnding(answer.lastStatus);
 }

@@ -5,7 +5,7 @@ import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 
-const REGISTERED: Witnesses = { registered: true, busy: false, agentsObserved: true, jobWaits: true };
+const REGISTERED: Witnesses = { registered: true, busy: false, agentsObserved: true, jobWaits: true, standing: false };
 const ran = (ms: number, exitCode: number) => {
   const startedAtMs = NOW - minutes(10);
   return stoppedTask('t', { startedAtMs, executionStoppedAtMs: startedAtMs + ms, exitCode });
@@ -26,6 +26,13 @@ describe('a task whose agent registered', () => {
       'served',
     ],
     ['was sent away idle, and waited for no job', ran(minutes(5), LEFT_IDLE_EXIT_CODE), { jobWaits: false }, 'up'],
+    [
+      'waited for no job, and ended at once with an error',
+      ran(seconds(9), 1),
+      { jobWaits: false, standing: true },
+      'fruitless',
+    ],
+    ['waited for no job, and got one', ran(minutes(2), 0), { jobWaits: false, standing: true }, 'served'],
     ['was interrupted', stoppedTask('t', { stopCode: 'SpotInterruption', exitCode: 137 }), {}, 'up'],
     ['was stopped by a person', stoppedTask('t', { stopCode: 'UserInitiated', exitCode: 143 }), {}, 'up'],
     ['is idle', task('t'), {}, 'up'],

@@ -53,4 +53,8 @@ describe('a task that ECS names and cannot describe', () => {
     expect(spent(minutes(6))).toBe(false);
     expect(spent(minutes(61))).toBe(true);
   });
+
+  it('is a new one where a warm agent’s place was asked for, which waits since ever', () => {
+    expect(isSpent(answer, new Set(), { queuedAtMs: 0, once: false }, NOW)).toBe(false);
+  });
 });
