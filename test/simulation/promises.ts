@@ -129,7 +129,9 @@ export class Promises {
 
   /** One that somebody waited for ends before its agent had a job: a fault, after which two ticks are due anew. */
   taskLeaves(task: SimulatedTask): void {
-    if (this.#parts.containers.agentOf(task)?.hadJob === true) return;
+    // Who may not list agents takes one that has just ended its job for starting, until ECS shows its end.
+    const { agentsVisible } = this.#parts.settings;
+    if (agentsVisible && this.#parts.containers.agentOf(task)?.hadJob === true) return;
     this.#watches = this.#watches.filter(({ pool }) => pool.name !== task.pool);
   }
 
