@@ -184,10 +184,16 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   ) {
     throw new ConfigError(faults);
   }
+  const placement = { cluster, subnets, securityGroups, assignPublicIp };
   return {
     hostname: hostname.toLowerCase(),
-    pools: agentPools.map(({ lanes, ...pool }) => ({ organization, apiTokenSecret, ...pool, lanes: lanesOf(lanes) })),
-    placement: { cluster, subnets, securityGroups, assignPublicIp },
+    pools: agentPools.map(({ lanes, ...pool }) => ({
+      organization,
+      apiTokenSecret,
+      ...pool,
+      lanes: lanesOf(lanes, placement),
+    })),
+    placement,
     tick: {
       limits: {
         maxLaunchesPerTick: 50,
@@ -201,7 +207,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   };
 }
 
-function lanesOf(given: readonly LaneEnvironment[]): Pool['lanes'] {
+function lanesOf(given: readonly LaneEnvironment[], placement: TaskPlacement): Pool['lanes'] {
   const [first, ...others] = given.map(
     ({ taskDefinition, phases = phase.options, capacity, warm, sweepMinutes }): Lane => ({
       phases,
@@ -209,7 +215,11 @@ function lanesOf(given: readonly LaneEnvironment[]): Pool['lanes'] {
       capacity: capacity ?? 'on-demand',
       ...((warm !== undefined || sweepMinutes !== undefined) && {
         standing: {
-          id: createHash('sha256').update(taskDefinition).digest('hex').slice(0, 12),
+          // Of what a launch says: after a change of it the tokens are others, and none stands for an older task.
+          id: createHash('sha256')
+            .update(JSON.stringify([taskDefinition, warm?.idleSeconds, placement]))
+            .digest('hex')
+            .slice(0, 12),
           warm,
           sweepMs: sweepMinutes === undefined ? undefined : sweepMinutes * 60_000,
         },

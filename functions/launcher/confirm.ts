@@ -1,9 +1,7 @@
 import type { Stop, Supply } from './core/types.ts';
 import { type Seen, seen } from './errors.ts';
+import { CLOCK_SKEW_MS } from './observe.ts';
 import type { HcpTerraform, Pool } from './ports.ts';
-
-/** What ECS's clock and HCP Terraform's may differ by. */
-const CLOCK_SKEW_MS = 60_000;
 
 /**
  * Those of the stops that still hold right before they are carried out: who is to be stopped because no agent registered

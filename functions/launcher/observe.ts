@@ -8,7 +8,7 @@ import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 const AGENTS_WINDOW_MS = 10 * 60_000;
 
 /** What ECS's clock and HCP Terraform's may differ by. */
-const CLOCK_SKEW_MS = 60_000;
+export const CLOCK_SKEW_MS = 60_000;
 
 /** What was seen of one pool. */
 export interface PoolObservation {

@@ -1,10 +1,10 @@
 import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.ts';
 import { confirmedStops } from './confirm.ts';
-import { ceilingRoomOf } from './core/ceiling.ts';
 import { demandOf } from './core/demand.ts';
-import { type PoolSeen, reconcile } from './core/reconcile.ts';
+import { reconcile, withStanding } from './core/reconcile.ts';
 import { standingJobs } from './core/standing.ts';
-import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
+import type { Decision, Demand, Limits, Task } from './core/types.ts';
+import { decideUnderCeiling } from './core/under-ceiling.ts';
 import { type Seen, seen, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';
@@ -90,18 +90,22 @@ async function tickGroup(
   const look = async (pool: Pool, agentsMatter: boolean): Promise<Watched> => {
     const answer = await runs.get(pool);
     if (answer === undefined) throw new Error(`No answer about the runs of ${pool.name}: the port breaks its promise`);
-    const demand = answer.ok ? demandOf(answer.value) : undefined;
+    if (!answer.ok) return { pool, demand: undefined, observation: answer };
+    const demand = demandOf(answer.value);
+    const tasks = await live;
+    if (!tasks.ok) return { pool, demand, observation: tasks };
     const eyes = { ...ports, nowMs: ports.now(), startDeadlineMs: settings.limits.startDeadlineMs, signal };
-    const observation = observed(answer, await live, (tasks) =>
-      observePool(pool, demand ?? demandOf([]), tasks, agentsMatter, eyes),
-    );
-    return { pool, demand, observation: await observation };
+    return { pool, demand, observation: await seen(observePool(pool, demand, tasks.value, agentsMatter, eyes)) };
   };
   if (settings.agentsCeiling === undefined) {
     return Promise.all(
       pools.map(async (pool) => {
-        const { demand, observation } = await look(pool, false);
-        return decideAndAct(pool, demand, observation, undefined, settings, ports, signal);
+        const watched = await look(pool, false);
+        if (!watched.observation.ok) return carryOut(watched, undefined, ports, signal);
+        const poolSeen = { ...watched.observation.value, lanes: pool.lanes, ceilingRoom: undefined };
+        const [limits, nowMs] = [limitsOf(pool, settings), ports.now()];
+        const decision = withStanding(reconcile(poolSeen, limits, nowMs), poolSeen, limits, nowMs);
+        return carryOut(watched, decision, ports, signal);
       }),
     );
   }
@@ -119,10 +123,7 @@ interface Watched {
   readonly observation: Seen<PoolObservation>;
 }
 
-/**
- * The licence is shared by the pools: the one with the oldest queued job is decided first. When one of them could not
- * be seen, its agents cannot be counted, and the others launch nothing: promise more than the licence they must not.
- */
+/** The tick of pools that share a licence. */
 async function underCeiling(
   ceiling: number,
   watched: readonly Watched[],
@@ -130,64 +131,29 @@ async function underCeiling(
   ports: TickPorts,
   signal: AbortSignal,
 ): Promise<PoolTick[]> {
-  const supplies = watched.flatMap(({ observation }) => (observation.ok ? [observation.value.supply] : []));
-  const seenAll = supplies.length === watched.length;
-  let room = ceilingRoomOf(ceiling, supplies);
-  const oldestFirst = watched.toSorted(
-    (a, b) => (a.demand?.queued[0]?.queuedAtMs ?? Infinity) - (b.demand?.queued[0]?.queuedAtMs ?? Infinity),
+  const members = new Map(
+    watched.flatMap((one) => {
+      const { pool, observation } = one;
+      if (!observation.ok) return [];
+      return [[one, { seen: { ...observation.value, lanes: pool.lanes }, limits: limitsOf(pool, settings) }] as const];
+    }),
   );
-  const ticked: Promise<PoolTick>[] = [];
-  for (const { pool, demand, observation } of oldestFirst) {
-    const decision = observation.ok
-      ? decide(pool, observation.value, seenAll ? room : 'uncounted', settings, ports.now())
-      : undefined;
-    room -= decision?.launches.length ?? 0;
-    ticked.push(carryOut(pool, demand, observation, decision, ports, signal));
-  }
-  return Promise.all(ticked);
-}
-
-async function observed(
-  runs: Seen<readonly Run[]>,
-  live: Seen<readonly Task[]>,
-  observe: (tasks: readonly Task[]) => Promise<PoolObservation>,
-): Promise<Seen<PoolObservation>> {
-  if (!runs.ok) return runs;
-  if (!live.ok) return live;
-  return seen(observe(live.value));
-}
-
-async function decideAndAct(
-  pool: Pool,
-  demand: Demand | undefined,
-  observation: Seen<PoolObservation>,
-  ceilingRoom: number | undefined,
-  settings: TickSettings,
-  ports: TickPorts,
-  signal: AbortSignal,
-): Promise<PoolTick> {
-  const decision = observation.ok ? decide(pool, observation.value, ceilingRoom, settings, ports.now()) : undefined;
-  return carryOut(pool, demand, observation, decision, ports, signal);
-}
-
-function decide(
-  pool: Pool,
-  observation: PoolObservation,
-  ceilingRoom: PoolSeen['ceilingRoom'],
-  settings: TickSettings,
-  nowMs: number,
-): Decision {
-  return reconcile(
-    { ...observation, lanes: pool.lanes, ceilingRoom },
-    { ...settings.limits, maxAgents: pool.maxAgents },
-    nowMs,
+  const decisions = decideUnderCeiling(ceiling, [...members.values()], members.size === watched.length, ports.now());
+  return Promise.all(
+    watched.map((one) => {
+      const member = members.get(one);
+      return carryOut(one, member && decisions.get(member), ports, signal);
+    }),
   );
+}
+
+/** Settings of a decision about one pool. */
+function limitsOf({ maxAgents }: Pool, { limits }: TickSettings): Limits {
+  return { ...limits, maxAgents };
 }
 
 async function carryOut(
-  pool: Pool,
-  demand: Demand | undefined,
-  observation: Seen<PoolObservation>,
+  { pool, demand, observation }: Watched,
   decision: Decision | undefined,
   { hcpTerraform, tasks, now }: TickPorts,
   signal: AbortSignal,

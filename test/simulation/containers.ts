@@ -128,7 +128,7 @@ export class Containers {
       case 'start-never-registers': {
         const hangs = random.chance(0.5);
         if (hangs) task.terminate = () => ends(STOP_TIMEOUT_MS, { exitCode: 137 });
-        else ends(task.idleWindowMs, { exitCode: random.pick([0, LEFT_IDLE_EXIT_CODE]) });
+        else ends(task.idleWindowMs, { exitCode: random.pick([0, 1]) });
         return;
       }
     }

@@ -298,7 +298,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'every stopped task is a start failure',
     [1],
-    edit('core/starts.ts', '  if (!registered) return start', '  if (!busy) return start'),
+    edit('core/starts.ts', '  if (!registered && task', '  if (!busy && task'),
   ),
   {
     ...one(

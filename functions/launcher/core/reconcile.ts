@@ -34,8 +34,7 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
   const launches: Launch[] = [];
   const deferrals: Deferral[] = [];
   let { foreignIdle } = supply;
-  const views = laneViews(lanes, demand, supply);
-  for (const view of views) {
+  for (const view of laneViews(lanes, demand, supply)) {
     const { lane, queued } = view;
     // Which lane somebody else's agent serves is not told: it counts once, in the first that is short.
     const foreign = Math.min(foreignIdle, youngOf(queued, nowMs));
@@ -47,14 +46,24 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
     launches.push(...wanted.slice(0, count).map((job) => launchOf(job, lane, supply, counted)));
     deferrals.push(...wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })));
   }
-  // What is left of the limits is for agents that no queued job asks for.
-  for (const view of views) {
+  return { launches, stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)), deferrals };
+}
+
+/**
+ * A decision about queued jobs, and what its launches leave of the limits for agents that no queued job asks for.
+ *
+ * @param seen with what is left of the licence after all pools' queued jobs; the decision's own launches are not in it.
+ */
+export function withStanding(decision: Decision, seen: PoolSeen, limits: Limits, nowMs: number): Decision {
+  const { demand, supply, lanes, ceilingRoom } = seen;
+  const launches = [...decision.launches];
+  for (const view of laneViews(lanes, demand, supply)) {
     const free = view.unclaimed - view.queued.length;
     const wanted = standingShort(standingJobs(view.lane, nowMs), free, supply.attempts, view.live);
     const { count } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
     launches.push(...wanted.slice(0, count).map((job) => standingLaunchOf(job, view.lane, supply)));
   }
-  return { launches, stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)), deferrals };
+  return { ...decision, launches };
 }
 
 function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {

@@ -44,7 +44,8 @@ export function standingShort(
     new Set(live.flatMap(({ task, state }) => (states(state) ? task.startedBy : [])));
   // Of whom nothing can be seen may still wait: another in its place would come every few minutes.
   const unseen = tasksOf((state) => state === 'unobserved');
-  const due = jobs.filter(({ key, once }) => !unseen.has(key) && !(once && attempts.has(key)));
+  // Whoever waits already takes what a sweep looks for.
+  const due = jobs.filter(({ key, once }) => !unseen.has(key) && !(once && (free > 0 || attempts.has(key))));
   const taken = tasksOf(() => true);
   const unserved = [...due.filter(({ key }) => !taken.has(key)), ...due.filter(({ key }) => taken.has(key))];
   return unserved.slice(0, Math.max(0, due.length - Math.max(0, free)));

@@ -45,7 +45,8 @@ export type Start = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 /** How the start of a task went, as far as can be told. */
 export function startOf(task: Task, { registered, busy, agentsObserved, jobWaits, standing }: Witnesses): Start {
   if (busy) return 'served';
-  if (!registered) return startWithoutAgent(task, agentsObserved, jobWaits);
+  // The entrypoint sends none away that did not say that it waits for a job: it had registered, whatever the list keeps.
+  if (!registered && task.exitCode !== LEFT_IDLE_EXIT_CODE) return startWithoutAgent(task, agentsObserved, jobWaits);
   // That its container has ended is known up to half a minute before its task is STOPPED.
   const ended = task.lastStatus === 'STOPPED' || task.exitCode !== undefined;
   if (!ended || endedByOthers(task)) return 'up';
@@ -97,7 +98,7 @@ function ranMs({ startedAtMs, executionStoppedAtMs, stoppedAtMs }: Task): number
 
 /** Whether a stopped task ended in a way that leaves open if its agent ever registered. */
 export function isQuestionable(task: Task): boolean {
-  return task.exitCode !== 0 || ranMs(task) < QUESTIONABLE_MS;
+  return (task.exitCode !== 0 && task.exitCode !== LEFT_IDLE_EXIT_CODE) || ranMs(task) < QUESTIONABLE_MS;
 }
 
 /**

@@ -298,6 +298,20 @@ describe('the licence’s ceiling', () => {
     expect(launched()).toEqual([]);
   });
 
+  it('is for the queued jobs of every pool before any agent that no job asks for', async () => {
+    platform.runs.set('one', { ok: true, value: [run({ id: 'run-old', planQueuedAtMs: NOW - 9000 })] });
+    platform.runs.set('two', { ok: true, value: ['run-a', 'run-b'].map((id) => run({ id })) });
+    const warm = { id: 'one', warm: { agents: 2, idleSeconds: 3600 } };
+    const [lane] = pool('one').lanes;
+    const pools = [pool('one', { lanes: [{ ...lane, standing: warm }] }), pool('two')];
+    await tickOf(pools, { agentsCeiling: 3 });
+    expect(launched().sort()).toEqual(['one run-old/plan/1', 'two run-a/plan/1', 'two run-b/plan/1']);
+    tasks.launches.length = 0;
+    await tickOf(pools, { agentsCeiling: 4 });
+    expect(launched()).toContain('one warm/one/1/1');
+    expect(launched()).toHaveLength(4);
+  });
+
   it('counts the agents of other pools also for agents that no queued job asks for', async () => {
     platform.agentsOf.set('two', [agent('somebody-elses', 'busy')]);
     const warm = { id: 'one', warm: { agents: 1, idleSeconds: 3600 } };

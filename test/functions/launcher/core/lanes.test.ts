@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf } from '../../../../functions/launcher/core/demand.ts';
-import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
+import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Lane, Limits, Run, Task } from '../../../../functions/launcher/core/types.ts';
 import {
@@ -42,7 +42,9 @@ function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, li
   const agents = hidden ? undefined : idle.map((name) => agent(name, 'idle'));
   const { running, queued } = demand;
   const supply = supplyOf({ lanes, tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
-  const decision = reconcile({ lanes, demand, supply, ceilingRoom }, { ...LIMITS, ...limits }, NOW);
+  const seen = { lanes, demand, supply, ceilingRoom };
+  const bounds = { ...LIMITS, ...limits };
+  const decision = withStanding(reconcile(seen, bounds, NOW), seen, bounds, NOW);
   return {
     launches: decision.launches.map(({ job, lane }) => `${job.key} in ${lane.taskDefinition}`),
     deferrals: decision.deferrals.map(({ jobKey, cause }) => `${jobKey}: ${cause}`),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
+import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStanding, standingJobs, standingShort } from '../../../../functions/launcher/core/standing.ts';
 import { attemptsFrom, clientTokenOf } from '../../../../functions/launcher/core/token.ts';
 import type { Lane, Schedule, Standing } from '../../../../functions/launcher/core/types.ts';
@@ -83,7 +83,9 @@ describe('a decision about them', () => {
       supply: supply(has),
       ceilingRoom: undefined,
     };
-    const decision = reconcile(seen, { ...LIMITS, maxAgents }, NOW - (NOW % minutes(60)) + seconds(30));
+    const limits = { ...LIMITS, maxAgents };
+    const nowMs = NOW - (NOW % minutes(60)) + seconds(30);
+    const decision = withStanding(reconcile(seen, limits, nowMs), seen, limits, nowMs);
     return {
       launches: decision.launches.map(({ job, attempt }) => `${job.key} ${attempt}`),
       deferrals: decision.deferrals.map(({ jobKey }) => jobKey),
@@ -113,6 +115,13 @@ describe('a decision about them', () => {
     expect(decide(WARM, has, 1).launches).toHaveLength(1);
     expect(decide(WARM, has, 1).launches[0]).toMatch(/^warm/);
     expect(decide(WARM, has, 3).launches.map((one) => one.split('/', 1)[0])).toEqual(['run-0', 'warm', 'warm']);
+  });
+
+  it('does not sweep where a warm agent waits, who takes the same', () => {
+    const both: Standing = { ...WARM, ...SWEEP };
+    const two = [idle('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')];
+    expect(decide(both, { live: two }).launches).toEqual([]);
+    expect(decide(both, { live: [idle('a', 'warm/abc123/1')] }).launches).toEqual(['warm/abc123/2 1']);
   });
 
   it('keeps the limits: jobs of runs come first, and a warm agent that has no room is no deferral', () => {

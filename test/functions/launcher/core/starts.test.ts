@@ -41,6 +41,12 @@ describe('a task whose agent registered', () => {
     expect(startOf(one, { ...REGISTERED, ...witnesses })).toBe(expected);
   });
 
+  it('that was sent away idle is known by that, also when no list has it any more', () => {
+    const sentAway = ran(minutes(5), LEFT_IDLE_EXIT_CODE);
+    expect(startOf(sentAway, { ...REGISTERED, registered: false, jobWaits: false, standing: true })).toBe('up');
+    expect(startOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
+  });
+
   it('is told from others by the exit code that the entrypoint gives', () => {
     const entrypoint = readFileSync(new URL('../../../../agent-image/entrypoint.sh', import.meta.url), 'utf8');
     expect(entrypoint).toContain(`code=${LEFT_IDLE_EXIT_CODE}`);
