@@ -8,8 +8,10 @@ import { AgentImage } from './agent-image.ts';
 import { AgentLauncher } from './agent-launcher.ts';
 import { agentNetwork, networkOutputs } from './agent-network.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent-pool.ts';
+import type { Phase } from './agent-task.ts';
+import type { JobSize } from './prices.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
-import { type StandingOptions, standingCost, type WarmAgentsOptions } from './standing-agents.ts';
+import { type StandingOptions, standingCost, sweepingPhase, type WarmAgentsOptions } from './standing-agents.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
@@ -128,11 +130,9 @@ export class AgentLauncherStack extends Stack {
   /** What agents without a job cost, where there are any. */
   private standingOutput(pools: readonly PoolSettings[]): void {
     const costs = pools.flatMap((pool) => {
-      const { cpu, memoryMiB } = { ...pool, ...pool.phases?.[pool.warmAgents?.phase ?? 'plan'] };
       const cost = standingCost(standingOptions(pool), {
-        cpu: cpu ?? pool.cpu,
-        memoryMiB: memoryMiB ?? pool.memoryMiB,
-        architecture: pool.architecture,
+        warm: sizeOf(pool, pool.warmAgents?.phase ?? 'plan'),
+        sweep: sizeOf(pool, sweepingPhase(pool.phases?.unlistedJobs)),
       });
       return cost === undefined ? [] : [`${pool.name}: ${cost}`];
     });
@@ -159,6 +159,18 @@ function warmAgentsOptions({
   schedule,
 }: NonNullable<PoolSettings['warmAgents']>): WarmAgentsOptions {
   return { agents, phase, idleWindow: Duration.minutes(idleMinutes), ...(schedule !== undefined && { schedule }) };
+}
+
+/** Size of the tasks that serve a phase. */
+function sizeOf(pool: PoolSettings, phase: Phase): Omit<JobSize, 'seconds'> {
+  const own = pool.phases?.[phase];
+  const diskGiB = own?.ephemeralStorageGiB ?? pool.ephemeralStorageGiB;
+  return {
+    cpu: own?.cpu ?? pool.cpu,
+    memoryMiB: own?.memoryMiB ?? pool.memoryMiB,
+    architecture: pool.architecture,
+    ...(diskGiB !== undefined && { diskGiB }),
+  };
 }
 
 function phasesOptions({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['phases']>): PhasesOptions {

@@ -12,7 +12,7 @@ import { type AgentPoolEnvironment, ENV } from '../functions/launcher/contract.t
 import type { ServedPool } from './agent-pool.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from './lambda-bundle.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements, secretId } from './launcher-rights.ts';
-import { standingEnvironment } from './standing-agents.ts';
+import { standingEnvironment, sweepingPhase } from './standing-agents.ts';
 
 export interface LauncherFunctionProps {
   /** Name of the function, of its schedule and of what else needs one; plain text. */
@@ -161,7 +161,7 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
 }
 
 function poolEnvironment({ options, pool }: ServedPool): AgentPoolEnvironment {
-  const sweepPhase = options.phases?.unlistedJobs === 'apply' ? 'apply' : 'plan';
+  const sweepPhase = sweepingPhase(options.phases?.unlistedJobs);
   return {
     name: options.name,
     ...(options.id !== undefined && { id: options.id }),

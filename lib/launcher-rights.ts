@@ -78,7 +78,8 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       conditions: inThisCluster,
     }),
     new iam.PolicyStatement({
-      // The API tokens it polls with. Not the agent tokens: a stolen launcher cannot pose as an agent.
+      // The API tokens it polls with, and not the agent tokens. (Whoever holds this role can still start a pool's task with
+      // other variables, and so make its agent give its token away: IAM has no condition for RunTask's overrides.)
       sid: 'ReadApiTokens',
       actions: ['secretsmanager:GetSecretValue'],
       resources: apiTokenSecrets(rights).map(secretArnInPolicies),

@@ -3,7 +3,7 @@ import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from 
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
-import { standingFaults } from './standing-settings.ts';
+import { standingBytes, standingFaults } from './standing-settings.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -24,6 +24,7 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...tooManyFaults(pools),
     ...sameNameFaults(pools),
     ...environmentFaults(given, pools),
+    ...ceilingFaults(given, pools),
     ...sharedSecretFaults(given, pools),
     ...imageFaults(given['agentImage']),
     ...networkFaults(
@@ -105,24 +106,21 @@ const POOLS_MOST_BYTES = 3_000;
 
 function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault[] {
   const { stackName = 'AgentLauncher' } = given;
-  const listed = pools.map(
-    ({ name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS, phases, ...pool }) => ({
-      name,
-      id,
-      organization,
-      apiTokenSecret,
-      maxAgents,
-      standing: [pool['warmAgents'], pool['sweepMinutes']],
-      lanes:
-        phases === undefined
-          ? [{ taskDefinition: `${stackName}-${name}` }]
-          : [
-              { taskDefinition: `${stackName}-${name}-plan`, phases: ['plan'], capacity: 'spot' },
-              { taskDefinition: `${stackName}-${name}-apply`, phases: ['apply'] },
-            ],
-    }),
-  );
-  const bytes = Buffer.byteLength(JSON.stringify(listed));
+  const listed = pools.map(({ name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS, phases }) => ({
+    name,
+    id,
+    organization,
+    apiTokenSecret,
+    maxAgents,
+    lanes:
+      phases === undefined
+        ? [{ taskDefinition: `${stackName}-${name}` }]
+        : [
+            { taskDefinition: `${stackName}-${name}-plan`, phases: ['plan'], capacity: 'spot' },
+            { taskDefinition: `${stackName}-${name}-apply`, phases: ['apply'] },
+          ],
+  }));
+  const bytes = Buffer.byteLength(JSON.stringify(listed)) + pools.reduce((sum, pool) => sum + standingBytes(pool), 0);
   if (bytes <= POOLS_MOST_BYTES) return [];
   return [
     {
@@ -132,6 +130,27 @@ function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault
       remedy: 'shorter names of pools, secrets or the stack, or a second stack for some of the pools',
     },
   ];
+}
+
+/** Warm agents that take the whole licence leave none for what queues in another pool. */
+function ceilingFaults({ agentsCeiling, organization }: Given, pools: readonly Given[]): SettingsFault[] {
+  if (typeof agentsCeiling !== 'number') return [];
+  const byOrganization = Map.groupBy(pools, (pool) => pool['organization'] ?? organization);
+  return [...byOrganization].flatMap(([name, its]) => {
+    const warm = its.reduce(
+      (sum, { warmAgents }) => sum + (isRecord(warmAgents) ? Number(warmAgents['agents']) : 0),
+      0,
+    );
+    if (!(warm > (its.length > 1 ? agentsCeiling - 1 : agentsCeiling))) return [];
+    return [
+      {
+        path: 'agentsCeiling',
+        given: `${agentsCeiling}, with ${warm} warm agents in organization ${shown(name)}`,
+        allowed: 'more than the warm agents of several pools, and not fewer than those of one',
+        remedy: 'fewer warm agents',
+      },
+    ];
+  });
 }
 
 function sharedSecretFaults(given: Given, pools: readonly Given[]): SettingsFault[] {

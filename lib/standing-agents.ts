@@ -1,6 +1,7 @@
 /** Agents that a pool has although no job is queued: kept warm, or sent to sweep. */
 import type { Duration } from 'aws-cdk-lib';
 import type { LaneEnvironment, WarmEnvironment } from '../functions/launcher/contract.ts';
+import type { UnlistedJobs } from './accepted-jobs.ts';
 import type { Phase } from './agent-task.ts';
 import { dollars, type JobSize, jobCost } from './prices.ts';
 
@@ -84,21 +85,30 @@ function warmHoursAWeek(schedule: WarmSchedule | undefined): number {
   return ((schedule.days ?? DAYS).length * (minuteOf(schedule.to) - minuteOf(schedule.from))) / 60;
 }
 
-/** What they cost in a month without a single job, in words. */
+/** Which tasks of a pool with `phases` look for jobs that no list shows. */
+export function sweepingPhase(unlistedJobs: UnlistedJobs | undefined): Phase {
+  return unlistedJobs === 'apply' ? 'apply' : 'plan';
+}
+
+/**
+ * What they cost in a month without a single job, in words.
+ *
+ * @param size of the tasks that are kept warm, and of those that sweep.
+ */
 export function standingCost(
   { warmAgents, sweepInterval }: StandingOptions,
-  size: Omit<JobSize, 'seconds'>,
+  size: { readonly warm: Omit<JobSize, 'seconds'>; readonly sweep: Omit<JobSize, 'seconds'> },
 ): string | undefined {
   const lines: string[] = [];
   if (warmAgents !== undefined) {
     const hours = (warmHoursAWeek(warmAgents.schedule) / 7) * (365 / 12);
-    const usd = warmAgents.agents * hours * jobCost({ ...size, seconds: 3600 });
+    const usd = warmAgents.agents * hours * jobCost({ ...size.warm, seconds: 3600 });
     const week = `${Number(warmHoursAWeek(warmAgents.schedule).toFixed(1))} h a week`;
     lines.push(`${warmAgents.agents} warm ${warmAgents.agents === 1 ? 'agent' : 'agents'}, ${week}: ${dollars(usd)}`);
   }
   if (sweepInterval !== undefined) {
     const sweeps = (365 / 12) * ((24 * 60) / sweepInterval.toMinutes());
-    const usd = sweeps * jobCost({ ...size, seconds: SWEEP_SECONDS });
+    const usd = sweeps * jobCost({ ...size.sweep, seconds: SWEEP_SECONDS });
     lines.push(`a sweep every ${sweepInterval.toMinutes()} minutes: ${dollars(usd)}`);
   }
   return lines.length === 0 ? undefined : `${lines.join('; ')} a month without a job, on demand in us-east-1`;

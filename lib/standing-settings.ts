@@ -29,17 +29,24 @@ const schedule = z.strictObject({
     description: 'Up to this time of the day.',
     allowed: 'HH:MM, later than from; 24:00 is its end',
   }),
-  timeZone: setting(z.string().refine(isTimeZone), {
-    description: 'Time zone of both; its daylight saving time is followed.',
-    allowed: 'a name of the IANA database, such as Europe/Berlin or UTC',
-  }),
+  // Not an offset such as +01:00, which has no daylight saving time.
+  timeZone: setting(
+    z
+      .string()
+      .regex(/^[A-Za-z]/)
+      .refine(isTimeZone),
+    {
+      description: 'Time zone of both; its daylight saving time is followed.',
+      allowed: 'a name of the IANA database, such as Europe/Berlin or UTC',
+    },
+  ),
 });
 
 /** Agents that wait for jobs. */
 const warmAgents = z.strictObject({
   agents: setting(whole(1, 100), {
     description: 'Agents that wait for a job; each serves one and is replaced then.',
-    allowed: 'whole number from 1 to 100, not more than `maxAgents`',
+    allowed: 'whole number from 1 to 100, not more than `maxAgents`, with `phases` fewer',
   }),
   phase: setting(z.enum(['plan', 'apply']).default('plan'), {
     description: 'Which jobs they take in a pool with `phases`.',
@@ -66,7 +73,7 @@ export const standingSettings = {
   }),
   sweepMinutes: setting(whole(10, 1440).optional(), {
     description:
-      'Minutes from one sweep to the next: an agent that serves a job that no list of runs shows (assessments, policies, module tests, stacks), if one waits, and leaves after 90 seconds if none does.',
+      'Minutes from one sweep to the next: an agent that serves a job that no list of runs shows, if one waits, and leaves after 90 seconds if none does. With `phases` it takes what the tasks that `unlistedJobs` names accept: by default assessments, policies and what else only reads, and neither `test` nor `stack_apply`.',
     allowed: 'whole number from 10 to 1440',
     absent: 'no sweep: such a job waits until an agent comes for another',
   }),
@@ -80,11 +87,13 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
   const faults: SettingsFault[] = [];
   if (isRecord(warm)) {
     const { agents, phase } = warm;
-    if (typeof agents === 'number' && typeof maxAgents === 'number' && agents > maxAgents) {
+    // Those of one phase would leave the other no room, for good.
+    const most = typeof maxAgents !== 'number' ? Number.POSITIVE_INFINITY : maxAgents - (pool['phases'] ? 1 : 0);
+    if (typeof agents === 'number' && agents > most) {
       faults.push({
         path: `pools.${index}.warmAgents.agents`,
         given: `${agents}, with maxAgents ${maxAgents}`,
-        allowed: 'not more than maxAgents, in which warm agents count',
+        allowed: `${pool['phases'] ? 'fewer' : 'not more'} than maxAgents, in which warm agents count`,
         remedy: 'fewer warm agents, or a higher maxAgents',
       });
     }
@@ -117,6 +126,20 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
     });
   }
   return faults;
+}
+
+/** How long the function's environment may get by them, at most; `pool` may be anything. */
+export function standingBytes({ warmAgents: warm, sweepMinutes }: Given): number {
+  const schedule = isRecord(warm) && isRecord(warm['schedule']) ? warm['schedule'] : undefined;
+  const longest = { agents: 100, idleSeconds: 86_400 };
+  const times = { fromMinute: 1_439, toMinute: 1_440 };
+  const told = {
+    ...(warm !== undefined && {
+      warm: schedule === undefined ? longest : { ...longest, schedule: { days: DAYS, ...schedule, ...times } },
+    }),
+    ...(sweepMinutes !== undefined && { sweepMinutes }),
+  };
+  return Buffer.byteLength(JSON.stringify(told));
 }
 
 function isRecord(value: unknown): value is Given {

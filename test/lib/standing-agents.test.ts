@@ -82,8 +82,18 @@ describe('agents without a job', () => {
     );
   });
 
+  it('cost what the tasks of their own phase cost, disk included', () => {
+    const priceOf = (pool: object) =>
+      Object.values(templateOf(pools(pool)).findOutputs('StandingAgents'))[0]?.['Value'] as string;
+    const large = { cpu: 4096, memoryMiB: 8192 };
+    expect(priceOf({ warmAgents: { agents: 1 }, ephemeralStorageGiB: 200 })).toContain('168 h a week: $50.');
+    expect(priceOf({ sweepMinutes: 60, phases: { apply: large } })).toContain('60 minutes: $1.50');
+    expect(priceOf({ sweepMinutes: 60, phases: { apply: large, unlistedJobs: 'apply' } })).toContain('60 minutes: $6.');
+  });
+
   it('cost nothing when there are none, and all hours when there is no schedule', () => {
-    const size = { cpu: 1024, memoryMiB: 2048, architecture: 'x86_64' } as const;
+    const one = { cpu: 1024, memoryMiB: 2048, architecture: 'x86_64' } as const;
+    const size = { warm: one, sweep: one };
     expect(standingCost({}, size)).toBeUndefined();
     expect(standingCost({ warmAgents: { agents: 1 } }, size)).toMatch(/^1 warm agent, 168 h a week: \$36\.0\d a month/);
   });
@@ -114,6 +124,8 @@ describe('settings about them', () => {
   it.each([
     ['warmAgents.agents', { warmAgents: { agents: 11 } }],
     ['warmAgents.agents', { warmAgents: { agents: 3 }, maxAgents: 2 }],
+    ['warmAgents.agents', { warmAgents: { agents: 2, phase: 'apply' }, maxAgents: 2, phases: {} }],
+    ['warmAgents.schedule.timeZone', warm({ timeZone: '+01:00' })],
     ['warmAgents.phase', { warmAgents: { agents: 1, phase: 'apply' } }],
     ['warmAgents.schedule.to', warm({ from: '18:00', to: '08:00' })],
     ['warmAgents.schedule.to', warm({ from: '08:00', to: '08:00' })],
@@ -126,4 +138,49 @@ describe('settings about them', () => {
   ])('are refused at %s: %o', (path, pool) => {
     expect(faultsOf(pool)).toEqual([`pools.0.${path}`]);
   });
+});
+
+it('that take the whole licence of several pools are refused', () => {
+  const warm = (name: string, agents: number) => ({
+    name,
+    agentTokenSecret: `acme/agent-token-${name}`,
+    ...(agents > 0 && { warmAgents: { agents } }),
+  });
+  const given = (agentsCeiling: number, ...of: object[]) => {
+    try {
+      parseSettings({ agentLauncher: { ...LEAST, agentsCeiling, pools: of } });
+    } catch (error) {
+      if (error instanceof SettingsError) return error.faults.map(({ path }) => path);
+    }
+    return [];
+  };
+  expect(given(3, warm('one', 3), warm('two', 0))).toEqual(['agentsCeiling']);
+  expect(given(3, warm('one', 2), warm('two', 0))).toEqual([]);
+  expect(given(3, warm('one', 3))).toEqual([]);
+});
+
+it('are told to the function within the 4 KB that Lambda has, or refused', () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      name: `pool-with-a-name-${n}`,
+      id: `apool-${'x'.repeat(16)}${n}`,
+      agentTokenSecret: `acme/agent-token-${n}`,
+      warmAgents: { agents: 2, schedule: { ...HOURS, days: undefined } },
+      sweepMinutes: 60,
+    }));
+  const refused = (count: number): boolean => {
+    try {
+      parseSettings({ agentLauncher: { ...LEAST, pools: many(count) } });
+      return false;
+    } catch (error) {
+      return error instanceof SettingsError && error.faults.some(({ path }) => path === 'pools');
+    }
+  };
+  const fits = Array.from({ length: 20 }, (_, n) => n + 1).findLast((count) => !refused(count)) ?? 0;
+  expect(fits).toBeGreaterThan(5);
+  expect(refused(20)).toBe(true);
+  const [fn] = Object.values(templateOf({ pools: many(fits) }).findResources('AWS::Lambda::Function')).filter(
+    ({ Properties }) => Properties?.['Environment']?.['Variables']?.[ENV.agentPools] !== undefined,
+  );
+  expect(JSON.stringify(fn?.['Properties'].Environment.Variables).length).toBeLessThan(4096);
 });
