@@ -29,6 +29,12 @@ import {
   whole,
 } from './setting.ts';
 
+/** Whether a host is given by a name and a port that TLS may have. The network opens the port to every address. */
+function isReachedByName(host: string): boolean {
+  const [name = '', port = '443'] = host.split(':');
+  return !/^[\d.]+$/.test(name) && Number(port) > 0 && Number(port) !== 53 && Number(port) <= 65_535;
+}
+
 const agentImage = z.strictObject({
   version: setting(
     z
@@ -87,11 +93,12 @@ export const settingsSchema = z.strictObject({
     z
       .string()
       .regex(/^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::\d{1,5})?$/)
-      .refine((value) => Number(value.split(':')[1] ?? 443) <= 65_535)
+      .refine(isReachedByName)
       .default(DEFAULT_HOSTNAME),
     {
       description: 'Host of HCP Terraform or Terraform Enterprise.',
-      allowed: 'host name in lower case without https:// and without a path, with a port if it is not 443',
+      allowed:
+        'host name in lower case without https:// and without a path, with a port if it is not 443: no address, since a certificate and the network know it by its name, and not port 53, which is for DNS',
     },
   ),
   organization: setting(ORGANIZATION, {

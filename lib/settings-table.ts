@@ -32,6 +32,7 @@ function defaultOf(schema: z.core.$ZodType, absent: string | undefined): string 
     const value: unknown = schema.def.defaultValue;
     return typeof value === 'object' ? 'none' : `\`${value}\``;
   }
+  if (schema instanceof z.ZodPrefault) return 'the defaults of its parts';
   return absent === undefined ? '**needed**' : cell(absent);
 }
 

@@ -92,7 +92,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   });
 
   it('lets no bucket be reached round the firewall', () => {
-    expect(reached.get('a bucket of somebody, by its address')).toMatchObject({ reached: false });
+    expect(reached.get('a bucket of somebody in this region, by its IPv4 address')).toMatchObject({ reached: false });
   });
 
   it('lets nothing in: from outside, from other tasks', () => {

@@ -18,6 +18,19 @@ const faultsOfPool = (pool: object) =>
   faultsOfSettings({ pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token', ...pool }] });
 const paths = (faults: readonly SettingsFault[]) => faults.map(({ path }) => path);
 
+describe('the host', () => {
+  it.each(['10.0.0.5', 'tfe.example.com:0', 'tfe.example.com:53', 'tfe.example.com:70000'])(
+    'may not be %s',
+    (hostname) => {
+      expect(paths(faultsOfSettings({ hostname }))).toEqual(['hostname']);
+    },
+  );
+
+  it.each(['localhost:8443', 'tfe.example.com', 'app.eu.terraform.io'])('may be %s', (hostname) => {
+    expect(faultsOfSettings({ hostname })).toEqual([]);
+  });
+});
+
 describe('settings without a fault', () => {
   it('need an organization, an API token secret and a pool with its agent token secret', () => {
     const settings = parseSettings({ agentLauncher: LEAST });

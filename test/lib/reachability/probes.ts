@@ -32,7 +32,10 @@ export const PROBES: readonly Probe[] = [
       serverName: `prod-${FILL.region}-starport-layer-bucket.s3.${FILL.region}.amazonaws.com`,
     },
   },
-  { what: 'a bucket of somebody, by its address', packet: { ...tls, to: 's3-elsewhere', serverName: aws('s3') } },
+  {
+    what: 'a bucket of somebody in this region, by its IPv4 address',
+    packet: { ...tls, to: 's3-elsewhere', serverName: aws('s3') },
+  },
   { what: 'ECR', packet: { ...tls, name: aws('api.ecr'), serverName: aws('api.ecr') } },
   { what: 'CloudWatch Logs', packet: { ...tls, name: aws('logs'), serverName: aws('logs') } },
   { what: 'Secrets Manager', packet: { ...tls, name: aws('secretsmanager'), serverName: aws('secretsmanager') } },

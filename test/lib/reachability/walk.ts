@@ -121,10 +121,10 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
   return stopped('routes in a circle');
 }
 
-/** The most specific route. S3's addresses are more specific than a default route. */
+/** The most specific route. S3's addresses in this region are more specific than a default route; the endpoint has IPv4 only. */
 function routeFor(subnet: Subnet, packet: Packet): Route | undefined {
   const s3 = subnet.routes.find(({ destination }) => destination === 's3');
-  if (packet.to.startsWith('s3') && s3 !== undefined) return s3;
+  if (packet.family === 4 && packet.to.startsWith('s3') && s3 !== undefined) return s3;
   return subnet.routes.find(({ destination }) => destination === (packet.family === 4 ? '0.0.0.0/0' : '::/0'));
 }
 
