@@ -426,7 +426,7 @@ export const MUTANTS: readonly Mutant[] = [
     'a page that is another than was asked for is taken',
     [9],
     edit(
-      'adapters/hcp-terraform/client.ts',
+      'adapters/hcp-terraform/pages.ts',
       'if (current === asked && (next === null || (next === asked + 1 && next <= MAX_PAGES))) return next;',
       'return next === null || next <= asked || next > MAX_PAGES ? null : current * 0 + next;',
     ),

@@ -3,18 +3,11 @@ import { OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
 import { type Seen, seen, UpstreamError } from '../../errors.ts';
 import type { PollBudget as Budget, Clock, HcpTerraform, Pool } from '../../ports.ts';
-import {
-  agentPool,
-  agentPoolsPage,
-  agentsOf,
-  agentsPage,
-  currentRunsOf,
-  runsOf,
-  runsPage,
-  workspacesPage,
-} from './answers.ts';
+import { agentsOf, agentsPage, currentRunsOf, runsOf, runsPage, workspacesPage } from './answers.ts';
 import { type HcpTerraformHttp, resetMs } from './http.ts';
+import { nextPage, PAGE_SIZE, readPages, withQuery } from './pages.ts';
 import { POLLS_PER_MINUTE, PollBudget, type Share, secretNameOf } from './poll-budget.ts';
+import { PoolIds } from './pool-ids.ts';
 import { listsRunsByOrganization } from './version.ts';
 
 /**
@@ -26,12 +19,6 @@ const PAGES_A_POLL = 5;
 /** How long the question whether any of several pools has work keeps them waiting; an answer takes some tenths of a second. */
 const PROBE_PATIENCE_MS = 2_000;
 
-/** The largest page that the API gives. */
-const PAGE_SIZE = '100';
-
-/** 5,000 runs: beyond that the list is not the kind that this launcher polls. */
-const MAX_PAGES = 50;
-
 /**
  * Every operation, said explicitly: whether the list leaves some out by default is not documented for this endpoint.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization
@@ -40,12 +27,6 @@ const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empt
 
 /** Hosts that are HCP Terraform and not an installation of Terraform Enterprise with a version of its own. */
 const HCP_TERRAFORM_HOSTS = new Set(['app.terraform.io', 'app.eu.terraform.io']);
-
-/** How long a pool that the token may not look up is taken for such. */
-const LOOK_AGAIN_MS = 10 * 60_000;
-
-/** The id of a pool, or that the token may not look it up. */
-type PoolId = { readonly id: string } | 'not-visible';
 
 /** Parts of {@link HcpTerraformClient}. */
 export interface ClientParts {
@@ -67,7 +48,7 @@ export class HcpTerraformClient implements HcpTerraform {
   readonly #hostname: string;
   readonly #now: () => number;
   readonly #timeout: Clock['timeout'];
-  readonly #poolIds = new Map<Pool, { readonly id: PoolId; readonly untilMs: number }>();
+  readonly #poolIds: PoolIds;
   readonly #budgets = new Map<string, PollBudget>();
   /** When each pool had its turn last: a count, since those of one poll have theirs in the same moment. */
   readonly #turnOf = new Map<Pool, number>();
@@ -82,6 +63,7 @@ export class HcpTerraformClient implements HcpTerraform {
 
   constructor({ http, hostname, now, timeout }: ClientParts) {
     this.#http = http;
+    this.#poolIds = new PoolIds(http, now);
     this.#hostname = hostname;
     this.#now = now;
     this.#timeout = timeout;
@@ -108,7 +90,7 @@ export class HcpTerraformClient implements HcpTerraform {
     turn: Turn,
     signal: AbortSignal,
   ): Promise<Seen<readonly Run[]>> {
-    const [id, probed] = await Promise.all([seen(this.#poolId(pool, signal)), probe]);
+    const [id, probed] = await Promise.all([seen(this.#poolIds.idOf(pool, signal)), probe]);
     if (id.ok) this.#unfound.delete(pool);
     else if (id.error.fault === 'rejected') this.#unfound.add(pool);
     if (!id.ok) return id;
@@ -131,12 +113,12 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
-    const poolId = await this.#poolId(pool, signal);
+    const poolId = await this.#poolIds.idOf(pool, signal);
     if (poolId === 'not-visible') return undefined;
     const agents: Agent[] = [];
     const query = { 'filter[last-ping-since]': new Date(sinceMs).toISOString() };
     const path = `/api/v2/agent-pools/${encodeURIComponent(poolId.id)}/agents`;
-    const visible = await this.#pages(path, query, pool, agentsPage, signal, [404], (page) => {
+    const visible = await readPages(this.#http, path, query, pool.apiTokenSecret, agentsPage, signal, [404], (page) => {
       agents.push(...agentsOf(page));
     });
     return visible ? agents : undefined;
@@ -219,7 +201,7 @@ export class HcpTerraformClient implements HcpTerraform {
 
   /** Terraform Enterprise before v202409-1: speculative runs stay unseen, since none is a workspace's current run. */
   async #currentRuns(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
-    const poolId = await this.#poolId(pool, signal);
+    const poolId = await this.#poolIds.idOf(pool, signal);
     if (poolId === 'not-visible') {
       throw new UpstreamError({
         system: 'HCP Terraform',
@@ -230,7 +212,7 @@ export class HcpTerraformClient implements HcpTerraform {
     const runs: Run[] = [];
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/workspaces`;
     const query = { 'filter[current-run][status]': OBSERVED_STATUSES.join(','), include: 'current_run' };
-    await this.#pages(path, query, pool, workspacesPage, signal, [], (page) => {
+    await readPages(this.#http, path, query, pool.apiTokenSecret, workspacesPage, signal, [], (page) => {
       runs.push(...currentRunsOf(page, poolId.id));
     });
     return runs;
@@ -286,108 +268,8 @@ export class HcpTerraformClient implements HcpTerraform {
     this.#byOrganization ??= await listsRunsByOrganization(this.#http, pool.apiTokenSecret, signal);
     return this.#byOrganization;
   }
-
-  /**
-   * Looked up now and then: a pool that is misspelt, renamed or deleted would otherwise look like one without work, for
-   * as long as the function is warm.
-   */
-  async #poolId(pool: Pool, signal: AbortSignal): Promise<PoolId> {
-    const known = this.#poolIds.get(pool);
-    if (known !== undefined && this.#now() < known.untilMs) return known.id;
-    const id =
-      pool.id === undefined ? await this.#poolIdByName(pool, signal) : await this.#checkedPoolId(pool, pool.id, signal);
-    this.#poolIds.set(pool, { id, untilMs: this.#now() + LOOK_AGAIN_MS });
-    if (id === 'not-visible' && known !== undefined && known.id !== 'not-visible') throw goneFromSight(pool);
-    return id;
-  }
-
-  async #poolIdByName(pool: Pool, signal: AbortSignal): Promise<PoolId> {
-    const ids: string[] = [];
-    const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/agent-pools`;
-    await this.#pages(path, { q: pool.name }, pool, agentPoolsPage, signal, [], (page) => {
-      ids.push(...page.data.filter(({ attributes }) => attributes.name === pool.name).map(({ id }) => id));
-    });
-    const id = ids[0];
-    if (id !== undefined) return { id };
-    throw new UpstreamError({
-      system: 'HCP Terraform',
-      fault: 'rejected',
-      what:
-        `no agent pool named "${pool.name}" in organization "${pool.organization}" that the API token can see; correct the ` +
-        'name in the settings, or, if the team may not list agent pools, give the pool’s id (apool-…) too',
-      request: `GET ${path}`,
-    });
-  }
-
-  async #checkedPoolId(pool: Pool, id: string, signal: AbortSignal): Promise<PoolId> {
-    const path = `/api/v2/agent-pools/${encodeURIComponent(id)}`;
-    const { body } = await this.#http.get(path, pool.apiTokenSecret, agentPool, signal, [404]);
-    if (body === undefined) return 'not-visible';
-    if (body.data.attributes.name === pool.name) return { id };
-    throw new UpstreamError({
-      system: 'HCP Terraform',
-      fault: 'rejected',
-      what: `agent pool ${id} is named "${body.data.attributes.name}" and not "${pool.name}"; correct the name or the id in the settings`,
-      request: `GET ${path}`,
-    });
-  }
-
-  /**
-   * Reads all pages of a list.
-   * @returns false when the first page has one of the expected statuses.
-   */
-  async #pages<S extends z.ZodType<{ meta: { pagination: { 'current-page': number; 'next-page': number | null } } }>>(
-    path: string,
-    query: Record<string, string>,
-    pool: Pool,
-    schema: S,
-    signal: AbortSignal,
-    expected: readonly number[],
-    each: (page: z.infer<S>) => void,
-  ): Promise<boolean> {
-    for (let number: number | null = 1; number !== null; ) {
-      const paged = withQuery(path, { ...query, 'page[size]': PAGE_SIZE, 'page[number]': String(number) });
-      const { body } = await this.#http.get(paged, pool.apiTokenSecret, schema, signal, expected);
-      if (body === undefined) return false;
-      each(body);
-      number = nextPage(body.meta, number, path);
-    }
-    return true;
-  }
-}
-
-/** Told once; what is queued for the pool is served all the same, as far as it can be without its agents. */
-function goneFromSight({ name, id }: Pool): UpstreamError {
-  return new UpstreamError({
-    system: 'HCP Terraform',
-    fault: 'rejected',
-    what:
-      `agent pool ${name} (${id}) was there and cannot be seen any more: it was deleted, or the API token's team lost the ` +
-      'organization permission "Manage agent pools"; correct the settings, or give the permission back',
-  });
 }
 
 function runsPath(pool: Pool): string {
   return `/api/v2/organizations/${encodeURIComponent(pool.organization)}/runs`;
-}
-
-/** Brackets must be percent-encoded, which URLSearchParams does. */
-function withQuery(path: string, query: Record<string, string>): string {
-  return `${path}?${new URLSearchParams(query)}`;
-}
-
-/** The next page's number, or null. A list that repeats or skips a page is not taken for a whole one. */
-function nextPage(
-  meta: { pagination: { 'current-page': number; 'next-page': number | null } },
-  asked: number,
-  path: string,
-): number | null {
-  const { 'current-page': current, 'next-page': next } = meta.pagination;
-  if (current === asked && (next === null || (next === asked + 1 && next <= MAX_PAGES))) return next;
-  throw new UpstreamError({
-    system: 'HCP Terraform',
-    fault: 'unexpected-answer',
-    what: `page ${asked} was asked for, the answer is page ${current} with next page ${next} (at most ${MAX_PAGES})`,
-    request: `GET ${path}`,
-  });
 }
