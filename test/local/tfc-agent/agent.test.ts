@@ -332,7 +332,7 @@ describe.concurrent('without Terraform', () => {
 });
 
 describe.skipIf(terraform === '')(
-  'with the real Terraform (skipped: no terraform on the PATH)',
+  `with the real Terraform${terraform === '' ? ' (skipped: no terraform on the PATH)' : ''}`,
   { concurrent: true },
   () => {
     const real = { path: [dirname(terraform)] };
