@@ -464,7 +464,11 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'one failure ends the whole tick',
     [1, 9],
-    edit('errors.ts', 'if (error instanceof UpstreamError) return { ok: false, error };', ''),
+    edit(
+      'tick.ts',
+      'if (!answer.ok) return { pool, demand: undefined, observation: answer };',
+      'if (!answer.ok) throw answer.error;',
+    ),
   ),
   one(
     'every tick asks for everything',

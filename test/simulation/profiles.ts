@@ -245,7 +245,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
       apiTokenSecret: other ? 'secret-other' : 'secret-main',
       lanes: [wholeLane(`launcher-pool-${index}`)],
       maxAgents: random.whole(...rules.maxAgents),
-      ...standingOf(random),
+      ...standingOf(random, ceiling),
     };
   });
   return {
@@ -312,8 +312,10 @@ function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, f
 }
 
 /** Few: a world with warm agents never comes to rest. */
-function standingOf(random: Random): Pick<ScenarioPool, 'standing'> {
-  if (random.chance(0.01)) return { standing: { warm: random.whole(1, 2), idleSeconds: random.pick([600, 3600]) } };
+function standingOf(random: Random, ceiling: boolean): Pick<ScenarioPool, 'standing'> {
+  // Warm agents that take a whole licence are refused with the settings.
+  if (random.chance(0.01) && !ceiling)
+    return { standing: { warm: random.whole(1, 2), idleSeconds: random.pick([600, 3600]) } };
   return random.chance(0.04) ? { standing: { sweepMinutes: random.pick([10, 30]) } } : {};
 }
 

@@ -225,11 +225,15 @@ export class Promises {
     return idle.filter((name) => !by.live.has(name) && !by.stopped.has(name)).length;
   }
 
+  /** Live tasks that the tick was shown, and those that it launched. */
+  #shownLive({ name }: ScenarioPool, by: TickRecord): number {
+    return [...by.live].filter((id) => this.#parts.ecs.task(id)?.pool === name).length + this.#created(name, by);
+  }
+
   /** 3: the limits, by what the tick was shown: a launch that ECS does not show yet is no fault of it. */
   #limitsKept(pool: ScenarioPool, by: TickRecord): void {
-    const { settings, ecs } = this.#parts;
-    const shown = [...by.live].filter((id) => ecs.task(id)?.pool === pool.name).length;
-    const live = shown + this.#created(pool.name, by);
+    const { settings } = this.#parts;
+    const live = this.#shownLive(pool, by);
     if (live > pool.maxAgents) this.#break(3, `${live} live tasks in ${pool.name}, maxAgents ${pool.maxAgents}`);
     if (settings.agentsCeiling === undefined) return;
     const pools = settings.pools.filter(({ organization }) => organization === pool.organization);
@@ -375,7 +379,9 @@ export class Promises {
   #jobsServed(record: TickRecord, disturbed: ReadonlySet<string>): void {
     const spared = this.#watches.filter(({ pool }) => !disturbed.has(pool.name));
     this.watched.excused += this.#watches.length - spared.length;
-    this.#watches = spared;
+    // What ECS still shows counts in maxAgents, although its agent has just left.
+    this.#watches = spared.filter(({ pool }) => this.#shownLive(pool, record) < pool.maxAgents);
+    this.watched.limited += spared.length - this.#watches.length;
     for (const watch of this.#watches) {
       if (record.startedAtMs < watch.sinceMs) continue;
       watch.cleanTicks += 1;
