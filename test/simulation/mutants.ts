@@ -345,22 +345,25 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   one(
     'whatever is older than the start deadline is stopped',
-    [4],
+    [2, 4, 5],
     edit(
       'core/supply.ts',
       "  if (namedByAJob) return 'busy';",
       "  if (task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs) return 'overdue';\n  if (namedByAJob) return 'busy';",
     ),
   ),
-  one(
-    'a task is overdue also to who may not list agents',
-    [4],
-    edit(
-      'core/supply.ts',
-      "return agentsCredible ? 'overdue' : 'unobserved';",
-      "return agentsCredible ? 'overdue' : 'overdue';",
-    ),
-  ),
+  {
+    name: 'a task is overdue also to who may not list agents',
+    breaks: [],
+    survivesBecause: 'the second look before a stop finds that agents may not be listed, and nothing is stopped',
+    edits: [
+      edit(
+        'core/supply.ts',
+        "return agentsCredible ? 'overdue' : 'unobserved';",
+        "return agentsCredible ? 'overdue' : 'overdue';",
+      ),
+    ],
+  },
   one(
     'tasks whose agent never registers are left alone',
     [5],
