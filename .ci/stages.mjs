@@ -37,6 +37,12 @@ test('the demo: every job served in a container of its own, no agent left', asyn
 test('two thousand simulated worlds, no promise broken', () =>
   run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
 
+test('worlds in which rare things are common', async () => {
+  for (const profile of ['forgotten', 'lanes', 'failing']) {
+    await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
+  }
+});
+
 test('faults over the wire', () => run('npm', ['run', 'lab:wire']));
 
 // As root everything that containers need was installed before, so that skipping would be a fault.

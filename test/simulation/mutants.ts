@@ -57,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a task that ECS named but no longer describes is never taken for over',
     breaks: [1],
-    profile: 'long',
+    profile: 'forgotten',
     edits: [edit('core/token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
   },
   {
@@ -165,7 +165,7 @@ export const MUTANTS: readonly Mutant[] = [
         'supply.startFailures',
       ),
     ),
-    profile: 'calm',
+    profile: 'lanes',
   },
   one(
     'lanes: each has maxAgents for itself',
@@ -193,7 +193,7 @@ export const MUTANTS: readonly Mutant[] = [
       [2],
       edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'same')", "onDemandInstead(onSpot, 'own')"),
     ),
-    profile: 'schedule',
+    profile: 'lanes',
   },
   one(
     'lanes: a token that ECS holds to be used up is not given up',
@@ -327,11 +327,14 @@ export const MUTANTS: readonly Mutant[] = [
     edit('observe.ts', 'const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;', 'const recentMs = nowMs;'),
     edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
   ),
-  one(
-    'agents are listed that pinged in the last ten minutes, whatever is in question',
-    [1],
-    edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
-  ),
+  {
+    ...one(
+      'agents are listed that pinged in the last ten minutes, whatever is in question',
+      [1],
+      edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
+    ),
+    profile: 'failing',
+  },
   // -- Stops
   one(
     'idle agents are stopped',

@@ -73,6 +73,12 @@ interface Profile {
   readonly pools: readonly [number, number];
   readonly maxAgents: readonly [number, number];
   readonly activePollMs?: readonly number[];
+  /** Chances, where they are not the usual ones: that lanes are apart, that a run fails, that a second one comes with it. */
+  readonly lanes?: number;
+  readonly fails?: number;
+  readonly pairs?: number;
+  /** Settings that every such world has. */
+  readonly always?: Partial<WorldSettings>;
 }
 
 const SMALL: Profile = {
@@ -93,7 +99,7 @@ const THIEVES = ['assessment', 'foreign-agent', 'manual-task'] as const;
 const LAMBDA_LIFE = ['deployment', 'recycle', 'nudge'] as const;
 const PEOPLE = ['cancel'] as const;
 
-/** Families of worlds; `all` is not one of them, it is each in turn. */
+/** Families of worlds; `all` is not one of them, it is those of {@link SHARES} in turn. */
 export const PROFILES = {
   calm: { ...SMALL, others: PEOPLE, otherEvents: [0, 2] },
   mixed: {
@@ -183,6 +189,44 @@ export const PROFILES = {
     maxAgents: [1, 4],
     activePollMs: [0],
   },
+  // Rare things, often, each for mutants that too few of the worlds above have the ground for. Not among `all`.
+  forgotten: {
+    ...SMALL,
+    runs: [1, 3],
+    lastsMs: [3 * HOUR, 5 * HOUR],
+    faults: ['start-never-registers'],
+    windows: [1, 1],
+    windowMs: [2 * HOUR, 4 * HOUR],
+    others: ['deployment'],
+    otherEvents: [4, 10],
+    pools: [1, 1],
+    maxAgents: [1, 2],
+    activePollMs: [0],
+    always: { agentsVisible: true, tokenLife: '24h' },
+  },
+  lanes: {
+    ...SMALL,
+    runs: [8, 16],
+    faults: ['schedule-repeated', 'schedule-late', 'ecs-read-lag', 'ecs-lost-response'],
+    windows: [1, 3],
+    others: LAMBDA_LIFE,
+    otherEvents: [2, 8],
+    pools: [1, 2],
+    maxAgents: [4, 8],
+    lanes: 1,
+  },
+  failing: {
+    ...SMALL,
+    runs: [6, 12],
+    lastsMs: [40 * MINUTE, 2 * HOUR],
+    others: PEOPLE,
+    otherEvents: [0, 2],
+    pools: [1, 1],
+    maxAgents: [2, 6],
+    fails: 0.7,
+    pairs: 0.7,
+    always: { agentsVisible: true, exitCodeAfterFailedJob: 1 },
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -212,7 +256,7 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const name = profile === 'all' ? profileAmong(random.stream('profile')) : profile;
   const rules: Profile = PROFILES[name];
   const lanes = random.stream('lanes');
-  const settings = withLanes(lanes, settingsOf(random.stream('settings'), rules));
+  const settings = withLanes(lanes, { ...settingsOf(random.stream('settings'), rules), ...rules.always }, rules);
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));
@@ -270,8 +314,8 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
 }
 
 /** In every fifth world, tasks of their own for plans and for applies. From a stream of its own: the others stay as they were. */
-function withLanes(random: Random, settings: WorldSettings): WorldSettings {
-  if (!random.chance(0.2)) return settings;
+function withLanes(random: Random, settings: WorldSettings, rules: Profile): WorldSettings {
+  if (!random.chance(rules.lanes ?? 0.2)) return settings;
   const pools = settings.pools.map((pool): ScenarioPool => {
     const [whole] = pool.lanes;
     if (whole === undefined || !random.chance(0.8)) return pool;
@@ -325,7 +369,11 @@ function eventsOf(random: Random, rules: Profile, settings: WorldSettings, lasts
     events.push({ ...happening, id: events.length, atMs: Math.round(atMs) });
   };
   const runs = random.whole(...rules.runs);
-  for (let i = 0; i < runs; i += 1) add(runOf(random, settings), random.between(0, lastsMs * 0.9));
+  for (let i = 0; i < runs; i += 1) {
+    const before = events.at(-1);
+    const paired = rules.pairs !== undefined && before !== undefined && random.chance(rules.pairs);
+    add(runOf(random, settings, rules), paired ? before.atMs + 2 * SECOND : random.between(0, lastsMs * 0.9));
+  }
   const windows = rules.faults.length === 0 ? 0 : random.whole(...rules.windows);
   for (let i = 0; i < windows; i += 1) {
     const ms = Math.round(random.between(...rules.windowMs));
@@ -357,7 +405,7 @@ const BETWEEN: readonly Stage['status'][] = [
   'quantum_estimating',
 ];
 
-function runOf(random: Random, settings: WorldSettings): RunCreated {
+function runOf(random: Random, settings: WorldSettings, rules: Profile): RunCreated {
   const stages = (statuses: readonly string[], chance: number): Stage[] =>
     statuses
       .filter(() => random.chance(chance))
@@ -371,7 +419,7 @@ function runOf(random: Random, settings: WorldSettings): RunCreated {
     approvalMs: Math.round(random.between(5 * SECOND, 5 * MINUTE)),
     planMs: Math.round(random.between(8 * SECOND, 100 * SECOND)),
     applyMs: Math.round(random.between(8 * SECOND, 150 * SECOND)),
-    fails: random.chance(0.1) ? random.pick(['plan', 'apply']) : undefined,
+    fails: random.chance(rules.fails ?? 0.1) ? random.pick(['plan', 'apply']) : undefined,
     before: stages(BEFORE, 0.2),
     between: stages(BETWEEN, 0.12),
     policyMs: random.chance(0.08) ? Math.round(random.between(5 * SECOND, 40 * SECOND)) : undefined,
