@@ -4,6 +4,7 @@ import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
+import { HOST_DOMAIN_PATTERN, partitionOf } from './egress/partitions.ts';
 
 /** Folder with the Dockerfile and the entrypoint; it has the same place in the sources and in the built package. */
 const AGENT_IMAGE_FOLDER = join(import.meta.dirname, '..', 'agent-image');
@@ -13,6 +14,11 @@ export const AGENT_USER = 'tfc-agent';
 
 /** Folders that an agent writes to; everything else is read-only. */
 export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
+
+/** An image in ECR: account, region, repository, tag, digest. */
+const ECR_REFERENCE = new RegExp(
+  `^(\\d{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.${HOST_DOMAIN_PATTERN}/([^:@]+)(?::([^@]+))?(?:@(sha256:.+))?$`,
+);
 
 /** What an {@link AgentImage} puts into a task definition. */
 export interface AgentImageBinding {
@@ -139,18 +145,14 @@ export abstract class AgentImage {
    * image in this account's or another account's ECR, which the task is then allowed to pull.
    */
   static fromReference(reference: string): AgentImage {
-    const ecr =
-      /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)(?::([^@]+))?(?:@(sha256:.+))?$/.exec(
-        reference,
-      );
+    const ecr = ECR_REFERENCE.exec(reference);
     if (ecr === null) return AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
     const [, account, region = '', repositoryName, tag, digest] = ecr;
-    const partition = region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
     return {
       bind: (scope, architecture) => {
         const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
           repositoryName: `${repositoryName}`,
-          repositoryArn: `arn:${partition}:ecr:${region}:${account}:repository/${repositoryName}`,
+          repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
         });
         const image = ecs.ContainerImage.fromEcrRepository(repository, digest ?? tag);
         return AgentImage.fromContainerImage(image).bind(scope, architecture);

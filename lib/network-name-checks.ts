@@ -1,8 +1,9 @@
 /** Faults of the names that jobs may reach, which the schema's regular expressions do not see. */
-import { AWS_REGIONS, serviceFault } from './egress/aws-names.ts';
+import { serviceFault } from './egress/aws-names.ts';
 import { parseName } from './egress/domain-name.ts';
+import { AWS_REGIONS, REGION } from './egress/partitions.ts';
 import { bucketsIn, MOST_BUCKETS, s3Name } from './egress/s3-names.ts';
-import { REGION, SERVICE } from './network-settings.ts';
+import { SERVICE } from './network-settings.ts';
 import { didYouMean, type SettingsFault, shown } from './settings-faults.ts';
 
 type Given = Readonly<Record<string, unknown>>;

@@ -3,14 +3,14 @@ import * as z from 'zod';
 import { DEFAULT_VPC_CIDR } from './defaults.ts';
 import { type AllowedNamesInput, PRESETS } from './egress/allowed-domains.ts';
 import { parseName } from './egress/domain-name.ts';
+import { REGION } from './egress/partitions.ts';
 import { oneOf, RETENTION_DAYS, setting } from './setting.ts';
 
 const days = RETENTION_DAYS.join(', ');
 const presets = Object.entries(PRESETS);
 
-/** What the name of an API's endpoint looks like, and that of a region; `network-name-checks.ts` looks closer. */
+/** What the name of an API's endpoint looks like; `network-name-checks.ts` looks closer. */
 export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
-export const REGION = /^[a-z]{2}(?:-[a-z]+)+-\d$/;
 
 /** Settings of the network, before they are checked against each other. */
 export const networkSettings = z.strictObject({

@@ -1,6 +1,7 @@
 /** Which names agents may reach: the defaults for a host, presets, and what a Fargate task asks for before it runs. */
-import { awsApiNames, suffixOf } from './aws-names.ts';
+import { awsApiNames } from './aws-names.ts';
 import { normalised } from './domain-name.ts';
+import { DUAL_STACK_PATTERN, HOST_DOMAIN_PATTERN, suffixOf } from './partitions.ts';
 
 /** Presets, by their names in the settings. */
 export const PRESETS = {
@@ -47,7 +48,7 @@ export const GITHUB_RELEASES = [
 export interface Place {
   readonly account: string;
   readonly region: string;
-  /** `amazonaws.com`, in China `amazonaws.com.cn`. */
+  /** Domain of the region's hosts: `amazonaws.com`, in other partitions another. */
   readonly urlSuffix: string;
 }
 
@@ -109,14 +110,20 @@ const layerBucketName = (region: string, suffix: string): string => `${layerBuck
  * Which names Fargate asks of the second form, beside the registry's, is unverified: both forms of API and layers are taken.
  */
 function ecrRegistry(image: string): string[] | null {
-  const match = /^\d{12}\.dkr([.-])ecr(-fips)?\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?|on\.aws)(?=\/)/.exec(image);
+  const match = ECR_REGISTRY.exec(image);
   if (match === null) return null;
   const [host, , , region = '', domain = ''] = match;
-  const suffix = domain === 'on.aws' ? suffixOf(region, 'amazonaws.com') : domain;
+  const dualStack = /^on\.(.+)$/.exec(domain)?.[1];
+  const suffix = dualStack === undefined ? domain : suffixOf(region, 'amazonaws.com');
   const names = [host, `api.ecr.${region}.${suffix}`, layerBucketName(region, suffix)];
-  const ofBoth = [`ecr.${region}.api.aws`, `${layerBucket(region)}.s3.dualstack.${region}.${suffix}`];
-  return domain === 'on.aws' ? [...names, ...ofBoth] : names;
+  return dualStack === undefined
+    ? names
+    : [...names, `ecr.${region}.api.${dualStack}`, `${layerBucket(region)}.s3.dualstack.${region}.${suffix}`];
 }
+
+const ECR_REGISTRY = new RegExp(
+  `^\\d{12}\\.dkr([.-])ecr(-fips)?\\.([a-z0-9-]+)\\.(${HOST_DOMAIN_PATTERN}|on\\.${DUAL_STACK_PATTERN})(?=/)`,
+);
 
 /** Registries whose layers come from another name than the one in the reference. */
 const REGISTRIES: Readonly<Record<string, readonly string[]>> = {

@@ -1,29 +1,23 @@
 /** How the endpoints of AWS APIs are called. */
-import { RegionInfo } from 'aws-cdk-lib/region-info';
-
-/** Regions that the CDK knows. A newer one needs a newer CDK, or its hosts one by one. */
-export const AWS_REGIONS: readonly string[] = RegionInfo.regions.map(({ name }) => name);
-
-/** The domain of a region's endpoints; another value where the region is not known before the deployment. */
-export function suffixOf(region: string, otherwise: string): string {
-  return (AWS_REGIONS.includes(region) ? RegionInfo.get(region).domainSuffix : undefined) ?? otherwise;
-}
+import { AWS_REGIONS, partitionOf, suffixOf } from './partitions.ts';
 
 type Names = (region: string, suffix: string) => string[];
 
 const everywhere =
   (service: string): Names =>
   (_, suffix) => [`${service}.${suffix}`];
+/** Services of one region. Where another partition has them, it has them in its own. */
 const onlyIn =
-  (region: string, service: string): Names =>
-  (_, suffix) => [`${service}.${region}.${suffix}`];
+  (home: string, service: string): Names =>
+  (region, suffix) => [`${service}.${partitionOf(region) === 'aws' ? home : region}.${suffix}`];
 
-/** Global services have hosts of their own in China and in GovCloud. */
+/** Global services have hosts of their own outside the ordinary partition; where nothing else is said, the region's. */
 const global =
-  (names: { readonly aws: string; readonly china: string; readonly gov: string }): Names =>
-  (region, suffix) => [
-    `${region.startsWith('cn-') ? names.china : region.startsWith('us-gov-') ? names.gov : names.aws}.${suffix}`,
-  ];
+  (names: Readonly<Record<string, string>> & { readonly aws: string; readonly other: string }): Names =>
+  (region, suffix) => {
+    const name = names[partitionOf(region)] ?? `${names.other}.${region}`;
+    return [`${name}.${suffix}`];
+  };
 
 /** Services whose names are not `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
 const AWS_NAMES: Readonly<Record<string, Names>> = {
@@ -34,22 +28,24 @@ const AWS_NAMES: Readonly<Record<string, Names>> = {
   ecr: (region, suffix) => [`api.ecr.${region}.${suffix}`, `*.dkr.ecr.${region}.${suffix}`],
   'ecr-public': (_, suffix) => [`api.ecr-public.us-east-1.${suffix}`, 'public.ecr.aws'],
   globalaccelerator: onlyIn('us-west-2', 'globalaccelerator'),
-  iam: global({ aws: 'iam', china: 'iam.cn-north-1', gov: 'iam.us-gov' }),
+  iam: global({ aws: 'iam', 'aws-cn': 'iam.cn-north-1', 'aws-us-gov': 'iam.us-gov', other: 'iam' }),
   networkmanager: onlyIn('us-west-2', 'networkmanager'),
   organizations: global({
     aws: 'organizations.us-east-1',
-    china: 'organizations.cn-northwest-1',
-    gov: 'organizations.us-gov-west-1',
+    'aws-cn': 'organizations.cn-northwest-1',
+    'aws-us-gov': 'organizations.us-gov-west-1',
+    other: 'organizations',
   }),
   pricing: onlyIn('us-east-1', 'api.pricing'),
-  route53: global({ aws: 'route53', china: 'route53', gov: 'route53.us-gov' }),
+  // https://docs.aws.amazon.com/general/latest/gr/r53.html; outside these two it is unverified.
+  route53: (region, suffix) => [`route53${partitionOf(region) === 'aws-us-gov' ? '.us-gov' : ''}.${suffix}`],
   route53domains: onlyIn('us-east-1', 'route53domains'),
   s3: (region, suffix) => [`s3.${region}.${suffix}`, `*.s3.${region}.${suffix}`],
   sagemaker: (region, suffix) => [`api.sagemaker.${region}.${suffix}`],
   savingsplans: everywhere('savingsplans'),
   shield: onlyIn('us-east-1', 'shield'),
-  // The provider asks the global name unless it is told otherwise; China and GovCloud have none.
-  sts: (region, suffix) => [`sts.${region}.${suffix}`, ...(/^(?:cn|us-gov)-/.test(region) ? [] : [`sts.${suffix}`])],
+  // The provider asks the global name unless it is told otherwise; other partitions have none.
+  sts: (region, suffix) => [`sts.${region}.${suffix}`, ...(partitionOf(region) === 'aws' ? [`sts.${suffix}`] : [])],
   support: onlyIn('us-east-1', 'support'),
   waf: everywhere('waf'),
 };

@@ -6,6 +6,8 @@
  * through is not thereby a narrow one.
  */
 
+import { DUAL_STACK_DOMAINS, HOST_DOMAINS } from './partitions.ts';
+
 /** Names directly below are somebody's; what is below those is his alone. */
 const BELOW = [
   'akamaized.net',
@@ -68,10 +70,8 @@ const BELOW = [
 
 /** Names are somebody's at more than one depth below: by region, by service, by bucket. No wildcard in there is narrow. */
 const AT_ANY_DEPTH = [
-  'amazonaws.com',
-  'amazonaws.com.cn',
-  'amazonaws.eu',
-  'api.aws',
+  ...HOST_DOMAINS,
+  ...DUAL_STACK_DOMAINS.flatMap((domain) => [`on.${domain}`, `api.${domain}`]),
   'appspot.com',
   'azurecontainer.io',
   'azurecontainerapps.io',
@@ -81,7 +81,6 @@ const AT_ANY_DEPTH = [
   'cloudapp.net',
   'digitaloceanspaces.com',
   'linodeobjects.com',
-  'on.aws',
   'oraclecloud.com',
   'run.app',
   'scw.cloud',

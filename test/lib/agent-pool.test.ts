@@ -210,6 +210,10 @@ describe('the image', () => {
       `123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/agent:7@sha256:${'0'.repeat(64)}`,
       'arn:aws-cn:ecr:cn-north-1:123456789012:repository/agent',
     ],
+    [
+      '123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/agent:7',
+      'arn:aws-eusc:ecr:eusc-de-east-1:123456789012:repository/agent',
+    ],
   ])('%s in ECR may be pulled', (reference, arn) => {
     const { template } = poolIn({ image: AgentImage.fromReference(reference) });
     template.hasResourceProperties('AWS::IAM::Policy', {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AWS_REGIONS } from '../../lib/egress/partitions.ts';
 import { parseSettings } from '../../lib/settings.ts';
 import { SettingsError, type SettingsFault } from '../../lib/settings-faults.ts';
 import { LEAST } from './synthesis.ts';
@@ -105,6 +106,11 @@ describe('what a regular expression does not see', () => {
     ],
   ])('%o', (network, path, remedy) => {
     expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
+  });
+
+  it('takes a region of every partition that the CDK knows', () => {
+    for (const region of AWS_REGIONS) expect(paths(apis({ awsApiRegions: [region] }))).toEqual([]);
+    expect(AWS_REGIONS).toContain('eusc-de-east-1');
   });
 
   it('takes names of S3 that name no bucket where its endpoint lets the account’s through, or is not ours', () => {

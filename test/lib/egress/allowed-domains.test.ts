@@ -65,6 +65,13 @@ describe('the names of AWS APIs', () => {
     ['ec2', 'eu-central-1', ['ec2.eu-central-1.amazonaws.com']],
     ['ec2', 'cn-north-1', ['ec2.cn-north-1.amazonaws.com.cn']],
     ['ec2', 'eusc-de-east-1', ['ec2.eusc-de-east-1.amazonaws.eu']],
+    ['iam', 'eusc-de-east-1', ['iam.eusc-de-east-1.amazonaws.eu']],
+    ['organizations', 'eusc-de-east-1', ['organizations.eusc-de-east-1.amazonaws.eu']],
+    ['route53', 'eusc-de-east-1', ['route53.amazonaws.eu']],
+    ['route53', 'us-gov-west-1', ['route53.us-gov.amazonaws.com']],
+    ['sts', 'eusc-de-east-1', ['sts.eusc-de-east-1.amazonaws.eu']],
+    ['sts', 'eu-central-1', ['sts.eu-central-1.amazonaws.com', 'sts.amazonaws.com']],
+    ['ce', 'cn-northwest-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
     ['api.ecr', 'eu-central-1', ['api.ecr.eu-central-1.amazonaws.com']],
     ['ecr', 'eu-west-1', ['api.ecr.eu-west-1.amazonaws.com', '*.dkr.ecr.eu-west-1.amazonaws.com']],
     ['ecr-public', 'eu-central-1', ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws']],
@@ -117,6 +124,15 @@ describe('the names of a task start', () => {
     ]);
     expect(apis).toEqual(expect.arrayContaining(ecr));
     expect(layers).toEqual([bucket('eu-central-1')]);
+  });
+
+  it("are ECR's of the partition that an image is in", () => {
+    const sovereign = taskStartNames(['999999999999.dkr.ecr.eusc-de-east-1.amazonaws.eu/agents:7'], place);
+    expect(sovereign.registries).toContain('api.ecr.eusc-de-east-1.amazonaws.eu');
+    const china = taskStartNames(['999999999999.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn/agents:7'], place);
+    expect(china.registries).toEqual(
+      expect.arrayContaining(['api.ecr.cn-north-1.amazonaws.com.cn', 'ecr.cn-north-1.api.amazonwebservices.com.cn']),
+    );
   });
 
   it("are another account's and another region's ECR, for an image from there", () => {

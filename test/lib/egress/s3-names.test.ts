@@ -12,6 +12,7 @@ describe('a name of S3', () => {
     ['acme-modules.s3-eu-west-1.amazonaws.com', 'acme-modules'],
     ['acme-modules.s3.dualstack.eu-west-1.amazonaws.com', 'acme-modules'],
     ['acme-modules.s3.cn-north-1.amazonaws.com.cn', 'acme-modules'],
+    ['acme-modules.s3.eusc-de-east-1.amazonaws.eu', 'acme-modules'],
   ])('%s is of the bucket %s', (name, bucket) => {
     expect(s3Name(name)).toEqual({ bucket });
   });
