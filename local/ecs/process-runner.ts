@@ -54,6 +54,7 @@ export class ProcessRunner implements MachineRunner {
       return { signal: () => {} };
     }
     const directory = this.#directory(launch);
+    this.#reaper.mark(`ECS_CONTAINER_METADATA_URI_V4=${this.#options.metadataUrl()}/`);
     const child = spawn(program, args, {
       cwd: directory,
       env: this.#environment(launch, image, directory),

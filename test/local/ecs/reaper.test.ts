@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { Reaper } from '../../../local/ecs/reaper.ts';
+
+const MARK = `ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:1/v4/${process.pid}-`;
+
+/** A process that would run for a minute, marked as one of a server's containers or not. */
+function sleeper(environment: Record<string, string>) {
+  const child = spawn('sleep', ['60'], {
+    detached: true,
+    stdio: 'ignore',
+    env: { PATH: '/usr/bin:/bin', ...environment },
+  });
+  return { child, exited: once(child, 'exit') };
+}
+
+it.runIf(existsSync('/proc/self/environ'))(
+  'ends a process that was started just before the death of the server, and that it was never told of',
+  async () => {
+    const reaper = new Reaper(mkdtempSync(join(tmpdir(), 'reaper-')));
+    reaper.mark(MARK);
+    const [name = '', value = ''] = MARK.split(/=(.*)/);
+    const ours = sleeper({ [name]: `${value}one` });
+    const foreign = sleeper({ [name]: 'http://127.0.0.1:1/v4/of-another' });
+    await Promise.all([once(ours.child, 'spawn'), once(foreign.child, 'spawn')]);
+
+    await reaper.close();
+
+    expect((await ours.exited)[1]).toBe('SIGKILL');
+    expect(foreign.child.exitCode).toBeNull();
+    foreign.child.kill('SIGTERM');
+    expect((await foreign.exited)[1]).toBe('SIGTERM');
+  },
+);
