@@ -5,6 +5,7 @@ export interface StartCause {
     | 'secret'
     | 'log'
     | 'network'
+    | 'addresses'
     | 'memory'
     | 'capacity'
     | 'registration'
@@ -71,10 +72,16 @@ const TABLE: readonly (StartCause & { readonly pattern: RegExp })[] = [
       'the pool’s log group is gone, or there is no way to CloudWatch Logs: a NAT gateway or the interface endpoint logs',
   },
   {
-    pattern: /network interface|\bENI\b|free addresses|IP address/i,
+    pattern: /free ?addresses|enough.*\bIP\b/i,
+    cause: 'addresses',
+    remedy:
+      'the subnets have no free address left, and each task takes one: give larger or further subnets, or lower maxAgents',
+  },
+  {
+    pattern: /network interface|\bENI\b|IP address/i,
     cause: 'network',
     remedy:
-      'the subnets have no free address, or the network interface could not be made: larger subnets; look for a service control policy',
+      'the network interface could not be made: look for a service control policy, for the quota of network interfaces, and for free addresses in the subnets',
   },
   {
     pattern: /capacity/i,

@@ -21,6 +21,14 @@ const TABLE: readonly Row[] = [
     remedy: 'nothing to do, the next tick asks again; if it lasts, other users of this account’s ECS API crowd it',
   },
   {
+    // EC2's words inside ECS's: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html. It is no want of
+    // Fargate's room, so that another kind of capacity does not help.
+    pattern: /free ?addresses|enough.*\bIP\b|PrivateIpAddressLimitExceeded/i,
+    cause: 'addresses',
+    remedy:
+      'the subnets have no free address left, and each task takes one: give larger or further subnets, or lower maxAgents',
+  },
+  {
     pattern: /number of vCPUs|LimitExceeded|quota|limit.*(reached|exceeded)|(reached|exceeded).*limit/i,
     cause: 'quota',
     remedy:
@@ -31,11 +39,6 @@ const TABLE: readonly Row[] = [
     cause: 'capacity',
     remedy:
       'Fargate has no room in these Availability Zones now; the next tick asks again; add subnets in further zones',
-  },
-  {
-    pattern: /free addresses|enough IP|InsufficientFreeAddresses/i,
-    cause: 'capacity',
-    remedy: 'the subnets have no free address left: use larger ones, or lower maxAgents',
   },
   {
     pattern: /AccessDenied|not authorized|BlockedException|UnauthorizedOperation/i,

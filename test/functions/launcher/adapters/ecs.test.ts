@@ -72,7 +72,14 @@ async function launchedId(of: LaunchRequest): Promise<string> {
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
 
 describe('a launch without a queued job', () => {
-  const job = { key: 'warm/0123456789ab/1', phase: 'plan', queuedAtMs: 0, idleSeconds: 3600, once: false } as const;
+  const job = {
+    key: 'warm/0123456789ab/1',
+    phase: 'plan',
+    queuedAtMs: 0,
+    attemptsBefore: 0,
+    idleSeconds: 3600,
+    once: false,
+  } as const;
 
   it('tells the agent of that task how long to wait, and has no run to name', async () => {
     const answer = await tasks.launch({ ...request(), job }, signal);
@@ -222,6 +229,15 @@ describe('a launch on Spot', () => {
     expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
   });
 
+  it('for which the subnets have no free address is no want of Spot: on demand there is none either', async () => {
+    ecs.refuse({ reason: 'InsufficientFreeAddressesInSubnet', times: 1 });
+    expect(await tasks.launch(spot(), signal)).toMatchObject({
+      kind: 'refused',
+      refusal: { cause: 'addresses', remedy: expect.stringContaining('larger or further subnets') },
+    });
+    expect(await live()).toEqual([]);
+  });
+
   it('that ECS throttles is no want of room: the next tick asks again', async () => {
     ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
     expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
@@ -273,6 +289,14 @@ describe('a refusal is a value with a remedy', () => {
       'capacity',
     ],
     ['RESOURCE:ENI', '', 'capacity'],
+    [
+      'InvalidParameterException',
+      'The specified subnet does not have enough free addresses to satisfy the request. (ErrorCode: InsufficientFreeAddressesInSubnet)',
+      'addresses',
+    ],
+    ['InsufficientFreeAddressesInSubnet', '', 'addresses'],
+    ['Insufficient capacity: the subnet has not enough free addresses', '', 'addresses'],
+    ['PrivateIpAddressLimitExceeded', 'The maximum number of private IP addresses is reached', 'addresses'],
     ["You've reached the limit on the number of vCPUs you can run concurrently", '', 'quota'],
     ['ClientException', "You've reached the limit on the number of tasks you can run concurrently", 'quota'],
     ['AccessDeniedException', 'User: arn:… is not authorized to perform: iam:PassRole', 'access'],

@@ -29,7 +29,12 @@ it.each([
     'log',
     /CloudWatch Logs/,
   ],
-  ['ResourceInitializationError: failed to create network interface', 'network', /free address/],
+  ['ResourceInitializationError: failed to create network interface', 'network', /service control policy/],
+  [
+    'Unexpected EC2 error while attempting to Create Network Interface in subnet subnet-1: InsufficientFreeAddressesInSubnet',
+    'addresses',
+    /larger or further subnets/,
+  ],
   ['OutOfMemoryError: Container killed due to memory usage; exit code 137', 'memory', /memoryMiB/],
   ['Essential container in task exited; exit code 137', 'memory', /too small/],
   ['Capacity is unavailable at this time', 'capacity', /further zones/],
