@@ -205,6 +205,8 @@ export interface AgentLane {
 export class AgentPool extends Construct implements iam.IGrantable {
   readonly poolName: string;
   readonly maxAgents: number;
+  /** Whether it has agents that no queued job asks for: warm ones, or sweeps. */
+  readonly hasStandingAgents: boolean;
   /** One for every phase, or one for plans and one for applies. */
   readonly lanes: readonly AgentLane[];
   readonly logGroup: logs.LogGroup;
@@ -215,6 +217,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
     super(scope, id);
     this.poolName = props.name;
     this.maxAgents = props.maxAgents ?? DEFAULT_MAX_AGENTS;
+    this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
     const kinds = kindsOf(props);
     for (const { options } of kinds) checkSize(props.name, options);
 

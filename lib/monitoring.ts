@@ -13,6 +13,8 @@ export interface MonitoringProps {
     readonly maxAgents: number;
     /** Whether some of its tasks run on Spot. */
     readonly usesSpot: boolean;
+    /** Whether it has agents that no queued job asks for: warm ones, or sweeps. */
+    readonly hasStandingAgents: boolean;
   }[];
   /** Period of the launcher's schedule. */
   readonly schedule: Duration;
@@ -185,6 +187,7 @@ export class Monitoring extends Construct {
 
   private widgets(): cloudwatch.IWidget[][] {
     const onSpot = this.props.pools.filter(({ usesSpot }) => usesSpot);
+    const standing = this.props.pools.filter(({ hasStandingAgents }) => hasStandingAgents);
     const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}) =>
       this.props.pools.map(({ poolName }) => this.metric(name, { ...options, pool: poolName, label: poolName }));
     const counts = (label: string, name: keyof typeof METRICS, pools = this.props.pools) =>
@@ -220,6 +223,7 @@ export class Monitoring extends Construct {
         graph('Launches refused and put off', [
           ...counts('refused', 'launchesRefused'),
           ...counts('put off', 'launchesDeferred'),
+          ...counts('warm and sweeps put off', 'standingDeferred', standing),
         ]),
         graph('Start failures, out of memory', [
           ...perPool('startFailures'),

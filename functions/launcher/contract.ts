@@ -114,6 +114,8 @@ export const METRICS = {
   launchesRefused: 'LaunchesRefused',
   /** Count: queued jobs that were not launched for, for want of room or because of a back-off. */
   launchesDeferred: 'LaunchesDeferred',
+  /** Count: warm agents and sweeps that were not launched, for the same reasons; of pools that have some. */
+  standingDeferred: 'StandingAgentsDeferred',
   /** Count: tasks that ended before their agent registered, seen among the recently stopped ones. */
   startFailures: 'StartFailures',
   /** Count: tasks that were killed for their memory after their agent came up; each told once. */

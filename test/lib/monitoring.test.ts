@@ -12,8 +12,8 @@ function monitoringIn(props: Partial<MonitoringProps> = {}): Template {
   new Monitoring(stack, 'Monitoring', {
     name: 'Test',
     pools: [
-      { poolName: 'default', maxAgents: 10, usesSpot: true },
-      { poolName: 'other', maxAgents: 3, usesSpot: false },
+      { poolName: 'default', maxAgents: 10, usesSpot: true, hasStandingAgents: true },
+      { poolName: 'other', maxAgents: 3, usesSpot: false, hasStandingAgents: false },
     ],
     schedule: Duration.minutes(1),
     oldestQueued: Duration.minutes(15),

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../functions/launcher/config.ts';
-import { ENV } from '../../functions/launcher/contract.ts';
+import { ENV, METRICS } from '../../functions/launcher/contract.ts';
 import { standingJobs } from '../../functions/launcher/core/standing.ts';
 import { parseSettings } from '../../lib/settings.ts';
 import { SettingsError } from '../../lib/settings-faults.ts';
@@ -34,6 +34,14 @@ describe('agents without a job', () => {
   it('are none unless they are asked for, in the function’s environment and in the outputs', () => {
     expect(lanesOf({})).toEqual([{ taskDefinition: 'AgentLauncher-default' }]);
     expect(templateOf({}).findOutputs('StandingAgents')).toEqual({});
+  });
+
+  it('are on the dashboard when they are put off, where there are any', () => {
+    const dashboard = (pool: object) =>
+      JSON.stringify(templateOf(pools(pool)).findResources('AWS::CloudWatch::Dashboard'));
+    expect(dashboard({ sweepMinutes: 30 })).toContain(METRICS.standingDeferred);
+    expect(dashboard({ warmAgents: { agents: 1 } })).toContain(METRICS.standingDeferred);
+    expect(dashboard({})).not.toContain(METRICS.standingDeferred);
   });
 
   it('are told to the function as it reads them', () => {

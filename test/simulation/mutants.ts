@@ -74,7 +74,7 @@ export const MUTANTS: readonly Mutant[] = [
       edit('core/token.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64]', '[0, 1, 2, 3, 4]'),
       edit(
         'core/token.ts',
-        ', LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)]',
+        ', before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)]',
         '].slice(0, LAST_RESORT - waitedMs * 0)',
       ),
     ],

@@ -1,6 +1,6 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from '../contract.ts';
-import { isStanding } from '../core/standing.ts';
+import { isStanding, isStandingKey } from '../core/standing.ts';
 import { startCauseOf } from '../core/start-causes.ts';
 import type { OutOfMemory, Task } from '../core/types.ts';
 import type { UpstreamError } from '../errors.ts';
@@ -96,7 +96,9 @@ export class TickReport {
         add(METRICS.launchesInsteadOfSpot, instead.length);
       }
       add(METRICS.launchesRefused, launches.filter(({ kind }) => kind === 'refused').length);
-      add(METRICS.launchesDeferred, decision.deferrals.length);
+      const standing = decision.deferrals.filter(({ jobKey }) => isStandingKey(jobKey)).length;
+      add(METRICS.launchesDeferred, decision.deferrals.length - standing);
+      if (pool.lanes.some((lane) => lane.standing !== undefined)) add(METRICS.standingDeferred, standing);
     }
     metrics.publishStoredMetrics();
     if (demand !== undefined) this.#startLatencies(pool.name, [...this.#freshStartLatencies(demand.running, nowMs)]);

@@ -57,13 +57,15 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
 export function withStanding(decision: Decision, seen: PoolSeen, limits: Limits, nowMs: number): Decision {
   const { demand, supply, lanes, ceilingRoom } = seen;
   const launches = [...decision.launches];
+  const deferrals = [...decision.deferrals];
   for (const view of laneViews(lanes, demand, supply)) {
     const free = view.unclaimed - view.queued.length;
     const wanted = standingShort(standingJobs(view.lane, nowMs), free, supply.attempts, view.live);
-    const { count } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
+    const { count, deferral } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
     launches.push(...wanted.slice(0, count).map((job) => standingLaunchOf(job, view.lane, supply)));
+    deferrals.push(...wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })));
   }
-  return { ...decision, launches };
+  return { ...decision, launches, deferrals };
 }
 
 function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {
@@ -74,7 +76,7 @@ function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): 
 
 function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch {
   if (job.once) return { job, lane, attempt: 1, reason: 'a sweep is due' };
-  const attempt = (supply.attempts.get(job.key) ?? 0) + 1;
+  const attempt = Math.max(supply.attempts.get(job.key) ?? 0, job.attemptsBefore) + 1;
   return { job, lane, attempt, reason: 'fewer agents wait than are to be kept warm' };
 }
 

@@ -6,6 +6,12 @@ const SWEEP_WINDOW_MS = 5 * 60_000;
 /** How long the agent of a sweep waits: an idle agent asks for a job every 30 s. */
 const SWEEP_IDLE_SECONDS = 90;
 
+/** ECS shows a stopped task for an hour at least: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html */
+const HOUR_MS = 60 * 60_000;
+
+/** More than one hour's attempts for one place reach. */
+const ATTEMPTS_AN_HOUR = 100_000;
+
 /**
  * The agents that a lane should have at this time beside those for queued jobs: each a job without a run, so that the
  * limits, the tokens and the back-off of launches hold for them too.
@@ -16,14 +22,25 @@ export function standingJobs({ standing, phases }: Lane, nowMs: number): Standin
   const phase = phases.includes('plan') ? 'plan' : 'apply';
   const jobs: StandingJob[] = [];
   if (warm !== undefined && isWithin(warm.schedule, nowMs)) {
-    for (let n = 1; n <= warm.agents; n += 1) {
-      // It waits since ever, so that its last attempts are others every five minutes.
-      jobs.push({ key: `warm/${id}/${n}`, phase, queuedAtMs: 0, idleSeconds: warm.idleSeconds, once: false });
+    const { agents, idleSeconds } = warm;
+    // A place waits for days, so its attempts are others every hour: a task that ECS names by one of them and cannot describe
+    // is then one that it does not show yet, and none that it has forgotten and that nothing would ever follow.
+    const hour = Math.floor(nowMs / HOUR_MS);
+    const ofThisHour = { queuedAtMs: hour * HOUR_MS, attemptsBefore: hour * ATTEMPTS_AN_HOUR };
+    for (let n = 1; n <= agents; n += 1) {
+      jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, once: false });
     }
   }
   if (sweepMs !== undefined && nowMs % sweepMs < Math.min(SWEEP_WINDOW_MS, sweepMs)) {
     const key = `sweep/${id}/${Math.floor(nowMs / sweepMs)}` as const;
-    jobs.push({ key, phase, queuedAtMs: nowMs - (nowMs % sweepMs), idleSeconds: SWEEP_IDLE_SECONDS, once: true });
+    jobs.push({
+      key,
+      phase,
+      queuedAtMs: nowMs - (nowMs % sweepMs),
+      attemptsBefore: 0,
+      idleSeconds: SWEEP_IDLE_SECONDS,
+      once: true,
+    });
   }
   return jobs;
 }

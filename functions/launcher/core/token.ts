@@ -37,12 +37,13 @@ const LAST_RESORT = 10_000;
  */
 export function attemptsFrom(
   first: number,
-  job: Pick<QueuedJob, 'queuedAtMs'> & Partial<Pick<StandingJob, 'once'>>,
+  job: Pick<QueuedJob, 'queuedAtMs'> & Partial<Pick<StandingJob, 'once' | 'attemptsBefore'>>,
   nowMs: number,
 ): number[] {
   if (job.once === true) return [first];
   const waitedMs = Math.max(0, nowMs - job.queuedAtMs);
-  return [...ATTEMPTS_BEYOND.map((beyond) => first + beyond), LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)];
+  const before = job.attemptsBefore ?? 0;
+  return [...ATTEMPTS_BEYOND.map((more) => first + more), before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)];
 }
 
 /** ECS's answer to a launch: the task it stands for, which may be an older one. */
@@ -59,13 +60,10 @@ export interface LaunchedTask {
 export function isSpent(
   answer: LaunchedTask,
   seenTaskIds: ReadonlySet<string>,
-  job: Pick<QueuedJob, 'queuedAtMs'> & Partial<Pick<StandingJob, 'once'>>,
+  job: Pick<QueuedJob, 'queuedAtMs'>,
   nowMs: number,
 ): boolean {
   if (seenTaskIds.has(answer.taskId)) return true;
-  // A warm agent's place waits since ever, which tells nothing of its task.
-  if (answer.lastStatus === undefined) {
-    return job.once === undefined && nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
-  }
+  if (answer.lastStatus === undefined) return nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
   return isEnding(answer.lastStatus);
 }

@@ -78,6 +78,8 @@ export interface StandingJob {
   readonly key: `warm/${string}/${number}` | `sweep/${string}/${number}`;
   readonly phase: Phase;
   readonly queuedAtMs: number;
+  /** Its attempts have higher numbers than this. */
+  readonly attemptsBefore: number;
   /** How long its agent waits for a job, in place of the pool's idle window. */
   readonly idleSeconds: number;
   /** It has one task, and none after that. */
@@ -227,9 +229,9 @@ export interface Stop {
   readonly reason: string;
 }
 
-/** A queued job that nothing is launched for in this tick. */
+/** A queued job, or an agent that is to wait for one, that nothing is launched for in this tick. */
 export interface Deferral {
-  readonly jobKey: JobKey;
+  readonly jobKey: JobKey | StandingJob['key'];
   readonly cause: 'max-agents' | 'agents-ceiling' | 'launches-per-tick' | 'start-failures';
   readonly reason: string;
 }

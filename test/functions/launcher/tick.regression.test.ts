@@ -60,6 +60,39 @@ describe('a job whose tokens are used up', () => {
   });
 });
 
+describe('the place of a warm agent', () => {
+  const [lane] = pool('one').lanes;
+  const warm = pool('one', { lanes: [{ ...lane, standing: { id: 'one', warm: { agents: 1, idleSeconds: 3600 } } }] });
+  const hour = NOW - (NOW % minutes(60));
+  const taskAt = async (nowMs: number) => {
+    const ports = { hcpTerraform: platform, tasks, now: () => nowMs };
+    const ticked = await tick([warm], { limits: LIMITS, agentsCeiling: undefined }, ports, never());
+    return ticked.pools[0]?.launches.map((outcome) => (outcome.kind === 'launched' ? outcome.taskId : outcome.kind));
+  };
+  /** After a deployment ECS answers every token that it remembers with a conflict, whose task it does not describe. */
+  const conflicting = (): void => {
+    const remembered = new Map<number, string>();
+    tasks.answer = ({ attempt }) => {
+      const taskId = remembered.get(attempt);
+      if (taskId !== undefined) return { kind: 'task', taskId, lastStatus: undefined };
+      remembered.set(attempt, `task-${remembered.size + 1}`);
+      return { kind: 'task', taskId: `task-${remembered.size}`, lastStatus: 'PROVISIONING' };
+    };
+  };
+
+  it('is filled anew when its token names a task that ECS has long forgotten', async () => {
+    conflicting();
+    expect(await taskAt(hour)).toEqual(['task-1']);
+    expect(await taskAt(hour + minutes(130))).toEqual(['task-2']);
+  });
+
+  it('is not filled twice while ECS does not show its task yet', async () => {
+    conflicting();
+    for (const later of [0, 10, 60, 290]) expect(await taskAt(hour + seconds(later))).toEqual(['task-1']);
+    expect(tasks.launches.every(({ attempt }) => attempt === tasks.launches[0]?.attempt)).toBe(true);
+  });
+});
+
 describe('a licence that pools with different API tokens share', () => {
   const pools = [pool('one'), pool('two', { apiTokenSecret: 'acme/other-token' })];
 

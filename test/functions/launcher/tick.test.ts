@@ -308,8 +308,18 @@ describe('the licence’s ceiling', () => {
     expect(launched().sort()).toEqual(['one run-old/plan/1', 'two run-a/plan/1', 'two run-b/plan/1']);
     tasks.launches.length = 0;
     await tickOf(pools, { agentsCeiling: 4 });
-    expect(launched()).toContain('one warm/one/1/1');
+    expect(launched()).toContainEqual(expect.stringMatching(/^one warm\/one\/1\/\d+$/));
     expect(launched()).toHaveLength(4);
+  });
+
+  it('puts off warm agents for which it has no room, and says so', async () => {
+    const warm = { id: 'one', warm: { agents: 3, idleSeconds: 3600 } };
+    const [lane] = pool('one').lanes;
+    const ticked = await tickOf([pool('one', { lanes: [{ ...lane, standing: warm }] })], { agentsCeiling: 1 });
+    expect(ticked.get('one')?.decision?.deferrals).toMatchObject([
+      { jobKey: 'warm/one/2', cause: 'agents-ceiling', reason: expect.stringContaining('agentsCeiling') },
+      { jobKey: 'warm/one/3', cause: 'agents-ceiling' },
+    ]);
   });
 
   it('counts the agents of other pools also for agents that no queued job asks for', async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TickReport } from '../../../../functions/launcher/adapters/report.ts';
 import { METRICS } from '../../../../functions/launcher/contract.ts';
-import type { Task } from '../../../../functions/launcher/core/types.ts';
+import type { Deferral, Task } from '../../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../../functions/launcher/ports.ts';
 import type { PoolTick, Tick } from '../../../../functions/launcher/tick.ts';
@@ -231,6 +231,19 @@ describe('a tick’s metrics', () => {
         },
       },
     ]);
+  });
+
+  it('count warm agents and sweeps that were put off by themselves, of pools that have some', () => {
+    const reason = '10 live tasks of maxAgents 10';
+    const putOff = (jobKey: Deferral['jobKey']): Deferral => ({ jobKey, cause: 'max-agents', reason });
+    const deferrals = [putOff('run-1/plan'), putOff('warm/one/1'), putOff('sweep/one/7')];
+    const decision = { launches: [], stops: [], deferrals };
+    const standing = { id: 'one', warm: { agents: 1, idleSeconds: 60 } };
+    report.report(tickOf({ pool: pool('one', { lanes: [{ ...LANE, standing }] }), demand, observation, decision }));
+    report.report(tickOf({ demand, observation, decision: { ...decision, deferrals: [] } }));
+    expect(blobs[0]?.metrics).toMatchObject({ [METRICS.launchesDeferred]: [1], [METRICS.standingDeferred]: [2] });
+    expect(blobs.slice(1).flatMap(({ metrics }) => metrics[METRICS.standingDeferred] ?? [])).toEqual([]);
+    expect(lines[0]).toMatchObject({ attributes: { pools: [{ deferrals }] } });
   });
 
   it('are none for a pool of which nothing was seen: 0 would be a lie', () => {

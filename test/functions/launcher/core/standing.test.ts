@@ -7,12 +7,16 @@ import { LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './
 
 const WARM: Standing = { id: 'abc123', warm: { agents: 2, idleSeconds: 3600 } };
 const SWEEP: Standing = { id: 'abc123', sweepMs: minutes(60) };
+const BERLIN = 'Europe/Berlin';
+const NEW_YORK = 'America/New_York';
 const lane = (standing: Standing | undefined, overrides: Partial<Lane> = {}): Lane => ({
   ...LANE,
   ...overrides,
   standing,
 });
 const keys = (standing: Standing | undefined, nowMs = NOW) => standingJobs(lane(standing), nowMs).map(({ key }) => key);
+
+const THIS_HOUR = NOW - (NOW % minutes(60));
 
 describe('agents that are wanted although no job is queued', () => {
   it('are none, unless they are asked for', () => {
@@ -46,7 +50,9 @@ describe('agents that are wanted although no job is queued', () => {
     expect(isStanding(job)).toBe(true);
     expect(isStanding(queuedJob('run-1'))).toBe(false);
     expect(attemptsFrom(1, job, NOW)).toEqual([1]);
-    const last = attemptsFrom(1, { queuedAtMs: 0 }, NOW).at(-1);
+    const [warm] = standingJobs(lane(WARM), NOW);
+    const last = attemptsFrom(1, warm ?? job, NOW).at(-1);
+    expect(last).toBeGreaterThan(1_000_000);
     expect(clientTokenOf({ key: 'warm/0123456789ab/999' }, Number(last)).length).toBeLessThanOrEqual(64);
   });
 });
@@ -74,6 +80,105 @@ describe('a schedule of warm agents', () => {
   });
 });
 
+describe('a schedule of warm agents on the days on which the clocks change', () => {
+  const hours = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+  /** The stretches of the day's 26 hours around, in UTC, in which an agent is kept warm. */
+  const warmOn = (day: string, from: string, to: string, timeZone: string, days: Schedule['days'] = ['Sun']) => {
+    const schedule: Schedule = { days, fromMinute: hours(from), toMinute: hours(to), timeZone };
+    const standing: Standing = { id: 'abc123', warm: { agents: 1, idleSeconds: 3600, schedule } };
+    const stretches: string[] = [];
+    let since: string | undefined;
+    const start = Date.parse(`${day}T00:00:00Z`) - minutes(12 * 60);
+    for (let ms = start; ms <= start + minutes(48 * 60); ms += minutes(10)) {
+      const isWarm = keys(standing, ms).length === 1;
+      const at = new Date(ms).toISOString().slice(8, 16);
+      if (isWarm) since ??= at;
+      else if (since !== undefined) {
+        stretches.push(`${since} ${at}`);
+        since = undefined;
+      }
+    }
+    return stretches;
+  };
+
+  // On 29 March 2026 Berlin's clocks go from 01:59 to 03:00 (UTC 01:00), on 25 October from 02:59 to 02:00 (UTC 01:00).
+  // On 8 March New York's go from 01:59 to 03:00 (UTC 07:00), on 1 November from 01:59 to 01:00 (UTC 06:00).
+  it.each([
+    [
+      'spring: a day’s work is as long as ever, an hour earlier',
+      '2026-03-29',
+      '08:00',
+      '18:00',
+      BERLIN,
+      ['29T06:00 29T16:00'],
+    ],
+    [
+      'spring: what begins in the hour that is not there begins with the next',
+      '2026-03-29',
+      '02:30',
+      '04:00',
+      BERLIN,
+      ['29T01:00 29T02:00'],
+    ],
+    ['spring: what ends in it ends before it', '2026-03-29', '01:00', '02:30', BERLIN, ['29T00:00 29T01:00']],
+    ['spring: what lies in it is not that day', '2026-03-29', '02:10', '02:50', BERLIN, []],
+    ['spring: the whole day has 23 hours', '2026-03-29', '00:00', '24:00', BERLIN, ['28T23:00 29T22:00']],
+    [
+      'autumn: a day’s work is as long as ever, an hour later',
+      '2026-10-25',
+      '08:00',
+      '18:00',
+      BERLIN,
+      ['25T07:00 25T17:00'],
+    ],
+    [
+      'autumn: what spans the hour that comes twice is an hour longer',
+      '2026-10-25',
+      '01:00',
+      '04:00',
+      BERLIN,
+      ['24T23:00 25T03:00'],
+    ],
+    [
+      'autumn: what lies in it comes twice',
+      '2026-10-25',
+      '02:10',
+      '02:50',
+      BERLIN,
+      ['25T00:10 25T00:50', '25T01:10 25T01:50'],
+    ],
+    ['autumn: the whole day has 25 hours', '2026-10-25', '00:00', '24:00', BERLIN, ['24T22:00 25T23:00']],
+    ['spring there: a day’s work', '2026-03-08', '08:00', '18:00', NEW_YORK, ['08T12:00 08T22:00']],
+    ['spring there: what lies in the missing hour', '2026-03-08', '02:10', '02:50', NEW_YORK, []],
+    ['spring there: the whole day', '2026-03-08', '00:00', '24:00', NEW_YORK, ['08T05:00 09T04:00']],
+    ['autumn there: a day’s work', '2026-11-01', '08:00', '18:00', NEW_YORK, ['01T13:00 01T23:00']],
+    [
+      'autumn there: what lies in the hour that comes twice',
+      '2026-11-01',
+      '01:10',
+      '01:50',
+      NEW_YORK,
+      ['01T05:10 01T05:50', '01T06:10 01T06:50'],
+    ],
+    ['autumn there: the whole day', '2026-11-01', '00:00', '24:00', NEW_YORK, ['01T04:00 02T05:00']],
+    [
+      'where midnight itself is left out, the day begins at one',
+      '2026-09-06',
+      '00:00',
+      '02:00',
+      'America/Santiago',
+      ['06T04:00 06T05:00'],
+    ],
+  ])('%s', (_, day, from, to, timeZone, expected) => {
+    expect(warmOn(day, from, to, timeZone)).toEqual(expected);
+  });
+
+  it('a schedule of the day before or after is not touched', () => {
+    expect(warmOn('2026-03-29', '08:00', '18:00', BERLIN, ['Sat'])).toEqual(['28T12:00 28T17:00']);
+    expect(warmOn('2026-10-25', '08:00', '10:00', BERLIN, ['Mon'])).toEqual(['26T07:00 26T09:00']);
+  });
+});
+
 describe('a decision about them', () => {
   const decide = (standing: Standing, has: Parameters<typeof supply>[0], queued = 0, maxAgents = 10) => {
     const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
@@ -84,11 +189,11 @@ describe('a decision about them', () => {
       ceilingRoom: undefined,
     };
     const limits = { ...LIMITS, maxAgents };
-    const nowMs = NOW - (NOW % minutes(60)) + seconds(30);
+    const nowMs = THIS_HOUR + seconds(30);
     const decision = withStanding(reconcile(seen, limits, nowMs), seen, limits, nowMs);
     return {
-      launches: decision.launches.map(({ job, attempt }) => `${job.key} ${attempt}`),
-      deferrals: decision.deferrals.map(({ jobKey }) => jobKey),
+      launches: decision.launches.map(({ job, attempt }) => `${job.key} ${attempt % 100_000}`),
+      deferrals: decision.deferrals.map(({ jobKey, cause }) => `${jobKey} ${cause}`),
     };
   };
   const idle = (id: string, startedBy: string) => live(id, 'idle', { startedBy });
@@ -103,7 +208,7 @@ describe('a decision about them', () => {
     const has = {
       live: [busy('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')],
       attempts: new Map([
-        ['warm/abc123/1', 3],
+        ['warm/abc123/1', (THIS_HOUR / minutes(60)) * 100_000 + 3],
         ['warm/abc123/2', 1],
       ]),
     };
@@ -124,11 +229,39 @@ describe('a decision about them', () => {
     expect(decide(both, { live: [idle('a', 'warm/abc123/1')] }).launches).toEqual(['warm/abc123/2 1']);
   });
 
-  it('keeps the limits: jobs of runs come first, and a warm agent that has no room is no deferral', () => {
+  it('keeps the limits: jobs of runs come first, and a warm agent that has no room is put off', () => {
     expect(decide(WARM, {}, 2, 3)).toEqual({
       launches: ['run-0/plan 1', 'run-1/plan 1', 'warm/abc123/1 1'],
-      deferrals: [],
+      deferrals: ['warm/abc123/2 max-agents'],
     });
+    expect(decide(WARM, {}, 2, 1).deferrals).toEqual([
+      'run-1/plan max-agents',
+      'warm/abc123/1 max-agents',
+      'warm/abc123/2 max-agents',
+    ]);
+    expect(decide(SWEEP, { live: [busy('a', 'run-0/plan')] }, 0, 1).deferrals).toEqual([
+      expect.stringMatching(/^sweep\/abc123\/\d+ max-agents$/),
+    ]);
+  });
+
+  it('has other attempts each hour, beyond those of the hours before', () => {
+    const attempts = (nowMs: number, earlier: number) => {
+      const seen = {
+        lanes: [lane(WARM)],
+        demand: { queued: [], running: [], unknownStatuses: [] },
+        supply: supply({ attempts: new Map([['warm/abc123/1', earlier]]) }),
+        ceilingRoom: undefined,
+      };
+      const nothing = { launches: [], stops: [], deferrals: [] };
+      const [first] = withStanding(nothing, seen, LIMITS, nowMs).launches;
+      if (first === undefined) throw new Error('nothing is launched');
+      return attemptsFrom(first.attempt, first.job, nowMs);
+    };
+    const used = attempts(THIS_HOUR + minutes(59), 0);
+    expect(attempts(THIS_HOUR + minutes(59), 0)).toEqual(used);
+    expect(attempts(THIS_HOUR + minutes(59), used[0] ?? 0)[0]).toBe((used[0] ?? 0) + 1);
+    const next = attempts(THIS_HOUR + minutes(60), Math.max(...used));
+    expect(Math.min(...next)).toBeGreaterThan(Math.max(...used));
   });
 
   it('sweeps once, whatever became of it, and not where somebody waits already', () => {

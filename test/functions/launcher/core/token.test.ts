@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { standingJobs } from '../../../../functions/launcher/core/standing.ts';
 import { attemptsFrom, clientTokenOf, isSpent } from '../../../../functions/launcher/core/token.ts';
-import { minutes, NOW, queuedJob, seconds } from './builders.ts';
+import { LANE, minutes, NOW, queuedJob, seconds } from './builders.ts';
 
 describe('the token of a launch', () => {
   it('is made of job and attempt alone, and within ECS’s 64 characters also for the longest of both', () => {
@@ -54,7 +55,12 @@ describe('a task that ECS names and cannot describe', () => {
     expect(spent(minutes(61))).toBe(true);
   });
 
-  it('is a new one where a warm agent’s place was asked for, which waits since ever', () => {
-    expect(isSpent(answer, new Set(), { queuedAtMs: 0, once: false }, NOW)).toBe(false);
+  it('is a new one where a warm agent’s place was asked for: its tokens are no older than an hour', () => {
+    const standing = { id: 'abc123', warm: { agents: 1, idleSeconds: 3600 } };
+    for (const nowMs of [NOW, NOW + minutes(59), NOW + minutes(60)]) {
+      const [place] = standingJobs({ ...LANE, standing }, nowMs);
+      if (place === undefined) throw new Error('no place');
+      expect(isSpent(answer, new Set(), place, nowMs)).toBe(false);
+    }
   });
 });
