@@ -3,7 +3,14 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
-import { type AllowedNamesInput, jobNames, type Place, portOf, taskStartNames } from './egress/allowed-domains.ts';
+import {
+  type AllowedNamesInput,
+  jobNames,
+  type Place,
+  portOf,
+  resolvingNames,
+  taskStartNames,
+} from './egress/allowed-domains.ts';
 import { DnsFirewall } from './egress/dns-firewall.ts';
 import { normalised } from './egress/domain-name.ts';
 import { layoutId } from './egress/layout.ts';
@@ -136,9 +143,8 @@ export class EgressNetwork extends Construct {
     if (withEndpoints) taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup });
 
     const place: Place = Stack.of(this);
-    const forJobs = jobNames(allowed, place);
-    const start = taskStartNames(props.images ?? [undefined], place);
-    this.names = normalised([...forJobs, ...start.apis, ...start.layers, ...start.registries]);
+    const images = props.images ?? [undefined];
+    this.names = resolvingNames(allowed, images, place);
     const dnsFirewall = egress.mode === 'network-firewall' || egress.dnsFirewall;
     if (dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', {
@@ -149,7 +155,8 @@ export class EgressNetwork extends Construct {
     }
     if (egress.mode === 'network-firewall') {
       // What has an endpoint never passes the firewall, so the firewall need not let it.
-      const names = normalised([...forJobs, ...start.registries, ...(withEndpoints ? [] : start.apis)]);
+      const { apis, registries } = taskStartNames(images, place);
+      const names = normalised([...jobNames(allowed, place), ...registries, ...(withEndpoints ? [] : apis)]);
       const host = allowed.hostname.split(':')[0] ?? allowed.hostname;
       new NetworkFirewall(this, 'Firewall', {
         vpc: this.vpc,

@@ -1,10 +1,10 @@
 /** Faults of the network settings that only show when they are seen together, or that a regular expression does not see. */
 import { DEFAULT_MAX_AGENTS, DEFAULT_VPC_CIDR } from './defaults.ts';
 import { contains, overlaps, PRIVATE_RANGES, parseRange, TAKEN_RANGES } from './egress/address-range.ts';
-import { registryOf } from './egress/allowed-domains.ts';
 import { taskCapacity } from './egress/own-vpc.ts';
 import { TASK_START_ENDPOINTS } from './egress/task-endpoints.ts';
-import { nameFaults, presetFaults } from './network-name-checks.ts';
+import { registryFaults } from './network-image-checks.ts';
+import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './network-name-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 
 type Given = Readonly<Record<string, unknown>>;
@@ -34,19 +34,17 @@ const REASONS: Readonly<Record<string, string>> = {
     'leave it out and make the endpoints where the VPC is made: their names change for all in it',
 };
 
-/**
- * Every fault of the network settings. What the schema refuses is left to the schema.
- *
- * @param registry the image of `agentImage`, when it is not built
- */
-export function networkFaults(network: Given, pools: readonly Given[], registry?: unknown): SettingsFault[] {
+/** Every fault of the network settings. What the schema refuses is left to the schema. */
+export function networkFaults(network: Given, around: AroundNetwork): SettingsFault[] {
+  const { pools } = around;
   const egress = network['egress'] ?? 'nat-gateway';
   const mode = typeof egress === 'string' ? MODES[egress] : undefined;
   const ofAnyMode = [
     ...nameFaults(network),
     ...presetFaults(network),
     ...idFaults(network),
-    ...imagePortFaults(network, pools, registry),
+    ...registryFaults(network, around),
+    ...countFaults(network, around),
   ];
   if (mode === undefined) return ofAnyMode;
   return [
@@ -191,26 +189,6 @@ function idFaults(network: Given): SettingsFault[] {
             },
           ],
     );
-  });
-}
-
-/** Tasks pull their images by the same ways as jobs: TCP 443, unless the security groups are the user's. */
-function imagePortFaults(network: Given, pools: readonly Given[], registry: unknown): SettingsFault[] {
-  if (network['securityGroupIds'] !== undefined) return [];
-  const images = [['agentImage.registry', registry], ...pools.map((pool, i) => [`pools.${i}.image`, pool['image']])];
-  return images.flatMap(([path, image]) => {
-    if (typeof path !== 'string' || typeof image !== 'string') return [];
-    const { host, port } = registryOf(image);
-    return port === 443
-      ? []
-      : [
-          {
-            path,
-            given: `${shown(image)}, whose registry listens on port ${port}`,
-            allowed: 'a registry on port 443: no other port leaves',
-            remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that let it out`,
-          },
-        ];
   });
 }
 

@@ -1,5 +1,8 @@
 /** Faults of the names that jobs may reach, which the schema's regular expressions do not see. */
+import { DEFAULT_HOSTNAME } from './defaults.ts';
+import { type Place, PRESETS, type Preset, resolvingNames } from './egress/allowed-domains.ts';
 import { serviceFault } from './egress/aws-names.ts';
+import { MOST_NAMES } from './egress/dns-firewall.ts';
 import { parseName } from './egress/domain-name.ts';
 import { AWS_REGIONS, REGION } from './egress/partitions.ts';
 import { bucketsIn, MOST_BUCKETS, s3Name } from './egress/s3-names.ts';
@@ -7,6 +10,14 @@ import { SERVICE } from './network-settings.ts';
 import { didYouMean, type SettingsFault, shown } from './settings-faults.ts';
 
 type Given = Readonly<Record<string, unknown>>;
+
+/** What of the other settings the network depends on. */
+export interface AroundNetwork {
+  readonly hostname: unknown;
+  readonly pools: readonly Given[];
+  /** The image of `agentImage`, when it is not built. */
+  readonly registry: unknown;
+}
 
 /** Faults of the allowed names, one by one. */
 export function nameFaults(network: Given): SettingsFault[] {
@@ -63,6 +74,41 @@ function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
           remedy: 'name fewer, or add "s3" to network.awsApiServices, which allows every bucket of this account',
         },
       ];
+}
+
+/** Whether only allowed names resolve. */
+export function namesAreLimited(network: Given): boolean {
+  return network['dnsFirewall'] === true || (network['dnsFirewall'] !== false && network['egress'] !== 'existing-vpc');
+}
+
+/** Stands for the stack's own account and region, which are not known yet and are among no settings. */
+const SOMEWHERE: Place = { account: '000000000000', region: 'here', urlSuffix: 'amazonaws.com' };
+
+/** More names than DNS Firewall takes: services times regions are soon many. */
+export function countFaults(network: Given, { hostname, pools, registry }: AroundNetwork): SettingsFault[] {
+  if (!namesAreLimited(network)) return [];
+  const texts = (key: string): string[] =>
+    Array.isArray(network[key]) ? network[key].filter((value: unknown) => typeof value === 'string') : [];
+  const services = texts('awsApiServices');
+  const regions = texts('awsApiRegions');
+  const images = pools.map(({ image = registry }) => (typeof image === 'string' ? image : undefined));
+  const allowed = {
+    hostname: typeof hostname === 'string' ? hostname : DEFAULT_HOSTNAME,
+    ...(network['allowedDomains'] !== undefined && { allowedDomains: texts('allowedDomains') }),
+    allowedPresets: texts('allowedPresets').filter((preset): preset is Preset => preset in PRESETS),
+    awsApiServices: services,
+    ...(regions.length > 0 && { awsApiRegions: regions }),
+  };
+  const names = resolvingNames(allowed, images, SOMEWHERE).length;
+  if (names <= MOST_NAMES) return [];
+  return [
+    {
+      path: 'network.awsApiRegions',
+      given: `${regions.length} regions, which with ${services.length} services of awsApiServices and all else make ${names} names`,
+      allowed: `${MOST_NAMES} names in all: DNS Firewall takes no more in a request`,
+      remedy: 'name only the services and regions that jobs use; pools that need others take a second stack',
+    },
+  ];
 }
 
 /** Faults of presets, and of what only they take. */

@@ -1,5 +1,5 @@
 /** Faults that only show when settings are seen together. They are looked for also where single settings are wrong. */
-import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from './defaults.ts';
+import { DEFAULT_CPU, DEFAULT_HOSTNAME, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from './defaults.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
@@ -27,11 +27,11 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...ceilingFaults(given, pools),
     ...sharedSecretFaults(given, pools),
     ...imageFaults(given['agentImage']),
-    ...networkFaults(
-      isRecord(given['network']) ? given['network'] : {},
+    ...networkFaults(isRecord(given['network']) ? given['network'] : {}, {
+      hostname: given['hostname'] ?? DEFAULT_HOSTNAME,
       pools,
-      isRecord(given['agentImage']) ? given['agentImage']['registry'] : undefined,
-    ),
+      registry: isRecord(given['agentImage']) ? given['agentImage']['registry'] : undefined,
+    }),
   ];
 }
 

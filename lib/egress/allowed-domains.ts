@@ -1,6 +1,6 @@
 /** Which names agents may reach: the defaults for a host, presets, and what a Fargate task asks for before it runs. */
 import { awsApiNames } from './aws-names.ts';
-import { normalised } from './domain-name.ts';
+import { normalised, parseName } from './domain-name.ts';
 import { DUAL_STACK_PATTERN, HOST_DOMAIN_PATTERN, suffixOf } from './partitions.ts';
 
 /** Presets, by their names in the settings. */
@@ -153,7 +153,8 @@ export function registryOf(image: string): { readonly host: string; readonly por
   const [host = '', port = '443'] = (rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'docker.io').split(
     ':',
   );
-  return { host, port: Number(port) };
+  const parsed = parseName(host);
+  return { host: 'name' in parsed ? parsed.name : host, port: Number(port) };
 }
 
 /** What the settings say about names. */
@@ -178,6 +179,16 @@ export function jobNames(input: AllowedNamesInput, place: Place): string[] {
     return awsApiNames(awsApiServices, awsApiRegions ?? [place.region], place.urlSuffix);
   });
   return normalised([own, ...given, ...presets]);
+}
+
+/** Every name that resolves where names are limited: what jobs may reach, and what a task start asks for. */
+export function resolvingNames(
+  input: AllowedNamesInput,
+  images: readonly (string | undefined)[],
+  place: Place,
+): string[] {
+  const { apis, layers, registries } = taskStartNames(images, place);
+  return normalised([...jobNames(input, place), ...apis, ...layers, ...registries]);
 }
 
 /** The port of a host; 443 when it names none. */

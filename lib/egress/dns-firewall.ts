@@ -9,9 +9,17 @@ import { Construct } from 'constructs';
  */
 export const ASSOCIATION_PRIORITY = 101;
 
+/**
+ * Names that a list may have: what a request of Route 53 Resolver takes. A list may be longer, and whether CloudFormation
+ * fills one with several requests is unverified. Network Firewall has room for more: 30,000 rules and 2,000,000 bytes.
+ * https://docs.aws.amazon.com/Route53/latest/APIReference/API_route53resolver_UpdateFirewallDomains.html
+ * https://docs.aws.amazon.com/network-firewall/latest/developerguide/quotas.html
+ */
+export const MOST_NAMES = 1_000;
+
 export interface DnsFirewallProps {
   readonly vpcId: string;
-  /** Names that resolve; `*.` for every name below. All others do not exist. */
+  /** Names that resolve, up to {@link MOST_NAMES}; `*.` for every name below. All others do not exist. */
   readonly names: readonly string[];
   /**
    * Whether the VPC holds nothing but agents. Only then the failure mode of the whole VPC is set.
@@ -39,6 +47,11 @@ export class DnsFirewall extends Construct {
 
   constructor(scope: Construct, id: string, props: DnsFirewallProps) {
     super(scope, id);
+    if (props.names.length > MOST_NAMES) {
+      throw new Error(
+        `${props.names.length} names are allowed, and DNS Firewall takes ${MOST_NAMES} in a request: allow fewer services, regions or hosts`,
+      );
+    }
     const allowed = new resolver.CfnFirewallDomainList(this, 'Allowed', { domains: [...props.names] });
     const everything = new resolver.CfnFirewallDomainList(this, 'Everything', { domains: ['*'] });
     const rules = new resolver.CfnFirewallRuleGroup(this, 'Rules', {

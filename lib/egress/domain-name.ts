@@ -56,10 +56,16 @@ export function covers(allowed: string, name: string): boolean {
 
 /** Names once each, without those that another covers, in the order of their domains. */
 export function normalised(names: readonly string[]): string[] {
-  const once = [...new Set(names)];
-  return once
-    .filter((name) => !once.some((other) => other !== name && covers(other, name)))
+  const once = new Set(names);
+  return [...once]
+    .filter((name) => !above(name).some((wildcard) => once.has(wildcard)))
     .sort((a, b) => reversed(a).localeCompare(reversed(b)));
+}
+
+/** Every wildcard that covers a name, but for itself. */
+function above(name: string): string[] {
+  const labels = name.replace(/^\*\./, '').split('.');
+  return labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join('.')}`);
 }
 
 /** Sorting key. What CloudFormation fills in has a serial number, which would make the order depend on the rest of the stack. */

@@ -2,9 +2,8 @@ import { Annotations, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
 import type { IdleNetwork } from '../prices.ts';
-import { type AllowedNamesInput, jobNames, portOf, taskStartNames } from './allowed-domains.ts';
+import { type AllowedNamesInput, portOf, resolvingNames } from './allowed-domains.ts';
 import { DnsFirewall } from './dns-firewall.ts';
-import { normalised } from './domain-name.ts';
 import { taskSecurityGroup } from './task-security-group.ts';
 
 export interface ExistingVpcProps {
@@ -45,11 +44,7 @@ export class ExistingVpc extends Construct {
       ec2.SecurityGroup.fromSecurityGroupId(this, groupId, groupId, { mutable: false }),
     ) ?? [taskSecurityGroup(this, { vpc: this.vpc, extraPorts: [portOf(props.allowed.hostname)] })];
 
-    const place = Stack.of(this);
-    const { apis, layers, registries } = taskStartNames(props.images, place);
-    this.names = props.dnsFirewall
-      ? normalised([...jobNames(props.allowed, place), ...apis, ...layers, ...registries])
-      : [];
+    this.names = props.dnsFirewall ? resolvingNames(props.allowed, props.images, Stack.of(this)) : [];
     if (props.dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names, ownVpc: false });
     }

@@ -37,6 +37,13 @@ it('refuses a range in which the subnets would be too small', () => {
   );
 });
 
+it('refuses more names than DNS Firewall takes in a request', () => {
+  const allowedDomains = Array.from({ length: 1_000 }, (_, i) => `host${i}.example.com`);
+  expect(() => networkIn({ allowed: { hostname: 'app.terraform.io', allowedDomains } })).toThrow(
+    /1006 names are allowed, and DNS Firewall takes 1000/,
+  );
+});
+
 it('keeps its address: an Elastic IP of its own', () => {
   const template = networkIn();
   template.resourceCountIs('AWS::EC2::EIP', 1);

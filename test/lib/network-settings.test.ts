@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { taskStartNames } from '../../lib/egress/allowed-domains.ts';
 import { AWS_REGIONS } from '../../lib/egress/partitions.ts';
 import { parseSettings } from '../../lib/settings.ts';
 import { SettingsError, type SettingsFault } from '../../lib/settings-faults.ts';
-import { LEAST } from './synthesis.ts';
+import { LEAST, templateOf } from './synthesis.ts';
 
 function faults(network: object, more: object = {}): readonly SettingsFault[] {
   try {
@@ -14,6 +15,7 @@ function faults(network: object, more: object = {}): readonly SettingsFault[] {
   return [];
 }
 const paths = (network: object, more?: object) => faults(network, more).map(({ path }) => path);
+const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
 const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
 
 describe('each mode takes its own options', () => {
@@ -125,6 +127,71 @@ describe('what a regular expression does not see', () => {
     expect(paths({}, { pools, agentImage })).toEqual(['pools.0.image', 'agentImage.registry']);
     expect(paths({}, { agentImage: { registry: 'registry.acme.example:443/agent:1' } })).toEqual([]);
     expect(paths({ ...existing, securityGroupIds: ['sg-0123456789abcdef0'] }, { pools, agentImage })).toEqual([]);
+  });
+});
+
+describe('the registry of an image', () => {
+  const image = (host: string) => ({ agentImage: { registry: `${host}/acme/agent:1` } });
+
+  it.each<[string, RegExp]>([
+    ['192.0.2.10', /it is an address/],
+    ['localhost', /it has no dot/],
+    ['registry:443', /it has no dot/],
+    ['a_b.example.com', /it is no host name/],
+    ['registry..example.com', /it is no host name/],
+  ])('%s is refused where only names that are allowed resolve, as among the allowed names', (host, fault) => {
+    expect(faults({}, image(host))).toMatchObject([
+      { path: 'agentImage.registry', given: expect.stringMatching(fault), remedy: expect.stringMatching(/ECR/) },
+    ]);
+  });
+
+  it('of a pool is looked at, too', () => {
+    const pools = [{ name: 'a', agentTokenSecret: 'one', image: '192.0.2.10/agent:1' }];
+    expect(paths({ egress: 'network-firewall' }, { pools })).toEqual(['pools.0.image']);
+  });
+
+  it('may be an address where names are nothing to this stack', () => {
+    for (const network of [existing, { dnsFirewall: false }]) expect(paths(network, image('192.0.2.10'))).toEqual([]);
+    expect(paths({ ...existing, dnsFirewall: true }, image('192.0.2.10'))).toEqual(['agentImage.registry']);
+  });
+
+  it('is allowed in the one form that names have', () => {
+    expect(taskStartNames(['registry.example.com./agent:1'], place).registries).toEqual(['registry.example.com']);
+  });
+});
+
+describe('the number of names', () => {
+  const services = Array.from({ length: 50 }, (_, i) => `service${i}`);
+  const apis = (regions: number) => ({
+    allowedPresets: ['aws-apis'],
+    awsApiServices: services,
+    awsApiRegions: AWS_REGIONS.slice(0, regions),
+  });
+
+  it('is what DNS Firewall takes in a request, all told', () => {
+    expect(faults(apis(19))).toEqual([]);
+    expect(faults(apis(20))).toMatchObject([
+      { path: 'network.awsApiRegions', given: expect.stringMatching(/20 regions.*50 services.*make 1009 names/) },
+    ]);
+    expect(paths({ ...apis(20), egress: 'network-firewall' })).toEqual(['network.awsApiRegions']);
+    expect(paths({ ...existing, ...apis(20), dnsFirewall: true })).toEqual(['network.awsApiRegions']);
+    // Not limited by name: not counted.
+    expect(paths({ ...apis(20), dnsFirewall: false })).toEqual([]);
+  });
+
+  it('counts hosts and registries, too', () => {
+    const allowedDomains = Array.from({ length: 200 }, (_, i) => `host${i}.example.com`);
+    expect(paths({ ...apis(16), allowedDomains })).toEqual(['network.awsApiRegions']);
+    expect(paths({ ...apis(15), allowedDomains })).toEqual([]);
+  });
+
+  it('at its most fits what AWS’s firewalls and CloudFormation take', () => {
+    const template = templateOf({ network: { ...apis(19), egress: 'network-firewall' } });
+    const [group] = Object.values(template.findResources('AWS::NetworkFirewall::RuleGroup'));
+    const rules = JSON.stringify(group?.['Properties'].RuleGroup.RulesSource.RulesString);
+    expect(Buffer.byteLength(rules)).toBeLessThan(2_000_000);
+    expect(group?.['Properties'].Capacity).toBeLessThanOrEqual(30_000);
+    expect(Buffer.byteLength(JSON.stringify(template.toJSON()))).toBeLessThan(1_000_000);
   });
 });
 
