@@ -113,7 +113,8 @@ export function countFaults(network: Given, { hostname, pools, registry }: Aroun
 
 /** Faults of presets, and of what only they take. */
 export function presetFaults(network: Given): SettingsFault[] {
-  const presets = Array.isArray(network['allowedPresets']) ? network['allowedPresets'] : [];
+  // One text in the place of a list is the schema's to refuse; what it means is plain.
+  const presets: unknown[] = [network['allowedPresets']].flat();
   const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
   const withApis = presets.includes('aws-apis');
   const needed =

@@ -9,6 +9,7 @@
 import * as z from 'zod';
 import { DEFAULT_AGENT_VERSION } from './defaults.ts';
 import { chosenNetwork, type NetworkSettings } from './network-settings.ts';
+import { unwrapped } from './setting.ts';
 import { crossFaults } from './settings-checks.ts';
 import { didYouMean, looksLikeToken, SettingsError, type SettingsFault, shown } from './settings-faults.ts';
 import { type ReadSettings, settingAt, settingsSchema } from './settings-schema.ts';
@@ -93,7 +94,7 @@ function lay(target: unknown, path: readonly string[], value: unknown): void {
 
 function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key], given));
-  const { doc } = settingAt(issue.path);
+  const { doc, schema } = settingAt(issue.path);
   const path = inWords(issue.path);
   const value = valueAt(given, issue.path);
   return [
@@ -101,7 +102,7 @@ function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
       path,
       given: issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value),
       allowed: doc?.allowed ?? 'an object',
-      remedy: remedy(path, value, doc?.remedy),
+      remedy: remedy(path, value, doc?.remedy ?? otherForm(path, value, schema)),
     },
   ];
 }
@@ -114,6 +115,26 @@ function remedy(path: string, value: unknown, documented: string | undefined): s
   return value === undefined
     ? `set it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`
     : `correct it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`;
+}
+
+/** What to write where a list or an object is expected and a single value was given; nothing in other cases. */
+function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undefined): string | undefined {
+  if (value === undefined || typeof value === 'object') return undefined;
+  if (schema instanceof z.ZodArray) {
+    // Whoever passes texts with -c may have put commas between them.
+    const list = shown(typeof value === 'string' ? value.split(',').map((part) => part.trim()) : [value]);
+    return `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'`;
+  }
+  if (!(schema instanceof z.ZodObject)) return undefined;
+  const parts = Object.entries<z.core.$ZodType>(schema.shape);
+  const chosen = parts.find(([, part]) => isChoice(unwrapped(part), value))?.[0];
+  return chosen === undefined
+    ? `write it as an object; with -c as JSON, or by its parts: -c ${path}.${parts[0]?.[0]}=…`
+    : `write it as an object, ${shown({ [chosen]: value })}; with -c by its part: -c ${path}.${chosen}=${value}`;
+}
+
+function isChoice(schema: z.core.$ZodType, value: unknown): boolean {
+  return schema instanceof z.ZodEnum && schema.safeParse(value).success;
 }
 
 function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault {

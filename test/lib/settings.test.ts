@@ -235,6 +235,48 @@ describe('wrong settings', () => {
   });
 });
 
+describe('a single value in the place of a list or an object', () => {
+  it.each<[string, unknown, string, string]>([
+    [
+      'network',
+      'public-ip',
+      'write it as an object, {"egress":"public-ip"}; with -c by its part: -c network.egress=public-ip',
+      'public-ip',
+    ],
+    ['network', 'somewhere', '-c network.egress=…', 'somewhere'],
+    ['agentImage', '1.31.0', '-c agentImage.version=…', '1.31.0'],
+    [
+      'network.allowedDomains',
+      'a.example.com',
+      `write it as a list, ["a.example.com"]; with -c as JSON: -c network.allowedDomains='["a.example.com"]'`,
+      'a.example.com',
+    ],
+    ['network.allowedDomains', 'a.example.com, b.example.com', '["a.example.com","b.example.com"]', 'a.example.com'],
+    ['network.otherCidrs', '10.0.0.0/8', '["10.0.0.0/8"]', '10.0.0.0/8'],
+    ['pools.0.taskRolePolicyArns', 'arn:aws:iam::aws:policy/ReadOnlyAccess', '-c pools.0.taskRolePolicyArns=', 'arn'],
+  ])('%s=%s is refused, with what to write', (path, value, remedy, given) => {
+    expect(faultsOf({ agentLauncher: LEAST, [path]: value })).toEqual([
+      expect.objectContaining({
+        path,
+        given: expect.stringContaining(given),
+        remedy: expect.stringContaining(remedy),
+      }),
+    ]);
+  });
+
+  it('is one fault, also where another setting goes with it', () => {
+    const network = { allowedPresets: 'aws-apis', awsApiServices: ['ec2'] };
+    expect(paths(faultsOfSettings({ network }))).toEqual(['network.allowedPresets']);
+  });
+
+  it('never shows a token', () => {
+    const [fault] = faultsOfSettings({ network: { allowedDomains: 'x.atlasv1.secret' } });
+    expect(JSON.stringify(fault)).not.toContain('secret"');
+    const [list] = faultsOfSettings({ network: { allowedDomains: 'a.example.com,x.atlasv1.secret' } });
+    expect(JSON.stringify(list)).not.toContain('atlasv1');
+  });
+});
+
 describe('settings that contradict each other', () => {
   it.each([{ cpu: 256, memoryMiB: 3072 }, { cpu: 4096 }, { memoryMiB: 1024 }, { cpu: 8192, memoryMiB: 17_408 }])(
     'are refused: Fargate has no task of %o',
