@@ -7,8 +7,8 @@ export default defineConfig({
     maxWorkers: 4,
     globalSetup: ['test/temporary-folder.ts'],
     // Synthesis and real child processes on two cores: generous ceilings, never waits.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     env: {
       // The template validation costs 3 s a synth; the stack tests that need it switch it on themselves.
       CDK_VALIDATION: 'false',

@@ -160,11 +160,11 @@ export function start(scratch: Scratch, way: Way, agent: string, variables: Reco
   };
 }
 
-/** Polls until `condition` holds; fails with `what` after 15 s. */
+/** Polls until `condition` holds; fails with `what` after a minute. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`Waited 15 s in vain until ${what}.`);
+    if (Date.now() > deadline) throw new Error(`Waited a minute in vain until ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

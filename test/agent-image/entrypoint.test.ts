@@ -167,7 +167,7 @@ describe('the entrypoint', { concurrent: true }, () => {
         expect(run.signals()).toBe(code === 4 ? 1 : 0);
         expect(run.said().filter((line) => line.includes('told the agent to leave'))).toHaveLength(1);
       }
-    }, 90_000);
+    }, 120_000);
 
     it('leaves no process and no file behind', async ({ expect }) => {
       const run = start(scratch, way, "say('up'); await after(200);");

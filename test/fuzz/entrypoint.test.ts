@@ -79,5 +79,5 @@ describe('the entrypoint', () => {
       // Each is a handful of processes.
       { numRuns: 25 },
     );
-  }, 60_000);
+  }, 120_000);
 });

@@ -60,7 +60,7 @@ beforeAll(async () => {
       ],
     });
   }
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   for (const one of functions) one.kill();
@@ -86,7 +86,7 @@ function coldFunction(overrides: Record<string, string> = {}, timing = {}): Cold
   return started;
 }
 
-const patience = { timeout: 25_000, interval: 50 };
+const patience = { timeout: 60_000, interval: 50 };
 const logged = (one: ColdFunction) =>
   one.lines.flatMap((line) => {
     try {

@@ -64,7 +64,7 @@ beforeAll(async () => {
       ],
     });
   }
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await Promise.all([platformProxy?.close(), awsProxy?.close()]);
@@ -74,7 +74,7 @@ afterAll(async () => {
 });
 
 const cluster = () => deployment.functionEnvironment[ENV.cluster] ?? '';
-const patience = { timeout: 45_000, interval: 20 };
+const patience = { timeout: 90_000, interval: 20 };
 
 async function queueRun(workspace: string, poolId = platform.agentPool.id): Promise<string> {
   const { id: workspaceId } = await api.createWorkspace({ name: workspace, poolId });
@@ -165,7 +165,7 @@ describe('a fault on the wire loses nothing and starts nothing twice', () => {
         await stopAll();
       }
     },
-    60_000,
+    120_000,
   );
 });
 
@@ -233,6 +233,6 @@ describe('a fault of one pool', () => {
         await stopAll();
       }
     },
-    60_000,
+    120_000,
   );
 });

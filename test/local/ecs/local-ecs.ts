@@ -60,7 +60,7 @@ export async function eventually<Value>(
   what: string,
   ask: () => Value | undefined | Promise<Value | undefined>,
 ): Promise<Value> {
-  const deadline = Date.now() + 25_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const value = await ask();
     if (value !== undefined) return value;

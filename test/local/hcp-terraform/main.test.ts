@@ -71,7 +71,7 @@ async function answers(ready: Ready): Promise<boolean> {
 }
 
 async function refusesConnections(url: string): Promise<boolean> {
-  for (const deadline = Date.now() + 5_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
     try {
       await request(`${url}/api/v2/ping`);
     } catch (error) {

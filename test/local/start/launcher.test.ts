@@ -35,7 +35,7 @@ function started(handler: string) {
   });
   return { lines, invocations, deaths };
 }
-const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const until = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 20 });
 
 test('a handler is invoked again and again, warm, as Lambda does it, with nothing of the host’s environment', async () => {
   const { lines, invocations } = started(`

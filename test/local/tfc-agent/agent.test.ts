@@ -9,7 +9,7 @@ import { type AgentProcess, AgentProcesses, type Starting } from './agent-proces
 import { type AgentServer, applyJob, planJob, startAgentServer, TOKEN } from './agent-server.ts';
 
 const terraform = spawnSync('sh', ['-c', 'command -v terraform'], { encoding: 'utf8' }).stdout.trim();
-const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 15_000, interval: 20 });
+const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 60_000, interval: 20 });
 
 /** A terraform that plans nothing, says what it sees, and takes as long as a test wants. */
 const SLOW_TERRAFORM = `
