@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { portOf, taskStartServices } from '../lib/egress/allowed-domains.ts';
-import { findingsIn } from '../lib/egress/existing-vpc-check.ts';
+import { findingsIn, NOT_LOOKED_AT } from '../lib/egress/existing-vpc-check.ts';
 import { vpcFacts } from '../lib/egress/existing-vpc-facts.ts';
 import { parseSettings } from '../lib/settings.ts';
 import { SettingsError } from '../lib/settings-faults.ts';
@@ -53,7 +53,12 @@ function check(): number {
     console.log(`${level === 'missing' ? 'MISSING' : 'note   '} ${what}\n        to do: ${remedy}`);
   }
   const gaps = findings.filter(({ level }) => level === 'missing').length;
-  console.log(gaps === 0 ? `${needs.vpcId} has what agents need.` : `${gaps} things are missing in ${needs.vpcId}.`);
+  console.log(
+    gaps === 0
+      ? `${needs.vpcId} has what agents need, as far as this command looks.`
+      : `${gaps === 1 ? 'One thing is' : `${gaps} things are`} missing in ${needs.vpcId}.`,
+  );
+  console.log(`Not looked at: ${NOT_LOOKED_AT}.`);
   return gaps === 0 ? 0 : 1;
 }
 

@@ -19,6 +19,11 @@ export function parseRange(cidr: string): AddressRange | undefined {
   return first % size === 0 ? { first, last: first + size - 1, prefix } : undefined;
 }
 
+/** An address as people write it: `10.90.0.2`. */
+export function dotted(address: number): string {
+  return [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join('.');
+}
+
 /** Length of a range's prefix. */
 export function prefixOf(cidr: string): number | undefined {
   return parseRange(cidr)?.prefix;

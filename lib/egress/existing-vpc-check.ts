@@ -1,125 +1,42 @@
 /** What an existing VPC lacks for agents, told from what AWS says about it. */
-import { contains, PRIVATE_RANGES, parseRange } from './address-range.ts';
+import { contains, dotted, PRIVATE_RANGES, parseRange } from './address-range.ts';
 import { ASSOCIATION_PRIORITY } from './dns-firewall.ts';
+import { endpointFindings } from './existing-vpc-endpoints.ts';
+import { type AclFacts, passes } from './network-acl.ts';
+import {
+  type GroupRule,
+  lets,
+  missing,
+  note,
+  type SecurityGroupFacts,
+  type SubnetFacts,
+  type VpcFacts,
+  type VpcFinding,
+  type VpcNeeds,
+} from './vpc-findings.ts';
 
-/** What is known of a VPC: answers of the EC2 and Route 53 Resolver APIs, cut down to what is looked at. */
-export interface VpcFacts {
-  readonly dnsSupport: boolean;
-  readonly dnsHostnames: boolean;
-  /** Resolvers that DHCP tells; `AmazonProvidedDNS` is the VPC's own. */
-  readonly resolvers: readonly string[];
-  readonly subnets: readonly SubnetFacts[];
-  readonly endpoints: readonly { readonly service: string; readonly privateDns: boolean }[];
-  readonly securityGroups: readonly SecurityGroupFacts[];
-  /** DNS Firewall rule groups that are attached already, with their places in the order of questions. */
-  readonly dnsFirewallRuleGroups: readonly { readonly name: string; readonly priority: number }[];
-  /** Whether everything resolves when DNS Firewall cannot decide; absent: not asked. */
-  readonly dnsFailsOpen?: boolean;
-}
-
-export interface SubnetFacts {
-  readonly id: string;
-  readonly vpcId: string;
-  readonly zone: string;
-  readonly freeAddresses: number;
-  /** Where `0.0.0.0/0` leads: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, a core network's ARN, …; absent: nowhere. */
-  readonly defaultRoute?: string;
-  /** Whether it has a gateway endpoint to S3 or a route that stands for it. */
-  readonly s3Endpoint: boolean;
-}
-
-export interface SecurityGroupFacts {
-  readonly id: string;
-  readonly vpcId: string;
-  readonly inwards: readonly string[];
-  readonly outwards: readonly OutwardRule[];
-}
-
-export interface OutwardRule {
-  readonly protocol: string;
-  readonly from: number;
-  readonly to: number;
-  readonly peer: string;
-}
-
-/** What agents need of the VPC. */
-export interface VpcNeeds {
-  readonly vpcId: string;
-  readonly subnetIds: readonly string[];
-  readonly hostname: string;
-  /** Agents of all pools at once. */
-  readonly agents: number;
-  readonly ports: readonly number[];
-  /** Services without which no task starts, as endpoints are called: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
-  readonly services: readonly string[];
-  readonly dnsFirewall: boolean;
-}
-
-/** Something that is missing, or that should be known. */
-export interface VpcFinding {
-  readonly level: 'missing' | 'note';
-  readonly what: string;
-  readonly remedy: string;
-}
+/** What no finding is about, because these facts do not show it. */
+export const NOT_LOOKED_AT =
+  'what is behind the default route (NAT, firewalls, transit gateways, proxies), what is in prefix lists and in the policies of endpoints, resolver rules, quotas';
 
 /** Everything that the VPC lacks, first what keeps agents from starting. */
 export function findingsIn(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
   const all = [
     ...subnetFindings(facts, needs),
     ...dnsFindings(facts, needs),
+    ...endpointFindings(facts, needs),
     ...securityGroupFindings(facts.securityGroups, needs),
   ];
   return [...all.filter(({ level }) => level === 'missing'), ...all.filter(({ level }) => level === 'note')];
 }
 
-const missing = (what: string, remedy: string): VpcFinding => ({ level: 'missing', what, remedy });
-const note = (what: string, remedy: string): VpcFinding => ({ level: 'note', what, remedy });
-
-function subnetFindings({ subnets, endpoints }: VpcFacts, needs: VpcNeeds): VpcFinding[] {
-  const found = subnets.flatMap((subnet): VpcFinding[] => {
-    const { id, defaultRoute = '', freeAddresses } = subnet;
-    if (subnet.vpcId !== needs.vpcId) {
-      return [missing(`subnet ${id} is in ${subnet.vpcId}`, `give subnets of ${needs.vpcId} in network.subnetIds`)];
-    }
-    const room =
-      freeAddresses < needs.agents
-        ? [
-            missing(
-              `subnet ${id} has ${freeAddresses} free addresses, and all pools together may have ${needs.agents} agents`,
-              'give larger subnets, or lower maxAgents',
-            ),
-          ]
-        : [];
-    if (/^(?:igw|cagw)-/.test(defaultRoute)) {
-      return [
-        ...room,
-        missing(
-          `subnet ${id} is public: its default route is the ${defaultRoute.startsWith('igw-') ? 'internet' : 'carrier'} gateway ${defaultRoute}, which a task without a public address cannot use`,
-          'give private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
-        ),
-      ];
-    }
-    if (defaultRoute === '') {
-      const lacking = needs.services.filter((service) => !endpoints.some((endpoint) => endpoint.service === service));
-      return [
-        ...room,
-        missing(
-          `subnet ${id} has no default route${lacking.length === 0 ? '' : `, and the VPC no endpoint for ${lacking.join(', ')}`}`,
-          'add a route to a NAT gateway or to your proxy network: HCP Terraform has no endpoint inside AWS. A proxy alone works too, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
-        ),
-      ];
-    }
-    const layers =
-      subnet.s3Endpoint || !needs.services.includes('ecr.dkr')
-        ? []
-        : [
-            note(
-              `subnet ${id} has no gateway endpoint for S3: image layers go by ${defaultRoute}`,
-              'add one to its route table; it is free',
-            ),
-          ];
-    return [...room, ...layers];
-  });
+function subnetFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
+  const { subnets } = facts;
+  const found = subnets.flatMap((subnet): VpcFinding[] =>
+    subnet.vpcId === needs.vpcId
+      ? [...roomFindings(subnet, needs), ...wayFindings(subnet, facts, needs), ...aclFindings(subnet, needs)]
+      : [missing(`subnet ${subnet.id} is in ${subnet.vpcId}`, `give subnets of ${needs.vpcId} in network.subnetIds`)],
+  );
   const absent = needs.subnetIds.filter((id) => !subnets.some((subnet) => subnet.id === id));
   const zones = new Set(subnets.map(({ zone }) => zone));
   return [
@@ -133,9 +50,87 @@ function subnetFindings({ subnets, endpoints }: VpcFacts, needs: VpcNeeds): VpcF
   ];
 }
 
+function roomFindings({ id, freeAddresses }: SubnetFacts, { agents }: VpcNeeds): VpcFinding[] {
+  if (freeAddresses >= agents) return [];
+  return [
+    missing(
+      `subnet ${id} has ${freeAddresses} free addresses, and all pools together may have ${agents} agents`,
+      'give larger subnets, or lower maxAgents',
+    ),
+  ];
+}
+
+function wayFindings(subnet: SubnetFacts, { endpoints }: VpcFacts, { services }: VpcNeeds): VpcFinding[] {
+  const { id, ways } = subnet;
+  const open = ways.find((way) => /^(?:igw|cagw)-/.test(way));
+  if (open !== undefined) {
+    return [
+      missing(
+        `subnet ${id} is public: its default route is the ${open.startsWith('igw-') ? 'internet' : 'carrier'} gateway ${open}, which a task without a public address cannot use`,
+        'give private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
+      ),
+    ];
+  }
+  const byName = (service: string) => endpoints.some((other) => other.service === service && other.privateDns);
+  const layers = services.includes('ecr.dkr') && !subnet.s3Endpoint && !byName('s3');
+  if (ways.length > 0) {
+    if (!layers) return [];
+    return [
+      note(
+        `subnet ${id} has no gateway endpoint for S3: image layers go by ${ways.join(' and ')}`,
+        'add one to its route table; it is free',
+      ),
+    ];
+  }
+  const lacking = [...services.filter((service) => !byName(service)), ...(layers ? ['s3 (gateway)'] : [])];
+  return [
+    missing(
+      `subnet ${id} has no default route${lacking.length === 0 ? '' : `, and no endpoint with its private name for ${lacking.join(', ')}`}`,
+      'add a route to a NAT gateway or to your proxy network: HCP Terraform has no endpoint inside AWS. A proxy alone works too, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
+    ),
+  ];
+}
+
+/** Ports that Linux takes for its end of a connection, and so those that answers come to. */
+const ANSWERS = { from: 32_768, to: 60_999 };
+
+/**
+ * Network ACLs do not remember connections: what goes out must be let out, and its answer in. Questions to the VPC's
+ * resolver they do not see. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
+ */
+function aclFindings({ id, acl }: SubnetFacts, { ports }: VpcNeeds): VpcFinding[] {
+  if (acl === undefined) {
+    return [note(`the network ACL of subnet ${id} is not shown to this account`, 'ask the owner of the VPC')];
+  }
+  const out = ports.map((port) => ({ what: `TCP ${port} out`, passed: passes(acl, 'out', { from: port, to: port }) }));
+  const answers = {
+    what: `the answers in (TCP ${ANSWERS.from} to ${ANSWERS.to})`,
+    passed: passes(acl, 'in', ANSWERS),
+  };
+  return [...out, answers].flatMap(({ what, passed }) => aclFinding(id, acl, what, passed));
+}
+
+function aclFinding(id: string, acl: AclFacts, what: string, passed: ReturnType<typeof passes>): VpcFinding[] {
+  if (passed === 'all') return [];
+  const place = `network ACL ${acl.id} of subnet ${id}`;
+  return passed === 'none'
+    ? [missing(`${place} does not let ${what}`, 'add rules: TCP 443 out, and TCP 1024 to 65535 in for the answers')]
+    : [note(`${place} lets ${what} for some addresses or ports only`, 'see that HCP Terraform and AWS are among them')];
+}
+
+/**
+ * Addresses of a VPC's own resolver: one in its first range, and one for all VPCs in each protocol.
+ * https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+ */
+function ownResolvers(vpcRange: string): string[] {
+  const first = parseRange(vpcRange)?.first;
+  const inRange = first === undefined ? [] : [dotted(first + 2)];
+  return ['AmazonProvidedDNS', '169.254.169.253', 'fd00:ec2::253', ...inRange];
+}
+
 function dnsFindings(facts: VpcFacts, { dnsFirewall }: VpcNeeds): VpcFinding[] {
-  const others = facts.resolvers.filter((resolver) => resolver !== 'AmazonProvidedDNS');
-  const withoutNames = facts.endpoints.filter(({ privateDns }) => !privateDns);
+  const own = ownResolvers(facts.range);
+  const others = facts.resolvers.filter((resolver) => !own.includes(resolver));
   return [
     ...(facts.dnsSupport
       ? []
@@ -148,12 +143,6 @@ function dnsFindings(facts: VpcFacts, { dnsFirewall }: VpcNeeds): VpcFinding[] {
             'switch it on: aws ec2 modify-vpc-attribute',
           ),
         ]),
-    ...withoutNames.map(({ service }) =>
-      note(
-        `the endpoint for ${service} has no private DNS: tasks ask the public name and go outside`,
-        'switch private DNS on, or allow its public name on the way out',
-      ),
-    ),
     ...(others.length === 0
       ? []
       : [
@@ -219,7 +208,7 @@ function securityGroupFindings(
       .filter(({ inwards }) => inwards.length > 0)
       .map(({ id, inwards }) =>
         note(
-          `security group ${id} lets in: ${inwards.join(', ')}`,
+          `security group ${id} lets in: ${inwards.map(inWords).join(', ')}`,
           'agents need nothing to come in; use a group without rules inwards',
         ),
       ),
@@ -229,12 +218,8 @@ function securityGroupFindings(
   ];
 }
 
-function lets({ protocol, from, to }: OutwardRule, port: number): boolean {
-  return protocol === '-1' || (protocol === 'tcp' && from <= port && port <= to);
-}
-
 /** What is said of a port that leaves to some addresses only. */
-function narrowed(rules: readonly OutwardRule[], port: number, hostname: string): VpcFinding[] {
+function narrowed(rules: readonly GroupRule[], port: number, hostname: string): VpcFinding[] {
   const peers = [...new Set(rules.filter((rule) => lets(rule, port)).map(({ peer }) => peer))];
   if (peers.includes('0.0.0.0/0')) return [];
   const what = `security groups let TCP ${port} out only to ${peers.join(', ')}`;
@@ -247,6 +232,10 @@ function narrowed(rules: readonly OutwardRule[], port: number, hostname: string)
         ),
       ]
     : [note(what, `see that ${hostname}, the registries and AWS APIs are among them`)];
+}
+
+function inWords({ protocol, from, peer }: GroupRule): string {
+  return `${protocol === '-1' ? 'everything' : `${protocol} ${from}`} from ${peer}`;
 }
 
 function isPrivate(peer: string): boolean {

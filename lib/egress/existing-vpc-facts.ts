@@ -1,6 +1,8 @@
 /** Facts about a VPC, by the AWS CLI: read-only calls, with the credentials and region of whoever runs it. */
 import * as z from 'zod';
-import type { SecurityGroupFacts, SubnetFacts, VpcFacts, VpcNeeds } from './existing-vpc-check.ts';
+import type { AclFacts } from './network-acl.ts';
+import { endpointService } from './partitions.ts';
+import type { GroupRule, SecurityGroupFacts, SubnetFacts, VpcFacts, VpcNeeds } from './vpc-findings.ts';
 
 /** Asks AWS: runs `aws <arguments> --output json` and gives what it prints. */
 export type Ask = (...command: readonly string[]) => unknown;
@@ -13,6 +15,7 @@ const subnets = z.object({
       SubnetId: z.string(),
       VpcId: z.string(),
       AvailabilityZone: z.string(),
+      CidrBlock: z.string(),
       AvailableIpAddressCount: z.number(),
     }),
   ),
@@ -46,10 +49,32 @@ const routeTables = z.object({
 const endpoints = z.object({
   VpcEndpoints: z.array(
     z.object({
+      VpcEndpointId: z.string(),
       ServiceName: z.string(),
       VpcEndpointType: z.string(),
       State: z.string(),
       PrivateDnsEnabled: z.boolean().default(false),
+      PolicyDocument: z.string().optional(),
+      Groups: z.array(z.object({ GroupId: z.string() })).default([]),
+    }),
+  ),
+});
+
+const acls = z.object({
+  NetworkAcls: z.array(
+    z.object({
+      NetworkAclId: z.string(),
+      Associations: z.array(z.object({ SubnetId: z.string() })).default([]),
+      Entries: z.array(
+        z.object({
+          RuleNumber: z.number(),
+          Egress: z.boolean(),
+          RuleAction: z.enum(['allow', 'deny']),
+          Protocol: z.string(),
+          CidrBlock: z.string().optional(),
+          PortRange: z.object({ From: z.number(), To: z.number() }).optional(),
+        }),
+      ),
     }),
   ),
 });
@@ -75,7 +100,9 @@ const securityGroups = z.object({
   ),
 });
 
-const vpcs = z.object({ Vpcs: z.array(z.object({ VpcId: z.string(), DhcpOptionsId: z.string() })).min(1) });
+const vpcs = z.object({
+  Vpcs: z.array(z.object({ VpcId: z.string(), DhcpOptionsId: z.string(), CidrBlock: z.string() })).min(1),
+});
 const dhcpOptions = z.object({
   DhcpOptions: z.array(
     z.object({
@@ -100,9 +127,24 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
     true;
   const vpc = vpcs.parse(ask('ec2', 'describe-vpcs', '--vpc-ids', vpcId)).Vpcs[0];
   const tables = routeTables.parse(ask('ec2', 'describe-route-tables', ...inVpc)).RouteTables;
+  const lists = acls.parse(ask('ec2', 'describe-network-acls', ...inVpc)).NetworkAcls;
   const subnetFilter = ['--filters', `Name=subnet-id,Values=${needs.subnetIds.join(',')}`];
-  const found = endpoints.parse(ask('ec2', 'describe-vpc-endpoints', ...inVpc)).VpcEndpoints;
+  const found = endpoints
+    .parse(ask('ec2', 'describe-vpc-endpoints', ...inVpc))
+    .VpcEndpoints.filter(({ State }) => State.toLowerCase() === 'available');
+  const interfaces = found.filter(({ VpcEndpointType }) => VpcEndpointType === 'Interface');
+  const s3 = found.filter(
+    ({ VpcEndpointType, ServiceName }) => VpcEndpointType === 'Gateway' && endpointService(ServiceName) === 's3',
+  );
+  const groupIds = [...new Set([...securityGroupIds, ...interfaces.flatMap(groupsOf)])];
+  const groups =
+    groupIds.length === 0
+      ? []
+      : securityGroups
+          .parse(ask('ec2', 'describe-security-groups', '--group-ids', ...groupIds))
+          .SecurityGroups.map(securityGroupFacts);
   return {
+    range: vpc?.CidrBlock ?? '',
     dnsSupport: vpcAttribute('enableDnsSupport', 'EnableDnsSupport'),
     dnsHostnames: vpcAttribute('enableDnsHostnames', 'EnableDnsHostnames'),
     resolvers: resolversIn(
@@ -110,19 +152,17 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
     ),
     subnets: subnets
       .parse(ask('ec2', 'describe-subnets', ...subnetFilter))
-      .Subnets.map((subnet) => subnetFacts(subnet, tables)),
-    endpoints: found
-      .filter(({ VpcEndpointType, State }) => VpcEndpointType === 'Interface' && State.toLowerCase() === 'available')
-      .map(({ ServiceName, PrivateDnsEnabled }) => ({
-        service: ServiceName.split('.').slice(3).join('.'),
-        privateDns: PrivateDnsEnabled,
-      })),
-    securityGroups:
-      securityGroupIds.length === 0
-        ? []
-        : securityGroups
-            .parse(ask('ec2', 'describe-security-groups', '--group-ids', ...securityGroupIds))
-            .SecurityGroups.map(securityGroupFacts),
+      .Subnets.map((subnet) =>
+        subnetFacts(subnet, tables, lists, new Set(s3.map(({ VpcEndpointId }) => VpcEndpointId))),
+      ),
+    endpoints: interfaces.map((endpoint) => ({
+      service: endpointService(endpoint.ServiceName),
+      privateDns: endpoint.PrivateDnsEnabled,
+      policyOfItsOwn: !letsEverythingThrough(endpoint.PolicyDocument),
+      groups: groups.filter(({ id }) => groupsOf(endpoint).includes(id)),
+    })),
+    s3PolicyOfItsOwn: s3.some(({ PolicyDocument }) => !letsEverythingThrough(PolicyDocument)),
+    securityGroups: groups.filter(({ id }) => securityGroupIds.includes(id)),
     dnsFirewallRuleGroups: associations
       .parse(ask('route53resolver', 'list-firewall-rule-group-associations', '--vpc-id', vpcId))
       .FirewallRuleGroupAssociations.map(({ Name, FirewallRuleGroupId, Priority }) => ({
@@ -144,9 +184,33 @@ function resolversIn({ DhcpOptions: options }: z.infer<typeof dhcpOptions>): str
     .flatMap(({ Values }) => Values.map(({ Value }) => Value));
 }
 
+function groupsOf({ Groups }: z.infer<typeof endpoints>['VpcEndpoints'][number]): string[] {
+  return Groups.map(({ GroupId }) => GroupId);
+}
+
+const policyDocument = z.object({ Statement: z.union([z.unknown().array(), z.unknown()]) });
+const everything = z.strictObject({
+  Sid: z.string().optional(),
+  Effect: z.literal('Allow'),
+  Principal: z.union([z.literal('*'), z.strictObject({ AWS: z.literal('*') })]),
+  Action: z.literal('*'),
+  Resource: z.literal('*'),
+});
+
+/** Whether a policy is the one that endpoints have when they are given none. Anything else is for a person to read. */
+function letsEverythingThrough(policy: string | undefined): boolean {
+  if (policy === undefined) return true;
+  const statements = [policyDocument.parse(JSON.parse(policy)).Statement].flat();
+  return statements.length === 1 && everything.safeParse(statements[0]).success;
+}
+
+type RouteTable = z.infer<typeof routeTables>['RouteTables'][number];
+
 function subnetFacts(
   subnet: z.infer<typeof subnets>['Subnets'][number],
-  tables: z.infer<typeof routeTables>['RouteTables'],
+  tables: readonly RouteTable[],
+  lists: z.infer<typeof acls>['NetworkAcls'],
+  s3Endpoints: ReadonlySet<string>,
 ): SubnetFacts {
   const id = subnet.SubnetId;
   // A subnet without a table of its own has the VPC's main one.
@@ -154,26 +218,51 @@ function subnetFacts(
     tables.find(({ Associations }) => Associations.some(({ SubnetId }) => SubnetId === id)) ??
     tables.find(({ Associations }) => Associations.some(({ Main }) => Main));
   const routes = (table?.Routes ?? []).filter(({ State }) => State === 'active');
-  const way = routes.find(({ DestinationCidrBlock }) => DestinationCidrBlock === '0.0.0.0/0');
-  const target =
-    way?.NatGatewayId ??
-    way?.TransitGatewayId ??
-    way?.GatewayId ??
-    way?.NetworkInterfaceId ??
-    way?.VpcPeeringConnectionId ??
-    way?.CoreNetworkArn ??
-    way?.LocalGatewayId ??
-    way?.CarrierGatewayId;
+  const acl = lists.find(({ Associations }) => Associations.some(({ SubnetId }) => SubnetId === id));
   return {
     id,
     vpcId: subnet.VpcId,
     zone: subnet.AvailabilityZone,
+    range: subnet.CidrBlock,
     freeAddresses: subnet.AvailableIpAddressCount,
-    ...(target !== undefined && { defaultRoute: target }),
-    s3Endpoint: routes.some(
-      ({ DestinationPrefixListId, GatewayId }) =>
-        DestinationPrefixListId !== undefined && GatewayId?.startsWith('vpce-'),
-    ),
+    ways: waysOut(routes),
+    s3Endpoint: routes.some(({ GatewayId }) => GatewayId !== undefined && s3Endpoints.has(GatewayId)),
+    ...(acl !== undefined && { acl: aclFacts(acl) }),
+  };
+}
+
+/** Where everything leads. Firewalls and VPNs like to part it into halves, which come before a default route. */
+function waysOut(routes: RouteTable['Routes']): string[] {
+  const to = (range: string) => targetOf(routes.find(({ DestinationCidrBlock }) => DestinationCidrBlock === range));
+  const halves = ['0.0.0.0/1', '128.0.0.0/1'].map((half) => to(half) ?? to('0.0.0.0/0'));
+  const ways = halves.filter((way) => way !== undefined);
+  return ways.length === halves.length ? [...new Set(ways)] : [];
+}
+
+function targetOf(route: RouteTable['Routes'][number] | undefined): string | undefined {
+  return (
+    route?.NatGatewayId ??
+    route?.TransitGatewayId ??
+    route?.GatewayId ??
+    route?.NetworkInterfaceId ??
+    route?.VpcPeeringConnectionId ??
+    route?.CoreNetworkArn ??
+    route?.LocalGatewayId ??
+    route?.CarrierGatewayId
+  );
+}
+
+function aclFacts({ NetworkAclId, Entries }: z.infer<typeof acls>['NetworkAcls'][number]): AclFacts {
+  return {
+    id: NetworkAclId,
+    rules: Entries.map(({ RuleNumber, Egress, RuleAction, Protocol, CidrBlock, PortRange }) => ({
+      number: RuleNumber,
+      direction: Egress ? 'out' : 'in',
+      allows: RuleAction === 'allow',
+      protocol: Protocol,
+      ...(CidrBlock !== undefined && { range: CidrBlock }),
+      ...(PortRange !== undefined && { ports: { from: PortRange.From, to: PortRange.To } }),
+    })),
   };
 }
 
@@ -183,16 +272,14 @@ function securityGroupFacts(group: z.infer<typeof securityGroups>['SecurityGroup
     ...rule.PrefixListIds.map(({ PrefixListId }) => PrefixListId),
     ...rule.UserIdGroupPairs.map(({ GroupId }) => GroupId),
   ];
+  const rules = (permissions: z.infer<typeof permission>[]): GroupRule[] =>
+    permissions.flatMap((rule) =>
+      peers(rule).map((peer) => ({ protocol: rule.IpProtocol, from: rule.FromPort, to: rule.ToPort, peer })),
+    );
   return {
     id: group.GroupId,
     vpcId: group.VpcId,
-    inwards: group.IpPermissions.flatMap((rule) =>
-      peers(rule).map(
-        (peer) => `${rule.IpProtocol === '-1' ? 'everything' : `${rule.IpProtocol} ${rule.FromPort}`} from ${peer}`,
-      ),
-    ),
-    outwards: group.IpPermissionsEgress.flatMap((rule) =>
-      peers(rule).map((peer) => ({ protocol: rule.IpProtocol, from: rule.FromPort, to: rule.ToPort, peer })),
-    ),
+    inwards: rules(group.IpPermissions),
+    outwards: rules(group.IpPermissionsEgress),
   };
 }

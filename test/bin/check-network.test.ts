@@ -21,13 +21,21 @@ writeFileSync(
 
 /** Answers as the AWS CLI gives them, by `<service> <command>`. */
 const answers = (defaultRoute: object) => ({
-  'ec2 describe-vpcs': { Vpcs: [{ VpcId: vpcId, DhcpOptionsId: 'dopt-1' }] },
+  'ec2 describe-vpcs': { Vpcs: [{ VpcId: vpcId, CidrBlock: '10.0.0.0/16', DhcpOptionsId: 'dopt-1' }] },
   'ec2 describe-vpc-attribute': { EnableDnsSupport: { Value: true }, EnableDnsHostnames: { Value: true } },
   'ec2 describe-dhcp-options': {
     DhcpOptions: [{ DhcpConfigurations: [{ Key: 'domain-name-servers', Values: [{ Value: 'AmazonProvidedDNS' }] }] }],
   },
   'ec2 describe-subnets': {
-    Subnets: [{ SubnetId: subnetId, VpcId: vpcId, AvailabilityZone: 'eu-central-1a', AvailableIpAddressCount: 250 }],
+    Subnets: [
+      {
+        SubnetId: subnetId,
+        VpcId: vpcId,
+        AvailabilityZone: 'eu-central-1a',
+        CidrBlock: '10.0.1.0/24',
+        AvailableIpAddressCount: 250,
+      },
+    ],
   },
   'ec2 describe-route-tables': {
     RouteTables: [
@@ -41,6 +49,21 @@ const answers = (defaultRoute: object) => ({
     ],
   },
   'ec2 describe-vpc-endpoints': { VpcEndpoints: [] },
+  'ec2 describe-network-acls': {
+    NetworkAcls: [
+      {
+        NetworkAclId: 'acl-1',
+        Associations: [{ SubnetId: subnetId }],
+        Entries: [true, false].map((Egress) => ({
+          RuleNumber: 100,
+          Egress,
+          RuleAction: 'allow',
+          Protocol: '-1',
+          CidrBlock: '0.0.0.0/0',
+        })),
+      },
+    ],
+  },
   'route53resolver list-firewall-rule-group-associations': { FirewallRuleGroupAssociations: [] },
 });
 
@@ -61,7 +84,8 @@ function check(aws: object | undefined) {
 
 it('says that a VPC has what agents need, with what should be known', () => {
   const { status, stdout } = check(answers({ NatGatewayId: 'nat-1' }));
-  expect(stdout).toContain(`${vpcId} has what agents need.`);
+  expect(stdout).toContain(`${vpcId} has what agents need, as far as this command looks.`);
+  expect(stdout).toMatch(/Not looked at: what is behind the default route/);
   expect(stdout).toContain('one zone');
   expect(status).toBe(0);
 });

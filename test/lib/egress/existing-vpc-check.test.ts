@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { taskStartServices } from '../../../lib/egress/allowed-domains.ts';
-import { findingsIn, type VpcFacts, type VpcNeeds } from '../../../lib/egress/existing-vpc-check.ts';
+import { findingsIn } from '../../../lib/egress/existing-vpc-check.ts';
+import type { AclFacts, AclRule } from '../../../lib/egress/network-acl.ts';
+import type { EndpointFacts, VpcFacts, VpcNeeds } from '../../../lib/egress/vpc-findings.ts';
 
 const needs: VpcNeeds = {
   vpcId: 'vpc-1',
@@ -11,26 +13,46 @@ const needs: VpcNeeds = {
   services: ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'],
   dnsFirewall: false,
 };
+/** The network ACL that every VPC has: all is let through. */
+const open: AclFacts = {
+  id: 'acl-1',
+  rules: (['in', 'out'] as const).flatMap((direction): AclRule[] => [
+    { number: 100, direction, allows: true, protocol: '-1', range: '0.0.0.0/0' },
+    { number: 32_767, direction, allows: false, protocol: '-1', range: '0.0.0.0/0' },
+  ]),
+};
 const subnet = {
   id: 'subnet-1',
   vpcId: 'vpc-1',
   zone: 'a',
   freeAddresses: 200,
-  defaultRoute: 'nat-1',
+  range: '10.0.1.0/24',
+  ways: ['nat-1'],
   s3Endpoint: true,
+  acl: open,
 };
 const good: VpcFacts = {
+  range: '10.0.0.0/16',
   dnsSupport: true,
   dnsHostnames: true,
   resolvers: ['AmazonProvidedDNS'],
   subnets: [subnet, { ...subnet, id: 'subnet-2', zone: 'b' }],
   endpoints: [],
+  s3PolicyOfItsOwn: false,
   securityGroups: [],
   dnsFirewallRuleGroups: [],
 };
 const found = (facts: Partial<VpcFacts>, more: Partial<VpcNeeds> = {}) =>
   findingsIn({ ...good, ...facts }, { ...needs, ...more }).map(({ level, what }) => `${level}: ${what}`);
-const { defaultRoute: _, ...isolated } = subnet;
+const isolated = { ...subnet, ways: [] };
+const endpoint = (service: string, more: Partial<EndpointFacts> = {}): EndpointFacts => ({
+  service,
+  privateDns: true,
+  policyOfItsOwn: false,
+  groups: [{ id: 'sg-9', vpcId: 'vpc-1', inwards: [tcp(443, '10.0.0.0/16')], outwards: [] }],
+  ...more,
+});
+const tcp = (port: number, peer: string) => ({ protocol: 'tcp', from: port, to: port, peer });
 
 describe('a VPC', () => {
   it('with NAT, DNS and room has what agents need', () => {
@@ -41,16 +63,16 @@ describe('a VPC', () => {
     [
       'no way out',
       { subnets: [isolated] },
-      /missing: subnet subnet-1 has no default route, and the VPC no endpoint for ecr\.api/,
+      /missing: subnet subnet-1 has no default route, and no endpoint with its private name for ecr\.api/,
     ],
-    ['a public subnet', { subnets: [{ ...subnet, defaultRoute: 'igw-1' }] }, /missing: subnet subnet-1 is public/],
+    ['a public subnet', { subnets: [{ ...subnet, ways: ['igw-1'] }] }, /missing: subnet subnet-1 is public/],
     ['a subnet of another VPC', { subnets: [{ ...subnet, vpcId: 'vpc-2' }] }, /missing: subnet subnet-1 is in vpc-2/],
     ['a subnet that is too small', { subnets: [{ ...subnet, freeAddresses: 11 }] }, /missing: .* 11 free addresses/],
     ['a subnet that is not there', { subnets: [subnet] }, /missing: subnet subnet-2 does not exist/],
     ['no DNS', { dnsSupport: false }, /missing: the VPC resolves no names/],
     [
       'endpoints without DNS host names',
-      { dnsHostnames: false, endpoints: [{ service: 'logs', privateDns: true }] },
+      { dnsHostnames: false, endpoints: [endpoint('logs')] },
       /missing: .*enableDnsHostnames/,
     ],
     ['one zone', { subnets: [subnet, { ...subnet, id: 'subnet-2' }] }, /note: all subnets are in one zone/],
@@ -63,7 +85,7 @@ describe('a VPC', () => {
             id: 'sg-1',
             vpcId: 'vpc-1',
             inwards: [],
-            outwards: [{ protocol: 'tcp', from: 80, to: 80, peer: '0.0.0.0/0' }],
+            outwards: [tcp(80, '0.0.0.0/0')],
           },
         ],
       },
@@ -76,7 +98,7 @@ describe('a VPC', () => {
           {
             id: 'sg-1',
             vpcId: 'vpc-1',
-            inwards: ['tcp 22 from 0.0.0.0/0'],
+            inwards: [tcp(22, '0.0.0.0/0')],
             outwards: [{ protocol: '-1', from: 0, to: 65_535, peer: '0.0.0.0/0' }],
           },
         ],
@@ -88,9 +110,90 @@ describe('a VPC', () => {
       { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 200 }] },
       /note: DNS Firewall is attached already \(corporate: priority 200\)/,
     ],
-    ['a carrier gateway', { subnets: [{ ...subnet, defaultRoute: 'cagw-1' }] }, /missing: .* carrier gateway cagw-1/],
+    ['a carrier gateway', { subnets: [{ ...subnet, ways: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
   ])('with %s is told so', (_name, facts, expected) => {
     expect(found(facts)).toContainEqual(expect.stringMatching(expected));
+  });
+
+  it.each(['AmazonProvidedDNS', '10.0.0.2', '169.254.169.253', 'fd00:ec2::253'])(
+    'whose DHCP options name its own resolver as %s has what agents need',
+    (resolver) => {
+      expect(found({ resolvers: [resolver] }, { dnsFirewall: true })).toEqual([]);
+    },
+  );
+
+  it('without a default route is told of S3, too, unless an endpoint has its name', () => {
+    const services = needs.services.map((service) => endpoint(service));
+    const only = (facts: Partial<VpcFacts>, more: object) =>
+      found({ ...facts, subnets: [{ ...isolated, s3Endpoint: false, ...more }] }, { subnetIds: ['subnet-1'] })[0];
+    expect(only({ endpoints: services }, {})).toMatch(/private name for s3 \(gateway\)$/);
+    expect(only({ endpoints: services }, { s3Endpoint: true })).toMatch(/no default route$/);
+    expect(only({ endpoints: [...services, endpoint('s3')] }, {})).toMatch(/no default route$/);
+    expect(only({ endpoints: services.map((one) => ({ ...one, privateDns: false })) }, {})).toMatch(
+      /for ecr\.api, ecr/,
+    );
+  });
+
+  it('whose halves of all addresses go two ways is public if one of them is', () => {
+    expect(found({ subnets: [{ ...subnet, ways: ['nat-1', 'igw-1'] }] })).toContainEqual(
+      expect.stringMatching(/missing: .* internet gateway igw-1/),
+    );
+    expect(found({ subnets: [{ ...subnet, ways: ['nat-1', 'tgw-1'], s3Endpoint: false }] })).toContainEqual(
+      expect.stringMatching(/image layers go by nat-1 and tgw-1/),
+    );
+  });
+
+  it('whose endpoints do not let agents in is told so, and only of those that are asked', () => {
+    const shutTo = (peer: string, more: Partial<EndpointFacts> = {}) => ({
+      endpoints: [
+        endpoint('logs', {
+          groups: [{ id: 'sg-9', vpcId: 'vpc-1', inwards: [tcp(443, peer), tcp(80, '0.0.0.0/0')], outwards: [] }],
+          ...more,
+        }),
+      ],
+    });
+    const shut =
+      /^missing: the endpoint for logs \(security groups sg-9\) does not let TCP 443 in from subnet-1, subnet-2/;
+    for (const peer of ['192.168.0.0/16', '10.0.2.0/24', 'sg-7']) {
+      expect(found(shutTo(peer))).toEqual([expect.stringMatching(shut)]);
+    }
+    expect(found(shutTo('pl-1'))).toEqual([expect.stringMatching(/^note: the endpoint for logs .* by pl-1 at most/)]);
+    for (const peer of ['10.0.0.0/16', '0.0.0.0/0']) expect(found(shutTo(peer))).toEqual([]);
+    expect(found(shutTo('sg-7', { service: 'kms' }))).toEqual([]);
+    expect(found(shutTo('sg-7', { privateDns: false }))).toEqual([expect.stringMatching(/^note: .* no private DNS/)]);
+    const ours = { id: 'sg-7', vpcId: 'vpc-1', inwards: [], outwards: [tcp(443, '0.0.0.0/0')] };
+    expect(found({ ...shutTo('sg-7'), securityGroups: [ours] })).toEqual([]);
+  });
+
+  it('whose endpoints have policies of their own is told that nobody read them', () => {
+    const endpoints = [endpoint('logs', { policyOfItsOwn: true }), endpoint('kms', { policyOfItsOwn: true })];
+    expect(found({ endpoints, s3PolicyOfItsOwn: true })).toEqual([
+      expect.stringMatching(/^note: the endpoint for logs has a policy of its own/),
+      expect.stringMatching(/^note: the endpoint for s3 has a policy of its own/),
+    ]);
+    expect(found({ s3PolicyOfItsOwn: true }, { services: ['logs'] })).toEqual([]);
+  });
+
+  it('whose network ACL stops requests or answers is told so', () => {
+    const acl = (...rules: AclRule[]) => ({ subnets: [{ ...subnet, acl: { id: 'acl-1', rules } }, good.subnets[1]] });
+    const out: AclRule = { ...open.rules[2] } as AclRule;
+    const into: AclRule = { ...open.rules[0] } as AclRule;
+    const facts = (...rules: AclRule[]) => acl(...rules) as Partial<VpcFacts>;
+    expect(found(facts(into, out))).toEqual([]);
+    expect(found(facts(into))).toEqual([
+      expect.stringMatching(/^missing: network ACL acl-1 of subnet subnet-1 does not let TCP 443 out/),
+    ]);
+    expect(found(facts(out))).toEqual([
+      expect.stringMatching(/^missing: .* does not let the answers in \(TCP 32768 to 60999\)/),
+    ]);
+    expect(found(facts(into, { ...out, range: '10.0.0.0/8' }))).toEqual([
+      expect.stringMatching(/^note: .* lets TCP 443 out for some/),
+    ]);
+    expect(found(facts(into, out), { ports: [443, 8443] })).toEqual([]);
+    const { acl: _, ...unseen } = subnet;
+    expect(found({ subnets: [unseen, { ...subnet, id: 'subnet-2', zone: 'b' }] })).toEqual([
+      expect.stringMatching(/^note: the network ACL of subnet subnet-1 is not shown/),
+    ]);
   });
 
   it('whose DHCP options name other resolvers lacks what DNS Firewall needs', () => {
@@ -136,7 +239,7 @@ describe('a VPC', () => {
     expect(taskStartServices([undefined])).toEqual(needs.services);
     const facts = { subnets: [{ ...isolated, s3Endpoint: false }] };
     expect(found(facts, { services })).toContainEqual(
-      expect.stringMatching(/the VPC no endpoint for logs, secretsmanager/),
+      expect.stringMatching(/no endpoint with its private name for logs, secretsmanager$/),
     );
     expect(found({ subnets: [{ ...subnet, s3Endpoint: false }] }, { services })).not.toContainEqual(
       expect.stringMatching(/S3/),

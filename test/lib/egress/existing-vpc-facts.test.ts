@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { VpcNeeds } from '../../../lib/egress/existing-vpc-check.ts';
 import { vpcFacts } from '../../../lib/egress/existing-vpc-facts.ts';
+import type { VpcNeeds } from '../../../lib/egress/vpc-findings.ts';
 
 const needs: VpcNeeds = {
   vpcId: 'vpc-1',
@@ -13,15 +13,23 @@ const needs: VpcNeeds = {
 };
 
 /** Answers in the shape of the AWS CLI's, and every command that was asked. */
-function aws(route: object, asked: string[] = []) {
+function aws(route: object, asked: string[] = [], more: Record<string, unknown> = {}) {
   const answers: Record<string, unknown> = {
-    'describe-vpcs': { Vpcs: [{ VpcId: 'vpc-1', DhcpOptionsId: 'dopt-1' }] },
+    'describe-vpcs': { Vpcs: [{ VpcId: 'vpc-1', CidrBlock: '10.0.0.0/16', DhcpOptionsId: 'dopt-1' }] },
     'describe-vpc-attribute': { EnableDnsSupport: { Value: true }, EnableDnsHostnames: { Value: true } },
     'describe-dhcp-options': {
       DhcpOptions: [{ DhcpConfigurations: [{ Key: 'domain-name-servers', Values: [{ Value: 'AmazonProvidedDNS' }] }] }],
     },
     'describe-subnets': {
-      Subnets: [{ SubnetId: 'subnet-1', VpcId: 'vpc-1', AvailabilityZone: 'a', AvailableIpAddressCount: 9 }],
+      Subnets: [
+        {
+          SubnetId: 'subnet-1',
+          VpcId: 'vpc-1',
+          AvailabilityZone: 'a',
+          CidrBlock: '10.0.1.0/24',
+          AvailableIpAddressCount: 9,
+        },
+      ],
     },
     'describe-route-tables': {
       RouteTables: [
@@ -29,10 +37,12 @@ function aws(route: object, asked: string[] = []) {
       ],
     },
     'describe-vpc-endpoints': { VpcEndpoints: [] },
+    'describe-network-acls': { NetworkAcls: [] },
     'list-firewall-rule-group-associations': {
       FirewallRuleGroupAssociations: [{ FirewallRuleGroupId: 'rslvr-frg-1', Priority: 101 }],
     },
     'get-firewall-config': { FirewallConfig: { FirewallFailOpen: 'ENABLED' } },
+    ...more,
   };
   return (_service: string, command = '') => {
     asked.push(command);
@@ -51,13 +61,135 @@ describe('the default route', () => {
     [{ LocalGatewayId: 'lgw-1' }, 'lgw-1'],
     [{ CarrierGatewayId: 'cagw-1' }, 'cagw-1'],
   ])('by %o is seen', (route, target) => {
-    expect(vpcFacts(aws(route), needs, []).subnets).toMatchObject([{ defaultRoute: target }]);
+    expect(vpcFacts(aws(route), needs, []).subnets).toMatchObject([{ ways: [target] }]);
   });
 
   it('into nothing is none', () => {
-    expect(vpcFacts(aws({ NatGatewayId: 'nat-1', State: 'blackhole' }), needs, []).subnets[0]).not.toHaveProperty(
-      'defaultRoute',
+    expect(vpcFacts(aws({ NatGatewayId: 'nat-1', State: 'blackhole' }), needs, []).subnets).toMatchObject([
+      { ways: [] },
+    ]);
+  });
+
+  const table = (...Routes: object[]) => ({
+    'describe-route-tables': { RouteTables: [{ Associations: [{ Main: true }], Routes }] },
+  });
+  const route = (range: string, NatGatewayId: string) => ({ DestinationCidrBlock: range, NatGatewayId });
+  const [all, low, high] = ['0.0.0.0/0', '0.0.0.0/1', '128.0.0.0/1'] as const;
+
+  it.each<[string, object[], string[]]>([
+    ['both halves', [route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
+    ['halves that go two ways', [route(low, 'nat-1'), route(high, 'nat-2')], ['nat-1', 'nat-2']],
+    ['halves before the whole', [route(all, 'nat-3'), route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
+    ['a half and the whole', [route(all, 'nat-3'), route(low, 'nat-1')], ['nat-1', 'nat-3']],
+    ['one half', [route(low, 'nat-1')], []],
+  ])('of %s is understood', (_name, routes, ways) => {
+    expect(vpcFacts(aws({}, [], table(...routes)), needs, []).subnets).toMatchObject([{ ways }]);
+  });
+});
+
+describe('endpoints', () => {
+  const endpoint = (service: string, type: string, more: object = {}) => ({
+    VpcEndpointId: `vpce-${service}`,
+    ServiceName: `com.amazonaws.eu-central-1.${service}`,
+    VpcEndpointType: type,
+    State: 'available',
+    ...more,
+  });
+  const listed = (...VpcEndpoints: object[]) => ({ 'describe-vpc-endpoints': { VpcEndpoints } });
+  const by = (id: string) => ({ GatewayId: id, DestinationPrefixListId: 'pl-1', DestinationCidrBlock: undefined });
+
+  it('by a gateway are those for S3, and not those for DynamoDB', () => {
+    const both = listed(endpoint('s3', 'Gateway'), endpoint('dynamodb', 'Gateway'));
+    const s3Endpoint = (id: string, more: Record<string, unknown> = both) =>
+      vpcFacts(aws(by(id), [], more), needs, []).subnets[0]?.s3Endpoint;
+    expect(s3Endpoint('vpce-s3')).toBe(true);
+    expect(s3Endpoint('vpce-dynamodb')).toBe(false);
+    expect(s3Endpoint('vpce-s3', listed(endpoint('s3', 'Gateway', { State: 'deleting' })))).toBe(false);
+  });
+
+  it('are called as services are, in China too, with their groups and whether they have a policy of their own', () => {
+    const everything = { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' };
+    const policy = (...Statement: object[]) => JSON.stringify({ Version: '2008-10-17', Statement });
+    const groups = { Groups: [{ GroupId: 'sg-9' }] };
+    const facts = vpcFacts(
+      aws({}, [], {
+        ...listed(
+          endpoint('logs', 'Interface', { ...groups, PrivateDnsEnabled: true, PolicyDocument: policy(everything) }),
+          endpoint('', 'Interface', {
+            ServiceName: 'cn.com.amazonaws.cn-north-1.ecr.api',
+            PolicyDocument: policy({ ...everything, Condition: { StringEquals: {} } }),
+          }),
+          endpoint('s3', 'Gateway', { PolicyDocument: policy(everything, { ...everything, Effect: 'Deny' }) }),
+        ),
+        'describe-security-groups': {
+          SecurityGroups: [
+            {
+              GroupId: 'sg-9',
+              VpcId: 'vpc-1',
+              IpPermissions: [{ IpProtocol: 'tcp', FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: '10.0.0.0/16' }] }],
+              IpPermissionsEgress: [],
+            },
+          ],
+        },
+      }),
+      needs,
+      [],
     );
+    expect(facts.endpoints).toEqual([
+      {
+        service: 'logs',
+        privateDns: true,
+        policyOfItsOwn: false,
+        groups: [
+          {
+            id: 'sg-9',
+            vpcId: 'vpc-1',
+            inwards: [{ protocol: 'tcp', from: 443, to: 443, peer: '10.0.0.0/16' }],
+            outwards: [],
+          },
+        ],
+      },
+      { service: 'ecr.api', privateDns: false, policyOfItsOwn: true, groups: [] },
+    ]);
+    expect(facts.s3PolicyOfItsOwn).toBe(true);
+    // The agents' groups are others.
+    expect(facts.securityGroups).toEqual([]);
+  });
+});
+
+describe('the network ACL', () => {
+  it('of a subnet is told rule by rule', () => {
+    const Entries = [
+      {
+        RuleNumber: 100,
+        Egress: true,
+        RuleAction: 'allow',
+        Protocol: '6',
+        CidrBlock: '0.0.0.0/0',
+        PortRange: { From: 443, To: 443 },
+      },
+      { RuleNumber: 32_767, Egress: false, RuleAction: 'deny', Protocol: '-1', Ipv6CidrBlock: '::/0' },
+    ];
+    const lists = [
+      { NetworkAclId: 'acl-2', Associations: [{ SubnetId: 'subnet-2' }], Entries: [] },
+      { NetworkAclId: 'acl-1', Associations: [{ SubnetId: 'subnet-1' }], Entries },
+    ];
+    expect(
+      vpcFacts(aws({}, [], { 'describe-network-acls': { NetworkAcls: lists } }), needs, []).subnets[0]?.acl,
+    ).toEqual({
+      id: 'acl-1',
+      rules: [
+        {
+          number: 100,
+          direction: 'out',
+          allows: true,
+          protocol: '6',
+          range: '0.0.0.0/0',
+          ports: { from: 443, to: 443 },
+        },
+        { number: 32_767, direction: 'in', allows: false, protocol: '-1' },
+      ],
+    });
   });
 });
 
