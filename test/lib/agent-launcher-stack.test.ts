@@ -5,6 +5,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import { resourcesOf, stackOf, statementsOf, templateOf } from './synthesis.ts';
+import { VALIDATED } from './validated-settings.ts';
 
 const twoPools = {
   pools: [
@@ -207,17 +208,7 @@ describe('the stack', () => {
     });
   });
 
-  it.each([
-    {},
-    registry,
-    existing,
-    { network: { ...existing.network, dnsFirewall: true } },
-    { network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true, flowLogRetentionDays: 7 } },
-    { network: { dnsQueryLogRetentionDays: 7 } },
-    { network: { egress: 'network-firewall' } },
-    { network: { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start' } },
-    { network: { egress: 'public-ip', ipv6: true } },
-  ])("has no finding of cdk-nag's AwsSolutions that is not explained, with %o", (settings) => {
+  it.each(VALIDATED)("has no finding of cdk-nag's AwsSolutions that is not explained, with %o", (settings) => {
     const { app } = stackOf({ ...twoPools, ...settings });
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
     expect(() => app.synth()).not.toThrow();

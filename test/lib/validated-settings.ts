@@ -1,0 +1,46 @@
+/** Every way out with the options that change its resources: what AWS's rules and CloudFormation's own are tried on. */
+
+const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
+const securityGroupIds = ['sg-0123456789abcdef0', 'sg-0123456789abcdef1'];
+const hostname = 'tfe.acme.example:8443';
+
+/** Settings beside the least ones. */
+export const VALIDATED: readonly {
+  readonly hostname?: string;
+  readonly agentImage?: object;
+  readonly network?: object;
+}[] = [
+  {},
+  { agentImage: { registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7' } },
+  {
+    network: {
+      natGateways: 'all',
+      vpcEndpoints: 'task-start',
+      ipv6: true,
+      flowLogRetentionDays: 7,
+      dnsQueryLogRetentionDays: 7,
+    },
+  },
+  { network: { dnsFirewall: false } },
+  { hostname },
+  { network: { egress: 'network-firewall' } },
+  {
+    network: {
+      egress: 'network-firewall',
+      natGateways: 'all',
+      vpcEndpoints: 'task-start',
+      firewallLogRetentionDays: 7,
+      allowedDomains: ['*.example.com', 'acme-modules.s3.eu-central-1.amazonaws.com'],
+      allowedPresets: ['hcp-terraform', 'github-releases', 'aws-apis'],
+      awsApiServices: ['s3', 'sts'],
+    },
+  },
+  { hostname, network: { egress: 'network-firewall' } },
+  { network: { egress: 'public-ip', ipv6: true } },
+  { hostname, network: { egress: 'public-ip', dnsFirewall: false } },
+  { network: existing },
+  { network: { ...existing, dnsFirewall: true } },
+  { network: { ...existing, securityGroupIds } },
+  { hostname, network: { ...existing, securityGroupIds, dnsFirewall: true } },
+  { hostname, network: existing },
+];
