@@ -59,6 +59,7 @@ export function sections(): Section[] {
       ];
     }),
     { file: 'docs/network.md', name: 'names', text: namesTable() },
+    { file: 'docs/network.md', name: 'option-prices', text: optionPrices() },
     { file: 'docs/egress-review.md', name: 'dns', text: `\`\`\`text\n${names.join('\n')}\n\`\`\`` },
     {
       file: 'docs/egress-review.md',
@@ -119,6 +120,27 @@ function namesTable(): string {
     row('preset `github-releases`', GITHUB_RELEASES),
     `| preset \`hcp-terraform\` | ${PRESETS['hcp-terraform']} |`,
     `| preset \`aws-apis\` | ${PRESETS['aws-apis']}; for \`s3\` the names of every bucket |`,
+  ].join('\n');
+}
+
+/** What the options add to a mode, each alone, and what their use costs. */
+function optionPrices(): string {
+  const more = (network: Partial<IdleNetwork>) =>
+    dollars(
+      total(idleNetworkCost({ natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0, ...network })),
+    );
+  const endpoints = (zones: number) => more({ interfaceEndpoints: zones * TASK_START_ENDPOINTS });
+  const { interfaceEndpointGb, logGb } = PRICES;
+  return [
+    '| option | with | a month, idle | in use |',
+    '|---|---|---|---|',
+    `| \`natGateways: all\` | \`nat-gateway\` | + ${more({ natGateways: 1 })} | the same |`,
+    `| | \`network-firewall\` | + ${more({ natGateways: 1, firewallEndpoints: 1 })} | the same |`,
+    `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} a GB, in place of the price of NAT |`,
+    `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same, and not through the firewall |`,
+    `| | \`network-firewall\`, \`natGateways: all\` | + ${endpoints(2)} | the same |`,
+    `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | traffic out of AWS as over IPv4, without the price of NAT |`,
+    `| logs | every VPC of the stack's own | ${more({})} | $${logGb.usd} a GB |`,
   ].join('\n');
 }
 
