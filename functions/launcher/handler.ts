@@ -15,7 +15,8 @@ import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { EcsTasks } from './adapters/ecs/client.ts';
 import { HcpTerraformClient } from './adapters/hcp-terraform/client.ts';
-import { connections, HcpTerraformHttp } from './adapters/hcp-terraform/http.ts';
+import { HcpTerraformHttp } from './adapters/hcp-terraform/http.ts';
+import { connections, sendOver } from './adapters/hcp-terraform/send.ts';
 import { TickReport } from './adapters/report.ts';
 import { SecretsManagerSecrets } from './adapters/secrets.ts';
 import { parseConfig } from './config.ts';
@@ -54,8 +55,7 @@ function compose() {
   const http = new HcpTerraformHttp({
     hostname: config.hostname,
     secrets,
-    userAgent: SERVICE,
-    dispatcher: connections(),
+    send: sendOver(connections(), config.hostname, SERVICE),
   });
   const hcpTerraform = new HcpTerraformClient({ http, hostname: config.hostname, ...clock });
   const tasks = new EcsTasks(new ECSClient(AWS_CLIENT), config.placement);

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { Answer, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
-import type { UpstreamDetails } from '../../functions/launcher/errors.ts';
+import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
 import type { Faults } from './faults.ts';
 import { type Agent, counts, type HcpWorld, type Run } from './hcp-world.ts';
 import type { Launcher } from './launcher.ts';
@@ -8,9 +8,6 @@ import type { Random } from './random.ts';
 import type { FaultKind, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
-
-/** What the client of the launcher gives a request. */
-const REQUEST_TIMEOUT_MS = 8000;
 
 /** List Runs endpoints: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run */
 const RUN_LISTS_PER_MINUTE = 30;
@@ -47,14 +44,10 @@ export interface Platform {
   readonly onPause: (secret: string, untilMs: number) => void;
 }
 
-/** Status, headers and JSON of an answer. */
-interface Raw {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly document: unknown;
-}
+/** What every secret holds, rotated or not: which token is right is the fault's to say. */
+const SECRETS = { value: async () => API_TOKEN, renew: async () => API_TOKEN };
 
-/** HCP Terraform's API v2 as far as the launcher asks it, behind the launcher's real client. */
+/** HCP Terraform's API v2 as far as the launcher asks it: the launcher's own handling of answers over a simulated wire. */
 export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   readonly #platform: Platform;
   readonly #environment: Environment;
@@ -67,7 +60,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     this.#launcher = launcher;
   }
 
-  get<S extends z.ZodType>(
+  async get<S extends z.ZodType>(
     path: string,
     tokenSecret: string,
     schema: S,
@@ -75,106 +68,89 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     expected: readonly number[] = [],
     beforeSend: () => void = () => {},
   ): Promise<Answer<z.infer<S>>> {
+    const request = { ...requestOf(path), tick: this.#environment.tick };
+    const faults: FaultKind[] = [];
+    const http = new this.#launcher.HcpTerraformHttp({
+      hostname: 'app.terraform.io',
+      secrets: SECRETS,
+      send: (_path, _token, until) => this.#send(request, tokenSecret, until, faults),
+    });
+    try {
+      const answer = await http.get(path, tokenSecret, schema, signal, expected, beforeSend);
+      const fault = faults.at(-1);
+      const pagesWrong = fault === 'hcp-page-repeated' || fault === 'hcp-page-missing';
+      if (pagesWrong && request.kind !== 'pool') this.#unseen(request, fault);
+      return answer;
+    } catch (error) {
+      this.#unseen(request, faults.at(-1));
+      throw error;
+    }
+  }
+
+  /** Notes what the tick was not told of. */
+  #unseen(request: Asked, fault: FaultKind | undefined): void {
+    // Who is looked up by name is seen by its name until the lookup is repeated.
+    if (request.kind === 'pools') return;
+    const { tick } = request;
+    // Whom the question names without an answer can be asked by itself.
+    const question = request.kind === 'runs' && !request.withOperations;
+    for (const pool of this.#poolsOf(request)) {
+      if (question && tick.queued.has(pool)) continue;
+      tick.blind.set(pool, `${question ? QUESTION : request.kind}: ${fault ?? 'refused'}`);
+    }
+  }
+
+  /** One request over the wire. @param hits takes the fault that hits it. */
+  #send(request: Asked, secret: string, signal: AbortSignal, hits: FaultKind[]): Promise<RawAnswer> {
     const { time, random, faults } = this.#platform;
-    const { tick } = this.#environment;
-    const request = { ...requestOf(path), tick };
-    const send = (): void => {
-      beforeSend();
-      if (request.kind === 'runs') {
-        tick.calls.runLists += 1;
-        this.#platform.onRunList(this.#environment, tokenSecret);
-      } else tick.calls.otherHttp += 1;
-    };
-    send();
+    const { tick } = request;
+    if (request.kind === 'runs') {
+      tick.calls.runLists += 1;
+      this.#platform.onRunList(this.#environment, secret);
+    } else tick.calls.otherHttp += 1;
     const concerns = this.#poolsOf(request);
     const fault = faults.hit(FAULTS, concerns.length === 1 ? concerns[0] : undefined);
     if (fault !== undefined) {
+      hits.push(fault);
       const all = fault === 'hcp-429' || fault === 'hcp-token-rotated';
-      noteFault(tick, fault, all ? this.#poolsWith(tokenSecret) : concerns);
+      noteFault(tick, fault, all ? this.#poolsWith(secret) : concerns);
     }
-    // A rejected token is read anew, and a connection that was closed is opened anew: either is a request more.
-    if (fault === 'hcp-token-rotated' || fault === 'hcp-connection-reset') send();
-    const unseen = (): void => {
-      // Who is looked up by name is seen by its name until the lookup is repeated.
-      if (request.kind === 'pools') return;
-      // Whom the question names without an answer can be asked by itself.
-      const question = request.kind === 'runs' && !request.withOperations;
-      for (const pool of concerns) {
-        if (question && tick.queued.has(pool)) continue;
-        tick.blind.set(pool, `${question ? QUESTION : request.kind}: ${fault ?? 'refused'}`);
-      }
-    };
     return call(time, {
       environment: this.#environment,
       signal,
       latencyMs: fault === 'hcp-slow' ? random.between(1500, 7000) : latency(random, 40, 300),
       timeoutMs: REQUEST_TIMEOUT_MS,
-      arrive: () => {
-        const reply = this.#answer(request, tokenSecret, fault, schema, expected);
-        const pagesWrong = (fault === 'hcp-page-repeated' || fault === 'hcp-page-missing') && request.kind !== 'pool';
-        if (reply === 'silence' || 'error' in reply || pagesWrong) unseen();
-        return reply;
-      },
+      arrive: () => this.#answer(request, secret, fault),
       givenUp: (why) => {
         noteFault(tick, 'hcp-gave-no-answer', concerns);
-        unseen();
-        return this.#error({
-          fault: 'unavailable',
-          what: `no answer: ${why === 'aborted' ? 'the tick ran out of time' : 'none within 8 s'}`,
-          cause: new Error(`authorization: Bearer ${API_TOKEN}`),
-        });
+        // A careless client's words.
+        const error = new Error(`authorization: Bearer ${API_TOKEN}`);
+        error.name = why === 'aborted' ? 'AbortError' : 'TimeoutError';
+        return error;
       },
     });
   }
 
-  #answer<S extends z.ZodType>(
-    request: Asked,
-    secret: string,
-    fault: FaultKind | undefined,
-    schema: S,
-    expected: readonly number[],
-  ): Reply<Answer<z.infer<S>>> {
-    const raw = this.#raw(request, secret, fault);
-    if (raw === 'silence' || 'error' in raw) return raw;
-    const { status, headers, document } = raw;
-    if (expected.includes(status)) return { value: { status, headers, body: undefined } };
-    if (status !== 200) return { error: this.#refusal(status, headers) };
-    const result = schema.safeParse(document);
-    if (result.success) return { value: { status, headers, body: result.data } };
-    const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
-    return {
-      error: this.#error({ fault: 'unexpected-answer', what: `not the agreed shape (${faults.join('; ')})`, status }),
-    };
-  }
-
-  #raw(request: Asked, secret: string, fault: FaultKind | undefined): Raw | { error: unknown } | 'silence' {
+  #answer(request: Asked, secret: string, fault: FaultKind | undefined): Reply<RawAnswer> {
     const { random } = this.#platform;
-    const good = (document: unknown, headers: Record<string, string> = {}): Raw => ({ status: 200, headers, document });
     switch (fault) {
       case 'hcp-hang':
         return 'silence';
       case 'hcp-token-rotated':
-        return { status: 401, headers: {}, document: undefined };
+        return refused(401);
       case 'hcp-404':
         if (request.kind === 'agents') this.#hidden(request.id, request.tick);
         // The launcher looks again after ten minutes.
         if (request.kind === 'pool') this.#environment.blindedUntilMs = this.#platform.time.now() + 11 * 60_000;
-        return { status: 404, headers: {}, document: undefined };
+        return refused(404);
       case 'hcp-5xx':
-        return { status: random.pick([500, 502, 503, 504]), headers: {}, document: undefined };
+        return refused(random.pick([500, 502, 503, 504]));
       case 'hcp-429':
-        return {
-          status: 429,
-          headers: { 'x-ratelimit-reset': this.#pause(secret, random.between(0.5, 15)) },
-          document: undefined,
-        };
+        return refused(429, { 'x-ratelimit-reset': this.#pause(secret, random.between(0.5, 15)) });
       case 'hcp-connection-reset':
-        return {
-          error: this.#error({ fault: 'unavailable', what: 'the connection broke', cause: new Error(API_TOKEN) }),
-        };
-      case 'hcp-truncated':
+        return { error: Object.assign(new Error(API_TOKEN), { code: 'ECONNRESET' }) };
       case 'hcp-html':
-        return { error: this.#error({ fault: 'unexpected-answer', what: 'the answer is not JSON', status: 200 }) };
+        return text(`<html>${API_TOKEN}`, 'text/html');
       case 'hcp-empty-200':
         return good(random.pick<unknown>([{}, [], null, '', { data: [] }, { data: null, meta: {} }, { errors: [] }]));
     }
@@ -182,11 +158,12 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       const used = this.#useRunList(secret);
       if (used > RUN_LISTS_PER_MINUTE) {
         noteFault(request.tick, 'hcp-limit', this.#poolsWith(secret));
-        return { status: 429, headers: { 'x-ratelimit-reset': this.#pause(secret, 5) }, document: undefined };
+        return refused(429, { 'x-ratelimit-reset': this.#pause(secret, 5) });
       }
     }
     const document = this.#document(request, fault === 'hcp-page-repeated' ? -1 : fault === 'hcp-page-missing' ? 1 : 0);
-    if (document === undefined) return { status: 404, headers: {}, document: undefined };
+    if (document === undefined) return refused(404);
+    if (fault === 'hcp-truncated') return text(JSON.stringify(document).slice(0, -2));
     return good(fault === 'hcp-changed-shape' ? changedShape(document, random) : document);
   }
 
@@ -343,19 +320,6 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     const { pools } = this.#platform.settings;
     return pools.filter(({ apiTokenSecret }) => apiTokenSecret === secret).map(({ name }) => name);
   }
-
-  #refusal(status: number, headers: Record<string, string>): Error {
-    if (status === 429) {
-      const retryAfterMs = Math.ceil(Number(headers['x-ratelimit-reset'] ?? '1') * 1000);
-      return this.#error({ fault: 'throttled', what: 'too many requests', status, retryAfterMs });
-    }
-    const fault = status >= 500 ? 'unavailable' : 'rejected';
-    return this.#error({ fault, what: `refused with ${status}`, status });
-  }
-
-  #error(details: Omit<UpstreamDetails, 'system'>): Error {
-    return new this.#launcher.UpstreamError({ system: 'HCP Terraform', ...details });
-  }
 }
 
 type Request =
@@ -419,6 +383,18 @@ function requestOf(pathAndQuery: string): Request {
   }
   if (kind === 'agent-pools' && rest === '') return { kind: 'pool', id: name };
   throw new Error(`The simulated HCP Terraform does not know ${path}`);
+}
+
+function refused(status: number, headers: RawAnswer['headers'] = {}): Reply<RawAnswer> {
+  return { value: { status, headers, text: `{"errors":[{"title":"${API_TOKEN}"}]}` } };
+}
+
+function good(document: unknown): Reply<RawAnswer> {
+  return text(JSON.stringify(document));
+}
+
+function text(body: string, type = 'application/vnd.api+json'): Reply<RawAnswer> {
+  return { value: { status: 200, headers: { 'content-type': type }, text: body } };
 }
 
 /** The same answer with something else in it than was agreed, and a token where a careless error would quote it. */

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EcsTasks } from '../../functions/launcher/adapters/ecs/client.ts';
 import { HcpTerraformClient } from '../../functions/launcher/adapters/hcp-terraform/client.ts';
+import { HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { POLLS_PER_MINUTE } from '../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
 import { TickReport } from '../../functions/launcher/adapters/report.ts';
 import { parseConfig } from '../../functions/launcher/config.ts';
-import { UpstreamError } from '../../functions/launcher/errors.ts';
 import { hasErrors, runInvocation } from '../../functions/launcher/invocation.ts';
 import { tick } from '../../functions/launcher/tick.ts';
 
@@ -16,9 +16,9 @@ export interface Launcher {
   readonly hasErrors: typeof hasErrors;
   readonly parseConfig: typeof parseConfig;
   readonly HcpTerraformClient: typeof HcpTerraformClient;
+  readonly HcpTerraformHttp: typeof HcpTerraformHttp;
   readonly EcsTasks: typeof EcsTasks;
   readonly TickReport: typeof TickReport;
-  readonly UpstreamError: typeof UpstreamError;
 }
 
 export const LAUNCHER: Launcher = {
@@ -27,9 +27,9 @@ export const LAUNCHER: Launcher = {
   hasErrors,
   parseConfig,
   HcpTerraformClient,
+  HcpTerraformHttp,
   EcsTasks,
   TickReport,
-  UpstreamError,
 };
 
 /** What the promises hold the poll budget to: the design's number, and not the launcher's own. */
@@ -42,7 +42,6 @@ export async function loadLauncher(folder: string): Promise<Launcher> {
   const tickModule: typeof import('../../functions/launcher/tick.ts') = await import(url('tick.ts'));
   const invocation: typeof import('../../functions/launcher/invocation.ts') = await import(url('invocation.ts'));
   const config: typeof import('../../functions/launcher/config.ts') = await import(url('config.ts'));
-  const errors: typeof import('../../functions/launcher/errors.ts') = await import(url('errors.ts'));
   const report: typeof import('../../functions/launcher/adapters/report.ts') = await import(url('adapters/report.ts'));
   const ecs: typeof import('../../functions/launcher/adapters/ecs/client.ts') = await import(
     url('adapters/ecs/client.ts')
@@ -50,14 +49,17 @@ export async function loadLauncher(folder: string): Promise<Launcher> {
   const hcp: typeof import('../../functions/launcher/adapters/hcp-terraform/client.ts') = await import(
     url('adapters/hcp-terraform/client.ts')
   );
+  const http: typeof import('../../functions/launcher/adapters/hcp-terraform/http.ts') = await import(
+    url('adapters/hcp-terraform/http.ts')
+  );
   return {
     tick: tickModule.tick,
     runInvocation: invocation.runInvocation,
     hasErrors: invocation.hasErrors,
     parseConfig: config.parseConfig,
     HcpTerraformClient: hcp.HcpTerraformClient,
+    HcpTerraformHttp: http.HcpTerraformHttp,
     EcsTasks: ecs.EcsTasks,
     TickReport: report.TickReport,
-    UpstreamError: errors.UpstreamError,
   };
 }

@@ -1,13 +1,7 @@
-import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
 import type * as z from 'zod';
 import { UpstreamError } from '../../errors.ts';
 import type { Secrets } from '../../ports.ts';
-
-/** One request may take this long, from connecting to the last byte. */
-const REQUEST_TIMEOUT_MS = 8_000;
-
-/** A page of 100 runs with plans and applies is about 400 KiB; more than this is not an answer of this API. */
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
+import { type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
 
 /** Answers of HCP Terraform that the caller may want to tell apart. */
 export interface Answer<T> {
@@ -22,13 +16,7 @@ export interface HttpParts {
   /** `app.terraform.io`, with a port when it is not 443. */
   readonly hostname: string;
   readonly secrets: Secrets;
-  readonly userAgent: string;
-  readonly dispatcher: Dispatcher;
-}
-
-/** Kept connections to HCP Terraform. @param tls what Node's own trust does not say, such as a test's authority. */
-export function connections(tls: buildConnector.BuildOptions = {}): Dispatcher {
-  return new Agent({ connect: { timeout: 4_000, ...tls }, maxResponseSize: MAX_BODY_BYTES });
+  readonly send: Send;
 }
 
 /** GET requests to one HCP Terraform host: token, deadline, errors as values of our own, JSON by schema. */
@@ -67,30 +55,17 @@ export class HcpTerraformHttp {
   async #send(path: string, token: string, signal: AbortSignal, beforeSend: () => void): Promise<RawAnswer> {
     beforeSend();
     try {
-      return await this.#sendOnce(path, token, signal);
+      return await this.#parts.send(path, token, signal);
     } catch (error) {
       // A function that was frozen thaws with connections that the other side closed long ago; a GET may be sent again.
       if (STALE_CONNECTION.has(codeOf(error)) && !signal.aborted) {
         beforeSend();
-        return this.#sendOnce(path, token, signal).catch((again: unknown) => {
+        return this.#parts.send(path, token, signal).catch((again: unknown) => {
           throw this.#silence(again, path, signal);
         });
       }
       throw this.#silence(error, path, signal);
     }
-  }
-
-  async #sendOnce(path: string, token: string, signal: AbortSignal): Promise<RawAnswer> {
-    const answer = await request(`https://${this.#parts.hostname}${path}`, {
-      dispatcher: this.#parts.dispatcher,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/vnd.api+json',
-        'user-agent': this.#parts.userAgent,
-      },
-    });
-    return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
   }
 
   /** No answer came, or not a whole one. */
@@ -137,12 +112,6 @@ export class HcpTerraformHttp {
       return new UpstreamError({ ...details, fault: 'unavailable', what: 'the platform answered with an error' });
     return new UpstreamError({ ...details, fault: 'rejected', what: 'the platform refused the request' });
   }
-}
-
-interface RawAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly text: string;
 }
 
 /** 429 answers say in `x-ratelimit-reset` how many seconds to wait, with decimals. Without it: a second. */

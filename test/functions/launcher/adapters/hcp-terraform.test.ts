@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-terraform/client.ts';
-import { connections, HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
+import { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { POLLS_PER_MINUTE, secretNameOf } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { connections, sendOver } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
 import { isNewEnough } from '../../../../functions/launcher/adapters/hcp-terraform/version.ts';
 import type { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { Pool, Secrets } from '../../../../functions/launcher/ports.ts';
@@ -57,8 +58,8 @@ function client(): HcpTerraformClient {
       return 'second.atlasv1.token-that-must-not-show';
     },
   };
-  const dispatcher = connections({ ca: server.ca });
-  const http = new HcpTerraformHttp({ hostname: server.hostname, secrets, userAgent: 'test', dispatcher });
+  const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test');
+  const http = new HcpTerraformHttp({ hostname: server.hostname, secrets, send });
   return new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs, timeout });
 }
 
@@ -337,7 +338,7 @@ describe('a host', () => {
     ['does not resolve', 'no-such-host.invalid', /does not resolve/],
   ])('that %s is told with what to check', async (_, hostname, message) => {
     const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
-    const http = new HcpTerraformHttp({ hostname, secrets, userAgent: 'test', dispatcher: connections() });
+    const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connections(), hostname, 'test') });
     const error = await failure(new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout }));
     expect(error.message).toMatch(message);
   });
@@ -347,8 +348,7 @@ describe('a host', () => {
     const http = new HcpTerraformHttp({
       hostname: server.hostname,
       secrets,
-      userAgent: 'test',
-      dispatcher: connections(),
+      send: sendOver(connections(), server.hostname, 'test'),
     });
     const error = await failure(new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs, timeout }));
     expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
