@@ -56,7 +56,7 @@ export async function observePool(
       eyes.startDeadlineMs,
       nowMs,
     ),
-    agentsVisible: agents !== undefined,
+    agentsVisible: agents !== undefined && hcpTerraform.sightOf(pool).agentsVisible,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Agent, Lane, QueuedJob, Run, StandingJob, Task } from './core/types.ts';
-import type { Seen } from './errors.ts';
+import type { Seen, UpstreamError } from './errors.ts';
 
 /** A pool as the launcher knows it. */
 export interface Pool {
@@ -30,8 +30,19 @@ export interface HcpTerraform {
    */
   agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined>;
 
+  /** What the last look at the pool itself said, without asking anew. */
+  sightOf(pool: Pool): Sight;
+
   /** Requests of run lists in the last 60 s, and how many the launcher allows itself of the vendor's 30. */
   pollBudget(): PollBudget;
+}
+
+/** Whether a pool can be seen. */
+export interface Sight {
+  /** Whether the API token may look the pool up, as far as is known; otherwise its jobs are served without its agents' word. */
+  readonly agentsVisible: boolean;
+  /** It was seen before, and is not any more: true as long as that is so. */
+  readonly gone?: UpstreamError;
 }
 
 export interface PollBudget {

@@ -159,8 +159,10 @@ async function carryOut(
   signal: AbortSignal,
 ): Promise<PoolTick> {
   const known = demand === undefined ? {} : { demand };
+  // Told in every tick, and in the way of nothing: what is queued there is served.
+  const gone = hcpTerraform.sightOf(pool).gone ?? [];
   if (!observation.ok || decision === undefined) {
-    return { pool, ...known, launches: [], stops: [], errors: observation.ok ? [] : [observation.error] };
+    return { pool, ...known, launches: [], stops: [], errors: [gone, observation.ok ? [] : observation.error].flat() };
   }
   const { supply } = observation.value;
   const hands = { tasks, now, signal };
@@ -171,6 +173,6 @@ async function carryOut(
     ),
   ]);
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
-  const errors = [...failed, ...unconfirmed];
+  const errors = [gone, failed, unconfirmed].flat();
   return { pool, ...known, observation: observation.value, decision, launches, stops, errors };
 }

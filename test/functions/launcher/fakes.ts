@@ -6,6 +6,7 @@ import type {
   LaunchAnswer,
   LaunchRequest,
   Pool,
+  Sight,
   Tasks,
 } from '../../../functions/launcher/ports.ts';
 
@@ -24,6 +25,7 @@ export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
 export class FakePlatform implements HcpTerraform {
   readonly runs = new Map<string, Seen<readonly Run[]> | Promise<Seen<readonly Run[]>>>();
   readonly agentsOf = new Map<string, readonly Agent[] | undefined | Error>();
+  readonly sights = new Map<string, Sight>();
   readonly agentsAsked: { pool: string; sinceMs: number }[] = [];
   used = 0;
 
@@ -37,6 +39,10 @@ export class FakePlatform implements HcpTerraform {
     const agents = this.agentsOf.has(one.name) ? this.agentsOf.get(one.name) : [];
     if (agents instanceof Error) throw agents;
     return agents;
+  }
+
+  sightOf(one: Pool): Sight {
+    return this.sights.get(one.name) ?? { agentsVisible: true };
   }
 
   pollBudget() {

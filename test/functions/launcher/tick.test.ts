@@ -40,6 +40,19 @@ describe('a tick', () => {
     expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
   });
 
+  it('says of a pool that is gone from sight that it is, in every tick, and serves what is queued there', async () => {
+    platform.sights.set('one', { agentsVisible: false, gone: trouble() });
+    const idle = (await tickOf([pool('one')])).get('one');
+    expect(idle).toMatchObject({ errors: [{ message: expect.stringContaining('it is down') }] });
+    expect(idle?.observation?.agentsVisible).toBe(false);
+    queue('one', 'run-a');
+    platform.agentsOf.set('one', undefined);
+    expect((await tickOf([pool('one')])).get('one')?.errors).toHaveLength(1);
+    expect(launched()).toEqual(['one run-a/plan/1']);
+    platform.runs.set('one', { ok: false, error: trouble() });
+    expect((await tickOf([pool('one')])).get('one')?.errors).toHaveLength(2);
+  });
+
   it('looks how tasks ended where a job runs and no task lives: one may have died with it', async () => {
     platform.runs.set('one', { ok: true, value: [run({ id: 'run-a', status: 'planning', planAgentName: 'died' })] });
     platform.agentsOf.set('one', [agent('died', 'unknown')]);

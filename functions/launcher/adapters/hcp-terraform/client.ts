@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
 import { type Seen, seen, UpstreamError } from '../../errors.ts';
-import type { PollBudget as Budget, Clock, HcpTerraform, Pool } from '../../ports.ts';
+import type { PollBudget as Budget, Clock, HcpTerraform, Pool, Sight } from '../../ports.ts';
 import { agentsOf, agentsPage, currentRunsOf, runsOf, runsPage, workspacesPage } from './answers.ts';
 import { type HcpTerraformHttp, resetMs } from './http.ts';
 import { nextPage, PAGE_SIZE, readPages, withQuery } from './pages.ts';
@@ -91,7 +91,8 @@ export class HcpTerraformClient implements HcpTerraform {
     signal: AbortSignal,
   ): Promise<Seen<readonly Run[]>> {
     const [id, probed] = await Promise.all([seen(this.#poolIds.idOf(pool, signal)), probe]);
-    if (id.ok) this.#unfound.delete(pool);
+    if (id.ok && this.sightOf(pool).gone === undefined) this.#unfound.delete(pool);
+    else if (id.ok) this.#unfound.add(pool);
     else if (id.error.fault === 'rejected') this.#unfound.add(pool);
     if (!id.ok) return id;
     const answer = await this.#runsUnless(probed, pool, turn, signal);
@@ -122,6 +123,10 @@ export class HcpTerraformClient implements HcpTerraform {
       agents.push(...agentsOf(page));
     });
     return visible ? agents : undefined;
+  }
+
+  sightOf(pool: Pool): Sight {
+    return this.#poolIds.sightOf(pool);
   }
 
   pollBudget(): Budget {

@@ -1,5 +1,5 @@
 import { UpstreamError } from '../../errors.ts';
-import type { Pool } from '../../ports.ts';
+import type { Pool, Sight } from '../../ports.ts';
 import { agentPool, agentPoolsPage } from './answers.ts';
 import type { HcpTerraformHttp } from './http.ts';
 import { readPages } from './pages.ts';
@@ -15,6 +15,8 @@ export class PoolIds {
   readonly #http: Pick<HcpTerraformHttp, 'get'>;
   readonly #now: () => number;
   readonly #known = new Map<Pool, { readonly id: PoolId; readonly untilMs: number }>();
+  /** Pools that were found by their id. */
+  readonly #found = new Set<Pool>();
 
   constructor(http: Pick<HcpTerraformHttp, 'get'>, now: () => number) {
     this.#http = http;
@@ -30,8 +32,14 @@ export class PoolIds {
     if (known !== undefined && this.#now() < known.untilMs) return known.id;
     const id = pool.id === undefined ? await this.#byName(pool, signal) : await this.#checked(pool, pool.id, signal);
     this.#known.set(pool, { id, untilMs: this.#now() + LOOK_AGAIN_MS });
-    if (id === 'not-visible' && known !== undefined && known.id !== 'not-visible') throw goneFromSight(pool);
+    if (id !== 'not-visible') this.#found.add(pool);
     return id;
+  }
+
+  /** Without a request. A function that is cold cannot tell a pool that is gone from a token that may see none. */
+  sightOf(pool: Pool): Sight {
+    if (this.#known.get(pool)?.id !== 'not-visible') return { agentsVisible: true };
+    return { agentsVisible: false, ...(this.#found.has(pool) && { gone: goneFromSight(pool) }) };
   }
 
   async #byName(pool: Pool, signal: AbortSignal): Promise<PoolId> {
@@ -66,7 +74,7 @@ export class PoolIds {
   }
 }
 
-/** Told once; what is queued for the pool is served all the same, as far as it can be without its agents. */
+/** What is queued for the pool is served all the same, as far as it can be without its agents. */
 function goneFromSight({ name, id }: Pool): UpstreamError {
   return new UpstreamError({
     system: 'HCP Terraform',

@@ -224,19 +224,45 @@ describe('the runs of a pool', () => {
     expect(await openRuns(warm)).toMatchObject({ ok: false, error: { fault: 'rejected' } });
   });
 
-  it('of a pool that is gone from sight are an error once, and then what the platform says', async () => {
+  it('of a pool that is gone from sight are what the platform says, and that it is gone is said as long as it is', async () => {
     const byId = { ...pool, id: 'apool-2' };
+    const other = { ...pool, name: 'other' };
+    const found = json({ data: { attributes: { name: 'default' } } });
     server.on(RUNS, json({ data: [], ...page(1, null) }));
-    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'default' } } }));
+    server.on(POOLS, json({ data: [{ id: 'apool-3', attributes: { name: 'other' } }], ...page(1, null) }));
+    server.on('/api/v2/agent-pools/apool-2', found);
     const warm = client();
+    expect(warm.sightOf(byId)).toEqual({ agentsVisible: true });
     expect((await openRuns(warm, [byId])).ok).toBe(true);
     server.on('/api/v2/agent-pools/apool-2', status(404));
     nowMs += 10 * 60_000;
-    expect(await openRuns(warm, [byId])).toMatchObject({
-      ok: false,
-      error: { message: expect.stringMatching(/was deleted, or the API token/) },
-    });
+    for (let tick = 0; tick < 3; tick += 1) {
+      expect((await openRuns(warm, [byId])).ok).toBe(true);
+      expect(warm.sightOf(byId)).toMatchObject({
+        agentsVisible: false,
+        gone: {
+          fault: 'rejected',
+          message: expect.stringMatching(/default \(apool-2\).*was deleted, or the API token/),
+        },
+      });
+    }
+    // What the platform says to a name that is no more is not known: the others are not asked about together with it.
+    server.requests.length = 0;
+    await answersOf([byId, other], warm);
+    expect(runRequests().filter((request) => request.includes('default%2Cother'))).toEqual([]);
+    server.on('/api/v2/agent-pools/apool-2', found);
+    nowMs += 10 * 60_000;
     expect((await openRuns(warm, [byId])).ok).toBe(true);
+    expect(warm.sightOf(byId)).toEqual({ agentsVisible: true });
+  });
+
+  it('of a pool that was never seen are what the platform says, without its agents', async () => {
+    const byId = { ...pool, id: 'apool-2' };
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    server.on('/api/v2/agent-pools/apool-2', status(404));
+    const cold = client();
+    expect((await openRuns(cold, [byId])).ok).toBe(true);
+    expect(cold.sightOf(byId)).toEqual({ agentsVisible: false });
   });
 
   it('cost one request a tick once the pool is known', async () => {
