@@ -112,6 +112,8 @@ class EcsApi {
       const described = tasks.map((task) => ({ task, shown: this.#cloud.ecs.shown(task, lag()) }));
       for (const { task, shown } of described) {
         this.#noteStale(task, shown?.lastStatus);
+        // A conflict named it, and it is looked at: it may have ended since.
+        if (shown?.desiredStatus === 'STOPPED') tick.told.delete(task.id);
         if (tick.decided.has(task.pool) || shown === undefined) continue;
         if (shown.desiredStatus === 'RUNNING') tick.live.add(task.id);
         else {

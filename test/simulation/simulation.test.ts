@@ -53,6 +53,10 @@ describe('the simulation', () => {
     }
   });
 
+  it('takes a task that a conflict named for free no longer than until the tick is told that it has ended', async () => {
+    expect((await simulate(scenarioOf('sim3b.192', 'all'), LAUNCHER)).broken).toBeUndefined();
+  });
+
   it('has nothing to cut down in a world that keeps every promise', async () => {
     expect(await shrink(scenarioOf('whole.1', 'calm'), LAUNCHER)).toBeUndefined();
   });
