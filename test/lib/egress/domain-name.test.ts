@@ -1,6 +1,40 @@
 import { describe, expect, it } from 'vitest';
 import { covers, normalised, parseName } from '../../../lib/egress/domain-name.ts';
 
+/** Of each kind some: what the Public Suffix List has by itself, by a wildcard, not at all, and what is above any of it. */
+const EVERYBODYS = [
+  ...['blogspot.com', 'supabase.co', 'elasticbeanstalk.com', 'amplifyapp.com', 'akamaiedge.net', 'edgekey.net'],
+  ...[
+    'azurefd.net',
+    'trycloudflare.com',
+    'appspot.com',
+    'r.appspot.com',
+    'lovable.app',
+    'eu.org',
+    'com.de',
+    'firebaseapp.com',
+  ],
+  ...['run.app', 'digitaloceanspaces.com', 'compute.amazonaws.com', 'kawasaki.jp', 'azurecontainer.io'],
+  ...[
+    'nip.io',
+    'sslip.io',
+    'b-cdn.net',
+    'oastify.com',
+    'sharepoint.com',
+    'zendesk.com',
+    'webhook.site',
+    'devtunnels.ms',
+  ],
+  ...[
+    'pipedream.net',
+    'zrok.io',
+    'salesforce.com',
+    'us-east-1.amazoncognito.com',
+    'global.ssl.fastly.net',
+    'fastly.net',
+  ],
+];
+
 describe('a name', () => {
   it.each([
     ['app.terraform.io', 'app.terraform.io'],
@@ -12,6 +46,11 @@ describe('a name', () => {
     ['*.acme.github.io', '*.acme.github.io'],
     ['*.acme.co.uk', '*.acme.co.uk'],
     ['*.terraform.io', '*.terraform.io'],
+    ['*.hashicorp.com', '*.hashicorp.com'],
+    ['*.corp.internal', '*.corp.internal'],
+    ['*.acme.blogspot.com', '*.acme.blogspot.com'],
+    ['*.acme.nyc3.digitaloceanspaces.com', '*.acme.nyc3.digitaloceanspaces.com'],
+    ['acme.nip.io', 'acme.nip.io'],
     ['*.notamazonaws.com', '*.notamazonaws.com'],
     ['acme.blob.core.windows.net', 'acme.blob.core.windows.net'],
     ['bücher.example', 'xn--bcher-kva.example'],
@@ -83,6 +122,7 @@ describe('a name', () => {
     ['*.or.jp', /anybody/],
     ['*.gouv.fr', /anybody/],
     ['*.uk.com', /anybody/],
+    ...EVERYBODYS.map((domain): [string, RegExp] => [`*.${domain}`, /anybody/]),
   ])('%s is refused, with a remedy', (given, fault) => {
     expect(parseName(given)).toEqual({ fault: expect.stringMatching(fault), remedy: expect.stringMatching(/.+/) });
   });
