@@ -2,6 +2,7 @@
 import { DEFAULT_MAX_AGENTS, DEFAULT_VPC_CIDR } from './defaults.ts';
 import { contains, overlaps, PRIVATE_RANGES, parseRange, TAKEN_RANGES } from './egress/address-range.ts';
 import { taskCapacity } from './egress/own-vpc.ts';
+import { bucketsIn } from './egress/s3-names.ts';
 import { TASK_START_ENDPOINTS } from './egress/task-endpoints.ts';
 import { registryFaults } from './network-image-checks.ts';
 import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './network-name-checks.ts';
@@ -105,7 +106,36 @@ function ownVpcFaults(network: Given, egress: string, pools: readonly Given[]): 
         ]
       : [];
   const range = rangeFaults(network);
-  return [...dns, ...range, ...(range.length === 0 ? roomFaults(network, egress, pools) : [])];
+  return [
+    ...dns,
+    ...idleNameFaults(network),
+    ...range,
+    ...(range.length === 0 ? roomFaults(network, egress, pools) : []),
+  ];
+}
+
+/**
+ * Names that nothing holds anybody to. Those of buckets are looked at by the S3 endpoint's policy, and `awsApiServices` by the
+ * policies of endpoints.
+ */
+function idleNameFaults(network: Given): SettingsFault[] {
+  if (network['dnsFirewall'] !== false || network['egress'] === 'network-firewall') return [];
+  const idle = (key: string, works: (value: unknown) => boolean) => {
+    const values = network[key];
+    return Array.isArray(values) && values.some((value: unknown) => typeof value === 'string' && !works(value))
+      ? [key]
+      : [];
+  };
+  return [
+    ...idle('allowedDomains', (name) => bucketsIn([`${name}`]).length > 0),
+    ...idle('allowedPresets', (preset) => preset === 'aws-apis'),
+  ].map((key) => ({
+    path: `network.${key}`,
+    given: `${shown(network[key])}, with dnsFirewall false`,
+    allowed: 'names only where this stack enforces them; without DNS Firewall those of buckets in S3',
+    remedy:
+      'leave network.dnsFirewall out, so that only these names resolve, or leave the names out: every host is reached',
+  }));
 }
 
 function rangeFaults(network: Given): SettingsFault[] {

@@ -59,7 +59,7 @@ export function sections(): Section[] {
       ];
     }),
     { file: 'docs/network.md', name: 'names', text: namesTable() },
-    { file: 'docs/network.md', name: 'option-prices', text: optionPrices() },
+    { file: 'docs/network.md', name: 'option-prices', text: optionPrices(names.length + 1) },
     { file: 'docs/egress-review.md', name: 'dns', text: `\`\`\`text\n${names.join('\n')}\n\`\`\`` },
     {
       file: 'docs/egress-review.md',
@@ -124,13 +124,13 @@ function namesTable(): string {
 }
 
 /** What the options add to a mode, each alone, and what their use costs. */
-function optionPrices(): string {
+function optionPrices(dnsNames: number): string {
   const more = (network: Partial<IdleNetwork>) =>
     dollars(
       total(idleNetworkCost({ natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0, ...network })),
     );
   const endpoints = (zones: number) => more({ interfaceEndpoints: zones * TASK_START_ENDPOINTS });
-  const { interfaceEndpointGb, logGb } = PRICES;
+  const { interfaceEndpointGb, logGb, dnsFirewallMillionQueries } = PRICES;
   return [
     '| option | with | a month, idle | in use |',
     '|---|---|---|---|',
@@ -140,6 +140,7 @@ function optionPrices(): string {
     `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same, and not through the firewall |`,
     `| | \`network-firewall\`, \`natGateways: all\` | + ${endpoints(2)} | the same |`,
     `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | traffic out of AWS as over IPv4, without the price of NAT |`,
+    `| \`dnsFirewall: true\` | \`existing-vpc\` | + ${more({ dnsNames })} with the default names | $${dnsFirewallMillionQueries.usd} a million queries of the whole VPC |`,
     `| logs | every VPC of the stack's own | ${more({})} | $${logGb.usd} a GB |`,
   ].join('\n');
 }

@@ -26,6 +26,8 @@ describe('each mode takes its own options', () => {
     { egress: 'public-ip', ipv6: true, vpcEndpoints: 'none' },
     { ...existing, dnsFirewall: true, allowedDomains: ['app.terraform.io'] },
     existing,
+    // Without DNS Firewall the endpoint for S3 still asks for the bucket.
+    { dnsFirewall: false, allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'] },
   ])('%o', (network) => {
     expect(faults(network)).toEqual([]);
   });
@@ -43,6 +45,12 @@ describe('a mode refuses what does not fit it, and says what to do', () => {
     [{ ...existing, flowLogRetentionDays: 7 }, 'network.flowLogRetentionDays', /leave it out/],
     [{ ...existing, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /dnsFirewall to true/],
     [{ egress: 'existing-vpc', subnetIds: existing.subnetIds }, 'network.vpcId', /describe-vpcs/],
+    [{ dnsFirewall: false, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /every host is reached/],
+    [
+      { egress: 'public-ip', dnsFirewall: false, allowedPresets: ['github-releases'] },
+      'network.allowedPresets',
+      /leave network\.dnsFirewall out/,
+    ],
   ])('%o', (network, path, remedy) => {
     expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
   });
