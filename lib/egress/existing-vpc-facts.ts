@@ -188,7 +188,6 @@ function groupsOf({ Groups }: z.infer<typeof endpoints>['VpcEndpoints'][number])
   return Groups.map(({ GroupId }) => GroupId);
 }
 
-const policyDocument = z.object({ Statement: z.union([z.unknown().array(), z.unknown()]) });
 const everything = z.strictObject({
   Sid: z.string().optional(),
   Effect: z.literal('Allow'),
@@ -197,11 +196,16 @@ const everything = z.strictObject({
   Resource: z.literal('*'),
 });
 
+const policyOfOne = z.object({ Statement: z.union([everything, z.tuple([everything])]) });
+
 /** Whether a policy is the one that endpoints have when they are given none. Anything else is for a person to read. */
 function letsEverythingThrough(policy: string | undefined): boolean {
   if (policy === undefined) return true;
-  const statements = [policyDocument.parse(JSON.parse(policy)).Statement].flat();
-  return statements.length === 1 && everything.safeParse(statements[0]).success;
+  try {
+    return policyOfOne.safeParse(JSON.parse(policy)).success;
+  } catch {
+    return false;
+  }
 }
 
 type RouteTable = z.infer<typeof routeTables>['RouteTables'][number];

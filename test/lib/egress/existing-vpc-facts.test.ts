@@ -152,6 +152,11 @@ describe('endpoints', () => {
       { service: 'ecr.api', privateDns: false, policyOfItsOwn: true, groups: [] },
     ]);
     expect(facts.s3PolicyOfItsOwn).toBe(true);
+    const ofS3 = (PolicyDocument: string) =>
+      vpcFacts(aws({}, [], listed(endpoint('s3', 'Gateway', { PolicyDocument }))), needs, []).s3PolicyOfItsOwn;
+    expect(ofS3(policy(everything))).toBe(false);
+    expect(ofS3(JSON.stringify({ Statement: everything }))).toBe(false);
+    expect(ofS3('%7B%7D')).toBe(true);
     // The agents' groups are others.
     expect(facts.securityGroups).toEqual([]);
   });
