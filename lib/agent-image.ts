@@ -4,7 +4,7 @@ import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
-import { HOST_DOMAIN_PATTERN, partitionOf } from './egress/partitions.ts';
+import { DUAL_STACK_PATTERN, HOST_DOMAIN_PATTERN, partitionOf } from './egress/partitions.ts';
 
 /** Folder with the Dockerfile and the entrypoint; it has the same place in the sources and in the built package. */
 const AGENT_IMAGE_FOLDER = join(import.meta.dirname, '..', 'agent-image');
@@ -15,9 +15,9 @@ export const AGENT_USER = 'tfc-agent';
 /** Folders that an agent writes to; everything else is read-only. */
 export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
 
-/** An image in ECR: account, region, repository, tag, digest. */
+/** An image in ECR, by either of its hosts: account, region, repository. */
 const ECR_REFERENCE = new RegExp(
-  `^(\\d{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.${HOST_DOMAIN_PATTERN}/([^:@]+)(?::([^@]+))?(?:@(sha256:.+))?$`,
+  `^(\\d{12})\\.dkr[.-]ecr\\.([a-z0-9-]+)\\.(?:${HOST_DOMAIN_PATTERN}|on\\.${DUAL_STACK_PATTERN})/([^:@]+)[:@]`,
 );
 
 /** What an {@link AgentImage} puts into a task definition. */
@@ -147,14 +147,20 @@ export abstract class AgentImage {
   static fromReference(reference: string): AgentImage {
     const ecr = ECR_REFERENCE.exec(reference);
     if (ecr === null) return AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
-    const [, account, region = '', repositoryName, tag, digest] = ecr;
+    const [, account, region = '', repositoryName] = ecr;
     return {
       bind: (scope, architecture) => {
         const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
           repositoryName: `${repositoryName}`,
           repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
         });
-        const image = ecs.ContainerImage.fromEcrRepository(repository, digest ?? tag);
+        // The CDK would write a host of its own in the place of the one that was asked for.
+        const image: ecs.ContainerImage = {
+          bind: (_, container) => {
+            repository.grantPull(container.taskDefinition.obtainExecutionRole());
+            return { imageName: reference };
+          },
+        };
         return AgentImage.fromContainerImage(image).bind(scope, architecture);
       },
     };

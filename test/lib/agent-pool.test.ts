@@ -214,10 +214,14 @@ describe('the image', () => {
       '123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/agent:7',
       'arn:aws-eusc:ecr:eusc-de-east-1:123456789012:repository/agent',
     ],
+    ['123456789012.dkr-ecr.eu-west-1.on.aws/team/agent:7', 'arn:aws:ecr:eu-west-1:123456789012:repository/team/agent'],
   ])('%s in ECR may be pulled', (reference, arn) => {
     const { template } = poolIn({ image: AgentImage.fromReference(reference) });
     template.hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: Match.objectLike({ Statement: Match.arrayWith([Match.objectLike({ Resource: arn })]) }),
+    });
+    template.hasResourceProperties('AWS::ECS::TaskDefinition', {
+      ContainerDefinitions: Match.arrayWith([Match.objectLike({ Image: reference })]),
     });
   });
 });
