@@ -44,23 +44,27 @@ describe.skipIf(missing)(
       rmSync(directory, { recursive: true });
     });
 
-    test('trusts the certificate authority', () => {
+    test('trusts the certificate authority', async ({ annotate }) => {
       const { stdout } = containers.run('cat /etc/ssl/certs/ca-certificates.crt');
       expect(stdout.replaceAll('\r', '')).toContain(
         readFileSync(join(directory, 'ca', 'acme.crt'), 'utf8')
           .replaceAll('\r', '')
           .trim(),
       );
+      await annotate('it is in the system’s store');
     });
 
-    test('hands proxy settings, and whatever else the task has, on to the agent', () => {
+    test('hands proxy settings, and whatever else the task has, on to the agent', async ({ annotate }) => {
       const proxy = { HTTPS_PROXY: 'http://proxy.example:3128', NO_PROXY: '169.254.170.2,localhost' };
       expect(containers.run('echo "$HTTPS_PROXY $NO_PROXY"', proxy).stdout).toBe(
         `${proxy.HTTPS_PROXY} ${proxy.NO_PROXY}\n`,
       );
+      await annotate('HTTPS_PROXY and NO_PROXY as given');
     });
 
-    test('has every hook, executable by the agent; they add to the job’s CLI configuration once, and print', () => {
+    test('has every hook, executable by the agent; they add to the job’s CLI configuration once, and print', async ({
+      annotate,
+    }) => {
       const { code, stdout } = containers.run(
         `${AS_A_JOB}
          for kind in pre-plan post-plan pre-apply post-apply; do hook "$kind" || exit 1; done
@@ -70,11 +74,12 @@ describe.skipIf(missing)(
       expect(code).toBe(0);
       expect(stdout).toMatch(/disk used by the job: \S+\n/);
       expect(stdout).toContain('of the job: 1, mirrors: 1\nTF_REGISTRY_CLIENT_TIMEOUT=20\n');
+      await annotate('four hooks ran; the job’s .terraformrc kept its credentials and got the mirror once');
     });
 
     test.skipIf(terraform === '')(
       `lets the real terraform init without any network, from the mirror${terraform === '' ? ' (skipped: no terraform)' : ''}`,
-      () => {
+      async ({ annotate }) => {
         const mount = ['--volume', `${terraform}:/usr/local/bin/terraform:ro`];
         const init = 'terraform init -no-color >log 2>&1; code=$?; cat log; exit $code';
         const { code, stdout } = containers.run(`${AS_A_JOB}\nhook pre-plan; ${init}`, {}, mount);
@@ -82,14 +87,16 @@ describe.skipIf(missing)(
         expect(code).toBe(0);
         // The mirror did it: the same without the hook fails.
         expect(containers.run(`${AS_A_JOB}\n${init}`, {}, mount).code).toBe(1);
+        await annotate('with the mirror exit code 0, without it 1');
       },
     );
 
-    test('has the seeded cache in the writable volume, as the agent’s own', () => {
+    test('has the seeded cache in the writable volume, as the agent’s own', async ({ annotate }) => {
       const { stdout } = containers.run(
         'cd "$TFC_AGENT_DATA_DIR/cache" && cat terraform && echo && touch another && stat -c %U terraform another',
       );
       expect(stdout).toBe('seeded\ntfc-agent\ntfc-agent\n');
+      await annotate('tfc-agent’s, and another file can be put beside it');
     });
   },
 );

@@ -61,22 +61,26 @@ describe.skipIf(missing !== undefined)(
       ];
     }
 
-    test('is built from a release that the pinned key signed, and runs its agent', () => {
+    test('is built from a release that the pinned key signed, and runs its agent', async ({ annotate }) => {
       const { code, stderr } = engine([
         ...['run', '--rm', '--network', 'none', '--read-only', '--cap-drop', 'ALL'],
         ...['--env', 'TFC_AGENT_NAME=given', '--env', 'TFC_AGENT_TOKEN=secret', image],
       ]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: 'entrypoint: agent given starts; idle window 300 s\n' });
+      await annotate('built, and its agent ran');
     });
 
-    test('has the agent’s two programs, root’s and not writable by the agent, and none of the tools that fetched them', () => {
+    test('has the agent’s two programs, root’s and not writable by the agent, and none of the tools that fetched them', async ({
+      annotate,
+    }) => {
       const look = 'cd /home/tfc-agent/bin && stat -c "%n %U %a" tfc-* && ls / | grep -c -E "archive|fetch" || true';
       expect(engineOk(['run', '--rm', '--network', 'none', '--entrypoint', '/bin/sh', image, '-c', look])).toBe(
         'tfc-agent root 755\ntfc-agent-core root 755\n0',
       );
+      await annotate('root 755, twice');
     });
 
-    test('names its source, version, revision and base in labels', () => {
+    test('names its source, version, revision and base in labels', async ({ annotate }) => {
       const labels = JSON.parse(engineOk(['image', 'inspect', '--format', '{{json .Config.Labels}}', image]));
       expect(labels).toMatchObject({
         'org.opencontainers.image.version': VERSION,
@@ -84,22 +88,29 @@ describe.skipIf(missing !== undefined)(
         'org.opencontainers.image.base.name': base,
         'org.opencontainers.image.licenses': expect.stringContaining('Apache-2.0'),
       });
+      await annotate(`version ${VERSION}, revision c0ffee, base ${base}`);
     });
 
-    test.each(FAULTS.filter(({ inLab }) => inLab))('is not built: $name', ({ name, files, says }) => {
-      const mirror = name.replaceAll(/\W+/g, '-');
-      writeRelease(join(directory, mirror), files(keys));
-      const { code, stdout, stderr } = engine(build(mirror, '--tag', 'agent-release-test:bad'));
-      expect(code).not.toBe(0);
-      expect(`${stdout}${stderr}`).toMatch(says);
-      expect(engine(['image', 'inspect', 'agent-release-test:bad']).code).not.toBe(0);
-    });
+    test.for(FAULTS.filter(({ inLab }) => inLab))(
+      'is not built: $name',
+      async ({ name, files, says }, { annotate }) => {
+        const mirror = name.replaceAll(/\W+/g, '-');
+        writeRelease(join(directory, mirror), files(keys));
+        const { code, stdout, stderr } = engine(build(mirror, '--tag', 'agent-release-test:bad'));
+        expect(code).not.toBe(0);
+        expect(`${stdout}${stderr}`).toMatch(says);
+        expect(engine(['image', 'inspect', 'agent-release-test:bad']).code).not.toBe(0);
+        const words = `${says.exec(`${stdout}${stderr}`)?.[0]}`.replace(/http:\S*\//, '').replace(/[0-9a-f]{64}/, '…');
+        await annotate(`no image: "${words}"`);
+      },
+    );
 
-    test('is not built for another architecture than that of its base', () => {
+    test('is not built for another architecture than that of its base', async ({ annotate }) => {
       writeRelease(join(directory, 'arm64'), goodRelease(keys, elf('amd64')));
       const { code, stdout, stderr } = engine(build('arm64', '--build-arg', 'AGENT_ARCHITECTURE=arm64'));
       expect(code).not.toBe(0);
       expect(`${stdout}${stderr}`).toMatch(/\/bin\/sh is no program for arm64, so the base image is of another/);
+      await annotate('no image: "/bin/sh is no program for arm64"');
     });
   },
 );

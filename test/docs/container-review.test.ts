@@ -13,15 +13,8 @@ describe('the review of the container', () => {
   });
 
   test('names a test for every claim of its tables', () => {
-    const rows =
-      review.split('## What the hostile agents did')[0]?.match(/^\| (?!what holds it|the agent \|).*\|$/gm) ?? [];
+    const rows = review.split('## What was tried')[0]?.match(/^\| (?!what holds it|the agent \|).*\|$/gm) ?? [];
     expect(claims.length).toBeGreaterThan(20);
     expect(claims).toHaveLength(rows.length);
-  });
-
-  test('has a row for every hostile agent', () => {
-    const agents = [...readFileSync('test/agent-image/container.test.ts', 'utf8').matchAll(/does: '(.+?)'/g)];
-    expect(agents.length).toBeGreaterThan(5);
-    for (const [, does] of agents) expect(review).toContain(`| ${does} |`);
   });
 });

@@ -10,7 +10,7 @@
 # agent-image/Dockerfile starts from the same with the user tfc-agent, and stand-in-agent.sh as that user's bin/tfc-agent. The
 # command finds them by CONTAINER_ENGINE, DOCKER_HOST, BASE_IMAGE and RELEASE_BASE_IMAGE.
 #
-# Needs root and Debian's packages docker.io, mmdebstrap, iproute2, util-linux. Without them it says why it does not run the
+# Needs root and Debian's packages docker.io, mmdebstrap, iproute2, skopeo, util-linux. Without them it says why it does not run the
 # command and exits with 0, or with 1 if REQUIRE_CONTAINERS is set.
 set -eu
 
@@ -25,8 +25,8 @@ skip() {
 }
 [ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 64; }
 [ "$(id -u)" -eq 0 ] || skip 'needs root'
-for tool in dockerd mmdebstrap ip nsenter "$docker"; do
-  command -v "$tool" >/dev/null || skip "needs $tool (apt-get install docker.io mmdebstrap iproute2 util-linux)"
+for tool in dockerd mmdebstrap ip nsenter skopeo "$docker"; do
+  command -v "$tool" >/dev/null || skip "needs $tool (apt-get install docker.io mmdebstrap iproute2 skopeo util-linux)"
 done
 
 work=$(mktemp -d /tmp/with-docker.XXXXXX)
