@@ -10,13 +10,13 @@
 # agent-image/Dockerfile starts from the same with the user tfc-agent, and stand-in-agent.sh as that user's bin/tfc-agent. The
 # command finds them by CONTAINER_ENGINE, DOCKER_HOST, BASE_IMAGE and RELEASE_BASE_IMAGE.
 #
-# Needs root and Debian's packages docker.io, mmdebstrap, iproute2, skopeo, util-linux. Without them it says why it does not run the
+# Needs root and Debian's packages docker.io (on Debian 13 docker-cli too), mmdebstrap, iproute2, skopeo, util-linux. Without them it says why it does not run the
 # command and exits with 0, or with 1 if REQUIRE_CONTAINERS is set.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 dockerfile=$here/../../../agent-image/Dockerfile
-docker=/usr/bin/docker # of the same package as the daemon; there may be another client first on PATH
+docker=/usr/bin/docker # Debian's, as the daemon; there may be another client first on PATH
 
 skip() {
   echo "with-docker: skipped: $*" >&2
