@@ -9,6 +9,8 @@ import { ecsTask, taskOf } from '../../functions/launcher/adapters/ecs/answers.t
 import { refusalOf } from '../../functions/launcher/adapters/ecs/refusals.ts';
 import { runTaskInput } from '../../functions/launcher/adapters/ecs/run-task.ts';
 import {
+  agentPool,
+  agentPoolsPage,
   agentsOf,
   agentsPage,
   currentRunsOf,
@@ -16,13 +18,13 @@ import {
   runsPage,
   workspacesPage,
 } from '../../functions/launcher/adapters/hcp-terraform/answers.ts';
-import { resetMs } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
+import { HcpTerraformHttp, resetMs } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { isNewEnough } from '../../functions/launcher/adapters/hcp-terraform/version.ts';
 import { parseConfig } from '../../functions/launcher/config.ts';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { demandOf } from '../../functions/launcher/core/demand.ts';
 import { startCauseOf } from '../../functions/launcher/core/start-causes.ts';
-import { ConfigError } from '../../functions/launcher/errors.ts';
+import { ConfigError, UpstreamError } from '../../functions/launcher/errors.ts';
 import { parseSettings } from '../../lib/settings.ts';
 import { SettingsError } from '../../lib/settings-faults.ts';
 import { LANE, queuedJob } from '../functions/launcher/core/builders.ts';
@@ -150,6 +152,62 @@ describe('answers of HCP Terraform', () => {
         } catch (error) {
           // A workspace whose run did not come with it.
           expect(error).toMatchObject({ name: 'UpstreamError', fault: 'unexpected-answer' });
+          expect(String(error)).not.toContain('doNotShowThis');
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(read).toBeGreaterThan(0);
+  });
+
+  it('of agent pools are read whole or refused', () => {
+    const goodPools = { data: [{ id: 'apool-1', attributes: { name: 'a' } }], meta: paging };
+    fc.assert(
+      fc.property(fc.oneof(anyJson, damaged(goodPools)), (answer) => {
+        const page = agentPoolsPage.safeParse(answer);
+        for (const { id, attributes } of page.data?.data ?? []) {
+          expect([typeof id, typeof attributes.name]).toEqual(['string', 'string']);
+        }
+        const [first] = Array.isArray(Object(answer).data) ? Object(answer).data : [];
+        const one = agentPool.safeParse({ data: first });
+        if (one.success) expect(typeof one.data.data.attributes.name).toBe('string');
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('of any status, headers and body are an answer or an error that repeats none of it', async () => {
+    const body = fc.oneof(
+      text,
+      fc.oneof(anyJson, damaged(goodAgents), fc.constant(goodAgents)).map((value) => JSON.stringify(value) ?? ''),
+    );
+    const header = fc.oneof(text, fc.array(text), fc.constant(undefined));
+    const headers = fc.record({
+      'x-request-id': header,
+      'content-type': header,
+      'x-ratelimit-reset': header,
+      'retry-after': header,
+    });
+    const answers = fc.record({
+      status: fc.constantFrom(200, 200, 200, 204, 301, 400, 401, 403, 404, 418, 429, 500, 503),
+      headers,
+      text: body,
+    });
+    const silences = text.map((code) => Object.assign(new Error(SECRET), { code }));
+    const secrets = { value: async () => SECRET, renew: async () => SECRET };
+    let read = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(answers, silences), async (outcome) => {
+        const send = async () => {
+          if (outcome instanceof Error) throw outcome;
+          return outcome;
+        };
+        const http = new HcpTerraformHttp({ hostname: 'app.terraform.io', secrets, send });
+        try {
+          const { body } = await http.get('/api/v2/x?q=y', 's', agentsPage, new AbortController().signal, [404]);
+          if (body !== undefined) read += 1;
+        } catch (error) {
+          expect(error).toBeInstanceOf(UpstreamError);
           expect(String(error)).not.toContain('doNotShowThis');
         }
       }),

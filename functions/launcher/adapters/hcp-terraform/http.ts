@@ -81,12 +81,11 @@ export class HcpTerraformHttp {
   }
 
   #refusal({ status, headers }: RawAnswer, path: string, tokenSecret: string): UpstreamError {
-    const requestId = headers['x-request-id'];
     const details = {
       system: 'HCP Terraform' as const,
       request: `GET ${withoutQuery(path)}`,
       status,
-      ...(typeof requestId === 'string' && { requestId }),
+      ...requestIdIn(headers),
     };
     if (status === 401) {
       const what =
@@ -121,7 +120,6 @@ export function resetMs(headers: RawAnswer['headers']): number {
 }
 
 function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path: string, schema: S): z.infer<S> {
-  const requestId = headers['x-request-id'];
   const unexpected = (what: string): UpstreamError =>
     new UpstreamError({
       system: 'HCP Terraform',
@@ -129,14 +127,13 @@ function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path:
       what,
       request: `GET ${withoutQuery(path)}`,
       status,
-      ...(typeof requestId === 'string' && { requestId }),
+      ...requestIdIn(headers),
     });
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    const type = String(headers['content-type'] ?? 'no content type');
-    throw unexpected(`the answer is not JSON (${type}, ${text.length} characters)`);
+    throw unexpected(`the answer is not JSON (${mediaTypeIn(headers)}, ${text.length} characters)`);
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
@@ -145,13 +142,25 @@ function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path:
   throw unexpected(`the answer has not the agreed shape (${faults.join('; ')})`);
 }
 
+/** What is repeated of a header has that header's form: whoever answers in the platform's place may put anything there. */
+function requestIdIn(headers: RawAnswer['headers']): { readonly requestId?: string } {
+  const id = headers['x-request-id'];
+  return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? { requestId: id } : {};
+}
+
+function mediaTypeIn(headers: RawAnswer['headers']): string {
+  return (
+    /^[a-z]{1,20}\/[a-z0-9.+-]{1,40}(?![^;\s])/i.exec(String(headers['content-type'] ?? ''))?.[0] ?? 'no media type'
+  );
+}
+
 const STALE_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 /** The innermost error code: undici and Node wrap each other's. */
 function codeOf(error: unknown): string {
   let code = '';
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
-    if ('code' in at && typeof at.code === 'string') code = at.code;
+    if ('code' in at && typeof at.code === 'string' && /^\w{1,60}$/.test(at.code)) code = at.code;
     else if (code === '') code = at.name;
   }
   return code;
