@@ -8,6 +8,7 @@ import { demandOf } from '../../functions/launcher/core/demand.ts';
 import { LAUNCHER } from './launcher.ts';
 import { scenarioOf } from './profiles.ts';
 import {
+  type FaultKind,
   type Happening,
   type RunCreated,
   type Scenario,
@@ -232,6 +233,53 @@ describe('jobs that were never launched for again', () => {
   });
 });
 
+describe('vendors that refuse or are slow', () => {
+  const fault = (kind: FaultKind, minutes: number): Happening => ({
+    kind: 'fault',
+    fault: kind,
+    ms: minutes * MINUTE,
+    rate: 1,
+  });
+
+  it.each([
+    ['infracost #2227: too many requests to HCP Terraform', 'hcp-429'],
+    ['operator #260, #714: 404 where the token is wrong, for a while', 'hcp-404'],
+    ['ARC #1295: a token that was valid no more, until it was replaced', 'hcp-token-rotated'],
+    ['terraform-aws-github-runner #4724, #4376: a platform that could not be read', 'hcp-5xx'],
+    ['dask-cloudprovider #56, #309; ecs-deploy #73; amazon-ecs-cli #966: ECS throttled reads too', 'ecs-throttled'],
+  ] as const)('%s', async (_, kind) => {
+    const runs = [at(0.1, planOnly), at(2, { ...planOnly, workspace: 'ws-2', planMs: 9 * MINUTE })];
+    const outcome = await world([at(1, fault(kind, 5)), ...runs]);
+    expect(outcome).toMatchObject({ served: 2, launches: 2 });
+    expect(longestWaitSeconds(outcome)).toBeLessThan(7 * 60);
+  });
+
+  it('terraform-aws-github-runner #44, #2566, #4408; runs-on #73: Spot had no room', async () => {
+    const [whole] = POOL.lanes;
+    const lane = (phase: 'plan' | 'apply') => ({
+      family: `${whole?.family}-${phase}`,
+      accepts: [phase],
+      spot: phase === 'plan',
+    });
+    const outcome = await world([at(0, fault('ecs-no-spot', 30)), at(0.1, RUN)], {
+      pools: [{ ...POOL, lanes: [lane('plan'), lane('apply')] }],
+    });
+    expect(outcome.served).toBe(2);
+    expect(longestWaitSeconds(outcome)).toBeLessThan(150);
+  });
+
+  it('containers-roadmap #696, #358: starts that take minutes bring no second task', async () => {
+    const outcome = await world([at(0, fault('start-slow', 30)), at(0.1, RUN)]);
+    expect(outcome).toMatchObject({ served: 2, launches: 2 });
+  });
+
+  it('HashiCorp’s documentation #558: agents of another architecture than the pool’s, refused one after the other', async () => {
+    const outcome = await world([at(0, fault('start-exit-1', 60)), at(0.1, planOnly)]);
+    expect(outcome.launches).toBeLessThan(20);
+    expect(outcome.served).toBe(1);
+  });
+});
+
 describe('launches that were made twice', () => {
   it('buildkite’s elastic stack #76, #77: scheduled invocations overlapped', async () => {
     const outcome = await world([
@@ -274,6 +322,21 @@ describe('what stayed behind, and what it cost', () => {
   it('machulav/ec2-github-runner #206: a start that was cancelled before it reported was never cleaned up', async () => {
     const outcome = await world([at(0, planOnly), at(1.3, { kind: 'cancel', run: 0 })]);
     expect(outcome.launches).toBeLessThanOrEqual(1);
+  });
+
+  it('cdk-github-runners #537; ec2-action-builder #36: who waits for a job that was canceled leaves', async () => {
+    const outcome = await world([at(0, planOnly), at(0.75, { kind: 'cancel', run: 0 })]);
+    expect(outcome.launches).toBeLessThanOrEqual(1);
+    expect(outcome.idleAgentMs).toBeLessThan(3 * MINUTE);
+  });
+
+  it('elastic-ci-stack #587; Spacelift’s README: a task that its host took back, with its job', async () => {
+    const outcome = await world([
+      at(0, { ...planOnly, planMs: 10 * MINUTE }),
+      at(4, { kind: 'stop-task', pool: 'pool-0', by: 'spot' }),
+      at(5, { ...planOnly, workspace: 'ws-2' }),
+    ]);
+    expect(outcome.served).toBe(2);
   });
 
   it('ECS services that start a broken image again and again (assareh, danbarr)', async () => {
