@@ -7,11 +7,15 @@ import { createInterface } from 'node:readline';
 import { ECSClient, RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { EcsTasks } from '../../../functions/launcher/adapters/ecs/client.ts';
+import { TickReport } from '../../../functions/launcher/adapters/report.ts';
+import { supplyOf } from '../../../functions/launcher/core/supply.ts';
 import { buildAgentImage } from '../../../local/ecs/container/agent-image.ts';
 import { OWNER_LABEL } from '../../../local/ecs/container/create-arguments.ts';
 import { type ContainerEngine, findEngine } from '../../../local/ecs/container/engine.ts';
 import { removeLeftovers } from '../../../local/ecs/container/owner.ts';
 import { ContainerRunner } from '../../../local/ecs/container-runner.ts';
+import { pool } from '../../functions/launcher/fakes.ts';
 import { only } from './core/virtual-ecs.ts';
 import { eventually, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
 
@@ -213,6 +217,65 @@ describe.skipIf(ENGINE === undefined)(
         const task = await reaching(await run([shell(`${HOG}; exit 4`, { memory: 64 })]), 'STOPPED');
         expect(task).toMatchObject({ containers: [{ exitCode: 4, reason: /^OutOfMemoryError/ }] });
       });
+
+      it.each([
+        ['the agent', `exec ${HOG}`, 'OutOfMemoryError'],
+        ['what the agent had started', `${HOG}; exit 4`, 'OutOfMemoryError'],
+      ])(
+        'is told by the launcher in plain words, when %s took it: which run, which size, what to set',
+        async (_, script, sign) => {
+          const arn = await run([shell(script, { name: 'agent', ...UNPRIVILEGED })]);
+          await reaching(arn, 'STOPPED');
+          const family = `family-${families}`;
+          const lanes = [{ phases: ['plan', 'apply'], taskDefinition: family, capacity: 'on-demand' }] as const;
+          const placement = { cluster: 'agents', subnets: [], securityGroups: [], assignPublicIp: 'DISABLED' } as const;
+          const tasks = await new EcsTasks(world.ecs, placement).recentlyStoppedTasks(
+            [family],
+            AbortSignal.timeout(5000),
+          );
+          const id = arn.slice(arn.lastIndexOf('/') + 1);
+          // For some minutes a run still names the agent that died with it.
+          const running = [{ key: 'run-1/apply', phase: 'apply', agentName: id }] as const;
+          const agents = [{ id: 'agent-1', name: id, status: 'unknown' }] as const;
+          const nowMs = Date.now();
+          const supply = supplyOf({ lanes, tasks, agents, running, queued: [] }, 300_000, nowMs);
+          const demand = { queued: [], running, unknownStatuses: [] };
+          const warnings: [string, Record<string, unknown>][] = [];
+          const ignore = (): void => {};
+          new TickReport({
+            logger: { info: ignore, error: ignore, warn: (...line) => warnings.push(line) },
+            metrics: { addMetric: ignore, addDimension: ignore, publishStoredMetrics: ignore },
+            pollBudget: () => ({ usedInLastMinute: 0, taken: [], perMinute: 24 }),
+          }).report({
+            startedAtMs: nowMs,
+            endedAtMs: nowMs,
+            pools: [
+              {
+                pool: pool('production', { lanes: [lanes[0]] }),
+                observation: { demand, supply, agentsVisible: true },
+                launches: [],
+                stops: [],
+                errors: [],
+              },
+            ],
+          });
+          expect(warnings).toEqual([
+            [
+              'out of memory',
+              {
+                pool: 'production',
+                task: id,
+                job: 'run-1/apply',
+                sign,
+                memoryMiB: 512,
+                remedy: expect.stringMatching(
+                  /^the task was killed for its memory: raise memoryMiB of pool production/,
+                ),
+              },
+            ],
+          ]);
+        },
+      );
     });
 
     describe('StopTask', () => {
