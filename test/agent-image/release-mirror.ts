@@ -97,8 +97,8 @@ export type Files = Record<string, Buffer>;
 const path = (name: string) => `tfc-agent/${VERSION}/${name}`;
 export const KEY_PATH = 'pgp-key.txt';
 
-/** A release as it should be. `program` is an ELF file to stand for both programs on amd64. */
-export function goodRelease(keys: Keys, program: Buffer = elf('amd64')): Files {
+/** A release as it should be. `program` is an ELF file to stand for both programs on amd64, `programOnArm` on arm64. */
+export function goodRelease(keys: Keys, program: Buffer = elf('amd64'), programOnArm: Buffer = elf('arm64')): Files {
   const files: Files = {
     [KEY_PATH]: keys.public(keys.fingerprint),
     [path(ARCHIVES.amd64)]: zip({
@@ -106,7 +106,7 @@ export function goodRelease(keys: Keys, program: Buffer = elf('amd64')): Files {
       'tfc-agent-core': program,
       'LICENSE.txt': Buffer.from('terms'),
     }),
-    [path(ARCHIVES.arm64)]: zip({ 'tfc-agent': elf('arm64'), 'tfc-agent-core': elf('arm64') }),
+    [path(ARCHIVES.arm64)]: zip({ 'tfc-agent': programOnArm, 'tfc-agent-core': programOnArm }),
   };
   const line = (name: string) => `${sha256(files[path(name)] ?? Buffer.of())}  ${name}\n`;
   return signed(keys, files, `${line(ARCHIVES.amd64)}${line(ARCHIVES.arm64)}`);

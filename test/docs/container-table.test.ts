@@ -23,6 +23,8 @@ const listed = spawnSync(
       CONTAINER_ENGINE: 'none',
       BASE_IMAGE: 'none',
       RELEASE_BASE_IMAGE: 'none',
+      ARM64_BASE: 'none',
+      ARM64_QEMU: 'none',
     },
   },
 );
