@@ -79,11 +79,14 @@ export const MUTANTS: readonly Mutant[] = [
       ),
     ],
   },
-  one(
-    'the attempt is always the first',
-    [1],
-    edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0;', '0 * (supply.attempts.get(job.key) ?? 0);'),
-  ),
+  {
+    ...one(
+      'the attempt is always the first',
+      [1],
+      edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0;', '0 * (supply.attempts.get(job.key) ?? 0);'),
+    ),
+    profile: 'forgotten',
+  },
   // -- The count
   one(
     'free tasks are not counted (no count guard)',
@@ -128,15 +131,18 @@ export const MUTANTS: readonly Mutant[] = [
     ),
     profile: 'agents',
   },
-  one(
-    'jobs without a name of their agent make no task busy',
-    [1],
-    edit(
-      'core/supply.ts',
-      'observed ? seenLive : inLanes.flatMap((lane) => withNamelessJobs(lane.live, lane.running))',
-      'seenLive',
+  {
+    ...one(
+      'jobs without a name of their agent make no task busy',
+      [1],
+      edit(
+        'core/supply.ts',
+        'observed ? seenLive : inLanes.flatMap((lane) => withNamelessJobs(lane.live, lane.running))',
+        'seenLive',
+      ),
     ),
-  ),
+    profile: 'unseen',
+  },
   {
     name: 'jobs with a task of their own are launched for first',
     breaks: [],

@@ -1,9 +1,10 @@
 /**
- * `npm run simulate:mutations [-- --worlds N] [--seed S] [--only TEXT]`: takes one thing at a time from the launcher, and
- * shows in how many of N worlds which promise is broken then. Exit code 1 when a mutant that should be caught is not, or
- * one that is said to survive does not.
+ * `npm run simulate:mutations [-- --worlds N] [--seed S] [--only TEXT] [--write]`: takes one thing at a time from the
+ * launcher, and shows in how many of N worlds which promise is broken then; with `--write`, in docs/reliability.md too.
+ * Exit code 1 when a mutant that should be caught is not, or one that is said to survive does not.
  */
 import { parseArgs } from 'node:util';
+import { writeSection } from '../lib/reachability/sections.ts';
 import { MUTANTS, MutantFolder } from './mutants.ts';
 import { runWorlds, total } from './threads.ts';
 
@@ -12,15 +13,19 @@ const { values } = parseArgs({
     worlds: { type: 'string', default: '300' },
     seed: { type: 'string', default: 'mutants' },
     only: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
   },
 });
 const worlds = Number(values.worlds);
 const folder = new MutantFolder();
+const lines: string[] = [];
+const say = (line: string): void => {
+  lines.push(line);
+  process.stdout.write(`${line}\n`);
+};
 let wrong = 0;
 try {
-  process.stdout.write(
-    `| what is wrong with the launcher | worlds | caught in | promises broken |\n|---|---|---|---|\n`,
-  );
+  say('| what is wrong with the launcher | worlds | caught in | promises broken |\n|---|---|---|---|');
   for (const mutant of MUTANTS.filter(({ name }) => name.includes(values.only))) {
     const profile = mutant.profile ?? 'all';
     const sums = await runWorlds({ seed: values.seed, profile, worlds, folder: folder.write(mutant) });
@@ -34,11 +39,14 @@ try {
     if (!asExpected) wrong += 1;
     const remark = mutant.survivesBecause ?? '';
     const result = counts.join(', ') || `none${remark && `: ${remark}`}`;
-    process.stdout.write(
-      `| ${mutant.name} | ${worlds} ${profile} | ${broken.length} | ${result}${asExpected ? '' : ` **expected ${mutant.breaks.join(' or ') || 'none'}**`} |\n`,
+    say(
+      `| ${mutant.name} | ${worlds} ${profile} | ${broken.length} | ${result}${asExpected ? '' : ` **expected ${mutant.breaks.join(' or ') || 'none'}**`} |`,
     );
   }
 } finally {
   folder.remove();
+}
+if (values.write && wrong === 0 && values.only === '') {
+  writeSection('docs/reliability.md', 'mutations', lines.join('\n'));
 }
 process.exitCode = wrong === 0 ? 0 : 1;

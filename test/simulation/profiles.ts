@@ -227,6 +227,15 @@ export const PROFILES = {
     pairs: 0.7,
     always: { agentsVisible: true, exitCodeAfterFailedJob: 1 },
   },
+  unseen: {
+    ...SMALL,
+    runs: [5, 12],
+    others: [...PEOPLE, 'assessment'],
+    otherEvents: [0, 3],
+    pools: [1, 2],
+    maxAgents: [2, 6],
+    always: { agentsVisible: false, agentNamesInRuns: false },
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -256,7 +265,10 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const name = profile === 'all' ? profileAmong(random.stream('profile')) : profile;
   const rules: Profile = PROFILES[name];
   const lanes = random.stream('lanes');
-  const settings = withLanes(lanes, { ...settingsOf(random.stream('settings'), rules), ...rules.always }, rules);
+  const drawn = { ...settingsOf(random.stream('settings'), rules), ...rules.always };
+  // Who may not list agents cannot look a pool up by its name.
+  const pools = drawn.pools.map((pool) => ({ ...pool, idGiven: pool.idGiven || !drawn.agentsVisible }));
+  const settings = withLanes(lanes, { ...drawn, pools }, rules);
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));
