@@ -3,6 +3,8 @@ import { Agent, request } from 'undici';
 import * as z from 'zod';
 
 export interface HcpApi {
+  /** Another organization than the client's own. */
+  createOrganization(name: string): Promise<void>;
   createPool(name: string): Promise<{ readonly id: string; readonly token: string }>;
   /** A workspace whose runs execute on the pool's agents. */
   createWorkspace(workspace: { readonly name: string; readonly poolId: string }): Promise<{ readonly id: string }>;
@@ -52,6 +54,11 @@ export function createHcpApi(settings: {
   const toOne = (type: string, id: string): object => ({ data: { type, id } });
 
   return {
+    async createOrganization(name) {
+      await post('/organizations', {
+        data: { type: 'organizations', attributes: { name, email: `it@${name}.example` } },
+      });
+    },
     async createPool(name) {
       const organization = `/organizations/${settings.organization}`;
       const pool = resource.parse(

@@ -1,8 +1,10 @@
-/** What docs/reliability.md says has a test: the test of that name is in the file that it names. */
+/** What these pages say has a test: the test of that name is in the file that it names. Their tables have every row. */
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { readSection } from '../lib/reachability/sections.ts';
+import { FAULT_TABLE, POOL_FAULT_TABLE } from '../wire/faults.ts';
 
-const page = readFileSync('docs/reliability.md', 'utf8');
+const page = ['docs/reliability.md', 'docs/other-launchers.md'].map((file) => readFileSync(file, 'utf8')).join('\n');
 /** `file` ("name of a test") */
 const evidence = [...page.matchAll(/`([\w./-]+\.test\.ts)` \("([^"]+)"\)/g)].map(([, file = '', name = '']) => ({
   file: file.slice(file.lastIndexOf('/') + 1),
@@ -17,4 +19,14 @@ it('names tests', () => {
 it.each(evidence)('$file: $name', ({ file, name }) => {
   const files = globSync(`test/**/${file}`);
   expect(files.some((path) => readFileSync(path, 'utf8').includes(name))).toBe(true);
+});
+
+it.each([
+  ['wire', FAULT_TABLE.map(({ system, name }) => `${system}: ${name}`)],
+  ['wire-pools', POOL_FAULT_TABLE.map(({ name }) => name)],
+])('has the rows of the table %s, and no other', (section, names) => {
+  const rows = readSection('docs/reliability.md', section).split('\n').slice(2);
+  expect(rows.map((row) => row.split(' | ')[0]?.replace('| ', ''))).toEqual(names);
+  // What was not as expected is not written down as if it were.
+  expect(rows.filter((row) => row.includes('**'))).toEqual([]);
 });

@@ -30,6 +30,8 @@ export type WireFault =
 export interface Aim {
   /** Part of the path, or of the `X-Amz-Target`. */
   readonly on: string;
+  /** Part of the body, where the path does not tell. */
+  readonly inBody?: string;
   readonly times: number;
 }
 
@@ -42,6 +44,8 @@ export interface FaultProxy {
   readonly caFile: string | undefined;
   /** Requests that met a fault. */
   readonly hits: number;
+  /** When the first request came since it was healed last; epoch milliseconds. */
+  readonly firstRequestAtMs: number | undefined;
   inject(fault: WireFault, aim: Aim): void;
   heal(): void;
   close(): Promise<void>;
@@ -53,12 +57,19 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
     ? await loopbackCertificate()
     : undefined;
   const dispatcher = new Agent({ connect: target.ca === undefined ? {} : { ca: target.ca } });
-  let injected: { readonly fault: WireFault; readonly on: string; left: number }[] = [];
+  let injected: { readonly fault: WireFault; readonly aim: Aim; left: number }[] = [];
   let hits = 0;
+  let firstRequestAtMs: number | undefined;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    firstRequestAtMs ??= Date.now();
     const name = `${request.url ?? ''} ${String(request.headers['x-amz-target'] ?? '')}`;
-    const rule = injected.find(({ on, left }) => left > 0 && name.includes(on));
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    const rule = injected.find(
+      ({ aim: { on, inBody = '' }, left }) => left > 0 && name.includes(on) && body.includes(inBody),
+    );
     if (rule !== undefined) {
       rule.left -= 1;
       hits += 1;
@@ -67,18 +78,15 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
     if (fault?.kind === 'refuse') return void request.socket.destroy();
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'answer') {
-      request.resume();
       response.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(fault.body);
       return;
     }
-    const body: Buffer[] = [];
-    for await (const chunk of request) body.push(chunk as Buffer);
     const { host: _, connection: __, 'transfer-encoding': ___, ...headers } = request.headers;
     const answer = await forward(`${target.url}${request.url ?? '/'}`, {
       dispatcher,
       method: request.method as 'GET' | 'POST',
       headers: { ...headers, host: new URL(target.url).host },
-      body: body.length === 0 ? null : Buffer.concat(body),
+      body: body.length === 0 ? null : body,
     });
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     if (fault?.kind === 'lost') return void request.socket.destroy();
@@ -103,11 +111,15 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
     get hits() {
       return hits;
     },
-    inject: (fault, { on, times }) => {
-      injected.push({ fault, on, left: times });
+    get firstRequestAtMs() {
+      return firstRequestAtMs;
+    },
+    inject: (fault, aim) => {
+      injected.push({ fault, aim, left: aim.times });
     },
     heal: () => {
       injected = [];
+      firstRequestAtMs = undefined;
     },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));

@@ -10,6 +10,33 @@ export interface FaultRow {
   readonly logged: RegExp | undefined;
 }
 
+/** A pool that a fault may be aimed at. */
+export interface Target {
+  readonly id: string;
+  readonly name: string;
+  readonly taskDefinition: string;
+  readonly apiTokenSecret: string;
+}
+
+/**
+ * The row's aim at one pool alone: its organization's runs, its agents, its RunTask calls, its token's secret.
+ * `undefined` where all pools are asked about at once: the list of live tasks is one for the cluster.
+ */
+export function aimAtPool({ aim }: FaultRow, pool: Target): Aim | undefined {
+  switch (aim.on) {
+    case RUNS:
+      return aim;
+    case AGENTS:
+      return { ...aim, on: `/agent-pools/${pool.id}/agents` };
+    case 'RunTask':
+      return { ...aim, inBody: `"${pool.taskDefinition}"` };
+    case 'GetSecretValue':
+      return { ...aim, inBody: `"${pool.apiTokenSecret}"` };
+    default:
+      return undefined;
+  }
+}
+
 const RUNS = '/organizations/acme/runs';
 const AGENTS = '/agents';
 const answer = (status: number, body = '', headers: Record<string, string> = {}): WireFault => ({
@@ -140,4 +167,36 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     aim: { on: 'GetSecretValue', times: PAST_RETRIES },
     logged: /cannot be read/,
   },
+];
+
+/** A fault of one of two pools, of one organization and, unless another is said, one token. */
+export interface PoolFaultRow {
+  readonly name: string;
+  readonly fault: WireFault;
+  readonly on: (pool: Target) => string;
+  readonly apiTokenSecret?: string;
+}
+
+const HANG: WireFault = { kind: 'hang' };
+const HTML = answer(200, '<html>', { 'content-type': 'text/html' });
+const WAIT = answer(429, '{}', { 'x-ratelimit-reset': '1.5' });
+const runsOf = ({ name }: Target): string => `agent_pool_names%5D=${name}&`;
+const agentsOf = ({ id }: Target): string => `/agent-pools/${id}/agents`;
+const idOf = ({ id }: Target): string => `/agent-pools/${id}`;
+/** Whether either has work is asked with both names in one request. */
+const question = ({ name }: Target): string => `agent_pool_names%5D=${name}%2C`;
+const OTHER_TOKEN = { apiTokenSecret: 'acme/other-token' };
+
+export const POOL_FAULT_TABLE: readonly PoolFaultRow[] = [
+  { name: 'its runs never come', fault: HANG, on: runsOf },
+  { name: 'its runs are HTML', fault: HTML, on: runsOf },
+  { name: 'its runs are to be waited for (429)', fault: WAIT, on: runsOf },
+  { name: 'its agents never come', fault: HANG, on: agentsOf },
+  { name: 'its id never comes', fault: HANG, on: idOf },
+  { name: 'the question whether either has work is never answered', fault: HANG, on: question },
+  { name: 'the question whether either has work is answered with HTML', fault: HTML, on: question },
+  { name: 'of another token: its runs never come', fault: HANG, on: runsOf, ...OTHER_TOKEN },
+  { name: 'of another token: its runs are to be waited for (429)', fault: WAIT, on: runsOf, ...OTHER_TOKEN },
+  { name: 'of another token: its agents never come', fault: HANG, on: agentsOf, ...OTHER_TOKEN },
+  { name: 'of another token: its id never comes', fault: HANG, on: idOf, ...OTHER_TOKEN },
 ];
