@@ -15,10 +15,18 @@ skip() {
   exec "$@"
 }
 [ "$(id -u)" -eq 0 ] || skip 'needs root' "$@"
-for tool in buildah mmdebstrap python3 qemu-aarch64-static; do
+for tool in buildah mmdebstrap python3; do
   command -v "$tool" >/dev/null || skip "needs $tool (apt-get install buildah mmdebstrap python3 qemu-user-static)" "$@"
 done
-qemu=$(command -v qemu-aarch64-static)
+# From Debian 13 on the static one may go by the other name.
+qemu=
+for name in qemu-aarch64-static qemu-aarch64; do
+  path=$(command -v "$name") || continue
+  ldd "$path" 2>&1 | grep -Eq 'not a dynamic|statically linked' || continue
+  qemu=$path
+  break
+done
+[ -n "$qemu" ] || skip 'needs a static qemu-aarch64 (apt-get install qemu-user-static)' "$@"
 # An older kernel is no fault of the machine's set-up, and is said in the table: its rows are skipped.
 python3 "$here/arm64-namespace.py" "$qemu" true || {
   echo 'with-arm64: nothing is tried on arm64: this kernel has no binfmt_misc for user namespaces (Linux 6.7)' >&2
