@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { readSection } from '../lib/reachability/sections.ts';
+import { MUTANTS } from '../simulation/mutants.ts';
 import { FAULT_TABLE, POOL_FAULT_TABLE } from '../wire/faults.ts';
 
 const page = ['docs/reliability.md', 'docs/other-launchers.md'].map((file) => readFileSync(file, 'utf8')).join('\n');
@@ -24,6 +25,7 @@ it.each(evidence)('$file: $name', ({ file, name }) => {
 it.each([
   ['wire', FAULT_TABLE.map(({ system, name }) => `${system}: ${name}`)],
   ['wire-pools', POOL_FAULT_TABLE.map(({ name }) => name)],
+  ['mutations', MUTANTS.map(({ name }) => name)],
 ])('has the rows of the table %s, and no other', (section, names) => {
   const rows = readSection('docs/reliability.md', section).split('\n').slice(2);
   expect(rows.map((row) => row.split(' | ')[0]?.replace('| ', ''))).toEqual(names);
