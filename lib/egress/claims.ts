@@ -13,6 +13,7 @@ export interface Claim {
     readonly 'a bare address': string;
     readonly 'a forged server name': string;
     readonly 'domain fronting': string;
+    readonly 'another AWS account': string;
     readonly 'DNS tunnelling': string;
     readonly 'other ports': string;
     readonly 'anything inwards': string;
@@ -78,12 +79,17 @@ export function claimOf(options: ClaimOptions): string {
 
 const OWN_SECURITY_GROUP = 'yes: the security group has no rule inwards';
 
+/** A host of AWS serves every account: whose log, secret or registry it is, only the request inside TLS says. */
+const EVERY_ACCOUNT =
+  'CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region must be reached for a task start, and serve every account';
+
 /** DNS Firewall as the only judge of names. */
 const GUARDED = {
   'a wrong name': 'yes: it does not resolve',
   'a bare address': 'no',
   'a forged server name': 'no',
   'domain fronting': 'no',
+  'another AWS account': `no: ${EVERY_ACCOUNT}`,
   'DNS tunnelling':
     "in plain DNS, except beneath an allowed wildcard, to whoever answers for that domain: other names are not resolved, and other resolvers' port 53 is closed. Not DNS over HTTPS to an address: port 443 is open and nothing reads what is in it",
   'other ports': 'yes: the security group lets TCP 443 out and nothing else',
@@ -95,18 +101,23 @@ const GUARDED = {
 export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
   'nat-gateway': {
     claim: claimOf({ egress: 'nat-gateway' }),
-    gap: 'A job that knows an address reaches it on port 443 without asking for a name.',
-    stops: { ...GUARDED, 'anything inwards': `${OWN_SECURITY_GROUP}, and there is no public address` },
+    gap: 'A job that knows an address reaches it on port 443 without asking for a name; one with keys of another AWS account needs none.',
+    stops: {
+      ...GUARDED,
+      'another AWS account': `${GUARDED['another AWS account']}. With \`vpcEndpoints: task-start\` their names lead to endpoints that refuse keys of another account, but not who knows their public addresses`,
+      'anything inwards': `${OWN_SECURITY_GROUP}, and there is no public address`,
+    },
   },
   'network-firewall': {
     claim: claimOf({ egress: 'network-firewall' }),
-    gap: 'A job that forges the server name reaches an accomplice at any address, or a neighbour of an allowed host on its CDN. Without any name it can send up to 4 kB a connection to an address, and gets no answer.',
+    gap: 'A job with keys of another AWS account writes to it through the hosts of a task start. One that forges the server name reaches an accomplice at any address, or a neighbour of an allowed host on its CDN. Without any name it can send up to 4 kB a connection to an address, and gets no answer.',
     stops: {
       'a wrong name': 'yes: it does not resolve, and its server name is dropped',
       'a bare address':
         'yes, unless the server name is forged; up to 4 kB a connection leave unanswered before it is judged',
       'a forged server name': 'no: the firewall does not compare name and address',
       'domain fronting': 'no: inside TLS the firewall sees nothing',
+      'another AWS account': `no: ${EVERY_ACCOUNT}. With \`vpcEndpoints: task-start\` their endpoints refuse keys of another account, and the firewall lets their public hosts through no more, unless the server name is forged`,
       'DNS tunnelling':
         "in plain DNS, except beneath an allowed wildcard, to whoever answers for that domain: other names are not resolved, and no packet to another resolver's port 53 leaves. DNS over HTTPS only under a forged server name",
       'other ports': 'yes: the security group and the firewall both drop them',
@@ -121,6 +132,7 @@ export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
       'a bare address': 'as your VPC does',
       'a forged server name': 'as your VPC does',
       'domain fronting': 'as your VPC does',
+      'another AWS account': `as your VPC does; \`dnsFirewall\` does not: ${EVERY_ACCOUNT}`,
       'DNS tunnelling':
         'as your VPC does; with `dnsFirewall` the VPC’s resolver does not resolve other names, and DNS over HTTPS and other resolvers are as your VPC lets them',
       'other ports': "yes with the stack's security group; with yours, as it says",

@@ -119,7 +119,7 @@ function namesTable(): string {
     row('default, Terraform Enterprise', defaultNames('tfe.example.com:8443')),
     row('preset `github-releases`', GITHUB_RELEASES),
     `| preset \`hcp-terraform\` | ${PRESETS['hcp-terraform']} |`,
-    `| preset \`aws-apis\` | ${PRESETS['aws-apis']}; for \`s3\` the names of every bucket |`,
+    `| preset \`aws-apis\` | ${PRESETS['aws-apis']}; for \`s3\` the names of every bucket, for \`ecr\` the registries of every account |`,
   ].join('\n');
 }
 
