@@ -21,13 +21,19 @@ class CannotLook extends Error {}
 try {
   process.exitCode = check();
 } catch (error) {
-  console.error(error instanceof SettingsError || error instanceof CannotLook ? `\n${error.message}\n` : error);
+  console.error(
+    error instanceof SettingsError || error instanceof CannotLook
+      ? `\n${error.message}\n`
+      : error instanceof z.ZodError
+        ? `\nAn answer of AWS is not as this command knows it:\n${z.prettifyError(error)}\n`
+        : error,
+  );
   process.exitCode = 2;
 }
 
 function check(): number {
   const { values } = parseArgs({ options: { context: { type: 'string', short: 'c', multiple: true, default: [] } } });
-  const overrides = Object.fromEntries(values.context.map((given) => given.split(/=(.*)/s).slice(0, 2)));
+  const overrides = Object.fromEntries(values.context.map(override));
   const { context } = z
     .looseObject({ context: z.record(z.string(), z.unknown()).default({}) })
     .parse(JSON.parse(readFileSync('cdk.json', 'utf8')));
@@ -60,6 +66,15 @@ function check(): number {
   );
   console.log(`Not looked at: ${NOT_LOOKED_AT}.`);
   return gaps === 0 ? 0 : 1;
+}
+
+/** `name=value`, as the CDK takes it; a name without a value means nothing, and must not undo what cdk.json says. */
+function override(given: string): [string, string] {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(given) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new CannotLook(`-c ${given} is no setting with a value: write -c name=value, as with cdk.`);
+  }
+  return [name, value];
 }
 
 function askAws(...command: readonly string[]): unknown {

@@ -1,5 +1,5 @@
 /** What an existing VPC lacks for agents, told from what AWS says about it. */
-import { contains, dotted, PRIVATE_RANGES, parseRange } from './address-range.ts';
+import { contains, dotted, PRIVATE_RANGES, parseRange, prefixOf } from './address-range.ts';
 import { ASSOCIATION_PRIORITY } from './dns-firewall.ts';
 import { endpointFindings } from './existing-vpc-endpoints.ts';
 import { type AclFacts, passes } from './network-acl.ts';
@@ -14,6 +14,7 @@ import {
   type VpcFinding,
   type VpcNeeds,
 } from './vpc-findings.ts';
+import { WIDEST_PART } from './ways-out.ts';
 
 /** What no finding is about, because these facts do not show it. */
 export const NOT_LOOKED_AT =
@@ -34,7 +35,7 @@ function subnetFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
   const { subnets } = facts;
   const found = subnets.flatMap((subnet): VpcFinding[] =>
     subnet.vpcId === needs.vpcId
-      ? [...roomFindings(subnet, needs), ...wayFindings(subnet, facts, needs), ...aclFindings(subnet, needs)]
+      ? ofSubnet(subnet, facts, needs)
       : [missing(`subnet ${subnet.id} is in ${subnet.vpcId}`, `give subnets of ${needs.vpcId} in network.subnetIds`)],
   );
   const absent = needs.subnetIds.filter((id) => !subnets.some((subnet) => subnet.id === id));
@@ -50,6 +51,30 @@ function subnetFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
   ];
 }
 
+function ofSubnet(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
+  const { id, range, outpost } = subnet;
+  const unfit = [
+    ...(outpost === undefined
+      ? []
+      : [
+          missing(
+            `subnet ${id} is on an Outpost (${outpost}), where Fargate runs no tasks`,
+            'give subnets of the region in network.subnetIds',
+          ),
+        ]),
+    ...(range === undefined
+      ? [
+          missing(
+            `subnet ${id} has no IPv4 range: agents and this command take IPv4`,
+            'give subnets with IPv4, or with both, in network.subnetIds',
+          ),
+        ]
+      : []),
+  ];
+  if (unfit.length > 0) return unfit;
+  return [...roomFindings(subnet, needs), ...wayFindings(subnet, facts, needs), ...aclFindings(subnet, needs)];
+}
+
 function roomFindings({ id, freeAddresses }: SubnetFacts, { agents }: VpcNeeds): VpcFinding[] {
   if (freeAddresses >= agents) return [];
   return [
@@ -61,7 +86,7 @@ function roomFindings({ id, freeAddresses }: SubnetFacts, { agents }: VpcNeeds):
 }
 
 function wayFindings(subnet: SubnetFacts, { endpoints }: VpcFacts, { services }: VpcNeeds): VpcFinding[] {
-  const { id, ways } = subnet;
+  const { id, ways, nowhere } = subnet;
   const open = ways.find((way) => /^(?:igw|cagw)-/.test(way));
   if (open !== undefined) {
     return [
@@ -73,19 +98,32 @@ function wayFindings(subnet: SubnetFacts, { endpoints }: VpcFacts, { services }:
   }
   const byName = (service: string) => endpoints.some((other) => other.service === service && other.privateDns);
   const layers = services.includes('ecr.dkr') && !subnet.s3Endpoint && !byName('s3');
-  if (ways.length > 0) {
-    if (!layers) return [];
+  const wide = nowhere.filter((range) => (prefixOf(range) ?? 0) <= WIDEST_PART);
+  if (wide.length === 0) {
     return [
-      note(
-        `subnet ${id} has no gateway endpoint for S3: image layers go by ${ways.join(' and ')}`,
-        'add one to its route table; it is free',
-      ),
+      ...(nowhere.length === 0
+        ? []
+        : [
+            note(
+              `subnet ${id} has routes to nowhere (${nowhere.join(', ')})`,
+              'see that HCP Terraform, the registries and AWS are not in there, or mend them: their targets are gone',
+            ),
+          ]),
+      ...(layers
+        ? [
+            note(
+              `subnet ${id} has no gateway endpoint for S3: image layers go by ${ways.join(' and ')}`,
+              'add one to its route table; it is free',
+            ),
+          ]
+        : []),
     ];
   }
+  const where = ways.length === 0 ? 'no default route' : `no way to ${wide.join(', ')} (no route, or one that is dead)`;
   const lacking = [...services.filter((service) => !byName(service)), ...(layers ? ['s3 (gateway)'] : [])];
   return [
     missing(
-      `subnet ${id} has no default route${lacking.length === 0 ? '' : `, and no endpoint with its private name for ${lacking.join(', ')}`}`,
+      `subnet ${id} has ${where}${lacking.length === 0 ? '' : `, and no endpoint with its private name for ${lacking.join(', ')}`}`,
       'add a route to a NAT gateway or to your proxy network: HCP Terraform has no endpoint inside AWS. A proxy alone works too, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
     ),
   ];
@@ -128,21 +166,27 @@ function ownResolvers(vpcRange: string): string[] {
   return ['AmazonProvidedDNS', '169.254.169.253', 'fd00:ec2::253', ...inRange];
 }
 
-function dnsFindings(facts: VpcFacts, { dnsFirewall }: VpcNeeds): VpcFinding[] {
+/** Without DNS host names the private names of endpoints are not answered. Endpoints without such names lose nothing. */
+function hostNameFindings({ endpoints }: VpcFacts, services: readonly string[]): VpcFinding[] {
+  const lost = endpoints.filter(({ privateDns }) => privateDns).map(({ service }) => service);
+  if (lost.length === 0) return [];
+  const level = lost.some((service) => services.includes(service)) ? missing : note;
+  return [
+    level(
+      `the VPC has no DNS host names (enableDnsHostnames is off), so the names of its endpoints (${lost.join(', ')}) lead outside`,
+      'switch it on: aws ec2 modify-vpc-attribute',
+    ),
+  ];
+}
+
+function dnsFindings(facts: VpcFacts, { dnsFirewall, services }: VpcNeeds): VpcFinding[] {
   const own = ownResolvers(facts.range);
   const others = facts.resolvers.filter((resolver) => !own.includes(resolver));
   return [
     ...(facts.dnsSupport
       ? []
       : [missing('the VPC resolves no names (enableDnsSupport is off)', 'switch it on: aws ec2 modify-vpc-attribute')]),
-    ...(facts.dnsHostnames || facts.endpoints.length === 0
-      ? []
-      : [
-          missing(
-            'the VPC has endpoints and no DNS host names (enableDnsHostnames is off), so their names lead outside',
-            'switch it on: aws ec2 modify-vpc-attribute',
-          ),
-        ]),
+    ...(facts.dnsHostnames ? [] : hostNameFindings(facts, services)),
     ...(others.length === 0
       ? []
       : [

@@ -5,7 +5,6 @@ import {
   lets,
   missing,
   note,
-  type SubnetFacts,
   type VpcFacts,
   type VpcFinding,
   type VpcNeeds,
@@ -13,7 +12,9 @@ import {
 
 export function endpointFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
   const used = facts.endpoints.filter(({ service }) => needs.services.includes(service));
-  const subnets = facts.subnets.filter(({ vpcId }) => vpcId === needs.vpcId);
+  const subnets = facts.subnets.flatMap(({ id, vpcId, range }) =>
+    vpcId === needs.vpcId && range !== undefined ? [{ id, range }] : [],
+  );
   const agentGroups = facts.securityGroups.map(({ id }) => id);
   return [
     ...facts.endpoints
@@ -41,7 +42,11 @@ function policy(service: string, what: string): VpcFinding {
 }
 
 /** What is said of an endpoint whose security groups do not let agents in. */
-function shut(endpoint: EndpointFacts, subnets: readonly SubnetFacts[], agentGroups: readonly string[]): VpcFinding[] {
+function shut(
+  endpoint: EndpointFacts,
+  subnets: readonly { readonly id: string; readonly range: string }[],
+  agentGroups: readonly string[],
+): VpcFinding[] {
   const { service, groups } = endpoint;
   const rules = groups.flatMap(({ inwards }) => inwards).filter((rule) => lets(rule, 443));
   if (rules.some(({ peer }) => agentGroups.includes(peer))) return [];

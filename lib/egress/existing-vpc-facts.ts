@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { AclFacts } from './network-acl.ts';
 import { endpointService } from './partitions.ts';
 import type { GroupRule, SecurityGroupFacts, SubnetFacts, VpcFacts, VpcNeeds } from './vpc-findings.ts';
+import { waysOut } from './ways-out.ts';
 
 /** Asks AWS: runs `aws <arguments> --output json` and gives what it prints. */
 export type Ask = (...command: readonly string[]) => unknown;
@@ -15,8 +16,9 @@ const subnets = z.object({
       SubnetId: z.string(),
       VpcId: z.string(),
       AvailabilityZone: z.string(),
-      CidrBlock: z.string(),
+      CidrBlock: z.string().optional(),
       AvailableIpAddressCount: z.number(),
+      OutpostArn: z.string().optional(),
     }),
   ),
 });
@@ -221,38 +223,42 @@ function subnetFacts(
   const table =
     tables.find(({ Associations }) => Associations.some(({ SubnetId }) => SubnetId === id)) ??
     tables.find(({ Associations }) => Associations.some(({ Main }) => Main));
-  const routes = (table?.Routes ?? []).filter(({ State }) => State === 'active');
+  const routes = table?.Routes ?? [];
   const acl = lists.find(({ Associations }) => Associations.some(({ SubnetId }) => SubnetId === id));
   return {
     id,
     vpcId: subnet.VpcId,
     zone: subnet.AvailabilityZone,
-    range: subnet.CidrBlock,
     freeAddresses: subnet.AvailableIpAddressCount,
-    ways: waysOut(routes),
-    s3Endpoint: routes.some(({ GatewayId }) => GatewayId !== undefined && s3Endpoints.has(GatewayId)),
+    ...waysOut(
+      routes.flatMap((route) => {
+        const target = targetOf(route);
+        return route.DestinationCidrBlock === undefined
+          ? []
+          : [{ range: route.DestinationCidrBlock, ...(target !== undefined && { target }) }];
+      }),
+    ),
+    s3Endpoint: routes.some(
+      ({ GatewayId, State }) => GatewayId !== undefined && State === 'active' && s3Endpoints.has(GatewayId),
+    ),
+    ...(subnet.CidrBlock !== undefined && { range: subnet.CidrBlock }),
+    ...(subnet.OutpostArn !== undefined && { outpost: subnet.OutpostArn }),
     ...(acl !== undefined && { acl: aclFacts(acl) }),
   };
 }
 
-/** Where everything leads. Firewalls and VPNs like to part it into halves, which come before a default route. */
-function waysOut(routes: RouteTable['Routes']): string[] {
-  const to = (range: string) => targetOf(routes.find(({ DestinationCidrBlock }) => DestinationCidrBlock === range));
-  const halves = ['0.0.0.0/1', '128.0.0.0/1'].map((half) => to(half) ?? to('0.0.0.0/0'));
-  const ways = halves.filter((way) => way !== undefined);
-  return ways.length === halves.length ? [...new Set(ways)] : [];
-}
-
-function targetOf(route: RouteTable['Routes'][number] | undefined): string | undefined {
+/** A route that is not active (`blackhole`) leads nowhere, and is still the one that its range goes by. */
+function targetOf(route: RouteTable['Routes'][number]): string | undefined {
+  if (route.State !== 'active') return undefined;
   return (
-    route?.NatGatewayId ??
-    route?.TransitGatewayId ??
-    route?.GatewayId ??
-    route?.NetworkInterfaceId ??
-    route?.VpcPeeringConnectionId ??
-    route?.CoreNetworkArn ??
-    route?.LocalGatewayId ??
-    route?.CarrierGatewayId
+    route.NatGatewayId ??
+    route.TransitGatewayId ??
+    route.GatewayId ??
+    route.NetworkInterfaceId ??
+    route.VpcPeeringConnectionId ??
+    route.CoreNetworkArn ??
+    route.LocalGatewayId ??
+    route.CarrierGatewayId
   );
 }
 

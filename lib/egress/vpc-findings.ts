@@ -26,12 +26,17 @@ export interface SubnetFacts {
   readonly vpcId: string;
   readonly zone: string;
   readonly freeAddresses: number;
-  readonly range: string;
+  /** Absent: it has IPv6 alone. */
+  readonly range?: string;
+  /** The Outpost that it is on. */
+  readonly outpost?: string;
   /**
-   * Where everything leads: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, a core network's ARN, …; two where each half of all
-   * addresses has a route of its own; none where any of it leads nowhere.
+   * Where the internet's addresses lead: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, a core network's ARN, …; more than one where
+   * halves or smaller parts of all addresses have routes of their own.
    */
   readonly ways: readonly string[];
+  /** Ranges with public addresses that lead nowhere: without a route, or by one whose target is gone. */
+  readonly nowhere: readonly string[];
   /** Whether its route table leads to a gateway endpoint for S3. */
   readonly s3Endpoint: boolean;
   /** Absent: this account is not shown it, as in a VPC that another one shares. */

@@ -67,14 +67,14 @@ const answers = (defaultRoute: object) => ({
   'route53resolver list-firewall-rule-group-associations': { FirewallRuleGroupAssociations: [] },
 });
 
-function check(aws: object | undefined) {
+function check(aws: object | undefined, ...more: string[]) {
   const bin = mkdtempSync(join(folder, 'bin-'));
   if (aws !== undefined) {
     const script = `#!${process.execPath}\nconst all = ${JSON.stringify(aws)};\nconsole.log(JSON.stringify(all[process.argv.slice(2, 4).join(' ')]));\n`;
     writeFileSync(join(bin, 'aws'), script);
     chmodSync(join(bin, 'aws'), 0o755);
   }
-  const run = spawnSync(process.execPath, [join(root, 'bin', 'check-network.ts')], {
+  const run = spawnSync(process.execPath, [join(root, 'bin', 'check-network.ts'), ...more], {
     cwd: folder,
     encoding: 'utf8',
     env: { PATH: bin },
@@ -94,6 +94,22 @@ it('names what is missing, and what to do', () => {
   const { status, stdout } = check(answers({ GatewayId: 'igw-1' }));
   expect(stdout).toMatch(/MISSING subnet subnet-0123456789abcdef0 is public.*\n\s+to do: give private subnets/);
   expect(status).toBe(1);
+});
+
+it('takes no name without a value, and says how to give one', () => {
+  const { status, stderr } = check(answers({ NatGatewayId: 'nat-1' }), '-c', 'network.egress');
+  expect(stderr.trim()).toBe('-c network.egress is no setting with a value: write -c name=value, as with cdk.');
+  expect(status).toBe(2);
+});
+
+it('says without a stack that an answer is not as it knows it', () => {
+  const { status, stderr } = check({
+    ...answers({ NatGatewayId: 'nat-1' }),
+    'ec2 describe-subnets': { Subnets: [{}] },
+  });
+  expect(stderr).toMatch(/An answer of AWS is not as this command knows it/);
+  expect(stderr).not.toMatch(/^\s+at /m);
+  expect(status).toBe(2);
 });
 
 it('says when it cannot look', () => {

@@ -28,6 +28,7 @@ const subnet = {
   freeAddresses: 200,
   range: '10.0.1.0/24',
   ways: ['nat-1'],
+  nowhere: [],
   s3Endpoint: true,
   acl: open,
 };
@@ -44,7 +45,7 @@ const good: VpcFacts = {
 };
 const found = (facts: Partial<VpcFacts>, more: Partial<VpcNeeds> = {}) =>
   findingsIn({ ...good, ...facts }, { ...needs, ...more }).map(({ level, what }) => `${level}: ${what}`);
-const isolated = { ...subnet, ways: [] };
+const isolated = { ...subnet, ways: [], nowhere: ['0.0.0.0/0'] };
 const endpoint = (service: string, more: Partial<EndpointFacts> = {}): EndpointFacts => ({
   service,
   privateDns: true,
@@ -75,6 +76,22 @@ describe('a VPC', () => {
       { dnsHostnames: false, endpoints: [endpoint('logs')] },
       /missing: .*enableDnsHostnames/,
     ],
+    [
+      'an endpoint of another service without DNS host names',
+      { dnsHostnames: false, endpoints: [endpoint('kms')] },
+      /note: .*enableDnsHostnames.*\(kms\)/,
+    ],
+    [
+      'a dead half beside a default route',
+      { subnets: [{ ...subnet, nowhere: ['0.0.0.0/1'] }] },
+      /missing: subnet subnet-1 has no way to 0\.0\.0\.0\/1 \(no route, or one that is dead\)/,
+    ],
+    [
+      'a narrow dead route',
+      { subnets: [{ ...subnet, nowhere: ['198.51.100.0/24'] }] },
+      /note: subnet subnet-1 has routes to nowhere \(198\.51\.100\.0\/24\)/,
+    ],
+    ['a subnet on an Outpost', { subnets: [{ ...subnet, outpost: 'arn:outpost/op-1' }] }, /missing: .*on an Outpost/],
     ['one zone', { subnets: [subnet, { ...subnet, id: 'subnet-2' }] }, /note: all subnets are in one zone/],
     ['no S3 endpoint', { subnets: [{ ...subnet, s3Endpoint: false }] }, /note: .*no gateway endpoint for S3/],
     [
@@ -132,6 +149,21 @@ describe('a VPC', () => {
     expect(only({ endpoints: services.map((one) => ({ ...one, privateDns: false })) }, {})).toMatch(
       /for ecr\.api, ecr/,
     );
+  });
+
+  it('whose subnet has IPv6 alone is told so, and nothing that follows from it', () => {
+    const { range: _, ...ofIpv6 } = { ...isolated, freeAddresses: 0 };
+    expect(found({ subnets: [ofIpv6] }, { subnetIds: ['subnet-1'] })).toEqual([
+      expect.stringMatching(/^missing: subnet subnet-1 has no IPv4 range/),
+      expect.stringMatching(/^note: all subnets are in one zone/),
+    ]);
+  });
+
+  it('without DNS host names has what agents need where no endpoint has a private name', () => {
+    expect(found({ dnsHostnames: false, endpoints: [] })).toEqual([]);
+    expect(found({ dnsHostnames: false, endpoints: [endpoint('kms', { privateDns: false })] })).toEqual([
+      expect.stringMatching(/^note: the endpoint for kms has no private DNS/),
+    ]);
   });
 
   it('whose halves of all addresses go two ways is public if one of them is', () => {

@@ -66,7 +66,7 @@ describe('the default route', () => {
 
   it('into nothing is none', () => {
     expect(vpcFacts(aws({ NatGatewayId: 'nat-1', State: 'blackhole' }), needs, []).subnets).toMatchObject([
-      { ways: [] },
+      { ways: [], nowhere: ['0.0.0.0/0'] },
     ]);
   });
 
@@ -81,9 +81,43 @@ describe('the default route', () => {
     ['halves that go two ways', [route(low, 'nat-1'), route(high, 'nat-2')], ['nat-1', 'nat-2']],
     ['halves before the whole', [route(all, 'nat-3'), route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
     ['a half and the whole', [route(all, 'nat-3'), route(low, 'nat-1')], ['nat-1', 'nat-3']],
-    ['one half', [route(low, 'nat-1')], []],
   ])('of %s is understood', (_name, routes, ways) => {
-    expect(vpcFacts(aws({}, [], table(...routes)), needs, []).subnets).toMatchObject([{ ways }]);
+    expect(vpcFacts(aws({}, [], table(...routes)), needs, []).subnets).toMatchObject([{ ways, nowhere: [] }]);
+  });
+
+  it('that is dead for a half leads nowhere there, whatever lies behind it', () => {
+    const dead = { DestinationCidrBlock: low, NatGatewayId: 'nat-gone', State: 'blackhole' };
+    expect(vpcFacts(aws({}, [], table(route(all, 'nat-1'), dead)), needs, []).subnets).toMatchObject([
+      { ways: ['nat-1'], nowhere: [low] },
+    ]);
+  });
+
+  it('is not looked for in a route of IPv6, or to a prefix list', () => {
+    const others = [{ DestinationIpv6CidrBlock: '::/0', NatGatewayId: 'nat-1' }, { DestinationPrefixListId: 'pl-1' }];
+    expect(vpcFacts(aws({}, [], table(...others)), needs, []).subnets).toMatchObject([
+      { ways: [], nowhere: ['0.0.0.0/0'] },
+    ]);
+  });
+});
+
+describe('a subnet', () => {
+  it('may have no IPv4 range, and be on an Outpost', () => {
+    const Subnets = [
+      {
+        SubnetId: 'subnet-1',
+        VpcId: 'vpc-1',
+        AvailabilityZone: 'a',
+        AvailableIpAddressCount: 0,
+        OutpostArn: 'arn:aws:outposts:eu-central-1:123456789012:outpost/op-1',
+      },
+    ];
+    const [subnet] = vpcFacts(
+      aws({ NatGatewayId: 'nat-1' }, [], { 'describe-subnets': { Subnets } }),
+      needs,
+      [],
+    ).subnets;
+    expect(subnet).toMatchObject({ outpost: 'arn:aws:outposts:eu-central-1:123456789012:outpost/op-1' });
+    expect(subnet).not.toHaveProperty('range');
   });
 });
 
