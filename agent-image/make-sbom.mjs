@@ -4,7 +4,8 @@
 //   node agent-image/make-sbom.mjs IMAGE FILE      the image is in the engine: docker, or CONTAINER_ENGINE
 //   node agent-image/make-sbom.mjs --install       only installs the tool, for machines that are cut off afterwards
 //
-// The tool and all that it needs is pinned by sbom-tool/package-lock.json, version and sum, and is installed by npm at the first
+// The tool and what it needs is pinned by sbom-tool/package-lock.json, version and sum (three optional packages for other
+// systems than Linux on x86-64 by version only: README.md), and is installed by npm at the first
 // call, into the user's cache (some 340 MB); nothing of it is in the image. An SBOM without the tool's pinned version, without the
 // agent or without any package is refused.
 // https://cdxgen.github.io/cdxgen

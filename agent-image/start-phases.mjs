@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Says where the time of your agents' starts goes, from the times that ECS keeps of each task for an hour after its end:
 //
-//   aws ecs list-tasks --cluster CLUSTER --desired-status STOPPED --query 'taskArns[:100]' --output text |
-//     xargs aws ecs describe-tasks --cluster CLUSTER --tasks | node agent-image/start-phases.mjs
+//   aws ecs list-tasks --cluster CLUSTER --desired-status STOPPED --no-paginate --output text --query 'taskArns[]' |
+//     xargs -r aws ecs describe-tasks --cluster CLUSTER --tasks | node agent-image/start-phases.mjs
 //
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
 import { readFileSync } from 'node:fs';

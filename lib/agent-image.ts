@@ -17,7 +17,7 @@ export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp
 
 /** An image in ECR, by either of its hosts: account, region, repository. */
 const ECR_REFERENCE = new RegExp(
-  `^(\\d{12})\\.dkr[.-]ecr\\.([a-z0-9-]+)\\.(?:${HOST_DOMAIN_PATTERN}|on\\.${DUAL_STACK_PATTERN})/([^:@]+)[:@]`,
+  `^(\\d{12})\\.dkr[.-]ecr\\.([a-z0-9-]+)\\.(?:${HOST_DOMAIN_PATTERN}|on\\.${DUAL_STACK_PATTERN})/([^:@]+)(?:[:@]|$)`,
 );
 
 /** What an {@link AgentImage} puts into a task definition. */
