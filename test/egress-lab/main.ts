@@ -5,7 +5,8 @@
  * Exit code 0: everything as expected. 1: something is not. 77: it cannot run here, and says why.
  */
 import { parseArgs } from 'node:util';
-import { dnsRulesIn, rulesIn } from '../lib/reachability/firewall-rules.ts';
+import { dnsRulesIn } from '../lib/reachability/dns-rules.ts';
+import { rulesIn } from '../lib/reachability/firewall-policy.ts';
 import { writeSection } from '../lib/reachability/sections.ts';
 import { templateOf } from '../lib/synthesis.ts';
 import { ATTEMPTS, NAMES } from './attempts.ts';

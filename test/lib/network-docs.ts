@@ -19,7 +19,8 @@ import {
   PRICES,
   total,
 } from '../../lib/prices.ts';
-import { dnsRulesIn, rulesIn } from './reachability/firewall-rules.ts';
+import { dnsRulesIn } from './reachability/dns-rules.ts';
+import { rulesIn } from './reachability/firewall-policy.ts';
 import { networkIn } from './reachability/network-model.ts';
 import { entrance, findings } from './reachability/probes.ts';
 import { findingsPicture, findingsTable } from './reachability/render.ts';

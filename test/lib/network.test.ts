@@ -1,6 +1,7 @@
 /** What may leave and what may come in, in every mode and combination of options, by the whole synthesized template. */
 import { describe, expect, it } from 'vitest';
 import { networkIn } from './reachability/network-model.ts';
+import { policyFaults } from './reachability/policy-faults.ts';
 import { entrance, findings } from './reachability/probes.ts';
 import { resourcesIn } from './reachability/template-values.ts';
 import { firewallsOnTheWay } from './reachability/walk.ts';
@@ -18,6 +19,7 @@ interface OwnNetwork {
   readonly vpcEndpoints?: string;
   readonly ipv6?: boolean;
   readonly dnsFirewall?: boolean;
+  readonly allowedDomains?: readonly string[];
   readonly allowedPresets?: readonly string[];
   readonly awsApiServices?: readonly string[];
   readonly awsApiRegions?: readonly string[];
@@ -42,6 +44,14 @@ const own: OwnNetwork[] = [
     ]),
   ),
   ...either.flatMap((ipv6) => either.map((dnsFirewall) => ({ egress: 'public-ip', ipv6, dnsFirewall }))),
+  {
+    egress: 'nat-gateway',
+    vpcEndpoints: 'task-start',
+    allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'],
+    allowedPresets: ['hcp-terraform', 'aws-apis'],
+    awsApiServices: ['logs', 'secretsmanager', 'ecr'],
+    awsApiRegions: ['eu-central-1'],
+  },
 ];
 
 describe.each(own.map((network) => [inWords(network), network] as const))('%s', (_, network) => {
@@ -51,10 +61,35 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   const reached = new Map(findings(model).map((finding) => [finding.what, finding]));
   const isFirewalled = network.egress === 'network-firewall';
 
+  it('has every policy exactly as it should be: groups, DNS Firewall, firewalls with their logs, endpoints', () => {
+    const faults = policyFaults(template, {
+      firewalls: isFirewalled ? (network.natGateways === 'all' ? 2 : 1) : 0,
+      dnsFirewall: network.dnsFirewall !== false,
+      taskStartEndpoints: network.vpcEndpoints === 'task-start',
+      ipv6: network.ipv6 === true,
+      services: network.awsApiServices ?? [],
+      buckets: network.allowedDomains === undefined ? [] : ['acme-modules'],
+      ports: [443],
+    });
+    expect(faults).toEqual([]);
+  });
+
   it('lets a task out to the allowed names, and start', () => {
     for (const what of ['TLS to an allowed name', 'CloudWatch Logs', 'Secrets Manager']) {
       expect(reached.get(what), what).toMatchObject({ reached: true });
     }
+    for (const [what, service] of [
+      ['CloudWatch Logs', 'logs'],
+      ['Secrets Manager', 'secretsmanager'],
+    ] as const) {
+      const isInside = network.vpcEndpoints === 'task-start';
+      expect(reached.get(what)?.hops.includes(`interface endpoint ${service}`), what).toBe(isInside);
+    }
+  });
+
+  it('lets keys of another account out where APIs are reached outside, and stops them at the endpoints', () => {
+    const found = reached.get('CloudWatch Logs, with keys of another account');
+    expect(found?.reached).toBe(network.vpcEndpoints !== 'task-start');
   });
 
   it('lets out nothing but TCP 443, and that by the ways that it has', () => {
@@ -96,7 +131,14 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   });
 
   it('lets nothing in: from outside, from other tasks', () => {
-    expect(entrance(model)).toMatchObject({ reached: false });
+    const group = 'the security group: no rule inwards';
+    const addresses = ['its public IPv4 address', ...(network.ipv6 === true ? ['its IPv6 address'] : [])];
+    const gateway = network.ipv6 === true ? ['an IPv6 gateway that lets nothing in'] : [];
+    const stoppedBy =
+      network.egress === 'public-ip'
+        ? `${group}; it alone, for a task has ${addresses.join(' and ')}`
+        : ['no public IPv4 address', ...gateway, group].join('; ');
+    expect(entrance(model)).toEqual({ reached: false, hops: [], stoppedBy });
     expect(reached.get('another task')).toMatchObject({ reached: false });
     const inwards = model.groupRules.filter(({ direction }) => direction === 'in');
     for (const rule of inwards) {

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { CLAIMS, type EgressMode } from '../../../lib/egress/claims.ts';
-import { dnsRulesIn, rulesIn } from '../reachability/firewall-rules.ts';
+import { dnsRulesIn } from '../reachability/dns-rules.ts';
+import { rulesIn } from '../reachability/firewall-policy.ts';
 import { templateOf } from '../synthesis.ts';
 
 /** Hosts of AWS at which every account is served, of the region that the templates are read with. */

@@ -1,17 +1,4 @@
-/** What a template says about names: the firewall's rules and the resolver's lists, as they stand in it. */
-import * as z from 'zod';
-import { type Resource, resourcesIn } from './template-values.ts';
-
-const ruleGroup = z.looseObject({
-  RulesSource: z.looseObject({ RulesString: z.string() }),
-  StatefulRuleOptions: z.looseObject({ RuleOrder: z.string() }),
-});
-
-/** The Suricata rules of the template; `undefined` when it has no network firewall. */
-export function rulesIn(template: unknown): string | undefined {
-  const group = resourcesIn(template).find(({ type }) => type === 'AWS::NetworkFirewall::RuleGroup');
-  return group === undefined ? undefined : ruleGroup.parse(group.properties['RuleGroup']).RulesSource.RulesString;
-}
+/** Suricata rules, read as its documentation defines their keywords. */
 
 /** What of a rule decides about a connection. */
 export interface Rule {
@@ -71,53 +58,4 @@ function portMatches(ports: string, port: number): boolean {
     .split(',')
     .map(Number);
   return list.includes(port) !== negated;
-}
-
-/** DNS Firewall's rules of a template, in order of their priorities. */
-export interface DnsRule {
-  readonly action: string;
-  readonly domains: readonly string[];
-  readonly redirection: string;
-}
-
-const dnsRules = z.array(
-  z.looseObject({
-    Priority: z.number(),
-    Action: z.string(),
-    FirewallDomainListId: z.string(),
-    FirewallDomainRedirectionAction: z.string().default('INSPECT_REDIRECTION_DOMAIN'),
-  }),
-);
-
-/** The resolver's rules; none when names are not limited. */
-export function dnsRulesIn(template: unknown): DnsRule[] {
-  const resources = resourcesIn(template);
-  const group = resources.find(({ type }) => type === 'AWS::Route53Resolver::FirewallRuleGroup');
-  if (group === undefined || !resources.some(({ type }) => type.endsWith('FirewallRuleGroupAssociation'))) return [];
-  return dnsRules
-    .parse(group.properties['FirewallRules'])
-    .sort((a, b) => a.Priority - b.Priority)
-    .map((rule) => ({
-      action: rule.Action,
-      domains: domainsOf(resources, rule.FirewallDomainListId),
-      redirection: rule.FirewallDomainRedirectionAction,
-    }));
-}
-
-function domainsOf(resources: readonly Resource[], listId: string): readonly string[] {
-  const list = resources.find(({ id }) => listId === `<${id}.Id>`);
-  return z.array(z.string()).parse(list?.properties['Domains']);
-}
-
-/**
- * Whether a name resolves, by the documented rules: case does not matter; a list entry is a whole name, or `*` and the
- * end of one; rules are asked in order and the first that matches decides; what none matches resolves.
- * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-domain-lists.html
- */
-export function resolves(rules: readonly DnsRule[], name: string): boolean {
-  const asked = name.toLowerCase().replace(/\.$/, '');
-  const listed = (entry: string) =>
-    entry.startsWith('*') ? asked.endsWith(entry.slice(1).toLowerCase()) : asked === entry.toLowerCase();
-  const rule = rules.find(({ domains }) => domains.some(listed));
-  return rule === undefined || rule.action !== 'BLOCK';
 }

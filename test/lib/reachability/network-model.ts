@@ -1,7 +1,8 @@
 /** The network of a synthesized template: subnets with their routes, security groups, gateways, endpoints, firewalls. */
 import * as z from 'zod';
 import { type AddressRange, parseRange } from '../../../lib/egress/address-range.ts';
-import { type DnsRule, dnsRulesIn, parsedRules, type Rule, rulesIn } from './firewall-rules.ts';
+import { type DnsRule, dnsRulesIn } from './dns-rules.ts';
+import { type FirewallPolicy, firewallsIn } from './firewall-policy.ts';
 import { optionalText, type Resource, resourcesIn, text } from './template-values.ts';
 
 /** Where a route leads. */
@@ -21,10 +22,12 @@ export interface Subnet {
   readonly cidr: string;
   readonly zone: string;
   readonly mapsPublicAddresses: boolean;
+  /** Whether what is in it has a global IPv6 address, too. */
+  readonly hasIpv6: boolean;
   readonly routes: readonly Route[];
 }
 
-/** One rule of a security group. */
+/** One rule of a security group; a protocol is told by its name, `-1` for all. */
 export interface GroupRule {
   readonly group: string;
   readonly direction: 'in' | 'out';
@@ -40,6 +43,9 @@ export interface Endpoint {
   readonly service: string;
   readonly kind: string;
   readonly groups: readonly string[];
+  readonly subnets: readonly string[];
+  /** Whether the API's own name means the endpoint inside the VPC. */
+  readonly privateDns: boolean;
   readonly policy: unknown;
 }
 
@@ -51,8 +57,8 @@ export interface NetworkModel {
   readonly endpoints: readonly Endpoint[];
   /** Subnet of every NAT gateway and firewall, by its id. */
   readonly placed: ReadonlyMap<string, string>;
-  /** Rules of the firewall; `undefined` when there is none. */
-  readonly firewallRules: readonly Rule[] | undefined;
+  /** What each firewall does, by its id. */
+  readonly firewalls: ReadonlyMap<string, FirewallPolicy>;
   readonly dnsRules: readonly DnsRule[];
   /** What the launcher starts tasks with. */
   readonly tasks: { readonly subnets: string[]; readonly groups: string[]; readonly publicAddress: boolean };
@@ -62,7 +68,6 @@ export interface NetworkModel {
 export function networkIn(template: unknown): NetworkModel {
   const resources = resourcesIn(template);
   const of = (type: string) => resources.filter((resource) => resource.type === type);
-  const rules = rulesIn(template);
   const vpc = of('AWS::EC2::VPC')[0];
   return {
     vpcRange: vpc === undefined ? undefined : parseRange(text(vpc, 'CidrBlock')),
@@ -85,6 +90,8 @@ export function networkIn(template: unknown): NetworkModel {
       service: text(endpoint, 'ServiceName').split('.').slice(3).join('.'),
       kind: text(endpoint, 'VpcEndpointType'),
       groups: z.array(z.string()).default([]).parse(endpoint.properties['SecurityGroupIds']).map(refered),
+      subnets: z.array(z.string()).default([]).parse(endpoint.properties['SubnetIds']).map(refered),
+      privateDns: endpoint.properties['PrivateDnsEnabled'] === true,
       policy: endpoint.properties['PolicyDocument'],
     })),
     placed: new Map([
@@ -94,7 +101,7 @@ export function networkIn(template: unknown): NetworkModel {
         firewallSubnet(firewall),
       ]),
     ]),
-    firewallRules: rules === undefined ? undefined : parsedRules(rules),
+    firewalls: firewallsIn(template),
     dnsRules: dnsRulesIn(template),
     tasks: tasksIn(of('AWS::Lambda::Function')),
   };
@@ -140,6 +147,7 @@ function subnetIn(subnet: Resource, resources: readonly Resource[]): Subnet {
     cidr: text(subnet, 'CidrBlock'),
     zone: String(subnet.properties['AvailabilityZone']),
     mapsPublicAddresses: subnet.properties['MapPublicIpOnLaunch'] === true,
+    hasIpv6: subnet.properties['Ipv6CidrBlock'] !== undefined,
     routes: [
       ...routes,
       ...gateways.map(({ id }) => ({ destination: 's3', target: { kind: 's3-endpoint' as const, id } })),
@@ -180,6 +188,8 @@ const ruleSchema = z.looseObject({
   DestinationPrefixListId: z.string().optional(),
 });
 
+const PROTOCOLS: Readonly<Record<string, string>> = { '1': 'icmp', '6': 'tcp', '17': 'udp' };
+
 function groupRule(group: string, direction: 'in' | 'out', given: unknown): GroupRule {
   const rule = ruleSchema.parse(given);
   const peer =
@@ -190,7 +200,8 @@ function groupRule(group: string, direction: 'in' | 'out', given: unknown): Grou
     rule.SourcePrefixListId ??
     rule.DestinationPrefixListId ??
     'anything';
-  return { group, direction, protocol: rule.IpProtocol, from: rule.FromPort, to: rule.ToPort, peer: refered(peer) };
+  const protocol = PROTOCOLS[rule.IpProtocol] ?? rule.IpProtocol;
+  return { group, direction, protocol, from: rule.FromPort, to: rule.ToPort, peer: refered(peer) };
 }
 
 function tasksIn(functions: readonly Resource[]): NetworkModel['tasks'] {

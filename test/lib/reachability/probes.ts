@@ -1,6 +1,6 @@
 /** What a reviewer asks of a network: can a task reach this, and by which way? */
 
-import type { NetworkModel } from './network-model.ts';
+import type { NetworkModel, Target } from './network-model.ts';
 import { FILL } from './template-values.ts';
 import { type Arrival, follow, type Packet } from './walk.ts';
 
@@ -12,8 +12,32 @@ export interface Probe {
 const tls = { protocol: 'tcp', port: 443, to: 'internet', family: 4 } as const;
 const aws = (service: string) => `${service}.${FILL.region}.amazonaws.com`;
 
+/** A call of an API by its own name, with this account's credentials unless others are named. */
+function api(name: string, action: string, principalAccount = FILL.account): Packet {
+  const call = { action, resource: '*', principalAccount, resourceAccount: principalAccount };
+  return { ...tls, name: aws(name), serverName: aws(name), call };
+}
+
+/** Somebody else's account: AWS's own, or an accomplice's. */
+const OTHER = '999999999999';
+const inBucket = (bucket: string, action: string) => ({
+  action,
+  resource: `arn:aws:s3:::${bucket}/key`,
+  principalAccount: FILL.account,
+  resourceAccount: OTHER,
+});
+const LAYERS = `prod-${FILL.region}-starport-layer-bucket`;
+
 export const PROBES: readonly Probe[] = [
-  { what: 'TLS to an allowed name', packet: { ...tls, name: 'app.terraform.io', serverName: 'app.terraform.io' } },
+  {
+    what: 'TLS to an allowed name',
+    packet: {
+      ...tls,
+      name: 'app.terraform.io',
+      serverName: 'app.terraform.io',
+      aliases: ['d111111abcdef8.cloudfront.net'],
+    },
+  },
   { what: 'TLS to another name', packet: { ...tls, name: 'evil.example.net', serverName: 'evil.example.net' } },
   { what: 'TLS to an address, with its own server name', packet: { ...tls, serverName: 'evil.example.net' } },
   { what: 'TLS to an address, without a server name', packet: { ...tls, serverName: null } },
@@ -27,18 +51,20 @@ export const PROBES: readonly Probe[] = [
     what: 'image layers in ECR (S3)',
     packet: {
       ...tls,
-      to: 's3-layers',
-      name: `prod-${FILL.region}-starport-layer-bucket.s3.${FILL.region}.amazonaws.com`,
-      serverName: `prod-${FILL.region}-starport-layer-bucket.s3.${FILL.region}.amazonaws.com`,
+      to: 's3',
+      name: `${LAYERS}.${aws('s3')}`,
+      serverName: `${LAYERS}.${aws('s3')}`,
+      call: inBucket(LAYERS, 's3:GetObject'),
     },
   },
   {
     what: 'a bucket of somebody in this region, by its IPv4 address',
-    packet: { ...tls, to: 's3-elsewhere', serverName: aws('s3') },
+    packet: { ...tls, to: 's3', serverName: aws('s3'), call: inBucket('a-bucket-of-somebody', 's3:PutObject') },
   },
-  { what: 'ECR', packet: { ...tls, name: aws('api.ecr'), serverName: aws('api.ecr') } },
-  { what: 'CloudWatch Logs', packet: { ...tls, name: aws('logs'), serverName: aws('logs') } },
-  { what: 'Secrets Manager', packet: { ...tls, name: aws('secretsmanager'), serverName: aws('secretsmanager') } },
+  { what: 'ECR', packet: api('api.ecr', 'ecr:GetAuthorizationToken') },
+  { what: 'CloudWatch Logs', packet: api('logs', 'logs:PutLogEvents') },
+  { what: 'Secrets Manager', packet: api('secretsmanager', 'secretsmanager:GetSecretValue') },
+  { what: 'CloudWatch Logs, with keys of another account', packet: api('logs', 'logs:PutLogEvents', OTHER) },
   { what: 'another AWS API', packet: { ...tls, name: aws('ec2'), serverName: aws('ec2') } },
   { what: 'another task', packet: { ...tls, to: 'neighbour' } },
 ];
@@ -61,14 +87,34 @@ export function findings(model: NetworkModel): Finding[] {
   });
 }
 
-/** Whether anything outside can open a connection to a task. */
+/**
+ * Whether anything outside can open a connection to a task: by the addresses that a task has, by where the default
+ * routes of its subnets lead, and by its security groups.
+ */
 export function entrance(model: NetworkModel): Arrival {
+  const subnets = model.tasks.subnets.flatMap((id) => model.subnets.get(id) ?? []);
+  const leadsTo = (destination: string, kind: Target['kind']) =>
+    subnets.some(({ routes }) =>
+      routes.some((route) => route.destination === destination && route.target.kind === kind),
+    );
+  const hasIpv6 = subnets.some((subnet) => subnet.hasIpv6);
+  const hasPublicIpv4 = model.tasks.publicAddress || subnets.some(({ mapsPublicAddresses }) => mapsPublicAddresses);
+  const open = [
+    ...(hasPublicIpv4 && leadsTo('0.0.0.0/0', 'internet-gateway') ? ['its public IPv4 address'] : []),
+    ...(hasIpv6 && leadsTo('::/0', 'internet-gateway') ? ['its IPv6 address'] : []),
+  ];
+  const closed = [
+    ...(hasPublicIpv4 ? [] : ['no public IPv4 address']),
+    ...(hasIpv6 && leadsTo('::/0', 'egress-only-gateway') ? ['an IPv6 gateway that lets nothing in'] : []),
+  ];
   const rule = model.groupRules.find(
     ({ group, direction }) => direction === 'in' && model.tasks.groups.includes(group),
   );
-  if (rule !== undefined) return { reached: true, hops: [`security group: ${rule.protocol} from ${rule.peer}`] };
-  const by = model.tasks.publicAddress
-    ? 'the security group alone: nothing comes in'
-    : 'no public address, and the security group: nothing comes in';
-  return { reached: false, hops: [], stoppedBy: by };
+  // A rule inwards counts whatever address a task has: there are ways in that no template tells of.
+  if (rule !== undefined)
+    return { reached: true, hops: [...open, `security group: ${rule.protocol} from ${rule.peer}`] };
+  const group = 'the security group: no rule inwards';
+  const stoppedBy =
+    open.length > 0 ? `${group}; it alone, for a task has ${open.join(' and ')}` : [...closed, group].join('; ');
+  return { reached: false, hops: [], stoppedBy };
 }

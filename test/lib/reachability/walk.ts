@@ -1,16 +1,22 @@
 /** Where a packet of a task comes to: security group, then route by route, through whatever stands there. */
-import * as z from 'zod';
 import { contains, parseRange } from '../../../lib/egress/address-range.ts';
-import { decision, resolves, type Seen } from './firewall-rules.ts';
-import type { NetworkModel, Route, Subnet } from './network-model.ts';
+import { resolves } from './dns-rules.ts';
+import { type ApiCall, lets } from './endpoint-policy.ts';
+import { verdict } from './firewall-policy.ts';
+import type { Seen } from './firewall-rules.ts';
+import type { Endpoint, NetworkModel, Route, Subnet } from './network-model.ts';
 
 /** What a task sends. */
 export interface Packet extends Seen {
-  /** Where to: an address outside, S3 in the region, an API with an interface endpoint, another task, the task itself from outside. */
-  readonly to: 'internet' | 's3-layers' | 's3-elsewhere' | 'neighbour';
+  /** Where to: some address outside, S3 in the region, another task. */
+  readonly to: 'internet' | 's3' | 'neighbour';
   readonly family: 4 | 6;
   /** A name that must resolve first; who knows the address has none. */
   readonly name?: string;
+  /** What that name is an alias of, in turn. */
+  readonly aliases?: readonly string[];
+  /** What is asked of an API of AWS. */
+  readonly call?: ApiCall;
 }
 
 /** What becomes of it. */
@@ -24,14 +30,14 @@ export interface Arrival {
 
 /** Follows a packet from a task in a subnet. */
 export function follow(model: NetworkModel, subnetId: string, packet: Packet): Arrival {
-  if (packet.name !== undefined && !resolves(model.dnsRules, packet.name)) {
+  if (packet.name !== undefined && !resolves(model.dnsRules, packet.name, packet.aliases)) {
     return { reached: false, hops: [], stoppedBy: 'DNS Firewall: the name does not exist' };
   }
   if (!leavesGroup(model, packet)) {
     return { reached: false, hops: [], stoppedBy: 'the security group: no rule for it' };
   }
   const endpoint = packet.name === undefined ? undefined : endpointFor(model, packet.name);
-  if (endpoint !== undefined) return { reached: true, hops: [`interface endpoint ${endpoint}`] };
+  if (endpoint !== undefined) return intoEndpoint(model, endpoint, packet);
   if (packet.to === 'neighbour') return toNeighbour(model, packet);
   return alongRoutes(model, subnetId, packet);
 }
@@ -44,12 +50,18 @@ function leavesGroup({ groupRules, tasks }: NetworkModel, packet: Packet): boole
       (rule.protocol === '-1' || rule.protocol === packet.protocol) &&
       rule.from <= packet.port &&
       packet.port <= rule.to &&
-      rule.peer === (packet.family === 4 ? '0.0.0.0/0' : '::/0'),
+      (packet.to === 'neighbour' || isOutside(rule.peer, packet.family)),
   );
 }
 
-/** With private DNS an API's name means its endpoint; whose group must let the tasks' group in. */
-function endpointFor(model: NetworkModel, name: string): string | undefined {
+/** Whether a rule's peer holds some address outside: any range of the family, and what cannot be looked into. */
+function isOutside(peer: string, family: 4 | 6): boolean {
+  if (peer === 'anything' || peer.startsWith('pl-')) return true;
+  return peer.includes('/') && peer.includes(':') === (family === 6);
+}
+
+/** With private DNS an API's name means its endpoint. */
+function endpointFor(model: NetworkModel, name: string): Endpoint | undefined {
   const apis: Readonly<Record<string, RegExp>> = {
     'ecr.api': /^api\.ecr\./,
     'ecr.dkr': /\.dkr\.ecr\./,
@@ -57,13 +69,19 @@ function endpointFor(model: NetworkModel, name: string): string | undefined {
     secretsmanager: /^secretsmanager\./,
   };
   return model.endpoints.find(
-    ({ kind, service, groups }) =>
-      kind === 'Interface' &&
-      apis[service]?.test(name) === true &&
-      model.groupRules.some(
-        (rule) => rule.direction === 'in' && groups.includes(rule.group) && model.tasks.groups.includes(rule.peer),
-      ),
-  )?.service;
+    ({ kind, service, privateDns }) => kind === 'Interface' && privateDns && apis[service]?.test(name) === true,
+  );
+}
+
+/** An endpoint's group must let the tasks' group in, and its policy the call. */
+function intoEndpoint(model: NetworkModel, { service, groups, policy }: Endpoint, { call }: Packet): Arrival {
+  const hops = [`interface endpoint ${service}`];
+  const isOpen = model.groupRules.some(
+    (rule) => rule.direction === 'in' && groups.includes(rule.group) && model.tasks.groups.includes(rule.peer),
+  );
+  if (!isOpen) return { reached: false, hops, stoppedBy: "the endpoint's security group: no rule for it" };
+  if (call === undefined || lets(policy, call)) return { reached: true, hops };
+  return { reached: false, hops, stoppedBy: "the endpoint's policy: no statement for it" };
 }
 
 /** Another task of the same VPC: routes do not stand between them, its security group does. */
@@ -91,15 +109,16 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
       case 's3-endpoint': {
         hops.push('S3 gateway endpoint');
         const { policy } = model.endpoints.find(({ id }) => id === target.id) ?? {};
-        return packet.to === 's3-layers' || allowsAnyBucket(policy)
+        return packet.call !== undefined && lets(policy, packet.call)
           ? { reached: true, hops }
           : stopped("the S3 endpoint's policy: another bucket");
       }
       case 'firewall': {
         hops.push('Network Firewall');
-        const verdict = decision(model.firewallRules ?? [], packet);
-        // What no rule decides falls to the default action, which drops.
-        if (verdict?.action !== 'pass') return stopped(`Network Firewall: ${messageOf(verdict?.options)}`);
+        const policy = model.firewalls.get(target.id);
+        if (policy === undefined) return stopped('a firewall that is not in the template');
+        const { passes, by } = verdict(policy, packet);
+        if (!passes) return stopped(`Network Firewall: ${by}`);
         subnet = model.subnets.get(model.placed.get(target.id) ?? '');
         break;
       }
@@ -124,32 +143,8 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
 /** The most specific route. S3's addresses in this region are more specific than a default route; the endpoint has IPv4 only. */
 function routeFor(subnet: Subnet, packet: Packet): Route | undefined {
   const s3 = subnet.routes.find(({ destination }) => destination === 's3');
-  if (packet.family === 4 && packet.to.startsWith('s3') && s3 !== undefined) return s3;
+  if (packet.family === 4 && packet.to === 's3' && s3 !== undefined) return s3;
   return subnet.routes.find(({ destination }) => destination === (packet.family === 4 ? '0.0.0.0/0' : '::/0'));
-}
-
-/** Whether a policy lets any bucket through: a statement for every resource, with no condition on whose it is. */
-function allowsAnyBucket(policy: unknown): boolean {
-  if (policy === undefined) return true;
-  const { Statement: statements } = policySchema.parse(policy);
-  return statements.some(
-    ({ Effect, Resource, Condition }) =>
-      Effect === 'Allow' && [Resource].flat().includes('*') && Condition === undefined,
-  );
-}
-
-const policySchema = z.looseObject({
-  Statement: z.array(
-    z.looseObject({
-      Effect: z.string(),
-      Resource: z.union([z.string(), z.array(z.string())]),
-      Condition: z.unknown().optional(),
-    }),
-  ),
-});
-
-function messageOf(options: string | undefined): string {
-  return /msg:"agent-launcher: ([^"]*)"/.exec(options ?? '')?.[1] ?? 'the default action';
 }
 
 /**
