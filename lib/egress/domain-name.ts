@@ -16,6 +16,10 @@ export type ParsedName = { readonly name: string } | { readonly fault: string; r
 export function parseName(given: string): ParsedName {
   const text = given.trim();
   const refuse = (fault: string, remedy: string): ParsedName => ({ fault, remedy });
+  // The mapping to ASCII would leave them out, and allow another name than the one that is read.
+  if (/[\s\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(text)) {
+    return refuse('it has a space or a character that is not seen', 'write the name anew, in letters that are seen');
+  }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return refuse('it is a URL', 'give the host name alone, without https://');
   if (/[/?#@]/.test(text))
     return refuse('it has a path', 'give the host name alone: a firewall sees names and no paths');

@@ -11,8 +11,6 @@ import { DUAL_STACK_DOMAINS, HOST_DOMAINS } from './partitions.ts';
 
 /** Names directly below are somebody's; what is below those is his alone. */
 const BELOW = [
-  // Names made of an address, which resolve to it.
-  ...['nip.io', 'sslip.io', 'traefik.me', 'xip.io'],
   // Names that take down whatever is sent to them, given to whoever asks.
   ...['beeceptor.com', 'burpcollaborator.net', 'canarytokens.com', 'ceye.io', 'dnslog.cn', 'free.beeceptor.com'],
   ...[
@@ -25,13 +23,16 @@ const BELOW = [
     'oast.online',
     'oast.pro',
   ],
-  ...['oast.site', 'oastify.com', 'requestbin.net', 'requestcatcher.com', 'webhook.site'],
+  ...['oast.site', 'oastify.com', 'requestbin.com', 'requestbin.net', 'requestcatcher.com', 'webhook.site'],
   // Tunnels to somebody's machine.
   ...['cfargotunnel.com', 'devtunnels.ms', 'lhr.life', 'loca.lt', 'localhost.run', 'pinggy.io', 'pinggy.link'],
   ...['serveo.net', 'share.zrok.io'],
   // Networks that deliver whoever's content.
   ...['alicdn.com', 'b-cdn.net', 'edgecastcdn.net', 'gcdn.co', 'kxcdn.com', 'llnwd.net', 'stackpathcdn.com'],
   // Sites, stores and workspaces of whoever opens an account.
+  ...['azure-api.net', 'azurecr.cn', 'azurecr.io', 'azurecr.us', 'jfrog.io', 'visualstudio.com'],
+  ...['vault.azure.cn', 'vault.azure.net', 'vault.usgovcloudapi.net'],
+  ...['ingest.de.sentry.io', 'ingest.sentry.io', 'ingest.us.sentry.io'],
   ...['atlassian.net', 'firebaseio.com', 'force.com', 'github.dev', 'glitch.me', 'googleusercontent.com', 'modal.run'],
   ...[
     'my.salesforce.com',
@@ -57,11 +58,16 @@ const AT_ANY_DEPTH = [
   'cloudflarestorage.com',
   'fastly.net',
   'myqcloud.com',
+  // Names that have an address in them, at whatever place, and resolve to it.
+  'nip.io',
   'oraclecloud.com',
   'sagemaker.aws',
   'scw.cloud',
+  'sslip.io',
+  'traefik.me',
   'wasabisys.com',
   'windows.net',
+  'xip.io',
 ];
 
 /** Whether anybody can have a name below a domain, or below one that is below it. */
