@@ -10,6 +10,7 @@ import {
   DEFAULT_START_DEADLINE_SECONDS,
   MOST_POOLS,
 } from './defaults.ts';
+import { parseName } from './egress/domain-name.ts';
 import { networkSettings } from './network-settings.ts';
 import { poolSettings } from './pool-settings.ts';
 import {
@@ -29,10 +30,14 @@ import {
   whole,
 } from './setting.ts';
 
-/** Whether a host is given by a name and a port that TLS may have. The network opens the port to every address. */
+/**
+ * Whether a host is given by a complete name and a port that may be opened: the security group opens it to every address.
+ * Ports below 1024 are those of other protocols (22 SSH, 25 mail, 53 and 853 DNS), each a way out of its own.
+ */
 function isReachedByName(host: string): boolean {
   const [name = '', port = '443'] = host.split(':');
-  return !/^[\d.]+$/.test(name) && Number(port) > 0 && Number(port) !== 53 && Number(port) <= 65_535;
+  const number = Number(port);
+  return 'name' in parseName(name) && (number === 443 || (number >= 1024 && number <= 65_535));
 }
 
 const agentImage = z.strictObject({
@@ -98,7 +103,7 @@ export const settingsSchema = z.strictObject({
     {
       description: 'Host of HCP Terraform or Terraform Enterprise.',
       allowed:
-        'host name in lower case without https:// and without a path, with a port if it is not 443: no address, since a certificate and the network know it by its name, and not port 53, which is for DNS',
+        'host name in lower case without https:// and without a path, with a port from 1024 up if it is not 443: no address and no name without a dot, since certificate and network know it by its complete name, and no lower port, since the network opens it to every address, and lower ones are for other protocols (22 SSH, 53 and 853 DNS)',
     },
   ),
   organization: setting(ORGANIZATION, {
@@ -204,7 +209,8 @@ export function settingAt(path: readonly PropertyKey[]): SettingAt {
   let doc: SettingDoc | undefined;
   for (const key of path) {
     const parent: z.core.$ZodType = unwrapped(schema);
-    if (parent instanceof z.ZodObject) schema = parent.shape[String(key)];
+    if (parent instanceof z.ZodObject)
+      schema = Object.hasOwn(parent.shape, key) ? parent.shape[String(key)] : undefined;
     else if (parent instanceof z.ZodArray) schema = /^\d+$/.test(String(key)) ? parent.element : undefined;
     else if (parent instanceof z.ZodRecord) schema = parent.valueType;
     else schema = undefined;

@@ -39,10 +39,15 @@ export type PoolSettings = Settings['pools'][number];
  * @throws {SettingsError} with every fault there is, when there is one
  */
 export function parseSettings(context: Readonly<Record<string, unknown>>): Settings {
-  const given = settingsOf(context);
+  const misplaced = Object.keys(context).filter((key) => isOverride(key) && key.split('.').includes('__proto__'));
+  const given = settingsOf(context, misplaced);
   const read = settingsSchema.safeParse(given);
   const ofSchema = read.success ? [] : read.error.issues.flatMap((issue) => faultsOf(issue, given));
-  const faults = inOrder([...crossFaults(given), ...ofSchema]);
+  const faults = inOrder([
+    ...crossFaults(given),
+    ...ofSchema,
+    ...misplaced.map((key) => unknownKey(key.split('.'), given)),
+  ]);
   if (!read.success || faults.length > 0) throw new SettingsError(faults);
   return { ...read.data, agentImage: agentImage(read.data), network: chosenNetwork(read.data.network) };
 }
@@ -54,12 +59,21 @@ function agentImage({ agentImage: { registry, version, source, digest, base } }:
   return { ...built, source: 'official', ...(digest !== undefined && { digest }) };
 }
 
-/** The settings object with the overrides laid over it; nothing is checked yet. */
-function settingsOf(context: Readonly<Record<string, unknown>>): unknown {
+/** Whether a key of the context is the path of a setting, and not one of CDK's own. */
+function isOverride(key: string): boolean {
+  return key !== SETTINGS_KEY && !key.includes(':');
+}
+
+/**
+ * The settings object with the overrides laid over it; nothing is checked yet.
+ *
+ * @param misplaced overrides whose paths lead out of the settings, into what every object has
+ */
+function settingsOf(context: Readonly<Record<string, unknown>>, misplaced: readonly string[]): unknown {
   const base = context[SETTINGS_KEY] ?? {};
   const settings: unknown = structuredClone(typeof base === 'string' ? fromJson(base) : base);
   for (const [key, value] of Object.entries(context)) {
-    if (key === SETTINGS_KEY || key.includes(':')) continue;
+    if (!isOverride(key) || misplaced.includes(key)) continue;
     lay(settings, key.split('.'), override(key.split('.'), value));
   }
   return settings;
@@ -87,7 +101,7 @@ function lay(target: unknown, path: readonly string[], value: unknown): void {
     Reflect.set(target, key, value);
     return;
   }
-  const inner: unknown = Reflect.get(target, key);
+  const inner: unknown = Object.hasOwn(target, key) ? Reflect.get(target, key) : undefined;
   if (typeof inner !== 'object' || inner === null) Reflect.set(target, key, /^\d+$/.test(next) ? [] : {});
   lay(Reflect.get(target, key), [next, ...rest], value);
 }
@@ -151,7 +165,8 @@ function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault
 
 function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
     given,
   );
 }

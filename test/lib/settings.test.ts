@@ -19,14 +19,20 @@ const faultsOfPool = (pool: object) =>
 const paths = (faults: readonly SettingsFault[]) => faults.map(({ path }) => path);
 
 describe('the host', () => {
-  it.each(['10.0.0.5', 'tfe.example.com:0', 'tfe.example.com:53', 'tfe.example.com:70000'])(
-    'may not be %s',
-    (hostname) => {
-      expect(paths(faultsOfSettings({ hostname }))).toEqual(['hostname']);
-    },
-  );
+  it.each([
+    ...['10.0.0.5', '0x7f000001', '0x7f.1', 'localhost', 'localhost:8443', 'tfe'],
+    ...[0, 22, 53, 80, 853, 1023, 70_000].map((port) => `tfe.example.com:${port}`),
+  ])('may not be %s', (hostname) => {
+    expect(paths(faultsOfSettings({ hostname }))).toEqual(['hostname']);
+  });
 
-  it.each(['localhost:8443', 'tfe.example.com', 'app.eu.terraform.io'])('may be %s', (hostname) => {
+  it.each([
+    'tfe.example.com:8443',
+    'tfe.example.com:1024',
+    'tfe.example.com',
+    'tfe.corp.internal',
+    'app.eu.terraform.io',
+  ])('may be %s', (hostname) => {
     expect(faultsOfSettings({ hostname })).toEqual([]);
   });
 });
@@ -137,6 +143,22 @@ describe('overrides with -c', () => {
     expect(faultsOf({ agentLauncher: LEAST, 'pools.0.max_agents': '3' })).toMatchObject([
       { path: 'pools.0.max_agents', remedy: 'did you mean maxAgents?' },
     ]);
+  });
+});
+
+describe('a path that leads out of the settings', () => {
+  it.each([
+    'network.__proto__.egress',
+    '__proto__.organization',
+    'pools.0.__proto__',
+    'constructor.prototype.x',
+    'network.toString',
+  ])('%s is a setting that there is not, and changes no object', (path) => {
+    expect(paths(faultsOf({ agentLauncher: LEAST, [path]: 'public-ip' }))).toEqual([
+      path === 'constructor.prototype.x' ? 'constructor' : path,
+    ]);
+    expect(Object.keys(Object.prototype)).toEqual([]);
+    expect({}).not.toHaveProperty('egress');
   });
 });
 
