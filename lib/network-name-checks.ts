@@ -1,7 +1,7 @@
 /** Faults of the names that jobs may reach, which the schema's regular expressions do not see. */
 import { DEFAULT_HOSTNAME } from './defaults.ts';
 import { type Place, PRESETS, type Preset, resolvingNames } from './egress/allowed-domains.ts';
-import { serviceFault } from './egress/aws-names.ts';
+import { isPartitions, serviceFault } from './egress/aws-names.ts';
 import { MOST_NAMES } from './egress/dns-firewall.ts';
 import { parseName } from './egress/domain-name.ts';
 import { AWS_REGIONS, REGION } from './egress/partitions.ts';
@@ -164,7 +164,23 @@ export function presetFaults(network: Given): SettingsFault[] {
           },
         ],
   );
-  return [...needed, ...idle, ...misnamed, ...unknown];
+  return [...needed, ...idle, ...misnamed, ...partitionFaults(network, withApis ? services : []), ...unknown];
+}
+
+/** Without regions the names are those of the region that the template is deployed to, whose partition nobody knows yet. */
+function partitionFaults(network: Given, services: readonly unknown[]): SettingsFault[] {
+  if (network['awsApiRegions'] !== undefined) return [];
+  const others = services.filter((service) => typeof service === 'string' && isPartitions(service));
+  if (others.length === 0) return [];
+  return [
+    {
+      path: 'network.awsApiRegions',
+      given: `nothing, with ${others.join(', ')} among network.awsApiServices, whose hosts are called otherwise in other partitions`,
+      allowed: 'the regions whose APIs jobs may reach',
+      remedy:
+        'name them, the stack’s own first, such as ["eu-central-1"]: the template does not know which partition it is deployed to',
+    },
+  ];
 }
 
 function meant(region: string): string {

@@ -37,7 +37,8 @@ export const networkSettings = z.strictObject({
   awsApiRegions: setting(z.array(z.string().regex(REGION)).min(1).max(40).optional(), {
     description: 'Regions of the preset aws-apis.',
     allowed: 'up to 40, such as eu-central-1',
-    absent: "the stack's region",
+    absent:
+      "the stack's region; needed with services whose hosts are called otherwise in other partitions, such as iam",
   }),
   dnsFirewall: setting(z.boolean().optional(), {
     description:

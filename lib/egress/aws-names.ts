@@ -1,15 +1,16 @@
 /** How the endpoints of AWS APIs are called. */
 import { AWS_REGIONS, partitionOf, suffixOf } from './partitions.ts';
+import { s3Name } from './s3-names.ts';
 
 type Names = (region: string, suffix: string) => string[];
 
 const everywhere =
   (service: string): Names =>
   (_, suffix) => [`${service}.${suffix}`];
-/** Services of one region. Where another partition has them, it has them in its own. */
+/** Services of one region, by partition. Where nothing is said of a partition, it has them in the region that is asked for. */
 const onlyIn =
-  (home: string, service: string): Names =>
-  (region, suffix) => [`${service}.${partitionOf(region) === 'aws' ? home : region}.${suffix}`];
+  (home: string, service: string, homes: Readonly<Record<string, string>> = {}): Names =>
+  (region, suffix) => [`${service}.${{ aws: home, ...homes }[partitionOf(region)] ?? region}.${suffix}`];
 
 /** Global services have hosts of their own outside the ordinary partition; where nothing else is said, the region's. */
 const global =
@@ -19,34 +20,41 @@ const global =
     return [`${name}.${suffix}`];
   };
 
-/** Services whose names are not `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html */
+const CN_NORTHWEST = { 'aws-cn': 'cn-northwest-1' };
+const GOV_WEST = { 'aws-us-gov': 'us-gov-west-1' };
+
+/**
+ * Services whose names are not `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
+ * Those of China and GovCloud are botocore's (data/endpoints.json).
+ */
 const AWS_NAMES: Readonly<Record<string, Names>> = {
   budgets: everywhere('budgets'),
-  ce: onlyIn('us-east-1', 'ce'),
-  cloudfront: everywhere('cloudfront'),
-  cur: onlyIn('us-east-1', 'cur'),
+  ce: onlyIn('us-east-1', 'ce', CN_NORTHWEST),
+  cloudfront: (region, suffix) => [`cloudfront${partitionOf(region) === 'aws-cn' ? '.cn-northwest-1' : ''}.${suffix}`],
+  cur: onlyIn('us-east-1', 'cur', CN_NORTHWEST),
   ecr: (region, suffix) => [`api.ecr.${region}.${suffix}`, `*.dkr.ecr.${region}.${suffix}`],
-  'ecr-public': (_, suffix) => [`api.ecr-public.us-east-1.${suffix}`, 'public.ecr.aws'],
+  // It is in the ordinary partition alone.
+  'ecr-public': () => ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws'],
   globalaccelerator: onlyIn('us-west-2', 'globalaccelerator'),
   iam: global({ aws: 'iam', 'aws-cn': 'iam.cn-north-1', 'aws-us-gov': 'iam.us-gov', other: 'iam' }),
-  networkmanager: onlyIn('us-west-2', 'networkmanager'),
+  networkmanager: onlyIn('us-west-2', 'networkmanager', GOV_WEST),
   organizations: global({
     aws: 'organizations.us-east-1',
     'aws-cn': 'organizations.cn-northwest-1',
     'aws-us-gov': 'organizations.us-gov-west-1',
     other: 'organizations',
   }),
-  pricing: onlyIn('us-east-1', 'api.pricing'),
+  pricing: onlyIn('us-east-1', 'api.pricing', CN_NORTHWEST),
   // https://docs.aws.amazon.com/general/latest/gr/r53.html; outside these two it is unverified.
   route53: (region, suffix) => [`route53${partitionOf(region) === 'aws-us-gov' ? '.us-gov' : ''}.${suffix}`],
   route53domains: onlyIn('us-east-1', 'route53domains'),
   s3: (region, suffix) => [`s3.${region}.${suffix}`, `*.s3.${region}.${suffix}`],
   sagemaker: (region, suffix) => [`api.sagemaker.${region}.${suffix}`],
-  savingsplans: everywhere('savingsplans'),
+  savingsplans: (region, suffix) => [`savingsplans${partitionOf(region) === 'aws-cn' ? `.${region}` : ''}.${suffix}`],
   shield: onlyIn('us-east-1', 'shield'),
   // The provider asks the global name unless it is told otherwise; other partitions have none.
   sts: (region, suffix) => [`sts.${region}.${suffix}`, ...(partitionOf(region) === 'aws' ? [`sts.${suffix}`] : [])],
-  support: onlyIn('us-east-1', 'support'),
+  support: onlyIn('us-east-1', 'support', { 'aws-cn': 'cn-north-1', ...GOV_WEST }),
   waf: everywhere('waf'),
 };
 
@@ -94,6 +102,13 @@ export function serviceFault(service: string): { readonly fault: string; readonl
       remedy: 'give what is before the region, such as ec2, or put the host into allowedDomains',
     };
   }
+  const bucket = s3Name(`${service}.us-east-1.amazonaws.com`)?.bucket;
+  if (bucket !== undefined) {
+    return {
+      fault: `it names the bucket ${bucket}`,
+      remedy: `put ${service}.<region>.amazonaws.com into network.allowedDomains, which the policy of the S3 endpoint knows, too`,
+    };
+  }
   if (labels.some((label) => AWS_REGIONS.includes(label))) {
     return { fault: 'it has a region', remedy: 'give the service alone, and the region in network.awsApiRegions' };
   }
@@ -104,6 +119,22 @@ export function serviceFault(service: string): { readonly fault: string; readonl
     };
   }
   return undefined;
+}
+
+/**
+ * Whether the hosts of a service are called otherwise in some partition than region and domain alone would tell. A template
+ * for whatever region it is deployed to cannot name them.
+ */
+export function isPartitions(service: string): boolean {
+  const names = AWS_NAMES[service];
+  if (names === undefined) return false;
+  return AWS_REGIONS.some((region) => {
+    const suffix = suffixOf(region, 'amazonaws.com');
+    const anywhere = names('<region>', '<suffix>').map((name) =>
+      name.replaceAll('<region>', region).replaceAll('<suffix>', suffix),
+    );
+    return names(region, suffix).some((name) => !anywhere.includes(name));
+  });
 }
 
 /** Names of AWS APIs: of every service in every region. */

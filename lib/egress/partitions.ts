@@ -21,6 +21,12 @@ export const HOST_DOMAINS: readonly string[] = [
  */
 export const DUAL_STACK_DOMAINS: readonly string[] = ['aws', 'amazonwebservices.com.cn', 'amazonwebservices.eu'];
 
+/** The one of a region. */
+export function dualStackDomainOf(region: string): string {
+  const [ordinary = '', china = '', sovereign = ''] = DUAL_STACK_DOMAINS;
+  return { 'aws-cn': china, 'aws-eusc': sovereign }[partitionOf(region)] ?? ordinary;
+}
+
 /** For regular expressions: one of the regions that may be, and one of the domains. */
 export const REGION_PATTERN = `(?:${REGION_FORM})`;
 export const HOST_DOMAIN_PATTERN = `(?:${HOST_DOMAINS.map(escaped).join('|')})`;

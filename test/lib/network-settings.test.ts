@@ -102,6 +102,8 @@ describe('what a regular expression does not see', () => {
     [apis({ awsApiServices: ['ec2', 'ec2.eu-central-1'] }), 'network.awsApiServices.1', /awsApiRegions/],
     [apis({ awsApiServices: ['s3.amazonaws.com'] }), 'network.awsApiServices.0', /before the region/],
     [apis({ awsApiServices: ['stepfunctions'] }), 'network.awsApiServices.0', /states/],
+    [apis({ awsApiServices: ['mybucket.s3'] }), 'network.awsApiServices.0', /mybucket\.s3\.<region>.*allowedDomains/],
+    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /which partition/],
     [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /name the bucket/],
     [
       { allowedDomains: Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com`) },
@@ -117,6 +119,24 @@ describe('what a regular expression does not see', () => {
   ])('%o', (network, path, remedy) => {
     expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
   });
+
+  it.each(['iam', 'ce', 'organizations', 'route53', 'cloudfront', 'support'])(
+    'takes %s only with regions, since its host is another in other partitions',
+    (service) => {
+      const network = apis({ awsApiServices: [service] });
+      expect(faults(network)).toMatchObject([
+        { path: 'network.awsApiRegions', given: expect.stringContaining(service) },
+      ]);
+      expect(paths({ ...network, awsApiRegions: ['us-gov-west-1'] })).toEqual([]);
+    },
+  );
+
+  it.each(['ec2', 's3', 'sts', 'ecr', 'ecr-public', 'sagemaker', 's3.dualstack'])(
+    'takes %s without regions',
+    (service) => {
+      expect(paths(apis({ awsApiServices: [service] }))).toEqual([]);
+    },
+  );
 
   it('takes a region of every partition that the CDK knows', () => {
     for (const region of AWS_REGIONS) expect(paths(apis({ awsApiRegions: [region] }))).toEqual([]);
@@ -151,6 +171,28 @@ describe('the registry of an image', () => {
     expect(faults({}, image(host))).toMatchObject([
       { path: 'agentImage.registry', given: expect.stringMatching(fault), remedy: expect.stringMatching(/ECR/) },
     ]);
+  });
+
+  it.each<[string, RegExp, RegExp]>([
+    ['https://ghcr.io', /begins with https:\/\//, /^leave https:\/\/ out: ghcr\.io\/acme\/agent:1$/],
+    ['123456789012.dkr.ecr.cn-north-1.amazonaws.com', /amazonaws\.com$/, /correct the end/],
+    ['123456789012.dkr.ecr.eu-central-1.example.com', /example\.com$/, /correct the end/],
+    ['123456789012.dkr-ecr.cn-north-1.on.aws', /on\.aws$/, /correct the end/],
+    ['123456789012.dkr.ecr.eu-central-1.amazonaws.com:443', /with a port/, /leave the port out/],
+  ])('%s is refused in every mode', (host, given, remedy) => {
+    for (const network of [{}, existing]) {
+      expect(faults(network, image(host))).toMatchObject([
+        { path: 'agentImage.registry', given: expect.stringMatching(given), remedy: expect.stringMatching(remedy) },
+      ]);
+    }
+  });
+
+  it.each([
+    ...['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', '123456789012.dkr.ecr-fips.us-east-1.amazonaws.com'],
+    ...['123456789012.dkr-ecr.eu-central-1.on.aws', '123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn'],
+    '123456789012.dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu',
+  ])('may be ECR by %s', (host) => {
+    expect(paths({}, image(host))).toEqual([]);
   });
 
   it('of a pool is looked at, too', () => {
