@@ -48,8 +48,13 @@ const taskDefinitionProperties = z.object({
   ]),
 });
 
+/** A name that a deployment may have for this machine, which settings refuse by its own. */
+const STAND_IN = 'hcp-terraform.example';
+
 /**
- * Runs the real `cdk synth` with the given context.
+ * Runs the real `cdk synth` with the given context. A `hostname` on this machine (`localhost:<port>`) is synthesized as a host
+ * with a complete name and the same port, and put in again wherever a text of the template has it.
+ *
  * @param resolve gives the value of a variable that holds references to resources, by the variable's name.
  */
 export async function synthesize(
@@ -57,7 +62,11 @@ export async function synthesize(
   resolve: (variable: string) => string,
 ): Promise<Deployment> {
   const output = await mkdtemp(join(tmpdir(), 'agent-launcher-journey-'));
-  const flags = Object.entries(context).flatMap(([key, value]) => [
+  const local = /^localhost(?=:)/;
+  const { hostname = '' } = context;
+  const named = local.test(`${hostname}`) ? { ...context, hostname: `${hostname}`.replace(local, STAND_IN) } : context;
+  const here = (text: string) => text.replaceAll(STAND_IN, 'localhost');
+  const flags = Object.entries(named).flatMap(([key, value]) => [
     '-c',
     `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   ]);
@@ -81,7 +90,7 @@ export async function synthesize(
     functionEnvironment: Object.fromEntries(
       Object.entries(fn.Environment.Variables).map(([name, value]) => [
         name,
-        typeof value === 'string' ? value : resolve(name),
+        typeof value === 'string' ? here(value) : resolve(name),
       ]),
     ),
     taskDefinitions: ofType('AWS::ECS::TaskDefinition').map(({ Properties }) => {
@@ -93,7 +102,7 @@ export async function synthesize(
         memory: Memory,
         stopTimeout: container.StopTimeout,
         environment: container.Environment.flatMap(({ Name, Value }) =>
-          typeof Value === 'string' ? [{ name: Name, value: Value }] : [],
+          typeof Value === 'string' ? [{ name: Name, value: here(Value) }] : [],
         ),
         secretNames: container.Secrets.map(({ Name }) => Name),
       };
