@@ -77,6 +77,8 @@ interface Profile {
   readonly lanes?: number;
   readonly fails?: number;
   readonly pairs?: number;
+  /** How long plans, applies and assessments take at most, where not one or two minutes. */
+  readonly jobsMs?: { readonly plan: number; readonly apply: number; readonly assessment: number };
   /** Settings that every such world has. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -235,6 +237,17 @@ export const PROFILES = {
     pools: [1, 2],
     maxAgents: [2, 6],
     always: { agentsVisible: false, agentNamesInRuns: false },
+  },
+  // Jobs that outlast the start deadline and the window in which agents are listed: what promise 4 is about.
+  'long-jobs': {
+    ...SMALL,
+    lastsMs: [20 * MINUTE, HOUR],
+    jobsMs: { plan: 25 * MINUTE, apply: 40 * MINUTE, assessment: 30 * MINUTE },
+    faults: [...HCP_FAULTS, ...ECS_FAULTS, ...START_FAULTS, ...SCHEDULE_FAULTS],
+    windows: [1, 5],
+    others: [...AGENT_TROUBLE, ...THIEVES, ...LAMBDA_LIFE, ...PEOPLE],
+    otherEvents: [2, 9],
+    ceiling: 0.15,
   },
 } as const satisfies Record<string, Profile>;
 
@@ -395,7 +408,7 @@ function eventsOf(random: Random, rules: Profile, settings: WorldSettings, lasts
   const others = rules.others.length === 0 ? 0 : random.whole(...rules.otherEvents);
   for (let i = 0; i < others; i += 1) {
     const kind = random.among(rules.others);
-    const happening = kind === undefined ? undefined : otherOf(random, kind, settings, runs);
+    const happening = kind === undefined ? undefined : otherOf(random, kind, rules, settings, runs);
     if (happening === undefined) continue;
     const after = happening.kind === 'cancel' ? (events[happening.run]?.atMs ?? 0) : 0;
     add(
@@ -429,8 +442,8 @@ function runOf(random: Random, settings: WorldSettings, rules: Profile): RunCrea
     operation: random.chance(0.3) ? 'plan_only' : 'plan_and_apply',
     approval: random.chance(0.5) ? 'auto' : 'person',
     approvalMs: Math.round(random.between(5 * SECOND, 5 * MINUTE)),
-    planMs: Math.round(random.between(8 * SECOND, 100 * SECOND)),
-    applyMs: Math.round(random.between(8 * SECOND, 150 * SECOND)),
+    planMs: Math.round(random.between(8 * SECOND, rules.jobsMs?.plan ?? 100 * SECOND)),
+    applyMs: Math.round(random.between(8 * SECOND, rules.jobsMs?.apply ?? 150 * SECOND)),
     fails: random.chance(rules.fails ?? 0.1) ? random.pick(['plan', 'apply']) : undefined,
     before: stages(BEFORE, 0.2),
     between: stages(BETWEEN, 0.12),
@@ -456,6 +469,7 @@ function faultOf(
 function otherOf(
   random: Random,
   kind: Happening['kind'],
+  rules: Profile,
   settings: WorldSettings,
   runs: number,
 ): Happening | undefined {
@@ -464,7 +478,7 @@ function otherOf(
     case 'cancel':
       return { kind, run: random.whole(0, runs - 1) };
     case 'assessment':
-      return { kind, pool, ms: Math.round(random.between(10 * SECOND, 150 * SECOND)) };
+      return { kind, pool, ms: Math.round(random.between(10 * SECOND, rules.jobsMs?.assessment ?? 150 * SECOND)) };
     case 'foreign-agent':
       return {
         kind,

@@ -20,6 +20,9 @@ export const WORLD_STARTS_MS = Date.parse('2026-03-01T00:00:00Z');
 const REST_MS = 60 * MINUTE_MS;
 const REST_FOR_A_RUN_MS = 12 * MINUTE_MS;
 
+/** What the time for a run's turn leaves for its jobs. */
+const JOBS_OF_A_TURN_MS = 5 * MINUTE_MS;
+
 export interface Outcome {
   readonly broken: BrokenPromise | undefined;
   readonly events: number;
@@ -135,10 +138,9 @@ export async function simulate(
   }
   host.schedule(WORLD_STARTS_MS + random.stream('schedule').whole(0, MINUTE_MS - 1));
 
-  const runs = scenario.events.filter(({ kind }) => kind === 'run').length;
   const last = scenario.events.map((event) => event.atMs + (event.kind === 'fault' ? event.ms : 0));
   const lastMs = WORLD_STARTS_MS + Math.max(scenario.lastsMs, ...last);
-  const endsMs = lastMs + REST_MS + runs * REST_FOR_A_RUN_MS;
+  const endsMs = lastMs + scenario.events.reduce((sum, event) => sum + restForMs(event), REST_MS);
   let restingSinceTick: number | undefined;
   await time.run(() => {
     promises.check();
@@ -167,6 +169,13 @@ export async function simulate(
     racedStops: promises.racedStops,
     watched: promises.watched,
   };
+}
+
+/** What an event may add to the time in which a world comes to rest: with one agent, each waits for all before it. */
+function restForMs(event: ScenarioEvent): number {
+  const over = (jobsMs: number): number => Math.max(0, jobsMs - JOBS_OF_A_TURN_MS);
+  if (event.kind === 'run') return REST_FOR_A_RUN_MS + over(event.planMs + event.applyMs);
+  return event.kind === 'assessment' ? over(event.ms) : 0;
 }
 
 interface Stage {
