@@ -2,6 +2,7 @@ import { standingJobs } from './core/standing.ts';
 import { isQuestionable } from './core/starts.ts';
 import { isLive, supplyOf } from './core/supply.ts';
 import type { Agent, Demand, Supply, Task } from './core/types.ts';
+import { seen } from './errors.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 
 /** An idle agent pings every 30 s; one that is silent is `unknown` for five minutes before it is `errored`. */
@@ -16,6 +17,8 @@ export interface PoolObservation {
   readonly supply: Supply;
   /** Whether HCP Terraform let us list the pool's agents. */
   readonly agentsVisible: boolean;
+  /** Tasks whose agents could not be looked up, since the list that goes back to them is too long. */
+  readonly notLookedUp?: readonly string[];
 }
 
 /** What {@link observePool} looks with. */
@@ -48,22 +51,27 @@ export async function observePool(
   const stopped = active ? await eyes.tasks.recentlyStoppedTasks(families, signal) : [];
   // A task that stopped between the two reads is in both, and its end is what counts.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];
-  const agents = active || agentsMatter ? await agentsOf(pool, tasks, demand, hcpTerraform, nowMs, signal) : [];
+  const looks = active || agentsMatter;
+  const { agents, notLookedUp } = looks
+    ? await agentsOf(pool, tasks, demand, hcpTerraform, nowMs, signal)
+    : { agents: [], notLookedUp: [] };
   return {
     demand,
     supply: supplyOf(
-      { lanes: pool.lanes, tasks, agents, running: demand.running, queued: demand.queued },
+      { lanes: pool.lanes, tasks, agents, notLookedUp: new Set(notLookedUp), ...demand },
       eyes.startDeadlineMs,
       nowMs,
     ),
     agentsVisible: agents !== undefined && hcpTerraform.sightOf(pool).agentsVisible,
+    ...(notLookedUp.length > 0 && { notLookedUp }),
   };
 }
 
 /**
  * The pool's agents that matter. Agents that are at work ping all the while, so the last minutes show them; only when a
  * task is older than that and its agent is not among them, the list is read from before that task was created, so that
- * an agent that is not listed has never registered. A job of a day thus does not bring a day's agents with it.
+ * an agent that is not listed has never registered. A job of a day thus does not bring a day's agents with it. Where that
+ * list is too long the last minutes have to do, and of who is older nothing is known.
  */
 async function agentsOf(
   pool: Pool,
@@ -72,15 +80,19 @@ async function agentsOf(
   hcpTerraform: HcpTerraform,
   nowMs: number,
   signal: AbortSignal,
-): Promise<readonly Agent[] | undefined> {
+): Promise<{ agents: readonly Agent[] | undefined; notLookedUp: readonly string[] }> {
   const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;
   const recent = await hcpTerraform.agents(pool, recentMs, signal);
-  if (recent === undefined) return undefined;
+  if (recent === undefined) return { agents: undefined, notLookedUp: [] };
   const found = new Set(recent.map(({ name }) => name));
   const waiting = new Set<string | undefined>(queued.map(({ key }) => key));
   const inQuestion = tasks.filter(
     (task) => !found.has(task.id) && (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy)),
   );
   const sinceMs = Math.min(...inQuestion.flatMap((task) => task.createdAtMs ?? [])) - CLOCK_SKEW_MS;
-  return sinceMs < recentMs ? hcpTerraform.agents(pool, sinceMs, signal) : recent;
+  const answer = await seen(sinceMs < recentMs ? hcpTerraform.agents(pool, sinceMs, signal) : Promise.resolve(recent));
+  if (answer.ok) return { agents: answer.value, notLookedUp: [] };
+  if (answer.error.fault !== 'too-long') throw answer.error;
+  const older = inQuestion.filter(({ createdAtMs = nowMs }) => createdAtMs - CLOCK_SKEW_MS < recentMs);
+  return { agents: recent, notLookedUp: older.map(({ id }) => id) };
 }

@@ -26,7 +26,7 @@ export interface HcpTerraform {
 
   /**
    * The pool's agents that pinged since the given time, all pages; `undefined` when the API token may not list them.
-   * Rejects with `UpstreamError`.
+   * Rejects with `UpstreamError`, *too-long* when there are more than 5,000.
    */
   agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined>;
 

@@ -17,6 +17,8 @@ export interface SupplySeen {
    * is absent has none. `undefined` when the API token may not list them: then nothing is ever stopped.
    */
   readonly agents: readonly Agent[] | undefined;
+  /** Ids of tasks for which {@link agents} does not go back far enough: that theirs is absent says nothing. */
+  readonly notLookedUp?: ReadonlySet<string> | undefined;
   /** Jobs that agents execute; their agents' names are a second witness of who is busy. */
   readonly running: readonly RunningJob[];
   /** Jobs that still wait: no task has brought an agent that took them. */
@@ -55,11 +57,13 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
   for (const task of seen.tasks) {
     const agent = agents.get(task.id);
     const named = busyNames.has(task.id);
-    if (isLive(task)) seenLive.push({ task, state: liveState(task, agent, named, credible, startDeadlineMs, nowMs) });
+    const lookedUp = seen.notLookedUp?.has(task.id) !== true;
+    const state = liveState(task, agent, named, credible && lookedUp, startDeadlineMs, nowMs);
+    if (isLive(task)) seenLive.push({ task, state });
     const witnesses = {
       registered: agent !== undefined,
       busy: named || agent?.status === 'busy',
-      agentsObserved: observed,
+      agentsObserved: observed && lookedUp,
       jobWaits: waiting.has(task.startedBy),
       standing: isStandingKey(task.startedBy),
     };

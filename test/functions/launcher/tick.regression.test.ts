@@ -1,6 +1,7 @@
 /** Defects that the simulation found in a tick or an invocation, each as the test that would have caught it. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../functions/launcher/adapters/hcp-terraform/client.ts';
+import type { Agent } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import { runInvocation } from '../../../functions/launcher/invocation.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
@@ -256,5 +257,55 @@ describe('a pool that may not be looked up', () => {
     expect(await client.agents(one, 0, never())).toEqual([]);
     expect(await client.agents(one, 0, never())).toEqual([]);
     expect(lookups).toBe(2);
+  });
+});
+
+describe('a silent task in whose lifetime more than 5,000 agents came and went', () => {
+  const silent = task('silent', { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(90) });
+  const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too long' });
+  const listing = (recent: readonly Agent[], older: UpstreamError): void => {
+    platform.agents = async (_, sinceMs) => {
+      if (sinceMs < NOW - minutes(12)) throw older;
+      return recent;
+    };
+  };
+
+  it('neither holds its pool up, nor serves a job, nor is stopped', async () => {
+    queue('one', 'run-1');
+    tasks.tasks = [silent];
+    listing([], tooLong);
+    const [seen] = (await tickOf([pool('one')])).pools;
+    expect(launched()).toEqual(['one run-1/plan']);
+    expect(seen).toMatchObject({ stops: [], errors: [], observation: { notLookedUp: ['silent'] } });
+    expect(seen?.observation?.supply.live).toMatchObject([{ state: 'unobserved' }]);
+  });
+
+  it('keeps nobody from what the last minutes tell', async () => {
+    const young = task('young', { family: 'launcher-one', createdAtMs: NOW - minutes(9) });
+    tasks.tasks = [silent, young, task('busy', { family: 'launcher-one', createdAtMs: NOW - minutes(80) })];
+    listing([agent('busy', 'busy')], tooLong);
+    const [seen] = (await tickOf([pool('one')])).pools;
+    expect(seen?.observation?.supply.live.map(({ state }) => state)).toEqual(['unobserved', 'overdue', 'busy']);
+    expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['young']);
+  });
+
+  it('is no failed start when it is over, unless two witnesses say so', async () => {
+    const over = { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(40), exitCode: 1 };
+    tasks.stopped = [
+      stoppedTask('perhaps', { ...over, startedAtMs: NOW - minutes(39) }),
+      stoppedTask('surely', { ...over, startedAtMs: undefined, stopCode: 'TaskFailedToStart' }),
+    ];
+    queue('one', 'run-1');
+    listing([], tooLong);
+    const [seen] = (await tickOf([pool('one')])).pools;
+    expect(seen?.observation?.supply.startFailures.map(({ task: { id } }) => id)).toEqual(['surely']);
+  });
+
+  it('is an error when it is for another reason that its agent cannot be looked up', async () => {
+    queue('one', 'run-1');
+    tasks.tasks = [silent];
+    listing([], new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'no answer' }));
+    const [seen] = (await tickOf([pool('one')])).pools;
+    expect(seen).toMatchObject({ launches: [], errors: [{ fault: 'unavailable' }] });
   });
 });

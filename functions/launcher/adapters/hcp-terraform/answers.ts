@@ -18,6 +18,7 @@ const pagination = z.object({
   pagination: z.object({
     'current-page': z.number().int().positive(),
     'next-page': z.number().int().positive().nullable(),
+    'total-pages': z.number().nullish(),
   }),
 });
 

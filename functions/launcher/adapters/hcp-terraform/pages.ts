@@ -6,16 +6,21 @@ import type { HcpTerraformHttp } from './http.ts';
 /** The largest page that the API gives. */
 export const PAGE_SIZE = '100';
 
-/** 5,000 runs: beyond that the list is not the kind that this launcher polls. */
+/** 5,000 entries: whoever asks for a longer list has to do without it. */
 const MAX_PAGES = 50;
 
+interface Pagination {
+  readonly 'current-page': number;
+  readonly 'next-page': number | null;
+  readonly 'total-pages'?: number | null | undefined;
+}
+
 /**
- * Reads all pages of a list.
+ * Reads all pages of a list. Rejects with `UpstreamError` *too-long* when there are more than 50, at the first page if
+ * that says so.
  * @returns false when the first page has one of the expected statuses.
  */
-export async function readPages<
-  S extends z.ZodType<{ meta: { pagination: { 'current-page': number; 'next-page': number | null } } }>,
->(
+export async function readPages<S extends z.ZodType<{ meta: { pagination: Pagination } }>>(
   http: Pick<HcpTerraformHttp, 'get'>,
   path: string,
   query: Record<string, string>,
@@ -29,6 +34,7 @@ export async function readPages<
     const paged = withQuery(path, { ...query, 'page[size]': PAGE_SIZE, 'page[number]': String(number) });
     const { body } = await http.get(paged, tokenSecret, schema, signal, expected);
     if (body === undefined) return false;
+    if ((body.meta.pagination['total-pages'] ?? 1) > MAX_PAGES) throw tooLong(path);
     each(body);
     number = nextPage(body.meta, number, path);
   }
@@ -41,17 +47,23 @@ export function withQuery(path: string, query: Record<string, string>): string {
 }
 
 /** The next page's number, or null. A list that repeats or skips a page is not taken for a whole one. */
-export function nextPage(
-  meta: { pagination: { 'current-page': number; 'next-page': number | null } },
-  asked: number,
-  path: string,
-): number | null {
+export function nextPage(meta: { pagination: Pagination }, asked: number, path: string): number | null {
   const { 'current-page': current, 'next-page': next } = meta.pagination;
   if (current === asked && (next === null || (next === asked + 1 && next <= MAX_PAGES))) return next;
+  if (current === asked && next === asked + 1) throw tooLong(path);
   throw new UpstreamError({
     system: 'HCP Terraform',
     fault: 'unexpected-answer',
-    what: `page ${asked} was asked for, the answer is page ${current} with next page ${next} (at most ${MAX_PAGES})`,
+    what: `page ${asked} was asked for, the answer is page ${current} with next page ${next}`,
+    request: `GET ${path}`,
+  });
+}
+
+function tooLong(path: string): UpstreamError {
+  return new UpstreamError({
+    system: 'HCP Terraform',
+    fault: 'too-long',
+    what: `the list has more than ${MAX_PAGES} pages of ${PAGE_SIZE}, and no more are read`,
     request: `GET ${path}`,
   });
 }

@@ -433,6 +433,19 @@ describe('the agents of a pool', () => {
     expect(await client().agents(pool, nowMs, signal)).toBeUndefined();
   });
 
+  it('of more than 50 pages are an error of their own, at once where the first page says how many there are', async () => {
+    server.on(AGENTS, (request, response) => {
+      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
+      json({ data: [], ...page(number, number + 1) })(request, response);
+    });
+    await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
+    server.requests.length = 0;
+    const pagination = { ...page(1, 2).meta.pagination, 'total-pages': 51 };
+    server.on(AGENTS, json({ data: [], meta: { pagination } }));
+    await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
+    expect(server.requests.filter((request) => request.startsWith(AGENTS))).toHaveLength(1);
+  });
+
   it('that could not be read are an error', async () => {
     server.on(AGENTS, status(500));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'unavailable' });

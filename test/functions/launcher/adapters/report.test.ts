@@ -186,6 +186,11 @@ describe('a tick’s log line', () => {
     expect(JSON.stringify(lines)).toContain('Manage agent pools');
   });
 
+  it('names the tasks whose agents could not be looked up', () => {
+    report.report(tickOf({ demand, observation: { ...observation, notLookedUp: ['task-9'] } }));
+    expect(JSON.stringify(lines)).toMatch(/too long to read.*task-9/);
+  });
+
   it('names an unknown run status once', () => {
     const odd = { ...demand, unknownStatuses: ['rehearsing'] };
     report.report(tickOf({ demand: odd }, { demand: odd }));
