@@ -43,7 +43,7 @@ export function unclaimed(live: readonly LiveTask[]): number {
 /** Joins tasks and agents by name, and sorts them by what they can still do. */
 export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: number): Supply {
   const listed = seen.agents ?? [];
-  const agents = new Map(listed.map((agent) => [agent.name, agent]));
+  const agents = byName(listed);
   const busyNames = new Set(seen.running.flatMap((job) => job.agentName ?? []));
   const taskIds = new Set(seen.tasks.map((task) => task.id));
 
@@ -91,6 +91,16 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
   };
+}
+
+/**
+ * Of agents with one name, as of one that registered again, the one that stopping would harm most: the others may be
+ * what is left of it, and the order of the list says nothing.
+ */
+function byName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
+  const byHarm: readonly Agent['status'][] = ['exited', 'errored', 'unknown', 'idle', 'busy'];
+  const harmlessFirst = agents.toSorted((a, b) => byHarm.indexOf(a.status) - byHarm.indexOf(b.status));
+  return new Map(harmlessFirst.map((agent) => [agent.name, agent]));
 }
 
 /** How many of these agents count against the licence. */

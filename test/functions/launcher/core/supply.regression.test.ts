@@ -182,3 +182,20 @@ describe('a list of agents that lacks one that has a job', () => {
     expect(supplyFrom([working], { agents, running }).registered).toBe(2);
   });
 });
+
+describe('agents with one name', () => {
+  it.each([
+    ['busy', 'errored', 'busy'],
+    ['busy', 'idle', 'busy'],
+    ['idle', 'unknown', 'idle'],
+    ['unknown', 'errored', 'unresponsive'],
+    ['errored', 'exited', 'errored'],
+  ] as const)('%s and %s, in any order, make their task %s', (one, other, expected) => {
+    for (const agents of [
+      [agent('t', one), agent('t', other)],
+      [agent('t', other), agent('t', one)],
+    ]) {
+      expect(supplyFrom([task('t')], { agents }).live).toMatchObject([{ state: expected }]);
+    }
+  });
+});
