@@ -130,6 +130,7 @@ export interface Task {
   readonly lastStatus: string;
   /** What ECS drives it to: RUNNING or STOPPED. */
   readonly desiredStatus: string;
+  /** Or the earliest time that is known of it; a task that is provisioned may have none. */
   readonly createdAtMs?: number | undefined;
   /** When its container came up; absent when it never did. */
   readonly startedAtMs?: number | undefined;

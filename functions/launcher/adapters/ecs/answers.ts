@@ -15,6 +15,8 @@ export const ecsTask = z.object({
   desiredStatus: z.string().min(1),
   startedBy: z.string().optional(),
   createdAt: time,
+  connectivityAt: time,
+  pullStartedAt: time,
   startedAt: time,
   executionStoppedAt: time,
   stoppedAt: time,
@@ -38,7 +40,7 @@ export function taskOf(answer: z.infer<typeof ecsTask>, container: string): Task
     attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : undefined,
     lastStatus: answer.lastStatus,
     desiredStatus: answer.desiredStatus,
-    createdAtMs: answer.createdAt,
+    createdAtMs: createdAtOf(answer),
     startedAtMs: answer.startedAt,
     executionStoppedAtMs: answer.executionStoppedAt,
     stoppedAtMs: answer.stoppedAt,
@@ -48,6 +50,18 @@ export function taskOf(answer: z.infer<typeof ecsTask>, container: string): Task
     exitCode: agent?.exitCode,
     containerReason: agent?.reason,
   };
+}
+
+/**
+ * Where ECS does not say when it created a task (the SDK's types allow it, and the reference has it as the time when the
+ * task *entered the PENDING state*): the earliest that is known of it. One that is PROVISIONING may have none; it is for
+ * ECS to end it, as it does one whose network does not come.
+ * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
+ */
+function createdAtOf(answer: z.infer<typeof ecsTask>): number | undefined {
+  const known = [answer.connectivityAt, answer.pullStartedAt, answer.startedAt, answer.executionStoppedAt];
+  const times = [...known, answer.stoppedAt].filter((at) => at !== undefined);
+  return answer.createdAt ?? (times.length > 0 ? Math.min(...times) : undefined);
 }
 
 /** The last part of a task's ARN, which is also what the task calls itself. */

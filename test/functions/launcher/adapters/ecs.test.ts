@@ -1,11 +1,13 @@
 import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ecsTask, taskOf } from '../../../../functions/launcher/adapters/ecs/answers.ts';
 import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts';
 import { refusalOf } from '../../../../functions/launcher/adapters/ecs/refusals.ts';
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
+import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
-import { LANE, queuedJob } from '../core/builders.ts';
+import { LANE, LIMITS, minutes, NOW, queuedJob } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
 const FAMILY = 'launcher-default';
@@ -403,5 +405,43 @@ describe('tasks', () => {
   ] as const)('are never taken for none when the answer is %s', async (_, fault) => {
     ecs.faults.next('ListTasks', fault);
     await expect(tasks.liveTasks(signal)).rejects.toMatchObject({ name: 'UpstreamError', system: 'ECS' });
+  });
+});
+
+describe('a task of which ECS does not say when it was created', () => {
+  const agoOf = (n: number) => new Date(NOW - minutes(n));
+  const described = (lastStatus: string, times: Record<string, Date>, more = {}) =>
+    taskOf(
+      ecsTask.parse({
+        taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/t',
+        taskDefinitionArn: `arn:aws:ecs:eu-central-1:000000000000:task-definition/${LANE.taskDefinition}:1`,
+        desiredStatus: lastStatus === 'STOPPED' ? 'STOPPED' : 'RUNNING',
+        lastStatus,
+        ...times,
+        ...more,
+      }),
+      'agent',
+    );
+  const seen = (one: ReturnType<typeof described>) =>
+    supplyOf({ lanes: [LANE], tasks: [one], agents: [], running: [], queued: [] }, LIMITS.startDeadlineMs, NOW);
+
+  it.each([
+    ['created', { createdAt: agoOf(9), startedAt: agoOf(10) }, 9],
+    ['connected', { connectivityAt: agoOf(9), pullStartedAt: agoOf(8), startedAt: agoOf(7) }, 9],
+    ['pulling', { pullStartedAt: agoOf(8) }, 8],
+    ['started', { startedAt: agoOf(7), stoppedAt: agoOf(1) }, 7],
+    ['ended', { executionStoppedAt: agoOf(2), stoppedAt: agoOf(1) }, 2],
+  ])('counts from when it was %s', (_, times, ago) => {
+    expect(described('RUNNING', times).createdAtMs).toBe(NOW - minutes(ago));
+  });
+
+  it('is a start failure when it never started', () => {
+    const failed = described('STOPPED', { stoppedAt: agoOf(2) }, { stopCode: 'TaskFailedToStart' });
+    expect(seen(failed).startFailures).toMatchObject([{ task: { id: 't' }, stoppedAtMs: NOW - minutes(2) }]);
+  });
+
+  it('is not for ever a starting one', () => {
+    expect(seen(described('PENDING', { pullStartedAt: agoOf(6) })).live).toMatchObject([{ state: 'overdue' }]);
+    expect(seen(described('PROVISIONING', {})).live).toMatchObject([{ state: 'starting' }]);
   });
 });
