@@ -85,6 +85,17 @@ function takesMs(happening: Happening): number {
   return planMs + policyMs + (approval === 'person' ? approvalMs : 0) + applyMs;
 }
 
+/** Tasks that the world ended without having stopped. */
+function tasksLeft({ trace }: Outcome): string[] {
+  const created = new Set<string>();
+  for (const line of trace) {
+    const [, task = '', status] = /^\S+ task (\w+) ([A-Z]+)$/.exec(line) ?? [];
+    if (status === 'PROVISIONING') created.add(task);
+    if (status === 'STOPPED') created.delete(task);
+  }
+  return [...created];
+}
+
 const longestWaitSeconds = ({ waitsMs }: Outcome): number => Math.max(...waitsMs) / SECOND;
 
 describe('demand that was not seen, so that runs hung', () => {
@@ -311,17 +322,22 @@ describe('launches that were made twice', () => {
 describe('what stayed behind, and what it cost', () => {
   it('agent-stack-k8s #479; terraform-aws-github-runner #4724, #5007: orphans stayed for weeks', async () => {
     const outcome = await world([
-      at(0, { kind: 'fault', fault: 'start-never-registers', ms: 30 * SECOND, rate: 1 }),
+      at(0, { kind: 'fault', fault: 'start-never-registers', ms: 90 * SECOND, rate: 1 }),
       at(0.1, planOnly),
-      at(2, { kind: 'freeze-agent', pool: 'pool-0' }),
-      at(3, { kind: 'cancel', run: 1 }),
+      at(8, { ...planOnly, workspace: 'ws-2', planMs: 5 * MINUTE }),
+      at(10, { kind: 'freeze-agent', pool: 'pool-0' }),
     ]);
-    expect(outcome.trace.at(-1)).toBeDefined();
+    // The one whose agent hung with its job is deaf to everything but a stop.
+    expect(outcome.trace.filter((line) => line.includes(' errored | ') && line.includes(':stopped'))).toHaveLength(1);
+    expect(outcome.launches).toBe(3);
+    expect(tasksLeft(outcome)).toEqual([]);
   });
 
   it('machulav/ec2-github-runner #206: a start that was cancelled before it reported was never cleaned up', async () => {
     const outcome = await world([at(0, planOnly), at(1.3, { kind: 'cancel', run: 0 })]);
-    expect(outcome.launches).toBeLessThanOrEqual(1);
+    expect(outcome.launches).toBe(1);
+    expect(outcome.served).toBe(0);
+    expect(tasksLeft(outcome)).toEqual([]);
   });
 
   it('cdk-github-runners #537; ec2-action-builder #36: who waits for a job that was canceled leaves', async () => {
