@@ -41,6 +41,8 @@ test('worlds in which rare things are common', async () => {
   for (const profile of ['forgotten', 'lanes', 'failing', 'unseen', 'long-jobs']) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
+  // Pools with warm agents never come to rest: these worlds last for hours.
+  await run('npm', ['run', 'simulate', '--', '--worlds', '60', '--profile', 'warm']);
 });
 
 test('faults over the wire', () => run('npm', ['run', 'lab:wire']));

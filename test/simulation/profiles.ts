@@ -79,6 +79,8 @@ interface Profile {
   readonly pairs?: number;
   /** How long plans, applies and assessments take at most, where not one or two minutes. */
   readonly jobsMs?: { readonly plan: number; readonly apply: number; readonly assessment: number };
+  /** Chance that a pool has warm agents, where it is not the usual one. */
+  readonly warm?: number;
   /** Settings that every such world has. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -249,6 +251,16 @@ export const PROFILES = {
     otherEvents: [2, 9],
     ceiling: 0.15,
   },
+  warm: {
+    ...SMALL,
+    faults: [...SCHEDULE_FAULTS, 'ecs-read-lag', 'ecs-lost-response', 'start-slow'],
+    windows: [0, 3],
+    others: [...LAMBDA_LIFE, ...PEOPLE, 'assessment', 'foreign-agent'],
+    otherEvents: [2, 8],
+    pools: [1, 2],
+    maxAgents: [2, 8],
+    warm: 0.8,
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -314,7 +326,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
       apiTokenSecret: other ? 'secret-other' : 'secret-main',
       lanes: [wholeLane(`launcher-pool-${index}`)],
       maxAgents: random.whole(...rules.maxAgents),
-      ...standingOf(random, ceiling),
+      ...standingOf(random, rules, ceiling),
     };
   });
   return {
@@ -381,9 +393,9 @@ function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, f
 }
 
 /** Few: a world with warm agents never comes to rest. */
-function standingOf(random: Random, ceiling: boolean): Pick<ScenarioPool, 'standing'> {
+function standingOf(random: Random, rules: Profile, ceiling: boolean): Pick<ScenarioPool, 'standing'> {
   // Warm agents that take a whole licence are refused with the settings.
-  if (random.chance(0.01) && !ceiling)
+  if (random.chance(rules.warm ?? 0.01) && !ceiling)
     return { standing: { warm: random.whole(1, 2), idleSeconds: random.pick([600, 3600]) } };
   return random.chance(0.04) ? { standing: { sweepMinutes: random.pick([10, 30]) } } : {};
 }

@@ -64,6 +64,8 @@ export class Promises {
   readonly #launchesAtMs = new Map<string, number[]>();
   readonly #runListsAtMs = new Map<string, number[]>();
   readonly #demandAtMs = new Map<string, number>();
+  /** Since when a pool has had more tasks without a job than it keeps warm. */
+  readonly #surplusSinceMs = new Map<string, number>();
   #watches: Watch[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
   readonly #pausedUntilMs = new Map<string, number>();
@@ -107,8 +109,10 @@ export class Promises {
     const { time, ecs, hcp, settings, config } = this.#parts;
     const now = time.now();
     const mostMs = Math.max(SLOWEST_START_MS, config.tick.limits.startDeadlineMs) + settings.idleWindowMs + LEAVING_MS;
-    for (const { name } of settings.pools) {
+    for (const pool of settings.pools) {
+      const { name } = pool;
       if (hcp.activeJobs(name) > 0) this.#demandAtMs.set(name, now);
+      if (pool.standing?.warm !== undefined) this.#watchSurplus(pool, pool.standing, mostMs);
     }
     for (const task of ecs.live) {
       const sinceMs = Math.max(this.#demandAtMs.get(task.pool) ?? 0, task.createdAtMs);
@@ -117,6 +121,26 @@ export class Promises {
         this.#break(5, `task ${task.id} is still there ${minutes(now - sinceMs)} after the last job of ${task.pool}`);
       }
     }
+  }
+
+  /** 5, of a pool with warm agents, whose tasks never all leave: those beyond the warm ones do. Any of them may have the longer idle window. */
+  #watchSurplus(
+    { name }: ScenarioPool,
+    { warm = 0, idleSeconds = 0 }: NonNullable<ScenarioPool['standing']>,
+    demandMs: number,
+  ): void {
+    const mostMs = demandMs + idleSeconds * 1000;
+    const now = this.#parts.time.now();
+    const kept = [...this.#parts.ecs.live].filter(({ pool, byLauncher }) => pool === name && byLauncher).length;
+    if (kept <= warm) {
+      this.#surplusSinceMs.delete(name);
+      return;
+    }
+    const surplusSinceMs = this.#surplusSinceMs.get(name) ?? now;
+    this.#surplusSinceMs.set(name, surplusSinceMs);
+    const sinceMs = Math.max(surplusSinceMs, this.#demandAtMs.get(name) ?? 0);
+    if (now - sinceMs > mostMs)
+      this.#break(5, `${kept} tasks in ${name}, ${warm} of them warm, ${minutes(now - sinceMs)} after its last job`);
   }
 
   /** Something keeps tasks of this pool, or of all, from leaving in time. */
