@@ -16,6 +16,9 @@ import { listsRunsByOrganization } from './version.ts';
  */
 const PAGES_A_POLL = 5;
 
+/** What waits for a lane of its own, where plans have another: newest first, a backlog of plans would hide it. */
+const APPLY_STATUSES = OBSERVED_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying');
+
 /** How long the question whether any of several pools has work keeps them waiting; an answer takes some tenths of a second. */
 const PROBE_PATIENCE_MS = 2_000;
 
@@ -53,7 +56,7 @@ export class HcpTerraformClient implements HcpTerraform {
   /** When each pool had its turn last: a count, since those of one poll have theirs in the same moment. */
   readonly #turnOf = new Map<Pool, number>();
   #turns = 0;
-  /** How many pages a pool's runs fill, as far as the last poll knew; all that are read when it did not see the end. */
+  /** How many pages a pool's runs took, as far as the last poll knew; the most that are read when it did not see the end. */
   readonly #pagesOf = new Map<Pool, number>();
   /** Pools that the platform does not know by their name or id. */
   readonly #unfound = new Set<Pool>();
@@ -167,26 +170,43 @@ export class HcpTerraformClient implements HcpTerraform {
   async #runs(pool: Pool, turn: Turn, signal: AbortSignal): Promise<readonly Run[]> {
     if (!(await this.#listsByOrganization(pool, signal))) return this.#currentRuns(pool, signal);
     const share = this.#shareOf(pool, turn);
-    const runs: Run[] = [];
     try {
-      for (let number: number | null = 1; number !== null && number <= PAGES_A_POLL; ) {
-        const query = {
-          ...this.#runsQuery([pool]),
-          include: 'plan,apply',
-          'page[size]': PAGE_SIZE,
-          'page[number]': String(number),
-        };
-        const path = runsPath(pool);
-        const page: z.infer<typeof runsPage> = await this.#pollRuns(path, query, pool, runsPage, signal, share);
-        runs.push(...runsOf(page));
-        const read: number = number;
-        number = nextPage(page.meta, number, runsPath(pool));
-        this.#pagesOf.set(pool, number === null ? read : PAGES_A_POLL);
-      }
+      const all = await this.#readRuns(pool, OBSERVED_STATUSES, 0, share, signal);
+      if (all.ended || pool.lanes.length === 1) return all.runs;
+      const applies = await this.#readRuns(pool, APPLY_STATUSES, PAGES_A_POLL, share, signal);
+      // Who is in both lists counts as it was seen last.
+      return [...all.runs, ...applies.runs];
     } finally {
       share.release();
     }
-    return runs;
+  }
+
+  /** As many pages as a poll may read of one list, and whether that was all of it. */
+  async #readRuns(
+    pool: Pool,
+    statuses: readonly string[],
+    readBefore: number,
+    share: Share,
+    signal: AbortSignal,
+  ): Promise<{ runs: readonly Run[]; ended: boolean }> {
+    const runs: Run[] = [];
+    const most = pool.lanes.length === 1 ? PAGES_A_POLL : 2 * PAGES_A_POLL;
+    let number: number | null = 1;
+    while (number !== null && number <= PAGES_A_POLL) {
+      const query = {
+        ...this.#runsQuery([pool], statuses),
+        include: 'plan,apply',
+        'page[size]': PAGE_SIZE,
+        'page[number]': String(number),
+      };
+      const path = runsPath(pool);
+      const page: z.infer<typeof runsPage> = await this.#pollRuns(path, query, pool, runsPage, signal, share);
+      runs.push(...runsOf(page));
+      const read: number = readBefore + number;
+      number = nextPage(page.meta, number, runsPath(pool));
+      this.#pagesOf.set(pool, number === null ? read : most);
+    }
+    return { runs, ended: number === null };
   }
 
   /**
@@ -223,10 +243,10 @@ export class HcpTerraformClient implements HcpTerraform {
     return runs;
   }
 
-  #runsQuery(pools: readonly Pool[]): Record<string, string> {
+  #runsQuery(pools: readonly Pool[], statuses: readonly string[] = OBSERVED_STATUSES): Record<string, string> {
     return {
       'filter[agent_pool_names]': pools.map((pool) => pool.name).join(','),
-      'filter[status]': OBSERVED_STATUSES.join(','),
+      'filter[status]': statuses.join(','),
       ...(!this.#operationsRefused && { 'filter[operation]': OPERATIONS }),
     };
   }

@@ -583,6 +583,49 @@ describe('a pool with more open runs than a budget has requests', () => {
     expect(answered).toEqual({ default: 5, other: 5 });
   });
 
+  const plans = Array.from({ length: 520 }, (_, n) => run(`run-p${n}`));
+  const backlog = (waiting: ReturnType<typeof run>[]) =>
+    server.on(RUNS, (request, response) => {
+      const query = new URL(request.url ?? '', 'https://localhost').searchParams;
+      const statuses = query.get('filter[status]')?.split(',') ?? [];
+      const found = waiting.filter(({ attributes }) => statuses.includes(attributes.status));
+      const number = Number(query.get('page[number]'));
+      const data = found.slice(100 * (number - 1), 100 * number);
+      json({ data, ...page(number, 100 * number < found.length ? number + 1 : null) })(request, response);
+    });
+  const [lane] = pool.lanes;
+  const split: Pool = {
+    ...pool,
+    lanes: [
+      { ...lane, phases: ['plan'] },
+      { ...lane, phases: ['apply'], taskDefinition: 'launcher-apply' },
+    ],
+  };
+  const requestsOf = async (warm: HcpTerraformClient, one: Pool) => {
+    const before = runRequests().length;
+    const answer = await openRuns(warm, [one]);
+    const applies = answer.ok && answer.value.filter(({ status: of }) => of === 'apply_queued').map(({ id }) => id);
+    return { applies, requests: runRequests().length - before };
+  };
+
+  it('does not hide an apply that has a lane of its own behind newer plans', async () => {
+    backlog([...plans, run('run-apply', 'apply_queued')]);
+    const warm = client();
+    for (let poll = 0; poll < 4; poll += 1) {
+      expect(await requestsOf(warm, split)).toEqual({ applies: ['run-apply'], requests: 6 });
+    }
+    // The budget's 24 are used up; nothing was left set aside, and nothing is taken beyond.
+    expect(await openRuns(warm, [split])).toMatchObject({ ok: false, error: { fault: 'throttled' } });
+    expect(warm.pollBudget().usedInLastMinute).toBe(24);
+  });
+
+  it('costs no request more with one lane, nor where five pages hold them', async () => {
+    backlog([...plans, run('run-apply', 'apply_queued')]);
+    expect(await requestsOf(client(), pool)).toEqual({ applies: [], requests: 5 });
+    backlog([...plans.slice(0, 499), run('run-apply', 'apply_queued')]);
+    expect(await requestsOf(client(), split)).toEqual({ applies: ['run-apply'], requests: 5 });
+  });
+
   // Side by side each read its first pages, and none of them its last.
   it('is read whole in its turn when the budget does not reach for all of them', async () => {
     const pools = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...pool, name, id: `apool-${name}` }));
