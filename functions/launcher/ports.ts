@@ -44,6 +44,8 @@ export interface Sight {
   readonly agentsVisible: boolean;
   /** It was seen before, and is not any more: true as long as that is so. */
   readonly gone?: UpstreamError;
+  /** The platform answered that there is no such pool, or none that the token may see: it has no agents to count. */
+  readonly absent?: true;
 }
 
 export interface PollBudget {

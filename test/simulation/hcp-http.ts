@@ -79,7 +79,8 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       const answer = await http.get(path, tokenSecret, schema, signal, expected, beforeSend);
       const fault = faults.at(-1);
       const pagesWrong = fault === 'hcp-page-repeated' || fault === 'hcp-page-missing';
-      if (pagesWrong && request.kind !== 'pool') this.#unseen(request, fault);
+      // A refusal has no pages.
+      if (pagesWrong && request.kind !== 'pool' && answer.body !== undefined) this.#unseen(request, fault);
       return answer;
     } catch (error) {
       this.#unseen(request, faults.at(-1));
@@ -140,8 +141,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
         return refused(401);
       case 'hcp-404':
         if (request.kind === 'agents') this.#hidden(request.id, request.tick);
-        // The launcher looks again after ten minutes.
-        if (request.kind === 'pool') this.#environment.blindedUntilMs = this.#platform.time.now() + 11 * 60_000;
+        if (request.kind === 'pool') this.#environment.refusedAtMs.push(this.#platform.time.now());
         return refused(404);
       case 'hcp-5xx':
         return refused(random.pick([500, 502, 503, 504]));

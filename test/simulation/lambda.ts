@@ -7,7 +7,7 @@ import type { Launcher } from './launcher.ts';
 import type { Promises } from './promises.ts';
 import type { Random } from './random.ts';
 import type { ScenarioPool, WorldSettings } from './scenario.ts';
-import { type Environment, noteFault, tickRecord } from './wire.ts';
+import { type Environment, tickRecord } from './wire.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -150,7 +150,7 @@ export class LambdaHost {
       busy: false,
       settled: false,
       lookupsAtMs: [],
-      blindedUntilMs: 0,
+      refusedAtMs: [],
       tick: tickRecord(0, this.#environments, time.now()),
     };
     const http = new SimulatedHttp(platform, environment, launcher);
@@ -167,10 +167,8 @@ export class LambdaHost {
       invocation: {
         tick: async (signal) => {
           this.#ticks += 1;
-          const names = platform.settings.pools.map(({ name }) => name);
           const record = tickRecord(this.#ticks, environment.number, time.now());
           environment.tick = record;
-          if (time.now() < environment.blindedUntilMs) noteFault(record, 'hcp-404, remembered', names);
           const idle = this.#parts.idle();
           this.#parts.promises().tickStarted(record);
           const ticked = await launcher.tick(config.pools, config.tick, { hcpTerraform, tasks, now: time.now }, signal);

@@ -65,9 +65,13 @@ const planOnly: RunCreated = { ...RUN, operation: 'plan_only' };
 const at = (minutes: number, happening: Happening): [number, Happening] => [minutes * MINUTE, happening];
 
 /** Runs a world with these events, and expects every promise to be kept in it. */
-async function world(events: readonly [number, Happening][], settings: Partial<WorldSettings> = {}): Promise<Outcome> {
+async function world(
+  events: readonly [number, Happening][],
+  settings: Partial<WorldSettings> = {},
+  seed = 'peers',
+): Promise<Outcome> {
   const scenario: Scenario = {
-    seed: 'peers',
+    seed,
     profile: 'peers',
     settings: { ...SETTINGS, ...settings },
     events: events.map(([atMs, happening], id): ScenarioEvent => ({ ...happening, id, atMs })),
@@ -263,6 +267,18 @@ describe('vendors that refuse or are slow', () => {
     const outcome = await world([at(1, fault(kind, 5)), ...runs]);
     expect(outcome).toMatchObject({ served: 2, launches: 2 });
     expect(longestWaitSeconds(outcome)).toBeLessThan(7 * 60);
+  });
+
+  it('lookups that are refused now and then, while agents take jobs that no list shows', async () => {
+    const assessments = Array.from({ length: 40 }, (_, n) =>
+      at(1 + n, { kind: 'assessment', pool: 'pool-0', ms: 3 * MINUTE }),
+    );
+    const runs = Array.from({ length: 20 }, (_, n) => at(1.5 + 2 * n, { ...planOnly, workspace: `ws-${n}` }));
+    const refused = [0, 10, 20, 30].map((minute) => at(minute, { ...fault('hcp-404', 3), rate: 0.3 } as Happening));
+    for (const seed of ['refused.0', 'refused.3']) {
+      const outcome = await world([...refused, ...assessments, ...runs], {}, seed);
+      expect(outcome.served).toBe(20);
+    }
   });
 
   it('terraform-aws-github-runner #44, #2566, #4408; runs-on #73: Spot had no room', async () => {

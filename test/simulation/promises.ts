@@ -424,9 +424,11 @@ export class Promises {
     const now = this.#parts.time.now();
     for (let n = 0; n < calls.otherHttp; n += 1) environment.lookupsAtMs.push(now);
     const lookups = environment.lookupsAtMs.filter((at) => at > now - LOOK_AGAIN_MS).length;
+    // What was refused is looked up once more a minute later.
+    const again = environment.refusedAtMs.filter((at) => at > now - LOOK_AGAIN_MS - 2 * MINUTE_MS).length;
     // Whom a fault kept from being found is asked for by itself once.
     const lists = environment.settled ? tokens.size : tokens.size + pools.length;
-    if (calls.runLists > lists || lookups > pools.length || calls.ecs.join() !== 'ListTasks') {
+    if (calls.runLists > lists || lookups > pools.length + again || calls.ecs.join() !== 'ListTasks') {
       this.#break(
         5,
         `an idle tick made ${calls.runLists}+${calls.otherHttp} requests and asked ECS ${calls.ecs.join()}`,

@@ -79,8 +79,8 @@ export interface Environment {
   settled: boolean;
   /** When idle ticks looked pools up. */
   readonly lookupsAtMs: number[];
-  /** Until when a lookup that was refused keeps it from seeing agents. */
-  blindedUntilMs: number;
+  /** When a fault refused the lookup of a pool, which is looked up once more for it. */
+  readonly refusedAtMs: number[];
   tick: TickRecord;
 }
 

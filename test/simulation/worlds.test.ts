@@ -153,7 +153,7 @@ describe('a request', () => {
     busy: true,
     settled: false,
     lookupsAtMs: [],
-    blindedUntilMs: 0,
+    refusedAtMs: [],
     tick: tickRecord(1, 1, 0),
   });
 

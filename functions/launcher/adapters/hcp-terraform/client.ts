@@ -118,10 +118,9 @@ export class HcpTerraformClient implements HcpTerraform {
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
     const poolId = await this.#poolIds.idOf(pool, signal);
-    if (poolId === 'not-visible') return undefined;
     const agents: Agent[] = [];
     const query = { 'filter[last-ping-since]': new Date(sinceMs).toISOString() };
-    const path = `/api/v2/agent-pools/${encodeURIComponent(poolId.id)}/agents`;
+    const path = `/api/v2/agent-pools/${encodeURIComponent(poolId)}/agents`;
     const visible = await readPages(this.#http, path, query, pool.apiTokenSecret, agentsPage, signal, [404], (page) => {
       agents.push(...agentsOf(page));
     });
@@ -227,18 +226,11 @@ export class HcpTerraformClient implements HcpTerraform {
   /** Terraform Enterprise before v202409-1: speculative runs stay unseen, since none is a workspace's current run. */
   async #currentRuns(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
     const poolId = await this.#poolIds.idOf(pool, signal);
-    if (poolId === 'not-visible') {
-      throw new UpstreamError({
-        system: 'HCP Terraform',
-        fault: 'rejected',
-        what: `this Terraform Enterprise lists runs by workspace, for which the id of pool ${pool.name} is needed; give the pool's id (apool-…) in the settings`,
-      });
-    }
     const runs: Run[] = [];
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/workspaces`;
     const query = { 'filter[current-run][status]': OBSERVED_STATUSES.join(','), include: 'current_run' };
     await readPages(this.#http, path, query, pool.apiTokenSecret, workspacesPage, signal, [], (page) => {
-      runs.push(...currentRunsOf(page, poolId.id));
+      runs.push(...currentRunsOf(page, poolId));
     });
     return runs;
   }

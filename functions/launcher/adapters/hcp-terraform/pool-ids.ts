@@ -7,16 +7,23 @@ import { readPages } from './pages.ts';
 /** How long what was looked up is good, that the token may not look a pool up included. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 
-/** The id of a pool, or that the token may not look it up. */
-export type PoolId = { readonly id: string } | 'not-visible';
+/** A pool that was there and is refused is looked up by a tick of every minute. */
+const DOUBT_MS = 55_000;
+
+/** So often in a row a pool that was there must be refused before it is called gone: one refusal is a blip. */
+const REFUSALS_OF_GONE = 3;
 
 /** Ids of agent pools, kept for a while: what is looked up seldom is not asked for in every tick. */
 export class PoolIds {
   readonly #http: Pick<HcpTerraformHttp, 'get'>;
   readonly #now: () => number;
-  readonly #known = new Map<Pool, { readonly id: PoolId; readonly untilMs: number }>();
+  readonly #known = new Map<Pool, { readonly id: string; readonly untilMs: number }>();
   /** Pools that were found by their id. */
   readonly #found = new Set<Pool>();
+  /** How often in a row the lookup of a pool by its id was refused. */
+  readonly #refusals = new Map<Pool, number>();
+  /** Pools whose name the last lookup did not find. */
+  readonly #unnamed = new Set<Pool>();
 
   constructor(http: Pick<HcpTerraformHttp, 'get'>, now: () => number) {
     this.#http = http;
@@ -25,31 +32,37 @@ export class PoolIds {
 
   /**
    * Looked up now and then: a pool that is misspelt, renamed or deleted would otherwise look like one without work, for
-   * as long as the function is warm.
+   * as long as the function is warm. An id that is given is good also while the lookup is refused: whether the token may
+   * list the pool's agents is the list's to say.
    */
-  async idOf(pool: Pool, signal: AbortSignal): Promise<PoolId> {
+  async idOf(pool: Pool, signal: AbortSignal): Promise<string> {
     const known = this.#known.get(pool);
     if (known !== undefined && this.#now() < known.untilMs) return known.id;
+    this.#unnamed.delete(pool);
     const id = pool.id === undefined ? await this.#byName(pool, signal) : await this.#checked(pool, pool.id, signal);
-    this.#known.set(pool, { id, untilMs: this.#now() + LOOK_AGAIN_MS });
-    if (id !== 'not-visible') this.#found.add(pool);
+    const doubted = this.#found.has(pool) && this.#refusals.has(pool);
+    this.#known.set(pool, { id, untilMs: this.#now() + (doubted ? DOUBT_MS : LOOK_AGAIN_MS) });
     return id;
   }
 
   /** Without a request. A function that is cold cannot tell a pool that is gone from a token that may see none. */
   sightOf(pool: Pool): Sight {
-    if (this.#known.get(pool)?.id !== 'not-visible') return { agentsVisible: true };
-    return { agentsVisible: false, ...(this.#found.has(pool) && { gone: goneFromSight(pool) }) };
+    if (this.#unnamed.has(pool)) return { agentsVisible: false, absent: true };
+    const refusals = this.#refusals.get(pool) ?? 0;
+    if (!this.#found.has(pool)) return { agentsVisible: refusals === 0 };
+    if (refusals < REFUSALS_OF_GONE) return { agentsVisible: true };
+    return { agentsVisible: false, absent: true, gone: goneFromSight(pool) };
   }
 
-  async #byName(pool: Pool, signal: AbortSignal): Promise<PoolId> {
+  async #byName(pool: Pool, signal: AbortSignal): Promise<string> {
     const ids: string[] = [];
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/agent-pools`;
     await readPages(this.#http, path, { q: pool.name }, pool.apiTokenSecret, agentPoolsPage, signal, [], (page) => {
       ids.push(...page.data.filter(({ attributes }) => attributes.name === pool.name).map(({ id }) => id));
     });
     const id = ids[0];
-    if (id !== undefined) return { id };
+    if (id !== undefined) return id;
+    this.#unnamed.add(pool);
     throw new UpstreamError({
       system: 'HCP Terraform',
       fault: 'rejected',
@@ -60,11 +73,18 @@ export class PoolIds {
     });
   }
 
-  async #checked(pool: Pool, id: string, signal: AbortSignal): Promise<PoolId> {
+  async #checked(pool: Pool, id: string, signal: AbortSignal): Promise<string> {
     const path = `/api/v2/agent-pools/${encodeURIComponent(id)}`;
     const { body } = await this.#http.get(path, pool.apiTokenSecret, agentPool, signal, [404]);
-    if (body === undefined) return 'not-visible';
-    if (body.data.attributes.name === pool.name) return { id };
+    if (body === undefined) {
+      this.#refusals.set(pool, (this.#refusals.get(pool) ?? 0) + 1);
+      return id;
+    }
+    this.#refusals.delete(pool);
+    if (body.data.attributes.name === pool.name) {
+      this.#found.add(pool);
+      return id;
+    }
     throw new UpstreamError({
       system: 'HCP Terraform',
       fault: 'rejected',

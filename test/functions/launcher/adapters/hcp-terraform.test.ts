@@ -236,25 +236,61 @@ describe('the runs of a pool', () => {
     expect((await openRuns(warm, [byId])).ok).toBe(true);
     server.on('/api/v2/agent-pools/apool-2', status(404));
     nowMs += 10 * 60_000;
-    for (let tick = 0; tick < 3; tick += 1) {
+    for (let tick = 0; tick < 5; tick += 1, nowMs += 60_000) {
       expect((await openRuns(warm, [byId])).ok).toBe(true);
-      expect(warm.sightOf(byId)).toMatchObject({
-        agentsVisible: false,
-        gone: {
-          fault: 'rejected',
-          message: expect.stringMatching(/default \(apool-2\).*was deleted, or the API token/),
-        },
-      });
+      // Refused once or twice it may be a blip.
+      if (tick < 2) expect(warm.sightOf(byId)).toEqual({ agentsVisible: true });
+      else
+        expect(warm.sightOf(byId)).toMatchObject({
+          agentsVisible: false,
+          absent: true,
+          gone: {
+            fault: 'rejected',
+            message: expect.stringMatching(/default \(apool-2\).*was deleted, or the API token/),
+          },
+        });
     }
     // What the platform says to a name that is no more is not known: the others are not asked about together with it.
     server.requests.length = 0;
     await answersOf([byId, other], warm);
     expect(runRequests().filter((request) => request.includes('default%2Cother'))).toEqual([]);
     server.on('/api/v2/agent-pools/apool-2', found);
-    nowMs += 10 * 60_000;
+    nowMs += 60_000;
     expect((await openRuns(warm, [byId])).ok).toBe(true);
     expect(warm.sightOf(byId)).toEqual({ agentsVisible: true });
   });
+
+  it.each(['warm', 'cold'])(
+    'and its agents are seen though one lookup by its id is refused, by a %s function',
+    async (which) => {
+      const byId = { ...pool, id: 'apool-2' };
+      const lookup = '/api/v2/agent-pools/apool-2';
+      const found = json({ data: { attributes: { name: 'default' } } });
+      server.on(RUNS, json({ data: [], ...page(1, null) }));
+      const looksUp = (answer: typeof found) => {
+        server.on(lookup, answer);
+        server.on(`${lookup}/agents`, json({ data: [], ...page(1, null) }));
+      };
+      const asked = client();
+      if (which === 'warm') {
+        looksUp(found);
+        await openRuns(asked, [byId]);
+        nowMs += 10 * 60_000;
+      }
+      looksUp(status(404));
+      expect((await openRuns(asked, [byId])).ok).toBe(true);
+      expect(await asked.agents(byId, nowMs, signal)).toEqual([]);
+      // A function that saw it before asks again at once, and all is well.
+      looksUp(found);
+      server.requests.length = 0;
+      nowMs += which === 'warm' ? 60_000 : 10 * 60_000;
+      expect(await asked.agents(byId, nowMs, signal)).toEqual([]);
+      expect(
+        server.requests.filter((request) => request.includes(`${lookup} `) || request.endsWith(lookup)),
+      ).toHaveLength(1);
+      expect(asked.sightOf(byId)).toEqual({ agentsVisible: true });
+    },
+  );
 
   it('of a pool that was never seen are what the platform says, without its agents', async () => {
     const byId = { ...pool, id: 'apool-2' };
@@ -310,6 +346,16 @@ describe('what is not an answer is never taken for an empty one', () => {
     const error = await failure();
     expect(error.message).toMatch(/no agent pool named "default" in organization "acme".*correct the name/);
     expect(runRequests()).toEqual([]);
+  });
+
+  it('a pool that does not exist, which has no agents to count, until the platform gives no such answer', async () => {
+    const asked = client();
+    server.on(POOLS, json({ data: [], ...page(1, null) }));
+    await openRuns(asked);
+    expect(asked.sightOf(pool)).toEqual({ agentsVisible: false, absent: true });
+    server.on(POOLS, status(404));
+    await openRuns(asked);
+    expect(asked.sightOf(pool).absent).toBeUndefined();
   });
 
   it('a pool whose id is another pool’s', async () => {
