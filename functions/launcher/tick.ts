@@ -44,7 +44,7 @@ export interface Tick {
 /**
  * One observe-decide-act over all pools. Each goes its own way from start to end, so that one's trouble never delays
  * another's launches; only a licence binds an organization's pools together, whatever tokens they have: while one of them
- * cannot be seen, its agents cannot be counted. Never rejects for what the outside did: that is in
+ * cannot be seen, its agents cannot be counted, unless the platform says that there is no such pool. Never rejects for what the outside did: that is in
  * {@link PoolTick.errors}.
  *
  * @param signal ends the tick: what is under way is given up, what was done stays done.
@@ -114,7 +114,7 @@ async function tickGroup(
   const nowMs = ports.now();
   const standing = pools.some(({ lanes }) => lanes.some((lane) => standingJobs(lane, nowMs).length > 0));
   const watched = await Promise.all(pools.map((pool) => look(pool, queued || standing)));
-  return underCeiling(settings.agentsCeiling, watched, settings, ports, signal);
+  return underCeiling(settings.agentsCeiling, watched, await live, settings, ports, signal);
 }
 
 interface Watched {
@@ -123,10 +123,11 @@ interface Watched {
   readonly observation: Seen<PoolObservation>;
 }
 
-/** The tick of pools that share a licence. */
+/** The tick of pools that share a licence. Of one that the platform does not know only its tasks can have agents. */
 async function underCeiling(
   ceiling: number,
   watched: readonly Watched[],
+  live: Seen<readonly Task[]>,
   settings: TickSettings,
   ports: TickPorts,
   signal: AbortSignal,
@@ -138,7 +139,11 @@ async function underCeiling(
       return [[one, { seen: { ...observation.value, lanes: pool.lanes }, limits: limitsOf(pool, settings) }] as const];
     }),
   );
-  const decisions = decideUnderCeiling(ceiling, [...members.values()], members.size === watched.length, ports.now());
+  const unseen = watched.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
+  const allCounted = live.ok && unseen.every((pool) => ports.hcpTerraform.sightOf(pool).absent);
+  const left = new Set(unseen.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition)));
+  const tasksLeft = live.ok ? live.value.filter(({ family }) => left.has(family)).length : 0;
+  const decisions = decideUnderCeiling(ceiling - tasksLeft, [...members.values()], allCounted, ports.now());
   return Promise.all(
     watched.map((one) => {
       const member = members.get(one);

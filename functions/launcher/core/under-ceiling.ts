@@ -12,7 +12,8 @@ export interface Member {
  * The decisions about pools that share a licence: the one with the oldest queued job first, and the queued jobs of all of
  * them before any agent that no job asks for.
  *
- * @param allCounted whether these are all pools of the licence; where one of them could not be seen, its agents cannot be
+ * @param ceiling less the agents that are counted elsewhere.
+ * @param allCounted whether these are all pools of the licence whose agents must be counted; where one of them could not be seen, its agents cannot be
  *   counted, and nothing is launched: more than the licence must not be promised.
  */
 export function decideUnderCeiling(

@@ -343,6 +343,24 @@ describe('the licence’s ceiling', () => {
     expect(launched()).toEqual([]);
   });
 
+  it('is not held up by a pool that the platform does not know, of which the tasks alone count', async () => {
+    queue('one', 'run-a');
+    platform.runs.set('two', { ok: false, error: trouble() });
+    platform.sights.set('two', { agentsVisible: false, absent: true });
+    tasks.tasks = [task('t', { family: 'launcher-two' })];
+    expect((await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 })).get('two')?.errors).toHaveLength(1);
+    expect(launched()).toEqual([]);
+    await tickOf([pool('one'), pool('two')], { agentsCeiling: 2 });
+    expect(launched()).toEqual(['one run-a/plan/1']);
+  });
+
+  it('holds up all of them while one cannot be seen for another reason than that it does not exist', async () => {
+    queue('one', 'run-a');
+    platform.runs.set('two', { ok: false, error: trouble() });
+    await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
+    expect(launched()).toEqual([]);
+  });
+
   it('launches nothing while a pool’s agents cannot be counted', async () => {
     queue('one', 'run-a');
     platform.agentsOf.set('two', trouble());
