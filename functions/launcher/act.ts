@@ -30,7 +30,8 @@ export type StopOutcome =
 /** What the acting half of a tick works with. */
 export interface Hands {
   readonly tasks: Tasks;
-  readonly now: () => number;
+  /** The time of the decision, by which the tokens are chosen too. */
+  readonly nowMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -53,14 +54,14 @@ async function launchOne(
   pool: Pool,
   launch: Launch,
   seenTaskIds: ReadonlySet<string>,
-  { tasks, now, signal }: Hands,
+  { tasks, nowMs, signal }: Hands,
 ): Promise<LaunchOutcome> {
-  const attempts = attemptsFrom(launch.attempt, launch.job, now());
+  const attempts = attemptsFrom(launch.attempt, launch.job, nowMs);
   for (const attempt of attempts) {
     const answer = await seen(tasks.launch({ pool, lane: launch.lane, job: launch.job, attempt }, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
-    if (!isSpent(answer.value, seenTaskIds, launch.job, now())) {
+    if (!isSpent(answer.value, seenTaskIds, launch.job, nowMs)) {
       const { taskId } = answer.value;
       const insteadOfSpot = answer.value.insteadOfSpot === true || isDiverted(pool, launch);
       return { kind: 'launched', launch, taskId, attempt, insteadOfSpot };

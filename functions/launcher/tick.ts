@@ -23,6 +23,14 @@ export interface TickPorts {
   readonly now: () => number;
 }
 
+/**
+ * What one tick looks, decides and acts with: one time for all of it. A schedule or a sweep that began in between would
+ * else be decided on with agents that nobody had counted.
+ */
+interface TickParts extends Omit<TickPorts, 'now'> {
+  readonly nowMs: number;
+}
+
 /** One pool's part of a tick: all that was seen, decided and done, and what went wrong. */
 export interface PoolTick {
   readonly pool: Pool;
@@ -62,7 +70,9 @@ export async function tick(
     settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization,
   );
   const ticked = await Promise.all(
-    [...groups.values()].map((group) => tickGroup(group, liveTasks, settings, ports, signal)),
+    [...groups.values()].map((group) =>
+      tickGroup(group, liveTasks, settings, { ...ports, nowMs: startedAtMs }, signal),
+    ),
   );
   return { startedAtMs, endedAtMs: ports.now(), pools: ticked.flat() };
 }
@@ -73,7 +83,7 @@ function tokenOf({ organization, apiTokenSecret }: Pool): string {
 }
 
 /** The runs of all these pools, each API token by itself, each pool's when they are there. */
-function openRuns(pools: readonly Pool[], { hcpTerraform }: TickPorts, signal: AbortSignal) {
+function openRuns(pools: readonly Pool[], { hcpTerraform }: Pick<TickPorts, 'hcpTerraform'>, signal: AbortSignal) {
   const byToken = [...Map.groupBy(pools, tokenOf).values()];
   return new Map(byToken.flatMap((alike) => [...hcpTerraform.openRuns(alike, signal)]));
 }
@@ -83,10 +93,11 @@ async function tickGroup(
   pools: readonly Pool[],
   live: Promise<Seen<readonly Task[]>>,
   settings: TickSettings,
-  ports: TickPorts,
+  parts: TickParts,
   signal: AbortSignal,
 ): Promise<PoolTick[]> {
-  const runs = openRuns(pools, ports, signal);
+  const { nowMs } = parts;
+  const runs = openRuns(pools, parts, signal);
   const look = async (pool: Pool, agentsMatter: boolean): Promise<Watched> => {
     const answer = await runs.get(pool);
     if (answer === undefined) throw new Error(`No answer about the runs of ${pool.name}: the port breaks its promise`);
@@ -94,27 +105,26 @@ async function tickGroup(
     const demand = demandOf(answer.value);
     const tasks = await live;
     if (!tasks.ok) return { pool, demand, observation: tasks };
-    const eyes = { ...ports, nowMs: ports.now(), startDeadlineMs: settings.limits.startDeadlineMs, signal };
+    const eyes = { ...parts, startDeadlineMs: settings.limits.startDeadlineMs, signal };
     return { pool, demand, observation: await seen(observePool(pool, demand, tasks.value, agentsMatter, eyes)) };
   };
   if (settings.agentsCeiling === undefined) {
     return Promise.all(
       pools.map(async (pool) => {
         const watched = await look(pool, false);
-        if (!watched.observation.ok) return carryOut(watched, undefined, ports, signal);
+        if (!watched.observation.ok) return carryOut(watched, undefined, parts, signal);
         const poolSeen = { ...watched.observation.value, lanes: pool.lanes, ceilingRoom: undefined };
-        const [limits, nowMs] = [limitsOf(pool, settings), ports.now()];
+        const limits = limitsOf(pool, settings);
         const decision = withStanding(reconcile(poolSeen, limits, nowMs), poolSeen, limits, nowMs);
-        return carryOut(watched, decision, ports, signal);
+        return carryOut(watched, decision, parts, signal);
       }),
     );
   }
   const answers = await Promise.all(runs.values());
   const queued = answers.some((answer) => answer.ok && demandOf(answer.value).queued.length > 0);
-  const nowMs = ports.now();
   const standing = pools.some(({ lanes }) => lanes.some((lane) => standingJobs(lane, nowMs).length > 0));
   const watched = await Promise.all(pools.map((pool) => look(pool, queued || standing)));
-  return underCeiling(settings.agentsCeiling, watched, await live, settings, ports, signal);
+  return underCeiling(settings.agentsCeiling, watched, await live, settings, parts, signal);
 }
 
 interface Watched {
@@ -129,7 +139,7 @@ async function underCeiling(
   watched: readonly Watched[],
   live: Seen<readonly Task[]>,
   settings: TickSettings,
-  ports: TickPorts,
+  parts: TickParts,
   signal: AbortSignal,
 ): Promise<PoolTick[]> {
   const members = new Map(
@@ -140,14 +150,14 @@ async function underCeiling(
     }),
   );
   const unseen = watched.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
-  const allCounted = live.ok && unseen.every((pool) => ports.hcpTerraform.sightOf(pool).absent);
+  const allCounted = live.ok && unseen.every((pool) => parts.hcpTerraform.sightOf(pool).absent);
   const left = new Set(unseen.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition)));
   const tasksLeft = live.ok ? live.value.filter(({ family }) => left.has(family)).length : 0;
-  const decisions = decideUnderCeiling(ceiling - tasksLeft, [...members.values()], allCounted, ports.now());
+  const decisions = decideUnderCeiling(ceiling - tasksLeft, [...members.values()], allCounted, parts.nowMs);
   return Promise.all(
     watched.map((one) => {
       const member = members.get(one);
-      return carryOut(one, member && decisions.get(member), ports, signal);
+      return carryOut(one, member && decisions.get(member), parts, signal);
     }),
   );
 }
@@ -160,7 +170,7 @@ function limitsOf({ maxAgents }: Pool, { limits }: TickSettings): Limits {
 async function carryOut(
   { pool, demand, observation }: Watched,
   decision: Decision | undefined,
-  { hcpTerraform, tasks, now }: TickPorts,
+  { hcpTerraform, tasks, nowMs }: TickParts,
   signal: AbortSignal,
 ): Promise<PoolTick> {
   const known = demand === undefined ? {} : { demand };
@@ -170,7 +180,7 @@ async function carryOut(
     return { pool, ...known, launches: [], stops: [], errors: [gone, observation.ok ? [] : observation.error].flat() };
   }
   const { supply } = observation.value;
-  const hands = { tasks, now, signal };
+  const hands = { tasks, nowMs, signal };
   const [launches, [stops, unconfirmed]] = await Promise.all([
     launchAll(pool, decision.launches, supply.seenTaskIds, hands),
     confirmedStops(pool, decision.stops, supply, hcpTerraform, signal).then(async (confirmed) =>
