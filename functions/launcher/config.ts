@@ -62,7 +62,7 @@ const lane = z.strictObject({
         .exactOptional(),
     })
     .exactOptional(),
-  sweepMinutes: z.int().min(5).max(1440).exactOptional(),
+  sweepMinutes: z.int().min(10).max(1440).exactOptional(),
 });
 const lanes = z
   .array(lane)

@@ -1,6 +1,10 @@
+import { SETTLED_AFTER_MS } from './read-lag.ts';
 import type { Lane, LiveState, LiveTask, QueuedJob, Schedule, StandingJob } from './types.ts';
 
-/** How long after a sweep is due ticks still launch it: some may be missed, and the token makes it one. */
+/**
+ * How long after a sweep is due ticks still launch it: some may be missed, and the token makes it one. Shorter where the
+ * next one, with another token, would be due before ECS shows this one's task for certain.
+ */
 const SWEEP_WINDOW_MS = 5 * 60_000;
 
 /** How long the agent of a sweep waits: an idle agent asks for a job every 30 s. */
@@ -26,12 +30,17 @@ export function standingJobs({ standing, phases }: Lane, nowMs: number): Standin
     // A place waits for days, so its attempts are others every hour: a task that ECS names by one of them and cannot describe
     // is then one that it does not show yet, and none that it has forgotten and that nothing would ever follow.
     const hour = Math.floor(nowMs / HOUR_MS);
-    const ofThisHour = { queuedAtMs: hour * HOUR_MS, attemptsBefore: hour * ATTEMPTS_AN_HOUR };
+    const ofThisHour = {
+      queuedAtMs: hour * HOUR_MS,
+      attemptsBefore: hour * ATTEMPTS_AN_HOUR,
+      // What was launched by this hour's attempts must be in sight before the next hour's are made: its token is another.
+      isHeld: nowMs % HOUR_MS >= HOUR_MS - SETTLED_AFTER_MS,
+    };
     for (let n = 1; n <= agents; n += 1) {
       jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, once: false });
     }
   }
-  if (sweepMs !== undefined && nowMs % sweepMs < Math.min(SWEEP_WINDOW_MS, sweepMs)) {
+  if (sweepMs !== undefined && nowMs % sweepMs < Math.min(SWEEP_WINDOW_MS, sweepMs - SETTLED_AFTER_MS)) {
     const key = `sweep/${id}/${Math.floor(nowMs / sweepMs)}` as const;
     jobs.push({
       key,
@@ -40,6 +49,7 @@ export function standingJobs({ standing, phases }: Lane, nowMs: number): Standin
       attemptsBefore: 0,
       idleSeconds: SWEEP_IDLE_SECONDS,
       once: true,
+      isHeld: false,
     });
   }
   return jobs;
@@ -62,7 +72,9 @@ export function standingShort(
   // Of whom nothing can be seen may still wait: another in its place would come every few minutes.
   const unseen = tasksOf((state) => state === 'unobserved');
   // Whoever waits already takes what a sweep looks for.
-  const due = jobs.filter(({ key, once }) => !unseen.has(key) && !(once && (free > 0 || attempts.has(key))));
+  const due = jobs.filter(
+    ({ key, once, isHeld }) => !isHeld && !unseen.has(key) && !(once && (free > 0 || attempts.has(key))),
+  );
   const taken = tasksOf(() => true);
   const unserved = [...due.filter(({ key }) => !taken.has(key)), ...due.filter(({ key }) => taken.has(key))];
   return unserved.slice(0, Math.max(0, due.length - Math.max(0, free)));

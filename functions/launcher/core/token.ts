@@ -1,8 +1,6 @@
+import { READ_LAG_MS } from './read-lag.ts';
 import { isEnding } from './supply.ts';
 import type { QueuedJob, StandingJob } from './types.ts';
-
-/** ECS's reads are eventually consistent for up to five minutes: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html */
-const READ_LAG_MS = 5 * 60_000;
 
 /**
  * ECS shows a stopped task for an hour at least

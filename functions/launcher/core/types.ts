@@ -84,6 +84,8 @@ export interface StandingJob {
   readonly idleSeconds: number;
   /** It has one task, and none after that. */
   readonly once: boolean;
+  /** Nothing is launched for it now: its attempts are about to be others, before ECS would show a task for certain. */
+  readonly isHeld: boolean;
 }
 
 /** A job that an agent executes. */

@@ -1,7 +1,7 @@
 /** Defects that the simulation found in a tick or an invocation, each as the test that would have caught it. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../functions/launcher/adapters/hcp-terraform/client.ts';
-import type { Agent } from '../../../functions/launcher/core/types.ts';
+import type { Agent, Standing } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import { runInvocation } from '../../../functions/launcher/invocation.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
@@ -92,6 +92,49 @@ describe('the place of a warm agent', () => {
     for (const later of [0, 10, 60, 290]) expect(await taskAt(hour + seconds(later))).toEqual(['task-1']);
     expect(tasks.launches.every(({ attempt }) => attempt === tasks.launches[0]?.attempt)).toBe(true);
   });
+
+  // Ticks every ten seconds; each launches as late in its invocation as it can, and ECS shows the task as late as it can.
+  it.each([
+    ['warm agents', { id: 'one', warm: { agents: 3, idleSeconds: 3600 } }, 3],
+    ['sweeps', { id: 'one', sweepMs: minutes(10) }, 1],
+  ])(
+    'is not filled twice around a full hour by %s, while ECS does not show its task yet',
+    async (_, standing, most) => {
+      for (const beginsMs of [49, 53.9, 54.9, 59.5].map((n) => hour + minutes(n))) {
+        const pools = [pool('one', { maxAgents: most, lanes: [{ ...lane, standing }] })];
+        const made = new Map<string, { id: string; key: string; attempt: number; atMs: number }>();
+        let nowMs = beginsMs;
+        tasks = new FakeTasks();
+        tasks.answer = ({ job, attempt }) => {
+          const token = `${job.key}/${attempt}`;
+          const known = made.get(token) ?? {
+            id: `task-${made.size}`,
+            key: job.key,
+            attempt,
+            atMs: nowMs + seconds(55),
+          };
+          made.set(token, known);
+          return { kind: 'task', taskId: known.id, lastStatus: 'PROVISIONING' };
+        };
+        for (; nowMs < beginsMs + minutes(30); nowMs += seconds(10)) {
+          const shown = [...made.values()].flatMap(({ id, key, attempt, atMs }) =>
+            nowMs - atMs < minutes(5)
+              ? []
+              : [task(id, { family: 'launcher-one', startedBy: key as `${string}/plan`, attempt, createdAtMs: atMs })],
+          );
+          tasks.tasks = shown;
+          // Slow starts: no agent registers before its task is in sight.
+          platform.agentsOf.set(
+            'one',
+            shown.map(({ id }) => agent(id, 'idle')),
+          );
+          const ports = { hcpTerraform: platform, tasks, now: () => nowMs };
+          await tick(pools, { limits: LIMITS, agentsCeiling: most }, ports, never());
+        }
+        expect({ beginsMs, tasks: made.size }).toEqual({ beginsMs, tasks: most });
+      }
+    },
+  );
 });
 
 describe('a licence that pools with different API tokens share', () => {
@@ -108,6 +151,32 @@ describe('a licence that pools with different API tokens share', () => {
     queue('one', 'run-1');
     platform.agentsOf.set('two', [agent('foreign', 'busy')]);
     await tickOf(pools, 1);
+    expect(launched()).toEqual([]);
+  });
+
+  // A slow read: each question about the time is answered later than the one before.
+  const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
+  const schedule = { days, fromMinute: 8 * 60, toMinute: 18 * 60, timeZone: 'UTC' };
+  it.each<[string, Standing]>([
+    ['a schedule', { id: 'one', warm: { agents: 3, idleSeconds: 3600, schedule } }],
+    ['a sweep', { id: 'one', sweepMs: minutes(60) }],
+  ])('counts the agents of all pools when %s becomes due while a tick is under way', async (_, standing) => {
+    const [lane] = pool('one').lanes;
+    platform.agentsOf.set(
+      'two',
+      ['a', 'b', 'c'].map((name) => agent(name, 'busy')),
+    );
+    const eight = NOW - minutes(4 * 60);
+    for (let asked = 0; asked < 8; asked += 1) {
+      let questions = 0;
+      const now = () => {
+        questions += 1;
+        return questions > asked ? eight : eight - 100;
+      };
+      const ports = { hcpTerraform: platform, tasks, now };
+      const members = [pool('one', { lanes: [{ ...lane, standing }] }), pool('two')];
+      await tick(members, { limits: LIMITS, agentsCeiling: 3 }, ports, never());
+    }
     expect(launched()).toEqual([]);
   });
 

@@ -81,6 +81,7 @@ describe('a launch without a queued job', () => {
     attemptsBefore: 0,
     idleSeconds: 3600,
     once: false,
+    isHeld: false,
   } as const;
 
   it('tells the agent of that task how long to wait, and has no run to name', async () => {

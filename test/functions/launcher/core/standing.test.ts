@@ -44,6 +44,20 @@ describe('agents that are wanted although no job is queued', () => {
     expect(keys(SWEEP, due + minutes(60))).not.toEqual(first);
   });
 
+  it('are held, where they are warm ones, while what is launched might not be seen by the next hour', () => {
+    const held = (standing: Standing, nowMs: number) =>
+      standingJobs(lane(standing), THIS_HOUR + nowMs).map(({ isHeld }) => isHeld);
+    for (const open of [0, minutes(54) - 1, minutes(60)]) expect(held(WARM, open)).toEqual([false, false]);
+    for (const shut of [minutes(54), minutes(60) - 1]) expect(held(WARM, shut)).toEqual([true, true]);
+    expect(held({ id: 'abc123', sweepMs: minutes(58) }, minutes(58) - (THIS_HOUR % minutes(58)))).toEqual([false]);
+  });
+
+  it('are swept for only while the task is seen before the next sweep is due', () => {
+    const often: Standing = { id: 'abc123', sweepMs: minutes(10) };
+    expect(keys(often, THIS_HOUR + minutes(4) - 1)).toHaveLength(1);
+    expect(keys(often, THIS_HOUR + minutes(4))).toEqual([]);
+  });
+
   it('are told from the jobs of runs, and have tokens that ECS takes', () => {
     const [job] = standingJobs(lane(SWEEP), NOW - (NOW % minutes(60)));
     if (job === undefined) throw new Error('no sweep is due');
@@ -215,6 +229,18 @@ describe('a decision about them', () => {
     expect(decide(WARM, has).launches).toEqual(['warm/abc123/1 4']);
   });
 
+  it('fills no place while its attempts are about to be others, and sweeps all the same', () => {
+    const at = (nowMs: number, standing: Standing) => {
+      const demand = { queued: [], running: [], unknownStatuses: [] };
+      const seen = { lanes: [lane(standing)], demand, supply: supply({}), ceilingRoom: undefined };
+      const decision = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs);
+      return [decision.launches.map(({ job }) => job.key.split('/', 1)[0]), decision.deferrals];
+    };
+    expect(at(THIS_HOUR + minutes(54) - 1, WARM)).toEqual([['warm', 'warm'], []]);
+    expect(at(THIS_HOUR + minutes(55), WARM)).toEqual([[], []]);
+    expect(at(THIS_HOUR + minutes(55), { ...WARM, sweepMs: THIS_HOUR + minutes(55) })).toEqual([['sweep'], []]);
+  });
+
   it('gives queued jobs the warm agents, and launches for the places that they leave', () => {
     const has = { live: [idle('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')] };
     expect(decide(WARM, has, 1).launches).toHaveLength(1);
@@ -257,9 +283,9 @@ describe('a decision about them', () => {
       if (first === undefined) throw new Error('nothing is launched');
       return attemptsFrom(first.attempt, first.job, nowMs);
     };
-    const used = attempts(THIS_HOUR + minutes(59), 0);
-    expect(attempts(THIS_HOUR + minutes(59), 0)).toEqual(used);
-    expect(attempts(THIS_HOUR + minutes(59), used[0] ?? 0)[0]).toBe((used[0] ?? 0) + 1);
+    const used = attempts(THIS_HOUR + minutes(53), 0);
+    expect(attempts(THIS_HOUR + minutes(53), 0)).toEqual(used);
+    expect(attempts(THIS_HOUR + minutes(53), used[0] ?? 0)[0]).toBe((used[0] ?? 0) + 1);
     const next = attempts(THIS_HOUR + minutes(60), Math.max(...used));
     expect(Math.min(...next)).toBeGreaterThan(Math.max(...used));
   });

@@ -1,0 +1,8 @@
+/** ECS's reads are eventually consistent for up to five minutes: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html */
+export const READ_LAG_MS = 5 * 60_000;
+
+/** More than an invocation may last: by then a tick has made the launches that it decided on. */
+const INVOCATION_MS = 60_000;
+
+/** After a tick began, a later one that begins by then may not see what it launched; one that begins after that does. */
+export const SETTLED_AFTER_MS = INVOCATION_MS + READ_LAG_MS;
