@@ -53,6 +53,11 @@ const REPEATED_PAGE = JSON.stringify({
   data: [],
   meta: { pagination: { 'current-page': 1, 'next-page': 1, 'prev-page': null, 'page-size': 100 } },
 });
+/** Page 2 where page 1 was asked for: the first is missing. */
+const MISSING_PAGE = JSON.stringify({
+  data: [],
+  meta: { pagination: { 'current-page': 2, 'next-page': null, 'prev-page': 1, 'page-size': 100 } },
+});
 const NO_PAGING = JSON.stringify({ data: [] });
 
 /** More tries than the SDK makes for one call. */
@@ -85,7 +90,9 @@ export const FAULT_TABLE: readonly FaultRow[] = [
   platform('empty 200', answer(200), 1, /not JSON/),
   platform('a list without paging', answer(200, NO_PAGING), 1, /not the agreed shape/),
   platform('a page that repeats', answer(200, REPEATED_PAGE), 1, /page 1 was asked for/),
+  platform('a page that is missing', answer(200, MISSING_PAGE), 1, /page 1 was asked for/),
   platform('401, once: a token that was rotated', answer(401, '{}'), 1, undefined),
+  platform('401, again and again', answer(401, '{}'), 4, /reject/),
   platform('404', answer(404, '{}'), 1, /not found, or the API token may not see it/),
   platform('agents: 500', answer(500, '{}'), 1, /answered with an error/, AGENTS),
   platform('agents: no answer', { kind: 'hang' }, 1, /none within 8 s/, AGENTS),
@@ -149,6 +156,13 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     1,
     /"cause":"access"/,
   ),
+  ecs(
+    'RunTask: a conflict that names no task',
+    'RunTask',
+    awsError(400, 'ConflictException', 'The client token is in use'),
+    1,
+    /ConflictException/,
+  ),
   ecs('RunTask: an empty answer', 'RunTask', answer(200, '{}'), 1, /neither a task nor a failure/),
   ecs(
     'ListTasks: throttled',
@@ -160,6 +174,22 @@ export const FAULT_TABLE: readonly FaultRow[] = [
   ecs('ListTasks: an empty answer', 'ListTasks', answer(200, '{}'), 1, /not the agreed shape/),
   ecs('ListTasks: half an answer', 'ListTasks', { kind: 'truncated' }, PAST_RETRIES, /ECS/),
   ecs('ListTasks: no answer', 'ListTasks', { kind: 'hang' }, PAST_RETRIES, /ECS: no answer/),
+  // Asked of tasks that live: after the launch.
+  ecs('DescribeTasks: an empty answer', 'DescribeTasks', answer(200, '{}'), 1, /not the agreed shape/),
+  {
+    name: 'GetSecretValue: no answer',
+    system: 'Secrets Manager',
+    fault: { kind: 'hang' },
+    aim: { on: 'GetSecretValue', times: 1 },
+    logged: undefined,
+  },
+  {
+    name: 'GetSecretValue: denied',
+    system: 'Secrets Manager',
+    fault: awsError(400, 'AccessDeniedException', 'not authorized to perform: secretsmanager:GetSecretValue'),
+    aim: { on: 'GetSecretValue', times: 1 },
+    logged: /cannot be read/,
+  },
   {
     name: 'GetSecretValue: 500',
     system: 'Secrets Manager',
