@@ -9,6 +9,7 @@ export default defineConfig({
     // Synthesis and real child processes on two cores: generous ceilings, never waits.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     env: {
       // The template validation costs 3 s a synth; the stack tests that need it switch it on themselves.
       CDK_VALIDATION: 'false',
