@@ -1,11 +1,14 @@
 /** Rules broken on purpose: if the lab did not turn red with them, its green would mean nothing. */
 import { LONGEST_CLIENT_HELLO } from '../../lib/egress/suricata-rules.ts';
+import type { EngineSettings } from './under-test.ts';
 
 /** One way to break the rules. */
 export interface Break {
   readonly name: string;
-  /** Does it; a rule set that it leaves as it was is an error of the break. */
+  /** Does it; a rule set that it leaves as it was, with no other setting either, is an error of the break. */
   readonly apply: (rules: string) => string;
+  /** What else of the policy is broken. */
+  readonly settings?: Partial<EngineSettings>;
   /** Attempts that must come out otherwise. */
   readonly shows: readonly string[];
 }
@@ -86,6 +89,18 @@ export const BREAKS: readonly Break[] = [
     name: 'ICMP is open',
     apply: (rules) => without('neither TCP nor UDP')(without('ICMP')(rules)),
     shows: ['ping', 'another IP protocol (GRE)'],
+  },
+  {
+    name: 'the stateless stage passes everything',
+    apply: (rules) => rules,
+    settings: { stateless: 'aws:pass' },
+    shows: ['another name', 'no server name, to an address', 'UDP 443 (QUIC)', 'ping'],
+  },
+  {
+    name: '`$HOME_NET` is another range',
+    apply: (rules) => rules,
+    settings: { homeNet: ['192.0.2.0/24'] },
+    shows: ['an allowed name'],
   },
 ];
 

@@ -8,6 +8,7 @@ import type { Attempt, Verdict } from './attempts.ts';
 import { type Engine, start, Undo, until } from './machine.ts';
 import { buildNetwork, type Network, within } from './network.ts';
 import { type Suricata, startSuricata } from './suricata.ts';
+import type { EngineSettings } from './under-test.ts';
 
 /** An attempt and what came of it. */
 export interface Result {
@@ -34,7 +35,11 @@ export interface Lab {
 const outcomes = z.array(z.object({ reached: z.boolean(), from: z.string().optional(), detail: z.string() }));
 
 /** Brings the lab up, does something with it, and takes it down whatever happens. */
-export async function withLab<T>(engine: Engine, rules: string, use: (lab: Lab, undo: Undo) => Promise<T>): Promise<T> {
+export async function withLab<T>(
+  engine: Engine,
+  settings: EngineSettings,
+  use: (lab: Lab, undo: Undo) => Promise<T>,
+): Promise<T> {
   const undo = new Undo();
   const interrupted = () => {
     void undo.all().finally(() => process.exit(130));
@@ -42,9 +47,9 @@ export async function withLab<T>(engine: Engine, rules: string, use: (lab: Lab, 
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
-    const network = buildNetwork(undo);
+    const network = buildNetwork(undo, settings.stateless);
     const [suricata, server] = await Promise.all([
-      startSuricata(undo, engine, network.router, rules),
+      startSuricata(undo, engine, network.router, settings),
       startServer(undo, network),
     ]);
     return await use({ network, suricata, far: server.far, attempt: (all) => attempt(network, server, all) }, undo);

@@ -3,9 +3,10 @@ import { spawnSync } from 'node:child_process';
 import * as z from 'zod';
 import { type DnsRule, resolves } from '../lib/reachability/dns-rules.ts';
 import { LAB, NAMES } from './attempts.ts';
-import { type Undo, until } from './machine.ts';
-import { type Network, within } from './network.ts';
-import { startResolver } from './resolver.ts';
+import { DNS_BREAKS } from './dns-breaks.ts';
+import { Undo, until } from './machine.ts';
+import { buildNetwork, type Network, within } from './network.ts';
+import { ALIASES, startResolver } from './resolver.ts';
 
 /** A name, what it stands for, and whether it should resolve. */
 export interface Question {
@@ -24,6 +25,9 @@ export const QUESTIONS: readonly Question[] = [
   { name: below, what: 'a name below a wildcard', expected: true },
   { name: `a.b.${below}`, what: 'a name far below a wildcard', expected: true },
   { name: 'logs.eu-central-1.amazonaws.com', what: 'what a task start needs', expected: true },
+  { name: 'registry.terraform.io', what: 'an allowed name that is an alias of one that is not', expected: true },
+  { name: ALIASES['registry.terraform.io'], what: 'the name behind that alias, asked for by itself', expected: false },
+  { name: 'alias.evil.example.net', what: 'another name that is an alias of an allowed one', expected: false },
   { name: 'modules.example.com', what: 'the domain of a wildcard itself', expected: false },
   { name: `x.${allowed}`, what: 'a sub-domain of an allowed name', expected: false },
   { name: 'terraform.io', what: 'the domain above an allowed name', expected: false },
@@ -55,16 +59,47 @@ const ASK = `
   Promise.all(JSON.parse(process.argv[1]).map(known)).then((all) => console.log(JSON.stringify(all)));
 `;
 
-/** Brings up the resolver with a template's lists and asks it everything. */
+/** Brings up the resolver with a template's rules and asks it everything. */
 export async function askNames(undo: Undo, network: Network, rules: readonly DnsRule[]): Promise<Answered[]> {
-  startResolver(undo, network.router, rules);
+  await startResolver(undo, network.router, rules);
   const names = QUESTIONS.map(({ name }) => name);
   const answers = await until('the resolver', () => ask(network, names));
   return QUESTIONS.map((question, index) => ({
     question,
-    byRules: resolves(rules, question.name),
+    byRules: resolves(rules, question.name, aliasesOf(question.name)),
     byResolver: answers[index] ?? false,
   }));
+}
+
+function aliasesOf(name: string): string[] {
+  const alias = new Map<string, string>(Object.entries(ALIASES)).get(name);
+  return alias === undefined ? [] : [alias];
+}
+
+/** Whether rules and resolver both answer as they should. */
+export function answeredWell({ question, byRules, byResolver }: Answered): boolean {
+  return byRules === question.expected && byResolver === question.expected;
+}
+
+/** Breaks the rules in every way, one resolver after the other, and sees which names are answered otherwise by both. */
+export async function breakNames(rules: readonly DnsRule[]) {
+  const found: { name: string; red: string[]; missing: string[] }[] = [];
+  for (const { name, apply, shows } of DNS_BREAKS) {
+    const broken = apply(rules);
+    if (JSON.stringify(broken) === JSON.stringify(rules)) throw new Error(`The break "${name}" changes nothing.`);
+    const undo = new Undo();
+    try {
+      const answers = await askNames(undo, buildNetwork(undo, 'aws:forward_to_sfe'), broken);
+      const red = answers
+        .filter(({ question, byRules, byResolver }) => byRules === byResolver && byResolver !== question.expected)
+        .map(({ question }) => question.name)
+        .filter((each) => shows.includes(each));
+      found.push({ name, red, missing: shows.filter((each) => !red.includes(each)) });
+    } finally {
+      await undo.all();
+    }
+  }
+  return found;
 }
 
 function ask(network: Network, names: readonly string[]): boolean[] | undefined {

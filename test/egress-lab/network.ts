@@ -9,8 +9,11 @@ export interface Network {
   readonly server: string;
 }
 
-/** Makes the namespaces, their links and routes, and has every forwarded packet wait for the engine's verdict. */
-export function buildNetwork(undo: Undo): Network {
+/**
+ * Makes the namespaces, their links and routes, and does with every forwarded packet what the stateless stage says: it
+ * waits for the engine's verdict, or passes, or is dropped.
+ */
+export function buildNetwork(undo: Undo, stateless: string): Network {
   const prefix = `egress-lab-${process.pid}`;
   const network: Network = { client: `${prefix}-task`, router: `${prefix}-firewall`, server: `${prefix}-world` };
   for (const name of Object.values(network)) {
@@ -47,7 +50,10 @@ export function buildNetwork(undo: Undo): Network {
   inside(client, 'sysctl', '-qw', 'net.ipv4.tcp_fastopen=0x5');
   inside(server, 'sysctl', '-qw', 'net.ipv4.tcp_fastopen=0x602');
   for (const family of [4, 6] as const) {
-    if (tablesIn(router, family) === undefined) throw new Error(`no queue for IPv${family} packets`);
+    const tables = tablesIn(router, family);
+    if (tables === undefined) throw new Error(`no queue for IPv${family} packets`);
+    if (stateless === 'aws:forward_to_sfe') continue;
+    inside(router, tables, '-I', 'FORWARD', '-j', stateless === 'aws:pass' ? 'ACCEPT' : 'DROP');
   }
   // As a network interface of AWS does it: what leaves the machine has real segments and real checksums.
   for (const [name, link] of [

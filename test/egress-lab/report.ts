@@ -2,12 +2,14 @@
 import type { Attempt } from './attempts.ts';
 import { MOST_LEAKED } from './breaks.ts';
 import type { Result } from './lab.ts';
-import type { Answered } from './names.ts';
+import { type Answered, answeredWell } from './names.ts';
 import { DIFFERENCES } from './suricata.ts';
 
 /** Everything that one run of the lab found. */
 export interface Findings {
   readonly engine: string;
+  /** Which rules, names and settings were tried. */
+  readonly mark: string;
   readonly results: readonly Result[];
   readonly names: readonly Answered[];
   readonly terraform: readonly { readonly name: string; readonly expected: boolean; readonly seen: boolean }[];
@@ -17,6 +19,13 @@ export interface Findings {
     readonly missing: readonly string[];
   }[];
 }
+
+/** The runs of the real terraform, and whether it should plan. */
+export const TERRAFORM_CASES = {
+  allowed: { name: 'name allowed, and resolves', expected: true },
+  dropped: { name: 'name resolves, and the firewall does not allow it', expected: false },
+  unresolved: { name: 'name allowed by the firewall, and does not resolve', expected: false },
+} as const;
 
 /** Whether an attempt came out as it should, and carried no more out than it may. */
 export function asExpected({ attempt, seen, leaked }: Result): boolean {
@@ -36,7 +45,7 @@ export function faultsIn({ results, names, terraform, breaks }: Findings): strin
       .filter((result) => !asExpected(result))
       .map(({ attempt, seen, leaked, detail }) => `${attempt.name}: ${seen}, ${leaked} bytes (${detail})`),
     ...names
-      .filter(({ question, byRules, byResolver }) => byRules !== question.expected || byResolver !== question.expected)
+      .filter((answered) => !answeredWell(answered))
       .map(({ question, byRules, byResolver }) => `${question.name}: by rules ${byRules}, by resolver ${byResolver}`),
     ...terraform.filter(({ expected, seen }) => expected !== seen).map(({ name, seen }) => `${name}: ${seen}`),
     ...breaks
@@ -45,7 +54,10 @@ export function faultsIn({ results, names, terraform, breaks }: Findings): strin
   ];
 }
 
-const mark = (good: boolean) => (good ? '✓' : '✗');
+/** How a section says what it is about. */
+export const marked = (mark: string) => `rules, names and settings tried: \`${mark}\``;
+
+const tick = (good: boolean) => (good ? '✓' : '✗');
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
 /** How an attempt is made, in short. */
@@ -66,14 +78,14 @@ function how({ try: made }: Attempt): string {
  * let through at most.
  */
 export function markdown(findings: Findings): string {
-  const { engine, results, names, terraform, breaks } = findings;
+  const { engine, mark, results, names, terraform, breaks } = findings;
   const rows = results.map((result) => {
     const { attempt, seen, leaked } = result;
     const bytes = seen === 'reaches' ? '' : leaked === 0 ? '0' : `≤ ${MOST_LEAKED}`;
-    return `| ${mark(asExpected(result))} | ${cell(attempt.name)}${attempt.gap === undefined ? '' : ` — **gap**: ${attempt.gap}`} | ${how(attempt)} | ${attempt.expected} | ${seen} | ${bytes} |`;
+    return `| ${tick(asExpected(result))} | ${cell(attempt.name)}${attempt.gap === undefined ? '' : ` — **gap**: ${attempt.gap}`} | ${how(attempt)} | ${attempt.expected} | ${seen} | ${bytes} |`;
   });
   return [
-    `Engine: Suricata ${engine}. The rules are those of the synthesized template (\`network-firewall\`, allowed: HCP Terraform's names and \`*.modules.example.com\`).`,
+    `Engine: Suricata ${engine}. The rules are those of the synthesized template (\`network-firewall\`, allowed: HCP Terraform's names and \`*.modules.example.com\`); ${marked(mark)}.`,
     '',
     '| | attempt | how | expected | seen | bytes that reached a stranger |',
     '|---|---|---|---|---|---|',
@@ -81,14 +93,14 @@ export function markdown(findings: Findings): string {
     '',
     `Of a connection that is dropped for its name, the beginning of its client hello has left by then: a firewall cannot hold back what it must read first. The rules end the wait at ${MOST_LEAKED} bytes.`,
     '',
-    '**Names**, by the lists of the template: judged by the documented matching rules, and asked of a resolver (dnsmasq) that knows nothing else.',
+    '**Names**, by the rules of the template in their order: judged by the documented matching rules, and asked of a resolver that does the same with real answers, before a name server (dnsmasq) that knows every name.',
     '',
     '| | name | what it is | expected | by the rules | by the resolver |',
     '|---|---|---|---|---|---|',
     ...names.map(({ question, byRules, byResolver }) => {
       const word = (known: boolean) => (known ? 'resolves' : 'does not exist');
-      const good = byRules === question.expected && byResolver === question.expected;
-      return `| ${mark(good)} | \`${question.name}\` | ${question.what} | ${word(question.expected)} | ${word(byRules)} | ${word(byResolver)} |`;
+      const good = answeredWell({ question, byRules, byResolver });
+      return `| ${tick(good)} | \`${question.name}\` | ${question.what} | ${word(question.expected)} | ${word(byRules)} | ${word(byResolver)} |`;
     }),
     '',
     '**Real Terraform** (`terraform init && terraform plan`, with an agent that sits behind the same firewall):',
@@ -97,14 +109,14 @@ export function markdown(findings: Findings): string {
     '|---|---|---|---|',
     ...terraform.map(
       ({ name, expected, seen }) =>
-        `| ${mark(expected === seen)} | ${name} | ${expected ? 'plans' : 'fails'} | ${seen ? 'plans' : 'fails'} |`,
+        `| ${tick(expected === seen)} | ${name} | ${expected ? 'plans' : 'fails'} | ${seen ? 'plans' : 'fails'} |`,
     ),
     '',
     '**Broken on purpose**: each of these changes to the rules must turn the table red, and does.',
     '',
     '| | change | turns red |',
     '|---|---|---|',
-    ...breaks.map(({ name, red, missing }) => `| ${mark(missing.length === 0)} | ${name} | ${red.join('; ')} |`),
+    ...breaks.map(({ name, red, missing }) => `| ${tick(missing.length === 0)} | ${name} | ${red.join('; ')} |`),
     '',
     'Where the lab differs from AWS:',
     '',

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ATTEMPTS } from '../egress-lab/attempts.ts';
+import { BREAKS } from '../egress-lab/breaks.ts';
+import { DNS_BREAKS } from '../egress-lab/dns-breaks.ts';
+import { QUESTIONS } from '../egress-lab/names.ts';
+import { marked, TERRAFORM_CASES } from '../egress-lab/report.ts';
+import { DIFFERENCES } from '../egress-lab/suricata.ts';
+import { markOf, underTest } from '../egress-lab/under-test.ts';
 import { sections } from './network-docs.ts';
 import { readSection } from './reachability/sections.ts';
 
@@ -16,6 +22,35 @@ it("docs/network.md has the lab's results, all green, for every attempt (node te
   expect(lab).not.toContain('✗');
   for (const { name, expected } of ATTEMPTS)
     expect(lab).toMatch(new RegExp(`✓ \\| ${escaped(name)}.*\\| ${expected} \\| ${expected} \\|`));
+});
+
+describe("the lab's results in docs/network.md (node test/egress-lab/main.ts --write)", () => {
+  const lab = readSection('docs/network.md', 'lab');
+  const word = (resolves: boolean) => (resolves ? 'resolves' : 'does not exist');
+
+  it('are about the rules, names and settings that the template has now', () => {
+    expect(lab).toContain(marked(markOf(underTest())));
+  });
+
+  it('have a row for every name, run of terraform and break, each as expected', () => {
+    for (const { name, what, expected } of QUESTIONS) {
+      expect(lab).toContain(
+        `| ✓ | \`${name}\` | ${what} | ${word(expected)} | ${word(expected)} | ${word(expected)} |`,
+      );
+    }
+    for (const { name, expected } of Object.values(TERRAFORM_CASES)) {
+      const seen = expected ? 'plans' : 'fails';
+      expect(lab).toContain(`| ✓ | ${name} | ${seen} | ${seen} |`);
+    }
+    for (const { name, shows } of [...DNS_BREAKS, ...BREAKS]) {
+      const row = lab.split('\n').find((line) => line.startsWith(`| ✓ | ${name} | `));
+      for (const shown of shows) expect(row, name).toContain(shown);
+    }
+  });
+
+  it('have every difference from AWS beside them', () => {
+    for (const difference of DIFFERENCES) expect(lab).toContain(`- ${difference}`);
+  });
 });
 
 it.each([
