@@ -4,7 +4,8 @@ import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
-import { DUAL_STACK_PATTERN, HOST_DOMAIN_PATTERN, partitionOf } from './egress/partitions.ts';
+import { ecrImage } from './egress/ecr-image.ts';
+import { partitionOf } from './egress/partitions.ts';
 
 /** Folder with the Dockerfile and the entrypoint; it has the same place in the sources and in the built package. */
 const AGENT_IMAGE_FOLDER = join(import.meta.dirname, '..', 'agent-image');
@@ -14,11 +15,6 @@ export const AGENT_USER = 'tfc-agent';
 
 /** Folders that an agent writes to; everything else is read-only. */
 export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
-
-/** An image in ECR, by either of its hosts: account, region, repository. */
-const ECR_REFERENCE = new RegExp(
-  `^(\\d{12})\\.dkr[.-]ecr\\.([a-z0-9-]+)\\.(?:${HOST_DOMAIN_PATTERN}|on\\.${DUAL_STACK_PATTERN})/([^:@]+)(?:[:@]|$)`,
-);
 
 /** What an {@link AgentImage} puts into a task definition. */
 export interface AgentImageBinding {
@@ -145,13 +141,13 @@ export abstract class AgentImage {
    * image in this account's or another account's ECR, which the task is then allowed to pull.
    */
   static fromReference(reference: string): AgentImage {
-    const ecr = ECR_REFERENCE.exec(reference);
-    if (ecr === null) return AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
-    const [, account, region = '', repositoryName] = ecr;
+    const ecr = ecrImage(reference);
+    if (ecr === undefined) return AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
+    const { account, region, repository: repositoryName } = ecr;
     return {
       bind: (scope, architecture) => {
         const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
-          repositoryName: `${repositoryName}`,
+          repositoryName,
           repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
         });
         // The CDK would write a host of its own in the place of the one that was asked for.

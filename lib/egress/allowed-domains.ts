@@ -1,7 +1,8 @@
 /** Which names agents may reach: the defaults for a host, presets, and what a Fargate task asks for before it runs. */
 import { awsApiNames } from './aws-names.ts';
 import { normalised, parseName } from './domain-name.ts';
-import { DUAL_STACK_PATTERN, HOST_DOMAIN_PATTERN, suffixOf } from './partitions.ts';
+import { ecrImage } from './ecr-image.ts';
+import { suffixOf } from './partitions.ts';
 
 /** Presets, by their names in the settings. */
 export const PRESETS = {
@@ -105,25 +106,19 @@ export const layerBucket = (region: string): string => `prod-${region}-starport-
 const layerBucketName = (region: string, suffix: string): string => `${layerBucket(region)}.s3.${region}.${suffix}`;
 
 /**
- * The names that pulling from an ECR registry needs, by a reference of either form: `….dkr.ecr.<region>.amazonaws.com`, or
- * `….dkr-ecr.<region>.on.aws` for IPv4 and IPv6. https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
- * Which names Fargate asks of the second form, beside the registry's, is unverified: both forms of API and layers are taken.
+ * The names that pulling from an ECR registry needs. Which names Fargate asks of a host for IPv4 and IPv6, beside the
+ * registry's, is unverified: both forms of API and layers are taken.
  */
 function ecrRegistry(image: string): string[] | null {
-  const match = ECR_REGISTRY.exec(image);
-  if (match === null) return null;
-  const [host, , , region = '', domain = ''] = match;
-  const dualStack = /^on\.(.+)$/.exec(domain)?.[1];
+  const ecr = ecrImage(image);
+  if (ecr === undefined) return null;
+  const { host, region, domain, dualStack } = ecr;
   const suffix = dualStack === undefined ? domain : suffixOf(region, 'amazonaws.com');
   const names = [host, `api.ecr.${region}.${suffix}`, layerBucketName(region, suffix)];
   return dualStack === undefined
     ? names
     : [...names, `ecr.${region}.api.${dualStack}`, `${layerBucket(region)}.s3.dualstack.${region}.${suffix}`];
 }
-
-const ECR_REGISTRY = new RegExp(
-  `^\\d{12}\\.dkr([.-])ecr(-fips)?\\.([a-z0-9-]+)\\.(${HOST_DOMAIN_PATTERN}|on\\.${DUAL_STACK_PATTERN})(?=/)`,
-);
 
 /** Registries whose layers come from another name than the one in the reference. */
 const REGISTRIES: Readonly<Record<string, readonly string[]>> = {

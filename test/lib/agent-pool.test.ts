@@ -216,6 +216,10 @@ describe('the image', () => {
     ],
     ['123456789012.dkr-ecr.eu-west-1.on.aws/team/agent:7', 'arn:aws:ecr:eu-west-1:123456789012:repository/team/agent'],
     ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/agent', 'arn:aws:ecr:eu-west-1:123456789012:repository/agent'],
+    [
+      '123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/agent:7',
+      'arn:aws:ecr:us-east-1:123456789012:repository/agent',
+    ],
   ])('%s in ECR may be pulled', (reference, arn) => {
     const { template } = poolIn({ image: AgentImage.fromReference(reference) });
     template.hasResourceProperties('AWS::IAM::Policy', {
