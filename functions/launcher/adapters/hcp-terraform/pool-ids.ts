@@ -10,7 +10,7 @@ const LOOK_AGAIN_MS = 10 * 60_000;
 /** A pool that was there and is refused is looked up by a tick of every minute. */
 const DOUBT_MS = 55_000;
 
-/** So often in a row a pool that was there must be refused before it is called gone: one refusal is a blip. */
+/** So often in a row a pool must be refused before it is held to be gone, or not to exist: one refusal is a blip. */
 const REFUSALS_OF_GONE = 3;
 
 /** Ids of agent pools, kept for a while: what is looked up seldom is not asked for in every tick. */
@@ -20,10 +20,8 @@ export class PoolIds {
   readonly #known = new Map<Pool, { readonly id: string; readonly untilMs: number }>();
   /** Pools that were found by their id. */
   readonly #found = new Set<Pool>();
-  /** How often in a row the lookup of a pool by its id was refused. */
+  /** How often in a row the lookup of a pool was answered that there is none. */
   readonly #refusals = new Map<Pool, number>();
-  /** Pools whose name the last lookup did not find. */
-  readonly #unnamed = new Set<Pool>();
 
   constructor(http: Pick<HcpTerraformHttp, 'get'>, now: () => number) {
     this.#http = http;
@@ -38,7 +36,6 @@ export class PoolIds {
   async idOf(pool: Pool, signal: AbortSignal): Promise<string> {
     const known = this.#known.get(pool);
     if (known !== undefined && this.#now() < known.untilMs) return known.id;
-    this.#unnamed.delete(pool);
     const id = pool.id === undefined ? await this.#byName(pool, signal) : await this.#checked(pool, pool.id, signal);
     const doubted = this.#found.has(pool) && this.#refusals.has(pool);
     this.#known.set(pool, { id, untilMs: this.#now() + (doubted ? DOUBT_MS : LOOK_AGAIN_MS) });
@@ -47,8 +44,10 @@ export class PoolIds {
 
   /** Without a request. A function that is cold cannot tell a pool that is gone from a token that may see none. */
   sightOf(pool: Pool): Sight {
-    if (this.#unnamed.has(pool)) return { agentsVisible: false, absent: true };
     const refusals = this.#refusals.get(pool) ?? 0;
+    if (pool.id === undefined) {
+      return { agentsVisible: refusals === 0, ...(refusals >= REFUSALS_OF_GONE && { absent: true }) };
+    }
     if (!this.#found.has(pool)) return { agentsVisible: refusals === 0 };
     if (refusals < REFUSALS_OF_GONE) return { agentsVisible: true };
     return { agentsVisible: false, absent: true, gone: goneFromSight(pool) };
@@ -56,13 +55,16 @@ export class PoolIds {
 
   async #byName(pool: Pool, signal: AbortSignal): Promise<string> {
     const ids: string[] = [];
+    const refusals = this.#refusals.get(pool) ?? 0;
+    // An answer that says nothing of the pool ends the row.
+    this.#refusals.delete(pool);
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/agent-pools`;
     await readPages(this.#http, path, { q: pool.name }, pool.apiTokenSecret, agentPoolsPage, signal, [], (page) => {
       ids.push(...page.data.filter(({ attributes }) => attributes.name === pool.name).map(({ id }) => id));
     });
     const id = ids[0];
     if (id !== undefined) return id;
-    this.#unnamed.add(pool);
+    this.#refusals.set(pool, refusals + 1);
     throw new UpstreamError({
       system: 'HCP Terraform',
       fault: 'rejected',
