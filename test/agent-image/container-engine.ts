@@ -77,6 +77,12 @@ export class AgentContainers {
     return file;
   }
 
+  /** What a shell command prints that root runs in the image, without any network. */
+  asRoot(command: string): string {
+    const options = ['--rm', '--network', 'none', '--user', '0', '--entrypoint', '/bin/sh'];
+    return engineOk(['run', ...options, this.image, '-c', command]);
+  }
+
   /** Runs a container to its end. */
   run(agent: string | undefined, variables?: Record<string, string>, extra: readonly string[] = []): Outcome {
     return engine(['run', ...this.options(agent, variables), ...extra, this.image]);

@@ -34,20 +34,7 @@ describe.skipIf(ENGINE === undefined)(
       rmSync(directory, { recursive: true });
     });
 
-    const inImage = (command: string) =>
-      engineOk([
-        'run',
-        '--rm',
-        '--network',
-        'none',
-        '--user',
-        '0',
-        '--entrypoint',
-        '/bin/sh',
-        containers.image,
-        '-c',
-        command,
-      ]);
+    const inImage = (command: string) => containers.asRoot(command);
 
     test('is CycloneDX, and names the image and the agent’s version', async ({ annotate }) => {
       const { bomFormat, specVersion, metadata } = bom;

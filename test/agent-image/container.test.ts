@@ -24,20 +24,7 @@ describe.skipIf(ENGINE === undefined)(
 
     const inspect = (format: string) =>
       JSON.parse(engineOk(['image', 'inspect', '--format', `{{json ${format}}}`, containers.image]));
-    const asRoot = (command: string) =>
-      engineOk([
-        'run',
-        '--rm',
-        '--network',
-        'none',
-        '--user',
-        '0',
-        '--entrypoint',
-        '/bin/sh',
-        containers.image,
-        '-c',
-        command,
-      ]);
+    const asRoot = (command: string) => containers.asRoot(command);
 
     test('declares user, volumes, environment and labels that the task definition counts on', async ({ annotate }) => {
       expect(inspect('.Config.User')).toBe('tfc-agent');
