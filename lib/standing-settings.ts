@@ -45,7 +45,8 @@ const schedule = z.strictObject({
 /** Agents that wait for jobs. */
 const warmAgents = z.strictObject({
   agents: setting(whole(1, 100), {
-    description: 'Agents that wait for a job; each serves one and is replaced then.',
+    description:
+      'Agents that wait for a job; each serves one and is replaced then, in the last six minutes of an hour only when it is over.',
     allowed: 'whole number from 1 to 100, not more than `maxAgents`, with `phases` fewer',
   }),
   phase: setting(z.enum(['plan', 'apply']).default('plan'), {
