@@ -1,14 +1,16 @@
 #!/bin/sh
-# Fetches the release archive of tfc-agent, proves where it comes from, and unpacks it. Nothing is unpacked before all of this holds:
+# Fetches the release archive of tfc-agent, or of terraform, proves where it comes from, and unpacks it. Nothing is unpacked
+# before all of this holds:
 #
 #   the key file has one public key, and its primary fingerprint is the pinned one
 #   SHA256SUMS has one signature; it is valid today, and by that key or a signing subkey of it
 #   SHA256SUMS names the archive once, and the archive has that sum
-#   the archive holds tfc-agent and tfc-agent-core, made for the wanted architecture
+#   the archive holds the product's programs, made for the wanted architecture
 #
 # POSIX sh; needs curl, gpg, gpgv, sha256sum, od, unzip. By hand, to see what a build would see:
 #
 #   TFC_AGENT_VERSION=1.31.0 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
+#   RELEASE_PRODUCT=terraform TERRAFORM_VERSION=1.11.4 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
 #
 # https://developer.hashicorp.com/terraform/cloud-docs/agents/agents (Download and Install the Agent)
 # https://www.hashicorp.com/trust/security (the key)
@@ -21,12 +23,17 @@ setting() { # $1: name, $2: value, $3: pattern, $4: what is allowed
 }
 
 [ $# -eq 1 ] || fail 'give the directory to unpack into.'
-version=${TFC_AGENT_VERSION-}
+product=${RELEASE_PRODUCT:-tfc-agent}
+case $product in
+  tfc-agent) named=TFC_AGENT_VERSION version=${TFC_AGENT_VERSION-} example=1.31.0 programs='tfc-agent tfc-agent-core' ;;
+  terraform) named=TERRAFORM_VERSION version=${TERRAFORM_VERSION-} example=1.11.4 programs=terraform ;;
+  *) fail "RELEASE_PRODUCT is '$product'; give tfc-agent or terraform." ;;
+esac
 architecture=${AGENT_ARCHITECTURE-}
 releases=${RELEASES_URL:-https://releases.hashicorp.com}
 key_url=${KEY_URL:-https://www.hashicorp.com/.well-known/pgp-key.txt}
 fingerprint=${KEY_FINGERPRINT:-C874011F0AB405110D02105534365D9472D7468F}
-setting TFC_AGENT_VERSION "$version" '[0-9]+\.[0-9]+\.[0-9]+' 'a version such as 1.31.0'
+setting "$named" "$version" '[0-9]+\.[0-9]+\.[0-9]+' "a version such as $example"
 setting AGENT_ARCHITECTURE "$architecture" 'amd64|arm64' 'amd64 or arm64'
 setting RELEASES_URL "$releases" 'https?://[^[:space:]]+' 'an address such as https://releases.hashicorp.com'
 setting KEY_URL "$key_url" 'https?://[^[:space:]]+' 'an address such as https://www.hashicorp.com/.well-known/pgp-key.txt'
@@ -36,8 +43,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export GNUPGHOME="$work/gnupg"
 mkdir -m 0700 "$GNUPGHOME"
-sums=tfc-agent_${version}_SHA256SUMS
-archive=tfc-agent_${version}_linux_${architecture}.zip
+sums=${product}_${version}_SHA256SUMS
+archive=${product}_${version}_linux_${architecture}.zip
 
 fetch() { # $1: address, $2: file, $3: most bytes
   # What comes is proved by signature and sum, not by the way that it came.
@@ -56,8 +63,8 @@ gpg --batch --quiet --dearmor <"$work/key" >"$work/keyring" 2>/dev/null || cp "$
 
 # -- The signature: one, good in gpgv's own eyes, by that key (the last field of VALIDSIG is the primary key's fingerprint)
 # https://github.com/gpg/gnupg/blob/master/doc/DETAILS
-fetch "$releases/tfc-agent/$version/$sums" sums 1000000
-fetch "$releases/tfc-agent/$version/$sums.sig" sums.sig 100000
+fetch "$releases/$product/$version/$sums" sums 1000000
+fetch "$releases/$product/$version/$sums.sig" sums.sig 100000
 gpgv --keyring "$work/keyring" --weak-digest SHA1 --status-fd 3 "$work/sums.sig" "$work/sums" \
   3>"$work/status" 2>"$work/gpg.log" || true
 signed=$(awk -v want="$fingerprint" '
@@ -77,14 +84,14 @@ sum=$(awk -v name="$archive" '
   NF == 2 && ($2 == name || $2 == "*" name) { sum = $1; lines += 1 }
   END { if (lines == 1 && length(sum) == 64 && sum !~ /[^0-9a-f]/) print sum }' "$work/sums")
 [ -n "$sum" ] || fail "$sums does not name $archive exactly once; there is no such release."
-fetch "$releases/tfc-agent/$version/$archive" archive.zip 1000000000
+fetch "$releases/$product/$version/$archive" archive.zip 1000000000
 got=$(sha256sum <"$work/archive.zip" | cut -d ' ' -f 1)
 [ "$got" = "$sum" ] || fail "$archive has the sum $got, but $sums says $sum: it is another file, or not all of it."
 
 mkdir "$work/files"
 unzip -q "$work/archive.zip" -d "$work/files" || fail "$archive cannot be unpacked."
 case $architecture in amd64) machine=3e00 ;; *) machine=b700 ;; esac # e_machine of elf(5): x86-64, AArch64
-for program in tfc-agent tfc-agent-core; do
+for program in $programs; do
   { [ -f "$work/files/$program" ] && [ ! -h "$work/files/$program" ]; } || fail "$archive holds no file $program."
   head=$(od -An -v -tx1 -N20 "$work/files/$program" | tr -d ' \n')
   case $head in

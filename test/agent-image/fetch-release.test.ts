@@ -6,7 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FAULTS, type Files, goodRelease, KEY_PATH, Keys, VERSION, whyNoReleases } from './release-mirror.ts';
+import {
+  FAULTS,
+  type Files,
+  goodRelease,
+  KEY_PATH,
+  Keys,
+  terraformRelease,
+  VERSION,
+  whyNoReleases,
+} from './release-mirror.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../agent-image/fetch-release.sh', import.meta.url));
 const missing = whyNoReleases();
@@ -68,6 +77,21 @@ describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : 
     expect(statSync(program).mode & 0o777).toBe(0o755);
   });
 
+  test('of terraform is unpacked too, and one that somebody else signed is not', async () => {
+    const variables = { RELEASE_PRODUCT: 'terraform', TERRAFORM_VERSION: '1.11.4' };
+    const good = terraformRelease(keys, '1.11.4');
+    expect(await fetched(good, variables)).toMatchObject({
+      code: 0,
+      stderr: '',
+      files: expect.arrayContaining(['terraform']),
+    });
+    const sums = 'terraform/1.11.4/terraform_1.11.4_SHA256SUMS';
+    const forged = { ...good, [`${sums}.sig`]: keys.sign(good[sums] ?? Buffer.of(), [keys.foreign]) };
+    const refused = await fetched(forged, variables);
+    expect(refused).toMatchObject({ code: 1, files: [] });
+    expect(refused.stderr).toContain('is not one valid signature of');
+  });
+
   test.each(FAULTS)('is refused, and nothing unpacked: $name', async ({ files: spoil, says }) => {
     const { code, stderr, files } = await fetched(spoil(keys));
     expect({ code, files }).toEqual({ code: 1, files: [] });
@@ -78,6 +102,8 @@ describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : 
     ['TFC_AGENT_VERSION', '1.31', 'give a version such as 1.31.0'],
     ['TFC_AGENT_VERSION', '1.31.0/../evil', 'give a version such as 1.31.0'],
     ['TFC_AGENT_VERSION', '1.31.0\nevil', 'give a version such as 1.31.0'],
+    ['RELEASE_PRODUCT', 'vault', 'give tfc-agent or terraform'],
+    ['RELEASE_PRODUCT', 'terraform', 'TERRAFORM_VERSION is '],
     ['AGENT_ARCHITECTURE', 'x86_64', 'give amd64 or arm64'],
     ['RELEASES_URL', 'file:///etc', 'give an address'],
     ['KEY_URL', '-o/etc/passwd', 'give an address'],

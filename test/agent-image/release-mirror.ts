@@ -112,6 +112,20 @@ export function goodRelease(keys: Keys, program: Buffer = elf('amd64'), programO
   return signed(keys, files, `${line(ARCHIVES.amd64)}${line(ARCHIVES.arm64)}`);
 }
 
+/** A release of terraform, signed like the agent's. */
+export function terraformRelease(keys: Keys, version: string): Files {
+  const archive = `terraform_${version}_linux_amd64.zip`;
+  const content = zip({ terraform: elf('amd64'), 'LICENSE.txt': Buffer.from('terms') });
+  const sums = Buffer.from(`${sha256(content)}  ${archive}\n`);
+  const sumsPath = `terraform/${version}/terraform_${version}_SHA256SUMS`;
+  return {
+    [KEY_PATH]: keys.public(keys.fingerprint),
+    [`terraform/${version}/${archive}`]: content,
+    [sumsPath]: sums,
+    [`${sumsPath}.sig`]: keys.sign(sums, [keys.subkey]),
+  };
+}
+
 function signed(keys: Keys, files: Files, sums: string, by: readonly string[] = [keys.subkey]): Files {
   const text = Buffer.from(sums);
   return { ...files, [path(SUMS)]: text, [path(`${SUMS}.sig`)]: keys.sign(text, by) };

@@ -11,26 +11,13 @@ apt-get update -qq
 # shellcheck disable=SC2086 # a list
 apt-get install -y -qq --no-install-recommends $packages
 
-fetch_terraform() {
-  version=1.11.4
-  architecture=$(dpkg --print-architecture)
-  from=https://releases.hashicorp.com/terraform/$version
-  name=terraform_$version
-  apt-get install -y -qq --no-install-recommends ca-certificates curl gpg gpgv unzip &&
-    for file in "${name}_linux_$architecture.zip" "${name}_SHA256SUMS" "${name}_SHA256SUMS.sig"; do
-      curl -q --fail --silent --show-error --connect-timeout 20 --output "$1/$file" "$from/$file" || return 1
-    done &&
-    curl -q --fail --silent --show-error --output "$1/key" https://www.hashicorp.com/.well-known/pgp-key.txt &&
-    gpg --batch --quiet --homedir "$1" --dearmor --output "$1/keyring" "$1/key" &&
-    gpgv --status-fd 1 --keyring "$1/keyring" "$1/${name}_SHA256SUMS.sig" "$1/${name}_SHA256SUMS" 2>/dev/null |
-    grep -q '^\[GNUPG:\] VALIDSIG .* C874011F0AB405110D02105534365D9472D7468F$' &&
-    (cd "$1" && grep " ${name}_linux_$architecture.zip\$" "${name}_SHA256SUMS" | sha256sum --check --quiet --strict) &&
-    unzip -q -o "$1/${name}_linux_$architecture.zip" terraform -d /usr/local/bin
-}
-
 if ! command -v terraform >/dev/null; then
+  apt-get install -y -qq --no-install-recommends ca-certificates curl gpg gpgv unzip
   folder=$(mktemp -d)
-  fetch_terraform "$folder" || echo 'egress lab: terraform could not be fetched' >&2
+  if RELEASE_PRODUCT=terraform TERRAFORM_VERSION=1.11.4 AGENT_ARCHITECTURE=$(dpkg --print-architecture) \
+    "$(dirname -- "$0")/../../agent-image/fetch-release.sh" "$folder"; then
+    install -m 0755 "$folder/terraform" /usr/local/bin/terraform
+  fi
   rm -rf "$folder"
 fi
 
