@@ -1,8 +1,8 @@
 /**
- * `node bin/check-network.ts [-c name=value …]`: does the existing VPC of the settings have what agents need? Reads
- * cdk.json and the overrides as the app does, asks AWS by the AWS CLI, changes nothing.
+ * `npm run --silent check-network -- [-c name=value …]`: checks whether the existing VPC in the settings has what agents
+ * need. It reads cdk.json and the overrides as the app does, asks AWS through the AWS CLI and changes nothing.
  *
- * Exit code 0: nothing is missing. 1: something is. 2: it could not look.
+ * Exit codes: {@link USAGE}.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,22 @@ import { parseSettings } from '../lib/settings.ts';
 import { SettingsError } from '../lib/settings-faults.ts';
 import { imagesOf } from '../lib/task-images.ts';
 
-/** AWS could not be asked. */
+const USAGE = `Checks whether the existing VPC in your settings has what agents need. It changes nothing.
+
+Usage: npm run --silent check-network -- [-c name=value ...]
+
+Options:
+  -c, --context name=value   Overrides a setting in cdk.json, as in "cdk deploy -c name=value". Repeat it for more settings.
+  -h, --help                 Prints this text.
+
+It reads cdk.json in the current folder and calls "aws" (the AWS CLI) with its profile and region.
+
+Exit codes: 0 nothing is missing, 1 something is missing, 2 the check could not run.
+
+Example:
+  npm run --silent check-network -- -c network='{"egress":"existing-vpc","vpcId":"vpc-...","subnetIds":["subnet-..."]}'`;
+
+/** The check could not run: the command was used wrongly, or AWS could not be asked. */
 class CannotLook extends Error {}
 
 try {
@@ -25,18 +40,20 @@ try {
     error instanceof SettingsError || error instanceof CannotLook
       ? `\n${error.message}\n`
       : error instanceof z.ZodError
-        ? `\nAn answer of AWS is not as this command knows it:\n${z.prettifyError(error)}\n`
+        ? `\nAWS answered in a form that this command does not know:\n${z.prettifyError(error)}\n`
         : error,
   );
   process.exitCode = 2;
 }
 
 function check(): number {
-  const { values } = parseArgs({ options: { context: { type: 'string', short: 'c', multiple: true, default: [] } } });
+  const values = optionsOf(process.argv.slice(2));
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
   const overrides = Object.fromEntries(values.context.map(override));
-  const { context } = z
-    .looseObject({ context: z.record(z.string(), z.unknown()).default({}) })
-    .parse(JSON.parse(readFileSync('cdk.json', 'utf8')));
+  const context = contextOf('cdk.json');
   const settings = parseSettings({ ...context, ...overrides });
   const { network, pools, hostname } = settings;
   if (network.egress !== 'existing-vpc') {
@@ -68,20 +85,49 @@ function check(): number {
   return gaps === 0 ? 0 : 1;
 }
 
-/** `name=value`, as the CDK takes it; a name without a value means nothing, and must not undo what cdk.json says. */
+function optionsOf(args: string[]) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        context: { type: 'string', short: 'c', multiple: true, default: [] },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new CannotLook(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+  }
+}
+
+function contextOf(file: string): Record<string, unknown> {
+  try {
+    return z
+      .looseObject({ context: z.record(z.string(), z.unknown()).default({}) })
+      .parse(JSON.parse(readFileSync(file, 'utf8'))).context;
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : error instanceof Error ? error.message : '';
+    throw new CannotLook(`${process.cwd()}/${file} is not a CDK app's cdk.json: ${why}\nRun the command in the clone.`);
+  }
+}
+
+/** `name=value`, as the CDK takes it. A name without a value is an error: it would undo what cdk.json says. */
 function override(given: string): [string, string] {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(given) ?? [];
   if (name === undefined || value === undefined) {
-    throw new CannotLook(`-c ${given} is no setting with a value: write -c name=value, as with cdk.`);
+    throw new CannotLook(`-c ${given} has no value. Write -c name=value, as with cdk.`);
   }
   return [name, value];
 }
 
 function askAws(...command: readonly string[]): unknown {
   const { status, stdout, stderr, error } = spawnSync('aws', [...command, '--output', 'json'], { encoding: 'utf8' });
-  if (error !== undefined) throw new CannotLook('The AWS CLI is needed, and `aws` does not start: install it.');
+  if (error !== undefined)
+    throw new CannotLook('The AWS CLI (`aws`) could not be started. Install it: https://docs.aws.amazon.com/cli/');
   if (status !== 0) {
-    throw new CannotLook(`aws ${command.slice(0, 2).join(' ')} failed: ${stderr.trim()}\nIt needs read-only rights.`);
+    throw new CannotLook(
+      `aws ${command.slice(0, 2).join(' ')} failed: ${stderr.trim()}\nThe command needs read-only permissions for EC2 and Route 53 Resolver.`,
+    );
   }
   return JSON.parse(stdout);
 }

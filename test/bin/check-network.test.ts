@@ -1,4 +1,4 @@
-/** The check of an existing VPC as a user runs it: a process, with a stand-in for the AWS CLI on the PATH. */
+/** Runs the check of an existing VPC as a user does: as a process, with an emulated AWS CLI on the PATH. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -82,7 +82,7 @@ function check(aws: object | undefined, ...more: string[]) {
   return { status: run.status, stdout: run.stdout, stderr: run.stderr };
 }
 
-it('says that a VPC has what agents need, with what should be known', () => {
+it('reports that a VPC has what agents need, with notes', () => {
   const { status, stdout } = check(answers({ NatGatewayId: 'nat-1' }));
   expect(stdout).toContain(`${vpcId} has what agents need, as far as this command looks.`);
   expect(stdout).toMatch(/Not looked at: what is behind the default route/);
@@ -90,30 +90,60 @@ it('says that a VPC has what agents need, with what should be known', () => {
   expect(status).toBe(0);
 });
 
-it('names what is missing, and what to do', () => {
+it('reports what is missing and what to do', () => {
   const { status, stdout } = check(answers({ GatewayId: 'igw-1' }));
   expect(stdout).toMatch(/MISSING subnet subnet-0123456789abcdef0 is public.*\n\s+to do: give private subnets/);
   expect(status).toBe(1);
 });
 
-it('takes no name without a value, and says how to give one', () => {
-  const { status, stderr } = check(answers({ NatGatewayId: 'nat-1' }), '-c', 'network.egress');
-  expect(stderr.trim()).toBe('-c network.egress is no setting with a value: write -c name=value, as with cdk.');
-  expect(status).toBe(2);
+it('prints how it is used with --help', () => {
+  const { status, stdout, stderr } = check(undefined, '--help');
+  expect(stdout).toContain('Usage: npm run --silent check-network -- [-c name=value ...]');
+  expect(stdout).toContain('Exit codes: 0 nothing is missing, 1 something is missing, 2 the check could not run.');
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
 });
 
-it('says without a stack that an answer is not as it knows it', () => {
-  const { status, stderr } = check({
-    ...answers({ NatGatewayId: 'nat-1' }),
-    'ec2 describe-subnets': { Subnets: [{}] },
-  });
-  expect(stderr).toMatch(/An answer of AWS is not as this command knows it/);
+it.each([['--vpc'], ['vpc-0123456789abcdef0']])('rejects %s without a stack trace and prints its usage', (argument) => {
+  const { status, stderr } = check(undefined, argument);
+  expect(stderr).toContain(argument);
+  expect(stderr).toContain('Usage: npm run --silent check-network');
   expect(stderr).not.toMatch(/^\s+at /m);
   expect(status).toBe(2);
 });
 
-it('says when it cannot look', () => {
+it.each([
+  ['no cdk.json', undefined],
+  ['a cdk.json that is not JSON', '{'],
+])('explains where to run when there is %s', (_, text) => {
+  const elsewhere = mkdtempSync(join(folder, 'elsewhere-'));
+  if (text !== undefined) writeFileSync(join(elsewhere, 'cdk.json'), text);
+  const script = join(root, 'bin', 'check-network.ts');
+  const { status, stderr } = spawnSync(process.execPath, [script], { cwd: elsewhere, encoding: 'utf8' });
+  expect(stderr).toContain(`${elsewhere}/cdk.json is not a CDK app's cdk.json`);
+  expect(stderr).toContain('Run the command in the clone.');
+  expect(stderr).not.toMatch(/^\s+at /m);
+  expect(status).toBe(2);
+});
+
+it('rejects a name without a value and says how to write one', () => {
+  const { status, stderr } = check(answers({ NatGatewayId: 'nat-1' }), '-c', 'network.egress');
+  expect(stderr.trim()).toBe('-c network.egress has no value. Write -c name=value, as with cdk.');
+  expect(status).toBe(2);
+});
+
+it('reports an unknown answer of AWS without a stack trace', () => {
+  const { status, stderr } = check({
+    ...answers({ NatGatewayId: 'nat-1' }),
+    'ec2 describe-subnets': { Subnets: [{}] },
+  });
+  expect(stderr).toMatch(/AWS answered in a form that this command does not know/);
+  expect(stderr).not.toMatch(/^\s+at /m);
+  expect(status).toBe(2);
+});
+
+it('says what to install when the AWS CLI is missing', () => {
   const { status, stderr } = check(undefined);
-  expect(stderr).toContain('The AWS CLI is needed');
+  expect(stderr).toContain('The AWS CLI (`aws`) could not be started. Install it');
   expect(status).toBe(2);
 });
