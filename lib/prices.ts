@@ -164,18 +164,31 @@ export interface IdleNetwork {
   readonly dnsNames: number;
 }
 
-/** The parts of a network's idle price for a month; none when it has none. */
+/**
+ * The parts of a network's idle price for a month, in US dollars. Empty when nothing costs anything while idle.
+ *
+ * AWS waives one NAT gateway hour for every hour of a firewall endpoint, and not the hour of the gateway's public
+ * address (https://aws.amazon.com/network-firewall/pricing/, quoted in https://github.com/infracost/infracost/pull/1469;
+ * that the address is billed is inferred).
+ */
 export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   const { natGatewayHour, publicAddressHour, firewallEndpointHour, interfaceEndpointHour, dnsFirewallNameMonth } =
     PRICES;
+  const waived = Math.min(network.natGateways, network.firewallEndpoints);
   const hourly = (count: number, item: string, usd: number, formula: string): CostLine[] =>
     count === 0 ? [] : [{ item, formula: `${count} × ${formula} × ${HOURS} h`, usd: count * usd * HOURS }];
   return [
     ...hourly(
-      network.natGateways,
+      network.natGateways - waived,
       'NAT gateway with its address',
       natGatewayHour.usd + publicAddressHour.usd,
       `($${natGatewayHour.usd} + $${publicAddressHour.usd})`,
+    ),
+    ...hourly(
+      waived,
+      'address of a NAT gateway whose hours AWS waives behind a firewall endpoint',
+      publicAddressHour.usd,
+      `$${publicAddressHour.usd}`,
     ),
     ...hourly(
       network.firewallEndpoints,

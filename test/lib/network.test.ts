@@ -202,7 +202,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
 describe('what tells of it', () => {
   it('is the output: the claim, the price and the addresses', () => {
     const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
-    expect(Outputs.EgressIdleCost.Value).toBe('$649.71 a month');
+    expect(Outputs.EgressIdleCost.Value).toBe('$584.00 a month');
     expect(Outputs.EgressClaim.Value).toContain('only TLS to these hosts');
     expect(
       Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object'),

@@ -8,9 +8,15 @@ describe('a network, idle', () => {
   it('costs what its gateways and endpoints cost by the hour', () => {
     expect(idle({})).toBe(0);
     expect(idle({ natGateways: 1 })).toBeCloseTo(36.5, 6);
-    expect(idle({ natGateways: 1, firewallEndpoints: 1 })).toBeCloseTo(324.85, 6);
     expect(idle({ interfaceEndpoints: 4 })).toBeCloseTo(29.2, 6);
     expect(idle({ dnsNames: 4 })).toBeCloseTo(0.002, 6);
+  });
+
+  it('waives one NAT gateway per firewall endpoint, and not its public address', () => {
+    expect(idle({ natGateways: 1, firewallEndpoints: 1 })).toBeCloseTo(292.0, 6);
+    expect(idle({ natGateways: 2, firewallEndpoints: 2 })).toBeCloseTo(584.0, 6);
+    expect(idle({ natGateways: 2, firewallEndpoints: 1 })).toBeCloseTo(292.0 + 36.5, 6);
+    expect(idle({ firewallEndpoints: 1 })).toBeCloseTo(288.35, 6);
   });
 });
 
