@@ -3,12 +3,12 @@
  * `node test/lib/network-docs.ts --write`. A test compares.
  */
 
-import { METRICS } from '../../functions/launcher/contract.ts';
 import { defaultNames, GITHUB_RELEASES, PRESETS } from '../../lib/egress/allowed-domains.ts';
 import { CLAIMS, type EgressMode } from '../../lib/egress/claims.ts';
 import { TASK_START_ENDPOINTS } from '../../lib/egress/task-endpoints.ts';
 import {
   activeMinuteCost,
+  activePoolHourCost,
   type CostLine,
   dollars,
   HOURS,
@@ -67,6 +67,7 @@ export function sections(): Section[] {
       name: 'rules',
       text: `\`\`\`text\n${rulesIn(templates.get('network-firewall')) ?? ''}\n\`\`\``,
     },
+    { file: 'README.md', name: 'idle-total', text: readmeTotal(names.length + 1) },
     { file: 'README.md', name: 'ways-out', text: readmeModes(names.length + 1) },
     { file: 'docs/costs.md', name: 'idle', text: idleTable(names.length + 1) },
     { file: 'docs/costs.md', name: 'launcher', text: launcherTable() },
@@ -176,16 +177,35 @@ function idleTable(dnsNames: number): string {
   ].join('\n');
 }
 
+/** One pool: an API token and an agent token; three alarms of the launcher and those of the pool. */
+function launcherLines(): CostLine[] {
+  const alarms = Object.keys(templateOf().findResources('AWS::CloudWatch::Alarm')).length;
+  return idleLauncherCost({ secrets: 2, alarms });
+}
+
 function launcherTable(): string {
-  // One pool: an API token and an agent token; three alarms and four for the pool; every metric of the contract.
-  const lines = idleLauncherCost({ secrets: 2, alarms: 7, metrics: Object.keys(METRICS).length });
+  const lines = launcherLines();
   return [
-    '| part | how | a month |',
+    '| part | how | per month |',
     '|---|---|---|',
     ...lines.map(({ item, formula, usd }) => `| ${item} | ${formula} | ${dollars(usd)} |`),
-    `| **together** | one pool | **${dollars(total(lines))}** |`,
+    `| **total** | one pool | **${dollars(total(lines))}** |`,
     '',
-    `A minute in which a pool has queued jobs or live tasks, and the launcher polls through: $${activeMinuteCost().toFixed(5)}; a whole month of such minutes ${dollars(activeMinuteCost() * HOURS * 60)}.`,
+    `While a pool has queued jobs or live tasks, the launcher polls continuously. That costs $${activeMinuteCost().toFixed(5)} per minute (${dollars(activeMinuteCost() * HOURS * 60)} for a whole month), and the pool's metrics cost $${activePoolHourCost().toFixed(4)} per hour.`,
+  ].join('\n');
+}
+
+/** The README's one total: what the default deployment with one pool costs while nothing is queued. */
+function readmeTotal(dnsNames: number): string {
+  const launcher = total(launcherLines());
+  const network = total(idleOf('nat-gateway', dnsNames));
+  return [
+    '| idle, per month | |',
+    '|---|---|',
+    '| agents | $0.00 |',
+    `| launcher with its log, two secrets, alarms and metrics | ${dollars(launcher)} |`,
+    `| network (\`nat-gateway\`, the default) | ${dollars(network)} |`,
+    `| **total** | **${dollars(launcher + network)}** |`,
   ].join('\n');
 }
 

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { dollars, idleNetworkCost, jobCost, PRICES, total } from '../../lib/prices.ts';
+import {
+  activePoolHourCost,
+  dollars,
+  idleLauncherCost,
+  idleNetworkCost,
+  jobCost,
+  PRICES,
+  total,
+} from '../../lib/prices.ts';
+import { templateOf } from './synthesis.ts';
 
 const nothing = { natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0 };
 const idle = (network: Partial<typeof nothing>) => total(idleNetworkCost({ ...nothing, ...network }));
@@ -17,6 +26,29 @@ describe('a network, idle', () => {
     expect(idle({ natGateways: 2, firewallEndpoints: 2 })).toBeCloseTo(584.0, 6);
     expect(idle({ natGateways: 2, firewallEndpoints: 1 })).toBeCloseTo(292.0 + 36.5, 6);
     expect(idle({ firewallEndpoints: 1 })).toBeCloseTo(288.35, 6);
+  });
+});
+
+describe('a launcher, idle', () => {
+  it('costs at most two dollars a month with one pool and everything that watches it', () => {
+    const alarms = Object.keys(templateOf().findResources('AWS::CloudWatch::Alarm')).length;
+    expect(alarms).toBeGreaterThan(0);
+    expect(total(idleLauncherCost({ secrets: 2, alarms }))).toBeLessThanOrEqual(2);
+  });
+
+  it('costs what each part costs', () => {
+    const byItem = Object.fromEntries(
+      idleLauncherCost({ secrets: 2, alarms: 7 }).map(({ item, usd }) => [item, Number(usd.toFixed(4))]),
+    );
+    expect(byItem).toEqual({
+      launcher: 0.1548,
+      "launcher's log": 0.0219,
+      secrets: 0.8,
+      'reading the API token': 0.0037,
+      alarms: 0.7,
+      'custom metrics': 0.3,
+    });
+    expect(activePoolHourCost()).toBeCloseTo((6 * 0.3) / 730, 8);
   });
 });
 

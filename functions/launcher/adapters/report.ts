@@ -32,9 +32,18 @@ const FRESH_END_MS = 5 * 60_000;
 /** Fewer than the 100 values of one metric at which Powertools sends a blob off by itself. */
 const VALUES_A_BLOB = 90;
 
-/** Tells a tick: one log line with all that was seen, decided and done, and its metrics in CloudWatch's embedded format. */
+/**
+ * Reports a tick: one log line with all that was observed, decided and done, and its metrics in CloudWatch's embedded
+ * metric format.
+ *
+ * AWS bills a custom metric for each hour in which it is written, so an idle launcher writes one: the heartbeat
+ * `RunListRequests`. A pool's gauges are written while it is active and once more when it comes to rest, so that graphs
+ * end at zero. Counts are written only when they aren't zero. Alarms treat missing data as fine.
+ */
 export class TickReport {
   readonly #parts: ReportParts;
+  /** Pools that were active in the last tick that could observe them. */
+  readonly #active = new Set<Pool>();
   /** Jobs whose start latency is out already. */
   #startsReported = new Set<string>();
   #statusesReported = new Set<string>();
@@ -73,35 +82,57 @@ export class TickReport {
   #poolMetrics({ pool, demand, observation, decision, launches }: PoolTick, nowMs: number): void {
     if (demand === undefined && observation === undefined) return;
     const { metrics } = this.#parts;
-    const add = (name: string, value: number): void => {
-      metrics.addMetric(name, MetricUnit.Count, value);
-    };
-    metrics.addDimension(POOL_DIMENSION, pool.name);
-    if (demand !== undefined) {
-      add(METRICS.queuedJobs, demand.queued.length);
-      const oldest = demand.queued[0];
-      const ageMs = oldest === undefined ? 0 : Math.max(0, nowMs - oldest.queuedAtMs);
-      metrics.addMetric(METRICS.oldestQueuedSeconds, MetricUnit.Seconds, ageMs / 1000);
+    const values: [name: string, value: number][] = [];
+    if (this.#isOrWasActive(pool, demand, observation)) {
+      if (demand !== undefined) {
+        const oldest = demand.queued[0];
+        const ageMs = oldest === undefined ? 0 : Math.max(0, nowMs - oldest.queuedAtMs);
+        values.push([METRICS.queuedJobs, demand.queued.length], [METRICS.oldestQueuedSeconds, ageMs / 1000]);
+      }
+      if (observation !== undefined) {
+        const { live } = observation.supply;
+        const busy = live.filter(({ state }) => state === 'busy');
+        values.push([METRICS.liveTasks, live.length], [METRICS.busyAgents, busy.length]);
+      }
     }
+    const counts: [name: string, count: number][] = [];
     if (observation !== undefined) {
-      add(METRICS.liveTasks, observation.supply.live.length);
-      add(METRICS.busyAgents, observation.supply.live.filter(({ state }) => state === 'busy').length);
-      add(METRICS.startFailures, observation.supply.startFailures.length);
-      add(METRICS.outOfMemory, this.#outOfMemory(pool, observation.supply.outOfMemory, nowMs));
+      counts.push(
+        [METRICS.startFailures, observation.supply.startFailures.length],
+        [METRICS.outOfMemory, this.#outOfMemory(pool, observation.supply.outOfMemory, nowMs)],
+      );
     }
     if (decision !== undefined) {
-      add(METRICS.launches, launches.filter(({ kind }) => kind === 'launched').length);
-      if (pool.lanes.some(({ capacity }) => capacity === 'spot')) {
-        const instead = launches.filter((outcome) => outcome.kind === 'launched' && outcome.insteadOfSpot);
-        add(METRICS.launchesInsteadOfSpot, instead.length);
-      }
-      add(METRICS.launchesRefused, launches.filter(({ kind }) => kind === 'refused').length);
       const standing = decision.deferrals.filter(({ jobKey }) => isStandingKey(jobKey)).length;
-      add(METRICS.launchesDeferred, decision.deferrals.length - standing);
-      if (pool.lanes.some((lane) => lane.standing !== undefined)) add(METRICS.standingDeferred, standing);
+      const insteadOfSpot = launches.filter((outcome) => outcome.kind === 'launched' && outcome.insteadOfSpot);
+      counts.push(
+        [METRICS.launches, launches.filter(({ kind }) => kind === 'launched').length],
+        [METRICS.launchesInsteadOfSpot, insteadOfSpot.length],
+        [METRICS.launchesRefused, launches.filter(({ kind }) => kind === 'refused').length],
+        [METRICS.launchesDeferred, decision.deferrals.length - standing],
+        [METRICS.standingDeferred, standing],
+      );
     }
-    metrics.publishStoredMetrics();
+    values.push(...counts.filter(([, count]) => count > 0));
+    if (values.length > 0) {
+      metrics.addDimension(POOL_DIMENSION, pool.name);
+      for (const [name, value] of values) {
+        const unit = name === METRICS.oldestQueuedSeconds ? MetricUnit.Seconds : MetricUnit.Count;
+        metrics.addMetric(name, unit, value);
+      }
+      metrics.publishStoredMetrics();
+    }
     if (demand !== undefined) this.#startLatencies(pool.name, [...this.#freshStartLatencies(demand.running, nowMs)]);
+  }
+
+  /** Whether the pool is active now, or was in the last tick that could observe it. */
+  #isOrWasActive(pool: Pool, demand: PoolTick['demand'], observation: PoolTick['observation']): boolean {
+    const active = (demand?.queued.length ?? 0) > 0 || (observation?.supply.live.length ?? 0) > 0;
+    const was = this.#active.has(pool);
+    if (active) this.#active.add(pool);
+    // A tick that could not observe the pool doesn't say that it has come to rest.
+    else if (observation !== undefined) this.#active.delete(pool);
+    return active || was;
   }
 
   /** Blobs of their own: one that has its fullest metric's hundredth value is sent off without the pool's dimension. */
@@ -121,9 +152,13 @@ export class TickReport {
     const errors = tick.pools.flatMap(({ errors }) => errors);
     const rejected = errors.filter((error) => error.fault === 'rejected' && error.status === 401);
     const unknown = new Set(tick.pools.flatMap(({ demand }) => demand?.unknownStatuses ?? []));
-    metrics.addMetric(METRICS.failedTicks, MetricUnit.Count, errors.length > 0 ? 1 : 0);
-    metrics.addMetric(METRICS.apiTokenRejected, MetricUnit.Count, rejected.length);
-    metrics.addMetric(METRICS.unknownRunStatuses, MetricUnit.Count, unknown.size);
+    const counts: readonly [name: string, count: number][] = [
+      [METRICS.failedTicks, errors.length > 0 ? 1 : 0],
+      [METRICS.apiTokenRejected, rejected.length],
+      [METRICS.unknownRunStatuses, unknown.size],
+    ];
+    for (const [name, count] of counts) if (count > 0) metrics.addMetric(name, MetricUnit.Count, count);
+    // The heartbeat: the alarm "Launcher silent" counts its samples, so it is written even when it is zero.
     metrics.addMetric(METRICS.runListRequests, MetricUnit.Count, pollBudget().usedInLastMinute);
     metrics.publishStoredMetrics();
   }

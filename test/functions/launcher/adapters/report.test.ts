@@ -58,6 +58,9 @@ const observation = {
   }),
 };
 
+const nothing = { launches: [], stops: [], deferrals: [] };
+const quiet = { demand: { queued: [], running: [], unknownStatuses: [] }, agentsVisible: true, supply: supply({}) };
+
 describe('a tick’s log line', () => {
   it('tells what was seen, decided and done, with reasons', () => {
     const deferrals = [{ jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 2' }] as const;
@@ -159,8 +162,8 @@ describe('a tick’s log line', () => {
     };
     const split: Pool['lanes'] = [PLAN_LANE, APPLY_LANE];
     expect(tell(split, died('a', seconds(20)), died('long-ago', seconds(301)))).toEqual([1]);
-    expect(tell(split, died('a', seconds(30)))).toEqual([1, 0]);
-    expect(tell([LANE], died('b', 0, LANE.taskDefinition))).toEqual([1, 0, 1]);
+    expect(tell(split, died('a', seconds(30)))).toEqual([1]);
+    expect(tell([LANE], died('b', 0, LANE.taskDefinition))).toEqual([1, 1]);
     const warnings = lines.filter(({ level }) => level === 'warn');
     expect(warnings).toMatchObject([
       { message: 'out of memory', attributes: { pool: 'one', task: 'a', job: 'run-9/plan', memoryMiB: 1024 } },
@@ -202,7 +205,7 @@ describe('a tick’s log line', () => {
 });
 
 describe('a tick’s metrics', () => {
-  it('are one blob a pool and one for all', () => {
+  it('consist of one blob per pool and one for the launcher', () => {
     report.report(
       tickOf({
         demand,
@@ -220,25 +223,68 @@ describe('a tick’s metrics', () => {
           [METRICS.liveTasks]: [2],
           [METRICS.busyAgents]: [1],
           [METRICS.startFailures]: [1],
-          [METRICS.outOfMemory]: [0],
           [METRICS.launches]: [1],
-          [METRICS.launchesRefused]: [0],
-          [METRICS.launchesDeferred]: [0],
         },
       },
       {
         dimensions: {},
         metrics: {
-          [METRICS.failedTicks]: [0],
-          [METRICS.apiTokenRejected]: [0],
-          [METRICS.unknownRunStatuses]: [0],
           [METRICS.runListRequests]: [7],
         },
       },
     ]);
   });
 
-  it('count warm agents and sweeps that were put off by themselves, of pools that have some', () => {
+  it('are the heartbeat alone while the launcher is idle', () => {
+    const idle = { demand: { queued: [], running: [], unknownStatuses: [] }, observation: quiet, decision: nothing };
+    for (let n = 0; n < 3; n += 1) report.report(tickOf(idle, { ...idle, pool: pool('two') }));
+    const heartbeat = { dimensions: {}, metrics: { [METRICS.runListRequests]: [7] } };
+    expect(blobs).toEqual([heartbeat, heartbeat, heartbeat]);
+  });
+
+  it('show a pool at zero once when it comes to rest, and not before it could be observed', () => {
+    const one = pool('one');
+    const rest = { queued: [], running: [], unknownStatuses: [] };
+    const unavailable = new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' });
+    report.report(tickOf({ pool: one, demand, observation, decision: nothing }));
+    report.report(tickOf({ pool: one, demand: rest, errors: [unavailable] }));
+    report.report(tickOf({ pool: one, demand: rest, observation: quiet, decision: nothing }));
+    report.report(tickOf({ pool: one, demand: rest, observation: quiet, decision: nothing }));
+    const ofPool = blobs.filter(({ dimensions }) => dimensions['pool'] === 'one').map(({ metrics }) => metrics);
+    expect(ofPool.slice(1)).toEqual([
+      { [METRICS.queuedJobs]: [0], [METRICS.oldestQueuedSeconds]: [0] },
+      {
+        [METRICS.queuedJobs]: [0],
+        [METRICS.oldestQueuedSeconds]: [0],
+        [METRICS.liveTasks]: [0],
+        [METRICS.busyAgents]: [0],
+      },
+    ]);
+  });
+
+  it('include what the alarms count in every tick in which it is not zero', () => {
+    const refusal = { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } as const;
+    const rejected = new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'no', status: 401 });
+    const odd = { queued: [], running: [], unknownStatuses: ['rehearsing'] };
+    const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
+    const part = {
+      demand: odd,
+      observation: failing,
+      decision: nothing,
+      launches: [{ kind: 'refused', launch, refusal }] as const,
+      errors: [rejected],
+    };
+    report.report(tickOf(part));
+    report.report(tickOf(part));
+    const ofPool = { dimensions: { pool: 'one' }, metrics: { StartFailures: [1], LaunchesRefused: [1] } };
+    const ofAll = {
+      dimensions: {},
+      metrics: { FailedTicks: [1], ApiTokenRejected: [1], UnknownRunStatuses: [1], RunListRequests: [7] },
+    };
+    expect(blobs).toEqual([ofPool, ofAll, ofPool, ofAll]);
+  });
+
+  it('count deferred warm agents and sweeps apart from deferred jobs', () => {
     const reason = '10 live tasks of maxAgents 10';
     const putOff = (jobKey: Deferral['jobKey']): Deferral => ({ jobKey, cause: 'max-agents', reason });
     const deferrals = [putOff('run-1/plan'), putOff('warm/one/1'), putOff('sweep/one/7')];
@@ -251,7 +297,7 @@ describe('a tick’s metrics', () => {
     expect(lines[0]).toMatchObject({ attributes: { pools: [{ deferrals }] } });
   });
 
-  it('are none for a pool of which nothing was seen: 0 would be a lie', () => {
+  it('leave out a pool that could not be observed, since 0 would be wrong', () => {
     const rejected = new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'no', status: 401 });
     report.report(tickOf({ errors: [rejected] }));
     expect(blobs).toMatchObject([{ metrics: { [METRICS.failedTicks]: [1], [METRICS.apiTokenRejected]: [1] } }]);
