@@ -1,4 +1,4 @@
-/** What each way out promises, in words that the README, the outputs and the documents share. */
+/** What each egress mode promises, in sentences that the README, the outputs and the documents share. */
 
 export type EgressMode = 'nat-gateway' | 'network-firewall' | 'existing-vpc' | 'public-ip';
 
@@ -66,7 +66,7 @@ export function claimOf(options: ClaimOptions): string {
         : `Nothing comes in, and ${by}, to any host: names are not limited, and tasks have public addresses in public subnets.`;
     case 'network-firewall': {
       const other = port === 443 ? '' : `, on port 443 and to \`hostname\` on port ${port}`;
-      return `Nothing comes in, and only TLS to these hosts goes out${other}: a firewall reads the server name of every connection.`;
+      return `Nothing comes in, and only TLS that shows an allowed server name goes out${other}. The firewall does not check the address, so a forged server name reaches any host.`;
     }
     case 'existing-vpc': {
       const group = ownGroups

@@ -23,10 +23,23 @@ describe('the README', () => {
   });
 });
 
+describe('the architecture document', () => {
+  it('lists every file of the core', () => {
+    const text = readFileSync('docs/architecture.md', 'utf8');
+    const core = readdirSync('functions/launcher/core');
+    expect(core.filter((file) => !text.includes(file))).toEqual([]);
+  });
+});
+
 describe('the runbook', () => {
-  it('has a heading for every alarm, and none for an alarm that is gone', () => {
+  it('has one title, and sections below it', () => {
+    const text = readFileSync('docs/runbook.md', 'utf8').replace(/^```[\s\S]*?^```/gm, '');
+    expect(text.match(/^# .*$/gm)).toEqual(['# Runbook']);
+  });
+
+  it('has a heading for every alarm, and procedures after them', () => {
     const headings = [...read('docs/runbook.md').matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
-    expect(headings).toEqual(Object.values(RUNBOOK_HEADINGS));
+    expect(headings).toEqual([...Object.values(RUNBOOK_HEADINGS), 'Procedures']);
   });
 });
 

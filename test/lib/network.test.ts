@@ -203,7 +203,7 @@ describe('what tells of it', () => {
   it('is the output: the claim, the price and the addresses', () => {
     const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
     expect(Outputs.EgressIdleCost.Value).toBe('$584.00 a month');
-    expect(Outputs.EgressClaim.Value).toContain('only TLS to these hosts');
+    expect(Outputs.EgressClaim.Value).toContain('only TLS that shows an allowed server name goes out');
     expect(
       Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object'),
     ).toHaveLength(2);
