@@ -1,6 +1,6 @@
-import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Stack, Validations } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
-import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
 import {
@@ -23,6 +23,7 @@ import { bucketsIn } from './egress/s3-names.ts';
 import { suricataRules } from './egress/suricata-rules.ts';
 import { layerEndpoint, TASK_START_ENDPOINTS, taskEndpoints } from './egress/task-endpoints.ts';
 import { taskSecurityGroup } from './egress/task-security-group.ts';
+import { vendedLogGroup } from './egress/vended-log-group.ts';
 import type { IdleNetwork } from './prices.ts';
 
 /** How agents reach out of a VPC that is theirs alone, with what only that way has. */
@@ -186,7 +187,7 @@ export class EgressNetwork extends Construct {
       });
       return;
     }
-    const logGroup = new logs.LogGroup(this, 'FlowLogs', { retention, removalPolicy: RemovalPolicy.DESTROY });
+    const logGroup = vendedLogGroup(this, 'FlowLogs', retention);
     this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup) });
   }
 }

@@ -1,7 +1,7 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
-import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import * as resolver from 'aws-cdk-lib/aws-route53resolver';
 import { Construct } from 'constructs';
+import { vendedLogGroup } from './vended-log-group.ts';
 
 /**
  * Place of this stack's rule group among those of the VPC, which are asked in the order of their priorities; AWS keeps
@@ -22,12 +22,6 @@ export interface DnsFirewallProps {
   /** Names that resolve, up to {@link MOST_NAMES}; `*.` for every name below. All others do not exist. */
   readonly names: readonly string[];
   /**
-   * Whether the VPC holds nothing but agents. Only then the failure mode of the whole VPC is set.
-   *
-   * @default true
-   */
-  readonly ownVpc?: boolean;
-  /**
    * How long a log of every query is kept.
    *
    * @default - queries are not logged
@@ -36,11 +30,13 @@ export interface DnsFirewallProps {
 }
 
 /**
- * A walled garden of names: Route 53 Resolver DNS Firewall answers for the allowed names, and says of every other that
- * it does not exist. When it cannot decide, nothing resolves.
- *
- * It judges questions to the VPC's resolver and not connections: who knows an address needs no name.
+ * Route 53 Resolver DNS Firewall: the allowed names resolve, and every other name gets NXDOMAIN. It judges queries to the
+ * VPC's resolver and not connections, so a job that knows an address needs no name.
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall.html
+ *
+ * When DNS Firewall can't decide, nothing resolves. This is AWS's default ("By default, the failure mode is closed",
+ * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-vpc-configuration.html), so the stack
+ * has no `AWS::Route53Resolver::FirewallConfig`: a region or partition without that type would reject the template.
  */
 export class DnsFirewall extends Construct {
   readonly ruleGroupId: string;
@@ -73,18 +69,16 @@ export class DnsFirewall extends Construct {
       vpcId: props.vpcId,
       priority: ASSOCIATION_PRIORITY,
     });
-    if (props.ownVpc !== false) {
-      // The default already; said, so that a change made by hand is seen as drift.
-      new resolver.CfnFirewallConfig(this, 'FailClosed', { resourceId: props.vpcId, firewallFailOpen: 'DISABLED' });
-    }
     if (props.queryLogRetention !== undefined) this.logQueries(props.vpcId, props.queryLogRetention);
   }
 
   private logQueries(vpcId: string, retention: logs.RetentionDays): void {
-    const logGroup = new logs.LogGroup(this, 'Queries', { retention, removalPolicy: RemovalPolicy.DESTROY });
+    const logGroup = vendedLogGroup(this, 'Queries', retention);
     const config = new resolver.CfnResolverQueryLoggingConfig(this, 'QueryLog', {
       destinationArn: logGroup.logGroupArn,
     });
+    // The type's tags are newer than the type, and not every region knows them yet.
+    config.addPropertyDeletionOverride('Tags');
     new resolver.CfnResolverQueryLoggingConfigAssociation(this, 'QueryLogAssociation', {
       resolverQueryLogConfigId: config.attrId,
       resourceId: vpcId,

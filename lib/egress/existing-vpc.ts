@@ -46,7 +46,7 @@ export class ExistingVpc extends Construct {
 
     this.names = props.dnsFirewall ? resolvingNames(props.allowed, props.images, Stack.of(this)) : [];
     if (props.dnsFirewall) {
-      new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names, ownVpc: false });
+      new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names });
     }
     this.idle = {
       natGateways: 0,

@@ -1,9 +1,10 @@
-import { Fn, Names, RemovalPolicy } from 'aws-cdk-lib';
+import { Fn, Names } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
-import * as logs from 'aws-cdk-lib/aws-logs';
+import type * as logs from 'aws-cdk-lib/aws-logs';
 import * as nfw from 'aws-cdk-lib/aws-networkfirewall';
 import { Construct } from 'constructs';
 import { ruleCapacity } from './suricata-rules.ts';
+import { vendedLogGroup } from './vended-log-group.ts';
 
 /** The subnets of one zone, in the order in which traffic leaves. */
 export interface FirewallZone {
@@ -38,8 +39,8 @@ export class NetworkFirewall extends Construct {
 
   constructor(scope: Construct, id: string, props: NetworkFirewallProps) {
     super(scope, id);
-    this.alerts = this.logGroup('Alerts', props.logRetention);
-    this.flows = this.logGroup('Flows', props.logRetention);
+    this.alerts = vendedLogGroup(this, 'Alerts', props.logRetention);
+    this.flows = vendedLogGroup(this, 'Flows', props.logRetention);
     const policy = this.policy(props.rules);
     for (const [index, zone] of props.zones.entries()) this.zone(`${index + 1}`, zone, props, policy);
   }
@@ -128,10 +129,6 @@ export class NetworkFirewall extends Construct {
       destinationCidrBlock: zone.tasks.ipv4CidrBlock,
       vpcEndpointId,
     });
-  }
-
-  private logGroup(id: string, retention: logs.RetentionDays): logs.LogGroup {
-    return new logs.LogGroup(this, id, { retention, removalPolicy: RemovalPolicy.DESTROY });
   }
 }
 

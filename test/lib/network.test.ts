@@ -1,4 +1,5 @@
 /** What may leave and what may come in, in every mode and combination of options, by the whole synthesized template. */
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { networkIn } from './reachability/network-model.ts';
 import { policyFaults } from './reachability/policy-faults.ts';
@@ -324,12 +325,41 @@ describe('an existing VPC', () => {
     expect(types.filter((type) => /EC2|Route53|NetworkFirewall/.test(type))).toEqual(['AWS::EC2::SecurityGroup']);
   });
 
-  it('gets DNS Firewall when asked, and its failure mode is left to its owner', () => {
+  it('gets DNS Firewall when asked', () => {
     const template = templateOf({ network: { ...existing, dnsFirewall: true } });
     template.resourceCountIs('AWS::Route53Resolver::FirewallRuleGroupAssociation', 1);
     template.hasResourceProperties('AWS::Route53Resolver::FirewallRuleGroupAssociation', {
       VpcId: 'vpc-0123456789abcdef0',
     });
-    template.resourceCountIs('AWS::Route53Resolver::FirewallConfig', 0);
+  });
+});
+
+describe('log groups that AWS services write to', () => {
+  const names = (template: Template) =>
+    Object.values(template.findResources('AWS::Logs::LogGroup'))
+      .map(({ Properties }) => String(Properties.LogGroupName))
+      .filter((name) => !/^\/\w+\/(launcher|agents\/)/.test(name));
+  const network = { egress: 'network-firewall', flowLogRetentionDays: 7, dnsQueryLogRetentionDays: 7 };
+
+  it('are under /aws/vendedlogs/, so that a full log resource policy stops no deployment', () => {
+    const all = names(templateOf({ network }));
+    expect(all).toHaveLength(4);
+    for (const name of all)
+      expect(name).toMatch(/^\/aws\/vendedlogs\/AgentLauncher-[\w-]+-(Queries|FlowLogs|Alerts|Flows)$/);
+  });
+
+  it('have a name of their own in each stack', () => {
+    const one = names(templateOf({ network, stackName: 'One' }));
+    const two = names(templateOf({ network, stackName: 'Two' }));
+    expect(new Set([...one, ...two]).size).toBe(8);
+  });
+
+  it('log queries without tags on the configuration, which not every region knows', () => {
+    const template = templateOf({ network, tags: { team: 'platform' } });
+    const [config] = Object.values(template.findResources('AWS::Route53Resolver::ResolverQueryLoggingConfig'));
+    expect(config?.['Properties']).not.toHaveProperty('Tags');
+    template.hasResourceProperties('AWS::ECS::Cluster', {
+      Tags: Match.arrayWith([{ Key: 'team', Value: 'platform' }]),
+    });
   });
 });
