@@ -37,9 +37,10 @@ export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork
     });
     return { vpc, subnets: taskSubnets, securityGroups, assignPublicIp: false, addresses: [], idle, names };
   }
-  const { flowLogRetentionDays, dnsQueryLogRetentionDays } = network;
+  const { availabilityZones, flowLogRetentionDays, dnsQueryLogRetentionDays } = network;
   const own = new EgressNetwork(scope, 'Network', {
     cidr: network.cidr,
+    ...(availabilityZones !== undefined && { availabilityZones }),
     egress: ownEgress(network, settings.logRetentionDays),
     allowed,
     images,

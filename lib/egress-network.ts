@@ -17,7 +17,7 @@ import { layoutId } from './egress/layout.ts';
 import { natGatewayVpc } from './egress/nat-gateway.ts';
 import { NetworkFirewall } from './egress/network-firewall.ts';
 import { firewallZones, networkFirewallVpc } from './egress/network-firewall-vpc.ts';
-import type { OwnVpc } from './egress/own-vpc.ts';
+import type { OwnVpc, VpcPlace } from './egress/own-vpc.ts';
 import { publicIpVpc } from './egress/public-ip.ts';
 import { bucketsIn } from './egress/s3-names.ts';
 import { suricataRules } from './egress/suricata-rules.ts';
@@ -61,6 +61,13 @@ export type OwnEgress =
 export interface EgressNetworkProps {
   /** Address range of the VPC, `/16` to `/22`. */
   readonly cidr: string;
+  /**
+   * Names of the VPC's Availability Zones: two, or one with `network-firewall` and `natGateways: 'one'`. Fargate is missing
+   * in some zones: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+   *
+   * @default - the first zones that AWS lists for the account
+   */
+  readonly availabilityZones?: readonly string[];
   /**
    * How agents reach out.
    *
@@ -121,10 +128,11 @@ export class EgressNetwork extends Construct {
     super(scope, id);
     const egress = props.egress ?? DEFAULT_EGRESS;
     const allowed = props.allowed ?? { hostname: DEFAULT_HOSTNAME };
+    const placeOfVpc: VpcPlace = { cidr: props.cidr, availabilityZones: props.availabilityZones };
     const zonesOfLayout = egress.mode === 'network-firewall' && egress.natGateways === 'one' ? 1 : 2;
-    const layout = layoutId({ mode: egress.mode, zones: zonesOfLayout, cidr: props.cidr });
+    const layout = layoutId({ mode: egress.mode, zones: zonesOfLayout, ...placeOfVpc });
     const ground = layout === undefined ? this : new Construct(this, layout);
-    const { vpc, addresses } = ownVpcOf(ground, props.cidr, egress);
+    const { vpc, addresses } = ownVpcOf(ground, placeOfVpc, egress);
     this.vpc = vpc as ec2.IVpc;
     this.addresses = addresses;
     this.taskSubnets = { subnetGroupName: 'Tasks' };
@@ -192,13 +200,13 @@ export class EgressNetwork extends Construct {
   }
 }
 
-function ownVpcOf(scope: Construct, cidr: string, egress: OwnEgress): OwnVpc {
+function ownVpcOf(scope: Construct, place: VpcPlace, egress: OwnEgress): OwnVpc {
   switch (egress.mode) {
     case 'nat-gateway':
-      return natGatewayVpc(scope, cidr, egress);
+      return natGatewayVpc(scope, place, egress);
     case 'network-firewall':
-      return networkFirewallVpc(scope, cidr, egress);
+      return networkFirewallVpc(scope, place, egress);
     case 'public-ip':
-      return publicIpVpc(scope, cidr, egress);
+      return publicIpVpc(scope, place, egress);
   }
 }

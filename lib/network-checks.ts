@@ -11,7 +11,15 @@ import { type SettingsFault, shown } from './settings-faults.ts';
 type Given = Readonly<Record<string, unknown>>;
 
 const NAMES = ['allowedDomains', 'allowedPresets', 'awsApiServices', 'awsApiRegions'];
-const OWN_VPC = ['cidr', 'otherCidrs', 'flowLogRetentionDays', 'dnsQueryLogRetentionDays', 'dnsFirewall', ...NAMES];
+const OWN_VPC = [
+  'availabilityZones',
+  'cidr',
+  'otherCidrs',
+  'flowLogRetentionDays',
+  'dnsQueryLogRetentionDays',
+  'dnsFirewall',
+  ...NAMES,
+];
 
 /** Which setting belongs to which mode. */
 const MODES: Readonly<Record<string, { readonly needs: readonly string[]; readonly takes: readonly string[] }>> = {
@@ -108,6 +116,7 @@ function ownVpcFaults(network: Given, egress: string, pools: readonly Given[]): 
   const range = rangeFaults(network);
   return [
     ...dns,
+    ...zoneFaults(network, egress),
     ...idleNameFaults(network),
     ...range,
     ...(range.length === 0 ? roomFaults(network, egress, pools) : []),
@@ -190,7 +199,7 @@ function roomFaults(network: Given, egress: string, pools: readonly Given[]): Se
   const agents = pools
     .map((pool) => pool['maxAgents'] ?? DEFAULT_MAX_AGENTS)
     .reduce<number>((sum, max) => sum + (typeof max === 'number' ? max : 0), 0);
-  const zones = egress === 'network-firewall' && network['natGateways'] !== 'all' ? 1 : 2;
+  const zones = zonesOf(network, egress);
   const room = taskCapacity(prefix, zones, network['vpcEndpoints'] === 'task-start' ? TASK_START_ENDPOINTS : 0);
   if (agents <= room) return [];
   return [
@@ -199,6 +208,27 @@ function roomFaults(network: Given, egress: string, pools: readonly Given[]): Se
       given: `${cidr}, in which a subnet of tasks holds ${room}, with ${agents} agents (maxAgents of all pools)`,
       allowed: 'a range in which every subnet of tasks holds all agents',
       remedy: 'take a larger range (up to /16), or lower maxAgents',
+    },
+  ];
+}
+
+function zonesOf(network: Given, egress: string): 1 | 2 {
+  return egress === 'network-firewall' && network['natGateways'] !== 'all' ? 1 : 2;
+}
+
+/** Zones of two regions, or more or fewer than the network has. */
+function zoneFaults(network: Given, egress: string): SettingsFault[] {
+  const { availabilityZones: given } = network;
+  if (!Array.isArray(given)) return [];
+  const count = zonesOf(network, egress);
+  const regions = new Set(given.map((zone: unknown) => `${zone}`.slice(0, -1)));
+  if (given.length === count && regions.size === 1) return [];
+  return [
+    {
+      path: 'network.availabilityZones',
+      given: shown(given),
+      allowed: `${count === 1 ? 'one zone' : 'two zones of one region'}, with egress ${egress}${egress === 'network-firewall' ? ` and natGateways ${network['natGateways'] ?? 'one'}` : ''}`,
+      remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
     },
   ];
 }

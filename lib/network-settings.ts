@@ -12,6 +12,9 @@ const presets = Object.entries(PRESETS);
 /** What the name of an API's endpoint looks like; `network-name-checks.ts` looks closer. */
 export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
 
+/** Name of an Availability Zone. Local Zones (`us-west-2-lax-1a`) and Wavelength Zones have no Fargate. */
+const AVAILABILITY_ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
+
 /** Settings of the network, before they are checked against each other. */
 export const networkSettings = z.strictObject({
   egress: setting(z.enum(['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip']).default('nat-gateway'), {
@@ -63,6 +66,21 @@ export const networkSettings = z.strictObject({
     allowed: 'true or false; true with nat-gateway and public-ip only',
     absent: 'false',
   }),
+  availabilityZones: setting(
+    z
+      .array(z.string().regex(AVAILABILITY_ZONE))
+      .min(1)
+      .max(2)
+      .refine((zones) => new Set(zones).size === zones.length)
+      .optional(),
+    {
+      description:
+        'Availability Zones of the new VPC. Set them where Fargate is missing in one of the first two zones of the region, as in parts of us-west-1, ap-northeast-1 and cn-north-1.',
+      allowed: 'two zone names such as eu-central-1a; one with network-firewall and natGateways one',
+      absent: 'the first zones that AWS lists for your account',
+      remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
+    },
+  ),
   cidr: setting(z.string().optional(), {
     description: 'Address range of the new VPC.',
     allowed: 'private IPv4 range from /16 to /22 that begins at its first address, such as 10.90.0.0/20',
@@ -128,6 +146,7 @@ export type AllowedSettings = Omit<AllowedNamesInput, 'hostname'>;
 
 interface OwnVpcSettings {
   readonly cidr: string;
+  readonly availabilityZones?: readonly string[];
   readonly flowLogRetentionDays?: number;
   readonly dnsQueryLogRetentionDays?: number;
 }
@@ -171,6 +190,7 @@ export function chosenNetwork(read: ReadNetworkSettings): NetworkSettings {
   };
   const own: OwnVpcSettings = {
     cidr: read.cidr ?? DEFAULT_VPC_CIDR,
+    ...(read.availabilityZones !== undefined && { availabilityZones: read.availabilityZones }),
     ...(read.flowLogRetentionDays !== undefined && { flowLogRetentionDays: read.flowLogRetentionDays }),
     ...(read.dnsQueryLogRetentionDays !== undefined && { dnsQueryLogRetentionDays: read.dnsQueryLogRetentionDays }),
   };

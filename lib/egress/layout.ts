@@ -5,6 +5,8 @@ export interface Layout {
   readonly mode: 'nat-gateway' | 'network-firewall' | 'public-ip';
   readonly zones: 1 | 2;
   readonly cidr: string;
+  /** Names of the zones; absent: the first ones that AWS lists. */
+  readonly availabilityZones?: readonly string[] | undefined;
 }
 
 /**
@@ -15,8 +17,8 @@ export interface Layout {
  * Elastic IP serves one NAT gateway; a firewall's name is taken while the old one stands. With names of their own the
  * new VPC is complete before the old one goes.
  */
-export function layoutId({ mode, zones, cidr }: Layout): string | undefined {
-  if (mode === 'nat-gateway' && cidr === DEFAULT_VPC_CIDR) return undefined;
+export function layoutId({ mode, zones, cidr, availabilityZones = [] }: Layout): string | undefined {
+  if (mode === 'nat-gateway' && cidr === DEFAULT_VPC_CIDR && availabilityZones.length === 0) return undefined;
   // A construct's id has no slash.
-  return `${mode}-${zones}-${cidr.replace('/', '-')}`;
+  return [mode, zones, cidr.replace('/', '-'), ...availabilityZones].join('-');
 }

@@ -1,6 +1,6 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
-import { type OwnVpc, ownVpc, SMALLEST_MASK } from './own-vpc.ts';
+import { type OwnVpc, ownVpc, SMALLEST_MASK, type VpcPlace } from './own-vpc.ts';
 
 export interface NatGatewayOptions {
   readonly natGateways: 'one' | 'all';
@@ -11,9 +11,9 @@ export interface NatGatewayOptions {
  * Private subnets in two zones, whose only way out is NAT with a fixed address. With one gateway for both zones no agent
  * starts while its zone is down, and half of the standing price is saved.
  */
-export function natGatewayVpc(scope: Construct, cidr: string, options: NatGatewayOptions): OwnVpc {
+export function natGatewayVpc(scope: Construct, place: VpcPlace, options: NatGatewayOptions): OwnVpc {
   return ownVpc(scope, {
-    cidr,
+    ...place,
     zones: 2,
     natGateways: options.natGateways === 'all' ? 2 : 1,
     tasks: ec2.SubnetType.PRIVATE_WITH_EGRESS,

@@ -1,7 +1,7 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import type { FirewallZone } from './network-firewall.ts';
-import { type OwnVpc, ownVpc, SMALLEST_MASK } from './own-vpc.ts';
+import { type OwnVpc, ownVpc, SMALLEST_MASK, type VpcPlace } from './own-vpc.ts';
 
 export interface NetworkFirewallVpcOptions {
   readonly natGateways: 'one' | 'all';
@@ -11,10 +11,10 @@ export interface NetworkFirewallVpcOptions {
  * In each zone a subnet of tasks that has no way out by itself, one for the firewall's endpoint with NAT as its way out,
  * and one for the NAT gateway. A zone stands alone: it never sends traffic through another.
  */
-export function networkFirewallVpc(scope: Construct, cidr: string, options: NetworkFirewallVpcOptions): OwnVpc {
+export function networkFirewallVpc(scope: Construct, place: VpcPlace, options: NetworkFirewallVpcOptions): OwnVpc {
   const zones = options.natGateways === 'all' ? 2 : 1;
   return ownVpc(scope, {
-    cidr,
+    ...place,
     zones,
     natGateways: zones,
     tasks: ec2.SubnetType.PRIVATE_ISOLATED,

@@ -9,9 +9,15 @@ export interface OwnVpc {
   readonly addresses: readonly string[];
 }
 
-/** What the modes share in a VPC of their own. */
-export interface OwnVpcProps {
+/** Where a VPC of its own is: its addresses and its zones. */
+export interface VpcPlace {
   readonly cidr: string;
+  /** Names of the zones, as many as the mode has; absent: the first ones that AWS lists. */
+  readonly availabilityZones?: readonly string[] | undefined;
+}
+
+/** What the modes share in a VPC of their own. */
+export interface OwnVpcProps extends VpcPlace {
   readonly zones: 1 | 2;
   readonly natGateways: number;
   /** Kind of the subnets that tasks are in. */
@@ -45,7 +51,9 @@ export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
   const vpc = new ec2.Vpc(scope, 'Vpc', {
     ipAddresses: ec2.IpAddresses.cidr(props.cidr),
     ...(props.ipv6 === true && { ipProtocol: ec2.IpProtocol.DUAL_STACK }),
-    maxAzs: props.zones,
+    ...(props.availabilityZones === undefined
+      ? { maxAzs: props.zones }
+      : { availabilityZones: [...props.availabilityZones] }),
     natGateways: props.natGateways,
     ...(addresses.length > 0 && {
       natGatewayProvider: ec2.NatProvider.gateway({

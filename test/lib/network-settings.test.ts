@@ -33,6 +33,49 @@ describe('each mode takes its own options', () => {
   });
 });
 
+describe('availabilityZones', () => {
+  const zonesOf = (network: object) =>
+    Object.values(templateOf({ network }).findResources('AWS::EC2::Subnet')).map(
+      ({ Properties }) => Properties['AvailabilityZone'],
+    );
+
+  it('place every subnet of the VPC', () => {
+    const two = zonesOf({ availabilityZones: ['us-west-1a', 'us-west-1c'] });
+    expect(new Set(two)).toEqual(new Set(['us-west-1a', 'us-west-1c']));
+    const one = zonesOf({ egress: 'network-firewall', availabilityZones: ['ap-northeast-1c'] });
+    expect(new Set(one)).toEqual(new Set(['ap-northeast-1c']));
+  });
+
+  it.each<[object, RegExp]>([
+    [{ availabilityZones: ['us-west-1a'] }, /two zones of one region, with egress nat-gateway/],
+    [{ availabilityZones: ['us-west-1a', 'us-east-1a'] }, /two zones of one region/],
+    [{ egress: 'public-ip', availabilityZones: ['us-west-1a'] }, /with egress public-ip/],
+    [{ egress: 'network-firewall', availabilityZones: ['us-west-1a', 'us-west-1c'] }, /one zone.* natGateways one/],
+    [
+      { egress: 'network-firewall', natGateways: 'all', availabilityZones: ['us-west-1a'] },
+      /two zones of one region.* natGateways all/,
+    ],
+    [{ availabilityZones: ['us-west-1a', 'us-west-1a'] }, /two zone names/],
+  ])('are as many as the mode has, in one region: %o', (network, allowed) => {
+    expect(faults(network)).toMatchObject([
+      { path: 'network.availabilityZones', allowed: expect.stringMatching(allowed) },
+    ]);
+  });
+
+  it.each(['usw1-az1', 'us-west-2-lax-1a', 'us-west-1', 'US-WEST-1A'])('are zone names, not %s', (zone) => {
+    expect(faults({ availabilityZones: [zone, 'us-west-1c'] })[0]).toMatchObject({
+      path: expect.stringMatching(/^network\.availabilityZones/),
+      remedy: expect.stringContaining('aws ec2 describe-availability-zones'),
+    });
+  });
+
+  it('belong to a VPC of the stack', () => {
+    expect(paths({ ...existing, availabilityZones: ['us-west-1a', 'us-west-1c'] })).toEqual([
+      'network.availabilityZones',
+    ]);
+  });
+});
+
 describe('a mode refuses what does not fit it, and says what to do', () => {
   it.each<[object, string, RegExp]>([
     [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /go round it/],
