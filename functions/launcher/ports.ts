@@ -67,7 +67,17 @@ export interface Clock {
 
 /** Why ECS refused a launch, and what a person can do about it. */
 export interface Refusal {
-  readonly cause: 'throttled' | 'addresses' | 'capacity' | 'quota' | 'access' | 'misconfiguration' | 'unknown';
+  readonly cause:
+    | 'throttled'
+    | 'addresses'
+    | 'capacity'
+    | 'quota'
+    | 'access'
+    | 'account'
+    | 'service-linked-role'
+    | 'task-role'
+    | 'misconfiguration'
+    | 'unknown';
   /** ECS's own words. */
   readonly detail: string;
   readonly remedy: string;

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { REFUSAL_TABLE, refusalOf } from '../../../../functions/launcher/adapters/ecs/refusals.ts';
+import { REFUSAL_MESSAGES } from '../aws-messages.ts';
+
+/**
+ * Names of RunTask's errors and failures as AWS's models and documentation list them, where no public report has the
+ * whole message.
+ */
+const BY_NAME = [
+  ['PlatformTaskDefinitionIncompatibilityException', '', 'misconfiguration'],
+  ['PlatformUnknownException', 'The specified platform version does not exist.', 'misconfiguration'],
+  ['UnsupportedFeatureException', 'not in this Region', 'misconfiguration'],
+  ['ClientException', 'the request is not valid', 'misconfiguration'],
+  ['InvalidParameterException', 'TaskDefinition is inactive', 'misconfiguration'],
+  ['LOCATION', '', 'misconfiguration'],
+  ['NO ACTIVE INSTANCES', '', 'misconfiguration'],
+  ['RESOURCE:PORTS', '', 'capacity'],
+  ['RESOURCE:*', '', 'capacity'],
+  ['EMPTY CAPACITY PROVIDER', '', 'capacity'],
+  ['InsufficientFreeAddressesInSubnet', '', 'addresses'],
+  ['PrivateIpAddressLimitExceeded', 'The maximum number of private IP addresses is reached', 'addresses'],
+  ['Throttling', 'Rate exceeded', 'throttled'],
+  ['TooManyRequestsException', '', 'throttled'],
+  ['UnrecognizedClientException', 'The security token included in the request is invalid.', 'access'],
+  ['ExpiredTokenException', 'The security token included in the request is expired', 'access'],
+  [
+    'InvalidParameterException',
+    'Error retrieving subnet information for [subnet-1]: You are not authorized to perform this operation. (ErrorCode: UnauthorizedOperation)',
+    'access',
+  ],
+  ['SomethingNew', 'the agent is never seen', 'unknown'],
+] as const;
+
+const rowOf = (name: string, text: string) =>
+  REFUSAL_TABLE.findIndex(({ remedy }) => remedy === refusalOf(name, text).remedy);
+
+describe('a refused launch is explained', () => {
+  it.each(REFUSAL_MESSAGES.map((message) => ({ ...message })))('$name: $text', ({ name, text, cause, remedy }) => {
+    expect(refusalOf(name, text)).toEqual({
+      cause,
+      detail: text === '' ? name : `${name}: ${text}`,
+      remedy: expect.stringMatching(remedy),
+    });
+  });
+
+  it.each(BY_NAME)('%s: %s → %s', (name, text, cause) => {
+    expect(refusalOf(name, text)).toMatchObject({ cause, detail: expect.stringContaining(name) });
+  });
+
+  it('also when it stands in the text of another exception', () => {
+    for (const { name, text, cause } of REFUSAL_MESSAGES) {
+      if (/^([A-Z:]+|[A-Za-z]*Exception|Blocked)$/.test(name)) continue;
+      expect(refusalOf('ClientException', [name, text].join(' '))).toMatchObject({ cause });
+    }
+  });
+});
+
+describe('names that users choose', () => {
+  it.each([
+    'throttle-Rate exceeded',
+    'quota-LimitExceeded',
+    'RESOURCE:CPU',
+    'Capacity is unavailable',
+    'enough free addresses',
+    'account is currently blocked',
+  ])('do not change the cause of a denial: a role called %s', (called) => {
+    const text = `User: arn:aws:iam::111122223333:user/x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/${called} because no identity-based policy allows the iam:PassRole action`;
+    expect(refusalOf('AccessDeniedException', text).cause).toBe('access');
+  });
+
+  it('do not change the cause of a role that ECS cannot assume', () => {
+    const text =
+      "ECS was unable to assume the role 'arn:aws:iam::111122223333:role/LimitExceeded' that was provided for this task.";
+    expect(refusalOf('ClientException', text).cause).toBe('task-role');
+  });
+
+  it('do not make a missing cluster a lack of capacity', () => {
+    expect(refusalOf('ClusterNotFoundException', 'arn:aws:ecs:x:1:cluster/LimitExceeded').cause).toBe(
+      'misconfiguration',
+    );
+  });
+});
+
+describe('the table of refusals', () => {
+  it('has a message for every row', () => {
+    const messages = [...REFUSAL_MESSAGES.map(({ name, text }) => [name, text] as const), ...BY_NAME];
+    const decided = new Set(messages.map(([name, text]) => rowOf(name, text)));
+    expect(REFUSAL_TABLE.filter((_, index) => !decided.has(index))).toEqual([]);
+  });
+
+  it('has a remedy of its own in every row, so that a lost or moved row shows', () => {
+    expect(new Set(REFUSAL_TABLE.map(({ remedy }) => remedy)).size).toBe(REFUSAL_TABLE.length);
+  });
+
+  it('never says that a fault which stays will pass', () => {
+    const staying = REFUSAL_MESSAGES.filter(({ cause }) => ['access', 'account', 'misconfiguration'].includes(cause));
+    for (const { name, text } of staying) expect(refusalOf(name, text).remedy).not.toMatch(/next tick|wait/);
+  });
+});
