@@ -368,8 +368,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'core/supply.ts',
-        "return agentsCredible ? 'overdue' : 'unobserved';",
-        "return agentsCredible ? 'overdue' : 'overdue';",
+        "return agentsCredible && UP.has(task.lastStatus) ? 'overdue' : 'unobserved';",
+        "return UP.has(task.lastStatus) ? 'overdue' : 'unobserved';",
       ),
     ],
   },

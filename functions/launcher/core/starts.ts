@@ -19,8 +19,19 @@ const QUESTIONABLE_MS = 60_000;
  */
 const ROUNDS_WITHOUT_A_JOB = 3;
 
-/** Ends that others brought about, and that say nothing about the start. */
-const ENDED_BY_OTHERS = new Set(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated']);
+/**
+ * ECS's stop codes, by whether the task's end says anything about its start. `others`: AWS or a scheduler ended it.
+ * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
+ */
+export const STOP_CODES: ReadonlyMap<string, 'task' | 'caller' | 'others'> = new Map([
+  ['EssentialContainerExited', 'task'],
+  ['TaskFailedToStart', 'task'],
+  ['UserInitiated', 'caller'],
+  ['SpotInterruption', 'others'],
+  ['TerminationNotice', 'others'],
+  ['ServiceSchedulerInitiated', 'others'],
+  ['InfrastructureHealth', 'others'],
+]);
 
 /** What a task's start can be told from. */
 export interface Witnesses {
@@ -65,9 +76,18 @@ function leftWithoutJob(task: Task): boolean {
   return ranMs(task) < (task.exitCode === 0 ? SHORTEST_JOB_MS : QUESTIONABLE_MS);
 }
 
-function endedByOthers({ stopCode, stoppedReason }: Task): boolean {
-  if (stopCode === 'UserInitiated') return stoppedReason?.startsWith(STOP_REASON_PREFIX) !== true;
-  return ENDED_BY_OTHERS.has(stopCode ?? '');
+/**
+ * A stop code that AWS adds later proves nothing about a task that had started. One that never started is a failure
+ * whatever its code: without a back-off, a permanent fault would launch a task in every tick.
+ */
+function endedByOthers(task: Task): boolean {
+  if (hasUnknownStopCode(task)) return task.startedAtMs !== undefined;
+  const by = STOP_CODES.get(task.stopCode ?? '');
+  return by === 'others' || (by === 'caller' && task.stoppedReason?.startsWith(STOP_REASON_PREFIX) !== true);
+}
+
+function hasUnknownStopCode({ stopCode }: Task): boolean {
+  return stopCode !== undefined && !STOP_CODES.has(stopCode);
 }
 
 /**
@@ -126,11 +146,12 @@ function startFailure(task: Task, createdAtMs: number, before: readonly string[]
   const words = [...before, task.stoppedReason, task.containerReason].filter(
     (text) => text !== undefined && text !== '',
   );
+  const code = hasUnknownStopCode(task) ? [`stop code ${task.stopCode}`] : [];
   const exit = task.exitCode === undefined ? [] : [`exit code ${task.exitCode}`];
   return {
     task,
     createdAtMs,
     stoppedAtMs: task.stoppedAtMs ?? task.executionStoppedAtMs ?? createdAtMs,
-    detail: [...new Set([...words, ...exit])].join('; ') || 'ECS gave no reason',
+    detail: [...new Set([...words, ...code, ...exit])].join('; ') || 'ECS gave no reason',
   };
 }

@@ -6,6 +6,9 @@ import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, T
 /** ECS's words for a task on its way out: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
 
+/** ECS's statuses of a task that starts or runs. A status in neither set is new to the launcher. */
+const UP = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
+
 /** What was seen of one pool's supply. */
 export interface SupplySeen {
   /** The pool's lanes: what fails in one says nothing about the other. */
@@ -125,7 +128,8 @@ function liveState(
   const overdue = task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs;
   if (!overdue) return 'starting';
   // Without a credible list of agents a long-lived task may be running a job that no run shows: neither supply nor stoppable.
-  return agentsCredible ? 'overdue' : 'unobserved';
+  // A status that AWS adds later may be one in which an agent needs longer to register: such a task counts, and isn't stopped.
+  return agentsCredible && UP.has(task.lastStatus) ? 'overdue' : 'unobserved';
 }
 
 /**

@@ -1,0 +1,103 @@
+/** Stop codes and statuses that AWS adds later: the launcher stops nothing and launches nothing twice because of one. */
+import { TaskStopCode } from '@aws-sdk/client-ecs';
+import { describe, expect, it } from 'vitest';
+import { demandOf } from '../../../../functions/launcher/core/demand.ts';
+import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
+import { STOP_CODES } from '../../../../functions/launcher/core/starts.ts';
+import { isEnding, isLive, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { isSpent } from '../../../../functions/launcher/core/token.ts';
+import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
+import { agent, LANE, LIMITS, minutes, NOW, queuedJob, run, seconds, stoppedTask, task } from './builders.ts';
+
+const NEW_STATUS = 'CHECKPOINTING';
+
+function decide(tasks: readonly Task[], agents: readonly Agent[] | undefined = []) {
+  const demand = demandOf([run()]);
+  const supply = supplyOf(
+    { lanes: [LANE], tasks, agents, running: [], queued: demand.queued },
+    LIMITS.startDeadlineMs,
+    NOW,
+  );
+  return { supply, ...reconcile({ lanes: [LANE], demand, supply, ceilingRoom: undefined }, LIMITS, NOW) };
+}
+
+describe('a task whose status is new to the launcher', () => {
+  const young = task('t', { lastStatus: NEW_STATUS });
+  const old = task('t', { lastStatus: NEW_STATUS, createdAtMs: NOW - LIMITS.startDeadlineMs - seconds(1) });
+
+  it('is live, so that its job is not launched for again', () => {
+    expect(isEnding(NEW_STATUS)).toBe(false);
+    expect(isLive(young)).toBe(true);
+    expect(decide([young])).toMatchObject({ supply: { unclaimed: 1 }, launches: [], stops: [] });
+  });
+
+  it('is not stopped when no agent of it has registered within the start deadline, and counts towards maxAgents', () => {
+    expect(decide([old])).toMatchObject({ supply: { live: [{ state: 'unobserved' }] }, stops: [] });
+    expect(decide([{ ...old, lastStatus: 'RUNNING' }]).stops).toMatchObject([{ taskId: 't' }]);
+  });
+
+  it.each(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING'])(
+    'differs from %s, in which one is stopped',
+    (status) => {
+      expect(decide([{ ...old, lastStatus: status }]).stops).toHaveLength(1);
+    },
+  );
+
+  it('is what its agent is, once that has registered', () => {
+    expect(decide([old], [agent('t', 'idle')])).toMatchObject({ supply: { live: [{ state: 'idle' }] }, stops: [] });
+    expect(decide([old], [agent('t', 'busy')])).toMatchObject({ supply: { live: [{ state: 'busy' }] }, stops: [] });
+  });
+
+  it('is over when ECS drives it to STOPPED', () => {
+    expect(isLive({ ...young, desiredStatus: 'STOPPED' })).toBe(false);
+  });
+
+  it('is live whatever new word ECS has for where it drives it to', () => {
+    expect(isLive({ ...young, desiredStatus: 'DRAINING' })).toBe(true);
+  });
+
+  it('is the task that a launch brought, and its token is not used up', () => {
+    const answer = { taskId: 'new', lastStatus: NEW_STATUS };
+    expect(isSpent(answer, new Set(), queuedJob('run-1', { queuedAtMs: NOW - minutes(90) }), NOW)).toBe(false);
+  });
+});
+
+describe('a stop code', () => {
+  const failures = (ended: Task, agents: readonly Agent[] | undefined = []) =>
+    decide([ended], agents).supply.startFailures;
+  const never = { startedAtMs: undefined, exitCode: undefined, stoppedReason: undefined };
+
+  it('of the SDK is known', () => {
+    expect([...STOP_CODES.keys()].toSorted()).toEqual(Object.values(TaskStopCode).toSorted());
+  });
+
+  it.each(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated', 'InfrastructureHealth'])(
+    '%s says nothing about the start, also of a task that never started',
+    (stopCode) => {
+      expect(failures(stoppedTask('t', { ...never, stopCode }))).toEqual([]);
+      expect(failures(stoppedTask('t', { stopCode, exitCode: 137 }))).toEqual([]);
+    },
+  );
+
+  it.each(['EssentialContainerExited', 'TaskFailedToStart', undefined])(
+    '%s leaves the failure to the task',
+    (stopCode) => {
+      expect(failures(stoppedTask('t', { ...never, stopCode }))).toMatchObject([{ detail: 'ECS gave no reason' }]);
+      expect(failures(stoppedTask('t', { stopCode, exitCode: 1 }))).toHaveLength(1);
+    },
+  );
+
+  it('that is new makes no failure of a task that had started: it counts neither way', () => {
+    expect(failures(stoppedTask('t', { stopCode: 'SomethingNew', exitCode: 1 }))).toEqual([]);
+    expect(failures(stoppedTask('t', { stopCode: 'SomethingNew', exitCode: 1 }), undefined)).toEqual([]);
+  });
+
+  it('that is new leaves a task that never started a failure, so that the pool backs off, and is part of the words', () => {
+    const ended = stoppedTask('t', { ...never, stopCode: 'SomethingNew', stoppedReason: 'New words', exitCode: 1 });
+    expect(failures(ended)).toMatchObject([{ detail: 'New words; stop code SomethingNew; exit code 1' }]);
+    expect(decide([{ ...ended, createdAtMs: NOW - seconds(40), stoppedAtMs: NOW - seconds(5) }])).toMatchObject({
+      launches: [],
+      deferrals: [{ cause: 'start-failures' }],
+    });
+  });
+});
