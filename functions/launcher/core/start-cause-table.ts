@@ -73,7 +73,7 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
   },
   {
     cause: 'image',
-    when: [/platform \{?'?linux\/|descriptor (matching|for) (a )?platform|no matching manifest for/i],
+    when: [/descriptor (matching|for) platform|no matching manifest for/i],
     remedy:
       'the image has no variant for the pool’s CPU architecture: set the pool’s architecture to the image’s, or use an image for both',
   },
@@ -242,7 +242,7 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
   // -- The container
   {
     cause: 'container',
-    when: [/unable to find (user|group)\b|\/etc\/(passwd|group): no such file/i],
+    when: [/unable to find user\b|\/etc\/passwd: no such file/i],
     remedy:
       'the image has no user tfc-agent, and agents run as that user: build it from hashicorp/tfc-agent, or create that user in it',
   },

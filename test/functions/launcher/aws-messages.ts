@@ -152,6 +152,18 @@ export const STOP_MESSAGES: readonly StopMessage[] = [
     remedy: /architecture/,
   },
   {
+    said: 'CannotPullContainerError failed to find a descriptor for platform 0xc0004d52c0 0xc0004d5320',
+    source: 'hashicorp/consul-ecs #64',
+    cause: 'image',
+    remedy: /architecture/,
+  },
+  {
+    said: 'no matching manifest for linux/amd64 in the manifest list entries',
+    source: 'hashicorp/consul-ecs #64, of a pull by Docker',
+    cause: 'image',
+    remedy: /architecture/,
+  },
+  {
     said: 'CannotPullContainerError: failed to find a descriptor for platform {linux/amd64}',
     source: 'aws/containers-roadmap #1120',
     cause: 'image',
@@ -166,6 +178,12 @@ export const STOP_MESSAGES: readonly StopMessage[] = [
   {
     said: 'CannotPullContainerError: API error (500): Get https://registry-1.docker.io/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)',
     source: 'aws/amazon-ecs-agent #1128',
+    cause: 'image',
+    remedy: /no route to the registry/,
+  },
+  {
+    said: 'CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref "111122223333.dkr.ecr.us-east-1.amazonaws.com/api:v42": failed to do request: Head "https://111122223333.dkr.ecr.us-east-1.amazonaws.com/v2/api/manifests/v42": dial tcp 10.0.3.17:443: i/o timeout',
+    source: 'devopsaitoolkit.com, aws-error-cannot-pull-container-error-ecs',
     cause: 'image',
     remedy: /no route to the registry/,
   },
@@ -319,6 +337,12 @@ export const STOP_MESSAGES: readonly StopMessage[] = [
     source: 'GovWifi/govwifi-terraform #450',
     cause: 'secret',
     remedy: /agent token’s secret could not be read/,
+  },
+  {
+    said: 'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to get registry auth from asm: service call has been retried 5 time(s): asm fetching secret from the service for ...',
+    source: 'aws-samples/keycloak-on-aws #222',
+    cause: 'network',
+    remedy: /neither .*agent token nor .*ECR/,
   },
   {
     said: 'ResourceInitializationError: unable to pull secrets or registry auth',
@@ -584,6 +608,20 @@ export const REFUSAL_MESSAGES: readonly RefusalMessage[] = [
     source: 'public notes on endpoint policies, GitHub, 2023-03-13; of another service, in IAM’s common form',
     cause: 'access',
     remedy: /endpoint policy .*no deployment/,
+  },
+  {
+    name: 'AccessDeniedException',
+    text: 'User: arn:aws:sts::111122223333:assumed-role/admin/username-session is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-west-2:111122223333:secret:ADAdminSecret with an explicit deny in a resource control policy',
+    source: 'public notes on resource control policies, GitHub; of another service, in IAM’s common form',
+    cause: 'access',
+    remedy: /organization’s policy .*no deployment/,
+  },
+  {
+    name: 'AccessDenied',
+    text: '... with an explicit deny in a permissions boundary',
+    source: 'public notes on permissions boundaries, GitHub',
+    cause: 'access',
+    remedy: /permissions boundary .*no deployment/,
   },
   // -- Roles and the account
   {

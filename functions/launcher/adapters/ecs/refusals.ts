@@ -45,7 +45,7 @@ export const REFUSAL_TABLE: readonly RefusalRow[] = [
       'a VPC endpoint policy denies it, and no deployment changes that: allow the action in it; the message has it',
   },
   {
-    name: /^(AccessDenied|UnrecognizedClient|ExpiredToken|InvalidSignature|IncompleteSignature|UnauthorizedOperation)/,
+    name: /^(AccessDenied|UnrecognizedClient|ExpiredToken|InvalidSignature)/,
     cause: 'access',
     remedy:
       'the function’s role may not do this: deploy the stack again; then look for what denies it: a permissions boundary or a service control policy',
@@ -106,7 +106,7 @@ export const REFUSAL_TABLE: readonly RefusalRow[] = [
       'raise the Fargate vCPU quota in Service Quotas (On-Demand: L-3032A538, Spot: L-36FBB829), or lower maxAgents',
   },
   {
-    words: /\bCapacity is unavailable\b|insufficient capacity/i,
+    words: /\bCapacity is unavailable\b/i,
     cause: 'capacity',
     remedy:
       'Fargate has no capacity in these Availability Zones now; the next tick asks again; add subnets in further zones',

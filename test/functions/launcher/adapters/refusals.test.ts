@@ -22,6 +22,14 @@ const BY_NAME = [
   ['Throttling', 'Rate exceeded', 'throttled'],
   ['TooManyRequestsException', '', 'throttled'],
   ['UnrecognizedClientException', 'The security token included in the request is invalid.', 'access'],
+  ['InvalidSignatureException', 'Signature expired: 20260301T120000Z is now earlier than 20260301T121000Z', 'access'],
+  ['RequestLimitExceeded', '', 'throttled'],
+  ['ClientException', 'Request limit exceeded.', 'throttled'],
+  ['ClientException', '(ErrorCode: RequestLimitExceeded)', 'throttled'],
+  ['LimitExceededException', 'The limit for the resource was exceeded.', 'quota'],
+  ['ClientException', 'The specified subnet does not have enough free addresses to satisfy the request.', 'addresses'],
+  ['ClientException', 'You are not authorized to perform this operation.', 'access'],
+  ['ClientException', '(ErrorCode: UnauthorizedOperation)', 'access'],
   ['ExpiredTokenException', 'The security token included in the request is expired', 'access'],
   [
     'InvalidParameterException',
@@ -45,6 +53,19 @@ describe('a refused launch is explained', () => {
 
   it.each(BY_NAME)('%s: %s → %s', (name, text, cause) => {
     expect(refusalOf(name, text)).toMatchObject({ cause, detail: expect.stringContaining(name) });
+  });
+
+  it.each([
+    ['with an explicit deny in a service control policy', /organization’s policy/],
+    ['because no resource control policy allows the iam:PassRole action', /organization’s policy/],
+    ['with an explicit deny in a VPC endpoint policy', /endpoint policy denies/],
+    ['with an explicit deny in an identity-based policy', /deploy the stack again/],
+  ])('by the kind of policy that denies it: %s', (denial, remedy) => {
+    const text = `User: arn:aws:sts::111122223333:assumed-role/x/y is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/z ${denial}`;
+    expect(refusalOf('AccessDeniedException', text)).toMatchObject({
+      cause: 'access',
+      remedy: expect.stringMatching(remedy),
+    });
   });
 
   it('also when it stands in the text of another exception', () => {

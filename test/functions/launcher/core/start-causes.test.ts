@@ -56,6 +56,104 @@ describe('a task that did not start is explained', () => {
   });
 });
 
+/** Each step of a start in which ECS needs a service: its words, and what the remedy says when that does not answer. */
+const STEPS = [
+  ['CannotPullContainerError: failed to resolve ref x', 'image', /no route to the registry/, /repository’s policy/],
+  ['unable to retrieve ecr registry auth', 'image', /no route to ECR/, /ecr:GetAuthorizationToken/],
+  ['The task cannot pull registry auth from Amazon ECR', 'image', /no route to ECR/, /ecr:GetAuthorizationToken/],
+  ['operation error ECR: GetAuthorizationToken', 'image', /no route to ECR/, /ecr:GetAuthorizationToken/],
+  ['Post "https://api.ecr.eu-west-1.amazonaws.com/"', 'image', /no route to ECR/, /ecr:GetAuthorizationToken/],
+  ['unable to retrieve secret from asm', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
+  ['unable to retrieve secrets from ssm', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
+  ['failed to fetch secret x from secrets manager', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
+  ['between the task and AWS Secrets Manager', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
+  ['failed to validate logger args', 'log', /no route to CloudWatch/, /may not create log streams/],
+  ['failed to initialize logging driver', 'log', /no route to CloudWatch/, /may not create log streams/],
+  ['failed to create Cloudwatch log stream', 'log', /no route to CloudWatch/, /may not create log streams/],
+] as const;
+
+/** How Go and the AWS SDK for Go say that a service does not answer. */
+const NO_ANSWER = [
+  'dial tcp 10.0.0.1:443: i/o timeout',
+  'context deadline exceeded',
+  'net/http: request canceled while waiting for connection',
+  'RequestCanceled: x',
+  'There is a connection issue',
+  'net/http: TLS handshake timeout',
+  'connect: connection refused',
+  'read: connection reset by peer',
+  'Get "https://x": EOF',
+  'signal: killed',
+  'RequestError: send request failed',
+];
+
+const DENIALS = [
+  'AccessDeniedException',
+  'User: x is not authorized to perform: y',
+  'with an explicit deny in an identity-based policy',
+];
+
+describe.each(STEPS)('a start that ends at: %s', (step, cause, noRoute, denied) => {
+  it.each(NO_ANSWER)('has a missing route as its cause when ECS says: %s', (words) => {
+    expect(startCauseOf(`${step}: ${words}`)).toEqual({ cause, remedy: expect.stringMatching(noRoute) });
+  });
+
+  it.each(DENIALS)('has a permission as its cause when ECS says: %s', (words) => {
+    expect(startCauseOf(`${step}: ${words}`)).toEqual({ cause, remedy: expect.stringMatching(denied) });
+  });
+});
+
+describe('other ways to say the same', () => {
+  it.each([
+    ['pull failed: 429 Too Many Requests', /pull-through cache/],
+    ['dial udp: lookup x.example on 10.0.0.2:53: no such host', /x\.example/],
+    ['CannotPullContainerError: no basic auth credentials', /credentials/],
+    [
+      'CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull images from the registry.',
+      /repository’s policy/,
+    ],
+    ['CannotPullContainerError: manifest unknown: manifest unknown', /name or tag/],
+    ['CannotPullContainerError: repository x does not exist', /name or tag/],
+    [
+      'CannotPullContainerError: failed to copy: httpReadSeeker: failed open: unexpected status code',
+      /name, tag, architecture/,
+    ],
+    [
+      'unable to retrieve secret from asm: x is not authorized to perform: kms:Decrypt on resource: key',
+      /key policy must let the role call kms:Decrypt/,
+    ],
+    ['failed to validate logger args: ThrottlingException', /CreateLogStream/],
+    ['failed to validate logger args: Rate exceeded', /CreateLogStream/],
+    ['The specified subnet does not have enough free addresses to satisfy the request.', /larger or further subnets/],
+    ['RESOURCE:MEMORY', /further zones/],
+    ['Task failed; RESOURCE:MEMORY', /further zones/],
+    ['InternalError: x', /AWS Health/],
+    ['ContainerRuntimeError: x', /AWS Health/],
+    ['DockerTimeoutError: Could not transition to running', /AWS Health/],
+    ['exec: "/entrypoint.sh": permission denied', /first program/],
+  ])('%s', (detail, remedy) => {
+    expect(startCauseOf(detail).remedy).toMatch(remedy);
+  });
+});
+
+describe('words that say nothing without the step that they stand in', () => {
+  it.each([
+    'ThrottlingException: Rate exceeded',
+    'AccessDeniedException: x is not authorized to perform: y',
+    'signal: killed',
+    'dial tcp 10.0.0.1:443: i/o timeout',
+    '401 Unauthorized',
+    '403 Forbidden',
+    'file not found',
+    'Access to KMS is not allowed',
+    'The specified log group does not exist.',
+    'failed to do request: Get "https://x.amazonaws.com/"',
+    'Timeout waiting for something else',
+  ])('are not explained: %s', (detail) => {
+    expect(startCauseOf(detail).cause).toBe('unknown');
+  });
+});
+
 describe('names that users choose', () => {
   it.each([
     [
