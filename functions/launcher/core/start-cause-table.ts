@@ -1,6 +1,6 @@
 /**
- * Why tasks do not start, by ECS's words. The first row of which every pattern fits decides, so the specific come before
- * the general: a message often holds the words of several faults ("unable to pull secrets … registry auth from Amazon ECR").
+ * Why tasks do not start, by ECS's words. The first row whose patterns all fit decides, so specific rows come before
+ * general ones: a message often holds the words of several faults ("unable to pull secrets … registry auth from Amazon ECR").
  *
  * A pattern is a phrase of AWS's or the container runtime's own, never a bare word such as "secret" or "capacity": the text
  * around it holds names that users choose, of images, roles and secrets. Fargate cuts long messages off, so no pattern
@@ -314,7 +314,7 @@ export const EXIT_CODES: ReadonlyMap<number, StartCause> = new Map([
   ],
 ]);
 
-/** The message may end within the host's name, so only a name with something after it is one. */
+/** Fargate may cut the message off within the host's name, so report a name only when something follows it. */
 function unresolved(detail: string): string {
   const host = /\blookup ([\w.-]+\w)(?= on |: )/.exec(detail)?.[1] ?? 'a host (the message is cut off)';
   if (/\bread udp\b/.test(detail)) {
