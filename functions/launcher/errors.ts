@@ -28,9 +28,10 @@ export type System = 'HCP Terraform' | 'ECS' | 'Secrets Manager';
 /**
  * What the caller can do about it. `rejected`: the credential or the request is refused, waiting does not help;
  * `throttled`: wait; `unavailable`: no usable answer, the next tick asks again; `unexpected-answer`: an answer that
- * breaks the agreed shape, never taken for "nothing there"; `too-long`: a list of more pages than are read.
+ * breaks the agreed shape, never taken for "nothing there"; `too-long`: a list of more pages than are read;
+ * `too-large`: an answer with more bytes or values than are read.
  */
-export type UpstreamFault = 'rejected' | 'throttled' | 'unavailable' | 'unexpected-answer' | 'too-long';
+export type UpstreamFault = 'rejected' | 'throttled' | 'unavailable' | 'unexpected-answer' | 'too-long' | 'too-large';
 
 /** What is known of a request that did not go as agreed. Holds no token and no answer body. */
 export interface UpstreamDetails {

@@ -18,8 +18,9 @@ export interface Pool {
 /** What the launcher asks of HCP Terraform. */
 export interface HcpTerraform {
   /**
-   * The runs of each pool that wait for or are with an agent, the newest 500 at least, and of a pool with
-   * more than one lane also the newest 500 whose applies are or wait. The pools share an organization and
+   * The runs of each pool that wait for or are with an agent, the newest 500, and of a pool with more than one lane also
+   * the newest 500 whose applies are or wait. Fewer, the newest first, where answers are so large that they come in
+   * smaller pages. The pools share an organization and
    * an API token. Every pool has an entry, which comes when it is there, whatever becomes of the others'. A pool that does
    * not exist, or that the token cannot see, is an error and not an empty list. Never rejects.
    */

@@ -439,7 +439,7 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'adapters/hcp-terraform/pages.ts',
-      'if (current === asked && (next === null || (next === asked + 1 && next <= MAX_PAGES))) return next;',
+      'if (current === asked && (next === null || next === asked + 1)) return next;',
       'return next === null || next <= asked || next > MAX_PAGES ? null : current * 0 + next;',
     ),
   ),

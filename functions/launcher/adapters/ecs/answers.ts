@@ -59,9 +59,10 @@ export function taskOf(answer: z.infer<typeof ecsTask>, container: string): Task
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
  */
 function createdAtOf(answer: z.infer<typeof ecsTask>): number | undefined {
-  const known = [answer.connectivityAt, answer.pullStartedAt, answer.startedAt, answer.executionStoppedAt];
-  const times = [...known, answer.stoppedAt].filter((at) => at !== undefined);
-  return answer.createdAt ?? (times.length > 0 ? Math.min(...times) : undefined);
+  if (answer.createdAt !== undefined) return answer.createdAt;
+  const { connectivityAt, pullStartedAt, startedAt, executionStoppedAt, stoppedAt } = answer;
+  const times = [connectivityAt, pullStartedAt, startedAt, executionStoppedAt, stoppedAt];
+  return times.filter((at) => at !== undefined).toSorted((a, b) => a - b)[0];
 }
 
 /** The last part of a task's ARN, which is also what the task calls itself. */

@@ -107,18 +107,18 @@ export class EcsTasks implements Tasks {
   }
 
   async #list(filter: { family?: string; desiredStatus?: 'STOPPED' }, signal: AbortSignal): Promise<string[]> {
-    const arns: string[] = [];
+    const pages: string[][] = [];
     try {
-      const pages = paginateListTasks(
+      const listed = paginateListTasks(
         { client: this.#client },
         { cluster: this.#placement.cluster, ...filter },
         { abortSignal: signal },
       );
-      for await (const page of pages) arns.push(...parsed(z.array(z.string()), page.taskArns, 'ListTasks'));
+      for await (const { taskArns } of listed) pages.push(parsed(z.array(z.string()), taskArns, 'ListTasks'));
     } catch (error) {
       throw asUpstreamError(error, 'ListTasks');
     }
-    return arns;
+    return pages.flat();
   }
 
   /** Tasks that ECS does not know, or no longer, are left out. */

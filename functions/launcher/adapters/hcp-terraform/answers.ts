@@ -13,6 +13,15 @@ const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(tex
 const runId = z.string().regex(/^run-[A-Za-z0-9]{1,46}$/);
 const workspaceId = z.string().regex(/^ws-[A-Za-z0-9]{1,60}$/);
 
+/**
+ * Text that the launcher keeps or logs. Longer text is replaced and not cut: a cut string would keep the whole one in
+ * memory.
+ */
+const bounded = (text: z.ZodString, most: number) =>
+  text.transform((given) => (given.length <= most ? given : `a text of ${given.length} characters`));
+const status = bounded(z.string().min(1), 64);
+const name = bounded(z.string(), 255);
+
 /** Paging, with or without totals. */
 const pagination = z.object({
   pagination: z.object({
@@ -27,7 +36,7 @@ const reference = z.object({ data: z.object({ id: z.string() }).nullish() }).opt
 const run = z.object({
   id: runId,
   attributes: z.object({
-    status: z.string().min(1),
+    status,
     'created-at': time,
     'status-timestamps': z
       .object({
@@ -49,7 +58,7 @@ const run = z.object({
 const operation = z.object({
   type: z.string(),
   id: z.string(),
-  attributes: z.object({ 'execution-details': z.object({ 'agent-name': z.string().nullish() }).nullish() }).nullish(),
+  attributes: z.object({ 'execution-details': z.object({ 'agent-name': name.nullish() }).nullish() }).nullish(),
 });
 
 export const runsPage = z.object({
@@ -62,12 +71,18 @@ export const runsPage = z.object({
 const includedRun = run.extend({ type: z.literal('runs') });
 const includedOther = z.object({ type: z.string().refine((type) => type !== 'runs') });
 
-/** The older-than-v202409-1 way: workspaces with their current run. */
+/**
+ * Terraform Enterprise before v202409-1: workspaces with their current run. A workspace without one may be listed too,
+ * although the list is filtered by the current run's status.
+ */
 export const workspacesPage = z.object({
   data: z.array(
     z.object({
       id: workspaceId,
-      relationships: z.object({ 'agent-pool': reference, 'current-run': z.object({ data: z.object({ id: runId }) }) }),
+      relationships: z.object({
+        'agent-pool': reference,
+        'current-run': z.object({ data: z.object({ id: runId }).nullish() }).nullish(),
+      }),
     }),
   ),
   included: z.array(z.union([includedRun, includedOther])),
@@ -75,17 +90,17 @@ export const workspacesPage = z.object({
 });
 
 export const agentPoolsPage = z.object({
-  data: z.array(z.object({ id: z.string().regex(/^apool-/), attributes: z.object({ name: z.string() }) })),
+  data: z.array(z.object({ id: z.string().regex(/^apool-/), attributes: z.object({ name }) })),
   meta: pagination,
 });
 
-export const agentPool = z.object({ data: z.object({ attributes: z.object({ name: z.string() }) }) });
+export const agentPool = z.object({ data: z.object({ attributes: z.object({ name }) }) });
 
 export const agentsPage = z.object({
   data: z.array(
     z.object({
-      id: z.string().min(1),
-      attributes: z.object({ name: z.string().nullish(), status: z.string().min(1) }),
+      id: bounded(z.string().min(1), 64),
+      attributes: z.object({ name: name.nullish(), status }),
     }),
   ),
   meta: pagination,
@@ -108,8 +123,8 @@ export function currentRunsOf(page: z.infer<typeof workspacesPage>, poolId: stri
   const included = new Map(page.included.flatMap((item) => ('attributes' in item ? [[item.id, item]] : [])));
   return page.data
     .filter(({ relationships }) => relationships['agent-pool']?.data?.id === poolId)
-    .map(({ relationships }) => {
-      const { id } = relationships['current-run'].data;
+    .flatMap(({ relationships }) => relationships['current-run']?.data?.id ?? [])
+    .map((id) => {
       const currentRun = included.get(id);
       if (currentRun !== undefined) return runOf(currentRun, () => undefined);
       throw new UpstreamError({

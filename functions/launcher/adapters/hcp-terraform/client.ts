@@ -5,16 +5,22 @@ import { type Seen, seen, UpstreamError } from '../../errors.ts';
 import type { PollBudget as Budget, Clock, HcpTerraform, Pool, Sight } from '../../ports.ts';
 import { agentsOf, agentsPage, currentRunsOf, runsOf, runsPage, workspacesPage } from './answers.ts';
 import { type HcpTerraformHttp, resetMs } from './http.ts';
-import { nextPage, PAGE_SIZE, readPages, withQuery } from './pages.ts';
+import { LARGEST_PAGE, nextPage, PageCursor, type PageSize, readPages, withQuery } from './pages.ts';
 import { POLLS_PER_MINUTE, PollBudget, type Share, secretNameOf } from './poll-budget.ts';
 import { PoolIds } from './pool-ids.ts';
 import { listsRunsByOrganization } from './version.ts';
 
 /**
- * Pages of one pool's runs a poll. 500 open runs are more than a pool's agents take in the meantime; what is beyond is
- * read when these are gone, and no pool uses up the budget of the others.
+ * Pages of 100 that one poll reads of one list. 500 open runs are more than a pool's agents take in the meantime. The
+ * runs beyond are read when these are gone, and no pool uses up the budget of the others.
  */
 const PAGES_A_POLL = 5;
+
+/** The same in smaller pages, after an answer was too large. A poll of two lists must fit into the budget. */
+const SMALL_PAGES_A_POLL = 10;
+
+/** How long a pool is read in smaller pages before 100 are tried again. */
+const SMALL_PAGES_MS = 10 * 60_000;
 
 /** What waits for a lane of its own, where plans have another: newest first, a backlog of plans would hide it. */
 const APPLY_STATUSES = OBSERVED_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying');
@@ -56,8 +62,10 @@ export class HcpTerraformClient implements HcpTerraform {
   /** When each pool had its turn last: a count, since those of one poll have theirs in the same moment. */
   readonly #turnOf = new Map<Pool, number>();
   #turns = 0;
-  /** How many pages a pool's runs took, as far as the last poll knew; the most that are read when it did not see the end. */
-  readonly #pagesOf = new Map<Pool, number>();
+  /** Requests that a pool's last poll took, or the most that a poll may take when it did not see the end. */
+  readonly #requestsOf = new Map<Pool, number>();
+  /** Pools whose answers were too large in pages of 100. */
+  readonly #smallPagesOf = new Map<Pool, { readonly size: PageSize; readonly untilMs: number }>();
   /** Pools that the platform does not know by their name or id. */
   readonly #unfound = new Set<Pool>();
   #byOrganization: boolean | undefined;
@@ -118,13 +126,14 @@ export class HcpTerraformClient implements HcpTerraform {
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
     const poolId = await this.#poolIds.idOf(pool, signal);
-    const agents: Agent[] = [];
+    const pages: (readonly Agent[])[] = [];
     const query = { 'filter[last-ping-since]': new Date(sinceMs).toISOString() };
     const path = `/api/v2/agent-pools/${encodeURIComponent(poolId)}/agents`;
-    const visible = await readPages(this.#http, path, query, pool.apiTokenSecret, agentsPage, signal, [404], (page) => {
-      agents.push(...agentsOf(page));
+    const list = { path, query, tokenSecret: pool.apiTokenSecret, schema: agentsPage, signal, expected: [404] };
+    const visible = await readPages(this.#http, list, (page) => {
+      pages.push(agentsOf(page));
     });
-    return visible ? agents : undefined;
+    return visible ? pages.flat() : undefined;
   }
 
   sightOf(pool: Pool): Sight {
@@ -172,51 +181,58 @@ export class HcpTerraformClient implements HcpTerraform {
     try {
       const all = await this.#readRuns(pool, OBSERVED_STATUSES, 0, share, signal);
       if (all.ended || pool.lanes.length === 1) return all.runs;
-      const applies = await this.#readRuns(pool, APPLY_STATUSES, PAGES_A_POLL, share, signal);
-      // Who is in both lists counts as it was seen last.
+      const applies = await this.#readRuns(pool, APPLY_STATUSES, all.requests, share, signal);
+      // A run in both lists counts as it was seen last.
       return [...all.runs, ...applies.runs];
     } finally {
       share.release();
     }
   }
 
-  /** As many pages as a poll may read of one list, and whether that was all of it. */
+  /** Reads one list as far as one poll may. @param requestsBefore of the same poll, for another list. */
   async #readRuns(
     pool: Pool,
     statuses: readonly string[],
-    readBefore: number,
+    requestsBefore: number,
     share: Share,
     signal: AbortSignal,
-  ): Promise<{ runs: readonly Run[]; ended: boolean }> {
-    const runs: Run[] = [];
-    const most = pool.lanes.length === 1 ? PAGES_A_POLL : 2 * PAGES_A_POLL;
-    let number: number | null = 1;
-    while (number !== null && number <= PAGES_A_POLL) {
-      const query = {
-        ...this.#runsQuery([pool], statuses),
-        include: 'plan,apply',
-        'page[size]': PAGE_SIZE,
-        'page[number]': String(number),
-      };
-      const path = runsPath(pool);
-      const page: z.infer<typeof runsPage> = await this.#pollRuns(path, query, pool, runsPage, signal, share);
-      runs.push(...runsOf(page));
-      const read: number = readBefore + number;
-      number = nextPage(page.meta, number, runsPath(pool));
-      this.#pagesOf.set(pool, number === null ? read : most);
+  ): Promise<{ runs: readonly Run[]; ended: boolean; requests: number }> {
+    const pages: (readonly Run[])[] = [];
+    const path = runsPath(pool);
+    const cursor = new PageCursor(path, this.#pageSizeOf(pool));
+    const lists = pool.lanes.length === 1 ? 1 : 2;
+    const most = () => (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : SMALL_PAGES_A_POLL);
+    let requests = 0;
+    while (!cursor.ended && cursor.read < PAGES_A_POLL * LARGEST_PAGE && requests < most()) {
+      const query = { ...this.#runsQuery([pool], statuses), include: 'plan,apply', ...cursor.query };
+      requests += 1;
+      try {
+        const page: z.infer<typeof runsPage> = await this.#pollRuns(path, query, pool, runsPage, signal, share);
+        cursor.advance(page);
+        pages.push(runsOf(page));
+      } catch (error) {
+        cursor.shrinkAfter(error);
+        this.#smallPagesOf.set(pool, { size: cursor.size, untilMs: this.#now() + SMALL_PAGES_MS });
+      }
+      this.#requestsOf.set(pool, cursor.ended ? requestsBefore + requests : lists * most());
     }
-    return { runs, ended: number === null };
+    return { runs: pages.flat(), ended: cursor.ended, requests };
+  }
+
+  #pageSizeOf(pool: Pool): PageSize {
+    const small = this.#smallPagesOf.get(pool);
+    return small !== undefined && this.#now() < small.untilMs ? small.size : LARGEST_PAGE;
   }
 
   /**
-   * As many requests as the pool's pages took the last time: pools that are read side by side would otherwise begin what
-   * none of them could end. Once one is left out so are those whose turn is later, or a small one would for ever come
-   * before a large one.
+   * Sets aside as many requests as the pool took last time. Otherwise, pools that are read side by side would each begin
+   * what none of them could end. Once one pool is left out, so are those whose turn comes later: a small pool would
+   * always come before a large one.
    */
   #shareOf(pool: Pool, turn: Turn): Share {
     if (turn.over !== undefined) throw turn.over;
     try {
-      return this.#budget(pool).setAside(this.#pagesOf.get(pool) ?? 1);
+      return this.#budget(pool).setAside(this.#requestsOf.get(pool) ?? 1);
     } catch (error) {
       turn.over = error;
       throw error;
@@ -226,13 +242,14 @@ export class HcpTerraformClient implements HcpTerraform {
   /** Terraform Enterprise before v202409-1: speculative runs stay unseen, since none is a workspace's current run. */
   async #currentRuns(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
     const poolId = await this.#poolIds.idOf(pool, signal);
-    const runs: Run[] = [];
+    const pages: (readonly Run[])[] = [];
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/workspaces`;
     const query = { 'filter[current-run][status]': OBSERVED_STATUSES.join(','), include: 'current_run' };
-    await readPages(this.#http, path, query, pool.apiTokenSecret, workspacesPage, signal, [], (page) => {
-      runs.push(...currentRunsOf(page, poolId));
+    const list = { path, query, tokenSecret: pool.apiTokenSecret, schema: workspacesPage, signal };
+    await readPages(this.#http, list, (page) => {
+      pages.push(currentRunsOf(page, poolId));
     });
-    return runs;
+    return pages.flat();
   }
 
   #runsQuery(pools: readonly Pool[], statuses: readonly string[] = OBSERVED_STATUSES): Record<string, string> {

@@ -1,7 +1,19 @@
 import type * as z from 'zod';
 import { UpstreamError } from '../../errors.ts';
 import type { Secrets } from '../../ports.ts';
-import { type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
+import { MAX_BODY_BYTES, type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
+
+/**
+ * A page of 100 runs with plans and applies has some 20,000 values. JSON of nothing but small values takes twenty times
+ * its size on the heap, and the schema would report each of them.
+ */
+const MAX_VALUES = 200_000;
+
+/** Entries of the largest page. */
+const MAX_ENTRIES = 100;
+
+/** Included resources of the largest page: a run has one plan and one apply. */
+const MAX_INCLUDED = 1_000;
 
 /** Answers of HCP Terraform that the caller may want to tell apart. */
 export interface Answer<T> {
@@ -71,6 +83,15 @@ export class HcpTerraformHttp {
   /** No answer came, or not a whole one. */
   #silence(error: unknown, path: string, signal: AbortSignal): UpstreamError {
     const code = signal.aborted ? 'AbortError' : codeOf(error);
+    if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+      return new UpstreamError({
+        system: 'HCP Terraform',
+        fault: 'too-large',
+        what: `the answer is larger than the ${MAX_BODY_BYTES / 2 ** 20} MiB that the launcher reads`,
+        request: `GET ${withoutQuery(path)}`,
+        cause: error,
+      });
+    }
     return new UpstreamError({
       system: 'HCP Terraform',
       fault: 'unavailable',
@@ -120,26 +141,66 @@ export function resetMs(headers: RawAnswer['headers']): number {
 }
 
 function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path: string, schema: S): z.infer<S> {
-  const unexpected = (what: string): UpstreamError =>
+  const failure = (fault: 'unexpected-answer' | 'too-large', what: string): UpstreamError =>
     new UpstreamError({
       system: 'HCP Terraform',
-      fault: 'unexpected-answer',
+      fault,
       what,
       request: `GET ${withoutQuery(path)}`,
       status,
       ...requestIdIn(headers),
     });
+  if (hasMoreValues(text, MAX_VALUES)) {
+    throw failure('too-large', `the answer has more than the ${MAX_VALUES} values that the launcher reads`);
+  }
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    throw unexpected(`the answer is not JSON (${mediaTypeIn(headers)}, ${text.length} characters)`);
+    throw failure('unexpected-answer', `the answer is not JSON (${mediaTypeIn(headers)}, ${text.length} characters)`);
+  }
+  // Before the schema runs: it collects an issue for each wrong entry.
+  for (const [member, most] of [
+    ['data', MAX_ENTRIES],
+    ['included', MAX_INCLUDED],
+  ] as const) {
+    const count = lengthOf(json, member);
+    if (count > most) {
+      throw failure(
+        'unexpected-answer',
+        `the answer has ${count} entries in "${member}"; one page has at most ${most}`,
+      );
+    }
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   // Where and what kind, never the value: answers may carry what must not be logged.
   const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
-  throw unexpected(`the answer has not the agreed shape (${faults.join('; ')})`);
+  throw failure('unexpected-answer', `the answer has not the agreed shape (${faults.join('; ')})`);
+}
+
+/** Whether a JSON text has more values than the limit. Counts what opens or separates values, outside of strings. */
+function hasMoreValues(text: string, limit: number): boolean {
+  // Each value needs at least two characters.
+  if (text.length <= limit) return false;
+  let count = 0;
+  let inString = false;
+  for (let at = 0; at < text.length && count <= limit; at += 1) {
+    const character = text.charCodeAt(at);
+    if (inString) {
+      if (character === BACKSLASH) at += 1;
+      else if (character === QUOTE) inString = false;
+    } else if (character === QUOTE) inString = true;
+    else if (character === COMMA || character === BRACKET || character === BRACE) count += 1;
+  }
+  return count > limit;
+}
+
+const [QUOTE, COMMA, BRACKET, BRACE, BACKSLASH] = [0x22, 0x2c, 0x5b, 0x7b, 0x5c];
+
+function lengthOf(json: unknown, member: 'data' | 'included'): number {
+  const list = typeof json === 'object' && json !== null ? Reflect.get(json, member) : undefined;
+  return Array.isArray(list) ? list.length : 0;
 }
 
 /** What is repeated of a header has that header's form: whoever answers in the platform's place may put anything there. */

@@ -1,12 +1,20 @@
 /** Lists that come in pages: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#pagination */
 import type * as z from 'zod';
 import { UpstreamError } from '../../errors.ts';
-import type { HcpTerraformHttp } from './http.ts';
+import type { Answer, HcpTerraformHttp } from './http.ts';
+import { MAX_BODY_BYTES } from './send.ts';
 
-/** The largest page that the API gives. */
-export const PAGE_SIZE = '100';
+/**
+ * 100 is the largest page of the API. When an answer is too large, the same entries are requested in smaller pages. Each
+ * size divides the one before it, so a smaller page can begin where the last larger page ended.
+ */
+const PAGE_SIZES = [100, 20, 5, 1] as const;
 
-/** 5,000 entries: whoever asks for a longer list has to do without it. */
+export type PageSize = (typeof PAGE_SIZES)[number];
+
+export const LARGEST_PAGE: PageSize = PAGE_SIZES[0];
+
+/** Most requests for one list: 5,000 entries in pages of 100. A caller must do without a longer list. */
 const MAX_PAGES = 50;
 
 interface Pagination {
@@ -15,55 +23,144 @@ interface Pagination {
   readonly 'total-pages'?: number | null | undefined;
 }
 
+/** One page of a list, as far as paging is concerned. */
+export interface Page {
+  readonly data: readonly unknown[];
+  readonly meta: { readonly pagination: Pagination };
+}
+
+/** How far a list has been read. */
+export class PageCursor {
+  readonly #path: string;
+  #size: PageSize;
+  #read = 0;
+  #ended = false;
+
+  /** @param size page size to begin with. */
+  constructor(path: string, size: PageSize = LARGEST_PAGE) {
+    this.#path = path;
+    this.#size = size;
+  }
+
+  get size(): PageSize {
+    return this.#size;
+  }
+
+  /** Entries read so far; always a multiple of {@link size} until the list has ended. */
+  get read(): number {
+    return this.#read;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Parameters of the next request. */
+  get query(): Record<string, string> {
+    return { 'page[size]': String(this.#size), 'page[number]': String(this.#number) };
+  }
+
+  get #number(): number {
+    return this.#read / this.#size + 1;
+  }
+
+  /** Takes the page that was asked for. Throws `UpstreamError` *unexpected-answer* for any other page. */
+  advance({ data, meta }: Page): void {
+    // The next request's number is counted in pages of this size.
+    if (data.length > this.#size) {
+      throw unexpected(this.#path, `a page of ${this.#size} was asked for, the answer has ${data.length} entries`);
+    }
+    this.#ended = nextPage(meta, this.#number, this.#path) === null;
+    this.#read += this.#size;
+  }
+
+  /**
+   * Makes pages smaller after an answer that was too large.
+   * @param error of the last request; thrown again unless smaller pages can help.
+   */
+  shrinkAfter(error: unknown): void {
+    if (!(error instanceof UpstreamError) || error.fault !== 'too-large') throw error;
+    const smaller = PAGE_SIZES[PAGE_SIZES.indexOf(this.#size) + 1];
+    if (smaller === undefined) throw tooLarge(this.#path, error);
+    this.#size = smaller;
+  }
+}
+
+/** A list to be read whole. */
+export interface List<S> {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly tokenSecret: string;
+  readonly schema: S;
+  readonly signal: AbortSignal;
+  /** Statuses that are an answer and not an error. */
+  readonly expected?: readonly number[];
+}
+
 /**
- * Reads all pages of a list. Rejects with `UpstreamError` *too-long* when there are more than 50, at the first page if
- * that says so.
- * @returns false when the first page has one of the expected statuses.
+ * Reads all pages of a list. Rejects with `UpstreamError` *too-long* after 50 requests, or at the first page if that
+ * says that there are more pages.
+ * @returns false when a page has one of the expected statuses.
  */
-export async function readPages<S extends z.ZodType<{ meta: { pagination: Pagination } }>>(
+export async function readPages<S extends z.ZodType<Page>>(
   http: Pick<HcpTerraformHttp, 'get'>,
-  path: string,
-  query: Record<string, string>,
-  tokenSecret: string,
-  schema: S,
-  signal: AbortSignal,
-  expected: readonly number[],
+  { path, query, tokenSecret, schema, signal, expected = [] }: List<S>,
   each: (page: z.infer<S>) => void,
 ): Promise<boolean> {
-  for (let number: number | null = 1; number !== null; ) {
-    const paged = withQuery(path, { ...query, 'page[size]': PAGE_SIZE, 'page[number]': String(number) });
-    const { body } = await http.get(paged, tokenSecret, schema, signal, expected);
+  const cursor = new PageCursor(path);
+  for (let requests = 0; !cursor.ended; requests += 1) {
+    if (requests >= MAX_PAGES) throw tooLong(path);
+    const paged = withQuery(path, { ...query, ...cursor.query });
+    let answer: Answer<z.infer<S>>;
+    try {
+      answer = await http.get(paged, tokenSecret, schema, signal, expected);
+    } catch (error) {
+      cursor.shrinkAfter(error);
+      continue;
+    }
+    const { body } = answer;
     if (body === undefined) return false;
     if ((body.meta.pagination['total-pages'] ?? 1) > MAX_PAGES) throw tooLong(path);
+    cursor.advance(body);
     each(body);
-    number = nextPage(body.meta, number, path);
   }
   return true;
 }
 
 /** Brackets must be percent-encoded, which URLSearchParams does. */
-export function withQuery(path: string, query: Record<string, string>): string {
+export function withQuery(path: string, query: Readonly<Record<string, string>>): string {
   return `${path}?${new URLSearchParams(query)}`;
 }
 
-/** The next page's number, or null. A list that repeats or skips a page is not taken for a whole one. */
-export function nextPage(meta: { pagination: Pagination }, asked: number, path: string): number | null {
+/** The next page's number, or null. A list that repeats or skips a page must not pass as a whole one. */
+export function nextPage(meta: { readonly pagination: Pagination }, asked: number, path: string): number | null {
   const { 'current-page': current, 'next-page': next } = meta.pagination;
-  if (current === asked && (next === null || (next === asked + 1 && next <= MAX_PAGES))) return next;
-  if (current === asked && next === asked + 1) throw tooLong(path);
-  throw new UpstreamError({
-    system: 'HCP Terraform',
-    fault: 'unexpected-answer',
-    what: `page ${asked} was asked for, the answer is page ${current} with next page ${next}`,
-    request: `GET ${path}`,
-  });
+  if (current === asked && (next === null || next === asked + 1)) return next;
+  throw unexpected(path, `page ${asked} was asked for, the answer is page ${current} with next page ${next}`);
+}
+
+function unexpected(path: string, what: string): UpstreamError {
+  return new UpstreamError({ system: 'HCP Terraform', fault: 'unexpected-answer', what, request: `GET ${path}` });
 }
 
 function tooLong(path: string): UpstreamError {
   return new UpstreamError({
     system: 'HCP Terraform',
     fault: 'too-long',
-    what: `the list has more than ${MAX_PAGES} pages of ${PAGE_SIZE}, and no more are read`,
+    what: `the list needs more than ${MAX_PAGES} requests, and no more are made for one list`,
     request: `GET ${path}`,
+  });
+}
+
+function tooLarge(path: string, cause: UpstreamError): UpstreamError {
+  return new UpstreamError({
+    system: 'HCP Terraform',
+    fault: 'too-large',
+    what:
+      `the answer for a page of ${PAGE_SIZES.join(', ')} entries was too large each time; the launcher reads at most ` +
+      `${MAX_BODY_BYTES / 2 ** 20} MiB. Discard or cancel the run with the huge message, or check which proxy answers in ` +
+      'HCP Terraform’s place',
+    request: `GET ${path}`,
+    cause,
   });
 }

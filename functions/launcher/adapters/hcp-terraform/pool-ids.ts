@@ -54,15 +54,16 @@ export class PoolIds {
   }
 
   async #byName(pool: Pool, signal: AbortSignal): Promise<string> {
-    const ids: string[] = [];
+    let id: string | undefined;
     const refusals = this.#refusals.get(pool) ?? 0;
     // An answer that says nothing of the pool ends the row.
     this.#refusals.delete(pool);
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/agent-pools`;
-    await readPages(this.#http, path, { q: pool.name }, pool.apiTokenSecret, agentPoolsPage, signal, [], (page) => {
-      ids.push(...page.data.filter(({ attributes }) => attributes.name === pool.name).map(({ id }) => id));
+    const query = { q: pool.name };
+    const list = { path, query, tokenSecret: pool.apiTokenSecret, schema: agentPoolsPage, signal };
+    await readPages(this.#http, list, (page) => {
+      id ??= page.data.find(({ attributes }) => attributes.name === pool.name)?.id;
     });
-    const id = ids[0];
     if (id !== undefined) return id;
     this.#refusals.set(pool, refusals + 1);
     throw new UpstreamError({

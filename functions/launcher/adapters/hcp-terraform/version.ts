@@ -5,8 +5,16 @@ import type { HcpTerraformHttp } from './http.ts';
 const FIRST_WITH_LIST = [202409, 1] as const;
 
 /**
- * Whether the host knows *List runs in an organization*, by the headers of its cheap no-op endpoint: HCP Terraform and
- * some releases send no `X-TFE-Version`, releases of 2025 and later are numbered 1.x, older ones vYYYYMM-N.
+ * Whether the host supports *List runs in an organization*, by the headers of its cheap no-op endpoint.
+ *
+ * | `X-TFE-Version` | what it is | lists runs |
+ * |---|---|---|
+ * | absent | HCP Terraform, or Terraform Enterprise 1.0.0 and 1.0.1 | yes |
+ * | absent | Terraform Enterprise before v202208-3, which the launcher doesn't support: its list answers 404 | no |
+ * | `1.x` | Terraform Enterprise of late 2025 and after | yes |
+ * | `vYYYYMM-N` | Terraform Enterprise before that | from v202409-1 |
+ *
+ * Which releases send the header: https://github.com/hashicorp/go-tfe/pull/563
  */
 export async function listsRunsByOrganization(
   http: Pick<HcpTerraformHttp, 'get'>,

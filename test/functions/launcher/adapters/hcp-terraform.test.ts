@@ -6,6 +6,7 @@ import { connections, sendOver } from '../../../../functions/launcher/adapters/h
 import { isNewEnough } from '../../../../functions/launcher/adapters/hcp-terraform/version.ts';
 import type { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { Pool, Secrets } from '../../../../functions/launcher/ports.ts';
+import { listOf, POOLS, page, pool, poolWithPhases, RUNS, run } from './platform-answers.ts';
 import {
   hang,
   json,
@@ -17,17 +18,7 @@ import {
   truncated,
 } from './scripted-server.ts';
 
-const RUNS = '/api/v2/organizations/acme/runs';
-const POOLS = '/api/v2/organizations/acme/agent-pools';
 const TOKEN = 'first.atlasv1.token-that-must-not-show';
-
-const pool: Pool = {
-  name: 'default',
-  organization: 'acme',
-  apiTokenSecret: 'acme/api-token',
-  lanes: [{ phases: ['plan', 'apply'], taskDefinition: 'launcher-default', capacity: 'on-demand' }],
-  maxAgents: 5,
-};
 
 let server: ScriptedServer;
 let nowMs: number;
@@ -64,27 +55,6 @@ function client(): HcpTerraformClient {
 }
 
 const poolNamed = (name: string, index: number) => ({ id: `apool-${index + 1}`, attributes: { name } });
-
-function page(current: number, next: number | null) {
-  return { meta: { pagination: { 'current-page': current, 'next-page': next, 'prev-page': null, 'page-size': 100 } } };
-}
-
-function run(id: string, runStatus = 'plan_queued') {
-  return {
-    id,
-    type: 'runs',
-    attributes: {
-      status: runStatus,
-      'created-at': '2026-03-01T11:59:00.000Z',
-      'status-timestamps': { 'plan-queued-at': '2026-03-01T11:59:30+00:00' },
-    },
-    relationships: {
-      workspace: { data: { id: 'ws-1', type: 'workspaces' } },
-      plan: { data: { id: `plan-${id}`, type: 'plans' } },
-      apply: { data: null },
-    },
-  };
-}
 
 async function answersOf(pools: readonly Pool[], of = client()) {
   const answers = [...of.openRuns(pools, signal)];
@@ -507,6 +477,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
     type: 'workspaces',
     relationships: { 'agent-pool': { data: { id: poolId } }, 'current-run': { data: { id: runId } } },
   });
+  const inPool = { 'agent-pool': { data: { id: 'apool-1' } } };
 
   beforeEach(() => server.on('/api/v2/ping', status(204, { 'x-tfe-version': 'v202408-1' })));
 
@@ -522,6 +493,53 @@ describe('Terraform Enterprise older than v202409-1', () => {
     const answer = await openRuns();
     expect(answer.ok && answer.value.map(({ id }) => id)).toEqual(['run-1']);
     expect(runRequests()).toEqual([]);
+  });
+
+  it.each([
+    ['null', { 'current-run': { data: null } }],
+    ['absent', { 'current-run': {} }],
+    ['not even mentioned', {}],
+  ])('is read without a workspace whose current run is %s', async (_, currentRun) => {
+    const idle = { id: 'ws-2', type: 'workspaces', relationships: { ...inPool, ...currentRun } };
+    const busy = workspace('ws-1', 'apool-1', 'run-1');
+    server.on(WORKSPACES, json({ data: [idle, busy], included: [run('run-1')], ...page(1, null) }));
+    expect(await openRuns()).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
+  });
+
+  it('is an error when a current run is missing from the included runs', async () => {
+    server.on(WORKSPACES, json({ data: [workspace('ws-1', 'apool-1', 'run-1')], included: [], ...page(1, null) }));
+    expect(await failure()).toMatchObject({
+      fault: 'unexpected-answer',
+      message: expect.stringContaining('current run run-1 is not among the included ones'),
+    });
+  });
+
+  it('is asked for its version once, and for each of several pools', async () => {
+    const other = { ...pool, name: 'other', id: 'apool-2' };
+    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
+    const data = [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-2', 'run-2')];
+    server.on(WORKSPACES, json({ data, included: [run('run-1'), run('run-2')], ...page(1, null) }));
+    const warm = client();
+    const answers = await answersOf([pool, other], warm);
+    expect(answers.get(pool)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
+    expect(answers.get(other)).toMatchObject({ ok: true, value: [{ id: 'run-2' }] });
+    expect(runRequests()).toEqual([]);
+    server.requests.length = 0;
+    await answersOf([pool, other], warm);
+    expect(server.requests.filter((request) => request.startsWith('/api/v2/ping'))).toEqual([]);
+    expect(warm.pollBudget().taken).toEqual([]);
+  });
+
+  it('asks for the workspaces whose current run waits for or has an agent', async () => {
+    server.on(WORKSPACES, json({ data: [], included: [], ...page(1, null) }));
+    expect(await openRuns()).toEqual({ ok: true, value: [] });
+    const query = new URLSearchParams(server.requests.find((one) => one.startsWith(WORKSPACES))?.split('?')[1]);
+    expect(Object.fromEntries(query)).toEqual({
+      'filter[current-run][status]': 'plan_queued,apply_queued,planning,applying',
+      include: 'current_run',
+      'page[size]': '100',
+      'page[number]': '1',
+    });
   });
 
   it('is an error when a run does not have the agreed shape', async () => {
@@ -540,8 +558,13 @@ describe('Terraform Enterprise older than v202409-1', () => {
     ['v202409-2', true],
     ['v202501-1', true],
     ['1.2.0', true],
+    ['v202410-0', true],
+    ['v202409-0', false],
     ['v202408-9', false],
     ['v202109-1', false],
+    [['v202408-1'], false],
+    ['v202408-1, v202408-1', true],
+    ['1.v202408-1', true],
   ])('version %j lists runs by organization: %s', (version, expected) => {
     expect(isNewEnough(version)).toBe(expected);
   });
@@ -632,23 +655,7 @@ describe('a pool with more open runs than a budget has requests', () => {
   });
 
   const plans = Array.from({ length: 520 }, (_, n) => run(`run-p${n}`));
-  const backlog = (waiting: ReturnType<typeof run>[]) =>
-    server.on(RUNS, (request, response) => {
-      const query = new URL(request.url ?? '', 'https://localhost').searchParams;
-      const statuses = query.get('filter[status]')?.split(',') ?? [];
-      const found = waiting.filter(({ attributes }) => statuses.includes(attributes.status));
-      const number = Number(query.get('page[number]'));
-      const data = found.slice(100 * (number - 1), 100 * number);
-      json({ data, ...page(number, 100 * number < found.length ? number + 1 : null) })(request, response);
-    });
-  const [lane] = pool.lanes;
-  const split: Pool = {
-    ...pool,
-    lanes: [
-      { ...lane, phases: ['plan'] },
-      { ...lane, phases: ['apply'], taskDefinition: 'launcher-apply' },
-    ],
-  };
+  const backlog = (waiting: ReturnType<typeof run>[]) => server.on(RUNS, listOf(waiting));
   const requestsOf = async (warm: HcpTerraformClient, one: Pool) => {
     const before = runRequests().length;
     const answer = await openRuns(warm, [one]);
@@ -660,10 +667,10 @@ describe('a pool with more open runs than a budget has requests', () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     const warm = client();
     for (let poll = 0; poll < 4; poll += 1) {
-      expect(await requestsOf(warm, split)).toEqual({ applies: ['run-apply'], requests: 6 });
+      expect(await requestsOf(warm, poolWithPhases)).toEqual({ applies: ['run-apply'], requests: 6 });
     }
     // The budget's 24 are used up; nothing was left set aside, and nothing is taken beyond.
-    expect(await openRuns(warm, [split])).toMatchObject({ ok: false, error: { fault: 'throttled' } });
+    expect(await openRuns(warm, [poolWithPhases])).toMatchObject({ ok: false, error: { fault: 'throttled' } });
     expect(warm.pollBudget().usedInLastMinute).toBe(24);
   });
 
@@ -671,7 +678,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     expect(await requestsOf(client(), pool)).toEqual({ applies: [], requests: 5 });
     backlog([...plans.slice(0, 499), run('run-apply', 'apply_queued')]);
-    expect(await requestsOf(client(), split)).toEqual({ applies: ['run-apply'], requests: 5 });
+    expect(await requestsOf(client(), poolWithPhases)).toEqual({ applies: ['run-apply'], requests: 5 });
   });
 
   // Side by side each read its first pages, and none of them its last.

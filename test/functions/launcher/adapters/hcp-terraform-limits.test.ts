@@ -1,0 +1,216 @@
+/** How much of an answer is read, and what happens when there is more. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-terraform/client.ts';
+import { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
+import { connections, sendOver } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
+import type { Pool } from '../../../../functions/launcher/ports.ts';
+import { listOf, POOLS, page, pool, poolWithPhases, RUNS, run } from './platform-answers.ts';
+import { json, type ScriptedServer, startScriptedServer, text } from './scripted-server.ts';
+
+const MESSAGE_BYTES = 200_000;
+const signal = new AbortController().signal;
+let server: ScriptedServer;
+let nowMs: number;
+let client: HcpTerraformClient;
+
+beforeEach(async () => {
+  server = await startScriptedServer();
+  nowMs = Date.parse('2026-03-01T12:00:00Z');
+  const { hostname } = server;
+  const secrets = { value: async () => 'token', renew: async () => 'token' };
+  const http = new HcpTerraformHttp({
+    hostname,
+    secrets,
+    send: sendOver(connections({ ca: server.ca }), hostname, 't'),
+  });
+  client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs, timeout: () => signal });
+  server.on(POOLS, json({ data: [{ id: 'apool-1', attributes: { name: 'default' } }], ...page(1, null) }));
+});
+
+afterEach(() => server.close());
+
+async function runsOf(of: Pool = pool) {
+  const answer = await client.openRuns([of], signal).get(of);
+  if (answer === undefined) throw new Error('no answer about the pool');
+  return answer;
+}
+
+const idsOf = (answer: Awaited<ReturnType<typeof runsOf>>) => answer.ok && answer.value.map(({ id }) => id);
+
+/** Size and number of each page that was requested since the last call. */
+function pagesRequested(path = RUNS): string[] {
+  const pages = server.requests
+    .filter((request) => request.startsWith(path))
+    .map((request) => {
+      const query = new URLSearchParams(request.split('?')[1]);
+      return `${query.get('page[size]')}:${query.get('page[number]')}`;
+    });
+  server.requests.length = 0;
+  return pages;
+}
+
+const runsFrom = (first: number, count: number, messageBytes = 0) =>
+  Array.from({ length: count }, (_, n) => run(`run-${first + n}`, 'plan_queued', 'x'.repeat(messageBytes)));
+const ids = (runs: readonly { id: string }[]) => runs.map(({ id }) => id);
+
+describe('runs whose page is larger than the launcher reads', () => {
+  it('are all read in smaller pages, which the next polls begin with, until ten minutes are over', async () => {
+    const runs = runsFrom(1, 130, MESSAGE_BYTES);
+    server.on(RUNS, listOf(runs));
+    const inTwenties = ['20:1', '20:2', '20:3', '20:4', '20:5', '20:6', '20:7'];
+    expect(idsOf(await runsOf())).toEqual(ids(runs));
+    expect(pagesRequested()).toEqual(['100:1', ...inTwenties]);
+    nowMs += 10 * 60_000 - 1;
+    expect(idsOf(await runsOf())).toEqual(ids(runs));
+    expect(pagesRequested()).toEqual(inTwenties);
+    nowMs += 60_000;
+    expect(idsOf(await runsOf())).toEqual(ids(runs));
+    expect(pagesRequested()).toEqual(['100:1', ...inTwenties]);
+  });
+
+  it('are read in smaller pages from where the last good page ended: none is skipped, none is read twice', async () => {
+    const runs = [...runsFrom(1, 100), ...runsFrom(101, 5), ...runsFrom(106, 20, 400_000), ...runsFrom(126, 5)];
+    server.on(RUNS, listOf(runs));
+    expect(idsOf(await runsOf())).toEqual(ids(runs));
+    expect(pagesRequested()).toEqual(['100:1', '100:2', '20:6', '5:21', '5:22', '5:23', '5:24', '5:25', '5:26']);
+  });
+
+  it('cost no more than 10 requests per list, so that a poll of two lists fits into the budget', async () => {
+    const plans = runsFrom(1, 130, 1_000_000);
+    server.on(RUNS, listOf([...plans, run('run-apply', 'apply_queued')]));
+    const answer = await runsOf(poolWithPhases);
+    expect(idsOf(answer)).toEqual([...ids(plans.slice(0, 7)), 'run-apply']);
+    const single = ['1:1', '1:2', '1:3', '1:4', '1:5', '1:6', '1:7'];
+    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', ...single, '1:1']);
+  });
+
+  it('are an error of their own when a single run is too large, with what to do', async () => {
+    server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
+    const answer = await runsOf();
+    expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });
+    expect(!answer.ok && answer.error.message).toMatch(/page of 100, 20, 5, 1 entries.*at most 4 MiB.*huge message/);
+    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', '1:1']);
+    expect((await runsOf()).ok).toBe(false);
+    expect(pagesRequested()).toEqual(['1:1']);
+  });
+
+  it('leave the budget as it was: what a poll set aside and did not need is given back', async () => {
+    server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
+    // 4 requests, and then 1 of the 10 that each poll sets aside.
+    for (let poll = 0; poll < 12; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
+    expect(client.pollBudget().taken).toEqual([15]);
+    expect(await runsOf()).toMatchObject({ error: { fault: 'throttled' } });
+  });
+});
+
+describe('a list that is read whole', () => {
+  const AGENTS = '/api/v2/agent-pools/apool-1/agents';
+
+  it('is read in smaller pages when its answers are too large', async () => {
+    const agents = Array.from({ length: 30 }, (_, n) => ({
+      id: `agent-${n}`,
+      attributes: { name: `task-${n}`, status: 'idle', junk: 'x'.repeat(MESSAGE_BYTES) },
+    }));
+    server.on(AGENTS, (request, response) => {
+      const query = new URL(request.url ?? '', 'https://localhost').searchParams;
+      const [size, number] = [Number(query.get('page[size]')), Number(query.get('page[number]'))];
+      const data = agents.slice(size * (number - 1), size * number);
+      json({ data, ...page(number, size * number < agents.length ? number + 1 : null) })(request, response);
+    });
+    const read = await client.agents(pool, nowMs, signal);
+    expect(read?.map(({ name }) => name)).toEqual(agents.map(({ attributes }) => attributes.name));
+    expect(pagesRequested(AGENTS)).toEqual(['100:1', '20:1', '20:2']);
+  });
+
+  it('is too long after 50 requests, however small their pages are', async () => {
+    server.on(AGENTS, (request, response) => {
+      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
+      json({ data: [], ...page(number, number + 1) })(request, response);
+    });
+    await expect(client.agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
+    expect(pagesRequested(AGENTS)).toHaveLength(50);
+  });
+
+  it('of exactly 50 pages is read', async () => {
+    server.on(AGENTS, (request, response) => {
+      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
+      const { pagination } = page(number, number < 50 ? number + 1 : null).meta;
+      const data = [{ id: `agent-${number}`, attributes: { status: 'idle' } }];
+      json({ data, meta: { pagination: { ...pagination, 'total-pages': 50 } } })(request, response);
+    });
+    expect(await client.agents(pool, nowMs, signal)).toHaveLength(50);
+  });
+});
+
+describe('an answer with more entries or values than a page has', () => {
+  const zeros = (count: number) => `[${'0,'.repeat(count - 1)}0]`;
+  const meta = JSON.stringify(page(1, null).meta);
+
+  it.each([
+    ['101 runs', `{"data":${zeros(101)},"meta":${meta}}`, /101 entries in "data".*at most 100/],
+    ['1,001 included resources', `{"data":[],"included":${zeros(1001)},"meta":${meta}}`, /1001 entries in "included"/],
+    [
+      '100 runs that are none',
+      `{"data":${zeros(100)},"meta":${meta}}`,
+      /agreed shape \(data\.0: \w+; data\.1: \w+; data\.2: \w+\)/,
+    ],
+    ['data that is an object with a length', `{"data":{"length":101},"meta":${meta}}`, /agreed shape \(data: /],
+    ['null', 'null', /agreed shape \(top: /],
+  ])('is refused before the schema reads it: %s', async (_, body, message) => {
+    server.on(RUNS, text(body, 'application/vnd.api+json'));
+    const answer = await runsOf();
+    expect(answer).toMatchObject({ ok: false, error: { fault: 'unexpected-answer' } });
+    expect(!answer.ok && answer.error.message).toMatch(message);
+    expect(pagesRequested()).toEqual(['100:1']);
+  });
+
+  it('is refused when a server ignores the page size, since the next page would skip runs', async () => {
+    const large = listOf(runsFrom(1, 30, MESSAGE_BYTES));
+    server.on(RUNS, (request, response) => {
+      const whole = request.url?.includes('size%5D=100') === true;
+      (whole ? large : json({ data: runsFrom(1, 21), ...page(1, null) }))(request, response);
+    });
+    const answer = await runsOf();
+    expect(!answer.ok && answer.error.message).toContain('a page of 20 was asked for, the answer has 21 entries');
+  });
+
+  it('is too large with more than 200,000 values, and fits in smaller pages', async () => {
+    const values = zeros(3_000);
+    server.on(RUNS, (request, response) => {
+      const [first] = runsFrom(1, 1);
+      const size = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[size]'));
+      const data = `[${Array.from({ length: size }, () => JSON.stringify({ ...first, junk: 0 }).replace('"junk":0', `"junk":${values}`))}]`;
+      text(`{"data":${data},"meta":${meta}}`, 'application/vnd.api+json')(request, response);
+    });
+    expect((await runsOf()).ok).toBe(true);
+    expect(pagesRequested()).toEqual(['100:1', '20:1']);
+  });
+
+  it('is judged by its values and not by the commas of its messages', async () => {
+    const message = '"\\,[{'.repeat(60_000);
+    server.on(RUNS, listOf([run('run-1', 'plan_queued', message)]));
+    expect(idsOf(await runsOf())).toEqual(['run-1']);
+    expect(pagesRequested()).toEqual(['100:1']);
+  });
+});
+
+describe('text that is longer than the launcher keeps', () => {
+  it('is replaced in a run’s status and its agent’s name', async () => {
+    const details = { 'execution-details': { 'agent-name': 'n'.repeat(256) } };
+    const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
+    const runs = [run('run-1', 's'.repeat(65)), run('run-2', 's'.repeat(64))];
+    server.on(RUNS, json({ data: runs, included, ...page(1, null) }));
+    expect(await runsOf()).toMatchObject({
+      value: [
+        { status: 'a text of 65 characters', planAgentName: 'a text of 256 characters' },
+        { status: 's'.repeat(64), planAgentName: undefined },
+      ],
+    });
+  });
+
+  it('is replaced in the name of a pool that has another name than the settings say', async () => {
+    server.on('/api/v2/agent-pools/apool-9', json({ data: { attributes: { name: 'n'.repeat(10_000) } } }));
+    const answer = await runsOf({ ...pool, id: 'apool-9' });
+    expect(!answer.ok && answer.error.message).toContain('is named "a text of 10000 characters"');
+  });
+});
