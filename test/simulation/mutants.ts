@@ -222,11 +222,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'only the first page of runs is read',
     [1],
-    edit(
-      'adapters/hcp-terraform/client.ts',
-      'number = nextPage(page.meta, number, runsPath(pool));',
-      'number = nextPage(page.meta, number, runsPath(pool)) === null ? null : null;',
-    ),
+    edit('adapters/hcp-terraform/client.ts', '&& requests < most()) {', '&& requests < 1) {'),
   ),
   // -- Limits
   one(
