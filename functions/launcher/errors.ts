@@ -1,4 +1,4 @@
-/** The launcher's two errors: one for whoever deploys it, one for what the outside did. */
+/** The launcher's errors: wrong configuration, what external services did, and its own bugs. */
 
 /** One thing that is wrong with the configuration. */
 export interface ConfigFault {
@@ -74,10 +74,36 @@ export class UpstreamError extends Error {
   }
 }
 
+/**
+ * A bug in the launcher: an exception that nothing expected. Holds where it was thrown, and neither its message nor the
+ * exception, which may repeat what was being read.
+ */
+export class InternalError extends Error {
+  override readonly name = 'InternalError';
+  readonly system = 'launcher';
+  readonly fault = 'internal';
+  readonly status = undefined;
+
+  constructor(thrown: unknown) {
+    const kind = thrown instanceof Error ? thrown.constructor.name : typeof thrown;
+    super(
+      `launcher: a bug, nothing more is done for this pool in this tick: unexpected ${kind} ${framesOf(thrown)}; ` +
+        'open an issue with this line',
+    );
+  }
+}
+
+/** The innermost functions of a stack trace. */
+function framesOf(thrown: unknown): string {
+  const lines = thrown instanceof Error ? (thrown.stack ?? '').split('\n') : [];
+  const frames = lines.map((line) => line.trim()).filter((line) => /^at .*:\d+:\d+\)?$/.test(line));
+  return frames.slice(0, 4).join(' ') || 'without a stack trace';
+}
+
 /** An answer, or why there is none: one pool's failure never hides another's answer. */
 export type Seen<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: UpstreamError };
 
-/** Turns a rejection into a value. Anything but an `UpstreamError` is a defect of ours and is not caught. */
+/** Turns a rejection into a value. Anything but an `UpstreamError` is our bug and is not caught here. */
 export async function seen<T>(answer: Promise<T>): Promise<Seen<T>> {
   try {
     return { ok: true, value: await answer };

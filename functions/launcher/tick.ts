@@ -5,7 +5,7 @@ import { reconcile, withStanding } from './core/reconcile.ts';
 import { standingJobs } from './core/standing.ts';
 import type { Decision, Demand, Limits, Task } from './core/types.ts';
 import { decideUnderCeiling } from './core/under-ceiling.ts';
-import { type Seen, seen, type UpstreamError } from './errors.ts';
+import { InternalError, type Seen, seen, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 
@@ -39,7 +39,7 @@ export interface PoolTick {
   readonly decision?: Decision;
   readonly launches: readonly LaunchOutcome[];
   readonly stops: readonly StopOutcome[];
-  readonly errors: readonly UpstreamError[];
+  readonly errors: readonly (UpstreamError | InternalError)[];
 }
 
 /** Everything one tick saw, decided and did. */
@@ -52,8 +52,8 @@ export interface Tick {
 /**
  * One observe-decide-act over all pools. Each goes its own way from start to end, so that one's trouble never delays
  * another's launches; only a licence binds an organization's pools together, whatever tokens they have: while one of them
- * cannot be seen, its agents cannot be counted, unless the platform says that there is no such pool. Never rejects for what the outside did: that is in
- * {@link PoolTick.errors}.
+ * cannot be seen, its agents cannot be counted, unless the platform says that there is no such pool. Never rejects: what external services
+ * did wrong, and a bug that one pool's answers set off, are in {@link PoolTick.errors}.
  *
  * @param signal ends the tick: what is under way is given up, what was done stays done.
  */
@@ -65,16 +65,26 @@ export async function tick(
 ): Promise<Tick> {
   const startedAtMs = ports.now();
   const liveTasks = seen(ports.tasks.liveTasks(signal));
+  // Pools that got that far report its bug. Without any, it must not end the process as an unhandled rejection.
+  liveTasks.catch(() => undefined);
   const groups = Map.groupBy(
     pools,
     settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization,
   );
+  const parts = { ...ports, nowMs: startedAtMs };
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
-      tickGroup(group, liveTasks, settings, { ...ports, nowMs: startedAtMs }, signal),
+      tickGroup(group, liveTasks, settings, parts, signal).catch((bug: unknown) =>
+        group.map((pool) => brokenTick(pool)(bug)),
+      ),
     ),
   );
   return { startedAtMs, endedAtMs: ports.now(), pools: ticked.flat() };
+}
+
+/** Turns a bug in the tick of one pool into that pool's error. */
+function brokenTick(pool: Pool): (bug: unknown) => PoolTick {
+  return (bug) => ({ pool, launches: [], stops: [], errors: [new InternalError(bug)] });
 }
 
 /** Pools with the same one are asked about together. */
@@ -88,7 +98,10 @@ function openRuns(pools: readonly Pool[], { hcpTerraform }: Pick<TickPorts, 'hcp
   return new Map(byToken.flatMap((alike) => [...hcpTerraform.openRuns(alike, signal)]));
 }
 
-/** The tick of pools that are asked about together. Each goes its own way; under a ceiling they share their fate. */
+/**
+ * The tick of pools that are asked about together. Each goes its own way. Under a ceiling they are decided on together:
+ * a bug in that decision ends it for all of them, since launching on a wrong count could exceed the ceiling.
+ */
 async function tickGroup(
   pools: readonly Pool[],
   live: Promise<Seen<readonly Task[]>>,
@@ -108,29 +121,39 @@ async function tickGroup(
     const eyes = { ...parts, startDeadlineMs: settings.limits.startDeadlineMs, signal };
     return { pool, demand, observation: await seen(observePool(pool, demand, tasks.value, agentsMatter, eyes)) };
   };
+  const tickAlone = async (pool: Pool): Promise<PoolTick> => {
+    const watched = await look(pool, false);
+    if (!watched.observation.ok) return carryOut(watched, undefined, parts, signal);
+    const poolSeen = { ...watched.observation.value, lanes: pool.lanes, ceilingRoom: undefined };
+    const limits = limitsOf(pool, settings);
+    const decision = withStanding(reconcile(poolSeen, limits, nowMs), poolSeen, limits, nowMs);
+    return carryOut(watched, decision, parts, signal);
+  };
   if (settings.agentsCeiling === undefined) {
-    return Promise.all(
-      pools.map(async (pool) => {
-        const watched = await look(pool, false);
-        if (!watched.observation.ok) return carryOut(watched, undefined, parts, signal);
-        const poolSeen = { ...watched.observation.value, lanes: pool.lanes, ceilingRoom: undefined };
-        const limits = limitsOf(pool, settings);
-        const decision = withStanding(reconcile(poolSeen, limits, nowMs), poolSeen, limits, nowMs);
-        return carryOut(watched, decision, parts, signal);
-      }),
-    );
+    return Promise.all(pools.map((pool) => tickAlone(pool).catch(brokenTick(pool))));
   }
-  const answers = await Promise.all(runs.values());
-  const queued = answers.some((answer) => answer.ok && demandOf(answer.value).queued.length > 0);
+  const queued = await Promise.all(
+    [...runs.values()].map((answer) =>
+      // A bug is reported where the pool is looked at.
+      answer.then((one) => one.ok && demandOf(one.value).queued.length > 0).catch(() => true),
+    ),
+  );
   const standing = pools.some(({ lanes }) => lanes.some((lane) => standingJobs(lane, nowMs).length > 0));
-  const watched = await Promise.all(pools.map((pool) => look(pool, queued || standing)));
+  const agentsMatter = standing || queued.includes(true);
+  const watched = await Promise.all(
+    pools.map((pool) =>
+      look(pool, agentsMatter).catch((bug: unknown): Watched => {
+        return { pool, demand: undefined, observation: { ok: false, error: new InternalError(bug) } };
+      }),
+    ),
+  );
   return underCeiling(settings.agentsCeiling, watched, await live, settings, parts, signal);
 }
 
 interface Watched {
   readonly pool: Pool;
   readonly demand: Demand | undefined;
-  readonly observation: Seen<PoolObservation>;
+  readonly observation: Seen<PoolObservation> | { readonly ok: false; readonly error: InternalError };
 }
 
 /** The tick of pools that share a licence. Of one that the platform does not know only its tasks can have agents. */
@@ -157,7 +180,7 @@ async function underCeiling(
   return Promise.all(
     watched.map((one) => {
       const member = members.get(one);
-      return carryOut(one, member && decisions.get(member), parts, signal);
+      return carryOut(one, member && decisions.get(member), parts, signal).catch(brokenTick(one.pool));
     }),
   );
 }

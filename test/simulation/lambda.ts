@@ -176,6 +176,9 @@ export class LambdaHost {
             `tick ${record.number} ${summaryOf(ticked)}${record.faults.length > 0 ? ` under ${record.faults.join(', ')}` : ''}`,
           );
           this.#parts.promises().tickEnded(record, ticked, environment, idle && this.#parts.idle());
+          // In production a bug costs one pool one tick. Here it must be noticed.
+          const bug = ticked.pools.flatMap(({ errors }) => errors).find(({ fault }) => fault === 'internal');
+          if (bug !== undefined) throw bug;
           return ticked;
         },
         report: (ticked) => {

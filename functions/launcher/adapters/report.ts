@@ -3,7 +3,6 @@ import { METRICS, POOL_DIMENSION } from '../contract.ts';
 import { isStanding, isStandingKey } from '../core/standing.ts';
 import { startCauseOf } from '../core/start-causes.ts';
 import type { OutOfMemory, Task } from '../core/types.ts';
-import type { UpstreamError } from '../errors.ts';
 import type { PollBudget, Pool } from '../ports.ts';
 import type { PoolTick, Tick } from '../tick.ts';
 
@@ -268,7 +267,7 @@ function describeLaunch(outcome: PoolTick['launches'][number]): Record<string, u
   };
 }
 
-function describeError(error: UpstreamError): Record<string, unknown> {
+function describeError(error: PoolTick['errors'][number]): Record<string, unknown> {
   return { system: error.system, fault: error.fault, message: error.message };
 }
 

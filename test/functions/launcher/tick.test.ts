@@ -151,11 +151,97 @@ describe('trouble of one pool', () => {
     expect(launched()).toEqual([]);
     expect(ticked.get('one')?.errors).toMatchObject([{ system: 'ECS' }]);
   });
+});
 
-  it('that is a defect of ours is not hidden', async () => {
+describe('a bug that one pool’s answers set off', () => {
+  /** As a library would word it, with what it was reading. */
+  const bug = () => new RangeError('Invalid value: first.atlasv1.token-that-must-not-show');
+  const internal = { system: 'launcher', fault: 'internal', message: expect.stringMatching(/a bug.*RangeError at /) };
+
+  beforeEach(() => {
     queue('one', 'run-a');
-    platform.agentsOf.set('one', new TypeError('a defect'));
-    await expect(tickOf([pool('one')])).rejects.toThrow('a defect');
+    queue('two', 'run-b');
+  });
+
+  it.each([
+    ['its runs', () => platform.runs.set('one', Promise.reject(bug()))],
+    ['its agents', () => platform.agentsOf.set('one', bug())],
+    [
+      'its launches',
+      () => {
+        const { answer } = tasks;
+        tasks.answer = (request) => (request.pool.name === 'one' ? bug() : answer(request));
+      },
+    ],
+  ])('in %s is the error of that pool, and the other pool is served', async (_, breakIt) => {
+    breakIt();
+    const ticked = await tickOf([pool('one'), pool('two')]);
+    expect(ticked.get('one')?.errors).toMatchObject([internal]);
+    expect(ticked.get('two')?.errors).toEqual([]);
+    expect(launched()).toContain('two run-b/plan/1');
+    expect(JSON.stringify(ticked.get('one'))).not.toContain('atlasv1');
+    expect(String(ticked.get('one')?.errors[0])).not.toContain('atlasv1');
+  });
+
+  it.each([
+    ['its runs', () => platform.runs.set('one', Promise.reject(bug()))],
+    ['its agents', () => platform.agentsOf.set('one', bug())],
+  ])(
+    'in %s keeps the other pools of its organization agent limit from launching, and no other organization',
+    async (_, breakIt) => {
+      breakIt();
+      const pools = [pool('one'), pool('two'), pool('three', { organization: 'other' })];
+      queue('three', 'run-c');
+      const ticked = await tickOf(pools, { agentsCeiling: 5 });
+      expect(ticked.get('one')?.errors).toMatchObject([internal]);
+      expect(ticked.get('two')).toMatchObject({ errors: [], decision: { deferrals: [{ cause: 'agents-ceiling' }] } });
+      expect(launched()).toEqual(['three run-c/plan/1']);
+    },
+  );
+
+  it('in its launches leaves the other launches under an organization agent limit alone', async () => {
+    const { answer } = tasks;
+    tasks.answer = (request) => (request.pool.name === 'one' ? bug() : answer(request));
+    const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
+    expect(ticked.get('one')?.errors).toMatchObject([internal]);
+    expect(ticked.get('two')).toMatchObject({ errors: [], launches: [{ kind: 'launched' }] });
+  });
+
+  it.each([undefined, 5])(
+    'in the list of live tasks is the error of every pool (agentsCeiling %s)',
+    async (agentsCeiling) => {
+      tasks.tasks = bug();
+      const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling });
+      expect([...ticked.values()].map(({ errors }) => errors)).toMatchObject([[internal], [internal]]);
+      expect(launched()).toEqual([]);
+    },
+  );
+
+  it('in the list of live tasks ends no process when no pool gets that far', async () => {
+    tasks.tasks = bug();
+    for (const name of ['one', 'two']) platform.runs.set(name, { ok: false, error: trouble() });
+    const ticked = await tickOf([pool('one'), pool('two')]);
+    expect([...ticked.values()].map(({ errors }) => errors)).toMatchObject([
+      [{ fault: 'unavailable' }],
+      [{ fault: 'unavailable' }],
+    ]);
+  });
+
+  it('before any pool is asked is the error of the pools that were asked together', async () => {
+    const { openRuns } = platform;
+    platform.openRuns = (pools) => {
+      if (pools.some(({ name }) => name === 'one')) throw bug();
+      return openRuns.call(platform, pools);
+    };
+    const ticked = await tickOf([pool('one'), pool('two', { apiTokenSecret: 'other' })]);
+    expect(ticked.get('one')?.errors).toMatchObject([internal]);
+    expect(launched()).toEqual(['two run-b/plan/1']);
+  });
+
+  it('is reported by its kind and place also when what was thrown is not an error', async () => {
+    platform.runs.set('one', Promise.reject('first.atlasv1.token-that-must-not-show'));
+    const [error] = (await tickOf([pool('one')])).get('one')?.errors ?? [];
+    expect(error?.message).toMatch(/unexpected string without a stack trace; open an issue/);
   });
 });
 
