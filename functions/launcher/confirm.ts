@@ -18,7 +18,8 @@ export async function confirmedStops(
   const doubtful = new Set(stops.flatMap(({ taskId, cause }) => (cause === 'agent-never-registered' ? taskId : [])));
   if (doubtful.size === 0) return { ok: true, value: stops };
   const created = supply.live.flatMap(({ task }) => (doubtful.has(task.id) ? (task.createdAtMs ?? []) : []));
-  const answer = await seen(hcpTerraform.agents(pool, Math.min(...created) - CLOCK_SKEW_MS, signal));
+  const oldestMs = created.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const answer = await seen(hcpTerraform.agents(pool, oldestMs - CLOCK_SKEW_MS, signal));
   if (!answer.ok) return answer;
   // Who may not list agents any more knows of none that it never registered.
   const registered = answer.value === undefined ? doubtful : new Set(answer.value.map(({ name }) => name));

@@ -31,7 +31,8 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
     const ticked = await parts.tick(signal);
     parts.report(ticked);
     active = isActive(ticked) || (active && hasErrors(ticked));
-    const cost = Math.max(1, ...parts.pollBudget().taken.map((taken, token) => taken - (before[token] ?? 0)));
+    const taken = parts.pollBudget().taken.map((total, token) => total - (before[token] ?? 0));
+    const cost = taken.reduce((a, b) => Math.max(a, b), 1);
     const nextMs = Math.max(clock.now(), ticked.startedAtMs + waitMs(parts, cost));
     if (!active || parts.activePollMs === 0 || nextMs + TICK_NEEDS_MS > deadlineMs) return ticked;
     await clock.sleep(nextMs - clock.now(), signal);

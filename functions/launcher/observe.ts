@@ -89,7 +89,8 @@ async function agentsOf(
   const inQuestion = tasks.filter(
     (task) => !found.has(task.id) && (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy)),
   );
-  const sinceMs = Math.min(...inQuestion.flatMap((task) => task.createdAtMs ?? [])) - CLOCK_SKEW_MS;
+  const createdAtMs = inQuestion.map((task) => task.createdAtMs ?? Number.POSITIVE_INFINITY);
+  const sinceMs = createdAtMs.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY) - CLOCK_SKEW_MS;
   const answer = await seen(sinceMs < recentMs ? hcpTerraform.agents(pool, sinceMs, signal) : Promise.resolve(recent));
   if (answer.ok) return { agents: answer.value, notLookedUp: [] };
   if (answer.error.fault !== 'too-long') throw answer.error;

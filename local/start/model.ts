@@ -272,8 +272,8 @@ export function runSegments(model: Model, run: RunView, now: number): Segment[] 
     segments.push({ kind: 'busy', from: started, to: end, ...of });
   }
   const waits = run.waitingSince === undefined ? run.waits : [...run.waits, { from: run.waitingSince, to: now }];
-  segments.push(...waits.map((span): Segment => ({ kind: 'waiting', ...span })));
-  const first = Math.min(run.endedAt ?? now, ...segments.map(({ from }) => from));
+  for (const span of waits) segments.push({ kind: 'waiting', ...span });
+  const first = segments.reduce((earliest, { from }) => Math.min(earliest, from), run.endedAt ?? now);
   segments.push({ kind: 'pending', from: run.createdAt, to: first });
   return segments.filter(({ from, to }) => to > from).sort((a, b) => a.from - b.from);
 }

@@ -133,7 +133,7 @@ function descendants(pid: number): number[] {
   const queue = [...(children.get(pid) ?? [])];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     below.push(next);
-    queue.push(...(children.get(next) ?? []));
+    for (const child of children.get(next) ?? []) queue.push(child);
   }
   return below;
 }

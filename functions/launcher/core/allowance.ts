@@ -49,7 +49,10 @@ export function allowance(
 /** While a lane's tasks fail to start one probe at a time is launched, and none before the wait is over. */
 function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launch[], nowMs: number): Bound {
   const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
-  const newestMs = Math.max(...view.startFailures.map(({ createdAtMs }) => createdAtMs));
+  const newestMs = view.startFailures.reduce(
+    (a, { createdAtMs }) => Math.max(a, createdAtMs),
+    Number.NEGATIVE_INFINITY,
+  );
   // That it registers proves nothing where agents end without a job: such a probe is over when it has one or is gone.
   const probing = view.live.some(
     ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),

@@ -25,7 +25,7 @@ export function backOffOf(
 
   const rounds = backOffRounds(failures);
   const waitMs = Math.min(limits.backOffBaseMs * 2 ** (rounds - 1), limits.backOffMaxMs);
-  const lastStoppedMs = Math.max(...failures.map((failure) => failure.stoppedAtMs));
+  const lastStoppedMs = failures.reduce((last, { stoppedAtMs }) => Math.max(last, stoppedAtMs), newest.stoppedAtMs);
   return { rounds, untilMs: lastStoppedMs + waitMs, detail: newest.detail };
 }
 

@@ -43,8 +43,8 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
     const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
     const { count, deferral } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
     const counted = `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`;
-    launches.push(...wanted.slice(0, count).map((job) => launchOf(job, lane, supply, counted)));
-    deferrals.push(...wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })));
+    for (const job of wanted.slice(0, count)) launches.push(launchOf(job, lane, supply, counted));
+    for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
   }
   return { launches, stops: supply.live.flatMap((live) => stopOf(live, limits.startDeadlineMs)), deferrals };
 }
@@ -62,8 +62,8 @@ export function withStanding(decision: Decision, seen: PoolSeen, limits: Limits,
     const free = view.unclaimed - view.queued.length;
     const wanted = standingShort(standingJobs(view.lane, nowMs), free, supply.attempts, view.live);
     const { count, deferral } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
-    launches.push(...wanted.slice(0, count).map((job) => standingLaunchOf(job, view.lane, supply)));
-    deferrals.push(...wanted.slice(count).map((job) => ({ jobKey: job.key, ...deferral })));
+    for (const job of wanted.slice(0, count)) launches.push(standingLaunchOf(job, view.lane, supply));
+    for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
   }
   return { ...decision, launches, deferrals };
 }

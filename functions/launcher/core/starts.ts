@@ -127,7 +127,9 @@ export function isQuestionable(task: Task): boolean {
  */
 export function startFailures(starts: readonly { readonly task: Task; readonly start: Start }[]): StartFailure[] {
   const last = (...kinds: Start[]): number =>
-    Math.max(...starts.map(({ task, start }) => (kinds.includes(start) ? (task.createdAtMs ?? -Infinity) : -Infinity)));
+    starts
+      .filter(({ start }) => kinds.includes(start))
+      .reduce((newest, { task }) => Math.max(newest, task.createdAtMs ?? -Infinity), -Infinity);
   const since = (kind: Start, sinceMs: number, words: readonly string[] = []): StartFailure[] =>
     starts
       .flatMap(({ task, start }) =>

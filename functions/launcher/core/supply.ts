@@ -150,6 +150,9 @@ function attemptsOf(tasks: readonly Task[]): ReadonlyMap<string, number> {
   const launched = tasks.filter(({ startedBy }) => startedBy !== undefined);
   const byJob = Map.groupBy(launched, ({ startedBy }) => String(startedBy));
   return new Map(
-    [...byJob].map(([key, group]) => [key, Math.max(group.length, ...group.map(({ attempt }) => attempt ?? 0))]),
+    [...byJob].map(([key, group]) => [
+      key,
+      group.reduce((highest, { attempt }) => Math.max(highest, attempt ?? 0), group.length),
+    ]),
   );
 }

