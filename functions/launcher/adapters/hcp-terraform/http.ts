@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { UpstreamError } from '../../errors.ts';
 import type { Secrets } from '../../ports.ts';
-import { MAX_BODY_BYTES, type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
+import { CONNECT_TIMEOUT_MS, MAX_BODY_BYTES, type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
 
 /**
  * A page of 100 runs with plans and applies has some 20,000 values. JSON of nothing but small values takes twenty times
@@ -227,14 +227,18 @@ function codeOf(error: unknown): string {
   return code;
 }
 
+/** Parts of the codes of a certificate that is not trusted: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const UNTRUSTED = /CERT|SELF_SIGNED|ISSUER|LEAF_SIGNATURE/;
+
 function reasonOf(code: string): string {
   if (['ENOTFOUND', 'EAI_AGAIN'].includes(code))
     return `the name does not resolve (${code}); check the hostname setting`;
   if (code === 'ECONNREFUSED') return `the connection was refused (${code}); check the hostname setting and its port`;
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return `no connection within ${CONNECT_TIMEOUT_MS / 1000} s (${code})`;
   if (code === 'TimeoutError' || code.includes('TIMEOUT'))
     return `none within ${REQUEST_TIMEOUT_MS / 1000} s (${code})`;
   if (code === 'AbortError') return 'the tick ran out of time';
-  if (code.includes('CERT') || code.includes('SELF_SIGNED') || code.includes('ISSUER') || code.includes('ALTNAME')) {
+  if (UNTRUSTED.test(code)) {
     return `its certificate is not trusted (${code}); for a private authority let NODE_EXTRA_CA_CERTS name its PEM file`;
   }
   return `the connection broke (${code || 'no code'})`;

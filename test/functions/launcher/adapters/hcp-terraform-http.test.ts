@@ -1,0 +1,369 @@
+/** One request to HCP Terraform: what is sent, what is repeated, and what each answer or silence becomes. */
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { HcpTerraformHttp, resetMs } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
+import {
+  connections,
+  type RawAnswer,
+  type Send,
+  sendOver,
+} from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
+import { UpstreamError } from '../../../../functions/launcher/errors.ts';
+import { hang, json, type ScriptedServer, startScriptedServer, status, text } from './scripted-server.ts';
+
+const PATH = '/api/v2/things?filter=secret-name';
+const signal = new AbortController().signal;
+const schema = z.object({ data: z.literal('it') });
+const good: RawAnswer = { status: 200, headers: {}, text: '{"data":"it"}' };
+
+/** Answers or throws in the given order; the last one repeats. */
+function scripted(...outcomes: (RawAnswer | Error)[]) {
+  const sent: { path: string; token: string }[] = [];
+  const send: Send = async (path, token) => {
+    const outcome = outcomes[Math.min(sent.length, outcomes.length - 1)];
+    sent.push({ path, token });
+    if (outcome === undefined || outcome instanceof Error) throw outcome;
+    return outcome;
+  };
+  return { send, sent };
+}
+
+function httpOver(send: Send, hostname = 'app.terraform.io'): HcpTerraformHttp {
+  const secrets = { value: async (id: string) => `old ${id}`, renew: async (id: string) => `new ${id}` };
+  return new HcpTerraformHttp({ hostname, secrets, send });
+}
+
+async function failureOf(answer: Promise<unknown>): Promise<UpstreamError> {
+  const error = await answer.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof UpstreamError) return error;
+  throw new Error(`expected an UpstreamError, got ${String(error)}`);
+}
+
+const broken = (code: string, cause?: unknown) => Object.assign(new Error('wire', { cause }), { code });
+const named = (name: string) => Object.assign(new Error('wire'), { name });
+
+describe('a connection that broke', () => {
+  it.each(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])(
+    'with %s is used again once, for it may have been stale',
+    async (code) => {
+      const { send, sent } = scripted(broken(code), good);
+      let counted = 0;
+      const answer = await httpOver(send).get(PATH, 's', schema, signal, [], () => (counted += 1));
+      expect(answer).toMatchObject({ status: 200, body: { data: 'it' } });
+      expect(sent).toEqual([
+        { path: PATH, token: 'old s' },
+        { path: PATH, token: 'old s' },
+      ]);
+      expect(counted).toBe(2);
+    },
+  );
+
+  it.each(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])('with %s twice is reported', async (code) => {
+    const { send, sent } = scripted(broken(code));
+    const error = await failureOf(httpOver(send).get(PATH, 's', schema, signal));
+    expect(error).toMatchObject({ system: 'HCP Terraform', fault: 'unavailable', request: 'GET /api/v2/things' });
+    expect(error.message).toContain(`no answer from https://app.terraform.io: the connection broke (${code})`);
+    expect(sent).toHaveLength(2);
+  });
+
+  it.each(['ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT', 'CERT_HAS_EXPIRED'])(
+    'with %s is not used again',
+    async (code) => {
+      const { send, sent } = scripted(broken(code));
+      await failureOf(httpOver(send).get(PATH, 's', schema, signal));
+      expect(sent).toHaveLength(1);
+    },
+  );
+
+  it('is not used again when the tick is over', async () => {
+    const { send, sent } = scripted(broken('ECONNRESET'));
+    const error = await failureOf(httpOver(send).get(PATH, 's', schema, AbortSignal.abort()));
+    expect(error.message).toContain('the tick ran out of time');
+    expect(sent).toHaveLength(1);
+  });
+
+  it('is not used again when the budget does not allow a second request', async () => {
+    const { send, sent } = scripted(broken('ECONNRESET'), good);
+    let left = 1;
+    const take = () => {
+      if (left === 0) throw new RangeError('no budget');
+      left -= 1;
+    };
+    await expect(httpOver(send).get(PATH, 's', schema, signal, [], take)).rejects.toThrow('no budget');
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('the reason why no answer came', () => {
+  it.each([
+    [broken('ENOTFOUND'), 'the name does not resolve (ENOTFOUND); check the hostname setting'],
+    [broken('EAI_AGAIN'), 'the name does not resolve (EAI_AGAIN); check the hostname setting'],
+    [broken('ECONNREFUSED'), 'the connection was refused (ECONNREFUSED); check the hostname setting and its port'],
+    [broken('UND_ERR_CONNECT_TIMEOUT'), 'no connection within 4 s (UND_ERR_CONNECT_TIMEOUT)'],
+    [broken('ETIMEDOUT'), 'the connection broke (ETIMEDOUT)'],
+    [broken('UND_ERR_BODY_TIMEOUT'), 'none within 8 s (UND_ERR_BODY_TIMEOUT)'],
+    [named('TimeoutError'), 'none within 8 s (TimeoutError)'],
+    [named('AbortError'), 'the tick ran out of time'],
+    [broken('CERT_HAS_EXPIRED'), 'its certificate is not trusted (CERT_HAS_EXPIRED); for a private authority'],
+    [broken('SELF_SIGNED_CERT_IN_CHAIN'), 'its certificate is not trusted (SELF_SIGNED_CERT_IN_CHAIN)'],
+    [broken('DEPTH_ZERO_SELF_SIGNED_CERT'), 'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)'],
+    [broken('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), 'its certificate is not trusted (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)'],
+    [broken('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'its certificate is not trusted (UNABLE_TO_VERIFY_LEAF_SIGNATURE)'],
+    [broken('ERR_TLS_CERT_ALTNAME_INVALID'), 'its certificate is not trusted (ERR_TLS_CERT_ALTNAME_INVALID)'],
+    [broken('UND_ERR', broken('ENOTFOUND')), 'the name does not resolve (ENOTFOUND)'],
+    [new TypeError('fetch failed', { cause: broken('ECONNREFUSED') }), 'the connection was refused (ECONNREFUSED)'],
+    [broken('a code with spaces'), 'the connection broke (Error)'],
+    [broken('x'.repeat(61)), 'the connection broke (Error)'],
+    [Object.assign(new Error('wire'), { code: 7 }), 'the connection broke (Error)'],
+  ])('is in the words of the log: %s', async (thrown, words) => {
+    const error = await failureOf(httpOver(scripted(thrown).send).get(PATH, 's', schema, signal));
+    expect(error).toMatchObject({ fault: 'unavailable', cause: thrown });
+    expect(error.message).toContain(`no answer from https://app.terraform.io: ${words}`);
+  });
+
+  it('is the innermost of five at most, so that a chain that leads back to itself ends', async () => {
+    const ring = broken('OUTER');
+    ring.cause = broken('INNER', ring);
+    const error = await failureOf(httpOver(scripted(ring).send).get(PATH, 's', schema, signal));
+    expect(error.message).toContain('the connection broke (OUTER)');
+  });
+
+  it('may be nothing at all', async () => {
+    const send: Send = () => Promise.reject('just a string');
+    const error = await failureOf(httpOver(send).get(PATH, 's', schema, signal));
+    expect(error.message).toContain('the connection broke (no code)');
+  });
+});
+
+describe('a status', () => {
+  const answered = (code: number, headers: RawAnswer['headers'] = {}) =>
+    failureOf(
+      httpOver(scripted({ status: code, headers, text: 'token-that-must-not-show' }).send).get(
+        PATH,
+        's',
+        schema,
+        signal,
+      ),
+    );
+
+  it.each([
+    [401, 'rejected', /API token in secret s was rejected, also after reading.*an agent token/],
+    [403, 'rejected', /may not see it; check the names/],
+    [404, 'rejected', /may not see it; check the names/],
+    [429, 'throttled', /too many requests of this token’s user/],
+    [500, 'unavailable', /answered with an error/],
+    [503, 'unavailable', /answered with an error/],
+    [400, 'rejected', /refused the request/],
+    [422, 'rejected', /refused the request/],
+    [499, 'rejected', /refused the request/],
+    [204, 'rejected', /refused the request/],
+  ])('%i is %s, with its request, status and request id', async (code, fault, words) => {
+    const error = await answered(code, { 'x-request-id': 'abc-123_X' });
+    expect(error).toMatchObject({ fault, status: code, request: 'GET /api/v2/things', requestId: 'abc-123_X' });
+    expect(error.message).toMatch(words);
+    expect(error.message).not.toContain('must-not-show');
+  });
+
+  it.each([['two words'], [''], ['x'.repeat(65)], [['a', 'b']], [undefined]])(
+    'repeats no request id of another form: %j',
+    async (id) => {
+      expect((await answered(500, { 'x-request-id': id })).requestId).toBeUndefined();
+    },
+  );
+
+  it('429 carries how long to wait', async () => {
+    expect(await answered(429, { 'x-ratelimit-reset': '2.25' })).toMatchObject({ retryAfterMs: 2250 });
+  });
+
+  it('that is expected is an answer without a body, also after the token was read again', async () => {
+    const { send } = scripted({ status: 401, headers: {}, text: '' }, { status: 404, headers: { a: 'b' }, text: 'x' });
+    const answer = await httpOver(send).get(PATH, 's', schema, signal, [404]);
+    expect(answer).toEqual({ status: 404, headers: { a: 'b' }, text: 'x', body: undefined });
+  });
+
+  it('401 has the token read again, and the request repeated once', async () => {
+    const { send, sent } = scripted({ status: 401, headers: {}, text: '' }, good);
+    expect((await httpOver(send).get(PATH, 's', schema, signal)).body).toEqual({ data: 'it' });
+    expect(sent.map(({ token }) => token)).toEqual(['old s', 'new s']);
+  });
+});
+
+describe('a good status with a body that is not the answer', () => {
+  it.each([
+    ['text/html; charset=utf-8', 'text/html'],
+    ['application/vnd.api+json', 'application/vnd.api+json'],
+    ['TEXT/HTML', 'TEXT/HTML'],
+    ['not a media type', 'no media type'],
+    ['text/html!', 'no media type'],
+    [undefined, 'no media type'],
+  ])('is described by its media type %s and length', async (contentType, said) => {
+    const answer = { status: 200, headers: { 'content-type': contentType, 'x-request-id': 'r-1' }, text: '<html>' };
+    const error = await failureOf(httpOver(scripted(answer).send).get(PATH, 's', schema, signal));
+    expect(error).toMatchObject({
+      fault: 'unexpected-answer',
+      status: 200,
+      requestId: 'r-1',
+      request: 'GET /api/v2/things',
+    });
+    expect(error.message).toContain(`the answer is not JSON (${said}, 6 characters)`);
+  });
+
+  it('is described by where and what, three times at most, and never by its values', async () => {
+    const wrong = z.object({ data: z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() }) });
+    const answer = { ...good, text: '{"data":{"a":"must-not-show","b":1}}' };
+    const error = await failureOf(httpOver(scripted(answer).send).get(PATH, 's', wrong, signal));
+    expect(error.message).toContain('(data.b: invalid_type; data.c: invalid_type; data.d: invalid_type)');
+    const top = await failureOf(httpOver(scripted({ ...good, text: '[]' }).send).get(PATH, 's', wrong, signal));
+    expect(top.message).toContain('(top: invalid_type)');
+  });
+
+  it.each([
+    ['exactly 200,000', 200_000, true],
+    ['200,001', 200_001, false],
+  ])('is read with %s values', async (_, values, read) => {
+    // The braces, the list and the comma between "data" and "x" count too.
+    const answer = { ...good, text: `{"data":"it","x":[${'0,'.repeat(values - 3)}0]}` };
+    const got = httpOver(scripted(answer).send).get(PATH, 's', schema, signal);
+    if (read) expect((await got).body).toEqual({ data: 'it' });
+    else
+      expect(await failureOf(got)).toMatchObject({
+        fault: 'too-large',
+        message: expect.stringContaining('more than the 200000 values'),
+      });
+  });
+});
+
+describe('how long to wait', () => {
+  it.each([
+    [{ 'x-ratelimit-reset': '12.5' }, 12_500],
+    [{ 'x-ratelimit-reset': '0.0001' }, 1],
+    [{ 'x-ratelimit-reset': '0' }, 0],
+    [{ 'retry-after': '7' }, 7_000],
+    [{ 'x-ratelimit-reset': '3', 'retry-after': '7' }, 3_000],
+    [{ 'x-ratelimit-reset': '3600' }, 60_000],
+    [{ 'x-ratelimit-reset': '-1' }, 1_000],
+    [{ 'x-ratelimit-reset': 'soon' }, 1_000],
+    [{ 'x-ratelimit-reset': 'Infinity' }, 1_000],
+    [{}, 1_000],
+  ])('is said by %j: %i ms', (headers, ms) => {
+    expect(resetMs(headers)).toBe(ms);
+  });
+});
+
+describe('a request over TLS', () => {
+  let server: ScriptedServer;
+  let limits: { ms: number; controller: AbortController }[];
+
+  beforeEach(async () => {
+    server = await startScriptedServer();
+    limits = [];
+  });
+  afterEach(() => server.close());
+
+  const timeout = (ms: number) => {
+    const controller = new AbortController();
+    limits.push({ ms, controller });
+    return controller.signal;
+  };
+  const overTls = () =>
+    httpOver(sendOver(connections({ ca: server.ca }), server.hostname, 'test', timeout), server.hostname);
+
+  it('has 8 s, to the last byte', async () => {
+    server.on('/api', (_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write('{"data":');
+    });
+    const answer = failureOf(overTls().get(PATH, 's', schema, signal));
+    await expect.poll(() => server.requests.length).toBe(1);
+    expect(limits.map(({ ms }) => ms)).toEqual([8_000]);
+    limits[0]?.controller.abort(new DOMException('over', 'TimeoutError'));
+    expect((await answer).message).toMatch(/none within 8 s \(\w+\)/);
+  }, 10_000);
+
+  it('has 8 s also for a status whose body is not read', async () => {
+    server.on('/api', (_, response) => void response.writeHead(404).write('x'));
+    const answer = failureOf(overTls().get(PATH, 's', schema, signal));
+    await expect.poll(() => server.requests.length).toBe(1);
+    limits[0]?.controller.abort(new DOMException('over', 'TimeoutError'));
+    expect((await answer).fault).toMatch(/unavailable|rejected/);
+  }, 10_000);
+
+  it('ends with the tick', async () => {
+    server.on('/api', hang);
+    const tick = new AbortController();
+    const answer = failureOf(overTls().get(PATH, 's', schema, tick.signal));
+    await expect.poll(() => server.requests.length).toBe(1);
+    tick.abort();
+    expect((await answer).message).toContain('the tick ran out of time');
+  }, 10_000);
+
+  it('has 4 s to connect', async () => {
+    // Accepts connections and never speaks TLS.
+    const mute = createServer(() => {});
+    await new Promise<void>((resolve) => mute.listen(0, 'localhost', resolve));
+    const address = mute.address();
+    const hostname = `localhost:${typeof address === 'object' ? address?.port : ''}`;
+    const startedAt = performance.now();
+    const error = await failureOf(
+      httpOver(sendOver(connections(), hostname, 'test', timeout), hostname).get(PATH, 's', schema, signal),
+    );
+    expect(error.message).toContain('no connection within 4 s');
+    expect(performance.now() - startedAt).toBeGreaterThan(3_500);
+    mute.close();
+  }, 30_000);
+
+  it('says who asks, with what, and what for', async () => {
+    let headers: Record<string, unknown> = {};
+    server.on('/api', (request, response) => {
+      headers = request.headers;
+      json({ data: 'it' })(request, response);
+    });
+    await overTls().get(PATH, 's', schema, signal);
+    expect(headers).toMatchObject({
+      authorization: 'Bearer old s',
+      accept: 'application/vnd.api+json',
+      'user-agent': 'test',
+    });
+  });
+
+  it('gets the status of an answer whose body is larger than the launcher reads', async () => {
+    server.on('/api', (_, response) => void response.writeHead(404).end('x'.repeat(5 * 2 ** 20)));
+    const answer = await overTls().get(PATH, 's', schema, signal, [404]);
+    expect(answer).toMatchObject({ status: 404, body: undefined });
+  });
+
+  it('keeps its connection after a status whose body is not read', async () => {
+    const ports = new Set<number | undefined>();
+    const count =
+      (answer: ReturnType<typeof status>): ReturnType<typeof status> =>
+      (request, response) => {
+        ports.add(request.socket.remotePort);
+        answer(request, response);
+      };
+    const [refusal, answer] = [count(status(404)), count(json({ data: 'it' }))];
+    server.on('/api', refusal, answer, refusal, answer, refusal, answer, refusal, answer);
+    const http = overTls();
+    for (let pair = 0; pair < 4; pair += 1) {
+      await http.get(PATH, 's', schema, signal, [404]);
+      await http.get(PATH, 's', schema, signal);
+    }
+    // The pool of connections may open a second one while the first is about to be free.
+    expect(ports.size).toBeLessThanOrEqual(2);
+  });
+
+  it.each([
+    ['4 MiB', 4 * 2 ** 20, undefined],
+    ['one byte more', 4 * 2 ** 20 + 1, 'too-large'],
+  ])('reads a body of %s', async (_, bytes, fault) => {
+    const start = '{"data":"it","x":"';
+    server.on('/api', text(`${start}${'x'.repeat(bytes - start.length - 2)}"}`, 'application/json'));
+    const got = overTls().get(PATH, 's', schema, signal);
+    if (fault === undefined) expect((await got).body).toEqual({ data: 'it' });
+    else
+      expect(await failureOf(got)).toMatchObject({ fault, message: expect.stringContaining('larger than the 4 MiB') });
+  });
+});
