@@ -25,7 +25,9 @@ let nowMs: number;
 let secretReads: number;
 /** The patience of the latest wait: it ends when a test says so. */
 let patience: AbortController;
-const timeout = () => {
+let waits: number[];
+const timeout = (ms: number) => {
+  waits.push(ms);
   patience = new AbortController();
   return patience.signal;
 };
@@ -35,13 +37,15 @@ beforeEach(async () => {
   server = await startScriptedServer();
   nowMs = Date.parse('2026-03-01T12:00:00Z');
   secretReads = 0;
+  waits = [];
   server.on('/api/v2/ping', status(204));
   server.on(POOLS, json({ data: [{ id: 'apool-1', attributes: { name: 'default' } }], ...page(1, null) }));
 });
 
 afterEach(() => server.close());
 
-function client(): HcpTerraformClient {
+/** @param requestTimeout of each request; by default the real one. */
+function client(requestTimeout?: (ms: number) => AbortSignal, hostname = server.hostname): HcpTerraformClient {
   const secrets: Secrets = {
     value: async () => TOKEN,
     renew: async () => {
@@ -49,9 +53,9 @@ function client(): HcpTerraformClient {
       return 'second.atlasv1.token-that-must-not-show';
     },
   };
-  const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test');
+  const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test', requestTimeout);
   const http = new HcpTerraformHttp({ hostname: server.hostname, secrets, send });
-  return new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs, timeout });
+  return new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout });
 }
 
 const poolNamed = (name: string, index: number) => ({ id: `apool-${index + 1}`, attributes: { name } });
@@ -121,10 +125,111 @@ describe('the runs of a pool', () => {
     });
   });
 
+  it('carry every time that their agents’ jobs are measured by, and none that is missing', async () => {
+    const times = {
+      'plan-queued-at': '2026-03-01T11:00:01Z',
+      'planning-at': '2026-03-01T11:00:02Z',
+      'apply-queued-at': '2026-03-01T11:00:03+01:00',
+      'applying-at': '2026-03-01T11:00:04.5Z',
+    };
+    const withTimes = (id: string, statusTimestamps: unknown) => {
+      const one = run(id, 'applying');
+      return { ...one, attributes: { ...one.attributes, 'status-timestamps': statusTimestamps } };
+    };
+    const nothing = { 'plan-queued-at': null };
+    server.on(
+      RUNS,
+      json({
+        data: [withTimes('run-1', times), withTimes('run-2', nothing), withTimes('run-3', null)],
+        ...page(1, null),
+      }),
+    );
+    const absent = {
+      planQueuedAtMs: undefined,
+      planningAtMs: undefined,
+      applyQueuedAtMs: undefined,
+      applyingAtMs: undefined,
+    };
+    expect(await openRuns()).toMatchObject({
+      value: [
+        {
+          createdAtMs: Date.parse('2026-03-01T11:59:00Z'),
+          planQueuedAtMs: Date.parse('2026-03-01T11:00:01Z'),
+          planningAtMs: Date.parse('2026-03-01T11:00:02Z'),
+          applyQueuedAtMs: Date.parse('2026-03-01T10:00:03Z'),
+          applyingAtMs: Date.parse('2026-03-01T11:00:04.500Z'),
+        },
+        absent,
+        absent,
+      ],
+    });
+  });
+
+  it('carry the agent of their apply apart from that of their plan', async () => {
+    const operation = (id: string, type: string, details: unknown) => ({
+      id,
+      type,
+      attributes: { 'execution-details': details },
+    });
+    const applying = run('run-1', 'applying');
+    const data = [{ ...applying, relationships: { ...applying.relationships, apply: { data: { id: 'apply-1' } } } }];
+    const included = [
+      operation('plan-run-1', 'plans', { 'agent-name': 'task-p' }),
+      operation('apply-1', 'applies', { 'agent-name': 'task-a' }),
+    ];
+    server.on(RUNS, json({ data, included, ...page(1, null) }));
+    expect(await openRuns()).toMatchObject({ value: [{ planAgentName: 'task-p', applyAgentName: 'task-a' }] });
+    server.on(RUNS, json({ data, included: [operation('apply-1', 'applies', null)], ...page(1, null) }));
+    expect(await openRuns()).toMatchObject({ value: [{ planAgentName: undefined, applyAgentName: undefined }] });
+  });
+
   it('are asked for again without the operations that an older Terraform Enterprise refuses', async () => {
     server.on(RUNS, status(422), json({ data: [run('run-1')], ...page(1, null) }));
     expect((await openRuns()).ok).toBe(true);
     expect(runRequests()[1]).not.toContain('filter[operation]');
+  });
+
+  it('are never again asked for with the operations that were refused', async () => {
+    server.on(RUNS, status(400), json({ data: [], ...page(1, null) }));
+    const warm = client();
+    await openRuns(warm);
+    await openRuns(warm);
+    expect(runRequests().map((request) => request.includes('filter[operation]'))).toEqual([true, false, false]);
+    expect(warm.pollBudget().taken).toEqual([3]);
+  });
+
+  it.each([400, 422])(
+    'are refused with a %i that is not about the operations: after two requests, and asked in full again',
+    async (code) => {
+      server.on(RUNS, status(code));
+      const warm = client();
+      expect(await failure(warm)).toMatchObject({ fault: 'rejected', status: code });
+      expect(runRequests()).toHaveLength(2);
+      expect(await failure(warm)).toMatchObject({ fault: 'rejected', status: code });
+      expect(runRequests().map((request) => request.includes('filter[operation]'))).toEqual([true, false, true, false]);
+    },
+    10_000,
+  );
+
+  it.each(['app.terraform.io', 'app.eu.terraform.io'])(
+    'are asked for once of %s, which knows every operation and needs no question about its version',
+    async (hostname) => {
+      server.on(RUNS, status(422));
+      expect(await failure(client(undefined, hostname))).toMatchObject({ fault: 'rejected', status: 422 });
+      expect(runRequests()).toHaveLength(1);
+      expect(server.requests.filter((request) => request.startsWith('/api/v2/ping'))).toEqual([]);
+    },
+  );
+
+  it('are asked for with the apply’s statuses alone where an apply has a lane of its own', async () => {
+    server.on(RUNS, (request, response) => {
+      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
+      json({ data: [], ...page(number, number + 1) })(request, response);
+    });
+    await openRuns(client(), [poolWithPhases]);
+    const statuses = runRequests().map((request) => new URLSearchParams(request.split('?')[1]).get('filter[status]'));
+    const all = 'plan_queued,apply_queued,planning,applying';
+    expect(statuses).toEqual([...Array(5).fill(all), ...Array(5).fill('apply_queued,applying')]);
   });
 
   it('of several pools cost one request while none of them has work', async () => {
@@ -425,6 +530,33 @@ describe('the poll budget', () => {
   });
 });
 
+describe('a good answer that says that no request is left', () => {
+  it('is taken, and nothing more is asked for until the limit is reset', async () => {
+    const last = json(
+      { data: [run('run-1')], ...page(1, null) },
+      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '3' },
+    );
+    server.on(RUNS, last, json({ data: [], ...page(1, null) }));
+    const warm = client();
+    expect(await openRuns(warm)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
+    nowMs += 2_999;
+    expect(await failure(warm)).toMatchObject({ fault: 'throttled', retryAfterMs: 1 });
+    expect(runRequests()).toHaveLength(1);
+    nowMs += 1;
+    expect(await openRuns(warm)).toEqual({ ok: true, value: [] });
+  });
+
+  it.each(['1', '', '00'])('is different from one that says %j', async (remaining) => {
+    server.on(
+      RUNS,
+      json({ data: [], ...page(1, null) }, { 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': '3' }),
+    );
+    const warm = client();
+    await openRuns(warm);
+    expect((await openRuns(warm)).ok).toBe(true);
+  });
+});
+
 describe('the agents of a pool', () => {
   const AGENTS = '/api/v2/agent-pools/apool-1/agents';
 
@@ -584,22 +716,54 @@ describe('the question whether any of several pools has work', () => {
     const list = json({ data: [run('run-1')], ...page(1, null) });
     server.on(RUNS, (request, response) => (isQuestion(request.url) ? answer : list)(request, response));
     const answers = await answersOf([pool, other]);
-    expect([...answers.values()].map(({ ok }) => ok)).toEqual([true, true]);
+    const served = { ok: true, value: [{ id: 'run-1' }] };
+    expect([...answers.values()]).toMatchObject([served, served]);
   });
 
-  it('is put to each of them when the answer is slow, and who cannot be answered is waited for by no other', async () => {
+  it('is given up after 2 s, and a pool that cannot be answered is waited for by no other', async () => {
     server.on(RUNS, (request, response) => {
       const list = json({ data: [run('run-1')], ...page(1, null) });
       const silent = isQuestion(request.url) || request.url?.includes('agent_pool_names%5D=other');
       return (silent ? hang : list)(request, response);
     });
     const tick = new AbortController();
-    const answers = client().openRuns([pool, other], tick.signal);
+    // A request that never times out: nothing but the patience can end the wait.
+    const patient = client(() => new AbortController().signal);
+    const answers = patient.openRuns([pool, other], tick.signal);
     await expect.poll(() => runRequests().length).toBe(1);
+    expect(waits).toEqual([2_000]);
     patience.abort();
     expect(await answers.get(pool)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
     tick.abort();
     expect(await answers.get(other)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
+  }, 10_000);
+
+  it('is one request of one entry, with every name and filter', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    await answersOf([pool, other]);
+    const query = new URLSearchParams(runRequests()[0]?.split('?')[1]);
+    expect(Object.fromEntries(query)).toEqual({
+      'filter[agent_pool_names]': 'default,other',
+      'filter[status]': 'plan_queued,apply_queued,planning,applying',
+      'filter[operation]': 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only',
+      'page[size]': '1',
+      'page[number]': '1',
+    });
+  });
+
+  it('answered with an empty page that is not the first, is put to each of them', async () => {
+    const list = json({ data: [run('run-1')], ...page(1, null) });
+    const wrongPage = json({ data: [], ...page(2, null) });
+    server.on(RUNS, (request, response) => (isQuestion(request.url) ? wrongPage : list)(request, response));
+    const served = { ok: true, value: [{ id: 'run-1' }] };
+    expect([...(await answersOf([pool, other])).values()]).toMatchObject([served, served]);
+  });
+
+  it('is not put for one pool alone', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    await openRuns();
+    expect(runRequests().map((request) => isQuestion(request))).toEqual([false]);
+    expect(waits).toEqual([]);
   });
 
   it('is put to nobody when the platform asks to wait', async () => {
