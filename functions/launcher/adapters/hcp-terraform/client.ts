@@ -203,7 +203,7 @@ export class HcpTerraformClient implements HcpTerraform {
     const lists = pool.lanes.length === 1 ? 1 : 2;
     const most = () => (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : SMALL_PAGES_A_POLL);
     let requests = 0;
-    while (!cursor.ended && cursor.read < PAGES_A_POLL * LARGEST_PAGE && requests < most()) {
+    while (!cursor.ended && requests < most()) {
       const query = { ...this.#runsQuery([pool], statuses), include: 'plan,apply', ...cursor.query };
       requests += 1;
       try {

@@ -33,6 +33,7 @@ export interface Page {
 export class PageCursor {
   readonly #path: string;
   #size: PageSize;
+  /** Entries read so far; always a multiple of {@link size} until the list has ended. */
   #read = 0;
   #ended = false;
 
@@ -44,11 +45,6 @@ export class PageCursor {
 
   get size(): PageSize {
     return this.#size;
-  }
-
-  /** Entries read so far; always a multiple of {@link size} until the list has ended. */
-  get read(): number {
-    return this.#read;
   }
 
   get ended(): boolean {

@@ -7,7 +7,7 @@ import type { Pool } from '../../../../functions/launcher/ports.ts';
 import { listOf, POOLS, page, pool, poolWithPhases, RUNS, run } from './platform-answers.ts';
 import { json, type ScriptedServer, startScriptedServer, text } from './scripted-server.ts';
 
-const MESSAGE_BYTES = 200_000;
+const MESSAGE_BYTES = 100_000;
 const signal = new AbortController().signal;
 let server: ScriptedServer;
 let nowMs: number;
@@ -55,9 +55,9 @@ const ids = (runs: readonly { id: string }[]) => runs.map(({ id }) => id);
 
 describe('runs whose page is larger than the launcher reads', () => {
   it('are all read in smaller pages, which the next polls begin with, until ten minutes are over', async () => {
-    const runs = runsFrom(1, 130, MESSAGE_BYTES);
+    const runs = runsFrom(1, 45, MESSAGE_BYTES);
     server.on(RUNS, listOf(runs));
-    const inTwenties = ['20:1', '20:2', '20:3', '20:4', '20:5', '20:6', '20:7'];
+    const inTwenties = ['20:1', '20:2', '20:3'];
     expect(idsOf(await runsOf())).toEqual(ids(runs));
     expect(pagesRequested()).toEqual(['100:1', ...inTwenties]);
     nowMs += 10 * 60_000 - 1;
@@ -107,7 +107,7 @@ describe('a list that is read whole', () => {
   const AGENTS = '/api/v2/agent-pools/apool-1/agents';
 
   it('is read in smaller pages when its answers are too large', async () => {
-    const agents = Array.from({ length: 30 }, (_, n) => ({
+    const agents = Array.from({ length: 45 }, (_, n) => ({
       id: `agent-${n}`,
       attributes: { name: `task-${n}`, status: 'idle', junk: 'x'.repeat(MESSAGE_BYTES) },
     }));
@@ -119,7 +119,7 @@ describe('a list that is read whole', () => {
     });
     const read = await client.agents(pool, nowMs, signal);
     expect(read?.map(({ name }) => name)).toEqual(agents.map(({ attributes }) => attributes.name));
-    expect(pagesRequested(AGENTS)).toEqual(['100:1', '20:1', '20:2']);
+    expect(pagesRequested(AGENTS)).toEqual(['100:1', '20:1', '20:2', '20:3']);
   });
 
   it('is too long after 50 requests, however small their pages are', async () => {
@@ -165,7 +165,7 @@ describe('an answer with more entries or values than a page has', () => {
   });
 
   it('is refused when a server ignores the page size, since the next page would skip runs', async () => {
-    const large = listOf(runsFrom(1, 30, MESSAGE_BYTES));
+    const large = listOf(runsFrom(1, 50, MESSAGE_BYTES));
     server.on(RUNS, (request, response) => {
       const whole = request.url?.includes('size%5D=100') === true;
       (whole ? large : json({ data: runsFrom(1, 21), ...page(1, null) }))(request, response);
