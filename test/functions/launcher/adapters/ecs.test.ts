@@ -407,3 +407,282 @@ describe('a task of which ECS does not say when it was created', () => {
     expect(seen(described('PROVISIONING', {})).live).toMatchObject([{ state: 'starting' }]);
   });
 });
+
+describe('the end of the tick', () => {
+  const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
+  const conflict = (resourceIds?: string[]) =>
+    ({
+      kind: 'malformed',
+      status: 400,
+      body: JSON.stringify({ __type: 'ConflictException', message: 'in use', resourceIds }),
+    }) as const;
+  const spot: LaunchRequest = { ...request(), lane: { phases: ['plan'], taskDefinition: FAMILY, capacity: 'spot' } };
+
+  it.each<[string, string, (until: AbortSignal) => Promise<unknown>, (() => void)?, ((input: unknown) => boolean)?]>([
+    ['the list of live tasks', 'ListTasks', (until) => tasks.liveTasks(until)],
+    ['the list of stopped tasks', 'ListTasks', (until) => tasks.recentlyStoppedTasks([FAMILY], until)],
+    ['the description of tasks', 'DescribeTasks', (until) => tasks.liveTasks(until)],
+    ['a launch', 'RunTask', (until) => tasks.launch(request('run-9'), until)],
+    [
+      'a launch on demand instead of Spot',
+      'RunTask',
+      (until) => tasks.launch({ ...spot, job: queuedJob('run-9') }, until),
+      () => ecs.refuse({ capacityProvider: 'FARGATE_SPOT' }),
+      onDemand,
+    ],
+    [
+      'the description of the task that a conflict named',
+      'DescribeTasks',
+      (until) => tasks.launch(request('run-1'), until),
+      () => register(['exec sleep 61']),
+    ],
+    ['a stop', 'StopTask', (until) => tasks.stop('0'.repeat(32), 'x', until)],
+  ])('ends %s that gets no answer', async (_, action, ask, prepare, meant = () => true) => {
+    await launchedId(request('run-1'));
+    prepare?.();
+    let arrived = false;
+    const when = (input: unknown) => {
+      arrived ||= meant(input);
+      return meant(input);
+    };
+    ecs.faults.next(action, { kind: 'hang' }, { when });
+    const tick = new AbortController();
+    const asked = ask(tick.signal);
+    await expect.poll(() => arrived, { interval: 5 }).toBe(true);
+    tick.abort();
+    await expect(asked).rejects.toMatchObject({
+      system: 'ECS',
+      fault: 'unavailable',
+      request: action,
+      message: expect.stringContaining('no answer (AbortError)'),
+    });
+  });
+
+  it.each<[string, (until: AbortSignal) => Promise<unknown>]>([
+    ['liveTasks', (until) => tasks.liveTasks(until)],
+    ['recentlyStoppedTasks', (until) => tasks.recentlyStoppedTasks([FAMILY], until)],
+    ['launch', (until) => tasks.launch(request('run-9'), until)],
+    ['launch on Spot', (until) => tasks.launch(spot, until)],
+    ['stop', (until) => tasks.stop('0'.repeat(32), 'x', until)],
+  ])('lets %s send nothing more', async (_, ask) => {
+    const before = ecs.calls().length;
+    await expect(ask(AbortSignal.abort())).rejects.toMatchObject({ fault: 'unavailable' });
+    expect(ecs.calls().length).toBe(before);
+  });
+
+  it('is no reason to try on demand, nor with another token', async () => {
+    ecs.faults.next('RunTask', conflict());
+    ecs.faults.next('RunTask', { kind: 'hang' });
+    const tick = new AbortController();
+    const asked = tasks.launch(spot, tick.signal);
+    await expect.poll(() => ecs.calls().filter(({ action }) => action === 'RunTask').length).toBeGreaterThan(0);
+    tick.abort();
+    await expect(asked).rejects.toMatchObject({ fault: 'unavailable' });
+  });
+});
+
+describe('what ECS answers', () => {
+  const arnOf = (id: string) => `arn:aws:ecs:eu-central-1:000000000000:task/launcher/${id}`;
+  const answering = (action: string, body: unknown) =>
+    ecs.faults.next(action, { kind: 'malformed', body: JSON.stringify(body) });
+  const described = (id: string, more = {}) => ({
+    taskArn: arnOf(id),
+    taskDefinitionArn: `arn:aws:ecs:eu-central-1:000000000000:task-definition/${FAMILY}:3`,
+    lastStatus: 'RUNNING',
+    desiredStatus: 'RUNNING',
+    ...more,
+  });
+
+  it('about a task that began to stop after it was listed leaves it out of the live ones', async () => {
+    answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd'].map(arnOf) });
+    answering('DescribeTasks', {
+      tasks: [
+        described('a'),
+        described('b', { desiredStatus: 'STOPPED' }),
+        described('c', { lastStatus: 'DEPROVISIONING', desiredStatus: 'STOPPED' }),
+        described('d', { lastStatus: 'STOPPED' }),
+      ],
+    });
+    expect((await tasks.liveTasks(signal)).map(({ id }) => id)).toEqual(['a']);
+  });
+
+  it('about tasks that it does not know any more leaves them out', async () => {
+    answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
+    answering('DescribeTasks', { tasks: [described('a')], failures: [{ arn: arnOf('b'), reason: 'MISSING' }] });
+    expect((await tasks.liveTasks(signal)).map(({ id }) => id)).toEqual(['a']);
+  });
+
+  it.each([
+    [{ reason: 'INTERNAL', detail: 'of ECS' }, 'a task could not be described: INTERNAL of ECS (DescribeTasks)'],
+    [{ reason: 'INTERNAL' }, 'a task could not be described: INTERNAL (DescribeTasks)'],
+    [{}, 'a task could not be described: no reason (DescribeTasks)'],
+  ])('about a task that it cannot describe is an error: %j', async (failure, message) => {
+    answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
+    answering('DescribeTasks', { tasks: [described('a')], failures: [{ reason: 'MISSING' }, failure] });
+    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({
+      fault: 'unexpected-answer',
+      message: `ECS: ${message}`,
+    });
+  });
+
+  it('in another shape is an error that says where, three times at most', async () => {
+    answering('ListTasks', { taskArns: [arnOf('a')] });
+    answering('DescribeTasks', { tasks: [{ taskArn: 'a' }, { ...described('b'), lastStatus: '' }] });
+    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({
+      fault: 'unexpected-answer',
+      request: 'DescribeTasks',
+      message: expect.stringMatching(/\(0\.taskArn: \w+; 0\.taskDefinitionArn: \w+; 0\.lastStatus: \w+\)/),
+    });
+    answering('ListTasks', {});
+    await expect(tasks.liveTasks(signal)).rejects.toThrow(/\(top: invalid_type\) \(ListTasks\)/);
+  });
+
+  it('to a launch with neither a task nor a failure leaves open what was started', async () => {
+    answering('RunTask', { tasks: [], failures: [] });
+    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({
+      fault: 'unexpected-answer',
+      message: 'ECS: neither a task nor a failure in the answer (RunTask)',
+    });
+  });
+
+  it('to a launch with a task of another shape is an error', async () => {
+    answering('RunTask', { tasks: [{ taskArn: 'no arn', lastStatus: 'PROVISIONING' }] });
+    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({
+      fault: 'unexpected-answer',
+      request: 'RunTask',
+    });
+  });
+
+  it('to a launch with a failure without words is a refusal whose cause is unknown', async () => {
+    answering('RunTask', { tasks: [], failures: [{}] });
+    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'unknown' } });
+  });
+
+  it('to a launch with a task that it cannot describe any more says so', async () => {
+    const body = { __type: 'ConflictException', message: 'in use', resourceIds: [arnOf('gone')] };
+    ecs.faults.next('RunTask', { kind: 'malformed', status: 400, body: JSON.stringify(body) });
+    answering('DescribeTasks', { tasks: [], failures: [{ arn: arnOf('gone'), reason: 'MISSING' }] });
+    expect(await tasks.launch(request(), signal)).toEqual({ kind: 'task', taskId: 'gone', lastStatus: undefined });
+  });
+
+  it('to a stop is passed on unless the task is gone', async () => {
+    const error = (code: string, message: string) =>
+      ecs.faults.next('StopTask', { kind: 'error', code, message, status: 400 });
+    error('InvalidParameterException', 'The referenced task was not found.');
+    await expect(tasks.stop('a', 'x', signal)).resolves.toBeUndefined();
+    error('ClusterNotFoundException', 'Cluster not found.');
+    await expect(tasks.stop('a', 'x', signal)).rejects.toMatchObject({
+      fault: 'rejected',
+      request: 'StopTask',
+      status: 400,
+    });
+    ecs.faults.next('StopTask', { kind: 'error', code: 'ServerException', message: 'sorry', status: 500 });
+    const failed = tasks.stop('a', 'x', signal);
+    await expect(failed).rejects.toMatchObject({ fault: 'unavailable', status: 500, requestId: expect.any(String) });
+    // What a client may mend is not said of the server's faults.
+    await expect(failed).rejects.toThrow(/^ECS: ServerException: sorry \(StopTask, status 500/);
+  });
+
+  it('with a throttle is an error that says so', async () => {
+    ecs.faults.next('ListTasks', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
+    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({ fault: 'throttled', request: 'ListTasks' });
+  });
+
+  it('not at all is an error with the innermost code', async () => {
+    ecs.faults.next('ListTasks', { kind: 'reset' });
+    await expect(tasks.liveTasks(signal)).rejects.toThrow(/^ECS: no answer \(ECONNRESET\) \(ListTasks\)$/);
+  });
+});
+
+describe('a task as the launcher sees it', () => {
+  const ARN = 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/0123';
+  const seenAs = (more: Record<string, unknown>) =>
+    taskOf(
+      ecsTask.parse({
+        taskArn: ARN,
+        taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher-default:17',
+        lastStatus: 'STOPPED',
+        desiredStatus: 'STOPPED',
+        ...more,
+      }),
+      'agent',
+    );
+
+  it('has everything that ECS says of it', () => {
+    const at = (second: number) => new Date(second * 1000);
+    expect(
+      seenAs({
+        startedBy: 'run-1/plan',
+        createdAt: at(1),
+        startedAt: at(2),
+        executionStoppedAt: at(3),
+        stoppedAt: at(4),
+        stopCode: 'EssentialContainerExited',
+        stoppedReason: 'why',
+        memory: '2048',
+        tags: [
+          { key: 'other', value: '9' },
+          { key: TASK_TAGS.attempt, value: '2' },
+        ],
+        containers: [
+          { name: 'volumes', exitCode: 0, reason: 'not this one' },
+          { name: 'agent', exitCode: 75, reason: 'this one' },
+        ],
+      }),
+    ).toEqual({
+      id: '0123',
+      family: 'launcher-default',
+      startedBy: 'run-1/plan',
+      attempt: 2,
+      lastStatus: 'STOPPED',
+      desiredStatus: 'STOPPED',
+      createdAtMs: 1000,
+      startedAtMs: 2000,
+      executionStoppedAtMs: 3000,
+      stoppedAtMs: 4000,
+      stopCode: 'EssentialContainerExited',
+      stoppedReason: 'why',
+      memoryMiB: 2048,
+      exitCode: 75,
+      containerReason: 'this one',
+    });
+  });
+
+  it('has nothing that ECS does not say', () => {
+    const { id, family, lastStatus, desiredStatus, ...rest } = seenAs({});
+    expect([id, family, lastStatus, desiredStatus]).toEqual(['0123', 'launcher-default', 'STOPPED', 'STOPPED']);
+    expect(new Set(Object.values(rest))).toEqual(new Set([undefined]));
+  });
+
+  it.each([
+    ['1', 1],
+    ['4096', 4096],
+    ['0', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['many', undefined],
+    ['', undefined],
+    [undefined, undefined],
+  ])('whose attempt is tagged %j is attempt %s', (value, attempt) => {
+    expect(seenAs({ tags: [{ key: TASK_TAGS.attempt, value }] }).attempt).toBe(attempt);
+  });
+
+  it.each([
+    ['an ARN of something else', { taskArn: 'arn:aws:ecs:eu-central-1:000000000000:service/launcher/0123' }],
+    ['text before its ARN', { taskArn: ` ${ARN}` }],
+    ['an ARN without an id', { taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/' }],
+    [
+      'a task definition without a revision',
+      { taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher' },
+    ],
+    [
+      'text after its task definition',
+      { taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher:1x' },
+    ],
+    ['no status', { lastStatus: '' }],
+    ['no desired status', { desiredStatus: '' }],
+    ['a time that is text', { createdAt: '2026-03-01T12:00:00Z' }],
+  ])('is refused with %s', (_, wrong) => {
+    expect(() => seenAs(wrong)).toThrow();
+  });
+});
