@@ -2,6 +2,7 @@ import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ecsTask, taskOf } from '../../../../functions/launcher/adapters/ecs/answers.ts';
 import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts';
+import { onDemandInstead, runTaskInput } from '../../../../functions/launcher/adapters/ecs/run-task.ts';
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
@@ -265,6 +266,53 @@ describe('a launch on Spot', () => {
   });
 });
 
+describe('a RunTask call', () => {
+  const placement = {
+    cluster: 'c',
+    subnets: ['subnet-1', 'subnet-2'],
+    securityGroups: ['sg-1'],
+    assignPublicIp: 'ENABLED',
+  } as const;
+
+  it('holds all of the launch and of the deployment, and nothing else', () => {
+    expect(runTaskInput(request('run-1', 2), placement)).toEqual({
+      cluster: 'c',
+      taskDefinition: FAMILY,
+      launchType: 'FARGATE',
+      count: 1,
+      clientToken: 'run-1/plan/2',
+      startedBy: 'run-1/plan',
+      networkConfiguration: {
+        awsvpcConfiguration: {
+          subnets: ['subnet-1', 'subnet-2'],
+          securityGroups: ['sg-1'],
+          assignPublicIp: 'ENABLED',
+        },
+      },
+      enableExecuteCommand: false,
+      propagateTags: 'TASK_DEFINITION',
+      tags: [
+        { key: TASK_TAGS.run, value: 'run-1' },
+        { key: TASK_TAGS.workspace, value: 'ws-1' },
+        { key: TASK_TAGS.phase, value: 'plan' },
+        { key: TASK_TAGS.pool, value: 'default' },
+        { key: TASK_TAGS.attempt, value: '2' },
+      ],
+    });
+  });
+
+  it('on Spot differs in its capacity alone, and instead of Spot in capacity and, if need be, its token', () => {
+    const { launchType, ...rest } = runTaskInput(request(), placement);
+    const onSpot = runTaskInput(
+      { ...request(), lane: { ...LANE, taskDefinition: FAMILY, capacity: 'spot' } },
+      placement,
+    );
+    expect(onSpot).toEqual({ ...rest, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] });
+    expect(onDemandInstead(onSpot, 'same')).toEqual({ ...rest, launchType });
+    expect(onDemandInstead(onSpot, 'own')).toEqual({ ...rest, launchType, clientToken: 'run-1/plan/1/od' });
+  });
+});
+
 describe('a refusal is a value with a remedy', () => {
   it('in failures[] of a good answer', async () => {
     ecs.refuse({ family: FAMILY });
@@ -286,6 +334,11 @@ describe('a refusal is a value with a remedy', () => {
     expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
   });
 
+  it('as a throttle of the server, which started nothing', async () => {
+    ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 503 });
+    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
+  });
+
   it('but an error of the server may have started a task, and is none', async () => {
     ecs.faults.next('RunTask', { kind: 'error', code: 'ServerException', message: 'sorry', status: 500 });
     await expect(tasks.launch(request(), signal)).rejects.toMatchObject({ fault: 'unavailable' });
@@ -301,6 +354,16 @@ describe('tasks', () => {
       { id, lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited', exitCode: 3, startedAtMs: expect.any(Number) },
     ]);
     expect(await tasks.liveTasks(signal)).toEqual([]);
+  });
+
+  it('that stopped are listed of the given families alone', async () => {
+    register(['exit 3']);
+    register(['exit 4'], 'other');
+    const ids = [await launchedId(request()), await launchedId(request('run-2', 1, 'other'))];
+    const both = async () => (await tasks.recentlyStoppedTasks([FAMILY, 'other'], signal)).map(({ id }) => id).sort();
+    await expect.poll(both).toEqual(ids.sort());
+    expect(await stopped()).toMatchObject([{ family: FAMILY }]);
+    expect(await tasks.recentlyStoppedTasks([], signal)).toEqual([]);
   });
 
   it('that could not start are told with ECS’s words', async () => {
@@ -410,12 +473,7 @@ describe('a task of which ECS does not say when it was created', () => {
 
 describe('the end of the tick', () => {
   const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
-  const conflict = (resourceIds?: string[]) =>
-    ({
-      kind: 'malformed',
-      status: 400,
-      body: JSON.stringify({ __type: 'ConflictException', message: 'in use', resourceIds }),
-    }) as const;
+  const hasOwnToken = (input: unknown) => JSON.stringify(input).includes('/od"');
   const spot: LaunchRequest = { ...request(), lane: { phases: ['plan'], taskDefinition: FAMILY, capacity: 'spot' } };
 
   it.each<[string, string, (until: AbortSignal) => Promise<unknown>, (() => void)?, ((input: unknown) => boolean)?]>([
@@ -429,6 +487,17 @@ describe('the end of the tick', () => {
       (until) => tasks.launch({ ...spot, job: queuedJob('run-9') }, until),
       () => ecs.refuse({ capacityProvider: 'FARGATE_SPOT' }),
       onDemand,
+    ],
+    [
+      'a launch on demand whose first token names no task',
+      'RunTask',
+      (until) => tasks.launch({ ...spot, job: queuedJob('run-9') }, until),
+      () => {
+        ecs.refuse({ capacityProvider: 'FARGATE_SPOT' });
+        const conflict = { kind: 'error', code: 'ConflictException', message: 'in use', status: 400 } as const;
+        ecs.faults.next('RunTask', conflict, { when: (input) => onDemand(input) && !hasOwnToken(input) });
+      },
+      hasOwnToken,
     ],
     [
       'the description of the task that a conflict named',
@@ -468,16 +537,6 @@ describe('the end of the tick', () => {
     const before = ecs.calls().length;
     await expect(ask(AbortSignal.abort())).rejects.toMatchObject({ fault: 'unavailable' });
     expect(ecs.calls().length).toBe(before);
-  });
-
-  it('is no reason to try on demand, nor with another token', async () => {
-    ecs.faults.next('RunTask', conflict());
-    ecs.faults.next('RunTask', { kind: 'hang' });
-    const tick = new AbortController();
-    const asked = tasks.launch(spot, tick.signal);
-    await expect.poll(() => ecs.calls().filter(({ action }) => action === 'RunTask').length).toBeGreaterThan(0);
-    tick.abort();
-    await expect(asked).rejects.toMatchObject({ fault: 'unavailable' });
   });
 });
 
