@@ -180,6 +180,8 @@ describe('answers of HCP Terraform', () => {
     const body = fc.oneof(
       text,
       fc.oneof(anyJson, damaged(goodAgents), fc.constant(goodAgents)).map((value) => JSON.stringify(value) ?? ''),
+      // More entries than a page has, and more values than are read.
+      fc.constantFrom(0, 1, 100, 101, 100_000, 200_001).map((count) => `{"data":[${Array(count).fill(0)}]}`),
     );
     const header = fc.oneof(text, fc.array(text), fc.constant(undefined));
     const headers = fc.record({

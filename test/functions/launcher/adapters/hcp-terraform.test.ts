@@ -376,6 +376,37 @@ describe('the runs of a pool', () => {
     expect(cold.sightOf(byId)).toEqual({ agentsVisible: false });
   });
 
+  it('are found by the pool’s name, which is looked up again after ten minutes and not before', async () => {
+    server.on(RUNS, json({ data: [], ...page(1, null) }));
+    const warm = client();
+    const lookups = () => server.requests.filter((request) => request.startsWith(POOLS));
+    await openRuns(warm);
+    expect(Object.fromEntries(new URLSearchParams(lookups()[0]?.split('?')[1]))).toEqual({
+      q: 'default',
+      'page[size]': '100',
+      'page[number]': '1',
+    });
+    nowMs += 10 * 60_000 - 1;
+    await openRuns(warm);
+    expect(lookups()).toHaveLength(1);
+    nowMs += 1;
+    await openRuns(warm);
+    expect(lookups()).toHaveLength(2);
+  });
+
+  it('are asked for at their organization’s path alone, whatever characters its name has', async () => {
+    const paths: string[] = [];
+    server.on('/api/v2/organizations', (request, response) => {
+      paths.push(String(request.url?.split('?')[0]));
+      json({ data: request.url?.includes('/runs') === true ? [] : [poolNamed('default', 0)], ...page(1, null) })(
+        request,
+        response,
+      );
+    });
+    await openRuns(client(), [{ ...pool, organization: 'a/b?c' }]);
+    expect(paths).toEqual(['/api/v2/organizations/a%2Fb%3Fc/agent-pools', '/api/v2/organizations/a%2Fb%3Fc/runs']);
+  });
+
   it('cost one request a tick once the pool is known', async () => {
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     const warm = client();
@@ -680,7 +711,10 @@ describe('Terraform Enterprise older than v202409-1', () => {
       WORKSPACES,
       json({ data: [workspace('ws-1', 'apool-1', 'run-1')], included: [broken], ...page(1, null) }),
     );
-    expect(await failure()).toMatchObject({ fault: 'unexpected-answer' });
+    expect(await failure()).toMatchObject({
+      fault: 'unexpected-answer',
+      message: expect.stringContaining('agreed shape'),
+    });
   });
 
   it.each([
