@@ -4,9 +4,11 @@
 #
 #   agent -- stdout --> tee --> container's stdout    ticks, one each idle window
 #        \-- stderr --> tee --> container's stderr      |
-#                        \-- a copy of every line --> watch -- USR1 --> this shell -- TERM, once --> agent
+#                        \-- a copy of every line --> watch -- "idle", USR1 --> this shell -- TERM, once --> agent
 #
-# A helper ends when its input does. Were one killed but tee, the agent would go on.
+# A helper ends when its input does. If one other than tee is killed, the agent goes on.
+# A job runs as the same user and can signal all of these processes, so no signal decides anything here. USR1 only makes this
+# shell read the file in which watch, and nobody else, can write. README.md, "The exit code 75", says what a job can't forge.
 set -u
 
 say() { printf 'entrypoint: %s\n' "$*" >&2; }
@@ -17,7 +19,36 @@ trap 'exit 130' INT
 trap 'exit 131' QUIT
 trap 'exit 129' HUP
 
+# -- The agent token: only the agent gets it. A file often ends in a newline, a file from Windows may begin with a byte order mark.
+secret=${AGENT_TOKEN_SECRET:-the secret of TFC_AGENT_TOKEN}
+token=${TFC_AGENT_TOKEN:-}
+unset TFC_AGENT_TOKEN
+token=${token#"$(printf '\357\273\277')"}
+token=${token#"${token%%[![:space:]]*}"}
+token=${token%"${token##*[![:space:]]}"}
+case $token in
+  '' | *[[:space:]]*)
+    [ -n "$token" ] && found='has whitespace inside' || found='is empty'
+    fail 78 "The agent token in $secret $found. Store the agent token of the pool there, and nothing else:" \
+      'aws secretsmanager put-secret-value --secret-id ... --secret-string file://agent-token.txt' ;;
+esac
+
 # -- Settings
+# ECS appends a task's command to the entry point. The agent would take -address from it, and send its token there.
+pinned=
+case ${1:-} in https://*) pinned=$1; shift ;; esac
+[ "$#" -eq 0 ] || fail 78 "The container's command is '$*'; leave it out, and set TFC_AGENT_... variables instead."
+if [ -n "$pinned" ]; then
+  [ "${TFC_ADDRESS:-$pinned}" = "$pinned" ] ||
+    fail 78 "TFC_ADDRESS is '$TFC_ADDRESS', but this task definition is for $pinned. The agent token is sent nowhere else."
+  export "TFC_ADDRESS=$pinned"
+fi
+case ${GODEBUG:-} in
+  *http2debug*)
+    say 'GODEBUG asks for http2debug, which logs the agent token, so it is not passed on.'
+    unset GODEBUG ;;
+esac
+unset LD_PRELOAD LD_AUDIT
 idle=${AGENT_IDLE_SECONDS:-300}
 case $idle in
   *[!0-9]* | 0* | ??????*)
@@ -54,29 +85,30 @@ if [ -z "${TFC_AGENT_NAME:-}" ]; then
 fi
 export TFC_AGENT_NAME
 
-# -- The agent's command
-if [ -n "${AGENT_COMMAND:-}" ]; then
-  set -- sh -c "exec $AGENT_COMMAND \"\$@\"" agent -single "$@"
-elif command -v tfc-agent >/dev/null; then
-  set -- tfc-agent -single "$@"
-elif [ -x /home/tfc-agent/bin/tfc-agent ]; then
-  set -- /home/tfc-agent/bin/tfc-agent -single "$@"
-else
-  fail 127 'There is no tfc-agent on PATH nor in /home/tfc-agent/bin; use an image made from hashicorp/tfc-agent.'
-fi
-unset AGENT_COMMAND AGENT_IDLE_SECONDS # ours: neither the agent nor Terraform need see them
+# -- The agent's program
+program=/home/tfc-agent/bin/tfc-agent
+[ -x "$program" ] || program=$(command -v tfc-agent) ||
+  fail 127 'There is no tfc-agent in /home/tfc-agent/bin nor on PATH; use an image made from hashicorp/tfc-agent.'
+unset AGENT_IDLE_SECONDS AGENT_TOKEN_SECRET # neither the agent nor Terraform needs to see them
 
 # -- Pipes: 3 the agent's stdout, 4 its stderr, 5 what the watchdog reads, 6 held by this shell, 7 held by every helper
-# Opened both ways, so that no open waits, and unlinked at once; a user of one opens the end he needs by /dev/fd.
+# Opened both ways, so that no open waits. The file: 8 where the watchdog writes, 9 where this shell reads. All are unlinked
+# before the agent starts.
 pipes=$(mktemp -d "${TMPDIR:-/tmp}/agent.XXXXXX") ||
   fail 78 "The directory ${TMPDIR:-/tmp} is not writable; mount a volume there, or set TMPDIR to one that is."
-(cd "$pipes" && mkfifo 3 4 5 6 7) || fail 78 "Could not make pipes in $pipes."
+(cd "$pipes" && mkfifo 3 4 5 6 7 && : >found) || fail 78 "Could not make pipes in $pipes."
 exec 3<>"$pipes/3" 4<>"$pipes/4" 5<>"$pipes/5" 6<>"$pipes/6" 7<>"$pipes/7"
+exec 8>"$pipes/found"
+exec 9<"$pipes/found"
 rm -r "$pipes"
 
+# In the image, a copy of tee that a job can neither trace nor read from.
+tee=/opt/agent-launcher/tee
+[ -x "$tee" ] || tee="tee"
+
 copy() { # $1: pipe to copy to stdout and to the watchdog, byte by byte
-  exec <"/dev/fd/$1" 8>/dev/fd/5 3>&- 4>&- 5>&- 6>&-
-  exec tee /dev/fd/8
+  exec <"/dev/fd/$1" 8>/dev/fd/5 3>&- 4>&- 5>&- 6>&- 9<&-
+  exec "$tee" /dev/fd/8
 }
 
 ticks() { # 6 reaches its end when this shell does, so that no sleep is left behind
@@ -91,27 +123,40 @@ ticks() { # 6 reaches its end when this shell does, so that no sleep is left beh
 }
 
 # -- Idle watchdog
-# Idle is an agent whose last word is that it waits. Received a job, runs Terraform, said anything that is not known here, or
-# nothing at all: left alone. (Were that wrong, one SIGTERM would still let a job finish first:
+# An agent is idle when the last thing it logged is that it waits. If it received a job, runs Terraform, logged anything that is
+# not known here, or nothing at all, leave it alone. (If that were wrong, a job would still finish after one SIGTERM:
 # https://developer.hashicorp.com/terraform/cloud-docs/agents/agents)
+# Exit code: 75 if it found the agent idle and no job came even after that.
 watch() {
-  exec </dev/fd/5 3>&- 4>&- 5>&- 6>&-
+  exec </dev/fd/5 3>&- 4>&- 5>&- 6>&- 9<&-
   word=unknown
-  while IFS= read -r line; do
+  while IFS= read -r line || [ -n "$line" ]; do
     case $line in
-      *'Job received'*) exec cat >/dev/null ;;
-      *'Waiting for next job'*) word=waiting ;;
-      "$tick")
-        if [ "$word" = waiting ] && ! terraform_runs; then
-          kill -USR1 $$
-          exec cat >/dev/null
-        fi
-        [ -n "${doubted:-}" ] || say "no job seen in $idle s, but the agent may have one: its log does not end in" \
-          '"Waiting for next job", or Terraform runs. It is left alone.'
-        doubted=yes ;;
-      *) tells_nothing "$line" || word=unknown ;;
+      *'Job received'*) exec cat >/dev/null 8>&- ;;
+      *'Waiting for next job'*) [ "$word" = idle ] || word=waiting ;;
+      "$tick") tock ;;
+      *"$program"*'ermission denied'*)
+        [ -r "$program" ] || say 'The agent may not read its own program, which hides its token from jobs. If this version' \
+          'has to, build the image with HIDE_AGENT=false (the setting agentImage.hideAgent).'
+        word=unknown ;;
+      *) [ "$word" = idle ] || tells_nothing "$line" || word=unknown ;;
     esac
   done
+  [ "$word" != idle ] || exit 75
+  exit 0
+}
+
+tock() { # an idle window is over
+  [ "$word" != idle ] || return
+  if [ "$word" = waiting ] && ! terraform_runs 8>&-; then
+    word=idle
+    echo idle >&8
+    kill -USR1 $$
+  elif [ -z "${doubted:-}" ]; then
+    doubted=yes
+    say "no job seen in $idle s, but the agent may have one: its log does not end in" \
+      '"Waiting for next job", or Terraform runs. It is left alone.'
+  fi
 }
 
 tells_nothing() { # $1: line that an idle agent may log as well, such as a failed poll; text or JSON
@@ -141,27 +186,37 @@ tell() { # $1: how many times it was asked for, counted in one step so that no s
   say "$2: told the agent to leave (SIGTERM). If it has a job, it finishes that first."
 }
 
+# shellcheck disable=SC2317 # a trap calls it
+heed() { # what the watchdog found; reading a file never waits
+  IFS= read -r found <&9 && [ "$found" = idle ] || return
+  tell "$((told += 1))" "no job in $idle s"
+  [ "$told" -gt 1 ] || sent_away=yes
+}
+
 say "agent $TFC_AGENT_NAME starts; idle window $idle s"
 early=
 trap 'early=SIGTERM' TERM
 trap 'early=SIGINT' INT
 trap 'early=SIGQUIT' QUIT
 trap 'early=SIGHUP' HUP
-"$@" >/dev/fd/3 2>/dev/fd/4 3>&- 4>&- 5>&- 6>&- 7>&- &
+TFC_AGENT_TOKEN=$token "$program" -single >/dev/fd/3 2>/dev/fd/4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9<&- &
 agent=$!
 told=0
 trap 'tell "$((told += 1))" SIGTERM' TERM
 trap 'tell "$((told += 1))" SIGINT' INT
 trap 'tell "$((told += 1))" SIGQUIT' QUIT
 trap 'tell "$((told += 1))" SIGHUP' HUP
-trap 'tell "$((told += 1))" "no job in $idle s"; [ "$told" -gt 1 ] || sent_away=yes' USR1
+trap heed USR1
 [ -z "$early" ] || tell "$((told += 1))" "$early"
 
-unset TFC_AGENT_TOKEN # the helpers need it not
+unset token
 tick="tick of $$"
 (trap '' TERM INT QUIT HUP PIPE; copy 3) &
+stdout=$!
 (trap '' TERM INT QUIT HUP PIPE; copy 4 >&2) &
+stderr=$!
 (trap '' TERM INT QUIT HUP; watch) &
+watch=$!
 (trap - TERM HUP; ticks) &
 exec 8</dev/fd/7 3>&- 4>&- 5>&- 7>&-
 
@@ -174,8 +229,15 @@ while :; do
 done
 trap '' TERM INT QUIT HUP USR1
 exec 6>&-
-timeout 5 cat <&8 >/dev/null 2>&1 # until the helpers have passed the last lines on; a stray child may keep them open
-# An agent that was sent away without a job has an exit code of its own, by which the launcher tells it from one that had
-# a job (EX_TEMPFAIL in sysexits.h).
-case ${sent_away:-no}$code in yes0 | yes143) code=75 ;; esac
+# Until the helpers have passed the last lines on; a stray child may keep them open. (BusyBox's timeout needs SIGTERM in cat.)
+(trap - TERM; exec timeout 5 cat <&8 >/dev/null 2>&1) && drained=yes
+# The launcher recognizes an agent that had no job by the code 75 (EX_TEMPFAIL in sysexits.h). It takes all of this: the watchdog
+# found the agent idle, it was the reason to leave, and every line of the agent was read to its end without a job.
+[ "$code" -ne 75 ] || { say 'the agent ended with 75, which means here that it had no job; reported as 1.'; code=1; }
+if [ "${sent_away:-no}${drained:-no}" = yesyes ]; then
+  wait "$watch"; watched=$?
+  wait "$stdout"; watched=$watched-$?
+  wait "$stderr"; watched=$watched-$?
+  case $code/$watched in 0/75-0-0 | 143/75-0-0) code=75 ;; esac
+fi
 exit "$code"

@@ -1,14 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
 import { ecrImage } from './egress/ecr-image.ts';
 import { partitionOf } from './egress/partitions.ts';
-
-/** Folder with the Dockerfile and the entrypoint; it has the same place in the sources and in the built package. */
-const AGENT_IMAGE_FOLDER = join(import.meta.dirname, '..', 'agent-image');
+import { AGENT_IMAGE_FOLDER, entrypointText } from './entrypoint-text.ts';
 
 /** The user that agents run as; the official image and ours have it. */
 export const AGENT_USER = 'tfc-agent';
@@ -130,7 +126,7 @@ export abstract class AgentImage {
     return {
       bind: () => ({
         image,
-        entryPoint: ['/bin/sh', '-c', readFileSync(join(AGENT_IMAGE_FOLDER, 'entrypoint.sh'), 'utf8'), 'entrypoint'],
+        entryPoint: ['/bin/sh', '-c', entrypointText(), 'entrypoint'],
         ownsVolumes: false,
       }),
     };

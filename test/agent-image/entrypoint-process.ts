@@ -1,6 +1,7 @@
 /** Runs `agent-image/entrypoint.sh` as a process with a stub agent and, if wanted, a task metadata endpoint on loopback. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,6 +16,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { entrypointText } from '../../lib/entrypoint-text.ts';
 
 export const SCRIPT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 export const TOKEN = 'token-that-nobody-may-see';
@@ -38,7 +40,7 @@ export function waysToRun(scratch: string): readonly [Way, ...Way[]] {
   }
   return [
     { name: 'as a file', command: [SCRIPT], path: [] },
-    { name: 'as text', command: ['/bin/sh', '-c', readFileSync(SCRIPT, 'utf8'), 'entrypoint'], path: [] },
+    { name: 'as text', command: ['/bin/sh', '-c', entrypointText(), 'entrypoint'], path: [] },
     {
       name: 'with BusyBox',
       command: [join(applets, 'sh'), SCRIPT],
@@ -125,15 +127,18 @@ export function start(scratch: Scratch, way: Way, agent: string, variables: Reco
      onTerm(() => appendFileSync(${JSON.stringify(signals)}, 'SIGTERM\\n'));
      ${agent}`,
   );
+  const programs = join(directory, 'bin');
+  mkdirSync(programs);
+  writeFileSync(join(programs, 'tfc-agent'), `#!/bin/sh\nexec '${process.execPath}' agent.mjs "$@"\n`);
+  chmodSync(join(programs, 'tfc-agent'), 0o755);
   const [file, ...args] = way.command;
   const child = spawn(file ?? '', args, {
     cwd: directory,
     env: {
-      PATH: [...way.path, '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'].join(':'),
+      PATH: [...way.path, programs, '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'].join(':'),
       TMPDIR: directory,
       TFC_AGENT_TOKEN: TOKEN,
       TFC_AGENT_NAME: 'given-name',
-      AGENT_COMMAND: `'${process.execPath}' agent.mjs`,
       ...variables,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { entrypointText } from '../../lib/entrypoint-text.ts';
 import { processesIn, SCRIPT, Scratch, start, TOKEN, until, waysToRun } from './entrypoint-process.ts';
 
 const scratch = new Scratch();
@@ -172,7 +173,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     it('leaves no process and no file behind', async ({ expect }) => {
       const run = start(scratch, way, "say('up'); await after(200);");
       await run.ended;
-      expect(spawnSync('ls', [run.directory], { encoding: 'utf8' }).stdout).toBe('agent.mjs\nsignals\n');
+      expect(spawnSync('ls', [run.directory], { encoding: 'utf8' }).stdout).toBe('agent.mjs\nbin\nsignals\n');
       await until('no process is left', () => processesIn(run.directory).length === 0);
     });
   });
@@ -229,22 +230,106 @@ describe('the entrypoint', { concurrent: true }, () => {
     const bin = scratch.fresh();
     writeFileSync(join(bin, 'tfc-agent'), '#!/bin/sh\necho "agent: $*"\n');
     chmodSync(join(bin, 'tfc-agent'), 0o755);
-    const found = start(scratch, { ...way, path: [bin] }, '', { AGENT_COMMAND: '' });
+    const found = start(scratch, { ...way, path: [bin] }, '');
     expect(await found.ended).toEqual({ code: 0, signal: null });
     expect(found.stdout().toString()).toBe('agent: -single\n');
-    const none = start(scratch, way, '', { AGENT_COMMAND: '' });
+    const none = start(scratch, way, '', { PATH: '/usr/bin:/bin' });
     expect(await none.ended).toEqual({ code: 127, signal: null });
-    expect(none.said().join()).toContain('no tfc-agent on PATH nor in /home/tfc-agent/bin');
+    expect(none.said().join()).toContain('no tfc-agent in /home/tfc-agent/bin nor on PATH');
   });
 
-  test('gives the arguments of the container to the agent', async ({ expect }) => {
+  test.each([
+    { given: 'a trailing newline', token: `${TOKEN}\n` },
+    { given: 'the line end of Windows', token: `${TOKEN}\r\n` },
+    { given: 'a byte order mark and spaces around it', token: `\ufeff \t${TOKEN} \n\n` },
+    { given: 'nothing around it', token: TOKEN },
+  ])('gives the agent the token without $given', async ({ token }) => {
+    for (const each of ways.filter(({ missing }) => missing === undefined)) {
+      const run = start(scratch, each, 'say(JSON.stringify(process.env.TFC_AGENT_TOKEN))', { TFC_AGENT_TOKEN: token });
+      expect(await run.ended).toEqual({ code: 0, signal: null });
+      expect(JSON.parse(run.stdout().toString())).toBe(TOKEN);
+    }
+  });
+
+  test.each([
+    { token: '', found: 'is empty' },
+    { token: ' \r\n', found: 'is empty' },
+    { token: `${TOKEN}\n${TOKEN}\n`, found: 'has whitespace inside' },
+  ])(
+    'refuses an agent token that $found, with the name of its secret and without the token',
+    async ({ token, found }) => {
+      const run = start(scratch, way, "say('started')", {
+        TFC_AGENT_TOKEN: token,
+        AGENT_TOKEN_SECRET: 'agent-launcher/aws/agent-token',
+      });
+      expect(await run.ended).toEqual({ code: 78, signal: null });
+      expect(run.stdout().toString()).toBe('');
+      expect(run.said()).toEqual([
+        `entrypoint: The agent token in agent-launcher/aws/agent-token ${found}. Store the agent token of the pool there, and nothing else: aws secretsmanager put-secret-value --secret-id ... --secret-string file://agent-token.txt`,
+      ]);
+    },
+  );
+
+  test('starts no other program in place of the agent, whatever the variables say', async ({ expect }) => {
+    const run = start(scratch, way, "say(process.env.AGENT_COMMAND ?? 'unread')", {
+      AGENT_COMMAND: 'env; exit 9',
+      GODEBUG: 'http2debug=2',
+    });
+    expect(await run.ended).toEqual({ code: 0, signal: null });
+    expect(run.stdout().toString()).toBe('env; exit 9\n');
+    expect(`${run.stdout()}${run.stderr()}`).not.toContain(TOKEN);
+  });
+
+  test.each(['GODEBUG', 'LD_PRELOAD', 'LD_AUDIT'])('passes no %s on that could show the token', async (name) => {
+    const run = start(scratch, way, `say(String(process.env.${name}))`, {
+      [name]: name === 'GODEBUG' ? 'netdns=go,http2debug=2' : '',
+    });
+    expect(await run.ended).toEqual({ code: 0, signal: null });
+    expect(run.stdout().toString()).toBe('undefined\n');
+  });
+
+  test('passes another GODEBUG on', async () => {
+    const run = start(scratch, way, 'say(process.env.GODEBUG)', { GODEBUG: 'netdns=go' });
+    await run.ended;
+    expect(run.stdout().toString()).toBe('netdns=go\n');
+  });
+
+  test("refuses a container's command, which could give the agent another address", async () => {
     const run = start(
       scratch,
-      { ...way, command: [...way.command, '-log-json', 'a  b'] },
-      'say(process.argv.slice(2).join("|"))',
+      { ...way, command: [...way.command, '-address', 'https://attacker.example'] },
+      "say('started')",
     );
-    await run.ended;
-    expect(run.stdout().toString()).toBe('-single|-log-json|a  b\n');
+    expect(await run.ended).toEqual({ code: 78, signal: null });
+    expect(run.stdout().toString()).toBe('');
+    expect(run.said()).toEqual([
+      "entrypoint: The container's command is '-address https://attacker.example'; leave it out, and set TFC_AGENT_... variables instead.",
+    ]);
+  });
+
+  describe('with an address in the entry point, which RunTask cannot override', () => {
+    const pinned = { ...way, command: [...way.command, 'https://tfe.example.com'] };
+    const agent = "say([process.env.TFC_ADDRESS, ...process.argv.slice(2)].join(' '))";
+
+    test.each([{ variables: {} }, { variables: { TFC_ADDRESS: 'https://tfe.example.com' } }])(
+      'starts the agent with that address, given $variables',
+      async ({ variables }) => {
+        const run = start(scratch, pinned, agent, variables);
+        expect(await run.ended).toEqual({ code: 0, signal: null });
+        expect(run.stdout().toString()).toBe('https://tfe.example.com -single\n');
+      },
+    );
+
+    test.each([
+      { name: 'TFC_ADDRESS of another host', variables: { TFC_ADDRESS: 'https://attacker.example' }, command: [] },
+      { name: 'a command with another address', variables: {}, command: ['https://attacker.example'] },
+    ])('refuses $name', async ({ variables, command }) => {
+      const way = { ...pinned, command: [...pinned.command, ...command] };
+      const run = start(scratch, way, agent, variables);
+      expect(await run.ended).toEqual({ code: 78, signal: null });
+      expect(run.stdout().toString()).toBe('');
+      expect(run.said().join()).toContain('https://attacker.example');
+    });
   });
 
   test('says what to do when it can write nowhere', async ({ expect }) => {
@@ -268,8 +353,9 @@ describe('the entrypoint', { concurrent: true }, () => {
 
 describe('its text', () => {
   test('is ASCII and small enough for a task definition', () => {
-    const text = readFileSync(SCRIPT);
+    const text = Buffer.from(entrypointText());
     expect(text.every((byte) => byte < 128)).toBe(true);
+    expect(text.toString()).not.toMatch(/^\s*#/m);
     expect(text.length).toBeLessThan(8 * 1024);
   });
 

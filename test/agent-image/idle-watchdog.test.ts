@@ -1,4 +1,4 @@
-import { afterAll, describe, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { Scratch, type Started, start, until, waysToRun } from './entrypoint-process.ts';
 
 const scratch = new Scratch();
@@ -33,14 +33,17 @@ async function ended(runs: readonly Started[]): Promise<readonly Started[]> {
   return runs;
 }
 
+/** All lines in one write: on a loaded machine an idle window could end between two. */
+const saying = (lines: readonly string[]) => (lines.length === 0 ? '' : `say(${JSON.stringify(lines.join('\n'))});`);
+
 const agentsThatLog = (logs: readonly (readonly string[])[], then: string) =>
-  ended(logs.map((lines) => start(scratch, way, `${JSON.stringify(lines)}.forEach(say); ${then}`, WINDOW)));
+  ended(logs.map((lines) => start(scratch, way, `${saying(lines)} ${then}`, WINDOW)));
 
 /** The same agent run in every way that this machine has. */
 const agentInEveryWay = (lines: readonly string[], then: string) =>
   ways
     .filter(({ missing }) => missing === undefined)
-    .map((each) => start(scratch, each, `${JSON.stringify(lines)}.forEach(say); ${then}`, WINDOW));
+    .map((each) => start(scratch, each, `${saying(lines)} ${then}`, WINDOW));
 
 describe('the idle watchdog, run in every way', { concurrent: true }, () => {
   test('tells an agent that waits longer than the idle window to leave', async ({ expect }) => {
@@ -210,3 +213,95 @@ describe('the idle watchdog', { concurrent: true }, () => {
     await other.ended;
   });
 });
+
+describe('the exit code 75', { concurrent: true }, () => {
+  /** The text of an agent's job: what it does to the processes of the entrypoint, which run as the same user. */
+  const helpers = `
+    import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+    const quietly = (f) => { try { return f(); } catch { return undefined; } };
+    const processes = () => readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).flatMap((pid) => {
+      const stat = quietly(() => readFileSync('/proc/' + pid + '/stat', 'utf8'));
+      return stat === undefined ? [] : [{ pid: Number(pid), name: stat.split(/[()]/)[1], parent: Number(stat.split(') ')[1].split(' ')[1]) }];
+    });
+    const children = () => processes().filter(({ pid, parent }) => parent === process.ppid && pid !== process.pid);
+    const kill = (pid, signal) => quietly(() => process.kill(pid, signal));
+  `;
+  const saysThatItIsIdle = JSON.stringify(`${TEXT.waiting}\n`);
+  const attacks = [
+    { name: 'sends SIGUSR1 to the entrypoint', attack: "kill(process.ppid, 'SIGUSR1');" },
+    {
+      name: 'sends SIGUSR1 to everything',
+      attack: "children().forEach(({ pid }) => kill(pid, 'SIGUSR1')); kill(process.ppid, 'SIGUSR1');",
+    },
+    {
+      name: 'kills every helper and sends SIGUSR1',
+      attack: "children().forEach(({ pid }) => kill(pid, 'SIGKILL')); kill(process.ppid, 'SIGUSR1');",
+    },
+    {
+      name: 'stops every helper and sends SIGUSR1',
+      attack: "children().forEach(({ pid }) => kill(pid, 'SIGSTOP')); kill(process.ppid, 'SIGUSR1');",
+    },
+    {
+      name: 'ends every timer, which makes an idle window short',
+      attack: `${helpersOf('timeout')}.forEach(({ pid }) => kill(pid, 'SIGTERM'));`,
+    },
+    {
+      name: 'logs that the agent waits, by the pipes of its helpers',
+      attack: `${helpersOf('tee')}.forEach(({ pid }) => ['0', '1', '2', '8'].forEach((fd) =>
+        quietly(() => writeFileSync('/proc/' + pid + '/fd/' + fd, ${saysThatItIsIdle}))));`,
+    },
+  ];
+  function helpersOf(name: string): string {
+    return `processes().filter((each) => each.name === '${name}' &&
+      quietly(() => readlinkSync('/proc/' + each.pid + '/cwd')) === process.cwd())`;
+  }
+
+  test.each(attacks)('is not forged by a job that $name', async ({ attack }) => {
+    const job = `${helpers} say(${JSON.stringify(`${TEXT.waiting}\n${TEXT.job}`)}); await after(400);
+      for (let n = 0; n < 16; n += 1) { ${attack} await after(100); }
+      process.exit(0);`;
+    const present = ways.filter(({ missing }) => missing === undefined);
+    const runs = present.map((each) => {
+      const run = start(scratch, each, job, WINDOW);
+      return { run, code: exitCode(run) };
+    });
+    for (const { run, code } of runs) {
+      expect(await code).toBe(0);
+      expect(run.stderr().toString()).not.toContain('no job in');
+      expect(run.signals()).toBe(0);
+    }
+  });
+
+  test('is not reported when a job arrives together with the SIGTERM for an idle agent', async ({ expect }) => {
+    const agent = `onTerm(async () => { say(${JSON.stringify(TEXT.job)}); await after(300); process.exit(0); }); stay();`;
+    for (const run of agentInEveryWay([TEXT.waiting], agent)) {
+      expect(await run.ended).toEqual({ code: 0, signal: null });
+      expect(run.signals()).toBe(1);
+    }
+  });
+
+  test.each(['tee', 'entrypoint'])(
+    'is not reported when the helper %s was killed and could not see the end',
+    async (name) => {
+      const found = name === 'tee' ? helpersOf('tee') : "children().filter((each) => each.name !== 'tee')";
+      const agent = `${helpers} say(${JSON.stringify(TEXT.waiting)});
+      onTerm(() => { ${found}.forEach(({ pid }) => kill(pid, 'SIGKILL')); process.exit(0); }); stay();`;
+      const run = start(scratch, way, agent, WINDOW);
+      expect(await run.ended).toEqual({ code: 0, signal: null });
+      expect(run.signals()).toBe(1);
+    },
+  );
+
+  test('is not passed on from an agent that ends with it', async ({ expect }) => {
+    const run = start(scratch, way, `say(${JSON.stringify(TEXT.job)}); process.exit(75);`, WINDOW);
+    expect(await run.ended).toEqual({ code: 1, signal: null });
+    expect(run.said().at(-1)).toBe(
+      'entrypoint: the agent ended with 75, which means here that it had no job; reported as 1.',
+    );
+  });
+});
+
+/** The script's own end: helpers that a job stopped hold its output open for longer. */
+function exitCode(run: Started): Promise<number | null> {
+  return new Promise((resolve) => run.child.on('exit', resolve));
+}

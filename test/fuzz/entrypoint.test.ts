@@ -32,52 +32,60 @@ const value = fc.oneof(
   fc.tuple(noise, code, noise).map((parts) => parts.join('')),
 );
 
-/**
- * Not among them: `AGENT_COMMAND`, which is a command (of an image's author, for agents that are started in another way),
- * and `TFC_AGENT_TOKEN`, which the script hands on unread.
- */
 const variables = fc.record(
   {
     TFC_AGENT_NAME: value.filter((text) => text !== ''),
     TFC_AGENT_SINGLE: value,
     TFC_AGENT_LOG_LEVEL: value,
     TFC_AGENT_AUTO_UPDATE: value,
+    TFC_AGENT_TOKEN: value,
+    TFC_ADDRESS: value,
+    AGENT_COMMAND: value,
+    AGENT_TOKEN_SECRET: value,
+    GODEBUG: value,
     AGENT_IDLE_SECONDS: fc.oneof(value, fc.nat().map(String)),
   },
   { requiredKeys: [] },
 );
 
 const AGENT = `
-  const { TFC_AGENT_NAME: name, TFC_AGENT_SINGLE: single } = process.env;
-  say(JSON.stringify({ name, single, args: process.argv.slice(2) }));
+  const { TFC_AGENT_NAME: name, TFC_AGENT_SINGLE: single, TFC_AGENT_TOKEN: token } = process.env;
+  say(JSON.stringify({ name, single, token, args: process.argv.slice(2) }));
 `;
 
-/** What the script takes for a number of seconds: nothing at all is its default. */
+/** What the script accepts as a number of seconds: nothing at all is its default. */
 const isIdleSeconds = (text: string | undefined): boolean => /^([1-9]\d{0,4})?$/.test(text ?? '');
+
+/** The token that the agent gets, if the script accepts it. */
+function tokenOf(given: string): string | undefined {
+  return /^\ufeff?[\t-\r ]*([^\t-\r ]+)[\t-\r ]*$/.exec(given)?.[1];
+}
 
 describe('the entrypoint', () => {
   const [asFile, asText] = waysToRun(scratch.fresh());
 
-  it('starts one single-mode agent or says which variable is wrong, and runs nothing that a variable holds', async () => {
+  it('starts one single-mode agent or says what is wrong, and runs nothing that a variable or the command holds', async () => {
     await fc.assert(
-      fc.asyncProperty(variables, value, fc.boolean(), async (given, argument, file) => {
+      fc.asyncProperty(variables, fc.option(value), fc.boolean(), async (given, argument, file) => {
         const way = file ? asFile : (asText ?? asFile);
-        const run = start(scratch, { ...way, command: [...way.command, argument] }, AGENT, given);
+        const command = argument === null ? way.command : [...way.command, argument];
+        const run = start(scratch, { ...way, command }, AGENT, given);
         const { code } = await run.ended;
         const said = run.stderr().toString();
-        if (isIdleSeconds(given.AGENT_IDLE_SECONDS)) {
+        const token = tokenOf(given.TFC_AGENT_TOKEN ?? TOKEN);
+        if (isIdleSeconds(given.AGENT_IDLE_SECONDS) && argument === null && token !== undefined) {
           expect(code, said).toBe(0);
           const name = given.TFC_AGENT_NAME ?? 'given-name';
-          expect(JSON.parse(run.stdout().toString())).toEqual({ name, single: 'true', args: ['-single', argument] });
+          expect(JSON.parse(run.stdout().toString())).toEqual({ name, single: 'true', token, args: ['-single'] });
         } else {
           expect({ code, agent: run.stdout().toString() }).toEqual({ code: 78, agent: '' });
-          expect(said).toContain('give a whole number of seconds from 1 to 99999');
+          expect(said).toMatch(/from 1 to 99999|The agent token in|The container's command is/);
         }
         expect(said).not.toContain(TOKEN);
-        expect(readdirSync(run.directory).sort()).toEqual(['agent.mjs', 'signals']);
+        expect(readdirSync(run.directory).sort()).toEqual(['agent.mjs', 'bin', 'signals']);
       }),
       // Each is a handful of processes.
-      { numRuns: 25 },
+      { numRuns: 40 },
     );
   }, 120_000);
 });
