@@ -89,6 +89,8 @@ export TFC_AGENT_NAME
 program=/home/tfc-agent/bin/tfc-agent
 [ -x "$program" ] || program=$(command -v tfc-agent) ||
   fail 127 'There is no tfc-agent in /home/tfc-agent/bin nor on PATH; use an image made from hashicorp/tfc-agent.'
+[ ! -x /opt/agent-launcher/tee ] || [ ! -r "$program" ] ||
+  say "$program can be read, so a job may be able to read the agent token. HIDE_AGENT in the log of the image's build says why."
 unset AGENT_IDLE_SECONDS AGENT_TOKEN_SECRET # neither the agent nor Terraform needs to see them
 
 # -- Pipes: 3 the agent's stdout, 4 its stderr, 5 what the watchdog reads, 6 held by this shell, 7 held by every helper

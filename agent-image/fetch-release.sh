@@ -98,7 +98,8 @@ for program in $programs; do
     7f454c46????????????????????????????"$machine") ;;
     *) fail "$program in $archive is no program for $architecture." ;;
   esac
-  chmod 0755 "$work/files/$program"
+  # The image hides the agent's programs from its user; here already, since a later change of mode would store them twice.
+  case $program in tfc-agent*) chmod 0711 "$work/files/$program" ;; *) chmod 0755 "$work/files/$program" ;; esac
 done
 
 mkdir -p "$1"

@@ -15,7 +15,7 @@ export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp
 /** What an {@link AgentImage} puts into a task definition. */
 export interface AgentImageBinding {
   readonly image: ecs.ContainerImage;
-  /** The container's entry point, when it is not the image's own. */
+  /** The container's entry point; the task definition adds the agent's address to it. Absent: the image's own, without an address. */
   readonly entryPoint?: string[];
   /** Whether the image declares its writable folders as volumes of the agent's user. */
   readonly ownsVolumes: boolean;
@@ -51,6 +51,9 @@ export interface ReleaseImageOptions extends LabelOptions {
   readonly packages?: readonly string[];
 }
 
+/** As in the Dockerfiles. */
+const BUILT_ENTRY_POINT = ['/opt/agent-launcher/sh', '/opt/agent-launcher/entrypoint.sh'];
+
 /** Base of {@link AgentImage.fromRelease}: the distribution that HashiCorp's own image has. */
 const DEFAULT_RELEASE_BASE = 'ubuntu:24.04';
 
@@ -75,7 +78,11 @@ function built(buildArgs: Record<string, string>, file?: string): AgentImage {
         buildArgs: { ...buildArgs, AGENT_ARCHITECTURE: arm64 ? 'arm64' : 'amd64' },
         platform: arm64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
       });
-      return { image: ecs.ContainerImage.fromDockerImageAsset(asset), ownsVolumes: true };
+      return {
+        image: ecs.ContainerImage.fromDockerImageAsset(asset),
+        entryPoint: [...BUILT_ENTRY_POINT],
+        ownsVolumes: true,
+      };
     },
   };
 }

@@ -249,6 +249,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
         taskRole,
         image,
         environment: { ...agentEnvironment(props), ...environment },
+        address: addressOf(props),
         agentTokenSecret: props.agentTokenSecret,
         logGroup: this.logGroup,
       });
@@ -342,8 +343,11 @@ function checkSize(pool: string, { cpu, memoryLimitMiB, ephemeralStorageGiB }: K
   }
 }
 
+function addressOf({ hostname = DEFAULT_HOSTNAME }: AgentPoolProps): string {
+  return `https://${hostname}`;
+}
+
 function agentEnvironment(props: AgentPoolProps): Record<string, string> {
-  const hostname = props.hostname ?? DEFAULT_HOSTNAME;
   const idleSeconds = props.idleWindow?.toSeconds() ?? DEFAULT_IDLE_WINDOW_SECONDS;
   return {
     TFC_AGENT_LOG_LEVEL: 'info',
@@ -351,7 +355,7 @@ function agentEnvironment(props: AgentPoolProps): Record<string, string> {
     TFC_AGENT_SINGLE: 'true',
     // A container that lives for one job must not replace itself first; the version is the image's.
     TFC_AGENT_AUTO_UPDATE: 'disabled',
-    ...(hostname !== DEFAULT_HOSTNAME && { TFC_ADDRESS: `https://${hostname}` }),
+    ...(props.hostname !== undefined && props.hostname !== DEFAULT_HOSTNAME && { TFC_ADDRESS: addressOf(props) }),
     AGENT_IDLE_SECONDS: String(idleSeconds),
   };
 }

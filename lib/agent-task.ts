@@ -22,6 +22,8 @@ export interface AgentTaskProps {
   readonly taskRole: iam.IRole;
   readonly image: AgentImageBinding;
   readonly environment: Readonly<Record<string, string>>;
+  /** `https://` and the host that the agent connects to. */
+  readonly address: string;
   readonly agentTokenSecret: ISecret;
   readonly logGroup: logs.ILogGroup;
 }
@@ -54,7 +56,9 @@ export function agentTaskDefinition(
   const agent = taskDefinition.addContainer('Agent', {
     containerName: AGENT_CONTAINER,
     image: image.image,
-    ...(image.entryPoint !== undefined && { entryPoint: image.entryPoint }),
+    // RunTask can override variables and the command, but not the entry point: with another TFC_ADDRESS, the agent would send
+    // its token there.
+    ...(image.entryPoint !== undefined && { entryPoint: [...image.entryPoint, props.address] }),
     essential: true,
     user: AGENT_USER,
     readonlyRootFilesystem: true,
@@ -63,7 +67,7 @@ export function agentTaskDefinition(
     linuxParameters: unprivileged(scope, `${prefix}Agent`),
     // The most that Fargate gives: the time a busy agent has to bring Terraform to an orderly end.
     stopTimeout: Duration.seconds(120),
-    environment: { ...props.environment },
+    environment: { ...props.environment, AGENT_TOKEN_SECRET: props.agentTokenSecret.secretName },
     secrets: { TFC_AGENT_TOKEN: ecs.Secret.fromSecretsManager(props.agentTokenSecret) },
     logging: logging(logGroup, 'agent'),
   });

@@ -20,7 +20,7 @@ import { standingSettings } from './standing-settings.ts';
 
 /** Variables that the stack, ECS or the entrypoint set, and credentials that belong to the task role. */
 const RESERVED_VARIABLE =
-  /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|ACCEPT|AUTO_UPDATE|DATA_DIR)|TFC_ADDRESS|AGENT_IDLE_SECONDS|AGENT_COMMAND|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_CREDENTIALS_.*|EXECUTION_ENV)|ECS_.*)$/;
+  /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|ACCEPT|AUTO_UPDATE|DATA_DIR)|TFC_ADDRESS|AGENT_IDLE_SECONDS|AGENT_TOKEN_SECRET|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_CREDENTIALS_.*|EXECUTION_ENV)|ECS_.*)$/;
 
 const action = z.string().regex(/^(?:\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/);
 const resource = z.string().regex(/^(?:\*|arn:.+)$/);

@@ -43,16 +43,19 @@ export class AgentContainers {
   private readonly directory = mkdtempSync(join(tmpdir(), 'container-test-'));
   private readonly names: string[] = [];
 
-  /** Builds the image. */
-  build(base = process.env['BASE_IMAGE']): void {
-    const baseArgument = base === undefined ? [] : ['--build-arg', `BASE_IMAGE=${base}`];
-    engineOk(['build', '--network', 'none', '--tag', this.image, ...baseArgument, IMAGE_FOLDER]);
+  /** Builds the image; returns what the build said. */
+  build(base = process.env['BASE_IMAGE'], buildArgs: readonly string[] = []): string {
+    const all = [...(base === undefined ? [] : [`BASE_IMAGE=${base}`]), ...buildArgs];
+    const args = all.flatMap((argument) => ['--build-arg', argument]);
+    const { code, stdout, stderr } = engine(['build', '--network', 'none', '--tag', this.image, ...args, IMAGE_FOLDER]);
+    if (code !== 0) throw new Error(`exit code ${code}\n${stdout}${stderr}`);
+    return `${stdout}${stderr}`;
   }
 
   /**
    * Options of `run` as in the task definition, without the init process.
    *
-   * @param agent text of a shell script to run in the agent's place; absent: the image's own `tfc-agent`
+   * @param agent text of a shell script that is mounted over `tfc-agent`; absent: the image's own
    */
   options(agent: string | undefined, variables: Record<string, string> = {}): readonly string[] {
     const name = `agent-${randomUUID()}`;
@@ -60,8 +63,9 @@ export class AgentContainers {
     const all: Record<string, string> = { TFC_AGENT_NAME: 'given-name', TFC_AGENT_TOKEN: 'secret', ...variables };
     const mount: string[] = [];
     if (agent !== undefined) {
-      mount.push('--volume', `${this.file(name, agent)}:/stub-agent.sh:ro`);
-      all['AGENT_COMMAND'] = 'sh /stub-agent.sh';
+      const script = this.file(name, `#!/bin/sh\n${agent}`);
+      chmodSync(script, 0o755);
+      mount.push('--volume', `${script}:/home/tfc-agent/bin/tfc-agent:ro`);
     }
     return [
       ...['--name', name, '--network', 'none', '--read-only', '--cap-drop', 'ALL', ...mount],
@@ -81,6 +85,11 @@ export class AgentContainers {
   asRoot(command: string): string {
     const options = ['--rm', '--network', 'none', '--user', '0', '--entrypoint', '/bin/sh'];
     return engineOk(['run', ...options, this.image, '-c', command]);
+  }
+
+  /** Options that give the compiled agent of the base image a job: the text of a shell script. */
+  job(script: string): readonly string[] {
+    return ['--volume', `${this.file(`job-${randomUUID()}`, script)}:/stub-job.sh:ro`];
   }
 
   /** Runs a container to its end. */

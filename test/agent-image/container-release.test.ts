@@ -75,9 +75,9 @@ describe.skipIf(missing !== undefined)(
     }) => {
       const look = 'cd /home/tfc-agent/bin && stat -c "%n %U %a" tfc-* && ls / | grep -c -E "archive|fetch" || true';
       expect(engineOk(['run', '--rm', '--network', 'none', '--entrypoint', '/bin/sh', image, '-c', look])).toBe(
-        'tfc-agent root 755\ntfc-agent-core root 755\n0',
+        'tfc-agent root 711\ntfc-agent-core root 711\n0',
       );
-      await annotate('root 755, twice');
+      await annotate('root 711, twice');
     });
 
     test('names its source, version, revision and base in labels', async ({ annotate }) => {

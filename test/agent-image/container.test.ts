@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { entrypointText } from '../../lib/entrypoint-text.ts';
 import { AgentContainers, ENGINE, engine, engineOk } from './container-engine.ts';
-import { SCRIPT, until } from './entrypoint-process.ts';
+import { until } from './entrypoint-process.ts';
 
 const WAITING = 'echo "2026-08-24T10:00:01.000Z [INFO]  core: Waiting for next job"';
 const JOB = 'echo "2026-08-24T10:00:02.000Z [INFO]  core: Job received: job_type=plan job_id=run-abc"';
@@ -14,6 +17,20 @@ for process in /proc/[0-9]*; do
   ! tr '\\0' '\\n' 2>/dev/null <"$process/environ" | grep -q '^TFC_AGENT_TOKEN=' || cat "$process/comm"
 done 2>/dev/null
 exit 0`;
+
+/** A job that prints which processes show it the token, and which let it read their memory or open their pipes. */
+const SPY_ON_TOKEN = `
+for process in /proc/[0-9]*; do
+  name=$(cat "$process/comm") || continue
+  [ "$process" != "/proc/$$" ] || continue
+  ! tr '\\0' '\\n' 2>/dev/null <"$process/environ" | grep -q '^TFC_AGENT_TOKEN=' || echo "environ of $name"
+  ! (: <"$process/mem") || echo "mem of $name"
+  ! ls "$process/fd/" >&2 || echo "fd of $name"
+done 2>/dev/null
+exit 0`;
+
+/** What a job may see: programs of the entrypoint that never had the token, nor the log that the watchdog reads. */
+const HARMLESS = /^(?:mem|fd) of (?:cat|timeout)$/;
 
 describe.skipIf(ENGINE === undefined)(
   `the image in a container${ENGINE === undefined ? ' (skipped: see container/with-docker.sh)' : ''}`,
@@ -59,15 +76,20 @@ describe.skipIf(ENGINE === undefined)(
       await annotate(`root's alone: ${asRoot('cd /opt/agent-launcher && stat -c "%n %a" *').split('\n').join(', ')}`);
     });
 
-    test('adds less than 2 MB to its base', async ({ annotate }) => {
+    test('adds less than 2 MB to its base, apart from the agent itself, whose mode it changes', async ({
+      annotate,
+    }) => {
       const base = process.env['BASE_IMAGE'];
       if (base === undefined) return;
       const sizes = [containers.image, base].map((image) =>
         Number(engineOk(['image', 'inspect', '--format', '{{.Size}}', image])),
       );
-      const more = (sizes[0] ?? Number.NaN) - (sizes[1] ?? Number.NaN);
+      const agent = Number(asRoot('cat /home/tfc-agent/bin/* | wc -c'));
+      const more = (sizes[0] ?? Number.NaN) - (sizes[1] ?? Number.NaN) - agent;
       expect(more).toBeLessThan(2_000_000);
-      await annotate(`${(more / 1e6).toFixed(1)} MB more`);
+      await annotate(
+        `${(more / 1e6).toFixed(1)} MB more, and the agent once more (here ${(agent / 1e6).toFixed(1)} MB)`,
+      );
     });
 
     test("starts the image's own tfc-agent, as somebody who is not root", async ({ annotate }) => {
@@ -186,6 +208,150 @@ describe.skipIf(ENGINE === undefined)(
       await annotate('shown by no process');
     });
 
+    describe('with a compiled agent, which cleared its environment', () => {
+      const base = `${process.env['BASE_IMAGE']}`;
+      const reading = process.env['READING_AGENT'];
+      const others = new Map<string, AgentContainers>();
+      const said = new Map<string, string>();
+      beforeAll(() => {
+        if (reading === undefined) return;
+        for (const [name, from, args] of [
+          ['readable', base, ['HIDE_AGENT=false']],
+          ['reads itself', 'agent-reads-itself', []],
+        ] as const) {
+          if (name === 'reads itself') {
+            const folder = mkdtempSync(join(tmpdir(), 'reading-agent-'));
+            copyFileSync(reading, join(folder, 'tfc-agent'));
+            const copy = 'COPY tfc-agent /home/tfc-agent/bin/tfc-agent\nRUN chmod 0755 /home/tfc-agent/bin/tfc-agent';
+            writeFileSync(join(folder, 'Dockerfile'), `FROM ${base}\nUSER root\n${copy}\nUSER tfc-agent\n`);
+            engineOk(['build', '--network', 'none', '--tag', from, folder]);
+            rmSync(folder, { recursive: true });
+          }
+          const image = new AgentContainers();
+          said.set(name, image.build(from, args));
+          others.set(name, image);
+        }
+      }, 180_000);
+      afterAll(() => {
+        for (const image of others.values()) image.release();
+        engine(['rmi', '--force', 'agent-reads-itself']);
+      });
+      const compiled = reading === undefined ? test.skip : test;
+
+      compiled(
+        'shows the token to no job: neither its environment, nor its memory, nor its log',
+        async ({ annotate }) => {
+          expect(asRoot('stat -c "%U %a" /home/tfc-agent/bin/*')).toBe('root 711\nroot 711');
+          const { code, stdout, stderr } = containers.run(undefined, {}, containers.job(SPY_ON_TOKEN));
+          expect({ code, stderr }).toEqual({
+            code: 0,
+            stderr: 'entrypoint: agent given-name starts; idle window 300 s\n',
+          });
+          const seen = stdout.split('\n').filter((line) => / of /.test(line) && !HARMLESS.test(line));
+          expect(seen).toEqual([]);
+          await annotate('environ, mem and fd of agent, core, shell and tee: refused');
+        },
+      );
+
+      compiled('shows it where the agent may be read, which HIDE_AGENT=false asks for', async ({ annotate }) => {
+        const image = others.get('readable') ?? containers;
+        const { stdout, stderr } = image.run(undefined, {}, image.job(SPY_ON_TOKEN));
+        for (const what of ['environ', 'mem', 'fd']) {
+          expect(stdout).toContain(`${what} of tfc-agent\n`);
+        }
+        expect(stderr).toContain(
+          '/home/tfc-agent/bin/tfc-agent can be read, so a job may be able to read the agent token',
+        );
+        await annotate('environ, mem and fd of agent and core: readable, and the log says so');
+      });
+
+      compiled('is built readable if the agent must read itself, and says so', async ({ annotate }) => {
+        expect(said.get('reads itself')).toContain(
+          'WARNING: this agent does not run if it may not read its own program',
+        );
+        expect(said.get('reads itself')).toContain('open /home/tfc-agent/bin/tfc-agent: permission denied');
+        const image = others.get('reads itself') ?? containers;
+        const { code, stderr } = image.run(undefined, { AGENT_IDLE_SECONDS: '1' });
+        expect(code).toBe(75);
+        expect(stderr).toContain('can be read, so a job may be able to read the agent token');
+        await annotate('mode 755, a warning in the log of the build and in that of the task');
+      });
+
+      const FORGERIES = [
+        {
+          does: 'sends every signal to every process',
+          job: 'for s in USR1 HUP INT TERM USR1; do kill -$s -1; kill -$s 1; done; sleep 2',
+        },
+        { does: 'kills every process', job: 'kill -USR1 1; kill -KILL -1; kill -USR1 1; sleep 2' },
+        {
+          does: 'stops the helpers, and goes on when the idle window is over',
+          job: `cd /proc; for p in [0-9]*; do case $(cat $p/comm) in tee|sh|cat|timeout) kill -STOP $p ;; esac; done
+            kill -USR1 1; sleep 3; kill -CONT -1`,
+        },
+        {
+          does: 'writes that the agent waits to all that it can open, and ends every timer',
+          job: `for n in 1 2 3 4; do for f in /proc/[0-9]*/fd/*; do (${WAITING} >"$f") 2>/dev/null & done
+            for p in /proc/[0-9]*; do [ "$(cat $p/comm)" != timeout ] || kill -TERM \${p#/proc/}; done
+            kill -USR1 1; sleep 0.5; done`,
+        },
+      ];
+      compiled.for(FORGERIES)('reports no job that $does as an agent without one', async ({ job }, { annotate }) => {
+        const trapped = `trap '' HUP INT TERM USR1; ${job}; exit 0`;
+        const { code, stderr } = containers.run(undefined, { AGENT_IDLE_SECONDS: '1' }, containers.job(trapped));
+        expect(code).not.toBe(75);
+        expect(stderr).not.toContain('no job in');
+        await annotate(`exit code ${code}, and no such line in the log`);
+      });
+    });
+
+    test.for([
+      { override: 'the command -address', command: ['-address', 'https://attacker.example'], variables: {}, code: 78 },
+      { override: 'AGENT_COMMAND', command: [], variables: { AGENT_COMMAND: 'env' }, code: 75 },
+      {
+        override: 'BASH_ENV and ENV',
+        command: [],
+        variables: { BASH_ENV: '/proc/self/environ', ENV: '/etc/passwd' },
+        code: 75,
+      },
+      {
+        override: 'a function of bash',
+        command: [],
+        variables: { 'BASH_FUNC_mktemp%%': '() { echo "$token"; }' },
+        code: 75,
+      },
+      { override: 'GODEBUG', command: [], variables: { GODEBUG: 'http2debug=2' }, code: 75 },
+      { override: 'LD_DEBUG', command: [], variables: { LD_DEBUG: 'all' }, code: 75 },
+    ])('prints no token for a RunTask that overrides $override', async ({ command, variables, code }, { annotate }) => {
+      const token = 'token-that-nobody-may-see';
+      const options = containers.options(undefined, {
+        AGENT_IDLE_SECONDS: '1',
+        ...variables,
+        TFC_AGENT_TOKEN: token,
+      });
+      const found = engine(['run', ...options, containers.image, ...command]);
+      expect(found.code).toBe(code);
+      expect(`${found.stdout}${found.stderr}`).not.toContain(token);
+      await annotate(`exit code ${code}, no token`);
+    });
+
+    test('is not built on a base whose shell takes functions from the environment', async ({ annotate }) => {
+      const base = process.env['BASE_IMAGE'];
+      if (base === undefined) return;
+      const folder = mkdtempSync(join(tmpdir(), 'bash-base-'));
+      const bash = 'RUN bash -c "rm -f /bin/dash /usr/bin/dash; ln -sf bash /bin/sh"';
+      writeFileSync(join(folder, 'Dockerfile'), `FROM ${base}\nUSER root\n${bash}\nUSER tfc-agent\n`);
+      engineOk(['build', '--network', 'none', '--tag', 'agent-bash-base', folder]);
+      rmSync(folder, { recursive: true });
+      const image = new AgentContainers();
+      try {
+        expect(() => image.build('agent-bash-base')).toThrow('/bin/sh takes functions from environment variables');
+      } finally {
+        image.release();
+        engine(['rmi', '--force', 'agent-bash-base']);
+      }
+      await annotate('no image: "takes functions from environment variables"');
+    });
+
     test("runs with the script's text on an image that has it not", async ({ annotate }) => {
       const base = process.env['BASE_IMAGE'];
       if (base === undefined) return;
@@ -194,7 +360,7 @@ describe.skipIf(ENGINE === undefined)(
         .filter((option) => option !== '--read-only');
       const { code, stdout } = engine([
         ...['run', ...options, '--entrypoint', '/bin/sh', base],
-        ...['-c', readFileSync(SCRIPT, 'utf8'), 'entrypoint'],
+        ...['-c', entrypointText(), 'entrypoint'],
       ]);
       expect(code).toBe(75);
       expect(stdout).toContain('Starting: name=given-name arguments=-single');
@@ -210,7 +376,7 @@ describe.skipIf(ENGINE === undefined)(
       if (base === undefined) return;
       const { stdout } = engine([
         ...['run', ...containers.options(LOOK_FOR_TOKEN), '--tmpfs', '/tmp', '--entrypoint', '/bin/sh', base],
-        ...['-c', readFileSync(SCRIPT, 'utf8'), 'entrypoint'],
+        ...['-c', entrypointText(), 'entrypoint'],
       ]);
       // The shell, and the watchdog that is a copy of it.
       expect(new Set(stdout.trimEnd().split('\n'))).toEqual(new Set(['sh']));

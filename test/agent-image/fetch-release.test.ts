@@ -74,7 +74,7 @@ describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(files).toEqual(expect.arrayContaining(['tfc-agent', 'tfc-agent-core']));
     const program = join(directory, String(served.size - 1), 'tfc-agent');
-    expect(statSync(program).mode & 0o777).toBe(0o755);
+    expect(statSync(program).mode & 0o777).toBe(0o711);
   });
 
   test('of terraform is unpacked too, and one that somebody else signed is not', async () => {

@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { AgentImage } from '../../lib/agent-image.ts';
 import { AgentPool, type AgentPoolProps } from '../../lib/agent-pool.ts';
+import { entrypointText } from '../../lib/entrypoint-text.ts';
 import { emptyStack } from './synthesis.ts';
 
 const registry = AgentImage.fromReference('hashicorp/tfc-agent:1.31.0');
@@ -63,6 +64,7 @@ describe("the agent's container", () => {
           { Name: 'TFC_AGENT_SINGLE', Value: 'true' },
           { Name: 'TFC_AGENT_AUTO_UPDATE', Value: 'disabled' },
           { Name: 'AGENT_IDLE_SECONDS', Value: '300' },
+          { Name: 'AGENT_TOKEN_SECRET', Value: 'acme/agent-token' },
         ],
         RestartPolicy: Match.absent(),
       }),
@@ -121,12 +123,11 @@ describe("the agent's container", () => {
 describe('the image', () => {
   it('of a registry is entered by the entrypoint of this project, in folders that were opened first', () => {
     const { template } = poolIn();
-    const script = readFileSync(new URL('../../agent-image/entrypoint.sh', import.meta.url), 'utf8');
     template.hasResourceProperties(
       'AWS::ECS::TaskDefinition',
       agentWith({
         Image: 'hashicorp/tfc-agent:1.31.0',
-        EntryPoint: ['/bin/sh', '-c', script, 'entrypoint'],
+        EntryPoint: ['/bin/sh', '-c', entrypointText(), 'entrypoint', 'https://app.terraform.io'],
         DependsOn: [{ ContainerName: 'volumes', Condition: 'SUCCESS' }],
       }),
     );
@@ -165,11 +166,19 @@ describe('the image', () => {
     }
   });
 
-  it('of this project is built for the architecture, and is the only container', () => {
-    const { template } = poolIn({ image: AgentImage.fromVersion('1.30.2'), cpuArchitecture: CpuArchitecture.ARM64 });
+  it('of this project is built for the architecture, is the only container, and takes the address from its entry point', () => {
+    const { template } = poolIn({
+      image: AgentImage.fromVersion('1.30.2'),
+      cpuArchitecture: CpuArchitecture.ARM64,
+      hostname: 'tfe.example.com:8443',
+    });
+    const entryPoint = ['/opt/agent-launcher/sh', '/opt/agent-launcher/entrypoint.sh', 'https://tfe.example.com:8443'];
+    expect(readFileSync(new URL('../../agent-image/Dockerfile', import.meta.url), 'utf8')).toContain(
+      `\nENTRYPOINT ["${entryPoint.slice(0, 2).join('", "')}"]\n`,
+    );
     template.hasResourceProperties('AWS::ECS::TaskDefinition', {
       RuntimePlatform: { CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' },
-      ContainerDefinitions: [Match.objectLike({ Name: 'agent', EntryPoint: Match.absent() })],
+      ContainerDefinitions: [Match.objectLike({ Name: 'agent', EntryPoint: entryPoint })],
     });
   });
 

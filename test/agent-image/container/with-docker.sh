@@ -7,10 +7,11 @@
 # The daemon lives in a network namespace without any network and in a temporary directory; both are gone afterwards. The
 # command runs in that namespace too, so that a container on the host's network reaches what the command serves on loopback.
 # In the daemon are Debian under the name that agent-image/Dockerfile.release starts from, and under the one that
-# agent-image/Dockerfile starts from the same with the user tfc-agent, and stand-in-agent.sh as that user's bin/tfc-agent. The
-# command finds them by CONTAINER_ENGINE, DOCKER_HOST, BASE_IMAGE and RELEASE_BASE_IMAGE.
+# agent-image/Dockerfile starts from the same with the user tfc-agent, and tfc-agent.c, compiled, as that user's bin/tfc-agent and
+# bin/tfc-agent-core. The command finds them by CONTAINER_ENGINE, DOCKER_HOST, BASE_IMAGE and RELEASE_BASE_IMAGE, and the same
+# programs with READS_ITSELF by READING_AGENT.
 #
-# Needs root and Debian's packages docker.io (on Debian 13 docker-cli too), mmdebstrap, iproute2, skopeo, util-linux. Without them it says why it does not run the
+# Needs root and Debian's packages docker.io (on Debian 13 docker-cli too), gcc, libc6-dev, mmdebstrap, iproute2, skopeo, util-linux. Without them it says why it does not run the
 # command and exits with 0, or with 1 if REQUIRE_CONTAINERS is set.
 set -eu
 
@@ -25,8 +26,8 @@ skip() {
 }
 [ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 64; }
 [ "$(id -u)" -eq 0 ] || skip 'needs root'
-for tool in dockerd mmdebstrap ip nsenter skopeo "$docker"; do
-  command -v "$tool" >/dev/null || skip "needs $tool (apt-get install docker.io mmdebstrap iproute2 skopeo util-linux)"
+for tool in dockerd gcc mmdebstrap ip nsenter skopeo "$docker"; do
+  command -v "$tool" >/dev/null || skip "needs $tool (apt-get install docker.io gcc libc6-dev mmdebstrap iproute2 skopeo util-linux)"
 done
 
 work=$(mktemp -d /tmp/with-docker.XXXXXX)
@@ -82,12 +83,15 @@ until "$docker" info >/dev/null 2>&1; do
 done
 "$docker" import "$base" "$RELEASE_BASE_IMAGE" >/dev/null
 mkdir "$work/context"
-cp "$here/stand-in-agent.sh" "$work/context/"
+gcc -static -s -O1 -o "$work/context/tfc-agent" "$here/tfc-agent.c"
+cp "$work/context/tfc-agent" "$work/context/tfc-agent-core"
+export READING_AGENT="$work/context/reading-agent"
+gcc -static -s -O1 -DREADS_ITSELF -o "$READING_AGENT" "$here/tfc-agent.c"
 cat >"$work/context/Dockerfile" <<END
 FROM $RELEASE_BASE_IMAGE
 RUN useradd --create-home --shell /bin/sh tfc-agent && mkdir /home/tfc-agent/bin
-COPY stand-in-agent.sh /home/tfc-agent/bin/tfc-agent
-RUN chmod 0755 /home/tfc-agent/bin/tfc-agent
+COPY tfc-agent tfc-agent-core /home/tfc-agent/bin/
+RUN chmod 0755 /home/tfc-agent/bin/*
 USER tfc-agent
 ENTRYPOINT ["/home/tfc-agent/bin/tfc-agent"]
 END
