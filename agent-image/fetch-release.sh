@@ -9,7 +9,7 @@
 #
 # POSIX sh; needs curl, gpg, gpgv, sha256sum, od, unzip. By hand, to see what a build would see:
 #
-#   TFC_AGENT_VERSION=1.31.0 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
+#   TFC_AGENT_VERSION=1.33.0 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
 #   RELEASE_PRODUCT=terraform TERRAFORM_VERSION=1.11.4 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
 #
 # https://developer.hashicorp.com/terraform/cloud-docs/agents/agents (Download and Install the Agent)
@@ -25,7 +25,7 @@ setting() { # $1: name, $2: value, $3: pattern, $4: what is allowed
 [ $# -eq 1 ] || fail 'give the directory to unpack into.'
 product=${RELEASE_PRODUCT:-tfc-agent}
 case $product in
-  tfc-agent) named=TFC_AGENT_VERSION version=${TFC_AGENT_VERSION-} example=1.31.0 programs='tfc-agent tfc-agent-core' ;;
+  tfc-agent) named=TFC_AGENT_VERSION version=${TFC_AGENT_VERSION-} example=1.33.0 programs='tfc-agent tfc-agent-core' ;;
   terraform) named=TERRAFORM_VERSION version=${TERRAFORM_VERSION-} example=1.11.4 programs=terraform ;;
   *) fail "RELEASE_PRODUCT is '$product'; give tfc-agent or terraform." ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Asks a registry what a tag of the agent's image is now, and prints what to write into the settings to pin it.
 //
-//   node agent-image/print-digest.mjs [REFERENCE]     default: hashicorp/tfc-agent:1.31.0
+//   node agent-image/print-digest.mjs [REFERENCE]     default: hashicorp/tfc-agent:1.33.0
 //
 // The digest is computed from what the registry sent, and must be the one that it says. Nothing is pulled.
 // https://distribution.github.io/distribution/spec/api/ and spec/auth/token/
@@ -44,7 +44,7 @@ function parse(reference) {
       reference,
     );
   if (match === null)
-    throw new Refusal(`'${reference}' is no reference with a tag; give one such as hashicorp/tfc-agent:1.31.0.`);
+    throw new Refusal(`'${reference}' is no reference with a tag; give one such as hashicorp/tfc-agent:1.33.0.`);
   const [, host = 'docker.io', path, tag] = match;
   // Docker Hub's registry has a name of its own, and repositories without a path are its library's.
   const repository = host === 'docker.io' && !path.includes('/') ? `library/${path}` : path;

@@ -1,7 +1,9 @@
+import { Annotations } from 'aws-cdk-lib';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
+import { versionFault, versionOfImage, versionWarning } from './agent-version.ts';
 import { ecrImage } from './egress/ecr-image.ts';
 import { partitionOf } from './egress/partitions.ts';
 import { AGENT_IMAGE_FOLDER, entrypointText } from './entrypoint-text.ts';
@@ -21,8 +23,13 @@ export interface AgentImageBinding {
   readonly ownsVolumes: boolean;
 }
 
-/** What the labels of a built image say beside version and base. */
-interface LabelOptions {
+/** Options of every built image. */
+interface BuildOptions {
+  /**
+   * Whether the image keeps its user from reading the agent's programs, which keeps jobs from reading the agent token. Turn it off
+   * only if an agent does not start. Default: true; the build turns it off, with a warning, if the agent must read itself.
+   */
+  readonly hideAgent?: boolean;
   /** Address of the source code that the image is built from. Default: not said. */
   readonly sourceUrl?: string;
   /** Revision of that source code. Another one makes another image. Default: not said. */
@@ -30,7 +37,7 @@ interface LabelOptions {
 }
 
 /** How the image is built on HashiCorp's own. */
-export interface OfficialImageOptions extends LabelOptions {
+export interface OfficialImageOptions extends BuildOptions {
   /** Digest that the base must have: `sha256:…`, as `agent-image/print-digest.mjs` prints it. Default: what the tag names. */
   readonly digest?: string;
   /** Repository of the base, when it is a copy of yours. Default: `hashicorp/tfc-agent`. */
@@ -38,7 +45,7 @@ export interface OfficialImageOptions extends LabelOptions {
 }
 
 /** How the image is built from a release archive. */
-export interface ReleaseImageOptions extends LabelOptions {
+export interface ReleaseImageOptions extends BuildOptions {
   /** Base, a Debian or Ubuntu, best with its digest. Default: `ubuntu:24.04`. */
   readonly baseImage?: string;
   /** Mirror of the release host. Default: `https://releases.hashicorp.com`. */
@@ -57,19 +64,32 @@ const BUILT_ENTRY_POINT = ['/opt/agent-launcher/sh', '/opt/agent-launcher/entryp
 /** Base of {@link AgentImage.fromRelease}: the distribution that HashiCorp's own image has. */
 const DEFAULT_RELEASE_BASE = 'ubuntu:24.04';
 
-function labelArguments(version: string, base: string, digest: string | undefined, options: LabelOptions) {
+function commonArguments(version: string, base: string, digest: string | undefined, options: BuildOptions) {
   return {
     TFC_AGENT_VERSION: version,
     BASE_IMAGE: base,
     ...(digest !== undefined && { BASE_DIGEST: digest }),
+    ...(options.hideAgent === false && { HIDE_AGENT: 'false' }),
     ...(options.sourceUrl !== undefined && { SOURCE_URL: options.sourceUrl }),
     ...(options.revision !== undefined && { REVISION: options.revision }),
   };
 }
 
-function built(buildArgs: Record<string, string>, file?: string): AgentImage {
+function refuseOld(version: string | undefined): void {
+  const fault = version === undefined ? undefined : versionFault(version);
+  if (fault !== undefined) throw new Error(fault);
+}
+
+function warnOfVersion(scope: Construct, version: string | undefined): void {
+  const warning = versionWarning(version);
+  if (warning !== undefined) Annotations.of(scope).addWarningV2('agent-launcher:agentVersion', warning);
+}
+
+function built(version: string, buildArgs: Record<string, string>, file?: string): AgentImage {
+  refuseOld(version);
   return {
     bind: (scope, architecture) => {
+      warnOfVersion(scope, version);
       const arm64 = architecture === ecs.CpuArchitecture.ARM64;
       const asset = new DockerImageAsset(scope, 'Image', {
         directory: AGENT_IMAGE_FOLDER,
@@ -101,7 +121,7 @@ export abstract class AgentImage {
   static fromVersion(version: string, options: OfficialImageOptions = {}): AgentImage {
     const { baseImage = 'hashicorp/tfc-agent', digest } = options;
     const base = `${baseImage}:${version}${digest === undefined ? '' : `@${digest}`}`;
-    return built({ ...labelArguments(version, base, digest, options) });
+    return built(version, commonArguments(version, base, digest, options));
   }
 
   /**
@@ -114,8 +134,9 @@ export abstract class AgentImage {
     const { baseImage = DEFAULT_RELEASE_BASE, releasesUrl, keyUrl, keyFingerprint, packages } = options;
     const digest = /@(sha256:[0-9a-f]{64})$/.exec(baseImage)?.[1];
     return built(
+      version,
       {
-        ...labelArguments(version, baseImage, digest, options),
+        ...commonArguments(version, baseImage, digest, options),
         ...(releasesUrl !== undefined && { RELEASES_URL: releasesUrl }),
         ...(keyUrl !== undefined && { KEY_URL: keyUrl }),
         ...(keyFingerprint !== undefined && { KEY_FINGERPRINT: keyFingerprint }),
@@ -140,15 +161,26 @@ export abstract class AgentImage {
   }
 
   /**
-   * Like {@link fromContainerImage}, for an image by its reference: `hashicorp/tfc-agent:1.31.0`, `…@sha256:…`, or an
+   * Like {@link fromContainerImage}, for an image by its reference: `hashicorp/tfc-agent:1.33.0`, `…@sha256:…`, or an
    * image in this account's or another account's ECR, which the task is then allowed to pull.
    */
   static fromReference(reference: string): AgentImage {
+    const version = versionOfImage(reference);
+    refuseOld(version);
     const ecr = ecrImage(reference);
-    if (ecr === undefined) return AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
+    if (ecr === undefined) {
+      const image = AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
+      return {
+        bind: (scope, architecture) => {
+          warnOfVersion(scope, version);
+          return image.bind(scope, architecture);
+        },
+      };
+    }
     const { account, region, repository: repositoryName } = ecr;
     return {
       bind: (scope, architecture) => {
+        warnOfVersion(scope, version);
         const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
           repositoryName,
           repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,

@@ -193,9 +193,12 @@ function sizeOptions(size: SizeSettings | undefined): PhaseOptions {
 
 function agentImage(image: AgentImageSettings): AgentImage {
   if ('registry' in image) return AgentImage.fromReference(image.registry);
-  const { version } = image;
+  const hide = image.hideAgent === undefined ? {} : { hideAgent: image.hideAgent };
   if (image.source === 'official') {
-    return AgentImage.fromVersion(version, image.digest === undefined ? {} : { digest: image.digest });
+    return AgentImage.fromVersion(image.version, {
+      ...hide,
+      ...(image.digest !== undefined && { digest: image.digest }),
+    });
   }
-  return AgentImage.fromRelease(version, image.base === undefined ? {} : { baseImage: image.base });
+  return AgentImage.fromRelease(image.version, { ...hide, ...(image.base !== undefined && { baseImage: image.base }) });
 }

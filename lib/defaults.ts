@@ -7,7 +7,7 @@
 export const DEFAULT_HOSTNAME = 'app.terraform.io';
 
 /** Version of `hashicorp/tfc-agent` that the container image is built from. */
-export const DEFAULT_AGENT_VERSION = '1.31.0';
+export const DEFAULT_AGENT_VERSION = '1.33.0';
 
 /** Most agents of one pool at once. */
 export const DEFAULT_MAX_AGENTS = 10;

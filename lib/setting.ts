@@ -1,5 +1,6 @@
 /** A single setting: its schema with its documentation, and the kinds of setting that occur more than once. */
 import * as z from 'zod';
+import { isOlder, OLDEST_AGENT_VERSION, versionOfImage } from './agent-version.ts';
 import { looksLikeToken } from './settings-faults.ts';
 
 /** What is said about a setting beside its type: in the README's table, and in a message when it is wrong. */
@@ -58,8 +59,10 @@ export const SECRET = z
 /** `host/path:tag`, `host/path@sha256:…`; no tag and `latest` would change under a running deployment. */
 export const IMAGE = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._:/-]*(?::(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$/);
+  .regex(/^[a-z0-9][a-z0-9._:/-]*(?::(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$/)
+  .refine((reference) => !isOlder(versionOfImage(reference) ?? OLDEST_AGENT_VERSION, OLDEST_AGENT_VERSION));
 export const IMAGE_DOC = {
-  allowed: 'reference with a tag that is not latest, or with a digest: hashicorp/tfc-agent:1.31.0, …@sha256:…',
+  allowed:
+    'reference with a tag that is not latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; an agent from 1.21.1 on, which hides its token from jobs',
   remedy: 'pin the image: an unpinned one changes between two jobs',
 };

@@ -178,7 +178,7 @@ function sharedSecretFaults(given: Given, pools: readonly Given[]): SettingsFaul
 
 function imageFaults(image: unknown): SettingsFault[] {
   if (!isRecord(image)) return [];
-  const built = ['version', 'source', 'digest', 'base'].filter((name) => image[name] !== undefined);
+  const built = ['version', 'source', 'digest', 'base', 'hideAgent'].filter((name) => image[name] !== undefined);
   const fault = (allowed: string, remedy: string) => ({ path: 'agentImage', given: shown(image), allowed, remedy });
   if (image['registry'] !== undefined && built.length > 0) {
     return [

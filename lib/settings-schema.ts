@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isOlder, OLDEST_AGENT_VERSION } from './agent-version.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_AGENT_VERSION,
@@ -45,10 +46,11 @@ const agentImage = z.strictObject({
     z
       .string()
       .regex(/^\d+\.\d+\.\d+$/)
+      .refine((version) => !isOlder(version, OLDEST_AGENT_VERSION))
       .optional(),
     {
       description: 'Version of the agent that the image is built from, by Docker, when the stack is deployed.',
-      allowed: 'a version such as 1.31.0',
+      allowed: `a version such as 1.33.0, from ${OLDEST_AGENT_VERSION} on, since older agents do not hide their token from jobs`,
       absent: `${DEFAULT_AGENT_VERSION}, unless \`agentImage.registry\` is given`,
     },
   ),
@@ -74,6 +76,12 @@ const agentImage = z.strictObject({
     description: 'Image that the release is put on: a Debian or Ubuntu.',
     allowed: 'reference with a tag that is not latest, or with a digest; with the source release only',
     absent: 'ubuntu:24.04',
+  }),
+  hideAgent: setting(z.boolean().optional(), {
+    description:
+      'Whether the image keeps its user from reading the programs of the agent, which keeps jobs from reading the agent token. Turn it off only if an agent does not start.',
+    allowed: 'true or false',
+    absent: 'true; the build turns it off, with a warning, if the agent must read itself',
   }),
   registry: setting(IMAGE.optional(), {
     description: 'Image to use as it is, in place of building one; no Docker is needed to deploy.',
@@ -122,7 +130,7 @@ export const settingsSchema = z.strictObject({
   }),
   agentImage: setting(agentImage.prefault({}), {
     description: 'The image of the agents: built from a version, or from a registry.',
-    allowed: '{"version": "1.31.0"} or {"registry": "hashicorp/tfc-agent:1.31.0"}',
+    allowed: '{"version": "1.33.0"} or {"registry": "hashicorp/tfc-agent:1.33.0"}',
   }),
   agentsCeiling: setting(whole(1, 10_000).optional(), {
     description: 'Most agents that the organization may have registered at once: its licence.',

@@ -19,8 +19,8 @@ export const SETTINGS_KEY = 'agentLauncher';
 
 /** The image of the agents. */
 export type AgentImageSettings =
-  | { readonly version: string; readonly source: 'official'; readonly digest?: string }
-  | { readonly version: string; readonly source: 'release'; readonly base?: string }
+  | { readonly version: string; readonly source: 'official'; readonly digest?: string; readonly hideAgent?: boolean }
+  | { readonly version: string; readonly source: 'release'; readonly base?: string; readonly hideAgent?: boolean }
   | { readonly registry: string };
 
 /** Settings without a fault, every default filled in. */
@@ -52,9 +52,11 @@ export function parseSettings(context: Readonly<Record<string, unknown>>): Setti
   return { ...read.data, agentImage: agentImage(read.data), network: chosenNetwork(read.data.network) };
 }
 
-function agentImage({ agentImage: { registry, version, source, digest, base } }: ReadSettings): AgentImageSettings {
+function agentImage({
+  agentImage: { registry, version, source, digest, base, hideAgent },
+}: ReadSettings): AgentImageSettings {
   if (registry !== undefined) return { registry };
-  const built = { version: version ?? DEFAULT_AGENT_VERSION };
+  const built = { version: version ?? DEFAULT_AGENT_VERSION, ...(hideAgent !== undefined && { hideAgent }) };
   if (source === 'release') return { ...built, source, ...(base !== undefined && { base }) };
   return { ...built, source: 'official', ...(digest !== undefined && { digest }) };
 }

@@ -39,7 +39,7 @@ export interface LocalWorld {
 }
 
 const CLUSTER = 'agents';
-const AGENT_IMAGE = 'hashicorp/tfc-agent:1.31.0';
+const AGENT_IMAGE = 'hashicorp/tfc-agent:1.33.0';
 const familyOf = (pool: string): string => `agent-launcher-${pool}`;
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 /** As lib/agent-image.ts has them, which would bring the whole CDK here; a test holds both together. */

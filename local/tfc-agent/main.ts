@@ -12,7 +12,7 @@ import { sampleEngine } from './sample.ts';
 import { createTerraform } from './terraform.ts';
 
 /** The release of the real agent whose documented behaviour this stand-in follows. */
-const VERSION = '1.31.0';
+const VERSION = '1.33.0';
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGQUIT: 3 } as const;
 
 process.title = 'tfc-agent';

@@ -10,7 +10,7 @@ const archive = process.env['ARM64_BASE'];
 const qemu = process.env['ARM64_QEMU'];
 const missing = archive === undefined || qemu === undefined ? 'see container/with-arm64.sh' : whyNoReleases();
 const LAB = join(import.meta.dirname, 'container');
-const OFFICIAL = 'localhost/tfc-agent:1.31.0';
+const OFFICIAL = 'localhost/tfc-agent:1.33.0';
 const RELEASE_BASE = 'localhost/debian:12';
 
 /** Builds with Buildah and runs by qemu, since the engine of the other tests runs programs of its own machine only. */

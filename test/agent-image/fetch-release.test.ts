@@ -99,9 +99,9 @@ describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : 
   });
 
   test.each([
-    ['TFC_AGENT_VERSION', '1.31', 'give a version such as 1.31.0'],
-    ['TFC_AGENT_VERSION', '1.31.0/../evil', 'give a version such as 1.31.0'],
-    ['TFC_AGENT_VERSION', '1.31.0\nevil', 'give a version such as 1.31.0'],
+    ['TFC_AGENT_VERSION', '1.31', 'give a version such as 1.33.0'],
+    ['TFC_AGENT_VERSION', '1.33.0/../evil', 'give a version such as 1.33.0'],
+    ['TFC_AGENT_VERSION', '1.33.0\nevil', 'give a version such as 1.33.0'],
     ['RELEASE_PRODUCT', 'vault', 'give tfc-agent or terraform'],
     ['RELEASE_PRODUCT', 'terraform', 'TERRAFORM_VERSION is '],
     ['AGENT_ARCHITECTURE', 'x86_64', 'give amd64 or arm64'],

@@ -96,7 +96,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
       [
         '2026-08-24T10:00:00.000Z [INFO]  core: a line of its start that is not known here',
         TEXT.waiting,
-        '2026-08-24T10:00:01.000Z [INFO]  agent: Core version is up to date: version=1.31.0',
+        '2026-08-24T10:00:01.000Z [INFO]  agent: Core version is up to date: version=1.33.0',
         '2026-08-24T10:00:31.000Z [ERROR] core: Failed to fetch a job:',
         '  error=',
         '  | timeout',

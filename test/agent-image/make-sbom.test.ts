@@ -51,7 +51,7 @@ END`,
       'engine',
       `
       echo "engine $1 $2" >>"$CALLS"
-      case $1 in image) [ "$5" = agent:1 ] || { echo "No such image: $5" >&2; exit 1; }; echo 1.31.0 ;; esac`,
+      case $1 in image) [ "$5" = agent:1 ] || { echo "No such image: $5" >&2; exit 1; }; echo 1.33.0 ;; esac`,
     );
   });
   afterEach(() => rmSync(directory, { recursive: true }));
@@ -80,13 +80,13 @@ END`,
   test('calls the pinned tool on the image’s archive, with its name and the agent’s version, and keeps what it wrote', () => {
     const { code, stdout, stderr } = make(['agent:1', file()]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain(`1 packages and the agent 1.31.0, by cdxgen ${pinned}`);
+    expect(stdout).toContain(`1 packages and the agent 1.33.0, by cdxgen ${pinned}`);
     expect(JSON.parse(readFileSync(file(), 'utf8'))).toEqual(bom());
     expect(calls()).toEqual([
       'npm install --ignore-scripts --no-audit --no-fund --loglevel=error',
       'engine image inspect',
       'engine save --output',
-      'cdxgen --type docker --no-recurse --project-name agent --project-version 1.31.0 --output sbom.json image.tar',
+      'cdxgen --type docker --no-recurse --project-name agent --project-version 1.33.0 --output sbom.json image.tar',
     ]);
   });
 

@@ -105,7 +105,7 @@ describe('print-digest', { concurrent: true }, () => {
     async (reference) => {
       const { code, stderr } = await run(reference);
       expect(code).toBe(1);
-      expect(stderr).toContain('give one such as hashicorp/tfc-agent:1.31.0');
+      expect(stderr).toContain('give one such as hashicorp/tfc-agent:1.33.0');
     },
   );
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-export const VERSION = '1.31.0';
+export const VERSION = '1.33.0';
 const SUMS = `tfc-agent_${VERSION}_SHA256SUMS`;
 export const ARCHIVES = {
   amd64: `tfc-agent_${VERSION}_linux_amd64.zip`,

@@ -58,7 +58,7 @@ describe('settings without a fault', () => {
           taskRoleStatements: [],
         },
       ],
-      agentImage: { version: '1.31.0', source: 'official' },
+      agentImage: { version: '1.33.0', source: 'official' },
       network: {
         egress: 'nat-gateway',
         allowed: {},
@@ -266,7 +266,7 @@ describe('a single value in the place of a list or an object', () => {
       'public-ip',
     ],
     ['network', 'somewhere', '-c network.egress=…', 'somewhere'],
-    ['agentImage', '1.31.0', '-c agentImage.version=…', '1.31.0'],
+    ['agentImage', '1.33.0', '-c agentImage.version=…', '1.33.0'],
     [
       'network.allowedDomains',
       'a.example.com',
@@ -325,8 +325,8 @@ describe('settings that contradict each other', () => {
   });
 
   it.each([
-    { version: '1.31.0', registry: 'hashicorp/tfc-agent:1.31.0' },
-    { source: 'release', registry: 'hashicorp/tfc-agent:1.31.0' },
+    { version: '1.33.0', registry: 'hashicorp/tfc-agent:1.33.0' },
+    { source: 'release', registry: 'hashicorp/tfc-agent:1.33.0' },
     { source: 'release', digest: `sha256:${'0'.repeat(64)}` },
     { base: 'ubuntu:24.04' },
     { source: 'official', base: 'ubuntu:24.04' },
@@ -338,11 +338,11 @@ describe('settings that contradict each other', () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     const image = (agentImage: object) => parseSettings({ agentLauncher: { ...LEAST, agentImage } }).agentImage;
     expect(image({ source: 'release', base: `debian:13@${digest}` })).toEqual({
-      version: '1.31.0',
+      version: '1.33.0',
       source: 'release',
       base: `debian:13@${digest}`,
     });
-    expect(image({ digest })).toEqual({ version: '1.31.0', source: 'official', digest });
+    expect(image({ digest })).toEqual({ version: '1.33.0', source: 'official', digest });
     expect(paths(faultsOfSettings({ agentImage: { digest: 'sha256:12' } }))).toEqual(['agentImage.digest']);
   });
 });
