@@ -183,6 +183,7 @@ terraform_runs() { # among the agent's descendants; a line of stat: pid (name) s
 
 # -- Start
 tell() { # $1: how many times it was asked for, counted in one step so that no signal comes between, $2: why
+  woken=yes
   [ "$1" -eq 1 ] || { say "$2: not passed on, the agent was told already and a second signal would end its job."; return; }
   kill -TERM "$agent" 2>/dev/null
   say "$2: told the agent to leave (SIGTERM). If it has a job, it finishes that first."
@@ -190,6 +191,7 @@ tell() { # $1: how many times it was asked for, counted in one step so that no s
 
 # shellcheck disable=SC2317 # a trap calls it
 heed() { # what the watchdog found; reading a file never waits
+  woken=yes
   IFS= read -r found <&9 && [ "$found" = idle ] || return
   tell "$((told += 1))" "no job in $idle s"
   [ "$told" -gt 1 ] || sent_away=yes
@@ -223,11 +225,18 @@ watch=$!
 exec 8</dev/fd/7 3>&- 4>&- 5>&- 7>&-
 
 # -- See it out
-# A signal ends wait early, with a code over 128; once the agent was waited for, its pid is no more.
+# A signal ends wait early, with a code over 128. The shell may have reaped the agent by then: wait once more for its code, and
+# undisturbed, or a job's leftovers could go on with their signals for ever.
 while :; do
+  woken=
   wait "$agent"
   code=$?
-  kill -0 "$agent" 2>/dev/null || break
+  [ -n "$woken" ] || break
+  kill -0 "$agent" 2>/dev/null && continue
+  trap '' TERM INT QUIT HUP USR1
+  wait "$agent"
+  code=$?
+  break
 done
 trap '' TERM INT QUIT HUP USR1
 exec 6>&-

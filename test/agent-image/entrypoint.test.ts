@@ -356,7 +356,7 @@ describe('its text', () => {
     const text = Buffer.from(entrypointText());
     expect(text.every((byte) => byte < 128)).toBe(true);
     expect(text.toString()).not.toMatch(/^\s*#/m);
-    expect(text.length).toBeLessThan(8 * 1024);
+    expect(text.length).toBeLessThan(9 * 1024);
   });
 
   const shellcheck = spawnSync('shellcheck', ['--version']).error === undefined;

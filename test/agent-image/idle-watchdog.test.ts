@@ -1,3 +1,5 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Scratch, type Started, start, until, waysToRun } from './entrypoint-process.ts';
 
@@ -291,6 +293,29 @@ describe('the exit code 75', { concurrent: true }, () => {
       expect(run.signals()).toBe(1);
     },
   );
+
+  test('is reported for an idle agent that ends within the moment of its SIGTERM', async ({ expect }) => {
+    const bin = scratch.fresh();
+    writeFileSync(join(bin, 'tfc-agent'), `#!/bin/sh\necho '${TEXT.waiting}'\nexec sleep 60\n`);
+    chmodSync(join(bin, 'tfc-agent'), 0o755);
+    const present = ways.filter(({ missing }) => missing === undefined);
+    const runs = Array.from({ length: 4 }, () => present)
+      .flat()
+      .map((each) => start(scratch, { ...each, path: [bin, ...each.path] }, '', WINDOW));
+    expect(await Promise.all(runs.map(async ({ ended }) => (await ended).code))).toEqual(runs.map(() => 75));
+  });
+
+  test('and every other one comes through a flood of signals from what a job left behind', async ({ expect }) => {
+    const agent = `import { spawn } from 'node:child_process';
+      const flood = 'n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); kill -USR1 $1 2>/dev/null || exit; done';
+      spawn('sh', ['-c', flood, 'sh', String(process.ppid)], { stdio: 'ignore', detached: true }).unref();
+      await after(100);
+      process.exit(4);`;
+    for (const run of agentInEveryWay([TEXT.waiting, TEXT.job], agent)) {
+      expect(await run.ended).toEqual({ code: 4, signal: null });
+      expect(run.stderr().toString()).not.toContain('no job in');
+    }
+  });
 
   test('is not passed on from an agent that ends with it', async ({ expect }) => {
     const run = start(scratch, way, `say(${JSON.stringify(TEXT.job)}); process.exit(75);`, WINDOW);
