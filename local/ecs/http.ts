@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError } from './core/api-error.ts';
 import type { Fault, Faults } from './core/faults.ts';
+import { type Credentials, checkSignature } from './signature.ts';
 
 /** One service: the prefix of its `X-Amz-Target` and its actions. */
 export interface Service {
@@ -23,6 +24,8 @@ export interface ApiCall {
 
 export interface ApiOptions {
   readonly services: readonly Service[];
+  /** Requests signed with anything else are refused. */
+  readonly credentials: Credentials;
   readonly faults: Faults;
   readonly now: () => number;
   readonly answered: (call: ApiCall) => void;
@@ -30,15 +33,25 @@ export interface ApiOptions {
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** AWS JSON 1.1: `POST /` with the action in `X-Amz-Target`. Signatures are not checked. */
+/** AWS JSON 1.1: `POST /` with the action in `X-Amz-Target`, signed with the server's own key. */
 export function apiHandler(options: ApiOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   return async (request, response) => {
-    const text = await bodyOf(request);
+    const body = await bodyOf(request);
     const target = String(request.headers['x-amz-target'] ?? '');
     const dot = target.lastIndexOf('.');
     const action = target.slice(dot + 1);
     const service = options.services.find((candidate) => candidate.target === target.slice(0, dot));
     const exchange: Exchange = { options, response, action, messageMember: service?.messageMember ?? 'message' };
+    if (body === undefined) {
+      fail(exchange, new ApiError('SerializationException', 'The request is too long.', 413));
+      return;
+    }
+    try {
+      checkSignature(request, body, options.credentials);
+    } catch (error) {
+      fail(exchange, error);
+      return;
+    }
     const run = service !== undefined && Object.hasOwn(service.actions, action) ? service.actions[action] : undefined;
     if (run === undefined) {
       fail(
@@ -47,13 +60,9 @@ export function apiHandler(options: ApiOptions): (request: IncomingMessage, resp
       );
       return;
     }
-    if (text === undefined) {
-      fail(exchange, new ApiError('SerializationException', 'The request is too long.', 413));
-      return;
-    }
-    const input = jsonOf(text);
+    const input = jsonOf(body.toString('utf8'));
     if (input === undefined) {
-      fail(exchange, new ApiError('SerializationException', 'The request is no JSON object.'));
+      fail(exchange, new ApiError('SerializationException', "The request isn't a JSON object."));
       return;
     }
     answer(exchange, () => run(input), options.faults.take(action, input));
@@ -118,7 +127,7 @@ function quietly(run: () => object): void {
 
 function fail(exchange: Exchange, error: unknown): void {
   const known =
-    error instanceof ApiError ? error : new ApiError('ServerException', `Fault of the stand-in: ${String(error)}`, 500);
+    error instanceof ApiError ? error : new ApiError('ServerException', `Fault of the emulator: ${String(error)}`, 500);
   const body = { __type: known.code, [exchange.messageMember]: known.message, ...known.members };
   send(exchange, known.status, JSON.stringify(body), known.code.split('#').at(-1));
 }
@@ -140,14 +149,14 @@ function breakOff({ options, response, action }: Exchange): void {
 }
 
 /** Undefined when it is too long. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request) {
     length += chunk.length;
     if (length <= MAX_BODY_BYTES) chunks.push(chunk);
   }
-  return length > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8');
+  return length > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
 }
 
 function jsonOf(text: string): unknown {

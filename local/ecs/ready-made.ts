@@ -5,6 +5,8 @@ import type { EcsServer } from './server.ts';
 export interface ReadyMade {
   readonly url: string;
   readonly region: string;
+  /** What any AWS SDK or CLI needs to use this server; the keys were made for this start. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly cluster: string;
   readonly secondCluster: string;
   /** Family whose container runs until SIGTERM. */
@@ -56,6 +58,13 @@ export function provide(
   return {
     url: server.url,
     region: server.region,
+    environment: {
+      AWS_ENDPOINT_URL: server.url,
+      AWS_REGION: server.region,
+      AWS_DEFAULT_REGION: server.region,
+      AWS_ACCESS_KEY_ID: server.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
+    },
     cluster: wanted.cluster,
     secondCluster: wanted.secondCluster,
     taskDefinition: families.runs,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { foreignRequest } from '../loopback.ts';
 import type { Refusal, Subnet, VcpuQuotas } from './core/capacity.ts';
 import type { CreateClusterInput } from './core/clusters.ts';
 import { containerSecret } from './core/container-secrets.ts';
@@ -18,6 +19,7 @@ import { type Image, Images, ORDINARY_IMAGES } from './images.ts';
 import type { MachineRunner, RunnerHost } from './machine-runner.ts';
 import { metadataDocument } from './metadata.ts';
 import { ProcessRunner } from './process-runner.ts';
+import { type Credentials, newCredentials } from './signature.ts';
 import { type LogLine, TaskLogs } from './task-logs.ts';
 
 /** All optional: without any it is a quiet, quick ECS that refuses nothing it need not. */
@@ -28,6 +30,8 @@ export interface EcsOptions {
   readonly region?: string;
   /** Twelve digits; zeros. */
   readonly accountId?: string;
+  /** What requests must be signed with; made at random when absent. */
+  readonly credentials?: Credentials;
   /** Three, in three zones. */
   readonly subnets?: readonly Subnet[];
   /** One. */
@@ -63,6 +67,8 @@ export interface EcsServer {
   readonly port: number;
   readonly region: string;
   readonly accountId: string;
+  /** Requests signed with anything else are refused. */
+  readonly credentials: Credentials;
   readonly subnets: readonly Subnet[];
   readonly securityGroups: readonly string[];
   /** Faults of the API's answers, in wait for their call. */
@@ -142,7 +148,9 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     vpc: { subnets, securityGroups, strict: options.strictNetwork ?? false },
   });
 
+  const credentials = options.credentials ?? newCredentials();
   const api = apiHandler({
+    credentials,
     services: [
       { target: 'AmazonEC2ContainerServiceV20141113', actions: ecs.actions, messageMember: 'message' },
       { target: 'secretsmanager', actions: secrets.actions, messageMember: 'Message' },
@@ -156,6 +164,11 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     },
   });
   const server = createServer((request, response) => {
+    const refusal = foreignRequest(request.headers);
+    if (refusal !== undefined) {
+      refuse(response, refusal);
+      return;
+    }
     const handled = request.method === 'GET' ? serveMetadata(ecs, request, response) : serveApi(api, request, response);
     handled.catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
   });
@@ -179,6 +192,7 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     port,
     region,
     accountId,
+    credentials,
     subnets,
     securityGroups,
     faults,
@@ -239,6 +253,12 @@ function rulesOf(options: EcsOptions): Omit<EcsRules, 'place' | 'scheduler' | 'r
   };
 }
 
+/** AWS has no such refusal; the code is the nearest that SDKs know. */
+function refuse(response: ServerResponse, message: string): void {
+  response.writeHead(403, { 'content-type': 'application/x-amz-json-1.1', connection: 'close' });
+  response.end(JSON.stringify({ __type: 'AccessDeniedException', message }));
+}
+
 async function serveMetadata(ecs: Ecs, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const [, runtimeId = '', path = ''] = /^\/v[34]\/([0-9a-f]+-[0-9a-f]+)(\/[A-Za-z]+)?$/.exec(request.url ?? '') ?? [];
   const task = ecs.task(runtimeId.split('-')[0] ?? '');
@@ -253,7 +273,7 @@ async function serveApi(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (request.method === 'POST' && (request.url ?? '/').split('?')[0] === '/') await api(request, response);
+  if (request.method === 'POST' && request.url === '/') await api(request, response);
   else response.writeHead(404).end();
 }
 

@@ -1,6 +1,7 @@
 /** HCP Terraform on loopback: TLS, tokens, limits and media types in front of the routes. */
 import { fileURLToPath } from 'node:url';
 import { fastify } from 'fastify';
+import { foreignRequest } from '../loopback.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { sweepAgents } from './agents.ts';
 import type { Define } from './api.ts';
@@ -122,6 +123,10 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   api.setErrorHandler((error, _request, reply) => sendError(reply, error));
   api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
 
+  api.addHook('onRequest', async (request) => {
+    const refusal = foreignRequest(request.headers);
+    if (refusal !== undefined) throw failure(403, 'forbidden', refusal);
+  });
   api.addHook('onRequest', async (request, reply) => {
     if (!request.url.startsWith('/api/v2/')) return;
     reply.headers(versionHeaders(settings));

@@ -163,9 +163,8 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
       AWS_REGION: ecs.region,
       AWS_ENDPOINT_URL_ECS: ecs.url,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: ecs.url,
-      // The stand-in checks no signature; the SDK wants something to sign with.
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
+      AWS_ACCESS_KEY_ID: ecs.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: ecs.credentials.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',
     },
     poolOfFamily: (family) => settings.pools.find(({ name }) => familyOf(name) === family)?.name ?? family,

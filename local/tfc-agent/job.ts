@@ -82,7 +82,8 @@ async function prepare(
 ): Promise<Operation> {
   const { api, log } = settings;
   await rm(directory, { recursive: true, force: true });
-  await mkdir(join(directory, 'plan'), { recursive: true });
+  // State and plan hold secrets, and the parent may be open to other users.
+  await mkdir(join(directory, 'plan'), { recursive: true, mode: 0o700 });
   const archive = join(directory, 'download.tar.gz');
   const configuration = join(directory, 'config');
   if (job.jobType === 'plan') {

@@ -44,7 +44,7 @@ async function start(options: AgentOptions, warnings: readonly string[]): Promis
   const directories = { runs: join(options.dataDir, 'component', 'terraform', 'runs'), cache: options.cacheDir };
   let api: AgentApi;
   try {
-    for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true });
+    for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true, mode: 0o700 });
     const certificates = process.env['SSL_CERT_FILE'];
     api = createAgentApi({
       address: options.address,

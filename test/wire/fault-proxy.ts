@@ -85,7 +85,8 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
     const answer = await forward(`${target.url}${request.url ?? '/'}`, {
       dispatcher,
       method: request.method as 'GET' | 'POST',
-      headers: { ...headers, host: new URL(target.url).host },
+      // Plain HTTP is AWS here, whose clients sign the Host header.
+      headers: { ...headers, host: tls === undefined ? request.headers.host : new URL(target.url).host },
       body: body.length === 0 ? null : body,
     });
     const bytes = Buffer.from(await answer.body.arrayBuffer());

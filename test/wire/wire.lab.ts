@@ -104,8 +104,8 @@ function launcher(environment: Record<string, string> = {}) {
       [ENV.activePollSeconds]: '0',
       NODE_EXTRA_CA_CERTS: platformProxy.caFile ?? '',
       AWS_REGION: aws.region,
-      AWS_ACCESS_KEY_ID: 'wire',
-      AWS_SECRET_ACCESS_KEY: 'wire',
+      AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
       AWS_ENDPOINT_URL: awsProxy.url,
     },
     { everyMs: INVOKED_EVERY_MS, timeoutMs: LAMBDA_TIMEOUT_MS },
@@ -144,7 +144,7 @@ async function stopAll(): Promise<void> {
   const client = new ECSClient({
     endpoint: aws.url,
     region: aws.region,
-    credentials: { accessKeyId: 'x', secretAccessKey: 'y' },
+    credentials: aws.credentials,
   });
   const live = aws.tasks(cluster()).filter(({ desiredStatus }) => desiredStatus !== 'STOPPED');
   await Promise.all(

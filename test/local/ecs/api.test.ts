@@ -18,7 +18,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ec2RequestLimit } from '../../../local/ecs/core/wording.ts';
 import { only } from './core/virtual-ecs.ts';
-import { eventually, registerScript, runInput, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
+import { eventually, registerScript, runInput, signedRequest, startLocalEcs, TASK_SIZE } from './local-ecs.ts';
 
 type World = Awaited<ReturnType<typeof startLocalEcs>>;
 let world: World;
@@ -107,12 +107,8 @@ describe('the AWS SDK against the server', () => {
 });
 
 describe('the wire', () => {
-  const post = (target: string, body: string) =>
-    fetch(world.server.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': target },
-      body,
-    });
+  const post = async (target: string, body: string) =>
+    fetch(world.server.url, await signedRequest(world.server, target, body));
 
   it.each([
     [

@@ -328,8 +328,12 @@ describe.skipIf(ENGINE === undefined)(
         const first = once(createInterface({ input: child.stdout }), 'line');
         const before = await running();
         const [line] = await first;
-        const ready = z.object({ url: z.string(), region: z.string() }).parse(JSON.parse(line));
-        const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+        const environment = z.object({ AWS_ACCESS_KEY_ID: z.string(), AWS_SECRET_ACCESS_KEY: z.string() });
+        const ready = z.object({ url: z.string(), region: z.string(), environment }).parse(JSON.parse(line));
+        const credentials = {
+          accessKeyId: ready.environment.AWS_ACCESS_KEY_ID,
+          secretAccessKey: ready.environment.AWS_SECRET_ACCESS_KEY,
+        };
         const client = new ECSClient({ endpoint: ready.url, region: ready.region, credentials });
         const input = runInput(world.server, 'runs-until-stopped', {
           overrides: {

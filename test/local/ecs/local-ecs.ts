@@ -1,11 +1,9 @@
-import { ECSClient, type RunTaskCommandInput } from '@aws-sdk/client-ecs';
+import { ECSClient, ListTasksCommand, type RunTaskCommandInput } from '@aws-sdk/client-ecs';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../local/ecs/server.ts';
 
 /** No waiting in the phases of a task. */
 export const AT_ONCE = { provisionMs: 0, pullMs: 0, bootMs: 0, deprovisionMs: 0 };
-
-const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 
 export const TASK_SIZE = {
   requiresCompatibilities: ['FARGATE' as const],
@@ -18,7 +16,7 @@ export const TASK_SIZE = {
 export async function startLocalEcs(options: EcsOptions = {}, maxAttempts = 1) {
   const server = await startEcs({ phases: AT_ONCE, closeGraceMs: 500, ...options });
   server.createCluster({ clusterName: 'agents', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
-  const settings = { endpoint: server.url, region: server.region, credentials: CREDENTIALS, maxAttempts };
+  const settings = { endpoint: server.url, region: server.region, credentials: server.credentials, maxAttempts };
   const ecs = new ECSClient(settings);
   const secrets = new SecretsManagerClient(settings);
   const close = async (): Promise<void> => {
@@ -27,6 +25,41 @@ export async function startLocalEcs(options: EcsOptions = {}, maxAttempts = 1) {
     await server.close();
   };
   return { server, ecs, secrets, close };
+}
+
+/** A request with any target and body, signed by the vendor's own signer. */
+export async function signedRequest(
+  server: Pick<EcsServer, 'url' | 'region' | 'credentials'>,
+  target: string,
+  body: string,
+): Promise<{ readonly method: string; readonly headers: Record<string, string>; readonly body: string }> {
+  const { promise, resolve } = Promise.withResolvers<Record<string, string>>();
+  const client = new ECSClient({
+    endpoint: server.url,
+    region: server.region,
+    credentials: server.credentials,
+    maxAttempts: 1,
+    requestHandler: {
+      handle: (request: { readonly headers: Record<string, string> }) => {
+        resolve(request.headers);
+        throw new Error('Nothing is sent by the SDK here.');
+      },
+    },
+  });
+  client.middlewareStack.add(
+    (next) => (args) => {
+      Object.assign(args.request as object, { body });
+      Object.assign((args.request as { headers: object }).headers, {
+        'x-amz-target': target,
+        'content-length': String(Buffer.byteLength(body)),
+      });
+      return next(args);
+    },
+    { step: 'build', priority: 'low' },
+  );
+  await client.send(new ListTasksCommand({})).catch(() => undefined);
+  const { host: _, 'content-length': __, ...headers } = await promise;
+  return { method: 'POST', headers, body };
 }
 
 /** RunTask's input for a family in the cluster `agents`. */

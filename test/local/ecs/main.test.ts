@@ -15,6 +15,13 @@ const MAIN = join(ROOT, 'local/ecs/main.ts');
 const readyLine = z.strictObject({
   url: z.string(),
   region: z.string(),
+  environment: z.strictObject({
+    AWS_ENDPOINT_URL: z.string(),
+    AWS_REGION: z.string(),
+    AWS_DEFAULT_REGION: z.string(),
+    AWS_ACCESS_KEY_ID: z.string(),
+    AWS_SECRET_ACCESS_KEY: z.string(),
+  }),
   cluster: z.string(),
   secondCluster: z.string(),
   taskDefinition: z.string(),
@@ -49,13 +56,21 @@ async function start(command: string, args: readonly string[]) {
   return { child, stdout, stderr, ended, ready: readyLine.parse(JSON.parse(line)) };
 }
 
+/** Configured as a user would: by the printed environment alone. */
+function clientOf({ environment }: z.output<typeof readyLine>): ECSClient {
+  return new ECSClient({
+    endpoint: environment.AWS_ENDPOINT_URL,
+    region: environment.AWS_REGION,
+    credentials: {
+      accessKeyId: environment.AWS_ACCESS_KEY_ID,
+      secretAccessKey: environment.AWS_SECRET_ACCESS_KEY,
+    },
+  });
+}
+
 /** A task whose process writes its id down, ignores SIGTERM, and has a child. */
 async function startStubbornTask(ready: z.output<typeof readyLine>, file: string): Promise<readonly number[]> {
-  const client = new ECSClient({
-    endpoint: ready.url,
-    region: ready.region,
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-  });
+  const client = clientOf(ready);
   await client.send(
     new RegisterTaskDefinitionCommand({
       family: 'stubborn',
@@ -162,11 +177,7 @@ describe('its ready-made families', () => {
       '--deprovision-ms',
       '0',
     ]);
-    const client = new ECSClient({
-      endpoint: ready.url,
-      region: ready.region,
-      credentials: { accessKeyId: 't', secretAccessKey: 't' },
-    });
+    const client = clientOf(ready);
     const run = (taskDefinition: string) =>
       client.send(
         new RunTaskCommand({

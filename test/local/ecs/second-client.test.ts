@@ -23,8 +23,8 @@ const environment = () => ({
   AWS_ENDPOINT_URL: world.server.url,
   AWS_REGION: world.server.region,
   AWS_DEFAULT_REGION: world.server.region,
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_ACCESS_KEY_ID: world.server.credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: world.server.credentials.secretAccessKey,
   AWS_MAX_ATTEMPTS: '1',
   AWS_PAGER: '',
 });

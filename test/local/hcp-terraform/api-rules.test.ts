@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { afterEach, describe, expect, it } from 'vitest';
 import { at, clockAt, listAt, type Platform, startPlatform, textAt } from './client.ts';
 
@@ -48,6 +51,35 @@ describe('tokens', () => {
     platform = await startPlatform();
     const answer = await platform.api('GET', '/account/details', undefined, platform.server.launcherApiToken);
     expect(at(answer.body, 'data')).toMatchObject({ type: 'users', attributes: { 'is-service-account': true } });
+  });
+});
+
+describe('a web page', () => {
+  it.each([
+    ['of another port of this machine', { origin: 'http://localhost:3000' }],
+    ['of another site, by a form or an image', { 'sec-fetch-site': 'cross-site' }],
+  ])('%s gets nothing, even with a valid token', async (_what, headers) => {
+    platform = await startPlatform();
+    const authorization = `Bearer ${platform.server.apiToken}`;
+    for (const path of ['/api/v2/account/details', '/.well-known/terraform.json', '/v1/object/x', '/nothing']) {
+      const answer = await platform.send('GET', path, { headers: { authorization, ...headers } });
+      expect(answer.status).toBe(403);
+      expect(at(answer.body, 'errors', 0, 'title')).toBe('forbidden');
+    }
+  });
+
+  it('whose name was rebound to loopback gets nothing, even if the browser accepted the certificate', async () => {
+    platform = await startPlatform();
+    const headers = { host: 'attacker.example', authorization: `Bearer ${platform.server.apiToken}` };
+    const sent = request(`${platform.server.url}/api/v2/account/details`, {
+      headers,
+      ca: platform.server.certPem,
+      servername: 'localhost',
+    });
+    sent.end();
+    const [response]: [IncomingMessage] = (await once(sent, 'response')) as [IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(403);
   });
 });
 

@@ -33,7 +33,7 @@ async function startWith(phases: NonNullable<EcsOptions['phases']>, quotas: EcsO
   client = new ECSClient({
     endpoint: ecs.url,
     region: ecs.region,
-    credentials: { accessKeyId: 'x', secretAccessKey: 'y' },
+    credentials: ecs.credentials,
     maxAttempts: 1,
     requestHandler: { requestTimeout: 2000, throwOnRequestTimeout: true },
   });

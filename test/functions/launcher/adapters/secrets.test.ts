@@ -10,8 +10,12 @@ let secrets: SecretsManagerSecrets;
 
 beforeEach(async () => {
   aws = await startEcs();
-  const credentials = { accessKeyId: 'x', secretAccessKey: 'y' };
-  client = new SecretsManagerClient({ endpoint: aws.url, region: aws.region, credentials, maxAttempts: 1 });
+  client = new SecretsManagerClient({
+    endpoint: aws.url,
+    region: aws.region,
+    credentials: aws.credentials,
+    maxAttempts: 1,
+  });
   secrets = new SecretsManagerSecrets(client);
 });
 

@@ -1,0 +1,26 @@
+/**
+ * Which requests a server on loopback may answer. Binding to 127.0.0.1 keeps other machines out, but not web pages: a
+ * browser on this machine sends whatever a page asks for, and a page whose DNS name is rebound to 127.0.0.1 can read
+ * the answers. Browsers give themselves away: `Host` is the page's name, `Origin` or `Sec-Fetch-Site` is its site.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+
+const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+/** What a person types, and what a page does to its own server. Absent: the client isn't a browser. */
+const OWN_SITE = new Set(['none', 'same-origin']);
+
+/** Why the request is refused; undefined when it isn't. */
+export function foreignRequest(headers: IncomingHttpHeaders): string | undefined {
+  const { host, origin, 'sec-fetch-site': site } = headers;
+  if (host === undefined || !LOOPBACK_HOST.test(host)) {
+    return `The Host header is ${JSON.stringify(host ?? '')}. This server answers for localhost, 127.0.0.1 and [::1] only.`;
+  }
+  if (origin !== undefined) {
+    return `The request has the Origin ${JSON.stringify(origin)}. This server does not answer web pages.`;
+  }
+  if (site !== undefined && !OWN_SITE.has(String(site))) {
+    return `The request comes from a web page of another site (Sec-Fetch-Site: ${String(site)}).`;
+  }
+  return undefined;
+}

@@ -1,0 +1,139 @@
+import { request } from 'node:http';
+import { ECSClient, ListClustersCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, registerScript, runInput, signedRequest, startLocalEcs } from './local-ecs.ts';
+
+/** Another local user, or a web page that rebinds its name to 127.0.0.1, could start a shell as this user. */
+
+type World = Awaited<ReturnType<typeof startLocalEcs>>;
+let world: World;
+beforeAll(async () => {
+  world = await startLocalEcs();
+});
+afterAll(() => world.close());
+
+const LIST = 'AmazonEC2ContainerServiceV20141113.ListClusters';
+
+/** `fetch` can't set Host. */
+function send(
+  options: { readonly method: string; readonly path?: string; readonly headers: Record<string, string> },
+  body = '',
+): Promise<{ readonly status: number; readonly body: unknown }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(world.server.url + (options.path ?? '/'), options, async (response) => {
+      let text = '';
+      for await (const chunk of response) text += String(chunk);
+      resolve({ status: response.statusCode ?? 0, body: text === '' ? undefined : JSON.parse(text) });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+describe('the access key', () => {
+  it('differs from start to start', async () => {
+    const other = await startLocalEcs();
+    await other.close();
+    expect(other.server.credentials.accessKeyId).not.toBe(world.server.credentials.accessKeyId);
+    expect(other.server.credentials.secretAccessKey).not.toBe(world.server.credentials.secretAccessKey);
+    expect(world.server.credentials.secretAccessKey).toMatch(/^[\w-]{40}$/);
+  });
+
+  it.each([
+    [
+      'another key',
+      { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'x' },
+      'UnrecognizedClientException',
+      'The security token included in the request is invalid.',
+    ],
+    [
+      'the right key ID with another secret',
+      { accessKeyId: undefined, secretAccessKey: 'x' },
+      'InvalidSignatureException',
+      'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
+    ],
+  ])('%s is refused with the vendor’s error', async (_what, credentials, name, message) => {
+    const { accessKeyId = world.server.credentials.accessKeyId, secretAccessKey } = credentials;
+    const client = new ECSClient({
+      endpoint: world.server.url,
+      region: world.server.region,
+      credentials: { accessKeyId, secretAccessKey },
+      maxAttempts: 1,
+    });
+    const answer = client.send(new ListClustersCommand({}));
+    await expect(answer).rejects.toMatchObject({ name, message, $metadata: { httpStatusCode: 400 } });
+    client.destroy();
+  });
+
+  it.each([
+    ['no signature', {}, 'MissingAuthenticationTokenException', 'Missing Authentication Token'],
+    [
+      'a bearer token',
+      { authorization: 'Bearer nonsense' },
+      'IncompleteSignatureException',
+      expect.stringContaining('AWS4-HMAC-SHA256'),
+    ],
+  ])('%s is refused, for unknown actions too', async (_what, headers, type, message) => {
+    for (const target of [LIST, 'AmazonEC2ContainerServiceV20141113.Nonsense']) {
+      const answer = await send({ method: 'POST', headers: { ...headers, 'x-amz-target': target } }, '{}');
+      expect(answer).toEqual({ status: 400, body: { __type: type, message } });
+    }
+  });
+
+  it('a signature does not fit another body, target or host', async () => {
+    const signed = await signedRequest(world.server, LIST, '{}');
+    expect((await send(signed, '{}')).status).toBe(200);
+    const mismatch = { status: 400, body: { __type: 'InvalidSignatureException', message: expect.any(String) } };
+    expect(await send(signed, '{"maxResults":1}')).toEqual(mismatch);
+    const headers = { ...signed.headers, 'x-amz-target': 'AmazonEC2ContainerServiceV20141113.RunTask' };
+    expect(await send({ ...signed, headers }, '{}')).toEqual(mismatch);
+    const host = { ...signed.headers, host: `localhost:${world.server.port}` };
+    expect(await send({ ...signed, headers: host }, '{}')).toEqual(mismatch);
+  });
+
+  it('a signature that leaves the date or the host out is refused', async () => {
+    const signed = await signedRequest(world.server, LIST, '{}');
+    for (const name of ['host;', 'x-amz-date;']) {
+      const authorization = signed.headers['authorization']?.replace(name, '') ?? '';
+      const answer = await send({ ...signed, headers: { ...signed.headers, authorization } }, '{}');
+      expect(answer.body).toMatchObject({ __type: 'IncompleteSignatureException' });
+    }
+  });
+});
+
+describe('a web page', () => {
+  const refused = { status: 403, body: { __type: 'AccessDeniedException', message: expect.any(String) } };
+
+  it.each([
+    ['whose name was rebound to loopback', { host: 'attacker.example' }],
+    ['whose name was rebound to loopback, with a port', { host: 'attacker.example:4566' }],
+    ['whose name begins like an address of loopback', { host: '127.0.0.1.attacker.example' }],
+    ['that posts', { origin: 'https://attacker.example' }],
+    ['without an origin of its own', { origin: 'null' }],
+    ['of another port of this machine', { origin: 'http://localhost:3000' }],
+    ['of another site, by a form or an image', { 'sec-fetch-site': 'cross-site' }],
+    ['of another port, by a form or an image', { 'sec-fetch-site': 'same-site' }],
+  ])('%s gets nothing, even with a valid signature', async (_what, headers) => {
+    const signed = await signedRequest(world.server, LIST, '{}');
+    expect(await send({ ...signed, headers: { ...signed.headers, ...headers } }, '{}')).toEqual(refused);
+    expect(await send({ method: 'OPTIONS', headers })).toEqual(refused);
+  });
+
+  it('can’t read the metadata endpoint of a task either', async () => {
+    const { ecs, server } = world;
+    registerScript(server, 'sleeper', 'exec sleep 60');
+    const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
+    const task = await eventually('the task', () => server.task(tasks?.[0]?.taskArn ?? ''));
+    const path = `/v4/${task.containers[0]?.runtimeId}/task`;
+    expect((await send({ method: 'GET', path, headers: {} })).status).toBe(200);
+    expect(await send({ method: 'GET', path, headers: { host: 'attacker.example' } })).toEqual(refused);
+  });
+
+  it.each(['localhost', '127.0.0.1', '[::1]', 'LOCALHOST:1'])(
+    'a program that asks for %s is answered',
+    async (host) => {
+      const answer = await send({ method: 'POST', headers: { host, 'x-amz-target': LIST } }, '{}');
+      expect(answer.body).toMatchObject({ __type: 'MissingAuthenticationTokenException' });
+    },
+  );
+});
