@@ -11,6 +11,7 @@ import type {
 import * as z from 'zod';
 import type { Answer, Call } from './api.ts';
 import { ApiFailure, failure, MEDIA_TYPE } from './json-api.ts';
+import { parsedJson } from './parsed-json.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
 import type { User } from './records.ts';
 import type { World } from './world.ts';
@@ -40,11 +41,11 @@ export function bodyBytes(request: FastifyRequest): Buffer {
 export function bodyJson(request: FastifyRequest): unknown {
   const text = bodyBytes(request).toString('utf8');
   if (text.trim() === '') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
+  const body = parsedJson(text);
+  if (body === undefined) {
     throw failure(400, 'JSON body is invalid', 'The request body could not be parsed as JSON.');
   }
+  return body;
 }
 
 /** The user of the API token; agent tokens belong to nobody here. */

@@ -1,11 +1,17 @@
 /** The plan that the CLI renders for people who may not see the whole one. */
 import * as z from 'zod';
 import type { JobResult } from './agent-protocol.ts';
+import { parsedJson } from './parsed-json.ts';
 
+/**
+ * Terraform leaves a member out when it has nothing to say: `after` of an output whose value is wholly unknown,
+ * `provider_schemas` of a configuration without a provider.
+ * https://github.com/hashicorp/terraform/blob/v1.11.4/internal/command/jsonplan/plan.go#L101-L137
+ */
 const change = z
   .object({
-    before: z.unknown(),
-    after: z.unknown(),
+    before: z.unknown().optional(),
+    after: z.unknown().optional(),
     before_sensitive: z.unknown().optional(),
     after_sensitive: z.unknown().optional(),
   })
@@ -20,13 +26,13 @@ const shownPlan = z.object({
   resource_drift: z.array(resourceChange).default([]),
   relevant_attributes: z.array(z.unknown()).default([]),
 });
-const shownSchemas = z.object({ format_version: z.string(), provider_schemas: z.unknown() });
+const shownSchemas = z.object({ format_version: z.string(), provider_schemas: z.unknown().optional() });
 
-/** `undefined` when the agent did not send what it takes. */
+/** `undefined` when the agent sent no plan, or something that isn't one. */
 export function redactedPlan(result: JobResult): unknown {
-  if (result.planJson === undefined || result.providerSchemasJson === undefined) return undefined;
-  const plan = shownPlan.parse(JSON.parse(result.planJson));
-  const schemas = shownSchemas.parse(JSON.parse(result.providerSchemasJson));
+  const plan = shownPlan.safeParse(parsedJson(result.planJson)).data;
+  const schemas = shownSchemas.safeParse(parsedJson(result.providerSchemasJson)).data;
+  if (plan === undefined || schemas === undefined) return undefined;
   const resources = (changes: z.infer<typeof resourceChange>[]) =>
     changes.map((each) => ({ ...each, change: redacted(each.change) }));
   return {
@@ -43,10 +49,11 @@ export function redactedPlan(result: JobResult): unknown {
 }
 
 function redacted(given: z.infer<typeof change>): z.infer<typeof change> {
+  // A member that is absent stays absent: with it, the CLI would take an unknown value for a known one.
   return {
     ...given,
-    before: withoutSensitive(given.before, given.before_sensitive),
-    after: withoutSensitive(given.after, given.after_sensitive),
+    ...('before' in given && { before: withoutSensitive(given.before, given.before_sensitive) }),
+    ...('after' in given && { after: withoutSensitive(given.after, given.after_sensitive) }),
   };
 }
 
@@ -59,11 +66,13 @@ function withoutSensitive(value: unknown, mask: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutSensitive(each, mask[key])]));
 }
 
-/** Null would make the CLI think that there is no value, and leave the line out. */
+/** Of the same type, since the schema says what the CLI expects. Null would make it think that there is no value, and leave the line out. */
 function placeholder(value: unknown): unknown {
   if (typeof value === 'string') return 'redacted';
   if (typeof value === 'number') return 0;
-  return typeof value === 'boolean' ? false : null;
+  if (typeof value === 'boolean') return false;
+  if (Array.isArray(value)) return [];
+  return isRecord(value) ? {} : null;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

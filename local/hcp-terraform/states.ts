@@ -1,6 +1,7 @@
 /** State versions: what an uploaded state says about itself, and what it changes. */
 import * as z from 'zod';
 import { newId } from './ids.ts';
+import { parsedJson } from './parsed-json.ts';
 import type { Platform } from './platform.ts';
 import { discardStaleSavedPlans } from './queue.ts';
 import type { StateVersion, Workspace } from './records.ts';
@@ -12,7 +13,10 @@ const stateFile = z.object({
   serial: z.number(),
   lineage: z.string().optional(),
   outputs: z
-    .record(z.string(), z.object({ value: z.unknown(), type: z.unknown(), sensitive: z.boolean().optional() }))
+    .record(
+      z.string(),
+      z.object({ value: z.unknown().optional(), type: z.unknown().optional(), sensitive: z.boolean().optional() }),
+    )
     .default({}),
   resources: z
     .array(
@@ -30,13 +34,9 @@ const stateFile = z.object({
 
 export type StateFile = z.infer<typeof stateFile>;
 
-/** `undefined` when the bytes are no state file. */
+/** `undefined` when the bytes aren't a state file. */
 export function parseStateFile(state: Buffer): StateFile | undefined {
-  try {
-    return stateFile.parse(JSON.parse(state.toString('utf8')));
-  } catch {
-    return undefined;
-  }
+  return stateFile.safeParse(parsedJson(state.toString('utf8'))).data;
 }
 
 /** A state version that waits for its state. */
@@ -87,8 +87,8 @@ export function finalizeStateVersion(
     id: newId('wsout'),
     name,
     sensitive: output.sensitive ?? false,
-    value: output.value,
-    detailedType: output.type,
+    value: output.value ?? null,
+    detailedType: output.type ?? 'dynamic',
   }));
   const workspace = platform.world.workspaces.get(version.workspaceId);
   if (workspace === undefined) return;

@@ -85,7 +85,8 @@ export function runResource(call: Call, run: Run): Resource {
       'task-stages': { data: [], links: { related: `/api/v2/runs/${run.id}/task-stages` } },
       'policy-checks': { data: [], links: { related: `/api/v2/runs/${run.id}/policy-checks` } },
       comments: {
-        data: run.comments.map((comment) => ({ id: comment.id, type: 'comments' })),
+        // Not `comments`, the type of the documents behind it: hashicorp/go-tfe, v2/openapi/spec.json, `workspace-comments-identifier`.
+        data: run.comments.map((comment) => ({ id: comment.id, type: 'workspace-comments' })),
         links: { related: `/api/v2/runs/${run.id}/comments` },
       },
     },

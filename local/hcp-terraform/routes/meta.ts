@@ -12,7 +12,7 @@ const IP_RANGES = {
 export function metaRoutes(api: Api, startedAt: Date): void {
   // https://developer.hashicorp.com/terraform/internals/remote-service-discovery
   api.get('/.well-known/terraform.json', (_request, reply) =>
-    reply.send({ 'tfe.v2': '/api/v2/', 'tfe.v2.1': '/api/v2/', 'tfe.v2.2': '/api/v2/' }),
+    reply.send({ 'state.v2': '/api/v2/', 'tfe.v2': '/api/v2/', 'tfe.v2.1': '/api/v2/', 'tfe.v2.2': '/api/v2/' }),
   );
 
   api.get('/api/v2/ping', (_request, reply) => reply.code(204).send());

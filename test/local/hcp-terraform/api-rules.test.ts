@@ -226,7 +226,12 @@ describe('what is asked before anything else', () => {
   it('offers service discovery and address ranges to anybody', async () => {
     platform = await startPlatform();
     const discovery = await platform.send('GET', '/.well-known/terraform.json');
-    expect(at(discovery.body, 'tfe.v2')).toBe('/api/v2/');
+    expect(discovery.body).toEqual({
+      'state.v2': '/api/v2/',
+      'tfe.v2': '/api/v2/',
+      'tfe.v2.1': '/api/v2/',
+      'tfe.v2.2': '/api/v2/',
+    });
     const ranges = await platform.send('GET', '/api/meta/ip-ranges');
     expect(listAt(ranges.body, 'notifications').length).toBeGreaterThan(0);
     const unchanged = await platform.send('GET', '/api/meta/ip-ranges', {

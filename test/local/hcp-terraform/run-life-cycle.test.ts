@@ -334,6 +334,64 @@ describe('logs', () => {
 });
 
 describe('plans for machines', () => {
+  /** What the redacted plan answers for these changes. */
+  async function redactedPlanOf(plan: object, schemas: object = { format_version: '1.0', provider_schemas: {} }) {
+    platform = await startPlatform();
+    await platform.createRun(await platform.workspace('one'));
+    const { agent, job } = await takeJob(platform);
+    const planJson = JSON.stringify({ format_version: '1.2', ...plan });
+    await agent.finish(job, { planJson, providerSchemasJson: JSON.stringify(schemas) });
+    return platform.api('GET', `/plans/${job.operationId}/json-output-redacted`);
+  }
+
+  it.each([
+    [
+      'an output that is wholly unknown, without `after`',
+      { actions: ['create'], before: null, after_unknown: true, before_sensitive: false, after_sensitive: false },
+    ],
+    ['a sensitive unknown output', { actions: ['create'], before: null, after_unknown: true, after_sensitive: true }],
+    ['a deleted output', { actions: ['delete'], before: 'x', after: null, after_unknown: false }],
+    ['an output that is null', { actions: ['no-op'], before: null, after: null, after_unknown: false }],
+    ['a change without either side', { actions: ['no-op'] }],
+  ])('repeats %s as Terraform wrote it', async (_what, change) => {
+    const answer = await redactedPlanOf({ output_changes: { o: change } });
+    expect(answer.status).toBe(200);
+    expect(at(answer.body, 'output_changes', 'o')).toEqual(change);
+  });
+
+  it('hides sensitive values of every type behind one of the same type', async () => {
+    const before = { text: 'a', number: 1, flag: true, list: [1], map: { k: 'v' }, nothing: null };
+    const mask = { text: true, number: true, flag: true, list: true, map: true, nothing: true };
+    const answer = await redactedPlanOf({
+      output_changes: { o: { actions: ['delete'], before, after: null, before_sensitive: mask } },
+    });
+    expect(at(answer.body, 'output_changes', 'o', 'before')).toEqual({
+      text: 'redacted',
+      number: 0,
+      flag: false,
+      list: [],
+      map: {},
+      nothing: null,
+    });
+  });
+
+  it('needs no provider schemas, which Terraform leaves out of a configuration without providers', async () => {
+    const answer = await redactedPlanOf({}, { format_version: '1.0' });
+    expect(answer.body).toMatchObject({ plan_format_version: '1.2', provider_format_version: '1.0' });
+  });
+
+  it.each(['', 'not JSON', '[]', '{}', '{"format_version":1}', '['.repeat(100_000)])(
+    'has no redacted plan when the agent sent %.20s for one',
+    async (planJson) => {
+      platform = await startPlatform();
+      await platform.createRun(await platform.workspace('one'));
+      const { agent, job } = await takeJob(platform);
+      await agent.finish(job, { planJson, providerSchemasJson: planJson });
+      const answer = await platform.api('GET', `/plans/${job.operationId}/json-output-redacted`);
+      expect(answer.status).toBe(204);
+    },
+  );
+
   it('redirects to the plan, and leaves sensitive values out of the redacted one', async () => {
     platform = await startPlatform();
     const runId = await platform.createRun(await platform.workspace('one'));

@@ -130,6 +130,36 @@ describe.skipIf(!hasTerraform)('the terraform CLI (skipped when there is none on
     expect(destroy.output).toContain('1 destroyed');
   });
 
+  it('shows a saved plan with outputs that are unknown, sensitive and null', { timeout: TIMEOUT_MS }, async () => {
+    const folder = workspace(
+      'saved',
+      `output "unknown" { value = terraform_data.greeting.id }
+       output "secret" {
+         value     = { id = terraform_data.greeting.id, key = "value" }
+         sensitive = true
+       }
+       output "nothing" { value = null }\n`,
+    );
+    await terraform(folder, ['init', '-no-color']);
+    expect(await terraform(folder, ['plan', '-no-color', '-out=t'])).toMatchObject({ code: 0 });
+    const show = await terraform(folder, ['show', '-no-color', 't']);
+    expect(show).toMatchObject({ code: 0 });
+    expect(show.output).toMatch(/\+ unknown += \(known after apply\)/);
+    expect(show.output).toMatch(/\+ secret += \(sensitive value\)/);
+    expect(show.output).toContain('1 to add');
+  });
+
+  it('shows a saved plan of a configuration without providers', { timeout: TIMEOUT_MS }, async () => {
+    const folder = workspace('outputs-only');
+    const main = join(folder, 'main.tf');
+    writeFileSync(main, `${readFileSync(main, 'utf8').split('variable')[0]}output "word" { value = "hello" }\n`);
+    await terraform(folder, ['init', '-no-color']);
+    expect(await terraform(folder, ['plan', '-no-color', '-out=t'])).toMatchObject({ code: 0 });
+    const show = await terraform(folder, ['show', '-no-color', 't']);
+    expect(show).toMatchObject({ code: 0 });
+    expect(show.output).toContain('+ word = "hello"');
+  });
+
   it('shows the error of a configuration that fails', { timeout: TIMEOUT_MS }, async () => {
     const folder = workspace('failing', 'resource "terraform_data" "x" { input = file("/does/not/exist") }\n');
     await terraform(folder, ['init', '-no-color']);
