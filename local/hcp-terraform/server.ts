@@ -78,6 +78,8 @@ export interface HcpTerraformServer {
   readonly agentPool: { readonly id: string; readonly name: string; readonly token: string };
   /** Shell command that starts one single-mode agent of the pool. */
   readonly agentCommand: string;
+  /** Every method and path that is served. */
+  readonly routes: readonly { readonly method: string; readonly url: string }[];
   /** The state itself, for tests and the demo: look, and change nothing but by the API or the methods here. */
   readonly world: World;
   /** A further user's API token; limits count per user. */
@@ -117,6 +119,11 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     bodyLimit: BODY_LIMIT,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: true },
+  });
+
+  const routes: { method: string; url: string }[] = [];
+  api.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url });
   });
 
   acceptBodies(api);
@@ -189,6 +196,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     launcherApiToken: seeds.launcher.apiToken,
     agentPool: { id: seeds.pool.id, name: seeds.pool.name, token: seeds.pool.token },
     agentCommand: agentCommand(url, seeds.pool.token, certificate.file),
+    routes,
     world,
     addUser(username, access) {
       const user = newUser(username, access);

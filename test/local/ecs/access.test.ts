@@ -108,6 +108,7 @@ describe('a web page', () => {
     ['whose name was rebound to loopback', { host: 'attacker.example' }],
     ['whose name was rebound to loopback, with a port', { host: 'attacker.example:4566' }],
     ['whose name begins like an address of loopback', { host: '127.0.0.1.attacker.example' }],
+    ['with a port beyond all ports', { host: 'localhost:99999' }],
     ['that posts', { origin: 'https://attacker.example' }],
     ['without an origin of its own', { origin: 'null' }],
     ['of another port of this machine', { origin: 'http://localhost:3000' }],

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { afterEach, describe, expect, it } from 'vitest';
-import { at, clockAt, listAt, type Platform, startPlatform, textAt } from './client.ts';
+import { at, clockAt, listAt, type Platform, startPlatform, takeJob, textAt } from './client.ts';
 
 let platform: Platform;
 afterEach(() => platform.close());
@@ -238,6 +238,43 @@ describe('what is asked before anything else', () => {
       headers: { 'if-modified-since': String(ranges.headers['last-modified']) },
     });
     expect(unchanged.status).toBe(304);
+  });
+});
+
+describe('what would keep the server busy', () => {
+  it.each([
+    ['*one*', ['one', 'two-one-three']],
+    ['one', ['one']],
+    ['two*', ['two-one-three']],
+    ['*one', ['one']],
+    ['o*e*e', []],
+    [`${'*o'.repeat(40)}x`, []],
+    ['*', ['one', 'two-one-three']],
+  ])('the wildcard %s is searched for in no time', async (pattern, names) => {
+    platform = await startPlatform();
+    await platform.workspace('one');
+    await platform.workspace('two-one-three');
+    await platform.workspace('o'.repeat(90));
+    const path = `/organizations/${platform.server.organization}/workspaces?search[wildcard-name]=${pattern}`;
+    const found = listAt((await platform.api('GET', path)).body, 'data').map((each) =>
+      textAt(each, 'attributes', 'name'),
+    );
+    expect(found.filter((name) => name.length < 90)).toEqual(names);
+  });
+
+  it('a body or a state that is nested too deeply is refused, and never written out again', async () => {
+    platform = await startPlatform();
+    const deep = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    const path = `/organizations/${platform.server.organization}/agent-pools`;
+    expect((await platform.api('POST', path, `{"data":${deep(200_000)}}`)).status).toBe(400);
+    const workspaceId = await platform.workspace('one');
+    await platform.createRun(workspaceId);
+    const { agent, job } = await takeJob(platform);
+    const state = (depth: number) =>
+      `{"version":4,"serial":1,"outputs":{"o":{"value":${deep(depth)},"type":"dynamic"}}}`;
+    expect((await agent.send('PUT', `/jobs/${job.operationId}/state`, state(50_000))).status).toBe(422);
+    expect((await agent.send('PUT', `/jobs/${job.operationId}/state`, state(100))).status).toBe(204);
+    expect((await platform.api('GET', `/workspaces/${workspaceId}/current-state-version-outputs`)).status).toBe(200);
   });
 });
 
