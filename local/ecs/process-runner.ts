@@ -55,12 +55,20 @@ export class ProcessRunner implements MachineRunner {
     }
     const directory = this.#directory(launch);
     this.#reaper.mark(`ECS_CONTAINER_METADATA_URI_V4=${this.#options.metadataUrl()}/`);
-    const child = spawn(program, args, {
-      cwd: directory,
-      env: this.#environment(launch, image, directory),
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(program, args, {
+        cwd: directory,
+        env: this.#environment(launch, image, directory),
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+    } catch (error) {
+      // Node itself refuses a NUL in an argument or a variable.
+      const cause = error instanceof Error ? error.message : String(error);
+      queueMicrotask(() => events.failed(cannotStart(runc(`exec: "${program}": ${cause}`))));
+      return { signal: () => {} };
+    }
     return this.#watch(launch, events, child, program);
   }
 

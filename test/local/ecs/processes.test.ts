@@ -47,6 +47,20 @@ function runs(pid: number): boolean {
   }
 }
 
+describe('a container that no system can start', () => {
+  it.each([
+    ['a NUL in its environment', { environment: [{ name: 'N', value: 'a\0b' }] }],
+    ['a NUL in its command', { command: ['/bin/sh', '-c', 'exit\0'] }],
+    ['a program that is not there', { command: ['/does/not/exist'] }],
+    ['a program that is empty', { command: [''] }],
+  ])('because of %s ends its task with the reason, and the server goes on', async (_what, override) => {
+    registerScript(world.server, 'impossible', 'exit 0');
+    const arn = await run('impossible', { overrides: { containerOverrides: [{ name: 'main', ...override }] } });
+    const task = await reaching(arn, 'STOPPED');
+    expect(task.stoppedReason).toMatch(/^CannotStartContainerError/);
+  });
+});
+
 describe('a container', () => {
   it('is a process in a fresh directory that is gone afterwards, with nothing of ours in its environment', async () => {
     process.env['ECS_TEST_LEAK'] = 'leaked';
