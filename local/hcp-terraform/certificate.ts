@@ -1,29 +1,36 @@
-/** A certificate of its own for loopback, usable as its own authority: `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS` take it. */
+/** A self-signed certificate for loopback, which clients trust by `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS`. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 
-export interface LoopbackCertificate {
+/** Private key and certificate in PEM. */
+export interface KeyPair {
   readonly key: string;
   readonly cert: string;
+}
+
+export interface LoopbackCertificate extends KeyPair {
   /** The certificate as a PEM file. */
   readonly file: string;
   /** Removes the file. */
   remove(): Promise<void>;
 }
 
-export async function loopbackCertificate(): Promise<LoopbackCertificate> {
+const DAY_MS = 86_400_000;
+
+/** It can't sign other certificates, so that a person who trusts it trusts this one server and nothing else. */
+export async function newKeyPair(days: number): Promise<KeyPair> {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
-    // A day's grace on either side: containers and virtual machines have wandering clocks.
-    notBeforeDate: new Date(Date.now() - 86_400_000),
-    notAfterDate: new Date(Date.now() + 30 * 86_400_000),
+    // One day of tolerance: clocks of containers and virtual machines drift.
+    notBeforeDate: new Date(Date.now() - DAY_MS),
+    notAfterDate: new Date(Date.now() + days * DAY_MS),
     extensions: [
-      { name: 'basicConstraints', cA: true, critical: true },
-      { name: 'keyUsage', digitalSignature: true, keyCertSign: true, critical: true },
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
       { name: 'extKeyUsage', serverAuth: true },
       {
         name: 'subjectAltName',
@@ -35,8 +42,14 @@ export async function loopbackCertificate(): Promise<LoopbackCertificate> {
       },
     ],
   });
+  return { key: pems.private, cert: pems.cert };
+}
+
+/** A certificate of its own for each start, with its file in a folder that only this user can read. */
+export async function loopbackCertificate(): Promise<LoopbackCertificate> {
+  const pair = await newKeyPair(30);
   const directory = await mkdtemp(join(tmpdir(), 'hcp-terraform-'));
   const file = join(directory, 'ca.pem');
-  await writeFile(file, pems.cert);
-  return { key: pems.private, cert: pems.cert, file, remove: () => rm(directory, { recursive: true, force: true }) };
+  await writeFile(file, pair.cert);
+  return { ...pair, file, remove: () => rm(directory, { recursive: true, force: true }) };
 }

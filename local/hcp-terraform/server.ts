@@ -5,7 +5,7 @@ import { foreignRequest } from '../loopback.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { sweepAgents } from './agents.ts';
 import type { Define } from './api.ts';
-import { loopbackCertificate } from './certificate.ts';
+import { type LoopbackCertificate, loopbackCertificate } from './certificate.ts';
 import { type Api, acceptBodies, callOf, sendAnswer, sendError, userOf, versionHeaders } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
@@ -17,6 +17,7 @@ import { configurationVersionRoutes } from './routes/configuration-versions.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { organizationRoutes } from './routes/organizations.ts';
 import { planAndApplyRoutes } from './routes/plans-and-applies.ts';
+import { type ContainerView, runPageRoutes } from './routes/run-page.ts';
 import { runRoutes } from './routes/runs.ts';
 import { stateVersionRoutes } from './routes/state-versions.ts';
 import { variableRoutes } from './routes/variables.ts';
@@ -28,6 +29,7 @@ import {
   newSeeds,
   newUser,
   resetWorld,
+  type Seeds,
   type World,
   type WorldEvent,
 } from './world.ts';
@@ -55,6 +57,12 @@ export interface HcpTerraformOptions {
   readonly terraformVersion?: string;
   /** Default: the vendor's. `'off'` allows everything. */
   readonly rateLimits?: RateLimits | 'off';
+  /** Default: a new one. */
+  readonly certificate?: LoopbackCertificate;
+  /** Organization, users, pool and tokens of an earlier start, so that they go on working. Default: new ones. */
+  readonly seeds?: Seeds;
+  /** The container that an agent of this name runs in, for the page of a run. Default: unknown. */
+  readonly containerOf?: (agentName: string) => ContainerView | undefined;
   /** Clock, milliseconds since the epoch. Default: the real one. */
   readonly now?: () => number;
   /** Told of every change of a run's or an agent's status. */
@@ -106,13 +114,13 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     tfeVersion: options.tfeVersion,
     terraformVersion: options.terraformVersion ?? '1.11.4',
   };
-  const seeds = newSeeds(options.organization ?? 'acme', options.agentPoolName ?? 'local');
+  const seeds = options.seeds ?? newSeeds(options.organization ?? 'acme', options.agentPoolName ?? 'local');
   const world = createWorld(seeds, now());
   const platform: Platform = { world, settings, now, emit: (event) => options.onEvent?.(event) };
   const limiter = createRateLimiter(
     options.rateLimits === 'off' ? undefined : (options.rateLimits ?? VENDOR_RATE_LIMITS),
   );
-  const certificate = await loopbackCertificate();
+  const certificate = options.certificate ?? (await loopbackCertificate());
 
   const api: Api = fastify({
     https: { key: certificate.key, cert: certificate.cert },
@@ -176,8 +184,12 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   stateVersionRoutes(define);
   agentRoutes(api, platform);
   blobRoutes(api, platform);
+  runPageRoutes(api, platform, options.containerOf ?? (() => undefined));
 
-  await api.listen({ port: options.port ?? 0, host: '127.0.0.1' });
+  await api.listen({ port: options.port ?? 0, host: '127.0.0.1' }).catch(async (error: unknown) => {
+    await certificate.remove();
+    throw error;
+  });
   const address = api.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   // Agents that fell silent are noticed also when nobody asks for them.

@@ -6,6 +6,10 @@ export interface StartOptions {
   readonly keep: boolean;
   /** One line of JSON on stdout, everything else on stderr. */
   readonly json: boolean;
+  /** Port of HCP Terraform; absent: the one in the state folder, or a free one. */
+  readonly port?: number;
+  /** Folder that keeps port, certificate and tokens from one start to the next. */
+  readonly state?: string;
   /** Each task in containers of an engine, not as a process. */
   readonly containers?: {
     /** Name or path. Absent: docker or podman, whichever answers first. */
@@ -22,14 +26,17 @@ export type CommandLine =
 
 export const HELP = `Usage: npm start [-- OPTIONS]
 
-  The whole path on this machine: HCP Terraform and ECS as local stand-ins, the launcher's real function on a
-  schedule, and agents that execute real Terraform. Without options it queues runs by itself for half a minute,
+  The whole path on this machine: local emulators of HCP Terraform and ECS, the launcher's real function on a
+  schedule, and agents that execute real Terraform. Without options it queues runs for half a minute,
   shows them until the last container is gone, and ends with a summary and a picture (out/timeline.html).
 
 Options:
   --keep              Queue nothing; stay up for your own terraform, and print what it needs. Ends at Ctrl-C.
   --json              Print the summary as JSON on stdout, all else on stderr. With --keep: one JSON line when
                       ready, {"url","ca","organization","apiToken","agentPool":{"id","name"}}.
+  --port N            With --keep: port of the local HCP Terraform. Default: a free one, or the one in the state folder.
+  --state FOLDER      With --keep: keep port, certificate and tokens in this folder, so that what you set up for one
+                      start works for the next. Workspaces, runs and Terraform states are in memory and are not kept.
   --containers        Run the tasks in real containers of the agent's image, under its task definition's bounds,
                       instead of as processes. Needs docker or podman; builds the image the first time.
   --engine NAME       With --containers: the engine's name or path. Default: the first of docker, podman that answers.
@@ -44,11 +51,28 @@ Exit code: 0; 1 when a job was not served, a run ended otherwise than it had to,
 const OPTIONS = {
   keep: { type: 'boolean' },
   json: { type: 'boolean' },
+  port: { type: 'string' },
+  state: { type: 'string' },
   containers: { type: 'boolean' },
   engine: { type: 'string' },
   'base-image': { type: 'string' },
 } as const;
 const ALLOWED = [...Object.keys(OPTIONS), 'help'].map((name) => `--${name}`);
+
+/**
+ * The options that npm took for itself, as in `npm start --keep`: it hands options on only after `--`, and turns the
+ * others into variables.
+ */
+export function takenByNpm(
+  environment: Readonly<Record<string, string | undefined>>,
+  argv: readonly string[],
+): string[] {
+  return Object.keys(OPTIONS).filter(
+    (name) =>
+      environment[`npm_config_${name.replaceAll('-', '_')}`] !== undefined &&
+      !argv.some((argument) => argument === `--${name}` || argument.startsWith(`--${name}=`)),
+  );
+}
 
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   if (argv.includes('--help') || argv.includes('-h')) return { kind: 'help' };
@@ -60,16 +84,30 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       return invalid(`Unknown argument ${JSON.stringify(given)}; allowed: ${ALLOWED.join(', ')}.`);
     }
   }
-  const { engine, 'base-image': baseImage } = values;
-  for (const [name, value] of Object.entries({ engine, 'base-image': baseImage })) {
+  const { engine, 'base-image': baseImage, port, state } = values;
+  const parameters = [
+    { name: 'engine', value: engine, with: 'containers', example: 'NAME' },
+    { name: 'base-image', value: baseImage, with: 'containers', example: 'NAME' },
+    { name: 'port', value: port, with: 'keep', example: 'N' },
+    { name: 'state', value: state, with: 'keep', example: 'FOLDER' },
+  ] as const;
+  for (const parameter of parameters) {
+    const { name, value, example } = parameter;
     if (value === undefined) continue;
-    if (typeof value !== 'string' || value === '') return invalid(`--${name} needs a value: --${name} NAME.`);
-    if (values.containers !== true) return invalid(`--${name} means nothing without --containers; add that.`);
+    if (typeof value !== 'string' || value === '') return invalid(`--${name} needs a value: --${name} ${example}.`);
+    if (values[parameter.with] !== true) {
+      return invalid(`--${name} means nothing without --${parameter.with}; add that.`);
+    }
+  }
+  if (typeof port === 'string' && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
+    return invalid(`--port is ${JSON.stringify(port)}; allowed is an integer from 1 to 65535.`);
   }
   return {
     kind: 'start',
     keep: values.keep === true,
     json: values.json === true,
+    ...(typeof port === 'string' && { port: Number(port) }),
+    ...(typeof state === 'string' && { state }),
     ...(values.containers === true && {
       containers: {
         ...(typeof engine === 'string' && { engine }),

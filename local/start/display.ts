@@ -5,8 +5,8 @@ import { changeLines, frame } from './screen.ts';
 export interface Display {
   /** The model has changed, or time has passed. */
   update(model: Model): void;
-  /** Something that the launcher decided. */
-  note(text: string): void;
+  /** Something that the launcher decided (`tick`), or that a person should know (`note`). */
+  note(text: string, source?: 'tick' | 'note'): void;
   /** The last picture stays where it is. */
   end(model: Model): void;
 }
@@ -21,11 +21,13 @@ export interface Output {
 
 export interface DisplaySettings {
   readonly output: Output;
+  /** Whether the output is a terminal that can move its cursor. */
+  readonly movesCursor: boolean;
   readonly colour: boolean;
+  /** Above everything, once: what a person has to copy. */
+  readonly preamble?: readonly string[];
   readonly header: readonly string[];
   readonly footer: string;
-  /** Rows of the terminal that something else above the table is to keep. */
-  readonly reservedRows?: number;
   readonly startedAt: number;
   readonly now: () => number;
 }
@@ -35,29 +37,45 @@ const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
+const CLEAR_ALL = '\u001b[2J\u001b[H';
+/** With fewer rows than that the table takes the whole terminal, and the preamble scrolls out of it. */
+const LEAST_TABLE = 12;
 
-/** A table when `output` is a terminal that can move its cursor, else lines. */
+/** A table when the terminal can move its cursor, else lines. */
 export function createDisplay(settings: DisplaySettings): Display {
-  return settings.output.isTTY === true ? table(settings) : lines(settings);
+  return settings.movesCursor ? table(settings) : lines(settings);
 }
 
 function table(settings: DisplaySettings): Display {
-  const { output, now, startedAt } = settings;
+  const { output, now, startedAt, preamble = [] } = settings;
   const notes: string[] = [];
   let drawn = 0;
+  let size: string | undefined;
   const draw = (model: Model): void => {
+    const columns = output.columns ?? 80;
+    const rows = output.rows ?? 24;
+    const reserved = preamble.reduce((total, line) => total + Math.max(1, Math.ceil(line.length / columns)), 0);
     const picture = frame(model, {
       now: now(),
       startedAt,
-      columns: output.columns ?? 80,
-      rows: (output.rows ?? 24) - (settings.reservedRows ?? 0),
+      columns,
+      rows: rows - reserved < LEAST_TABLE ? rows : rows - reserved,
       colour: settings.colour,
       header: settings.header,
       notes,
       footer: settings.footer,
     });
+    let before = '';
+    if (size !== `${columns}x${rows}`) {
+      // A terminal that changes its size breaks lines anew: what was drawn is no longer where it was.
+      before = `${size === undefined ? '' : CLEAR_ALL}${preamble.map((line) => `${line}\n`).join('')}`;
+      drawn = 0;
+      size = `${columns}x${rows}`;
+    }
     const up = drawn === 0 ? '' : `\u001b[${drawn}A`;
-    output.write(`${HIDE_CURSOR}${up}\r${picture.map((line) => `${line}${CLEAR_LINE}\n`).join('')}${CLEAR_BELOW}`);
+    output.write(
+      `${HIDE_CURSOR}${before}${up}\r${picture.map((line) => `${line}${CLEAR_LINE}\n`).join('')}${CLEAR_BELOW}`,
+    );
     drawn = picture.length;
   };
   return {
@@ -76,14 +94,14 @@ function table(settings: DisplaySettings): Display {
 function lines(settings: DisplaySettings): Display {
   const { output, now, startedAt } = settings;
   let shown = EMPTY_MODEL;
-  output.write(`${settings.header.join('\n')}\n`);
+  output.write(`${[...(settings.preamble ?? []), ...settings.header].join('\n')}\n`);
   const update = (model: Model): void => {
     for (const line of changeLines(shown, model, now(), startedAt)) output.write(`${line}\n`);
     shown = model;
   };
   return {
     update,
-    note: (text) => void output.write(`${timeOf(now() - startedAt)}  tick  ${text}\n`),
+    note: (text, source = 'tick') => void output.write(`${timeOf(now() - startedAt)}  ${source}  ${text}\n`),
     end: update,
   };
 }

@@ -18,36 +18,77 @@ export function readyLine({ hcpTerraform }: LocalWorld): ReadyLine {
   return { url, ca: caFile, organization, apiToken, agentPool: { id: agentPool.id, name: agentPool.name } };
 }
 
-export interface CliConfig {
-  readonly file: string;
+/** Files that a client needs. They hold a token, so only this user can read them. */
+export interface ClientFiles {
+  /** To be sourced in a shell. */
+  readonly environment: string;
   remove(): Promise<void>;
 }
 
 /**
- * A CLI configuration file with the token. A `TF_TOKEN_…` variable cannot do it: it names a host, and has no place for
- * a port. https://developer.hashicorp.com/terraform/cli/config/config-file#credentials-1
+ * Writes `env.sh` and the CLI configuration with the token. A `TF_TOKEN_…` variable can't replace the latter: its name
+ * has no place for a port. https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials
+ *
+ * @param folder where they stay; absent: a temporary one
  */
-export async function writeCliConfig(hostname: string, token: string): Promise<CliConfig> {
-  const directory = await mkdtemp(join(tmpdir(), 'terraform-cli-'));
-  const file = join(directory, 'terraform.rc');
-  await writeFile(file, `credentials "${hostname}" {\n  token = "${token}"\n}\n`, { mode: 0o600 });
-  return { file, remove: () => rm(directory, { recursive: true, force: true }) };
+export async function writeClientFiles({ hcpTerraform }: LocalWorld, folder?: string): Promise<ClientFiles> {
+  const directory = folder ?? (await mkdtemp(join(tmpdir(), 'agent-launcher-')));
+  const { hostname, apiToken } = hcpTerraform;
+  const cliConfig = join(directory, 'terraform.rc');
+  const environment = join(directory, 'env.sh');
+  await writeFile(cliConfig, `credentials "${hostname}" {\n  token = "${apiToken}"\n}\n`, { mode: 0o600 });
+  await writeFile(environment, environmentScript(hcpTerraform, cliConfig), { mode: 0o600 });
+  return {
+    environment,
+    remove: async () => {
+      if (folder === undefined) await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
 
-/** The four lines, to be pasted into a shell in a directory with a Terraform configuration. */
-export function instructions({ hcpTerraform }: LocalWorld, cliConfig: CliConfig): string {
-  const { hostname, organization, caFile, url, apiToken, agentPool } = hcpTerraform;
-  // JSON, since the language itself has no way to nest blocks on one line.
-  const cloud = JSON.stringify({ terraform: { cloud: { hostname, organization, workspaces: { name: 'mine' } } } });
-  return `
-HCP Terraform ${url}, organization ${organization}, agent pool ${agentPool.name} (${agentPool.id})
-API token     ${apiToken}
-
-Your own Terraform in four lines, in any directory with a configuration:
-
-  export SSL_CERT_FILE=${caFile}
-  export TF_CLI_CONFIG_FILE=${cliConfig.file}
-  echo '${cloud}' > cloud.tf.json
-  terraform init && terraform plan
+/**
+ * Go programs read `SSL_CERT_FILE`, except on macOS, where they trust what the keychain trusts:
+ * https://pkg.go.dev/crypto/x509#SystemCertPool
+ */
+function environmentScript({ hostname, organization, caFile }: LocalWorld['hcpTerraform'], cliConfig: string): string {
+  const file = quoted(caFile);
+  return `# For the shell in which you use terraform. Written by npm start -- --keep.
+export TF_CLI_CONFIG_FILE=${quoted(cliConfig)}
+export TF_CLOUD_HOSTNAME=${quoted(hostname)}
+export TF_CLOUD_ORGANIZATION=${quoted(organization)}
+export SSL_CERT_FILE=${file}
+export NODE_EXTRA_CA_CERTS=${file}
+if [ "$(uname)" = Darwin ]; then
+  cat >&2 <<'END'
+Terraform on macOS does not read SSL_CERT_FILE. Trust the certificate in your keychain, once per certificate:
+  security add-trusted-cert -r trustRoot -p ssl -k "$HOME/Library/Keychains/login.keychain-db" ${file}
+Afterwards take it out again:
+  security remove-trusted-cert ${file}
+With --state the certificate stays the same from start to start.
+END
+fi
 `;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** What a person does in a directory with a Terraform configuration. */
+export function instructions({ hcpTerraform }: LocalWorld, { environment }: ClientFiles): string[] {
+  const { organization, url, apiToken, agentPool } = hcpTerraform;
+  // JSON, since the language itself has no way to nest blocks on one line.
+  const cloud = JSON.stringify({ terraform: { cloud: { workspaces: { name: 'mine' } } } });
+  return [
+    '',
+    `HCP Terraform ${url}, organization ${organization}, agent pool ${agentPool.name} (${agentPool.id})`,
+    `API token     ${apiToken}`,
+    '',
+    'Your own Terraform, in any directory with a configuration:',
+    '',
+    `  . ${environment.includes(' ') ? quoted(environment) : environment}`,
+    `  echo '${cloud}' > cloud.tf.json`,
+    '  terraform init && terraform plan',
+    '',
+  ];
 }

@@ -1,6 +1,5 @@
 /** The launcher's function as a process: started, listened to, ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
@@ -24,8 +23,15 @@ export interface LauncherSettings {
   /** Every line that the function wrote: its log, in JSON. */
   readonly onLine: (line: string) => void;
   readonly onInvocation: (invocation: Invocation) => void;
-  /** The process is gone though nobody ended it. */
-  readonly onDeath: (code: number | null) => void;
+  /** The process is gone though nobody here ended it. */
+  readonly onDeath: (death: Death) => void;
+}
+
+export interface Death {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Until the next scheduled invocation starts another process. */
+  readonly restartsInMs: number;
 }
 
 export interface Launcher {
@@ -36,8 +42,47 @@ const HOST = fileURLToPath(new URL('./lambda-host.ts', import.meta.url));
 const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
 const KILL_AFTER_MS = 2_000;
 
-/** Starts the function in a process with nothing of this one's environment but the PATH. */
+/**
+ * Runs the function in a process with nothing of this one's environment but the PATH. When that process dies, the next
+ * scheduled invocation starts another one, cold, as in AWS.
+ */
 export function startLauncher(settings: LauncherSettings): Launcher {
+  const startedAt = performance.now();
+  let current: HostProcess | undefined;
+  let restart: NodeJS.Timeout | undefined;
+  let stopping = false;
+
+  const start = (): void => {
+    current = startHost(settings);
+    void current.exited.then((end) => {
+      if (stopping) return;
+      const restartsInMs = settings.everyMs - ((performance.now() - startedAt) % settings.everyMs);
+      restart = setTimeout(start, restartsInMs);
+      settings.onDeath({ ...end, restartsInMs });
+    });
+  };
+  start();
+  return {
+    async stop() {
+      stopping = true;
+      clearTimeout(restart);
+      if (current === undefined || !current.isAlive()) return;
+      const { child, exited } = current;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+interface HostProcess {
+  readonly child: ChildProcess;
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
+  isAlive(): boolean;
+}
+
+function startHost(settings: LauncherSettings): HostProcess {
   const child: ChildProcess = spawn(
     process.execPath,
     [HOST, settings.module ?? HANDLER, String(settings.everyMs), String(settings.timeoutMs)],
@@ -46,7 +91,6 @@ export function startLauncher(settings: LauncherSettings): Launcher {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     },
   );
-  let stopping = false;
   for (const input of [child.stdout, child.stderr]) {
     if (input !== null) createInterface({ input }).on('line', settings.onLine);
   }
@@ -54,24 +98,10 @@ export function startLauncher(settings: LauncherSettings): Launcher {
     const parsed = invocation.safeParse(message);
     if (parsed.success) settings.onInvocation(parsed.data);
   });
-  child.on('error', () => undefined);
-  const exited = once(child, 'exit');
-  exited.then(
-    ([code]) => {
-      if (!stopping) settings.onDeath(typeof code === 'number' ? code : null);
-    },
-    () => settings.onDeath(null),
-  );
-  return {
-    async stop() {
-      stopping = true;
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
-      await exited.catch(() => undefined);
-      clearTimeout(timer);
-    },
-  };
+  const { promise: exited, resolve } = Promise.withResolvers<{ code: number | null; signal: string | null }>();
+  child.once('exit', (code, signal) => resolve({ code, signal }));
+  child.once('error', () => resolve({ code: null, signal: null }));
+  return { child, exited, isAlive: () => child.exitCode === null && child.signalCode === null };
 }
 
 const tickLine = z.object({

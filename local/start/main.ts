@@ -6,13 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { EngineError } from '../ecs/container/engine.ts';
-import { HELP, parseCommandLine, type StartOptions } from './command-line.ts';
+import { HELP, parseCommandLine, type StartOptions, takenByNpm } from './command-line.ts';
 import { type Containers, prepareContainers } from './containers.ts';
 import { runDemo } from './demo.ts';
 import { createDisplay, type Display, type DisplaySettings, type Output } from './display.ts';
-import { instructions, readyLine, writeCliConfig } from './keep.ts';
+import { instructions, readyLine, writeClientFiles } from './keep.ts';
 import type { DemoEvent } from './model.ts';
 import { INVOKED_EVERY_MS, POLLED_EVERY_SECONDS, type Session, startSession } from './session.ts';
+import { openStateFolder, type StateFolder, StateFolderError } from './state-folder.ts';
 import { summaryLines } from './summary.ts';
 
 const TIMELINE = fileURLToPath(new URL('../../out/timeline.html', import.meta.url));
@@ -39,9 +40,16 @@ class Interrupted extends Error {
 }
 
 const line = parseCommandLine(process.argv.slice(2));
+const taken = takenByNpm(process.env, process.argv.slice(2));
 if (line.kind === 'help') process.stdout.write(HELP);
 else if (line.kind === 'invalid') {
   process.stderr.write(`${line.fault}\n`);
+  process.exitCode = 2;
+} else if (line.kind === 'start' && taken.length > 0) {
+  const options = taken.map((name) => `--${name}`).join(' ');
+  process.stderr.write(
+    `npm took ${options} for itself: it hands options on only after "--". Write: npm start -- ${options}\n`,
+  );
   process.exitCode = 2;
 } else process.exit(await start(line));
 
@@ -70,7 +78,14 @@ async function start(options: StartOptions): Promise<number> {
             progress: (text) => void output.write(`${text}\n`),
             signal: interrupt.signal,
           });
+    const folder = options.state === undefined ? undefined : await openStateFolder(options.state, Date.now());
+    const port = options.port ?? folder?.port;
     session = await startSession({
+      identity: {
+        ...(port === undefined ? {} : { port }),
+        ...(folder === undefined ? {} : { certificate: folder.certificate }),
+        ...(folder?.seeds === undefined ? {} : { seeds: folder.seeds }),
+      },
       organization: ORGANIZATION,
       ...(containers === undefined ? {} : { containers }),
       pools: options.keep ? KEPT_POOLS : DEMO_POOLS,
@@ -79,18 +94,23 @@ async function start(options: StartOptions): Promise<number> {
         for (const listener of listeners) listener(event);
       },
       onDecision: (text) => display?.note(text),
+      onNote: (text) => display?.note(text, 'note'),
     });
     interrupt.signal.throwIfAborted();
     const startedAt = Date.now();
+    const movesCursor = output.isTTY === true && !['', 'dumb'].includes(process.env['TERM'] ?? '');
     const settings: DisplaySettings = {
       output,
-      colour: output.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+      movesCursor,
+      colour: movesCursor && (process.env['NO_COLOR'] ?? '') === '',
       header: headerOf(session, containers),
       footer: `The launcher's log: ${relative(process.cwd(), LAUNCHER_LOG)}. Ctrl-C ends everything.`,
       startedAt,
       now: Date.now,
     };
-    if (options.keep) return await keep(session, settings, options, interrupt.signal, (made) => (display = made));
+    if (options.keep) {
+      return await keep(session, settings, options, folder, interrupt.signal, (made) => (display = made));
+    }
 
     display = createDisplay(settings);
     const terraform = containers !== undefined && containers.hostFiles.length === 0 ? undefined : terraformVersion();
@@ -114,11 +134,11 @@ async function start(options: StartOptions): Promise<number> {
     const { reason } = interrupt.signal;
     if (session !== undefined) display?.end(session.model());
     if (reason instanceof Interrupted) return options.keep ? 0 : reason.exitCode;
-    if (error instanceof EngineError) {
+    if (error instanceof EngineError || error instanceof StateFolderError) {
       process.stderr.write(`${error.message}\n`);
       return 2;
     }
-    process.stderr.write(`npm start could not go on: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`npm start could not go on: ${messageOf(error)}\n`);
     return 1;
   } finally {
     await session?.close();
@@ -130,16 +150,16 @@ async function keep(
   session: Session,
   settings: DisplaySettings,
   options: StartOptions,
+  folder: StateFolder | undefined,
   signal: AbortSignal,
   made: (display: Display) => void,
 ): Promise<never> {
   const { hcpTerraform } = session.world;
-  const cliConfig = await writeCliConfig(hcpTerraform.hostname, hcpTerraform.apiToken);
+  const files = await writeClientFiles(session.world, folder?.directory);
   try {
-    const text = instructions(session.world, cliConfig);
-    settings.output.write(`${text}\n`);
+    await folder?.save(hcpTerraform.port, hcpTerraform.world.seeds);
     if (options.json) process.stdout.write(`${JSON.stringify(readyLine(session.world))}\n`);
-    const display = createDisplay({ ...settings, reservedRows: text.split('\n').length + 1 });
+    const display = createDisplay({ ...settings, preamble: instructions(session.world, files) });
     made(display);
     for (;;) {
       display.update(session.model());
@@ -148,8 +168,16 @@ async function keep(
       if (trouble !== undefined) throw new Error(trouble);
     }
   } finally {
-    await cliConfig.remove();
+    await files.remove();
   }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE') {
+    return `${error.message}. Something else listens there: end it, or choose another port with --port.`;
+  }
+  return error.message;
 }
 
 function summaryLine([name, text]: readonly [string, string]): string {

@@ -191,6 +191,8 @@ export type RunState =
   | 'queued'
   | 'starting'
   | 'busy'
+  /** Its agent is dead, and HCP Terraform doesn't know that yet. */
+  | 'lost'
   | 'waiting'
   /** Over, and a container of it is still there. */
   | 'leaving'
@@ -199,7 +201,7 @@ export type RunState =
 export function runState(model: Model, run: RunView): RunState {
   const jobs = jobsOf(model, run.id);
   const open = jobs.find((job) => job.endedAt === undefined);
-  if (open?.startedAt !== undefined) return 'busy';
+  if (open?.startedAt !== undefined) return isLost(model, open) ? 'lost' : 'busy';
   if (open !== undefined) return launchedFor(model, open) === undefined ? 'queued' : 'starting';
   if (run.waitingSince !== undefined) return 'waiting';
   if (!isFinal(run)) return 'pending';
@@ -219,6 +221,16 @@ export function launchedFor(model: Model, job: JobView): number | undefined {
   return waiting.at(-1)?.createdAt;
 }
 
+/** The job that this task's agent took and can't finish any more, since the task has stopped. */
+export function lostJob(model: Model, taskId: string): JobView | undefined {
+  const job = jobOfTask(model, taskId);
+  return job !== undefined && isLost(model, job) ? job : undefined;
+}
+
+function isLost(model: Model, job: JobView): boolean {
+  return job.endedAt === undefined && model.tasks.get(job.taskId ?? '')?.stoppedAt !== undefined;
+}
+
 function isPresent(task: TaskView | undefined): boolean {
   return task !== undefined && task.stoppedAt === undefined;
 }
@@ -228,6 +240,8 @@ export interface Counts {
   readonly queued: number;
   readonly starting: number;
   readonly busy: number;
+  /** Jobs whose agent is dead, and which HCP Terraform hasn't given up yet. */
+  readonly lost: number;
   /** Jobs that are over. */
   readonly done: number;
   /** Containers that are not stopped. */
@@ -239,18 +253,21 @@ export function countsOf(model: Model): Counts {
   const jobs = [...model.jobs.values()];
   const waiting = jobs.filter(({ startedAt, endedAt }) => startedAt === undefined && endedAt === undefined);
   const starting = waiting.filter((job) => launchedFor(model, job) !== undefined).length;
+  const taken = jobs.filter(({ startedAt, endedAt }) => startedAt !== undefined && endedAt === undefined);
+  const lost = taken.filter((job) => isLost(model, job)).length;
   const tasks = [...model.tasks.values()];
   return {
     queued: waiting.length - starting,
     starting,
-    busy: jobs.filter(({ startedAt, endedAt }) => startedAt !== undefined && endedAt === undefined).length,
+    busy: taken.length - lost,
+    lost,
     done: jobs.filter(({ endedAt }) => endedAt !== undefined).length,
     present: tasks.filter(isPresent).length,
     launched: tasks.length,
   };
 }
 
-export type SegmentKind = 'pending' | 'queued' | 'starting' | 'busy' | 'waiting' | 'stopping';
+export type SegmentKind = 'pending' | 'queued' | 'starting' | 'busy' | 'lost' | 'waiting' | 'stopping';
 
 /** A stretch of a run's or a container's life. */
 export interface Segment extends Span {
@@ -269,7 +286,9 @@ export function runSegments(model: Model, run: RunView, now: number): Segment[] 
     const of = { jobKey: job.key, taskId: job.taskId };
     segments.push({ kind: 'queued', from: job.queuedAt, to: launched, ...of });
     segments.push({ kind: 'starting', from: launched, to: started, ...of });
-    segments.push({ kind: 'busy', from: started, to: end, ...of });
+    const died = Math.min(model.tasks.get(job.taskId ?? '')?.stoppedAt ?? end, end);
+    segments.push({ kind: 'busy', from: started, to: died, ...of });
+    segments.push({ kind: 'lost', from: Math.max(died, started), to: end, ...of });
   }
   const waits = run.waitingSince === undefined ? run.waits : [...run.waits, { from: run.waitingSince, to: now }];
   for (const span of waits) segments.push({ kind: 'waiting', ...span });

@@ -1,4 +1,5 @@
 /** The model as a person watches it: a picture of text for a terminal, and lines for everything else. Pure. */
+import { stripVTControlCharacters } from 'node:util';
 import {
   countsOf,
   isFinal,
@@ -43,6 +44,7 @@ const STATES: Readonly<Record<RunState, { readonly mark: string; readonly word: 
   queued: { mark: '○', word: 'queued', style: 'yellow' },
   starting: { mark: '◔', word: 'starting', style: 'cyan' },
   busy: { mark: '●', word: 'busy', style: 'green' },
+  lost: { mark: '✗', word: 'lost', style: 'red' },
   waiting: { mark: '?', word: 'to confirm', style: 'magenta' },
   leaving: { mark: '◌', word: 'leaving', style: 'dim' },
   gone: { mark: '✓', word: 'gone', style: 'dim' },
@@ -53,111 +55,187 @@ const BARS: Readonly<Record<SegmentKind, { readonly mark: string; readonly style
   queued: { mark: '░', style: 'yellow' },
   starting: { mark: '▒', style: 'cyan' },
   busy: { mark: '█', style: 'green' },
+  lost: { mark: '×', style: 'red' },
   waiting: { mark: '╌', style: 'magenta' },
   stopping: { mark: '▁', style: 'dim' },
 };
 
 /** A failed run, and one that nobody wanted any more. */
-const UNHAPPY = new Set(['errored', 'canceled', 'force_canceled', 'discarded']);
+const UNHAPPY = new Set(['errored', 'canceled', 'force_canceled', 'discarded', 'policy_soft_failed']);
+
+/** Statuses that are too long for their column, in words that fit. */
+const SHORT: Readonly<Record<string, string>> = {
+  planned_and_finished: 'planned',
+  planned_and_saved: 'plan saved',
+  force_canceled: 'force-ended',
+  policy_soft_failed: 'policy failed',
+};
 
 /** Together 80 columns; what a wider terminal has more goes to the workspace's name, then to the bars. */
-const WIDTHS = { workspace: 11, pool: 10, title: 7, state: 14, queued: 6, busy: 6, container: 18 } as const;
-const TABLE_WIDTH = Object.values(WIDTHS).reduce((total, width) => total + width + 1, 1);
+const WIDTHS = { workspace: 11, pool: 10, title: 7, state: 15, queued: 6, busy: 6, container: 17 } as const;
+type Column = keyof typeof WIDTHS;
+const COLUMNS = Object.keys(WIDTHS) as Column[];
+/** What a terminal that is too narrow goes without, first things first. */
+const EXPENDABLE: readonly Column[] = ['pool', 'queued', 'title', 'busy', 'container'];
 const MOST_NAME = 22;
 const LEAST_BAR = 30;
+/** Runs that are worth more than anything optional around the table. */
+const LEAST_ROWS = 6;
+/** Lines that the newest notes may take together. */
+const NOTE_LINES = 5;
 
-/** One frame of the live table: whole lines, none wider than the terminal, no more than it has rows. */
+/** One frame of the live table: whole lines, none wider than the terminal, and fewer than it has rows. */
 export function frame(model: Model, view: Frame): string[] {
   const paint = painter(view.colour);
-  const counts = countsOf(model);
-  const spare = view.columns - TABLE_WIDTH - 1;
-  const name = WIDTHS.workspace + Math.min(MOST_NAME - WIDTHS.workspace, Math.max(0, spare - LEAST_BAR));
-  const left = spare - (name - WIDTHS.workspace);
-  const widths = { name, bars: left >= LEAST_BAR ? left : 0 };
+  const layout = layoutFor(view.columns);
+  const dim = (text: string): string[] => wrapped(text, view.columns - 1).map((line) => paint('dim', ` ${line}`));
+  const notes = newestNotes(view.notes, view.columns - 1).map((line) => paint('dim', ` ${line}`));
+  const runs = [...model.runs.values()].sort((a, b) => a.createdAt - b.createdAt);
   const clock = seconds(view.now - view.startedAt);
-  const head = [
-    paint('bold', ' agent-launcher') + paint('dim', ` on one machine · ${clock}`),
-    ...view.header.map((line) => paint('dim', ` ${line}`)),
-    '',
-    [
-      '',
-      paint('yellow', `${counts.queued} queued`),
-      paint('cyan', `${counts.starting} starting`),
-      paint('green', `${counts.busy} busy`),
-      `${counts.done} done`,
-      paint('dim', '│'),
-      `containers: ${paint('bold', `${counts.present} now`)}, ${counts.launched} so far`,
-    ]
-      .join('  ')
-      .slice(1),
-    '',
-    paint('dim', headings(widths, view)),
+  const above: Block[] = [
+    { lines: [paint('bold', ' agent-launcher') + paint('dim', ` on one machine · ${clock}`)], dropped: 4 },
+    { lines: view.header.flatMap(dim), dropped: 3 },
+    { lines: [''], dropped: 1 },
+    { lines: [countsLine(model, view.columns, paint)] },
+    { lines: [''], dropped: 1 },
+    { lines: [paint('dim', headings(layout, view))], dropped: 6 },
   ];
-  const foot = ['', ...view.notes.map((note) => paint('dim', ` ${note}`)), paint('dim', ` ${view.footer}`)];
-  const room = Math.max(1, view.rows - head.length - foot.length - 1);
-  const rows = [...model.runs.values()].sort((a, b) => a.createdAt - b.createdAt);
+  const below: Block[] = [
+    { lines: [''], dropped: 1 },
+    { lines: notes.slice(0, -1), dropped: 2 },
+    { lines: notes.slice(-1), dropped: 7 },
+    { lines: dim(view.footer), dropped: 5 },
+  ];
+  const { head, foot, left } = fitted(above, below, view.rows - 1, Math.min(LEAST_ROWS, Math.max(1, runs.length)));
   // What is over scrolls away first.
-  const shown = rows.length <= room ? rows : keepNewest(model, rows, room);
-  const lines = [...head, ...shown.map((run) => row(model, run, view, widths, paint)), ...foot];
-  return lines.map((line) => clip(line, view.columns));
+  const shown = runs.length <= left ? runs : keepNewest(model, runs, left);
+  const lines = [...head, ...shown.map((run) => row(model, run, view, layout, paint)), ...foot];
+  return lines.slice(0, Math.max(1, view.rows - 1)).map((line) => clip(line, view.columns));
 }
 
-interface Widths {
+interface Block {
+  readonly lines: readonly string[];
+  /** When it goes, if the terminal is too low; absent: never. */
+  readonly dropped?: number;
+}
+
+/** What stands above and below the rows, with as much left out as the terminal is too low for. */
+function fitted(above: readonly Block[], below: readonly Block[], height: number, least: number) {
+  for (let step = 0; ; step += 1) {
+    const kept = (blocks: readonly Block[]): string[] =>
+      blocks.flatMap(({ lines, dropped }) => (dropped !== undefined && dropped <= step ? [] : lines));
+    const [head, foot] = [kept(above), kept(below)];
+    const left = height - head.length - foot.length;
+    if (left >= least || step > above.length + below.length) return { head, foot, left: Math.max(1, left) };
+  }
+}
+
+function newestNotes(notes: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const note of notes.toReversed()) {
+    const more = wrapped(note, width);
+    if (lines.length > 0 && lines.length + more.length > NOTE_LINES) break;
+    lines.unshift(...more);
+  }
+  return lines;
+}
+
+/** The text in lines that are no wider than `width`, broken between words; what continues is indented. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/(?<=\S)(?= )/)) {
+    if (line !== '' && line.length + word.length > width) {
+      lines.push(line);
+      line = `  ${word.trimStart()}`;
+    } else line += word;
+  }
+  return [...lines, line];
+}
+
+function countsLine(model: Model, columns: number, paint: (style: Style, text: string) => string): string {
+  const counts = countsOf(model);
+  const jobs = [
+    paint('yellow', `${counts.queued} queued`),
+    paint('cyan', `${counts.starting} starting`),
+    paint('green', `${counts.busy} busy`),
+    ...(counts.lost === 0 ? [] : [paint('red', `${counts.lost} lost`)]),
+    `${counts.done} done`,
+  ];
+  const containers = `containers: ${paint('bold', `${counts.present} now`)}, ${counts.launched} so far`;
+  const whole = ` ${[...jobs, paint('dim', '│'), containers].join('  ')}`;
+  return stripVTControlCharacters(whole).length <= columns ? whole : ` ${jobs.join(' ')}`;
+}
+
+interface Layout {
+  readonly columns: readonly Column[];
   readonly name: number;
-  /** 0: there is no room for bars. */
+  /** Width of the bars; 0 when the terminal is too narrow for any. */
   readonly bars: number;
 }
 
-function headings({ name, bars }: Widths, view: Frame): string {
-  const names = [
-    'WORKSPACE'.padEnd(name),
-    'POOL'.padEnd(WIDTHS.pool),
-    'RUN'.padEnd(WIDTHS.title),
-    'STATE'.padEnd(WIDTHS.state),
-    'QUEUED'.padStart(WIDTHS.queued),
-    'BUSY'.padStart(WIDTHS.busy),
-    ' CONTAINER'.padEnd(WIDTHS.container),
-  ];
-  return ` ${names.join(' ')} ${bars === 0 ? '' : scale(bars, view)}`;
+function layoutFor(columns: number): Layout {
+  const kept = new Set(COLUMNS);
+  const width = (): number => [...kept].reduce((total, column) => total + WIDTHS[column] + 1, 0);
+  for (const column of EXPENDABLE) if (width() > columns) kept.delete(column);
+  const spare = columns - width() - 2;
+  const name = WIDTHS.workspace + Math.min(MOST_NAME - WIDTHS.workspace, Math.max(0, spare - LEAST_BAR));
+  const left = spare - (name - WIDTHS.workspace);
+  return { columns: COLUMNS.filter((column) => kept.has(column)), name, bars: left >= LEAST_BAR ? left : 0 };
 }
 
-function keepNewest(model: Model, rows: readonly RunView[], room: number): RunView[] {
-  const spare = rows.filter((run) => runState(model, run) === 'gone').slice(0, rows.length - room);
-  return rows.filter((run) => !spare.includes(run)).slice(-room);
+function headings({ columns, name, bars }: Layout, view: Frame): string {
+  const names: Readonly<Record<Column, string>> = {
+    workspace: 'WORKSPACE'.padEnd(name),
+    pool: 'POOL'.padEnd(WIDTHS.pool),
+    title: 'RUN'.padEnd(WIDTHS.title),
+    state: 'STATE'.padEnd(WIDTHS.state),
+    queued: 'QUEUED'.padStart(WIDTHS.queued),
+    busy: 'BUSY'.padStart(WIDTHS.busy),
+    container: 'CONTAINER'.padEnd(WIDTHS.container),
+  };
+  return ` ${columns.map((column) => names[column]).join(' ')} ${bars === 0 ? '' : scale(bars, view)}`;
+}
+
+function keepNewest(model: Model, rows: readonly RunView[], count: number): RunView[] {
+  const spare = rows.filter((run) => runState(model, run) === 'gone').slice(0, rows.length - count);
+  return rows.filter((run) => !spare.includes(run)).slice(-count);
 }
 
 function row(
   model: Model,
   run: RunView,
   view: Frame,
-  { name, bars }: Widths,
+  { columns, name, bars }: Layout,
   paint: (style: Style, text: string) => string,
 ): string {
   const state = runState(model, run);
   const jobs = jobsOf(model, run.id);
-  const { mark, word, style } = STATES[state];
+  const { mark, style } = STATES[state];
   const failed = isFinal(run) && UNHAPPY.has(run.status);
-  const said = isFinal(run) ? run.status.replaceAll('_', ' ').replace('planned and finished', 'planned') : word;
-  const step = state === 'busy' ? run.status : state === 'queued' || state === 'starting' ? `${word}` : said;
   const containers = jobs.flatMap(({ taskId }) => (taskId === undefined ? [] : [taskId.slice(0, 8)]));
   const gone = state === 'gone' || state === 'leaving';
   const queuedMs = sum(jobs.map(({ queuedAt, startedAt, endedAt }) => (startedAt ?? endedAt ?? view.now) - queuedAt));
   const busyMs = sum(
     jobs.map(({ startedAt, endedAt }) => (startedAt === undefined ? 0 : (endedAt ?? view.now) - startedAt)),
   );
-  const cells = [
-    shortened(run.workspace, name).padEnd(name),
-    paint('dim', shortened(run.pool, WIDTHS.pool).padEnd(WIDTHS.pool)),
-    run.title.slice(0, WIDTHS.title).padEnd(WIDTHS.title),
-    paint(
-      failed ? 'red' : gone ? 'green' : style,
-      `${failed ? '✗' : mark} ${step}`.slice(0, WIDTHS.state).padEnd(WIDTHS.state),
-    ),
-    (jobs.length === 0 ? '' : seconds(queuedMs)).padStart(WIDTHS.queued),
-    (busyMs === 0 ? '' : seconds(busyMs)).padStart(WIDTHS.busy),
-    paint(gone ? 'dim' : 'bold', ` ${containers.join(' ')}`.padEnd(WIDTHS.container)),
-  ];
-  return ` ${cells.join(' ')} ${bars === 0 ? '' : bar(model, run, view, bars, paint)}`;
+  const said = `${failed ? '✗' : mark} ${stateWord(run, state)}`;
+  const cells: Readonly<Record<Column, string>> = {
+    workspace: shortened(run.workspace, name).padEnd(name),
+    pool: paint('dim', shortened(run.pool, WIDTHS.pool).padEnd(WIDTHS.pool)),
+    title: run.title.slice(0, WIDTHS.title).padEnd(WIDTHS.title),
+    state: paint(failed ? 'red' : gone ? 'green' : style, shortened(said, WIDTHS.state).padEnd(WIDTHS.state)),
+    queued: (jobs.length === 0 ? '' : seconds(queuedMs)).padStart(WIDTHS.queued),
+    busy: (busyMs === 0 ? '' : seconds(busyMs)).padStart(WIDTHS.busy),
+    container: paint(gone ? 'dim' : 'bold', containers.join(' ').padEnd(WIDTHS.container)),
+  };
+  const text = columns.map((column) => cells[column]).join(' ');
+  return ` ${text} ${bars === 0 ? '' : bar(model, run, view, bars, paint)}`;
+}
+
+function stateWord(run: RunView, state: RunState): string {
+  const shown = SHORT[run.status] ?? run.status.replaceAll('_', ' ');
+  return isFinal(run) || state === 'busy' ? shown : STATES[state].word;
 }
 
 /** The run's life as a bar whose whole width is the time from the start until now. */

@@ -44,12 +44,14 @@ h3 { font-size: 13px; margin: 10px 0 4px; color: var(--muted); font-weight: 600;
 .scale { color: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
 .ticks { position: relative; height: 20px; }
 .ticks span { position: absolute; white-space: nowrap; padding-left: 3px; border-left: 1px solid var(--grid); }
+.ticks .before { transform: translateX(-100%); padding: 0 3px 0 0; border-left: 0; border-right: 1px solid var(--grid); }
 .part { position: absolute; top: 3px; height: 16px; border-radius: 3px; font-size: 11px; line-height: 16px; text-align: center; color: #ffffff; overflow: hidden; }
 .part:hover { outline: 2px solid var(--text); z-index: 1; }
 .pending { background: repeating-linear-gradient(90deg, var(--muted) 0 2px, transparent 2px 6px) center / 100% 2px no-repeat; }
 .queued { background: repeating-linear-gradient(135deg, var(--queued) 0 4px, color-mix(in srgb, var(--queued) 45%, var(--ground)) 4px 8px); }
 .starting { background: color-mix(in srgb, var(--starting) 45%, var(--ground)); border: 1px solid var(--starting); }
 .busy { background: var(--busy); }
+.lost { background: repeating-linear-gradient(45deg, var(--bad) 0 3px, color-mix(in srgb, var(--bad) 35%, var(--ground)) 3px 6px); }
 .waiting { background: repeating-linear-gradient(90deg, var(--waiting) 0 6px, transparent 6px 10px) center / 100% 4px no-repeat; }
 .stopping { background: color-mix(in srgb, var(--stopping) 30%, var(--ground)); border: 1px dashed var(--stopping); }
 details { margin-top: 26px; }

@@ -18,6 +18,7 @@ const WORDS: Readonly<Record<SegmentKind, string>> = {
   queued: 'queued',
   starting: 'starting',
   busy: 'busy',
+  lost: 'lost',
   waiting: 'waits for a person',
   stopping: 'stopping',
 };
@@ -26,11 +27,14 @@ const LEGEND: Readonly<Record<SegmentKind, string>> = {
   queued: 'queued: no container yet',
   starting: 'starting: a container is on its way',
   busy: 'busy: an agent executes the job',
+  lost: 'lost: the agent is dead, and HCP Terraform still waits for it',
   waiting: 'planned: waits for a person',
   stopping: 'stopping: the job is done, the container leaves',
 };
 /** Wide enough, in percent of the chart, for a word inside. */
 const LABEL_PERCENT = 4.5;
+/** Beyond it a label such as `120 s` does not fit between its tick and the end of the narrowest chart. */
+const LAST_LABEL_PERCENT = 90;
 const TICKS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000];
 const MOST_TICKS = 12;
 
@@ -133,7 +137,10 @@ function axisOf(from: number, to: number): Axis {
 function scale(axis: Axis): string {
   const ticks: string[] = [];
   for (let at = axis.from; at <= axis.to; at += axis.tickMs) {
-    ticks.push(`<span style="left:${axis.percent(at)}%">${Math.round((at - axis.from) / 1000)} s</span>`);
+    const left = axis.percent(at);
+    // A label near the end would stick out of the chart: it stands to the left of its tick.
+    const side = left > LAST_LABEL_PERCENT ? ' class="before"' : '';
+    ticks.push(`<span${side} style="left:${left}%">${Math.round((at - axis.from) / 1000)} s</span>`);
   }
   return `<div class="lane scale" aria-hidden="true"><div></div><div class="ticks">${ticks.join('')}</div></div>`;
 }

@@ -4,7 +4,8 @@ import { AGENT_CONTAINER, type AgentPoolEnvironment, ENV } from '../../functions
 import { ContainerRunner } from '../ecs/container-runner.ts';
 import type { Task } from '../ecs/core/task.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../ecs/server.ts';
-import { type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
+import type { ContainerView } from '../hcp-terraform/routes/run-page.ts';
+import { type HcpTerraformOptions, type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
 import type { WorldEvent } from '../hcp-terraform/world.ts';
 import type { Containers } from './containers.ts';
 import { createHcpApi, type HcpApi } from './hcp-api.ts';
@@ -19,6 +20,8 @@ export interface WorldSettings {
   readonly activePollSeconds: number;
   /** Where the tasks run in containers; absent: as processes. */
   readonly containers?: Containers;
+  /** What HCP Terraform keeps from an earlier start. */
+  readonly identity?: Pick<HcpTerraformOptions, 'port' | 'certificate' | 'seeds'>;
   readonly onHcpTerraformEvent: (event: WorldEvent) => void;
   readonly onTaskChange: (task: Task) => void;
 }
@@ -51,12 +54,14 @@ const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 
 /** Resolves when all of it can be used; when a part does not come up, the others are ended. */
 export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
+  let ecs: EcsServer | undefined;
   const hcpTerraform = await startHcpTerraform({
     organization: settings.organization,
     agentPoolName: settings.pools[0]?.name ?? 'default',
+    ...settings.identity,
+    containerOf: (agentName) => (ecs === undefined ? undefined : containerView(ecs, agentName)),
     onEvent: settings.onHcpTerraformEvent,
   });
-  let ecs: EcsServer | undefined;
   try {
     ecs = await startEcs(runsBy(settings.containers, hcpTerraform));
     return await furnish(settings, hcpTerraform, ecs);
@@ -65,6 +70,23 @@ export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
     await hcpTerraform.close();
     throw error;
   }
+}
+
+/** The task whose agent has this name, for the page of a run. */
+function containerView(ecs: EcsServer, agentName: string): ContainerView | undefined {
+  const task = ecs.task(agentName);
+  if (task === undefined) return undefined;
+  const exitCode = task.containers[0]?.exitCode;
+  return {
+    facts: [
+      ['Task', task.arn],
+      ['Status', task.lastStatus],
+      ['Launched for', task.startedBy ?? ''],
+      ...(task.stoppedReason === undefined ? [] : [['Stopped', task.stoppedReason] as const]),
+      ...(exitCode === undefined ? [] : [['Exit code', String(exitCode)] as const]),
+    ],
+    lines: ecs.logs(task.id).map(({ text }) => text),
+  };
 }
 
 /** What carries the tasks. */

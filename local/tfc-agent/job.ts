@@ -2,6 +2,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
 import type { InternalJob, Job, JobResult, PolledJob } from '../hcp-terraform/agent-protocol.ts';
 import { type AgentApi, AgentApiError } from './api.ts';
 import { operationEnvironment, overrideBackend, pack, rootModule, unpack, variablesText } from './configuration.ts';
@@ -46,6 +47,15 @@ export async function executeJob(job: PolledJob, settings: JobSettings, stops: S
     await api.result(job.operationId, result);
   } finally {
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Whether Terraform finished writing it. A Terraform that is killed may leave half a file, or an empty one. */
+function isStateFile(bytes: Buffer): boolean {
+  try {
+    return z.object({ version: z.number(), serial: z.number() }).safeParse(JSON.parse(bytes.toString('utf8'))).success;
+  } catch {
+    return false;
   }
 }
 
@@ -147,7 +157,13 @@ async function apply(operation: Operation, settings: JobSettings, directory: str
     const done = await settings.engine.apply(prepared);
     // At once, also after a failed apply: what exists must be known, whatever comes next.
     const after = await readFile(file).catch(() => undefined);
-    if (after !== undefined && (before === undefined || !after.equals(before))) {
+    if (after !== undefined && !isStateFile(after)) {
+      prepared.write(
+        `\nError: Terraform left ${after.length === 0 ? 'an empty' : 'an unfinished'} state file, which was not uploaded.\n` +
+          'The state in HCP Terraform is the one from before this apply. Resources that this apply created are not in it: ' +
+          'import them, or delete them by hand.\n',
+      );
+    } else if (after !== undefined && (before === undefined || !after.equals(before))) {
       settings.log.write('info', 'terraform', 'Uploading state');
       await settings.api.putState(operation.job.operationId, after);
     }

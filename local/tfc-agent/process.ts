@@ -1,6 +1,7 @@
 /** Runs one program of a job (Terraform, a hook) and ends it when it has to end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 
 /** `cancel`: one SIGINT, as a Ctrl-C would be. `kill`: SIGKILL, to the program and everything below it. */
 export interface Stops {
@@ -22,6 +23,8 @@ export interface Program {
 export interface ProgramExit {
   /** 128 + n when signal n ended it, as a shell says it. */
   readonly code: number;
+  /** Ended by a signal that neither a cancellation nor a time limit sent. */
+  readonly killedBy?: NodeJS.Signals;
   readonly timedOut: boolean;
 }
 
@@ -87,17 +90,18 @@ export function runProgram(program: Program, stops: Stops, ownGroup: boolean): P
         clearTimeout(drain);
         child.stdout?.destroy();
         child.stderr?.destroy();
-        resolve({ code: code ?? 128 + signalNumber(signal), timedOut });
+        const ours = stops.cancel.aborted || stops.kill.aborted || timedOut;
+        resolve({
+          code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
+          timedOut,
+          ...(signal !== null && !ours && { killedBy: signal }),
+        });
       };
       const drain = setTimeout(done, DRAIN_MS);
       child.once('close', done);
     });
     if (stops.cancel.aborted) interrupt();
   });
-}
-
-function signalNumber(signal: NodeJS.Signals | null): number {
-  return signal === 'SIGINT' ? 2 : signal === 'SIGTERM' ? 15 : 9;
 }
 
 function killTree(pid: number): void {

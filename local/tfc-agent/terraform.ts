@@ -21,17 +21,24 @@ const PLANNED_WITH_CHANGES = 2;
  * @param ownGroup see {@link runProgram}.
  */
 export function createTerraform(command: string, progress: (message: string) => void, ownGroup: boolean): Engine {
-  const run = (
+  const run = async (
     operation: Operation,
     args: readonly string[],
     out: (chunk: Buffer) => void,
     err: (chunk: Buffer) => void = out,
-  ): Promise<ProgramExit> =>
-    runProgram(
+  ): Promise<ProgramExit> => {
+    const exit = await runProgram(
       { command, args, cwd: operation.directory, env: operation.env, onStdout: out, onStderr: err },
       operation.stops,
       ownGroup,
     );
+    if (exit.killedBy !== undefined) {
+      const what = `terraform ${args[0]} was killed from outside by ${exit.killedBy} (exit code ${exit.code})`;
+      progress(what);
+      operation.write(`\nError: ${what}.\nNobody canceled this run. The usual cause is a lack of memory.\n`);
+    }
+    return exit;
+  };
 
   const stdoutOf = async (operation: Operation, args: readonly string[]): Promise<string | undefined> => {
     const chunks: Buffer[] = [];

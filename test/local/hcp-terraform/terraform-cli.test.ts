@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { instructions, writeClientFiles } from '../../../local/start/keep.ts';
+import type { LocalWorld } from '../../../local/start/world.ts';
 import { at, listAt, type Platform, startPlatform, textAt } from './client.ts';
 
 const hasTerraform = spawnSync('terraform', ['version'], { env: { PATH: process.env['PATH'] ?? '' } }).status === 0;
@@ -158,6 +160,33 @@ describe.skipIf(!hasTerraform)('the terraform CLI (skipped when there is none on
     const show = await terraform(folder, ['show', '-no-color', 't']);
     expect(show).toMatchObject({ code: 0 });
     expect(show.output).toContain('+ word = "hello"');
+  });
+
+  it('needs nothing but env.sh, and prints the address of a page that shows the run', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const folder = join(directory, 'with-env-sh');
+    mkdirSync(folder);
+    const world = { hcpTerraform: platform.server } as unknown as LocalWorld;
+    const files = await writeClientFiles(world, folder);
+    const commands = instructions(world, files).filter((line) => line.startsWith('  '));
+    writeFileSync(join(folder, 'main.tf'), 'resource "terraform_data" "it" { input = "<b>hello</b>" }\n');
+    const child = spawn('/bin/sh', ['-c', commands.join('\n')], {
+      cwd: folder,
+      env: { PATH: environment['PATH'], HOME: folder, CHECKPOINT_DISABLE: '1', TF_CLI_ARGS: '-no-color' },
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)));
+    child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect(output).toContain('1 to add');
+    expect(code).toBe(0);
+    const url = /https:\/\/localhost:\d+\/app\/\S+/.exec(output)?.[0] ?? '';
+    const page = await platform.send('GET', url);
+    expect(page.status).toBe(200);
+    expect(page.text).toContain('<h1>mine: planned and finished</h1>');
+    expect(page.text).toContain('+ input  = &quot;&lt;b&gt;hello&lt;/b&gt;&quot;');
+    expect(page.text).not.toContain('\u001b');
   });
 
   it('shows the error of a configuration that fails', { timeout: TIMEOUT_MS }, async () => {

@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WRITABLE_FOLDERS as DEPLOYED_FOLDERS, AGENT_USER as DEPLOYED_USER } from '../../../lib/agent-image.ts';
-import { parseCommandLine } from '../../../local/start/command-line.ts';
-import { decisionsOf, type Invocation, type Launcher, startLauncher } from '../../../local/start/launcher.ts';
+import { parseCommandLine, takenByNpm } from '../../../local/start/command-line.ts';
+import {
+  type Death,
+  decisionsOf,
+  type Invocation,
+  type Launcher,
+  startLauncher,
+} from '../../../local/start/launcher.ts';
 import { AGENT_USER, WRITABLE_FOLDERS } from '../../../local/start/world.ts';
 
 let directory: string;
@@ -23,7 +29,7 @@ function started(handler: string) {
   writeFileSync(module, handler);
   const lines: string[] = [];
   const invocations: Invocation[] = [];
-  const deaths: (number | null)[] = [];
+  const deaths: Death[] = [];
   launcher = startLauncher({
     module,
     environment: { GREETING: 'hello' },
@@ -31,7 +37,7 @@ function started(handler: string) {
     timeoutMs: 5000,
     onLine: (line) => lines.push(line),
     onInvocation: (invocation) => invocations.push(invocation),
-    onDeath: (code) => deaths.push(code),
+    onDeath: (death) => deaths.push(death),
   });
   return { lines, invocations, deaths };
 }
@@ -60,9 +66,25 @@ test('a handler is invoked again and again, warm, as Lambda does it, with nothin
   ]);
 });
 
-test('the death of the function is told, its end by order is not', async () => {
+test('a dead process is reported, and the next scheduled invocation starts another one, as in AWS', async () => {
+  const { deaths, invocations } = started(`
+    import { existsSync, writeFileSync } from 'node:fs';
+    const mark = new URL('./died-once', import.meta.url);
+    export async function handler() {
+      if (existsSync(mark)) return;
+      writeFileSync(mark, '');
+      process.kill(process.pid, 'SIGKILL');
+    }
+  `);
+  await until(() => expect(invocations.length).toBeGreaterThanOrEqual(2));
+  expect(deaths).toEqual([{ code: null, signal: 'SIGKILL', restartsInMs: expect.any(Number) }]);
+  expect(deaths[0]?.restartsInMs).toBeGreaterThanOrEqual(0);
+  expect(deaths[0]?.restartsInMs).toBeLessThanOrEqual(50);
+});
+
+test('the exit code of a dead process is reported, an ordered end is not', async () => {
   const { deaths } = started('export async function handler() { process.exit(7); }');
-  await until(() => expect(deaths).toEqual([7]));
+  await until(() => expect(deaths[0]).toMatchObject({ code: 7, signal: null }));
   await launcher?.stop();
   const second = started('export async function handler() {}');
   await until(() => expect(second.invocations.length).toBeGreaterThan(0));
@@ -102,6 +124,13 @@ test.each([
     ['--containers', '--engine', 'podman', '--base-image=debian:13', '--keep'],
     { kind: 'start', keep: true, json: false, containers: { engine: 'podman', baseImage: 'debian:13' } },
   ],
+  [['--keep', '--port', '8443', '--state=here'], { kind: 'start', keep: true, json: false, port: 8443, state: 'here' }],
+  [['--port', '8443'], { kind: 'invalid', fault: '--port means nothing without --keep; add that.' }],
+  [
+    ['--keep', '--port', '70000'],
+    { kind: 'invalid', fault: '--port is "70000"; allowed is an integer from 1 to 65535.' },
+  ],
+  [['--keep', '--state'], { kind: 'invalid', fault: '--state needs a value: --state FOLDER.' }],
   [['--engine', 'podman'], { kind: 'invalid', fault: '--engine means nothing without --containers; add that.' }],
   [['--containers', '--engine'], { kind: 'invalid', fault: '--engine needs a value: --engine NAME.' }],
   [['podman'], { kind: 'invalid', fault: expect.stringContaining('Unknown argument "podman"; allowed: --keep') }],
@@ -109,11 +138,20 @@ test.each([
     ['--kepp'],
     {
       kind: 'invalid',
-      fault: 'Unknown argument "--kepp"; allowed: --keep, --json, --containers, --engine, --base-image, --help.',
+      fault:
+        'Unknown argument "--kepp"; allowed: --keep, --json, --port, --state, --containers, --engine, --base-image, --help.',
     },
   ],
 ])('npm start -- %j', (argv, expected) => {
   expect(parseCommandLine(argv)).toEqual(expected);
+});
+
+test('an option that npm took for itself is noticed', () => {
+  // What `npm start --keep --base-image debian:13` sets.
+  const environment = { npm_config_keep: 'true', npm_config_base_image: 'debian:13', npm_config_loglevel: 'notice' };
+  expect(takenByNpm(environment, [])).toEqual(['keep', 'base-image']);
+  expect(takenByNpm(environment, ['--keep', '--base-image=x'])).toEqual([]);
+  expect(takenByNpm({}, [])).toEqual([]);
 });
 
 test('the local task definition has the user and the folders of the deployed one', () => {

@@ -3,6 +3,7 @@ import {
   countsOf,
   type DemoEvent,
   jobName,
+  lostJob,
   runSegments,
   runState,
   type Segment,
@@ -55,6 +56,22 @@ describe('a run', () => {
     expect(only && spans(runSegments(model, only, at(5.5))).at(-1)).toEqual(['busy', 5, 5.5]);
   });
 
+  test('whose agent died is lost, not busy, until HCP Terraform gives it up', () => {
+    const events = [...STORY.slice(0, 7), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
+    expect(stateAfter(events)).toBe('lost');
+    const model = modelOf(events);
+    expect(countsOf(model)).toMatchObject({ busy: 0, lost: 1, done: 0, present: 0 });
+    expect(lostJob(model, 'task-plan')?.key).toBe('run-a/plan');
+    const [only] = [...model.runs.values()];
+    expect(only && spans(runSegments(model, only, at(9))).slice(-2)).toEqual([
+      ['busy', 5, 6],
+      ['lost', 6, 9],
+    ]);
+    const over = modelOf([...events, run(20, 'a', 'errored')]);
+    expect(countsOf(over)).toMatchObject({ busy: 0, lost: 0, done: 1 });
+    expect(lostJob(over, 'task-plan')).toBeUndefined();
+  });
+
   test('that is canceled in the queue leaves no open job', () => {
     const model = modelOf([run(0, 'a', 'plan_queued'), run(4, 'a', 'canceled')]);
     expect(countsOf(model)).toMatchObject({ queued: 0, starting: 0, busy: 0, done: 1 });
@@ -78,7 +95,7 @@ describe('a run', () => {
       ['busy', 3, 4],
     ]);
     expect(stateAfter(events, 'run-a')).toBe('queued');
-    expect(countsOf(model)).toEqual({ queued: 1, starting: 0, busy: 1, done: 0, present: 1, launched: 1 });
+    expect(countsOf(model)).toEqual({ queued: 1, starting: 0, busy: 1, lost: 0, done: 0, present: 1, launched: 1 });
   });
 });
 

@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { EMPTY_MODEL } from '../../../local/start/model.ts';
-import { changeLines, clip, type Frame, frame } from '../../../local/start/screen.ts';
-import { at, modelOf, run, START, STORY } from './events.ts';
+import { changeLines, clip, type Frame, frame, wrapped } from '../../../local/start/screen.ts';
+import { at, modelOf, run, START, STORY, task } from './events.ts';
 
 const view: Frame = {
   now: at(20),
@@ -26,7 +26,7 @@ describe('the table', () => {
     expect(lines).toEqual(expect.arrayContaining([' where everything is', ' launched one', ' how it ends']));
   });
 
-  test.each([80, 100, 200])('fits into %i columns, with colours too', (columns) => {
+  test.each([20, 40, 60, 80, 100, 200])('fits into %i columns, with colours too', (columns) => {
     for (const colour of [false, true]) {
       const long = run(0, 'b', 'plan_queued', { workspace: 'a-workspace-with-a-name-that-nobody-can-remember' });
       for (const line of frame(modelOf([...STORY, long]), { ...view, columns, colour })) {
@@ -47,10 +47,58 @@ describe('the table', () => {
     expect(lines.some((line) => line.includes('ws-4 '))).toBe(false);
   });
 
+  test.each([40, 60, 79])('keeps workspace, state and what is lost at %i columns', (columns) => {
+    const events = [...STORY.slice(0, 7), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
+    const text = frame(modelOf(events), { ...view, columns, now: at(7) }).join('\n');
+    expect(text).toMatch(/ network .*✗ lost/);
+    expect(text).toContain('1 lost');
+  });
+
+  test.each([1, 2, 4, 8, 10, 16])('keeps the runs at %i rows', (rows) => {
+    const events = Array.from({ length: 9 }, (_, index) =>
+      run(index, `${index}`, 'plan_queued', { workspace: `ws-${index}` }),
+    );
+    const lines = frame(modelOf(events), { ...view, rows, columns: 60 });
+    expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
+    expect(lines.filter((line) => line.includes('○ queued')).length).toBeGreaterThanOrEqual(Math.min(6, rows - 2));
+  });
+
+  test('keeps how it ends and the newest note longer than anything else around the runs', () => {
+    const lines = frame(modelOf(STORY), { ...view, rows: 8, notes: ['older', 'newest'] });
+    const text = lines.join('\n');
+    expect(text).toContain('newest');
+    expect(text).toContain('how it ends');
+    expect(text).not.toContain('older');
+    expect(text).toContain('network');
+  });
+
+  test('shows a long note whole', () => {
+    const note = `it is lost: ${'because of this and that '.repeat(8)}at the end`;
+    const lines = frame(modelOf(STORY), { ...view, columns: 60, notes: [note] });
+    expect(lines.join(' ').replaceAll(/\s+/g, ' ')).toContain(note.replaceAll(/\s+/g, ' '));
+  });
+
+  test.each([
+    ['planned_and_finished', '✓ planned'],
+    ['planned_and_saved', '✓ plan saved'],
+    ['force_canceled', '✗ force-ended'],
+    ['policy_soft_failed', '✗ policy failed'],
+    ['discarded', '✗ discarded'],
+  ])('cuts nothing off the state %s', (status, shown) => {
+    const model = modelOf([run(0, 'a', 'plan_queued'), run(1, 'a', status)]);
+    const line = frame(model, { ...view, columns: 80 }).find((text) => text.includes('network'));
+    expect(line?.slice(31, 47).trim()).toBe(shown);
+  });
+
   test('marks a failed run', () => {
     const lines = frame(modelOf([run(0, 'a', 'plan_queued'), run(1, 'a', 'errored')]), view);
     expect(lines.join('\n')).toContain('✗ errored');
   });
+});
+
+test('a text is broken between words', () => {
+  expect(wrapped('one two  three four', 9)).toEqual(['one two', '  three', '  four']);
+  expect(wrapped('', 9)).toEqual(['']);
 });
 
 test('a line is cut by what is seen of it', () => {

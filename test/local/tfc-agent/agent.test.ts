@@ -221,6 +221,53 @@ describe.concurrent('signals', () => {
   });
 });
 
+describe.concurrent('a Terraform that is killed under its agent', () => {
+  test('in a plan is reported as that, in the run and in the agent’s log', async ({ server, startAgent }) => {
+    server.jobs.push(planJob());
+    const agent = startAgent({ address: server.address, terraform: SLOW_TERRAFORM });
+    const pid = await until(() => Number(/planning ([0-9]+)/.exec(server.logText())?.[1] ?? expect.fail('not yet')));
+    process.kill(pid, 'SIGKILL');
+    expect(await agent.exited()).toBe(0);
+    const what = 'terraform plan was killed from outside by SIGKILL (exit code 137)';
+    expect(server.logText()).toContain(`Error: ${what}.\nNobody canceled this run.`);
+    expect(agent.output()).toContain(what);
+    expect(server.results).toEqual([{ status: 'errored' }]);
+  });
+
+  test.each([
+    ['an unfinished', `printf '{"version":4,"ser'`],
+    ['an empty', 'true'],
+  ])('in an apply leaves %s state file, which is reported and not uploaded', async (kind, writing) => {
+    const server = await startAgentServer();
+    const agents = new AgentProcesses();
+    try {
+      const terraform = `
+case $1 in
+  version) echo '{"terraform_version":"1.11.4","platform":"linux_amd64"}' ;;
+  plan) exit 2 ;;
+  show | providers) echo '{}' ;;
+  apply)
+    mkdir -p ".tfc-agent-state/$TF_WORKSPACE"
+    ${writing} >".tfc-agent-state/$TF_WORKSPACE/terraform.tfstate"
+    kill -9 $$ ;;
+esac
+`;
+      server.jobs.push(planJob());
+      expect(await agents.start({ address: server.address, terraform }).exited()).toBe(0);
+      server.jobs.push(applyJob());
+      expect(await agents.start({ address: server.address, terraform }).exited()).toBe(0);
+      expect(server.logText()).toContain('Error: terraform apply was killed from outside by SIGKILL (exit code 137).');
+      expect(server.logText()).toContain(`Error: Terraform left ${kind} state file, which was not uploaded.`);
+      expect(server.logText()).not.toContain('not a Terraform state file');
+      expect(server.results[1]).toMatchObject({ status: 'errored' });
+      expect(server.stored.state).toBeUndefined();
+    } finally {
+      await agents.cleanUp();
+      await server.close();
+    }
+  });
+});
+
 describe.concurrent('HCP Terraform’s word', () => {
   test('cancel interrupts Terraform', async ({ server, startAgent }) => {
     server.jobs.push(planJob());

@@ -1,0 +1,92 @@
+/** `--state`: what has to stay the same from one start to the next, so that a client's setup goes on working. */
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import * as z from 'zod';
+import { type KeyPair, type LoopbackCertificate, newKeyPair } from '../hcp-terraform/certificate.ts';
+import type { Seeds } from '../hcp-terraform/world.ts';
+
+/** The folder can't be used; the message says why and what to do. */
+export class StateFolderError extends Error {
+  override readonly name = 'StateFolderError';
+}
+
+const user = z.object({
+  id: z.string(),
+  username: z.string(),
+  isServiceAccount: z.boolean(),
+  access: z.enum(['owner', 'read']),
+  apiToken: z.string(),
+});
+const kept = z.object({
+  version: z.literal(1),
+  port: z.int().min(1).max(65_535),
+  seeds: z.object({
+    organization: z.string(),
+    owner: user,
+    launcher: user,
+    pool: z.object({ id: z.string(), name: z.string(), tokenId: z.string(), token: z.string() }),
+  }),
+  key: z.string(),
+  cert: z.string(),
+});
+
+const DAYS = 397;
+const LEAST_DAYS_LEFT = 7;
+const DAY_MS = 86_400_000;
+
+export interface StateFolder {
+  readonly directory: string;
+  /** Of the last start; absent at the first one. */
+  readonly port?: number;
+  readonly seeds?: Seeds;
+  readonly certificate: LoopbackCertificate;
+  /** To be called when the world is up. */
+  save(port: number, seeds: Seeds): Promise<void>;
+}
+
+/** Makes the folder, or reads what an earlier start left in it. @throws StateFolderError */
+export async function openStateFolder(path: string, now: number): Promise<StateFolder> {
+  const directory = resolve(path);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const { mode } = await stat(directory);
+  if ((mode & 0o077) !== 0) {
+    throw new StateFolderError(
+      `Other users can open the state folder ${directory}, and it will hold tokens and a private key. Close it first: chmod 700 ${directory}`,
+    );
+  }
+  const file = join(directory, 'state.json');
+  const before = await read(file);
+  const pair = before !== undefined && isValid(before, now) ? before : await newKeyPair(DAYS);
+  const caFile = join(directory, 'ca.pem');
+  await writeFile(caFile, pair.cert);
+  return {
+    directory,
+    ...(before === undefined ? {} : { port: before.port, seeds: before.seeds }),
+    certificate: { key: pair.key, cert: pair.cert, file: caFile, remove: async () => {} },
+    async save(port, seeds) {
+      const text = JSON.stringify({ version: 1, port, seeds, key: pair.key, cert: pair.cert } satisfies z.input<
+        typeof kept
+      >);
+      // Whole or not at all: half a file would stop the next start.
+      await writeFile(`${file}.new`, `${text}\n`, { mode: 0o600 });
+      await rename(`${file}.new`, file);
+    },
+  };
+}
+
+async function read(file: string): Promise<z.infer<typeof kept> | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return kept.parse(JSON.parse(text));
+  } catch {
+    throw new StateFolderError(
+      `${file} was not written by this version of npm start. Remove it, or name another folder.`,
+    );
+  }
+}
+
+function isValid({ cert }: KeyPair, now: number): boolean {
+  return new X509Certificate(cert).validToDate.getTime() > now + LEAST_DAYS_LEFT * DAY_MS;
+}
