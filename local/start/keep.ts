@@ -81,7 +81,8 @@ export function instructions({ hcpTerraform }: LocalWorld, { environment }: Clie
   const cloud = JSON.stringify({ terraform: { cloud: { workspaces: { name: 'mine' } } } });
   return [
     '',
-    `HCP Terraform ${url}, organization ${organization}, agent pool ${agentPool.name} (${agentPool.id})`,
+    `HCP Terraform ${url}, organization ${organization}`,
+    `Agent pool    ${agentPool.name} (${agentPool.id})`,
     `API token     ${apiToken}`,
     '',
     'Your own Terraform, in any directory with a configuration:',

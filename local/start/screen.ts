@@ -81,7 +81,7 @@ const MOST_NAME = 22;
 const LEAST_BAR = 30;
 /** Runs that are worth more than anything optional around the table. */
 const LEAST_ROWS = 6;
-/** Lines that the newest notes may take together. */
+/** Lines that the notes may take together; the newest one is shown whole all the same. */
 const NOTE_LINES = 5;
 
 /** One frame of the live table: whole lines, none wider than the terminal, and fewer than it has rows. */
@@ -89,7 +89,8 @@ export function frame(model: Model, view: Frame): string[] {
   const paint = painter(view.colour);
   const layout = layoutFor(view.columns);
   const dim = (text: string): string[] => wrapped(text, view.columns - 1).map((line) => paint('dim', ` ${line}`));
-  const notes = newestNotes(view.notes, view.columns - 1).map((line) => paint('dim', ` ${line}`));
+  const newest = view.notes.slice(-1).flatMap(dim);
+  const older = newestNotes(view.notes.slice(0, -1), view.columns - 1, NOTE_LINES - newest.length);
   const runs = [...model.runs.values()].sort((a, b) => a.createdAt - b.createdAt);
   const clock = seconds(view.now - view.startedAt);
   const above: Block[] = [
@@ -102,8 +103,9 @@ export function frame(model: Model, view: Frame): string[] {
   ];
   const below: Block[] = [
     { lines: [''], dropped: 1 },
-    { lines: notes.slice(0, -1), dropped: 2 },
-    { lines: notes.slice(-1), dropped: 7 },
+    { lines: older.map((line) => paint('dim', ` ${line}`)), dropped: 2 },
+    { lines: newest.slice(0, 1), dropped: 7 },
+    { lines: newest.slice(1), dropped: 4 },
     { lines: dim(view.footer), dropped: 5 },
   ];
   const { head, foot, left } = fitted(above, below, view.rows - 1, Math.min(LEAST_ROWS, Math.max(1, runs.length)));
@@ -130,11 +132,12 @@ function fitted(above: readonly Block[], below: readonly Block[], height: number
   }
 }
 
-function newestNotes(notes: readonly string[], width: number): string[] {
+/** As many of the newest notes, each of them whole, as there are lines for. */
+function newestNotes(notes: readonly string[], width: number, most: number): string[] {
   const lines: string[] = [];
   for (const note of notes.toReversed()) {
     const more = wrapped(note, width);
-    if (lines.length > 0 && lines.length + more.length > NOTE_LINES) break;
+    if (lines.length + more.length > most) break;
     lines.unshift(...more);
   }
   return lines;
