@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { summarize } from '../../../local/start/summary.ts';
 import { timelineHtml } from '../../../local/start/timeline.ts';
-import { at, modelOf, run, START, STORY } from './events.ts';
+import { at, modelOf, run, START, STORY, task } from './events.ts';
 
 const facts = { durationMs: 20_000, invocations: 1, failedInvocations: 0, expected: new Map<string, string>() };
 const htmlOf = (events = STORY) => {
@@ -34,6 +34,16 @@ describe('the picture', () => {
       '<span class="part busy" style="left:60%;width:15%" title="busy (apply) 3.0 s\nfrom 12.0 s to 15.0 s\ncontainer task-apply">apply</span>',
     );
     expect(html).toContain('<code>task-app</code> network apply <small>exit 0</small>');
+  });
+
+  test('has the last label of its scale inside the chart', () => {
+    expect(htmlOf()).toContain('<span class="before" style="left:100%">20 s</span>');
+    expect(htmlOf()).toContain('<span style="left:50%">10 s</span>');
+  });
+
+  test('shows a lost job as lost', () => {
+    const html = htmlOf([...STORY.slice(0, 7), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)]);
+    expect(html).toContain('<span class="part lost" style="left:30%;width:70%" title="lost (plan) 14.0 s');
   });
 
   test('says so when something is not as it should be', () => {

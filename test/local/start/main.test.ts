@@ -1,0 +1,104 @@
+/** `npm start -- --keep` as a process. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import * as z from 'zod';
+
+const MAIN = join(import.meta.dirname, '../../../local/start/main.ts');
+const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 60_000, interval: 50 });
+
+let directory: string;
+const children: ChildProcess[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'start-main-'));
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  rmSync(directory, { recursive: true });
+});
+
+const readyLine = z.strictObject({
+  url: z.string(),
+  ca: z.string(),
+  organization: z.literal('acme'),
+  apiToken: z.string(),
+  agentPool: z.strictObject({ id: z.string(), name: z.literal('production') }),
+});
+
+async function start(args: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  const [stdout, stderr]: string[][] = [[], []];
+  createInterface({ input: child.stdout }).on('line', (line) => stdout?.push(line));
+  createInterface({ input: child.stderr }).on('line', (line) => stderr?.push(line));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const line = await until(() => stdout?.[0] ?? expect.fail(stderr?.join('\n')));
+  return { child, ended, stderr: () => stderr?.join('\n') ?? '', ready: readyLine.parse(JSON.parse(line)) };
+}
+
+/** The process of the launcher's function. */
+function launcherOf({ pid }: ChildProcess): number | undefined {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .find((candidate) => {
+      try {
+        const stat = readFileSync(`/proc/${candidate}/stat`, 'utf8');
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        return parent === pid && readFileSync(`/proc/${candidate}/cmdline`, 'utf8').includes('lambda-host.ts');
+      } catch {
+        return false;
+      }
+    });
+}
+
+describe('npm start -- --keep', () => {
+  test('survives the death of the launcher’s process: the next scheduled invocation starts another one', {
+    timeout: 120_000,
+  }, async (context) => {
+    if (process.platform !== 'linux') context.skip('The process is found in /proc, which this system does not have.');
+    const { child, ended, stderr } = await start(['--keep', '--json']);
+    const first = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+    process.kill(first, 'SIGKILL');
+    await until(() => expect(stderr()).toContain("note  the launcher's process was killed (SIGKILL); as in AWS,"));
+    const second = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+    expect(second).not.toBe(first);
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    expect(launcherOf(child)).toBeUndefined();
+  });
+
+  test('has the same port, certificate and token when it starts again on its state folder', {
+    timeout: 120_000,
+  }, async () => {
+    const args = ['--keep', '--json', '--state', join(directory, 'state')];
+    const one = await start(args);
+    one.child.kill('SIGTERM');
+    expect(await one.ended).toBe(0);
+    const two = await start(args);
+    expect(two.ready).toEqual(one.ready);
+    const certificate = readFileSync(one.ready.ca, 'utf8');
+
+    const other = join(directory, 'other');
+    const { port } = new URL(one.ready.url);
+    const taken = spawnSync(process.execPath, [MAIN, '--keep', '--state', other, '--port', port], { encoding: 'utf8' });
+    expect(taken.status).toBe(1);
+    expect(taken.stderr).toContain('Something else listens there: end it, or choose another port with --port.');
+
+    two.child.kill('SIGTERM');
+    expect(await two.ended).toBe(0);
+    expect(readFileSync(one.ready.ca, 'utf8')).toBe(certificate);
+  });
+});
+
+test('npm start --keep, without the two dashes before it, says what npm did with the option', () => {
+  const { status, stderr } = spawnSync(process.execPath, [MAIN], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], npm_config_keep: 'true' },
+  });
+  expect(status).toBe(2);
+  expect(stderr).toBe('npm took --keep for itself: it hands options on only after "--". Write: npm start -- --keep\n');
+});
