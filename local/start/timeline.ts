@@ -152,7 +152,7 @@ function group(pool: string, lanes: readonly string[]): string {
 function runLane(model: Model, run: RunView, axis: Axis): string {
   const outcome = isFinal(run) ? run.status.replaceAll('_', ' ') : `${run.status}, not ended`;
   const good = run.status === 'applied' || run.status === 'planned_and_finished';
-  const label = `<strong>${escaped(run.workspace)}</strong> ${escaped(run.title)} <small class="${good ? 'good' : 'bad'}">${good ? '✓' : '✗'} ${escaped(outcome)}</small>`;
+  const label = `<strong>${escaped(run.workspace)}</strong> <span class="title">${escaped(run.title)}</span> <small class="${good ? 'good' : 'bad'}">${good ? '✓' : '✗'} ${escaped(outcome)}</small>`;
   return lane(label, `${run.workspace}, ${run.title}, ${outcome}`, runSegments(model, run, axis.to), axis);
 }
 
@@ -161,7 +161,7 @@ function taskLane(model: Model, task: TaskView, axis: Axis): string {
   const run = job === undefined ? undefined : model.runs.get(job.runId);
   const work = run === undefined ? 'no job' : `${run.workspace} ${job?.phase}`;
   const end = task.exitCode === undefined ? 'not stopped' : `exit ${task.exitCode}`;
-  const label = `<code>${escaped(task.id.slice(0, 8))}</code> ${escaped(work)} <small>${end}</small>`;
+  const label = `<code>${escaped(task.id.slice(0, 8))}</code> <span>${escaped(work)}</span> <small>${end}</small>`;
   return lane(label, `Container ${task.id.slice(0, 8)}, ${work}, ${end}`, taskSegments(model, task, axis.to), axis);
 }
 

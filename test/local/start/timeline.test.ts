@@ -33,7 +33,7 @@ describe('the picture', () => {
     expect(html).toContain(
       '<span class="part busy" style="left:60%;width:15%" title="busy (apply) 3.0 s\nfrom 12.0 s to 15.0 s\ncontainer task-apply">apply</span>',
     );
-    expect(html).toContain('<code>task-app</code> network apply <small>exit 0</small>');
+    expect(html).toContain('<code>task-app</code> <span>network apply</span> <small>exit 0</small>');
   });
 
   test('has the last label of its scale inside the chart', () => {
