@@ -56,7 +56,7 @@ export function checkSignature(request: IncomingMessage, body: Buffer, credentia
 
 function canonicalRequest(request: IncomingMessage, names: readonly string[], body: Buffer): string {
   const headers = names.map((name) => {
-    const values = request.headersDistinct[name] ?? [];
+    const values = Object.hasOwn(request.headersDistinct, name) ? (request.headersDistinct[name] ?? []) : [];
     return `${name}:${values.map((value) => value.trim().replaceAll(/ +/g, ' ')).join(',')}\n`;
   });
   const unsigned = request.headers['x-amz-content-sha256'] === 'UNSIGNED-PAYLOAD';

@@ -67,7 +67,7 @@ function table(settings: DisplaySettings): Display {
     });
     let before = '';
     if (size !== `${columns}x${rows}`) {
-      // A terminal that changes its size breaks lines anew: what was drawn is no longer where it was.
+      // A terminal that changes its size re-wraps its lines: what was drawn is no longer where it was.
       before = `${size === undefined ? '' : CLEAR_ALL}${preamble.map((line) => `${line}\n`).join('')}`;
       drawn = 0;
       size = `${columns}x${rows}`;

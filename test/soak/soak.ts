@@ -107,7 +107,7 @@ function launch() {
       invocations += 1;
       if (error !== undefined) failedInvocations += 1;
     },
-    onDeath: (code) => problems.push(`the launcher ended by itself (${code})`),
+    onDeath: ({ code, signal }) => problems.push(`the launcher ended on its own (${signal ?? code})`),
   });
 }
 

@@ -99,6 +99,16 @@ describe('the access key', () => {
       expect(answer.body).toMatchObject({ __type: 'IncompleteSignatureException' });
     }
   });
+
+  it.each(['constructor', '__proto__', ''])(
+    'a signature over a header called %j is a mismatch, no fault',
+    async (name) => {
+      const signed = await signedRequest(world.server, LIST, '{}');
+      const authorization = signed.headers['authorization']?.replace('SignedHeaders=', `SignedHeaders=${name};`) ?? '';
+      const answer = await send({ ...signed, headers: { ...signed.headers, authorization } }, '{}');
+      expect(answer).toMatchObject({ status: 400, body: { __type: 'InvalidSignatureException' } });
+    },
+  );
 });
 
 describe('a web page', () => {

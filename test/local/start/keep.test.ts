@@ -101,7 +101,7 @@ describe('env.sh', () => {
     expect(said).toContain(server.caFile);
   });
 
-  test('is all that the instructions need beside two commands, on lines that do not wrap', async () => {
+  test('needs two more commands and no more, on lines that do not wrap', async () => {
     server = await startHcpTerraform();
     const lines = instructions(ofServer(server), {
       environment: '/tmp/agent-launcher-AbCdEf/env.sh',
