@@ -98,7 +98,7 @@ export class AgentLauncherStack extends Stack {
     { taskRolePolicyArns, taskRoleStatements }: Pick<PoolSettings, 'taskRolePolicyArns' | 'taskRoleStatements'>,
   ): void {
     for (const arn of taskRolePolicyArns) {
-      role?.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, `${id} ${arn}`, arn));
+      role?.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, constructId(`${id} ${arn}`), arn));
     }
     for (const statement of taskRoleStatements) {
       role?.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
@@ -109,7 +109,7 @@ export class AgentLauncherStack extends Stack {
   private secret(nameOrArn: string): ISecret {
     const known = this.secrets.get(nameOrArn);
     if (known !== undefined) return known;
-    const id = `Secret ${nameOrArn}`;
+    const id = constructId(`Secret ${nameOrArn}`);
     const secret = nameOrArn.startsWith('arn:')
       ? Secret.fromSecretCompleteArn(this, id, nameOrArn)
       : Secret.fromSecretNameV2(this, id, nameOrArn);
@@ -143,6 +143,14 @@ export class AgentLauncherStack extends Stack {
   private output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
+}
+
+/**
+ * CDK writes `--` in place of a slash, so `team/x` and `team--x` would get one id. Names of secrets and policies contain no
+ * space.
+ */
+function constructId(name: string): string {
+  return name.replaceAll('/', ' ');
 }
 
 function standingOptions({ warmAgents, sweepMinutes }: PoolSettings): StandingOptions {

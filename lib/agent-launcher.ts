@@ -1,4 +1,4 @@
-import { Duration, Names, Token, Validations } from 'aws-cdk-lib';
+import { Duration, Names, Validations } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as logs from 'aws-cdk-lib/aws-logs';
@@ -18,6 +18,7 @@ import {
 } from './defaults.ts';
 import { LauncherFunction } from './launcher-function.ts';
 import { Monitoring } from './monitoring.ts';
+import { LAUNCHER_NAME, repeatedNames } from './names.ts';
 
 export interface AgentLauncherProps {
   /** Organization in HCP Terraform that owns the pools. */
@@ -156,8 +157,7 @@ export class AgentLauncher extends Construct {
         logRetention,
         ...(props.agentImage !== undefined && { image: props.agentImage }),
         ...options,
-        family: `${name}-${options.name}`,
-        logGroupName: `/${name}/agents/${options.name}`,
+        launcherName: name,
         hostname,
         ...(props.idleWindow !== undefined && { idleWindow: props.idleWindow }),
       }),
@@ -200,9 +200,9 @@ function usesSpot({ phases }: AgentPoolOptions): boolean {
 }
 
 function checkProps(name: string, props: AgentLauncherProps): void {
-  if (Token.isUnresolved(name) || !/^[A-Za-z][A-Za-z0-9-]{0,47}$/.test(name)) {
+  if (!LAUNCHER_NAME.test(name)) {
     throw new Error(
-      `The launcher's name ${JSON.stringify(name)} does not fit: give letters, digits and "-", at most 48, in plain text.`,
+      `The launcher's name ${JSON.stringify(name)} is not valid: use up to 48 letters, digits and "-", a letter first, in plain text.`,
     );
   }
   if (props.pools.length === 0)
@@ -213,10 +213,12 @@ function checkProps(name: string, props: AgentLauncherProps): void {
       `${props.pools.length} agent pools are given, which count for ${counted} when one with \`phases\` counts for two: one launcher serves up to ${MOST_POOLS}; use a launcher with an API token of its own for each ${MOST_POOLS}.`,
     );
   }
-  const names = props.pools.map((pool) => pool.name);
-  const twice = names.find((poolName, index) => names.indexOf(poolName) !== index);
-  if (twice !== undefined) {
-    throw new Error(`Agent pool ${twice} is given twice: give every pool once, or use a launcher for each.`);
+  const twice = repeatedNames(props.pools.map((pool) => pool.name));
+  if (twice.length > 0) {
+    const named = twice.map(({ name: poolName }) => poolName).join(', ');
+    throw new Error(
+      `These agent pools are listed more than once, without regard to case: ${named}. List each pool once, or add a launcher for the other one.`,
+    );
   }
   if (props.securityGroups.length < 1 || props.securityGroups.length > 5) {
     throw new Error(

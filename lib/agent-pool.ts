@@ -17,6 +17,7 @@ import {
   DEFAULT_MEMORY_MIB,
 } from './defaults.ts';
 import { FARGATE_EPHEMERAL_STORAGE_GIB, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
+import { agentLogGroup, POOL_NAME, taskFamily } from './names.ts';
 import type { WarmAgentsOptions } from './standing-agents.ts';
 
 /** One agent pool, as the launcher serves it. */
@@ -160,10 +161,8 @@ export interface PhasesOptions {
 }
 
 export interface AgentPoolProps extends AgentPoolOptions {
-  /** Family of the pool's task definition, or how both begin; plain text, because the launcher asks ECS for tasks by it. */
-  readonly family: string;
-  /** Name of the log group of the pool's agents. */
-  readonly logGroupName: string;
+  /** Name of the launcher that serves the pool, in plain text: the names of task definitions and log group begin with it. */
+  readonly launcherName: string;
   /**
    * Host of HCP Terraform or Terraform Enterprise.
    *
@@ -215,6 +214,11 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
   constructor(scope: Construct, id: string, props: AgentPoolProps) {
     super(scope, id);
+    if (!POOL_NAME.test(props.name)) {
+      throw new Error(
+        `The agent pool name ${JSON.stringify(props.name)} is not valid: use up to 90 letters, digits, "-" and "_", in plain text.`,
+      );
+    }
     this.poolName = props.name;
     this.maxAgents = props.maxAgents ?? DEFAULT_MAX_AGENTS;
     this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
@@ -222,7 +226,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
     for (const { options } of kinds) checkSize(props.name, options);
 
     this.logGroup = new logs.LogGroup(this, 'Logs', {
-      logGroupName: props.logGroupName,
+      logGroupName: agentLogGroup(props.launcherName, props.name),
       retention: props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS,
       removalPolicy: RemovalPolicy.DESTROY,
     });
@@ -239,7 +243,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
     const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
     const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);
     this.lanes = kinds.map(({ prefix, phases, options, capacity, environment }) => {
-      const family = phases.length > 1 ? props.family : `${props.family}-${phases.join('-')}`;
+      const family = taskFamily(props.launcherName, phases, props.name);
       const taskRole = options.taskRole ?? this.newTaskRole(prefix);
       const taskDefinition = agentTaskDefinition(this, prefix, {
         family,

@@ -12,6 +12,7 @@ import { type AgentPoolEnvironment, ENV } from '../functions/launcher/contract.t
 import type { ServedPool } from './agent-pool.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from './lambda-bundle.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements, secretId } from './launcher-rights.ts';
+import { launcherFunction, launcherLogGroup } from './names.ts';
 import { standingEnvironment, sweepingPhase } from './standing-agents.ts';
 
 export interface LauncherFunctionProps {
@@ -65,7 +66,7 @@ export class LauncherFunction extends Construct {
     super(scope, id);
 
     this.logGroup = new logs.LogGroup(this, 'Logs', {
-      logGroupName: `/${props.name}/launcher`,
+      logGroupName: launcherLogGroup(props.name),
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
@@ -77,7 +78,7 @@ export class LauncherFunction extends Construct {
     });
 
     this.function = new lambda.Function(this, 'Function', {
-      functionName: `${props.name}-launcher`,
+      functionName: launcherFunction(props.name),
       description: 'Starts one Fargate task for every job that is queued in HCP Terraform',
       runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,

@@ -4,6 +4,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION } from '../functions/launcher/contract.ts';
+import { alarmName } from './names.ts';
 
 export interface MonitoringProps {
   /** Name of the dashboard, beginning of every alarm's name, and the `service` that the launcher's metrics carry. */
@@ -173,14 +174,13 @@ export class Monitoring extends Construct {
     pool: string | undefined,
     options: Omit<cloudwatch.AlarmProps, 'alarmName' | 'alarmDescription'> & { readonly what: string },
   ): cloudwatch.Alarm {
-    const { what, ...alarm } = options;
+    const { what, ...settings } = options;
     const heading = RUNBOOK_HEADINGS[kind];
-    const of = pool === undefined ? '' : ` (${pool})`;
     return new cloudwatch.Alarm(this, pool === undefined ? kind : `${kind}-${pool}`, {
       comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
-      ...alarm,
-      alarmName: `${this.props.name}: ${heading}${of}`,
+      ...settings,
+      alarmName: alarmName(this.props.name, heading, pool),
       alarmDescription: `${what} Runbook: docs/runbook.md, "${heading}".`,
     });
   }

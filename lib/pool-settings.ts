@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { UNLISTED_JOBS } from './accepted-jobs.ts';
 import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from './defaults.ts';
 import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from './fargate-size.ts';
+import { POOL_NAME } from './names.ts';
 import {
   IMAGE,
   IMAGE_DOC,
@@ -118,7 +119,7 @@ const phases = z.strictObject({
 
 /** Settings of one agent pool. */
 export const poolSettings = z.strictObject({
-  name: setting(z.string().regex(/^[A-Za-z0-9_-]{1,90}$/), {
+  name: setting(z.string().regex(POOL_NAME), {
     description: "The agent pool's name in HCP Terraform.",
     allowed: 'letters, digits, - and _, up to 90',
   }),

@@ -1,6 +1,7 @@
 /** Faults that only show when settings are seen together. They are looked for also where single settings are wrong. */
 import { DEFAULT_CPU, DEFAULT_HOSTNAME, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from './defaults.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
+import { repeatedNames, taskFamily } from './names.ts';
 import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 import { standingBytes, standingFaults } from './standing-settings.ts';
@@ -93,11 +94,13 @@ function tooManyFaults(pools: readonly Given[]): SettingsFault[] {
 }
 
 function sameNameFaults(pools: readonly Given[]): SettingsFault[] {
-  return repeated(pools.map((pool) => pool['name'])).map(({ index, value, first }) => ({
-    path: `pools.${index}.name`,
-    given: `${shown(value)}, as in pools.${first}`,
-    allowed: 'every name once',
-    remedy: 'merge the two; for pools of one name in two organizations deploy a second stack with another stackName',
+  const named = pools.flatMap(({ name }, index) => (typeof name === 'string' ? { name, index } : []));
+  return repeatedNames(named.map(({ name }) => name)).map(({ index, name, first }) => ({
+    path: `pools.${named[index]?.index}.name`,
+    given: `${shown(name)}, the same name as pools.${named[first]?.index}, without regard to case`,
+    allowed: 'each name once; names must differ in more than case',
+    remedy:
+      'merge the two pools; if they belong to two organizations, deploy a second stack with another stackName and move one there',
   }));
 }
 
@@ -114,10 +117,10 @@ function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault
     maxAgents,
     lanes:
       phases === undefined
-        ? [{ taskDefinition: `${stackName}-${name}` }]
+        ? [{ taskDefinition: taskFamily(`${stackName}`, ['plan', 'apply'], `${name}`) }]
         : [
-            { taskDefinition: `${stackName}-${name}-plan`, phases: ['plan'], capacity: 'spot' },
-            { taskDefinition: `${stackName}-${name}-apply`, phases: ['apply'] },
+            { taskDefinition: taskFamily(`${stackName}`, ['plan'], `${name}`), phases: ['plan'], capacity: 'spot' },
+            { taskDefinition: taskFamily(`${stackName}`, ['apply'], `${name}`), phases: ['apply'] },
           ],
   }));
   const bytes = Buffer.byteLength(JSON.stringify(listed)) + pools.reduce((sum, pool) => sum + standingBytes(pool), 0);

@@ -12,6 +12,7 @@ import {
   MOST_POOLS,
 } from './defaults.ts';
 import { parseName } from './egress/domain-name.ts';
+import { LAUNCHER_NAME } from './names.ts';
 import { networkSettings } from './network-settings.ts';
 import { poolSettings } from './pool-settings.ts';
 import {
@@ -92,16 +93,10 @@ const agentImage = z.strictObject({
 
 /** The settings as they are written: what may be given, what it means, what happens when it is not given. */
 export const settingsSchema = z.strictObject({
-  stackName: setting(
-    z
-      .string()
-      .regex(/^[A-Za-z][A-Za-z0-9-]{0,47}$/)
-      .default('AgentLauncher'),
-    {
-      description: 'Name of the stack; the names of cluster, function, log groups, alarms and dashboard begin with it.',
-      allowed: 'letters, digits and -, up to 48, a letter first',
-    },
-  ),
+  stackName: setting(z.string().regex(LAUNCHER_NAME).default('AgentLauncher'), {
+    description: 'Name of the stack; the names of cluster, function, log groups, alarms and dashboard begin with it.',
+    allowed: 'letters, digits and -, up to 48, a letter first',
+  }),
   hostname: setting(
     z
       .string()

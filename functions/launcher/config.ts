@@ -67,7 +67,6 @@ const lane = z.strictObject({
 const lanes = z
   .array(lane)
   .refine((all) => phasesOf(all).toSorted().join() === 'apply,plan', 'every phase must be in one lane')
-  .refine((all) => new Set(all.map(({ taskDefinition }) => taskDefinition)).size === all.length, 'a family twice')
   .refine(
     (all) => all.every((one) => one.capacity !== 'spot' || !phasesOf([one]).includes('apply')),
     'an apply must not be interrupted: no Spot',
@@ -98,7 +97,29 @@ const pools = nonEmpty
       return z.NEVER;
     }
   })
-  .pipe(z.array(poolEnvironment).min(1));
+  .pipe(z.array(poolEnvironment).min(1).superRefine(reportSharedNames));
+
+/**
+ * Two pools with one task definition family would stop each other's agents and start tasks with each other's agent token;
+ * two with one name would add up in one metric. AWS doesn't document that families differ by case alone.
+ */
+function reportSharedNames(all: readonly AgentPoolEnvironment[], context: z.RefinementCtx): void {
+  const shared = (what: string, entries: readonly (readonly [name: string, owner: string])[]) =>
+    [...Map.groupBy(entries, ([name]) => name.toLowerCase())].flatMap(([name, same]) =>
+      same.length > 1 ? [`${what} ${name} is shared by ${same.map(([, owner]) => owner).join(' and ')}`] : [],
+    );
+  const faults = [
+    ...shared(
+      'pool name',
+      all.map(({ name }, index) => [name, `pool ${index}`]),
+    ),
+    ...shared(
+      'task definition family',
+      all.flatMap(({ name, lanes: its }) => its.map(({ taskDefinition }) => [taskDefinition, `pool ${name}`] as const)),
+    ),
+  ];
+  if (faults.length > 0) context.addIssue({ code: 'custom', message: faults.join('; ') });
+}
 
 const whole = z
   .string()

@@ -81,11 +81,15 @@ describe('the construct refuses', () => {
     expect(() => launcherIn(emptyStack(), { pools: [] })).toThrow(/no agent pool to serve/);
     const stack = emptyStack();
     const twice = [pool(stack, 'a'), { ...pool(stack, 'b'), name: 'a' }];
-    expect(() => launcherIn(stack, { pools: twice })).toThrow(/Agent pool a is given twice/);
+    expect(() => launcherIn(stack, { pools: twice })).toThrow(
+      /more than once, without regard to case: a\. List each pool once/,
+    );
   });
 
   it('a name that other names could not begin with', () => {
-    expect(() => launcherIn(emptyStack(), { name: 'my agents' })).toThrow(/"my agents" does not fit: give letters/);
+    expect(() => launcherIn(emptyStack(), { name: 'my agents' })).toThrow(
+      /"my agents" is not valid: use up to 48 letters/,
+    );
   });
 
   it("security groups that ECS would replace by the VPC's default one", () => {

@@ -21,8 +21,7 @@ function poolIn(props: Partial<AgentPoolProps> = {}): { template: Template; pool
   const stack = emptyStack();
   const pool = new AgentPool(stack, 'Pool', {
     name: 'default',
-    family: 'Test-default',
-    logGroupName: '/Test/agents/default',
+    launcherName: 'Test',
     agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
     image: registry,
     ...props,
@@ -246,8 +245,7 @@ describe('a pool', () => {
     const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
     const pool = new AgentPool(stack, 'Pool', {
       name: 'default',
-      family: 'Test-default',
-      logGroupName: '/Test',
+      launcherName: 'Test',
       agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
       image: registry,
       taskRole: role,

@@ -53,14 +53,14 @@ describe("the function's environment", () => {
       [ENV.agentsCeiling]: '20',
     });
     expect(JSON.parse(String(variables()[ENV.agentPools]))).toEqual([
-      { name: 'default', maxAgents: 10, lanes: [{ taskDefinition: 'AgentLauncher-default' }] },
+      { name: 'default', maxAgents: 10, lanes: [{ taskDefinition: 'AgentLauncher_all_default' }] },
       {
         name: 'other',
         id: 'apool-abc123',
         organization: 'acme-two',
         apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
         maxAgents: 3,
-        lanes: [{ taskDefinition: 'AgentLauncher-other' }],
+        lanes: [{ taskDefinition: 'AgentLauncher_all_other' }],
       },
     ]);
   });
@@ -133,8 +133,8 @@ describe("the launcher's rights", () => {
   it("start tasks of the pools' families, in any revision, in its cluster, without a way in", () => {
     const statement = rightTo('LaunchAgents');
     expect(statement && resourcesOf(statement)).toEqual([
-      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher-default:*',
-      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher-other:*',
+      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher_all_default:*',
+      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher_all_other:*',
     ]);
     expect(statement?.Condition).toEqual({
       ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } },

@@ -70,12 +70,12 @@ describe('a pool with phases', () => {
 
   it('has a task definition for each, with what the phase says and else what the pool says', () => {
     expect(plan).toMatchObject({
-      Family: 'AgentLauncher-default-plan',
+      Family: 'AgentLauncher_plan_default',
       Cpu: '512',
       Memory: '1024',
       accept: PLAN_ACCEPTS,
     });
-    expect(apply).toMatchObject({ Family: 'AgentLauncher-default-apply', Cpu: '2048', Memory: '4096' });
+    expect(apply).toMatchObject({ Family: 'AgentLauncher_apply_default', Cpu: '2048', Memory: '4096' });
     expect(apply).toMatchObject({ accept: 'apply,stack_apply,test', EphemeralStorage: { SizeInGiB: 40 } });
     expect(plan?.EphemeralStorage).toBeUndefined();
   });
@@ -102,7 +102,7 @@ describe('a pool with phases', () => {
     const [launch, pass] = ['LaunchAgents', 'HandAgentsTheirRoles'].map((sid) =>
       statementsOf(template).flatMap((statement) => (statement.Sid === sid ? resourcesOf(statement) : [])),
     );
-    expect(launch).toEqual([expect.stringMatching(/default-plan:\*$/), expect.stringMatching(/default-apply:\*$/)]);
+    expect(launch).toEqual([expect.stringMatching(/_plan_default:\*$/), expect.stringMatching(/_apply_default:\*$/)]);
     expect(pass).toEqual([
       expect.stringMatching(/ExecutionRole/),
       expect.stringMatching(/PlanTaskRole/),
@@ -112,8 +112,8 @@ describe('a pool with phases', () => {
     const environment: Record<string, unknown> = launcher?.['Properties'].Environment.Variables;
     const variables = Object.entries(environment).map(([name, value]) => [name, text(value)]);
     expect(parseConfig(Object.fromEntries(variables)).pools[0]?.lanes).toEqual([
-      { taskDefinition: 'AgentLauncher-default-plan', phases: ['plan'], capacity: 'spot' },
-      { taskDefinition: 'AgentLauncher-default-apply', phases: ['apply'], capacity: 'on-demand' },
+      { taskDefinition: 'AgentLauncher_plan_default', phases: ['plan'], capacity: 'spot' },
+      { taskDefinition: 'AgentLauncher_apply_default', phases: ['apply'], capacity: 'on-demand' },
     ]);
     expect(text(environment[ENV.agentPools])).toContain('"capacity":"spot"');
   });
@@ -156,7 +156,7 @@ describe('a stack of pools with phases', () => {
 describe('a pool without phases', () => {
   it('has one task definition, one role, and agents that take what they take by default', () => {
     const [only, ...others] = tasksOf(templateOf({ pools: [pool] }));
-    expect(only).toMatchObject({ Family: 'AgentLauncher-default', accept: undefined });
+    expect(only).toMatchObject({ Family: 'AgentLauncher_all_default', accept: undefined });
     expect(only?.role).toMatch(/PooldefaultTaskRole/);
     expect(others).toEqual([]);
   });
@@ -231,8 +231,7 @@ describe('the construct', () => {
     const secret = new Secret(stack, 'Data');
     const built = new AgentPool(stack, 'Pool', {
       name: 'default',
-      family: 'Test-default',
-      logGroupName: '/Test/agents/default',
+      launcherName: 'Test',
       agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
       image: AgentImage.fromReference('hashicorp/tfc-agent:1.31.0'),
       ...(phases !== undefined && { phases }),

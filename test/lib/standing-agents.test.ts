@@ -32,7 +32,7 @@ function lanesOf(pool: object): readonly object[] {
 
 describe('agents without a job', () => {
   it('are none unless they are asked for, in the function’s environment and in the outputs', () => {
-    expect(lanesOf({})).toEqual([{ taskDefinition: 'AgentLauncher-default' }]);
+    expect(lanesOf({})).toEqual([{ taskDefinition: 'AgentLauncher_all_default' }]);
     expect(templateOf({}).findOutputs('StandingAgents')).toEqual({});
   });
 
@@ -49,7 +49,11 @@ describe('agents without a job', () => {
     const lanes = lanesOf(pool);
     const schedule = { days: ['Mon', 'Fri'], fromMinute: 510, toMinute: 1080, timeZone: 'Europe/Berlin' };
     expect(lanes).toEqual([
-      { taskDefinition: 'AgentLauncher-default', warm: { agents: 2, idleSeconds: 3600, schedule }, sweepMinutes: 30 },
+      {
+        taskDefinition: 'AgentLauncher_all_default',
+        warm: { agents: 2, idleSeconds: 3600, schedule },
+        sweepMinutes: 30,
+      },
     ]);
     const config = parseConfig({
       [ENV.hostname]: 'app.terraform.io',
@@ -68,7 +72,7 @@ describe('agents without a job', () => {
   });
 
   it('wait in the lane that they are for, and sweeps go to the one that takes what no list shows', () => {
-    const taskDefinition = (phase: string) => `AgentLauncher-default-${phase}`;
+    const taskDefinition = (phase: string) => `AgentLauncher_${phase}_default`;
     const asked = { warmAgents: { agents: 1, phase: 'apply', idleMinutes: 10 }, sweepMinutes: 60 };
     const warm = { agents: 1, idleSeconds: 600 };
     expect(lanesOf({ ...asked, phases: {} })).toEqual([

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { isNewEnough } from '../../functions/launcher/adapters/hcp-terraform/version.ts';
 import { demandOf } from '../../functions/launcher/core/demand.ts';
+import { taskFamily } from '../../lib/names.ts';
 import { LAUNCHER } from './launcher.ts';
 import { scenarioOf } from './profiles.ts';
 import {
@@ -391,6 +392,35 @@ describe('what stayed behind, and what it cost', () => {
     const outcome = await world([at(0, RUN), at(0, { ...RUN, workspace: 'ws-2' })], { agentsCeiling: 1 });
     expect(outcome).toMatchObject({ served: 4, launches: 4 });
     expect(outcome.trace.filter((line) => line.includes('no licence'))).toEqual([]);
+  });
+});
+
+describe('names that collide', () => {
+  /** Pools whose tasks would share families if a phase were a suffix of the pool's name. */
+  const pools = ['x', 'x-apply', 'x-plan'].map((name, i) => ({
+    ...POOL,
+    name,
+    id: `apool-${i}`,
+    maxAgents: 2,
+    lanes:
+      name === 'x'
+        ? (['plan', 'apply'] as const).map((phase) => ({
+            family: taskFamily('launcher', [phase], name),
+            accepts: phase === 'plan' ? (['plan', 'hidden'] as const) : (['apply'] as const),
+            spot: false,
+          }))
+        : [wholeLane(taskFamily('launcher', ['plan', 'apply'], name))],
+  }));
+
+  it('a pool with phases beside pools called like its phases: no busy apply is stopped, and each job is served', async () => {
+    const outcome = await world(
+      pools.map(({ name }, i) =>
+        at(i, { ...RUN, pool: name, workspace: `ws-${i}`, planMs: 8 * MINUTE, applyMs: 20 * MINUTE }),
+      ),
+      { pools },
+    );
+    expect(outcome.served).toBe(6);
+    expect(outcome.trace.filter((line) => line.includes('did not register'))).toEqual([]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { taskFamily } from '../../lib/names.ts';
 import { Random } from './random.ts';
 import {
   type FaultKind,
@@ -312,19 +313,25 @@ function profileAmong(random: Random): ProfileName {
   return 'mixed';
 }
 
+const LAUNCHER = 'launcher';
+
+/** The other pools are called as the first one's tasks would be, if a phase were a suffix of the pool's name. */
+const POOL_NAMES = ['pool-0', 'pool-0-apply', 'pool-0-plan'];
+
 function settingsOf(random: Random, rules: Profile): WorldSettings {
   const ceiling = random.chance(rules.ceiling);
   const agentsVisible = ceiling || random.chance(0.9);
   const apart = random.pick(['alike', 'alike', 'alike', 'tokens', 'organizations']);
   const pools = Array.from({ length: random.whole(...rules.pools) }, (_, index): ScenarioPool => {
     const other = index > 0 && apart !== 'alike' && random.chance(0.7);
+    const name = POOL_NAMES[index] ?? `pool-${index}`;
     return {
-      name: `pool-${index}`,
+      name,
       id: `apool-${index}`,
       idGiven: !agentsVisible || random.chance(0.5),
       organization: other && apart === 'organizations' ? 'org-other' : 'org-main',
       apiTokenSecret: other ? 'secret-other' : 'secret-main',
-      lanes: [wholeLane(`launcher-pool-${index}`)],
+      lanes: [wholeLane(taskFamily(LAUNCHER, ['plan', 'apply'], name))],
       maxAgents: random.whole(...rules.maxAgents),
       ...standingOf(random, rules, ceiling),
     };
@@ -354,11 +361,10 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
 function withLanes(random: Random, settings: WorldSettings, rules: Profile): WorldSettings {
   if (!random.chance(rules.lanes ?? 0.2)) return settings;
   const pools = settings.pools.map((pool): ScenarioPool => {
-    const [whole] = pool.lanes;
-    if (whole === undefined || !random.chance(0.8)) return pool;
+    if (!random.chance(0.8)) return pool;
     const hidden = random.pick(['plan', 'apply', 'none']);
     const lane = (phase: 'plan' | 'apply', spot: boolean): ScenarioLane => ({
-      family: `${whole.family}-${phase}`,
+      family: taskFamily(LAUNCHER, [phase], pool.name),
       accepts: hidden === phase ? [phase, 'hidden'] : [phase],
       spot,
     });

@@ -95,6 +95,26 @@ describe('the environment', () => {
     expect(faultsOf({ ...good, [ENV.agentPools]: pools }).faults).toMatchObject([{ name: ENV.agentPools }]);
   });
 
+  it('refuses pools that share a task definition family or a name, all at once', () => {
+    const pools = [
+      {
+        name: 'x',
+        maxAgents: 1,
+        lanes: [
+          { taskDefinition: 's-x-plan', phases: ['plan'] },
+          { taskDefinition: 's-x-apply', phases: ['apply'] },
+        ],
+      },
+      { name: 'x-apply', maxAgents: 1, lanes: [{ taskDefinition: 's-x-apply' }] },
+      { name: 'X', maxAgents: 1, lanes: [{ taskDefinition: 'S-X-Plan' }] },
+    ];
+    const { faults } = faultsOf({ ...good, [ENV.agentPools]: JSON.stringify(pools) });
+    expect(faults).toMatchObject([{ name: ENV.agentPools }]);
+    expect(faults[0]?.given).toMatch(
+      /\(pool name x is shared by pool 0 and pool 2; task definition family s-x-plan is shared by pool x and pool X; task definition family s-x-apply is shared by pool x and pool x-apply\)$/,
+    );
+  });
+
   it('takes a host with a port, in any case', () => {
     expect(parseConfig({ ...good, [ENV.hostname]: 'TFE.acme.example:8443' }).hostname).toBe('tfe.acme.example:8443');
   });
