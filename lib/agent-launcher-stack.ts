@@ -38,6 +38,7 @@ export class AgentLauncherStack extends Stack {
       vpcSubnets: network.subnets,
       securityGroups: network.securityGroups,
       assignPublicIp: network.assignPublicIp,
+      startAfter: [network.complete],
       agentImage: agentImage(settings.agentImage),
       ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
       schedule: Duration.minutes(settings.scheduleMinutes),

@@ -4,7 +4,7 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { Construct } from 'constructs';
+import { Construct, type IDependable } from 'constructs';
 import type { AgentImage } from './agent-image.ts';
 import { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
 import {
@@ -43,6 +43,13 @@ export interface AgentLauncherProps {
    * @default false
    */
   readonly assignPublicIp?: boolean;
+  /**
+   * What the agents' network needs in addition to `vpc`, its subnets' routes to the internet and `securityGroups`: firewalls,
+   * endpoints, your own routes. It exists before the first agent starts, and goes after the launcher.
+   *
+   * @default - nothing
+   */
+  readonly startAfter?: readonly IDependable[];
   /**
    * Name of the cluster, and the beginning of other names: letters, digits and `-`, up to 48, plain text.
    *
@@ -143,7 +150,9 @@ export class AgentLauncher extends Construct {
       clusterName: name,
       vpc: props.vpc,
       containerInsightsV2: ecs.ContainerInsights.DISABLED,
-      ...(props.pools.some(usesSpot) && { enableFargateCapacityProviders: true }),
+      // Also where no pool uses Spot: ECS refuses to remove a provider while a task of it runs, so a deployment that turns
+      // Spot off would fail. https://github.com/aws/containers-roadmap/issues/631
+      enableFargateCapacityProviders: true,
     });
     Validations.of(this.cluster).acknowledge({
       id: 'AwsSolutions::AwsSolutions-ECS4',
@@ -164,6 +173,7 @@ export class AgentLauncher extends Construct {
     }));
     this.pools = new Map(served.map(({ options, pool }) => [options.name, pool]));
 
+    const subnets = props.vpc.selectSubnets(props.vpcSubnets);
     this.launcher = new LauncherFunction(this, 'Launcher', {
       name,
       hostname,
@@ -172,7 +182,7 @@ export class AgentLauncher extends Construct {
       pools: served,
       cluster: this.cluster,
       clusterName: name,
-      subnets: props.vpc.selectSubnets(props.vpcSubnets).subnets,
+      subnets: subnets.subnets,
       securityGroups: props.securityGroups,
       assignPublicIp: props.assignPublicIp ?? false,
       schedule,
@@ -184,6 +194,16 @@ export class AgentLauncher extends Construct {
       }),
       logRetention,
     });
+    // The function starts agents as soon as it exists, and agents of a new network as soon as it is updated. An agent must find
+    // everything that serves or restricts it: its roles' policies, its route, the firewall. When the stack is deleted, the
+    // function goes first.
+    this.launcher.function.node.addDependency(
+      this.cluster,
+      ...served.flatMap(({ pool }) => [pool, ...pool.lanes.map(({ taskRole }) => taskRole)]),
+      ...props.securityGroups,
+      subnets.internetConnectivityEstablished,
+      ...(props.startAfter ?? []),
+    );
 
     this.monitoring = new Monitoring(this, 'Monitoring', {
       name,
@@ -193,10 +213,6 @@ export class AgentLauncher extends Construct {
       ...(props.alarmTopic !== undefined && { alarmTopic: props.alarmTopic }),
     });
   }
-}
-
-function usesSpot({ phases }: AgentPoolOptions): boolean {
-  return phases?.plan?.capacity === 'spot';
 }
 
 function checkProps(name: string, props: AgentLauncherProps): void {

@@ -1,6 +1,6 @@
 /** From the network settings to the constructs of the chosen way out. */
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
-import type { Construct } from 'constructs';
+import type { Construct, IDependable } from 'constructs';
 import { portOf } from './egress/allowed-domains.ts';
 import { claimOf } from './egress/claims.ts';
 import { ExistingVpc } from './egress/existing-vpc.ts';
@@ -16,6 +16,8 @@ export interface AgentNetwork {
   readonly subnets: ec2.SubnetSelection;
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   readonly assignPublicIp: boolean;
+  /** All that serves agents or restricts them; no agent may start before it. */
+  readonly complete: IDependable;
   /** Addresses that all agents come from; none where they have no fixed ones, or not from us. */
   readonly addresses: readonly string[];
   /** What costs money while nothing runs. */
@@ -30,12 +32,18 @@ export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork
   const allowed = { hostname, ...network.allowed };
   const images = imagesOf(settings);
   if (network.egress === 'existing-vpc') {
-    const { vpc, taskSubnets, securityGroups, idle, names } = new ExistingVpc(scope, 'Network', {
-      ...network,
-      allowed,
-      images,
-    });
-    return { vpc, subnets: taskSubnets, securityGroups, assignPublicIp: false, addresses: [], idle, names };
+    const existing = new ExistingVpc(scope, 'Network', { ...network, allowed, images });
+    const { vpc, taskSubnets, securityGroups, idle, names } = existing;
+    return {
+      vpc,
+      subnets: taskSubnets,
+      securityGroups,
+      assignPublicIp: false,
+      complete: existing,
+      addresses: [],
+      idle,
+      names,
+    };
   }
   const { availabilityZones, flowLogRetentionDays, dnsQueryLogRetentionDays } = network;
   const own = new EgressNetwork(scope, 'Network', {
@@ -48,7 +56,16 @@ export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork
     ...(dnsQueryLogRetentionDays !== undefined && { dnsQueryLogRetention: dnsQueryLogRetentionDays }),
   });
   const { vpc, taskSubnets, securityGroup, assignPublicIp, addresses, idle, names } = own;
-  return { vpc, subnets: taskSubnets, securityGroups: [securityGroup], assignPublicIp, addresses, idle, names };
+  return {
+    vpc,
+    subnets: taskSubnets,
+    securityGroups: [securityGroup],
+    assignPublicIp,
+    complete: own,
+    addresses,
+    idle,
+    names,
+  };
 }
 
 function ownEgress(network: Exclude<NetworkSettings, { egress: 'existing-vpc' }>, logRetentionDays: number): OwnEgress {

@@ -118,13 +118,20 @@ describe('a pool with phases', () => {
     expect(text(environment[ENV.agentPools])).toContain('"capacity":"spot"');
   });
 
-  it('has Spot in the cluster when it asks for it, and shows how often there was none', () => {
-    const association = 'AWS::ECS::ClusterCapacityProviderAssociations';
-    template.hasResourceProperties(association, { CapacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
-    templateOf(withPhases({})).resourceCountIs(association, 0);
+  it('shows on the dashboard how often Spot had no capacity', () => {
     const dashboards = (of: Template) => JSON.stringify(of.findResources('AWS::CloudWatch::Dashboard'));
     expect(dashboards(template)).toContain('LaunchesInsteadOfSpot');
     expect(dashboards(templateOf(withPhases({})))).not.toContain('LaunchesInsteadOfSpot');
+  });
+
+  it.each([
+    ['with Spot', { plan: { capacity: 'spot' } }],
+    ['without Spot', {}],
+  ])('%s: the cluster has both capacity providers, so that turning Spot off removes none in use', (_, phases) => {
+    templateOf(withPhases(phases)).hasResourceProperties('AWS::ECS::ClusterCapacityProviderAssociations', {
+      CapacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+      DefaultCapacityProviderStrategy: [],
+    });
   });
 });
 
