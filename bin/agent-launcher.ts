@@ -11,7 +11,9 @@ new AgentLauncherStack(app, settings.stackName, { settings });
 /** Wrong settings are the user's to mend: they are told what and how, without a stack trace. */
 function settingsOrExit(): Settings {
   try {
-    return parseSettings(app.node.getAllContext());
+    const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
+    // Without credentials, the CLI says us-east-1 when it knows of no region.
+    return parseSettings(app.node.getAllContext(), account === undefined ? undefined : region);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     console.error(`\n${error.message}\n`);

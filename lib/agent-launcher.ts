@@ -1,4 +1,4 @@
-import { Duration, Names, Validations } from 'aws-cdk-lib';
+import { Duration, Names, Stack, Token, Validations } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as logs from 'aws-cdk-lib/aws-logs';
@@ -141,6 +141,7 @@ export class AgentLauncher extends Construct {
     super(scope, id);
     const name = props.name ?? Names.uniqueResourceName(this, { maxLength: 48, separator: '-' });
     checkProps(name, props);
+    checkTopic(Stack.of(this), props.alarmTopic);
     this.name = name;
     const hostname = props.hostname ?? DEFAULT_HOSTNAME;
     const schedule = props.schedule ?? Duration.minutes(DEFAULT_SCHEDULE_MINUTES);
@@ -213,6 +214,15 @@ export class AgentLauncher extends Construct {
       ...(props.alarmTopic !== undefined && { alarmTopic: props.alarmTopic }),
     });
   }
+}
+
+/** CloudWatch rejects an alarm whose topic is in another region: known at synthesis where both regions are. */
+function checkTopic({ region }: Stack, topic: ITopic | undefined): void {
+  const its = topic?.env.region;
+  if (its === undefined || its === region || Token.isUnresolved(its) || Token.isUnresolved(region)) return;
+  throw new Error(
+    `The alarm topic is in ${its} and the stack in ${region}. CloudWatch notifies topics of its own region only: use a topic in ${region}.`,
+  );
 }
 
 function checkProps(name: string, props: AgentLauncherProps): void {

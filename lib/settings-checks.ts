@@ -36,6 +36,36 @@ export function crossFaults(given: unknown): SettingsFault[] {
   ];
 }
 
+/**
+ * ARNs of another region than the stack's. CloudWatch notifies topics of its own region only, and the launcher asks the
+ * Secrets Manager of its region. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+ */
+export function regionFaults(given: unknown, region: string | undefined): SettingsFault[] {
+  if (region === undefined || !isRecord(given)) return [];
+  const pools: readonly unknown[] = Array.isArray(given['pools']) ? given['pools'] : [];
+  const places = [
+    { path: 'alarmTopicArn', value: given['alarmTopicArn'], what: 'a topic' },
+    { path: 'apiTokenSecret', value: given['apiTokenSecret'], what: 'a secret' },
+    ...pools.map((pool, index) => ({
+      path: `pools.${index}.apiTokenSecret`,
+      value: isRecord(pool) ? pool['apiTokenSecret'] : undefined,
+      what: 'a secret',
+    })),
+  ];
+  return places.flatMap(({ path, value, what }) => {
+    const its = typeof value === 'string' && value.startsWith('arn:') ? value.split(':')[3] : region;
+    if (its === region) return [];
+    return [
+      {
+        path,
+        given: `${shown(value)}, while the stack is deployed to ${region}`,
+        allowed: `${what} in ${region}`,
+        remedy: `use ${what} of ${region}, or set AWS_REGION to the region that you deploy to`,
+      },
+    ];
+  });
+}
+
 /** @param path of the place whose settings these are. */
 function sizeFault(size: Given, path: string, asked: Given): SettingsFault[] {
   const { cpu = DEFAULT_CPU, memoryMiB = DEFAULT_MEMORY_MIB } = size;

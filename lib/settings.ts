@@ -10,7 +10,7 @@ import * as z from 'zod';
 import { DEFAULT_AGENT_VERSION } from './defaults.ts';
 import { chosenNetwork, type NetworkSettings } from './network-settings.ts';
 import { unwrapped } from './setting.ts';
-import { crossFaults } from './settings-checks.ts';
+import { crossFaults, regionFaults } from './settings-checks.ts';
 import { didYouMean, looksLikeToken, SettingsError, type SettingsFault, shown } from './settings-faults.ts';
 import { type ReadSettings, settingAt, settingsSchema } from './settings-schema.ts';
 
@@ -36,15 +36,17 @@ export type PoolSettings = Settings['pools'][number];
  * Reads the settings out of a CDK context.
  *
  * @param context as `app.node.getAllContext()` gives it
+ * @param region that the stack is deployed to, when it is known
  * @throws {SettingsError} with every fault there is, when there is one
  */
-export function parseSettings(context: Readonly<Record<string, unknown>>): Settings {
+export function parseSettings(context: Readonly<Record<string, unknown>>, region?: string): Settings {
   const misplaced = Object.keys(context).filter((key) => isOverride(key) && key.split('.').includes('__proto__'));
   const given = settingsOf(context, misplaced);
   const read = settingsSchema.safeParse(given);
   const ofSchema = read.success ? [] : read.error.issues.flatMap((issue) => faultsOf(issue, given));
   const faults = inOrder([
     ...crossFaults(given),
+    ...regionFaults(given, region),
     ...ofSchema,
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),
   ]);

@@ -1,13 +1,14 @@
 /** The construct, in an app that has a network and secrets of its own. */
-import type { Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, it } from 'vitest';
 import { ENV } from '../../functions/launcher/contract.ts';
 import { AgentImage } from '../../lib/agent-image.ts';
 import { AgentLauncher, type AgentLauncherProps } from '../../lib/agent-launcher.ts';
-import { emptyStack, statementsOf } from './synthesis.ts';
+import { emptyStack, statementsOf, testApp } from './synthesis.ts';
 
 /** CDK's own classes lack the exact optional properties of their interfaces. */
 const secretIn = (stack: Stack, id: string): ISecret => new Secret(stack, id) as ISecret;
@@ -90,6 +91,18 @@ describe('the construct refuses', () => {
     expect(() => launcherIn(emptyStack(), { name: 'my agents' })).toThrow(
       /"my agents" is not valid: use up to 48 letters/,
     );
+  });
+
+  it('an alarm topic of another region than the stack', () => {
+    const topicIn = (region: string) => {
+      const stack = new Stack(testApp(), 'Test', { env: { account: '123456789012', region: 'eu-central-1' } });
+      const alarmTopic = Topic.fromTopicArn(stack, 'Topic', `arn:aws:sns:${region}:123456789012:alarms`);
+      return () => launcherIn(stack, { alarmTopic });
+    };
+    expect(topicIn('us-east-1')).toThrow(
+      /topic is in us-east-1 and the stack in eu-central-1.*use a topic in eu-central-1/,
+    );
+    expect(topicIn('eu-central-1')).not.toThrow();
   });
 
   it("security groups that ECS would replace by the VPC's default one", () => {

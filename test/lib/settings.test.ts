@@ -420,3 +420,28 @@ describe('pools', () => {
     expect(faultsOfSettings({ pools: [pool] })).not.toEqual([]);
   });
 });
+
+describe('a region that is known', () => {
+  const arn = (service: string, region: string, name: string) => `arn:aws:${service}:${region}:123456789012:${name}`;
+  const settings = (region: string) => ({
+    ...LEAST,
+    alarmTopicArn: arn('sns', region, 'alarms'),
+    apiTokenSecret: arn('secretsmanager', region, 'secret:api-AbCdEf'),
+    pools: [{ ...LEAST.pools[0], apiTokenSecret: arn('secretsmanager', region, 'secret:own-AbCdEf') }],
+  });
+
+  it('is the one of the alarm topic and of the secrets that the launcher reads', () => {
+    const faults = () => parseSettings({ agentLauncher: settings('us-east-1') }, 'eu-central-1');
+    expect(faults).toThrow(SettingsError);
+    expect(faults).toThrow(
+      /3 settings are wrong[\s\S]*apiTokenSecret[\s\S]*pools\.0\.apiTokenSecret[\s\S]*alarmTopicArn/,
+    );
+    expect(faults).toThrow(/a topic in eu-central-1[\s\S]*set AWS_REGION/);
+  });
+
+  it('is not compared where it is not known, or where a secret is given by its name', () => {
+    expect(() => parseSettings({ agentLauncher: settings('us-east-1') })).not.toThrow();
+    expect(() => parseSettings({ agentLauncher: settings('us-east-1') }, 'us-east-1')).not.toThrow();
+    expect(() => parseSettings({ agentLauncher: LEAST }, 'us-east-1')).not.toThrow();
+  });
+});
