@@ -11,6 +11,7 @@ import * as z from 'zod';
 import { portOf, taskStartServices } from '../lib/egress/allowed-domains.ts';
 import { findingsIn, NOT_LOOKED_AT } from '../lib/egress/existing-vpc-check.ts';
 import { vpcFacts } from '../lib/egress/existing-vpc-facts.ts';
+import { proxiesIn } from '../lib/proxies.ts';
 import { parseSettings } from '../lib/settings.ts';
 import { SettingsError } from '../lib/settings-faults.ts';
 import { imagesOf } from '../lib/task-images.ts';
@@ -68,6 +69,7 @@ function check(): number {
     hostname,
     agents: pools.reduce((sum, { maxAgents }) => sum + maxAgents, 0),
     ports: [...new Set([443, portOf(hostname)])],
+    proxyPorts: pools.flatMap(({ environment }) => proxiesIn(environment).flatMap(({ proxy }) => proxy?.port ?? [])),
     services: taskStartServices(imagesOf(settings)),
     dnsFirewall: network.dnsFirewall,
   };

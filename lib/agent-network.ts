@@ -7,6 +7,7 @@ import { ExistingVpc } from './egress/existing-vpc.ts';
 import { EgressNetwork, type OwnEgress } from './egress-network.ts';
 import type { NetworkSettings } from './network-settings.ts';
 import { dollars, type IdleNetwork, idleNetworkCost, total } from './prices.ts';
+import { addressOf, isInTheTask, proxiesIn } from './proxies.ts';
 import type { Settings } from './settings.ts';
 import { imagesOf } from './task-images.ts';
 
@@ -32,7 +33,7 @@ export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork
   const allowed = { hostname, ...network.allowed };
   const images = imagesOf(settings);
   if (network.egress === 'existing-vpc') {
-    const existing = new ExistingVpc(scope, 'Network', { ...network, allowed, images });
+    const existing = new ExistingVpc(scope, 'Network', { ...network, allowed, images, proxies: proxiesOf(settings) });
     const { vpc, taskSubnets, securityGroups, idle, names } = existing;
     return {
       vpc,
@@ -85,6 +86,14 @@ function ownEgress(network: Exclude<NetworkSettings, { egress: 'existing-vpc' }>
   }
 }
 
+/** Each proxy of any pool once: all agents share a security group. */
+function proxiesOf({ pools }: Settings): { address: string | undefined; port: number }[] {
+  const all = pools.flatMap(({ environment }) => proxiesIn(environment).flatMap(({ proxy }) => proxy ?? []));
+  const outside = all.filter((proxy) => !isInTheTask(proxy));
+  const once = new Map(outside.map((proxy) => [`${addressOf(proxy)} ${proxy.port}`, proxy]));
+  return [...once.values()].map((proxy) => ({ address: addressOf(proxy), port: proxy.port }));
+}
+
 /** What the stack says of its network: what may leave, and what it costs while nothing runs. */
 export function networkOutputs(
   settings: Settings,
@@ -117,8 +126,10 @@ export function networkOutputs(
 }
 
 /** The sentence that may be said of these settings. */
-function claim({ network, hostname }: Settings): string {
+function claim(settings: Settings): string {
+  const { network, hostname } = settings;
   return claimOf({
+    ...(network.egress === 'existing-vpc' && { proxies: proxiesOf(settings) }),
     egress: network.egress,
     port: portOf(hostname),
     ...('dnsFirewall' in network && { dnsFirewall: network.dnsFirewall }),

@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Annotations, type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
@@ -18,6 +18,7 @@ import {
 } from './defaults.ts';
 import { FARGATE_EPHEMERAL_STORAGE_GIB, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { agentLogGroup, POOL_NAME, taskFamily } from './names.ts';
+import { proxyWarnings } from './proxies.ts';
 import type { WarmAgentsOptions } from './standing-agents.ts';
 
 /** One agent pool, as the launcher serves it. */
@@ -221,6 +222,9 @@ export class AgentPool extends Construct implements iam.IGrantable {
     }
     this.poolName = props.name;
     this.maxAgents = props.maxAgents ?? DEFAULT_MAX_AGENTS;
+    for (const { id: warning, text } of proxyWarnings(props.environment ?? {})) {
+      Annotations.of(this).addWarningV2(warning, `Agent pool ${props.name}: ${text}`);
+    }
     this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
     const kinds = kindsOf(props);
     for (const { options } of kinds) checkSize(props.name, options);

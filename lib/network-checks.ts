@@ -6,6 +6,7 @@ import { bucketsIn } from './egress/s3-names.ts';
 import { TASK_START_ENDPOINTS } from './egress/task-endpoints.ts';
 import { registryFaults } from './network-image-checks.ts';
 import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './network-name-checks.ts';
+import { proxyFaults } from './proxy-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 
 type Given = Readonly<Record<string, unknown>>;
@@ -53,6 +54,7 @@ export function networkFaults(network: Given, around: AroundNetwork): SettingsFa
     ...presetFaults(network),
     ...idFaults(network),
     ...registryFaults(network, around),
+    ...proxyFaults(network, around),
     ...countFaults(network, around),
   ];
   if (mode === undefined) return ofAnyMode;

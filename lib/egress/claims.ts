@@ -36,6 +36,12 @@ export interface ClaimOptions {
    */
   readonly port?: number;
   /**
+   * Proxies that the stack's security group in an existing VPC opens a port for.
+   *
+   * @default - none
+   */
+  readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
+  /**
    * Whether IPv6 leaves as well.
    *
    * @default false
@@ -71,10 +77,17 @@ export function claimOf(options: ClaimOptions): string {
     case 'existing-vpc': {
       const group = ownGroups
         ? 'What leaves and what comes in is what your VPC and your security groups let through; the stack adds no rule of its own'
-        : `What leaves is what your VPC lets out; the stack adds a security group with nothing in and port${port === 443 ? ' 443' : `s 443 and ${port}`} out`;
+        : `What leaves is what your VPC lets out; the stack adds a security group with nothing in and port${port === 443 ? ' 443' : `s 443 and ${port}`} out${toProxies(options, port)}`;
       return `${group}${dnsFirewall ? ', and only the allowed names resolve, for everything in the VPC' : ''}.`;
     }
   }
+}
+
+function toProxies({ proxies = [] }: ClaimOptions, platformPort: number): string {
+  return proxies
+    .filter(({ port }) => port !== 443 && port !== platformPort)
+    .map(({ address, port }) => `, and port ${port} to ${address ?? 'every address'} for a proxy`)
+    .join('');
 }
 
 const OWN_SECURITY_GROUP = 'yes: the security group has no rule inwards';

@@ -136,11 +136,14 @@ const ANSWERS = { from: 32_768, to: 60_999 };
  * Network ACLs do not remember connections: what goes out must be let out, and its answer in. Questions to the VPC's
  * resolver they do not see. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
  */
-function aclFindings({ id, acl }: SubnetFacts, { ports }: VpcNeeds): VpcFinding[] {
+function aclFindings({ id, acl }: SubnetFacts, { ports, proxyPorts = [] }: VpcNeeds): VpcFinding[] {
   if (acl === undefined) {
     return [note(`the network ACL of subnet ${id} is not shown to this account`, 'ask the owner of the VPC')];
   }
-  const out = ports.map((port) => ({ what: `TCP ${port} out`, passed: passes(acl, 'out', { from: port, to: port }) }));
+  const out = [...new Set([...ports, ...proxyPorts])].map((port) => ({
+    what: `TCP ${port} out`,
+    passed: passes(acl, 'out', { from: port, to: port }),
+  }));
   const answers = {
     what: `the answers in (TCP ${ANSWERS.from} to ${ANSWERS.to})`,
     passed: passes(acl, 'in', ANSWERS),
@@ -235,11 +238,11 @@ function ownDnsFirewallFindings({ dnsFirewallRuleGroups, dnsFailsOpen }: VpcFact
 
 function securityGroupFindings(
   groups: readonly SecurityGroupFacts[],
-  { vpcId, ports, hostname }: VpcNeeds,
+  { vpcId, ports, proxyPorts = [], hostname }: VpcNeeds,
 ): VpcFinding[] {
   if (groups.length === 0) return [];
   const rules = groups.flatMap(({ outwards }) => outwards);
-  const closed = ports.filter((port) => !rules.some((rule) => lets(rule, port)));
+  const closed = [...new Set([...ports, ...proxyPorts])].filter((port) => !rules.some((rule) => lets(rule, port)));
   return [
     ...groups
       .filter((group) => group.vpcId !== vpcId)

@@ -18,6 +18,12 @@ export interface ExistingVpcProps {
   /** Whether only the allowed names resolve: for everything in the VPC, not for agents alone. */
   readonly dnsFirewall: boolean;
   readonly allowed: AllowedNamesInput;
+  /**
+   * Proxies of the agents, for the new security group.
+   *
+   * @default - none
+   */
+  readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /** References of the images that tasks run; `undefined` stands for the one that is built with the stack. */
   readonly images: readonly (string | undefined)[];
 }
@@ -42,7 +48,13 @@ export class ExistingVpc extends Construct {
     this.taskSubnets = { subnets };
     this.securityGroups = props.securityGroupIds?.map((groupId) =>
       ec2.SecurityGroup.fromSecurityGroupId(this, groupId, groupId, { mutable: false }),
-    ) ?? [taskSecurityGroup(this, { vpc: this.vpc, extraPorts: [portOf(props.allowed.hostname)] })];
+    ) ?? [
+      taskSecurityGroup(this, {
+        vpc: this.vpc,
+        extraPorts: [portOf(props.allowed.hostname)],
+        proxies: props.proxies ?? [],
+      }),
+    ];
 
     this.names = props.dnsFirewall ? resolvingNames(props.allowed, props.images, Stack.of(this)) : [];
     if (props.dnsFirewall) {

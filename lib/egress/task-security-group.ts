@@ -5,6 +5,8 @@ export interface TaskSecurityGroupProps {
   readonly vpc: ec2.IVpc;
   /** Ports of Terraform Enterprise hosts that do not listen on 443. */
   readonly extraPorts?: readonly number[];
+  /** Proxies of the agents: each is opened at its port, to its address, or to every address where it is known by name. */
+  readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /** Whether IPv6 may leave, too. */
   readonly ipv6?: boolean;
 }
@@ -19,12 +21,22 @@ export function taskSecurityGroup(scope: Construct, props: TaskSecurityGroupProp
     description: 'Agents: nothing in, HTTPS out',
     allowAllOutbound: false,
   });
-  for (const port of new Set([443, ...(props.extraPorts ?? [])])) {
+  const everywhere = new Set([443, ...(props.extraPorts ?? [])]);
+  for (const port of everywhere) {
     // An address range and not a prefix list or group, so that the rule is written inside the group itself: a group
     // without an inline rule is created open, and closed a moment later.
     const why = 'HCP Terraform, registries, AWS APIs';
     securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), why);
     if (props.ipv6 === true) securityGroup.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.tcp(port), why);
   }
+  for (const { address, port } of props.proxies ?? []) {
+    if (everywhere.has(port)) continue;
+    const peer = address === undefined ? ec2.Peer.anyIpv4() : rangePeer(address);
+    securityGroup.addEgressRule(peer, ec2.Port.tcp(port), 'Proxy of the agents');
+  }
   return securityGroup;
+}
+
+function rangePeer(range: string): ec2.IPeer {
+  return range.includes(':') ? ec2.Peer.ipv6(range) : ec2.Peer.ipv4(range);
 }

@@ -76,6 +76,8 @@ export interface VpcNeeds {
   /** Agents of all pools at once. */
   readonly agents: number;
   readonly ports: readonly number[];
+  /** Ports of the agents' proxies. */
+  readonly proxyPorts?: readonly number[];
   /** Services without which no task starts, as endpoints are called: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
   readonly services: readonly string[];
   readonly dnsFirewall: boolean;

@@ -15,7 +15,7 @@ const cdkJson = z
   .looseObject({ app: z.string(), context: z.record(z.string(), z.unknown()) })
   .parse(JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')));
 
-function synthesize(name: string, context: object, validation: boolean) {
+function synthesize(name: string, context: object, validation: boolean, environment: Record<string, string> = {}) {
   const outdir = join(folder, name);
   const { status, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'agent-launcher.ts')], {
     encoding: 'utf8',
@@ -24,6 +24,7 @@ function synthesize(name: string, context: object, validation: boolean) {
       CDK_OUTDIR: outdir,
       CDK_CONTEXT_JSON: JSON.stringify({ 'aws:cdk:bundling-stacks': [], ...context }),
       CDK_VALIDATION: String(validation),
+      ...environment,
     },
   });
   return { status, stderr, outdir };
@@ -55,5 +56,19 @@ describe('the app', () => {
     for (const path of ['hostname', 'organisation', 'pools.0.maxAgents']) expect(stderr).toContain(`  ${path}\n`);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect(readdirSync(outdir)).toEqual([]);
+  });
+
+  it('refuses an alarm topic outside the region that the CLI deploys to, where there are credentials', () => {
+    const alarmTopicArn = 'arn:aws:sns:eu-central-1:123456789012:alarms';
+    const context = {
+      agentLauncher: { ...LEAST, agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } },
+      alarmTopicArn,
+    };
+    const region = { CDK_DEFAULT_REGION: 'us-east-1' };
+    const known = synthesize('region', context, false, { ...region, CDK_DEFAULT_ACCOUNT: '123456789012' });
+    expect(known.status).toBe(1);
+    expect(known.stderr).toContain('a topic in us-east-1');
+    // Without credentials or configuration, the CLI says us-east-1.
+    expect(synthesize('no-region', context, false, region).status).toBe(0);
   });
 });

@@ -228,6 +228,43 @@ describe('a VPC', () => {
     ]);
   });
 
+  it('whose groups or ACL do not let the port of a proxy out lacks it, and a rule to the proxy alone is enough', () => {
+    const group = (...outwards: VpcFacts['securityGroups'][number]['outwards']) => ({
+      securityGroups: [{ id: 'sg-1', vpcId: 'vpc-1', inwards: [], outwards }],
+    });
+    const proxied = { proxyPorts: [3128] };
+    const https = tcp(443, '0.0.0.0/0');
+    expect(found(group(https), proxied)).toEqual(['missing: no security group lets TCP 3128 out']);
+    expect(found(group(https, tcp(3128, '10.0.0.5/32')), proxied)).toEqual([]);
+    const acl: AclFacts = { id: 'acl-2', rules: open.rules.map((rule) => ({ ...rule })) };
+    const closed = {
+      ...acl,
+      rules: [
+        {
+          number: 50,
+          direction: 'out' as const,
+          allows: false,
+          protocol: '6',
+          range: '0.0.0.0/0',
+          from: 3128,
+          to: 3128,
+        },
+        ...acl.rules,
+      ],
+    };
+    expect(
+      found(
+        {
+          subnets: [
+            { ...subnet, acl: closed },
+            { ...subnet, id: 'subnet-2' },
+          ],
+        },
+        proxied,
+      ).join(),
+    ).toMatch(/3128 out/);
+  });
+
   it('whose DHCP options name other resolvers lacks what DNS Firewall needs', () => {
     expect(found({ resolvers: ['10.0.0.53'] }, { dnsFirewall: true })).toContainEqual(
       expect.stringMatching(/missing: DHCP names other resolvers \(10\.0\.0\.53\)/),
