@@ -143,6 +143,7 @@ export class AgentLauncher extends Construct {
     checkProps(name, props);
     checkTopic(Stack.of(this), props.alarmTopic);
     this.name = name;
+    this.node.addValidation({ validate: () => sameNameFaults(this) });
     const hostname = props.hostname ?? DEFAULT_HOSTNAME;
     const schedule = props.schedule ?? Duration.minutes(DEFAULT_SCHEDULE_MINUTES);
     const logRetention = props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS;
@@ -214,6 +215,20 @@ export class AgentLauncher extends Construct {
       ...(props.alarmTopic !== undefined && { alarmTopic: props.alarmTopic }),
     });
   }
+}
+
+/** Other launchers of the app with the name of this one, in the same account and region: AWS would refuse the second one. */
+function sameNameFaults(launcher: AgentLauncher): string[] {
+  const { account, region } = Stack.of(launcher);
+  return launcher.node.root.node.findAll().flatMap((other) => {
+    if (other === launcher || !(other instanceof AgentLauncher)) return [];
+    const its = Stack.of(other);
+    if (other.name.toLowerCase() !== launcher.name.toLowerCase()) return [];
+    if (its.account !== account || its.region !== region) return [];
+    return [
+      `The launcher at ${other.node.path} has the same name, ${launcher.name}. Set another \`name\` for one of them.`,
+    ];
+  });
 }
 
 /** CloudWatch rejects an alarm whose topic is in another region: known at synthesis where both regions are. */

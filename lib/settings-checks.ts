@@ -24,6 +24,7 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...pools.flatMap((pool, index) => standingFaults(pool, index)),
     ...tooManyFaults(pools),
     ...sameNameFaults(pools),
+    ...sameIdFaults(pools),
     ...environmentFaults(given, pools),
     ...ceilingFaults(given, pools),
     ...sharedSecretFaults(given, pools),
@@ -131,6 +132,16 @@ function sameNameFaults(pools: readonly Given[]): SettingsFault[] {
     allowed: 'each name once; names must differ in more than case',
     remedy:
       'merge the two pools; if they belong to two organizations, deploy a second stack with another stackName and move one there',
+  }));
+}
+
+/** Two entries for one pool would each launch an agent for every job. */
+function sameIdFaults(pools: readonly Given[]): SettingsFault[] {
+  return repeated(pools.map((pool) => pool['id'])).map(({ index, value, first }) => ({
+    path: `pools.${index}.id`,
+    given: `${shown(value)}, as in pools.${first}`,
+    allowed: 'each id once',
+    remedy: 'use the id that HCP Terraform shows on the page of this pool, or leave it out',
   }));
 }
 

@@ -114,6 +114,10 @@ function reportSharedNames(all: readonly AgentPoolEnvironment[], context: z.Refi
       all.map(({ name }, index) => [name, `pool ${index}`]),
     ),
     ...shared(
+      'pool id',
+      all.flatMap(({ name, id }) => (id === undefined ? [] : [[id, `pool ${name}`] as const])),
+    ),
+    ...shared(
       'task definition family',
       all.flatMap(({ name, lanes: its }) => its.map(({ taskDefinition }) => [taskDefinition, `pool ${name}`] as const)),
     ),

@@ -1,5 +1,5 @@
 /** The construct, in an app that has a network and secrets of its own. */
-import { Stack } from 'aws-cdk-lib';
+import { NestedStack, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -62,6 +62,30 @@ describe('the construct', () => {
     const second = launcherIn(stack, {}, 'Second');
     expect(first.name).not.toBe(second.name);
     Template.fromStack(stack).resourceCountIs('AWS::ECS::Cluster', 2);
+  });
+
+  it('has a name of its own in nested stacks that are called alike', () => {
+    const app = testApp();
+    const names = ['A', 'B', 'A-B', 'AB'].map(
+      (id) => launcherIn(new NestedStack(new Stack(app, id), 'Nested'), {}, 'Agents').name,
+    );
+    expect(new Set(names).size).toBe(4);
+  });
+
+  it('refuses at synthesis two launchers of one name in an account and region, and in no others', () => {
+    const errors = (...regions: string[]) => {
+      const app = testApp();
+      for (const [index, region] of regions.entries()) {
+        const stack = new Stack(app, `S${index}`, { env: { account: '123456789012', region } });
+        launcherIn(stack, { name: index === 0 ? 'agents' : 'Agents' });
+      }
+      return app.node.findAll().flatMap(({ node }) => node.validate());
+    };
+    expect(errors('eu-central-1', 'eu-central-1')).toEqual([
+      expect.stringMatching(/The launcher at S1\/Agents has the same name, agents\. Set another `name`/),
+      expect.stringMatching(/The launcher at S0\/Agents has the same name, Agents/),
+    ]);
+    expect(errors('eu-central-1', 'us-east-1')).toEqual([]);
   });
 
   it('gives access to what it made, to grant rights to Terraform', () => {

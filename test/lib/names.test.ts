@@ -191,6 +191,11 @@ describe('settings', () => {
     expect(pathsOf({ pools: twice })).toEqual(['pools.2.name', 'pools.3.name']);
   });
 
+  it('refuse one id for two pools', () => {
+    const ids = [pool('x', { id: 'apool-1' }), pool('y', { id: 'apool-1' }), pool('z', { id: 'apool-2' })];
+    expect(pathsOf({ pools: ids })).toEqual(['pools.1.id']);
+  });
+
   it('accept secrets and policies whose paths differ in slashes and hyphens alone', () => {
     const arns = ['arn:aws:iam::123456789012:policy/team/x', 'arn:aws:iam::123456789012:policy/team--x'];
     const settings = {

@@ -115,12 +115,12 @@ describe('overrides with -c', () => {
     const settings = parseSettings({
       agentLauncher: LEAST,
       'pools.0.maxAgents': '3',
-      'pools.0.environment.HTTPS_PROXY': 'http://proxy:3128',
+      'pools.0.environment.HTTPS_PROXY': 'https://10.0.0.5',
       'agentImage.version': '1.30.2',
       'tags.cost-centre': '4711',
       'network.flowLogRetentionDays': '7',
     });
-    expect(settings.pools[0]).toMatchObject({ maxAgents: 3, environment: { HTTPS_PROXY: 'http://proxy:3128' } });
+    expect(settings.pools[0]).toMatchObject({ maxAgents: 3, environment: { HTTPS_PROXY: 'https://10.0.0.5' } });
     expect(settings.agentImage).toEqual({ version: '1.30.2', source: 'official' });
     expect(settings.tags).toEqual({ 'cost-centre': '4711' });
     expect(settings.network).toMatchObject({ flowLogRetentionDays: 7 });
@@ -377,7 +377,7 @@ describe('single settings', () => {
     expect(paths(faultsOfPool({ environment: { [name]: 'x' } }))).toEqual([`pools.0.environment.${name}`]);
   });
 
-  it.each(['TFC_AGENT_LOG_LEVEL', 'TFC_AGENT_OTLP_ADDRESS', 'HTTPS_PROXY', 'AWS_REGION'])(
+  it.each(['TFC_AGENT_LOG_LEVEL', 'TFC_AGENT_OTLP_ADDRESS', 'NO_PROXY', 'AWS_REGION'])(
     'take the environment variable %s',
     (name) => {
       expect(faultsOfPool({ environment: { [name]: 'x' } })).toEqual([]);

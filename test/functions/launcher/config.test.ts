@@ -115,6 +115,13 @@ describe('the environment', () => {
     );
   });
 
+  it('refuses one id for two pools', () => {
+    const pools = ['x', 'y'].map((name) => ({ name, id: 'apool-1', maxAgents: 1, lanes: [{ taskDefinition: name }] }));
+    expect(faultsOf({ ...good, [ENV.agentPools]: JSON.stringify(pools) }).faults[0]?.given).toMatch(
+      /pool id apool-1 is shared by pool x and pool y/,
+    );
+  });
+
   it('takes a host with a port, in any case', () => {
     expect(parseConfig({ ...good, [ENV.hostname]: 'TFE.acme.example:8443' }).hostname).toBe('tfe.acme.example:8443');
   });
