@@ -134,7 +134,7 @@ export const networkSettings = z.strictObject({
     {
       description: 'Security groups of the agents in the existing VPC.',
       allowed: '1 to 5 of sg-…',
-      absent: 'a new one: nothing in, TCP 443 out',
+      absent: 'a new one: nothing in, TCP 443 and the ports of your proxies out',
     },
   ),
 });
