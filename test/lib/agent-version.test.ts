@@ -13,8 +13,7 @@ function warningsFor(image: AgentImage): string[] {
   const stack = emptyStack();
   new AgentPool(stack, 'Pool', {
     name: 'default',
-    family: 'Test-default',
-    logGroupName: '/Test/agents/default',
+    launcherName: 'Test',
     agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
     image,
   });
