@@ -22,19 +22,19 @@ const SMALL_PAGES_A_POLL = 10;
 /** How long a pool is read in smaller pages before 100 are tried again. */
 const SMALL_PAGES_MS = 10 * 60_000;
 
-/** What waits for a lane of its own, where plans have another: newest first, a backlog of plans would hide it. */
+/** Applies, for pools whose applies have their own lane. The list is newest first, so a backlog of plans would hide them. */
 const APPLY_STATUSES = OBSERVED_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying');
 
-/** How long the question whether any of several pools has work keeps them waiting; an answer takes some tenths of a second. */
+/** Timeout of the combined "does any pool have work?" request. An answer takes some tenths of a second. */
 const PROBE_PATIENCE_MS = 2_000;
 
 /**
- * Every operation, said explicitly: whether the list leaves some out by default is not documented for this endpoint.
+ * Every operation, explicitly. Whether the list leaves some out by default isn't documented for this endpoint.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization
  */
 const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 
-/** Hosts that are HCP Terraform and not an installation of Terraform Enterprise with a version of its own. */
+/** Hosts of HCP Terraform. Any other host is a Terraform Enterprise, which has a version. */
 const HCP_TERRAFORM_HOSTS = new Set(['app.terraform.io', 'app.eu.terraform.io']);
 
 /** Parts of {@link HcpTerraformClient}. */
@@ -46,7 +46,7 @@ export interface ClientParts {
   readonly timeout: Clock['timeout'];
 }
 
-/** One poll of pools that share a budget; over once that did not reach for one of them. */
+/** One poll of pools that share a budget. `over`: the error of the first pool for which the budget wasn't enough. */
 interface Turn {
   over?: unknown;
 }
@@ -59,14 +59,14 @@ export class HcpTerraformClient implements HcpTerraform {
   readonly #timeout: Clock['timeout'];
   readonly #poolIds: PoolIds;
   readonly #budgets = new Map<string, PollBudget>();
-  /** When each pool had its turn last: a count, since those of one poll have theirs in the same moment. */
+  /** When each pool had its last turn, as a count: the pools of one poll have theirs at the same time. */
   readonly #turnOf = new Map<Pool, number>();
   #turns = 0;
   /** Requests that a pool's last poll took, or the most that a poll may take when it did not see the end. */
   readonly #requestsOf = new Map<Pool, number>();
   /** Pools whose answers were too large in pages of 100. */
   readonly #smallPagesOf = new Map<Pool, { readonly size: PageSize; readonly untilMs: number }>();
-  /** Pools that the platform does not know by their name or id. */
+  /** Pools whose name or id the platform doesn't know. */
   readonly #unfound = new Set<Pool>();
   #byOrganization: boolean | undefined;
   /** Older Terraform Enterprise may not know every operation; once refused, the filter is left out. */
@@ -81,10 +81,10 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>> {
-    // The least recently polled first, so that a budget that does not reach for all serves each in turn.
+    // The least recently polled first, so that a budget too small for all pools serves each in turn.
     const inTurn = pools.toSorted((a, b) => (this.#turnOf.get(a) ?? 0) - (this.#turnOf.get(b) ?? 0));
-    // Several pools: one request tells whether any of them has work, since a run does not say whose it is. What the
-    // platform says to a name that it does not know is not documented, so those are left out of it.
+    // One request shows whether any of several pools has work. A run doesn't say which pool it belongs to. How the platform
+    // answers for an unknown name isn't documented, so such pools are left out.
     const asked = inTurn.filter((pool) => !this.#unfound.has(pool));
     const [first] = asked;
     const probed = first !== undefined && asked.length > 1 ? seen(this.#probe(first, asked, signal)) : undefined;
@@ -94,7 +94,7 @@ export class HcpTerraformClient implements HcpTerraform {
     );
   }
 
-  /** One pool's answer, whatever becomes of the others'. */
+  /** One pool's answer, whatever happens to the others. */
   async #inTurn(
     pool: Pool,
     probe: Promise<Seen<boolean>> | undefined,
@@ -107,7 +107,7 @@ export class HcpTerraformClient implements HcpTerraform {
     else if (id.error.fault === 'rejected') this.#unfound.add(pool);
     if (!id.ok) return id;
     const answer = await this.#runsUnless(probed, pool, turn, signal);
-    // Who was left out by the budget has not had its turn.
+    // A pool that the budget left out has not had its turn.
     const leftOut = !answer.ok && answer.error.fault === 'throttled' && answer.error.status === undefined;
     if (!leftOut) this.#turnOf.set(pool, ++this.#turns);
     return answer;
@@ -150,8 +150,8 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   /**
-   * Whether to ask for each pool's runs. The question only spares requests: when it fails or is slow, each is asked by
-   * itself, so that a pool that cannot be answered is waited for by no other. Not when the platform asks to wait.
+   * Whether to ask for each pool's runs. The combined request only saves requests: when it fails or is slow, each pool is
+   * asked for separately, so that no pool waits for another. The exception is a platform that asks to wait.
    */
   #probe(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
     const asked = this.#anyRun(first, pools, signal).catch((error: unknown) => {
@@ -170,7 +170,7 @@ export class HcpTerraformClient implements HcpTerraform {
     if (!(await this.#listsByOrganization(first, signal))) return true;
     const query = { ...this.#runsQuery(pools), 'page[size]': '1', 'page[number]': '1' };
     const page = await this.#pollRuns(runsPath(first), query, first, runsPage, signal, this.#budget(first));
-    // An empty page that is not the first one does not say that there is nothing.
+    // Only an empty first page means that there are no runs.
     nextPage(page.meta, 1, runsPath(first));
     return page.data.length > 0;
   }
@@ -283,7 +283,7 @@ export class HcpTerraformClient implements HcpTerraform {
     }
     const { 'filter[operation]': _, ...rest } = query;
     const page = await this.#pollRuns(path, rest, pool, schema, signal, share);
-    // Only now it is the filter that was refused, and not the request.
+    // Only now is it clear that the platform refused the filter and not the whole request.
     this.#operationsRefused = true;
     return page;
   }

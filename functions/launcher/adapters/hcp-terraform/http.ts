@@ -15,7 +15,7 @@ const MAX_ENTRIES = 100;
 /** Included resources of the largest page: a run has one plan and one apply. */
 const MAX_INCLUDED = 1_000;
 
-/** Answers of HCP Terraform that the caller may want to tell apart. */
+/** An answer of HCP Terraform that the caller may handle. */
 export interface Answer<T> {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -31,7 +31,7 @@ export interface HttpParts {
   readonly send: Send;
 }
 
-/** GET requests to one HCP Terraform host: token, deadline, errors as values of our own, JSON by schema. */
+/** GET requests to one HCP Terraform host: token, deadline, errors as `UpstreamError`, JSON by schema. */
 export class HcpTerraformHttp {
   readonly #parts: HttpParts;
 
@@ -41,9 +41,9 @@ export class HcpTerraformHttp {
 
   /**
    * @param path with its query, from `/api/v2/` on.
-   * @param tokenSecret secret whose string is the API token; a token that was rejected is read anew once.
+   * @param tokenSecret secret whose string is the API token. After a 401 it is read again once.
    * @param expected statuses that are an answer to the caller and not an error; their body is not read.
-   * @param beforeSend called before every request that goes out, repetitions too; what it throws ends the call.
+   * @param beforeSend called before every request, also before repeated ones. Its exception ends the call.
    */
   async get<S extends z.ZodType>(
     path: string,
@@ -69,7 +69,7 @@ export class HcpTerraformHttp {
     try {
       return await this.#parts.send(path, token, signal);
     } catch (error) {
-      // A function that was frozen thaws with connections that the other side closed long ago; a GET may be sent again.
+      // After a freeze, a function may still hold connections that the server closed long ago. Repeating a GET is safe.
       if (STALE_CONNECTION.has(codeOf(error)) && !signal.aborted) {
         beforeSend();
         return this.#parts.send(path, token, signal).catch((again: unknown) => {
@@ -134,7 +134,7 @@ export class HcpTerraformHttp {
   }
 }
 
-/** 429 answers say in `x-ratelimit-reset` how many seconds to wait, with decimals. Without it: a second. */
+/** How long to wait: `x-ratelimit-reset` has seconds with decimals. One second without it. */
 export function resetMs(headers: RawAnswer['headers']): number {
   const seconds = Number.parseFloat(String(headers['x-ratelimit-reset'] ?? headers['retry-after'] ?? '1'));
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.ceil(seconds * 1000), 60_000) : 1000;
@@ -203,7 +203,7 @@ function lengthOf(json: unknown, member: 'data' | 'included'): number {
   return Array.isArray(list) ? list.length : 0;
 }
 
-/** What is repeated of a header has that header's form: whoever answers in the platform's place may put anything there. */
+/** Only a header of the expected form is repeated: a proxy in the platform's place may send anything. */
 function requestIdIn(headers: RawAnswer['headers']): { readonly requestId?: string } {
   const id = headers['x-request-id'];
   return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? { requestId: id } : {};
