@@ -112,10 +112,10 @@ export class TickReport {
         [METRICS.standingDeferred, standing],
       );
     }
-    values.push(...counts.filter(([, count]) => count > 0));
-    if (values.length > 0) {
+    const written = [...values, ...counts.filter(([, count]) => count > 0)];
+    if (written.length > 0) {
       metrics.addDimension(POOL_DIMENSION, pool.name);
-      for (const [name, value] of values) {
+      for (const [name, value] of written) {
         const unit = name === METRICS.oldestQueuedSeconds ? MetricUnit.Seconds : MetricUnit.Count;
         metrics.addMetric(name, unit, value);
       }
