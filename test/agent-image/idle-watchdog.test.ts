@@ -185,8 +185,9 @@ describe('the idle watchdog', { concurrent: true }, () => {
       `import { spawn } from 'node:child_process';
        import { symlinkSync } from 'node:fs';
        symlinkSync('/bin/sleep', 'terraform');
-       say(${JSON.stringify(TEXT.waiting)});
-       spawn('sh', ['-c', './terraform 2; true']).on('exit', () => process.exit(0));`,
+       spawn('sh', ['-c', './terraform 3; true']).on('exit', () => process.exit(0));
+       await after(500);
+       say(${JSON.stringify(TEXT.waiting)});`,
       WINDOW,
     );
     expect(await run.ended).toEqual({ code: 0, signal: null });

@@ -45,7 +45,7 @@ describe('the app', () => {
   });
 
   it('runs on the Node of the project, whatever the host has', () => {
-    expect(cdkJson.app).toBe('node_modules/.bin/node bin/agent-launcher.ts');
+    expect(cdkJson.app).toBe('node bin/check-platform.mjs && node_modules/.bin/node bin/agent-launcher.ts');
   });
 
   it('tells everything that is wrong with the settings, without a stack trace, and synthesizes nothing', () => {
