@@ -23,6 +23,7 @@ const listed = spawnSync(
       CONTAINER_ENGINE: 'none',
       BASE_IMAGE: 'none',
       RELEASE_BASE_IMAGE: 'none',
+      READING_AGENT: 'none',
       ARM64_BASE: 'none',
       ARM64_QEMU: 'none',
     },
