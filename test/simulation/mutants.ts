@@ -281,7 +281,7 @@ export const MUTANTS: readonly Mutant[] = [
       [6],
       edit(
         'core/allowance.ts',
-        'count: waiting || probing || launches.some(({ lane }) => lane === view.lane) ? 0 : 1,',
+        'count: waiting || probing || launched ? 0 : 1,',
         'count: waiting ? 0 : Number.POSITIVE_INFINITY,',
       ),
     ),

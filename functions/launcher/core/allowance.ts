@@ -46,19 +46,23 @@ export function allowance(
   return { count: Math.max(0, Math.min(wanted, tightest.count)), deferral: tightest.deferral };
 }
 
-/** While a lane's tasks fail to start one probe at a time is launched, and none before the wait is over. */
+/**
+ * While a lane's tasks fail to start, the launcher starts one probe at a time, and none before the wait is over.
+ * A task definition identifies a lane: while Spot is short, `laneViews` makes a new object of the same lane each time.
+ */
 function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launch[], nowMs: number): Bound {
   const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
+  const launched = launches.some(({ lane }) => lane.taskDefinition === view.lane.taskDefinition);
   const newestMs = view.startFailures.reduce(
     (a, { createdAtMs }) => Math.max(a, createdAtMs),
     Number.NEGATIVE_INFINITY,
   );
-  // That it registers proves nothing where agents end without a job: such a probe is over when it has one or is gone.
+  // Where agents end without a job, registering proves nothing: such a probe ends when it gets a job or stops.
   const probing = view.live.some(
     ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),
   );
   return {
-    count: waiting || probing || launches.some(({ lane }) => lane === view.lane) ? 0 : 1,
+    count: waiting || probing || launched ? 0 : 1,
     deferral: {
       cause: 'start-failures',
       reason: `tasks failed to start ${backOff.rounds} times in a row, the last with: ${backOff.detail}`,

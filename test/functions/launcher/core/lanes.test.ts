@@ -212,4 +212,20 @@ describe('agents that no queued job asks for', () => {
     expect(decide({ lanes, runs: [applyQueued('run-2')], tasks: failing }).launches).toEqual([APPLY_2]);
     expect(decide({ lanes, runs: [], tasks: failing }).launches).toEqual(['warm/apply/1 in launcher-default-apply']);
   });
+
+  it('are no second probe in a lane whose Spot capacity is short either', () => {
+    const short = {
+      ...brokenPlan,
+      stoppedReason: 'Capacity is unavailable at this time',
+      stoppedAtMs: NOW - minutes(1),
+    };
+    const spot = [{ ...PLAN_LANE, standing: { id: 'plan', warm: { agents: 2, idleSeconds: 3600 } } }, APPLY_LANE];
+    expect(decide({ lanes: spot, runs: [planQueued('run-1')], tasks: [short] }).launches).toEqual([PLAN_1]);
+  });
+
+  it('of one lane do not take the probe of another', () => {
+    const failing = { ...brokenPlan, stoppedAtMs: NOW - minutes(1) };
+    const runs = [planQueued('run-1'), applyQueued('run-2')];
+    expect(decide({ runs, tasks: [failing] }).launches).toEqual([APPLY_2, PLAN_1]);
+  });
 });
