@@ -19,6 +19,7 @@ import {
 import { LauncherFunction } from './launcher-function.ts';
 import { Monitoring } from './monitoring.ts';
 import { LAUNCHER_NAME, repeatedNames } from './names.ts';
+import { checkWarmAgents } from './warm-agents-check.ts';
 
 export interface AgentLauncherProps {
   /** Organization in HCP Terraform that owns the pools. */
@@ -266,4 +267,5 @@ function checkProps(name: string, props: AgentLauncherProps): void {
       `${props.securityGroups.length} security groups are given: ECS takes one to five, and without any it uses the VPC's default group.`,
     );
   }
+  checkWarmAgents(props);
 }

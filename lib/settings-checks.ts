@@ -1,10 +1,11 @@
 /** Faults that only show when settings are seen together. They are looked for also where single settings are wrong. */
+import { mostWarmAgents } from '../functions/launcher/warm-limit.ts';
 import { DEFAULT_CPU, DEFAULT_HOSTNAME, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from './defaults.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { repeatedNames, taskFamily } from './names.ts';
 import { networkFaults } from './network-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
-import { standingBytes, standingFaults } from './standing-settings.ts';
+import { lanesOf, standingBytes, standingFaults } from './standing-settings.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -176,7 +177,7 @@ function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault
   ];
 }
 
-/** Warm agents that take the whole licence leave none for what queues in another pool. */
+/** Warm agents that fill the organization agent limit leave no agent for the jobs of another pool or phase. */
 function ceilingFaults({ agentsCeiling, organization }: Given, pools: readonly Given[]): SettingsFault[] {
   if (typeof agentsCeiling !== 'number') return [];
   const byOrganization = Map.groupBy(pools, (pool) => pool['organization'] ?? organization);
@@ -185,13 +186,14 @@ function ceilingFaults({ agentsCeiling, organization }: Given, pools: readonly G
       (sum, { warmAgents }) => sum + (isRecord(warmAgents) ? Number(warmAgents['agents']) : 0),
       0,
     );
-    if (!(warm > (its.length > 1 ? agentsCeiling - 1 : agentsCeiling))) return [];
+    const lanes = its.reduce((sum, pool) => sum + lanesOf(pool), 0);
+    if (!(warm > mostWarmAgents(agentsCeiling, lanes))) return [];
     return [
       {
         path: 'agentsCeiling',
         given: `${agentsCeiling}, with ${warm} warm agents in organization ${shown(name)}`,
-        allowed: 'more than the warm agents of several pools, and not fewer than those of one',
-        remedy: 'fewer warm agents',
+        allowed: `at most ${mostWarmAgents(agentsCeiling, lanes)} warm agents: with several pools or \`phases\`, one agent must be left for the others' jobs`,
+        remedy: 'fewer warm agents, or a higher agentsCeiling if your organization has more agents',
       },
     ];
   });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { mostWarmAgents } from '../functions/launcher/warm-limit.ts';
 import { DEFAULT_MAX_AGENTS } from './defaults.ts';
 import { setting, whole } from './setting.ts';
 import type { SettingsFault } from './settings-faults.ts';
@@ -88,8 +89,7 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
   const faults: SettingsFault[] = [];
   if (isRecord(warm)) {
     const { agents, phase } = warm;
-    // Those of one phase would leave the other no room, for good.
-    const most = typeof maxAgents !== 'number' ? Number.POSITIVE_INFINITY : maxAgents - (pool['phases'] ? 1 : 0);
+    const most = typeof maxAgents === 'number' ? mostWarmAgents(maxAgents, lanesOf(pool)) : Number.POSITIVE_INFINITY;
     if (typeof agents === 'number' && agents > most) {
       faults.push({
         path: `pools.${index}.warmAgents.agents`,
@@ -127,6 +127,11 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
     });
   }
   return faults;
+}
+
+/** How many lanes the pool has; it may be anything. */
+export function lanesOf(pool: Given): number {
+  return pool['phases'] === undefined ? 1 : 2;
 }
 
 /** How long the function's environment may get by them, at most; `pool` may be anything. */

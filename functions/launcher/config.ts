@@ -6,6 +6,7 @@ import type { Lane, Phase } from './core/types.ts';
 import { ConfigError, type ConfigFault } from './errors.ts';
 import type { Pool } from './ports.ts';
 import type { TickSettings } from './tick.ts';
+import { mostWarmAgents } from './warm-limit.ts';
 
 /** Everything that the launcher's function is told by its environment. */
 export interface LauncherConfig {
@@ -76,7 +77,11 @@ function phasesOf(all: readonly LaneEnvironment[]): Phase[] {
   return all.flatMap(({ phases = phase.options }) => phases);
 }
 
-const poolEnvironment: z.ZodType<AgentPoolEnvironment> = z.strictObject({
+function warmAgentsOf({ lanes }: AgentPoolEnvironment): number {
+  return lanes.reduce((sum, { warm }) => sum + (warm?.agents ?? 0), 0);
+}
+
+const poolShape: z.ZodType<AgentPoolEnvironment> = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]+$/),
   id: z
     .string()
@@ -87,6 +92,10 @@ const poolEnvironment: z.ZodType<AgentPoolEnvironment> = z.strictObject({
   maxAgents: z.int().positive(),
   lanes,
 });
+const poolEnvironment = poolShape.refine(
+  (pool) => warmAgentsOf(pool) <= mostWarmAgents(pool.maxAgents, pool.lanes.length),
+  'its warm agents leave no slot of maxAgents for the jobs of another lane',
+);
 
 const pools = nonEmpty
   .transform((text, context) => {
@@ -193,6 +202,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     schema: whole.pipe(z.number().positive()).optional(),
     allowed: 'a whole number from 1, or nothing',
   });
+  if (agentPools !== undefined && agentsCeiling !== undefined) faults.push(...ceilingFaults(agentPools, agentsCeiling));
 
   if (
     faults.length > 0 ||
@@ -230,6 +240,18 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     },
     activePollMs: activePollSeconds * 1000,
   };
+}
+
+/** Organizations whose warm agents leave no slot of the organization agent limit for the jobs of another lane. */
+function ceilingFaults(agentPools: readonly AgentPoolEnvironment[], agentsCeiling: number): ConfigFault[] {
+  const byOrganization = Map.groupBy(agentPools, ({ organization }) => organization);
+  return [...byOrganization.values()].flatMap((its) => {
+    const warm = its.reduce((sum, pool) => sum + warmAgentsOf(pool), 0);
+    const most = mostWarmAgents(agentsCeiling, its.flatMap(({ lanes }) => lanes).length);
+    if (warm <= most) return [];
+    const given = `${agentsCeiling}, with ${warm} warm agents in one organization`;
+    return [{ name: ENV.agentsCeiling, given, allowed: `at most ${most} warm agents`, remedy: REMEDY }];
+  });
 }
 
 function lanesOf(given: readonly LaneEnvironment[], placement: TaskPlacement): Pool['lanes'] {

@@ -132,4 +132,23 @@ describe('the construct refuses', () => {
   it("security groups that ECS would replace by the VPC's default one", () => {
     expect(() => launcherIn(emptyStack(), { securityGroups: [] })).toThrow(/0 security groups.*one to five/);
   });
+
+  it('warm agents that would leave no agent for the jobs of another phase or pool', () => {
+    const stack = emptyStack();
+    const warm = (name: string, props: object) => ({ ...pool(stack, name), ...props });
+    const refused =
+      (agentsCeiling: number | undefined, ...pools: ReturnType<typeof warm>[]) =>
+      () =>
+        launcherIn(emptyStack(), { pools, ...(agentsCeiling !== undefined && { agentsCeiling }) });
+    const two = { maxAgents: 2, warmAgents: { agents: 2 } };
+    expect(refused(undefined, warm('a', { ...two, phases: {} }))).toThrow(/Agent pool a has 2 warm.*at most 1 leave/);
+    expect(refused(2, warm('b', { ...two, phases: {}, maxAgents: 5 }))).toThrow(/2 warm agents and agentsCeiling 2/);
+    expect(refused(2, warm('c', two), warm('d', {}))).toThrow(/acme have 2 warm agents and agentsCeiling 2/);
+  });
+
+  it('no warm agents that leave one', () => {
+    const stack = emptyStack();
+    const pools = [{ ...pool(stack, 'a'), phases: {}, maxAgents: 3, warmAgents: { agents: 2 } }];
+    expect(() => launcherIn(stack, { pools, agentsCeiling: 3 })).not.toThrow();
+  });
 });

@@ -171,6 +171,55 @@ it('that take the whole licence of several pools are refused', () => {
   expect(given(3, warm('one', 3))).toEqual([]);
 });
 
+it('that take the whole licence of a pool with phases are refused', () => {
+  const given = (agentsCeiling: number) => () => {
+    const pool = { ...pools({ phases: {}, warmAgents: { agents: 2 } }) };
+    parseSettings({ agentLauncher: { ...LEAST, agentsCeiling, ...pool } });
+  };
+  expect(given(2)).toThrow(/agentsCeiling/);
+  expect(given(3)).not.toThrow();
+});
+
+it('are allowed by the settings and by the function’s parser alike', () => {
+  const environment = {
+    [ENV.hostname]: 'app.terraform.io',
+    [ENV.organization]: 'acme',
+    [ENV.apiTokenSecret]: 'acme/api-token',
+    [ENV.cluster]: 'agents',
+    [ENV.subnets]: 'subnet-1',
+    [ENV.securityGroups]: 'sg-1',
+  };
+  const accepts = (parse: () => unknown): boolean => {
+    try {
+      parse();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (const maxAgents of [1, 2, 3])
+    for (const agents of [1, 2, 3])
+      for (const phases of [undefined, {}])
+        for (const agentsCeiling of [undefined, 1, 2, 3]) {
+          const given = { maxAgents, warmAgents: { agents }, ...(phases && { phases }) };
+          const ceiling = agentsCeiling !== undefined && { agentsCeiling };
+          const warm = { agents, idleSeconds: 3600 };
+          const lanes = phases
+            ? [
+                { taskDefinition: 'p', phases: ['plan'], warm },
+                { taskDefinition: 'a', phases: ['apply'] },
+              ]
+            : [{ taskDefinition: 't', warm }];
+          const variables = {
+            ...environment,
+            [ENV.agentPools]: JSON.stringify([{ name: 'default', maxAgents, lanes }]),
+            ...(agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(agentsCeiling) }),
+          };
+          const bySettings = accepts(() => parseSettings({ agentLauncher: { ...LEAST, ...ceiling, ...pools(given) } }));
+          expect([given, ceiling, accepts(() => parseConfig(variables))]).toEqual([given, ceiling, bySettings]);
+        }
+});
+
 it('are told to the function within the 4 KB that Lambda has, or refused', () => {
   const many = (count: number) =>
     Array.from({ length: count }, (_, n) => ({

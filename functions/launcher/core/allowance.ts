@@ -9,24 +9,40 @@ export interface Bound {
   readonly deferral: Omit<Deferral, 'jobKey'>;
 }
 
-/**
- * How many launches the tightest limit leaves this lane, and that limit as the reason for the rest.
- * @param launches of this tick so far.
- */
-export function allowance(
-  wanted: number,
-  view: LaneView,
-  launches: readonly Launch[],
-  limits: Limits,
-  ceilingRoom: CeilingRoom,
-  nowMs: number,
-): Bound {
+/** What is asked of the limits, and what they have to bear already. */
+export interface Request {
+  /** Launches that the lane is short of. */
+  readonly wanted: number;
+  readonly view: LaneView;
+  /** Launches of this tick so far, of all lanes. */
+  readonly launches: readonly Launch[];
+  readonly limits: Limits;
+  readonly ceilingRoom: CeilingRoom;
+  readonly kept: Kept;
+}
+
+/** Slots of a limit that these launches must leave free. */
+export interface Kept {
+  readonly ofMaxAgents: number;
+  readonly ofCeiling: number;
+}
+
+export const NOTHING_KEPT: Kept = { ofMaxAgents: 0, ofCeiling: 0 };
+
+/** How many launches the tightest limit leaves this lane, and that limit as the reason for the rest. */
+export function allowance(request: Request, nowMs: number): Bound {
+  const { wanted, view, launches, limits, ceilingRoom, kept } = request;
   const launched = launches.length;
   const tasks = `${view.liveOfPool} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
+  const keptToo = (slots: number): string =>
+    slots === 0 ? '' : ', the last of them kept for the jobs of another lane';
   const bounds: Bound[] = [
     {
-      count: limits.maxAgents - view.liveOfPool - launched,
-      deferral: { cause: 'max-agents', reason: `${tasks} of maxAgents ${limits.maxAgents}` },
+      count: limits.maxAgents - view.liveOfPool - launched - kept.ofMaxAgents,
+      deferral: {
+        cause: 'max-agents',
+        reason: `${tasks} of maxAgents ${limits.maxAgents}${keptToo(kept.ofMaxAgents)}`,
+      },
     },
     {
       count: limits.maxLaunchesPerTick - launched,
@@ -37,8 +53,8 @@ export function allowance(
     const reason = 'the agents of another pool of the organization could not be counted against agentsCeiling';
     bounds.push({ count: 0, deferral: { cause: 'agents-ceiling', reason } });
   } else if (ceilingRoom !== undefined) {
-    const reason = 'every agent that agentsCeiling allows is registered or starting';
-    bounds.push({ count: ceilingRoom - launched, deferral: { cause: 'agents-ceiling', reason } });
+    const reason = `every agent that agentsCeiling allows is registered or starting${keptToo(kept.ofCeiling)}`;
+    bounds.push({ count: ceilingRoom - launched - kept.ofCeiling, deferral: { cause: 'agents-ceiling', reason } });
   }
   const backOff = backOffOf(view.startFailures, limits);
   if (backOff.rounds > 0) bounds.push(backOffBound(backOff, view, launches, nowMs));

@@ -1,6 +1,6 @@
-import { allowance } from './allowance.ts';
+import { allowance, type Kept, NOTHING_KEPT } from './allowance.ts';
 import type { CeilingRoom } from './ceiling.ts';
-import { laneViews } from './lanes.ts';
+import { type LaneView, laneViews } from './lanes.ts';
 import { standingJobs, standingShort } from './standing.ts';
 import type {
   Decision,
@@ -22,6 +22,8 @@ export interface PoolSeen {
   readonly demand: Demand;
   readonly supply: Supply;
   readonly ceilingRoom: CeilingRoom;
+  /** Whether a lane of another pool under the same organization agent limit has no task: its next job needs one of these agents. */
+  readonly othersWait?: boolean;
 }
 
 /**
@@ -41,7 +43,8 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
     const short = Math.max(0, queued.length - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
     const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
-    const { count, deferral } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
+    const asked = { wanted: wanted.length, view, launches, limits, ceilingRoom, kept: NOTHING_KEPT };
+    const { count, deferral } = allowance(asked, nowMs);
     const counted = `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`;
     for (const job of wanted.slice(0, count)) launches.push(launchOf(job, lane, supply, counted));
     for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
@@ -50,22 +53,49 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
 }
 
 /**
- * A decision about queued jobs, and what its launches leave of the limits for agents that no queued job asks for.
+ * The decision about queued jobs, plus the warm agents and sweeps that the limits still allow.
  *
- * @param seen with what is left of the licence after all pools' queued jobs; the decision's own launches are not in it.
+ * Nothing may stop an idle agent, because it may get a job at any moment. So a warm agent is launched only where it leaves a slot for the
+ * jobs of every other lane: what is queued later never waits for a warm agent that this tick launched. A sweep may use the last slot, since it leaves after a minute and a half.
+ *
+ * @param seen with what is left of the organization agent limit after all pools' queued jobs; the decision's own launches are not in it.
  */
 export function withStanding(decision: Decision, seen: PoolSeen, limits: Limits, nowMs: number): Decision {
-  const { demand, supply, lanes, ceilingRoom } = seen;
+  const { demand, supply, lanes, ceilingRoom, othersWait = false } = seen;
   const launches = [...decision.launches];
   const deferrals = [...decision.deferrals];
-  for (const view of laneViews(lanes, demand, supply)) {
+  const views = laneViews(lanes, demand, supply);
+  for (const view of views) {
+    const launch = (wanted: readonly StandingJob[], kept: Kept): void => {
+      const asked = { wanted: wanted.length, view, launches, limits, ceilingRoom, kept };
+      const { count, deferral } = allowance(asked, nowMs);
+      for (const job of wanted.slice(0, count)) launches.push(standingLaunchOf(job, view.lane, supply));
+      for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
+    };
     const free = view.unclaimed - view.queued.length;
     const wanted = standingShort(standingJobs(view.lane, nowMs), free, supply.attempts, view.live);
-    const { count, deferral } = allowance(wanted.length, view, launches, limits, ceilingRoom, nowMs);
-    for (const job of wanted.slice(0, count)) launches.push(standingLaunchOf(job, view.lane, supply));
-    for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
+    launch(
+      wanted.filter(({ once }) => !once),
+      keptFrom(view, views, launches, othersWait),
+    );
+    launch(
+      wanted.filter(({ once }) => once),
+      NOTHING_KEPT,
+    );
   }
   return { ...decision, launches, deferrals };
+}
+
+/** One slot of each limit while another lane that shares it has no task: its next job finds it free. */
+function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly Launch[], othersWait: boolean): Kept {
+  const isOther = ({ lane }: LaneView): boolean => lane.taskDefinition !== own.lane.taskDefinition;
+  const ofMaxAgents = views.some((view) => isOther(view) && !hasTask(view, launches)) ? 1 : 0;
+  return { ofMaxAgents, ofCeiling: othersWait ? 1 : ofMaxAgents };
+}
+
+/** Whether the lane has a task, or gets one in this tick. */
+function hasTask({ lane, live }: LaneView, launches: readonly Launch[]): boolean {
+  return live.length > 0 || launches.some((launch) => launch.lane.taskDefinition === lane.taskDefinition);
 }
 
 function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {

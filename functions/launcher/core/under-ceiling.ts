@@ -2,19 +2,18 @@ import { type CeilingRoom, ceilingRoomOf } from './ceiling.ts';
 import { type PoolSeen, reconcile, withStanding } from './reconcile.ts';
 import type { Decision, Limits } from './types.ts';
 
-/** One pool of those that share a licence. */
+/** One pool of those that share an organization agent limit. */
 export interface Member {
   readonly seen: Omit<PoolSeen, 'ceilingRoom'>;
   readonly limits: Limits;
 }
 
 /**
- * The decisions about pools that share a licence: the one with the oldest queued job first, and the queued jobs of all of
- * them before any agent that no job asks for.
+ * The decisions about pools that share an organization agent limit. Queued jobs come first, beginning with the pool that has the oldest one;
+ * warm agents and sweeps of all pools come after them.
  *
  * @param ceiling less the agents that are counted elsewhere.
- * @param allCounted whether these are all pools of the licence whose agents must be counted; where one of them could not be seen, its agents cannot be
- *   counted, and nothing is launched: more than the licence must not be promised.
+ * @param allCounted whether the agents of every pool are counted. If one pool can't be observed, nothing is launched, so that the limit holds.
  */
 export function decideUnderCeiling(
   ceiling: number,
@@ -33,15 +32,26 @@ export function decideUnderCeiling(
     room -= decision.launches.length;
     return { member, decision };
   });
+  const waiting = forJobs.filter(hasLaneWithoutTask);
   return new Map(
     forJobs.map(({ member, decision }) => {
-      // Its launches so far count in its limits once more.
-      const poolSeen = { ...member.seen, ceilingRoom: ceilingRoom(decision.launches.length) };
-      const whole = withStanding(decision, poolSeen, member.limits, nowMs);
+      // The limits of this pool subtract its launches so far themselves.
+      const left = ceilingRoom(decision.launches.length);
+      const othersWait = waiting.some((other) => other.member !== member);
+      const whole = withStanding(decision, { ...member.seen, ceilingRoom: left, othersWait }, member.limits, nowMs);
       room -= whole.launches.length - decision.launches.length;
       return [member, whole];
     }),
   );
+}
+
+/** Whether a lane of the pool has no task, and gets none for its queued jobs. */
+function hasLaneWithoutTask({ member, decision }: { member: Member; decision: Decision }): boolean {
+  const withTask = new Set([
+    ...member.seen.supply.live.map(({ task }) => task.family),
+    ...decision.launches.map(({ lane }) => lane.taskDefinition),
+  ]);
+  return member.seen.lanes.some(({ taskDefinition }) => !withTask.has(taskDefinition));
 }
 
 function oldestQueuedMs({ seen }: Member): number {

@@ -122,6 +122,20 @@ describe('the environment', () => {
     );
   });
 
+  it.each([
+    ['a pool whose warm agents leave the other lane no slot', 2, undefined, ENV.agentPools],
+    ['warm agents that leave another lane no agent of agentsCeiling', 3, '2', ENV.agentsCeiling],
+  ])('refuses %s', (_, maxAgents, agentsCeiling, name) => {
+    const lanes = [
+      { taskDefinition: 'x-plan', phases: ['plan'], warm: { agents: 2, idleSeconds: 3600 } },
+      { taskDefinition: 'x-apply', phases: ['apply'] },
+    ];
+    const variables = { ...good, [ENV.agentPools]: JSON.stringify([{ name: 'x', maxAgents, lanes }]) };
+    expect(faultsOf({ ...variables, [ENV.agentsCeiling]: agentsCeiling }).faults).toMatchObject([{ name }]);
+    const enough = JSON.stringify([{ name: 'x', maxAgents: 3, lanes }]);
+    expect(() => parseConfig({ ...good, [ENV.agentPools]: enough, [ENV.agentsCeiling]: '3' })).not.toThrow();
+  });
+
   it('takes a host with a port, in any case', () => {
     expect(parseConfig({ ...good, [ENV.hostname]: 'TFE.acme.example:8443' }).hostname).toBe('tfe.acme.example:8443');
   });

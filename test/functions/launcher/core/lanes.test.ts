@@ -229,3 +229,48 @@ describe('agents that no queued job asks for', () => {
     expect(decide({ runs, tasks: [failing] }).launches).toEqual([APPLY_2, PLAN_1]);
   });
 });
+
+describe('a slot for the jobs of another lane', () => {
+  const warm = {
+    ...PLAN_LANE,
+    capacity: 'on-demand',
+    standing: { id: 'p', warm: { agents: 3, idleSeconds: 3600 } },
+  } as const;
+  const lanes = [warm, APPLY_LANE];
+  const names = (n: number) => Array.from({ length: n }, (_, i) => `warm-${i + 1}`);
+  const idle = (n: number) => ({
+    tasks: names(n).map((id) => planTask(id, { startedBy: `warm/old/${id}` })),
+    idle: names(n),
+  });
+
+  it('stays free while warm agents are launched', () => {
+    const { launches, reasons } = decide({ lanes, runs: [], limits: { maxAgents: 3 } });
+    expect(launches).toHaveLength(2);
+    expect(reasons).toEqual(['0 live tasks of maxAgents 3, the last of them kept for the jobs of another lane']);
+    expect(decide({ lanes, runs: [], limits: { maxAgents: 1 } }).launches).toEqual([]);
+  });
+
+  it('is not kept where the other lane has a task, or gets one in this tick', () => {
+    expect(decide({ lanes, runs: [], tasks: [applyTask('b')], limits: { maxAgents: 3 } }).launches).toHaveLength(2);
+    expect(decide({ lanes, runs: [applyQueued('run-2')], limits: { maxAgents: 3 } }).launches).toHaveLength(3);
+  });
+
+  it('is not kept where there is no other lane', () => {
+    const alone = { ...LANE, standing: warm.standing };
+    expect(decide({ lanes: [alone], runs: [], limits: { maxAgents: 3 } }).launches).toHaveLength(3);
+  });
+
+  it('is not kept from a sweep, whose agent leaves after a minute and a half', () => {
+    const sweeping = { ...PLAN_LANE, standing: { id: 'p', sweepMs: minutes(60) } };
+    expect(decide({ lanes: [sweeping, APPLY_LANE], runs: [], limits: { maxAgents: 1 } }).launches).toHaveLength(1);
+  });
+
+  it('comes back as warm agents leave after a deployment has lowered maxAgents: none of them is replaced first', () => {
+    const runs = [applyQueued('run-2', minutes(20))];
+    const limits = { maxAgents: 2 };
+    expect(decide({ lanes, runs, limits, ...idle(3) }).launches).toEqual([]);
+    expect(decide({ lanes, runs, limits, ...idle(2) }).launches).toEqual([]);
+    expect(decide({ lanes, runs, limits, ...idle(1) }).launches).toEqual([APPLY_2]);
+    expect(decide({ lanes, runs: [], limits, ...idle(1) }).launches).toEqual([]);
+  });
+});

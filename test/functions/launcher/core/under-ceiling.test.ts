@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import type { Lane, QueuedJob, Supply } from '../../../../functions/launcher/core/types.ts';
+import { decideUnderCeiling, type Member } from '../../../../functions/launcher/core/under-ceiling.ts';
+import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, PLAN_LANE, queuedJob, supply } from './builders.ts';
+
+const laneOf = (name: string, warmAgents = 0): Lane => ({
+  ...LANE,
+  taskDefinition: name,
+  ...(warmAgents > 0 && { standing: { id: name, warm: { agents: warmAgents, idleSeconds: 3600 } } }),
+});
+
+function member(lanes: readonly Lane[], queued: readonly QueuedJob[] = [], has: Partial<Supply> = {}): Member {
+  const demand = { queued, running: [], unknownStatuses: [] };
+  return { seen: { lanes, demand, supply: supply(has) }, limits: LIMITS };
+}
+
+/** What is launched in all pools, in the order of the pools. */
+function launches(ceiling: number, members: readonly Member[], allCounted = true): string[][] {
+  const decisions = decideUnderCeiling(ceiling, members, allCounted, NOW);
+  return members.map((one) => (decisions.get(one)?.launches ?? []).map(({ job }) => job.key));
+}
+
+const jobs = (n: number, of: string) => Array.from({ length: n }, (_, i) => queuedJob(`run-${of}${i + 1}`));
+
+describe('pools that share an organization agent limit', () => {
+  it('launch for queued jobs up to the limit, all of them together', () => {
+    const pools = [member([laneOf('a')], jobs(2, 'a')), member([laneOf('b')], jobs(2, 'b'))];
+    expect(launches(3, pools)).toEqual([['run-a1/plan', 'run-a2/plan'], ['run-b1/plan']]);
+    expect(launches(9, pools).flat()).toHaveLength(4);
+  });
+
+  it('begin with the pool that has the oldest queued job', () => {
+    const older = [queuedJob('run-b1', { queuedAtMs: NOW - minutes(3) })];
+    expect(launches(1, [member([laneOf('a')], jobs(1, 'a')), member([laneOf('b')], older)])).toEqual([
+      [],
+      ['run-b1/plan'],
+    ]);
+  });
+
+  it('launch warm agents after the queued jobs of every pool, up to the limit', () => {
+    const warm = member([laneOf('a', 3)], [], { live: [live('x', 'busy', { family: 'a' })], registered: 1 });
+    const queued = member([laneOf('b')], jobs(1, 'b'));
+    expect(launches(3, [warm, queued])).toEqual([['warm/a/1'], ['run-b1/plan']]);
+    expect(launches(2, [warm, queued])).toEqual([[], ['run-b1/plan']]);
+  });
+
+  it('launch no more warm agents together than the limit leaves', () => {
+    const busy = (family: string) => ({ live: [live(family, 'busy', { family })], registered: 1 });
+    const pools = ['a', 'b', 'c'].map((name) => member([laneOf(name, 2)], [], busy(name)));
+    expect(launches(7, pools).flat()).toHaveLength(4);
+    expect(launches(4, pools).flat()).toHaveLength(1);
+  });
+
+  it('launch nothing when the agents of one of them could not be counted', () => {
+    expect(launches(9, [member([laneOf('a', 1)], jobs(1, 'a'))], false)).toEqual([[]]);
+  });
+});
+
+describe('a warm agent', () => {
+  it('leaves an agent of the limit for the next job of a pool that has no task', () => {
+    const warm = member([laneOf('a', 3)]);
+    expect(launches(3, [warm, member([laneOf('b')])]).flat()).toHaveLength(2);
+    const running = { live: [live('x', 'busy', { family: 'b' })], registered: 1 };
+    expect(launches(3, [warm, member([laneOf('b')], [], running)]).flat()).toHaveLength(2);
+    expect(launches(3, [warm]).flat()).toHaveLength(3);
+  });
+
+  it('leaves an agent of the limit for the next job of the other phase', () => {
+    const plans = { ...PLAN_LANE, standing: { id: 'p', warm: { agents: 3, idleSeconds: 3600 } } };
+    expect(launches(3, [member([plans, APPLY_LANE])]).flat()).toHaveLength(2);
+    const decided = decideUnderCeiling(3, [member([plans, APPLY_LANE])], true, NOW);
+    expect([...decided.values()][0]?.deferrals).toEqual([
+      {
+        jobKey: 'warm/p/3',
+        cause: 'agents-ceiling',
+        reason:
+          'every agent that agentsCeiling allows is registered or starting, the last of them kept for the jobs of another lane',
+      },
+    ]);
+  });
+});
