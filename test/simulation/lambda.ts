@@ -41,6 +41,7 @@ interface Warm {
 /** Lambda and its schedule: environments that are cold, warm, frozen, killed; invocations late, twice or never. */
 export class LambdaHost {
   readonly #parts: HostParts;
+  #config: LauncherConfig;
   #warm: Warm[] = [];
   #environments = 0;
   #ticks = 0;
@@ -48,6 +49,7 @@ export class LambdaHost {
 
   constructor(parts: HostParts) {
     this.#parts = parts;
+    this.#config = parts.config;
   }
 
   get ticks(): number {
@@ -77,8 +79,9 @@ export class LambdaHost {
     this.#warm = this.#warm.filter(({ environment }) => environment.alive);
   }
 
-  /** New code: what runs goes on, and is not used again. */
-  deploy(): void {
+  /** New code or configuration: running invocations finish with the old one, and their environments are not used again. */
+  deploy(config = this.#config): void {
+    this.#config = config;
     for (const warm of this.#warm) warm.retired = true;
     this.recycle();
   }
@@ -141,7 +144,8 @@ export class LambdaHost {
   }
 
   #cold(): Warm {
-    const { launcher, config, platform, cloud } = this.#parts;
+    const { launcher, platform, cloud } = this.#parts;
+    const config = this.#config;
     const { time } = platform;
     this.#environments += 1;
     const environment: Environment = {
@@ -237,7 +241,7 @@ function summaryOf({ pools }: Tick): string {
 function standingOf({ standing = {} }: ScenarioPool): Pick<LaneEnvironment, 'warm' | 'sweepMinutes'> {
   const { warm, idleSeconds = 3600, sweepMinutes } = standing;
   return {
-    ...(warm !== undefined && { warm: { agents: warm, idleSeconds } }),
+    ...(warm !== undefined && warm > 0 && { warm: { agents: warm, idleSeconds } }),
     ...(sweepMinutes !== undefined && { sweepMinutes }),
   };
 }

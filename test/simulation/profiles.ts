@@ -1,3 +1,4 @@
+import { mostWarmAgents } from '../../functions/launcher/warm-limit.ts';
 import { taskFamily } from '../../lib/names.ts';
 import { Random } from './random.ts';
 import {
@@ -82,6 +83,8 @@ interface Profile {
   readonly jobsMs?: { readonly plan: number; readonly apply: number; readonly assessment: number };
   /** Chance that a pool has warm agents, where it is not the usual one. */
   readonly warm?: number;
+  /** The organization agent limits to draw from, where they are not the usual ones. */
+  readonly ceilings?: readonly number[];
   /** Settings that every such world has. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -262,6 +265,33 @@ export const PROFILES = {
     maxAgents: [2, 8],
     warm: 0.8,
   },
+  // Small limits, long jobs, and deployments that change them: jobs of one lane must not wait behind warm agents of another.
+  'warm-lanes': {
+    ...SMALL,
+    runs: [4, 9],
+    lastsMs: [30 * MINUTE, 90 * MINUTE],
+    jobsMs: { plan: 45 * MINUTE, apply: 10 * MINUTE, assessment: 5 * MINUTE },
+    others: ['resize', 'deployment', 'cancel'],
+    otherEvents: [1, 4],
+    pools: [1, 1],
+    maxAgents: [2, 4],
+    activePollMs: [30 * SECOND, 0],
+    lanes: 1,
+    warm: 1,
+  },
+  'warm-licence': {
+    ...SMALL,
+    faults: ['schedule-repeated', 'ecs-lost-response', 'start-slow'],
+    windows: [0, 2],
+    others: ['deployment', 'cancel', 'assessment'],
+    otherEvents: [1, 5],
+    pools: [2, 3],
+    maxAgents: [2, 6],
+    activePollMs: [30 * SECOND, 0],
+    ceiling: 1,
+    ceilings: [3, 4, 6],
+    warm: 0.8,
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -294,7 +324,7 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const drawn = { ...settingsOf(random.stream('settings'), rules), ...rules.always };
   // Who may not list agents cannot look a pool up by its name.
   const pools = drawn.pools.map((pool) => ({ ...pool, idGiven: pool.idGiven || !drawn.agentsVisible }));
-  const settings = withLanes(lanes, { ...drawn, pools }, rules);
+  const settings = withinLimits(withLanes(lanes, { ...drawn, pools }, rules));
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));
@@ -338,7 +368,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
   });
   return {
     pools,
-    agentsCeiling: ceiling ? random.pick([1, 1, 2, 3, 5]) : undefined,
+    agentsCeiling: ceiling ? random.among(rules.ceilings ?? [1, 1, 2, 3, 5]) : undefined,
     activePollMs: random.among(rules.activePollMs ?? [10, 10, 10, 15, 30, 0].map((s) => s * SECOND)) ?? 0,
     startDeadlineMs: random.pick([300, 300, 180]) * SECOND,
     idleWindowMs: random.pick([300, 120, 60]) * SECOND,
@@ -373,6 +403,24 @@ function withLanes(random: Random, settings: WorldSettings, rules: Profile): Wor
   return { ...settings, pools, failedTokens: random.pick(['forgotten', 'used-up']) };
 }
 
+/** With as many warm agents as the settings and the function's parser allow. */
+function withinLimits(settings: WorldSettings): WorldSettings {
+  const { agentsCeiling = Number.POSITIVE_INFINITY } = settings;
+  const warmIn = new Map<string, number>();
+  const pools = settings.pools.map((pool): ScenarioPool => {
+    if (pool.standing?.warm === undefined) return pool;
+    const { organization } = pool;
+    const all = settings.pools.filter((other) => other.organization === organization).flatMap(({ lanes }) => lanes);
+    const before = warmIn.get(organization) ?? 0;
+    const left = mostWarmAgents(agentsCeiling, all.length) - before;
+    const warm = Math.min(pool.standing.warm, mostWarmAgents(pool.maxAgents, pool.lanes.length), left);
+    warmIn.set(organization, before + warm);
+    const { standing, ...without } = pool;
+    return warm > 0 ? { ...pool, standing: { ...standing, warm } } : without;
+  });
+  return { ...settings, pools };
+}
+
 /**
  * What happens to lanes: tasks of one of them do not start while the other's do, and Spot has no room for a while, which
  * is no fault that a launch may wait for, also while ECS's reads are behind.
@@ -400,8 +448,7 @@ function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, f
 
 /** Few: a world with warm agents never comes to rest. */
 function standingOf(random: Random, rules: Profile, ceiling: boolean): Pick<ScenarioPool, 'standing'> {
-  // Warm agents that take a whole licence are refused with the settings.
-  if (random.chance(rules.warm ?? 0.01) && !ceiling)
+  if (random.chance(rules.warm ?? 0.01) && (!ceiling || rules.ceilings !== undefined))
     return { standing: { warm: random.whole(1, 2), idleSeconds: random.pick([600, 3600]) } };
   return random.chance(0.04) ? { standing: { sweepMinutes: random.pick([10, 30]) } } : {};
 }
@@ -515,6 +562,13 @@ function otherOf(
       return { kind, pool, ms: Math.round(random.between(30 * SECOND, 9 * MINUTE)) };
     case 'stop-task':
       return { kind, pool, by: random.pick(['person', 'spot', 'maintenance']) };
+    case 'resize': {
+      const chosen = random.among(settings.pools.filter(({ standing }) => standing?.warm !== undefined));
+      if (chosen === undefined) return undefined;
+      const maxAgents = random.whole(...rules.maxAgents);
+      const most = Math.min(chosen.standing?.warm ?? 0, mostWarmAgents(maxAgents, chosen.lanes.length));
+      return { kind, pool: chosen.name, maxAgents, warm: random.whole(0, most) };
+    }
     case 'deployment':
     case 'recycle':
     case 'nudge':

@@ -66,6 +66,10 @@ export class Promises {
   readonly #demandAtMs = new Map<string, number>();
   /** Since when a pool has had more tasks without a job than it keeps warm. */
   readonly #surplusSinceMs = new Map<string, number>();
+  /** Since when the queued jobs of a lane without tasks have waited while an idle warm agent of another lane held a slot, by family. */
+  readonly #crowdedOutSinceMs = new Map<string, number>();
+  /** The limits before a deployment changed them: what is under way keeps them for a while. */
+  readonly #before = new Map<string, { maxAgents: number; warm: number; untilMs: number; warmUntilMs: number }>();
   #watches: Watch[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
   readonly #pausedUntilMs = new Map<string, number>();
@@ -89,6 +93,54 @@ export class Promises {
   check(): void {
     this.#watchJobs();
     this.#watchLeftovers();
+    this.#watchCrowdedOut();
+  }
+
+  /**
+   * 1: queued jobs don't starve behind idle warm agents. An agent that was launched for a job that another one took may hold the slot for
+   * its idle window. After a deployment lowered the limit, warm agents may hold it for theirs.
+   */
+  #watchCrowdedOut(): void {
+    const { settings, time, hcp } = this.#parts;
+    const now = time.now();
+    for (const pool of settings.pools) {
+      if (pool.standing?.warm === undefined) continue;
+      for (const lane of pool.lanes) {
+        if (!this.#isCrowdedOut(pool, lane, hcp.queuedJobs(pool.name))) {
+          this.#crowdedOutSinceMs.delete(lane.family);
+          continue;
+        }
+        const sinceMs = this.#crowdedOutSinceMs.get(lane.family) ?? now;
+        this.#crowdedOutSinceMs.set(lane.family, sinceMs);
+        const fromMs = Math.max(sinceMs, this.#before.get(pool.name)?.warmUntilMs ?? 0);
+        if (now - fromMs > SLOWEST_START_MS + settings.idleWindowMs + LEAVING_MS)
+          this.#break(1, `jobs of ${lane.family} have waited ${minutes(now - fromMs)} behind idle warm agents`);
+      }
+    }
+  }
+
+  #isCrowdedOut(pool: ScenarioPool, lane: ScenarioLane, queued: readonly Job[]): boolean {
+    if (!queued.some(({ kind }) => lane.accepts.includes(kind))) return false;
+    const live = this.#truth.live(pool.name);
+    if (live.length < pool.maxAgents || live.some(({ family }) => family === lane.family)) return false;
+    return live.some((task) => this.#parts.containers.agentOf(task)?.status === 'idle' && isWarm(task));
+  }
+
+  /** A deployment is about to change the pool's limit and warm agents. */
+  resized({ name, maxAgents, standing: { warm = 0, idleSeconds = 0 } = {} }: ScenarioPool): void {
+    const now = this.#parts.time.now();
+    this.#before.set(name, {
+      maxAgents: Math.max(maxAgents, this.#formerly(name).maxAgents),
+      warm: Math.max(warm, this.#formerly(name).warm),
+      untilMs: now + 2 * MINUTE_MS,
+      warmUntilMs: now + idleSeconds * 1000 + SLOWEST_START_MS,
+    });
+  }
+
+  /** Limits that an invocation of before the last deployment may still have. */
+  #formerly(pool: string): { maxAgents: number; warm: number } {
+    const before = this.#before.get(pool);
+    return before !== undefined && this.#parts.time.now() < before.untilMs ? before : { maxAgents: 0, warm: 0 };
   }
 
   /** 1: a watched job found somebody free, or a limit stands in its way: no more to ask. */
@@ -199,13 +251,14 @@ export class Promises {
   #noMoreThanShort(pool: ScenarioPool, by: TickRecord): void {
     const now = this.#parts.time.now();
     const queued = [...(by.queued.get(pool.name) ?? [])];
+    const warm = Math.max(pool.standing?.warm ?? 0, this.#formerly(pool.name).warm);
     let need = 0;
     let left = 0;
     for (const lane of pool.lanes) {
       const ofLane = queued.filter(([key]) => takes(lane, key));
       const young = ofLane.filter(([, sinceMs]) => now - sinceMs < MINUTE_MS).length;
       const own = this.#shownFree(pool.name, lane, by);
-      const standing = lane === pool.lanes[0] ? (pool.standing?.warm ?? 0) + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
+      const standing = lane === pool.lanes[0] ? warm + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
       const short = Math.max(0, ofLane.length + standing - own);
       need += short;
       left += Math.min(young, Math.max(0, ofLane.length - own));
@@ -258,7 +311,8 @@ export class Promises {
   #limitsKept(pool: ScenarioPool, by: TickRecord): void {
     const { settings } = this.#parts;
     const live = this.#shownLive(pool, by);
-    if (live > pool.maxAgents) this.#break(3, `${live} live tasks in ${pool.name}, maxAgents ${pool.maxAgents}`);
+    const maxAgents = Math.max(pool.maxAgents, this.#formerly(pool.name).maxAgents);
+    if (live > maxAgents) this.#break(3, `${live} live tasks in ${pool.name}, maxAgents ${maxAgents}`);
     if (settings.agentsCeiling === undefined) return;
     const pools = settings.pools.filter(({ organization }) => organization === pool.organization);
     const agents = pools.reduce((sum, { name }) => sum + this.#shownRegistered(name, by), 0);
@@ -511,6 +565,10 @@ export class Promises {
     const left = [...ecs.live].filter(({ byLauncher, pool }) => byLauncher && !kept.has(pool));
     if (left.length > 0) this.#break(5, `never gone: ${left.map(({ id }) => id).join(', ')}`);
   }
+}
+
+function isWarm({ startedBy }: SimulatedTask): boolean {
+  return startedBy?.startsWith('warm/') === true;
 }
 
 /** Whether the lane's agents take the job of this key. */

@@ -112,6 +112,8 @@ export type Happening =
   | { readonly kind: 'manual-task'; readonly pool: string }
   /** The stack is deployed anew: cold starts, and other RunTask parameters. */
   | { readonly kind: 'deployment' }
+  /** A deployment that changes a pool's limit and its number of warm agents. */
+  | { readonly kind: 'resize'; readonly pool: string; readonly maxAgents: number; readonly warm: number }
   /** Lambda gives up its idle execution environments. */
   | { readonly kind: 'recycle' }
   /** An invocation beside the schedule. */
@@ -148,9 +150,10 @@ export interface ScenarioPool {
   readonly organization: string;
   readonly apiTokenSecret: string;
   readonly lanes: readonly ScenarioLane[];
-  readonly maxAgents: number;
-  /** Agents of its first lane that are kept without a job, and the minutes between its sweeps. */
-  readonly standing?: { readonly warm?: number; readonly idleSeconds?: number; readonly sweepMinutes?: number };
+  /** A `resize` changes it. */
+  maxAgents: number;
+  /** Warm agents of its first lane (a `resize` changes their number), and the minutes between its sweeps. */
+  readonly standing?: { warm?: number; readonly idleSeconds?: number; readonly sweepMinutes?: number };
 }
 
 export interface WorldSettings {

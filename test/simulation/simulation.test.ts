@@ -19,7 +19,11 @@ function mutant(name: string): Promise<Launcher> {
 describe('the nine promises', () => {
   // The command `npm run simulate` does thousands; here each family of worlds has its turn.
   it.each(Object.keys(PROFILES) as ProfileName[])('hold in worlds of the profile %s', async (profile) => {
-    const worlds = ['long', 'forgotten', 'warm'].includes(profile) ? 2 : profile === 'storm' ? 3 : 8;
+    const worlds = ['long', 'forgotten', 'warm', 'warm-lanes', 'warm-licence'].includes(profile)
+      ? 2
+      : profile === 'storm'
+        ? 3
+        : 8;
     const statistics = await runBatch({ seed: 'test', profile, from: 0, to: worlds }, LAUNCHER);
     expect(statistics[profile]?.broken).toEqual([]);
     expect(statistics[profile]?.served).toBeGreaterThan(0);

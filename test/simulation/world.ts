@@ -57,7 +57,8 @@ export async function simulate(
   launcher: Launcher,
   { keepTrace = false }: SimulationOptions = {},
 ): Promise<Outcome> {
-  const { settings } = scenario;
+  // A copy: a `resize` changes it.
+  const settings = structuredClone(scenario.settings);
   const random = new Random(scenario.seed);
   const time = new VirtualTime(WORLD_STARTS_MS);
   const trace: string[] = [];
@@ -133,7 +134,7 @@ export async function simulate(
   for (const event of scenario.events) {
     time.at(WORLD_STARTS_MS + event.atMs, () => {
       tell?.(`event ${event.id}: ${event.kind}`);
-      happen(event, { hcp, ecs, containers, host, promises, people, faults, time, settings });
+      happen(event, { hcp, ecs, containers, host, promises, people, faults, time, settings, launcher });
     });
   }
   host.schedule(WORLD_STARTS_MS + random.stream('schedule').whole(0, MINUTE_MS - 1));
@@ -188,6 +189,7 @@ interface Stage {
   readonly faults: Faults;
   readonly time: VirtualTime;
   readonly settings: WorldSettings;
+  readonly launcher: Launcher;
 }
 
 const STOPPED_BY = {
@@ -199,7 +201,7 @@ const STOPPED_BY = {
 /** What comes from outside. */
 function happen(
   event: ScenarioEvent,
-  { hcp, ecs, containers, host, promises, people, faults, time, settings }: Stage,
+  { hcp, ecs, containers, host, promises, people, faults, time, settings, launcher }: Stage,
 ): void {
   if (event.kind !== 'fault' && event.kind !== 'run') faults.count(event.kind);
   switch (event.kind) {
@@ -245,6 +247,16 @@ function happen(
       ecs.deploy();
       host.deploy();
       return;
+    case 'resize': {
+      const pool = settings.pools.find(({ name }) => name === event.pool);
+      if (pool === undefined) return;
+      promises.resized(pool);
+      pool.maxAgents = event.maxAgents;
+      if (pool.standing?.warm !== undefined) pool.standing.warm = event.warm;
+      ecs.deploy();
+      host.deploy(launcher.parseConfig(environmentOf(settings)));
+      return;
+    }
     case 'recycle':
       host.recycle();
       return;
