@@ -1,12 +1,17 @@
-import type { Stop, Supply } from './core/types.ts';
+import type { Agent, Stop, Supply } from './core/types.ts';
 import { type Seen, seen } from './errors.ts';
 import { CLOCK_SKEW_MS } from './observe.ts';
 import type { HcpTerraform, Pool } from './ports.ts';
 
 /**
- * Those of the stops that still hold right before they are carried out: who is to be stopped because no agent registered
- * is looked up once more. It may have registered since the list was read, and a list that lacked it may have been wrong:
- * the one thing that must never happen is that a job is ended.
+ * The stops that still hold right before they are carried out. The one thing that must never happen is that a job is ended, and the list
+ * of agents that the decision was made on may be old by now, or may have been incomplete. So the agents are listed again for every stop
+ * that rests on that list:
+ *
+ * - an agent that never registered: it must still be missing;
+ * - an agent that left: every agent of its name must have exited. One that registered again has a second row.
+ *
+ * An exit code from ECS needs no second look: a container doesn't come back.
  */
 export async function confirmedStops(
   pool: Pool,
@@ -15,13 +20,23 @@ export async function confirmedStops(
   hcpTerraform: HcpTerraform,
   signal: AbortSignal,
 ): Promise<Seen<readonly Stop[]>> {
-  const doubtful = new Set(stops.flatMap(({ taskId, cause }) => (cause === 'agent-never-registered' ? taskId : [])));
-  if (doubtful.size === 0) return { ok: true, value: stops };
-  const created = supply.live.flatMap(({ task }) => (doubtful.has(task.id) ? (task.createdAtMs ?? []) : []));
-  const oldestMs = created.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const tasks = new Map(supply.live.map(({ task }) => [task.id, task]));
+  const isDoubtful = ({ taskId, cause }: Stop): boolean =>
+    cause === 'agent-never-registered' || (cause === 'agent-left' && tasks.get(taskId)?.exitCode === undefined);
+  const doubtful = stops.filter(isDoubtful);
+  if (doubtful.length === 0) return { ok: true, value: stops };
+  const created = doubtful.map(({ taskId }) => tasks.get(taskId)?.createdAtMs ?? CLOCK_SKEW_MS);
+  const oldestMs = created.reduce((a, b) => Math.min(a, b));
   const answer = await seen(hcpTerraform.agents(pool, oldestMs - CLOCK_SKEW_MS, signal));
   if (!answer.ok) return answer;
-  // Who may not list agents any more knows of none that it never registered.
-  const registered = answer.value === undefined ? doubtful : new Set(answer.value.map(({ name }) => name));
-  return { ok: true, value: stops.filter(({ taskId }) => !(doubtful.has(taskId) && registered.has(taskId))) };
+  const agents = answer.value;
+  return { ok: true, value: stops.filter((stop) => !isDoubtful(stop) || stillHolds(stop, agents)) };
+}
+
+/** @param agents `undefined`: the token can no longer list agents, so any of them may be at work. */
+function stillHolds({ taskId, cause }: Stop, agents: readonly Agent[] | undefined): boolean {
+  if (agents === undefined) return false;
+  const its = agents.filter(({ name }) => name === taskId);
+  if (cause === 'agent-never-registered') return its.length === 0;
+  return its.length > 0 && its.every(({ status }) => status === 'exited');
 }

@@ -29,16 +29,22 @@ export interface Kept {
 
 export const NOTHING_KEPT: Kept = { ofMaxAgents: 0, ofCeiling: 0 };
 
-/** How many launches the tightest limit leaves this lane, and that limit as the reason for the rest. */
+/**
+ * How many launches the tightest limit leaves this lane, and that limit as the reason for the rest.
+ *
+ * A lingering task holds no slot of `maxAgents`: its agent is gone, and a job must not wait until ECS notices. The launcher stops it in the
+ * same tick, but ECS bills it until it has stopped, so no more than `maxAgents` of them are left out.
+ */
 export function allowance(request: Request, nowMs: number): Bound {
   const { wanted, view, launches, limits, ceilingRoom, kept } = request;
   const launched = launches.length;
-  const tasks = `${view.liveOfPool} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
+  const occupied = view.liveOfPool - Math.min(view.lingeringOfPool, limits.maxAgents);
+  const tasks = `${occupied} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
   const keptToo = (slots: number): string =>
     slots === 0 ? '' : ', the last of them kept for the jobs of another lane';
   const bounds: Bound[] = [
     {
-      count: limits.maxAgents - view.liveOfPool - launched - kept.ofMaxAgents,
+      count: limits.maxAgents - occupied - launched - kept.ofMaxAgents,
       deferral: {
         cause: 'max-agents',
         reason: `${tasks} of maxAgents ${limits.maxAgents}${keptToo(kept.ofMaxAgents)}`,

@@ -11,6 +11,8 @@ export interface LaneView {
   readonly live: readonly LiveTask[];
   /** Live tasks of all lanes: they share `maxAgents`. */
   readonly liveOfPool: number;
+  /** Those of them whose agent left minutes ago. ECS will stop them, and none of them can take a job. */
+  readonly lingeringOfPool: number;
   readonly unclaimed: number;
   readonly startFailures: readonly StartFailure[];
 }
@@ -29,6 +31,7 @@ export function laneViews(lanes: readonly Lane[], demand: Demand, supply: Supply
       queued: demand.queued.filter(({ phase }) => lane.phases.includes(phase)),
       live,
       liveOfPool: supply.live.length,
+      lingeringOfPool: supply.live.filter(({ state }) => state === 'lingering').length,
       unclaimed: unclaimed(live),
       startFailures,
     };

@@ -2,6 +2,7 @@ import { allowance, type Kept, NOTHING_KEPT } from './allowance.ts';
 import type { CeilingRoom } from './ceiling.ts';
 import { type LaneView, laneViews } from './lanes.ts';
 import { standingJobs, standingShort } from './standing.ts';
+import { AGENT_LEFT } from './starts.ts';
 import type {
   Decision,
   Deferral,
@@ -95,7 +96,10 @@ function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly 
 
 /** Whether the lane has a task, or gets one in this tick. */
 function hasTask({ lane, live }: LaneView, launches: readonly Launch[]): boolean {
-  return live.length > 0 || launches.some((launch) => launch.lane.taskDefinition === lane.taskDefinition);
+  return (
+    live.some(({ state }) => state !== 'lingering') ||
+    launches.some((launch) => launch.lane.taskDefinition === lane.taskDefinition)
+  );
 }
 
 function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {
@@ -134,6 +138,11 @@ function stopOf({ task, state }: LiveTask, startDeadlineMs: number): Stop[] {
   }
   if (state === 'errored') {
     return [{ taskId: task.id, cause: 'agent-errored', reason: 'HCP Terraform reports its agent as errored' }];
+  }
+  if (state === 'lingering') {
+    const how = task.exitCode === undefined ? 'it deregistered' : `its container ended with exit code ${task.exitCode}`;
+    const reason = `${AGENT_LEFT}: ${how} more than 5 minutes ago, and ECS has not stopped the task`;
+    return [{ taskId: task.id, cause: 'agent-left', reason }];
   }
   return [];
 }

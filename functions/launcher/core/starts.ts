@@ -4,6 +4,9 @@ import type { StartFailure, Task } from './types.ts';
 /** Prefix of the reason that the launcher gives when it stops a task; tells its own stops from a person's. */
 export const STOP_REASON_PREFIX = 'agent-launcher: ';
 
+/** How the reason begins for which the launcher stops a task that ECS still runs after its agent left. */
+export const AGENT_LEFT = 'its agent left';
+
 /** No real job registers, initializes Terraform and ends in less; a container that does so never had one. */
 const SHORTEST_JOB_MS = 10_000;
 
@@ -97,7 +100,8 @@ function hasUnknownStopCode({ stopCode }: Task): boolean {
  */
 function startWithoutAgent(task: Task, agentsObserved: boolean, jobWaits: boolean): Start {
   if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'unknown';
-  if (task.stopCode === 'UserInitiated') return 'failed';
+  // A task that lingered is judged by its exit code, as if ECS had stopped it in time.
+  if (task.stopCode === 'UserInitiated' && task.stoppedReason?.includes(AGENT_LEFT) !== true) return 'failed';
   if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
   // The list goes back to before every failure, so that a success after one is in it: who is not in it is none. But how
   // long it keeps agents that have exited is not documented, so a good end of a task whose job is gone proves nothing.

@@ -9,6 +9,12 @@ const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED',
 /** ECS's statuses of a task that starts or runs. A status in neither set is new to the launcher. */
 const UP = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
 
+/**
+ * ECS stops a task within half a minute of its container's end. Sometimes it doesn't notice the end: such a task stays RUNNING for hours,
+ * until a person stops it (https://github.com/aws/containers-roadmap/issues/1084, https://github.com/aws/amazon-ecs-agent/issues/2995).
+ */
+const LINGERS_AFTER_MS = 5 * 60_000;
+
 /** What was seen of one pool's supply. */
 export interface SupplySeen {
   /** The pool's lanes: what fails in one says nothing about the other. */
@@ -87,7 +93,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
     // A list that lacks an agent that has a job, or that may not be read, does not make agents fewer.
     registered: credible
       ? registered(listed)
-      : registered(foreign) + live.filter(({ state }) => state !== 'starting').length,
+      : registered(foreign) + live.filter(({ state }) => state !== 'starting' && state !== 'lingering').length,
     unclaimed: unclaimed(live),
     startFailures: inLanes.flatMap((lane) => startFailures(lane.starts)),
     outOfMemory: outOfMemory(starts, seen.running),
@@ -97,12 +103,14 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
 }
 
 /**
- * Of agents with one name, as of one that registered again, the one that stopping would harm most: the others may be
- * what is left of it, and the order of the list says nothing.
+ * If several agents have one name, because one registered again, the one that a stop would harm most. The others may be what is left
+ * of it, and the order of the list says nothing. Of equal ones, the last that was heard of.
  */
 function byName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   const byHarm: readonly Agent['status'][] = ['exited', 'errored', 'unknown', 'idle', 'busy'];
-  const harmlessFirst = agents.toSorted((a, b) => byHarm.indexOf(a.status) - byHarm.indexOf(b.status));
+  const harmlessFirst = agents.toSorted(
+    (a, b) => byHarm.indexOf(a.status) - byHarm.indexOf(b.status) || (a.lastPingMs ?? 0) - (b.lastPingMs ?? 0),
+  );
   return new Map(harmlessFirst.map((agent) => [agent.name, agent]));
 }
 
@@ -119,17 +127,26 @@ function liveState(
   startDeadlineMs: number,
   nowMs: number,
 ): LiveState {
+  // A container with an exit code runs nothing, even if a run or HCP Terraform still has its agent at work.
+  if (task.exitCode !== undefined) return endedState(task, agent, nowMs);
   if (namedByAJob) return 'busy';
   if (agent !== undefined) {
-    return { idle: 'idle', busy: 'busy', unknown: 'unresponsive', errored: 'errored', exited: 'leaving' }[
-      agent.status
-    ] as LiveState;
+    const states = { idle: 'idle', busy: 'busy', unknown: 'unresponsive', errored: 'errored' } as const;
+    if (agent.status !== 'exited') return states[agent.status];
+    // An incomplete list may lack an agent of the same name that registered since.
+    return agentsCredible ? endedState(task, agent, nowMs) : 'leaving';
   }
   const overdue = task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs;
   if (!overdue) return 'starting';
   // Without a credible list of agents a long-lived task may be running a job that no run shows: neither supply nor stoppable.
   // A status that AWS adds later may be one in which an agent needs longer to register: such a task counts, and isn't stopped.
   return agentsCredible && UP.has(task.lastStatus) ? 'overdue' : 'unobserved';
+}
+
+/** The state of a task whose agent is gone for good. The best witness of when it went: ECS, then its last ping, then the task's beginning. */
+function endedState(task: Task, agent: Agent | undefined, nowMs: number): LiveState {
+  const endedMs = task.executionStoppedAtMs ?? agent?.lastPingMs ?? task.createdAtMs;
+  return endedMs !== undefined && nowMs - endedMs > LINGERS_AFTER_MS ? 'lingering' : 'leaving';
 }
 
 /**

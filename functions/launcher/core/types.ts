@@ -116,6 +116,8 @@ export interface Agent {
   /** The ECS task id when we launched it. */
   readonly name: string;
   readonly status: AgentStatus;
+  /** When it last reached HCP Terraform; of one that exited, about when it left. */
+  readonly lastPingMs?: number | undefined;
 }
 
 /** An ECS task of the launcher's cluster. */
@@ -151,7 +153,8 @@ export interface Task {
 
 /**
  * What a live task's agent does. `starting`: none has registered yet; `overdue`: none has within the start deadline;
- * `leaving`: it has deregistered; `unresponsive`: the platform has not heard of it for a while, it may run a job.
+ * `leaving`: it deregistered, or its container ended; `lingering`: that was minutes ago, and ECS still runs the task;
+ * `unresponsive`: HCP Terraform hasn't heard from it for a while, so it may run a job.
  */
 export type LiveState =
   | 'starting'
@@ -161,6 +164,7 @@ export type LiveState =
   | 'unresponsive'
   | 'errored'
   | 'leaving'
+  | 'lingering'
   | 'unobserved';
 
 /** A task that is not stopped and not stopping, with what is known of its agent. */
@@ -228,7 +232,7 @@ export interface Launch {
 /** Stop this task: it cannot be running a job. */
 export interface Stop {
   readonly taskId: string;
-  readonly cause: 'agent-never-registered' | 'agent-errored';
+  readonly cause: 'agent-never-registered' | 'agent-errored' | 'agent-left';
   readonly reason: string;
 }
 

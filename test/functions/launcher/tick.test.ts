@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Agent } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
@@ -371,6 +372,45 @@ describe('a stop for want of an agent', () => {
     expect(tasks.stops).toEqual([]);
     expect(ticked.get('one')?.errors).toMatchObject([{ fault: 'unavailable' }]);
     expect(launched()).toEqual(['one run-9/plan/1']);
+  });
+
+  describe('that left while ECS still runs its task', () => {
+    const gone = agent('late', 'exited', { lastPingMs: NOW - minutes(6) });
+    const listedThenAgents = (...lists: (readonly Agent[] | undefined)[]) => {
+      platform.agents = async () => (lists.length > 1 ? lists.shift() : lists[0]);
+    };
+
+    it('is carried out when a second look finds no other agent of that name', async () => {
+      listedThenAgents([gone]);
+      await tickOf([pool('one')]);
+      expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringContaining('its agent left') }]);
+    });
+
+    it.each([
+      ['finds one that registered again', [gone, agent('late', 'busy', { id: 'agent-2' })]],
+      ['finds it unknown', [agent('late', 'unknown')]],
+      ['does not find it', []],
+      ['is not allowed', undefined],
+    ])('is not carried out when a second look %s', async (_, second) => {
+      listedThenAgents([gone], second);
+      await tickOf([pool('one')]);
+      expect(tasks.stops).toEqual([]);
+    });
+
+    it('is carried out without a second look when ECS knows the exit code', async () => {
+      tasks.tasks = [{ ...late, exitCode: 0, executionStoppedAtMs: NOW - minutes(6) }];
+      platform.agentsOf.set('one', [agent('late', 'busy')]);
+      await tickOf([pool('one')]);
+      expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
+      expect(platform.agentsAsked).toHaveLength(1);
+    });
+
+    it('comes with the launch for the job that waited for its slot', async () => {
+      queue('one', 'run-9');
+      listedThenAgents([gone]);
+      await tickOf([pool('one', { maxAgents: 1 })]);
+      expect([launched(), tasks.stops.length]).toEqual([['one run-9/plan/1'], 1]);
+    });
   });
 
   it('is carried out without a second look when HCP Terraform calls its agent errored', async () => {

@@ -100,7 +100,11 @@ export const agentsPage = z.object({
   data: z.array(
     z.object({
       id: bounded(z.string().min(1), 64),
-      attributes: z.object({ name: name.nullish(), status }),
+      attributes: z.object({
+        name: name.nullish(),
+        status,
+        'last-ping-at': time.nullish().catch(undefined),
+      }),
     }),
   ),
   meta: pagination,
@@ -163,5 +167,6 @@ export function agentsOf(page: z.infer<typeof agentsPage>): Agent[] {
     id,
     name: attributes.name ?? id,
     status: isAgentStatus(attributes.status) ? attributes.status : 'unknown',
+    lastPingMs: attributes['last-ping-at'] ?? undefined,
   }));
 }

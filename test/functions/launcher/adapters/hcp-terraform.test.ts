@@ -592,18 +592,18 @@ describe('the agents of a pool', () => {
   const AGENTS = '/api/v2/agent-pools/apool-1/agents';
 
   it('come from all pages, since the given time, by name', async () => {
-    const agent = (id: string, name: string | null, agentStatus: string) => ({
+    const agent = (id: string, name: string | null, agentStatus: string, lastPing?: string) => ({
       id,
       type: 'agents',
-      attributes: { name, status: agentStatus },
+      attributes: { name, status: agentStatus, 'last-ping-at': lastPing },
     });
     server.on(
       AGENTS,
-      json({ data: [agent('agent-1', 'task-1', 'busy')], ...page(1, 2) }),
-      json({ data: [agent('agent-2', null, 'dreaming')], ...page(2, null) }),
+      json({ data: [agent('agent-1', 'task-1', 'exited', '2026-03-01T11:59:59.246Z')], ...page(1, 2) }),
+      json({ data: [agent('agent-2', null, 'dreaming', 'a while ago')], ...page(2, null) }),
     );
     expect(await client().agents(pool, nowMs - 1000, signal)).toEqual([
-      { id: 'agent-1', name: 'task-1', status: 'busy' },
+      { id: 'agent-1', name: 'task-1', status: 'exited', lastPingMs: nowMs - 1000 + 246 },
       { id: 'agent-2', name: 'agent-2', status: 'unknown' },
     ]);
     expect(server.requests.at(-1)).toContain('filter[last-ping-since]=2026-03-01T11:59:59.000Z');

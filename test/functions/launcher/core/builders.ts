@@ -58,8 +58,8 @@ export function stoppedTask(id: string, overrides: Partial<Task> = {}): Task {
   });
 }
 
-export function agent(name: string, status: Agent['status']): Agent {
-  return { id: `agent-${name}`, name, status };
+export function agent(name: string, status: Agent['status'], overrides: Partial<Agent> = {}): Agent {
+  return { id: `agent-${name}`, name, status, ...overrides };
 }
 
 export function live(id: string, state: LiveState, overrides: Partial<Task> = {}): LiveTask {

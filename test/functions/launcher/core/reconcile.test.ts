@@ -68,6 +68,22 @@ describe('how many are launched', () => {
     expect(keys(decide(jobs(1), has, { maxAgents: 1 }))).toEqual([]);
   });
 
+  it('up to maxAgents without the tasks whose agent left minutes ago, which ECS has not noticed', () => {
+    const gone = (n: number) =>
+      Array.from({ length: n }, (_, i) => live(`gone-${i}`, 'lingering', { startedBy: 'run-0/plan' }));
+    const decision = decide(jobs(3), { live: gone(2) }, { maxAgents: 2 });
+    expect(keys(decision)).toHaveLength(2);
+    expect(decision.deferrals).toMatchObject([{ reason: '0 live tasks of maxAgents 2' }]);
+    expect(keys(decide(jobs(3), { live: [...gone(1), live('a', 'leaving')] }, { maxAgents: 2 }))).toHaveLength(1);
+  });
+
+  it('as if at most maxAgents of those were not there: what ECS bills is bounded', () => {
+    const gone = (n: number) =>
+      Array.from({ length: n }, (_, i) => live(`gone-${i}`, 'lingering', { startedBy: 'run-0/plan' }));
+    expect(keys(decide(jobs(3), { live: gone(3) }, { maxAgents: 2 }))).toHaveLength(1);
+    expect(keys(decide(jobs(3), { live: gone(4) }, { maxAgents: 2 }))).toHaveLength(0);
+  });
+
   it('up to the launches of a tick', () => {
     const decision = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
     expect(keys(decision)).toHaveLength(2);
@@ -106,6 +122,23 @@ describe('stops', () => {
     expect(decide([], has).stops).toEqual([
       { taskId: 'late', cause: 'agent-never-registered', reason: 'its agent did not register within 300 s' },
       { taskId: 'gone', cause: 'agent-errored', reason: 'HCP Terraform reports its agent as errored' },
+    ]);
+  });
+
+  it('are for tasks whose agent left and that ECS still runs, and say how the launcher knows', () => {
+    const has = { live: [live('silent', 'lingering'), live('known', 'lingering', { exitCode: 137 })] };
+    expect(decide([], has).stops).toEqual([
+      {
+        taskId: 'silent',
+        cause: 'agent-left',
+        reason: 'its agent left: it deregistered more than 5 minutes ago, and ECS has not stopped the task',
+      },
+      {
+        taskId: 'known',
+        cause: 'agent-left',
+        reason:
+          'its agent left: its container ended with exit code 137 more than 5 minutes ago, and ECS has not stopped the task',
+      },
     ]);
   });
 

@@ -50,6 +50,59 @@ describe('a live task', () => {
     expect(states([task('a')], [], [{ key: 'run-1/plan', phase: 'plan' }])).toEqual(['starting']);
   });
 
+  it('whose agent exited lingers five minutes after its last ping', () => {
+    const old = { createdAtMs: NOW - minutes(60) };
+    const left = (agoMs: number | undefined) => [
+      agent('a', 'exited', { lastPingMs: agoMs === undefined ? undefined : NOW - agoMs }),
+    ];
+    expect(states([task('a', old)], left(minutes(5)))).toEqual(['leaving']);
+    expect(states([task('a', old)], left(minutes(5) + 1))).toEqual(['lingering']);
+    // Without a last ping the launcher knows only that it is gone.
+    expect(states([task('a', old)], left(undefined))).toEqual(['lingering']);
+    expect(states([task('a', { createdAtMs: undefined })], left(undefined))).toEqual(['leaving']);
+  });
+
+  it('lingers no more than its agent is gone: one that registered again under its name counts', () => {
+    const gone = agent('a', 'exited', { id: 'agent-1', lastPingMs: NOW - minutes(20) });
+    for (const [status, state] of [
+      ['idle', 'idle'],
+      ['busy', 'busy'],
+      ['unknown', 'unresponsive'],
+    ] as const) {
+      const again = agent('a', status, { id: 'agent-2', lastPingMs: NOW });
+      expect(states([task('a')], [gone, again])).toEqual([state]);
+      expect(states([task('a')], [again, gone])).toEqual([state]);
+    }
+    const goneAgain = agent('a', 'exited', { id: 'agent-2', lastPingMs: NOW - minutes(1) });
+    expect(states([task('a')], [gone, goneAgain])).toEqual(['leaving']);
+    expect(states([task('a')], [goneAgain, gone])).toEqual(['leaving']);
+  });
+
+  it('does not linger by the word of a list that lacks an agent with a job, or that a job’s agent contradicts', () => {
+    const gone = [agent('a', 'exited', { lastPingMs: NOW - minutes(20) })];
+    const other: RunningJob = { key: 'run-2/plan', phase: 'plan', agentName: 'b' };
+    expect(states([task('a'), task('b')], gone, [other])).toEqual(['leaving', 'busy']);
+    expect(states([task('a')], gone, [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }])).toEqual(['busy']);
+  });
+
+  it.each([0, 1, 75, 137])(
+    'whose container ended with exit code %i is leaving and then lingers, whatever its agent’s row says',
+    (exitCode) => {
+      const ended = (agoMs: number) =>
+        task('a', { exitCode, executionStoppedAtMs: NOW - agoMs, createdAtMs: NOW - minutes(60) });
+      const running: RunningJob[] = [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }];
+      for (const agents of [[agent('a', 'busy')], [agent('a', 'idle')], [], undefined]) {
+        expect(states([ended(minutes(5))], agents, running)).toEqual(['leaving']);
+        expect(states([ended(minutes(6))], agents, running)).toEqual(['lingering']);
+      }
+    },
+  );
+
+  it('that lingers counts against the licence no more, where agents cannot be listed', () => {
+    const lingering = task('a', { exitCode: 0, executionStoppedAtMs: NOW - minutes(9) });
+    expect(supplyFrom([lingering, task('b', { exitCode: 0 })], undefined).registered).toBe(1);
+  });
+
   it('past its deadline is neither supply nor overdue when the agents cannot be listed', () => {
     const { live, unclaimed } = supplyFrom([task('a', { createdAtMs: NOW - minutes(30) })], undefined);
     expect(live[0]?.state).toBe('unobserved');
@@ -129,6 +182,19 @@ describe('a start failure', () => {
   it('is a task that the launcher stopped because its agent never registered', () => {
     const ours = { stopCode: 'UserInitiated', stoppedReason: `${STOP_REASON_PREFIX}late`, exitCode: 143 };
     expect(failures(stoppedTask('a', ours))).toHaveLength(1);
+  });
+
+  it('is a task that the launcher stopped after its container had failed, not one whose container had ended well', () => {
+    const lingered = (exitCode: number | undefined) =>
+      stoppedTask('a', {
+        stopCode: 'UserInitiated',
+        stoppedReason: `${STOP_REASON_PREFIX}its agent left: it deregistered more than 5 minutes ago`,
+        startedAtMs: NOW - minutes(30),
+        exitCode,
+      });
+    expect(failures(lingered(1))).toHaveLength(1);
+    expect(failures(lingered(0))).toEqual([]);
+    expect(failures(lingered(0), [agent('a', 'exited')])).toEqual([]);
   });
 
   it('says so when ECS gives no words', () => {
