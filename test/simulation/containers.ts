@@ -24,6 +24,7 @@ const START_FAULTS = [
   'start-never-registers',
   'start-registers-then-exits',
   'start-takes-no-job',
+  'start-registers-twice',
   'start-slow',
 ] as const satisfies readonly FaultKind[];
 
@@ -65,7 +66,7 @@ export class Containers {
   start(task: SimulatedTask): void {
     const { random, faults, ecs, time } = this.#in;
     const fault = faults.hit(START_FAULTS, task.pool, task.family);
-    if (fault !== undefined && fault !== 'start-slow') task.startFault = fault;
+    if (fault !== undefined && fault !== 'start-slow' && fault !== 'start-registers-twice') task.startFault = fault;
     const slow = fault === 'start-slow' ? random.between(3, 7) : 1;
     const provisionMs = random.between(4, 12) * SECOND * slow;
     const pullMs = random.between(8, 30) * SECOND * slow;
@@ -134,11 +135,15 @@ export class Containers {
     }
     time.after(random.between(1, 5) * SECOND, () => {
       if (task.over || task.desiredStatus === 'STOPPED') return;
+      if (fault === 'start-registers-twice') {
+        const first = hcp.register(task.id, task.pool, task.lane.accepts);
+        if (first !== undefined) hcp.deregister(first);
+      }
       const agent = hcp.register(task.id, task.pool, task.lane.accepts);
       // A refused agent ends with an error.
       if (agent === undefined) return ends(random.between(1, 4) * SECOND, { exitCode: 1 });
       task.registeredAtMs = time.now();
-      const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => ecs.ended(task, { exitCode }));
+      const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => this.#exited(task, exitCode));
       this.#processes.set(task.id, process);
       task.terminate = () => process.terminate(STOP_TIMEOUT_MS);
       if (fault === 'start-registers-then-exits') time.after(random.between(1, 20) * SECOND, () => process.crash());
@@ -146,6 +151,16 @@ export class Containers {
       // The watchdog's first look; an agent that has got a job by then is left alone.
       time.at((task.startedAtMs ?? 0) + task.idleWindowMs, () => process.leaveIfIdle());
     });
+  }
+
+  #exited(task: SimulatedTask, exitCode: number): void {
+    const { ecs, faults } = this.#in;
+    const fault =
+      task.desiredStatus === 'RUNNING'
+        ? faults.hit(['task-lingers', 'task-lingers-known'], task.pool, task.family)
+        : undefined;
+    if (fault === undefined) ecs.ended(task, { exitCode });
+    else ecs.lingers(task, exitCode, fault === 'task-lingers-known');
   }
 
   /** Somebody's own agent, somewhere else. */

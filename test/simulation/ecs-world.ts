@@ -40,6 +40,8 @@ export interface SimulatedTask {
   registeredAtMs?: number;
   /** Why it does not come up, when it does not. */
   startFault?: string;
+  /** Since when its container is gone and ECS still shows the task as running. */
+  lingersSinceMs?: number;
   /** Whether its container, if it had one, is no more. */
   over: boolean;
   /** What the container does about SIGTERM. */
@@ -62,6 +64,8 @@ export interface EcsEvents {
   readonly created: (task: SimulatedTask) => void;
   /** A task is on its way out; called once. */
   readonly leaves: (task: SimulatedTask) => void;
+  /** Its container has ended, and ECS doesn't notice. */
+  readonly lingers?: (task: SimulatedTask) => void;
   readonly trace: ((what: string) => void) | undefined;
 }
 
@@ -197,6 +201,15 @@ export class EcsWorld {
     task.lastStatus = task.startedAtMs === undefined ? 'DEPROVISIONING' : 'DEACTIVATING';
     this.changed(task);
     task.terminate?.();
+  }
+
+  /** The container is over, and ECS runs the task on until somebody stops it. It may know the exit code. */
+  lingers(task: SimulatedTask, exitCode: number, isKnown: boolean): void {
+    task.lingersSinceMs = this.#time.now();
+    if (isKnown) task.exitCode = exitCode;
+    task.terminate = () => this.#time.after(2000, () => this.ended(task, { exitCode }));
+    this.changed(task);
+    this.#events.lingers?.(task);
   }
 
   /** The container is over, or never came up: the task goes through its last stations. */

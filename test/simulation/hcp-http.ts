@@ -238,7 +238,11 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
     const next = !wrong && request.page * size < agents.length ? request.page + 1 : null;
     return {
-      data: listed.map(({ id, name, status }) => ({ id, attributes: { name, status } })),
+      data: listed.map((agent) => {
+        const { id, name, status } = agent;
+        const lastPing = new Date(this.#lastPingMs(agent) + settings.hcpSkewMs).toISOString();
+        return { id, attributes: { name, status, 'last-ping-at': lastPing } };
+      }),
       meta: { pagination: { 'current-page': request.page + pageShift, 'next-page': next } },
     };
   }

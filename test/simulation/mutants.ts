@@ -379,6 +379,80 @@ export const MUTANTS: readonly Mutant[] = [
     [5],
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' && startDeadlineMs < 0) {"),
   ),
+  {
+    ...one(
+      'tasks that ECS runs on after their agent left are left alone',
+      [5, 1],
+      edit('core/reconcile.ts', "if (state === 'lingering') {", "if (state === 'lingering' && startDeadlineMs < 0) {"),
+    ),
+    profile: 'lingering',
+  },
+  {
+    ...one(
+      'a task whose agent has exited holds its slot for ever',
+      [1, 5],
+      edit('core/supply.ts', "agentsCredible ? endedState(task, agent, nowMs) : 'leaving';", "'leaving';"),
+    ),
+    profile: 'lingering',
+  },
+  {
+    ...one(
+      'a task with an exit code is what its agent is said to be',
+      [1, 5],
+      edit('core/supply.ts', 'if (task.exitCode !== undefined) return endedState', 'if (nowMs < 0) return endedState'),
+    ),
+    profile: 'lingering',
+  },
+  {
+    ...one(
+      'of agents with one name the most harmless counts, before a stop too',
+      [2, 3, 4],
+      edit(
+        'core/supply.ts',
+        "['exited', 'errored', 'unknown', 'idle', 'busy']",
+        "['busy', 'idle', 'unknown', 'errored', 'exited']",
+      ),
+      edit(
+        'confirm.ts',
+        "its.every(({ status }) => status === 'exited')",
+        "its.some(({ status }) => status === 'exited')",
+      ),
+    ),
+    profile: 'lingering',
+  },
+  // -- Warm agents
+  {
+    ...one(
+      'warm agents take the last slot',
+      [1],
+      edit(
+        'core/reconcile.ts',
+        'isOther(view) && !hasTask(view, launches)) ? 1 : 0;',
+        'isOther(view) && !hasTask(view, launches)) ? 0 : 0;',
+      ),
+    ),
+    profile: 'warm-lanes',
+  },
+  {
+    ...one(
+      'launches for queued jobs give agents back to the licence',
+      [3],
+      edit('core/under-ceiling.ts', 'room -= decision.launches.length;', 'room += decision.launches.length;'),
+    ),
+    profile: 'licence',
+  },
+  {
+    ...one(
+      'launches of warm agents give agents back to the licence',
+      [3],
+      edit(
+        'core/under-ceiling.ts',
+        'room -= whole.launches.length - decision',
+        'room += whole.launches.length - decision',
+      ),
+    ),
+    profile: 'warm-licence',
+  },
   // -- What could not be seen
   one(
     'runs that could not be read are none',

@@ -279,6 +279,29 @@ export const PROFILES = {
     lanes: 1,
     warm: 1,
   },
+  // ECS doesn't notice that containers ended, and agents have rows of their name from before.
+  lingering: {
+    ...SMALL,
+    runs: [5, 12],
+    lastsMs: [20 * MINUTE, 60 * MINUTE],
+    faults: [
+      'task-lingers',
+      'task-lingers',
+      'task-lingers-known',
+      'start-registers-twice',
+      'start-registers-twice',
+      'hcp-agents-empty',
+      'ecs-throttled',
+      'schedule-repeated',
+    ],
+    windows: [2, 6],
+    windowMs: [5 * MINUTE, 20 * MINUTE],
+    others: [...PEOPLE, 'assessment', 'kill-agent', 'nudge'],
+    otherEvents: [1, 6],
+    jobsMs: { plan: 12 * MINUTE, apply: 8 * MINUTE, assessment: 5 * MINUTE },
+    pools: [1, 2],
+    maxAgents: [1, 3],
+  },
   'warm-licence': {
     ...SMALL,
     faults: ['schedule-repeated', 'ecs-lost-response', 'start-slow'],
@@ -525,7 +548,8 @@ function faultOf(
   const fault = random.among(kinds);
   if (fault === undefined) return undefined;
   // A token that may not list agents never sees that one is overdue, and then nothing is stopped: documented, and no fault to find.
-  if (fault === 'start-never-registers' && !settings.agentsVisible) return undefined;
+  // The same holds for a task that ECS runs on after its agent left, unless it knows the exit code.
+  if ((fault === 'start-never-registers' || fault === 'task-lingers') && !settings.agentsVisible) return undefined;
   const pool = random.chance(0.4) ? random.among(settings.pools)?.name : undefined;
   const long = ms > 20 * MINUTE;
   return { kind: 'fault', fault, ms, rate: long ? 1 : random.pick([0.15, 0.4, 0.8, 1, 1]), pool };

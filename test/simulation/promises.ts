@@ -26,6 +26,9 @@ const LEAVING_MS = 5 * MINUTE_MS;
 /** What a permanent start failure may cost an hour beyond one round of `maxAgents`. */
 const PROBES_AN_HOUR = 12;
 
+/** How long after its agent left a task that ECS runs on holds its slot. */
+const LINGERS_MS = 5 * MINUTE_MS;
+
 /** ECS's and the launcher's clocks differ, and a tick's parts have their own moments. */
 const CLOCKS_MS = 30_000;
 
@@ -122,7 +125,7 @@ export class Promises {
   #isCrowdedOut(pool: ScenarioPool, lane: ScenarioLane, queued: readonly Job[]): boolean {
     if (!queued.some(({ kind }) => lane.accepts.includes(kind))) return false;
     const live = this.#truth.live(pool.name);
-    if (live.length < pool.maxAgents || live.some(({ family }) => family === lane.family)) return false;
+    if (this.#truth.occupied(pool) < pool.maxAgents || live.some(({ family }) => family === lane.family)) return false;
     return live.some((task) => this.#parts.containers.agentOf(task)?.status === 'idle' && isWarm(task));
   }
 
@@ -302,15 +305,29 @@ export class Promises {
     return idle.filter((name) => !by.live.has(name) && !by.stopped.has(name)).length;
   }
 
-  /** Live tasks that the tick was shown, and those that it launched. */
-  #shownLive({ name }: ScenarioPool, by: TickRecord): number {
-    return [...by.live].filter((id) => this.#parts.ecs.task(id)?.pool === name).length + this.#created(name, by);
+  /**
+   * Live tasks that the tick was shown and those that it launched, less the ones that ECS runs on after their agent left: those hold no
+   * slot, as long as there are no more of them than `maxAgents`.
+   *
+   * @param freed whether those that may hold no slot any more count as such, or only those that must not hold one.
+   */
+  #shownLive({ name, maxAgents }: ScenarioPool, by: TickRecord, freed: 'may' | 'must'): number {
+    const now = this.#parts.time.now();
+    const live = [...by.live].flatMap((id) => this.#parts.ecs.task(id) ?? []).filter(({ pool }) => pool === name);
+    const lingering = live.filter((task) => {
+      const { lingersSinceMs, exitCode, createdAtMs } = task;
+      if (lingersSinceMs === undefined || !this.#truth.isKnownToHaveLeft(task)) return false;
+      if (freed === 'must') return now - lingersSinceMs > LINGERS_MS + CLOCKS_MS;
+      // Where ECS knows the exit code and no list of agents says since when, the task's age counts.
+      return now - (exitCode === undefined ? lingersSinceMs : createdAtMs) > LINGERS_MS - CLOCKS_MS;
+    });
+    return live.length - Math.min(lingering.length, maxAgents) + this.#created(name, by);
   }
 
   /** 3: the limits, by what the tick was shown: a launch that ECS does not show yet is no fault of it. */
   #limitsKept(pool: ScenarioPool, by: TickRecord): void {
     const { settings } = this.#parts;
-    const live = this.#shownLive(pool, by);
+    const live = this.#shownLive(pool, by, 'may');
     const maxAgents = Math.max(pool.maxAgents, this.#formerly(pool.name).maxAgents);
     if (live > maxAgents) this.#break(3, `${live} live tasks in ${pool.name}, maxAgents ${maxAgents}`);
     if (settings.agentsCeiling === undefined) return;
@@ -369,6 +386,7 @@ export class Promises {
   stopRequested(task: SimulatedTask, by: TickRecord): void {
     const unseen = by.blind.get(task.pool);
     if (unseen !== undefined) this.#break(9, `stopped in ${task.pool}, of which the tick could not see: ${unseen}`);
+    if (task.lingersSinceMs !== undefined) return;
     const agent = this.#parts.containers.agentOf(task);
     if (agent === undefined || agent.status === 'errored' || agent.status === 'exited') return;
     const listed = by.agents.get(task.pool);
@@ -458,7 +476,7 @@ export class Promises {
     const spared = this.#watches.filter(({ pool }) => !disturbed.has(pool.name));
     this.watched.excused += this.#watches.length - spared.length;
     // What ECS still shows counts in maxAgents, although its agent has just left.
-    this.#watches = spared.filter(({ pool }) => this.#shownLive(pool, record) < pool.maxAgents);
+    this.#watches = spared.filter(({ pool }) => this.#shownLive(pool, record, 'must') < pool.maxAgents);
     this.watched.limited += spared.length - this.#watches.length;
     for (const watch of this.#watches) {
       if (record.startedAtMs < watch.sinceMs) continue;

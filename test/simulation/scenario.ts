@@ -68,6 +68,10 @@ export type FaultKind =
   | 'start-never-registers'
   | 'start-registers-then-exits'
   | 'start-takes-no-job'
+  | 'start-registers-twice'
+  // ECS doesn't notice that the agent's container ended, or knows its exit code and still runs the task
+  | 'task-lingers'
+  | 'task-lingers-known'
   // Lambda and its schedule
   | 'schedule-missed'
   | 'schedule-late'

@@ -10,6 +10,9 @@ import type { VirtualTime } from './virtual-time.ts';
 /** Both clocks, and the time that something took to be shown, are in the launcher's view of it. */
 const SLACK_MS = 30_000;
 
+/** How long after its agent left a task that ECS runs on holds its slot. */
+const LINGERS_MS = 5 * 60_000;
+
 /** How long another's idle agent may leave a job alone and still pass for supply; and the clocks. */
 const PATIENCE_MS = 90_000 + SLACK_MS;
 
@@ -44,6 +47,25 @@ export class Truth {
     return [...this.#ecs.live].filter((task) => task.pool === pool && task.desiredStatus === 'RUNNING');
   }
 
+  /**
+   * Slots of maxAgents that are in use. A task that ECS runs on after its agent left holds one for five minutes, and more than maxAgents
+   * of them hold theirs.
+   */
+  occupied(pool: ScenarioPool): number {
+    const now = this.#time.now();
+    const live = this.live(pool.name);
+    const lingering = live.filter((task) => {
+      const { lingersSinceMs = now } = task;
+      return now - lingersSinceMs > LINGERS_MS + SLACK_MS && this.isKnownToHaveLeft(task);
+    });
+    return live.length - Math.min(lingering.length, pool.maxAgents);
+  }
+
+  /** Whether the platform or ECS says that the task's agent is gone; one that was killed is *unknown* for a while first. */
+  isKnownToHaveLeft(task: SimulatedTask): boolean {
+    return task.exitCode !== undefined || this.#containers.agentOf(task)?.status === 'exited';
+  }
+
   /** Who may take a job of the lane: tasks that start or whose agent waits, and others' agents that wait. */
   free(pool: string, lane: ScenarioLane): number {
     const { agentsVisible } = this.#settings;
@@ -70,7 +92,7 @@ export class Truth {
 
   /** Why no launch is due in this lane, if so. */
   limited(pool: ScenarioPool, lane: ScenarioLane): string | undefined {
-    if (this.live(pool.name).length >= pool.maxAgents) return 'maxAgents';
+    if (this.occupied(pool) >= pool.maxAgents) return 'maxAgents';
     if (this.#ceilingReached(pool)) return 'agentsCeiling';
     if (this.#nobodyTells(pool.name, lane)) return 'neither agents nor names';
     if (roundsOf(this.fruitless(pool.name, lane)) > 1) return 'agents without a job';

@@ -92,6 +92,8 @@ export async function simulate(
       containers.start(task);
     },
     leaves: (task) => promises.taskLeaves(task),
+    // Five minutes later the launcher stops it.
+    lingers: (task) => promises.disturbed(task.pool, time.now() + 6 * MINUTE_MS),
   });
   const containers = new Containers({ time, settings, random: random.stream('containers'), faults, ecs, hcp });
   const config = launcher.parseConfig(environmentOf(settings));
