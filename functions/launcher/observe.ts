@@ -1,4 +1,4 @@
-import { standingJobs } from './core/standing.ts';
+import { isStandingKey, standingJobs } from './core/standing.ts';
 import { isQuestionable } from './core/starts.ts';
 import { isLive, supplyOf } from './core/supply.ts';
 import type { Agent, Demand, Supply, Task } from './core/types.ts';
@@ -19,6 +19,13 @@ export interface PoolObservation {
   readonly agentsVisible: boolean;
   /** Tasks whose agents could not be looked up, since the list that goes back to them is too long. */
   readonly notLookedUp?: readonly string[];
+}
+
+/** The agents of a pool, and how far back the list goes. */
+interface AgentsSeen {
+  readonly agents: readonly Agent[] | undefined;
+  readonly agentsSinceMs?: number;
+  readonly notLookedUp: readonly string[];
 }
 
 /** What {@link observePool} looks with. */
@@ -52,13 +59,13 @@ export async function observePool(
   // A task that stopped between the two reads is in both, and its end is what counts.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];
   const looks = active || agentsMatter;
-  const { agents, notLookedUp } = looks
+  const { agents, agentsSinceMs, notLookedUp }: AgentsSeen = looks
     ? await agentsOf(pool, tasks, demand, hcpTerraform, nowMs, signal)
     : { agents: [], notLookedUp: [] };
   return {
     demand,
     supply: supplyOf(
-      { lanes: pool.lanes, tasks, agents, notLookedUp: new Set(notLookedUp), ...demand },
+      { lanes: pool.lanes, tasks, agents, agentsSinceMs, notLookedUp: new Set(notLookedUp), ...demand },
       eyes.startDeadlineMs,
       nowMs,
     ),
@@ -80,20 +87,35 @@ async function agentsOf(
   hcpTerraform: HcpTerraform,
   nowMs: number,
   signal: AbortSignal,
-): Promise<{ agents: readonly Agent[] | undefined; notLookedUp: readonly string[] }> {
+): Promise<AgentsSeen> {
   const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;
   const recent = await hcpTerraform.agents(pool, recentMs, signal);
   if (recent === undefined) return { agents: undefined, notLookedUp: [] };
   const found = new Set(recent.map(({ name }) => name));
   const waiting = new Set<string | undefined>(queued.map(({ key }) => key));
+  const unregistered = neverRegisteredWarm(tasks, found);
   const inQuestion = tasks.filter(
-    (task) => !found.has(task.id) && (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy)),
+    (task) =>
+      !found.has(task.id) &&
+      (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy) || unregistered.includes(task)),
   );
   const createdAtMs = inQuestion.map((task) => task.createdAtMs ?? Number.POSITIVE_INFINITY);
   const sinceMs = createdAtMs.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY) - CLOCK_SKEW_MS;
   const answer = await seen(sinceMs < recentMs ? hcpTerraform.agents(pool, sinceMs, signal) : Promise.resolve(recent));
-  if (answer.ok) return { agents: answer.value, notLookedUp: [] };
+  if (answer.ok) return { agents: answer.value, agentsSinceMs: Math.min(sinceMs, recentMs), notLookedUp: [] };
   if (answer.error.fault !== 'too-long') throw answer.error;
   const older = inQuestion.filter(({ createdAtMs = nowMs }) => createdAtMs - CLOCK_SKEW_MS < recentMs);
-  return { agents: recent, notLookedUp: older.map(({ id }) => id) };
+  return { agents: recent, agentsSinceMs: recentMs, notLookedUp: older.map(({ id }) => id) };
+}
+
+/**
+ * Stopped warm agents and sweeps that may never have registered although their containers ended well. Most served a job and are only
+ * too old for the recent list: so none is in question while that list has the newest of them.
+ */
+function neverRegisteredWarm(tasks: readonly Task[], recent: ReadonlySet<string>): readonly Task[] {
+  const ended = tasks
+    .filter((task) => !isLive(task) && task.exitCode === 0 && isStandingKey(task.startedBy))
+    .toSorted((a, b) => (b.stoppedAtMs ?? 0) - (a.stoppedAtMs ?? 0));
+  const [newest] = ended;
+  return newest === undefined || recent.has(newest.id) ? [] : ended;
 }

@@ -25,6 +25,8 @@ const START_FAULTS = [
   'start-registers-then-exits',
   'start-takes-no-job',
   'start-registers-twice',
+  'start-exit-0-late',
+  'start-leaves-early',
   'start-slow',
 ] as const satisfies readonly FaultKind[];
 
@@ -126,6 +128,9 @@ export class Containers {
       case 'start-exit-0':
         ends(random.between(1, 6) * SECOND, { exitCode: 0 });
         return;
+      case 'start-exit-0-late':
+        ends(random.between(15, 90) * SECOND, { exitCode: 0 });
+        return;
       case 'start-never-registers': {
         const hangs = random.chance(0.5);
         if (hangs) task.terminate = () => ends(STOP_TIMEOUT_MS, { exitCode: 137 });
@@ -147,6 +152,7 @@ export class Containers {
       this.#processes.set(task.id, process);
       task.terminate = () => process.terminate(STOP_TIMEOUT_MS);
       if (fault === 'start-registers-then-exits') time.after(random.between(1, 20) * SECOND, () => process.crash());
+      else if (fault === 'start-leaves-early') time.after(random.between(10, 60) * SECOND, () => process.leaveIfIdle());
       else if (fault !== 'start-takes-no-job') process.poll();
       // The watchdog's first look; an agent that has got a job by then is left alone.
       time.at((task.startedAtMs ?? 0) + task.idleWindowMs, () => process.leaveIfIdle());

@@ -59,6 +59,8 @@ export interface Agent {
   /** Since when nothing of it reaches the platform. */
   silentSinceMs?: number | undefined;
   job?: Job | undefined;
+  /** Key of the last one that it had. */
+  lastJob?: string;
   /** Whether it ever had one. */
   hadJob?: boolean;
 }
@@ -326,6 +328,7 @@ export class HcpWorld {
     if (job.run === undefined) this.#active.set(job.pool, this.activeJobs(job.pool) + 1);
     job.state = 'running';
     agent.job = job;
+    agent.lastJob = job.key;
     agent.hadJob = true;
     agent.status = 'busy';
     this.#events.waitsNoMore(agent);

@@ -202,8 +202,10 @@ export class LambdaHost {
   /** A logger and metrics that keep what they are told, and show it to promise 8. */
   #told() {
     const promises = this.#parts.promises;
-    const log = (message: string, attributes: Record<string, unknown>): void =>
+    const log = (message: string, attributes: Record<string, unknown>): void => {
       promises().told(JSON.stringify([message, attributes]));
+      if (message === 'out of memory') promises().outOfMemoryTold(attributes);
+    };
     const published = new Map<string, number>();
     let dimension = '';
     return {

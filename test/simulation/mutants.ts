@@ -322,6 +322,50 @@ export const MUTANTS: readonly Mutant[] = [
     ),
     profile: 'long',
   },
+  {
+    ...one(
+      'one lane’s launches take the other lane’s probe',
+      [1],
+      edit(
+        'core/allowance.ts',
+        'launches.some(({ lane }) => lane.taskDefinition === view.lane.taskDefinition);',
+        'launches.length > 0 || view.live.length < 0;',
+      ),
+    ),
+    profile: 'probes',
+  },
+  {
+    ...one(
+      'the first job that runs is blamed for a task that ran out of memory',
+      [6],
+      edit('core/out-of-memory.ts', 'running.find(({ agentName }) => agentName === task.id);', 'running[0];'),
+    ),
+    profile: 'agents',
+  },
+  {
+    ...one(
+      'a task whose container is not up is busy with a nameless job',
+      [2],
+      edit(
+        'core/supply.ts',
+        "state === 'starting' && task.startedAtMs !== undefined",
+        "state === 'starting' && task.id !== ''",
+      ),
+    ),
+    profile: 'unseen-long',
+  },
+  {
+    ...one(
+      'a task past its deadline is busy with a nameless job in a young one’s stead',
+      [1],
+      edit(
+        'core/supply.ts',
+        "state === 'starting' && task.startedAtMs !== undefined",
+        "(state === 'starting' || state === 'unobserved') && task.startedAtMs !== undefined",
+      ),
+    ),
+    profile: 'unseen-long',
+  },
   // -- Agents
   one(
     'agents are listed that pinged in the last second only',
@@ -421,6 +465,46 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'lingering',
   },
   // -- Warm agents
+  {
+    ...one(
+      'a warm agent that never registers and ends well has started well',
+      [6],
+      edit('core/starts.ts', "if (standing && listedSinceStart) return 'failed';", ''),
+    ),
+    profile: 'warm-failing',
+  },
+  {
+    ...one(
+      'a warm agent that leaves long before its time is replaced for ever',
+      [6],
+      edit(
+        'core/starts.ts',
+        "ranMs(task) < idleMs / 2 ? 'fruitless' : 'up'",
+        "ranMs(task) < 0 * idleMs ? 'fruitless' : 'up'",
+      ),
+    ),
+    profile: 'warm-failing',
+  },
+  {
+    ...one(
+      'a warm agent that ends at once has served a job',
+      [6],
+      edit(
+        'core/starts.ts',
+        "if (!jobWaits && !standing) return 'served';",
+        "if (!jobWaits || standing) return 'served';",
+      ),
+    ),
+    profile: 'warm-failing',
+  },
+  {
+    ...one(
+      'warm agents are looked up in the list of the last minutes only',
+      [6],
+      edit('observe.ts', '|| unregistered.includes(task)', '|| (unregistered.includes(task) && nowMs < 0)'),
+    ),
+    profile: 'warm-failing',
+  },
   {
     ...one(
       'warm agents take the last slot',

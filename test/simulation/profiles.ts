@@ -279,6 +279,46 @@ export const PROFILES = {
     lanes: 1,
     warm: 1,
   },
+  // Warm agents whose image is none, or that leave at once, for hours.
+  'warm-failing': {
+    ...SMALL,
+    runs: [1, 3],
+    lastsMs: [2 * HOUR, 4 * HOUR],
+    faults: ['start-exit-0-late', 'start-leaves-early', 'start-registers-then-exits', 'start-exit-0'],
+    windows: [1, 1],
+    windowMs: [HOUR, 3 * HOUR],
+    others: ['deployment'],
+    otherEvents: [0, 2],
+    pools: [1, 1],
+    maxAgents: [2, 4],
+    activePollMs: [0],
+    warm: 1,
+    always: { agentsVisible: true },
+  },
+  // One lane's tasks fail to start while the other's jobs come one after the other.
+  probes: {
+    ...SMALL,
+    runs: [25, 40],
+    lastsMs: [12 * MINUTE, 25 * MINUTE],
+    others: PEOPLE,
+    otherEvents: [0, 3],
+    pools: [1, 1],
+    maxAgents: [8, 20],
+    activePollMs: [0],
+    lanes: 1,
+  },
+  // The same as unseen, with jobs that outlast the start deadline.
+  'unseen-long': {
+    ...SMALL,
+    runs: [6, 14],
+    lastsMs: [20 * MINUTE, 50 * MINUTE],
+    jobsMs: { plan: 15 * MINUTE, apply: 10 * MINUTE, assessment: 5 * MINUTE },
+    others: [...PEOPLE, 'kill-agent'],
+    otherEvents: [0, 4],
+    pools: [1, 1],
+    maxAgents: [3, 8],
+    always: { agentsVisible: false, agentNamesInRuns: false },
+  },
   // ECS doesn't notice that containers ended, and agents have rows of their name from before.
   lingering: {
     ...SMALL,

@@ -287,15 +287,19 @@ export class Promises {
     const busy = by.runningNames.get(pool) ?? new Set<string>();
     const youngest = time.now() - config.tick.limits.startDeadlineMs + CLOCKS_MS;
     let own = 0;
+    let started = 0;
     for (const id of by.live) {
       const task = ecs.task(id);
       if (task?.family !== lane.family || busy.has(id)) continue;
       const status = statuses === 'hidden' ? undefined : statuses.get(id);
-      if (status === 'idle' || (status === undefined && task.createdAtMs > youngest)) own += 1;
+      if (status !== 'idle' && (status !== undefined || task.createdAtMs <= youngest)) continue;
+      own += 1;
+      // Only a container that has come up can have one of the jobs whose agents have no name.
+      if (task.startedAtMs !== undefined) started += 1;
     }
     const told = [...by.told].filter((id) => ecs.task(id)?.family === lane.family).length;
     const nameless = [...(by.nameless.get(pool) ?? [])].filter((key) => takes(lane, key)).length;
-    return told + (statuses === 'hidden' ? Math.max(0, own - nameless) : own);
+    return told + (statuses === 'hidden' ? own - Math.min(nameless, started) : own);
   }
 
   #foreignFree(pool: string, by: TickRecord): number {
@@ -550,6 +554,14 @@ export class Promises {
         this.#break(6, `task ${unnamed.id} did not start (${unnamed.startFault}), and no metric says so`);
       }
     }
+  }
+
+  /** 6: a task that ran out of memory is reported with its own agent's job. */
+  outOfMemoryTold({ task: id, job, jobIs }: { readonly [attribute: string]: unknown }): void {
+    const task = this.#parts.ecs.task(String(id));
+    const agent = task && this.#parts.containers.agentOf(task);
+    if (agent === undefined || jobIs !== undefined || agent.lastJob === job) return;
+    this.#break(6, `task ${id} is said to have had ${job}, and had ${agent.lastJob ?? 'no job'}`);
   }
 
   /** More invocations than the schedule makes: their polls come out of the same budget. */

@@ -69,6 +69,8 @@ export type FaultKind =
   | 'start-registers-then-exits'
   | 'start-takes-no-job'
   | 'start-registers-twice'
+  | 'start-exit-0-late'
+  | 'start-leaves-early'
   // ECS doesn't notice that the agent's container ended, or knows its exit code and still runs the task
   | 'task-lingers'
   | 'task-lingers-known'

@@ -19,7 +19,9 @@ function mutant(name: string): Promise<Launcher> {
 describe('the nine promises', () => {
   // The command `npm run simulate` does thousands; here each family of worlds has its turn.
   it.each(Object.keys(PROFILES) as ProfileName[])('hold in worlds of the profile %s', async (profile) => {
-    const worlds = ['long', 'forgotten', 'warm', 'warm-lanes', 'warm-licence'].includes(profile)
+    const worlds = ['long', 'forgotten', 'warm', 'warm-lanes', 'warm-licence', 'warm-failing', 'probes'].includes(
+      profile,
+    )
       ? 2
       : profile === 'storm'
         ? 3

@@ -99,12 +99,19 @@ export class Truth {
     return this.#backingOff(pool.name, lane) ? 'start failures' : undefined;
   }
 
-  /** Neither agents nor the names of those with jobs: which of an old and a young task has a listed job is not told. */
-  #nobodyTells(pool: string, { family }: ScenarioLane): boolean {
+  /**
+   * Neither agents nor the names of those with jobs are shown: nothing says which of an old and a young task has a listed job, unless there
+   * are as many jobs as tasks that have come up.
+   */
+  #nobodyTells(pool: string, { family, accepts }: ScenarioLane): boolean {
     const { agentsVisible, agentNamesInRuns } = this.#settings;
     if (agentsVisible || agentNamesInRuns) return false;
     const oldest = this.#time.now() - this.#limits.startDeadlineMs + SLACK_MS;
-    return this.live(pool).some((task) => task.family === family && task.createdAtMs < oldest);
+    const tasks = this.live(pool).filter((task) => task.family === family && task.startedAtMs !== undefined);
+    const running = [...this.#hcp.openRuns].filter(
+      ({ job, pool: its }) => its === pool && job?.state === 'running' && accepts.includes(job.kind),
+    );
+    return running.length < tasks.length && tasks.some((task) => task.createdAtMs < oldest);
   }
 
   #ceilingReached({ organization }: ScenarioPool): boolean {
@@ -131,12 +138,16 @@ export class Truth {
 
   /** Tasks whose agent came up and ended without ever having a job, since the last one that had one, oldest first. */
   fruitless(pool: string, lane: ScenarioLane): SimulatedTask[] {
-    // Who is kept warm, or sweeps, may well be sent away without a job.
+    // A warm agent or a sweep may well be sent away without a job when its time is over.
     const up = [...this.#ecs.tasks].filter(
       (task) =>
         isOf(task, pool, lane) &&
         task.registeredAtMs !== undefined &&
-        !(task.exitCode === LEFT_IDLE_EXIT_CODE && isStandingKey(task.startedBy)),
+        !(
+          task.exitCode === LEFT_IDLE_EXIT_CODE &&
+          isStandingKey(task.startedBy) &&
+          ranMs(task) >= task.idleWindowMs / 2
+        ),
     );
     // One whose job failed within a minute looks like one that had none, as long as its own job waits.
     const hadJob = (task: SimulatedTask): boolean =>

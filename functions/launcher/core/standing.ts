@@ -85,6 +85,12 @@ export function isStandingKey(startedBy: string | undefined): boolean {
   return /^(warm|sweep)\//.test(startedBy ?? '');
 }
 
+/** How long a warm agent of these lanes waits for a job; `undefined` for other tasks, and for warm ones of before a deployment. */
+export function warmIdleMs(lanes: readonly Lane[], startedBy = ''): number | undefined {
+  const lane = lanes.find(({ standing }) => standing !== undefined && startedBy.startsWith(`warm/${standing.id}/`));
+  return lane?.standing?.warm && lane.standing.warm.idleSeconds * 1000;
+}
+
 /** Whether an agent is wanted although no job is queued. */
 export function isStanding(job: QueuedJob | StandingJob): job is StandingJob {
   return 'idleSeconds' in job;

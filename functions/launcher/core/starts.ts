@@ -48,6 +48,10 @@ export interface Witnesses {
   readonly jobWaits: boolean;
   /** It was launched for no queued job: to be kept warm, or to sweep. */
   readonly standing: boolean;
+  /** How long a warm agent was to wait for a job; absent: not known, or it isn't one. */
+  readonly idleMs?: number | undefined;
+  /** The list of agents goes back to before the task, so that an agent that isn't in it never registered. */
+  readonly listedSinceStart: boolean;
 }
 
 /**
@@ -57,15 +61,17 @@ export interface Witnesses {
 export type Start = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 
 /** How the start of a task went, as far as can be told. */
-export function startOf(task: Task, { registered, busy, agentsObserved, jobWaits, standing }: Witnesses): Start {
+export function startOf(task: Task, witnesses: Witnesses): Start {
+  const { registered, busy, jobWaits, standing, idleMs = 0 } = witnesses;
   if (busy) return 'served';
   // The entrypoint sends none away that did not say that it waits for a job: it had registered, whatever the list keeps.
-  if (!registered && task.exitCode !== LEFT_IDLE_EXIT_CODE) return startWithoutAgent(task, agentsObserved, jobWaits);
+  if (!registered && task.exitCode !== LEFT_IDLE_EXIT_CODE) return startWithoutAgent(task, witnesses);
   // That its container has ended is known up to half a minute before its task is STOPPED.
   const ended = task.lastStatus === 'STOPPED' || task.exitCode !== undefined;
   if (!ended || endedByOthers(task)) return 'up';
   // Who was sent away, and whose job was taken by another or canceled, or who waited for none, proves nothing.
-  if (!jobWaits && task.exitCode === LEFT_IDLE_EXIT_CODE) return 'up';
+  // A warm agent is sent away when its time is over; one that leaves long before would be replaced again and again.
+  if (!jobWaits && task.exitCode === LEFT_IDLE_EXIT_CODE) return ranMs(task) < idleMs / 2 ? 'fruitless' : 'up';
   if (!jobWaits && !standing) return 'served';
   return leftWithoutJob(task) ? 'fruitless' : 'served';
 }
@@ -98,7 +104,7 @@ function hasUnknownStopCode({ stopCode }: Task): boolean {
  * failed Terraform operation, or when it is sent away, is not documented, and a wrong image may well exit 0. That the
  * task's own job still waits is the better witness.
  */
-function startWithoutAgent(task: Task, agentsObserved: boolean, jobWaits: boolean): Start {
+function startWithoutAgent(task: Task, { agentsObserved, jobWaits, standing, listedSinceStart }: Witnesses): Start {
   if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'unknown';
   // A task that lingered is judged by its exit code, as if ECS had stopped it in time.
   if (task.stopCode === 'UserInitiated' && task.stoppedReason?.includes(AGENT_LEFT) !== true) return 'failed';
@@ -106,6 +112,8 @@ function startWithoutAgent(task: Task, agentsObserved: boolean, jobWaits: boolea
   // The list goes back to before every failure, so that a success after one is in it: who is not in it is none. But how
   // long it keeps agents that have exited is not documented, so a good end of a task whose job is gone proves nothing.
   if (agentsObserved) {
+    // A warm agent's place has no job that is gone: without this, an image that ends well and isn't the agent is launched forever.
+    if (standing && listedSinceStart) return 'failed';
     return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';
   }
   // Without a list of agents each witness may be wrong, two of them hardly.

@@ -1,5 +1,5 @@
 import { outOfMemory } from './out-of-memory.ts';
-import { isStandingKey } from './standing.ts';
+import { isStandingKey, warmIdleMs } from './standing.ts';
 import { type Start, startFailures, startOf } from './starts.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 
@@ -28,6 +28,8 @@ export interface SupplySeen {
   readonly agents: readonly Agent[] | undefined;
   /** Ids of tasks for which {@link agents} does not go back far enough: that theirs is absent says nothing. */
   readonly notLookedUp?: ReadonlySet<string> | undefined;
+  /** {@link agents} holds every agent that pinged since then; absent: since before every task. */
+  readonly agentsSinceMs?: number | undefined;
   /** Jobs that agents execute; their agents' names are a second witness of who is busy. */
   readonly running: readonly RunningJob[];
   /** Jobs that still wait: no task has brought an agent that took them. */
@@ -75,6 +77,8 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
       agentsObserved: observed && lookedUp,
       jobWaits: waiting.has(task.startedBy),
       standing: isStandingKey(task.startedBy),
+      idleMs: warmIdleMs(seen.lanes, task.startedBy),
+      listedSinceStart: task.createdAtMs !== undefined && task.createdAtMs >= (seen.agentsSinceMs ?? 0) && lookedUp,
     };
     starts.push({ task, start: startOf(task, witnesses) });
   }

@@ -188,6 +188,36 @@ describe('a licence that pools with different API tokens share', () => {
   });
 });
 
+describe('warm agents whose containers ended well', () => {
+  const warm = { id: 'one', warm: { agents: 1, idleSeconds: 3600 } };
+  const one = pool('one', { lanes: [{ ...pool('one').lanes[0], standing: warm }] });
+  const ended = (id: string, agoMinutes: number) =>
+    stoppedTask(id, {
+      family: 'launcher-one',
+      startedBy: 'warm/one/1',
+      createdAtMs: NOW - minutes(agoMinutes + 3),
+      startedAtMs: NOW - minutes(agoMinutes + 2),
+      stoppedAtMs: NOW - minutes(agoMinutes),
+    });
+
+  it('are looked up back to the first of them when the newest is in no list, and hold up the next when none is', async () => {
+    tasks.stopped = [ended('old', 40), ended('new', 0)];
+    const ticked = await tickOf([one]);
+    expect(platform.agentsAsked.map(({ sinceMs }) => NOW - sinceMs)).toEqual([minutes(11), minutes(44)]);
+    expect(ticked.pools[0]?.observation?.supply.startFailures).toHaveLength(2);
+    expect(launched()).toEqual([]);
+  });
+
+  it('are not looked up while the newest is in the list of the last minutes', async () => {
+    tasks.stopped = [ended('new', 1), ended('old', 40)];
+    platform.agentsOf.set('one', [agent('new', 'exited')]);
+    const ticked = await tickOf([one]);
+    expect(platform.agentsAsked).toHaveLength(1);
+    expect(ticked.pools[0]?.observation?.supply.startFailures).toEqual([]);
+    expect(launched()).toHaveLength(1);
+  });
+});
+
 describe('agents in question', () => {
   it('are asked for from before a task whose own job still waits, however well it ended', async () => {
     queue('one', 'run-1');

@@ -21,6 +21,18 @@ describe('a task that was killed for its memory', () => {
     ]);
   });
 
+  it('is named with its own agent’s job among all that run, and with none that another agent has', () => {
+    const running = [
+      { key: 'run-1/plan', phase: 'plan', agentName: 'other' },
+      { key: 'run-7/apply', phase: 'apply', agentName: 'died' },
+      { key: 'run-8/plan', phase: 'plan' },
+    ] as const;
+    const agents = [agent('died', 'unknown'), agent('other', 'busy')];
+    expect(seenIn(killed(), agents, running).outOfMemory).toMatchObject([{ jobKey: 'run-7/apply' }]);
+    const [first, , last] = running;
+    expect(seenIn(killed(), agents, [first, last]).outOfMemory).toEqual([{ task: killed(), sign: 'OutOfMemoryError' }]);
+  });
+
   it('is told by its exit code where ECS says nothing else, unless somebody stopped it', () => {
     const agents = [agent('died', 'unknown')];
     expect(seenIn(killed({ containerReason: undefined }), agents).outOfMemory).toMatchObject([

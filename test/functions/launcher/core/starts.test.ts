@@ -5,7 +5,14 @@ import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 
-const REGISTERED: Witnesses = { registered: true, busy: false, agentsObserved: true, jobWaits: true, standing: false };
+const REGISTERED: Witnesses = {
+  registered: true,
+  busy: false,
+  agentsObserved: true,
+  jobWaits: true,
+  standing: false,
+  listedSinceStart: true,
+};
 const ran = (ms: number, exitCode: number) => {
   const startedAtMs = NOW - minutes(10);
   return stoppedTask('t', { startedAtMs, executionStoppedAtMs: startedAtMs + ms, exitCode });
@@ -32,6 +39,18 @@ describe('a task whose agent registered', () => {
       { jobWaits: false, standing: true },
       'fruitless',
     ],
+    [
+      'left long before its time as a warm agent was over',
+      ran(minutes(2), LEFT_IDLE_EXIT_CODE),
+      { jobWaits: false, standing: true, idleMs: minutes(5) },
+      'fruitless',
+    ],
+    [
+      'left when its time as a warm agent was over, by the container’s clock',
+      ran(minutes(5) - seconds(20), LEFT_IDLE_EXIT_CODE),
+      { jobWaits: false, standing: true, idleMs: minutes(5) },
+      'up',
+    ],
     ['waited for no job, and got one', ran(minutes(2), 0), { jobWaits: false, standing: true }, 'served'],
     ['was interrupted', stoppedTask('t', { stopCode: 'SpotInterruption', exitCode: 137 }), {}, 'up'],
     ['was stopped by a person', stoppedTask('t', { stopCode: 'UserInitiated', exitCode: 143 }), {}, 'up'],
@@ -45,6 +64,14 @@ describe('a task whose agent registered', () => {
     const sentAway = ran(minutes(5), LEFT_IDLE_EXIT_CODE);
     expect(startOf(sentAway, { ...REGISTERED, registered: false, jobWaits: false, standing: true })).toBe('up');
     expect(startOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
+  });
+
+  it('as warm is missing from a list that goes back to its start: it never did, however well its container ended', () => {
+    const warm = { ...REGISTERED, registered: false, jobWaits: false, standing: true };
+    expect(startOf(ran(minutes(2), 0), warm)).toBe('failed');
+    expect(startOf(ran(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
+    expect(startOf(ran(minutes(2), 0), { ...warm, standing: false })).toBe('unknown');
+    expect(startOf(ran(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
   });
 
   it('is told from others by the exit code that the entrypoint gives', () => {
@@ -102,5 +129,49 @@ describe('agents that come up and end without a job', () => {
     const probe = task('probe');
     const rounds = [round(0), round(1), round(2)];
     expect(failures([...rounds, probe], [...exited(rounds), agent('probe', 'idle')])).toHaveLength(3);
+  });
+});
+
+describe('warm agents that end without a job', () => {
+  const lane = { ...LANE, standing: { id: 'id', warm: { agents: 2, idleSeconds: 600 } } };
+  const round = (n: number, startedBy: string, overrides: Partial<Task>): Task =>
+    stoppedTask(`t${n}`, {
+      startedBy,
+      createdAtMs: NOW - minutes(40 - n * 8),
+      startedAtMs: NOW - minutes(39 - n * 8),
+      stoppedAtMs: NOW - minutes(37 - n * 8),
+      ...overrides,
+    });
+  const rounds = (overrides: Partial<Task>, startedBy = 'warm/id/1') =>
+    [0, 1, 2].map((n) => round(n, startedBy, overrides));
+  const failures = (tasks: readonly Task[], agents: readonly Agent[], agentsSinceMs?: number) =>
+    supplyOf({ lanes: [lane], tasks, agents, agentsSinceMs, running: [], queued: [] }, LIMITS.startDeadlineMs, NOW)
+      .startFailures.length;
+  const exited = (tasks: readonly Task[]): Agent[] => tasks.map(({ id }) => agent(id, 'exited'));
+
+  it('long before their time are start failures from the third round on', () => {
+    const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE });
+    expect(failures(early, exited(early))).toBe(3);
+    expect(failures(early.slice(1), exited(early))).toBe(0);
+  });
+
+  it('are not, when they were launched for another idle time, or to sweep', () => {
+    for (const startedBy of ['warm/before-a-deployment/1', 'sweep/id/77']) {
+      const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE }, startedBy);
+      expect(failures(early, exited(early))).toBe(0);
+    }
+  });
+
+  it('are start failures at once when they never registered, as with an image that is no agent', () => {
+    const well = rounds({ exitCode: 0 });
+    expect(failures(well, [])).toBe(3);
+    expect(failures(well, exited(well))).toBe(0);
+  });
+
+  it('say nothing when the list does not go back to their start, or nobody knows when that was', () => {
+    const well = rounds({ exitCode: 0 });
+    expect(failures(well, [], NOW - minutes(11))).toBe(0);
+    expect(failures(well, [], NOW - minutes(30))).toBe(1);
+    expect(failures(rounds({ exitCode: 0, createdAtMs: undefined }), [])).toBe(0);
   });
 });

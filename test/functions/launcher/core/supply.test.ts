@@ -126,6 +126,31 @@ describe('unclaimed supply', () => {
   });
 });
 
+describe('jobs whose agents are not named, where agents may not be listed', () => {
+  const nameless = (n: number): RunningJob[] =>
+    Array.from({ length: n }, (_, i) => ({ key: `run-${i + 1}/plan`, phase: 'plan' }));
+  const old = (id: string) => task(id, { createdAtMs: NOW - minutes(30) });
+  const young = (id: string, agoMs: number, startedAtMs?: number) =>
+    task(id, { createdAtMs: NOW - agoMs, startedAtMs });
+  const first = young('first', seconds(50), NOW - seconds(20));
+  const second = young('second', seconds(45), NOW - seconds(10));
+  const unstarted = young('unstarted', seconds(60));
+
+  it('make the oldest started tasks busy, and none whose container has not come up', () => {
+    const all = [unstarted, second, first];
+    expect(states(all, undefined, nameless(1))).toEqual(['starting', 'starting', 'busy']);
+    expect(states(all, undefined, nameless(2))).toEqual(['starting', 'busy', 'busy']);
+    expect(states(all, undefined, nameless(3))).toEqual(['starting', 'busy', 'busy']);
+  });
+
+  it('are first those of tasks past their deadline, which serve no queued job anyway', () => {
+    const all = [old('a'), first, second];
+    expect(states(all, undefined, nameless(1))).toEqual(['unobserved', 'starting', 'starting']);
+    expect(states(all, undefined, nameless(2))).toEqual(['unobserved', 'busy', 'starting']);
+    expect(states(all, undefined, nameless(3))).toEqual(['unobserved', 'busy', 'busy']);
+  });
+});
+
 describe('agents that count against the licence', () => {
   it('are the idle, busy and unknown ones, ours and foreign', () => {
     const all = (['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status));
