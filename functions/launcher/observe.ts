@@ -1,4 +1,4 @@
-import { isStandingKey, standingJobs } from './core/standing.ts';
+import { standingJobs } from './core/standing.ts';
 import { isQuestionable } from './core/starts.ts';
 import { isLive, supplyOf } from './core/supply.ts';
 import type { Agent, Demand, Supply, Task } from './core/types.ts';
@@ -93,11 +93,8 @@ async function agentsOf(
   if (recent === undefined) return { agents: undefined, notLookedUp: [] };
   const found = new Set(recent.map(({ name }) => name));
   const waiting = new Set<string | undefined>(queued.map(({ key }) => key));
-  const unregistered = neverRegisteredWarm(tasks, found);
   const inQuestion = tasks.filter(
-    (task) =>
-      !found.has(task.id) &&
-      (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy) || unregistered.includes(task)),
+    (task) => !found.has(task.id) && (isLive(task) || isQuestionable(task) || waiting.has(task.startedBy)),
   );
   const createdAtMs = inQuestion.map((task) => task.createdAtMs ?? Number.POSITIVE_INFINITY);
   const sinceMs = createdAtMs.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY) - CLOCK_SKEW_MS;
@@ -106,16 +103,4 @@ async function agentsOf(
   if (answer.error.fault !== 'too-long') throw answer.error;
   const older = inQuestion.filter(({ createdAtMs = nowMs }) => createdAtMs - CLOCK_SKEW_MS < recentMs);
   return { agents: recent, agentsSinceMs: recentMs, notLookedUp: older.map(({ id }) => id) };
-}
-
-/**
- * Stopped warm agents and sweeps that may never have registered although their containers ended well. Most served a job and are only
- * too old for the recent list: so none is in question while that list has the newest of them.
- */
-function neverRegisteredWarm(tasks: readonly Task[], recent: ReadonlySet<string>): readonly Task[] {
-  const ended = tasks
-    .filter((task) => !isLive(task) && task.exitCode === 0 && isStandingKey(task.startedBy))
-    .toSorted((a, b) => (b.stoppedAtMs ?? 0) - (a.stoppedAtMs ?? 0));
-  const [newest] = ended;
-  return newest === undefined || recent.has(newest.id) ? [] : ended;
 }

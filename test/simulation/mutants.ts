@@ -499,14 +499,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'warm agents are looked up in the list of the last minutes only',
-      [6],
-      edit('observe.ts', '|| unregistered.includes(task)', '|| (unregistered.includes(task) && nowMs < 0)'),
-    ),
-    profile: 'warm-failing',
-  },
-  {
-    ...one(
       'warm agents take the last slot',
       [1],
       edit(

@@ -83,6 +83,8 @@ interface Profile {
   readonly jobsMs?: { readonly plan: number; readonly apply: number; readonly assessment: number };
   /** Chance that a pool has warm agents, where it is not the usual one. */
   readonly warm?: number;
+  /** How often the tasks of each lane for plans fail to start for some minutes, besides what other faults do. */
+  readonly plansFail?: number;
   /** The organization agent limits to draw from, where they are not the usual ones. */
   readonly ceilings?: readonly number[];
   /** Settings that every such world has. */
@@ -298,8 +300,9 @@ export const PROFILES = {
   // One lane's tasks fail to start while the other's jobs come one after the other.
   probes: {
     ...SMALL,
-    runs: [25, 40],
-    lastsMs: [12 * MINUTE, 25 * MINUTE],
+    runs: [40, 60],
+    lastsMs: [30 * MINUTE, 40 * MINUTE],
+    plansFail: 4,
     others: PEOPLE,
     otherEvents: [0, 3],
     pools: [1, 1],
@@ -391,6 +394,7 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));
+  events.push(...planFaults(rules, settings, lastsMs, events.length));
   return { seed, profile: name, settings, events, lastsMs };
 }
 
@@ -464,6 +468,23 @@ function withLanes(random: Random, settings: WorldSettings, rules: Profile): Wor
     return { ...pool, lanes: [lane('plan', random.chance(0.6)), lane('apply', false)] };
   });
   return { ...settings, pools, failedTokens: random.pick(['forgotten', 'used-up']) };
+}
+
+/** Windows of equal length, one after the other, in which no task for plans starts. */
+function planFaults(
+  { plansFail = 0 }: Profile,
+  { pools }: WorldSettings,
+  lastsMs: number,
+  firstId: number,
+): ScenarioEvent[] {
+  const families = pools.flatMap(({ lanes }) => lanes.filter(({ accepts }) => !accepts.includes('apply')));
+  const ms = Math.round(lastsMs / (2 * plansFail));
+  return families.flatMap(({ family }, nth) =>
+    Array.from({ length: plansFail }, (_, n) => {
+      const id = firstId + nth * plansFail + n;
+      return { kind: 'fault', fault: 'start-image', id, atMs: (2 * n + 1) * ms, ms, rate: 1, family } as const;
+    }),
+  );
 }
 
 /** With as many warm agents as the settings and the function's parser allow. */

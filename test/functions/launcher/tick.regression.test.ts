@@ -200,17 +200,17 @@ describe('warm agents whose containers ended well', () => {
       stoppedAtMs: NOW - minutes(agoMinutes),
     });
 
-  it('are looked up back to the first of them when the newest is in no list, and hold up the next when none is', async () => {
-    tasks.stopped = [ended('old', 40), ended('new', 0)];
+  it('are start failures when the list of the last minutes lacks them, and hold up the next', async () => {
+    tasks.stopped = [ended('new', 1)];
     const ticked = await tickOf([one]);
-    expect(platform.agentsAsked.map(({ sinceMs }) => NOW - sinceMs)).toEqual([minutes(11), minutes(44)]);
-    expect(ticked.pools[0]?.observation?.supply.startFailures).toHaveLength(2);
-    expect(launched()).toEqual([]);
+    expect(ticked.pools[0]?.observation?.supply.startFailures).toHaveLength(1);
+    platform.agentsOf.set('one', [agent('new', 'exited')]);
+    const again = await tickOf([one]);
+    expect(again.pools[0]?.observation?.supply.startFailures).toEqual([]);
   });
 
-  it('are not looked up while the newest is in the list of the last minutes', async () => {
-    tasks.stopped = [ended('new', 1), ended('old', 40)];
-    platform.agentsOf.set('one', [agent('new', 'exited')]);
+  it('are none when they are older than that list, which is not read further back for them', async () => {
+    tasks.stopped = [ended('old', 40)];
     const ticked = await tickOf([one]);
     expect(platform.agentsAsked).toHaveLength(1);
     expect(ticked.pools[0]?.observation?.supply.startFailures).toEqual([]);
