@@ -176,7 +176,11 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'lanes: each has maxAgents for itself',
     [3],
-    edit('core/allowance.ts', 'limits.maxAgents - view.liveOfPool - launched,', 'limits.maxAgents - view.live.length,'),
+    edit(
+      'core/allowance.ts',
+      'limits.maxAgents - occupied - launched - kept.ofMaxAgents,',
+      'limits.maxAgents - view.live.length,',
+    ),
   ),
   {
     name: 'lanes: a foreign agent counts in each',
@@ -228,13 +232,17 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'maxAgents is not looked at',
     [3],
-    edit('core/allowance.ts', 'count: limits.maxAgents - view.liveOfPool - launched,', 'count: limits.maxAgents,'),
+    edit(
+      'core/allowance.ts',
+      'count: limits.maxAgents - occupied - launched - kept.ofMaxAgents,',
+      'count: limits.maxAgents,',
+    ),
   ),
   {
     ...one(
       'agentsCeiling is not looked at',
       [3],
-      edit('core/allowance.ts', 'count: ceilingRoom - launched,', 'count: Number.POSITIVE_INFINITY,'),
+      edit('core/allowance.ts', 'count: ceilingRoom - launched - kept.ofCeiling,', 'count: Number.POSITIVE_INFINITY,'),
     ),
     profile: 'licence',
   },

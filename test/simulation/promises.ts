@@ -291,6 +291,8 @@ export class Promises {
     for (const id of by.live) {
       const task = ecs.task(id);
       if (task?.family !== lane.family || busy.has(id)) continue;
+      // ECS says that its container has ended.
+      if (task.lingersSinceMs !== undefined && task.exitCode !== undefined) continue;
       const status = statuses === 'hidden' ? undefined : statuses.get(id);
       if (status !== 'idle' && (status !== undefined || task.createdAtMs <= youngest)) continue;
       own += 1;

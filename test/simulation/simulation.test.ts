@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { environmentOf } from './lambda.ts';
 import { LAUNCHER, type Launcher, loadLauncher } from './launcher.ts';
 import { MUTANTS, MutantFolder } from './mutants.ts';
 import { PROFILES, type ProfileName, scenarioOf } from './profiles.ts';
 import { brokenText, statisticsText } from './report.ts';
+import { withEvents } from './scenario.ts';
 import { shrink } from './shrink.ts';
 import { noStatistics, runBatch } from './statistics.ts';
 import { simulate } from './world.ts';
@@ -62,6 +64,30 @@ describe('the simulation', () => {
   it('takes a task that a conflict named for free no longer than until the tick is told that it has ended', async () => {
     expect((await simulate(scenarioOf('sim3b.192', 'all'), LAUNCHER)).broken).toBeUndefined();
   });
+
+  it('serves an apply in the world whose warm agents for plans once held the only slot', async () => {
+    const scenario = withEvents(scenarioOf('918273.1098', 'all'), ({ id }) => id === 1 || id === 3);
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
+  it.each(['all', 'warm', 'warm-lanes', 'warm-licence', 'warm-failing'] as const)(
+    'draws only settings that the function accepts, also after each deployment: %s',
+    (profile) => {
+      for (let world = 0; world < 150; world += 1) {
+        const { settings, events } = scenarioOf(`drawn.${world}`, profile);
+        const accepts = (): unknown => LAUNCHER.parseConfig(environmentOf(settings));
+        expect(accepts).not.toThrow();
+        for (const event of events) {
+          if (event.kind !== 'resize') continue;
+          const pool = settings.pools.find(({ name }) => name === event.pool);
+          if (pool?.standing === undefined) throw new Error('a resize of a pool without warm agents');
+          pool.maxAgents = event.maxAgents;
+          pool.standing.warm = event.warm;
+          expect(accepts).not.toThrow();
+        }
+      }
+    },
+  );
 
   it('has nothing to cut down in a world that keeps every promise', async () => {
     expect(await shrink(scenarioOf('whole.1', 'calm'), LAUNCHER)).toBeUndefined();

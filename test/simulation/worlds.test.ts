@@ -344,6 +344,43 @@ describe('ECS', () => {
   });
 
   it.each([
+    ['task-lingers', undefined],
+    ['task-lingers-known', 75],
+  ] as const)('runs a task on after its agent left, until somebody stops it: %s', async (fault, exitCode) => {
+    const { ecs, hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(9), rate: 1 }]);
+    const { task } = launch();
+    await pass(minutes(90));
+    expect(hcp.agents('pool-0').map(({ status }) => status)).toEqual(['exited']);
+    expect(ecs.shown(task, 0)).toMatchObject({ lastStatus: 'RUNNING', containers: [{ exitCode }] });
+    ecs.stop(task, 'UserInitiated', 'its agent left');
+    await pass(minutes(1));
+    expect(ecs.shown(task, 0)?.lastStatus).toBe('STOPPED');
+  });
+
+  it('registers an agent a second time under the same name', async () => {
+    const fault = 'start-registers-twice';
+    const { hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(1), rate: 1 }]);
+    const { task } = launch();
+    await pass(minutes(1.5));
+    const rows = hcp.agents('pool-0').map(({ name, status }) => [name, status]);
+    expect(rows).toEqual([
+      [task.id, 'exited'],
+      [task.id, 'idle'],
+    ]);
+  });
+
+  it.each([
+    ['start-exit-0-late', 0, 0],
+    ['start-leaves-early', 75, 1],
+  ] as const)('ends a container well before its time: %s', async (fault, exitCode, agents) => {
+    const { ecs, hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(1), rate: 1 }]);
+    const { task } = launch();
+    await pass(minutes(3.5));
+    expect(ecs.shown(task, 0)).toMatchObject({ lastStatus: 'STOPPED', containers: [{ exitCode }] });
+    expect(hcp.agents('pool-0')).toHaveLength(agents);
+  });
+
+  it.each([
     ['start-image', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
     ['start-secret', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
     ['start-eni', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
