@@ -52,7 +52,7 @@ export async function observePool(
   const { hcpTerraform, nowMs, signal } = eyes;
   const families = pool.lanes.map(({ taskDefinition }) => taskDefinition);
   const live = liveTasks.filter(({ family }) => families.includes(family));
-  const standing = pool.lanes.some((lane) => standingJobs(lane, nowMs).length > 0);
+  const standing = pool.lanes.some((lane) => standingJobs(lane, nowMs, demand.waiting).length > 0);
   // A job that runs without a task: somebody else's agent has it, or its task has died, and how shows among the stopped.
   const active = demand.queued.length > 0 || live.length > 0 || standing || demand.running.length > 0;
   const stopped = active ? await eyes.tasks.recentlyStoppedTasks(families, signal) : [];

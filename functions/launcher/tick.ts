@@ -132,14 +132,18 @@ async function tickGroup(
   if (settings.agentsCeiling === undefined) {
     return Promise.all(pools.map((pool) => tickAlone(pool).catch(brokenTick(pool))));
   }
-  const queued = await Promise.all(
-    [...runs.values()].map((answer) =>
-      // A bug is reported where the pool is looked at.
-      answer.then((one) => one.ok && demandOf(one.value).queued.length > 0).catch(() => true),
+  const wanted = await Promise.all(
+    [...runs].map(([{ lanes }, answer]) =>
+      answer
+        .then((open) => {
+          const { queued, waiting } = demandOf(open.ok ? open.value : []);
+          return queued.length > 0 || lanes.some((lane) => standingJobs(lane, nowMs, waiting).length > 0);
+        })
+        // A bug is reported where the pool is observed.
+        .catch(() => true),
     ),
   );
-  const standing = pools.some(({ lanes }) => lanes.some((lane) => standingJobs(lane, nowMs).length > 0));
-  const agentsMatter = standing || queued.includes(true);
+  const agentsMatter = wanted.includes(true);
   const watched = await Promise.all(
     pools.map((pool) =>
       look(pool, agentsMatter).catch((bug: unknown): Watched => {

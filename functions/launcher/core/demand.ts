@@ -1,11 +1,21 @@
-import type { Demand, Phase, QueuedJob, Run, RunningJob } from './types.ts';
+import type { Demand, Phase, QueuedJob, Run, RunningJob, WaitingRun } from './types.ts';
 
 /** What a run's status means to an agent pool. */
-type Meaning = 'plan-queued' | 'plan-running' | 'apply-queued' | 'apply-running' | 'platform' | 'person' | 'final';
+type Meaning =
+  | 'plan-queued'
+  | 'plan-running'
+  | 'apply-queued'
+  | 'apply-running'
+  | 'after-plan'
+  | 'platform'
+  | 'person'
+  | 'final';
 
 /**
  * Every run status of the platform.
  * `platform`: HCP Terraform works or waits, no agent has a job. `person`: somebody must decide.
+ * `after-plan`: usually run tasks or policy checks on the platform's side, but also policy sets in agent mode, which
+ * wait for an agent of the workspace's pool. The status doesn't say which; only how long the run stays in it does.
  * Only the two `-queued` rows are demand: `pending` waits for another run of its workspace, not for an agent.
  * Source: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states and the API's OpenAPI document.
  */
@@ -22,12 +32,12 @@ const STATUSES: Readonly<Record<string, Meaning>> = {
   planned: 'person',
   tf_policy_checked: 'platform',
   tf_policy_override: 'person',
-  post_plan_running: 'platform',
+  post_plan_running: 'after-plan',
   post_plan_completed: 'person',
   post_plan_awaiting_decision: 'person',
   cost_estimating: 'platform',
   cost_estimated: 'person',
-  policy_checking: 'platform',
+  policy_checking: 'after-plan',
   policy_override: 'person',
   policy_soft_failed: 'final',
   policy_checked: 'person',
@@ -50,8 +60,20 @@ const STATUSES: Readonly<Record<string, Meaning>> = {
   force_canceled: 'final',
 };
 
-/** The statuses worth asking the platform for: queued jobs, and running ones for who runs them. */
-export const OBSERVED_STATUSES = ['plan_queued', 'apply_queued', 'planning', 'applying'] as const;
+/**
+ * The statuses in which a run may wait for an agent to evaluate its policy sets. HashiCorp doesn't document the status of
+ * such a run; `post_plan_running` follows from hcp-terraform-operator #610 and the model of task stages.
+ */
+const AFTER_PLAN: readonly string[] = ['post_plan_running', 'policy_checking'];
+
+/** The statuses to ask the platform for: queued jobs, running ones for who runs them, and runs that wait after a plan. */
+export const OBSERVED_STATUSES: readonly string[] = [
+  'plan_queued',
+  'apply_queued',
+  'planning',
+  'applying',
+  ...AFTER_PLAN,
+];
 
 /**
  * Reads the jobs out of one pool's runs.
@@ -61,6 +83,7 @@ export function demandOf(runs: readonly Run[]): Demand {
   const latest = new Map(runs.map((run) => [run.id, run]));
   const queued: QueuedJob[] = [];
   const running: RunningJob[] = [];
+  const waiting: WaitingRun[] = [];
   const unknownStatuses = new Set<string>();
   for (const run of latest.values()) {
     const meaning = Object.hasOwn(STATUSES, run.status) ? STATUSES[run.status] : undefined;
@@ -71,9 +94,11 @@ export function demandOf(runs: readonly Run[]): Demand {
       running.push(runningJob(run, 'plan', run.planAgentName, run.planQueuedAtMs, run.planningAtMs));
     else if (meaning === 'apply-running')
       running.push(runningJob(run, 'apply', run.applyAgentName, run.applyQueuedAtMs, run.applyingAtMs));
+    else if (meaning === 'after-plan') waiting.push(waitingRun(run));
   }
   queued.sort((a, b) => a.queuedAtMs - b.queuedAtMs || (a.key < b.key ? -1 : 1));
-  return { queued, running, unknownStatuses: [...unknownStatuses].sort() };
+  waiting.sort((a, b) => a.sinceMs - b.sinceMs || (a.runId < b.runId ? -1 : 1));
+  return { queued, running, waiting, unknownStatuses: [...unknownStatuses].sort() };
 }
 
 function queuedJob(run: Run, phase: Phase, queuedAtMs: number | undefined): QueuedJob {
@@ -84,6 +109,11 @@ function queuedJob(run: Run, phase: Phase, queuedAtMs: number | undefined): Queu
     phase,
     queuedAtMs: queuedAtMs ?? run.createdAtMs,
   };
+}
+
+function waitingRun({ id, status, statusSinceMs, createdAtMs }: Run): WaitingRun {
+  const stage = AFTER_PLAN.indexOf(status);
+  return { runId: id, status, stage, sinceMs: statusSinceMs ?? createdAtMs };
 }
 
 function runningJob(

@@ -74,7 +74,7 @@ export function withStanding(decision: Decision, seen: PoolSeen, limits: Limits,
       for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
     };
     const free = view.unclaimed - view.queued.length;
-    const wanted = standingShort(standingJobs(view.lane, nowMs), free, supply.attempts, view.live);
+    const wanted = standingShort(standingJobs(view.lane, nowMs, demand.waiting), free, supply.attempts, view.live);
     launch(
       wanted.filter(({ once }) => !once),
       keptFrom(view, views, launches, othersWait),
@@ -109,9 +109,9 @@ function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): 
 }
 
 function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch {
-  if (job.once) return { job, lane, attempt: 1, reason: 'a sweep is due' };
+  if (job.once) return { job, lane, attempt: 1, reason: job.reason };
   const attempt = Math.max(supply.attempts.get(job.key) ?? 0, job.attemptsBefore) + 1;
-  return { job, lane, attempt, reason: 'fewer agents wait than are to be kept warm' };
+  return { job, lane, attempt, reason: job.reason };
 }
 
 /**

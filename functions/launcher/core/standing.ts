@@ -1,5 +1,15 @@
 import { SETTLED_AFTER_MS } from './read-lag.ts';
-import type { Lane, LiveState, LiveTask, QueuedJob, Schedule, StandingJob } from './types.ts';
+import type {
+  Lane,
+  LiveState,
+  LiveTask,
+  Phase,
+  QueuedJob,
+  Schedule,
+  Standing,
+  StandingJob,
+  WaitingRun,
+} from './types.ts';
 
 /**
  * How long after a sweep is due ticks still launch it: some may be missed, and the token makes it one. Shorter where the
@@ -10,6 +20,19 @@ const SWEEP_WINDOW_MS = 5 * 60_000;
 /** How long the agent of a sweep waits: an idle agent asks for a job every 30 s. */
 const SWEEP_IDLE_SECONDS = 90;
 
+/**
+ * How long a run waits after its plan before each of its sweeps. Policy checks on the platform's side take seconds. A run
+ * task may take longer, and then these agents leave without a job: so each wait is about twice the one before, and a run
+ * has eight sweeps at most.
+ */
+const RUN_SWEEPS_AFTER_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * 60_000);
+
+/** A run's sweep isn't due for longer than this: ECS must still show its task, or each tick would launch it again. */
+const RUN_SWEEP_WINDOW_MS = 50 * 60_000;
+
+/** Stages are tens in the number of a run's sweep: a token has no more than two characters left for it. */
+const SWEEPS_A_STAGE = 10;
+
 /** ECS shows a stopped task for an hour at least: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html */
 const HOUR_MS = 60 * 60_000;
 
@@ -17,13 +40,20 @@ const HOUR_MS = 60 * 60_000;
 const ATTEMPTS_AN_HOUR = 100_000;
 
 /**
- * The agents that a lane should have at this time beside those for queued jobs: each a job without a run, so that the
- * limits, the tokens and the back-off of launches hold for them too.
+ * The agents that a lane should have at this time in addition to those for queued jobs: each is a job without a run, so
+ * that the limits, the tokens and the back-off of launches hold for them too.
+ *
+ * @param waiting runs that may wait for an agent to evaluate their policy sets.
  */
-export function standingJobs({ standing, phases }: Lane, nowMs: number): StandingJob[] {
-  if (standing === undefined) return [];
-  const { id, warm, sweepMs } = standing;
+export function standingJobs(lane: Lane, nowMs: number, waiting: readonly WaitingRun[] = []): StandingJob[] {
+  const { standing, phases, acceptsPolicies = true } = lane;
   const phase = phases.includes('plan') ? 'plan' : 'apply';
+  const forRuns = acceptsPolicies ? waiting.flatMap((run) => runSweeps(run, phase, nowMs)) : [];
+  return [...(standing === undefined ? [] : settingsJobs(standing, phase, nowMs)), ...forRuns];
+}
+
+/** Warm agents, and the sweep of an interval. */
+function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: number): StandingJob[] {
   const jobs: StandingJob[] = [];
   if (warm !== undefined && isWithin(warm.schedule, nowMs)) {
     const { agents, idleSeconds } = warm;
@@ -37,7 +67,8 @@ export function standingJobs({ standing, phases }: Lane, nowMs: number): Standin
       isHeld: nowMs % HOUR_MS >= HOUR_MS - SETTLED_AFTER_MS,
     };
     for (let n = 1; n <= agents; n += 1) {
-      jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, once: false });
+      const reason = 'fewer agents wait than are to be kept warm';
+      jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, once: false, reason });
     }
   }
   if (sweepMs !== undefined && nowMs % sweepMs < Math.min(SWEEP_WINDOW_MS, sweepMs - SETTLED_AFTER_MS)) {
@@ -49,10 +80,31 @@ export function standingJobs({ standing, phases }: Lane, nowMs: number): Standin
       attemptsBefore: 0,
       idleSeconds: SWEEP_IDLE_SECONDS,
       once: true,
+      reason: 'a sweep is due',
       isHeld: false,
     });
   }
   return jobs;
+}
+
+/** The sweep that is due for a run that waits after its plan, if one is. Its number makes it the same one in every tick. */
+function runSweeps({ runId, status, stage, sinceMs }: WaitingRun, phase: Phase, nowMs: number): StandingJob[] {
+  const waitedMs = nowMs - sinceMs;
+  const sweep = RUN_SWEEPS_AFTER_MS.findLastIndex((afterMs) => waitedMs >= afterMs);
+  const queuedAtMs = sinceMs + (RUN_SWEEPS_AFTER_MS[sweep] ?? Number.POSITIVE_INFINITY);
+  if (nowMs - queuedAtMs < 0 || nowMs - queuedAtMs >= RUN_SWEEP_WINDOW_MS) return [];
+  return [
+    {
+      key: `sweep/${runId}/${stage * SWEEPS_A_STAGE + sweep}`,
+      phase,
+      queuedAtMs,
+      attemptsBefore: 0,
+      idleSeconds: SWEEP_IDLE_SECONDS,
+      once: true,
+      reason: `${runId} has been ${status} for ${Math.round(waitedMs / 1000)} s, maybe for an agent that evaluates its policy sets`,
+      isHeld: false,
+    },
+  ];
 }
 
 /**

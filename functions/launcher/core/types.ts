@@ -16,6 +16,8 @@ export interface Lane {
   readonly capacity: Capacity;
   /** Agents that it has although no job is queued; absent: none. */
   readonly standing?: Standing | undefined;
+  /** `false`: its agents don't evaluate policy sets, so it starts none for a run that waits after its plan. */
+  readonly acceptsPolicies?: boolean | undefined;
 }
 
 /** Days of the week as `Intl` writes them. */
@@ -53,6 +55,8 @@ export interface Run {
   /** The platform's own status word; may be one that this launcher does not know. */
   readonly status: string;
   readonly createdAtMs: number;
+  /** When it entered {@link status}, or the latest time that the platform reports for it; absent when there is none. */
+  readonly statusSinceMs?: number | undefined;
   readonly planQueuedAtMs?: number | undefined;
   readonly planningAtMs?: number | undefined;
   readonly applyQueuedAtMs?: number | undefined;
@@ -72,9 +76,19 @@ export interface QueuedJob {
   readonly queuedAtMs: number;
 }
 
+/** A run whose plan is over and that may wait for an agent to evaluate its policy sets: the list of runs doesn't say. */
+export interface WaitingRun {
+  readonly runId: string;
+  /** One of the post-plan statuses of `demand.ts`. */
+  readonly status: string;
+  /** Distinguishes the post-plan statuses, so that each has its own sweeps. */
+  readonly stage: number;
+  readonly sinceMs: number;
+}
+
 /** An agent that is wanted although no job is queued: it waits for one, or looks for those that no list shows. */
 export interface StandingJob {
-  /** The `startedBy` of its task; the last part numbers the warm agents, or the sweeps. */
+  /** The `startedBy` of its task; the last part numbers the warm agents, or the sweeps of a lane or of a run. */
   readonly key: `warm/${string}/${number}` | `sweep/${string}/${number}`;
   readonly phase: Phase;
   readonly queuedAtMs: number;
@@ -84,6 +98,8 @@ export interface StandingJob {
   readonly idleSeconds: number;
   /** It has one task, and none after that. */
   readonly once: boolean;
+  /** Why it is wanted, for the log. */
+  readonly reason: string;
   /** Nothing is launched for it now: its attempts are about to be others, before ECS would show a task for certain. */
   readonly isHeld: boolean;
 }
@@ -102,6 +118,8 @@ export interface Demand {
   /** Oldest first. */
   readonly queued: readonly QueuedJob[];
   readonly running: readonly RunningJob[];
+  /** Runs in a post-plan status, the longest wait first. They are no queued jobs. */
+  readonly waiting: readonly WaitingRun[];
   /** Statuses that the launcher has no row for. They are no demand. */
   readonly unknownStatuses: readonly string[];
 }

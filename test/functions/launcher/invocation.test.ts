@@ -7,7 +7,7 @@ import { FakeClock, pool } from './fakes.ts';
 
 type Part = Partial<Pick<PoolTick, 'demand' | 'errors'>>;
 const idle: Part = {};
-const queued: Part = { demand: { queued: [queuedJob('run-1')], running: [], unknownStatuses: [] } };
+const queued: Part = { demand: { queued: [queuedJob('run-1')], running: [], waiting: [], unknownStatuses: [] } };
 const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
 
 /** Runs an invocation whose ticks see the given parts in turn, the last one for ever. */

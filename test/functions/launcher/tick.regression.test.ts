@@ -251,6 +251,7 @@ describe('an invocation whose tick used up its time', () => {
     const demand = {
       queued: [{ key: 'run-1/plan', runId: 'run-1', workspaceId: 'ws-1', phase: 'plan', queuedAtMs: NOW } as const],
       running: [],
+      waiting: [],
       unknownStatuses: [],
     };
     const active = async () => ({

@@ -41,6 +41,38 @@ describe('a tick', () => {
     expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
   });
 
+  it('asks for nothing more while a run has only just entered a post-plan status', async () => {
+    const run1 = run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) + 1 });
+    platform.runs.set('one', { ok: true, value: [run1] });
+    await tickOf([pool('one')]);
+    expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
+    expect(launched()).toEqual([]);
+  });
+
+  it('launches one agent for a run that has waited after its plan for two minutes', async () => {
+    const run1 = run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) });
+    platform.runs.set('one', { ok: true, value: [run1] });
+    await tickOf([pool('one')]);
+    expect(launched()).toEqual(['one sweep/run-1/0/1']);
+    tasks.stopped = [stoppedTask('t', { family: 'launcher-one', startedBy: 'sweep/run-1/0', exitCode: 75 })];
+    await tickOf([pool('one')]);
+    expect(launched()).toHaveLength(1);
+  });
+
+  it.each([
+    'policy_override',
+    'policy_soft_failed',
+    'planned',
+    'cost_estimated',
+    'policy_checked',
+    'post_plan_completed',
+    'quantum_estimating',
+  ])('never launches for a run in %s, however long it waits', async (status) => {
+    platform.runs.set('one', { ok: true, value: [run({ status, statusSinceMs: NOW - minutes(20) })] });
+    await tickOf([pool('one')]);
+    expect(launched()).toEqual([]);
+  });
+
   it('says of a pool that is gone from sight that it is, in every tick, and serves what is queued there', async () => {
     platform.sights.set('one', { agentsVisible: false, gone: trouble() });
     const idle = (await tickOf([pool('one')])).get('one');
@@ -467,6 +499,17 @@ describe('the licence’s ceiling', () => {
     const [lane] = pool('one').lanes;
     await tickOf([pool('one', { lanes: [{ ...lane, standing: warm }] }), pool('two')], { agentsCeiling: 1 });
     expect(launched()).toEqual([]);
+  });
+
+  it('counts the agents of other pools also for a run that waits after its plan', async () => {
+    platform.runs.set('one', {
+      ok: true,
+      value: [run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(3) })],
+    });
+    platform.agentsOf.set('two', [agent('elsewhere', 'busy')]);
+    const parts = await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 });
+    expect(launched()).toEqual([]);
+    expect(parts.get('one')?.decision?.deferrals).toMatchObject([{ jobKey: 'sweep/run-1/0', cause: 'agents-ceiling' }]);
   });
 
   it('is not held up by a pool that the platform does not know, of which the tasks alone count', async () => {

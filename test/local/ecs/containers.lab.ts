@@ -239,7 +239,7 @@ describe.skipIf(ENGINE === undefined)(
           const agents = [{ id: 'agent-1', name: id, status: 'unknown' }] as const;
           const nowMs = Date.now();
           const supply = supplyOf({ lanes, tasks, agents, running, queued: [] }, 300_000, nowMs);
-          const demand = { queued: [], running, unknownStatuses: [] };
+          const demand = { queued: [], running, waiting: [], unknownStatuses: [] };
           const warnings: [string, Record<string, unknown>][] = [];
           const ignore = (): void => {};
           new TickReport({

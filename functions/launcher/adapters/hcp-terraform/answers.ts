@@ -39,7 +39,7 @@ const run = z.object({
     status,
     'created-at': time,
     'status-timestamps': z
-      .object({
+      .looseObject({
         'plan-queued-at': time.nullish(),
         'planning-at': time.nullish(),
         'apply-queued-at': time.nullish(),
@@ -146,6 +146,7 @@ function runOf(answer: RunAnswer, agentName: (plan: RunAnswer['relationships']['
     workspaceId: answer.relationships.workspace.data.id,
     status: answer.attributes.status,
     createdAtMs: answer.attributes['created-at'],
+    statusSinceMs: statusSinceMs(answer.attributes.status, at),
     planQueuedAtMs: at['plan-queued-at'] ?? undefined,
     planningAtMs: at['planning-at'] ?? undefined,
     applyQueuedAtMs: at['apply-queued-at'] ?? undefined,
@@ -153,6 +154,22 @@ function runOf(answer: RunAnswer, agentName: (plan: RunAnswer['relationships']['
     planAgentName: agentName(answer.relationships.plan),
     applyAgentName: agentName(answer.relationships.apply),
   };
+}
+
+/**
+ * When a run entered its status. Which timestamp a status has is documented for some only, so the latest one of the run
+ * stands in for a missing one, and what isn't a time is ignored.
+ */
+function statusSinceMs(status: string, at: Readonly<Record<string, unknown>>): number | undefined {
+  const times = new Map(
+    Object.entries(at).flatMap(([key, value]) => {
+      if (typeof value === 'number') return [[key, value] as const];
+      const parsed = time.safeParse(value);
+      return parsed.success ? [[key, parsed.data] as const] : [];
+    }),
+  );
+  const own = times.get(`${status.replaceAll('_', '-')}-at`);
+  return own ?? (times.size === 0 ? undefined : Math.max(...times.values()));
 }
 
 const AGENT_STATUSES = new Set<string>(['idle', 'busy', 'unknown', 'errored', 'exited'] satisfies Agent['status'][]);

@@ -81,6 +81,7 @@ describe('a launch without a queued job', () => {
     attemptsBefore: 0,
     idleSeconds: 3600,
     once: false,
+    reason: 'fewer agents wait than are to be kept warm',
     isHeld: false,
   } as const;
 

@@ -86,7 +86,7 @@ describe('the runs of a pool', () => {
     const query = new URLSearchParams(runRequests()[0]?.split('?')[1]);
     expect(Object.fromEntries(query)).toEqual({
       'filter[agent_pool_names]': 'default',
-      'filter[status]': 'plan_queued,apply_queued,planning,applying',
+      'filter[status]': 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking',
       'filter[operation]': 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only',
       include: 'plan,apply',
       'page[size]': '100',
@@ -181,6 +181,34 @@ describe('the runs of a pool', () => {
     expect(await openRuns()).toMatchObject({ value: [{ planAgentName: 'task-p', applyAgentName: 'task-a' }] });
     server.on(RUNS, json({ data, included: [operation('apply-1', 'applies', null)], ...page(1, null) }));
     expect(await openRuns()).toMatchObject({ value: [{ planAgentName: undefined, applyAgentName: undefined }] });
+  });
+
+  // HashiCorp documents only some of the keys of `status-timestamps`.
+  it.each([
+    [
+      'its own timestamp',
+      { 'planned-at': '2026-03-01T11:58:00Z', 'post-plan-running-at': '2026-03-01T11:57:00Z' },
+      '11:57',
+    ],
+    [
+      'the latest one, without its own',
+      { 'planning-at': '2026-03-01T11:55:00Z', 'planned-at': '2026-03-01T11:58:00Z' },
+      '11:58',
+    ],
+    [
+      'the latest that is a time',
+      { 'planned-at': '2026-03-01T11:58:00Z', 'x-at': 'soon', 'y-at': null, 'z-at': {} },
+      '11:58',
+    ],
+    ['none, where there is none', {}, undefined],
+    ['none, without any timestamps', null, undefined],
+  ])('have been in their status since %s', async (_, timestamps, expected) => {
+    const waiting = run('run-1', 'post_plan_running');
+    const attributes = { ...waiting.attributes, 'status-timestamps': timestamps };
+    server.on(RUNS, json({ data: [{ ...waiting, attributes }], ...page(1, null) }));
+    const answer = await openRuns();
+    const since = answer.ok ? answer.value[0]?.statusSinceMs : Number.NaN;
+    expect(since).toBe(expected && Date.parse(`2026-03-01T${expected}:00Z`));
   });
 
   it('are asked for again without the operations that an older Terraform Enterprise refuses', async () => {

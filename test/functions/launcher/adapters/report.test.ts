@@ -48,7 +48,7 @@ const tickOf = (...parts: Partial<PoolTick>[]): Tick => ({
 
 const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(12) });
 const launch = { job, lane: LANE, attempt: 1, reason: '1 queued, 0 unclaimed' };
-const demand = { queued: [job], running: [], unknownStatuses: [] };
+const demand = { queued: [job], running: [], waiting: [], unknownStatuses: [] };
 const observation = {
   demand,
   agentsVisible: true,
@@ -309,7 +309,7 @@ describe('a tick’s metrics', () => {
       { key: 'run-2/plan', phase: 'plan', queuedAtMs: NOW - seconds(900), startedAtMs: NOW - seconds(800) },
       { key: 'run-3/plan', phase: 'plan' },
     ] as const;
-    const busy = { queued: [], running, unknownStatuses: [] };
+    const busy = { queued: [], running, waiting: [], unknownStatuses: [] };
     report.report(tickOf({ demand: busy }));
     report.report(tickOf({ demand: busy }));
     const latencies = blobs.filter(({ metrics }) => METRICS.startLatencySeconds in metrics);
@@ -323,7 +323,7 @@ describe('a tick’s metrics', () => {
       queuedAtMs: NOW - seconds(9),
       startedAtMs: NOW - seconds(1),
     }));
-    report.report(tickOf({ demand: { queued: [], running, unknownStatuses: [] } }));
+    report.report(tickOf({ demand: { queued: [], running, waiting: [], unknownStatuses: [] } }));
     const latencies = blobs.filter(({ metrics }) => METRICS.startLatencySeconds in metrics);
     expect(
       latencies.map(({ dimensions, metrics }) => [dimensions, metrics[METRICS.startLatencySeconds]?.length]),

@@ -27,7 +27,6 @@ describe('which statuses are demand', () => {
     ['pre_plan_running', 'a run task runs'],
     ['queuing', 'about to be queued'],
     ['confirmed', 'about to be queued'],
-    ['post_plan_running', 'run tasks and policies'],
     ['applied', 'over'],
     ['errored', 'over'],
     ['canceled', 'over'],
@@ -35,7 +34,7 @@ describe('which statuses are demand', () => {
     ['planned_and_finished', 'over'],
     ['force_canceled', 'over'],
   ])('%s is none: %s', (status) => {
-    expect(demandOf([run({ status })])).toEqual({ queued: [], running: [], unknownStatuses: [] });
+    expect(demandOf([run({ status })])).toEqual({ queued: [], running: [], waiting: [], unknownStatuses: [] });
   });
 
   it('counts every queued run of a workspace, not one a workspace (hcp-terraform-operator #664)', () => {
@@ -52,10 +51,42 @@ describe('which statuses are demand', () => {
     expect(unknownStatuses).toEqual(['constructor', 'rehearsing']);
   });
 
-  it('asks the platform for exactly the statuses that make jobs', () => {
+  it.each(['post_plan_running', 'policy_checking'])(
+    'counts a run in %s as waiting, and neither as queued nor as running',
+    (status) => {
+      expect(demandOf([run({ status, statusSinceMs: NOW - seconds(90) })])).toMatchObject({
+        queued: [],
+        running: [],
+        waiting: [{ runId: 'run-1', status, sinceMs: NOW - seconds(90) }],
+        unknownStatuses: [],
+      });
+    },
+  );
+
+  it('gives each post-plan status another stage, so that their sweeps have different tokens', () => {
+    const stages = ['post_plan_running', 'policy_checking'].map(
+      (status) => demandOf([run({ status })]).waiting[0]?.stage,
+    );
+    expect(stages).toEqual([0, 1]);
+  });
+
+  it('counts the wait from the run’s creation when the platform reports no time for its status', () => {
+    expect(demandOf([run({ status: 'post_plan_running' })]).waiting[0]?.sinceMs).toBe(run().createdAtMs);
+  });
+
+  it('lists the longest wait first, in one order whatever the list’s', () => {
+    const waits = (id: string, ago: number) =>
+      run({ id, status: 'post_plan_running', statusSinceMs: NOW - seconds(ago) });
+    const runs = [waits('run-c', 10), waits('run-b', 90), waits('run-a', 90)];
+    const ids = (list: typeof runs) => demandOf(list).waiting.map(({ runId }) => runId);
+    expect(ids(runs)).toEqual(['run-a', 'run-b', 'run-c']);
+    expect(ids(runs.toReversed())).toEqual(ids(runs));
+  });
+
+  it('asks the platform for exactly the statuses that make jobs or waits', () => {
     const jobs = OBSERVED_STATUSES.flatMap((status) => {
-      const { queued, running } = demandOf([run({ status })]);
-      return [...queued, ...running];
+      const { queued, running, waiting } = demandOf([run({ status })]);
+      return [...queued, ...running, ...waiting];
     });
     expect(jobs).toHaveLength(OBSERVED_STATUSES.length);
   });

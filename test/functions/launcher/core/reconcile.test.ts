@@ -11,7 +11,7 @@ function decide(
   limits: Partial<Limits> = {},
   ceilingRoom: number | undefined = undefined,
 ) {
-  const demand = { queued, running: [], unknownStatuses: [] };
+  const demand = { queued, running: [], waiting: [], unknownStatuses: [] };
   return reconcile({ lanes: [LANE], demand, supply: supply(has), ceilingRoom }, { ...LIMITS, ...limits }, NOW);
 }
 

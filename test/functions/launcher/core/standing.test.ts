@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStanding, standingJobs, standingShort } from '../../../../functions/launcher/core/standing.ts';
 import { attemptsFrom, clientTokenOf } from '../../../../functions/launcher/core/token.ts';
-import type { Lane, Schedule, Standing } from '../../../../functions/launcher/core/types.ts';
-import { LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
+import type { Lane, Schedule, Standing, WaitingRun } from '../../../../functions/launcher/core/types.ts';
+import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
 
 const WARM: Standing = { id: 'abc123', warm: { agents: 2, idleSeconds: 3600 } };
 const SWEEP: Standing = { id: 'abc123', sweepMs: minutes(60) };
@@ -198,7 +198,7 @@ describe('a decision about them', () => {
     const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
     const seen = {
       lanes: [lane(standing)],
-      demand: { queued: jobs, running: [], unknownStatuses: [] },
+      demand: { queued: jobs, running: [], waiting: [], unknownStatuses: [] },
       supply: supply(has),
       ceilingRoom: undefined,
     };
@@ -231,7 +231,7 @@ describe('a decision about them', () => {
 
   it('fills no place while its attempts are about to be others, and sweeps all the same', () => {
     const at = (nowMs: number, standing: Standing) => {
-      const demand = { queued: [], running: [], unknownStatuses: [] };
+      const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
       const seen = { lanes: [lane(standing)], demand, supply: supply({}), ceilingRoom: undefined };
       const decision = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs);
       return [decision.launches.map(({ job }) => job.key.split('/', 1)[0]), decision.deferrals];
@@ -274,7 +274,7 @@ describe('a decision about them', () => {
     const attempts = (nowMs: number, earlier: number) => {
       const seen = {
         lanes: [lane(WARM)],
-        demand: { queued: [], running: [], unknownStatuses: [] },
+        demand: { queued: [], running: [], waiting: [], unknownStatuses: [] },
         supply: supply({ attempts: new Map([['warm/abc123/1', earlier]]) }),
         ceilingRoom: undefined,
       };
@@ -308,5 +308,105 @@ describe('a decision about them', () => {
     expect(standingShort([], 5, new Map(), [])).toEqual([]);
     expect(standingShort(standingJobs(lane(WARM), NOW), 5, new Map(), [])).toEqual([]);
     expect(standingShort(standingJobs(lane(WARM), NOW), -5, new Map(), [])).toHaveLength(2);
+  });
+});
+
+describe('a run that waits after its plan', () => {
+  const waiting = (ms: number, overrides: Partial<WaitingRun> = {}): WaitingRun => ({
+    runId: 'run-a',
+    status: 'post_plan_running',
+    stage: 0,
+    sinceMs: NOW - ms,
+    ...overrides,
+  });
+  const sweeps = (run: WaitingRun, of: Lane = LANE) => standingJobs(of, NOW, [run]).map(({ key }) => key);
+
+  it.each([
+    ['has just begun', 0, []],
+    ['lasts less than two minutes, as checks on the platform’s side do', minutes(2) - 1, []],
+    ['lasts two minutes', minutes(2), ['sweep/run-a/0']],
+    ['goes on', minutes(6) - 1, ['sweep/run-a/0']],
+    ['lasts six minutes', minutes(6), ['sweep/run-a/1']],
+    ['lasts 14 minutes', minutes(14), ['sweep/run-a/2']],
+    ['lasts 30 minutes', minutes(30), ['sweep/run-a/3']],
+    ['lasts an hour', minutes(60), ['sweep/run-a/4']],
+    ['lasts so long that ECS may soon forget the last task', minutes(60 + 50) - 1, ['sweep/run-a/4']],
+    ['is between two sweeps', minutes(60 + 50), []],
+    ['lasts two hours', minutes(120), ['sweep/run-a/5']],
+    ['lasts four hours', minutes(240), ['sweep/run-a/6']],
+    ['lasts eight hours', minutes(480), ['sweep/run-a/7']],
+    ['has had every sweep', minutes(480 + 50), []],
+    ['lasts for weeks', minutes(60 * 24 * 30), []],
+    ['begins in the future of our clock', -seconds(12), []],
+  ])('when its wait %s', (_, ms, expected) => {
+    expect(sweeps(waiting(ms))).toEqual(expected);
+  });
+
+  it('has eight sweeps at most, whatever the second in which it is looked at', () => {
+    const keys = Array.from({ length: 24 * 60 * 4 }, (_, n) => sweeps(waiting(seconds(15 * n)))).flat();
+    expect(new Set(keys).size).toBe(8);
+  });
+
+  it('has sweeps of its own in each status', () => {
+    expect(sweeps(waiting(minutes(2), { status: 'policy_checking', stage: 1 }))).toEqual(['sweep/run-a/10']);
+  });
+
+  it('is swept for by a lane that evaluates policy sets only', () => {
+    expect(sweeps(waiting(minutes(3)), { ...LANE, acceptsPolicies: true })).toHaveLength(1);
+    expect(sweeps(waiting(minutes(3)), { ...LANE, acceptsPolicies: false })).toEqual([]);
+    const [job] = standingJobs(APPLY_LANE, NOW, [waiting(minutes(3))]);
+    expect(job?.phase).toBe('apply');
+  });
+
+  it('is swept for in addition to the warm agents and the sweep of the interval', () => {
+    const of = lane({ ...WARM, ...SWEEP });
+    const keysAt = (nowMs: number) =>
+      standingJobs(of, nowMs, [waiting(0, { sinceMs: nowMs - minutes(2) })]).map(({ key }) =>
+        key.split('/', 2).join('/'),
+      );
+    expect(keysAt(THIS_HOUR)).toEqual(['warm/abc123', 'warm/abc123', 'sweep/abc123', 'sweep/run-a']);
+  });
+
+  it('gets an agent that leaves after 90 seconds, by a token that ECS accepts', () => {
+    const [job] = standingJobs(LANE, NOW, [waiting(minutes(2), { runId: `run-${'a'.repeat(46)}`, stage: 1 })]);
+    if (job === undefined) throw new Error('no sweep is due');
+    expect(job).toMatchObject({ idleSeconds: 90, once: true, isHeld: false });
+    expect(job.reason).toContain('has been post_plan_running for 120 s');
+    expect(attemptsFrom(1, job, NOW)).toEqual([1]);
+    expect(clientTokenOf(job, 1).length).toBeLessThanOrEqual(64);
+  });
+
+  const decide = (runs: readonly WaitingRun[], has: Parameters<typeof supply>[0], maxAgents = 10, queued = 0) => {
+    const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
+    const demand = { queued: jobs, running: [], waiting: runs, unknownStatuses: [] };
+    const seen = { lanes: [LANE], demand, supply: supply(has), ceilingRoom: undefined };
+    const limits = { ...LIMITS, maxAgents };
+    const decision = withStanding(reconcile(seen, limits, NOW), seen, limits, NOW);
+    return {
+      launches: decision.launches.map(({ job, attempt }) => `${job.key} ${attempt}`),
+      deferrals: decision.deferrals.map(({ jobKey, cause }) => `${jobKey} ${cause}`),
+    };
+  };
+
+  it('gets one task a sweep, and none while a task that is free may serve it', () => {
+    const run = waiting(minutes(3));
+    expect(decide([run], {}).launches).toEqual(['sweep/run-a/0 1']);
+    expect(decide([run], { attempts: new Map([['sweep/run-a/0', 1]]) }).launches).toEqual([]);
+    expect(decide([run], { live: [live('t', 'starting')] }).launches).toEqual([]);
+    expect(decide([run], { live: [live('t', 'idle')] }).launches).toEqual([]);
+    expect(decide([run], { live: [live('t', 'busy')] }).launches).toEqual(['sweep/run-a/0 1']);
+    expect(decide([run], { live: [live('t', 'idle')] }, 10, 1).launches).toEqual(['sweep/run-a/0 1']);
+  });
+
+  it('waits behind queued jobs for the limits', () => {
+    expect(decide([waiting(minutes(3))], {}, 1, 1)).toEqual({
+      launches: ['run-0/plan 1'],
+      deferrals: ['sweep/run-a/0 max-agents'],
+    });
+  });
+
+  it('gets an agent each with others', () => {
+    const runs = [waiting(minutes(3)), waiting(minutes(7), { runId: 'run-b' })];
+    expect(decide(runs, {}).launches).toEqual(['sweep/run-a/0 1', 'sweep/run-b/1 1']);
   });
 });
