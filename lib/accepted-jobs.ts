@@ -35,3 +35,8 @@ export function acceptedJobs(phase: Phase, unlisted: UnlistedJobs): string {
   };
   return [phase, ...also[phase]].join(',');
 }
+
+/** Whether an agent with these variables evaluates policy sets, which `tfc-agent` does by default. */
+export function acceptsPolicies({ TFC_AGENT_ACCEPT: accepted }: Readonly<Record<string, string>>): boolean {
+  return accepted === undefined || accepted.split(',').some((kind) => kind.trim() === 'policy');
+}

@@ -73,6 +73,7 @@ export class AgentLauncherStack extends Stack {
       environment: pool.environment,
       ...(pool.phases !== undefined && { phases: phasesOptions(pool.phases) }),
       ...standingOptions(pool),
+      policySweeps: pool.policySweeps,
       ...(pool.logRetentionDays !== undefined && { logRetention: pool.logRetentionDays }),
       ...(pool.image !== undefined && { image: AgentImage.fromReference(pool.image) }),
     };

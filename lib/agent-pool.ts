@@ -4,7 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { acceptedJobs, type UnlistedJobs } from './accepted-jobs.ts';
+import { acceptedJobs, acceptsPolicies, type UnlistedJobs } from './accepted-jobs.ts';
 import { AgentImage } from './agent-image.ts';
 import { agentTaskDefinition, type Capacity, type Phase } from './agent-task.ts';
 import {
@@ -107,6 +107,13 @@ export interface AgentPoolOptions {
    */
   readonly sweepInterval?: Duration;
   /**
+   * Whether to start an agent for a run that has been in a post-plan status for more than two minutes: a policy set in agent
+   * mode waits there for an agent of the pool. Leave it on unless no such policy sets apply and run tasks often take longer.
+   *
+   * @default true
+   */
+  readonly policySweeps?: boolean;
+  /**
    * How long the agents' logs are kept.
    *
    * @default logs.RetentionDays.ONE_MONTH
@@ -193,6 +200,8 @@ export interface AgentLane {
   /** Role of Terraform inside the task. */
   readonly taskRole: iam.IRole;
   readonly capacity: Capacity;
+  /** Whether the launcher starts its tasks for runs that wait after their plan. */
+  readonly sweepsForRuns: boolean;
 }
 
 /**
@@ -246,9 +255,11 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
     const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
     const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);
-    this.lanes = kinds.map(({ prefix, phases, options, capacity, environment }) => {
+    const { policySweeps = true } = props;
+    this.lanes = kinds.map(({ prefix, phases, options, capacity, environment: ofKind }) => {
       const family = taskFamily(props.launcherName, phases, props.name);
       const taskRole = options.taskRole ?? this.newTaskRole(prefix);
+      const environment = { ...agentEnvironment(props), ...ofKind };
       const taskDefinition = agentTaskDefinition(this, prefix, {
         family,
         size: options,
@@ -256,12 +267,13 @@ export class AgentPool extends Construct implements iam.IGrantable {
         executionRole: this.executionRole,
         taskRole,
         image,
-        environment: { ...agentEnvironment(props), ...environment },
+        environment,
         address: addressOf(props),
         agentTokenSecret: props.agentTokenSecret,
         logGroup: this.logGroup,
       });
-      return { phases, taskDefinition, family, taskRole, capacity };
+      const sweepsForRuns = policySweeps && acceptsPolicies(environment);
+      return { phases, taskDefinition, family, taskRole, capacity, sweepsForRuns };
     });
   }
 
@@ -287,6 +299,11 @@ export class AgentPool extends Construct implements iam.IGrantable {
     throw new Error(
       `Agent pool ${this.poolName} has a role for plans and one for applies: grant to taskRoleOf('plan'), taskRoleOf('apply') or both.`,
     );
+  }
+
+  /** Whether the launcher starts tasks for runs that wait after their plan. */
+  get sweepsForRuns(): boolean {
+    return this.lanes.some(({ sweepsForRuns }) => sweepsForRuns);
   }
 
   /** Whether some of its tasks run on Spot. */

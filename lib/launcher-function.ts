@@ -169,10 +169,11 @@ function poolEnvironment({ options, pool }: ServedPool): AgentPoolEnvironment {
     ...(options.organization !== undefined && { organization: options.organization }),
     ...(options.apiTokenSecret !== undefined && { apiTokenSecret: secretId(options.apiTokenSecret) }),
     maxAgents: pool.maxAgents,
-    lanes: pool.lanes.map(({ family, phases, capacity }) => ({
+    lanes: pool.lanes.map(({ family, phases, capacity, sweepsForRuns }) => ({
       taskDefinition: family,
       ...(pool.lanes.length > 1 && { phases }),
       ...(capacity === 'spot' && { capacity }),
+      ...(!sweepsForRuns && { policies: false }),
       ...standingEnvironment(options, { phases, sweeps: phases.includes(sweepPhase) }),
     })),
   };

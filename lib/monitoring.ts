@@ -16,6 +16,8 @@ export interface MonitoringProps {
     readonly usesSpot: boolean;
     /** Whether it has agents that no queued job asks for: warm ones, or sweeps. */
     readonly hasStandingAgents: boolean;
+    /** Whether the launcher starts agents for runs that wait after their plan. */
+    readonly sweepsForRuns: boolean;
   }[];
   /** Period of the launcher's schedule. */
   readonly schedule: Duration;
@@ -38,9 +40,16 @@ export const RUNBOOK_HEADINGS = {
   startFailures: 'Agents fail to start',
   launchesRefused: 'ECS refuses launches',
   outOfMemory: 'A job ran out of memory',
+  afterPlan: 'A run stays in a post-plan status',
 } as const;
 
 const MINUTE = Duration.minutes(1);
+
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
+const ALARMS_A_WIDGET = 100;
+
+/** By then a run has had three agents started for it: after 2, 6 and 14 minutes. */
+const AFTER_PLAN_ALARM = Duration.minutes(20);
 
 /** Metrics to alarms to dashboard. The launcher writes the metrics; their names come from the contract. */
 export class Monitoring extends Construct {
@@ -55,11 +64,12 @@ export class Monitoring extends Construct {
       this.failedTicks(),
       this.apiTokenRejected(),
       this.launcherSilent(),
-      ...props.pools.flatMap(({ poolName }) => [
+      ...props.pools.flatMap(({ poolName, sweepsForRuns }) => [
         this.oldestQueuedJob(poolName),
         this.startFailures(poolName),
         this.launchesRefused(poolName),
         this.outOfMemory(poolName),
+        ...(sweepsForRuns ? [this.afterPlan(poolName)] : []),
       ]),
     ];
     if (props.alarmTopic !== undefined) {
@@ -169,6 +179,15 @@ export class Monitoring extends Construct {
     });
   }
 
+  private afterPlan(pool: string): cloudwatch.Alarm {
+    return this.alarm('afterPlan', pool, {
+      what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes: it may wait for an agent that evaluates its policy sets.`,
+      metric: this.metric('longestAfterPlanSeconds', { pool, period: this.props.schedule }),
+      threshold: AFTER_PLAN_ALARM.toSeconds(),
+      evaluationPeriods: 3,
+    });
+  }
+
   private alarm(
     kind: keyof typeof RUNBOOK_HEADINGS,
     pool: string | undefined,
@@ -185,6 +204,16 @@ export class Monitoring extends Construct {
     });
   }
 
+  /** A widget shows no more than 100 alarms. */
+  private alarmWidgets(): cloudwatch.IWidget[] {
+    const widgets: cloudwatch.IWidget[] = [];
+    for (let from = 0; from < this.alarms.length; from += ALARMS_A_WIDGET) {
+      const alarms = this.alarms.slice(from, from + ALARMS_A_WIDGET);
+      widgets.push(new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 3 }));
+    }
+    return widgets;
+  }
+
   private widgets(): cloudwatch.IWidget[][] {
     const onSpot = this.props.pools.filter(({ usesSpot }) => usesSpot);
     const standing = this.props.pools.filter(({ hasStandingAgents }) => hasStandingAgents);
@@ -197,10 +226,15 @@ export class Monitoring extends Construct {
     const graph = (title: string, left: cloudwatch.IMetric[], more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
       new cloudwatch.GraphWidget({ title, left, width: 8, leftYAxis: { min: 0 }, ...more });
     return [
-      [new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: [...this.alarms], width: 24, height: 3 })],
+      this.alarmWidgets(),
       [
         graph('Queued jobs', perPool('queuedJobs')),
-        graph('Oldest queued job, seconds', perPool('oldestQueuedSeconds')),
+        graph('Oldest queued job, longest post-plan status, seconds', [
+          ...perPool('oldestQueuedSeconds'),
+          ...this.props.pools.map(({ poolName }) =>
+            this.metric('longestAfterPlanSeconds', { pool: poolName, label: `${poolName} post-plan` }),
+          ),
+        ]),
         graph('Live tasks', perPool('liveTasks'), {
           leftAnnotations: this.props.pools.map((pool) => ({
             value: pool.maxAgents,

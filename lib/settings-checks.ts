@@ -162,7 +162,7 @@ function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault
         ? [{ taskDefinition: taskFamily(`${stackName}`, ['plan', 'apply'], `${name}`) }]
         : [
             { taskDefinition: taskFamily(`${stackName}`, ['plan'], `${name}`), phases: ['plan'], capacity: 'spot' },
-            { taskDefinition: taskFamily(`${stackName}`, ['apply'], `${name}`), phases: ['apply'] },
+            { taskDefinition: taskFamily(`${stackName}`, ['apply'], `${name}`), phases: ['apply'], policies: false },
           ],
   }));
   const bytes = Buffer.byteLength(JSON.stringify(listed)) + pools.reduce((sum, pool) => sum + standingBytes(pool), 0);

@@ -79,6 +79,11 @@ export const standingSettings = {
     allowed: 'whole number from 10 to 1440',
     absent: 'no sweep: such a job waits until an agent comes for another',
   }),
+  policySweeps: setting(z.boolean().default(true), {
+    description:
+      'Start an agent for a run that has been in a post-plan status for more than two minutes, because policy sets in agent mode wait there for one. It leaves after 90 seconds without a job; a run gets eight at most, within nine hours. With `phases` the tasks that `unlistedJobs` sets evaluate policies.',
+    allowed: 'true or false',
+  }),
 };
 
 type Given = Readonly<Record<string, unknown>>;
@@ -135,7 +140,7 @@ export function lanesOf(pool: Given): number {
 }
 
 /** How long the function's environment may get by them, at most; `pool` may be anything. */
-export function standingBytes({ warmAgents: warm, sweepMinutes }: Given): number {
+export function standingBytes({ warmAgents: warm, sweepMinutes, policySweeps }: Given): number {
   const schedule = isRecord(warm) && isRecord(warm['schedule']) ? warm['schedule'] : undefined;
   const longest = { agents: 100, idleSeconds: 86_400 };
   const times = { fromMinute: 1_439, toMinute: 1_440 };
@@ -144,6 +149,8 @@ export function standingBytes({ warmAgents: warm, sweepMinutes }: Given): number
       warm: schedule === undefined ? longest : { ...longest, schedule: { days: DAYS, ...schedule, ...times } },
     }),
     ...(sweepMinutes !== undefined && { sweepMinutes }),
+    // In each of two lanes.
+    ...(policySweeps === false && { policies: false, policiesToo: false }),
   };
   return Buffer.byteLength(JSON.stringify(told));
 }

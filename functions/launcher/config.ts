@@ -63,6 +63,7 @@ const lane = z.strictObject({
         .exactOptional(),
     })
     .exactOptional(),
+  policies: z.literal(false).exactOptional(),
   sweepMinutes: z.int().min(10).max(1440).exactOptional(),
 });
 const lanes = z
@@ -256,10 +257,11 @@ function ceilingFaults(agentPools: readonly AgentPoolEnvironment[], agentsCeilin
 
 function lanesOf(given: readonly LaneEnvironment[], placement: TaskPlacement): Pool['lanes'] {
   const [first, ...others] = given.map(
-    ({ taskDefinition, phases = phase.options, capacity, warm, sweepMinutes }): Lane => ({
+    ({ taskDefinition, phases = phase.options, capacity, warm, policies, sweepMinutes }): Lane => ({
       phases,
       taskDefinition,
       capacity: capacity ?? 'on-demand',
+      ...(policies === false && { acceptsPolicies: false }),
       ...((warm !== undefined || sweepMinutes !== undefined) && {
         standing: {
           // Of what a launch says: after a change of it the tokens are others, and none stands for an older task.

@@ -55,6 +55,8 @@ export interface LaneEnvironment {
   readonly capacity?: 'spot';
   /** Agents that are kept waiting; absent: none. */
   readonly warm?: WarmEnvironment;
+  /** Absent: its agents evaluate policy sets, so the launcher starts one for a run that waits after its plan. */
+  readonly policies?: false;
   /** Minutes from one sweep for jobs that no list shows to the next; absent: none. */
   readonly sweepMinutes?: number;
 }
@@ -116,6 +118,8 @@ export const METRICS = {
   launchesDeferred: 'LaunchesDeferred',
   /** Count: warm agents and sweeps that were not launched, for the same reasons; of pools that have some. */
   standingDeferred: 'StandingAgentsDeferred',
+  /** Seconds: longest time that a run has been in a post-plan status; absent while no run is in one. */
+  longestAfterPlanSeconds: 'LongestAfterPlanSeconds',
   /** Count: tasks that ended before their agent registered, seen among the recently stopped ones. */
   startFailures: 'StartFailures',
   /** Count: tasks that were killed for their memory after their agent came up; each told once. */

@@ -4,7 +4,8 @@ import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
-import { resourcesOf, stackOf, statementsOf, templateOf } from './synthesis.ts';
+import * as z from 'zod';
+import { resourcesOf, stackOf, statementsOf, templateOf, text } from './synthesis.ts';
 import { VALIDATED } from './validated-settings.ts';
 
 const twoPools = {
@@ -243,6 +244,16 @@ describe('with as many pools as there may be', () => {
       if (Type === 'AWS::Lambda::Function')
         expect(JSON.stringify(Properties['Environment']).length).toBeLessThan(4_096);
     }
-    expect(resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm').length).toBeLessThanOrEqual(100);
+    // A widget of a dashboard shows 100 alarms at most.
+    const [dashboard] = resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Dashboard');
+    const body = z.object({
+      widgets: z.array(z.object({ properties: z.looseObject({ alarms: z.array(z.string()).default([]) }) })),
+    });
+    const widgets = body.parse(JSON.parse(text(dashboard?.Properties['DashboardBody']))).widgets;
+    const shown = widgets.map(({ properties }) => properties.alarms.length);
+    expect(Math.max(...shown)).toBeLessThanOrEqual(100);
+    expect(shown.reduce((sum, alarms) => sum + alarms, 0)).toBe(
+      resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm').length,
+    );
   });
 });

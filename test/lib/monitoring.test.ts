@@ -12,8 +12,8 @@ function monitoringIn(props: Partial<MonitoringProps> = {}): Template {
   new Monitoring(stack, 'Monitoring', {
     name: 'Test',
     pools: [
-      { poolName: 'default', maxAgents: 10, usesSpot: true, hasStandingAgents: true },
-      { poolName: 'other', maxAgents: 3, usesSpot: false, hasStandingAgents: false },
+      { poolName: 'default', maxAgents: 10, usesSpot: true, hasStandingAgents: true, sweepsForRuns: true },
+      { poolName: 'other', maxAgents: 3, usesSpot: false, hasStandingAgents: false, sweepsForRuns: false },
     ],
     schedule: Duration.minutes(1),
     oldestQueued: Duration.minutes(15),
@@ -35,14 +35,14 @@ const alarmSchema = z.looseObject({
 const alarmsOf = (template: Template) =>
   Object.values(template.findResources('AWS::CloudWatch::Alarm')).map((alarm) => alarmSchema.parse(alarm).Properties);
 
-it('has three alarms for the launcher and four for every pool, each with its heading in the runbook', () => {
+it('has three alarms for the launcher and four or five for every pool, each with its heading in the runbook', () => {
   const alarms = alarmsOf(monitoringIn());
-  expect(alarms).toHaveLength(11);
+  expect(alarms).toHaveLength(12);
   for (const { AlarmName, AlarmDescription } of alarms) {
     const heading = Object.values(RUNBOOK_HEADINGS).find((known) => AlarmName.includes(known));
     expect(AlarmDescription).toContain(`Runbook: docs/runbook.md, "${heading}".`);
   }
-  expect(new Set(alarms.map(({ AlarmName }) => AlarmName)).size).toBe(11);
+  expect(new Set(alarms.map(({ AlarmName }) => AlarmName)).size).toBe(12);
 });
 
 it('watches metrics that the launcher writes, and no others', () => {
@@ -90,6 +90,26 @@ it('alarms when a job has waited longer than it may', () => {
       { Name: 'service', Value: 'Test' },
     ],
   });
+});
+
+it('alarms when a run stays in a post-plan status after three agents were started for it, where the pool starts them', () => {
+  const template = monitoringIn();
+  template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+    AlarmName: 'Test: A run stays in a post-plan status (default)',
+    MetricName: METRICS.longestAfterPlanSeconds,
+    Statistic: 'Maximum',
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    Threshold: 1200,
+    Period: 60,
+    EvaluationPeriods: 3,
+    TreatMissingData: 'notBreaching',
+    Dimensions: [
+      { Name: 'pool', Value: 'default' },
+      { Name: 'service', Value: 'Test' },
+    ],
+  });
+  const pools = alarmsOf(template).flatMap(({ AlarmName }) => (AlarmName.includes('post-plan') ? [AlarmName] : []));
+  expect(pools).toHaveLength(1);
 });
 
 it('shows every metric of the contract on the dashboard', () => {

@@ -113,7 +113,12 @@ describe('a pool with phases', () => {
     const variables = Object.entries(environment).map(([name, value]) => [name, text(value)]);
     expect(parseConfig(Object.fromEntries(variables)).pools[0]?.lanes).toEqual([
       { taskDefinition: 'AgentLauncher_plan_default', phases: ['plan'], capacity: 'spot' },
-      { taskDefinition: 'AgentLauncher_apply_default', phases: ['apply'], capacity: 'on-demand' },
+      {
+        taskDefinition: 'AgentLauncher_apply_default',
+        phases: ['apply'],
+        capacity: 'on-demand',
+        acceptsPolicies: false,
+      },
     ]);
     expect(text(environment[ENV.agentPools])).toContain('"capacity":"spot"');
   });

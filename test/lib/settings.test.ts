@@ -56,6 +56,7 @@ describe('settings without a fault', () => {
           environment: {},
           taskRolePolicyArns: [],
           taskRoleStatements: [],
+          policySweeps: true,
         },
       ],
       agentImage: { version: '1.33.0', source: 'official' },

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../functions/launcher/config.ts';
 import { ENV, METRICS } from '../../functions/launcher/contract.ts';
 import { standingJobs } from '../../functions/launcher/core/standing.ts';
+import { acceptsPolicies } from '../../lib/accepted-jobs.ts';
 import { parseSettings } from '../../lib/settings.ts';
 import { SettingsError } from '../../lib/settings-faults.ts';
 import { standingCost, standingEnvironment } from '../../lib/standing-agents.ts';
@@ -77,12 +78,37 @@ describe('agents without a job', () => {
     const warm = { agents: 1, idleSeconds: 600 };
     expect(lanesOf({ ...asked, phases: {} })).toEqual([
       { taskDefinition: taskDefinition('plan'), phases: ['plan'], sweepMinutes: 60 },
-      { taskDefinition: taskDefinition('apply'), phases: ['apply'], warm },
+      { taskDefinition: taskDefinition('apply'), phases: ['apply'], policies: false, warm },
     ]);
     expect(lanesOf({ ...asked, phases: { unlistedJobs: 'apply' } })).toEqual([
-      { taskDefinition: taskDefinition('plan'), phases: ['plan'] },
+      { taskDefinition: taskDefinition('plan'), phases: ['plan'], policies: false },
       { taskDefinition: taskDefinition('apply'), phases: ['apply'], warm, sweepMinutes: 60 },
     ]);
+  });
+
+  it.each([
+    ['of the one lane', {}, [undefined]],
+    ['of no lane, where the setting is off', { policySweeps: false }, [false]],
+    ['of the tasks of plans', { phases: {} }, [undefined, false]],
+    ['of the tasks of applies', { phases: { unlistedJobs: 'apply' } }, [false, undefined]],
+    ['of no lane, where none accepts policies', { phases: { unlistedJobs: 'none' } }, [false, false]],
+    ['of no lane with phases, where the setting is off', { phases: {}, policySweeps: false }, [false, false]],
+  ] as [string, object, (false | undefined)[]][])('for a run that waits after its plan are %s', (_, pool, expected) => {
+    expect(lanesOf(pool).map((lane) => ('policies' in lane ? lane.policies : undefined))).toEqual(expected);
+    const alarms = Object.values(templateOf(pools(pool)).findResources('AWS::CloudWatch::Alarm'));
+    const names = alarms.map(({ Properties }) => Properties?.['AlarmName']);
+    const alarm = 'AgentLauncher: A run stays in a post-plan status (default)';
+    expect(names.includes(alarm)).toBe(expected.includes(undefined));
+  });
+
+  it.each([
+    [{}, true],
+    [{ TFC_AGENT_ACCEPT: 'plan,apply,policy' }, true],
+    [{ TFC_AGENT_ACCEPT: 'plan, policy' }, true],
+    [{ TFC_AGENT_ACCEPT: 'plan,apply' }, false],
+    [{ TFC_AGENT_ACCEPT: '' }, false],
+  ])('evaluate policies with %o: %s', (environment, expected) => {
+    expect(acceptsPolicies(environment)).toBe(expected);
   });
 
   it('cost what the output says', () => {
@@ -146,6 +172,7 @@ describe('settings about them', () => {
     ['warmAgents.schedule.timeZone', warm({ timeZone: 'Europe/Atlantis' })],
     ['warmAgents.idleMinutes', { warmAgents: { agents: 1, idleMinutes: 1 } }],
     ['sweepMinutes', { sweepMinutes: 1 }],
+    ['policySweeps', { policySweeps: 'no' }],
     ['sweepMinutes', { sweepMinutes: 30, phases: { unlistedJobs: 'none' } }],
   ])('are refused at %s: %o', (path, pool) => {
     expect(faultsOf(pool)).toEqual([`pools.0.${path}`]);
@@ -228,6 +255,7 @@ it('are told to the function within the 4 KB that Lambda has, or refused', () =>
       agentTokenSecret: `acme/agent-token-${n}`,
       warmAgents: { agents: 2, schedule: { ...HOURS, days: undefined } },
       sweepMinutes: 60,
+      policySweeps: false,
     }));
   const refused = (count: number): boolean => {
     try {

@@ -28,6 +28,9 @@ const FRESH_START_MS = 2 * 60_000;
  */
 const FRESH_END_MS = 5 * 60_000;
 
+/** Metrics that are durations; the others are counts. */
+const SECONDS: ReadonlySet<string> = new Set([METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds]);
+
 /** Fewer than the 100 values of one metric at which Powertools sends a blob off by itself. */
 const VALUES_A_BLOB = 90;
 
@@ -94,6 +97,8 @@ export class TickReport {
         values.push([METRICS.liveTasks, live.length], [METRICS.busyAgents, busy.length]);
       }
     }
+    const afterPlan = demand === undefined ? undefined : afterPlanSeconds(demand, nowMs);
+    if (afterPlan !== undefined) values.push([METRICS.longestAfterPlanSeconds, afterPlan]);
     const counts: [name: string, count: number][] = [];
     if (observation !== undefined) {
       counts.push(
@@ -116,7 +121,7 @@ export class TickReport {
     if (written.length > 0) {
       metrics.addDimension(POOL_DIMENSION, pool.name);
       for (const [name, value] of written) {
-        const unit = name === METRICS.oldestQueuedSeconds ? MetricUnit.Seconds : MetricUnit.Count;
+        const unit = SECONDS.has(name) ? MetricUnit.Seconds : MetricUnit.Count;
         metrics.addMetric(name, unit, value);
       }
       metrics.publishStoredMetrics();
@@ -217,6 +222,14 @@ function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
       ...(demand.queued[0] !== undefined && {
         oldestQueuedSeconds: Math.round((nowMs - demand.queued[0].queuedAtMs) / 1000),
       }),
+      ...(demand.waiting[0] !== undefined && {
+        afterPlan: demand.waiting.length,
+        longestAfterPlan: {
+          run: demand.waiting[0].runId,
+          status: demand.waiting[0].status,
+          seconds: Math.round(afterPlanSeconds(demand, nowMs) ?? 0),
+        },
+      }),
     }),
     ...(observation !== undefined && {
       live: countByState(observation.supply.live.map(({ state }) => state)),
@@ -251,6 +264,12 @@ function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
     ...(decision !== undefined && decision.deferrals.length > 0 && { deferrals: decision.deferrals }),
     ...(errors.length > 0 && { errors: errors.map(describeError) }),
   };
+}
+
+/** How long the run that entered a post-plan status first has been in it. */
+function afterPlanSeconds({ waiting }: NonNullable<PoolTick['demand']>, nowMs: number): number | undefined {
+  const [longest] = waiting;
+  return longest === undefined ? undefined : Math.max(0, nowMs - longest.sinceMs) / 1000;
 }
 
 function describeLaunch(outcome: PoolTick['launches'][number]): Record<string, unknown> {

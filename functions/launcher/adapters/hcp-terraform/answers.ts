@@ -169,7 +169,7 @@ function statusSinceMs(status: string, at: Readonly<Record<string, unknown>>): n
     }),
   );
   const own = times.get(`${status.replaceAll('_', '-')}-at`);
-  return own ?? (times.size === 0 ? undefined : Math.max(...times.values()));
+  return own ?? (times.size === 0 ? undefined : [...times.values()].reduce((a, b) => Math.max(a, b)));
 }
 
 const AGENT_STATUSES = new Set<string>(['idle', 'busy', 'unknown', 'errored', 'exited'] satisfies Agent['status'][]);

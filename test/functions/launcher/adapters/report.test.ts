@@ -59,7 +59,45 @@ const observation = {
 };
 
 const nothing = { launches: [], stops: [], deferrals: [] };
-const quiet = { demand: { queued: [], running: [], unknownStatuses: [] }, agentsVisible: true, supply: supply({}) };
+const quiet = {
+  demand: { queued: [], running: [], unknownStatuses: [], waiting: [] },
+  agentsVisible: true,
+  supply: supply({}),
+};
+
+describe('a run in a post-plan status', () => {
+  const waits = { runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW - seconds(1300) };
+  const shorter = { ...waits, runId: 'run-b', sinceMs: NOW - seconds(10) };
+
+  it('is in the log line and in a metric with its time', () => {
+    report.report(tickOf({ demand: { ...demand, waiting: [waits, shorter] } }));
+    expect(lines[0]?.attributes['pools']).toMatchObject([
+      { afterPlan: 2, longestAfterPlan: { run: 'run-a', status: 'post_plan_running', seconds: 1300 } },
+    ]);
+    expect(blobs[0]).toMatchObject({
+      dimensions: { pool: 'one' },
+      metrics: { [METRICS.longestAfterPlanSeconds]: [1300] },
+    });
+  });
+
+  it('has waited for no time when the platform’s clock is ahead of ours', () => {
+    report.report(tickOf({ demand: { ...demand, waiting: [{ ...waits, sinceMs: NOW + seconds(5) }] } }));
+    expect(blobs[0]?.metrics[METRICS.longestAfterPlanSeconds]).toEqual([0]);
+  });
+
+  it('is in neither while there is none', () => {
+    report.report(tickOf({ demand }));
+    expect(lines[0]?.attributes['pools']).toEqual([expect.not.objectContaining({ afterPlan: expect.anything() })]);
+    expect(blobs[0]?.metrics).not.toHaveProperty(METRICS.longestAfterPlanSeconds);
+  });
+
+  it('counts as deferred, and not as a queued job, when its agent finds no capacity', () => {
+    const deferrals = [{ jobKey: 'sweep/run-a/0', cause: 'max-agents', reason: 'full' }] as const;
+    report.report(tickOf({ demand, observation, decision: { launches: [], stops: [], deferrals } }));
+    expect(blobs[0]?.metrics).toMatchObject({ [METRICS.standingDeferred]: [1] });
+    expect(blobs[0]?.metrics).not.toHaveProperty(METRICS.launchesDeferred);
+  });
+});
 
 describe('a tick’s log line', () => {
   it('tells what was seen, decided and done, with reasons', () => {
@@ -236,7 +274,11 @@ describe('a tick’s metrics', () => {
   });
 
   it('are the heartbeat alone while the launcher is idle', () => {
-    const idle = { demand: { queued: [], running: [], unknownStatuses: [] }, observation: quiet, decision: nothing };
+    const idle = {
+      demand: { queued: [], running: [], unknownStatuses: [], waiting: [] },
+      observation: quiet,
+      decision: nothing,
+    };
     for (let n = 0; n < 3; n += 1) report.report(tickOf(idle, { ...idle, pool: pool('two') }));
     const heartbeat = { dimensions: {}, metrics: { [METRICS.runListRequests]: [7] } };
     expect(blobs).toEqual([heartbeat, heartbeat, heartbeat]);
@@ -244,7 +286,7 @@ describe('a tick’s metrics', () => {
 
   it('show a pool at zero once when it comes to rest, and not before it could be observed', () => {
     const one = pool('one');
-    const rest = { queued: [], running: [], unknownStatuses: [] };
+    const rest = { queued: [], running: [], unknownStatuses: [], waiting: [] };
     const unavailable = new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' });
     report.report(tickOf({ pool: one, demand, observation, decision: nothing }));
     report.report(tickOf({ pool: one, demand: rest, errors: [unavailable] }));
@@ -265,7 +307,7 @@ describe('a tick’s metrics', () => {
   it('include what the alarms count in every tick in which it is not zero', () => {
     const refusal = { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } as const;
     const rejected = new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'no', status: 401 });
-    const odd = { queued: [], running: [], unknownStatuses: ['rehearsing'] };
+    const odd = { queued: [], running: [], unknownStatuses: ['rehearsing'], waiting: [] };
     const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
     const part = {
       demand: odd,

@@ -10,7 +10,7 @@ const laneOf = (name: string, warmAgents = 0): Lane => ({
 });
 
 function member(lanes: readonly Lane[], queued: readonly QueuedJob[] = [], has: Partial<Supply> = {}): Member {
-  const demand = { queued, running: [], unknownStatuses: [] };
+  const demand = { queued, running: [], unknownStatuses: [], waiting: [] };
   return { seen: { lanes, demand, supply: supply(has) }, limits: LIMITS };
 }
 
