@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { Answer, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
 import type { Faults } from './faults.ts';
-import { type Agent, counts, type HcpWorld, type Run } from './hcp-world.ts';
+import { type Agent, counts, type HcpWorld, isPostPlan, type Run, shownSinceMs } from './hcp-world.ts';
 import type { Launcher } from './launcher.ts';
 import type { Random } from './random.ts';
 import type { FaultKind, WorldSettings } from './scenario.ts';
@@ -268,10 +268,12 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       const named = name !== undefined && this.#platform.settings.agentNamesInRuns;
       if (named) tick.runningNames.get(run.pool)?.add(name);
       else tick.nameless.get(run.pool)?.add(run.job?.key ?? '');
+    } else if (isPostPlan(run.status)) {
+      tick.postPlan.get(run.pool)?.set(run.id, shownSinceMs(run, this.#platform.settings));
     }
   }
 
-  #runDocument({ id, status, createdAtMs, workspaceId, at }: Run): object {
+  #runDocument({ id, status, statusSinceMs, createdAtMs, workspaceId, at }: Run): object {
     const time = (ms: number | undefined): string | undefined =>
       ms === undefined ? undefined : new Date(ms + this.#platform.settings.hcpSkewMs).toISOString();
     return {
@@ -285,6 +287,10 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
           'planning-at': time(at.planning),
           'apply-queued-at': time(at.applyQueued),
           'applying-at': time(at.applying),
+          ...(isPostPlan(status) &&
+            this.#platform.settings.postPlanTimes && {
+              [`${status.replaceAll('_', '-')}-at`]: time(statusSinceMs),
+            }),
         },
       },
       relationships: {
@@ -356,6 +362,7 @@ function toldOf(pool: string, tick: TickRecord): void {
   if (!tick.queued.has(pool)) tick.queued.set(pool, new Map());
   if (!tick.runningNames.has(pool)) tick.runningNames.set(pool, new Set());
   if (!tick.nameless.has(pool)) tick.nameless.set(pool, new Set());
+  if (!tick.postPlan.has(pool)) tick.postPlan.set(pool, new Map());
 }
 
 /** Reads a request; one that the launcher is not known to make is a defect of this world. */

@@ -20,6 +20,8 @@ export interface Job {
   readonly kind: JobKind;
   readonly pool: string;
   readonly run?: Run;
+  /** The run whose policy sets it evaluates: the run waits for it, however long that takes. */
+  readonly policiesOf?: Run | undefined;
   readonly queuedAtMs: number;
   readonly durationMs: number;
   /** Lower goes first. */
@@ -42,6 +44,9 @@ export interface Run {
   planAgent?: string;
   applyAgent?: string;
   job?: Job;
+  /** Evaluates its policy sets. */
+  policyJob?: Job | undefined;
+  statusSinceMs: number;
   /** Counts transitions, so that what was due in an earlier state does nothing in a later one. */
   step: number;
 }
@@ -100,7 +105,7 @@ export class HcpWorld {
     }
   }
 
-  /** Runs in one of the statuses in which a job of theirs is queued or running, oldest first. */
+  /** Runs in a status in which a job of theirs is or may be queued or running, oldest first. */
   get openRuns(): ReadonlySet<Run> {
     return this.#open;
   }
@@ -123,6 +128,11 @@ export class HcpWorld {
     return this.#active.get(pool) ?? 0;
   }
 
+  /** Queued evaluations of policy sets, for which runs wait. */
+  policyJobs(pool: string): (Job & { readonly policiesOf: Run })[] {
+    return this.queue(pool).filter((job): job is Job & { readonly policiesOf: Run } => job.policiesOf !== undefined);
+  }
+
   /** Queued jobs that lists of runs show. */
   queuedJobs(pool: string): Job[] {
     return this.queue(pool).filter(({ run }) => run !== undefined);
@@ -143,6 +153,7 @@ export class HcpWorld {
       what,
       createdAtMs: now,
       status: 'pending',
+      statusSinceMs: now,
       at: {},
       step: 0,
     };
@@ -165,6 +176,11 @@ export class HcpWorld {
       this.#unqueue(job);
       this.#over(job);
       delete run.job;
+    }
+    const { policyJob } = run;
+    if (policyJob?.state === 'queued') {
+      this.#unqueue(policyJob);
+      this.#over(policyJob);
     }
     this.#enter(run, job === undefined && run.status !== 'pending' ? 'discarded' : 'canceled');
   }
@@ -242,10 +258,19 @@ export class HcpWorld {
     if (policyMs !== undefined) {
       this.#enter(run, 'post_plan_running');
       const { step } = run;
-      this.queueHidden(run.pool, policyMs, (ok) => {
-        if (run.step !== step) return;
-        if (ok) afterwards();
-        else this.#enter(run, 'errored');
+      const lanes = this.#settings.pools.find(({ name }) => name === run.pool)?.lanes ?? [];
+      // The platform evaluates them itself where no agent of the pool accepts policies.
+      if (!lanes.some(({ accepts }) => accepts.includes('hidden'))) {
+        this.#later(run, policyMs, afterwards);
+        return;
+      }
+      run.policyJob = this.queueHidden(run.pool, policyMs, {
+        policiesOf: run,
+        done: (ok) => {
+          if (run.step !== step) return;
+          if (ok) afterwards();
+          else this.#enter(run, 'errored');
+        },
       });
       return;
     }
@@ -254,9 +279,10 @@ export class HcpWorld {
 
   #enter(run: Run, status: string): void {
     run.status = status;
+    run.statusSinceMs = this.#time.now();
     run.step += 1;
     this.#events.trace?.(`${run.id} ${status}`);
-    if (/^(plan|apply)_queued$|^planning$|^applying$/.test(status)) this.#open.add(run);
+    if (/^(plan|apply)_queued$|^planning$|^applying$/.test(status) || isPostPlan(status)) this.#open.add(run);
     else this.#open.delete(run);
     if (!FINAL.has(status)) return;
     const waiting = [...this.#runs.values()].find(
@@ -276,7 +302,11 @@ export class HcpWorld {
   // -- Jobs
 
   /** A job that no list of runs shows. */
-  queueHidden(pool: string, durationMs: number, done: (ok: boolean) => void = () => {}): void {
+  queueHidden(
+    pool: string,
+    durationMs: number,
+    { policiesOf, done = () => {} }: Partial<Pick<Job, 'policiesOf' | 'done'>> = {},
+  ): Job {
     this.#hiddenCount += 1;
     const job: Job = {
       key: `hidden-${this.#hiddenCount}`,
@@ -287,16 +317,20 @@ export class HcpWorld {
       rank: this.#random.whole(0, 2),
       state: 'queued',
       canceled: false,
+      policiesOf,
       done,
     };
     this.#enqueue(job);
     this.#events.trace?.(`${pool} ${job.key} queued`);
+    // A run waits for its policies for ever.
+    if (policiesOf !== undefined) return job;
     this.#time.after(HIDDEN_PATIENCE_MS, () => {
       if (job.state !== 'queued') return;
       this.#unqueue(job);
       this.#over(job);
       job.done(true);
     });
+    return job;
   }
 
   #enqueue(job: Job): void {
@@ -419,6 +453,18 @@ export class HcpWorld {
     agent.status = agent.job === undefined ? 'idle' : 'busy';
     return true;
   }
+}
+
+/** Statuses in which a run may wait for an agent that evaluates its policy sets. */
+export function isPostPlan(status: string): boolean {
+  return status === 'post_plan_running' || status === 'policy_checking';
+}
+
+/** Since when a run is in its status, by the latest time that the platform shows of it. */
+export function shownSinceMs({ at, createdAtMs, statusSinceMs }: Run, settings: WorldSettings): number {
+  const { planQueued = 0, planning = 0, applyQueued = 0, applying = 0 } = at;
+  const latest = Math.max(planQueued, planning, applyQueued, applying) || createdAtMs;
+  return (settings.postPlanTimes ? statusSinceMs : latest) + settings.hcpSkewMs;
 }
 
 /** Which statuses the licence counts: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools */

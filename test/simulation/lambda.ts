@@ -260,6 +260,7 @@ export function environmentOf(settings: WorldSettings): Record<string, string> {
       taskDefinition: family,
       ...(pool.lanes.length > 1 && { phases: accepts.filter((kind) => kind !== 'hidden') }),
       ...(spot && { capacity: 'spot' as const }),
+      ...(!accepts.includes('hidden') && { policies: false as const }),
       ...(index === 0 && standingOf(pool)),
     })),
   }));

@@ -641,6 +641,47 @@ export const MUTANTS: readonly Mutant[] = [
     [5],
     edit('observe.ts', 'const active = demand.queued.length > 0 ||', 'const active = demand.queued.length >= 0 ||'),
   ),
+  // -- Runs that wait after their plan
+  {
+    ...one(
+      'a run that waits after its plan gets no agent',
+      [1],
+      edit('core/demand.ts', "post_plan_running: 'after-plan'", "post_plan_running: 'platform'"),
+    ),
+    profile: 'policies',
+  },
+  {
+    ...one(
+      'a run after its plan gets an agent at once',
+      [2],
+      edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[0, 6, 14, 30, 60, 120, 240, 480]'),
+    ),
+    profile: 'policies',
+  },
+  {
+    ...one(
+      'a run that waits after its plan gets one agent only',
+      [1],
+      edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[2]'),
+    ),
+    profile: 'policies',
+  },
+  {
+    ...one(
+      'a run that waits after its plan gets an agent as often as one leaves',
+      [6],
+      edit('core/standing.ts', 'SWEEPS_A_STAGE + sweep}', 'SWEEPS_A_STAGE + sweep + Math.floor(waitedMs / 60_000)}'),
+    ),
+    profile: 'policies',
+  },
+  {
+    ...one(
+      'a run that waits after its plan gets an agent of a lane that does not evaluate policies',
+      [1, 2],
+      edit('core/standing.ts', 'acceptsPolicies ? waiting', 'waiting.length >= 0 ? waiting'),
+    ),
+    profile: 'policies',
+  },
   // -- Secrets
   one(
     'an error is told with its cause',

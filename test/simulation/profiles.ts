@@ -87,6 +87,10 @@ interface Profile {
   readonly plansFail?: number;
   /** The organization agent limits to draw from, where they are not the usual ones. */
   readonly ceilings?: readonly number[];
+  /** Chance that an agent of the pool evaluates policies after the plan, where it is not the usual one. */
+  readonly policies?: number;
+  /** How long a run task after the plan takes at most, where some take long. */
+  readonly runTaskMs?: number;
   /** Settings that every such world has. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -358,6 +362,19 @@ export const PROFILES = {
     ceilings: [3, 4, 6],
     warm: 0.8,
   },
+  policies: {
+    ...SMALL,
+    runs: [3, 8],
+    lastsMs: [15 * MINUTE, 90 * MINUTE],
+    faults: [...SCHEDULE_FAULTS, 'ecs-read-lag', 'ecs-lost-response', 'start-slow', 'start-exit-1', 'hcp-5xx'],
+    windows: [0, 3],
+    others: [...LAMBDA_LIFE, ...PEOPLE, 'assessment'],
+    otherEvents: [0, 6],
+    pools: [1, 2],
+    maxAgents: [1, 5],
+    policies: 0.6,
+    runTaskMs: HOUR,
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -451,6 +468,8 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
     tokenLife: random.pick(['24h', 'task-and-1h']),
     failedTokens: 'forgotten',
     exitCodeAfterFailedJob: random.pick([0, 1]),
+    // The last draw, so that the others stay as they were.
+    postPlanTimes: random.chance(0.8),
   };
 }
 
@@ -595,9 +614,15 @@ function runOf(random: Random, settings: WorldSettings, rules: Profile): RunCrea
     applyMs: Math.round(random.between(8 * SECOND, rules.jobsMs?.apply ?? 150 * SECOND)),
     fails: random.chance(rules.fails ?? 0.1) ? random.pick(['plan', 'apply']) : undefined,
     before: stages(BEFORE, 0.2),
-    between: stages(BETWEEN, 0.12),
-    policyMs: random.chance(0.08) ? Math.round(random.between(5 * SECOND, 40 * SECOND)) : undefined,
+    between: [...stages(BETWEEN, 0.12), ...slowRunTask(random, rules)],
+    policyMs: random.chance(rules.policies ?? 0.08) ? Math.round(random.between(5 * SECOND, 40 * SECOND)) : undefined,
   };
+}
+
+/** A service that takes its time to answer, while no agent is needed. */
+function slowRunTask(random: Random, { runTaskMs }: Profile): Stage[] {
+  if (runTaskMs === undefined || !random.chance(0.3)) return [];
+  return [{ status: 'post_plan_running', ms: Math.round(random.between(MINUTE, runTaskMs)) }];
 }
 
 function faultOf(

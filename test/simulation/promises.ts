@@ -4,7 +4,7 @@ import type { Tick } from '../../functions/launcher/tick.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import { API_TOKEN } from './hcp-http.ts';
-import { counts, type HcpWorld, type Job } from './hcp-world.ts';
+import { counts, type HcpWorld, type Job, shownSinceMs } from './hcp-world.ts';
 import { PROMISED_POLLS_PER_MINUTE } from './launcher.ts';
 import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
 import { Truth } from './truth.ts';
@@ -31,6 +31,15 @@ const LINGERS_MS = 5 * MINUTE_MS;
 
 /** ECS's and the launcher's clocks differ, and a tick's parts have their own moments. */
 const CLOCKS_MS = 30_000;
+
+/** How long a run may be in a post-plan status before each agent that is started for it. */
+const POST_PLAN_DUE_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * MINUTE_MS);
+
+/** What a run in a post-plan status may cost in an hour, whatever it waits for: two such statuses may follow each other. */
+const SWEEPS_OF_A_RUN_AN_HOUR = 8;
+
+/** The longest back-off, two ticks and a start. */
+const SETTLING_MS = 20 * MINUTE_MS;
 
 export interface BrokenPromise {
   readonly promise: number;
@@ -65,6 +74,9 @@ export class Promises {
   readonly #truth: Truth;
   readonly #tasksOf = new Map<string, SimulatedTask[]>();
   readonly #launchesAtMs = new Map<string, number[]>();
+  /** Launches of each family, whatever they were for. */
+  readonly #createdAtMs = new Map<string, number>();
+  readonly #sweepsOfRunAtMs = new Map<string, number[]>();
   readonly #runListsAtMs = new Map<string, number[]>();
   readonly #demandAtMs = new Map<string, number>();
   /** Since when a pool has had more tasks without a job than it keeps warm. */
@@ -228,12 +240,23 @@ export class Promises {
     this.#oneTaskAnAttempt(task);
     this.#noMoreThanShort(pool, by);
     this.#limitsKept(pool, by);
+    this.#runSweepsBounded(task);
     if (!by.stale) this.#failuresBounded(pool, task);
     const unseen = by.blind.get(pool.name);
     // What is looked up once more before a stop, and not seen, is no ground of the launches beside it.
     const secondLook = unseen?.startsWith('agents:') === true && by.agents.has(pool.name);
     if (unseen !== undefined && !secondLook)
       this.#break(9, `launched in ${pool.name}, of which the tick could not see: ${unseen}`);
+  }
+
+  /** 6: a run that waits for something else than an agent costs a bounded number of them. */
+  #runSweepsBounded({ startedBy = '', createdAtMs, family }: SimulatedTask): void {
+    this.#createdAtMs.set(family, createdAtMs);
+    const run = /^sweep\/(run-[^/]+)\//.exec(startedBy)?.[1];
+    if (run === undefined) return;
+    const recent = [...(this.#sweepsOfRunAtMs.get(run) ?? []).filter((at) => at > createdAtMs - HOUR_MS), createdAtMs];
+    this.#sweepsOfRunAtMs.set(run, recent);
+    if (recent.length > SWEEPS_OF_A_RUN_AN_HOUR) this.#break(6, `${recent.length} agents within an hour for ${run}`);
   }
 
   /** 2: one task for a job and attempt, as long as ECS remembers its token. */
@@ -262,7 +285,8 @@ export class Promises {
       const young = ofLane.filter(([, sinceMs]) => now - sinceMs < MINUTE_MS).length;
       const own = this.#shownFree(pool.name, lane, by);
       const standing = lane === pool.lanes[0] ? warm + (pool.standing?.sweepMinutes ? 1 : 0) : 0;
-      const short = Math.max(0, ofLane.length + standing - own);
+      const postPlan = lane.accepts.includes('hidden') ? this.#postPlanDue(pool.name, by) : 0;
+      const short = Math.max(0, ofLane.length + standing + postPlan - own);
       need += short;
       left += Math.min(young, Math.max(0, ofLane.length - own));
       const created = by.created.get(lane.family) ?? 0;
@@ -273,6 +297,12 @@ export class Promises {
     const created = this.#created(pool.name, by);
     if (created <= need - Math.min(foreign, left)) return;
     this.#break(2, `launched ${created} in ${pool.name} with ${need} jobs short of tasks, and ${foreign} others free`);
+  }
+
+  /** Runs that the tick saw in a post-plan status for longer than checks on the platform's side take. */
+  #postPlanDue(pool: string, by: TickRecord): number {
+    const listed = [...(by.postPlan.get(pool)?.values() ?? [])];
+    return listed.filter((sinceMs) => by.startedAtMs - sinceMs >= (POST_PLAN_DUE_MS[0] ?? 0)).length;
   }
 
   #created(pool: string, { created }: TickRecord): number {
@@ -431,8 +461,31 @@ export class Promises {
         if (ofLane.length === 0) continue;
         this.#watches.push({ pool, lane, jobs: ofLane, sinceMs: record.startedAtMs, cleanTicks: 0 });
       }
+      this.#watchPolicies(pool, record.startedAtMs);
     }
     this.#watchJobs();
+  }
+
+  /** 1: a run that waits for an agent to evaluate its policies gets one when one is due and none has been started since. */
+  #watchPolicies(pool: ScenarioPool, sinceMs: number): void {
+    const lane = pool.lanes.find(({ accepts }) => accepts.includes('hidden'));
+    if (lane === undefined) return;
+    const createdAtMs = this.#createdAtMs.get(lane.family) ?? Number.NEGATIVE_INFINITY;
+    const jobs = this.#parts.hcp.policyJobs(pool.name).filter(({ policiesOf }) => {
+      const dueMs = this.#dueMs(policiesOf, sinceMs - CLOCKS_MS);
+      return dueMs !== undefined && createdAtMs < dueMs - CLOCKS_MS;
+    });
+    if (jobs.length > 0) this.#watches.push({ pool, lane, jobs, sinceMs, cleanTicks: 0 });
+  }
+
+  /** When the latest agent for a run in a post-plan status was due, if the next is not due soon. */
+  #dueMs(run: Job['policiesOf'] & object, now: number): number | undefined {
+    const shownMs = shownSinceMs(run, this.#parts.settings);
+    const latest = POST_PLAN_DUE_MS.findLastIndex((ms) => shownMs + ms <= now);
+    const due = POST_PLAN_DUE_MS[latest];
+    if (due === undefined) return undefined;
+    const untilMs = Math.min(due + 45 * MINUTE_MS, POST_PLAN_DUE_MS[latest + 1] ?? Number.POSITIVE_INFINITY);
+    return now < shownMs + untilMs - 3 * MINUTE_MS ? shownMs + due : undefined;
   }
 
   /** @param idle whether the world had neither jobs nor tasks since before the tick began. */
@@ -589,10 +642,20 @@ export class Promises {
   }
 
   /** 1, 5: at the world's end nothing waits and nothing is left. */
-  worldEnded(): void {
+  worldEnded(lastEventMs: number): void {
     const { settings, hcp, ecs } = this.#parts;
     const waiting = settings.pools.flatMap(({ name }) => hcp.queuedJobs(name));
     if (waiting.length > 0) this.#break(1, `never served: ${waiting.map(({ key }) => key).join(', ')}`);
+    const now = this.#parts.time.now();
+    const unevaluated = settings.pools
+      .flatMap(({ name }) => hcp.policyJobs(name))
+      .filter(({ policiesOf }) =>
+        POST_PLAN_DUE_MS.map((ms) => shownSinceMs(policiesOf, settings) + ms).some(
+          (dueMs) => dueMs > lastEventMs + SETTLING_MS && dueMs < now - SETTLING_MS,
+        ),
+      );
+    if (unevaluated.length > 0)
+      this.#break(1, `policies never evaluated: ${unevaluated.map(({ policiesOf }) => policiesOf.id).join(', ')}`);
     const kept = new Set(settings.pools.flatMap(({ name, standing }) => (standing === undefined ? [] : name)));
     const left = [...ecs.live].filter(({ byLauncher, pool }) => byLauncher && !kept.has(pool));
     if (left.length > 0) this.#break(5, `never gone: ${left.map(({ id }) => id).join(', ')}`);

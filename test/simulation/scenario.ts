@@ -23,7 +23,7 @@ export interface RunCreated {
   readonly before: readonly Stage[];
   /** Between the plan's end and the approval. */
   readonly between: readonly Stage[];
-  /** An agent evaluates policies for this long after the plan, which the runs list shows only as `post_plan_running`. */
+  /** An agent of the pool evaluates policies for this long after the plan; the runs list shows only `post_plan_running`. */
   readonly policyMs?: number | undefined;
 }
 
@@ -186,6 +186,8 @@ export interface WorldSettings {
   readonly tokenLife: '24h' | 'task-and-1h';
   /** Whether a token is used up by a call for which Spot had no room is not documented. */
   readonly failedTokens: 'forgotten' | 'used-up';
+  /** Whether the platform says when a run entered a post-plan status, which is not documented. */
+  readonly postPlanTimes: boolean;
   /** What an agent's process returns after a failed operation is not documented. */
   readonly exitCodeAfterFailedJob: 0 | 1;
 }

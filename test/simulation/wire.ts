@@ -21,6 +21,8 @@ export interface TickRecord {
   readonly runningNames: Map<string, Set<string>>;
   /** Keys of running jobs that were listed without their agent's name, by pool. */
   readonly nameless: Map<string, Set<string>>;
+  /** Runs that were listed in a post-plan status, by pool: id, and since when as far as the platform shows. */
+  readonly postPlan: Map<string, Map<string, number>>;
   /** Ids of tasks that were shown and neither stopped nor stopping. */
   readonly live: Set<string>;
   /** Ids of tasks that were not shown, but that RunTask answered with as living. */
@@ -53,6 +55,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     queued: new Map(),
     runningNames: new Map(),
     nameless: new Map(),
+    postPlan: new Map(),
     live: new Set(),
     told: new Set(),
     stopped: new Set(),

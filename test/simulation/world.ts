@@ -155,7 +155,7 @@ export async function simulate(
     restingSinceTick ??= host.ticks;
     return host.ticks > restingSinceTick + 2;
   });
-  if (promises.broken === undefined) promises.worldEnded();
+  if (promises.broken === undefined) promises.worldEnded(lastMs);
   return {
     broken: promises.broken,
     events: time.events,
