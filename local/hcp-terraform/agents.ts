@@ -12,12 +12,13 @@ import {
   failOperation,
   finishApply,
   finishPlan,
+  finishPolicies,
   isFinal,
   type Operation,
   type Run,
   startOperation,
 } from './runs.ts';
-import { executionOf, type World } from './world.ts';
+import { enqueueInternalJob, executionOf, type World } from './world.ts';
 
 export type AgentStatusName = 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
 
@@ -113,7 +114,7 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
   if (pool === undefined) return undefined;
 
   const internal = [...world.internalJobs.values()].find(
-    (job) => job.status === 'queued' && job.poolId === pool.id && agent.accept.has(job.type),
+    (job) => job.status === 'queued' && job.poolId === pool.id && agent.accept.has(job.type) && isWanted(world, job),
   );
   const phase = queuedOperations(world, pool.id).find(({ operation }) => agent.accept.has(operation.phase));
   const now = platform.now();
@@ -129,6 +130,12 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
   occupy(platform, agent, phase.operation.id);
   runChanged(platform, phase.run);
   return jobMessage(platform, phase.operation.id);
+}
+
+/** Nobody evaluates the policies of a run that was canceled meanwhile. */
+function isWanted(world: World, { runId }: InternalJob): boolean {
+  if (runId === undefined) return true;
+  return world.runs.get(runId)?.status === 'post_plan_running';
 }
 
 function queuedAt(run: Run): number {
@@ -186,13 +193,28 @@ function jobMessage(platform: Platform, jobId: string): Job | InternalJobMessage
 export function finishJob(platform: Platform, agent: Agent, job: Operation | InternalJob, result: JobResult): void {
   agent.jobId = undefined;
   if (!('phase' in job)) {
-    job.status = result.status === 'finished' ? 'finished' : 'errored';
+    endInternalJob(platform, job, result.status === 'finished');
     return;
   }
   const run = platform.world.runs.get(job.runId);
   if (run === undefined || isFinal(run)) return;
-  if (job.phase === 'plan') finishPlan(run, result, platform.now());
+  const workspace = platform.world.workspaces.get(run.workspaceId);
+  const policies = workspace?.agentPolicies;
+  if (job.phase === 'plan') finishPlan(run, result, platform.now(), policies !== undefined);
   else finishApply(run, result, platform.now());
+  if (run.status === 'post_plan_running' && policies !== undefined) {
+    const evaluation = { poolId: agent.poolId, type: 'policy', runId: run.id, ...policies } as const;
+    enqueueInternalJob(platform.world, evaluation, platform.now());
+  }
+  runChanged(platform, run);
+  if (workspace !== undefined) advance(platform, workspace);
+}
+
+function endInternalJob(platform: Platform, job: InternalJob, passed: boolean): void {
+  job.status = passed ? 'finished' : 'errored';
+  const run = platform.world.runs.get(job.runId ?? '');
+  if (run === undefined || isFinal(run)) return;
+  finishPolicies(run, passed, platform.now());
   runChanged(platform, run);
   const workspace = platform.world.workspaces.get(run.workspaceId);
   if (workspace !== undefined) advance(platform, workspace);
@@ -207,7 +229,7 @@ export function endAgent(platform: Platform, agent: Agent, status: 'exited' | 'e
   if (jobId === undefined) return;
   agent.jobId = undefined;
   const internal = platform.world.internalJobs.get(jobId);
-  if (internal !== undefined) internal.status = 'errored';
+  if (internal !== undefined) endInternalJob(platform, internal, false);
   const operation = platform.world.operations.get(jobId);
   const run = operation === undefined ? undefined : platform.world.runs.get(operation.runId);
   if (operation === undefined || run === undefined || isFinal(run)) return;

@@ -75,6 +75,8 @@ export interface InternalJob {
   readonly id: string;
   readonly poolId: string;
   readonly type: 'policy' | 'assessment' | 'test';
+  /** The run that waits for it, if one does. */
+  readonly runId?: string | undefined;
   readonly queuedAt: number;
   /** How long the agent that takes it is busy. */
   readonly durationMs: number;
@@ -113,6 +115,8 @@ export interface Workspace {
   globalRemoteState: boolean;
   fileTriggersEnabled: boolean;
   assessmentsEnabled: boolean;
+  /** How long an agent takes to evaluate its policy sets in agent mode; absent: it has none. */
+  agentPolicies?: { readonly durationMs: number } | undefined;
   terraformVersion: string;
   workingDirectory: string;
   sourceName: string | undefined;

@@ -10,6 +10,7 @@ export type RunStatus =
   | 'pending'
   | 'plan_queued'
   | 'planning'
+  | 'post_plan_running'
   | 'planned'
   | 'planned_and_finished'
   | 'planned_and_saved'
@@ -216,8 +217,13 @@ export function startOperation(run: Run, operation: Operation, by: ExecutedBy, n
   record(run, operation.phase === 'plan' ? 'planning' : 'applying', now);
 }
 
-/** The agent's plan ended; decides whether a human, an apply or nothing follows. */
-export function finishPlan(run: Run, result: JobResult, now: number): void {
+/**
+ * The agent's plan ended; decides whether a human, an apply or nothing follows.
+ *
+ * @param evaluatesPolicies an agent of the pool evaluates policy sets first. HashiCorp doesn't document the run's status
+ *   meanwhile; `post_plan_running` follows from hcp-terraform-operator #610.
+ */
+export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPolicies = false): void {
   run.plan.result = result;
   // A run that was told to stop is canceled, also when the plan was quicker than the cancel.
   const status = run.cancelRequest !== undefined ? 'canceled' : result.status;
@@ -229,6 +235,23 @@ export function finishPlan(run: Run, result: JobResult, now: number): void {
   }
   run.timestamps.set('planned-at', now);
   record(run, 'planned', now);
+  if (evaluatesPolicies) enter(run, 'post_plan_running', now);
+  else decideAfterPlan(run, result, now);
+}
+
+/** An agent evaluated the policy sets: what follows is what the plan decides, or nothing when they failed. */
+export function finishPolicies(run: Run, passed: boolean, now: number): void {
+  if (run.status !== 'post_plan_running' || run.plan.result === undefined) return;
+  if (passed) {
+    run.timestamps.set('post-plan-completed-at', now);
+    decideAfterPlan(run, run.plan.result, now);
+    return;
+  }
+  enter(run, 'errored', now);
+  record(run, 'errored', now);
+}
+
+function decideAfterPlan(run: Run, result: JobResult, now: number): void {
   if (run.planOnly || (!(result.hasChanges ?? false) && !run.allowEmptyApply)) {
     enter(run, 'planned_and_finished', now);
   } else if (run.savePlan) {

@@ -4,7 +4,7 @@ import { fastify } from 'fastify';
 import { foreignRequest } from '../loopback.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { sweepAgents } from './agents.ts';
-import type { Define } from './api.ts';
+import { type Define, found } from './api.ts';
 import { type LoopbackCertificate, loopbackCertificate } from './certificate.ts';
 import { type Api, acceptBodies, callOf, sendAnswer, sendError, userOf, versionHeaders } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
@@ -93,6 +93,11 @@ export interface HcpTerraformServer {
   /** A further user's API token; limits count per user. */
   addUser(username: string, access: User['access']): User;
   /** Queues a job that no runs list shows, and that occupies the agent which takes it. */
+  /**
+   * Attaches policy sets in agent mode to a workspace: after each plan an agent of its pool evaluates them for so long, and
+   * until then the run stays in `post_plan_running`. `undefined` takes them away.
+   */
+  evaluatePoliciesOnAgents(workspaceId: string, durationMs: number | undefined): void;
   enqueueInternalJob(job: { poolId: string; type: InternalJob['type']; durationMs: number }): InternalJob;
   /** Forgets everything but the organization, its pool and the tokens given out above. */
   reset(): void;
@@ -214,6 +219,10 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
       const user = newUser(username, access);
       world.users.set(user.id, user);
       return user;
+    },
+    evaluatePoliciesOnAgents(workspaceId, durationMs) {
+      const workspace = found(world.workspaces, workspaceId);
+      workspace.agentPolicies = durationMs === undefined ? undefined : { durationMs };
     },
     enqueueInternalJob: (job) => enqueueInternalJob(world, job, now()),
     reset() {

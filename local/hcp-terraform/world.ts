@@ -175,13 +175,14 @@ export function blobPath(world: World, blob: Blob): string {
 /** Queues a job that no runs list shows, and that keeps the agent which takes it busy for `durationMs`. */
 export function enqueueInternalJob(
   world: World,
-  job: { readonly poolId: string; readonly type: InternalJob['type']; readonly durationMs: number },
+  job: Pick<InternalJob, 'poolId' | 'type' | 'durationMs' | 'runId'>,
   now: number,
 ): InternalJob {
   const queued: InternalJob = {
     id: newId(job.type === 'assessment' ? 'asmt' : job.type === 'policy' ? 'poleval' : 'trun'),
     poolId: job.poolId,
     type: job.type,
+    runId: job.runId,
     queuedAt: now,
     durationMs: job.durationMs,
     agentId: undefined,

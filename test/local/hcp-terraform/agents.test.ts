@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { PolledJob } from '../../../local/hcp-terraform/agent-protocol.ts';
 import {
   at,
   clockAt,
@@ -240,6 +241,74 @@ describe('who gets which job', () => {
     expect(await platform.runStatus(runId)).toBe('plan_queued');
     expect((await agent.finish(job)).status).toBe(204);
     expect((await takeJob(platform)).job.jobId).toBe(runId);
+  });
+});
+
+describe('policy sets in agent mode', () => {
+  async function planned(attributes: Record<string, unknown> = {}) {
+    platform = await startPlatform();
+    const workspaceId = await platform.workspace('one', attributes);
+    platform.server.evaluatePoliciesOnAgents(workspaceId, 5);
+    const runId = await platform.createRun(workspaceId);
+    const plan = await takeJob(platform);
+    await plan.agent.finish(plan.job);
+    await plan.agent.status('exited');
+    return { runId, workspaceId };
+  }
+
+  it('keep a run after its plan until another agent of the pool has evaluated them', async () => {
+    const { runId } = await planned();
+    expect(await platform.runStatus(runId)).toBe('post_plan_running');
+    const run = await platform.api('GET', `/runs/${runId}`);
+    expect(at(run.body, 'data', 'attributes', 'status-timestamps', 'post-plan-running-at')).toEqual(expect.any(String));
+    // As the launcher asks for it.
+    const { organization, agentPool } = platform.server;
+    const filters = `filter%5Bagent_pool_names%5D=${agentPool.name}&filter%5Bstatus%5D=plan_queued%2Cpost_plan_running`;
+    const list = await platform.api('GET', `/organizations/${organization}/runs?${filters}`);
+    expect(at(list.body, 'data', 0, 'id')).toBe(runId);
+    const { agent, job } = await takeJob(platform, { accept: ['policy'] });
+    expect(job).toMatchObject({ jobType: 'policy', durationMs: 5 });
+    await agent.finish(job);
+    expect(await platform.runStatus(runId)).toBe('planned');
+  });
+
+  it('leave a run where it is when no agent accepts them', async () => {
+    const { runId } = await planned();
+    const agent = await platform.register({ accept: ['plan', 'apply'] });
+    expect(await agent.poll()).toBeUndefined();
+    expect(await platform.runStatus(runId)).toBe('post_plan_running');
+  });
+
+  it.each([
+    ['fail', async (agent: ScriptedAgent, job: PolledJob) => agent.finish(job, { status: 'errored' })],
+    ['lose their agent', async (agent: ScriptedAgent) => agent.status('exited')],
+  ])('error the run when they %s', async (_, end) => {
+    const { runId } = await planned();
+    const { agent, job } = await takeJob(platform, { accept: ['policy'] });
+    await end(agent, job);
+    expect(await platform.runStatus(runId)).toBe('errored');
+  });
+
+  it('are evaluated by nobody once the run is canceled', async () => {
+    const { runId } = await planned();
+    await platform.api('POST', `/runs/${runId}/actions/cancel`, {});
+    expect(await platform.runStatus(runId)).toBe('canceled');
+    const agent = await platform.register({ accept: ['policy'] });
+    expect(await agent.poll()).toBeUndefined();
+  });
+
+  it('can be taken away', async () => {
+    const { workspaceId, runId } = await planned({ 'auto-apply': true });
+    platform.server.evaluatePoliciesOnAgents(workspaceId, undefined);
+    const { agent, job } = await takeJob(platform, { accept: ['policy'] });
+    await agent.finish(job);
+    expect(await platform.runStatus(runId)).toBe('apply_queued');
+    const apply = await takeJob(platform);
+    await apply.agent.finish(apply.job);
+    const next = await platform.createRun(workspaceId);
+    const plan = await takeJob(platform);
+    await plan.agent.finish(plan.job);
+    expect(await platform.runStatus(next)).toBe('apply_queued');
   });
 });
 
