@@ -247,7 +247,7 @@ export class Monitoring extends Construct {
           ...perPool('startLatencySeconds', { statistic: 'p50' }),
           ...perPool('startLatencySeconds', { statistic: 'p90' }),
         ]),
-        graph('Busy agents', perPool('busyAgents')),
+        graph('Busy agents, agents of other launchers', [...perPool('busyAgents'), ...perPool('otherLaunchersAgents')]),
         graph('Launches', [
           ...counts('launched', 'launches'),
           ...counts('instead of Spot', 'launchesInsteadOfSpot', onSpot),

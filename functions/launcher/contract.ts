@@ -120,6 +120,8 @@ export const METRICS = {
   standingDeferred: 'StandingAgentsDeferred',
   /** Seconds: longest time that a run has been in a post-plan status; absent while no run is in one. */
   longestAfterPlanSeconds: 'LongestAfterPlanSeconds',
+  /** Count: agents of the pool that seem to be another launcher's; absent while there is none. */
+  otherLaunchersAgents: 'OtherLaunchersAgents',
   /** Count: tasks that ended before their agent registered, seen among the recently stopped ones. */
   startFailures: 'StartFailures',
   /** Count: tasks that were killed for their memory after their agent came up; each told once. */

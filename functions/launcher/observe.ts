@@ -1,3 +1,4 @@
+import { agentsOfOtherTasks } from './core/other-launchers.ts';
 import { standingJobs } from './core/standing.ts';
 import { isQuestionable } from './core/starts.ts';
 import { isLive, supplyOf } from './core/supply.ts';
@@ -19,6 +20,8 @@ export interface PoolObservation {
   readonly agentsVisible: boolean;
   /** Tasks whose agents could not be looked up, since the list that goes back to them is too long. */
   readonly notLookedUp?: readonly string[];
+  /** Names of agents at work that look like tasks of another launcher. */
+  readonly agentsOfOtherTasks?: readonly string[];
 }
 
 /** The agents of a pool, and how far back the list goes. */
@@ -62,6 +65,7 @@ export async function observePool(
   const { agents, agentsSinceMs, notLookedUp }: AgentsSeen = looks
     ? await agentsOf(pool, tasks, demand, hcpTerraform, nowMs, signal)
     : { agents: [], notLookedUp: [] };
+  const others = agentsOfOtherTasks(agents ?? [], new Set([...liveTasks, ...tasks].map(({ id }) => id)));
   return {
     demand,
     supply: supplyOf(
@@ -71,6 +75,7 @@ export async function observePool(
     ),
     agentsVisible: agents !== undefined && hcpTerraform.sightOf(pool).agentsVisible,
     ...(notLookedUp.length > 0 && { notLookedUp }),
+    ...(others.length > 0 && { agentsOfOtherTasks: others }),
   };
 }
 

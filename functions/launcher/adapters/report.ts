@@ -5,6 +5,7 @@ import { startCauseOf } from '../core/start-causes.ts';
 import type { OutOfMemory, Task } from '../core/types.ts';
 import type { PollBudget, Pool } from '../ports.ts';
 import type { PoolTick, Tick } from '../tick.ts';
+import { OtherLaunchers } from './other-launchers.ts';
 
 type Log = (message: string, attributes: Record<string, unknown>) => void;
 
@@ -51,6 +52,7 @@ export class TickReport {
   #statusesReported = new Set<string>();
   /** Tasks that are told to have run out of memory. */
   #endsReported = new Set<string>();
+  readonly #otherLaunchers = new OtherLaunchers();
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
@@ -58,7 +60,10 @@ export class TickReport {
 
   report(tick: Tick): void {
     this.#log(tick);
-    for (const pool of tick.pools) this.#poolMetrics(pool, tick.startedAtMs);
+    for (const pool of tick.pools) {
+      const others = this.#agentsOfOtherLaunchers(pool, tick.startedAtMs);
+      this.#poolMetrics(pool, others, tick.startedAtMs);
+    }
     this.#tickMetrics(tick);
   }
 
@@ -81,7 +86,22 @@ export class TickReport {
     }
   }
 
-  #poolMetrics({ pool, demand, observation, decision, launches }: PoolTick, nowMs: number): void {
+  /** @returns how many agents seem to be another launcher's; it is logged from time to time. */
+  #agentsOfOtherLaunchers(part: PoolTick, nowMs: number): number {
+    const { agents, isNews } = this.#otherLaunchers.look(part, nowMs);
+    if (isNews) {
+      this.#parts.logger.warn('another launcher seems to serve this pool', {
+        pool: part.pool.name,
+        agents,
+        remedy:
+          'these agents are named like ECS tasks that are not in this cluster: delete the other stack, or give each its own ' +
+          'pool (docs/runbook.md, "Two launchers on one pool")',
+      });
+    }
+    return agents.length;
+  }
+
+  #poolMetrics({ pool, demand, observation, decision, launches }: PoolTick, others: number, nowMs: number): void {
     if (demand === undefined && observation === undefined) return;
     const { metrics } = this.#parts;
     const values: [name: string, value: number][] = [];
@@ -103,6 +123,7 @@ export class TickReport {
     if (observation !== undefined) {
       counts.push(
         [METRICS.startFailures, observation.supply.startFailures.length],
+        [METRICS.otherLaunchersAgents, others],
         [METRICS.outOfMemory, this.#outOfMemory(pool, observation.supply.outOfMemory, nowMs)],
       );
     }

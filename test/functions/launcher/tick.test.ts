@@ -73,6 +73,16 @@ describe('a tick', () => {
     expect(launched()).toEqual([]);
   });
 
+  it('sees agents that are named like tasks of another cluster, and those of its own cluster’s other pools are none', async () => {
+    queue('one', 'run-a');
+    const [theirs, ours] = ['f'.repeat(32), '0'.repeat(32)];
+    tasks.tasks = [task(ours, { family: 'launcher-two' })];
+    platform.agentsOf.set('one', [agent(theirs, 'busy'), agent(ours, 'busy')]);
+    const parts = await tickOf([pool('one')]);
+    expect(parts.get('one')?.observation?.agentsOfOtherTasks).toEqual([theirs]);
+    expect(launched()).toEqual(['one run-a/plan/1']);
+  });
+
   it('says of a pool that is gone from sight that it is, in every tick, and serves what is queued there', async () => {
     platform.sights.set('one', { agentsVisible: false, gone: trouble() });
     const idle = (await tickOf([pool('one')])).get('one');

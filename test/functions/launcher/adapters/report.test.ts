@@ -99,6 +99,52 @@ describe('a run in a post-plan status', () => {
   });
 });
 
+describe('agents that seem to be another launcher’s', () => {
+  const name = 'a'.repeat(32);
+  const at = (nowMs: number, names: readonly string[] | undefined, part: Partial<PoolTick> = {}) => {
+    lines.length = 0;
+    blobs.length = 0;
+    const seen = { ...observation, ...(names !== undefined && { agentsOfOtherTasks: names }) };
+    report.report({ ...tickOf({ demand, observation: seen, ...part }), startedAtMs: nowMs });
+    const warnings = lines.flatMap(({ level, attributes }) => (level === 'warn' ? [attributes['agents']] : []));
+    return { warnings, count: blobs[0]?.metrics[METRICS.otherLaunchersAgents]?.[0] };
+  };
+  const nothing = { warnings: [], count: undefined };
+
+  it('are reported once they have been there for a minute, and again after an hour', () => {
+    expect(at(NOW, [name])).toEqual(nothing);
+    expect(at(NOW + seconds(59), [name])).toEqual(nothing);
+    expect(at(NOW + seconds(60), [name])).toEqual({ warnings: [[name]], count: 1 });
+    expect(at(NOW + seconds(70), [name])).toEqual({ warnings: [], count: 1 });
+    expect(at(NOW + seconds(3660), [name])).toEqual({ warnings: [[name]], count: 1 });
+  });
+
+  it('are not those that ECS shows as ours a little later', () => {
+    expect(at(NOW, [name])).toEqual(nothing);
+    expect(at(NOW + seconds(10), undefined)).toEqual(nothing);
+    expect(at(NOW + seconds(60), [name])).toEqual(nothing);
+  });
+
+  it('are not those that this function has started, however long ECS does not show them', () => {
+    const launched = (taskId: string) =>
+      ({ kind: 'launched', launch, taskId, attempt: 1, insteadOfSpot: false }) as const;
+    const refused = { kind: 'spent', launch, attempts: [1] } as const;
+    at(NOW, undefined, { launches: [refused, launched(name)] });
+    at(NOW + seconds(10), [name]);
+    expect(at(NOW + seconds(300), [name])).toEqual(nothing);
+    at(NOW, undefined, { launches: Array.from({ length: 1000 }, (_, n) => launched(`task-${n}`)) });
+    at(NOW + seconds(300), [name]);
+    expect(at(NOW + seconds(360), [name]).count).toBe(1);
+  });
+
+  it('are remembered over a tick that could not see the pool', () => {
+    at(NOW, [name]);
+    const { observation: _, ...blind } = tickOf({ demand }).pools[0] ?? { launches: [], stops: [], errors: [] };
+    report.report({ ...tickOf(blind), startedAtMs: NOW + seconds(30) });
+    expect(at(NOW + seconds(60), [name]).count).toBe(1);
+  });
+});
+
 describe('a tick’s log line', () => {
   it('tells what was seen, decided and done, with reasons', () => {
     const deferrals = [{ jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 2' }] as const;
