@@ -215,7 +215,7 @@ export const MUTANTS: readonly Mutant[] = [
     'pending runs are demand',
     [2],
     edit('core/demand.ts', "pending: 'platform'", "pending: 'plan-queued'"),
-    edit('core/demand.ts', "OBSERVED_STATUSES = ['plan_queued',", "OBSERVED_STATUSES = ['pending', 'plan_queued',"),
+    edit('core/demand.ts', "  'plan_queued',\n  'apply_queued',", "  'pending',\n  'plan_queued',\n  'apply_queued',"),
   ),
   one(
     'runs that are being planned are demand',

@@ -372,6 +372,7 @@ export const PROFILES = {
     otherEvents: [0, 6],
     pools: [1, 2],
     maxAgents: [1, 5],
+    lanes: 0.5,
     policies: 0.6,
     runTaskMs: HOUR,
   },

@@ -114,6 +114,8 @@ describe('the simulation bites', () => {
     ['runs that could not be read are none', 'hcp', 9],
     ['there is no poll budget', 'polls', 7],
     ['an error is told with its cause', 'hcp', 8],
+    ['a run that waits after its plan gets no agent', 'policies', 1],
+    ['a run after its plan gets an agent at once', 'policies', 2],
   ] as const)('%s', async (name, profile, promise) => {
     const launcher = await mutant(name);
     let broken: number | undefined;

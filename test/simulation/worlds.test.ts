@@ -277,6 +277,37 @@ describe('HCP Terraform', () => {
     expect(hcp.dequeue(apply)?.key).toBe('run-0001/apply');
   });
 
+  it('keeps a run whose policies an agent evaluates waiting for one, however long that takes', async () => {
+    const { hcp, pass, launch, status } = world();
+    hcp.createRun(1, { ...RUN, approvalMs: minutes(30), policyMs: seconds(20) });
+    launch();
+    await pass(minutes(60 * 12));
+    expect(status(1)).toBe('post_plan_running');
+    expect(hcp.policyJobs('pool-0')).toHaveLength(1);
+    launch(2);
+    await pass(minutes(2));
+    expect(status(1)).toBe('planned');
+  });
+
+  it('evaluates policies on its own where no agent of the pool accepts them', async () => {
+    const lanes = [{ ...wholeLane('launcher-pool-0'), accepts: ['plan', 'apply'] as const }];
+    const { hcp, pass, launch, status } = world({ pools: SETTINGS.pools.map((pool) => ({ ...pool, lanes })) });
+    hcp.createRun(1, { ...RUN, approvalMs: minutes(30), policyMs: seconds(20) });
+    launch();
+    await pass(minutes(2.5));
+    expect(status(1)).toBe('planned');
+  });
+
+  it('drops the evaluation of policies of a run that is canceled', async () => {
+    const { hcp, pass, launch, status } = world();
+    hcp.createRun(1, { ...RUN, approvalMs: minutes(30), policyMs: seconds(20) });
+    launch();
+    await pass(minutes(3));
+    hcp.cancelRun(1);
+    expect(status(1)).toBe('discarded');
+    expect(hcp.queue('pool-0')).toEqual([]);
+  });
+
   it('refuses an agent that the licence has no room for', () => {
     const { hcp } = world({ agentsCeiling: 1 });
     expect(hcp.register('a', 'pool-0', ['plan'])).toBeDefined();
