@@ -65,7 +65,8 @@ export async function observePool(
   const { agents, agentsSinceMs, notLookedUp }: AgentsSeen = looks
     ? await agentsOf(pool, tasks, demand, hcpTerraform, nowMs, signal)
     : { agents: [], notLookedUp: [] };
-  const others = agentsOfOtherTasks(agents ?? [], new Set([...liveTasks, ...tasks].map(({ id }) => id)));
+  const taskIds = new Set([...liveTasks, ...tasks].map(({ id }) => id));
+  const others = agentsOfOtherTasks(agents ?? [], demand.running, taskIds);
   return {
     demand,
     supply: supplyOf(

@@ -18,10 +18,15 @@ it.each<[string, string, AgentStatus, boolean]>([
   ['one named by its agent id', 'agent-S1Y7tcKxXPJDQAvq', 'busy', false],
   ['one in capital letters', THEIRS.toUpperCase(), 'idle', false],
 ])('counts %s (%s, %s) as another launcher’s: %s', (_what, name, status, expected) => {
-  expect(agentsOfOtherTasks([agent(name, status)], new Set([OURS]))).toEqual(expected ? [name] : []);
+  expect(agentsOfOtherTasks([agent(name, status)], [], new Set([OURS]))).toEqual(expected ? [name] : []);
 });
 
 it('lists each name once, in order', () => {
   const agents = [agent(THEIRS, 'busy'), agent(OURS, 'idle'), agent(THEIRS, 'idle')];
-  expect(agentsOfOtherTasks(agents, new Set())).toEqual([OURS, THEIRS]);
+  expect(agentsOfOtherTasks(agents, [{ agentName: OURS }], new Set())).toEqual([OURS, THEIRS]);
+});
+
+it('counts the agent that a running job names, where agents may not be listed', () => {
+  const running = [{ agentName: THEIRS }, { agentName: OURS }, { agentName: 'build-server-1' }, {}];
+  expect(agentsOfOtherTasks([], running, new Set([OURS]))).toEqual([THEIRS]);
 });
