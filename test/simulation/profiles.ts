@@ -91,6 +91,8 @@ interface Profile {
   readonly policies?: number;
   /** How long a run task after the plan takes at most, where some take long. */
   readonly runTaskMs?: number;
+  /** How long warm agents wait, where not one of the usual times. */
+  readonly warmIdleSeconds?: readonly number[];
   /** Settings that every such world has. */
   readonly always?: Partial<WorldSettings>;
 }
@@ -278,9 +280,10 @@ export const PROFILES = {
     lastsMs: [30 * MINUTE, 90 * MINUTE],
     jobsMs: { plan: 45 * MINUTE, apply: 10 * MINUTE, assessment: 5 * MINUTE },
     others: ['resize', 'deployment', 'cancel'],
-    otherEvents: [1, 4],
+    otherEvents: [0, 3],
     pools: [1, 1],
-    maxAgents: [2, 4],
+    maxAgents: [2, 3],
+    warmIdleSeconds: [3600],
     activePollMs: [30 * SECOND, 0],
     lanes: 1,
     warm: 1,
@@ -553,7 +556,9 @@ function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, f
 /** Few: a world with warm agents never comes to rest. */
 function standingOf(random: Random, rules: Profile, ceiling: boolean): Pick<ScenarioPool, 'standing'> {
   if (random.chance(rules.warm ?? 0.01) && (!ceiling || rules.ceilings !== undefined))
-    return { standing: { warm: random.whole(1, 2), idleSeconds: random.pick([600, 3600]) } };
+    return {
+      standing: { warm: random.whole(1, 2), idleSeconds: random.among(rules.warmIdleSeconds ?? [600, 3600]) ?? 3600 },
+    };
   return random.chance(0.04) ? { standing: { sweepMinutes: random.pick([10, 30]) } } : {};
 }
 
