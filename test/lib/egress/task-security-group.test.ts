@@ -1,0 +1,49 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { expect, it } from 'vitest';
+import { type TaskSecurityGroupProps, taskSecurityGroup } from '../../../lib/egress/task-security-group.ts';
+import { emptyStack } from '../synthesis.ts';
+
+/** The only security group of a stack, and the rules that are resources of their own. */
+function groupIn(props: Omit<TaskSecurityGroupProps, 'vpc'> = {}) {
+  const stack = emptyStack();
+  const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['unknown'] });
+  taskSecurityGroup(stack, { vpc, ...props });
+  const template = Template.fromStack(stack);
+  // A rule outside the group would leave the group open to everything until that rule exists.
+  for (const type of ['SecurityGroupEgress', 'SecurityGroupIngress']) template.resourceCountIs(`AWS::EC2::${type}`, 0);
+  const [group, ...more] = Object.values(template.findResources('AWS::EC2::SecurityGroup'));
+  expect(more).toEqual([]);
+  return group?.['Properties'];
+}
+
+const out = (port: number, to: object = { CidrIp: '0.0.0.0/0' }) => ({
+  ...to,
+  IpProtocol: 'tcp',
+  FromPort: port,
+  ToPort: port,
+  Description: expect.stringMatching(/\w/),
+});
+
+it('lets nothing in and TCP 443 out, to any IPv4 address', () => {
+  expect(groupIn()).toEqual({
+    VpcId: 'vpc-1',
+    GroupDescription: expect.stringMatching(/\w/),
+    SecurityGroupEgress: [out(443)],
+  });
+});
+
+it('opens the ports of other hosts once each, and 443 only once', () => {
+  expect(groupIn({ extraPorts: [8443, 443, 8443] }).SecurityGroupEgress).toEqual([out(443), out(8443)]);
+});
+
+it('opens the same ports for IPv6 only when it is on', () => {
+  const six = { CidrIpv6: '::/0' };
+  expect(groupIn({ extraPorts: [8443], ipv6: true }).SecurityGroupEgress).toEqual([
+    out(443),
+    out(443, six),
+    out(8443),
+    out(8443, six),
+  ]);
+  expect(groupIn({ ipv6: false }).SecurityGroupEgress).toEqual([out(443)]);
+});

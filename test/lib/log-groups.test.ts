@@ -1,0 +1,58 @@
+/** Every log group of the stack: how long it keeps what, and that it goes with the stack. */
+import type { Template } from 'aws-cdk-lib/assertions';
+import { expect, it } from 'vitest';
+import * as z from 'zod';
+import { templateOf } from './synthesis.ts';
+
+const groupSchema = z.object({
+  DeletionPolicy: z.string(),
+  UpdateReplacePolicy: z.string(),
+  Properties: z.looseObject({ RetentionInDays: z.number(), LogGroupName: z.string().optional() }),
+});
+
+/** Retention by the group's name, or by its construct where CloudFormation makes up the name. */
+function retentionIn(template: Template): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(template.findResources('AWS::Logs::LogGroup')).map(([id, resource]) => {
+      const { Properties: group, ...policies } = groupSchema.parse(resource);
+      // A log group with a name that outlives its stack makes the next deployment of that name fail.
+      expect(policies, id).toEqual({ DeletionPolicy: 'Delete', UpdateReplacePolicy: 'Delete' });
+      return [group.LogGroupName ?? id.replace(/[0-9A-F]{8}$/, ''), group.RetentionInDays];
+    }),
+  );
+}
+
+const twoPools = [
+  { name: 'default', agentTokenSecret: 'acme/agent-token', logRetentionDays: 3 },
+  { name: 'other', agentTokenSecret: 'acme/other-agent-token' },
+];
+
+it('keeps each log as long as its own setting says, the others as long as `logRetentionDays`', () => {
+  const network = {
+    egress: 'network-firewall',
+    flowLogRetentionDays: 5,
+    dnsQueryLogRetentionDays: 7,
+    firewallLogRetentionDays: 14,
+  };
+  expect(retentionIn(templateOf({ stackName: 'Test', logRetentionDays: 60, pools: twoPools, network }))).toEqual({
+    '/Test/launcher': 60,
+    '/Test/agents/default': 3,
+    '/Test/agents/other': 60,
+    NetworkFlowLogs: 5,
+    NetworkDnsFirewallQueries: 7,
+    NetworkFirewallAlerts: 14,
+    NetworkFirewallFlows: 14,
+  });
+});
+
+it("keeps the firewall's logs as long as `logRetentionDays`, unless they have a setting of their own", () => {
+  const network = { egress: 'network-firewall' };
+  expect(retentionIn(templateOf({ stackName: 'Test', logRetentionDays: 60, network }))).toMatchObject({
+    NetworkFirewallAlerts: 60,
+    NetworkFirewallFlows: 60,
+  });
+});
+
+it('writes only the logs of the launcher and its agents by default, and keeps them for 30 days', () => {
+  expect(retentionIn(templateOf({ stackName: 'Test' }))).toEqual({ '/Test/launcher': 30, '/Test/agents/default': 30 });
+});
