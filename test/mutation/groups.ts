@@ -1,0 +1,83 @@
+/** What is mutated, which tests judge it, and how many of the mutants they must kill. */
+
+/** Sources that are judged by the same tests. */
+export interface Part {
+  /** Globs of the mutated sources. */
+  readonly sources: readonly string[];
+  /**
+   * Globs of the tests that may kill a mutant: as few as possible. In `lib` nearly every mutant is static, because tests
+   * share a template that they make once, and a static mutant runs all of them.
+   */
+  readonly tests: readonly string[];
+}
+
+export interface Group {
+  readonly name: string;
+  readonly parts: readonly Part[];
+  /** Percentage of the mutants, without the equivalent ones, that the tests must kill. */
+  readonly target: number;
+}
+
+const LAUNCHER = 'functions/launcher';
+
+/** Files of `lib`, each with the tests that hold it. */
+const lib = (source: string, ...tests: string[]): Part => ({
+  sources: [`lib/${source}.ts`],
+  tests: tests.map((test) => `test/lib/${test}.test.ts`),
+});
+
+export const GROUPS: readonly Group[] = [
+  {
+    name: 'core',
+    parts: [
+      {
+        sources: [`${LAUNCHER}/core/**/*.ts`],
+        tests: [`test/${LAUNCHER}/core/**/*.test.ts`, `test/${LAUNCHER}/tick*.test.ts`],
+      },
+    ],
+    target: 95,
+  },
+  {
+    name: 'adapters',
+    parts: [{ sources: [`${LAUNCHER}/adapters/**/*.ts`], tests: [`test/${LAUNCHER}/adapters/**/*.test.ts`] }],
+    target: 95,
+  },
+  {
+    name: 'shell',
+    parts: [
+      {
+        sources: [`${LAUNCHER}/{act,config,confirm,invocation,observe,tick}.ts`],
+        tests: [`test/${LAUNCHER}/*.test.ts`],
+      },
+    ],
+    target: 95,
+  },
+  {
+    name: 'stack',
+    parts: [
+      lib('monitoring', 'monitoring'),
+      lib('launcher-rights', 'launcher-function', 'agent-launcher-stack'),
+      lib('launcher-function', 'launcher-function', 'agent-launcher-stack', 'log-groups'),
+      lib('agent-task', 'agent-task', 'agent-pool'),
+      lib('agent-pool', 'agent-pool', 'agent-task', 'phases', 'log-groups'),
+      lib('accepted-jobs', 'phases'),
+    ],
+    target: 90,
+  },
+  {
+    name: 'egress',
+    parts: [
+      lib('egress/task-security-group', 'egress/task-security-group'),
+      lib('egress/suricata-rules', 'egress/suricata-rules', 'egress/suricata-semantics'),
+      lib('egress/dns-firewall', 'egress/dns-firewall'),
+      lib('egress/network-firewall', 'egress/network-firewall'),
+      lib('egress/allowed-domains', 'egress/allowed-domains'),
+      lib('egress/domain-name', 'egress/domain-name'),
+      lib('egress/network-acl', 'egress/network-acl'),
+      lib('egress/s3-names', 'egress/s3-names'),
+      lib('egress/ecr-image', 'agent-pool', 'egress/allowed-domains'),
+      lib('egress/task-endpoints', 'egress-network', 'network'),
+    ],
+    target: 90,
+  },
+];

@@ -1,0 +1,83 @@
+/** From Stryker's results to a score: what was killed, what survived, and what no test can kill. */
+import type { Equivalent } from './equivalents.ts';
+
+/** What Stryker says about one mutant; locations count from zero. */
+export interface Result {
+  readonly fileName: string;
+  readonly mutatorName: string;
+  readonly replacement?: string | undefined;
+  readonly status: string;
+  readonly location: {
+    readonly start: { readonly line: number; readonly column: number };
+    readonly end: { readonly line: number; readonly column: number };
+  };
+}
+
+/** A mutant that a person can find: where it is, and what became of the code. */
+export interface Mutant {
+  readonly file: string;
+  /** Counts from one. */
+  readonly line: number;
+  readonly source: string;
+  readonly change: string;
+  readonly status: string;
+}
+
+export interface Score {
+  readonly killed: number;
+  readonly total: number;
+  readonly equivalent: number;
+  readonly percent: number;
+  readonly survivors: readonly Mutant[];
+  /** Listed equivalents whose mutant was killed or does not exist any more. */
+  readonly stale: readonly Equivalent[];
+}
+
+const KILLED = ['Killed', 'Timeout', 'RuntimeError', 'CompileError'];
+
+/** Which code became which, in one line. */
+export function mutantOf(result: Result, source: string): Mutant {
+  const { start, end } = result.location;
+  const lines = source.split('\n');
+  const touched = lines.slice(start.line, end.line + 1);
+  const last = touched.length - 1;
+  const original = touched
+    .map((line, i) => line.slice(i === 0 ? start.column : 0, i === last ? end.column : undefined))
+    .join('\n');
+  return {
+    file: result.fileName,
+    line: start.line + 1,
+    source: (lines[start.line] ?? '').trim(),
+    change: `${oneLine(original)} → ${oneLine(result.replacement ?? result.mutatorName)}`,
+    status: result.status,
+  };
+}
+
+function oneLine(code: string): string {
+  const text = code.replaceAll(/\s+/g, ' ').trim();
+  return text.length <= 100 ? text : `${text.slice(0, 60)} … ${text.slice(-30)}`;
+}
+
+/**
+ * Scores the mutants of some files. Mutants that Stryker ignored do not count.
+ *
+ * @param equivalents of the same files; one that matches several mutants excuses all of them
+ */
+export function score(mutants: readonly Mutant[], equivalents: readonly Equivalent[]): Score {
+  const counted = mutants.filter(({ status }) => status !== 'Ignored');
+  const survived = counted.filter(({ status }) => !KILLED.includes(status));
+  const matches = (mutant: Mutant, each: Equivalent) =>
+    mutant.file === each.file && mutant.source === each.line && mutant.change === each.mutant;
+  const survivors = survived.filter((mutant) => !equivalents.some((each) => matches(mutant, each)));
+  const equivalent = survived.length - survivors.length;
+  const total = counted.length - equivalent;
+  const killed = total - survivors.length;
+  return {
+    killed,
+    total,
+    equivalent,
+    percent: total === 0 ? 100 : (100 * killed) / total,
+    survivors,
+    stale: equivalents.filter((each) => !survived.some((mutant) => matches(mutant, each))),
+  };
+}
