@@ -1,4 +1,5 @@
 import { Template } from 'aws-cdk-lib/assertions';
+import type { IVpc } from 'aws-cdk-lib/aws-ec2';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { describe, expect, it } from 'vitest';
 import { NetworkFirewall } from '../../../lib/egress/network-firewall.ts';
@@ -12,7 +13,7 @@ function firewallIn(rules = RULES): Template {
   const stack = emptyStack();
   const { vpc } = networkFirewallVpc(stack, '10.90.0.0/20', { natGateways: 'all' });
   new NetworkFirewall(stack, 'Firewall', {
-    vpc,
+    vpc: vpc as IVpc,
     ground: stack,
     zones: firewallZones(vpc),
     rules,

@@ -1,112 +1,130 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { POLLS_PER_MINUTE, PollBudget } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import {
+  POLLS_PER_MINUTE,
+  PollBudget,
+  secretNameOf,
+} from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { UpstreamError } from '../../../../functions/launcher/errors.ts';
 
-let nowMs: number;
-let budget: PollBudget;
-
+let nowMs = 0;
+let budget = new PollBudget(() => nowMs);
 beforeEach(() => {
   nowMs = 1_000_000;
   budget = new PollBudget(() => nowMs);
 });
 
-const waitOf = (take: () => unknown): number | undefined => {
-  try {
-    take();
-  } catch (error) {
-    expect(error).toMatchObject({ name: 'UpstreamError', system: 'HCP Terraform', fault: 'throttled' });
-    return (error as { retryAfterMs: number }).retryAfterMs;
-  }
-  return undefined;
+const takeAll = (count = POLLS_PER_MINUTE) => {
+  for (let i = 0; i < count; i += 1) budget.take();
 };
-const take = () => waitOf(() => budget.take());
 
-describe('the poll budget of one API token', () => {
-  it('has 24 requests in any 60 s', () => {
+/** How long the budget says to wait; `undefined` when it gives what is asked for. */
+function waitOf(ask: () => unknown): number | undefined {
+  try {
+    ask();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UpstreamError && error.fault === 'throttled') return error.retryAfterMs;
+    throw error;
+  }
+}
+
+describe('the poll budget', () => {
+  it('is 24 of the 30 requests that the platform allows in a minute', () => {
     expect(POLLS_PER_MINUTE).toBe(24);
-    for (let n = 0; n < 24; n += 1) {
-      expect(take()).toBeUndefined();
-      nowMs += 1_000;
-    }
+    takeAll();
     expect([budget.used, budget.taken]).toEqual([24, 24]);
-    expect(take()).toBe(36_000);
-    nowMs += 35_999;
-    expect(take()).toBe(1);
-    nowMs += 1;
-    expect([budget.used, budget.taken]).toEqual([23, 24]);
-    expect(take()).toBeUndefined();
-    expect([budget.used, budget.taken]).toEqual([24, 25]);
-    // The next one is free when the second request is a minute old.
-    expect(take()).toBe(1_000);
+    expect(waitOf(() => budget.take())).toBe(60_000);
+    expect([budget.used, budget.taken]).toEqual([24, 24]);
   });
 
-  it('says in its error what is used, what is allowed, and when it asks again', () => {
-    for (let n = 0; n < 24; n += 1) budget.take();
+  it('gives a request again when the oldest one is 60 s old, and not a moment earlier', () => {
+    budget.take();
+    nowMs += 10_000;
+    takeAll(23);
+    nowMs += 49_999;
+    expect(waitOf(() => budget.take())).toBe(1);
     nowMs += 1;
-    expect(() => budget.take()).toThrow(
-      /24 requests of run lists in the last 60 s, of 24 that the launcher allows itself \(the platform allows 30\); it asks again in 60 s/,
-    );
+    expect(budget.used).toBe(23);
+    expect(waitOf(() => budget.take())).toBeUndefined();
+    expect(waitOf(() => budget.take())).toBe(10_000);
+    expect(budget.taken).toBe(25);
   });
 
-  it('has none while the platform asks to wait, as long as the longest wait says', () => {
+  it('says how many requests were made, how many there are and when it asks again', () => {
+    takeAll();
+    nowMs += 100;
+    expect(() => budget.take()).toThrow(/24 requests.*last 60 s, of 24.*platform allows 30.*again in 60 s/);
+  });
+
+  it('gives nothing while the platform asks to wait, for the longest of its requests', () => {
     budget.blockFor(5_000);
     budget.blockFor(2_000);
-    expect(take()).toBe(5_000);
+    expect(waitOf(() => budget.take())).toBe(5_000);
     nowMs += 4_999;
-    expect(take()).toBe(1);
+    expect(waitOf(() => budget.take())).toBe(1);
     nowMs += 1;
-    expect(take()).toBeUndefined();
-  });
-
-  it('waits for the later of the platform and its own window', () => {
-    for (let n = 0; n < 24; n += 1) budget.take();
-    budget.blockFor(5_000);
-    expect(take()).toBe(60_000);
-    budget.blockFor(70_000);
-    expect(take()).toBe(70_000);
+    expect(waitOf(() => budget.take())).toBeUndefined();
   });
 });
 
 describe('requests that are set aside', () => {
-  it('are taken by their owner alone', () => {
+  it('are nobody else’s until they are taken or released', () => {
     const share = budget.setAside(4);
-    for (let n = 0; n < 20; n += 1) expect(take()).toBeUndefined();
-    expect(take()).toBeGreaterThan(0);
-    for (let n = 0; n < 4; n += 1) share.take();
-    expect(budget.used).toBe(24);
-    expect(waitOf(() => share.take())).toBeGreaterThan(0);
+    takeAll(20);
+    expect(waitOf(() => budget.take())).toBeGreaterThan(0);
+    share.take();
+    expect(budget.used).toBe(21);
+    expect(waitOf(() => budget.take())).toBeGreaterThan(0);
+    share.release();
+    takeAll(3);
+    expect(waitOf(() => budget.take())).toBe(60_000);
   });
 
-  it('may be exceeded by what nobody has set aside', () => {
+  it('can be released twice without giving back more than there was', () => {
+    const share = budget.setAside(4);
+    share.release();
+    share.release();
+    takeAll(24);
+    expect(waitOf(() => budget.take())).toBe(60_000);
+  });
+
+  it('are followed by requests of the common budget when they are used up', () => {
     const share = budget.setAside(1);
-    const other = budget.setAside(22);
     share.take();
     share.take();
-    expect(waitOf(() => share.take())).toBeGreaterThan(0);
-    other.take();
-    expect(budget.used).toBe(3);
+    share.release();
+    expect(budget.used).toBe(2);
+    takeAll(22);
+    expect(waitOf(() => share.take())).toBe(60_000);
   });
 
-  it('are free again once they are released, and those that were taken are not', () => {
-    const share = budget.setAside(20);
-    share.take();
-    expect(waitOf(() => budget.setAside(5))).toBeGreaterThan(0);
-    share.release();
-    share.release();
-    budget.setAside(23);
-    expect(waitOf(() => budget.setAside(1))).toBeGreaterThan(0);
-  });
-
-  it('fit whole or not at all', () => {
-    budget.setAside(20);
-    expect(waitOf(() => budget.setAside(5))).toBeDefined();
+  it('are refused as a whole when fewer are left, until enough requests are 60 s old', () => {
+    takeAll(10);
+    nowMs += 1_000;
+    takeAll(10);
     expect(waitOf(() => budget.setAside(4))).toBeUndefined();
+    nowMs += 1_000;
+    // All 24 are taken or set aside: one more waits for the first request, eleven more for the eleventh.
+    expect(waitOf(() => budget.setAside(1))).toBe(58_000);
+    expect(waitOf(() => budget.setAside(10))).toBe(58_000);
+    expect(waitOf(() => budget.setAside(11))).toBe(59_000);
+    expect(budget.used).toBe(20);
   });
+});
 
-  it('wait until as many requests are a minute old as are missing', () => {
-    for (let n = 0; n < 24; n += 1) {
-      budget.take();
-      nowMs += 1_000;
-    }
-    expect(waitOf(() => budget.setAside(3))).toBe(38_000);
+describe('the name of a secret', () => {
+  it.each([
+    ['acme/api-token', 'acme/api-token'],
+    ['arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-AbCd12', 'acme/api-token'],
+    ['arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-c-AbCd12', 'a-b-c'],
+    // Not complete ARNs of secrets: taken as they are.
+    ['arn:aws:secretsmanager:r:1:secret:acme/api-token', 'arn:aws:secretsmanager:r:1:secret:acme/api-token'],
+    [
+      'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',
+      'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',
+    ],
+    ['my-arn:aws:secretsmanager:r:1:secret:x-AbCd12', 'my-arn:aws:secretsmanager:r:1:secret:x-AbCd12'],
+  ])('of %s is %s', (id, name) => {
+    expect(secretNameOf(id)).toBe(name);
   });
 });

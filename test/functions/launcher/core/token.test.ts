@@ -17,6 +17,24 @@ describe('the attempts of a launch', () => {
     expect(attemptsFrom(3, waited(0), NOW).slice(0, 6)).toEqual([3, 4, 5, 6, 7, 11]);
   });
 
+  it('leap to 64 beyond the next, and end with one that changes every five minutes of waiting', () => {
+    const last = (ms: number) => attemptsFrom(3, waited(ms), NOW).slice(6);
+    expect(last(0)).toEqual([19, 35, 67, 10_000]);
+    expect(last(minutes(5) - 1).at(-1)).toBe(10_000);
+    expect(last(minutes(5)).at(-1)).toBe(10_001);
+    expect(last(minutes(61)).at(-1)).toBe(10_012);
+  });
+
+  it('include the attempts that a warm agent had before, in the last one only', () => {
+    const job = { queuedAtMs: NOW, attemptsBefore: 7 };
+    expect(attemptsFrom(3, job, NOW)).toEqual([3, 4, 5, 6, 7, 11, 19, 35, 67, 10_007]);
+  });
+
+  it('are a single one where the job asks for that', () => {
+    expect(attemptsFrom(3, { queuedAtMs: NOW, once: true }, NOW)).toEqual([3]);
+    expect(attemptsFrom(3, { queuedAtMs: NOW, once: false }, NOW)).toHaveLength(10);
+  });
+
   it('are never used up, however many tasks there were whose attempt ECS has forgotten', () => {
     const used = new Set<number>();
     for (let ms = 0; ms < minutes(24 * 60); ms += minutes(6)) {
@@ -52,6 +70,8 @@ describe('a task that ECS names and cannot describe', () => {
 
   it('is a new one as long as its job waits for less than ECS shows a stopped task', () => {
     expect(spent(minutes(6))).toBe(false);
+    expect(spent(minutes(60))).toBe(false);
+    expect(spent(minutes(60) + 1)).toBe(true);
     expect(spent(minutes(61))).toBe(true);
   });
 
