@@ -1,0 +1,131 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PoolIds } from '../../../../functions/launcher/adapters/hcp-terraform/pool-ids.ts';
+import { UpstreamError } from '../../../../functions/launcher/errors.ts';
+import { pool } from '../fakes.ts';
+
+const signal = new AbortController().signal;
+const MINUTE = 60_000;
+
+/** What the platform answers to the lookup of a pool: its name, no pool, or an error. */
+let answer: string | undefined | Error;
+let asked: string[];
+let nowMs: number;
+let ids: PoolIds;
+
+beforeEach(() => {
+  asked = [];
+  nowMs = 1_000_000;
+  const get = async (path: string) => {
+    asked.push(path);
+    if (answer instanceof Error) throw answer;
+    const byId = path.startsWith('/api/v2/agent-pools/');
+    const names = answer === undefined ? [] : [answer];
+    const body = byId
+      ? answer && { data: { attributes: { name: answer } } }
+      : {
+          data: names.map((name) => ({ id: 'apool-1', attributes: { name } })),
+          meta: { pagination: { 'current-page': 1, 'next-page': null, 'total-pages': 1 } },
+        };
+    return { status: 200, headers: {}, body: body || undefined } as never;
+  };
+  ids = new PoolIds({ get }, () => nowMs);
+});
+
+/** Looks the pool up after a time in which everything that was known has expired. */
+async function look(one: ReturnType<typeof pool>, said: typeof answer): Promise<string | UpstreamError> {
+  answer = said;
+  nowMs += 11 * MINUTE;
+  return ids.idOf(one, signal).catch((error: UpstreamError) => error);
+}
+
+describe('a pool that is known by its name', () => {
+  const one = pool('default');
+
+  it('has the id that the list has for exactly that name, and is looked up once in ten minutes', async () => {
+    expect(await look(one, 'default')).toBe('apool-1');
+    answer = new Error('asked again');
+    nowMs += 10 * MINUTE - 1;
+    expect(await ids.idOf(one, signal)).toBe('apool-1');
+    nowMs += 1;
+    await expect(ids.idOf(one, signal)).rejects.toThrow('asked again');
+    expect(asked[0]).toMatch(/^\/api\/v2\/organizations\/acme\/agent-pools\?q=default&/);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('does not exist when only a similar name is listed, and the error says what to correct', async () => {
+    const error = await look(one, 'default-2');
+    expect(error).toMatchObject({ fault: 'rejected', system: 'HCP Terraform' });
+    expect(String(error)).toMatch(/"default" in organization "acme".*correct the name.*apool-/s);
+  });
+
+  it('is absent after three lookups in a row without it, and visible again when it is found', async () => {
+    expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+    for (const absent of [undefined, undefined, true]) {
+      await look(one, undefined);
+      expect(ids.sightOf(one)).toEqual({ agentsVisible: false, ...(absent && { absent }) });
+    }
+    await look(one, 'default');
+    expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+  });
+
+  it('is not absent when an answer between the lookups says nothing about it', async () => {
+    await look(one, undefined);
+    await look(one, undefined);
+    await look(one, new Error('unavailable'));
+    await look(one, undefined);
+    expect(ids.sightOf(one)).toEqual({ agentsVisible: false });
+  });
+});
+
+describe('a pool that is known by its id', () => {
+  const one = pool('default', { id: 'apool-9' });
+
+  it('keeps that id while the lookup is refused, and its agents are not visible', async () => {
+    for (let i = 0; i < 4; i += 1) {
+      expect(await look(one, undefined)).toBe('apool-9');
+      expect(ids.sightOf(one)).toEqual({ agentsVisible: false });
+    }
+    expect(asked[0]).toBe('/api/v2/agent-pools/apool-9');
+  });
+
+  it('is gone after three refusals in a row, when it was found before', async () => {
+    await look(one, 'default');
+    for (let i = 0; i < 2; i += 1) {
+      await look(one, undefined);
+      expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+    }
+    await look(one, undefined);
+    expect(ids.sightOf(one)).toEqual({ agentsVisible: false, absent: true, gone: expect.any(UpstreamError) });
+    expect(ids.sightOf(one).gone).toMatchObject({ fault: 'rejected' });
+    expect(String(ids.sightOf(one).gone)).toMatch(/default \(apool-9\).*deleted.*permission/s);
+    await look(one, 'default');
+    expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+  });
+
+  it('is looked up every minute while it is in doubt, and every ten minutes else', async () => {
+    await look(one, 'default');
+    answer = undefined;
+    nowMs += 10 * MINUTE;
+    await ids.idOf(one, signal);
+    expect(asked).toHaveLength(2);
+    nowMs += 54_999;
+    await ids.idOf(one, signal);
+    expect(asked).toHaveLength(2);
+    nowMs += 1;
+    await ids.idOf(one, signal);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('that was never found is not in doubt: it is looked up every ten minutes', async () => {
+    await look(one, undefined);
+    nowMs += 10 * MINUTE - 1;
+    await ids.idOf(one, signal);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('with another name is an error that reports both names', async () => {
+    const error = await look(one, 'other');
+    expect(error).toMatchObject({ fault: 'rejected' });
+    expect(String(error)).toMatch(/apool-9 is named "other" and not "default".*correct/s);
+  });
+});
