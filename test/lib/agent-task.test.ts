@@ -49,11 +49,11 @@ const logOptions = (streamPrefix: string) => ({
 describe('the task', () => {
   const { task } = taskDefinition();
 
-  it('has one folder per mount on its own disk, and nothing of the host', () => {
+  it('the task has one folder per mount on its own disk, and nothing of the host', () => {
     expect(task.Volumes).toEqual([{ Name: 'data' }, { Name: 'tmp' }]);
   });
 
-  it('runs on Fargate in its own network, as Linux on x86, with the default size', () => {
+  it('the task runs on Fargate in its own network, as Linux on x86, with the default size', () => {
     expect(task).toMatchObject({
       Family: 'Test-default',
       Cpu: '1024',
@@ -66,18 +66,18 @@ describe('the task', () => {
     expect(task['PidMode']).toBeUndefined();
   });
 
-  it('has the execution role for ECS, and another role for Terraform', () => {
+  it('the task has the execution role for ECS, and another role for Terraform', () => {
     expect(text(task['ExecutionRoleArn'])).toMatch(/^<PoolExecutionRole\w+\.Arn>$/);
     expect(text(task['TaskRoleArn'])).toMatch(/^<PoolTaskRole\w+\.Arn>$/);
   });
 
-  it('has more disk where the pool asks for it', () => {
+  it('the task has more disk where the pool asks for it', () => {
     expect(taskDefinition({ ephemeralStorageGiB: 50 }).task['EphemeralStorage']).toEqual({ SizeInGiB: 50 });
   });
 });
 
 describe("the agent's container", () => {
-  it('has exactly these properties', () => {
+  it('the agent’s container has exactly these properties', () => {
     const { LogConfiguration, Secrets, ...agent } = z
       .looseObject({
         LogConfiguration: z.object({ LogDriver: z.string(), Options: z.looseObject({}) }),
@@ -110,7 +110,7 @@ describe('the volumes container', () => {
   const { EntryPoint: entryPoint = [], ...volumes } = taskDefinition().container('volumes') ?? {};
   const [shell = '', flag = '', script = '', ...rest] = entryPoint;
 
-  it('runs as root without a capability, on a read-only root, and knows no secret and no variable', () => {
+  it('the volumes container runs as root without a capability, on a read-only root, and knows no secret and no variable', () => {
     const { LogConfiguration, ...properties } = z
       .looseObject({ LogConfiguration: z.object({ LogDriver: z.string(), Options: z.looseObject({}) }) })
       .parse(volumes);
@@ -128,19 +128,19 @@ describe('the volumes container', () => {
     expect(LogConfiguration).toMatchObject({ LogDriver: 'awslogs', Options: logOptions('volumes') });
   });
 
-  it('is given the folders that the agent mounts, and no others', () => {
+  it('the volumes container is given the folders that the agent mounts, and no others', () => {
     expect([shell, flag]).toEqual(['/bin/sh', '-c']);
     expect(rest).toEqual(['volumes', ...MOUNTS.map(({ ContainerPath }) => ContainerPath)]);
   });
 
-  it('opens every folder of its own user to all, with the sticky bit', () => {
+  it('the volumes container opens every folder of its own user to all, with the sticky bit', () => {
     const folders = ['one', 'with a space'].map((name) => join(folder, name));
     for (const each of folders) mkdirSync(each, { mode: 0o755 });
     execFileSync(shell, [flag, script, 'volumes', ...folders]);
     for (const each of folders) expect(statSync(each).mode & 0o7777, each).toBe(0o1777);
   });
 
-  it('fails when one folder cannot be opened, also when it is not the last', () => {
+  it('the volumes container fails when one folder cannot be opened, also when it is not the last', () => {
     const [bin, locked, open] = ['bin', 'locked', 'open'].map((name) => join(folder, name)) as [string, string, string];
     for (const each of [bin, locked, open]) mkdirSync(each);
     // Root may change every mode, so the `chmod` of this test refuses by the folder's name.
@@ -155,7 +155,7 @@ describe('the volumes container', () => {
     expect({ status, stderr: stderr.trim() }).toEqual({ status: 3, stderr: 'denied' });
   });
 
-  it('is not needed by an image that declares its volumes', () => {
+  it('the volumes container is not needed by an image that declares its volumes', () => {
     const { containers } = taskDefinition({ image: AgentImage.fromVersion('1.31.0') });
     expect(containers.map(({ Name }) => Name)).toEqual(['agent']);
     expect(containers[0]?.['DependsOn']).toBeUndefined();

@@ -27,7 +27,7 @@ const twoPools = [
   { name: 'other', agentTokenSecret: 'acme/other-agent-token' },
 ];
 
-it('keeps each log as long as its own setting says, the others as long as `logRetentionDays`', () => {
+it('the stack keeps each log as long as its own setting says, the others as long as `logRetentionDays`', () => {
   const network = {
     egress: 'network-firewall',
     flowLogRetentionDays: 5,
@@ -45,7 +45,7 @@ it('keeps each log as long as its own setting says, the others as long as `logRe
   });
 });
 
-it("keeps the firewall's logs as long as `logRetentionDays`, unless they have a setting of their own", () => {
+it("the stack keeps the firewall's logs as long as `logRetentionDays`, unless they have a setting of their own", () => {
   const network = { egress: 'network-firewall' };
   expect(retentionIn(templateOf({ stackName: 'Test', logRetentionDays: 60, network }))).toMatchObject({
     NetworkFirewallAlerts: 60,
@@ -53,6 +53,6 @@ it("keeps the firewall's logs as long as `logRetentionDays`, unless they have a 
   });
 });
 
-it('writes only the logs of the launcher and its agents by default, and keeps them for 30 days', () => {
+it('the stack writes only the logs of the launcher and its agents by default, and keeps them for 30 days', () => {
   expect(retentionIn(templateOf({ stackName: 'Test' }))).toEqual({ '/Test/launcher': 30, '/Test/agents/default': 30 });
 });

@@ -22,7 +22,7 @@ const only = (template: Template, type: string) => {
 const idOf = (id: string) => ({ 'Fn::GetAtt': [id, 'Id'] });
 
 describe('DNS Firewall', () => {
-  it('allows the names first, with what they are aliases of, and blocks every other name as one that does not exist', () => {
+  it('DNS Firewall allows the names first, with what they are aliases of, and blocks every other name as one that does not exist', () => {
     const template = firewallIn();
     const lists = Object.entries(template.findResources(`${RESOLVER}FirewallDomainList`));
     expect(lists.map(([, list]) => list['Properties'])).toEqual([
@@ -43,7 +43,7 @@ describe('DNS Firewall', () => {
     });
   });
 
-  it('is attached to the VPC with a priority that AWS does not keep for itself', () => {
+  it('DNS Firewall is attached to the VPC with a priority that AWS does not keep for itself', () => {
     const template = firewallIn();
     expect(only(template, 'FirewallRuleGroupAssociation').properties).toEqual({
       FirewallRuleGroupId: idOf(only(template, 'FirewallRuleGroup').id),
@@ -52,7 +52,7 @@ describe('DNS Firewall', () => {
     });
   });
 
-  it('fails closed in a VPC of agents alone, and leaves the failure mode of an existing VPC as it is', () => {
+  it('DNS Firewall fails closed in a VPC of agents alone, and leaves the failure mode of an existing VPC as it is', () => {
     expect(only(firewallIn(), 'FirewallConfig').properties).toEqual({
       ResourceId: 'vpc-1',
       FirewallFailOpen: 'DISABLED',
@@ -60,7 +60,7 @@ describe('DNS Firewall', () => {
     firewallIn({ ownVpc: false }).resourceCountIs(`${RESOLVER}FirewallConfig`, 0);
   });
 
-  it('takes as many names as one request may have, and refuses one more', () => {
+  it('DNS Firewall takes as many names as one request may have, and refuses one more', () => {
     const names = Array.from({ length: 1_000 }, (_, i) => `host${i}.example.com`);
     expect(() => firewallIn({ names })).not.toThrow();
     expect(() => firewallIn({ names: [...names, 'one.more.example.com'] })).toThrow(
@@ -70,14 +70,14 @@ describe('DNS Firewall', () => {
 });
 
 describe('the query log', () => {
-  it('is not written unless a retention is set', () => {
+  it('the query log is not written unless a retention is set', () => {
     const template = firewallIn();
     template.resourceCountIs('AWS::Logs::LogGroup', 0);
     template.resourceCountIs(`${RESOLVER}ResolverQueryLoggingConfig`, 0);
     template.resourceCountIs(`${RESOLVER}ResolverQueryLoggingConfigAssociation`, 0);
   });
 
-  it('logs the queries of this VPC to a group that is deleted with the stack', () => {
+  it('the query log logs the queries of this VPC to a group that is deleted with the stack', () => {
     const template = firewallIn({ queryLogRetention: RetentionDays.THREE_DAYS });
     const [[id, group] = ['', {}], ...more] = Object.entries(template.findResources('AWS::Logs::LogGroup'));
     expect(more).toEqual([]);

@@ -36,7 +36,7 @@ const only = (type: string, of = template) => {
 const FIREWALL = 'AWS::NetworkFirewall::';
 
 describe('the policy', () => {
-  it('forwards everything to one group of rules in strict order, and drops what no rule passes', () => {
+  it('the policy forwards everything to one group of rules in strict order, and drops what no rule passes', () => {
     const { properties } = only(`${FIREWALL}FirewallPolicy`);
     expect(properties).toEqual({
       FirewallPolicyName: expect.stringMatching(/-policy$/),
@@ -56,7 +56,7 @@ describe('the policy', () => {
     });
   });
 
-  it('has the given rules in a stateful group of strict order', () => {
+  it('the policy has the given rules in a stateful group of strict order', () => {
     const { properties } = only(`${FIREWALL}RuleGroup`);
     expect(properties).toEqual({
       RuleGroupName: expect.stringMatching(/-rules-100$/),
@@ -67,7 +67,7 @@ describe('the policy', () => {
     });
   });
 
-  it('has another name when its capacity is another, so that the old group can be replaced', () => {
+  it('the policy has another name when its capacity is another, so that the old group can be replaced', () => {
     const many = firewallIn(Array.from({ length: 200 }, () => RULES).join('\n'));
     const { properties } = only(`${FIREWALL}RuleGroup`, many);
     expect(properties).toMatchObject({ Capacity: 400, RuleGroupName: expect.stringMatching(/-rules-400$/) });
@@ -77,7 +77,7 @@ describe('the policy', () => {
 describe('each zone', () => {
   const firewalls = all(`${FIREWALL}Firewall`);
 
-  it('has a firewall of its own with the common policy, which can be destroyed', () => {
+  it('each zone has a firewall of its own with the common policy, which can be destroyed', () => {
     expect(firewalls).toHaveLength(2);
     const policy = { 'Fn::GetAtt': [only(`${FIREWALL}FirewallPolicy`).id, 'FirewallPolicyArn'] };
     for (const [index, { properties }] of firewalls.entries()) {
@@ -94,7 +94,7 @@ describe('each zone', () => {
     }
   });
 
-  it('logs alerts and flows to two groups that are deleted with the stack after five days', () => {
+  it('each zone logs alerts and flows to two groups that are deleted with the stack after five days', () => {
     const groups = Object.entries(template.findResources('AWS::Logs::LogGroup'));
     const [alerts, flows] = groups.map(([id]) => ({ logGroup: { Ref: id } }));
     expect(groups.map(([id]) => id)).toEqual([expect.stringContaining('Alerts'), expect.stringContaining('Flows')]);
@@ -114,7 +114,7 @@ describe('each zone', () => {
     );
   });
 
-  it('sends what leaves to its own firewall, and what comes back through the same one', () => {
+  it('each zone sends what leaves to its own firewall, and what comes back through the same one', () => {
     const routes = all('AWS::EC2::Route').filter(({ properties }) => properties['VpcEndpointId'] !== undefined);
     const vpcEndpoint = (id: string | undefined) => ({
       'Fn::Select': [1, { 'Fn::Split': [':', { 'Fn::Select': [0, { 'Fn::GetAtt': [id, 'EndpointIds'] }] }] }],

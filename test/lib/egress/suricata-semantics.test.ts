@@ -13,6 +13,8 @@ const packets = new Map(
   await Promise.all(ATTEMPTS.map(async ({ name, try: attempt }) => [name, await packetsOf(attempt)] as const)),
 );
 
+const toTls = (serverName: string): Try => ({ how: 'tls', address: LAB.stranger, port: 443, serverName });
+
 type Settings = Pick<typeof engine, 'rules' | 'stateless' | 'homeNet'>;
 
 function verdictOn(name: string, settings: Settings = engine) {
@@ -36,20 +38,48 @@ function resultOf(name: string, settings?: Settings): Attempt['expected'] {
 }
 
 describe('the rules of the template', () => {
-  it.each(ATTEMPTS)('decide on "$name" as the egress lab expects: $expected', ({ name, expected }) => {
-    expect(resultOf(name), verdictOn(name).by).toBe(expected);
-  });
+  it.each(ATTEMPTS)(
+    'the rules of the template decide on "$name" as the egress lab expects: $expected',
+    ({ name, expected }) => {
+      expect(resultOf(name), verdictOn(name).by).toBe(expected);
+    },
+  );
 
   // Where two rules would drop the same packet, a break changes only the rule that does it; the lab shows the rest.
-  it.each(BREAKS)('decide otherwise, or by another rule, when $name', ({ apply, settings, shows }) => {
-    const broken = { ...engine, ...settings, rules: apply(engine.rules) };
-    for (const name of shows) {
-      const decided = (by: Settings) => [resultOf(name, by), verdictOn(name, by).by];
-      expect(decided(broken), name).not.toEqual(decided(engine));
-    }
+  it.each(BREAKS)(
+    'the rules of the template decide otherwise, or by another rule, when $name',
+    ({ apply, settings, shows }) => {
+      const broken = { ...engine, ...settings, rules: apply(engine.rules) };
+      for (const name of shows) {
+        const decided = (by: Settings) => [resultOf(name, by), verdictOn(name, by).by];
+        expect(decided(broken), name).not.toEqual(decided(engine));
+      }
+    },
+  );
+
+  // Removing a keyword of a wildcard's rule, or of the mark for TLS, changed nothing that the lab tries.
+  it.each<[name: string, attempt: Try, by: string]>([
+    ['pass a name below a wildcard in upper case', toTls(NAMES.below.toUpperCase()), NAMES.wildcard],
+    [
+      'drop a name below a wildcard, followed by another domain',
+      toTls(`${NAMES.below}.${NAMES.stranger}`),
+      'TLS server name not allowed, or none',
+    ],
+    [
+      'drop the allowed name between others',
+      toTls(`a.${NAMES.allowed}.${NAMES.stranger}`),
+      'TLS server name not allowed, or none',
+    ],
+    [
+      'drop what has the bytes of a TLS record, and not at the beginning',
+      { how: 'tcp', address: LAB.stranger, port: 443, send: 'a\u0016\u0003\u0001' },
+      'not TLS',
+    ],
+  ])('the rules of the template %s', async (_, attempt, by) => {
+    expect(judge(engineRules(engine.rules), await packetsOf(attempt)).by).toBe(by);
   });
 
-  it('drop each kind of traffic by the rule that says so in the log', () => {
+  it('the rules of the template drop each kind of traffic by the rule that says so in the log', () => {
     const by = (name: string) => verdictOn(name).by;
     expect(by('an allowed name')).toBe(NAMES.allowed);
     expect(by('a name below a wildcard')).toBe(NAMES.wildcard);
@@ -67,7 +97,7 @@ describe('the rules of the template', () => {
     expect(by('another IP protocol (GRE)')).toBe('neither TCP nor UDP');
   });
 
-  it('log every server name that is asked for, allowed or not, and no line for the mark alone', () => {
+  it('the rules of the template log every server name that is asked for, allowed or not, and no line for the mark alone', () => {
     for (const name of ['an allowed name', 'another name']) {
       expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
     }
@@ -75,7 +105,7 @@ describe('the rules of the template', () => {
     expect(verdictOn('something that begins like TLS on port 443').logged).toEqual([]);
   });
 
-  it('drop what begins as TLS and is none', async () => {
+  it('the rules of the template drop what begins as TLS and is none', async () => {
     // Version 3.127: it has the mark of the rule "TLS begins", and the engine finds that the protocol is not TLS.
     const attempt: Try = { how: 'tcp', address: LAB.stranger, port: 443, send: '\u0016\u0003\u007f\u0000\u0010secret' };
     expect(judge(engineRules(engine.rules), await packetsOf(attempt))).toMatchObject({
@@ -97,7 +127,7 @@ describe('the longest client hello', () => {
     );
   };
 
-  it('has 4,096 bytes: twice what a resumed post-quantum handshake with the longest name needs', async () => {
+  it('the longest client hello has 4,096 bytes: twice what a resumed post-quantum handshake with the longest name needs', async () => {
     expect(LONGEST_CLIENT_HELLO).toBe(4_096);
     expect(await sent(4_096)).toMatchObject({ reaches: true, leaked: 4_096 });
     expect(await sent(4_097)).toMatchObject({ reaches: false, by: 'client hello without an end' });

@@ -25,7 +25,7 @@ const out = (port: number, to: object = { CidrIp: '0.0.0.0/0' }) => ({
   Description: expect.stringMatching(/\w/),
 });
 
-it('lets nothing in and TCP 443 out, to any IPv4 address', () => {
+it('the security group lets nothing in and TCP 443 out, to any IPv4 address', () => {
   expect(groupIn()).toEqual({
     VpcId: 'vpc-1',
     GroupDescription: expect.stringMatching(/\w/),
@@ -33,11 +33,11 @@ it('lets nothing in and TCP 443 out, to any IPv4 address', () => {
   });
 });
 
-it('opens the ports of other hosts once each, and 443 only once', () => {
+it('the security group opens the ports of other hosts once each, and 443 only once', () => {
   expect(groupIn({ extraPorts: [8443, 443, 8443] }).SecurityGroupEgress).toEqual([out(443), out(8443)]);
 });
 
-it('opens the same ports for IPv6 only when it is on', () => {
+it('the security group opens the same ports for IPv6 only when it is on', () => {
   const six = { CidrIpv6: '::/0' };
   expect(groupIn({ extraPorts: [8443], ipv6: true }).SecurityGroupEgress).toEqual([
     out(443),

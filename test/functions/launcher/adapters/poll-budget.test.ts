@@ -29,7 +29,7 @@ function waitOf(ask: () => unknown): number | undefined {
 }
 
 describe('the poll budget', () => {
-  it('is 24 of the 30 requests that the platform allows in a minute', () => {
+  it('the poll budget is 24 of the 30 requests that the platform allows in a minute', () => {
     expect(POLLS_PER_MINUTE).toBe(24);
     takeAll();
     expect([budget.used, budget.taken]).toEqual([24, 24]);
@@ -37,7 +37,7 @@ describe('the poll budget', () => {
     expect([budget.used, budget.taken]).toEqual([24, 24]);
   });
 
-  it('gives a request again when the oldest one is 60 s old, and not a moment earlier', () => {
+  it('the poll budget gives a request again when the oldest one is 60 s old, and not a moment earlier', () => {
     budget.take();
     nowMs += 10_000;
     takeAll(23);
@@ -50,13 +50,13 @@ describe('the poll budget', () => {
     expect(budget.taken).toBe(25);
   });
 
-  it('says how many requests were made, how many there are and when it asks again', () => {
+  it('the poll budget says how many requests were made, how many there are and when it asks again', () => {
     takeAll();
     nowMs += 100;
     expect(() => budget.take()).toThrow(/24 requests.*last 60 s, of 24.*platform allows 30.*again in 60 s/);
   });
 
-  it('gives nothing while the platform asks to wait, for the longest of its requests', () => {
+  it('the poll budget gives nothing while the platform asks to wait, for the longest of its requests', () => {
     budget.blockFor(5_000);
     budget.blockFor(2_000);
     expect(waitOf(() => budget.take())).toBe(5_000);
@@ -68,7 +68,7 @@ describe('the poll budget', () => {
 });
 
 describe('requests that are set aside', () => {
-  it('are nobody else’s until they are taken or released', () => {
+  it('requests that are set aside are nobody else’s until they are taken or released', () => {
     const share = budget.setAside(4);
     takeAll(20);
     expect(waitOf(() => budget.take())).toBeGreaterThan(0);
@@ -80,7 +80,7 @@ describe('requests that are set aside', () => {
     expect(waitOf(() => budget.take())).toBe(60_000);
   });
 
-  it('can be released twice without giving back more than there was', () => {
+  it('requests that are set aside can be released twice without giving back more than there was', () => {
     const share = budget.setAside(4);
     share.release();
     share.release();
@@ -88,7 +88,7 @@ describe('requests that are set aside', () => {
     expect(waitOf(() => budget.take())).toBe(60_000);
   });
 
-  it('are followed by requests of the common budget when they are used up', () => {
+  it('requests that are set aside are followed by requests of the common budget when they are used up', () => {
     const share = budget.setAside(1);
     share.take();
     share.take();
@@ -98,7 +98,7 @@ describe('requests that are set aside', () => {
     expect(waitOf(() => share.take())).toBe(60_000);
   });
 
-  it('are refused as a whole when fewer are left, until enough requests are 60 s old', () => {
+  it('requests that are set aside are refused as a whole when fewer are left, until enough requests are 60 s old', () => {
     takeAll(10);
     nowMs += 1_000;
     takeAll(10);
@@ -124,7 +124,7 @@ describe('the name of a secret', () => {
       'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',
     ],
     ['my-arn:aws:secretsmanager:r:1:secret:x-AbCd12', 'my-arn:aws:secretsmanager:r:1:secret:x-AbCd12'],
-  ])('of %s is %s', (id, name) => {
+  ])('the name of a secret of %s is %s', (id, name) => {
     expect(secretNameOf(id)).toBe(name);
   });
 });

@@ -41,7 +41,7 @@ async function look(one: ReturnType<typeof pool>, said: typeof answer): Promise<
 describe('a pool that is known by its name', () => {
   const one = pool('default');
 
-  it('has the id that the list has for exactly that name, and is looked up once in ten minutes', async () => {
+  it('a pool that is known by its name has the id that the list has for exactly that name, and is looked up once in ten minutes', async () => {
     expect(await look(one, 'default')).toBe('apool-1');
     answer = new Error('asked again');
     nowMs += 10 * MINUTE - 1;
@@ -52,13 +52,13 @@ describe('a pool that is known by its name', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('does not exist when only a similar name is listed, and the error says what to correct', async () => {
+  it('a pool that is known by its name does not exist when only a similar name is listed, and the error says what to correct', async () => {
     const error = await look(one, 'default-2');
     expect(error).toMatchObject({ fault: 'rejected', system: 'HCP Terraform' });
     expect(String(error)).toMatch(/"default" in organization "acme".*correct the name.*apool-/s);
   });
 
-  it('is absent after three lookups in a row without it, and visible again when it is found', async () => {
+  it('a pool that is known by its name is absent after three lookups in a row without it, and visible again when it is found', async () => {
     expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
     for (const absent of [undefined, undefined, true]) {
       await look(one, undefined);
@@ -68,7 +68,7 @@ describe('a pool that is known by its name', () => {
     expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
   });
 
-  it('is not absent when an answer between the lookups says nothing about it', async () => {
+  it('a pool that is known by its name is not absent when an answer between the lookups says nothing about it', async () => {
     await look(one, undefined);
     await look(one, undefined);
     await look(one, new Error('unavailable'));
@@ -80,7 +80,7 @@ describe('a pool that is known by its name', () => {
 describe('a pool that is known by its id', () => {
   const one = pool('default', { id: 'apool-9' });
 
-  it('keeps that id while the lookup is refused, and its agents are not visible', async () => {
+  it('a pool that is known by its id keeps that id while the lookup is refused, and its agents are not visible', async () => {
     for (let i = 0; i < 4; i += 1) {
       expect(await look(one, undefined)).toBe('apool-9');
       expect(ids.sightOf(one)).toEqual({ agentsVisible: false });
@@ -88,7 +88,7 @@ describe('a pool that is known by its id', () => {
     expect(asked[0]).toBe('/api/v2/agent-pools/apool-9');
   });
 
-  it('is gone after three refusals in a row, when it was found before', async () => {
+  it('a pool that is known by its id is gone after three refusals in a row, when it was found before', async () => {
     await look(one, 'default');
     for (let i = 0; i < 2; i += 1) {
       await look(one, undefined);
@@ -102,7 +102,7 @@ describe('a pool that is known by its id', () => {
     expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
   });
 
-  it('is looked up every minute while it is in doubt, and every ten minutes else', async () => {
+  it('a pool that is known by its id is looked up every minute while it is in doubt, and every ten minutes else', async () => {
     await look(one, 'default');
     answer = undefined;
     nowMs += 10 * MINUTE;
@@ -116,14 +116,14 @@ describe('a pool that is known by its id', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('that was never found is not in doubt: it is looked up every ten minutes', async () => {
+  it('a pool that is known by its id that was never found is not in doubt: it is looked up every ten minutes', async () => {
     await look(one, undefined);
     nowMs += 10 * MINUTE - 1;
     await ids.idOf(one, signal);
     expect(asked).toHaveLength(1);
   });
 
-  it('with another name is an error that reports both names', async () => {
+  it('a pool that is known by its id with another name is an error that reports both names', async () => {
     const error = await look(one, 'other');
     expect(error).toMatchObject({ fault: 'rejected' });
     expect(String(error)).toMatch(/apool-9 is named "other" and not "default".*correct/s);

@@ -32,7 +32,7 @@ const COMMON = {
 
 // Exact, because the permissions of the launcher's role and the idempotency of ECS depend on each of these parameters.
 describe('the RunTask call', () => {
-  it('of a queued job has exactly these parameters', () => {
+  it('the RunTask call of a queued job has exactly these parameters', () => {
     expect(runTaskInput(request(), placement)).toEqual({
       ...COMMON,
       taskDefinition: 'launcher-default',
@@ -49,7 +49,7 @@ describe('the RunTask call', () => {
     });
   });
 
-  it('of a warm agent has its waiting time, and neither run nor workspace', () => {
+  it('the RunTask call of a warm agent has its waiting time, and neither run nor workspace', () => {
     const [job] = standingJobs({ ...LANE, standing: { id: 'a', warm: { agents: 1, idleSeconds: 3600 } } }, NOW);
     if (job === undefined) throw new Error('no warm agent');
     expect(runTaskInput(request({ job, attempt: 1 }), placement)).toEqual({
@@ -69,7 +69,7 @@ describe('the RunTask call', () => {
     });
   });
 
-  it('on Spot names the capacity provider in place of the launch type: ECS takes only one of both', () => {
+  it('the RunTask call on Spot names the capacity provider in place of the launch type: ECS takes only one of both', () => {
     const input = runTaskInput(request({ lane: PLAN_LANE }), placement);
     expect(input).toMatchObject({ capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] });
     expect(input).not.toHaveProperty('launchType');
@@ -80,11 +80,11 @@ describe('the same launch on demand', () => {
   const onSpot = runTaskInput(request({ lane: PLAN_LANE }), placement);
   const { capacityProviderStrategy: _, ...rest } = onSpot;
 
-  it('differs from the one on Spot in the launch type only', () => {
+  it('the same launch on demand differs from the one on Spot in the launch type only', () => {
     expect(onDemandInstead(onSpot, 'same')).toEqual({ ...rest, launchType: 'FARGATE' });
   });
 
-  it('has a token of its own where it is asked for', () => {
+  it('the same launch on demand has a token of its own where it is asked for', () => {
     expect(onDemandInstead(onSpot, 'own')).toEqual({
       ...rest,
       launchType: 'FARGATE',
