@@ -5,7 +5,7 @@ const source = 'const a = 1;\n  if (a > b) {\n    c();\n  }\n';
 
 describe('a mutant', () => {
   it('a mutant shows the line where it begins, and the code before and after', () => {
-    const location = { start: { line: 1, column: 6 }, end: { line: 1, column: 11 } };
+    const location = { start: { line: 2, column: 7 }, end: { line: 2, column: 12 } };
     const result = { fileName: 'a.ts', mutatorName: 'EqualityOperator', replacement: 'a >= b', status: 'Survived' };
     expect(mutantOf({ ...result, location }, source)).toEqual({
       file: 'a.ts',
@@ -17,7 +17,7 @@ describe('a mutant', () => {
   });
 
   it('a mutant is shown in one line where it spans several', () => {
-    const location = { start: { line: 1, column: 13 }, end: { line: 3, column: 3 } };
+    const location = { start: { line: 2, column: 14 }, end: { line: 4, column: 4 } };
     const result = { fileName: 'a.ts', mutatorName: 'BlockStatement', replacement: '{}', status: 'NoCoverage' };
     expect(mutantOf({ ...result, location }, source).change).toBe('{ c(); } → {}');
   });

@@ -1,7 +1,7 @@
 /** From Stryker's results to a score: what was killed, what survived, and what no test can kill. */
 import type { Equivalent } from './equivalents.ts';
 
-/** What Stryker says about one mutant; locations count from zero. */
+/** What Stryker says about one mutant; lines and columns count from one. */
 export interface Result {
   readonly fileName: string;
   readonly mutatorName: string;
@@ -16,7 +16,6 @@ export interface Result {
 /** A mutant that a person can find: where it is, and what became of the code. */
 export interface Mutant {
   readonly file: string;
-  /** Counts from one. */
   readonly line: number;
   readonly source: string;
   readonly change: string;
@@ -39,15 +38,15 @@ const KILLED = ['Killed', 'Timeout', 'RuntimeError', 'CompileError'];
 export function mutantOf(result: Result, source: string): Mutant {
   const { start, end } = result.location;
   const lines = source.split('\n');
-  const touched = lines.slice(start.line, end.line + 1);
+  const touched = lines.slice(start.line - 1, end.line);
   const last = touched.length - 1;
   const original = touched
-    .map((line, i) => line.slice(i === 0 ? start.column : 0, i === last ? end.column : undefined))
+    .map((line, i) => line.slice(i === 0 ? start.column - 1 : 0, i === last ? end.column - 1 : undefined))
     .join('\n');
   return {
     file: result.fileName,
-    line: start.line + 1,
-    source: (lines[start.line] ?? '').trim(),
+    line: start.line,
+    source: (lines[start.line - 1] ?? '').trim(),
     change: `${oneLine(original)} → ${oneLine(result.replacement ?? result.mutatorName)}`,
     status: result.status,
   };
