@@ -10,4 +10,17 @@ export interface Equivalent {
   readonly because: string;
 }
 
-export const EQUIVALENTS: readonly Equivalent[] = [];
+export const EQUIVALENTS: readonly Equivalent[] = [
+  {
+    file: 'functions/launcher/core/lanes.ts',
+    line: "return capacity === 'spot' && newest !== undefined && startCauseOf(newest.detail).cause === 'capacity';",
+    mutant: "capacity === 'spot' → true",
+    because: 'A lane that is on demand already becomes a copy of itself; lanes are compared by their task definition.',
+  },
+  {
+    file: 'functions/launcher/core/out-of-memory.ts',
+    line: "function signOf({ containerReason = '', exitCode, stopCode }: Task): OutOfMemory['sign'] | undefined {",
+    mutant: '\'\' → "Stryker was here!"',
+    because: 'Neither string contains OutOfMemory, the only thing that is looked for.',
+  },
+];
