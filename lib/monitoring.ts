@@ -217,8 +217,10 @@ export class Monitoring extends Construct {
   private widgets(): cloudwatch.IWidget[][] {
     const onSpot = this.props.pools.filter(({ usesSpot }) => usesSpot);
     const standing = this.props.pools.filter(({ hasStandingAgents }) => hasStandingAgents);
-    const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}) =>
-      this.props.pools.map(({ poolName }) => this.metric(name, { ...options, pool: poolName, label: poolName }));
+    const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}, suffix = '') =>
+      this.props.pools.map(({ poolName }) =>
+        this.metric(name, { ...options, pool: poolName, label: `${poolName}${suffix}` }),
+      );
     const counts = (label: string, name: keyof typeof METRICS, pools = this.props.pools) =>
       pools.map(({ poolName }) =>
         this.metric(name, { pool: poolName, label: `${poolName} ${label}`, statistic: cloudwatch.Stats.SUM }),
@@ -230,7 +232,7 @@ export class Monitoring extends Construct {
       [
         graph('Queued jobs', perPool('queuedJobs')),
         graph('Oldest queued job, longest post-plan status, seconds', [
-          ...perPool('oldestQueuedSeconds'),
+          ...perPool('oldestQueuedSeconds', {}, ' queued'),
           ...this.props.pools.map(({ poolName }) =>
             this.metric('longestAfterPlanSeconds', { pool: poolName, label: `${poolName} post-plan` }),
           ),
@@ -244,10 +246,13 @@ export class Monitoring extends Construct {
       ],
       [
         graph('Start latency, seconds (median, 90 of 100)', [
-          ...perPool('startLatencySeconds', { statistic: 'p50' }),
-          ...perPool('startLatencySeconds', { statistic: 'p90' }),
+          ...perPool('startLatencySeconds', { statistic: 'p50' }, ' median'),
+          ...perPool('startLatencySeconds', { statistic: 'p90' }, ' p90'),
         ]),
-        graph('Busy agents, agents of other launchers', [...perPool('busyAgents'), ...perPool('otherLaunchersAgents')]),
+        graph('Busy agents, agents of other launchers', [
+          ...perPool('busyAgents', {}, ' busy'),
+          ...perPool('otherLaunchersAgents', {}, ' of other launchers'),
+        ]),
         graph('Launches', [
           ...counts('launched', 'launches'),
           ...counts('instead of Spot', 'launchesInsteadOfSpot', onSpot),
@@ -260,7 +265,7 @@ export class Monitoring extends Construct {
           ...counts('warm and sweeps put off', 'standingDeferred', standing),
         ]),
         graph('Start failures, out of memory', [
-          ...perPool('startFailures'),
+          ...perPool('startFailures', {}, ' start failures'),
           ...counts('out of memory', 'outOfMemory'),
         ]),
         graph(

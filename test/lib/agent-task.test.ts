@@ -21,8 +21,7 @@ function taskDefinition(props: Partial<AgentPoolProps> = {}) {
   const stack = emptyStack();
   new AgentPool(stack, 'Pool', {
     name: 'default',
-    family: 'Test-default',
-    logGroupName: '/Test/agents/default',
+    launcherName: 'Test',
     agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
     image: AgentImage.fromReference('hashicorp/tfc-agent:1.31.0'),
     ...props,

@@ -170,7 +170,7 @@ it('every alarm has the logical ID that it always had: with another, CloudFormat
     ['oldestQueuedJob', 'startFailures', 'launchesRefused', 'outOfMemory'].map((kind) => `${kind}${pool}`),
   );
   expect(ids.map((id) => id.replace(/^Monitoring|[0-9A-F]{8}$/g, '')).sort()).toEqual(
-    ['apiTokenRejected', 'failedTicks', 'launcherSilent', ...ofPools].sort(),
+    ['afterPlandefault', 'apiTokenRejected', 'failedTicks', 'launcherSilent', ...ofPools].sort(),
   );
 });
 
@@ -269,10 +269,10 @@ describe('the dashboard', () => {
     );
     expect(lines).toEqual([
       each('Maximum of QueuedJobs'),
-      each('Maximum of OldestQueuedSeconds'),
+      [...each('Maximum of OldestQueuedSeconds'), ...each('Maximum of LongestAfterPlanSeconds')],
       each('Maximum of LiveTasks'),
       [...each('p50 of StartLatencySeconds'), ...each('p90 of StartLatencySeconds')],
-      each('Maximum of BusyAgents'),
+      [...each('Maximum of BusyAgents'), ...each('Maximum of OtherLaunchersAgents')],
       [...each('Sum of Launches'), 'default: Sum of LaunchesInsteadOfSpot'],
       [...each('Sum of LaunchesRefused'), ...each('Sum of LaunchesDeferred'), 'default: Sum of StandingAgentsDeferred'],
       [...each('Maximum of StartFailures'), ...each('Sum of OutOfMemory')],

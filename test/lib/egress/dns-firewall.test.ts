@@ -52,12 +52,8 @@ describe('DNS Firewall', () => {
     });
   });
 
-  it('DNS Firewall fails closed in a VPC of agents alone, and leaves the failure mode of an existing VPC as it is', () => {
-    expect(only(firewallIn(), 'FirewallConfig').properties).toEqual({
-      ResourceId: 'vpc-1',
-      FirewallFailOpen: 'DISABLED',
-    });
-    firewallIn({ ownVpc: false }).resourceCountIs(`${RESOLVER}FirewallConfig`, 0);
+  it('DNS Firewall leaves the failure mode at the default of AWS, which is to fail closed', () => {
+    firewallIn().resourceCountIs(`${RESOLVER}FirewallConfig`, 0);
   });
 
   it('DNS Firewall takes as many names as one request may have, and refuses one more', () => {

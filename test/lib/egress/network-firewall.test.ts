@@ -11,7 +11,7 @@ const RULES = 'pass tls any any -> any 443 (sid:1; rev:1;)';
 /** Two zones, each with a firewall, and one policy for both. */
 function firewallIn(rules = RULES): Template {
   const stack = emptyStack();
-  const { vpc } = networkFirewallVpc(stack, '10.90.0.0/20', { natGateways: 'all' });
+  const { vpc } = networkFirewallVpc(stack, { cidr: '10.90.0.0/20' }, { natGateways: 'all' });
   new NetworkFirewall(stack, 'Firewall', {
     vpc: vpc as IVpc,
     ground: stack,
