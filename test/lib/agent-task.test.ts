@@ -54,7 +54,7 @@ describe('the task', () => {
 
   it('the task runs on Fargate in its own network, as Linux on x86, with the default size', () => {
     expect(task).toMatchObject({
-      Family: 'Test-default',
+      Family: 'Test_all_default',
       Cpu: '1024',
       Memory: '2048',
       NetworkMode: 'awsvpc',
@@ -91,7 +91,7 @@ describe("the agent's container", () => {
       ReadonlyRootFilesystem: true,
       LinuxParameters: UNPRIVILEGED,
       StopTimeout: 120,
-      EntryPoint: ['/bin/sh', '-c', expect.any(String), 'entrypoint'],
+      EntryPoint: ['/bin/sh', '-c', expect.any(String), 'entrypoint', 'https://app.terraform.io'],
       DependsOn: [{ ContainerName: 'volumes', Condition: 'SUCCESS' }],
       MountPoints: MOUNTS,
       Environment: expect.any(Array),

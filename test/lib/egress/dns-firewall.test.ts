@@ -79,7 +79,7 @@ describe('the query log', () => {
     expect(more).toEqual([]);
     expect(group).toEqual({
       Type: 'AWS::Logs::LogGroup',
-      Properties: { RetentionInDays: 3 },
+      Properties: { LogGroupName: expect.stringMatching(/^\/aws\/vendedlogs\/Test-.*-Queries$/), RetentionInDays: 3 },
       DeletionPolicy: 'Delete',
       UpdateReplacePolicy: 'Delete',
     });
