@@ -203,7 +203,9 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     schema: whole.pipe(z.number().positive()).optional(),
     allowed: 'a whole number from 1, or nothing',
   });
-  if (agentPools !== undefined && agentsCeiling !== undefined) faults.push(...ceilingFaults(agentPools, agentsCeiling));
+  if (agentPools !== undefined && agentsCeiling !== undefined) {
+    for (const fault of ceilingFaults(agentPools, agentsCeiling)) faults.push(fault);
+  }
 
   if (
     faults.length > 0 ||

@@ -10,14 +10,14 @@ const groupSchema = z.object({
   Properties: z.looseObject({ RetentionInDays: z.number(), LogGroupName: z.string().optional() }),
 });
 
-/** Retention by the group's name, or by its construct where CloudFormation makes up the name. */
+/** Retention by the group's name, without the hash in the names of groups that AWS services write to. */
 function retentionIn(template: Template): Record<string, number> {
   return Object.fromEntries(
     Object.entries(template.findResources('AWS::Logs::LogGroup')).map(([id, resource]) => {
       const { Properties: group, ...policies } = groupSchema.parse(resource);
       // A log group with a name that outlives its stack makes the next deployment of that name fail.
       expect(policies, id).toEqual({ DeletionPolicy: 'Delete', UpdateReplacePolicy: 'Delete' });
-      return [group.LogGroupName ?? id.replace(/[0-9A-F]{8}$/, ''), group.RetentionInDays];
+      return [(group.LogGroupName ?? id).replace(/-[0-9A-F]{8}-/, '-'), group.RetentionInDays];
     }),
   );
 }
@@ -38,18 +38,18 @@ it('the stack keeps each log as long as its own setting says, the others as long
     '/Test/launcher': 60,
     '/Test/agents/default': 3,
     '/Test/agents/other': 60,
-    NetworkFlowLogs: 5,
-    NetworkDnsFirewallQueries: 7,
-    NetworkFirewallAlerts: 14,
-    NetworkFirewallFlows: 14,
+    '/aws/vendedlogs/Test-Network-FlowLogs': 5,
+    '/aws/vendedlogs/Test-Network-DnsFirewall-Queries': 7,
+    '/aws/vendedlogs/Test-Network-Firewall-Alerts': 14,
+    '/aws/vendedlogs/Test-Network-Firewall-Flows': 14,
   });
 });
 
 it("the stack keeps the firewall's logs as long as `logRetentionDays`, unless they have a setting of their own", () => {
   const network = { egress: 'network-firewall' };
   expect(retentionIn(templateOf({ stackName: 'Test', logRetentionDays: 60, network }))).toMatchObject({
-    NetworkFirewallAlerts: 60,
-    NetworkFirewallFlows: 60,
+    '/aws/vendedlogs/Test-Network-Firewall-Alerts': 60,
+    '/aws/vendedlogs/Test-Network-Firewall-Flows': 60,
   });
 });
 

@@ -256,7 +256,7 @@ describe('the runs of a pool', () => {
     });
     await openRuns(client(), [poolWithPhases]);
     const statuses = runRequests().map((request) => new URLSearchParams(request.split('?')[1]).get('filter[status]'));
-    const all = 'plan_queued,apply_queued,planning,applying';
+    const all = 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking';
     expect(statuses).toEqual([...Array(5).fill(all), ...Array(5).fill('apply_queued,applying')]);
   });
 
@@ -726,7 +726,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
     expect(await openRuns()).toEqual({ ok: true, value: [] });
     const query = new URLSearchParams(server.requests.find((one) => one.startsWith(WORKSPACES))?.split('?')[1]);
     expect(Object.fromEntries(query)).toEqual({
-      'filter[current-run][status]': 'plan_queued,apply_queued,planning,applying',
+      'filter[current-run][status]': 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking',
       include: 'current_run',
       'page[size]': '100',
       'page[number]': '1',
@@ -806,7 +806,7 @@ describe('the question whether any of several pools has work', () => {
     const query = new URLSearchParams(runRequests()[0]?.split('?')[1]);
     expect(Object.fromEntries(query)).toEqual({
       'filter[agent_pool_names]': 'default,other',
-      'filter[status]': 'plan_queued,apply_queued,planning,applying',
+      'filter[status]': 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking',
       'filter[operation]': 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only',
       'page[size]': '1',
       'page[number]': '1',
