@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Duration, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -12,6 +12,7 @@ import type { Phase } from './agent-task.ts';
 import type { JobSize } from './prices.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
 import { type StandingOptions, standingCost, sweepingPhase, type WarmAgentsOptions } from './standing-agents.ts';
+import { type TaskRolePermissions, taskRoleWarnings } from './task-role-warnings.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
@@ -79,19 +80,26 @@ export class AgentLauncherStack extends Stack {
     };
   }
 
-  /** Rights that the settings give to Terraform inside the tasks of a pool. */
+  /** Grants Terraform inside the tasks of a pool the permissions in the settings. */
   private grant(pool: PoolSettings): void {
     const built = this.launcher.pools.get(pool.name);
     if (pool.phases === undefined) {
       this.grantTo(built?.taskRole, pool.name, pool);
+      this.warn(pool.name, 'all', pool);
       return;
     }
     for (const phase of ['plan', 'apply'] as const) {
-      this.grantTo(built?.taskRoleOf(phase), `${pool.name} ${phase}`, {
+      const permissions = {
         taskRolePolicyArns: pool.phases[phase]?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
         taskRoleStatements: pool.phases[phase]?.taskRoleStatements ?? pool.taskRoleStatements,
-      });
+      };
+      this.grantTo(built?.taskRoleOf(phase), `${pool.name} ${phase}`, permissions);
+      this.warn(pool.name, phase, permissions);
     }
+  }
+
+  private warn(pool: string, jobs: Phase | 'all', permissions: TaskRolePermissions): void {
+    for (const { id, text } of taskRoleWarnings(pool, jobs, permissions)) Annotations.of(this).addWarningV2(id, text);
   }
 
   private grantTo(

@@ -1,0 +1,121 @@
+/** Permissions of task roles that reach further than a job needs. A job is Terraform code, so its author has them. */
+
+/** A policy statement as settings have it. */
+export interface RoleStatement {
+  readonly Effect: 'Allow' | 'Deny';
+  readonly Action: string | readonly string[];
+  readonly Resource: string | readonly string[];
+}
+
+export interface TaskRolePermissions {
+  readonly taskRolePolicyArns: readonly string[];
+  readonly taskRoleStatements: readonly RoleStatement[];
+}
+
+/** What AWS's broadest policies allow. https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html */
+const BROAD_POLICIES: Readonly<Record<string, string>> = {
+  AdministratorAccess: 'full control of the account',
+  PowerUserAccess:
+    'full control of the account except IAM, Organizations and account settings, including all data in it',
+  IAMFullAccess: 'full control of IAM, and so of the account',
+};
+
+/** Each lets its holder get the permissions of other roles, up to those of an administrator. */
+const ESCALATIONS = [
+  'iam:AttachRolePolicy',
+  'iam:PutRolePolicy',
+  'iam:CreatePolicyVersion',
+  'iam:UpdateAssumeRolePolicy',
+  'iam:CreateAccessKey',
+  'iam:PassRole',
+  'sts:AssumeRole',
+];
+
+/**
+ * Warnings, because a pool that manages a whole account is legitimate.
+ *
+ * @param jobs that the role serves: any code that can be planned has the role of plans
+ */
+export function taskRoleWarnings(
+  pool: string,
+  jobs: 'plan' | 'apply' | 'all',
+  { taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
+): { id: string; text: string }[] {
+  const broad = [...taskRolePolicyArns.flatMap(broadPolicy), ...taskRoleStatements.flatMap(broadStatement)];
+  const readsData = jobs !== 'apply' && taskRolePolicyArns.some((arn) => nameOf(arn) === 'ReadOnlyAccess');
+  return [
+    ...broad.map((what) => ({
+      id: 'agent-launcher:broadTaskRole',
+      text: `Agent pool ${pool}: the role of ${JOBS[jobs]} has ${what}. ${HOLDERS[jobs]} ${NARROWER[jobs]}`,
+    })),
+    ...(readsData
+      ? [
+          {
+            id: 'agent-launcher:readOnlyTaskRole',
+            text: `Agent pool ${pool}: the role of ${JOBS[jobs]} has ReadOnlyAccess, which also reads data, such as objects in S3 and items in DynamoDB. ${HOLDERS[jobs]} Allow only what your providers read while planning, with taskRoleStatements.`,
+          },
+        ]
+      : []),
+  ];
+}
+
+const JOBS = { plan: 'plans', apply: 'applies', all: 'plans and applies' } as const;
+
+const ANYONE_WHO_PLANS =
+  'Anyone who can queue a plan in a workspace of this pool has it, including through a pull request where speculative plans are on.';
+const HOLDERS = {
+  plan: ANYONE_WHO_PLANS,
+  apply: 'Anyone who can apply in a workspace of this pool has it.',
+  all: ANYONE_WHO_PLANS,
+} as const;
+
+const NARROWER = {
+  plan: 'A plan only reads: allow only what your providers read.',
+  apply: 'Allow only what your configurations manage.',
+  all: 'Set phases, with a role for plans that only reads, and allow only what your configurations manage.',
+} as const;
+
+function nameOf(arn: string): string | undefined {
+  return /^arn:[^:]+:iam::aws:policy\/(?:[^/]+\/)*([^/]+)$/.exec(arn)?.[1];
+}
+
+function broadPolicy(arn: string): string[] {
+  const name = nameOf(arn) ?? '';
+  return Object.hasOwn(BROAD_POLICIES, name) ? [`${name}: ${BROAD_POLICIES[name]}`] : [];
+}
+
+function broadStatement({ Effect, Action, Resource }: RoleStatement): string[] {
+  const resources = [Resource].flat();
+  if (Effect !== 'Allow') return [];
+  return [Action].flat().flatMap((action) => {
+    if (/^\*+$/.test(action)) {
+      return [
+        resources.includes('*')
+          ? `Action "${action}" on "*": full control of the account`
+          : `Action "${action}" on ${onWhat(resources)}: every action on it, including its deletion and its policies`,
+      ];
+    }
+    const escalation = ESCALATIONS.find((one) => matches(action, one));
+    return escalation !== undefined && resources.some((one) => isEveryRole(one))
+      ? [`Action "${action}" on every role: it can get the permissions of other roles, up to those of an administrator`]
+      : [];
+  });
+}
+
+function onWhat(resources: readonly string[]): string {
+  return resources.map((resource) => `"${resource}"`).join(', ');
+}
+
+/** Whether a resource covers every role of an account. */
+function isEveryRole(resource: string): boolean {
+  return /^(?:\*|arn:[^:]*:iam::[^:]*:(?:\*|(?:role|policy|user)\/\*))$/.test(resource);
+}
+
+/** IAM's wildcards; actions have no case. */
+function matches(pattern: string, action: string): boolean {
+  const source = pattern
+    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 'i').test(action);
+}
