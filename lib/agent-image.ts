@@ -97,6 +97,8 @@ function built(version: string, buildArgs: Record<string, string>, file?: string
         ...(file !== undefined && { file }),
         buildArgs: { ...buildArgs, AGENT_ARCHITECTURE: arm64 ? 'arm64' : 'amd64' },
         platform: arm64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
+        // The CLI prints it when it begins to build, and when that fails.
+        displayName: 'the agent image, with Docker. If this fails, see "Without Docker" in README.md',
       });
       return {
         image: ecs.ContainerImage.fromDockerImageAsset(asset),
