@@ -6,6 +6,7 @@ import { bucketsIn } from './egress/s3-names.ts';
 import { TASK_START_ENDPOINTS } from './egress/task-endpoints.ts';
 import { registryFaults } from './network-image-checks.ts';
 import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './network-name-checks.ts';
+import { ID_DOC } from './network-settings.ts';
 import { proxyFaults } from './proxy-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 
@@ -86,8 +87,8 @@ function misfits(network: Given, egress: string, mode: { needs: readonly string[
     .map((key) => ({
       path: `network.${key}`,
       given: `nothing, with egress ${egress}`,
-      allowed: key === 'vpcId' ? 'vpc-…' : '1 to 16 of subnet-…',
-      remedy: `name it: aws ec2 describe-${key === 'vpcId' ? 'vpcs' : 'subnets'} lists yours`,
+      allowed: key === 'vpcId' ? ID_DOC.vpc.allowed : `1 to 16 of ${ID_DOC.subnet.allowed}`,
+      remedy: `set it: ${key === 'vpcId' ? ID_DOC.vpc.remedy : ID_DOC.subnet.remedy}`,
     }));
   return [...wrong, ...missing];
 }

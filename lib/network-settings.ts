@@ -4,9 +4,9 @@ import { DEFAULT_VPC_CIDR } from './defaults.ts';
 import { type AllowedNamesInput, PRESETS } from './egress/allowed-domains.ts';
 import { parseName } from './egress/domain-name.ts';
 import { REGION } from './egress/partitions.ts';
-import { oneOf, RETENTION_DAYS, setting } from './setting.ts';
+import { oneOf, RETENTION_DAYS, RETENTION_DOC, setting } from './setting.ts';
+import { shown } from './settings-faults.ts';
 
-const days = RETENTION_DAYS.join(', ');
 const presets = Object.entries(PRESETS);
 
 /** What the name of an API's endpoint looks like; `network-name-checks.ts` looks closer. */
@@ -15,54 +15,87 @@ export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
 /** Name of an Availability Zone. Local Zones (`us-west-2-lax-1a`) and Wavelength Zones have no Fargate. */
 const AVAILABILITY_ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
 
+/** Ids have 17 hexadecimal digits, and 8 if they are from before 2018. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html */
+const ID = {
+  vpc: /^vpc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+  subnet: /^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+  sg: /^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+};
+
+/** Documentation of the ids, which `network-checks.ts` also uses where one is missing. */
+export const ID_DOC = {
+  vpc: idDoc('vpc', 'describe-vpcs --query "Vpcs[].VpcId"'),
+  subnet: idDoc('subnet', 'describe-subnets --query "Subnets[].[VpcId,SubnetId]"'),
+  sg: idDoc('sg', 'describe-security-groups --query "SecurityGroups[].[VpcId,GroupId]"'),
+};
+
+function idDoc(prefix: keyof typeof ID, command: string) {
+  const remedy = `copy the id from the console. This lists yours: aws ec2 ${command} --output text`;
+  return {
+    allowed: `${prefix}- and 8 or 17 hex digits`,
+    remedy,
+    explain: (value: unknown) => {
+      const digits = typeof value === 'string' && value.startsWith(`${prefix}-`) ? value.slice(prefix.length + 1) : '';
+      if (digits === '') return undefined;
+      const wrong = /^[0-9a-f]*$/.test(digits)
+        ? `has ${digits.length} digits`
+        : 'has other characters than 0-9 and a-f';
+      return {
+        given: `${shown(value)}, which ${wrong} after ${prefix}-`,
+        allowed: `${prefix}- and 8 or 17 hex digits`,
+        remedy,
+      };
+    },
+  };
+}
+
 /** Settings of the network, before they are checked against each other. */
 export const networkSettings = z.strictObject({
   egress: setting(z.enum(['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip']).default('nat-gateway'), {
     description:
-      'How agents reach out: private subnets behind NAT, the same behind a firewall that reads server names, a VPC that you have, or public subnets. docs/network.md compares them.',
+      'Egress mode of the agents: private subnets behind NAT, the same behind a firewall that reads server names, an existing VPC, or public subnets. docs/network.md compares them.',
     allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip',
   }),
   allowedDomains: setting(z.array(z.string()).min(1).max(200).optional(), {
-    description: 'Names that agents may reach, in place of the default ones; `hostname` is always allowed.',
-    allowed: 'up to 200 names; *.example.com for all below example.com',
-    absent: 'the names that `hostname` needs: with HCP Terraform itself, archivist, releases and registry',
+    description: 'Domains that agents may reach, instead of the default ones. `hostname` is always allowed.',
+    allowed: 'up to 200 domains; *.example.com allows every name below example.com',
+    absent: 'the domains that `hostname` requires; for HCP Terraform, also archivist, releases and registry',
   }),
   allowedPresets: setting(z.array(z.enum(Object.keys(PRESETS) as (keyof typeof PRESETS)[])).optional(), {
-    description: `Groups of names to allow as well: ${presets.map(([name, what]) => `${name}: ${what}`).join('; ')}.`,
+    description: `Groups of domains to allow in addition: ${presets.map(([name, what]) => `${name}: ${what}`).join('; ')}.`,
     allowed: presets.map(([name]) => name).join(', '),
     absent: 'none',
   }),
   awsApiServices: setting(z.array(z.string().regex(SERVICE)).min(1).max(50).optional(), {
-    description: 'Services of the preset aws-apis, as their endpoints are called.',
+    description: 'Services of the preset aws-apis, by the names of their endpoints.',
     allowed: 'up to 50, such as ec2, s3, sts, iam, monitoring, elasticloadbalancing',
-    absent: 'needed with the preset aws-apis',
+    absent: 'required with the preset aws-apis',
   }),
   awsApiRegions: setting(z.array(z.string().regex(REGION)).min(1).max(40).optional(), {
     description: 'Regions of the preset aws-apis.',
     allowed: 'up to 40, such as eu-central-1',
-    absent:
-      "the stack's region; needed with services whose hosts are called otherwise in other partitions, such as iam",
+    absent: "the stack's region; required for services whose hosts have other names in other partitions, such as iam",
   }),
   dnsFirewall: setting(z.boolean().optional(), {
     description:
-      'Whether only the allowed names resolve, by Route 53 Resolver DNS Firewall. It applies to everything in the VPC.',
+      'Whether Route 53 Resolver DNS Firewall resolves the allowed domains only. It applies to the whole VPC.',
     allowed: 'true or false; always true with network-firewall',
     absent: 'true, and false with `existing-vpc`',
   }),
   natGateways: setting(z.enum(['one', 'all']).optional(), {
     description:
-      'NAT for two zones in one of them, or in each; with network-firewall one zone with everything, or two that stand alone. Each has a fixed address.',
+      'NAT gateways: one for both zones, or one in each zone. With network-firewall, one zone with everything, or two independent zones. Each gateway has a fixed address.',
     allowed: 'one or all',
     absent: 'one',
   }),
   vpcEndpoints: setting(z.enum(['none', 'task-start']).optional(), {
     description:
-      "Interface endpoints for what a task start needs: ECR, logs, secrets. Without them it goes the jobs' way.",
+      'Interface endpoints for task startup: ECR, logs, secrets. Without them, task startup uses the egress path of the jobs.',
     allowed: 'none or task-start',
     absent: 'none',
   }),
   ipv6: setting(z.boolean().optional(), {
-    description: 'Whether agents reach out over IPv6 as well. Nothing comes in by it.',
+    description: 'Whether agents also have an egress path over IPv6. Nothing comes in over IPv6.',
     allowed: 'true or false; true with nat-gateway and public-ip only',
     absent: 'false',
   }),
@@ -83,7 +116,7 @@ export const networkSettings = z.strictObject({
   ),
   cidr: setting(z.string().optional(), {
     description: 'Address range of the new VPC.',
-    allowed: 'private IPv4 range from /16 to /22 that begins at its first address, such as 10.90.0.0/20',
+    allowed: 'private IPv4 range from /16 to /22, beginning at its first address, such as 10.90.0.0/20',
     absent: `${DEFAULT_VPC_CIDR}; none with \`existing-vpc\``,
   }),
   otherCidrs: setting(z.array(z.string()).max(100).optional(), {
@@ -92,51 +125,37 @@ export const networkSettings = z.strictObject({
     absent: 'not compared',
   }),
   flowLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Days that flow logs of the new VPC are kept.',
-    allowed: days,
+    description: 'Retention in days for the flow logs of the new VPC.',
+    ...RETENTION_DOC,
     absent: 'no flow logs',
   }),
   dnsQueryLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Days that a log of every DNS query in the new VPC is kept; it shows which names were refused.',
-    allowed: days,
+    description: 'Retention in days for a log of every DNS query in the new VPC, which shows the refused names.',
+    ...RETENTION_DOC,
     absent: 'no query log',
   }),
   firewallLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: "Days that the network firewall's alerts and flows are kept.",
-    allowed: days,
+    description: 'Retention in days for the alerts and flows of the network firewall.',
+    ...RETENTION_DOC,
     absent: '`logRetentionDays`',
   }),
-  vpcId: setting(
-    z
-      .string()
-      .regex(/^vpc-[0-9a-f]{8,17}$/)
-      .optional(),
-    { description: 'The existing VPC.', allowed: 'vpc-…', absent: 'needed with `existing-vpc`' },
-  ),
-  subnetIds: setting(
-    z
-      .array(z.string().regex(/^subnet-[0-9a-f]{8,17}$/))
-      .min(1)
-      .max(16)
-      .optional(),
-    {
-      description: 'Private subnets of the existing VPC, with a way out; best in two availability zones.',
-      allowed: '1 to 16 of subnet-…',
-      absent: 'needed with `existing-vpc`',
-    },
-  ),
-  securityGroupIds: setting(
-    z
-      .array(z.string().regex(/^sg-[0-9a-f]{8,17}$/))
-      .min(1)
-      .max(5)
-      .optional(),
-    {
-      description: 'Security groups of the agents in the existing VPC.',
-      allowed: '1 to 5 of sg-…',
-      absent: 'a new one: nothing in, TCP 443 and the ports of your proxies out',
-    },
-  ),
+  vpcId: setting(z.string().regex(ID.vpc).optional(), {
+    description: 'The existing VPC.',
+    ...ID_DOC.vpc,
+    absent: 'required with `existing-vpc`',
+  }),
+  subnetIds: setting(z.array(z.string().regex(ID.subnet)).min(1).max(16).optional(), {
+    description: 'Private subnets of the existing VPC that have an egress path, preferably in two Availability Zones.',
+    ...ID_DOC.subnet,
+    allowed: `1 to 16 of ${ID_DOC.subnet.allowed}`,
+    absent: 'required with `existing-vpc`',
+  }),
+  securityGroupIds: setting(z.array(z.string().regex(ID.sg)).min(1).max(5).optional(), {
+    description: 'Security groups of the agents in the existing VPC.',
+    ...ID_DOC.sg,
+    allowed: `1 to 5 of ${ID_DOC.sg.allowed}`,
+    absent: 'a new group: nothing in, TCP 443 and the ports of your proxies out',
+  }),
 });
 
 type ReadNetworkSettings = z.infer<typeof networkSettings>;

@@ -4,24 +4,21 @@ import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from './defaults.
 import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from './fargate-size.ts';
 import { POOL_NAME } from './names.ts';
 import {
+  type Explanation,
   IMAGE,
   IMAGE_DOC,
   ORGANIZATION,
-  ORGANIZATION_ALLOWED,
+  ORGANIZATION_DOC,
   oneOf,
   RETENTION_DAYS,
+  RETENTION_DOC,
   SECRET,
-  SECRET_ALLOWED,
-  SECRET_REMEDY,
+  SECRET_DOC,
   setting,
   whole,
 } from './setting.ts';
-import { looksLikeToken } from './settings-faults.ts';
+import { shown } from './settings-faults.ts';
 import { standingSettings } from './standing-settings.ts';
-
-/** Variables that the stack, ECS or the entrypoint set, and credentials that belong to the task role. */
-const RESERVED_VARIABLE =
-  /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|ACCEPT|AUTO_UPDATE|DATA_DIR)|TFC_ADDRESS|AGENT_IDLE_SECONDS|AGENT_TOKEN_SECRET|AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CONTAINER_CREDENTIALS_.*|EXECUTION_ENV)|ECS_.*)$/;
 
 const action = z.string().regex(/^(?:\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/);
 const resource = z.string().regex(/^(?:\*|arn:.+)$/);
@@ -39,10 +36,10 @@ const statement = z.strictObject({
 });
 
 /**
- * ECS is given an ARN without the random suffix, and Secrets Manager takes a hyphen and six characters at its end for that
- * suffix. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+ * ECS gets an ARN without the random suffix for a secret set by name. Secrets Manager treats a hyphen and six characters at
+ * the end of such an ARN as the suffix. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */
-function isNoHalfArn(nameOrArn: string): boolean {
+function isUnambiguous(nameOrArn: string): boolean {
   return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
 }
 
@@ -50,51 +47,89 @@ const TASK_ROLE_POLICY_ARNS = z
   .array(z.string().regex(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]+$/))
   .max(10)
   .refine((arns) => new Set(arns).size === arns.length);
-const TASK_ROLE_POLICY_ARNS_ALLOWED =
-  'up to 10 ARNs, each once: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…';
-const STATEMENTS_ALLOWED =
-  'IAM statements as in a JSON document: Effect, Action such as s3:GetObject, Resource as * or arn:…, and if need be Sid (letters and digits) and Condition';
+const TASK_ROLE_POLICY_ARNS_DOC = {
+  allowed: 'up to 10 different ARNs: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…',
+  explain: (value: unknown) => (typeof value === 'string' ? policyExplanation(value) : undefined),
+};
+
+/** AWS's policies for job functions that have a path. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html */
+const JOB_FUNCTIONS = [
+  'Billing',
+  'DataScientist',
+  'DatabaseAdministrator',
+  'NetworkAdministrator',
+  'SupportUser',
+  'SystemAdministrator',
+  'ViewOnlyAccess',
+];
+
+function policyExplanation(value: string): Explanation | undefined {
+  const name = /^(?:policy\/)?(?:job-function\/)?([\w+=,.@-]+)$/.exec(value)?.[1];
+  if (name === undefined) return undefined;
+  const path = JOB_FUNCTIONS.includes(name) ? 'job-function/' : '';
+  return {
+    given: `${shown(value)}, the name of a policy`,
+    remedy: `use its ARN: arn:aws:iam::aws:policy/${path}${name} if it is a policy of AWS. This prints the ARN: aws iam list-policies --query "Policies[?PolicyName=='${name}'].Arn" --output text`,
+  };
+}
+
+const STATEMENTS_DOC = {
+  allowed:
+    'IAM statements as in a JSON policy: Effect, Action such as s3:GetObject, Resource as * or arn:…, optionally Sid (letters and digits) and Condition',
+};
 const CPU = oneOf(FARGATE_CPU);
 const MEMORY_MIB = whole(512, 122_880);
+const CPU_DOC = {
+  allowed: FARGATE_CPU.join(', '),
+  explain: (value: unknown) => {
+    const units = Number(value) * 1024;
+    return FARGATE_CPU.includes(units) ? { remedy: `set CPU units: ${units} for ${value} vCPU` } : undefined;
+  },
+};
+const memoryExplanation = (value: unknown): Explanation | undefined =>
+  typeof value === 'number' && value > 0 && value <= 120
+    ? { remedy: `set MiB: ${value * 1024} for ${value} GiB` }
+    : undefined;
 const STORAGE_GIB = whole(FARGATE_EPHEMERAL_STORAGE_GIB.from, FARGATE_EPHEMERAL_STORAGE_GIB.to);
 
-/** What the tasks of one phase may have of their own. */
+/** What a task of one phase can have of its own. */
 const ofPhase = (jobs: string) => ({
   cpu: setting(CPU.optional(), {
     description: `CPU units of a task for ${jobs}.`,
-    allowed: FARGATE_CPU.join(', '),
+    ...CPU_DOC,
     absent: "the pool's `cpu`",
   }),
   memoryMiB: setting(MEMORY_MIB.optional(), {
     description: `Memory in MiB of a task for ${jobs}.`,
-    allowed: 'what Fargate has with the `cpu`',
+    allowed: 'a size that Fargate offers for the `cpu`',
+    explain: memoryExplanation,
     absent: "the pool's `memoryMiB`",
   }),
   ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
     description: `Disk in GiB of a task for ${jobs}.`,
-    allowed: 'whole number from 21 to 200',
+    allowed: 'integer from 21 to 200',
     absent: "the pool's `ephemeralStorageGiB`",
   }),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.optional(), {
     description: `Managed policies of the role that Terraform has in ${jobs}.`,
-    allowed: TASK_ROLE_POLICY_ARNS_ALLOWED,
+    ...TASK_ROLE_POLICY_ARNS_DOC,
     absent: "the pool's `taskRolePolicyArns`",
   }),
   taskRoleStatements: setting(z.array(statement).optional(), {
-    description: `Statements of the role that Terraform has in ${jobs}.`,
-    allowed: STATEMENTS_ALLOWED,
+    description: `Policy statements of the role that Terraform has in ${jobs}.`,
+    ...STATEMENTS_DOC,
     absent: "the pool's `taskRoleStatements`",
   }),
 });
 
-/** Tasks of their own for plans and for applies. */
+/** Separate tasks for plans and for applies. */
 const phases = z.strictObject({
   plan: z
     .strictObject({
       ...ofPhase('plans'),
       capacity: setting(z.enum(['on-demand', 'spot']).default('on-demand'), {
         description:
-          'Capacity of the tasks for plans. `spot` is cheaper, and AWS may take a task back: its run errors. Where Spot has no room they run on demand.',
+          'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt a task, and its run then errors. Without Spot capacity, the task runs on demand.',
         allowed: 'on-demand or spot',
       }),
     })
@@ -103,16 +138,16 @@ const phases = z.strictObject({
     .strictObject({
       ...ofPhase('applies'),
       capacity: setting(z.literal('on-demand').default('on-demand'), {
-        description: 'Capacity of the tasks for applies, which must not be interrupted.',
+        description: 'Capacity of the tasks for applies. An apply must not be interrupted.',
         allowed: 'on-demand',
         remedy:
-          'leave it out: AWS takes Spot tasks back with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+          'leave it out: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
       }),
     })
     .optional(),
   unlistedJobs: setting(z.enum(UNLISTED_JOBS).default('plan'), {
     description:
-      'Which tasks accept jobs that no list of runs shows (assessments, policies, queries, module tests, stacks): `plan`: those that read by the tasks for plans, `stack_apply` and `test` by those for applies; `apply`: all by those for applies; `none`: nobody.',
+      'Which tasks accept jobs that no list of runs shows (assessments, policies, queries, module tests, stacks). `plan`: tasks for plans accept those that only read, tasks for applies accept `stack_apply` and `test`. `apply`: tasks for applies accept all of them. `none`: no task accepts them.',
     allowed: UNLISTED_JOBS.join(', '),
   }),
 });
@@ -120,8 +155,8 @@ const phases = z.strictObject({
 /** Settings of one agent pool. */
 export const poolSettings = z.strictObject({
   name: setting(z.string().regex(POOL_NAME), {
-    description: "The agent pool's name in HCP Terraform.",
-    allowed: 'letters, digits, - and _, up to 90',
+    description: 'Name of the agent pool in HCP Terraform.',
+    allowed: 'up to 90 letters, digits, - and _',
   }),
   id: setting(
     z
@@ -129,89 +164,91 @@ export const poolSettings = z.strictObject({
       .regex(/^apool-[A-Za-z0-9]+$/)
       .optional(),
     {
-      description: "The agent pool's id.",
-      allowed: 'apool-…',
+      description: 'Id of the agent pool.',
+      allowed: 'apool- and letters and digits',
+      remedy: 'copy the id from the page of the pool in HCP Terraform, or leave it out',
       absent: 'looked up by name',
     },
   ),
   organization: setting(ORGANIZATION.optional(), {
-    description: 'Organization that owns this pool, when it is another.',
-    allowed: ORGANIZATION_ALLOWED,
+    description: 'Organization that owns this pool, if it is another one.',
+    ...ORGANIZATION_DOC,
     absent: '`organization`',
   }),
   apiTokenSecret: setting(SECRET.optional(), {
-    description: 'Secret of the API token for this pool, when it is another.',
-    allowed: SECRET_ALLOWED,
-    remedy: SECRET_REMEDY,
+    description: 'Secret that holds the API token for this pool, if it is another one.',
+    ...SECRET_DOC,
     absent: '`apiTokenSecret`',
   }),
-  agentTokenSecret: setting(SECRET.refine(isNoHalfArn), {
-    description: "Secret whose string is an agent token of the pool. Read by the pool's tasks and by nobody else.",
-    allowed: `${SECRET_ALLOWED}; a name that ends in - and six letters or digits only as ARN`,
-    remedy: SECRET_REMEDY,
+  agentTokenSecret: setting(SECRET.refine(isUnambiguous), {
+    ...SECRET_DOC,
+    description: "Secret whose whole string is an agent token of the pool. Only the pool's tasks read it.",
+    allowed: `${SECRET_DOC.allowed}; a name that ends in - and six letters or digits must be set as ARN`,
+    explain: (value) =>
+      typeof value === 'string' && !isUnambiguous(value)
+        ? {
+            given: `${shown(value)}, whose end looks like the random characters of an ARN`,
+            remedy: `set its complete ARN. This prints the ARN: aws secretsmanager describe-secret --secret-id ${value} --query ARN --output text`,
+          }
+        : SECRET_DOC.explain(value),
   }),
   maxAgents: setting(whole(1, 1000).default(DEFAULT_MAX_AGENTS), {
-    description: 'Most live tasks of this pool at once.',
-    allowed: 'whole number from 1 to 1000',
+    description: 'Maximum number of agents running at the same time in this pool.',
+    allowed: 'integer from 1 to 1000',
   }),
   cpu: setting(CPU.default(DEFAULT_CPU), {
-    description: 'CPU units of a task; 1024 is one vCPU.',
-    allowed: FARGATE_CPU.join(', '),
+    description: 'CPU units of a task. 1024 units are one vCPU.',
+    ...CPU_DOC,
   }),
   memoryMiB: setting(MEMORY_MIB.default(DEFAULT_MEMORY_MIB), {
     description: 'Memory of a task in MiB.',
-    allowed: 'what Fargate has with the `cpu`: with 1024, 2048 to 8192 in steps of 1024',
+    allowed: 'a size that Fargate offers for the `cpu`: for 1024, it is 2048 to 8192 in steps of 1024',
+    explain: memoryExplanation,
   }),
   ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
     description: 'Disk of a task in GiB.',
-    allowed: 'whole number from 21 to 200',
-    remedy: 'leave it out for the 20 GiB that every Fargate task has, or give more',
+    allowed: 'integer from 21 to 200',
+    remedy: 'leave it out for the 20 GiB that every Fargate task has, or set more',
     absent: '20 GiB',
   }),
   architecture: setting(z.enum(['x86_64', 'arm64']).default('x86_64'), {
-    description: 'Architecture of the tasks; HCP Terraform refuses agents of two in one pool.',
+    description: 'CPU architecture of the tasks. HCP Terraform refuses agents of two architectures in one pool.',
     allowed: 'x86_64 or arm64',
   }),
   environment: setting(
     z
-      .record(
-        z
-          .string()
-          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-          .refine((name) => !RESERVED_VARIABLE.test(name)),
-        z.string().refine((value) => !looksLikeToken(value)),
-      )
+      // settings-environment.ts checks the names and the values.
+      .record(z.string(), z.string())
       .default({}),
     {
-      description: 'Further environment variables of the agent. Readable by everybody who may see task definitions.',
+      description:
+        'More environment variables of the agent and its jobs. Everyone who can read task definitions sees them, and so does every job.',
       allowed:
-        'names of letters, digits and _ with texts; none that the stack or ECS sets (TFC_AGENT_TOKEN, TFC_AGENT_NAME, TFC_AGENT_SINGLE, TFC_ADDRESS, AGENT_IDLE_SECONDS, ECS_…), no credential of AWS, no token',
-      remedy:
-        'leave it out: the stack sets what the agent needs, rights in AWS come from the task role, secrets from variables of HCP Terraform',
+        'names of letters, digits and _, values of text. No credentials; no variables that the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…), that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …), that load code (LD_…, BASH_ENV, …), or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
     },
   ),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.default([]), {
     description: 'Managed policies of the role that Terraform has inside the task.',
-    allowed: TASK_ROLE_POLICY_ARNS_ALLOWED,
+    ...TASK_ROLE_POLICY_ARNS_DOC,
   }),
   taskRoleStatements: setting(z.array(statement).default([]), {
-    description: 'Statements of the role that Terraform has inside the task.',
-    allowed: STATEMENTS_ALLOWED,
+    description: 'Policy statements of the role that Terraform has inside the task.',
+    ...STATEMENTS_DOC,
   }),
   phases: setting(phases.optional(), {
     description:
-      'Tasks of their own for plans and for applies, each with a role of its own; `{}` is enough. A pool with phases counts for two.',
+      'Separate tasks for plans and for applies, each with its own role; `{}` is enough. A pool with phases counts as two pools.',
     allowed: 'an object with plan, apply and unlistedJobs, all optional',
-    absent: 'any task takes any job',
+    absent: 'every task accepts every job',
   }),
   ...standingSettings,
   logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: "Days that this pool's agents' logs are kept.",
-    allowed: RETENTION_DAYS.join(', '),
+    description: "Log retention in days for this pool's agents.",
+    ...RETENTION_DOC,
     absent: '`logRetentionDays`',
   }),
   image: setting(IMAGE.optional(), {
-    description: 'Registry image of this pool, when it is another.',
+    description: 'Registry image of the agents in this pool, if it is another one.',
     ...IMAGE_DOC,
     absent: '`agentImage`',
   }),

@@ -1,30 +1,39 @@
 /** A single setting: its schema with its documentation, and the kinds of setting that occur more than once. */
 import * as z from 'zod';
 import { isOlder, OLDEST_AGENT_VERSION, versionOfImage } from './agent-version.ts';
-import { looksLikeToken } from './settings-faults.ts';
+import { looksLikeToken } from './settings-credentials.ts';
+import { shown } from './settings-faults.ts';
 
-/** What is said about a setting beside its type: in the README's table, and in a message when it is wrong. */
+/** What the README's table and error messages say about a setting, in addition to its type. */
 export interface SettingDoc {
   readonly description: string;
-  /** What may be given. */
   readonly allowed: string;
-  /** What happens when it is not given, where there is no default value that could be printed. */
+  /** What happens if it isn't set, where there is no default value to print. */
   readonly absent?: string;
-  /** What to do when it is wrong, where "give one of the allowed" does not say it. */
+  /** What to do if it is wrong. */
   readonly remedy?: string;
+  /** What to say about this wrong value in particular; `undefined` where the general text is right. */
+  readonly explain?: (value: unknown) => Explanation | undefined;
 }
 
-/** Documentation of every setting, beside its schema. */
+/** What an error says about one wrong value. What is absent is the setting's general text. */
+export interface Explanation {
+  readonly given?: string;
+  readonly allowed?: string;
+  readonly remedy: string;
+}
+
+/** Documentation of every setting, next to its schema. */
 export const settingDocs = z.registry<SettingDoc>();
 
-/** Documents a schema. The same schema in two places is two settings, so each place has a copy of it. */
+/** Documents a schema. A schema that two settings use is copied, so that each has its own documentation. */
 export function setting<T extends z.ZodType>(schema: T, doc: SettingDoc): T {
   const copy = schema.clone();
   settingDocs.add(copy, doc);
   return copy;
 }
 
-/** A schema without what makes it optional or gives it a default. */
+/** The schema inside `optional()` and `default()`. */
 export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault
     ? unwrapped(schema.unwrap())
@@ -36,19 +45,63 @@ export const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+export const RETENTION_DOC = {
+  allowed: RETENTION_DAYS.join(', '),
+  explain: (value: unknown) => {
+    if (typeof value !== 'number') return undefined;
+    const longer = RETENTION_DAYS.find((days) => days > value);
+    return longer === undefined
+      ? undefined
+      : { remedy: `use ${longer}, the next longer one that CloudWatch Logs offers` };
+  },
+};
+
 /** One of a few numbers. */
 export const oneOf = (values: readonly number[]) => z.number().refine((value) => values.includes(value));
-/** A whole number, both ends included. */
+/** An integer, both ends included. */
 export const whole = (from: number, to: number) => z.int().min(from).max(to);
 
 /** Name of an organization in HCP Terraform. */
 export const ORGANIZATION = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/);
-export const ORGANIZATION_ALLOWED = "the organization's name as in its URL: letters, digits, - and _";
+const ORGANIZATION_ALLOWED = 'its name as in its URL: letters, digits, - and _';
+export const ORGANIZATION_DOC = {
+  allowed: ORGANIZATION_ALLOWED,
+  explain: (value: unknown) => {
+    const name = /^(?:https?:\/\/)?[^/\s]+\/(?:app\/)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\/|$)/.exec(`${value}`)?.[1];
+    return typeof value === 'string' && name !== undefined ? { remedy: `use the name alone: ${name}` } : undefined;
+  },
+};
 
-/** A secret in Secrets Manager, by its name or complete ARN, with what is said about it. */
-export const SECRET_ALLOWED = 'name or complete ARN (with its six random characters) of a secret in Secrets Manager';
-export const SECRET_REMEDY =
-  'create the secret (aws secretsmanager create-secret --name … --secret-string file://…) and give its name here; never the token itself';
+/** A secret in Secrets Manager, by its name or complete ARN, with its documentation. */
+const SECRET_ALLOWED = 'the name, or the complete ARN with its six random characters, of a secret in Secrets Manager';
+export const SECRET_DOC = {
+  allowed: SECRET_ALLOWED,
+  remedy:
+    'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://token.txt) and set its name here, never the token itself',
+  explain: (value: unknown) => (typeof value === 'string' ? secretExplanation(value) : undefined),
+};
+
+function secretExplanation(value: string): Explanation | undefined {
+  if (!value.startsWith('arn:')) return undefined;
+  const [, , service, , , , ...name] = value.split(':');
+  if (service !== 'secretsmanager') {
+    return {
+      given: `${shown(value)}, an ARN of ${service === undefined || service === '' ? 'no service' : service}`,
+      remedy: 'store the token in Secrets Manager and set the name of that secret',
+    };
+  }
+  if (name.length > 1) {
+    return {
+      given: `${shown(value)}, which selects a part of the secret`,
+      remedy: `use the ARN of the secret, ${value.split(':').slice(0, 7).join(':')}; the token must be its whole string`,
+    };
+  }
+  return {
+    given: `${shown(value)}, without the hyphen and six random characters at the end of a secret's ARN`,
+    remedy: `set the complete ARN, or the name alone. This prints the ARN: aws secretsmanager describe-secret --secret-id ${value} --query ARN --output text`,
+  };
+}
+
 export const SECRET = z
   .string()
   .regex(

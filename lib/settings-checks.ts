@@ -1,9 +1,11 @@
-/** Faults that only show when settings are seen together. They are looked for also where single settings are wrong. */
+/** Faults that need more than one setting, or more than a schema, to find. They are reported together with the schema's. */
 import { mostWarmAgents } from '../functions/launcher/warm-limit.ts';
 import { DEFAULT_CPU, DEFAULT_HOSTNAME, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from './defaults.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { repeatedNames, taskFamily } from './names.ts';
 import { networkFaults } from './network-checks.ts';
+import { credentialIn, looksLikeToken } from './settings-credentials.ts';
+import { variableFault } from './settings-environment.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 import { lanesOf, standingBytes, standingFaults } from './standing-settings.ts';
 
@@ -12,7 +14,7 @@ type Given = Readonly<Record<string, unknown>>;
 const isRecord = (value: unknown): value is Given =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Every fault between settings. What the schema refuses is left to the schema. */
+/** Every fault between settings, and in the variables of pools. What the schema refuses is left to the schema. */
 export function crossFaults(given: unknown): SettingsFault[] {
   if (!isRecord(given)) return [];
   const pools = (Array.isArray(given['pools']) ? given['pools'] : []).map((pool: unknown) =>
@@ -22,6 +24,7 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...pools.flatMap(sizeFaults),
     ...pools.flatMap(phaseSizeFaults),
     ...pools.flatMap(capacityFaults),
+    ...pools.flatMap(variableFaults),
     ...pools.flatMap((pool, index) => standingFaults(pool, index)),
     ...tooManyFaults(pools),
     ...sameNameFaults(pools),
@@ -38,25 +41,46 @@ export function crossFaults(given: unknown): SettingsFault[] {
   ];
 }
 
+/** Where the stack is deployed to, as far as it is known. */
+export interface DeployTarget {
+  readonly account?: string | undefined;
+  readonly region?: string | undefined;
+}
+
 /**
- * ARNs of another region than the stack's. CloudWatch notifies topics of its own region only, and the launcher asks the
- * Secrets Manager of its region. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+ * ARNs of another region or account than the stack's, which would deploy and then fail.
+ *
+ * CloudWatch notifies topics of its own region only, and the launcher asks the Secrets Manager of its region.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+ *
+ * A secret of another account needs kms:Decrypt on its key in the reader's own policy, in addition to the policies of the
+ * secret and the key. Settings name no key, so the roles don't have it. IAM attaches no customer managed policy of another
+ * account. https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
  */
-export function regionFaults(given: unknown, region: string | undefined): SettingsFault[] {
-  if (region === undefined || !isRecord(given)) return [];
+export function targetFaults(given: unknown, { account, region }: DeployTarget): SettingsFault[] {
+  if (!isRecord(given)) return [];
   const pools: readonly unknown[] = Array.isArray(given['pools']) ? given['pools'] : [];
-  const places = [
-    { path: 'alarmTopicArn', value: given['alarmTopicArn'], what: 'a topic' },
-    { path: 'apiTokenSecret', value: given['apiTokenSecret'], what: 'a secret' },
-    ...pools.map((pool, index) => ({
-      path: `pools.${index}.apiTokenSecret`,
-      value: isRecord(pool) ? pool['apiTokenSecret'] : undefined,
-      what: 'a secret',
-    })),
+  const ofPools = (key: string) =>
+    pools.map((pool, index) => ({ path: `pools.${index}.${key}`, value: isRecord(pool) ? pool[key] : undefined }));
+  const read = [{ path: 'apiTokenSecret', value: given['apiTokenSecret'] }, ...ofPools('apiTokenSecret')];
+  const topic = { path: 'alarmTopicArn', value: given['alarmTopicArn'] };
+  return [
+    ...regionFaults([topic], 'a topic', region),
+    ...regionFaults(read, 'a secret', region),
+    ...secretAccountFaults([...read, ...ofPools('agentTokenSecret')], account),
+    ...policyAccountFaults(pools, account),
   ];
-  return places.flatMap(({ path, value, what }) => {
-    const its = typeof value === 'string' && value.startsWith('arn:') ? value.split(':')[3] : region;
-    if (its === region) return [];
+}
+
+interface ValueAt {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+function regionFaults(places: readonly ValueAt[], what: string, region: string | undefined): SettingsFault[] {
+  return places.flatMap(({ path, value }) => {
+    const its = partOfArn(value, 3);
+    if (region === undefined || its === undefined || its === region) return [];
     return [
       {
         path,
@@ -68,17 +92,136 @@ export function regionFaults(given: unknown, region: string | undefined): Settin
   });
 }
 
-/** @param path of the place whose settings these are. */
+/** Without a known account, all secrets must at least be of one account. */
+function secretAccountFaults(secrets: readonly ValueAt[], account: string | undefined): SettingsFault[] {
+  const first = secrets.find(({ value }) => partOfArn(value, 4) !== undefined);
+  const own = account ?? partOfArn(first?.value, 4);
+  return secrets.flatMap(({ path, value }) => {
+    const its = partOfArn(value, 4);
+    if (own === undefined || its === undefined || its === own) return [];
+    const compared =
+      account === undefined
+        ? `while ${first?.path} is in account ${own}`
+        : `while the stack is deployed to account ${own}`;
+    return [
+      {
+        path,
+        given: `${shown(value)}, a secret of account ${its}, ${compared}`,
+        allowed: 'secrets of the account that the stack is deployed to',
+        remedy: `create the secret in ${account === undefined ? 'the account of the stack' : `account ${own}`}. A secret of another account needs a customer managed key, resource policies on the secret and the key, and kms:Decrypt in the reader's role, which this stack doesn't grant`,
+      },
+    ];
+  });
+}
+
+function policyAccountFaults(pools: readonly unknown[], account: string | undefined): SettingsFault[] {
+  return pools.flatMap((pool, index) =>
+    rolesOf(pool, `pools.${index}`).flatMap(({ path, role }) => {
+      const arns: readonly unknown[] = Array.isArray(role['taskRolePolicyArns']) ? role['taskRolePolicyArns'] : [];
+      return arns.flatMap((arn, place) => {
+        const its = partOfArn(arn, 4);
+        if (account === undefined || its === undefined || its === 'aws' || its === account) return [];
+        return [
+          {
+            path: `${path}.taskRolePolicyArns.${place}`,
+            given: `${shown(arn)}, a policy of account ${its}, while the stack is deployed to account ${account}`,
+            allowed: `policies of AWS and of account ${account}: IAM attaches no policy of another account`,
+            remedy: `create the policy in account ${account}, or write its statements into taskRoleStatements`,
+          },
+        ];
+      });
+    }),
+  );
+}
+
+/** The settings that describe task roles: those of the pool and of its phases. */
+function rolesOf(pool: unknown, path: string): { path: string; role: Given }[] {
+  if (!isRecord(pool)) return [];
+  const phases = isRecord(pool['phases']) ? pool['phases'] : {};
+  const ofPhases = (['plan', 'apply'] as const).flatMap((phase) => {
+    const role = phases[phase];
+    return isRecord(role) ? [{ path: `${path}.phases.${phase}`, role }] : [];
+  });
+  return [{ path, role: pool }, ...ofPhases];
+}
+
+/** A part of an ARN by its position; `undefined` if the value isn't an ARN or lacks the part. */
+function partOfArn(value: unknown, position: number): string | undefined {
+  if (typeof value !== 'string' || !value.startsWith('arn:')) return undefined;
+  return value.split(':')[position] || undefined;
+}
+
+/** Organizations in this project's own examples. */
+const PLACEHOLDERS = ['your-org', 'example-org'];
+
+/** The example's organization, which would deploy a network that costs money for an organization that doesn't exist. */
+export function placeholderFaults(given: unknown): SettingsFault[] {
+  if (!isRecord(given)) return [];
+  const pools: readonly unknown[] = Array.isArray(given['pools']) ? given['pools'] : [];
+  const places = [
+    { path: 'organization', value: given['organization'] },
+    ...pools.map((pool, index) => ({
+      path: `pools.${index}.organization`,
+      value: isRecord(pool) ? pool['organization'] : undefined,
+    })),
+  ];
+  return places.flatMap(({ path, value }) =>
+    typeof value === 'string' && PLACEHOLDERS.includes(value)
+      ? [
+          {
+            path,
+            given: `"${value}", the placeholder of the example`,
+            allowed: 'the name of your organization, as in its URL: https://app.terraform.io/app/NAME',
+            remedy: `set it in cdk.json, or pass -c ${path}=NAME. If your organization really has this name, pass -c agent-launcher:allowPlaceholder=true`,
+          },
+        ]
+      : [],
+  );
+}
+
+/** Credentials anywhere in the settings, of which only the names of secrets belong there. */
+export function credentialFaults(given: unknown, path: readonly string[] = []): SettingsFault[] {
+  if (typeof given === 'object' && given !== null) {
+    return Object.entries(given).flatMap(([key, value]) => credentialFaults(value, [...path, key]));
+  }
+  const what = credentialIn(given);
+  // A variable has an error of its own, with another remedy.
+  if (what === undefined || (path[0] === 'pools' && path[2] === 'environment')) return [];
+  return [
+    {
+      path: path.length === 0 ? 'agentLauncher' : path.join('.'),
+      given: `a value that is or contains ${what}, so it is not shown`,
+      allowed: 'no credentials in settings: they would be in the template, a shell history and a terminal',
+      remedy:
+        'store the token in a secret of Secrets Manager and set the name of that secret in apiTokenSecret or agentTokenSecret. Revoke this token if anyone else may have seen it',
+    },
+  ];
+}
+
+/** Variables that a pool can't have. What isn't an object is left to the schema. */
+function variableFaults(pool: Given, index: number): SettingsFault[] {
+  const environment = isRecord(pool['environment']) ? pool['environment'] : {};
+  return Object.entries(environment).flatMap(([name, value]) => {
+    const fault = variableFault(name, value);
+    if (fault === undefined) return [];
+    const { reason, allowed, remedy } = fault;
+    const path = `pools.${index}.environment.${looksLikeToken(name) ? '…' : name}`;
+    return [{ path, given: `${looksLikeToken(name) ? 'a variable' : shown(name)}: ${reason}`, allowed, remedy }];
+  });
+}
+
+/** @param path of the pool or phase with this size */
 function sizeFault(size: Given, path: string, asked: Given): SettingsFault[] {
   const { cpu = DEFAULT_CPU, memoryMiB = DEFAULT_MEMORY_MIB } = size;
-  if (typeof cpu !== 'number' || typeof memoryMiB !== 'number' || !FARGATE_CPU.includes(cpu)) return [];
+  if (typeof cpu !== 'number' || typeof memoryMiB !== 'number' || memoryMiB < 512 || !FARGATE_CPU.includes(cpu))
+    return [];
   if (fargateMemoryMiB(cpu).includes(memoryMiB)) return [];
   return [
     {
       path: `${path}.memoryMiB`,
       given: `${memoryMiB}${asked['memoryMiB'] === undefined ? ' (the default)' : ''}, with cpu ${cpu}`,
       allowed: fargateMemoryInWords(cpu),
-      remedy: 'choose a pair of cpu and memoryMiB that Fargate has',
+      remedy: 'choose a pair of cpu and memoryMiB that Fargate offers',
     },
   ];
 }
@@ -87,7 +230,7 @@ function sizeFaults(pool: Given, index: number): SettingsFault[] {
   return sizeFault(pool, `pools.${index}`, pool);
 }
 
-/** What a phase does not say is the pool's; a pair that is wrong in the pool already is told of there. */
+/** A phase inherits what it doesn't set. A pair that is wrong in the pool is reported there. */
 function phaseSizeFaults(pool: Given, index: number): SettingsFault[] {
   const phases = isRecord(pool['phases']) ? pool['phases'] : {};
   return (['plan', 'apply'] as const).flatMap((phase) => {
@@ -104,23 +247,23 @@ function capacityFaults(pool: Given, index: number): SettingsFault[] {
     {
       path: `pools.${index}.capacity`,
       given: shown(pool['capacity']),
-      allowed: 'capacity of plans only: phases.plan.capacity',
+      allowed: 'capacity for plans only: phases.plan.capacity',
       remedy:
-        'give "phases": {"plan": {"capacity": "spot"}}: AWS takes Spot tasks back with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+        'set "phases": {"plan": {"capacity": "spot"}}: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
     },
   ];
 }
 
-/** As many as the function's policy has room for. */
+/** The function's policy has capacity for this number of task definitions. */
 function tooManyFaults(pools: readonly Given[]): SettingsFault[] {
   const counted = pools.reduce((sum, { phases }) => sum + (phases === undefined ? 1 : 2), 0);
   if (counted <= MOST_POOLS || pools.length > MOST_POOLS) return [];
   return [
     {
       path: 'pools',
-      given: `${pools.length} pools, which count for ${counted}: one with phases counts for two`,
-      allowed: `${MOST_POOLS} in all`,
-      remedy: 'a second stack for some of the pools',
+      given: `${pools.length} pools that count as ${counted}, since a pool with phases counts as two`,
+      allowed: `${MOST_POOLS} in total`,
+      remedy: 'deploy a second stack, with another stackName, and move some pools there',
     },
   ];
 }
@@ -146,7 +289,7 @@ function sameIdFaults(pools: readonly Given[]): SettingsFault[] {
   }));
 }
 
-/** Lambda allows 4 KB for all variables of a function; what is not about pools takes about one. */
+/** Lambda allows 4 KB for all variables of a function. Those that aren't about pools take about one. */
 const POOLS_MOST_BYTES = 3_000;
 
 function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault[] {
@@ -171,8 +314,8 @@ function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault
     {
       path: 'pools',
       given: `${pools.length} pools, whose names and ids take ${bytes} bytes of the function's environment`,
-      allowed: `${POOLS_MOST_BYTES} bytes, of the 4 KB that Lambda has for all of a function's variables`,
-      remedy: 'shorter names of pools, secrets or the stack, or a second stack for some of the pools',
+      allowed: `${POOLS_MOST_BYTES} bytes of the 4 KB that Lambda allows for all variables of a function`,
+      remedy: 'shorten the names of pools, secrets or the stack, or deploy a second stack and move some pools there',
     },
   ];
 }
@@ -207,16 +350,16 @@ function sharedSecretFaults(given: Given, pools: readonly Given[]): SettingsFaul
     return [
       {
         path: `pools.${index}.agentTokenSecret`,
-        given: `${shown(secret)}, which is an apiTokenSecret as well`,
-        allowed: 'a secret of its own: an agent token is no API token, and neither side may read the other',
-        remedy: "create an agent token in the pool's page of HCP Terraform, and a secret for it",
+        given: `${shown(secret)}, which is also an apiTokenSecret`,
+        allowed: "a separate secret: an agent token isn't an API token, and neither side may read the other's",
+        remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
       },
     ];
   });
   const twice = repeated(pools.map((pool) => pool['agentTokenSecret'])).map(({ index, value, first }) => ({
     path: `pools.${index}.agentTokenSecret`,
     given: `${shown(value)}, as in pools.${first}`,
-    allowed: 'a secret for every pool: an agent token belongs to one pool',
+    allowed: 'a separate secret for every pool: an agent token belongs to one pool',
     remedy: 'create an agent token in this pool, and a secret for it',
   }));
   return [...asApiToken, ...twice];
@@ -230,7 +373,7 @@ function imageFaults(image: unknown): SettingsFault[] {
     return [
       fault(
         `${built.join(', ')} or registry, not both`,
-        `leave out ${built.join(', ')} to use the registry image, or registry to build one`,
+        `remove ${built.join(', ')} to use the registry image, or remove registry to build an image`,
       ),
     ];
   }
@@ -245,7 +388,7 @@ function imageFaults(image: unknown): SettingsFault[] {
   return [];
 }
 
-/** Values that occurred before, with where they did first. */
+/** Values that occur more than once, each with the position of the first. */
 function repeated(values: readonly unknown[]): { index: number; value: unknown; first: number }[] {
   return values
     .map((value, index) => ({ index, value, first: values.indexOf(value) }))

@@ -1,3 +1,5 @@
+import { looksLikeToken } from './settings-credentials.ts';
+
 /** One thing that is wrong with the settings. */
 export interface SettingsFault {
   /** Where: `pools.0.maxAgents`; the same spelling works with `-c`. */
@@ -36,24 +38,12 @@ function inWords(faults: readonly SettingsFault[]): string {
   ].join('\n\n');
 }
 
-/**
- * What a token looks like, of HCP Terraform and of AWS. Settings name secrets; a token in their place would end up in a
- * template, a shell history and a terminal.
- * https://developer.hashicorp.com/terraform/cloud-docs/users-teams-organizations/api-tokens
- */
-const TOKEN = /\.atlasv1\.|^(?:AKIA|ASIA)[A-Z0-9]{16}$|^(?:ghp|gho|ghs|github_pat)_/;
-
-/** Whether a value is a credential and not the name of one. */
-export function looksLikeToken(value: unknown): boolean {
-  return typeof value === 'string' && TOKEN.test(value);
-}
-
 /** A given value for a message: short, and never a token. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  if (looksLikeToken(value)) return '(looks like a token, so it is not shown)';
+  if (looksLikeToken(value)) return '(looks like a credential, so it is not shown)';
   const json =
-    JSON.stringify(value, (_key, inner: unknown) => (looksLikeToken(inner) ? '(token)' : inner)) ?? 'nothing';
+    JSON.stringify(value, (_key, inner: unknown) => (looksLikeToken(inner) ? '(credential)' : inner)) ?? 'nothing';
   return json.length > 80 ? `${json.slice(0, 77)}…` : json;
 }
 

@@ -16,15 +16,16 @@ import { LAUNCHER_NAME } from './names.ts';
 import { networkSettings } from './network-settings.ts';
 import { poolSettings } from './pool-settings.ts';
 import {
+  type Explanation,
   IMAGE,
   IMAGE_DOC,
   ORGANIZATION,
-  ORGANIZATION_ALLOWED,
+  ORGANIZATION_DOC,
   oneOf,
   RETENTION_DAYS,
+  RETENTION_DOC,
   SECRET,
-  SECRET_ALLOWED,
-  SECRET_REMEDY,
+  SECRET_DOC,
   type SettingDoc,
   setting,
   settingDocs,
@@ -33,13 +34,29 @@ import {
 } from './setting.ts';
 
 /**
- * Whether a host is given by a complete name and a port that may be opened: the security group opens it to every address.
- * Ports below 1024 are those of other protocols (22 SSH, 25 mail, 53 and 853 DNS), each a way out of its own.
+ * Whether a host has a complete name and a port that may be opened. The security group opens the port to every address, and
+ * ports below 1024 belong to other protocols (22 SSH, 25 mail, 53 and 853 DNS), which would be egress paths.
  */
 function isReachedByName(host: string): boolean {
   const [name = '', port = '443'] = host.split(':');
   const number = Number(port);
   return 'name' in parseName(name) && (number === 443 || (number >= 1024 && number <= 65_535));
+}
+
+const HOSTNAME = z
+  .string()
+  .regex(/^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::\d{1,5})?$/)
+  .refine(isReachedByName);
+
+function hostnameExplanation(value: unknown): Explanation | undefined {
+  if (typeof value !== 'string') return undefined;
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/)?(.*)$/is.exec(value.trim()) ?? [];
+  const [authority = ''] = rest.split(/[/?#]/);
+  const corrected = authority.toLowerCase().replace(/\.(?=:|$)/, '');
+  const removed = [scheme, rest.slice(authority.length)].filter((part) => part !== '');
+  if (!HOSTNAME.safeParse(corrected).success || corrected === value) return undefined;
+  if (removed.length === 0) return { remedy: `write it as ${corrected}` };
+  return { remedy: `take ${removed.join(' and ')} away: ${corrected}` };
 }
 
 const agentImage = z.strictObject({
@@ -51,6 +68,8 @@ const agentImage = z.strictObject({
       .optional(),
     {
       description: 'Version of the agent that the image is built from, by Docker, when the stack is deployed.',
+      explain: (value) =>
+        /^v\d+\.\d+\.\d+$/.test(`${value}`) ? { remedy: `take the v away: ${`${value}`.slice(1)}` } : undefined,
       allowed: `a version such as 1.33.0, from ${OLDEST_AGENT_VERSION} on, since older agents do not hide their token from jobs`,
       absent: `${DEFAULT_AGENT_VERSION}, unless \`agentImage.registry\` is given`,
     },
@@ -91,46 +110,49 @@ const agentImage = z.strictObject({
   }),
 });
 
-/** The settings as they are written: what may be given, what it means, what happens when it is not given. */
+/** The settings as they are written: the allowed values, their meaning and their defaults. */
 export const settingsSchema = z.strictObject({
   stackName: setting(z.string().regex(LAUNCHER_NAME).default('AgentLauncher'), {
-    description: 'Name of the stack; the names of cluster, function, log groups, alarms and dashboard begin with it.',
-    allowed: 'letters, digits and -, up to 48, a letter first',
+    description:
+      'Name of the stack. The names of the cluster, function, log groups, alarms and dashboard begin with it.',
+    allowed: 'up to 48 letters, digits and -, beginning with a letter',
   }),
-  hostname: setting(
-    z
-      .string()
-      .regex(/^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::\d{1,5})?$/)
-      .refine(isReachedByName)
-      .default(DEFAULT_HOSTNAME),
-    {
-      description: 'Host of HCP Terraform or Terraform Enterprise.',
-      allowed:
-        'host name in lower case without https:// and without a path, with a port from 1024 up if it is not 443: no address and no name without a dot, since certificate and network know it by its complete name, and no lower port, since the network opens it to every address, and lower ones are for other protocols (22 SSH, 53 and 853 DNS)',
-    },
-  ),
+  hostname: setting(HOSTNAME.default(DEFAULT_HOSTNAME), {
+    description: 'Hostname of HCP Terraform or Terraform Enterprise.',
+    allowed:
+      'a fully qualified, lower-case hostname without scheme or path; optional port 443 or 1024-65535, since the network opens the port to every address',
+    explain: hostnameExplanation,
+  }),
   organization: setting(ORGANIZATION, {
     description: 'Organization that owns the agent pools.',
-    allowed: ORGANIZATION_ALLOWED,
+    ...ORGANIZATION_DOC,
   }),
   apiTokenSecret: setting(SECRET, {
-    description: 'Secret whose string is the API token that the launcher polls with.',
-    allowed: SECRET_ALLOWED,
-    remedy: SECRET_REMEDY,
+    description: 'Secret whose whole string is the API token that the launcher polls with.',
+    ...SECRET_DOC,
   }),
   pools: setting(z.array(poolSettings).min(1).max(MOST_POOLS), {
     description: 'The agent pools to serve.',
-    allowed: `list of 1 to ${MOST_POOLS} pools, each with name and agentTokenSecret; more take a second stack`,
-    remedy: 'give at least {"name": "…", "agentTokenSecret": "…"}; with -c as JSON: -c pools=\'[{…}]\'',
+    allowed: `list of 1 to ${MOST_POOLS} pools, each with name and agentTokenSecret`,
+    remedy:
+      'set at least [{"name": "…", "agentTokenSecret": "…"}]; with -c as JSON: -c pools=\'[{"name":"…","agentTokenSecret":"…"}]\'',
+    explain: (value) =>
+      Array.isArray(value) && value.length > MOST_POOLS
+        ? {
+            given: `${value.length} pools`,
+            remedy: 'deploy a second stack, with another stackName, and move some pools there',
+          }
+        : undefined,
   }),
   agentImage: setting(agentImage.prefault({}), {
     description: 'The image of the agents: built from a version, or from a registry.',
     allowed: '{"version": "1.33.0"} or {"registry": "hashicorp/tfc-agent:1.33.0"}',
   }),
   agentsCeiling: setting(whole(1, 10_000).optional(), {
-    description: 'Most agents that the organization may have registered at once: its licence.',
-    allowed: 'whole number from 1 to 10000',
-    absent: 'no ceiling',
+    description:
+      'Maximum number of agents that your plan of HCP Terraform lets the organization register at the same time.',
+    allowed: 'integer from 1 to 10000',
+    absent: 'no limit',
   }),
   network: setting(networkSettings.prefault({}), {
     description: 'Network of the agents.',
@@ -138,35 +160,37 @@ export const settingsSchema = z.strictObject({
   }),
   scheduleMinutes: setting(whole(1, 60).default(DEFAULT_SCHEDULE_MINUTES), {
     description: 'Minutes between two invocations of the launcher.',
-    allowed: 'whole number from 1 to 60',
+    allowed: 'integer from 1 to 60',
   }),
   activePollSeconds: setting(
     oneOf([0, ...Array.from({ length: 56 }, (_, i) => i + 5)]).default(DEFAULT_ACTIVE_POLL_SECONDS),
     {
-      description: 'Seconds between polls inside an invocation while a pool has demand or live tasks; 0 polls once.',
-      allowed: '0, or a whole number from 5 to 60 (HCP Terraform allows 30 run lists a minute)',
+      description:
+        'Seconds between polls within an invocation while a pool has queued jobs or live tasks. With 0, an invocation polls once.',
+      allowed: '0, or an integer from 5 to 60 (HCP Terraform allows 30 run lists per minute)',
     },
   ),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
-    description: 'Seconds that an agent waits for a job before it leaves by itself.',
-    allowed: 'whole number from 60 to 3600 (agents ask for work every 30 s)',
+    description: 'Seconds that an agent waits for a job before it ends on its own.',
+    allowed: 'integer from 60 to 3600 (agents ask for work every 30 s)',
   }),
   startDeadlineSeconds: setting(whole(120, 3600).default(DEFAULT_START_DEADLINE_SECONDS), {
-    description: 'Seconds after which a task whose agent never registered is stopped.',
-    allowed: 'whole number from 120 to 3600',
+    description: 'Seconds after which the launcher stops a task whose agent has not registered.',
+    allowed: 'integer from 120 to 3600',
   }),
   reservedConcurrency: setting(whole(1, 10).optional(), {
-    description: 'Most invocations of the launcher at once. New AWS accounts refuse any reservation.',
-    allowed: 'whole number from 1 to 10',
+    description:
+      'Concurrency to reserve for the launcher, which also limits it. New AWS accounts refuse any reservation.',
+    allowed: 'integer from 1 to 10',
     absent: 'nothing is reserved',
   }),
   logRetentionDays: setting(oneOf(RETENTION_DAYS).default(DEFAULT_LOG_RETENTION_DAYS), {
-    description: "Days that the launcher's and the agents' logs are kept.",
-    allowed: RETENTION_DAYS.join(', '),
+    description: 'Log retention in days, for the launcher and the agents.',
+    ...RETENTION_DOC,
   }),
   oldestQueuedMinutes: setting(whole(2, 1440).default(DEFAULT_OLDEST_QUEUED_MINUTES), {
-    description: 'Minutes that a job may wait for an agent before an alarm.',
-    allowed: 'whole number from 2 to 1440',
+    description: 'Minutes that a job waits for an agent before an alarm is raised.',
+    allowed: 'integer from 2 to 1440',
   }),
   alarmTopicArn: setting(
     z
@@ -174,9 +198,10 @@ export const settingsSchema = z.strictObject({
       .regex(/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/)
       .optional(),
     {
-      description: 'SNS topic that alarms are sent to.',
+      description: 'SNS topic that receives the alarms.',
       allowed: 'arn:aws:sns:<region>:<account>:<topic>',
-      absent: 'alarms are seen in CloudWatch only',
+      remedy: 'set the ARN of the topic. This prints the ARNs of yours: aws sns list-topics',
+      absent: 'alarms are visible in CloudWatch only',
     },
   ),
   tags: setting(
@@ -188,25 +213,25 @@ export const settingsSchema = z.strictObject({
       .refine((tags) => Object.keys(tags).length <= 40)
       .default({}),
     {
-      description: 'Tags of every resource that can have tags.',
+      description: 'Tags for every resource that supports tags.',
       allowed:
-        'up to 40; keys up to 128 and texts up to 256 of letters, digits, space and _ . : / = + @ -, keys not from aws:',
+        'up to 40 tags. Keys of up to 128 and values of up to 256 letters, digits, spaces and _ . : / = + @ -; no key that begins with aws:',
     },
   ),
 });
 
-/** Settings that were read by the schema: every default filled in, not yet checked against each other. */
+/** Settings after the schema: with every default, not yet checked against each other. */
 export type ReadSettings = z.infer<typeof settingsSchema>;
 
-/** What is known of a place in the settings. */
+/** The schema and documentation at a path in the settings. */
 export interface SettingAt {
-  /** Its schema, unwrapped; `undefined` where the settings have no such place. */
+  /** Its schema, unwrapped; `undefined` if the settings have no such path. */
   readonly schema: z.core.$ZodType | undefined;
-  /** Its documentation, or that of the nearest setting around it. */
+  /** Its documentation, or that of the nearest setting that contains it. */
   readonly doc: SettingDoc | undefined;
 }
 
-/** Finds the schema and the documentation of a place such as `['pools', 0, 'cpu']`. */
+/** Finds the schema and the documentation of a path such as `['pools', 0, 'cpu']`. */
 export function settingAt(path: readonly PropertyKey[]): SettingAt {
   let schema: z.core.$ZodType | undefined = settingsSchema;
   let doc: SettingDoc | undefined;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { settingDocs, unwrapped } from './setting.ts';
 import { settingsSchema } from './settings-schema.ts';
 
-/** All settings as a Markdown table, made from their definition: the README's table is this text. */
+/** All settings as a Markdown table, generated from their definition. The README contains it. */
 export function settingsTable(): string {
   return ['| setting | what it is | allowed | default |', '|---|---|---|---|', ...rows('', settingsSchema)].join('\n');
 }
@@ -22,7 +22,7 @@ function rows(prefix: string, object: z.ZodObject): string[] {
   });
 }
 
-/** A list's items are listed when their parts are settings of their own, and not when AWS defines them. */
+/** Whether the items of a list are settings. The parts of an IAM statement aren't: AWS defines them. */
 function hasDocs(object: z.ZodObject): boolean {
   return Object.values(object.shape).some((schema) => settingDocs.has(schema));
 }
@@ -33,7 +33,7 @@ function defaultOf(schema: z.core.$ZodType, absent: string | undefined): string 
     return typeof value === 'object' ? 'none' : `\`${value}\``;
   }
   if (schema instanceof z.ZodPrefault) return 'the defaults of its parts';
-  return absent === undefined ? '**needed**' : cell(absent);
+  return absent === undefined ? '**required**' : cell(absent);
 }
 
 function cell(text: string): string {

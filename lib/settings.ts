@@ -1,5 +1,5 @@
 /**
- * The user's settings: from the context of `cdk.json` to a typed value, or to every fault at once.
+ * The user's settings: reads the context of `cdk.json` into a typed value, or reports every fault at once.
  *
  * They are the object `agentLauncher` in the context of `cdk.json`. Every other context key that is not CDK's own
  * (CDK's have a colon) is an override by its path: `-c organization=acme`, `-c pools.0.maxAgents=5`,
@@ -9,13 +9,24 @@
 import * as z from 'zod';
 import { DEFAULT_AGENT_VERSION } from './defaults.ts';
 import { chosenNetwork, type NetworkSettings } from './network-settings.ts';
-import { unwrapped } from './setting.ts';
-import { crossFaults, regionFaults } from './settings-checks.ts';
-import { didYouMean, looksLikeToken, SettingsError, type SettingsFault, shown } from './settings-faults.ts';
+import { type Explanation, unwrapped } from './setting.ts';
+import {
+  credentialFaults,
+  crossFaults,
+  type DeployTarget,
+  placeholderFaults,
+  targetFaults,
+} from './settings-checks.ts';
+import { looksLikeToken } from './settings-credentials.ts';
+import { didYouMean, SettingsError, type SettingsFault, shown } from './settings-faults.ts';
+import { jsonFault } from './settings-json.ts';
 import { type ReadSettings, settingAt, settingsSchema } from './settings-schema.ts';
 
 /** Key of the settings in the context of `cdk.json`. */
 export const SETTINGS_KEY = 'agentLauncher';
+
+/** Context key that accepts the example's organization: `npm run synth` must work in a fresh clone. */
+const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
 
 /** The image of the agents. */
 export type AgentImageSettings =
@@ -35,18 +46,20 @@ export type PoolSettings = Settings['pools'][number];
 /**
  * Reads the settings out of a CDK context.
  *
- * @param context as `app.node.getAllContext()` gives it
- * @param region that the stack is deployed to, when it is known
- * @throws {SettingsError} with every fault there is, when there is one
+ * @param context from `app.node.getAllContext()`
+ * @param target account and region of the deployment, as far as they are known
+ * @throws {SettingsError} with every fault
  */
-export function parseSettings(context: Readonly<Record<string, unknown>>, region?: string): Settings {
+export function parseSettings(context: Readonly<Record<string, unknown>>, target: DeployTarget = {}): Settings {
   const misplaced = Object.keys(context).filter((key) => isOverride(key) && key.split('.').includes('__proto__'));
   const given = settingsOf(context, misplaced);
   const read = settingsSchema.safeParse(given);
   const ofSchema = read.success ? [] : read.error.issues.flatMap((issue) => faultsOf(issue, given));
   const faults = inOrder([
+    ...credentialFaults(given),
     ...crossFaults(given),
-    ...regionFaults(given, region),
+    ...targetFaults(given, target),
+    ...(context[ALLOW_PLACEHOLDER] === undefined ? placeholderFaults(given) : []),
     ...ofSchema,
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),
   ]);
@@ -115,19 +128,20 @@ function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
   const { doc, schema } = settingAt(issue.path);
   const path = inWords(issue.path);
   const value = valueAt(given, issue.path);
+  const explained = looksLikeToken(value) ? undefined : (otherForm(path, value, schema) ?? doc?.explain?.(value));
   return [
     {
       path,
-      given: issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value),
-      allowed: doc?.allowed ?? 'an object',
-      remedy: remedy(path, value, doc?.remedy ?? otherForm(path, value, schema)),
+      given: explained?.given ?? (issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value)),
+      allowed: explained?.allowed ?? doc?.allowed ?? 'an object',
+      remedy: remedy(path, value, explained?.remedy ?? doc?.remedy),
     },
   ];
 }
 
 function remedy(path: string, value: unknown, documented: string | undefined): string {
   if (looksLikeToken(value)) {
-    return 'put the token into a secret of Secrets Manager and give its name here; revoke this token if anybody may have seen it';
+    return 'store the token in a secret of Secrets Manager and set the name of that secret here. Revoke this token if anyone else may have seen it';
   }
   if (documented !== undefined) return documented;
   return value === undefined
@@ -135,15 +149,57 @@ function remedy(path: string, value: unknown, documented: string | undefined): s
     : `correct it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`;
 }
 
-/** What to write where a list or an object is expected and a single value was given; nothing in other cases. */
-function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undefined): string | undefined {
-  if (value === undefined || typeof value === 'object') return undefined;
-  if (schema instanceof z.ZodArray) {
-    // Whoever passes texts with -c may have put commas between them.
-    const list = shown(typeof value === 'string' ? value.split(',').map((part) => part.trim()) : [value]);
-    return `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'`;
+/** What to write where the value has another type than the setting; `undefined` in other cases. */
+function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undefined): Explanation | undefined {
+  if (typeof value === 'string' && schema instanceof z.ZodEnum) {
+    const meant = synonymOf(value) ?? didYouMean(value, schema.options.map(String));
+    return meant === undefined ? undefined : { remedy: `did you mean ${meant}?` };
   }
-  if (!(schema instanceof z.ZodObject)) return undefined;
+  if (value === undefined || value === null || typeof value === 'object') return undefined;
+  if (isCompound(schema) && typeof value === 'string' && /^\s*[[{]/.test(value)) {
+    return {
+      given: `${shown(value)}, which isn't JSON${jsonFault(value)}`,
+      remedy: `put names and text into double quotes, and the whole into single quotes: -c ${path}='${exampleOf(schema)}'. The shell removes double quotes that aren't inside single quotes`,
+    };
+  }
+  if (schema instanceof z.ZodArray) {
+    // Someone who passes text with -c may have separated values with commas.
+    const list = shown(typeof value === 'string' ? value.split(',').map((part) => part.trim()) : [value]);
+    const isText = unwrapped(schema.element) instanceof z.ZodObject ? undefined : list;
+    return isText === undefined
+      ? undefined
+      : { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
+  }
+  if (schema instanceof z.ZodObject) return { remedy: objectForm(path, value, schema) };
+  if (schema instanceof z.ZodString || typeof value !== 'string') return undefined;
+  const isNumber = schema instanceof z.ZodNumber && /^-?\d+$/.test(value);
+  return isNumber || (schema instanceof z.ZodBoolean && /^(?:true|false)$/.test(value))
+    ? { remedy: `write it without quotes: ${value}` }
+    : undefined;
+}
+
+const isCompound = (schema: z.core.$ZodType | undefined) =>
+  schema instanceof z.ZodArray || schema instanceof z.ZodObject || schema instanceof z.ZodRecord;
+
+function exampleOf(schema: z.core.$ZodType | undefined): string {
+  if (!(schema instanceof z.ZodArray)) return '{"name":"value"}';
+  return unwrapped(schema.element) instanceof z.ZodObject ? '[{"name":"value"}]' : '["value"]';
+}
+
+/** What other tools call an architecture. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  amd64: 'x86_64',
+  x64: 'x86_64',
+  'x86-64': 'x86_64',
+  aarch64: 'arm64',
+};
+
+function synonymOf(value: string): string | undefined {
+  const word = value.toLowerCase();
+  return Object.hasOwn(SYNONYMS, word) ? SYNONYMS[word] : undefined;
+}
+
+function objectForm(path: string, value: unknown, schema: z.ZodObject): string {
   const parts = Object.entries<z.core.$ZodType>(schema.shape);
   const chosen = parts.find(([, part]) => isChoice(unwrapped(part), value))?.[0];
   return chosen === undefined

@@ -25,10 +25,13 @@ const schedule = z.strictObject({
       .default([...DAYS]),
     { description: 'Days on which agents are kept warm.', allowed: `a list of ${DAYS.join(', ')}, each once` },
   ),
-  from: setting(TIME, { description: 'From this time of the day on.', allowed: 'HH:MM, 00:00 to 24:00' }),
+  from: setting(TIME, {
+    description: 'Time of the day from which agents are kept warm.',
+    allowed: 'HH:MM, 00:00 to 24:00',
+  }),
   to: setting(TIME, {
-    description: 'Up to this time of the day.',
-    allowed: 'HH:MM, later than from; 24:00 is its end',
+    description: 'Time of the day until which agents are kept warm.',
+    allowed: 'HH:MM, later than from; 24:00 is the end of the day',
   }),
   // Not an offset such as +01:00, which has no daylight saving time.
   timeZone: setting(
@@ -37,8 +40,8 @@ const schedule = z.strictObject({
       .regex(/^[A-Za-z]/)
       .refine(isTimeZone),
     {
-      description: 'Time zone of both; its daylight saving time is followed.',
-      allowed: 'a name of the IANA database, such as Europe/Berlin or UTC',
+      description: 'Time zone of from and to, including its daylight saving time.',
+      allowed: 'a name from the IANA database, such as Europe/Berlin or UTC',
     },
   ),
 });
@@ -47,20 +50,20 @@ const schedule = z.strictObject({
 const warmAgents = z.strictObject({
   agents: setting(whole(1, 100), {
     description:
-      'Agents that wait for a job; each serves one and is replaced then, in the last six minutes of an hour only when it is over.',
-    allowed: 'whole number from 1 to 100, not more than `maxAgents`, with `phases` fewer',
+      'Number of warm agents. Each serves one job and is then replaced; in the last six minutes of an hour, the replacement waits until the next hour.',
+    allowed: 'integer from 1 to 100 and at most `maxAgents`; with `phases`, fewer than `maxAgents`',
   }),
   phase: setting(z.enum(['plan', 'apply']).default('plan'), {
-    description: 'Which jobs they take in a pool with `phases`.',
+    description: 'Jobs that the warm agents take in a pool with `phases`.',
     allowed: 'plan or apply',
   }),
   idleMinutes: setting(whole(5, 1440).default(60), {
-    description: 'Minutes that one of them waits before a new one takes its place.',
-    allowed: 'whole number from 5 to 1440',
+    description: 'Minutes that a warm agent waits before a new one replaces it.',
+    allowed: 'integer from 5 to 1440',
   }),
   schedule: setting(schedule.optional(), {
     description: 'Hours in which agents are kept warm.',
-    allowed: 'an object with from, to, timeZone and, if need be, days',
+    allowed: 'an object with from, to, timeZone and optionally days',
     absent: 'always',
   }),
 });
@@ -69,15 +72,15 @@ const warmAgents = z.strictObject({
 export const standingSettings = {
   warmAgents: setting(warmAgents.optional(), {
     description:
-      'Agents that are kept waiting, so that a job need not wait for one. They cost what they cost: the output `StandingAgents` tells it.',
-    allowed: 'an object with agents and, if need be, phase, idleMinutes and schedule',
+      'Idle agents to keep running so that jobs start immediately. You pay for them while they wait; the output `StandingAgents` shows the price.',
+    allowed: 'an object with agents and optionally phase, idleMinutes and schedule',
     absent: 'none',
   }),
   sweepMinutes: setting(whole(10, 1440).optional(), {
     description:
-      'Minutes from one sweep to the next: an agent that serves a job that no list of runs shows, if one waits, and leaves after 90 seconds if none does. With `phases` it takes what the tasks that `unlistedJobs` names accept: by default assessments, policies and what else only reads, and neither `test` nor `stack_apply`.',
-    allowed: 'whole number from 10 to 1440',
-    absent: 'no sweep: such a job waits until an agent comes for another',
+      'Minutes between two sweeps. A sweep starts an agent that serves a job that no list of runs shows, and ends after 90 seconds if none is waiting. With `phases`, it accepts the jobs that `unlistedJobs` assigns to the tasks of that phase: by default those that only read, such as assessments and policies, but neither `test` nor `stack_apply`.',
+    allowed: 'integer from 10 to 1440',
+    absent: 'no sweeps: such a job waits until an agent starts for another job',
   }),
   policySweeps: setting(z.boolean().default(true), {
     description:
@@ -99,16 +102,16 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
       faults.push({
         path: `pools.${index}.warmAgents.agents`,
         given: `${agents}, with maxAgents ${maxAgents}`,
-        allowed: `${pool['phases'] ? 'fewer' : 'not more'} than maxAgents, in which warm agents count`,
-        remedy: 'fewer warm agents, or a higher maxAgents',
+        allowed: `${pool['phases'] ? 'fewer' : 'not more'} than maxAgents, which includes warm agents`,
+        remedy: 'set fewer warm agents, or a higher maxAgents',
       });
     }
     if (phase === 'apply' && pool['phases'] === undefined) {
       faults.push({
         path: `pools.${index}.warmAgents.phase`,
         given: 'apply, in a pool without phases',
-        allowed: 'apply only with phases: there any task takes any job',
-        remedy: 'leave it out, or give "phases": {}',
+        allowed: 'apply only with phases: without them, every task accepts every job',
+        remedy: 'leave it out, or set "phases": {}',
       });
     }
     const times = isRecord(warm['schedule']) ? warm['schedule'] : {};
@@ -118,7 +121,7 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
         path: `pools.${index}.warmAgents.schedule.to`,
         given: `${String(to)}, with from ${String(from)}`,
         allowed: 'a time later than from, of the same day',
-        remedy: 'for hours past midnight give the whole day from 00:00 to 24:00, or a second pool',
+        remedy: 'for hours past midnight, set the whole day from 00:00 to 24:00, or use a second pool',
       });
     }
   }
@@ -128,7 +131,7 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
       path: `pools.${index}.sweepMinutes`,
       given: 'a sweep, with phases.unlistedJobs "none"',
       allowed: 'a sweep only where some task accepts what it looks for',
-      remedy: 'leave the sweep out, or let unlistedJobs be "plan" or "apply"',
+      remedy: 'leave the sweep out, or set unlistedJobs to "plan" or "apply"',
     });
   }
   return faults;

@@ -24,6 +24,8 @@ function synthesize(name: string, context: object, validation: boolean, environm
       CDK_OUTDIR: outdir,
       CDK_CONTEXT_JSON: JSON.stringify({ 'aws:cdk:bundling-stacks': [], ...context }),
       CDK_VALIDATION: String(validation),
+      // There, whatever this machine has: the app notes an engine that is missing.
+      CDK_DOCKER: process.execPath,
       ...environment,
     },
   });
@@ -32,12 +34,50 @@ function synthesize(name: string, context: object, validation: boolean, environm
 
 describe('the app', () => {
   it("synthesizes the committed cdk.json without a finding of CloudFormation's own rules", () => {
-    const { status, stderr, outdir } = synthesize('good', cdkJson.context, true);
+    const context = { ...cdkJson.context, 'agent-launcher:allowPlaceholder': true };
+    const { status, stderr, outdir } = synthesize('good', context, true);
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(readdirSync(outdir)).toContain('AgentLauncher.template.json');
     const report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
     expect(report).toMatchObject({ pluginReports: [] });
+  });
+
+  it('refuses the committed cdk.json until its organization is yours', () => {
+    const { status, stderr } = synthesize('placeholder', cdkJson.context, false);
+    expect(status).toBe(1);
+    expect(stderr).toContain('"your-org", the placeholder of the example');
+    expect(stderr).toContain('-c organization=NAME');
+    const yours = { ...cdkJson.context, organization: 'acme' };
+    expect(synthesize('yours', yours, false)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it('is set up in the README as in the committed cdk.json', () => {
+    const [, example = ''] =
+      /```json\n\s*"agentLauncher": (\{[\s\S]*?\n\s*\})\n\s*```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ??
+      [];
+    expect(JSON.parse(example)).toEqual(cdkJson.context['agentLauncher']);
+  });
+
+  it('is synthesized by npm run synth in a fresh clone', () => {
+    const scripts = z.object({ scripts: z.object({ synth: z.string() }) });
+    const { synth } = scripts.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))).scripts;
+    expect(synth).toContain('-c agent-launcher:allowPlaceholder=true');
+  });
+
+  it('notes a container engine that the deployment needs and the PATH lacks', () => {
+    const context = { agentLauncher: LEAST };
+    const { status, stderr } = synthesize('no-docker', context, false, { CDK_DOCKER: 'no-such-engine' });
+    expect(status).toBe(0);
+    expect(stderr).toContain('no-such-engine, which is not on your PATH');
+  });
+
+  it('refuses secrets of another account than the one that the CLI deploys to', () => {
+    const apiTokenSecret = 'arn:aws:secretsmanager:us-east-1:210987654321:secret:api-AbCdEf';
+    const target = { CDK_DEFAULT_REGION: 'us-east-1', CDK_DEFAULT_ACCOUNT: '123456789012' };
+    const { status, stderr } = synthesize('account', { agentLauncher: { ...LEAST, apiTokenSecret } }, false, target);
+    expect(status).toBe(1);
+    expect(stderr).toContain('while the stack is deployed to account 123456789012');
   });
 
   it('makes a broken rule of CloudFormation an error', () => {

@@ -232,7 +232,7 @@ describe('the settings refuse', () => {
     const many = (n: number) =>
       Array.from({ length: n }, (_, i) => ({ name: `p${i}`, agentTokenSecret: `t${i}`, phases: {} }));
     expect(faultsOf(many(10))).toEqual([]);
-    expect(faultsOf(many(11))).toMatchObject([{ path: 'pools', text: expect.stringContaining('count for 22') }]);
+    expect(faultsOf(many(11))).toMatchObject([{ path: 'pools', text: expect.stringContaining('count as 22') }]);
   });
 });
 

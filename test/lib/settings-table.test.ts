@@ -3,8 +3,8 @@ import { settingsTable } from '../../lib/settings-table.ts';
 
 const rows = settingsTable().split('\n');
 
-it('has a row for every setting, with its default or that it is needed', () => {
-  expect(rows).toContainEqual(expect.stringMatching(/^\| `organization` \|.*\| \*\*needed\*\* \|$/));
+it('has a row for every setting, with its default or that it is required', () => {
+  expect(rows).toContainEqual(expect.stringMatching(/^\| `organization` \|.*\| \*\*required\*\* \|$/));
   expect(rows).toContainEqual(expect.stringMatching(/^\| `pools\[\]\.maxAgents` \|.*\| `10` \|$/));
   expect(rows).toContainEqual(expect.stringMatching(/^\| `network\.egress` \|.*\| `nat-gateway` \|$/));
   expect(rows).toContainEqual(expect.stringMatching(/^\| `agentImage\.registry` \|.*\| an image is built \|$/));

@@ -1,0 +1,59 @@
+/**
+ * What credentials look like. Settings name secrets and never hold them: a value ends up in a template, a task definition, a
+ * shell history and a terminal.
+ */
+
+interface Shape {
+  readonly what: string;
+  /** The whole of a credential, wherever it is in a value. */
+  readonly whole: RegExp;
+  /** How a value begins that can only be such a credential, whatever its length. */
+  readonly start?: RegExp;
+}
+
+const SHAPES: readonly Shape[] = [
+  // https://developer.hashicorp.com/terraform/cloud-docs/users-teams-organizations/api-tokens
+  { what: 'a token of HCP Terraform', whole: /\.atlasv1\./ },
+  // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+  { what: 'an access key of AWS', whole: /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/ },
+  // https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+  {
+    what: 'a token of GitHub',
+    whole: /(?<![A-Za-z0-9])(?:gh[opusr]|github_pat)_[A-Za-z0-9_]{20,}/,
+    start: /^(?:gh[opusr]|github_pat)_/,
+  },
+  // https://docs.gitlab.com/security/tokens/#token-prefixes
+  {
+    what: 'a token of GitLab',
+    whole: /(?<![A-Za-z0-9])gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-[A-Za-z0-9_.-]{16,}/,
+    start: /^gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-/,
+  },
+  // https://docs.slack.dev/authentication/tokens/
+  {
+    what: 'a token of Slack',
+    whole: /(?<![A-Za-z0-9])(?:xox[abeoprs][.-]|xapp-)[A-Za-z0-9.-]{10,}|hooks\.slack\.com\/services\/./,
+    start: /^(?:xox[abeoprs][.-]|xapp-)/,
+  },
+  // https://developer.hashicorp.com/vault/docs/concepts/tokens#token-prefixes
+  { what: 'a token of Vault', whole: /(?<![A-Za-z0-9.])hv[sbr]\.[A-Za-z0-9_-]{16,}/, start: /^hv[sbr]\./ },
+  // https://github.blog/security/announcing-npms-new-access-token-format/
+  { what: 'a token of npm', whole: /(?<![A-Za-z0-9])npm_[A-Za-z0-9]{36}/ },
+  // https://cloud.google.com/docs/authentication/api-keys
+  { what: 'an API key of Google', whole: /(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}/ },
+  // https://www.rfc-editor.org/rfc/rfc7519: the header and the claims are JSON objects in base64url, which begin with {".
+  { what: 'a JSON Web Token', whole: /(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\./ },
+  // https://www.rfc-editor.org/rfc/rfc7468, and OpenSSH's and OpenPGP's own labels.
+  { what: 'a private key', whole: /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/ },
+];
+
+/** Which credential a value is or contains; `undefined` if it contains none that has a known shape. */
+export function credentialIn(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const text = value.trim();
+  return SHAPES.find(({ whole, start }) => whole.test(text) || start?.test(text) === true)?.what;
+}
+
+/** Whether a value is or contains a credential. */
+export function looksLikeToken(value: unknown): boolean {
+  return credentialIn(value) !== undefined;
+}
