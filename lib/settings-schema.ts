@@ -32,6 +32,7 @@ import {
   unwrapped,
   whole,
 } from './setting.ts';
+import { shown } from './settings-faults.ts';
 
 /**
  * Whether a host has a complete name and a port that may be opened. The security group opens the port to every address, and
@@ -54,9 +55,35 @@ function hostnameExplanation(value: unknown): Explanation | undefined {
   const [authority = ''] = rest.split(/[/?#]/);
   const corrected = authority.toLowerCase().replace(/\.(?=:|$)/, '');
   const removed = [scheme, rest.slice(authority.length)].filter((part) => part !== '');
-  if (!HOSTNAME.safeParse(corrected).success || corrected === value) return undefined;
+  if (!HOSTNAME.safeParse(corrected).success) return hostExplanation(value, corrected);
+  if (corrected === value) return undefined;
   if (removed.length === 0) return { remedy: `write it as ${corrected}` };
   return { remedy: `take ${removed.join(' and ')} away: ${corrected}` };
+}
+
+/** Why a host is refused that is more than misspelled. */
+function hostExplanation(value: string, host: string): Explanation | undefined {
+  const [name = '', port] = host.split(':');
+  if (name === '') return undefined;
+  if (/^[\d.]+$|^0x|^\[/.test(host)) {
+    return {
+      given: `${shown(value)}, an IP address`,
+      remedy: "use the complete name that is in the host's certificate",
+    };
+  }
+  if (!name.includes('.')) {
+    return {
+      given: `${shown(value)}, a name without a domain`,
+      remedy: `use the complete name, such as ${name}.example.com: the agents' network must resolve it`,
+    };
+  }
+  return port === undefined
+    ? undefined
+    : {
+        given: `${shown(value)}, with port ${port}`,
+        remedy:
+          'let the host listen on 443 or on a port from 1024: lower ports are for other protocols, such as SSH and DNS',
+      };
 }
 
 const agentImage = z.strictObject({

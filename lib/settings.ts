@@ -155,7 +155,15 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
     const meant = synonymOf(value) ?? didYouMean(value, schema.options.map(String));
     return meant === undefined ? undefined : { remedy: `did you mean ${meant}?` };
   }
+  if (schema instanceof z.ZodArray && isObject(value)) {
+    return 'Statement' in value
+      ? { remedy: `use the list under "Statement" alone: ${path} is [{"Effect": …}]` }
+      : { remedy: `write it as a list, with [ and ] around the object: ${shown([value])}` };
+  }
   if (value === undefined || value === null || typeof value === 'object') return undefined;
+  if (schema instanceof z.ZodRecord && typeof value === 'string' && /^[^\s={[]+=/.test(value)) {
+    return { remedy: `write it as an object; with -c by its name: -c ${path}.${value.split('=', 1)[0]}=…` };
+  }
   if (isCompound(schema) && typeof value === 'string' && /^\s*[[{]/.test(value)) {
     return {
       given: `${shown(value)}, which isn't JSON${jsonFault(value)}`,
@@ -172,11 +180,15 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
   }
   if (schema instanceof z.ZodObject) return { remedy: objectForm(path, value, schema) };
   if (schema instanceof z.ZodString || typeof value !== 'string') return undefined;
-  const isNumber = schema instanceof z.ZodNumber && /^-?\d+$/.test(value);
-  return isNumber || (schema instanceof z.ZodBoolean && /^(?:true|false)$/.test(value))
-    ? { remedy: `write it without quotes: ${value}` }
-    : undefined;
+  if (schema instanceof z.ZodNumber && /^-?\d+$/.test(value)) return { remedy: `write it without quotes: ${value}` };
+  if (!(schema instanceof z.ZodBoolean)) return undefined;
+  const word = value.toLowerCase();
+  if (['true', 'yes', 'on', '1'].includes(word)) return { remedy: 'write true, without quotes' };
+  return ['false', 'no', 'off', '0'].includes(word) ? { remedy: 'write false, without quotes' } : undefined;
 }
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isCompound = (schema: z.core.$ZodType | undefined) =>
   schema instanceof z.ZodArray || schema instanceof z.ZodObject || schema instanceof z.ZodRecord;

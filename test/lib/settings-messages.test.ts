@@ -24,6 +24,16 @@ it.each<[string, unknown, string]>([
   ['hostname', 'https://tfe.example.com:8443/app/acme', 'take https:// and /app/acme away: tfe.example.com:8443'],
   ['hostname', 'TFE.example.com', 'write it as tfe.example.com'],
   ['hostname', 'tfe.example.com.', 'write it as tfe.example.com'],
+  ['hostname', '10.0.0.5', "the complete name that is in the host's certificate"],
+  ['hostname', 'http://localhost:8080', 'use the complete name, such as localhost.example.com'],
+  ['hostname', 'tfe', 'use the complete name, such as tfe.example.com'],
+  ['hostname', 'tfe.example.com:22', 'on a port from 1024'],
+  ['pools', '{"name":"aws"}', 'write it as a list, with [ and ] around the object: [{"name":"aws"}]'],
+  ['pools.0.taskRoleStatements', '{"Version":"2012-10-17","Statement":[]}', 'use the list under "Statement" alone'],
+  ['pools.0.environment', 'LOG=a', '-c pools.0.environment.LOG=…'],
+  ['tags', 'team=platform', '-c tags.team=…'],
+  ['network.dnsFirewall', 'on', 'write true, without quotes'],
+  ['agentImage.hideAgent', 'no', 'write false, without quotes'],
   ['organization', 'https://app.terraform.io/app/acme', 'use the name alone: acme'],
   ['organization', 'app.terraform.io/app/acme/workspaces', 'use the name alone: acme'],
   ['apiTokenSecret', half, `aws secretsmanager describe-secret --secret-id ${half} --query ARN --output text`],
@@ -103,7 +113,7 @@ it('says how many pools there are, and how many there may be', () => {
 it('says to remove quotes around a number or a boolean in cdk.json', () => {
   const agentLauncher = { ...LEAST, scheduleMinutes: '2', agentImage: { hideAgent: 'true' } };
   expect(faultsOf({ agentLauncher })).toMatchObject([
-    { path: 'agentImage.hideAgent', remedy: 'write it without quotes: true' },
+    { path: 'agentImage.hideAgent', remedy: 'write true, without quotes' },
     { path: 'scheduleMinutes', remedy: 'write it without quotes: 2' },
   ]);
 });
