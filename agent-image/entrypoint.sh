@@ -182,19 +182,28 @@ terraform_runs() { # among the agent's descendants; a line of stat: pid (name) s
 }
 
 # -- Start
+# What a trap calls decides by values, with `case`, and has no `return`. A signal that comes in the middle runs the trap once more,
+# and dash and BusyBox then lose the exit status of the command before, and the outer `return`.
 tell() { # $1: how many times it was asked for, counted in one step so that no signal comes between, $2: why
   woken=yes
-  [ "$1" -eq 1 ] || { say "$2: not passed on, the agent was told already and a second signal would end its job."; return; }
-  kill -TERM "$agent" 2>/dev/null
-  say "$2: told the agent to leave (SIGTERM). If it has a job, it finishes that first."
+  case $1 in
+    1)
+      kill -TERM "$agent" 2>/dev/null
+      say "$2: told the agent to leave (SIGTERM). If it has a job, it finishes that first." ;;
+    *) say "$2: not passed on, the agent was told already and a second signal would end its job." ;;
+  esac
 }
 
 # shellcheck disable=SC2317 # a trap calls it
 heed() { # what the watchdog found; reading a file never waits
   woken=yes
-  IFS= read -r found <&9 && [ "$found" = idle ] || return
-  tell "$((told += 1))" "no job in $idle s"
-  [ "$told" -gt 1 ] || sent_away=yes
+  IFS= read -r found <&9
+  case $found in
+    idle)
+      found=
+      tell "$((told += 1))" "no job in $idle s"
+      case $told in 1) sent_away=yes ;; esac ;;
+  esac
 }
 
 say "agent $TFC_AGENT_NAME starts; idle window $idle s"
@@ -206,6 +215,7 @@ trap 'early=SIGHUP' HUP
 TFC_AGENT_TOKEN=$token "$program" -single >/dev/fd/3 2>/dev/fd/4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9<&- &
 agent=$!
 told=0
+found=
 trap 'tell "$((told += 1))" SIGTERM' TERM
 trap 'tell "$((told += 1))" SIGINT' INT
 trap 'tell "$((told += 1))" SIGQUIT' QUIT
