@@ -1,5 +1,5 @@
 import type { Agent, Stop, Supply } from './core/types.ts';
-import { type Seen, seen } from './errors.ts';
+import { seen, type UpstreamError } from './errors.ts';
 import { CLOCK_SKEW_MS } from './observe.ts';
 import type { HcpTerraform, Pool } from './ports.ts';
 
@@ -19,18 +19,19 @@ export async function confirmedStops(
   supply: Supply,
   hcpTerraform: HcpTerraform,
   signal: AbortSignal,
-): Promise<Seen<readonly Stop[]>> {
+): Promise<{ readonly stops: readonly Stop[]; readonly error?: UpstreamError }> {
   const tasks = new Map(supply.live.map(({ task }) => [task.id, task]));
   const isDoubtful = ({ taskId, cause }: Stop): boolean =>
     cause === 'agent-never-registered' || (cause === 'agent-left' && tasks.get(taskId)?.exitCode === undefined);
   const doubtful = stops.filter(isDoubtful);
-  if (doubtful.length === 0) return { ok: true, value: stops };
+  if (doubtful.length === 0) return { stops };
   const created = doubtful.map(({ taskId }) => tasks.get(taskId)?.createdAtMs ?? CLOCK_SKEW_MS);
   const oldestMs = created.reduce((a, b) => Math.min(a, b));
   const answer = await seen(hcpTerraform.agents(pool, oldestMs - CLOCK_SKEW_MS, signal));
-  if (!answer.ok) return answer;
+  // What rests on no list is certain, whatever becomes of the second look.
+  if (!answer.ok) return { stops: stops.filter((stop) => !isDoubtful(stop)), error: answer.error };
   const agents = answer.value;
-  return { ok: true, value: stops.filter((stop) => !isDoubtful(stop) || stillHolds(stop, agents)) };
+  return { stops: stops.filter((stop) => !isDoubtful(stop) || stillHolds(stop, agents)) };
 }
 
 /** @param agents `undefined`: the token can no longer list agents, so any of them may be at work. */

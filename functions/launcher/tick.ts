@@ -210,8 +210,8 @@ async function carryOut(
   const hands = { tasks, nowMs, signal };
   const [launches, [stops, unconfirmed]] = await Promise.all([
     launchAll(pool, decision.launches, supply.seenTaskIds, hands),
-    confirmedStops(pool, decision.stops, supply, hcpTerraform, signal).then(async (confirmed) =>
-      confirmed.ok ? ([await stopAll(confirmed.value, hands), []] as const) : ([[], [confirmed.error]] as const),
+    confirmedStops(pool, decision.stops, supply, hcpTerraform, signal).then(
+      async (confirmed) => [await stopAll(confirmed.stops, hands), confirmed.error ?? []] as const,
     ),
   ]);
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));

@@ -10,6 +10,7 @@ import type {
   Lane,
   Launch,
   Limits,
+  LiveState,
   LiveTask,
   QueuedJob,
   StandingJob,
@@ -90,16 +91,26 @@ export function withStanding(decision: Decision, seen: PoolSeen, limits: Limits,
 /** One slot of each limit while another lane that shares it has no task: its next job finds it free. */
 function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly Launch[], othersWait: boolean): Kept {
   const isOther = ({ lane }: LaneView): boolean => lane.taskDefinition !== own.lane.taskDefinition;
-  const ofMaxAgents = views.some((view) => isOther(view) && !hasTask(view, launches)) ? 1 : 0;
-  return { ofMaxAgents, ofCeiling: othersWait ? 1 : ofMaxAgents };
+  const without = (holds: (state: LiveState) => boolean): boolean =>
+    views.some((view) => isOther(view) && !hasTask(view, launches, holds));
+  const ofMaxAgents = without((state) => state !== 'lingering') ? 1 : 0;
+  return { ofMaxAgents, ofCeiling: othersWait || without(holdsAgent) ? 1 : 0 };
 }
 
-/** Whether the lane has a task, or gets one in this tick. */
-function hasTask({ lane, live }: LaneView, launches: readonly Launch[]): boolean {
+/** Whether the lane has a task that holds a slot of the limit, or gets one in this tick. */
+function hasTask({ lane, live }: LaneView, launches: readonly Launch[], holds: (state: LiveState) => boolean): boolean {
   return (
-    live.some(({ state }) => state !== 'lingering') ||
+    live.some(({ state }) => holds(state)) ||
     launches.some((launch) => launch.lane.taskDefinition === lane.taskDefinition)
   );
+}
+
+/**
+ * Whether a task in this state counts against the organization agent limit: its agent is registered, or about to be. One
+ * whose agent left, errored or never registered holds a slot of `maxAgents` until it stops, and none of this limit.
+ */
+export function holdsAgent(state: LiveState): boolean {
+  return ['starting', 'idle', 'busy', 'unresponsive', 'unobserved'].includes(state);
 }
 
 function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {

@@ -30,6 +30,12 @@ const RUN_SWEEPS_AFTER_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => m
 /** A run's sweep isn't due for longer than this: ECS must still show its task, or each tick would launch it again. */
 const RUN_SWEEP_WINDOW_MS = 50 * 60_000;
 
+/**
+ * Sweeps for runs that a lane has at the same time. A slow run task holds up many runs at once, and each sweep serves any
+ * of them; the runs beyond wait for the next tick in which one is over.
+ */
+const RUN_SWEEPS_AT_ONCE = 2;
+
 /** Stages are tens in the number of a run's sweep: a token has no more than two characters left for it. */
 const SWEEPS_A_STAGE = 10;
 
@@ -128,13 +134,26 @@ export function standingShort(
     ({ key, once, isHeld }) => !isHeld && !unseen.has(key) && !(once && (free > 0 || attempts.has(key))),
   );
   const taken = tasksOf(() => true);
-  const unserved = [...due.filter(({ key }) => !taken.has(key)), ...due.filter(({ key }) => taken.has(key))];
-  return unserved.slice(0, Math.max(0, due.length - Math.max(0, free)));
+  const sweeping = live.filter(({ task }) => task.startedBy?.startsWith('sweep/run-')).length;
+  const forRuns = due.filter(isForRun).toSorted((a, b) => a.queuedAtMs - b.queuedAtMs);
+  const beyond = new Set(forRuns.slice(Math.max(0, RUN_SWEEPS_AT_ONCE - sweeping)));
+  const allowed = due.filter((job) => !beyond.has(job));
+  const unserved = [...allowed.filter(({ key }) => !taken.has(key)), ...allowed.filter(({ key }) => taken.has(key))];
+  return unserved.slice(0, Math.max(0, allowed.length - Math.max(0, free)));
+}
+
+function isForRun({ key }: StandingJob): boolean {
+  return key.startsWith('sweep/run-');
 }
 
 /** Whether a task that carries this `startedBy` was launched for no queued job. */
 export function isStandingKey(startedBy: string | undefined): boolean {
   return /^(warm|sweep)\//.test(startedBy ?? '');
+}
+
+/** Whether a task that carries this `startedBy` was launched to sweep. */
+export function isSweepKey(startedBy: string | undefined): boolean {
+  return startedBy?.startsWith('sweep/') === true;
 }
 
 /** How long a warm agent of these lanes waits for a job; `undefined` for other tasks, and for warm ones of before a deployment. */

@@ -48,6 +48,8 @@ export interface Witnesses {
   readonly jobWaits: boolean;
   /** It was launched for no queued job: to be kept warm, or to sweep. */
   readonly standing: boolean;
+  /** It was launched to sweep, for a job that no list of runs shows. Such a job may end within seconds. */
+  readonly sweep: boolean;
   /** How long a warm agent was to wait for a job; absent: not known, or it isn't one. */
   readonly idleMs?: number | undefined;
   /** The list of agents goes back to before the task, so that an agent that isn't in it never registered. */
@@ -62,7 +64,7 @@ export type Start = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 
 /** How the start of a task went, as far as can be told. */
 export function startOf(task: Task, witnesses: Witnesses): Start {
-  const { registered, busy, jobWaits, standing, idleMs = 0 } = witnesses;
+  const { registered, busy, jobWaits, standing, sweep, idleMs = 0 } = witnesses;
   if (busy) return 'served';
   // The entrypoint sends none away that did not say that it waits for a job: it had registered, whatever the list keeps.
   if (!registered && task.exitCode !== LEFT_IDLE_EXIT_CODE) return startWithoutAgent(task, witnesses);
@@ -72,7 +74,8 @@ export function startOf(task: Task, witnesses: Witnesses): Start {
   // Who was sent away, and whose job was taken by another or canceled, or who waited for none, proves nothing.
   // A warm agent is sent away when its time is over; one that leaves long before would be replaced again and again.
   if (!jobWaits && task.exitCode === LEFT_IDLE_EXIT_CODE) return ranMs(task) < idleMs / 2 ? 'fruitless' : 'up';
-  if (!jobWaits && !standing) return 'served';
+  // A policy evaluation initializes no Terraform, so that a sweep's short life is no sign that it had no job.
+  if (!jobWaits && (!standing || sweep)) return 'served';
   return leftWithoutJob(task) ? 'fruitless' : 'served';
 }
 

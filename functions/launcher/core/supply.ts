@@ -1,5 +1,5 @@
 import { outOfMemory } from './out-of-memory.ts';
-import { isStandingKey, warmIdleMs } from './standing.ts';
+import { isStandingKey, isSweepKey, warmIdleMs } from './standing.ts';
 import { type Start, startFailures, startOf } from './starts.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 
@@ -77,6 +77,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
       agentsObserved: observed && lookedUp,
       jobWaits: waiting.has(task.startedBy),
       standing: isStandingKey(task.startedBy),
+      sweep: isSweepKey(task.startedBy),
       idleMs: warmIdleMs(seen.lanes, task.startedBy),
       listedSinceStart: task.createdAtMs !== undefined && task.createdAtMs >= (seen.agentsSinceMs ?? 0) && lookedUp,
     };

@@ -1,5 +1,5 @@
 import { type CeilingRoom, ceilingRoomOf } from './ceiling.ts';
-import { type PoolSeen, reconcile, withStanding } from './reconcile.ts';
+import { holdsAgent, type PoolSeen, reconcile, withStanding } from './reconcile.ts';
 import type { Decision, Limits } from './types.ts';
 
 /** One pool of those that share an organization agent limit. */
@@ -45,10 +45,10 @@ export function decideUnderCeiling(
   );
 }
 
-/** Whether a lane of the pool has no task, and gets none for its queued jobs. */
+/** Whether a lane of the pool has no task with an agent that counts, and gets none for its queued jobs. */
 function hasLaneWithoutTask({ member, decision }: { member: Member; decision: Decision }): boolean {
   const withTask = new Set([
-    ...member.seen.supply.live.map(({ task }) => task.family),
+    ...member.seen.supply.live.flatMap(({ task, state }) => (holdsAgent(state) ? task.family : [])),
     ...decision.launches.map(({ lane }) => lane.taskDefinition),
   ]);
   return member.seen.lanes.some(({ taskDefinition }) => !withTask.has(taskDefinition));

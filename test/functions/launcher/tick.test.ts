@@ -439,6 +439,21 @@ describe('a stop for want of an agent', () => {
       expect(tasks.stops).toEqual([]);
     });
 
+    it('is carried out when ECS knows the exit code, although the second look for another task fails', async () => {
+      const certain = { ...late, id: 'certain', exitCode: 0, executionStoppedAtMs: NOW - minutes(6) };
+      tasks.tasks = [late, certain];
+      const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too many agents' });
+      let asked = 0;
+      platform.agents = async () => {
+        asked += 1;
+        if (asked > 1) throw tooLong;
+        return [gone, agent('certain', 'exited', { lastPingMs: NOW - minutes(6) })];
+      };
+      const ticked = await tickOf([pool('one')]);
+      expect(tasks.stops).toMatchObject([{ taskId: 'certain' }]);
+      expect(ticked.get('one')?.errors).toEqual([tooLong]);
+    });
+
     it('is carried out without a second look when ECS knows the exit code', async () => {
       tasks.tasks = [{ ...late, exitCode: 0, executionStoppedAtMs: NOW - minutes(6) }];
       platform.agentsOf.set('one', [agent('late', 'busy')]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStanding, standingJobs, standingShort } from '../../../../functions/launcher/core/standing.ts';
 import { attemptsFrom, clientTokenOf } from '../../../../functions/launcher/core/token.ts';
-import type { Lane, Schedule, Standing, WaitingRun } from '../../../../functions/launcher/core/types.ts';
+import type { Lane, LiveTask, Schedule, Standing, WaitingRun } from '../../../../functions/launcher/core/types.ts';
 import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
 
 const WARM: Standing = { id: 'abc123', warm: { agents: 2, idleSeconds: 3600 } };
@@ -340,6 +340,17 @@ describe('a run that waits after its plan', () => {
     ['begins in the future of our clock', -seconds(12), []],
   ])('when its wait %s', (_, ms, expected) => {
     expect(sweeps(waiting(ms))).toEqual(expected);
+  });
+
+  it('gets its sweep after those of runs that wait longer, two at the same time', () => {
+    const runs = ['run-a', 'run-b', 'run-c'].map((runId, n) => waiting(minutes(3 + n), { runId }));
+    const jobs = standingJobs(LANE, NOW, runs);
+    const short = (...of: LiveTask[]) => standingShort(jobs, 0, new Map(), of).map(({ key }) => key);
+    expect(short()).toEqual(['sweep/run-b/0', 'sweep/run-c/0']);
+    const sweeping = live('x', 'busy', { startedBy: 'sweep/run-z/1' });
+    expect(short(sweeping)).toEqual(['sweep/run-c/0']);
+    expect(short(sweeping, live('y', 'starting', { startedBy: 'sweep/run-y/1' }))).toEqual([]);
+    expect(short(live('z', 'busy', { startedBy: 'sweep/one/7' }))).toHaveLength(2);
   });
 
   it('has eight sweeps at most, whatever the second in which it is looked at', () => {

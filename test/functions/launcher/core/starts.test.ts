@@ -11,6 +11,7 @@ const REGISTERED: Witnesses = {
   agentsObserved: true,
   jobWaits: true,
   standing: false,
+  sweep: false,
   listedSinceStart: true,
 };
 const ran = (ms: number, exitCode: number) => {
@@ -49,6 +50,24 @@ describe('a task whose agent registered', () => {
       'left when its time as a warm agent was over, by the container’s clock',
       ran(minutes(5) - seconds(20), LEFT_IDLE_EXIT_CODE),
       { jobWaits: false, standing: true, idleMs: minutes(5) },
+      'up',
+    ],
+    [
+      'swept for a job that ends within seconds',
+      ran(seconds(8), 0),
+      { jobWaits: false, standing: true, sweep: true },
+      'served',
+    ],
+    [
+      'swept for a job that failed at once',
+      ran(seconds(30), 1),
+      { jobWaits: false, standing: true, sweep: true },
+      'served',
+    ],
+    [
+      'swept and found no job',
+      ran(seconds(95), LEFT_IDLE_EXIT_CODE),
+      { jobWaits: false, standing: true, sweep: true },
       'up',
     ],
     ['waited for no job, and got one', ran(minutes(2), 0), { jobWaits: false, standing: true }, 'served'],

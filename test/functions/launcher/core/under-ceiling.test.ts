@@ -44,6 +44,17 @@ describe('pools that share an organization agent limit', () => {
     expect(launches(2, [warm, queued])).toEqual([[], ['run-b1/plan']]);
   });
 
+  it.each(['leaving', 'lingering', 'errored', 'overdue'] as const)(
+    'keep an agent for a pool whose only task is %s, and so holds none',
+    (state) => {
+      const warm = member([laneOf('a', 4)], [], { live: [live('x', 'busy', { family: 'a' })], registered: 1 });
+      const other = (of: typeof state | 'busy', registered: number) =>
+        member([laneOf('b')], [], { live: [live('y', of, { family: 'b' })], registered });
+      expect(launches(4, [warm, other('busy', 1)])[0]).toHaveLength(2);
+      expect(launches(4, [warm, other(state, 0)])[0]).toHaveLength(2);
+    },
+  );
+
   it('launch no more warm agents together than the limit leaves', () => {
     const busy = (family: string) => ({ live: [live(family, 'busy', { family })], registered: 1 });
     const pools = ['a', 'b', 'c'].map((name) => member([laneOf(name, 2)], [], busy(name)));
