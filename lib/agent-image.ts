@@ -2,11 +2,13 @@ import { Annotations } from 'aws-cdk-lib';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { versionFault, versionOfImage, versionWarning } from './agent-version.ts';
 import { ecrImage } from './egress/ecr-image.ts';
 import { partitionOf } from './egress/partitions.ts';
 import { AGENT_IMAGE_FOLDER, entrypointText } from './entrypoint-text.ts';
+import { ImageCopies } from './image-copies.ts';
 
 /** The user that agents run as; the official image and ours have it. */
 export const AGENT_USER = 'tfc-agent';
@@ -63,6 +65,16 @@ const BUILT_ENTRY_POINT = ['/opt/agent-launcher/sh', '/opt/agent-launcher/entryp
 
 /** Base of {@link AgentImage.fromRelease}: the distribution that HashiCorp's own image has. */
 const DEFAULT_RELEASE_BASE = 'ubuntu:24.04';
+
+/** How a registry's image is copied into ECR. */
+export interface ImageCopyOptions {
+  /**
+   * Secret with a login of the registry: `{"username": "…", "accessToken": "…"}`.
+   *
+   * @default - the registry is asked anonymously
+   */
+  readonly credentials?: ISecret;
+}
 
 function commonArguments(version: string, base: string, digest: string | undefined, options: BuildOptions) {
   return {
@@ -194,6 +206,20 @@ export abstract class AgentImage {
             return { imageName: reference };
           },
         };
+        return AgentImage.fromContainerImage(image).bind(scope, architecture);
+      },
+    };
+  }
+
+  /**
+   * Like {@link fromReference}, for an image of any registry that the internet reaches. The stack copies it into an ECR
+   * repository of its own when it is deployed, and tasks pull from there.
+   */
+  static copyOf(reference: string, options: ImageCopyOptions = {}): AgentImage {
+    return {
+      bind: (scope, architecture) => {
+        const arm64 = architecture === ecs.CpuArchitecture.ARM64;
+        const image = ImageCopies.of(scope).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
         return AgentImage.fromContainerImage(image).bind(scope, architecture);
       },
     };

@@ -9,9 +9,11 @@ import { AgentLauncher } from './agent-launcher.ts';
 import { agentNetwork, networkOutputs } from './agent-network.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent-pool.ts';
 import type { Phase } from './agent-task.ts';
+import { registryOf } from './egress/allowed-domains.ts';
 import type { JobSize } from './prices.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
 import { type StandingOptions, standingCost, sweepingPhase, type WarmAgentsOptions } from './standing-agents.ts';
+import { isCopied } from './task-images.ts';
 import { type TaskRolePermissions, taskRoleWarnings } from './task-role-warnings.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
@@ -28,19 +30,20 @@ export class AgentLauncherStack extends Stack {
     super(scope, id, { description: 'Ephemeral HCP Terraform agents: one Fargate task per queued job', ...stackProps });
     for (const [key, value] of Object.entries(settings.tags)) Tags.of(this).add(key, value);
 
+    const { agentImage } = settings;
     const network = agentNetwork(this, settings);
     this.launcher = new AgentLauncher(this, 'Launcher', {
       name: settings.stackName,
       hostname: settings.hostname,
       organization: settings.organization,
       apiTokenSecret: this.secret(settings.apiTokenSecret),
-      pools: settings.pools.map((pool) => this.pool(pool)),
+      pools: settings.pools.map((pool) => this.pool(pool, agentImage)),
       vpc: network.vpc,
       vpcSubnets: network.subnets,
       securityGroups: network.securityGroups,
       assignPublicIp: network.assignPublicIp,
       startAfter: [network.complete],
-      agentImage: agentImage(settings.agentImage),
+      agentImage: 'registry' in agentImage ? this.image(agentImage.registry, agentImage) : builtImage(agentImage),
       ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
       schedule: Duration.minutes(settings.scheduleMinutes),
       activePoll: Duration.seconds(settings.activePollSeconds),
@@ -59,7 +62,19 @@ export class AgentLauncherStack extends Stack {
     this.standingOutput(settings.pools);
   }
 
-  private pool(pool: PoolSettings): AgentPoolOptions {
+  /** A registry's image: a copy of it, where the settings ask for one. */
+  private image(reference: string, settings: AgentImageSettings): AgentImage {
+    if (!isCopied(reference, settings.copy)) return AgentImage.fromReference(reference);
+    const { credentialsSecret } = settings;
+    // The login is one of the registry that it was given for, and goes to no other.
+    const own = 'registry' in settings && registryOf(settings.registry).host === registryOf(reference).host;
+    return AgentImage.copyOf(
+      reference,
+      own && credentialsSecret !== undefined ? { credentials: this.secret(credentialsSecret) } : {},
+    );
+  }
+
+  private pool(pool: PoolSettings, agentImage: AgentImageSettings): AgentPoolOptions {
     return {
       name: pool.name,
       ...(pool.id !== undefined && { id: pool.id }),
@@ -76,7 +91,7 @@ export class AgentLauncherStack extends Stack {
       ...standingOptions(pool),
       policySweeps: pool.policySweeps,
       ...(pool.logRetentionDays !== undefined && { logRetention: pool.logRetentionDays }),
-      ...(pool.image !== undefined && { image: AgentImage.fromReference(pool.image) }),
+      ...(pool.image !== undefined && { image: this.image(pool.image, agentImage) }),
     };
   }
 
@@ -209,8 +224,7 @@ function sizeOptions(size: SizeSettings | undefined): PhaseOptions {
   };
 }
 
-function agentImage(image: AgentImageSettings): AgentImage {
-  if ('registry' in image) return AgentImage.fromReference(image.registry);
+function builtImage(image: Exclude<AgentImageSettings, { registry: string }>): AgentImage {
   const hide = image.hideAgent === undefined ? {} : { hideAgent: image.hideAgent };
   if (image.source === 'official') {
     return AgentImage.fromVersion(image.version, {

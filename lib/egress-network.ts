@@ -8,6 +8,7 @@ import {
   jobNames,
   type Place,
   portOf,
+  registryBuckets,
   resolvingNames,
   taskStartNames,
 } from './egress/allowed-domains.ts';
@@ -147,12 +148,16 @@ export class EgressNetwork extends Construct {
 
     const awsApiServices = allowed.allowedPresets?.includes('aws-apis') === true ? (allowed.awsApiServices ?? []) : [];
     const endpoints = { vpc, subnets: this.taskSubnets, awsApiServices };
-    layerEndpoint(this, { ...endpoints, buckets: bucketsIn(allowed.allowedDomains ?? []) });
+    const images = props.images ?? [undefined];
+    layerEndpoint(this, {
+      ...endpoints,
+      buckets: bucketsIn(allowed.allowedDomains ?? []),
+      registryBuckets: registryBuckets(images),
+    });
     const withEndpoints = egress.mode !== 'public-ip' && egress.vpcEndpoints === 'task-start';
     if (withEndpoints) taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup });
 
     const place: Place = Stack.of(this);
-    const images = props.images ?? [undefined];
     this.names = resolvingNames(allowed, images, place);
     const dnsFirewall = egress.mode === 'network-firewall' || egress.dnsFirewall;
     if (dnsFirewall) {

@@ -4,16 +4,19 @@ import { parseName } from './egress/domain-name.ts';
 import { AWS_REGIONS, dualStackDomainOf, suffixOf } from './egress/partitions.ts';
 import { type AroundNetwork, namesAreLimited } from './network-name-checks.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
+import { isCopied } from './task-images.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
 /** Registries that do not listen on TCP 443, unless the security groups are the user's, and those that firewalls cannot name. */
-export function registryFaults(network: Given, { pools, registry }: AroundNetwork): SettingsFault[] {
+export function registryFaults(network: Given, { pools, registry, copy }: AroundNetwork): SettingsFault[] {
   const images = [['agentImage.registry', registry], ...pools.map((pool, i) => [`pools.${i}.image`, pool['image']])];
   return images.flatMap(([path, image]) => {
     if (typeof path !== 'string' || typeof image !== 'string') return [];
     const misread = [...schemeFault(path, image), ...ecrFault(path, image)];
-    return misread.length > 0 ? misread : [...portFault(network, path, image), ...nameFault(network, path, image)];
+    // What is copied is pulled from ECR, whatever its registry is.
+    if (misread.length > 0 || isCopied(image, copy)) return misread;
+    return [...portFault(network, path, image), ...nameFault(network, path, image)];
   });
 }
 

@@ -8,6 +8,7 @@ import { AWS_REGIONS, REGION } from './egress/partitions.ts';
 import { bucketsIn, MOST_BUCKETS, s3Name } from './egress/s3-names.ts';
 import { SERVICE } from './network-settings.ts';
 import { didYouMean, type SettingsFault, shown } from './settings-faults.ts';
+import { isCopied } from './task-images.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -17,6 +18,8 @@ export interface AroundNetwork {
   readonly pools: readonly Given[];
   /** The image of `agentImage`, when it is not built. */
   readonly registry: unknown;
+  /** Whether registry images are copied into ECR, when the settings say so. */
+  readonly copy: boolean | undefined;
 }
 
 /** Faults of the allowed names, one by one. */
@@ -85,13 +88,15 @@ export function namesAreLimited(network: Given): boolean {
 const SOMEWHERE: Place = { account: '000000000000', region: 'here', urlSuffix: 'amazonaws.com' };
 
 /** More names than DNS Firewall takes: services times regions are soon many. */
-export function countFaults(network: Given, { hostname, pools, registry }: AroundNetwork): SettingsFault[] {
+export function countFaults(network: Given, { hostname, pools, registry, copy }: AroundNetwork): SettingsFault[] {
   if (!namesAreLimited(network)) return [];
   const texts = (key: string): string[] =>
     Array.isArray(network[key]) ? network[key].filter((value: unknown) => typeof value === 'string') : [];
   const services = texts('awsApiServices');
   const regions = texts('awsApiRegions');
-  const images = pools.map(({ image = registry }) => (typeof image === 'string' ? image : undefined));
+  const images = pools.map(({ image = registry }) =>
+    typeof image === 'string' && !isCopied(image, copy) ? image : undefined,
+  );
   const allowed = {
     hostname: typeof hostname === 'string' ? hostname : DEFAULT_HOSTNAME,
     ...(network['allowedDomains'] !== undefined && { allowedDomains: texts('allowedDomains') }),

@@ -7,6 +7,7 @@ import {
   type Explanation,
   IMAGE,
   IMAGE_DOC,
+  isUnambiguous,
   ORGANIZATION,
   ORGANIZATION_DOC,
   oneOf,
@@ -34,14 +35,6 @@ const statement = z.strictObject({
   Resource: z.union([resource, z.array(resource).min(1)]),
   Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
 });
-
-/**
- * ECS gets an ARN without the random suffix for a secret set by name. Secrets Manager treats a hyphen and six characters at
- * the end of such an ARN as the suffix. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
- */
-function isUnambiguous(nameOrArn: string): boolean {
-  return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
-}
 
 const TASK_ROLE_POLICY_ARNS = z
   .array(z.string().regex(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]+$/))

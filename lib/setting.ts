@@ -109,6 +109,14 @@ export const SECRET = z
   )
   .refine((value) => !looksLikeToken(value));
 
+/**
+ * ECS gets an ARN without the random suffix for a secret set by name. Secrets Manager treats a hyphen and six characters at
+ * the end of such an ARN as the suffix. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+ */
+export function isUnambiguous(nameOrArn: string): boolean {
+  return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
+}
+
 /** `host/path:tag`, `host/path@sha256:…`; no tag and `latest` would change under a running deployment. */
 export const IMAGE = z
   .string()

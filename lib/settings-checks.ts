@@ -8,6 +8,7 @@ import { credentialIn, looksLikeToken } from './settings-credentials.ts';
 import { variableFault } from './settings-environment.ts';
 import { type SettingsFault, shown } from './settings-faults.ts';
 import { lanesOf, standingBytes, standingFaults } from './standing-settings.ts';
+import { isCopied } from './task-images.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -33,10 +34,11 @@ export function crossFaults(given: unknown): SettingsFault[] {
     ...ceilingFaults(given, pools),
     ...sharedSecretFaults(given, pools),
     ...imageFaults(given['agentImage']),
+    ...copyFaults(given['agentImage'], pools),
     ...networkFaults(isRecord(given['network']) ? given['network'] : {}, {
       hostname: given['hostname'] ?? DEFAULT_HOSTNAME,
       pools,
-      registry: isRecord(given['agentImage']) ? given['agentImage']['registry'] : undefined,
+      ...imageAround(given['agentImage']),
     }),
   ];
 }
@@ -386,6 +388,41 @@ function imageFaults(image: unknown): SettingsFault[] {
     return [fault('base with the source release', 'add "source": "release", or leave out base')];
   }
   return [];
+}
+
+function imageAround(image: unknown): { registry: unknown; copy: boolean | undefined } {
+  if (!isRecord(image)) return { registry: undefined, copy: undefined };
+  return { registry: image['registry'], copy: typeof image['copy'] === 'boolean' ? image['copy'] : undefined };
+}
+
+/** A copy of nothing, and a login that nothing asks for. */
+function copyFaults(image: unknown, pools: readonly Given[]): SettingsFault[] {
+  if (!isRecord(image)) return [];
+  const { registry, copy, credentialsSecret } = image;
+  const copied = (reference: unknown): boolean =>
+    typeof reference === 'string' && isCopied(reference, typeof copy === 'boolean' ? copy : undefined);
+  const idle =
+    copy === true && ![registry, ...pools.map((pool) => pool['image'])].some(copied)
+      ? [
+          {
+            path: 'agentImage.copy',
+            given: 'true, and every image is in ECR already',
+            allowed: 'true or false, with a registry image that is not in ECR',
+            remedy: 'leave it out, or set agentImage.registry to the image to copy',
+          },
+        ]
+      : [];
+  if (credentialsSecret === undefined || copied(registry)) return idle;
+  return [
+    ...idle,
+    {
+      path: 'agentImage.credentialsSecret',
+      given: `${shown(credentialsSecret)}, and the image of agentImage.registry is not copied`,
+      allowed: 'a login for the copy of agentImage.registry',
+      remedy:
+        'set agentImage.registry to the image, leave agentImage.copy out or set it to true; or leave the secret out',
+    },
+  ];
 }
 
 /** Values that occur more than once, each with the position of the first. */

@@ -19,6 +19,7 @@ import {
   type Explanation,
   IMAGE,
   IMAGE_DOC,
+  isUnambiguous,
   ORGANIZATION,
   ORGANIZATION_DOC,
   oneOf,
@@ -134,6 +135,21 @@ const agentImage = z.strictObject({
     description: 'Image to use as it is, in place of building one; no Docker is needed to deploy.',
     ...IMAGE_DOC,
     absent: 'an image is built',
+  }),
+  copy: setting(z.boolean().optional(), {
+    description:
+      'Whether the stack copies registry images (also those of `pools[].image`) into its own ECR repository when it is deployed. Agents then pull from ECR only.',
+    allowed: 'true or false; with a registry image that is not in ECR',
+    absent: 'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries',
+    remedy: 'leave it out: images that are built, and images in ECR, are in ECR already',
+  }),
+  credentialsSecret: setting(SECRET.refine(isUnambiguous).optional(), {
+    description:
+      'Secret with the login that the stack copies the image of `agentImage.registry` with: {"username": "…", "accessToken": "…"}.',
+    allowed: `${SECRET_DOC.allowed}; only where that image is copied`,
+    absent: 'the registry is asked anonymously',
+    remedy:
+      'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.json) and set its name here, never the login itself. If the name ends in a hyphen and six letters or digits, set the complete ARN',
   }),
 });
 

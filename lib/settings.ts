@@ -29,10 +29,15 @@ export const SETTINGS_KEY = 'agentLauncher';
 const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
 
 /** The image of the agents. */
-export type AgentImageSettings =
+export type AgentImageSettings = {
+  /** Whether registry images are copied into ECR; see `isCopied`. */
+  readonly copy?: boolean;
+  readonly credentialsSecret?: string;
+} & (
   | { readonly version: string; readonly source: 'official'; readonly digest?: string; readonly hideAgent?: boolean }
   | { readonly version: string; readonly source: 'release'; readonly base?: string; readonly hideAgent?: boolean }
-  | { readonly registry: string };
+  | { readonly registry: string }
+);
 
 /** Settings without a fault, every default filled in. */
 export interface Settings extends Omit<ReadSettings, 'agentImage' | 'network'> {
@@ -67,11 +72,15 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
   return { ...read.data, agentImage: agentImage(read.data), network: chosenNetwork(read.data.network) };
 }
 
-function agentImage({
-  agentImage: { registry, version, source, digest, base, hideAgent },
-}: ReadSettings): AgentImageSettings {
-  if (registry !== undefined) return { registry };
-  const built = { version: version ?? DEFAULT_AGENT_VERSION, ...(hideAgent !== undefined && { hideAgent }) };
+function agentImage({ agentImage }: ReadSettings): AgentImageSettings {
+  const { registry, version, source, digest, base, hideAgent, copy, credentialsSecret } = agentImage;
+  const copied = { ...(copy !== undefined && { copy }), ...(credentialsSecret !== undefined && { credentialsSecret }) };
+  if (registry !== undefined) return { registry, ...copied };
+  const built = {
+    version: version ?? DEFAULT_AGENT_VERSION,
+    ...(hideAgent !== undefined && { hideAgent }),
+    ...copied,
+  };
   if (source === 'release') return { ...built, source, ...(base !== undefined && { base }) };
   return { ...built, source: 'official', ...(digest !== undefined && { digest }) };
 }

@@ -1,8 +1,20 @@
-/** Which images the pools' tasks run. */
+/** Which images the pools' tasks run, and where they pull them from. */
+import { hasChangingHosts } from './egress/allowed-domains.ts';
+import { ecrImage } from './egress/ecr-image.ts';
 import type { Settings } from './settings.ts';
 
-/** References of the images that any pool runs, each once; `undefined` stands for the one that is built. */
+/**
+ * References of the images that any pool pulls, each once. `undefined` stands for an image in the stack's own account:
+ * one that is built, or a copy.
+ */
 export function imagesOf({ agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>): (string | undefined)[] {
   const common = 'registry' in agentImage ? agentImage.registry : undefined;
-  return [...new Set(pools.map(({ image }) => image ?? common))];
+  const pulled = (image: string | undefined) =>
+    image === undefined || isCopied(image, agentImage.copy) ? undefined : image;
+  return [...new Set(pools.map(({ image }) => pulled(image ?? common)))];
+}
+
+/** Whether an image is copied into ECR: if nothing is said, when its registry changes the hosts of its layers. */
+export function isCopied(image: string, copy: boolean | undefined): boolean {
+  return ecrImage(image) === undefined && (copy ?? hasChangingHosts(image));
 }

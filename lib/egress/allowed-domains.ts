@@ -3,6 +3,7 @@ import { awsApiNames } from './aws-names.ts';
 import { normalised, parseName } from './domain-name.ts';
 import { ecrImage } from './ecr-image.ts';
 import { suffixOf } from './partitions.ts';
+import { bucketsIn } from './s3-names.ts';
 
 /** Presets, by their names in the settings. */
 export const PRESETS = {
@@ -120,21 +121,39 @@ function ecrRegistry(image: string): string[] | null {
     : [...names, `ecr.${region}.api.${dualStack}`, `${layerBucket(region)}.s3.dualstack.${region}.${suffix}`];
 }
 
-/** Registries whose layers come from another name than the one in the reference. */
+/**
+ * Registries whose layers come from other hosts than the one in the reference, as of 2026-11-28. The registries change
+ * these hosts without notice, so the stack copies such images into ECR (`agentImage.copy`). The hosts are used only where
+ * a user turns the copy off.
+ */
 const REGISTRIES: Readonly<Record<string, readonly string[]>> = {
   'docker.io': [
     'registry-1.docker.io',
     'auth.docker.io',
     'production.cloudflare.docker.com',
+    'production.cloudfront.docker.com',
     'docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com',
+    // Inside AWS.
+    ...['docker-images-prod.s3.us-east-1.amazonaws.com', 'docker-images-prod.s3.dualstack.us-east-1.amazonaws.com'],
   ],
   'ghcr.io': ['ghcr.io', 'pkg-containers.githubusercontent.com'],
-  'public.ecr.aws': ['public.ecr.aws', 'd5l0dvt14r5h8.cloudfront.net'],
+  'public.ecr.aws': ['public.ecr.aws', 'd5l0dvt14r5h8.cloudfront.net', 'd2glxqk2uabbnd.cloudfront.net'],
   'quay.io': ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io'],
 };
 
 /** Other names of Docker Hub in references. */
 const DOCKER_HUB = ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'];
+
+/** Buckets of other registries than ECR's that layers of these images come from. */
+export function registryBuckets(images: readonly (string | undefined)[]): string[] {
+  const foreign = images.filter((image) => image !== undefined && ecrImage(image) === undefined);
+  return bucketsIn(foreign.flatMap((image) => registryNames(image ?? '')));
+}
+
+/** Whether a registry sends its layers from hosts that it changes without notice. */
+export function hasChangingHosts(image: string): boolean {
+  return ecrImage(image) === undefined && registryNames(image).length > 1;
+}
 
 /** The names that pulling an image by its reference needs. */
 function registryNames(image: string): readonly string[] {

@@ -50,6 +50,8 @@ export interface EndpointsProps {
 export interface LayerEndpointProps extends EndpointsProps {
   /** Buckets that jobs may reach because their names are allowed. */
   readonly buckets: readonly string[];
+  /** Buckets of other registries than ECR that the tasks' images come from. */
+  readonly registryBuckets: readonly string[];
 }
 
 /**
@@ -59,7 +61,7 @@ export interface LayerEndpointProps extends EndpointsProps {
  * may use S3, buckets of this account.
  */
 export function layerEndpoint(scope: Construct, props: LayerEndpointProps): void {
-  const { vpc, subnets, awsApiServices, buckets } = props;
+  const { vpc, subnets, awsApiServices, buckets, registryBuckets } = props;
   const { region, account, partition } = Stack.of(scope);
   const endpoint = vpc.addGatewayEndpoint('S3', {
     service: ec2.GatewayVpcEndpointAwsService.S3,
@@ -70,7 +72,7 @@ export function layerEndpoint(scope: Construct, props: LayerEndpointProps): void
       sid: 'ImageLayers',
       principals: [new iam.AnyPrincipal()],
       actions: ['s3:GetObject'],
-      resources: [`arn:${partition}:s3:::${layerBucket(region)}/*`],
+      resources: [layerBucket(region), ...registryBuckets].map((bucket) => `arn:${partition}:s3:::${bucket}/*`),
     }),
   );
   if (buckets.length > 0) {

@@ -49,7 +49,8 @@ function effectOf(before: Template, after: Template): { replaced: string[]; dele
     const [was, is] = [old?.[id], now?.[id]];
     if (was === undefined || is === undefined) return false;
     if (was.Type !== is.Type) return true;
-    const ofType = rules.get(is.Type);
+    // The function that copies images keeps the physical id on an update.
+    const ofType = is.Type === 'Custom::ImageCopy' ? {} : rules.get(is.Type);
     if (ofType === undefined) throw new Error(`CloudFormation has no ${is.Type}`);
     return Object.keys({ ...was.Properties, ...is.Properties }).some((key) => {
       if ((ofType[key]?.causesReplacement ?? 'no') === 'no') return false;
@@ -67,6 +68,7 @@ function effectOf(before: Template, after: Template): { replaced: string[]; dele
 }
 
 const image = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
+const newImage = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.1' } };
 const pool = { name: 'default', agentTokenSecret: 'acme/agent-token' };
 const pools = (...more: object[]) => ({ pools: more.map((one) => ({ ...pool, ...one })) });
 const spot = (capacity: string) => pools({ phases: { plan: { capacity } } });
@@ -81,7 +83,14 @@ describe('a deployment of changed settings', () => {
   it.each<[string, object, object, { replaced: string[]; deleted: string[] }]>([
     ['Spot off', spot('spot'), spot('on-demand'), NOTHING],
     ['Spot on', spot('on-demand'), spot('spot'), NOTHING],
-    ['a new image', image, { agentImage: { registry: 'hashicorp/tfc-agent:1.31.1' } }, { ...NOTHING, replaced: TASKS }],
+    // The deleted copy's image stays in the repository: tasks may still start from it.
+    ['a new image', image, newImage, { replaced: TASKS, deleted: ['Custom::ImageCopy'] }],
+    [
+      'a new image that is not copied',
+      { agentImage: { ...image.agentImage, copy: false } },
+      { agentImage: { ...newImage.agentImage, copy: false } },
+      { ...NOTHING, replaced: TASKS },
+    ],
     ['another size', pools({}), pools({ cpu: 2048, memoryMiB: 4096 }), { ...NOTHING, replaced: TASKS }],
     ['another environment', pools({}), pools({ environment: { A: 'b' } }), { ...NOTHING, replaced: TASKS }],
     ['another agent token', pools({}), pools({ agentTokenSecret: 'other' }), { ...NOTHING, replaced: TASKS }],
@@ -145,6 +154,7 @@ describe('a deployment of changed settings', () => {
   it('never replaces what has a fixed name, which the old one would still hold', () => {
     const FIXED = ['AWS::ECS::Cluster', 'AWS::Lambda::Function', 'AWS::Scheduler::Schedule', 'AWS::Logs::LogGroup'];
     const everything = {
+      ...newImage,
       ...pools({ maxAgents: 3, phases: { plan: { capacity: 'spot' } }, environment: { A: 'b' }, logRetentionDays: 7 }),
       ...network({ egress: 'network-firewall', cidr: '10.91.0.0/20' }),
       hostname: 'tfe.acme.example',

@@ -25,6 +25,9 @@ const resources = z.record(
 const STARTS =
   /^AWS::(?:Lambda::(?:Function|EventSourceMapping|Url|Permission)|Scheduler::|Events::|Pipes::|StepFunctions::|ECS::Service)|^Custom::|CustomResource/;
 
+/** The function that copies images and what it does start no agent. Agents need the copies, so the launcher waits for them. */
+const COPIES = /^ImageCopies/;
+
 /** Resources that neither serve nor restrict an agent. */
 const WATCHES = new Set([
   'AWS::CloudWatch::Alarm',
@@ -69,14 +72,14 @@ function order(template: Template) {
   };
   for (const id of ids) visit(id, []);
   const ofType = (type: RegExp) => Object.keys(all).filter((id) => type.test(all[id]?.Type ?? ''));
-  return { all, before, ofType };
+  const starters = ofType(STARTS).filter((id) => !COPIES.test(id));
+  return { all, before, starters, ofType };
 }
 
 /** Resources that an agent could start without, but for those that only watch or invoke. */
 function missedBy(template: Template): string[] {
-  const { all, before, ofType } = order(template);
-  const starters = ofType(STARTS);
-  const [fn] = ofType(/^AWS::Lambda::Function$/);
+  const { all, before, starters } = order(template);
+  const [fn] = starters.filter((id) => all[id]?.Type === 'AWS::Lambda::Function');
   return starters.flatMap((starter) => {
     const known = before.get(starter) ?? new Set();
     return (
@@ -123,13 +126,14 @@ describe('nothing that starts an agent is created before all that serves or rest
     ),
   )('in %s, %s', (_, __, settings) => {
     const template = templateOf({ agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' }, ...settings });
-    const { before, ofType } = order(template);
-    const [fn = '', ...others] = ofType(/^AWS::Lambda::Function$/);
+    const { all, before, starters, ofType } = order(template);
+    expect(ofType(/^Custom::ImageCopy$/)).toHaveLength(1);
+    const [fn = '', ...others] = starters.filter((id) => all[id]?.Type === 'AWS::Lambda::Function');
     expect(others).toEqual([]);
     // One thing invokes the function, and it comes last.
-    const starters = ofType(STARTS).filter((id) => id !== fn);
-    expect(starters).toEqual(ofType(/^AWS::Scheduler::Schedule$/));
-    expect(starters.filter((id) => !before.get(id)?.has(fn))).toEqual([]);
+    const invokers = starters.filter((id) => id !== fn);
+    expect(invokers).toEqual(ofType(/^AWS::Scheduler::Schedule$/));
+    expect(invokers.filter((id) => !before.get(id)?.has(fn))).toEqual([]);
     expect(missedBy(template)).toEqual([]);
   });
 });

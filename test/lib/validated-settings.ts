@@ -12,6 +12,8 @@ export const VALIDATED: readonly {
 }[] = [
   {},
   { agentImage: { registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7' } },
+  { agentImage: { registry: 'hashicorp/tfc-agent:1.33.0', credentialsSecret: 'docker-hub' } },
+  { agentImage: { registry: 'hashicorp/tfc-agent:1.33.0', copy: false } },
   {
     network: {
       natGateways: 'all',

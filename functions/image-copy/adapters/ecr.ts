@@ -1,0 +1,88 @@
+import {
+  BatchCheckLayerAvailabilityCommand,
+  CompleteLayerUploadCommand,
+  type ECRClient,
+  ImageAlreadyExistsException,
+  InitiateLayerUploadCommand,
+  LayerAlreadyExistsException,
+  PutImageCommand,
+  UploadLayerPartCommand,
+} from '@aws-sdk/client-ecr';
+import { ImageCopyError } from '../errors.ts';
+import type { Manifest, Target } from '../ports.ts';
+
+/** ECR takes parts of 5 to 20 MiB, and a last one of any size. */
+const PART_BYTES = 10 * 1024 * 1024;
+
+/** A repository of this account's ECR. */
+export class EcrRepository implements Target {
+  readonly #client: ECRClient;
+  readonly #repositoryName: string;
+
+  constructor(client: ECRClient, repositoryName: string) {
+    this.#client = client;
+    this.#repositoryName = repositoryName;
+  }
+
+  async has(digest: string): Promise<boolean> {
+    const { layers = [] } = await this.#client.send(
+      new BatchCheckLayerAvailabilityCommand({ repositoryName: this.#repositoryName, layerDigests: [digest] }),
+    );
+    return layers.some(({ layerAvailability }) => layerAvailability === 'AVAILABLE');
+  }
+
+  async upload(digest: string, blob: AsyncIterable<Uint8Array>): Promise<void> {
+    const repositoryName = this.#repositoryName;
+    const { uploadId } = await this.#client.send(new InitiateLayerUploadCommand({ repositoryName }));
+    if (uploadId === undefined) throw new ImageCopyError('ECR began no upload. Deploy again.');
+    let partFirstByte = 0;
+    for await (const layerPartBlob of parts(blob)) {
+      const partLastByte = partFirstByte + layerPartBlob.byteLength - 1;
+      await this.#client.send(
+        new UploadLayerPartCommand({ repositoryName, uploadId, partFirstByte, partLastByte, layerPartBlob }),
+      );
+      partFirstByte = partLastByte + 1;
+    }
+    try {
+      await this.#client.send(new CompleteLayerUploadCommand({ repositoryName, uploadId, layerDigests: [digest] }));
+    } catch (error) {
+      if (!(error instanceof LayerAlreadyExistsException)) throw error;
+    }
+  }
+
+  async put(manifest: Manifest, digest: string, tag: string): Promise<void> {
+    try {
+      await this.#client.send(
+        new PutImageCommand({
+          repositoryName: this.#repositoryName,
+          imageManifest: manifest.body,
+          imageManifestMediaType: manifest.mediaType,
+          imageDigest: digest,
+          imageTag: tag,
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof ImageAlreadyExistsException)) throw error;
+    }
+  }
+}
+
+/** Joins what the network sends into parts of the size that ECR takes. */
+async function* parts(blob: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of blob) {
+    let rest = chunk;
+    while (bytes + rest.byteLength >= PART_BYTES) {
+      const fits = PART_BYTES - bytes;
+      chunks.push(rest.subarray(0, fits));
+      yield Buffer.concat(chunks);
+      rest = rest.subarray(fits);
+      chunks = [];
+      bytes = 0;
+    }
+    if (rest.byteLength > 0) chunks.push(rest);
+    bytes += rest.byteLength;
+  }
+  if (bytes > 0) yield Buffer.concat(chunks);
+}

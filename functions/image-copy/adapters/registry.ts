@@ -1,0 +1,118 @@
+import { IMAGE_TYPES, INDEX_TYPES } from '../core/manifests.ts';
+import { ImageCopyError } from '../errors.ts';
+import type { Manifest, Source } from '../ports.ts';
+
+/** Login of a registry. */
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly accessToken: string;
+}
+
+export interface RegistryOptions {
+  readonly host: string;
+  readonly repository: string;
+  /** Without them the registry is asked anonymously. */
+  readonly credentials?: RegistryCredentials;
+  readonly fetch: typeof fetch;
+  readonly signal: AbortSignal;
+}
+
+/** The largest manifest that the OCI distribution specification asks registries to take. */
+const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A registry that speaks the OCI distribution protocol, with the bearer tokens that Docker Hub, GHCR, Quay and ECR Public
+ * ask for. https://distribution.github.io/distribution/spec/auth/token/
+ *
+ * Layers come by redirection from hosts that the registry chooses. `fetch` follows, and drops the token on the way to
+ * another origin.
+ */
+export class Registry implements Source {
+  readonly #options: RegistryOptions;
+  #authorization: string | undefined;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  async manifest(reference: string): Promise<Manifest> {
+    const response = await this.#get(`manifests/${reference}`, [...INDEX_TYPES, ...IMAGE_TYPES].join(', '));
+    const body = await response.text();
+    if (body.length > MOST_MANIFEST_BYTES) throw this.#error(`sent a manifest of ${body.length} bytes`);
+    return { mediaType: (response.headers.get('content-type') ?? '').split(';')[0]?.trim() ?? '', body };
+  }
+
+  async blob(digest: string): Promise<AsyncIterable<Uint8Array>> {
+    const { body } = await this.#get(`blobs/${digest}`, '*/*');
+    if (body === null) throw this.#error(`sent nothing for ${digest}`);
+    return body;
+  }
+
+  async #get(path: string, accept: string): Promise<Response> {
+    const first = await this.#ask(path, accept);
+    if (first.status !== 401) return this.#accepted(first);
+    this.#authorization = await this.#login(first.headers.get('www-authenticate') ?? '');
+    return this.#accepted(await this.#ask(path, accept));
+  }
+
+  async #ask(path: string, accept: string): Promise<Response> {
+    const { host, repository, signal } = this.#options;
+    return this.#fetch(`https://${host}/v2/${repository}/${path}`, {
+      headers: { accept, ...(this.#authorization !== undefined && { authorization: this.#authorization }) },
+      signal,
+    });
+  }
+
+  async #login(challenge: string): Promise<string> {
+    const { credentials, repository, signal } = this.#options;
+    const basic =
+      credentials && `Basic ${Buffer.from(`${credentials.username}:${credentials.accessToken}`).toString('base64')}`;
+    if (/^basic\b/i.test(challenge) && basic !== undefined) return basic;
+    const [, realm] = /\brealm="(https:\/\/[^"]+)"/i.exec(challenge) ?? [];
+    const [, service] = /\bservice="([^"]+)"/i.exec(challenge) ?? [];
+    if (realm === undefined) throw this.#error('wants a login that is not a bearer token');
+    const url = new URL(realm);
+    if (service !== undefined) url.searchParams.set('service', service);
+    url.searchParams.set('scope', `repository:${repository}:pull`);
+    const response = this.#accepted(
+      await this.#fetch(url.href, { headers: { ...(basic !== undefined && { authorization: basic }) }, signal }),
+    );
+    const answer: unknown = await response.json();
+    const token = ['token', 'access_token']
+      .map((key): unknown => (typeof answer === 'object' && answer !== null ? Reflect.get(answer, key) : undefined))
+      .find((value) => typeof value === 'string');
+    if (token === undefined) throw this.#error('gave no token');
+    return `Bearer ${token}`;
+  }
+
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    try {
+      return await this.#options.fetch(url, init);
+    } catch (error) {
+      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      throw this.#error(`does not answer at ${new URL(url).host}: ${cause instanceof Error ? cause.message : cause}`);
+    }
+  }
+
+  #accepted(response: Response): Response {
+    if (response.ok) return response;
+    const { status } = response;
+    if (status === 429) {
+      throw this.#error(
+        'answers 429: its pull limit is used up, which it counts by address, and Lambda shares addresses. Deploy again later, or set agentImage.credentialsSecret to a login of the registry',
+      );
+    }
+    if (status === 401 || status === 403) {
+      throw this.#error(
+        `answers ${status}: correct the image's name, or set agentImage.credentialsSecret to a login that may pull it`,
+      );
+    }
+    if (status === 404) throw this.#error('answers 404: it has no such image. Correct its name, tag or digest');
+    throw this.#error(`answers ${status}: deploy again later`);
+  }
+
+  #error(what: string): ImageCopyError {
+    const { host, repository } = this.#options;
+    return new ImageCopyError(`The image ${repository} can't be copied into ECR: ${host} ${what}.`);
+  }
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { blobsOf, IMAGE_TYPES, INDEX_TYPES, imageFor } from './core/manifests.ts';
+import { ImageCopyError } from './errors.ts';
+import type { Manifest, Source, Target } from './ports.ts';
+
+/** Which image to copy. */
+export interface WantedImage {
+  /** Tag or digest. */
+  readonly reference: string;
+  readonly architecture: string;
+  /** Tag of the copy. */
+  readonly targetTag: string;
+}
+
+/**
+ * Copies one image, of one architecture, from a registry into ECR.
+ *
+ * The manifest is copied byte for byte, so the copy has the digest of the original, and ECR checks every layer against
+ * its digest. Layers that ECR has already aren't sent again, so repeating a copy that failed half way is cheap.
+ *
+ * @returns the digest of the copy
+ */
+export async function copyImage(wanted: WantedImage, source: Source, target: Target): Promise<string> {
+  const { manifest, digest } = await imageManifest(wanted, source);
+  const blobs = blobsOf(parsed(manifest));
+  if (blobs === undefined) throw new ImageCopyError(`${wanted.reference} is not a container image.`);
+  for (const blob of blobs) {
+    if (!(await target.has(blob))) await target.upload(blob, await source.blob(blob));
+  }
+  await target.put(manifest, digest, wanted.targetTag);
+  return digest;
+}
+
+async function imageManifest(
+  { reference, architecture }: WantedImage,
+  source: Source,
+): Promise<{ manifest: Manifest; digest: string }> {
+  const first = await verified(reference, source);
+  if (!INDEX_TYPES.includes(first.manifest.mediaType)) return image(reference, first);
+  const digest = imageFor(parsed(first.manifest), architecture);
+  if (digest === undefined) {
+    throw new ImageCopyError(
+      `${reference} has no image for linux/${architecture}. Set the pool's architecture to one that the image has.`,
+    );
+  }
+  return image(digest, await verified(digest, source));
+}
+
+function image<T extends { readonly manifest: Manifest }>(reference: string, answer: T): T {
+  if (IMAGE_TYPES.includes(answer.manifest.mediaType)) return answer;
+  throw new ImageCopyError(
+    `${reference} has the media type ${answer.manifest.mediaType}, which ECR and Fargate don't take: give the reference of a container image.`,
+  );
+}
+
+/** A registry, or somebody between, must not answer with another image than the pinned one. */
+async function verified(reference: string, source: Source): Promise<{ manifest: Manifest; digest: string }> {
+  const manifest = await source.manifest(reference);
+  const digest = `sha256:${createHash('sha256').update(manifest.body).digest('hex')}`;
+  if (reference.startsWith('sha256:') && reference !== digest) {
+    throw new ImageCopyError(`The registry answered ${digest} when asked for ${reference}. Nothing was copied.`);
+  }
+  return { manifest, digest };
+}
+
+function parsed({ body }: Manifest): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Copies a registry's image into the stack's own ECR repository while the stack is deployed. CloudFormation invokes it as
+ * a custom resource and waits for an answer at the event's URL, so every invocation answers.
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
+ */
+import { ECRClient } from '@aws-sdk/client-ecr';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
+import * as z from 'zod';
+import { EcrRepository } from './adapters/ecr.ts';
+import { Registry, type RegistryCredentials } from './adapters/registry.ts';
+import { DIGEST_ATTRIBUTE } from './contract.ts';
+import { copyImage } from './copy-image.ts';
+import { ImageCopyError } from './errors.ts';
+
+const ecr = new ECRClient({});
+const secrets = new SecretsManagerClient({});
+
+/** What remains of an invocation for the answer. */
+const ANSWER_MS = 20_000;
+
+const properties = z.object({
+  Registry: z.string(),
+  Repository: z.string(),
+  Reference: z.string(),
+  Architecture: z.enum(['amd64', 'arm64']),
+  TargetRepository: z.string(),
+  TargetTag: z.string(),
+  CredentialsSecret: z.string().optional(),
+});
+
+const credentialsSchema = z.object({ username: z.string().min(1), accessToken: z.string().min(1) });
+
+export async function handler(event: CloudFormationCustomResourceEvent, context: Context): Promise<void> {
+  try {
+    // The repository is deleted with everything in it; images of earlier settings may be in use until then.
+    const data = event.RequestType === 'Delete' ? {} : { [DIGEST_ATTRIBUTE]: await copied(event, context) };
+    await answer(event, { Status: 'SUCCESS', Data: data });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : `${error}`;
+    console.error(reason);
+    await answer(event, { Status: 'FAILED', Reason: reason.slice(0, 1_000) });
+  }
+}
+
+async function copied(event: CloudFormationCustomResourceEvent, context: Context): Promise<string> {
+  const wanted = properties.parse(event.ResourceProperties);
+  const credentials = await credentialsIn(wanted.CredentialsSecret);
+  const source = new Registry({
+    host: wanted.Registry,
+    repository: wanted.Repository,
+    fetch,
+    signal: AbortSignal.timeout(context.getRemainingTimeInMillis() - ANSWER_MS),
+    ...(credentials !== undefined && { credentials }),
+  });
+  const image = { reference: wanted.Reference, architecture: wanted.Architecture, targetTag: wanted.TargetTag };
+  return copyImage(image, source, new EcrRepository(ecr, wanted.TargetRepository));
+}
+
+async function credentialsIn(secretId: string | undefined): Promise<RegistryCredentials | undefined> {
+  if (secretId === undefined) return undefined;
+  const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: secretId }));
+  try {
+    return credentialsSchema.parse(JSON.parse(SecretString));
+  } catch {
+    throw new ImageCopyError(
+      `The secret ${secretId} is not a login of a registry. Its string must be {"username": "…", "accessToken": "…"}.`,
+    );
+  }
+}
+
+async function answer(
+  event: CloudFormationCustomResourceEvent,
+  result: { Status: 'SUCCESS' | 'FAILED'; Reason?: string; Data?: Record<string, string> },
+): Promise<void> {
+  const { StackId, RequestId, LogicalResourceId } = event;
+  const PhysicalResourceId = 'PhysicalResourceId' in event ? event.PhysicalResourceId : LogicalResourceId;
+  const body = JSON.stringify({ ...result, StackId, RequestId, LogicalResourceId, PhysicalResourceId });
+  await fetch(event.ResponseURL, { method: 'PUT', body, headers: { 'content-type': '' } });
+}
