@@ -708,6 +708,22 @@ describe('a task as the launcher sees it', () => {
     });
   });
 
+  it.each([
+    ['ended well', { name: 'agent', exitCode: 0 }, 0],
+    ['has not ended', { name: 'agent' }, undefined],
+  ])("takes nothing from GuardDuty's sidecar when the agent %s", (_, agent, exitCode) => {
+    const reason = 'CannotPullContainerError: aws-guardduty-agent-fargate: dial tcp: lookup: no such host';
+    const sidecar = { name: 'aws-guardduty-agent-Ab1Cd2E', exitCode: 137, reason };
+    for (const containers of [
+      [sidecar, agent],
+      [agent, sidecar],
+    ]) {
+      const seen = seenAs({ stopCode: 'EssentialContainerExited', containers });
+      expect(seen.exitCode).toBe(exitCode);
+      expect(seen.containerReason).toBeUndefined();
+    }
+  });
+
   it('has nothing that ECS does not say', () => {
     const { id, family, lastStatus, desiredStatus, ...rest } = seenAs({});
     expect([id, family, lastStatus, desiredStatus]).toEqual(['0123', 'launcher-default', 'STOPPED', 'STOPPED']);
