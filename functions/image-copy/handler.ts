@@ -19,6 +19,10 @@ const secrets = new SecretsManagerClient({});
 /** What remains of an invocation for the answer. */
 const ANSWER_MS = 20_000;
 
+/** Attempts to send the answer, and the timeout of each: together less than {@link ANSWER_MS}. */
+const ANSWER_ATTEMPTS = 3;
+const ANSWER_ATTEMPT_MS = 5_000;
+
 const properties = z.object({
   Registry: z.string(),
   Repository: z.string(),
@@ -32,25 +36,37 @@ const properties = z.object({
 const credentialsSchema = z.object({ username: z.string().min(1), accessToken: z.string().min(1) });
 
 export async function handler(event: CloudFormationCustomResourceEvent, context: Context): Promise<void> {
+  await answer(event, await outcome(event, context));
+}
+
+interface Outcome {
+  readonly Status: 'SUCCESS' | 'FAILED';
+  readonly Reason?: string;
+  readonly Data?: Readonly<Record<string, string>>;
+}
+
+/** Never throws: without an answer, CloudFormation waits until its timeout. */
+async function outcome(event: CloudFormationCustomResourceEvent, context: Context): Promise<Outcome> {
   try {
     // The repository is deleted with everything in it; images of earlier settings may be in use until then.
-    const data = event.RequestType === 'Delete' ? {} : { [DIGEST_ATTRIBUTE]: await copied(event, context) };
-    await answer(event, { Status: 'SUCCESS', Data: data });
+    if (event.RequestType === 'Delete') return { Status: 'SUCCESS' };
+    return { Status: 'SUCCESS', Data: { [DIGEST_ATTRIBUTE]: await copied(event, context) } };
   } catch (error) {
     const reason = error instanceof Error ? error.message : `${error}`;
     console.error(reason);
-    await answer(event, { Status: 'FAILED', Reason: reason.slice(0, 1_000) });
+    return { Status: 'FAILED', Reason: reason.slice(0, 1_000) };
   }
 }
 
 async function copied(event: CloudFormationCustomResourceEvent, context: Context): Promise<string> {
   const wanted = properties.parse(event.ResourceProperties);
   const credentials = await credentialsIn(wanted.CredentialsSecret);
+  const copyMs = Math.max(0, context.getRemainingTimeInMillis() - ANSWER_MS);
   const source = new Registry({
     host: wanted.Registry,
     repository: wanted.Repository,
     fetch,
-    signal: AbortSignal.timeout(context.getRemainingTimeInMillis() - ANSWER_MS),
+    signal: AbortSignal.timeout(copyMs),
     ...(credentials !== undefined && { credentials }),
   });
   const image = { reference: wanted.Reference, architecture: wanted.Architecture, targetTag: wanted.TargetTag };
@@ -69,12 +85,30 @@ async function credentialsIn(secretId: string | undefined): Promise<RegistryCred
   }
 }
 
-async function answer(
-  event: CloudFormationCustomResourceEvent,
-  result: { Status: 'SUCCESS' | 'FAILED'; Reason?: string; Data?: Record<string, string> },
-): Promise<void> {
+/** Sends the answer again if it fails: a lost answer leaves the deployment waiting until its timeout. */
+async function answer(event: CloudFormationCustomResourceEvent, result: Outcome): Promise<void> {
   const { StackId, RequestId, LogicalResourceId } = event;
   const PhysicalResourceId = 'PhysicalResourceId' in event ? event.PhysicalResourceId : LogicalResourceId;
   const body = JSON.stringify({ ...result, StackId, RequestId, LogicalResourceId, PhysicalResourceId });
-  await fetch(event.ResponseURL, { method: 'PUT', body, headers: { 'content-type': '' } });
+  for (let attempt = 1; ; attempt += 1) {
+    const fault = await faultOfPut(event.ResponseURL, body);
+    if (fault === undefined) return;
+    // The URL is signed, so it isn't logged.
+    console.error(`CloudFormation did not take the answer: ${fault}`);
+    if (attempt === ANSWER_ATTEMPTS) throw new Error(`CloudFormation did not take the answer: ${fault}`);
+  }
+}
+
+async function faultOfPut(url: string, body: string): Promise<string | undefined> {
+  try {
+    const { ok, status } = await fetch(url, {
+      method: 'PUT',
+      body,
+      headers: { 'content-type': '' },
+      signal: AbortSignal.timeout(ANSWER_ATTEMPT_MS),
+    });
+    return ok ? undefined : `status ${status}`;
+  } catch (error) {
+    return error instanceof Error ? error.name : 'an unknown error';
+  }
 }

@@ -80,8 +80,9 @@ export class Registry implements Source {
     const answer: unknown = await response.json();
     const token = ['token', 'access_token']
       .map((key): unknown => (typeof answer === 'object' && answer !== null ? Reflect.get(answer, key) : undefined))
-      .find((value) => typeof value === 'string');
-    if (token === undefined) throw this.#error('gave no token');
+      .find((value): value is string => typeof value === 'string');
+    // A token that doesn't fit into a header would be quoted in the error of `fetch`.
+    if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) throw this.#error('gave no token that can be used');
     return `Bearer ${token}`;
   }
 

@@ -157,7 +157,7 @@ describe('copying an image from a registry into ECR', () => {
     ['the image is not there', { '/manifests/': new Response('{}', { status: 404 }) }, /has no such image/],
     ['the login is refused', { auth: new Response('{}', { status: 401 }) }, /answers 401.*credentialsSecret/],
     ['the registry is broken', { '/manifests/': new Response('', { status: 503 }) }, /answers 503/],
-    ['the token is missing', { auth: Response.json({}) }, /gave no token/],
+    ['the token is missing', { auth: Response.json({}) }, /gave no token that can be used/],
     [
       'the answer is a web page',
       { '/manifests/': new Response('<html>', { headers: { 'content-type': 'text/html' } }) },

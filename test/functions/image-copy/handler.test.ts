@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+
+/**
+ * The whole function over real HTTP: a loopback server is the registry, ECR, Secrets Manager and CloudFormation's
+ * ResponseURL. `fetch` leads the registry's https address to it; the SDK finds it by AWS_ENDPOINT_URL.
+ */
+
+const OCI = 'application/vnd.oci.image.manifest.v1+json';
+const digestOf = (body: string) => `sha256:${createHash('sha256').update(body).digest('hex')}`;
+const config = '{"architecture":"amd64","os":"linux"}';
+const layer = 'layer';
+const image = JSON.stringify({ config: { digest: digestOf(config) }, layers: [{ digest: digestOf(layer) }] });
+const login = { username: 'acme', accessToken: 'dckr_pat_secret' };
+
+interface Reply {
+  readonly status?: number;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
+/** What the server answers at a path of the registry, or at an operation of AWS. */
+let replies: Record<string, Reply>;
+const answers: { readonly method: string | undefined; readonly type: string | undefined; readonly body: string }[] = [];
+const operations: string[] = [];
+/** Status codes of CloudFormation's URL, the first for the first request; 200 after the last. */
+let responseStatuses: number[] = [];
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+const server = createServer(async (request, response) => {
+  const body = await bodyOf(request);
+  if (request.url === '/response?signature=s') {
+    answers.push({ method: request.method, type: request.headers['content-type'], body });
+    response.writeHead(responseStatuses.shift() ?? 200).end();
+    return;
+  }
+  const operation = `${request.headers['x-amz-target'] ?? ''}`.split('.')[1];
+  if (operation !== undefined) operations.push(operation);
+  const reply = replies[operation ?? `${request.url}`] ?? { status: 404, body: '{}' };
+  const type = operation === undefined ? {} : { 'content-type': 'application/x-amz-json-1.1' };
+  response.writeHead(reply.status ?? 200, { ...type, ...reply.headers }).end(reply.body ?? '{}');
+});
+let base: string;
+let handler: typeof import('../../../functions/image-copy/handler.ts').handler;
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  vi.stubEnv('AWS_ENDPOINT_URL', base);
+  vi.stubEnv('AWS_REGION', 'eu-central-1');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'id');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'key');
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+  const real = fetch;
+  vi.stubGlobal('fetch', (input: string, init?: RequestInit) =>
+    real(input.replace('https://registry.acme.example', base), init),
+  );
+  ({ handler } = await import('../../../functions/image-copy/handler.ts'));
+});
+
+beforeEach(() => {
+  replies = {
+    '/v2/team/agent/manifests/1': { headers: { 'content-type': OCI }, body: image },
+    [`/v2/team/agent/blobs/${digestOf(config)}`]: { body: config },
+    [`/v2/team/agent/blobs/${digestOf(layer)}`]: { body: layer },
+    BatchCheckLayerAvailability: { body: '{"layers":[]}' },
+    InitiateLayerUpload: { body: '{"uploadId":"upload"}' },
+    UploadLayerPart: {},
+    CompleteLayerUpload: {},
+    PutImage: {},
+    GetSecretValue: { body: JSON.stringify({ SecretString: JSON.stringify(login) }) },
+  };
+  answers.length = 0;
+  operations.length = 0;
+  responseStatuses = [];
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+});
+
+afterEach(() => vi.restoreAllMocks());
+
+afterAll(async () => {
+  vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+function event(properties: object = {}): CloudFormationCustomResourceEvent {
+  return {
+    RequestType: 'Create',
+    ServiceToken: 'arn',
+    ResponseURL: `${base}/response?signature=s`,
+    StackId: 'stack',
+    RequestId: 'request',
+    LogicalResourceId: 'Copy',
+    ResourceType: 'Custom::ImageCopy',
+    ResourceProperties: {
+      ServiceToken: 'arn',
+      Registry: 'registry.acme.example',
+      Repository: 'team/agent',
+      Reference: '1',
+      Architecture: 'amd64',
+      TargetRepository: 'copies',
+      TargetTag: 'amd64-1',
+      ...properties,
+    },
+  };
+}
+
+async function answerTo(given: CloudFormationCustomResourceEvent, remainingMs = 900_000): Promise<unknown> {
+  await handler(given, { getRemainingTimeInMillis: () => remainingMs } as Context);
+  return JSON.parse(answers.at(-1)?.body ?? 'null');
+}
+
+const ids = { StackId: 'stack', RequestId: 'request', LogicalResourceId: 'Copy', PhysicalResourceId: 'Copy' };
+const failed = (reason: RegExp) => ({ ...ids, Status: 'FAILED', Reason: expect.stringMatching(reason) });
+
+describe('the function that copies images', () => {
+  it('answers SUCCESS with the digest once the image is in ECR', async () => {
+    expect(await answerTo(event())).toEqual({ ...ids, Status: 'SUCCESS', Data: { Digest: digestOf(image) } });
+    expect(answers).toHaveLength(1);
+    expect(answers[0]).toMatchObject({ method: 'PUT' });
+    expect(answers[0]?.type ?? '').toBe('');
+    expect(operations.at(-1)).toBe('PutImage');
+  });
+
+  it('keeps the physical id on an update, so that CloudFormation deletes nothing', async () => {
+    const update = {
+      ...event(),
+      RequestType: 'Update',
+      PhysicalResourceId: 'earlier',
+      OldResourceProperties: {},
+    } as CloudFormationCustomResourceEvent;
+    expect(await answerTo(update)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
+  });
+
+  it('answers SUCCESS to Delete without calling ECR or the registry', async () => {
+    const deletion = {
+      ...event(),
+      RequestType: 'Delete',
+      PhysicalResourceId: 'earlier',
+    } as CloudFormationCustomResourceEvent;
+    replies = {};
+    expect(await answerTo(deletion)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
+    expect(operations).toEqual([]);
+  });
+
+  it.each<[string, Record<string, Reply>, object, RegExp]>([
+    ['the registry has no such image', {}, { Reference: '2' }, /answers 404.*Correct its name/],
+    [
+      'the pull limit is used up',
+      { '/v2/team/agent/manifests/1': { status: 429 } },
+      {},
+      /429.*agentImage\.credentialsSecret/,
+    ],
+    [
+      'ECR refuses the image',
+      { PutImage: { status: 400, body: '{"__type":"LimitExceededException","message":"too many images"}' } },
+      {},
+      /too many images/,
+    ],
+    ['ECR does not begin an upload', { InitiateLayerUpload: {} }, {}, /ECR began no upload/],
+    ['a property is wrong', {}, { Architecture: 'mips' }, /Architecture/],
+    [
+      'the secret cannot be read',
+      { GetSecretValue: { status: 400, body: '{"__type":"ResourceNotFoundException","message":"no such secret"}' } },
+      { CredentialsSecret: 'docker-hub' },
+      /no such secret/,
+    ],
+  ])('answers FAILED with the reason when %s', async (_, broken, properties, reason) => {
+    Object.assign(replies, broken);
+    expect(await answerTo(event(properties))).toEqual(failed(reason));
+    expect(answers).toHaveLength(1);
+  });
+
+  it('answers FAILED when too little time remains to copy anything', async () => {
+    expect(await answerTo(event(), 1_000)).toEqual(failed(/time/i));
+  });
+
+  it('cuts a long reason off, since CloudFormation refuses an answer of more than 4,096 bytes', async () => {
+    replies['PutImage'] = {
+      status: 400,
+      body: JSON.stringify({ __type: 'LimitExceededException', message: 'é'.repeat(5_000) }),
+    };
+    await answerTo(event());
+    expect(Buffer.byteLength(answers[0]?.body ?? '')).toBeLessThan(4_096);
+  });
+
+  it.each([
+    ['a plain token', login.accessToken],
+    ['another document', JSON.stringify({ user: 'acme', password: login.accessToken })],
+    ['broken JSON', `{"username":"acme","accessToken":"${login.accessToken}"`],
+  ])('explains a secret that holds %s without repeating it', async (_, SecretString) => {
+    replies['GetSecretValue'] = { body: JSON.stringify({ SecretString }) };
+    expect(await answerTo(event({ CredentialsSecret: 'docker-hub' }))).toEqual(failed(/docker-hub is not a login/));
+    expect(answers[0]?.body).not.toContain(login.accessToken);
+    expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain(login.accessToken);
+  });
+
+  it('never repeats a token that the registry sent, even one that cannot be sent back', async () => {
+    replies['/v2/team/agent/manifests/1'] = {
+      status: 401,
+      headers: { 'www-authenticate': 'Bearer realm="https://registry.acme.example/token"' },
+    };
+    replies['/token?scope=repository%3Ateam%2Fagent%3Apull'] = { body: '{"token":"pull-secret\\nX"}' };
+    expect(await answerTo(event({ CredentialsSecret: 'docker-hub' }))).toEqual(failed(/registry\.acme\.example/));
+    expect(answers[0]?.body).not.toContain('pull-secret');
+    expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain('pull-secret');
+  });
+
+  it('answers a second time when CloudFormation refuses the first answer', async () => {
+    responseStatuses = [503];
+    expect(await answerTo(event())).toMatchObject({ Status: 'SUCCESS' });
+    expect(answers).toHaveLength(2);
+  });
+
+  it('fails the invocation when CloudFormation refuses every answer', async () => {
+    responseStatuses = [503, 503, 503];
+    await expect(answerTo(event())).rejects.toThrow(/503/);
+    expect(answers).toHaveLength(3);
+  });
+});
