@@ -69,7 +69,7 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
       /toomanyrequests|429 Too Many Requests|reached your pull rate limit|unexpected status code https:\/\/registry-1\.docker\.io\/[^ ]*\.\.\./i,
     ],
     remedy:
-      'the registry’s pull limit is used up: Docker Hub counts pulls by address, and every job pulls once, so that agents behind one NAT gateway reach it soon. Use the image that the stack builds, or a copy in ECR: pushed there, or by a pull-through cache rule, which requires Docker Hub credentials',
+      'the registry’s pull limit is used up: Docker Hub counts pulls by address, and every job pulls once, so that agents behind one NAT gateway reach it soon. Use the image that the stack builds, or let the stack copy the image into ECR: leave agentImage.copy out or set it to true, and deploy',
   },
   {
     cause: 'image',

@@ -105,7 +105,7 @@ describe.each(STEPS)('a start that ends at: %s', (step, cause, noRoute, denied) 
 
 describe('other ways to say the same', () => {
   it.each([
-    ['pull failed: 429 Too Many Requests', /pull-through cache/],
+    ['pull failed: 429 Too Many Requests', /agentImage\.copy/],
     ['dial udp: lookup x.example on 10.0.0.2:53: no such host', /x\.example/],
     ['CannotPullContainerError: no basic auth credentials', /credentials/],
     [
