@@ -1,4 +1,4 @@
-import { Annotations } from 'aws-cdk-lib';
+import { Annotations, Token } from 'aws-cdk-lib';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
@@ -9,6 +9,8 @@ import { ecrImage } from './egress/ecr-image.ts';
 import { partitionOf } from './egress/partitions.ts';
 import { AGENT_IMAGE_FOLDER, entrypointText } from './entrypoint-text.ts';
 import { ImageCopies } from './image-copies.ts';
+import { IMAGE, IMAGE_DOC } from './setting.ts';
+import { shown } from './settings-faults.ts';
 
 /** The user that agents run as; the official image and ours have it. */
 export const AGENT_USER = 'tfc-agent';
@@ -90,6 +92,13 @@ function commonArguments(version: string, base: string, digest: string | undefin
 function refuseOld(version: string | undefined): void {
   const fault = version === undefined ? undefined : versionFault(version);
   if (fault !== undefined) throw new Error(fault);
+}
+
+function refuseUnpinned(reference: string): void {
+  if (Token.isUnresolved(reference) || IMAGE.safeParse(reference).success) return;
+  throw new Error(
+    `The agents' image ${shown(reference)} can't be used. Allowed: ${IMAGE_DOC.allowed}. To do: ${IMAGE_DOC.remedy}.`,
+  );
 }
 
 function warnOfVersion(scope: Construct, version: string | undefined): void {
@@ -181,6 +190,7 @@ export abstract class AgentImage {
   static fromReference(reference: string): AgentImage {
     const version = versionOfImage(reference);
     refuseOld(version);
+    refuseUnpinned(reference);
     const ecr = ecrImage(reference);
     if (ecr === undefined) {
       const image = AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));

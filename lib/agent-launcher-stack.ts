@@ -58,7 +58,7 @@ export class AgentLauncherStack extends Stack {
     });
     for (const pool of settings.pools) this.grant(pool);
     for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
-    this.outputs();
+    this.launcher.addOutputs(this);
     this.standingOutput(settings.pools);
   }
 
@@ -140,16 +140,6 @@ export class AgentLauncherStack extends Stack {
       : Secret.fromSecretNameV2(this, id, nameOrArn);
     this.secrets.set(nameOrArn, secret);
     return secret;
-  }
-
-  private outputs(): void {
-    const { name, launcher, pools, monitoring } = this.launcher;
-    const agentLogs = [...pools.values()].map((pool) => pool.logGroup.logGroupName).join(', ');
-    this.output('ClusterName', name, 'Cluster of the agents');
-    this.output('LauncherFunctionName', launcher.function.functionName, 'The launcher; invoke it for a tick at once');
-    this.output('LauncherLogGroup', launcher.logGroup.logGroupName, 'A line a tick: what was seen, decided and done');
-    this.output('AgentLogGroups', agentLogs, "The agents' own logs, a group a pool and a stream a task");
-    this.output('DashboardUrl', monitoring.dashboardUrl, 'Queued jobs, live tasks, start latency, failures');
   }
 
   /** What agents without a job cost, where there are any. */

@@ -1,10 +1,11 @@
-import { Duration, Names, Stack, Token, Validations } from 'aws-cdk-lib';
-import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import { CfnOutput, Duration, Names, Stack, Token } from 'aws-cdk-lib';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct, type IDependable } from 'constructs';
+import { acknowledge } from './acknowledgement.ts';
 import type { AgentImage } from './agent-image.ts';
 import { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
 import {
@@ -14,12 +15,13 @@ import {
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
-  MOST_POOLS,
 } from './defaults.ts';
+import { portOf } from './egress/allowed-domains.ts';
+import { taskSecurityGroup } from './egress/task-security-group.ts';
+import { checkLauncherProps } from './launcher-checks.ts';
 import { LauncherFunction } from './launcher-function.ts';
 import { Monitoring } from './monitoring.ts';
-import { LAUNCHER_NAME, repeatedNames } from './names.ts';
-import { checkWarmAgents } from './warm-agents-check.ts';
+import { proxiesToOpen } from './proxies.ts';
 
 export interface AgentLauncherProps {
   /** Organization in HCP Terraform that owns the pools. */
@@ -36,8 +38,12 @@ export interface AgentLauncherProps {
    * @default - the VPC's private subnets
    */
   readonly vpcSubnets?: ec2.SubnetSelection;
-  /** Security groups of the agents, one to five. Nothing needs to come in; TCP 443 must go out. */
-  readonly securityGroups: readonly ec2.ISecurityGroup[];
+  /**
+   * Security groups of the agents, one to five. Nothing needs to come in; TCP 443 must go out.
+   *
+   * @default - a new group: nothing in; out TCP 443, the port of `hostname` and those of the pools' proxies
+   */
+  readonly securityGroups?: readonly ec2.ISecurityGroup[];
   /**
    * Whether every task gets a public IPv4 address, which public subnets without NAT need.
    *
@@ -129,7 +135,7 @@ export interface AgentLauncherProps {
  * Ephemeral HCP Terraform agents for an app that has a network already: a cluster, what the agents of every pool are
  * made of, the launcher that starts one for each queued job, and what watches over it.
  */
-export class AgentLauncher extends Construct {
+export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly cluster: ecs.Cluster;
   /** Name of the cluster, in plain text, and the beginning of every other name. */
   readonly name: string;
@@ -137,11 +143,15 @@ export class AgentLauncher extends Construct {
   readonly pools: ReadonlyMap<string, AgentPool>;
   readonly launcher: LauncherFunction;
   readonly monitoring: Monitoring;
+  /** Security groups of the agents. */
+  readonly securityGroups: readonly ec2.ISecurityGroup[];
+  /** Connections of the agents, to allow them into what Terraform must reach. */
+  readonly connections: ec2.Connections;
 
   constructor(scope: Construct, id: string, props: AgentLauncherProps) {
     super(scope, id);
     const name = props.name ?? Names.uniqueResourceName(this, { maxLength: 48, separator: '-' });
-    checkProps(name, props);
+    checkLauncherProps(this, name, props);
     checkTopic(Stack.of(this), props.alarmTopic);
     this.name = name;
     this.node.addValidation({ validate: () => sameNameFaults(this) });
@@ -157,7 +167,7 @@ export class AgentLauncher extends Construct {
       // Spot off would fail. https://github.com/aws/containers-roadmap/issues/631
       enableFargateCapacityProviders: true,
     });
-    Validations.of(this.cluster).acknowledge({
+    acknowledge(this.cluster, {
       id: 'AwsSolutions::AwsSolutions-ECS4',
       reason:
         'Container Insights bills every task as custom metrics; tasks live for minutes, and the launcher reports what they wait for and how they end.',
@@ -176,6 +186,8 @@ export class AgentLauncher extends Construct {
     }));
     this.pools = new Map(served.map(({ options, pool }) => [options.name, pool]));
 
+    this.securityGroups = props.securityGroups ?? [this.newSecurityGroup(props.vpc, hostname, props.pools)];
+    this.connections = new ec2.Connections({ securityGroups: [...this.securityGroups] });
     const subnets = props.vpc.selectSubnets(props.vpcSubnets);
     this.launcher = new LauncherFunction(this, 'Launcher', {
       name,
@@ -186,7 +198,7 @@ export class AgentLauncher extends Construct {
       cluster: this.cluster,
       clusterName: name,
       subnets: subnets.subnets,
-      securityGroups: props.securityGroups,
+      securityGroups: this.securityGroups,
       assignPublicIp: props.assignPublicIp ?? false,
       schedule,
       activePoll: props.activePoll ?? Duration.seconds(DEFAULT_ACTIVE_POLL_SECONDS),
@@ -203,7 +215,7 @@ export class AgentLauncher extends Construct {
     this.launcher.function.node.addDependency(
       this.cluster,
       ...served.flatMap(({ pool }) => [pool, ...pool.lanes.map(({ taskRole }) => taskRole)]),
-      ...props.securityGroups,
+      ...this.securityGroups,
       subnets.internetConnectivityEstablished,
       ...(props.startAfter ?? []),
     );
@@ -215,6 +227,42 @@ export class AgentLauncher extends Construct {
       oldestQueued: props.oldestQueued ?? Duration.minutes(DEFAULT_OLDEST_QUEUED_MINUTES),
       ...(props.alarmTopic !== undefined && { alarmTopic: props.alarmTopic }),
     });
+  }
+
+  private newSecurityGroup(vpc: ec2.IVpc, hostname: string, pools: readonly AgentPoolOptions[]): ec2.ISecurityGroup {
+    return taskSecurityGroup(this, {
+      vpc,
+      extraPorts: [portOf(hostname)],
+      proxies: proxiesToOpen(pools.map(({ environment }) => environment ?? {})),
+    });
+  }
+
+  /** What was built for a pool, by its name. */
+  pool(name: string): AgentPool {
+    const pool = this.pools.get(name);
+    if (pool !== undefined) return pool;
+    const known = [...this.pools.keys()].join(', ');
+    throw new Error(
+      `The launcher ${this.node.path} has no agent pool ${JSON.stringify(name)}. Its pools are: ${known}. Use one of these names, or add the pool to \`pools\`.`,
+    );
+  }
+
+  /**
+   * Adds the facts that people look for after a deployment as outputs of the stack: cluster, function, log groups, dashboard.
+   *
+   * @param scope of the outputs; with the stack itself, their names have no suffix
+   */
+  addOutputs(scope: Construct = this): void {
+    const { name, launcher, pools, monitoring } = this;
+    const agentLogs = [...pools.values()].map((pool) => pool.logGroup.logGroupName).join(', ');
+    const outputs: [id: string, value: string, description: string][] = [
+      ['ClusterName', name, 'Cluster of the agents'],
+      ['LauncherFunctionName', launcher.function.functionName, 'The launcher; invoke it for a tick at once'],
+      ['LauncherLogGroup', launcher.logGroup.logGroupName, 'A line a tick: what was seen, decided and done'],
+      ['AgentLogGroups', agentLogs, "The agents' own logs, a group a pool and a stream a task"],
+      ['DashboardUrl', monitoring.dashboardUrl, 'Queued jobs, live tasks, start latency, failures'],
+    ];
+    for (const [id, value, description] of outputs) new CfnOutput(scope, id, { value, description });
   }
 }
 
@@ -239,33 +287,4 @@ function checkTopic({ region }: Stack, topic: ITopic | undefined): void {
   throw new Error(
     `The alarm topic is in ${its} and the stack in ${region}. CloudWatch notifies topics of its own region only: use a topic in ${region}.`,
   );
-}
-
-function checkProps(name: string, props: AgentLauncherProps): void {
-  if (!LAUNCHER_NAME.test(name)) {
-    throw new Error(
-      `The launcher's name ${JSON.stringify(name)} is not valid: use up to 48 letters, digits and "-", a letter first, in plain text.`,
-    );
-  }
-  if (props.pools.length === 0)
-    throw new Error('The launcher has no agent pool to serve: give at least one in `pools`.');
-  const counted = props.pools.reduce((sum, { phases }) => sum + (phases === undefined ? 1 : 2), 0);
-  if (counted > MOST_POOLS) {
-    throw new Error(
-      `${props.pools.length} agent pools are given, which count for ${counted} when one with \`phases\` counts for two: one launcher serves up to ${MOST_POOLS}; use a launcher with an API token of its own for each ${MOST_POOLS}.`,
-    );
-  }
-  const twice = repeatedNames(props.pools.map((pool) => pool.name));
-  if (twice.length > 0) {
-    const named = twice.map(({ name: poolName }) => poolName).join(', ');
-    throw new Error(
-      `These agent pools are listed more than once, without regard to case: ${named}. List each pool once, or add a launcher for the other one.`,
-    );
-  }
-  if (props.securityGroups.length < 1 || props.securityGroups.length > 5) {
-    throw new Error(
-      `${props.securityGroups.length} security groups are given: ECS takes one to five, and without any it uses the VPC's default group.`,
-    );
-  }
-  checkWarmAgents(props);
 }

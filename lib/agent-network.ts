@@ -7,7 +7,7 @@ import { ExistingVpc } from './egress/existing-vpc.ts';
 import { EgressNetwork, type OwnEgress } from './egress-network.ts';
 import type { NetworkSettings } from './network-settings.ts';
 import { dollars, type IdleNetwork, idleNetworkCost, total } from './prices.ts';
-import { addressOf, isInTheTask, proxiesIn } from './proxies.ts';
+import { proxiesToOpen } from './proxies.ts';
 import type { Settings } from './settings.ts';
 import { imagesOf } from './task-images.ts';
 
@@ -86,12 +86,8 @@ function ownEgress(network: Exclude<NetworkSettings, { egress: 'existing-vpc' }>
   }
 }
 
-/** Each proxy of any pool once: all agents share a security group. */
 function proxiesOf({ pools }: Settings): { address: string | undefined; port: number }[] {
-  const all = pools.flatMap(({ environment }) => proxiesIn(environment).flatMap(({ proxy }) => proxy ?? []));
-  const outside = all.filter((proxy) => !isInTheTask(proxy));
-  const once = new Map(outside.map((proxy) => [`${addressOf(proxy)} ${proxy.port}`, proxy]));
-  return [...once.values()].map((proxy) => ({ address: addressOf(proxy), port: proxy.port }));
+  return proxiesToOpen(pools.map(({ environment }) => environment));
 }
 
 /** What the stack says of its network: what may leave, and what it costs while nothing runs. */

@@ -1,10 +1,11 @@
-import { Annotations, type Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Annotations, type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acceptedJobs, acceptsPolicies, type UnlistedJobs } from './accepted-jobs.ts';
+import { acknowledge } from './acknowledgement.ts';
 import { AgentImage } from './agent-image.ts';
 import { agentTaskDefinition, type Capacity, type Phase } from './agent-task.ts';
 import {
@@ -247,7 +248,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
       assumedBy: ECS_TASKS,
       description: `Pulls the image, reads the agent token and writes the logs of agent pool ${props.name}`,
     });
-    Validations.of(this.executionRole).acknowledge({
+    acknowledge(this.executionRole, {
       id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
       reason:
         'ecr:GetAuthorizationToken has no resource to name; it gives a login, and pulling is allowed on the one repository only.',

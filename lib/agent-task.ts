@@ -1,10 +1,11 @@
-import { Duration, Size, Validations } from 'aws-cdk-lib';
+import { Duration, Size } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { AGENT_CONTAINER } from '../functions/launcher/contract.ts';
+import { acknowledge } from './acknowledgement.ts';
 import { AGENT_USER, type AgentImageBinding, WRITABLE_FOLDERS } from './agent-image.ts';
 
 /** One part of a run that an agent executes. */
@@ -80,7 +81,7 @@ export function agentTaskDefinition(
     });
   }
 
-  Validations.of(taskDefinition).acknowledge({
+  acknowledge(taskDefinition, {
     id: 'AwsSolutions::AwsSolutions-ECS2',
     reason:
       'The environment holds addresses, switches and what the user sets; the agent token comes from Secrets Manager.',

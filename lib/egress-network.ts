@@ -1,7 +1,8 @@
-import { Stack, Validations } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledgement.ts';
 import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
 import {
   type AllowedNamesInput,
@@ -193,7 +194,7 @@ export class EgressNetwork extends Construct {
 
   private flowLogs(retention: logs.RetentionDays | undefined): void {
     if (retention === undefined) {
-      Validations.of(this.vpc).acknowledge({
+      acknowledge(this.vpc, {
         id: 'AwsSolutions::AwsSolutions-VPC7',
         reason:
           'Flow logs cost per gigabyte and tell addresses, not names; nothing listens in this VPC. They are an option of the settings (network.flowLogRetentionDays).',

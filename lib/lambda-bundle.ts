@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, extname, join, relative } from 'node:path';
 import { AssetHashType } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { buildSync } from 'esbuild';
 
-/** Root of the sources, or of the built package: both have the same tree, in TypeScript or in JavaScript. */
+/** Root of the sources, or of the built package. */
 const ROOT = join(import.meta.dirname, '..');
 
 /**
@@ -20,39 +20,52 @@ export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as co
 /**
  * Code of a Lambda function whose `handler` is the export of `functions/<name>/handler.ts`: one minified ES module,
  * `index.mjs`, with its source map and with the AWS SDK, so that the bytes that were tested are the bytes that run.
- * Bundled when the stack is synthesized, by esbuild in this process: no Docker and no network.
  *
- * The bundle is made in memory as if it lay in a fixed place, and only then written where CDK wants it: paths in a
- * source map are relative to the bundle, so the asset's hash would change with every other output folder.
+ * The package contains the bundle, so that an app that uses the construct needs neither esbuild nor what the function imports.
+ * From the sources it is made when the stack is synthesized, by esbuild in this process: no Docker and no network. The bytes, and
+ * so the asset's hash, are the same both ways.
  */
 export function lambdaBundle(name: string): lambda.Code {
-  const folder = join(ROOT, 'functions', name);
-  const entry = join(folder, `handler${extname(import.meta.filename)}`);
-  return lambda.Code.fromAsset(folder, {
+  const finished = join(ROOT, 'bundles', name);
+  if (existsSync(finished)) return lambda.Code.fromAsset(finished);
+  return lambda.Code.fromAsset(join(ROOT, 'functions', name), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: lambda.Runtime.NODEJS_24_X.bundlingImage,
       local: {
         tryBundle: (outputFolder) => {
-          const built = buildSync({
-            absWorkingDir: ROOT,
-            entryPoints: [relative(ROOT, entry)],
-            outfile: 'index.mjs',
-            write: false,
-            bundle: true,
-            minify: true,
-            sourcemap: true,
-            platform: 'node',
-            target: 'node24',
-            format: 'esm',
-            mainFields: ['module', 'main'],
-            banner: { js: REQUIRE_FOR_COMMONJS },
-            logLevel: 'warning',
-          });
-          for (const file of built.outputFiles) writeFileSync(join(outputFolder, basename(file.path)), file.contents);
+          writeBundle(name, outputFolder);
           return true;
         },
       },
     },
   });
+}
+
+/**
+ * Bundles `functions/<name>` of the sources into a folder.
+ *
+ * The bundle is made in memory as if it lay in a fixed place, and only then written: paths in a source map are relative to the
+ * bundle, so the asset's hash would change with every other output folder.
+ */
+export function writeBundle(name: string, outputFolder: string): void {
+  // The built package must not import esbuild, which its users don't install.
+  const { buildSync }: typeof import('esbuild') = createRequire(import.meta.url)('esbuild');
+  const entry = join(ROOT, 'functions', name, `handler${extname(import.meta.filename)}`);
+  const built = buildSync({
+    absWorkingDir: ROOT,
+    entryPoints: [relative(ROOT, entry)],
+    outfile: 'index.mjs',
+    write: false,
+    bundle: true,
+    minify: true,
+    sourcemap: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    banner: { js: REQUIRE_FOR_COMMONJS },
+    logLevel: 'warning',
+  });
+  for (const file of built.outputFiles) writeFileSync(join(outputFolder, basename(file.path)), file.contents);
 }

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -9,6 +9,7 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { type AgentPoolEnvironment, ENV } from '../functions/launcher/contract.ts';
+import { acknowledge } from './acknowledgement.ts';
 import type { ServedPool } from './agent-pool.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from './lambda-bundle.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements, secretId } from './launcher-rights.ts';
@@ -108,7 +109,7 @@ export class LauncherFunction extends Construct {
     const rights = { ...props, stack: Stack.of(this), logGroup: this.logGroup };
     for (const statement of launcherStatements(rights)) role.addToPrincipalPolicy(statement);
     for (const secret of apiTokenSecrets(props)) secret.encryptionKey?.grantDecrypt(role);
-    Validations.of(role).acknowledge(...acknowledgedWildcards(rights));
+    acknowledge(role, ...acknowledgedWildcards(rights));
     this.schedule(props);
   }
 

@@ -1,8 +1,9 @@
-import { type Acknowledgment, type Stack, Token } from 'aws-cdk-lib';
+import { type Stack, Token } from 'aws-cdk-lib';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Acknowledgement } from './acknowledgement.ts';
 import type { ServedPool } from './agent-pool.ts';
 
 /** What the launcher's rights depend on. */
@@ -94,7 +95,7 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
 }
 
 /** The wildcards in {@link launcherStatements}, one by one: a new one is a finding of cdk-nag's again. */
-export function acknowledgedWildcards(rights: LauncherRights): Acknowledgment[] {
+export function acknowledgedWildcards(rights: LauncherRights): Acknowledgement[] {
   const { stack, clusterName } = rights;
   const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
   const account = Token.isUnresolved(stack.account) ? '<AWS::AccountId>' : stack.account;

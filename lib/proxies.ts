@@ -66,6 +66,16 @@ export function isInTheTask({ host }: Pick<AgentProxy, 'host'>): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
+/** What the agents' security group must open for their proxies. Each proxy is listed once, because all agents share the group. */
+export function proxiesToOpen(
+  environments: readonly Readonly<Record<string, unknown>>[],
+): { address: string | undefined; port: number }[] {
+  const all = environments.flatMap((environment) => proxiesIn(environment).flatMap(({ proxy }) => proxy ?? []));
+  const outside = all.filter((proxy) => !isInTheTask(proxy));
+  const once = new Map(outside.map((proxy) => [`${addressOf(proxy)} ${proxy.port}`, proxy]));
+  return [...once.values()].map((proxy) => ({ address: addressOf(proxy), port: proxy.port }));
+}
+
 /** Where Terraform gets the task role's credentials: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html */
 export const TASK_CREDENTIALS = '169.254.170.2';
 

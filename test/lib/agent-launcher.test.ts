@@ -1,5 +1,5 @@
 /** The construct, in an app that has a network and secrets of its own. */
-import { NestedStack, Stack } from 'aws-cdk-lib';
+import { CfnParameter, Duration, NestedStack, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -13,7 +13,11 @@ import { emptyStack, statementsOf, testApp } from './synthesis.ts';
 /** CDK's own classes lack the exact optional properties of their interfaces. */
 const secretIn = (stack: Stack, id: string): ISecret => new Secret(stack, id) as ISecret;
 
-function launcherIn(stack: Stack, props: Partial<AgentLauncherProps> = {}, id = 'Agents'): AgentLauncher {
+function launcherIn(
+  stack: Stack,
+  props: { [Name in keyof AgentLauncherProps]?: AgentLauncherProps[Name] | undefined } = {},
+  id = 'Agents',
+): AgentLauncher {
   const vpc = new ec2.Vpc(stack, `${id}Vpc`, { restrictDefaultSecurityGroup: false }) as ec2.IVpc;
   return new AgentLauncher(stack, id, {
     organization: 'acme',
@@ -23,7 +27,7 @@ function launcherIn(stack: Stack, props: Partial<AgentLauncherProps> = {}, id = 
     securityGroups: [new ec2.SecurityGroup(stack, `${id}Group`, { vpc, allowAllOutbound: false })],
     agentImage: AgentImage.fromReference('hashicorp/tfc-agent:1.31.0'),
     ...props,
-  });
+  } as AgentLauncherProps);
 }
 
 describe('the construct', () => {
@@ -99,21 +103,135 @@ describe('the construct', () => {
   });
 });
 
+describe('the construct', () => {
+  it('creates a security group where none is given: nothing in, HTTPS, the platform and proxies out', () => {
+    const stack = emptyStack();
+    const pools = [
+      {
+        name: 'default',
+        agentTokenSecret: secretIn(stack, 'Token'),
+        environment: { HTTPS_PROXY: 'http://10.0.0.9:3128' },
+      },
+    ];
+    const launcher = launcherIn(stack, { securityGroups: undefined, hostname: 'tfe.example.com:8443', pools });
+    const template = Template.fromStack(stack);
+    template.hasResourceProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupIngress: Match.absent(),
+      SecurityGroupEgress: [443, 8443, 3128].map((FromPort) => Match.objectLike({ FromPort, ToPort: FromPort })),
+    });
+    expect(launcher.securityGroups).toHaveLength(1);
+    expect(launcher.connections.securityGroups).toEqual(launcher.securityGroups);
+  });
+
+  it('gives a pool by its name, and reports the known names for another', () => {
+    const launcher = launcherIn(emptyStack());
+    expect(launcher.pool('default').poolName).toBe('default');
+    expect(() => launcher.pool('aws')).toThrow(
+      'The launcher Test/Agents has no agent pool "aws". Its pools are: default. Use one of these names',
+    );
+  });
+
+  it('adds outputs to its own scope or to the stack', () => {
+    const stack = emptyStack();
+    const launcher = launcherIn(stack);
+    launcher.addOutputs();
+    launcher.addOutputs(stack);
+    const outputs = Object.keys(Template.fromStack(stack).findOutputs('*'));
+    expect(outputs).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^AgentsClusterName[0-9A-F]{8}$/),
+        'ClusterName',
+        'LauncherFunctionName',
+        'LauncherLogGroup',
+        'AgentLogGroups',
+        'DashboardUrl',
+      ]),
+    );
+  });
+
+  it('takes values that only CloudFormation knows', () => {
+    const stack = emptyStack();
+    const organization = new CfnParameter(stack, 'Organization').valueAsString;
+    const environment = { REGION: stack.region };
+    const pools = [{ name: 'default', agentTokenSecret: secretIn(stack, 'Token'), environment }];
+    expect(() => launcherIn(stack, { organization, pools })).not.toThrow();
+  });
+});
+
 describe('the construct refuses', () => {
+  const refusal = (props: object, ofPool: object = {}): string => {
+    const stack = emptyStack();
+    const pools = [{ ...pool(stack, 'default'), ...ofPool }];
+    try {
+      launcherIn(stack, { pools, ...props });
+      return 'accepted';
+    } catch (error) {
+      return error instanceof Error ? error.message : 'no error';
+    }
+  };
+
+  it.each<[string, object, object?]>([
+    ['hostname', { hostname: 'https://app.terraform.io' }],
+    ['organization', { organization: undefined }],
+    ['agentTokenSecret', {}, { agentTokenSecret: 'acme/agent-token' }],
+    ['vpc', { vpc: undefined }],
+    ['schedule', { schedule: Duration.seconds(90) }],
+    ['schedule', { schedule: 1 }],
+    ['idleWindow', { idleWindow: Duration.seconds(5) }],
+    ['reservedConcurrentExecutions', { reservedConcurrentExecutions: 0 }],
+    ['agentsCeiling', { agentsCeiling: 0 }],
+    ['maxAgents', {}, { maxAgents: 0 }],
+    ['memoryLimitMiB', {}, { cpu: 256, memoryLimitMiB: 8192 }],
+    ['phases.plan.memoryLimitMiB', {}, { phases: { plan: { cpu: 256, memoryLimitMiB: 8192 } } }],
+    ['environment.TFC_AGENT_TOKEN', {}, { environment: { TFC_AGENT_TOKEN: 'x' } }],
+    ['environment.HTTPS_PROXY', {}, { environment: { HTTPS_PROXY: 'ftp://proxy' } }],
+    ['warmAgents.idleWindow', {}, { warmAgents: { agents: 1, idleWindow: Duration.minutes(1) } }],
+    ['sweepInterval', {}, { sweepInterval: Duration.minutes(1) }],
+    ['id', {}, { id: 'pool-1' }],
+  ])('what the settings refuse, at the property %s', (path, props, ofPool) => {
+    const prefix = ofPool === undefined ? '' : 'pools.0.';
+    expect(refusal(props, ofPool)).toMatch(
+      new RegExp(
+        `^One property is wrong in the launcher Test/Agents; nothing was synthesized\\.\\n\\n {2}${prefix}${path.replaceAll('.', '\\.')}\\n {4}given: .+\\n {4}allowed: .+\\n {4}to do: .+$`,
+      ),
+    );
+  });
+
+  it('properties that there are none of, with what was meant', () => {
+    expect(refusal({ agentCeiling: 5 })).toMatch(/agentCeiling\n[\s\S]*did you mean agentsCeiling\?/);
+    expect(refusal({}, { memoryMiB: 2048 })).toMatch(/pools\.0\.memoryMiB\n[\s\S]*did you mean memoryLimitMiB\?/);
+    expect(refusal({}, { phases: { apply: { capacity: 'spot' } } })).toMatch(/pools\.0\.phases\.apply\.capacity\n/);
+  });
+
+  it('an image without a tag, and latest', () => {
+    for (const reference of ['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest']) {
+      expect(() => AgentImage.fromReference(reference)).toThrow(
+        /can't be used.*a tag that is not latest.*pin the image/,
+      );
+    }
+  });
+
+  it('one secret for the agents and the launcher', () => {
+    const stack = emptyStack();
+    const shared = secretIn(stack, 'Shared');
+    const pools = [{ name: 'default', agentTokenSecret: shared }];
+    expect(() => launcherIn(stack, { apiTokenSecret: shared, pools })).toThrow(
+      /pools\.0\.agentTokenSecret\n.*which is also an apiTokenSecret/,
+    );
+  });
+
   const pool = (stack: Stack, name: string) => ({ name, agentTokenSecret: secretIn(stack, `Token${name}`) });
 
   it('to serve no pool, or a pool twice', () => {
-    expect(() => launcherIn(emptyStack(), { pools: [] })).toThrow(/no agent pool to serve/);
+    expect(() => launcherIn(emptyStack(), { pools: [] })).toThrow(/pools\n.*given: {4}\[\]\n.*list of 1 to/);
     const stack = emptyStack();
     const twice = [pool(stack, 'a'), { ...pool(stack, 'b'), name: 'a' }];
-    expect(() => launcherIn(stack, { pools: twice })).toThrow(
-      /more than once, without regard to case: a\. List each pool once/,
-    );
+    expect(() => launcherIn(stack, { pools: twice })).toThrow(/pools\.1\.name\n.*"a"/);
   });
 
   it('a name that other names could not begin with', () => {
     expect(() => launcherIn(emptyStack(), { name: 'my agents' })).toThrow(
-      /"my agents" is not valid: use up to 48 letters/,
+      /name\n.*given: {4}"my agents"\n.*up to 48 letters, digits and -/,
     );
   });
 
@@ -130,7 +248,9 @@ describe('the construct refuses', () => {
   });
 
   it("security groups that ECS would replace by the VPC's default one", () => {
-    expect(() => launcherIn(emptyStack(), { securityGroups: [] })).toThrow(/0 security groups.*one to five/);
+    expect(() => launcherIn(emptyStack(), { securityGroups: [] })).toThrow(
+      /given: {4}0 security groups\n.*a list of 1 to 5/,
+    );
   });
 
   it('warm agents that would leave no agent for the jobs of another phase or pool', () => {
@@ -141,9 +261,15 @@ describe('the construct refuses', () => {
       () =>
         launcherIn(emptyStack(), { pools, ...(agentsCeiling !== undefined && { agentsCeiling }) });
     const two = { maxAgents: 2, warmAgents: { agents: 2 } };
-    expect(refused(undefined, warm('a', { ...two, phases: {} }))).toThrow(/Agent pool a has 2 warm.*at most 1 leave/);
-    expect(refused(2, warm('b', { ...two, phases: {}, maxAgents: 5 }))).toThrow(/2 warm agents and agentsCeiling 2/);
-    expect(refused(2, warm('c', two), warm('d', {}))).toThrow(/acme have 2 warm agents and agentsCeiling 2/);
+    expect(refused(undefined, warm('a', { ...two, phases: {} }))).toThrow(
+      /pools\.0\.warmAgents\.agents\n.*2, with maxAgents 2\n/,
+    );
+    expect(refused(2, warm('b', { ...two, phases: {}, maxAgents: 5 }))).toThrow(
+      /agentsCeiling\n.*2, with 2 warm agents in organization "acme"/,
+    );
+    expect(refused(2, warm('c', two), warm('d', {}))).toThrow(
+      /agentsCeiling\n.*2, with 2 warm agents in organization "acme"/,
+    );
   });
 
   it('no warm agents that leave one', () => {

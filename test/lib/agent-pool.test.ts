@@ -223,7 +223,7 @@ describe('the image', () => {
       'arn:aws-eusc:ecr:eusc-de-east-1:123456789012:repository/agent',
     ],
     ['123456789012.dkr-ecr.eu-west-1.on.aws/team/agent:7', 'arn:aws:ecr:eu-west-1:123456789012:repository/team/agent'],
-    ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/agent', 'arn:aws:ecr:eu-west-1:123456789012:repository/agent'],
+    ['123456789012.dkr.ecr.eu-west-1.amazonaws.com/agent:7', 'arn:aws:ecr:eu-west-1:123456789012:repository/agent'],
     [
       '123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/agent:7',
       'arn:aws:ecr:us-east-1:123456789012:repository/agent',

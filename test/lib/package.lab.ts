@@ -1,48 +1,150 @@
-/** The built package, in an app of plain JavaScript as its users have it. */
+/**
+ * The package as its users have it: packed, installed from the tarball into an empty app, and used as docs/construct.md says.
+ * Needs the npm registry.
+ */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 
 const root = join(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'package-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const app = `
-import { App, Stack } from 'aws-cdk-lib';
-import { SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { AgentLauncher } from './dist/lib/agent-launcher.js';
+const { peerDependencies, devDependencies } = z
+  .looseObject({
+    peerDependencies: z.record(z.string(), z.string()),
+    devDependencies: z.record(z.string(), z.string()),
+  })
+  .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+const lowest = (name: string): string => `${peerDependencies[name]}`.replace('^', '');
 
-const stack = new Stack(new App({ outdir: 'out' }), 'Mine');
-const vpc = new Vpc(stack, 'Vpc');
-new AgentLauncher(stack, 'Agents', {
-  organization: 'acme',
-  apiTokenSecret: Secret.fromSecretNameV2(stack, 'ApiToken', 'acme/api-token'),
-  pools: [{ name: 'default', agentTokenSecret: Secret.fromSecretNameV2(stack, 'AgentToken', 'acme/agent-token') }],
-  vpc,
-  securityGroups: [new SecurityGroup(stack, 'Group', { vpc, allowAllOutbound: false })],
+const guide = readFileSync(join(root, 'docs', 'construct.md'), 'utf8');
+/** Blocks of the guide in a language. */
+const blocks = (language: string): string[] =>
+  [...guide.matchAll(/```(\w+)\n([\s\S]*?)```/g)].flatMap(([, found, text = '']) => (found === language ? [text] : []));
+
+function npm(cwd: string, ...args: string[]): string {
+  // The npm of the host: the newest versions are what an app without a lock file gets.
+  return execFileSync('npm', [...args, '--no-audit', '--no-fund'], {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+beforeAll(() => {
+  npm(root, 'pack', '--pack-destination', folder);
+}, 240_000);
+
+it('contains the constructs, their types, the image and the finished bundle, and no package of its own', () => {
+  const [tarball = ''] = globSync('*.tgz', { cwd: folder });
+  const files = execFileSync('tar', ['-tzf', join(folder, tarball)], { encoding: 'utf8' }).split('\n');
+  for (const file of ['lib/agent-launcher.js', 'bundles/launcher/index.mjs', 'agent-image/Dockerfile']) {
+    expect(files).toContain(`package/dist/${file}`);
+  }
+  expect(files.filter((file) => /node_modules|\/test\/|\/local\/|\.ts$/.test(file.replace(/\.d\.ts$/, '')))).toEqual(
+    [],
+  );
 });
-stack.node.root.synth();
-`;
 
-it('gives the construct, its types, its image and its handler to an app that knows no TypeScript', () => {
-  const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  // Types are checked elsewhere.
-  const build = ['-p', join(root, 'tsconfig.build.json'), '--noCheck', '--outDir', join(folder, 'dist')];
-  execFileSync(tsc, build, { stdio: 'inherit' });
-  cpSync(join(root, 'agent-image'), join(folder, 'dist', 'agent-image'), { recursive: true });
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'app.mjs'), app);
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  execFileSync(process.execPath, ['app.mjs'], { cwd: folder, stdio: ['ignore', 'inherit', 'pipe'] });
+describe.each([
+  ['the lowest CDK of the range', { cdk: lowest('aws-cdk-lib'), constructs: lowest('constructs') }],
+  ['the CDK before this one', { cdk: '2.270.0', constructs: '10.5.0' }],
+  ['the newest CDK', { cdk: 'latest', constructs: 'latest' }],
+])('with %s', (title, { cdk, constructs }) => {
+  const app = join(folder, title.replaceAll(' ', '-'));
+  const modules = join(app, 'node_modules');
 
-  const template = Template.fromString(readFileSync(join(folder, 'out', 'Mine.template.json'), 'utf8'));
-  template.hasResourceProperties('AWS::ECS::Cluster', { ClusterName: Match.stringLikeRegexp('^Mine-Agents-') });
-  const assets = readdirSync(join(folder, 'out')).filter((name) => name.startsWith('asset.'));
-  const files = assets.flatMap((name) => readdirSync(join(folder, 'out', name)));
-  for (const file of ['index.mjs', 'entrypoint.sh', 'Dockerfile']) expect(files).toContain(file);
-  expect(readFileSync(join(folder, 'dist', 'lib', 'agent-launcher.d.ts'), 'utf8')).toContain('AgentLauncherProps');
+  beforeAll(() => {
+    mkdirSync(app);
+    writeFileSync(join(app, 'package.json'), '{"private":true,"type":"module"}');
+    npm(
+      app,
+      'install',
+      `aws-cdk-lib@${cdk}`,
+      `constructs@${constructs}`,
+      'typescript@5.9.3',
+      `@types/node@${devDependencies['@types/node']}`,
+    );
+    const install =
+      blocks('sh')
+        .join('')
+        .split('\n')
+        .find((line) => line.startsWith('npm install')) ?? 'no install line';
+    const [tarball = ''] = globSync('*.tgz', { cwd: folder });
+    npm(
+      app,
+      ...install
+        .replace(/\S+\.tgz/, join(folder, tarball))
+        .split(' ')
+        .slice(1),
+    );
+  }, 600_000);
+
+  it('installs one CDK, and nothing that only the bundle needs', () => {
+    const installed = globSync('**/node_modules/{*,@*/*}/package.json', { cwd: app }).map((path) =>
+      path.replaceAll('\\', '/'),
+    );
+    const names = installed.map((path) => path.replace(/^.*node_modules\//, '').replace(/\/package\.json$/, ''));
+    expect(names.filter((name) => name === 'aws-cdk-lib' || name === 'constructs')).toHaveLength(2);
+    expect(
+      names.filter((name) => /^(?:undici|zod|esbuild|tldts|@middy|@aws-sdk|@aws-lambda-powertools)/.test(name)),
+    ).toEqual([]);
+  });
+
+  it('type-checks the samples of the guide, libraries included', () => {
+    for (const [index, text] of blocks('ts').entries()) writeFileSync(join(app, `sample-${index}.ts`), text);
+    const tsc = [
+      join(modules, 'typescript', 'bin', 'tsc'),
+      '--strict',
+      '--target',
+      'es2022',
+      '--module',
+      'nodenext',
+      '--types',
+      'node',
+    ];
+    const samples = blocks('ts').map((_, index) => `sample-${index}.ts`);
+    expect(samples.length).toBeGreaterThan(0);
+    execFileSync(process.execPath, [...tsc, '--skipLibCheck', 'false', ...samples], {
+      cwd: app,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+  });
+
+  it('synthesizes the first sample, with the bundle that synthesis makes from the sources', () => {
+    writeFileSync(join(app, 'node.mjs'), "import './sample-0.js';\n");
+    execFileSync(process.execPath, ['node.mjs'], {
+      cwd: app,
+      env: { ...process.env, CDK_OUTDIR: 'out' },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    const out = join(app, 'out');
+    const [file = ''] = globSync('*.template.json', { cwd: out });
+    const template = Template.fromString(readFileSync(join(out, file), 'utf8'));
+    template.hasResourceProperties('AWS::ECS::Cluster', { ClusterName: Match.stringLikeRegexp('-Agents-') });
+    template.hasResourceProperties('AWS::EC2::SecurityGroup', { GroupDescription: 'Agents: nothing in, HTTPS out' });
+    template.hasOutput('*', { Description: 'Cluster of the agents' });
+    const [bundle = ''] = globSync('asset.*/index.mjs', { cwd: out });
+    expect(readFileSync(join(out, bundle), 'utf8')).toBe(
+      readFileSync(join(root, 'dist', 'bundles', 'launcher', 'index.mjs'), 'utf8'),
+    );
+    expect(readdirSync(join(out, bundle, '..')).sort()).toEqual(['index.mjs', 'index.mjs.map']);
+  });
+
+  it('refuses wrong properties in plain JavaScript', () => {
+    writeFileSync(
+      join(app, 'wrong.mjs'),
+      `import { App, Stack } from 'aws-cdk-lib';
+import { AgentLauncher } from 'agent-launcher';
+new AgentLauncher(new Stack(new App(), 'Mine'), 'Agents', { organisation: 'acme', pools: [] });`,
+    );
+    expect(() =>
+      execFileSync(process.execPath, ['wrong.mjs'], { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] }),
+    ).toThrow(/did you mean organization\?[\s\S]*vpc\n[\s\S]*apiTokenSecret\n[\s\S]*pools\n/);
+  });
 });

@@ -1,0 +1,82 @@
+/**
+ * Builds the package into `dist/`, for apps that use the constructs: `npm run build`, which `npm pack` and `npm ci` run as well.
+ *
+ *   dist/lib                 the constructs, with everything they import but the CDK, and their types
+ *   dist/bundles/launcher    the launcher's finished bundle
+ *   dist/agent-image         what the agents' image is built from
+ *
+ * Constructs find the other two relative to their own file, so all of `dist/lib` is one folder.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { buildSync } from 'esbuild';
+import * as z from 'zod';
+import { writeBundle } from '../lib/lambda-bundle.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const DIST = join(ROOT, 'dist');
+
+rmSync(DIST, { recursive: true, force: true });
+constructs();
+types();
+launcher();
+cpSync(join(ROOT, 'agent-image'), join(DIST, 'agent-image'), { recursive: true });
+
+/** Files of the package's exports, without folder and extension. */
+function entries(): string[] {
+  const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const { exports } = z
+    .looseObject({ exports: z.record(z.string(), z.looseObject({ default: z.string() })) })
+    .parse(manifest);
+  return Object.values(exports).map((entry) => entry.default.replace(/^\.\/dist\/lib\/(.*)\.js$/, '$1'));
+}
+
+function constructs(): void {
+  buildSync({
+    absWorkingDir: ROOT,
+    entryPoints: entries().map((name) => `lib/${name}.ts`),
+    outdir: 'dist/lib',
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'esm',
+    // An app must have one CDK alone: a construct of another copy is a different type.
+    external: ['aws-cdk-lib', 'constructs'],
+    logLevel: 'warning',
+  });
+}
+
+/** Declarations of what the exports reach. The others would only mention packages that users don't have. */
+function types(): void {
+  const all = mkdtempSync(join(tmpdir(), 'agent-launcher-types-'));
+  try {
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    execFileSync(process.execPath, [tsc, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', all], {
+      stdio: 'inherit',
+    });
+    const reached = new Set<string>();
+    const queue = entries().map((name) => join(all, 'lib', `${name}.d.ts`));
+    for (const file of queue) {
+      if (reached.has(file)) continue;
+      reached.add(file);
+      // TypeScript keeps the endings of the sources here, which compilers of older apps don't resolve.
+      const text = readFileSync(file, 'utf8').replace(/(?<=(?:from |import\()['"]\.[^'"]+)\.ts(?=['"])/g, '.js');
+      const imported = text.matchAll(/(?:from |import\()['"](\.[^'"]+)\.js['"]/g);
+      queue.push(...[...imported].map(([, path = '']) => join(dirname(file), `${path}.d.ts`)));
+      const target = join(DIST, relative(all, file));
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, text);
+    }
+  } finally {
+    rmSync(all, { recursive: true, force: true });
+  }
+}
+
+function launcher(): void {
+  const folder = join(DIST, 'bundles', 'launcher');
+  mkdirSync(folder, { recursive: true });
+  writeBundle('launcher', folder);
+}
