@@ -53,7 +53,7 @@ it('contains the constructs, their types, the image and the finished bundle, and
 
 describe.each([
   ['the lowest CDK of the range', { cdk: lowest('aws-cdk-lib'), constructs: lowest('constructs') }],
-  ['the CDK before this one', { cdk: '2.270.0', constructs: '10.5.0' }],
+  ['a CDK in the middle of it', { cdk: '2.270.0', constructs: '10.5.0' }],
   ['the newest CDK', { cdk: 'latest', constructs: 'latest' }],
 ])('with %s', (title, { cdk, constructs }) => {
   const app = join(folder, title.replaceAll(' ', '-'));
@@ -92,7 +92,7 @@ describe.each([
     const names = installed.map((path) => path.replace(/^.*node_modules\//, '').replace(/\/package\.json$/, ''));
     expect(names.filter((name) => name === 'aws-cdk-lib' || name === 'constructs')).toHaveLength(2);
     expect(
-      names.filter((name) => /^(?:undici|zod|esbuild|tldts|@middy|@aws-sdk|@aws-lambda-powertools)/.test(name)),
+      names.filter((name) => /^(?:(?:undici|zod|esbuild|tldts)$|@middy|@aws-sdk|@aws-lambda-powertools)/.test(name)),
     ).toEqual([]);
   });
 
@@ -114,7 +114,7 @@ describe.each([
       cwd: app,
       stdio: ['ignore', 'inherit', 'inherit'],
     });
-  });
+  }, 300_000);
 
   it('synthesizes the first sample, with the bundle that synthesis makes from the sources', () => {
     writeFileSync(join(app, 'node.mjs'), "import './sample-0.js';\n");
