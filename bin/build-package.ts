@@ -2,13 +2,13 @@
  * Builds the package into `dist/`, for apps that use the constructs: `npm run build`, which `npm pack` and `npm ci` run as well.
  *
  *   dist/lib                 the constructs, with everything they import but the CDK, and their types
- *   dist/bundles/launcher    the launcher's finished bundle
+ *   dist/bundles/<name>      the finished bundle of each function
  *   dist/agent-image         what the agents' image is built from
  *
  * Constructs find the other two relative to their own file, so all of `dist/lib` is one folder.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -21,7 +21,7 @@ const DIST = join(ROOT, 'dist');
 rmSync(DIST, { recursive: true, force: true });
 constructs();
 types();
-launcher();
+bundles();
 cpSync(join(ROOT, 'agent-image'), join(DIST, 'agent-image'), { recursive: true });
 
 /** Files of the package's exports, without folder and extension. */
@@ -75,8 +75,11 @@ function types(): void {
   }
 }
 
-function launcher(): void {
-  const folder = join(DIST, 'bundles', 'launcher');
-  mkdirSync(folder, { recursive: true });
-  writeBundle('launcher', folder);
+/** The finished bundle of every function. */
+function bundles(): void {
+  for (const name of readdirSync(join(ROOT, 'functions'))) {
+    const folder = join(DIST, 'bundles', name);
+    mkdirSync(folder, { recursive: true });
+    writeBundle(name, folder);
+  }
 }
