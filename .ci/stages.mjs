@@ -38,7 +38,7 @@ test('two thousand simulated worlds, no promise broken', () =>
   run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
 
 test('worlds in which rare things are common', async () => {
-  for (const profile of ['forgotten', 'lanes', 'failing', 'unseen', 'long-jobs']) {
+  for (const profile of ['forgotten', 'lanes', 'failing', 'unseen', 'long-jobs', 'policies', 'lingering']) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
   // Pools with warm agents never come to rest: these worlds last for hours.

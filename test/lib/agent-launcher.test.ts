@@ -235,6 +235,13 @@ describe('the construct refuses', () => {
     );
   });
 
+  it('a hostname with a scheme, and says which part to leave out, as the settings do', () => {
+    const given = (hostname: string) => () => launcherIn(emptyStack(), { hostname });
+    expect(given('https://tfe.acme.example/')).toThrow(
+      /hostname\n.*given: {4}"https.*\n.*\n.*to do: {4}.*tfe\.acme\.example/,
+    );
+  });
+
   it('an alarm topic of another region than the stack', () => {
     const topicIn = (region: string) => {
       const stack = new Stack(testApp(), 'Test', { env: { account: '123456789012', region: 'eu-central-1' } });

@@ -25,7 +25,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'lib/monitoring.ts',
-    line: "[new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: [...this.alarms], width: 24, height: 3 })],",
+    line: "widgets.push(new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 3 }));",
     mutant: '\'Alarms\' → ""',
     because: 'The CDK gives a widget without a title the same one.',
   },

@@ -499,7 +499,7 @@ export const MUTANTS: readonly Mutant[] = [
       [6],
       edit(
         'core/starts.ts',
-        "if (!jobWaits && !standing) return 'served';",
+        "if (!jobWaits && (!standing || sweep)) return 'served';",
         "if (!jobWaits || standing) return 'served';",
       ),
     ),
@@ -511,8 +511,8 @@ export const MUTANTS: readonly Mutant[] = [
       [1],
       edit(
         'core/reconcile.ts',
-        'isOther(view) && !hasTask(view, launches)) ? 1 : 0;',
-        'isOther(view) && !hasTask(view, launches)) ? 0 : 0;',
+        "without((state) => state !== 'lingering') ? 1 : 0;",
+        "without((state) => state !== 'lingering') ? 0 : 0;",
       ),
     ),
     profile: 'warm-lanes',
