@@ -57,6 +57,8 @@ export interface HcpTerraformOptions {
   readonly terraformVersion?: string;
   /** Default: the vendor's. `'off'` allows everything. */
   readonly rateLimits?: RateLimits | 'off';
+  /** Names that it answers for, besides those of loopback. Default: none. */
+  readonly hosts?: readonly string[];
   /** Default: a new one. */
   readonly certificate?: LoopbackCertificate;
   /** Organization, users, pool and tokens of an earlier start, so that they go on working. Default: new ones. */
@@ -144,7 +146,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
 
   api.addHook('onRequest', async (request) => {
-    const refusal = foreignRequest(request.headers);
+    const refusal = foreignRequest(request.headers, options.hosts);
     if (refusal !== undefined) throw failure(403, 'forbidden', refusal);
   });
   api.addHook('onRequest', async (request, reply) => {

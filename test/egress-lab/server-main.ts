@@ -15,7 +15,7 @@ import { generate } from 'selfsigned';
 import { startHcpTerraform } from '../../local/hcp-terraform/server.ts';
 import { BRIEFLY, LAB, NAMES, SECRET } from './attempts.ts';
 
-const hcp = await startHcpTerraform({ agentPollMs: 100, rateLimits: 'off' });
+const hcp = await startHcpTerraform({ agentPollMs: 100, rateLimits: 'off', hosts: ['app.terraform.io'] });
 const certificate = await generate([{ name: 'commonName', value: NAMES.allowed }], {
   keyType: 'ec',
   curve: 'P-256',
