@@ -4,7 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { only } from './core/virtual-ecs.ts';
 import { registerScript, startLocalEcs } from './local-ecs.ts';
 
-/** AWS's Python SDK and its CLI: clients that know nothing of ours, and that check answers against the vendor's own model. */
+/**
+ * AWS's Python SDK and its CLI: independent clients, which check answers against the vendor's own model. Debian 12's
+ * CLI (before 2.13) doesn't read `AWS_ENDPOINT_URL`, so each call names the endpoint. Its boto3 (1.26) is too old.
+ */
 
 const run = promisify(execFile);
 
@@ -20,7 +23,7 @@ afterAll(() => world.close());
 
 const environment = () => ({
   ...process.env,
-  AWS_ENDPOINT_URL: world.server.url,
+  ENDPOINT: world.server.url,
   AWS_REGION: world.server.region,
   AWS_DEFAULT_REGION: world.server.region,
   AWS_ACCESS_KEY_ID: world.server.credentials.accessKeyId,
@@ -35,10 +38,16 @@ const has = (program: string, args: readonly string[]) =>
     () => false,
   );
 
+const knowsTokens = `
+import boto3
+model = boto3.client('ecs', region_name='eu-central-1').meta.service_model
+assert 'clientToken' in model.operation_model('RunTask').input_shape.members
+`;
+
 const script = `
-import boto3, json, sys
+import boto3, json, os, sys
 from botocore.exceptions import ClientError
-ecs, secrets = boto3.client('ecs'), boto3.client('secretsmanager')
+ecs, secrets = (boto3.client(name, endpoint_url=os.environ['ENDPOINT']) for name in ('ecs', 'secretsmanager'))
 subnet = sys.argv[1]
 out = {}
 
@@ -78,7 +87,8 @@ print(json.dumps(out))
 
 describe('boto3', () => {
   it('sees tasks, tokens, pages, errors and secrets as ours does', async (context) => {
-    if (!(await has('python3', ['-c', 'import boto3']))) context.skip('There is no boto3 on this machine.');
+    if (!(await has('python3', ['-c', knowsTokens])))
+      context.skip('There is no boto3 with RunTask’s clientToken (1.29 or newer).');
     const subnet = world.server.subnets[0]?.id ?? '';
     const { stdout } = await run('python3', ['-c', script, subnet], { env: environment() });
     const seen: unknown = JSON.parse(stdout);
@@ -113,7 +123,18 @@ describe('the aws CLI', () => {
   it('runs a task', async (context) => {
     if (!(await has('aws', ['--version']))) context.skip('There is no aws CLI on this machine.');
     const network = `awsvpcConfiguration={subnets=[${world.server.subnets[0]?.id ?? ''}]}`;
-    const args = ['ecs', 'run-task', '--cluster', 'agents', '--task-definition', 'exits', '--launch-type', 'FARGATE'];
+    const endpoint = ['--endpoint-url', world.server.url];
+    const args = [
+      ...endpoint,
+      'ecs',
+      'run-task',
+      '--cluster',
+      'agents',
+      '--task-definition',
+      'exits',
+      '--launch-type',
+      'FARGATE',
+    ];
     const { stdout } = await run('aws', [...args, '--network-configuration', network, '--output', 'json'], {
       env: environment(),
     });
