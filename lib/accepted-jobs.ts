@@ -1,5 +1,5 @@
 /** What the agents of a pool that is shared out by phase accept, in the words of `TFC_AGENT_ACCEPT`. */
-import type { Phase } from './agent-task.ts';
+import type { Phase } from '../functions/launcher/contract.ts';
 
 /**
  * Job kinds that no list of runs shows, so that nobody launches for one. They read and report: evaluations of policies,

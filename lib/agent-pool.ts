@@ -4,10 +4,11 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { type Capacity, IDLE_SECONDS_VARIABLE, type Phase } from '../functions/launcher/contract.ts';
 import { acceptedJobs, acceptsPolicies, type UnlistedJobs } from './accepted-jobs.ts';
 import { acknowledge } from './acknowledgement.ts';
 import { AgentImage } from './agent-image.ts';
-import { agentTaskDefinition, type Capacity, type Phase } from './agent-task.ts';
+import { agentTaskDefinition } from './agent-task.ts';
 import {
   DEFAULT_AGENT_VERSION,
   DEFAULT_CPU,
@@ -382,6 +383,6 @@ function agentEnvironment(props: AgentPoolProps): Record<string, string> {
     // A container that lives for one job must not replace itself first; the version is the image's.
     TFC_AGENT_AUTO_UPDATE: 'disabled',
     ...(props.hostname !== undefined && props.hostname !== DEFAULT_HOSTNAME && { TFC_ADDRESS: addressOf(props) }),
-    AGENT_IDLE_SECONDS: String(idleSeconds),
+    [IDLE_SECONDS_VARIABLE]: String(idleSeconds),
   };
 }

@@ -8,12 +8,6 @@ import { AGENT_CONTAINER } from '../functions/launcher/contract.ts';
 import { acknowledge } from './acknowledgement.ts';
 import { AGENT_USER, type AgentImageBinding, WRITABLE_FOLDERS } from './agent-image.ts';
 
-/** One part of a run that an agent executes. */
-export type Phase = 'plan' | 'apply';
-
-/** What a task's vCPUs are paid as. */
-export type Capacity = 'on-demand' | 'spot';
-
 /** What one kind of a pool's tasks is made of. */
 export interface AgentTaskProps {
   readonly family: string;

@@ -3,7 +3,7 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION } from '../functions/launcher/contract.ts';
+import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../functions/launcher/contract.ts';
 import { alarmName } from './names.ts';
 
 export interface MonitoringProps {
@@ -97,7 +97,7 @@ export class Monitoring extends Construct {
     return new cloudwatch.Metric({
       namespace: METRICS_NAMESPACE,
       metricName: METRICS[name],
-      dimensionsMap: { service: this.props.name, ...(pool !== undefined && { [POOL_DIMENSION]: pool }) },
+      dimensionsMap: { [SERVICE_DIMENSION]: this.props.name, ...(pool !== undefined && { [POOL_DIMENSION]: pool }) },
       period: MINUTE,
       statistic: cloudwatch.Stats.MAXIMUM,
       ...metricOptions,

@@ -7,7 +7,7 @@
  *
  * So a separator is a character that the part before it can't contain: a launcher's name has neither `_`, `/` nor `:`.
  */
-import type { Phase } from './agent-task.ts';
+import type { Phase } from '../functions/launcher/contract.ts';
 
 /**
  * The launcher's name: that of the stack, cluster, schedule and dashboard. CloudFormation allows no `_` in a stack's name

@@ -1,12 +1,14 @@
 /** Agents that a pool has although no job is queued: kept warm, or sent to sweep. */
 import type { Duration } from 'aws-cdk-lib';
-import type { LaneEnvironment, WarmEnvironment } from '../functions/launcher/contract.ts';
+import {
+  DAYS,
+  type Day,
+  type LaneEnvironment,
+  type Phase,
+  type WarmEnvironment,
+} from '../functions/launcher/contract.ts';
 import type { UnlistedJobs } from './accepted-jobs.ts';
-import type { Phase } from './agent-task.ts';
 import { dollars, type JobSize, jobCost } from './prices.ts';
-
-export const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
-export type Day = (typeof DAYS)[number];
 
 /** When agents are kept warm: some hours of some days. */
 export interface WarmSchedule {

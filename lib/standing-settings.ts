@@ -1,20 +1,13 @@
 import * as z from 'zod';
+import { DAYS } from '../functions/launcher/contract.ts';
+import { isTimeZone } from '../functions/launcher/time-zone.ts';
 import { mostWarmAgents } from '../functions/launcher/warm-limit.ts';
 import { DEFAULT_MAX_AGENTS } from './defaults.ts';
 import { setting, whole } from './setting.ts';
 import type { SettingsFault } from './settings-faults.ts';
-import { DAYS, minuteOf } from './standing-agents.ts';
+import { minuteOf } from './standing-agents.ts';
 
 const TIME = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/);
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const schedule = z.strictObject({
   days: setting(

@@ -82,8 +82,8 @@ describe('who may import whom', () => {
     ).toEqual([]);
   });
 
-  it('lib imports of functions only the contract and the rule about warm agents', () => {
-    const shared = /\/(contract|warm-limit)\.ts$/;
+  it('lib imports of functions only the contract and the checks that both sides make', () => {
+    const shared = /\/(contract|time-zone|warm-limit)\.ts$/;
     expect(offences(within('lib/'), (to) => !/^functions\//.test(to) || shared.test(to))).toEqual([]);
   });
 

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import type { TaskPlacement } from './adapters/ecs/run-task.ts';
-import { type AgentPoolEnvironment, ENV, type LaneEnvironment } from './contract.ts';
+import { type AgentPoolEnvironment, DAYS, ENV, type LaneEnvironment, PHASES } from './contract.ts';
 import type { Lane, Phase } from './core/types.ts';
 import { ConfigError, type ConfigFault } from './errors.ts';
 import type { Pool } from './ports.ts';
 import type { TickSettings } from './tick.ts';
+import { isTimeZone } from './time-zone.ts';
 import { mostWarmAgents } from './warm-limit.ts';
 
 /** Everything that the launcher's function is told by its environment. */
@@ -35,16 +36,7 @@ const list = nonEmpty.transform((text) =>
     .filter((item) => item !== ''),
 );
 
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const phase = z.enum(['plan', 'apply']);
+const phase = z.enum(PHASES);
 const lane = z.strictObject({
   taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
   phases: z.array(phase).min(1).exactOptional(),
@@ -55,7 +47,7 @@ const lane = z.strictObject({
       idleSeconds: z.int().min(60).max(86_400),
       schedule: z
         .strictObject({
-          days: z.array(z.enum(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])).min(1),
+          days: z.array(z.enum(DAYS)).min(1),
           fromMinute: z.int().min(0).max(1439),
           toMinute: z.int().min(1).max(1440),
           timeZone: z.string().refine(isTimeZone, 'not a time zone'),

@@ -2,6 +2,15 @@
  * The one bridge between deploy time (`lib`) and run time (`functions`): names both sides use, and no logic.
  * A name that exists on one side only does not compile.
  */
+import type { Day, Phase } from './core/types.ts';
+
+export type { Capacity, Day, Phase } from './core/types.ts';
+
+/** The parts of a run that an agent executes. */
+export const PHASES = ['plan', 'apply'] as const satisfies readonly Phase[];
+
+/** Days of the week, as the schedule of warm agents writes them. */
+export const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const satisfies readonly Day[];
 
 /** Environment variables of the launcher's Lambda function. `lib` sets them, `config.ts` parses them. */
 export const ENV = {
@@ -50,7 +59,7 @@ export interface LaneEnvironment {
   /** Family of the lane's task definition. The family and not a revision: see docs/decisions. */
   readonly taskDefinition: string;
   /** What the lane's agents accept; absent: every phase. */
-  readonly phases?: readonly ('plan' | 'apply')[];
+  readonly phases?: readonly Phase[];
   /** Absent: on demand. */
   readonly capacity?: 'spot';
   /** Agents that are kept waiting; absent: none. */
@@ -68,7 +77,7 @@ export interface WarmEnvironment {
   readonly idleSeconds: number;
   /** Absent: always. */
   readonly schedule?: {
-    readonly days: readonly ('Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun')[];
+    readonly days: readonly Day[];
     /** Minutes since midnight; `toMinute` is not part of it. */
     readonly fromMinute: number;
     readonly toMinute: number;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { parseConfig } from '../../functions/launcher/config.ts';
-import type { Phase } from '../../lib/agent-task.ts';
+import type { Phase } from '../../functions/launcher/contract.ts';
 import {
   agentLogGroup,
   alarmName,

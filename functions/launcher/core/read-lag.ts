@@ -6,3 +6,10 @@ const INVOCATION_MS = 60_000;
 
 /** After a tick began, a later one that begins by then may not see what it launched; one that begins after that does. */
 export const SETTLED_AFTER_MS = INVOCATION_MS + READ_LAG_MS;
+
+/**
+ * ECS shows a stopped task for at least an hour
+ * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html). A task that ECS names but can't
+ * describe is therefore new, unless its job has waited for longer than that.
+ */
+export const STOPPED_TASKS_SHOWN_MS = 60 * 60_000;

@@ -1,4 +1,4 @@
-import { SETTLED_AFTER_MS } from './read-lag.ts';
+import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './read-lag.ts';
 import type {
   Lane,
   LiveState,
@@ -39,8 +39,8 @@ const RUN_SWEEPS_AT_ONCE = 2;
 /** Stages are tens in the number of a run's sweep: a token has no more than two characters left for it. */
 const SWEEPS_A_STAGE = 10;
 
-/** ECS shows a stopped task for an hour at least: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html */
-const HOUR_MS = 60 * 60_000;
+/** As long as ECS shows a stopped task: an attempt of one hour isn't repeated in the next one. */
+const HOUR_MS = STOPPED_TASKS_SHOWN_MS;
 
 /** More than one hour's attempts for one place reach. */
 const ATTEMPTS_AN_HOUR = 100_000;

@@ -1,13 +1,6 @@
-import { READ_LAG_MS } from './read-lag.ts';
+import { READ_LAG_MS, STOPPED_TASKS_SHOWN_MS } from './read-lag.ts';
 import { isEnding } from './supply.ts';
 import type { QueuedJob, StandingJob } from './types.ts';
-
-/**
- * ECS shows a stopped task for an hour at least
- * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html): one that it names but cannot describe
- * is a new one, unless its job has waited for longer than that.
- */
-const STOPPED_TASKS_SHOWN_MS = 60 * 60_000;
 
 /**
  * The `clientToken` of a launch: the same job and attempt give the same task, whoever asks, however often. At most 64
