@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Most of the time goes into waiting for child processes, not into the processor.
     maxWorkers: 4,
+    // The test files of a worker share one evaluation of aws-cdk-lib, which costs more than their tests.
+    isolate: false,
     globalSetup: ['test/temporary-folder.ts'],
     // Synthesis and real child processes on two cores: generous ceilings, never waits.
     testTimeout: 120_000,

@@ -34,6 +34,9 @@ test('the demo: every job served in a container of its own, no agent left', asyn
   assert.equal(summary.agentsLeft + summary.tasksLeft, 0);
 });
 
+test('every profile of simulated worlds, and mutants that they must catch', () =>
+  run('npm', ['run', 'lab:simulation']));
+
 test('two thousand simulated worlds, no promise broken', () =>
   run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
 

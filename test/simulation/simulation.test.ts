@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { environmentOf } from './lambda.ts';
 import { LAUNCHER, type Launcher, loadLauncher } from './launcher.ts';
 import { MUTANTS, MutantFolder } from './mutants.ts';
-import { PROFILES, type ProfileName, scenarioOf } from './profiles.ts';
+import { scenarioOf } from './profiles.ts';
 import { brokenText, statisticsText } from './report.ts';
 import { withEvents } from './scenario.ts';
 import { shrink } from './shrink.ts';
@@ -19,16 +19,8 @@ function mutant(name: string): Promise<Launcher> {
 }
 
 describe('the nine promises', () => {
-  // The command `npm run simulate` does thousands; here each family of worlds has its turn.
-  it.each(Object.keys(PROFILES) as ProfileName[])('hold in worlds of the profile %s', async (profile) => {
-    const worlds = ['long', 'forgotten', 'warm', 'warm-lanes', 'warm-licence', 'warm-failing', 'probes'].includes(
-      profile,
-    )
-      ? 2
-      : profile === 'storm'
-        ? 3
-        : 8;
-    const statistics = await runBatch({ seed: 'test', profile, from: 0, to: worlds }, LAUNCHER);
+  it.each(['calm', 'mixed'] as const)('hold in worlds of the profile %s', async (profile) => {
+    const statistics = await runBatch({ seed: 'test', profile, from: 0, to: 4 }, LAUNCHER);
     expect(statistics[profile]?.broken).toEqual([]);
     expect(statistics[profile]?.served).toBeGreaterThan(0);
   });
@@ -103,26 +95,6 @@ describe('the simulation', () => {
     expect(text).toMatch(/worlds\s+2\n/);
     expect(text).toMatch(/promises broken\s+0\n/);
     expect(text).toMatch(/calm\s+2 /);
-  });
-});
-
-describe('the simulation bites', () => {
-  // `npm run simulate:mutations` does it for every mutant; here those whose guard money and applies hang on.
-  it.each([
-    ['free tasks are not counted (no count guard)', 'calm', 2],
-    ['idle agents are stopped', 'agents', 4],
-    ['runs that could not be read are none', 'hcp', 9],
-    ['there is no poll budget', 'polls', 7],
-    ['an error is told with its cause', 'hcp', 8],
-    ['a run that waits after its plan gets no agent', 'policies', 1],
-    ['a run after its plan gets an agent at once', 'policies', 2],
-  ] as const)('%s', async (name, profile, promise) => {
-    const launcher = await mutant(name);
-    let broken: number | undefined;
-    for (let world = 0; world < 40 && broken !== promise; world += 1) {
-      broken = (await simulate(scenarioOf(`bite.${world}`, profile), launcher)).broken?.promise;
-    }
-    expect(broken).toBe(promise);
   });
 
   it('every mutant changes exactly one thing that is there', () => {
