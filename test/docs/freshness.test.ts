@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RUNBOOK_HEADINGS } from '../../lib/monitoring.ts';
-import { settingsTable } from '../../lib/settings-table.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'agent-image/README.md']
@@ -11,10 +10,6 @@ const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'agent-image/
   .filter((file) => file.endsWith('.md'));
 
 describe('the README', () => {
-  it('has the settings as they are defined (print them with lib/settings-table.ts)', () => {
-    expect(read('README.md')).toContain(settingsTable());
-  });
-
   it('names the commands that exist', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const named = documents.flatMap((file) => [...read(file).matchAll(/npm run (?:--silent )?([\w:-]+)/g)]);
