@@ -72,6 +72,7 @@ function check(): number {
     proxyPorts: pools.flatMap(({ environment }) => proxiesIn(environment).flatMap(({ proxy }) => proxy?.port ?? [])),
     services: taskStartServices(imagesOf(settings)),
     dnsFirewall: network.dnsFirewall,
+    guardDuty: network.guardDuty,
   };
   const findings = findingsIn(vpcFacts(askAws, needs, network.securityGroupIds ?? []), needs);
   for (const { level, what, remedy } of findings) {

@@ -43,6 +43,7 @@ export class AgentLauncherStack extends Stack {
       securityGroups: network.securityGroups,
       assignPublicIp: network.assignPublicIp,
       startAfter: [network.complete],
+      guardDuty: settings.network.guardDuty,
       agentImage: 'registry' in agentImage ? this.image(agentImage.registry, agentImage) : builtImage(agentImage),
       ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
       schedule: Duration.minutes(settings.scheduleMinutes),

@@ -58,6 +58,13 @@ export interface AgentLauncherProps {
    */
   readonly startAfter?: readonly IDependable[];
   /**
+   * Whether GuardDuty Runtime Monitoring adds its sidecar to the agents' tasks: the agents' execution roles may then pull its
+   * image. Their network must let `guardduty-data` and the sidecar's registry through.
+   *
+   * @default false
+   */
+  readonly guardDuty?: boolean;
+  /**
    * Name of the cluster, and the beginning of other names: letters, digits and `-`, up to 48, plain text.
    *
    * @default - made from the construct's path
@@ -182,6 +189,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
         launcherName: name,
         hostname,
         ...(props.idleWindow !== undefined && { idleWindow: props.idleWindow }),
+        guardDuty: props.guardDuty ?? false,
       }),
     }));
     this.pools = new Map(served.map(({ options, pool }) => [options.name, pool]));

@@ -53,6 +53,7 @@ export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork
     egress: ownEgress(network, settings.logRetentionDays),
     allowed,
     images,
+    guardDuty: network.guardDuty,
     ...(flowLogRetentionDays !== undefined && { flowLogRetention: flowLogRetentionDays }),
     ...(dnsQueryLogRetentionDays !== undefined && { dnsQueryLogRetention: dnsQueryLogRetentionDays }),
   });

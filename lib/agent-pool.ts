@@ -18,6 +18,7 @@ import {
   DEFAULT_MAX_AGENTS,
   DEFAULT_MEMORY_MIB,
 } from './defaults.ts';
+import { grantGuardDutyPull } from './egress/guardduty.ts';
 import { FARGATE_EPHEMERAL_STORAGE_GIB, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { agentLogGroup, POOL_NAME, taskFamily } from './names.ts';
 import { proxyWarnings } from './proxies.ts';
@@ -185,6 +186,12 @@ export interface AgentPoolProps extends AgentPoolOptions {
    * @default Duration.minutes(5)
    */
   readonly idleWindow?: Duration;
+  /**
+   * Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks: their execution role may then pull its image.
+   *
+   * @default false
+   */
+  readonly guardDuty?: boolean;
 }
 
 /** A pool's options beside what was built for it. */
@@ -252,8 +259,9 @@ export class AgentPool extends Construct implements iam.IGrantable {
     acknowledge(this.executionRole, {
       id: 'AwsSolutions::AwsSolutions-IAM5[Resource::*]',
       reason:
-        'ecr:GetAuthorizationToken has no resource to name; it gives a login, and pulling is allowed on the one repository only.',
+        "ecr:GetAuthorizationToken has no resource to name; it gives a login, and pulling is allowed only on the image's repository and, with GuardDuty, on its sidecar's.",
     });
+    if (props.guardDuty === true) grantGuardDutyPull(this, this.executionRole);
 
     const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
     const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);

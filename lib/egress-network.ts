@@ -15,6 +15,7 @@ import {
 } from './egress/allowed-domains.ts';
 import { DnsFirewall } from './egress/dns-firewall.ts';
 import { normalised } from './egress/domain-name.ts';
+import { guardDutyAccount } from './egress/guardduty.ts';
 import { layoutId } from './egress/layout.ts';
 import { natGatewayVpc } from './egress/nat-gateway.ts';
 import { NetworkFirewall } from './egress/network-firewall.ts';
@@ -100,6 +101,13 @@ export interface EgressNetworkProps {
    * @default - queries are not logged
    */
   readonly dnsQueryLogRetention?: logs.RetentionDays;
+  /**
+   * Whether the tasks have GuardDuty's sidecar: its image and what it sends are let through. GuardDuty creates the endpoint that
+   * it sends to; the stack doesn't.
+   *
+   * @default false
+   */
+  readonly guardDuty?: boolean;
 }
 
 const DEFAULT_EGRESS: OwnEgress = {
@@ -159,7 +167,8 @@ export class EgressNetwork extends Construct {
     if (withEndpoints) taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup });
 
     const place: Place = Stack.of(this);
-    this.names = resolvingNames(allowed, images, place);
+    const guardDuty = props.guardDuty === true ? guardDutyAccount(this) : undefined;
+    this.names = resolvingNames(allowed, images, place, guardDuty);
     const dnsFirewall = egress.mode === 'network-firewall' || egress.dnsFirewall;
     if (dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', {
@@ -170,8 +179,13 @@ export class EgressNetwork extends Construct {
     }
     if (egress.mode === 'network-firewall') {
       // What has an endpoint never passes the firewall, so the firewall need not let it.
-      const { apis, registries } = taskStartNames(images, place);
-      const names = normalised([...jobNames(allowed, place), ...registries, ...(withEndpoints ? [] : apis)]);
+      const { apis, registries, monitoring } = taskStartNames(images, place, guardDuty);
+      const names = normalised([
+        ...jobNames(allowed, place),
+        ...registries,
+        ...monitoring,
+        ...(withEndpoints ? [] : apis),
+      ]);
       const host = allowed.hostname.split(':')[0] ?? allowed.hostname;
       new NetworkFirewall(this, 'Firewall', {
         vpc: this.vpc,

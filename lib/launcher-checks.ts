@@ -94,6 +94,7 @@ const LAUNCHER: Table<AgentLauncherProps> = {
   securityGroups: NO_SETTING,
   assignPublicIp: NO_SETTING,
   startAfter: NO_SETTING,
+  guardDuty: NO_SETTING,
   name: { ...SAME, setting: 'stackName' },
   hostname: SAME,
   agentImage: NO_SETTING,

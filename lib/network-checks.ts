@@ -20,6 +20,7 @@ const OWN_VPC = [
   'flowLogRetentionDays',
   'dnsQueryLogRetentionDays',
   'dnsFirewall',
+  'guardDuty',
   ...NAMES,
 ];
 
@@ -29,7 +30,7 @@ const MODES: Readonly<Record<string, { readonly needs: readonly string[]; readon
   'network-firewall': { needs: [], takes: [...OWN_VPC, 'natGateways', 'vpcEndpoints', 'firewallLogRetentionDays'] },
   'existing-vpc': {
     needs: ['vpcId', 'subnetIds'],
-    takes: ['vpcId', 'subnetIds', 'securityGroupIds', 'dnsFirewall', ...NAMES],
+    takes: ['vpcId', 'subnetIds', 'securityGroupIds', 'dnsFirewall', 'guardDuty', ...NAMES],
   },
   'public-ip': { needs: [], takes: [...OWN_VPC, 'ipv6'] },
 };
@@ -203,7 +204,9 @@ function roomFaults(network: Given, egress: string, pools: readonly Given[]): Se
     .map((pool) => pool['maxAgents'] ?? DEFAULT_MAX_AGENTS)
     .reduce<number>((sum, max) => sum + (typeof max === 'number' ? max : 0), 0);
   const zones = zonesOf(network, egress);
-  const room = taskCapacity(prefix, zones, network['vpcEndpoints'] === 'task-start' ? TASK_START_ENDPOINTS : 0);
+  const endpoints = network['vpcEndpoints'] === 'task-start' ? TASK_START_ENDPOINTS : 0;
+  // GuardDuty's own endpoint takes an address in each subnet as well.
+  const room = taskCapacity(prefix, zones, endpoints + (network['guardDuty'] === true ? 1 : 0));
   if (agents <= room) return [];
   return [
     {

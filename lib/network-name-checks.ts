@@ -104,7 +104,12 @@ export function countFaults(network: Given, { hostname, pools, registry, copy }:
     awsApiServices: services,
     ...(regions.length > 0 && { awsApiRegions: regions }),
   };
-  const names = resolvingNames(allowed, images, SOMEWHERE).length;
+  const names = resolvingNames(
+    allowed,
+    images,
+    SOMEWHERE,
+    network['guardDuty'] === true ? 'guardduty' : undefined,
+  ).length;
   if (names <= MOST_NAMES) return [];
   return [
     {

@@ -82,6 +82,12 @@ export const networkSettings = z.strictObject({
     allowed: 'true or false; always true with network-firewall',
     absent: 'true, and false with `existing-vpc`',
   }),
+  guardDuty: setting(z.boolean().optional(), {
+    description:
+      'Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. The agents may then pull its image and send to GuardDuty. GuardDuty creates its own VPC endpoint.',
+    allowed: "true or false; true in the regions of AWS's list",
+    absent: 'false',
+  }),
   natGateways: setting(z.enum(['one', 'all']).optional(), {
     description:
       'NAT gateways: one for both zones, or one in each zone. With network-firewall, one zone with everything, or two independent zones. Each gateway has a fixed address.',
@@ -171,7 +177,7 @@ interface OwnVpcSettings {
 }
 
 /** The network of the agents, by how they reach out. */
-export type NetworkSettings = { readonly allowed: AllowedSettings } & (
+export type NetworkSettings = { readonly allowed: AllowedSettings; readonly guardDuty: boolean } & (
   | (OwnVpcSettings & {
       readonly egress: 'nat-gateway';
       readonly natGateways: 'one' | 'all';
@@ -213,21 +219,22 @@ export function chosenNetwork(read: ReadNetworkSettings): NetworkSettings {
     ...(read.flowLogRetentionDays !== undefined && { flowLogRetentionDays: read.flowLogRetentionDays }),
     ...(read.dnsQueryLogRetentionDays !== undefined && { dnsQueryLogRetentionDays: read.dnsQueryLogRetentionDays }),
   };
-  const { natGateways = 'one', vpcEndpoints = 'none', ipv6 = false, egress } = read;
+  const { natGateways = 'one', vpcEndpoints = 'none', ipv6 = false, guardDuty = false, egress } = read;
+  const any = { allowed, guardDuty };
   switch (egress) {
     case 'nat-gateway':
-      return { egress, allowed, ...own, natGateways, vpcEndpoints, ipv6, dnsFirewall: read.dnsFirewall ?? true };
+      return { egress, ...any, ...own, natGateways, vpcEndpoints, ipv6, dnsFirewall: read.dnsFirewall ?? true };
     case 'network-firewall': {
       const { firewallLogRetentionDays: days } = read;
-      return { egress, allowed, ...own, natGateways, vpcEndpoints, ...(days && { firewallLogRetentionDays: days }) };
+      return { egress, ...any, ...own, natGateways, vpcEndpoints, ...(days && { firewallLogRetentionDays: days }) };
     }
     case 'public-ip':
-      return { egress, allowed, ...own, ipv6, dnsFirewall: read.dnsFirewall ?? true };
+      return { egress, ...any, ...own, ipv6, dnsFirewall: read.dnsFirewall ?? true };
     case 'existing-vpc': {
       const { vpcId = '', subnetIds = [], securityGroupIds, dnsFirewall = false } = read;
       return {
         egress,
-        allowed,
+        ...any,
         vpcId,
         subnetIds,
         ...(securityGroupIds !== undefined && { securityGroupIds }),

@@ -1,6 +1,8 @@
 /** Faults that need more than one setting, or more than a schema, to find. They are reported together with the schema's. */
 import { mostWarmAgents } from '../functions/launcher/warm-limit.ts';
 import { DEFAULT_CPU, DEFAULT_HOSTNAME, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from './defaults.ts';
+import { guardDutyRegionFault } from './egress/guardduty.ts';
+import { GUARDDUTY_ACCOUNTS } from './egress/guardduty-accounts.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from './fargate-size.ts';
 import { repeatedNames, taskFamily } from './names.ts';
 import { networkFaults } from './network-checks.ts';
@@ -71,6 +73,24 @@ export function targetFaults(given: unknown, { account, region }: DeployTarget):
     ...regionFaults(read, 'a secret', region),
     ...secretAccountFaults([...read, ...ofPools('agentTokenSecret')], account),
     ...policyAccountFaults(pools, account),
+    ...guardDutyFaults(given['network'], region),
+  ];
+}
+
+/** The sidecar's image is in an account of AWS that differs by region. */
+function guardDutyFaults(network: unknown, region: string | undefined): SettingsFault[] {
+  const fault =
+    region === undefined || !isRecord(network) || network['guardDuty'] !== true
+      ? undefined
+      : guardDutyRegionFault(region);
+  if (fault === undefined) return [];
+  return [
+    {
+      path: 'network.guardDuty',
+      given: `true, while the stack is deployed to ${region}: ${fault.fault}`,
+      allowed: `true in ${Object.keys(GUARDDUTY_ACCOUNTS).join(', ')}`,
+      remedy: fault.remedy,
+    },
   ];
 }
 

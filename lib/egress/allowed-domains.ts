@@ -62,6 +62,8 @@ export interface TaskStartNames {
   readonly layers: string[];
   /** Registries that are not this region's ECR. */
   readonly registries: string[];
+  /** What GuardDuty's sidecar sends to. GuardDuty creates an endpoint for it in the VPC. */
+  readonly monitoring: string[];
 }
 
 /**
@@ -69,11 +71,17 @@ export interface TaskStartNames {
  * are part of what the network must let out. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
  *
  * @param images references of the images that tasks run; `undefined` stands for the one that is built with the stack
+ * @param guardDuty account that hosts the image of GuardDuty's sidecar, if tasks have one
  */
-export function taskStartNames(images: readonly (string | undefined)[], place: Place): TaskStartNames {
+export function taskStartNames(
+  images: readonly (string | undefined)[],
+  place: Place,
+  guardDuty?: string,
+): TaskStartNames {
   const { account, region, urlSuffix } = place;
   const registries = new Set<string>();
-  let fromEcr = false;
+  // The sidecar's image is in ECR of this region, so its layers come from the same bucket.
+  let fromEcr = guardDuty !== undefined;
   for (const image of images) {
     const ecr = image === undefined ? null : ecrRegistry(image);
     if (image === undefined) fromEcr = true;
@@ -87,11 +95,13 @@ export function taskStartNames(images: readonly (string | undefined)[], place: P
   return {
     apis: [
       ...(fromEcr ? [`api.ecr.${region}.${urlSuffix}`, `${account}.dkr.ecr.${region}.${urlSuffix}`] : []),
+      ...(guardDuty === undefined ? [] : [`${guardDuty}.dkr.ecr.${region}.${urlSuffix}`]),
       `logs.${region}.${urlSuffix}`,
       `secretsmanager.${region}.${urlSuffix}`,
     ],
     layers: fromEcr ? [layerBucketName(region, urlSuffix)] : [],
     registries: [...registries],
+    monitoring: guardDuty === undefined ? [] : [`guardduty-data.${region}.${urlSuffix}`],
   };
 }
 
@@ -200,9 +210,10 @@ export function resolvingNames(
   input: AllowedNamesInput,
   images: readonly (string | undefined)[],
   place: Place,
+  guardDuty?: string,
 ): string[] {
-  const { apis, layers, registries } = taskStartNames(images, place);
-  return normalised([...jobNames(input, place), ...apis, ...layers, ...registries]);
+  const { apis, layers, registries, monitoring } = taskStartNames(images, place, guardDuty);
+  return normalised([...jobNames(input, place), ...apis, ...layers, ...registries, ...monitoring]);
 }
 
 /** The port of a host; 443 when it names none. */

@@ -1,5 +1,6 @@
 /** What the endpoints of an existing VPC are to agents: endpoints take the place of the way out, also where they are shut. */
 import { contains, parseRange } from './address-range.ts';
+import { GUARDDUTY_SERVICE } from './guardduty.ts';
 import {
   type EndpointFacts,
   lets,
@@ -28,11 +29,30 @@ export function endpointFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[]
     // Without its private name it is not asked.
     ...used.filter(({ privateDns }) => privateDns).flatMap((endpoint) => shut(endpoint, subnets, agentGroups)),
     ...used.filter(({ policyOfItsOwn }) => policyOfItsOwn).map(({ service }) => policy(service, 'a task start')),
+    ...(needs.guardDuty === true ? guardDutyFindings(facts, subnets, agentGroups) : []),
     ...(facts.s3PolicyOfItsOwn && needs.services.includes('ecr.dkr')
       ? [policy('s3', 's3:GetObject on prod-<region>-starport-layer-bucket')]
       : []),
   ];
 }
+
+/** Agents start without GuardDuty, so nothing here is missing for them. */
+function guardDutyFindings(
+  { endpoints }: VpcFacts,
+  subnets: readonly { readonly id: string; readonly range: string }[],
+  agentGroups: readonly string[],
+): VpcFinding[] {
+  const its = endpoints.filter(({ service, privateDns }) => service === GUARDDUTY_SERVICE && privateDns);
+  if (its.length > 0) return its.flatMap((endpoint) => shut(endpoint, subnets, agentGroups).map(asNote));
+  return [
+    note(
+      `the VPC has no endpoint for ${GUARDDUTY_SERVICE} with private DNS, which GuardDuty's sidecar sends to`,
+      'GuardDuty creates it with automated agent configuration for Fargate (ECS): see the coverage of the cluster in the GuardDuty console',
+    ),
+  ];
+}
+
+const asNote = ({ what, remedy }: VpcFinding): VpcFinding => note(what, remedy);
 
 function policy(service: string, what: string): VpcFinding {
   return note(

@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import type { IdleNetwork } from '../prices.ts';
 import { type AllowedNamesInput, portOf, resolvingNames } from './allowed-domains.ts';
 import { DnsFirewall } from './dns-firewall.ts';
+import { guardDutyAccount } from './guardduty.ts';
 import { taskSecurityGroup } from './task-security-group.ts';
 
 export interface ExistingVpcProps {
@@ -26,6 +27,12 @@ export interface ExistingVpcProps {
   readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /** References of the images that tasks run; `undefined` stands for the one that is built with the stack. */
   readonly images: readonly (string | undefined)[];
+  /**
+   * Whether the tasks have GuardDuty's sidecar.
+   *
+   * @default false
+   */
+  readonly guardDuty?: boolean;
 }
 
 /** The network in a VPC that is not ours: nothing is made in it but a security group, and not that when one is given. */
@@ -56,7 +63,8 @@ export class ExistingVpc extends Construct {
       }),
     ];
 
-    this.names = props.dnsFirewall ? resolvingNames(props.allowed, props.images, Stack.of(this)) : [];
+    const guardDuty = props.dnsFirewall && props.guardDuty === true ? guardDutyAccount(this) : undefined;
+    this.names = props.dnsFirewall ? resolvingNames(props.allowed, props.images, Stack.of(this), guardDuty) : [];
     if (props.dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names });
     }

@@ -81,6 +81,8 @@ export interface VpcNeeds {
   /** Services without which no task starts, as endpoints are called: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
   readonly services: readonly string[];
   readonly dnsFirewall: boolean;
+  /** Whether the tasks have GuardDuty's sidecar. */
+  readonly guardDuty?: boolean;
 }
 
 /** Something that is missing, or that should be known. */

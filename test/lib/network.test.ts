@@ -24,6 +24,7 @@ interface OwnNetwork {
   readonly allowedPresets?: readonly string[];
   readonly awsApiServices?: readonly string[];
   readonly awsApiRegions?: readonly string[];
+  readonly guardDuty?: boolean;
 }
 
 /** Networks of the stack's own. */
@@ -45,6 +46,9 @@ const own: OwnNetwork[] = [
     ]),
   ),
   ...either.flatMap((ipv6) => either.map((dnsFirewall) => ({ egress: 'public-ip', ipv6, dnsFirewall }))),
+  { egress: 'nat-gateway', vpcEndpoints: 'task-start', guardDuty: true },
+  { egress: 'network-firewall', natGateways: 'all', guardDuty: true },
+  { egress: 'public-ip', guardDuty: true },
   {
     egress: 'nat-gateway',
     vpcEndpoints: 'task-start',

@@ -63,6 +63,7 @@ describe('settings without a fault', () => {
       network: {
         egress: 'nat-gateway',
         allowed: {},
+        guardDuty: false,
         cidr: '10.90.0.0/20',
         natGateways: 'one',
         vpcEndpoints: 'none',

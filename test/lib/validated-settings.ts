@@ -24,6 +24,8 @@ export const VALIDATED: readonly {
     },
   },
   { network: { dnsFirewall: false } },
+  { network: { guardDuty: true, vpcEndpoints: 'task-start' } },
+  { network: { guardDuty: true, egress: 'network-firewall' } },
   { hostname },
   { network: { egress: 'network-firewall' } },
   {
@@ -42,6 +44,7 @@ export const VALIDATED: readonly {
   { hostname, network: { egress: 'public-ip', dnsFirewall: false } },
   { network: existing },
   { network: { ...existing, dnsFirewall: true } },
+  { network: { ...existing, dnsFirewall: true, guardDuty: true } },
   { network: { ...existing, securityGroupIds } },
   { hostname, network: { ...existing, securityGroupIds, dnsFirewall: true } },
   { hostname, network: existing },

@@ -60,6 +60,13 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
     remedy:
       'Fargate could not fill the volumes /tmp and /home/tfc-agent/.tfc-agent from the image: the next launch often can; if it lasts, keep what the image has in these folders small, and raise ephemeralStorageGiB',
   },
+  // -- GuardDuty's sidecar. Only a task's own reason can name it: of the containers, the launcher reads the agent alone.
+  {
+    cause: 'image',
+    when: [PULL, /\/aws-guardduty-agent-fargate\b/],
+    remedy:
+      "the sidecar of GuardDuty Runtime Monitoring can't be pulled. Set network.guardDuty to true (in your own VPC, let its registry through as well), or exclude the cluster: set the tag GuardDutyManaged to false in tags",
+  },
   // -- Names that do not resolve, wherever they stand
   { cause: 'dns', when: [/\bdial (tcp|udp): lookup\b/i], remedy: unresolved },
   // -- Pulling the image

@@ -30,6 +30,13 @@ const DOCS = 'AWS documentation, Amazon ECS Developer Guide';
 const PULL_DOCS = `${DOCS}, task_cannot_pull_image`;
 
 export const STOP_MESSAGES: readonly StopMessage[] = [
+  // -- GuardDuty's sidecar
+  {
+    said: 'CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref 593207742271.dkr.ecr.us-east-1.amazonaws.com/aws-guardduty-agent-fargate:v1.0.1-Fg_x86_64: pulling from host 593207742271.dkr.ecr.us-east-1.amazonaws.com failed',
+    source: "a comment in a public CDK app, with the account of AWS's own repository",
+    cause: 'image',
+    remedy: /network\.guardDuty/,
+  },
   // -- The image
   {
     said: 'CannotPullContainerError: ref pull has been retried 1 time(s): failed to extract layer sha256:20ba09231e05c5bd253427261d27d7f26e7588bfe682b586a2767f0419305236: hcsshim::ImportLayer - failed failed in Win32: There is not enough space on the disk. (0x70)...',

@@ -103,6 +103,7 @@ describe('the names of a task start', () => {
       apis: [...ecr, 'logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com'],
       layers: [bucket('eu-central-1')],
       registries: [],
+      monitoring: [],
     });
   });
 
@@ -117,6 +118,17 @@ describe('the names of a task start', () => {
       expect(taskStartNames([`${hub}/hashicorp/tfc-agent:1.31.0`], place).registries).toContain('auth.docker.io');
     }
     expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).layers).toEqual([]);
+  });
+
+  it("have GuardDuty's registry and endpoint, and ECR's layers for its sidecar, where the tasks have one", () => {
+    expect(taskStartNames(['ghcr.io/acme/agent:1'], place, '323658145986')).toMatchObject({
+      apis: expect.arrayContaining([
+        'api.ecr.eu-central-1.amazonaws.com',
+        '323658145986.dkr.ecr.eu-central-1.amazonaws.com',
+      ]),
+      layers: [bucket('eu-central-1')],
+      monitoring: ['guardduty-data.eu-central-1.amazonaws.com'],
+    });
   });
 
   it('are of both kinds, for an image by the name that ECR has for IPv4 and IPv6', () => {

@@ -324,3 +324,25 @@ describe('a VPC', () => {
     for (const { remedy } of findings) expect(remedy.length).toBeGreaterThan(5);
   });
 });
+
+describe("GuardDuty's endpoint", () => {
+  const guardDuty = { guardDuty: true };
+
+  it('is not asked for where the tasks have no sidecar', () => {
+    expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] })).toEqual([]);
+  });
+
+  it('is noted where it is missing or has no private DNS, since agents start without it', () => {
+    const noted = /^note: the VPC has no endpoint for guardduty-data with private DNS/;
+    expect(found({}, guardDuty)).toEqual([expect.stringMatching(noted)]);
+    const nameless = [endpoint('guardduty-data', { privateDns: false })];
+    expect(found({ endpoints: nameless }, guardDuty)).toContainEqual(expect.stringMatching(noted));
+  });
+
+  it('is noted where its security group keeps the agents out, and not where it lets them in', () => {
+    expect(found({ endpoints: [endpoint('guardduty-data')] }, guardDuty)).toEqual([]);
+    expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] }, guardDuty)).toEqual([
+      expect.stringMatching(/^note: the endpoint for guardduty-data .* does not let TCP 443 in/),
+    ]);
+  });
+});

@@ -5,12 +5,17 @@ import * as z from 'zod';
 export interface Fill {
   readonly region: string;
   readonly account: string;
+  /** The template's mappings. */
+  readonly mappings?: Mappings;
 }
+
+type Mappings = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, unknown>>>>>>;
 
 export const FILL: Fill = { region: 'eu-central-1', account: '123456789012' };
 
 const resource = z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).default({}) });
-const template = z.looseObject({ Resources: z.record(z.string(), resource) });
+const mappings = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown())));
+const template = z.looseObject({ Resources: z.record(z.string(), resource), Mappings: mappings.default({}) });
 
 /** One resource with its values filled in: `Ref` and attributes of others become `<LogicalId>` and `<LogicalId.Attribute>`. */
 export interface Resource {
@@ -21,10 +26,12 @@ export interface Resource {
 
 /** Every resource of a template. */
 export function resourcesIn(json: unknown, fill: Fill = FILL): Resource[] {
-  return Object.entries(template.parse(json).Resources).map(([id, { Type, Properties }]) => ({
+  const { Resources, Mappings } = template.parse(json);
+  const known = { ...fill, mappings: Mappings };
+  return Object.entries(Resources).map(([id, { Type, Properties }]) => ({
     id,
     type: Type,
-    properties: Object.fromEntries(Object.entries(Properties).map(([key, value]) => [key, filled(value, fill)])),
+    properties: Object.fromEntries(Object.entries(Properties).map(([key, value]) => [key, filled(value, known)])),
   }));
 }
 
@@ -47,6 +54,12 @@ export function filled(value: unknown, fill: Fill = FILL): unknown {
     if (name === 'Fn::Join') {
       const [by, parts] = z.tuple([z.string(), z.array(z.unknown())]).parse(argument);
       return parts.map((part) => String(filled(part, fill))).join(by);
+    }
+    if (name === 'Fn::FindInMap') {
+      const [map, top, second] = z.tuple([z.string(), z.unknown(), z.string()]).parse(argument);
+      const found = fill.mappings?.[map]?.[String(filled(top, fill))]?.[second];
+      if (found === undefined) throw new Error(`No value in ${JSON.stringify(argument)}`);
+      return found;
     }
     // Which of several zones or endpoints it is does not matter here, only whose it is.
     if (name === 'Fn::Select') {
