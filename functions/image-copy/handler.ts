@@ -11,10 +11,12 @@ import { EcrRepository } from './adapters/ecr.ts';
 import { Registry, type RegistryCredentials } from './adapters/registry.ts';
 import { DIGEST_ATTRIBUTE } from './contract.ts';
 import { copyImage } from './copy-image.ts';
-import { ImageCopyError } from './errors.ts';
+import { ImageCopyError, inTime } from './errors.ts';
 
-const ecr = new ECRClient({});
-const secrets = new SecretsManagerClient({});
+/** The SDK waits for an answer without limit otherwise. It repeats a request that timed out. */
+const limits = { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true };
+const ecr = new ECRClient({ requestHandler: limits });
+const secrets = new SecretsManagerClient({ requestHandler: limits });
 
 /** What remains of an invocation for the answer. */
 const ANSWER_MS = 20_000;
@@ -60,22 +62,27 @@ async function outcome(event: CloudFormationCustomResourceEvent, context: Contex
 
 async function copied(event: CloudFormationCustomResourceEvent, context: Context): Promise<string> {
   const wanted = properties.parse(event.ResourceProperties);
-  const credentials = await credentialsIn(wanted.CredentialsSecret);
-  const copyMs = Math.max(0, context.getRemainingTimeInMillis() - ANSWER_MS);
+  const signal = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - ANSWER_MS));
+  const credentials = await credentialsIn(wanted.CredentialsSecret, signal);
   const source = new Registry({
     host: wanted.Registry,
     repository: wanted.Repository,
     fetch,
-    signal: AbortSignal.timeout(copyMs),
+    signal,
     ...(credentials !== undefined && { credentials }),
   });
   const image = { reference: wanted.Reference, architecture: wanted.Architecture, targetTag: wanted.TargetTag };
-  return copyImage(image, source, new EcrRepository(ecr, wanted.TargetRepository));
+  return copyImage(image, source, new EcrRepository(ecr, wanted.TargetRepository, signal));
 }
 
-async function credentialsIn(secretId: string | undefined): Promise<RegistryCredentials | undefined> {
+async function credentialsIn(
+  secretId: string | undefined,
+  signal: AbortSignal,
+): Promise<RegistryCredentials | undefined> {
   if (secretId === undefined) return undefined;
-  const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: secretId }));
+  const { SecretString = '' } = await secrets
+    .send(new GetSecretValueCommand({ SecretId: secretId }), { abortSignal: signal })
+    .catch(inTime('Secrets Manager', 'GetSecretValue', signal));
   try {
     return credentialsSchema.parse(JSON.parse(SecretString));
   } catch {

@@ -8,7 +8,7 @@ import {
   PutImageCommand,
   UploadLayerPartCommand,
 } from '@aws-sdk/client-ecr';
-import { ImageCopyError } from '../errors.ts';
+import { ImageCopyError, inTime } from '../errors.ts';
 import type { Manifest, Target } from '../ports.ts';
 
 /** ECR takes parts of 5 to 20 MiB, and a last one of any size. */
@@ -18,33 +18,54 @@ const PART_BYTES = 10 * 1024 * 1024;
 export class EcrRepository implements Target {
   readonly #client: ECRClient;
   readonly #repositoryName: string;
+  readonly #signal: AbortSignal;
 
-  constructor(client: ECRClient, repositoryName: string) {
+  /** @param signal aborts when the time for the whole copy is over */
+  constructor(client: ECRClient, repositoryName: string, signal: AbortSignal) {
     this.#client = client;
     this.#repositoryName = repositoryName;
+    this.#signal = signal;
+  }
+
+  get #until() {
+    return { abortSignal: this.#signal };
+  }
+
+  #inTime(operation: string) {
+    return inTime('ECR', operation, this.#signal);
   }
 
   async has(digest: string): Promise<boolean> {
-    const { layers = [] } = await this.#client.send(
-      new BatchCheckLayerAvailabilityCommand({ repositoryName: this.#repositoryName, layerDigests: [digest] }),
-    );
+    const { layers = [] } = await this.#client
+      .send(
+        new BatchCheckLayerAvailabilityCommand({ repositoryName: this.#repositoryName, layerDigests: [digest] }),
+        this.#until,
+      )
+      .catch(this.#inTime('BatchCheckLayerAvailability'));
     return layers.some(({ layerAvailability }) => layerAvailability === 'AVAILABLE');
   }
 
   async upload(digest: string, blob: AsyncIterable<Uint8Array>): Promise<void> {
     const repositoryName = this.#repositoryName;
-    const { uploadId } = await this.#client.send(new InitiateLayerUploadCommand({ repositoryName }));
+    const { uploadId } = await this.#client
+      .send(new InitiateLayerUploadCommand({ repositoryName }), this.#until)
+      .catch(this.#inTime('InitiateLayerUpload'));
     if (uploadId === undefined) throw new ImageCopyError('ECR began no upload. Deploy again.');
     let partFirstByte = 0;
     for await (const layerPartBlob of parts(blob)) {
       const partLastByte = partFirstByte + layerPartBlob.byteLength - 1;
-      await this.#client.send(
-        new UploadLayerPartCommand({ repositoryName, uploadId, partFirstByte, partLastByte, layerPartBlob }),
-      );
+      await this.#client
+        .send(
+          new UploadLayerPartCommand({ repositoryName, uploadId, partFirstByte, partLastByte, layerPartBlob }),
+          this.#until,
+        )
+        .catch(this.#inTime('UploadLayerPart'));
       partFirstByte = partLastByte + 1;
     }
     try {
-      await this.#client.send(new CompleteLayerUploadCommand({ repositoryName, uploadId, layerDigests: [digest] }));
+      await this.#client
+        .send(new CompleteLayerUploadCommand({ repositoryName, uploadId, layerDigests: [digest] }), this.#until)
+        .catch(this.#inTime('CompleteLayerUpload'));
     } catch (error) {
       if (!(error instanceof LayerAlreadyExistsException)) throw error;
     }
@@ -52,15 +73,18 @@ export class EcrRepository implements Target {
 
   async put(manifest: Manifest, digest: string, tag: string): Promise<void> {
     try {
-      await this.#client.send(
-        new PutImageCommand({
-          repositoryName: this.#repositoryName,
-          imageManifest: manifest.body,
-          imageManifestMediaType: manifest.mediaType,
-          imageDigest: digest,
-          imageTag: tag,
-        }),
-      );
+      await this.#client
+        .send(
+          new PutImageCommand({
+            repositoryName: this.#repositoryName,
+            imageManifest: manifest.body,
+            imageManifestMediaType: manifest.mediaType,
+            imageDigest: digest,
+            imageTag: tag,
+          }),
+          this.#until,
+        )
+        .catch(this.#inTime('PutImage'));
     } catch (error) {
       if (!(error instanceof ImageAlreadyExistsException)) throw error;
     }

@@ -104,7 +104,7 @@ function ecr({ known = [] as string[] } = {}) {
     if (command instanceof PutImageCommand) images.push(command.input);
     return {};
   };
-  return { target: new EcrRepository(client, 'copies'), stored, images, sizes };
+  return { target: new EcrRepository(client, 'copies', new AbortController().signal), stored, images, sizes };
 }
 
 const wanted = { reference: '1.33.0', architecture: 'amd64', targetTag: 'amd64-1' };

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { ECRClient } from '@aws-sdk/client-ecr';
 import type { CloudFormationCustomResourceEvent, Context } from 'aws-lambda';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EcrRepository } from '../../../functions/image-copy/adapters/ecr.ts';
+import { copyImage } from '../../../functions/image-copy/copy-image.ts';
 
 /**
  * The whole function over real HTTP: a loopback server is the registry, ECR, Secrets Manager and CloudFormation's
@@ -20,12 +24,16 @@ interface Reply {
   readonly status?: number;
   readonly headers?: Record<string, string>;
   readonly body?: string;
+  /** No answer comes, and the connection stays open. */
+  readonly hangs?: boolean;
 }
 
 /** What the server answers at a path of the registry, or at an operation of AWS. */
 let replies: Record<string, Reply>;
 const answers: { readonly method: string | undefined; readonly type: string | undefined; readonly body: string }[] = [];
 const operations: string[] = [];
+/** Called when a request arrives that gets no answer. */
+let onHang = () => {};
 /** Status codes of CloudFormation's URL, the first for the first request; 200 after the last. */
 let responseStatuses: number[] = [];
 
@@ -45,6 +53,10 @@ const server = createServer(async (request, response) => {
   const operation = `${request.headers['x-amz-target'] ?? ''}`.split('.')[1];
   if (operation !== undefined) operations.push(operation);
   const reply = replies[operation ?? `${request.url}`] ?? { status: 404, body: '{}' };
+  if (reply.hangs === true) {
+    onHang();
+    return;
+  }
   const type = operation === undefined ? {} : { 'content-type': 'application/x-amz-json-1.1' };
   response.writeHead(reply.status ?? 200, { ...type, ...reply.headers }).end(reply.body ?? '{}');
 });
@@ -81,6 +93,7 @@ beforeEach(() => {
   answers.length = 0;
   operations.length = 0;
   responseStatuses = [];
+  onHang = () => {};
   vi.spyOn(console, 'error').mockImplementation(() => {});
 });
 
@@ -184,6 +197,35 @@ describe('the function that copies images', () => {
   it('answers FAILED when too little time remains to copy anything', async () => {
     expect(await answerTo(event(), 1_000)).toEqual(failed(/time/i));
   });
+
+  it.each([
+    ['ECR', 'BatchCheckLayerAvailability'],
+    ['Secrets Manager', 'GetSecretValue'],
+  ])('answers FAILED in time when %s never answers %s', async (service, operation) => {
+    replies[operation] = { hangs: true };
+    const reason = `${service} did not answer ${operation} in time\\. Deploy again`;
+    // What remains beyond the time that is kept for the answer.
+    expect(await answerTo(event({ CredentialsSecret: 'docker-hub' }), 22_000)).toEqual(failed(new RegExp(reason)));
+    expect(operations.at(-1)).toBe(operation);
+  });
+
+  it.each(['BatchCheckLayerAvailability', 'InitiateLayerUpload', 'UploadLayerPart', 'CompleteLayerUpload', 'PutImage'])(
+    'ends a request for %s that ECR never answers when the time for the copy is over',
+    async (operation) => {
+      const time = new AbortController();
+      onHang = () => time.abort();
+      replies[operation] = { hangs: true };
+      const target = new EcrRepository(new ECRClient({}), 'copies', time.signal);
+      const source = {
+        manifest: async () => ({ mediaType: OCI, body: image }),
+        blob: async (digest: string) =>
+          Readable.from([Buffer.from(digest === digestOf(layer) ? layer : config)]) as AsyncIterable<Uint8Array>,
+      };
+      await expect(
+        copyImage({ reference: '1', architecture: 'amd64', targetTag: '1' }, source, target),
+      ).rejects.toThrow(`ECR did not answer ${operation} in time. Deploy again.`);
+    },
+  );
 
   it('cuts a long reason off, since CloudFormation refuses an answer of more than 4,096 bytes', async () => {
     replies['PutImage'] = {
