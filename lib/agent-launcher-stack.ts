@@ -10,9 +10,8 @@ import { AgentLauncher } from './agent-launcher.ts';
 import { agentNetwork, networkOutputs } from './agent-network.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent-pool.ts';
 import { registryOf } from './egress/allowed-domains.ts';
-import type { JobSize } from './prices.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
-import { type StandingOptions, standingCost, sweepingPhase, type WarmAgentsOptions } from './standing-agents.ts';
+import type { StandingOptions, WarmAgentsOptions } from './standing-agents.ts';
 import { isCopied } from './task-images.ts';
 import { type TaskRolePermissions, taskRoleWarnings } from './task-role-warnings.ts';
 
@@ -60,7 +59,6 @@ export class AgentLauncherStack extends Stack {
     for (const pool of settings.pools) this.grant(pool);
     for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
     this.launcher.addOutputs(this);
-    this.standingOutput(settings.pools);
   }
 
   /** A registry's image: a copy of it, where the settings ask for one. */
@@ -143,19 +141,6 @@ export class AgentLauncherStack extends Stack {
     return secret;
   }
 
-  /** What agents without a job cost, where there are any. */
-  private standingOutput(pools: readonly PoolSettings[]): void {
-    const costs = pools.flatMap((pool) => {
-      const cost = standingCost(standingOptions(pool), {
-        warm: sizeOf(pool, pool.warmAgents?.phase ?? 'plan'),
-        sweep: sizeOf(pool, sweepingPhase(pool.phases?.unlistedJobs)),
-      });
-      return cost === undefined ? [] : [`${pool.name}: ${cost}`];
-    });
-    if (costs.length > 0)
-      this.output('StandingAgents', costs.join('. '), 'Agents that wait without a job, and their price');
-  }
-
   private output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
@@ -183,18 +168,6 @@ function warmAgentsOptions({
   schedule,
 }: NonNullable<PoolSettings['warmAgents']>): WarmAgentsOptions {
   return { agents, phase, idleWindow: Duration.minutes(idleMinutes), ...(schedule !== undefined && { schedule }) };
-}
-
-/** Size of the tasks that serve a phase. */
-function sizeOf(pool: PoolSettings, phase: Phase): Omit<JobSize, 'seconds'> {
-  const own = pool.phases?.[phase];
-  const diskGiB = own?.ephemeralStorageGiB ?? pool.ephemeralStorageGiB;
-  return {
-    cpu: own?.cpu ?? pool.cpu,
-    memoryMiB: own?.memoryMiB ?? pool.memoryMiB,
-    architecture: pool.architecture,
-    ...(diskGiB !== undefined && { diskGiB }),
-  };
 }
 
 function phasesOptions({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['phases']>): PhasesOptions {

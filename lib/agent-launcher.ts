@@ -5,13 +5,16 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct, type IDependable } from 'constructs';
+import type { Phase } from '../functions/launcher/contract.ts';
 import { acknowledge } from './acknowledgement.ts';
 import type { AgentImage } from './agent-image.ts';
 import { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
+  DEFAULT_CPU,
   DEFAULT_HOSTNAME,
   DEFAULT_LOG_RETENTION_DAYS,
+  DEFAULT_MEMORY_MIB,
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
@@ -21,7 +24,9 @@ import { taskSecurityGroup } from './egress/task-security-group.ts';
 import { checkLauncherProps } from './launcher-checks.ts';
 import { LauncherFunction } from './launcher-function.ts';
 import { Monitoring } from './monitoring.ts';
+import type { JobSize } from './prices.ts';
 import { proxiesToOpen } from './proxies.ts';
+import { standingCost, sweepingPhase } from './standing-agents.ts';
 
 export interface AgentLauncherProps {
   /** Organization in HCP Terraform that owns the pools. */
@@ -154,6 +159,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   /** Connections of the agents, to allow them into what Terraform must reach. */
   readonly connections: ec2.Connections;
+  private readonly options: readonly AgentPoolOptions[];
 
   constructor(scope: Construct, id: string, props: AgentLauncherProps) {
     super(scope, id);
@@ -161,6 +167,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     checkLauncherProps(this, name, props);
     checkTopic(Stack.of(this), props.alarmTopic);
     this.name = name;
+    this.options = props.pools;
     this.node.addValidation({ validate: () => sameNameFaults(this) });
     const hostname = props.hostname ?? DEFAULT_HOSTNAME;
     const schedule = props.schedule ?? Duration.minutes(DEFAULT_SCHEDULE_MINUTES);
@@ -245,6 +252,16 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     });
   }
 
+  private standingCosts(): string[] {
+    return this.options.flatMap((options) => {
+      const cost = standingCost(options, {
+        warm: taskSizeOf(options, options.warmAgents?.phase ?? 'plan'),
+        sweep: taskSizeOf(options, sweepingPhase(options.phases?.unlistedJobs)),
+      });
+      return cost === undefined ? [] : [`${options.name}: ${cost}`];
+    });
+  }
+
   /** What was built for a pool, by its name. */
   pool(name: string): AgentPool {
     const pool = this.pools.get(name);
@@ -256,7 +273,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   }
 
   /**
-   * Adds the facts that people look for after a deployment as outputs of the stack: cluster, function, log groups, dashboard.
+   * Adds the facts that people look for after a deployment as outputs of the stack: cluster, function, log groups, dashboard,
+   * and the price of agents that wait without a job.
    *
    * @param scope of the outputs; with the stack itself, their names have no suffix
    */
@@ -270,8 +288,24 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       ['AgentLogGroups', agentLogs, "The agents' own logs, a group a pool and a stream a task"],
       ['DashboardUrl', monitoring.dashboardUrl, 'Queued jobs, live tasks, start latency, failures'],
     ];
+    const standing = this.standingCosts();
+    if (standing.length > 0) {
+      outputs.push(['StandingAgents', standing.join('. '), 'Agents that wait without a job, and their price']);
+    }
     for (const [id, value, description] of outputs) new CfnOutput(scope, id, { value, description });
   }
+}
+
+/** Size of the tasks that serve a phase. */
+function taskSizeOf(pool: AgentPoolOptions, phase: Phase): Omit<JobSize, 'seconds'> {
+  const own = pool.phases?.[phase];
+  const diskGiB = own?.ephemeralStorageGiB ?? pool.ephemeralStorageGiB;
+  return {
+    cpu: own?.cpu ?? pool.cpu ?? DEFAULT_CPU,
+    memoryMiB: own?.memoryLimitMiB ?? pool.memoryLimitMiB ?? DEFAULT_MEMORY_MIB,
+    architecture: pool.cpuArchitecture === ecs.CpuArchitecture.ARM64 ? 'arm64' : 'x86_64',
+    ...(diskGiB !== undefined && { diskGiB }),
+  };
 }
 
 /** Other launchers of the app with the name of this one, in the same account and region: AWS would refuse the second one. */

@@ -5,13 +5,20 @@
  * `Duration` as a number. Each fault is then reported at the property that it belongs to. Values that CloudFormation fills in
  * can't be judged and are left out. The network belongs to the app, so its rules don't apply.
  */
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration, Stack, Token } from 'aws-cdk-lib';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { z } from 'zod';
 import type { AgentLauncherProps } from './agent-launcher.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from './agent-pool.ts';
-import { crossFaults } from './settings-checks.ts';
+import {
+  ALLOW_PLACEHOLDER,
+  credentialFaults,
+  crossFaults,
+  type DeployTarget,
+  placeholderFaults,
+  targetFaults,
+} from './settings-checks.ts';
 import { looksLikeToken } from './settings-credentials.ts';
 import { didYouMean, type SettingsFault, shown } from './settings-faults.ts';
 import { settingAt, settingsSchema } from './settings-schema.ts';
@@ -117,8 +124,11 @@ export function checkLauncherProps(scope: Construct, name: string, props: AgentL
   const network = { egress: 'existing-vpc', ...(props.securityGroups !== undefined && { securityGroupIds: [] }) };
   const { error } = settingsSchema.safeParse(settings);
   const ofSettings = [
+    ...credentialFaults(settings),
     ...(error?.issues ?? []).flatMap((issue) => schemaFaults(issue, settings)),
     ...crossFaults({ ...(isRecord(settings) ? settings : {}), network }),
+    ...targetFaults(settings, targetOf(scope, props)),
+    ...exampleFaults(scope, settings),
   ].filter(({ path }) => !path.startsWith('network'));
   const faults = [
     ...unknownFaults(given, LAUNCHER, []),
@@ -133,6 +143,38 @@ export function checkLauncherProps(scope: Construct, name: string, props: AgentL
   throw new Error(
     `${count} wrong in the launcher ${scope.node.path}; nothing was synthesized.\n\n${blocks.join('\n\n')}`,
   );
+}
+
+/** Account and region of the stack, as far as the app sets them. */
+function targetOf(scope: Construct, { apiTokenSecret, pools }: AgentLauncherProps): DeployTarget {
+  const { account, region } = Stack.of(scope);
+  const known = (value: string) => (Token.isUnresolved(value) ? undefined : value);
+  const ofPools = Array.isArray(pools) ? pools.flatMap((pool: unknown, index) => secretsIn(pool, index)) : [];
+  const secrets: readonly (readonly [path: string, secret: unknown])[] = [
+    ['apiTokenSecret', apiTokenSecret],
+    ...ofPools,
+  ];
+  return {
+    account: known(account),
+    region: known(region),
+    readableKeys: new Set(
+      secrets.flatMap(([path, secret]) => (isSecret(secret) && secret.encryptionKey !== undefined ? [path] : [])),
+    ),
+  };
+}
+
+function secretsIn(pool: unknown, index: number): [path: string, secret: unknown][] {
+  if (!isRecord(pool)) return [];
+  return ['apiTokenSecret', 'agentTokenSecret'].map((name) => [`pools.${index}.${name}`, pool[name]]);
+}
+
+/** The organization of the guide's sample, with what to do in an app of one's own. */
+function exampleFaults(scope: Construct, settings: unknown): SettingsFault[] {
+  if (scope.node.tryGetContext(ALLOW_PLACEHOLDER) !== undefined) return [];
+  return placeholderFaults(settings).map((fault) => ({
+    ...fault,
+    remedy: `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`,
+  }));
 }
 
 /** Properties as settings. Anything may be given, since JavaScript has no types. */

@@ -49,6 +49,8 @@ export function crossFaults(given: unknown): SettingsFault[] {
 export interface DeployTarget {
   readonly account?: string | undefined;
   readonly region?: string | undefined;
+  /** Paths of secrets whose readers may also use their key, so that they may be of another account. */
+  readonly readableKeys?: ReadonlySet<string>;
 }
 
 /**
@@ -61,7 +63,7 @@ export interface DeployTarget {
  * secret and the key. Settings name no key, so the roles don't have it. IAM attaches no customer managed policy of another
  * account. https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples_cross.html
  */
-export function targetFaults(given: unknown, { account, region }: DeployTarget): SettingsFault[] {
+export function targetFaults(given: unknown, { account, region, readableKeys }: DeployTarget): SettingsFault[] {
   if (!isRecord(given)) return [];
   const pools: readonly unknown[] = Array.isArray(given['pools']) ? given['pools'] : [];
   const ofPools = (key: string) =>
@@ -71,7 +73,10 @@ export function targetFaults(given: unknown, { account, region }: DeployTarget):
   return [
     ...regionFaults([topic], 'a topic', region),
     ...regionFaults(read, 'a secret', region),
-    ...secretAccountFaults([...read, ...ofPools('agentTokenSecret')], account),
+    ...secretAccountFaults(
+      [...read, ...ofPools('agentTokenSecret')].filter(({ path }) => readableKeys?.has(path) !== true),
+      account,
+    ),
     ...policyAccountFaults(pools, account),
     ...guardDutyFaults(given['network'], region),
   ];
@@ -172,6 +177,9 @@ function partOfArn(value: unknown, position: number): string | undefined {
   if (typeof value !== 'string' || !value.startsWith('arn:')) return undefined;
   return value.split(':')[position] || undefined;
 }
+
+/** Context key that accepts the example's organization: `npm run synth` must work in a fresh clone. */
+export const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
 
 /** Organizations in this project's own examples. */
 const PLACEHOLDERS = ['your-org', 'example-org'];

@@ -11,6 +11,7 @@ import { DEFAULT_AGENT_VERSION } from './defaults.ts';
 import { chosenNetwork, type NetworkSettings } from './network-settings.ts';
 import { type Explanation, unwrapped } from './setting.ts';
 import {
+  ALLOW_PLACEHOLDER,
   credentialFaults,
   crossFaults,
   type DeployTarget,
@@ -24,9 +25,6 @@ import { type ReadSettings, settingAt, settingsSchema } from './settings-schema.
 
 /** Key of the settings in the context of `cdk.json`. */
 export const SETTINGS_KEY = 'agentLauncher';
-
-/** Context key that accepts the example's organization: `npm run synth` must work in a fresh clone. */
-const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
 
 /** The image of the agents. */
 export type AgentImageSettings = {

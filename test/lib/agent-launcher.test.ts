@@ -2,6 +2,8 @@
 import { CfnParameter, Duration, NestedStack, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, it } from 'vitest';
@@ -149,6 +151,22 @@ describe('the construct', () => {
     );
   });
 
+  it('has the price of agents that wait without a job among its outputs, where there are any', () => {
+    const outputOf = (options: object) => {
+      const stack = emptyStack();
+      launcherIn(stack, {
+        pools: [{ name: 'aws', agentTokenSecret: secretIn(stack, 'Token'), ...options }],
+      }).addOutputs(stack);
+      return Template.fromStack(stack).toJSON()['Outputs'].StandingAgents?.Value;
+    };
+    expect(outputOf({})).toBeUndefined();
+    expect(outputOf({ warmAgents: { agents: 1 } })).toMatch(/^aws: 1 warm agent, 168 h a week: \$36\.0\d a month/);
+    const arm = { cpuArchitecture: ecs.CpuArchitecture.ARM64 };
+    expect(outputOf({ warmAgents: { agents: 1 }, ...arm })).toMatch(/^aws: 1 warm agent, 168 h a week: \$28\./);
+    const phases = { plan: { cpu: 512, memoryLimitMiB: 1024 } };
+    expect(outputOf({ sweepInterval: Duration.hours(1), phases })).toMatch(/^aws: a sweep every 60 minutes: \$0\.75/);
+  });
+
   it('takes values that only CloudFormation knows', () => {
     const stack = emptyStack();
     const organization = new CfnParameter(stack, 'Organization').valueAsString;
@@ -252,6 +270,50 @@ describe('the construct refuses', () => {
       /topic is in us-east-1 and the stack in eu-central-1.*use a topic in eu-central-1/,
     );
     expect(topicIn('eu-central-1')).not.toThrow();
+  });
+
+  const ARN = (region: string, account: string) =>
+    `arn:aws:secretsmanager:${region}:${account}:secret:acme/token-Ab1Cd2`;
+  const inTarget = (apiToken: string, key?: string) => () => {
+    const stack = new Stack(testApp(), 'Test', { env: { account: '123456789012', region: 'eu-central-1' } });
+    const encryptionKey = key === undefined ? undefined : (Key.fromKeyArn(stack, 'Key', key) as IKey);
+    const apiTokenSecret = Secret.fromSecretAttributes(stack, 'ApiToken', {
+      secretCompleteArn: apiToken,
+      ...(encryptionKey !== undefined && { encryptionKey }),
+    });
+    return launcherIn(stack, { apiTokenSecret });
+  };
+
+  it('an API token of another region or account than the stack, which would deploy and then fail', () => {
+    expect(inTarget(ARN('eu-central-1', '123456789012'))).not.toThrow();
+    expect(inTarget(ARN('us-east-1', '123456789012'))).toThrow(
+      / {2}apiTokenSecret\n {4}given: .*while the stack is deployed to eu-central-1/,
+    );
+    expect(inTarget(ARN('eu-central-1', '999999999999'))).toThrow(
+      / {2}apiTokenSecret\n {4}given: .*a secret of account 999999999999/,
+    );
+  });
+
+  it('no secret of another account whose key the app names: its readers may then decrypt it', () => {
+    const key = 'arn:aws:kms:eu-central-1:999999999999:key/0123';
+    expect(inTarget(ARN('eu-central-1', '999999999999'), key)).not.toThrow();
+  });
+
+  it('a credential where a name belongs, without showing it', () => {
+    const token = `glpat-${'x'.repeat(20)}`;
+    const message = refusal({ organization: token });
+    expect(message).toMatch(/ {2}organization\n {4}given: .*a token of GitLab, so it is not shown/);
+    expect(message).not.toContain(token);
+  });
+
+  it("the organization of the guide's sample, unless the context allows it", () => {
+    expect(refusal({ organization: 'your-org' })).toMatch(
+      / {2}organization\n {4}given: .*the placeholder of the example\n.*\n {4}to do: {4}set the name of your organization\./,
+    );
+    expect(refusal({}, { organization: 'example-org' })).toMatch(/ {2}pools\.0\.organization\n/);
+    const stack = emptyStack();
+    stack.node.setContext('agent-launcher:allowPlaceholder', true);
+    expect(() => launcherIn(stack, { organization: 'your-org' })).not.toThrow();
   });
 
   it("security groups that ECS would replace by the VPC's default one", () => {
