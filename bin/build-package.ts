@@ -1,8 +1,8 @@
 /**
  * Builds the package into `dist/`, for apps that use the constructs: `npm run build`, which `npm pack` and `npm ci` run as well.
  *
- *   dist/lib                 the constructs, with everything they import but the CDK, and their types
- *   dist/bundles/<name>      the finished bundle of each function
+ *   dist/lib                 the constructs, with everything they import but the CDK, its licences, and their types
+ *   dist/bundles/<name>      the finished bundle of each function, with the licences of what it contains
  *   dist/agent-image         what the agents' image is built from
  *
  * Constructs find the other two relative to their own file, so all of `dist/lib` is one folder.
@@ -14,6 +14,7 @@ import { dirname, join, relative } from 'node:path';
 import { buildSync } from 'esbuild';
 import * as z from 'zod';
 import { writeBundle } from '../lib/lambda-bundle.ts';
+import { LICENSES_FILE, thirdPartyLicenses } from '../lib/third-party-licenses.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -34,8 +35,9 @@ function entries(): string[] {
 }
 
 function constructs(): void {
-  buildSync({
+  const { metafile } = buildSync({
     absWorkingDir: ROOT,
+    metafile: true,
     entryPoints: entries().map((name) => `lib/${name}.ts`),
     outdir: 'dist/lib',
     bundle: true,
@@ -47,6 +49,7 @@ function constructs(): void {
     external: ['aws-cdk-lib', 'constructs'],
     logLevel: 'warning',
   });
+  writeFileSync(join(DIST, 'lib', LICENSES_FILE), thirdPartyLicenses(Object.keys(metafile.inputs), ROOT));
 }
 
 /** Declarations of what the exports reach. The others would only mention packages that users don't have. */

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { basename, extname, join, relative } from 'node:path';
 import { AssetHashType } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { LICENSES_FILE, thirdPartyLicenses } from './third-party-licenses.ts';
 
 /** Root of the sources, or of the built package. */
 const ROOT = join(import.meta.dirname, '..');
@@ -19,7 +20,8 @@ export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as co
 
 /**
  * Code of a Lambda function whose `handler` is the export of `functions/<name>/handler.ts`: one minified ES module,
- * `index.mjs`, with its source map and with the AWS SDK, so that the bytes that were tested are the bytes that run.
+ * `index.mjs`, with its source map, with the AWS SDK, so that the bytes that were tested are the bytes that run, and with the
+ * licences of what it contains.
  *
  * The package contains the bundle, so that an app that uses the construct needs neither esbuild nor what the function imports.
  * From the sources it is made when the stack is synthesized, by esbuild in this process: no Docker and no network. The bytes, and
@@ -57,6 +59,7 @@ export function writeBundle(name: string, outputFolder: string): void {
     entryPoints: [relative(ROOT, entry)],
     outfile: 'index.mjs',
     write: false,
+    metafile: true,
     bundle: true,
     minify: true,
     sourcemap: true,
@@ -68,4 +71,6 @@ export function writeBundle(name: string, outputFolder: string): void {
     logLevel: 'warning',
   });
   for (const file of built.outputFiles) writeFileSync(join(outputFolder, basename(file.path)), file.contents);
+  const licenses = thirdPartyLicenses(Object.keys(built.metafile.inputs), ROOT);
+  writeFileSync(join(outputFolder, LICENSES_FILE), licenses);
 }

@@ -43,7 +43,14 @@ beforeAll(() => {
 it('contains the constructs, their types, the image and the finished bundle, and no package of its own', () => {
   const [tarball = ''] = globSync('*.tgz', { cwd: folder });
   const files = execFileSync('tar', ['-tzf', join(folder, tarball)], { encoding: 'utf8' }).split('\n');
-  for (const file of ['lib/agent-launcher.js', 'bundles/launcher/index.mjs', 'agent-image/Dockerfile']) {
+  for (const file of [
+    'lib/agent-launcher.js',
+    'lib/THIRD-PARTY-LICENSES.txt',
+    'bundles/launcher/index.mjs',
+    'bundles/launcher/THIRD-PARTY-LICENSES.txt',
+    'bundles/image-copy/THIRD-PARTY-LICENSES.txt',
+    'agent-image/Dockerfile',
+  ]) {
     expect(files).toContain(`package/dist/${file}`);
   }
   expect(files.filter((file) => /node_modules|\/test\/|\/local\/|\.ts$/.test(file.replace(/\.d\.ts$/, '')))).toEqual(
@@ -133,7 +140,11 @@ describe.each([
     expect(readFileSync(join(out, bundle), 'utf8')).toBe(
       readFileSync(join(root, 'dist', 'bundles', 'launcher', 'index.mjs'), 'utf8'),
     );
-    expect(readdirSync(join(out, bundle, '..')).sort()).toEqual(['index.mjs', 'index.mjs.map']);
+    expect(readdirSync(join(out, bundle, '..')).sort()).toEqual([
+      'THIRD-PARTY-LICENSES.txt',
+      'index.mjs',
+      'index.mjs.map',
+    ]);
   });
 
   it('refuses wrong properties in plain JavaScript', () => {
