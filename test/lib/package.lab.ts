@@ -3,7 +3,16 @@
  * Needs the npm registry.
  */
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
@@ -103,7 +112,8 @@ describe.each([
     ).toEqual([]);
   });
 
-  it('type-checks the samples of the guide, libraries included', () => {
+  it('type-checks the example and the samples of the guide, libraries included', () => {
+    copyFileSync(join(root, 'examples', 'construct', 'app.ts'), join(app, 'app.ts'));
     for (const [index, text] of blocks('ts').entries()) writeFileSync(join(app, `sample-${index}.ts`), text);
     const tsc = [
       join(modules, 'typescript', 'bin', 'tsc'),
@@ -115,19 +125,24 @@ describe.each([
       '--types',
       'node',
     ];
-    const samples = blocks('ts').map((_, index) => `sample-${index}.ts`);
-    expect(samples.length).toBeGreaterThan(0);
+    const samples = ['app.ts', ...blocks('ts').map((_, index) => `sample-${index}.ts`)];
+    expect(samples.length).toBeGreaterThan(1);
     execFileSync(process.execPath, [...tsc, '--skipLibCheck', 'false', ...samples], {
       cwd: app,
       stdio: ['ignore', 'inherit', 'inherit'],
     });
   }, 300_000);
 
-  it('synthesizes the first sample, with the bundle that synthesis makes from the sources', () => {
-    writeFileSync(join(app, 'node.mjs'), "import './sample-0.js';\n");
-    execFileSync(process.execPath, ['node.mjs'], {
+  it('refuses the example until its organization is set', () => {
+    expect(() => execFileSync(process.execPath, ['app.js'], { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] })).toThrow(
+      /organization\n.*"your-org", the placeholder of the example/,
+    );
+  });
+
+  it('synthesizes the example, with the bundle that synthesis makes from the sources', () => {
+    execFileSync(process.execPath, ['app.js'], {
       cwd: app,
-      env: { ...process.env, CDK_OUTDIR: 'out' },
+      env: { ...process.env, CDK_OUTDIR: 'out', CDK_CONTEXT_JSON: '{"agent-launcher:allowPlaceholder":true}' },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     const out = join(app, 'out');
