@@ -15,7 +15,6 @@ import {
   ALLOW_PLACEHOLDER,
   credentialFaults,
   crossFaults,
-  type DeployTarget,
   placeholderFaults,
   targetFaults,
 } from './settings-checks.ts';
@@ -127,7 +126,7 @@ export function checkLauncherProps(scope: Construct, name: string, props: AgentL
     ...credentialFaults(settings),
     ...(error?.issues ?? []).flatMap((issue) => schemaFaults(issue, settings)),
     ...crossFaults({ ...(isRecord(settings) ? settings : {}), network }),
-    ...targetFaults(settings, targetOf(scope, props)),
+    ...secretFaults(scope, given),
     ...exampleFaults(scope, settings),
   ].filter(({ path }) => !path.startsWith('network'));
   const faults = [
@@ -145,27 +144,35 @@ export function checkLauncherProps(scope: Construct, name: string, props: AgentL
   );
 }
 
-/** Account and region of the stack, as far as the app sets them. */
-function targetOf(scope: Construct, { apiTokenSecret, pools }: AgentLauncherProps): DeployTarget {
+/** Secrets of another region or account than the stack's, as far as the app sets these. */
+function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): SettingsFault[] {
   const { account, region } = Stack.of(scope);
-  const known = (value: string) => (Token.isUnresolved(value) ? undefined : value);
-  const ofPools = Array.isArray(pools) ? pools.flatMap((pool: unknown, index) => secretsIn(pool, index)) : [];
+  const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
   const secrets: readonly (readonly [path: string, secret: unknown])[] = [
     ['apiTokenSecret', apiTokenSecret],
-    ...ofPools,
+    ...ofPools.flatMap((pool, index) =>
+      ['apiTokenSecret', 'agentTokenSecret'].map((name) => [`pools.${index}.${name}`, pool[name]] as const),
+    ),
   ];
-  return {
-    account: known(account),
-    region: known(region),
+  const located = {
+    apiTokenSecret: knownArn(apiTokenSecret),
+    pools: ofPools.map((pool) => ({
+      apiTokenSecret: knownArn(pool['apiTokenSecret']),
+      agentTokenSecret: knownArn(pool['agentTokenSecret']),
+    })),
+  };
+  return targetFaults(located, {
+    account: Token.isUnresolved(account) ? undefined : account,
+    region: Token.isUnresolved(region) ? undefined : region,
     readableKeys: new Set(
       secrets.flatMap(([path, secret]) => (isSecret(secret) && secret.encryptionKey !== undefined ? [path] : [])),
     ),
-  };
+  });
 }
 
-function secretsIn(pool: unknown, index: number): [path: string, secret: unknown][] {
-  if (!isRecord(pool)) return [];
-  return ['apiTokenSecret', 'agentTokenSecret'].map((name) => [`pools.${index}.${name}`, pool[name]]);
+/** A secret's ARN, complete or not, where the app knows all of it. */
+function knownArn(secret: unknown): string | undefined {
+  return isSecret(secret) && !Token.isUnresolved(secret.secretArn) ? secret.secretArn : undefined;
 }
 
 /** The organization of the guide's sample, with what to do in an app of one's own. */

@@ -294,6 +294,18 @@ describe('the construct refuses', () => {
     );
   });
 
+  it('such a secret by an ARN without its suffix, and none by its name', () => {
+    const stack = () => new Stack(testApp(), 'Test', { env: { account: '123456789012', region: 'eu-central-1' } });
+    const [partial, named] = [stack(), stack()];
+    const arn = ARN('eu-central-1', '999999999999').slice(0, -7);
+    expect(() =>
+      launcherIn(partial, { apiTokenSecret: Secret.fromSecretPartialArn(partial, 'ApiToken', arn) }),
+    ).toThrow(/a secret of account 999999999999/);
+    expect(() =>
+      launcherIn(named, { apiTokenSecret: Secret.fromSecretNameV2(named, 'ApiToken', 'acme/token') }),
+    ).not.toThrow();
+  });
+
   it('no secret of another account whose key the app names: its readers may then decrypt it', () => {
     const key = 'arn:aws:kms:eu-central-1:999999999999:key/0123';
     expect(inTarget(ARN('eu-central-1', '999999999999'), key)).not.toThrow();

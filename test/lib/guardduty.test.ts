@@ -82,6 +82,25 @@ describe.each(MODES.map((network) => [JSON.stringify(network), network] as const
   });
 });
 
+it.each(MODES.filter(({ egress }) => egress === 'network-firewall'))(
+  "a rule that is missing in the firewall stops what isn't in the VPC, with %o",
+  (network) => {
+    const template = templateOf({ network: { ...network, guardDuty: true } }).toJSON();
+    for (const resource of Object.values<{ Type: string; Properties: { RuleGroup: { RulesSource: object } } }>(
+      template['Resources'],
+    )) {
+      if (resource.Type !== 'AWS::NetworkFirewall::RuleGroup') continue;
+      const { RulesSource } = resource.Properties.RuleGroup;
+      const broken = JSON.stringify(RulesSource).replaceAll('guardduty-data.', 'guardduty-other.');
+      expect(broken).not.toBe(JSON.stringify(RulesSource));
+      resource.Properties.RuleGroup.RulesSource = JSON.parse(broken);
+    }
+    for (const arrival of arrivals(template, [DATA])) {
+      expect(arrival).toMatchObject({ reached: false, stoppedBy: expect.stringMatching(/^Network Firewall/) });
+    }
+  },
+);
+
 it('passes the firewall by a rule for each name, and no rule for a registry that has an endpoint', () => {
   const rules = (network: object) => {
     const template = templateOf({ network: { egress: 'network-firewall', guardDuty: true, ...network } }).toJSON();
