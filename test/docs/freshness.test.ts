@@ -26,6 +26,15 @@ describe('the architecture document', () => {
   });
 });
 
+describe('the index of the decisions', () => {
+  it('lists every decision with its title', () => {
+    const folder = 'docs/decisions';
+    const records = readdirSync(folder).filter((file) => /^\d/.test(file));
+    const lines = records.sort().map((file) => `- [${/^# (.+)$/m.exec(read(join(folder, file)))?.[1]}](${file})`);
+    expect(read(join(folder, 'README.md'))).toContain(`${lines.join('\n')}\n`);
+  });
+});
+
 describe('the runbook', () => {
   it('has one title, and sections below it', () => {
     const text = readFileSync('docs/runbook.md', 'utf8').replace(/^```[\s\S]*?^```/gm, '');
