@@ -35,39 +35,39 @@ const ENDING = 'return isEnding(answer.lastStatus);';
 export const MUTANTS: readonly Mutant[] = [
   // -- The token
   one(
-    'every RunTask call has a token of its own',
+    'every RunTask call has a new token',
     [2],
     edit('core/token.ts', TOKEN, 'attempt}/`.concat(String((calls += 1)));'),
     edit('core/token.ts', 'export function clientTokenOf', 'let calls = 0;\nexport function clientTokenOf'),
   ),
-  one('the token leaves the attempt out', [1], edit('core/token.ts', TOKEN, 'attempt * 0}`;')),
+  one('the token doesn’t contain the attempt', [1], edit('core/token.ts', TOKEN, 'attempt * 0}`;')),
   one(
-    'a living task that a token stands for is taken for used up (no lag tolerance)',
+    'a live task that a token returns counts as already used (no lag tolerance)',
     [2, 3],
     edit('core/token.ts', ENDING, "return answer.lastStatus !== 'PROVISIONING';"),
   ),
   {
     ...one(
-      'a stopped task that a token stands for is taken for a launch',
+      'a stopped task that a token returns counts as a launch',
       [1],
       edit('core/token.ts', ENDING, 'return answer.lastStatus === undefined;'),
     ),
     profile: 'long',
   },
   {
-    name: 'a task that ECS named but no longer describes is never taken for over',
+    name: 'a task that ECS returned but no longer describes never counts as ended',
     breaks: [1],
     profile: 'forgotten',
     edits: [edit('core/token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
   },
   {
-    name: 'a task that was counted already is taken for a launch',
+    name: 'a task that was already counted counts as a launch',
     breaks: [],
-    survivesBecause: 'tags and the count of tasks already give the next attempt; this is the guard behind it',
+    survivesBecause: 'tags and the count of tasks already determine the next attempt; this is a second guard',
     edits: [edit('core/token.ts', 'if (seenTaskIds.has(answer.taskId)) return true;', '')],
   },
   {
-    name: 'used-up tokens are passed one by one, five at most',
+    name: 'used-up tokens are skipped one by one, five at most',
     breaks: [1],
     profile: 'long',
     edits: [
@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'the attempt is always the first',
+      'the attempt is always 1',
       [1],
       edit('core/reconcile.ts', 'supply.attempts.get(job.key) ?? 0;', '0 * (supply.attempts.get(job.key) ?? 0);'),
     ),
@@ -105,7 +105,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   {
     ...one(
-      'agents that cannot be heard are counted as free',
+      'unresponsive agents are counted as free',
       [1],
       edit(
         'core/supply.ts',
@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'foreign agents that leave a job alone are waited for',
+      'jobs wait for foreign agents that don’t take them',
       [1],
       edit('core/reconcile.ts', 'Math.min(foreignIdle, youngOf(queued, nowMs))', 'foreignIdle'),
     ),
@@ -133,7 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'jobs without a name of their agent make no task busy',
+      'running jobs that don’t report their agent make no task busy',
       [1],
       edit(
         'core/supply.ts',
@@ -144,9 +144,9 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'unseen',
   },
   {
-    name: 'jobs with a task of their own are launched for first',
+    name: 'jobs that already have a task are launched for first',
     breaks: [],
-    survivesBecause: 'any agent takes any job: which job a launch is for changes its name and not what is served',
+    survivesBecause: 'any agent takes any job, so which job a launch is for changes only its name',
     edits: [
       edit(
         'core/reconcile.ts',
@@ -157,13 +157,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // -- Lanes
   one(
-    'lanes: an agent for plans is supply for an apply',
+    'lanes: an agent for plans counts as supply for an apply',
     [1],
     edit('core/lanes.ts', 'unclaimed: unclaimed(live),', 'unclaimed: unclaimed(supply.live),'),
   ),
   {
     ...one(
-      'lanes: what fails to start in one holds up the other',
+      'lanes: start failures in one lane back off the other',
       [1],
       edit(
         'core/lanes.ts',
@@ -174,7 +174,7 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'lanes',
   },
   one(
-    'lanes: each has maxAgents for itself',
+    'lanes: maxAgents applies to each lane separately',
     [3],
     edit(
       'core/allowance.ts',
@@ -183,13 +183,13 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   {
-    name: 'lanes: a foreign agent counts in each',
+    name: 'lanes: a foreign agent counts in each lane',
     breaks: [],
-    survivesBecause: 'it takes one of the jobs within 30 s, and the tick after that counts anew',
+    survivesBecause: 'it takes one of the jobs within 30 s, and the next tick counts again',
     edits: [edit('core/reconcile.ts', 'foreignIdle -= Math.min(foreign, short);', 'foreignIdle -= short * 0;')],
   },
   one(
-    'lanes: no launch on demand where Spot has no room',
+    'lanes: no On-Demand launch when Spot has no capacity',
     [1],
     edit(
       'adapters/ecs/client.ts',
@@ -199,30 +199,34 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   {
     ...one(
-      'lanes: the launch on demand has another token than the one on Spot',
+      'lanes: the On-Demand launch uses another token than the Spot launch',
       [2],
       edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'same')", "onDemandInstead(onSpot, 'own')"),
     ),
     profile: 'lanes',
   },
   one(
-    'lanes: a token that ECS holds to be used up is not given up',
+    'lanes: a token that ECS reports as used up is used again',
     [1],
     edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'own')", "onDemandInstead(onSpot, 'same')"),
   ),
   // -- Demand
   one(
-    'pending runs are demand',
+    'pending runs count as demand',
     [2],
     edit('core/demand.ts', "pending: 'platform'", "pending: 'plan-queued'"),
     edit('core/demand.ts', "  'plan_queued',\n  'apply_queued',", "  'pending',\n  'plan_queued',\n  'apply_queued',"),
   ),
   one(
-    'runs that are being planned are demand',
+    'runs that are being planned count as demand',
     [2],
     edit('core/demand.ts', "planning: 'plan-running'", "planning: 'plan-queued'"),
   ),
-  one('applies are no demand', [1], edit('core/demand.ts', "apply_queued: 'apply-queued'", "apply_queued: 'platform'")),
+  one(
+    'applies don’t count as demand',
+    [1],
+    edit('core/demand.ts', "apply_queued: 'apply-queued'", "apply_queued: 'platform'"),
+  ),
   one(
     'only the first page of runs is read',
     [1],
@@ -230,7 +234,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // -- Limits
   one(
-    'maxAgents is not looked at',
+    'maxAgents is ignored',
     [3],
     edit(
       'core/allowance.ts',
@@ -240,7 +244,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   {
     ...one(
-      'agentsCeiling is not looked at',
+      'agentsCeiling is ignored',
       [3],
       edit('core/allowance.ts', 'count: ceilingRoom - launched - kept.ofCeiling,', 'count: Number.POSITIVE_INFINITY,'),
     ),
@@ -248,7 +252,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'agents that start are not counted against the licence',
+      'starting agents don’t count in agentsCeiling',
       [3],
       edit('core/ceiling.ts', 'room - supply.registered - starting', 'room - supply.registered - starting * 0'),
     ),
@@ -256,7 +260,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'unknown agents are not counted against the licence',
+      'unknown agents don’t count in agentsCeiling',
       [3],
       edit('core/supply.ts', "['idle', 'busy', 'unknown'].includes", "['idle', 'busy'].includes"),
     ),
@@ -264,7 +268,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'each API token has a licence of its own',
+      'agentsCeiling applies to each API token separately',
       [3],
       edit('tick.ts', 'settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization', 'tokenOf'),
     ),
@@ -273,7 +277,7 @@ export const MUTANTS: readonly Mutant[] = [
   // -- Start failures
   {
     ...one(
-      'start failures are not backed off from',
+      'start failures cause no back-off',
       [6],
       edit('core/allowance.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
     ),
@@ -285,7 +289,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'as many probes as there are jobs',
+      'one probe per queued job',
       [6],
       edit(
         'core/allowance.ts',
@@ -296,23 +300,23 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'long',
   },
   one(
-    'a container that exits 0 has started well',
+    'a container that exits with 0 counts as started well',
     [6],
     edit('core/starts.ts', OBSERVED_END, "return task.exitCode !== 0 ? 'failed' : 'served';"),
   ),
   one(
-    'a task that is sent away unregistered has started well',
+    'a task that leaves unregistered counts as started well',
     [6],
     edit('core/starts.ts', OBSERVED_END, OBSERVED_END.replace('jobWaits || ', '').replace('unknown', 'served')),
   ),
   one(
-    'every stopped task is a start failure',
+    'every stopped task counts as a start failure',
     [1],
     edit('core/starts.ts', '  if (!registered && task', '  if (!busy && task'),
   ),
   {
     ...one(
-      'agents that end without a job are replaced for ever',
+      'agents that end without a job are replaced forever',
       [6],
       edit(
         'core/starts.ts',
@@ -324,7 +328,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'agents that come up end a row of those without a job',
+      'an agent that comes up resets the count of agents without a job',
       [6],
       edit('core/starts.ts', "since('fruitless', last('served'),", "since('fruitless', last('served', 'up'),"),
     ),
@@ -332,7 +336,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'one lane’s launches take the other lane’s probe',
+      'a launch of one lane uses up the other lane’s probe',
       [1],
       edit(
         'core/allowance.ts',
@@ -344,7 +348,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'the first job that runs is blamed for a task that ran out of memory',
+      'a task that ran out of memory is attributed to the first running job',
       [6],
       edit('core/out-of-memory.ts', 'running.find(({ agentName }) => agentName === task.id);', 'running[0];'),
     ),
@@ -352,7 +356,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a task whose container is not up is busy with a nameless job',
+      'a task whose container isn’t running counts as busy with a job that reports no agent',
       [2],
       edit(
         'core/supply.ts',
@@ -364,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a task past its deadline is busy with a nameless job in a young one’s stead',
+      'a task past its start deadline, instead of a younger one, counts as busy with a job that reports no agent',
       [1],
       edit(
         'core/supply.ts',
@@ -376,14 +380,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // -- Agents
   one(
-    'agents are listed that pinged in the last second only',
+    'only agents that pinged in the last second are listed',
     [1, 2, 4],
     edit('observe.ts', 'const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;', 'const recentMs = nowMs;'),
     edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
   ),
   {
     ...one(
-      'agents are listed that pinged in the last ten minutes, whatever is in question',
+      'only agents that pinged in the last ten minutes are listed, however old the tasks are',
       [1],
       edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
     ),
@@ -396,12 +400,12 @@ export const MUTANTS: readonly Mutant[] = [
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' || state === 'idle') {"),
   ),
   one(
-    'agents that cannot be heard are stopped',
+    'unresponsive agents are stopped',
     [4],
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' || state === 'unresponsive') {"),
   ),
   one(
-    'whatever is older than the start deadline is stopped',
+    'every task older than the start deadline is stopped',
     [2, 4, 5],
     edit(
       'core/supply.ts',
@@ -410,9 +414,9 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   {
-    name: 'a task is overdue also to who may not list agents',
+    name: 'a task can be overdue although the token can’t list agents',
     breaks: [],
-    survivesBecause: 'the second look before a stop finds that agents may not be listed, and nothing is stopped',
+    survivesBecause: 'the second list before a stop shows that agents can’t be listed, so nothing is stopped',
     edits: [
       edit(
         'core/supply.ts',
@@ -422,18 +426,18 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   one(
-    'tasks whose agent never registers are left alone',
+    'tasks whose agent never registers aren’t stopped',
     [5],
     edit('core/reconcile.ts', "if (state === 'overdue') {", "if (state === 'overdue' && startDeadlineMs < 0) {"),
   ),
   one(
-    'tasks whose agent is errored are left alone',
+    'tasks whose agent is errored aren’t stopped',
     [5],
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' && startDeadlineMs < 0) {"),
   ),
   {
     ...one(
-      'tasks that ECS runs on after their agent left are left alone',
+      'tasks that ECS keeps running after their agent left aren’t stopped',
       [5, 1],
       edit('core/reconcile.ts', "if (state === 'lingering') {", "if (state === 'lingering' && startDeadlineMs < 0) {"),
     ),
@@ -441,7 +445,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a task whose agent has exited holds its slot for ever',
+      'a task whose agent has exited keeps its slot forever',
       [1, 5],
       edit('core/supply.ts', "agentsCredible ? endedState(task, agent, nowMs) : 'leaving';", "'leaving';"),
     ),
@@ -449,7 +453,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a task with an exit code is what its agent is said to be',
+      'the agent’s status overrides the exit code of its task',
       [1, 5],
       edit('core/supply.ts', 'if (task.exitCode !== undefined) return endedState', 'if (nowMs < 0) return endedState'),
     ),
@@ -457,7 +461,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'of agents with one name the most harmless counts, before a stop too',
+      'of several agents with the same name the least active one counts, also before a stop',
       [2, 3, 4],
       edit(
         'core/supply.ts',
@@ -475,7 +479,7 @@ export const MUTANTS: readonly Mutant[] = [
   // -- Warm agents
   {
     ...one(
-      'a warm agent that never registers and ends well has started well',
+      'a warm agent that never registers and exits with 0 counts as started well',
       [6],
       edit('core/starts.ts', "if (standing && listedSinceStart) return 'failed';", ''),
     ),
@@ -483,7 +487,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a warm agent that leaves long before its time is replaced for ever',
+      'a warm agent that leaves long before its idle time is replaced forever',
       [6],
       edit(
         'core/starts.ts',
@@ -495,7 +499,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a warm agent that ends at once has served a job',
+      'a warm agent that ends at once counts as having served a job',
       [6],
       edit(
         'core/starts.ts',
@@ -519,7 +523,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'launches for queued jobs give agents back to the licence',
+      'launches for queued jobs increase what agentsCeiling leaves',
       [3],
       edit('core/under-ceiling.ts', 'room -= decision.launches.length;', 'room += decision.launches.length;'),
     ),
@@ -527,7 +531,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'launches of warm agents give agents back to the licence',
+      'launches of warm agents increase what agentsCeiling leaves',
       [3],
       edit(
         'core/under-ceiling.ts',
@@ -539,7 +543,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // -- What could not be seen
   one(
-    'runs that could not be read are none',
+    'unreadable runs count as no runs',
     [9],
     edit(
       'adapters/hcp-terraform/client.ts',
@@ -548,7 +552,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   one(
-    'tasks that could not be read are none',
+    'unreadable tasks count as no tasks',
     [9],
     edit(
       'tick.ts',
@@ -557,7 +561,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   one(
-    'stopped tasks that could not be read are none',
+    'unreadable stopped tasks count as no stopped tasks',
     [9],
     edit(
       'observe.ts',
@@ -566,7 +570,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   one(
-    'agents that could not be read are none',
+    'unreadable agents count as no agents',
     [9],
     edit(
       'observe.ts',
@@ -575,7 +579,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   one(
-    'an answer without runs is an empty list',
+    'a response without runs counts as an empty list',
     [9],
     edit(
       'adapters/hcp-terraform/answers.ts',
@@ -589,7 +593,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   one(
-    'a page that is another than was asked for is taken',
+    'a page other than the requested one is accepted',
     [9],
     edit(
       'adapters/hcp-terraform/pages.ts',
@@ -608,7 +612,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'the poll budget forgets with every tick',
+      'the poll budget starts empty with every tick',
       [7],
       edit(
         'adapters/hcp-terraform/client.ts',
@@ -628,7 +632,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   one(
-    'one failure ends the whole tick',
+    'one pool’s failure ends the whole tick',
     [1, 9],
     edit(
       'tick.ts',
@@ -637,7 +641,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   one(
-    'every tick asks for everything',
+    'every tick sends every request',
     [5],
     edit('observe.ts', 'const active = demand.queued.length > 0 ||', 'const active = demand.queued.length >= 0 ||'),
   ),
@@ -668,7 +672,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a run that waits after its plan gets an agent as often as one leaves',
+      'a run that waits after its plan gets a new agent whenever one leaves',
       [6],
       edit('core/standing.ts', 'SWEEPS_A_STAGE + sweep}', 'SWEEPS_A_STAGE + sweep + Math.floor(waitedMs / 60_000)}'),
     ),
@@ -676,7 +680,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a run that waits after its plan gets an agent of a lane that does not evaluate policies',
+      'a run that waits after its plan gets an agent of a lane that doesn’t evaluate policies',
       [1, 2],
       edit('core/standing.ts', 'acceptsPolicies ? waiting', 'waiting.length >= 0 ? waiting'),
     ),
@@ -684,7 +688,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // -- Secrets
   one(
-    'an error is told with its cause',
+    'an error is logged with its cause',
     [8],
     edit('adapters/report.ts', 'message: error.message }', 'message: error.message, cause: String(error.cause) }'),
   ),

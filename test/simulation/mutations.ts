@@ -25,7 +25,7 @@ const say = (line: string): void => {
 };
 let wrong = 0;
 try {
-  say('| what is wrong with the launcher | worlds | caught in | promises broken |\n|---|---|---|---|');
+  say('| change to the launcher | worlds | caught in | promises broken |\n|---|---|---|---|');
   for (const mutant of MUTANTS.filter(({ name }) => name.includes(values.only))) {
     const profile = mutant.profile ?? 'all';
     const sums = await runWorlds({ seed: values.seed, profile, worlds, folder: folder.write(mutant) });

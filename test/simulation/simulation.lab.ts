@@ -29,9 +29,9 @@ describe('the simulation bites', () => {
   it.each([
     ['free tasks are not counted (no count guard)', 'calm', 2],
     ['idle agents are stopped', 'agents', 4],
-    ['runs that could not be read are none', 'hcp', 9],
+    ['unreadable runs count as no runs', 'hcp', 9],
     ['there is no poll budget', 'polls', 7],
-    ['an error is told with its cause', 'hcp', 8],
+    ['an error is logged with its cause', 'hcp', 8],
     ['a run that waits after its plan gets no agent', 'policies', 1],
     ['a run after its plan gets an agent at once', 'policies', 2],
   ] as const)('%s', async (name, profile, promise) => {

@@ -76,9 +76,9 @@ afterAll(async () => {
   const whole = measured.length === FAULT_TABLE.length && measuredApart.length === POOL_FAULT_TABLE.length;
   if (process.env['WIRE_WRITE'] !== '1' || !whole) return;
   const head =
-    '| fault of one pool | what the launcher said | failed ticks | tasks | right after | the other pool’s job |\n|---|---|---|---|---|---|';
+    '| fault of one pool | what the launcher logged | failed ticks | tasks | time to launch | the other pool’s time to launch |\n|---|---|---|---|---|---|';
   writeSection('docs/reliability.md', 'wire', [head, ...measured].join('\n'));
-  const headApart = '| fault of one pool | the other’s job is launched for after |\n|---|---|';
+  const headApart = '| fault of one pool | the other pool’s time to launch |\n|---|---|';
   writeSection('docs/reliability.md', 'wire-pools', [headApart, ...measuredApart].join('\n'));
 });
 
@@ -215,7 +215,7 @@ describe('a fault on the wire loses nothing, starts nothing twice and delays no 
         const failed = fn.invocations.filter(({ error }) => error !== undefined).length;
         const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
         const launched = `${failed} of ${ticks} | ${tasksFor(run).length} | ${seconds(rightAfterMs)}`;
-        const shared = aimed === undefined ? ', the fault being both’s' : '';
+        const shared = aimed === undefined ? ', fault of both pools' : '';
         measured.push(
           `| ${name} | ${whatWasLogged(fn.lines, row.logged)} | ${launched} | ${seconds(otherAfterMs)}${shared} |`,
         );
