@@ -1,5 +1,5 @@
 /**
- * Defects that other launchers shipped, each as a world of its own that our launcher must come through. References are
+ * Defects that other launchers shipped, each as a separate world in which our launcher must keep its promises. References are
  * issues and pull requests of the repositories named; "operator" is hashicorp/hcp-terraform-operator.
  */
 import { describe, expect, it } from 'vitest';
@@ -103,13 +103,13 @@ function tasksLeft({ trace }: Outcome): string[] {
 
 const longestWaitSeconds = ({ waitsMs }: Outcome): number => Math.max(...waitsMs) / SECOND;
 
-describe('demand that was not seen, so that runs hung', () => {
-  it('operator #198, #215: only `pending` was counted, and nothing ever started from zero', async () => {
+describe('runs that hung because the launcher missed their demand', () => {
+  it('operator #198, #215: only `pending` was counted, and no agent ever started from zero', async () => {
     const outcome = await world([at(0, RUN)]);
     expect({ served: outcome.served, launches: outcome.launches }).toEqual({ served: 2, launches: 2 });
   });
 
-  it('HashiCorp support 11348595272723: the apply hung after a plan by the only single-mode agent', async () => {
+  it('HashiCorp support 11348595272723: the apply hung after the only single-mode agent had run the plan', async () => {
     const outcome = await world([at(0, { ...RUN, approval: 'person', approvalMs: 10 * MINUTE })]);
     expect(outcome.served).toBe(2);
   });
@@ -129,7 +129,7 @@ describe('demand that was not seen, so that runs hung', () => {
     expect(outcome.served).toBe(18);
   });
 
-  it('operator #436: queued statuses were left out while others of the workspace ran', async () => {
+  it('operator #436: queued runs were ignored while other runs of the workspace ran', async () => {
     const outcome = await world([at(0, RUN), at(0.2, planOnly), at(0.4, planOnly)]);
     expect(longestWaitSeconds(outcome)).toBeLessThan(120);
   });
@@ -139,13 +139,13 @@ describe('demand that was not seen, so that runs hung', () => {
     expect(outcome).toMatchObject({ served: 4, launches: 4 });
   });
 
-  it('operator #641: a version of Terraform Enterprise that was not understood fell back to the old, blind list', () => {
+  it('operator #641: an unknown Terraform Enterprise version made it use the old list, which misses runs', () => {
     expect(['v202409-1', 'v202503-1', '1.2.0', '', undefined].map(isNewEnough)).toEqual([true, true, true, true, true]);
     expect(isNewEnough('v202408-1')).toBe(false);
   });
 });
 
-describe('demand that was none, so that agents idled', () => {
+describe('agents that idled because of runs that need no agent', () => {
   it('operator #616, #618: runs that wait for a person kept the pool at its maximum for days', async () => {
     const waiting: RunCreated = { ...RUN, approval: 'person', approvalMs: 4 * 60 * MINUTE };
     const outcome = await world([at(0, waiting)]);
@@ -169,7 +169,7 @@ describe('demand that was none, so that agents idled', () => {
     expect(demandOf([{ id: 'run-1', workspaceId: 'ws-1', status, createdAtMs: 0 }]).queued).toEqual([]);
   });
 
-  it('operator #694: a line of pending runs in one workspace launches for the first alone', async () => {
+  it('operator #694: several pending runs in one workspace launch one agent, for the first run', async () => {
     const line = Array.from({ length: 4 }, () => at(0, { ...RUN, planMs: 3 * MINUTE }));
     const outcome = await world(line);
     expect(outcome.served).toBe(8);
@@ -188,8 +188,8 @@ describe('demand that was none, so that agents idled', () => {
   });
 });
 
-describe('work that was ended', () => {
-  it('a list of agents that is well-formed and wrong ends no job that no run shows', async () => {
+describe('agents that were stopped while they worked', () => {
+  it('a well-formed but wrong list of agents ends no job that no run shows', async () => {
     const wrong: Happening = { kind: 'fault', fault: 'hcp-agents-empty', ms: 20 * MINUTE, rate: 1 };
     const assessment: Happening = { kind: 'assessment', pool: 'pool-0', ms: 15 * MINUTE };
     const outcome = await world([at(0, assessment), at(0, planOnly), at(4, planOnly), at(0, wrong)]);
@@ -205,7 +205,7 @@ describe('work that was ended', () => {
     expect(outcome.served).toBe(4);
   });
 
-  it('terraform-aws-github-runner #3802: a list that was slow to show an agent got it taken for an orphan', async () => {
+  it('terraform-aws-github-runner #3802: an agent that the list showed late was treated as an orphan', async () => {
     const outcome = await world([
       at(0, { ...RUN, planMs: 8 * MINUTE }),
       at(2, { kind: 'fault', fault: 'hcp-changed-shape', ms: 6 * MINUTE, rate: 0.8 }),
@@ -215,8 +215,8 @@ describe('work that was ended', () => {
   });
 });
 
-describe('jobs that were never launched for again', () => {
-  it('terraform-aws-github-runner #458, #2459, #4262: an instance came up and another job took it', async () => {
+describe('jobs that got no second launch', () => {
+  it('terraform-aws-github-runner #458, #2459, #4262: another job took the instance that came up', async () => {
     const outcome = await world([at(0, RUN), at(0.2, { kind: 'assessment', pool: 'pool-0', ms: 5 * MINUTE })]);
     expect(outcome.served).toBe(2);
     expect(longestWaitSeconds(outcome)).toBeLessThan(240);
@@ -239,7 +239,7 @@ describe('jobs that were never launched for again', () => {
     },
   );
 
-  it('cdk-github-runners #738; buildkite-agent-scaler #73: invocations that never came, or died', async () => {
+  it('cdk-github-runners #738; buildkite-agent-scaler #73: invocations that were skipped or died', async () => {
     const outcome = await world([
       at(0, { kind: 'fault', fault: 'schedule-missed', ms: 4 * MINUTE, rate: 1 }),
       at(4, { kind: 'fault', fault: 'invocation-killed', ms: 3 * MINUTE, rate: 1 }),
@@ -259,8 +259,8 @@ describe('vendors that refuse or are slow', () => {
 
   it.each([
     ['infracost #2227: too many requests to HCP Terraform', 'hcp-429'],
-    ['operator #260, #714: 404 where the token is wrong, for a while', 'hcp-404'],
-    ['ARC #1295: a token that was valid no more, until it was replaced', 'hcp-token-rotated'],
+    ['operator #260, #714: 404 for a token that is wrong for a while', 'hcp-404'],
+    ['ARC #1295: a token that was no longer valid until it was replaced', 'hcp-token-rotated'],
     ['terraform-aws-github-runner #4724, #4376: a platform that could not be read', 'hcp-5xx'],
     ['dask-cloudprovider #56, #309; ecs-deploy #73; amazon-ecs-cli #966: ECS throttled reads too', 'ecs-throttled'],
   ] as const)('%s', async (_, kind) => {
@@ -270,7 +270,7 @@ describe('vendors that refuse or are slow', () => {
     expect(longestWaitSeconds(outcome)).toBeLessThan(7 * 60);
   });
 
-  it('lookups that are refused now and then, while agents take jobs that no list shows', async () => {
+  it('the lookup of a pool is sometimes refused while agents take jobs that no list shows', async () => {
     const assessments = Array.from({ length: 40 }, (_, n) =>
       at(1 + n, { kind: 'assessment', pool: 'pool-0', ms: 3 * MINUTE }),
     );
@@ -282,7 +282,7 @@ describe('vendors that refuse or are slow', () => {
     }
   });
 
-  it('terraform-aws-github-runner #44, #2566, #4408; runs-on #73: Spot had no room', async () => {
+  it('terraform-aws-github-runner #44, #2566, #4408; runs-on #73: Spot had no capacity', async () => {
     const [whole] = POOL.lanes;
     const lane = (phase: 'plan' | 'apply') => ({
       family: `${whole?.family}-${phase}`,
@@ -296,12 +296,12 @@ describe('vendors that refuse or are slow', () => {
     expect(longestWaitSeconds(outcome)).toBeLessThan(150);
   });
 
-  it('containers-roadmap #696, #358: starts that take minutes bring no second task', async () => {
+  it('containers-roadmap #696, #358: starts that take minutes cause no second task', async () => {
     const outcome = await world([at(0, fault('start-slow', 30)), at(0.1, RUN)]);
     expect(outcome).toMatchObject({ served: 2, launches: 2 });
   });
 
-  it('HashiCorp’s documentation #558: agents of another architecture than the pool’s, refused one after the other', async () => {
+  it('HashiCorp’s documentation #558: agents of another architecture than the pool’s are refused one after the other', async () => {
     const outcome = await world([at(0, fault('start-exit-1', 60)), at(0.1, planOnly)]);
     expect(outcome.launches).toBeLessThan(20);
     expect(outcome.served).toBe(1);
@@ -336,7 +336,7 @@ describe('launches that were made twice', () => {
   });
 });
 
-describe('what stayed behind, and what it cost', () => {
+describe('orphans and their cost', () => {
   it('agent-stack-k8s #479; terraform-aws-github-runner #4724, #5007: orphans stayed for weeks', async () => {
     const outcome = await world([
       at(0, { kind: 'fault', fault: 'start-never-registers', ms: 90 * SECOND, rate: 1 }),
@@ -357,13 +357,13 @@ describe('what stayed behind, and what it cost', () => {
     expect(tasksLeft(outcome)).toEqual([]);
   });
 
-  it('cdk-github-runners #537; ec2-action-builder #36: who waits for a job that was canceled leaves', async () => {
+  it('cdk-github-runners #537; ec2-action-builder #36: an agent that waits for a canceled job leaves', async () => {
     const outcome = await world([at(0, planOnly), at(0.75, { kind: 'cancel', run: 0 })]);
     expect(outcome.launches).toBeLessThanOrEqual(1);
     expect(outcome.idleAgentMs).toBeLessThan(3 * MINUTE);
   });
 
-  it('elastic-ci-stack #587; Spacelift’s README: a task that its host took back, with its job', async () => {
+  it('elastic-ci-stack #587; Spacelift’s README: a task was interrupted together with its job', async () => {
     const outcome = await world([
       at(0, { ...planOnly, planMs: 10 * MINUTE }),
       at(4, { kind: 'stop-task', pool: 'pool-0', by: 'spot' }),
@@ -372,7 +372,7 @@ describe('what stayed behind, and what it cost', () => {
     expect(outcome.served).toBe(2);
   });
 
-  it('ECS services that start a broken image again and again (assareh, danbarr)', async () => {
+  it('ECS services that start a broken image repeatedly (assareh, danbarr)', async () => {
     const outcome = await world([
       at(0, { kind: 'fault', fault: 'start-image', ms: 60 * MINUTE, rate: 1 }),
       at(0.1, planOnly),
@@ -388,7 +388,7 @@ describe('what stayed behind, and what it cost', () => {
     expect(outcome.served).toBe(10);
   });
 
-  it('the free edition’s one agent: a plan and its apply, one after the other', async () => {
+  it('the free edition’s one agent runs a plan and then its apply', async () => {
     const outcome = await world([at(0, RUN), at(0, { ...RUN, workspace: 'ws-2' })], { agentsCeiling: 1 });
     expect(outcome).toMatchObject({ served: 4, launches: 4 });
     expect(outcome.trace.filter((line) => line.includes('no licence'))).toEqual([]);
@@ -424,8 +424,8 @@ describe('names that collide', () => {
   });
 });
 
-describe('API limits that were broken', () => {
-  it('oulman at three workspaces; terraform-aws-github-runner #278: the platform’s limit, by polling', async () => {
+describe('API limits that were exceeded', () => {
+  it('oulman at three workspaces; terraform-aws-github-runner #278: polling exceeded the platform’s limit', async () => {
     const pools = Array.from({ length: 8 }, (_, i) => ({
       ...POOL,
       name: `pool-${i}`,
