@@ -1,11 +1,12 @@
-/** What the agents of a pool that is shared out by phase accept, in the words of `TFC_AGENT_ACCEPT`. */
+/** Job types that the agents of a pool with `phases` accept, as values of `TFC_AGENT_ACCEPT`. */
 import type { Phase } from '../functions/launcher/contract.ts';
 
 /**
- * Job kinds that no list of runs shows, so that nobody launches for one. They read and report: evaluations of policies,
- * drift assessments, queries, and what a stack does before anything is changed.
- * Names: https://developer.hashicorp.com/terraform/cloud-docs/agents/agents, the flag `-accept`; `query` is a default
- * since tfc-agent 1.25.0 by its changelog, while the flag's text leaves it out. What each kind does is unverified.
+ * Job types that no list of runs shows, so the launcher starts no agent for them. These only read and report: policy
+ * evaluations, drift assessments, queries, and the steps of a Stack before it changes anything.
+ *
+ * Names: the flag `-accept` at https://developer.hashicorp.com/terraform/cloud-docs/agents/agents. According to its changelog,
+ * tfc-agent accepts `query` by default since 1.25.0, although the flag's documentation omits it. What each type does is unverified.
  */
 const READING = [
   'policy',
@@ -18,16 +19,16 @@ const READING = [
 ];
 
 /**
- * The ones that change infrastructure: a stack's apply, and the tests of a module, which create what they test and must
- * not be interrupted before they have destroyed it. Never for an agent with a plan's role, nor on Spot.
+ * Job types that change infrastructure: a Stack's apply, and a module's tests. Tests create what they test, and an
+ * interruption would leave it behind. So an agent with a plan's role, or on Spot, never accepts them.
  */
 const WRITING = ['stack_apply', 'test'];
 
-/** Who accepts the jobs that no list shows. */
+/** Which tasks accept the jobs that no list shows. */
 export const UNLISTED_JOBS = ['plan', 'apply', 'none'] as const;
 export type UnlistedJobs = (typeof UNLISTED_JOBS)[number];
 
-/** @param unlisted `plan`: those that read go to the tasks of plans, those that write to the tasks of applies. */
+/** @param unlisted `plan`: tasks for plans accept those that read, tasks for applies those that write. */
 export function acceptedJobs(phase: Phase, unlisted: UnlistedJobs): string {
   const also = {
     plan: unlisted === 'plan' ? READING : [],

@@ -12,16 +12,16 @@ import { ImageCopies } from './image-copies.ts';
 import { IMAGE, IMAGE_DOC } from './setting.ts';
 import { shown } from './settings-faults.ts';
 
-/** The user that agents run as; the official image and ours have it. */
+/** The user that agents run as. It exists in the official image and in ours. */
 export const AGENT_USER = 'tfc-agent';
 
-/** Folders that an agent writes to; everything else is read-only. */
+/** Folders that an agent can write to. Everything else is read-only. */
 export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
 
 /** What an {@link AgentImage} puts into a task definition. */
 export interface AgentImageBinding {
   readonly image: ecs.ContainerImage;
-  /** The container's entry point; the task definition adds the agent's address to it. Absent: the image's own, without an address. */
+  /** The container's entry point; the task definition appends the agent's address. If absent, the image's own is used, without an address. */
   readonly entryPoint?: string[];
   /** Whether the image declares its writable folders as volumes of the agent's user. */
   readonly ownsVolumes: boolean;
@@ -30,50 +30,50 @@ export interface AgentImageBinding {
 /** Options of every built image. */
 interface BuildOptions {
   /**
-   * Whether the image keeps its user from reading the agent's programs, which keeps jobs from reading the agent token. Turn it off
-   * only if an agent does not start. Default: true; the build turns it off, with a warning, if the agent must read itself.
+   * Whether the image's user can't read the agent's programs, so that jobs can't read the agent token. Turn it off only if an
+   * agent doesn't start. Default: true. If the agent must read itself, the build turns it off with a warning.
    */
   readonly hideAgent?: boolean;
-  /** Address of the source code that the image is built from. Default: not said. */
+  /** URL of the source code that the image is built from, as an image label. Default: no label. */
   readonly sourceUrl?: string;
-  /** Revision of that source code. Another one makes another image. Default: not said. */
+  /** Revision of that source code, as an image label. A new revision creates a new image. Default: no label. */
   readonly revision?: string;
 }
 
-/** How the image is built on HashiCorp's own. */
+/** How the image is built from HashiCorp's own image. */
 export interface OfficialImageOptions extends BuildOptions {
-  /** Digest that the base must have: `sha256:…`, as `agent-image/print-digest.mjs` prints it. Default: what the tag names. */
+  /** Required digest of the base: `sha256:…`, as `agent-image/print-digest.mjs` prints it. Default: the digest of the tag. */
   readonly digest?: string;
-  /** Repository of the base, when it is a copy of yours. Default: `hashicorp/tfc-agent`. */
+  /** Repository of the base, if you use your own copy. Default: `hashicorp/tfc-agent`. */
   readonly baseImage?: string;
 }
 
 /** How the image is built from a release archive. */
 export interface ReleaseImageOptions extends BuildOptions {
-  /** Base, a Debian or Ubuntu, best with its digest. Default: `ubuntu:24.04`. */
+  /** Base image: Debian or Ubuntu, preferably with a digest. Default: `ubuntu:24.04`. */
   readonly baseImage?: string;
   /** Mirror of the release host. Default: `https://releases.hashicorp.com`. */
   readonly releasesUrl?: string;
-  /** Where the public key is. Default: `https://www.hashicorp.com/.well-known/pgp-key.txt`. */
+  /** URL of the public key. Default: `https://www.hashicorp.com/.well-known/pgp-key.txt`. */
   readonly keyUrl?: string;
-  /** Primary fingerprint that the key must have: 40 hexadecimal digits in capitals. Default: HashiCorp's. */
+  /** Required primary fingerprint of the key: 40 upper-case hexadecimal digits. Default: HashiCorp's. */
   readonly keyFingerprint?: string;
   /** Debian packages to install on the base. Default: those of the Dockerfile. */
   readonly packages?: readonly string[];
 }
 
-/** As in the Dockerfiles. */
+/** The entry point in the Dockerfiles. */
 const BUILT_ENTRY_POINT = ['/opt/agent-launcher/sh', '/opt/agent-launcher/entrypoint.sh'];
 
-/** Base of {@link AgentImage.fromRelease}: the distribution that HashiCorp's own image has. */
+/** Base of {@link AgentImage.fromRelease}: the same distribution as HashiCorp's own image. */
 const DEFAULT_RELEASE_BASE = 'ubuntu:24.04';
 
 /** How a registry's image is copied into ECR. */
 export interface ImageCopyOptions {
   /**
-   * Secret with a login of the registry: `{"username": "…", "accessToken": "…"}`.
+   * Secret with a login for the registry: `{"username": "…", "accessToken": "…"}`.
    *
-   * @default - the registry is asked anonymously
+   * @default - anonymous access
    */
   readonly credentials?: ISecret;
 }
@@ -118,7 +118,7 @@ function built(version: string, buildArgs: Record<string, string>, file?: string
         ...(file !== undefined && { file }),
         buildArgs: { ...buildArgs, AGENT_ARCHITECTURE: arm64 ? 'arm64' : 'amd64' },
         platform: arm64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
-        // The CLI prints it when it begins to build, and when that fails.
+        // The CLI prints this name when the build begins and when it fails.
         displayName: 'the agent image, with Docker. If this fails, see "Without Docker" in README.md',
       });
       return {
@@ -131,13 +131,13 @@ function built(version: string, buildArgs: Record<string, string>, file?: string
 }
 
 /**
- * The image that agents run in, and how its container is entered. All run the same entrypoint, which names the agent
- * by its task, sends an idle agent away, and keeps the agent's exit code.
+ * The image that agents run in, and its entry point. All images run the same entrypoint script. It names the agent after its
+ * task, ends an idle agent, and keeps the agent's exit code.
  */
 export abstract class AgentImage {
   /**
-   * Builds the image on HashiCorp's own, from this project's `agent-image` folder, and publishes it with the stack. Needs
-   * Docker at deploy time, not at synthesis.
+   * Builds the image from HashiCorp's own image and this project's `agent-image` folder, and publishes it with the stack.
+   * Needs Docker at deploy time, not at synthesis.
    *
    * @param version of `hashicorp/tfc-agent` to build from
    */
@@ -148,8 +148,8 @@ export abstract class AgentImage {
   }
 
   /**
-   * Builds the image from HashiCorp's release archive, on a base of your choice. The build refuses an archive that the
-   * pinned key has not signed: `agent-image/fetch-release.sh`. Needs Docker at deploy time, not at synthesis.
+   * Builds the image from HashiCorp's release archive, on a base of your choice. The build fails if the pinned key didn't sign
+   * the archive (`agent-image/fetch-release.sh`). Needs Docker at deploy time, not at synthesis.
    *
    * @param version of the release
    */
@@ -170,8 +170,8 @@ export abstract class AgentImage {
   }
 
   /**
-   * Uses an image as it is, such as `hashicorp/tfc-agent` itself: no Docker is needed to deploy. The entrypoint travels
-   * in the task definition, so the image needs a POSIX shell.
+   * Uses an existing image, such as `hashicorp/tfc-agent`, without changes. You don't need Docker to deploy. The task
+   * definition contains the entrypoint script, so the image needs a POSIX shell.
    */
   static fromContainerImage(image: ecs.ContainerImage): AgentImage {
     return {
@@ -184,8 +184,8 @@ export abstract class AgentImage {
   }
 
   /**
-   * Like {@link fromContainerImage}, for an image by its reference: `hashicorp/tfc-agent:1.33.0`, `…@sha256:…`, or an
-   * image in this account's or another account's ECR, which the task is then allowed to pull.
+   * Like {@link fromContainerImage}, for an image by its reference: `hashicorp/tfc-agent:1.33.0`, `…@sha256:…`, or an image in
+   * ECR of this or another account. For ECR, the task gets the permission to pull it.
    */
   static fromReference(reference: string): AgentImage {
     const version = versionOfImage(reference);
@@ -209,7 +209,7 @@ export abstract class AgentImage {
           repositoryName,
           repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
         });
-        // The CDK would write a host of its own in the place of the one that was asked for.
+        // The CDK would replace the registry's host in the reference with one that it computes.
         const image: ecs.ContainerImage = {
           bind: (_, container) => {
             repository.grantPull(container.taskDefinition.obtainExecutionRole());
@@ -222,8 +222,8 @@ export abstract class AgentImage {
   }
 
   /**
-   * Like {@link fromReference}, for an image of any registry that the internet reaches. The stack copies it into an ECR
-   * repository of its own when it is deployed, and tasks pull from there.
+   * Like {@link fromReference}, for an image of any registry that is reachable from the internet. The stack copies the image
+   * into its own ECR repository during the deployment, and tasks pull from there.
    */
   static copyOf(reference: string, options: ImageCopyOptions = {}): AgentImage {
     return {
@@ -235,6 +235,6 @@ export abstract class AgentImage {
     };
   }
 
-  /** Called once for every pool that uses the image. */
+  /** Called once for each pool that uses the image. */
   abstract bind(scope: Construct, architecture: ecs.CpuArchitecture): AgentImageBinding;
 }

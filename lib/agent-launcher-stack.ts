@@ -19,7 +19,7 @@ export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
 }
 
-/** From settings to constructs: composition, and nothing else. */
+/** Creates the constructs that the settings describe. */
 export class AgentLauncherStack extends Stack {
   readonly launcher: AgentLauncher;
   private readonly secrets = new Map<string, ISecret>();
@@ -61,11 +61,11 @@ export class AgentLauncherStack extends Stack {
     this.launcher.addOutputs(this);
   }
 
-  /** A registry's image: a copy of it, where the settings ask for one. */
+  /** A registry image, or a copy of it if the settings ask for one. */
   private image(reference: string, settings: AgentImageSettings): AgentImage {
     if (!isCopied(reference, settings.copy)) return AgentImage.fromReference(reference);
     const { credentialsSecret } = settings;
-    // The login is one of the registry that it was given for, and goes to no other.
+    // Send the login only to the registry that it belongs to.
     const own = 'registry' in settings && registryOf(settings.registry).host === registryOf(reference).host;
     return AgentImage.copyOf(
       reference,
@@ -129,7 +129,7 @@ export class AgentLauncherStack extends Stack {
     }
   }
 
-  /** A secret that exists already, by its name or its complete ARN; the template never holds its value. */
+  /** An existing secret, by its name or complete ARN. The template never contains its value. */
   private secret(nameOrArn: string): ISecret {
     const known = this.secrets.get(nameOrArn);
     if (known !== undefined) return known;

@@ -31,33 +31,33 @@ import { standingCost, sweepingPhase } from './standing-agents.ts';
 export interface AgentLauncherProps {
   /** Organization in HCP Terraform that owns the pools. */
   readonly organization: string;
-  /** Secret whose string is the API token that the launcher polls with: a team token that can see the workspaces. */
+  /** Secret whose string is the API token that the launcher polls with: a team token that can view the workspaces. */
   readonly apiTokenSecret: ISecret;
-  /** The agent pools to serve, at least one; each has a name of its own. */
+  /** The agent pools to serve: at least one, with different names. */
   readonly pools: readonly AgentPoolOptions[];
-  /** Network of the agents. Its subnets need a way out: NAT or a proxy, or `assignPublicIp`. */
+  /** Network of the agents. Its subnets need an egress path: NAT, a proxy, or `assignPublicIp`. */
   readonly vpc: ec2.IVpc;
   /**
-   * Subnets of the agents; every task takes one address.
+   * Subnets of the agents. Each task uses one address.
    *
    * @default - the VPC's private subnets
    */
   readonly vpcSubnets?: ec2.SubnetSelection;
   /**
-   * Security groups of the agents, one to five. Nothing needs to come in; TCP 443 must go out.
+   * Security groups of the agents, one to five. Agents need no ingress, and egress on TCP 443.
    *
-   * @default - a new group: nothing in; out TCP 443, the port of `hostname` and those of the pools' proxies
+   * @default - a new group: no ingress; egress on TCP 443, the port of `hostname` and the ports of the pools' proxies
    */
   readonly securityGroups?: readonly ec2.ISecurityGroup[];
   /**
-   * Whether every task gets a public IPv4 address, which public subnets without NAT need.
+   * Whether each task gets a public IPv4 address. Public subnets without NAT need it.
    *
    * @default false
    */
   readonly assignPublicIp?: boolean;
   /**
    * What the agents' network needs in addition to `vpc`, its subnets' routes to the internet and `securityGroups`: firewalls,
-   * endpoints, your own routes. It exists before the first agent starts, and goes after the launcher.
+   * endpoints, your own routes. CloudFormation creates these before the first agent starts, and deletes them after the launcher.
    *
    * @default - nothing
    */
@@ -70,94 +70,94 @@ export interface AgentLauncherProps {
    */
   readonly guardDuty?: boolean;
   /**
-   * Name of the cluster, and the beginning of other names: letters, digits and `-`, up to 48, plain text.
+   * Name of the cluster, and prefix of other names: up to 48 letters, digits and `-`, without tokens.
    *
    * @default - made from the construct's path
    */
   readonly name?: string;
   /**
-   * Host of HCP Terraform or Terraform Enterprise, with its port when that is not 443, without a scheme.
+   * Hostname of HCP Terraform or Terraform Enterprise, without a scheme. Add the port if it isn't 443.
    *
    * @default 'app.terraform.io'
    */
   readonly hostname?: string;
   /**
-   * Image of the agents of pools that name none.
+   * Image of the agents in pools that don't set their own.
    *
    * @default - built from `hashicorp/tfc-agent` and published with the stack
    */
   readonly agentImage?: AgentImage;
   /**
-   * Most agents that the organization may have registered at once (its licence).
+   * Organization agent limit: maximum number of agents that may be registered at the same time.
    *
-   * @default - no ceiling but every pool's `maxAgents`
+   * @default - no limit except each pool's `maxAgents`
    */
   readonly agentsCeiling?: number;
   /**
-   * Time between two invocations of the launcher, whole minutes.
+   * Time between two invocations of the launcher, in minutes without a fraction.
    *
    * @default Duration.minutes(1)
    */
   readonly schedule?: Duration;
   /**
-   * Time between polls inside an invocation while a pool has demand or live tasks; zero polls once an invocation.
+   * Time between polls within an invocation while a pool has queued jobs or live tasks. Zero: one poll per invocation.
    *
    * @default Duration.seconds(10)
    */
   readonly activePoll?: Duration;
   /**
-   * How long an agent waits for a job before it leaves by itself.
+   * How long an agent waits for a job before it exits.
    *
    * @default Duration.minutes(5)
    */
   readonly idleWindow?: Duration;
   /**
-   * After this a task whose agent never registered is stopped.
+   * After this time, the launcher stops a task whose agent never registered.
    *
    * @default Duration.minutes(5)
    */
   readonly startDeadline?: Duration;
   /**
-   * Most invocations of the launcher at once. New AWS accounts refuse any reservation.
+   * Maximum number of concurrent invocations of the launcher. New AWS accounts reject any reservation.
    *
    * @default - nothing is reserved
    */
   readonly reservedConcurrentExecutions?: number;
   /**
-   * How long the launcher's log is kept, and the agents' where the pool does not say.
+   * Retention of the launcher's log, and of the agents' logs unless the pool sets its own.
    *
    * @default logs.RetentionDays.ONE_MONTH
    */
   readonly logRetention?: logs.RetentionDays;
   /**
-   * How long a job may wait for an agent before an alarm.
+   * How long a job may wait for an agent before an alarm fires.
    *
    * @default Duration.minutes(15)
    */
   readonly oldestQueued?: Duration;
   /**
-   * Where alarms are sent to.
+   * Topic that alarms notify.
    *
-   * @default - alarms are seen in CloudWatch only
+   * @default - alarms are visible in CloudWatch only
    */
   readonly alarmTopic?: ITopic;
 }
 
 /**
- * Ephemeral HCP Terraform agents for an app that has a network already: a cluster, what the agents of every pool are
- * made of, the launcher that starts one for each queued job, and what watches over it.
+ * Ephemeral HCP Terraform agents for an app that already has a network: a cluster, the task definitions and roles of each
+ * pool, the launcher that starts one agent per queued job, and its monitoring.
  */
 export class AgentLauncher extends Construct implements ec2.IConnectable {
   readonly cluster: ecs.Cluster;
-  /** Name of the cluster, in plain text, and the beginning of every other name. */
+  /** Name of the cluster, without tokens, and prefix of every other name. */
   readonly name: string;
-  /** What was built for every pool, by the pool's name. Grant to the pool, or to its `taskRoleOf` a phase, what Terraform needs. */
+  /** The resources of each pool, by the pool's name. Grant what Terraform needs to the pool, or to its `taskRoleOf` a phase. */
   readonly pools: ReadonlyMap<string, AgentPool>;
   readonly launcher: LauncherFunction;
   readonly monitoring: Monitoring;
   /** Security groups of the agents. */
   readonly securityGroups: readonly ec2.ISecurityGroup[];
-  /** Connections of the agents, to allow them into what Terraform must reach. */
+  /** Connections of the agents. Use them to allow access to what Terraform must reach. */
   readonly connections: ec2.Connections;
   private readonly options: readonly AgentPoolOptions[];
 
@@ -177,8 +177,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       clusterName: name,
       vpc: props.vpc,
       containerInsightsV2: ecs.ContainerInsights.DISABLED,
-      // Also where no pool uses Spot: ECS refuses to remove a provider while a task of it runs, so a deployment that turns
-      // Spot off would fail. https://github.com/aws/containers-roadmap/issues/631
+      // Also if no pool uses Spot: ECS refuses to remove a provider that has running tasks, so a deployment that turns Spot off
+      // would fail. https://github.com/aws/containers-roadmap/issues/631
       enableFargateCapacityProviders: true,
     });
     acknowledge(this.cluster, {
@@ -224,9 +224,9 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       }),
       logRetention,
     });
-    // The function starts agents as soon as it exists, and agents of a new network as soon as it is updated. An agent must find
-    // everything that serves or restricts it: its roles' policies, its route, the firewall. When the stack is deleted, the
-    // function goes first.
+    // The function starts agents as soon as it is created, and agents in a new network as soon as it is updated. Everything that
+    // serves or restricts an agent must exist by then: its roles' policies, its route, the firewall. CloudFormation deletes in
+    // reverse order, so the function is deleted first.
     this.launcher.function.node.addDependency(
       this.cluster,
       ...served.flatMap(({ pool }) => [pool, ...pool.lanes.map(({ taskRole }) => taskRole)]),
@@ -262,7 +262,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     });
   }
 
-  /** What was built for a pool, by its name. */
+  /** The resources of a pool, by its name. */
   pool(name: string): AgentPool {
     const pool = this.pools.get(name);
     if (pool !== undefined) return pool;
@@ -273,19 +273,27 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
   }
 
   /**
-   * Adds the facts that people look for after a deployment as outputs of the stack: cluster, function, log groups, dashboard,
-   * and the price of agents that wait without a job.
+   * Adds stack outputs for what users look up after a deployment: cluster, function, log groups, dashboard, and the price of
+   * agents that wait without a job.
    *
-   * @param scope of the outputs; with the stack itself, their names have no suffix
+   * @param scope of the outputs; if it is the stack, the output names have no suffix
    */
   addOutputs(scope: Construct = this): void {
     const { name, launcher, pools, monitoring } = this;
     const agentLogs = [...pools.values()].map((pool) => pool.logGroup.logGroupName).join(', ');
     const outputs: [id: string, value: string, description: string][] = [
       ['ClusterName', name, 'Cluster of the agents'],
-      ['LauncherFunctionName', launcher.function.functionName, 'The launcher; invoke it for a tick at once'],
-      ['LauncherLogGroup', launcher.logGroup.logGroupName, 'A line a tick: what was seen, decided and done'],
-      ['AgentLogGroups', agentLogs, "The agents' own logs, a group a pool and a stream a task"],
+      [
+        'LauncherFunctionName',
+        launcher.function.functionName,
+        'The launcher function; invoke it to run a tick immediately',
+      ],
+      [
+        'LauncherLogGroup',
+        launcher.logGroup.logGroupName,
+        'Log of the launcher: one line per tick with everything observed, decided and done',
+      ],
+      ['AgentLogGroups', agentLogs, 'Logs of the agents: one group per pool, one stream per task'],
       ['DashboardUrl', monitoring.dashboardUrl, 'Queued jobs, live tasks, start latency, failures'],
     ];
     const standing = this.standingCosts();
@@ -308,7 +316,7 @@ function taskSizeOf(pool: AgentPoolOptions, phase: Phase): Omit<JobSize, 'second
   };
 }
 
-/** Other launchers of the app with the name of this one, in the same account and region: AWS would refuse the second one. */
+/** Launchers of the same app with the same name, account and region. AWS would reject the second one. */
 function sameNameFaults(launcher: AgentLauncher): string[] {
   const { account, region } = Stack.of(launcher);
   return launcher.node.root.node.findAll().flatMap((other) => {
@@ -322,7 +330,7 @@ function sameNameFaults(launcher: AgentLauncher): string[] {
   });
 }
 
-/** CloudWatch rejects an alarm whose topic is in another region: known at synthesis where both regions are. */
+/** CloudWatch rejects an alarm whose topic is in another region. Synthesis can check this if both regions are known. */
 function checkTopic({ region }: Stack, topic: ITopic | undefined): void {
   const its = topic?.env.region;
   if (its === undefined || its === region || Token.isUnresolved(its) || Token.isUnresolved(region)) return;

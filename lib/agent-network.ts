@@ -1,4 +1,4 @@
-/** From the network settings to the constructs of the chosen way out. */
+/** Creates the constructs of the chosen egress mode from the network settings. */
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct, IDependable } from 'constructs';
 import { portOf } from './egress/allowed-domains.ts';
@@ -17,13 +17,13 @@ export interface AgentNetwork {
   readonly subnets: ec2.SubnetSelection;
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   readonly assignPublicIp: boolean;
-  /** All that serves agents or restricts them; no agent may start before it. */
+  /** Everything that serves or restricts agents. It must exist before the first agent starts. */
   readonly complete: IDependable;
-  /** Addresses that all agents come from; none where they have no fixed ones, or not from us. */
+  /** Source addresses of all agents; empty if they aren't fixed, or if this stack doesn't create them. */
   readonly addresses: readonly string[];
-  /** What costs money while nothing runs. */
+  /** Resources that cost money while nothing runs. */
   readonly idle: IdleNetwork;
-  /** Names that resolve; none when names are not limited. */
+  /** Domains that resolve; empty if DNS isn't filtered. */
   readonly names: readonly string[];
 }
 
@@ -91,7 +91,7 @@ function proxiesOf({ pools }: Settings): { address: string | undefined; port: nu
   return proxiesToOpen(pools.map(({ environment }) => environment));
 }
 
-/** What the stack says of its network: what may leave, and what it costs while nothing runs. */
+/** Outputs about the network: what may leave, and what it costs while nothing runs. */
 export function networkOutputs(
   settings: Settings,
   network: AgentNetwork,
@@ -106,7 +106,7 @@ export function networkOutputs(
           {
             id: 'EgressAddresses',
             value: network.addresses.join(', '),
-            description: `Addresses that all agents come from${ipv6 ? ' over IPv4 only (over IPv6 each task has its own)' : ''}, for IP allow-lists of HCP Terraform`,
+            description: `Source addresses of all agents${ipv6 ? ' over IPv4 only (over IPv6 each task has its own)' : ''}, for IP allow-lists of HCP Terraform`,
           },
         ]),
     {
@@ -116,13 +116,13 @@ export function networkOutputs(
     },
     {
       id: 'EgressIdleCost',
-      value: `${idle} a month`,
-      description: 'What the network costs while nothing runs, by list prices of us-east-1; see docs/costs.md',
+      value: `${idle} per month`,
+      description: 'Monthly cost of the network while nothing runs, at list prices of us-east-1; see docs/costs.md',
     },
   ];
 }
 
-/** The sentence that may be said of these settings. */
+/** The security claim that is true for these settings. */
 function claim(settings: Settings): string {
   const { network, hostname } = settings;
   return claimOf({

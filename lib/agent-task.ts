@@ -8,7 +8,7 @@ import { AGENT_CONTAINER } from '../functions/launcher/contract.ts';
 import { acknowledge } from './acknowledgement.ts';
 import { AGENT_USER, type AgentImageBinding, WRITABLE_FOLDERS } from './agent-image.ts';
 
-/** What one kind of a pool's tasks is made of. */
+/** Properties of a task definition. */
 export interface AgentTaskProps {
   readonly family: string;
   readonly size: { readonly cpu: number; readonly memoryLimitMiB: number; readonly ephemeralStorageGiB?: number };
@@ -17,16 +17,16 @@ export interface AgentTaskProps {
   readonly taskRole: iam.IRole;
   readonly image: AgentImageBinding;
   readonly environment: Readonly<Record<string, string>>;
-  /** `https://` and the host that the agent connects to. */
+  /** `https://` and the hostname that the agent connects to. */
   readonly address: string;
   readonly agentTokenSecret: ISecret;
   readonly logGroup: logs.ILogGroup;
 }
 
-/** Shell script: lets everybody write to those of the given folders that belong to whoever runs it. */
+/** Shell script: makes those of the given folders that its user owns writable for all users. */
 const OPEN_OWN_FOLDERS = 'for folder; do [ ! -O "$folder" ] || chmod 1777 "$folder" || exit; done';
 
-/** The task definition of one agent. @param prefix of the ids of its constructs. */
+/** The task definition of an agent. @param prefix of the ids of its constructs */
 export function agentTaskDefinition(
   scope: Construct,
   prefix: string,
@@ -44,23 +44,23 @@ export function agentTaskDefinition(
     },
     executionRole: props.executionRole,
     taskRole: props.taskRole,
-    // Fargate has no tmpfs: a bind mount without a source is a folder on the task's own disk, gone with the task.
+    // Fargate has no tmpfs. A bind mount without a source is a folder on the task's own disk, which is deleted with the task.
     volumes: Object.keys(WRITABLE_FOLDERS).map((name) => ({ name })),
   });
 
   const agent = taskDefinition.addContainer('Agent', {
     containerName: AGENT_CONTAINER,
     image: image.image,
-    // RunTask can override variables and the command, but not the entry point: with another TFC_ADDRESS, the agent would send
-    // its token there.
+    // RunTask can override variables and the command, but not the entry point. With another TFC_ADDRESS, the agent would send its
+    // token to that address.
     ...(image.entryPoint !== undefined && { entryPoint: [...image.entryPoint, props.address] }),
     essential: true,
     user: AGENT_USER,
     readonlyRootFilesystem: true,
-    // No init process: it would run as the agent's user with the agent token in its environment, which every Terraform
-    // provider could read there. The entrypoint reaps orphans itself.
+    // No init process: it would run as the agent's user with the agent token in its environment, where every Terraform provider
+    // could read it. The entrypoint reaps orphans.
     linuxParameters: unprivileged(scope, `${prefix}Agent`),
-    // The most that Fargate gives: the time a busy agent has to bring Terraform to an orderly end.
+    // Fargate's maximum. A busy agent has this time to end Terraform in an orderly way.
     stopTimeout: Duration.seconds(120),
     environment: { ...props.environment, AGENT_TOKEN_SECRET: props.agentTokenSecret.secretName },
     secrets: { TFC_AGENT_TOKEN: ecs.Secret.fromSecretsManager(props.agentTokenSecret) },
@@ -78,15 +78,15 @@ export function agentTaskDefinition(
   acknowledge(taskDefinition, {
     id: 'AwsSolutions::AwsSolutions-ECS2',
     reason:
-      'The environment holds addresses, switches and what the user sets; the agent token comes from Secrets Manager.',
+      'The environment contains addresses, switches and the variables that the user sets; the agent token comes from Secrets Manager.',
   });
   return taskDefinition;
 }
 
 /**
- * In an image that does not declare them, ECS creates the writable folders as root's, and the agent, who is not root,
- * could not write. A first container of the same image opens those that are root's, and ends; it has no capability,
- * needs none as the folders' owner, and never sees the agent token.
+ * If an image doesn't declare the writable folders as volumes, ECS creates them with root as the owner. The agent, which isn't
+ * root, couldn't write to them. So a first container of the same image makes root's folders writable, and ends. As their owner
+ * it needs no capability, and it never gets the agent token.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
  */
 function openWritableFolders(
@@ -119,9 +119,8 @@ function unprivileged(scope: Construct, id: string): ecs.LinuxParameters {
 }
 
 /**
- * Non-blocking, said aloud because AWS changed the default: when CloudWatch cannot take the agent's own log, lines
- * are lost and the job goes on. Blocking, an apply would stand still. What Terraform prints goes to HCP Terraform by
- * another way and is not touched by this.
+ * Non-blocking, and set explicitly because AWS changed the default. If CloudWatch can't accept the agent's log, lines are lost
+ * and the job continues. In blocking mode, an apply would stop. Terraform's own output goes to HCP Terraform separately.
  */
 function logging(logGroup: logs.ILogGroup, streamPrefix: string): ecs.LogDriver {
   return ecs.LogDrivers.awsLogs({

@@ -29,33 +29,33 @@ import { taskSecurityGroup } from './egress/task-security-group.ts';
 import { vendedLogGroup } from './egress/vended-log-group.ts';
 import type { IdleNetwork } from './prices.ts';
 
-/** How agents reach out of a VPC that is theirs alone, with what only that way has. */
+/** Egress mode of a VPC that only the agents use, with the options of that mode. */
 export type OwnEgress =
   | {
       /** Private subnets in two zones behind NAT. */
       readonly mode: 'nat-gateway';
-      /** NAT for both zones in one of them, or one in each. */
+      /** One NAT gateway for both zones, or one in each zone. */
       readonly natGateways: 'one' | 'all';
       readonly vpcEndpoints: 'none' | 'task-start';
-      /** IPv6 as well, by an egress-only internet gateway. */
+      /** Whether IPv6 is also used, through an egress-only internet gateway. */
       readonly ipv6: boolean;
       readonly dnsFirewall: boolean;
     }
   | {
-      /** Private subnets behind a firewall that reads server names, behind NAT. */
+      /** Private subnets behind a firewall that checks server names, and behind NAT. */
       readonly mode: 'network-firewall';
-      /** Everything in one zone, or in two, each with a firewall and a NAT gateway of its own. */
+      /** Everything in one zone, or in two zones that each have a firewall and a NAT gateway. */
       readonly natGateways: 'one' | 'all';
       readonly vpcEndpoints: 'none' | 'task-start';
       /**
-       * How long the firewall's alerts and flows are kept.
+       * Retention of the firewall's alert and flow logs.
        *
        * @default logs.RetentionDays.ONE_MONTH
        */
       readonly firewallLogRetention?: logs.RetentionDays;
     }
   | {
-      /** Public subnets; every task has a public address while it runs. */
+      /** Public subnets. Each task has a public address while it runs. */
       readonly mode: 'public-ip';
       readonly ipv6: boolean;
       readonly dnsFirewall: boolean;
@@ -65,38 +65,38 @@ export interface EgressNetworkProps {
   /** Address range of the VPC, `/16` to `/22`. */
   readonly cidr: string;
   /**
-   * Names of the VPC's Availability Zones: two, or one with `network-firewall` and `natGateways: 'one'`. Fargate is missing
-   * in some zones: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+   * Names of the VPC's Availability Zones: two, or one with `network-firewall` and `natGateways: 'one'`. Some zones
+   * have no Fargate: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
    *
    * @default - the first zones that AWS lists for the account
    */
   readonly availabilityZones?: readonly string[];
   /**
-   * How agents reach out.
+   * Egress mode of the agents.
    *
    * @default - one NAT gateway, DNS Firewall, no endpoints, no IPv6
    */
   readonly egress?: OwnEgress;
   /**
-   * What agents may reach, beside what a task start needs.
+   * Domains that agents may reach, in addition to those that a task startup needs.
    *
-   * @default - what HCP Terraform needs
+   * @default - the domains that HCP Terraform needs
    */
   readonly allowed?: AllowedNamesInput;
   /**
-   * References of the images that tasks run; `undefined` stands for the one that is built with the stack.
+   * References of the images that tasks run. `undefined` means the image that is built with the stack.
    *
-   * @default - the image that is built
+   * @default - the image that is built with the stack
    */
   readonly images?: readonly (string | undefined)[];
   /**
-   * How long VPC flow logs are kept.
+   * Retention of the VPC flow logs.
    *
    * @default - no flow logs are written
    */
   readonly flowLogRetention?: logs.RetentionDays;
   /**
-   * How long a log of every DNS query is kept.
+   * Retention of the DNS query log.
    *
    * @default - queries are not logged
    */
@@ -118,20 +118,20 @@ const DEFAULT_EGRESS: OwnEgress = {
   dnsFirewall: true,
 };
 
-/** A VPC in which tasks can reach out, as the mode allows, and nothing can reach in. */
+/** A VPC with the egress that the mode allows, and without ingress. */
 export class EgressNetwork extends Construct {
   readonly vpc: ec2.IVpc;
   /** Subnets of the agents. */
   readonly taskSubnets: ec2.SubnetSelection;
   /** The agents' security group; see {@link taskSecurityGroup}. */
   readonly securityGroup: ec2.SecurityGroup;
-  /** Addresses that all of the tasks' IPv4 traffic comes from, for IP allow-lists; none when tasks have their own. */
+  /** Source addresses of all IPv4 traffic of the tasks, for IP allow-lists; empty if each task has its own. */
   readonly addresses: readonly string[];
-  /** Whether tasks must be started with a public address. */
+  /** Whether tasks need a public address. */
   readonly assignPublicIp: boolean;
-  /** What costs money while nothing runs. */
+  /** Resources that cost money while nothing runs. */
   readonly idle: IdleNetwork;
-  /** Every name that resolves. */
+  /** Every domain that resolves. */
   readonly names: readonly string[];
 
   constructor(scope: Construct, id: string, props: EgressNetworkProps) {
@@ -178,7 +178,7 @@ export class EgressNetwork extends Construct {
       });
     }
     if (egress.mode === 'network-firewall') {
-      // What has an endpoint never passes the firewall, so the firewall need not let it.
+      // Traffic to an endpoint doesn't pass the firewall, so the firewall doesn't need to allow it.
       const { apis, registries, monitoring } = taskStartNames(images, place, guardDuty);
       const names = normalised([
         ...jobNames(allowed, place),
@@ -211,7 +211,7 @@ export class EgressNetwork extends Construct {
       acknowledge(this.vpc, {
         id: 'AwsSolutions::AwsSolutions-VPC7',
         reason:
-          'Flow logs cost per gigabyte and tell addresses, not names; nothing listens in this VPC. They are an option of the settings (network.flowLogRetentionDays).',
+          'Flow logs are billed per gigabyte and contain addresses, not names; nothing in this VPC accepts connections. The setting network.flowLogRetentionDays turns them on.',
       });
       return;
     }

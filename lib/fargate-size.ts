@@ -1,6 +1,6 @@
 /** The sizes of a Fargate task. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html */
 
-/** Memory in MiB that each CPU value (1024 is one vCPU) can be had with: from, to, in steps of. */
+/** Memory in MiB that Fargate offers for each CPU value (1024 is one vCPU). */
 const MEMORY_MIB: ReadonlyMap<number, { readonly from: number; readonly to: number; readonly step: number }> = new Map([
   [512, { from: 1024, to: 4096, step: 1024 }],
   [1024, { from: 2048, to: 8192, step: 1024 }],
@@ -10,16 +10,16 @@ const MEMORY_MIB: ReadonlyMap<number, { readonly from: number; readonly to: numb
   [16_384, { from: 32_768, to: 122_880, step: 8192 }],
 ]);
 
-/** The one CPU value whose memory does not grow in even steps. */
+/** The only CPU value whose memory doesn't grow in equal steps. */
 const QUARTER_VCPU = { cpu: 256, memoryMiB: [512, 1024, 2048] } as const;
 
-/** Every CPU value that Fargate has, in CPU units. */
+/** Every CPU value that Fargate offers, in CPU units. */
 export const FARGATE_CPU: readonly number[] = [QUARTER_VCPU.cpu, ...MEMORY_MIB.keys()];
 
-/** GiB of ephemeral storage that may be asked for. 20 is what a task has when nothing is asked, and no legal request. */
+/** GiB of ephemeral storage that a task definition may request. A task without a request has 20 GiB, but you can't request 20. */
 export const FARGATE_EPHEMERAL_STORAGE_GIB = { from: 21, to: 200 } as const;
 
-/** The memory values in MiB for a CPU value, ascending; empty for a CPU value that Fargate does not have. */
+/** Memory values in MiB for a CPU value, ascending; empty for a CPU value that Fargate doesn't offer. */
 export function fargateMemoryMiB(cpu: number): readonly number[] {
   if (cpu === QUARTER_VCPU.cpu) return QUARTER_VCPU.memoryMiB;
   const range = MEMORY_MIB.get(cpu);
@@ -29,7 +29,7 @@ export function fargateMemoryMiB(cpu: number): readonly number[] {
   return values;
 }
 
-/** The allowed memory for a CPU value in words, for a message; the allowed CPU values when that is what is wrong. */
+/** Allowed memory for a CPU value, for a message; or the allowed CPU values, if the CPU value is wrong. */
 export function fargateMemoryInWords(cpu: number): string {
   if (cpu === QUARTER_VCPU.cpu) return `with cpu ${cpu}: ${QUARTER_VCPU.memoryMiB.join(', ')} MiB`;
   const range = MEMORY_MIB.get(cpu);

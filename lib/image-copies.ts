@@ -30,7 +30,7 @@ const TIMEOUT = Duration.minutes(15);
  * CDN (docs/decisions/0033-registry-images-are-copied.md).
  */
 export class ImageCopies extends Construct {
-  /** The one of a stack. */
+  /** The single instance of a stack. */
   static of(scope: Construct): ImageCopies {
     const stack = Stack.of(scope);
     const known = stack.node.tryFindChild(ID);
@@ -52,7 +52,7 @@ export class ImageCopies extends Construct {
       retention: DEFAULT_LOG_RETENTION_DAYS,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    // CDK's role has a managed policy that may write to every log group of the account.
+    // The CDK's default role has a managed policy that can write to every log group of the account.
     const role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
       description: 'Copies registry images into the ECR repository of this stack, while the stack is deployed',
@@ -84,11 +84,11 @@ export class ImageCopies extends Construct {
       logGroup,
       retryAttempts: 0,
     });
-    // The policy is a resource of its own: without this a copy may begin before it.
+    // The policy is a separate resource. Without this dependency, a copy may begin before the policy exists.
     this.function.node.addDependency(role);
   }
 
-  /** The copy of an image, which comes into being when the stack is deployed. */
+  /** The copy of an image. The deployment creates it. */
   image(reference: string, architecture: ImageArchitecture, credentials: ISecret | undefined): ecs.ContainerImage {
     const tag = `${architecture}-${createHash('sha256').update(reference).digest('hex').slice(0, 16)}`;
     const known = this.node.tryFindChild(tag);
@@ -126,7 +126,7 @@ export class ImageCopies extends Construct {
   }
 }
 
-/** Where an image's reference leads, in the words of the registry protocol. */
+/** The parts of an image reference, in the terms of the registry protocol. */
 export function upstreamOf(reference: string): Pick<ImageCopyProperties, 'Registry' | 'Repository' | 'Reference'> {
   const { host } = registryOf(reference);
   const [, path = '', tag, digest] = /^(.*?)(?::([^:/@]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(reference) ?? [];
@@ -136,7 +136,7 @@ export function upstreamOf(reference: string): Pick<ImageCopyProperties, 'Regist
   const hub = ['docker.io', 'index.docker.io', 'registry.hub.docker.com'].includes(host);
   return {
     Registry: hub ? 'registry-1.docker.io' : host,
-    // Docker Hub keeps its own images, whose names have one part, below "library".
+    // Docker Hub's official images have names of one part, and their repositories are below "library".
     Repository: hub && !repository.includes('/') ? `library/${repository}` : repository,
     Reference: digest ?? tag ?? '',
   };

@@ -9,7 +9,7 @@ import { LICENSES_FILE, thirdPartyLicenses } from './third-party-licenses.ts';
 const ROOT = join(import.meta.dirname, '..');
 
 /**
- * Dependencies that are CommonJS call `require` on Node's own modules, which ES modules do not have.
+ * CommonJS dependencies call `require` for Node's own modules, but ES modules have no `require`.
  * https://esbuild.github.io/content-types/#external-cjs
  */
 const REQUIRE_FOR_COMMONJS =
@@ -19,13 +19,12 @@ const REQUIRE_FOR_COMMONJS =
 export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as const;
 
 /**
- * Code of a Lambda function whose `handler` is the export of `functions/<name>/handler.ts`: one minified ES module,
- * `index.mjs`, with its source map, with the AWS SDK, so that the bytes that were tested are the bytes that run, and with the
- * licences of what it contains.
+ * Code of a Lambda function, whose `handler` is the export of `functions/<name>/handler.ts`: one minified ES module, `index.mjs`,
+ * with its source map and the licences of its packages. It includes the AWS SDK, so that the bytes that were tested are the bytes that run.
  *
- * The package contains the bundle, so that an app that uses the construct needs neither esbuild nor what the function imports.
- * From the sources it is made when the stack is synthesized, by esbuild in this process: no Docker and no network. The bytes, and
- * so the asset's hash, are the same both ways.
+ * The package contains the bundle, so an app that uses the construct needs neither esbuild nor the function's dependencies.
+ * In a clone, esbuild makes the bundle in this process during synthesis, without Docker or network. The bytes, and so the asset's
+ * hash, are the same in both cases.
  */
 export function lambdaBundle(name: string): lambda.Code {
   const finished = join(ROOT, 'bundles', name);
@@ -47,8 +46,8 @@ export function lambdaBundle(name: string): lambda.Code {
 /**
  * Bundles `functions/<name>` of the sources into a folder.
  *
- * The bundle is made in memory as if it lay in a fixed place, and only then written: paths in a source map are relative to the
- * bundle, so the asset's hash would change with every other output folder.
+ * Paths in a source map are relative to the bundle, so the asset's hash would depend on the output folder. To avoid that, esbuild
+ * makes the bundle in memory with a fixed path, and this function writes it.
  */
 export function writeBundle(name: string, outputFolder: string): void {
   // The built package must not import esbuild, which its users don't install.

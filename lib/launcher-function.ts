@@ -17,7 +17,7 @@ import { launcherFunction, launcherLogGroup } from './names.ts';
 import { standingEnvironment, sweepingPhase } from './standing-agents.ts';
 
 export interface LauncherFunctionProps {
-  /** Name of the function, of its schedule and of what else needs one; plain text. */
+  /** Prefix of the names of the function, its schedule and other resources, without tokens. */
   readonly name: string;
   readonly hostname: string;
   readonly organization: string;
@@ -25,40 +25,40 @@ export interface LauncherFunctionProps {
   readonly apiTokenSecret: ISecret;
   readonly pools: readonly ServedPool[];
   readonly cluster: ecs.Cluster;
-  /** Name of the cluster in plain text. */
+  /** Name of the cluster, without tokens. */
   readonly clusterName: string;
   readonly subnets: readonly ec2.ISubnet[];
   readonly securityGroups: readonly ec2.ISecurityGroup[];
-  /** Whether a task gets a public address; only in public subnets without NAT. */
+  /** Whether a task gets a public address. Only public subnets without NAT need it. */
   readonly assignPublicIp: boolean;
-  /** Period of the schedule, whole minutes. */
+  /** Period of the schedule, in minutes without a fraction. */
   readonly schedule: Duration;
-  /** Time between polls inside an invocation while there is something to watch. */
+  /** Time between polls within an invocation while a pool has queued jobs or live tasks. */
   readonly activePoll: Duration;
-  /** After this a task whose agent never registered is stopped. */
+  /** After this time, the launcher stops a task whose agent never registered. */
   readonly startDeadline: Duration;
   /**
-   * Most agents that the organization may have registered at once.
+   * Maximum number of agents that the organization may have registered at the same time.
    *
-   * @default - no ceiling
+   * @default - no limit
    */
   readonly agentsCeiling?: number;
   /**
-   * Most invocations at once. New AWS accounts refuse any reservation.
+   * Maximum number of concurrent invocations. New AWS accounts reject any reservation.
    *
-   * @default - nothing is reserved; ticks that overlap are harmless
+   * @default - no reservation; overlapping ticks are harmless
    */
   readonly reservedConcurrentExecutions?: number;
   readonly logRetention: logs.RetentionDays;
 }
 
-/** Invocations end before the next one of the shortest schedule begins. */
+/** With the shortest schedule, an invocation ends before the next one begins. */
 const TIMEOUT = Duration.seconds(55);
 
-/** A tick that waited longer than this is of no use: the next one has begun. The least that EventBridge Scheduler takes. */
+/** A tick that waits longer is useless, because the next one has begun. This is the minimum of EventBridge Scheduler. */
 const MAX_EVENT_AGE = Duration.seconds(60);
 
-/** The launcher: a Lambda function outside any VPC, the schedule that invokes it, and what it may do. */
+/** The launcher: a Lambda function outside any VPC, the schedule that invokes it, and its permissions. */
 export class LauncherFunction extends Construct {
   readonly function: lambda.Function;
   readonly logGroup: logs.LogGroup;
@@ -72,10 +72,10 @@ export class LauncherFunction extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
 
-    // A role of our own: CDK's would have the managed policy that may write to every log group of the account.
+    // The CDK's default role has a managed policy that can write to every log group of the account.
     const role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
-      description: 'What the launcher may do: start, see and stop agents in its own cluster',
+      description: 'Lets the launcher start, list and stop agents in its own cluster',
     });
 
     this.function = new lambda.Function(this, 'Function', {
@@ -91,14 +91,14 @@ export class LauncherFunction extends Construct {
       environment: {
         ...environment(props),
         ...BUNDLE_ENVIRONMENT,
-        // The `service` of log lines and metrics: two launchers in one account do not add up to one.
+        // The `service` of log lines and metrics, so that metrics of two launchers in one account stay separate.
         POWERTOOLS_SERVICE_NAME: props.name,
       },
       logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
       systemLogLevelV2: lambda.SystemLogLevel.INFO,
-      // The next tick is the retry. By default Lambda would keep an invocation that found no room for six hours.
+      // The next tick is the retry. By default, Lambda keeps a throttled invocation for six hours.
       retryAttempts: 0,
       maxEventAge: MAX_EVENT_AGE,
       ...(props.reservedConcurrentExecutions !== undefined && {
@@ -134,18 +134,18 @@ export class LauncherFunction extends Construct {
       schedule: scheduler.ScheduleExpression.rate(props.schedule),
       timeWindow: scheduler.TimeWindow.off(),
       target: new LambdaInvoke(this.function, {
-        // CDK would add every version and alias of the function to the role.
+        // The CDK would also grant every version and alias of the function.
         role: role.withoutPolicyUpdates(),
         retryAttempts: 0,
         maxEventAge: MAX_EVENT_AGE,
       }),
     });
-    // The role's policy is a resource of its own, which the schedule does not refer to.
+    // The role's policy is a separate resource, and the schedule doesn't refer to it.
     schedule.node.addDependency(role);
   }
 }
 
-/** Exactly the variables of the contract. The pools are plain text, so that they can be read where they are set. */
+/** Exactly the variables of the contract. The pools are plain text, so that people can read them in the console. */
 function environment(props: LauncherFunctionProps): Record<string, string> {
   return {
     [ENV.hostname]: props.hostname,

@@ -6,19 +6,19 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Acknowledgement } from './acknowledgement.ts';
 import type { ServedPool } from './agent-pool.ts';
 
-/** What the launcher's rights depend on. */
+/** What the launcher's permissions depend on. */
 export interface LauncherRights {
   readonly stack: Stack;
   readonly pools: readonly ServedPool[];
   readonly apiTokenSecret: ISecret;
   readonly cluster: ecs.Cluster;
-  /** Name of the cluster in plain text. */
+  /** Name of the cluster, without tokens. */
   readonly clusterName: string;
   readonly logGroup: logs.ILogGroup;
 }
 
 /**
- * All that the launcher may do. Actions, resource types and condition keys:
+ * All permissions of the launcher. Actions, resource types and condition keys:
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
  */
 export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[] {
@@ -32,10 +32,10 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
 
   return [
     new iam.PolicyStatement({
-      // The families of the pools, in this cluster only, and never with a door for `aws ecs execute-command`.
-      // `:*` stands for the revisions: ECS resolves the revision before it asks IAM, so a right on one revision would
-      // refuse every launch between a deployment and the next. The condition on the door is a negative one because it
-      // must hold, too, when a request does not mention the door at all.
+      // The families of the pools, in this cluster only, and never with `aws ecs execute-command` enabled.
+      // `:*` means all revisions. ECS resolves the revision before it asks IAM, so a permission for one revision would deny
+      // every launch after a new revision is registered. The condition on execute-command is negative because it must
+      // also hold if a request doesn't contain this parameter.
       sid: 'LaunchAgents',
       actions: ['ecs:RunTask'],
       resources: familiesOf(rights).map((family) =>
@@ -44,16 +44,15 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       conditions: { ...inThisCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
     }),
     new iam.PolicyStatement({
-      // Tags that say which run a task is for: at its launch only, so the launcher cannot relabel what runs.
-      // A task has a random id, hence `/*`.
+      // Tags that say which run a task is for. Only at launch, so the launcher can't change the tags of a running task.
+      // A task has a random id, so the resource ends in `/*`.
       sid: 'TagAgentsAtLaunch',
       actions: ['ecs:TagResource'],
       resources: [tasksOfThisCluster],
       conditions: { StringEquals: { 'ecs:CreateAction': 'RunTask' } },
     }),
     new iam.PolicyStatement({
-      // ECS takes the roles on from the launcher; these and no others, and only for tasks. It also keeps RunTask's
-      // role overrides inside this list.
+      // The launcher passes only these roles to ECS, and only for tasks. This also restricts RunTask's role overrides.
       sid: 'HandAgentsTheirRoles',
       actions: ['iam:PassRole'],
       resources: rights.pools.flatMap(({ pool }) => [
@@ -63,30 +62,30 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
     }),
     new iam.PolicyStatement({
-      // Tasks of this cluster, whose ids nobody knows beforehand, hence `/*`. The cluster holds nothing but agents.
+      // Tasks of this cluster. Their ids are random, so the resource ends in `/*`. The cluster contains only agents.
       sid: 'SeeAndStopAgents',
       actions: ['ecs:DescribeTasks', 'ecs:StopTask'],
       resources: [tasksOfThisCluster],
       conditions: inThisCluster,
     }),
     new iam.PolicyStatement({
-      // ListTasks is the one action that cannot name what it works on: IAM knows for it no resource type but
-      // container instances, and Fargate has none, so any narrower resource would refuse every call. The condition
-      // does what the resource cannot: only lists of this cluster. The answer holds task ARNs and nothing else.
+      // IAM supports only container instances as the resource of ListTasks, and Fargate has none. So any narrower resource
+      // would deny every call. The condition restricts the action to this cluster instead. The response contains only
+      // task ARNs.
       sid: 'ListAgents',
       actions: ['ecs:ListTasks'],
       resources: ['*'],
       conditions: inThisCluster,
     }),
     new iam.PolicyStatement({
-      // The API tokens it polls with, and not the agent tokens. (Whoever holds this role can still start a pool's task with
-      // other variables, and so make its agent give its token away: IAM has no condition for RunTask's overrides.)
+      // The API tokens that it polls with, but not the agent tokens. (Anyone holding this role can still start a pool's task
+      // with other variables, and so obtain its agent token: IAM has no condition for RunTask's overrides.)
       sid: 'ReadApiTokens',
       actions: ['secretsmanager:GetSecretValue'],
       resources: apiTokenSecrets(rights).map(secretArnInPolicies),
     }),
     new iam.PolicyStatement({
-      // Its own log group, which the stack creates; no right to create groups.
+      // Its own log group, which the stack creates. It can't create log groups.
       sid: 'WriteItsLog',
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
       resources: [rights.logGroup.logGroupArn],
@@ -94,7 +93,7 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
   ];
 }
 
-/** The wildcards in {@link launcherStatements}, one by one: a new one is a finding of cdk-nag's again. */
+/** Each wildcard in {@link launcherStatements}, so that cdk-nag reports a new one. */
 export function acknowledgedWildcards(rights: LauncherRights): Acknowledgement[] {
   const { stack, clusterName } = rights;
   const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
@@ -108,8 +107,11 @@ export function acknowledgedWildcards(rights: LauncherRights): Acknowledgement[]
     ...familiesOf(rights).map((family) =>
       wildcard(ecsArn(`task-definition/${family}:*`), 'Revisions of one family; see the statement LaunchAgents.'),
     ),
-    wildcard(ecsArn(`task/${clusterName}/*`), 'Tasks of one cluster, which have random ids; see SeeAndStopAgents.'),
-    wildcard('*', 'ListTasks cannot name a resource; the condition names the cluster. See ListAgents.'),
+    wildcard(ecsArn(`task/${clusterName}/*`), 'Tasks of one cluster, whose ids are random; see SeeAndStopAgents.'),
+    wildcard(
+      '*',
+      'ListTasks supports no narrower resource; the condition restricts it to the cluster. See ListAgents.',
+    ),
   ];
 }
 
@@ -118,20 +120,20 @@ function familiesOf({ pools }: LauncherRights): string[] {
   return pools.flatMap(({ pool }) => pool.lanes.map(({ family }) => family));
 }
 
-/** Every secret that the launcher polls with, once. */
+/** Every secret that the launcher polls with, without duplicates. */
 export function apiTokenSecrets(rights: Pick<LauncherRights, 'apiTokenSecret' | 'pools'>): ISecret[] {
   const secrets = [rights.apiTokenSecret, ...rights.pools.flatMap(({ options }) => options.apiTokenSecret ?? [])];
   return [...new Map(secrets.map((secret) => [secretId(secret), secret])).values()];
 }
 
-/** What GetSecretValue is asked for: the complete ARN where it is known, else the name. */
+/** The id for GetSecretValue: the complete ARN if it is known, otherwise the name. */
 export function secretId(secret: ISecret): string {
   return secret.secretFullArn ?? secret.secretName;
 }
 
 /**
- * A secret's ARN ends in six random characters. Of a secret that is known by its name they are not known, and IAM
- * compares with the complete ARN: six question marks stand for them, and for nothing longer.
+ * A secret's ARN ends in six random characters. They are unknown if the secret is configured by name, but IAM compares with the
+ * complete ARN. Six question marks match exactly these characters.
  * https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
  */
 function secretArnInPolicies(secret: ISecret): string {

@@ -1,4 +1,4 @@
-/** Faults of the network settings that only show when they are seen together, or that a regular expression does not see. */
+/** Checks of the network settings that need several settings, or more than a regular expression. */
 import { DEFAULT_MAX_AGENTS, DEFAULT_VPC_CIDR } from './defaults.ts';
 import { contains, overlaps, PRIVATE_RANGES, parseRange, TAKEN_RANGES } from './egress/address-range.ts';
 import { taskCapacity } from './egress/own-vpc.ts';
@@ -24,7 +24,7 @@ const OWN_VPC = [
   ...NAMES,
 ];
 
-/** Which setting belongs to which mode. */
+/** Which settings each mode needs and accepts. */
 const MODES: Readonly<Record<string, { readonly needs: readonly string[]; readonly takes: readonly string[] }>> = {
   'nat-gateway': { needs: [], takes: [...OWN_VPC, 'natGateways', 'vpcEndpoints', 'ipv6'] },
   'network-firewall': { needs: [], takes: [...OWN_VPC, 'natGateways', 'vpcEndpoints', 'firewallLogRetentionDays'] },
@@ -35,18 +35,18 @@ const MODES: Readonly<Record<string, { readonly needs: readonly string[]; readon
   'public-ip': { needs: [], takes: [...OWN_VPC, 'ipv6'] },
 };
 
-/** Why a setting does not fit a mode, where "it belongs to another" is not enough. */
+/** Remedies for a setting that doesn't fit a mode, if "it belongs to another mode" isn't enough. */
 const REASONS: Readonly<Record<string, string>> = {
   'network-firewall ipv6':
-    'leave it out: what comes back through an egress-only internet gateway cannot be led through the firewall, so IPv6 would go round it',
+    "leave it out: return traffic of an egress-only internet gateway can't be routed through the firewall, so IPv6 would bypass it",
   'public-ip natGateways': 'leave it out, or choose nat-gateway: tasks with public addresses need no NAT',
   'public-ip vpcEndpoints':
-    'leave it out, or choose nat-gateway: public-ip is there to cost next to nothing while idle',
+    'leave it out, or choose nat-gateway: endpoints cost money while idle, and public-ip is meant to cost almost nothing',
   'existing-vpc vpcEndpoints':
-    'leave it out and make the endpoints where the VPC is made: their names change for all in it',
+    'leave it out, and create the endpoints together with the VPC: they change DNS for everything in it',
 };
 
-/** Every fault of the network settings. What the schema refuses is left to the schema. */
+/** All faults of the network settings, except those that the schema reports. */
 export function networkFaults(network: Given, around: AroundNetwork): SettingsFault[] {
   const { pools } = around;
   const egress = network['egress'] ?? 'nat-gateway';
@@ -69,7 +69,7 @@ export function networkFaults(network: Given, around: AroundNetwork): SettingsFa
 
 function misfits(network: Given, egress: string, mode: { needs: readonly string[]; takes: readonly string[] }) {
   const known = new Set(Object.values(MODES).flatMap(({ takes }) => takes));
-  // What is switched off fits everywhere.
+  // A setting that is turned off fits every mode.
   const given = Object.keys(network).filter((key) => !['none', false, undefined].includes(network[key] as never));
   const wrong = given
     .filter((key) => known.has(key) && !mode.takes.includes(key))
@@ -99,9 +99,9 @@ function existingVpcFaults(network: Given): SettingsFault[] {
   return NAMES.filter((key) => network[key] !== undefined).map((key) => ({
     path: `network.${key}`,
     given: `${shown(network[key])}, with egress existing-vpc and no dnsFirewall`,
-    allowed: 'names only where this stack enforces them',
+    allowed: 'domains only if this stack enforces them',
     remedy:
-      'set network.dnsFirewall to true, which then applies to everything in the VPC, or leave the names out and allow them in your own firewall',
+      'set network.dnsFirewall to true, which then applies to everything in the VPC, or leave the domains out and allow them in your own firewall',
   }));
 }
 
@@ -113,7 +113,7 @@ function ownVpcFaults(network: Given, egress: string, pools: readonly Given[]): 
             path: 'network.dnsFirewall',
             given: 'false, with egress network-firewall',
             allowed: 'true',
-            remedy: 'leave it out: without it a job could carry data out in the names that it asks for',
+            remedy: 'leave it out: without DNS Firewall, a job could send data out in DNS queries',
           },
         ]
       : [];
@@ -123,13 +123,13 @@ function ownVpcFaults(network: Given, egress: string, pools: readonly Given[]): 
     ...zoneFaults(network, egress),
     ...idleNameFaults(network),
     ...range,
-    ...(range.length === 0 ? roomFaults(network, egress, pools) : []),
+    ...(range.length === 0 ? capacityFaults(network, egress, pools) : []),
   ];
 }
 
 /**
- * Names that nothing holds anybody to. Those of buckets are looked at by the S3 endpoint's policy, and `awsApiServices` by the
- * policies of endpoints.
+ * Allowed domains that nothing enforces. (The S3 endpoint's policy enforces the domains of buckets, and endpoint policies enforce
+ * `awsApiServices`.)
  */
 function idleNameFaults(network: Given): SettingsFault[] {
   if (network['dnsFirewall'] !== false || network['egress'] === 'network-firewall') return [];
@@ -145,9 +145,9 @@ function idleNameFaults(network: Given): SettingsFault[] {
   ].map((key) => ({
     path: `network.${key}`,
     given: `${shown(network[key])}, with dnsFirewall false`,
-    allowed: 'names only where this stack enforces them; without DNS Firewall those of buckets in S3',
+    allowed: 'domains only if this stack enforces them; without DNS Firewall, only domains of S3 buckets',
     remedy:
-      'leave network.dnsFirewall out, so that only these names resolve, or leave the names out: every host is reached',
+      'leave network.dnsFirewall out, so that only these domains resolve, or leave the domains out: jobs reach every host',
   }));
 }
 
@@ -175,7 +175,7 @@ function rangeFaults(network: Given): SettingsFault[] {
       given: shown(cidr),
       allowed: `IPv4 range from /16 to /22 that begins at its first address, such as 10.90.0.0/20, inside ${PRIVATE_RANGES.join(', ')}`,
       remedy:
-        'each subnet of tasks gets a quarter of it, and every task takes an address; take a range that your other networks do not use',
+        "each subnet of tasks gets a quarter of it, and each task uses one address; use a range that your other networks don't use",
     };
     return [wrong, ...wrongOthers];
   }
@@ -189,14 +189,14 @@ function rangeFaults(network: Given): SettingsFault[] {
     given: `${cidr}${network['cidr'] === undefined ? ' (the default)' : ''}, which overlaps ${overlapped}`,
     allowed: 'a range that nothing else uses',
     remedy: TAKEN_RANGES.includes(overlapped)
-      ? 'take another range: container engines use this one'
-      : 'take a range outside network.otherCidrs',
+      ? 'use another range: container engines use this one'
+      : 'use a range outside network.otherCidrs',
   };
   return [overlap, ...wrongOthers];
 }
 
-/** Every subnet must hold the agents of all pools by itself: which of its subnets ECS takes is ECS's choice. */
-function roomFaults(network: Given, egress: string, pools: readonly Given[]): SettingsFault[] {
+/** Each subnet must have capacity for the agents of all pools, because ECS chooses the subnet. */
+function capacityFaults(network: Given, egress: string, pools: readonly Given[]): SettingsFault[] {
   const cidr = network['cidr'] ?? DEFAULT_VPC_CIDR;
   const prefix = typeof cidr === 'string' ? parseRange(cidr)?.prefix : undefined;
   if (prefix === undefined) return [];
@@ -205,15 +205,15 @@ function roomFaults(network: Given, egress: string, pools: readonly Given[]): Se
     .reduce<number>((sum, max) => sum + (typeof max === 'number' ? max : 0), 0);
   const zones = zonesOf(network, egress);
   const endpoints = network['vpcEndpoints'] === 'task-start' ? TASK_START_ENDPOINTS : 0;
-  // GuardDuty's own endpoint takes an address in each subnet as well.
-  const room = taskCapacity(prefix, zones, endpoints + (network['guardDuty'] === true ? 1 : 0));
-  if (agents <= room) return [];
+  // GuardDuty's endpoint also uses an address in each subnet.
+  const capacity = taskCapacity(prefix, zones, endpoints + (network['guardDuty'] === true ? 1 : 0));
+  if (agents <= capacity) return [];
   return [
     {
       path: 'network.cidr',
-      given: `${cidr}, in which a subnet of tasks holds ${room}, with ${agents} agents (maxAgents of all pools)`,
-      allowed: 'a range in which every subnet of tasks holds all agents',
-      remedy: 'take a larger range (up to /16), or lower maxAgents',
+      given: `${cidr}, in which a subnet of tasks holds ${capacity}, with ${agents} agents (maxAgents of all pools)`,
+      allowed: 'a range in which each subnet of tasks holds all agents',
+      remedy: 'use a larger range (up to /16), or lower maxAgents',
     },
   ];
 }
@@ -222,7 +222,7 @@ function zonesOf(network: Given, egress: string): 1 | 2 {
   return egress === 'network-firewall' && network['natGateways'] !== 'all' ? 1 : 2;
 }
 
-/** Zones of two regions, or more or fewer than the network has. */
+/** Zones of different regions, or the wrong number of zones. */
 function zoneFaults(network: Given, egress: string): SettingsFault[] {
   const { availabilityZones: given } = network;
   if (!Array.isArray(given)) return [];
@@ -239,7 +239,7 @@ function zoneFaults(network: Given, egress: string): SettingsFault[] {
   ];
 }
 
-/** A group or subnet that is named twice. */
+/** A security group or subnet that is listed twice. */
 function idFaults(network: Given): SettingsFault[] {
   return ['subnetIds', 'securityGroupIds'].flatMap((key) => {
     const ids: readonly unknown[] = Array.isArray(network[key]) ? network[key] : [];
@@ -251,7 +251,7 @@ function idFaults(network: Given): SettingsFault[] {
               path: `network.${key}.${index}`,
               given: `${shown(id)}, which is network.${key}.${ids.indexOf(id)} already`,
               allowed: 'each once',
-              remedy: 'leave it out, or name the one that was meant',
+              remedy: 'leave it out, or set the intended id',
             },
           ],
     );

@@ -1,4 +1,4 @@
-/** Faults of the registries that tasks pull their images from: tasks reach them by the same ways as jobs reach hosts. */
+/** Checks of the registries that tasks pull images from. Tasks reach them by the same egress path as jobs reach other hosts. */
 import { registryOf } from './egress/allowed-domains.ts';
 import { parseName } from './egress/domain-name.ts';
 import { AWS_REGIONS, dualStackDomainOf, suffixOf } from './egress/partitions.ts';
@@ -8,13 +8,13 @@ import { isCopied } from './task-images.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** Registries that do not listen on TCP 443, unless the security groups are the user's, and those that firewalls cannot name. */
+/** Registries that don't listen on TCP 443 (unless the user's own security groups apply), and registries without a valid domain. */
 export function registryFaults(network: Given, { pools, registry, copy }: AroundNetwork): SettingsFault[] {
   const images = [['agentImage.registry', registry], ...pools.map((pool, i) => [`pools.${i}.image`, pool['image']])];
   return images.flatMap(([path, image]) => {
     if (typeof path !== 'string' || typeof image !== 'string') return [];
     const misread = [...schemeFault(path, image), ...ecrFault(path, image)];
-    // What is copied is pulled from ECR, whatever its registry is.
+    // Tasks pull a copied image from ECR.
     if (misread.length > 0 || isCopied(image, copy)) return misread;
     return [...portFault(network, path, image), ...nameFault(network, path, image)];
   });
@@ -27,7 +27,7 @@ function schemeFault(path: string, image: string): SettingsFault[] {
     {
       path,
       given: `${shown(image)}, which begins with ${scheme}`,
-      allowed: 'a reference of an image, which has no scheme',
+      allowed: 'an image reference without a scheme',
       remedy: `leave ${scheme} out: ${rest}`,
     },
   ];
@@ -35,7 +35,7 @@ function schemeFault(path: string, image: string): SettingsFault[] {
 
 const ECR = /^\d{12}\.dkr([.-])ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)$/;
 
-/** A host that is nearly ECR's would be reached as a registry of somebody else's, without a login and without its layers. */
+/** A misspelt ECR hostname would be treated as another registry: without a login, and without access to the layers. */
 function ecrFault(path: string, image: string): SettingsFault[] {
   const { host } = registryOf(image);
   const [, form, region = '', domain = ''] = ECR.exec(host) ?? [];
@@ -47,8 +47,8 @@ function ecrFault(path: string, image: string): SettingsFault[] {
       {
         path,
         given: `${shown(image)}, whose registry is ${host}`,
-        allowed: `${right}, as ECR is called in ${region}`,
-        remedy: 'correct the end of the host, or the region',
+        allowed: `${right}, the hostname of ECR in ${region}`,
+        remedy: 'correct the end of the hostname, or the region',
       },
     ];
   }
@@ -56,9 +56,9 @@ function ecrFault(path: string, image: string): SettingsFault[] {
     ? [
         {
           path,
-          given: `${shown(image)}, a registry of ECR with a port`,
-          allowed: `${host}/…: ECR is known by its host alone`,
-          remedy: 'leave the port out: it is 443 anyway',
+          given: `${shown(image)}, an ECR registry with a port`,
+          allowed: `${host}/…, without a port`,
+          remedy: 'remove the port: it is always 443',
         },
       ]
     : [];
@@ -71,8 +71,8 @@ function portFault(network: Given, path: string, image: string): SettingsFault[]
     {
       path,
       given: `${shown(image)}, whose registry listens on port ${port}`,
-      allowed: 'a registry on port 443: no other port leaves',
-      remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that let it out`,
+      allowed: 'a registry on port 443, because no other port is open',
+      remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that allow the port`,
     },
   ];
 }
@@ -85,7 +85,7 @@ function nameFault(network: Given, path: string, image: string): SettingsFault[]
     {
       path,
       given: `${shown(image)}, whose registry is ${host}: ${parsed.fault}`,
-      allowed: 'a registry by a complete host name, which is then allowed',
+      allowed: 'a registry with a fully qualified hostname',
       remedy: `${parsed.remedy}, or copy the image to ECR`,
     },
   ];

@@ -1,4 +1,4 @@
-/** Faults of the names that jobs may reach, which the schema's regular expressions do not see. */
+/** Checks of the domains that jobs may reach, in addition to the schema's regular expressions. */
 import { DEFAULT_HOSTNAME } from './defaults.ts';
 import { type Place, PRESETS, type Preset, resolvingNames } from './egress/allowed-domains.ts';
 import { isPartitions, serviceFault } from './egress/aws-names.ts';
@@ -12,17 +12,17 @@ import { isCopied } from './task-images.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** What of the other settings the network depends on. */
+/** Other settings that the network depends on. */
 export interface AroundNetwork {
   readonly hostname: unknown;
   readonly pools: readonly Given[];
-  /** The image of `agentImage`, when it is not built. */
+  /** The registry image of `agentImage`, if the image isn't built. */
   readonly registry: unknown;
-  /** Whether registry images are copied into ECR, when the settings say so. */
+  /** Whether registry images are copied into ECR, if the settings specify it. */
   readonly copy: boolean | undefined;
 }
 
-/** Faults of the allowed names, one by one. */
+/** Faults of individual allowed domains. */
 export function nameFaults(network: Given): SettingsFault[] {
   const names = Array.isArray(network['allowedDomains']) ? network['allowedDomains'] : [];
   return [...wellFormed(names), ...s3Faults(network, names)];
@@ -36,14 +36,14 @@ function wellFormed(names: readonly unknown[]): SettingsFault[] {
       {
         path: `network.allowedDomains.${index}`,
         given: `${shown(given)}: ${parsed.fault}`,
-        allowed: 'a host name, or *. and a domain for all names below it',
+        allowed: 'a hostname, or *. and a domain for all names below it',
         remedy: parsed.remedy,
       },
     ];
   });
 }
 
-/** In a VPC of the stack's own S3 goes by an endpoint whose policy must know the bucket. */
+/** In a VPC that the stack creates, S3 traffic uses an endpoint whose policy must list the bucket. */
 function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
   if (network['egress'] === 'existing-vpc') return [];
   const read = names.map((name) => {
@@ -58,10 +58,10 @@ function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
       : [
           {
             path: `network.allowedDomains.${index}`,
-            given: `${name}, a name of S3 that names no bucket`,
+            given: `${name}, an S3 hostname without a bucket`,
             allowed: '<bucket>.s3.<region>.amazonaws.com',
             remedy:
-              'name the bucket: S3 goes by an endpoint whose policy lets only named buckets through. For every bucket of this account add "s3" to network.awsApiServices, with the preset aws-apis',
+              'add the bucket: the policy of the S3 endpoint allows only listed buckets. To allow every bucket of this account, add "s3" to network.awsApiServices, with the preset aws-apis',
           },
         ];
   });
@@ -72,35 +72,35 @@ function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
         ...withoutBucket,
         {
           path: 'network.allowedDomains',
-          given: `${buckets} names of buckets`,
-          allowed: `up to ${MOST_BUCKETS}: the policy of the S3 endpoint has room for no more`,
-          remedy: 'name fewer, or add "s3" to network.awsApiServices, which allows every bucket of this account',
+          given: `hostnames of ${buckets} buckets`,
+          allowed: `up to ${MOST_BUCKETS}, because the size of the S3 endpoint's policy is limited`,
+          remedy: 'list fewer, or add "s3" to network.awsApiServices, which allows every bucket of this account',
         },
       ];
 }
 
-/** Whether only allowed names resolve. */
+/** Whether only allowed domains resolve. */
 export function namesAreLimited(network: Given): boolean {
   return network['dnsFirewall'] === true || (network['dnsFirewall'] !== false && network['egress'] !== 'existing-vpc');
 }
 
-/** Stands for the stack's own account and region, which are not known yet and are among no settings. */
+/** Placeholder for the stack's account and region, which aren't known yet. */
 const SOMEWHERE: Place = { account: '000000000000', region: 'here', urlSuffix: 'amazonaws.com' };
 
-/** More names than DNS Firewall takes: services times regions are soon many. */
+/** Too many domains for DNS Firewall: services times regions add up quickly. */
 export function countFaults(network: Given, { hostname, pools, registry, copy }: AroundNetwork): SettingsFault[] {
   if (!namesAreLimited(network)) return [];
-  const texts = (key: string): string[] =>
+  const strings = (key: string): string[] =>
     Array.isArray(network[key]) ? network[key].filter((value: unknown) => typeof value === 'string') : [];
-  const services = texts('awsApiServices');
-  const regions = texts('awsApiRegions');
+  const services = strings('awsApiServices');
+  const regions = strings('awsApiRegions');
   const images = pools.map(({ image = registry }) =>
     typeof image === 'string' && !isCopied(image, copy) ? image : undefined,
   );
   const allowed = {
     hostname: typeof hostname === 'string' ? hostname : DEFAULT_HOSTNAME,
-    ...(network['allowedDomains'] !== undefined && { allowedDomains: texts('allowedDomains') }),
-    allowedPresets: texts('allowedPresets').filter((preset): preset is Preset => preset in PRESETS),
+    ...(network['allowedDomains'] !== undefined && { allowedDomains: strings('allowedDomains') }),
+    allowedPresets: strings('allowedPresets').filter((preset): preset is Preset => preset in PRESETS),
     awsApiServices: services,
     ...(regions.length > 0 && { awsApiRegions: regions }),
   };
@@ -114,16 +114,16 @@ export function countFaults(network: Given, { hostname, pools, registry, copy }:
   return [
     {
       path: 'network.awsApiRegions',
-      given: `${regions.length} regions, which with ${services.length} services of awsApiServices and all else make ${names} names`,
-      allowed: `${MOST_NAMES} names in all: DNS Firewall takes no more in a request`,
-      remedy: 'name only the services and regions that jobs use; pools that need others take a second stack',
+      given: `${regions.length} regions, which together with ${services.length} services of awsApiServices and all other settings result in ${names} domains`,
+      allowed: `${MOST_NAMES} domains in total, the limit of a DNS Firewall request`,
+      remedy: 'list only the services and regions that jobs use; deploy a second stack for pools that need others',
     },
   ];
 }
 
-/** Faults of presets, and of what only they take. */
+/** Faults of presets, and of the settings that need a preset. */
 export function presetFaults(network: Given): SettingsFault[] {
-  // One text in the place of a list is the schema's to refuse; what it means is plain.
+  // The schema rejects a string instead of a list. Its meaning is still clear here.
   const presets: unknown[] = [network['allowedPresets']].flat();
   const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
   const withApis = presets.includes('aws-apis');
@@ -134,7 +134,7 @@ export function presetFaults(network: Given): SettingsFault[] {
             path: 'network.awsApiServices',
             given: 'nothing, with the preset aws-apis',
             allowed: 'the services whose APIs jobs may reach',
-            remedy: 'name them, such as ["ec2", "s3", "sts"], or leave the preset out',
+            remedy: 'list them, such as ["ec2", "s3", "sts"], or leave the preset out',
           },
         ]
       : [];
@@ -156,7 +156,7 @@ export function presetFaults(network: Given): SettingsFault[] {
           {
             path: `network.awsApiServices.${index}`,
             given: `${shown(service)}: ${wrong.fault}`,
-            allowed: 'a service as its endpoint is called',
+            allowed: 'the name that the endpoint of the service has',
             remedy: wrong.remedy,
           },
         ];
@@ -168,16 +168,16 @@ export function presetFaults(network: Given): SettingsFault[] {
       : [
           {
             path: `network.awsApiRegions.${index}`,
-            given: `${shown(region)}, which the CDK does not know`,
+            given: `${shown(region)}, which the CDK doesn't know`,
             allowed: AWS_REGIONS.join(', '),
-            remedy: `${meant(region)}for a region that is newer, update aws-cdk-lib, or name its hosts in network.allowedDomains`,
+            remedy: `${meant(region)}for a newer region, update aws-cdk-lib, or list its hostnames in network.allowedDomains`,
           },
         ],
   );
   return [...needed, ...idle, ...misnamed, ...partitionFaults(network, withApis ? services : []), ...unknown];
 }
 
-/** Without regions the names are those of the region that the template is deployed to, whose partition nobody knows yet. */
+/** Without regions, the hostnames are those of the deployment's region, whose partition is unknown at synthesis. */
 function partitionFaults(network: Given, services: readonly unknown[]): SettingsFault[] {
   if (network['awsApiRegions'] !== undefined) return [];
   const others = services.filter((service) => typeof service === 'string' && isPartitions(service));
@@ -185,10 +185,10 @@ function partitionFaults(network: Given, services: readonly unknown[]): Settings
   return [
     {
       path: 'network.awsApiRegions',
-      given: `nothing, with ${others.join(', ')} among network.awsApiServices, whose hosts are called otherwise in other partitions`,
+      given: `nothing, with ${others.join(', ')} among network.awsApiServices, whose hostnames differ between partitions`,
       allowed: 'the regions whose APIs jobs may reach',
       remedy:
-        'name them, the stack’s own first, such as ["eu-central-1"]: the template does not know which partition it is deployed to',
+        'list them, starting with the stack’s own, such as ["eu-central-1"]: the template doesn\'t know its partition',
     },
   ];
 }

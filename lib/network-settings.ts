@@ -1,4 +1,4 @@
-/** Settings of the agents' network: as they are written, and as the stack takes them. */
+/** Settings of the agents' network: the schema of the input, and the type that the stack uses. */
 import * as z from 'zod';
 import { DEFAULT_VPC_CIDR } from './defaults.ts';
 import { type AllowedNamesInput, PRESETS } from './egress/allowed-domains.ts';
@@ -9,7 +9,7 @@ import { shown } from './settings-faults.ts';
 
 const presets = Object.entries(PRESETS);
 
-/** What the name of an API's endpoint looks like; `network-name-checks.ts` looks closer. */
+/** What the name of an API's endpoint looks like; `network-name-checks.ts` checks more. */
 export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
 
 /** Name of an Availability Zone. Local Zones (`us-west-2-lax-1a`) and Wavelength Zones have no Fargate. */
@@ -166,7 +166,7 @@ export const networkSettings = z.strictObject({
 
 type ReadNetworkSettings = z.infer<typeof networkSettings>;
 
-/** What may be reached, beside `hostname`. */
+/** What agents may reach in addition to `hostname`. */
 export type AllowedSettings = Omit<AllowedNamesInput, 'hostname'>;
 
 interface OwnVpcSettings {
@@ -176,7 +176,7 @@ interface OwnVpcSettings {
   readonly dnsQueryLogRetentionDays?: number;
 }
 
-/** The network of the agents, by how they reach out. */
+/** The network of the agents, by egress mode. */
 export type NetworkSettings = { readonly allowed: AllowedSettings; readonly guardDuty: boolean } & (
   | (OwnVpcSettings & {
       readonly egress: 'nat-gateway';
@@ -205,7 +205,7 @@ export type NetworkSettings = { readonly allowed: AllowedSettings; readonly guar
     }
 );
 
-/** The settings of the chosen mode, defaults filled in. They have no fault: see `networkFaults`. */
+/** The settings of the chosen mode with defaults. `networkFaults` must have found no fault in them. */
 export function chosenNetwork(read: ReadNetworkSettings): NetworkSettings {
   const allowed: AllowedSettings = {
     ...(read.allowedDomains !== undefined && { allowedDomains: read.allowedDomains.map(normalisedName) }),

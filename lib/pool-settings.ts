@@ -85,7 +85,7 @@ const memoryExplanation = (value: unknown): Explanation | undefined =>
     : undefined;
 const STORAGE_GIB = whole(FARGATE_EPHEMERAL_STORAGE_GIB.from, FARGATE_EPHEMERAL_STORAGE_GIB.to);
 
-/** What a task of one phase can have of its own. */
+/** Settings that a task of one phase can override. */
 const ofPhase = (jobs: string) => ({
   cpu: setting(CPU.optional(), {
     description: `CPU units of a task for ${jobs}.`,

@@ -1,17 +1,17 @@
 /**
- * What a deployment costs, by the same numbers in the stack's outputs and in the documents. List prices of us-east-1 on
- * demand in US dollars, a month of 730 hours, no free tier. They are estimates to choose by and no offer.
+ * What a deployment costs. The stack's outputs and the documents use the same numbers: On-Demand list prices of us-east-1 in US
+ * dollars, for a month of 730 hours, without the free tier. These are estimates for comparison, not an offer.
  */
 
-/** Hours of a month, as AWS's calculator counts them. */
+/** Hours per month, as in AWS's calculator. */
 export const HOURS = 730;
 
-/** A price with where it comes from. */
+/** A price and its source. */
 export interface Price {
   readonly usd: number;
   readonly per: string;
   readonly what: string;
-  /** AWS's page, by whom it was read where that was not us, and the day; or that it is unverified. */
+  /** AWS's page, the third party that quotes it (if any) and the date; or "unverified". */
   readonly source: string;
 }
 
@@ -150,12 +150,12 @@ export const PRICES = {
 /** One part of a sum. */
 export interface CostLine {
   readonly item: string;
-  /** How the number comes about. */
+  /** How the amount is calculated. */
   readonly formula: string;
   readonly usd: number;
 }
 
-/** What of a network costs while nothing runs. */
+/** The parts of a network that cost money while nothing runs. */
 export interface IdleNetwork {
   readonly natGateways: number;
   readonly firewallEndpoints: number;
@@ -165,11 +165,11 @@ export interface IdleNetwork {
 }
 
 /**
- * The parts of a network's idle price for a month, in US dollars. Empty when nothing costs anything while idle.
+ * The parts of a network's monthly price while nothing runs, in US dollars. Empty if nothing costs anything.
  *
- * AWS waives one NAT gateway hour for every hour of a firewall endpoint, and not the hour of the gateway's public
- * address (https://aws.amazon.com/network-firewall/pricing/, quoted in https://github.com/infracost/infracost/pull/1469;
- * that the address is billed is inferred).
+ * AWS waives one NAT gateway hour for every hour of a firewall endpoint
+ * (https://aws.amazon.com/network-firewall/pricing/, quoted in https://github.com/infracost/infracost/pull/1469). We infer that
+ * AWS still bills the gateway's public address.
  */
 export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   const { natGatewayHour, publicAddressHour, firewallEndpointHour, interfaceEndpointHour, dnsFirewallNameMonth } =
@@ -214,7 +214,7 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   ];
 }
 
-/** What the launcher has that costs money while nothing is queued. */
+/** The parts of the launcher that cost money while nothing is queued. */
 export interface IdleLauncher {
   readonly secrets: number;
   readonly alarms: number;
@@ -226,10 +226,10 @@ const INVOCATIONS = HOURS * 60;
 /** Gigabyte-seconds of the function's 256 MB. */
 const gbSeconds = (seconds: number): number => seconds * 0.25;
 
-/** Metrics that a pool writes in an hour in which it serves jobs: four gauges, its launches and their start latency. */
+/** Metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
 const METRICS_OF_AN_ACTIVE_POOL = 6;
 
-/** What the launcher and its monitoring cost in a month in which nothing is queued. */
+/** Monthly cost of the launcher and its monitoring while nothing is queued. */
 export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] {
   const { lambdaRequest, lambdaGbSecondArm, logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
   const invocations = INVOCATIONS.toLocaleString('en');
@@ -261,29 +261,29 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
   ];
 }
 
-/** What one minute costs in which the launcher polls continuously because a pool is active. */
+/** Cost of one minute in which the launcher polls continuously because a pool is active. */
 export function activeMinuteCost(): number {
   return PRICES.lambdaRequest.usd + gbSeconds(55) * PRICES.lambdaGbSecondArm.usd;
 }
 
-/** What a pool's metrics cost in an hour in which it serves jobs. */
+/** Cost of a pool's metrics in an hour with jobs. */
 export function activePoolHourCost(): number {
   return (METRICS_OF_AN_ACTIVE_POOL * PRICES.customMetricMonth.usd) / HOURS;
 }
 
-/** One job's task. */
+/** The task of one job. */
 export interface JobSize {
   readonly cpu: number;
   readonly memoryMiB: number;
   readonly architecture: 'x86_64' | 'arm64';
-  /** From the image pull to the end; Fargate bills a minute at least. */
+  /** From the image pull to the end. Fargate bills at least one minute. */
   readonly seconds: number;
   readonly diskGiB?: number;
   /** Whether the task has a public address. */
   readonly publicAddress?: boolean;
 }
 
-/** What one job's task costs. */
+/** Cost of one job's task. */
 export function jobCost({
   cpu,
   memoryMiB,
@@ -301,12 +301,12 @@ export function jobCost({
   return hours * ((cpu / 1024) * vcpu + (memoryMiB / 1024) * gb + disk + address);
 }
 
-/** The sum of some lines. */
+/** The sum of the lines. */
 export function total(lines: readonly CostLine[]): number {
   return lines.reduce((sum, { usd }) => sum + usd, 0);
 }
 
-/** An amount for people: cents, and more digits where there would be none. */
+/** A readable amount: two decimals, and more if the amount is less than ten cents. */
 export function dollars(usd: number): string {
   if (usd === 0) return '$0.00';
   return `$${usd >= 0.1 ? usd.toFixed(2) : Number(usd.toPrecision(2))}`;

@@ -1,9 +1,9 @@
 /**
- * Proxies in the environment of the agents, read as the agent and Terraform read them: they are Go programs.
+ * Proxies in the environment of the agents, parsed as the agent and Terraform parse them: both are Go programs.
  * https://pkg.go.dev/golang.org/x/net/http/httpproxy
  *
- * A proxy usually listens on a port that the agents' security group doesn't open, such as 3128. Image pulls, the agent token
- * and the agents' logs never go through it: Fargate does those without the container's environment.
+ * A proxy usually listens on a port that the agents' security group doesn't open, such as 3128. Image pulls, the agent token and
+ * the agents' logs never use the proxy, because Fargate doesn't use the container's environment for them.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import { contains, parseRange } from './egress/address-range.ts';
@@ -22,7 +22,7 @@ const PORTS: Readonly<Record<AgentProxy['scheme'], number>> = { http: 80, https:
 const isScheme = (scheme: string | undefined): scheme is AgentProxy['scheme'] =>
   scheme !== undefined && Object.hasOwn(PORTS, scheme);
 
-/** Variables that set a proxy, each with the proxy; `undefined` where the value is not one. An empty value sets none. */
+/** Variables that set a proxy. The proxy is `undefined` if the value is invalid. An empty value sets no proxy. */
 export function proxiesIn(environment: Readonly<Record<string, unknown>>): {
   readonly variable: string;
   readonly value: string;
@@ -35,7 +35,7 @@ export function proxiesIn(environment: Readonly<Record<string, unknown>>): {
   );
 }
 
-/** Go takes a value without a scheme as `http://`. */
+/** Go treats a value without a scheme as `http://`. */
 function parseProxy(variable: string, value: string): AgentProxy | undefined {
   const [, given = 'http', authority = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?([^/?#\s]+)\/?$/i.exec(value) ?? [];
   const scheme = given.toLowerCase();
@@ -49,24 +49,24 @@ function parseProxy(variable: string, value: string): AgentProxy | undefined {
   return { variable, scheme, host, port: number, hasCredentials: at !== -1 };
 }
 
-/** A proxy's value for a message: without its credentials. */
+/** A proxy's value without its credentials, for a message. */
 export function withoutCredentials(value: string): string {
   const at = value.lastIndexOf('@');
   return at === -1 ? value : value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/i, '$1…@');
 }
 
-/** The one address that a proxy has, as a range; `undefined` when it is known by name. */
+/** The proxy's IP address as a range; `undefined` if the proxy has a hostname. */
 export function addressOf({ host }: Pick<AgentProxy, 'host'>): string | undefined {
   if (isIPv4(host)) return `${host}/32`;
   return isIPv6(host) ? `${host}/128` : undefined;
 }
 
-/** Whether a proxy is a process of the task itself, which no security group or resolver sees. */
+/** Whether the proxy runs inside the task, where no security group or resolver applies. */
 export function isInTheTask({ host }: Pick<AgentProxy, 'host'>): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** What the agents' security group must open for their proxies. Each proxy is listed once, because all agents share the group. */
+/** What the agents' security group must allow for their proxies. All agents share the group, so each proxy is listed once. */
 export function proxiesToOpen(
   environments: readonly Readonly<Record<string, unknown>>[],
 ): { address: string | undefined; port: number }[] {
@@ -76,10 +76,10 @@ export function proxiesToOpen(
   return [...once.values()].map((proxy) => ({ address: addressOf(proxy), port: proxy.port }));
 }
 
-/** Where Terraform gets the task role's credentials: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html */
+/** The address at which Terraform gets the task role's credentials: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html */
 export const TASK_CREDENTIALS = '169.254.170.2';
 
-/** What to know about a pool's proxies: warnings, because each is right somewhere. */
+/** Warnings about a pool's proxies. They aren't errors, because each configuration can be right. */
 export function proxyWarnings(environment: Readonly<Record<string, string>>): { id: string; text: string }[] {
   const proxies = proxiesIn(environment).flatMap(({ proxy }) => proxy ?? []);
   const withCredentials = proxies.filter(({ hasCredentials }) => hasCredentials).map(({ variable }) => variable);
@@ -90,7 +90,7 @@ export function proxyWarnings(environment: Readonly<Record<string, string>>): { 
       : [
           {
             id: 'agent-launcher:proxyCredentials',
-            text: `${withCredentials.join(', ')} contains a user name and password. Everyone who may read the task definition or the template sees them, and so does every job. Use a proxy that admits agents by their address.`,
+            text: `${withCredentials.join(', ')} contains a user name and password. Everyone who can read the task definition or the template sees them, and so does every job. Use a proxy that accepts agents by their IP address.`,
           },
         ]),
     // The credentials are at an http:// address, so HTTPS_PROXY alone doesn't affect them.
@@ -99,7 +99,7 @@ export function proxyWarnings(environment: Readonly<Record<string, string>>): { 
       : [
           {
             id: 'agent-launcher:proxyTaskRole',
-            text: `${plain.map(({ variable }) => variable).join(', ')} is set and NO_PROXY doesn't contain ${TASK_CREDENTIALS}. Terraform would ask the proxy for the task role's credentials. Add ${TASK_CREDENTIALS} to NO_PROXY, or leave the variable out: agents need HTTPS_PROXY alone.`,
+            text: `${plain.map(({ variable }) => variable).join(', ')} is set and NO_PROXY doesn't contain ${TASK_CREDENTIALS}. Terraform would ask the proxy for the task role's credentials. Add ${TASK_CREDENTIALS} to NO_PROXY, or remove the variable: agents only need HTTPS_PROXY.`,
           },
         ]),
   ];

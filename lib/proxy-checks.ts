@@ -1,4 +1,4 @@
-/** Proxies that agents could not reach in the chosen network. */
+/** Proxies that agents can't reach in the chosen network. */
 import { portOf } from './egress/allowed-domains.ts';
 import { covers } from './egress/domain-name.ts';
 import { type AroundNetwork, namesAreLimited } from './network-name-checks.ts';
@@ -18,7 +18,7 @@ export function proxyFaults(network: Given, { pools, hostname }: AroundNetwork):
             path,
             given,
             allowed: 'a URL of a proxy, such as http://proxy.example.com:3128',
-            remedy: 'correct it; the scheme is http, https or socks5, and an IPv6 address stands in brackets',
+            remedy: 'correct it; the scheme is http, https or socks5, and an IPv6 address needs brackets',
           },
         ];
       }
@@ -34,7 +34,7 @@ interface Blocked {
   readonly to: Pick<SettingsFault, 'allowed' | 'remedy'>;
 }
 
-/** Why agents can't reach the proxy; `undefined` where they can, as far as the settings say. */
+/** Why agents can't reach the proxy; `undefined` if the settings don't prevent it. */
 function blocked(network: Given, proxy: AgentProxy, platformPort: number): Blocked | undefined {
   const { egress = 'nat-gateway', securityGroupIds } = network;
   if (egress === 'existing-vpc') {
@@ -42,34 +42,34 @@ function blocked(network: Given, proxy: AgentProxy, platformPort: number): Block
   }
   if (proxy.port !== 443 && proxy.port !== platformPort) {
     return {
-      given: `whose port ${proxy.port} does not leave, with egress ${String(egress)}`,
+      given: `whose port ${proxy.port} isn't open, with egress ${String(egress)}`,
       to: {
         allowed: 'a proxy on port 443',
-        remedy: 'use egress existing-vpc with the VPC that the proxy is in, or leave the proxy out',
+        remedy: 'use egress existing-vpc with the VPC of the proxy, or remove the proxy',
       },
     };
   }
   if (egress === 'network-firewall' && proxy.scheme !== 'https') {
     return {
-      given: `which speaks ${proxy.scheme}, with egress network-firewall`,
+      given: `which uses ${proxy.scheme}, with egress network-firewall`,
       to: {
-        allowed: 'an https:// proxy: the firewall passes TLS alone',
-        remedy: 'use egress existing-vpc with the VPC that the proxy is in, or leave the proxy out',
+        allowed: 'an https:// proxy, because the firewall only passes TLS',
+        remedy: 'use egress existing-vpc with the VPC of the proxy, or remove the proxy',
       },
     };
   }
   return unresolved(network, proxy);
 }
 
-/** The stack's group opens a proxy's port to its address alone, or to every address when it has a name. */
+/** The stack's security group opens the proxy's port to the proxy's IP address, or to every address if the proxy has a hostname. */
 function lowPort(proxy: AgentProxy): Blocked | undefined {
   if (addressOf(proxy) !== undefined || proxy.port === 443 || proxy.port >= 1024) return undefined;
   return {
     given: `whose port is ${proxy.port}${proxy.port === 80 ? ', the default of http' : ''}`,
     to: {
-      allowed: 'a proxy by its name on port 443 or from 1024, or by its IP address on any port',
+      allowed: 'a proxy with a hostname on port 443 or from 1024, or with an IP address on any port',
       remedy:
-        'add the port that the proxy listens on, such as :3128; or use its IP address, so that the port is opened to it alone; or set network.securityGroupIds',
+        'add the port that the proxy listens on, such as :3128; or use its IP address, so that the port is opened only to it; or set network.securityGroupIds',
     },
   };
 }
@@ -81,7 +81,7 @@ function unresolved(network: Given, proxy: AgentProxy): Blocked | undefined {
     return undefined;
   }
   return {
-    given: 'whose name does not resolve',
+    given: "whose name doesn't resolve",
     to: {
       allowed: 'a proxy whose name is allowed',
       remedy: `add ${proxy.host} to network.allowedDomains, together with the default names, which that list replaces`,

@@ -1,4 +1,4 @@
-/** A single setting: its schema with its documentation, and the kinds of setting that occur more than once. */
+/** A single setting: its schema with its documentation. Also the types of settings that occur more than once. */
 import * as z from 'zod';
 import { isOlder, OLDEST_AGENT_VERSION, versionOfImage } from './agent-version.ts';
 import { looksLikeToken } from './settings-credentials.ts';
@@ -8,15 +8,15 @@ import { shown } from './settings-faults.ts';
 export interface SettingDoc {
   readonly description: string;
   readonly allowed: string;
-  /** What happens if it isn't set, where there is no default value to print. */
+  /** What happens if it isn't set, if there is no default value to print. */
   readonly absent?: string;
   /** What to do if it is wrong. */
   readonly remedy?: string;
-  /** What to say about this wrong value in particular; `undefined` where the general text is right. */
+  /** A specific message for this invalid value; `undefined` if the general text is right. */
   readonly explain?: (value: unknown) => Explanation | undefined;
 }
 
-/** What an error says about one wrong value. What is absent is the setting's general text. */
+/** A message about one invalid value. Missing parts come from the setting's general text. */
 export interface Explanation {
   readonly given?: string;
   readonly allowed?: string;
@@ -40,7 +40,7 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
     : schema;
 }
 
-/** Periods that CloudWatch Logs can keep logs for. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+/** Retention periods of CloudWatch Logs. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
 export const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
@@ -117,7 +117,7 @@ export function isUnambiguous(nameOrArn: string): boolean {
   return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
 }
 
-/** `host/path:tag`, `host/path@sha256:…`; no tag and `latest` would change under a running deployment. */
+/** `host/path:tag`, `host/path@sha256:…`. Without a tag, or with `latest`, the image could change between two jobs. */
 export const IMAGE = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._:/-]*(?::(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$/)

@@ -1,4 +1,4 @@
-/** Agents that a pool has although no job is queued: kept warm, or sent to sweep. */
+/** Warm agents and sweeps: agents that start although no job is queued. */
 import type { Duration } from 'aws-cdk-lib';
 import {
   DAYS,
@@ -10,30 +10,30 @@ import {
 import type { UnlistedJobs } from './accepted-jobs.ts';
 import { dollars, type JobSize, jobCost } from './prices.ts';
 
-/** When agents are kept warm: some hours of some days. */
+/** When agents are kept warm. */
 export interface WarmSchedule {
   /** @default - every day */
   readonly days?: readonly Day[];
   /** `HH:MM`. */
   readonly from: string;
-  /** `HH:MM`, `24:00` for the day's end; later than `from`. */
+  /** `HH:MM`, later than `from`; `24:00` is the end of the day. */
   readonly to: string;
-  /** IANA name of a time zone, whose daylight saving time is followed. */
+  /** IANA name of a time zone. Its daylight saving time applies. */
   readonly timeZone: string;
 }
 
-/** Agents that wait for jobs, so that a job need not wait for one. Each serves one job, and is replaced then. */
+/** Idle agents that keep running so that jobs start immediately. Each serves one job and is then replaced. */
 export interface WarmAgentsOptions {
-  /** How many; they count towards `maxAgents` and the licence like any other. */
+  /** Number of agents. They count in `maxAgents` and `agentsCeiling` like any other agent. */
   readonly agents: number;
   /**
-   * Which jobs they take in a pool with `phases`.
+   * Jobs that they take in a pool with `phases`.
    *
    * @default 'plan'
    */
   readonly phase?: Phase;
   /**
-   * How long one waits before it is replaced by a new one.
+   * How long an agent waits before a new one replaces it.
    *
    * @default Duration.hours(1)
    */
@@ -44,7 +44,7 @@ export interface WarmAgentsOptions {
 
 const DEFAULT_IDLE_MINUTES = 60;
 
-/** How long the agent of a sweep waits, and its start. */
+/** Duration of a sweep without a job: the agent's wait plus its startup. */
 const SWEEP_SECONDS = 150;
 
 /** Minutes since midnight of `HH:MM`. */
@@ -59,9 +59,9 @@ export interface StandingOptions {
 }
 
 /**
- * What the launcher is told of them, as part of one lane.
+ * The part of a lane's environment about warm agents and sweeps.
  *
- * @param sweeps whether this lane's agents accept what no list shows.
+ * @param sweeps whether this lane's agents accept the jobs that no list shows
  */
 export function standingEnvironment(
   { warmAgents, sweepInterval }: StandingOptions,
@@ -81,21 +81,21 @@ function warmEnvironment({ agents, idleWindow, schedule }: WarmAgentsOptions): W
   return { agents, idleSeconds, schedule: { days, fromMinute: minuteOf(from), toMinute: minuteOf(to), timeZone } };
 }
 
-/** Hours a week in which agents are kept warm. */
+/** Hours per week in which agents are kept warm. */
 function warmHoursAWeek(schedule: WarmSchedule | undefined): number {
   if (schedule === undefined) return 7 * 24;
   return ((schedule.days ?? DAYS).length * (minuteOf(schedule.to) - minuteOf(schedule.from))) / 60;
 }
 
-/** Which tasks of a pool with `phases` look for jobs that no list shows. */
+/** The phase whose tasks sweep for jobs that no list shows, in a pool with `phases`. */
 export function sweepingPhase(unlistedJobs: UnlistedJobs | undefined): Phase {
   return unlistedJobs === 'apply' ? 'apply' : 'plan';
 }
 
 /**
- * What they cost in a month without a single job, in words.
+ * Monthly cost without a single job, for an output.
  *
- * @param size of the tasks that are kept warm, and of those that sweep.
+ * @param size of the warm tasks and of the tasks that sweep
  */
 export function standingCost(
   { warmAgents, sweepInterval }: StandingOptions,
@@ -105,7 +105,7 @@ export function standingCost(
   if (warmAgents !== undefined) {
     const hours = (warmHoursAWeek(warmAgents.schedule) / 7) * (365 / 12);
     const usd = warmAgents.agents * hours * jobCost({ ...size.warm, seconds: 3600 });
-    const week = `${Number(warmHoursAWeek(warmAgents.schedule).toFixed(1))} h a week`;
+    const week = `${Number(warmHoursAWeek(warmAgents.schedule).toFixed(1))} h per week`;
     lines.push(`${warmAgents.agents} warm ${warmAgents.agents === 1 ? 'agent' : 'agents'}, ${week}: ${dollars(usd)}`);
   }
   if (sweepInterval !== undefined) {
@@ -113,5 +113,5 @@ export function standingCost(
     const usd = sweeps * jobCost({ ...size.sweep, seconds: SWEEP_SECONDS });
     lines.push(`a sweep every ${sweepInterval.toMinutes()} minutes: ${dollars(usd)}`);
   }
-  return lines.length === 0 ? undefined : `${lines.join('; ')} a month without a job, on demand in us-east-1`;
+  return lines.length === 0 ? undefined : `${lines.join('; ')} per month without a job, On-Demand in us-east-1`;
 }

@@ -39,7 +39,7 @@ const schedule = z.strictObject({
   ),
 });
 
-/** Agents that wait for jobs. */
+/** Warm agents. */
 const warmAgents = z.strictObject({
   agents: setting(whole(1, 100), {
     description:
@@ -61,7 +61,7 @@ const warmAgents = z.strictObject({
   }),
 });
 
-/** Settings of a pool about agents that it has although no job is queued. */
+/** Settings of a pool about warm agents and sweeps. */
 export const standingSettings = {
   warmAgents: setting(warmAgents.optional(), {
     description:
@@ -84,7 +84,7 @@ export const standingSettings = {
 
 type Given = Readonly<Record<string, unknown>>;
 
-/** What is wrong between the settings of one pool; `given` may be anything. */
+/** Checks across the settings of one pool. @param pool unchecked input */
 export function standingFaults(pool: Given, index: number): SettingsFault[] {
   const { warmAgents: warm, maxAgents = DEFAULT_MAX_AGENTS } = pool;
   const faults: SettingsFault[] = [];
@@ -123,24 +123,24 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
     faults.push({
       path: `pools.${index}.sweepMinutes`,
       given: 'a sweep, with phases.unlistedJobs "none"',
-      allowed: 'a sweep only where some task accepts what it looks for',
+      allowed: 'a sweep only if some task accepts the jobs that it serves',
       remedy: 'leave the sweep out, or set unlistedJobs to "plan" or "apply"',
     });
   }
   return faults;
 }
 
-/** How many lanes the pool has; it may be anything. */
+/** Number of lanes of the pool. @param pool unchecked input */
 export function lanesOf(pool: Given): number {
   return pool['phases'] === undefined ? 1 : 2;
 }
 
-/** How long the function's environment may get by them, at most; `pool` may be anything. */
+/** Upper limit of the bytes that these settings add to the function's environment. The input is unchecked. */
 export function standingBytes({ warmAgents: warm, sweepMinutes, policySweeps }: Given): number {
   const schedule = isRecord(warm) && isRecord(warm['schedule']) ? warm['schedule'] : undefined;
   const longest = { agents: 100, idleSeconds: 86_400 };
   const times = { fromMinute: 1_439, toMinute: 1_440 };
-  const told = {
+  const longestEnvironment = {
     ...(warm !== undefined && {
       warm: schedule === undefined ? longest : { ...longest, schedule: { days: DAYS, ...schedule, ...times } },
     }),
@@ -148,7 +148,7 @@ export function standingBytes({ warmAgents: warm, sweepMinutes, policySweeps }: 
     // In each of two lanes.
     ...(policySweeps === false && { policies: false, policiesToo: false }),
   };
-  return Buffer.byteLength(JSON.stringify(told));
+  return Buffer.byteLength(JSON.stringify(longestEnvironment));
 }
 
 function isRecord(value: unknown): value is Given {

@@ -1,11 +1,11 @@
-/** Which images the pools' tasks run, and where they pull them from. */
+/** Which images the pools' tasks run, and where the tasks pull them from. */
 import { hasChangingHosts } from './egress/allowed-domains.ts';
 import { ecrImage } from './egress/ecr-image.ts';
 import type { Settings } from './settings.ts';
 
 /**
- * References of the images that any pool pulls, each once. `undefined` stands for an image in the stack's own account:
- * one that is built, or a copy.
+ * References of all images that pools pull, without duplicates. `undefined` means an image in the stack's own account: one that
+ * is built, or a copy.
  */
 export function imagesOf({ agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>): (string | undefined)[] {
   const common = 'registry' in agentImage ? agentImage.registry : undefined;
@@ -14,7 +14,7 @@ export function imagesOf({ agentImage, pools }: Pick<Settings, 'agentImage' | 'p
   return [...new Set(pools.map(({ image }) => pulled(image ?? common)))];
 }
 
-/** Whether an image is copied into ECR: if nothing is said, when its registry changes the hosts of its layers. */
+/** Whether an image is copied into ECR. By default it is if its registry changes the hosts of its layers. */
 export function isCopied(image: string, copy: boolean | undefined): boolean {
   return ecrImage(image) === undefined && (copy ?? hasChangingHosts(image));
 }

@@ -1,6 +1,6 @@
-/** Permissions of task roles that reach further than a job needs. A job is Terraform code, so its author has them. */
+/** Warnings about task roles with more permissions than a job needs. A job is Terraform code, so its author has them. */
 
-/** A policy statement as settings have it. */
+/** A policy statement in the settings. */
 export interface RoleStatement {
   readonly Effect: 'Allow' | 'Deny';
   readonly Action: string | readonly string[];
@@ -20,7 +20,7 @@ const BROAD_POLICIES: Readonly<Record<string, string>> = {
   IAMFullAccess: 'full control of IAM, and so of the account',
 };
 
-/** Each lets its holder get the permissions of other roles, up to those of an administrator. */
+/** With each of these, a role can get the permissions of other roles, up to those of an administrator. */
 const ESCALATIONS = [
   'iam:AttachRolePolicy',
   'iam:PutRolePolicy',
@@ -34,7 +34,7 @@ const ESCALATIONS = [
 /**
  * Warnings, because a pool that manages a whole account is legitimate.
  *
- * @param jobs that the role serves: any code that can be planned has the role of plans
+ * @param jobs that the role serves; any code that somebody can plan has the role of plans
  */
 export function taskRoleWarnings(
   pool: string,
@@ -111,7 +111,7 @@ function isEveryRole(resource: string): boolean {
   return /^(?:\*|arn:[^:]*:iam::[^:]*:(?:\*|(?:role|policy|user)\/\*))$/.test(resource);
 }
 
-/** IAM's wildcards; actions have no case. */
+/** Matches with IAM's wildcards. Actions are case-insensitive. */
 function matches(pattern: string, action: string): boolean {
   const source = pattern
     .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')

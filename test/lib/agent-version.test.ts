@@ -48,7 +48,7 @@ describe('an agent version', () => {
   });
 
   it('below 1.21.1 is refused by the construct, since those agents do not hide their token', () => {
-    const message = 'Agent 1.21.0 does not hide its token from the jobs that it runs. Use 1.21.1 or newer';
+    const message = "Agent 1.21.0 doesn't hide its token from the jobs that it runs. Use 1.21.1 or newer";
     expect(() => AgentImage.fromVersion('1.21.0')).toThrow(message);
     expect(() => AgentImage.fromRelease('1.21.0')).toThrow(message);
     expect(() => AgentImage.fromReference('hashicorp/tfc-agent:1.21.0')).toThrow(message);
@@ -69,27 +69,27 @@ describe('an agent version', () => {
     expect(() => parseSettings({ agentLauncher: settings })).toThrow(/1\.21\.1/);
   });
 
-  it('that is up to date is not warned of', () => {
+  it('that is up to date causes no warning', () => {
     expect(warningsFor(AgentImage.fromVersion('1.33.0'))).toEqual([]);
     expect(warningsFor(AgentImage.fromReference('hashicorp/tfc-agent:1.34.0'))).toEqual([]);
   });
 
-  it('that is behind the default is warned of, with the command that reports the newest one', () => {
+  it('that is older than the default causes a warning with the command that prints the newest one', () => {
     for (const image of [
       AgentImage.fromVersion('1.28.6'),
       AgentImage.fromRelease('1.28.6'),
       AgentImage.fromReference('hashicorp/tfc-agent:1.28.6'),
     ]) {
       expect(warningsFor(image).join()).toContain(
-        'Agent 1.28.6 is older than 1.33.0, which this launcher knows. Most releases fix vulnerabilities: node agent-image/newest-version.mjs 1.28.6',
+        'Agent 1.28.6 is older than 1.33.0, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs 1.28.6',
       );
     }
   });
 
-  it('that an image does not tell is warned of', () => {
+  it('that an image does not show causes a warning', () => {
     const ecr = `111122223333.dkr.ecr.eu-central-1.amazonaws.com/agents@${DIGEST}`;
     for (const reference of [`hashicorp/tfc-agent@${DIGEST}`, 'registry.example/agents:7', ecr]) {
-      expect(warningsFor(AgentImage.fromReference(reference)).join()).toContain('is not known');
+      expect(warningsFor(AgentImage.fromReference(reference)).join()).toContain('is unknown');
     }
   });
 });

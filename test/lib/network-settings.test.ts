@@ -76,19 +76,19 @@ describe('availabilityZones', () => {
   });
 });
 
-describe('a mode refuses what does not fit it, and says what to do', () => {
+describe('a mode rejects a setting that does not fit it, and says what to do', () => {
   it.each<[object, string, RegExp]>([
-    [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /go round it/],
+    [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass it/],
     [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /leave it out/],
     [{ egress: 'public-ip', natGateways: 'one' }, 'network.natGateways', /choose nat-gateway/],
-    [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /nothing while idle/],
+    [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money while idle/],
     [{ firewallLogRetentionDays: 7 }, 'network.firewallLogRetentionDays', /set network\.egress to network-firewall/],
     [{ vpcId: existing.vpcId }, 'network.vpcId', /set network\.egress to existing-vpc/],
-    [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /where the VPC is made/],
+    [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /together with the VPC/],
     [{ ...existing, flowLogRetentionDays: 7 }, 'network.flowLogRetentionDays', /leave it out/],
     [{ ...existing, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /dnsFirewall to true/],
     [{ egress: 'existing-vpc', subnetIds: existing.subnetIds }, 'network.vpcId', /describe-vpcs/],
-    [{ dnsFirewall: false, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /every host is reached/],
+    [{ dnsFirewall: false, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /jobs reach every host/],
     [
       { egress: 'public-ip', dnsFirewall: false, allowedPresets: ['github-releases'] },
       'network.allowedPresets',
@@ -135,7 +135,7 @@ describe('names', () => {
   });
 });
 
-describe('what a regular expression does not see', () => {
+describe('checks in addition to regular expressions', () => {
   const apis = (more: object) => ({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], ...more });
 
   it.each<[object, string, RegExp]>([
@@ -146,8 +146,8 @@ describe('what a regular expression does not see', () => {
     [apis({ awsApiServices: ['s3.amazonaws.com'] }), 'network.awsApiServices.0', /before the region/],
     [apis({ awsApiServices: ['stepfunctions'] }), 'network.awsApiServices.0', /states/],
     [apis({ awsApiServices: ['mybucket.s3'] }), 'network.awsApiServices.0', /mybucket\.s3\.<region>.*allowedDomains/],
-    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /which partition/],
-    [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /name the bucket/],
+    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /its partition/],
+    [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /add the bucket/],
     [
       { allowedDomains: Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com`) },
       'network.allowedDomains',
@@ -221,7 +221,7 @@ describe('the registry of an image', () => {
     ['123456789012.dkr.ecr.cn-north-1.amazonaws.com', /amazonaws\.com$/, /correct the end/],
     ['123456789012.dkr.ecr.eu-central-1.example.com', /example\.com$/, /correct the end/],
     ['123456789012.dkr-ecr.cn-north-1.on.aws', /on\.aws$/, /correct the end/],
-    ['123456789012.dkr.ecr.eu-central-1.amazonaws.com:443', /with a port/, /leave the port out/],
+    ['123456789012.dkr.ecr.eu-central-1.amazonaws.com:443', /with a port/, /remove the port/],
   ])('%s is refused in every mode', (host, given, remedy) => {
     for (const network of [{}, existing]) {
       expect(faults(network, image(host))).toMatchObject([
@@ -261,10 +261,13 @@ describe('the number of names', () => {
     awsApiRegions: AWS_REGIONS.slice(0, regions),
   });
 
-  it('is what DNS Firewall takes in a request, all told', () => {
+  it('is at most what DNS Firewall accepts in one request', () => {
     expect(faults(apis(19))).toEqual([]);
     expect(faults(apis(20))).toMatchObject([
-      { path: 'network.awsApiRegions', given: expect.stringMatching(/20 regions.*50 services.*make 1009 names/) },
+      {
+        path: 'network.awsApiRegions',
+        given: expect.stringMatching(/20 regions.*50 services.*result in 1009 domains/),
+      },
     ]);
     expect(paths({ ...apis(20), egress: 'network-firewall' })).toEqual(['network.awsApiRegions']);
     expect(paths({ ...existing, ...apis(20), dnsFirewall: true })).toEqual(['network.awsApiRegions']);

@@ -204,17 +204,17 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   });
 });
 
-describe('what tells of it', () => {
-  it('is the output: the claim, the price and the addresses', () => {
+describe('the outputs', () => {
+  it('show the claim, the price and the addresses', () => {
     const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
-    expect(Outputs.EgressIdleCost.Value).toBe('$584.00 a month');
+    expect(Outputs.EgressIdleCost.Value).toBe('$584.00 per month');
     expect(Outputs.EgressClaim.Value).toContain('only TLS that shows an allowed server name goes out');
     expect(
       Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object'),
     ).toHaveLength(2);
     const { Outputs: ofPublicIp } = templateOf({ network: { egress: 'public-ip' } }).toJSON();
     expect(ofPublicIp).not.toHaveProperty('EgressAddresses');
-    expect(ofPublicIp.EgressIdleCost.Value).toBe('$0.005 a month');
+    expect(ofPublicIp.EgressIdleCost.Value).toBe('$0.005 per month');
   });
 });
 

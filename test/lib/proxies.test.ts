@@ -147,21 +147,21 @@ describe('the settings refuse a proxy that agents cannot reach', () => {
       { HTTPS_PROXY: 'http://10.0.0.5:3128' },
       {},
       {},
-      /3128 does not leave.*egress existing-vpc/,
+      /3128 isn't open.*egress existing-vpc/,
     ],
     [
       'another port of a public address',
       { https_proxy: 'p.corp:3128' },
       { egress: 'public-ip' },
       {},
-      /3128 does not leave/,
+      /3128 isn't open/,
     ],
     [
       'a plain proxy behind the firewall',
       { HTTPS_PROXY: 'http://10.0.0.5:443' },
       { egress: 'network-firewall' },
       {},
-      /TLS alone/,
+      /only passes TLS/,
     ],
     [
       'a name that is not allowed',
@@ -175,7 +175,7 @@ describe('the settings refuse a proxy that agents cannot reach', () => {
       { HTTPS_PROXY: 'http://p.corp.example:3128' },
       { ...vpc, dnsFirewall: true },
       {},
-      /does not resolve/,
+      /doesn't resolve/,
     ],
   ])('%s', (_, environment, network, more, message) => {
     const faults = faultsOf(environment, network, more);

@@ -114,9 +114,9 @@ describe('agents without a job', () => {
   it('cost what the output says', () => {
     const output = templateOf(pools({ warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 60 }));
     const [only] = Object.values(output.findOutputs('StandingAgents'));
-    // 19 h a week of two tasks of 1 vCPU and 2 GB, at $0.04937 an hour; 730 sweeps of two and a half minutes.
+    // 19 h per week of two tasks of 1 vCPU and 2 GB, at $0.04937 an hour; 730 sweeps of two and a half minutes.
     expect(only?.['Value']).toBe(
-      'default: 2 warm agents, 19 h a week: $8.15; a sweep every 60 minutes: $1.50 a month without a job, on demand in us-east-1',
+      'default: 2 warm agents, 19 h per week: $8.15; a sweep every 60 minutes: $1.50 per month without a job, On-Demand in us-east-1',
     );
   });
 
@@ -124,7 +124,7 @@ describe('agents without a job', () => {
     const priceOf = (pool: object) =>
       Object.values(templateOf(pools(pool)).findOutputs('StandingAgents'))[0]?.['Value'] as string;
     const large = { cpu: 4096, memoryMiB: 8192 };
-    expect(priceOf({ warmAgents: { agents: 1 }, ephemeralStorageGiB: 200 })).toContain('168 h a week: $50.');
+    expect(priceOf({ warmAgents: { agents: 1 }, ephemeralStorageGiB: 200 })).toContain('168 h per week: $50.');
     expect(priceOf({ sweepMinutes: 60, phases: { apply: large } })).toContain('60 minutes: $1.50');
     expect(priceOf({ sweepMinutes: 60, phases: { apply: large, unlistedJobs: 'apply' } })).toContain('60 minutes: $6.');
   });
@@ -133,7 +133,9 @@ describe('agents without a job', () => {
     const one = { cpu: 1024, memoryMiB: 2048, architecture: 'x86_64' } as const;
     const size = { warm: one, sweep: one };
     expect(standingCost({}, size)).toBeUndefined();
-    expect(standingCost({ warmAgents: { agents: 1 } }, size)).toMatch(/^1 warm agent, 168 h a week: \$36\.0\d a month/);
+    expect(standingCost({ warmAgents: { agents: 1 } }, size)).toMatch(
+      /^1 warm agent, 168 h per week: \$36\.0\d per month/,
+    );
   });
 
   it('are a day long and every day where neither is said', () => {
