@@ -335,6 +335,6 @@ function checkTopic({ region }: Stack, topic: ITopic | undefined): void {
   const its = topic?.env.region;
   if (its === undefined || its === region || Token.isUnresolved(its) || Token.isUnresolved(region)) return;
   throw new Error(
-    `The alarm topic is in ${its} and the stack in ${region}. CloudWatch notifies topics of its own region only: use a topic in ${region}.`,
+    `The alarm topic is in ${its} and the stack in ${region}. CloudWatch only notifies topics in its own region: use a topic in ${region}.`,
   );
 }

@@ -106,10 +106,10 @@ export class LauncherFunction extends Construct {
       }),
     });
 
-    const rights = { ...props, stack: Stack.of(this), logGroup: this.logGroup };
-    for (const statement of launcherStatements(rights)) role.addToPrincipalPolicy(statement);
+    const input = { ...props, stack: Stack.of(this), logGroup: this.logGroup };
+    for (const statement of launcherStatements(input)) role.addToPrincipalPolicy(statement);
     for (const secret of apiTokenSecrets(props)) secret.encryptionKey?.grantDecrypt(role);
-    acknowledge(role, ...acknowledgedWildcards(rights));
+    acknowledge(role, ...acknowledgedWildcards(input));
     this.schedule(props);
   }
 

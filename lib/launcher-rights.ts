@@ -7,7 +7,7 @@ import type { Acknowledgement } from './acknowledgement.ts';
 import type { ServedPool } from './agent-pool.ts';
 
 /** What the launcher's permissions depend on. */
-export interface LauncherRights {
+export interface PermissionsInput {
   readonly stack: Stack;
   readonly pools: readonly ServedPool[];
   readonly apiTokenSecret: ISecret;
@@ -21,13 +21,13 @@ export interface LauncherRights {
  * All permissions of the launcher. Actions, resource types and condition keys:
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
  */
-export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[] {
-  const { stack, cluster } = rights;
+export function launcherStatements(input: PermissionsInput): iam.PolicyStatement[] {
+  const { stack, cluster } = input;
   const inThisCluster = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } };
   const tasksOfThisCluster = stack.formatArn({
     service: 'ecs',
     resource: 'task',
-    resourceName: `${rights.clusterName}/*`,
+    resourceName: `${input.clusterName}/*`,
   });
 
   return [
@@ -38,7 +38,7 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       // also hold if a request doesn't contain this parameter.
       sid: 'LaunchAgents',
       actions: ['ecs:RunTask'],
-      resources: familiesOf(rights).map((family) =>
+      resources: familiesOf(input).map((family) =>
         stack.formatArn({ service: 'ecs', resource: 'task-definition', resourceName: `${family}:*` }),
       ),
       conditions: { ...inThisCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
@@ -55,7 +55,7 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       // The launcher passes only these roles to ECS, and only for tasks. This also restricts RunTask's role overrides.
       sid: 'HandAgentsTheirRoles',
       actions: ['iam:PassRole'],
-      resources: rights.pools.flatMap(({ pool }) => [
+      resources: input.pools.flatMap(({ pool }) => [
         pool.executionRole.roleArn,
         ...new Set(pool.lanes.map(({ taskRole }) => taskRole.roleArn)),
       ]),
@@ -82,20 +82,20 @@ export function launcherStatements(rights: LauncherRights): iam.PolicyStatement[
       // with other variables, and so obtain its agent token: IAM has no condition for RunTask's overrides.)
       sid: 'ReadApiTokens',
       actions: ['secretsmanager:GetSecretValue'],
-      resources: apiTokenSecrets(rights).map(secretArnInPolicies),
+      resources: apiTokenSecrets(input).map(secretArnInPolicies),
     }),
     new iam.PolicyStatement({
       // Its own log group, which the stack creates. It can't create log groups.
       sid: 'WriteItsLog',
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-      resources: [rights.logGroup.logGroupArn],
+      resources: [input.logGroup.logGroupArn],
     }),
   ];
 }
 
 /** Each wildcard in {@link launcherStatements}, so that cdk-nag reports a new one. */
-export function acknowledgedWildcards(rights: LauncherRights): Acknowledgement[] {
-  const { stack, clusterName } = rights;
+export function acknowledgedWildcards(input: PermissionsInput): Acknowledgement[] {
+  const { stack, clusterName } = input;
   const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
   const account = Token.isUnresolved(stack.account) ? '<AWS::AccountId>' : stack.account;
   const ecsArn = (resource: string) => `arn:<AWS::Partition>:ecs:${region}:${account}:${resource}`;
@@ -104,7 +104,7 @@ export function acknowledgedWildcards(rights: LauncherRights): Acknowledgement[]
     reason,
   });
   return [
-    ...familiesOf(rights).map((family) =>
+    ...familiesOf(input).map((family) =>
       wildcard(ecsArn(`task-definition/${family}:*`), 'Revisions of one family; see the statement LaunchAgents.'),
     ),
     wildcard(ecsArn(`task/${clusterName}/*`), 'Tasks of one cluster, whose ids are random; see SeeAndStopAgents.'),
@@ -116,13 +116,13 @@ export function acknowledgedWildcards(rights: LauncherRights): Acknowledgement[]
 }
 
 /** Families of every pool's task definitions. */
-function familiesOf({ pools }: LauncherRights): string[] {
+function familiesOf({ pools }: PermissionsInput): string[] {
   return pools.flatMap(({ pool }) => pool.lanes.map(({ family }) => family));
 }
 
 /** Every secret that the launcher polls with, without duplicates. */
-export function apiTokenSecrets(rights: Pick<LauncherRights, 'apiTokenSecret' | 'pools'>): ISecret[] {
-  const secrets = [rights.apiTokenSecret, ...rights.pools.flatMap(({ options }) => options.apiTokenSecret ?? [])];
+export function apiTokenSecrets(input: Pick<PermissionsInput, 'apiTokenSecret' | 'pools'>): ISecret[] {
+  const secrets = [input.apiTokenSecret, ...input.pools.flatMap(({ options }) => options.apiTokenSecret ?? [])];
   return [...new Map(secrets.map((secret) => [secretId(secret), secret])).values()];
 }
 
