@@ -1,19 +1,19 @@
 /**
- * Which requests a server on loopback may answer. Binding to 127.0.0.1 keeps other machines out, but not web pages: a
- * browser on this machine sends whatever a page asks for, and a page whose DNS name is rebound to 127.0.0.1 can read
- * the answers. Browsers give themselves away: `Host` is the page's name, `Origin` or `Sec-Fetch-Site` is its site.
+ * Which requests a server on loopback may answer. Binding to 127.0.0.1 keeps other machines out, but not web pages. A browser on
+ * this machine sends any request that a page makes, and a page whose DNS name is rebound to 127.0.0.1 can read the responses.
+ * Headers identify such requests: `Host` is the page's hostname, `Origin` or `Sec-Fetch-Site` shows its site.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 
 const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:(\d{1,5}))?$/i;
 
-/** What a person types, and what a page does to its own server. Absent: the client isn't a browser. */
+/** A URL that a person types, or a request of the server's own page. Absent: the client isn't a browser. */
 const OWN_SITE = new Set(['none', 'same-origin']);
 
 /**
- * Why the request is refused; undefined when it isn't.
+ * Why the request is rejected; undefined if it isn't.
  *
- * @param hosts other names that the server answers for, as where a test network's DNS leads them to it.
+ * @param hosts other hostnames that the server answers for, for example in a test network whose DNS points to it
  */
 export function foreignRequest(headers: IncomingHttpHeaders, hosts: readonly string[] = []): string | undefined {
   const { host, origin, 'sec-fetch-site': site } = headers;

@@ -5,7 +5,7 @@ import type { Refusal, Subnet } from './core/capacity.ts';
 import type { Image } from './images.ts';
 import { type EcsOptions, LOCAL_PHASES } from './server.ts';
 
-/** A wrong command line: every fault at once, each with what is allowed. */
+/** An invalid command line: all faults, each with the allowed values. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -15,9 +15,9 @@ export interface CommandLine {
   readonly cluster: string;
   readonly secondCluster: string;
   readonly refusals: readonly Refusal[];
-  /** Tasks run in an engine's containers; name or path of the engine, if one is wanted. */
+  /** Run tasks in containers of an engine. The value is the engine's name or path, if set. */
   readonly containers?: { readonly engine?: string };
-  /** Whether the tasks' output goes to stderr too. */
+  /** Whether the tasks' output is also written to stderr. */
   readonly taskLogs: boolean;
 }
 
@@ -100,7 +100,7 @@ const switches = ['containers', 'strict-network', 'rates', 'task-logs', 'help'];
 
 /**
  * Parses the command line.
- * @returns `help` when that was asked for
+ * @returns `help` if the user asked for it
  * @throws UsageError
  */
 export function parseCommandLine(args: readonly string[]): CommandLine | 'help' {
@@ -175,7 +175,7 @@ function imagesOf(values: z.output<typeof flags>): Record<string, Image> {
   ]);
 }
 
-/** Without the members that are undefined. */
+/** The object without undefined members. */
 function withoutUndefined<Members extends object>(
   members: Members,
 ): { [Key in keyof Members]?: Exclude<Members[Key], undefined> } {

@@ -18,7 +18,7 @@ import type { MachineRunner, RunnerHost } from './machine-runner.ts';
 
 export interface ContainerRunnerSettings {
   readonly engine: ContainerEngine;
-  /** Files of the host that every container sees. */
+  /** Files of the host that are mounted into every container. */
   readonly hostFiles: readonly HostFile[];
 }
 
@@ -27,7 +27,7 @@ interface InspectedImage {
   readonly volumes: readonly string[];
 }
 
-/** Without a format, since Podman's `{{json .}}` is a list and Docker's is not. */
+/** Without a format, because `{{json .}}` is a list in Podman but not in Docker. */
 const imagesAnswer = z
   .tuple([
     z.object({
@@ -41,12 +41,12 @@ const stateAnswer = z.object({ Running: z.boolean(), ExitCode: z.int(), OOMKille
 
 /** How long the output of an ended container may still arrive. */
 const OUTPUT_GRACE_MS = 5000;
-/** The engine itself is gone, and with it whatever the exit code was. */
+/** The engine has ended, so the exit code is unknown. */
 const LOST = { code: 137, reason: 'DockerTimeoutError: the container engine does not answer any more' };
 
 /**
- * Runs each container in a container engine, as its task definition has it: image, user, read-only root, capabilities,
- * volumes, the task's CPU and memory as hard bounds. All that it makes is labelled with its owner.
+ * Runs each container in a container engine according to its task definition: image, user, read-only root, capabilities, volumes,
+ * and the task's CPU and memory as hard limits. Everything that it creates has a label with its owner.
  */
 export class ContainerRunner implements MachineRunner {
   readonly #engine: ContainerEngine;
@@ -57,13 +57,13 @@ export class ContainerRunner implements MachineRunner {
   readonly #images = new Map<string, InspectedImage>();
   readonly #running = new Map<string, { readonly handle: RunningContainer; readonly gone: Promise<void> }>();
   readonly #cleaning = new Set<Promise<void>>();
-  /** Containers and volumes of each task that is not cleaned up. */
+  /** Containers and volumes of each task that isn't cleaned up yet. */
   readonly #made = new Map<
     string,
     { readonly containers: Set<string>; readonly volumes: Map<string, Promise<void>> }
   >();
 
-  /** Removes what dead owners left, and is ready. @throws EngineError when the engine does not answer */
+  /** Removes what dead owners left. @throws EngineError if the engine doesn't respond */
   static async open(settings: ContainerRunnerSettings, host: RunnerHost): Promise<ContainerRunner> {
     await removeLeftovers(settings.engine);
     return new ContainerRunner(settings, host);
@@ -85,7 +85,7 @@ export class ContainerRunner implements MachineRunner {
   start(launch: ContainerLaunch, events: ContainerEvents): RunningContainer {
     const name = containerName(launch);
     const { promise: started, resolve: isStarted } = Promise.withResolvers<void>();
-    // One after the other: a SIGKILL must not overtake the SIGTERM, nor any of them the start.
+    // In order: a SIGKILL must not overtake the SIGTERM, and neither may overtake the start.
     let signals: Promise<unknown> = started;
     const handle: RunningContainer = {
       signal: (signal) => {
@@ -112,7 +112,7 @@ export class ContainerRunner implements MachineRunner {
     await Promise.all(running.map(({ gone }) => gone));
     clearTimeout(timer);
     await Promise.all(this.#cleaning);
-    // Should it fail, the watchman stays to do it, and after him the next start.
+    // If this fails, the watchman does it, and otherwise the next start.
     await removeOwned(this.#engine, this.#owner).then(
       () => this.#watchman.close(),
       () => undefined,
@@ -160,7 +160,7 @@ export class ContainerRunner implements MachineRunner {
     events.exited(code, reason);
   }
 
-  /** Creates and starts; answers with what the engine said when it could not. */
+  /** Creates and starts the container. @returns the engine's error, if it failed */
   async #bringUp(launch: ContainerLaunch, name: string): Promise<string | undefined> {
     const made = this.#made.get(launch.taskId) ?? { containers: new Set(), volumes: new Map() };
     this.#made.set(launch.taskId, made);
@@ -169,7 +169,7 @@ export class ContainerRunner implements MachineRunner {
         const volume = volumeName(launch.taskId, sourceVolume);
         const label = ['--label', `${OWNER_LABEL}=${this.#owner}`];
         const create = async (): Promise<void> => void (await this.#engine.ok(['volume', 'create', ...label, volume]));
-        // The containers of a task start side by side and share it.
+        // The containers of a task start in parallel and share it.
         const created = made.volumes.get(volume) ?? create();
         made.volumes.set(volume, created);
         await created;
@@ -192,7 +192,7 @@ export class ContainerRunner implements MachineRunner {
     }
   }
 
-  /** Waits for the container's end, also when the command that waits is itself ended. */
+  /** Waits for the container's end, also if the command that waits is killed. */
   async #end(name: string): Promise<{ readonly code: number; readonly reason?: string }> {
     for (;;) {
       await this.#engine.run(['wait', name]);

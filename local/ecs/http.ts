@@ -8,15 +8,15 @@ import { type Credentials, checkSignature } from './signature.ts';
 export interface Service {
   readonly target: string;
   readonly actions: Readonly<Record<string, (input: unknown) => object>>;
-  /** Member of an error's text: ECS writes `message`, Secrets Manager `Message`. */
+  /** Name of the member with an error's text: ECS uses `message`, Secrets Manager `Message`. */
   readonly messageMember: 'message' | 'Message';
 }
 
-/** One request of the API, after its answer. */
+/** One API request, recorded after its response. */
 export interface ApiCall {
   readonly at: number;
   readonly action: string;
-  /** HTTP status; 0 when the connection was broken on purpose. */
+  /** HTTP status; 0 if a fault broke the connection. */
   readonly status: number;
   /** `__type` of an error. */
   readonly error?: string;
@@ -24,7 +24,7 @@ export interface ApiCall {
 
 export interface ApiOptions {
   readonly services: readonly Service[];
-  /** Requests signed with anything else are refused. */
+  /** Requests with any other signature are rejected. */
   readonly credentials: Credentials;
   readonly faults: Faults;
   readonly now: () => number;
@@ -148,7 +148,7 @@ function breakOff({ options, response, action }: Exchange): void {
   response.socket?.resetAndDestroy();
 }
 
-/** Undefined when it is too long. */
+/** Undefined if it is too long. */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;

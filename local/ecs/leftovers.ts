@@ -1,15 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 
 /**
- * Kills what a container left in another session than its own, by the metadata URI that all its processes inherit.
- * Where there is no `/proc` (macOS) such processes stay; those of the container's own group end everywhere.
+ * Kills a container's processes that moved to another session. All its processes inherit the metadata URI, which identifies them.
+ * Without `/proc` (macOS) such processes stay. Processes in the container's own group end on every system.
  */
 export class Leftovers {
   #wanted = new Set<string>();
   #next: Promise<void> | undefined;
   #current: Promise<void> = Promise.resolve();
 
-  /** Ends when no process of this container is left. Containers that end together share one look at all processes. */
+  /** Ends when no process of this container is left. Containers that end at the same time share one scan of all processes. */
   kill(runtimeId: string): Promise<void> {
     this.#wanted.add(runtimeId);
     this.#next ??= this.#current.then(() => {
@@ -32,7 +32,7 @@ async function sweep(runtimeIds: ReadonlySet<string>): Promise<void> {
     try {
       process.kill(Number(pid), 'SIGKILL');
     } catch {
-      // It ended by itself meanwhile.
+      // It has ended in the meantime.
     }
   }
 }

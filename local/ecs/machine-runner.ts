@@ -1,18 +1,18 @@
 import type { ContainerLaunch, TaskRunner } from './core/runner.ts';
 
-/** What a server gives to the runner that carries its containers. */
+/** What a server passes to the runner of its containers. */
 export interface RunnerHost {
   readonly region: string;
-  /** Base of the metadata endpoint, `http://127.0.0.1:1234/v4`; known once the server listens. */
+  /** Base of the metadata endpoint, such as `http://127.0.0.1:1234/v4`. It is known when the server listens. */
   readonly metadataUrl: () => string;
-  /** One line of a container's output, without its line break. */
+  /** One line of a container's output, without the line break. */
   readonly output: (launch: ContainerLaunch, stream: 'stdout' | 'stderr', line: string) => void;
 }
 
-/** A runner with something of the machine in its hands. */
+/** A runner that uses resources of the machine. */
 export interface MachineRunner extends TaskRunner {
-  /** Ends all that runs: SIGTERM, and after `graceMs` SIGKILL. Afterwards nothing of it is left. */
+  /** Ends everything that runs: SIGTERM, and after `graceMs` SIGKILL. Afterwards nothing is left. */
   close(graceMs: number): Promise<void>;
-  /** SIGKILL to everything at once. */
+  /** Sends SIGKILL to everything immediately. */
   killAll(): void;
 }

@@ -1,4 +1,4 @@
-/** Composition root of `npm run local:ecs`: command line in, a ready line out, up until a signal. */
+/** Composition root of `npm run local:ecs`: parses the command line, prints a ready line, and runs until a signal. */
 import { agentImage } from './agent-image.ts';
 import { HELP, parseCommandLine, UsageError } from './command-line.ts';
 import { EngineError, findEngine } from './container/engine.ts';
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify(facts)}\n`);
 
   await stopped;
-  // Whoever asks again is in a hurry: then nothing is waited for.
+  // A second signal: end immediately.
   void stopSignal().then(() => server.close());
   await server.close();
   process.exit(0);
@@ -38,12 +38,12 @@ async function containersOf(wanted: { readonly engine?: string }): Promise<NonNu
   return (host) => ContainerRunner.open({ engine, hostFiles: [] }, host);
 }
 
-/** Ends with the next SIGTERM or SIGINT, or with the npm that runs this. */
+/** Resolves with the next SIGTERM or SIGINT, or when the npm that runs this has ended. */
 async function stopSignal(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   process.on('SIGTERM', resolve);
   process.on('SIGINT', resolve);
-  // npm's shell may take the signal for itself and leave this process alone: then the end of the parent is the signal.
+  // npm's shell may handle the signal and not forward it. Then the end of the parent process is the signal.
   const parent = process.ppid;
   const underNpm = process.env['npm_lifecycle_event'] !== undefined;
   const parentCheck = setInterval(() => {

@@ -4,8 +4,8 @@ import type { Container, Task } from './core/task.ts';
  * The task metadata endpoint of Fargate, version 4,
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate-response.html
  *
- * @param path what follows the container's own URI: empty, `/task`, `/taskWithTags`
- * @returns undefined when there is no such document
+ * @param path after the container's own URI: empty, `/task`, `/taskWithTags`
+ * @returns undefined if there is no such document
  */
 export function metadataDocument(task: Task, container: Container, path: string): object | undefined {
   if (path === '') return containerDocument(task, container);

@@ -12,7 +12,7 @@ import { Reaper } from './reaper.ts';
 
 export interface ProcessRunnerOptions extends RunnerHost {
   readonly images: Images;
-  /** Search path of every container; the image's own directories come before it. */
+  /** Search path of every container, after the image's own directories. */
   readonly hostPath: string;
 }
 
@@ -22,13 +22,13 @@ interface Running {
   readonly gone: Promise<void>;
 }
 
-/** How long a closed container's output may still arrive, when something it left holds the pipe. */
+/** How long the output of an ended container may still arrive, if a process that it left holds the pipe. */
 const OUTPUT_GRACE_MS = 1000;
 
 /**
- * Runs each container as a process of this machine: in a session of its own, in a fresh directory that is its HOME,
- * working directory and the place of its temporary files, with an environment that holds nothing of ours but the
- * search path. A container's end is the end of all its processes.
+ * Runs each container as a process of this machine. The process has its own session, and a fresh directory that is its HOME, its
+ * working directory and its folder for temporary files. It inherits only the search path from this process's environment. When
+ * the container ends, all its processes end.
  */
 export class ProcessRunner implements MachineRunner {
   readonly #options: ProcessRunnerOptions;
@@ -64,7 +64,7 @@ export class ProcessRunner implements MachineRunner {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
     } catch (error) {
-      // Node itself refuses a NUL in an argument or a variable.
+      // Node rejects a NUL in an argument or a variable.
       const cause = error instanceof Error ? error.message : String(error);
       queueMicrotask(() => events.failed(cannotStart(runc(`exec: "${program}": ${cause}`))));
       return { signal: () => {} };
@@ -76,7 +76,7 @@ export class ProcessRunner implements MachineRunner {
     rmSync(this.#taskDirectory(taskId), { recursive: true, force: true });
   }
 
-  /** Afterwards no process and no directory is left. */
+  /** Ends all processes and removes all directories. */
   async close(graceMs: number): Promise<void> {
     const running = [...this.#running];
     for (const { child } of running) signalProcess(child, 'SIGTERM');
@@ -105,7 +105,7 @@ export class ProcessRunner implements MachineRunner {
     child.once('spawn', () => events.started());
     child.once('exit', (code, signal) => {
       const end = async (): Promise<void> => {
-        // The first process is the container: with it everything else ends.
+        // The first process is the container. When it ends, everything else ends.
         signalGroup(child);
         await this.#leftovers.kill(launch.runtimeId);
         await outputEnded();
@@ -121,7 +121,7 @@ export class ProcessRunner implements MachineRunner {
     };
   }
 
-  /** Passes the output on; the answer waits until all that was written has been passed on. */
+  /** Forwards the output. The promise resolves when all output has been forwarded. */
   #readOutput(launch: ContainerLaunch, child: ChildProcess): () => Promise<void> {
     const ends = (['stdout', 'stderr'] as const).map((stream) => {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -167,13 +167,13 @@ export class ProcessRunner implements MachineRunner {
     return directory;
   }
 
-  /** Short, since sockets in it must keep under a hundred characters. */
+  /** Short, because paths of sockets in it must have fewer than a hundred characters. */
   #taskDirectory(taskId: string): string {
     return join(this.#root, taskId.slice(0, 12));
   }
 }
 
-/** As Docker does: an entry point of the definition also sets the image's command aside. */
+/** As in Docker, an entry point in the definition also overrides the image's command. */
 function commandLine(launch: ContainerLaunch, image: Image): readonly string[] {
   const entryPoint = launch.definition.entryPoint ?? [];
   if (entryPoint.length > 0) return [...entryPoint, ...(launch.command ?? [])];
@@ -184,7 +184,7 @@ function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number 
   return signal === null ? (code ?? 0) : 128 + constants.signals[signal];
 }
 
-/** As Docker does: an orderly signal is for the container's first process alone. */
+/** As in Docker, only the container's first process gets an orderly signal. */
 function signalProcess(child: ChildProcess, signal: NodeJS.Signals): void {
   child.kill(signal);
 }
@@ -194,7 +194,7 @@ function signalGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // Nothing of the group is left.
+    // The group has no processes any more.
   }
 }
 

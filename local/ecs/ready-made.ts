@@ -1,21 +1,21 @@
 import type { Refusal } from './core/capacity.ts';
 import type { EcsServer } from './server.ts';
 
-/** What the ready line tells. */
+/** Content of the ready line. */
 export interface ReadyMade {
   readonly url: string;
   readonly region: string;
-  /** What any AWS SDK or CLI needs to use this server; the keys were made for this start. */
+  /** Variables for any AWS SDK or CLI to use this server. The keys are new for each start. */
   readonly environment: Readonly<Record<string, string>>;
   readonly cluster: string;
   readonly secondCluster: string;
   /** Family whose container runs until SIGTERM. */
   readonly taskDefinition: string;
-  /** Family whose container ends by itself with exit code 0. */
+  /** Family whose container exits with code 0. */
   readonly exitTaskDefinition: string;
-  /** Family that is always refused in `failures[]`. */
+  /** Family whose launch always fails in `failures[]`. */
   readonly noCapacityTaskDefinition: string;
-  /** Name of the one container in each of them. */
+  /** Name of the only container in each family. */
   readonly container: string;
   readonly subnets: readonly string[];
   readonly securityGroups: readonly string[];
@@ -24,7 +24,7 @@ export interface ReadyMade {
 const families = { runs: 'runs-until-stopped', exits: 'exits-at-once', refused: 'no-capacity' };
 const container = 'main';
 
-/** Puts clusters and task definitions into a server, so that whoever starts it alone can run tasks at once. */
+/** Creates clusters and task definitions, so that a server that was started alone can run tasks immediately. */
 export function provide(
   server: EcsServer,
   wanted: { readonly cluster: string; readonly secondCluster: string; readonly refusals: readonly Refusal[] },
@@ -33,7 +33,7 @@ export function provide(
     server.createCluster({
       clusterName,
       capacityProviders: ['FARGATE', 'FARGATE_SPOT'],
-      // A RunTask that names no launch type then means Fargate.
+      // With this strategy, a RunTask without a launch type uses Fargate.
       defaultCapacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1 }],
     });
   }

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Keeps the list of live process groups; when its input ends before it was told that all are gone, the server has
- * died without a word, and it ends them and removes their directories. A process that the server had started and not
- * yet told of is known by the mark in its environment: the pipe of this script closes only when no process between
- * fork and exec holds it any more, so that all of them can be seen by then (where there is `/proc`).
+ * Script of the reaper. It keeps the list of live process groups. If its input ends before the server reported that all have
+ * ended, the server has crashed, and the script ends the groups and removes their directories.
+ *
+ * The server may crash after it started a process and before it reported it. A mark in the environment identifies such a process.
+ * The script's pipe closes only after no process between fork and exec holds it, so all such processes are visible by then (on
+ * systems with `/proc`).
  */
 const script = `
 trap '' INT TERM HUP
@@ -40,12 +42,12 @@ fi
 rm -rf "$1"
 `;
 
-/** A watchman outside this process, so that not even SIGKILL leaves a container's process behind. */
+/** A separate process, so that no container process stays behind, even after a SIGKILL of the server. */
 export class Reaper {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
 
-  /** @param directory removed when the server dies */
+  /** @param directory to remove when the server dies */
   constructor(directory: string) {
     this.#child = spawn('/bin/sh', ['-c', script, 'reaper', directory], {
       detached: true,
@@ -59,7 +61,7 @@ export class Reaper {
     this.#child.once('exit', () => resolve());
   }
 
-  /** Says, before a process starts, which words in its environment make it one of this server's. */
+  /** Must be called before a process starts: the words in its environment that identify this server's processes. */
   mark(words: string): void {
     this.#child.stdin?.write(`= ${words}\n`);
   }
@@ -72,7 +74,7 @@ export class Reaper {
     this.#child.stdin?.write(`- ${group}\n`);
   }
 
-  /** Lets it go. */
+  /** Ends the reaper. */
   async close(): Promise<void> {
     this.#child.stdin?.end();
     await this.#exited;

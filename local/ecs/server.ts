@@ -22,42 +22,42 @@ import { ProcessRunner } from './process-runner.ts';
 import { type Credentials, newCredentials } from './signature.ts';
 import { type LogLine, TaskLogs } from './task-logs.ts';
 
-/** All optional: without any it is a quiet, quick ECS that refuses nothing it need not. */
+/** All optional. Without options it is a quiet, fast ECS that only rejects what it must. */
 export interface EcsOptions {
-  /** Port on 127.0.0.1; a free one when 0 or absent. */
+  /** Port on 127.0.0.1. Default, and for 0: a free port. */
   readonly port?: number;
-  /** `eu-central-1` */
+  /** Default: `eu-central-1`. */
   readonly region?: string;
-  /** Twelve digits; zeros. */
+  /** Twelve digits. Default: zeros. */
   readonly accountId?: string;
-  /** What requests must be signed with; made at random when absent. */
+  /** Credentials that requests must be signed with. Default: random. */
   readonly credentials?: Credentials;
-  /** Three, in three zones. */
+  /** Default: three, in three zones. */
   readonly subnets?: readonly Subnet[];
-  /** One. */
+  /** Default: one. */
   readonly securityGroups?: readonly string[];
-  /** Whether other subnets and security groups are errors. */
+  /** Whether unlisted subnets and security groups are errors. */
   readonly strictNetwork?: boolean;
-  /** About a second in all ({@link LOCAL_PHASES}); for each task its own when it is a function. */
+  /** Default: about a second in total ({@link LOCAL_PHASES}). A function returns the phases of each task. */
   readonly phases?: Partial<Phases> | ((task: Task) => Phases);
-  /** Milliseconds for which a new task is invisible to ListTasks and DescribeTasks; 0. */
+  /** Milliseconds for which ListTasks and DescribeTasks don't show a new task. Default: 0. */
   readonly readLagMs?: number;
-  /** Milliseconds for which a stopped task is seen; one hour. */
+  /** Milliseconds for which a stopped task is shown. Default: one hour. */
   readonly stoppedTaskRetentionMs?: number;
-  /** Lifetime of a `clientToken` (24 h) and whether a family's newer revision is another parameter (yes). */
+  /** Lifetime of a `clientToken` (default: 24 h), and whether a newer revision of a family is a changed parameter (default: yes). */
   readonly clientTokens?: Partial<TokenRules> & { readonly compareRevision?: boolean };
   readonly quotas?: VcpuQuotas;
-  /** The vendor's rates when true, or others; none when absent. */
+  /** True for the vendor's rates, or other rates. Default: no limits. */
   readonly rates?: true | typeof VENDOR_RATES;
-  /** What carries the containers; processes of this machine ({@link ProcessRunner}) when absent. */
+  /** Runs the containers. Default: processes of this machine ({@link ProcessRunner}). */
   readonly runner?: (host: RunnerHost) => Promise<MachineRunner>;
-  /** Images of the process runner besides {@link ORDINARY_IMAGES}, by name. */
+  /** Images of the process runner in addition to {@link ORDINARY_IMAGES}, by name. */
   readonly images?: Readonly<Record<string, Image>>;
-  /** Search path of the process runner's containers; this process's own. */
+  /** Search path of the process runner's containers. Default: that of this process. */
   readonly hostPath?: string;
-  /** How long tasks may take to end when the server closes, in milliseconds; 3000. */
+  /** Milliseconds that tasks may take to end when the server closes. Default: 3000. */
   readonly closeGraceMs?: number;
-  /** Of the rules, not of the processes; the machine's when absent. */
+  /** Clock of the rules, not of the processes. Default: the machine's. */
   readonly scheduler?: Scheduler;
 }
 
@@ -67,41 +67,41 @@ export interface EcsServer {
   readonly port: number;
   readonly region: string;
   readonly accountId: string;
-  /** Requests signed with anything else are refused. */
+  /** Requests with any other signature are rejected. */
   readonly credentials: Credentials;
   readonly subnets: readonly Subnet[];
   readonly securityGroups: readonly string[];
-  /** Faults of the API's answers, in wait for their call. */
+  /** Faults that the next matching API calls meet. */
   readonly faults: Faults;
   createCluster(input: CreateClusterInput): void;
   registerTaskDefinition(input: RegisterTaskDefinitionInput): TaskDefinition;
-  /** Creates the secret or gives it a new current version; answers with its ARN. */
+  /** Creates the secret, or adds a new current version. @returns its ARN */
   putSecret(name: string, value: string): string;
   /** For the process runner. */
   registerImage(reference: string, image: Image): void;
-  /** Tasks that the API still knows, oldest first, with their history; of all clusters unless one is named. */
+  /** Tasks that the API still knows, oldest first, with their history. Without an argument: of all clusters. */
   tasks(cluster?: string): readonly Task[];
   /** By id or ARN. */
   task(idOrArn: string): Task | undefined;
-  /** What a task's containers wrote so far. */
+  /** The output of a task's containers so far. */
   logs(idOrArn: string): readonly LogLine[];
-  /** After every change of a task; the answer ends it. */
+  /** Calls the listener after every change of a task. @returns a function that unsubscribes */
   onTaskChange(listener: (task: Task) => void): () => void;
-  /** After every line that a task wrote; the answer ends it. */
+  /** Calls the listener after every output line of a task. @returns a function that unsubscribes */
   onLogLine(listener: (task: Task, line: LogLine) => void): () => void;
-  /** The last 10,000 requests of the API. */
+  /** The last 10,000 API requests. */
   calls(): readonly ApiCall[];
-  /** A shortage; the answer ends it. */
+  /** Adds a capacity shortage. @returns a function that ends it */
   refuse(refusal: Refusal): () => void;
-  /** A fault while tasks start; the answer ends it. */
+  /** Adds a fault during task startup. @returns a function that ends it */
   failStart(failure: StartFailure): () => void;
-  /** Execution roles get AccessDenied for this secret (name or ARN); the answer ends it. */
+  /** Denies execution roles access to this secret (name or ARN). @returns a function that ends it */
   denySecret(nameOrArn: string): () => void;
-  /** AWS takes the Spot task back. False when there is no such live task. */
+  /** Interrupts the Spot task. @returns false if there is no such live task */
   interruptSpot(idOrArn: string): boolean;
-  /** The container is killed for its memory. False when there is none running. */
+  /** Kills the container because it ran out of memory. @returns false if none is running */
   outOfMemory(idOrArn: string, container?: string): boolean;
-  /** Ends the tasks' processes, then the server; may be called twice. The second time nothing is waited for. */
+  /** Ends the tasks' processes and then the server. A second call doesn't wait for anything. */
   close(): Promise<void>;
 }
 
@@ -253,7 +253,7 @@ function rulesOf(options: EcsOptions): Omit<EcsRules, 'place' | 'scheduler' | 'r
   };
 }
 
-/** AWS has no such refusal; the code is the nearest that SDKs know. */
+/** AWS has no such error; this is the most similar code that SDKs know. */
 function refuse(response: ServerResponse, message: string): void {
   response.writeHead(403, { 'content-type': 'application/x-amz-json-1.1', connection: 'close' });
   response.end(JSON.stringify({ __type: 'AccessDeniedException', message }));

@@ -1,5 +1,5 @@
 /**
- * Signature Version 4 from the server's side: a request is accepted only when it is signed with the server's own key.
+ * Signature Version 4 on the server's side: only requests that are signed with the server's own key are accepted.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  *
  * Checked: the access key ID and the signature over method, path, signed headers and body. Not checked: the age of the
@@ -18,7 +18,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 +Credential=([^/, ]+)\/(\d{8}\/[^/, ]+\/[^/, ]+\/aws4_request), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]{64})$/;
 
-/** As long as the vendor's, but with a prefix that no scanner takes for a real key. */
+/** As long as the vendor's, but with a prefix that no secret scanner treats as a real key. */
 export function newCredentials(): Credentials {
   return {
     accessKeyId: `LOCAL${randomBytes(8).toString('hex').slice(0, 15).toUpperCase()}`,
@@ -77,7 +77,7 @@ function hmac(key: string | Buffer, data: string): Buffer {
   return createHmac('sha256', key).update(data).digest();
 }
 
-/** In the same time wherever they differ. */
+/** Compares in constant time. */
 function isSame(given: string, expected: string): boolean {
   return timingSafeEqual(Buffer.from(sha256(given)), Buffer.from(sha256(expected)));
 }

@@ -1,4 +1,4 @@
-/** One line that a container wrote. */
+/** One line of a container's output. */
 export interface LogLine {
   readonly at: number;
   readonly container: string;
@@ -6,7 +6,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** What the tasks wrote, in place of the awslogs driver; of each task the last lines. */
+/** The last lines of each task's output. It replaces the awslogs driver. */
 export class TaskLogs {
   readonly #limit: number;
   readonly #lines = new Map<string, LogLine[]>();
@@ -26,7 +26,7 @@ export class TaskLogs {
     return this.#lines.get(taskId) ?? [];
   }
 
-  /** Drops the lines of all tasks but those that `known` names. */
+  /** Deletes the lines of all tasks that aren't in `known`. */
   keep(known: (taskId: string) => boolean): void {
     for (const taskId of this.#lines.keys()) if (!known(taskId)) this.#lines.delete(taskId);
   }

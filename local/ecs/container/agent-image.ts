@@ -1,4 +1,4 @@
-/** The repository's agent image, with the agent stand-in in the place of `tfc-agent`, built in an engine when it is not there. */
+/** The repository's agent image, with the agent emulator instead of `tfc-agent`. Built in an engine if it doesn't exist yet. */
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,24 +13,24 @@ const REPOSITORY = 'agent-launcher-local';
 
 export interface BuildSettings {
   readonly engine: ContainerEngine;
-  /** In the place of the image that `agent-image/Dockerfile` starts from. */
+  /** Replaces the base image of `agent-image/Dockerfile`. */
   readonly baseImage?: string;
-  /** Before something that takes long. */
+  /** Called before a long operation. */
   readonly progress: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface BuiltImage {
   readonly reference: string;
-  /** False when it was there already. */
+  /** False if it already existed. */
   readonly built: boolean;
 }
 
 /**
- * Two layers of images: the base with the stand-in laid over its agent, and on it `agent-image/Dockerfile` as it is.
- * The tag is a hash of all that goes in, so that the same content is built once.
+ * Builds two images: the base with the emulator instead of its agent, and on top of it the unchanged `agent-image/Dockerfile`.
+ * The tag is a hash of the whole input, so that the same content is built once.
  *
- * @throws EngineError when the base can't be pulled, or a build fails
+ * @throws EngineError if the base can't be pulled, or a build fails
  */
 export async function buildAgentImage(settings: BuildSettings): Promise<BuiltImage> {
   const { engine, progress, signal } = settings;
@@ -57,7 +57,7 @@ export async function buildAgentImage(settings: BuildSettings): Promise<BuiltIma
     await writeFile(join(context, 'tfc-agent'), WRAPPER);
     await writeFile(join(context, 'main.mjs'), program);
     if (process.platform === 'linux') await copyFile(process.execPath, join(context, 'node'));
-    // Here, since a change of mode in the image would be a second copy in it.
+    // Here, because changing the mode in the image would add a second copy to it.
     for (const file of await readdir(context)) await chmod(join(context, file), 0o755);
     await engine.ok(['build', '--quiet', '--network', 'none', '--tag', standIn, context], options);
     const baseArgument = ['--build-arg', `BASE_IMAGE=${standIn}`];
@@ -71,13 +71,13 @@ export async function buildAgentImage(settings: BuildSettings): Promise<BuiltIma
   return { reference, built: true };
 }
 
-/** The real agent's signals and exit codes are those of the process itself, so the shell becomes it. */
+/** The process itself must have the agent's signals and exit codes, so the shell uses exec. */
 const WRAPPER = '#!/bin/sh\nexec /opt/tfc-agent-stand-in/node /opt/tfc-agent-stand-in/main.mjs "$@"\n';
 
 /**
- * The stand-in at both places where the entry point looks for the agent.
+ * Installs the emulator at both paths where the entry point looks for the agent.
  *
- * @param nodeVersion Node comes from the official image of this version; absent: from the build's context
+ * @param nodeVersion Node comes from the official image of this version, or if absent from the build context
  */
 export function standInDockerfile(base: string, nodeVersion: string | undefined): string {
   const node =
@@ -98,7 +98,7 @@ USER tfc-agent
 `;
 }
 
-/** What `agent-image/Dockerfile` starts from unless told otherwise. */
+/** The default base image of `agent-image/Dockerfile`. */
 async function baseOfDockerfile(): Promise<string> {
   const text = await readFile(join(IMAGE_FOLDER, 'Dockerfile'), 'utf8');
   const version = /^ARG TFC_AGENT_VERSION=(\S+)$/m.exec(text)?.[1];
@@ -129,7 +129,7 @@ async function bundledStandIn(): Promise<string> {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    // Some of the packages inside are CommonJS and ask for Node's own modules.
+    // Some bundled packages are CommonJS and require Node's own modules.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'silent',
   });

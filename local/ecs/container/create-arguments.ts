@@ -1,34 +1,34 @@
 import type { ContainerLaunch } from '../core/runner.ts';
 
-/** Label of everything that is made in an engine; its value is the owner, {@link ../container/owner.ts}. */
+/** Label of everything that is created in an engine. Its value is the owner: {@link ../container/owner.ts}. */
 export const OWNER_LABEL = 'agent-launcher.owner';
 
-/** A file of the host, laid read-only into every container. The task definition knows nothing of it. */
+/** A file of the host that is mounted read-only into every container. It isn't part of the task definition. */
 export interface HostFile {
   readonly source: string;
   readonly target: string;
 }
 
-/** What `create` has to know beside the launch itself. */
+/** Input of `create` in addition to the launch. */
 export interface Surroundings {
   readonly engine: 'docker' | 'podman';
   readonly owner: string;
   /** Paths that the image declares as VOLUME. */
   readonly declaredVolumes: readonly string[];
   readonly hostFiles: readonly HostFile[];
-  /** Variables that Fargate itself gives; the definition's don't overrule those that name the metadata endpoint. */
+  /** Variables that Fargate sets. The definition can't override those with the metadata endpoint. */
   readonly region: string;
   /** The container's own metadata URI, version 4. */
   readonly metadataUri: string;
 }
 
-/** A command line for the engine, and the variables that its process needs for it. */
+/** A command line for the engine, and the environment variables that its process needs. */
 export interface Creation {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Variables by which the engine's own command is configured: a container's value must not reach that process. */
+/** Variables that configure the engine's own command. A container's values must not reach that process. */
 export const ENGINE_VARIABLES =
   /^(PATH|HOME|USER|TMPDIR|SSH_AUTH_SOCK|NOTIFY_SOCKET|(LD|GO|XDG|DBUS|DOCKER|PODMAN|BUILDAH|BUILDKIT|CONTAINERS?|STORAGE|_CONTAINERS)(_?[A-Z].*)?)$/;
 
@@ -36,12 +36,12 @@ export function containerName(launch: Pick<ContainerLaunch, 'runtimeId'>): strin
   return `agent-launcher-${launch.runtimeId}`;
 }
 
-/** The volume of one task; its containers share it. */
+/** The volume of a task. Its containers share it. */
 export function volumeName(taskId: string, volume: string): string {
   return `agent-launcher-${taskId}-${volume}`;
 }
 
-/** `create` with all that the task definition says, as far as an engine can keep it. Pure. */
+/** `create` with everything in the task definition that an engine supports. Pure. */
 export function createArguments(launch: ContainerLaunch, surroundings: Surroundings): Creation {
   const { definition, size } = launch;
   const { engine, owner, hostFiles } = surroundings;
@@ -55,28 +55,28 @@ export function createArguments(launch: ContainerLaunch, surroundings: Surroundi
       'create',
       ...['--name', containerName(launch), '--label', `${OWNER_LABEL}=${owner}`, '--pull', 'never'],
       ...['--label', `com.amazonaws.ecs.task-arn=${launch.taskArn}`],
-      // The stand-ins listen on loopback only, under a certificate for it.
+      // The emulators listen only on loopback, with a certificate for it.
       ...['--network', 'host', '--hostname', hostName(launch)],
       ...['--log-driver', engine === 'podman' ? 'k8s-file' : 'json-file'],
-      // The task's bounds. Without swap a container that passes its memory is killed, as on Fargate.
+      // The task's limits. Without swap, a container that exceeds its memory is killed, as on Fargate.
       ...['--memory', `${memoryMiB}m`, '--memory-swap', `${memoryMiB}m`],
-      // Not --cpus, which an engine with fewer refuses.
+      // Not --cpus: an engine with fewer CPUs rejects it.
       ...['--cpu-period', '100000', '--cpu-quota', String(Math.round((size.cpu / 1024) * 100_000))],
       ...option('--memory-reservation', definition.memoryReservation, (value) => `${value}m`),
       ...option('--cpu-shares', (definition.cpu ?? 0) > 0 ? Math.max(2, definition.cpu ?? 0) : undefined, String),
       ...option('--user', definition.user, String),
       ...option('--workdir', definition.workingDirectory, String),
       ...(definition.readonlyRootFilesystem === true ? ['--read-only'] : []),
-      // Podman would lay a writable tmpfs over /tmp and others.
+      // Podman would mount a writable tmpfs over /tmp and other folders.
       ...(definition.readonlyRootFilesystem === true && engine === 'podman' ? ['--read-only-tmpfs=false'] : []),
       ...(definition.linuxParameters?.initProcessEnabled === true ? ['--init'] : []),
       ...(definition.linuxParameters?.capabilities?.drop ?? []).flatMap((name) => ['--cap-drop', name]),
       ...(definition.linuxParameters?.capabilities?.add ?? []).flatMap((name) => ['--cap-add', name]),
       ...mounts(launch, surroundings),
-      // Else SELinux, where there is one, keeps the files of the host from the container.
+      // Otherwise SELinux denies the container access to the files of the host.
       ...(hostFiles.length > 0 ? ['--security-opt', 'label=disable'] : []),
       ...hostFiles.flatMap(({ source, target }) => ['--volume', `${source}:${target}:ro`]),
-      // By name only, so that no secret stands in a list of processes; but for the engine's own variables.
+      // By name only, so that no secret is visible in the list of processes. Exception: the engine's own variables.
       ...handedOn.flatMap(([name]) => ['--env', name]),
       ...inline.flatMap(([name, value]) => ['--env', `${name}=${value}`]),
       ...option('--entrypoint', entryPoint, String),
@@ -99,8 +99,8 @@ function environmentOf(launch: ContainerLaunch, { region, metadataUri }: Surroun
 }
 
 /**
- * A bind mount without a source takes content, owner and mode from the image only where a VOLUME declares the very
- * path; elsewhere it is root's. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+ * A bind mount without a source gets content, owner and mode from the image only if a VOLUME declares exactly this path.
+ * Otherwise it belongs to root. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
  */
 function mounts({ taskId, definition }: ContainerLaunch, { declaredVolumes }: Surroundings): string[] {
   return (definition.mountPoints ?? []).flatMap(({ sourceVolume = '', containerPath = '', readOnly }) => {

@@ -1,32 +1,32 @@
-/** The command of a container engine: found, asked for its version, and run. */
+/** Finds a container engine, checks its version, and runs its command. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { ENGINE_VARIABLES } from './create-arguments.ts';
 
-/** In the order in which they are looked for. */
+/** In search order. */
 const KNOWN = ['docker', 'podman'];
 
 export interface Outcome {
-  /** 127 when there is no such command. */
+  /** 127 if there is no such command. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 export interface RunOptions {
-  /** More variables of the engine's process. */
+  /** Additional variables of the engine's process. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Ends the command. */
   readonly signal?: AbortSignal;
 }
 
-/** There is none, or none that answers: what was tried, and what to do. */
+/** No engine responds. The message says what was tried, and what to do. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 }
 
-/** A container engine that answered. */
+/** A container engine that responded. */
 export class ContainerEngine {
   readonly command: string;
   readonly kind: 'docker' | 'podman';
@@ -42,7 +42,7 @@ export class ContainerEngine {
     return run(this.command, args, options);
   }
 
-  /** Like {@link run}, for what must succeed; answers with stdout without blank ends. @throws EngineError */
+  /** Like {@link run}, but must succeed. @returns the trimmed stdout @throws EngineError */
   async ok(args: readonly string[], options: RunOptions = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(args, options);
     if (code === 0) return stdout.trim();
@@ -50,17 +50,17 @@ export class ContainerEngine {
     throw new EngineError(`${this.command} ${args[0] ?? ''} failed with exit code ${code}: ${stderr.trim()}`);
   }
 
-  /** Starts a command whose output is read while it runs. */
+  /** Starts a command whose output the caller reads while it runs. */
   follow(args: readonly string[]): ChildProcess {
     return start(this.command, args, {});
   }
 }
 
 /**
- * The first engine that answers: docker, podman.
+ * The first engine that responds: docker, then podman.
  *
- * @param wanted a name or a path instead
- * @throws EngineError when none does
+ * @param wanted a name or path to use instead
+ * @throws EngineError if none responds
  */
 export async function findEngine(wanted?: string): Promise<ContainerEngine> {
   const tried: string[] = [];
@@ -77,7 +77,7 @@ export async function findEngine(wanted?: string): Promise<ContainerEngine> {
   );
 }
 
-/** Docker tells of a `Server`; Podman with a socket too, without one only of its `Client`. */
+/** Docker reports a `Server`, and so does Podman with a socket. Without one, Podman only reports its `Client`. */
 function versionOf(json: string): { kind: 'docker' | 'podman'; version: string } | undefined {
   try {
     const { Client: client, Server: server } = JSON.parse(json) as {
@@ -108,12 +108,12 @@ function run(command: string, args: readonly string[], options: RunOptions = {})
   return promise;
 }
 
-/** In a session of its own: a Ctrl-C is for us, who end the containers in order. */
+/** In its own session, so that Ctrl-C reaches only this process, which ends the containers in order. */
 function start(command: string, args: readonly string[], { environment, signal }: RunOptions): ChildProcess {
   const own = Object.entries(process.env).filter(([name]) => ENGINE_VARIABLES.test(name));
   const child = spawn(command, [...args], {
     detached: true,
-    // After a container ran out of memory in Podman there was an empty file `oom` where its command was started.
+    // After a container runs out of memory, Podman leaves an empty file `oom` in the directory of its command.
     cwd: tmpdir(),
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...environment, ...Object.fromEntries(own) },

@@ -1,28 +1,28 @@
-/** Who made a container: by it the living are told from the dead, so that nothing stays behind a crash. */
+/** The owner of a container. It shows whether the owner is still alive, so that nothing stays behind after a crash. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { OWNER_LABEL } from './create-arguments.ts';
 import type { ContainerEngine } from './engine.ts';
 
-/** Host, process and when that process began: a process id is given again one day. */
+/** Host, process and the start time of the process, because process ids are reused. */
 export function ownerOf(pid: number): string {
   return `${hostname()}/${pid}/${beginningOf(pid)}`;
 }
 
-/** Whether an owner is gone for certain. One of another host (a container that shares our engine) may be alive. */
+/** Whether an owner has certainly ended. An owner on another host (a container that shares the engine) may be alive. */
 export function isGone(owner: string): boolean {
   const [host, pid = '', beginning = ''] = owner.split('/');
   if (host !== hostname() || !/^\d+$/.test(pid)) return false;
   try {
     process.kill(Number(pid), 0);
   } catch (error) {
-    // EPERM: it is somebody else's, and lives.
+    // EPERM: it belongs to another user, and is alive.
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
   return beginningOf(Number(pid)) !== beginning;
 }
 
-/** Removes the containers and volumes of one owner. Containers that still run are killed. */
+/** Removes the containers and volumes of an owner. Kills containers that still run. */
 export async function removeOwned(engine: ContainerEngine, owner: string): Promise<void> {
   const filter = ['--quiet', '--filter', `label=${OWNER_LABEL}=${owner}`];
   const containers = words(await engine.ok(['ps', '--all', ...filter]));
@@ -31,7 +31,7 @@ export async function removeOwned(engine: ContainerEngine, owner: string): Promi
   if (volumes.length > 0) await engine.run(['volume', 'rm', ...volumes]);
 }
 
-/** Removes what owners left who died without a word. Answers with how many containers these were. */
+/** Removes what crashed owners left. @returns the number of containers */
 export async function removeLeftovers(engine: ContainerEngine): Promise<number> {
   const filter = ['--quiet', '--filter', `label=${OWNER_LABEL}`];
   const ofContainers = await ownersOf(engine, ['ps', '--all', ...filter], ['inspect', '.Config.Labels']);
@@ -45,12 +45,12 @@ async function ownersOf(engine: ContainerEngine, list: string[], inspect: string
   const ids = words(await engine.ok(list));
   if (ids.length === 0) return [];
   const [labels = '', ...command] = inspect.toReversed();
-  // What has gone since it was listed is an error of the command, and of no interest.
+  // Ignore the command's error for something that was removed since it was listed.
   const format = `{{index ${labels} "${OWNER_LABEL}"}}`;
   return words((await engine.run([...command.toReversed(), '--format', format, ...ids])).stdout);
 }
 
-/** Clock ticks since the machine's start, where there is a `/proc`. */
+/** Start time of the process in clock ticks since boot, on systems with `/proc`. */
 function beginningOf(pid: number): string {
   try {
     return (

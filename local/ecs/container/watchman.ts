@@ -3,8 +3,9 @@ import { OWNER_LABEL } from './create-arguments.ts';
 import type { ContainerEngine } from './engine.ts';
 
 /**
- * When its input ends without the word `closed`, the server has died: its containers get SIGTERM, two seconds, and are
- * removed with their volumes. Looks twice more, since the engine may still be at work on one that was just asked for.
+ * Script of the watchman. If its input ends without the word `closed`, the server has crashed. Its containers then get SIGTERM,
+ * and after two seconds they are removed with their volumes. The script checks twice more, because the engine may still be
+ * creating a container that was just requested.
  */
 const script = `
 trap '' INT TERM HUP
@@ -26,7 +27,7 @@ volumes=$("$engine" volume ls --quiet --filter "label=$label")
 [ -z "$volumes" ] || "$engine" volume rm $volumes
 `;
 
-/** Outside this process, so that not even SIGKILL leaves a container behind. */
+/** A separate process, so that no container stays behind, even after a SIGKILL of the server. */
 export class Watchman {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
@@ -43,7 +44,7 @@ export class Watchman {
     this.#child.once('exit', () => resolve());
   }
 
-  /** Lets it go: all is removed. */
+  /** Ends the watchman after everything was removed. */
   async close(): Promise<void> {
     this.#child.stdin?.end('closed\n');
     await this.#exited;

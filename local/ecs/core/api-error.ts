@@ -1,8 +1,8 @@
-/** An error as the vendor's API answers it: `code` becomes `__type`, `message` its text. */
+/** An error response of the vendor's API: `code` becomes `__type`, `message` its text. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: string;
-  /** HTTP status: 400 for the caller's faults, 500 for the service's. */
+  /** HTTP status: 400 for faults of the caller, 500 for faults of the service. */
   readonly status: number;
   /** Further members of the modelled exception, such as `resourceIds` of `ConflictException`. */
   readonly members: Readonly<Record<string, unknown>>;
@@ -19,12 +19,12 @@ export function invalidParameter(message: string): ApiError {
   return new ApiError('InvalidParameterException', message);
 }
 
-/** ECS's `ClientException`: the action can't be done on this resource. */
+/** ECS's `ClientException`: the action isn't possible on this resource. */
 export function clientException(message: string): ApiError {
   return new ApiError('ClientException', message);
 }
 
-/** Not modelled, but the code that ECS answers with when a rate is exceeded. */
+/** Not in the API model, but ECS returns this code if a rate is exceeded. */
 export function throttled(): ApiError {
   return new ApiError('ThrottlingException', 'Rate exceeded');
 }

@@ -1,4 +1,4 @@
-/** Where everything lives: part of every ARN. */
+/** Region and account, which are part of every ARN. */
 export interface Place {
   readonly region: string;
   /** Twelve digits. */
@@ -25,7 +25,7 @@ export function secretArn(place: Place, name: string, suffix: string): string {
   return `arn:aws:secretsmanager:${place.region}:${place.accountId}:secret:${name}-${suffix}`;
 }
 
-/** The part after the resource type of an ECS ARN (`…:task/<this>`); undefined when it is no such ARN. */
+/** The part after the resource type of an ECS ARN (`…:task/<this>`); undefined if it isn't such an ARN. */
 export function resourceOf(arn: string, type: 'cluster' | 'task' | 'task-definition'): string | undefined {
   return new RegExp(`^arn:aws[a-z-]*:ecs:[^:]*:[^:]*:${type}/(.+)$`).exec(arn)?.[1];
 }

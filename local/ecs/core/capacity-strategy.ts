@@ -32,7 +32,7 @@ export const capacityStrategy = z
 
 export type CapacityStrategy = z.output<typeof capacityStrategy>;
 
-/** Which provider each of `count` tasks goes to: first the base, then by weight. It splits and never falls back. */
+/** The provider of each of `count` tasks: first the base, then by weight. A strategy splits tasks and never falls back. */
 export function providersOf(strategy: CapacityStrategy, count: number): string[] {
   const chosen: string[] = [];
   for (const { capacityProvider, base } of strategy) {

@@ -1,30 +1,30 @@
 import { CAPACITY_UNAVAILABLE, VCPU_LIMIT } from './wording.ts';
 
-/** One subnet of the imagined VPC. */
+/** One subnet of the emulated VPC. */
 export interface Subnet {
   readonly id: string;
   readonly availabilityZone: string;
 }
 
-/** The account's quotas of concurrent vCPUs; absent: none. Fargate has one for on-demand and one for Spot. */
+/** The account's quotas of concurrent vCPUs. Default: none. Fargate has one for On-Demand and one for Spot. */
 export interface VcpuQuotas {
   readonly onDemandVcpus?: number;
   readonly spotVcpus?: number;
 }
 
-/** A shortage. Every member that is given must match; with none it is everywhere. */
+/** A capacity shortage. All present members must match; without members it applies everywhere. */
 export interface Refusal {
   readonly family?: string;
   readonly subnet?: string;
   readonly availabilityZone?: string;
   readonly capacityProvider?: 'FARGATE' | 'FARGATE_SPOT';
-  /** Text of `failures[].reason`; the vendor's sentence about capacity when absent. */
+  /** Text of `failures[].reason`. Default: the vendor's message about capacity. */
   readonly reason?: string;
-  /** How many tasks it refuses before it is over; for ever when absent. */
+  /** Number of tasks that it rejects before it ends. Default: it never ends. */
   readonly times?: number;
 }
 
-/** What a task asks for. */
+/** What a task requests. */
 export interface Placement {
   readonly family: string;
   readonly spot: boolean;
@@ -35,7 +35,7 @@ export interface Placement {
 
 export type Placed = { readonly subnet: Subnet } | { readonly refused: string };
 
-/** Where a task can go, and why it can't: quotas first, then what each subnet's zone has left. */
+/** Decides where a task can run, and why it can't: first by quotas, then by each zone's remaining capacity. */
 export class Capacity {
   readonly #quotas: VcpuQuotas;
   readonly #refusals = new Set<{ readonly rule: Refusal; left: number }>();
@@ -45,14 +45,14 @@ export class Capacity {
     this.#quotas = quotas;
   }
 
-  /** Adds a shortage; the answer ends it. */
+  /** Adds a shortage. @returns a function that ends it */
   refuse(rule: Refusal): () => void {
     const entry = { rule, left: rule.times ?? Number.POSITIVE_INFINITY };
     this.#refusals.add(entry);
     return () => this.#refusals.delete(entry);
   }
 
-  /** @param usedCpu CPU units of the live tasks of the same kind (on-demand or Spot) */
+  /** @param usedCpu CPU units of the live tasks of the same type (On-Demand or Spot) */
   place(wanted: Placement, usedCpu: number): Placed {
     const quota = wanted.spot ? this.#quotas.spotVcpus : this.#quotas.onDemandVcpus;
     if (quota !== undefined && usedCpu + wanted.cpu > quota * 1024) return { refused: VCPU_LIMIT };

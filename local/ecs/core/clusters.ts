@@ -12,7 +12,7 @@ export interface Cluster {
   status: 'ACTIVE' | 'INACTIVE';
   tags: readonly Tag[];
   settings: readonly { readonly name: string; readonly value: string }[];
-  /** Providers that a strategy may name in this cluster. */
+  /** Providers that a strategy may use in this cluster. */
   capacityProviders: readonly string[];
   defaultStrategy: CapacityStrategy;
 }
@@ -48,7 +48,7 @@ const providersRequest = z.object({
 });
 const deleteRequest = z.object({ cluster: z.string() });
 
-/** What CreateCluster takes; also from code. */
+/** Input of CreateCluster, also for callers in the same process. */
 export type CreateClusterInput = z.input<typeof createRequest>;
 
 /** The clusters of one region and account, and the API's actions on them. */
@@ -63,7 +63,7 @@ export class Clusters {
   }
 
   /**
-   * The active cluster of this name or ARN; `default` when none is given.
+   * The active cluster with this name or ARN. Default: `default`.
    * @throws ApiError ClusterNotFoundException
    */
   find(nameOrArn = 'default'): Cluster {
@@ -76,7 +76,7 @@ export class Clusters {
     return this.#lookUp(arn);
   }
 
-  /** CreateCluster: answers with the cluster that has the name already, unchanged. */
+  /** CreateCluster: if a cluster has this name, returns it unchanged. */
   create(input: unknown): { cluster: object } {
     const request = parseInput(createRequest, input);
     const existing = this.#clusters.get(request.clusterName);

@@ -2,7 +2,7 @@ import { ApiError } from './api-error.ts';
 import type { SecretAnswer } from './lifecycle.ts';
 import { secretDenied, secretUnavailable } from './wording.ts';
 
-/** What a container secret needs of Secrets Manager. */
+/** What container secrets need from Secrets Manager. */
 export interface SecretSource {
   value(input: { readonly SecretId: string; readonly VersionId?: string; readonly VersionStage?: string }): {
     readonly ARN: string;
@@ -11,8 +11,8 @@ export interface SecretSource {
 }
 
 /**
- * The value that a container's `secrets[].valueFrom` stands for: a secret's name or ARN, and after a full ARN
- * optionally `:json-key:version-stage:version-id`,
+ * The value of a container's `secrets[].valueFrom`: a secret's name or ARN. A full ARN may be followed by
+ * `:json-key:version-stage:version-id`,
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
  *
  * @param allowed whether the execution role may read the secret of this ARN

@@ -32,13 +32,13 @@ export interface EcsRules {
   readonly secret: (valueFrom: string, executionRoleArn: string | undefined) => SecretAnswer;
   readonly vpc: VpcOptions;
   readonly phases: Phases | ((task: Task) => Phases);
-  /** Milliseconds for which List and Describe don't see a new task. */
+  /** Milliseconds for which List and Describe don't show a new task. */
   readonly readLagMs?: number;
-  /** Milliseconds for which a stopped task is seen; the vendor says "at least one hour". */
+  /** Milliseconds for which a stopped task is shown. The vendor says "at least one hour". */
   readonly stoppedTaskRetentionMs?: number;
   readonly clientTokens?: TokenRules & { readonly compareRevision?: boolean };
   readonly quotas?: VcpuQuotas;
-  /** The vendor's rates ({@link VENDOR_RATES}) or others; absent: none. */
+  /** The vendor's rates ({@link VENDOR_RATES}) or others. Default: no limits. */
   readonly rates?: typeof VENDOR_RATES;
 }
 
@@ -52,8 +52,8 @@ const untagRequest = z.object({ resourceArn: z.string(), tagKeys: z.array(z.stri
 const tagsOfRequest = z.object({ resourceArn: z.string() });
 
 /**
- * Amazon ECS with Fargate as its only capacity: every action of the API as a function of its input, and the handles
- * by which a test makes trouble. Nothing in it knows HTTP, processes or the real clock.
+ * Amazon ECS with Fargate as its only capacity: every API action as a function of its input, and methods with which a test
+ * injects faults. It doesn't depend on HTTP, processes or the real clock.
  */
 export class Ecs {
   readonly clusters: Clusters;
@@ -116,7 +116,7 @@ export class Ecs {
     });
   }
 
-  /** Every action by its name. Each throws {@link ApiError} and answers what the API answers. */
+  /** Every action by its name. An action returns the API's response or throws {@link ApiError}. */
   readonly actions: Readonly<Record<string, (input: unknown) => object>> = {
     CreateCluster: (input) => this.clusters.create(input),
     DescribeClusters: (input) => this.clusters.describe(input),
@@ -152,23 +152,23 @@ export class Ecs {
     return this.#tasks.get(idOrArn.split('/').at(-1) ?? idOrArn);
   }
 
-  /** Calls `listener` after every change of a task, as EventBridge would; the answer ends it. */
+  /** Calls `listener` after every change of a task, like EventBridge. @returns a function that unsubscribes */
   onTaskChange(listener: (task: Task) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** AWS takes a Spot task back: SIGTERM at once, SIGKILL after `stopTimeout`. */
+  /** Interrupts a Spot task: SIGTERM at once, SIGKILL after `stopTimeout`. */
   interruptSpot(task: Task): void {
     this.#lifecycle.stop(task, 'SpotInterruption', SPOT_INTERRUPTED);
   }
 
-  /** The container is killed for its memory: exit code 137. False when the task has none running. */
+  /** Kills the container because it ran out of memory: exit code 137. @returns false if the task has none running */
   outOfMemory(task: Task, containerName?: string): boolean {
     return this.#lifecycle.outOfMemory(task, containerName);
   }
 
-  /** No task moves any more. */
+  /** Stops all scheduled changes of tasks. */
   close(): void {
     this.#lifecycle.close();
   }

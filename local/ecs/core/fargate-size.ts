@@ -1,5 +1,5 @@
 /**
- * The pairs of CPU and memory that Fargate has,
+ * The pairs of CPU and memory that Fargate offers,
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
  */
 
@@ -26,14 +26,14 @@ export function isFargateSize(size: FargateSize): boolean {
   return memoryByCpu.get(size.cpu)?.includes(size.memory) ?? false;
 }
 
-/** `1024`, `1 vCPU`, `.25 vcpu` → CPU units; undefined when it is neither. */
+/** `1024`, `1 vCPU`, `.25 vcpu` → CPU units; undefined for other values. */
 export function parseCpu(text: string): number | undefined {
   if (/^\d+$/.test(text.trim())) return Number(text);
   const vcpu = /^(\d*\.?\d+)\s*vcpu$/i.exec(text.trim())?.[1];
   return vcpu === undefined ? undefined : Math.round(Number(vcpu) * 1024);
 }
 
-/** `2048`, `2 GB`, `0.5GB` → MiB; undefined when it is neither. */
+/** `2048`, `2 GB`, `0.5GB` → MiB; undefined for other values. */
 export function parseMemory(text: string): number | undefined {
   if (/^\d+$/.test(text.trim())) return Number(text);
   const gigabytes = /^(\d*\.?\d+)\s*gb$/i.exec(text.trim())?.[1];

@@ -1,15 +1,15 @@
 /**
- * What may go wrong with one answer of the API.
+ * Faults of one API response.
  *
- * | kind | was the action carried out? | what the caller gets |
+ * | kind | did the action run? | what the caller gets |
  * |---|---|---|
  * | `error` | no | the error |
- * | `error-after` | yes | the error all the same |
+ * | `error-after` | yes | the error |
  * | `lost-response` | yes | the connection breaks |
  * | `reset` | no | the connection breaks |
  * | `hang` | no | nothing, until it gives up |
- * | `delay` | yes, `delayMs` later | the answer |
- * | `malformed` | yes | `body` with `status` in the answer's stead |
+ * | `delay` | yes, `delayMs` later | the response |
+ * | `malformed` | yes | `body` with `status` instead of the response |
  */
 export type Fault =
   | {
@@ -23,13 +23,13 @@ export type Fault =
   | { readonly kind: 'malformed'; readonly body: string; readonly status?: number };
 
 export interface FaultRule {
-  /** Only inputs for which it answers true; all when absent. */
+  /** Restricts the fault to inputs for which this returns true. Default: all. */
   readonly when?: (input: unknown) => boolean;
-  /** How many calls it hits before it is over; 1 when absent. */
+  /** Number of calls that it affects. Default: 1. */
   readonly times?: number;
 }
 
-/** Faults that wait for their call, in the order in which they were added. */
+/** Faults that wait for a matching call, in the order in which they were added. */
 export class Faults {
   readonly #waiting = new Set<{
     readonly action: string;
@@ -39,7 +39,8 @@ export class Faults {
   }>();
 
   /**
-   * The next call of this action (`RunTask`, `GetSecretValue`; `*` for any) meets the fault. The answer takes it back.
+   * Adds a fault for the next call of this action (`RunTask`, `GetSecretValue`; `*` for any).
+   * @returns a function that removes it
    */
   next(action: string, fault: Fault, rule: FaultRule = {}): () => void {
     const entry = { action, fault, rule, left: rule.times ?? 1 };
@@ -52,7 +53,7 @@ export class Faults {
     return this.#waiting.size;
   }
 
-  /** The fault that this call meets, if any; it is spent by that. */
+  /** Takes the fault for this call, if there is one. */
   take(action: string, input: unknown): Fault | undefined {
     for (const entry of this.#waiting) {
       if (entry.action !== '*' && entry.action !== action) continue;

@@ -1,27 +1,27 @@
 /**
  * `clientToken` of RunTask, https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
  *
- * A token belongs to one cluster. The same token with the same parameters answers with the tasks of the first call,
- * whatever became of them; with other parameters it is a conflict that names them. A call that launched nothing
- * leaves no trace, so its token can be used again.
+ * A token belongs to one cluster. A repeated token with the same parameters returns the tasks of the first call, whatever their
+ * state is. With other parameters it is a conflict that reports these tasks. A call that launched nothing doesn't use up its
+ * token.
  */
 
 export interface TokenRules {
-  /** How long a token is remembered. The vendor's is 24 hours. */
+  /** Lifetime of a token. The vendor's is 24 hours. */
   readonly ttlMs: number;
   /**
-   * The vendor names a second, smaller bound tied to the task's life without a figure: when set, a token is also
-   * forgotten this long after its last task stopped.
+   * The vendor mentions a second, shorter limit that depends on the task's life, without a number. If set, a token also expires
+   * this long after its last task stopped.
    */
   readonly afterStoppedMs?: number;
 }
 
 export const VENDOR_TOKEN_RULES: TokenRules = { ttlMs: 24 * 3_600_000 };
 
-/** What the rules must know of a task. */
+/** What the rules need to know about a task. */
 export interface TokenTask {
   readonly arn: string;
-  /** Milliseconds since the epoch; absent while it lives. */
+  /** Milliseconds since the epoch; absent while the task is live. */
   readonly stoppedAt?: number | undefined;
 }
 
@@ -44,7 +44,7 @@ export class ClientTokens<Task extends TokenTask> {
     this.#rules = rules;
   }
 
-  /** What a call with this token is: new, a repetition, or a conflict. */
+  /** Whether a call with this token is new, a repetition, or a conflict. */
   look(cluster: string, token: string, fingerprint: string, nowMs: number): TokenAnswer<Task> {
     const key = tokenKey(cluster, token);
     const entry = this.#entries.get(key);
@@ -57,10 +57,10 @@ export class ClientTokens<Task extends TokenTask> {
     return { kind: 'conflict', taskArns: entry.tasks.map(({ arn }) => arn) };
   }
 
-  /** Ties the token to the tasks that its call launched. */
+  /** Records the tasks that the token's call launched. */
   remember(cluster: string, token: string, fingerprint: string, tasks: readonly Task[], nowMs: number): void {
     if (tasks.length === 0) return;
-    // In order of insertion, hence of age: the expired ones are at the front.
+    // Insertion order is the order of age, so the expired ones are at the front.
     for (const [key, entry] of this.#entries) {
       if (nowMs - entry.at < this.#rules.ttlMs) break;
       this.#entries.delete(key);
@@ -76,7 +76,7 @@ export class ClientTokens<Task extends TokenTask> {
   }
 }
 
-/** The same text for the same parameters, in whatever order their members were written. */
+/** The same text for the same parameters, whatever the order of their members is. */
 export function fingerprintOf(parameters: unknown): string {
   return JSON.stringify(sorted(parameters));
 }

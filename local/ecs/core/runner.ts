@@ -2,16 +2,15 @@ import type { FargateSize } from './fargate-size.ts';
 import type { ContainerDefinition } from './task-definition-schema.ts';
 
 /**
- * What carries a task's containers: processes of this machine, a container engine, or nothing but a script in a
- * simulation. The rules say when; a runner says how. It calls back and returns nothing to wait for, so that a runner
- * in virtual time needs no event loop. Events of one container come in the order `started` (or `failed`, and then
- * nothing more), `exited`; never inside the call of `start` itself.
+ * Runs a task's containers: as processes of this machine, in a container engine, or as a script in a simulation. The rules decide
+ * when, a runner decides how. It uses callbacks instead of promises, so that a runner in virtual time needs no event loop. The
+ * events of a container are `started`, then `exited`; or only `failed`. They never occur inside the call of `start`.
  */
 export interface TaskRunner {
-  /** Looks the image up, and calls back once, inside the call or later. */
+  /** Looks up the image, and calls back once, inside the call or later. */
   pull(image: string, done: (result: PullResult) => void): void;
   start(launch: ContainerLaunch, events: ContainerEvents): RunningContainer;
-  /** The task is over: what its containers left behind may go. */
+  /** The task has ended. Removes what its containers left. */
   cleanUp(taskId: string): void;
 }
 
@@ -22,17 +21,17 @@ export interface ContainerLaunch {
   readonly taskArn: string;
   readonly runtimeId: string;
   readonly definition: ContainerDefinition;
-  /** Of the whole task: what its containers share. */
+  /** Size of the whole task, which its containers share. */
   readonly size: FargateSize;
-  /** Command of the override or else of the definition; absent: the image's own. */
+  /** Command of the override or of the definition. Default: the image's own. */
   readonly command?: readonly string[];
-  /** The definition's environment, the override's over it, and the secrets over both. */
+  /** The definition's environment, overridden by the override's, overridden by the secrets. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
 export interface ContainerEvents {
   started(): void;
-  /** It could not be started: the text becomes the task's `stoppedReason`. */
+  /** It couldn't be started. The text becomes the task's `stoppedReason`. */
   failed(reason: string): void;
   /**
    * `exitCode` is the process's own, or 128 + the signal that ended it; `reason` becomes the container's, as
@@ -42,6 +41,6 @@ export interface ContainerEvents {
 }
 
 export interface RunningContainer {
-  /** SIGTERM goes to the container's first process, SIGKILL to all of it. Harmless when it has exited. */
+  /** Sends SIGTERM to the container's first process, or SIGKILL to all its processes. Harmless if it has exited. */
   signal(name: 'SIGTERM' | 'SIGKILL'): void;
 }

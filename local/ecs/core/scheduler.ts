@@ -1,6 +1,6 @@
 /**
- * Time, as the rules see it. The server gives them the machine's clock; a simulation gives them its own, and then
- * a day passes in a millisecond and always in the same way.
+ * The clock of the rules. The server uses the machine's clock. A simulation uses virtual time, where a day passes in a
+ * millisecond, and always in the same way.
  */
 
 /** Cancels what was scheduled; harmless once it has run. */

@@ -29,7 +29,7 @@ interface Secret {
   readonly createdAt: number;
   changedAt: number;
   deletedAt?: number;
-  /** Milliseconds after `deletedAt` from which it is gone. */
+  /** Milliseconds after `deletedAt` until it is removed. */
   recoveryMs: number;
   tags: readonly { readonly Key: string; readonly Value: string }[];
   readonly versions: Map<string, SecretVersion>;
@@ -40,7 +40,7 @@ interface Value {
   readonly SecretBinary?: string | undefined;
 }
 
-/** GetSecretValue's answer; `CreatedDate` in seconds since the epoch. */
+/** Response of GetSecretValue; `CreatedDate` in seconds since the epoch. */
 export interface SecretValueAnswer {
   readonly ARN: string;
   readonly Name: string;
@@ -53,7 +53,7 @@ export interface SecretValueAnswer {
 
 const DAY_MS = 86_400_000;
 
-/** AWS Secrets Manager: secrets, their versions and stages. Encryption, rotation and replication are not here. */
+/** AWS Secrets Manager: secrets, their versions and stages. It doesn't have encryption, rotation and replication. */
 export class Secrets {
   readonly #place: Place;
   readonly #now: () => number;
@@ -66,7 +66,7 @@ export class Secrets {
     this.#hex = hex;
   }
 
-  /** Every action by its name. Each throws {@link ApiError} and answers what the API answers. */
+  /** Every action by its name. An action returns the API's response or throws {@link ApiError}. */
   readonly actions: Readonly<Record<string, (input: unknown) => object>> = {
     CreateSecret: (input) => this.create(input),
     GetSecretValue: (input) => this.value(input),
@@ -80,7 +80,7 @@ export class Secrets {
     RestoreSecret: (input) => this.#restore(input),
   };
 
-  /** The secret of this name or ARN, when there is one that is not deleted. */
+  /** The secret with this name or ARN, unless it is deleted. */
   find(id: string): { readonly name: string; readonly arn: string } | undefined {
     const secret = this.#look(id);
     return secret?.deletedAt === undefined ? secret : undefined;
@@ -253,7 +253,7 @@ export class Secrets {
       createdAt: this.#now(),
       stages: new Set(),
     };
-    // The first version is current whatever its stages say.
+    // The first version is always current, whatever its stages are.
     const first = secret.versions.size === 0 ? ['AWSCURRENT'] : [];
     secret.versions.set(version.id, version);
     for (const stage of new Set([...first, ...stages])) moveStage(secret, stage, version);
@@ -305,7 +305,7 @@ export class Secrets {
 }
 
 /**
- * A staging label is on one version at a time, and what loses AWSCURRENT becomes AWSPREVIOUS,
+ * A staging label is on one version at a time. The version that loses AWSCURRENT gets AWSPREVIOUS,
  * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
  */
 function moveStage(secret: Secret, stage: string, target: SecretVersion): void {

@@ -4,18 +4,18 @@ import type { Task } from './task.ts';
 export interface StartFailure {
   /** `provision`: before the network interface; `pull`: instead of image and secrets; `start`: instead of the process. */
   readonly at: 'provision' | 'pull' | 'start';
-  /** Only tasks of this family; all when absent. */
+  /** Restricts the fault to tasks of this family. Default: all. */
   readonly family?: string;
   /** Becomes `stoppedReason`. */
   readonly reason: string;
-  /** How many tasks it ends before it is over; for ever when absent. */
+  /** Number of tasks that it affects. Default: unlimited. */
   readonly times?: number;
 }
 
 export class StartFailures {
   readonly #failures = new Set<{ readonly failure: StartFailure; left: number }>();
 
-  /** Adds a fault; the answer ends it. */
+  /** Adds a fault. @returns a function that ends it */
   add(failure: StartFailure): () => void {
     const entry = { failure, left: failure.times ?? Number.POSITIVE_INFINITY };
     this.#failures.add(entry);

@@ -30,7 +30,7 @@ export const tagList = z
   .max(MAX_TAGS, `Tags can have at most ${MAX_TAGS} items.`)
   .refine((tags) => new Set(tags.map(({ key }) => key)).size === tags.length, 'Duplicate tag keys found.');
 
-/** `added` laid over `tags`: a key of both takes the added value. */
+/** `tags` with `added`, which wins for keys in both. */
 export function mergeTags(tags: readonly Tag[], added: readonly Tag[]): Tag[] {
   const values = new Map([...tags, ...added].map(({ key, value }) => [key, value]));
   return [...values].map(([key, value]) => ({ key, value }));

@@ -2,11 +2,11 @@ import { type ApiError, clientException } from './api-error.ts';
 import { type FargateSize, isFargateSize, parseCpu, parseMemory } from './fargate-size.ts';
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from './task-definition-schema.ts';
 
-/** GiB; 20 is what a task has when nothing is written, and no value that may be written. */
+/** GiB. A task without a value has 20, but 20 isn't a valid value. */
 export const EPHEMERAL_STORAGE = { default: 20, least: 21, most: 200 };
 
 /**
- * What Fargate asks of a task definition,
+ * Fargate's requirements for a task definition,
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
  *
  * @returns the first fault, or the size that the task gets
@@ -43,7 +43,7 @@ export function fargateSizeOf(definition: RegisterTaskDefinitionRequest): Fargat
   return { cpu, memory };
 }
 
-/** What every task definition must obey, on Fargate or not. */
+/** Requirements for every task definition, with or without Fargate. */
 export function commonFault(definition: RegisterTaskDefinitionRequest): ApiError | undefined {
   const containers = definition.containerDefinitions;
   if (new Set(containers.map(({ name }) => name)).size < containers.length) {

@@ -97,7 +97,7 @@ export const registerRequest = z.object({
   tags: tagList.default([]),
 });
 
-/** What RegisterTaskDefinition takes; also from code. */
+/** Input of RegisterTaskDefinition, also for callers in the same process. */
 export type RegisterTaskDefinitionInput = z.input<typeof registerRequest>;
 export type RegisterTaskDefinitionRequest = z.output<typeof registerRequest>;
 export type ContainerDefinition = z.output<typeof containerDefinition>;

@@ -53,7 +53,7 @@ export interface TaskChange {
   readonly version: number;
 }
 
-/** A task with everything that is known about it. Times are milliseconds since the epoch. */
+/** A task with its whole state. Times are milliseconds since the epoch. */
 export interface Task {
   readonly id: string;
   readonly arn: string;
@@ -98,7 +98,7 @@ export interface Task {
   stoppingAt?: number;
   executionStoppedAt?: number;
   stoppedAt?: number;
-  /** Every change so far, the first included. */
+  /** Every change so far, including the first. */
   readonly history: TaskChange[];
 }
 

@@ -8,7 +8,7 @@ export interface VpcOptions {
   readonly strict: boolean;
 }
 
-/** The imagined VPC of the tasks: which subnets and security groups there are. */
+/** The emulated VPC of the tasks: its subnets and security groups. */
 export class Vpc {
   readonly #options: VpcOptions;
 

@@ -1,4 +1,4 @@
-/** The vendor's sentences that callers match on, so that they stand in one place. */
+/** The vendor's messages that callers match on, in one place. */
 
 export const CAPACITY_UNAVAILABLE =
   'Capacity is unavailable at this time. Please try again later or in a different availability zone';
@@ -42,7 +42,7 @@ export function cannotStart(cause: string): string {
   return `CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: ${cause}`;
 }
 
-/** EC2's own throttling as ECS hands it on: an `InvalidParameterException` that a later call would not get. */
+/** EC2's throttling as ECS returns it: an `InvalidParameterException` that a later call doesn't get. */
 export function ec2RequestLimit(securityGroup: string): string {
   return (
     `Error retrieving security group information for [${securityGroup}]: ` +
