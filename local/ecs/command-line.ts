@@ -116,7 +116,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | 'help' 
   }
   const values = parsed.data;
   if (values.engine !== undefined && !values.containers) {
-    throw new UsageError('--engine means nothing without --containers; add that.');
+    throw new UsageError('--engine has no effect without --containers; add that option.');
   }
   return {
     cluster: values.cluster,

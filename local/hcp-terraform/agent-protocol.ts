@@ -1,38 +1,38 @@
 /**
- * What the agent stand-in and the HCP Terraform stand-in say to each other.
+ * The protocol between the agent emulator and the HCP Terraform emulator.
  *
- * The real agent's protocol is not public, so this one is the project's own; everything around it (the agent's
- * variables, tokens, statuses, job types, signals) is the vendor's. All requests go to `${TFC_ADDRESS}/api/agent/v1`
- * with `Authorization: Bearer <agent token>`; a rejected or revoked token is 401, whatever the request.
+ * The real agent's protocol isn't public, so this one is the project's own. Everything around it is the vendor's: the agent's
+ * variables, tokens, statuses, job types and signals. All requests go to `${TFC_ADDRESS}/api/agent/v1`
+ * with `Authorization: Bearer <agent token>`. A rejected or revoked token gets 401 for every request.
  * Bodies are JSON unless the table says otherwise. After its registration an agent sends its id in the header
- * {@link AGENT_ID_HEADER} with every `/jobs/:id` request, so that agents which share a token are told apart.
+ * {@link AGENT_ID_HEADER} with every `/jobs/:id` request, to distinguish agents that share a token.
  *
- * | request | body | answer |
+ * | request | body | response |
  * |---|---|---|
  * | `POST /agents` | {@link Registration} | 201 {@link Registered} |
  * | `POST /agents/:id/poll` | – | 200 {@link Job} or {@link InternalJob} when one was assigned, 204 when nothing is queued; counts as a ping |
  * | `POST /agents/:id/status` | {@link AgentStatus} | 200 {@link Instruction}; counts as a ping; `exited` deregisters |
  * | `GET /jobs/:id/configuration` | – | 200 gzipped tar of the configuration version |
- * | `GET /jobs/:id/state` | – | 200 the workspace's current state, 204 when it has none |
+ * | `GET /jobs/:id/state` | – | 200 the workspace's current state, 204 if it has none |
  * | `PUT /jobs/:id/state` | a Terraform state file | 204; becomes the workspace's current state version |
- * | `PUT /jobs/:id/filesystem` | gzipped tar | 204; what the plan leaves for the apply |
- * | `GET /jobs/:id/filesystem` | – | 200 gzipped tar that the plan of this run left |
+ * | `PUT /jobs/:id/filesystem` | gzipped tar | 204; the plan's files for the apply |
+ * | `GET /jobs/:id/filesystem` | – | 200 gzipped tar with the plan's files |
  * | `POST /jobs/:id/log` | raw text | 204; appended to the plan's or apply's log |
  * | `POST /jobs/:id/result` | {@link JobResult} | 204; ends the job |
  *
- * An agent that is not the one the job was assigned to gets 409 on every `/jobs/:id` request.
+ * An agent without the job gets 409 for every `/jobs/:id` request.
  *
- * Refusals carry `{"errors":[{"status","title","detail"}]}`; `detail` is fit to be shown to a person.
+ * Errors have the body `{"errors":[{"status","title","detail"}]}`; `detail` is readable for users.
  *
  * | status | when | what the agent does |
  * |---|---|---|
- * | 401 | the token is wrong or revoked | exits, also in mid-job |
- * | 403 | registration over the organization's agents allowance | exits |
+ * | 401 | the token is wrong or revoked | exits, also during a job |
+ * | 403 | registration above the organization agent limit | exits |
  * | 409 | registration with another architecture than the pool's, or a job of another agent | exits, or drops the job |
  * | 410 | the agent was declared errored, has exited, or was deleted | exits |
- * | 5xx, no answer | the platform or the network is unwell | tries again |
+ * | 5xx, no response | a fault of the platform or the network | tries again |
  *
- * A poll whose answer was lost is harmless: the next one answers with the same job.
+ * A poll whose response was lost is harmless: the next one returns the same job.
  */
 import * as z from 'zod';
 
@@ -42,7 +42,7 @@ export const AGENT_ID_HEADER = 'tfc-agent-id';
 export const JOB_TYPES = ['plan', 'apply', 'policy', 'assessment', 'test'] as const;
 
 export const registration = z.object({
-  /** `TFC_AGENT_NAME`; the agent's id when absent. */
+  /** `TFC_AGENT_NAME`. Default: the agent's id. */
   name: z.string().min(1).optional(),
   version: z.string(),
   architecture: z.enum(['amd64', 'arm64']),
@@ -72,7 +72,7 @@ export const job = z.object({
   organization: z.string(),
   workspaceId: z.string(),
   workspaceName: z.string(),
-  /** Directory of the root module inside the configuration, relative; empty for its top. */
+  /** Relative directory of the root module in the configuration; empty for the top directory. */
   workingDirectory: z.string(),
   isDestroy: z.boolean(),
   refreshOnly: z.boolean(),
@@ -93,8 +93,8 @@ export const job = z.object({
 export type Job = z.infer<typeof job>;
 
 /**
- * A job that is no phase of a run, and that no runs list ever shows: a health assessment, a policy evaluation, a module
- * test. The agent is busy with it for `durationMs`, then posts its result like any other job's.
+ * A job that isn't a phase of a run, and that no list of runs shows: a health assessment, a policy evaluation, a module test. The
+ * agent is busy with it for `durationMs`, and then posts its result as for any other job.
  */
 export const internalJob = z.object({
   jobId: z.string(),
@@ -106,7 +106,7 @@ export const internalJob = z.object({
 });
 export type InternalJob = z.infer<typeof internalJob>;
 
-/** What a poll may answer with. */
+/** Possible responses of a poll. */
 export const polledJob = z.union([job, internalJob]);
 export type PolledJob = z.infer<typeof polledJob>;
 
@@ -129,7 +129,7 @@ export const jobResult = z.object({
   resourceImports: z.number().int().nonnegative().optional(),
   /** Only for plans: the output of `terraform show -json` of the plan file. */
   planJson: z.string().optional(),
-  /** Only for plans: the output of `terraform providers schema -json`, without which no redacted plan can be shown. */
+  /** Only for plans: the output of `terraform providers schema -json`, which a redacted plan needs. */
   providerSchemasJson: z.string().optional(),
 });
 export type JobResult = z.infer<typeof jobResult>;

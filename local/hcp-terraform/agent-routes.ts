@@ -12,7 +12,7 @@ import { finalizeStateVersion, newStateVersion, parseStateFile } from './states.
 
 const idParameter = z.object({ id: z.string() });
 
-/** What a `/jobs/:id` request is about, after its agent was found to be the one that has the job. */
+/** The subject of a `/jobs/:id` request, after the check that its agent has the job. */
 interface JobContext {
   readonly agent: Agent;
   readonly job: Operation | InternalJob;
@@ -35,7 +35,7 @@ export function agentRoutes(api: Api, platform: Platform): void {
     return token;
   }
 
-  /** The agent of the path, alive and of the token's pool; the request is a sign of life. */
+  /** The agent in the path. It must be alive and belong to the token's pool. The request counts as a ping. */
   function agentOf(request: FastifyRequest): Agent {
     const token = tokenOf(request);
     sweepAgents(platform);

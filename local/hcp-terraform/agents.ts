@@ -1,6 +1,6 @@
 /**
- * Agents and what they are given: registration, the five statuses, which job comes next, and what becomes of the job of
- * an agent that is lost. https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses
+ * Agents and their jobs: registration, the five statuses, the next job, and what happens to the job of a lost agent.
+ * https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses
  */
 import type { InternalJob as InternalJobMessage, Job, JobResult, Registration } from './agent-protocol.ts';
 import { newId } from './ids.ts';
@@ -22,14 +22,14 @@ import { enqueueInternalJob, executionOf, type World } from './world.ts';
 
 export type AgentStatusName = 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
 
-/** The status the platform shows: silence makes an agent `unknown`, whatever it said last. */
+/** The status that the platform shows. A silent agent becomes `unknown`, whatever it reported last. */
 export function statusOf(platform: Platform, agent: Agent): AgentStatusName {
   if (agent.reported === 'exited' || agent.reported === 'errored') return agent.reported;
   const silentMs = platform.now() - agent.lastPingAt;
   return silentMs >= platform.settings.agentUnknownAfterMs ? 'unknown' : agent.reported;
 }
 
-/** Idle, busy and unknown agents: what counts against the organization's allowance. */
+/** Idle, busy and unknown agents, which count in the organization agent limit. */
 export function countsAgainstAllowance(platform: Platform, agent: Agent): boolean {
   const status = statusOf(platform, agent);
   return status !== 'errored' && status !== 'exited';
@@ -39,7 +39,7 @@ export type RegistrationOutcome =
   | { readonly agent: Agent }
   | { readonly refused: 'allowance' | 'architecture'; readonly detail: string };
 
-/** Registers an agent, unless the allowance is used up or the pool belongs to another architecture. */
+/** Registers an agent, unless the organization agent limit is reached or the pool has another architecture. */
 export function registerAgent(
   platform: Platform,
   pool: AgentPool,
@@ -82,7 +82,7 @@ export function registerAgent(
   return { agent };
 }
 
-/** The pool whose agents may take, or took, the run's present or last phase. */
+/** The pool whose agents may take, or took, the run's current or last phase. */
 export function poolOfRun(world: World, run: Run): AgentPool | undefined {
   const workspace = world.workspaces.get(run.workspaceId);
   const phase = currentOperation(run) ?? (run.apply.executedBy === undefined ? run.plan : run.apply);
@@ -103,11 +103,11 @@ export function queuedOperations(world: World, poolId: string): { readonly run: 
   return queued.sort((a, b) => a.rank - b.rank || a.at - b.at || a.run.sequence - b.run.sequence);
 }
 
-/** Gives the agent its next job; the same one again while it has one, since the answer may have been lost. */
+/** Assigns the agent its next job. While it has one, returns the same job again, because the response may have been lost. */
 export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMessage | undefined {
   const { world } = platform;
   if (agent.jobId !== undefined) return jobMessage(platform, agent.jobId);
-  // Who asks for work is idle, whatever it said last.
+  // An agent that asks for work is idle, whatever it reported last.
   agent.reported = 'idle';
   if (agent.single && agent.jobsTaken > 0) return undefined;
   const pool = world.pools.get(agent.poolId);
@@ -132,7 +132,7 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
   return jobMessage(platform, phase.operation.id);
 }
 
-/** Nobody evaluates the policies of a run that was canceled meanwhile. */
+/** No agent evaluates the policies of a run that was canceled in the meantime. */
 function isWanted(world: World, { runId }: InternalJob): boolean {
   if (runId === undefined) return true;
   return world.runs.get(runId)?.status === 'post_plan_running';
@@ -165,7 +165,7 @@ function jobMessage(platform: Platform, jobId: string): Job | InternalJobMessage
   const run = operation === undefined ? undefined : world.runs.get(operation.runId);
   const workspace = run === undefined ? undefined : world.workspaces.get(run.workspaceId);
   if (operation === undefined || run === undefined || workspace === undefined) return undefined;
-  // Run variables are HCL literals and win over the workspace's of the same key.
+  // Run variables are HCL literals and override the workspace's variables with the same key.
   const runKeys = new Set(run.variables.map((variable) => variable.key));
   const ofWorkspace = [...workspace.variables.values()]
     .filter((variable) => variable.category === 'env' || !runKeys.has(variable.key))
@@ -189,7 +189,7 @@ function jobMessage(platform: Platform, jobId: string): Job | InternalJobMessage
   };
 }
 
-/** Ends the agent's job with its result; a run that was force-canceled meanwhile stays as it is. */
+/** Ends the agent's job with its result. A run that was force-canceled in the meantime doesn't change. */
 export function finishJob(platform: Platform, agent: Agent, job: Operation | InternalJob, result: JobResult): void {
   agent.jobId = undefined;
   if (!('phase' in job)) {
@@ -220,7 +220,7 @@ function endInternalJob(platform: Platform, job: InternalJob, passed: boolean): 
   if (workspace !== undefined) advance(platform, workspace);
 }
 
-/** The agent is gone for good, by its own word or by its silence; what it was doing has failed. */
+/** The agent has exited or was lost, so its job has failed. */
 export function endAgent(platform: Platform, agent: Agent, status: 'exited' | 'errored'): void {
   if (agent.reported === 'exited' || agent.reported === 'errored') return;
   agent.reported = status;
@@ -240,7 +240,7 @@ export function endAgent(platform: Platform, agent: Agent, status: 'exited' | 'e
   if (workspace !== undefined) advance(platform, workspace);
 }
 
-/** Declares errored whoever has been unknown for too long. To be called now and then, and before anything is shown. */
+/** Marks agents as errored that have been unknown for too long. Call this regularly, and before anything is shown. */
 export function sweepAgents(platform: Platform): void {
   const { agentUnknownAfterMs, agentErroredAfterMs } = platform.settings;
   const silentSince = platform.now() - agentUnknownAfterMs - agentErroredAfterMs;

@@ -1,4 +1,4 @@
-/** How a route is written: a method, a path and a function from a call to an answer, without the web framework's types. */
+/** Defines a route: a method, a path and a function from a call to a response, without the web framework's types. */
 import type { Query } from './json-api.ts';
 import { notFound, type Page, type Resource } from './json-api.ts';
 import type { Platform } from './platform.ts';
@@ -7,9 +7,9 @@ import type { User } from './records.ts';
 export interface Call {
   readonly platform: Platform;
   readonly user: User;
-  /** Scheme and host the client used, so that links lead back the same way (through a proxy, for instance). */
+  /** Scheme and host that the client used, so that links use the same ones (for example those of a proxy). */
   readonly origin: string;
-  /** The whole URL of the request. */
+  /** The complete URL of the request. */
   readonly url: string;
   readonly query: Query;
   readonly body: unknown;

@@ -1,5 +1,5 @@
 /**
- * The blob store: URLs that carry their own secret and need no token, for configurations, logs, states and plans.
+ * The blob store: URLs that contain a secret and need no token, for configurations, logs, states and plans.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs#blob-storage-authentication
  */
 import { failure, notFound } from './json-api.ts';
@@ -13,7 +13,7 @@ const START_OF_TEXT = Buffer.from([2]);
 const END_OF_TEXT = Buffer.from([3]);
 const NOTHING = Buffer.alloc(0);
 
-/** The log as it can be read now: marked at its start once there is one, and at its end when nothing will follow. */
+/** The current log, with a start mark if it isn't empty, and an end mark if it is complete. */
 export function framedLog(operation: Operation): Buffer {
   if (operation.executedBy === undefined && operation.log.length === 0) return NOTHING;
   return Buffer.concat([START_OF_TEXT, ...operation.log, operation.ended ? END_OF_TEXT : NOTHING]);
@@ -24,7 +24,7 @@ export interface BlobContent {
   readonly type: 'text/plain' | 'application/json' | 'application/octet-stream';
 }
 
-/** What a blob URL leads to; logs from `offset`, at most `limit` bytes of them. */
+/** The content of a blob URL. For logs, at most `limit` bytes from `offset`. */
 export function readBlob(
   platform: Platform,
   secret: string,
@@ -61,7 +61,7 @@ export function readBlob(
   }
 }
 
-/** An upload: of a configuration, which may queue a run by itself, or of a state. */
+/** An upload of a configuration, which may queue a run automatically, or of a state. */
 export function writeBlob(platform: Platform, secret: string, body: Buffer): void {
   const { world } = platform;
   const blob = world.blobs.get(secret);

@@ -1,4 +1,4 @@
-/** A self-signed certificate for loopback, which clients trust by `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS`. */
+/** A self-signed certificate for loopback. Clients trust it through `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS`. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export interface LoopbackCertificate extends KeyPair {
 
 const DAY_MS = 86_400_000;
 
-/** It can't sign other certificates, so that a person who trusts it trusts this one server and nothing else. */
+/** It can't sign other certificates, so a user who trusts it trusts only this server. */
 export async function newKeyPair(days: number): Promise<KeyPair> {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
@@ -45,7 +45,7 @@ export async function newKeyPair(days: number): Promise<KeyPair> {
   return { key: pems.private, cert: pems.cert };
 }
 
-/** A certificate of its own for each start, with its file in a folder that only this user can read. */
+/** Creates a new certificate for each start, with its file in a folder that only this user can read. */
 export async function loopbackCertificate(): Promise<LoopbackCertificate> {
   const pair = await newKeyPair(30);
   const directory = await mkdtemp(join(tmpdir(), 'hcp-terraform-'));

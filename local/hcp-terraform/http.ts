@@ -1,4 +1,4 @@
-/** The web framework's side of things: bodies in, answers and errors out. */
+/** The adapter to the web framework: request bodies, responses and errors. */
 import type { Server } from 'node:https';
 import type {
   FastifyBaseLogger,
@@ -26,18 +26,18 @@ export type Api = FastifyInstance<
 export const pathParameters = z.record(z.string(), z.string());
 export const queryParameters = z.record(z.string(), z.unknown());
 
-/** Every body arrives as the bytes that were sent; who wants JSON parses it. */
+/** Every body arrives as raw bytes. Routes that need JSON parse it. */
 export function acceptBodies(api: Api): void {
   api.removeAllContentTypeParsers();
   api.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 }
 
-/** The body as it was sent; empty when there was none. */
+/** The raw body; empty if there was none. */
 export function bodyBytes(request: FastifyRequest): Buffer {
   return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
 }
 
-/** The body as JSON; `undefined` when there was none. */
+/** The body as JSON; `undefined` if there was none. */
 export function bodyJson(request: FastifyRequest): unknown {
   const text = bodyBytes(request).toString('utf8');
   if (text.trim() === '') return undefined;
@@ -48,7 +48,7 @@ export function bodyJson(request: FastifyRequest): unknown {
   return body;
 }
 
-/** The user of the API token; agent tokens belong to nobody here. */
+/** The user of the API token. Agent tokens have no user here. */
 export function userOf(
   world: World,
   request: { readonly headers: { readonly authorization?: string | undefined } },
@@ -59,7 +59,7 @@ export function userOf(
   return undefined;
 }
 
-/** What clients tell HCP Terraform from Terraform Enterprise by. */
+/** Headers by which clients distinguish HCP Terraform from Terraform Enterprise. */
 export function versionHeaders(settings: PlatformSettings): Record<string, string> {
   return {
     'tfp-api-version': '2.6',

@@ -1,4 +1,4 @@
-/** Identifiers and secrets in the platform's own forms. */
+/** Identifiers and secrets in the platform's formats. */
 import { randomBytes } from 'node:crypto';
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
@@ -7,7 +7,7 @@ function randomText(length: number): string {
   let text = '';
   while (text.length < length) {
     for (const byte of randomBytes(length)) {
-      // Bytes past the last multiple of 58 would make some letters likelier than others.
+      // Bytes above the last multiple of 58 would make some letters more likely than others.
       if (byte < 232 && text.length < length) text += ALPHABET.charAt(byte % 58);
     }
   }

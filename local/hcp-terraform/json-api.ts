@@ -1,4 +1,4 @@
-/** JSON:API as the platform speaks it: documents, pages, errors. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-formatting */
+/** JSON:API in the platform's form: documents, pages, errors. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-formatting */
 import * as z from 'zod';
 
 export const MEDIA_TYPE = 'application/vnd.api+json';
@@ -26,7 +26,7 @@ export interface ApiError {
   readonly source?: { readonly pointer: string };
 }
 
-/** Thrown by a route; answered as an errors document. */
+/** A route throws this, and the response is an errors document. */
 export class ApiFailure extends Error {
   readonly statusCode: number;
   readonly errors: readonly ApiError[];
@@ -44,12 +44,12 @@ export function failure(statusCode: number, title: string, detail?: string): Api
   ]);
 }
 
-/** Also what a valid token without permission gets: the platform does not tell whether the thing exists. */
+/** A valid token without permission also gets this: the platform doesn't reveal whether the resource exists. */
 export function notFound(): ApiFailure {
   return failure(404, 'not found');
 }
 
-/** One or more attributes of the request are not acceptable. */
+/** One or more attributes of the request are invalid. */
 export function invalid(...faults: readonly { readonly attribute: string; readonly detail: string }[]): ApiFailure {
   return new ApiFailure(
     422,
@@ -62,7 +62,7 @@ export function invalid(...faults: readonly { readonly attribute: string; readon
   );
 }
 
-/** A body that is not the JSON:API document the endpoint wants. */
+/** The body isn't the JSON:API document that the endpoint expects. */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
@@ -81,7 +81,7 @@ export const identifier = z.object({ id: z.string(), type: z.string() });
 export const toOne = z.object({ data: identifier });
 export const toMany = z.object({ data: z.array(identifier) });
 
-/** Milliseconds as the platform writes `created-at` and its like: `2021-05-24T07:38:04.171Z`. */
+/** Milliseconds in the platform's format for `created-at` and similar: `2021-05-24T07:38:04.171Z`. */
 export function isoTime(at: number): string {
   return new Date(at).toISOString();
 }
@@ -95,14 +95,14 @@ export function statusTimestamps(timestamps: ReadonlyMap<string, number>): Recor
 
 export type Query = Readonly<Record<string, unknown>>;
 
-/** One query parameter as text; the last one wins when it is repeated. */
+/** One query parameter as text. If it is repeated, the last one wins. */
 export function queryText(query: Query, name: string): string | undefined {
   const value = query[name];
   const last = Array.isArray(value) ? value.at(-1) : value;
   return typeof last === 'string' && last !== '' ? last : undefined;
 }
 
-/** A comma list; absent when the parameter is. */
+/** A comma-separated list; absent if the parameter is absent. */
 export function queryList(query: Query, name: string): ReadonlySet<string> | undefined {
   const text = queryText(query, name);
   if (text === undefined) return undefined;
@@ -114,7 +114,7 @@ export function queryList(query: Query, name: string): ReadonlySet<string> | und
   );
 }
 
-/** The `include` parameter, dashes and underscores alike; an unknown value is 400. */
+/** The `include` parameter, with dashes or underscores. An unknown value is 400. */
 export function includes(query: Query, known: readonly string[]): ReadonlySet<string> {
   const asked = new Set([...(queryList(query, 'include') ?? [])].map((name) => name.replaceAll('-', '_')));
   const unknown = [...asked].filter((name) => !known.includes(name));
@@ -194,7 +194,7 @@ export function reducedPage<T>(items: readonly T[], query: Query, url: string): 
   };
 }
 
-/** Each resource once, however many others refer to it. */
+/** The resources without duplicates. */
 export function distinct(resources: readonly Resource[]): Resource[] {
   return [...new Map(resources.map((resource) => [`${resource.type}/${resource.id}`, resource])).values()];
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run --silent local:hcp-terraform -- --port N`: the stand-in on its own. One JSON line on stdout when it is
- * ready, everything else on stderr; stays up until SIGTERM or SIGINT.
+ * `npm run --silent local:hcp-terraform -- --port N`: runs the emulator alone. It prints one JSON line on stdout when it is ready,
+ * and everything else on stderr. It runs until SIGTERM or SIGINT.
  */
 import { parseArgs } from 'node:util';
 import { startHcpTerraform } from './server.ts';
@@ -27,7 +27,7 @@ function fail(message: string): never {
 function wholeNumber(name: string, given: string, least: number, most: number): number {
   const value = Number(given);
   if (/^\d+$/.test(given) && value >= least && value <= most) return value;
-  return fail(`--${name} is ${JSON.stringify(given)}; allowed is a whole number from ${least} to ${most}.`);
+  return fail(`--${name} is ${JSON.stringify(given)}; it must be an integer from ${least} to ${most}.`);
 }
 
 function options() {
@@ -76,11 +76,11 @@ async function end(): Promise<void> {
 process.on('SIGTERM', end);
 process.on('SIGINT', end);
 process.on('SIGHUP', end);
-// Whoever read our output may have gone; that is no reason to go down with a stack trace.
+// The reader of the output may have exited. Don't crash with a stack trace.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
-// npm passes a signal on to its shell, and not every shell to us: then we are nobody's child any more, and would stay
-// for ever.
+// npm forwards a signal to its shell, but not every shell forwards it to this process, which would then run forever as an
+// orphan.
 if (process.env['npm_lifecycle_event'] !== undefined) {
   const parent = process.ppid;
   setInterval(() => {

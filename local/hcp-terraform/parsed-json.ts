@@ -1,9 +1,9 @@
 /** JSON that a client sent. */
 
-/** Deeper than anything that Terraform writes, and far from what exhausts the stack when it is written out again. */
+/** Deeper than anything that Terraform writes, but far below the depth that overflows the stack in JSON.stringify. */
 const DEEPEST = 500;
 
-/** `undefined` when the text is absent, isn't JSON, or is nested too deeply. */
+/** `undefined` if the text is absent, isn't JSON, or is nested too deeply. */
 export function parsedJson(text: string | undefined): unknown {
   if (text === undefined || depthOf(text) > DEEPEST) return undefined;
   try {

@@ -1,4 +1,4 @@
-/** The world together with its clock and its rules: what every route and every rule is given. */
+/** The world, its clock and its settings: the input of every route and rule. */
 
 import type { Agent } from './records.ts';
 import type { Run } from './runs.ts';
@@ -7,19 +7,19 @@ import { executionOf, type World, type WorldEvent } from './world.ts';
 const NO_HOSTED_WORKERS = ': its execution mode is remote, and there are no hosted workers here, so it stays queued';
 
 export interface PlatformSettings {
-  /** How long an idle agent is told to wait between polls. The vendor's is 30,000. */
+  /** Poll interval of idle agents in milliseconds. The vendor's is 30,000. */
   readonly agentPollMs: number;
-  /** Silence after which an agent is `unknown`. The vendor does not say how long that is. */
+  /** Silence after which an agent is `unknown`. The vendor doesn't document it. */
   readonly agentUnknownAfterMs: number;
-  /** How long an agent is `unknown` before it is declared errored. The vendor's is five minutes. */
+  /** How long an agent is `unknown` before it becomes `errored`. The vendor's is five minutes. */
   readonly agentErroredAfterMs: number;
-  /** Most idle, busy and unknown agents an organization may have; absent: no allowance to exceed. */
+  /** Organization agent limit for idle, busy and unknown agents. Default: no limit. */
   readonly agentsCeiling: number | undefined;
-  /** How long after a cancel it may be forced. */
+  /** Time after a cancel until a forced cancel is possible. */
   readonly forceCancelCoolOffMs: number;
-  /** `X-TFE-Version` of a Terraform Enterprise to be taken for; absent: HCP Terraform. */
+  /** `X-TFE-Version` of the Terraform Enterprise to emulate. Default: HCP Terraform. */
   readonly tfeVersion: string | undefined;
-  /** The Terraform version of workspaces that ask for none. */
+  /** The Terraform version of workspaces that set none. */
   readonly terraformVersion: string;
 }
 
@@ -28,7 +28,7 @@ export interface Platform {
   readonly settings: PlatformSettings;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Tells whoever watches; a line of a log, a table's row. */
+  /** Notifies the observers, such as a log or a table. */
   emit(event: WorldEvent): void;
 }
 

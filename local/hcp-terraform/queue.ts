@@ -1,6 +1,6 @@
 /**
- * Which run of a workspace may go on: one at a time, oldest first, none past a lock; speculative and saved plans beside
- * the line. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
+ * Which run of a workspace may continue: one at a time, oldest first, and none while the workspace is locked. Speculative and
+ * saved plans don't wait in this queue. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
  */
 import { type Platform, runChanged } from './platform.ts';
 import type { Workspace } from './records.ts';
@@ -12,20 +12,20 @@ export function runsOf(world: World, workspaceId: string): Run[] {
   return [...world.runs.values()].filter((run) => run.workspaceId === workspaceId);
 }
 
-/** The run that holds the workspace: past pending, not final, in the line. */
+/** The run that holds the workspace: no longer pending, not final, and part of the queue. */
 export function workingRun(world: World, workspaceId: string): Run | undefined {
   return runsOf(world, workspaceId).find(
     (run) => !skipsWorkspaceQueue(run) && run.status !== 'pending' && !isFinal(run),
   );
 }
 
-/** What the workspace's `current-run` names: the first run of the line that is not final, else the last that was. */
+/** The workspace's `current-run`: the first run of the queue that isn't final, or otherwise the last one. */
 export function currentRun(world: World, workspaceId: string): Run | undefined {
   const line = runsOf(world, workspaceId).filter((run) => !skipsWorkspaceQueue(run));
   return line.find((run) => !isFinal(run)) ?? line.at(-1);
 }
 
-/** Moves on every run of the workspace that nothing holds back any more. */
+/** Advances every run of the workspace that nothing blocks any more. */
 export function advance(platform: Platform, workspace: Workspace): void {
   const { world } = platform;
   const uploaded = (run: Run) => world.configurationVersions.get(run.configurationVersionId)?.uploadedAt !== undefined;
@@ -57,7 +57,7 @@ export function advance(platform: Platform, workspace: Workspace): void {
   }
 }
 
-/** A saved plan is no longer true once another run changed the state: the platform discards it. */
+/** When another run changes the state, the platform discards saved plans, because they no longer match. */
 export function discardStaleSavedPlans(platform: Platform, workspaceId: string, exceptRunId: string | undefined): void {
   for (const run of runsOf(platform.world, workspaceId)) {
     if (run.status === 'planned_and_saved' && run.id !== exceptRunId) {

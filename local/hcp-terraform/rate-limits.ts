@@ -20,20 +20,20 @@ export const VENDOR_RATE_LIMITS: RateLimits = {
 
 export interface RateVerdict {
   readonly allowed: boolean;
-  /** The limit that is nearest to be reached, as the headers tell it. */
+  /** The limit that is closest to being reached, for the headers. */
   readonly limit: number;
   readonly remaining: number;
-  /** Seconds, with a fraction, until a further request is allowed again or the window has moved on. */
+  /** Seconds, with a fraction, until another request is allowed or the window has moved. */
   readonly resetSeconds: number;
 }
 
 export interface RateLimiter {
-  /** Counts one request of the user, unless it is refused: a refused one costs nothing. */
+  /** Counts one request of the user. A rejected request doesn't count. */
   take(user: string, isRunList: boolean, now: number): RateVerdict;
   reset(): void;
 }
 
-/** A sliding window per user and limit. `undefined` limits: everything is allowed, and the headers say the vendor's numbers. */
+/** A sliding window per user and limit. With `undefined` limits, everything is allowed, and the headers contain the vendor's numbers. */
 export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
   const requests = new Map<string, number[]>();
   const runLists = new Map<string, number[]>();
@@ -60,7 +60,7 @@ export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
         general.recent.push(now);
         list?.recent.push(now);
       }
-      // What the endpoint's own limit says matters more than the general one, unless that one is what refuses.
+      // The endpoint's own limit has priority over the general one, unless the general one rejects the request.
       const told = list !== undefined && (general.left > 0 || list.left <= 0) ? list : general;
       return {
         allowed,

@@ -1,4 +1,4 @@
-/** What the platform keeps records of. Times are milliseconds since the epoch. */
+/** The platform's records. Times are milliseconds since the epoch. */
 
 export type ExecutionMode = 'remote' | 'local' | 'agent';
 
@@ -7,7 +7,7 @@ export interface User {
   readonly id: string;
   readonly username: string;
   readonly isServiceAccount: boolean;
-  /** `owner` may do everything; `read` is a team that can only view all workspaces: all else is 404 for it. */
+  /** `owner` may do everything; `read` is a team that can only view all workspaces, and gets 404 for everything else. */
   readonly access: 'owner' | 'read';
   readonly apiToken: string;
 }
@@ -63,9 +63,9 @@ export interface Agent {
   readonly ipAddress: string;
   readonly createdAt: number;
   lastPingAt: number;
-  /** What it is by its own word, or what it was declared to be; `unknown` is never stored but follows from silence. */
+  /** The status that it reported, or that the platform set. `unknown` is never stored; it follows from silence. */
   reported: 'idle' | 'busy' | 'exited' | 'errored';
-  /** The operation (or internal job) it has now. */
+  /** Its current operation or internal job. */
   jobId: string | undefined;
   jobsTaken: number;
 }
@@ -75,10 +75,10 @@ export interface InternalJob {
   readonly id: string;
   readonly poolId: string;
   readonly type: 'policy' | 'assessment' | 'test';
-  /** The run that waits for it, if one does. */
+  /** The run that waits for it, if any. */
   readonly runId?: string | undefined;
   readonly queuedAt: number;
-  /** How long the agent that takes it is busy. */
+  /** How long it keeps an agent busy. */
   readonly durationMs: number;
   agentId: string | undefined;
   status: 'queued' | 'running' | 'finished' | 'errored';
@@ -115,7 +115,7 @@ export interface Workspace {
   globalRemoteState: boolean;
   fileTriggersEnabled: boolean;
   assessmentsEnabled: boolean;
-  /** How long an agent takes to evaluate its policy sets in agent mode; absent: it has none. */
+  /** How long an agent takes to evaluate its policy sets in agent mode. Absent: it has no policy sets. */
   agentPolicies?: { readonly durationMs: number } | undefined;
   terraformVersion: string;
   workingDirectory: string;
@@ -124,7 +124,7 @@ export interface Workspace {
   /** Key-value tags; a tag without a value is a flat one. */
   readonly tags: Map<string, string>;
   readonly variables: Map<string, Variable>;
-  /** A person's lock; that of a working run follows from the run. */
+  /** A user's lock. The lock of an active run follows from the run. */
   lock: { readonly userId: string; readonly reason: string } | undefined;
   currentStateVersionId: string | undefined;
   currentConfigurationVersionId: string | undefined;
@@ -166,7 +166,7 @@ export interface StateVersion {
   outputs: readonly StateVersionOutput[];
 }
 
-/** What a blob URL leads to. */
+/** The content of a blob URL. */
 export type Blob =
   | { readonly kind: 'configuration-upload' | 'configuration-download'; readonly id: string }
   | { readonly kind: 'log' | 'plan-json'; readonly id: string }

@@ -1,11 +1,11 @@
-/** The plan that the CLI renders for people who may not see the whole one. */
+/** The plan that the CLI renders for users who can't see the complete one. */
 import * as z from 'zod';
 import type { JobResult } from './agent-protocol.ts';
 import { parsedJson } from './parsed-json.ts';
 
 /**
- * Terraform leaves a member out when it has nothing to say: `after` of an output whose value is wholly unknown,
- * `provider_schemas` of a configuration without a provider.
+ * Terraform omits empty members: `after` of an output whose value is completely unknown, `provider_schemas` of a configuration
+ * without a provider.
  * https://github.com/hashicorp/terraform/blob/v1.11.4/internal/command/jsonplan/plan.go#L101-L137
  */
 const change = z
@@ -18,7 +18,7 @@ const change = z
   .loose();
 const resourceChange = z.object({ change }).loose();
 
-/** As much of `terraform show -json` as goes into it. https://developer.hashicorp.com/terraform/internals/json-format */
+/** The part of `terraform show -json` that it needs. https://developer.hashicorp.com/terraform/internals/json-format */
 const shownPlan = z.object({
   format_version: z.string(),
   output_changes: z.record(z.string(), change).default({}),
@@ -28,7 +28,7 @@ const shownPlan = z.object({
 });
 const shownSchemas = z.object({ format_version: z.string(), provider_schemas: z.unknown().optional() });
 
-/** `undefined` when the agent sent no plan, or something that isn't one. */
+/** `undefined` if the agent sent no plan, or an invalid one. */
 export function redactedPlan(result: JobResult): unknown {
   const plan = shownPlan.safeParse(parsedJson(result.planJson)).data;
   const schemas = shownSchemas.safeParse(parsedJson(result.providerSchemasJson)).data;
@@ -49,7 +49,7 @@ export function redactedPlan(result: JobResult): unknown {
 }
 
 function redacted(given: z.infer<typeof change>): z.infer<typeof change> {
-  // A member that is absent stays absent: with it, the CLI would take an unknown value for a known one.
+  // An absent member stays absent. Otherwise the CLI would treat an unknown value as known.
   return {
     ...given,
     ...('before' in given && { before: withoutSensitive(given.before, given.before_sensitive) }),
@@ -57,7 +57,7 @@ function redacted(given: z.infer<typeof change>): z.infer<typeof change> {
   };
 }
 
-/** The value with something of the same type in every place that its mask calls sensitive. */
+/** The value with a placeholder of the same type wherever its mask is sensitive. */
 function withoutSensitive(value: unknown, mask: unknown): unknown {
   if (mask === true) return placeholder(value);
   if (Array.isArray(value) && Array.isArray(mask))
@@ -66,7 +66,7 @@ function withoutSensitive(value: unknown, mask: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutSensitive(each, mask[key])]));
 }
 
-/** Of the same type, since the schema says what the CLI expects. Null would make it think that there is no value, and leave the line out. */
+/** A placeholder of the same type, because the CLI expects the schema's type. With null, the CLI would omit the line. */
 function placeholder(value: unknown): unknown {
   if (typeof value === 'string') return 'redacted';
   if (typeof value === 'number') return 0;

@@ -1,4 +1,4 @@
-/** How a run comes into being: by request, or by the upload of a configuration that queues one by itself. */
+/** Creates runs: on request, or when a configuration with auto-queue is uploaded. */
 import { newId } from './ids.ts';
 import { type Platform, runChanged } from './platform.ts';
 import type { ConfigurationVersion, Workspace } from './records.ts';
@@ -22,7 +22,7 @@ export interface RunWishes {
   readonly variables?: readonly { readonly key: string; readonly value: string }[] | undefined;
 }
 
-/** A pending run; `advance` decides when it goes on. */
+/** Creates a pending run. `advance` decides when it continues. */
 export function createRun(
   platform: Platform,
   workspace: Workspace,

@@ -1,6 +1,6 @@
 /**
- * The life of one run: which status follows which, and what each leaves on the run, its plan and its apply.
- * Pure but for the run it is given: no clock, no other run, no queue (those are in `queue.ts`).
+ * The life cycle of a run: the order of its statuses, and what each one changes in the run, its plan and its apply. It changes only
+ * the given run, without clock, other runs or queue (those are in `queue.ts`).
  * Statuses and their meaning: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states
  */
 import type { JobResult } from './agent-protocol.ts';
@@ -36,7 +36,7 @@ export type OperationStatus =
 
 export type RunOperation = 'plan_only' | 'save_plan' | 'refresh_only' | 'destroy' | 'empty_apply' | 'plan_and_apply';
 
-/** The agent that took a phase: what `execution-details` shows. */
+/** The agent that took a phase, as in `execution-details`. */
 export interface ExecutedBy {
   readonly agentId: string;
   readonly agentName: string;
@@ -50,14 +50,14 @@ export interface Operation {
   readonly runId: string;
   readonly phase: 'plan' | 'apply';
   status: OperationStatus;
-  /** Milliseconds since the epoch, by the platform's key: `queued-at`, `started-at`. */
+  /** Milliseconds since the epoch by the platform's keys, such as `queued-at` and `started-at`. */
   readonly timestamps: Map<string, number>;
   executedBy: ExecutedBy | undefined;
   result: JobResult | undefined;
-  /** Set once, when the phase ends with a result or without one; a log has its end mark from then on. */
+  /** Set once, when the phase ends with or without a result. From then on, the log has its end mark. */
   ended: boolean;
   readonly log: Buffer[];
-  /** Plans only: what the plan leaves for the apply, a gzipped tar. */
+  /** Only for plans: the files for the apply, as a gzipped tar. */
   filesystem: Buffer | undefined;
 }
 
@@ -76,7 +76,7 @@ export interface RunComment {
 
 export interface Run {
   readonly id: string;
-  /** Order of creation in the world: two runs of one millisecond have an order too. */
+  /** Creation order, also for two runs in the same millisecond. */
   readonly sequence: number;
   readonly organization: string;
   readonly workspaceId: string;
@@ -104,7 +104,7 @@ export interface Run {
   updatedAt: number;
   confirmedById: string | undefined;
   canceledById: string | undefined;
-  /** When a cancel was first asked for; the run may still be busy obeying. */
+  /** Time of the first cancel request. The run may still be stopping. */
   canceledAt: number | undefined;
   forceCancelAvailableAt: number | undefined;
   cancelRequest: 'cancel' | 'force-cancel' | undefined;
@@ -137,17 +137,17 @@ export function isConfirmable(run: Run): boolean {
   return run.status === 'planned' || run.status === 'planned_and_saved';
 }
 
-/** Whether a cancel would do anything: queued runs end at once, working ones are told to stop. */
+/** Whether a cancel has an effect: queued runs end at once, active ones get an instruction to stop. */
 export function isCancelable(run: Run): boolean {
   return !isFinal(run) && !isConfirmable(run) && run.cancelRequest === undefined;
 }
 
-/** A forced cancel needs an ordinary one first, and the cool-off period behind it. */
+/** A forced cancel is possible only after an ordinary one and the cool-off period. */
 export function isForceCancelable(run: Run, now: number): boolean {
   return !isFinal(run) && run.cancelRequest === 'cancel' && now >= (run.forceCancelAvailableAt ?? now);
 }
 
-/** The value that `filter[operation]` knows the run by. */
+/** The run's value for `filter[operation]`. */
 export function operationOf(run: Run): RunOperation {
   if (run.planOnly) return 'plan_only';
   if (run.savePlan) return 'save_plan';
@@ -157,7 +157,7 @@ export function operationOf(run: Run): RunOperation {
   return 'plan_and_apply';
 }
 
-/** Speculative plans and the plans of saved-plan runs never wait for the workspace's other runs. */
+/** Speculative plans and saved-plan runs never wait for other runs of the workspace. */
 export function skipsWorkspaceQueue(run: Run): boolean {
   return run.planOnly || (run.savePlan && !run.timestamps.has('confirmed-at'));
 }
@@ -221,11 +221,11 @@ export function startOperation(run: Run, operation: Operation, by: ExecutedBy, n
  * The agent's plan ended; decides whether a human, an apply or nothing follows.
  *
  * @param evaluatesPolicies an agent of the pool evaluates policy sets first. HashiCorp doesn't document the run's status
- *   meanwhile; `post_plan_running` follows from hcp-terraform-operator #610.
+ *   in the meantime; `post_plan_running` follows from hcp-terraform-operator #610.
  */
 export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPolicies = false): void {
   run.plan.result = result;
-  // A run that was told to stop is canceled, also when the plan was quicker than the cancel.
+  // A canceled run ends as canceled, also if the plan finished before it received the cancel.
   const status = run.cancelRequest !== undefined ? 'canceled' : result.status;
   endOperation(run.plan, status, now);
   if (status !== 'finished') {
@@ -239,7 +239,7 @@ export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPo
   else decideAfterPlan(run, result, now);
 }
 
-/** An agent evaluated the policy sets: what follows is what the plan decides, or nothing when they failed. */
+/** An agent evaluated the policy sets. The run continues as the plan decides, or ends if they failed. */
 export function finishPolicies(run: Run, passed: boolean, now: number): void {
   if (run.status !== 'post_plan_running' || run.plan.result === undefined) return;
   if (passed) {
@@ -262,7 +262,7 @@ function decideAfterPlan(run: Run, result: JobResult, now: number): void {
   }
 }
 
-/** planned → confirmed; the queue moves it on to apply_queued. */
+/** planned → confirmed. The queue then moves it to apply_queued. */
 export function confirm(run: Run, userId: string | undefined, now: number): void {
   enter(run, 'confirmed', now);
   run.confirmedById = userId;
@@ -278,7 +278,7 @@ export function queueApply(run: Run, now: number): void {
   record(run, 'apply_queued', now);
 }
 
-/** The agent's apply ended. What was applied stays applied, even when a cancel was on its way. */
+/** The agent's apply ended. Its changes remain, even if a cancel was on its way. */
 export function finishApply(run: Run, result: JobResult, now: number): void {
   run.apply.result = result;
   const ending = run.cancelRequest !== undefined && result.status === 'errored' ? 'canceled' : result.status;
@@ -288,7 +288,7 @@ export function finishApply(run: Run, result: JobResult, now: number): void {
   record(run, status, now);
 }
 
-/** The phase cannot go on: its agent is lost, or the workspace no longer runs on agents. */
+/** The phase can't continue: its agent is lost, or the workspace no longer runs on agents. */
 export function failOperation(run: Run, operation: Operation, reason: string, now: number): void {
   operation.log.push(Buffer.from(`\n${reason}\n`));
   endOperation(operation, 'errored', now);
@@ -296,7 +296,7 @@ export function failOperation(run: Run, operation: Operation, reason: string, no
   record(run, 'errored', now, undefined, reason);
 }
 
-/** Queued and waiting runs end at once; a working one is told, by way of its agent, to stop. */
+/** Queued and waiting runs end at once. The agent of an active run gets an instruction to stop. */
 export function cancel(run: Run, userId: string, now: number, coolOffMs: number): void {
   run.canceledAt = now;
   run.canceledById = userId;
@@ -313,7 +313,7 @@ export function cancel(run: Run, userId: string, now: number, coolOffMs: number)
   enter(run, 'canceled', now);
 }
 
-/** Ends a working run without waiting for its agent, which is told to kill what it runs. */
+/** Ends an active run without waiting for its agent, which gets an instruction to kill its programs. */
 export function forceCancel(run: Run, userId: string, now: number): void {
   run.cancelRequest = 'force-cancel';
   run.canceledById = userId;

@@ -1,4 +1,4 @@
-/** HCP Terraform on loopback: TLS, tokens, limits and media types in front of the routes. */
+/** HCP Terraform on loopback: handles TLS, tokens, rate limits and media types before the routes. */
 import { fileURLToPath } from 'node:url';
 import { fastify } from 'fastify';
 import { foreignRequest } from '../loopback.ts';
@@ -35,53 +35,53 @@ import {
 } from './world.ts';
 
 export interface HcpTerraformOptions {
-  /** Port on loopback; 0, the default, takes a free one. */
+  /** Port on loopback. Default, and for 0: a free one. */
   readonly port?: number;
-  /** Name of the organization that is there from the start. Default `acme`. */
+  /** Name of the initial organization. Default: `acme`. */
   readonly organization?: string;
-  /** Name of the agent pool that is there from the start. Default `local`. */
+  /** Name of the initial agent pool. Default: `local`. */
   readonly agentPoolName?: string;
-  /** Milliseconds that idle agents are told to wait between polls. Default 1,000; the vendor's is 30,000. */
+  /** Poll interval of idle agents in milliseconds. Default: 1,000; the vendor's is 30,000. */
   readonly agentPollMs?: number;
-  /** Silence after which an agent is `unknown`. Default 60,000 ms, or three polls; the vendor does not say. */
+  /** Silence after which an agent is `unknown`. Default: 60,000 ms, or three polls. The vendor doesn't document it. */
   readonly agentUnknownAfterMs?: number;
-  /** How long an agent is `unknown` before it is errored, and its job with it. Default 300,000 ms, the vendor's. */
+  /** How long an agent is `unknown` before the agent and its job become errored. Default: 300,000 ms, the vendor's value. */
   readonly agentErroredAfterMs?: number;
-  /** Most agents (idle, busy, unknown) of an organization; a further registration is refused. Default: no allowance. */
+  /** Organization agent limit (idle, busy, unknown). Further registrations are rejected. Default: no limit. */
   readonly agentsCeiling?: number;
-  /** How long after a cancel it may be forced. Default 10,000 ms; the vendor does not say. */
+  /** Time after a cancel until a forced cancel is possible. Default: 10,000 ms. The vendor doesn't document it. */
   readonly forceCancelCoolOffMs?: number;
-  /** Be a Terraform Enterprise of this `X-TFE-Version` (`v202409-1`) instead of HCP Terraform. */
+  /** Emulate a Terraform Enterprise with this `X-TFE-Version` (`v202409-1`) instead of HCP Terraform. */
   readonly tfeVersion?: string;
-  /** Terraform version of workspaces that ask for none. Default `1.11.4`. */
+  /** Terraform version of workspaces that set none. Default: `1.11.4`. */
   readonly terraformVersion?: string;
   /** Default: the vendor's. `'off'` allows everything. */
   readonly rateLimits?: RateLimits | 'off';
-  /** Names that it answers for, besides those of loopback. Default: none. */
+  /** Hostnames that it answers for, in addition to those of loopback. Default: none. */
   readonly hosts?: readonly string[];
   /** Default: a new one. */
   readonly certificate?: LoopbackCertificate;
-  /** Organization, users, pool and tokens of an earlier start, so that they go on working. Default: new ones. */
+  /** Organization, users, pool and tokens of an earlier start, so that they continue to work. Default: new ones. */
   readonly seeds?: Seeds;
-  /** The container that an agent of this name runs in, for the page of a run. Default: unknown. */
+  /** Returns the container of the agent with this name, for a run's page. Default: unknown. */
   readonly containerOf?: (agentName: string) => ContainerView | undefined;
   /** Clock, milliseconds since the epoch. Default: the real one. */
   readonly now?: () => number;
-  /** Told of every change of a run's or an agent's status. */
+  /** Called after every change of a run's or an agent's status. */
   readonly onEvent?: (event: WorldEvent) => void;
 }
 
 export interface HcpTerraformServer {
   /** `https://localhost:PORT`. */
   readonly url: string;
-  /** `localhost:PORT`: what a `cloud` block and the launcher call the hostname. */
+  /** `localhost:PORT`, the hostname for a `cloud` block and the launcher. */
   readonly hostname: string;
   readonly port: number;
   /** PEM file of the certificate, for `SSL_CERT_FILE` and `NODE_EXTRA_CA_CERTS`. */
   readonly caFile: string;
   readonly certPem: string;
   readonly organization: string;
-  /** A user's token that may do everything. */
+  /** A user's token with all permissions. */
   readonly apiToken: string;
   /** Another user's token, of a team that can only view all workspaces: the launcher's. */
   readonly launcherApiToken: string;
@@ -90,25 +90,25 @@ export interface HcpTerraformServer {
   readonly agentCommand: string;
   /** Every method and path that is served. */
   readonly routes: readonly { readonly method: string; readonly url: string }[];
-  /** The state itself, for tests and the demo: look, and change nothing but by the API or the methods here. */
+  /** The state, for tests and the demo. Only read it; make changes through the API or the methods here. */
   readonly world: World;
   /** A further user's API token; limits count per user. */
   addUser(username: string, access: User['access']): User;
-  /** Queues a job that no runs list shows, and that occupies the agent which takes it. */
+  /** Queues a job that no list of runs shows, and that keeps the agent that takes it busy. */
   /**
-   * Attaches policy sets in agent mode to a workspace: after each plan an agent of its pool evaluates them for so long, and
-   * until then the run stays in `post_plan_running`. `undefined` takes them away.
+   * Attaches policy sets in agent mode to a workspace. After each plan, an agent of its pool evaluates them for this time, and until
+   * then the run stays in `post_plan_running`. `undefined` removes them.
    */
   evaluatePoliciesOnAgents(workspaceId: string, durationMs: number | undefined): void;
   enqueueInternalJob(job: { poolId: string; type: InternalJob['type']; durationMs: number }): InternalJob;
-  /** Forgets everything but the organization, its pool and the tokens given out above. */
+  /** Deletes everything except the organization, its pool and the tokens above. */
   reset(): void;
   close(): Promise<void>;
 }
 
 const RUN_LIST = /^\/api\/v2\/(organizations|workspaces)\/[^/]+\/runs$/;
 const BODY_LIMIT = 256 * 1024 * 1024;
-/** Starts the stand-in; resolves when it listens. */
+/** Starts the emulator. Resolves when it listens. */
 export async function startHcpTerraform(options: HcpTerraformOptions = {}): Promise<HcpTerraformServer> {
   const now = options.now ?? Date.now;
   const agentPollMs = options.agentPollMs ?? 1_000;
@@ -164,7 +164,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     if (path === '/api/v2/ping') return;
     if (user === undefined) throw failure(401, 'unauthorized');
     if (request.method === 'GET' || request.method === 'HEAD') return;
-    // Required even where there is no body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
+    // Required even without a body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
     const type = request.headers['content-type']?.split(';', 1)[0]?.trim();
     if (type !== MEDIA_TYPE) {
       throw failure(415, 'unsupported media type', `Content-Type must be ${MEDIA_TYPE}`);
@@ -199,7 +199,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   });
   const address = api.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  // Agents that fell silent are noticed also when nobody asks for them.
+  // Detects silent agents even if no request asks for them.
   const sweeper = setInterval(() => sweepAgents(platform), 1_000);
   sweeper.unref();
 

@@ -1,4 +1,4 @@
-/** State versions: what an uploaded state says about itself, and what it changes. */
+/** State versions: the metadata of an uploaded state, and what an upload changes. */
 import * as z from 'zod';
 import { newId } from './ids.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -6,7 +6,7 @@ import type { Platform } from './platform.ts';
 import { discardStaleSavedPlans } from './queue.ts';
 import type { StateVersion, Workspace } from './records.ts';
 
-/** As much of a state file (format version 4) as the platform looks at. */
+/** The part of a state file (format version 4) that the platform reads. */
 const stateFile = z.object({
   version: z.number(),
   terraform_version: z.string().optional(),
@@ -34,7 +34,7 @@ const stateFile = z.object({
 
 export type StateFile = z.infer<typeof stateFile>;
 
-/** `undefined` when the bytes aren't a state file. */
+/** `undefined` if the bytes aren't a state file. */
 export function parseStateFile(state: Buffer): StateFile | undefined {
   return stateFile.safeParse(parsedJson(state.toString('utf8'))).data;
 }
@@ -64,7 +64,7 @@ export function newStateVersion(
   return version;
 }
 
-/** Gives the version its state, makes it the workspace's current one, and discards saved plans that it overtook. */
+/** Adds the state to the version, makes it the workspace's current one, and discards outdated saved plans. */
 export function finalizeStateVersion(
   platform: Platform,
   version: StateVersion,

@@ -1,4 +1,4 @@
-/** Everything the platform knows, in memory: records in maps, and the seeds it starts from. */
+/** The platform's data in memory: records in maps, and its initial seeds. */
 import { newBlobSecret, newId, newToken } from './ids.ts';
 import type {
   Agent,
@@ -16,7 +16,7 @@ import type {
 } from './records.ts';
 import type { Operation, Run } from './runs.ts';
 
-/** Something that happened, for whoever watches: a run's or an agent's new status. Never holds a secret. */
+/** An event for observers: a run's or an agent's new status. It never contains a secret. */
 export interface WorldEvent {
   readonly at: number;
   readonly kind: 'run' | 'agent';
@@ -25,7 +25,7 @@ export interface WorldEvent {
   readonly detail: string;
 }
 
-/** What a world holds before anybody has done anything; survives a reset, so that tokens go on working. */
+/** The initial content of a world. It survives a reset, so that tokens continue to work. */
 export interface Seeds {
   readonly organization: string;
   readonly owner: User;
@@ -65,7 +65,7 @@ export function newSeeds(organization: string, poolName: string): Seeds {
   };
 }
 
-/** A world with its seeds in it. */
+/** Creates a world with its seeds. */
 export function createWorld(seeds: Seeds, now: number): World {
   const world: World = {
     seeds,
@@ -89,7 +89,7 @@ export function createWorld(seeds: Seeds, now: number): World {
   return world;
 }
 
-/** Back to the seeds: the same organization, pool and tokens, nothing else. */
+/** Resets the world to its seeds: the same organization, pool and tokens, and nothing else. */
 export function resetWorld(world: World, now: number): void {
   for (const part of Object.values(world)) if (part instanceof Map) part.clear();
   world.sequence = 0;
@@ -148,7 +148,7 @@ export function addOrganization(world: World, name: string, now: number): Organi
   return organization;
 }
 
-/** Where the workspace's runs execute, its own settings before the organization's. */
+/** Where the workspace's runs execute. Its own settings override the organization's. */
 export function executionOf(
   world: World,
   workspace: Workspace,
@@ -160,7 +160,7 @@ export function executionOf(
   return { mode, pool: poolId === undefined ? undefined : world.pools.get(poolId) };
 }
 
-/** Path of a blob URL; the same blob has the same secret for as long as the world lives. */
+/** Path of a blob URL. A blob keeps the same secret for the lifetime of the world. */
 export function blobPath(world: World, blob: Blob): string {
   const key = `${blob.kind}/${blob.id}`;
   let secret = world.blobSecrets.get(key);
@@ -172,7 +172,7 @@ export function blobPath(world: World, blob: Blob): string {
   return `/v1/object/${secret}`;
 }
 
-/** Queues a job that no runs list shows, and that keeps the agent which takes it busy for `durationMs`. */
+/** Queues a job that no list of runs shows, and that keeps the agent that takes it busy for `durationMs`. */
 export function enqueueInternalJob(
   world: World,
   job: Pick<InternalJob, 'poolId' | 'type' | 'durationMs' | 'runId'>,

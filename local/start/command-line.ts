@@ -2,19 +2,19 @@
 import { parseArgs } from 'node:util';
 
 export interface StartOptions {
-  /** Stay up and serve the pool until a signal. */
+  /** Keep running and serve the pool until a signal. */
   readonly keep: boolean;
-  /** One line of JSON on stdout, everything else on stderr. */
+  /** Print one line of JSON on stdout, and everything else on stderr. */
   readonly json: boolean;
-  /** Port of HCP Terraform; absent: the one in the state folder, or a free one. */
+  /** Port of HCP Terraform. Default: the one in the state folder, or a free one. */
   readonly port?: number;
   /** Folder that keeps port, certificate and tokens from one start to the next. */
   readonly state?: string;
-  /** Each task in containers of an engine, not as a process. */
+  /** Run each task in containers of an engine, not as a process. */
   readonly containers?: {
-    /** Name or path. Absent: docker or podman, whichever answers first. */
+    /** Name or path. Default: docker or podman, the first one that responds. */
     readonly engine?: string;
-    /** Absent: the one of agent-image/Dockerfile. */
+    /** Default: the one in agent-image/Dockerfile. */
     readonly baseImage?: string;
   };
 }
@@ -31,21 +31,21 @@ export const HELP = `Usage: npm start [-- OPTIONS]
   shows them until the last container is gone, and ends with a summary and a picture (out/timeline.html).
 
 Options:
-  --keep              Queue nothing; stay up for your own terraform, and print what it needs. Ends at Ctrl-C.
-  --json              Print the summary as JSON on stdout, all else on stderr. With --keep: one JSON line when
+  --keep              Queue nothing; keep running for your own terraform, and print what it needs. Ctrl-C ends it.
+  --json              Print the summary as JSON on stdout, the rest on stderr. With --keep: one JSON line when
                       ready, {"url","ca","organization","apiToken","agentPool":{"id","name"}}.
   --port N            With --keep: port of the local HCP Terraform. Default: a free one, or the one in the state folder.
-  --state FOLDER      With --keep: keep port, certificate and tokens in this folder, so that what you set up for one
+  --state FOLDER      With --keep: keep port, certificate and tokens in this folder, so that your setup for one
                       start works for the next. Workspaces, runs and Terraform states are in memory and are not kept.
-  --containers        Run the tasks in real containers of the agent's image, under its task definition's bounds,
+  --containers        Run the tasks in real containers of the agent's image, with its task definition's limits,
                       instead of as processes. Needs docker or podman; builds the image the first time.
-  --engine NAME       With --containers: the engine's name or path. Default: the first of docker, podman that answers.
-  --base-image IMAGE  With --containers: what the image is built on. Default: hashicorp/tfc-agent, as in
-                      agent-image/Dockerfile; the agent stand-in takes the place of the agent in it.
+  --engine NAME       With --containers: the engine's name or path. Default: docker or podman, the first one found.
+  --base-image IMAGE  With --containers: the base of the image. Default: hashicorp/tfc-agent, as in
+                      agent-image/Dockerfile; the agent emulator replaces the agent in it.
   --help              This text.
 
-Exit code: 0; 1 when a job was not served, a run ended otherwise than it had to, or an agent or task is left;
-2 for a wrong option, or when no container engine answers; 130 or 143 when a signal ended the demo before its end.
+Exit code: 0; 1 if a job wasn't served, a run ended unexpectedly, or an agent or task is left;
+2 for an invalid option, or if no container engine responds; 130 or 143 if a signal ended the demo early.
 `;
 
 const OPTIONS = {
@@ -60,8 +60,7 @@ const OPTIONS = {
 const ALLOWED = [...Object.keys(OPTIONS), 'help'].map((name) => `--${name}`);
 
 /**
- * The options that npm took for itself, as in `npm start --keep`: it hands options on only after `--`, and turns the
- * others into variables.
+ * The options that npm kept, as in `npm start --keep`. It only forwards options after `--`, and turns the others into variables.
  */
 export function takenByNpm(
   environment: Readonly<Record<string, string | undefined>>,
@@ -96,11 +95,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     if (value === undefined) continue;
     if (typeof value !== 'string' || value === '') return invalid(`--${name} needs a value: --${name} ${example}.`);
     if (values[parameter.with] !== true) {
-      return invalid(`--${name} means nothing without --${parameter.with}; add that.`);
+      return invalid(`--${name} has no effect without --${parameter.with}; add that option.`);
     }
   }
   if (typeof port === 'string' && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
-    return invalid(`--port is ${JSON.stringify(port)}; allowed is an integer from 1 to 65535.`);
+    return invalid(`--port is ${JSON.stringify(port)}; it must be an integer from 1 to 65535.`);
   }
   return {
     kind: 'start',

@@ -1,4 +1,4 @@
-/** Small Terraform configurations that need no provider but the built-in one, so that they work without a network. */
+/** Small Terraform configurations that only need the built-in provider, so that they work without a network. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,13 +32,13 @@ output "subnet_ids" {
 }
 `;
 
-/** The same with one subnet more: what a change looks like. */
+/** The same configuration with one more subnet, as an example of a change. */
 export const NETWORK_GROWN = NETWORK.replace(
   '    c = "10.0.2.0/24"\n',
   '    c = "10.0.2.0/24"\n    d = "10.0.3.0/24"\n',
 );
 
-/** An apply that takes its time, as real ones do. */
+/** An apply that takes some time, as real ones do. */
 export const DATABASE = `
 resource "terraform_data" "cluster" {
   input = "postgres 17"
@@ -65,7 +65,7 @@ resource "terraform_data" "record" {
 }
 `;
 
-/** It cannot be planned, and says why. */
+/** A configuration whose plan fails with an explanation. */
 export const BROKEN = `
 variable "replicas" {
   type    = number
@@ -82,7 +82,7 @@ resource "terraform_data" "replica" {
 }
 `;
 
-/** The configuration as HCP Terraform takes it: a gzipped tar. */
+/** The configuration in HCP Terraform's upload format: a gzipped tar. */
 export async function archiveOf(configuration: string): Promise<Buffer> {
   const directory = await mkdtemp(join(tmpdir(), 'configuration-'));
   try {

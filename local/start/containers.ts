@@ -1,4 +1,4 @@
-/** `--containers`: what the world needs to run its tasks in an engine instead of as processes. */
+/** `--containers`: runs the tasks in a container engine instead of as processes. */
 import { accessSync, closeSync, constants, openSync, readSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type BuiltImage, buildAgentImage } from '../ecs/container/agent-image.ts';
@@ -8,12 +8,12 @@ import { type ContainerEngine, findEngine } from '../ecs/container/engine.ts';
 export interface Containers {
   readonly engine: ContainerEngine;
   readonly image: BuiltImage;
-  /** The Terraform of the PATH, where it can run in a container. */
+  /** The Terraform on the PATH, if it can run in a container. */
   readonly hostFiles: readonly HostFile[];
 }
 
 export interface ContainersSettings {
-  /** Name or path; the first that answers when absent. */
+  /** Name or path. Default: the first engine that responds. */
   readonly engine?: string;
   readonly baseImage?: string;
   readonly path: string;
@@ -21,7 +21,7 @@ export interface ContainersSettings {
   readonly signal: AbortSignal;
 }
 
-/** Finds the engine and has the image. @throws EngineError */
+/** Finds the engine and builds the image if necessary. @throws EngineError */
 export async function prepareContainers(settings: ContainersSettings): Promise<Containers> {
   const { baseImage, path, progress, signal } = settings;
   const engine = await findEngine(settings.engine);
@@ -34,7 +34,7 @@ export async function prepareContainers(settings: ContainersSettings): Promise<C
   };
 }
 
-/** The program's path if it is one that Linux itself runs: a script would miss what it calls, another system's runs nowhere. */
+/** The program's path if it is a Linux executable. A script would miss the programs it calls, and other formats don't run there. */
 export function linuxProgram(name: string, path: string): string | undefined {
   const file = path
     .split(delimiter)

@@ -1,4 +1,4 @@
-/** The demo: the scenario is queued, served, and summed up. */
+/** The demo: queues the scenario, serves it, and prints a summary. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,25 +9,25 @@ import type { Session } from './session.ts';
 import { type Summary, summarize } from './summary.ts';
 import { timelineHtml } from './timeline.ts';
 
-/** Longer than it takes on a slow machine, and short enough for whoever waits for it. */
+/** Longer than the demo takes on a slow machine, but short enough for a person who waits. */
 const DEADLINE_MS = 120_000;
 const FRAME_MS = 200;
 
 export interface DemoSettings {
   readonly session: Session;
   readonly display: Display;
-  /** The events of the session, from now on. */
+  /** The session's events from now on. */
   readonly onEvent: (listener: (event: DemoEvent) => void) => void;
-  /** Version of the Terraform on the PATH; absent: the agents execute the built-in sample. */
+  /** Version of the Terraform on the PATH. Absent: the agents execute the built-in sample. */
   readonly terraform?: string;
   readonly timelineFile: string;
   readonly startedAt: number;
   readonly now: () => number;
-  /** Gives up. */
+  /** Aborts the demo. */
   readonly signal: AbortSignal;
 }
 
-/** Plays the scenario to its end and writes the picture. Rejects with the signal's reason when it is aborted. */
+/** Runs the scenario to its end and writes the timeline. Rejects with the signal's reason if it is aborted. */
 export async function runDemo(settings: DemoSettings): Promise<Summary> {
   const { session, display, signal, now, startedAt } = settings;
   const { api, poolIds } = session.world;
@@ -72,7 +72,7 @@ export async function runDemo(settings: DemoSettings): Promise<Summary> {
     durationMs: now() - startedAt,
     invocations: total,
     failedInvocations: failed,
-    // The built-in sample does not know what the configurations are meant to do.
+    // The built-in sample ignores the configurations, so their expected results don't apply.
     expected: settings.terraform === undefined ? new Map() : scenario.expected,
     ...(settings.terraform === undefined ? {} : { terraform: settings.terraform }),
     ...(trouble === undefined ? {} : { trouble }),

@@ -1,17 +1,17 @@
-/** Shows the model: a table that is drawn anew on a terminal, a line for each change everywhere else. */
+/** Shows the model: a table that is redrawn on a terminal, otherwise one line per change. */
 import { EMPTY_MODEL, type Model } from './model.ts';
 import { changeLines, frame } from './screen.ts';
 
 export interface Display {
-  /** The model has changed, or time has passed. */
+  /** Call this when the model has changed or time has passed. */
   update(model: Model): void;
-  /** Something that the launcher decided (`tick`), or that a person should know (`note`). */
+  /** A decision of the launcher (`tick`), or a note for the user (`note`). */
   note(text: string, source?: 'tick' | 'note'): void;
-  /** The last picture stays where it is. */
+  /** Ends the display. The last frame stays visible. */
   end(model: Model): void;
 }
 
-/** What a terminal and a pipe have in common. */
+/** The common interface of a terminal and a pipe. */
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -24,7 +24,7 @@ export interface DisplaySettings {
   /** Whether the output is a terminal that can move its cursor. */
   readonly movesCursor: boolean;
   readonly colour: boolean;
-  /** Above everything, once: what a person has to copy. */
+  /** Printed once above everything: what the user has to copy. */
   readonly preamble?: readonly string[];
   readonly header: readonly string[];
   readonly footer: string;
@@ -38,10 +38,10 @@ const SHOW_CURSOR = '\u001b[?25h';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const CLEAR_ALL = '\u001b[2J\u001b[H';
-/** With fewer rows than that the table takes the whole terminal, and the preamble scrolls out of it. */
+/** With fewer rows than this, the table uses the whole terminal, and the preamble scrolls out. */
 const LEAST_TABLE = 12;
 
-/** A table when the terminal can move its cursor, else lines. */
+/** A table if the terminal can move its cursor, otherwise lines. */
 export function createDisplay(settings: DisplaySettings): Display {
   return settings.movesCursor ? table(settings) : lines(settings);
 }
@@ -67,7 +67,7 @@ function table(settings: DisplaySettings): Display {
     });
     let before = '';
     if (size !== `${columns}x${rows}`) {
-      // A terminal that changes its size re-wraps its lines: what was drawn is no longer where it was.
+      // A terminal that changes its size re-wraps its lines, so the previous frame is no longer in the same place.
       before = `${size === undefined ? '' : CLEAR_ALL}${preamble.map((line) => `${line}\n`).join('')}`;
       drawn = 0;
       size = `${columns}x${rows}`;

@@ -1,14 +1,14 @@
-/** The few calls of HCP Terraform's public API that the demo makes as a user of it. */
+/** The calls of HCP Terraform's public API that the demo makes as a user. */
 import { Agent, request } from 'undici';
 import * as z from 'zod';
 
 export interface HcpApi {
-  /** Another organization than the client's own. */
+  /** Creates an organization in addition to the client's own. */
   createOrganization(name: string): Promise<void>;
   createPool(name: string): Promise<{ readonly id: string; readonly token: string }>;
-  /** A workspace whose runs execute on the pool's agents. */
+  /** Creates a workspace whose runs execute on the pool's agents. */
   createWorkspace(workspace: { readonly name: string; readonly poolId: string }): Promise<{ readonly id: string }>;
-  /** Uploads a configuration and queues a run of it; answers with the run's id. */
+  /** Uploads a configuration and queues a run. @returns the run's id */
   queueRun(run: {
     readonly workspaceId: string;
     readonly archive: Buffer;
@@ -31,7 +31,7 @@ const versionResource = z.object({
   data: z.object({ id: z.string(), attributes: z.object({ 'upload-url': z.string() }) }),
 });
 
-/** A client with the token of one user. Rejects with method, path, status and the platform's own words. */
+/** A client with a user's token. Errors contain method, path, status and the platform's message. */
 export function createHcpApi(settings: {
   readonly url: string;
   readonly organization: string;

@@ -1,4 +1,4 @@
-/** `--keep`: what a person, or a program, needs to point a Terraform of its own at this world. */
+/** `--keep`: what a user or a program needs to connect another Terraform to this environment. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,18 +18,18 @@ export function readyLine({ hcpTerraform }: LocalWorld): ReadyLine {
   return { url, ca: caFile, organization, apiToken, agentPool: { id: agentPool.id, name: agentPool.name } };
 }
 
-/** Files that a client needs. They hold a token, so only this user can read them. */
+/** Files that a client needs. They contain a token, so only this user can read them. */
 export interface ClientFiles {
-  /** To be sourced in a shell. */
+  /** For `source` in a shell. */
   readonly environment: string;
   remove(): Promise<void>;
 }
 
 /**
  * Writes `env.sh` and the CLI configuration with the token. A `TF_TOKEN_…` variable can't replace the latter: its name
- * has no place for a port. https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials
+ * can't contain a port. https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials
  *
- * @param folder where they stay; absent: a temporary one
+ * @param folder for the files. Default: a temporary one
  */
 export async function writeClientFiles({ hcpTerraform }: LocalWorld, folder?: string): Promise<ClientFiles> {
   const directory = folder ?? (await mkdtemp(join(tmpdir(), 'agent-launcher-')));
@@ -47,7 +47,7 @@ export async function writeClientFiles({ hcpTerraform }: LocalWorld, folder?: st
 }
 
 /**
- * Go programs read `SSL_CERT_FILE`, except on macOS, where they trust what the keychain trusts:
+ * Go programs read `SSL_CERT_FILE`, except on macOS, where they trust the keychain:
  * https://pkg.go.dev/crypto/x509#SystemCertPool
  */
 function environmentScript({ hostname, organization, caFile }: LocalWorld['hcpTerraform'], cliConfig: string): string {
@@ -74,10 +74,10 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** What a person does in a directory with a Terraform configuration. */
+/** Instructions for a directory with a Terraform configuration. */
 export function instructions({ hcpTerraform }: LocalWorld, { environment }: ClientFiles): string[] {
   const { organization, url, apiToken, agentPool } = hcpTerraform;
-  // JSON, since the language itself has no way to nest blocks on one line.
+  // JSON, because HCL can't nest blocks on one line.
   const cloud = JSON.stringify({ terraform: { cloud: { workspaces: { name: 'mine' } } } });
   return [
     '',

@@ -1,9 +1,9 @@
 /**
- * Invokes a Lambda handler on a schedule, in a process of its own: `node lambda-host.ts MODULE EVERY_MS TIMEOUT_MS`.
- * The module exports `handler`; it may be the source or the bundle. Like Lambda's own execution environment it is warm
- * after the first invocation and runs one at a time: one that is due while the last still runs starts right after it.
+ * Invokes a Lambda handler on a schedule, in a separate process: `node lambda-host.ts MODULE EVERY_MS TIMEOUT_MS`.
+ * The module exports `handler`, and may be the source or the bundle. As in Lambda, the process is warm after the first invocation
+ * and runs one invocation at a time. If one is due while another still runs, it starts right after it.
  *
- * It tells its parent over the IPC channel what happened ({@link Invocation}) and ends with it.
+ * It reports each {@link Invocation} to its parent over the IPC channel, and ends together with it.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -36,7 +36,7 @@ async function main(): Promise<never> {
   }
 }
 
-/** Undefined when the handler resolved. */
+/** Undefined if the handler resolved. */
 async function invoke(handler: Handler, deadline: number): Promise<string | undefined> {
   const requestId = randomUUID();
   try {
@@ -77,7 +77,7 @@ function contextOf(awsRequestId: string, deadline: number): object {
   };
 }
 
-// The parent decides when it is over; a terminal's Ctrl-C reaches this process too, and is not for it.
+// The parent decides when to end. A terminal's Ctrl-C reaches this process too, so ignore it.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => process.exit(0));
 process.on('disconnect', () => process.exit(0));

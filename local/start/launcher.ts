@@ -1,10 +1,10 @@
-/** The launcher's function as a process: started, listened to, ended. */
+/** Runs the launcher's function as a process, and reads its output. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 
-/** One finished invocation, as the host of the function tells it. */
+/** A finished invocation, as reported by the function's host. */
 export const invocation = z.object({
   number: z.number(),
   durationMs: z.number(),
@@ -14,23 +14,23 @@ export const invocation = z.object({
 export type Invocation = z.infer<typeof invocation>;
 
 export interface LauncherSettings {
-  /** File of the module that exports `handler`; the launcher's own source when absent. */
+  /** File of the module that exports `handler`. Default: the launcher's source. */
   readonly module?: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly everyMs: number;
   /** Lambda's time limit for one invocation. */
   readonly timeoutMs: number;
-  /** Every line that the function wrote: its log, in JSON. */
+  /** Receives every line of the function's log, in JSON. */
   readonly onLine: (line: string) => void;
   readonly onInvocation: (invocation: Invocation) => void;
-  /** The process is gone though nobody here ended it. */
+  /** Called if the process ended unexpectedly. */
   readonly onDeath: (death: Death) => void;
 }
 
 export interface Death {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Until the next scheduled invocation starts another process. */
+  /** Time until the next scheduled invocation starts another process. */
   readonly restartsInMs: number;
 }
 
@@ -43,8 +43,8 @@ const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', imp
 const KILL_AFTER_MS = 2_000;
 
 /**
- * Runs the function in a process with nothing of this one's environment but the PATH. When that process dies, the next
- * scheduled invocation starts another one, cold, as in AWS.
+ * Runs the function in a process that inherits only the PATH from this one's environment. If that process dies, the next scheduled
+ * invocation starts another one, cold, as in AWS.
  */
 export function startLauncher(settings: LauncherSettings): Launcher {
   const startedAt = performance.now();
@@ -118,8 +118,8 @@ const tickLine = z.object({
 });
 
 /**
- * What one line of the launcher's log decided, in words; nothing when it is another line or decided nothing.
- * @param nameOf what a person calls the job of that key.
+ * The decisions in one line of the launcher's log, in words. Empty for other lines, and for lines without a decision.
+ * @param nameOf the readable name of the job with that key
  */
 export function decisionsOf(line: string, nameOf: (key: string) => string): string[] {
   const tick = tickLine.safeParse(parsedJson(line));

@@ -1,4 +1,4 @@
-/** Composition root of `npm start`: the only reader of its arguments, its environment, the clock and signals. */
+/** Composition root of `npm start`: the only code that reads arguments, environment, clock and signals. */
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
@@ -21,7 +21,7 @@ const LAUNCHER_LOG = fileURLToPath(new URL('../../out/launcher.log', import.meta
 const ORGANIZATION = 'acme';
 const DEMO_POOLS = [
   { name: 'production', maxAgents: 4 },
-  // Small, so that a job has to wait for room.
+  // Small, so that a job has to wait for capacity.
   { name: 'sandbox', maxAgents: 2 },
 ];
 const KEPT_POOLS = [{ name: 'production', maxAgents: 4 }];
@@ -29,7 +29,7 @@ const PARENT_CHECK_MS = 500;
 const FRAME_MS = 200;
 const TERRAFORM_ENVIRONMENT = { PATH: process.env['PATH'] ?? '', CHECKPOINT_DISABLE: '1' };
 
-/** Aborted by a signal, with the exit code that the shell knows it by. */
+/** Aborted by a signal, with the shell's exit code for it. */
 class Interrupted extends Error {
   readonly exitCode: number;
   constructor(signal: 'SIGINT' | 'SIGTERM') {
@@ -58,7 +58,7 @@ async function start(options: StartOptions): Promise<number> {
   let session: Session | undefined;
   let display: Display | undefined;
   const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
-    // Whoever asks twice wants no waiting.
+    // A second signal: end immediately.
     if (interrupt.signal.aborted) void session?.close();
     interrupt.abort(new Interrupted(signal));
   };
@@ -145,7 +145,7 @@ async function start(options: StartOptions): Promise<number> {
   }
 }
 
-/** Serves until the signal, whose reason it rejects with. */
+/** Serves until the signal, and rejects with its reason. */
 async function keep(
   session: Session,
   settings: DisplaySettings,
@@ -197,7 +197,7 @@ function headerOf({ world }: Session, containers: Containers | undefined): strin
   ];
 }
 
-/** npm's shell may take a signal for itself and leave this process alone: then the end of the parent is the signal. */
+/** npm's shell may handle a signal and not forward it. Then the end of the parent process is the signal. */
 function watchParent(gone: () => void): void {
   const parent = process.ppid;
   if (process.env['npm_lifecycle_event'] === undefined) return;

@@ -1,8 +1,8 @@
-/** The demo's picture of the world: what happened, folded into runs, jobs and containers. Pure; times are epoch milliseconds. */
+/** The demo's model: folds events into runs, jobs and containers. Pure; times are milliseconds since the epoch. */
 
 export type Phase = 'plan' | 'apply';
 
-/** Something that was seen, in the order it happened. */
+/** An observed event. Events are in chronological order. */
 export type DemoEvent =
   | {
       readonly kind: 'run';
@@ -10,9 +10,9 @@ export type DemoEvent =
       readonly runId: string;
       readonly workspace: string;
       readonly pool: string;
-      /** What a person calls it: `plan`, `apply`, `destroy`. */
+      /** Readable kind: `plan`, `apply`, `destroy`. */
       readonly title: string;
-      /** HCP Terraform's own word. */
+      /** Status in HCP Terraform. */
       readonly status: string;
     }
   | {
@@ -22,13 +22,13 @@ export type DemoEvent =
       readonly pool: string;
       /** The job key that it was launched for. */
       readonly startedBy?: string | undefined;
-      /** ECS's own words. */
+      /** Message of ECS. */
       readonly lastStatus: string;
       readonly exitCode?: number | undefined;
     }
   /** An agent's new status; its name is the id of its task. */
   | { readonly kind: 'agent'; readonly at: number; readonly name: string; readonly status: string }
-  /** A job has its agent. */
+  /** An agent took a job. */
   | { readonly kind: 'job-taken'; readonly at: number; readonly key: string; readonly taskId: string };
 
 export interface RunView {
@@ -38,9 +38,9 @@ export interface RunView {
   readonly title: string;
   readonly status: string;
   readonly createdAt: number;
-  /** Since when it has been waiting for a person, while it does. */
+  /** Start of the current wait for a person. */
   readonly waitingSince?: number | undefined;
-  /** Each wait for a person that is over. */
+  /** Each finished wait for a person. */
   readonly waits: readonly Span[];
   readonly endedAt?: number | undefined;
 }
@@ -77,13 +77,13 @@ export interface Model {
   readonly runs: ReadonlyMap<string, RunView>;
   readonly jobs: ReadonlyMap<string, JobView>;
   readonly tasks: ReadonlyMap<string, TaskView>;
-  /** Agent's name to its last status. */
+  /** Last status by agent name. */
   readonly agents: ReadonlyMap<string, string>;
 }
 
 export const EMPTY_MODEL: Model = { runs: new Map(), jobs: new Map(), tasks: new Map(), agents: new Map() };
 
-/** Statuses after which nothing comes. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states */
+/** Final statuses. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states */
 const FINAL = new Set([
   'applied',
   'planned_and_finished',
@@ -100,14 +100,14 @@ const JOB_STATUS: Readonly<Record<string, { readonly phase: Phase; readonly step
   apply_queued: { phase: 'apply', step: 'queued' },
   applying: { phase: 'apply', step: 'started' },
 };
-/** A run that only a person's confirmation moves on. */
+/** A run that waits for a person's confirmation. */
 const WAITS_FOR_PERSON = 'planned';
 
 export function isFinal(run: RunView): boolean {
   return FINAL.has(run.status);
 }
 
-/** The model after one more event. Events of things that are unknown yet introduce them. */
+/** The model after one more event. An event about an unknown run or container adds it. */
 export function reduce(model: Model, event: DemoEvent): Model {
   switch (event.kind) {
     case 'run':
@@ -172,7 +172,7 @@ export function jobsOf(model: Pick<Model, 'jobs'>, runId: string): JobView[] {
   return [...model.jobs.values()].filter((job) => job.runId === runId);
 }
 
-/** A job as a person calls it: `network apply: plan`. Its key when the run is unknown. */
+/** Readable name of a job: `network apply: plan`. Its key if the run is unknown. */
 export function jobName(model: Model, key: string): string {
   const [runId = '', phase = ''] = key.split('/');
   const run = model.runs.get(runId);
@@ -185,16 +185,16 @@ export function jobOfTask(model: Model, taskId: string): JobView | undefined {
   return [...model.jobs.values()].find((job) => job.taskId === taskId);
 }
 
-/** What one run is doing, in the words of the table. */
+/** What a run is doing, as the table shows it. */
 export type RunState =
   | 'pending'
   | 'queued'
   | 'starting'
   | 'busy'
-  /** Its agent is dead, and HCP Terraform doesn't know that yet. */
+  /** Its agent is dead, but HCP Terraform doesn't know it yet. */
   | 'lost'
   | 'waiting'
-  /** Over, and a container of it is still there. */
+  /** Finished, but one of its containers still exists. */
   | 'leaving'
   | 'gone';
 
@@ -210,8 +210,8 @@ export function runState(model: Model, run: RunView): RunState {
 }
 
 /**
- * When a container was asked for that took the job, or may still take it. Any agent of a pool may take any job of it, so
- * the one that took it need not be the one that was launched for it.
+ * When the container was requested that took the job, or may still take it. Any agent of a pool may take any of its jobs, so it
+ * isn't necessarily the container that was launched for the job.
  */
 export function launchedFor(model: Model, job: JobView): number | undefined {
   if (job.taskId !== undefined) return model.tasks.get(job.taskId)?.createdAt;
@@ -221,7 +221,7 @@ export function launchedFor(model: Model, job: JobView): number | undefined {
   return waiting.at(-1)?.createdAt;
 }
 
-/** The job that this task's agent took and can't finish any more, since the task has stopped. */
+/** The job that this task's agent took and can't finish, because the task has stopped. */
 export function lostJob(model: Model, taskId: string): JobView | undefined {
   const job = jobOfTask(model, taskId);
   return job !== undefined && isLost(model, job) ? job : undefined;
@@ -236,15 +236,15 @@ function isPresent(task: TaskView | undefined): boolean {
 }
 
 export interface Counts {
-  /** Jobs that wait and for which no container was asked for yet. */
+  /** Waiting jobs for which no container was requested yet. */
   readonly queued: number;
   readonly starting: number;
   readonly busy: number;
-  /** Jobs whose agent is dead, and which HCP Terraform hasn't given up yet. */
+  /** Jobs whose agent is dead, but which HCP Terraform hasn't failed yet. */
   readonly lost: number;
-  /** Jobs that are over. */
+  /** Finished jobs. */
   readonly done: number;
-  /** Containers that are not stopped. */
+  /** Containers that aren't stopped. */
   readonly present: number;
   readonly launched: number;
 }
@@ -269,14 +269,14 @@ export function countsOf(model: Model): Counts {
 
 export type SegmentKind = 'pending' | 'queued' | 'starting' | 'busy' | 'lost' | 'waiting' | 'stopping';
 
-/** A stretch of a run's or a container's life. */
+/** A segment of a run's or a container's life. */
 export interface Segment extends Span {
   readonly kind: SegmentKind;
   readonly jobKey?: string | undefined;
   readonly taskId?: string | undefined;
 }
 
-/** A run's life until `now`, without gaps: what it waited for, and what it did. */
+/** A run's life until `now`, without gaps: its waits and its work. */
 export function runSegments(model: Model, run: RunView, now: number): Segment[] {
   const segments: Segment[] = [];
   for (const job of jobsOf(model, run.id)) {

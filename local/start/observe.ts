@@ -1,11 +1,11 @@
-/** Turns what the stand-ins tell into the demo's events. */
+/** Converts events of the emulators into the demo's events. */
 
 import type { Task } from '../ecs/core/task.ts';
 import { poolOfRun } from '../hcp-terraform/agents.ts';
 import type { World, WorldEvent } from '../hcp-terraform/world.ts';
 import type { DemoEvent } from './model.ts';
 
-/** A run's or an agent's change, with what the world knows about it. None when it is gone already. */
+/** A change of a run or an agent, with its current data. None if it no longer exists. */
 export function fromHcpTerraform(world: World, event: WorldEvent): DemoEvent[] {
   if (event.kind === 'agent') {
     const agent = world.agents.get(event.id);
@@ -38,7 +38,7 @@ export function fromHcpTerraform(world: World, event: WorldEvent): DemoEvent[] {
   return [changed, ...taken];
 }
 
-/** A task's change; `poolOf` names the pool of a family. */
+/** A change of a task. @param poolOf returns the pool of a family */
 export function fromEcs(task: Task, poolOf: (family: string) => string): DemoEvent {
   return {
     kind: 'task',

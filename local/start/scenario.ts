@@ -1,22 +1,22 @@
-/** What the demo queues, when, and how each run has to end. */
+/** What the demo queues, when, and the expected end of each run. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { archiveOf, BROKEN, DATABASE, DNS, NETWORK, NETWORK_GROWN } from './configurations.ts';
 import type { HcpApi } from './hcp-api.ts';
 
 export interface ScenarioRun {
-  /** Since the start of the scenario. */
+  /** Time since the start of the scenario. */
   readonly atMs: number;
   readonly workspace: string;
   readonly message: string;
   readonly kind: 'plan' | 'apply' | 'destroy';
   readonly configuration: string;
-  /** Absent: applied by itself. */
+  /** Absent: applied automatically. */
   readonly confirmedAfterMs?: number;
-  /** Status with which it ends when a real Terraform executes it. */
+  /** Final status if the real Terraform executes it. */
   readonly ends: 'applied' | 'planned_and_finished' | 'errored';
 }
 
-/** Each with the pool that serves it. */
+/** Workspaces with the pool that serves them. */
 export const WORKSPACES: Readonly<Record<string, 'production' | 'sandbox'>> = {
   network: 'production',
   database: 'production',
@@ -106,15 +106,15 @@ export const SCENARIO: readonly ScenarioRun[] = [
 ];
 
 export interface Scenario {
-  /** Run id to the status with which it has to end, as far as queued. */
+  /** Expected final status by id of the runs that are already queued. */
   readonly expected: ReadonlyMap<string, string>;
-  /** All runs are queued. Rejects when HCP Terraform refused one, or at the abort of the signal. */
+  /** Resolves when all runs are queued. Rejects if HCP Terraform refused one, or if the signal is aborted. */
   readonly queued: Promise<void>;
-  /** To be called when a run waits for a confirmation: the careful person confirms it after a while. */
+  /** Call this when a run waits for a confirmation. It is confirmed after a while. */
   confirmLater(runId: string): void;
 }
 
-/** Queues the runs in their time, through the public API. */
+/** Queues the runs at their times, through the public API. */
 export function playScenario(
   api: HcpApi,
   workspaceIds: ReadonlyMap<string, string>,

@@ -1,4 +1,4 @@
-/** The model as a person watches it: a picture of text for a terminal, and lines for everything else. Pure. */
+/** Renders the model as text: frames for a terminal, and lines for other outputs. Pure. */
 import { stripVTControlCharacters } from 'node:util';
 import {
   countsOf,
@@ -20,9 +20,9 @@ export interface Frame {
   readonly columns: number;
   readonly rows: number;
   readonly colour: boolean;
-  /** Above the table: where everything is, a line each. */
+  /** Lines above the table: where everything is. */
   readonly header: readonly string[];
-  /** Under the table: what the launcher said last, oldest first. */
+  /** Lines below the table: the launcher's last messages, oldest first. */
   readonly notes: readonly string[];
   readonly footer: string;
 }
@@ -60,10 +60,10 @@ const BARS: Readonly<Record<SegmentKind, { readonly mark: string; readonly style
   stopping: { mark: '▁', style: 'dim' },
 };
 
-/** A failed run, and one that nobody wanted any more. */
+/** Styles of a failed and of a canceled run. */
 const UNHAPPY = new Set(['errored', 'canceled', 'force_canceled', 'discarded', 'policy_soft_failed']);
 
-/** Statuses that are too long for their column, in words that fit. */
+/** Short forms of statuses that are too long for their column. */
 const SHORT: Readonly<Record<string, string>> = {
   planned_and_finished: 'planned',
   planned_and_saved: 'plan saved',
@@ -71,17 +71,17 @@ const SHORT: Readonly<Record<string, string>> = {
   policy_soft_failed: 'policy failed',
 };
 
-/** Together 80 columns; what a wider terminal has more goes to the workspace's name, then to the bars. */
+/** 80 columns in total. Additional columns go to the workspace's name, then to the bars. */
 const WIDTHS = { workspace: 11, pool: 10, title: 7, state: 15, queued: 6, busy: 6, container: 17 } as const;
 type Column = keyof typeof WIDTHS;
 const COLUMNS = Object.keys(WIDTHS) as Column[];
-/** What a terminal that is too narrow goes without, first things first. */
+/** Columns that a narrow terminal omits, in this order. */
 const EXPENDABLE: readonly Column[] = ['pool', 'queued', 'title', 'busy', 'container'];
 const MOST_NAME = 22;
 const LEAST_BAR = 30;
-/** Runs that are worth more than anything optional around the table. */
+/** This many runs have priority over anything optional around the table. */
 const LEAST_ROWS = 6;
-/** Lines that the notes may take together; the newest one is shown whole all the same. */
+/** Maximum number of lines for the notes. The newest note is always complete. */
 const NOTE_LINES = 5;
 
 /** One frame of the live table: whole lines, none wider than the terminal, and fewer than it has rows. */
@@ -109,7 +109,7 @@ export function frame(model: Model, view: Frame): string[] {
     { lines: dim(view.footer), dropped: 5 },
   ];
   const { head, foot, left } = fitted(above, below, view.rows - 1, Math.min(LEAST_ROWS, Math.max(1, runs.length)));
-  // What is over scrolls away first.
+  // Finished rows scroll away first.
   const shown = runs.length <= left ? runs : keepNewest(model, runs, left);
   const lines = [...head, ...shown.map((run) => row(model, run, view, layout, paint)), ...foot];
   return lines.slice(0, Math.max(1, view.rows - 1)).map((line) => clip(line, view.columns));
@@ -117,11 +117,11 @@ export function frame(model: Model, view: Frame): string[] {
 
 interface Block {
   readonly lines: readonly string[];
-  /** When it goes, if the terminal is too low; absent: never. */
+  /** Order of removal if the terminal has too few rows. Absent: never. */
   readonly dropped?: number;
 }
 
-/** What stands above and below the rows, with as much left out as the terminal is too low for. */
+/** The parts above and below the rows, without those for which the terminal has too few rows. */
 function fitted(above: readonly Block[], below: readonly Block[], height: number, least: number) {
   for (let step = 0; ; step += 1) {
     const kept = (blocks: readonly Block[]): string[] =>
@@ -132,7 +132,7 @@ function fitted(above: readonly Block[], below: readonly Block[], height: number
   }
 }
 
-/** As many of the newest notes, each of them whole, as there are lines for. */
+/** As many of the newest notes, each complete, as the lines allow. */
 function newestNotes(notes: readonly string[], width: number, most: number): string[] {
   const lines: string[] = [];
   for (const note of notes.toReversed()) {
@@ -143,7 +143,7 @@ function newestNotes(notes: readonly string[], width: number, most: number): str
   return lines;
 }
 
-/** The text in lines that are no wider than `width`, broken between words; what continues is indented. */
+/** Wraps the text at `width`, between words. Continuation lines are indented. */
 export function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -173,7 +173,7 @@ function countsLine(model: Model, columns: number, paint: (style: Style, text: s
 interface Layout {
   readonly columns: readonly Column[];
   readonly name: number;
-  /** Width of the bars; 0 when the terminal is too narrow for any. */
+  /** Width of the bars; 0 if the terminal is too narrow. */
   readonly bars: number;
 }
 
@@ -255,7 +255,7 @@ function bar(
   for (let cell = 0; cell < width; cell += 1) {
     const from = view.startedAt + cell * perCell;
     const here = segments.filter((segment) => segment.from < from + perCell && segment.to > from);
-    // What is short and matters most is shown: an agent at work.
+    // Always show an agent at work, even if it is short.
     const shown = here.find(({ kind }) => kind === 'busy') ?? here.at(-1);
     text += shown === undefined ? ' ' : paint(BARS[shown.kind].style, BARS[shown.kind].mark);
   }
@@ -268,12 +268,12 @@ function scale(width: number, view: Frame): string {
   return left + right.padStart(width - left.length);
 }
 
-/** The bars' time: a minute, and more when it takes longer. */
+/** Time range of the bars: a minute, or more if the demo takes longer. */
 function spanMs(view: Frame): number {
   return Math.max(60_000, view.now - view.startedAt);
 }
 
-/** What changed between two models, a line each: the demo where nobody watches a table. */
+/** One line per change between two models, for outputs without a table. */
 export function changeLines(before: Model, after: Model, now: number, startedAt: number): string[] {
   const time = `${((now - startedAt) / 1000).toFixed(1).padStart(6)} s`;
   const lines: string[] = [];
@@ -305,7 +305,7 @@ function painter(colour: boolean): (style: Style, text: string) => string {
   return colour ? (style, text) => `\u001b[${CODES[style]}m${text}\u001b[0m` : (_style, text) => text;
 }
 
-/** Cuts a line at so many columns; escape sequences take none. */
+/** Cuts a line at the given number of columns. Escape sequences don't count. */
 export function clip(line: string, columns: number): string {
   let width = 0;
   let out = '';

@@ -1,4 +1,4 @@
-/** The world, the launcher on its schedule, and the model of what both do: what the demo and `--keep` have in common. */
+/** The common part of the demo and `--keep`: the emulators, the launcher on its schedule, and the model of both. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Containers } from './containers.ts';
@@ -8,15 +8,15 @@ import { fromEcs, fromHcpTerraform } from './observe.ts';
 import { seconds } from './summary.ts';
 import { type LocalWorld, startWorld, type WorldSettings } from './world.ts';
 
-/** In AWS the schedule is once a minute. Here nobody wants to wait that long. */
+/** In AWS the schedule is once per minute. Here that would be too long to wait. */
 export const INVOKED_EVERY_MS = 6_000;
 /**
- * With it an active invocation is over just before the next one is due, so that run lists are asked for every 3 s, or
- * 20 times a minute: HCP Terraform allows 30 to a user, the launcher itself 24.
+ * With this value, an active invocation ends just before the next one is due. So the launcher requests run lists every 3 s, or 20
+ * times per minute. HCP Terraform allows a user 30, and the launcher limits itself to 24.
  */
 const TIME_LIMIT_MS = 15_000;
 export const POLLED_EVERY_SECONDS = 3;
-/** A process that dies so often without an invocation is not unlucky but broken. */
+/** If the process dies this often without an invocation, it is broken. */
 const HOPELESS_DEATHS = 3;
 
 export interface SessionSettings {
@@ -24,12 +24,12 @@ export interface SessionSettings {
   readonly organization: string;
   readonly containers?: Containers;
   readonly identity?: WorldSettings['identity'];
-  /** Where the launcher's log goes; what was there is replaced. */
+  /** File of the launcher's log. An existing file is replaced. */
   readonly launcherLog: string;
   readonly onEvent: (event: DemoEvent) => void;
   /** A decision of the launcher, in words. */
   readonly onDecision: (text: string) => void;
-  /** Something else that a person should know: a death, a loss. */
+  /** Another note for the user, such as a crash or a lost task. */
   readonly onNote: (text: string) => void;
 }
 
@@ -39,9 +39,9 @@ export interface Session {
   readonly invocations: () => { readonly total: number; readonly failed: number };
   /** Why the launcher can't run at all. */
   readonly trouble: () => string | undefined;
-  /** Ends the launcher, so that nothing is launched any more. */
+  /** Ends the launcher, so that it launches nothing more. */
   stopLauncher(): Promise<void>;
-  /** Ends everything; a second call ends it at once. */
+  /** Ends everything. A second call ends it immediately. */
   close(): Promise<void>;
 }
 
@@ -117,7 +117,7 @@ export async function startSession(settings: SessionSettings): Promise<Session> 
   };
 }
 
-/** Why nothing is started for the job of a dead agent: HCP Terraform's own rules, as the emulator has them. */
+/** Why nothing is started for the job of a dead agent: the rules of HCP Terraform, as emulated. */
 function lossOf(job: JobView, model: Model): string {
   const task = model.tasks.get(job.taskId ?? '');
   return (

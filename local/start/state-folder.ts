@@ -1,4 +1,4 @@
-/** `--state`: what has to stay the same from one start to the next, so that a client's setup goes on working. */
+/** `--state`: keeps port, certificate and tokens between starts, so that a client's setup continues to work. */
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -37,15 +37,15 @@ const DAY_MS = 86_400_000;
 
 export interface StateFolder {
   readonly directory: string;
-  /** Of the last start; absent at the first one. */
+  /** From the last start; absent at the first one. */
   readonly port?: number;
   readonly seeds?: Seeds;
   readonly certificate: LoopbackCertificate;
-  /** To be called when the world is up. */
+  /** Call this when everything is running. */
   save(port: number, seeds: Seeds): Promise<void>;
 }
 
-/** Makes the folder, or reads what an earlier start left in it. @throws StateFolderError */
+/** Creates the folder, or reads it if an earlier start created it. @throws StateFolderError */
 export async function openStateFolder(path: string, now: number): Promise<StateFolder> {
   const directory = resolve(path);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -68,7 +68,7 @@ export async function openStateFolder(path: string, now: number): Promise<StateF
       const text = JSON.stringify({ version: 1, port, seeds, key: pair.key, cert: pair.cert } satisfies z.input<
         typeof kept
       >);
-      // Whole or not at all: half a file would stop the next start.
+      // Atomic, because an incomplete file would make the next start fail.
       await writeFile(`${file}.new`, `${text}\n`, { mode: 0o600 });
       await rename(`${file}.new`, file);
     },

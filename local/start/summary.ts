@@ -1,9 +1,9 @@
-/** What the demo came to: counted from the model, judged, and said. Pure. */
+/** The demo's summary: counts from the model, checks and text. Pure. */
 import { countsOf, isFinal, type Model, type Phase } from './model.ts';
 
 export interface Latency {
   readonly samples: number;
-  /** Absent when there is no sample. */
+  /** Absent if there is no sample. */
   readonly p50Ms?: number;
   readonly p95Ms?: number;
   readonly maxMs?: number;
@@ -11,16 +11,16 @@ export interface Latency {
 
 export interface Summary {
   readonly ok: boolean;
-  /** Why it is not ok, one sentence each. */
+  /** Problems, one sentence each. */
   readonly problems: readonly string[];
   readonly durationMs: number;
-  /** The version of the Terraform that executed the jobs; absent: the built-in sample did. */
+  /** Version of the Terraform that executed the jobs. Absent: the built-in sample. */
   readonly terraform?: string;
   readonly runs: { readonly total: number; readonly byOutcome: Readonly<Record<string, number>> };
   readonly jobs: { readonly total: number; readonly served: number } & Readonly<Record<Phase, number>>;
   readonly containers: {
     readonly launched: number;
-    /** Containers that served more than one job: there must be none. */
+    /** Number of containers that served more than one job. It must be zero. */
     readonly reused: number;
     readonly withoutJob: number;
   };
@@ -31,15 +31,15 @@ export interface Summary {
   readonly tasksLeft: number;
 }
 
-/** What the model does not know. */
+/** Input that isn't in the model. */
 export interface Facts {
   readonly durationMs: number;
   readonly terraform?: string;
   readonly invocations: number;
   readonly failedInvocations: number;
-  /** Run id to the status that it has to end with. */
+  /** Expected final status by run id. */
   readonly expected: ReadonlyMap<string, string>;
-  /** Why the demo could not go on, if it could not. */
+  /** Why the demo was aborted, if it was. */
   readonly trouble?: string;
 }
 
@@ -95,7 +95,7 @@ function problemsOf(model: Model, facts: Facts, summary: Omit<Summary, 'ok' | 'p
   return problems;
 }
 
-/** Nearest-rank percentiles: each is a value that occurred. */
+/** Nearest-rank percentiles, so each is a value that occurred. */
 export function latencyOf(samples: readonly number[]): Latency {
   const sorted = samples.toSorted((a, b) => a - b);
   const rank = (share: number): number | undefined => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];

@@ -1,4 +1,4 @@
-/** The picture's style sheet: light and dark, patterns beside colours, nothing from outside. */
+/** The timeline's style sheet: light and dark, patterns in addition to colours, no external resources. */
 export const STYLE = `
 :root {
   color-scheme: light dark;

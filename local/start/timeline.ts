@@ -1,4 +1,4 @@
-/** The model as a picture: one HTML file that needs nothing else. Pure. */
+/** Renders the model as a timeline: one self-contained HTML file. Pure. */
 import {
   isFinal,
   jobOfTask,
@@ -31,9 +31,9 @@ const LEGEND: Readonly<Record<SegmentKind, string>> = {
   waiting: 'planned: waits for a person',
   stopping: 'stopping: the job is done, the container leaves',
 };
-/** Wide enough, in percent of the chart, for a word inside. */
+/** Minimum width for a word inside, in percent of the chart. */
 const LABEL_PERCENT = 4.5;
-/** Beyond it a label such as `120 s` does not fit between its tick and the end of the narrowest chart. */
+/** Beyond this, a label such as `120 s` doesn't fit between its tick and the end of the narrowest chart. */
 const LAST_LABEL_PERCENT = 90;
 const TICKS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000];
 const MOST_TICKS = 12;
@@ -138,7 +138,7 @@ function scale(axis: Axis): string {
   const ticks: string[] = [];
   for (let at = axis.from; at <= axis.to; at += axis.tickMs) {
     const left = axis.percent(at);
-    // A label near the end would stick out of the chart: it stands to the left of its tick.
+    // A label near the end would exceed the chart, so it is to the left of its tick.
     const side = left > LAST_LABEL_PERCENT ? ' class="before"' : '';
     ticks.push(`<span${side} style="left:${left}%">${Math.round((at - axis.from) / 1000)} s</span>`);
   }

@@ -1,4 +1,4 @@
-/** Brings up the whole world in this process: HCP Terraform, ECS with Secrets Manager, and what a deployment would put there. */
+/** Starts all emulators in this process: HCP Terraform, ECS with Secrets Manager, and the resources of a deployment. */
 import { fileURLToPath } from 'node:url';
 import { AGENT_CONTAINER, type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
 import { ContainerRunner } from '../ecs/container-runner.ts';
@@ -12,13 +12,13 @@ import { createHcpApi, type HcpApi } from './hcp-api.ts';
 
 export interface WorldSettings {
   readonly organization: string;
-  /** The first is the one that is there from the start. */
+  /** The first one exists from the start. */
   readonly pools: readonly { readonly name: string; readonly maxAgents: number }[];
-  /** Seconds after which an agent that got no job leaves. */
+  /** Seconds after which an agent without a job exits. */
   readonly idleSeconds: number;
-  /** Seconds between two polls of the launcher while there is something to do. */
+  /** Seconds between two polls of the launcher while a pool is active. */
   readonly activePollSeconds: number;
-  /** Where the tasks run in containers; absent: as processes. */
+  /** The container engine for the tasks. Absent: tasks run as processes. */
   readonly containers?: Containers;
   /** What HCP Terraform keeps from an earlier start. */
   readonly identity?: Pick<HcpTerraformOptions, 'port' | 'certificate' | 'seeds'>;
@@ -29,15 +29,15 @@ export interface WorldSettings {
 export interface LocalWorld {
   readonly hcpTerraform: HcpTerraformServer;
   readonly ecs: EcsServer;
-  /** HCP Terraform's API as a user of it, not as the launcher. */
+  /** HCP Terraform's API with a user's token, not the launcher's. */
   readonly api: HcpApi;
-  /** Pool name to its id. */
+  /** Pool ids by name. */
   readonly poolIds: ReadonlyMap<string, string>;
-  /** The whole environment of the launcher's function, but for the host's own. */
+  /** The environment of the launcher's function, without the host's own variables. */
   readonly launcherEnvironment: Readonly<Record<string, string>>;
-  /** The pool whose tasks the family's are. */
+  /** The pool of a task definition family. */
   poolOfFamily(family: string): string;
-  /** Ends every task and both servers. A second call ends them at once. */
+  /** Ends every task and both servers. A second call ends them immediately. */
   close(): Promise<void>;
 }
 
@@ -45,14 +45,14 @@ const CLUSTER = 'agents';
 const AGENT_IMAGE = 'hashicorp/tfc-agent:1.33.0';
 const familyOf = (pool: string): string => `agent-launcher-${pool}`;
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
-/** As lib/agent-image.ts has them, which would bring the whole CDK here; a test holds both together. */
+/** Copy of the value in lib/agent-image.ts, because importing it would load the CDK. A test compares both. */
 export const AGENT_USER = 'tfc-agent';
 export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
-/** Where the certificate is in a container, as a path of the host means nothing there. */
+/** Path of the certificate in a container, where the host's path doesn't exist. */
 const CONTAINER_CA = '/etc/agent-launcher/hcp-terraform.pem';
 const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 
-/** Resolves when all of it can be used; when a part does not come up, the others are ended. */
+/** Resolves when everything is ready. If a part fails to start, the others are ended. */
 export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
   let ecs: EcsServer | undefined;
   const hcpTerraform = await startHcpTerraform({
@@ -72,7 +72,7 @@ export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
   }
 }
 
-/** The task whose agent has this name, for the page of a run. */
+/** The task whose agent has this name, for a run's page. */
 function containerView(ecs: EcsServer, agentName: string): ContainerView | undefined {
   const task = ecs.task(agentName);
   if (task === undefined) return undefined;
@@ -89,7 +89,7 @@ function containerView(ecs: EcsServer, agentName: string): ContainerView | undef
   };
 }
 
-/** What carries the tasks. */
+/** The runner of the tasks. */
 function runsBy(containers: Containers | undefined, { caFile }: HcpTerraformServer): EcsOptions {
   if (containers === undefined) {
     return { images: { [AGENT_IMAGE]: { entryPoint: [ENTRYPOINT], path: [AGENT_DIRECTORY] } } };
@@ -99,7 +99,7 @@ function runsBy(containers: Containers | undefined, { caFile }: HcpTerraformServ
   return { runner: (host) => ContainerRunner.open({ engine, hostFiles }, host) };
 }
 
-/** What a deployment and its owner put there: pools, tokens, secrets, a cluster and task definitions. */
+/** Creates what a deployment and its owner create: pools, tokens, secrets, a cluster and task definitions. */
 async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer, ecs: EcsServer): Promise<LocalWorld> {
   const otherPools = settings.pools.slice(1);
   ecs.onTaskChange(settings.onTaskChange);
@@ -115,7 +115,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
 
   ecs.createCluster({ clusterName: CLUSTER });
   const apiTokenSecret = ecs.putSecret('agent-launcher/api-token', hcpTerraform.launcherApiToken);
-  // A user of its own for each further pool: limits count per user, so each pool can be polled as often as the first.
+  // Each further pool has its own user. Rate limits count per user, so each pool can be polled as often as the first.
   const apiTokenSecrets = new Map(
     otherPools.map(({ name }) => [
       name,

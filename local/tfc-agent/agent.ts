@@ -11,16 +11,16 @@ export interface AgentSettings {
   readonly log: AgentLog;
   /** Executes one job; see `executeJob`. */
   readonly execute: (job: PolledJob, stops: Stops) => Promise<void>;
-  /** Aborted by the first signal: finish the job, if there is one, and leave. */
+  /** Aborted by the first signal: finish the job, if there is one, and exit. */
   readonly drain: AbortSignal;
-  /** Between two reports of a busy agent; it is also how late a cancellation may arrive. Default 1000 ms. */
+  /** Time between two reports of a busy agent, and so the maximum delay of a cancellation. Default: 1000 ms. */
   readonly heartbeatMs?: number;
 }
 
 /**
- * Resolves when the agent has left in order: drained, or after its one job in single mode, however Terraform ended.
- * Rejects with an {@link AgentApiError}: when registering failed, or at any time when the token is rejected or the
- * agent is not registered any more. Then whatever still runs has to be killed by the caller.
+ * Resolves when the agent has exited in an orderly way: drained, or after its one job in single mode, whatever Terraform's result
+ * was. Rejects with an {@link AgentApiError} if the registration failed, or at any time if the token is rejected or the agent is no
+ * longer registered. The caller must then kill everything that still runs.
  */
 export async function runAgent(settings: AgentSettings): Promise<void> {
   const { api, log, registration, drain } = settings;
@@ -71,10 +71,10 @@ async function handle(job: PolledJob, settings: AgentSettings, agentId: string):
 
   const heartbeats = heartbeat(settings, agentId, cancel, kill, done.signal);
   const execution = settings.execute(job, { cancel: cancel.signal, kill: kill.signal });
-  // Kept from being an unhandled rejection when the heartbeat ends the agent first.
+  // Prevents an unhandled rejection if the heartbeat ends the agent first.
   execution.catch(() => undefined);
   try {
-    // A heartbeat ends before the job does only by a rejection: the agent has to go.
+    // A heartbeat that ends before the job was rejected, so the agent must exit.
     await Promise.race([execution, heartbeats.then(() => execution)]);
     log.write('info', 'terraform', 'Finished handling run', run);
   } catch (error) {
@@ -86,7 +86,7 @@ async function handle(job: PolledJob, settings: AgentSettings, agentId: string):
   await heartbeats;
 }
 
-/** Says every second that the agent is busy, and passes on what HCP Terraform answers, until `done`. */
+/** Reports every second that the agent is busy, and forwards HCP Terraform's instructions, until `done`. */
 async function heartbeat(
   { api, log, heartbeatMs = 1000 }: AgentSettings,
   agentId: string,
@@ -110,7 +110,7 @@ async function heartbeat(
   }
 }
 
-/** Undefined when the call failed in a way that the next one may mend. */
+/** Undefined if the call failed in a way that a retry may fix. */
 async function tolerate<T>(log: AgentLog, call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();

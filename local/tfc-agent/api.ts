@@ -20,16 +20,16 @@ import {
 } from '../hcp-terraform/agent-protocol.ts';
 
 /**
- * - `token-rejected`: 401; the agent has to end at once.
- * - `refused`: HCP Terraform does not let the agent register (allowance, architecture); it has to end.
- * - `agent-gone`: HCP Terraform no longer counts this agent as registered; it has to end.
- * - `job-lost`: the job is no longer this agent's.
- * - `unavailable`: no answer, or a server error, after all attempts.
- * - `unexpected`: an answer that the protocol does not have.
+ * - `token-rejected`: 401; the agent must exit at once.
+ * - `refused`: HCP Terraform refuses the registration (agent limit, architecture); the agent must exit.
+ * - `agent-gone`: for HCP Terraform, this agent is no longer registered; it must exit.
+ * - `job-lost`: the job no longer belongs to this agent.
+ * - `unavailable`: no response, or a server error, after all attempts.
+ * - `unexpected`: a response that isn't part of the protocol.
  */
 export type ApiFault = 'token-rejected' | 'refused' | 'agent-gone' | 'job-lost' | 'unavailable' | 'unexpected';
 
-/** Says method, path, status and HCP Terraform's own words; never the token. */
+/** Contains method, path, status and HCP Terraform's message, but never the token. */
 export class AgentApiError extends Error {
   readonly fault: ApiFault;
   constructor(fault: ApiFault, message: string, options?: ErrorOptions) {
@@ -41,13 +41,13 @@ export class AgentApiError extends Error {
 
 export interface AgentApi {
   register(body: Registration): Promise<Registered>;
-  /** One question; undefined when nothing is queued. Not retried: the next poll is the retry. */
+  /** Polls once; undefined if nothing is queued. Not retried, because the next poll is the retry. */
   poll(agentId: string): Promise<PolledJob | undefined>;
-  /** Not retried: the next heartbeat is the retry. */
+  /** Not retried, because the next heartbeat is the retry. */
   status(agentId: string, body: AgentStatus): Promise<Instruction>;
   /** Writes the gzipped tar of the configuration version to `file`. */
   configuration(operationId: string, file: string): Promise<void>;
-  /** The workspace's state; undefined when it has none. */
+  /** The workspace's state; undefined if it has none. */
   state(operationId: string): Promise<Buffer | undefined>;
   putState(operationId: string, state: Buffer): Promise<void>;
   /** Writes the gzipped tar that the plan left to `file`. */
@@ -62,17 +62,17 @@ export interface AgentApiSettings {
   /** Origin of HCP Terraform. */
   readonly address: string;
   readonly token: string;
-  /** Certificates in PEM that are trusted beside the platform's own. */
+  /** Certificates in PEM that are trusted in addition to the system's. */
   readonly extraCertificates?: string;
-  /** Attempts of a request that is retried. Default 4. */
+  /** Number of attempts of a retried request. Default: 4. */
   readonly attempts?: number;
-  /** Pause before the second attempt, doubled at each further one. Default 250 ms. */
+  /** Pause before the second attempt. It doubles with each further attempt. Default: 250 ms. */
   readonly firstPauseMs?: number;
 }
 
 /**
- * Reads the PEM file that `SSL_CERT_FILE` names, as the real agent (a Go program) does. `NODE_EXTRA_CA_CERTS` needs
- * nothing here: Node reads it itself. Throws with the file's name when it cannot be read.
+ * Reads the PEM file in `SSL_CERT_FILE`, like the real agent (a Go program). Node reads `NODE_EXTRA_CA_CERTS` on its own. Throws
+ * with the file's name if it can't be read.
  */
 export function readCertificates(file: string): string {
   let pem: string;
@@ -93,12 +93,12 @@ interface Call {
   readonly path: string;
   readonly contentType?: string;
   readonly body?: string | Buffer;
-  /** Body of a large upload; its length is sent, so that the server can tell a torn one. */
+  /** Body of a large upload. Its length is sent, so that the server can detect an incomplete one. */
   readonly file?: string;
   readonly retried: boolean;
 }
 
-/** Client of one agent. Close it, or its connections keep the process alive. */
+/** Client of one agent. Close it, because its connections keep the process alive. */
 export function createAgentApi(settings: AgentApiSettings): AgentApi {
   const { address, token, extraCertificates, attempts = 4, firstPauseMs = 250 } = settings;
   const ca = [...getCACertificates('default'), ...(extraCertificates === undefined ? [] : [extraCertificates])];
@@ -134,7 +134,7 @@ export function createAgentApi(settings: AgentApiSettings): AgentApi {
     );
   };
 
-  /** Answers with what `read` made of the body; a torn body is one more reason to try again. */
+  /** Returns what `read` parsed from the body. An incomplete body is also retried. */
   const send = async <T>(call: Call, read: (response: Dispatcher.ResponseData) => Promise<T>): Promise<T> => {
     for (let attempt = 1; ; attempt += 1) {
       try {

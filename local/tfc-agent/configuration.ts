@@ -1,4 +1,4 @@
-/** The files of a job: what is unpacked, what is put beside it, and what a plan leaves for its apply. */
+/** The files of a job: the unpacked configuration, the added files, and what a plan leaves for its apply. */
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { create, extract } from 'tar';
@@ -6,20 +6,20 @@ import type { Job } from '../hcp-terraform/agent-protocol.ts';
 import { STATE_DIRECTORY } from './engine.ts';
 
 /**
- * An override file's backend takes the place of the configuration's own backend or `cloud` block; override files are
- * read in the order of their names. https://developer.hashicorp.com/terraform/language/files/override
+ * The backend in an override file replaces the configuration's own backend or `cloud` block. Override files are read in the order
+ * of their names. https://developer.hashicorp.com/terraform/language/files/override
  */
 const BACKEND_OVERRIDE = 'zzz_backend_override.tf';
 
-/** Unpacks a gzipped tar into `directory`, which is created. Entries that point outside of it are left out. */
+/** Creates `directory` and unpacks a gzipped tar into it, without entries that point outside of it. */
 export async function unpack(file: string, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await extract({ file, cwd: directory });
 }
 
 /**
- * Packs `names` of `directory` for the apply: everything but the state, which the apply fetches itself, and the
- * providers, which its `init` installs by the lock file.
+ * Packs `names` of `directory` for the apply: everything except the state, which the apply downloads, and the providers, which its
+ * `init` installs according to the lock file.
  */
 export async function pack(file: string, directory: string, names: readonly string[]): Promise<void> {
   const left = new Set([STATE_DIRECTORY, 'providers']);
@@ -38,7 +38,7 @@ export async function pack(file: string, directory: string, names: readonly stri
   );
 }
 
-/** Directory of the root module. Throws a sentence for the run's log when the configuration does not have it. */
+/** Directory of the root module. If the configuration doesn't have it, throws an error for the run's log. */
 export async function rootModule(configurationDirectory: string, workingDirectory: string): Promise<string> {
   const directory = resolve(configurationDirectory, workingDirectory);
   const inside = relative(configurationDirectory, directory);
@@ -52,9 +52,9 @@ export async function rootModule(configurationDirectory: string, workingDirector
 }
 
 /**
- * Puts a local backend in the place of the `cloud` block, so that Terraform runs here. The directory of the state is
- * relative, since the plan file remembers it and the apply happens elsewhere. State files that came with the
- * configuration mean nothing to a remote run; `init` would want to migrate them.
+ * Replaces the `cloud` block with a local backend, so that Terraform runs here. The state's directory is relative, because the plan
+ * file contains it and the apply runs in another directory. Removes state files in the configuration: a remote run ignores them,
+ * but `init` would want to migrate them.
  */
 export async function overrideBackend(directory: string): Promise<void> {
   for (const left of ['terraform.tfstate', 'terraform.tfstate.d']) {
@@ -64,7 +64,7 @@ export async function overrideBackend(directory: string): Promise<void> {
   await writeFile(join(directory, BACKEND_OVERRIDE), backend);
 }
 
-/** The workspace's Terraform variables as a `-var-file`: HCL values as they are, the others as strings. */
+/** The workspace's Terraform variables as a `-var-file`: HCL values unchanged, others as strings. */
 export function variablesText(variables: Job['variables']): string {
   return variables
     .filter(({ category }) => category === 'terraform')
@@ -72,7 +72,7 @@ export function variablesText(variables: Job['variables']): string {
     .join('');
 }
 
-/** Environment of Terraform and of hooks: the container's, then the workspace's variables, then what a remote run fixes. */
+/** Environment of Terraform and hooks: the container's, then the workspace's variables, then those that a remote run sets. */
 export function operationEnvironment(
   job: Job,
   base: Readonly<Record<string, string>>,
@@ -93,7 +93,7 @@ export function operationEnvironment(
 }
 
 function hclString(value: string): string {
-  // JSON's escapes are HCL's but for \b and \f, and HCL also has templates, which a plain value must not open.
+  // HCL has the same escapes as JSON except \b and \f. It also has templates, which a plain value must not start.
   return JSON.stringify(value)
     .replaceAll(/\\(.)/g, (match, letter) => (letter === 'b' ? '\\u0008' : letter === 'f' ? '\\u000c' : match))
     .replaceAll('${', '$$${')

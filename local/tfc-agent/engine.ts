@@ -1,4 +1,4 @@
-/** What executes a job's Terraform operation: the real CLI, or the built-in sample where there is none. */
+/** Executes a job's Terraform operation: the real CLI, or the built-in sample if there is no CLI. */
 import { join } from 'node:path';
 import type { Job } from '../hcp-terraform/agent-protocol.ts';
 import type { Stops } from './process.ts';
@@ -12,12 +12,12 @@ export interface Counts {
 
 export const NO_COUNTS: Counts = { additions: 0, changes: 0, destructions: 0, imports: 0 };
 
-/** One job's place and means. */
+/** The directories and inputs of a job. */
 export interface Operation {
   readonly job: Job;
   /** Directory of the root module: Terraform's working directory. */
   readonly directory: string;
-  /** The plan file: written by the plan, read by the apply. */
+  /** The plan file. The plan writes it, and the apply reads it. */
   readonly planFile: string;
   /** The workspace's variables in HCL, for `-var-file`. */
   readonly variablesFile: string;
@@ -33,28 +33,28 @@ export type PlanOutcome =
       readonly hasChanges: boolean;
       readonly counts: Counts;
       readonly planJson: string;
-      /** `terraform providers schema -json`: without it the CLI cannot show a saved plan. */
+      /** `terraform providers schema -json`: the CLI needs it to show a saved plan. */
       readonly providerSchemasJson?: string;
     }
   | { readonly ok: false };
 
 export interface ApplyOutcome {
   readonly ok: boolean;
-  /** What was done, also when the apply failed half-way. */
+  /** What was done, also if the apply failed halfway. */
   readonly counts: Counts;
 }
 
-/** Both write to the run's log what a person should read, and never throw because Terraform failed. */
+/** Both write to the run's log, and don't throw if Terraform failed. */
 export interface Engine {
   plan(operation: Operation): Promise<PlanOutcome>;
   apply(operation: Operation): Promise<ApplyOutcome>;
 }
 
-/** Not the local backend's default, in which `init` would see a state to migrate. */
+/** Not the local backend's default, where `init` would find a state to migrate. */
 export const STATE_DIRECTORY = '.tfc-agent-state';
 
 /**
- * Where the local backend keeps the state of a named Terraform workspace, inside the root module. The name matters: in
+ * Path of a named Terraform workspace's state in the local backend, inside the root module. The name matters: in
  * remote runs `terraform.workspace` is the HCP Terraform workspace's name.
  * https://developer.hashicorp.com/terraform/language/state/workspaces
  */

@@ -1,6 +1,6 @@
 /**
- * The real agent's hooks: an executable `terraform-pre-plan` (…) in `<data-dir>/hooks` runs in the job, and what it
- * prints is in the run's log. https://developer.hashicorp.com/terraform/cloud-docs/agents/hooks
+ * The real agent's hooks: an executable such as `terraform-pre-plan` in `<data-dir>/hooks` runs in the job, and its output is in
+ * the run's log. https://developer.hashicorp.com/terraform/cloud-docs/agents/hooks
  */
 import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { HookKind } from './options.ts';
 import { runProgram } from './process.ts';
 
 export interface HookOutcome {
-  /** False when the hook failed, was too slow or could not be started: then the run has failed. */
+  /** False if the hook failed, timed out or couldn't be started. The run has then failed. */
   readonly ok: boolean;
   /** Variables that the hook passes to Terraform, for this operation only. */
   readonly env: Readonly<Record<string, string>>;
@@ -22,7 +22,7 @@ export interface HookSettings {
   readonly ownGroup: boolean;
 }
 
-/** Runs the hook of that kind, if there is one. `envFile` is the file that `$TFC_AGENT_ENV` will name. */
+/** Runs the hook of that kind, if there is one. @param envFile path for `$TFC_AGENT_ENV` */
 export async function runHook(
   kind: HookKind,
   settings: HookSettings,
@@ -60,7 +60,7 @@ export async function runHook(
   return { ok: false, env: {} };
 }
 
-/** `KEY=value` lines; the value is everything after the first `=`. Other lines mean nothing. */
+/** `KEY=value` lines; the value is everything after the first `=`. Other lines are ignored. */
 export function parseEnvFile(text: string): Record<string, string> {
   const pairs = text.split('\n').flatMap((line): [string, string][] => {
     const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*?)\r?$/.exec(line);

@@ -1,4 +1,4 @@
-/** One job from its files to its result. */
+/** Executes one job, from its files to its result. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,21 +17,21 @@ export interface JobSettings {
   readonly api: AgentApi;
   readonly engine: Engine;
   readonly hooks: HookSettings;
-  /** Environment of the agent without what configures the agent itself. */
+  /** The agent's environment without the variables that configure the agent. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Each job gets a fresh directory in it, which is removed at the end. */
+  /** Each job gets a fresh subdirectory, which is removed at the end. */
   readonly runsDirectory: string;
   readonly log: AgentLog;
 }
 
 /**
- * Executes one job and reports its result. What goes wrong inside the job (files, hooks, Terraform) is the run's: it is
- * in its log, and the result is `errored`. Rejects with an {@link AgentApiError} only when HCP Terraform cannot be told.
+ * Executes one job and reports its result. A failure inside the job (files, hooks, Terraform) is in the run's log, and the result is
+ * `errored`. Rejects with an {@link AgentApiError} only if the result can't be reported to HCP Terraform.
  */
 export async function executeJob(job: PolledJob, settings: JobSettings, stops: Stops): Promise<void> {
   const { api, log } = settings;
   if (!isPhase(job)) {
-    // Assessments, policies and tests are only as real as the time that they take an agent.
+    // Assessments, policies and tests only occupy an agent for some time.
     await delay(job.durationMs, undefined, { signal: stops.cancel }).catch(() => undefined);
     await api.result(job.operationId, { status: stops.cancel.aborted ? 'canceled' : 'finished' });
     return;
@@ -50,7 +50,7 @@ export async function executeJob(job: PolledJob, settings: JobSettings, stops: S
   }
 }
 
-/** Whether Terraform finished writing it. A Terraform that is killed may leave half a file, or an empty one. */
+/** Whether Terraform finished writing the file. If it is killed, the file may be incomplete or empty. */
 function isStateFile(bytes: Buffer): boolean {
   try {
     return z.object({ version: z.number(), serial: z.number() }).safeParse(JSON.parse(bytes.toString('utf8'))).success;
@@ -82,7 +82,7 @@ async function outcome(
   }
 }
 
-/** A fresh directory with the configuration, the state and the variables. */
+/** Creates a fresh directory with the configuration, the state and the variables. */
 async function prepare(
   job: Job,
   settings: JobSettings,
@@ -92,7 +92,7 @@ async function prepare(
 ): Promise<Operation> {
   const { api, log } = settings;
   await rm(directory, { recursive: true, force: true });
-  // State and plan hold secrets, and the parent may be open to other users.
+  // State and plan contain secrets, and other users may have access to the parent directory.
   await mkdir(join(directory, 'plan'), { recursive: true, mode: 0o700 });
   const archive = join(directory, 'download.tar.gz');
   const configuration = join(directory, 'config');
@@ -155,7 +155,7 @@ async function apply(operation: Operation, settings: JobSettings, directory: str
   const before = await readFile(file).catch(() => undefined);
   const applied = await withHooks(operation, settings, directory, 'pre-apply', 'post-apply', async (prepared) => {
     const done = await settings.engine.apply(prepared);
-    // At once, also after a failed apply: what exists must be known, whatever comes next.
+    // Immediately, also after a failed apply, so that the state contains what exists.
     const after = await readFile(file).catch(() => undefined);
     if (after !== undefined && !isStateFile(after)) {
       prepared.write(
@@ -174,7 +174,7 @@ async function apply(operation: Operation, settings: JobSettings, directory: str
   return { status, ...countFields(applied.result?.counts ?? NO_COUNTS) };
 }
 
-/** The pre hook, `work` when it succeeded, and the post hook, which runs whatever happened before. */
+/** Runs the pre hook, `work` if the hook succeeded, and in any case the post hook. */
 async function withHooks<T>(
   operation: Operation,
   settings: JobSettings,

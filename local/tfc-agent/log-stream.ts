@@ -3,15 +3,15 @@ import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface LogStream {
-  /** Text, or a process's output: a character that is split between two chunks stays whole. */
+  /** Text, or a process's output. A character that is split between two chunks stays intact. */
   write(chunk: string | Buffer): void;
-  /** Sends what is left; resolves when all of it was sent or given up. */
+  /** Sends the rest. Resolves when everything was sent or dropped. */
   end(): Promise<void>;
 }
 
 /**
- * `send` is called with one chunk at a time. When it fails, the rest of the log is dropped and `failed` is told once:
- * a job is not lost because its log is. Chunks that arrive within `pauseMs` (default 150) travel together.
+ * Calls `send` with one chunk at a time. If it fails, the rest of the log is dropped and `failed` is called once, because a lost log
+ * must not fail the job. Chunks that arrive within `pauseMs` (default: 150) are sent together.
  */
 export function createLogStream(
   send: (text: string) => Promise<void>,

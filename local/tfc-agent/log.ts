@@ -1,10 +1,10 @@
-/** The agent's log on stdout, in the real agent's two formats. Nothing that is logged here may hold a token. */
+/** The agent's log on stdout, in the real agent's two formats. It must never contain a token. */
 import { LOG_LEVELS, type LogLevel } from './options.ts';
 
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 export interface AgentLog {
-  /** `module` is the real agent's word for who speaks: `agent`, `core`, `terraform`. */
+  /** `module` is the real agent's name for the source of the line: `agent`, `core`, `terraform`. */
   write(level: LogLevel, module: string, message: string, fields?: LogFields): void;
   /** Fields that every JSON line carries from now on (the agent's id, once it has one). */
   identify(fields: LogFields): void;

@@ -1,4 +1,4 @@
-/** Composition root of the agent stand-in: the only reader of its arguments, environment, clock and signals. */
+/** Composition root of the agent emulator: the only code that reads arguments, environment, clock and signals. */
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -11,18 +11,18 @@ import { killRunningPrograms } from './process.ts';
 import { sampleEngine } from './sample.ts';
 import { createTerraform } from './terraform.ts';
 
-/** The release of the real agent whose documented behaviour this stand-in follows. */
+/** The release of the real agent whose documented behavior this emulator follows. */
 const VERSION = '1.33.0';
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGQUIT: 3 } as const;
 
 process.title = 'tfc-agent';
-// A reader that has gone must not end a job.
+// A closed output pipe must not end a job.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
 const parsed = parseOptions(process.argv.slice(2), process.env, homedir());
 if (parsed.kind === 'help') process.stdout.write(usage());
-else if (parsed.kind === 'version') process.stdout.write(`tfc-agent v${VERSION} (local stand-in)\n`);
+else if (parsed.kind === 'version') process.stdout.write(`tfc-agent v${VERSION} (local emulator)\n`);
 else if (parsed.kind === 'invalid') fail(parsed.faults);
 else process.exit(await start(parsed.options, parsed.warnings));
 
@@ -31,7 +31,7 @@ function fail(faults: readonly string[]): void {
   process.exitCode = 1;
 }
 
-/** The exit code: 0 when the agent left in order, 1 when it could not start or was sent away. */
+/** The exit code: 0 after an orderly exit, 1 if the agent couldn't start or was rejected. */
 async function start(options: AgentOptions, warnings: readonly string[]): Promise<number> {
   const log = createLog(
     { level: options.logLevel, json: options.logJson },
@@ -58,7 +58,7 @@ async function start(options: AgentOptions, warnings: readonly string[]): Promis
     return 1;
   }
 
-  // A terminal's Ctrl-C goes to its whole foreground group; Terraform must then be outside of it to be drained.
+  // A terminal's Ctrl-C reaches its whole foreground group, so Terraform must be outside of it to be drained.
   const ownGroup = process.stdin.isTTY === true;
   const terraform = executableOnPath('terraform', process.env['PATH'] ?? '');
   if (terraform === undefined) {
@@ -105,7 +105,7 @@ async function start(options: AgentOptions, warnings: readonly string[]): Promis
   }
 }
 
-/** Aborted by the first signal; the second one ends everything at once. */
+/** Aborted by the first signal. The second one ends everything immediately. */
 function listenForSignals(log: AgentLog): AbortSignal {
   const drain = new AbortController();
   for (const [signal, number] of Object.entries(SIGNALS)) {
@@ -137,7 +137,7 @@ function executableOnPath(name: string, path: string): string | undefined {
       accessSync(file, constants.X_OK);
       return file;
     } catch {
-      // Not here; the next directory may have it.
+      // Not in this directory; try the next one.
     }
   }
   return undefined;

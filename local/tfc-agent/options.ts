@@ -25,7 +25,7 @@ interface Flag {
   readonly variable: string;
   readonly boolean?: true;
   readonly help: string;
-  /** The stand-in knows it, so that it is not reported as unknown, and says that it does nothing with it. */
+  /** The emulator accepts the flag, but warns that it has no effect. */
   readonly ignored?: true;
 }
 
@@ -44,17 +44,17 @@ const FLAGS: readonly Flag[] = [
     flag: 'request-forwarding',
     variable: 'TFC_AGENT_REQUEST_FORWARDING',
     boolean: true,
-    help: 'Not in the stand-in.',
+    help: 'Not in the emulator.',
     ignored: true,
   },
-  { flag: 'hyok', variable: 'TFC_AGENT_HYOK', boolean: true, help: 'Not in the stand-in.', ignored: true },
-  { flag: 'otlp-address', variable: 'TFC_AGENT_OTLP_ADDRESS', help: 'Not in the stand-in.', ignored: true },
-  { flag: 'otlp-cert-file', variable: 'TFC_AGENT_OTLP_CERT_FILE', help: 'Not in the stand-in.', ignored: true },
+  { flag: 'hyok', variable: 'TFC_AGENT_HYOK', boolean: true, help: 'Not in the emulator.', ignored: true },
+  { flag: 'otlp-address', variable: 'TFC_AGENT_OTLP_ADDRESS', help: 'Not in the emulator.', ignored: true },
+  { flag: 'otlp-cert-file', variable: 'TFC_AGENT_OTLP_CERT_FILE', help: 'Not in the emulator.', ignored: true },
   {
     flag: 'otlp-forward-spans',
     variable: 'TFC_AGENT_OTLP_FORWARD_SPANS',
     boolean: true,
-    help: 'Not in the stand-in.',
+    help: 'Not in the emulator.',
     ignored: true,
   },
 ];
@@ -78,7 +78,7 @@ export interface AgentOptions {
   readonly hookTimeoutMs: Readonly<Record<HookKind, number>>;
 }
 
-/** What the command line asks for. `invalid` holds every fault at once, each with what was given and what is allowed. */
+/** The parsed command line. `invalid` contains all faults, each with the given and the allowed values. */
 export type ParsedOptions =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
@@ -90,8 +90,8 @@ export function usage(): string {
   const lines = FLAGS.map(({ flag, variable, help }) => `  -${flag.padEnd(20)} ${variable.padEnd(30)} ${help}`);
   return `Usage: tfc-agent [options]
 
-  A local stand-in of HashiCorp's tfc-agent: the same flags, variables, logs and signals, against this
-  repository's HCP Terraform stand-in. It cannot talk to the real HCP Terraform.
+  A local emulator of HashiCorp's tfc-agent: the same flags, variables, logs and signals, for this repository's
+  emulator of HCP Terraform. It can't talk to the real HCP Terraform.
 
 Options (flag, variable, meaning):
 
@@ -104,14 +104,14 @@ ${HOOK_KINDS.map(hookTimeoutVariable).join(', ')}.
 `;
 }
 
-/** Variables that configure the agent: they are removed from what Terraform and hooks see. */
+/** Variables that configure the agent. They are removed from the environment of Terraform and hooks. */
 export function isAgentVariable(name: string): boolean {
   return name.startsWith('TFC_AGENT_') || name === 'TFC_ADDRESS';
 }
 
 /**
- * Reads flags (Go's forms: `-flag value`, `-flag=value`, one or two dashes) and variables. An empty variable is an
- * absent one. Unknown `TFC_AGENT_*` variables are warnings, as the real agent reports them; unknown flags are faults.
+ * Reads flags (Go's forms: `-flag value`, `-flag=value`, one or two dashes) and variables. An empty variable counts as absent.
+ * Unknown `TFC_AGENT_*` variables cause warnings, as in the real agent. Unknown flags are errors.
  */
 export function parseOptions(
   argv: readonly string[],
@@ -164,7 +164,7 @@ export function parseOptions(
   const warnings = [
     ...unknownVariables(env),
     ...FLAGS.filter(({ flag, ignored }) => ignored === true && isAsked(setting(flag))).map(
-      ({ flag }) => `-${flag} does nothing in this stand-in.`,
+      ({ flag }) => `-${flag} has no effect in this emulator.`,
     ),
   ];
   if (faults.length > 0) return { kind: 'invalid', faults };
@@ -196,7 +196,7 @@ function parseFlags(argv: readonly string[], faults: string[]): Map<string, stri
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     const match = /^--?([a-z-]+)(?:=(.*))?$/s.exec(argument);
     const name = match?.[1];
-    // What follows a wrong argument may be its value, and that may be a secret: only the argument's name is repeated.
+    // The next argument may be its value, which may be a secret, so the error only repeats the argument's name.
     if (name === undefined) {
       faults.push('An argument is not a flag; see -h for what is allowed.');
       break;

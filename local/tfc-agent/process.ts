@@ -1,9 +1,9 @@
-/** Runs one program of a job (Terraform, a hook) and ends it when it has to end. */
+/** Runs one program of a job (Terraform, a hook) and stops it if necessary. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
-/** `cancel`: one SIGINT, as a Ctrl-C would be. `kill`: SIGKILL, to the program and everything below it. */
+/** `cancel`: one SIGINT, as a Ctrl-C would be. `kill`: SIGKILL, to the program and all its child processes. */
 export interface Stops {
   readonly cancel: AbortSignal;
   readonly kill: AbortSignal;
@@ -16,14 +16,14 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
   readonly onStdout: (chunk: Buffer) => void;
   readonly onStderr: (chunk: Buffer) => void;
-  /** SIGKILL after so long; absent: never. */
+  /** Time until SIGKILL. Absent: never. */
   readonly timeoutMs?: number;
 }
 
 export interface ProgramExit {
-  /** 128 + n when signal n ended it, as a shell says it. */
+  /** 128 + n if signal n ended it, as in a shell. */
   readonly code: number;
-  /** Ended by a signal that neither a cancellation nor a time limit sent. */
+  /** The signal that ended it, if it came neither from a cancellation nor from a time limit. */
   readonly killedBy?: NodeJS.Signals;
   readonly timedOut: boolean;
 }
@@ -34,16 +34,16 @@ const KILLED = 137;
 
 const running = new Set<number>();
 
-/** Ends every program that still runs, and what they started: for the moment before the agent itself exits. */
+/** Kills every program that still runs, with its child processes. Call this before the agent exits. */
 export function killRunningPrograms(): void {
   for (const pid of running) killTree(pid);
 }
 
 /**
- * Resolves when the program has ended, whatever its exit code; rejects only when it could not be started.
+ * Resolves when the program has ended, whatever its exit code is. Rejects only if it couldn't be started.
  *
- * `ownGroup` gives it a process group of its own, for an agent at a terminal, whose Ctrl-C would otherwise reach
- * Terraform too. In a task it stays in the task's group, so that the end of the task is the end of Terraform.
+ * `ownGroup` starts it in its own process group, for an agent in a terminal, where Ctrl-C would otherwise also reach Terraform. In
+ * a task it stays in the task's group, so that Terraform ends with the task.
  */
 export function runProgram(program: Program, stops: Stops, ownGroup: boolean): Promise<ProgramExit> {
   if (stops.kill.aborted) return Promise.resolve({ code: KILLED, timedOut: false });
@@ -109,12 +109,12 @@ function killTree(pid: number): void {
     try {
       process.kill(member, 'SIGKILL');
     } catch {
-      // It has ended by itself in the meantime.
+      // It has ended in the meantime.
     }
   }
 }
 
-/** Processes below `pid`, from /proc; none where there is no /proc, and then only the program itself is killed. */
+/** Child processes of `pid`, from /proc. Empty on systems without /proc, where only the program is killed. */
 function descendants(pid: number): number[] {
   const children = new Map<number, number[]>();
   let entries: string[] = [];
@@ -125,7 +125,7 @@ function descendants(pid: number): number[] {
   }
   for (const entry of entries) {
     try {
-      // The name in parentheses may hold anything; the parent is the second field after it.
+      // The name in parentheses may contain any characters. The parent is the second field after it.
       const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
       const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
       children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);

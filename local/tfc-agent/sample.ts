@@ -1,4 +1,4 @@
-/** The engine of a machine without Terraform: one resource, the same for every configuration, and it says so. */
+/** The engine for a machine without Terraform: one sample resource for every configuration. The log says so. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -91,7 +91,7 @@ async function readState({ directory, job }: Operation): Promise<State | undefin
   return stateAnswer.parse(JSON.parse(text));
 }
 
-/** A state that the real Terraform can read. Ids come from the workspace's, so that the sample is the same every time. */
+/** A state that the real Terraform can read. Ids depend on the workspace, so that the sample is always the same. */
 function stateText(workspaceId: string, before: State | undefined, action: Action): string {
   const hex = createHash('sha256').update(workspaceId).digest('hex');
   const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');

@@ -1,4 +1,4 @@
-/** The engine that runs the real Terraform CLI. Its human-readable, coloured output is the run's log. */
+/** The engine that runs the real Terraform CLI. Its coloured output is the run's log. */
 import { stripVTControlCharacters } from 'node:util';
 import * as z from 'zod';
 import { type ApplyOutcome, type Counts, type Engine, NO_COUNTS, type Operation, type PlanOutcome } from './engine.ts';
@@ -11,14 +11,14 @@ const planAnswer = z.object({
     .default([]),
 });
 
-/** `-detailed-exitcode`: 0 nothing to do, 2 something to apply. */
+/** `-detailed-exitcode`: 0 means no changes, 2 means changes to apply. */
 const PLANNED_WITHOUT_CHANGES = 0;
 const PLANNED_WITH_CHANGES = 2;
 
 /**
- * @param command the `terraform` executable.
- * @param progress told what is being done, for the agent's own log.
- * @param ownGroup see {@link runProgram}.
+ * @param command the `terraform` executable
+ * @param progress receives each step, for the agent's log
+ * @param ownGroup see {@link runProgram}
  */
 export function createTerraform(command: string, progress: (message: string) => void, ownGroup: boolean): Engine {
   const run = async (
@@ -51,7 +51,7 @@ export function createTerraform(command: string, progress: (message: string) => 
     return code === 0 ? Buffer.concat(chunks).toString('utf8') : undefined;
   };
 
-  /** Says which Terraform it is and initializes; what `init` says is shown only when it failed, as the real agent does. */
+  /** Prints the Terraform version and initializes. As in the real agent, `init`'s output is shown only if it failed. */
   const prepare = async (operation: Operation): Promise<boolean> => {
     const version = versionAnswer.safeParse(JSON.parse((await stdoutOf(operation, ['version', '-json'])) ?? 'null'));
     if (!version.success) return false;
@@ -115,7 +115,7 @@ export function planArguments({
   ];
 }
 
-/** What a plan in JSON would do; a replacement counts as one addition and one destruction, as Terraform counts it. */
+/** The changes of a plan in JSON. As in Terraform, a replacement counts as one addition and one destruction. */
 export function plannedCounts(planJson: string): Counts {
   const changes = planAnswer.parse(JSON.parse(planJson)).resource_changes.map(({ change }) => change);
   const withAction = (action: string): number => changes.filter(({ actions }) => actions.includes(action)).length;
@@ -127,7 +127,7 @@ export function plannedCounts(planJson: string): Counts {
   };
 }
 
-/** What an apply did, from its own words: the last line of a whole one, or the resources that a failed one finished. */
+/** The changes of an apply, from its output: the last line, or for a failed apply the resources that it finished. */
 export function appliedCounts(output: string): Counts {
   const text = stripVTControlCharacters(output);
   const summary = /^Apply complete! Resources: (.*)\.$/m.exec(text)?.[1];

@@ -38,10 +38,10 @@ export async function buildAgentImage(settings: BuildSettings): Promise<BuiltIma
   const base = settings.baseImage ?? (await baseOfDockerfile());
   const program = await bundledStandIn();
   const baseId = await idOf(settings, base);
-  const dockerfile = standInDockerfile(base, process.platform === 'linux' ? undefined : process.version.slice(1));
+  const dockerfile = emulatorDockerfile(base, process.platform === 'linux' ? undefined : process.version.slice(1));
   const hash = createHash('sha256');
   for (const part of [baseId, dockerfile, WRAPPER, program, process.version, process.arch]) hash.update(`${part}\0`);
-  const standIn = `${REPOSITORY}/stand-in:${hash.copy().digest('hex').slice(0, 12)}`;
+  const emulator = `${REPOSITORY}/emulator:${hash.copy().digest('hex').slice(0, 12)}`;
   for (const file of (await readdir(IMAGE_FOLDER, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && !entry.name.endsWith('.md'),
   )) {
@@ -59,8 +59,8 @@ export async function buildAgentImage(settings: BuildSettings): Promise<BuiltIma
     if (process.platform === 'linux') await copyFile(process.execPath, join(context, 'node'));
     // Here, because changing the mode in the image would add a second copy to it.
     for (const file of await readdir(context)) await chmod(join(context, file), 0o755);
-    await engine.ok(['build', '--quiet', '--network', 'none', '--tag', standIn, context], options);
-    const baseArgument = ['--build-arg', `BASE_IMAGE=${standIn}`];
+    await engine.ok(['build', '--quiet', '--network', 'none', '--tag', emulator, context], options);
+    const baseArgument = ['--build-arg', `BASE_IMAGE=${emulator}`];
     await engine.ok(
       ['build', '--quiet', '--network', 'none', '--tag', reference, ...baseArgument, IMAGE_FOLDER],
       options,
@@ -72,27 +72,27 @@ export async function buildAgentImage(settings: BuildSettings): Promise<BuiltIma
 }
 
 /** The process itself must have the agent's signals and exit codes, so the shell uses exec. */
-const WRAPPER = '#!/bin/sh\nexec /opt/tfc-agent-stand-in/node /opt/tfc-agent-stand-in/main.mjs "$@"\n';
+const WRAPPER = '#!/bin/sh\nexec /opt/tfc-agent-emulator/node /opt/tfc-agent-emulator/main.mjs "$@"\n';
 
 /**
  * Installs the emulator at both paths where the entry point looks for the agent.
  *
  * @param nodeVersion Node comes from the official image of this version, or if absent from the build context
  */
-export function standInDockerfile(base: string, nodeVersion: string | undefined): string {
+export function emulatorDockerfile(base: string, nodeVersion: string | undefined): string {
   const node =
     nodeVersion === undefined
-      ? 'COPY node /opt/tfc-agent-stand-in/node'
-      : `COPY --from=docker.io/library/node:${nodeVersion}-bookworm-slim /usr/local/bin/node /opt/tfc-agent-stand-in/node`;
+      ? 'COPY node /opt/tfc-agent-emulator/node'
+      : `COPY --from=docker.io/library/node:${nodeVersion}-bookworm-slim /usr/local/bin/node /opt/tfc-agent-emulator/node`;
   return `FROM ${base}
 USER root
 ${node}
-COPY main.mjs tfc-agent /opt/tfc-agent-stand-in/
+COPY main.mjs tfc-agent /opt/tfc-agent-emulator/
 RUN set -eu; \\
     id tfc-agent >/dev/null 2>&1 || useradd --create-home --shell /bin/sh tfc-agent; \\
     mkdir -p /usr/local/bin /home/tfc-agent/bin; \\
     for place in /usr/local/bin /home/tfc-agent/bin; do \\
-      ln -sf /opt/tfc-agent-stand-in/tfc-agent "$place/tfc-agent"; \\
+      ln -sf /opt/tfc-agent-emulator/tfc-agent "$place/tfc-agent"; \\
     done
 USER tfc-agent
 `;

@@ -4,13 +4,13 @@ import type { StartFailures } from './start-failures.ts';
 import type { Container, StopCode, Task, TaskStatus } from './task.ts';
 import { ESSENTIAL_CONTAINER_EXITED, OUT_OF_MEMORY } from './wording.ts';
 
-/** How long each part of a task's start and end takes, in milliseconds. */
+/** Duration of each part of a task's start and end, in milliseconds. */
 export interface Phases {
   /** Network interface: PROVISIONING. */
   readonly provisionMs: number;
   /** Image and secrets: PENDING. */
   readonly pullMs: number;
-  /** From the image being there to the process: ACTIVATING. */
+  /** From the pulled image to the running process: ACTIVATING. */
   readonly bootMs: number;
   /** Network interface again: DEPROVISIONING. */
   readonly deprovisionMs: number;
@@ -23,12 +23,12 @@ export interface LifecycleParts {
   readonly runner: TaskRunner;
   readonly phases: (task: Task) => Phases;
   readonly startFailures: StartFailures;
-  /** Value of a container secret as the execution role gets it. */
+  /** Value of a container secret, read with the execution role. */
   readonly secret: (valueFrom: string, executionRoleArn: string | undefined) => SecretAnswer;
   readonly changed: (task: Task) => void;
 }
 
-/** Seconds, when the container definition names none. */
+/** Seconds, if the container definition sets none. */
 const DEFAULT_STOP_TIMEOUT = 30;
 
 interface Control {
@@ -47,7 +47,7 @@ export class Lifecycle {
     this.#parts = parts;
   }
 
-  /** Takes a task that was just created. */
+  /** Starts a task that was just created. */
   begin(task: Task): void {
     const control: Control = { running: new Map(), environments: new Map() };
     this.#controls.set(task, control);
@@ -55,7 +55,7 @@ export class Lifecycle {
     this.#next(task, this.#parts.phases(task).provisionMs, () => this.#pull(task, control));
   }
 
-  /** Ends a task in an orderly way; nothing happens to one that is ending already. */
+  /** Stops a task in an orderly way. Does nothing if it is already stopping. */
   stop(task: Task, code: StopCode, reason: string): void {
     const control = this.#controls.get(task);
     if (control === undefined || task.desiredStatus === 'STOPPED') return;
@@ -77,7 +77,7 @@ export class Lifecycle {
     }
   }
 
-  /** The kernel kills a container for its memory. False when the task has none running. */
+  /** Kills a container because it ran out of memory. @returns false if the task has none running */
   outOfMemory(task: Task, containerName?: string): boolean {
     const running = [...(this.#controls.get(task)?.running ?? [])];
     const found = running.find(([{ definition }]) => containerName === undefined || definition.name === containerName);
@@ -87,7 +87,7 @@ export class Lifecycle {
     return true;
   }
 
-  /** No task moves any more. The runner's processes are the caller's to end. */
+  /** Stops all scheduled changes. The caller must end the runner's processes. */
   close(): void {
     this.#closed = true;
     for (const { timer, running } of this.#controls.values()) {

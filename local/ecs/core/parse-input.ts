@@ -2,10 +2,10 @@ import type * as z from 'zod';
 import { ApiError, invalidParameter } from './api-error.ts';
 
 /**
- * Parses an operation's input. A JSON null is an absent member, as in the vendor's protocol, and unknown members
- * are ignored unless the schema is a strict one.
+ * Parses an operation's input. As in the vendor's protocol, a JSON null is an absent member. Unknown members are ignored unless
+ * the schema is strict.
  *
- * @throws ApiError `SerializationException` for a value of a wrong type, `InvalidParameterException` for all else.
+ * @throws ApiError `SerializationException` for a value of a wrong type, otherwise `InvalidParameterException`
  */
 export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const present = withoutNulls(input ?? {});

@@ -37,14 +37,14 @@ export interface ReadTasksParts {
   readonly place: Place;
   readonly now: () => number;
   readonly clusters: Clusters;
-  /** In the order of their creation. */
+  /** In creation order. */
   readonly tasks: () => Iterable<Task>;
   readonly byId: (id: string) => Task | undefined;
-  /** For how long a new task is not seen, in milliseconds: the API is eventually consistent. */
+  /** Milliseconds for which a new task isn't shown, because the API is eventually consistent. */
   readonly lagMs: number;
 }
 
-/** What the API shows of the tasks: late, page by page, and by its own filter rules. */
+/** The API's view of the tasks: delayed, paginated, and with its filter rules. */
 export class ReadTasks {
   readonly #parts: ReadTasksParts;
 

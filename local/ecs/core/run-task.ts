@@ -17,16 +17,16 @@ import type { Vpc } from './vpc.ts';
 export interface RunTaskParts {
   readonly place: Place;
   readonly now: () => number;
-  /** Fresh lower-case hex digits. */
+  /** Random lower-case hex digits. */
   readonly hex: (digits: number) => string;
   readonly clusters: Clusters;
   readonly definitions: TaskDefinitions;
   readonly tokens: ClientTokens<Task>;
-  /** Whether a token's parameters hold the revision that a family stood for, or the text that was given. */
+  /** Whether a token's parameters contain the resolved revision of a family, or the text of the request. */
   readonly tokensCompareRevision: boolean;
   readonly capacity: Capacity;
   readonly vpc: Vpc;
-  /** Tasks launched: on-demand and Spot have one bucket each. Absent: no limit. */
+  /** Limits of launched tasks: On-Demand and Spot have one bucket each. Default: no limit. */
   readonly launches?: { readonly onDemand: TokenBucket; readonly spot: TokenBucket };
   readonly tasks: () => Iterable<Task>;
   readonly begin: (task: Task) => void;
@@ -37,7 +37,7 @@ export interface RunTaskResult {
   readonly failures: readonly { readonly arn?: string; readonly reason: string }[];
 }
 
-/** RunTask, whole: what it refuses, what a repeated token answers, and the tasks that it launches. */
+/** RunTask: what it rejects, its response to a repeated token, and the tasks that it launches. */
 export class RunTask {
   readonly #parts: RunTaskParts;
   #sequence = 0;
@@ -218,7 +218,7 @@ function strategyOf(request: RunTaskRequest, cluster: Cluster): CapacityStrategy
   if (request.launchType === 'FARGATE') return [];
   if (request.launchType !== undefined) throw invalidParameter('No Container Instances were found in your cluster.');
   const strategy = asked.length > 0 ? asked : cluster.defaultStrategy;
-  // Without a launch type and without a default strategy the vendor takes EC2.
+  // Without a launch type and a default strategy, the vendor uses EC2.
   if (strategy.length === 0) throw invalidParameter('No Container Instances were found in your cluster.');
   if (strategy.some(({ capacityProvider }) => !cluster.capacityProviders.includes(capacityProvider))) {
     throw invalidParameter(

@@ -1,4 +1,4 @@
-/** Agent pools, agents and agent tokens as the API shows them. */
+/** API documents of agent pools, agents and agent tokens. */
 import { countsAgainstAllowance, statusOf } from '../agents.ts';
 import { isoTime, type Resource } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
@@ -49,7 +49,7 @@ export function agentResource(platform: Platform, agent: Agent): Resource {
   };
 }
 
-/** The secret is shown by the answer that creates the token, and never again. */
+/** Only the response that creates the token contains the secret. */
 export function agentTokenResource(token: AgentToken, secret: string | null): Resource {
   return {
     id: token.id,

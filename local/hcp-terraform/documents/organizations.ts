@@ -1,4 +1,4 @@
-/** Organizations, projects and users as the API shows them. */
+/** API documents of organizations, projects and users. */
 import type { Call } from '../api.ts';
 import { isoTime, type Resource } from '../json-api.ts';
 import type { Organization, Project, User } from '../records.ts';

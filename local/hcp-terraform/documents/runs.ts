@@ -1,4 +1,4 @@
-/** Runs, plans and applies as the API shows them. */
+/** API documents of runs, plans and applies. */
 import type { Call } from '../api.ts';
 import { distinct, isoTime, type Resource, statusTimestamps } from '../json-api.ts';
 import {
@@ -166,7 +166,7 @@ export function runEventResource(event: RunEvent): Resource {
   };
 }
 
-/** What `include` may name beside runs; cost estimates and task stages are never there, but may be asked for. */
+/** Values that `include` accepts for runs. Cost estimates and task stages never exist here, but clients may request them. */
 export const RUN_INCLUDES = [
   'plan',
   'apply',

@@ -1,4 +1,4 @@
-/** State versions and their outputs as the API shows them. */
+/** API documents of state versions and their outputs. */
 import type { Call } from '../api.ts';
 import { isoTime, type Resource } from '../json-api.ts';
 import type { StateVersion, StateVersionOutput } from '../records.ts';
@@ -48,7 +48,7 @@ function typeName(value: unknown): string {
   return value === null ? 'null' : typeof value;
 }
 
-/** Lists hide the values of sensitive outputs; a single output shows its own. */
+/** Lists hide the values of sensitive outputs. A single output shows its value. */
 export function stateVersionOutputResource(
   output: StateVersionOutput,
   { hideSensitive }: { hideSensitive: boolean },

@@ -1,4 +1,4 @@
-/** Workspaces, variables, tags and configuration versions as the API shows them. */
+/** API documents of workspaces, variables, tags and configuration versions. */
 import type { Call } from '../api.ts';
 import { isoTime, type Relationship, type Resource, statusTimestamps } from '../json-api.ts';
 import { currentRun, runsOf, workingRun } from '../queue.ts';
@@ -84,7 +84,7 @@ export function workspaceResource(call: Call, workspace: Workspace): Resource {
       'source-name': workspace.sourceName ?? null,
       'source-url': workspace.sourceUrl ?? null,
       'speculative-enabled': workspace.speculativeEnabled,
-      // Plain logs: the CLI prints them as they are, and asks for no redacted plan to render.
+      // Plain logs, which the CLI prints unchanged without requesting a redacted plan.
       'structured-run-output-enabled': false,
       'tag-names': [...workspace.tags.keys()],
       'terraform-version': workspace.terraformVersion,
@@ -149,7 +149,7 @@ export function variableResource(workspace: Workspace, variable: Variable): Reso
   };
 }
 
-/** The upload URL is shown by the answer that creates the version, and never again. */
+/** Only the response that creates the version contains the upload URL. */
 export function configurationVersionResource(
   call: Call,
   version: ConfigurationVersion,

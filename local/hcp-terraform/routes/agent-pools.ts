@@ -133,7 +133,7 @@ export function agentPoolRoutes(define: Define): void {
     const since = queryText(call.query, 'filter[last-ping-since]');
     const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
     if (Number.isNaN(sinceMs)) {
-      throw failure(400, 'Invalid filter parameter', `filter[last-ping-since]: ${since} is no ISO 8601 date`);
+      throw failure(400, 'Invalid filter parameter', `filter[last-ping-since]: ${since} isn't an ISO 8601 date`);
     }
     const agents = sorted(
       [...call.platform.world.agents.values()]
@@ -164,7 +164,7 @@ export function agentPoolRoutes(define: Define): void {
   });
 
   define('GET', '/agent-pools/:id/authentication-tokens', (call) => {
-    // Managing pools is a right of its own; a team that only views workspaces does not see that there are tokens.
+    // Managing pools is a separate permission. A team that can only view workspaces can't see the tokens.
     if (call.user.access !== 'owner') throw notFound();
     const pool = found(call.platform.world.pools, call.param('id'));
     const tokens = sorted(

@@ -1,4 +1,4 @@
-/** Blob URLs over HTTP; `blobs.ts` knows what they lead to. */
+/** HTTP routes of blob URLs. `blobs.ts` has their content. */
 import { readBlob, writeBlob } from '../blobs.ts';
 import { type Api, bodyBytes, pathParameters, queryParameters } from '../http.ts';
 import { queryText } from '../json-api.ts';

@@ -1,7 +1,7 @@
-/** What is asked before anything else: service discovery, ping, address ranges. */
+/** The first requests of clients: service discovery, ping, address ranges. */
 import type { Api } from '../http.ts';
 
-/** The vendor's answer has real addresses; these are from the ranges kept for documentation, to mislead nobody. */
+/** The vendor returns real addresses. These are from the documentation ranges, so that nobody uses them by mistake. */
 const IP_RANGES = {
   api: ['192.0.2.0/25'],
   notifications: ['198.51.100.0/25'],

@@ -80,7 +80,7 @@ export function organizationRoutes(define: Define): void {
     document(entitlementSetResource(found(call.platform.world.organizations, call.param('organization')))),
   );
 
-  // Neither of these two is documented; the CLI asks them while it waits for its run.
+  // Neither route is documented. The CLI requests them while it waits for its run.
   define('GET', '/organizations/:organization/capacity', (call) => {
     const organization = found(call.platform.world.organizations, call.param('organization'));
     const runs = [...call.platform.world.runs.values()].filter((run) => run.organization === organization.name);

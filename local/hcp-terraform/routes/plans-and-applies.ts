@@ -22,7 +22,7 @@ function jsonOutput(call: Call, operation: Operation): Answer {
   };
 }
 
-/** The plan as `terraform show` wants it: schemas beside it, sensitive values taken out. */
+/** The plan for `terraform show`: with schemas, and without sensitive values. */
 function redactedJsonOutput(operation: Operation): Answer {
   const plan = operation.result === undefined ? undefined : redactedPlan(operation.result);
   return plan === undefined ? noContent : { status: 200, body: plan };

@@ -1,6 +1,6 @@
 /**
- * The page behind the URL that `terraform` prints for a run: the run, its logs, its containers. HCP Terraform asks for
- * a login there. Here the run's id is the secret: it is random, and no page lists the ids.
+ * The page at the URL that `terraform` prints for a run: the run, its logs and its containers. HCP Terraform requires a login
+ * there. Here the run's id is the secret: it is random, and no page lists the ids.
  */
 import { stripVTControlCharacters } from 'node:util';
 import { type Api, pathParameters } from '../http.ts';
@@ -8,7 +8,7 @@ import { notFound } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
 import { currentOperation, isFinal, type Operation, type Run } from '../runs.ts';
 
-/** What a container is and what it wrote, in words. */
+/** Facts about a container, and its output, as text. */
 export interface ContainerView {
   readonly facts: readonly (readonly [string, string])[];
   readonly lines: readonly string[];
@@ -101,7 +101,7 @@ function facts(rows: readonly (readonly [string, string])[]): string {
   return `<dl>${rows.map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>`;
 }
 
-/** Without colours, and without the characters that HTML does not allow. */
+/** Removes colours and characters that HTML doesn't allow. */
 function plain(text: string): string {
   return stripVTControlCharacters(text)
     .replaceAll('\r\n', '\n')

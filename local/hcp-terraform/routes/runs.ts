@@ -64,7 +64,7 @@ const runBody = z.object({
 
 const commentBody = z.object({ comment: z.string().nullish() }).nullish();
 
-/** Whether the run passes every filter and search of the query; lists of the organization look one year back by default. */
+/** Whether the run matches every filter and search of the query. Lists of the organization cover one year by default. */
 function matches(call: Call, run: Run, { yearByDefault }: { yearByDefault: boolean }): boolean {
   const { world } = call.platform;
   const { query } = call;
@@ -90,7 +90,7 @@ function matches(call: Call, run: Run, { yearByDefault }: { yearByDefault: boole
 
   const user = queryText(query, 'search[user]');
   if (user !== undefined) return world.users.get(run.createdById)?.username === user;
-  // No run here comes from a commit.
+  // Runs have no commits here.
   if (queryText(query, 'search[commit]') !== undefined) return false;
   const basic = queryText(query, 'search[basic]');
   return basic === undefined || run.id === basic || run.message.includes(basic);
@@ -104,7 +104,7 @@ function runCalled(call: Call): Run {
   return found(call.platform.world.runs, call.param('id'));
 }
 
-/** An action on a run: 202 without a body when its status allows it, 409 when not. */
+/** An action on a run: 202 without a body if its status allows it, otherwise 409. */
 function action(
   define: Define,
   name: string,
@@ -171,7 +171,7 @@ function create(call: Call): Answer {
     replaceAddrs: attributes['replace-addrs'] ?? undefined,
     variables: attributes.variables ?? undefined,
   });
-  // The answer shows the run as it was born, pending; the queue looks at it a moment later.
+  // The response shows the new run as pending. The queue advances it afterwards.
   const answer = created(runResource(call, run));
   advance(call.platform, workspace);
   return answer;
@@ -211,7 +211,7 @@ export function runRoutes(define: Define): void {
     const operations = queryList(call.query, 'filter[operation]');
     const runs = runsOf(world, workspace.id).filter(
       (run) =>
-        // Plan-only runs are left out unless they are asked for.
+        // Plan-only runs are omitted unless they are requested.
         (operations === undefined ? !run.planOnly : operations.has(operationOf(run))) &&
         matches(call, run, { yearByDefault: false }),
     );
@@ -243,7 +243,7 @@ export function runRoutes(define: Define): void {
     return { status: 200, body: { data: events.map(runEventResource) } };
   });
 
-  // Run tasks, policy checks and policy evaluations do not exist here: their lists are empty.
+  // Run tasks, policy checks and policy evaluations don't exist here, so their lists are empty.
   for (const list of ['task-stages', 'policy-checks', 'tf-policy-evaluations', 'comments']) {
     define('GET', `/runs/:id/${list}`, (call) => {
       const run = runCalled(call);

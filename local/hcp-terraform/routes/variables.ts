@@ -21,7 +21,7 @@ const variableBody = z.object({
 });
 
 function workspaceOf(call: Call): Workspace {
-  // Variables may hold secrets: who can only view workspaces does not see them.
+  // Variables may contain secrets, so users who can only view workspaces don't see them.
   if (call.user.access !== 'owner') throw notFound();
   return found(call.platform.world.workspaces, call.param('id'));
 }

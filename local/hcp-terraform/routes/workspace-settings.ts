@@ -1,4 +1,4 @@
-/** What a request may say about a workspace, and what the vendor refuses of it. */
+/** The workspace settings in a request, and what the vendor rejects. */
 import * as z from 'zod';
 import type { Call } from '../api.ts';
 import { invalid, toOne } from '../json-api.ts';
@@ -52,7 +52,7 @@ function checkPool(call: Call, workspace: Workspace, poolId: string): void {
   }
 }
 
-/** The settings that decide where runs execute; every combination the vendor refuses is refused. */
+/** The settings that decide where runs execute. Rejects every combination that the vendor rejects. */
 export function changeExecution(call: Call, workspace: Workspace, wanted: Attributes): void {
   const poolId = wanted['agent-pool-id'] ?? undefined;
   if (wanted.operations !== undefined && wanted['execution-mode'] !== undefined) {
@@ -88,7 +88,7 @@ export function changeExecution(call: Call, workspace: Workspace, wanted: Attrib
   workspace.agentPoolId = nextPool;
 }
 
-/** The name, when it is one and not taken. */
+/** The name, if it is valid and not taken. */
 export function checkName(call: Call, organization: string, name: string | undefined, self?: Workspace): string {
   if (name === undefined || name === '') throw invalid({ attribute: 'name', detail: "Name can't be blank" });
   if (!NAME.test(name)) {
@@ -104,7 +104,7 @@ export function checkName(call: Call, organization: string, name: string | undef
   return name;
 }
 
-/** The settings that are just settings. */
+/** The settings without further rules. */
 export function changeSettings(workspace: Workspace, wanted: Attributes): void {
   workspace.autoApply = wanted['auto-apply'] ?? workspace.autoApply;
   workspace.allowDestroyPlan = wanted['allow-destroy-plan'] ?? workspace.allowDestroyPlan;

@@ -1,4 +1,4 @@
-/** Tags of workspaces, flat ones and key-value bindings. */
+/** Tags of workspaces: flat tags and key-value bindings. */
 import * as z from 'zod';
 import { type Call, collection, type Define, found, noContent } from '../api.ts';
 import { fullPage, parseBody, type Resource } from '../json-api.ts';
@@ -26,7 +26,7 @@ function asEntries(tags: readonly z.infer<typeof tag>[]): (readonly [string, str
   });
 }
 
-/** The tags that a workspace is created with. */
+/** The initial tags of a workspace. */
 export function tagsInBody(body: unknown): Map<string, string> {
   const { relationships } = parseBody(withTags, body).data;
   return new Map([

@@ -24,7 +24,7 @@ import { tagsInBody } from './workspace-tags.ts';
 
 const lockBody = z.object({ reason: z.string().optional() }).optional();
 
-/** `include` values beside workspaces. What is never there (ingress attributes, a readme) may be asked for. */
+/** Values that `include` accepts for workspaces. Clients may request resources that never exist here (ingress attributes, a readme). */
 const WORKSPACE_INCLUDES = [
   'organization',
   'project',
@@ -118,7 +118,7 @@ function remove(call: Call, workspace: Workspace, { onlySafely }: { onlySafely: 
   return noContent;
 }
 
-/** Without a regular expression, which a pattern of many stars would keep busy for years. */
+/** Without a regular expression, because a pattern with many stars would take exponential time. */
 function matchesWildcard(name: string, pattern: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop();

@@ -1,4 +1,4 @@
-/** Tasks of the ECS stand-in in a real container engine: run by `npm run lab:local-containers`, or in yours by CONTAINER_ENGINE. */
+/** Tasks of the ECS emulator in a real container engine: run by `npm run lab:local-containers`, or in yours by CONTAINER_ENGINE. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

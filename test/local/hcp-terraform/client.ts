@@ -192,7 +192,7 @@ export class ScriptedAgent {
   }
 }
 
-/** A stand-in without rate limits unless they are asked for. */
+/** An emulator, without rate limits unless they are requested. */
 export async function startPlatform(options: HcpTerraformOptions = {}): Promise<Platform> {
   return new Platform(await startHcpTerraform({ rateLimits: 'off', ...options }));
 }

@@ -83,7 +83,7 @@ async function refusesConnections(url: string): Promise<boolean> {
   return false;
 }
 
-describe('the stand-in on its own', () => {
+describe('the emulator on its own', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('prints one line when it is ready, and ends on %s with 0', async (signal) => {
     const { child, ready, finished } = start(process.execPath, [MAIN, '--organization', 'my-org']);
     const line = await ready;
@@ -106,7 +106,7 @@ describe('the stand-in on its own', () => {
   });
 
   it.each([
-    [['--port', 'x'], '--port is "x"; allowed is a whole number from 0 to 65535'],
+    [['--port', 'x'], '--port is "x"; it must be an integer from 0 to 65535'],
     [['--agent-poll-ms', '0'], '--agent-poll-ms is "0"'],
     [['--organization', 'a b'], '--organization is "a b"'],
     [['--nonsense'], "'--nonsense'"],

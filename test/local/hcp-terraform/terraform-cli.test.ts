@@ -1,4 +1,4 @@
-/** The real terraform CLI with a `cloud` block, against the stand-in and the agent stand-in. */
+/** The real terraform CLI with a `cloud` block, against the emulators of HCP Terraform and the agent. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -125,13 +125,13 @@ test.each([
     { kind: 'start', keep: true, json: false, containers: { engine: 'podman', baseImage: 'debian:13' } },
   ],
   [['--keep', '--port', '8443', '--state=here'], { kind: 'start', keep: true, json: false, port: 8443, state: 'here' }],
-  [['--port', '8443'], { kind: 'invalid', fault: '--port means nothing without --keep; add that.' }],
+  [['--port', '8443'], { kind: 'invalid', fault: '--port has no effect without --keep; add that option.' }],
   [
     ['--keep', '--port', '70000'],
-    { kind: 'invalid', fault: '--port is "70000"; allowed is an integer from 1 to 65535.' },
+    { kind: 'invalid', fault: '--port is "70000"; it must be an integer from 1 to 65535.' },
   ],
   [['--keep', '--state'], { kind: 'invalid', fault: '--state needs a value: --state FOLDER.' }],
-  [['--engine', 'podman'], { kind: 'invalid', fault: '--engine means nothing without --containers; add that.' }],
+  [['--engine', 'podman'], { kind: 'invalid', fault: '--engine has no effect without --containers; add that option.' }],
   [['--containers', '--engine'], { kind: 'invalid', fault: '--engine needs a value: --engine NAME.' }],
   [['podman'], { kind: 'invalid', fault: expect.stringContaining('Unknown argument "podman"; allowed: --keep') }],
   [

@@ -65,12 +65,12 @@ describe('the agent’s options', () => {
     expect(faults(['-tokn=secret.atlasv1.x', 'secret.atlasv1.y']).join()).not.toContain('atlasv1');
   });
 
-  test('report variables that the agent does not know, and features the stand-in lacks', () => {
+  test('report variables that the agent does not know, and features that the emulator lacks', () => {
     const parsed = parseOptions([], { ...token, TFC_AGENT_POOL_ID: 'x', TFC_AGENT_HYOK: 'true' }, '/home/agent');
     expect(parsed).toMatchObject({
       warnings: [
         'Unknown variable TFC_AGENT_POOL_ID: the agent does not know it.',
-        '-hyok does nothing in this stand-in.',
+        '-hyok has no effect in this emulator.',
       ],
     });
   });

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { standInDockerfile } from '../../../../local/ecs/container/agent-image.ts';
+import { emulatorDockerfile } from '../../../../local/ecs/container/agent-image.ts';
 import { EngineError, findEngine } from '../../../../local/ecs/container/engine.ts';
 import { isGone, ownerOf } from '../../../../local/ecs/container/owner.ts';
 import { linuxProgram } from '../../../../local/start/containers.ts';
@@ -79,10 +79,10 @@ describe('the Terraform of the PATH', () => {
   });
 });
 
-describe('the image of the stand-in', () => {
+describe('the image of the emulator', () => {
   it('takes Node from the build’s context on Linux, and from its own image elsewhere', () => {
-    expect(standInDockerfile('base:1', undefined)).toMatch(/^FROM base:1\nUSER root\nCOPY node \/opt/);
-    expect(standInDockerfile('base:1', '24.21.0')).toContain(
+    expect(emulatorDockerfile('base:1', undefined)).toMatch(/^FROM base:1\nUSER root\nCOPY node \/opt/);
+    expect(emulatorDockerfile('base:1', '24.21.0')).toContain(
       'COPY --from=docker.io/library/node:24.21.0-bookworm-slim ',
     );
   });
