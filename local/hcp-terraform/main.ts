@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { startHcpTerraform } from './server.ts';
 
-const HELP = `HCP Terraform on loopback, for integration tests and a terraform CLI of your own.
+const HELP = `HCP Terraform on loopback, for integration tests and your own terraform CLI.
 
   npm run --silent local:hcp-terraform -- [options]
 

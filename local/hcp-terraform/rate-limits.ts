@@ -61,12 +61,12 @@ export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
         list?.recent.push(now);
       }
       // The endpoint's own limit has priority over the general one, unless the general one rejects the request.
-      const told = list !== undefined && (general.left > 0 || list.left <= 0) ? list : general;
+      const shown = list !== undefined && (general.left > 0 || list.left <= 0) ? list : general;
       return {
         allowed,
-        limit: told.limit,
-        remaining: Math.max(0, told.left - (allowed ? 1 : 0)),
-        resetSeconds: told.resetMs / 1_000,
+        limit: shown.limit,
+        remaining: Math.max(0, shown.left - (allowed ? 1 : 0)),
+        resetSeconds: shown.resetMs / 1_000,
       };
     },
     reset() {

@@ -69,7 +69,7 @@ export function timelineHtml(model: Model, facts: TimelineFacts): string {
 <h1>${title}</h1>
 <p class="lead">${
     summary.ok
-      ? 'Every job ran in a container of its own. No agent and no task is left.'
+      ? 'Every job ran in its own container. No agent and no task is left.'
       : `<strong class="bad">${summary.problems.map(escaped).join(' ')}</strong>`
   }</p>
 <dl class="facts">

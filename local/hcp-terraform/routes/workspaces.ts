@@ -56,8 +56,8 @@ function includedWithWorkspaces(call: Call, workspaces: readonly Workspace[]): R
     const run = currentRun(world, workspace.id);
     if (run !== undefined && [...asked].some((name) => name.startsWith('current_run'))) {
       resources.push(runResource(call, run));
-      const beside = [...asked].filter((name) => name.startsWith('current_run.')).map((name) => name.slice(12));
-      for (const resource of includedWithRuns(call, [run], new Set(beside))) resources.push(resource);
+      const related = [...asked].filter((name) => name.startsWith('current_run.')).map((name) => name.slice(12));
+      for (const resource of includedWithRuns(call, [run], new Set(related))) resources.push(resource);
     }
     const version = world.configurationVersions.get(workspace.currentConfigurationVersionId ?? '');
     if (asked.has('current_configuration_version') && version !== undefined) {
