@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
-/** What takes longer than a developer's patience, or more than a developer's rights: run by CI, one after the other. */
+/** Tests that take longer than a developer waits, or need more permissions than a developer has. CI runs them in sequence. */
 export default defineConfig({
   test: {
     ...base.test,

@@ -1,4 +1,4 @@
-/** The law of who may import whom, as docs/architecture.md states it, and the words that the house does without. */
+/** Import rules, as docs/architecture.md states them, and other rules of the project layout. */
 import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -38,7 +38,7 @@ function offences(of: (file: string) => boolean, allowed: (target: string, impor
 
 const lambdas = [...new Set(files.filter(within('functions/')).map((file) => file.split('/').slice(0, 2).join('/')))];
 
-describe('who may import whom', () => {
+describe('the import rules', () => {
   it('sees the imports that it judges', () => {
     expect(imports.length).toBeGreaterThan(100);
     expect(lambdas).toContain('functions/launcher');
@@ -117,7 +117,7 @@ describe('code that runs on what others send', () => {
   });
 });
 
-describe('the house', () => {
+describe('the project layout', () => {
   it('has no drawers for odds and ends', () => {
     expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/.test(file))).toEqual([]);
   });

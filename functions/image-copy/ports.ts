@@ -1,4 +1,4 @@
-/** What copying an image needs from the outside. */
+/** The external services that copying an image needs. */
 
 /** A manifest as the registry sent it: its digest is that of these very bytes. */
 export interface Manifest {

@@ -8,7 +8,7 @@ import { MEASURES, rowName } from '../agent-image/container/table.ts';
 import { whyNoReleases } from '../agent-image/release-mirror.ts';
 import { readSection } from '../lib/reachability/sections.ts';
 
-// Listing needs no engine, and skips nothing of what it is told is there. Done once: it costs a second.
+// Listing needs no engine, and skips only what the environment says is missing. It runs once, because it takes a second.
 const here = mkdtempSync(join(tmpdir(), 'container-table-'));
 writeFileSync(join(here, 'terraform'), '', { mode: 0o755 });
 const listed = spawnSync(

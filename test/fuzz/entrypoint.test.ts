@@ -9,7 +9,7 @@ fc.configureGlobal({ seed: Number(process.env['FUZZ_SEED'] ?? 1) });
 const scratch = new Scratch();
 afterAll(() => scratch.release());
 
-/** Each makes a file of this name where a shell that takes it for code would run it. */
+/** Each creates a file with this name if a shell runs it as code. */
 const CANARY = 'canary';
 const code = fc.constantFrom(
   `$(touch ${CANARY})`,

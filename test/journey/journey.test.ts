@@ -117,7 +117,7 @@ describe('from a queued run to a clean container and away again', () => {
     expect(ticks(idle)).toMatchObject([{ pools: [{ pool: 'default', queued: 0, running: 0 }] }]);
   });
 
-  it('a run is seen, planned and applied by an agent of its own each, and nothing is left', async () => {
+  it('a run is detected, one agent plans it, another one applies it, and nothing is left', async () => {
     const { id: workspaceId } = await api.createWorkspace({ name: 'network', poolId: platform.agentPool.id });
     const run = await api.queueRun({
       workspaceId,
