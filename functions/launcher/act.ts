@@ -1,6 +1,6 @@
 import { STOP_REASON_PREFIX } from './core/starts.ts';
 import { attemptsFrom, isSpent } from './core/token.ts';
-import type { Launch, Stop } from './core/types.ts';
+import type { Launch, Stop, Supply } from './core/types.ts';
 import { seen, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
 
@@ -32,6 +32,7 @@ export interface Hands {
   readonly tasks: Tasks;
   /** The time of the decision, by which the tokens are chosen too. */
   readonly nowMs: number;
+  readonly startDeadlineMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -39,10 +40,10 @@ export interface Hands {
 export function launchAll(
   pool: Pool,
   launches: readonly Launch[],
-  seenTaskIds: ReadonlySet<string>,
+  supply: Supply,
   hands: Hands,
 ): Promise<LaunchOutcome[]> {
-  return eachLimited(launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, seenTaskIds, hands));
+  return eachLimited(launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, supply, hands));
 }
 
 /** Stops side by side. One that fails leaves the others alone. */
@@ -53,15 +54,16 @@ export function stopAll(stops: readonly Stop[], hands: Hands): Promise<StopOutco
 async function launchOne(
   pool: Pool,
   launch: Launch,
-  seenTaskIds: ReadonlySet<string>,
-  { tasks, nowMs, signal }: Hands,
+  { seenTaskIds, agentNames }: Supply,
+  { tasks, nowMs, startDeadlineMs, signal }: Hands,
 ): Promise<LaunchOutcome> {
+  const evidence = { seenTaskIds, agentNames, startDeadlineMs, nowMs };
   const attempts = attemptsFrom(launch.attempt, launch.job, nowMs);
   for (const attempt of attempts) {
     const answer = await seen(tasks.launch({ pool, lane: launch.lane, job: launch.job, attempt }, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
-    if (!isSpent(answer.value, seenTaskIds, launch.job, nowMs)) {
+    if (!isSpent(answer.value, launch, evidence)) {
       const { taskId } = answer.value;
       const insteadOfSpot = answer.value.insteadOfSpot === true || isDiverted(pool, launch);
       return { kind: 'launched', launch, taskId, attempt, insteadOfSpot };

@@ -99,6 +99,9 @@ export type LaunchAnswer =
       readonly taskId: string;
       /** `undefined` when ECS named the task (in a conflict) but cannot describe it. */
       readonly lastStatus: string | undefined;
+      /** Of a task that an earlier call started with other parameters, in a conflict that names it. */
+      readonly family?: string | undefined;
+      readonly createdAtMs?: number | undefined;
       /** Spot had no room, and the task runs on demand. */
       readonly insteadOfSpot?: boolean;
     }

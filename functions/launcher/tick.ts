@@ -29,6 +29,7 @@ export interface TickPorts {
  */
 interface TickParts extends Omit<TickPorts, 'now'> {
   readonly nowMs: number;
+  readonly startDeadlineMs: number;
 }
 
 /** One pool's part of a tick: all that was seen, decided and done, and what went wrong. */
@@ -71,7 +72,7 @@ export async function tick(
     pools,
     settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization,
   );
-  const parts = { ...ports, nowMs: startedAtMs };
+  const parts = { ...ports, nowMs: startedAtMs, startDeadlineMs: settings.limits.startDeadlineMs };
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
       tickGroup(group, liveTasks, settings, parts, signal).catch((bug: unknown) =>
@@ -118,7 +119,7 @@ async function tickGroup(
     const demand = demandOf(answer.value);
     const tasks = await live;
     if (!tasks.ok) return { pool, demand, observation: tasks };
-    const eyes = { ...parts, startDeadlineMs: settings.limits.startDeadlineMs, signal };
+    const eyes = { ...parts, signal };
     return { pool, demand, observation: await seen(observePool(pool, demand, tasks.value, agentsMatter, eyes)) };
   };
   const tickAlone = async (pool: Pool): Promise<PoolTick> => {
@@ -197,7 +198,7 @@ function limitsOf({ maxAgents }: Pool, { limits }: TickSettings): Limits {
 async function carryOut(
   { pool, demand, observation }: Watched,
   decision: Decision | undefined,
-  { hcpTerraform, tasks, nowMs }: TickParts,
+  { hcpTerraform, tasks, nowMs, startDeadlineMs }: TickParts,
   signal: AbortSignal,
 ): Promise<PoolTick> {
   const known = demand === undefined ? {} : { demand };
@@ -207,9 +208,9 @@ async function carryOut(
     return { pool, ...known, launches: [], stops: [], errors: [gone, observation.ok ? [] : observation.error].flat() };
   }
   const { supply } = observation.value;
-  const hands = { tasks, nowMs, signal };
+  const hands = { tasks, nowMs, startDeadlineMs, signal };
   const [launches, [stops, unconfirmed]] = await Promise.all([
-    launchAll(pool, decision.launches, supply.seenTaskIds, hands),
+    launchAll(pool, decision.launches, supply, hands),
     confirmedStops(pool, decision.stops, supply, hcpTerraform, signal).then(
       async (confirmed) => [await stopAll(confirmed.stops, hands), confirmed.error ?? []] as const,
     ),

@@ -104,6 +104,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
     outOfMemory: outOfMemory(starts, seen.running),
     attempts: attemptsOf(seen.tasks),
     seenTaskIds: taskIds,
+    agentNames: new Set([...agents.keys(), ...busyNames]),
   };
 }
 

@@ -1,6 +1,6 @@
 import { READ_LAG_MS, STOPPED_TASKS_SHOWN_MS } from './read-lag.ts';
 import { isEnding } from './supply.ts';
-import type { QueuedJob, StandingJob } from './types.ts';
+import type { Launch, QueuedJob, StandingJob, Supply } from './types.ts';
 
 /**
  * The `clientToken` of a launch: the same job and attempt give the same task, whoever asks, however often. At most 64
@@ -42,6 +42,15 @@ export interface LaunchedTask {
   readonly taskId: string;
   /** `undefined` when ECS named the task but could not describe it. */
   readonly lastStatus: string | undefined;
+  /** Family of a task that was started with other parameters. */
+  readonly family?: string | undefined;
+  readonly createdAtMs?: number | undefined;
+}
+
+/** What a tick knows about the tasks and agents that the answer may stand for. */
+export interface TokenEvidence extends Pick<Supply, 'seenTaskIds' | 'agentNames'> {
+  readonly startDeadlineMs: number;
+  readonly nowMs: number;
 }
 
 /**
@@ -50,11 +59,25 @@ export interface LaunchedTask {
  */
 export function isSpent(
   answer: LaunchedTask,
-  seenTaskIds: ReadonlySet<string>,
-  job: Pick<QueuedJob, 'queuedAtMs'>,
-  nowMs: number,
+  { job, lane }: { readonly job: Pick<QueuedJob, 'queuedAtMs'>; readonly lane: Pick<Launch['lane'], 'taskDefinition'> },
+  evidence: TokenEvidence,
 ): boolean {
+  const { seenTaskIds, nowMs } = evidence;
   if (seenTaskIds.has(answer.taskId)) return true;
   if (answer.lastStatus === undefined) return nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;
-  return isEnding(answer.lastStatus);
+  if (isEnding(answer.lastStatus)) return true;
+  return answer.family !== undefined && answer.family !== lane.taskDefinition && !isStillComing(answer, evidence);
+}
+
+/**
+ * Whether the agent of a live task of another family may still take the job. A token has no family, so after a deployment that gives the
+ * pool other families it stands for the task that was launched before. The tick counts the agent of such a task once it has registered:
+ * an idle one as supply, a busy one not. Until then only this answer keeps the job from a second task.
+ */
+function isStillComing(
+  { taskId, createdAtMs }: LaunchedTask,
+  { agentNames, startDeadlineMs, nowMs }: TokenEvidence,
+): boolean {
+  if (agentNames.has(taskId)) return false;
+  return createdAtMs === undefined || nowMs - createdAtMs <= startDeadlineMs;
 }

@@ -224,6 +224,8 @@ export interface Supply {
   readonly attempts: ReadonlyMap<string, number>;
   /** Ids of every task seen, live and recently stopped. */
   readonly seenTaskIds: ReadonlySet<string>;
+  /** Names of the agents that the pool lists, or that a running job has. */
+  readonly agentNames: ReadonlySet<string>;
 }
 
 /** The knobs of one pool. */

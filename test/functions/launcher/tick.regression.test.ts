@@ -6,7 +6,18 @@ import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import { runInvocation } from '../../../functions/launcher/invocation.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { type TickSettings, tick } from '../../../functions/launcher/tick.ts';
-import { agent, LIMITS, minutes, NOW, run, seconds, stoppedTask, task } from './core/builders.ts';
+import {
+  APPLY_LANE,
+  agent,
+  LIMITS,
+  minutes,
+  NOW,
+  PLAN_LANE,
+  run,
+  seconds,
+  stoppedTask,
+  task,
+} from './core/builders.ts';
 import { FakeClock, FakePlatform, FakeTasks, pool } from './fakes.ts';
 
 const never = () => new AbortController().signal;
@@ -135,6 +146,76 @@ describe('the place of a warm agent', () => {
       }
     },
   );
+});
+
+describe('a job whose task is of another family, after `phases` was set or taken away', () => {
+  // ECS answers the token with a ConflictException that names the task of before the deployment.
+  const FORMER = 'launcher-one';
+  const split = pool('one', { lanes: [PLAN_LANE, APPLY_LANE] });
+  const formerTask = (createdAtMs = NOW - seconds(60)) =>
+    task('former', { family: FORMER, startedBy: 'run-1/plan', createdAtMs });
+  const remembered = (createdAtMs?: number) => {
+    tasks.tasks = [formerTask(createdAtMs)];
+    tasks.answer = ({ job, attempt }) =>
+      job.key === 'run-1/plan' && attempt === 1
+        ? { kind: 'task', taskId: 'former', lastStatus: 'RUNNING', family: FORMER, createdAtMs }
+        : { kind: 'task', taskId: `${job.key}/${attempt}`, lastStatus: 'PROVISIONING' };
+  };
+  const startedTasks = async () => {
+    const ticked = await tickOf([split]);
+    return ticked.pools[0]?.launches.flatMap((one) => (one.kind === 'launched' ? one.taskId : one.kind));
+  };
+
+  it('gets an agent at once when the agent of that task took another job', async () => {
+    queue('one', 'run-1');
+    remembered(NOW - seconds(60));
+    platform.agentsOf.set('one', [agent('former', 'busy')]);
+    expect(await startedTasks()).toEqual(['run-1/plan/2']);
+  });
+
+  it('gets an agent at once when only a running job says that the agent of that task took another', async () => {
+    const other = run({ id: 'run-2', status: 'planning', planAgentName: 'former' });
+    platform.runs.set('one', { ok: true, value: [run(), other] });
+    remembered(NOW - seconds(60));
+    platform.agentsOf.set('one', undefined);
+    expect(await startedTasks()).toEqual(['run-1/plan/2']);
+  });
+
+  it('gets no second task while the agent of that task is about to register', async () => {
+    queue('one', 'run-1');
+    remembered(NOW - LIMITS.startDeadlineMs);
+    expect(await startedTasks()).toEqual(['former']);
+    remembered(undefined);
+    expect(await startedTasks()).toEqual(['former']);
+  });
+
+  it('gets no second task while the idle agent of that task may take it', async () => {
+    queue('one', 'run-1');
+    remembered(NOW - seconds(60));
+    platform.agentsOf.set('one', [agent('former', 'idle')]);
+    expect(await startedTasks()).toEqual([]);
+  });
+
+  it('gets an agent when that task has none after the start deadline', async () => {
+    queue('one', 'run-1');
+    remembered(NOW - LIMITS.startDeadlineMs - 1);
+    expect(await startedTasks()).toEqual(['run-1/plan/2']);
+    expect(tasks.stops).toEqual([]);
+  });
+
+  it('gets an agent when that task is idle and counts for another job', async () => {
+    queue('one', 'run-1', 'run-2');
+    remembered(NOW - seconds(60));
+    platform.agentsOf.set('one', [agent('former', 'idle')]);
+    expect(await startedTasks()).toEqual(['run-1/plan/2']);
+  });
+
+  it('gets the same agent in each tick until ECS shows its task', async () => {
+    queue('one', 'run-1');
+    remembered(NOW - seconds(60));
+    platform.agentsOf.set('one', [agent('former', 'busy')]);
+    expect([await startedTasks(), await startedTasks()]).toEqual([['run-1/plan/2'], ['run-1/plan/2']]);
+  });
 });
 
 describe('a licence that pools with different API tokens share', () => {

@@ -103,7 +103,8 @@ export class EcsTasks implements Tasks {
     const arn = conflict.resourceIds?.[0];
     if (arn === undefined) return { kind: 'nameless-conflict', conflict };
     const [task] = await this.#describe([arn], signal);
-    return { kind: 'conflict', taskId: taskIdOf(arn), lastStatus: task?.lastStatus };
+    const { lastStatus, family, createdAtMs } = task ?? {};
+    return { kind: 'conflict', taskId: taskIdOf(arn), lastStatus, family, createdAtMs };
   }
 
   async #list(filter: { family?: string; desiredStatus?: 'STOPPED' }, signal: AbortSignal): Promise<string[]> {
@@ -153,7 +154,7 @@ export class EcsTasks implements Tasks {
 /** What ECS says to one RunTask call. */
 type RunTaskAnswer =
   | LaunchAnswer
-  | { readonly kind: 'conflict'; readonly taskId: string; readonly lastStatus: string | undefined }
+  | (Omit<Extract<LaunchAnswer, { kind: 'task' }>, 'kind' | 'insteadOfSpot'> & { readonly kind: 'conflict' })
   | { readonly kind: 'nameless-conflict'; readonly conflict: ConflictException };
 
 /** A launch has a task or a refusal; a conflict that names no task leaves open which. */

@@ -145,6 +145,20 @@ describe('a launch', () => {
     expect(await tasks.liveTasks(signal)).toHaveLength(1);
   });
 
+  it('whose token stands for a task of another family says which, and since when it exists', async () => {
+    register(['exec sleep 60'], 'launcher-former');
+    const id = await launchedId(request('run-1', 1, 'launcher-former'));
+    const [former] = await tasks.liveTasks(signal);
+    expect(await tasks.launch(request(), signal)).toMatchObject({
+      kind: 'task',
+      taskId: id,
+      family: 'launcher-former',
+      createdAtMs: former?.createdAtMs,
+    });
+    expect(former?.createdAtMs).toBeGreaterThan(0);
+    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+  });
+
   it('whose token stands for a task that is over says so', async () => {
     const id = await launchedId(request());
     await tasks.stop(id, 'by the test', signal);
@@ -178,7 +192,9 @@ describe('a launch on Spot', () => {
     expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
     // The second time the token names that task already: told, and counted, once.
     const { taskId } = first as { taskId: string };
-    expect(await tasks.launch(spot(), signal)).toEqual({ kind: 'task', taskId, lastStatus: expect.any(String) });
+    const again = await tasks.launch(spot(), signal);
+    expect(again).toMatchObject({ kind: 'task', taskId });
+    expect(again).not.toHaveProperty('insteadOfSpot');
     expect(await live()).toEqual(['on demand']);
   });
 
@@ -208,7 +224,9 @@ describe('a launch on Spot', () => {
     const refused = tasks.launch(spot(), signal);
     await expect.poll(() => asked, { interval: 5 }).toBe(true);
     const other = await tasks.launch(spot(), signal);
-    expect(await refused).toEqual({ ...other, lastStatus: expect.any(String) });
+    const again = await refused;
+    expect(again).toMatchObject({ ...other, lastStatus: expect.any(String) });
+    expect(again).not.toHaveProperty('insteadOfSpot');
     expect(await live()).toHaveLength(1);
   });
 

@@ -76,6 +76,7 @@ export function supply(overrides: Partial<Supply> = {}): Supply {
     outOfMemory: [],
     attempts: new Map(),
     seenTaskIds: new Set(),
+    agentNames: new Set(),
     ...overrides,
   };
 }

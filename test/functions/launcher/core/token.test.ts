@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { standingJobs } from '../../../../functions/launcher/core/standing.ts';
-import { attemptsFrom, clientTokenOf, isSpent } from '../../../../functions/launcher/core/token.ts';
-import { LANE, minutes, NOW, queuedJob, seconds } from './builders.ts';
+import { attemptsFrom, clientTokenOf, isSpent, type TokenEvidence } from '../../../../functions/launcher/core/token.ts';
+import { LANE, minutes, NOW, PLAN_LANE, queuedJob, seconds } from './builders.ts';
+
+const evidence = (overrides: Partial<TokenEvidence> = {}): TokenEvidence => ({
+  seenTaskIds: new Set(),
+  agentNames: new Set(),
+  startDeadlineMs: minutes(5),
+  nowMs: NOW,
+  ...overrides,
+});
 
 describe('the token of a launch', () => {
   it('is made of job and attempt alone, and within ECS’s 64 characters also for the longest of both', () => {
@@ -54,7 +62,7 @@ describe('a token', () => {
   it('is used up when it stands for a task that is over or was counted already', () => {
     const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
     const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
-      isSpent({ taskId: 'a', lastStatus }, new Set(seenIds), job, NOW);
+      isSpent({ taskId: 'a', lastStatus }, { job, lane: LANE }, evidence({ seenTaskIds: new Set(seenIds) }));
     expect(spent('PROVISIONING')).toBe(false);
     expect(spent('RUNNING')).toBe(false);
     expect(spent('RUNNING', ['a'])).toBe(true);
@@ -63,10 +71,33 @@ describe('a token', () => {
   });
 });
 
+describe('a token of a live task that was started with other parameters', () => {
+  const spent = (family: string, createdAtMs: number | undefined, agents: string[] = []) => {
+    const answer = { taskId: 'former', lastStatus: 'RUNNING', family, createdAtMs };
+    return isSpent(answer, { job: queuedJob('run-1'), lane: PLAN_LANE }, evidence({ agentNames: new Set(agents) }));
+  };
+
+  it('is used up when the task is of another family and its agent has registered', () => {
+    expect(spent(LANE.taskDefinition, NOW, ['former'])).toBe(true);
+    expect(spent(LANE.taskDefinition, NOW, ['another'])).toBe(false);
+  });
+
+  it('is used up when the task is of another family and its agent did not register in time', () => {
+    expect(spent(LANE.taskDefinition, NOW - minutes(5))).toBe(false);
+    expect(spent(LANE.taskDefinition, NOW - minutes(5) - 1)).toBe(true);
+    expect(spent(LANE.taskDefinition, undefined)).toBe(false);
+  });
+
+  it('stays in use when the task is of the lane’s own family: the tick counts it as soon as ECS lists it', () => {
+    expect(spent(PLAN_LANE.taskDefinition, NOW, ['former'])).toBe(false);
+    expect(spent(PLAN_LANE.taskDefinition, NOW - minutes(6))).toBe(false);
+  });
+});
+
 describe('a task that ECS names and cannot describe', () => {
   const answer = { taskId: 't', lastStatus: undefined };
   const spent = (waitedMs: number) =>
-    isSpent(answer, new Set(), queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), NOW);
+    isSpent(answer, { job: queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), lane: LANE }, evidence());
 
   it('is a new one as long as its job waits for less than ECS shows a stopped task', () => {
     expect(spent(minutes(6))).toBe(false);
@@ -80,7 +111,7 @@ describe('a task that ECS names and cannot describe', () => {
     for (const nowMs of [NOW, NOW + minutes(59), NOW + minutes(60)]) {
       const [place] = standingJobs({ ...LANE, standing }, nowMs);
       if (place === undefined) throw new Error('no place');
-      expect(isSpent(answer, new Set(), place, nowMs)).toBe(false);
+      expect(isSpent(answer, { job: place, lane: LANE }, evidence({ nowMs }))).toBe(false);
     }
   });
 });

@@ -58,7 +58,14 @@ describe('a task whose status is new to the launcher', () => {
 
   it('is the task that a launch brought, and its token is not used up', () => {
     const answer = { taskId: 'new', lastStatus: NEW_STATUS };
-    expect(isSpent(answer, new Set(), queuedJob('run-1', { queuedAtMs: NOW - minutes(90) }), NOW)).toBe(false);
+    const launch = { job: queuedJob('run-1', { queuedAtMs: NOW - minutes(90) }), lane: LANE };
+    const evidence = {
+      seenTaskIds: new Set<string>(),
+      agentNames: new Set<string>(),
+      startDeadlineMs: minutes(5),
+      nowMs: NOW,
+    };
+    expect(isSpent(answer, launch, evidence)).toBe(false);
   });
 });
 
