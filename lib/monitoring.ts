@@ -275,6 +275,7 @@ export class Monitoring extends Construct {
             this.metric('apiTokenRejected', { statistic: cloudwatch.Stats.SUM, label: 'API token rejected' }),
             this.metric('unknownRunStatuses', { label: 'unknown run statuses' }),
             this.metric('runListRequests', { label: 'run list requests' }),
+            ...perPool('runListsTruncated', { statistic: cloudwatch.Stats.SUM }, ' run list truncated'),
           ],
           { leftAnnotations: [{ value: 30, label: 'HCP Terraform allows 30 a minute' }] },
         ),

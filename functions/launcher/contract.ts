@@ -129,6 +129,8 @@ export const METRICS = {
   standingDeferred: 'StandingAgentsDeferred',
   /** Seconds: longest time that a run has been in a post-plan status; absent while no run is in one. */
   longestAfterPlanSeconds: 'LongestAfterPlanSeconds',
+  /** Count: polls that didn't read all of the pool's open runs; absent otherwise. */
+  runListsTruncated: 'RunListsTruncated',
   /** Count: agents of the pool that seem to be another launcher's; absent while there is none. */
   otherLaunchersAgents: 'OtherLaunchersAgents',
   /** Count: tasks that ended before their agent registered, seen among the recently stopped ones. */

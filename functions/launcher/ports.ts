@@ -18,9 +18,9 @@ export interface Pool {
 /** What the launcher asks of HCP Terraform. */
 export interface HcpTerraform {
   /**
-   * The runs of each pool that wait for or are with an agent, the newest 500, and of a pool with more than one lane also
-   * the newest 500 whose applies are or wait. Fewer, the newest first, where answers are so large that they come in
-   * smaller pages. The pools share an organization and
+   * The newest 500 open runs of each pool: queued and running jobs, and runs in a post-plan status. When there are more, also the newest 500
+   * jobs, and of a pool with more than one lane the newest 500 applies. Fewer where answers are so large that they come in
+   * smaller pages. {@link sightOf} reports what was left out. The pools share an organization and
    * an API token. Every pool has an entry, which comes when it is there, whatever becomes of the others'. A pool that does
    * not exist, or that the token cannot see, is an error and not an empty list. Never rejects.
    */
@@ -47,6 +47,11 @@ export interface Sight {
   readonly gone?: UpstreamError;
   /** The platform answered that there is no such pool, or none that the token may see: it has no agents to count. */
   readonly absent?: true;
+  /**
+   * The last list of its runs didn't end within one poll. `post-plan-runs`: the jobs were all read, runs in a post-plan status weren't;
+   * `queued-jobs`: older jobs may be missing too. They are read when newer ones are gone.
+   */
+  readonly unread?: 'post-plan-runs' | 'queued-jobs';
 }
 
 export interface PollBudget {

@@ -7,7 +7,7 @@ import type { Decision, Demand, Limits, Task } from './core/types.ts';
 import { decideUnderCeiling } from './core/under-ceiling.ts';
 import { InternalError, type Seen, seen, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
-import type { HcpTerraform, Pool, Tasks } from './ports.ts';
+import type { HcpTerraform, Pool, Sight, Tasks } from './ports.ts';
 
 /** Settings of a tick that all pools share. */
 export interface TickSettings {
@@ -36,6 +36,8 @@ interface TickParts extends Omit<TickPorts, 'now'> {
 export interface PoolTick {
   readonly pool: Pool;
   readonly demand?: Demand;
+  /** Which open runs are missing in {@link demand} at least; absent: none. */
+  readonly unread?: NonNullable<Sight['unread']>;
   readonly observation?: PoolObservation;
   readonly decision?: Decision;
   readonly launches: readonly LaunchOutcome[];
@@ -201,9 +203,9 @@ async function carryOut(
   { hcpTerraform, tasks, nowMs, startDeadlineMs }: TickParts,
   signal: AbortSignal,
 ): Promise<PoolTick> {
-  const known = demand === undefined ? {} : { demand };
-  // Told in every tick, and in the way of nothing: what is queued there is served.
-  const gone = hcpTerraform.sightOf(pool).gone ?? [];
+  const { gone = [], unread } = hcpTerraform.sightOf(pool);
+  const known = demand === undefined ? {} : { demand, ...(unread !== undefined && { unread }) };
+  // Report the missing pool on every tick, but keep launching agents for its queued jobs.
   if (!observation.ok || decision === undefined) {
     return { pool, ...known, launches: [], stops: [], errors: [gone, observation.ok ? [] : observation.error].flat() };
   }

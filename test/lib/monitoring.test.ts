@@ -276,7 +276,13 @@ describe('the dashboard', () => {
       [...each('Sum of Launches'), 'default: Sum of LaunchesInsteadOfSpot'],
       [...each('Sum of LaunchesRefused'), ...each('Sum of LaunchesDeferred'), 'default: Sum of StandingAgentsDeferred'],
       [...each('Maximum of StartFailures'), ...each('Sum of OutOfMemory')],
-      ['Sum of FailedTicks', 'Sum of ApiTokenRejected', 'Maximum of UnknownRunStatuses', 'Maximum of RunListRequests'],
+      [
+        'Sum of FailedTicks',
+        'Sum of ApiTokenRejected',
+        'Maximum of UnknownRunStatuses',
+        'Maximum of RunListRequests',
+        ...each('Sum of RunListsTruncated'),
+      ],
     ]);
     expect(new Set(lines.flat().map((line) => line.split(' of ')[1]))).toEqual(new Set(Object.values(METRICS)));
   });

@@ -230,7 +230,11 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'only the first page of runs is read',
     [1],
-    edit('adapters/hcp-terraform/client.ts', '&& requests < most()) {', '&& requests < 1) {'),
+    edit(
+      'adapters/hcp-terraform/client.ts',
+      '&& poll.requests - before < mostRequests()) {',
+      '&& poll.requests - before < 1) {',
+    ),
   ),
   // -- Limits
   one(

@@ -53,6 +53,8 @@ export class TickReport {
   /** Tasks that are told to have run out of memory. */
   #endsReported = new Set<string>();
   readonly #otherLaunchers = new OtherLaunchers();
+  /** Names of pools whose runs the last poll didn't read to the end. */
+  readonly #truncated = new Set<string>();
 
   constructor(parts: ReportParts) {
     this.#parts = parts;
@@ -61,6 +63,7 @@ export class TickReport {
   report(tick: Tick): void {
     this.#log(tick);
     for (const pool of tick.pools) {
+      this.#warnOfUnreadRuns(pool);
       const others = this.#agentsOfOtherLaunchers(pool, tick.startedAtMs);
       this.#poolMetrics(pool, others, tick.startedAtMs);
     }
@@ -86,6 +89,20 @@ export class TickReport {
     }
   }
 
+  /** Warns once per pool until its runs are read to the end again; the tick's own line says it each time. */
+  #warnOfUnreadRuns({ pool, demand, unread }: PoolTick): void {
+    if (demand === undefined) return;
+    if (unread === undefined) this.#truncated.delete(pool.name);
+    else if (!this.#truncated.has(pool.name)) {
+      this.#truncated.add(pool.name);
+      this.#parts.logger.warn('the list of open runs is too long to be read within one poll', {
+        pool: pool.name,
+        unread,
+        remedy: UNREAD_REMEDIES[unread],
+      });
+    }
+  }
+
   /** @returns how many agents seem to be another launcher's; it is logged from time to time. */
   #agentsOfOtherLaunchers(part: PoolTick, nowMs: number): number {
     const { agents, isNews } = this.#otherLaunchers.look(part, nowMs);
@@ -101,7 +118,11 @@ export class TickReport {
     return agents.length;
   }
 
-  #poolMetrics({ pool, demand, observation, decision, launches }: PoolTick, others: number, nowMs: number): void {
+  #poolMetrics(
+    { pool, demand, unread, observation, decision, launches }: PoolTick,
+    others: number,
+    nowMs: number,
+  ): void {
     if (demand === undefined && observation === undefined) return;
     const { metrics } = this.#parts;
     const values: [name: string, value: number][] = [];
@@ -119,7 +140,7 @@ export class TickReport {
     }
     const afterPlan = demand === undefined ? undefined : afterPlanSeconds(demand, nowMs);
     if (afterPlan !== undefined) values.push([METRICS.longestAfterPlanSeconds, afterPlan]);
-    const counts: [name: string, count: number][] = [];
+    const counts: [name: string, count: number][] = [[METRICS.runListsTruncated, unread === undefined ? 0 : 1]];
     if (observation !== undefined) {
       counts.push(
         [METRICS.startFailures, observation.supply.startFailures.length],
@@ -220,6 +241,16 @@ export class TickReport {
   }
 }
 
+/** What to do when runs were left out. */
+const UNREAD_REMEDIES: Readonly<Record<NonNullable<PoolTick['unread']>, string>> = {
+  'post-plan-runs':
+    'every job was read, but not every run in a post-plan status: such a run may get no agent for its policy sets. Cancel ' +
+    'or discard runs that are stuck after their plan (docs/runbook.md, "A run stays in a post-plan status")',
+  'queued-jobs':
+    'the newest jobs are served first, and older ones when those are gone (docs/runbook.md, "A job waits too long"). Raise ' +
+    'maxAgents if the queue keeps growing, or move workspaces to another pool',
+};
+
 /** A warm function that has reported this many starts anew, and only fresh ones are looked at anyway. */
 function boundedWith(reported: Set<string>, key: string): Set<string> {
   return reported.size > 10_000 ? new Set([key]) : reported.add(key);
@@ -234,9 +265,10 @@ function sizeSettingOf({ name, lanes }: Pool, task: Task): string {
 
 /** One pool's part of the log line. */
 function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
-  const { pool, demand, observation, decision, launches, stops, errors } = part;
+  const { pool, demand, unread, observation, decision, launches, stops, errors } = part;
   return {
     pool: pool.name,
+    ...(unread !== undefined && { unread }),
     ...(demand !== undefined && {
       queued: demand.queued.length,
       running: demand.running.length,

@@ -66,14 +66,11 @@ const STATUSES: Readonly<Record<string, Meaning>> = {
  */
 const AFTER_PLAN: readonly string[] = ['post_plan_running', 'policy_checking'];
 
-/** The statuses to ask the platform for: queued jobs, running ones for who runs them, and runs that wait after a plan. */
-export const OBSERVED_STATUSES: readonly string[] = [
-  'plan_queued',
-  'apply_queued',
-  'planning',
-  'applying',
-  ...AFTER_PLAN,
-];
+/** The statuses of queued jobs, and of running ones for who runs them. */
+export const JOB_STATUSES: readonly string[] = ['plan_queued', 'apply_queued', 'planning', 'applying'];
+
+/** The statuses to ask the platform for: jobs, and runs that wait after a plan. */
+export const OBSERVED_STATUSES: readonly string[] = [...JOB_STATUSES, ...AFTER_PLAN];
 
 /**
  * Reads the jobs out of one pool's runs.

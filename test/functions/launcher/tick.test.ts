@@ -338,6 +338,14 @@ describe('what ECS answers', () => {
     expect(launched()).toEqual(['one run-1/plan/2', 'one run-1/plan/3']);
   });
 
+  it('a list of runs that did not end is part of the pool’s tick, and what it shows is launched for', async () => {
+    queue('one', 'run-1');
+    platform.sights.set('one', { agentsVisible: true, unread: 'queued-jobs' });
+    const ticked = await tickOf([pool('one'), pool('two')]);
+    expect(ticked.get('one')).toMatchObject({ unread: 'queued-jobs', launches: [{ kind: 'launched' }] });
+    expect(ticked.get('two')).not.toHaveProperty('unread');
+  });
+
   it('tokens that are all used up end the job’s turn, not the tick', async () => {
     queue('one', 'run-1');
     tasks.answer = () => ({ kind: 'task', taskId: 't', lastStatus: 'STOPPED' });

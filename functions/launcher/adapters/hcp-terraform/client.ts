@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { OBSERVED_STATUSES } from '../../core/demand.ts';
+import { JOB_STATUSES, OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
 import { type Seen, seen, UpstreamError } from '../../errors.ts';
 import type { PollBudget as Budget, Clock, HcpTerraform, Pool, Sight } from '../../ports.ts';
@@ -16,14 +16,14 @@ import { listsRunsByOrganization } from './version.ts';
  */
 const PAGES_A_POLL = 5;
 
-/** The same in smaller pages, after an answer was too large. A poll of two lists must fit into the budget. */
+/** The same in smaller pages, after an answer was too large: for the first list of a poll, and for all others together. */
 const SMALL_PAGES_A_POLL = 10;
 
 /** How long a pool is read in smaller pages before 100 are tried again. */
 const SMALL_PAGES_MS = 10 * 60_000;
 
 /** Applies, for pools whose applies have their own lane. The list is newest first, so a backlog of plans would hide them. */
-const APPLY_STATUSES = OBSERVED_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying');
+const APPLY_STATUSES = JOB_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying');
 
 /** Timeout of the combined "does any pool have work?" request. An answer takes some tenths of a second. */
 const PROBE_PATIENCE_MS = 2_000;
@@ -46,6 +46,18 @@ export interface ClientParts {
   readonly timeout: Clock['timeout'];
 }
 
+/** One list of runs to be read. */
+interface RunsList {
+  readonly statuses: readonly string[];
+  /** Requests that it may take in pages smaller than 100. */
+  readonly smallPages: number;
+  /** Requests that the same poll has made; counted on. */
+  readonly poll: { requests: number };
+  readonly share: Share;
+  /** Where its runs go. */
+  readonly runs: Run[];
+}
+
 /** One poll of pools that share a budget. `over`: the error of the first pool for which the budget wasn't enough. */
 interface Turn {
   over?: unknown;
@@ -62,10 +74,12 @@ export class HcpTerraformClient implements HcpTerraform {
   /** When each pool had its last turn, as a count: the pools of one poll have theirs at the same time. */
   readonly #turnOf = new Map<Pool, number>();
   #turns = 0;
-  /** Requests that a pool's last poll took, or the most that a poll may take when it did not see the end. */
+  /** Requests that a pool's last poll took, or the most that it could have taken when it broke off. */
   readonly #requestsOf = new Map<Pool, number>();
   /** Pools whose answers were too large in pages of 100. */
   readonly #smallPagesOf = new Map<Pool, { readonly size: PageSize; readonly untilMs: number }>();
+  /** Pools of whose runs the last poll didn't read all, and which it left out at least. */
+  readonly #unreadOf = new Map<Pool, NonNullable<Sight['unread']>>();
   /** Pools whose name or id the platform doesn't know. */
   readonly #unfound = new Set<Pool>();
   #byOrganization: boolean | undefined;
@@ -137,7 +151,8 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   sightOf(pool: Pool): Sight {
-    return this.#poolIds.sightOf(pool);
+    const unread = this.#unreadOf.get(pool);
+    return { ...this.#poolIds.sightOf(pool), ...(unread !== undefined && { unread }) };
   }
 
   pollBudget(): Budget {
@@ -179,44 +194,66 @@ export class HcpTerraformClient implements HcpTerraform {
     if (!(await this.#listsByOrganization(pool, signal))) return this.#currentRuns(pool, signal);
     const share = this.#shareOf(pool, turn);
     try {
-      const all = await this.#readRuns(pool, OBSERVED_STATUSES, 0, share, signal);
-      if (all.ended || pool.lanes.length === 1) return all.runs;
-      const applies = await this.#readRuns(pool, APPLY_STATUSES, all.requests, share, signal);
-      // A run in both lists counts as it was seen last.
-      return [...all.runs, ...applies.runs];
+      return await this.#allRuns(pool, share, signal);
     } finally {
       share.release();
     }
   }
 
-  /** Reads one list as far as one poll may. @param requestsBefore of the same poll, for another list. */
-  async #readRuns(
-    pool: Pool,
-    statuses: readonly string[],
-    requestsBefore: number,
-    share: Share,
-    signal: AbortSignal,
-  ): Promise<{ runs: readonly Run[]; ended: boolean; requests: number }> {
-    const pages: (readonly Run[])[] = [];
+  /**
+   * One list shows everything, so that a poll of a pool with few runs is one request. Only when that list doesn't end, runs may be hidden
+   * behind newer ones, and those that matter most are listed separately: first the jobs, then the applies.
+   */
+  async #allRuns(pool: Pool, share: Share, signal: AbortSignal): Promise<readonly Run[]> {
+    const poll = { requests: 0 };
+    const runs: Run[] = [];
+    const read = (statuses: readonly string[], smallPages: number) =>
+      this.#readRuns(pool, { statuses, smallPages, poll, share, runs }, signal);
+    let tooLarge = false;
+    const allRead = await read(OBSERVED_STATUSES, SMALL_PAGES_A_POLL).catch((error: unknown) => {
+      tooLarge = isTooLarge(error);
+      if (!tooLarge) throw error;
+      return false;
+    });
+    let jobsRead = allRead;
+    if (!allRead) {
+      // Nothing hides the jobs but other jobs, unless a run that isn't one takes their slots.
+      const isCrowded = tooLarge || runs.some(({ status }) => !JOB_STATUSES.includes(status));
+      const hasApplies = pool.lanes.length > 1;
+      const smallPages = SMALL_PAGES_A_POLL / (isCrowded && hasApplies ? 2 : 1);
+      if (isCrowded) jobsRead = await read(JOB_STATUSES, smallPages);
+      if (!jobsRead && hasApplies) await read(APPLY_STATUSES, smallPages);
+    }
+    this.#requestsOf.set(pool, poll.requests);
+    if (allRead) this.#unreadOf.delete(pool);
+    else this.#unreadOf.set(pool, jobsRead ? 'post-plan-runs' : 'queued-jobs');
+    // A run in several lists counts as it was seen last.
+    return runs;
+  }
+
+  /** Reads one list as far as one poll may. @returns whether to its end. */
+  async #readRuns(pool: Pool, list: RunsList, signal: AbortSignal): Promise<boolean> {
+    const { statuses, smallPages, poll, share, runs } = list;
     const path = runsPath(pool);
     const cursor = new PageCursor(path, this.#pageSizeOf(pool));
-    const lists = pool.lanes.length === 1 ? 1 : 2;
-    const most = () => (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : SMALL_PAGES_A_POLL);
-    let requests = 0;
-    while (!cursor.ended && requests < most()) {
+    const mostRequests = () => (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : smallPages);
+    const before = poll.requests;
+    while (!cursor.ended && poll.requests - before < mostRequests()) {
       const query = { ...this.#runsQuery([pool], statuses), include: 'plan,apply', ...cursor.query };
-      requests += 1;
+      poll.requests += 1;
       try {
         const page: z.infer<typeof runsPage> = await this.#pollRuns(path, query, pool, runsPage, signal, share);
         cursor.advance(page);
-        pages.push(runsOf(page));
+        for (const run of runsOf(page)) runs.push(run);
       } catch (error) {
+        // Where the budget was too small, the next poll sets aside what the whole list may take.
+        const most = Math.max(before + mostRequests(), this.#requestsOf.get(pool) ?? 1);
+        this.#requestsOf.set(pool, isTooLarge(error) ? poll.requests : most);
         cursor.shrinkAfter(error);
         this.#smallPagesOf.set(pool, { size: cursor.size, untilMs: this.#now() + SMALL_PAGES_MS });
       }
-      this.#requestsOf.set(pool, cursor.ended ? requestsBefore + requests : lists * most());
     }
-    return { runs: pages.flat(), ended: cursor.ended, requests };
+    return cursor.ended;
   }
 
   #pageSizeOf(pool: Pool): PageSize {
@@ -302,6 +339,10 @@ export class HcpTerraformClient implements HcpTerraform {
     this.#byOrganization ??= await listsRunsByOrganization(this.#http, pool.apiTokenSecret, signal);
     return this.#byOrganization;
   }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof UpstreamError && error.fault === 'too-large';
 }
 
 function runsPath(pool: Pool): string {

@@ -84,21 +84,51 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', ...single, '1:1']);
   });
 
+  it('cost no more than 20 requests per poll, so that a poll of three lists fits into the budget too', async () => {
+    const alike = (name: string, status: string) =>
+      Array.from({ length: 12 }, (_, n) => run(`run-${name}${n}`, status, 'x'.repeat(1_000_000)));
+    const [stuck, plans, applies] = [
+      alike('stuck', 'post_plan_running'),
+      alike('plan', 'plan_queued'),
+      alike('apply', 'apply_queued'),
+    ];
+    server.on(RUNS, listOf([...stuck, ...plans, ...applies]));
+    const answer = await runsOf(poolWithPhases);
+    expect(idsOf(answer)).toEqual([...ids(stuck.slice(0, 7)), ...ids(plans.slice(0, 5)), ...ids(applies.slice(0, 5))]);
+    const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);
+    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', ...single(7), ...single(5), ...single(5)]);
+    expect(client.sightOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
+  });
+
+  it('don’t hide the queued jobs behind them', async () => {
+    const stuck = Array.from({ length: 12 }, (_, n) => run(`run-stuck${n}`, 'policy_checking', 'x'.repeat(1_000_000)));
+    server.on(RUNS, listOf([...stuck, run('run-waits')]));
+    expect(idsOf(await runsOf())).toEqual([...ids(stuck.slice(0, 7)), 'run-waits']);
+    expect(client.sightOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
+  });
+
+  it('leave a pool served when a single run that waits after its plan is too large', async () => {
+    server.on(RUNS, listOf([run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')]));
+    expect(idsOf(await runsOf())).toEqual(['run-waits']);
+    expect(client.sightOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
+  });
+
   it('are an error of their own when a single run is too large, with what to do', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });
     expect(!answer.ok && answer.error.message).toMatch(/page of 100, 20, 5, 1 entries.*at most 4 MiB.*huge message/);
-    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', '1:1']);
+    // The last one is for the queued and running jobs alone.
+    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', '1:1', '1:1']);
     expect((await runsOf()).ok).toBe(false);
-    expect(pagesRequested()).toEqual(['1:1']);
+    expect(pagesRequested()).toEqual(['1:1', '1:1']);
   });
 
   it('leave the budget as it was: what a poll set aside and did not need is given back', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
-    // 4 requests, and then 1 of the 10 that each poll sets aside.
-    for (let poll = 0; poll < 12; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
-    expect(client.pollBudget().taken).toEqual([15]);
+    // 5 requests, and then 2 per poll; the last one of the 24 isn't enough for another poll.
+    for (let poll = 0; poll < 10; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
+    expect(client.pollBudget().taken).toEqual([23]);
     expect(await runsOf()).toMatchObject({ error: { fault: 'throttled' } });
   });
 });

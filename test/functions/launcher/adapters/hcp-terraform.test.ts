@@ -260,6 +260,30 @@ describe('the runs of a pool', () => {
     expect(statuses).toEqual([...Array(5).fill(all), ...Array(5).fill('apply_queued,applying')]);
   });
 
+  it('that wait for an agent are found behind 500 newer runs that are stuck after their plan', async () => {
+    const stuck = Array.from({ length: 501 }, (_, n) => run(`run-stuck${n}`, 'post_plan_running'));
+    server.on(RUNS, listOf([...stuck, run('run-waits'), run('run-works', 'planning')]));
+    const warm = client();
+    const answer = await openRuns(warm);
+    const found = answer.ok ? answer.value.map(({ id }) => id) : [];
+    expect(found.slice(-2)).toEqual(['run-waits', 'run-works']);
+    expect(found).toHaveLength(502);
+    // One request more than the five that the stuck runs cost anyway.
+    expect(runRequests()).toHaveLength(6);
+    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true, unread: 'post-plan-runs' });
+  });
+
+  it('that were not all read say so until they are', async () => {
+    const queued = (count: number) => listOf(Array.from({ length: count }, (_, n) => run(`run-${n}`)));
+    const warm = client();
+    server.on(RUNS, queued(501));
+    await openRuns(warm);
+    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true, unread: 'queued-jobs' });
+    server.on(RUNS, queued(500));
+    await openRuns(warm);
+    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true });
+  });
+
   it('of several pools cost one request while none of them has work', async () => {
     const other = { ...pool, name: 'other', id: 'apool-2' };
     server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));

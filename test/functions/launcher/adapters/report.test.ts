@@ -99,6 +99,36 @@ describe('a run in a post-plan status', () => {
   });
 });
 
+describe('a pool whose open runs were not all read', () => {
+  const reported = (unread?: PoolTick['unread'], part: Partial<PoolTick> = { demand }) => {
+    lines.length = 0;
+    blobs.length = 0;
+    report.report(tickOf({ ...part, ...(unread !== undefined && { unread }) }));
+    return {
+      warnings: lines.filter(({ level }) => level === 'warn').map(({ attributes }) => attributes),
+      count: blobs[0]?.metrics[METRICS.runListsTruncated]?.[0],
+    };
+  };
+
+  it('is warned about once with a remedy, counted in each tick, and warned about again when it happens again', () => {
+    expect(reported('queued-jobs')).toEqual({
+      warnings: [{ pool: 'one', unread: 'queued-jobs', remedy: expect.stringContaining('maxAgents') }],
+      count: 1,
+    });
+    expect(lines.find(({ message }) => message === 'tick')?.attributes['pools']).toMatchObject([
+      { unread: 'queued-jobs' },
+    ]);
+    expect(reported('queued-jobs')).toEqual({ warnings: [], count: 1 });
+    expect(reported(undefined, {})).toEqual({ warnings: [], count: undefined });
+    expect(reported('queued-jobs')).toEqual({ warnings: [], count: 1 });
+    expect(reported()).toEqual({ warnings: [], count: undefined });
+    expect(reported('post-plan-runs')).toEqual({
+      warnings: [{ pool: 'one', unread: 'post-plan-runs', remedy: expect.stringContaining('Cancel or discard runs') }],
+      count: 1,
+    });
+  });
+});
+
 describe('agents that seem to be another launcher’s', () => {
   const name = 'a'.repeat(32);
   const at = (nowMs: number, names: readonly string[] | undefined, part: Partial<PoolTick> = {}) => {
