@@ -38,7 +38,6 @@ export const RUNBOOK_HEADINGS = {
   launcherSilent: 'Launcher silent',
   oldestQueuedJob: 'A job waits too long',
   startFailures: 'Agents fail to start',
-  launchesRefused: 'ECS refuses launches',
   outOfMemory: 'A job ran out of memory',
   afterPlan: 'A run stays in a post-plan status',
 } as const;
@@ -67,7 +66,6 @@ export class Monitoring extends Construct {
       ...props.pools.flatMap(({ poolName, sweepsForRuns }) => [
         this.oldestQueuedJob(poolName),
         this.startFailures(poolName),
-        this.launchesRefused(poolName),
         this.outOfMemory(poolName),
         ...(sweepsForRuns ? [this.afterPlan(poolName)] : []),
       ]),
@@ -152,21 +150,11 @@ export class Monitoring extends Construct {
 
   private startFailures(pool: string): cloudwatch.Alarm {
     return this.alarm('startFailures', pool, {
-      what: `Tasks of pool ${pool} failed to start, and none has come up well for five periods since: image, agent token, network or size.`,
-      // The metric counts failures in a row: one that the next start mends is gone from it within two or three minutes.
+      what: `Agents of pool ${pool} fail to start, and none has started well in the last five periods. Either their tasks end early (image, agent token, network, size), or ECS refuses to start them (quota, capacity, permissions).`,
+      // The metric counts failures and refusals in a row: one that the next start mends is gone from it within two or three minutes.
       metric: this.metric('startFailures', { pool, period: this.props.schedule }),
       threshold: 1,
       evaluationPeriods: 5,
-    });
-  }
-
-  private launchesRefused(pool: string): cloudwatch.Alarm {
-    return this.alarm('launchesRefused', pool, {
-      what: `ECS keeps refusing to start agents of pool ${pool}: quota, capacity, rights or configuration.`,
-      metric: this.metric('launchesRefused', { pool, statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
-      threshold: 1,
-      evaluationPeriods: 5,
-      datapointsToAlarm: 3,
     });
   }
 

@@ -133,7 +133,10 @@ export const METRICS = {
   runListsTruncated: 'RunListsTruncated',
   /** Count: agents of the pool that seem to be another launcher's; absent while there is none. */
   otherLaunchersAgents: 'OtherLaunchersAgents',
-  /** Count: tasks that ended before their agent registered, seen among the recently stopped ones. */
+  /**
+   * Count: tasks that ended before their agent registered, since the last good start, and launches that ECS refuses; goes on for an hour
+   * after the pool came to rest.
+   */
   startFailures: 'StartFailures',
   /** Count: tasks that were killed for their memory after their agent came up; each told once. */
   outOfMemory: 'OutOfMemory',

@@ -18,6 +18,8 @@ export interface PoolObservation {
   readonly supply: Supply;
   /** Whether HCP Terraform let us list the pool's agents. */
   readonly agentsVisible: boolean;
+  /** The pool is idle, so that its stopped tasks weren't read, and {@link supply} has no start failures. */
+  readonly startsUnread?: true;
   /** Tasks whose agents could not be looked up, since the list that goes back to them is too long. */
   readonly notLookedUp?: readonly string[];
   /** Names of agents at work that look like tasks of another launcher. */
@@ -75,6 +77,7 @@ export async function observePool(
       nowMs,
     ),
     agentsVisible: agents !== undefined && hcpTerraform.sightOf(pool).agentsVisible,
+    ...(!active && { startsUnread: true }),
     ...(notLookedUp.length > 0 && { notLookedUp }),
     ...(others.length > 0 && { agentsOfOtherTasks: others }),
   };

@@ -105,12 +105,6 @@ const expectedAlarms = (
       'notBreaching',
     ],
     [
-      `Test: ECS refuses launches (${pool})`,
-      `Sum of LaunchesRefused{pool=${pool},service=Test} >= 1`,
-      `3 of 5 periods of ${schedule} s`,
-      'notBreaching',
-    ],
-    [
       `Test: A job ran out of memory (${pool})`,
       `Sum of OutOfMemory{pool=${pool},service=Test} >= 1`,
       `1 of 1 periods of ${schedule} s`,
@@ -167,7 +161,7 @@ it('every alarm is described in a sentence and points to its heading in the runb
 it('every alarm has the logical ID that it always had: with another, CloudFormation could not create one of the same name', () => {
   const ids = Object.keys(monitoringIn().findResources('AWS::CloudWatch::Alarm'));
   const ofPools = ['default', 'other'].flatMap((pool) =>
-    ['oldestQueuedJob', 'startFailures', 'launchesRefused', 'outOfMemory'].map((kind) => `${kind}${pool}`),
+    ['oldestQueuedJob', 'startFailures', 'outOfMemory'].map((kind) => `${kind}${pool}`),
   );
   expect(ids.map((id) => id.replace(/^Monitoring|[0-9A-F]{8}$/g, '')).sort()).toEqual(
     ['afterPlandefault', 'apiTokenRejected', 'failedTicks', 'launcherSilent', ...ofPools].sort(),
@@ -208,7 +202,7 @@ it('alarms notify nobody when there is no topic', () => {
     oldestQueued: Duration.minutes(15),
   });
   const alarms = alarmsOf(Template.fromStack(stack));
-  expect(alarms).toHaveLength(7);
+  expect(alarms).toHaveLength(6);
   for (const alarm of alarms) {
     expect(alarm.AlarmActions).toBeUndefined();
     expect(alarm.OKActions).toBeUndefined();

@@ -29,6 +29,9 @@ const FRESH_START_MS = 2 * 60_000;
  */
 const FRESH_END_MS = 5 * 60_000;
 
+/** ECS shows a stopped task for an hour at least: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html */
+const STOPPED_TASKS_SHOWN_MS = 60 * 60_000;
+
 /** Metrics that are durations; the others are counts. */
 const SECONDS: ReadonlySet<string> = new Set([METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds]);
 
@@ -41,7 +44,8 @@ const VALUES_A_BLOB = 90;
  *
  * AWS bills a custom metric for each hour in which it is written, so an idle launcher writes one: the heartbeat
  * `RunListRequests`. A pool's gauges are written while it is active and once more when it comes to rest, so that graphs
- * end at zero. Counts are written only when they aren't zero. Alarms treat missing data as fine.
+ * end at zero. Counts are written only when they aren't zero. Alarms treat missing data as fine, so start failures are written
+ * on after the pool came to rest: otherwise a sweep that fails would write two datapoints, and no alarm would see it.
  */
 export class TickReport {
   readonly #parts: ReportParts;
@@ -53,6 +57,8 @@ export class TickReport {
   /** Tasks that are told to have run out of memory. */
   #endsReported = new Set<string>();
   readonly #otherLaunchers = new OtherLaunchers();
+  /** Agents that could not be started, as the last tick that looked saw them, by the pool's name. */
+  readonly #notStarted = new Map<string, { readonly count: number; readonly atMs: number }>();
   /** Names of pools whose runs the last poll didn't read to the end. */
   readonly #truncated = new Set<string>();
 
@@ -140,10 +146,11 @@ export class TickReport {
     }
     const afterPlan = demand === undefined ? undefined : afterPlanSeconds(demand, nowMs);
     if (afterPlan !== undefined) values.push([METRICS.longestAfterPlanSeconds, afterPlan]);
+    const refused = launches.filter(({ kind }) => kind === 'refused').length;
     const counts: [name: string, count: number][] = [[METRICS.runListsTruncated, unread === undefined ? 0 : 1]];
     if (observation !== undefined) {
       counts.push(
-        [METRICS.startFailures, observation.supply.startFailures.length],
+        [METRICS.startFailures, this.#startFailures(pool, observation, refused, nowMs)],
         [METRICS.otherLaunchersAgents, others],
         [METRICS.outOfMemory, this.#outOfMemory(pool, observation.supply.outOfMemory, nowMs)],
       );
@@ -154,7 +161,7 @@ export class TickReport {
       counts.push(
         [METRICS.launches, launches.filter(({ kind }) => kind === 'launched').length],
         [METRICS.launchesInsteadOfSpot, insteadOfSpot.length],
-        [METRICS.launchesRefused, launches.filter(({ kind }) => kind === 'refused').length],
+        [METRICS.launchesRefused, refused],
         [METRICS.launchesDeferred, decision.deferrals.length - standing],
         [METRICS.standingDeferred, standing],
       );
@@ -169,6 +176,25 @@ export class TickReport {
       metrics.publishStoredMetrics();
     }
     if (demand !== undefined) this.#startLatencies(pool.name, [...this.#freshStartLatencies(demand.running, nowMs)]);
+  }
+
+  /**
+   * Start failures that no good start has followed, and launches that ECS refuses. While the pool is idle nobody looks, so the last count
+   * holds for as long as ECS would show the failed tasks.
+   */
+  #startFailures(
+    pool: Pool,
+    observation: NonNullable<PoolTick['observation']>,
+    refused: number,
+    nowMs: number,
+  ): number {
+    if (observation.startsUnread === undefined) {
+      const count = observation.supply.startFailures.length + refused;
+      this.#notStarted.set(pool.name, { count, atMs: nowMs });
+      return count;
+    }
+    const last = this.#notStarted.get(pool.name);
+    return last !== undefined && nowMs - last.atMs < STOPPED_TASKS_SHOWN_MS ? last.count : 0;
   }
 
   /** Whether the pool is active now, or was in the last tick that could observe it. */

@@ -394,7 +394,7 @@ describe('a tick’s metrics', () => {
     };
     report.report(tickOf(part));
     report.report(tickOf(part));
-    const ofPool = { dimensions: { pool: 'one' }, metrics: { StartFailures: [1], LaunchesRefused: [1] } };
+    const ofPool = { dimensions: { pool: 'one' }, metrics: { StartFailures: [2], LaunchesRefused: [1] } };
     const ofAll = {
       dimensions: {},
       metrics: { FailedTicks: [1], ApiTokenRejected: [1], UnknownRunStatuses: [1], RunListRequests: [7] },
