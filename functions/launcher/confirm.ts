@@ -10,6 +10,8 @@ import type { HcpTerraform, Pool } from './ports.ts';
  *
  * - an agent that never registered: it must still be missing;
  * - an agent that left: every agent of its name must have exited. One that registered again has a second row.
+ * - an errored agent: every agent of its name must be errored or exited. HCP Terraform sends an errored agent away when it comes back
+ *   (https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses), but that it then stays away isn't documented.
  *
  * An exit code from ECS needs no second look: a container doesn't come back.
  */
@@ -22,7 +24,7 @@ export async function confirmedStops(
 ): Promise<{ readonly stops: readonly Stop[]; readonly error?: UpstreamError }> {
   const tasks = new Map(supply.live.map(({ task }) => [task.id, task]));
   const isDoubtful = ({ taskId, cause }: Stop): boolean =>
-    cause === 'agent-never-registered' || (cause === 'agent-left' && tasks.get(taskId)?.exitCode === undefined);
+    cause !== 'agent-left' || tasks.get(taskId)?.exitCode === undefined;
   const doubtful = stops.filter(isDoubtful);
   if (doubtful.length === 0) return { stops };
   const created = doubtful.map(({ taskId }) => tasks.get(taskId)?.createdAtMs ?? CLOCK_SKEW_MS);
@@ -39,5 +41,7 @@ function stillHolds({ taskId, cause }: Stop, agents: readonly Agent[] | undefine
   if (agents === undefined) return false;
   const its = agents.filter(({ name }) => name === taskId);
   if (cause === 'agent-never-registered') return its.length === 0;
-  return its.length > 0 && its.every(({ status }) => status === 'exited');
+  if (its.length === 0) return false;
+  if (cause === 'agent-errored') return its.every(({ status }) => status === 'errored' || status === 'exited');
+  return its.every(({ status }) => status === 'exited');
 }

@@ -138,8 +138,9 @@ function liveState(
   if (namedByAJob) return 'busy';
   if (agent !== undefined) {
     const states = { idle: 'idle', busy: 'busy', unknown: 'unresponsive', errored: 'errored' } as const;
-    if (agent.status !== 'exited') return states[agent.status];
     // An incomplete list may lack an agent of the same name that registered since.
+    if (agent.status === 'errored' && !agentsCredible) return 'unresponsive';
+    if (agent.status !== 'exited') return states[agent.status];
     return agentsCredible ? endedState(task, agent, nowMs) : 'leaving';
   }
   const overdue = task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs;

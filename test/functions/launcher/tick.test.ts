@@ -478,11 +478,33 @@ describe('a stop for want of an agent', () => {
     });
   });
 
-  it('is carried out without a second look when HCP Terraform calls its agent errored', async () => {
-    platform.agentsOf.set('one', [agent('late', 'errored')]);
-    await tickOf([pool('one')]);
-    expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
-    expect(platform.agentsAsked).toHaveLength(1);
+  describe('whose agent HCP Terraform reports as errored', () => {
+    const errored = agent('late', 'errored');
+    const listedThen = (...lists: (readonly Agent[] | undefined)[]) => {
+      platform.agents = async () => (lists.length > 1 ? lists.shift() : lists[0]);
+    };
+
+    it.each([
+      ['still errored', [errored]],
+      ['errored, and one of the same name exited', [errored, agent('late', 'exited', { id: 'agent-2' })]],
+    ])('is carried out when a second look finds it %s', async (_, second) => {
+      listedThen([errored], second);
+      await tickOf([pool('one')]);
+      expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringContaining('errored') }]);
+    });
+
+    it.each([
+      ['finds one that registered again and is busy', [errored, agent('late', 'busy', { id: 'agent-2' })]],
+      ['finds one that registered again and is idle', [errored, agent('late', 'idle', { id: 'agent-2' })]],
+      ['finds it busy', [agent('late', 'busy')]],
+      ['finds it unknown', [agent('late', 'unknown')]],
+      ['does not find it', []],
+      ['is not allowed', undefined],
+    ])('is not carried out when a second look %s', async (_, second) => {
+      listedThen([errored], second);
+      await tickOf([pool('one')]);
+      expect(tasks.stops).toEqual([]);
+    });
   });
 });
 

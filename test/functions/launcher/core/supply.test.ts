@@ -85,6 +85,11 @@ describe('a live task', () => {
     expect(states([task('a')], gone, [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }])).toEqual(['busy']);
   });
 
+  it('is not errored by the word of a list that lacks an agent with a job', () => {
+    const other: RunningJob = { key: 'run-2/plan', phase: 'plan', agentName: 'b' };
+    expect(states([task('a'), task('b')], [agent('a', 'errored')], [other])).toEqual(['unresponsive', 'busy']);
+  });
+
   it.each([0, 1, 75, 137])(
     'whose container ended with exit code %i is leaving and then lingers, whatever its agent’s row says',
     (exitCode) => {
