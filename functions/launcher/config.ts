@@ -64,7 +64,15 @@ const lanes = z
   .refine(
     (all) => all.every((one) => one.capacity !== 'spot' || !phasesOf([one]).includes('apply')),
     'an apply must not be interrupted: no Spot',
-  );
+  )
+  .superRefine((all, context) => {
+    // The key of such a sweep has the run and no lane: the tasks of two lanes would share one token.
+    const sweeping = all.filter(({ policies }) => policies === undefined);
+    if (sweeping.length < 2) return;
+    const families = sweeping.map(({ taskDefinition }) => taskDefinition).join(' and ');
+    const message = `${families} both start agents for runs in a post-plan status; one lane may: set "policies": false in the others`;
+    context.addIssue({ code: 'custom', message });
+  });
 
 function phasesOf(all: readonly LaneEnvironment[]): Phase[] {
   return all.flatMap(({ phases = phase.options }) => phases);
@@ -162,7 +170,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     name: ENV.agentPools,
     schema: pools,
     allowed:
-      'a JSON list of pools: {"name", "maxAgents", "lanes"} and optionally "id", "organization", "apiTokenSecret"; lanes: [{"taskDefinition"}], or one each with "phases" ["plan"] (and optionally "capacity" "spot") and ["apply"]',
+      'a JSON list of pools: {"name", "maxAgents", "lanes"} and optionally "id", "organization", "apiTokenSecret"; lanes: [{"taskDefinition"}], or one each with "phases" ["plan"] (and optionally "capacity" "spot") and ["apply"], at most one of them without "policies" false',
   });
   const cluster = read({ name: ENV.cluster, schema: nonEmpty, allowed: 'name or ARN of an ECS cluster' });
   const subnets = read({

@@ -236,7 +236,7 @@ it('are allowed by the settings and by the function’s parser alike', () => {
           const lanes = phases
             ? [
                 { taskDefinition: 'p', phases: ['plan'], warm },
-                { taskDefinition: 'a', phases: ['apply'] },
+                { taskDefinition: 'a', phases: ['apply'], policies: false },
               ]
             : [{ taskDefinition: 't', warm }];
           const variables = {

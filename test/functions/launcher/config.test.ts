@@ -69,12 +69,12 @@ describe('the environment', () => {
   it('gives a pool a lane for each phase where it has them', () => {
     const lanes = [
       { taskDefinition: 'x-plan', phases: ['plan'], capacity: 'spot' },
-      { taskDefinition: 'x-apply', phases: ['apply'] },
+      { taskDefinition: 'x-apply', phases: ['apply'], policies: false },
     ];
     const pools = JSON.stringify([{ name: 'x', maxAgents: 1, lanes }]);
     expect(parseConfig({ ...good, [ENV.agentPools]: pools }).pools[0]?.lanes).toEqual([
       { taskDefinition: 'x-plan', phases: ['plan'], capacity: 'spot' },
-      { taskDefinition: 'x-apply', phases: ['apply'], capacity: 'on-demand' },
+      { taskDefinition: 'x-apply', phases: ['apply'], capacity: 'on-demand', acceptsPolicies: false },
     ]);
   });
 
@@ -86,7 +86,7 @@ describe('the environment', () => {
       'one family twice',
       [
         { taskDefinition: 'x', phases: ['plan'] },
-        { taskDefinition: 'x', phases: ['apply'] },
+        { taskDefinition: 'x', phases: ['apply'], policies: false },
       ],
     ],
     ['applies on Spot', [{ taskDefinition: 'x', capacity: 'spot' }]],
@@ -102,7 +102,7 @@ describe('the environment', () => {
         maxAgents: 1,
         lanes: [
           { taskDefinition: 's-x-plan', phases: ['plan'] },
-          { taskDefinition: 's-x-apply', phases: ['apply'] },
+          { taskDefinition: 's-x-apply', phases: ['apply'], policies: false },
         ],
       },
       { name: 'x-apply', maxAgents: 1, lanes: [{ taskDefinition: 's-x-apply' }] },
@@ -113,6 +113,28 @@ describe('the environment', () => {
     expect(faults[0]?.given).toMatch(
       /\(pool name x is shared by pool 0 and pool 2; task definition family s-x-plan is shared by pool x and pool X; task definition family s-x-apply is shared by pool x and pool x-apply\)$/,
     );
+  });
+
+  it('refuses two lanes that both start agents for runs in a post-plan status, and says which and what to do', () => {
+    const parse = (plan: object, apply: object) => {
+      const lanes = [
+        { taskDefinition: 's_plan_x', phases: ['plan'], ...plan },
+        { taskDefinition: 's_apply_x', phases: ['apply'], ...apply },
+      ];
+      return { ...good, [ENV.agentPools]: JSON.stringify([{ name: 'x', maxAgents: 1, lanes }]) };
+    };
+    const { faults } = faultsOf(parse({}, {}));
+    expect(faults).toMatchObject([
+      {
+        name: ENV.agentPools,
+        given: expect.stringContaining(
+          '0.lanes: s_plan_x and s_apply_x both start agents for runs in a post-plan status; one lane may: set "policies": false in the others',
+        ),
+        allowed: expect.stringContaining('at most one of them without "policies" false'),
+      },
+    ]);
+    const off = { policies: false };
+    expect(() => [parse(off, {}), parse({}, off), parse(off, off)].map(parseConfig)).not.toThrow();
   });
 
   it('refuses one id for two pools', () => {
@@ -128,7 +150,7 @@ describe('the environment', () => {
   ])('refuses %s', (_, maxAgents, agentsCeiling, name) => {
     const lanes = [
       { taskDefinition: 'x-plan', phases: ['plan'], warm: { agents: 2, idleSeconds: 3600 } },
-      { taskDefinition: 'x-apply', phases: ['apply'] },
+      { taskDefinition: 'x-apply', phases: ['apply'], policies: false },
     ];
     const variables = { ...good, [ENV.agentPools]: JSON.stringify([{ name: 'x', maxAgents, lanes }]) };
     expect(faultsOf({ ...variables, [ENV.agentsCeiling]: agentsCeiling }).faults).toMatchObject([{ name }]);
