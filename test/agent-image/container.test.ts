@@ -29,6 +29,19 @@ for process in /proc/[0-9]*; do
 done 2>/dev/null
 exit 0`;
 
+/**
+ * A job that prints which children of the script let it read their memory, once the watchdog has seen the job. The kernel asks
+ * for the same permission as for ptrace (proc(5)).
+ */
+const SPY_ON_HELPERS = `
+sleep 1
+for process in /proc/[0-9]*; do
+  [ "$(sed 's/^.*) . \\([0-9]*\\) .*/\\1/' "$process/stat")" = 1 ] || continue
+  echo "child $(cat "$process/comm")"
+  ! (: <"$process/mem") || echo "mem of $(cat "$process/comm")"
+done 2>/dev/null
+exit 0`;
+
 /** What a job may see: programs of the entrypoint that never had the token, nor the log that the watchdog reads. */
 const HARMLESS = /^(?:mem|fd) of (?:cat|timeout)$/;
 
@@ -252,6 +265,17 @@ describe.skipIf(ENGINE === undefined)(
           await annotate('environ, mem and fd of agent, core, shell and tee: refused');
         },
       );
+
+      compiled('lets no job trace the watchdog, whose exit code counts', async ({ annotate }) => {
+        const { code, stdout } = containers.run(undefined, {}, containers.job(SPY_ON_HELPERS));
+        const lines = stdout.split('\n').filter((line) => /^(?:child|mem of) /.test(line));
+        expect({ code, children: lines.length, open: lines.filter((line) => line.startsWith('mem')) }).toEqual({
+          code: 0,
+          children: 5,
+          open: [],
+        });
+        await annotate('mem of the agent, both tee, the watchdog and the timer: refused');
+      });
 
       compiled('shows it where the agent may be read, which HIDE_AGENT=false asks for', async ({ annotate }) => {
         const image = others.get('readable') ?? containers;
