@@ -29,7 +29,7 @@ const WHEN_OLDER = 'sinceMs < recentMs ?';
 const OBSERVED_END = "return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';";
 /** The end of the token's text. */
 const TOKEN = 'attempt}`;';
-const ENDING = 'return isEnding(answer.lastStatus);';
+const ENDING = 'if (isEnding(answer.lastStatus)) return true;';
 
 /** What could be wrong with the launcher, one at a time. Text that is not there exactly once is an error. */
 export const MUTANTS: readonly Mutant[] = [
@@ -44,14 +44,10 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'a live task that a token returns counts as already used (no lag tolerance)',
     [2, 3],
-    edit('core/token.ts', ENDING, "return answer.lastStatus !== 'PROVISIONING';"),
+    edit('core/token.ts', ENDING, "if (answer.lastStatus !== 'PROVISIONING') return true;"),
   ),
   {
-    ...one(
-      'a stopped task that a token returns counts as a launch',
-      [1],
-      edit('core/token.ts', ENDING, 'return answer.lastStatus === undefined;'),
-    ),
+    ...one('a stopped task that a token returns counts as a launch', [1], edit('core/token.ts', ENDING, '')),
     profile: 'long',
   },
   {
@@ -215,7 +211,7 @@ export const MUTANTS: readonly Mutant[] = [
     'pending runs count as demand',
     [2],
     edit('core/demand.ts', "pending: 'platform'", "pending: 'plan-queued'"),
-    edit('core/demand.ts', "  'plan_queued',\n  'apply_queued',", "  'pending',\n  'plan_queued',\n  'apply_queued',"),
+    edit('core/demand.ts', "= ['plan_queued', 'apply_queued',", "= ['pending', 'plan_queued', 'apply_queued',"),
   ),
   one(
     'runs that are being planned count as demand',

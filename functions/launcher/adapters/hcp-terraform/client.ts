@@ -246,9 +246,11 @@ export class HcpTerraformClient implements HcpTerraform {
         cursor.advance(page);
         for (const run of runsOf(page)) runs.push(run);
       } catch (error) {
-        // Where the budget was too small, the next poll sets aside what the whole list may take.
-        const most = Math.max(before + mostRequests(), this.#requestsOf.get(pool) ?? 1);
-        this.#requestsOf.set(pool, isTooLarge(error) ? poll.requests : most);
+        if (isTooLarge(error)) this.#requestsOf.set(pool, poll.requests);
+        // A poll that breaks off after its first page may have lacked budget, so the next one sets aside what the list may take.
+        else if (poll.requests > 1) {
+          this.#requestsOf.set(pool, Math.max(before + mostRequests(), this.#requestsOf.get(pool) ?? 1));
+        }
         cursor.shrinkAfter(error);
         this.#smallPagesOf.set(pool, { size: cursor.size, untilMs: this.#now() + SMALL_PAGES_MS });
       }

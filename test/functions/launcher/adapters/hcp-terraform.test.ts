@@ -913,6 +913,13 @@ describe('a pool with more open runs than a budget has requests', () => {
     return { applies, requests: runRequests().length - before };
   };
 
+  it('of a pool whose first page fails keeps one request of the budget, and not those of a whole list', async () => {
+    server.on(RUNS, status(503));
+    const warm = client();
+    for (let poll = 0; poll < 24; poll += 1) expect(await failure(warm)).toMatchObject({ fault: 'unavailable' });
+    expect(await failure(warm)).toMatchObject({ fault: 'throttled' });
+  });
+
   it('does not hide an apply that has a lane of its own behind newer plans', async () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     const warm = client();
