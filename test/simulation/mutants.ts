@@ -31,6 +31,9 @@ const OBSERVED_END = "return jobWaits || task.exitCode !== 0 || ranMs(task) < SH
 const TOKEN = 'attempt}`;';
 const ENDING = 'if (isEnding(answer.lastStatus)) return true;';
 
+/** Without the second look at errored agents, which would catch these mutants before they do harm. */
+const UNCONFIRMED_ERRORED = edit('confirm.ts', "status === 'errored' || status === 'exited'", 'status.length > 0');
+
 /** What could be wrong with the launcher, one at a time. Text that is not there exactly once is an error. */
 export const MUTANTS: readonly Mutant[] = [
   // -- The token
@@ -398,11 +401,13 @@ export const MUTANTS: readonly Mutant[] = [
     'idle agents are stopped',
     [4],
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' || state === 'idle') {"),
+    UNCONFIRMED_ERRORED,
   ),
   one(
     'unresponsive agents are stopped',
     [4],
     edit('core/reconcile.ts', "if (state === 'errored') {", "if (state === 'errored' || state === 'unresponsive') {"),
+    UNCONFIRMED_ERRORED,
   ),
   one(
     'every task older than the start deadline is stopped',
