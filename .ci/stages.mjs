@@ -34,6 +34,9 @@ test('the demo: every job served in a container of its own, no agent left', asyn
   assert.equal(summary.agentsLeft + summary.tasksLeft, 0);
 });
 
+test('the real terraform against the local HCP Terraform, where it is installed', () =>
+  run('npm', ['run', 'lab:terraform']));
+
 test('every profile of simulated worlds, and mutants that they must catch', () =>
   run('npm', ['run', 'lab:simulation']));
 
