@@ -6,10 +6,10 @@
 import { globSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Stryker } from '@stryker-mutator/core';
 import { EQUIVALENTS } from './equivalents.ts';
 import { GROUPS, type Part } from './groups.ts';
 import { type Mutant, mutantOf, score } from './score.ts';
+import { installStryker } from './stryker.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,6 +22,8 @@ const unknown = positionals.filter((name) => !GROUPS.some((group) => group.name 
 if (unknown.length > 0) {
   throw new Error(`There is no group ${unknown.join(', ')}. Groups: ${GROUPS.map(({ name }) => name).join(', ')}.`);
 }
+
+const Stryker = await installStryker();
 
 /** The sources of a part, or those of them that `--files` matches. */
 function sourcesOf({ sources }: Part): string[] {
