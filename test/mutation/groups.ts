@@ -39,7 +39,20 @@ export const GROUPS: readonly Group[] = [
   },
   {
     name: 'adapters',
-    parts: [{ sources: [`${LAUNCHER}/adapters/**/*.ts`], tests: [`test/${LAUNCHER}/adapters/**/*.test.ts`] }],
+    parts: [
+      {
+        sources: [`${LAUNCHER}/adapters/ecs/*.ts`],
+        tests: [`test/${LAUNCHER}/adapters/{ecs,refusals,run-task}.test.ts`],
+      },
+      {
+        sources: [`${LAUNCHER}/adapters/hcp-terraform/*.ts`],
+        tests: [`test/${LAUNCHER}/adapters/{hcp-terraform*,poll-budget,pool-ids,version}.test.ts`],
+      },
+      {
+        sources: [`${LAUNCHER}/adapters/*.ts`],
+        tests: [`test/${LAUNCHER}/adapters/{report,secrets}.test.ts`, `test/${LAUNCHER}/other-launchers.test.ts`],
+      },
+    ],
     target: 95,
   },
   {

@@ -3,8 +3,9 @@
  * which changes no test notices. Exit code 1 when a group is below its target, or when an equivalent mutant is listed
  * that a test does kill. docs/mutation.md says how to read the result.
  */
-import { globSync, readFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { globSync, mkdirSync, readFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { EQUIVALENTS } from './equivalents.ts';
 import { GROUPS, type Part } from './groups.ts';
@@ -15,7 +16,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     files: { type: 'string' },
-    concurrency: { type: 'string', default: '2' },
+    concurrency: { type: 'string', default: '1' },
   },
 });
 const unknown = positionals.filter((name) => !GROUPS.some((group) => group.name === name));
@@ -35,10 +36,14 @@ function sourcesOf({ sources }: Part): string[] {
 
 async function mutate(part: Part, files: readonly string[], report: string): Promise<Mutant[]> {
   process.env['MUTATION_TESTS'] = JSON.stringify(part.tests);
+  const onePass = resolve(`out/mutation/${report}.one-pass.json`);
+  process.env['MUTATION_RESULTS'] = onePass;
+  process.env['MUTATION_PLAN'] = resolve(`out/mutation/${report}.plan.json`);
+  mkdirSync('out/mutation', { recursive: true });
   const results = await new Stryker({
     mutate: [...files],
-    testRunner: 'vitest',
-    plugins: ['@stryker-mutator/vitest-runner'],
+    testRunner: 'one-pass',
+    plugins: [fileURLToPath(new URL('one-pass-plugin.mjs', import.meta.url)), '@stryker-mutator/vitest-runner'],
     vitest: { configFile: 'vitest.mutation.config.ts', related: false },
     coverageAnalysis: 'perTest',
     concurrency: Number(values.concurrency),
@@ -48,17 +53,17 @@ async function mutate(part: Part, files: readonly string[], report: string): Pro
     checkers: [],
     reporters: ['dots', 'html'],
     htmlReporter: { fileName: `out/mutation/${report}.html` },
-    incremental: true,
-    incrementalFile: `out/mutation/${report}.json`,
     tempDirName: 'out/mutation/sandbox',
     ignorePatterns: ['/coverage', '/dist', '/cdk.out', '/docs/*.svg'],
     allowConsoleColors: false,
     clearTextReporter: { logTests: false },
     thresholds: { high: 100, low: 0, break: null },
     // Synthesis takes seconds on a busy machine, and a timeout counts as killed: better to wait than to count wrongly.
+    dryRunTimeoutMinutes: 240,
     timeoutMS: 60_000,
     timeoutFactor: 4,
   }).runMutationTest();
+  for (const warning of JSON.parse(readFileSync(onePass, 'utf8')).warnings) console.warn(warning);
   return results.map((result) => {
     const fileName = relative('.', result.fileName);
     return mutantOf({ ...result, fileName }, readFileSync(fileName, 'utf8'));

@@ -76,6 +76,12 @@ describe('a warm agent', () => {
     expect(launches(3, [warm]).flat()).toHaveLength(3);
   });
 
+  it('leaves an agent of the limit for a pool with a task for one kind of job and none for another', () => {
+    const running = { live: [live('x', 'busy', { family: 'b-plan' })], registered: 1 };
+    const other = member([laneOf('b-plan'), laneOf('b-apply')], [], running);
+    expect(launches(4, [member([laneOf('a', 3)]), other]).flat()).toHaveLength(2);
+  });
+
   it('leaves an agent of the limit for the next job of the other phase', () => {
     const plans = { ...PLAN_LANE, standing: { id: 'p', warm: { agents: 3, idleSeconds: 3600 } } };
     expect(launches(3, [member([plans, APPLY_LANE])]).flat()).toHaveLength(2);

@@ -1,0 +1,320 @@
+import { describe, expect, it } from 'vitest';
+import { demandOf } from '../../../../functions/launcher/core/demand.ts';
+import { holdsAgent, reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
+import { isStandingKey, isSweepKey, standingShort, warmIdleMs } from '../../../../functions/launcher/core/standing.ts';
+import {
+  isQuestionable,
+  LEFT_IDLE_EXIT_CODE,
+  STOP_REASON_PREFIX,
+  type Start,
+  startFailures,
+  startOf,
+  type Witnesses,
+} from '../../../../functions/launcher/core/starts.ts';
+import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import type {
+  Lane,
+  LiveState,
+  StandingJob,
+  StartFailure,
+  Supply,
+  Task,
+} from '../../../../functions/launcher/core/types.ts';
+import {
+  APPLY_LANE,
+  agent,
+  LANE,
+  LIMITS,
+  live,
+  minutes,
+  NOW,
+  PLAN_LANE,
+  queuedJob,
+  run,
+  seconds,
+  stoppedTask,
+  supply,
+  task,
+} from './builders.ts';
+
+const SEEN: Witnesses = {
+  registered: true,
+  busy: false,
+  agentsObserved: true,
+  jobWaits: true,
+  standing: false,
+  sweep: false,
+  listedSinceStart: true,
+};
+const UNSEEN: Witnesses = { ...SEEN, registered: false };
+
+function ran(ms: number, exitCode: number | undefined, overrides: Partial<Task> = {}): Task {
+  const startedAtMs = NOW - minutes(10);
+  return stoppedTask('t', { startedAtMs, executionStoppedAtMs: startedAtMs + ms, exitCode, ...overrides });
+}
+
+describe('how the start of a task went', () => {
+  it.each<[string, Task, Partial<Witnesses>, Start]>([
+    ['an agent that ran for exactly ten seconds had the time for a job', ran(seconds(10), 0), {}, 'served'],
+    ['an agent that failed after exactly a minute had the time for a job', ran(seconds(60), 1), {}, 'served'],
+    [
+      'a warm agent that leaves after exactly half its time did not leave too early',
+      ran(minutes(5), LEFT_IDLE_EXIT_CODE),
+      { jobWaits: false, standing: true, idleMs: minutes(10) },
+      'up',
+    ],
+    ['a stopped task without an exit code has ended', ran(minutes(2), undefined), { jobWaits: false }, 'served'],
+    [
+      'a task without an agent that ended well after exactly ten seconds proves nothing when its job is gone',
+      ran(seconds(10), 0),
+      { registered: false, jobWaits: false },
+      'unknown',
+    ],
+    [
+      'a job that still waits is not enough when the agents cannot be listed',
+      ran(seconds(10), 0),
+      { registered: false, agentsObserved: false },
+      'unknown',
+    ],
+    [
+      'a task that ECS failed to start has failed, although its containers had begun',
+      ran(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
+      { registered: false, agentsObserved: false, jobWaits: false },
+      'failed',
+    ],
+    [
+      'a task that the launcher stopped because its agent never registered has failed',
+      ran(minutes(6), 0, {
+        stopCode: 'UserInitiated',
+        stoppedReason: `${STOP_REASON_PREFIX}its agent did not register`,
+      }),
+      { registered: false, agentsObserved: false, jobWaits: false },
+      'failed',
+    ],
+    ['a task that still runs proves nothing while its agent is in no list', task('t'), UNSEEN, 'unknown'],
+  ])('%s', (_, one, witnesses, expected) => {
+    expect(startOf(one, { ...SEEN, ...witnesses })).toBe(expected);
+  });
+
+  it('an end is questionable when it came within a minute, or with an error', () => {
+    expect(isQuestionable(ran(seconds(60) - 1, 0))).toBe(true);
+    expect(isQuestionable(ran(seconds(60), 0))).toBe(false);
+    expect(isQuestionable(ran(minutes(5), 1))).toBe(true);
+    expect(isQuestionable(ran(minutes(5), LEFT_IDLE_EXIT_CODE))).toBe(false);
+  });
+});
+
+describe('start failures in a row', () => {
+  const at = (agoMs: number, start: Start, overrides: Partial<Task> = {}) => ({
+    task: stoppedTask(`t${agoMs}`, { createdAtMs: NOW - agoMs, ...overrides }),
+    start,
+  });
+
+  it.each<Start>(['up', 'fruitless', 'served'])('end with a later task that counts as %s', (start) => {
+    expect(startFailures([at(minutes(9), 'failed'), at(minutes(5), start)])).toEqual([]);
+    expect(startFailures([at(minutes(5), 'failed'), at(minutes(5), start)])).toEqual([]);
+    expect(startFailures([at(minutes(4), 'failed'), at(minutes(5), start)])).toHaveLength(1);
+  });
+
+  it('say only what ECS said', () => {
+    const [silent] = startFailures([at(minutes(5), 'failed', { stoppedReason: '', exitCode: 1 })]);
+    expect(silent?.detail).toBe('exit code 1');
+  });
+
+  it('count rounds of agents without a job in the order of their launches, whatever the order of the list', () => {
+    const rounds = [30, 20, 10].map((ago) => at(minutes(ago), 'fruitless', { stoppedAtMs: NOW - minutes(ago - 5) }));
+    const [first, second, third] = rounds;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three rounds');
+    for (const order of [
+      [first, second, third],
+      [third, second, first],
+      [second, third, first],
+    ])
+      expect(startFailures(order)).toHaveLength(3);
+  });
+});
+
+describe('supply', () => {
+  const seen = (has: Partial<Parameters<typeof supplyOf>[0]>): Supply =>
+    supplyOf({ lanes: [LANE], tasks: [], agents: [], running: [], queued: [], ...has }, LIMITS.startDeadlineMs, NOW);
+
+  it('a task is overdue only after its deadline', () => {
+    const state = (ageMs: number) => seen({ tasks: [task('a', { createdAtMs: NOW - ageMs })] }).live[0]?.state;
+    expect(state(LIMITS.startDeadlineMs)).toBe('starting');
+    expect(state(LIMITS.startDeadlineMs + 1)).toBe('overdue');
+  });
+
+  it('a list of agents that goes back to the very creation of a warm task proves that its agent never registered', () => {
+    const createdAtMs = NOW - minutes(5);
+    const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
+    const tasks = [ran(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
+    expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
+    expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
+  });
+
+  it('a job that names its agent makes no other task busy, although the agents cannot be listed', () => {
+    const job = { key: 'run-1/plan', phase: 'plan', agentName: 'a', queuedAtMs: NOW, startedAtMs: NOW } as const;
+    const { live: found } = seen({ agents: undefined, tasks: [task('a'), task('b')], running: [job] });
+    expect(found.map(({ state }) => state)).toEqual(['busy', 'starting']);
+  });
+});
+
+describe('a sweep and a warm agent', () => {
+  const place = (key: StandingJob['key']): StandingJob => ({
+    key,
+    phase: 'plan',
+    queuedAtMs: NOW,
+    attemptsBefore: 0,
+    idleSeconds: 60,
+    once: false,
+    reason: '',
+    isHeld: false,
+  });
+
+  it('are known by how the key of their task begins', () => {
+    expect(isSweepKey('sweep/abc/1')).toBe(true);
+    for (const other of ['warm/abc/1', 'run-sweep/plan', undefined]) expect(isSweepKey(other)).toBe(false);
+    expect(['sweep/abc/1', 'warm/abc/1'].map(isStandingKey)).toEqual([true, true]);
+    for (const other of ['run-warm/plan', undefined]) expect(isStandingKey(other)).toBe(false);
+  });
+
+  it('wait as long as the settings say', () => {
+    const lanes: readonly Lane[] = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 300 } } }];
+    expect(warmIdleMs(lanes, 'warm/x/1')).toBe(300_000);
+    expect(warmIdleMs(lanes, 'warm/y/1')).toBeUndefined();
+  });
+
+  it('are launched once per key, those without a task first', () => {
+    const busy = live('a', 'busy', { startedBy: 'warm/x/2' });
+    const wanted = standingShort([place('warm/x/1'), place('warm/x/2')], 0, new Map(), [busy]);
+    expect(wanted.map(({ key }) => key)).toEqual(['warm/x/1', 'warm/x/2']);
+  });
+
+  it('are launched although a task of the cluster says nothing about who started it', () => {
+    const foreign = live('a', 'busy', { startedBy: undefined });
+    expect(standingShort([place('warm/x/1')], 0, new Map(), [foreign])).toHaveLength(1);
+  });
+
+  it('of an interval is queued since that interval began', () => {
+    const sweeps: Lane = { ...LANE, standing: { id: 'x', sweepMs: minutes(60) } };
+    const nowMs = NOW + minutes(2);
+    const seen = { lanes: [sweeps], demand: demandOf([]), supply: supply(), ceilingRoom: undefined };
+    const [launch] = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs).launches;
+    expect(launch?.job.queuedAtMs).toBe(NOW);
+  });
+});
+
+describe('a decision', () => {
+  const failure = (createdAgoMs: number, stoppedAgoMs: number): StartFailure => ({
+    task: stoppedTask('f'),
+    createdAtMs: NOW - createdAgoMs,
+    stoppedAtMs: NOW - stoppedAgoMs,
+    detail: 'exit code 1',
+  });
+  const jobs = (n: number, queuedAgoMs = seconds(5)) =>
+    Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`, { queuedAtMs: NOW - queuedAgoMs }));
+  const decide = (queued: ReturnType<typeof jobs>, has: Partial<Supply> = {}, limits = {}) =>
+    reconcile(
+      {
+        lanes: [LANE],
+        demand: { queued, running: [], waiting: [], unknownStatuses: [] },
+        supply: supply(has),
+        ceilingRoom: undefined,
+      },
+      { ...LIMITS, ...limits },
+      NOW,
+    );
+
+  it('gives up on an idle agent of another launcher after exactly 90 seconds', () => {
+    expect(decide(jobs(1, seconds(90) - 1), { foreignIdle: 1 }).launches).toEqual([]);
+    expect(decide(jobs(1, seconds(90)), { foreignIdle: 1 }).launches).toHaveLength(1);
+  });
+
+  it('counts the agents of other launchers among the unclaimed ones', () => {
+    const { launches } = decide(jobs(3), { foreignIdle: 1, live: [live('a', 'idle', { startedBy: 'run-9/plan' })] });
+    expect(launches.map(({ reason }) => reason)).toEqual(['3 queued, 2 unclaimed']);
+  });
+
+  it('launches once per job, those without a task first', () => {
+    const busy = live('a', 'busy', { startedBy: 'run-2/plan' });
+    const { launches } = decide(jobs(2), { live: [busy] });
+    expect(launches.map(({ job }) => job.key)).toEqual(['run-1/plan', 'run-2/plan']);
+  });
+
+  it('names maxAgents when two limits leave equally few', () => {
+    const { deferrals } = decide(jobs(1), {}, { maxAgents: 0, maxLaunchesPerTick: 0 });
+    expect(deferrals).toMatchObject([{ cause: 'max-agents' }]);
+  });
+
+  it('says how many launches a tick may have', () => {
+    const { deferrals } = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
+    expect(deferrals).toMatchObject([{ cause: 'launches-per-tick', reason: expect.stringMatching(/\b2 launches\b/) }]);
+  });
+
+  it('launches a probe at the very end of the back-off', () => {
+    const startFailures = [failure(minutes(2), LIMITS.backOffBaseMs)];
+    expect(decide(jobs(1), { startFailures }).launches).toHaveLength(1);
+    expect(decide(jobs(1), { startFailures: [failure(minutes(2), LIMITS.backOffBaseMs - 1)] }).launches).toEqual([]);
+  });
+
+  it('does not take a task that leaves for a probe', () => {
+    const startFailures = [failure(minutes(9), minutes(8))];
+    const leaving = live('a', 'leaving', { createdAtMs: NOW - minutes(1) });
+    expect(decide(jobs(1), { startFailures, live: [leaving] }).launches).toHaveLength(1);
+  });
+});
+
+describe('warm agents of one kind of job', () => {
+  const plans: Lane = { ...PLAN_LANE, standing: { id: 'p', warm: { agents: 3, idleSeconds: 3600 } } };
+  const NOTHING = { launches: [], stops: [], deferrals: [] };
+  const seen = (lanes: readonly Lane[], has: Partial<Supply> = {}) => ({
+    lanes,
+    demand: demandOf([]),
+    supply: supply(has),
+    ceilingRoom: undefined,
+  });
+
+  it('leave a slot for the other kind, whose only task lingers', () => {
+    const lingering = { live: [live('a', 'lingering', { family: APPLY_LANE.taskDefinition })] };
+    const limits = { ...LIMITS, maxAgents: 3 };
+    expect(withStanding(NOTHING, seen([plans, APPLY_LANE], lingering), limits, NOW).launches).toHaveLength(2);
+    expect(withStanding(NOTHING, seen([plans]), limits, NOW).launches).toHaveLength(3);
+  });
+
+  it('leave a slot for the other kind when this tick launches for their own kind', () => {
+    const demand = demandOf([run()]);
+    const both = { ...seen([plans, APPLY_LANE]), demand };
+    const limits = { ...LIMITS, maxAgents: 3 };
+    const whole = withStanding(reconcile(both, limits, NOW), both, limits, NOW);
+    expect(whole.launches.map(({ job }) => job.key)).toEqual(['run-1/plan', 'warm/p/1']);
+  });
+
+  it('fill the organization agent limit when no other lane or pool needs an agent of it', () => {
+    const alone = { ...seen([plans]), ceilingRoom: 3 };
+    expect(withStanding(NOTHING, alone, LIMITS, NOW).launches).toHaveLength(3);
+  });
+});
+
+it.each<[LiveState, boolean]>([
+  ['starting', true],
+  ['idle', true],
+  ['busy', true],
+  ['unresponsive', true],
+  ['unobserved', true],
+  ['overdue', false],
+  ['errored', false],
+  ['leaving', false],
+  ['lingering', false],
+])('a task that is %s counts against the organization agent limit: %s', (state, counts) => {
+  expect(holdsAgent(state)).toBe(counts);
+});
+
+it('an agent with two entries is what the more active one is, although the other is unknown', () => {
+  const twice = [agent('a', 'idle'), agent('a', 'unknown')];
+  const found = supplyOf(
+    { lanes: [LANE], tasks: [task('a')], agents: twice, running: [], queued: [] },
+    LIMITS.startDeadlineMs,
+    NOW,
+  );
+  expect(found.live[0]?.state).toBe('idle');
+});

@@ -1,0 +1,166 @@
+/**
+ * Vitest's test runner, which tries mutants: the worker's half of one-pass-plugin.mjs.
+ *
+ * The plugin lists each test file twice, once more per static mutant, and once more at the end. The first two times, every
+ * test runs once per mutant that it reaches and that is still alive: fast tests the first time, slow ones the second. Later,
+ * the file is loaded and run with one static mutant, and at last without one.
+ *
+ * After the mutants of a test it runs without one. If it then fails, a mutant has left something behind, and nothing that
+ * this test killed counts.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { type RunnerTask, type RunnerTestFile, TestRunner, vi } from 'vitest';
+
+/** What a test proved about a mutant. */
+interface Kill {
+  readonly test: string;
+  readonly message: string;
+}
+
+interface Plan {
+  /** Hits of each mutant, by the test that reaches it. */
+  readonly perTest: Record<string, Record<string, number>>;
+  /** Tests that come after all others. */
+  readonly slow: readonly string[];
+  readonly statics: readonly string[];
+  /** Hits of each mutant in all tests. */
+  readonly hits: Record<string, number>;
+  /** Stryker's sandbox: a copy of the project with the mutants in it. */
+  readonly root: string;
+}
+
+/** What Stryker's instrumented sources look at. */
+interface Namespace {
+  activeMutant?: string | undefined;
+  hitCount?: number | undefined;
+  hitLimit?: number | undefined;
+}
+
+type Test = Extract<RunnerTask, { type: 'test' }>;
+
+// As Stryker: a mutant that is hit a hundred times as often is an endless loop.
+const ENDLESS = 100;
+const plan: Plan = JSON.parse(readFileSync(String(process.env['MUTATION_PLAN']), 'utf8'));
+const slow = new Set(plan.slow);
+const killed = new Map<string, Kill>();
+const tried = new Set<string>();
+/** What went wrong with the method itself. */
+const warnings: string[] = [];
+const runsOf = new Map<string, number>();
+
+const shared = globalThis as { __stryker__?: Namespace };
+shared.__stryker__ ??= {};
+const stryker = shared.__stryker__;
+
+function activate(id: string | undefined, hits = 0): void {
+  stryker.activeMutant = id;
+  stryker.hitCount = id === undefined ? undefined : 0;
+  stryker.hitLimit = id === undefined ? undefined : ENDLESS * (hits + 1);
+}
+
+function idOf(test: Test): string {
+  const names = [test.name];
+  for (let suite = test.suite; suite !== undefined; suite = suite.suite) names.unshift(suite.name);
+  return `${relative(plan.root, test.file.filepath)}#${names.join(' > ').trim()}`;
+}
+
+function report(): void {
+  const found = { killed: Object.fromEntries(killed), tried: [...tried], warnings };
+  writeFileSync(String(process.env['MUTATION_RESULTS']), JSON.stringify(found));
+}
+
+const messageOf = (task: { result?: RunnerTask['result'] }) => task.result?.errors?.[0]?.message ?? 'failed';
+
+// biome-ignore lint/style/noDefaultExport: vitest loads it so
+export default class OnePassRunner extends TestRunner {
+  /** The slow tests run, or the others. */
+  #slow = false;
+  /** Each test runs once, with the static mutant of this load of the file, or without one. */
+  #once = false;
+  #static: string | undefined;
+  /** The mutants that the running test tries one after the other; after them it runs without one. */
+  #mutants: string[] = [];
+  #kills = new Map<string, Kill>();
+
+  onBeforeCollect(paths: string[]): void {
+    const [path = ''] = paths;
+    const run = runsOf.get(path) ?? 0;
+    runsOf.set(path, run + 1);
+    this.#slow = run === 1;
+    this.#once = run > 1;
+    this.#static = plan.statics[run - 2];
+    if (!this.#once) return;
+    if (this.#static !== undefined) tried.add(this.#static);
+    vi.resetModules();
+    activate(this.#static, plan.hits[this.#static ?? '']);
+  }
+
+  override importFile(path: string, source: 'collect' | 'setup'): unknown {
+    if (this.#static !== undefined && killed.has(this.#static)) return undefined;
+    return super.importFile(path, source);
+  }
+
+  override async onBeforeRunTask(test: RunnerTask): Promise<void> {
+    await super.onBeforeRunTask(test as Test);
+    if (test.type !== 'test' || (test.mode !== 'run' && test.mode !== 'queued')) return;
+    if (this.#once) {
+      if (this.#static !== undefined && killed.has(this.#static)) test.mode = 'skip';
+      return;
+    }
+    if (slow.has(idOf(test)) !== this.#slow) {
+      test.mode = 'skip';
+      return;
+    }
+    this.#kills = new Map();
+    this.#mutants = Object.keys(plan.perTest[idOf(test)] ?? {}).filter((id) => !killed.has(id));
+    test.repeats = this.#mutants.length;
+  }
+
+  override onBeforeTryTask(test: Test, attempt: { retry: number; repeats: number }): void {
+    super.onBeforeTryTask(test, attempt);
+    if (this.#once) return;
+    const id = this.#mutants[attempt.repeats];
+    activate(id, plan.perTest[idOf(test)]?.[id ?? '']);
+  }
+
+  override async onAfterRetryTask(test: Test, attempt: { retry: number; repeats: number }): Promise<void> {
+    await super.onAfterRetryTask(test, attempt);
+    if (this.#once) return;
+    activate(undefined);
+    const id = this.#mutants[attempt.repeats];
+    const failed = test.result?.state === 'fail';
+    if (id === undefined) {
+      if (failed)
+        warnings.push(`${idOf(test)}: fails after its mutants, so that its kills do not count: ${messageOf(test)}`);
+      else for (const [mutant, kill] of this.#kills) killed.set(mutant, kill);
+      return;
+    }
+    tried.add(id);
+    if (failed) this.#kills.set(id, { test: idOf(test), message: messageOf(test) });
+    if (test.result === undefined) return;
+    delete test.result.errors;
+    // A repeat that failed would fail the test.
+    if (failed) test.result.state = 'run';
+  }
+
+  override onAfterRunTask(test: RunnerTask): void {
+    super.onAfterRunTask(test as Test);
+    if (this.#mutants.length > 0) report();
+    if (this.#static !== undefined && test.type === 'test' && test.result?.state === 'fail')
+      killed.set(this.#static, { test: idOf(test), message: messageOf(test) });
+  }
+
+  override onAfterRunFiles(files: RunnerTestFile[]): void {
+    super.onAfterRunFiles(files);
+    activate(undefined);
+    const [file] = files;
+    const id = this.#static;
+    if (this.#once && file?.result?.state === 'fail') {
+      const path = relative(plan.root, file.filepath);
+      if (id === undefined) warnings.push(`${path}: fails after all mutants: ${messageOf(file)}`);
+      else if (!killed.has(id)) killed.set(id, { test: path, message: messageOf(file) });
+    }
+    if (!this.#once || id === undefined) report();
+  }
+}
