@@ -780,3 +780,79 @@ describe('a task as the launcher sees it', () => {
     expect(() => seenAs(wrong)).toThrow();
   });
 });
+
+describe('a RunTask answer', () => {
+  const spot = (): LaunchRequest => ({ ...request(), lane: { ...LANE, taskDefinition: FAMILY, capacity: 'spot' } });
+  const launches = () => ecs.calls().filter(({ action }) => action === 'RunTask').length;
+  const answering = (body: unknown) => ecs.faults.next('RunTask', { kind: 'malformed', body: JSON.stringify(body) });
+  const conflict = { kind: 'error', code: 'ConflictException', message: 'in use', status: 400 } as const;
+
+  it('of no capacity on demand is final: the same call again would not help', async () => {
+    ecs.refuse({});
+    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
+    expect(launches()).toBe(1);
+  });
+
+  it('of no capacity on Spot and on demand is a refusal, and no task instead of Spot', async () => {
+    ecs.refuse({});
+    expect(await tasks.launch(spot(), signal)).not.toHaveProperty('insteadOfSpot');
+  });
+
+  it('of a Spot conflict without a task leads to a launch on demand', async () => {
+    ecs.faults.next('RunTask', conflict);
+    expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'task', insteadOfSpot: true });
+  });
+
+  it('of a conflict without a task names the call in the error', async () => {
+    ecs.faults.next('RunTask', conflict, { times: 3 });
+    await expect(tasks.launch(spot(), signal)).rejects.toMatchObject({ request: 'RunTask' });
+  });
+
+  it('without any list is an error that says so', async () => {
+    answering({});
+    await expect(tasks.launch(request(), signal)).rejects.toThrow(/^ECS: neither a task nor a failure/);
+  });
+
+  it.each([
+    [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
+    [{ reason: 'AGENT' }, 'AGENT'],
+    [{ detail: 'is gone' }, 'is gone'],
+  ])('with the failure %j is passed on in these words', async (failure, detail) => {
+    answering({ failures: [failure] });
+    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { detail } });
+  });
+});
+
+describe('a call without an answer', () => {
+  const failingWith = async (error: Error) => {
+    const fail = () => () => Promise.reject(error);
+    client.middlewareStack.add(fail, { step: 'initialize' });
+    return await tasks.liveTasks(signal).then(String, String);
+  };
+  const withCode = (message: string, code: unknown, cause?: unknown) =>
+    Object.assign(new Error(message, cause === undefined ? {} : { cause }), { code });
+
+  it.each<[string, Error, string]>([
+    [
+      'the innermost code',
+      Object.assign(new Error('outer', { cause: withCode('inner', 'EPIPE') }), { name: 'TimeoutError' }),
+      'EPIPE',
+    ],
+    ['its own code when the cause has none', withCode('outer', 'ECONNRESET', new Error('inner')), 'ECONNRESET'],
+    ['its name when its code is a number', withCode('outer', 7), 'Error'],
+    ['its name when it has no code', new TypeError('outer'), 'TypeError'],
+  ])('is an error with %s', async (_, error, word) => {
+    expect(await failingWith(error)).toContain(`ECS: no answer (${word}) (ListTasks)`);
+  });
+});
+
+it('a task without a creation time is as old as the earliest time that ECS has of it, in whatever order', () => {
+  const at = (second: number) => new Date(second * 1000);
+  const arns = {
+    taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/0123',
+    taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher-default:17',
+  };
+  const answer = { ...arns, lastStatus: 'RUNNING', desiredStatus: 'RUNNING' };
+  const times = { connectivityAt: at(5), pullStartedAt: at(3), startedAt: at(9) };
+  expect(taskOf(ecsTask.parse({ ...answer, ...times }), 'agent').createdAtMs).toBe(3000);
+});

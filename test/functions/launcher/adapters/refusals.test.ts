@@ -118,3 +118,7 @@ describe('the table of refusals', () => {
     for (const { name, text } of staying) expect(refusalOf(name, text).remedy).not.toMatch(/next tick|wait/);
   });
 });
+
+it('a refusal that no row knows says where to look its text up', () => {
+  expect(refusalOf('SomethingNewException', 'because').remedy).toContain('ECS API reference');
+});
