@@ -5,10 +5,11 @@ export interface Part {
   /** Globs of the mutated sources. */
   readonly sources: readonly string[];
   /**
-   * Globs of the tests that may kill a mutant: as few as possible. In `lib` nearly every mutant is static, because tests
-   * share a template that they make once, and a static mutant runs all of them.
+   * Globs of the tests that may kill a mutant: as few as possible. In `lib`, each mutant runs all of them.
    */
   readonly tests: readonly string[];
+  /** Tests share a template that the first of them makes, so that the test files are loaded again for each mutant. */
+  readonly shareTemplate?: boolean;
 }
 
 export interface Group {
@@ -24,6 +25,7 @@ const LAUNCHER = 'functions/launcher';
 const lib = (source: string, ...tests: string[]): Part => ({
   sources: [`lib/${source}.ts`],
   tests: tests.map((test) => `test/lib/${test}.test.ts`),
+  shareTemplate: true,
 });
 
 export const GROUPS: readonly Group[] = [

@@ -35,6 +35,7 @@ function sourcesOf({ sources }: Part): string[] {
 }
 
 async function mutate(part: Part, files: readonly string[], report: string): Promise<Mutant[]> {
+  process.env['MUTATION_RELOAD'] = part.shareTemplate === true ? 'yes' : 'no';
   process.env['MUTATION_TESTS'] = JSON.stringify(part.tests);
   const onePass = resolve(`out/mutation/${report}.one-pass.json`);
   process.env['MUTATION_RESULTS'] = onePass;

@@ -161,6 +161,6 @@ export default class OnePassRunner extends TestRunner {
       if (id === undefined) warnings.push(`${path}: fails after all mutants: ${messageOf(file)}`);
       else if (!killed.has(id)) killed.set(id, { test: path, message: messageOf(file) });
     }
-    if (!this.#once || id === undefined) report();
+    report();
   }
 }

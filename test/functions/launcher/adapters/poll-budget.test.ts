@@ -119,6 +119,7 @@ describe('the name of a secret', () => {
     ['arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-c-AbCd12', 'a-b-c'],
     // Not complete ARNs of secrets: taken as they are.
     ['arn:aws:secretsmanager:r:1:secret:acme/api-token', 'arn:aws:secretsmanager:r:1:secret:acme/api-token'],
+    ['arn:aws:secretsmanager:r:1:secret:team-tokens1', 'arn:aws:secretsmanager:r:1:secret:team-tokens1'],
     [
       'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',
       'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',

@@ -14,6 +14,7 @@ it.each<[string | string[] | undefined, boolean]>([
   ['v202409-0', false],
   ['v202408-3', false],
   ['v202312-1', false],
+  ['v202408-12', false],
   // Not a release as the vendor writes them: treated as a new platform.
   ['v202312-1-rc', true],
   ['xv202312-1', true],
