@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { defaultNames, jobNames, taskStartNames } from '../../../lib/egress/allowed-domains.ts';
+import {
+  defaultNames,
+  hasChangingHosts,
+  jobNames,
+  portOf,
+  registryBuckets,
+  registryOf,
+  resolvingNames,
+  taskStartNames,
+  taskStartServices,
+} from '../../../lib/egress/allowed-domains.ts';
 import { awsApiNames } from '../../../lib/egress/aws-names.ts';
 
 const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
@@ -161,4 +171,126 @@ describe('the names of a task start', () => {
       bucket('us-east-1'),
     ]);
   });
+});
+
+describe('the hosts of registries', () => {
+  const DOCKER_HUB = [
+    'registry-1.docker.io',
+    'auth.docker.io',
+    'production.cloudflare.docker.com',
+    'production.cloudfront.docker.com',
+    'docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com',
+    'docker-images-prod.s3.us-east-1.amazonaws.com',
+    'docker-images-prod.s3.dualstack.us-east-1.amazonaws.com',
+  ];
+  const ECR = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agent:1';
+
+  it.each<[string, string[]]>([
+    ['hashicorp/tfc-agent:1.28', DOCKER_HUB],
+    ['docker.io/hashicorp/tfc-agent:1.28', DOCKER_HUB],
+    ['index.docker.io/hashicorp/tfc-agent:1.28', DOCKER_HUB],
+    ['registry.hub.docker.com/hashicorp/tfc-agent', DOCKER_HUB],
+    ['ubuntu', DOCKER_HUB],
+    ['localhosted/agent', DOCKER_HUB],
+    ['mylocalhost/agent', DOCKER_HUB],
+    ['ghcr.io/acme/agent', ['ghcr.io', 'pkg-containers.githubusercontent.com']],
+    ['public.ecr.aws/acme/agent', ['public.ecr.aws', 'd5l0dvt14r5h8.cloudfront.net', 'd2glxqk2uabbnd.cloudfront.net']],
+    ['quay.io/acme/agent', ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io']],
+    ['registry.example.com:5000/agent', ['registry.example.com']],
+    ['localhost/agent', ['localhost']],
+  ])('of %s are all that a pull asks', (image, hosts) => {
+    expect(taskStartNames([image], place).registries).toEqual(hosts);
+  });
+
+  it('of an image from elsewhere need neither ECR nor its layers', () => {
+    const names = taskStartNames(['ghcr.io/acme/agent'], place);
+    expect(names.apis).toEqual(['logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com']);
+    expect(names.layers).toEqual([]);
+  });
+
+  it('of the image that is built with the stack are this region’s ECR', () => {
+    const names = taskStartNames([undefined], place);
+    expect(names.apis).toEqual([
+      'api.ecr.eu-central-1.amazonaws.com',
+      '123456789012.dkr.ecr.eu-central-1.amazonaws.com',
+      'logs.eu-central-1.amazonaws.com',
+      'secretsmanager.eu-central-1.amazonaws.com',
+    ]);
+    expect(names.layers).toEqual(['prod-eu-central-1-starport-layer-bucket.s3.eu-central-1.amazonaws.com']);
+    expect(names.registries).toEqual([]);
+  });
+
+  it.each<[string, string, number]>([
+    ['ubuntu', 'docker.io', 443],
+    ['acme/agent', 'docker.io', 443],
+    ['localhost:5000/agent', 'localhost', 5000],
+    ['registry.example.com/agent', 'registry.example.com', 443],
+    ['Registry.Example.com:8443/agent', 'registry.example.com', 8443],
+    ['ubuntu:22.04', 'docker.io', 443],
+  ])('a reference %s leads to %s, port %i', (image, host, port) => {
+    expect(registryOf(image)).toEqual({ host, port });
+  });
+
+  it('change without notice where layers come from other hosts than the registry', () => {
+    expect(['ubuntu', 'ghcr.io/acme/agent', 'quay.io/acme/agent'].map(hasChangingHosts)).toEqual([true, true, true]);
+    expect(['registry.example.com/agent', ECR].map(hasChangingHosts)).toEqual([false, false]);
+  });
+
+  it('have buckets in S3 for Docker Hub alone', () => {
+    expect(registryBuckets(['ubuntu'])).toEqual(['docker-images-prod']);
+    expect(registryBuckets([undefined, ECR, 'ghcr.io/acme/agent'])).toEqual([]);
+  });
+
+  it('resolve together with what jobs may reach and what a task start asks', () => {
+    const names = resolvingNames(
+      { hostname: 'tfe.example.com', allowedDomains: [] },
+      [undefined, 'quay.io/a/b'],
+      place,
+    );
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'tfe.example.com',
+        'logs.eu-central-1.amazonaws.com',
+        'prod-eu-central-1-starport-layer-bucket.s3.eu-central-1.amazonaws.com',
+        'cdn03.quay.io',
+      ]),
+    );
+  });
+});
+
+describe('the services that a task start asks', () => {
+  it.each<[string, (string | undefined)[], string[]]>([
+    ['the stack’s own image', [undefined], ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager']],
+    [
+      'an image in ECR among others',
+      ['ubuntu', '123456789012.dkr.ecr.eu-central-1.amazonaws.com/a'],
+      ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'],
+    ],
+    ['images from elsewhere', ['ubuntu', 'ghcr.io/acme/agent'], ['logs', 'secretsmanager']],
+  ])('with %s are those without which it fails', (_, images, services) => {
+    expect(taskStartServices(images)).toEqual(services);
+  });
+});
+
+it('the preset for GitHub releases has the hosts that a download asks one after the other', () => {
+  const names = jobNames(
+    { hostname: 'tfe.example.com', allowedDomains: [], allowedPresets: ['github-releases'] },
+    place,
+  );
+  expect(names).toEqual([
+    'tfe.example.com',
+    'github.com',
+    'api.github.com',
+    'codeload.github.com',
+    'objects.githubusercontent.com',
+    'release-assets.githubusercontent.com',
+  ]);
+});
+
+it('without presets, jobs may reach the default names of the host, and nothing else', () => {
+  expect(jobNames({ hostname: 'tfe.example.com' }, place)).toEqual(defaultNames('tfe.example.com'));
+});
+
+it('a host without a port has 443', () => {
+  expect([portOf('tfe.example.com'), portOf('tfe.example.com:8443')]).toEqual([443, 8443]);
 });
