@@ -161,3 +161,64 @@ describe('names together', () => {
     expect(covers('example.com', 'a.example.com')).toBe(false);
   });
 });
+
+describe('a name at the edge of what is allowed', () => {
+  const label = 'a'.repeat(63);
+  const longest = `${label}.${label}.${label}.${'a'.repeat(61)}`;
+
+  it.each([
+    ['the longest name', longest],
+    ['a label that begins with a digit', '1.example.com'],
+    ['a last label with a digit in it', 'example.c0m'],
+    ['a last label that begins with a digit', 'example.1com'],
+    ['four numbers before a name', '1.2.3.4.example.com'],
+  ])('is allowed: %s', (_, name) => {
+    expect(parseName(name)).toEqual({ name });
+  });
+
+  it.each<[string, RegExp]>([
+    [`a${longest}`, /no host name/],
+    [`${longest}a`, /no host name/],
+    ['*.', /no host name/],
+    ['', /no host name/],
+    ['example.123', /no host name/],
+    ['[2001:db8::1]', /address/],
+    ['2001:db8::1', /address/],
+    ['10.0.0.1', /address/],
+    ['192.168.100.200', /address/],
+    ['300.300.300.300', /address/],
+    ['10.0.0.0/8', /path/],
+    ['example.com/https://x', /path/],
+    ['1.2', /address/],
+  ])('is refused: %j', (given, fault) => {
+    expect(parseName(given)).toEqual({ fault: expect.stringMatching(fault), remedy: expect.any(String) });
+  });
+});
+
+describe('which names cover others', () => {
+  it('a name covers itself, and a wildcard covers itself', () => {
+    expect(covers('a.example.com', 'a.example.com')).toBe(true);
+    expect(covers('*.example.com', '*.example.com')).toBe(true);
+  });
+
+  it('a wildcard covers the wildcards below it, and none above it', () => {
+    expect(covers('*.example.com', '*.b.example.com')).toBe(true);
+    expect(covers('*.b.example.com', '*.example.com')).toBe(false);
+  });
+
+  it('names that CloudFormation fills in come in an order that does not depend on their serial numbers', () => {
+    const names = (first: number, second: number) =>
+      normalised([`b.\${Token[TOKEN.${first}]}`, `a.\${Token[TOKEN.${second}]}`]).map((name) => name[0]);
+    expect(names(1, 2)).toEqual(['a', 'b']);
+    expect(names(2, 1)).toEqual(['a', 'b']);
+  });
+
+  it('names come in the order of their domains, label by label from the right', () => {
+    expect(normalised(['b.a.com', 'a.b.com', 'ab.com', 'c.a.com'])).toEqual([
+      'b.a.com',
+      'c.a.com',
+      'ab.com',
+      'a.b.com',
+    ]);
+  });
+});
