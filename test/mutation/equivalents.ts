@@ -10,6 +10,42 @@ export interface Equivalent {
   readonly because: string;
 }
 
+/** Rows of `demand.ts` about statuses in which a run needs no agent. */
+const WITHOUT_AN_AGENT: readonly (readonly [line: string, meaning: string])[] = [
+  ["pending: 'platform',", 'platform'],
+  ["fetching: 'platform',", 'platform'],
+  ["fetching_completed: 'platform',", 'platform'],
+  ["pre_plan_running: 'platform',", 'platform'],
+  ["pre_plan_completed: 'platform',", 'platform'],
+  ["pre_plan_awaiting_decision: 'person',", 'person'],
+  ["queuing: 'platform',", 'platform'],
+  ["planned: 'person',", 'person'],
+  ["tf_policy_checked: 'platform',", 'platform'],
+  ["tf_policy_override: 'person',", 'person'],
+  ["post_plan_completed: 'person',", 'person'],
+  ["post_plan_awaiting_decision: 'person',", 'person'],
+  ["cost_estimating: 'platform',", 'platform'],
+  ["cost_estimated: 'person',", 'person'],
+  ["policy_override: 'person',", 'person'],
+  ["policy_soft_failed: 'final',", 'final'],
+  ["policy_checked: 'person',", 'person'],
+  ["confirmed: 'platform',", 'platform'],
+  ["pre_apply_running: 'platform',", 'platform'],
+  ["pre_apply_completed: 'platform',", 'platform'],
+  ["queuing_apply: 'platform',", 'platform'],
+  ["post_apply_running: 'platform',", 'platform'],
+  ["post_apply_completed: 'platform',", 'platform'],
+  ["assessing: 'platform',", 'platform'],
+  ["assessed: 'final',", 'final'],
+  ["applied: 'final',", 'final'],
+  ["planned_and_finished: 'final',", 'final'],
+  ["planned_and_saved: 'person',", 'person'],
+  ["errored: 'final',", 'final'],
+  ["canceled: 'final',", 'final'],
+  ["discarded: 'final',", 'final'],
+  ["force_canceled: 'final',", 'final'],
+];
+
 export const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: 'functions/launcher/core/supply.ts',
@@ -128,7 +164,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   {
     file: 'functions/launcher/core/starts.ts',
     line: "if (task.stopCode === 'UserInitiated' && task.stoppedReason?.includes(AGENT_LEFT) !== true) return 'failed';",
-    mutant: 'task.stoppedReason?.includes(AGENT_LEFT) → task.stoppedReason.includes(AGENT_LEFT)',
+    mutant: 'task.stoppedReason?.includes → task.stoppedReason.includes',
     because: 'A stop without a reason is a person’s, and has been dealt with above.',
   },
   {
@@ -179,4 +215,16 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     mutant: '\'Alarms\' → ""',
     because: 'The CDK gives a widget without a title the same one.',
   },
+  ...WITHOUT_AN_AGENT.map(([line, meaning]) => ({
+    file: 'functions/launcher/core/demand.ts',
+    line,
+    mutant: `'${meaning}' → ""`,
+    because: 'The launcher only acts on the other meanings; this one tells the reader whose turn it is.',
+  })),
+  ...['EssentialContainerExited', 'TaskFailedToStart'].map((code) => ({
+    file: 'functions/launcher/core/starts.ts',
+    line: `['${code}', 'task'],`,
+    mutant: `'task' → ""`,
+    because: 'Only `others` and `caller` are looked for.',
+  })),
 ];

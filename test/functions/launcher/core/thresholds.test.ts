@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { demandOf } from '../../../../functions/launcher/core/demand.ts';
+import { demandOf, OBSERVED_STATUSES } from '../../../../functions/launcher/core/demand.ts';
+import { agentsOfOtherTasks } from '../../../../functions/launcher/core/other-launchers.ts';
 import { holdsAgent, reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStandingKey, isSweepKey, standingShort, warmIdleMs } from '../../../../functions/launcher/core/standing.ts';
 import {
@@ -322,4 +323,21 @@ it('an agent with two entries is what the more active one is, although the other
     NOW,
   );
   expect(found.live[0]?.state).toBe('idle');
+});
+
+it('the platform is asked for runs that need an agent, have one, or may wait for one after their plan', () => {
+  expect(OBSERVED_STATUSES).toEqual([
+    'plan_queued',
+    'apply_queued',
+    'planning',
+    'applying',
+    'post_plan_running',
+    'policy_checking',
+  ]);
+});
+
+it('only a name of exactly 32 hexadecimal digits is that of an ECS task', () => {
+  const id = '0123456789abcdef0123456789abcdef';
+  const names = [id, `${id}0`, `x${id}`, `${id}-1`].map((name) => agent(name, 'idle'));
+  expect(agentsOfOtherTasks(names, [], new Set())).toEqual([id]);
 });
