@@ -85,3 +85,28 @@ describe('the rules', () => {
     expect(ruleCapacity(suricataRules(Array.from({ length: 200 }, (_, i) => `h${i}.example.com`)))).toBe(500);
   });
 });
+
+describe('the text of the rules', () => {
+  it('numbers the rules one after the other, since Network Firewall refuses a number that is there twice', () => {
+    const sids = [...rules.matchAll(/sid:(\d+);/g)].map(([, sid]) => Number(sid));
+    expect(sids).toHaveLength(rules.split('\n').length);
+    expect(sids).toEqual(sids.map((_, index) => (sids[0] ?? 0) + index));
+  });
+
+  it('has one space between keywords, and names one port without a list', () => {
+    expect(rules).not.toMatch(/ {2}/);
+    expect(rules).toMatch(/^alert tls \$HOME_NET any -> any 443 \(/);
+    expect(suricataRules([], [{ name: 'a.example.com', port: 8443 }])).toMatch(/-> any \[443,8443\] \(/);
+  });
+
+  it('drops UDP and ICMP without conditions', () => {
+    expect(rules).toMatch(/^drop udp any any -> any any \(msg:"agent-launcher: UDP"; sid:\d+; rev:1;\)$/m);
+    expect(rules).toMatch(/^drop icmp any any -> any any \(msg:"agent-launcher: ICMP"; sid:\d+; rev:1;\)$/m);
+  });
+
+  it('asks for the mark that it sets', () => {
+    const [, mark] = /flowbits:set,([\w.-]+);/.exec(rules) ?? [];
+    expect(mark).toBeDefined();
+    expect(rules).toContain(`flowbits:isnotset,${mark};`);
+  });
+});
