@@ -227,4 +227,22 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     mutant: `'task' → ""`,
     because: 'Only `others` and `caller` are looked for.',
   })),
+  {
+    file: 'lib/egress/ecr-image.ts',
+    line: "const [, host = '', account = '', region = '', domain = '', dualStack, repository = ''] = match;",
+    mutant: '\'\' → "Stryker was here!"',
+    because: 'These groups are in every match.',
+  },
+  {
+    file: 'lib/egress/domain-name.ts',
+    line: "if (/^\\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an address', 'give the name');",
+    mutant: '\'\' → "Stryker was here!"',
+    because: 'A name without labels was refused above.',
+  },
+  {
+    file: 'lib/egress/allowed-domains.ts',
+    line: "const [first = '', ...rest] = image.split('/');",
+    mutant: '\'\' → "Stryker was here!"',
+    because: '`split` always returns a first part.',
+  },
 ];

@@ -48,3 +48,20 @@ it('the security group opens the same ports for IPv6 only when it is on', () => 
   ]);
   expect(groupIn({ ipv6: false }).SecurityGroupEgress).toEqual([out(443)]);
 });
+
+it('the security group opens each proxy at its port, to its address or, where that is unknown, to any', () => {
+  const proxies = [
+    { address: '10.0.0.5/32', port: 3128 },
+    { address: '2001:db8::5/128', port: 3129 },
+    { address: undefined, port: 3130 },
+    // Open to any address already.
+    { address: '10.0.0.6/32', port: 443 },
+  ];
+  const description = { Description: 'Proxy of the agents' };
+  expect(groupIn({ proxies }).SecurityGroupEgress).toEqual([
+    out(443),
+    { ...out(3128, { CidrIp: '10.0.0.5/32' }), ...description },
+    { ...out(3129, { CidrIpv6: '2001:db8::5/128' }), ...description },
+    { ...out(3130), ...description },
+  ]);
+});
