@@ -245,4 +245,16 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     mutant: '\'\' → "Stryker was here!"',
     because: '`split` always returns a first part.',
   },
+  ...['times.filter((at) => at !== undefined) → times', 'at !== undefined → true'].map((mutant) => ({
+    file: 'functions/launcher/adapters/ecs/answers.ts',
+    line: 'return times.filter((at) => at !== undefined).toSorted((a, b) => a - b)[0];',
+    mutant,
+    because: '`toSorted` puts `undefined` last without asking the comparison.',
+  })),
+  {
+    file: 'functions/launcher/adapters/ecs/answers.ts',
+    line: 'taskArn: z.string().regex(/^arn:[^:]+:ecs:[^:]*:\\d*:task\\/.+/),',
+    mutant: '/^arn:[^:]+:ecs:[^:]*:\\d*:task\\/.+/ → /^arn:[^:]+:ecs:[^:]*:\\d*:task\\/./',
+    because: 'Without an end, one character of the id matches as well as all of them.',
+  },
 ];

@@ -122,3 +122,26 @@ describe('the table of refusals', () => {
 it('a refusal that no row knows says where to look its text up', () => {
   expect(refusalOf('SomethingNewException', 'because').remedy).toContain('ECS API reference');
 });
+
+it.each([
+  ['Blocked', true],
+  ['BlockedException', true],
+  ['Throttling', true],
+  ['ThrottlingException', true],
+  ['RESOURCE:CPU', true],
+  ['EMPTY CAPACITY PROVIDER', true],
+  ['ClientException', true],
+  ['AGENT', true],
+  ['XAccessDenied', false],
+  ['XBlocked', false],
+  ['BlockedX', false],
+  ['XThrottling', false],
+  ['ThrottlingX', false],
+  ['X RESOURCE:CPU', false],
+  ['EMPTY CAPACITY PROVIDERS', false],
+  ['XClientException', false],
+  ['ClientExceptionX', false],
+  ['XAGENT', false],
+])('a refusal called %j is known by its whole name: %s', (name, known) => {
+  expect(refusalOf(name, '').cause !== 'unknown').toBe(known);
+});
