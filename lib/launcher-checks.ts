@@ -13,6 +13,7 @@ import type { AgentLauncherProps } from './agent-launcher.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from './agent-pool.ts';
 import {
   ALLOW_PLACEHOLDER,
+  allowsPlaceholder,
   credentialFaults,
   crossFaults,
   placeholderFaults,
@@ -177,7 +178,7 @@ function knownArn(secret: unknown): string | undefined {
 
 /** The organization of the guide's sample, with what to do in an app of one's own. */
 function exampleFaults(scope: Construct, settings: unknown): SettingsFault[] {
-  if (scope.node.tryGetContext(ALLOW_PLACEHOLDER) !== undefined) return [];
+  if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return [];
   return placeholderFaults(settings).map((fault) => ({
     ...fault,
     remedy: `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`,

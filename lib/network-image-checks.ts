@@ -1,4 +1,5 @@
 /** Checks of the registries that tasks pull images from. Tasks reach them by the same egress path as jobs reach other hosts. */
+import { DEFAULT_AGENT_VERSION } from './defaults.ts';
 import { registryOf } from './egress/allowed-domains.ts';
 import { parseName } from './egress/domain-name.ts';
 import { AWS_REGIONS, dualStackDomainOf, suffixOf } from './egress/partitions.ts';
@@ -23,12 +24,16 @@ export function registryFaults(network: Given, { pools, registry, copy }: Around
 function schemeFault(path: string, image: string): SettingsFault[] {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(image) ?? [];
   if (scheme === undefined) return [];
+  const page = /^hub\.docker\.com\/(?:r|layers)\/([a-z0-9._-]+\/[a-z0-9._-]+)/.exec(rest ?? '')?.[1];
   return [
     {
       path,
       given: `${shown(image)}, which begins with ${scheme}`,
       allowed: 'an image reference without a scheme',
-      remedy: `leave ${scheme} out: ${rest}`,
+      remedy:
+        page === undefined
+          ? `leave ${scheme} out: ${rest}`
+          : `set the image's reference, with a tag: ${page}:${DEFAULT_AGENT_VERSION}`,
     },
   ];
 }

@@ -1,6 +1,6 @@
 /** A single setting: its schema with its documentation. Also the types of settings that occur more than once. */
 import * as z from 'zod';
-import { isOlder, OLDEST_AGENT_VERSION, versionOfImage } from './agent-version.ts';
+import { isOlder, OLDEST_AGENT_VERSION, versionFault, versionOfImage } from './agent-version.ts';
 import { looksLikeToken } from './settings-credentials.ts';
 import { shown } from './settings-faults.ts';
 
@@ -126,4 +126,10 @@ export const IMAGE_DOC = {
   allowed:
     'reference with a tag that is not latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; an agent from 1.21.1 on, which hides its token from jobs',
   remedy: 'pin the image: an unpinned one changes between two jobs',
+  explain: (value: unknown) => (typeof value === 'string' ? imageExplanation(value) : undefined),
 };
+
+function imageExplanation(value: string): Explanation | undefined {
+  const fault = versionFault(versionOfImage(value) ?? OLDEST_AGENT_VERSION);
+  return fault === undefined ? undefined : { remedy: `use a newer version. ${fault}` };
+}

@@ -79,6 +79,22 @@ export function targetFaults(given: unknown, { account, region, readableKeys }: 
     ),
     ...policyAccountFaults(pools, account),
     ...guardDutyFaults(given['network'], region),
+    ...zoneFaults(given['network'], region),
+  ];
+}
+
+function zoneFaults(network: unknown, region: string | undefined): SettingsFault[] {
+  const zones: readonly unknown[] =
+    isRecord(network) && Array.isArray(network['availabilityZones']) ? network['availabilityZones'] : [];
+  const others = zones.filter((zone) => typeof zone === 'string' && region !== undefined && !zone.startsWith(region));
+  if (others.length === 0) return [];
+  return [
+    {
+      path: 'network.availabilityZones',
+      given: `${others.map(shown).join(', ')}, while the stack is deployed to ${region}`,
+      allowed: `zones of ${region}, such as ${region}a`,
+      remedy: `use zones of ${region}, or set AWS_REGION to the region that you deploy to`,
+    },
   ];
 }
 
@@ -181,6 +197,9 @@ function partOfArn(value: unknown, position: number): string | undefined {
 /** Context key that accepts the example's organization: `npm run synth` must work in a fresh clone. */
 export const ALLOW_PLACEHOLDER = 'agent-launcher:allowPlaceholder';
 
+/** Whether the context key {@link ALLOW_PLACEHOLDER} is `true`: `-c` gives text, and cdk.json a boolean. */
+export const allowsPlaceholder = (value: unknown): boolean => value === true || value === 'true';
+
 /** Organizations in this project's own examples. */
 const PLACEHOLDERS = ['your-org', 'example-org'];
 
@@ -196,7 +215,7 @@ export function placeholderFaults(given: unknown): SettingsFault[] {
     })),
   ];
   return places.flatMap(({ path, value }) =>
-    typeof value === 'string' && PLACEHOLDERS.includes(value)
+    typeof value === 'string' && PLACEHOLDERS.includes(value.toLowerCase())
       ? [
           {
             path,

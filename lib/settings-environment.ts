@@ -84,8 +84,13 @@ const SECRETS_IN_HCP_TERRAFORM =
 
 /** Names that only hold credentials. A name that ends in _FILE or _PATH is not one of them. */
 const CREDENTIAL_NAME =
-  /^TF_TOKEN_|(?:^|_)(?:TOKEN|SECRET|PRIVATE_KEY|API_?KEY|ACCESS_KEY|SECRET_KEY|APP_KEY|CREDENTIALS)$|(?:PASSWORD|PASSWD|PASSPHRASE)$/i;
+  /(?:^|_)(?:TOKEN|SECRET|PRIVATE_KEY|API_?KEY|ACCESS_KEY|SECRET_KEY|APP_KEY|CREDENTIALS|PASS|PWD)$|(?:PASSWORD|PASSWD|PASSPHRASE)$/i;
+/** Terraform reads these variables as API tokens, whatever their value looks like. */
+const TERRAFORM_CREDENTIAL = /^TF_TOKEN_/i;
 const HARMLESS_VALUE = /^(?:|true|false|[01])$/i;
+const URL_WITH_PASSWORD = /:\/\/[^\s/@:]*:[^\s/@]+@/;
+/** A proxy's password gets a warning, because some proxies accept no other login. */
+const PROXY_NAME = /^(?:https?|all|no)_proxy$/i;
 /** A file that is in the image: the path says nothing that is secret. */
 const PATH_VALUE = /^\/[^\s:]+$/;
 
@@ -110,10 +115,13 @@ export function variableFault(name: string, value: unknown): VariableFault | und
       : { reason: 'it is not text', allowed: 'text', remedy: `write it in double quotes: "${String(value)}"` };
   }
   const credential = credentialIn(value);
-  const named = CREDENTIAL_NAME.test(name) && !HARMLESS_VALUE.test(value) && !PATH_VALUE.test(value);
-  if (credential !== undefined || named) {
+  const harmless = HARMLESS_VALUE.test(value) || PATH_VALUE.test(value);
+  const named = TERRAFORM_CREDENTIAL.test(name) || (CREDENTIAL_NAME.test(name) && !harmless);
+  const login = URL_WITH_PASSWORD.test(value) && !PROXY_NAME.test(name) ? 'a URL with a password' : undefined;
+  const found = credential ?? login;
+  if (found !== undefined || named) {
     return {
-      reason: credential === undefined ? 'the name says that it is a credential' : `it is or contains ${credential}`,
+      reason: found === undefined ? 'the name says that it is a credential' : `it is or contains ${found}`,
       allowed: 'values that are not secret',
       remedy: SECRETS_IN_HCP_TERRAFORM,
     };

@@ -12,6 +12,7 @@ import { chosenNetwork, type NetworkSettings } from './network-settings.ts';
 import { type Explanation, unwrapped } from './setting.ts';
 import {
   ALLOW_PLACEHOLDER,
+  allowsPlaceholder,
   credentialFaults,
   crossFaults,
   type DeployTarget,
@@ -62,7 +63,7 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
     ...credentialFaults(given),
     ...crossFaults(given),
     ...targetFaults(given, target),
-    ...(context[ALLOW_PLACEHOLDER] === undefined ? placeholderFaults(given) : []),
+    ...(allowsPlaceholder(context[ALLOW_PLACEHOLDER]) ? [] : placeholderFaults(given)),
     ...ofSchema,
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),
   ]);

@@ -48,7 +48,11 @@ export interface StateFolder {
 /** Creates the folder, or reads it if an earlier start created it. @throws StateFolderError */
 export async function openStateFolder(path: string, now: number): Promise<StateFolder> {
   const directory = resolve(path);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    const why =
+      error.code === 'EEXIST' || error.code === 'ENOTDIR' ? 'it is a file, or a part of it is' : error.message;
+    throw new StateFolderError(`${directory} can't be the state folder: ${why}. Set a folder that you can write to.`);
+  });
   const { mode } = await stat(directory);
   if ((mode & 0o077) !== 0) {
     throw new StateFolderError(

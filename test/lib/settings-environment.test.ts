@@ -87,11 +87,26 @@ describe('a credential', () => {
     'TF_VAR_db_password',
     'SSH_PRIVATE_KEY',
     'GOOGLE_CREDENTIALS',
+    'DB_PASS',
+    'MYSQL_PWD',
   ])('is what %s holds, by its name', (name) => {
     const error = errorOfVariable(name, 'correct horse battery');
     expect(error?.faults[0]).toMatchObject({ path: `pools.0.environment.${name}` });
     expect(error?.faults[0]?.given).toContain('the name says that it is a credential');
     expect(error?.message).not.toContain('horse');
+  });
+
+  it.each(['', '/x', 'true'])('is what TF_TOKEN_* holds, also with the value "%s"', (value) => {
+    expect(errorOfVariable('TF_TOKEN_app_terraform_io', value)?.faults[0]?.given).toContain('it is a credential');
+  });
+
+  it('is a URL with a password, except for a proxy', () => {
+    const error = errorOfVariable('DATABASE_URL', 'postgres://user:horse@db.example.com/x');
+    expect(error?.faults[0]?.given).toContain('a URL with a password');
+    expect(error?.message).not.toContain('horse');
+    const proxy = errorOfVariable('HTTPS_PROXY', 'http://user:horse@proxy.example.com:443');
+    expect(proxy?.message).not.toContain('a URL with a password');
+    expect(proxy?.message).not.toContain('horse');
   });
 
   it.each([

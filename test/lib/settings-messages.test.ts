@@ -127,6 +127,22 @@ it.each(['your-org', 'example-org'])('refuses %s, the placeholder of the example
   });
   expect(others).toMatchObject([{ path: 'pools.0.organization' }]);
   expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'true' })).toEqual([]);
+  expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'false' })).toMatchObject([
+    { path: 'organization' },
+  ]);
+  expect(faultsOf({ organization: organization.toUpperCase() })).toMatchObject([{ path: 'organization' }]);
+});
+
+it.each([
+  ['hashicorp/tfc-agent:1.20.0', 'use a newer version. Agent 1.20.0 doesn’t hide its token'],
+  ['https://hub.docker.com/r/hashicorp/tfc-agent', 'set the image’s reference, with a tag: hashicorp/tfc-agent:1.33.0'],
+  ['hashicorp/tfc-agent', 'pin the image'],
+])('explains what is wrong with the image %s', (registry, remedy) => {
+  const [fault] = faultsOf({ agentImage: { registry } });
+  expect(fault).toMatchObject({
+    path: 'agentImage.registry',
+    remedy: expect.stringContaining(remedy.replaceAll('’', "'")),
+  });
 });
 
 const arn = (account: string, name: string) => `arn:aws:secretsmanager:eu-central-1:${account}:secret:${name}-AbCdEf`;

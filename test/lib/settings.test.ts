@@ -441,6 +441,14 @@ describe('a region that is known', () => {
     expect(faults).toThrow(/a topic in eu-central-1[\s\S]*set AWS_REGION/);
   });
 
+  it('contains the zones of the new VPC', () => {
+    const network = { availabilityZones: ['eu-west-1a', 'eu-west-1b'] };
+    const parse = (region: string) => () => parseSettings({ agentLauncher: { ...LEAST, network } }, { region });
+    expect(parse('us-east-1')).toThrow(/network\.availabilityZones[\s\S]*eu-west-1a[\s\S]*zones of us-east-1/);
+    const own = { ...LEAST, network: { availabilityZones: ['us-east-1a', 'us-east-1b'] } };
+    expect(() => parseSettings({ agentLauncher: own }, { region: 'us-east-1' })).not.toThrow();
+  });
+
   it('is not compared where it is not known, or where a secret is given by its name', () => {
     expect(() => parseSettings({ agentLauncher: settings('us-east-1') })).not.toThrow();
     expect(() => parseSettings({ agentLauncher: settings('us-east-1') }, { region: 'us-east-1' })).not.toThrow();

@@ -54,6 +54,13 @@ describe('the state folder', () => {
     expect(later.port).toBe(Number(new URL(first.url).port));
   });
 
+  test.each(['file', 'file/below'])('is refused when it is %s', async (path) => {
+    writeFileSync(join(directory, 'file'), '');
+    await expect(openStateFolder(join(directory, path), Date.now())).rejects.toThrow(
+      `${join(directory, path)} can't be the state folder: it is a file, or a part of it is.`,
+    );
+  });
+
   test('is refused when other users can open it', async () => {
     chmodSync(directory, 0o755);
     await expect(openStateFolder(directory, Date.now())).rejects.toThrow(`chmod 700 ${directory}`);
