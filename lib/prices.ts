@@ -64,19 +64,19 @@ export const PRICES = {
   dnsFirewallNameMonth: {
     usd: 0.0005,
     per: 'month',
-    what: 'DNS Firewall, a name in a list',
+    what: 'DNS Firewall, per domain in a list',
     source: 'https://aws.amazon.com/route53/pricing/ (2026-09-20)',
   },
   dnsFirewallMillionQueries: {
     usd: 0.6,
     per: 'million queries',
-    what: 'DNS Firewall',
+    what: 'DNS Firewall, queries',
     source: 'https://aws.amazon.com/route53/pricing/ (2026-09-20)',
   },
   logGb: {
     usd: 0.5,
     per: 'GB',
-    what: 'CloudWatch Logs, taking in',
+    what: 'CloudWatch Logs, ingestion',
     source: `https://aws.amazon.com/cloudwatch/pricing/, by ${CALCULATOR}`,
   },
   alarmMonth: {
@@ -94,7 +94,7 @@ export const PRICES = {
   secretCall: {
     usd: 0.000_005,
     per: 'call',
-    what: 'secret, reading it',
+    what: 'secret, read',
     source: `https://aws.amazon.com/secrets-manager/pricing/, by ${CALCULATOR}`,
   },
   customMetricMonth: {
@@ -186,7 +186,7 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
     ),
     ...hourly(
       waived,
-      'address of a NAT gateway whose hours AWS waives behind a firewall endpoint',
+      'address of a NAT gateway (AWS waives its hours behind a firewall endpoint)',
       publicAddressHour.usd,
       `$${publicAddressHour.usd}`,
     ),
@@ -207,7 +207,7 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
       : [
           {
             item: 'DNS Firewall',
-            formula: `${network.dnsNames} names × $${dnsFirewallNameMonth.usd}`,
+            formula: `${network.dnsNames} domains × $${dnsFirewallNameMonth.usd}`,
             usd: network.dnsNames * dnsFirewallNameMonth.usd,
           },
         ]),

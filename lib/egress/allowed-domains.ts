@@ -7,7 +7,7 @@ import { bucketsIn } from './s3-names.ts';
 
 /** Presets, by their names in the settings. */
 export const PRESETS = {
-  'hcp-terraform': 'the default names for `hostname`, for use beside `allowedDomains`',
+  'hcp-terraform': 'the default domains for `hostname`, to add to `allowedDomains`',
   'github-releases': 'GitHub and its release downloads: community providers, modules from GitHub',
   'aws-apis': 'the APIs of `awsApiServices` in `awsApiRegions`',
 } as const;

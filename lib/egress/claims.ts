@@ -3,28 +3,28 @@
 export type EgressMode = 'nat-gateway' | 'network-firewall' | 'existing-vpc' | 'public-ip';
 
 export interface Claim {
-  /** One sentence that may be quoted. */
+  /** A sentence or two that people may quote. */
   readonly claim: string;
-  /** What a job that means harm can still do. */
+  /** What a malicious job can still do. */
   readonly gap: string;
-  /** Whether it stops each of these, and how far. */
+  /** Whether the mode stops each of these, and how far. */
   readonly stops: {
-    readonly 'a wrong name': string;
-    readonly 'a bare address': string;
+    readonly 'a domain that is not allowed': string;
+    readonly 'a bare IP address': string;
     readonly 'a forged server name': string;
     readonly 'domain fronting': string;
     readonly 'another AWS account': string;
     readonly 'DNS tunnelling': string;
     readonly 'other ports': string;
-    readonly 'anything inwards': string;
+    readonly 'inbound connections': string;
   };
 }
 
-/** What the sentence depends on beside the way out itself. */
+/** The settings that change the claim. */
 export interface ClaimOptions {
   readonly egress: EgressMode;
   /**
-   * Whether only the allowed names resolve.
+   * Whether only the allowed domains resolve.
    *
    * @default - true, and false with `existing-vpc`
    */
@@ -36,49 +36,49 @@ export interface ClaimOptions {
    */
   readonly port?: number;
   /**
-   * Proxies that the stack's security group in an existing VPC opens a port for.
+   * Proxies whose ports the stack's security group opens in an existing VPC.
    *
    * @default - none
    */
   readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /**
-   * Whether IPv6 leaves as well.
+   * Whether traffic also leaves over IPv6.
    *
    * @default false
    */
   readonly ipv6?: boolean;
   /**
-   * Whether agents have the user's own security groups.
+   * Whether agents use the user's security groups instead of the stack's.
    *
    * @default false
    */
   readonly ownGroups?: boolean;
 }
 
-/** The sentence that may be said of a network with these options, and no more than may be said. */
+/** The claim for a network with these options. It never promises more than the template does. */
 export function claimOf(options: ClaimOptions): string {
   const { egress, port = 443, ipv6 = false, ownGroups = false } = options;
   const ports = port === 443 ? 'only port 443 goes out' : `only ports 443 and ${port} go out`;
-  const by = `${ports}${ipv6 ? ', by IPv4 and IPv6' : ''}`;
+  const outbound = `${ports}${ipv6 ? ', by IPv4 and IPv6' : ''}`;
   const { dnsFirewall = egress !== 'existing-vpc' } = options;
   switch (egress) {
     case 'nat-gateway':
       return dnsFirewall
-        ? `Nothing comes in, ${by}, and only the allowed names resolve: names are guarded, not walled.`
-        : `Nothing comes in, and ${by}, to any host: names are not limited.`;
+        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped.`
+        : `Nothing comes in, and ${outbound}, to any host: domains are not limited.`;
     case 'public-ip':
       return dnsFirewall
-        ? `Nothing comes in, ${by}, and only the allowed names resolve; but tasks have public addresses in public subnets.`
-        : `Nothing comes in, and ${by}, to any host: names are not limited, and tasks have public addresses in public subnets.`;
+        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped, and tasks have public addresses in public subnets.`
+        : `Nothing comes in, and ${outbound}, to any host: domains are not limited, and tasks have public addresses in public subnets.`;
     case 'network-firewall': {
       const other = port === 443 ? '' : `, on port 443 and to \`hostname\` on port ${port}`;
-      return `Nothing comes in, and only TLS that shows an allowed server name goes out${other}. The firewall does not check the address, so a forged server name reaches any host.`;
+      return `Nothing comes in, and only TLS with an allowed server name goes out${other}. The firewall does not check the address, so a forged server name reaches any host.`;
     }
     case 'existing-vpc': {
       const group = ownGroups
-        ? 'What leaves and what comes in is what your VPC and your security groups let through; the stack adds no rule of its own'
-        : `What leaves is what your VPC lets out; the stack adds a security group with nothing in and port${port === 443 ? ' 443' : `s 443 and ${port}`} out${toProxies(options, port)}`;
-      return `${group}${dnsFirewall ? ', and only the allowed names resolve, for everything in the VPC' : ''}.`;
+        ? 'Your VPC and your security groups decide what comes in and what leaves; the stack adds no rules'
+        : `Your VPC decides what leaves. The stack adds a security group with nothing in and port${port === 443 ? ' 443' : `s 443 and ${port}`} out${toProxies(options, port)}`;
+      return `${group}.${dnsFirewall ? ' In the whole VPC, only the allowed domains resolve.' : ''}`;
     }
   }
 }
@@ -90,71 +90,70 @@ function toProxies({ proxies = [] }: ClaimOptions, platformPort: number): string
     .join('');
 }
 
-const OWN_SECURITY_GROUP = 'yes: the security group has no rule inwards';
+const NO_INBOUND_RULE = 'yes: the security group has no inbound rule';
 
-/** A host of AWS serves every account: whose log, secret or registry it is, only the request inside TLS says. */
+/** An AWS host serves every account. Only the request inside TLS says whose log, secret or registry it is about. */
 const EVERY_ACCOUNT =
-  'CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region must be reached for a task start, and serve every account';
+  'CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region must be reachable for a task to start, and they serve every account';
 
-/** DNS Firewall as the only judge of names. */
-const GUARDED = {
-  'a wrong name': 'yes: it does not resolve',
-  'a bare address': 'no',
+const PLAIN_DNS =
+  'in plain DNS: other domains do not resolve. The exception is an allowed wildcard, beneath which the domain’s own name servers receive queries';
+
+/** The modes in which only DNS Firewall limits domains. */
+const DNS_ONLY = {
+  'a domain that is not allowed': 'yes: it does not resolve',
+  'a bare IP address': 'no',
   'a forged server name': 'no',
   'domain fronting': 'no',
   'another AWS account': `no: ${EVERY_ACCOUNT}`,
-  'DNS tunnelling':
-    "in plain DNS, except beneath an allowed wildcard, to whoever answers for that domain: other names are not resolved, and other resolvers' port 53 is closed. Not DNS over HTTPS to an address: port 443 is open and nothing reads what is in it",
-  'other ports': 'yes: the security group lets TCP 443 out and nothing else',
+  'DNS tunnelling': `${PLAIN_DNS}. Port 53 of other resolvers is closed. DNS over HTTPS to an IP address passes, because port 443 is open and nothing inspects it`,
+  'other ports': 'yes: the security group allows outbound TCP 443 and nothing else',
 } as const;
 
-/**
- * The claims and gaps of each way out with its default options; {@link claimOf} has the sentence for other ones.
- */
+/** The claims and gaps of each egress mode with its default options. {@link claimOf} has the claim for other options. */
 export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
   'nat-gateway': {
     claim: claimOf({ egress: 'nat-gateway' }),
-    gap: 'A job that knows an address reaches it on port 443 without asking for a name; one with keys of another AWS account needs none.',
+    gap: 'A job that knows an IP address reaches it on port 443. A job with keys of another AWS account can write to that account.',
     stops: {
-      ...GUARDED,
-      'another AWS account': `${GUARDED['another AWS account']}. With \`vpcEndpoints: task-start\` their names lead to endpoints that refuse keys of another account, but not who knows their public addresses`,
-      'anything inwards': `${OWN_SECURITY_GROUP}, and there is no public address`,
+      ...DNS_ONLY,
+      'another AWS account': `${DNS_ONLY['another AWS account']}. With \`vpcEndpoints: task-start\`, their names resolve to endpoints that reject keys of another account; their public addresses stay reachable`,
+      'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
     },
   },
   'network-firewall': {
     claim: claimOf({ egress: 'network-firewall' }),
-    gap: 'A job with keys of another AWS account writes to it through the hosts of a task start. One that forges the server name reaches an accomplice at any address, or a neighbour of an allowed host on its CDN. Without any name it can send up to 4 kB a connection to an address, and gets no answer.',
+    gap: 'A job with keys of another AWS account can write to that account through the hosts that a task start needs. A job that forges the server name reaches any address, or another site on the CDN of an allowed host. Without a server name, a job can send up to 4 kB per connection to any address, and gets no answer.',
     stops: {
-      'a wrong name': 'yes: it does not resolve, and its server name is dropped',
-      'a bare address':
-        'yes, unless the server name is forged; up to 4 kB a connection leave unanswered before it is judged',
-      'a forged server name': 'no: the firewall does not compare name and address',
-      'domain fronting': 'no: inside TLS the firewall sees nothing',
-      'another AWS account': `no: ${EVERY_ACCOUNT}. With \`vpcEndpoints: task-start\` their endpoints refuse keys of another account, and the firewall lets their public hosts through no more, unless the server name is forged`,
-      'DNS tunnelling':
-        "in plain DNS, except beneath an allowed wildcard, to whoever answers for that domain: other names are not resolved, and no packet to another resolver's port 53 leaves. DNS over HTTPS only under a forged server name",
+      'a domain that is not allowed': 'yes: it does not resolve, and its server name is dropped',
+      'a bare IP address':
+        'yes, unless the server name is forged. Up to 4 kB per connection leave before the firewall decides; no answer comes back',
+      'a forged server name': 'no: the firewall does not compare the server name with the address',
+      'domain fronting': 'no: the firewall sees nothing inside TLS',
+      'another AWS account': `no: ${EVERY_ACCOUNT}. With \`vpcEndpoints: task-start\`, their endpoints reject keys of another account, and the firewall drops connections to their public hosts unless the server name is forged`,
+      'DNS tunnelling': `${PLAIN_DNS}. No packet to port 53 of another resolver leaves. DNS over HTTPS passes only under a forged server name`,
       'other ports': 'yes: the security group and the firewall both drop them',
-      'anything inwards': `${OWN_SECURITY_GROUP}, and there is no public address`,
+      'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
     },
   },
   'existing-vpc': {
     claim: claimOf({ egress: 'existing-vpc' }),
     gap: 'Whatever your routes, firewalls and resolvers allow.',
     stops: {
-      'a wrong name': 'as your VPC does; with `dnsFirewall` it does not resolve',
-      'a bare address': 'as your VPC does',
-      'a forged server name': 'as your VPC does',
-      'domain fronting': 'as your VPC does',
-      'another AWS account': `as your VPC does; \`dnsFirewall\` does not: ${EVERY_ACCOUNT}`,
+      'a domain that is not allowed': 'your VPC decides; with `dnsFirewall`, it does not resolve',
+      'a bare IP address': 'your VPC decides',
+      'a forged server name': 'your VPC decides',
+      'domain fronting': 'your VPC decides',
+      'another AWS account': `your VPC decides; \`dnsFirewall\` does not stop it: ${EVERY_ACCOUNT}`,
       'DNS tunnelling':
-        'as your VPC does; with `dnsFirewall` the VPC’s resolver does not resolve other names, and DNS over HTTPS and other resolvers are as your VPC lets them',
-      'other ports': "yes with the stack's security group; with yours, as it says",
-      'anything inwards': "yes with the stack's security group; with yours, as it says",
+        'your VPC decides. With `dnsFirewall`, the VPC’s resolver does not resolve other domains; your VPC decides about DNS over HTTPS and other resolvers',
+      'other ports': "yes with the stack's security group; with yours, your rules decide",
+      'inbound connections': "yes with the stack's security group; with yours, your rules decide",
     },
   },
   'public-ip': {
     claim: claimOf({ egress: 'public-ip' }),
-    gap: 'As with nat-gateway; and only the security group stands between the internet and a task, whose address is another each time.',
-    stops: { ...GUARDED, 'anything inwards': `${OWN_SECURITY_GROUP}; it is the only thing that keeps it out` },
+    gap: 'As with nat-gateway. Only the security group protects a task from the internet, and its address changes with each task.',
+    stops: { ...DNS_ONLY, 'inbound connections': `${NO_INBOUND_RULE}; nothing else protects the task` },
   },
 };

@@ -11,14 +11,14 @@ import type { EngineSettings } from './under-test.ts';
  * the table is read for what it is.
  */
 export const DIFFERENCES = [
-  'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab adds nothing: what is dropped here is dropped by the rules of the template alone.',
-  "AWS's strict order is the order of the rules. Suricata sorts by action; for a template with strict order the lab sets the order alert, pass, drop, which for these rules is the same. Without strict order it would set Suricata's own, and no attempt would come out otherwise: that the order is strict, the tests of the template say, not the lab.",
-  'The stream exception policy is the template’s (`REJECT`), told to Suricata as its `exception-policy`: that AWS means the same by it is not documented in more words. No attempt provokes an exception: there is no memory pressure in the lab, and no connection that began before the engine did.',
-  'The stateless stage is the template’s: what it forwards comes to the engine, what it would pass or drop never does. In AWS it is another engine, with limits of its own.',
-  'AWS’s DNS Firewall is not to be had. The lab’s is ours ([resolver-main.ts](../test/egress-lab/resolver-main.ts)), by the documented rules, before a dnsmasq that knows every name; it answers over UDP only, and does not know domain lists of AWS or rules by query type.',
-  'AWS documents Suricata 7 and not which release of it; the lab has Debian’s.',
-  'AWS judges IP fragments of UDP and silently drops those of every other protocol before the engine sees them ([stateless default actions](https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html)); the lab sends none.',
-  'The lab has no security group. Its client may send what in AWS never leaves the task: everything but TCP 443.',
+  'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab adds nothing, so the template’s rules alone drop what is dropped here.',
+  "AWS's strict order is the order of the rules. Suricata sorts by action. For a template with strict order, the lab sets the order alert, pass, drop, which is the same for these rules. With Suricata's own order, every attempt would have the same result, so the template's tests check that the order is strict.",
+  'The lab sets the template’s stream exception policy (`REJECT`) as Suricata’s `exception-policy`. AWS doesn’t document in detail that it means the same. No attempt causes an exception: the lab has no memory pressure, and no connection that is older than the engine.',
+  'The lab applies the template’s stateless stage: packets that it forwards reach the engine, and packets that it passes or drops don’t. In AWS, that stage is another engine with its own limits.',
+  'AWS’s DNS Firewall isn’t available outside AWS. The lab has its own resolver ([resolver-main.ts](../test/egress-lab/resolver-main.ts)) that applies the documented rules, in front of a dnsmasq that knows every name. It answers over UDP only, and supports neither AWS’s domain lists nor rules by query type.',
+  'AWS documents Suricata 7, but not which release. The lab uses Debian’s.',
+  'AWS evaluates IP fragments of UDP, and silently drops those of every other protocol before the engine sees them ([stateless default actions](https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html)). The lab sends no fragments.',
+  'The lab has no security group. Its client may send everything, while in AWS only TCP 443 leaves the task.',
 ];
 
 /** Suricata's words for AWS's. https://docs.suricata.io/en/suricata-7.0.10/configuration/exception-policies.html */

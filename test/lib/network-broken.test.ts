@@ -188,7 +188,7 @@ const CASES: readonly Case[] = [
       first.Resource = { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::*']] };
     }),
     fault: /^policy of the endpoint s3/,
-    probe: opened('a bucket of somebody in this region, by its IPv4 address'),
+    probe: opened("someone else's bucket in this region, by its IPv4 address"),
   },
   {
     what: "the S3 endpoint's policy has a condition that anybody meets",
@@ -203,7 +203,7 @@ const CASES: readonly Case[] = [
       });
     }),
     fault: /^policy of the endpoint s3/,
-    probe: opened('a bucket of somebody in this region, by its IPv4 address'),
+    probe: opened("someone else's bucket in this region, by its IPv4 address"),
   },
   {
     what: "the S3 endpoint's policy is for everything but one bucket",
@@ -217,7 +217,7 @@ const CASES: readonly Case[] = [
       });
     }),
     fault: /^policy of the endpoint s3/,
-    probe: opened('a bucket of somebody in this region, by its IPv4 address'),
+    probe: opened("someone else's bucket in this region, by its IPv4 address"),
   },
   {
     what: 'the S3 endpoint has no policy',
@@ -226,7 +226,7 @@ const CASES: readonly Case[] = [
       delete it.PolicyDocument;
     }),
     fault: /^policy of the endpoint s3: "none"/,
-    probe: opened('a bucket of somebody in this region, by its IPv4 address'),
+    probe: opened("someone else's bucket in this region, by its IPv4 address"),
   },
   {
     what: 'the S3 endpoint lets no layers be read',

@@ -1,5 +1,5 @@
 /**
- * The generated sections of docs/network.md, docs/costs.md, docs/egress-review.md and the README, from the code that they are about:
+ * The generated sections of docs/network.md, docs/costs.md, docs/egress-review.md and the README, from the code that they describe:
  * `node test/lib/network-docs.ts --write`. A test compares.
  */
 
@@ -34,7 +34,7 @@ export interface Section {
   readonly text: string;
 }
 
-/** Deployments that the documents show, by the heading that they have. */
+/** Deployments that the documents show, by their heading. */
 const SHOWN: readonly { readonly name: string; readonly network: object }[] = [
   { name: 'nat-gateway', network: {} },
   { name: 'network-firewall', network: { egress: 'network-firewall' } },
@@ -78,7 +78,7 @@ export function sections(): Section[] {
 
 const MODES: readonly EgressMode[] = ['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip'];
 
-/** What each mode's network has that costs money while idle. */
+/** The parts of each mode's network that cost money while idle. */
 function idleOf(mode: EgressMode, dnsNames: number, more: Partial<IdleNetwork> = {}): CostLine[] {
   return idleNetworkCost({
     natGateways: mode === 'nat-gateway' || mode === 'network-firewall' ? 1 : 0,
@@ -94,17 +94,17 @@ function claimsTable(dnsNames: number): string {
   return [
     `| | ${MODES.map((mode) => `\`${mode}\``).join(' | ')} |`,
     `|---|${MODES.map(() => '---').join('|')}|`,
-    `| **idle, a month** | ${MODES.map((mode) => `**${dollars(total(idleOf(mode, dnsNames)))}**`).join(' | ')} |`,
+    `| **idle, per month** | ${MODES.map((mode) => `**${dollars(total(idleOf(mode, dnsNames)))}**`).join(' | ')} |`,
     `| **claim** | ${MODES.map((mode) => CLAIMS[mode].claim).join(' | ')} |`,
     ...stops.map((stop) => `| stops ${stop} | ${MODES.map((mode) => CLAIMS[mode].stops[stop]).join(' | ')} |`),
-    `| what is left | ${MODES.map((mode) => CLAIMS[mode].gap).join(' | ')} |`,
+    `| **what remains possible** | ${MODES.map((mode) => CLAIMS[mode].gap).join(' | ')} |`,
   ].join('\n');
 }
 
-/** The README's table of the ways out: one row each, from the same code. */
+/** The README's table of the egress modes, from the same code. */
 function readmeModes(dnsNames: number): string {
   return [
-    '| `network.egress` | idle, a month | claim |',
+    '| `network.egress` | idle, per month | claim |',
     '|---|---|---|',
     ...MODES.map((mode) => `| \`${mode}\` | ${dollars(total(idleOf(mode, dnsNames)))} | ${CLAIMS[mode].claim} |`),
   ].join('\n');
@@ -114,18 +114,18 @@ function namesTable(): string {
   const row = (what: string, names: readonly string[]) =>
     `| ${what} | ${names.map((name) => `\`${name}\``).join(', ')} |`;
   return [
-    '| | names |',
+    '| | domains |',
     '|---|---|',
     row('default, HCP Terraform', defaultNames('app.terraform.io')),
     row('default, HCP Terraform in Europe', defaultNames('app.eu.terraform.io')),
     row('default, Terraform Enterprise', defaultNames('tfe.example.com:8443')),
     row('preset `github-releases`', GITHUB_RELEASES),
     `| preset \`hcp-terraform\` | ${PRESETS['hcp-terraform']} |`,
-    `| preset \`aws-apis\` | ${PRESETS['aws-apis']}; for \`s3\` the names of every bucket, for \`ecr\` the registries of every account |`,
+    `| preset \`aws-apis\` | ${PRESETS['aws-apis']}; for \`s3\`, the hostnames of every bucket; for \`ecr\`, the registries of every account |`,
   ].join('\n');
 }
 
-/** What the options add to a mode, each alone, and what their use costs. */
+/** What each option alone adds to the price of a mode, idle and in use. */
 function optionPrices(dnsNames: number): string {
   const more = (network: Partial<IdleNetwork>) =>
     dollars(
@@ -134,16 +134,16 @@ function optionPrices(dnsNames: number): string {
   const endpoints = (zones: number) => more({ interfaceEndpoints: zones * TASK_START_ENDPOINTS });
   const { interfaceEndpointGb, logGb, dnsFirewallMillionQueries } = PRICES;
   return [
-    '| option | with | a month, idle | in use |',
+    '| option | with | idle, per month | in use |',
     '|---|---|---|---|',
     `| \`natGateways: all\` | \`nat-gateway\` | + ${more({ natGateways: 1 })} | the same |`,
     `| | \`network-firewall\` | + ${more({ natGateways: 1, firewallEndpoints: 1 })} | the same |`,
-    `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} a GB, in place of the price of NAT |`,
-    `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same, and not through the firewall |`,
+    `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} per GB, instead of the price of NAT |`,
+    `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same, and the traffic bypasses the firewall |`,
     `| | \`network-firewall\`, \`natGateways: all\` | + ${endpoints(2)} | the same |`,
-    `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | traffic out of AWS as over IPv4, without the price of NAT |`,
-    `| \`dnsFirewall: true\` | \`existing-vpc\` | + ${more({ dnsNames })} with the default names | $${dnsFirewallMillionQueries.usd} a million queries of the whole VPC |`,
-    `| logs | every VPC of the stack's own | ${more({})} | $${logGb.usd} a GB |`,
+    `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | outbound traffic as over IPv4, without the price of NAT |`,
+    `| \`dnsFirewall: true\` | \`existing-vpc\` | + ${more({ dnsNames })} with the default domains | $${dnsFirewallMillionQueries.usd} per million queries of the whole VPC |`,
+    `| logs | every VPC that the stack creates | ${more({})} | $${logGb.usd} per GB |`,
   ].join('\n');
 }
 
@@ -168,16 +168,16 @@ function idleTable(dnsNames: number): string {
     ],
   ];
   return [
-    '| network | idle, a month | how |',
+    '| network | idle, per month | how |',
     '|---|---|---|',
     ...rows.map(
       ([name, lines]) =>
-        `| ${name} | **${dollars(total(lines))}** | ${lines.map(({ item, formula, usd }) => `${item}: ${formula} = ${dollars(usd)}`).join('; ') || 'nothing is added'} |`,
+        `| ${name} | **${dollars(total(lines))}** | ${lines.map(({ item, formula, usd }) => `${item}: ${formula} = ${dollars(usd)}`).join('; ') || 'the stack adds nothing'} |`,
     ),
   ].join('\n');
 }
 
-/** One pool: an API token and an agent token; three alarms of the launcher and those of the pool. */
+/** One pool: an API token and an agent token, three alarms of the launcher, and the pool's alarms. */
 function launcherLines(): CostLine[] {
   const alarms = Object.keys(templateOf().findResources('AWS::CloudWatch::Alarm')).length;
   return idleLauncherCost({ secrets: 2, alarms });
@@ -217,7 +217,7 @@ function jobsTable(): string {
   ];
   const price = (size: (typeof sizes)[number], architecture: 'x86_64' | 'arm64', minutes: number) =>
     `$${jobCost({ ...size, architecture, seconds: minutes * 60 }).toFixed(4)}`;
-  const standing = (jobCost({ cpu: 1024, memoryMiB: 2048, architecture: 'x86_64', seconds: 3600 }) * HOURS).toFixed(2);
+  const permanent = (jobCost({ cpu: 1024, memoryMiB: 2048, architecture: 'x86_64', seconds: 3600 }) * HOURS).toFixed(2);
   return [
     '| task | 1 minute, x86 | 10 minutes, x86 | 10 minutes, arm64 |',
     '|---|---|---|---|',
@@ -226,9 +226,9 @@ function jobsTable(): string {
         `| ${size.cpu / 1024} vCPU, ${size.memoryMiB / 1024} GB | ${price(size, 'x86_64', 1)} | ${price(size, 'x86_64', 10)} | ${price(size, 'arm64', 10)} |`,
     ),
     '',
-    `A plan and its apply are two jobs. An agent that gets none leaves after the idle window: five minutes of 1 vCPU and 2 GB are ${price({ cpu: 1024, memoryMiB: 2048 }, 'x86_64', 5)}.`,
+    `A plan and its apply are two jobs. An agent without a job leaves after the idle window. Five minutes of 1 vCPU and 2 GB cost ${price({ cpu: 1024, memoryMiB: 2048 }, 'x86_64', 5)}.`,
     '',
-    `For comparison: one agent of 1 vCPU and 2 GB that stands day and night costs $${standing} a month on x86.`,
+    `For comparison, one permanent agent with 1 vCPU and 2 GB costs $${permanent} per month on x86.`,
   ].join('\n');
 }
 
@@ -236,7 +236,7 @@ function pricesTable(): string {
   return [
     '| what | price | source |',
     '|---|---|---|',
-    ...Object.values(PRICES).map(({ what, usd, per, source }) => `| ${what} | $${plain(usd)} a ${per} | ${source} |`),
+    ...Object.values(PRICES).map(({ what, usd, per, source }) => `| ${what} | $${plain(usd)} per ${per} | ${source} |`),
   ].join('\n');
 }
 

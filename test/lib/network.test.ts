@@ -132,16 +132,16 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   });
 
   it('lets no bucket be reached round the firewall', () => {
-    expect(reached.get('a bucket of somebody in this region, by its IPv4 address')).toMatchObject({ reached: false });
+    expect(reached.get("someone else's bucket in this region, by its IPv4 address")).toMatchObject({ reached: false });
   });
 
   it('lets nothing in: from outside, from other tasks', () => {
-    const group = 'the security group: no rule inwards';
+    const group = 'the security group: no inbound rule';
     const addresses = ['its public IPv4 address', ...(network.ipv6 === true ? ['its IPv6 address'] : [])];
     const gateway = network.ipv6 === true ? ['an IPv6 gateway that lets nothing in'] : [];
     const stoppedBy =
       network.egress === 'public-ip'
-        ? `${group}; it alone, for a task has ${addresses.join(' and ')}`
+        ? `${group}; nothing else, because a task has ${addresses.join(' and ')}`
         : ['no public IPv4 address', ...gateway, group].join('; ');
     expect(entrance(model)).toEqual({ reached: false, hops: [], stoppedBy });
     expect(reached.get('another task')).toMatchObject({ reached: false });
@@ -208,7 +208,7 @@ describe('the outputs', () => {
   it('show the claim, the price and the addresses', () => {
     const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
     expect(Outputs.EgressIdleCost.Value).toBe('$584.00 per month');
-    expect(Outputs.EgressClaim.Value).toContain('only TLS that shows an allowed server name goes out');
+    expect(Outputs.EgressClaim.Value).toContain('only TLS with an allowed server name goes out');
     expect(
       Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object'),
     ).toHaveLength(2);
@@ -224,12 +224,12 @@ describe('the claim in the outputs is that of the settings', () => {
   const tfe = { hostname: 'tfe.example.com:8443' };
 
   it.each<[string, object, RegExp, RegExp?]>([
-    ['defaults', { network: {} }, /only port 443 goes out, and only the allowed names resolve/],
-    ['no DNS Firewall', { network: { dnsFirewall: false } }, /to any host: names are not limited/, /resolve/],
+    ['defaults', { network: {} }, /only port 443 goes out, and only the allowed domains resolve/],
+    ['no DNS Firewall', { network: { dnsFirewall: false } }, /to any host: domains are not limited/, /resolve/],
     [
       'no DNS Firewall, public addresses',
       { network: { egress: 'public-ip', dnsFirewall: false } },
-      /names are not limited, and tasks have public addresses/,
+      /domains are not limited, and tasks have public addresses/,
       /resolve|costs/,
     ],
     ['another port', { ...tfe, network: {} }, /only ports 443 and 8443 go out/, /only port 443/],
@@ -240,11 +240,11 @@ describe('the claim in the outputs is that of the settings', () => {
     ],
     ['another port in an existing VPC', { ...tfe, network: existing }, /nothing in and ports 443 and 8443 out/],
     ['IPv6', { network: { ipv6: true } }, /only port 443 goes out, by IPv4 and IPv6/],
-    ['own security groups', { network: groups }, /your security groups let through/, /nothing in|443/],
+    ['own security groups', { network: groups }, /your security groups decide what comes in/, /nothing in|443/],
     [
       'DNS Firewall in an existing VPC',
       { network: { ...existing, dnsFirewall: true } },
-      /only the allowed names resolve, for everything in the VPC/,
+      /In the whole VPC, only the allowed domains resolve/,
     ],
   ])('%s', (_name, settings, says, never = /^$/) => {
     const { EgressClaim } = outputs(settings);

@@ -48,7 +48,7 @@ describe('a bucket that is allowed by its name', () => {
     const named = statements.filter(({ Sid }: { Sid: string }) => Sid === 'BucketsAllowedByName');
     expect(JSON.stringify(named)).toMatch(/:s3:::acme-modules".*:s3:::acme-modules\/\*"/);
     const somebodys = findings(networkIn(template.toJSON())).find(({ what }) =>
-      what.startsWith('a bucket of somebody'),
+      what.startsWith("someone else's bucket"),
     );
     expect(somebodys).toMatchObject({ reached: false });
   });

@@ -1,4 +1,4 @@
-/** What a reviewer asks of a network: can a task reach this, and by which way? */
+/** A reviewer's questions about a network: can a task reach this, and how? */
 
 import type { NetworkModel, Target } from './network-model.ts';
 import { FILL } from './template-values.ts';
@@ -12,13 +12,13 @@ export interface Probe {
 const tls = { protocol: 'tcp', port: 443, to: 'internet', family: 4 } as const;
 const aws = (service: string) => `${service}.${FILL.region}.amazonaws.com`;
 
-/** A call of an API by its own name, with this account's credentials unless others are named. */
+/** An API call to the API's own hostname, with this account's credentials unless another account is given. */
 function api(name: string, action: string, principalAccount = FILL.account): Packet {
   const call = { action, resource: '*', principalAccount, resourceAccount: principalAccount };
   return { ...tls, name: aws(name), serverName: aws(name), call };
 }
 
-/** Somebody else's account: AWS's own, or an accomplice's. */
+/** Another account: one of AWS, or one of an attacker. */
 const OTHER = '999999999999';
 const inBucket = (bucket: string, action: string) => ({
   action,
@@ -58,7 +58,7 @@ export const PROBES: readonly Probe[] = [
     },
   },
   {
-    what: 'a bucket of somebody in this region, by its IPv4 address',
+    what: "someone else's bucket in this region, by its IPv4 address",
     packet: { ...tls, to: 's3', serverName: aws('s3'), call: inBucket('a-bucket-of-somebody', 's3:PutObject') },
   },
   { what: 'ECR', packet: api('api.ecr', 'ecr:GetAuthorizationToken') },
@@ -69,7 +69,7 @@ export const PROBES: readonly Probe[] = [
   { what: 'another task', packet: { ...tls, to: 'neighbour' } },
 ];
 
-/** A probe and what became of it, the same from every subnet of the tasks. */
+/** A probe and its outcome, which is the same from every subnet of the tasks. */
 export interface Finding extends Arrival {
   readonly what: string;
 }
@@ -88,8 +88,8 @@ export function findings(model: NetworkModel): Finding[] {
 }
 
 /**
- * Whether anything outside can open a connection to a task: by the addresses that a task has, by where the default
- * routes of its subnets lead, and by its security groups.
+ * Whether the internet can open a connection to a task. The task's addresses, the default routes of its subnets and its
+ * security groups decide.
  */
 export function entrance(model: NetworkModel): Arrival {
   const subnets = model.tasks.subnets.flatMap((id) => model.subnets.get(id) ?? []);
@@ -110,11 +110,13 @@ export function entrance(model: NetworkModel): Arrival {
   const rule = model.groupRules.find(
     ({ group, direction }) => direction === 'in' && model.tasks.groups.includes(group),
   );
-  // A rule inwards counts whatever address a task has: there are ways in that no template tells of.
+  // An inbound rule counts whatever address a task has, because a template doesn't show every inbound path.
   if (rule !== undefined)
     return { reached: true, hops: [...open, `security group: ${rule.protocol} from ${rule.peer}`] };
-  const group = 'the security group: no rule inwards';
+  const group = 'the security group: no inbound rule';
   const stoppedBy =
-    open.length > 0 ? `${group}; it alone, for a task has ${open.join(' and ')}` : [...closed, group].join('; ');
+    open.length > 0
+      ? `${group}; nothing else, because a task has ${open.join(' and ')}`
+      : [...closed, group].join('; ');
   return { reached: false, hops: [], stoppedBy };
 }

@@ -6,7 +6,7 @@ import type { Arrival } from './walk.ts';
 /** The table of one mode. */
 export function findingsTable(findings: readonly Finding[], entrance: Arrival): string {
   const row = (what: string, { reached, hops, stoppedBy }: Arrival) =>
-    `| ${what} | ${reached ? `**yes**, by ${hops.join(' → ')}` : 'no'} | ${stoppedBy ?? ''} |`;
+    `| ${what} | ${reached ? `**yes**, through ${hops.join(' → ')}` : 'no'} | ${stoppedBy ?? ''} |`;
   return [
     '| from a task | reached | stopped by |',
     '|---|---|---|',
@@ -17,11 +17,11 @@ export function findingsTable(findings: readonly Finding[], entrance: Arrival): 
 
 const id = (name: string) => name.replace(/\W+/g, '-');
 
-/** The picture of one mode: every hop that something passes, and where the rest ends. */
+/** The picture of one mode: every hop that a packet passes, and where other packets end. */
 export function findingsPicture(findings: readonly Finding[], entrance: Arrival): string {
   const nodes = new Map<string, string>([['task', 'task']]);
   const passed = new Set<string>();
-  /** What is stopped between a place and a wall. */
+  /** What is stopped, by the edge between the last hop and what stops it. */
   const stopped = new Map<string, string[]>();
   for (const { what, reached, hops, stoppedBy = '' } of findings) {
     let from = 'task';
@@ -40,7 +40,7 @@ export function findingsPicture(findings: readonly Finding[], entrance: Arrival)
   for (const gateway of ['internet-gateway', 'egress-only-internet-gateway']) {
     if (nodes.has(gateway)) passed.add(`  ${gateway} --> outside`);
   }
-  if (!entrance.reached) stopped.set('outside task', ['anything inwards']);
+  if (!entrance.reached) stopped.set('outside task', ['inbound connections']);
   return [
     '```mermaid',
     'flowchart LR',
