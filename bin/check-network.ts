@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { portOf, taskStartServices } from '../lib/egress/allowed-domains.ts';
-import { findingsIn, NOT_LOOKED_AT } from '../lib/egress/existing-vpc-check.ts';
+import { findingsIn, NOT_CHECKED } from '../lib/egress/existing-vpc-check.ts';
 import { vpcFacts } from '../lib/egress/existing-vpc-facts.ts';
 import { proxiesIn } from '../lib/proxies.ts';
 import { parseSettings } from '../lib/settings.ts';
@@ -81,10 +81,10 @@ function check(): number {
   const gaps = findings.filter(({ level }) => level === 'missing').length;
   console.log(
     gaps === 0
-      ? `${needs.vpcId} has what agents need, as far as this command looks.`
+      ? `${needs.vpcId} has what agents need, as far as this command checks.`
       : `${gaps === 1 ? 'One thing is' : `${gaps} things are`} missing in ${needs.vpcId}.`,
   );
-  console.log(`Not looked at: ${NOT_LOOKED_AT}.`);
+  console.log(`Not checked: ${NOT_CHECKED}.`);
   return gaps === 0 ? 0 : 1;
 }
 

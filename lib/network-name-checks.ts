@@ -1,11 +1,11 @@
 /** Checks of the domains that jobs may reach, in addition to the schema's regular expressions. */
 import { DEFAULT_HOSTNAME } from './defaults.ts';
 import { type Place, PRESETS, type Preset, resolvingNames } from './egress/allowed-domains.ts';
-import { isPartitions, serviceFault } from './egress/aws-names.ts';
-import { MOST_NAMES } from './egress/dns-firewall.ts';
+import { dependsOnPartition, serviceFault } from './egress/aws-names.ts';
+import { MAX_DOMAINS } from './egress/dns-firewall.ts';
 import { parseName } from './egress/domain-name.ts';
 import { AWS_REGIONS, REGION } from './egress/partitions.ts';
-import { bucketsIn, MOST_BUCKETS, s3Name } from './egress/s3-names.ts';
+import { bucketsIn, MAX_BUCKETS, s3Name } from './egress/s3-names.ts';
 import { SERVICE } from './network-settings.ts';
 import { didYouMean, type SettingsFault, shown } from './settings-faults.ts';
 import { isCopied } from './task-images.ts';
@@ -66,14 +66,14 @@ function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
         ];
   });
   const buckets = bucketsIn(read).length;
-  return buckets <= MOST_BUCKETS
+  return buckets <= MAX_BUCKETS
     ? withoutBucket
     : [
         ...withoutBucket,
         {
           path: 'network.allowedDomains',
           given: `hostnames of ${buckets} buckets`,
-          allowed: `up to ${MOST_BUCKETS}, because the size of the S3 endpoint's policy is limited`,
+          allowed: `up to ${MAX_BUCKETS}, because the size of the S3 endpoint's policy is limited`,
           remedy: 'list fewer, or add "s3" to network.awsApiServices, which allows every bucket of this account',
         },
       ];
@@ -110,12 +110,12 @@ export function countFaults(network: Given, { hostname, pools, registry, copy }:
     SOMEWHERE,
     network['guardDuty'] === true ? 'guardduty' : undefined,
   ).length;
-  if (names <= MOST_NAMES) return [];
+  if (names <= MAX_DOMAINS) return [];
   return [
     {
       path: 'network.awsApiRegions',
       given: `${regions.length} regions, which together with ${services.length} services of awsApiServices and all other settings result in ${names} domains`,
-      allowed: `${MOST_NAMES} domains in total, the limit of a DNS Firewall request`,
+      allowed: `${MAX_DOMAINS} domains in total, the limit of a DNS Firewall request`,
       remedy: 'list only the services and regions that jobs use; deploy a second stack for pools that need others',
     },
   ];
@@ -180,7 +180,7 @@ export function presetFaults(network: Given): SettingsFault[] {
 /** Without regions, the hostnames are those of the deployment's region, whose partition is unknown at synthesis. */
 function partitionFaults(network: Given, services: readonly unknown[]): SettingsFault[] {
   if (network['awsApiRegions'] !== undefined) return [];
-  const others = services.filter((service) => typeof service === 'string' && isPartitions(service));
+  const others = services.filter((service) => typeof service === 'string' && dependsOnPartition(service));
   if (others.length === 0) return [];
   return [
     {

@@ -4,11 +4,11 @@
 export interface AddressRange {
   readonly first: number;
   readonly last: number;
-  /** Length of its prefix. */
+  /** Prefix length. */
   readonly prefix: number;
 }
 
-/** Reads `10.90.0.0/20`; `undefined` when it is none, or does not begin at its first address. */
+/** Parses `10.90.0.0/20`. Returns `undefined` if it isn't a range or doesn't begin at the range's first address. */
 export function parseRange(cidr: string): AddressRange | undefined {
   const [, address = '', length = ''] = /^((?:\d{1,3}\.){3}\d{1,3})\/(\d{1,2})$/.exec(cidr) ?? [];
   const parts = address.split('.').map(Number);
@@ -19,12 +19,12 @@ export function parseRange(cidr: string): AddressRange | undefined {
   return first % size === 0 ? { first, last: first + size - 1, prefix } : undefined;
 }
 
-/** An address as people write it: `10.90.0.2`. */
+/** An address in dotted notation: `10.90.0.2`. */
 export function dotted(address: number): string {
   return [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join('.');
 }
 
-/** Length of a range's prefix. */
+/** Prefix length of a range. */
 export function prefixOf(cidr: string): number | undefined {
   return parseRange(cidr)?.prefix;
 }
@@ -34,7 +34,7 @@ export function overlaps(a: AddressRange, b: AddressRange): boolean {
   return a.first <= b.last && b.first <= a.last;
 }
 
-/** Whether the first range holds the whole of the second. */
+/** Whether the first range contains the second completely. */
 export function contains(outer: AddressRange, inner: AddressRange): boolean {
   return outer.first <= inner.first && inner.last <= outer.last;
 }
@@ -42,5 +42,5 @@ export function contains(outer: AddressRange, inner: AddressRange): boolean {
 /** Ranges that private networks may use. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html */
 export const PRIVATE_RANGES = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
 
-/** Ranges that something in AWS uses beside a VPC: the bridge of container engines, as Cloud9 and SageMaker have it. */
+/** Ranges that AWS services use outside a VPC: the bridge of container engines, in Cloud9 and SageMaker. */
 export const TAKEN_RANGES = ['172.17.0.0/16'];

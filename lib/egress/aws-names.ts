@@ -1,4 +1,4 @@
-/** How the endpoints of AWS APIs are called. */
+/** Hostnames of the endpoints of AWS APIs. */
 import { AWS_REGIONS, partitionOf, suffixOf } from './partitions.ts';
 import { s3Name } from './s3-names.ts';
 
@@ -7,12 +7,12 @@ type Names = (region: string, suffix: string) => string[];
 const everywhere =
   (service: string): Names =>
   (_, suffix) => [`${service}.${suffix}`];
-/** Services of one region, by partition. Where nothing is said of a partition, it has them in the region that is asked for. */
+/** A service that each partition has in one region only. A partition without an entry has it in the requested region. */
 const onlyIn =
   (home: string, service: string, homes: Readonly<Record<string, string>> = {}): Names =>
   (region, suffix) => [`${service}.${{ aws: home, ...homes }[partitionOf(region)] ?? region}.${suffix}`];
 
-/** Global services have hosts of their own outside the ordinary partition; where nothing else is said, the region's. */
+/** A global service, whose host differs by partition. A partition without an entry has a host in the requested region. */
 const global =
   (names: Readonly<Record<string, string>> & { readonly aws: string; readonly other: string }): Names =>
   (region, suffix) => {
@@ -24,8 +24,8 @@ const CN_NORTHWEST = { 'aws-cn': 'cn-northwest-1' };
 const GOV_WEST = { 'aws-us-gov': 'us-gov-west-1' };
 
 /**
- * Services whose names are not `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
- * Those of China and GovCloud are botocore's (data/endpoints.json).
+ * Services whose hosts aren't `<service>.<region>.<suffix>`. https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
+ * The hosts in China and GovCloud come from botocore (data/endpoints.json).
  */
 const AWS_NAMES: Readonly<Record<string, Names>> = {
   budgets: everywhere('budgets'),
@@ -33,7 +33,7 @@ const AWS_NAMES: Readonly<Record<string, Names>> = {
   cloudfront: (region, suffix) => [`cloudfront${partitionOf(region) === 'aws-cn' ? '.cn-northwest-1' : ''}.${suffix}`],
   cur: onlyIn('us-east-1', 'cur', CN_NORTHWEST),
   ecr: (region, suffix) => [`api.ecr.${region}.${suffix}`, `*.dkr.ecr.${region}.${suffix}`],
-  // It is in the ordinary partition alone.
+  // It exists in the standard partition only.
   'ecr-public': () => ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws'],
   globalaccelerator: onlyIn('us-west-2', 'globalaccelerator'),
   iam: global({ aws: 'iam', 'aws-cn': 'iam.cn-north-1', 'aws-us-gov': 'iam.us-gov', other: 'iam' }),
@@ -45,20 +45,20 @@ const AWS_NAMES: Readonly<Record<string, Names>> = {
     other: 'organizations',
   }),
   pricing: onlyIn('us-east-1', 'api.pricing', CN_NORTHWEST),
-  // https://docs.aws.amazon.com/general/latest/gr/r53.html; outside these two it is unverified.
+  // https://docs.aws.amazon.com/general/latest/gr/r53.html; other partitions are unverified.
   route53: (region, suffix) => [`route53${partitionOf(region) === 'aws-us-gov' ? '.us-gov' : ''}.${suffix}`],
   route53domains: onlyIn('us-east-1', 'route53domains'),
   s3: (region, suffix) => [`s3.${region}.${suffix}`, `*.s3.${region}.${suffix}`],
   sagemaker: (region, suffix) => [`api.sagemaker.${region}.${suffix}`],
   savingsplans: (region, suffix) => [`savingsplans${partitionOf(region) === 'aws-cn' ? `.${region}` : ''}.${suffix}`],
   shield: onlyIn('us-east-1', 'shield'),
-  // The provider asks the global name unless it is told otherwise; other partitions have none.
+  // By default, the provider uses the global host. Other partitions have none.
   sts: (region, suffix) => [`sts.${region}.${suffix}`, ...(partitionOf(region) === 'aws' ? [`sts.${suffix}`] : [])],
   support: onlyIn('us-east-1', 'support', { 'aws-cn': 'cn-north-1', ...GOV_WEST }),
   waf: everywhere('waf'),
 };
 
-/** What people call a service, and what its endpoint is called. */
+/** Common names of services, and the names of their endpoints. */
 const AWS_MISNOMERS: Readonly<Record<string, string>> = {
   alb: 'elasticloadbalancing',
   amp: 'aps',
@@ -89,43 +89,44 @@ const AWS_MISNOMERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What is wrong with the name of a service, and what to do. A name that is well formed and that nobody has is not
- * told: AWS has no list of its endpoints that the CDK carries.
+ * What is wrong with the name of a service, and what to do. A well-formed name that no service has goes unnoticed, because
+ * the CDK has no list of AWS endpoints.
  */
 export function serviceFault(service: string): { readonly fault: string; readonly remedy: string } | undefined {
   const meant = AWS_MISNOMERS[service];
-  if (meant !== undefined) return { fault: 'no endpoint has this name', remedy: `its endpoint is called ${meant}` };
+  if (meant !== undefined)
+    return { fault: 'no endpoint has this name', remedy: `use the name of its endpoint: ${meant}` };
   const labels = service.split('.');
   if (labels.includes('amazonaws') || labels.includes('aws')) {
     return {
-      fault: 'it is a host name',
-      remedy: 'give what is before the region, such as ec2, or put the host into allowedDomains',
+      fault: 'it is a hostname',
+      remedy: 'use the part before the region, such as ec2, or put the hostname into allowedDomains',
     };
   }
   const bucket = s3Name(`${service}.us-east-1.amazonaws.com`)?.bucket;
   if (bucket !== undefined) {
     return {
-      fault: `it names the bucket ${bucket}`,
-      remedy: `put ${service}.<region>.amazonaws.com into network.allowedDomains, which the policy of the S3 endpoint knows, too`,
+      fault: `it is the bucket ${bucket}, not a service`,
+      remedy: `put ${service}.<region>.amazonaws.com into network.allowedDomains, which the policy of the S3 endpoint also uses`,
     };
   }
   if (labels.some((label) => AWS_REGIONS.includes(label))) {
-    return { fault: 'it has a region', remedy: 'give the service alone, and the region in network.awsApiRegions' };
+    return { fault: 'it has a region', remedy: 'use the service only, and put the region into network.awsApiRegions' };
   }
   if (!labels.every((label) => /^(?!-)[a-z0-9-]{1,63}(?<!-)$/.test(label))) {
     return {
-      fault: 'it is no part of a host name',
-      remedy: 'give letters, digits and -, with single dots between them',
+      fault: 'it is not part of a hostname',
+      remedy: 'use letters, digits and -, with single dots between them',
     };
   }
   return undefined;
 }
 
 /**
- * Whether the hosts of a service are called otherwise in some partition than region and domain alone would tell. A template
- * for whatever region it is deployed to cannot name them.
+ * Whether the service has different hosts in some partition, beyond the region and the domain. A template that doesn't know
+ * its region can't contain them.
  */
-export function isPartitions(service: string): boolean {
+export function dependsOnPartition(service: string): boolean {
   const names = AWS_NAMES[service];
   if (names === undefined) return false;
   return AWS_REGIONS.some((region) => {
@@ -137,7 +138,7 @@ export function isPartitions(service: string): boolean {
   });
 }
 
-/** Names of AWS APIs: of every service in every region. */
+/** Hostnames of AWS APIs: every service in every region. */
 export function awsApiNames(
   services: readonly string[],
   regions: readonly string[],

@@ -4,25 +4,25 @@ import { Construct } from 'constructs';
 import { vendedLogGroup } from './vended-log-group.ts';
 
 /**
- * Place of this stack's rule group among those of the VPC, which are asked in the order of their priorities; AWS keeps
- * 100 and below. It is fixed: a VPC that has another group with it refuses the deployment.
+ * Priority of this stack's rule group in the VPC. Groups are evaluated in the order of their priorities; AWS reserves 100 and
+ * below. The priority is fixed, so the deployment fails if another group of the VPC has it.
  */
 export const ASSOCIATION_PRIORITY = 101;
 
 /**
- * Names that a list may have: what a request of Route 53 Resolver takes. A list may be longer, and whether CloudFormation
- * fills one with several requests is unverified. Network Firewall has room for more: 30,000 rules and 2,000,000 bytes.
+ * Maximum number of domains in a list: what one request of Route 53 Resolver accepts. A list may be longer, but it is unverified
+ * whether CloudFormation makes several requests. Network Firewall accepts more: 30,000 rules and 2,000,000 bytes.
  * https://docs.aws.amazon.com/Route53/latest/APIReference/API_route53resolver_UpdateFirewallDomains.html
  * https://docs.aws.amazon.com/network-firewall/latest/developerguide/quotas.html
  */
-export const MOST_NAMES = 1_000;
+export const MAX_DOMAINS = 1_000;
 
 export interface DnsFirewallProps {
   readonly vpcId: string;
-  /** Names that resolve, up to {@link MOST_NAMES}; `*.` for every name below. All others do not exist. */
+  /** Domains that resolve, at most {@link MAX_DOMAINS}; `*.` includes every domain below. All others get NXDOMAIN. */
   readonly names: readonly string[];
   /**
-   * How long a log of every query is kept.
+   * Retention of a log of every query.
    *
    * @default - queries are not logged
    */
@@ -30,8 +30,8 @@ export interface DnsFirewallProps {
 }
 
 /**
- * Route 53 Resolver DNS Firewall: the allowed names resolve, and every other name gets NXDOMAIN. It judges queries to the
- * VPC's resolver and not connections, so a job that knows an address needs no name.
+ * Route 53 Resolver DNS Firewall: the allowed domains resolve, and every other domain gets NXDOMAIN. It checks queries to the
+ * VPC's resolver, not connections, so it doesn't stop a job that knows an IP address.
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall.html
  *
  * When DNS Firewall can't decide, nothing resolves. This is AWS's default ("By default, the failure mode is closed",
@@ -43,9 +43,9 @@ export class DnsFirewall extends Construct {
 
   constructor(scope: Construct, id: string, props: DnsFirewallProps) {
     super(scope, id);
-    if (props.names.length > MOST_NAMES) {
+    if (props.names.length > MAX_DOMAINS) {
       throw new Error(
-        `${props.names.length} names are allowed, and DNS Firewall takes ${MOST_NAMES} in a request: allow fewer services, regions or hosts`,
+        `${props.names.length} domains are allowed, and DNS Firewall accepts ${MAX_DOMAINS} per request: allow fewer services, regions or hosts`,
       );
     }
     const allowed = new resolver.CfnFirewallDomainList(this, 'Allowed', { domains: [...props.names] });
@@ -56,8 +56,8 @@ export class DnsFirewall extends Construct {
           priority: 100,
           action: 'ALLOW',
           firewallDomainListId: allowed.attrId,
-          // HCP Terraform and the registries are aliases of names of their CDNs, which change without notice. Trusted
-          // are only redirections that begin at an allowed name; a CDN's name asked for by itself does not resolve.
+          // HCP Terraform and the registries are aliases of CDN hosts, which change without notice. Only redirections that
+          // begin at an allowed domain are trusted. A direct query for a CDN host doesn't resolve.
           firewallDomainRedirectionAction: 'TRUST_REDIRECTION_DOMAIN',
         },
         { priority: 200, action: 'BLOCK', blockResponse: 'NXDOMAIN', firewallDomainListId: everything.attrId },
@@ -77,7 +77,7 @@ export class DnsFirewall extends Construct {
     const config = new resolver.CfnResolverQueryLoggingConfig(this, 'QueryLog', {
       destinationArn: logGroup.logGroupArn,
     });
-    // The type's tags are newer than the type, and not every region knows them yet.
+    // The type's tags are newer than the type, and not every region supports them yet.
     config.addPropertyDeletionOverride('Tags');
     new resolver.CfnResolverQueryLoggingConfigAssociation(this, 'QueryLogAssociation', {
       resolverQueryLogConfigId: config.attrId,

@@ -1,64 +1,63 @@
-/** Names that agents may reach, as people write them and as firewalls take them. */
+/** Domain names that agents may reach, as users write them and as firewalls expect them. */
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { isEverybodys } from './everybodys.ts';
+import { isShared } from './shared-domains.ts';
 
-/** A name that is well formed, or what is wrong with it and what to do. */
+/** A well-formed domain name, or what is wrong with it and what to do. */
 export type ParsedName = { readonly name: string } | { readonly fault: string; readonly remedy: string };
 
 /**
- * Reads one name: `app.terraform.io`, or `*.example.com` for every name below `example.com` at any depth, and not
- * `example.com` itself: so Route 53 Resolver DNS Firewall reads it, and so do the firewall rules made from it.
+ * Parses one name: `app.terraform.io`, or `*.example.com` for every name below `example.com` at any depth, but not
+ * `example.com` itself. Route 53 Resolver DNS Firewall and our firewall rules read it in the same way.
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-domain-lists.html
  *
- * Upper case, a final dot and names in other scripts are brought into the one form that DNS and TLS carry.
+ * Upper case, a final dot and other scripts are normalized to the form that DNS and TLS use.
  */
 export function parseName(given: string): ParsedName {
   const text = given.trim();
   const refuse = (fault: string, remedy: string): ParsedName => ({ fault, remedy });
-  // The mapping to ASCII would leave them out, and allow another name than the one that is read.
+  // The mapping to ASCII would drop these characters, and so allow a different name than the user sees.
   if (/[\s\p{Cc}\p{Default_Ignorable_Code_Point}]/u.test(text)) {
-    return refuse('it has a space or a character that is not seen', 'write the name anew, in letters that are seen');
+    return refuse('it has a space or an invisible character', 'retype it using visible characters only');
   }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return refuse('it is a URL', 'give the host name alone, without https://');
-  if (/[/?#@]/.test(text))
-    return refuse('it has a path', 'give the host name alone: a firewall sees names and no paths');
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return refuse('it is a URL', 'use the hostname only, without https://');
+  if (/[/?#@]/.test(text)) return refuse('it has a path', 'use the hostname only: a firewall sees no paths');
   if (isIP(text.replace(/^\[|\]$/g, '')) !== 0 || /^\d+(?:\.\d+){3}(?:\/|$)/.test(text)) {
-    return refuse('it is an address', 'give the name: TLS and DNS are judged by names');
+    return refuse('it is an IP address', 'use the hostname: TLS and DNS are checked by name');
   }
   if (text.includes(':')) {
     return refuse(
       'it has a port',
-      'leave the port out: 443 is the only one, and that of `hostname` when it has another',
+      'remove the port: only 443 is allowed, and the port of `hostname` if it has another one',
     );
   }
-  if (text.startsWith('.')) return refuse('it begins with a dot', `write *${text} for the names below it`);
+  if (text.startsWith('.')) return refuse('it begins with a dot', `use *${text} to allow every domain below it`);
 
   const wildcard = text.startsWith('*.');
   const rest = wildcard ? text.slice(2) : text;
-  if (rest.includes('*')) return refuse('it has a * inside', 'a * may only be the whole first label: *.example.com');
+  if (rest.includes('*')) return refuse('it has a * inside', 'use * only as the complete first label: *.example.com');
   const ascii = domainToASCII(rest).replace(/\.$/, '');
   const labels = ascii.split('.');
   if (ascii === '' || ascii.length > 253 || !labels.every((label) => /^(?!-)[a-z0-9-]{1,63}(?<!-)$/.test(label))) {
-    return refuse('it is no host name', 'give labels of letters, digits and -, with dots between them');
+    return refuse('it is not a hostname', 'use labels of letters, digits and -, with dots between them');
   }
   if (labels.length < 2) {
-    return refuse(wildcard ? 'it allows a whole top-level domain' : 'it has no dot', 'give a complete name');
+    return refuse(wildcard ? 'it allows a whole top-level domain' : 'it has no dot', 'use a fully qualified hostname');
   }
-  if (/^\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an address', 'give the name');
-  if (wildcard && isEverybodys(ascii)) {
-    return refuse('anybody can have a name below it', 'name the hosts one by one, or use a preset');
+  if (/^\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an IP address', 'use the hostname');
+  if (wildcard && isShared(ascii)) {
+    return refuse('anyone can register a name below it', 'list the hosts one by one, or use a preset');
   }
   return { name: wildcard ? `*.${ascii}` : ascii };
 }
 
-/** Whether an allowed name covers another: the same, or a wildcard above it. */
+/** Whether an allowed name covers another one: it is the same, or a wildcard above it. */
 export function covers(allowed: string, name: string): boolean {
   if (allowed === name) return true;
   return allowed.startsWith('*.') && name.replace(/^\*\./, '').endsWith(allowed.slice(1));
 }
 
-/** Names once each, without those that another covers, in the order of their domains. */
+/** Removes duplicates and names that another one covers, and sorts by domain. */
 export function normalised(names: readonly string[]): string[] {
   const once = new Set(names);
   return [...once]
@@ -66,13 +65,13 @@ export function normalised(names: readonly string[]): string[] {
     .sort((a, b) => reversed(a).localeCompare(reversed(b)));
 }
 
-/** Every wildcard that covers a name, but for itself. */
+/** Every wildcard that covers a name, except the name itself. */
 function above(name: string): string[] {
   const labels = name.replace(/^\*\./, '').split('.');
   return labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join('.')}`);
 }
 
-/** Sorting key. What CloudFormation fills in has a serial number, which would make the order depend on the rest of the stack. */
+/** Sorting key. A CloudFormation token has a serial number, which would make the order depend on the rest of the stack. */
 const reversed = (name: string): string =>
   name
     .replace(/\$\{Token\[[^\]]*\]\}/g, '~')

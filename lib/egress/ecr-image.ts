@@ -1,14 +1,14 @@
 import { DUAL_STACK_PATTERN, HOST_DOMAIN_PATTERN } from './partitions.ts';
 
-/** An image in ECR, read from its reference. */
+/** An image in ECR, parsed from its reference. */
 export interface EcrImage {
-  /** The registry's host, as it is given. */
+  /** The registry's host, as in the reference. */
   readonly host: string;
   readonly account: string;
   readonly region: string;
-  /** What the host ends with: `amazonaws.com` or another partition's. */
+  /** The end of the host: `amazonaws.com`, or the domain of another partition. */
   readonly domain: string;
-  /** The domain of hosts for IPv4 and IPv6, when the host is such a one: `aws` of `on.aws`. */
+  /** For a dual-stack host, its domain: `aws` of `on.aws`. */
   readonly dualStack: string | undefined;
   readonly repository: string;
 }
@@ -18,10 +18,10 @@ const REFERENCE = new RegExp(
 );
 
 /**
- * Reads a reference of either form: `….dkr.ecr.<region>.amazonaws.com/…`, or `….dkr-ecr.<region>.on.aws/…` for IPv4 and
- * IPv6, both also with `ecr-fips`. https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
+ * Parses a reference of either form: `….dkr.ecr.<region>.amazonaws.com/…`, or the dual-stack `….dkr-ecr.<region>.on.aws/…`,
+ * both also with `ecr-fips`. https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html
  *
- * @returns nothing for an image of another registry
+ * @returns `undefined` for an image of another registry
  */
 export function ecrImage(reference: string): EcrImage | undefined {
   const match = REFERENCE.exec(reference);

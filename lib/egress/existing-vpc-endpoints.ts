@@ -1,4 +1,4 @@
-/** What the endpoints of an existing VPC are to agents: endpoints take the place of the way out, also where they are shut. */
+/** What an existing VPC's endpoints mean for agents: they replace the egress path, even if they block agents. */
 import { contains, parseRange } from './address-range.ts';
 import { GUARDDUTY_SERVICE } from './guardduty.ts';
 import {
@@ -22,32 +22,32 @@ export function endpointFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[]
       .filter(({ privateDns }) => !privateDns)
       .map(({ service }) =>
         note(
-          `the endpoint for ${service} has no private DNS: tasks ask the public name and go outside`,
-          'switch private DNS on, or allow its public name on the way out',
+          `the endpoint for ${service} has no private DNS, so tasks use the public hostname`,
+          'turn private DNS on, or allow the public hostname in your firewall',
         ),
       ),
-    // Without its private name it is not asked.
-    ...used.filter(({ privateDns }) => privateDns).flatMap((endpoint) => shut(endpoint, subnets, agentGroups)),
-    ...used.filter(({ policyOfItsOwn }) => policyOfItsOwn).map(({ service }) => policy(service, 'a task start')),
+    // Without private DNS, it isn't used.
+    ...used.filter(({ privateDns }) => privateDns).flatMap((endpoint) => blocked(endpoint, subnets, agentGroups)),
+    ...used.filter(({ hasCustomPolicy }) => hasCustomPolicy).map(({ service }) => policy(service, 'a task start')),
     ...(needs.guardDuty === true ? guardDutyFindings(facts, subnets, agentGroups) : []),
-    ...(facts.s3PolicyOfItsOwn && needs.services.includes('ecr.dkr')
+    ...(facts.s3HasCustomPolicy && needs.services.includes('ecr.dkr')
       ? [policy('s3', 's3:GetObject on prod-<region>-starport-layer-bucket')]
       : []),
   ];
 }
 
-/** Agents start without GuardDuty, so nothing here is missing for them. */
+/** Agents start without GuardDuty, so these findings are notes. */
 function guardDutyFindings(
   { endpoints }: VpcFacts,
   subnets: readonly { readonly id: string; readonly range: string }[],
   agentGroups: readonly string[],
 ): VpcFinding[] {
   const its = endpoints.filter(({ service, privateDns }) => service === GUARDDUTY_SERVICE && privateDns);
-  if (its.length > 0) return its.flatMap((endpoint) => shut(endpoint, subnets, agentGroups).map(asNote));
+  if (its.length > 0) return its.flatMap((endpoint) => blocked(endpoint, subnets, agentGroups).map(asNote));
   return [
     note(
       `the VPC has no endpoint for ${GUARDDUTY_SERVICE} with private DNS, which GuardDuty's sidecar sends to`,
-      'GuardDuty creates it with automated agent configuration for Fargate (ECS): see the coverage of the cluster in the GuardDuty console',
+      'GuardDuty creates it with automated agent configuration for Fargate (ECS): check the coverage of the cluster in the GuardDuty console',
     ),
   ];
 }
@@ -56,19 +56,19 @@ const asNote = ({ what, remedy }: VpcFinding): VpcFinding => note(what, remedy);
 
 function policy(service: string, what: string): VpcFinding {
   return note(
-    `the endpoint for ${service} has a policy of its own, which is not read here`,
-    `see that it lets ${what} through, for the roles of this stack`,
+    `the endpoint for ${service} has a custom policy, which this command doesn't read`,
+    `check that it allows ${what} for the roles of this stack`,
   );
 }
 
-/** What is said of an endpoint whose security groups do not let agents in. */
-function shut(
+/** The finding for an endpoint whose security groups don't admit agents. */
+function blocked(
   endpoint: EndpointFacts,
   subnets: readonly { readonly id: string; readonly range: string }[],
   agentGroups: readonly string[],
 ): VpcFinding[] {
   const { service, groups } = endpoint;
-  const rules = groups.flatMap(({ inwards }) => inwards).filter((rule) => lets(rule, 443));
+  const rules = groups.flatMap(({ inbound }) => inbound).filter((rule) => lets(rule, 443));
   if (rules.some(({ peer }) => agentGroups.includes(peer))) return [];
   const out = subnets.filter(({ range }) => !rules.some(({ peer }) => holds(peer, range)));
   if (out.length === 0) return [];
@@ -76,12 +76,17 @@ function shut(
   const from = out.map(({ id }) => id).join(', ');
   const lists = rules.filter(({ peer }) => peer.startsWith('pl-')).map(({ peer }) => peer);
   if (lists.length > 0) {
-    return [note(`${what} lets ${from} in by ${lists.join(', ')} at most`, 'see that these lists hold the ranges')];
+    return [
+      note(
+        `${what} admits ${from} only through ${lists.join(', ')}`,
+        'check that these prefix lists have the ranges of the subnets',
+      ),
+    ];
   }
   return [
     missing(
-      `${what} does not let TCP 443 in from ${from}, and its name leads nowhere else`,
-      `add a rule inwards for ${out.map(({ range }) => range).join(', ')}${agentGroups.length === 0 ? '' : `, or for ${agentGroups.join(' or ')}`}`,
+      `${what} does not allow inbound TCP 443 from ${from}, and its hostname leads nowhere else`,
+      `add an inbound rule for ${out.map(({ range }) => range).join(', ')}${agentGroups.length === 0 ? '' : `, or for ${agentGroups.join(' or ')}`}`,
     ),
   ];
 }

@@ -1,11 +1,11 @@
-/** Facts about a VPC, by the AWS CLI: read-only calls, with the credentials and region of whoever runs it. */
+/** Reads facts about a VPC with the AWS CLI: read-only calls, with the user's credentials and region. */
 import * as z from 'zod';
+import { internetRoutes } from './internet-routes.ts';
 import type { AclFacts } from './network-acl.ts';
 import { endpointService } from './partitions.ts';
 import type { GroupRule, SecurityGroupFacts, SubnetFacts, VpcFacts, VpcNeeds } from './vpc-findings.ts';
-import { waysOut } from './ways-out.ts';
 
-/** Asks AWS: runs `aws <arguments> --output json` and gives what it prints. */
+/** Runs `aws <arguments> --output json` and returns what it prints. */
 export type Ask = (...command: readonly string[]) => unknown;
 
 const attribute = (name: string) => z.object({ [name]: z.object({ Value: z.boolean() }) });
@@ -120,7 +120,7 @@ const associations = z.object({
 
 const firewallConfig = z.object({ FirewallConfig: z.object({ FirewallFailOpen: z.string() }) });
 
-/** Everything about a VPC that {@link VpcFacts} holds. */
+/** Reads everything in {@link VpcFacts}. */
 export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly string[]): VpcFacts {
   const { vpcId } = needs;
   const inVpc = ['--filters', `Name=vpc-id,Values=${vpcId}`];
@@ -160,10 +160,10 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
     endpoints: interfaces.map((endpoint) => ({
       service: endpointService(endpoint.ServiceName),
       privateDns: endpoint.PrivateDnsEnabled,
-      policyOfItsOwn: !letsEverythingThrough(endpoint.PolicyDocument),
+      hasCustomPolicy: !allowsEverything(endpoint.PolicyDocument),
       groups: groups.filter(({ id }) => groupsOf(endpoint).includes(id)),
     })),
-    s3PolicyOfItsOwn: s3.some(({ PolicyDocument }) => !letsEverythingThrough(PolicyDocument)),
+    s3HasCustomPolicy: s3.some(({ PolicyDocument }) => !allowsEverything(PolicyDocument)),
     securityGroups: groups.filter(({ id }) => securityGroupIds.includes(id)),
     dnsFirewallRuleGroups: associations
       .parse(ask('route53resolver', 'list-firewall-rule-group-associations', '--vpc-id', vpcId))
@@ -200,8 +200,8 @@ const everything = z.strictObject({
 
 const policyOfOne = z.object({ Statement: z.union([everything, z.tuple([everything])]) });
 
-/** Whether a policy is the one that endpoints have when they are given none. Anything else is for a person to read. */
-function letsEverythingThrough(policy: string | undefined): boolean {
+/** Whether a policy is the default policy of an endpoint. A person must read any other policy. */
+function allowsEverything(policy: string | undefined): boolean {
   if (policy === undefined) return true;
   try {
     return policyOfOne.safeParse(JSON.parse(policy)).success;
@@ -219,7 +219,7 @@ function subnetFacts(
   s3Endpoints: ReadonlySet<string>,
 ): SubnetFacts {
   const id = subnet.SubnetId;
-  // A subnet without a table of its own has the VPC's main one.
+  // A subnet without its own route table uses the VPC's main one.
   const table =
     tables.find(({ Associations }) => Associations.some(({ SubnetId }) => SubnetId === id)) ??
     tables.find(({ Associations }) => Associations.some(({ Main }) => Main));
@@ -230,7 +230,7 @@ function subnetFacts(
     vpcId: subnet.VpcId,
     zone: subnet.AvailabilityZone,
     freeAddresses: subnet.AvailableIpAddressCount,
-    ...waysOut(
+    ...internetRoutes(
       routes.flatMap((route) => {
         const target = targetOf(route);
         return route.DestinationCidrBlock === undefined
@@ -247,7 +247,7 @@ function subnetFacts(
   };
 }
 
-/** A route that is not active (`blackhole`) leads nowhere, and is still the one that its range goes by. */
+/** A route that isn't active (`blackhole`) leads nowhere, but still applies to its range. */
 function targetOf(route: RouteTable['Routes'][number]): string | undefined {
   if (route.State !== 'active') return undefined;
   return (
@@ -289,7 +289,7 @@ function securityGroupFacts(group: z.infer<typeof securityGroups>['SecurityGroup
   return {
     id: group.GroupId,
     vpcId: group.VpcId,
-    inwards: rules(group.IpPermissions),
-    outwards: rules(group.IpPermissionsEgress),
+    inbound: rules(group.IpPermissions),
+    outbound: rules(group.IpPermissionsEgress),
   };
 }

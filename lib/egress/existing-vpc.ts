@@ -13,10 +13,10 @@ export interface ExistingVpcProps {
   /**
    * Security groups of the agents.
    *
-   * @default - a new one: nothing in, TCP 443 out
+   * @default - a new one: no inbound traffic, outbound TCP 443
    */
   readonly securityGroupIds?: readonly string[];
-  /** Whether only the allowed names resolve: for everything in the VPC, not for agents alone. */
+  /** Whether only the allowed domains resolve. This affects everything in the VPC, not only agents. */
   readonly dnsFirewall: boolean;
   readonly allowed: AllowedNamesInput;
   /**
@@ -25,7 +25,7 @@ export interface ExistingVpcProps {
    * @default - none
    */
   readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
-  /** References of the images that tasks run; `undefined` stands for the one that is built with the stack. */
+  /** References of the tasks' images; `undefined` is the image that the stack builds. */
   readonly images: readonly (string | undefined)[];
   /**
    * Whether the tasks have GuardDuty's sidecar.
@@ -35,18 +35,18 @@ export interface ExistingVpcProps {
   readonly guardDuty?: boolean;
 }
 
-/** The network in a VPC that is not ours: nothing is made in it but a security group, and not that when one is given. */
+/** The network in a user's VPC. The stack creates only a security group in it, and none if the user provides groups. */
 export class ExistingVpc extends Construct {
   readonly vpc: ec2.IVpc;
   readonly taskSubnets: ec2.SubnetSelection;
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   readonly idle: IdleNetwork;
-  /** Every name that resolves; none when the VPC's resolver is left alone. */
+  /** Every domain that resolves; empty if DNS Firewall is off. */
   readonly names: readonly string[];
 
   constructor(scope: Construct, id: string, props: ExistingVpcProps) {
     super(scope, id);
-    // Subnets are used by their ids alone; which zone and which route table they have is nothing to this stack.
+    // The stack uses only the subnets' IDs. It doesn't need their zones and route tables.
     this.vpc = ec2.Vpc.fromVpcAttributes(this, 'Vpc', { vpcId: props.vpcId, availabilityZones: ['unknown'] });
     const subnets = props.subnetIds.map((subnetId) => ec2.Subnet.fromSubnetId(this, subnetId, subnetId));
     for (const subnet of subnets) {

@@ -24,7 +24,7 @@ const MAPPING = 'GuardDutyAccounts';
 const REMEDY =
   'turn GuardDuty off for this launcher (network.guardDuty, or the construct property guardDuty), or add the region to lib/egress/guardduty-accounts.ts';
 
-/** What is wrong with a region; `undefined` if GuardDuty's account in it is known. */
+/** What is wrong with a region; `undefined` if the region's GuardDuty account is known. */
 export function guardDutyRegionFault(region: string): { readonly fault: string; readonly remedy: string } | undefined {
   if (Object.hasOwn(GUARDDUTY_ACCOUNTS, region)) return undefined;
   return {

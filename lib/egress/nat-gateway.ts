@@ -8,8 +8,8 @@ export interface NatGatewayOptions {
 }
 
 /**
- * Private subnets in two zones, whose only way out is NAT with a fixed address. With one gateway for both zones no agent
- * starts while its zone is down, and half of the standing price is saved.
+ * Private subnets in two zones, whose only egress path is NAT with a fixed address. One gateway for both zones halves the idle
+ * price, but no agent starts while the gateway's zone is down.
  */
 export function natGatewayVpc(scope: Construct, place: VpcPlace, options: NatGatewayOptions): OwnVpc {
   return ownVpc(scope, {

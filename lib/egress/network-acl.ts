@@ -1,4 +1,4 @@
-/** What a network ACL of a VPC lets through, as far as it can be told without an address. */
+/** What a network ACL of a VPC allows, as far as this can be decided without an address. */
 
 export interface AclFacts {
   readonly id: string;
@@ -6,15 +6,15 @@ export interface AclFacts {
 }
 
 export interface AclRule {
-  /** Lower ones are asked first; the first that fits decides. */
+  /** Rules are evaluated in ascending order; the first match decides. */
   readonly number: number;
   readonly direction: 'in' | 'out';
   readonly allows: boolean;
-  /** By its number: `6` is TCP; `-1`: all. */
+  /** Protocol number: `6` is TCP, `-1` is all. */
   readonly protocol: string;
-  /** Absent: a rule of IPv6. */
+  /** Absent for an IPv6 rule. */
   readonly range?: string;
-  /** Absent: all. */
+  /** Absent if the rule applies to all ports. */
   readonly ports?: Ports;
 }
 
@@ -25,17 +25,17 @@ export interface Ports {
 }
 
 /**
- * Whether TCP over IPv4 passes on all of some ports: to or from every address, none, or what lies between.
+ * Whether TCP over IPv4 passes on all given ports: for all addresses, for none, or for some.
  *
  * https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html
  */
 export function passes({ rules }: AclFacts, direction: AclRule['direction'], ports: Ports): 'all' | 'some' | 'none' {
-  const asked = rules
+  const matching = rules
     .filter((rule) => rule.direction === direction && concerns(rule, ports))
     .sort((a, b) => a.number - b.number);
-  const last = asked.findIndex((rule) => rule.range === '0.0.0.0/0' && holds(rule, ports));
-  const verdicts = new Set((last === -1 ? asked : asked.slice(0, last + 1)).map(({ allows }) => allows));
-  // What no rule fits is denied.
+  const last = matching.findIndex((rule) => rule.range === '0.0.0.0/0' && holds(rule, ports));
+  const verdicts = new Set((last === -1 ? matching : matching.slice(0, last + 1)).map(({ allows }) => allows));
+  // Traffic that matches no rule is denied.
   if (last === -1) verdicts.add(false);
   if (verdicts.size === 2) return 'some';
   return verdicts.has(true) ? 'all' : 'none';

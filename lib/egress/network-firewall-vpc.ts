@@ -8,8 +8,8 @@ export interface NetworkFirewallVpcOptions {
 }
 
 /**
- * In each zone a subnet of tasks that has no way out by itself, one for the firewall's endpoint with NAT as its way out,
- * and one for the NAT gateway. A zone stands alone: it never sends traffic through another.
+ * Each zone has three subnets: one for tasks without a route to NAT, one for the firewall's endpoint with a route to NAT, and one
+ * for the NAT gateway. Zones are independent: none sends traffic through another.
  */
 export function networkFirewallVpc(scope: Construct, place: VpcPlace, options: NetworkFirewallVpcOptions): OwnVpc {
   const zones = options.natGateways === 'all' ? 2 : 1;
@@ -25,7 +25,7 @@ export function networkFirewallVpc(scope: Construct, place: VpcPlace, options: N
   });
 }
 
-/** The subnets of each zone, side by side. */
+/** The subnets of each zone. */
 export function firewallZones(vpc: ec2.Vpc): FirewallZone[] {
   return vpc.isolatedSubnets.flatMap((tasks, index) => {
     const firewall = vpc.privateSubnets[index];

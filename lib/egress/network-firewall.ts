@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import { ruleCapacity } from './suricata-rules.ts';
 import { vendedLogGroup } from './vended-log-group.ts';
 
-/** The subnets of one zone, in the order in which traffic leaves. */
+/** The subnets of one zone, in the order of outbound traffic. */
 export interface FirewallZone {
   readonly tasks: ec2.ISubnet;
   readonly firewall: ec2.ISubnet;
@@ -15,23 +15,23 @@ export interface FirewallZone {
 
 export interface NetworkFirewallProps {
   readonly vpc: ec2.IVpc;
-  /** What the firewalls and routes are made in: that of the VPC, so that they come and go with it. */
+  /** Scope of the firewalls and routes. It is the VPC's, so that they are created and deleted with the VPC. */
   readonly ground: Construct;
   readonly zones: readonly FirewallZone[];
   /** Suricata rules in strict order. */
   readonly rules: string;
-  /** How long alerts and flows are kept. */
+  /** Retention of alerts and flows. */
   readonly logRetention: logs.RetentionDays;
 }
 
 /**
- * AWS Network Firewall between the agents and the NAT gateway. What leaves a subnet of agents goes to the firewall
- * endpoint of its own zone, from there to the NAT gateway of that zone; what comes back takes the same endpoint, because
- * a firewall that sees one half of a connection drops it.
+ * AWS Network Firewall between the agents and the NAT gateway. Outbound traffic goes to the firewall endpoint of its zone, then
+ * to the NAT gateway of that zone. Return traffic takes the same endpoint, because a firewall that sees only one half of a
+ * connection drops it.
  * https://docs.aws.amazon.com/network-firewall/latest/developerguide/route-tables.html
  *
- * One firewall a zone with one common policy, and not one firewall with an endpoint in each: CloudFormation lists the
- * endpoints of a firewall in no particular order, and a route must not be made by guessing.
+ * Each zone has its own firewall with a shared policy, instead of one firewall with an endpoint per zone. CloudFormation
+ * lists the endpoints of a firewall in no particular order, so a route couldn't select the right one.
  */
 export class NetworkFirewall extends Construct {
   readonly alerts: logs.LogGroup;
@@ -48,7 +48,7 @@ export class NetworkFirewall extends Construct {
   private policy(rules: string): nfw.CfnFirewallPolicy {
     const capacity = ruleCapacity(rules);
     const group = new nfw.CfnRuleGroup(this, 'Rules', {
-      // A group that needs more room is replaced, and two of one name cannot stand side by side while that happens.
+      // If the capacity changes, CloudFormation replaces the group. Both groups exist for a while and need different names.
       ruleGroupName: nameIn(this, `rules-${capacity}`),
       description: 'TLS to the allowed names, and nothing else',
       type: 'STATEFUL',
@@ -62,17 +62,17 @@ export class NetworkFirewall extends Construct {
       firewallPolicyName: nameIn(this, 'policy'),
       description: 'Strict order; what no rule passes is dropped',
       firewallPolicy: {
-        // Everything is judged by the stateful rules, fragments of UDP too. Those of other protocols never come so far:
-        // Network Firewall drops them silently, whatever is said here.
+        // The stateful rules decide about everything, including UDP fragments. Network Firewall silently drops fragments of
+        // other protocols before, whatever the settings are.
         // https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html
         statelessDefaultActions: ['aws:forward_to_sfe'],
         statelessFragmentDefaultActions: ['aws:forward_to_sfe'],
         statefulEngineOptions: { ruleOrder: 'STRICT_ORDER', streamExceptionPolicy: 'REJECT' },
         statefulRuleGroupReferences: [{ priority: 1, resourceArn: group.attrRuleGroupArn }],
-        // Of `aws:drop_established` the form that waits until the protocol is known: the plain one drops the first
-        // segment of a client hello that fills two, before its server name is there to be read. And of that the form
-        // that looks towards the server only, AWS's default for new policies since June 2026: the other one drops a
-        // server's window updates, keep-alives and resets as well. What a server says early, the rules above judge.
+        // `app_layer`: waits until the protocol is known. Plain `aws:drop_established` drops the first segment of a client
+        // hello that fills two segments, before the server name can be read.
+        // `to_server`: AWS's default for new policies since June 2026. The other form also drops a server's window updates,
+        // keep-alives and resets. Our rules decide about early data from a server.
         // https://docs.aws.amazon.com/network-firewall/latest/developerguide/suricata-rule-evaluation-order.html
         // https://aws.amazon.com/about-aws/whats-new/2026/06/aws-network-firewall-updates-default-drop-action
         statefulDefaultActions: [
@@ -95,7 +95,7 @@ export class NetworkFirewall extends Construct {
       firewallPolicyArn: policy.attrFirewallPolicyArn,
       vpcId: vpc.vpcId,
       subnetMappings: [{ subnetId: zone.firewall.subnetId }],
-      // Or `cdk destroy` fails.
+      // With protection, `cdk destroy` fails.
       deleteProtection: false,
       subnetChangeProtection: false,
       firewallPolicyChangeProtection: false,
@@ -132,7 +132,7 @@ export class NetworkFirewall extends Construct {
   }
 }
 
-/** Network Firewall makes up no names, and a fixed one would let no second stack into the account. */
+/** Network Firewall doesn't generate names, and with a fixed name the account couldn't have a second stack. */
 function nameIn(scope: Construct, part: string): string {
   return `${Names.uniqueResourceName(scope, { maxLength: 100, separator: '-', allowedSpecialCharacters: '-' })}-${part}`;
 }

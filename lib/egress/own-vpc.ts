@@ -2,47 +2,47 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import { prefixOf } from './address-range.ts';
 
-/** A VPC that holds nothing but agents. */
+/** A VPC that contains only agents. */
 export interface OwnVpc {
   readonly vpc: ec2.Vpc;
-  /** Addresses that the tasks' traffic comes from; none when every task has its own. */
+  /** Source addresses of the tasks' traffic; empty if every task has its own address. */
   readonly addresses: readonly string[];
 }
 
-/** Where a VPC of its own is: its addresses and its zones. */
+/** Address range and zones of a VPC that the stack creates. */
 export interface VpcPlace {
   readonly cidr: string;
-  /** Names of the zones, as many as the mode has; absent: the first ones that AWS lists. */
+  /** Names of the zones, as many as the mode uses. Default: the first ones that AWS lists. */
   readonly availabilityZones?: readonly string[] | undefined;
 }
 
-/** What the modes share in a VPC of their own. */
+/** What the modes that create a VPC share. */
 export interface OwnVpcProps extends VpcPlace {
   readonly zones: 1 | 2;
   readonly natGateways: number;
-  /** Kind of the subnets that tasks are in. */
+  /** Type of the tasks' subnets. */
   readonly tasks: ec2.SubnetType;
-  /** Small subnets beside them. */
+  /** Additional small subnets. */
   readonly others?: readonly ec2.SubnetConfiguration[];
   readonly ipv6?: boolean;
 }
 
-/** Subnets of gateways and endpoints: 16 addresses, the fewest that AWS has. */
+/** Subnets of gateways and endpoints: 16 addresses, the minimum in AWS. */
 export const SMALLEST_MASK = 28;
 
 /**
- * Builds the VPC: for the tasks of each zone a quarter of the range, or half of it when there is only one zone.
+ * Builds the VPC. The tasks of each zone get a quarter of the range, or half of it if there is only one zone.
  *
- * @throws when the range is not from `/16` to `/22`
+ * @throws if the range isn't from `/16` to `/22`
  */
 export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
   const mask = prefixOf(props.cidr);
   if (mask === undefined || mask < 16 || mask > 22) {
     throw new Error(
-      `The VPC's address range ${props.cidr} does not fit: give a range from /16 to /22, so that each subnet of tasks has at least 256 addresses (every task takes one).`,
+      `The VPC's address range is ${props.cidr}. Allowed is a range from /16 to /22, so that each subnet of tasks has at least 256 addresses (every task uses one).`,
     );
   }
-  // Elastic IPs of our own, because a gateway's automatic one changes whenever the gateway is replaced.
+  // Explicit Elastic IPs, because a gateway's automatic one changes whenever the gateway is replaced.
   const addresses = Array.from(
     { length: props.natGateways },
     (_, index) => new ec2.CfnEIP(scope, index === 0 ? 'NatAddress' : `NatAddress${index + 1}`, { domain: 'vpc' }),
@@ -65,24 +65,24 @@ export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
         name: 'Tasks',
         subnetType: props.tasks,
         cidrMask: taskMask(mask, props.zones),
-        // RunTask asks for a public address where one is wanted; nothing else in the subnet gets one.
+        // RunTask requests a public address if the mode needs one. Nothing else in the subnet gets one.
         ...(isPublic && { mapPublicIpOnLaunch: false }),
       },
       ...(props.others ?? []),
     ],
-    // Emptying the default security group takes a Lambda of CDK's own with rights on security groups.
-    // Nothing here ever uses that group: every RunTask call names ours.
+    // To empty the default security group, the CDK would add a Lambda function with permissions on security groups.
+    // Nothing uses that group: every RunTask call sets ours.
     restrictDefaultSecurityGroup: false,
   });
   return { vpc, addresses: addresses.map(({ attrPublicIp }) => attrPublicIp) };
 }
 
-/** Length of the prefix of a zone's subnet of tasks, in a VPC with a prefix of a given length. */
+/** Prefix length of a zone's subnet of tasks, in a VPC with a given prefix length. */
 export function taskMask(vpcMask: number, zones: 1 | 2): number {
   return vpcMask + (zones === 1 ? 1 : 2);
 }
 
-/** Tasks that such a subnet can hold: AWS keeps five addresses of every subnet, each interface endpoint takes one. */
+/** Number of tasks that fit into such a subnet: AWS reserves five addresses, and each interface endpoint uses one. */
 export function taskCapacity(vpcMask: number, zones: 1 | 2, interfaceEndpoints: number): number {
   return 2 ** (32 - taskMask(vpcMask, zones)) - 5 - interfaceEndpoints;
 }

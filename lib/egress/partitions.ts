@@ -1,50 +1,50 @@
-/** AWS's regions and their partitions: how they are called, and which domains their hosts are in. */
+/** AWS's regions and partitions: their names, and the domains of their hosts. */
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 
-/** Regions that the CDK knows. A newer one needs a newer CDK, or its hosts one by one. */
+/** Regions that the CDK knows. For a newer region, use a newer CDK or list the hosts one by one. */
 export const AWS_REGIONS: readonly string[] = RegionInfo.regions.map(({ name }) => name);
 
-/** What the name of a region looks like: `eu-central-1`, `us-gov-west-1`, `us-isob-east-1`, `eusc-de-east-1`. */
+/** Form of a region's name: `eu-central-1`, `us-gov-west-1`, `us-isob-east-1`, `eusc-de-east-1`. */
 const REGION_FORM = '[a-z]{2,4}(?:-[a-z]+)+-\\d';
 
-/** Whether a text looks like the name of a region. */
+/** Matches a text that has the form of a region's name. */
 export const REGION = new RegExp(`^${REGION_FORM}$`);
 
-/** Domains of regions' hosts, one a partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
+/** Domains of regions' hosts, one per partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
 export const HOST_DOMAINS: readonly string[] = [
   ...new Set(RegionInfo.regions.flatMap(({ domainSuffix }) => domainSuffix ?? [])),
 ];
 
 /**
- * Domains of hosts that answer over IPv4 and IPv6, which are others: below `on` are what belongs to customers, below `api`
- * the APIs. The partitions' metadata of AWS's SDKs has them as `dualStackDnsSuffix`.
+ * Domains of dual-stack hosts. Below `on` are customers' hosts, below `api` the APIs. The partition metadata of AWS's SDKs
+ * has them as `dualStackDnsSuffix`.
  */
 export const DUAL_STACK_DOMAINS: readonly string[] = ['aws', 'amazonwebservices.com.cn', 'amazonwebservices.eu'];
 
-/** The one of a region. */
+/** The dual-stack domain of a region. */
 export function dualStackDomainOf(region: string): string {
   const [ordinary = '', china = '', sovereign = ''] = DUAL_STACK_DOMAINS;
   return { 'aws-cn': china, 'aws-eusc': sovereign }[partitionOf(region)] ?? ordinary;
 }
 
-/** For regular expressions: one of the regions that may be, and one of the domains. */
+/** Parts of regular expressions: any region, and any domain. */
 export const REGION_PATTERN = `(?:${REGION_FORM})`;
 export const HOST_DOMAIN_PATTERN = `(?:${HOST_DOMAINS.map(escaped).join('|')})`;
 export const DUAL_STACK_PATTERN = `(?:${DUAL_STACK_DOMAINS.map(escaped).join('|')})`;
 
-/** The domain of a region's hosts; another value where the region is not known before the deployment. */
+/** The domain of a region's hosts, or `otherwise` if the region is known only at deployment. */
 export function suffixOf(region: string, otherwise: string): string {
   return (AWS_REGIONS.includes(region) ? RegionInfo.get(region).domainSuffix : undefined) ?? otherwise;
 }
 
-/** The partition of a region, as ARNs have it; `aws` for one that the CDK does not know. */
+/** The partition of a region, as in ARNs; `aws` for a region that the CDK doesn't know. */
 export function partitionOf(region: string): string {
   return (AWS_REGIONS.includes(region) ? RegionInfo.get(region).partition : undefined) ?? 'aws';
 }
 
 /**
- * The service that an endpoint is for: `ecr.api` of `com.amazonaws.eu-central-1.ecr.api`. What stands before the region
- * differs: `cn.com.amazonaws` in China, `eu.amazonaws` in the European Sovereign Cloud, `aws.api` and others for some services.
+ * The service of an endpoint: `ecr.api` of `com.amazonaws.eu-central-1.ecr.api`. The part before the region differs:
+ * `cn.com.amazonaws` in China, `eu.amazonaws` in the European Sovereign Cloud, `aws.api` and others for some services.
  */
 export function endpointService(name: string): string {
   return new RegExp(`(?:^|\\.)${REGION_PATTERN}\\.(.+)$`).exec(name)?.[1] ?? name;

@@ -1,11 +1,11 @@
-/** What an allowed name says of S3, where the endpoint's policy has a say beside the name. */
+/** S3 hostnames among the allowed domains. For S3, the endpoint's policy decides in addition to the domain. */
 import { HOST_DOMAIN_PATTERN, REGION_PATTERN } from './partitions.ts';
 
-/** A bucket that a name stands for; `undefined` inside: a name of S3 that names no bucket. */
+/** The bucket of an S3 hostname; `bucket` is `undefined` if the hostname has none. */
 export type S3Name = { readonly bucket: string | undefined };
 
-/** Buckets that may be allowed by their names: the endpoint's policy takes 20,480 characters in all. */
-export const MOST_BUCKETS = 50;
+/** Maximum number of buckets allowed by hostname: the endpoint's policy can have 20,480 characters. */
+export const MAX_BUCKETS = 50;
 
 const KINDS = `s3|s3-fips|s3-accesspoint|s3-accesspoint-fips|s3-control|s3-${REGION_PATTERN}`;
 const S3_NAME = new RegExp(
@@ -13,12 +13,12 @@ const S3_NAME = new RegExp(
 );
 
 /**
- * Reads `<bucket>.s3.<region>.amazonaws.com` and its older and dual-stack forms; other names of S3, which name no bucket
- * (`s3.<region>…`) or an access point, have none. Not S3's here: accelerated and website endpoints, whose addresses are
- * not those of the gateway endpoint.
+ * Parses `<bucket>.s3.<region>.amazonaws.com` and its older and dual-stack forms. Other S3 hostnames (`s3.<region>…`, access
+ * points) have no bucket. Accelerated and website endpoints don't count as S3 here, because the gateway endpoint doesn't
+ * cover their addresses.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
  *
- * @returns nothing for a name that is not S3's
+ * @returns `undefined` for a hostname that isn't S3's
  */
 export function s3Name(name: string): S3Name | undefined {
   const match = S3_NAME.exec(name);
@@ -27,7 +27,7 @@ export function s3Name(name: string): S3Name | undefined {
   return { bucket: /accesspoint|control/.test(kind) ? undefined : bucket };
 }
 
-/** The buckets that allowed names stand for, each once. */
+/** The buckets of the allowed domains, without duplicates. */
 export function bucketsIn(names: readonly string[]): string[] {
   return [...new Set(names.flatMap((name) => s3Name(name)?.bucket ?? []))];
 }

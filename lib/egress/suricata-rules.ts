@@ -1,38 +1,38 @@
-/** Firewall rules from names: Suricata's language, as AWS Network Firewall takes it in strict order. */
+/** Firewall rules for the allowed domains, in Suricata's language and in the strict order of AWS Network Firewall. */
 
-/** The first rule's number; private rules begin at a million. https://docs.suricata.io/en/suricata-7.0.10/rules/meta.html#sid-signature-id */
+/** Number of the first rule. Private rules begin at one million. https://docs.suricata.io/en/suricata-7.0.10/rules/meta.html#sid-signature-id */
 const FIRST_SID = 1_000_000;
 
-/** A host that listens on another port than 443. */
+/** A host with a port other than 443. */
 export interface OtherPort {
   readonly name: string;
   readonly port: number;
 }
 
-/** Said of a connection whose client began with a TLS handshake. */
+/** Flow bit of a connection whose client began with a TLS handshake. */
 const TLS_BEGUN = 'agent-launcher.tls';
 
 /**
- * Bytes of a client hello after which no name is waited for any longer: how much a connection can carry out before it is
- * judged. With a post-quantum key share OpenSSL's has some 1,540 bytes, and 1,810 when it resumes a session
- * (https://www.mail-archive.com/tls@ietf.org/msg21753.html); the longest name adds 250. The limit is twice that, and of our
- * own choice: a client with more extensions than fit, such as large tickets, is refused.
+ * Maximum bytes of a client hello. So many bytes can leave on a connection before the rules decide about it.
+ *
+ * With a post-quantum key share, OpenSSL's client hello has about 1,540 bytes, and 1,810 when it resumes a session
+ * (https://www.mail-archive.com/tls@ietf.org/msg21753.html); the longest hostname adds 250. We chose twice that. A client with
+ * more extensions, such as large tickets, is refused.
  */
 export const LONGEST_CLIENT_HELLO = 4_096;
 
 /**
- * The rules, one a line, first match wins:
- * 1. a log line for every TLS server name that is asked for, whatever becomes of it, and a mark on connections that
- *    begin as TLS;
- * 2. one `pass` for every allowed name on port 443, and for every host on another port;
- * 3. the rest is dropped, and each drop says which kind it was.
+ * The rules, one per line; the first match wins:
+ * 1. log every requested TLS server name, and mark connections that begin as TLS;
+ * 2. pass every allowed server name on port 443, and every host on another port;
+ * 3. drop everything else, and log its kind.
  *
- * What is dropped is dropped here and not by the policy's default action alone, because the default looks at
- * established connections only: a first UDP datagram would leave. Nor may TLS be dropped before its name can be read:
- * today's client hello, with a post-quantum key share, fills two segments. So TLS is judged when its client hello is
- * complete (`ssl_state`), and everything that does not begin as TLS with its first byte, in either direction.
+ * The policy's default action alone wouldn't be enough: it applies to established connections only, so a first UDP datagram
+ * would leave. TLS must not be dropped before its server name can be read, and today's client hello with a post-quantum
+ * key share fills two segments. So the rules decide about TLS when the client hello is complete (`ssl_state`), and about
+ * everything else at its first byte, in either direction.
  *
- * @param names allowed names, `*.` for every name below; parts may be what CloudFormation fills in
+ * @param names allowed domains; `*.` includes every domain below; parts may be CloudFormation tokens
  */
 export function suricataRules(names: readonly string[], otherPorts: readonly OtherPort[] = []): string {
   const ports = [443, ...new Set(otherPorts.map(({ port }) => port))];
@@ -46,7 +46,7 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
       'TLS begins',
       `${toServer} content:"|16 03|"; startswith; flowbits:set,${TLS_BEGUN}; flowbits:noalert;`,
     ],
-    // A host on another port has a rule of its own, also where a wildcard covers its name.
+    // A host on another port has its own rule, even if a wildcard covers it.
     ...[...names.map((name) => ({ name, port: 443 })), ...otherPorts].map(
       ({ name, port }): [string, string, string] => [
         `pass tls $HOME_NET any -> any ${port}`,
@@ -65,10 +65,10 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
     [
       `drop tcp ${everywhere}`,
       'answer to no client hello',
-      // A TLS server says nothing before the client hello is there, and by then the connection was judged.
+      // A TLS server sends nothing before the client hello, and after that the rules above have decided.
       'flow:established,to_client; dsize:>0;',
     ],
-    // By the connection and not by flags: `flags:S` is exactly SYN, and a SYN that offers ECN has two more.
+    // By connection state, not by flags: `flags:S` matches SYN exactly, but a SYN that offers ECN has two more flags.
     // https://docs.suricata.io/en/suricata-7.0.10/rules/header-keywords.html#tcp-flags
     [`drop tcp ${everywhere}`, 'data before the connection', 'flow:not_established; dsize:>0;'],
     [`drop tcp any any -> any !${portList}`, 'TCP port not allowed', 'flow:to_server;'],
@@ -85,9 +85,9 @@ export function suricataRules(names: readonly string[], otherPorts: readonly Oth
 }
 
 /**
- * How a server name is compared. The whole name for a single one: `startswith` and `endswith` on one content leave room
- * for neither `app.terraform.io.evil.example` nor `evil-app.terraform.io`. For a wildcard the end, which begins with a
- * dot, so that `*.example.com` takes neither `notexample.com` nor `example.com`.
+ * Compares a server name. A single domain must match completely: `startswith` and `endswith` on the same content match
+ * neither `app.terraform.io.evil.example` nor `evil-app.terraform.io`. For a wildcard, the end must match including its dot, so
+ * that `*.example.com` matches neither `notexample.com` nor `example.com`.
  * https://docs.suricata.io/en/suricata-7.0.10/rules/tls-keywords.html#tls-sni
  */
 function sniMatch(name: string): string {
@@ -96,7 +96,7 @@ function sniMatch(name: string): string {
     : `tls.sni; content:"${name}"; startswith; nocase; endswith;`;
 }
 
-/** How many rules a policy may grow to: the capacity of a rule group is fixed when it is made. */
+/** Capacity of the rule group, with space to grow: it can't change after the group is created. */
 export function ruleCapacity(rules: string): number {
   const needed = rules.split('\n').length;
   return Math.max(100, Math.ceil((needed * 2) / 100) * 100);

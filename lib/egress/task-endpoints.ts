@@ -4,7 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { layerBucket } from './allowed-domains.ts';
 
-/** What a pull asks of ECR; both of its endpoints take any of it. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html */
+/** The ECR actions of a pull; both endpoints of ECR may receive any of them. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html */
 const PULL = [
   'ecr:BatchCheckLayerAvailability',
   'ecr:BatchGetImage',
@@ -12,7 +12,7 @@ const PULL = [
   'ecr:GetDownloadUrlForLayer',
 ];
 
-/** Interface endpoints that a task start uses; the fifth, S3, is a gateway endpoint and free. */
+/** Interface endpoints of a task start. The fifth endpoint, S3, is a gateway endpoint and free. */
 const INTERFACES = {
   EcrApi: {
     api: 'ecr',
@@ -36,29 +36,28 @@ const INTERFACES = {
   },
 } as const;
 
-/** How many interface endpoints a task start uses; each is paid for in every zone that it is in. */
+/** Number of interface endpoints of a task start. Each costs money in every zone. */
 export const TASK_START_ENDPOINTS = Object.keys(INTERFACES).length;
 
 export interface EndpointsProps {
   readonly vpc: ec2.Vpc;
   /** Subnets of the tasks. */
   readonly subnets: ec2.SubnetSelection;
-  /** Services that jobs may use beside a task start. */
+  /** Services that jobs may use. */
   readonly awsApiServices: readonly string[];
 }
 
 export interface LayerEndpointProps extends EndpointsProps {
-  /** Buckets that jobs may reach because their names are allowed. */
+  /** Buckets that jobs may reach because their hostname is allowed. */
   readonly buckets: readonly string[];
-  /** Buckets of other registries than ECR that the tasks' images come from. */
+  /** Buckets of registries other than ECR that serve the tasks' images. */
   readonly registryBuckets: readonly string[];
 }
 
 /**
- * S3 without a way through NAT or firewall, where ECR keeps the layers of images. Because it goes round the firewall,
- * its policy is a wall of its own: reading the layers' bucket; whatever may be done
- * with buckets whose names are allowed one by one, because a name allows its host and not a method; and, only when jobs
- * may use S3, buckets of this account.
+ * Gateway endpoint for S3, where ECR stores image layers. Its traffic bypasses NAT and the firewall, so its policy is a separate
+ * control. It allows reading the layers' bucket, and all actions on buckets whose hostname is allowed, because a hostname
+ * doesn't limit methods. If jobs may use S3, it also allows buckets of this account.
  */
 export function layerEndpoint(scope: Construct, props: LayerEndpointProps): void {
   const { vpc, subnets, awsApiServices, buckets, registryBuckets } = props;
@@ -106,8 +105,8 @@ export interface TaskEndpointsProps extends EndpointsProps {
 }
 
 /**
- * The interface endpoints that a task start needs, so that images, logs and secrets stay inside AWS's network. Each lets
- * through what a task start does, for principals of this account; a service that jobs may use as well is opened for them.
+ * The interface endpoints of a task start, so that images, logs and secrets stay inside AWS's network. Each allows the actions
+ * of a task start, for principals of this account. If jobs may use the service, the endpoint allows all its actions.
  */
 export function taskEndpoints(scope: Construct, props: TaskEndpointsProps): void {
   const { account } = Stack.of(scope);
@@ -122,7 +121,7 @@ export function taskEndpoints(scope: Construct, props: TaskEndpointsProps): void
       service,
       subnets: props.subnets,
       securityGroups: [securityGroup],
-      // CDK's own rule would let the whole VPC in.
+      // The CDK's default rule would admit the whole VPC.
       open: false,
       privateDnsEnabled: true,
     });

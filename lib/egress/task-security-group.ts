@@ -3,17 +3,17 @@ import type { Construct } from 'constructs';
 
 export interface TaskSecurityGroupProps {
   readonly vpc: ec2.IVpc;
-  /** Ports of Terraform Enterprise hosts that do not listen on 443. */
+  /** Ports of Terraform Enterprise hosts other than 443. */
   readonly extraPorts?: readonly number[];
-  /** Proxies of the agents: each is opened at its port, to its address, or to every address where it is known by name. */
+  /** Proxies of the agents. A rule opens each proxy's port to its address, or to every address if only its hostname is known. */
   readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
-  /** Whether IPv6 may leave, too. */
+  /** Whether outbound IPv6 is also allowed. */
   readonly ipv6?: boolean;
 }
 
 /**
- * The agents' security group: no rule inwards; outwards TCP 443 and the extra ports, to any address. It limits by port
- * and not by name. DNS goes to the VPC's resolver, which security groups do not see.
+ * The agents' security group: no inbound rule; outbound TCP 443 and the extra ports, to any address. It limits ports, not
+ * domains. Security groups don't see DNS queries to the VPC's resolver.
  */
 export function taskSecurityGroup(scope: Construct, props: TaskSecurityGroupProps): ec2.SecurityGroup {
   const securityGroup = new ec2.SecurityGroup(scope, 'TaskSecurityGroup', {
@@ -23,8 +23,8 @@ export function taskSecurityGroup(scope: Construct, props: TaskSecurityGroupProp
   });
   const everywhere = new Set([443, ...(props.extraPorts ?? [])]);
   for (const port of everywhere) {
-    // An address range and not a prefix list or group, so that the rule is written inside the group itself: a group
-    // without an inline rule is created open, and closed a moment later.
+    // An address range instead of a prefix list or group makes the rule inline. A group without an inline rule is created
+    // open, and closed a moment later.
     const why = 'HCP Terraform, registries, AWS APIs';
     securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(port), why);
     if (props.ipv6 === true) securityGroup.addEgressRule(ec2.Peer.anyIpv6(), ec2.Port.tcp(port), why);

@@ -6,12 +6,12 @@ import type { Construct } from 'constructs';
  * A log group that an AWS service writes to: DNS queries, flow logs, the network firewall.
  *
  * Its name begins with `/aws/vendedlogs/`. For other names the service adds the group to the account's CloudWatch Logs
- * resource policy, which is limited to 5,120 characters: where it is full, the deployment fails.
+ * resource policy, which is limited to 5,120 characters. If the policy is full, the deployment fails.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
  *
  * The rest of the name is made from the construct's path, so that two stacks of one account never share a group.
  *
- * @param retention how long log events are kept; the group is deleted with the stack.
+ * @param retention retention of log events; the group is deleted with the stack.
  */
 export function vendedLogGroup(scope: Construct, id: string, retention: logs.RetentionDays): logs.LogGroup {
   const path = Names.uniqueResourceName(scope, { maxLength: 200, separator: '-', allowedSpecialCharacters: '-' });

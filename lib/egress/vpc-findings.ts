@@ -1,23 +1,23 @@
-/** What is looked at in an existing VPC, what agents need of it, and what may be said about it. */
+/** The facts about an existing VPC, what agents need from it, and the findings about it. */
 import type { AclFacts } from './network-acl.ts';
 
-/** What is known of a VPC: answers of the EC2 and Route 53 Resolver APIs, cut down to what is looked at. */
+/** Facts about a VPC: the parts of the EC2 and Route 53 Resolver answers that the check uses. */
 export interface VpcFacts {
-  /** Its first IPv4 range, in which its own resolver has the address after next. */
+  /** Its first IPv4 range. The VPC's resolver has the third address in it. */
   readonly range: string;
   readonly dnsSupport: boolean;
   readonly dnsHostnames: boolean;
-  /** Resolvers that DHCP tells; `AmazonProvidedDNS` is the VPC's own. */
+  /** Resolvers from the DHCP options; `AmazonProvidedDNS` is the VPC's own. */
   readonly resolvers: readonly string[];
   readonly subnets: readonly SubnetFacts[];
   /** Interface endpoints. */
   readonly endpoints: readonly EndpointFacts[];
-  /** Gateway endpoint for S3 with a policy that does not let everything through. */
-  readonly s3PolicyOfItsOwn: boolean;
+  /** Whether the gateway endpoint for S3 has a policy that doesn't allow everything. */
+  readonly s3HasCustomPolicy: boolean;
   readonly securityGroups: readonly SecurityGroupFacts[];
-  /** DNS Firewall rule groups that are attached already, with their places in the order of questions. */
+  /** DNS Firewall rule groups that are already attached, with their priorities. */
   readonly dnsFirewallRuleGroups: readonly { readonly name: string; readonly priority: number }[];
-  /** Whether everything resolves when DNS Firewall cannot decide; absent: not asked. */
+  /** Whether everything resolves if DNS Firewall can't decide. Absent if not checked. */
   readonly dnsFailsOpen?: boolean;
 }
 
@@ -26,78 +26,78 @@ export interface SubnetFacts {
   readonly vpcId: string;
   readonly zone: string;
   readonly freeAddresses: number;
-  /** Absent: it has IPv6 alone. */
+  /** Absent if the subnet has IPv6 only. */
   readonly range?: string;
   /** The Outpost that it is on. */
   readonly outpost?: string;
   /**
-   * Where the internet's addresses lead: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, a core network's ARN, …; more than one where
-   * halves or smaller parts of all addresses have routes of their own.
+   * Targets of traffic to the internet: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, a core network's ARN, … There can be several, if
+   * halves or smaller parts of all addresses have separate routes.
    */
-  readonly ways: readonly string[];
-  /** Ranges with public addresses that lead nowhere: without a route, or by one whose target is gone. */
+  readonly targets: readonly string[];
+  /** Ranges with public addresses that have no route, or a route whose target was deleted. */
   readonly nowhere: readonly string[];
   /** Whether its route table leads to a gateway endpoint for S3. */
   readonly s3Endpoint: boolean;
-  /** Absent: this account is not shown it, as in a VPC that another one shares. */
+  /** Absent if this account can't see it, as in a VPC that another account shares. */
   readonly acl?: AclFacts;
 }
 
 export interface EndpointFacts {
-  /** As {@link VpcNeeds.services} calls it. */
+  /** As in {@link VpcNeeds.services}. */
   readonly service: string;
   readonly privateDns: boolean;
-  /** Whether it has another policy than the one that lets everything through. */
-  readonly policyOfItsOwn: boolean;
+  /** Whether its policy differs from the default, which allows everything. */
+  readonly hasCustomPolicy: boolean;
   readonly groups: readonly SecurityGroupFacts[];
 }
 
 export interface SecurityGroupFacts {
   readonly id: string;
   readonly vpcId: string;
-  readonly inwards: readonly GroupRule[];
-  readonly outwards: readonly GroupRule[];
+  readonly inbound: readonly GroupRule[];
+  readonly outbound: readonly GroupRule[];
 }
 
-/** A rule of a security group, for one peer: a range, a prefix list, a group. */
+/** A security group rule for one peer: a range, a prefix list or a group. */
 export interface GroupRule {
-  /** `tcp`, `udp`, …; `-1`: all. */
+  /** `tcp`, `udp`, …; `-1` is all. */
   readonly protocol: string;
   readonly from: number;
   readonly to: number;
   readonly peer: string;
 }
 
-/** What agents need of the VPC. */
+/** What agents need from the VPC. */
 export interface VpcNeeds {
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
   readonly hostname: string;
-  /** Agents of all pools at once. */
+  /** Maximum number of agents of all pools at the same time. */
   readonly agents: number;
   readonly ports: readonly number[];
   /** Ports of the agents' proxies. */
   readonly proxyPorts?: readonly number[];
-  /** Services without which no task starts, as endpoints are called: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
+  /** Services without which no task starts, by their endpoint name: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
   readonly services: readonly string[];
   readonly dnsFirewall: boolean;
   /** Whether the tasks have GuardDuty's sidecar. */
   readonly guardDuty?: boolean;
 }
 
-/** Something that is missing, or that should be known. */
+/** Something that is missing, or that the user should know. */
 export interface VpcFinding {
   readonly level: 'missing' | 'note';
   readonly what: string;
   readonly remedy: string;
 }
 
-/** Something without which agents do not start or do not reach HCP Terraform. */
+/** Something without which agents don't start or don't reach HCP Terraform. */
 export const missing = (what: string, remedy: string): VpcFinding => ({ level: 'missing', what, remedy });
-/** Something that should be known. */
+/** Something that the user should know. */
 export const note = (what: string, remedy: string): VpcFinding => ({ level: 'note', what, remedy });
 
-/** Whether a rule lets TCP to a port through. */
+/** Whether a rule allows TCP to a port. */
 export function lets({ protocol, from, to }: GroupRule, port: number): boolean {
   return protocol === '-1' || (protocol === 'tcp' && from <= port && port <= to);
 }

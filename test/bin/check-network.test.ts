@@ -84,15 +84,15 @@ function check(aws: object | undefined, ...more: string[]) {
 
 it('reports that a VPC has what agents need, with notes', () => {
   const { status, stdout } = check(answers({ NatGatewayId: 'nat-1' }));
-  expect(stdout).toContain(`${vpcId} has what agents need, as far as this command looks.`);
-  expect(stdout).toMatch(/Not looked at: what is behind the default route/);
+  expect(stdout).toContain(`${vpcId} has what agents need, as far as this command checks.`);
+  expect(stdout).toMatch(/Not checked: what is behind the default route/);
   expect(stdout).toContain('one zone');
   expect(status).toBe(0);
 });
 
 it('reports what is missing and what to do', () => {
   const { status, stdout } = check(answers({ GatewayId: 'igw-1' }));
-  expect(stdout).toMatch(/MISSING subnet subnet-0123456789abcdef0 is public.*\n\s+to do: give private subnets/);
+  expect(stdout).toMatch(/MISSING subnet subnet-0123456789abcdef0 is public.*\n\s+to do: use private subnets/);
   expect(status).toBe(1);
 });
 

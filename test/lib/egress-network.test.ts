@@ -32,15 +32,13 @@ it.each([
 });
 
 it('refuses a range in which the subnets would be too small', () => {
-  expect(() => networkIn({ cidr: '10.0.0.0/24' })).toThrow(
-    /10\.0\.0\.0\/24 does not fit: give a range from \/16 to \/22/,
-  );
+  expect(() => networkIn({ cidr: '10.0.0.0/24' })).toThrow(/10\.0\.0\.0\/24\. Allowed is a range from \/16 to \/22/);
 });
 
 it('refuses more names than DNS Firewall takes in a request', () => {
   const allowedDomains = Array.from({ length: 1_000 }, (_, i) => `host${i}.example.com`);
   expect(() => networkIn({ allowed: { hostname: 'app.terraform.io', allowedDomains } })).toThrow(
-    /1006 names are allowed, and DNS Firewall takes 1000/,
+    /1006 domains are allowed, and DNS Firewall accepts 1000/,
   );
 });
 

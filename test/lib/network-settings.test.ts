@@ -127,7 +127,7 @@ describe('names', () => {
     expect(paths({ allowedPresets: ['aws-apis'] })).toEqual(['network.awsApiServices']);
     expect(paths({ awsApiServices: ['ec2'] })).toEqual(['network.awsApiServices']);
     expect(faults({ allowedPresets: ['aws-apis'], awsApiServices: ['cloudwatch'] })).toMatchObject([
-      { path: 'network.awsApiServices.0', remedy: 'its endpoint is called monitoring' },
+      { path: 'network.awsApiServices.0', remedy: 'use the name of its endpoint: monitoring' },
     ]);
     expect(paths({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], awsApiRegions: ['Frankfurt'] })).toEqual([
       'network.awsApiRegions.0',
@@ -205,11 +205,11 @@ describe('the registry of an image', () => {
   const image = (host: string) => ({ agentImage: { registry: `${host}/acme/agent:1` } });
 
   it.each<[string, RegExp]>([
-    ['192.0.2.10', /it is an address/],
+    ['192.0.2.10', /it is an IP address/],
     ['localhost', /it has no dot/],
     ['registry:443', /it has no dot/],
-    ['a_b.example.com', /it is no host name/],
-    ['registry..example.com', /it is no host name/],
+    ['a_b.example.com', /it is not a hostname/],
+    ['registry..example.com', /it is not a hostname/],
   ])('%s is refused where only names that are allowed resolve, as among the allowed names', (host, fault) => {
     expect(faults({}, image(host))).toMatchObject([
       { path: 'agentImage.registry', given: expect.stringMatching(fault), remedy: expect.stringMatching(/ECR/) },

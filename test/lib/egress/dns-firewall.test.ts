@@ -60,7 +60,7 @@ describe('DNS Firewall', () => {
     const names = Array.from({ length: 1_000 }, (_, i) => `host${i}.example.com`);
     expect(() => firewallIn({ names })).not.toThrow();
     expect(() => firewallIn({ names: [...names, 'one.more.example.com'] })).toThrow(
-      /1001 names are allowed, and DNS Firewall takes 1000.*allow fewer/,
+      /1001 domains are allowed, and DNS Firewall accepts 1000.*allow fewer/,
     );
   });
 });

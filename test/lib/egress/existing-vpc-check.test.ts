@@ -27,7 +27,7 @@ const subnet = {
   zone: 'a',
   freeAddresses: 200,
   range: '10.0.1.0/24',
-  ways: ['nat-1'],
+  targets: ['nat-1'],
   nowhere: [],
   s3Endpoint: true,
   acl: open,
@@ -39,18 +39,18 @@ const good: VpcFacts = {
   resolvers: ['AmazonProvidedDNS'],
   subnets: [subnet, { ...subnet, id: 'subnet-2', zone: 'b' }],
   endpoints: [],
-  s3PolicyOfItsOwn: false,
+  s3HasCustomPolicy: false,
   securityGroups: [],
   dnsFirewallRuleGroups: [],
 };
 const found = (facts: Partial<VpcFacts>, more: Partial<VpcNeeds> = {}) =>
   findingsIn({ ...good, ...facts }, { ...needs, ...more }).map(({ level, what }) => `${level}: ${what}`);
-const isolated = { ...subnet, ways: [], nowhere: ['0.0.0.0/0'] };
+const isolated = { ...subnet, targets: [], nowhere: ['0.0.0.0/0'] };
 const endpoint = (service: string, more: Partial<EndpointFacts> = {}): EndpointFacts => ({
   service,
   privateDns: true,
-  policyOfItsOwn: false,
-  groups: [{ id: 'sg-9', vpcId: 'vpc-1', inwards: [tcp(443, '10.0.0.0/16')], outwards: [] }],
+  hasCustomPolicy: false,
+  groups: [{ id: 'sg-9', vpcId: 'vpc-1', inbound: [tcp(443, '10.0.0.0/16')], outbound: [] }],
   ...more,
 });
 const tcp = (port: number, peer: string) => ({ protocol: 'tcp', from: port, to: port, peer });
@@ -64,13 +64,13 @@ describe('a VPC', () => {
     [
       'no way out',
       { subnets: [isolated] },
-      /missing: subnet subnet-1 has no default route, and no endpoint with its private name for ecr\.api/,
+      /missing: subnet subnet-1 has no default route, and no endpoint with private DNS for ecr\.api/,
     ],
-    ['a public subnet', { subnets: [{ ...subnet, ways: ['igw-1'] }] }, /missing: subnet subnet-1 is public/],
+    ['a public subnet', { subnets: [{ ...subnet, targets: ['igw-1'] }] }, /missing: subnet subnet-1 is public/],
     ['a subnet of another VPC', { subnets: [{ ...subnet, vpcId: 'vpc-2' }] }, /missing: subnet subnet-1 is in vpc-2/],
     ['a subnet that is too small', { subnets: [{ ...subnet, freeAddresses: 11 }] }, /missing: .* 11 free addresses/],
     ['a subnet that is not there', { subnets: [subnet] }, /missing: subnet subnet-2 does not exist/],
-    ['no DNS', { dnsSupport: false }, /missing: the VPC resolves no names/],
+    ['no DNS', { dnsSupport: false }, /missing: the VPC has no DNS/],
     [
       'endpoints without DNS host names',
       { dnsHostnames: false, endpoints: [endpoint('logs')] },
@@ -84,12 +84,12 @@ describe('a VPC', () => {
     [
       'a dead half beside a default route',
       { subnets: [{ ...subnet, nowhere: ['0.0.0.0/1'] }] },
-      /missing: subnet subnet-1 has no way to 0\.0\.0\.0\/1 \(no route, or one that is dead\)/,
+      /missing: subnet subnet-1 has no route to 0\.0\.0\.0\/1 \(missing, or its target was deleted\)/,
     ],
     [
       'a narrow dead route',
       { subnets: [{ ...subnet, nowhere: ['198.51.100.0/24'] }] },
-      /note: subnet subnet-1 has routes to nowhere \(198\.51\.100\.0\/24\)/,
+      /note: subnet subnet-1 has routes whose target was deleted \(198\.51\.100\.0\/24\)/,
     ],
     ['a subnet on an Outpost', { subnets: [{ ...subnet, outpost: 'arn:outpost/op-1' }] }, /missing: .*on an Outpost/],
     ['one zone', { subnets: [subnet, { ...subnet, id: 'subnet-2' }] }, /note: all subnets are in one zone/],
@@ -101,12 +101,12 @@ describe('a VPC', () => {
           {
             id: 'sg-1',
             vpcId: 'vpc-1',
-            inwards: [],
-            outwards: [tcp(80, '0.0.0.0/0')],
+            inbound: [],
+            outbound: [tcp(80, '0.0.0.0/0')],
           },
         ],
       },
-      /missing: no security group lets TCP 443 out/,
+      /missing: no security group allows outbound TCP 443/,
     ],
     [
       'an open security group',
@@ -115,19 +115,19 @@ describe('a VPC', () => {
           {
             id: 'sg-1',
             vpcId: 'vpc-1',
-            inwards: [tcp(22, '0.0.0.0/0')],
-            outwards: [{ protocol: '-1', from: 0, to: 65_535, peer: '0.0.0.0/0' }],
+            inbound: [tcp(22, '0.0.0.0/0')],
+            outbound: [{ protocol: '-1', from: 0, to: 65_535, peer: '0.0.0.0/0' }],
           },
         ],
       },
-      /note: security group sg-1 lets in: tcp 22/,
+      /note: security group sg-1 allows inbound traffic: tcp 22/,
     ],
     [
       'another DNS Firewall',
       { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 200 }] },
-      /note: DNS Firewall is attached already \(corporate: priority 200\)/,
+      /note: another DNS Firewall rule group is attached \(corporate: priority 200\)/,
     ],
-    ['a carrier gateway', { subnets: [{ ...subnet, ways: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
+    ['a carrier gateway', { subnets: [{ ...subnet, targets: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
   ])('with %s is told so', (_name, facts, expected) => {
     expect(found(facts)).toContainEqual(expect.stringMatching(expected));
   });
@@ -143,7 +143,7 @@ describe('a VPC', () => {
     const services = needs.services.map((service) => endpoint(service));
     const only = (facts: Partial<VpcFacts>, more: object) =>
       found({ ...facts, subnets: [{ ...isolated, s3Endpoint: false, ...more }] }, { subnetIds: ['subnet-1'] })[0];
-    expect(only({ endpoints: services }, {})).toMatch(/private name for s3 \(gateway\)$/);
+    expect(only({ endpoints: services }, {})).toMatch(/private DNS for s3 \(gateway\)$/);
     expect(only({ endpoints: services }, { s3Endpoint: true })).toMatch(/no default route$/);
     expect(only({ endpoints: [...services, endpoint('s3')] }, {})).toMatch(/no default route$/);
     expect(only({ endpoints: services.map((one) => ({ ...one, privateDns: false })) }, {})).toMatch(
@@ -166,12 +166,12 @@ describe('a VPC', () => {
     ]);
   });
 
-  it('whose halves of all addresses go two ways is public if one of them is', () => {
-    expect(found({ subnets: [{ ...subnet, ways: ['nat-1', 'igw-1'] }] })).toContainEqual(
+  it('whose halves of all addresses go two targets is public if one of them is', () => {
+    expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'igw-1'] }] })).toContainEqual(
       expect.stringMatching(/missing: .* internet gateway igw-1/),
     );
-    expect(found({ subnets: [{ ...subnet, ways: ['nat-1', 'tgw-1'], s3Endpoint: false }] })).toContainEqual(
-      expect.stringMatching(/image layers go by nat-1 and tgw-1/),
+    expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'tgw-1'], s3Endpoint: false }] })).toContainEqual(
+      expect.stringMatching(/image layers come through nat-1 and tgw-1/),
     );
   });
 
@@ -179,31 +179,31 @@ describe('a VPC', () => {
     const shutTo = (peer: string, more: Partial<EndpointFacts> = {}) => ({
       endpoints: [
         endpoint('logs', {
-          groups: [{ id: 'sg-9', vpcId: 'vpc-1', inwards: [tcp(443, peer), tcp(80, '0.0.0.0/0')], outwards: [] }],
+          groups: [{ id: 'sg-9', vpcId: 'vpc-1', inbound: [tcp(443, peer), tcp(80, '0.0.0.0/0')], outbound: [] }],
           ...more,
         }),
       ],
     });
     const shut =
-      /^missing: the endpoint for logs \(security groups sg-9\) does not let TCP 443 in from subnet-1, subnet-2/;
+      /^missing: the endpoint for logs \(security groups sg-9\) does not allow inbound TCP 443 from subnet-1, subnet-2/;
     for (const peer of ['192.168.0.0/16', '10.0.2.0/24', 'sg-7']) {
       expect(found(shutTo(peer))).toEqual([expect.stringMatching(shut)]);
     }
-    expect(found(shutTo('pl-1'))).toEqual([expect.stringMatching(/^note: the endpoint for logs .* by pl-1 at most/)]);
+    expect(found(shutTo('pl-1'))).toEqual([expect.stringMatching(/^note: the endpoint for logs .* only through pl-1/)]);
     for (const peer of ['10.0.0.0/16', '0.0.0.0/0']) expect(found(shutTo(peer))).toEqual([]);
     expect(found(shutTo('sg-7', { service: 'kms' }))).toEqual([]);
     expect(found(shutTo('sg-7', { privateDns: false }))).toEqual([expect.stringMatching(/^note: .* no private DNS/)]);
-    const ours = { id: 'sg-7', vpcId: 'vpc-1', inwards: [], outwards: [tcp(443, '0.0.0.0/0')] };
+    const ours = { id: 'sg-7', vpcId: 'vpc-1', inbound: [], outbound: [tcp(443, '0.0.0.0/0')] };
     expect(found({ ...shutTo('sg-7'), securityGroups: [ours] })).toEqual([]);
   });
 
   it('whose endpoints have policies of their own is told that nobody read them', () => {
-    const endpoints = [endpoint('logs', { policyOfItsOwn: true }), endpoint('kms', { policyOfItsOwn: true })];
-    expect(found({ endpoints, s3PolicyOfItsOwn: true })).toEqual([
-      expect.stringMatching(/^note: the endpoint for logs has a policy of its own/),
-      expect.stringMatching(/^note: the endpoint for s3 has a policy of its own/),
+    const endpoints = [endpoint('logs', { hasCustomPolicy: true }), endpoint('kms', { hasCustomPolicy: true })];
+    expect(found({ endpoints, s3HasCustomPolicy: true })).toEqual([
+      expect.stringMatching(/^note: the endpoint for logs has a custom policy/),
+      expect.stringMatching(/^note: the endpoint for s3 has a custom policy/),
     ]);
-    expect(found({ s3PolicyOfItsOwn: true }, { services: ['logs'] })).toEqual([]);
+    expect(found({ s3HasCustomPolicy: true }, { services: ['logs'] })).toEqual([]);
   });
 
   it('whose network ACL stops requests or answers is told so', () => {
@@ -213,28 +213,28 @@ describe('a VPC', () => {
     const facts = (...rules: AclRule[]) => acl(...rules) as Partial<VpcFacts>;
     expect(found(facts(into, out))).toEqual([]);
     expect(found(facts(into))).toEqual([
-      expect.stringMatching(/^missing: network ACL acl-1 of subnet subnet-1 does not let TCP 443 out/),
+      expect.stringMatching(/^missing: network ACL acl-1 of subnet subnet-1 does not allow outbound TCP 443/),
     ]);
     expect(found(facts(out))).toEqual([
-      expect.stringMatching(/^missing: .* does not let the answers in \(TCP 32768 to 60999\)/),
+      expect.stringMatching(/^missing: .* does not allow inbound answers \(TCP 32768 to 60999\)/),
     ]);
     expect(found(facts(into, { ...out, range: '10.0.0.0/8' }))).toEqual([
-      expect.stringMatching(/^note: .* lets TCP 443 out for some/),
+      expect.stringMatching(/^note: .* allows outbound TCP 443 for some/),
     ]);
     expect(found(facts(into, out), { ports: [443, 8443] })).toEqual([]);
     const { acl: _, ...unseen } = subnet;
     expect(found({ subnets: [unseen, { ...subnet, id: 'subnet-2', zone: 'b' }] })).toEqual([
-      expect.stringMatching(/^note: the network ACL of subnet subnet-1 is not shown/),
+      expect.stringMatching(/^note: this account can't see the network ACL of subnet subnet-1/),
     ]);
   });
 
   it('whose groups or ACL do not let the port of a proxy out lacks it, and a rule to the proxy alone is enough', () => {
-    const group = (...outwards: VpcFacts['securityGroups'][number]['outwards']) => ({
-      securityGroups: [{ id: 'sg-1', vpcId: 'vpc-1', inwards: [], outwards }],
+    const group = (...outbound: VpcFacts['securityGroups'][number]['outbound']) => ({
+      securityGroups: [{ id: 'sg-1', vpcId: 'vpc-1', inbound: [], outbound }],
     });
     const proxied = { proxyPorts: [3128] };
     const https = tcp(443, '0.0.0.0/0');
-    expect(found(group(https), proxied)).toEqual(['missing: no security group lets TCP 3128 out']);
+    expect(found(group(https), proxied)).toEqual(['missing: no security group allows outbound TCP 3128']);
     expect(found(group(https, tcp(3128, '10.0.0.5/32')), proxied)).toEqual([]);
     const acl: AclFacts = { id: 'acl-2', rules: open.rules.map((rule) => ({ ...rule })) };
     const closed = {
@@ -262,12 +262,12 @@ describe('a VPC', () => {
         },
         proxied,
       ).join(),
-    ).toMatch(/3128 out/);
+    ).toMatch(/outbound TCP 3128/);
   });
 
   it('whose DHCP options name other resolvers lacks what DNS Firewall needs', () => {
     expect(found({ resolvers: ['10.0.0.53'] }, { dnsFirewall: true })).toContainEqual(
-      expect.stringMatching(/missing: DHCP names other resolvers \(10\.0\.0\.53\)/),
+      expect.stringMatching(/missing: DHCP sets other resolvers \(10\.0\.0\.53\)/),
     );
     expect(found({ resolvers: ['10.0.0.53'] })).toContainEqual(expect.stringMatching(/^note: DHCP/));
   });
@@ -278,17 +278,19 @@ describe('a VPC', () => {
         {
           id: 'sg-1',
           vpcId: 'vpc-1',
-          inwards: [],
-          outwards: peers.map((peer) => ({ protocol: 'tcp', from: 443, to: 443, peer })),
+          inbound: [],
+          outbound: peers.map((peer) => ({ protocol: 'tcp', from: 443, to: 443, peer })),
         },
       ],
     });
-    const inside = /^missing: security groups let TCP 443 out only to .*, and HCP Terraform is at public IPv4/;
+    const inside = /^missing: security groups allow outbound TCP 443 only to .*, but HCP Terraform has public IPv4/;
     for (const peers of [['10.0.0.0/8'], ['sg-2'], ['::/0'], ['10.0.0.0/8', '192.168.0.0/16', 'sg-2']]) {
       expect(found(to(...peers))).toEqual([expect.stringMatching(inside)]);
     }
     for (const peers of [['pl-1'], ['75.2.98.97/32'], ['10.0.0.0/8', '75.2.98.97/32']]) {
-      expect(found(to(...peers))).toEqual([expect.stringMatching(/^note: security groups let TCP 443 out only to/)]);
+      expect(found(to(...peers))).toEqual([
+        expect.stringMatching(/^note: security groups allow outbound TCP 443 only to/),
+      ]);
     }
     expect(found(to('10.0.0.0/8'), { hostname: 'tfe.example.com' })).toEqual([expect.stringMatching(/^note: /)]);
     expect(found(to('10.0.0.0/8', '0.0.0.0/0'))).toEqual([]);
@@ -308,7 +310,7 @@ describe('a VPC', () => {
     expect(taskStartServices([undefined])).toEqual(needs.services);
     const facts = { subnets: [{ ...isolated, s3Endpoint: false }] };
     expect(found(facts, { services })).toContainEqual(
-      expect.stringMatching(/no endpoint with its private name for logs, secretsmanager$/),
+      expect.stringMatching(/no endpoint with private DNS for logs, secretsmanager$/),
     );
     expect(found({ subnets: [{ ...subnet, s3Endpoint: false }] }, { services })).not.toContainEqual(
       expect.stringMatching(/S3/),
@@ -342,7 +344,7 @@ describe("GuardDuty's endpoint", () => {
   it('is noted where its security group keeps the agents out, and not where it lets them in', () => {
     expect(found({ endpoints: [endpoint('guardduty-data')] }, guardDuty)).toEqual([]);
     expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] }, guardDuty)).toEqual([
-      expect.stringMatching(/^note: the endpoint for guardduty-data .* does not let TCP 443 in/),
+      expect.stringMatching(/^note: the endpoint for guardduty-data .* does not allow inbound TCP 443/),
     ]);
   });
 });

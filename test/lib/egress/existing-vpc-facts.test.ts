@@ -61,12 +61,12 @@ describe('the default route', () => {
     [{ LocalGatewayId: 'lgw-1' }, 'lgw-1'],
     [{ CarrierGatewayId: 'cagw-1' }, 'cagw-1'],
   ])('by %o is seen', (route, target) => {
-    expect(vpcFacts(aws(route), needs, []).subnets).toMatchObject([{ ways: [target] }]);
+    expect(vpcFacts(aws(route), needs, []).subnets).toMatchObject([{ targets: [target] }]);
   });
 
   it('into nothing is none', () => {
     expect(vpcFacts(aws({ NatGatewayId: 'nat-1', State: 'blackhole' }), needs, []).subnets).toMatchObject([
-      { ways: [], nowhere: ['0.0.0.0/0'] },
+      { targets: [], nowhere: ['0.0.0.0/0'] },
     ]);
   });
 
@@ -78,24 +78,24 @@ describe('the default route', () => {
 
   it.each<[string, object[], string[]]>([
     ['both halves', [route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
-    ['halves that go two ways', [route(low, 'nat-1'), route(high, 'nat-2')], ['nat-1', 'nat-2']],
+    ['halves that go two targets', [route(low, 'nat-1'), route(high, 'nat-2')], ['nat-1', 'nat-2']],
     ['halves before the whole', [route(all, 'nat-3'), route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
     ['a half and the whole', [route(all, 'nat-3'), route(low, 'nat-1')], ['nat-1', 'nat-3']],
-  ])('of %s is understood', (_name, routes, ways) => {
-    expect(vpcFacts(aws({}, [], table(...routes)), needs, []).subnets).toMatchObject([{ ways, nowhere: [] }]);
+  ])('of %s is understood', (_name, routes, targets) => {
+    expect(vpcFacts(aws({}, [], table(...routes)), needs, []).subnets).toMatchObject([{ targets, nowhere: [] }]);
   });
 
   it('that is dead for a half leads nowhere there, whatever lies behind it', () => {
     const dead = { DestinationCidrBlock: low, NatGatewayId: 'nat-gone', State: 'blackhole' };
     expect(vpcFacts(aws({}, [], table(route(all, 'nat-1'), dead)), needs, []).subnets).toMatchObject([
-      { ways: ['nat-1'], nowhere: [low] },
+      { targets: ['nat-1'], nowhere: [low] },
     ]);
   });
 
   it('is not looked for in a route of IPv6, or to a prefix list', () => {
     const others = [{ DestinationIpv6CidrBlock: '::/0', NatGatewayId: 'nat-1' }, { DestinationPrefixListId: 'pl-1' }];
     expect(vpcFacts(aws({}, [], table(...others)), needs, []).subnets).toMatchObject([
-      { ways: [], nowhere: ['0.0.0.0/0'] },
+      { targets: [], nowhere: ['0.0.0.0/0'] },
     ]);
   });
 });
@@ -173,21 +173,21 @@ describe('endpoints', () => {
       {
         service: 'logs',
         privateDns: true,
-        policyOfItsOwn: false,
+        hasCustomPolicy: false,
         groups: [
           {
             id: 'sg-9',
             vpcId: 'vpc-1',
-            inwards: [{ protocol: 'tcp', from: 443, to: 443, peer: '10.0.0.0/16' }],
-            outwards: [],
+            inbound: [{ protocol: 'tcp', from: 443, to: 443, peer: '10.0.0.0/16' }],
+            outbound: [],
           },
         ],
       },
-      { service: 'ecr.api', privateDns: false, policyOfItsOwn: true, groups: [] },
+      { service: 'ecr.api', privateDns: false, hasCustomPolicy: true, groups: [] },
     ]);
-    expect(facts.s3PolicyOfItsOwn).toBe(true);
+    expect(facts.s3HasCustomPolicy).toBe(true);
     const ofS3 = (PolicyDocument: string) =>
-      vpcFacts(aws({}, [], listed(endpoint('s3', 'Gateway', { PolicyDocument }))), needs, []).s3PolicyOfItsOwn;
+      vpcFacts(aws({}, [], listed(endpoint('s3', 'Gateway', { PolicyDocument }))), needs, []).s3HasCustomPolicy;
     expect(ofS3(policy(everything))).toBe(false);
     expect(ofS3(JSON.stringify({ Statement: everything }))).toBe(false);
     expect(ofS3('%7B%7D')).toBe(true);

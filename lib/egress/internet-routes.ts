@@ -1,49 +1,49 @@
-/** Where a subnet's route table leads what is meant for the internet. */
+/** Where a subnet's route table sends traffic to the internet. */
 import { type AddressRange, contains, dotted, PRIVATE_RANGES, parseRange } from './address-range.ts';
 
-/** A route of IPv4, by its range. */
+/** An IPv4 route. */
 export interface Route {
   readonly range: string;
-  /** Absent: it leads nowhere, as the route to a gateway that was deleted. */
+  /** Absent if it leads nowhere, such as the route to a deleted gateway. */
   readonly target?: string;
 }
 
-export interface WaysOut {
-  /** Targets, each once, of the routes that each hold at least a 256th of all addresses. */
-  readonly ways: readonly string[];
-  /** Ranges with public addresses that no route leads anywhere. */
+export interface InternetRoutes {
+  /** Targets of the routes that each cover at least 1/256 of all addresses, without duplicates. */
+  readonly targets: readonly string[];
+  /** Ranges with public addresses that have no working route. */
   readonly nowhere: readonly string[];
 }
 
-/** Longest prefix of what counts as a default route or a part of one; narrower routes are about somebody's network. */
-export const WIDEST_PART = 8;
+/** Longest prefix of a default route or a part of one. Narrower routes lead to particular networks. */
+export const LONGEST_DEFAULT_PREFIX = 8;
 
-/** Ranges in which no host of the internet is. https://www.iana.org/assignments/iana-ipv4-special-registry/ */
+/** Ranges without internet hosts. https://www.iana.org/assignments/iana-ipv4-special-registry/ */
 const NOT_PUBLIC = [...PRIVATE_RANGES, '0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3'].flatMap(ranges);
 
 /**
- * Reads routes as AWS does: for each address the narrowest route decides, also where it leads nowhere. So firewalls and VPNs
- * may part a default route into halves or quarters, and a dead half is not mended by a default route beside it.
+ * Reads routes as AWS does: for each address, the narrowest route decides, even if it leads nowhere. So firewalls and VPNs
+ * may split a default route into halves or quarters, and a default route doesn't replace a dead half.
  * https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html
  */
-export function waysOut(given: readonly Route[]): WaysOut {
+export function internetRoutes(given: readonly Route[]): InternetRoutes {
   const routes = given.flatMap((route) => ranges(route.range).map((range) => ({ ...route, parsed: range })));
-  const ways = new Set<string>();
+  const targets = new Set<string>();
   const nowhere = new Set<string>();
-  const look = (part: AddressRange) => {
+  const visit = (part: AddressRange) => {
     if (NOT_PUBLIC.some((range) => contains(range, part))) return;
     if (routes.some(({ parsed }) => parsed.prefix > part.prefix && contains(part, parsed))) {
-      for (const half of halves(part)) look(half);
+      for (const half of halves(part)) visit(half);
       return;
     }
     const [narrowest] = routes
       .filter(({ parsed }) => contains(parsed, part))
       .sort((a, b) => b.parsed.prefix - a.parsed.prefix);
     if (narrowest?.target === undefined) nowhere.add(narrowest?.range ?? inWords(part));
-    else if (narrowest.parsed.prefix <= WIDEST_PART) ways.add(narrowest.target);
+    else if (narrowest.parsed.prefix <= LONGEST_DEFAULT_PREFIX) targets.add(narrowest.target);
   };
-  look({ first: 0, last: 2 ** 32 - 1, prefix: 0 });
-  return { ways: [...ways], nowhere: [...nowhere] };
+  visit({ first: 0, last: 2 ** 32 - 1, prefix: 0 });
+  return { targets: [...targets], nowhere: [...nowhere] };
 }
 
 function ranges(text: string): AddressRange[] {

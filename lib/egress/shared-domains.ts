@@ -1,17 +1,17 @@
 /**
- * Domains under which anybody can have a name of his own. A wildcard at one of them, or above it, allows the whole world.
+ * Domains below which anyone can register a name. A wildcard for one of them, or above it, allows everyone's hosts.
  *
- * Whoever rents out names tells it to the Public Suffix List (https://publicsuffix.org/list/), which `tldts` carries: what
- * registries sell, and in its private part what companies give to their customers. Below are the domains that are not in it
- * because nobody told, as of 2026-11-24. Together they are not complete and cannot be: a wildcard that they let through is
- * not thereby a narrow one.
+ * The Public Suffix List (https://publicsuffix.org/list/), which `tldts` contains, has most of them: what registries sell, and
+ * in its private part what companies give to their customers. A company must report its domains to that list. The domains
+ * below are missing there, as of 2026-11-24. Both lists together can't be complete, so a wildcard that they accept may still
+ * be too wide.
  */
 import { getPublicSuffix } from 'tldts';
 import { DUAL_STACK_DOMAINS, HOST_DOMAINS } from './partitions.ts';
 
-/** Names directly below are somebody's; what is below those is his alone. */
+/** Each name directly below belongs to one customer, including everything below that name. */
 const BELOW = [
-  // Names that take down whatever is sent to them, given to whoever asks.
+  // Services that record what is sent to them.
   ...['beeceptor.com', 'burpcollaborator.net', 'canarytokens.com', 'ceye.io', 'dnslog.cn', 'free.beeceptor.com'],
   ...[
     'interact.sh',
@@ -24,12 +24,12 @@ const BELOW = [
     'oast.pro',
   ],
   ...['oast.site', 'oastify.com', 'requestbin.com', 'requestbin.net', 'requestcatcher.com', 'webhook.site'],
-  // Tunnels to somebody's machine.
+  // Tunnels to a customer's machine.
   ...['cfargotunnel.com', 'devtunnels.ms', 'lhr.life', 'loca.lt', 'localhost.run', 'pinggy.io', 'pinggy.link'],
   ...['serveo.net', 'share.zrok.io'],
-  // Networks that deliver whoever's content.
+  // CDNs that deliver any customer's content.
   ...['alicdn.com', 'b-cdn.net', 'edgecastcdn.net', 'gcdn.co', 'kxcdn.com', 'llnwd.net', 'stackpathcdn.com'],
-  // Sites, stores and workspaces of whoever opens an account.
+  // Sites, stores and workspaces of any customer.
   ...['azure-api.net', 'azurecr.cn', 'azurecr.io', 'azurecr.us', 'jfrog.io', 'visualstudio.com'],
   ...['vault.azure.cn', 'vault.azure.net', 'vault.usgovcloudapi.net'],
   ...['ingest.de.sentry.io', 'ingest.sentry.io', 'ingest.us.sentry.io'],
@@ -45,7 +45,7 @@ const BELOW = [
   ...['val.town', 'webcontainer.io', 'weebly.com', 'wordpress.com', 'zendesk.com'],
 ];
 
-/** Names are somebody's at more than one depth below: by region, by service, by bucket. No wildcard in there is narrow. */
+/** Customers' names are at several depths below: by region, service or bucket. Every wildcard below is too wide. */
 const AT_ANY_DEPTH = [
   ...HOST_DOMAINS,
   ...DUAL_STACK_DOMAINS.flatMap((domain) => [`on.${domain}`, `api.${domain}`]),
@@ -58,7 +58,7 @@ const AT_ANY_DEPTH = [
   'cloudflarestorage.com',
   'fastly.net',
   'myqcloud.com',
-  // Names that have an address in them, at whatever place, and resolve to it.
+  // These names contain an IP address, at any position, and resolve to it.
   'nip.io',
   'oraclecloud.com',
   'sagemaker.aws',
@@ -70,8 +70,8 @@ const AT_ANY_DEPTH = [
   'xip.io',
 ];
 
-/** Whether anybody can have a name below a domain, or below one that is below it. */
-export function isEverybodys(domain: string): boolean {
+/** Whether anyone can register a name below a domain, at any depth. */
+export function isShared(domain: string): boolean {
   return (
     isPublicSuffix(domain) ||
     AT_ANY_DEPTH.some((other) => domain === other || domain.endsWith(`.${other}`)) ||
@@ -79,7 +79,7 @@ export function isEverybodys(domain: string): boolean {
   );
 }
 
-/** Whether the Public Suffix List has a domain, or every name directly below it (`*.run.app`). It does not tell what is further below. */
+/** Whether the Public Suffix List has a domain, or every name directly below it (`*.run.app`). It doesn't show deeper levels. */
 function isPublicSuffix(domain: string): boolean {
   const below = `below.${domain}`;
   const suffix = getPublicSuffix(below, { allowPrivateDomains: true, extractHostname: false });

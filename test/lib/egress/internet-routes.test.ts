@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Route, waysOut } from '../../../lib/egress/ways-out.ts';
+import { internetRoutes, type Route } from '../../../lib/egress/internet-routes.ts';
 
 const by = (target: string, ...ranges: string[]): Route[] => ranges.map((range) => ({ range, target }));
 const dead = (...ranges: string[]): Route[] => ranges.map((range) => ({ range }));
@@ -17,7 +17,7 @@ const PUBLIC = [
   ...['194.0.0.0/7', '196.0.0.0/6', '200.0.0.0/5', '208.0.0.0/4'],
 ];
 
-describe('the ways out', () => {
+describe('the targets out', () => {
   it.each<[string, Route[], string[], string[]]>([
     ['a default route', by('nat-1', all), ['nat-1'], []],
     ['quarters', by('nat-1', ...quarters), ['nat-1'], []],
@@ -38,14 +38,14 @@ describe('the ways out', () => {
     ['somebody’s dead network', [...by('nat-1', all), ...dead('198.51.100.0/24')], ['nat-1'], ['198.51.100.0/24']],
     ['a dead private network', [...by('nat-1', all), ...dead('10.9.0.0/16')], ['nat-1'], []],
     ['no range', [...by('nat-1', all), ...dead('pl-1')], ['nat-1'], []],
-  ])('by %s', (_name, routes, ways, nowhere) => {
-    const found = waysOut(routes);
-    expect(found.ways.toSorted()).toEqual(ways.toSorted());
+  ])('by %s', (_name, routes, targets, nowhere) => {
+    const found = internetRoutes(routes);
+    expect(found.targets.toSorted()).toEqual(targets.toSorted());
     expect(found.nowhere).toEqual(nowhere);
   });
   it('are none where only the VPC’s own range leads somewhere', () => {
-    const { ways, nowhere } = waysOut(by('local', '10.0.0.0/16'));
-    expect(ways).toEqual([]);
+    const { targets, nowhere } = internetRoutes(by('local', '10.0.0.0/16'));
+    expect(targets).toEqual([]);
     expect(nowhere).toContain(high);
   });
 });
