@@ -233,7 +233,7 @@ function unknownFaults(
         path: place.join('.'),
         given: "a property that doesn't exist",
         allowed: Object.keys(table).join(', '),
-        remedy: meant === undefined ? 'leave it out' : `did you mean ${meant}?`,
+        remedy: meant === undefined ? 'remove it' : `did you mean ${meant}?`,
       },
     ];
   });
@@ -278,7 +278,7 @@ function constructFaults({ vpc, apiTokenSecret, pools, securityGroups }: Given):
             path: 'securityGroups',
             given: Number.isNaN(groups) ? 'something that is not a list' : `${groups} security groups`,
             allowed: "a list of 1 to 5: without any, ECS uses the VPC's default group",
-            remedy: 'leave the property out, and the construct creates a group: nothing in, HTTPS out',
+            remedy: 'remove the property, and the construct creates a group: no inbound traffic, outbound HTTPS',
           },
         ]),
   ];

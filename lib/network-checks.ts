@@ -38,12 +38,12 @@ const MODES: Readonly<Record<string, { readonly needs: readonly string[]; readon
 /** Remedies for a setting that doesn't fit a mode, if "it belongs to another mode" isn't enough. */
 const REASONS: Readonly<Record<string, string>> = {
   'network-firewall ipv6':
-    "leave it out: return traffic of an egress-only internet gateway can't be routed through the firewall, so IPv6 would bypass it",
-  'public-ip natGateways': 'leave it out, or choose nat-gateway: tasks with public addresses need no NAT',
+    "remove it: return traffic of an egress-only internet gateway can't be routed through the firewall, so IPv6 would bypass it",
+  'public-ip natGateways': 'remove it, or choose nat-gateway: tasks with public addresses need no NAT',
   'public-ip vpcEndpoints':
-    'leave it out, or choose nat-gateway: endpoints cost money while idle, and public-ip is meant to cost almost nothing',
+    'remove it, or choose nat-gateway: endpoints cost money while idle, and public-ip is meant to cost almost nothing',
   'existing-vpc vpcEndpoints':
-    'leave it out, and create the endpoints together with the VPC: they change DNS for everything in it',
+    'remove it, and create the endpoints together with the VPC: they change DNS for everything in it',
 };
 
 /** All faults of the network settings, except those that the schema reports. */
@@ -79,7 +79,7 @@ function misfits(network: Given, egress: string, mode: { needs: readonly string[
       allowed: `with ${egress}: ${mode.takes.join(', ')}`,
       remedy:
         REASONS[`${egress} ${key}`] ??
-        `leave it out, or set network.egress to ${Object.keys(MODES)
+        `remove it, or set network.egress to ${Object.keys(MODES)
           .filter((other) => MODES[other]?.takes.includes(key))
           .join(' or ')}`,
     }));
@@ -101,7 +101,7 @@ function existingVpcFaults(network: Given): SettingsFault[] {
     given: `${shown(network[key])}, with egress existing-vpc and no dnsFirewall`,
     allowed: 'domains only if this stack enforces them',
     remedy:
-      'set network.dnsFirewall to true, which then applies to everything in the VPC, or leave the domains out and allow them in your own firewall',
+      'set network.dnsFirewall to true, which then applies to everything in the VPC, or remove the domains and allow them in your own firewall',
   }));
 }
 
@@ -113,7 +113,7 @@ function ownVpcFaults(network: Given, egress: string, pools: readonly Given[]): 
             path: 'network.dnsFirewall',
             given: 'false, with egress network-firewall',
             allowed: 'true',
-            remedy: 'leave it out: without DNS Firewall, a job could send data out in DNS queries',
+            remedy: 'remove it: without DNS Firewall, a job could send data out in DNS queries',
           },
         ]
       : [];
@@ -147,7 +147,7 @@ function idleNameFaults(network: Given): SettingsFault[] {
     given: `${shown(network[key])}, with dnsFirewall false`,
     allowed: 'domains only if this stack enforces them; without DNS Firewall, only domains of S3 buckets',
     remedy:
-      'leave network.dnsFirewall out, so that only these domains resolve, or leave the domains out: jobs reach every host',
+      'remove network.dnsFirewall, so that only these domains resolve, or remove the domains: jobs reach every host',
   }));
 }
 
@@ -161,7 +161,7 @@ function rangeFaults(network: Given): SettingsFault[] {
             path: `network.otherCidrs.${index}`,
             given: shown(other),
             allowed: 'IPv4 range that begins at its first address, such as 10.0.0.0/16',
-            remedy: 'correct it, or leave it out',
+            remedy: 'correct it, or remove it',
           },
         ],
   );
@@ -251,7 +251,7 @@ function idFaults(network: Given): SettingsFault[] {
               path: `network.${key}.${index}`,
               given: `${shown(id)}, which is network.${key}.${ids.indexOf(id)} already`,
               allowed: 'each once',
-              remedy: 'leave it out, or set the intended id',
+              remedy: 'remove it, or set the intended id',
             },
           ],
     );

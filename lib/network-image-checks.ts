@@ -32,7 +32,7 @@ function schemeFault(path: string, image: string): SettingsFault[] {
       allowed: 'an image reference without a scheme',
       remedy:
         page === undefined
-          ? `leave ${scheme} out: ${rest}`
+          ? `remove ${scheme}: ${rest}`
           : `set the image's reference, with a tag: ${page}:${DEFAULT_AGENT_VERSION}`,
     },
   ];

@@ -134,7 +134,7 @@ export function presetFaults(network: Given): SettingsFault[] {
             path: 'network.awsApiServices',
             given: 'nothing, with the preset aws-apis',
             allowed: 'the services whose APIs jobs may reach',
-            remedy: 'list them, such as ["ec2", "s3", "sts"], or leave the preset out',
+            remedy: 'list them, such as ["ec2", "s3", "sts"], or remove the preset',
           },
         ]
       : [];
@@ -146,7 +146,7 @@ export function presetFaults(network: Given): SettingsFault[] {
           path: `network.${key}`,
           given: `${shown(network[key])}, without the preset aws-apis`,
           allowed: 'only with the preset aws-apis',
-          remedy: 'add "aws-apis" to network.allowedPresets, or leave it out',
+          remedy: 'add "aws-apis" to network.allowedPresets, or remove it',
         }));
   const misnamed = services.flatMap((service: unknown, index) => {
     const wrong = typeof service === 'string' && SERVICE.test(service) ? serviceFault(service) : undefined;

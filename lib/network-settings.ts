@@ -30,7 +30,7 @@ export const ID_DOC = {
 };
 
 function idDoc(prefix: keyof typeof ID, command: string) {
-  const remedy = `copy the id from the console. This lists yours: aws ec2 ${command} --output text`;
+  const remedy = `copy the ID from the console. This lists yours: aws ec2 ${command} --output text`;
   return {
     allowed: `${prefix}- and 8 or 17 hex digits`,
     remedy,
@@ -53,7 +53,7 @@ function idDoc(prefix: keyof typeof ID, command: string) {
 export const networkSettings = z.strictObject({
   egress: setting(z.enum(['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip']).default('nat-gateway'), {
     description:
-      'Egress mode of the agents: private subnets behind NAT, the same behind a firewall that reads server names, an existing VPC, or public subnets. docs/network.md compares them.',
+      'Egress mode of the agents: private subnets behind NAT, the same with a firewall that checks server names, an existing VPC, or public subnets. docs/network.md compares them.',
     allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip',
   }),
   allowedDomains: setting(z.array(z.string()).min(1).max(200).optional(), {
@@ -62,7 +62,7 @@ export const networkSettings = z.strictObject({
     absent: 'the domains that `hostname` requires; for HCP Terraform, also archivist, releases and registry',
   }),
   allowedPresets: setting(z.array(z.enum(Object.keys(PRESETS) as (keyof typeof PRESETS)[])).optional(), {
-    description: `Groups of domains to allow in addition: ${presets.map(([name, what]) => `${name}: ${what}`).join('; ')}.`,
+    description: `Additional groups of domains to allow: ${presets.map(([name, what]) => `${name}: ${what}`).join('; ')}.`,
     allowed: presets.map(([name]) => name).join(', '),
     absent: 'none',
   }),
@@ -84,13 +84,13 @@ export const networkSettings = z.strictObject({
   }),
   guardDuty: setting(z.boolean().optional(), {
     description:
-      'Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. The agents may then pull its image and send to GuardDuty. GuardDuty creates its own VPC endpoint.',
+      'Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. If true, tasks may pull its image and report to GuardDuty.',
     allowed: "true or false; true in the regions of AWS's list",
     absent: 'false',
   }),
   natGateways: setting(z.enum(['one', 'all']).optional(), {
     description:
-      'NAT gateways: one for both zones, or one in each zone. With network-firewall, one zone with everything, or two independent zones. Each gateway has a fixed address.',
+      'NAT gateways: one for both zones, or one per zone. With network-firewall: one zone with everything, or two independent zones. Each gateway has a fixed address.',
     allowed: 'one or all',
     absent: 'one',
   }),
@@ -114,7 +114,7 @@ export const networkSettings = z.strictObject({
       .optional(),
     {
       description:
-        'Availability Zones of the new VPC. Set them where Fargate is missing in one of the first two zones of the region, as in parts of us-west-1, ap-northeast-1 and cn-north-1.',
+        'Availability Zones of the new VPC. Set them if Fargate is not available in the first two zones of the region, as in parts of us-west-1, ap-northeast-1 and cn-north-1.',
       allowed: 'two zone names such as eu-central-1a; one with network-firewall and natGateways one',
       absent: 'the first zones that AWS lists for your account',
       remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
@@ -136,7 +136,7 @@ export const networkSettings = z.strictObject({
     absent: 'no flow logs',
   }),
   dnsQueryLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Retention in days for a log of every DNS query in the new VPC, which shows the refused names.',
+    description: 'Retention in days for a log of every DNS query in the new VPC, which shows the refused domains.',
     ...RETENTION_DOC,
     absent: 'no query log',
   }),
@@ -160,7 +160,7 @@ export const networkSettings = z.strictObject({
     description: 'Security groups of the agents in the existing VPC.',
     ...ID_DOC.sg,
     allowed: `1 to 5 of ${ID_DOC.sg.allowed}`,
-    absent: 'a new group: nothing in, TCP 443 and the ports of your proxies out',
+    absent: 'a new group: no inbound traffic; outbound TCP 443 and the ports of your proxies',
   }),
 });
 

@@ -122,7 +122,7 @@ const phases = z.strictObject({
       ...ofPhase('plans'),
       capacity: setting(z.enum(['on-demand', 'spot']).default('on-demand'), {
         description:
-          'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt a task, and its run then errors. Without Spot capacity, the task runs on demand.',
+          'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt a task, and its run then fails. Without Spot capacity, the task runs on demand.',
         allowed: 'on-demand or spot',
       }),
     })
@@ -134,7 +134,7 @@ const phases = z.strictObject({
         description: 'Capacity of the tasks for applies. An apply must not be interrupted.',
         allowed: 'on-demand',
         remedy:
-          'leave it out: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+          'remove it: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
       }),
     })
     .optional(),
@@ -157,25 +157,25 @@ export const poolSettings = z.strictObject({
       .regex(/^apool-[A-Za-z0-9]+$/)
       .optional(),
     {
-      description: 'Id of the agent pool.',
+      description: 'ID of the agent pool.',
       allowed: 'apool- and letters and digits',
-      remedy: 'copy the id from the page of the pool in HCP Terraform, or leave it out',
+      remedy: 'copy the ID from the page of the pool in HCP Terraform, or remove it',
       absent: 'looked up by name',
     },
   ),
   organization: setting(ORGANIZATION.optional(), {
-    description: 'Organization that owns this pool, if it is another one.',
+    description: 'Organization that owns this pool, if it differs from `organization`.',
     ...ORGANIZATION_DOC,
     absent: '`organization`',
   }),
   apiTokenSecret: setting(SECRET.optional(), {
-    description: 'Secret that holds the API token for this pool, if it is another one.',
+    description: 'Secret with the API token for this pool, if it differs from `apiTokenSecret`.',
     ...SECRET_DOC,
     absent: '`apiTokenSecret`',
   }),
   agentTokenSecret: setting(SECRET.refine(isUnambiguous), {
     ...SECRET_DOC,
-    description: "Secret whose whole string is an agent token of the pool. Only the pool's tasks read it.",
+    description: "Secret that contains only an agent token of the pool. Only the pool's tasks read it.",
     allowed: `${SECRET_DOC.allowed}; a name that ends in - and six letters or digits must be set as ARN`,
     explain: (value) =>
       typeof value === 'string' && !isUnambiguous(value)
@@ -201,7 +201,7 @@ export const poolSettings = z.strictObject({
   ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
     description: 'Disk of a task in GiB.',
     allowed: 'integer from 21 to 200',
-    remedy: 'leave it out for the 20 GiB that every Fargate task has, or set more',
+    remedy: 'remove it to get the 20 GiB that every Fargate task has, or set more',
     absent: '20 GiB',
   }),
   architecture: setting(z.enum(['x86_64', 'arm64']).default('x86_64'), {
@@ -215,7 +215,7 @@ export const poolSettings = z.strictObject({
       .default({}),
     {
       description:
-        'More environment variables of the agent and its jobs. Everyone who can read task definitions sees them, and so does every job.',
+        'Additional environment variables of the agent and its jobs. Every job sees them, and everyone who can read task definitions.',
       allowed:
         'names of letters, digits and _, values of text. No credentials; no variables that the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…), that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …), that load code (LD_…, BASH_ENV, …), or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
     },
@@ -241,7 +241,7 @@ export const poolSettings = z.strictObject({
     absent: '`logRetentionDays`',
   }),
   image: setting(IMAGE.optional(), {
-    description: 'Registry image of the agents in this pool, if it is another one.',
+    description: 'Registry image of the agents in this pool, if it differs from `agentImage`.',
     ...IMAGE_DOC,
     absent: '`agentImage`',
   }),

@@ -68,7 +68,7 @@ export const ORGANIZATION_DOC = {
   allowed: ORGANIZATION_ALLOWED,
   explain: (value: unknown) => {
     const name = /^(?:https?:\/\/)?[^/\s]+\/(?:app\/)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\/|$)/.exec(`${value}`)?.[1];
-    return typeof value === 'string' && name !== undefined ? { remedy: `use the name alone: ${name}` } : undefined;
+    return typeof value === 'string' && name !== undefined ? { remedy: `use the name only: ${name}` } : undefined;
   },
 };
 
@@ -124,8 +124,8 @@ export const IMAGE = z
   .refine((reference) => !isOlder(versionOfImage(reference) ?? OLDEST_AGENT_VERSION, OLDEST_AGENT_VERSION));
 export const IMAGE_DOC = {
   allowed:
-    'reference with a tag that is not latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; an agent from 1.21.1 on, which hides its token from jobs',
-  remedy: 'pin the image: an unpinned one changes between two jobs',
+    'image reference with a tag other than latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; an agent of at least 1.21.1, which hides its token from jobs',
+  remedy: 'pin the image: an unpinned one can change between two jobs',
   explain: (value: unknown) => (typeof value === 'string' ? imageExplanation(value) : undefined),
 };
 

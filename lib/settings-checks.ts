@@ -169,7 +169,7 @@ function policyAccountFaults(pools: readonly unknown[], account: string | undefi
             path: `${path}.taskRolePolicyArns.${place}`,
             given: `${shown(arn)}, a policy of account ${its}, while the stack is deployed to account ${account}`,
             allowed: `policies of AWS and of account ${account}: IAM attaches no policy of another account`,
-            remedy: `create the policy in account ${account}, or write its statements into taskRoleStatements`,
+            remedy: `create the policy in account ${account}, or put its statements into taskRoleStatements`,
           },
         ];
       });
@@ -333,8 +333,8 @@ function sameIdFaults(pools: readonly Given[]): SettingsFault[] {
   return repeated(pools.map((pool) => pool['id'])).map(({ index, value, first }) => ({
     path: `pools.${index}.id`,
     given: `${shown(value)}, as in pools.${first}`,
-    allowed: 'each id once',
-    remedy: 'use the id that HCP Terraform shows on the page of this pool, or leave it out',
+    allowed: 'each ID once',
+    remedy: 'use the ID that HCP Terraform shows on the page of this pool, or remove it',
   }));
 }
 
@@ -362,7 +362,7 @@ function environmentFaults(given: Given, pools: readonly Given[]): SettingsFault
   return [
     {
       path: 'pools',
-      given: `${pools.length} pools, whose names and ids take ${bytes} bytes of the function's environment`,
+      given: `${pools.length} pools, whose names and IDs use ${bytes} bytes of the function's environment`,
       allowed: `${POOLS_MOST_BYTES} bytes of the 4 KB that Lambda allows for all variables of a function`,
       remedy: 'shorten the names of pools, secrets or the stack, or deploy a second stack and move some pools there',
     },
@@ -384,8 +384,8 @@ function ceilingFaults({ agentsCeiling, organization }: Given, pools: readonly G
       {
         path: 'agentsCeiling',
         given: `${agentsCeiling}, with ${warm} warm agents in organization ${shown(name)}`,
-        allowed: `at most ${mostWarmAgents(agentsCeiling, lanes)} warm agents: with several pools or \`phases\`, one agent must be left for the others' jobs`,
-        remedy: 'fewer warm agents, or a higher agentsCeiling if your organization has more agents',
+        allowed: `at most ${mostWarmAgents(agentsCeiling, lanes)} warm agents: with several pools or \`phases\`, the others' jobs need at least one agent`,
+        remedy: 'set fewer warm agents, or a higher agentsCeiling if your organization has more agents',
       },
     ];
   });
@@ -432,7 +432,7 @@ function imageFaults(image: unknown): SettingsFault[] {
     ];
   }
   if (image['source'] !== 'release' && image['base'] !== undefined) {
-    return [fault('base with the source release', 'add "source": "release", or leave out base')];
+    return [fault('base with the source release', 'add "source": "release", or remove base')];
   }
   return [];
 }
@@ -453,9 +453,9 @@ function copyFaults(image: unknown, pools: readonly Given[]): SettingsFault[] {
       ? [
           {
             path: 'agentImage.copy',
-            given: 'true, and every image is in ECR already',
+            given: 'true, but every image is already in ECR',
             allowed: 'true or false, with a registry image that is not in ECR',
-            remedy: 'leave it out, or set agentImage.registry to the image to copy',
+            remedy: 'remove it, or set agentImage.registry to the image to copy',
           },
         ]
       : [];
@@ -464,10 +464,10 @@ function copyFaults(image: unknown, pools: readonly Given[]): SettingsFault[] {
     ...idle,
     {
       path: 'agentImage.credentialsSecret',
-      given: `${shown(credentialsSecret)}, and the image of agentImage.registry is not copied`,
+      given: `${shown(credentialsSecret)}, but the image of agentImage.registry is not copied`,
       allowed: 'a login for the copy of agentImage.registry',
       remedy:
-        'set agentImage.registry to the image, leave agentImage.copy out or set it to true; or leave the secret out',
+        'set agentImage.registry to the image, and remove agentImage.copy or set it to true; or remove the secret',
     },
   ];
 }

@@ -15,40 +15,40 @@ interface Rule extends VariableFault {
 const OWNED = 'variables that neither the stack nor ECS sets';
 const ROLE = 'permissions in AWS by the task role alone';
 const WORKSPACE =
-  'leave it out. If a job needs it, set it in HCP Terraform as an environment variable of the workspace or of a variable set';
+  'remove it. If a job needs it, set it in HCP Terraform as an environment variable of the workspace or of a variable set';
 
 const RULES: readonly Rule[] = [
   {
     names: /^TFC_ADDRESS$/,
     reason: 'the stack sets it',
     allowed: OWNED,
-    remedy: 'leave it out and set hostname',
+    remedy: 'remove it and set hostname',
   },
   {
     names: /^AGENT_IDLE_SECONDS$/,
     reason: 'the stack sets it',
     allowed: OWNED,
-    remedy: 'leave it out and set idleWindowSeconds',
+    remedy: 'remove it and set idleWindowSeconds',
   },
   {
     names: /^TFC_AGENT_ACCEPT$/,
     reason: 'the stack sets it',
     allowed: OWNED,
-    remedy: 'leave it out and set phases, which separates plans from applies',
+    remedy: 'remove it and set phases, which separates plans from applies',
   },
   {
     names: /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|AUTO_UPDATE|DATA_DIR)|AGENT_TOKEN_SECRET)$/,
     reason: 'the stack sets it',
     allowed: OWNED,
-    remedy: 'leave it out',
+    remedy: 'remove it',
   },
-  { names: /^(?:ECS_.*|AWS_EXECUTION_ENV)$/, reason: 'ECS sets it', allowed: OWNED, remedy: 'leave it out' },
+  { names: /^(?:ECS_.*|AWS_EXECUTION_ENV)$/, reason: 'ECS sets it', allowed: OWNED, remedy: 'remove it' },
   {
     // https://developer.hashicorp.com/terraform/cloud-docs/agents/request-forwarding
     names: /^TFC_AGENT_(?:REQUEST_FORWARDING|HYOK)$/,
     reason: 'it needs an agent that stays connected, on port 7146, and these agents end after one job',
     allowed: 'agents that run jobs, without request forwarding and HYOK',
-    remedy: 'leave it out, and run an agent for it outside this launcher, in an agent pool of its own',
+    remedy: 'remove it, and run an agent for it outside this launcher, in a separate agent pool',
   },
   {
     // https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html: what comes before the container's role.
@@ -57,7 +57,7 @@ const RULES: readonly Rule[] = [
     reason: 'it replaces the task role, so taskRolePolicyArns, taskRoleStatements and phases would decide nothing',
     allowed: ROLE,
     remedy:
-      "leave it out. Use taskRolePolicyArns or taskRoleStatements, and the provider's assume_role for another role; or set it in the workspace, for its jobs alone",
+      "remove it. Use taskRolePolicyArns or taskRoleStatements, and the provider's assume_role for another role; or set it in the workspace, for its jobs only",
   },
   {
     names: /^(?:LD_.*|GCONV_PATH|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|IFS|PS4)$/,
@@ -69,7 +69,7 @@ const RULES: readonly Rule[] = [
     names: /^(?:PATH|HOME)$/,
     reason: "the entrypoint and the agent find their programs and folders by the image's own value",
     allowed: 'variables that only jobs read',
-    remedy: 'leave it out. Put programs into a folder of the image that is in its PATH',
+    remedy: 'remove it. Put programs into a folder of the image that is in its PATH',
   },
   {
     names: /^(?:NODE_OPTIONS|PERL5OPT|PYTHONSTARTUP|RUBYOPT)$/,
@@ -139,7 +139,7 @@ export function variableFault(name: string, value: unknown): VariableFault | und
     ? {
         reason: 'http2debug makes the agent log its token',
         allowed: 'GODEBUG without http2debug',
-        remedy: 'leave http2debug out',
+        remedy: 'remove http2debug',
       }
     : undefined;
 }

@@ -58,8 +58,8 @@ function hostnameExplanation(value: unknown): Explanation | undefined {
   const removed = [scheme, rest.slice(authority.length)].filter((part) => part !== '');
   if (!HOSTNAME.safeParse(corrected).success) return hostExplanation(value, corrected);
   if (corrected === value) return undefined;
-  if (removed.length === 0) return { remedy: `write it as ${corrected}` };
-  return { remedy: `take ${removed.join(' and ')} away: ${corrected}` };
+  if (removed.length === 0) return { remedy: `set it to ${corrected}` };
+  return { remedy: `remove ${removed.join(' and ')}: ${corrected}` };
 }
 
 /** Why a host is refused that is more than misspelled. */
@@ -95,18 +95,18 @@ const agentImage = z.strictObject({
       .refine((version) => !isOlder(version, OLDEST_AGENT_VERSION))
       .optional(),
     {
-      description: 'Version of the agent that the image is built from, by Docker, when the stack is deployed.',
+      description: 'Version of the agent. Docker builds the image at deployment.',
       explain: (value) =>
-        /^v\d+\.\d+\.\d+$/.test(`${value}`) ? { remedy: `take the v away: ${`${value}`.slice(1)}` } : undefined,
-      allowed: `a version such as 1.33.0, from ${OLDEST_AGENT_VERSION} on, since older agents do not hide their token from jobs`,
-      absent: `${DEFAULT_AGENT_VERSION}, unless \`agentImage.registry\` is given`,
+        /^v\d+\.\d+\.\d+$/.test(`${value}`) ? { remedy: `remove the v: ${`${value}`.slice(1)}` } : undefined,
+      allowed: `a version such as 1.33.0, at least ${OLDEST_AGENT_VERSION}; older agents do not hide their token from jobs`,
+      absent: `${DEFAULT_AGENT_VERSION}, unless \`agentImage.registry\` is set`,
     },
   ),
   source: setting(z.enum(['official', 'release']).optional(), {
     description:
-      "What the image is built from: HashiCorp's own image, or the release archive with its signature verified, on a base of your choice.",
+      "Source of the image: HashiCorp's image, or the release archive with its signature verified, on a base of your choice.",
     allowed: 'official or release',
-    absent: '`official`, unless `agentImage.registry` is given',
+    absent: '`official`, unless `agentImage.registry` is set',
   }),
   digest: setting(
     z
@@ -116,38 +116,38 @@ const agentImage = z.strictObject({
     {
       description:
         'Digest that hashicorp/tfc-agent of this version must have; `agent-image/print-digest.mjs` prints it.',
-      allowed: 'sha256: and 64 hexadecimal digits; with the source official only',
-      absent: 'what the tag of the version names at build',
+      allowed: 'sha256: and 64 hexadecimal digits; only with the source official',
+      absent: 'the image that the tag of the version has at build',
     },
   ),
   base: setting(IMAGE.optional(), {
-    description: 'Image that the release is put on: a Debian or Ubuntu.',
-    allowed: 'reference with a tag that is not latest, or with a digest; with the source release only',
+    description: 'Base image for the release: Debian or Ubuntu.',
+    allowed: 'image reference with a tag other than latest, or with a digest; only with the source release',
     absent: 'ubuntu:24.04',
   }),
   hideAgent: setting(z.boolean().optional(), {
     description:
-      'Whether the image keeps its user from reading the programs of the agent, which keeps jobs from reading the agent token. Turn it off only if an agent does not start.',
+      'Whether the image prevents jobs from reading the agent token. Turn it off only if an agent does not start.',
     allowed: 'true or false',
-    absent: 'true; the build turns it off, with a warning, if the agent must read itself',
+    absent: 'true; the build turns it off with a warning if the agent must read its own program',
   }),
   registry: setting(IMAGE.optional(), {
-    description: 'Image to use as it is, in place of building one; no Docker is needed to deploy.',
+    description: 'Image to use instead of building one. The deployment then needs no Docker.',
     ...IMAGE_DOC,
     absent: 'an image is built',
   }),
   copy: setting(z.boolean().optional(), {
     description:
-      'Whether the stack copies registry images (also those of `pools[].image`) into its own ECR repository when it is deployed. Agents then pull from ECR only.',
+      'Whether the deployment copies registry images (including `pools[].image`) into an ECR repository of the stack. Agents then pull from ECR only.',
     allowed: 'true or false; with a registry image that is not in ECR',
     absent: 'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries',
-    remedy: 'leave it out: images that are built, and images in ECR, are in ECR already',
+    remedy: 'remove it: images that are built are already in ECR',
   }),
   credentialsSecret: setting(SECRET.refine(isUnambiguous).optional(), {
     description:
-      'Secret with the login that the stack copies the image of `agentImage.registry` with: {"username": "…", "accessToken": "…"}.',
+      'Secret with the login for copying the image of `agentImage.registry`: {"username": "…", "accessToken": "…"}.',
     allowed: `${SECRET_DOC.allowed}; only where that image is copied`,
-    absent: 'the registry is asked anonymously',
+    absent: 'anonymous access',
     remedy:
       'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.json) and set its name here, never the login itself. If the name ends in a hyphen and six letters or digits, set the complete ARN',
   }),
@@ -162,8 +162,7 @@ export const settingsSchema = z.strictObject({
   }),
   hostname: setting(HOSTNAME.default(DEFAULT_HOSTNAME), {
     description: 'Hostname of HCP Terraform or Terraform Enterprise.',
-    allowed:
-      'a fully qualified, lower-case hostname without scheme or path; optional port 443 or 1024-65535, since the network opens the port to every address',
+    allowed: 'a fully qualified, lower-case hostname without scheme or path; optional port 443 or 1024-65535',
     explain: hostnameExplanation,
   }),
   organization: setting(ORGANIZATION, {
@@ -171,7 +170,7 @@ export const settingsSchema = z.strictObject({
     ...ORGANIZATION_DOC,
   }),
   apiTokenSecret: setting(SECRET, {
-    description: 'Secret whose whole string is the API token that the launcher polls with.',
+    description: 'Secret that contains only the API token that the launcher polls with.',
     ...SECRET_DOC,
   }),
   pools: setting(z.array(poolSettings).min(1).max(MOST_POOLS), {
@@ -193,7 +192,7 @@ export const settingsSchema = z.strictObject({
   }),
   agentsCeiling: setting(whole(1, 10_000).optional(), {
     description:
-      'Maximum number of agents that your plan of HCP Terraform lets the organization register at the same time.',
+      'Maximum number of agents that the organization may have at the same time under its HCP Terraform plan.',
     allowed: 'integer from 1 to 10000',
     absent: 'no limit',
   }),
@@ -210,12 +209,12 @@ export const settingsSchema = z.strictObject({
     {
       description:
         'Seconds between polls within an invocation while a pool has queued jobs or live tasks. With 0, an invocation polls once.',
-      allowed: '0, or an integer from 5 to 60 (HCP Terraform allows 30 run lists per minute)',
+      allowed: '0, or an integer from 5 to 60; HCP Terraform allows 30 run lists per minute',
     },
   ),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
     description: 'Seconds that an agent waits for a job before it ends on its own.',
-    allowed: 'integer from 60 to 3600 (agents ask for work every 30 s)',
+    allowed: 'integer from 60 to 3600',
   }),
   startDeadlineSeconds: setting(whole(120, 3600).default(DEFAULT_START_DEADLINE_SECONDS), {
     description: 'Seconds after which the launcher stops a task whose agent has not registered.',
@@ -232,7 +231,7 @@ export const settingsSchema = z.strictObject({
     ...RETENTION_DOC,
   }),
   oldestQueuedMinutes: setting(whole(2, 1440).default(DEFAULT_OLDEST_QUEUED_MINUTES), {
-    description: 'Minutes that a job waits for an agent before an alarm is raised.',
+    description: 'Minutes that a job may wait for an agent before an alarm.',
     allowed: 'integer from 2 to 1440',
   }),
   alarmTopicArn: setting(

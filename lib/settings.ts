@@ -239,7 +239,7 @@ function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault
     path: inWords(path),
     given: shown(valueAt(given, path)),
     allowed: known.join(', '),
-    remedy: meant === undefined ? 'there is no such setting: leave it out' : `did you mean ${meant}?`,
+    remedy: meant === undefined ? 'there is no such setting: remove it' : `did you mean ${meant}?`,
   };
 }
 

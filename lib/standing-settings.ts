@@ -19,11 +19,11 @@ const schedule = z.strictObject({
     { description: 'Days on which agents are kept warm.', allowed: `a list of ${DAYS.join(', ')}, each once` },
   ),
   from: setting(TIME, {
-    description: 'Time of the day from which agents are kept warm.',
+    description: 'Time of day at which warm agents start.',
     allowed: 'HH:MM, 00:00 to 24:00',
   }),
   to: setting(TIME, {
-    description: 'Time of the day until which agents are kept warm.',
+    description: 'Time of day until which agents are kept warm.',
     allowed: 'HH:MM, later than from; 24:00 is the end of the day',
   }),
   // Not an offset such as +01:00, which has no daylight saving time.
@@ -42,12 +42,11 @@ const schedule = z.strictObject({
 /** Warm agents. */
 const warmAgents = z.strictObject({
   agents: setting(whole(1, 100), {
-    description:
-      'Number of warm agents. Each serves one job and is then replaced; in the last six minutes of an hour, the replacement waits until the next hour.',
-    allowed: 'integer from 1 to 100 and at most `maxAgents`; with `phases`, fewer than `maxAgents`',
+    description: 'Number of warm agents. Each serves one job and is then replaced.',
+    allowed: 'integer from 1 to 100, at most `maxAgents`; with `phases`, fewer than `maxAgents`',
   }),
   phase: setting(z.enum(['plan', 'apply']).default('plan'), {
-    description: 'Jobs that the warm agents take in a pool with `phases`.',
+    description: 'Jobs that the warm agents accept in a pool with `phases`.',
     allowed: 'plan or apply',
   }),
   idleMinutes: setting(whole(5, 1440).default(60), {
@@ -55,7 +54,7 @@ const warmAgents = z.strictObject({
     allowed: 'integer from 5 to 1440',
   }),
   schedule: setting(schedule.optional(), {
-    description: 'Hours in which agents are kept warm.',
+    description: 'Hours during which agents are kept warm.',
     allowed: 'an object with from, to, timeZone and optionally days',
     absent: 'always',
   }),
@@ -71,13 +70,13 @@ export const standingSettings = {
   }),
   sweepMinutes: setting(whole(10, 1440).optional(), {
     description:
-      'Minutes between two sweeps. A sweep starts an agent that serves a job that no list of runs shows, and ends after 90 seconds if none is waiting. With `phases`, it accepts the jobs that `unlistedJobs` assigns to the tasks of that phase: by default those that only read, such as assessments and policies, but neither `test` nor `stack_apply`.',
+      'Minutes between two sweeps. A sweep starts an agent that serves one job that no list of runs shows, or ends after 90 seconds. With `phases`, a sweep serves the jobs that `unlistedJobs` allows: by default those that only read, such as assessments and policies, but neither `test` nor `stack_apply`.',
     allowed: 'integer from 10 to 1440',
     absent: 'no sweeps: such a job waits until an agent starts for another job',
   }),
   policySweeps: setting(z.boolean().default(true), {
     description:
-      'Start an agent for a run that has been in a post-plan status for more than two minutes, because policy sets in agent mode wait there for one. It leaves after 90 seconds without a job; a run gets eight at most, within nine hours. With `phases` the tasks that `unlistedJobs` sets evaluate policies.',
+      'Whether the launcher starts an agent for a run that has been in a post-plan status for more than two minutes, because a policy set in agent mode may be waiting for one. A run gets at most eight such agents. With `phases`, `unlistedJobs` selects the tasks that evaluate policies.',
     allowed: 'true or false',
   }),
 };
@@ -104,7 +103,7 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
         path: `pools.${index}.warmAgents.phase`,
         given: 'apply, in a pool without phases',
         allowed: 'apply only with phases: without them, every task accepts every job',
-        remedy: 'leave it out, or set "phases": {}',
+        remedy: 'remove it, or set "phases": {}',
       });
     }
     const times = isRecord(warm['schedule']) ? warm['schedule'] : {};
@@ -124,7 +123,7 @@ export function standingFaults(pool: Given, index: number): SettingsFault[] {
       path: `pools.${index}.sweepMinutes`,
       given: 'a sweep, with phases.unlistedJobs "none"',
       allowed: 'a sweep only if some task accepts the jobs that it serves',
-      remedy: 'leave the sweep out, or set unlistedJobs to "plan" or "apply"',
+      remedy: 'remove sweepMinutes, or set unlistedJobs to "plan" or "apply"',
     });
   }
   return faults;

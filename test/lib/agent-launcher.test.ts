@@ -160,9 +160,9 @@ describe('the construct', () => {
       return Template.fromStack(stack).toJSON()['Outputs'].StandingAgents?.Value;
     };
     expect(outputOf({})).toBeUndefined();
-    expect(outputOf({ warmAgents: { agents: 1 } })).toMatch(/^aws: 1 warm agent, 168 h a week: \$36\.0\d a month/);
+    expect(outputOf({ warmAgents: { agents: 1 } })).toMatch(/^aws: 1 warm agent, 168 h per week: \$36\.0\d per month/);
     const arm = { cpuArchitecture: ecs.CpuArchitecture.ARM64 };
-    expect(outputOf({ warmAgents: { agents: 1 }, ...arm })).toMatch(/^aws: 1 warm agent, 168 h a week: \$28\./);
+    expect(outputOf({ warmAgents: { agents: 1 }, ...arm })).toMatch(/^aws: 1 warm agent, 168 h per week: \$28\./);
     const phases = { plan: { cpu: 512, memoryLimitMiB: 1024 } };
     expect(outputOf({ sweepInterval: Duration.hours(1), phases })).toMatch(/^aws: a sweep every 60 minutes: \$0\.75/);
   });
@@ -224,7 +224,7 @@ describe('the construct refuses', () => {
   it('an image without a tag, and latest', () => {
     for (const reference of ['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest']) {
       expect(() => AgentImage.fromReference(reference)).toThrow(
-        /can't be used.*a tag that is not latest.*pin the image/,
+        /can't be used.*a tag other than latest.*pin the image/,
       );
     }
   });

@@ -79,20 +79,20 @@ describe('availabilityZones', () => {
 describe('a mode rejects a setting that does not fit it, and says what to do', () => {
   it.each<[object, string, RegExp]>([
     [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass it/],
-    [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /leave it out/],
+    [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /remove it/],
     [{ egress: 'public-ip', natGateways: 'one' }, 'network.natGateways', /choose nat-gateway/],
     [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money while idle/],
     [{ firewallLogRetentionDays: 7 }, 'network.firewallLogRetentionDays', /set network\.egress to network-firewall/],
     [{ vpcId: existing.vpcId }, 'network.vpcId', /set network\.egress to existing-vpc/],
     [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /together with the VPC/],
-    [{ ...existing, flowLogRetentionDays: 7 }, 'network.flowLogRetentionDays', /leave it out/],
+    [{ ...existing, flowLogRetentionDays: 7 }, 'network.flowLogRetentionDays', /remove it/],
     [{ ...existing, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /dnsFirewall to true/],
     [{ egress: 'existing-vpc', subnetIds: existing.subnetIds }, 'network.vpcId', /describe-vpcs/],
     [{ dnsFirewall: false, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /jobs reach every host/],
     [
       { egress: 'public-ip', dnsFirewall: false, allowedPresets: ['github-releases'] },
       'network.allowedPresets',
-      /leave network\.dnsFirewall out/,
+      /remove network\.dnsFirewall/,
     ],
   ])('%o', (network, path, remedy) => {
     expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
@@ -153,11 +153,11 @@ describe('checks in addition to regular expressions', () => {
       'network.allowedDomains',
       /awsApiServices/,
     ],
-    [{ ...existing, subnetIds: [...existing.subnetIds, ...existing.subnetIds] }, 'network.subnetIds.1', /leave it out/],
+    [{ ...existing, subnetIds: [...existing.subnetIds, ...existing.subnetIds] }, 'network.subnetIds.1', /remove it/],
     [
       { ...existing, securityGroupIds: ['sg-0123456789abcdef0', 'sg-0123456789abcdef0'] },
       'network.securityGroupIds.1',
-      /leave it out/,
+      /remove it/,
     ],
   ])('%o', (network, path, remedy) => {
     expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
@@ -217,7 +217,7 @@ describe('the registry of an image', () => {
   });
 
   it.each<[string, RegExp, RegExp]>([
-    ['https://ghcr.io', /begins with https:\/\//, /^leave https:\/\/ out: ghcr\.io\/acme\/agent:1$/],
+    ['https://ghcr.io', /begins with https:\/\//, /^remove https:\/\/: ghcr\.io\/acme\/agent:1$/],
     ['123456789012.dkr.ecr.cn-north-1.amazonaws.com', /amazonaws\.com$/, /correct the end/],
     ['123456789012.dkr.ecr.eu-central-1.example.com', /example\.com$/, /correct the end/],
     ['123456789012.dkr-ecr.cn-north-1.on.aws', /on\.aws$/, /correct the end/],

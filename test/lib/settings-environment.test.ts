@@ -133,10 +133,10 @@ describe('a variable', () => {
     ['TFC_ADDRESS', 'set hostname'],
     ['AGENT_IDLE_SECONDS', 'set idleWindowSeconds'],
     ['TFC_AGENT_ACCEPT', 'set phases'],
-    ['TFC_AGENT_TOKEN', 'leave it out'],
-    ['ECS_CONTAINER_METADATA_URI_V4', 'leave it out'],
-    ['TFC_AGENT_REQUEST_FORWARDING', 'agent pool of its own'],
-    ['TFC_AGENT_HYOK', 'agent pool of its own'],
+    ['TFC_AGENT_TOKEN', 'remove it'],
+    ['ECS_CONTAINER_METADATA_URI_V4', 'remove it'],
+    ['TFC_AGENT_REQUEST_FORWARDING', 'separate agent pool'],
+    ['TFC_AGENT_HYOK', 'separate agent pool'],
     ['AWS_ROLE_ARN', 'assume_role'],
     ['AWS_WEB_IDENTITY_TOKEN_FILE', 'assume_role'],
     ['AWS_PROFILE', 'assume_role'],
@@ -182,7 +182,7 @@ describe('a variable', () => {
   });
 
   it('may not make the agent log its token', () => {
-    expect(errorOfVariable('GODEBUG', 'netdns=go,http2debug=2')?.faults[0]?.remedy).toBe('leave http2debug out');
+    expect(errorOfVariable('GODEBUG', 'netdns=go,http2debug=2')?.faults[0]?.remedy).toBe('remove http2debug');
     expect(errorOfVariable('GODEBUG', 'netdns=go')).toBeUndefined();
   });
 

@@ -19,11 +19,11 @@ const existing = { egress: 'existing-vpc', vpcId: 'vpc-0a1b2c3d', subnetIds: ['s
 const half = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:agent-launcher/api-token';
 
 it.each<[string, unknown, string]>([
-  ['hostname', 'https://app.terraform.io', 'take https:// away: app.terraform.io'],
-  ['hostname', 'https://app.terraform.io/', 'take https:// and / away: app.terraform.io'],
-  ['hostname', 'https://tfe.example.com:8443/app/acme', 'take https:// and /app/acme away: tfe.example.com:8443'],
-  ['hostname', 'TFE.example.com', 'write it as tfe.example.com'],
-  ['hostname', 'tfe.example.com.', 'write it as tfe.example.com'],
+  ['hostname', 'https://app.terraform.io', 'remove https://: app.terraform.io'],
+  ['hostname', 'https://app.terraform.io/', 'remove https:// and /: app.terraform.io'],
+  ['hostname', 'https://tfe.example.com:8443/app/acme', 'remove https:// and /app/acme: tfe.example.com:8443'],
+  ['hostname', 'TFE.example.com', 'set it to tfe.example.com'],
+  ['hostname', 'tfe.example.com.', 'set it to tfe.example.com'],
   ['hostname', '10.0.0.5', "the complete name that is in the host's certificate"],
   ['hostname', 'http://localhost:8080', 'use the complete name, such as localhost.example.com'],
   ['hostname', 'tfe', 'use the complete name, such as tfe.example.com'],
@@ -34,8 +34,8 @@ it.each<[string, unknown, string]>([
   ['tags', 'team=platform', '-c tags.team=…'],
   ['network.dnsFirewall', 'on', 'write true, without quotes'],
   ['agentImage.hideAgent', 'no', 'write false, without quotes'],
-  ['organization', 'https://app.terraform.io/app/acme', 'use the name alone: acme'],
-  ['organization', 'app.terraform.io/app/acme/workspaces', 'use the name alone: acme'],
+  ['organization', 'https://app.terraform.io/app/acme', 'use the name only: acme'],
+  ['organization', 'app.terraform.io/app/acme/workspaces', 'use the name only: acme'],
   ['apiTokenSecret', half, `aws secretsmanager describe-secret --secret-id ${half} --query ARN --output text`],
   ['apiTokenSecret', `${half}-??????`, 'complete ARN'],
   ['apiTokenSecret', `${half}-AbCdEf:token::`, `use the ARN of the secret, ${half}-AbCdEf`],
@@ -58,7 +58,7 @@ it.each<[string, unknown, string]>([
   ['pools.0.memoryMiB', 2, 'set MiB: 2048 for 2 GiB'],
   ['logRetentionDays', 31, 'use 60, the next longer one'],
   ['alarmTopicArn', 'alarms', 'aws sns list-topics'],
-  ['agentImage.version', 'v1.33.0', 'take the v away: 1.33.0'],
+  ['agentImage.version', 'v1.33.0', 'remove the v: 1.33.0'],
 ])('%s=%s tells what to do', (path, value, remedy) => {
   const faults = faultsOf({ [path]: value });
   expect(faults).toHaveLength(1);
