@@ -85,7 +85,7 @@ export const ATTEMPTS: readonly Attempt[] = [
   tls('a name below a wildcard', below, 'reaches'),
   tls('a name far below a wildcard', `a.b.${below}`, 'reaches'),
   tls('an allowed name, client hello in many TCP segments', allowed, 'reaches', { cut: 'segments' }),
-  tls('an allowed name, and much to send', allowed, 'reaches', { upload: 1_000_000 }),
+  tls('an allowed name, with much data to send', allowed, 'reaches', { upload: 1_000_000 }),
   tls('another name', stranger, 'blocked'),
   tls('another name, TLS 1.2', stranger, 'blocked', { version: 'TLSv1.2' }),
   tls('another name, client hello in many TCP segments', stranger, 'blocked', { cut: 'segments' }),
@@ -96,7 +96,7 @@ export const ATTEMPTS: readonly Attempt[] = [
   tls('the domain of a wildcard itself', 'modules.example.com', 'blocked'),
   tls('prefix trick: the allowed name, then another domain', `${allowed}.${stranger}`, 'blocked'),
   tls('prefix trick: without a dot', `${allowed}x.example.net`, 'blocked'),
-  tls('suffix trick: another name that ends as the allowed one', `evil${allowed}`, 'blocked'),
+  tls('suffix trick: another name that ends like the allowed one', `evil${allowed}`, 'blocked'),
   tls('suffix trick: with a dash', `evil-${allowed}`, 'blocked'),
   tls('suffix trick: a wildcard without its dot', 'evilmodules.example.com', 'blocked'),
   tls('the allowed name with a dot at its end', `${allowed}.`, 'blocked'),
@@ -129,17 +129,17 @@ export const ATTEMPTS: readonly Attempt[] = [
   },
   { name: 'SSH on port 443', try: { how: 'tcp', ...toStranger, send: 'SSH-2.0-OpenSSH_9.9\r\n' }, expected: 'blocked' },
   {
-    name: 'a protocol of its own on port 443',
+    name: 'a custom protocol on port 443',
     try: { how: 'tcp', ...toStranger, send: 'take this, and this: 0123456789abcdef' },
     expected: 'blocked',
   },
   {
-    name: 'something that begins like TLS on port 443',
+    name: 'data that begins like TLS on port 443',
     try: { how: 'tcp', ...toStranger, send: `\u0016\u0003\u0001\u0000\u0010${SECRET}` },
     expected: 'blocked',
   },
   {
-    name: 'a client hello without an end, answered as TLS is',
+    name: 'a client hello without an end, with TLS answers',
     try: {
       how: 'tcp',
       ...toStranger,
@@ -191,15 +191,15 @@ export const ATTEMPTS: readonly Attempt[] = [
   { name: 'ping', try: { how: 'icmp', address: LAB.stranger }, expected: 'blocked' },
   { name: 'another IP protocol (GRE)', try: { how: 'gre', address: LAB.stranger }, expected: 'blocked' },
   {
-    name: 'the allowed server name, forged, to a stranger',
+    name: 'the allowed server name, forged, to an unknown host',
     try: { how: 'tls', ...toStranger, serverName: allowed },
     expected: 'reaches',
-    gap: 'The firewall does not compare name and address.',
+    gap: 'The firewall does not compare the server name with the address.',
   },
   {
     name: 'domain fronting: allowed server name, another Host inside TLS',
     try: { how: 'tls', ...toHost, serverName: allowed, host: stranger },
     expected: 'reaches',
-    gap: 'Inside TLS the firewall sees nothing.',
+    gap: 'The firewall sees nothing inside TLS.',
   },
 ];

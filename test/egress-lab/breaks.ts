@@ -24,7 +24,7 @@ export const BREAKS: readonly Break[] = [
   {
     name: 'names are compared at their end only',
     apply: (rules) => rules.replaceAll('; startswith; nocase; endswith;', '; nocase; endswith;'),
-    shows: ['suffix trick: another name that ends as the allowed one', 'a sub-domain of an allowed name'],
+    shows: ['suffix trick: another name that ends like the allowed one', 'a sub-domain of an allowed name'],
   },
   {
     name: 'names are compared at their beginning only',
@@ -42,7 +42,7 @@ export const BREAKS: readonly Break[] = [
     shows: ['an allowed name in upper case', 'an allowed name in mixed case'],
   },
   {
-    name: 'other names raise an alarm in place of being dropped',
+    name: 'other names raise an alarm instead of being dropped',
     apply: (rules) =>
       lines(rules, (line) => (line.includes('server name not allowed') ? line.replace(/^drop/, 'alert') : line)),
     shows: ['another name', 'no server name, to an address'],
@@ -52,32 +52,36 @@ export const BREAKS: readonly Break[] = [
     apply: (rules) => rules.replaceAll(' ssl_state:client_hello;', ''),
     shows: ['an allowed name, client hello in many TCP segments'],
   },
-  { name: 'what is not TLS may begin', apply: without('not TLS'), shows: ['a protocol of its own on port 443'] },
   {
-    name: 'a client hello may be as long as it likes',
+    name: 'connections that are not TLS may begin',
+    apply: without('not TLS'),
+    shows: ['a custom protocol on port 443'],
+  },
+  {
+    name: 'a client hello may have any length',
     apply: without('client hello without an end'),
     shows: ['a client hello that never ends, on port 443'],
   },
   {
-    name: 'data may come before the connection',
+    name: 'data may arrive before the connection',
     apply: without('data before the connection'),
     shows: ['data in the first packet (TCP Fast Open)', 'data in the first packet, which offers ECN'],
   },
   {
-    name: 'data is looked for in a plain SYN only',
+    name: 'only a plain SYN is checked for data',
     apply: (rules) => rules.replace('flow:not_established; dsize:>0;', 'flags:S; dsize:>0;'),
     shows: ['data in the first packet, which offers ECN'],
   },
   {
-    name: 'who only begins like TLS gets long answers',
+    name: 'data that only begins like TLS gets long answers',
     apply: without('answer to no client hello'),
-    shows: ['something that begins like TLS on port 443', 'a client hello without an end, answered as TLS is'],
+    shows: ['data that begins like TLS on port 443', 'a client hello without an end, with TLS answers'],
   },
   {
-    name: 'who never ends its client hello gets short answers',
+    name: 'a client hello without an end gets short answers',
     apply: (rules) =>
       rules.replace('flow:established,to_client; dsize:>0;', 'flow:established,to_client; stream_size:server,>,16384;'),
-    shows: ['a client hello without an end, answered as TLS is'],
+    shows: ['a client hello without an end, with TLS answers'],
   },
   {
     name: 'names are allowed on every port',

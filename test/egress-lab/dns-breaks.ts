@@ -22,12 +22,12 @@ export const DNS_BREAKS: readonly DnsBreak[] = [
     shows: [NAMES.stranger, `c2VjcmV0.${NAMES.stranger}`, 'ec2.eu-central-1.amazonaws.com'],
   },
   {
-    name: 'DNS: other names raise an alert in place of being blocked',
+    name: 'DNS: other names raise an alert instead of being blocked',
     apply: each(({ action }) => (action === 'BLOCK' ? { action: 'ALERT' } : {})),
     shows: [NAMES.stranger, 'terraform.io'],
   },
   {
-    name: 'DNS: the block comes before what is allowed',
+    name: 'DNS: the block rule comes before the allow rule',
     apply: (rules) => rules.toReversed(),
     shows: [NAMES.allowed, NAMES.below],
   },

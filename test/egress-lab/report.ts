@@ -87,7 +87,7 @@ export function markdown(findings: Findings): string {
   return [
     `Engine: Suricata ${engine}. The rules are those of the synthesized template (\`network-firewall\`, allowed: HCP Terraform's names and \`*.modules.example.com\`); ${marked(mark)}.`,
     '',
-    '| | attempt | how | expected | seen | bytes that reached a stranger |',
+    '| | attempt | how | expected | seen | bytes that reached an unknown host |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',

@@ -55,7 +55,7 @@ describe("the lab's results in docs/network.md (node test/egress-lab/main.ts --w
 
 it.each([
   ['docs/egress-review.md', /(\d+) attempts as expected/],
-  ['test/egress-lab/README.md', /(\d+) ways of a job/],
+  ['test/egress-lab/README.md', /(\d+) attempts of a job/],
 ])('%s tells how many attempts there are', (file, pattern) => {
   expect(pattern.exec(readFileSync(file, 'utf8'))?.[1]).toBe(`${ATTEMPTS.length}`);
 });

@@ -88,7 +88,7 @@ describe('the rules of the template', () => {
     expect(by('SSH on port 443')).toBe('not TLS');
     expect(by('a server that speaks first on port 443')).toBe('not TLS');
     expect(by('a client hello that never ends, on port 443')).toBe('client hello without an end');
-    expect(by('a client hello without an end, answered as TLS is')).toBe('answer to no client hello');
+    expect(by('a client hello without an end, with TLS answers')).toBe('answer to no client hello');
     expect(by('data in the first packet (TCP Fast Open)')).toBe('data before the connection');
     expect(by('data in the first packet, which offers ECN')).toBe('data before the connection');
     expect(by('TCP 22')).toBe('TCP port not allowed');
@@ -102,7 +102,7 @@ describe('the rules of the template', () => {
       expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
     }
     expect(verdictOn('SSH on port 443').logged).toEqual([]);
-    expect(verdictOn('something that begins like TLS on port 443').logged).toEqual([]);
+    expect(verdictOn('data that begins like TLS on port 443').logged).toEqual([]);
   });
 
   it('the rules of the template drop what begins as TLS and is none', async () => {
