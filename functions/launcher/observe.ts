@@ -1,5 +1,5 @@
 import { agentsOfOtherTasks } from './core/other-launchers.ts';
-import { standingJobs } from './core/standing.ts';
+import { standingJobs, sweepMayFail } from './core/standing.ts';
 import { isQuestionable } from './core/starts.ts';
 import { isLive, supplyOf } from './core/supply.ts';
 import type { Agent, Demand, Supply, Task } from './core/types.ts';
@@ -57,8 +57,10 @@ export async function observePool(
   const { hcpTerraform, nowMs, signal } = eyes;
   const families = pool.lanes.map(({ taskDefinition }) => taskDefinition);
   const live = liveTasks.filter(({ family }) => families.includes(family));
-  const standing = pool.lanes.some((lane) => standingJobs(lane, nowMs, demand.waiting).length > 0);
-  // A job that runs without a task: somebody else's agent has it, or its task has died, and how shows among the stopped.
+  const standing = pool.lanes.some(
+    (lane) => standingJobs(lane, nowMs, demand.waiting).length > 0 || sweepMayFail(lane, nowMs, eyes.startDeadlineMs),
+  );
+  // A job that runs without a task: another launcher's agent has it, or its task died, and the stopped tasks show how.
   const active = demand.queued.length > 0 || live.length > 0 || standing || demand.running.length > 0;
   const stopped = active ? await eyes.tasks.recentlyStoppedTasks(families, signal) : [];
   // A task that stopped between the two reads is in both, and its end is what counts.

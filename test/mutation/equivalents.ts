@@ -121,8 +121,14 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'functions/launcher/core/standing.ts',
-    line: 'if (sweepMs !== undefined && nowMs % sweepMs < Math.min(SWEEP_WINDOW_MS, sweepMs - SETTLED_AFTER_MS)) {',
+    line: 'if (sweepMs !== undefined && nowMs % sweepMs < sweepWindowMs(sweepMs)) {',
     mutant: 'sweepMs !== undefined → true',
+    because: 'A comparison with undefined is false as well.',
+  },
+  {
+    file: 'functions/launcher/core/standing.ts',
+    line: 'if (sweepMs === undefined) return false;',
+    mutant: 'sweepMs === undefined → false',
     because: 'A comparison with undefined is false as well.',
   },
   {

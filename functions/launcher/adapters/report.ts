@@ -3,6 +3,7 @@ import { METRICS, POOL_DIMENSION } from '../contract.ts';
 import { isStanding, isStandingKey } from '../core/standing.ts';
 import { startCauseOf } from '../core/start-causes.ts';
 import type { OutOfMemory, Task } from '../core/types.ts';
+import type { PoolObservation } from '../observe.ts';
 import type { PollBudget, Pool } from '../ports.ts';
 import type { PoolTick, Tick } from '../tick.ts';
 import { OtherLaunchers } from './other-launchers.ts';
@@ -57,8 +58,10 @@ export class TickReport {
   /** Tasks that are told to have run out of memory. */
   #endsReported = new Set<string>();
   readonly #otherLaunchers = new OtherLaunchers();
-  /** Agents that could not be started, as the last tick that looked saw them, by the pool's name. */
-  readonly #notStarted = new Map<string, { readonly count: number; readonly atMs: number }>();
+  /** Start failures of tasks, as the last tick that read the stopped tasks saw them. */
+  readonly #failures = new LastCounts();
+  /** Launches that ECS refused in the last tick that had any, or in which a task lived. */
+  readonly #refusals = new LastCounts();
   /** Names of pools whose runs the last poll didn't read to the end. */
   readonly #truncated = new Set<string>();
 
@@ -124,11 +127,8 @@ export class TickReport {
     return agents.length;
   }
 
-  #poolMetrics(
-    { pool, demand, unread, observation, decision, launches }: PoolTick,
-    others: number,
-    nowMs: number,
-  ): void {
+  #poolMetrics(part: PoolTick, others: number, nowMs: number): void {
+    const { pool, demand, unread, observation, decision, launches } = part;
     if (demand === undefined && observation === undefined) return;
     const { metrics } = this.#parts;
     const values: [name: string, value: number][] = [];
@@ -146,11 +146,10 @@ export class TickReport {
     }
     const afterPlan = demand === undefined ? undefined : afterPlanSeconds(demand, nowMs);
     if (afterPlan !== undefined) values.push([METRICS.longestAfterPlanSeconds, afterPlan]);
-    const refused = launches.filter(({ kind }) => kind === 'refused').length;
     const counts: [name: string, count: number][] = [[METRICS.runListsTruncated, unread === undefined ? 0 : 1]];
     if (observation !== undefined) {
       counts.push(
-        [METRICS.startFailures, this.#startFailures(pool, observation, refused, nowMs)],
+        [METRICS.startFailures, this.#startFailures(part, observation, nowMs)],
         [METRICS.otherLaunchersAgents, others],
         [METRICS.outOfMemory, this.#outOfMemory(pool, observation.supply.outOfMemory, nowMs)],
       );
@@ -161,7 +160,7 @@ export class TickReport {
       counts.push(
         [METRICS.launches, launches.filter(({ kind }) => kind === 'launched').length],
         [METRICS.launchesInsteadOfSpot, insteadOfSpot.length],
-        [METRICS.launchesRefused, refused],
+        [METRICS.launchesRefused, refusedOf(launches).length],
         [METRICS.launchesDeferred, decision.deferrals.length - standing],
         [METRICS.standingDeferred, standing],
       );
@@ -179,22 +178,19 @@ export class TickReport {
   }
 
   /**
-   * Start failures that no good start has followed, and launches that ECS refuses. While the pool is idle nobody looks, so the last count
-   * holds for as long as ECS would show the failed tasks.
+   * Start failures that no good start has followed, and launches that ECS refuses. The last counts hold while nothing can refute them, for up
+   * to an hour: the failures while the pool is idle and its stopped tasks aren't read, the refusals while nothing is launched and no task lives.
    */
-  #startFailures(
-    pool: Pool,
-    observation: NonNullable<PoolTick['observation']>,
-    refused: number,
-    nowMs: number,
-  ): number {
+  #startFailures({ pool, launches }: PoolTick, observation: PoolObservation, nowMs: number): number {
+    const { startFailures, live } = observation.supply;
     if (observation.startsUnread === undefined) {
-      const count = observation.supply.startFailures.length + refused;
-      this.#notStarted.set(pool.name, { count, atMs: nowMs });
-      return count;
+      const newestMs = startFailures.reduce((newest, { stoppedAtMs }) => Math.max(newest, stoppedAtMs), 0);
+      this.#failures.set(pool.name, startFailures.length, newestMs);
     }
-    const last = this.#notStarted.get(pool.name);
-    return last !== undefined && nowMs - last.atMs < STOPPED_TASKS_SHOWN_MS ? last.count : 0;
+    if (launches.length > 0 || live.length > 0) this.#refusals.set(pool.name, refusedOf(launches).length, nowMs);
+    const failures =
+      observation.startsUnread === undefined ? startFailures.length : this.#failures.get(pool.name, nowMs);
+    return failures + this.#refusals.get(pool.name, nowMs);
   }
 
   /** Whether the pool is active now, or was in the last tick that could observe it. */
@@ -265,6 +261,24 @@ export class TickReport {
       yield Math.max(0, startedAtMs - queuedAtMs) / 1000;
     }
   }
+}
+
+/** A count per pool that holds from the given time for as long as ECS shows a stopped task. */
+class LastCounts {
+  readonly #counts = new Map<string, { readonly count: number; readonly atMs: number }>();
+
+  set(pool: string, count: number, atMs: number): void {
+    this.#counts.set(pool, { count, atMs });
+  }
+
+  get(pool: string, nowMs: number): number {
+    const last = this.#counts.get(pool);
+    return last !== undefined && nowMs - last.atMs < STOPPED_TASKS_SHOWN_MS ? last.count : 0;
+  }
+}
+
+function refusedOf(launches: PoolTick['launches']): PoolTick['launches'] {
+  return launches.filter(({ kind }) => kind === 'refused');
 }
 
 /** What to do when runs were left out. */

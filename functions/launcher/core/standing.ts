@@ -17,6 +17,12 @@ import type {
  */
 const SWEEP_WINDOW_MS = 5 * 60_000;
 
+/**
+ * From the launcher's stop of a task whose agent didn't register until a tick sees its end: a minute to the tick that stops it, `stopTimeout`
+ * (two minutes), half a minute of deprovisioning, ECS's reads (up to five minutes late), and a minute to the next tick.
+ */
+const END_SHOWS_AFTER_MS = 10 * 60_000;
+
 /** How long the agent of a sweep waits: an idle agent asks for a job every 30 s. */
 const SWEEP_IDLE_SECONDS = 90;
 
@@ -77,7 +83,7 @@ function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: numb
       jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, once: false, reason });
     }
   }
-  if (sweepMs !== undefined && nowMs % sweepMs < Math.min(SWEEP_WINDOW_MS, sweepMs - SETTLED_AFTER_MS)) {
+  if (sweepMs !== undefined && nowMs % sweepMs < sweepWindowMs(sweepMs)) {
     const key = `sweep/${id}/${Math.floor(nowMs / sweepMs)}` as const;
     jobs.push({
       key,
@@ -91,6 +97,21 @@ function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: numb
     });
   }
   return jobs;
+}
+
+/** How long after it is due a sweep is still launched. */
+function sweepWindowMs(sweepMs: number): number {
+  return Math.min(SWEEP_WINDOW_MS, sweepMs - SETTLED_AFTER_MS);
+}
+
+/**
+ * Whether the start of the last sweep may only now turn out to have failed. A pool without work reads its stopped tasks until then: a task
+ * whose agent never registers outlives the time in which its sweep is launched.
+ */
+export function sweepMayFail({ standing }: Lane, nowMs: number, startDeadlineMs: number): boolean {
+  const { sweepMs } = standing ?? {};
+  if (sweepMs === undefined) return false;
+  return nowMs % sweepMs < sweepWindowMs(sweepMs) + startDeadlineMs + END_SHOWS_AFTER_MS;
 }
 
 /** The sweep that is due for a run that waits after its plan, if one is. Its number makes it the same one in every tick. */

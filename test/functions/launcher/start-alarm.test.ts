@@ -5,23 +5,49 @@ import { METRICS } from '../../../functions/launcher/contract.ts';
 import type { Task } from '../../../functions/launcher/core/types.ts';
 import type { LaunchAnswer, Pool } from '../../../functions/launcher/ports.ts';
 import { tick } from '../../../functions/launcher/tick.ts';
-import { agent, LANE, LIMITS, minutes, NOW, run, seconds, stoppedTask } from './core/builders.ts';
+import { agent, LANE, LIMITS, minutes, NOW, run, seconds, stoppedTask, task } from './core/builders.ts';
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';
 
 /** ECS's words: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html */
 const NO_IMAGE =
   'CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref docker.io/hashicorp/tfc-agent:9.9: not found';
 
+const NO_ROUTE =
+  'ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration.';
+
+/** How long a task lasts if nobody stops it. */
+const LASTS_MS = {
+  missing: seconds(70),
+  slow: minutes(5.5),
+  silent: Number.POSITIVE_INFINITY,
+  good: seconds(70),
+};
+
+/** `stopTimeout` of the task, and half a minute of deprovisioning. */
+const STOPPING_MS = seconds(150);
+
 const FROM = NOW - (NOW % minutes(60));
 
-/** A cloud in which each task ends after 70 s, with or without having had an agent. */
+/**
+ * What becomes of a task's image: it is `missing`, or takes too long to pull (`slow`), or its agent can't reach HCP Terraform (`silent`, until
+ * the launcher stops the task).
+ */
+type Image = 'missing' | 'slow' | 'silent' | 'good';
+
+interface Created extends Pick<Task, 'id' | 'startedBy'> {
+  readonly atMs: number;
+  readonly image: Image;
+  endsMs: number;
+}
+
+/** A cloud in which tasks end, with or without having had an agent. */
 class Days {
   readonly platform = new FakePlatform();
   readonly tasks = new FakeTasks();
-  image: 'missing' | 'good' = 'missing';
+  image: Image = 'missing';
   refusal: LaunchAnswer | undefined;
   readonly #pool: Pool;
-  readonly #created: (Pick<Task, 'id' | 'startedBy'> & { atMs: number; image: 'missing' | 'good' })[] = [];
+  readonly #created: Created[] = [];
   readonly #metrics: string[] = [];
   readonly #report: TickReport;
 
@@ -48,18 +74,10 @@ class Days {
 
   async #tick(nowMs: number): Promise<string> {
     this.#metrics.length = 0;
-    const stopped = this.#created.filter(({ atMs }) => nowMs - atMs > seconds(70) && nowMs - atMs < minutes(60));
-    this.tasks.stopped = stopped.map(({ id, startedBy, atMs, image }) =>
-      stoppedTask(id, {
-        family: LANE.taskDefinition,
-        startedBy,
-        createdAtMs: atMs,
-        stoppedAtMs: atMs + seconds(70),
-        ...(image === 'missing'
-          ? { startedAtMs: undefined, stopCode: 'TaskFailedToStart', stoppedReason: NO_IMAGE, exitCode: undefined }
-          : { startedAtMs: atMs + seconds(10) }),
-      }),
-    );
+    const launched = this.#created.filter(({ atMs }) => atMs < nowMs);
+    this.tasks.tasks = launched.filter(({ endsMs }) => nowMs <= endsMs).map(liveOf);
+    const stopped = launched.filter(({ endsMs }) => nowMs > endsMs && nowMs - endsMs < minutes(60));
+    this.tasks.stopped = stopped.map(stoppedOf);
     this.platform.agentsOf.set(
       'one',
       this.#created.filter(({ image }) => image === 'good').map(({ id }) => agent(id, 'exited')),
@@ -68,15 +86,42 @@ class Days {
       if (this.refusal !== undefined) return this.refusal;
       const id = `${job.key}/${attempt}`;
       if (this.#created.some((one) => one.id === id)) return { kind: 'task', taskId: id, lastStatus: 'PENDING' };
-      this.#created.push({ id, startedBy: job.key, atMs: nowMs, image: this.image });
+      this.#created.push({
+        id,
+        startedBy: job.key,
+        atMs: nowMs,
+        image: this.image,
+        endsMs: nowMs + LASTS_MS[this.image],
+      });
       return { kind: 'task', taskId: id, lastStatus: 'PROVISIONING' };
     };
     const ports = { hcpTerraform: this.platform, tasks: this.tasks, now: () => nowMs };
     const settings = { limits: LIMITS, agentsCeiling: undefined };
     this.#report.report(await tick([this.#pool], settings, ports, new AbortController().signal));
+    for (const one of this.#created) {
+      const isAsked = this.tasks.stops.some(({ taskId }) => taskId === one.id);
+      if (isAsked) one.endsMs = Math.min(one.endsMs, nowMs + STOPPING_MS);
+    }
     const written = this.#metrics.find((metric) => metric.startsWith(`${METRICS.startFailures} `));
     return written === undefined ? '.' : (written.split(' ')[1] ?? '?');
   }
+}
+
+function liveOf({ id, startedBy, atMs, image }: Created): Task {
+  const startedAtMs = image === 'silent' || image === 'good' ? atMs + seconds(10) : undefined;
+  return task(id, { family: LANE.taskDefinition, startedBy, createdAtMs: atMs, startedAtMs });
+}
+
+function stoppedOf(one: Created): Task {
+  const { family, startedBy, createdAtMs, startedAtMs } = liveOf(one);
+  const came = { family, startedBy, createdAtMs, startedAtMs, stoppedAtMs: one.endsMs };
+  if (one.image === 'good') return stoppedTask(one.id, came);
+  if (one.image === 'silent') {
+    const reason = 'agent-launcher: its agent did not register within 300 s';
+    return stoppedTask(one.id, { ...came, stopCode: 'UserInitiated', stoppedReason: reason, exitCode: 143 });
+  }
+  const stoppedReason = one.image === 'missing' ? NO_IMAGE : NO_ROUTE;
+  return stoppedTask(one.id, { ...came, stopCode: 'TaskFailedToStart', stoppedReason, exitCode: undefined });
 }
 
 const sweeping = (sweepMinutes: number): Pool =>
@@ -91,9 +136,32 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     },
   );
 
-  it('ends an hour after the last look at the failure, which is how long ECS shows a stopped task', async () => {
+  it.each<[Image, number]>([
+    ['silent', 10],
+    ['silent', 60],
+    ['silent', 240],
+    ['silent', 1440],
+    ['slow', 60],
+    ['slow', 240],
+  ])(
+    'has five datapoints in a row after a sweep with a %s image, every %i minutes, failed late',
+    async (image, every) => {
+      const days = new Days(sweeping(every));
+      days.image = image;
+      expect(await days.pass(FROM - (FROM % minutes(every)), 20)).toMatch(/1{5}/);
+    },
+  );
+
+  it('sees the failure of a sweep that was launched in the last minute of its window', async () => {
+    const days = new Days(sweeping(240));
+    days.image = 'silent';
+    const due = FROM - (FROM % minutes(240));
+    expect(await days.pass(due + minutes(4.9), 20)).toMatch(/1{5}/);
+  });
+
+  it('ends an hour after the failure, which is how long ECS shows a stopped task', async () => {
     const points = await new Days(sweeping(1440)).pass(FROM - (FROM % minutes(1440)), 120);
-    expect(points).toMatch(/^\.{1,3}1{60,66}\.{50,}$/);
+    expect(points).toMatch(/^\.{1,3}1{59,60}\.{50,}$/);
   });
 
   it('ends as soon as a start goes well', async () => {

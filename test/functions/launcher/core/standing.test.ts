@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
-import { isStanding, standingJobs, standingShort } from '../../../../functions/launcher/core/standing.ts';
+import { isStanding, standingJobs, standingShort, sweepMayFail } from '../../../../functions/launcher/core/standing.ts';
 import { attemptsFrom, clientTokenOf } from '../../../../functions/launcher/core/token.ts';
 import type { Lane, LiveTask, Schedule, Standing, WaitingRun } from '../../../../functions/launcher/core/types.ts';
 import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
@@ -68,6 +68,27 @@ describe('agents that are wanted although no job is queued', () => {
     const last = attemptsFrom(1, warm ?? job, NOW).at(-1);
     expect(last).toBeGreaterThan(1_000_000);
     expect(clientTokenOf({ key: 'warm/0123456789ab/999' }, Number(last)).length).toBeLessThanOrEqual(64);
+  });
+});
+
+describe('the last sweep of an interval', () => {
+  it.each<[sweepMinutes: number, afterMinutes: number, mayFail: boolean]>([
+    [240, 0, true],
+    [240, 19.99, true],
+    [240, 20, false],
+    [240, 239, false],
+    [10, 9.99, true],
+    [22, 19.99, true],
+    [22, 20, false],
+  ])('of every %d minutes may fail %d minutes after it was due: %s', (every, after, mayFail) => {
+    const due = NOW - (NOW % minutes(every));
+    const of = lane({ id: 'l1', sweepMs: minutes(every) });
+    expect(sweepMayFail(of, due + minutes(after), minutes(5))).toBe(mayFail);
+  });
+
+  it('doesn’t exist in a lane without sweeps', () => {
+    expect(sweepMayFail(lane(undefined), NOW, minutes(5))).toBe(false);
+    expect(sweepMayFail(lane(WARM), NOW, minutes(5))).toBe(false);
   });
 });
 
