@@ -9,6 +9,11 @@ import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 /** An idle agent pings every 30 s; one that is silent is `unknown` for five minutes before it is `errored`. */
 const AGENTS_WINDOW_MS = 10 * 60_000;
 
+/** Every agent that is registered and not errored pinged since then. */
+export function recentAgentsMs(nowMs: number): number {
+  return nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;
+}
+
 /** What ECS's clock and HCP Terraform's may differ by. */
 export const CLOCK_SKEW_MS = 60_000;
 
@@ -20,6 +25,8 @@ export interface PoolObservation {
   readonly agentsVisible: boolean;
   /** The pool is idle, so that its stopped tasks weren't read, and {@link supply} has no start failures. */
   readonly startsUnread?: true;
+  /** {@link supply} was judged by the agents that pinged since then; absent: no agents were listed. */
+  readonly agentsSinceMs?: number;
   /** Tasks whose agents could not be looked up, since the list that goes back to them is too long. */
   readonly notLookedUp?: readonly string[];
   /** Names of agents at work that look like tasks of another launcher. */
@@ -80,6 +87,7 @@ export async function observePool(
     ),
     agentsVisible: agents !== undefined && hcpTerraform.sightOf(pool).agentsVisible,
     ...(!active && { startsUnread: true }),
+    ...(agentsSinceMs !== undefined && { agentsSinceMs }),
     ...(notLookedUp.length > 0 && { notLookedUp }),
     ...(others.length > 0 && { agentsOfOtherTasks: others }),
   };
@@ -99,7 +107,7 @@ async function agentsOf(
   nowMs: number,
   signal: AbortSignal,
 ): Promise<AgentsSeen> {
-  const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;
+  const recentMs = recentAgentsMs(nowMs);
   const recent = await hcpTerraform.agents(pool, recentMs, signal);
   if (recent === undefined) return { agents: undefined, notLookedUp: [] };
   const found = new Set(recent.map(({ name }) => name));

@@ -213,7 +213,7 @@ async function carryOut(
   const hands = { tasks, nowMs, startDeadlineMs, signal };
   const [launches, [stops, unconfirmed]] = await Promise.all([
     launchAll(pool, decision.launches, supply, hands),
-    confirmedStops(pool, decision.stops, supply, hcpTerraform, signal).then(
+    confirmedStops(pool, decision.stops, observation.value, { hcpTerraform, nowMs, signal }).then(
       async (confirmed) => [await stopAll(confirmed.stops, hands), confirmed.error ?? []] as const,
     ),
   ]);

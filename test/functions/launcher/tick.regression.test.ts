@@ -482,6 +482,55 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
     expect(seen?.observation?.supply.startFailures.map(({ task: { id } }) => id)).toEqual(['surely']);
   });
 
+  describe('and whose agent is errored', () => {
+    const old = task('old', { family: 'launcher-one', createdAtMs: NOW - minutes(1440) });
+    const errored = agent('old', 'errored', { lastPingMs: NOW - minutes(6) });
+
+    it('is stopped, and so is a younger one whose agent never registered', async () => {
+      tasks.tasks = [old, task('young', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
+      listing([errored], tooLong);
+      const [seen] = (await tickOf([pool('one')])).pools;
+      expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['old', 'young']);
+      expect(seen?.errors).toEqual([]);
+    });
+
+    it('is not stopped when the second look finds an agent of the same name at work', async () => {
+      tasks.tasks = [old];
+      const lists = [[errored], [errored, agent('old', 'busy', { id: 'agent-2' })]];
+      platform.agents = async (_, sinceMs) => {
+        if (sinceMs < NOW - minutes(12)) throw tooLong;
+        return lists.shift();
+      };
+      const [seen] = (await tickOf([pool('one')])).pools;
+      expect(seen).toMatchObject({ decision: { stops: [{ taskId: 'old' }] }, stops: [], errors: [] });
+    });
+
+    it('is stopped when the list became too long only for the second look, without the task that never registered', async () => {
+      tasks.tasks = [old, task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(30) })];
+      let older = 0;
+      platform.agents = async (_, sinceMs) => {
+        if (sinceMs < NOW - minutes(12) && ++older > 1) throw tooLong;
+        return [errored];
+      };
+      const [seen] = (await tickOf([pool('one')])).pools;
+      expect(seen?.decision?.stops.map(({ taskId }) => taskId)).toEqual(['old', 'late']);
+      expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['old']);
+      expect(seen?.errors).toEqual([]);
+    });
+
+    it('is not stopped when the second look finds even the last minutes too long, and the tick is red', async () => {
+      tasks.tasks = [old];
+      let looks = 0;
+      platform.agents = async () => {
+        if (++looks > 1) throw tooLong;
+        return [errored];
+      };
+      const [seen] = (await tickOf([pool('one')])).pools;
+      expect(seen).toMatchObject({ stops: [], errors: [{ fault: 'too-long' }] });
+      expect(looks).toBe(2);
+    });
+  });
+
   it('is an error when it is for another reason that its agent cannot be looked up', async () => {
     queue('one', 'run-1');
     tasks.tasks = [silent];
