@@ -19,11 +19,20 @@ const PAGES_A_POLL = 5;
 /** The same in smaller pages, after an answer was too large: for the first list of a poll, and for all others together. */
 const SMALL_PAGES_A_POLL = 10;
 
-/** How long a pool is read in smaller pages before 100 are tried again. */
+/** How long a list is read in smaller pages before 100 are tried again. */
 const SMALL_PAGES_MS = 10 * 60_000;
 
-/** Applies, for pools whose applies have their own lane. The list is newest first, so a backlog of plans would hide them. */
-const APPLY_STATUSES = JOB_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying');
+/**
+ * The lists of one pool's runs, by their statuses, newest run first. `applies` is for pools whose applies have their own lane: a backlog of
+ * plans would hide them.
+ */
+const LISTS = {
+  open: OBSERVED_STATUSES,
+  jobs: JOB_STATUSES,
+  applies: JOB_STATUSES.filter((status) => status === 'apply_queued' || status === 'applying'),
+};
+
+type ListName = keyof typeof LISTS;
 
 /** Timeout of the combined "does any pool have work?" request. An answer takes some tenths of a second. */
 const PROBE_PATIENCE_MS = 2_000;
@@ -48,7 +57,7 @@ export interface ClientParts {
 
 /** One list of runs to be read. */
 interface RunsList {
-  readonly statuses: readonly string[];
+  readonly name: ListName;
   /** Requests that it may take in pages smaller than 100. */
   readonly smallPages: number;
   /** Requests that the same poll has made; counted on. */
@@ -76,8 +85,8 @@ export class HcpTerraformClient implements HcpTerraform {
   #turns = 0;
   /** Requests that a pool's last poll took, or the most that it could have taken when it broke off. */
   readonly #requestsOf = new Map<Pool, number>();
-  /** Pools whose answers were too large in pages of 100. */
-  readonly #smallPagesOf = new Map<Pool, { readonly size: PageSize; readonly untilMs: number }>();
+  /** Pools whose answers were too large in pages of 100, by list: huge runs that are stuck after their plan leave the jobs' pages as they are. */
+  readonly #smallPagesOf = { open: newSmallPages(), jobs: newSmallPages(), applies: newSmallPages() };
   /** Pools of whose runs the last poll didn't read all, and which it left out at least. */
   readonly #unreadOf = new Map<Pool, NonNullable<Sight['unread']>>();
   /** Pools whose name or id the platform doesn't know. */
@@ -207,22 +216,23 @@ export class HcpTerraformClient implements HcpTerraform {
   async #allRuns(pool: Pool, share: Share, signal: AbortSignal): Promise<readonly Run[]> {
     const poll = { requests: 0 };
     const runs: Run[] = [];
-    const read = (statuses: readonly string[], smallPages: number) =>
-      this.#readRuns(pool, { statuses, smallPages, poll, share, runs }, signal);
+    const read = (name: ListName, smallPages: number) =>
+      this.#readRuns(pool, { name, smallPages, poll, share, runs }, signal);
     let tooLarge = false;
-    const allRead = await read(OBSERVED_STATUSES, SMALL_PAGES_A_POLL).catch((error: unknown) => {
+    const allRead = await read('open', SMALL_PAGES_A_POLL).catch((error: unknown) => {
       tooLarge = isTooLarge(error);
       if (!tooLarge) throw error;
       return false;
     });
     let jobsRead = allRead;
     if (!allRead) {
-      // Nothing hides the jobs but other jobs, unless a run that isn't one takes their slots.
-      const isCrowded = tooLarge || runs.some(({ status }) => !JOB_STATUSES.includes(status));
+      // Nothing hides the jobs but other jobs, unless a run that isn't one takes their slots or makes their pages small.
+      const isSmaller = this.#pageSizeOf(pool, 'open') < this.#pageSizeOf(pool, 'jobs');
+      const isCrowded = tooLarge || isSmaller || runs.some(({ status }) => !JOB_STATUSES.includes(status));
       const hasApplies = pool.lanes.length > 1;
       const smallPages = SMALL_PAGES_A_POLL / (isCrowded && hasApplies ? 2 : 1);
-      if (isCrowded) jobsRead = await read(JOB_STATUSES, smallPages);
-      if (!jobsRead && hasApplies) await read(APPLY_STATUSES, smallPages);
+      if (isCrowded) jobsRead = await read('jobs', smallPages);
+      if (!jobsRead && hasApplies) await read('applies', smallPages);
     }
     this.#requestsOf.set(pool, poll.requests);
     if (allRead) this.#unreadOf.delete(pool);
@@ -233,13 +243,13 @@ export class HcpTerraformClient implements HcpTerraform {
 
   /** Reads one list as far as one poll may. @returns whether to its end. */
   async #readRuns(pool: Pool, list: RunsList, signal: AbortSignal): Promise<boolean> {
-    const { statuses, smallPages, poll, share, runs } = list;
+    const { name, smallPages, poll, share, runs } = list;
     const path = runsPath(pool);
-    const cursor = new PageCursor(path, this.#pageSizeOf(pool));
+    const cursor = new PageCursor(path, this.#pageSizeOf(pool, name));
     const mostRequests = () => (cursor.size === LARGEST_PAGE ? PAGES_A_POLL : smallPages);
     const before = poll.requests;
     while (!cursor.ended && poll.requests - before < mostRequests()) {
-      const query = { ...this.#runsQuery([pool], statuses), include: 'plan,apply', ...cursor.query };
+      const query = { ...this.#runsQuery([pool], LISTS[name]), include: 'plan,apply', ...cursor.query };
       poll.requests += 1;
       try {
         const page: z.infer<typeof runsPage> = await this.#pollRuns(path, query, pool, runsPage, signal, share);
@@ -252,14 +262,14 @@ export class HcpTerraformClient implements HcpTerraform {
           this.#requestsOf.set(pool, Math.max(before + mostRequests(), this.#requestsOf.get(pool) ?? 1));
         }
         cursor.shrinkAfter(error);
-        this.#smallPagesOf.set(pool, { size: cursor.size, untilMs: this.#now() + SMALL_PAGES_MS });
+        this.#smallPagesOf[name].set(pool, { size: cursor.size, untilMs: this.#now() + SMALL_PAGES_MS });
       }
     }
     return cursor.ended;
   }
 
-  #pageSizeOf(pool: Pool): PageSize {
-    const small = this.#smallPagesOf.get(pool);
+  #pageSizeOf(pool: Pool, name: ListName): PageSize {
+    const small = this.#smallPagesOf[name].get(pool);
     return small !== undefined && this.#now() < small.untilMs ? small.size : LARGEST_PAGE;
   }
 
@@ -291,7 +301,7 @@ export class HcpTerraformClient implements HcpTerraform {
     return pages.flat();
   }
 
-  #runsQuery(pools: readonly Pool[], statuses: readonly string[] = OBSERVED_STATUSES): Record<string, string> {
+  #runsQuery(pools: readonly Pool[], statuses: readonly string[] = LISTS.open): Record<string, string> {
     return {
       'filter[agent_pool_names]': pools.map((pool) => pool.name).join(','),
       'filter[status]': statuses.join(','),
@@ -341,6 +351,10 @@ export class HcpTerraformClient implements HcpTerraform {
     this.#byOrganization ??= await listsRunsByOrganization(this.#http, pool.apiTokenSecret, signal);
     return this.#byOrganization;
   }
+}
+
+function newSmallPages(): Map<Pool, { readonly size: PageSize; readonly untilMs: number }> {
+  return new Map();
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -78,10 +78,18 @@ describe('runs whose page is larger than the launcher reads', () => {
   it('cost no more than 10 requests per list, so that a poll of two lists fits into the budget', async () => {
     const plans = runsFrom(1, 12, 1_000_000);
     server.on(RUNS, listOf([...plans, run('run-apply', 'apply_queued')]));
-    const answer = await runsOf(poolWithPhases);
-    expect(idsOf(answer)).toEqual([...ids(plans.slice(0, 7)), 'run-apply']);
-    const single = ['1:1', '1:2', '1:3', '1:4', '1:5', '1:6', '1:7'];
-    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', ...single, '1:1']);
+    const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);
+    const shrinking = ['100:1', '20:1', '5:1'];
+    expect(idsOf(await runsOf(poolWithPhases))).toEqual([
+      ...ids(plans.slice(0, 7)),
+      ...ids(plans.slice(0, 2)),
+      'run-apply',
+    ]);
+    expect(pagesRequested()).toEqual([...shrinking, ...single(7), ...shrinking, ...single(2), '100:1']);
+    nowMs += 60_000;
+    // The jobs' pages are no larger, so their own list would show the same plans.
+    expect(idsOf(await runsOf(poolWithPhases))).toEqual([...ids(plans.slice(0, 10)), 'run-apply']);
+    expect(pagesRequested()).toEqual([...single(10), '100:1']);
   });
 
   it('cost no more than 20 requests per poll, so that a poll of three lists fits into the budget too', async () => {
@@ -93,10 +101,18 @@ describe('runs whose page is larger than the launcher reads', () => {
       alike('apply', 'apply_queued'),
     ];
     server.on(RUNS, listOf([...stuck, ...plans, ...applies]));
-    const answer = await runsOf(poolWithPhases);
-    expect(idsOf(answer)).toEqual([...ids(stuck.slice(0, 7)), ...ids(plans.slice(0, 5)), ...ids(applies.slice(0, 5))]);
+    const read = (first: number, others: number) => [
+      ...ids(stuck.slice(0, first)),
+      ...ids(plans.slice(0, others)),
+      ...ids(applies.slice(0, others)),
+    ];
     const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);
-    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', ...single(7), ...single(5), ...single(5)]);
+    const shrinking = ['100:1', '20:1', '5:1'];
+    expect(idsOf(await runsOf(poolWithPhases))).toEqual(read(7, 2));
+    expect(pagesRequested()).toEqual([7, 2, 2].flatMap((count) => [...shrinking, ...single(count)]));
+    nowMs += 60_000;
+    expect(idsOf(await runsOf(poolWithPhases))).toEqual(read(10, 5));
+    expect(pagesRequested()).toEqual([10, 5, 5].flatMap(single));
     expect(client.sightOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
@@ -104,6 +120,31 @@ describe('runs whose page is larger than the launcher reads', () => {
     const stuck = Array.from({ length: 12 }, (_, n) => run(`run-stuck${n}`, 'policy_checking', 'x'.repeat(1_000_000)));
     server.on(RUNS, listOf([...stuck, run('run-waits')]));
     expect(idsOf(await runsOf())).toEqual([...ids(stuck.slice(0, 7)), 'run-waits']);
+    expect(client.sightOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
+  });
+
+  it('leave the queued jobs in pages of 100, so that a poll per minute fits into the budget', async () => {
+    const stuck = Array.from({ length: 12 }, (_, n) => run(`run-stuck${n}`, 'policy_checking', 'x'.repeat(1_000_000)));
+    const jobs = runsFrom(1, 15);
+    server.on(RUNS, listOf([...stuck, ...jobs]));
+    for (let poll = 0; poll < 9; poll += 1) {
+      const answer = await runsOf();
+      expect(answer.ok && answer.value.map(({ id }) => id).slice(-15)).toEqual(ids(jobs));
+      nowMs += 60_000;
+    }
+    const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);
+    const first = ['100:1', '20:1', '5:1', ...single(7), '100:1'];
+    expect(pagesRequested()).toEqual([...first, ...Array.from({ length: 8 }, () => [...single(10), '100:1']).flat()]);
+  });
+
+  it('don’t make the pages of newer jobs small for ten minutes', async () => {
+    const jobs = runsFrom(1, 30);
+    server.on(RUNS, listOf([...jobs, run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20))]));
+    for (let poll = 0; poll < 3; poll += 1) {
+      const answer = await runsOf();
+      expect(answer.ok && answer.value.map(({ id }) => id).slice(-30)).toEqual(ids(jobs));
+      nowMs += 60_000;
+    }
     expect(client.sightOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
@@ -118,17 +159,18 @@ describe('runs whose page is larger than the launcher reads', () => {
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });
     expect(!answer.ok && answer.error.message).toMatch(/page of 100, 20, 5, 1 entries.*at most 4 MiB.*huge message/);
-    // The last one is for the queued and running jobs alone.
-    expect(pagesRequested()).toEqual(['100:1', '20:1', '5:1', '1:1', '1:1']);
+    // Once more for the queued and running jobs alone.
+    const sizes = ['100:1', '20:1', '5:1', '1:1'];
+    expect(pagesRequested()).toEqual([...sizes, ...sizes]);
     expect((await runsOf()).ok).toBe(false);
     expect(pagesRequested()).toEqual(['1:1', '1:1']);
   });
 
   it('leave the budget as it was: what a poll set aside and did not need is given back', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
-    // 5 requests, and then 2 per poll; the last one of the 24 isn't enough for another poll.
-    for (let poll = 0; poll < 10; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
-    expect(client.pollBudget().taken).toEqual([23]);
+    // 8 requests, and then 2 per poll.
+    for (let poll = 0; poll < 9; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
+    expect(client.pollBudget().taken).toEqual([24]);
     expect(await runsOf()).toMatchObject({ error: { fault: 'throttled' } });
   });
 });
