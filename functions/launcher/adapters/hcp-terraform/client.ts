@@ -143,7 +143,11 @@ export class HcpTerraformClient implements HcpTerraform {
     signal: AbortSignal,
   ): Promise<Seen<readonly Run[]>> {
     if (probed?.ok === false) return probed;
-    if (probed?.value === false) return { ok: true, value: [] };
+    if (probed?.value === false) {
+      this.#unreadOf.delete(pool);
+      this.#requestsOf.delete(pool);
+      return { ok: true, value: [] };
+    }
     return seen(this.#runs(pool, turn, signal));
   }
 

@@ -284,6 +284,21 @@ describe('the runs of a pool', () => {
     expect(warm.sightOf(pool)).toEqual({ agentsVisible: true });
   });
 
+  it('that were not all read no longer say so when the combined question finds no run at all', async () => {
+    const other = { ...pool, name: 'other', id: 'apool-2' };
+    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
+    const warm = client();
+    server.on(RUNS, listOf(Array.from({ length: 501 }, (_, n) => run(`run-${n}`))));
+    await openRuns(warm, [pool, other]);
+    expect(warm.sightOf(pool)).toMatchObject({ unread: 'queued-jobs' });
+    nowMs += 60_000;
+    server.on(RUNS, listOf([]));
+    const before = runRequests().length;
+    expect(await openRuns(warm, [pool, other])).toEqual({ ok: true, value: [] });
+    expect(runRequests()).toHaveLength(before + 1);
+    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true });
+  });
+
   it('of several pools cost one request while none of them has work', async () => {
     const other = { ...pool, name: 'other', id: 'apool-2' };
     server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
