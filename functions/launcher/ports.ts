@@ -49,7 +49,8 @@ export interface Sight {
   readonly absent?: true;
   /**
    * The last list of its runs didn't end within one poll. `post-plan-runs`: the jobs were all read, runs in a post-plan status weren't;
-   * `queued-jobs`: older jobs may be missing too. They are read when newer ones are gone.
+   * `queued-jobs`: older jobs may be missing too, also because the platform refused their separate list for now. They are read when newer ones
+   * are gone.
    */
   readonly unread?: 'post-plan-runs' | 'queued-jobs';
 }

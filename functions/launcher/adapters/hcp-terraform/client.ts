@@ -229,16 +229,24 @@ export class HcpTerraformClient implements HcpTerraform {
       return false;
     });
     let jobsRead = allRead;
+    let isComplete = true;
     if (!allRead) {
       // Nothing hides the jobs but other jobs, unless a run that isn't one takes their slots or makes their pages small.
       const isSmaller = this.#pageSizeOf(pool, 'open') < this.#pageSizeOf(pool, 'jobs');
       const isCrowded = tooLarge || isSmaller || runs.some(({ status }) => !JOB_STATUSES.includes(status));
       const hasApplies = pool.lanes.length > 1;
       const smallPages = SMALL_PAGES_A_POLL / (isCrowded && hasApplies ? 2 : 1);
-      if (isCrowded) jobsRead = await read('jobs', smallPages);
-      if (!jobsRead && hasApplies) await read('applies', smallPages);
+      try {
+        if (isCrowded) jobsRead = await read('jobs', smallPages);
+        if (!jobsRead && hasApplies) await read('applies', smallPages);
+      } catch (error) {
+        // Serve the runs that were read. Without any, the pool would look empty.
+        if (runs.length === 0 || !isTransient(error)) throw error;
+        isComplete = false;
+      }
     }
-    this.#requestsOf.set(pool, poll.requests);
+    // After a poll that broke off, the next one sets aside what a complete one may take.
+    if (isComplete) this.#requestsOf.set(pool, poll.requests);
     if (allRead) this.#unreadOf.delete(pool);
     else this.#unreadOf.set(pool, jobsRead ? 'post-plan-runs' : 'queued-jobs');
     // A run in several lists counts as it was seen last.
@@ -359,6 +367,11 @@ export class HcpTerraformClient implements HcpTerraform {
 
 function newSmallPages(): Map<Pool, { readonly size: PageSize; readonly untilMs: number }> {
   return new Map();
+}
+
+/** Whether the next poll may succeed where this one failed. */
+function isTransient(error: unknown): boolean {
+  return error instanceof UpstreamError && (error.fault === 'throttled' || error.fault === 'unavailable');
 }
 
 function isTooLarge(error: unknown): boolean {

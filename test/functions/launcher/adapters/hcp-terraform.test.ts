@@ -299,6 +299,45 @@ describe('the runs of a pool', () => {
     expect(warm.sightOf(pool)).toEqual({ agentsVisible: true });
   });
 
+  it.each([429, 503])('of the first list are served when a later list is answered with %d', async (code) => {
+    const crowd = Array.from({ length: 501 }, (_, n) =>
+      run(`run-${n}`, n % 2 === 0 ? 'plan_queued' : 'policy_checking'),
+    );
+    const list = listOf(crowd);
+    server.on(RUNS, (request, response) => {
+      const isFirst = new URLSearchParams(request.url?.split('?')[1])
+        .get('filter[status]')
+        ?.includes('policy_checking');
+      return (isFirst === true ? list : status(code))(request, response);
+    });
+    const warm = client();
+    const answer = await openRuns(warm, [poolWithPhases]);
+    expect(answer.ok && answer.value).toHaveLength(500);
+    expect(warm.sightOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
+  });
+
+  it('of the first list are no answer when a later list is refused', async () => {
+    const list = listOf(Array.from({ length: 501 }, (_, n) => run(`run-${n}`, 'policy_checking')));
+    server.on(RUNS, (request, response) => {
+      const isFirst = new URLSearchParams(request.url?.split('?')[1])
+        .get('filter[status]')
+        ?.includes('policy_checking');
+      return (isFirst === true ? list : status(403))(request, response);
+    });
+    expect(await failure(client())).toMatchObject({ fault: 'rejected' });
+  });
+
+  it('are an error and not an empty list when nothing of the first was read and the next fails', async () => {
+    const list = listOf([run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')]);
+    server.on(RUNS, (request, response) => {
+      const isFirst = new URLSearchParams(request.url?.split('?')[1])
+        .get('filter[status]')
+        ?.includes('policy_checking');
+      return (isFirst === true ? list : status(503))(request, response);
+    });
+    expect(await failure(client())).toMatchObject({ fault: 'unavailable' });
+  });
+
   it('of several pools cost one request while none of them has work', async () => {
     const other = { ...pool, name: 'other', id: 'apool-2' };
     server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
