@@ -150,7 +150,7 @@ export class Monitoring extends Construct {
 
   private startFailures(pool: string): cloudwatch.Alarm {
     return this.alarm('startFailures', pool, {
-      what: `Agents of pool ${pool} fail to start, and none has started well in the last five periods. Either their tasks end early (image, agent token, network, size), or ECS refuses to start them (quota, capacity, permissions).`,
+      what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and none has started well since, or ECS refuses to start some or all of them (quota, capacity, permissions).`,
       // The metric counts failures and refusals in a row: one that the next start mends is gone from it within two or three minutes.
       metric: this.metric('startFailures', { pool, period: this.props.schedule }),
       threshold: 1,
