@@ -241,7 +241,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'lib/egress/domain-name.ts',
-    line: "if (/^\\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an address', 'give the name');",
+    line: "if (/^\\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an IP address', 'use the hostname');",
     mutant: '\'\' → "Stryker was here!"',
     because: 'A name without labels was refused above.',
   },

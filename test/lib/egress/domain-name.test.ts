@@ -177,11 +177,11 @@ describe('a name at the edge of what is allowed', () => {
   });
 
   it.each<[string, RegExp]>([
-    [`a${longest}`, /no host name/],
-    [`${longest}a`, /no host name/],
-    ['*.', /no host name/],
-    ['', /no host name/],
-    ['example.123', /no host name/],
+    [`a${longest}`, /not a hostname/],
+    [`${longest}a`, /not a hostname/],
+    ['*.', /not a hostname/],
+    ['', /not a hostname/],
+    ['example.123', /not a hostname/],
     ['[2001:db8::1]', /address/],
     ['2001:db8::1', /address/],
     ['10.0.0.1', /address/],
