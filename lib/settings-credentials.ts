@@ -1,13 +1,13 @@
 /**
- * What credentials look like. Settings name secrets and never hold them: a value ends up in a template, a task definition, a
- * shell history and a terminal.
+ * Recognizes credentials. Settings contain names of secrets, never credentials, because a value appears in a template, a task
+ * definition, a shell history and a terminal.
  */
 
 interface Shape {
   readonly what: string;
-  /** The whole of a credential, wherever it is in a value. */
+  /** Matches a complete credential anywhere in a value. */
   readonly whole: RegExp;
-  /** How a value begins that can only be such a credential, whatever its length. */
+  /** Matches a beginning that only such a credential has, whatever its length. */
   readonly start?: RegExp;
 }
 

@@ -13,7 +13,7 @@ interface Rule extends VariableFault {
 }
 
 const OWNED = 'variables that neither the stack nor ECS sets';
-const ROLE = 'permissions in AWS by the task role alone';
+const ROLE = 'only the task role gives permissions in AWS';
 const WORKSPACE =
   'remove it. If a job needs it, set it in HCP Terraform as an environment variable of the workspace or of a variable set';
 

@@ -1,10 +1,10 @@
-/** The reference of all settings, made from their definition: a document for people, and a JSON schema for editors. */
+/** Generates the reference of all settings: a document for people, and a JSON schema for editors. */
 import * as z from 'zod';
 import { type SettingDoc, settingDocs, unwrapped } from './setting.ts';
 import { SETTINGS_KEY } from './settings.ts';
 import { settingsSchema } from './settings-schema.ts';
 
-/** The settings of one object, under a heading of their own. */
+/** The settings of one object, with a heading. */
 interface Group {
   /** Path of the object: `pools[].phases`; empty for the settings themselves. */
   readonly path: string;
@@ -19,7 +19,7 @@ This page is generated from \`lib/settings-schema.ts\`. A test compares them.
 Set these values in \`cdk.json\` under \`"${SETTINGS_KEY}"\`, or on the command line with \`-c name=value\`. Write a list or an object as JSON:
 \`-c network='{"egress":"public-ip"}'\`. A path selects one value: \`-c pools.0.maxAgents=20\`. \`cdk synth\` checks every value and reports all faults at once.
 
-Editors read [cdk.schema.json](cdk.schema.json), which \`cdk.json\` names: they complete settings and show these descriptions.
+\`cdk.json\` refers to [cdk.schema.json](cdk.schema.json), so editors complete settings and show these descriptions.
 `;
 
 /** `docs/settings.md`: a heading for each group of settings, with a table. */

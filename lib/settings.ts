@@ -1,9 +1,9 @@
 /**
  * The user's settings: reads the context of `cdk.json` into a typed value, or reports every fault at once.
  *
- * They are the object `agentLauncher` in the context of `cdk.json`. Every other context key that is not CDK's own
- * (CDK's have a colon) is an override by its path: `-c organization=acme`, `-c pools.0.maxAgents=5`,
- * `-c network.egress=existing-vpc`, and with JSON for lists and objects:
+ * The settings are the object `agentLauncher` in the context of `cdk.json`. Any other context key without a colon (the CDK's own
+ * keys have one) is the path of an override: `-c organization=acme`, `-c pools.0.maxAgents=5`,
+ * `-c network.egress=existing-vpc`. Lists and objects are JSON:
  * `-c pools='[{"name":"default","agentTokenSecret":"agent-token"}]'`.
  */
 import * as z from 'zod';
@@ -48,7 +48,7 @@ export interface Settings extends Omit<ReadSettings, 'agentImage' | 'network'> {
 export type PoolSettings = Settings['pools'][number];
 
 /**
- * Reads the settings out of a CDK context.
+ * Reads the settings from a CDK context.
  *
  * @param context from `app.node.getAllContext()`
  * @param target account and region of the deployment, as far as they are known
@@ -84,27 +84,27 @@ function agentImage({ agentImage }: ReadSettings): AgentImageSettings {
   return { ...built, source: 'official', ...(digest !== undefined && { digest }) };
 }
 
-/** Whether a key of the context is the path of a setting, and not one of CDK's own. */
+/** Whether a context key is the path of a setting, not one of the CDK's own keys. */
 function isOverride(key: string): boolean {
   return key !== SETTINGS_KEY && !key.includes(':');
 }
 
 /**
- * The settings object with the overrides laid over it; nothing is checked yet.
+ * The settings object with the overrides applied, unchecked.
  *
- * @param misplaced overrides whose paths lead out of the settings, into what every object has
+ * @param misplaced overrides whose path would reach an object's prototype
  */
 function settingsOf(context: Readonly<Record<string, unknown>>, misplaced: readonly string[]): unknown {
   const base = context[SETTINGS_KEY] ?? {};
   const settings: unknown = structuredClone(typeof base === 'string' ? fromJson(base) : base);
   for (const [key, value] of Object.entries(context)) {
     if (!isOverride(key) || misplaced.includes(key)) continue;
-    lay(settings, key.split('.'), override(key.split('.'), value));
+    applyAt(settings, key.split('.'), override(key.split('.'), value));
   }
   return settings;
 }
 
-/** `-c` gives texts; what is not a text in the settings is read as JSON. */
+/** `-c` passes strings. For a setting that isn't a string, the value is parsed as JSON. */
 function override(path: readonly string[], value: unknown): unknown {
   const { schema } = settingAt(path);
   const isText = schema instanceof z.ZodString || schema instanceof z.ZodEnum;
@@ -119,7 +119,7 @@ function fromJson(text: string): unknown {
   }
 }
 
-function lay(target: unknown, path: readonly string[], value: unknown): void {
+function applyAt(target: unknown, path: readonly string[], value: unknown): void {
   const [key, next, ...rest] = path;
   if (key === undefined || typeof target !== 'object' || target === null) return;
   if (next === undefined) {
@@ -128,7 +128,7 @@ function lay(target: unknown, path: readonly string[], value: unknown): void {
   }
   const inner: unknown = Object.hasOwn(target, key) ? Reflect.get(target, key) : undefined;
   if (typeof inner !== 'object' || inner === null) Reflect.set(target, key, /^\d+$/.test(next) ? [] : {});
-  lay(Reflect.get(target, key), [next, ...rest], value);
+  applyAt(Reflect.get(target, key), [next, ...rest], value);
 }
 
 function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
@@ -165,7 +165,7 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
   }
   if (schema instanceof z.ZodArray && isObject(value)) {
     return 'Statement' in value
-      ? { remedy: `use the list under "Statement" alone: ${path} is [{"Effect": …}]` }
+      ? { remedy: `use only the list under "Statement": ${path} is [{"Effect": …}]` }
       : { remedy: `write it as a list, with [ and ] around the object: ${shown([value])}` };
   }
   if (value === undefined || value === null || typeof value === 'object') return undefined;
@@ -175,7 +175,7 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
   if (isCompound(schema) && typeof value === 'string' && /^\s*[[{]/.test(value)) {
     return {
       given: `${shown(value)}, which isn't JSON${jsonFault(value)}`,
-      remedy: `put names and text into double quotes, and the whole into single quotes: -c ${path}='${exampleOf(schema)}'. The shell removes double quotes that aren't inside single quotes`,
+      remedy: `put names and text into double quotes, and the complete value into single quotes: -c ${path}='${exampleOf(schema)}'. The shell removes double quotes that aren't inside single quotes`,
     };
   }
   if (schema instanceof z.ZodArray) {
@@ -206,7 +206,7 @@ function exampleOf(schema: z.core.$ZodType | undefined): string {
   return unwrapped(schema.element) instanceof z.ZodObject ? '[{"name":"value"}]' : '["value"]';
 }
 
-/** What other tools call an architecture. */
+/** Other tools' names for an architecture. */
 const SYNONYMS: Readonly<Record<string, string>> = {
   amd64: 'x86_64',
   x64: 'x86_64',
@@ -255,7 +255,7 @@ function inWords(path: readonly PropertyKey[]): string {
   return path.length === 0 ? SETTINGS_KEY : path.map(String).join('.');
 }
 
-/** One fault a place, in the order in which the settings are defined and listed. */
+/** One fault per path, in the order of the settings' definition. */
 function inOrder(faults: readonly SettingsFault[]): SettingsFault[] {
   const names = Object.keys(settingsSchema.shape);
   const rank = ({ path }: SettingsFault): number => {

@@ -29,7 +29,7 @@ it.each<[string, unknown, string]>([
   ['hostname', 'tfe', 'use the complete name, such as tfe.example.com'],
   ['hostname', 'tfe.example.com:22', 'on a port from 1024'],
   ['pools', '{"name":"aws"}', 'write it as a list, with [ and ] around the object: [{"name":"aws"}]'],
-  ['pools.0.taskRoleStatements', '{"Version":"2012-10-17","Statement":[]}', 'use the list under "Statement" alone'],
+  ['pools.0.taskRoleStatements', '{"Version":"2012-10-17","Statement":[]}', 'use only the list under "Statement"'],
   ['pools.0.environment', 'LOG=a', '-c pools.0.environment.LOG=…'],
   ['tags', 'team=platform', '-c tags.team=…'],
   ['network.dnsFirewall', 'on', 'write true, without quotes'],

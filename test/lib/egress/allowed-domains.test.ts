@@ -14,8 +14,8 @@ import { awsApiNames } from '../../../lib/egress/aws-names.ts';
 
 const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
 
-describe('the default names', () => {
-  it('of HCP Terraform are its own', () => {
+describe('the default domains', () => {
+  it('of HCP Terraform include its archivist', () => {
     expect(defaultNames('app.terraform.io')).toEqual([
       'app.terraform.io',
       'archivist.terraform.io',
@@ -24,7 +24,7 @@ describe('the default names', () => {
     ]);
   });
 
-  it("of Terraform Enterprise and of Europe have their own hosts in the place of HCP Terraform's", () => {
+  it("of Terraform Enterprise and of Europe have their own hosts instead of HCP Terraform's", () => {
     expect(defaultNames('tfe.example.com:8443')).toEqual([
       'tfe.example.com',
       'releases.hashicorp.com',
@@ -35,15 +35,15 @@ describe('the default names', () => {
   });
 });
 
-describe('the names of jobs', () => {
-  it('always have the host, whatever else is allowed', () => {
+describe('the domains of jobs', () => {
+  it('always include the hostname', () => {
     expect(jobNames({ hostname: 'tfe.example.com:8443', allowedDomains: ['*.example.org'] }, place)).toEqual([
       'tfe.example.com',
       '*.example.org',
     ]);
   });
 
-  it('add presets', () => {
+  it('include those of the presets', () => {
     const names = jobNames(
       {
         hostname: 'app.terraform.io',
@@ -62,7 +62,7 @@ describe('the names of jobs', () => {
     }
   });
 
-  it("are of the stack's region and China's suffix, where nothing else is said", () => {
+  it("use the stack's region and domain by default, also in China", () => {
     const china = { ...place, region: 'cn-north-1', urlSuffix: 'amazonaws.com.cn' };
     const settings = { hostname: 'app.terraform.io', allowedPresets: ['aws-apis'] as const, awsApiServices: ['ec2'] };
     expect(jobNames(settings, china)).toContain('ec2.cn-north-1.amazonaws.com.cn');
@@ -70,7 +70,7 @@ describe('the names of jobs', () => {
   });
 });
 
-describe('the names of AWS APIs', () => {
+describe('the hostnames of AWS APIs', () => {
   it.each<[string, string, string[]]>([
     ['ec2', 'eu-central-1', ['ec2.eu-central-1.amazonaws.com']],
     ['ec2', 'cn-north-1', ['ec2.cn-north-1.amazonaws.com.cn']],
@@ -104,11 +104,11 @@ describe('the names of AWS APIs', () => {
   });
 });
 
-describe('the names of a task start', () => {
+describe('the domains of a task start', () => {
   const ecr = ['api.ecr.eu-central-1.amazonaws.com', '123456789012.dkr.ecr.eu-central-1.amazonaws.com'];
   const bucket = (region: string) => `prod-${region}-starport-layer-bucket.s3.${region}.amazonaws.com`;
 
-  it('are ECR, its layers, logs and secrets, for the image that is built', () => {
+  it('are ECR, its layers, logs and secrets for a built image', () => {
     expect(taskStartNames([undefined], place)).toEqual({
       apis: [...ecr, 'logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com'],
       layers: [bucket('eu-central-1')],
@@ -117,7 +117,7 @@ describe('the names of a task start', () => {
     });
   });
 
-  it('are the registry and where its layers are, for an image from there', () => {
+  it('are the registry and the hosts of its layers for a registry image', () => {
     expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).registries).toContain('registry-1.docker.io');
     expect(taskStartNames(['docker.io/hashicorp/tfc-agent:1.31.0'], place).registries).toContain('auth.docker.io');
     expect(taskStartNames(['ghcr.io/acme/agent:1'], place).registries).toContain(
@@ -130,7 +130,7 @@ describe('the names of a task start', () => {
     expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).layers).toEqual([]);
   });
 
-  it("have GuardDuty's registry and endpoint, and ECR's layers for its sidecar, where the tasks have one", () => {
+  it("include GuardDuty's registry and endpoint, and ECR's layers, if the tasks have its sidecar", () => {
     expect(taskStartNames(['ghcr.io/acme/agent:1'], place, '323658145986')).toMatchObject({
       apis: expect.arrayContaining([
         'api.ecr.eu-central-1.amazonaws.com',
@@ -141,7 +141,7 @@ describe('the names of a task start', () => {
     });
   });
 
-  it('are of both kinds, for an image by the name that ECR has for IPv4 and IPv6', () => {
+  it('include both forms of hosts for an image by its dual-stack hostname', () => {
     const { apis, layers, registries } = taskStartNames(['123456789012.dkr-ecr.eu-central-1.on.aws/agents:7'], place);
     expect(registries).toEqual([
       '123456789012.dkr-ecr.eu-central-1.on.aws',
@@ -154,7 +154,7 @@ describe('the names of a task start', () => {
     expect(layers).toEqual([bucket('eu-central-1')]);
   });
 
-  it("are ECR's of the partition that an image is in", () => {
+  it("are ECR's in the partition of the image", () => {
     const sovereign = taskStartNames(['999999999999.dkr.ecr.eusc-de-east-1.amazonaws.eu/agents:7'], place);
     expect(sovereign.registries).toContain('api.ecr.eusc-de-east-1.amazonaws.eu');
     const china = taskStartNames(['999999999999.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn/agents:7'], place);
@@ -163,7 +163,7 @@ describe('the names of a task start', () => {
     );
   });
 
-  it("are another account's and another region's ECR, for an image from there", () => {
+  it('are the ECR of another account and region for an image from there', () => {
     const { registries } = taskStartNames(['999999999999.dkr.ecr.us-east-1.amazonaws.com/agents:7'], place);
     expect(registries).toEqual([
       '999999999999.dkr.ecr.us-east-1.amazonaws.com',
@@ -198,17 +198,17 @@ describe('the hosts of registries', () => {
     ['quay.io/acme/agent', ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io']],
     ['registry.example.com:5000/agent', ['registry.example.com']],
     ['localhost/agent', ['localhost']],
-  ])('of %s are all that a pull asks', (image, hosts) => {
+  ])('of %s are all that a pull needs', (image, hosts) => {
     expect(taskStartNames([image], place).registries).toEqual(hosts);
   });
 
-  it('of an image from elsewhere need neither ECR nor its layers', () => {
+  it('of an image from elsewhere include neither ECR nor its layers', () => {
     const names = taskStartNames(['ghcr.io/acme/agent'], place);
     expect(names.apis).toEqual(['logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com']);
     expect(names.layers).toEqual([]);
   });
 
-  it('of the image that is built with the stack are this region’s ECR', () => {
+  it('of a built image are this region’s ECR', () => {
     const names = taskStartNames([undefined], place);
     expect(names.apis).toEqual([
       'api.ecr.eu-central-1.amazonaws.com',
@@ -227,21 +227,21 @@ describe('the hosts of registries', () => {
     ['registry.example.com/agent', 'registry.example.com', 443],
     ['Registry.Example.com:8443/agent', 'registry.example.com', 8443],
     ['ubuntu:22.04', 'docker.io', 443],
-  ])('a reference %s leads to %s, port %i', (image, host, port) => {
+  ])('the reference %s has the registry %s and port %i', (image, host, port) => {
     expect(registryOf(image)).toEqual({ host, port });
   });
 
-  it('change without notice where layers come from other hosts than the registry', () => {
+  it('change without notice if layers come from other hosts than the registry', () => {
     expect(['ubuntu', 'ghcr.io/acme/agent', 'quay.io/acme/agent'].map(hasChangingHosts)).toEqual([true, true, true]);
     expect(['registry.example.com/agent', ECR].map(hasChangingHosts)).toEqual([false, false]);
   });
 
-  it('have buckets in S3 for Docker Hub alone', () => {
+  it('have S3 buckets for Docker Hub only', () => {
     expect(registryBuckets(['ubuntu'])).toEqual(['docker-images-prod']);
     expect(registryBuckets([undefined, ECR, 'ghcr.io/acme/agent'])).toEqual([]);
   });
 
-  it('resolve together with what jobs may reach and what a task start asks', () => {
+  it('resolve together with the domains of jobs and of a task start', () => {
     const names = resolvingNames(
       { hostname: 'tfe.example.com', allowedDomains: [] },
       [undefined, 'quay.io/a/b'],
@@ -258,7 +258,7 @@ describe('the hosts of registries', () => {
   });
 });
 
-describe('the services that a task start asks', () => {
+describe('the services of a task start', () => {
   it.each<[string, (string | undefined)[], string[]]>([
     ['the stack’s own image', [undefined], ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager']],
     [
@@ -272,7 +272,7 @@ describe('the services that a task start asks', () => {
   });
 });
 
-it('the preset for GitHub releases has the hosts that a download asks one after the other', () => {
+it('the preset for GitHub releases has every host of a download', () => {
   const names = jobNames(
     { hostname: 'tfe.example.com', allowedDomains: [], allowedPresets: ['github-releases'] },
     place,
@@ -287,10 +287,10 @@ it('the preset for GitHub releases has the hosts that a download asks one after 
   ]);
 });
 
-it('without presets, jobs may reach the default names of the host, and nothing else', () => {
+it('without presets, jobs may reach only the default domains of the hostname', () => {
   expect(jobNames({ hostname: 'tfe.example.com' }, place)).toEqual(defaultNames('tfe.example.com'));
 });
 
-it('a host without a port has 443', () => {
+it('a host without a port has port 443', () => {
   expect([portOf('tfe.example.com'), portOf('tfe.example.com:8443')]).toEqual([443, 8443]);
 });

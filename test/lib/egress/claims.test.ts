@@ -6,7 +6,7 @@ import { dnsRulesIn } from '../reachability/dns-rules.ts';
 import { rulesIn } from '../reachability/firewall-policy.ts';
 import { templateOf } from '../synthesis.ts';
 
-/** Hosts of AWS at which every account is served, of the region that the templates are read with. */
+/** AWS hosts that serve every account, in the templates' region. */
 const SHARED = /^(?:api\.ecr|logs|secretsmanager)\.[a-z0-9-]+\.amazonaws\.com$/;
 
 const resolving = (template: Template) =>
@@ -16,9 +16,9 @@ const passing = (template: Template) =>
     ([, name = '']) => SHARED.test(name),
   );
 
-describe('what is said about other AWS accounts', () => {
+describe('the claim about other AWS accounts', () => {
   it.each<EgressMode>(['nat-gateway', 'network-firewall', 'public-ip'])(
-    'with %s is what the template does: hosts that serve every account are allowed, and nobody calls it stopped',
+    'with %s matches the template: it allows hosts that serve every account, and the claim says so',
     (egress) => {
       const template = templateOf({ network: { egress } });
       expect(resolving(template)).toHaveLength(3);
@@ -28,7 +28,7 @@ describe('what is said about other AWS accounts', () => {
   );
 
   it.each(['nat-gateway', 'network-firewall'] as const)(
-    'with %s and endpoints is what their policies do: principals of this account alone',
+    'with %s and endpoints matches their policies: principals of this account only',
     (egress) => {
       const template = templateOf({ network: { egress, vpcEndpoints: 'task-start' } });
       const endpoints = Object.values(template.findResources('AWS::EC2::VPCEndpoint'))
@@ -44,7 +44,7 @@ describe('what is said about other AWS accounts', () => {
     },
   );
 
-  it('stands on the reviewer’s page among what is left open, with its remedy', () => {
+  it('is on the review page under what is left open, with its remedy', () => {
     const [, open = ''] = readFileSync('docs/egress-review.md', 'utf8').split('## What is left open');
     for (const word of ['`logs.<region>`', '`secretsmanager.<region>`', '`api.ecr.<region>`', '`*.dkr.ecr.<region>`'])
       expect(open).toContain(word);

@@ -22,7 +22,7 @@ const only = (template: Template, type: string) => {
 const idOf = (id: string) => ({ 'Fn::GetAtt': [id, 'Id'] });
 
 describe('DNS Firewall', () => {
-  it('DNS Firewall allows the names first, with what they are aliases of, and blocks every other name as one that does not exist', () => {
+  it('DNS Firewall allows the domains and their aliases first, and answers NXDOMAIN for every other domain', () => {
     const template = firewallIn();
     const lists = Object.entries(template.findResources(`${RESOLVER}FirewallDomainList`));
     expect(lists.map(([, list]) => list['Properties'])).toEqual([
@@ -43,7 +43,7 @@ describe('DNS Firewall', () => {
     });
   });
 
-  it('DNS Firewall is attached to the VPC with a priority that AWS does not keep for itself', () => {
+  it('DNS Firewall is attached to the VPC with a priority that AWS does not reserve', () => {
     const template = firewallIn();
     expect(only(template, 'FirewallRuleGroupAssociation').properties).toEqual({
       FirewallRuleGroupId: idOf(only(template, 'FirewallRuleGroup').id),
@@ -52,11 +52,11 @@ describe('DNS Firewall', () => {
     });
   });
 
-  it('DNS Firewall leaves the failure mode at the default of AWS, which is to fail closed', () => {
+  it("DNS Firewall keeps AWS's default failure mode, which is closed", () => {
     firewallIn().resourceCountIs(`${RESOLVER}FirewallConfig`, 0);
   });
 
-  it('DNS Firewall takes as many names as one request may have, and refuses one more', () => {
+  it('DNS Firewall accepts as many domains as one request may have, and refuses one more', () => {
     const names = Array.from({ length: 1_000 }, (_, i) => `host${i}.example.com`);
     expect(() => firewallIn({ names })).not.toThrow();
     expect(() => firewallIn({ names: [...names, 'one.more.example.com'] })).toThrow(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { covers, normalised, parseName } from '../../../lib/egress/domain-name.ts';
 
-/** Of each kind some: what the Public Suffix List has by itself, by a wildcard, not at all, and what is above any of it. */
+/** Examples of each kind: in the Public Suffix List, in one of its wildcards, not in the list, and above any of these. */
 const EVERYBODYS = [
   ...['blogspot.com', 'supabase.co', 'elasticbeanstalk.com', 'amplifyapp.com', 'akamaiedge.net', 'edgekey.net'],
   ...[
@@ -141,7 +141,7 @@ describe('a name', () => {
 });
 
 describe('names together', () => {
-  it('are there once, without those that a wildcard covers, by their domains', () => {
+  it('are listed once, without those that a wildcard covers, sorted by domain', () => {
     expect(
       normalised([
         'b.example.com',
@@ -154,7 +154,7 @@ describe('names together', () => {
     ).toEqual(['example.com', '*.example.com', 'app.terraform.io']);
   });
 
-  it('cover what is below them, at any depth, and nothing beside', () => {
+  it('cover every name below them, at any depth, and no other', () => {
     expect(covers('*.example.com', 'a.b.example.com')).toBe(true);
     expect(covers('*.example.com', 'example.com')).toBe(false);
     expect(covers('*.example.com', 'badexample.com')).toBe(false);
@@ -206,14 +206,14 @@ describe('which names cover others', () => {
     expect(covers('*.b.example.com', '*.example.com')).toBe(false);
   });
 
-  it('names that CloudFormation fills in come in an order that does not depend on their serial numbers', () => {
+  it('the order of names with CloudFormation tokens does not depend on the tokens’ serial numbers', () => {
     const names = (first: number, second: number) =>
       normalised([`b.\${Token[TOKEN.${first}]}`, `a.\${Token[TOKEN.${second}]}`]).map((name) => name[0]);
     expect(names(1, 2)).toEqual(['a', 'b']);
     expect(names(2, 1)).toEqual(['a', 'b']);
   });
 
-  it('names come in the order of their domains, label by label from the right', () => {
+  it('names are sorted by domain, label by label from the right', () => {
     expect(normalised(['b.a.com', 'a.b.com', 'ab.com', 'c.a.com'])).toEqual([
       'b.a.com',
       'c.a.com',

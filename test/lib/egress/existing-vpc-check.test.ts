@@ -13,7 +13,7 @@ const needs: VpcNeeds = {
   services: ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'],
   dnsFirewall: false,
 };
-/** The network ACL that every VPC has: all is let through. */
+/** The default network ACL of a VPC, which allows everything. */
 const open: AclFacts = {
   id: 'acl-1',
   rules: (['in', 'out'] as const).flatMap((direction): AclRule[] => [
@@ -56,33 +56,33 @@ const endpoint = (service: string, more: Partial<EndpointFacts> = {}): EndpointF
 const tcp = (port: number, peer: string) => ({ protocol: 'tcp', from: port, to: port, peer });
 
 describe('a VPC', () => {
-  it('with NAT, DNS and room has what agents need', () => {
+  it('with NAT, DNS and free addresses has what agents need', () => {
     expect(found({})).toEqual([]);
   });
 
   it.each<[string, Partial<VpcFacts>, RegExp]>([
     [
-      'no way out',
+      'no default route',
       { subnets: [isolated] },
       /missing: subnet subnet-1 has no default route, and no endpoint with private DNS for ecr\.api/,
     ],
     ['a public subnet', { subnets: [{ ...subnet, targets: ['igw-1'] }] }, /missing: subnet subnet-1 is public/],
     ['a subnet of another VPC', { subnets: [{ ...subnet, vpcId: 'vpc-2' }] }, /missing: subnet subnet-1 is in vpc-2/],
     ['a subnet that is too small', { subnets: [{ ...subnet, freeAddresses: 11 }] }, /missing: .* 11 free addresses/],
-    ['a subnet that is not there', { subnets: [subnet] }, /missing: subnet subnet-2 does not exist/],
+    ['a subnet that does not exist', { subnets: [subnet] }, /missing: subnet subnet-2 does not exist/],
     ['no DNS', { dnsSupport: false }, /missing: the VPC has no DNS/],
     [
-      'endpoints without DNS host names',
+      'endpoints without DNS hostnames',
       { dnsHostnames: false, endpoints: [endpoint('logs')] },
       /missing: .*enableDnsHostnames/,
     ],
     [
-      'an endpoint of another service without DNS host names',
+      'an endpoint of another service without DNS hostnames',
       { dnsHostnames: false, endpoints: [endpoint('kms')] },
       /note: .*enableDnsHostnames.*\(kms\)/,
     ],
     [
-      'a dead half beside a default route',
+      'a dead half next to a default route',
       { subnets: [{ ...subnet, nowhere: ['0.0.0.0/1'] }] },
       /missing: subnet subnet-1 has no route to 0\.0\.0\.0\/1 \(missing, or its target was deleted\)/,
     ],
@@ -128,18 +128,18 @@ describe('a VPC', () => {
       /note: another DNS Firewall rule group is attached \(corporate: priority 200\)/,
     ],
     ['a carrier gateway', { subnets: [{ ...subnet, targets: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
-  ])('with %s is told so', (_name, facts, expected) => {
+  ])('with %s gets a finding', (_name, facts, expected) => {
     expect(found(facts)).toContainEqual(expect.stringMatching(expected));
   });
 
   it.each(['AmazonProvidedDNS', '10.0.0.2', '169.254.169.253', 'fd00:ec2::253'])(
-    'whose DHCP options name its own resolver as %s has what agents need',
+    'whose DHCP options set its own resolver as %s has what agents need',
     (resolver) => {
       expect(found({ resolvers: [resolver] }, { dnsFirewall: true })).toEqual([]);
     },
   );
 
-  it('without a default route is told of S3, too, unless an endpoint has its name', () => {
+  it('without a default route also needs S3, unless an endpoint with private DNS has it', () => {
     const services = needs.services.map((service) => endpoint(service));
     const only = (facts: Partial<VpcFacts>, more: object) =>
       found({ ...facts, subnets: [{ ...isolated, s3Endpoint: false, ...more }] }, { subnetIds: ['subnet-1'] })[0];
@@ -151,7 +151,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('whose subnet has IPv6 alone is told so, and nothing that follows from it', () => {
+  it('whose subnet has IPv6 only gets that finding, and none of its consequences', () => {
     const { range: _, ...ofIpv6 } = { ...isolated, freeAddresses: 0 };
     expect(found({ subnets: [ofIpv6] }, { subnetIds: ['subnet-1'] })).toEqual([
       expect.stringMatching(/^missing: subnet subnet-1 has no IPv4 range/),
@@ -159,14 +159,14 @@ describe('a VPC', () => {
     ]);
   });
 
-  it('without DNS host names has what agents need where no endpoint has a private name', () => {
+  it('without DNS hostnames has what agents need if no endpoint has private DNS', () => {
     expect(found({ dnsHostnames: false, endpoints: [] })).toEqual([]);
     expect(found({ dnsHostnames: false, endpoints: [endpoint('kms', { privateDns: false })] })).toEqual([
       expect.stringMatching(/^note: the endpoint for kms has no private DNS/),
     ]);
   });
 
-  it('whose halves of all addresses go two targets is public if one of them is', () => {
+  it('whose default route is split into halves is public if one half is', () => {
     expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'igw-1'] }] })).toContainEqual(
       expect.stringMatching(/missing: .* internet gateway igw-1/),
     );
@@ -175,7 +175,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('whose endpoints do not let agents in is told so, and only of those that are asked', () => {
+  it('whose endpoints block agents gets a finding for each endpoint that agents use', () => {
     const shutTo = (peer: string, more: Partial<EndpointFacts> = {}) => ({
       endpoints: [
         endpoint('logs', {
@@ -197,7 +197,7 @@ describe('a VPC', () => {
     expect(found({ ...shutTo('sg-7'), securityGroups: [ours] })).toEqual([]);
   });
 
-  it('whose endpoints have policies of their own is told that nobody read them', () => {
+  it('whose endpoints have custom policies gets a note that the check does not read them', () => {
     const endpoints = [endpoint('logs', { hasCustomPolicy: true }), endpoint('kms', { hasCustomPolicy: true })];
     expect(found({ endpoints, s3HasCustomPolicy: true })).toEqual([
       expect.stringMatching(/^note: the endpoint for logs has a custom policy/),
@@ -206,7 +206,7 @@ describe('a VPC', () => {
     expect(found({ s3HasCustomPolicy: true }, { services: ['logs'] })).toEqual([]);
   });
 
-  it('whose network ACL stops requests or answers is told so', () => {
+  it('whose network ACL blocks requests or answers gets a finding', () => {
     const acl = (...rules: AclRule[]) => ({ subnets: [{ ...subnet, acl: { id: 'acl-1', rules } }, good.subnets[1]] });
     const out: AclRule = { ...open.rules[2] } as AclRule;
     const into: AclRule = { ...open.rules[0] } as AclRule;
@@ -228,7 +228,7 @@ describe('a VPC', () => {
     ]);
   });
 
-  it('whose groups or ACL do not let the port of a proxy out lacks it, and a rule to the proxy alone is enough', () => {
+  it('whose groups or ACL block the port of a proxy gets a finding, and a rule for the proxy only is enough', () => {
     const group = (...outbound: VpcFacts['securityGroups'][number]['outbound']) => ({
       securityGroups: [{ id: 'sg-1', vpcId: 'vpc-1', inbound: [], outbound }],
     });
@@ -265,14 +265,14 @@ describe('a VPC', () => {
     ).toMatch(/outbound TCP 3128/);
   });
 
-  it('whose DHCP options name other resolvers lacks what DNS Firewall needs', () => {
+  it('whose DHCP options set other resolvers gets a finding with DNS Firewall', () => {
     expect(found({ resolvers: ['10.0.0.53'] }, { dnsFirewall: true })).toContainEqual(
       expect.stringMatching(/missing: DHCP sets other resolvers \(10\.0\.0\.53\)/),
     );
     expect(found({ resolvers: ['10.0.0.53'] })).toContainEqual(expect.stringMatching(/^note: DHCP/));
   });
 
-  it('whose groups let 443 out to private addresses only lacks a way to HCP Terraform, and may have one elsewhere', () => {
+  it('whose groups allow outbound 443 to private addresses only has no path to HCP Terraform, but may have one to another host', () => {
     const to = (...peers: string[]) => ({
       securityGroups: [
         {
@@ -296,7 +296,7 @@ describe('a VPC', () => {
     expect(found(to('10.0.0.0/8', '0.0.0.0/0'))).toEqual([]);
   });
 
-  it('with our DNS Firewall is told whose priority it takes, and that it fails open', () => {
+  it('with our DNS Firewall gets notes about a priority that is in use, and about failing open', () => {
     const facts = { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 101 }], dnsFailsOpen: true };
     const withOurs = found(facts, { dnsFirewall: true });
     expect(withOurs).toContainEqual(expect.stringMatching(/^note: corporate has the priority 101/));
@@ -304,7 +304,7 @@ describe('a VPC', () => {
     expect(found(facts)).toHaveLength(1);
   });
 
-  it('needs no endpoints of ECR for images from elsewhere', () => {
+  it('needs no ECR endpoints for images from elsewhere', () => {
     const services = taskStartServices(['ghcr.io/acme/agent:1']);
     expect(services).toEqual(['logs', 'secretsmanager']);
     expect(taskStartServices([undefined])).toEqual(needs.services);
@@ -317,7 +317,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('is told first what keeps agents from starting, and each time what to do', () => {
+  it('gets the findings that prevent a start first, each with what to do', () => {
     const findings = findingsIn({ ...good, subnets: [{ ...isolated, s3Endpoint: false }], dnsSupport: false }, needs);
     const levels = findings.map(({ level }) => level);
     expect(levels.lastIndexOf('missing')).toBeLessThan(
@@ -330,18 +330,18 @@ describe('a VPC', () => {
 describe("GuardDuty's endpoint", () => {
   const guardDuty = { guardDuty: true };
 
-  it('is not asked for where the tasks have no sidecar', () => {
+  it('is not checked if the tasks have no sidecar', () => {
     expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] })).toEqual([]);
   });
 
-  it('is noted where it is missing or has no private DNS, since agents start without it', () => {
+  it('is a note if it is missing or has no private DNS, because agents start without it', () => {
     const noted = /^note: the VPC has no endpoint for guardduty-data with private DNS/;
     expect(found({}, guardDuty)).toEqual([expect.stringMatching(noted)]);
     const nameless = [endpoint('guardduty-data', { privateDns: false })];
     expect(found({ endpoints: nameless }, guardDuty)).toContainEqual(expect.stringMatching(noted));
   });
 
-  it('is noted where its security group keeps the agents out, and not where it lets them in', () => {
+  it('is a note if its security group blocks the agents, and no finding if it admits them', () => {
     expect(found({ endpoints: [endpoint('guardduty-data')] }, guardDuty)).toEqual([]);
     expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] }, guardDuty)).toEqual([
       expect.stringMatching(/^note: the endpoint for guardduty-data .* does not allow inbound TCP 443/),

@@ -12,7 +12,7 @@ const needs: VpcNeeds = {
   dnsFirewall: false,
 };
 
-/** Answers in the shape of the AWS CLI's, and every command that was asked. */
+/** Answers as the AWS CLI gives them, and every command that was run. */
 function aws(route: object, asked: string[] = [], more: Record<string, unknown> = {}) {
   const answers: Record<string, unknown> = {
     'describe-vpcs': { Vpcs: [{ VpcId: 'vpc-1', CidrBlock: '10.0.0.0/16', DhcpOptionsId: 'dopt-1' }] },
@@ -60,11 +60,11 @@ describe('the default route', () => {
     ],
     [{ LocalGatewayId: 'lgw-1' }, 'lgw-1'],
     [{ CarrierGatewayId: 'cagw-1' }, 'cagw-1'],
-  ])('by %o is seen', (route, target) => {
+  ])('%o is recognized', (route, target) => {
     expect(vpcFacts(aws(route), needs, []).subnets).toMatchObject([{ targets: [target] }]);
   });
 
-  it('into nothing is none', () => {
+  it('without a target is none', () => {
     expect(vpcFacts(aws({ NatGatewayId: 'nat-1', State: 'blackhole' }), needs, []).subnets).toMatchObject([
       { targets: [], nowhere: ['0.0.0.0/0'] },
     ]);
@@ -81,18 +81,18 @@ describe('the default route', () => {
     ['halves that go two targets', [route(low, 'nat-1'), route(high, 'nat-2')], ['nat-1', 'nat-2']],
     ['halves before the whole', [route(all, 'nat-3'), route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
     ['a half and the whole', [route(all, 'nat-3'), route(low, 'nat-1')], ['nat-1', 'nat-3']],
-  ])('of %s is understood', (_name, routes, targets) => {
+  ])('of %s is recognized', (_name, routes, targets) => {
     expect(vpcFacts(aws({}, [], table(...routes)), needs, []).subnets).toMatchObject([{ targets, nowhere: [] }]);
   });
 
-  it('that is dead for a half leads nowhere there, whatever lies behind it', () => {
+  it('with a dead half leads nowhere in that half, even if a wider route covers it', () => {
     const dead = { DestinationCidrBlock: low, NatGatewayId: 'nat-gone', State: 'blackhole' };
     expect(vpcFacts(aws({}, [], table(route(all, 'nat-1'), dead)), needs, []).subnets).toMatchObject([
       { targets: ['nat-1'], nowhere: [low] },
     ]);
   });
 
-  it('is not looked for in a route of IPv6, or to a prefix list', () => {
+  it('is not an IPv6 route or a route to a prefix list', () => {
     const others = [{ DestinationIpv6CidrBlock: '::/0', NatGatewayId: 'nat-1' }, { DestinationPrefixListId: 'pl-1' }];
     expect(vpcFacts(aws({}, [], table(...others)), needs, []).subnets).toMatchObject([
       { targets: [], nowhere: ['0.0.0.0/0'] },
@@ -132,7 +132,7 @@ describe('endpoints', () => {
   const listed = (...VpcEndpoints: object[]) => ({ 'describe-vpc-endpoints': { VpcEndpoints } });
   const by = (id: string) => ({ GatewayId: id, DestinationPrefixListId: 'pl-1', DestinationCidrBlock: undefined });
 
-  it('by a gateway are those for S3, and not those for DynamoDB', () => {
+  it('of the gateway type include S3 and not DynamoDB', () => {
     const both = listed(endpoint('s3', 'Gateway'), endpoint('dynamodb', 'Gateway'));
     const s3Endpoint = (id: string, more: Record<string, unknown> = both) =>
       vpcFacts(aws(by(id), [], more), needs, []).subnets[0]?.s3Endpoint;
@@ -141,7 +141,7 @@ describe('endpoints', () => {
     expect(s3Endpoint('vpce-s3', listed(endpoint('s3', 'Gateway', { State: 'deleting' })))).toBe(false);
   });
 
-  it('are called as services are, in China too, with their groups and whether they have a policy of their own', () => {
+  it('have the name of their service, in China too, with their groups and whether they have a custom policy', () => {
     const everything = { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' };
     const policy = (...Statement: object[]) => JSON.stringify({ Version: '2008-10-17', Statement });
     const groups = { Groups: [{ GroupId: 'sg-9' }] };
@@ -197,7 +197,7 @@ describe('endpoints', () => {
 });
 
 describe('the network ACL', () => {
-  it('of a subnet is told rule by rule', () => {
+  it('of a subnet is read rule by rule', () => {
     const Entries = [
       {
         RuleNumber: 100,
@@ -233,7 +233,7 @@ describe('the network ACL', () => {
 });
 
 describe('DNS Firewall', () => {
-  it('is told with its priorities, and how it fails only where it is ours', () => {
+  it('is read with its priorities, and with its failure mode only if it is ours', () => {
     const asked: string[] = [];
     const facts = vpcFacts(aws({}, asked), needs, []);
     expect(facts.dnsFirewallRuleGroups).toEqual([{ name: 'rslvr-frg-1', priority: 101 }]);

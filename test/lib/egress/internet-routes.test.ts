@@ -5,7 +5,7 @@ const by = (target: string, ...ranges: string[]): Route[] => ranges.map((range) 
 const dead = (...ranges: string[]): Route[] => ranges.map((range) => ({ range }));
 const [all, low, high] = ['0.0.0.0/0', '0.0.0.0/1', '128.0.0.0/1'] as const;
 const quarters = ['0.0.0.0/2', '64.0.0.0/2', '128.0.0.0/2', '192.0.0.0/2'];
-/** All that is public, without what is not: the shortest list that firewalls' manuals give. */
+/** All public ranges, as the shortest list in firewalls' manuals. */
 const PUBLIC = [
   ...['1.0.0.0/8', '2.0.0.0/7', '4.0.0.0/6', '8.0.0.0/7', '11.0.0.0/8', '12.0.0.0/6', '16.0.0.0/4', '32.0.0.0/3'],
   ...['64.0.0.0/3', '96.0.0.0/6', '100.0.0.0/10', '100.128.0.0/9', '101.0.0.0/8', '102.0.0.0/7', '104.0.0.0/5'],
@@ -17,7 +17,7 @@ const PUBLIC = [
   ...['194.0.0.0/7', '196.0.0.0/6', '200.0.0.0/5', '208.0.0.0/4'],
 ];
 
-describe('the targets out', () => {
+describe('the routes to the internet', () => {
   it.each<[string, Route[], string[], string[]]>([
     ['a default route', by('nat-1', all), ['nat-1'], []],
     ['quarters', by('nat-1', ...quarters), ['nat-1'], []],
@@ -43,7 +43,7 @@ describe('the targets out', () => {
     expect(found.targets.toSorted()).toEqual(targets.toSorted());
     expect(found.nowhere).toEqual(nowhere);
   });
-  it('are none where only the VPC’s own range leads somewhere', () => {
+  it('are none if only the VPC’s own range has a target', () => {
     const { targets, nowhere } = internetRoutes(by('local', '10.0.0.0/16'));
     expect(targets).toEqual([]);
     expect(nowhere).toContain(high);

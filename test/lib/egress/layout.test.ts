@@ -1,10 +1,10 @@
-/** What a change of the network's settings does to a stack that stands: no resource may be asked to become another. */
+/** Changes of the network's settings in a deployed stack: no resource may change into another one. */
 import { describe, expect, it } from 'vitest';
 import { layoutId } from '../../../lib/egress/layout.ts';
 import { resourcesIn } from '../reachability/template-values.ts';
 import { templateOf } from '../synthesis.ts';
 
-/** Every kind that CloudFormation can only replace, and not beside the old one. */
+/** Every type that CloudFormation can only replace, and whose old and new resource can't exist together. */
 const STANDS_IN_THE_VPC =
   /^AWS::(EC2::(VPC|Subnet|RouteTable|Route|SubnetRouteTableAssociation|NatGateway|EIP|InternetGateway|VPCGatewayAttachment|VPCEndpoint|VPCCidrBlock|EgressOnlyInternetGateway)|NetworkFirewall::(Firewall|LoggingConfiguration))$/;
 
@@ -31,12 +31,12 @@ const pairs = templates.flatMap(([from, before], index) =>
 );
 
 describe('from one layout to another', () => {
-  it.each(pairs)('%s to %s: nothing of the VPC is asked to become something else', (_from, _to, before, after) => {
+  it.each(pairs)('%s to %s: no resource of the VPC changes into another one', (_from, _to, before, after) => {
     expect(before.size).toBeGreaterThan(5);
     expect([...before.keys()].filter((id) => after.has(id))).toEqual([]);
   });
 
-  it('no two firewalls have one name', () => {
+  it('no two firewalls have the same name', () => {
     const names = Object.values(layouts).flatMap((network) =>
       resourcesIn(templateOf({ network }).toJSON())
         .filter(({ type }) => type === 'AWS::NetworkFirewall::Firewall')
@@ -54,17 +54,17 @@ describe('within one layout', () => {
     ['interface endpoints', { vpcEndpoints: 'task-start' }],
     ['no DNS Firewall', { dnsFirewall: false }],
     ['names', { allowedDomains: ['a.example.com'] }],
-  ])('%s: what stays changes in place only', (_name, network) => {
+  ])('%s: resources that stay only change in place', (_name, network) => {
     const [before, after] = [standing({}), standing(network)];
     for (const [id, properties] of before) {
       const { NatGatewayId: _was, ...was } = properties;
-      // The one property that differs, and a route takes another gateway without being replaced.
+      // The only property that differs. A route gets another gateway without a replacement.
       const { NatGatewayId: _is, ...is } = after.get(id) ?? {};
       expect(is, id).toEqual(was);
     }
   });
 
-  it('the default one has no construct of its own, so its resources keep their names', () => {
+  it('the default one has no separate construct, so its resources keep their names', () => {
     expect(layoutId({ mode: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20' })).toBeUndefined();
     expect(layoutId({ mode: 'public-ip', zones: 2, cidr: '10.90.0.0/20' })).toBe('public-ip-2-10.90.0.0-20');
     const availabilityZones = ['us-west-1a', 'us-west-1c'];

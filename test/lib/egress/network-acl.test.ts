@@ -28,11 +28,11 @@ describe('a network ACL', () => {
     ['that denies a range first', [rule(50, false, { range: '10.0.0.0/8' }), rule(100, true)], 'some'],
     ['that denies a range too late', [rule(150, false, { range: '10.0.0.0/8' }), rule(100, true)], 'all'],
     ['that denies another port first', [rule(50, false, { ports: { from: 22, to: 22 } }), rule(100, true)], 'all'],
-  ])('%s lets %s of HTTPS out', (_name, rules, expected) => {
+  ])('%s allows outbound HTTPS to %s addresses', (_name, rules, expected) => {
     expect(passes({ id: 'acl-1', rules }, 'out', https)).toBe(expected);
   });
 
-  it('lets all, some or none of a range of ports in', () => {
+  it('allows all, some or none of a range of inbound ports', () => {
     const into = (from: number, to: number, allows = true) =>
       rule(100, allows, { direction: 'in', ports: { from, to } });
     const passed = (...rules: AclRule[]) => passes({ id: 'acl-1', rules }, 'in', answers);

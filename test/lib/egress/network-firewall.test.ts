@@ -36,7 +36,7 @@ const only = (type: string, of = template) => {
 const FIREWALL = 'AWS::NetworkFirewall::';
 
 describe('the policy', () => {
-  it('the policy forwards everything to one group of rules in strict order, and drops what no rule passes', () => {
+  it('the policy forwards everything to one rule group in strict order, and drops traffic that no rule passes', () => {
     const { properties } = only(`${FIREWALL}FirewallPolicy`);
     expect(properties).toEqual({
       FirewallPolicyName: expect.stringMatching(/-policy$/),
@@ -67,7 +67,7 @@ describe('the policy', () => {
     });
   });
 
-  it('the policy has another name when its capacity is another, so that the old group can be replaced', () => {
+  it('the rule group has another name if its capacity changes, so that it can be replaced', () => {
     const many = firewallIn(Array.from({ length: 200 }, () => RULES).join('\n'));
     const { properties } = only(`${FIREWALL}RuleGroup`, many);
     expect(properties).toMatchObject({ Capacity: 400, RuleGroupName: expect.stringMatching(/-rules-400$/) });
@@ -77,7 +77,7 @@ describe('the policy', () => {
 describe('each zone', () => {
   const firewalls = all(`${FIREWALL}Firewall`);
 
-  it('each zone has a firewall of its own with the common policy, which can be destroyed', () => {
+  it('each zone has its own firewall with the shared policy, without delete protection', () => {
     expect(firewalls).toHaveLength(2);
     const policy = { 'Fn::GetAtt': [only(`${FIREWALL}FirewallPolicy`).id, 'FirewallPolicyArn'] };
     for (const [index, { properties }] of firewalls.entries()) {
@@ -114,7 +114,7 @@ describe('each zone', () => {
     );
   });
 
-  it('each zone sends what leaves to its own firewall, and what comes back through the same one', () => {
+  it('each zone sends outbound and return traffic through its own firewall', () => {
     const routes = all('AWS::EC2::Route').filter(({ properties }) => properties['VpcEndpointId'] !== undefined);
     const vpcEndpoint = (id: string | undefined) => ({
       'Fn::Select': [1, { 'Fn::Split': [':', { 'Fn::Select': [0, { 'Fn::GetAtt': [id, 'EndpointIds'] }] }] }],

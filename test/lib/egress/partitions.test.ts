@@ -16,7 +16,7 @@ describe('a region', () => {
     expect(HOST_DOMAINS).toContain(domain);
   });
 
-  it('that the CDK does not know is taken for an ordinary one, in the domain that is given', () => {
+  it('that the CDK does not know counts as one of the standard partition, in the given domain', () => {
     expect(partitionOf(Aws.REGION)).toBe('aws');
     expect(suffixOf(Aws.REGION, Aws.URL_SUFFIX)).toBe(Aws.URL_SUFFIX);
   });
@@ -31,7 +31,7 @@ describe('the service of an endpoint', () => {
     ['eu.amazonaws.eusc-de-east-1.logs', 'logs'],
     ['aws.api.eu-central-1.kendra-ranking', 'kendra-ranking'],
     ['com.amazonaws.s3-global.accesspoint', 'com.amazonaws.s3-global.accesspoint'],
-  ])('%s is %s', (name, service) => {
+  ])('of %s is %s', (name, service) => {
     expect(endpointService(name)).toBe(service);
   });
 });

@@ -4,7 +4,7 @@ import { networkIn } from '../reachability/network-model.ts';
 import { findings } from '../reachability/probes.ts';
 import { templateOf } from '../synthesis.ts';
 
-describe('a name of S3', () => {
+describe('an S3 hostname', () => {
   it.each([
     ['acme-modules.s3.eu-central-1.amazonaws.com', 'acme-modules'],
     ['acme.modules.s3.eu-central-1.amazonaws.com', 'acme.modules'],
@@ -13,7 +13,7 @@ describe('a name of S3', () => {
     ['acme-modules.s3.dualstack.eu-west-1.amazonaws.com', 'acme-modules'],
     ['acme-modules.s3.cn-north-1.amazonaws.com.cn', 'acme-modules'],
     ['acme-modules.s3.eusc-de-east-1.amazonaws.eu', 'acme-modules'],
-  ])('%s is of the bucket %s', (name, bucket) => {
+  ])('%s has the bucket %s', (name, bucket) => {
     expect(s3Name(name)).toEqual({ bucket });
   });
 
@@ -34,13 +34,13 @@ describe('a name of S3', () => {
   });
 });
 
-describe('a bucket that is allowed by its name', () => {
+describe('a bucket that is allowed by its hostname', () => {
   const network = {
     allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com', 'app.terraform.io'],
   };
   const template = templateOf({ network });
 
-  it('passes the endpoint, and no other does', () => {
+  it('passes the endpoint, and no other bucket does', () => {
     const [endpoint] = Object.values(
       template.findResources('AWS::EC2::VPCEndpoint', { Properties: { VpcEndpointType: 'Gateway' } }),
     );
@@ -53,7 +53,7 @@ describe('a bucket that is allowed by its name', () => {
     expect(somebodys).toMatchObject({ reached: false });
   });
 
-  it('is there once', () => {
+  it('is listed once', () => {
     expect(bucketsIn(['a.s3.amazonaws.com', 'a.s3.eu-west-1.amazonaws.com', 'example.com'])).toEqual(['a']);
   });
 });

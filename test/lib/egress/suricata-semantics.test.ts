@@ -79,7 +79,7 @@ describe('the rules of the template', () => {
     expect(judge(engineRules(engine.rules), await packetsOf(attempt)).by).toBe(by);
   });
 
-  it('the rules of the template drop each kind of traffic by the rule that says so in the log', () => {
+  it('the rules of the template drop each kind of traffic by the rule whose message says so', () => {
     const by = (name: string) => verdictOn(name).by;
     expect(by('an allowed name')).toBe(NAMES.allowed);
     expect(by('a name below a wildcard')).toBe(NAMES.wildcard);
@@ -97,7 +97,7 @@ describe('the rules of the template', () => {
     expect(by('another IP protocol (GRE)')).toBe('neither TCP nor UDP');
   });
 
-  it('the rules of the template log every server name that is asked for, allowed or not, and no line for the mark alone', () => {
+  it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
     for (const name of ['an allowed name', 'another name']) {
       expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
     }
@@ -105,7 +105,7 @@ describe('the rules of the template', () => {
     expect(verdictOn('data that begins like TLS on port 443').logged).toEqual([]);
   });
 
-  it('the rules of the template drop what begins as TLS and is none', async () => {
+  it('the rules of the template drop data that begins as TLS but is not TLS', async () => {
     // Version 3.127: it has the mark of the rule "TLS begins", and the engine finds that the protocol is not TLS.
     const attempt: Try = { how: 'tcp', address: LAB.stranger, port: 443, send: '\u0016\u0003\u007f\u0000\u0010secret' };
     expect(judge(engineRules(engine.rules), await packetsOf(attempt))).toMatchObject({
@@ -172,7 +172,7 @@ describe('a single rule', () => {
     expect(rule({ payload })).toBe(false);
   });
 
-  it('"TCP port not allowed" matches towards every port but those that are allowed, and no answer', () => {
+  it('"TCP port not allowed" matches every port except the allowed ones, and no answer', () => {
     const rule = ruleBy('TCP port not allowed');
     expect([22, 80, 443, 8443, 8444].map((port) => rule({ port }))).toEqual([true, true, false, false, true]);
     expect(rule({ port: 443, to: 'client' })).toBe(false);

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { type TaskSecurityGroupProps, taskSecurityGroup } from '../../../lib/egress/task-security-group.ts';
 import { emptyStack } from '../synthesis.ts';
 
-/** The only security group of a stack, and the rules that are resources of their own. */
+/** The only security group of a stack, and the rules that are separate resources. */
 function groupIn(props: Omit<TaskSecurityGroupProps, 'vpc'> = {}) {
   const stack = emptyStack();
   const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['unknown'] });
@@ -25,7 +25,7 @@ const out = (port: number, to: object = { CidrIp: '0.0.0.0/0' }) => ({
   Description: expect.stringMatching(/\w/),
 });
 
-it('the security group lets nothing in and TCP 443 out, to any IPv4 address', () => {
+it('the security group allows no inbound traffic, and outbound TCP 443 to any IPv4 address', () => {
   expect(groupIn()).toEqual({
     VpcId: 'vpc-1',
     // EC2 replaces a group whose description changes, and a group in use cannot be deleted.
@@ -34,11 +34,11 @@ it('the security group lets nothing in and TCP 443 out, to any IPv4 address', ()
   });
 });
 
-it('the security group opens the ports of other hosts once each, and 443 only once', () => {
+it('the security group opens each port once, including 443', () => {
   expect(groupIn({ extraPorts: [8443, 443, 8443] }).SecurityGroupEgress).toEqual([out(443), out(8443)]);
 });
 
-it('the security group opens the same ports for IPv6 only when it is on', () => {
+it('the security group opens the same ports for IPv6 only if IPv6 is on', () => {
   const six = { CidrIpv6: '::/0' };
   expect(groupIn({ extraPorts: [8443], ipv6: true }).SecurityGroupEgress).toEqual([
     out(443),
@@ -49,12 +49,12 @@ it('the security group opens the same ports for IPv6 only when it is on', () => 
   expect(groupIn({ ipv6: false }).SecurityGroupEgress).toEqual([out(443)]);
 });
 
-it('the security group opens each proxy at its port, to its address or, where that is unknown, to any', () => {
+it('the security group opens each proxy’s port to its address, or to any address if that is unknown', () => {
   const proxies = [
     { address: '10.0.0.5/32', port: 3128 },
     { address: '2001:db8::5/128', port: 3129 },
     { address: undefined, port: 3130 },
-    // Open to any address already.
+    // Already open to any address.
     { address: '10.0.0.6/32', port: 443 },
   ];
   const description = { Description: 'Proxy of the agents' };
