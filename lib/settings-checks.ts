@@ -56,7 +56,7 @@ export interface DeployTarget {
 /**
  * ARNs of another region or account than the stack's, which would deploy and then fail.
  *
- * CloudWatch notifies topics of its own region only, and the launcher asks the Secrets Manager of its region.
+ * CloudWatch notifies topics in its region only, and the launcher uses Secrets Manager in its region.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
  *
  * A secret of another account needs kms:Decrypt on its key in the reader's own policy, in addition to the policies of the
@@ -234,7 +234,7 @@ export function credentialFaults(given: unknown, path: readonly string[] = []): 
     return Object.entries(given).flatMap(([key, value]) => credentialFaults(value, [...path, key]));
   }
   const what = credentialIn(given);
-  // A variable has an error of its own, with another remedy.
+  // Variables have a separate error, with another remedy.
   if (what === undefined || (path[0] === 'pools' && path[2] === 'environment')) return [];
   return [
     {

@@ -105,7 +105,7 @@ describe.each(deployments)('with %s', (_name, template) => {
   });
 });
 
-describe('rights', () => {
+describe('permissions', () => {
   const template = templateOf({ ...twoPools, ...registry });
   const statements = statementsOf(template);
   const launcher = statements.filter(({ role }) => /LauncherRole/.test(role));

@@ -1,4 +1,4 @@
-/** The construct, in an app that has a network and secrets of its own. */
+/** The construct, in an app that has its own network and secrets. */
 import { CfnParameter, Duration, NestedStack, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
@@ -70,7 +70,7 @@ describe('the construct', () => {
     Template.fromStack(stack).resourceCountIs('AWS::ECS::Cluster', 2);
   });
 
-  it('has a name of its own in nested stacks that are called alike', () => {
+  it('has a unique name in nested stacks with the same name', () => {
     const app = testApp();
     const names = ['A', 'B', 'A-B', 'AB'].map(
       (id) => launcherIn(new NestedStack(new Stack(app, id), 'Nested'), {}, 'Agents').name,
@@ -94,7 +94,7 @@ describe('the construct', () => {
     expect(errors('eu-central-1', 'us-east-1')).toEqual([]);
   });
 
-  it('gives access to what it made, to grant rights to Terraform', () => {
+  it('exposes its resources, so that an app can grant permissions to Terraform', () => {
     const stack = emptyStack();
     const launcher = launcherIn(stack);
     const secret = new Secret(stack, 'ForTerraform');

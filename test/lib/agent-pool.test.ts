@@ -89,7 +89,7 @@ describe("the agent's container", () => {
     );
   });
 
-  it('is told the address of a Terraform Enterprise, and of nothing that is the default', () => {
+  it('gets the address of a Terraform Enterprise, and no default values', () => {
     const { template: enterprise } = poolIn({ hostname: 'tfe.acme.example:8443', idleWindow: Duration.minutes(2) });
     enterprise.hasResourceProperties(
       'AWS::ECS::TaskDefinition',

@@ -132,7 +132,7 @@ describe('the volumes container', () => {
     expect(rest).toEqual(['volumes', ...MOUNTS.map(({ ContainerPath }) => ContainerPath)]);
   });
 
-  it('the volumes container opens every folder of its own user to all, with the sticky bit', () => {
+  it('the volumes container makes every folder writable for all users, with the sticky bit', () => {
     const folders = ['one', 'with a space'].map((name) => join(folder, name));
     for (const each of folders) mkdirSync(each, { mode: 0o755 });
     execFileSync(shell, [flag, script, 'volumes', ...folders]);

@@ -9,7 +9,7 @@ import { VALIDATED } from './validated-settings.ts';
 
 const missing = spawnSync('cfn-lint', ['--version']).status === 0 ? undefined : 'needs cfn-lint: pip install cfn-lint';
 
-/** W3005: CDK writes a DependsOn beside a reference to the same resource. */
+/** W3005: the CDK writes a DependsOn in addition to a reference to the same resource. */
 const IGNORED = 'W3005';
 
 it.skipIf(missing !== undefined)(

@@ -137,7 +137,7 @@ describe('a deployment of changed settings', () => {
       },
     ],
     [
-      'security groups of your own',
+      'your own security groups',
       network(vpc),
       network({ ...vpc, securityGroupIds: ['sg-11111111'] }),
       { replaced: [], deleted: ['AWS::EC2::SecurityGroup'] },

@@ -10,7 +10,7 @@ function networkIn(props: Partial<EgressNetworkProps> = {}): Template {
   return Template.fromStack(stack);
 }
 
-it('has private subnets in two zones, whose only way out is the NAT gateway', () => {
+it('has private subnets in two zones, whose only egress path is the NAT gateway', () => {
   const template = networkIn();
   template.resourceCountIs('AWS::EC2::NatGateway', 1);
   const nat = template.findResources('AWS::EC2::Route', {
@@ -42,7 +42,7 @@ it('refuses more names than DNS Firewall takes in a request', () => {
   );
 });
 
-it('keeps its address: an Elastic IP of its own', () => {
+it('keeps its address with an explicit Elastic IP', () => {
   const template = networkIn();
   template.resourceCountIs('AWS::EC2::EIP', 1);
   template.hasResourceProperties('AWS::EC2::NatGateway', {
@@ -57,7 +57,7 @@ it('reaches S3, where the layers of images are, without the NAT gateway', () => 
   });
 });
 
-it('has no Lambda of its own', () => {
+it('adds no Lambda function', () => {
   networkIn().resourceCountIs('AWS::Lambda::Function', 0);
 });
 

@@ -84,7 +84,7 @@ describe("the function's environment", () => {
 });
 
 describe('the function', () => {
-  it('ends before its minute does, logs JSON into a group of its own, and is never retried', () => {
+  it('ends before its minute does, logs JSON into a separate group, and is never retried', () => {
     template.hasResourceProperties('AWS::Lambda::Function', {
       Handler: 'index.handler',
       Timeout: 55,
@@ -98,7 +98,7 @@ describe('the function', () => {
     });
   });
 
-  it('reserves concurrency only when told to', () => {
+  it('reserves concurrency only if it is set', () => {
     templateOf({ ...settings, reservedConcurrency: 1 }).hasResourceProperties('AWS::Lambda::Function', {
       ReservedConcurrentExecutions: 1,
     });
@@ -127,7 +127,7 @@ describe('the function', () => {
   });
 });
 
-describe("the launcher's rights", () => {
+describe("the launcher's permissions", () => {
   const rightTo = (sid: string) => statementsOf(template).find(({ Sid }) => Sid === sid);
 
   it("start tasks of the pools' families, in any revision, in its cluster, without a way in", () => {

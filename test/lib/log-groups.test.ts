@@ -45,7 +45,7 @@ it('the stack keeps each log as long as its own setting says, the others as long
   });
 });
 
-it("the stack keeps the firewall's logs as long as `logRetentionDays`, unless they have a setting of their own", () => {
+it("the stack keeps the firewall's logs as long as `logRetentionDays`, unless they have a separate setting", () => {
   const network = { egress: 'network-firewall' };
   expect(retentionIn(templateOf({ stackName: 'Test', logRetentionDays: 60, network }))).toMatchObject({
     '/aws/vendedlogs/Test-Network-Firewall-Alerts': 60,

@@ -48,7 +48,7 @@ describe("the lab's results in docs/network.md (node test/egress-lab/main.ts --w
     }
   });
 
-  it('have every difference from AWS beside them', () => {
+  it('are followed by every difference from AWS', () => {
     for (const difference of DIFFERENCES) expect(lab).toContain(`- ${difference}`);
   });
 });

@@ -1,4 +1,4 @@
-/** CloudFormation's own rules over every way out, in one synthesis: they take seconds to load. */
+/** CloudFormation's rules for every egress mode, in one synthesis, because the rules take seconds to load. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -15,7 +15,7 @@ afterAll(() => {
   process.env['CDK_VALIDATION'] = before;
 });
 
-it('no way out has a finding', () => {
+it('no egress mode has a finding', () => {
   const app = testApp();
   app.node.setContext('@aws-cdk/core:validateAgainstDefaultRules', true);
   for (const [index, more] of VALIDATED.entries()) {

@@ -183,7 +183,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     }
   });
 
-  it('has no route but these: to NAT, to the firewall, to an internet gateway, for a range of its own or for everything', () => {
+  it('has no route but these: to NAT, to the firewall, to an internet gateway, for its own range or for everything', () => {
     for (const { routes, cidr } of model.subnets.values()) {
       for (const { destination, target } of routes) {
         expect(target.kind, cidr).not.toBe('unknown');
@@ -352,7 +352,7 @@ describe('log groups that AWS services write to', () => {
       expect(name).toMatch(/^\/aws\/vendedlogs\/AgentLauncher-[\w-]+-(Queries|FlowLogs|Alerts|Flows)$/);
   });
 
-  it('have a name of their own in each stack', () => {
+  it('have a unique name in each stack', () => {
     const one = names(templateOf({ network, stackName: 'One' }));
     const two = names(templateOf({ network, stackName: 'Two' }));
     expect(new Set([...one, ...two]).size).toBe(8);

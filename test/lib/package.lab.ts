@@ -49,7 +49,7 @@ beforeAll(() => {
   npm(root, 'pack', '--pack-destination', folder);
 }, 240_000);
 
-it('contains the constructs, their types, the image and the finished bundle, and no package of its own', () => {
+it('contains the constructs, their types, the image and the finished bundle, and no other package', () => {
   const [tarball = ''] = globSync('*.tgz', { cwd: folder });
   const files = execFileSync('tar', ['-tzf', join(folder, tarball)], { encoding: 'utf8' }).split('\n');
   for (const file of [

@@ -1,4 +1,4 @@
-/** A pool whose plans and applies have tasks of their own, from the settings to the template. */
+/** A pool with separate tasks for plans and applies, from the settings to the template. */
 import { Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -228,7 +228,7 @@ describe('the settings refuse', () => {
     ]);
   });
 
-  it('more pools than the launcher’s policy has room for', () => {
+  it('more pools than the launcher’s policy can contain', () => {
     const many = (n: number) =>
       Array.from({ length: n }, (_, i) => ({ name: `p${i}`, agentTokenSecret: `t${i}`, phases: {} }));
     expect(faultsOf(many(10))).toEqual([]);

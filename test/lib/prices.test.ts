@@ -81,8 +81,8 @@ describe('amounts', () => {
     [0, '$0.00'],
     [0.005, '$0.005'],
     [36.505, '$36.51'],
-  ])('%s is told as %s', (usd, told) => {
-    expect(dollars(usd)).toBe(told);
+  ])('%s is written as %s', (usd, text) => {
+    expect(dollars(usd)).toBe(text);
   });
 
   it('have a source each', () => {

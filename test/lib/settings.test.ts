@@ -222,7 +222,7 @@ describe('wrong settings', () => {
     }
   });
 
-  it('are told in words that name every fault', () => {
+  it('are reported in one message with every fault', () => {
     const error = new SettingsError(faultsOf({ organization: 'acme' }));
     expect(error.message).toMatch(/^2 settings are wrong/);
     expect(error.message).toContain('given:    nothing');
@@ -336,7 +336,7 @@ describe('settings that contradict each other', () => {
     expect(paths(faultsOfSettings({ agentImage }))).toEqual(['agentImage']);
   });
 
-  it('may build the image from a release on a base of their own, or on a pinned official image', () => {
+  it('may build the image from a release on a chosen base, or on a pinned official image', () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     const image = (agentImage: object) => parseSettings({ agentLauncher: { ...LEAST, agentImage } }).agentImage;
     expect(image({ source: 'release', base: `debian:13@${digest}` })).toEqual({

@@ -22,7 +22,7 @@ function faultsOf(pool: object): string[] {
   return [];
 }
 
-/** What the function of such a stack is told of its pool's lanes. */
+/** The lanes of the pool in the environment of such a stack's function. */
 function lanesOf(pool: object): readonly object[] {
   const functions = Object.values(templateOf(pools(pool)).findResources('AWS::Lambda::Function'));
   const texts = functions.flatMap(
@@ -37,7 +37,7 @@ describe('agents without a job', () => {
     expect(templateOf({}).findOutputs('StandingAgents')).toEqual({});
   });
 
-  it('are on the dashboard when they are put off, where there are any', () => {
+  it('are on the dashboard when they are deferred, if the pool has any', () => {
     const dashboard = (pool: object) =>
       JSON.stringify(templateOf(pools(pool)).findResources('AWS::CloudWatch::Dashboard'));
     expect(dashboard({ sweepMinutes: 30 })).toContain(METRICS.standingDeferred);
@@ -45,7 +45,7 @@ describe('agents without a job', () => {
     expect(dashboard({})).not.toContain(METRICS.standingDeferred);
   });
 
-  it('are told to the function as it reads them', () => {
+  it('are in the function’s environment as the function reads them', () => {
     const pool = { warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 30 };
     const lanes = lanesOf(pool);
     const schedule = { days: ['Mon', 'Fri'], fromMinute: 510, toMinute: 1080, timeZone: 'Europe/Berlin' };
@@ -120,7 +120,7 @@ describe('agents without a job', () => {
     );
   });
 
-  it('cost what the tasks of their own phase cost, disk included', () => {
+  it('cost as much as the tasks of their phase, disk included', () => {
     const priceOf = (pool: object) =>
       Object.values(templateOf(pools(pool)).findOutputs('StandingAgents'))[0]?.['Value'] as string;
     const large = { cpu: 4096, memoryMiB: 8192 };
@@ -249,7 +249,7 @@ it('are allowed by the settings and by the function’s parser alike', () => {
         }
 });
 
-it('are told to the function within the 4 KB that Lambda has, or refused', () => {
+it('fit into the 4 KB of the function’s environment, or are refused', () => {
   const { days: _, ...everyDay } = HOURS;
   const many = (count: number) =>
     Array.from({ length: count }, (_, n) => ({

@@ -19,7 +19,7 @@ process.once('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** An app that writes to a folder of its own and bundles nothing. */
+/** An app that writes to a separate folder and bundles nothing. */
 export function testApp(): App {
   const outdir = mkdtempSync(join(tmpdir(), 'cdk-test-'));
   folders.push(outdir);

@@ -1,10 +1,10 @@
-/** Every way out with the options that change its resources: what AWS's rules and CloudFormation's own are tried on. */
+/** Every egress mode with the options that change its resources, for checks by AWS's and CloudFormation's rules. */
 
 const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
 const securityGroupIds = ['sg-0123456789abcdef0', 'sg-0123456789abcdef1'];
 const hostname = 'tfe.acme.example:8443';
 
-/** Settings beside the least ones. */
+/** Settings in addition to the minimal ones. */
 export const VALIDATED: readonly {
   readonly hostname?: string;
   readonly agentImage?: object;

@@ -27,7 +27,7 @@ export interface Subnet {
   readonly routes: readonly Route[];
 }
 
-/** One rule of a security group; a protocol is told by its name, `-1` for all. */
+/** One rule of a security group. The protocol is a name; `-1` is all. */
 export interface GroupRule {
   readonly group: string;
   readonly direction: 'in' | 'out';

@@ -10,7 +10,7 @@ import { FILL, resourcesIn } from './template-values.ts';
 
 /** What a network of the stack's own should have. */
 export interface Expected {
-  /** Zones with a firewall of their own; none in the other modes. */
+  /** Zones with a firewall; none in the other modes. */
   readonly firewalls: number;
   readonly dnsFirewall: boolean;
   readonly taskStartEndpoints: boolean;
@@ -23,7 +23,7 @@ export interface Expected {
   readonly ports: readonly number[];
 }
 
-/** Every fault of a template with a VPC of its own. */
+/** Every fault of a template that creates a VPC. */
 export function policyFaults(template: unknown, expected: Expected): string[] {
   return [
     ...securityGroupFaults(template, expected),
@@ -43,7 +43,7 @@ const vpcOf = (template: unknown) => ofType(template, 'AWS::EC2::VPC').map(({ id
 
 function securityGroupFaults(template: unknown, { ports, ipv6, taskStartEndpoints }: Expected): string[] {
   const { groups, groupRules, tasks } = networkIn(template);
-  const told = (group: string, way: 'in' | 'out') =>
+  const rulesOf = (group: string, way: 'in' | 'out') =>
     groupRules
       .filter((rule) => rule.group === group && rule.direction === way)
       .map(({ protocol, from, to, peer }) => `${protocol} ${from}-${to} ${peer}`);
@@ -53,17 +53,17 @@ function securityGroupFaults(template: unknown, { ports, ipv6, taskStartEndpoint
     ...differs('groups of the tasks', tasks.groups.length, 1),
     ...differs(
       'out of the tasks',
-      told(task, 'out'),
+      rulesOf(task, 'out'),
       ports.flatMap((port) => peers.map((peer) => `tcp ${port}-${port} ${peer}`)),
     ),
-    ...differs('into the tasks', told(task, 'in'), []),
+    ...differs('into the tasks', rulesOf(task, 'in'), []),
     ...differs('other groups', groups.length - 1, taskStartEndpoints ? 1 : 0),
     ...groups
       .filter((group) => group !== task)
       .flatMap((group) => [
-        // CDK's rule that is for nobody: it keeps AWS from adding the one that is for everything.
-        ...differs(`out of ${group}`, told(group, 'out'), ['icmp 252-86 255.255.255.255/32']),
-        ...differs(`into ${group}`, told(group, 'in'), [`tcp 443-443 ${task}`]),
+        // The CDK's rule for an impossible address, so that AWS doesn't add its default rule for everything.
+        ...differs(`out of ${group}`, rulesOf(group, 'out'), ['icmp 252-86 255.255.255.255/32']),
+        ...differs(`into ${group}`, rulesOf(group, 'in'), [`tcp 443-443 ${task}`]),
       ]),
   ];
 }

@@ -1,4 +1,4 @@
-/** Where a packet of a task comes to: security group, then route by route, through whatever stands there. */
+/** Follows a packet of a task: security group, then route by route, through gateways, endpoints and firewalls. */
 import { contains, parseRange } from '../../../lib/egress/address-range.ts';
 import { resolves } from './dns-rules.ts';
 import { type ApiCall, lets } from './endpoint-policy.ts';
@@ -148,8 +148,8 @@ function routeFor(subnet: Subnet, packet: Packet): Route | undefined {
 }
 
 /**
- * Firewalls on the way out of a task's subnet and on the way back into it. Where they differ, a firewall sees half of
- * a connection.
+ * Firewalls on the outbound and on the return path of a task's subnet. If the two differ, a firewall sees only half of a
+ * connection.
  */
 export function firewallsOnTheWay(model: NetworkModel, subnetId: string): { out: string[]; back: string[] } {
   const out: string[] = [];
