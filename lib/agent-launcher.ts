@@ -20,7 +20,9 @@ import {
   DEFAULT_START_DEADLINE_SECONDS,
 } from './defaults.ts';
 import { portOf } from './egress/allowed-domains.ts';
+import { ecrImage } from './egress/ecr-image.ts';
 import { taskSecurityGroup } from './egress/task-security-group.ts';
+import { EgressNetwork } from './egress-network.ts';
 import { checkLauncherProps } from './launcher-checks.ts';
 import { LauncherFunction } from './launcher-function.ts';
 import { Monitoring } from './monitoring.ts';
@@ -168,7 +170,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     checkTopic(Stack.of(this), props.alarmTopic);
     this.name = name;
     this.options = props.pools;
-    this.node.addValidation({ validate: () => sameNameFaults(this) });
+    this.node.addValidation({ validate: () => [...sameNameFaults(this), ...unresolvedImageFaults(this, props.vpc)] });
     const hostname = props.hostname ?? DEFAULT_HOSTNAME;
     const schedule = props.schedule ?? Duration.minutes(DEFAULT_SCHEDULE_MINUTES);
     const logRetention = props.logRetention ?? DEFAULT_LOG_RETENTION_DAYS;
@@ -327,6 +329,23 @@ function sameNameFaults(launcher: AgentLauncher): string[] {
     return [
       `The launcher at ${other.node.path} has the same name, ${launcher.name}. Set another \`name\` for one of them.`,
     ];
+  });
+}
+
+/** Images whose registry doesn't resolve in the launcher's `EgressNetwork`: no task could pull them. */
+function unresolvedImageFaults({ pools }: AgentLauncher, vpc: ec2.IVpc): string[] {
+  const network = vpc.node.scopes.find((scope) => scope instanceof EgressNetwork);
+  if (network === undefined) return [];
+  return [...pools].flatMap(([name, { lanes }]) => {
+    const images = new Set(lanes.flatMap(({ taskDefinition }) => taskDefinition.defaultContainer?.imageName ?? []));
+    return [...images].flatMap((image) => {
+      const unresolved = network.unresolvedHostsOf(image);
+      if (unresolved.length === 0) return [];
+      const copy = ecrImage(image) === undefined ? 'Use AgentImage.copyOf, so that tasks pull from ECR, or add' : 'Add';
+      return [
+        `Agent pool ${name} can't pull its image ${image}. These hosts don't resolve in the EgressNetwork ${network.node.path}: ${unresolved.join(', ')}. ${copy} the image to the network's \`images\`.`,
+      ];
+    });
   });
 }
 

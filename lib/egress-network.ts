@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Stack, Token } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -14,13 +14,15 @@ import {
   taskStartNames,
 } from './egress/allowed-domains.ts';
 import { DnsFirewall } from './egress/dns-firewall.ts';
-import { normalised } from './egress/domain-name.ts';
+import { covers, normalised } from './egress/domain-name.ts';
+import { ecrImage } from './egress/ecr-image.ts';
 import { guardDutyAccount } from './egress/guardduty.ts';
 import { layoutId } from './egress/layout.ts';
 import { natGatewayVpc } from './egress/nat-gateway.ts';
 import { NetworkFirewall } from './egress/network-firewall.ts';
 import { firewallZones, networkFirewallVpc } from './egress/network-firewall-vpc.ts';
 import type { OwnVpc, VpcPlace } from './egress/own-vpc.ts';
+import { suffixOf } from './egress/partitions.ts';
 import { publicIpVpc } from './egress/public-ip.ts';
 import { bucketsIn } from './egress/s3-names.ts';
 import { suricataRules } from './egress/suricata-rules.ts';
@@ -84,9 +86,10 @@ export interface EgressNetworkProps {
    */
   readonly allowed?: AllowedNamesInput;
   /**
-   * References of the images that tasks run. `undefined` means the image that is built with the stack.
+   * References of the images that tasks pull directly: those of `AgentImage.fromReference`. Their registries resolve.
+   * `undefined` means an image in the stack's own account: one that is built with the stack, or a copy (`AgentImage.copyOf`).
    *
-   * @default - the image that is built with the stack
+   * @default - an image in the stack's own account
    */
   readonly images?: readonly (string | undefined)[];
   /**
@@ -133,6 +136,7 @@ export class EgressNetwork extends Construct {
   readonly idle: IdleNetwork;
   /** Every domain that resolves. */
   readonly names: readonly string[];
+  private readonly dnsFirewall: boolean;
 
   constructor(scope: Construct, id: string, props: EgressNetworkProps) {
     super(scope, id);
@@ -169,8 +173,8 @@ export class EgressNetwork extends Construct {
     const place: Place = Stack.of(this);
     const guardDuty = props.guardDuty === true ? guardDutyAccount(this) : undefined;
     this.names = resolvingNames(allowed, images, place, guardDuty);
-    const dnsFirewall = egress.mode === 'network-firewall' || egress.dnsFirewall;
-    if (dnsFirewall) {
+    this.dnsFirewall = egress.mode === 'network-firewall' || egress.dnsFirewall;
+    if (this.dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', {
         vpcId: vpc.vpcId,
         names: this.names,
@@ -202,8 +206,19 @@ export class EgressNetwork extends Construct {
       natGateways: addresses.length,
       firewallEndpoints: egress.mode === 'network-firewall' ? zones : 0,
       interfaceEndpoints: withEndpoints ? TASK_START_ENDPOINTS * zones : 0,
-      dnsNames: dnsFirewall ? this.names.length + 1 : 0,
+      dnsNames: this.dnsFirewall ? this.names.length + 1 : 0,
     };
+  }
+
+  /** Hosts that don't resolve, of those that pulling an image needs. Hosts that only CloudFormation knows aren't judged. */
+  unresolvedHostsOf(image: string): string[] {
+    const place: Place = Stack.of(this);
+    const isInEcr = ecrImage(image) !== undefined;
+    if (!this.dnsFirewall || Token.isUnresolved(image)) return [];
+    if (isInEcr && (Token.isUnresolved(place.account) || Token.isUnresolved(place.region))) return [];
+    const { registries } = taskStartNames([image], place);
+    const names = this.names.map((name) => name.replace(place.urlSuffix, suffixOf(place.region, 'amazonaws.com')));
+    return registries.filter((host) => !names.some((name) => covers(name, host)));
   }
 
   private flowLogs(retention: logs.RetentionDays | undefined): void {

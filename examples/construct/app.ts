@@ -13,7 +13,7 @@ const launcher = new AgentLauncher(stack, 'Agents', {
   organization: 'your-org',
   apiTokenSecret: Secret.fromSecretNameV2(stack, 'ApiToken', 'agent-launcher/api-token'),
   vpc,
-  agentImage: AgentImage.fromReference('hashicorp/tfc-agent:1.33.0'),
+  agentImage: AgentImage.copyOf('hashicorp/tfc-agent:1.33.0'),
   pools: [
     {
       name: 'aws',
