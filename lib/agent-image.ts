@@ -101,6 +101,20 @@ function refuseUnpinned(reference: string): void {
   );
 }
 
+/** References that can't be copied, though an image may have them. */
+function refuseUncopied(reference: string): void {
+  if (Token.isUnresolved(reference)) {
+    throw new Error(
+      'The image to copy is a value that only CloudFormation knows. The stack needs its registry and tag: use a reference in plain text, such as hashicorp/tfc-agent:1.33.0.',
+    );
+  }
+  if (ecrImage(reference) !== undefined) {
+    throw new Error(
+      `The image ${shown(reference)} is in ECR already, so it isn't copied. Use AgentImage.fromReference: tasks pull it from there.`,
+    );
+  }
+}
+
 function warnOfVersion(scope: Construct, version: string | undefined): void {
   const warning = versionWarning(version);
   if (warning !== undefined) Annotations.of(scope).addWarningV2('agent-launcher:agentVersion', warning);
@@ -226,8 +240,13 @@ export abstract class AgentImage {
    * into its own ECR repository during the deployment, and tasks pull from there.
    */
   static copyOf(reference: string, options: ImageCopyOptions = {}): AgentImage {
+    const version = versionOfImage(reference);
+    refuseOld(version);
+    refuseUncopied(reference);
+    refuseUnpinned(reference);
     return {
       bind: (scope, architecture) => {
+        warnOfVersion(scope, version);
         const arm64 = architecture === ecs.CpuArchitecture.ARM64;
         const image = ImageCopies.of(scope).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
         return AgentImage.fromContainerImage(image).bind(scope, architecture);

@@ -1,3 +1,4 @@
+import { CfnParameter, type Stack } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, it } from 'vitest';
@@ -5,7 +6,7 @@ import { AgentImage } from '../../lib/agent-image.ts';
 import { AgentPool } from '../../lib/agent-pool.ts';
 import { isOlder, versionOfImage } from '../../lib/agent-version.ts';
 import { parseSettings } from '../../lib/settings.ts';
-import { emptyStack } from './synthesis.ts';
+import { emptyStack, stackOf } from './synthesis.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
@@ -17,6 +18,10 @@ function warningsFor(image: AgentImage): string[] {
     agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
     image,
   });
+  return versionWarningsOf(stack);
+}
+
+function versionWarningsOf(stack: Stack): string[] {
   return Annotations.fromStack(stack)
     .findWarning('*', Match.stringLikeRegexp('[Aa]gent'))
     .map(({ entry }) => String(entry.data))
@@ -52,6 +57,7 @@ describe('an agent version', () => {
     expect(() => AgentImage.fromVersion('1.21.0')).toThrow(message);
     expect(() => AgentImage.fromRelease('1.21.0')).toThrow(message);
     expect(() => AgentImage.fromReference('hashicorp/tfc-agent:1.21.0')).toThrow(message);
+    expect(() => AgentImage.copyOf('hashicorp/tfc-agent:1.21.0')).toThrow(message);
   });
 
   it.each([
@@ -72,6 +78,7 @@ describe('an agent version', () => {
   it('that is up to date causes no warning', () => {
     expect(warningsFor(AgentImage.fromVersion('1.33.0'))).toEqual([]);
     expect(warningsFor(AgentImage.fromReference('hashicorp/tfc-agent:1.34.0'))).toEqual([]);
+    expect(warningsFor(AgentImage.copyOf('hashicorp/tfc-agent:1.33.0'))).toEqual([]);
   });
 
   it('that is older than the default causes a warning with the command that prints the newest one', () => {
@@ -79,6 +86,7 @@ describe('an agent version', () => {
       AgentImage.fromVersion('1.28.6'),
       AgentImage.fromRelease('1.28.6'),
       AgentImage.fromReference('hashicorp/tfc-agent:1.28.6'),
+      AgentImage.copyOf('hashicorp/tfc-agent:1.28.6'),
     ]) {
       expect(warningsFor(image).join()).toContain(
         'Agent 1.28.6 is older than 1.33.0, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs 1.28.6',
@@ -90,6 +98,42 @@ describe('an agent version', () => {
     const ecr = `111122223333.dkr.ecr.eu-central-1.amazonaws.com/agents@${DIGEST}`;
     for (const reference of [`hashicorp/tfc-agent@${DIGEST}`, 'registry.example/agents:7', ecr]) {
       expect(warningsFor(AgentImage.fromReference(reference)).join()).toContain('is unknown');
+      if (reference !== ecr) expect(warningsFor(AgentImage.copyOf(reference)).join()).toContain('is unknown');
     }
+  });
+
+  it.each([undefined, true, false])('that is older causes a warning for a registry image with copy: %s', (copy) => {
+    const agentImage = { registry: 'hashicorp/tfc-agent:1.31.0', ...(copy !== undefined && { copy }) };
+    const { stack } = stackOf({ agentImage });
+    expect(versionWarningsOf(stack).join()).toContain('Agent 1.31.0 is older than 1.33.0');
+  });
+
+  it('that is older causes a warning for the image of one pool, which is copied', () => {
+    const image = 'hashicorp/tfc-agent:1.31.0';
+    const { stack } = stackOf({ pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token', image }] });
+    expect(versionWarningsOf(stack)).toEqual([expect.stringContaining('Agent 1.31.0 is older than 1.33.0')]);
+  });
+});
+
+describe('the copy of an image', () => {
+  it.each(['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest', 'https://docker.io/hashicorp/tfc-agent'])(
+    'is refused for %s, which is not pinned',
+    (reference) => {
+      expect(() => AgentImage.copyOf(reference)).toThrow(/can't be used.*a tag that is not latest.*pin the image/);
+    },
+  );
+
+  it.each([
+    '111122223333.dkr.ecr.eu-central-1.amazonaws.com/agents:7',
+    `111122223333.dkr-ecr.eu-central-1.on.aws/agents@${DIGEST}`,
+  ])('is refused for %s, which is in ECR already', (reference) => {
+    expect(() => AgentImage.copyOf(reference)).toThrow(
+      /is in ECR already, so it isn't copied\. Use AgentImage\.fromReference/,
+    );
+  });
+
+  it('is refused for a reference that only CloudFormation knows', () => {
+    const reference = new CfnParameter(emptyStack(), 'Image').valueAsString;
+    expect(() => AgentImage.copyOf(reference)).toThrow(/plain text/);
   });
 });
