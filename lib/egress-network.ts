@@ -29,6 +29,7 @@ import { suricataRules } from './egress/suricata-rules.ts';
 import { layerEndpoint, TASK_START_ENDPOINTS, taskEndpoints } from './egress/task-endpoints.ts';
 import { taskSecurityGroup } from './egress/task-security-group.ts';
 import { vendedLogGroup } from './egress/vended-log-group.ts';
+import { checkNetworkProps } from './egress-network-checks.ts';
 import type { IdleNetwork } from './prices.ts';
 
 /** Egress mode of a VPC that only the agents use, with the options of that mode. */
@@ -140,6 +141,7 @@ export class EgressNetwork extends Construct {
 
   constructor(scope: Construct, id: string, props: EgressNetworkProps) {
     super(scope, id);
+    checkNetworkProps(this, props);
     const egress = props.egress ?? DEFAULT_EGRESS;
     const allowed = props.allowed ?? { hostname: DEFAULT_HOSTNAME };
     const placeOfVpc: VpcPlace = { cidr: props.cidr, availabilityZones: props.availabilityZones };

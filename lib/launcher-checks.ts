@@ -12,6 +12,15 @@ import type { z } from 'zod';
 import type { AgentLauncherProps } from './agent-launcher.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from './agent-pool.ts';
 import {
+  type Counterpart,
+  type Given,
+  isRecord,
+  refuse,
+  type Table,
+  unknownFaults,
+  valueAt,
+} from './property-faults.ts';
+import {
   ALLOW_PLACEHOLDER,
   allowsPlaceholder,
   credentialFaults,
@@ -20,26 +29,9 @@ import {
   targetFaults,
 } from './settings-checks.ts';
 import { looksLikeToken } from './settings-credentials.ts';
-import { didYouMean, type SettingsFault, shown } from './settings-faults.ts';
+import { type SettingsFault, shown } from './settings-faults.ts';
 import { settingAt, settingsSchema } from './settings-schema.ts';
 import type { WarmAgentsOptions, WarmSchedule } from './standing-agents.ts';
-
-type Given = Readonly<Record<string, unknown>>;
-
-/** How a property is written as a setting. */
-interface Counterpart {
-  /** Name of the setting, where it isn't the property's. */
-  readonly setting?: string;
-  /** The setting's value. Without it, no setting stands for the property. */
-  readonly value?: (given: unknown) => unknown;
-  /** Properties of the object, or of each object of the list. */
-  readonly inside?: Readonly<Record<string, Counterpart>>;
-  /** What the setting counts. */
-  readonly unit?: 'seconds' | 'minutes';
-}
-
-/** Every property of an interface: the compiler asks for a new one here. */
-type Table<T> = { readonly [Name in keyof Required<T>]: Counterpart };
 
 const SAME: Counterpart = { value: (given) => given };
 const NO_SETTING: Counterpart = {};
@@ -135,14 +127,7 @@ export function checkLauncherProps(scope: Construct, name: string, props: AgentL
     ...constructFaults(given),
     ...ofSettings.map((fault) => atProperty(fault, given)),
   ];
-  // One fault for each place: the first says most.
-  const byPlace = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
-  const blocks = [...byPlace.values()].toReversed().map(inWords);
-  if (blocks.length === 0) return;
-  const count = blocks.length === 1 ? 'One property is' : `${blocks.length} properties are`;
-  throw new Error(
-    `${count} wrong in the launcher ${scope.node.path}; nothing was synthesized.\n\n${blocks.join('\n\n')}`,
-  );
+  refuse(`the launcher ${scope.node.path}`, faults);
 }
 
 /** Secrets of another region or account than the stack's, as far as the app sets these. */
@@ -209,34 +194,6 @@ function secretName(given: unknown): unknown {
 
 function isSecret(given: unknown): given is ISecret {
   return typeof given === 'object' && given !== null && 'secretArn' in given && 'secretName' in given;
-}
-
-/** Properties that there are none of, such as mistyped ones: without types, they would be ignored. */
-function unknownFaults(
-  given: unknown,
-  table: Readonly<Record<string, Counterpart>>,
-  path: readonly (string | number)[],
-): SettingsFault[] {
-  if (Array.isArray(given)) {
-    return given.flatMap((item: unknown, index) => unknownFaults(item, table, [...path, index]));
-  }
-  if (!isRecord(given)) return [];
-  return Object.entries(given).flatMap(([property, value]) => {
-    const place = [...path, property];
-    const known = Object.hasOwn(table, property) ? table[property] : undefined;
-    if (known !== undefined) return known.inside === undefined ? [] : unknownFaults(value, known.inside, place);
-    if (value === undefined) return [];
-    const asSetting = Object.entries(table).find(([, { setting }]) => setting === property);
-    const meant = asSetting?.[0] ?? didYouMean(property, Object.keys(table));
-    return [
-      {
-        path: place.join('.'),
-        given: "a property that doesn't exist",
-        allowed: Object.keys(table).join(', '),
-        remedy: meant === undefined ? 'remove it' : `did you mean ${meant}?`,
-      },
-    ];
-  });
 }
 
 /** Constructs that are missing, or have a name or an id in their place. */
@@ -325,20 +282,4 @@ function atProperty(fault: SettingsFault, given: Given): SettingsFault {
       allowed: `a Duration; in ${unit}: ${fault.allowed}`,
     }),
   };
-}
-
-function inWords({ path, given, allowed, remedy }: SettingsFault): string {
-  return [`  ${path}`, `    given:    ${given}`, `    allowed:  ${allowed}`, `    to do:    ${remedy}`].join('\n');
-}
-
-function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
-    given,
-  );
-}
-
-function isRecord(value: unknown): value is Given {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

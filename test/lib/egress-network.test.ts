@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { CfnParameter, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -6,6 +6,7 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
 import { AgentImage } from '../../lib/agent-image.ts';
 import { AgentLauncher } from '../../lib/agent-launcher.ts';
+import { AWS_REGIONS } from '../../lib/egress/partitions.ts';
 import { EgressNetwork, type EgressNetworkProps } from '../../lib/egress-network.ts';
 import { emptyStack, testApp } from './synthesis.ts';
 
@@ -38,15 +39,71 @@ it.each([
   expect(blocks.filter((block: string) => block.endsWith('/28'))).toHaveLength(2);
 });
 
-it('refuses a range in which the subnets would be too small', () => {
-  expect(() => networkIn({ cidr: '10.0.0.0/24' })).toThrow(/10\.0\.0\.0\/24\. Allowed is a range from \/16 to \/22/);
+function refusal(props: unknown): string {
+  try {
+    new EgressNetwork(emptyStack(), 'Network', props as EgressNetworkProps);
+    return 'accepted';
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no error';
+  }
+}
+
+const cidr = '10.90.0.0/20';
+const nat = { mode: 'nat-gateway', natGateways: 'one', vpcEndpoints: 'none', ipv6: false, dnsFirewall: true };
+const hostname = 'app.terraform.io';
+
+it.each<[string, object, string]>([
+  ['cidr', {}, 'private IPv4 range'],
+  ['cidr', { cidr: '10.0.0.0/24' }, 'from /16 to /22'],
+  ['cidr', { cidr: 10 }, 'from /16 to /22'],
+  ['availabilityZones', { cidr, availabilityZones: ['eu-central-1a'] }, 'two zones of one region'],
+  ['egress', { cidr, egress: 'nat-gateway' }, 'put the mode and its options into an object'],
+  ['egress.mode', { cidr, egress: { mode: 'nat' } }, 'did you mean nat-gateway?'],
+  ['egress.mode', { cidr, egress: { ...nat, mode: 'existing-vpc' } }, 'use AgentLauncher without EgressNetwork'],
+  ['egress.dnsFirewall', { cidr, egress: { ...nat, dnsFirewall: undefined } }, 'it has no default'],
+  ['egress.natGateways', { cidr, egress: { ...nat, natGateways: 2 } }, 'one or all'],
+  ['egress.natGateway', { cidr, egress: { ...nat, natGateway: 'one' } }, 'did you mean natGateways?'],
+  ['egress.ipv6', { cidr, egress: { ...nat, mode: 'network-firewall', ipv6: true } }, 'leave it out'],
+  ['egress.dnsFirewall', { cidr, egress: { ...nat, mode: 'network-firewall', dnsFirewall: false } }, 'leave it out'],
+  ['allowed.hostname', { cidr, allowed: {} }, 'set the hostname'],
+  ['allowed.hostname', { cidr, allowed: { hostname: 'https://tfe.acme.example' } }, 'remove https://'],
+  ['allowed.allowedDomains.0', { cidr, allowed: { hostname, allowedDomains: ['*.co.uk'] } }, 'anybody can have a name'],
+  ['allowed.awsApiServices', { cidr, allowed: { hostname, awsApiServices: ['s3'] } }, 'to allowed.allowedPresets'],
+  ['images', { cidr, images: hub }, 'into a list'],
+  ['images.0', { cidr, images: ['https://docker.io/hashicorp/tfc-agent:1.33.0'] }, 'remove https://'],
+  ['images.0', { cidr, images: ['registry.acme.example:5000/agents:7'] }, 'or use AgentImage.copyOf'],
+  ['images.0', { cidr, images: [null] }, 'AgentImage.fromReference'],
+  ['flowLogRetention', { cidr, flowLogRetention: 12 }, 'use 14'],
+  ['egress.firewallLogRetention', { cidr, egress: { ...nat, firewallLogRetention: 7 } }, 'use another mode'],
+  ['guardDuty', { cidr, guardDuty: 'yes' }, 'true or false'],
+  ['natGateways', { cidr, natGateways: 'one' }, "a property that doesn't exist"],
+])('refuses a wrong %s: %j', (path, props, hint) => {
+  const message = refusal(props);
+  expect(message).toMatch(
+    new RegExp(
+      `^One property is wrong in the network Test/Network; nothing was synthesized\\.\\n\\n {2}${path.replaceAll('.', '\\.')}\\n {4}given: .+\\n {4}allowed: .+\\n {4}to do: .+$`,
+    ),
+  );
+  expect(message).toContain(hint);
+});
+
+it('refuses every fault at once, also where JavaScript passes no properties', () => {
+  expect(refusal({ cidr: '10.0.0.0/8', guardDuty: 1, egress: { mode: 'nat' } })).toMatch(/^3 properties are wrong/);
+  expect(refusal(undefined)).toMatch(/^One property is wrong in the network Test\/Network/);
+});
+
+it('accepts values that only CloudFormation knows, and logs without an end', () => {
+  const stack = emptyStack();
+  const token = new CfnParameter(stack, 'Hostname').valueAsString;
+  const props = { cidr, allowed: { hostname: token, allowedDomains: [`${token}.acme.example`] } };
+  expect(() => new EgressNetwork(stack, 'Network', props)).not.toThrow();
+  networkIn({ flowLogRetention: RetentionDays.INFINITE }).resourceCountIs('AWS::EC2::FlowLog', 1);
 });
 
 it('refuses more names than DNS Firewall takes in a request', () => {
-  const allowedDomains = Array.from({ length: 1_000 }, (_, i) => `host${i}.example.com`);
-  expect(() => networkIn({ allowed: { hostname: 'app.terraform.io', allowedDomains } })).toThrow(
-    /1006 domains are allowed, and DNS Firewall accepts 1000/,
-  );
+  const awsApiServices = Array.from({ length: 40 }, (_, index) => `service-${index}`);
+  const allowed = { hostname, allowedPresets: ['aws-apis'], awsApiServices, awsApiRegions: AWS_REGIONS.slice(0, 40) };
+  expect(refusal({ cidr, allowed })).toMatch(/allowed\.awsApiRegions\n.*domains\n.*1000 domains in total/);
 });
 
 it('keeps its address with an explicit Elastic IP', () => {
