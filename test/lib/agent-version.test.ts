@@ -119,7 +119,7 @@ describe('the copy of an image', () => {
   it.each(['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest', 'https://docker.io/hashicorp/tfc-agent'])(
     'is refused for %s, which is not pinned',
     (reference) => {
-      expect(() => AgentImage.copyOf(reference)).toThrow(/can't be used.*a tag that is not latest.*pin the image/);
+      expect(() => AgentImage.copyOf(reference)).toThrow(/can't be used.*a tag other than latest.*pin the image/);
     },
   );
 
