@@ -5,7 +5,8 @@
  *   dist/bundles/<name>      the finished bundle of each function, with the licences of what it contains
  *   dist/agent-image         what the agents' image is built from
  *
- * Constructs find the other two relative to their own file, so all of `dist/lib` is one folder.
+ * Constructs find the other two relative to `lib/package-root.ts`, so all code of `dist/lib` is in one folder. The declarations
+ * keep the folders of the sources.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,20 +26,23 @@ types();
 bundles();
 cpSync(join(ROOT, 'agent-image'), join(DIST, 'agent-image'), { recursive: true });
 
-/** Files of the package's exports, without folder and extension. */
-function entries(): string[] {
+/** The package's exports: the source of each, and its built file in `dist/lib`, both without extension. */
+function entries(): { readonly source: string; readonly built: string }[] {
   const manifest: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const { exports } = z
-    .looseObject({ exports: z.record(z.string(), z.looseObject({ default: z.string() })) })
+    .looseObject({ exports: z.record(z.string(), z.looseObject({ types: z.string(), default: z.string() })) })
     .parse(manifest);
-  return Object.values(exports).map((entry) => entry.default.replace(/^\.\/dist\/lib\/(.*)\.js$/, '$1'));
+  return Object.values(exports).map((entry) => ({
+    source: entry.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1'),
+    built: entry.default.replace(/^\.\/dist\/lib\/(.*)\.js$/, '$1'),
+  }));
 }
 
 function constructs(): void {
   const { metafile } = buildSync({
     absWorkingDir: ROOT,
     metafile: true,
-    entryPoints: entries().map((name) => `lib/${name}.ts`),
+    entryPoints: entries().map(({ source, built }) => ({ in: `${source}.ts`, out: built })),
     outdir: 'dist/lib',
     bundle: true,
     splitting: true,
@@ -61,7 +65,7 @@ function types(): void {
       stdio: 'inherit',
     });
     const reached = new Set<string>();
-    const queue = entries().map((name) => join(all, 'lib', `${name}.d.ts`));
+    const queue = entries().map(({ source }) => join(all, `${source}.d.ts`));
     for (const file of queue) {
       if (reached.has(file)) continue;
       reached.add(file);

@@ -3,10 +3,8 @@ import { createRequire } from 'node:module';
 import { basename, extname, join, relative } from 'node:path';
 import { AssetHashType } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { PACKAGE_ROOT } from './package-root.ts';
 import { LICENSES_FILE, thirdPartyLicenses } from './third-party-licenses.ts';
-
-/** Root of the sources, or of the built package. */
-const ROOT = join(import.meta.dirname, '..');
 
 /**
  * CommonJS dependencies call `require` for Node's own modules, but ES modules have no `require`.
@@ -27,9 +25,9 @@ export const BUNDLE_ENVIRONMENT = { NODE_OPTIONS: '--enable-source-maps' } as co
  * hash, are the same in both cases.
  */
 export function lambdaBundle(name: string): lambda.Code {
-  const finished = join(ROOT, 'bundles', name);
+  const finished = join(PACKAGE_ROOT, 'bundles', name);
   if (existsSync(finished)) return lambda.Code.fromAsset(finished);
-  return lambda.Code.fromAsset(join(ROOT, 'functions', name), {
+  return lambda.Code.fromAsset(join(PACKAGE_ROOT, 'functions', name), {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: lambda.Runtime.NODEJS_24_X.bundlingImage,
@@ -52,10 +50,10 @@ export function lambdaBundle(name: string): lambda.Code {
 export function writeBundle(name: string, outputFolder: string): void {
   // The built package must not import esbuild, which its users don't install.
   const { buildSync }: typeof import('esbuild') = createRequire(import.meta.url)('esbuild');
-  const entry = join(ROOT, 'functions', name, `handler${extname(import.meta.filename)}`);
+  const entry = join(PACKAGE_ROOT, 'functions', name, `handler${extname(import.meta.filename)}`);
   const built = buildSync({
-    absWorkingDir: ROOT,
-    entryPoints: [relative(ROOT, entry)],
+    absWorkingDir: PACKAGE_ROOT,
+    entryPoints: [relative(PACKAGE_ROOT, entry)],
     outfile: 'index.mjs',
     write: false,
     metafile: true,
@@ -70,6 +68,6 @@ export function writeBundle(name: string, outputFolder: string): void {
     logLevel: 'warning',
   });
   for (const file of built.outputFiles) writeFileSync(join(outputFolder, basename(file.path)), file.contents);
-  const licenses = thirdPartyLicenses(Object.keys(built.metafile.inputs), ROOT);
+  const licenses = thirdPartyLicenses(Object.keys(built.metafile.inputs), PACKAGE_ROOT);
   writeFileSync(join(outputFolder, LICENSES_FILE), licenses);
 }
