@@ -1,9 +1,9 @@
 /** The CDK app: reads the context of `cdk.json` and `-c` into settings, and makes one stack of them. */
 import { App } from 'aws-cdk-lib';
 import { AgentLauncherStack } from '../lib/agent-launcher-stack.ts';
-import { dockerNote } from '../lib/docker-note.ts';
-import { parseSettings, type Settings } from '../lib/settings.ts';
-import { SettingsError } from '../lib/settings-faults.ts';
+import { dockerNote } from '../lib/settings/docker-note.ts';
+import { SettingsError } from '../lib/settings/errors.ts';
+import { parseSettings, type Settings } from '../lib/settings/parse.ts';
 
 const app = new App();
 const settings = settingsOrExit();

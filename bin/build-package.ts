@@ -14,8 +14,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { buildSync } from 'esbuild';
 import * as z from 'zod';
-import { writeBundle } from '../lib/lambda-bundle.ts';
-import { LICENSES_FILE, thirdPartyLicenses } from '../lib/third-party-licenses.ts';
+import { writeBundle } from '../lib/bundle/lambda-bundle.ts';
+import { LICENSES_FILE, thirdPartyLicenses } from '../lib/bundle/third-party-licenses.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');

@@ -8,13 +8,13 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import { portOf, taskStartServices } from '../lib/egress/allowed-domains.ts';
-import { findingsIn, NOT_CHECKED } from '../lib/egress/existing-vpc-check.ts';
-import { vpcFacts } from '../lib/egress/existing-vpc-facts.ts';
-import { proxiesIn } from '../lib/proxies.ts';
-import { parseSettings } from '../lib/settings.ts';
-import { SettingsError } from '../lib/settings-faults.ts';
-import { imagesOf } from '../lib/task-images.ts';
+import { proxiesIn } from '../lib/agent/proxies.ts';
+import { portOf, taskStartServices } from '../lib/network/allowed-domains.ts';
+import { findingsIn, NOT_CHECKED } from '../lib/network-check/check.ts';
+import { vpcFacts } from '../lib/network-check/facts.ts';
+import { SettingsError } from '../lib/settings/errors.ts';
+import { parseSettings } from '../lib/settings/parse.ts';
+import { imagesOf } from '../lib/settings/task-images.ts';
 
 const USAGE = `Checks whether the existing VPC in your settings has what agents need. It changes nothing.
 

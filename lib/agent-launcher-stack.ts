@@ -5,15 +5,15 @@ import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { Phase } from '../functions/launcher/contract.ts';
-import { AgentImage } from './agent-image.ts';
+import { AgentImage } from './agent/image.ts';
+import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool.ts';
+import { type TaskRolePermissions, taskRoleWarnings } from './agent/task-role-warnings.ts';
+import type { StandingOptions, WarmAgentsOptions } from './agent/warm-agents.ts';
 import { AgentLauncher } from './agent-launcher.ts';
-import { agentNetwork, networkOutputs } from './agent-network.ts';
-import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent-pool.ts';
-import { registryOf } from './egress/allowed-domains.ts';
-import type { AgentImageSettings, PoolSettings, Settings } from './settings.ts';
-import type { StandingOptions, WarmAgentsOptions } from './standing-agents.ts';
-import { isCopied } from './task-images.ts';
-import { type TaskRolePermissions, taskRoleWarnings } from './task-role-warnings.ts';
+import { registryOf } from './network/allowed-domains.ts';
+import type { AgentImageSettings, PoolSettings, Settings } from './settings/parse.ts';
+import { isCopied } from './settings/task-images.ts';
+import { agentNetwork, networkOutputs } from './stack-network.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;

@@ -7,8 +7,12 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct, type IDependable } from 'constructs';
 import type { Phase } from '../functions/launcher/contract.ts';
 import { acknowledge } from './acknowledgement.ts';
-import type { AgentImage } from './agent-image.ts';
-import { AgentPool, type AgentPoolOptions } from './agent-pool.ts';
+import type { AgentImage } from './agent/image.ts';
+import { AgentPool, type AgentPoolOptions } from './agent/pool.ts';
+import { proxiesToOpen } from './agent/proxies.ts';
+import { standingCost, sweepingPhase } from './agent/warm-agents.ts';
+import { ecrImage } from './aws/ecr-image.ts';
+import type { JobSize } from './aws/prices.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_CPU,
@@ -19,16 +23,12 @@ import {
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
 } from './defaults.ts';
-import { portOf } from './egress/allowed-domains.ts';
-import { ecrImage } from './egress/ecr-image.ts';
-import { taskSecurityGroup } from './egress/task-security-group.ts';
 import { EgressNetwork } from './egress-network.ts';
-import { checkLauncherProps } from './launcher-checks.ts';
-import { LauncherFunction } from './launcher-function.ts';
-import { Monitoring } from './monitoring.ts';
-import type { JobSize } from './prices.ts';
-import { proxiesToOpen } from './proxies.ts';
-import { standingCost, sweepingPhase } from './standing-agents.ts';
+import { LauncherFunction } from './launcher/function.ts';
+import { Monitoring } from './launcher/monitoring.ts';
+import { portOf } from './network/allowed-domains.ts';
+import { taskSecurityGroup } from './network/security-group.ts';
+import { checkLauncherProps } from './properties/agent-launcher-checks.ts';
 
 export interface AgentLauncherProps {
   /** Organization in HCP Terraform that owns the pools. */

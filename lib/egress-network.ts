@@ -3,6 +3,10 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledgement.ts';
+import { ecrImage } from './aws/ecr-image.ts';
+import { suffixOf } from './aws/partitions.ts';
+import type { IdleNetwork } from './aws/prices.ts';
+import { bucketsIn } from './aws/s3-names.ts';
 import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
 import {
   type AllowedNamesInput,
@@ -12,25 +16,21 @@ import {
   registryBuckets,
   resolvingNames,
   taskStartNames,
-} from './egress/allowed-domains.ts';
-import { DnsFirewall } from './egress/dns-firewall.ts';
-import { covers, normalised } from './egress/domain-name.ts';
-import { ecrImage } from './egress/ecr-image.ts';
-import { guardDutyAccount } from './egress/guardduty.ts';
-import { layoutId } from './egress/layout.ts';
-import { natGatewayVpc } from './egress/nat-gateway.ts';
-import { NetworkFirewall } from './egress/network-firewall.ts';
-import { firewallZones, networkFirewallVpc } from './egress/network-firewall-vpc.ts';
-import type { OwnVpc, VpcPlace } from './egress/own-vpc.ts';
-import { suffixOf } from './egress/partitions.ts';
-import { publicIpVpc } from './egress/public-ip.ts';
-import { bucketsIn } from './egress/s3-names.ts';
-import { suricataRules } from './egress/suricata-rules.ts';
-import { layerEndpoint, TASK_START_ENDPOINTS, taskEndpoints } from './egress/task-endpoints.ts';
-import { taskSecurityGroup } from './egress/task-security-group.ts';
-import { vendedLogGroup } from './egress/vended-log-group.ts';
-import { checkNetworkProps } from './egress-network-checks.ts';
-import type { IdleNetwork } from './prices.ts';
+} from './network/allowed-domains.ts';
+import { DnsFirewall } from './network/dns-firewall.ts';
+import { covers, normalised } from './network/domain-name.ts';
+import { guardDutyAccount } from './network/guardduty.ts';
+import { layoutId } from './network/layout.ts';
+import { natGatewayVpc } from './network/nat-gateway.ts';
+import { NetworkFirewall } from './network/network-firewall.ts';
+import { firewallZones, networkFirewallVpc } from './network/network-firewall-vpc.ts';
+import type { OwnVpc, VpcPlace } from './network/own-vpc.ts';
+import { publicIpVpc } from './network/public-ip.ts';
+import { taskSecurityGroup } from './network/security-group.ts';
+import { suricataRules } from './network/suricata-rules.ts';
+import { vendedLogGroup } from './network/vended-log-group.ts';
+import { layerEndpoint, TASK_START_ENDPOINTS, taskEndpoints } from './network/vpc-endpoints.ts';
+import { checkNetworkProps } from './properties/egress-network-checks.ts';
 
 /** Egress mode of a VPC that only the agents use, with the options of that mode. */
 export type OwnEgress =

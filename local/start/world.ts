@@ -45,7 +45,7 @@ const CLUSTER = 'agents';
 const AGENT_IMAGE = 'hashicorp/tfc-agent:1.33.0';
 const familyOf = (pool: string): string => `agent-launcher-${pool}`;
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
-/** Copy of the value in lib/agent-image.ts, because importing it would load the CDK. A test compares both. */
+/** Copy of the value in lib/agent/image.ts, because importing it would load the CDK. A test compares both. */
 export const AGENT_USER = 'tfc-agent';
 export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
 /** Path of the certificate in a container, where the host's path doesn't exist. */

@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { entrypointText } from '../../lib/entrypoint-text.ts';
+import { entrypointText } from '../../lib/agent/entrypoint.ts';
 import { AgentContainers, ENGINE, engine, engineOk } from './container-engine.ts';
 import { until } from './entrypoint-process.ts';
 

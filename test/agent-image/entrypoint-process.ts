@@ -16,7 +16,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { entrypointText } from '../../lib/entrypoint-text.ts';
+import { entrypointText } from '../../lib/agent/entrypoint.ts';
 
 export const SCRIPT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 export const TOKEN = 'token-that-nobody-may-see';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { entrypointText } from '../../lib/entrypoint-text.ts';
+import { entrypointText } from '../../lib/agent/entrypoint.ts';
 import { processesIn, SCRIPT, Scratch, start, TOKEN, until, waysToRun } from './entrypoint-process.ts';
 
 const scratch = new Scratch();

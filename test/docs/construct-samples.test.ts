@@ -6,15 +6,22 @@ import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterEach, expect, it, vi } from 'vitest';
 import * as z from 'zod';
-import { registryOf } from '../../lib/egress/allowed-domains.ts';
-import { dnsRulesIn, resolves } from '../lib/reachability/dns-rules.ts';
-import { FILL, resourcesIn } from '../lib/reachability/template-values.ts';
+import { registryOf } from '../../lib/network/allowed-domains.ts';
+import { dnsRulesIn, resolves } from '../lib/network/reachability/dns-rules.ts';
+import { FILL, resourcesIn } from '../lib/network/reachability/template-values.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const require = createRequire(import.meta.url);
 const [app = '', , network = ''] = [
   ...readFileSync(join(root, 'docs', 'construct.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g),
 ].map(([, sample]) => sample);
+
+/** The sources of the package's exports. */
+const { exports } = z
+  .looseObject({ exports: z.record(z.string(), z.looseObject({ types: z.string() })) })
+  .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
+const sourceOf = (name: string): string =>
+  join(root, `${exports[name]?.types}`.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1.ts'));
 
 const containers = z.array(z.looseObject({ Image: z.string() }));
 
@@ -25,7 +32,7 @@ function resolved(sample: string): string {
   return sample
     .replaceAll(
       /from 'agent-launcher(?:\/([a-z-]+))?'/g,
-      (_, name = 'agent-launcher') => `from '${root}/lib/${name}.ts'`,
+      (_, name) => `from '${sourceOf(name === undefined ? '.' : `./${name}`)}'`,
     )
     .replaceAll(/from '(aws-cdk-lib[^']*)'/g, (_, name) => `from '${require.resolve(name)}'`);
 }

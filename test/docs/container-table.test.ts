@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { expect, it } from 'vitest';
 import { MEASURES, rowName } from '../agent-image/container/table.ts';
 import { whyNoReleases } from '../agent-image/release-mirror.ts';
-import { readSection } from '../lib/reachability/sections.ts';
+import { readSection } from '../lib/network/reachability/sections.ts';
 
 // Listing needs no engine, and skips only what the environment says is missing. It runs once, because it takes a second.
 const here = mkdtempSync(join(tmpdir(), 'container-table-'));

@@ -1,7 +1,7 @@
 /** What these pages say has a test: the test of that name is in the file that it names. Their tables have every row. */
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { readSection } from '../lib/reachability/sections.ts';
+import { readSection } from '../lib/network/reachability/sections.ts';
 import { MUTANTS } from '../simulation/mutants.ts';
 import { FAULT_TABLE, POOL_FAULT_TABLE } from '../wire/faults.ts';
 

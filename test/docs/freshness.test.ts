@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { RUNBOOK_HEADINGS } from '../../lib/monitoring.ts';
+import { RUNBOOK_HEADINGS } from '../../lib/launcher/monitoring.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'agent-image/README.md']

@@ -1,5 +1,5 @@
 /** Rules broken on purpose: if the lab did not turn red with them, its green would mean nothing. */
-import { LONGEST_CLIENT_HELLO } from '../../lib/egress/suricata-rules.ts';
+import { LONGEST_CLIENT_HELLO } from '../../lib/network/suricata-rules.ts';
 import type { EngineSettings } from './under-test.ts';
 
 /** One way to break the rules. */

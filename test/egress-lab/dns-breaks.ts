@@ -1,5 +1,5 @@
 /** Rules of DNS Firewall broken on purpose, as `breaks.ts` does it with the firewall's. */
-import type { DnsRule } from '../lib/reachability/dns-rules.ts';
+import type { DnsRule } from '../lib/network/reachability/dns-rules.ts';
 import { NAMES } from './attempts.ts';
 
 /** One way to break the rules. */

@@ -5,7 +5,7 @@
  * Exit code 0: everything as expected. 1: something is not. 77: it cannot run here, and says why.
  */
 import { parseArgs } from 'node:util';
-import { writeSection } from '../lib/reachability/sections.ts';
+import { writeSection } from '../lib/network/reachability/sections.ts';
 import { ATTEMPTS, NAMES } from './attempts.ts';
 import { BREAKS } from './breaks.ts';
 import { type Lab, withLab } from './lab.ts';

@@ -1,7 +1,7 @@
 /** Names that a job may ask for, and whether the resolver should know them. */
 import { spawnSync } from 'node:child_process';
 import * as z from 'zod';
-import { type DnsRule, resolves } from '../lib/reachability/dns-rules.ts';
+import { type DnsRule, resolves } from '../lib/network/reachability/dns-rules.ts';
 import { LAB, NAMES } from './attempts.ts';
 import { DNS_BREAKS } from './dns-breaks.ts';
 import { Undo, until } from './machine.ts';

@@ -7,7 +7,7 @@
  * `resolver-main.ts <address> <address of the name server> <its port> <rules as JSON>`
  */
 import { createSocket } from 'node:dgram';
-import type { DnsRule } from '../lib/reachability/dns-rules.ts';
+import type { DnsRule } from '../lib/network/reachability/dns-rules.ts';
 
 const [, , address = '', upstream = '', port = '', given = '[]'] = process.argv;
 const rules: readonly DnsRule[] = JSON.parse(given);

@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DnsRule } from '../lib/reachability/dns-rules.ts';
+import type { DnsRule } from '../lib/network/reachability/dns-rules.ts';
 import { LAB } from './attempts.ts';
 import { start, type Undo, until } from './machine.ts';
 import { within } from './network.ts';

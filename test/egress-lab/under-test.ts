@@ -1,8 +1,8 @@
 /** What the lab tries: rules, names and settings of one synthesized template, and a mark by which its results know them. */
 import { createHash } from 'node:crypto';
-import { type DnsRule, dnsRulesIn } from '../lib/reachability/dns-rules.ts';
-import { firewallsIn } from '../lib/reachability/firewall-policy.ts';
-import { resourcesIn, text } from '../lib/reachability/template-values.ts';
+import { type DnsRule, dnsRulesIn } from '../lib/network/reachability/dns-rules.ts';
+import { firewallsIn } from '../lib/network/reachability/firewall-policy.ts';
+import { resourcesIn, text } from '../lib/network/reachability/template-values.ts';
 import { templateOf } from '../lib/synthesis.ts';
 import { NAMES } from './attempts.ts';
 

@@ -25,8 +25,8 @@ import { ENV } from '../../functions/launcher/contract.ts';
 import { demandOf } from '../../functions/launcher/core/demand.ts';
 import { startCauseOf } from '../../functions/launcher/core/start-causes.ts';
 import { ConfigError, UpstreamError } from '../../functions/launcher/errors.ts';
-import { parseSettings } from '../../lib/settings.ts';
-import { SettingsError } from '../../lib/settings-faults.ts';
+import { SettingsError } from '../../lib/settings/errors.ts';
+import { parseSettings } from '../../lib/settings/parse.ts';
 import { LANE, queuedJob } from '../functions/launcher/core/builders.ts';
 import { pool } from '../functions/launcher/fakes.ts';
 

@@ -8,7 +8,7 @@ import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, it } from 'vitest';
 import { ENV } from '../../functions/launcher/contract.ts';
-import { AgentImage } from '../../lib/agent-image.ts';
+import { AgentImage } from '../../lib/agent/image.ts';
 import { AgentLauncher, type AgentLauncherProps } from '../../lib/agent-launcher.ts';
 import { emptyStack, statementsOf, testApp } from './synthesis.ts';
 

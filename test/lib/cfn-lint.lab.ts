@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { AgentLauncherStack } from '../../lib/agent-launcher-stack.ts';
-import { parseSettings } from '../../lib/settings.ts';
+import { parseSettings } from '../../lib/settings/parse.ts';
 import { LEAST, testApp } from './synthesis.ts';
 import { VALIDATED } from './validated-settings.ts';
 

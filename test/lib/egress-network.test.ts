@@ -4,9 +4,9 @@ import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
-import { AgentImage } from '../../lib/agent-image.ts';
+import { AgentImage } from '../../lib/agent/image.ts';
 import { AgentLauncher } from '../../lib/agent-launcher.ts';
-import { AWS_REGIONS } from '../../lib/egress/partitions.ts';
+import { AWS_REGIONS } from '../../lib/aws/partitions.ts';
 import { EgressNetwork, type EgressNetworkProps } from '../../lib/egress-network.ts';
 import { emptyStack, testApp } from './synthesis.ts';
 
@@ -67,7 +67,11 @@ it.each<[string, object, string]>([
   ['egress.dnsFirewall', { cidr, egress: { ...nat, mode: 'network-firewall', dnsFirewall: false } }, 'remove it'],
   ['allowed.hostname', { cidr, allowed: {} }, 'set the hostname'],
   ['allowed.hostname', { cidr, allowed: { hostname: 'https://tfe.acme.example' } }, 'remove https://'],
-  ['allowed.allowedDomains.0', { cidr, allowed: { hostname, allowedDomains: ['*.co.uk'] } }, 'anyone can register a name below it'],
+  [
+    'allowed.allowedDomains.0',
+    { cidr, allowed: { hostname, allowedDomains: ['*.co.uk'] } },
+    'anyone can register a name below it',
+  ],
   ['allowed.awsApiServices', { cidr, allowed: { hostname, awsApiServices: ['s3'] } }, 'to allowed.allowedPresets'],
   ['images', { cidr, images: hub }, 'into a list'],
   ['images.0', { cidr, images: ['https://docker.io/hashicorp/tfc-agent:1.33.0'] }, 'remove https://'],

@@ -14,8 +14,8 @@ import {
   POOL_NAME,
   taskFamily,
 } from '../../lib/names.ts';
-import { parseSettings } from '../../lib/settings.ts';
-import { SettingsError } from '../../lib/settings-faults.ts';
+import { SettingsError } from '../../lib/settings/errors.ts';
+import { parseSettings } from '../../lib/settings/parse.ts';
 import { LEAST, stackOf, text } from './synthesis.ts';
 
 /** Words that names are made of; joined by separators they collide where a separator is ambiguous. */

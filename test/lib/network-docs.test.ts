@@ -7,8 +7,8 @@ import { QUESTIONS } from '../egress-lab/names.ts';
 import { marked, TERRAFORM_CASES } from '../egress-lab/report.ts';
 import { DIFFERENCES } from '../egress-lab/suricata.ts';
 import { markOf, underTest } from '../egress-lab/under-test.ts';
+import { readSection } from './network/reachability/sections.ts';
 import { sections } from './network-docs.ts';
-import { readSection } from './reachability/sections.ts';
 
 it.each(sections().map(({ file, name, text }) => [file, name, text] as const))(
   '%s has a fresh section %s (node test/lib/network-docs.ts --write)',

@@ -2,10 +2,6 @@
  * The generated sections of docs/network.md, docs/costs.md, docs/egress-review.md and the README, from the code that they describe:
  * `node test/lib/network-docs.ts --write`. A test compares.
  */
-
-import { defaultNames, GITHUB_RELEASES, PRESETS } from '../../lib/egress/allowed-domains.ts';
-import { CLAIMS, type EgressMode } from '../../lib/egress/claims.ts';
-import { TASK_START_ENDPOINTS } from '../../lib/egress/task-endpoints.ts';
 import {
   activeMinuteCost,
   activePoolHourCost,
@@ -18,13 +14,16 @@ import {
   jobCost,
   PRICES,
   total,
-} from '../../lib/prices.ts';
-import { dnsRulesIn } from './reachability/dns-rules.ts';
-import { rulesIn } from './reachability/firewall-policy.ts';
-import { networkIn } from './reachability/network-model.ts';
-import { entrance, findings } from './reachability/probes.ts';
-import { findingsPicture, findingsTable } from './reachability/render.ts';
-import { writeSection } from './reachability/sections.ts';
+} from '../../lib/aws/prices.ts';
+import { defaultNames, GITHUB_RELEASES, PRESETS } from '../../lib/network/allowed-domains.ts';
+import { CLAIMS, type EgressMode } from '../../lib/network/claims.ts';
+import { TASK_START_ENDPOINTS } from '../../lib/network/vpc-endpoints.ts';
+import { dnsRulesIn } from './network/reachability/dns-rules.ts';
+import { rulesIn } from './network/reachability/firewall-policy.ts';
+import { networkIn } from './network/reachability/network-model.ts';
+import { entrance, findings } from './network/reachability/probes.ts';
+import { findingsPicture, findingsTable } from './network/reachability/render.ts';
+import { writeSection } from './network/reachability/sections.ts';
 import { templateOf } from './synthesis.ts';
 
 /** One generated section. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { AgentLauncherStack } from '../../lib/agent-launcher-stack.ts';
-import { parseSettings } from '../../lib/settings.ts';
+import { parseSettings } from '../../lib/settings/parse.ts';
 import { LEAST, testApp } from './synthesis.ts';
 import { VALIDATED } from './validated-settings.ts';
 

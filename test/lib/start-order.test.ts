@@ -8,7 +8,7 @@ import { Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { AgentImage } from '../../lib/agent-image.ts';
+import { AgentImage } from '../../lib/agent/image.ts';
 import { AgentLauncher } from '../../lib/agent-launcher.ts';
 import { emptyStack, templateOf } from './synthesis.ts';
 

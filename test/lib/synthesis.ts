@@ -5,7 +5,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import * as z from 'zod';
 import { AgentLauncherStack } from '../../lib/agent-launcher-stack.ts';
-import { parseSettings } from '../../lib/settings.ts';
+import { parseSettings } from '../../lib/settings/parse.ts';
 
 /** The least that settings must say. */
 export const LEAST = {

@@ -216,7 +216,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: 'Neither string contains OutOfMemory, the only thing that is looked for.',
   },
   {
-    file: 'lib/monitoring.ts',
+    file: 'lib/launcher/monitoring.ts',
     line: "widgets.push(new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 3 }));",
     mutant: '\'Alarms\' → ""',
     because: 'The CDK gives a widget without a title the same one.',
@@ -234,19 +234,19 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: 'Only `others` and `caller` are looked for.',
   })),
   {
-    file: 'lib/egress/ecr-image.ts',
+    file: 'lib/aws/ecr-image.ts',
     line: "const [, host = '', account = '', region = '', domain = '', dualStack, repository = ''] = match;",
     mutant: '\'\' → "Stryker was here!"',
     because: 'These groups are in every match.',
   },
   {
-    file: 'lib/egress/domain-name.ts',
+    file: 'lib/network/domain-name.ts',
     line: "if (/^\\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an IP address', 'use the hostname');",
     mutant: '\'\' → "Stryker was here!"',
     because: 'A name without labels was refused above.',
   },
   {
-    file: 'lib/egress/allowed-domains.ts',
+    file: 'lib/network/allowed-domains.ts',
     line: "const [first = '', ...rest] = image.split('/');",
     mutant: '\'\' → "Stryker was here!"',
     because: '`split` always returns a first part.',

@@ -4,7 +4,7 @@
  * Exit code 1 when a mutant that should be caught is not, or one that is said to survive does not.
  */
 import { parseArgs } from 'node:util';
-import { writeSection } from '../lib/reachability/sections.ts';
+import { writeSection } from '../lib/network/reachability/sections.ts';
 import { MUTANTS, MutantFolder } from './mutants.ts';
 import { runWorlds, total } from './threads.ts';
 

@@ -13,7 +13,7 @@ import { archiveOf } from '../../local/start/configurations.ts';
 import { createHcpApi, type HcpApi } from '../../local/start/hcp-api.ts';
 import { startFunction } from '../journey/cold-function.ts';
 import { type Deployment, synthesize } from '../journey/deployment.ts';
-import { writeSection } from '../lib/reachability/sections.ts';
+import { writeSection } from '../lib/network/reachability/sections.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { aimAtPool, FAULT_TABLE, type FaultRow, POOL_FAULT_TABLE, type PoolFaultRow, type Target } from './faults.ts';
 

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startVitest } from 'vitest/node';
-import { writeSection } from '../../lib/reachability/sections.ts';
+import { writeSection } from '../../lib/network/reachability/sections.ts';
 import { measuresTable, Rows, testsTable } from './table.ts';
 
 const { values: options } = parseArgs({ options: { write: { type: 'boolean', default: false } } });

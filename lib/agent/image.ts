@@ -1,0 +1,259 @@
+import { Annotations, Token } from 'aws-cdk-lib';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { ecrImage } from '../aws/ecr-image.ts';
+import { partitionOf } from '../aws/partitions.ts';
+import { shown } from '../settings/errors.ts';
+import { IMAGE, IMAGE_DOC } from '../settings/fields.ts';
+import { AGENT_IMAGE_FOLDER, entrypointText } from './entrypoint.ts';
+import { ImageCopies } from './image-copies.ts';
+import { versionFault, versionOfImage, versionWarning } from './version.ts';
+
+/** The user that agents run as. It exists in the official image and in ours. */
+export const AGENT_USER = 'tfc-agent';
+
+/** Folders that an agent can write to. Everything else is read-only. */
+export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
+
+/** What an {@link AgentImage} puts into a task definition. */
+export interface AgentImageBinding {
+  readonly image: ecs.ContainerImage;
+  /** The container's entry point; the task definition appends the agent's address. If absent, the image's own is used, without an address. */
+  readonly entryPoint?: string[];
+  /** Whether the image declares its writable folders as volumes of the agent's user. */
+  readonly ownsVolumes: boolean;
+}
+
+/** Options of every built image. */
+interface BuildOptions {
+  /**
+   * Whether the image's user can't read the agent's programs, so that jobs can't read the agent token. Turn it off only if an
+   * agent doesn't start. Default: true. If the agent must read itself, the build turns it off with a warning.
+   */
+  readonly hideAgent?: boolean;
+  /** URL of the source code that the image is built from, as an image label. Default: no label. */
+  readonly sourceUrl?: string;
+  /** Revision of that source code, as an image label. A new revision creates a new image. Default: no label. */
+  readonly revision?: string;
+}
+
+/** How the image is built from HashiCorp's own image. */
+export interface OfficialImageOptions extends BuildOptions {
+  /** Required digest of the base: `sha256:…`, as `agent-image/print-digest.mjs` prints it. Default: the digest of the tag. */
+  readonly digest?: string;
+  /** Repository of the base, if you use your own copy. Default: `hashicorp/tfc-agent`. */
+  readonly baseImage?: string;
+}
+
+/** How the image is built from a release archive. */
+export interface ReleaseImageOptions extends BuildOptions {
+  /** Base image: Debian or Ubuntu, preferably with a digest. Default: `ubuntu:24.04`. */
+  readonly baseImage?: string;
+  /** Mirror of the release host. Default: `https://releases.hashicorp.com`. */
+  readonly releasesUrl?: string;
+  /** URL of the public key. Default: `https://www.hashicorp.com/.well-known/pgp-key.txt`. */
+  readonly keyUrl?: string;
+  /** Required primary fingerprint of the key: 40 upper-case hexadecimal digits. Default: HashiCorp's. */
+  readonly keyFingerprint?: string;
+  /** Debian packages to install on the base. Default: those of the Dockerfile. */
+  readonly packages?: readonly string[];
+}
+
+/** The entry point in the Dockerfiles. */
+const BUILT_ENTRY_POINT = ['/opt/agent-launcher/sh', '/opt/agent-launcher/entrypoint.sh'];
+
+/** Base of {@link AgentImage.fromRelease}: the same distribution as HashiCorp's own image. */
+const DEFAULT_RELEASE_BASE = 'ubuntu:24.04';
+
+/** How a registry's image is copied into ECR. */
+export interface ImageCopyOptions {
+  /**
+   * Secret with a login for the registry: `{"username": "…", "accessToken": "…"}`.
+   *
+   * @default - anonymous access
+   */
+  readonly credentials?: ISecret;
+}
+
+function commonArguments(version: string, base: string, digest: string | undefined, options: BuildOptions) {
+  return {
+    TFC_AGENT_VERSION: version,
+    BASE_IMAGE: base,
+    ...(digest !== undefined && { BASE_DIGEST: digest }),
+    ...(options.hideAgent === false && { HIDE_AGENT: 'false' }),
+    ...(options.sourceUrl !== undefined && { SOURCE_URL: options.sourceUrl }),
+    ...(options.revision !== undefined && { REVISION: options.revision }),
+  };
+}
+
+function refuseOld(version: string | undefined): void {
+  const fault = version === undefined ? undefined : versionFault(version);
+  if (fault !== undefined) throw new Error(fault);
+}
+
+function refuseUnpinned(reference: string): void {
+  if (Token.isUnresolved(reference) || IMAGE.safeParse(reference).success) return;
+  throw new Error(
+    `The agents' image ${shown(reference)} can't be used. Allowed: ${IMAGE_DOC.allowed}. To do: ${IMAGE_DOC.remedy}.`,
+  );
+}
+
+/** References that can't be copied, though an image may have them. */
+function refuseUncopied(reference: string): void {
+  if (Token.isUnresolved(reference)) {
+    throw new Error(
+      'The image to copy is a value that only CloudFormation knows. The stack needs its registry and tag: use a reference in plain text, such as hashicorp/tfc-agent:1.33.0.',
+    );
+  }
+  if (ecrImage(reference) !== undefined) {
+    throw new Error(
+      `The image ${shown(reference)} is in ECR already, so it isn't copied. Use AgentImage.fromReference: tasks pull it from there.`,
+    );
+  }
+}
+
+function warnOfVersion(scope: Construct, version: string | undefined): void {
+  const warning = versionWarning(version);
+  if (warning !== undefined) Annotations.of(scope).addWarningV2('agent-launcher:agentVersion', warning);
+}
+
+function built(version: string, buildArgs: Record<string, string>, file?: string): AgentImage {
+  refuseOld(version);
+  return {
+    bind: (scope, architecture) => {
+      warnOfVersion(scope, version);
+      const arm64 = architecture === ecs.CpuArchitecture.ARM64;
+      const asset = new DockerImageAsset(scope, 'Image', {
+        directory: AGENT_IMAGE_FOLDER,
+        exclude: ['README.md'],
+        ...(file !== undefined && { file }),
+        buildArgs: { ...buildArgs, AGENT_ARCHITECTURE: arm64 ? 'arm64' : 'amd64' },
+        platform: arm64 ? Platform.LINUX_ARM64 : Platform.LINUX_AMD64,
+        // The CLI prints this name when the build begins and when it fails.
+        displayName: 'the agent image, with Docker. If this fails, see "Without Docker" in README.md',
+      });
+      return {
+        image: ecs.ContainerImage.fromDockerImageAsset(asset),
+        entryPoint: [...BUILT_ENTRY_POINT],
+        ownsVolumes: true,
+      };
+    },
+  };
+}
+
+/**
+ * The image that agents run in, and its entry point. All images run the same entrypoint script. It names the agent after its
+ * task, ends an idle agent, and keeps the agent's exit code.
+ */
+export abstract class AgentImage {
+  /**
+   * Builds the image from HashiCorp's own image and this project's `agent-image` folder, and publishes it with the stack.
+   * Needs Docker at deploy time, not at synthesis.
+   *
+   * @param version of `hashicorp/tfc-agent` to build from
+   */
+  static fromVersion(version: string, options: OfficialImageOptions = {}): AgentImage {
+    const { baseImage = 'hashicorp/tfc-agent', digest } = options;
+    const base = `${baseImage}:${version}${digest === undefined ? '' : `@${digest}`}`;
+    return built(version, commonArguments(version, base, digest, options));
+  }
+
+  /**
+   * Builds the image from HashiCorp's release archive, on a base of your choice. The build fails if the pinned key didn't sign
+   * the archive (`agent-image/fetch-release.sh`). Needs Docker at deploy time, not at synthesis.
+   *
+   * @param version of the release
+   */
+  static fromRelease(version: string, options: ReleaseImageOptions = {}): AgentImage {
+    const { baseImage = DEFAULT_RELEASE_BASE, releasesUrl, keyUrl, keyFingerprint, packages } = options;
+    const digest = /@(sha256:[0-9a-f]{64})$/.exec(baseImage)?.[1];
+    return built(
+      version,
+      {
+        ...commonArguments(version, baseImage, digest, options),
+        ...(releasesUrl !== undefined && { RELEASES_URL: releasesUrl }),
+        ...(keyUrl !== undefined && { KEY_URL: keyUrl }),
+        ...(keyFingerprint !== undefined && { KEY_FINGERPRINT: keyFingerprint }),
+        ...(packages !== undefined && { PACKAGES: packages.join(' ') }),
+      },
+      'Dockerfile.release',
+    );
+  }
+
+  /**
+   * Uses an existing image, such as `hashicorp/tfc-agent`, without changes. You don't need Docker to deploy. The task
+   * definition contains the entrypoint script, so the image needs a POSIX shell.
+   */
+  static fromContainerImage(image: ecs.ContainerImage): AgentImage {
+    return {
+      bind: () => ({
+        image,
+        entryPoint: ['/bin/sh', '-c', entrypointText(), 'entrypoint'],
+        ownsVolumes: false,
+      }),
+    };
+  }
+
+  /**
+   * Like {@link fromContainerImage}, for an image by its reference: `hashicorp/tfc-agent:1.33.0`, `…@sha256:…`, or an image in
+   * ECR of this or another account. For ECR, the task gets the permission to pull it.
+   */
+  static fromReference(reference: string): AgentImage {
+    const version = versionOfImage(reference);
+    refuseOld(version);
+    refuseUnpinned(reference);
+    const ecr = ecrImage(reference);
+    if (ecr === undefined) {
+      const image = AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
+      return {
+        bind: (scope, architecture) => {
+          warnOfVersion(scope, version);
+          return image.bind(scope, architecture);
+        },
+      };
+    }
+    const { account, region, repository: repositoryName } = ecr;
+    return {
+      bind: (scope, architecture) => {
+        warnOfVersion(scope, version);
+        const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
+          repositoryName,
+          repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
+        });
+        // The CDK would replace the registry's host in the reference with one that it computes.
+        const image: ecs.ContainerImage = {
+          bind: (_, container) => {
+            repository.grantPull(container.taskDefinition.obtainExecutionRole());
+            return { imageName: reference };
+          },
+        };
+        return AgentImage.fromContainerImage(image).bind(scope, architecture);
+      },
+    };
+  }
+
+  /**
+   * Like {@link fromReference}, for an image of any registry that is reachable from the internet. The stack copies the image
+   * into its own ECR repository during the deployment, and tasks pull from there.
+   */
+  static copyOf(reference: string, options: ImageCopyOptions = {}): AgentImage {
+    const version = versionOfImage(reference);
+    refuseOld(version);
+    refuseUncopied(reference);
+    refuseUnpinned(reference);
+    return {
+      bind: (scope, architecture) => {
+        warnOfVersion(scope, version);
+        const arm64 = architecture === ecs.CpuArchitecture.ARM64;
+        const image = ImageCopies.of(scope).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
+        return AgentImage.fromContainerImage(image).bind(scope, architecture);
+      },
+    };
+  }
+
+  /** Called once for each pool that uses the image. */
+  abstract bind(scope: Construct, architecture: ecs.CpuArchitecture): AgentImageBinding;
+}

@@ -1,0 +1,132 @@
+import { Duration, Size } from 'aws-cdk-lib';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { AGENT_CONTAINER } from '../../functions/launcher/contract.ts';
+import { acknowledge } from '../acknowledgement.ts';
+import { AGENT_USER, type AgentImageBinding, WRITABLE_FOLDERS } from './image.ts';
+
+/** Properties of a task definition. */
+export interface AgentTaskProps {
+  readonly family: string;
+  readonly size: { readonly cpu: number; readonly memoryLimitMiB: number; readonly ephemeralStorageGiB?: number };
+  readonly cpuArchitecture: ecs.CpuArchitecture;
+  readonly executionRole: iam.IRole;
+  readonly taskRole: iam.IRole;
+  readonly image: AgentImageBinding;
+  readonly environment: Readonly<Record<string, string>>;
+  /** `https://` and the hostname that the agent connects to. */
+  readonly address: string;
+  readonly agentTokenSecret: ISecret;
+  readonly logGroup: logs.ILogGroup;
+}
+
+/** Shell script: makes those of the given folders that its user owns writable for all users. */
+const OPEN_OWN_FOLDERS = 'for folder; do [ ! -O "$folder" ] || chmod 1777 "$folder" || exit; done';
+
+/** The task definition of an agent. @param prefix of the ids of its constructs */
+export function agentTaskDefinition(
+  scope: Construct,
+  prefix: string,
+  props: AgentTaskProps,
+): ecs.FargateTaskDefinition {
+  const { image, logGroup } = props;
+  const taskDefinition = new ecs.FargateTaskDefinition(scope, `${prefix}TaskDefinition`, {
+    family: props.family,
+    cpu: props.size.cpu,
+    memoryLimitMiB: props.size.memoryLimitMiB,
+    ...(props.size.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: props.size.ephemeralStorageGiB }),
+    runtimePlatform: {
+      cpuArchitecture: props.cpuArchitecture,
+      operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
+    },
+    executionRole: props.executionRole,
+    taskRole: props.taskRole,
+    // Fargate has no tmpfs. A bind mount without a source is a folder on the task's own disk, which is deleted with the task.
+    volumes: Object.keys(WRITABLE_FOLDERS).map((name) => ({ name })),
+  });
+
+  const agent = taskDefinition.addContainer('Agent', {
+    containerName: AGENT_CONTAINER,
+    image: image.image,
+    // RunTask can override variables and the command, but not the entry point. With another TFC_ADDRESS, the agent would send its
+    // token to that address.
+    ...(image.entryPoint !== undefined && { entryPoint: [...image.entryPoint, props.address] }),
+    essential: true,
+    user: AGENT_USER,
+    readonlyRootFilesystem: true,
+    // No init process: it would run as the agent's user with the agent token in its environment, where every Terraform provider
+    // could read it. The entrypoint reaps orphans.
+    linuxParameters: unprivileged(scope, `${prefix}Agent`),
+    // Fargate's maximum. A busy agent has this time to end Terraform in an orderly way.
+    stopTimeout: Duration.seconds(120),
+    environment: { ...props.environment, AGENT_TOKEN_SECRET: props.agentTokenSecret.secretName },
+    secrets: { TFC_AGENT_TOKEN: ecs.Secret.fromSecretsManager(props.agentTokenSecret) },
+    logging: logging(logGroup, 'agent'),
+  });
+  mountWritableFolders(agent);
+  if (!image.ownsVolumes) {
+    openWritableFolders(taskDefinition, agent, {
+      image: image.image,
+      linuxParameters: unprivileged(scope, `${prefix}Volumes`),
+      logging: logging(logGroup, 'volumes'),
+    });
+  }
+
+  acknowledge(taskDefinition, {
+    id: 'AwsSolutions::AwsSolutions-ECS2',
+    reason:
+      'The environment contains addresses, switches and the variables that the user sets; the agent token comes from Secrets Manager.',
+  });
+  return taskDefinition;
+}
+
+/**
+ * If an image doesn't declare the writable folders as volumes, ECS creates them with root as the owner. The agent, which isn't
+ * root, couldn't write to them. So a first container of the same image makes root's folders writable, and ends. As their owner
+ * it needs no capability, and it never gets the agent token.
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html
+ */
+function openWritableFolders(
+  taskDefinition: ecs.FargateTaskDefinition,
+  agent: ecs.ContainerDefinition,
+  like: Required<Pick<ecs.ContainerDefinitionOptions, 'image' | 'linuxParameters' | 'logging'>>,
+): void {
+  const volumes = taskDefinition.addContainer('Volumes', {
+    ...like,
+    containerName: 'volumes',
+    entryPoint: ['/bin/sh', '-c', OPEN_OWN_FOLDERS, 'volumes', ...Object.values(WRITABLE_FOLDERS)],
+    essential: false,
+    user: '0',
+    readonlyRootFilesystem: true,
+  });
+  mountWritableFolders(volumes);
+  agent.addContainerDependencies({ container: volumes, condition: ecs.ContainerDependencyCondition.SUCCESS });
+}
+
+function mountWritableFolders(container: ecs.ContainerDefinition): void {
+  for (const [sourceVolume, containerPath] of Object.entries(WRITABLE_FOLDERS)) {
+    container.addMountPoints({ sourceVolume, containerPath, readOnly: false });
+  }
+}
+
+function unprivileged(scope: Construct, id: string): ecs.LinuxParameters {
+  const parameters = new ecs.LinuxParameters(scope, `${id}Linux`, { initProcessEnabled: false });
+  parameters.dropCapabilities(ecs.Capability.ALL);
+  return parameters;
+}
+
+/**
+ * Non-blocking, and set explicitly because AWS changed the default. If CloudWatch can't accept the agent's log, lines are lost
+ * and the job continues. In blocking mode, an apply would stop. Terraform's own output goes to HCP Terraform separately.
+ */
+function logging(logGroup: logs.ILogGroup, streamPrefix: string): ecs.LogDriver {
+  return ecs.LogDrivers.awsLogs({
+    logGroup,
+    streamPrefix,
+    mode: ecs.AwsLogDriverMode.NON_BLOCKING,
+    maxBufferSize: Size.mebibytes(25),
+  });
+}

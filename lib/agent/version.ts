@@ -1,0 +1,34 @@
+import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
+
+/** According to its changelog, the agent protects its entries in /proc since this version. Before, a job could read the agent token there. */
+export const OLDEST_AGENT_VERSION = '1.21.1';
+
+/** Whether version `a`, such as 1.33.0, is older than `b`. */
+export function isOlder(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((version) => version.split('.').map(Number));
+  const index = [0, 1, 2].find((part) => left?.[part] !== right?.[part]) ?? 0;
+  return (left?.[index] ?? 0) < (right?.[index] ?? 0);
+}
+
+/**
+ * The agent's version according to the image's tag: `hashicorp/tfc-agent:1.33.0`, also from a mirror. Undefined for a digest
+ * without a tag, and for images with other names, because their tags mean something else.
+ */
+export function versionOfImage(reference: string): string | undefined {
+  return /(?:^|\/)tfc-agent:(\d+\.\d+\.\d+)(?:-[A-Za-z0-9._-]+)?(?:@|$)/.exec(reference)?.[1];
+}
+
+/** Why a version is rejected. */
+export function versionFault(version: string): string | undefined {
+  if (!isOlder(version, OLDEST_AGENT_VERSION)) return undefined;
+  return `Agent ${version} doesn't hide its token from the jobs that it runs. Use ${OLDEST_AGENT_VERSION} or newer; this launcher was tested with ${DEFAULT_AGENT_VERSION}.`;
+}
+
+/** A warning about an accepted version. @param version undefined if it is unknown */
+export function versionWarning(version: string | undefined): string | undefined {
+  if (version === undefined) {
+    return `The agent version in this image is unknown. Make sure that it is ${OLDEST_AGENT_VERSION} or newer: older agents don't hide their token from jobs.`;
+  }
+  if (!isOlder(version, DEFAULT_AGENT_VERSION)) return undefined;
+  return `Agent ${version} is older than ${DEFAULT_AGENT_VERSION}, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs ${version}`;
+}

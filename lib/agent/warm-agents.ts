@@ -1,0 +1,117 @@
+/** Warm agents and sweeps: agents that start although no job is queued. */
+import type { Duration } from 'aws-cdk-lib';
+import {
+  DAYS,
+  type Day,
+  type LaneEnvironment,
+  type Phase,
+  type WarmEnvironment,
+} from '../../functions/launcher/contract.ts';
+import { dollars, type JobSize, jobCost } from '../aws/prices.ts';
+import type { UnlistedJobs } from './accepted-jobs.ts';
+
+/** When agents are kept warm. */
+export interface WarmSchedule {
+  /** @default - every day */
+  readonly days?: readonly Day[];
+  /** `HH:MM`. */
+  readonly from: string;
+  /** `HH:MM`, later than `from`; `24:00` is the end of the day. */
+  readonly to: string;
+  /** IANA name of a time zone. Its daylight saving time applies. */
+  readonly timeZone: string;
+}
+
+/** Idle agents that keep running so that jobs start immediately. Each serves one job and is then replaced. */
+export interface WarmAgentsOptions {
+  /** Number of agents. They count in `maxAgents` and `agentsCeiling` like any other agent. */
+  readonly agents: number;
+  /**
+   * Jobs that they take in a pool with `phases`.
+   *
+   * @default 'plan'
+   */
+  readonly phase?: Phase;
+  /**
+   * How long an agent waits before a new one replaces it.
+   *
+   * @default Duration.hours(1)
+   */
+  readonly idleWindow?: Duration;
+  /** @default - always */
+  readonly schedule?: WarmSchedule;
+}
+
+const DEFAULT_IDLE_MINUTES = 60;
+
+/** Duration of a sweep without a job: the agent's wait plus its startup. */
+const SWEEP_SECONDS = 150;
+
+/** Minutes since midnight of `HH:MM`. */
+export function minuteOf(time: string): number {
+  const [hours, minutes] = time.split(':').map(Number);
+  return (hours ?? 0) * 60 + (minutes ?? 0);
+}
+
+export interface StandingOptions {
+  readonly warmAgents?: WarmAgentsOptions;
+  readonly sweepInterval?: Duration;
+}
+
+/**
+ * The part of a lane's environment about warm agents and sweeps.
+ *
+ * @param sweeps whether this lane's agents accept the jobs that no list shows
+ */
+export function standingEnvironment(
+  { warmAgents, sweepInterval }: StandingOptions,
+  lane: { readonly phases: readonly Phase[]; readonly sweeps: boolean },
+): Pick<LaneEnvironment, 'warm' | 'sweepMinutes'> {
+  const warm = warmAgents !== undefined && lane.phases.includes(warmAgents.phase ?? 'plan');
+  return {
+    ...(warm && { warm: warmEnvironment(warmAgents) }),
+    ...(sweepInterval !== undefined && lane.sweeps && { sweepMinutes: sweepInterval.toMinutes() }),
+  };
+}
+
+function warmEnvironment({ agents, idleWindow, schedule }: WarmAgentsOptions): WarmEnvironment {
+  const idleSeconds = idleWindow?.toSeconds() ?? DEFAULT_IDLE_MINUTES * 60;
+  if (schedule === undefined) return { agents, idleSeconds };
+  const { days = DAYS, from, to, timeZone } = schedule;
+  return { agents, idleSeconds, schedule: { days, fromMinute: minuteOf(from), toMinute: minuteOf(to), timeZone } };
+}
+
+/** Hours per week in which agents are kept warm. */
+function warmHoursAWeek(schedule: WarmSchedule | undefined): number {
+  if (schedule === undefined) return 7 * 24;
+  return ((schedule.days ?? DAYS).length * (minuteOf(schedule.to) - minuteOf(schedule.from))) / 60;
+}
+
+/** The phase whose tasks sweep for jobs that no list shows, in a pool with `phases`. */
+export function sweepingPhase(unlistedJobs: UnlistedJobs | undefined): Phase {
+  return unlistedJobs === 'apply' ? 'apply' : 'plan';
+}
+
+/**
+ * Monthly cost without a single job, for an output.
+ *
+ * @param size of the warm tasks and of the tasks that sweep
+ */
+export function standingCost(
+  { warmAgents, sweepInterval }: StandingOptions,
+  size: { readonly warm: Omit<JobSize, 'seconds'>; readonly sweep: Omit<JobSize, 'seconds'> },
+): string | undefined {
+  const lines: string[] = [];
+  if (warmAgents !== undefined) {
+    const hours = (warmHoursAWeek(warmAgents.schedule) / 7) * (365 / 12);
+    const usd = warmAgents.agents * hours * jobCost({ ...size.warm, seconds: 3600 });
+    const week = `${Number(warmHoursAWeek(warmAgents.schedule).toFixed(1))} h per week`;
+    lines.push(`${warmAgents.agents} warm ${warmAgents.agents === 1 ? 'agent' : 'agents'}, ${week}: ${dollars(usd)}`);
+  }
+  if (sweepInterval !== undefined) {
+    const sweeps = (365 / 12) * ((24 * 60) / sweepInterval.toMinutes());
+    const usd = sweeps * jobCost({ ...size.sweep, seconds: SWEEP_SECONDS });
+    lines.push(`a sweep every ${sweepInterval.toMinutes()} minutes: ${dollars(usd)}`);
+  }
+  return lines.length === 0 ? undefined : `${lines.join('; ')} per month without a job, On-Demand in us-east-1`;
+}

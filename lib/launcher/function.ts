@@ -1,0 +1,181 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as scheduler from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import { type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import { acknowledge } from '../acknowledgement.ts';
+import type { ServedPool } from '../agent/pool.ts';
+import { standingEnvironment, sweepingPhase } from '../agent/warm-agents.ts';
+import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
+import { launcherFunction, launcherLogGroup } from '../names.ts';
+import { acknowledgedWildcards, apiTokenSecrets, launcherStatements, secretId } from './permissions.ts';
+
+export interface LauncherFunctionProps {
+  /** Prefix of the names of the function, its schedule and other resources, without tokens. */
+  readonly name: string;
+  readonly hostname: string;
+  readonly organization: string;
+  /** Secret whose string is the API token. */
+  readonly apiTokenSecret: ISecret;
+  readonly pools: readonly ServedPool[];
+  readonly cluster: ecs.Cluster;
+  /** Name of the cluster, without tokens. */
+  readonly clusterName: string;
+  readonly subnets: readonly ec2.ISubnet[];
+  readonly securityGroups: readonly ec2.ISecurityGroup[];
+  /** Whether a task gets a public address. Only public subnets without NAT need it. */
+  readonly assignPublicIp: boolean;
+  /** Period of the schedule, in minutes without a fraction. */
+  readonly schedule: Duration;
+  /** Time between polls within an invocation while a pool has queued jobs or live tasks. */
+  readonly activePoll: Duration;
+  /** After this time, the launcher stops a task whose agent never registered. */
+  readonly startDeadline: Duration;
+  /**
+   * Maximum number of agents that the organization may have registered at the same time.
+   *
+   * @default - no limit
+   */
+  readonly agentsCeiling?: number;
+  /**
+   * Maximum number of concurrent invocations. New AWS accounts reject any reservation.
+   *
+   * @default - no reservation; overlapping ticks are harmless
+   */
+  readonly reservedConcurrentExecutions?: number;
+  readonly logRetention: logs.RetentionDays;
+}
+
+/** With the shortest schedule, an invocation ends before the next one begins. */
+const TIMEOUT = Duration.seconds(55);
+
+/** A tick that waits longer is useless, because the next one has begun. This is the minimum of EventBridge Scheduler. */
+const MAX_EVENT_AGE = Duration.seconds(60);
+
+/** The launcher: a Lambda function outside any VPC, the schedule that invokes it, and its permissions. */
+export class LauncherFunction extends Construct {
+  readonly function: lambda.Function;
+  readonly logGroup: logs.LogGroup;
+
+  constructor(scope: Construct, id: string, props: LauncherFunctionProps) {
+    super(scope, id);
+
+    this.logGroup = new logs.LogGroup(this, 'Logs', {
+      logGroupName: launcherLogGroup(props.name),
+      retention: props.logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+
+    // The CDK's default role has a managed policy that can write to every log group of the account.
+    const role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com'),
+      description: 'Lets the launcher start, list and stop agents in its own cluster',
+    });
+
+    this.function = new lambda.Function(this, 'Function', {
+      functionName: launcherFunction(props.name),
+      description: 'Starts one Fargate task for every job that is queued in HCP Terraform',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      code: lambdaBundle('launcher'),
+      handler: 'index.handler',
+      memorySize: 256,
+      timeout: TIMEOUT,
+      role,
+      environment: {
+        ...environment(props),
+        ...BUNDLE_ENVIRONMENT,
+        // The `service` of log lines and metrics, so that metrics of two launchers in one account stay separate.
+        POWERTOOLS_SERVICE_NAME: props.name,
+      },
+      logGroup: this.logGroup,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
+      systemLogLevelV2: lambda.SystemLogLevel.INFO,
+      // The next tick is the retry. By default, Lambda keeps a throttled invocation for six hours.
+      retryAttempts: 0,
+      maxEventAge: MAX_EVENT_AGE,
+      ...(props.reservedConcurrentExecutions !== undefined && {
+        reservedConcurrentExecutions: props.reservedConcurrentExecutions,
+      }),
+    });
+
+    const input = { ...props, stack: Stack.of(this), logGroup: this.logGroup };
+    for (const statement of launcherStatements(input)) role.addToPrincipalPolicy(statement);
+    for (const secret of apiTokenSecrets(props)) secret.encryptionKey?.grantDecrypt(role);
+    acknowledge(role, ...acknowledgedWildcards(input));
+    this.schedule(props);
+  }
+
+  private schedule(props: LauncherFunctionProps): void {
+    const role = new iam.Role(this, 'ScheduleRole', {
+      // Only schedules of this account may use the role.
+      assumedBy: new iam.ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+      description: 'Lets the schedule invoke the launcher',
+    });
+    role.addToPrincipalPolicy(
+      new iam.PolicyStatement({
+        sid: 'InvokeTheLauncher',
+        actions: ['lambda:InvokeFunction'],
+        resources: [this.function.functionArn],
+      }),
+    );
+    const schedule = new scheduler.Schedule(this, 'Schedule', {
+      scheduleName: props.name,
+      description: 'One tick of the launcher',
+      schedule: scheduler.ScheduleExpression.rate(props.schedule),
+      timeWindow: scheduler.TimeWindow.off(),
+      target: new LambdaInvoke(this.function, {
+        // The CDK would also grant every version and alias of the function.
+        role: role.withoutPolicyUpdates(),
+        retryAttempts: 0,
+        maxEventAge: MAX_EVENT_AGE,
+      }),
+    });
+    // The role's policy is a separate resource, and the schedule doesn't refer to it.
+    schedule.node.addDependency(role);
+  }
+}
+
+/** Exactly the variables of the contract. The pools are plain text, so that people can read them in the console. */
+function environment(props: LauncherFunctionProps): Record<string, string> {
+  return {
+    [ENV.hostname]: props.hostname,
+    [ENV.organization]: props.organization,
+    [ENV.apiTokenSecret]: secretId(props.apiTokenSecret),
+    [ENV.agentPools]: Stack.of(props.cluster).toJsonString(props.pools.map(poolEnvironment)),
+    [ENV.cluster]: props.clusterName,
+    [ENV.subnets]: props.subnets.map((subnet) => subnet.subnetId).join(','),
+    [ENV.securityGroups]: props.securityGroups.map((group) => group.securityGroupId).join(','),
+    [ENV.assignPublicIp]: props.assignPublicIp ? 'ENABLED' : 'DISABLED',
+    [ENV.activePollSeconds]: String(props.activePoll.toSeconds()),
+    [ENV.startDeadlineSeconds]: String(props.startDeadline.toSeconds()),
+    ...(props.agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(props.agentsCeiling) }),
+  };
+}
+
+function poolEnvironment({ options, pool }: ServedPool): AgentPoolEnvironment {
+  const sweepPhase = sweepingPhase(options.phases?.unlistedJobs);
+  return {
+    name: options.name,
+    ...(options.id !== undefined && { id: options.id }),
+    ...(options.organization !== undefined && { organization: options.organization }),
+    ...(options.apiTokenSecret !== undefined && { apiTokenSecret: secretId(options.apiTokenSecret) }),
+    maxAgents: pool.maxAgents,
+    lanes: pool.lanes.map(({ family, phases, capacity, sweepsForRuns }) => ({
+      taskDefinition: family,
+      ...(pool.lanes.length > 1 && { phases }),
+      ...(capacity === 'spot' && { capacity }),
+      ...(!sweepsForRuns && { policies: false }),
+      ...standingEnvironment(options, { phases, sweeps: phases.includes(sweepPhase) }),
+    })),
+  };
+}

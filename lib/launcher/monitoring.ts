@@ -1,0 +1,273 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../../functions/launcher/contract.ts';
+import { alarmName } from '../names.ts';
+
+export interface MonitoringProps {
+  /** Name of the dashboard, beginning of every alarm's name, and the `service` that the launcher's metrics carry. */
+  readonly name: string;
+  readonly pools: readonly {
+    readonly poolName: string;
+    readonly maxAgents: number;
+    /** Whether some of its tasks run on Spot. */
+    readonly usesSpot: boolean;
+    /** Whether it has agents that no queued job asks for: warm ones, or sweeps. */
+    readonly hasStandingAgents: boolean;
+    /** Whether the launcher starts agents for runs that wait after their plan. */
+    readonly sweepsForRuns: boolean;
+  }[];
+  /** Period of the launcher's schedule. */
+  readonly schedule: Duration;
+  /** A job may wait this long for an agent before an alarm. */
+  readonly oldestQueued: Duration;
+  /**
+   * Where alarms are sent to.
+   *
+   * @default - alarms are seen in CloudWatch only
+   */
+  readonly alarmTopic?: ITopic;
+}
+
+/** Every alarm, by the heading that `docs/runbook.md` has for it. */
+export const RUNBOOK_HEADINGS = {
+  failedTicks: 'Ticks fail',
+  apiTokenRejected: 'API token rejected',
+  launcherSilent: 'Launcher silent',
+  oldestQueuedJob: 'A job waits too long',
+  startFailures: 'Agents fail to start',
+  outOfMemory: 'A job ran out of memory',
+  afterPlan: 'A run stays in a post-plan status',
+} as const;
+
+const MINUTE = Duration.minutes(1);
+
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html */
+const ALARMS_A_WIDGET = 100;
+
+/** By then a run has had three agents started for it: after 2, 6 and 14 minutes. */
+const AFTER_PLAN_ALARM = Duration.minutes(20);
+
+/** Metrics to alarms to dashboard. The launcher writes the metrics; their names come from the contract. */
+export class Monitoring extends Construct {
+  readonly dashboard: cloudwatch.Dashboard;
+  readonly alarms: readonly cloudwatch.Alarm[];
+  private readonly props: MonitoringProps;
+
+  constructor(scope: Construct, id: string, props: MonitoringProps) {
+    super(scope, id);
+    this.props = props;
+    this.alarms = [
+      this.failedTicks(),
+      this.apiTokenRejected(),
+      this.launcherSilent(),
+      ...props.pools.flatMap(({ poolName, sweepsForRuns }) => [
+        this.oldestQueuedJob(poolName),
+        this.startFailures(poolName),
+        this.outOfMemory(poolName),
+        ...(sweepsForRuns ? [this.afterPlan(poolName)] : []),
+      ]),
+    ];
+    if (props.alarmTopic !== undefined) {
+      const action = new SnsAction(props.alarmTopic);
+      for (const alarm of this.alarms) {
+        alarm.addAlarmAction(action);
+        alarm.addOkAction(action);
+      }
+    }
+    this.dashboard = new cloudwatch.Dashboard(this, 'Dashboard', {
+      dashboardName: props.name,
+      defaultInterval: Duration.hours(12),
+      widgets: this.widgets(),
+    });
+  }
+
+  /** Where the dashboard is looked at. */
+  get dashboardUrl(): string {
+    return `https://console.aws.amazon.com/cloudwatch/home?region=${Stack.of(this).region}#dashboards/dashboard/${this.props.name}`;
+  }
+
+  /** A metric of the launcher, by its name in the contract; of one pool when the contract says so. */
+  metric(name: keyof typeof METRICS, options: cloudwatch.MetricOptions & { readonly pool?: string } = {}) {
+    const { pool, ...metricOptions } = options;
+    return new cloudwatch.Metric({
+      namespace: METRICS_NAMESPACE,
+      metricName: METRICS[name],
+      dimensionsMap: { [SERVICE_DIMENSION]: this.props.name, ...(pool !== undefined && { [POOL_DIMENSION]: pool }) },
+      period: MINUTE,
+      statistic: cloudwatch.Stats.MAXIMUM,
+      ...metricOptions,
+    });
+  }
+
+  private failedTicks(): cloudwatch.Alarm {
+    return this.alarm('failedTicks', undefined, {
+      what: 'In three of the last five periods of the schedule a tick could not see or do all it had to: HCP Terraform, ECS or Secrets Manager did not answer as agreed.',
+      metric: this.metric('failedTicks', { statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
+      threshold: 1,
+      evaluationPeriods: 5,
+      datapointsToAlarm: 3,
+    });
+  }
+
+  private apiTokenRejected(): cloudwatch.Alarm {
+    return this.alarm('apiTokenRejected', undefined, {
+      what: 'HCP Terraform rejected an API token, also after it was read anew. No job is served with it until the secret holds a valid one.',
+      metric: this.metric('apiTokenRejected', { statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
+      threshold: 1,
+      evaluationPeriods: 2,
+      datapointsToAlarm: 2,
+    });
+  }
+
+  /** The dead man's switch: every tick counts its requests, so no count means no tick, whatever the cause. */
+  private launcherSilent(): cloudwatch.Alarm {
+    const minutes = Math.max(5, 3 * this.props.schedule.toMinutes());
+    return this.alarm('launcherSilent', undefined, {
+      what: `No tick has reported for ${minutes} minutes: the schedule is off, or the function does not start.`,
+      metric: this.metric('runListRequests', {
+        statistic: cloudwatch.Stats.SAMPLE_COUNT,
+        period: Duration.minutes(minutes),
+      }),
+      threshold: 1,
+      comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods: 1,
+      treatMissingData: cloudwatch.TreatMissingData.BREACHING,
+    });
+  }
+
+  private oldestQueuedJob(pool: string): cloudwatch.Alarm {
+    const { oldestQueued, schedule } = this.props;
+    return this.alarm('oldestQueuedJob', pool, {
+      what: `A job has waited for an agent of pool ${pool} for more than ${oldestQueued.toMinutes()} minutes.`,
+      metric: this.metric('oldestQueuedSeconds', { pool, period: schedule }),
+      threshold: oldestQueued.toSeconds(),
+      evaluationPeriods: 3,
+    });
+  }
+
+  private startFailures(pool: string): cloudwatch.Alarm {
+    return this.alarm('startFailures', pool, {
+      what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and none has started well since, or ECS refuses to start some or all of them (quota, capacity, permissions).`,
+      // The metric counts failures and refusals in a row: one that the next start mends is gone from it within two or three minutes.
+      metric: this.metric('startFailures', { pool, period: this.props.schedule }),
+      threshold: 1,
+      evaluationPeriods: 5,
+    });
+  }
+
+  private outOfMemory(pool: string): cloudwatch.Alarm {
+    return this.alarm('outOfMemory', pool, {
+      what: `A task of pool ${pool} was killed for its memory while it had a job. The launcher's log names run, size and setting.`,
+      metric: this.metric('outOfMemory', { pool, statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
+      threshold: 1,
+      evaluationPeriods: 1,
+    });
+  }
+
+  private afterPlan(pool: string): cloudwatch.Alarm {
+    return this.alarm('afterPlan', pool, {
+      what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes: it may wait for an agent that evaluates its policy sets.`,
+      metric: this.metric('longestAfterPlanSeconds', { pool, period: this.props.schedule }),
+      threshold: AFTER_PLAN_ALARM.toSeconds(),
+      evaluationPeriods: 3,
+    });
+  }
+
+  private alarm(
+    kind: keyof typeof RUNBOOK_HEADINGS,
+    pool: string | undefined,
+    options: Omit<cloudwatch.AlarmProps, 'alarmName' | 'alarmDescription'> & { readonly what: string },
+  ): cloudwatch.Alarm {
+    const { what, ...settings } = options;
+    const heading = RUNBOOK_HEADINGS[kind];
+    return new cloudwatch.Alarm(this, pool === undefined ? kind : `${kind}-${pool}`, {
+      comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+      ...settings,
+      alarmName: alarmName(this.props.name, heading, pool),
+      alarmDescription: `${what} Runbook: docs/runbook.md, "${heading}".`,
+    });
+  }
+
+  /** A widget shows no more than 100 alarms. */
+  private alarmWidgets(): cloudwatch.IWidget[] {
+    const widgets: cloudwatch.IWidget[] = [];
+    for (let from = 0; from < this.alarms.length; from += ALARMS_A_WIDGET) {
+      const alarms = this.alarms.slice(from, from + ALARMS_A_WIDGET);
+      widgets.push(new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 3 }));
+    }
+    return widgets;
+  }
+
+  private widgets(): cloudwatch.IWidget[][] {
+    const onSpot = this.props.pools.filter(({ usesSpot }) => usesSpot);
+    const standing = this.props.pools.filter(({ hasStandingAgents }) => hasStandingAgents);
+    const perPool = (name: keyof typeof METRICS, options: cloudwatch.MetricOptions = {}, suffix = '') =>
+      this.props.pools.map(({ poolName }) =>
+        this.metric(name, { ...options, pool: poolName, label: `${poolName}${suffix}` }),
+      );
+    const counts = (label: string, name: keyof typeof METRICS, pools = this.props.pools) =>
+      pools.map(({ poolName }) =>
+        this.metric(name, { pool: poolName, label: `${poolName} ${label}`, statistic: cloudwatch.Stats.SUM }),
+      );
+    const graph = (title: string, left: cloudwatch.IMetric[], more: Partial<cloudwatch.GraphWidgetProps> = {}) =>
+      new cloudwatch.GraphWidget({ title, left, width: 8, leftYAxis: { min: 0 }, ...more });
+    return [
+      this.alarmWidgets(),
+      [
+        graph('Queued jobs', perPool('queuedJobs')),
+        graph('Oldest queued job, longest post-plan status, seconds', [
+          ...perPool('oldestQueuedSeconds', {}, ' queued'),
+          ...this.props.pools.map(({ poolName }) =>
+            this.metric('longestAfterPlanSeconds', { pool: poolName, label: `${poolName} post-plan` }),
+          ),
+        ]),
+        graph('Live tasks', perPool('liveTasks'), {
+          leftAnnotations: this.props.pools.map((pool) => ({
+            value: pool.maxAgents,
+            label: `maxAgents of ${pool.poolName}`,
+          })),
+        }),
+      ],
+      [
+        graph('Start latency, seconds (median, 90 of 100)', [
+          ...perPool('startLatencySeconds', { statistic: 'p50' }, ' median'),
+          ...perPool('startLatencySeconds', { statistic: 'p90' }, ' p90'),
+        ]),
+        graph('Busy agents, agents of other launchers', [
+          ...perPool('busyAgents', {}, ' busy'),
+          ...perPool('otherLaunchersAgents', {}, ' of other launchers'),
+        ]),
+        graph('Launches', [
+          ...counts('launched', 'launches'),
+          ...counts('instead of Spot', 'launchesInsteadOfSpot', onSpot),
+        ]),
+      ],
+      [
+        graph('Launches refused and put off', [
+          ...counts('refused', 'launchesRefused'),
+          ...counts('put off', 'launchesDeferred'),
+          ...counts('warm and sweeps put off', 'standingDeferred', standing),
+        ]),
+        graph('Start failures, out of memory', [
+          ...perPool('startFailures', {}, ' start failures'),
+          ...counts('out of memory', 'outOfMemory'),
+        ]),
+        graph(
+          'Ticks: failed, run lists asked for in 60 s',
+          [
+            this.metric('failedTicks', { statistic: cloudwatch.Stats.SUM, label: 'failed ticks' }),
+            this.metric('apiTokenRejected', { statistic: cloudwatch.Stats.SUM, label: 'API token rejected' }),
+            this.metric('unknownRunStatuses', { label: 'unknown run statuses' }),
+            this.metric('runListRequests', { label: 'run list requests' }),
+            ...perPool('runListsTruncated', { statistic: cloudwatch.Stats.SUM }, ' run list truncated'),
+          ],
+          { leftAnnotations: [{ value: 30, label: 'HCP Terraform allows 30 a minute' }] },
+        ),
+      ],
+    ];
+  }
+}

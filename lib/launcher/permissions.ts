@@ -1,0 +1,141 @@
+import { type Stack, Token } from 'aws-cdk-lib';
+import type * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Acknowledgement } from '../acknowledgement.ts';
+import type { ServedPool } from '../agent/pool.ts';
+
+/** What the launcher's permissions depend on. */
+export interface PermissionsInput {
+  readonly stack: Stack;
+  readonly pools: readonly ServedPool[];
+  readonly apiTokenSecret: ISecret;
+  readonly cluster: ecs.Cluster;
+  /** Name of the cluster, without tokens. */
+  readonly clusterName: string;
+  readonly logGroup: logs.ILogGroup;
+}
+
+/**
+ * All permissions of the launcher. Actions, resource types and condition keys:
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+ */
+export function launcherStatements(input: PermissionsInput): iam.PolicyStatement[] {
+  const { stack, cluster } = input;
+  const inThisCluster = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } };
+  const tasksOfThisCluster = stack.formatArn({
+    service: 'ecs',
+    resource: 'task',
+    resourceName: `${input.clusterName}/*`,
+  });
+
+  return [
+    new iam.PolicyStatement({
+      // The families of the pools, in this cluster only, and never with `aws ecs execute-command` enabled.
+      // `:*` means all revisions. ECS resolves the revision before it asks IAM, so a permission for one revision would deny
+      // every launch after a new revision is registered. The condition on execute-command is negative because it must
+      // also hold if a request doesn't contain this parameter.
+      sid: 'LaunchAgents',
+      actions: ['ecs:RunTask'],
+      resources: familiesOf(input).map((family) =>
+        stack.formatArn({ service: 'ecs', resource: 'task-definition', resourceName: `${family}:*` }),
+      ),
+      conditions: { ...inThisCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
+    }),
+    new iam.PolicyStatement({
+      // Tags that say which run a task is for. Only at launch, so the launcher can't change the tags of a running task.
+      // A task has a random id, so the resource ends in `/*`.
+      sid: 'TagAgentsAtLaunch',
+      actions: ['ecs:TagResource'],
+      resources: [tasksOfThisCluster],
+      conditions: { StringEquals: { 'ecs:CreateAction': 'RunTask' } },
+    }),
+    new iam.PolicyStatement({
+      // The launcher passes only these roles to ECS, and only for tasks. This also restricts RunTask's role overrides.
+      sid: 'HandAgentsTheirRoles',
+      actions: ['iam:PassRole'],
+      resources: input.pools.flatMap(({ pool }) => [
+        pool.executionRole.roleArn,
+        ...new Set(pool.lanes.map(({ taskRole }) => taskRole.roleArn)),
+      ]),
+      conditions: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    }),
+    new iam.PolicyStatement({
+      // Tasks of this cluster. Their ids are random, so the resource ends in `/*`. The cluster contains only agents.
+      sid: 'SeeAndStopAgents',
+      actions: ['ecs:DescribeTasks', 'ecs:StopTask'],
+      resources: [tasksOfThisCluster],
+      conditions: inThisCluster,
+    }),
+    new iam.PolicyStatement({
+      // IAM supports only container instances as the resource of ListTasks, and Fargate has none. So any narrower resource
+      // would deny every call. The condition restricts the action to this cluster instead. The response contains only
+      // task ARNs.
+      sid: 'ListAgents',
+      actions: ['ecs:ListTasks'],
+      resources: ['*'],
+      conditions: inThisCluster,
+    }),
+    new iam.PolicyStatement({
+      // The API tokens that it polls with, but not the agent tokens. (Anyone holding this role can still start a pool's task
+      // with other variables, and so obtain its agent token: IAM has no condition for RunTask's overrides.)
+      sid: 'ReadApiTokens',
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: apiTokenSecrets(input).map(secretArnInPolicies),
+    }),
+    new iam.PolicyStatement({
+      // Its own log group, which the stack creates. It can't create log groups.
+      sid: 'WriteItsLog',
+      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      resources: [input.logGroup.logGroupArn],
+    }),
+  ];
+}
+
+/** Each wildcard in {@link launcherStatements}, so that cdk-nag reports a new one. */
+export function acknowledgedWildcards(input: PermissionsInput): Acknowledgement[] {
+  const { stack, clusterName } = input;
+  const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
+  const account = Token.isUnresolved(stack.account) ? '<AWS::AccountId>' : stack.account;
+  const ecsArn = (resource: string) => `arn:<AWS::Partition>:ecs:${region}:${account}:${resource}`;
+  const wildcard = (resource: string, reason: string) => ({
+    id: `AwsSolutions::AwsSolutions-IAM5[Resource::${resource}]`,
+    reason,
+  });
+  return [
+    ...familiesOf(input).map((family) =>
+      wildcard(ecsArn(`task-definition/${family}:*`), 'Revisions of one family; see the statement LaunchAgents.'),
+    ),
+    wildcard(ecsArn(`task/${clusterName}/*`), 'Tasks of one cluster, whose ids are random; see SeeAndStopAgents.'),
+    wildcard(
+      '*',
+      'ListTasks supports no narrower resource; the condition restricts it to the cluster. See ListAgents.',
+    ),
+  ];
+}
+
+/** Families of every pool's task definitions. */
+function familiesOf({ pools }: PermissionsInput): string[] {
+  return pools.flatMap(({ pool }) => pool.lanes.map(({ family }) => family));
+}
+
+/** Every secret that the launcher polls with, without duplicates. */
+export function apiTokenSecrets(input: Pick<PermissionsInput, 'apiTokenSecret' | 'pools'>): ISecret[] {
+  const secrets = [input.apiTokenSecret, ...input.pools.flatMap(({ options }) => options.apiTokenSecret ?? [])];
+  return [...new Map(secrets.map((secret) => [secretId(secret), secret])).values()];
+}
+
+/** The id for GetSecretValue: the complete ARN if it is known, otherwise the name. */
+export function secretId(secret: ISecret): string {
+  return secret.secretFullArn ?? secret.secretName;
+}
+
+/**
+ * A secret's ARN ends in six random characters. They are unknown if the secret is configured by name, but IAM compares with the
+ * complete ARN. Six question marks match exactly these characters.
+ * https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
+ */
+function secretArnInPolicies(secret: ISecret): string {
+  return secret.secretFullArn ?? `${secret.secretArn}-??????`;
+}

@@ -1,0 +1,277 @@
+/**
+ * The properties of the construct, judged by the rules of the settings.
+ *
+ * Both ways of deploying share one set of rules, so the properties are written as settings first: a secret as its name, a
+ * `Duration` as a number. Each fault is then reported at the property that it belongs to. Values that CloudFormation fills in
+ * can't be judged and are left out. The network belongs to the app, so its rules don't apply.
+ */
+import { Duration, Stack, Token } from 'aws-cdk-lib';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import type { z } from 'zod';
+import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from '../agent/pool.ts';
+import type { WarmAgentsOptions, WarmSchedule } from '../agent/warm-agents.ts';
+import type { AgentLauncherProps } from '../agent-launcher.ts';
+import { looksLikeToken } from '../credentials.ts';
+import {
+  ALLOW_PLACEHOLDER,
+  allowsPlaceholder,
+  credentialFaults,
+  crossFaults,
+  placeholderFaults,
+  targetFaults,
+} from '../settings/checks.ts';
+import { type SettingsFault, shown } from '../settings/errors.ts';
+import { settingAt, settingsSchema } from '../settings/schema.ts';
+import { type Counterpart, type Given, isRecord, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
+
+const SAME: Counterpart = { value: (given) => given };
+const NO_SETTING: Counterpart = {};
+const SECRET: Counterpart = { value: secretName };
+const MEMORY: Counterpart = { ...SAME, setting: 'memoryMiB' };
+
+const inside = <T>(table: Table<T>): Counterpart => ({ inside: table });
+const duration = (setting: string, unit: 'seconds' | 'minutes'): Counterpart => ({
+  setting,
+  unit,
+  value: (given) => {
+    if (!(given instanceof Duration)) return given === undefined ? undefined : Number.NaN;
+    if (given.isUnresolved()) return undefined;
+    return unit === 'seconds' ? given.toSeconds({ integral: false }) : given.toMinutes({ integral: false });
+  },
+});
+
+const PHASE: Table<PhaseOptions> = {
+  cpu: SAME,
+  memoryLimitMiB: MEMORY,
+  ephemeralStorageGiB: SAME,
+  taskRole: NO_SETTING,
+};
+const PLAN: Table<PlanOptions> = { ...PHASE, capacity: SAME };
+const PHASES: Table<PhasesOptions> = { plan: inside(PLAN), apply: inside(PHASE), unlistedJobs: SAME };
+const SCHEDULE: Table<WarmSchedule> = { days: SAME, from: SAME, to: SAME, timeZone: SAME };
+const WARM: Table<WarmAgentsOptions> = {
+  agents: SAME,
+  phase: SAME,
+  idleWindow: duration('idleMinutes', 'minutes'),
+  schedule: inside(SCHEDULE),
+};
+const POOL: Table<AgentPoolOptions> = {
+  name: SAME,
+  id: SAME,
+  organization: SAME,
+  apiTokenSecret: SECRET,
+  agentTokenSecret: SECRET,
+  maxAgents: SAME,
+  cpu: SAME,
+  memoryLimitMiB: MEMORY,
+  ephemeralStorageGiB: SAME,
+  cpuArchitecture: NO_SETTING,
+  environment: SAME,
+  taskRole: NO_SETTING,
+  phases: inside(PHASES),
+  warmAgents: inside(WARM),
+  sweepInterval: duration('sweepMinutes', 'minutes'),
+  policySweeps: SAME,
+  logRetention: NO_SETTING,
+  image: NO_SETTING,
+};
+const LAUNCHER: Table<AgentLauncherProps> = {
+  organization: SAME,
+  apiTokenSecret: SECRET,
+  pools: inside(POOL),
+  vpc: NO_SETTING,
+  vpcSubnets: NO_SETTING,
+  securityGroups: NO_SETTING,
+  assignPublicIp: NO_SETTING,
+  startAfter: NO_SETTING,
+  guardDuty: NO_SETTING,
+  name: { ...SAME, setting: 'stackName' },
+  hostname: SAME,
+  agentImage: NO_SETTING,
+  agentsCeiling: SAME,
+  schedule: duration('scheduleMinutes', 'minutes'),
+  activePoll: duration('activePollSeconds', 'seconds'),
+  idleWindow: duration('idleWindowSeconds', 'seconds'),
+  startDeadline: duration('startDeadlineSeconds', 'seconds'),
+  reservedConcurrentExecutions: { ...SAME, setting: 'reservedConcurrency' },
+  logRetention: NO_SETTING,
+  oldestQueued: duration('oldestQueuedMinutes', 'minutes'),
+  alarmTopic: NO_SETTING,
+};
+
+/** @throws {Error} with every fault of the properties at once: where, given, allowed, to do. */
+export function checkLauncherProps(scope: Construct, name: string, props: AgentLauncherProps): void {
+  const given = { ...props, name };
+  const settings = asSettings(given, LAUNCHER);
+  // The stack's own rules for proxies apply where the construct makes the security group.
+  const network = { egress: 'existing-vpc', ...(props.securityGroups !== undefined && { securityGroupIds: [] }) };
+  const { error } = settingsSchema.safeParse(settings);
+  const ofSettings = [
+    ...credentialFaults(settings),
+    ...(error?.issues ?? []).flatMap((issue) => schemaFaults(issue, settings)),
+    ...crossFaults({ ...(isRecord(settings) ? settings : {}), network }),
+    ...secretFaults(scope, given),
+    ...exampleFaults(scope, settings),
+  ].filter(({ path }) => !path.startsWith('network'));
+  const faults = [
+    ...unknownFaults(given, LAUNCHER, []),
+    ...constructFaults(given),
+    ...ofSettings.map((fault) => atProperty(fault, given)),
+  ];
+  refuse(`the launcher ${scope.node.path}`, faults);
+}
+
+/** Secrets of another region or account than the stack's, as far as the app sets these. */
+function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): SettingsFault[] {
+  const { account, region } = Stack.of(scope);
+  const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
+  const secrets: readonly (readonly [path: string, secret: unknown])[] = [
+    ['apiTokenSecret', apiTokenSecret],
+    ...ofPools.flatMap((pool, index) =>
+      ['apiTokenSecret', 'agentTokenSecret'].map((name) => [`pools.${index}.${name}`, pool[name]] as const),
+    ),
+  ];
+  const located = {
+    apiTokenSecret: knownArn(apiTokenSecret),
+    pools: ofPools.map((pool) => ({
+      apiTokenSecret: knownArn(pool['apiTokenSecret']),
+      agentTokenSecret: knownArn(pool['agentTokenSecret']),
+    })),
+  };
+  return targetFaults(located, {
+    account: Token.isUnresolved(account) ? undefined : account,
+    region: Token.isUnresolved(region) ? undefined : region,
+    readableKeys: new Set(
+      secrets.flatMap(([path, secret]) => (isSecret(secret) && secret.encryptionKey !== undefined ? [path] : [])),
+    ),
+  });
+}
+
+/** A secret's ARN, complete or not, where the app knows all of it. */
+function knownArn(secret: unknown): string | undefined {
+  return isSecret(secret) && !Token.isUnresolved(secret.secretArn) ? secret.secretArn : undefined;
+}
+
+/** The organization of the guide's sample, with what to do in an app of one's own. */
+function exampleFaults(scope: Construct, settings: unknown): SettingsFault[] {
+  if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return [];
+  return placeholderFaults(settings).map((fault) => ({
+    ...fault,
+    remedy: `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`,
+  }));
+}
+
+/** Properties as settings. Anything may be given, since JavaScript has no types. */
+function asSettings(given: unknown, table: Readonly<Record<string, Counterpart>>): unknown {
+  if (Array.isArray(given)) return given.map((item: unknown) => asSettings(item, table));
+  if (!isRecord(given)) return given;
+  return Object.fromEntries(
+    Object.entries(table).flatMap(([property, counterpart]) => {
+      const { setting = property, value, inside: inner } = counterpart;
+      const read = inner === undefined ? value?.(given[property]) : asSettings(given[property], inner);
+      return read === undefined ? [] : [[setting, read]];
+    }),
+  );
+}
+
+/** A secret as its complete ARN or name; as its place in the app, where only CloudFormation knows these. */
+function secretName(given: unknown): unknown {
+  if (!isSecret(given)) return given;
+  const { secretFullArn, node } = given;
+  if (secretFullArn !== undefined && !Token.isUnresolved(secretFullArn)) return secretFullArn;
+  if (!Token.isUnresolved(given.secretName)) return given.secretName;
+  return node.path.replaceAll(/[^A-Za-z0-9/]/g, '_').slice(-512);
+}
+
+function isSecret(given: unknown): given is ISecret {
+  return typeof given === 'object' && given !== null && 'secretArn' in given && 'secretName' in given;
+}
+
+/** Constructs that are missing, or have a name or an id in their place. */
+function constructFaults({ vpc, apiTokenSecret, pools, securityGroups }: Given): SettingsFault[] {
+  const secret = (path: string, value: unknown, required: boolean): SettingsFault[] =>
+    isSecret(value) || (value === undefined && !required)
+      ? []
+      : [
+          {
+            path,
+            given: shown(value),
+            allowed: 'a secret of aws-cdk-lib/aws-secretsmanager',
+            remedy:
+              "use Secret.fromSecretNameV2(this, 'ApiToken', '…') with the name of the secret; never the token itself",
+          },
+        ];
+  const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
+  const groups = Array.isArray(securityGroups) ? securityGroups.length : Number.NaN;
+  return [
+    ...(isRecord(vpc) && 'vpcId' in vpc
+      ? []
+      : [
+          {
+            path: 'vpc',
+            given: shown(vpc),
+            allowed: 'a VPC of aws-cdk-lib/aws-ec2',
+            remedy: "use Vpc.fromLookup(this, 'Vpc', { vpcId: '…' }), or the VPC that your app creates",
+          },
+        ]),
+    ...secret('apiTokenSecret', apiTokenSecret, true),
+    ...ofPools.flatMap((pool, index) => [
+      ...secret(`pools.${index}.agentTokenSecret`, pool['agentTokenSecret'], true),
+      ...secret(`pools.${index}.apiTokenSecret`, pool['apiTokenSecret'], false),
+    ]),
+    ...(securityGroups === undefined || (groups >= 1 && groups <= 5)
+      ? []
+      : [
+          {
+            path: 'securityGroups',
+            given: Number.isNaN(groups) ? 'something that is not a list' : `${groups} security groups`,
+            allowed: "a list of 1 to 5: without any, ECS uses the VPC's default group",
+            remedy: 'remove the property, and the construct creates a group: no inbound traffic, outbound HTTPS',
+          },
+        ]),
+  ];
+}
+
+function schemaFaults(issue: z.core.$ZodIssue, settings: unknown): SettingsFault[] {
+  const { doc } = settingAt(issue.path);
+  const value = valueAt(settings, issue.path);
+  // Only CloudFormation knows it. Names that other names begin with must be plain text.
+  if (Token.isUnresolved(value) && !/^(?:name|stackName)$/.test(String(issue.path.at(-1)))) return [];
+  const explained = looksLikeToken(value) ? undefined : doc?.explain?.(value);
+  const documented =
+    issue.path.length === 1 && issue.path[0] === 'pools'
+      ? 'list each pool with its name and agentTokenSecret'
+      : doc?.remedy;
+  return [
+    {
+      path: issue.path.join('.'),
+      given: explained?.given ?? (issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value)),
+      allowed: explained?.allowed ?? doc?.allowed ?? 'an object',
+      remedy: explained?.remedy ?? documented ?? (value === undefined ? 'set this property' : 'correct this property'),
+    },
+  ];
+}
+
+/** A fault of a setting, at the property that stands for it and with the value that the property has. */
+function atProperty(fault: SettingsFault, given: Given): SettingsFault {
+  let table: Readonly<Record<string, Counterpart>> = LAUNCHER;
+  let unit: Counterpart['unit'];
+  const path = fault.path.split('.').map((key) => {
+    const [property, counterpart] = Object.entries(table).find(
+      ([name, { setting = name }]) => setting === key || name === key,
+    ) ?? [key, undefined];
+    table = counterpart?.inside ?? table;
+    unit = counterpart?.unit;
+    return property;
+  });
+  const value = valueAt(given, path);
+  return {
+    ...fault,
+    path: path.join('.'),
+    ...(unit !== undefined && {
+      given: value instanceof Duration ? value.toHumanString() : `${shown(value)}, which isn't a Duration`,
+      allowed: `a Duration; in ${unit}: ${fault.allowed}`,
+    }),
+  };
+}

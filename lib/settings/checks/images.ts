@@ -1,0 +1,97 @@
+/** Checks of the registries that tasks pull images from. Tasks reach them by the same egress path as jobs reach other hosts. */
+import { AWS_REGIONS, dualStackDomainOf, suffixOf } from '../../aws/partitions.ts';
+import { DEFAULT_AGENT_VERSION } from '../../defaults.ts';
+import { registryOf } from '../../network/allowed-domains.ts';
+import { parseName } from '../../network/domain-name.ts';
+import { type SettingsFault, shown } from '../errors.ts';
+import { isCopied } from '../task-images.ts';
+import { type AroundNetwork, namesAreLimited } from './domains.ts';
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** Registries that don't listen on TCP 443 (unless the user's own security groups apply), and registries without a valid domain. */
+export function registryFaults(network: Given, { pools, registry, copy }: AroundNetwork): SettingsFault[] {
+  const images = [['agentImage.registry', registry], ...pools.map((pool, i) => [`pools.${i}.image`, pool['image']])];
+  return images.flatMap(([path, image]) => {
+    if (typeof path !== 'string' || typeof image !== 'string') return [];
+    const misread = [...schemeFault(path, image), ...ecrFault(path, image)];
+    // Tasks pull a copied image from ECR.
+    if (misread.length > 0 || isCopied(image, copy)) return misread;
+    return [...portFault(network, path, image), ...nameFault(network, path, image)];
+  });
+}
+
+function schemeFault(path: string, image: string): SettingsFault[] {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(image) ?? [];
+  if (scheme === undefined) return [];
+  const page = /^hub\.docker\.com\/(?:r|layers)\/([a-z0-9._-]+\/[a-z0-9._-]+)/.exec(rest ?? '')?.[1];
+  return [
+    {
+      path,
+      given: `${shown(image)}, which begins with ${scheme}`,
+      allowed: 'an image reference without a scheme',
+      remedy:
+        page === undefined
+          ? `remove ${scheme}: ${rest}`
+          : `set the image's reference, with a tag: ${page}:${DEFAULT_AGENT_VERSION}`,
+    },
+  ];
+}
+
+const ECR = /^\d{12}\.dkr([.-])ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)$/;
+
+/** A misspelt ECR hostname would be treated as another registry: without a login, and without access to the layers. */
+function ecrFault(path: string, image: string): SettingsFault[] {
+  const { host } = registryOf(image);
+  const [, form, region = '', domain = ''] = ECR.exec(host) ?? [];
+  if (form === undefined) return [];
+  const own = form === '.' ? suffixOf(region, domain) : `on.${dualStackDomainOf(region)}`;
+  const right = `${host.slice(0, -domain.length)}${own}`;
+  if (AWS_REGIONS.includes(region) && domain !== own) {
+    return [
+      {
+        path,
+        given: `${shown(image)}, whose registry is ${host}`,
+        allowed: `${right}, the hostname of ECR in ${region}`,
+        remedy: 'correct the end of the hostname, or the region',
+      },
+    ];
+  }
+  return image.startsWith(`${host}:`)
+    ? [
+        {
+          path,
+          given: `${shown(image)}, an ECR registry with a port`,
+          allowed: `${host}/…, without a port`,
+          remedy: 'remove the port: it is always 443',
+        },
+      ]
+    : [];
+}
+
+function portFault(network: Given, path: string, image: string): SettingsFault[] {
+  const { host, port } = registryOf(image);
+  if (port === 443 || network['securityGroupIds'] !== undefined) return [];
+  return [
+    {
+      path,
+      given: `${shown(image)}, whose registry listens on port ${port}`,
+      allowed: 'a registry on port 443, because no other port is open',
+      remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that allow the port`,
+    },
+  ];
+}
+
+function nameFault(network: Given, path: string, image: string): SettingsFault[] {
+  const { host } = registryOf(image);
+  const parsed = parseName(host);
+  if ('name' in parsed || !namesAreLimited(network)) return [];
+  return [
+    {
+      path,
+      given: `${shown(image)}, whose registry is ${host}: ${parsed.fault}`,
+      allowed: 'a registry with a fully qualified hostname',
+      remedy: `${parsed.remedy}, or copy the image to ECR`,
+    },
+  ];
+}

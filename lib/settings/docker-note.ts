@@ -1,0 +1,34 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
+import type { Settings } from './parse.ts';
+
+/**
+ * Announces a deployment that will fail: `cdk deploy` builds the agent's image with Docker, but only after synthesis.
+ * It is a note, not an error, because `cdk synth` and `cdk diff` work without Docker.
+ */
+export function dockerNote(
+  { agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const isBuilt = !('registry' in agentImage) && pools.some(({ image }) => image === undefined);
+  // https://github.com/aws/aws-cdk/tree/main/packages/aws-cdk-lib#docker: the CLI chooses the program in the same way.
+  const program = environment['CDK_DOCKER'] ?? 'docker';
+  if (!isBuilt || isFound(program, environment['PATH'] ?? '')) return undefined;
+  return `Note: "cdk deploy" builds the agent's image with ${program}, which is not on your PATH. Start Docker, set CDK_DOCKER to another engine such as podman or finch, or deploy a registry image: see "Without Docker" in README.md.`;
+}
+
+function isFound(program: string, path: string): boolean {
+  const candidates = isAbsolute(program) ? [program] : path.split(delimiter).map((folder) => join(folder, program));
+  // On Windows, programs have one of several extensions.
+  const extensions = process.platform === 'win32' ? ['.exe', '.cmd', '.bat', ''] : [''];
+  return candidates.some((candidate) => extensions.some((extension) => isExecutable(candidate + extension)));
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

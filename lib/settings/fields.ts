@@ -1,0 +1,135 @@
+/** A single setting: its schema with its documentation. Also the types of settings that occur more than once. */
+import * as z from 'zod';
+import { isOlder, OLDEST_AGENT_VERSION, versionFault, versionOfImage } from '../agent/version.ts';
+import { looksLikeToken } from '../credentials.ts';
+import { shown } from './errors.ts';
+
+/** What the README's table and error messages say about a setting, in addition to its type. */
+export interface SettingDoc {
+  readonly description: string;
+  readonly allowed: string;
+  /** What happens if it isn't set, if there is no default value to print. */
+  readonly absent?: string;
+  /** What to do if it is wrong. */
+  readonly remedy?: string;
+  /** A specific message for this invalid value; `undefined` if the general text is right. */
+  readonly explain?: (value: unknown) => Explanation | undefined;
+}
+
+/** A message about one invalid value. Missing parts come from the setting's general text. */
+export interface Explanation {
+  readonly given?: string;
+  readonly allowed?: string;
+  readonly remedy: string;
+}
+
+/** Documentation of every setting, next to its schema. */
+export const settingDocs = z.registry<SettingDoc>();
+
+/** Documents a schema. A schema that two settings use is copied, so that each has its own documentation. */
+export function setting<T extends z.ZodType>(schema: T, doc: SettingDoc): T {
+  const copy = schema.clone();
+  settingDocs.add(copy, doc);
+  return copy;
+}
+
+/** The schema inside `optional()` and `default()`. */
+export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault
+    ? unwrapped(schema.unwrap())
+    : schema;
+}
+
+/** Retention periods of CloudWatch Logs. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+export const RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+export const RETENTION_DOC = {
+  allowed: RETENTION_DAYS.join(', '),
+  explain: (value: unknown) => {
+    if (typeof value !== 'number') return undefined;
+    const longer = RETENTION_DAYS.find((days) => days > value);
+    return longer === undefined
+      ? undefined
+      : { remedy: `use ${longer}, the next longer one that CloudWatch Logs offers` };
+  },
+};
+
+/** One of a few numbers. */
+export const oneOf = (values: readonly number[]) => z.number().refine((value) => values.includes(value));
+/** An integer, both ends included. */
+export const whole = (from: number, to: number) => z.int().min(from).max(to);
+
+/** Name of an organization in HCP Terraform. */
+export const ORGANIZATION = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/);
+const ORGANIZATION_ALLOWED = 'its name as in its URL: letters, digits, - and _';
+export const ORGANIZATION_DOC = {
+  allowed: ORGANIZATION_ALLOWED,
+  explain: (value: unknown) => {
+    const name = /^(?:https?:\/\/)?[^/\s]+\/(?:app\/)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\/|$)/.exec(`${value}`)?.[1];
+    return typeof value === 'string' && name !== undefined ? { remedy: `use the name only: ${name}` } : undefined;
+  },
+};
+
+/** A secret in Secrets Manager, by its name or complete ARN, with its documentation. */
+const SECRET_ALLOWED = 'the name, or the complete ARN with its six random characters, of a secret in Secrets Manager';
+export const SECRET_DOC = {
+  allowed: SECRET_ALLOWED,
+  remedy:
+    'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://token.txt) and set its name here, never the token itself',
+  explain: (value: unknown) => (typeof value === 'string' ? secretExplanation(value) : undefined),
+};
+
+function secretExplanation(value: string): Explanation | undefined {
+  if (!value.startsWith('arn:')) return undefined;
+  const [, , service, , , , ...name] = value.split(':');
+  if (service !== 'secretsmanager') {
+    return {
+      given: `${shown(value)}, an ARN of ${service === undefined || service === '' ? 'no service' : service}`,
+      remedy: 'store the token in Secrets Manager and set the name of that secret',
+    };
+  }
+  if (name.length > 1) {
+    return {
+      given: `${shown(value)}, which selects a part of the secret`,
+      remedy: `use the ARN of the secret, ${value.split(':').slice(0, 7).join(':')}; the token must be its whole string`,
+    };
+  }
+  return {
+    given: `${shown(value)}, without the hyphen and six random characters at the end of a secret's ARN`,
+    remedy: `set the complete ARN, or the name alone. This prints the ARN: aws secretsmanager describe-secret --secret-id ${value} --query ARN --output text`,
+  };
+}
+
+export const SECRET = z
+  .string()
+  .regex(
+    /^(?:[A-Za-z0-9/_+=.@-]{1,512}|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6})$/,
+  )
+  .refine((value) => !looksLikeToken(value));
+
+/**
+ * ECS gets an ARN without the random suffix for a secret set by name. Secrets Manager treats a hyphen and six characters at
+ * the end of such an ARN as the suffix. https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+ */
+export function isUnambiguous(nameOrArn: string): boolean {
+  return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
+}
+
+/** `host/path:tag`, `host/path@sha256:…`. Without a tag, or with `latest`, the image could change between two jobs. */
+export const IMAGE = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._:/-]*(?::(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$/)
+  .refine((reference) => !isOlder(versionOfImage(reference) ?? OLDEST_AGENT_VERSION, OLDEST_AGENT_VERSION));
+export const IMAGE_DOC = {
+  allowed:
+    'image reference with a tag other than latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; an agent of at least 1.21.1, which hides its token from jobs',
+  remedy: 'pin the image: an unpinned one can change between two jobs',
+  explain: (value: unknown) => (typeof value === 'string' ? imageExplanation(value) : undefined),
+};
+
+function imageExplanation(value: string): Explanation | undefined {
+  const fault = versionFault(versionOfImage(value) ?? OLDEST_AGENT_VERSION);
+  return fault === undefined ? undefined : { remedy: `use a newer version. ${fault}` };
+}

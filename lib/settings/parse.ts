@@ -1,0 +1,268 @@
+/**
+ * The user's settings: reads the context of `cdk.json` into a typed value, or reports every fault at once.
+ *
+ * The settings are the object `agentLauncher` in the context of `cdk.json`. Any other context key without a colon (the CDK's own
+ * keys have one) is the path of an override: `-c organization=acme`, `-c pools.0.maxAgents=5`,
+ * `-c network.egress=existing-vpc`. Lists and objects are JSON:
+ * `-c pools='[{"name":"default","agentTokenSecret":"agent-token"}]'`.
+ */
+import * as z from 'zod';
+import { looksLikeToken } from '../credentials.ts';
+import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
+import {
+  ALLOW_PLACEHOLDER,
+  allowsPlaceholder,
+  credentialFaults,
+  crossFaults,
+  type DeployTarget,
+  placeholderFaults,
+  targetFaults,
+} from './checks.ts';
+import { didYouMean, SettingsError, type SettingsFault, shown } from './errors.ts';
+import { type Explanation, unwrapped } from './fields.ts';
+import { jsonFault } from './json.ts';
+import { chosenNetwork, type NetworkSettings } from './network.ts';
+import { type ReadSettings, settingAt, settingsSchema } from './schema.ts';
+
+/** Key of the settings in the context of `cdk.json`. */
+export const SETTINGS_KEY = 'agentLauncher';
+
+/** The image of the agents. */
+export type AgentImageSettings = {
+  /** Whether registry images are copied into ECR; see `isCopied`. */
+  readonly copy?: boolean;
+  readonly credentialsSecret?: string;
+} & (
+  | { readonly version: string; readonly source: 'official'; readonly digest?: string; readonly hideAgent?: boolean }
+  | { readonly version: string; readonly source: 'release'; readonly base?: string; readonly hideAgent?: boolean }
+  | { readonly registry: string }
+);
+
+/** Settings without a fault, every default filled in. */
+export interface Settings extends Omit<ReadSettings, 'agentImage' | 'network'> {
+  readonly agentImage: AgentImageSettings;
+  readonly network: NetworkSettings;
+}
+
+/** One pool of the {@link Settings}. */
+export type PoolSettings = Settings['pools'][number];
+
+/**
+ * Reads the settings from a CDK context.
+ *
+ * @param context from `app.node.getAllContext()`
+ * @param target account and region of the deployment, as far as they are known
+ * @throws {SettingsError} with every fault
+ */
+export function parseSettings(context: Readonly<Record<string, unknown>>, target: DeployTarget = {}): Settings {
+  const misplaced = Object.keys(context).filter((key) => isOverride(key) && key.split('.').includes('__proto__'));
+  const given = settingsOf(context, misplaced);
+  const read = settingsSchema.safeParse(given);
+  const ofSchema = read.success ? [] : read.error.issues.flatMap((issue) => faultsOf(issue, given));
+  const faults = inOrder([
+    ...credentialFaults(given),
+    ...crossFaults(given),
+    ...targetFaults(given, target),
+    ...(allowsPlaceholder(context[ALLOW_PLACEHOLDER]) ? [] : placeholderFaults(given)),
+    ...ofSchema,
+    ...misplaced.map((key) => unknownKey(key.split('.'), given)),
+  ]);
+  if (!read.success || faults.length > 0) throw new SettingsError(faults);
+  return { ...read.data, agentImage: agentImage(read.data), network: chosenNetwork(read.data.network) };
+}
+
+function agentImage({ agentImage }: ReadSettings): AgentImageSettings {
+  const { registry, version, source, digest, base, hideAgent, copy, credentialsSecret } = agentImage;
+  const copied = { ...(copy !== undefined && { copy }), ...(credentialsSecret !== undefined && { credentialsSecret }) };
+  if (registry !== undefined) return { registry, ...copied };
+  const built = {
+    version: version ?? DEFAULT_AGENT_VERSION,
+    ...(hideAgent !== undefined && { hideAgent }),
+    ...copied,
+  };
+  if (source === 'release') return { ...built, source, ...(base !== undefined && { base }) };
+  return { ...built, source: 'official', ...(digest !== undefined && { digest }) };
+}
+
+/** Whether a context key is the path of a setting, not one of the CDK's own keys. */
+function isOverride(key: string): boolean {
+  return key !== SETTINGS_KEY && !key.includes(':');
+}
+
+/**
+ * The settings object with the overrides applied, unchecked.
+ *
+ * @param misplaced overrides whose path would reach an object's prototype
+ */
+function settingsOf(context: Readonly<Record<string, unknown>>, misplaced: readonly string[]): unknown {
+  const base = context[SETTINGS_KEY] ?? {};
+  const settings: unknown = structuredClone(typeof base === 'string' ? fromJson(base) : base);
+  for (const [key, value] of Object.entries(context)) {
+    if (!isOverride(key) || misplaced.includes(key)) continue;
+    applyAt(settings, key.split('.'), override(key.split('.'), value));
+  }
+  return settings;
+}
+
+/** `-c` passes strings. For a setting that isn't a string, the value is parsed as JSON. */
+function override(path: readonly string[], value: unknown): unknown {
+  const { schema } = settingAt(path);
+  const isText = schema instanceof z.ZodString || schema instanceof z.ZodEnum;
+  return typeof value === 'string' && !isText ? fromJson(value) : value;
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function applyAt(target: unknown, path: readonly string[], value: unknown): void {
+  const [key, next, ...rest] = path;
+  if (key === undefined || typeof target !== 'object' || target === null) return;
+  if (next === undefined) {
+    Reflect.set(target, key, value);
+    return;
+  }
+  const inner: unknown = Object.hasOwn(target, key) ? Reflect.get(target, key) : undefined;
+  if (typeof inner !== 'object' || inner === null) Reflect.set(target, key, /^\d+$/.test(next) ? [] : {});
+  applyAt(Reflect.get(target, key), [next, ...rest], value);
+}
+
+function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key], given));
+  const { doc, schema } = settingAt(issue.path);
+  const path = inWords(issue.path);
+  const value = valueAt(given, issue.path);
+  const explained = looksLikeToken(value) ? undefined : (otherForm(path, value, schema) ?? doc?.explain?.(value));
+  return [
+    {
+      path,
+      given: explained?.given ?? (issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value)),
+      allowed: explained?.allowed ?? doc?.allowed ?? 'an object',
+      remedy: remedy(path, value, explained?.remedy ?? doc?.remedy),
+    },
+  ];
+}
+
+function remedy(path: string, value: unknown, documented: string | undefined): string {
+  if (looksLikeToken(value)) {
+    return 'store the token in a secret of Secrets Manager and set the name of that secret here. Revoke this token if anyone else may have seen it';
+  }
+  if (documented !== undefined) return documented;
+  return value === undefined
+    ? `set it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`
+    : `correct it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`;
+}
+
+/** What to write where the value has another type than the setting; `undefined` in other cases. */
+function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undefined): Explanation | undefined {
+  if (typeof value === 'string' && schema instanceof z.ZodEnum) {
+    const meant = synonymOf(value) ?? didYouMean(value, schema.options.map(String));
+    return meant === undefined ? undefined : { remedy: `did you mean ${meant}?` };
+  }
+  if (schema instanceof z.ZodArray && isObject(value)) {
+    return 'Statement' in value
+      ? { remedy: `use only the list under "Statement": ${path} is [{"Effect": …}]` }
+      : { remedy: `write it as a list, with [ and ] around the object: ${shown([value])}` };
+  }
+  if (value === undefined || value === null || typeof value === 'object') return undefined;
+  if (schema instanceof z.ZodRecord && typeof value === 'string' && /^[^\s={[]+=/.test(value)) {
+    return { remedy: `write it as an object; with -c by its name: -c ${path}.${value.split('=', 1)[0]}=…` };
+  }
+  if (isCompound(schema) && typeof value === 'string' && /^\s*[[{]/.test(value)) {
+    return {
+      given: `${shown(value)}, which isn't JSON${jsonFault(value)}`,
+      remedy: `put names and text into double quotes, and the complete value into single quotes: -c ${path}='${exampleOf(schema)}'. The shell removes double quotes that aren't inside single quotes`,
+    };
+  }
+  if (schema instanceof z.ZodArray) {
+    // Someone who passes text with -c may have separated values with commas.
+    const list = shown(typeof value === 'string' ? value.split(',').map((part) => part.trim()) : [value]);
+    const isText = unwrapped(schema.element) instanceof z.ZodObject ? undefined : list;
+    return isText === undefined
+      ? undefined
+      : { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
+  }
+  if (schema instanceof z.ZodObject) return { remedy: objectForm(path, value, schema) };
+  if (schema instanceof z.ZodString || typeof value !== 'string') return undefined;
+  if (schema instanceof z.ZodNumber && /^-?\d+$/.test(value)) return { remedy: `write it without quotes: ${value}` };
+  if (!(schema instanceof z.ZodBoolean)) return undefined;
+  const word = value.toLowerCase();
+  if (['true', 'yes', 'on', '1'].includes(word)) return { remedy: 'write true, without quotes' };
+  return ['false', 'no', 'off', '0'].includes(word) ? { remedy: 'write false, without quotes' } : undefined;
+}
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCompound = (schema: z.core.$ZodType | undefined) =>
+  schema instanceof z.ZodArray || schema instanceof z.ZodObject || schema instanceof z.ZodRecord;
+
+function exampleOf(schema: z.core.$ZodType | undefined): string {
+  if (!(schema instanceof z.ZodArray)) return '{"name":"value"}';
+  return unwrapped(schema.element) instanceof z.ZodObject ? '[{"name":"value"}]' : '["value"]';
+}
+
+/** Other tools' names for an architecture. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  amd64: 'x86_64',
+  x64: 'x86_64',
+  'x86-64': 'x86_64',
+  aarch64: 'arm64',
+};
+
+function synonymOf(value: string): string | undefined {
+  const word = value.toLowerCase();
+  return Object.hasOwn(SYNONYMS, word) ? SYNONYMS[word] : undefined;
+}
+
+function objectForm(path: string, value: unknown, schema: z.ZodObject): string {
+  const parts = Object.entries<z.core.$ZodType>(schema.shape);
+  const chosen = parts.find(([, part]) => isChoice(unwrapped(part), value))?.[0];
+  return chosen === undefined
+    ? `write it as an object; with -c as JSON, or by its parts: -c ${path}.${parts[0]?.[0]}=…`
+    : `write it as an object, ${shown({ [chosen]: value })}; with -c by its part: -c ${path}.${chosen}=${value}`;
+}
+
+function isChoice(schema: z.core.$ZodType, value: unknown): boolean {
+  return schema instanceof z.ZodEnum && schema.safeParse(value).success;
+}
+
+function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault {
+  const parent = settingAt(path.slice(0, -1)).schema ?? settingsSchema;
+  const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : [];
+  const meant = didYouMean(String(path.at(-1)), known);
+  return {
+    path: inWords(path),
+    given: shown(valueAt(given, path)),
+    allowed: known.join(', '),
+    remedy: meant === undefined ? 'there is no such setting: remove it' : `did you mean ${meant}?`,
+  };
+}
+
+function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
+    given,
+  );
+}
+
+function inWords(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? SETTINGS_KEY : path.map(String).join('.');
+}
+
+/** One fault per path, in the order of the settings' definition. */
+function inOrder(faults: readonly SettingsFault[]): SettingsFault[] {
+  const names = Object.keys(settingsSchema.shape);
+  const rank = ({ path }: SettingsFault): number => {
+    const [name = '', index] = path.split('.');
+    const place = names.indexOf(name);
+    return (place === -1 ? names.length : place) + (name === 'pools' ? (Number(index) || 0) / 1000 : 0);
+  };
+  const byPath = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
+  return [...byPath.values()].toReversed().sort((a, b) => rank(a) - rank(b));
+}

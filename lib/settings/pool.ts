@@ -1,0 +1,248 @@
+import * as z from 'zod';
+import { UNLISTED_JOBS } from '../agent/accepted-jobs.ts';
+import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from '../aws/fargate-size.ts';
+import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from '../defaults.ts';
+import { POOL_NAME } from '../names.ts';
+import { shown } from './errors.ts';
+import {
+  type Explanation,
+  IMAGE,
+  IMAGE_DOC,
+  isUnambiguous,
+  ORGANIZATION,
+  ORGANIZATION_DOC,
+  oneOf,
+  RETENTION_DAYS,
+  RETENTION_DOC,
+  SECRET,
+  SECRET_DOC,
+  setting,
+  whole,
+} from './fields.ts';
+import { standingSettings } from './warm-agents.ts';
+
+const action = z.string().regex(/^(?:\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$/);
+const resource = z.string().regex(/^(?:\*|arn:.+)$/);
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html */
+const statement = z.strictObject({
+  Sid: z
+    .string()
+    .regex(/^[A-Za-z0-9]+$/)
+    .optional(),
+  Effect: z.enum(['Allow', 'Deny']),
+  Action: z.union([action, z.array(action).min(1)]),
+  Resource: z.union([resource, z.array(resource).min(1)]),
+  Condition: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+});
+
+const TASK_ROLE_POLICY_ARNS = z
+  .array(z.string().regex(/^arn:aws[a-z-]*:iam::(?:aws|\d{12}):policy\/[\w+=,.@/-]+$/))
+  .max(10)
+  .refine((arns) => new Set(arns).size === arns.length);
+const TASK_ROLE_POLICY_ARNS_DOC = {
+  allowed: 'up to 10 different ARNs: arn:aws:iam::aws:policy/… or arn:aws:iam::123456789012:policy/…',
+  explain: (value: unknown) => (typeof value === 'string' ? policyExplanation(value) : undefined),
+};
+
+/** AWS's policies for job functions that have a path. https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html */
+const JOB_FUNCTIONS = [
+  'Billing',
+  'DataScientist',
+  'DatabaseAdministrator',
+  'NetworkAdministrator',
+  'SupportUser',
+  'SystemAdministrator',
+  'ViewOnlyAccess',
+];
+
+function policyExplanation(value: string): Explanation | undefined {
+  const name = /^(?:policy\/)?(?:job-function\/)?([\w+=,.@-]+)$/.exec(value)?.[1];
+  if (name === undefined) return undefined;
+  const path = JOB_FUNCTIONS.includes(name) ? 'job-function/' : '';
+  return {
+    given: `${shown(value)}, the name of a policy`,
+    remedy: `use its ARN: arn:aws:iam::aws:policy/${path}${name} if it is a policy of AWS. This prints the ARN: aws iam list-policies --query "Policies[?PolicyName=='${name}'].Arn" --output text`,
+  };
+}
+
+const STATEMENTS_DOC = {
+  allowed:
+    'IAM statements as in a JSON policy: Effect, Action such as s3:GetObject, Resource as * or arn:…, optionally Sid (letters and digits) and Condition',
+};
+const CPU = oneOf(FARGATE_CPU);
+const MEMORY_MIB = whole(512, 122_880);
+const CPU_DOC = {
+  allowed: FARGATE_CPU.join(', '),
+  explain: (value: unknown) => {
+    const units = Number(value) * 1024;
+    return FARGATE_CPU.includes(units) ? { remedy: `set CPU units: ${units} for ${value} vCPU` } : undefined;
+  },
+};
+const memoryExplanation = (value: unknown): Explanation | undefined =>
+  typeof value === 'number' && value > 0 && value <= 120
+    ? { remedy: `set MiB: ${value * 1024} for ${value} GiB` }
+    : undefined;
+const STORAGE_GIB = whole(FARGATE_EPHEMERAL_STORAGE_GIB.from, FARGATE_EPHEMERAL_STORAGE_GIB.to);
+
+/** Settings that a task of one phase can override. */
+const ofPhase = (jobs: string) => ({
+  cpu: setting(CPU.optional(), {
+    description: `CPU units of a task for ${jobs}.`,
+    ...CPU_DOC,
+    absent: "the pool's `cpu`",
+  }),
+  memoryMiB: setting(MEMORY_MIB.optional(), {
+    description: `Memory in MiB of a task for ${jobs}.`,
+    allowed: 'a size that Fargate offers for the `cpu`',
+    explain: memoryExplanation,
+    absent: "the pool's `memoryMiB`",
+  }),
+  ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
+    description: `Disk in GiB of a task for ${jobs}.`,
+    allowed: 'integer from 21 to 200',
+    absent: "the pool's `ephemeralStorageGiB`",
+  }),
+  taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.optional(), {
+    description: `Managed policies of the role that Terraform has in ${jobs}.`,
+    ...TASK_ROLE_POLICY_ARNS_DOC,
+    absent: "the pool's `taskRolePolicyArns`",
+  }),
+  taskRoleStatements: setting(z.array(statement).optional(), {
+    description: `Policy statements of the role that Terraform has in ${jobs}.`,
+    ...STATEMENTS_DOC,
+    absent: "the pool's `taskRoleStatements`",
+  }),
+});
+
+/** Separate tasks for plans and for applies. */
+const phases = z.strictObject({
+  plan: z
+    .strictObject({
+      ...ofPhase('plans'),
+      capacity: setting(z.enum(['on-demand', 'spot']).default('on-demand'), {
+        description:
+          'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt a task, and its run then fails. Without Spot capacity, the task runs on demand.',
+        allowed: 'on-demand or spot',
+      }),
+    })
+    .optional(),
+  apply: z
+    .strictObject({
+      ...ofPhase('applies'),
+      capacity: setting(z.literal('on-demand').default('on-demand'), {
+        description: 'Capacity of the tasks for applies. An apply must not be interrupted.',
+        allowed: 'on-demand',
+        remedy:
+          'remove it: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+      }),
+    })
+    .optional(),
+  unlistedJobs: setting(z.enum(UNLISTED_JOBS).default('plan'), {
+    description:
+      'Which tasks accept jobs that no list of runs shows (assessments, policies, queries, module tests, stacks). `plan`: tasks for plans accept those that only read, tasks for applies accept `stack_apply` and `test`. `apply`: tasks for applies accept all of them. `none`: no task accepts them.',
+    allowed: UNLISTED_JOBS.join(', '),
+  }),
+});
+
+/** Settings of one agent pool. */
+export const poolSettings = z.strictObject({
+  name: setting(z.string().regex(POOL_NAME), {
+    description: 'Name of the agent pool in HCP Terraform.',
+    allowed: 'up to 90 letters, digits, - and _',
+  }),
+  id: setting(
+    z
+      .string()
+      .regex(/^apool-[A-Za-z0-9]+$/)
+      .optional(),
+    {
+      description: 'ID of the agent pool.',
+      allowed: 'apool- and letters and digits',
+      remedy: 'copy the ID from the page of the pool in HCP Terraform, or remove it',
+      absent: 'looked up by name',
+    },
+  ),
+  organization: setting(ORGANIZATION.optional(), {
+    description: 'Organization that owns this pool, if it differs from `organization`.',
+    ...ORGANIZATION_DOC,
+    absent: '`organization`',
+  }),
+  apiTokenSecret: setting(SECRET.optional(), {
+    description: 'Secret with the API token for this pool, if it differs from `apiTokenSecret`.',
+    ...SECRET_DOC,
+    absent: '`apiTokenSecret`',
+  }),
+  agentTokenSecret: setting(SECRET.refine(isUnambiguous), {
+    ...SECRET_DOC,
+    description: "Secret that contains only an agent token of the pool. Only the pool's tasks read it.",
+    allowed: `${SECRET_DOC.allowed}; a name that ends in - and six letters or digits must be set as ARN`,
+    explain: (value) =>
+      typeof value === 'string' && !isUnambiguous(value)
+        ? {
+            given: `${shown(value)}, whose end looks like the random characters of an ARN`,
+            remedy: `set its complete ARN. This prints the ARN: aws secretsmanager describe-secret --secret-id ${value} --query ARN --output text`,
+          }
+        : SECRET_DOC.explain(value),
+  }),
+  maxAgents: setting(whole(1, 1000).default(DEFAULT_MAX_AGENTS), {
+    description: 'Maximum number of agents running at the same time in this pool.',
+    allowed: 'integer from 1 to 1000',
+  }),
+  cpu: setting(CPU.default(DEFAULT_CPU), {
+    description: 'CPU units of a task. 1024 units are one vCPU.',
+    ...CPU_DOC,
+  }),
+  memoryMiB: setting(MEMORY_MIB.default(DEFAULT_MEMORY_MIB), {
+    description: 'Memory of a task in MiB.',
+    allowed: 'a size that Fargate offers for the `cpu`: for 1024, it is 2048 to 8192 in steps of 1024',
+    explain: memoryExplanation,
+  }),
+  ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
+    description: 'Disk of a task in GiB.',
+    allowed: 'integer from 21 to 200',
+    remedy: 'remove it to get the 20 GiB that every Fargate task has, or set more',
+    absent: '20 GiB',
+  }),
+  architecture: setting(z.enum(['x86_64', 'arm64']).default('x86_64'), {
+    description: 'CPU architecture of the tasks. HCP Terraform refuses agents of two architectures in one pool.',
+    allowed: 'x86_64 or arm64',
+  }),
+  environment: setting(
+    z
+      // settings/environment.ts checks the names and the values.
+      .record(z.string(), z.string())
+      .default({}),
+    {
+      description:
+        'Additional environment variables of the agent and its jobs. Every job sees them, and everyone who can read task definitions.',
+      allowed:
+        'names of letters, digits and _, values of text. No credentials; no variables that the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…), that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …), that load code (LD_…, BASH_ENV, …), or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
+    },
+  ),
+  taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.default([]), {
+    description: 'Managed policies of the role that Terraform has inside the task.',
+    ...TASK_ROLE_POLICY_ARNS_DOC,
+  }),
+  taskRoleStatements: setting(z.array(statement).default([]), {
+    description: 'Policy statements of the role that Terraform has inside the task.',
+    ...STATEMENTS_DOC,
+  }),
+  phases: setting(phases.optional(), {
+    description:
+      'Separate tasks for plans and for applies, each with its own role; `{}` is enough. A pool with phases counts as two pools.',
+    allowed: 'an object with plan, apply and unlistedJobs, all optional',
+    absent: 'every task accepts every job',
+  }),
+  ...standingSettings,
+  logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
+    description: "Log retention in days for this pool's agents.",
+    ...RETENTION_DOC,
+    absent: '`logRetentionDays`',
+  }),
+  image: setting(IMAGE.optional(), {
+    description: 'Registry image of the agents in this pool, if it differs from `agentImage`.',
+    ...IMAGE_DOC,
+    absent: '`agentImage`',
+  }),
+});

@@ -1,0 +1,291 @@
+import * as z from 'zod';
+import { isOlder, OLDEST_AGENT_VERSION } from '../agent/version.ts';
+import {
+  DEFAULT_ACTIVE_POLL_SECONDS,
+  DEFAULT_AGENT_VERSION,
+  DEFAULT_HOSTNAME,
+  DEFAULT_IDLE_WINDOW_SECONDS,
+  DEFAULT_LOG_RETENTION_DAYS,
+  DEFAULT_OLDEST_QUEUED_MINUTES,
+  DEFAULT_SCHEDULE_MINUTES,
+  DEFAULT_START_DEADLINE_SECONDS,
+  MOST_POOLS,
+} from '../defaults.ts';
+import { LAUNCHER_NAME } from '../names.ts';
+import { parseName } from '../network/domain-name.ts';
+import { shown } from './errors.ts';
+import {
+  type Explanation,
+  IMAGE,
+  IMAGE_DOC,
+  isUnambiguous,
+  ORGANIZATION,
+  ORGANIZATION_DOC,
+  oneOf,
+  RETENTION_DAYS,
+  RETENTION_DOC,
+  SECRET,
+  SECRET_DOC,
+  type SettingDoc,
+  setting,
+  settingDocs,
+  unwrapped,
+  whole,
+} from './fields.ts';
+import { networkSettings } from './network.ts';
+import { poolSettings } from './pool.ts';
+
+/**
+ * Whether a host has a complete name and a port that may be opened. The security group opens the port to every address, and
+ * ports below 1024 belong to other protocols (22 SSH, 25 mail, 53 and 853 DNS), which would be egress paths.
+ */
+function isReachedByName(host: string): boolean {
+  const [name = '', port = '443'] = host.split(':');
+  const number = Number(port);
+  return 'name' in parseName(name) && (number === 443 || (number >= 1024 && number <= 65_535));
+}
+
+const HOSTNAME = z
+  .string()
+  .regex(/^(?=.{1,253}(?::|$))[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::\d{1,5})?$/)
+  .refine(isReachedByName);
+
+function hostnameExplanation(value: unknown): Explanation | undefined {
+  if (typeof value !== 'string') return undefined;
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/)?(.*)$/is.exec(value.trim()) ?? [];
+  const [authority = ''] = rest.split(/[/?#]/);
+  const corrected = authority.toLowerCase().replace(/\.(?=:|$)/, '');
+  const removed = [scheme, rest.slice(authority.length)].filter((part) => part !== '');
+  if (!HOSTNAME.safeParse(corrected).success) return hostExplanation(value, corrected);
+  if (corrected === value) return undefined;
+  if (removed.length === 0) return { remedy: `set it to ${corrected}` };
+  return { remedy: `remove ${removed.join(' and ')}: ${corrected}` };
+}
+
+/** Why a host is refused that is more than misspelled. */
+function hostExplanation(value: string, host: string): Explanation | undefined {
+  const [name = '', port] = host.split(':');
+  if (name === '') return undefined;
+  if (/^[\d.]+$|^0x|^\[/.test(host)) {
+    return {
+      given: `${shown(value)}, an IP address`,
+      remedy: "use the complete name that is in the host's certificate",
+    };
+  }
+  if (!name.includes('.')) {
+    return {
+      given: `${shown(value)}, a name without a domain`,
+      remedy: `use the complete name, such as ${name}.example.com: the agents' network must resolve it`,
+    };
+  }
+  return port === undefined
+    ? undefined
+    : {
+        given: `${shown(value)}, with port ${port}`,
+        remedy:
+          'let the host listen on 443 or on a port from 1024: lower ports are for other protocols, such as SSH and DNS',
+      };
+}
+
+const agentImage = z.strictObject({
+  version: setting(
+    z
+      .string()
+      .regex(/^\d+\.\d+\.\d+$/)
+      .refine((version) => !isOlder(version, OLDEST_AGENT_VERSION))
+      .optional(),
+    {
+      description: 'Version of the agent. Docker builds the image at deployment.',
+      explain: (value) =>
+        /^v\d+\.\d+\.\d+$/.test(`${value}`) ? { remedy: `remove the v: ${`${value}`.slice(1)}` } : undefined,
+      allowed: `a version such as 1.33.0, at least ${OLDEST_AGENT_VERSION}; older agents do not hide their token from jobs`,
+      absent: `${DEFAULT_AGENT_VERSION}, unless \`agentImage.registry\` is set`,
+    },
+  ),
+  source: setting(z.enum(['official', 'release']).optional(), {
+    description:
+      "Source of the image: HashiCorp's image, or the release archive with its signature verified, on a base of your choice.",
+    allowed: 'official or release',
+    absent: '`official`, unless `agentImage.registry` is set',
+  }),
+  digest: setting(
+    z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/)
+      .optional(),
+    {
+      description:
+        'Digest that hashicorp/tfc-agent of this version must have; `agent-image/print-digest.mjs` prints it.',
+      allowed: 'sha256: and 64 hexadecimal digits; only with the source official',
+      absent: 'the image that the tag of the version has at build',
+    },
+  ),
+  base: setting(IMAGE.optional(), {
+    description: 'Base image for the release: Debian or Ubuntu.',
+    allowed: 'image reference with a tag other than latest, or with a digest; only with the source release',
+    absent: 'ubuntu:24.04',
+  }),
+  hideAgent: setting(z.boolean().optional(), {
+    description:
+      'Whether the image prevents jobs from reading the agent token. Turn it off only if an agent does not start.',
+    allowed: 'true or false',
+    absent: 'true; the build turns it off with a warning if the agent must read its own program',
+  }),
+  registry: setting(IMAGE.optional(), {
+    description: 'Image to use instead of building one. The deployment then needs no Docker.',
+    ...IMAGE_DOC,
+    absent: 'an image is built',
+  }),
+  copy: setting(z.boolean().optional(), {
+    description:
+      'Whether the deployment copies registry images (including `pools[].image`) into an ECR repository of the stack. Agents then pull from ECR only.',
+    allowed: 'true or false; with a registry image that is not in ECR',
+    absent: 'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries',
+    remedy: 'remove it: images that are built are already in ECR',
+  }),
+  credentialsSecret: setting(SECRET.refine(isUnambiguous).optional(), {
+    description:
+      'Secret with the login for copying the image of `agentImage.registry`: {"username": "…", "accessToken": "…"}.',
+    allowed: `${SECRET_DOC.allowed}; only where that image is copied`,
+    absent: 'anonymous access',
+    remedy:
+      'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.json) and set its name here, never the login itself. If the name ends in a hyphen and six letters or digits, set the complete ARN',
+  }),
+});
+
+/** The settings as they are written: the allowed values, their meaning and their defaults. */
+export const settingsSchema = z.strictObject({
+  stackName: setting(z.string().regex(LAUNCHER_NAME).default('AgentLauncher'), {
+    description:
+      'Name of the stack. The names of the cluster, function, log groups, alarms and dashboard begin with it.',
+    allowed: 'up to 48 letters, digits and -, beginning with a letter',
+  }),
+  hostname: setting(HOSTNAME.default(DEFAULT_HOSTNAME), {
+    description: 'Hostname of HCP Terraform or Terraform Enterprise.',
+    allowed: 'a fully qualified, lower-case hostname without scheme or path; optional port 443 or 1024-65535',
+    explain: hostnameExplanation,
+  }),
+  organization: setting(ORGANIZATION, {
+    description: 'Organization that owns the agent pools.',
+    ...ORGANIZATION_DOC,
+  }),
+  apiTokenSecret: setting(SECRET, {
+    description: 'Secret that contains only the API token that the launcher polls with.',
+    ...SECRET_DOC,
+  }),
+  pools: setting(z.array(poolSettings).min(1).max(MOST_POOLS), {
+    description: 'The agent pools to serve.',
+    allowed: `list of 1 to ${MOST_POOLS} pools, each with name and agentTokenSecret`,
+    remedy:
+      'set at least [{"name": "…", "agentTokenSecret": "…"}]; with -c as JSON: -c pools=\'[{"name":"…","agentTokenSecret":"…"}]\'',
+    explain: (value) =>
+      Array.isArray(value) && value.length > MOST_POOLS
+        ? {
+            given: `${value.length} pools`,
+            remedy: 'deploy a second stack, with another stackName, and move some pools there',
+          }
+        : undefined,
+  }),
+  agentImage: setting(agentImage.prefault({}), {
+    description: 'The image of the agents: built from a version, or from a registry.',
+    allowed: '{"version": "1.33.0"} or {"registry": "hashicorp/tfc-agent:1.33.0"}',
+  }),
+  agentsCeiling: setting(whole(1, 10_000).optional(), {
+    description:
+      'Maximum number of agents that the organization may have at the same time under its HCP Terraform plan.',
+    allowed: 'integer from 1 to 10000',
+    absent: 'no limit',
+  }),
+  network: setting(networkSettings.prefault({}), {
+    description: 'Network of the agents.',
+    allowed: '{"egress": "nat-gateway", …} or {"egress": "existing-vpc", "vpcId": …, "subnetIds": […]}',
+  }),
+  scheduleMinutes: setting(whole(1, 60).default(DEFAULT_SCHEDULE_MINUTES), {
+    description: 'Minutes between two invocations of the launcher.',
+    allowed: 'integer from 1 to 60',
+  }),
+  activePollSeconds: setting(
+    oneOf([0, ...Array.from({ length: 56 }, (_, i) => i + 5)]).default(DEFAULT_ACTIVE_POLL_SECONDS),
+    {
+      description:
+        'Seconds between polls within an invocation while a pool has queued jobs or live tasks. With 0, an invocation polls once.',
+      allowed: '0, or an integer from 5 to 60; HCP Terraform allows 30 run lists per minute',
+    },
+  ),
+  idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
+    description: 'Seconds that an agent waits for a job before it ends on its own.',
+    allowed: 'integer from 60 to 3600',
+  }),
+  startDeadlineSeconds: setting(whole(120, 3600).default(DEFAULT_START_DEADLINE_SECONDS), {
+    description: 'Seconds after which the launcher stops a task whose agent has not registered.',
+    allowed: 'integer from 120 to 3600',
+  }),
+  reservedConcurrency: setting(whole(1, 10).optional(), {
+    description:
+      'Concurrency to reserve for the launcher, which also limits it. New AWS accounts refuse any reservation.',
+    allowed: 'integer from 1 to 10',
+    absent: 'nothing is reserved',
+  }),
+  logRetentionDays: setting(oneOf(RETENTION_DAYS).default(DEFAULT_LOG_RETENTION_DAYS), {
+    description: 'Log retention in days, for the launcher and the agents.',
+    ...RETENTION_DOC,
+  }),
+  oldestQueuedMinutes: setting(whole(2, 1440).default(DEFAULT_OLDEST_QUEUED_MINUTES), {
+    description: 'Minutes that a job may wait for an agent before an alarm.',
+    allowed: 'integer from 2 to 1440',
+  }),
+  alarmTopicArn: setting(
+    z
+      .string()
+      .regex(/^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/)
+      .optional(),
+    {
+      description: 'SNS topic that receives the alarms.',
+      allowed: 'arn:aws:sns:<region>:<account>:<topic>',
+      remedy: 'set the ARN of the topic. This prints the ARNs of yours: aws sns list-topics',
+      absent: 'alarms are visible in CloudWatch only',
+    },
+  ),
+  tags: setting(
+    z
+      .record(
+        z.string().regex(/^(?!aws:)[\p{L}\p{N} _.:/=+@-]{1,128}$/iu),
+        z.string().regex(/^[\p{L}\p{N} _.:/=+@-]{0,256}$/u),
+      )
+      .refine((tags) => Object.keys(tags).length <= 40)
+      .default({}),
+    {
+      description: 'Tags for every resource that supports tags.',
+      allowed:
+        'up to 40 tags. Keys of up to 128 and values of up to 256 letters, digits, spaces and _ . : / = + @ -; no key that begins with aws:',
+    },
+  ),
+});
+
+/** Settings after the schema: with every default, not yet checked against each other. */
+export type ReadSettings = z.infer<typeof settingsSchema>;
+
+/** The schema and documentation at a path in the settings. */
+export interface SettingAt {
+  /** Its schema, unwrapped; `undefined` if the settings have no such path. */
+  readonly schema: z.core.$ZodType | undefined;
+  /** Its documentation, or that of the nearest setting that contains it. */
+  readonly doc: SettingDoc | undefined;
+}
+
+/** Finds the schema and the documentation of a path such as `['pools', 0, 'cpu']`. */
+export function settingAt(path: readonly PropertyKey[]): SettingAt {
+  let schema: z.core.$ZodType | undefined = settingsSchema;
+  let doc: SettingDoc | undefined;
+  for (const key of path) {
+    const parent: z.core.$ZodType = unwrapped(schema);
+    if (parent instanceof z.ZodObject)
+      schema = Object.hasOwn(parent.shape, key) ? parent.shape[String(key)] : undefined;
+    else if (parent instanceof z.ZodArray) schema = /^\d+$/.test(String(key)) ? parent.element : undefined;
+    else if (parent instanceof z.ZodRecord) schema = parent.valueType;
+    else schema = undefined;
+    if (schema === undefined) return { schema, doc };
+    doc = settingDocs.get(schema) ?? doc;
+  }
+  return { schema: unwrapped(schema), doc };
+}

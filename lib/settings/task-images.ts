@@ -1,0 +1,20 @@
+/** Which images the pools' tasks run, and where the tasks pull them from. */
+import { ecrImage } from '../aws/ecr-image.ts';
+import { hasChangingHosts } from '../network/allowed-domains.ts';
+import type { Settings } from './parse.ts';
+
+/**
+ * References of all images that pools pull, without duplicates. `undefined` means an image in the stack's own account: one that
+ * is built, or a copy.
+ */
+export function imagesOf({ agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>): (string | undefined)[] {
+  const common = 'registry' in agentImage ? agentImage.registry : undefined;
+  const pulled = (image: string | undefined) =>
+    image === undefined || isCopied(image, agentImage.copy) ? undefined : image;
+  return [...new Set(pools.map(({ image }) => pulled(image ?? common)))];
+}
+
+/** Whether an image is copied into ECR. By default it is if its registry changes the hosts of its layers. */
+export function isCopied(image: string, copy: boolean | undefined): boolean {
+  return ecrImage(image) === undefined && (copy ?? hasChangingHosts(image));
+}

@@ -1,0 +1,155 @@
+import * as z from 'zod';
+import { DAYS } from '../../functions/launcher/contract.ts';
+import { isTimeZone } from '../../functions/launcher/time-zone.ts';
+import { mostWarmAgents } from '../../functions/launcher/warm-limit.ts';
+import { minuteOf } from '../agent/warm-agents.ts';
+import { DEFAULT_MAX_AGENTS } from '../defaults.ts';
+import type { SettingsFault } from './errors.ts';
+import { setting, whole } from './fields.ts';
+
+const TIME = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/);
+
+const schedule = z.strictObject({
+  days: setting(
+    z
+      .array(z.enum(DAYS))
+      .min(1)
+      .refine((days) => new Set(days).size === days.length)
+      .default([...DAYS]),
+    { description: 'Days on which agents are kept warm.', allowed: `a list of ${DAYS.join(', ')}, each once` },
+  ),
+  from: setting(TIME, {
+    description: 'Time of day at which warm agents start.',
+    allowed: 'HH:MM, 00:00 to 24:00',
+  }),
+  to: setting(TIME, {
+    description: 'Time of day until which agents are kept warm.',
+    allowed: 'HH:MM, later than from; 24:00 is the end of the day',
+  }),
+  // Not an offset such as +01:00, which has no daylight saving time.
+  timeZone: setting(
+    z
+      .string()
+      .regex(/^[A-Za-z]/)
+      .refine(isTimeZone),
+    {
+      description: 'Time zone of from and to, including its daylight saving time.',
+      allowed: 'a name from the IANA database, such as Europe/Berlin or UTC',
+    },
+  ),
+});
+
+/** Warm agents. */
+const warmAgents = z.strictObject({
+  agents: setting(whole(1, 100), {
+    description: 'Number of warm agents. Each serves one job and is then replaced.',
+    allowed: 'integer from 1 to 100, at most `maxAgents`; with `phases`, fewer than `maxAgents`',
+  }),
+  phase: setting(z.enum(['plan', 'apply']).default('plan'), {
+    description: 'Jobs that the warm agents accept in a pool with `phases`.',
+    allowed: 'plan or apply',
+  }),
+  idleMinutes: setting(whole(5, 1440).default(60), {
+    description: 'Minutes that a warm agent waits before a new one replaces it.',
+    allowed: 'integer from 5 to 1440',
+  }),
+  schedule: setting(schedule.optional(), {
+    description: 'Hours during which agents are kept warm.',
+    allowed: 'an object with from, to, timeZone and optionally days',
+    absent: 'always',
+  }),
+});
+
+/** Settings of a pool about warm agents and sweeps. */
+export const standingSettings = {
+  warmAgents: setting(warmAgents.optional(), {
+    description:
+      'Idle agents to keep running so that jobs start immediately. You pay for them while they wait; the output `StandingAgents` shows the price.',
+    allowed: 'an object with agents and optionally phase, idleMinutes and schedule',
+    absent: 'none',
+  }),
+  sweepMinutes: setting(whole(10, 1440).optional(), {
+    description:
+      'Minutes between two sweeps. A sweep starts an agent that serves one job that no list of runs shows, or ends after 90 seconds. With `phases`, a sweep serves the jobs that `unlistedJobs` allows: by default those that only read, such as assessments and policies, but neither `test` nor `stack_apply`.',
+    allowed: 'integer from 10 to 1440',
+    absent: 'no sweeps: such a job waits until an agent starts for another job',
+  }),
+  policySweeps: setting(z.boolean().default(true), {
+    description:
+      'Whether the launcher starts an agent for a run that has been in a post-plan status for more than two minutes, because a policy set in agent mode may be waiting for one. A run gets at most eight such agents. With `phases`, `unlistedJobs` selects the tasks that evaluate policies.',
+    allowed: 'true or false',
+  }),
+};
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** Checks across the settings of one pool. @param pool unchecked input */
+export function standingFaults(pool: Given, index: number): SettingsFault[] {
+  const { warmAgents: warm, maxAgents = DEFAULT_MAX_AGENTS } = pool;
+  const faults: SettingsFault[] = [];
+  if (isRecord(warm)) {
+    const { agents, phase } = warm;
+    const most = typeof maxAgents === 'number' ? mostWarmAgents(maxAgents, lanesOf(pool)) : Number.POSITIVE_INFINITY;
+    if (typeof agents === 'number' && agents > most) {
+      faults.push({
+        path: `pools.${index}.warmAgents.agents`,
+        given: `${agents}, with maxAgents ${maxAgents}`,
+        allowed: `${pool['phases'] ? 'fewer' : 'not more'} than maxAgents, which includes warm agents`,
+        remedy: 'set fewer warm agents, or a higher maxAgents',
+      });
+    }
+    if (phase === 'apply' && pool['phases'] === undefined) {
+      faults.push({
+        path: `pools.${index}.warmAgents.phase`,
+        given: 'apply, in a pool without phases',
+        allowed: 'apply only with phases: without them, every task accepts every job',
+        remedy: 'remove it, or set "phases": {}',
+      });
+    }
+    const times = isRecord(warm['schedule']) ? warm['schedule'] : {};
+    const { from, to } = times;
+    if (TIME.safeParse(from).success && TIME.safeParse(to).success && minuteOf(String(from)) >= minuteOf(String(to))) {
+      faults.push({
+        path: `pools.${index}.warmAgents.schedule.to`,
+        given: `${String(to)}, with from ${String(from)}`,
+        allowed: 'a time later than from, of the same day',
+        remedy: 'for hours past midnight, set the whole day from 00:00 to 24:00, or use a second pool',
+      });
+    }
+  }
+  const phases = pool['phases'];
+  if (pool['sweepMinutes'] !== undefined && isRecord(phases) && phases['unlistedJobs'] === 'none') {
+    faults.push({
+      path: `pools.${index}.sweepMinutes`,
+      given: 'a sweep, with phases.unlistedJobs "none"',
+      allowed: 'a sweep only if some task accepts the jobs that it serves',
+      remedy: 'remove sweepMinutes, or set unlistedJobs to "plan" or "apply"',
+    });
+  }
+  return faults;
+}
+
+/** Number of lanes of the pool. @param pool unchecked input */
+export function lanesOf(pool: Given): number {
+  return pool['phases'] === undefined ? 1 : 2;
+}
+
+/** Upper limit of the bytes that these settings add to the function's environment. The input is unchecked. */
+export function standingBytes({ warmAgents: warm, sweepMinutes, policySweeps }: Given): number {
+  const schedule = isRecord(warm) && isRecord(warm['schedule']) ? warm['schedule'] : undefined;
+  const longest = { agents: 100, idleSeconds: 86_400 };
+  const times = { fromMinute: 1_439, toMinute: 1_440 };
+  const longestEnvironment = {
+    ...(warm !== undefined && {
+      warm: schedule === undefined ? longest : { ...longest, schedule: { days: DAYS, ...schedule, ...times } },
+    }),
+    ...(sweepMinutes !== undefined && { sweepMinutes }),
+    // In each of two lanes.
+    ...(policySweeps === false && { policies: false, policiesToo: false }),
+  };
+  return Buffer.byteLength(JSON.stringify(longestEnvironment));
+}
+
+function isRecord(value: unknown): value is Given {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import { afterAll, expect, it } from 'vitest';
+import { lambdaBundle } from '../../../lib/bundle/lambda-bundle.ts';
+import { thirdPartyLicenses } from '../../../lib/bundle/third-party-licenses.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'bundle-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Synthesizes a function into a folder; gives the path of its bundle. */
+function bundleIn(outdir: string): string {
+  const app = new App({ outdir: join(folder, outdir) });
+  new lambda.Function(new Stack(app, 'Test'), 'Function', {
+    runtime: lambda.Runtime.NODEJS_24_X,
+    handler: 'index.handler',
+    code: lambdaBundle('launcher'),
+  });
+  app.synth();
+  const [asset] = readdirSync(join(folder, outdir)).filter((name) => name.startsWith('asset.'));
+  return join(folder, outdir, `${asset}`);
+}
+
+it('is one module with its source map, exports the handler, and has the same bytes in every folder', () => {
+  const bundle = bundleIn('one');
+  expect(readdirSync(bundle).sort()).toEqual(['THIRD-PARTY-LICENSES.txt', 'index.mjs', 'index.mjs.map']);
+  expect(bundleIn('another/and/deeper').split('/').at(-1)).toBe(bundle.split('/').at(-1));
+
+  // Far from any node_modules, as in Lambda.
+  const script = `import(${JSON.stringify(join(bundle, 'index.mjs'))}).then((m) => console.log(typeof m.handler))`;
+  const { PATH } = process.env;
+  expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', env: { PATH } })).toBe('function\n');
+});
+
+it('has the licence of every package that it contains, each text once', () => {
+  const bundle = bundleIn('licenses');
+  const text = readFileSync(join(bundle, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
+  const map = readFileSync(join(bundle, 'index.mjs.map'), 'utf8');
+  const names = new Set([...map.matchAll(/node_modules\/((?:@[^/"]+\/)?[^/"]+)\/[^"]*"/g)].map(([, name]) => name));
+  expect(names).toContain('@aws-sdk/client-ecs');
+  for (const name of names) expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+: \\S+`, 'm'));
+  expect(text).not.toMatch(/^(?:vitest|aws-cdk-lib|esbuild) /m);
+  expect(text.split('Apache License\n').length).toBeLessThan(8);
+  expect(text).toContain('Permission is hereby granted, free of charge');
+});
+
+it('refuses a package that says nothing about its licence', () => {
+  const packageFolder = join(folder, 'node_modules', 'nameless');
+  mkdirSync(packageFolder, { recursive: true });
+  const licenses = (manifest: object) => {
+    writeFileSync(
+      join(packageFolder, 'package.json'),
+      JSON.stringify({ name: 'nameless', version: '1.0.0', ...manifest }),
+    );
+    return () => thirdPartyLicenses(['node_modules/nameless/index.js', 'lib/own.ts'], folder);
+  };
+  expect(licenses({})).toThrow("The package nameless 1.0.0 says nothing about its licence, so it can't be bundled.");
+  expect(licenses({ license: 'MIT', homepage: 'https://example.com' })()).toContain(
+    'nameless 1.0.0: MIT; see https://example.com',
+  );
+});

@@ -1,0 +1,174 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { parseConfig } from '../../../functions/launcher/config.ts';
+import { ENV } from '../../../functions/launcher/contract.ts';
+import { resourcesOf, statementsOf, templateOf, text } from '../synthesis.ts';
+
+const settings = {
+  agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' },
+  pools: [
+    { name: 'default', agentTokenSecret: 'acme/agent-token' },
+    {
+      name: 'other',
+      id: 'apool-abc123',
+      organization: 'acme-two',
+      apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
+      agentTokenSecret: 'acme-two/agent-token',
+      maxAgents: 3,
+    },
+  ],
+};
+const template = templateOf({ ...settings, agentsCeiling: 20 });
+
+const functionSchema = z.looseObject({
+  Properties: z.looseObject({ Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }) }),
+});
+
+function variables(of = template): Record<string, unknown> {
+  const [launcher] = Object.values(of.findResources('AWS::Lambda::Function'));
+  return functionSchema.parse(launcher).Properties.Environment.Variables;
+}
+
+describe("the function's environment", () => {
+  it('has the variables of the contract, all of them, and what its libraries need', () => {
+    expect(Object.keys(variables()).sort()).toEqual(
+      [...Object.values(ENV), 'NODE_OPTIONS', 'POWERTOOLS_SERVICE_NAME'].sort(),
+    );
+    expect(variables()['NODE_OPTIONS']).toBe('--enable-source-maps');
+  });
+
+  it('leaves out the ceiling when there is none', () => {
+    expect(variables(templateOf(settings))).not.toHaveProperty(ENV.agentsCeiling);
+  });
+
+  it('names host, organization, cluster, pools and secrets in plain text', () => {
+    expect(variables()).toMatchObject({
+      [ENV.hostname]: 'app.terraform.io',
+      [ENV.organization]: 'acme',
+      [ENV.apiTokenSecret]: 'acme/api-token',
+      [ENV.cluster]: 'AgentLauncher',
+      [ENV.activePollSeconds]: '10',
+      [ENV.startDeadlineSeconds]: '300',
+      [ENV.agentsCeiling]: '20',
+    });
+    expect(JSON.parse(String(variables()[ENV.agentPools]))).toEqual([
+      { name: 'default', maxAgents: 10, lanes: [{ taskDefinition: 'AgentLauncher_all_default' }] },
+      {
+        name: 'other',
+        id: 'apool-abc123',
+        organization: 'acme-two',
+        apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
+        maxAgents: 3,
+        lanes: [{ taskDefinition: 'AgentLauncher_all_other' }],
+      },
+    ]);
+  });
+
+  it('is what the launcher understands', () => {
+    const environment = Object.fromEntries(Object.entries(variables()).map(([name, value]) => [name, text(value)]));
+    const config = parseConfig(environment);
+    expect(config.pools.map(({ name, organization }) => [name, organization])).toEqual([
+      ['default', 'acme'],
+      ['other', 'acme-two'],
+    ]);
+  });
+
+  it('lists both private subnets and the security group', () => {
+    expect(text(variables()[ENV.subnets]).split(',')).toEqual([
+      expect.stringMatching(/Tasks.*1/),
+      expect.stringMatching(/Tasks.*2/),
+    ]);
+    expect(text(variables()[ENV.securityGroups])).toMatch(/TaskSecurityGroup.*GroupId/);
+  });
+});
+
+describe('the function', () => {
+  it('ends before its minute does, logs JSON into a separate group, and is never retried', () => {
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Handler: 'index.handler',
+      Timeout: 55,
+      MemorySize: 256,
+      LoggingConfig: Match.objectLike({ LogFormat: 'JSON', LogGroup: Match.anyValue() }),
+      ReservedConcurrentExecutions: Match.absent(),
+    });
+    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+      MaximumEventAgeInSeconds: 60,
+      MaximumRetryAttempts: 0,
+    });
+  });
+
+  it('reserves concurrency only if it is set', () => {
+    templateOf({ ...settings, reservedConcurrency: 1 }).hasResourceProperties('AWS::Lambda::Function', {
+      ReservedConcurrentExecutions: 1,
+    });
+  });
+
+  it('has no managed policy', () => {
+    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
+  });
+
+  it.each([
+    [1, 'rate(1 minute)'],
+    [5, 'rate(5 minutes)'],
+  ])('is invoked every %i minutes, and a late invocation is dropped', (scheduleMinutes, expression) => {
+    templateOf({ ...settings, scheduleMinutes }).hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: expression,
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      State: 'ENABLED',
+      Target: Match.objectLike({ RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 } }),
+    });
+  });
+
+  it('is the only thing that its schedule may invoke', () => {
+    const [statement] = statementsOf(template).filter(({ role }) => /ScheduleRole/.test(role));
+    expect(statement?.Action).toEqual(['lambda:InvokeFunction']);
+    expect(statement && resourcesOf(statement)).toEqual([expect.stringMatching(/^<LauncherFunction.*\.Arn>$/)]);
+  });
+});
+
+describe("the launcher's permissions", () => {
+  const rightTo = (sid: string) => statementsOf(template).find(({ Sid }) => Sid === sid);
+
+  it("start tasks of the pools' families, in any revision, in its cluster, without a way in", () => {
+    const statement = rightTo('LaunchAgents');
+    expect(statement && resourcesOf(statement)).toEqual([
+      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher_all_default:*',
+      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher_all_other:*',
+    ]);
+    expect(statement?.Condition).toEqual({
+      ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } },
+      StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' },
+    });
+  });
+
+  it('tag tasks only while launching them', () => {
+    expect(rightTo('TagAgentsAtLaunch')?.Condition).toEqual({ StringEquals: { 'ecs:CreateAction': 'RunTask' } });
+  });
+
+  it('hand on the roles of the pools, to tasks', () => {
+    const statement = rightTo('HandAgentsTheirRoles');
+    expect(statement && resourcesOf(statement)).toEqual([
+      expect.stringMatching(/Pooldefault.*ExecutionRole/),
+      expect.stringMatching(/Pooldefault.*TaskRole/),
+      expect.stringMatching(/Poolother.*ExecutionRole/),
+      expect.stringMatching(/Poolother.*TaskRole/),
+    ]);
+    expect(statement?.Condition).toEqual({ StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } });
+  });
+
+  it('see and stop tasks of its cluster', () => {
+    const statement = rightTo('SeeAndStopAgents');
+    expect(statement && resourcesOf(statement)).toEqual([
+      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/AgentLauncher/*',
+    ]);
+  });
+
+  it('read every API token that it polls with', () => {
+    const statement = rightTo('ReadApiTokens');
+    expect(statement && resourcesOf(statement)).toEqual([
+      'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:acme/api-token-??????',
+      'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
+    ]);
+  });
+});

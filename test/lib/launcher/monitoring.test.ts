@@ -1,0 +1,349 @@
+import { Duration } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { METRICS, METRICS_NAMESPACE } from '../../../functions/launcher/contract.ts';
+import { Monitoring, type MonitoringProps, RUNBOOK_HEADINGS } from '../../../lib/launcher/monitoring.ts';
+import { emptyStack, templateOf, text } from '../synthesis.ts';
+
+const TOPIC = 'arn:aws:sns:eu-central-1:123456789012:alarms';
+
+function monitoringIn(props: Partial<MonitoringProps> = {}): Template {
+  const stack = emptyStack();
+  new Monitoring(stack, 'Monitoring', {
+    name: 'Test',
+    pools: [
+      { poolName: 'default', maxAgents: 10, usesSpot: true, hasStandingAgents: true, sweepsForRuns: true },
+      { poolName: 'other', maxAgents: 3, usesSpot: false, hasStandingAgents: false, sweepsForRuns: false },
+    ],
+    schedule: Duration.minutes(1),
+    oldestQueued: Duration.minutes(15),
+    alarmTopic: Topic.fromTopicArn(stack, 'Topic', TOPIC),
+    ...props,
+  });
+  return Template.fromStack(stack);
+}
+
+const alarmSchema = z.looseObject({
+  Properties: z.looseObject({
+    AlarmName: z.string(),
+    // With another unit than the metric's an alarm would never see a datapoint.
+    Unit: z.undefined().optional(),
+    AlarmDescription: z.string(),
+    MetricName: z.string(),
+    Namespace: z.string(),
+    Dimensions: z.array(z.object({ Name: z.string(), Value: z.string() })),
+    Statistic: z.string(),
+    Period: z.number(),
+    Threshold: z.number(),
+    ComparisonOperator: z.string(),
+    EvaluationPeriods: z.number(),
+    DatapointsToAlarm: z.number().optional(),
+    TreatMissingData: z.string().optional(),
+    AlarmActions: z.array(z.unknown()).optional(),
+    OKActions: z.array(z.unknown()).optional(),
+    InsufficientDataActions: z.array(z.unknown()).optional(),
+    ActionsEnabled: z.boolean().optional(),
+  }),
+});
+const alarmsOf = (template: Template) =>
+  Object.values(template.findResources('AWS::CloudWatch::Alarm')).map((alarm) => alarmSchema.parse(alarm).Properties);
+
+/**
+ * Everything that decides when an alarm goes off, on one line a column: `Maximum of OldestQueuedSeconds{pool} >= 900`,
+ * `3 of 3 periods of 60 s`, what missing data counts as.
+ */
+type AlarmRow = readonly [name: string, condition: string, periods: string, missingData: string];
+
+const OPERATORS: Readonly<Record<string, string>> = {
+  GreaterThanOrEqualToThreshold: '>=',
+  LessThanThreshold: '<',
+};
+
+function rowOf(alarm: ReturnType<typeof alarmsOf>[number]): AlarmRow {
+  const dimensions = alarm.Dimensions.map(({ Name, Value }) => `${Name}=${Value}`).join(',');
+  const { ComparisonOperator: operator, EvaluationPeriods: periods, DatapointsToAlarm: datapoints = periods } = alarm;
+  return [
+    alarm.AlarmName,
+    `${alarm.Statistic} of ${alarm.MetricName}{${dimensions}} ${OPERATORS[operator] ?? operator} ${alarm.Threshold}`,
+    `${datapoints} of ${periods} periods of ${alarm.Period} s`,
+    alarm.TreatMissingData ?? 'missing',
+  ];
+}
+
+/** All alarms of a launcher that ticks every `schedule` seconds and has the pools `default` and `other`. */
+const expectedAlarms = (
+  schedule: number,
+  silence: number,
+  sweepingPools: readonly string[] = ['default'],
+): AlarmRow[] => [
+  ['Test: Ticks fail', 'Sum of FailedTicks{service=Test} >= 1', `3 of 5 periods of ${schedule} s`, 'notBreaching'],
+  [
+    'Test: API token rejected',
+    'Sum of ApiTokenRejected{service=Test} >= 1',
+    `2 of 2 periods of ${schedule} s`,
+    'notBreaching',
+  ],
+  [
+    'Test: Launcher silent',
+    'SampleCount of RunListRequests{service=Test} < 1',
+    `1 of 1 periods of ${silence} s`,
+    'breaching',
+  ],
+  ...['default', 'other'].flatMap((pool): AlarmRow[] => [
+    [
+      `Test: A job waits too long (${pool})`,
+      `Maximum of OldestQueuedSeconds{pool=${pool},service=Test} >= 900`,
+      `3 of 3 periods of ${schedule} s`,
+      'notBreaching',
+    ],
+    [
+      `Test: Agents fail to start (${pool})`,
+      `Maximum of StartFailures{pool=${pool},service=Test} >= 1`,
+      `5 of 5 periods of ${schedule} s`,
+      'notBreaching',
+    ],
+    [
+      `Test: A job ran out of memory (${pool})`,
+      `Sum of OutOfMemory{pool=${pool},service=Test} >= 1`,
+      `1 of 1 periods of ${schedule} s`,
+      'notBreaching',
+    ],
+  ]),
+  ...sweepingPools.map(
+    (pool): AlarmRow => [
+      `Test: A run stays in a post-plan status (${pool})`,
+      `Maximum of LongestAfterPlanSeconds{pool=${pool},service=Test} >= 1200`,
+      `3 of 3 periods of ${schedule} s`,
+      'notBreaching',
+    ],
+  ),
+];
+
+it.each([
+  [1, 60, 300],
+  [2, 120, 360],
+  [10, 600, 1800],
+])('a launcher has exactly the alarms of this table when it ticks every %i minutes', (minutes, schedule, silence) => {
+  const alarms = alarmsOf(monitoringIn({ schedule: Duration.minutes(minutes) }));
+  expect(alarms.map(rowOf).sort()).toEqual(expectedAlarms(schedule, silence).sort());
+});
+
+it('the stack has no alarm outside this table', () => {
+  const pools = ['default', 'other'].map((name) => ({ name, agentTokenSecret: `acme/${name}` }));
+  const names = alarmsOf(templateOf({ stackName: 'Test', pools })).map(({ AlarmName }) => AlarmName);
+  expect(names.sort()).toEqual(
+    expectedAlarms(60, 300, ['default', 'other'])
+      .map(([name]) => name)
+      .sort(),
+  );
+});
+
+it('the alarm on the oldest queued job waits as long as the setting says', () => {
+  const [, condition] =
+    alarmsOf(monitoringIn({ oldestQueued: Duration.minutes(7) }))
+      .map(rowOf)
+      .find(([name]) => name === 'Test: A job waits too long (other)') ?? [];
+  expect(condition).toBe('Maximum of OldestQueuedSeconds{pool=other,service=Test} >= 420');
+});
+
+it('every alarm is described in a sentence and points to its heading in the runbook', () => {
+  for (const { AlarmName, AlarmDescription } of alarmsOf(monitoringIn())) {
+    const [, heading, pool] = /^Test: ([^(]+?)(?: \((\w+)\))?$/.exec(AlarmName) ?? [];
+    expect(Object.values(RUNBOOK_HEADINGS)).toContain(heading);
+    expect(AlarmDescription).toMatch(/^[A-Z][^"]{40,}\. Runbook: /);
+    expect(AlarmDescription.endsWith(` Runbook: docs/runbook.md, "${heading}".`), AlarmDescription).toBe(true);
+    if (pool !== undefined) expect(AlarmDescription).toContain(`pool ${pool}`);
+  }
+});
+
+it('every alarm has the logical ID that it always had: with another, CloudFormation could not create one of the same name', () => {
+  const ids = Object.keys(monitoringIn().findResources('AWS::CloudWatch::Alarm'));
+  const ofPools = ['default', 'other'].flatMap((pool) =>
+    ['oldestQueuedJob', 'startFailures', 'outOfMemory'].map((kind) => `${kind}${pool}`),
+  );
+  expect(ids.map((id) => id.replace(/^Monitoring|[0-9A-F]{8}$/g, '')).sort()).toEqual(
+    ['afterPlandefault', 'apiTokenRejected', 'failedTicks', 'launcherSilent', ...ofPools].sort(),
+  );
+});
+
+it('the descriptions of alarms state the configured durations', () => {
+  const template = monitoringIn({ schedule: Duration.minutes(10), oldestQueued: Duration.minutes(7) });
+  const descriptionOf = (start: string) =>
+    alarmsOf(template).find(({ AlarmName }) => AlarmName.startsWith(start))?.AlarmDescription;
+  expect(descriptionOf('Test: Launcher silent')).toContain('30 minutes');
+  expect(descriptionOf('Test: A job waits too long')).toContain('7 minutes');
+});
+
+it('watches metrics that the launcher writes, and no others', () => {
+  const names: string[] = Object.values(METRICS);
+  for (const { MetricName, Namespace } of alarmsOf(monitoringIn())) {
+    expect(Namespace).toBe(METRICS_NAMESPACE);
+    expect(names).toContain(MetricName);
+  }
+});
+
+it('every alarm notifies the topic when it goes off and when it clears', () => {
+  for (const { AlarmName, ...alarm } of alarmsOf(monitoringIn())) {
+    expect(alarm.AlarmActions, AlarmName).toEqual([TOPIC]);
+    expect(alarm.OKActions, AlarmName).toEqual([TOPIC]);
+    expect(alarm.InsufficientDataActions, AlarmName).toBeUndefined();
+    expect(alarm.ActionsEnabled, AlarmName).not.toBe(false);
+  }
+});
+
+it('alarms notify nobody when there is no topic', () => {
+  const stack = emptyStack();
+  new Monitoring(stack, 'Monitoring', {
+    name: 'Test',
+    pools: [{ poolName: 'default', maxAgents: 10, usesSpot: false, hasStandingAgents: false, sweepsForRuns: false }],
+    schedule: Duration.minutes(1),
+    oldestQueued: Duration.minutes(15),
+  });
+  const alarms = alarmsOf(Template.fromStack(stack));
+  expect(alarms).toHaveLength(6);
+  for (const alarm of alarms) {
+    expect(alarm.AlarmActions).toBeUndefined();
+    expect(alarm.OKActions).toBeUndefined();
+  }
+});
+
+const dashboardSchema = z.looseObject({
+  start: z.string(),
+  widgets: z.array(
+    z.looseObject({
+      type: z.string(),
+      x: z.number(),
+      y: z.number(),
+      width: z.number(),
+      properties: z.looseObject({
+        title: z.string(),
+        alarms: z.array(z.string()).optional(),
+        metrics: z.array(z.array(z.unknown())).optional(),
+        annotations: z
+          .object({ horizontal: z.array(z.looseObject({ value: z.number(), label: z.string() })) })
+          .optional(),
+        yAxis: z.unknown().optional(),
+      }),
+    }),
+  ),
+});
+
+function dashboardOf(template: Template) {
+  const [dashboard] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'));
+  const { DashboardBody } = z
+    .looseObject({ Properties: z.looseObject({ DashboardBody: z.unknown() }) })
+    .parse(dashboard).Properties;
+  return dashboardSchema.parse(JSON.parse(text(DashboardBody)));
+}
+
+const lineSchema = z
+  .tuple([z.literal(METRICS_NAMESPACE), z.string()])
+  .rest(z.unknown())
+  .transform(([, metric, ...rest]) => {
+    const { label, stat, period } = z
+      .object({ label: z.string(), stat: z.string(), period: z.literal(60) })
+      .parse(rest.at(-1));
+    const pairs = z.array(z.string()).parse(rest.slice(0, -1));
+    const dimensions = new Map(pairs.flatMap((key, i) => (i % 2 === 0 ? [[key, pairs[i + 1]] as const] : [])));
+    return { metric, label, stat, period, pool: dimensions.get('pool'), service: dimensions.get('service') };
+  });
+
+const graphsOf = (template: Template) =>
+  dashboardOf(template)
+    .widgets.filter(({ type }) => type === 'metric')
+    .map((graph) => ({ ...graph, lines: z.array(lineSchema).parse(graph.properties.metrics) }));
+
+describe('the dashboard', () => {
+  it('the dashboard shows exactly these metrics: a line for every pool, and for Spot and warm agents only where a pool has them', () => {
+    const each = (line: string) => [`default: ${line}`, `other: ${line}`];
+    const lines = graphsOf(monitoringIn()).map((graph) =>
+      graph.lines.map(({ pool, stat, metric }) => `${pool === undefined ? '' : `${pool}: `}${stat} of ${metric}`),
+    );
+    expect(lines).toEqual([
+      each('Maximum of QueuedJobs'),
+      [...each('Maximum of OldestQueuedSeconds'), ...each('Maximum of LongestAfterPlanSeconds')],
+      each('Maximum of LiveTasks'),
+      [...each('p50 of StartLatencySeconds'), ...each('p90 of StartLatencySeconds')],
+      [...each('Maximum of BusyAgents'), ...each('Maximum of OtherLaunchersAgents')],
+      [...each('Sum of Launches'), 'default: Sum of LaunchesInsteadOfSpot'],
+      [...each('Sum of LaunchesRefused'), ...each('Sum of LaunchesDeferred'), 'default: Sum of StandingAgentsDeferred'],
+      [...each('Maximum of StartFailures'), ...each('Sum of OutOfMemory')],
+      [
+        'Sum of FailedTicks',
+        'Sum of ApiTokenRejected',
+        'Maximum of UnknownRunStatuses',
+        'Maximum of RunListRequests',
+        ...each('Sum of RunListsTruncated'),
+      ],
+    ]);
+    expect(new Set(lines.flat().map((line) => line.split(' of ')[1]))).toEqual(new Set(Object.values(METRICS)));
+  });
+
+  it('the dashboard has a title on every graph, and labels that differ within a graph and start with the pool', () => {
+    const graphs = graphsOf(monitoringIn());
+    expect(new Set(graphs.map(({ properties }) => properties.title)).size).toBe(graphs.length);
+    for (const { properties, lines } of graphs) {
+      expect(properties.title).not.toBe('');
+      expect(new Set(lines.map(({ label }) => label)).size, properties.title).toBe(lines.length);
+      for (const { label, pool, service } of lines) {
+        expect(service).toBe('Test');
+        expect(label).toMatch(pool === undefined ? /^\w/ : new RegExp(`^${pool}( \\w|$)`));
+      }
+    }
+  });
+
+  it('the dashboard says in the label what a line counts where a graph has several lines of a pool', () => {
+    for (const { lines } of graphsOf(monitoringIn())) {
+      for (const pool of ['default', 'other']) {
+        const labels = lines.filter((line) => line.pool === pool).map(({ label }) => label);
+        if (labels.length > 1) for (const label of labels) expect(label).toMatch(new RegExp(`^${pool} \\w+`));
+      }
+    }
+  });
+
+  it('the dashboard draws the limits: maxAgents of each pool, and the 30 requests of run lists per minute', () => {
+    const limits = graphsOf(monitoringIn()).flatMap(({ lines, properties }) =>
+      (properties.annotations?.horizontal ?? []).map(({ value, label }) => [lines[0]?.metric, value, label]),
+    );
+    expect(limits).toEqual([
+      ['LiveTasks', 10, expect.stringMatching(/maxAgents.*default/)],
+      ['LiveTasks', 3, expect.stringMatching(/maxAgents.*other/)],
+      ['FailedTicks', 30, expect.stringMatching(/30/)],
+    ]);
+  });
+
+  it('the dashboard shows the state of all alarms across its whole width, above three graphs a row from zero up', () => {
+    const template = monitoringIn();
+    const { start, widgets } = dashboardOf(template);
+    const [alarms, ...graphs] = widgets;
+    expect(start).toBe('-PT12H');
+    expect(alarms).toMatchObject({
+      type: 'alarm',
+      width: 24,
+      x: 0,
+      y: 0,
+      properties: { title: expect.stringMatching(/\w/) },
+    });
+    expect(alarms?.properties.alarms).toEqual(
+      Object.keys(template.findResources('AWS::CloudWatch::Alarm')).map((id) => `<${id}.Arn>`),
+    );
+    expect(graphs.map(({ x }) => x)).toEqual([0, 8, 16, 0, 8, 16, 0, 8, 16]);
+    for (const { properties } of graphs) expect(properties.yAxis).toEqual({ left: { min: 0 } });
+  });
+
+  it('the dashboard is found at the URL that the stack prints', () => {
+    const stack = emptyStack();
+    const { dashboardUrl } = new Monitoring(stack, 'Monitoring', {
+      name: 'Test',
+      pools: [],
+      schedule: Duration.minutes(1),
+      oldestQueued: Duration.minutes(15),
+    });
+    Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Dashboard', { DashboardName: 'Test' });
+    expect(text(stack.resolve(dashboardUrl))).toBe(
+      'https://console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/Test',
+    );
+  });
+});

@@ -1,0 +1,350 @@
+import { describe, expect, it } from 'vitest';
+import { taskStartServices } from '../../../lib/network/allowed-domains.ts';
+import { findingsIn } from '../../../lib/network-check/check.ts';
+import type { EndpointFacts, VpcFacts, VpcNeeds } from '../../../lib/network-check/findings.ts';
+import type { AclFacts, AclRule } from '../../../lib/network-check/network-acl.ts';
+
+const needs: VpcNeeds = {
+  vpcId: 'vpc-1',
+  subnetIds: ['subnet-1', 'subnet-2'],
+  hostname: 'app.terraform.io',
+  agents: 20,
+  ports: [443],
+  services: ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'],
+  dnsFirewall: false,
+};
+/** The default network ACL of a VPC, which allows everything. */
+const open: AclFacts = {
+  id: 'acl-1',
+  rules: (['in', 'out'] as const).flatMap((direction): AclRule[] => [
+    { number: 100, direction, allows: true, protocol: '-1', range: '0.0.0.0/0' },
+    { number: 32_767, direction, allows: false, protocol: '-1', range: '0.0.0.0/0' },
+  ]),
+};
+const subnet = {
+  id: 'subnet-1',
+  vpcId: 'vpc-1',
+  zone: 'a',
+  freeAddresses: 200,
+  range: '10.0.1.0/24',
+  targets: ['nat-1'],
+  nowhere: [],
+  s3Endpoint: true,
+  acl: open,
+};
+const good: VpcFacts = {
+  range: '10.0.0.0/16',
+  dnsSupport: true,
+  dnsHostnames: true,
+  resolvers: ['AmazonProvidedDNS'],
+  subnets: [subnet, { ...subnet, id: 'subnet-2', zone: 'b' }],
+  endpoints: [],
+  s3HasCustomPolicy: false,
+  securityGroups: [],
+  dnsFirewallRuleGroups: [],
+};
+const found = (facts: Partial<VpcFacts>, more: Partial<VpcNeeds> = {}) =>
+  findingsIn({ ...good, ...facts }, { ...needs, ...more }).map(({ level, what }) => `${level}: ${what}`);
+const isolated = { ...subnet, targets: [], nowhere: ['0.0.0.0/0'] };
+const endpoint = (service: string, more: Partial<EndpointFacts> = {}): EndpointFacts => ({
+  service,
+  privateDns: true,
+  hasCustomPolicy: false,
+  groups: [{ id: 'sg-9', vpcId: 'vpc-1', inbound: [tcp(443, '10.0.0.0/16')], outbound: [] }],
+  ...more,
+});
+const tcp = (port: number, peer: string) => ({ protocol: 'tcp', from: port, to: port, peer });
+
+describe('a VPC', () => {
+  it('with NAT, DNS and free addresses has what agents need', () => {
+    expect(found({})).toEqual([]);
+  });
+
+  it.each<[string, Partial<VpcFacts>, RegExp]>([
+    [
+      'no default route',
+      { subnets: [isolated] },
+      /missing: subnet subnet-1 has no default route, and no endpoint with private DNS for ecr\.api/,
+    ],
+    ['a public subnet', { subnets: [{ ...subnet, targets: ['igw-1'] }] }, /missing: subnet subnet-1 is public/],
+    ['a subnet of another VPC', { subnets: [{ ...subnet, vpcId: 'vpc-2' }] }, /missing: subnet subnet-1 is in vpc-2/],
+    ['a subnet that is too small', { subnets: [{ ...subnet, freeAddresses: 11 }] }, /missing: .* 11 free addresses/],
+    ['a subnet that does not exist', { subnets: [subnet] }, /missing: subnet subnet-2 does not exist/],
+    ['no DNS', { dnsSupport: false }, /missing: the VPC has no DNS/],
+    [
+      'endpoints without DNS hostnames',
+      { dnsHostnames: false, endpoints: [endpoint('logs')] },
+      /missing: .*enableDnsHostnames/,
+    ],
+    [
+      'an endpoint of another service without DNS hostnames',
+      { dnsHostnames: false, endpoints: [endpoint('kms')] },
+      /note: .*enableDnsHostnames.*\(kms\)/,
+    ],
+    [
+      'a dead half next to a default route',
+      { subnets: [{ ...subnet, nowhere: ['0.0.0.0/1'] }] },
+      /missing: subnet subnet-1 has no route to 0\.0\.0\.0\/1 \(missing, or its target was deleted\)/,
+    ],
+    [
+      'a narrow dead route',
+      { subnets: [{ ...subnet, nowhere: ['198.51.100.0/24'] }] },
+      /note: subnet subnet-1 has routes whose target was deleted \(198\.51\.100\.0\/24\)/,
+    ],
+    ['a subnet on an Outpost', { subnets: [{ ...subnet, outpost: 'arn:outpost/op-1' }] }, /missing: .*on an Outpost/],
+    ['one zone', { subnets: [subnet, { ...subnet, id: 'subnet-2' }] }, /note: all subnets are in one zone/],
+    ['no S3 endpoint', { subnets: [{ ...subnet, s3Endpoint: false }] }, /note: .*no gateway endpoint for S3/],
+    [
+      'a closed security group',
+      {
+        securityGroups: [
+          {
+            id: 'sg-1',
+            vpcId: 'vpc-1',
+            inbound: [],
+            outbound: [tcp(80, '0.0.0.0/0')],
+          },
+        ],
+      },
+      /missing: no security group allows outbound TCP 443/,
+    ],
+    [
+      'an open security group',
+      {
+        securityGroups: [
+          {
+            id: 'sg-1',
+            vpcId: 'vpc-1',
+            inbound: [tcp(22, '0.0.0.0/0')],
+            outbound: [{ protocol: '-1', from: 0, to: 65_535, peer: '0.0.0.0/0' }],
+          },
+        ],
+      },
+      /note: security group sg-1 allows inbound traffic: tcp 22/,
+    ],
+    [
+      'another DNS Firewall',
+      { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 200 }] },
+      /note: another DNS Firewall rule group is attached \(corporate: priority 200\)/,
+    ],
+    ['a carrier gateway', { subnets: [{ ...subnet, targets: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
+  ])('with %s gets a finding', (_name, facts, expected) => {
+    expect(found(facts)).toContainEqual(expect.stringMatching(expected));
+  });
+
+  it.each(['AmazonProvidedDNS', '10.0.0.2', '169.254.169.253', 'fd00:ec2::253'])(
+    'whose DHCP options set its own resolver as %s has what agents need',
+    (resolver) => {
+      expect(found({ resolvers: [resolver] }, { dnsFirewall: true })).toEqual([]);
+    },
+  );
+
+  it('without a default route also needs S3, unless an endpoint with private DNS has it', () => {
+    const services = needs.services.map((service) => endpoint(service));
+    const only = (facts: Partial<VpcFacts>, more: object) =>
+      found({ ...facts, subnets: [{ ...isolated, s3Endpoint: false, ...more }] }, { subnetIds: ['subnet-1'] })[0];
+    expect(only({ endpoints: services }, {})).toMatch(/private DNS for s3 \(gateway\)$/);
+    expect(only({ endpoints: services }, { s3Endpoint: true })).toMatch(/no default route$/);
+    expect(only({ endpoints: [...services, endpoint('s3')] }, {})).toMatch(/no default route$/);
+    expect(only({ endpoints: services.map((one) => ({ ...one, privateDns: false })) }, {})).toMatch(
+      /for ecr\.api, ecr/,
+    );
+  });
+
+  it('whose subnet has IPv6 only gets that finding, and none of its consequences', () => {
+    const { range: _, ...ofIpv6 } = { ...isolated, freeAddresses: 0 };
+    expect(found({ subnets: [ofIpv6] }, { subnetIds: ['subnet-1'] })).toEqual([
+      expect.stringMatching(/^missing: subnet subnet-1 has no IPv4 range/),
+      expect.stringMatching(/^note: all subnets are in one zone/),
+    ]);
+  });
+
+  it('without DNS hostnames has what agents need if no endpoint has private DNS', () => {
+    expect(found({ dnsHostnames: false, endpoints: [] })).toEqual([]);
+    expect(found({ dnsHostnames: false, endpoints: [endpoint('kms', { privateDns: false })] })).toEqual([
+      expect.stringMatching(/^note: the endpoint for kms has no private DNS/),
+    ]);
+  });
+
+  it('whose default route is split into halves is public if one half is', () => {
+    expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'igw-1'] }] })).toContainEqual(
+      expect.stringMatching(/missing: .* internet gateway igw-1/),
+    );
+    expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'tgw-1'], s3Endpoint: false }] })).toContainEqual(
+      expect.stringMatching(/image layers come through nat-1 and tgw-1/),
+    );
+  });
+
+  it('whose endpoints block agents gets a finding for each endpoint that agents use', () => {
+    const shutTo = (peer: string, more: Partial<EndpointFacts> = {}) => ({
+      endpoints: [
+        endpoint('logs', {
+          groups: [{ id: 'sg-9', vpcId: 'vpc-1', inbound: [tcp(443, peer), tcp(80, '0.0.0.0/0')], outbound: [] }],
+          ...more,
+        }),
+      ],
+    });
+    const shut =
+      /^missing: the endpoint for logs \(security groups sg-9\) does not allow inbound TCP 443 from subnet-1, subnet-2/;
+    for (const peer of ['192.168.0.0/16', '10.0.2.0/24', 'sg-7']) {
+      expect(found(shutTo(peer))).toEqual([expect.stringMatching(shut)]);
+    }
+    expect(found(shutTo('pl-1'))).toEqual([expect.stringMatching(/^note: the endpoint for logs .* only through pl-1/)]);
+    for (const peer of ['10.0.0.0/16', '0.0.0.0/0']) expect(found(shutTo(peer))).toEqual([]);
+    expect(found(shutTo('sg-7', { service: 'kms' }))).toEqual([]);
+    expect(found(shutTo('sg-7', { privateDns: false }))).toEqual([expect.stringMatching(/^note: .* no private DNS/)]);
+    const ours = { id: 'sg-7', vpcId: 'vpc-1', inbound: [], outbound: [tcp(443, '0.0.0.0/0')] };
+    expect(found({ ...shutTo('sg-7'), securityGroups: [ours] })).toEqual([]);
+  });
+
+  it('whose endpoints have custom policies gets a note that the check does not read them', () => {
+    const endpoints = [endpoint('logs', { hasCustomPolicy: true }), endpoint('kms', { hasCustomPolicy: true })];
+    expect(found({ endpoints, s3HasCustomPolicy: true })).toEqual([
+      expect.stringMatching(/^note: the endpoint for logs has a custom policy/),
+      expect.stringMatching(/^note: the endpoint for s3 has a custom policy/),
+    ]);
+    expect(found({ s3HasCustomPolicy: true }, { services: ['logs'] })).toEqual([]);
+  });
+
+  it('whose network ACL blocks requests or answers gets a finding', () => {
+    const acl = (...rules: AclRule[]) => ({ subnets: [{ ...subnet, acl: { id: 'acl-1', rules } }, good.subnets[1]] });
+    const out: AclRule = { ...open.rules[2] } as AclRule;
+    const into: AclRule = { ...open.rules[0] } as AclRule;
+    const facts = (...rules: AclRule[]) => acl(...rules) as Partial<VpcFacts>;
+    expect(found(facts(into, out))).toEqual([]);
+    expect(found(facts(into))).toEqual([
+      expect.stringMatching(/^missing: network ACL acl-1 of subnet subnet-1 does not allow outbound TCP 443/),
+    ]);
+    expect(found(facts(out))).toEqual([
+      expect.stringMatching(/^missing: .* does not allow inbound answers \(TCP 32768 to 60999\)/),
+    ]);
+    expect(found(facts(into, { ...out, range: '10.0.0.0/8' }))).toEqual([
+      expect.stringMatching(/^note: .* allows outbound TCP 443 for some/),
+    ]);
+    expect(found(facts(into, out), { ports: [443, 8443] })).toEqual([]);
+    const { acl: _, ...unseen } = subnet;
+    expect(found({ subnets: [unseen, { ...subnet, id: 'subnet-2', zone: 'b' }] })).toEqual([
+      expect.stringMatching(/^note: this account can't see the network ACL of subnet subnet-1/),
+    ]);
+  });
+
+  it('whose groups or ACL block the port of a proxy gets a finding, and a rule for the proxy only is enough', () => {
+    const group = (...outbound: VpcFacts['securityGroups'][number]['outbound']) => ({
+      securityGroups: [{ id: 'sg-1', vpcId: 'vpc-1', inbound: [], outbound }],
+    });
+    const proxied = { proxyPorts: [3128] };
+    const https = tcp(443, '0.0.0.0/0');
+    expect(found(group(https), proxied)).toEqual(['missing: no security group allows outbound TCP 3128']);
+    expect(found(group(https, tcp(3128, '10.0.0.5/32')), proxied)).toEqual([]);
+    const acl: AclFacts = { id: 'acl-2', rules: open.rules.map((rule) => ({ ...rule })) };
+    const closed = {
+      ...acl,
+      rules: [
+        {
+          number: 50,
+          direction: 'out' as const,
+          allows: false,
+          protocol: '6',
+          range: '0.0.0.0/0',
+          from: 3128,
+          to: 3128,
+        },
+        ...acl.rules,
+      ],
+    };
+    expect(
+      found(
+        {
+          subnets: [
+            { ...subnet, acl: closed },
+            { ...subnet, id: 'subnet-2' },
+          ],
+        },
+        proxied,
+      ).join(),
+    ).toMatch(/outbound TCP 3128/);
+  });
+
+  it('whose DHCP options set other resolvers gets a finding with DNS Firewall', () => {
+    expect(found({ resolvers: ['10.0.0.53'] }, { dnsFirewall: true })).toContainEqual(
+      expect.stringMatching(/missing: DHCP sets other resolvers \(10\.0\.0\.53\)/),
+    );
+    expect(found({ resolvers: ['10.0.0.53'] })).toContainEqual(expect.stringMatching(/^note: DHCP/));
+  });
+
+  it('whose groups allow outbound 443 to private addresses only has no path to HCP Terraform, but may have one to another host', () => {
+    const to = (...peers: string[]) => ({
+      securityGroups: [
+        {
+          id: 'sg-1',
+          vpcId: 'vpc-1',
+          inbound: [],
+          outbound: peers.map((peer) => ({ protocol: 'tcp', from: 443, to: 443, peer })),
+        },
+      ],
+    });
+    const inside = /^missing: security groups allow outbound TCP 443 only to .*, but HCP Terraform has public IPv4/;
+    for (const peers of [['10.0.0.0/8'], ['sg-2'], ['::/0'], ['10.0.0.0/8', '192.168.0.0/16', 'sg-2']]) {
+      expect(found(to(...peers))).toEqual([expect.stringMatching(inside)]);
+    }
+    for (const peers of [['pl-1'], ['75.2.98.97/32'], ['10.0.0.0/8', '75.2.98.97/32']]) {
+      expect(found(to(...peers))).toEqual([
+        expect.stringMatching(/^note: security groups allow outbound TCP 443 only to/),
+      ]);
+    }
+    expect(found(to('10.0.0.0/8'), { hostname: 'tfe.example.com' })).toEqual([expect.stringMatching(/^note: /)]);
+    expect(found(to('10.0.0.0/8', '0.0.0.0/0'))).toEqual([]);
+  });
+
+  it('with our DNS Firewall gets notes about a priority that is in use, and about failing open', () => {
+    const facts = { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 101 }], dnsFailsOpen: true };
+    const withOurs = found(facts, { dnsFirewall: true });
+    expect(withOurs).toContainEqual(expect.stringMatching(/^note: corporate has the priority 101/));
+    expect(withOurs).toContainEqual(expect.stringMatching(/^note: DNS Firewall fails open/));
+    expect(found(facts)).toHaveLength(1);
+  });
+
+  it('needs no ECR endpoints for images from elsewhere', () => {
+    const services = taskStartServices(['ghcr.io/acme/agent:1']);
+    expect(services).toEqual(['logs', 'secretsmanager']);
+    expect(taskStartServices([undefined])).toEqual(needs.services);
+    const facts = { subnets: [{ ...isolated, s3Endpoint: false }] };
+    expect(found(facts, { services })).toContainEqual(
+      expect.stringMatching(/no endpoint with private DNS for logs, secretsmanager$/),
+    );
+    expect(found({ subnets: [{ ...subnet, s3Endpoint: false }] }, { services })).not.toContainEqual(
+      expect.stringMatching(/S3/),
+    );
+  });
+
+  it('gets the findings that prevent a start first, each with what to do', () => {
+    const findings = findingsIn({ ...good, subnets: [{ ...isolated, s3Endpoint: false }], dnsSupport: false }, needs);
+    const levels = findings.map(({ level }) => level);
+    expect(levels.lastIndexOf('missing')).toBeLessThan(
+      levels.includes('note') ? levels.indexOf('note') : levels.length,
+    );
+    for (const { remedy } of findings) expect(remedy.length).toBeGreaterThan(5);
+  });
+});
+
+describe("GuardDuty's endpoint", () => {
+  const guardDuty = { guardDuty: true };
+
+  it('is not checked if the tasks have no sidecar', () => {
+    expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] })).toEqual([]);
+  });
+
+  it('is a note if it is missing or has no private DNS, because agents start without it', () => {
+    const noted = /^note: the VPC has no endpoint for guardduty-data with private DNS/;
+    expect(found({}, guardDuty)).toEqual([expect.stringMatching(noted)]);
+    const nameless = [endpoint('guardduty-data', { privateDns: false })];
+    expect(found({ endpoints: nameless }, guardDuty)).toContainEqual(expect.stringMatching(noted));
+  });
+
+  it('is a note if its security group blocks the agents, and no finding if it admits them', () => {
+    expect(found({ endpoints: [endpoint('guardduty-data')] }, guardDuty)).toEqual([]);
+    expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] }, guardDuty)).toEqual([
+      expect.stringMatching(/^note: the endpoint for guardduty-data .* does not allow inbound TCP 443/),
+    ]);
+  });
+});

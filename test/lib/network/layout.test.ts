@@ -1,0 +1,76 @@
+/** Changes of the network's settings in a deployed stack: no resource may change into another one. */
+import { describe, expect, it } from 'vitest';
+import { layoutId } from '../../../lib/network/layout.ts';
+import { templateOf } from '../synthesis.ts';
+import { resourcesIn } from './reachability/template-values.ts';
+
+/** Every type that CloudFormation can only replace, and whose old and new resource can't exist together. */
+const STANDS_IN_THE_VPC =
+  /^AWS::(EC2::(VPC|Subnet|RouteTable|Route|SubnetRouteTableAssociation|NatGateway|EIP|InternetGateway|VPCGatewayAttachment|VPCEndpoint|VPCCidrBlock|EgressOnlyInternetGateway)|NetworkFirewall::(Firewall|LoggingConfiguration))$/;
+
+const layouts: Record<string, object> = {
+  'nat-gateway': {},
+  'nat-gateway, another range': { cidr: '10.91.0.0/20' },
+  'nat-gateway, a smaller range': { cidr: '10.90.0.0/22' },
+  'network-firewall': { egress: 'network-firewall' },
+  'network-firewall, two zones': { egress: 'network-firewall', natGateways: 'all' },
+  'network-firewall, a smaller range': { egress: 'network-firewall', cidr: '10.90.0.0/22' },
+  'public-ip': { egress: 'public-ip' },
+  'public-ip, another range': { egress: 'public-ip', cidr: '10.91.0.0/20' },
+};
+
+const standing = (network: object) =>
+  new Map(
+    resourcesIn(templateOf({ network }).toJSON())
+      .filter(({ type }) => STANDS_IN_THE_VPC.test(type))
+      .map(({ id, properties }) => [id, properties]),
+  );
+const templates = Object.entries(layouts).map(([name, network]) => [name, standing(network)] as const);
+const pairs = templates.flatMap(([from, before], index) =>
+  templates.slice(index + 1).map(([to, after]) => [from, to, before, after] as const),
+);
+
+describe('from one layout to another', () => {
+  it.each(pairs)('%s to %s: no resource of the VPC changes into another one', (_from, _to, before, after) => {
+    expect(before.size).toBeGreaterThan(5);
+    expect([...before.keys()].filter((id) => after.has(id))).toEqual([]);
+  });
+
+  it('no two firewalls have the same name', () => {
+    const names = Object.values(layouts).flatMap((network) =>
+      resourcesIn(templateOf({ network }).toJSON())
+        .filter(({ type }) => type === 'AWS::NetworkFirewall::Firewall')
+        .map(({ properties }) => `${properties['FirewallName']}`),
+    );
+    expect(names).toHaveLength(4);
+    expect(new Set(names).size).toBe(4);
+    for (const name of names) expect(name).toMatch(/^[a-zA-Z0-9-]{1,128}$/);
+  });
+});
+
+describe('within one layout', () => {
+  it.each([
+    ['a NAT gateway in each zone', { natGateways: 'all' }],
+    ['interface endpoints', { vpcEndpoints: 'task-start' }],
+    ['no DNS Firewall', { dnsFirewall: false }],
+    ['names', { allowedDomains: ['a.example.com'] }],
+  ])('%s: resources that stay only change in place', (_name, network) => {
+    const [before, after] = [standing({}), standing(network)];
+    for (const [id, properties] of before) {
+      const { NatGatewayId: _was, ...was } = properties;
+      // The only property that differs. A route gets another gateway without a replacement.
+      const { NatGatewayId: _is, ...is } = after.get(id) ?? {};
+      expect(is, id).toEqual(was);
+    }
+  });
+
+  it('the default one has no separate construct, so its resources keep their names', () => {
+    expect(layoutId({ mode: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20' })).toBeUndefined();
+    expect(layoutId({ mode: 'public-ip', zones: 2, cidr: '10.90.0.0/20' })).toBe('public-ip-2-10.90.0.0-20');
+    const availabilityZones = ['us-west-1a', 'us-west-1c'];
+    expect(layoutId({ mode: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20', availabilityZones })).toBe(
+      'nat-gateway-2-10.90.0.0-20-us-west-1a-us-west-1c',
+    );
+    expect([...standing({}).keys()].filter((id) => /^(AgentLauncher)?NetworkVpc[0-9A-F]{8}$/.test(id))).toHaveLength(1);
+  });
+});

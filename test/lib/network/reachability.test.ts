@@ -1,0 +1,369 @@
+/** What may leave and what may come in, in every mode and combination of options, by the whole synthesized template. */
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { describe, expect, it } from 'vitest';
+import { templateOf } from '../synthesis.ts';
+import { networkIn } from './reachability/network-model.ts';
+import { policyFaults } from './reachability/policy-faults.ts';
+import { entrance, findings } from './reachability/probes.ts';
+import { resourcesIn } from './reachability/template-values.ts';
+import { firewallsOnTheWay } from './reachability/walk.ts';
+
+const either = [false, true];
+const registry = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
+const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
+
+const inWords = (network: object) => JSON.stringify(network).replace(/[{}"]/g, '') || 'defaults';
+
+interface OwnNetwork {
+  readonly egress: string;
+  readonly natGateways?: string;
+  readonly vpcEndpoints?: string;
+  readonly ipv6?: boolean;
+  readonly dnsFirewall?: boolean;
+  readonly allowedDomains?: readonly string[];
+  readonly allowedPresets?: readonly string[];
+  readonly awsApiServices?: readonly string[];
+  readonly awsApiRegions?: readonly string[];
+  readonly guardDuty?: boolean;
+}
+
+/** Networks of the stack's own. */
+const own: OwnNetwork[] = [
+  ...['one', 'all'].flatMap((natGateways) =>
+    ['none', 'task-start'].flatMap((vpcEndpoints) => [
+      ...either.flatMap((ipv6) =>
+        either.map((dnsFirewall) => ({ egress: 'nat-gateway', natGateways, vpcEndpoints, ipv6, dnsFirewall })),
+      ),
+      { egress: 'network-firewall', natGateways, vpcEndpoints },
+      {
+        egress: 'network-firewall',
+        natGateways,
+        vpcEndpoints,
+        allowedPresets: ['hcp-terraform', 'github-releases', 'aws-apis'],
+        awsApiServices: ['s3', 'sts'],
+        awsApiRegions: ['us-east-1'],
+      },
+    ]),
+  ),
+  ...either.flatMap((ipv6) => either.map((dnsFirewall) => ({ egress: 'public-ip', ipv6, dnsFirewall }))),
+  { egress: 'nat-gateway', vpcEndpoints: 'task-start', guardDuty: true },
+  { egress: 'network-firewall', natGateways: 'all', guardDuty: true },
+  { egress: 'public-ip', guardDuty: true },
+  {
+    egress: 'nat-gateway',
+    vpcEndpoints: 'task-start',
+    allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'],
+    allowedPresets: ['hcp-terraform', 'aws-apis'],
+    awsApiServices: ['logs', 'secretsmanager', 'ecr'],
+    awsApiRegions: ['eu-central-1'],
+  },
+];
+
+describe.each(own.map((network) => [inWords(network), network] as const))('%s', (_, network) => {
+  const template = templateOf({ ...registry, network }).toJSON();
+  const model = networkIn(template);
+  const of = (type: string) => resourcesIn(template).filter((resource) => resource.type === type);
+  const reached = new Map(findings(model).map((finding) => [finding.what, finding]));
+  const isFirewalled = network.egress === 'network-firewall';
+
+  it('has every policy exactly as it should be: groups, DNS Firewall, firewalls with their logs, endpoints', () => {
+    const faults = policyFaults(template, {
+      firewalls: isFirewalled ? (network.natGateways === 'all' ? 2 : 1) : 0,
+      dnsFirewall: network.dnsFirewall !== false,
+      taskStartEndpoints: network.vpcEndpoints === 'task-start',
+      ipv6: network.ipv6 === true,
+      services: network.awsApiServices ?? [],
+      buckets: network.allowedDomains === undefined ? [] : ['acme-modules'],
+      ports: [443],
+    });
+    expect(faults).toEqual([]);
+  });
+
+  it('lets a task out to the allowed names, and start', () => {
+    for (const what of ['TLS to an allowed name', 'CloudWatch Logs', 'Secrets Manager']) {
+      expect(reached.get(what), what).toMatchObject({ reached: true });
+    }
+    for (const [what, service] of [
+      ['CloudWatch Logs', 'logs'],
+      ['Secrets Manager', 'secretsmanager'],
+    ] as const) {
+      const isInside = network.vpcEndpoints === 'task-start';
+      expect(reached.get(what)?.hops.includes(`interface endpoint ${service}`), what).toBe(isInside);
+    }
+  });
+
+  it('lets keys of another account out where APIs are reached outside, and stops them at the endpoints', () => {
+    const found = reached.get('CloudWatch Logs, with keys of another account');
+    expect(found?.reached).toBe(network.vpcEndpoints !== 'task-start');
+  });
+
+  it('lets out nothing but TCP 443, and that by the ways that it has', () => {
+    for (const what of [
+      'another TCP port (80, 22, …), to an address',
+      'UDP (QUIC), to an address',
+      'another DNS resolver',
+    ]) {
+      expect(reached.get(what), what).toMatchObject({ reached: false });
+    }
+    expect(reached.get('TLS over IPv6, to an address')?.reached).toBe(network.ipv6 === true);
+    const ways = new Set([...reached.values()].flatMap(({ hops }) => hops));
+    const allowed = [
+      ...(network.egress === 'public-ip' ? [] : ['NAT gateway']),
+      ...(isFirewalled ? ['Network Firewall'] : []),
+      ...(network.ipv6 === true && network.egress === 'nat-gateway' ? ['egress-only internet gateway'] : []),
+      ...(network.vpcEndpoints === 'task-start'
+        ? ['ecr.api', 'logs', 'secretsmanager'].map((x) => `interface endpoint ${x}`)
+        : []),
+      'internet gateway',
+      'S3 gateway endpoint',
+    ];
+    for (const way of ways) expect(allowed).toContain(way);
+  });
+
+  it('limits names as it says', () => {
+    expect(reached.get('TLS to another name')?.reached).toBe(network.dnsFirewall === false);
+    for (const what of [
+      'TLS to an address, with its own server name',
+      'TLS to an address, without a server name',
+      'anything but TLS on port 443, to an address',
+    ]) {
+      expect(reached.get(what)?.reached, what).toBe(!isFirewalled);
+    }
+  });
+
+  it('lets no bucket be reached round the firewall', () => {
+    expect(reached.get("someone else's bucket in this region, by its IPv4 address")).toMatchObject({ reached: false });
+  });
+
+  it('lets nothing in: from outside, from other tasks', () => {
+    const group = 'the security group: no inbound rule';
+    const addresses = ['its public IPv4 address', ...(network.ipv6 === true ? ['its IPv6 address'] : [])];
+    const gateway = network.ipv6 === true ? ['an IPv6 gateway that lets nothing in'] : [];
+    const stoppedBy =
+      network.egress === 'public-ip'
+        ? `${group}; nothing else, because a task has ${addresses.join(' and ')}`
+        : ['no public IPv4 address', ...gateway, group].join('; ');
+    expect(entrance(model)).toEqual({ reached: false, hops: [], stoppedBy });
+    expect(reached.get('another task')).toMatchObject({ reached: false });
+    const inwards = model.groupRules.filter(({ direction }) => direction === 'in');
+    for (const rule of inwards) {
+      expect(rule).toMatchObject({ protocol: 'tcp', from: 443, to: 443, peer: model.tasks.groups[0] });
+      expect(model.tasks.groups).not.toContain(rule.group);
+    }
+    expect(inwards).toHaveLength(network.vpcEndpoints === 'task-start' ? 1 : 0);
+  });
+
+  it('has no group that is open for a moment: each has its rules outwards inside itself', () => {
+    for (const group of of('AWS::EC2::SecurityGroup')) expect(group.properties['SecurityGroupEgress']).not.toEqual([]);
+    for (const group of of('AWS::EC2::SecurityGroup')) expect(group.properties).toHaveProperty('SecurityGroupEgress');
+    expect(of('AWS::EC2::SecurityGroupEgress')).toEqual([]);
+    for (const id of model.groups)
+      expect(model.groupRules.filter((rule) => rule.group === id && rule.direction === 'out')).not.toEqual([]);
+  });
+
+  it('gives public addresses to gateways, and to tasks only where that is the mode', () => {
+    expect(model.tasks.publicAddress).toBe(network.egress === 'public-ip');
+    for (const subnet of model.subnets.values()) expect(subnet.mapsPublicAddresses).toBe(false);
+    const gateways = of('AWS::EC2::NatGateway').length;
+    expect(of('AWS::EC2::EIP')).toHaveLength(gateways);
+    expect(gateways).toBe(network.egress === 'public-ip' ? 0 : network.natGateways === 'all' ? 2 : 1);
+  });
+
+  it('leads what comes back through the firewall that it left by, in the zone that it is in', () => {
+    const firewalls = model.tasks.subnets.map((subnet) => firewallsOnTheWay(model, subnet));
+    for (const { out, back } of firewalls) {
+      expect(back).toEqual(out);
+      expect(out).toHaveLength(isFirewalled ? 1 : 0);
+    }
+    const ids = firewalls.flatMap(({ out }) => out);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [index, id] of ids.entries()) {
+      const task = model.subnets.get(model.tasks.subnets[index] ?? '');
+      expect(model.subnets.get(model.placed.get(id) ?? '')?.zone).toBe(task?.zone);
+    }
+  });
+
+  it('has no route but these: to NAT, to the firewall, to an internet gateway, for its own range or for everything', () => {
+    for (const { routes, cidr } of model.subnets.values()) {
+      for (const { destination, target } of routes) {
+        expect(target.kind, cidr).not.toBe('unknown');
+        if (['0.0.0.0/0', '::/0', 's3'].includes(destination)) continue;
+        expect(target.kind).toBe('firewall');
+        expect([...model.subnets.values()].map((subnet) => subnet.cidr)).toContain(destination);
+      }
+    }
+    for (const type of [
+      'VPCPeeringConnection',
+      'TransitGatewayAttachment',
+      'VPNGateway',
+      'NetworkInterface',
+      'Instance',
+    ]) {
+      expect(of(`AWS::EC2::${type}`)).toEqual([]);
+    }
+  });
+});
+
+describe('the outputs', () => {
+  it('show the claim, the price and the addresses', () => {
+    const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
+    expect(Outputs.EgressIdleCost.Value).toBe('$584.00 per month');
+    expect(Outputs.EgressClaim.Value).toContain('only TLS with an allowed server name goes out');
+    expect(
+      Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object'),
+    ).toHaveLength(2);
+    const { Outputs: ofPublicIp } = templateOf({ network: { egress: 'public-ip' } }).toJSON();
+    expect(ofPublicIp).not.toHaveProperty('EgressAddresses');
+    expect(ofPublicIp.EgressIdleCost.Value).toBe('$0.005 per month');
+  });
+});
+
+describe('the claim in the outputs is that of the settings', () => {
+  const outputs = (settings: object) => templateOf(settings).toJSON()['Outputs'];
+  const groups = { ...existing, securityGroupIds: ['sg-0123456789abcdef0'] };
+  const tfe = { hostname: 'tfe.example.com:8443' };
+
+  it.each<[string, object, RegExp, RegExp?]>([
+    ['defaults', { network: {} }, /only port 443 goes out, and only the allowed domains resolve/],
+    ['no DNS Firewall', { network: { dnsFirewall: false } }, /to any host: domains are not limited/, /resolve/],
+    [
+      'no DNS Firewall, public addresses',
+      { network: { egress: 'public-ip', dnsFirewall: false } },
+      /domains are not limited, and tasks have public addresses/,
+      /resolve|costs/,
+    ],
+    ['another port', { ...tfe, network: {} }, /only ports 443 and 8443 go out/, /only port 443/],
+    [
+      'another port behind the firewall',
+      { ...tfe, network: { egress: 'network-firewall' } },
+      /on port 443 and to `hostname` on port 8443/,
+    ],
+    ['another port in an existing VPC', { ...tfe, network: existing }, /nothing in and ports 443 and 8443 out/],
+    ['IPv6', { network: { ipv6: true } }, /only port 443 goes out, by IPv4 and IPv6/],
+    ['own security groups', { network: groups }, /your security groups decide what comes in/, /nothing in|443/],
+    [
+      'DNS Firewall in an existing VPC',
+      { network: { ...existing, dnsFirewall: true } },
+      /In the whole VPC, only the allowed domains resolve/,
+    ],
+  ])('%s', (_name, settings, says, never = /^$/) => {
+    const { EgressClaim } = outputs(settings);
+    expect(EgressClaim.Value).toMatch(says);
+    expect(EgressClaim.Value).not.toMatch(never);
+  });
+
+  it('and so are the addresses: with IPv6 they are those of IPv4 only', () => {
+    expect(outputs({ network: { ipv6: true } }).EgressAddresses.Description).toContain('IPv4 only');
+    expect(outputs({ network: {} }).EgressAddresses.Description).not.toContain('IPv4');
+  });
+});
+
+describe('the firewall policy', () => {
+  it('drops by default towards servers only, and waits until the protocol is known', () => {
+    templateOf({ network: { egress: 'network-firewall' } }).hasResourceProperties(
+      'AWS::NetworkFirewall::FirewallPolicy',
+      {
+        FirewallPolicy: {
+          StatefulDefaultActions: [
+            'aws:drop_established_app_layer_to_server',
+            'aws:alert_established_app_layer_to_server',
+          ],
+        },
+      },
+    );
+  });
+});
+
+describe('the walk through a template', () => {
+  const template = templateOf({ ...registry, network: { egress: 'network-firewall' } }).toJSON();
+  const broken = (
+    change: (resources: Record<string, { Type: string; Properties: Record<string, unknown> }>) => void,
+  ) => {
+    const copy = structuredClone(template);
+    change(copy['Resources']);
+    return networkIn(copy);
+  };
+
+  it('sees a route that goes round the firewall', () => {
+    const nat = Object.keys(template['Resources']).find(
+      (id) => template['Resources'][id].Type === 'AWS::EC2::NatGateway',
+    );
+    const model = broken((resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        if (Type !== 'AWS::EC2::Route' || Properties['VpcEndpointId'] === undefined) continue;
+        delete Properties['VpcEndpointId'];
+        Properties['NatGatewayId'] = { Ref: nat };
+      }
+    });
+    const found = findings(model).find(({ what }) => what === 'TLS to an address, without a server name');
+    expect(found).toMatchObject({ reached: true, hops: ['NAT gateway', 'internet gateway'] });
+  });
+
+  it('sees a way back that the firewall does not see', () => {
+    const model = broken((resources) => {
+      for (const [id, { Properties }] of Object.entries(resources)) {
+        if (Properties['DestinationCidrBlock'] === '10.90.0.0/21') delete resources[id];
+      }
+    });
+    const [subnet = ''] = model.tasks.subnets;
+    expect(firewallsOnTheWay(model, subnet)).toMatchObject({ out: [expect.any(String)], back: [] });
+  });
+
+  it('sees an opened door, and an opened window', () => {
+    const model = broken((resources) => {
+      for (const { Type, Properties } of Object.values(resources)) {
+        if (Type !== 'AWS::EC2::SecurityGroup') continue;
+        Properties['SecurityGroupIngress'] = [{ IpProtocol: 'tcp', FromPort: 22, ToPort: 22, CidrIp: '0.0.0.0/0' }];
+        Properties['SecurityGroupEgress'] = [{ IpProtocol: '-1', CidrIp: '0.0.0.0/0' }];
+      }
+    });
+    expect(entrance(model)).toMatchObject({ reached: true });
+    const udp = findings(model).find(({ what }) => what.startsWith('UDP'));
+    expect(udp?.stoppedBy).toBe('Network Firewall: UDP');
+  });
+});
+
+describe('an existing VPC', () => {
+  it('gets nothing but a security group', () => {
+    const types = resourcesIn(templateOf({ network: existing }).toJSON()).map(({ type }) => type);
+    expect(types.filter((type) => /EC2|Route53|NetworkFirewall/.test(type))).toEqual(['AWS::EC2::SecurityGroup']);
+  });
+
+  it('gets DNS Firewall when asked', () => {
+    const template = templateOf({ network: { ...existing, dnsFirewall: true } });
+    template.resourceCountIs('AWS::Route53Resolver::FirewallRuleGroupAssociation', 1);
+    template.hasResourceProperties('AWS::Route53Resolver::FirewallRuleGroupAssociation', {
+      VpcId: 'vpc-0123456789abcdef0',
+    });
+  });
+});
+
+describe('log groups that AWS services write to', () => {
+  const names = (template: Template) =>
+    Object.values(template.findResources('AWS::Logs::LogGroup'))
+      .map(({ Properties }) => String(Properties.LogGroupName))
+      .filter((name) => !/^\/\w+\/(launcher|agents\/)/.test(name));
+  const network = { egress: 'network-firewall', flowLogRetentionDays: 7, dnsQueryLogRetentionDays: 7 };
+
+  it('are under /aws/vendedlogs/, so that a full log resource policy stops no deployment', () => {
+    const all = names(templateOf({ network }));
+    expect(all).toHaveLength(4);
+    for (const name of all)
+      expect(name).toMatch(/^\/aws\/vendedlogs\/AgentLauncher-[\w-]+-(Queries|FlowLogs|Alerts|Flows)$/);
+  });
+
+  it('have a unique name in each stack', () => {
+    const one = names(templateOf({ network, stackName: 'One' }));
+    const two = names(templateOf({ network, stackName: 'Two' }));
+    expect(new Set([...one, ...two]).size).toBe(8);
+  });
+
+  it('log queries without tags on the configuration, which not every region knows', () => {
+    const template = templateOf({ network, tags: { team: 'platform' } });
+    const [config] = Object.values(template.findResources('AWS::Route53Resolver::ResolverQueryLoggingConfig'));
+    expect(config?.['Properties']).not.toHaveProperty('Tags');
+    template.hasResourceProperties('AWS::ECS::Cluster', {
+      Tags: Match.arrayWith([{ Key: 'team', Value: 'platform' }]),
+    });
+  });
+});

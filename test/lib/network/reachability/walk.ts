@@ -1,0 +1,176 @@
+/** Follows a packet of a task: security group, then route by route, through gateways, endpoints and firewalls. */
+import { contains, parseRange } from '../../../../lib/aws/address-range.ts';
+import { resolves } from './dns-rules.ts';
+import { type ApiCall, lets } from './endpoint-policy.ts';
+import { verdict } from './firewall-policy.ts';
+import type { Seen } from './firewall-rules.ts';
+import type { Endpoint, NetworkModel, Route, Subnet } from './network-model.ts';
+
+/** What a task sends. */
+export interface Packet extends Seen {
+  /** Where to: some address outside, S3 in the region, another task. */
+  readonly to: 'internet' | 's3' | 'neighbour';
+  readonly family: 4 | 6;
+  /** A name that must resolve first; who knows the address has none. */
+  readonly name?: string;
+  /** What that name is an alias of, in turn. */
+  readonly aliases?: readonly string[];
+  /** What is asked of an API of AWS. */
+  readonly call?: ApiCall;
+}
+
+/** What becomes of it. */
+export interface Arrival {
+  readonly reached: boolean;
+  /** What it passes, in order; the last is where it ends. */
+  readonly hops: readonly string[];
+  /** What stops it, when something does. */
+  readonly stoppedBy?: string;
+}
+
+/** Follows a packet from a task in a subnet. */
+export function follow(model: NetworkModel, subnetId: string, packet: Packet): Arrival {
+  if (packet.name !== undefined && !resolves(model.dnsRules, packet.name, packet.aliases)) {
+    return { reached: false, hops: [], stoppedBy: 'DNS Firewall: the name does not exist' };
+  }
+  if (!leavesGroup(model, packet)) {
+    return { reached: false, hops: [], stoppedBy: 'the security group: no rule for it' };
+  }
+  const endpoint = packet.name === undefined ? undefined : endpointFor(model, packet.name);
+  if (endpoint !== undefined) return intoEndpoint(model, endpoint, packet);
+  if (packet.to === 'neighbour') return toNeighbour(model, packet);
+  return alongRoutes(model, subnetId, packet);
+}
+
+function leavesGroup({ groupRules, tasks }: NetworkModel, packet: Packet): boolean {
+  return groupRules.some(
+    (rule) =>
+      tasks.groups.includes(rule.group) &&
+      rule.direction === 'out' &&
+      (rule.protocol === '-1' || rule.protocol === packet.protocol) &&
+      rule.from <= packet.port &&
+      packet.port <= rule.to &&
+      (packet.to === 'neighbour' || isOutside(rule.peer, packet.family)),
+  );
+}
+
+/** Whether a rule's peer holds some address outside: any range of the family, and what cannot be looked into. */
+function isOutside(peer: string, family: 4 | 6): boolean {
+  if (peer === 'anything' || peer.startsWith('pl-')) return true;
+  return peer.includes('/') && peer.includes(':') === (family === 6);
+}
+
+/** With private DNS an API's name means its endpoint. */
+function endpointFor(model: NetworkModel, name: string): Endpoint | undefined {
+  const apis: Readonly<Record<string, RegExp>> = {
+    'ecr.api': /^api\.ecr\./,
+    'ecr.dkr': /\.dkr\.ecr\./,
+    logs: /^logs\./,
+    secretsmanager: /^secretsmanager\./,
+  };
+  return model.endpoints.find(
+    ({ kind, service, privateDns }) => kind === 'Interface' && privateDns && apis[service]?.test(name) === true,
+  );
+}
+
+/** An endpoint's group must let the tasks' group in, and its policy the call. */
+function intoEndpoint(model: NetworkModel, { service, groups, policy }: Endpoint, { call }: Packet): Arrival {
+  const hops = [`interface endpoint ${service}`];
+  const isOpen = model.groupRules.some(
+    (rule) => rule.direction === 'in' && groups.includes(rule.group) && model.tasks.groups.includes(rule.peer),
+  );
+  if (!isOpen) return { reached: false, hops, stoppedBy: "the endpoint's security group: no rule for it" };
+  if (call === undefined || lets(policy, call)) return { reached: true, hops };
+  return { reached: false, hops, stoppedBy: "the endpoint's policy: no statement for it" };
+}
+
+/** Another task of the same VPC: routes do not stand between them, its security group does. */
+function toNeighbour(model: NetworkModel, packet: Packet): Arrival {
+  const entered = model.groupRules.some(
+    (rule) => rule.direction === 'in' && model.tasks.groups.includes(rule.group) && rule.from <= packet.port,
+  );
+  return entered
+    ? { reached: true, hops: ['neighbour'] }
+    : { reached: false, hops: [], stoppedBy: "the other task's security group: nothing comes in" };
+}
+
+function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arrival {
+  const hops: string[] = [];
+  const stopped = (stoppedBy: string): Arrival => ({ reached: false, hops, stoppedBy });
+  let subnet = model.subnets.get(subnetId);
+  let hasPublicAddress = model.tasks.publicAddress;
+  // More hops than there can be without going round in a circle.
+  for (let hop = 0; hop < 8; hop++) {
+    if (subnet === undefined) return stopped('a subnet that is not in the template');
+    const target = routeFor(subnet, packet)?.target;
+    switch (target?.kind) {
+      case undefined:
+        return stopped('no route');
+      case 's3-endpoint': {
+        hops.push('S3 gateway endpoint');
+        const { policy } = model.endpoints.find(({ id }) => id === target.id) ?? {};
+        return packet.call !== undefined && lets(policy, packet.call)
+          ? { reached: true, hops }
+          : stopped("the S3 endpoint's policy: another bucket");
+      }
+      case 'firewall': {
+        hops.push('Network Firewall');
+        const policy = model.firewalls.get(target.id);
+        if (policy === undefined) return stopped('a firewall that is not in the template');
+        const { passes, by } = verdict(policy, packet);
+        if (!passes) return stopped(`Network Firewall: ${by}`);
+        subnet = model.subnets.get(model.placed.get(target.id) ?? '');
+        break;
+      }
+      case 'nat-gateway':
+        hops.push('NAT gateway');
+        hasPublicAddress = true;
+        subnet = model.subnets.get(model.placed.get(target.id) ?? '');
+        break;
+      case 'internet-gateway':
+        hops.push('internet gateway');
+        return hasPublicAddress || packet.family === 6 ? { reached: true, hops } : stopped('no public address');
+      case 'egress-only-gateway':
+        hops.push('egress-only internet gateway');
+        return { reached: true, hops };
+      case 'unknown':
+        return stopped('a route to nowhere');
+    }
+  }
+  return stopped('routes in a circle');
+}
+
+/** The most specific route. S3's addresses in this region are more specific than a default route; the endpoint has IPv4 only. */
+function routeFor(subnet: Subnet, packet: Packet): Route | undefined {
+  const s3 = subnet.routes.find(({ destination }) => destination === 's3');
+  if (packet.family === 4 && packet.to === 's3' && s3 !== undefined) return s3;
+  return subnet.routes.find(({ destination }) => destination === (packet.family === 4 ? '0.0.0.0/0' : '::/0'));
+}
+
+/**
+ * Firewalls on the outbound and on the return path of a task's subnet. If the two differ, a firewall sees only half of a
+ * connection.
+ */
+export function firewallsOnTheWay(model: NetworkModel, subnetId: string): { out: string[]; back: string[] } {
+  const out: string[] = [];
+  let subnet = model.subnets.get(subnetId);
+  const task = subnet === undefined ? undefined : parseRange(subnet.cidr);
+  let natSubnet: Subnet | undefined;
+  for (let hop = 0; hop < 8 && subnet !== undefined; hop++) {
+    const target: Route['target'] | undefined = subnet.routes.find(
+      ({ destination }) => destination === '0.0.0.0/0',
+    )?.target;
+    if (target?.kind === 'firewall') out.push(target.id);
+    const next: Subnet | undefined = model.subnets.get(model.placed.get(target?.id ?? '') ?? '');
+    if (target?.kind === 'nat-gateway') natSubnet = next;
+    subnet = next;
+  }
+  // What comes back is the NAT gateway's, which sends it to the task: by a more specific route, or straight.
+  const back = (natSubnet?.routes ?? [])
+    .filter(({ destination, target }) => {
+      const range = parseRange(destination);
+      return target.kind === 'firewall' && range !== undefined && task !== undefined && contains(range, task);
+    })
+    .map(({ target }) => target.id);
+  return { out, back };
+}

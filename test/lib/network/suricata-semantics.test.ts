@@ -1,0 +1,219 @@
+/** What the generated rules mean, keyword by keyword: the attempts and the broken rule sets of the egress lab. */
+import { describe, expect, it } from 'vitest';
+import { LONGEST_CLIENT_HELLO, suricataRules } from '../../../lib/network/suricata-rules.ts';
+import { ATTEMPTS, type Attempt, LAB, NAMES, type Try } from '../../egress-lab/attempts.ts';
+import { BREAKS } from '../../egress-lab/breaks.ts';
+import { asExpected } from '../../egress-lab/report.ts';
+import { underTest } from '../../egress-lab/under-test.ts';
+import { engineRules, judge, matchesAlone, type Packet, packetsOf } from './suricata-engine.ts';
+
+const { engine } = underTest();
+const attempts = new Map(ATTEMPTS.map((attempt) => [attempt.name, attempt]));
+const packets = new Map(
+  await Promise.all(ATTEMPTS.map(async ({ name, try: attempt }) => [name, await packetsOf(attempt)] as const)),
+);
+
+const toTls = (serverName: string): Try => ({ how: 'tls', address: LAB.stranger, port: 443, serverName });
+
+type Settings = Pick<typeof engine, 'rules' | 'stateless' | 'homeNet'>;
+
+function verdictOn(name: string, settings: Settings = engine) {
+  const sent = packets.get(name) ?? [];
+  const isHome = settings.homeNet.join() === engine.homeNet.join();
+  if (settings.stateless === 'aws:pass') return { reaches: true, leaked: 0, by: 'the stateless stage', logged: [] };
+  return judge(
+    engineRules(settings.rules),
+    sent.map((packet) => ({ ...packet, isHome: packet.isHome && isHome })),
+  );
+}
+
+/** A blocked attempt that carries out more than it may counts as one that reaches, as in the lab. */
+function resultOf(name: string, settings?: Settings): Attempt['expected'] {
+  const attempt = attempts.get(name);
+  const { reaches, leaked } = verdictOn(name, settings);
+  if (reaches || attempt === undefined) return 'reaches';
+  return asExpected({ attempt: { ...attempt, expected: 'blocked' }, seen: 'blocked', leaked, detail: '' })
+    ? 'blocked'
+    : 'reaches';
+}
+
+describe('the rules of the template', () => {
+  it.each(ATTEMPTS)(
+    'the rules of the template decide on "$name" as the egress lab expects: $expected',
+    ({ name, expected }) => {
+      expect(resultOf(name), verdictOn(name).by).toBe(expected);
+    },
+  );
+
+  // Where two rules would drop the same packet, a break changes only the rule that does it; the lab shows the rest.
+  it.each(BREAKS)(
+    'the rules of the template decide otherwise, or by another rule, when $name',
+    ({ apply, settings, shows }) => {
+      const broken = { ...engine, ...settings, rules: apply(engine.rules) };
+      for (const name of shows) {
+        const decided = (by: Settings) => [resultOf(name, by), verdictOn(name, by).by];
+        expect(decided(broken), name).not.toEqual(decided(engine));
+      }
+    },
+  );
+
+  // Removing a keyword of a wildcard's rule, or of the mark for TLS, changed nothing that the lab tries.
+  it.each<[name: string, attempt: Try, by: string]>([
+    ['pass a name below a wildcard in upper case', toTls(NAMES.below.toUpperCase()), NAMES.wildcard],
+    [
+      'drop a name below a wildcard, followed by another domain',
+      toTls(`${NAMES.below}.${NAMES.stranger}`),
+      'TLS server name not allowed, or none',
+    ],
+    [
+      'drop the allowed name between others',
+      toTls(`a.${NAMES.allowed}.${NAMES.stranger}`),
+      'TLS server name not allowed, or none',
+    ],
+    [
+      'drop what has the bytes of a TLS record, and not at the beginning',
+      { how: 'tcp', address: LAB.stranger, port: 443, send: 'a\u0016\u0003\u0001' },
+      'not TLS',
+    ],
+  ])('the rules of the template %s', async (_, attempt, by) => {
+    expect(judge(engineRules(engine.rules), await packetsOf(attempt)).by).toBe(by);
+  });
+
+  it('the rules of the template drop each kind of traffic by the rule whose message says so', () => {
+    const by = (name: string) => verdictOn(name).by;
+    expect(by('an allowed name')).toBe(NAMES.allowed);
+    expect(by('a name below a wildcard')).toBe(NAMES.wildcard);
+    expect(by('another name')).toBe('TLS server name not allowed, or none');
+    expect(by('no server name, to an address')).toBe('TLS server name not allowed, or none');
+    expect(by('SSH on port 443')).toBe('not TLS');
+    expect(by('a server that speaks first on port 443')).toBe('not TLS');
+    expect(by('a client hello that never ends, on port 443')).toBe('client hello without an end');
+    expect(by('a client hello without an end, with TLS answers')).toBe('answer to no client hello');
+    expect(by('data in the first packet (TCP Fast Open)')).toBe('data before the connection');
+    expect(by('data in the first packet, which offers ECN')).toBe('data before the connection');
+    expect(by('TCP 22')).toBe('TCP port not allowed');
+    expect(by('UDP 443 (QUIC)')).toBe('UDP');
+    expect(by('ping')).toBe('ICMP');
+    expect(by('another IP protocol (GRE)')).toBe('neither TCP nor UDP');
+  });
+
+  it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
+    for (const name of ['an allowed name', 'another name']) {
+      expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
+    }
+    expect(verdictOn('SSH on port 443').logged).toEqual([]);
+    expect(verdictOn('data that begins like TLS on port 443').logged).toEqual([]);
+  });
+
+  it('the rules of the template drop data that begins as TLS but is not TLS', async () => {
+    // Version 3.127: it has the mark of the rule "TLS begins", and the engine finds that the protocol is not TLS.
+    const attempt: Try = { how: 'tcp', address: LAB.stranger, port: 443, send: '\u0016\u0003\u007f\u0000\u0010secret' };
+    expect(judge(engineRules(engine.rules), await packetsOf(attempt))).toMatchObject({
+      reaches: false,
+      leaked: 0,
+      by: 'not TLS after all',
+    });
+  });
+});
+
+describe('the longest client hello', () => {
+  const sent = async (bytes: number) => {
+    const begin = '\u0016\u0003\u0001\u003f\u00ff\u0001\u0000\u003f\u00fb\u0003\u0003';
+    const send = begin.padEnd(bytes, 'x');
+    const all = await packetsOf({ how: 'tcp', address: LAB.stranger, port: 443, send });
+    return judge(
+      engineRules(engine.rules),
+      all.filter(({ to }) => to === 'server'),
+    );
+  };
+
+  it('the longest client hello has 4,096 bytes: twice what a resumed post-quantum handshake with the longest name needs', async () => {
+    expect(LONGEST_CLIENT_HELLO).toBe(4_096);
+    expect(await sent(4_096)).toMatchObject({ reaches: true, leaked: 4_096 });
+    expect(await sent(4_097)).toMatchObject({ reaches: false, by: 'client hello without an end' });
+  });
+});
+
+describe('a single rule', () => {
+  const rules = engineRules(suricataRules(['app.terraform.io'], [{ name: 'tfe.example.com', port: 8443 }]));
+  const empty: Packet = {
+    to: 'server',
+    protocol: 'tcp',
+    port: 443,
+    isHome: true,
+    payload: Buffer.alloc(0),
+    established: true,
+    flags: 'A',
+  };
+  const ruleBy = (message: string) => {
+    const rule = rules.find((each) => each.message === message);
+    if (rule === undefined) throw new Error(`no rule "${message}"`);
+    return (packet: Partial<Packet>) => matchesAlone(rule, { ...empty, ...packet });
+  };
+  const payload = Buffer.from('data');
+
+  // In the order of the rules an earlier one often decides first, so that the lab cannot notice a rule that is too wide.
+  it('"neither TCP nor UDP" matches neither TCP nor UDP', () => {
+    const rule = ruleBy('neither TCP nor UDP');
+    expect(['tcp', 'udp', 'icmp', 'gre'].map((protocol) => rule({ protocol } as Partial<Packet>))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  it.each([
+    ['UDP', 'udp'],
+    ['ICMP', 'icmp'],
+  ] as const)('"%s" matches that protocol on every port, in both directions', (message, protocol) => {
+    const rule = ruleBy(message);
+    for (const to of ['server', 'client'] as const) expect(rule({ protocol, to, port: 53 })).toBe(true);
+    expect(rule({ payload })).toBe(false);
+  });
+
+  it('"TCP port not allowed" matches every port except the allowed ones, and no answer', () => {
+    const rule = ruleBy('TCP port not allowed');
+    expect([22, 80, 443, 8443, 8444].map((port) => rule({ port }))).toEqual([true, true, false, false, true]);
+    expect(rule({ port: 443, to: 'client' })).toBe(false);
+  });
+
+  it.each([
+    ['not TLS', true, true],
+    ['answer to no client hello', false, true],
+  ])('"%s" matches data of an established connection, and no empty packet', (message, toServer, toClient) => {
+    const rule = ruleBy(message);
+    expect(rule({ payload })).toBe(toServer);
+    expect(rule({ payload, to: 'client' })).toBe(toClient);
+    for (const to of ['server', 'client'] as const) {
+      expect(rule({ to })).toBe(false);
+      expect(rule({ to, payload, established: false })).toBe(false);
+    }
+  });
+
+  it('"data before the connection" matches data before the handshake is complete, in both directions', () => {
+    const rule = ruleBy('data before the connection');
+    for (const to of ['server', 'client'] as const) {
+      expect(rule({ to, payload, established: false })).toBe(true);
+      expect(rule({ to, established: false })).toBe(false);
+      expect(rule({ to, payload })).toBe(false);
+    }
+  });
+
+  it.each(['TLS server name', 'TLS begins', 'app.terraform.io', 'tfe.example.com:8443'])(
+    '"%s" is about what agents send, and not about others',
+    async (message) => {
+      const port = message.endsWith(':8443') ? 8443 : 443;
+      const serverName = port === 443 ? 'app.terraform.io' : 'tfe.example.com';
+      const hello = (await packetsOf({ how: 'tls', address: LAB.allowedHost, port, serverName })).filter(
+        (packet) => packet.to === 'server' && packet.payload.length > 0,
+      );
+      const whole = { port, payload: Buffer.concat(hello.slice(0, -1).map((packet) => packet.payload)) };
+      const rule = ruleBy(message);
+      expect(rule(whole)).toBe(true);
+      expect(rule({ ...whole, isHome: false })).toBe(false);
+      expect(rule({ ...whole, established: false })).toBe(false);
+      expect(rule({ ...whole, port: 8444 })).toBe(false);
+    },
+  );
+});

@@ -1,0 +1,199 @@
+/** Credentials and variables that settings refuse. Tokens are put together here, so that no scanner finds one in this file. */
+import { describe, expect, it } from 'vitest';
+import { credentialIn } from '../../../lib/credentials.ts';
+import { SettingsError } from '../../../lib/settings/errors.ts';
+import { parseSettings } from '../../../lib/settings/parse.ts';
+import { LEAST } from '../synthesis.ts';
+
+function errorOf(settings: object): SettingsError | undefined {
+  try {
+    parseSettings({ agentLauncher: { ...LEAST, ...settings } });
+    return undefined;
+  } catch (error) {
+    if (error instanceof SettingsError) return error;
+    throw error;
+  }
+}
+
+const errorOfVariable = (name: string, value: unknown) =>
+  errorOf({ pools: [{ ...LEAST.pools[0], environment: { [name]: value } }] });
+
+const x = (length: number) => 'aB3'.repeat(length).slice(0, length);
+const upper = (length: number) => 'A2Z'.repeat(length).slice(0, length);
+
+/** Each in the form that its vendor documents; credentials.ts has the sources. */
+const CREDENTIALS: readonly [string, string][] = [
+  ['a token of HCP Terraform', `${x(14)}.atlasv1.${x(67)}`],
+  ['an access key of AWS', `AKIA${upper(16)}`],
+  ['an access key of AWS', `ASIA${upper(16)}`],
+  ['a token of GitHub', `ghp_${x(36)}`],
+  ['a token of GitHub', `gho_${x(36)}`],
+  ['a token of GitHub', `ghu_${x(36)}`],
+  ['a token of GitHub', `ghs_${x(36)}`],
+  ['a token of GitHub', `ghr_${x(36)}`],
+  ['a token of GitHub', `github_pat_${x(22)}_${x(59)}`],
+  ['a token of GitLab', `glpat-${x(20)}`],
+  ['a token of GitLab', `glpat-${x(27)}.01.${x(9)}`],
+  ['a token of GitLab', `gldt-${x(20)}`],
+  ['a token of GitLab', `glrt-${x(20)}`],
+  ['a token of GitLab', `glcbt-${x(20)}`],
+  ['a token of Slack', `xoxb-${'1'.repeat(12)}-${'2'.repeat(12)}-${x(24)}`],
+  ['a token of Slack', `xapp-1-${upper(11)}-${x(24)}`],
+  ['a token of Slack', `https://hooks.slack.com/services/${upper(9)}/${upper(11)}/${x(24)}`],
+  ['a token of Vault', `hvs.${x(90)}`],
+  ['a token of Vault', `hvb.${x(90)}`],
+  ['a token of npm', `npm_${x(36)}`],
+  ['an API key of Google', `AIza${x(35)}`],
+  ['a JSON Web Token', `eyJ${x(30)}.eyJ${x(60)}.${x(43)}`],
+  ['a private key', `-----BEGIN ${'RSA'} PRIVATE KEY-----\n${x(64)}`],
+  ['a private key', `-----BEGIN PRIVATE ${'KEY'}-----\n${x(64)}`],
+  ['a private key', `-----BEGIN OPENSSH ${'PRIVATE'} KEY-----\n${x(64)}`],
+];
+
+describe('a credential', () => {
+  it.each(CREDENTIALS)('that is %s is refused as a variable, and never shown', (what, value) => {
+    for (const text of [value, ` ${value}\n`, `https://user:${value}@git.example.com`]) {
+      const error = errorOfVariable('SOME_SETTING', text);
+      expect(error?.faults, what).toHaveLength(1);
+      expect(error?.faults[0]?.given).toBe(`"SOME_SETTING": it is or contains ${what}`);
+      expect(error?.faults[0]?.remedy).toContain('sensitive variable of the workspace');
+      expect(error?.message).not.toContain(value.slice(-12));
+    }
+  });
+
+  it.each(CREDENTIALS)('that is %s is refused in every other setting, and never shown', (what, value) => {
+    for (const settings of [
+      { apiTokenSecret: value },
+      { tags: { team: value } },
+      { pools: [{ ...LEAST.pools[0], agentTokenSecret: value }] },
+      { network: { allowedDomains: ['a.example.com', value] } },
+      { unknown: { nested: [value] } },
+    ]) {
+      const error = errorOf(settings);
+      expect(error?.message).toContain(what);
+      expect(error?.message).not.toContain(value.slice(-12));
+    }
+  });
+
+  it.each([
+    'TF_TOKEN_app_terraform_io',
+    'TF_TOKEN_gitlab_example_com',
+    'GITHUB_TOKEN',
+    'VAULT_TOKEN',
+    'ARM_CLIENT_SECRET',
+    'DD_API_KEY',
+    'DATADOG_APP_KEY',
+    'PGPASSWORD',
+    'TF_VAR_db_password',
+    'SSH_PRIVATE_KEY',
+    'GOOGLE_CREDENTIALS',
+    'DB_PASS',
+    'MYSQL_PWD',
+  ])('is what %s holds, by its name', (name) => {
+    const error = errorOfVariable(name, 'correct horse battery');
+    expect(error?.faults[0]).toMatchObject({ path: `pools.0.environment.${name}` });
+    expect(error?.faults[0]?.given).toContain('the name says that it is a credential');
+    expect(error?.message).not.toContain('horse');
+  });
+
+  it.each(['', '/x', 'true'])('is what TF_TOKEN_* holds, also with the value "%s"', (value) => {
+    expect(errorOfVariable('TF_TOKEN_app_terraform_io', value)?.faults[0]?.given).toContain('it is a credential');
+  });
+
+  it('is a URL with a password, except for a proxy', () => {
+    const error = errorOfVariable('DATABASE_URL', 'postgres://user:horse@db.example.com/x');
+    expect(error?.faults[0]?.given).toContain('a URL with a password');
+    expect(error?.message).not.toContain('horse');
+    const proxy = errorOfVariable('HTTPS_PROXY', 'http://user:horse@proxy.example.com:443');
+    expect(proxy?.message).not.toContain('a URL with a password');
+    expect(proxy?.message).not.toContain('horse');
+  });
+
+  it.each([
+    ['GITHUB_TOKEN_FILE', '/run/github-token'],
+    ['VAULT_ADDR', 'https://vault.example.com'],
+    ['GOOGLE_APPLICATION_CREDENTIALS', '/etc/google/credentials.json'],
+    ['TF_VAR_uses_token', 'true'],
+    ['GITHUB_TOKEN', ''],
+    ['TOKENIZER', 'words'],
+  ])('is not what %s=%s holds', (name, value) => {
+    expect(errorOfVariable(name, value)).toBeUndefined();
+  });
+
+  it.each(['glproxy-a', 'https://gitlab.example.com', 'npm_config', 'hvs', 'eyJ', 'AKIA', 'agent-launcher/api-token'])(
+    'is not %s',
+    (value) => {
+      expect(credentialIn(value)).toBeUndefined();
+    },
+  );
+});
+
+describe('a variable', () => {
+  it.each([
+    ['TFC_ADDRESS', 'set hostname'],
+    ['AGENT_IDLE_SECONDS', 'set idleWindowSeconds'],
+    ['TFC_AGENT_ACCEPT', 'set phases'],
+    ['TFC_AGENT_TOKEN', 'remove it'],
+    ['ECS_CONTAINER_METADATA_URI_V4', 'remove it'],
+    ['TFC_AGENT_REQUEST_FORWARDING', 'separate agent pool'],
+    ['TFC_AGENT_HYOK', 'separate agent pool'],
+    ['AWS_ROLE_ARN', 'assume_role'],
+    ['AWS_WEB_IDENTITY_TOKEN_FILE', 'assume_role'],
+    ['AWS_PROFILE', 'assume_role'],
+    ['AWS_DEFAULT_PROFILE', 'assume_role'],
+    ['AWS_CONFIG_FILE', 'assume_role'],
+    ['AWS_SHARED_CREDENTIALS_FILE', 'assume_role'],
+    ['AWS_ACCESS_KEY_ID', 'assume_role'],
+    ['AWS_SECRET_ACCESS_KEY', 'assume_role'],
+    ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'assume_role'],
+    ['AWS_CONTAINER_AUTHORIZATION_TOKEN', 'assume_role'],
+    ['LD_PRELOAD', 'environment variable of the workspace'],
+    ['LD_LIBRARY_PATH', 'environment variable of the workspace'],
+    ['BASH_ENV', 'environment variable of the workspace'],
+    ['ENV', 'environment variable of the workspace'],
+    ['NODE_OPTIONS', 'environment variable of the workspace'],
+    ['PATH', 'folder of the image'],
+    ['HOME', 'folder of the image'],
+    ['A-B', 'correct the name'],
+    ['1A', 'correct the name'],
+    ['', 'correct the name'],
+  ])('%s is refused, with what to do instead', (name, remedy) => {
+    const faults = errorOfVariable(name, 'secret value')?.faults;
+    expect(faults).toHaveLength(1);
+    expect(faults?.[0]?.given).toMatch(/: .{10,}/);
+    expect(faults?.[0]?.remedy).toContain(remedy);
+    expect(JSON.stringify(faults)).not.toContain('secret value');
+  });
+
+  it.each([
+    ['a NUL', 'a\u0000b', 'U+0000'],
+    ['an escape', '\u001b[31m', 'U+001B'],
+    ['a DEL', 'a\u007f', 'U+007F'],
+    ['a C1 control', 'a\u0085', 'U+0085'],
+  ])('with %s is refused', (_what, value, code) => {
+    expect(errorOfVariable('GREETING', value)?.faults).toMatchObject([
+      { path: 'pools.0.environment.GREETING', given: expect.stringContaining(code), remedy: 'remove the character' },
+    ]);
+  });
+
+  it('may contain tabs and lines, such as a certificate', () => {
+    const certificate = `-----BEGIN CERTIFICATE-----\r\n${x(64)}\n\t-----END CERTIFICATE-----\n`;
+    expect(errorOfVariable('EXTRA_CA', certificate)).toBeUndefined();
+  });
+
+  it('may not make the agent log its token', () => {
+    expect(errorOfVariable('GODEBUG', 'netdns=go,http2debug=2')?.faults[0]?.remedy).toBe('remove http2debug');
+    expect(errorOfVariable('GODEBUG', 'netdns=go')).toBeUndefined();
+  });
+
+  it('that is a number or a boolean must be text', () => {
+    expect(errorOfVariable('RETRIES', 3)?.faults[0]?.remedy).toBe('write it in double quotes: "3"');
+    expect(errorOfVariable('TRACE', true)?.faults[0]?.remedy).toBe('write it in double quotes: "true"');
+    expect(errorOfVariable('LIST', ['a'])?.faults[0]?.remedy).toBe('write it as text, in double quotes');
+  });
+
+  it('whose name is a token does not show it', () => {
+    const token = `ghp_${x(36)}`;
+    expect(errorOfVariable(token, `ghs_${x(36)}`)?.message).not.toContain(token);
+  });
+});

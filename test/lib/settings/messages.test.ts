@@ -1,0 +1,180 @@
+/** Plausible wrong values, and what their errors tell the user to do. */
+import { expect, it } from 'vitest';
+import { MOST_POOLS } from '../../../lib/defaults.ts';
+import { SettingsError, type SettingsFault } from '../../../lib/settings/errors.ts';
+import { parseSettings } from '../../../lib/settings/parse.ts';
+import { LEAST } from '../synthesis.ts';
+
+function faultsOf(override: Record<string, unknown>, target = {}): readonly SettingsFault[] {
+  try {
+    parseSettings({ agentLauncher: LEAST, ...override }, target);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const existing = { egress: 'existing-vpc', vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'] };
+const half = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:agent-launcher/api-token';
+
+it.each<[string, unknown, string]>([
+  ['hostname', 'https://app.terraform.io', 'remove https://: app.terraform.io'],
+  ['hostname', 'https://app.terraform.io/', 'remove https:// and /: app.terraform.io'],
+  ['hostname', 'https://tfe.example.com:8443/app/acme', 'remove https:// and /app/acme: tfe.example.com:8443'],
+  ['hostname', 'TFE.example.com', 'set it to tfe.example.com'],
+  ['hostname', 'tfe.example.com.', 'set it to tfe.example.com'],
+  ['hostname', '10.0.0.5', "the complete name that is in the host's certificate"],
+  ['hostname', 'http://localhost:8080', 'use the complete name, such as localhost.example.com'],
+  ['hostname', 'tfe', 'use the complete name, such as tfe.example.com'],
+  ['hostname', 'tfe.example.com:22', 'on a port from 1024'],
+  ['pools', '{"name":"aws"}', 'write it as a list, with [ and ] around the object: [{"name":"aws"}]'],
+  ['pools.0.taskRoleStatements', '{"Version":"2012-10-17","Statement":[]}', 'use only the list under "Statement"'],
+  ['pools.0.environment', 'LOG=a', '-c pools.0.environment.LOG=…'],
+  ['tags', 'team=platform', '-c tags.team=…'],
+  ['network.dnsFirewall', 'on', 'write true, without quotes'],
+  ['agentImage.hideAgent', 'no', 'write false, without quotes'],
+  ['organization', 'https://app.terraform.io/app/acme', 'use the name only: acme'],
+  ['organization', 'app.terraform.io/app/acme/workspaces', 'use the name only: acme'],
+  ['apiTokenSecret', half, `aws secretsmanager describe-secret --secret-id ${half} --query ARN --output text`],
+  ['apiTokenSecret', `${half}-??????`, 'complete ARN'],
+  ['apiTokenSecret', `${half}-AbCdEf:token::`, `use the ARN of the secret, ${half}-AbCdEf`],
+  ['apiTokenSecret', 'arn:aws:ssm:eu-central-1:123456789012:parameter/token', 'store the token in Secrets Manager'],
+  ['pools.0.agentTokenSecret', 'acme/agent-tokens', 'describe-secret --secret-id acme/agent-tokens'],
+  ['pools.0.taskRolePolicyArns', '["SecurityAudit"]', 'arn:aws:iam::aws:policy/SecurityAudit'],
+  ['pools.0.taskRolePolicyArns', '["ViewOnlyAccess"]', 'arn:aws:iam::aws:policy/job-function/ViewOnlyAccess'],
+  [
+    'pools.0.taskRolePolicyArns',
+    '["policy/deploy"]',
+    "aws iam list-policies --query \"Policies[?PolicyName=='deploy']",
+  ],
+  ['pools', '[{name:aws}]', `-c pools='[{"name":"value"}]'`],
+  ['tags', '{team:platform}', `-c tags='{"name":"value"}'`],
+  ['network.allowedDomains', '[a.example.com]', `-c network.allowedDomains='["value"]'`],
+  ['pools.0.architecture', 'amd64', 'did you mean x86_64?'],
+  ['pools.0.architecture', 'aarch64', 'did you mean arm64?'],
+  ['network.egress', 'natgateway', 'did you mean nat-gateway?'],
+  ['pools.0.cpu', 1, 'set CPU units: 1024 for 1 vCPU'],
+  ['pools.0.memoryMiB', 2, 'set MiB: 2048 for 2 GiB'],
+  ['logRetentionDays', 31, 'use 60, the next longer one'],
+  ['alarmTopicArn', 'alarms', 'aws sns list-topics'],
+  ['agentImage.version', 'v1.33.0', 'remove the v: 1.33.0'],
+])('%s=%s tells what to do', (path, value, remedy) => {
+  const faults = faultsOf({ [path]: value });
+  expect(faults).toHaveLength(1);
+  expect(faults[0]?.remedy).toContain(remedy);
+});
+
+it('shows where text stops being JSON', () => {
+  const given = (value: string) => faultsOf({ pools: value })[0]?.given;
+  expect(given('[{name:aws}]')).toBe(`"[{name:aws}]", which isn't JSON from character 3 on: name:aws}]`);
+  expect(given('[{"name":"aws" "maxAgents":1}]')).toContain('from character 16 on: "maxAgents":1}]');
+  expect(given('[{"name": aws}]')).toContain('from character 11 on: aws}]');
+  expect(given('[{"name":"aws"}')).toContain(': its end is missing');
+  expect(given('[{"name":"aws')).toContain(': its end is missing');
+});
+
+it('never shows a token in text that is not JSON', () => {
+  const faults = faultsOf({ pools: '[{agentTokenSecret:AbCdEfGhIjKlMn.atlasv1.secretsecret}]' });
+  expect(JSON.stringify(faults)).not.toContain('secretsecret');
+});
+
+it.each([
+  ['vpcId', 'vpc-123', 'vpc-', 'which has 3 digits after vpc-'],
+  ['vpcId', 'vpc-0123456789', 'vpc-', 'which has 10 digits after vpc-'],
+  ['vpcId', 'vpc-0a1b2c3g', 'vpc-', 'which has other characters than 0-9 and a-f after vpc-'],
+  ['subnetIds', ['subnet-12'], 'subnet-', 'which has 2 digits after subnet-'],
+  ['securityGroupIds', ['sg-default'], 'sg-', 'which has other characters'],
+  ['vpcId', 'my-vpc', 'vpc-', '"my-vpc"'],
+])('%s=%s is refused, because an id has 8 or 17 hex digits', (key, value, prefix, given) => {
+  const [fault, ...others] = faultsOf({ network: { ...existing, [key]: value } });
+  expect(others).toEqual([]);
+  expect(fault?.given).toContain(given);
+  expect(fault?.allowed).toContain(`${prefix} and 8 or 17 hex digits`);
+  expect(fault?.remedy).toContain('aws ec2 describe-');
+});
+
+it.each(['vpc-0a1b2c3d', 'vpc-0123456789abcdef0'])('%s is an id of a VPC', (vpcId) => {
+  expect(faultsOf({ network: { ...existing, vpcId } })).toEqual([]);
+});
+
+it('says how many pools there are, and how many there may be', () => {
+  const pools = Array.from({ length: 21 }, (_, i) => ({ name: `p${i}`, agentTokenSecret: `acme/token/p${i}x` }));
+  expect(faultsOf({ pools })).toEqual([
+    {
+      path: 'pools',
+      given: '21 pools',
+      allowed: `list of 1 to ${MOST_POOLS} pools, each with name and agentTokenSecret`,
+      remedy: 'deploy a second stack, with another stackName, and move some pools there',
+    },
+  ]);
+});
+
+it('says to remove quotes around a number or a boolean in cdk.json', () => {
+  const agentLauncher = { ...LEAST, scheduleMinutes: '2', agentImage: { hideAgent: 'true' } };
+  expect(faultsOf({ agentLauncher })).toMatchObject([
+    { path: 'agentImage.hideAgent', remedy: 'write true, without quotes' },
+    { path: 'scheduleMinutes', remedy: 'write it without quotes: 2' },
+  ]);
+});
+
+it.each(['your-org', 'example-org'])('refuses %s, the placeholder of the example', (organization) => {
+  const [fault, ...others] = faultsOf({ organization, 'pools.0.organization': organization });
+  expect(fault).toMatchObject({
+    path: 'organization',
+    given: `"${organization}", the placeholder of the example`,
+    remedy: expect.stringContaining('set it in cdk.json, or pass -c organization=NAME'),
+  });
+  expect(others).toMatchObject([{ path: 'pools.0.organization' }]);
+  expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'true' })).toEqual([]);
+  expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'false' })).toMatchObject([
+    { path: 'organization' },
+  ]);
+  expect(faultsOf({ organization: organization.toUpperCase() })).toMatchObject([{ path: 'organization' }]);
+});
+
+it.each([
+  ['hashicorp/tfc-agent:1.20.0', 'use a newer version. Agent 1.20.0 doesn’t hide its token'],
+  ['https://hub.docker.com/r/hashicorp/tfc-agent', 'set the image’s reference, with a tag: hashicorp/tfc-agent:1.33.0'],
+  ['hashicorp/tfc-agent', 'pin the image'],
+])('explains what is wrong with the image %s', (registry, remedy) => {
+  const [fault] = faultsOf({ agentImage: { registry } });
+  expect(fault).toMatchObject({
+    path: 'agentImage.registry',
+    remedy: expect.stringContaining(remedy.replaceAll('’', "'")),
+  });
+});
+
+const arn = (account: string, name: string) => `arn:aws:secretsmanager:eu-central-1:${account}:secret:${name}-AbCdEf`;
+
+it('refuses a secret of another account, which needs permissions that the roles do not have', () => {
+  const override = {
+    apiTokenSecret: arn('111111111111', 'api'),
+    'pools.0.agentTokenSecret': arn('222222222222', 'agent'),
+  };
+  expect(faultsOf(override, { account: '111111111111' })).toEqual([
+    {
+      path: 'pools.0.agentTokenSecret',
+      given: expect.stringContaining('a secret of account 222222222222, while the stack is deployed to account 11'),
+      allowed: 'secrets of the account that the stack is deployed to',
+      remedy: expect.stringMatching(/^create the secret in account 111111111111\..*customer managed key.*kms:Decrypt/),
+    },
+  ]);
+});
+
+it('refuses secrets of two accounts if the account of the stack is unknown', () => {
+  const one = { apiTokenSecret: arn('111111111111', 'api') };
+  expect(faultsOf(one)).toEqual([]);
+  expect(faultsOf({ ...one, 'pools.0.agentTokenSecret': arn('222222222222', 'agent') })).toMatchObject([
+    { path: 'pools.0.agentTokenSecret', given: expect.stringContaining('while apiTokenSecret is in account 1111') },
+  ]);
+});
+
+it('refuses a customer managed policy of another account', () => {
+  const phases = { plan: { taskRolePolicyArns: ['arn:aws:iam::222222222222:policy/deploy'] } };
+  const pools = [{ ...LEAST.pools[0], taskRolePolicyArns: ['arn:aws:iam::aws:policy/SecurityAudit'], phases }];
+  expect(faultsOf({ pools }, { account: '222222222222' })).toEqual([]);
+  expect(faultsOf({ pools }, { account: '111111111111' })).toMatchObject([
+    { path: 'pools.0.phases.plan.taskRolePolicyArns.0', remedy: expect.stringContaining('taskRoleStatements') },
+  ]);
+});

@@ -1,0 +1,332 @@
+import { describe, expect, it } from 'vitest';
+import { AWS_REGIONS } from '../../../lib/aws/partitions.ts';
+import { taskStartNames } from '../../../lib/network/allowed-domains.ts';
+import { SettingsError, type SettingsFault } from '../../../lib/settings/errors.ts';
+import { parseSettings } from '../../../lib/settings/parse.ts';
+import { LEAST, templateOf } from '../synthesis.ts';
+
+function faults(network: object, more: object = {}): readonly SettingsFault[] {
+  try {
+    parseSettings({ agentLauncher: { ...LEAST, ...more, network } });
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+const paths = (network: object, more?: object) => faults(network, more).map(({ path }) => path);
+const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
+const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
+
+describe('each mode takes its own options', () => {
+  it.each([
+    { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true, dnsFirewall: false, otherCidrs: ['10.0.0.0/16'] },
+    { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start', firewallLogRetentionDays: 7 },
+    { egress: 'network-firewall', ipv6: false, dnsFirewall: true },
+    { egress: 'public-ip', ipv6: true, vpcEndpoints: 'none' },
+    { ...existing, dnsFirewall: true, allowedDomains: ['app.terraform.io'] },
+    existing,
+    // Without DNS Firewall the endpoint for S3 still asks for the bucket.
+    { dnsFirewall: false, allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'] },
+  ])('%o', (network) => {
+    expect(faults(network)).toEqual([]);
+  });
+});
+
+describe('availabilityZones', () => {
+  const zonesOf = (network: object) =>
+    Object.values(templateOf({ network }).findResources('AWS::EC2::Subnet')).map(
+      ({ Properties }) => Properties['AvailabilityZone'],
+    );
+
+  it('place every subnet of the VPC', () => {
+    const two = zonesOf({ availabilityZones: ['us-west-1a', 'us-west-1c'] });
+    expect(new Set(two)).toEqual(new Set(['us-west-1a', 'us-west-1c']));
+    const one = zonesOf({ egress: 'network-firewall', availabilityZones: ['ap-northeast-1c'] });
+    expect(new Set(one)).toEqual(new Set(['ap-northeast-1c']));
+  });
+
+  it.each<[object, RegExp]>([
+    [{ availabilityZones: ['us-west-1a'] }, /two zones of one region, with egress nat-gateway/],
+    [{ availabilityZones: ['us-west-1a', 'us-east-1a'] }, /two zones of one region/],
+    [{ egress: 'public-ip', availabilityZones: ['us-west-1a'] }, /with egress public-ip/],
+    [{ egress: 'network-firewall', availabilityZones: ['us-west-1a', 'us-west-1c'] }, /one zone.* natGateways one/],
+    [
+      { egress: 'network-firewall', natGateways: 'all', availabilityZones: ['us-west-1a'] },
+      /two zones of one region.* natGateways all/,
+    ],
+    [{ availabilityZones: ['us-west-1a', 'us-west-1a'] }, /two zone names/],
+  ])('are as many as the mode has, in one region: %o', (network, allowed) => {
+    expect(faults(network)).toMatchObject([
+      { path: 'network.availabilityZones', allowed: expect.stringMatching(allowed) },
+    ]);
+  });
+
+  it.each(['usw1-az1', 'us-west-2-lax-1a', 'us-west-1', 'US-WEST-1A'])('are zone names, not %s', (zone) => {
+    expect(faults({ availabilityZones: [zone, 'us-west-1c'] })[0]).toMatchObject({
+      path: expect.stringMatching(/^network\.availabilityZones/),
+      remedy: expect.stringContaining('aws ec2 describe-availability-zones'),
+    });
+  });
+
+  it('belong to a VPC of the stack', () => {
+    expect(paths({ ...existing, availabilityZones: ['us-west-1a', 'us-west-1c'] })).toEqual([
+      'network.availabilityZones',
+    ]);
+  });
+});
+
+describe('a mode rejects a setting that does not fit it, and says what to do', () => {
+  it.each<[object, string, RegExp]>([
+    [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass it/],
+    [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /remove it/],
+    [{ egress: 'public-ip', natGateways: 'one' }, 'network.natGateways', /choose nat-gateway/],
+    [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money while idle/],
+    [{ firewallLogRetentionDays: 7 }, 'network.firewallLogRetentionDays', /set network\.egress to network-firewall/],
+    [{ vpcId: existing.vpcId }, 'network.vpcId', /set network\.egress to existing-vpc/],
+    [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /together with the VPC/],
+    [{ ...existing, flowLogRetentionDays: 7 }, 'network.flowLogRetentionDays', /remove it/],
+    [{ ...existing, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /dnsFirewall to true/],
+    [{ egress: 'existing-vpc', subnetIds: existing.subnetIds }, 'network.vpcId', /describe-vpcs/],
+    [{ dnsFirewall: false, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /jobs reach every host/],
+    [
+      { egress: 'public-ip', dnsFirewall: false, allowedPresets: ['github-releases'] },
+      'network.allowedPresets',
+      /remove network\.dnsFirewall/,
+    ],
+  ])('%o', (network, path, remedy) => {
+    expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
+  });
+
+  it('an unknown one is refused, with the ones there are', () => {
+    expect(faults({ egress: 'proxy' })).toMatchObject([
+      { path: 'network.egress', allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip' },
+    ]);
+  });
+});
+
+describe('names', () => {
+  it('are brought into one form', () => {
+    const { network } = parseSettings({
+      agentLauncher: { ...LEAST, network: { allowedDomains: ['App.Example.COM.', '*.Example.org'] } },
+    });
+    expect(network.allowed.allowedDomains).toEqual(['app.example.com', '*.example.org']);
+  });
+
+  it('are refused one by one, each with why and what to do', () => {
+    expect(faults({ allowedDomains: ['ok.example.com', 'https://a.example.com', '*.com', '10.0.0.1'] })).toMatchObject([
+      { path: 'network.allowedDomains.1', given: expect.stringContaining('it is a URL') },
+      { path: 'network.allowedDomains.2', given: expect.stringContaining('top-level') },
+      { path: 'network.allowedDomains.3', given: expect.stringContaining('address') },
+    ]);
+    expect(paths({ allowedDomains: [] })).toEqual(['network.allowedDomains']);
+  });
+
+  it('of presets are refused when there is no such preset, or it lacks its services', () => {
+    expect(paths({ allowedPresets: ['gitlab'] })).toEqual(['network.allowedPresets.0']);
+    expect(paths({ allowedPresets: ['aws-apis'] })).toEqual(['network.awsApiServices']);
+    expect(paths({ awsApiServices: ['ec2'] })).toEqual(['network.awsApiServices']);
+    expect(faults({ allowedPresets: ['aws-apis'], awsApiServices: ['cloudwatch'] })).toMatchObject([
+      { path: 'network.awsApiServices.0', remedy: 'use the name of its endpoint: monitoring' },
+    ]);
+    expect(paths({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], awsApiRegions: ['Frankfurt'] })).toEqual([
+      'network.awsApiRegions.0',
+    ]);
+  });
+});
+
+describe('checks in addition to regular expressions', () => {
+  const apis = (more: object) => ({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], ...more });
+
+  it.each<[object, string, RegExp]>([
+    [apis({ awsApiRegions: ['eu-centrall-1'] }), 'network.awsApiRegions.0', /did you mean eu-central-1\?/],
+    [apis({ awsApiServices: ['ec2.'] }), 'network.awsApiServices.0', /single dots/],
+    [apis({ awsApiServices: ['ec2-'] }), 'network.awsApiServices.0', /letters, digits/],
+    [apis({ awsApiServices: ['ec2', 'ec2.eu-central-1'] }), 'network.awsApiServices.1', /awsApiRegions/],
+    [apis({ awsApiServices: ['s3.amazonaws.com'] }), 'network.awsApiServices.0', /before the region/],
+    [apis({ awsApiServices: ['stepfunctions'] }), 'network.awsApiServices.0', /states/],
+    [apis({ awsApiServices: ['mybucket.s3'] }), 'network.awsApiServices.0', /mybucket\.s3\.<region>.*allowedDomains/],
+    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /its partition/],
+    [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /add the bucket/],
+    [
+      { allowedDomains: Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com`) },
+      'network.allowedDomains',
+      /awsApiServices/,
+    ],
+    [{ ...existing, subnetIds: [...existing.subnetIds, ...existing.subnetIds] }, 'network.subnetIds.1', /remove it/],
+    [
+      { ...existing, securityGroupIds: ['sg-0123456789abcdef0', 'sg-0123456789abcdef0'] },
+      'network.securityGroupIds.1',
+      /remove it/,
+    ],
+  ])('%o', (network, path, remedy) => {
+    expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
+  });
+
+  it.each(['iam', 'ce', 'organizations', 'route53', 'cloudfront', 'support'])(
+    'takes %s only with regions, since its host is another in other partitions',
+    (service) => {
+      const network = apis({ awsApiServices: [service] });
+      expect(faults(network)).toMatchObject([
+        { path: 'network.awsApiRegions', given: expect.stringContaining(service) },
+      ]);
+      expect(paths({ ...network, awsApiRegions: ['us-gov-west-1'] })).toEqual([]);
+    },
+  );
+
+  it.each(['ec2', 's3', 'sts', 'ecr', 'ecr-public', 'sagemaker', 's3.dualstack'])(
+    'takes %s without regions',
+    (service) => {
+      expect(paths(apis({ awsApiServices: [service] }))).toEqual([]);
+    },
+  );
+
+  it('takes a region of every partition that the CDK knows', () => {
+    for (const region of AWS_REGIONS) expect(paths(apis({ awsApiRegions: [region] }))).toEqual([]);
+    expect(AWS_REGIONS).toContain('eusc-de-east-1');
+  });
+
+  it('takes names of S3 that name no bucket where its endpoint lets the account’s through, or is not ours', () => {
+    const allowedDomains = ['s3.eu-central-1.amazonaws.com'];
+    expect(paths(apis({ awsApiServices: ['s3'], allowedDomains }))).toEqual([]);
+    expect(paths({ ...existing, dnsFirewall: true, allowedDomains })).toEqual([]);
+  });
+
+  it('refuses images of registries on another port than leaves', () => {
+    const pools = [{ name: 'a', agentTokenSecret: 'one', image: 'registry.acme.example:5000/agent:1' }];
+    const agentImage = { registry: 'registry.acme.example:8443/agent:1' };
+    expect(paths({}, { pools, agentImage })).toEqual(['pools.0.image', 'agentImage.registry']);
+    expect(paths({}, { agentImage: { registry: 'registry.acme.example:443/agent:1' } })).toEqual([]);
+    expect(paths({ ...existing, securityGroupIds: ['sg-0123456789abcdef0'] }, { pools, agentImage })).toEqual([]);
+  });
+});
+
+describe('the registry of an image', () => {
+  const image = (host: string) => ({ agentImage: { registry: `${host}/acme/agent:1` } });
+
+  it.each<[string, RegExp]>([
+    ['192.0.2.10', /it is an IP address/],
+    ['localhost', /it has no dot/],
+    ['registry:443', /it has no dot/],
+    ['a_b.example.com', /it is not a hostname/],
+    ['registry..example.com', /it is not a hostname/],
+  ])('%s is refused where only names that are allowed resolve, as among the allowed names', (host, fault) => {
+    expect(faults({}, image(host))).toMatchObject([
+      { path: 'agentImage.registry', given: expect.stringMatching(fault), remedy: expect.stringMatching(/ECR/) },
+    ]);
+  });
+
+  it.each<[string, RegExp, RegExp]>([
+    ['https://ghcr.io', /begins with https:\/\//, /^remove https:\/\/: ghcr\.io\/acme\/agent:1$/],
+    ['123456789012.dkr.ecr.cn-north-1.amazonaws.com', /amazonaws\.com$/, /correct the end/],
+    ['123456789012.dkr.ecr.eu-central-1.example.com', /example\.com$/, /correct the end/],
+    ['123456789012.dkr-ecr.cn-north-1.on.aws', /on\.aws$/, /correct the end/],
+    ['123456789012.dkr.ecr.eu-central-1.amazonaws.com:443', /with a port/, /remove the port/],
+  ])('%s is refused in every mode', (host, given, remedy) => {
+    for (const network of [{}, existing]) {
+      expect(faults(network, image(host))).toMatchObject([
+        { path: 'agentImage.registry', given: expect.stringMatching(given), remedy: expect.stringMatching(remedy) },
+      ]);
+    }
+  });
+
+  it.each([
+    ...['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', '123456789012.dkr.ecr-fips.us-east-1.amazonaws.com'],
+    ...['123456789012.dkr-ecr.eu-central-1.on.aws', '123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn'],
+    '123456789012.dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu',
+  ])('may be ECR by %s', (host) => {
+    expect(paths({}, image(host))).toEqual([]);
+  });
+
+  it('of a pool is looked at, too', () => {
+    const pools = [{ name: 'a', agentTokenSecret: 'one', image: '192.0.2.10/agent:1' }];
+    expect(paths({ egress: 'network-firewall' }, { pools })).toEqual(['pools.0.image']);
+  });
+
+  it('may be an address where names are nothing to this stack', () => {
+    for (const network of [existing, { dnsFirewall: false }]) expect(paths(network, image('192.0.2.10'))).toEqual([]);
+    expect(paths({ ...existing, dnsFirewall: true }, image('192.0.2.10'))).toEqual(['agentImage.registry']);
+  });
+
+  it('is allowed in the one form that names have', () => {
+    expect(taskStartNames(['registry.example.com./agent:1'], place).registries).toEqual(['registry.example.com']);
+  });
+});
+
+describe('the number of names', () => {
+  const services = Array.from({ length: 50 }, (_, i) => `service${i}`);
+  const apis = (regions: number) => ({
+    allowedPresets: ['aws-apis'],
+    awsApiServices: services,
+    awsApiRegions: AWS_REGIONS.slice(0, regions),
+  });
+
+  it('is at most what DNS Firewall accepts in one request', () => {
+    expect(faults(apis(19))).toEqual([]);
+    expect(faults(apis(20))).toMatchObject([
+      {
+        path: 'network.awsApiRegions',
+        given: expect.stringMatching(/20 regions.*50 services.*result in 1009 domains/),
+      },
+    ]);
+    expect(paths({ ...apis(20), egress: 'network-firewall' })).toEqual(['network.awsApiRegions']);
+    expect(paths({ ...existing, ...apis(20), dnsFirewall: true })).toEqual(['network.awsApiRegions']);
+    // Not limited by name: not counted.
+    expect(paths({ ...apis(20), dnsFirewall: false })).toEqual([]);
+  });
+
+  it('counts hosts and registries, too', () => {
+    const allowedDomains = Array.from({ length: 200 }, (_, i) => `host${i}.example.com`);
+    expect(paths({ ...apis(16), allowedDomains })).toEqual(['network.awsApiRegions']);
+    expect(paths({ ...apis(15), allowedDomains })).toEqual([]);
+  });
+
+  it('at its most fits what AWS’s firewalls and CloudFormation take', () => {
+    const template = templateOf({ network: { ...apis(19), egress: 'network-firewall' } });
+    const [group] = Object.values(template.findResources('AWS::NetworkFirewall::RuleGroup'));
+    const rules = JSON.stringify(group?.['Properties'].RuleGroup.RulesSource.RulesString);
+    expect(Buffer.byteLength(rules)).toBeLessThan(2_000_000);
+    expect(group?.['Properties'].Capacity).toBeLessThanOrEqual(30_000);
+    expect(Buffer.byteLength(JSON.stringify(template.toJSON()))).toBeLessThan(1_000_000);
+  });
+});
+
+describe('the address range', () => {
+  it.each(['8.8.0.0/16', '172.17.0.0/20', '172.16.0.0/15', '0.0.0.0/16', '224.0.0.0/20'])('%s is refused', (cidr) => {
+    expect(paths({ cidr })).toEqual(['network.cidr']);
+  });
+
+  it.each(['10.0.0.0/16', '192.168.0.0/20', '100.64.0.0/20', '172.31.0.0/16'])('%s is taken', (cidr) => {
+    expect(faults({ cidr })).toEqual([]);
+  });
+
+  it('may not overlap the ranges of other networks, the default included', () => {
+    expect(faults({ cidr: '10.1.0.0/20', otherCidrs: ['10.0.0.0/8'] })).toMatchObject([
+      { path: 'network.cidr', given: expect.stringContaining('overlaps 10.0.0.0/8') },
+    ]);
+    expect(faults({ otherCidrs: ['10.90.8.0/24'] })).toMatchObject([
+      { path: 'network.cidr', given: expect.stringContaining('(the default)') },
+    ]);
+    expect(paths({ otherCidrs: ['10.0.0.1/8'] })).toEqual(['network.otherCidrs.0']);
+  });
+
+  it.each([
+    [{ cidr: '10.0.0.0/22' }, 251],
+    [{ cidr: '10.0.0.0/22', vpcEndpoints: 'task-start' }, 247],
+    [{ cidr: '10.0.0.0/22', egress: 'network-firewall' }, 507],
+    [{ cidr: '10.0.0.0/22', egress: 'network-firewall', natGateways: 'all' }, 251],
+    [{ cidr: '10.0.0.0/20', egress: 'public-ip' }, 1019],
+  ])('with %o holds %i agents in each subnet, and not one more', (network, most) => {
+    const pools = (maxAgents: number) => ({
+      pools: [
+        { name: 'a', agentTokenSecret: 'one', maxAgents: 1 },
+        { name: 'b', agentTokenSecret: 'two', maxAgents: Math.min(500, maxAgents - 1) },
+        { name: 'c', agentTokenSecret: 'three', maxAgents: Math.max(1, maxAgents - 501) },
+      ].filter(({ name }) => name !== 'c' || maxAgents > 501),
+    });
+    expect(paths(network, pools(most))).toEqual([]);
+    expect(faults(network, pools(most + 1))).toMatchObject([
+      { path: 'network.cidr', given: expect.stringContaining(`${most + 1} agents`) },
+    ]);
+  });
+});
