@@ -57,3 +57,12 @@ export function credentialIn(value: unknown): string | undefined {
 export function looksLikeToken(value: unknown): boolean {
   return credentialIn(value) !== undefined;
 }
+
+/** A given value for a message: short, and never a token. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (looksLikeToken(value)) return '(looks like a credential, so it is not shown)';
+  const json =
+    JSON.stringify(value, (_key, inner: unknown) => (looksLikeToken(inner) ? '(credential)' : inner)) ?? 'nothing';
+  return json.length > 80 ? `${json.slice(0, 77)}…` : json;
+}

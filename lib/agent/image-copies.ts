@@ -14,8 +14,8 @@ import {
 } from '../../functions/image-copy/contract.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
 import { DEFAULT_LOG_RETENTION_DAYS } from '../defaults.ts';
-import { secretId } from '../launcher/permissions.ts';
 import { registryOf } from '../network/allowed-domains.ts';
+import { secretId } from './secret-id.ts';
 
 const ID = 'ImageCopies';
 

@@ -6,10 +6,10 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { ecrImage } from '../aws/ecr-image.ts';
 import { partitionOf } from '../aws/partitions.ts';
-import { shown } from '../settings/errors.ts';
-import { IMAGE, IMAGE_DOC } from '../settings/fields.ts';
+import { shown } from '../credentials.ts';
 import { AGENT_IMAGE_FOLDER, entrypointText } from './entrypoint.ts';
 import { ImageCopies } from './image-copies.ts';
+import { IMAGE, IMAGE_DOC } from './image-reference.ts';
 import { versionFault, versionOfImage, versionWarning } from './version.ts';
 
 /** The user that agents run as. It exists in the official image and in ours. */

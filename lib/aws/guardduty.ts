@@ -42,3 +42,19 @@ export const GUARDDUTY_ACCOUNTS: Readonly<Record<string, string>> = {
   'us-west-1': '684579721401',
   'us-west-2': '733349766148',
 };
+
+/** The service of the interface endpoint that the sidecar sends to. */
+export const GUARDDUTY_SERVICE = 'guardduty-data';
+
+/** What to do in a region without a row. */
+export const GUARDDUTY_REGION_REMEDY =
+  'turn GuardDuty off for this launcher (network.guardDuty, or the construct property guardDuty), or add the region to lib/aws/guardduty.ts';
+
+/** What is wrong with a region; `undefined` if the region's GuardDuty account is known. */
+export function guardDutyRegionFault(region: string): { readonly fault: string; readonly remedy: string } | undefined {
+  if (Object.hasOwn(GUARDDUTY_ACCOUNTS, region)) return undefined;
+  return {
+    fault: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't have the region ${region}`,
+    remedy: GUARDDUTY_REGION_REMEDY,
+  };
+}

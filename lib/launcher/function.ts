@@ -11,10 +11,11 @@ import { Construct } from 'constructs';
 import { type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
 import { acknowledge } from '../acknowledgement.ts';
 import type { ServedPool } from '../agent/pool.ts';
+import { secretId } from '../agent/secret-id.ts';
 import { standingEnvironment, sweepingPhase } from '../agent/warm-agents.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
 import { launcherFunction, launcherLogGroup } from '../names.ts';
-import { acknowledgedWildcards, apiTokenSecrets, launcherStatements, secretId } from './permissions.ts';
+import { acknowledgedWildcards, apiTokenSecrets, launcherStatements } from './permissions.ts';
 
 export interface LauncherFunctionProps {
   /** Prefix of the names of the function, its schedule and other resources, without tokens. */

@@ -5,6 +5,7 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Acknowledgement } from '../acknowledgement.ts';
 import type { ServedPool } from '../agent/pool.ts';
+import { secretId } from '../agent/secret-id.ts';
 
 /** What the launcher's permissions depend on. */
 export interface PermissionsInput {
@@ -124,11 +125,6 @@ function familiesOf({ pools }: PermissionsInput): string[] {
 export function apiTokenSecrets(input: Pick<PermissionsInput, 'apiTokenSecret' | 'pools'>): ISecret[] {
   const secrets = [input.apiTokenSecret, ...input.pools.flatMap(({ options }) => options.apiTokenSecret ?? [])];
   return [...new Map(secrets.map((secret) => [secretId(secret), secret])).values()];
-}
-
-/** The id for GetSecretValue: the complete ARN if it is known, otherwise the name. */
-export function secretId(secret: ISecret): string {
-  return secret.secretFullArn ?? secret.secretName;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Finds out from the facts about an existing VPC what it lacks for agents. */
 import { contains, dotted, PRIVATE_RANGES, parseRange, prefixOf } from '../aws/address-range.ts';
-import { ASSOCIATION_PRIORITY } from '../network/dns-firewall.ts';
+import { ASSOCIATION_PRIORITY } from '../network/dns-firewall-facts.ts';
 import { endpointFindings } from './endpoints.ts';
 import {
   type GroupRule,

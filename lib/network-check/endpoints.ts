@@ -1,6 +1,6 @@
 /** What an existing VPC's endpoints mean for agents: they replace the egress path, even if they block agents. */
 import { contains, parseRange } from '../aws/address-range.ts';
-import { GUARDDUTY_SERVICE } from '../network/guardduty.ts';
+import { GUARDDUTY_SERVICE } from '../aws/guardduty.ts';
 import { type EndpointFacts, lets, missing, note, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
 
 export function endpointFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {

@@ -111,6 +111,9 @@ export function taskStartServices(images: readonly (string | undefined)[]): stri
   return [...(fromEcr ? ['ecr.api', 'ecr.dkr'] : []), 'logs', 'secretsmanager'];
 }
 
+/** Number of interface endpoints of a task start. Each costs money in every zone. */
+export const TASK_START_ENDPOINTS = taskStartServices([undefined]).length;
+
 /** The bucket in which a region's ECR stores layers. https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html#ecr-minimum-s3-perms */
 export const layerBucket = (region: string): string => `prod-${region}-starport-layer-bucket`;
 

@@ -12,26 +12,12 @@
 import { Aws, CfnMapping, CfnRule, Fn, Stack, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { GUARDDUTY_ACCOUNTS } from '../aws/guardduty.ts';
+import { GUARDDUTY_ACCOUNTS, GUARDDUTY_REGION_REMEDY, guardDutyRegionFault } from '../aws/guardduty.ts';
 
 /** Repository of the sidecar's image; the same name in every account. */
 export const GUARDDUTY_REPOSITORY = 'aws-guardduty-agent-fargate';
 
-/** The service of the interface endpoint that the sidecar sends to. */
-export const GUARDDUTY_SERVICE = 'guardduty-data';
-
 const MAPPING = 'GuardDutyAccounts';
-const REMEDY =
-  'turn GuardDuty off for this launcher (network.guardDuty, or the construct property guardDuty), or add the region to lib/aws/guardduty.ts';
-
-/** What is wrong with a region; `undefined` if the region's GuardDuty account is known. */
-export function guardDutyRegionFault(region: string): { readonly fault: string; readonly remedy: string } | undefined {
-  if (Object.hasOwn(GUARDDUTY_ACCOUNTS, region)) return undefined;
-  return {
-    fault: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't have the region ${region}`,
-    remedy: REMEDY,
-  };
-}
 
 /**
  * The account that hosts the sidecar's image in the stack's region. If the region is only known at deployment, CloudFormation
@@ -58,7 +44,7 @@ function mappingOf(stack: Stack): CfnMapping {
     assertions: [
       {
         assert: Fn.conditionContains(Object.keys(GUARDDUTY_ACCOUNTS), Aws.REGION),
-        assertDescription: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't have this region: ${REMEDY}`,
+        assertDescription: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't have this region: ${GUARDDUTY_REGION_REMEDY}`,
       },
     ],
   });

@@ -22,3 +22,13 @@ export function layoutId({ mode, zones, cidr, availabilityZones = [] }: Layout):
   // A construct's ID can't contain a slash.
   return [mode, zones, cidr.replace('/', '-'), ...availabilityZones].join('-');
 }
+
+/** Prefix length of a zone's subnet of tasks, in a VPC with a given prefix length. */
+export function taskMask(vpcMask: number, zones: 1 | 2): number {
+  return vpcMask + (zones === 1 ? 1 : 2);
+}
+
+/** Number of tasks that fit into such a subnet: AWS reserves five addresses, and each interface endpoint uses one. */
+export function taskCapacity(vpcMask: number, zones: 1 | 2, interfaceEndpoints: number): number {
+  return 2 ** (32 - taskMask(vpcMask, zones)) - 5 - interfaceEndpoints;
+}

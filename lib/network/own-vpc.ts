@@ -1,6 +1,7 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import { prefixOf } from '../aws/address-range.ts';
+import { taskMask } from './layout.ts';
 
 /** A VPC that contains only agents. */
 export interface OwnVpc {
@@ -75,14 +76,4 @@ export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
     restrictDefaultSecurityGroup: false,
   });
   return { vpc, addresses: addresses.map(({ attrPublicIp }) => attrPublicIp) };
-}
-
-/** Prefix length of a zone's subnet of tasks, in a VPC with a given prefix length. */
-export function taskMask(vpcMask: number, zones: 1 | 2): number {
-  return vpcMask + (zones === 1 ? 1 : 2);
-}
-
-/** Number of tasks that fit into such a subnet: AWS reserves five addresses, and each interface endpoint uses one. */
-export function taskCapacity(vpcMask: number, zones: 1 | 2, interfaceEndpoints: number): number {
-  return 2 ** (32 - taskMask(vpcMask, zones)) - 5 - interfaceEndpoints;
 }

@@ -36,9 +36,6 @@ const INTERFACES = {
   },
 } as const;
 
-/** Number of interface endpoints of a task start. Each costs money in every zone. */
-export const TASK_START_ENDPOINTS = Object.keys(INTERFACES).length;
-
 export interface EndpointsProps {
   readonly vpc: ec2.Vpc;
   /** Subnets of the tasks. */

@@ -11,8 +11,7 @@ import type { Construct } from 'constructs';
 import type { z } from 'zod';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from '../agent/pool.ts';
 import type { WarmAgentsOptions, WarmSchedule } from '../agent/warm-agents.ts';
-import type { AgentLauncherProps } from '../agent-launcher.ts';
-import { looksLikeToken } from '../credentials.ts';
+import { looksLikeToken, shown } from '../credentials.ts';
 import {
   ALLOW_PLACEHOLDER,
   allowsPlaceholder,
@@ -21,8 +20,9 @@ import {
   placeholderFaults,
   targetFaults,
 } from '../settings/checks.ts';
-import { type SettingsFault, shown } from '../settings/errors.ts';
+import type { SettingsFault } from '../settings/errors.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
+import type { AgentLauncherProps } from './agent-launcher.ts';
 import { type Counterpart, type Given, isRecord, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
 
 const SAME: Counterpart = { value: (given) => given };

@@ -8,12 +8,13 @@
 import { Token } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { EgressNetworkProps, OwnEgress } from '../egress-network.ts';
+import { shown } from '../credentials.ts';
 import type { AllowedNamesInput } from '../network/allowed-domains.ts';
 import { networkFaults } from '../settings/checks/network.ts';
-import { didYouMean, type SettingsFault, shown } from '../settings/errors.ts';
+import { didYouMean, type SettingsFault } from '../settings/errors.ts';
 import { networkSettings } from '../settings/network.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
+import type { EgressNetworkProps, OwnEgress } from './egress-network.ts';
 import { type Counterpart, type Given, isRecord, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
 
 type KeysOf<Union> = Union extends unknown ? keyof Union : never;

@@ -1,14 +1,13 @@
 /** Faults that need more than one setting, or more than a schema, to find. They are reported together with the schema's. */
 import { mostWarmAgents } from '../../functions/launcher/warm-limit.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from '../aws/fargate-size.ts';
-import { GUARDDUTY_ACCOUNTS } from '../aws/guardduty.ts';
-import { credentialIn, looksLikeToken } from '../credentials.ts';
+import { GUARDDUTY_ACCOUNTS, guardDutyRegionFault } from '../aws/guardduty.ts';
+import { credentialIn, looksLikeToken, shown } from '../credentials.ts';
 import { DEFAULT_CPU, DEFAULT_HOSTNAME, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB, MOST_POOLS } from '../defaults.ts';
 import { repeatedNames, taskFamily } from '../names.ts';
-import { guardDutyRegionFault } from '../network/guardduty.ts';
 import { networkFaults } from './checks/network.ts';
 import { variableFault } from './environment.ts';
-import { type SettingsFault, shown } from './errors.ts';
+import type { SettingsFault } from './errors.ts';
 import { isCopied } from './task-images.ts';
 import { lanesOf, standingBytes, standingFaults } from './warm-agents.ts';
 

@@ -1,5 +1,3 @@
-import { looksLikeToken } from '../credentials.ts';
-
 /** One thing that is wrong with the settings. */
 export interface SettingsFault {
   /** Where: `pools.0.maxAgents`; the same spelling works with `-c`. */
@@ -36,15 +34,6 @@ function inWords(faults: readonly SettingsFault[]): string {
     `${count} wrong. Settings come from "agentLauncher" in cdk.json and from -c name=value; nothing was synthesized.`,
     ...blocks,
   ].join('\n\n');
-}
-
-/** A given value for a message: short, and never a token. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (looksLikeToken(value)) return '(looks like a credential, so it is not shown)';
-  const json =
-    JSON.stringify(value, (_key, inner: unknown) => (looksLikeToken(inner) ? '(credential)' : inner)) ?? 'nothing';
-  return json.length > 80 ? `${json.slice(0, 77)}…` : json;
 }
 
 /** The candidate that a mistyped word most likely means; `undefined` when none is near. */

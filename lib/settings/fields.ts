@@ -1,8 +1,6 @@
 /** A single setting: its schema with its documentation. Also the types of settings that occur more than once. */
 import * as z from 'zod';
-import { isOlder, OLDEST_AGENT_VERSION, versionFault, versionOfImage } from '../agent/version.ts';
-import { looksLikeToken } from '../credentials.ts';
-import { shown } from './errors.ts';
+import { looksLikeToken, shown } from '../credentials.ts';
 
 /** What the README's table and error messages say about a setting, in addition to its type. */
 export interface SettingDoc {
@@ -115,21 +113,4 @@ export const SECRET = z
  */
 export function isUnambiguous(nameOrArn: string): boolean {
   return nameOrArn.startsWith('arn:') || !/-[A-Za-z0-9]{6}$/.test(nameOrArn);
-}
-
-/** `host/path:tag`, `host/path@sha256:…`. Without a tag, or with `latest`, the image could change between two jobs. */
-export const IMAGE = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._:/-]*(?::(?!latest$)[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})$/)
-  .refine((reference) => !isOlder(versionOfImage(reference) ?? OLDEST_AGENT_VERSION, OLDEST_AGENT_VERSION));
-export const IMAGE_DOC = {
-  allowed:
-    'image reference with a tag other than latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; an agent of at least 1.21.1, which hides its token from jobs',
-  remedy: 'pin the image: an unpinned one can change between two jobs',
-  explain: (value: unknown) => (typeof value === 'string' ? imageExplanation(value) : undefined),
-};
-
-function imageExplanation(value: string): Explanation | undefined {
-  const fault = versionFault(versionOfImage(value) ?? OLDEST_AGENT_VERSION);
-  return fault === undefined ? undefined : { remedy: `use a newer version. ${fault}` };
 }

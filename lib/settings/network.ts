@@ -1,10 +1,10 @@
 /** Settings of the agents' network: the schema of the input, and the type that the stack uses. */
 import * as z from 'zod';
 import { REGION } from '../aws/partitions.ts';
+import { shown } from '../credentials.ts';
 import { DEFAULT_VPC_CIDR } from '../defaults.ts';
 import { type AllowedNamesInput, PRESETS } from '../network/allowed-domains.ts';
 import { parseName } from '../network/domain-name.ts';
-import { shown } from './errors.ts';
 import { oneOf, RETENTION_DAYS, RETENTION_DOC, setting } from './fields.ts';
 
 const presets = Object.entries(PRESETS);

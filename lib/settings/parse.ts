@@ -7,7 +7,7 @@
  * `-c pools='[{"name":"default","agentTokenSecret":"agent-token"}]'`.
  */
 import * as z from 'zod';
-import { looksLikeToken } from '../credentials.ts';
+import { looksLikeToken, shown } from '../credentials.ts';
 import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
 import {
   ALLOW_PLACEHOLDER,
@@ -18,7 +18,7 @@ import {
   placeholderFaults,
   targetFaults,
 } from './checks.ts';
-import { didYouMean, SettingsError, type SettingsFault, shown } from './errors.ts';
+import { didYouMean, SettingsError, type SettingsFault } from './errors.ts';
 import { type Explanation, unwrapped } from './fields.ts';
 import { jsonFault } from './json.ts';
 import { chosenNetwork, type NetworkSettings } from './network.ts';

@@ -1,13 +1,12 @@
 import * as z from 'zod';
 import { UNLISTED_JOBS } from '../agent/accepted-jobs.ts';
+import { IMAGE, IMAGE_DOC } from '../agent/image-reference.ts';
 import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from '../aws/fargate-size.ts';
+import { shown } from '../credentials.ts';
 import { DEFAULT_CPU, DEFAULT_MAX_AGENTS, DEFAULT_MEMORY_MIB } from '../defaults.ts';
 import { POOL_NAME } from '../names.ts';
-import { shown } from './errors.ts';
 import {
   type Explanation,
-  IMAGE,
-  IMAGE_DOC,
   isUnambiguous,
   ORGANIZATION,
   ORGANIZATION_DOC,

@@ -1,5 +1,7 @@
 import * as z from 'zod';
+import { IMAGE, IMAGE_DOC } from '../agent/image-reference.ts';
 import { isOlder, OLDEST_AGENT_VERSION } from '../agent/version.ts';
+import { shown } from '../credentials.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_AGENT_VERSION,
@@ -13,11 +15,8 @@ import {
 } from '../defaults.ts';
 import { LAUNCHER_NAME } from '../names.ts';
 import { parseName } from '../network/domain-name.ts';
-import { shown } from './errors.ts';
 import {
   type Explanation,
-  IMAGE,
-  IMAGE_DOC,
   isUnambiguous,
   ORGANIZATION,
   ORGANIZATION_DOC,

@@ -1,13 +1,18 @@
 /** Which images the pools' tasks run, and where the tasks pull them from. */
 import { ecrImage } from '../aws/ecr-image.ts';
 import { hasChangingHosts } from '../network/allowed-domains.ts';
-import type { Settings } from './parse.ts';
+
+/** The settings that choose images. Without the type of all settings, whose checks import this file. */
+interface ImageSettings {
+  readonly agentImage: { readonly copy?: boolean } & ({ readonly registry: string } | { readonly version: string });
+  readonly pools: readonly { readonly image?: string | undefined }[];
+}
 
 /**
  * References of all images that pools pull, without duplicates. `undefined` means an image in the stack's own account: one that
  * is built, or a copy.
  */
-export function imagesOf({ agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>): (string | undefined)[] {
+export function imagesOf({ agentImage, pools }: ImageSettings): (string | undefined)[] {
   const common = 'registry' in agentImage ? agentImage.registry : undefined;
   const pulled = (image: string | undefined) =>
     image === undefined || isCopied(image, agentImage.copy) ? undefined : image;

@@ -15,9 +15,8 @@ import {
   PRICES,
   total,
 } from '../../lib/aws/prices.ts';
-import { defaultNames, GITHUB_RELEASES, PRESETS } from '../../lib/network/allowed-domains.ts';
+import { defaultNames, GITHUB_RELEASES, PRESETS, TASK_START_ENDPOINTS } from '../../lib/network/allowed-domains.ts';
 import { CLAIMS, type EgressMode } from '../../lib/network/claims.ts';
-import { TASK_START_ENDPOINTS } from '../../lib/network/vpc-endpoints.ts';
 import { dnsRulesIn } from './network/reachability/dns-rules.ts';
 import { rulesIn } from './network/reachability/firewall-policy.ts';
 import { networkIn } from './network/reachability/network-model.ts';

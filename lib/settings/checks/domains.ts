@@ -2,11 +2,12 @@
 import { AWS_REGIONS, REGION } from '../../aws/partitions.ts';
 import { bucketsIn, MAX_BUCKETS, s3Name } from '../../aws/s3-names.ts';
 import { dependsOnPartition, serviceFault } from '../../aws/service-endpoints.ts';
+import { shown } from '../../credentials.ts';
 import { DEFAULT_HOSTNAME } from '../../defaults.ts';
 import { type Place, PRESETS, type Preset, resolvingNames } from '../../network/allowed-domains.ts';
-import { MAX_DOMAINS } from '../../network/dns-firewall.ts';
+import { MAX_DOMAINS } from '../../network/dns-firewall-facts.ts';
 import { parseName } from '../../network/domain-name.ts';
-import { didYouMean, type SettingsFault, shown } from '../errors.ts';
+import { didYouMean, type SettingsFault } from '../errors.ts';
 import { SERVICE } from '../network.ts';
 import { isCopied } from '../task-images.ts';
 

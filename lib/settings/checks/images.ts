@@ -1,9 +1,10 @@
 /** Checks of the registries that tasks pull images from. Tasks reach them by the same egress path as jobs reach other hosts. */
 import { AWS_REGIONS, dualStackDomainOf, suffixOf } from '../../aws/partitions.ts';
+import { shown } from '../../credentials.ts';
 import { DEFAULT_AGENT_VERSION } from '../../defaults.ts';
 import { registryOf } from '../../network/allowed-domains.ts';
 import { parseName } from '../../network/domain-name.ts';
-import { type SettingsFault, shown } from '../errors.ts';
+import type { SettingsFault } from '../errors.ts';
 import { isCopied } from '../task-images.ts';
 import { type AroundNetwork, namesAreLimited } from './domains.ts';
 

@@ -1,10 +1,11 @@
 /** Checks of the network settings that need several settings, or more than a regular expression. */
 import { contains, overlaps, PRIVATE_RANGES, parseRange, TAKEN_RANGES } from '../../aws/address-range.ts';
 import { bucketsIn } from '../../aws/s3-names.ts';
+import { shown } from '../../credentials.ts';
 import { DEFAULT_MAX_AGENTS, DEFAULT_VPC_CIDR } from '../../defaults.ts';
-import { taskCapacity } from '../../network/own-vpc.ts';
-import { TASK_START_ENDPOINTS } from '../../network/vpc-endpoints.ts';
-import { type SettingsFault, shown } from '../errors.ts';
+import { TASK_START_ENDPOINTS } from '../../network/allowed-domains.ts';
+import { taskCapacity } from '../../network/layout.ts';
+import type { SettingsFault } from '../errors.ts';
 import { ID_DOC } from '../network.ts';
 import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './domains.ts';
 import { registryFaults } from './images.ts';

@@ -1,0 +1,124 @@
+/** The public properties of AgentLauncher. They are apart from it because their checks need them, too. */
+import type { Duration } from 'aws-cdk-lib';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IDependable } from 'constructs';
+import type { AgentImage } from '../agent/image.ts';
+import type { AgentPoolOptions } from '../agent/pool.ts';
+
+export interface AgentLauncherProps {
+  /** Organization in HCP Terraform that owns the pools. */
+  readonly organization: string;
+  /** Secret whose string is the API token that the launcher polls with: a team token that can view the workspaces. */
+  readonly apiTokenSecret: ISecret;
+  /** The agent pools to serve: at least one, with different names. */
+  readonly pools: readonly AgentPoolOptions[];
+  /** Network of the agents. Its subnets need an egress path: NAT, a proxy, or `assignPublicIp`. */
+  readonly vpc: ec2.IVpc;
+  /**
+   * Subnets of the agents. Each task uses one address.
+   *
+   * @default - the VPC's private subnets
+   */
+  readonly vpcSubnets?: ec2.SubnetSelection;
+  /**
+   * Security groups of the agents, one to five. Agents need no ingress, and egress on TCP 443.
+   *
+   * @default - a new group: no ingress; egress on TCP 443, the port of `hostname` and the ports of the pools' proxies
+   */
+  readonly securityGroups?: readonly ec2.ISecurityGroup[];
+  /**
+   * Whether each task gets a public IPv4 address. Public subnets without NAT need it.
+   *
+   * @default false
+   */
+  readonly assignPublicIp?: boolean;
+  /**
+   * What the agents' network needs in addition to `vpc`, its subnets' routes to the internet and `securityGroups`: firewalls,
+   * endpoints, your own routes. CloudFormation creates these before the first agent starts, and deletes them after the launcher.
+   *
+   * @default - nothing
+   */
+  readonly startAfter?: readonly IDependable[];
+  /**
+   * Whether GuardDuty Runtime Monitoring adds its sidecar to the agents' tasks: the agents' execution roles may then pull its
+   * image. Their network must let `guardduty-data` and the sidecar's registry through.
+   *
+   * @default false
+   */
+  readonly guardDuty?: boolean;
+  /**
+   * Name of the cluster, and prefix of other names: up to 48 letters, digits and `-`, without tokens.
+   *
+   * @default - made from the construct's path
+   */
+  readonly name?: string;
+  /**
+   * Hostname of HCP Terraform or Terraform Enterprise, without a scheme. Add the port if it isn't 443.
+   *
+   * @default 'app.terraform.io'
+   */
+  readonly hostname?: string;
+  /**
+   * Image of the agents in pools that don't set their own.
+   *
+   * @default - built from `hashicorp/tfc-agent` and published with the stack
+   */
+  readonly agentImage?: AgentImage;
+  /**
+   * Organization agent limit: maximum number of agents that may be registered at the same time.
+   *
+   * @default - no limit except each pool's `maxAgents`
+   */
+  readonly agentsCeiling?: number;
+  /**
+   * Time between two invocations of the launcher, in minutes without a fraction.
+   *
+   * @default Duration.minutes(1)
+   */
+  readonly schedule?: Duration;
+  /**
+   * Time between polls within an invocation while a pool has queued jobs or live tasks. Zero: one poll per invocation.
+   *
+   * @default Duration.seconds(10)
+   */
+  readonly activePoll?: Duration;
+  /**
+   * How long an agent waits for a job before it exits.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly idleWindow?: Duration;
+  /**
+   * After this time, the launcher stops a task whose agent never registered.
+   *
+   * @default Duration.minutes(5)
+   */
+  readonly startDeadline?: Duration;
+  /**
+   * Maximum number of concurrent invocations of the launcher. New AWS accounts reject any reservation.
+   *
+   * @default - nothing is reserved
+   */
+  readonly reservedConcurrentExecutions?: number;
+  /**
+   * Retention of the launcher's log, and of the agents' logs unless the pool sets its own.
+   *
+   * @default logs.RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: logs.RetentionDays;
+  /**
+   * How long a job may wait for an agent before an alarm fires.
+   *
+   * @default Duration.minutes(15)
+   */
+  readonly oldestQueued?: Duration;
+  /**
+   * Topic that alarms notify.
+   *
+   * @default - alarms are visible in CloudWatch only
+   */
+  readonly alarmTopic?: ITopic;
+}
