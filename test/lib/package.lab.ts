@@ -151,10 +151,11 @@ describe.each([
     template.hasResourceProperties('AWS::ECS::Cluster', { ClusterName: Match.stringLikeRegexp('-Agents-') });
     template.hasResourceProperties('AWS::EC2::SecurityGroup', { GroupDescription: 'Agents: nothing in, HTTPS out' });
     template.hasOutput('*', { Description: 'Cluster of the agents' });
-    const [bundle = ''] = globSync('asset.*/index.mjs', { cwd: out });
-    expect(readFileSync(join(out, bundle), 'utf8')).toBe(
-      readFileSync(join(root, 'dist', 'bundles', 'launcher', 'index.mjs'), 'utf8'),
-    );
+    const text = readFileSync(join(root, 'dist', 'bundles', 'launcher', 'index.mjs'), 'utf8');
+    // The function that copies images has a bundle, too.
+    const bundles = globSync('asset.*/index.mjs', { cwd: out });
+    const [bundle = ''] = bundles.filter((path) => readFileSync(join(out, path), 'utf8') === text);
+    expect(bundle).not.toBe('');
     expect(readdirSync(join(out, bundle, '..')).sort()).toEqual([
       'THIRD-PARTY-LICENSES.txt',
       'index.mjs',
