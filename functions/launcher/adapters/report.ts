@@ -1,6 +1,6 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from '../contract.ts';
-import { isStanding, isStandingKey } from '../core/standing.ts';
+import { isForRun, isStanding, isStandingKey } from '../core/standing.ts';
 import { startCauseOf } from '../core/start-causes.ts';
 import type { OutOfMemory, Task } from '../core/types.ts';
 import type { PoolObservation } from '../observe.ts';
@@ -60,7 +60,7 @@ export class TickReport {
   readonly #otherLaunchers = new OtherLaunchers();
   /** Start failures of tasks, as the last tick that read the stopped tasks saw them. */
   readonly #failures = new LastCounts();
-  /** Launches that ECS refused in the last tick that had any, or in which a task lived. */
+  /** Warm agents and sweeps that ECS refused in the last tick that had launches, or in which a task lived. */
   readonly #refusals = new LastCounts();
   /** Names of pools whose runs the last poll didn't read to the end. */
   readonly #truncated = new Set<string>();
@@ -180,17 +180,18 @@ export class TickReport {
   /**
    * Start failures that no good start has followed, and launches that ECS refuses. The last counts hold while nothing can refute them, for up
    * to an hour: the failures while the pool is idle and its stopped tasks aren't read, the refusals while nothing is launched and no task lives.
+   * A refusal for a run doesn't hold: it is repeated in each tick until the run has an agent or needs none.
    */
   #startFailures({ pool, launches }: PoolTick, observation: PoolObservation, nowMs: number): number {
     const { startFailures, live } = observation.supply;
-    if (observation.startsUnread === undefined) {
-      const newestMs = startFailures.reduce((newest, { stoppedAtMs }) => Math.max(newest, stoppedAtMs), 0);
-      this.#failures.set(pool.name, startFailures.length, newestMs);
-    }
-    if (launches.length > 0 || live.length > 0) this.#refusals.set(pool.name, refusedOf(launches).length, nowMs);
+    const refused = refusedOf(launches);
+    const forRuns = refused.filter(({ launch }) => isForRun(launch.job)).length;
+    if (launches.length > 0 || live.length > 0) this.#refusals.set(pool.name, refused.length - forRuns, nowMs);
+    const newestMs = startFailures.reduce((newest, { stoppedAtMs }) => Math.max(newest, stoppedAtMs), 0);
+    if (observation.startsUnread === undefined) this.#failures.set(pool.name, startFailures.length, newestMs);
     const failures =
       observation.startsUnread === undefined ? startFailures.length : this.#failures.get(pool.name, nowMs);
-    return failures + this.#refusals.get(pool.name, nowMs);
+    return failures + forRuns + this.#refusals.get(pool.name, nowMs);
   }
 
   /** Whether the pool is active now, or was in the last tick that could observe it. */

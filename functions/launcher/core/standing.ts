@@ -163,8 +163,9 @@ export function standingShort(
   return unserved.slice(0, Math.max(0, allowed.length - Math.max(0, free)));
 }
 
-function isForRun({ key }: StandingJob): boolean {
-  return key.startsWith('sweep/run-');
+/** Whether an agent is wanted for one run: it waits for an agent as a queued job, or after its plan. */
+export function isForRun({ key }: QueuedJob | StandingJob): boolean {
+  return key.startsWith('run-') || key.startsWith('sweep/run-');
 }
 
 /** Whether a task that carries this `startedBy` was launched for no queued job. */

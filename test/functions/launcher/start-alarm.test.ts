@@ -26,6 +26,8 @@ const LASTS_MS = {
 /** `stopTimeout` of the task, and half a minute of deprovisioning. */
 const STOPPING_MS = seconds(150);
 
+const QUOTA: LaunchAnswer = { kind: 'refused', refusal: { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } };
+
 const FROM = NOW - (NOW % minutes(60));
 
 /**
@@ -173,7 +175,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
 
   it('counts a sweep that ECS refused, and goes on when its window is over', async () => {
     const days = new Days(sweeping(240));
-    days.refusal = { kind: 'refused', refusal: { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } };
+    days.refusal = QUOTA;
     expect(await days.pass(FROM - (FROM % minutes(240)), 10)).toBe('1'.repeat(10));
   });
 
@@ -181,10 +183,32 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     const days = new Days(pool('one', { lanes: [LANE] }));
     days.image = 'good';
     days.platform.runs.set('one', { ok: true, value: [run()] });
-    days.refusal = { kind: 'refused', refusal: { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } };
+    days.refusal = QUOTA;
     expect(await days.pass(FROM, 5)).toBe('11111');
     days.refusal = undefined;
     expect(await days.pass(FROM + minutes(5), 1)).toBe('.');
+  });
+
+  it('ends with the job that ECS refused, since no launch may ever refute that', async () => {
+    const days = new Days(pool('one', { lanes: [LANE] }));
+    days.platform.runs.set('one', { ok: true, value: [run()] });
+    days.refusal = QUOTA;
+    expect(await days.pass(FROM, 1)).toBe('1');
+    days.platform.runs.set('one', { ok: true, value: [] });
+    expect(await days.pass(FROM + minutes(1), 5)).toBe('.....');
+  });
+
+  it('ends for a refused sweep when another task of the pool comes up', async () => {
+    const days = new Days(sweeping(240));
+    const due = FROM - (FROM % minutes(240));
+    days.refusal = QUOTA;
+    expect(await days.pass(due, 7)).toBe('1111111');
+    days.refusal = undefined;
+    days.image = 'good';
+    days.platform.runs.set('one', { ok: true, value: [run({ createdAtMs: due + minutes(6) })] });
+    expect(await days.pass(due + minutes(7), 1)).toBe('.');
+    days.platform.runs.set('one', { ok: true, value: [] });
+    expect(await days.pass(due + minutes(8), 10)).toBe('..........');
   });
 
   it('is not written by an idle pool whose starts go well', async () => {

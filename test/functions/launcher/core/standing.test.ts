@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
-import { isStanding, standingJobs, standingShort, sweepMayFail } from '../../../../functions/launcher/core/standing.ts';
+import {
+  isForRun,
+  isStanding,
+  standingJobs,
+  standingShort,
+  sweepMayFail,
+} from '../../../../functions/launcher/core/standing.ts';
 import { attemptsFrom, clientTokenOf } from '../../../../functions/launcher/core/token.ts';
 import type { Lane, LiveTask, Schedule, Standing, WaitingRun } from '../../../../functions/launcher/core/types.ts';
 import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
@@ -68,6 +74,17 @@ describe('agents that are wanted although no job is queued', () => {
     const last = attemptsFrom(1, warm ?? job, NOW).at(-1);
     expect(last).toBeGreaterThan(1_000_000);
     expect(clientTokenOf({ key: 'warm/0123456789ab/999' }, Number(last)).length).toBeLessThanOrEqual(64);
+  });
+});
+
+describe('an agent', () => {
+  it('is wanted for one run if it is for its queued job or its wait after the plan', () => {
+    const waiting: WaitingRun = { runId: 'run-1', status: 'policy_checking', stage: 1, sinceMs: NOW - minutes(3) };
+    const wanted = [queuedJob('run-1'), ...standingJobs(LANE, NOW, [waiting])];
+    expect(wanted.map(isForRun)).toEqual([true, true]);
+    const due = NOW - (NOW % minutes(60));
+    const settings = standingJobs(lane({ ...WARM, ...SWEEP }), due);
+    expect(settings.map(isForRun)).toEqual([false, false, false]);
   });
 });
 
