@@ -385,7 +385,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'only agents that pinged in the last second are listed',
     [1, 2, 4],
-    edit('observe.ts', 'const recentMs = nowMs - AGENTS_WINDOW_MS - CLOCK_SKEW_MS;', 'const recentMs = nowMs;'),
+    edit('observe.ts', 'const recentMs = recentAgentsMs(nowMs);', 'const recentMs = nowMs;'),
     edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
   ),
   {
@@ -690,6 +690,31 @@ export const MUTANTS: readonly Mutant[] = [
       edit('core/standing.ts', 'acceptsPolicies ? waiting', 'waiting.length >= 0 ? waiting'),
     ),
     profile: 'policies',
+  },
+  // -- Sweeps
+  {
+    ...one(
+      'stopped tasks are read only while a sweep is launched',
+      [6],
+      edit(
+        'observe.ts',
+        'sweepMayFail(lane, nowMs, eyes.startDeadlineMs)',
+        'sweepMayFail(lane, nowMs, eyes.startDeadlineMs - 20 * 60_000)',
+      ),
+    ),
+    profile: 'sweeps',
+  },
+  {
+    ...one(
+      'start failures are forgotten while a pool is idle',
+      [6],
+      edit(
+        'adapters/report.ts',
+        'this.#failures.set(pool.name, startFailures.length, newestMs)',
+        'this.#failures.set(pool.name, 0, newestMs)',
+      ),
+    ),
+    profile: 'sweeps',
   },
   // -- Secrets
   one(

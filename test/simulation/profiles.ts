@@ -91,6 +91,8 @@ interface Profile {
   readonly policies?: number;
   /** How long a run task after the plan takes at most, where some take long. */
   readonly runTaskMs?: number;
+  /** Minutes between the sweeps of every pool, where not few pools have sweeps. */
+  readonly sweepMinutes?: readonly number[];
   /** How long warm agents wait, where not one of the usual times. */
   readonly warmIdleSeconds?: readonly number[];
   /** Settings that every such world has. */
@@ -379,6 +381,20 @@ export const PROFILES = {
     policies: 0.6,
     runTaskMs: HOUR,
   },
+  // Sweeps so rare that nothing else makes the launcher look at how their tasks ended, and whose agents never come up.
+  sweeps: {
+    ...SMALL,
+    runs: [0, 1],
+    lastsMs: [3 * HOUR, 6 * HOUR],
+    faults: ['start-never-registers', 'start-never-registers', 'start-image', 'start-exit-1'],
+    windows: [1, 1],
+    windowMs: [HOUR, 5 * HOUR],
+    pools: [1, 2],
+    maxAgents: [1, 3],
+    activePollMs: [0],
+    sweepMinutes: [60, 120, 240],
+    always: { agentsVisible: true },
+  },
 } as const satisfies Record<string, Profile>;
 
 export type ProfileName = keyof typeof PROFILES;
@@ -559,6 +575,9 @@ function standingOf(random: Random, rules: Profile, ceiling: boolean): Pick<Scen
     return {
       standing: { warm: random.whole(1, 2), idleSeconds: random.among(rules.warmIdleSeconds ?? [600, 3600]) ?? 3600 },
     };
+  if (rules.sweepMinutes !== undefined) {
+    return { standing: { sweepMinutes: random.among(rules.sweepMinutes) ?? 60 } };
+  }
   return random.chance(0.04) ? { standing: { sweepMinutes: random.pick([10, 30]) } } : {};
 }
 

@@ -87,6 +87,8 @@ export class Promises {
   readonly #before = new Map<string, { maxAgents: number; warm: number; untilMs: number; warmUntilMs: number }>();
   #watches: Watch[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
+  /** Execution environments so far. */
+  #mostEnvironments = 0;
   readonly #pausedUntilMs = new Map<string, number>();
   broken: BrokenPromise | undefined;
   /** What became of the jobs that ticks found queued: somebody free, a limit in the way, or a fault that excused it. */
@@ -588,12 +590,17 @@ export class Promises {
 
   /** 6: a failed start is told, with a metric that an alarm looks at. */
   reported(record: TickRecord, tick: Tick, metrics: ReadonlyMap<string, number>): void {
+    this.#mostEnvironments = Math.max(this.#mostEnvironments, record.environment);
     if (record.stale) return;
     const now = record.startedAtMs;
     for (const { name } of this.#parts.settings.pools) {
       if (record.hit.has(name) || record.blind.has(name)) continue;
       const seen = tick.pools.some(({ pool, observation }) => pool.name === name && observation !== undefined);
-      if (!seen || (record.queued.get(name)?.size ?? 0) === 0) continue;
+      if (!seen) continue;
+      if ((record.queued.get(name)?.size ?? 0) === 0) {
+        this.#sweepFailureReported(name, now, metrics);
+        continue;
+      }
       const unnamed = this.#truth.startFailures(name).find(
         ({ startFault, stoppedAtMs = now, stopCode, startedBy, exitCode }) =>
           startFault !== undefined &&
@@ -609,6 +616,27 @@ export class Promises {
         this.#break(6, `task ${unnamed.id} did not start (${unnamed.startFault}), and no metric says so`);
       }
     }
+  }
+
+  /**
+   * 6: a failed sweep is reported for most of an hour, although the pool is idle. Another execution environment may not have looked while it
+   * could be seen. A container that ends well isn't known to have failed for that long.
+   */
+  #sweepFailureReported(pool: string, now: number, metrics: ReadonlyMap<string, number>): void {
+    if (this.#mostEnvironments > 1) return;
+    const unnamed = this.#truth
+      .startFailures(pool)
+      .find(
+        ({ startFault, stoppedAtMs = now, startedBy, exitCode }) =>
+          startFault !== undefined &&
+          exitCode !== 0 &&
+          startedBy?.startsWith('sweep/') === true &&
+          !startedBy.startsWith('sweep/run-') &&
+          now - stoppedAtMs > MINUTE_MS &&
+          now - stoppedAtMs < 50 * MINUTE_MS,
+      );
+    if (unnamed === undefined || (metrics.get(`${pool} ${METRICS.startFailures}`) ?? 0) > 0) return;
+    this.#break(6, `sweep ${unnamed.id} did not start (${unnamed.startFault}), and no metric says so`);
   }
 
   /** 6: a task that ran out of memory is reported with its own agent's job. */
