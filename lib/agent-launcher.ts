@@ -50,8 +50,9 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
 
   constructor(scope: Construct, id: string, props: AgentLauncherProps) {
     super(scope, id);
-    const name = props.name ?? Names.uniqueResourceName(this, { maxLength: 48, separator: '-' });
-    checkLauncherProps(this, name, props);
+    const defaultName = () => Names.uniqueResourceName(this, { maxLength: 48, separator: '-' });
+    checkLauncherProps(this, defaultName, props);
+    const name = props.name ?? defaultName();
     checkTopic(Stack.of(this), props.alarmTopic);
     this.name = name;
     this.options = props.pools;

@@ -62,7 +62,16 @@ export function looksLikeToken(value: unknown): boolean {
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (looksLikeToken(value)) return '(looks like a credential, so it is not shown)';
-  const json =
-    JSON.stringify(value, (_key, inner: unknown) => (looksLikeToken(inner) ? '(credential)' : inner)) ?? 'nothing';
+  const json = inJson(value);
   return json.length > 80 ? `${json.slice(0, 77)}…` : json;
+}
+
+/** In JavaScript, a construct can be passed anywhere: its JSON would never end. */
+function inJson(value: unknown): string {
+  try {
+    const json = JSON.stringify(value, (_key, inner: unknown) => (looksLikeToken(inner) ? '(credential)' : inner));
+    return json ?? `a ${typeof value}`;
+  } catch {
+    return `an object of the class ${Object(value).constructor.name}`;
+  }
 }

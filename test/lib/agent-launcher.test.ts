@@ -215,6 +215,39 @@ describe('the construct refuses', () => {
     );
   });
 
+  it.each<[string, object, object | undefined, string]>([
+    ['agentImage', { agentImage: 'hashicorp/tfc-agent:1.33.0' }, undefined, 'use AgentImage.copyOf'],
+    ['agentImage', { agentImage: AgentImage.copyOf }, undefined, 'a function'],
+    ['pools.0.image', {}, { image: 'hashicorp/tfc-agent:1.33.0' }, 'use AgentImage.copyOf'],
+    ['pools.0.cpuArchitecture', {}, { cpuArchitecture: 'arm64' }, 'CpuArchitecture.ARM64'],
+    ['pools.0.cpuArchitecture', {}, { cpuArchitecture: ecs.CpuArchitecture.of('ARM64') }, 'CpuArchitecture.ARM64'],
+    ['logRetention', { logRetention: 12 }, undefined, '7, 14'],
+    ['pools.0.logRetention', {}, { logRetention: '7' }, 'RetentionDays.ONE_MONTH'],
+    ['assignPublicIp', { assignPublicIp: 'yes' }, undefined, 'true or false'],
+    ['guardDuty', { guardDuty: 1 }, undefined, 'true or false'],
+    ['vpcSubnets', { vpcSubnets: 'Tasks' }, undefined, 'subnetGroupName'],
+    ['securityGroups', { securityGroups: ['sg-0123456789abcdef0'] }, undefined, 'fromSecurityGroupId'],
+    ['startAfter', { startAfter: ['Firewall'] }, undefined, 'a list of constructs'],
+    ['alarmTopic', { alarmTopic: 'arn:aws:sns:eu-central-1:123456789012:alarms' }, undefined, 'fromTopicArn'],
+    ['pools.0.taskRole', {}, { taskRole: 'arn:aws:iam::123456789012:role/x' }, 'fromRoleArn'],
+    ['pools.0.phases.apply.taskRole', {}, { phases: { apply: { taskRole: 'x' } } }, 'fromRoleArn'],
+    ['apiTokenSecret', { apiTokenSecret: new ec2.Vpc(emptyStack(), 'Vpc') }, undefined, 'an object of the class Vpc'],
+    ['organization', { organization: new CfnParameter(emptyStack(), 'Name') }, undefined, '{"construct":"Test/Name"}'],
+  ])('from JavaScript a wrong %s: %o', (path, props, ofPool, hint) => {
+    const message = refusal(props, ofPool);
+    expect(message).toContain(
+      `One property is wrong in the launcher Test/Agents; nothing was synthesized.\n\n  ${path}\n`,
+    );
+    expect(message).toContain(hint);
+  });
+
+  it('from JavaScript a launcher without properties', () => {
+    const props = undefined as unknown as AgentLauncherProps;
+    expect(() => new AgentLauncher(emptyStack(), 'Agents', props)).toThrow(
+      /4 properties are wrong in the launcher Test\/Agents.*\n {2}vpc\n.* {2}organization\n.* {2}apiTokenSecret\n.* {2}pools\n/s,
+    );
+  });
+
   it('properties that there are none of, with what was meant', () => {
     expect(refusal({ agentCeiling: 5 })).toMatch(/agentCeiling\n[\s\S]*did you mean agentsCeiling\?/);
     expect(refusal({}, { memoryMiB: 2048 })).toMatch(/pools\.0\.memoryMiB\n[\s\S]*did you mean memoryLimitMiB\?/);
@@ -329,9 +362,7 @@ describe('the construct refuses', () => {
   });
 
   it("security groups that ECS would replace by the VPC's default one", () => {
-    expect(() => launcherIn(emptyStack(), { securityGroups: [] })).toThrow(
-      /given: {4}0 security groups\n.*a list of 1 to 5/,
-    );
+    expect(() => launcherIn(emptyStack(), { securityGroups: [] })).toThrow(/given: {4}\[\]\n.*a list of 1 to 5/);
   });
 
   it('warm agents that would leave no agent for the jobs of another phase or pool', () => {
