@@ -128,14 +128,14 @@ export class ImageCopies extends Construct {
 
 /** The parts of an image reference, in the terms of the registry protocol. */
 export function upstreamOf(reference: string): Pick<ImageCopyProperties, 'Registry' | 'Repository' | 'Reference'> {
-  const { host } = registryOf(reference);
+  const { host, port } = registryOf(reference);
   const [, path = '', tag, digest] = /^(.*?)(?::([^:/@]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(reference) ?? [];
   const [first = '', ...rest] = path.split('/');
   const named = rest.length > 0 && /[.:]|^localhost$/.test(first);
   const repository = named ? rest.join('/') : path;
   const hub = ['docker.io', 'index.docker.io', 'registry.hub.docker.com'].includes(host);
   return {
-    Registry: hub ? 'registry-1.docker.io' : host,
+    Registry: hub ? 'registry-1.docker.io' : port === 443 ? host : `${host}:${port}`,
     // Docker Hub's official images have names of one part, and their repositories are below "library".
     Repository: hub && !repository.includes('/') ? `library/${repository}` : repository,
     Reference: digest ?? tag ?? '',

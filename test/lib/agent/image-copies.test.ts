@@ -120,6 +120,7 @@ describe('where a reference leads', () => {
     ['docker.io/hashicorp/tfc-agent:1.33.0', 'registry-1.docker.io', 'hashicorp/tfc-agent', '1.33.0'],
     [`public.ecr.aws/acme/agent:1@${digest}`, 'public.ecr.aws', 'acme/agent', digest],
     ['registry.acme.example/team/agent:1', 'registry.acme.example', 'team/agent', '1'],
+    ['registry.acme.example:5000/team/agent:1', 'registry.acme.example:5000', 'team/agent', '1'],
   ])('%s', (reference, Registry, Repository, Reference) => {
     expect(upstreamOf(reference)).toEqual({ Registry, Repository, Reference });
   });
