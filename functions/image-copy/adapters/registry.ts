@@ -43,9 +43,20 @@ export class Registry implements Source {
   }
 
   async blob(digest: string): Promise<AsyncIterable<Uint8Array>> {
-    const { body } = await this.#get(`blobs/${digest}`, '*/*');
+    const { body, url } = await this.#get(`blobs/${digest}`, '*/*');
     if (body === null) throw this.#error(`sent nothing for ${digest}`);
-    return body;
+    return this.#whole(body, digest, url);
+  }
+
+  /** The bytes of a layer. An error in the middle of it says only "terminated". */
+  async *#whole(body: AsyncIterable<Uint8Array>, digest: string, url: string): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
+    } catch (error) {
+      const from = url === '' ? '' : ` from ${new URL(url).host}`;
+      const what = this.#options.signal.aborted ? 'did not arrive in time' : `broke off: ${messageOf(error)}`;
+      throw this.#error(`sent layer ${digest}${from}, which ${what}. Deploy again`);
+    }
   }
 
   async #get(path: string, accept: string): Promise<Response> {
@@ -90,8 +101,17 @@ export class Registry implements Source {
     try {
       return await this.#options.fetch(url, init);
     } catch (error) {
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      throw this.#error(`does not answer at ${new URL(url).host}: ${cause instanceof Error ? cause.message : cause}`);
+      if (this.#options.signal.aborted)
+        throw this.#error(`needs ${new URL(url).host}, which did not answer in time. Deploy again`);
+      const cause = error instanceof Error ? error.cause : undefined;
+      // A redirection may lead to another host, which only the cause has.
+      const refused =
+        cause instanceof Error && 'hostname' in cause && typeof cause.hostname === 'string'
+          ? cause.hostname
+          : new URL(url).host;
+      throw this.#error(
+        `needs ${refused}, which does not answer: ${messageOf(error)}. Deploy again; if it fails again, check that the name resolves on the internet`,
+      );
     }
   }
 
@@ -116,4 +136,10 @@ export class Registry implements Source {
     const { host, repository } = this.#options;
     return new ImageCopyError(`The image ${repository} can't be copied into ECR: ${host} ${what}.`);
   }
+}
+
+/** The innermost message: `fetch` itself says only "fetch failed" or "terminated". */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return `${error}`;
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -191,7 +191,45 @@ describe('copying an image from a registry into ECR', () => {
     const failing: typeof fetch = async () => {
       throw new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND registry-1.docker.io') });
     };
-    await expect(source(failing).manifest('1')).rejects.toThrow(/registry-1\.docker\.io: getaddrinfo ENOTFOUND/);
+    await expect(source(failing).manifest('1')).rejects.toThrow(
+      /registry-1\.docker\.io, which does not answer: getaddrinfo ENOTFOUND/,
+    );
+  });
+
+  it('names the host that the registry redirects to, when that one does not answer', async () => {
+    const hostname = 'production.cloudfront.docker.com';
+    const failing: typeof fetch = async () => {
+      const cause = Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { hostname });
+      throw new TypeError('fetch failed', { cause });
+    };
+    await expect(source(failing).blob(digestOf(layer))).rejects.toThrow(
+      /image hashicorp\/tfc-agent can't be copied.*needs production\.cloudfront\.docker\.com, which does not answer: .*Deploy again/,
+    );
+  });
+
+  it.each([
+    ['breaks', false, /broke off: other side closed\. Deploy again/],
+    ['takes longer than the time for the copy', true, /did not arrive in time\. Deploy again/],
+  ])('reports image, layer and host when a layer %s', async (_, late, message) => {
+    const time = new AbortController();
+    const breaking: typeof fetch = async () => {
+      const body = new ReadableStream({
+        pull: (stream) => {
+          if (late) time.abort();
+          stream.error(new TypeError('terminated', { cause: new Error('other side closed') }));
+        },
+      });
+      const response = new Response(body);
+      Object.defineProperty(response, 'url', { value: 'https://production.cloudfront.docker.com/layer' });
+      return response;
+    };
+    const options = { host: 'registry-1.docker.io', repository: 'hashicorp/tfc-agent', fetch: breaking };
+    const registry = new Registry({ ...options, signal: time.signal });
+    const copied = ecr().target.upload(digestOf(layer), await registry.blob(digestOf(layer)));
+    await expect(copied).rejects.toThrow(message);
+    await expect(copied).rejects.toThrow(
+      /hashicorp\/tfc-agent can't be copied.*from production\.cloudfront\.docker\.com/,
+    );
   });
 });
 
