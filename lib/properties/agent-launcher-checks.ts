@@ -5,6 +5,7 @@
  * `Duration` as a number. Each fault is then reported at the property that it belongs to. Values that CloudFormation fills in
  * can't be judged and are left out. The network belongs to the app, so its rules don't apply.
  */
+
 import { Duration, Stack, Token } from 'aws-cdk-lib';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -24,9 +25,10 @@ import {
 } from '../settings/checks.ts';
 import type { SettingsFault } from '../settings/errors.ts';
 import { RETENTION_DAYS, RETENTION_DOC } from '../settings/fields.ts';
+import { isRecord } from '../settings/records.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
 import type { AgentLauncherProps } from './agent-launcher.ts';
-import { type Counterpart, type Given, isRecord, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
+import { type Counterpart, type Given, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
 
 const SAME: Counterpart = { value: withoutConstructs };
 const NO_SETTING: Counterpart = {};

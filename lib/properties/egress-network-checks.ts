@@ -5,6 +5,7 @@
  * settings have defaults where the types of the construct require a value, so required properties are checked here. Values
  * that CloudFormation fills in can't be judged.
  */
+
 import { Token } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -13,9 +14,10 @@ import type { AllowedNamesInput } from '../network/allowed-domains.ts';
 import { networkFaults } from '../settings/checks/network.ts';
 import { didYouMean, type SettingsFault } from '../settings/errors.ts';
 import { networkSettings } from '../settings/network.ts';
+import { isRecord } from '../settings/records.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
 import type { EgressNetworkProps, OwnEgress } from './egress-network.ts';
-import { type Counterpart, type Given, isRecord, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
+import { type Counterpart, type Given, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
 
 type KeysOf<Union> = Union extends unknown ? keyof Union : never;
 

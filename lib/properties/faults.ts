@@ -1,5 +1,7 @@
 /** What the checks of construct properties share: which properties exist, and how their faults are reported. */
+
 import { didYouMean, type SettingsFault } from '../settings/errors.ts';
+import { isRecord } from '../settings/records.ts';
 
 export type Given = Readonly<Record<string, unknown>>;
 
@@ -66,8 +68,4 @@ export function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
       typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
     given,
   );
-}
-
-export function isRecord(value: unknown): value is Given {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

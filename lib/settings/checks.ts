@@ -1,4 +1,5 @@
 /** Faults that need more than one setting, or more than a schema, to find. They are reported together with the schema's. */
+
 import { mostWarmAgents } from '../../functions/launcher/warm-limit.ts';
 import { FARGATE_CPU, fargateMemoryInWords, fargateMemoryMiB } from '../aws/fargate-size.ts';
 import { GUARDDUTY_ACCOUNTS, guardDutyRegionFault } from '../aws/guardduty.ts';
@@ -8,13 +9,11 @@ import { repeatedNames, taskFamily } from '../names.ts';
 import { networkFaults } from './checks/network.ts';
 import { variableFault } from './environment.ts';
 import type { SettingsFault } from './errors.ts';
+import { isRecord } from './records.ts';
 import { isCopied } from './task-images.ts';
 import { lanesOf, standingBytes, standingFaults } from './warm-agents.ts';
 
 type Given = Readonly<Record<string, unknown>>;
-
-const isRecord = (value: unknown): value is Given =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Every fault between settings, and in the variables of pools. What the schema refuses is left to the schema. */
 export function crossFaults(given: unknown): SettingsFault[] {

@@ -6,6 +6,7 @@ import { minuteOf } from '../agent/warm-agents.ts';
 import { DEFAULT_MAX_AGENTS } from '../defaults.ts';
 import type { SettingsFault } from './errors.ts';
 import { setting, whole } from './fields.ts';
+import { isRecord } from './records.ts';
 
 const TIME = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/);
 
@@ -148,8 +149,4 @@ export function standingBytes({ warmAgents: warm, sweepMinutes, policySweeps }: 
     ...(policySweeps === false && { policies: false, policiesToo: false }),
   };
   return Buffer.byteLength(JSON.stringify(longestEnvironment));
-}
-
-function isRecord(value: unknown): value is Given {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

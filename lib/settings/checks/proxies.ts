@@ -1,8 +1,10 @@
 /** Proxies that agents can't reach in the chosen network. */
+
 import { type AgentProxy, addressOf, isInTheTask, proxiesIn, withoutCredentials } from '../../agent/proxies.ts';
 import { portOf } from '../../network/allowed-domains.ts';
 import { covers } from '../../network/domain-name.ts';
 import type { SettingsFault } from '../errors.ts';
+import { isRecord } from '../records.ts';
 import { type AroundNetwork, namesAreLimited } from './domains.ts';
 
 type Given = Readonly<Record<string, unknown>>;
@@ -87,8 +89,4 @@ function unresolved(network: Given, proxy: AgentProxy): Blocked | undefined {
       remedy: `add ${proxy.host} to network.allowedDomains, together with the default names, which that list replaces`,
     },
   };
-}
-
-function isRecord(value: unknown): value is Given {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
