@@ -17,7 +17,7 @@ import {
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
-import type { FaultKind, WorldSettings } from './scenario.ts';
+import { type FaultKind, laneOf, type WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
@@ -137,7 +137,7 @@ class EcsApi {
     const { ecs, settings } = this.#cloud;
     // The call may arrive when its tick is over.
     const { tick } = this.#environment;
-    const pool = settings.pools.find(({ lanes }) => lanes.some(({ family }) => family === input.taskDefinition))?.name;
+    const pool = settings.pools.find((one) => laneOf(one, input.taskDefinition) !== undefined)?.name;
     const onSpot = input.capacityProviderStrategy !== undefined;
     this.#cloud.onRunTask(this.#environment, input);
     if (pool !== undefined) tick.decided.add(pool);
@@ -273,9 +273,7 @@ class EcsApi {
 
   #concerned(family: string | undefined): string[] {
     const { pools } = this.#cloud.settings;
-    return pools
-      .filter((pool) => family === undefined || pool.lanes.some((lane) => lane.family === family))
-      .map(({ name }) => name);
+    return pools.filter((pool) => family === undefined || laneOf(pool, family) !== undefined).map(({ name }) => name);
   }
 }
 

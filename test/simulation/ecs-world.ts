@@ -1,7 +1,7 @@
 import type { RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
 import { IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../functions/launcher/contract.ts';
 import type { Random } from './random.ts';
-import { type ScenarioLane, type WorldSettings, wholeLane } from './scenario.ts';
+import { laneOf, type ScenarioLane, type WorldSettings, wholeLane } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -157,14 +157,14 @@ export class EcsWorld {
     idleWindowMs = this.#settings.idleWindowMs,
   ): SimulatedTask {
     const id = `${String(this.#tasks.size + 1).padStart(4, '0')}${this.#random.whole(0x1000, 0xffff).toString(16)}`;
-    const pool = this.#settings.pools.find(({ lanes }) => lanes.some((lane) => lane.family === family));
+    const pool = this.#settings.pools.find((one) => laneOf(one, family) !== undefined);
     const attempt = Number(tags?.find(({ key }) => key === TASK_TAGS.attempt)?.value);
     const task: SimulatedTask = {
       id,
       arn: `arn:aws:ecs:eu-central-1:123456789012:task/agents/${id}`,
       pool: pool?.name ?? '',
       family,
-      lane: pool?.lanes.find((lane) => lane.family === family) ?? wholeLane(family),
+      lane: (pool && laneOf(pool, family)) ?? wholeLane(family),
       startedBy,
       attempt: Number.isNaN(attempt) ? undefined : attempt,
       byLauncher,

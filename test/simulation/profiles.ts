@@ -381,6 +381,20 @@ export const PROFILES = {
     policies: 0.6,
     runTaskMs: HOUR,
   },
+  // Deployments that set or take away `phases` while jobs wait and run.
+  rephased: {
+    ...SMALL,
+    runs: [6, 14],
+    faults: ['start-slow', 'schedule-repeated', 'ecs-lost-response'],
+    windows: [0, 2],
+    others: ['rephase', 'rephase', 'cancel'],
+    otherEvents: [1, 4],
+    pools: [1, 2],
+    maxAgents: [3, 8],
+    lanes: 0.5,
+    // A token that Spot used up without a task is a conflict for the lane of after the deployment, until ECS forgets it.
+    always: { agentsVisible: true, failedTokens: 'forgotten' },
+  },
   // Sweeps so rare that nothing else makes the launcher look at how their tasks ended, and whose agents never come up.
   sweeps: {
     ...SMALL,
@@ -427,7 +441,7 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const drawn = { ...settingsOf(random.stream('settings'), rules), ...rules.always };
   // Who may not list agents cannot look a pool up by its name.
   const pools = drawn.pools.map((pool) => ({ ...pool, idGiven: pool.idGiven || !drawn.agentsVisible }));
-  const settings = withinLimits(withLanes(lanes, { ...drawn, pools }, rules));
+  const settings = { ...withinLimits(withLanes(lanes, { ...drawn, pools }, rules)), ...rules.always };
   const lastsMs = Math.round(random.between(...rules.lastsMs));
   const events = eventsOf(random.stream('events'), rules, settings, lastsMs);
   events.push(...laneFaults(lanes, settings, lastsMs, events.length));
@@ -465,7 +479,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
       idGiven: !agentsVisible || random.chance(0.5),
       organization: other && apart === 'organizations' ? 'org-other' : 'org-main',
       apiTokenSecret: other ? 'secret-other' : 'secret-main',
-      lanes: [wholeLane(taskFamily(LAUNCHER, ['plan', 'apply'], name))],
+      lanes: [wholeLaneOf(name)],
       maxAgents: random.whole(...rules.maxAgents),
       ...standingOf(random, rules, ceiling),
     };
@@ -498,15 +512,24 @@ function withLanes(random: Random, settings: WorldSettings, rules: Profile): Wor
   if (!random.chance(rules.lanes ?? 0.2)) return settings;
   const pools = settings.pools.map((pool): ScenarioPool => {
     if (!random.chance(0.8)) return pool;
-    const hidden = random.pick(['plan', 'apply', 'none']);
-    const lane = (phase: 'plan' | 'apply', spot: boolean): ScenarioLane => ({
-      family: taskFamily(LAUNCHER, [phase], pool.name),
-      accepts: hidden === phase ? [phase, 'hidden'] : [phase],
-      spot,
-    });
-    return { ...pool, lanes: [lane('plan', random.chance(0.6)), lane('apply', false)] };
+    return { ...pool, lanes: lanesApart(random, pool.name, ['plan', 'apply', 'none']) };
   });
   return { ...settings, pools, failedTokens: random.pick(['forgotten', 'used-up']) };
+}
+
+function wholeLaneOf(pool: string): ScenarioLane {
+  return wholeLane(taskFamily(LAUNCHER, ['plan', 'apply'], pool));
+}
+
+/** A lane for each phase. One of those given takes the jobs that no list shows. */
+function lanesApart(random: Random, pool: string, takers: readonly ('plan' | 'apply' | 'none')[]): ScenarioLane[] {
+  const hidden = random.among(takers);
+  const lane = (phase: 'plan' | 'apply', spot: boolean): ScenarioLane => ({
+    family: taskFamily(LAUNCHER, [phase], pool),
+    accepts: hidden === phase ? [phase, 'hidden'] : [phase],
+    spot,
+  });
+  return [lane('plan', random.chance(0.6)), lane('apply', false)];
 }
 
 /** Windows of equal length, one after the other, in which no task for plans starts. */
@@ -703,6 +726,14 @@ function otherOf(
       const maxAgents = random.whole(...rules.maxAgents);
       const most = Math.min(chosen.standing?.warm ?? 0, mostWarmAgents(maxAgents, chosen.lanes.length));
       return { kind, pool: chosen.name, maxAgents, warm: random.whole(0, most) };
+    }
+    case 'rephase': {
+      const chosen = random.among(settings.pools)?.name ?? '';
+      return {
+        kind,
+        pool: chosen,
+        lanes: random.chance(0.6) ? lanesApart(random, chosen, ['plan', 'apply']) : [wholeLaneOf(chosen)],
+      };
     }
     case 'deployment':
     case 'recycle':

@@ -87,6 +87,8 @@ export class Promises {
   readonly #before = new Map<string, { maxAgents: number; warm: number; untilMs: number; warmUntilMs: number }>();
   #watches: Watch[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the last invocation with lanes of before a deployment is over. */
+  #lanesSettledAtMs = Number.NEGATIVE_INFINITY;
   /** Execution environments so far. */
   #mostEnvironments = 0;
   readonly #pausedUntilMs = new Map<string, number>();
@@ -152,6 +154,12 @@ export class Promises {
       untilMs: now + 2 * MINUTE_MS,
       warmUntilMs: now + idleSeconds * 1000 + SLOWEST_START_MS,
     });
+  }
+
+  /** A deployment is about to change a pool's lanes. An invocation of before decides by the lanes of before. */
+  rephased(): void {
+    this.#watches = [];
+    this.#lanesSettledAtMs = this.#parts.time.now() + MINUTE_MS;
   }
 
   /** Limits that an invocation of before the last deployment may still have. */
@@ -351,7 +359,9 @@ export class Promises {
    */
   #shownLive({ name, maxAgents }: ScenarioPool, by: TickRecord, freed: 'may' | 'must'): number {
     const now = this.#parts.time.now();
-    const live = [...by.live].flatMap((id) => this.#parts.ecs.task(id) ?? []).filter(({ pool }) => pool === name);
+    const live = [...by.live]
+      .flatMap((id) => this.#parts.ecs.task(id) ?? [])
+      .filter(({ pool, family }) => pool === name && !this.#truth.isFormer(name, family));
     const lingering = live.filter((task) => {
       const { lingersSinceMs, exitCode, createdAtMs } = task;
       if (lingersSinceMs === undefined || !this.#truth.isKnownToHaveLeft(task)) return false;
@@ -456,6 +466,7 @@ export class Promises {
   // -- Ticks
 
   tickStarted(record: TickRecord): void {
+    if (record.startedAtMs < this.#lanesSettledAtMs) return;
     for (const pool of this.#parts.settings.pools) {
       const jobs = this.#parts.hcp.queuedJobs(pool.name);
       for (const lane of pool.lanes) {
@@ -602,8 +613,9 @@ export class Promises {
         continue;
       }
       const unnamed = this.#truth.startFailures(name).find(
-        ({ startFault, stoppedAtMs = now, stopCode, startedBy, exitCode }) =>
+        ({ startFault, stoppedAtMs = now, stopCode, startedBy, exitCode, family }) =>
           startFault !== undefined &&
+          !this.#truth.isFormer(name, family) &&
           // One that was sent away after a while without an error is told from a good one by its job alone.
           (startFault !== 'start-never-registers' || exitCode !== 0 || record.queued.get(name)?.has(startedBy ?? '')) &&
           // Nor does it tell of one that somebody else ended before it could fail.
@@ -627,8 +639,9 @@ export class Promises {
     const unnamed = this.#truth
       .startFailures(pool)
       .find(
-        ({ startFault, stoppedAtMs = now, startedBy, exitCode }) =>
+        ({ startFault, stoppedAtMs = now, startedBy, exitCode, family }) =>
           startFault !== undefined &&
+          !this.#truth.isFormer(pool, family) &&
           exitCode !== 0 &&
           startedBy?.startsWith('sweep/') === true &&
           !startedBy.startsWith('sweep/run-') &&

@@ -120,6 +120,8 @@ export type Happening =
   | { readonly kind: 'deployment' }
   /** A deployment that changes a pool's limit and its number of warm agents. */
   | { readonly kind: 'resize'; readonly pool: string; readonly maxAgents: number; readonly warm: number }
+  /** A deployment that sets or takes away a pool's `phases`: its next tasks have other families. */
+  | { readonly kind: 'rephase'; readonly pool: string; readonly lanes: readonly ScenarioLane[] }
   /** Lambda gives up its idle execution environments. */
   | { readonly kind: 'recycle' }
   /** An invocation beside the schedule. */
@@ -131,6 +133,14 @@ export type ScenarioEvent = Happening & {
   /** Since the world's start. */
   readonly atMs: number;
 };
+
+/** The lane of a task of this family, also if it is of before a `rephase`. */
+export function laneOf(
+  { lanes, formerLanes = [] }: ScenarioPool,
+  family: string | undefined,
+): ScenarioLane | undefined {
+  return [...lanes, ...formerLanes].find((lane) => lane.family === family);
+}
 
 /** Kinds of jobs; no list of runs shows the hidden ones. */
 export type JobKind = 'plan' | 'apply' | 'hidden';
@@ -155,7 +165,10 @@ export interface ScenarioPool {
   readonly idGiven: boolean;
   readonly organization: string;
   readonly apiTokenSecret: string;
-  readonly lanes: readonly ScenarioLane[];
+  /** A `rephase` changes them. */
+  lanes: readonly ScenarioLane[];
+  /** Lanes of before a `rephase`; tasks of theirs may still live. */
+  formerLanes?: readonly ScenarioLane[];
   /** A `resize` changes it. */
   maxAgents: number;
   /** Warm agents of its first lane (a `resize` changes their number), and the minutes between its sweeps. */

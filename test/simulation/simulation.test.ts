@@ -62,7 +62,7 @@ describe('the simulation', () => {
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
-  it.each(['all', 'warm', 'warm-lanes', 'warm-licence', 'warm-failing'] as const)(
+  it.each(['all', 'warm', 'warm-lanes', 'warm-licence', 'warm-failing', 'sweeps', 'rephased'] as const)(
     'draws only settings that the function accepts, also after each deployment: %s',
     (profile) => {
       for (let world = 0; world < 150; world += 1) {
@@ -70,11 +70,15 @@ describe('the simulation', () => {
         const accepts = (): unknown => LAUNCHER.parseConfig(environmentOf(settings));
         expect(accepts).not.toThrow();
         for (const event of events) {
-          if (event.kind !== 'resize') continue;
+          if (event.kind !== 'resize' && event.kind !== 'rephase') continue;
           const pool = settings.pools.find(({ name }) => name === event.pool);
-          if (pool?.standing === undefined) throw new Error('a resize of a pool without warm agents');
-          pool.maxAgents = event.maxAgents;
-          pool.standing.warm = event.warm;
+          if (pool === undefined) throw new Error('a deployment of a pool that is not there');
+          if (event.kind === 'rephase') pool.lanes = event.lanes;
+          else {
+            if (pool.standing === undefined) throw new Error('a resize of a pool without warm agents');
+            pool.maxAgents = event.maxAgents;
+            pool.standing.warm = event.warm;
+          }
           expect(accepts).not.toThrow();
         }
       }

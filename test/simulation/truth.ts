@@ -71,7 +71,7 @@ export class Truth {
     const { agentsVisible } = this.#settings;
     const now = this.#time.now();
     const tasks = this.live(pool).filter((task) => {
-      if (task.family !== lane.family) return false;
+      if (!this.#serves(task, lane)) return false;
       const agent = this.#containers.agentOf(task);
       const young = now - task.createdAtMs <= this.#limits.startDeadlineMs + SLACK_MS;
       if (agent === undefined) return young;
@@ -88,6 +88,19 @@ export class Truth {
       .filter(({ kind, queuedAtMs }) => lane.accepts.includes(kind) && now - queuedAtMs < PATIENCE_MS).length;
     const picky = foreign.filter(({ accepts }) => !accepts.includes('plan')).length;
     return tasks.length + foreign.length - picky + Math.min(picky, young);
+  }
+
+  /** Whether the task is of this lane, or of one of before a `rephase` and takes such jobs. */
+  #serves({ family, pool, lane: its }: SimulatedTask, lane: ScenarioLane): boolean {
+    if (family === lane.family) return true;
+    return this.isFormer(pool, family) && its.accepts.some((kind) => lane.accepts.includes(kind));
+  }
+
+  /** Whether the family is of before a `rephase`: its tasks hold no slot. */
+  isFormer(pool: string, family: string): boolean {
+    return this.#settings.pools.some(
+      ({ name, lanes }) => name === pool && !lanes.some((lane) => lane.family === family),
+    );
   }
 
   /** Why no launch is due in this lane, if so. */

@@ -57,7 +57,7 @@ export async function simulate(
   launcher: Launcher,
   { keepTrace = false }: SimulationOptions = {},
 ): Promise<Outcome> {
-  // A copy: a `resize` changes it.
+  // A copy: a `resize` or a `rephase` changes it.
   const settings = structuredClone(scenario.settings);
   const random = new Random(scenario.seed);
   const time = new VirtualTime(WORLD_STARTS_MS);
@@ -255,6 +255,16 @@ function happen(
       promises.resized(pool);
       pool.maxAgents = event.maxAgents;
       if (pool.standing?.warm !== undefined) pool.standing.warm = event.warm;
+      ecs.deploy();
+      host.deploy(launcher.parseConfig(environmentOf(settings)));
+      return;
+    }
+    case 'rephase': {
+      const pool = settings.pools.find(({ name }) => name === event.pool);
+      if (pool === undefined) return;
+      promises.rephased();
+      pool.formerLanes = [...pool.lanes, ...(pool.formerLanes ?? [])];
+      pool.lanes = event.lanes;
       ecs.deploy();
       host.deploy(launcher.parseConfig(environmentOf(settings)));
       return;
