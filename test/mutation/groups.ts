@@ -52,7 +52,7 @@ export const GROUPS: readonly Group[] = [
       },
       {
         sources: [`${LAUNCHER}/adapters/*.ts`],
-        tests: [`test/${LAUNCHER}/adapters/{report,secrets}.test.ts`, `test/${LAUNCHER}/other-launchers.test.ts`],
+        tests: [`test/${LAUNCHER}/adapters/{report,secrets}.test.ts`],
       },
     ],
     target: 95,

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { TickReport } from '../../../../functions/launcher/adapters/report.ts';
 import { METRICS } from '../../../../functions/launcher/contract.ts';
 import type { Deferral, Task } from '../../../../functions/launcher/core/types.ts';
@@ -11,11 +12,14 @@ import { pool } from '../fakes.ts';
 /** What came out: log lines by level, and metrics by blob. */
 let lines: { level: string; message: string; attributes: Record<string, unknown> }[];
 let blobs: { dimensions: Record<string, string>; metrics: Record<string, number[]> }[];
+/** The unit of each metric. */
+let units: Record<string, string>;
 let report: TickReport;
 
 beforeEach(() => {
   lines = [];
   blobs = [];
+  units = {};
   let dimensions: Record<string, string> = {};
   let metrics: Record<string, number[]> = {};
   const log = (level: string) => (message: string, attributes: Record<string, unknown>) => {
@@ -24,7 +28,8 @@ beforeEach(() => {
   report = new TickReport({
     logger: { info: log('info'), warn: log('warn'), error: log('error') },
     metrics: {
-      addMetric: (name, _unit, value) => {
+      addMetric: (name, unit, value) => {
+        units[name] = unit;
         metrics[name] = [...(metrics[name] ?? []), value];
       },
       addDimension: (name, value) => {
@@ -449,5 +454,167 @@ describe('a tick’s metrics', () => {
       [{ pool: 'one' }, 90],
       [{ pool: 'one' }, 30],
     ]);
+  });
+});
+
+describe('the log line of one pool', () => {
+  const partOf = (part: Partial<PoolTick>) => {
+    report.report(tickOf(part));
+    return z.array(z.record(z.string(), z.unknown())).parse(lines[0]?.attributes['pools'])[0];
+  };
+
+  it('has no entry for what did not happen, so that a search for one finds only ticks in which it did', () => {
+    expect(partOf({})).toEqual({ pool: 'one' });
+    lines.length = 0;
+    const idle = { demand: quiet.demand, observation: quiet, decision: nothing };
+    expect(partOf(idle)).toEqual({ pool: 'one', queued: 0, running: 0, live: {}, foreignIdle: 0, unclaimed: 0 });
+  });
+
+  it('counts the live tasks of each state', () => {
+    const tasks = [live('a', 'busy'), live('b', 'starting'), live('c', 'busy')];
+    const part = partOf({ demand, observation: { ...observation, supply: supply({ live: tasks }) } });
+    expect(part?.['live']).toEqual({ busy: 2, starting: 1 });
+  });
+
+  it('lists the five latest start failures', () => {
+    const failures = Array.from({ length: 7 }, (_, n) => ({
+      task: stoppedTask(`task-${n}`),
+      createdAtMs: n,
+      stoppedAtMs: n,
+      detail: 'CannotPullContainerError',
+    }));
+    const part = partOf({ demand, observation: { ...observation, supply: supply({ startFailures: failures }) } });
+    expect(part?.['startFailures']).toMatchObject([2, 3, 4, 5, 6].map((n) => ({ task: `task-${n}` })));
+  });
+
+  it('says of a launch whose attempts are all used up which ones those were, and reports no task', () => {
+    const part = partOf({ launches: [{ kind: 'spent', launch, attempts: [1, 2] }] });
+    expect(part?.['launches']).toEqual([
+      { job: 'run-1/plan', workspace: 'ws-1', reason: launch.reason, outcome: 'spent', attempts: [1, 2] },
+    ]);
+  });
+
+  it('reports a warm agent without a workspace, because it waits for any job', () => {
+    const warm = {
+      key: 'warm/one/1',
+      phase: 'plan',
+      queuedAtMs: NOW,
+      attemptsBefore: 0,
+      idleSeconds: 60,
+      once: false,
+      isHeld: false,
+      reason: 'below the number of warm agents',
+    } as const;
+    const outcome = { kind: 'launched', taskId: 'task-1', attempt: 1, insteadOfSpot: false } as const;
+    const part = partOf({ launches: [{ ...outcome, launch: { ...launch, job: warm } }] });
+    expect(part?.['launches']).toEqual([
+      { job: 'warm/one/1', reason: launch.reason, outcome: 'launched', task: 'task-1', attempt: 1 },
+    ]);
+  });
+
+  it('says the time of the oldest queued job in whole seconds', () => {
+    const old = queuedJob('run-1', { queuedAtMs: NOW - 12_400 });
+    const young = queuedJob('run-2', { queuedAtMs: NOW - 100 });
+    expect(partOf({ demand: { ...demand, queued: [old, young] } })).toMatchObject({
+      queued: 2,
+      oldestQueuedSeconds: 12,
+    });
+  });
+});
+
+describe('the metrics of one pool', () => {
+  const ofPool = () => blobs.filter(({ dimensions }) => dimensions['pool'] === 'one').map(({ metrics }) => metrics);
+  const startsOf = (part: NonNullable<PoolTick['observation']>, nowMs: number) => {
+    blobs.length = 0;
+    report.report({ ...tickOf({ demand: quiet.demand, observation: part, decision: nothing }), startedAtMs: nowMs });
+    return ofPool()[0]?.[METRICS.startFailures]?.[0];
+  };
+
+  it('are seconds where they are durations, and counts everywhere else', () => {
+    const waits = { runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW - seconds(5) };
+    const started = { key: 'run-9/plan', phase: 'plan', queuedAtMs: NOW - seconds(9), startedAtMs: NOW } as const;
+    report.report(tickOf({ demand: { ...demand, waiting: [waits], running: [started] }, observation }));
+    const durations = [METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds, METRICS.startLatencySeconds];
+    for (const [name, unit] of Object.entries(units)) {
+      expect(unit, name).toBe(durations.some((duration) => duration === name) ? 'Seconds' : 'Count');
+    }
+    expect(Object.keys(units)).toEqual(expect.arrayContaining(durations));
+  });
+
+  it('have waited for no time where the platform’s clock is ahead', () => {
+    const job = queuedJob('run-1', { queuedAtMs: NOW + seconds(3) });
+    const started = { key: 'run-9/plan', phase: 'plan', queuedAtMs: NOW + seconds(2), startedAtMs: NOW } as const;
+    report.report(tickOf({ demand: { ...demand, queued: [job], running: [started] } }));
+    expect(ofPool()).toMatchObject([{ [METRICS.oldestQueuedSeconds]: [0] }, { [METRICS.startLatencySeconds]: [0] }]);
+  });
+
+  it('have a start that is two minutes old, and none that is older', () => {
+    const running = [120, 121].map((age) => ({
+      key: `run-${age}/plan` as const,
+      phase: 'plan' as const,
+      queuedAtMs: NOW - seconds(age + 7),
+      startedAtMs: NOW - seconds(age),
+    }));
+    report.report(tickOf({ demand: { ...demand, queued: [], running } }));
+    expect(ofPool()).toEqual([{ [METRICS.startLatencySeconds]: [7] }]);
+  });
+
+  it('repeat the last start failures for an hour while nobody reads the stopped tasks, and no longer', () => {
+    const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
+    const unread = { ...quiet, startsUnread: true } as const;
+    expect(startsOf(unread, NOW)).toBeUndefined();
+    expect(startsOf(failing, NOW)).toBe(1);
+    expect(startsOf(unread, NOW + seconds(3599))).toBe(1);
+    expect(startsOf(unread, NOW + seconds(3600))).toBeUndefined();
+  });
+
+  it('report no start failure after the stopped tasks were read without one', () => {
+    const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
+    expect(startsOf(failing, NOW)).toBe(1);
+    expect(startsOf(quiet, NOW + seconds(60))).toBeUndefined();
+    expect(startsOf({ ...quiet, startsUnread: true }, NOW + seconds(120))).toBeUndefined();
+  });
+
+  it('count a task that ran out of memory exactly five minutes ago, and one without a time', () => {
+    const died = (id: string, stoppedAtMs: number | undefined) => ({
+      task: stoppedTask(id, { stoppedAtMs }),
+      sign: 'OutOfMemoryError' as const,
+    });
+    const outOfMemory = [died('a', NOW - seconds(300)), died('b', undefined), died('c', NOW - seconds(301))];
+    report.report(tickOf({ demand, observation: { ...observation, supply: supply({ outOfMemory }) } }));
+    expect(ofPool()[0]?.[METRICS.outOfMemory]).toEqual([2]);
+  });
+
+  it('are not written at all for a pool of which neither jobs nor tasks could be read', () => {
+    const failed = new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' });
+    report.report(tickOf({ errors: [failed], launches: [], unread: 'queued-jobs' }));
+    expect(ofPool()).toEqual([]);
+    expect(blobs).toEqual([
+      { dimensions: {}, metrics: { [METRICS.failedTicks]: [1], [METRICS.runListRequests]: [7] } },
+    ]);
+  });
+
+  it('end at zero once, also when the pool’s last task ends without a queued job', () => {
+    const one = pool('one');
+    const working = { ...quiet, supply: supply({ live: [live('a', 'busy')] }) };
+    for (const seen of [working, quiet, quiet]) {
+      report.report(tickOf({ pool: one, demand: quiet.demand, observation: seen, decision: nothing }));
+    }
+    expect(ofPool().map((metrics) => metrics[METRICS.liveTasks])).toEqual([[1], [0]]);
+  });
+});
+
+describe('the metrics of all pools', () => {
+  it('count rejected API tokens, and no other refusal or failure', () => {
+    const error = (fault: UpstreamError['fault'], status: number) =>
+      new UpstreamError({ system: 'HCP Terraform', fault, what: 'no', status });
+    report.report(tickOf({ errors: [error('rejected', 403), error('unavailable', 401)] }));
+    expect(blobs[0]?.metrics).toEqual({ [METRICS.failedTicks]: [1], [METRICS.runListRequests]: [7] });
+  });
+
+  it('count an unknown status once per tick, however many pools have it', () => {
+    const odd = { ...quiet.demand, unknownStatuses: ['rehearsing'] };
+    report.report(tickOf({ demand: odd }, { demand: odd, pool: pool('two') }));
+    expect(blobs.at(-1)?.metrics[METRICS.unknownRunStatuses]).toEqual([1]);
   });
 });
