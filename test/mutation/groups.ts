@@ -21,6 +21,12 @@ export interface Group {
 
 const LAUNCHER = 'functions/launcher';
 
+/** Files of the HCP Terraform adapter, each with its own tests: those of the client talk TLS to a server, for each mutant. */
+const hcpTerraform = (source: string, ...tests: string[]): Part => ({
+  sources: [`${LAUNCHER}/adapters/hcp-terraform/${source}.ts`],
+  tests: tests.map((test) => `test/${LAUNCHER}/adapters/${test}.test.ts`),
+});
+
 /** Files of `lib`, each with the tests that hold it. */
 const lib = (source: string, ...tests: string[]): Part => ({
   sources: [`lib/${source}.ts`],
@@ -46,10 +52,14 @@ export const GROUPS: readonly Group[] = [
         sources: [`${LAUNCHER}/adapters/ecs/*.ts`],
         tests: [`test/${LAUNCHER}/adapters/{ecs,refusals,run-task}.test.ts`],
       },
-      {
-        sources: [`${LAUNCHER}/adapters/hcp-terraform/*.ts`],
-        tests: [`test/${LAUNCHER}/adapters/{hcp-terraform*,poll-budget,pool-ids,version}.test.ts`],
-      },
+      hcpTerraform('answers', 'hcp-terraform-answers'),
+      hcpTerraform('http', 'hcp-terraform-http'),
+      hcpTerraform('send', 'hcp-terraform-http'),
+      hcpTerraform('poll-budget', 'poll-budget'),
+      hcpTerraform('pool-ids', 'pool-ids'),
+      hcpTerraform('version', 'version'),
+      hcpTerraform('pages', 'hcp-terraform-limits', 'hcp-terraform'),
+      hcpTerraform('client', 'hcp-terraform-limits', 'hcp-terraform'),
       {
         sources: [`${LAUNCHER}/adapters/*.ts`],
         tests: [`test/${LAUNCHER}/adapters/{report,secrets}.test.ts`],

@@ -77,3 +77,73 @@ describe('a secret', () => {
     },
   );
 });
+
+describe('a secret that cannot be read', () => {
+  const refusal = async (code: string) => {
+    aws.putSecret('acme/api-token', 'x');
+    aws.faults.next('GetSecretValue', { kind: 'error', code, message: 'words-of-aws', status: 400 });
+    return expect(secrets.value('acme/api-token', signal)).rejects;
+  };
+
+  it.each([
+    ['ResourceNotFoundException', /create it, or correct its name in the settings/],
+    ['AccessDeniedException', /role may not read it.*customer managed key needs kms:Decrypt/],
+    ['DecryptionFailure', /needs kms:Decrypt on it/],
+    ['InvalidRequestException', /scheduled for deletion.*restore it or put a value/],
+  ])('is refused with %s and what to do about it', async (code, remedy) => {
+    await (await refusal(code)).toMatchObject({
+      system: 'Secrets Manager',
+      fault: 'rejected',
+      request: 'GetSecretValue',
+      message: expect.stringMatching(
+        new RegExp(`secret acme/api-token cannot be read \\(${code}\\): .*${remedy.source}`, 's'),
+      ),
+      cause: expect.objectContaining({ name: code }),
+    });
+  });
+
+  it('is unavailable with an error that has no remedy, whose name is all that is said', async () => {
+    await (await refusal('InternalServiceError')).toMatchObject({
+      fault: 'unavailable',
+      message: expect.stringMatching(/secret acme\/api-token cannot be read \(InternalServiceError\)(?!: )/),
+    });
+  });
+
+  it('is reported with the code of the connection that broke, and not with its name Error', async () => {
+    aws.faults.next('GetSecretValue', { kind: 'reset' });
+    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(ECONNRESET\)/);
+  });
+
+  it('is reported when what was thrown is no error at all', async () => {
+    client.middlewareStack.add(() => () => Promise.reject('just a string'), { step: 'initialize' });
+    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(unknown\)/);
+  });
+});
+
+describe('the string of a secret', () => {
+  it.each(['first.atlasv1.ABCxyz019', 'a-b_c~d+e/f', 'padded==', 'p='])('%s is a token', async (value) => {
+    aws.putSecret('acme/api-token', value);
+    expect(await secrets.value('acme/api-token', signal)).toBe(value);
+  });
+
+  it.each(['=', 'a=b', 'a,b', 'a\nb', 'tokén', '{t0ken', 't0ken}'])('%j is not a token', async (value) => {
+    aws.putSecret('acme/api-token', value);
+    await expect(secrets.value('acme/api-token', signal)).rejects.toMatchObject({
+      system: 'Secrets Manager',
+      request: 'GetSecretValue',
+      message: expect.stringMatching(
+        /secret acme\/api-token holds a string with .*characters that no token has; its whole/,
+      ),
+    });
+  });
+
+  it('is reported as missing when there is only white space, since a file’s newline is not a token', async () => {
+    aws.putSecret('acme/api-token', ' \n');
+    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/holds no string; its whole/);
+  });
+
+  it('is reported as missing when the secret is binary', async () => {
+    client.middlewareStack.add(() => async () => ({ response: {}, output: { $metadata: {} } }), { step: 'initialize' });
+    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/holds no string; its whole/);
+  });
+});
