@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
+  agentPool,
+  agentPoolsPage,
   agentsOf,
   agentsPage,
   currentRunsOf,
@@ -85,4 +87,137 @@ it('a name is kept up to 255 characters, and a longer one is replaced by its len
     agentsOf(agentsPage.parse({ data: [{ id: 'agent-1', attributes: { name, status: 'idle' } }], meta }))[0]?.name;
   expect(named('a'.repeat(255))).toBe('a'.repeat(255));
   expect(named('a'.repeat(256))).toBe('a text of 256 characters');
+});
+
+describe('what the launcher reads of a run', () => {
+  it('is its ids, its status and its times, whatever their time zone', () => {
+    const times = {
+      'plan-queued-at': '2026-03-01T12:00:01Z',
+      'planning-at': '2026-03-01T12:00:02+00:00',
+      'apply-queued-at': '2026-03-01T13:00:03+01:00',
+      'applying-at': '2026-03-01T12:00:04Z',
+    };
+    const second = (n: number) => Date.parse(at) + n * 1000;
+    expect(runs(run({ status: 'plan_queued', 'status-timestamps': times }))).toEqual([
+      {
+        id: 'run-1',
+        workspaceId: 'ws-1',
+        status: 'plan_queued',
+        createdAtMs: Date.parse('2026-03-01T11:00:00Z'),
+        statusSinceMs: second(1),
+        planQueuedAtMs: second(1),
+        planningAtMs: second(2),
+        applyQueuedAtMs: second(3),
+        applyingAtMs: second(4),
+        planAgentName: undefined,
+        applyAgentName: undefined,
+      },
+    ]);
+  });
+
+  it('has no time where the platform has none or null, and ignores entries that are not times', () => {
+    const times = { 'planning-at': null, 'planned-at': 'soon', 'queuing-at': at };
+    expect(runs(run({ status: 'planned', 'status-timestamps': times }))[0]).toMatchObject({
+      statusSinceMs: Date.parse(at),
+      planQueuedAtMs: undefined,
+      planningAtMs: undefined,
+    });
+  });
+
+  // The key of a run becomes ECS's clientToken and startedBy, which have an alphabet and a length.
+  it.each(['xrun-1', 'run-', 'run-1/plan', 'run-ä', `run-${'a'.repeat(47)}`])('is refused with the id %s', (id) => {
+    expect(() => runs({ ...run(), id })).toThrow();
+    expect(runs({ ...run(), id: `run-${'a'.repeat(46)}` })).toHaveLength(1);
+  });
+
+  it.each(['xws-1', 'ws-', 'ws-1/2', `ws-${'a'.repeat(61)}`])('is refused with the workspace id %s', (id) => {
+    expect(() => runs(run({}, { workspace: { data: { id } } }))).toThrow();
+    expect(runs(run({}, { workspace: { data: { id: `ws-${'a'.repeat(60)}` } } }))).toHaveLength(1);
+  });
+
+  it.each([['plan-queued-at'], ['planning-at'], ['apply-queued-at'], ['applying-at']])(
+    'is refused when %s is not a time, since the order of the queue rests on it',
+    (key) => {
+      expect(() => runs(run({ 'status-timestamps': { [key]: 'yesterday' } }))).toThrow();
+    },
+  );
+
+  it('is refused without paging, since the rest of the list would be missed', () => {
+    for (const without of [{}, { pagination: {} }]) {
+      expect(() => runsPage.parse({ data: [], meta: without })).toThrow();
+    }
+  });
+});
+
+describe('a current run that is missing among the included resources', () => {
+  const listed = (included: unknown[]) => {
+    const relationships = { 'agent-pool': { data: { id: 'apool-1' } }, 'current-run': { data: { id: 'run-1' } } };
+    return workspacesPage.parse({ data: [{ id: 'ws-1', relationships }], included, meta });
+  };
+
+  it.each([
+    ['nothing is included', []],
+    ['only a resource of another type is included', [{ type: 'users', id: 'user-1' }]],
+    ['a resource of another type has its id and its shape', [{ ...run(), type: 'plans' }]],
+  ])('is an error that says which run it is when %s', (_, included) => {
+    let error: unknown;
+    try {
+      currentRunsOf(listed(included), 'apool-1');
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({
+      system: 'HCP Terraform',
+      fault: 'unexpected-answer',
+      message: expect.stringContaining('current run run-1 is not among the included'),
+    });
+  });
+
+  it('is refused where a workspace has no valid id', () => {
+    const data = [{ id: 'x', relationships: {} }];
+    expect(() => workspacesPage.parse({ data, included: [], meta })).toThrow();
+  });
+});
+
+describe('an agent in an answer', () => {
+  const agentOf = (attributes: Record<string, unknown>) =>
+    agentsOf(agentsPage.parse({ data: [{ id: 'agent-1', attributes }], meta }))[0];
+
+  it.each(['idle', 'busy', 'unknown', 'errored', 'exited'])('has the status %s', (status) => {
+    expect(agentOf({ name: 'a', status })?.status).toBe(status);
+  });
+
+  it('has an unknown status when the platform has a new word, so that nothing is stopped because of it', () => {
+    expect(agentOf({ name: 'a', status: 'rehearsing' })?.status).toBe('unknown');
+  });
+
+  it('goes by its id when it has no name, and has its last ping', () => {
+    expect(agentOf({ status: 'idle', 'last-ping-at': at })).toEqual({
+      id: 'agent-1',
+      name: 'agent-1',
+      status: 'idle',
+      lastPingMs: Date.parse(at),
+    });
+  });
+
+  it.each([null, 'never'])('has no last ping when the platform says %j', (ping) => {
+    expect(agentOf({ name: 'a', status: 'idle', 'last-ping-at': ping })?.lastPingMs).toBeUndefined();
+  });
+});
+
+describe('an agent pool in an answer', () => {
+  it('has an id that begins with apool- and a name', () => {
+    const one = { id: 'apool-1', attributes: { name: 'default' } };
+    expect(agentPoolsPage.parse({ data: [one], meta }).data).toEqual([one]);
+    for (const wrong of [{ ...one, id: 'my-apool-1' }, { id: 'apool-1' }, { ...one, attributes: {} }]) {
+      expect(() => agentPoolsPage.parse({ data: [wrong], meta })).toThrow();
+    }
+  });
+
+  it('has a name when it is asked for by its id', () => {
+    expect(agentPool.parse({ data: { attributes: { name: 'default' } } }).data.attributes.name).toBe('default');
+    for (const wrong of [{}, { data: {} }, { data: { attributes: {} } }]) {
+      expect(() => agentPool.parse(wrong)).toThrow();
+    }
+  });
 });

@@ -366,6 +366,82 @@ describe('a request over TLS', () => {
     const got = overTls().get(PATH, 's', schema, signal);
     if (fault === undefined) expect((await got).body).toEqual({ data: 'it' });
     else
-      expect(await failureOf(got)).toMatchObject({ fault, message: expect.stringContaining('larger than the 4 MiB') });
+      expect(await failureOf(got)).toMatchObject({
+        system: 'HCP Terraform',
+        fault,
+        request: 'GET /api/v2/things',
+        message: expect.stringContaining('larger than the 4 MiB'),
+      });
+  });
+
+  it('has a time limit without a test’s, and no text for a status whose body is not read', async () => {
+    server.on('/api', (_, response) => void response.writeHead(404).end('x'));
+    const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test');
+    expect(await send('/api/v2/things', 'token', signal)).toMatchObject({ status: 404, text: '' });
+  });
+});
+
+describe('a body that is more than a page', () => {
+  const any = z.object({ data: z.unknown() });
+  const read = (body: string) => httpOver(scripted({ ...good, text: body }).send).get(PATH, 's', any, signal);
+  const list = (count: number) => `[${Array.from({ length: count }, () => 0).join()}]`;
+
+  it.each([
+    ['100 entries', `{"data":${list(100)}}`],
+    ['1,000 included resources', `{"data":[],"included":${list(1000)}}`],
+    ['an object with a length', '{"data":{"length":101}}'],
+  ])('is not what has %s', async (_, body) => {
+    expect((await read(body)).status).toBe(200);
+  });
+
+  it.each([
+    ['101 entries', `{"data":${list(101)}}`, '101 entries in "data"; one page has at most 100'],
+    ['1,001 included', `{"data":[],"included":${list(1001)}}`, '1001 entries in "included"; one page has at most 1000'],
+  ])('is refused with %s', async (_, body, words) => {
+    expect(await failureOf(read(body))).toMatchObject({
+      system: 'HCP Terraform',
+      fault: 'unexpected-answer',
+      request: 'GET /api/v2/things',
+      message: expect.stringContaining(words),
+    });
+  });
+
+  it.each(['null', '5', '"text"'])('is not confused with %s, which is reported by its shape', async (body) => {
+    const error = await failureOf(read(body));
+    expect(error).toMatchObject({ fault: 'unexpected-answer' });
+    expect(error.message).toContain('(top: invalid_type)');
+  });
+
+  it('is counted outside of strings, also where a string has quotes in it', async () => {
+    const long = JSON.stringify('"\\,[{'.repeat(60_000));
+    expect((await read(`{"data":${long}}`)).status).toBe(200);
+    const after = `{"data":${long},"x":[${'0,'.repeat(200_000)}0]}`;
+    expect(await failureOf(read(after))).toMatchObject({ system: 'HCP Terraform', fault: 'too-large' });
+  });
+
+  it('is reported with three faults of its shape at most', async () => {
+    const wrong = z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() });
+    const error = await failureOf(httpOver(scripted({ ...good, text: '{}' }).send).get(PATH, 's', wrong, signal));
+    expect(error).toMatchObject({ fault: 'unexpected-answer' });
+    expect(error.message).toContain('(a: invalid_type; b: invalid_type; c: invalid_type)');
+  });
+});
+
+describe('what is repeated of an answer', () => {
+  const answered = (headers: RawAnswer['headers']) =>
+    failureOf(httpOver(scripted({ status: 200, headers, text: '<html>' }).send).get(PATH, 's', schema, signal));
+
+  it('is no request id that came more than once, also not in a list of one', async () => {
+    expect((await answered({ 'x-request-id': ['abc'] })).requestId).toBeUndefined();
+  });
+
+  it('is a media type only when the header begins with it', async () => {
+    expect((await answered({ 'content-type': 'see text/html' })).message).toContain('(no media type, 6 characters)');
+  });
+
+  it('is the code of an error, also when its cause has none', async () => {
+    const thrown = broken('ECONNREFUSED', new Error('without a code'));
+    const error = await failureOf(httpOver(scripted(thrown).send).get(PATH, 's', schema, signal));
+    expect(error.message).toContain('the connection was refused (ECONNREFUSED)');
   });
 });

@@ -129,3 +129,8 @@ describe('the name of a secret', () => {
     expect(secretNameOf(id)).toBe(name);
   });
 });
+
+it('a poll budget that is used up is an error of HCP Terraform, as if the platform had said so', () => {
+  takeAll();
+  expect(() => budget.take()).toThrow(expect.objectContaining({ system: 'HCP Terraform', fault: 'throttled' }));
+});

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { PoolIds } from '../../../../functions/launcher/adapters/hcp-terraform/pool-ids.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import { pool } from '../fakes.ts';
@@ -9,14 +10,17 @@ const MINUTE = 60_000;
 /** What the platform answers to the lookup of a pool: its name, no pool, or an error. */
 let answer: string | undefined | Error;
 let asked: string[];
+/** Statuses that the latest lookup takes for an answer. */
+let expectedStatuses: readonly number[] | undefined;
 let nowMs: number;
 let ids: PoolIds;
 
 beforeEach(() => {
   asked = [];
   nowMs = 1_000_000;
-  const get = async (path: string) => {
+  const get = async (...[path, , , , expected]: Parameters<HcpTerraformHttp['get']>) => {
     asked.push(path);
+    expectedStatuses = expected;
     if (answer instanceof Error) throw answer;
     const byId = path.startsWith('/api/v2/agent-pools/');
     const names = answer === undefined ? [] : [answer];
@@ -127,5 +131,34 @@ describe('a pool that is known by its id', () => {
     const error = await look(one, 'other');
     expect(error).toMatchObject({ fault: 'rejected' });
     expect(String(error)).toMatch(/apool-9 is named "other" and not "default".*correct/s);
+  });
+});
+
+describe('the lookup of a pool', () => {
+  const byId = pool('default', { id: 'apool-9' });
+
+  it('the lookup of a pool by its id takes 404 for an answer, and no other refusal', async () => {
+    await look(byId, 'default');
+    expect(expectedStatuses).toEqual([404]);
+  });
+
+  it('the lookup of a pool by its id has said nothing of its agents before it was made', () => {
+    expect(ids.sightOf(byId)).toEqual({ agentsVisible: true });
+  });
+
+  it('the lookup of a pool that is refused says which request it was', async () => {
+    expect(await look(byId, 'other')).toMatchObject({
+      system: 'HCP Terraform',
+      request: 'GET /api/v2/agent-pools/apool-9',
+    });
+    expect(await look(pool('default'), undefined)).toMatchObject({
+      system: 'HCP Terraform',
+      request: 'GET /api/v2/organizations/acme/agent-pools',
+    });
+  });
+
+  it('the lookup of a pool that is gone is an error of HCP Terraform', async () => {
+    for (const said of ['default', undefined, undefined, undefined]) await look(byId, said);
+    expect(ids.sightOf(byId).gone).toMatchObject({ system: 'HCP Terraform' });
   });
 });

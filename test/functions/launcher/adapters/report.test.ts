@@ -464,10 +464,10 @@ describe('the log line of one pool', () => {
   };
 
   it('has no entry for what did not happen, so that a search for one finds only ticks in which it did', () => {
-    expect(partOf({})).toEqual({ pool: 'one' });
+    expect(partOf({})).toStrictEqual({ pool: 'one' });
     lines.length = 0;
     const idle = { demand: quiet.demand, observation: quiet, decision: nothing };
-    expect(partOf(idle)).toEqual({ pool: 'one', queued: 0, running: 0, live: {}, foreignIdle: 0, unclaimed: 0 });
+    expect(partOf(idle)).toStrictEqual({ pool: 'one', queued: 0, running: 0, live: {}, foreignIdle: 0, unclaimed: 0 });
   });
 
   it('counts the live tasks of each state', () => {
@@ -489,7 +489,7 @@ describe('the log line of one pool', () => {
 
   it('says of a launch whose attempts are all used up which ones those were, and reports no task', () => {
     const part = partOf({ launches: [{ kind: 'spent', launch, attempts: [1, 2] }] });
-    expect(part?.['launches']).toEqual([
+    expect(part?.['launches']).toStrictEqual([
       { job: 'run-1/plan', workspace: 'ws-1', reason: launch.reason, outcome: 'spent', attempts: [1, 2] },
     ]);
   });
@@ -507,7 +507,7 @@ describe('the log line of one pool', () => {
     } as const;
     const outcome = { kind: 'launched', taskId: 'task-1', attempt: 1, insteadOfSpot: false } as const;
     const part = partOf({ launches: [{ ...outcome, launch: { ...launch, job: warm } }] });
-    expect(part?.['launches']).toEqual([
+    expect(part?.['launches']).toStrictEqual([
       { job: 'warm/one/1', reason: launch.reason, outcome: 'launched', task: 'task-1', attempt: 1 },
     ]);
   });
@@ -616,5 +616,107 @@ describe('the metrics of all pools', () => {
     const odd = { ...quiet.demand, unknownStatuses: ['rehearsing'] };
     report.report(tickOf({ demand: odd }, { demand: odd, pool: pool('two') }));
     expect(blobs.at(-1)?.metrics[METRICS.unknownRunStatuses]).toEqual([1]);
+  });
+});
+
+describe('what was reported once', () => {
+  const started = (id: string, more: object = {}) => ({
+    key: `${id}/plan` as const,
+    phase: 'plan' as const,
+    queuedAtMs: NOW - seconds(9),
+    startedAtMs: NOW - seconds(1),
+    ...more,
+  });
+  type Running = NonNullable<PoolTick['demand']>['running'];
+  const startsOf = (running: Running) => {
+    blobs.length = 0;
+    report.report(tickOf({ demand: { ...quiet.demand, running } }));
+    return blobs.flatMap(({ metrics }) => metrics[METRICS.startLatencySeconds] ?? []).length;
+  };
+
+  it('is remembered for all jobs of a tick', () => {
+    const two = [started('run-1'), started('run-2')];
+    expect(startsOf(two)).toBe(2);
+    expect(startsOf(two)).toBe(0);
+  });
+
+  it('is forgotten after ten thousand more, so that a function that is warm for weeks does not grow', () => {
+    const many = Array.from({ length: 10_002 }, (_, n) => started(`run-${n}`));
+    expect(startsOf(many)).toBe(10_002);
+    expect(startsOf(many.slice(-1))).toBe(0);
+    expect(startsOf(many.slice(0, 1))).toBe(1);
+  });
+
+  it('is no start of which one time is missing', () => {
+    expect(startsOf([started('run-1', { queuedAtMs: undefined }), started('run-2', { startedAtMs: undefined })])).toBe(
+      0,
+    );
+  });
+
+  it('is what the function launched, however many tasks that are', () => {
+    const names = ['a', 'b'].map((letter) => letter.repeat(32));
+    const launches = names.map(
+      (taskId) => ({ kind: 'launched', launch, taskId, attempt: 1, insteadOfSpot: false }) as const,
+    );
+    const seen = { ...observation, agentsOfOtherTasks: names };
+    const warnings = [0, 10, 300].flatMap((after) => {
+      lines.length = 0;
+      const part = after === 0 ? { demand, observation, launches } : { demand, observation: seen };
+      report.report({ ...tickOf(part), startedAtMs: NOW + seconds(after) });
+      return lines.filter(({ level }) => level === 'warn');
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  it('has no agent of another launcher where none was seen', () => {
+    for (const after of [0, 60, 120]) {
+      report.report({ ...tickOf({ demand, observation }), startedAtMs: NOW + seconds(after) });
+    }
+    expect(blobs.flatMap(({ metrics }) => metrics[METRICS.otherLaunchersAgents] ?? [])).toEqual([]);
+  });
+});
+
+describe('the messages that people search for', () => {
+  it('say that a tick had errors', () => {
+    report.report(tickOf({ errors: [new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' })] }));
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([['error', 'tick with errors']]);
+  });
+
+  it('say that another launcher serves the pool, and where the runbook says what to do', () => {
+    const seen = { ...observation, agentsOfOtherTasks: ['a'.repeat(32)] };
+    for (const after of [0, 60]) {
+      report.report({ ...tickOf({ demand, observation: seen }), startedAtMs: NOW + seconds(after) });
+    }
+    expect(lines.find(({ level }) => level === 'warn')).toMatchObject({
+      message: expect.stringContaining('another launcher'),
+      attributes: { remedy: expect.stringMatching(/delete the other stack.*docs\/runbook\.md/) },
+    });
+  });
+
+  it('say that a run status is unknown, or that the list of runs is too long', () => {
+    report.report(tickOf({ demand: { ...quiet.demand, unknownStatuses: ['rehearsing'] }, unread: 'queued-jobs' }));
+    const warnings = lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    expect(warnings).toEqual([expect.stringContaining('unknown run status'), expect.stringContaining('too long')]);
+  });
+
+  it('name the setting of the phase whose task ran out of memory, or of the pool when its family is unknown', () => {
+    const remedyOf = (family: string) => {
+      lines.length = 0;
+      const task = stoppedTask(family, { family, stoppedAtMs: NOW });
+      const outOfMemory = [{ task, sign: 'OutOfMemoryError' as const, jobKey: 'run-9/apply' as const }];
+      const split = pool('one', { lanes: [PLAN_LANE, APPLY_LANE] });
+      report.report(tickOf({ pool: split, observation: { ...observation, supply: supply({ outOfMemory }) } }));
+      const warning = lines.find(({ level }) => level === 'warn')?.attributes;
+      expect(warning).not.toHaveProperty('jobIs');
+      return String(warning?.['remedy']);
+    };
+    expect(remedyOf(APPLY_LANE.taskDefinition)).toContain('raise phases.apply.memoryMiB of pool one');
+    expect(remedyOf('an-older-family')).toContain('raise memoryMiB of pool one');
+  });
+
+  it('come with the number of busy agents, also when the pool’s runs could not be read', () => {
+    const tasks = [live('a', 'busy'), live('b', 'busy'), live('c', 'starting')];
+    report.report(tickOf({ observation: { ...quiet, supply: supply({ live: tasks }) } }));
+    expect(blobs[0]?.metrics).toEqual({ [METRICS.liveTasks]: [3], [METRICS.busyAgents]: [2] });
   });
 });

@@ -105,7 +105,7 @@ describe('a secret that cannot be read', () => {
   it('is unavailable with an error that has no remedy, whose name is all that is said', async () => {
     await (await refusal('InternalServiceError')).toMatchObject({
       fault: 'unavailable',
-      message: expect.stringMatching(/secret acme\/api-token cannot be read \(InternalServiceError\)(?!: )/),
+      message: expect.stringMatching(/secret acme\/api-token cannot be read \(InternalServiceError\)(?=$| \()/),
     });
   });
 
@@ -145,5 +145,19 @@ describe('the string of a secret', () => {
   it('is reported as missing when the secret is binary', async () => {
     client.middlewareStack.add(() => async () => ({ response: {}, output: { $metadata: {} } }), { step: 'initialize' });
     await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/holds no string; its whole/);
+  });
+});
+
+describe('the read of a secret', () => {
+  it('ends with the tick', async () => {
+    aws.putSecret('acme/api-token', 'x');
+    await expect(secrets.value('acme/api-token', AbortSignal.abort())).rejects.toThrow(/AbortError/);
+    expect(reads()).toBe(0);
+  });
+
+  it('is reported by the error’s name when its code is no text', async () => {
+    const odd = Object.assign(new Error('x'), { name: 'OddError', code: 7 });
+    client.middlewareStack.add(() => () => Promise.reject(odd), { step: 'initialize' });
+    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(OddError\)/);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { isNewEnough } from '../../../../functions/launcher/adapters/hcp-terraform/version.ts';
+import type { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
+import { isNewEnough, listsRunsByOrganization } from '../../../../functions/launcher/adapters/hcp-terraform/version.ts';
 
 it.each<[string | string[] | undefined, boolean]>([
   [undefined, true],
@@ -22,3 +23,21 @@ it.each<[string | string[] | undefined, boolean]>([
 ])('a platform that sends the version %j lists runs by organization: %s', (version, expected) => {
   expect(isNewEnough(version)).toBe(expected);
 });
+
+it.each([
+  [{}, true],
+  [{ 'x-tfe-version': 'v202408-3' }, false],
+  [{ 'x-tfe-version': 'v202409-1' }, true],
+])(
+  'the platform is asked for its version at an endpoint that costs nothing, and %j means %s',
+  async (headers, lists) => {
+    const asked: unknown[] = [];
+    const get = async (...[path, tokenSecret, , , expected]: Parameters<HcpTerraformHttp['get']>) => {
+      asked.push({ path, tokenSecret, expected });
+      return { status: 204, headers, body: undefined };
+    };
+    expect(await listsRunsByOrganization({ get }, 'acme/api-token', new AbortController().signal)).toBe(lists);
+    // Terraform Enterprise answers with 200, HCP Terraform with 204; neither body is read.
+    expect(asked).toEqual([{ path: '/api/v2/ping', tokenSecret: 'acme/api-token', expected: [200, 204] }]);
+  },
+);
