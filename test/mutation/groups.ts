@@ -83,7 +83,7 @@ export const GROUPS: readonly Group[] = [
       lib('launcher/monitoring', 'launcher/monitoring'),
       lib('launcher/permissions', 'launcher/function', 'agent-launcher-stack'),
       lib('launcher/function', 'launcher/function', 'agent-launcher-stack', 'log-groups'),
-      lib('agent/task-definition', 'agent/task-definition', 'agent/pool'),
+      lib('agent/task-definition', 'agent/task-definition', 'agent/pool', 'agent/phases'),
       lib('agent/pool', 'agent/pool', 'agent/task-definition', 'agent/phases', 'log-groups'),
       lib('agent/accepted-jobs', 'agent/phases'),
     ],

@@ -172,3 +172,71 @@ describe("the launcher's permissions", () => {
     ]);
   });
 });
+
+describe('what the launcher is made of', () => {
+  const trustOf = (id: RegExp) => {
+    const roles = Object.entries(template.findResources('AWS::IAM::Role')).filter(([name]) => id.test(name));
+    expect(roles).toHaveLength(1);
+    return z
+      .looseObject({ AssumeRolePolicyDocument: z.looseObject({ Statement: z.unknown() }) })
+      .parse(roles[0]?.[1]['Properties']).AssumeRolePolicyDocument.Statement;
+  };
+
+  it('is a function with Node 24 on ARM, whose log lines at level INFO are JSON', () => {
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      FunctionName: 'AgentLauncher-launcher',
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      LoggingConfig: Match.objectLike({ LogFormat: 'JSON', ApplicationLogLevel: 'INFO', SystemLogLevel: 'INFO' }),
+    });
+  });
+
+  it('is a role that only Lambda may use, and only for this function', () => {
+    expect(trustOf(/^LauncherRole/)).toEqual([
+      { Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' } },
+    ]);
+    expect(Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => /ServiceRole/.test(id))).toEqual([]);
+  });
+
+  it('is a schedule whose role only schedules of this account may use', () => {
+    expect(trustOf(/^LauncherScheduleRole/)).toEqual([
+      {
+        Action: 'sts:AssumeRole',
+        Effect: 'Allow',
+        Principal: { Service: 'scheduler.amazonaws.com' },
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      },
+    ]);
+  });
+
+  it('is a schedule that waits for its role’s policy, since its first invocation would be denied', () => {
+    const [schedule] = Object.values(template.findResources('AWS::Scheduler::Schedule'));
+    expect(schedule?.['DependsOn']).toEqual(
+      expect.arrayContaining([expect.stringMatching(/ScheduleRoleDefaultPolicy/)]),
+    );
+    expect(schedule?.['Properties'].Name).toBe('AgentLauncher');
+  });
+
+  it('is a log group that is deleted with the stack, and metrics under the name of the launcher', () => {
+    template.hasResource('AWS::Logs::LogGroup', {
+      Properties: { LogGroupName: '/AgentLauncher/launcher' },
+      DeletionPolicy: 'Delete',
+    });
+    expect(variables()['POWERTOOLS_SERVICE_NAME']).toBe('AgentLauncher');
+  });
+});
+
+describe("the launcher's statements", () => {
+  it('see, stop and list tasks of its cluster only, and write to its log group only', () => {
+    const of = (sid: string) => statementsOf(template).find(({ Sid }) => Sid === sid);
+    const inThisCluster = { ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } } };
+    expect(of('SeeAndStopAgents')?.Condition).toEqual(inThisCluster);
+    expect(of('ListAgents')?.Condition).toEqual(inThisCluster);
+    const log = of('WriteItsLog');
+    expect(log && resourcesOf(log)).toEqual([expect.stringMatching(/^<LauncherLogs\w+\.Arn>$/)]);
+  });
+
+  it('tell agents not to take a public address, because their subnets are private', () => {
+    expect(variables()[ENV.assignPublicIp]).toBe('DISABLED');
+  });
+});
