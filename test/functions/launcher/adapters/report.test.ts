@@ -559,8 +559,9 @@ describe('the metrics of one pool', () => {
     expect(ofPool()).toEqual([{ [METRICS.startLatencySeconds]: [7] }]);
   });
 
-  it('repeat the last start failures for an hour while nobody reads the stopped tasks, and no longer', () => {
-    const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
+  it('repeat a start failure for an hour after it while nobody reads the stopped tasks, and no longer', () => {
+    const startFailures = observation.supply.startFailures.map((failure) => ({ ...failure, stoppedAtMs: NOW }));
+    const failing = { ...quiet, supply: supply({ startFailures }) };
     const unread = { ...quiet, startsUnread: true } as const;
     expect(startsOf(unread, NOW)).toBeUndefined();
     expect(startsOf(failing, NOW)).toBe(1);
