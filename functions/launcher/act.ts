@@ -1,5 +1,5 @@
 import { STOP_REASON_PREFIX } from './core/starts.ts';
-import { attemptsFrom, isSpent } from './core/token.ts';
+import { attemptsFrom, isSpent, isSpentWithoutTask } from './core/token.ts';
 import type { Launch, Stop, Supply } from './core/types.ts';
 import { seen, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
@@ -63,6 +63,10 @@ async function launchOne(
     const answer = await seen(tasks.launch({ pool, lane: launch.lane, job: launch.job, attempt }, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
+    if (answer.value.kind === 'nameless-conflict') {
+      if (isSpentWithoutTask(launch.job, nowMs)) continue;
+      return { kind: 'failed', launch, error: answer.value.error };
+    }
     if (!isSpent(answer.value, launch, evidence)) {
       const { taskId } = answer.value;
       const insteadOfSpot = answer.value.insteadOfSpot === true || isDiverted(pool, launch);

@@ -111,7 +111,9 @@ export type LaunchAnswer =
       /** Spot had no room, and the task runs on demand. */
       readonly insteadOfSpot?: boolean;
     }
-  | { readonly kind: 'refused'; readonly refusal: Refusal };
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The token is in use, and ECS names no task for it: it isn't known whether a task was started. */
+  | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError };
 
 /** What the launcher asks of ECS, in its own cluster. */
 export interface Tasks {

@@ -392,8 +392,7 @@ export const PROFILES = {
     pools: [1, 2],
     maxAgents: [3, 8],
     lanes: 0.5,
-    // A token that Spot used up without a task is a conflict for the lane of after the deployment, until ECS forgets it.
-    always: { agentsVisible: true, failedTokens: 'forgotten' },
+    always: { agentsVisible: true },
   },
   // Sweeps so rare that nothing else makes the launcher look at how their tasks ended, and whose agents never come up.
   sweeps: {

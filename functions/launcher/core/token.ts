@@ -70,6 +70,15 @@ export function isSpent(
 }
 
 /**
+ * Whether a token that is in use, but for no task that ECS names, is used up. AWS doesn't document whether a launch that started nothing,
+ * such as one for which Spot had no capacity, keeps its token. In the first minutes, an overlapping tick may have started a task that
+ * isn't visible yet.
+ */
+export function isSpentWithoutTask(job: Pick<QueuedJob, 'queuedAtMs'>, nowMs: number): boolean {
+  return nowMs - job.queuedAtMs > READ_LAG_MS;
+}
+
+/**
  * Whether the agent of a live task of another family may still take the job. A token has no family, so after a deployment that gives the
  * pool other families it stands for the task that was launched before. The tick counts the agent of such a task once it has registered:
  * an idle one as supply, a busy one not. Until then only this answer keeps the job from a second task.

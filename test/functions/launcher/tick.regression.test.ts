@@ -218,6 +218,33 @@ describe('a job whose task is of another family, after `phases` was set or taken
   });
 });
 
+describe('a job whose token is in use for no task that ECS names', () => {
+  // A launch for which Spot had no capacity may keep its token. After a deployment without Spot, the token is in conflict.
+  const conflict = new UpstreamError({
+    system: 'ECS',
+    fault: 'rejected',
+    what: 'ConflictException',
+    request: 'RunTask',
+  });
+  const outcomesAfter = async (waitedMs: number) => {
+    platform.runs.set('one', { ok: true, value: [run({ id: 'run-1', planQueuedAtMs: NOW - waitedMs })] });
+    tasks.answer = ({ job, attempt }) =>
+      attempt === 1
+        ? { kind: 'nameless-conflict', error: conflict }
+        : { kind: 'task', taskId: `${job.key}/${attempt}`, lastStatus: 'PROVISIONING' };
+    const ticked = await tickOf([pool('one')]);
+    return ticked.pools[0]?.launches.map((one) => (one.kind === 'launched' ? one.taskId : one.kind));
+  };
+
+  it('gets an agent by the next token once a task of the first one would be visible', async () => {
+    expect(await outcomesAfter(seconds(301))).toEqual(['run-1/plan/2']);
+  });
+
+  it('gets none before, since an overlapping tick may have started a task', async () => {
+    expect(await outcomesAfter(seconds(300))).toEqual(['failed']);
+  });
+});
+
 describe('a licence that pools with different API tokens share', () => {
   const pools = [pool('one'), pool('two', { apiTokenSecret: 'acme/other-token' })];
 

@@ -101,7 +101,7 @@ export class EcsTasks implements Tasks {
   /** The token belongs to a task that was started with other parameters, as before a deployment, or on Spot. */
   async #conflict(conflict: ConflictException, signal: AbortSignal): Promise<RunTaskAnswer> {
     const arn = conflict.resourceIds?.[0];
-    if (arn === undefined) return { kind: 'nameless-conflict', conflict };
+    if (arn === undefined) return { kind: 'nameless-conflict', error: asUpstreamError(conflict, 'RunTask') };
     const [task] = await this.#describe([arn], signal);
     const { lastStatus, family, createdAtMs } = task ?? {};
     return { kind: 'conflict', taskId: taskIdOf(arn), lastStatus, family, createdAtMs };
@@ -154,12 +154,10 @@ export class EcsTasks implements Tasks {
 /** What ECS says to one RunTask call. */
 type RunTaskAnswer =
   | LaunchAnswer
-  | (Omit<Extract<LaunchAnswer, { kind: 'task' }>, 'kind' | 'insteadOfSpot'> & { readonly kind: 'conflict' })
-  | { readonly kind: 'nameless-conflict'; readonly conflict: ConflictException };
+  | (Omit<Extract<LaunchAnswer, { kind: 'task' }>, 'kind' | 'insteadOfSpot'> & { readonly kind: 'conflict' });
 
-/** A launch has a task or a refusal; a conflict that names no task leaves open which. */
+/** For the tick, a conflict that names a task is an answer with that task. */
 function named(answer: RunTaskAnswer): LaunchAnswer {
-  if (answer.kind === 'nameless-conflict') throw asUpstreamError(answer.conflict, 'RunTask');
   return answer.kind === 'conflict' ? { ...answer, kind: 'task' } : answer;
 }
 

@@ -67,7 +67,7 @@ const request = (runId = 'run-1', attempt = 1, taskDefinition = FAMILY): LaunchR
 
 async function launchedId(of: LaunchRequest): Promise<string> {
   const answer = await tasks.launch(of, signal);
-  if (answer.kind !== 'task') throw new Error(answer.refusal.detail);
+  if (answer.kind !== 'task') throw new Error(JSON.stringify(answer));
   return answer.taskId;
 }
 
@@ -279,9 +279,12 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual([]);
   });
 
-  it('whose tokens all are in conflict without a task is an error, as it is not known what was started', async () => {
+  it('whose tokens all are in conflict without a task says that it is not known what was started', async () => {
     ecs.faults.next('RunTask', { ...conflict, status: 400 }, { times: 3 });
-    await expect(tasks.launch(spot(), signal)).rejects.toMatchObject({ system: 'ECS', fault: 'rejected' });
+    expect(await tasks.launch(spot(), signal)).toMatchObject({
+      kind: 'nameless-conflict',
+      error: { system: 'ECS', fault: 'rejected', request: 'RunTask' },
+    });
   });
 });
 
@@ -805,7 +808,7 @@ describe('a RunTask answer', () => {
 
   it('of a conflict without a task names the call in the error', async () => {
     ecs.faults.next('RunTask', conflict, { times: 3 });
-    await expect(tasks.launch(spot(), signal)).rejects.toMatchObject({ request: 'RunTask' });
+    expect(await tasks.launch(spot(), signal)).toMatchObject({ error: { request: 'RunTask' } });
   });
 
   it('without any list is an error that says so', async () => {
