@@ -353,4 +353,16 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     mutant: '[] → ["Stryker was here"]',
     because: 'Without an observation the count is not written, and nothing is logged because it is no news.',
   },
+  {
+    file: 'functions/launcher/adapters/hcp-terraform/answers.ts',
+    line: "const AGENT_STATUSES = new Set<string>(['idle', 'busy', 'unknown', 'errored', 'exited'] satisfies Agent['status'][]);",
+    mutant: '\'unknown\' → ""',
+    because: 'A status that is not in the list becomes `unknown` as well.',
+  },
+  {
+    file: 'lib/agent-task.ts',
+    line: '...(props.size.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: props.size.ephemeralStorageGiB }),',
+    mutant: 'props.size.ephemeralStorageGiB !== undefined → true',
+    because: 'The CDK treats a property that is `undefined` as one that is missing.',
+  },
 ];

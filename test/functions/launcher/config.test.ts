@@ -200,3 +200,193 @@ describe('the environment', () => {
     expect(error.message).not.toContain('atlasv1');
   });
 });
+
+describe('a variable of the environment', () => {
+  const withLane = (lane: object, pool: object = {}) => ({
+    ...good,
+    [ENV.agentPools]: JSON.stringify([
+      { name: 'x', maxAgents: 100, lanes: [{ taskDefinition: 'x', ...lane }], ...pool },
+    ]),
+  });
+  const namesOf = (environment: Record<string, string | undefined>) => {
+    try {
+      parseConfig(environment);
+      return [];
+    } catch (error) {
+      return error instanceof ConfigError ? error.faults.map(({ name }) => name) : [String(error)];
+    }
+  };
+  const warm = (more: object = {}) => ({ warm: { agents: 1, idleSeconds: 60, ...more } });
+  const schedule = (more: object = {}) =>
+    warm({ schedule: { days: ['Mon'], fromMinute: 0, toMinute: 1, timeZone: 'Europe/Berlin', ...more } });
+
+  it.each([
+    [ENV.hostname, 'a', 'tfe.acme.example:1', 'tfe.acme.example:65535'],
+    [ENV.organization, ' acme '],
+    [ENV.subnets, Array.from({ length: 16 }, (_, n) => `s${n}`).join()],
+    [ENV.securityGroups, 'a,b,c,d,e'],
+    [ENV.activePollSeconds, '60'],
+    [ENV.startDeadlineSeconds, '30', '3600'],
+    [ENV.agentsCeiling, '999999999'],
+  ])('%s takes the least and the most', (name, ...values) => {
+    for (const value of values) expect(namesOf({ ...good, [name]: value }), value).toEqual([]);
+  });
+
+  it.each([
+    [
+      ENV.hostname,
+      'tfe.acme.example:',
+      'tfe.acme.example:123456',
+      '.acme.example',
+      'acme.example.',
+      'a b',
+      'a/b',
+      '-a',
+    ],
+    [ENV.organization, ''],
+    [ENV.apiTokenSecret, ' '],
+    [ENV.cluster, ' '],
+    [ENV.subnets, Array.from({ length: 17 }, (_, n) => `s${n}`).join()],
+    [ENV.securityGroups, ' , '],
+    [ENV.activePollSeconds, '61', '1.5', ' 1', '1 s', '-1'],
+    [ENV.startDeadlineSeconds, '29', '3601'],
+    [ENV.agentsCeiling, '0', '1000000000000', ''],
+  ])('%s refuses what is beyond, or not of its form', (name, ...values) => {
+    for (const value of values) expect(namesOf({ ...good, [name]: value }), value).toEqual([name]);
+  });
+
+  it('is a list of names without the white space and the empty entries between them', () => {
+    const { placement } = parseConfig({
+      ...good,
+      [ENV.subnets]: ' subnet-a , ,subnet-b,',
+      [ENV.securityGroups]: ' sg-a ',
+    });
+    expect(placement).toMatchObject({ subnets: ['subnet-a', 'subnet-b'], securityGroups: ['sg-a'] });
+  });
+
+  it.each<[string, object, object?]>([
+    ['the longest family', { taskDefinition: `a_-Z9${'x'.repeat(250)}` }],
+    ['the least idle time', warm()],
+    ['the most idle time', warm({ idleSeconds: 86_400 })],
+    ['a schedule of the whole day', schedule({ fromMinute: 0, toMinute: 1440 })],
+    ['a schedule of the last minute', schedule({ fromMinute: 1439, toMinute: 1440 })],
+    ['the most frequent sweep', { sweepMinutes: 10 }],
+    ['the least frequent sweep', { sweepMinutes: 1440 }],
+    ['an id', {}, { id: 'apool-Az09' }],
+  ])('describes a pool with %s', (_, lane, pool) => {
+    expect(namesOf(withLane(lane, pool))).toEqual([]);
+  });
+
+  it.each<[string, object, object?]>([
+    ['a family that is too long', { taskDefinition: 'x'.repeat(256) }],
+    ['a family with a revision', { taskDefinition: 'x:1' }],
+    ['a family that begins with a space', { taskDefinition: ' x' }],
+    ['no family', { taskDefinition: '' }],
+    ['no phase', { phases: [] }],
+    ['an unknown phase', { phases: ['plan', 'apply', 'test'] }],
+    ['an unknown capacity', { capacity: 'on-demand' }],
+    ['policies that are on', { policies: true }],
+    ['a member that nobody knows', { colour: 'red' }],
+    ['no warm agent', warm({ agents: 0 })],
+    ['half a warm agent', warm({ agents: 1.5 })],
+    ['too short an idle time', warm({ idleSeconds: 59 })],
+    ['too long an idle time', warm({ idleSeconds: 86_401 })],
+    ['a member of warm that nobody knows', warm({ colour: 'red' })],
+    ['a schedule without a day', schedule({ days: [] })],
+    ['a schedule with an unknown day', schedule({ days: ['Montag'] })],
+    ['a schedule that begins before the day', schedule({ fromMinute: -1 })],
+    ['a schedule that begins after the day', schedule({ fromMinute: 1440 })],
+    ['a schedule that ends at its beginning', schedule({ toMinute: 0 })],
+    ['a schedule that ends after the day', schedule({ toMinute: 1441 })],
+    ['a schedule in no time zone', schedule({ timeZone: 'Middle/Earth' })],
+    ['a schedule with a member that nobody knows', schedule({ colour: 'red' })],
+    ['too frequent a sweep', { sweepMinutes: 9 }],
+    ['too rare a sweep', { sweepMinutes: 1441 }],
+    ['an id without its letters', {}, { id: 'apool-' }],
+    ['an id with something before it', {}, { id: 'my-apool-1' }],
+    ['an id with something after it', {}, { id: 'apool-1/agents' }],
+    ['a name with something before it', {}, { name: ' x' }],
+    ['a name with something after it', {}, { name: 'x ' }],
+    ['an empty organization', {}, { organization: ' ' }],
+    ['an empty secret', {}, { apiTokenSecret: ' ' }],
+    ['a member of the pool that nobody knows', {}, { colour: 'red' }],
+  ])('does not describe a pool with %s', (_, lane, pool) => {
+    expect(namesOf(withLane(lane, pool))).toEqual([ENV.agentPools]);
+  });
+
+  it('that is refused says how long it is, where it is wrong in three places at most, and what to do', () => {
+    const lanes = { taskDefinition: '', capacity: 'x', warm: 1, sweepMinutes: 1 };
+    const [fault] = faultsOf(withLane(lanes)).faults;
+    expect(fault).toMatchObject({ name: ENV.agentPools, remedy: expect.stringContaining('set the variable') });
+    expect(fault?.given).toMatch(
+      /^\d+ characters \(0\.lanes\.0\.\w+: [^;]+; 0\.lanes\.0\.\w+: [^;]+; 0\.lanes\.0\.\w+: [^;]+\)$/,
+    );
+    expect(faultsOf({ ...good, [ENV.agentPools]: 'x' }).faults[0]?.given).toBe('1 characters (not JSON)');
+    expect(faultsOf({ ...good, [ENV.cluster]: undefined }).faults[0]?.given).toBe('nothing');
+  });
+
+  it.each([
+    [ENV.hostname, /host name with an optional port.*app\.terraform\.io/],
+    [ENV.organization, /organization/],
+    [ENV.apiTokenSecret, /secret/],
+    [ENV.agentPools, /JSON list of pools.*"taskDefinition"/],
+    [ENV.cluster, /ECS cluster/],
+    [ENV.subnets, /1 to 16 subnet ids/],
+    [ENV.securityGroups, /1 to 5 security group ids/],
+    [ENV.assignPublicIp, /DISABLED or ENABLED/],
+    [ENV.activePollSeconds, /seconds from 0 to 60/],
+    [ENV.startDeadlineSeconds, /seconds from 30 to 3600/],
+    [ENV.agentsCeiling, /number from 1, or nothing/],
+  ])('%s says what is allowed', (name, allowed) => {
+    expect(faultsOf({ ...good, [name]: '' }).faults).toMatchObject([{ name, allowed: expect.stringMatching(allowed) }]);
+  });
+
+  it('that limits the organization’s agents counts its pools together, and each organization alone', () => {
+    const pool = (name: string, more: object = {}) => ({
+      name,
+      maxAgents: 10,
+      lanes: [{ taskDefinition: name, ...warm({ agents: 2 }) }],
+      ...more,
+    });
+    const of = (...pools: object[]) => ({ ...good, [ENV.agentPools]: JSON.stringify(pools), [ENV.agentsCeiling]: '4' });
+    expect(namesOf(of(pool('a'), pool('b', { organization: 'other' })))).toEqual([]);
+    expect(faultsOf(of(pool('a'), pool('b'))).faults).toMatchObject([
+      {
+        name: ENV.agentsCeiling,
+        given: '4, with 4 warm agents in one organization',
+        allowed: expect.stringMatching(/^at most \d warm agents$/),
+        remedy: expect.stringContaining('deploy the stack'),
+      },
+    ]);
+  });
+});
+
+describe('a lane that keeps warm agents or sweeps', () => {
+  const standingOf = (lane: object, more: Record<string, string> = {}) => {
+    const lanes = [{ taskDefinition: 'x', ...lane }];
+    const pools = JSON.stringify([{ name: 'x', maxAgents: 10, lanes }]);
+    return parseConfig({ ...good, [ENV.agentPools]: pools, ...more }).pools[0]?.lanes[0].standing;
+  };
+  const warm = { agents: 2, idleSeconds: 3600 };
+
+  it('has an interval in milliseconds, and what was set', () => {
+    expect(standingOf({ sweepMinutes: 10 })).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{12}$/),
+      warm: undefined,
+      sweepMs: 600_000,
+    });
+    expect(standingOf({ warm })).toMatchObject({ warm, sweepMs: undefined });
+    expect(standingOf({})).toBeUndefined();
+  });
+
+  it('has another id after each change of what RunTask is sent, since a token stands for one request', () => {
+    const ids = [
+      standingOf({ warm }),
+      standingOf({ warm: { ...warm, idleSeconds: 3601 } }),
+      standingOf({ warm, taskDefinition: 'y' }),
+      standingOf({ warm }, { [ENV.subnets]: 'subnet-c' }),
+    ].map((standing) => standing?.id);
+    expect(new Set(ids).size).toBe(4);
+    expect(standingOf({ warm: { ...warm, agents: 3 } })?.id).toBe(ids[0]);
+  });
+});
