@@ -240,3 +240,25 @@ describe("the launcher's statements", () => {
     expect(variables()[ENV.assignPublicIp]).toBe('DISABLED');
   });
 });
+
+describe('the lanes in the function’s environment', () => {
+  it('say which phases they serve and that plans run on Spot, only where a pool has two lanes', () => {
+    const [one] = settings.pools;
+    const split = templateOf({ ...settings, pools: [{ ...one, phases: { plan: { capacity: 'spot' }, apply: {} } }] });
+    const [pool] = z
+      .array(z.looseObject({ lanes: z.array(z.record(z.string(), z.unknown())) }))
+      .parse(JSON.parse(String(variables(split)[ENV.agentPools])));
+    expect(pool?.lanes).toEqual([
+      { taskDefinition: 'AgentLauncher_plan_default', phases: ['plan'], capacity: 'spot' },
+      { taskDefinition: 'AgentLauncher_apply_default', phases: ['apply'], policies: false },
+    ]);
+  });
+});
+
+it('everything of the launcher that the console lists says what it is for', () => {
+  const described = ['AWS::Lambda::Function', 'AWS::Scheduler::Schedule', 'AWS::IAM::Role'].flatMap((type) =>
+    Object.entries(template.findResources(type)).filter(([id]) => id.startsWith('Launcher')),
+  );
+  expect(described.length).toBeGreaterThanOrEqual(4);
+  for (const [id, { Properties }] of described) expect(Properties.Description, id).toMatch(/\w+ \w+/);
+});
