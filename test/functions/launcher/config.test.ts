@@ -390,3 +390,28 @@ describe('a lane that keeps warm agents or sweeps', () => {
     expect(standingOf({ warm: { ...warm, agents: 3 } })?.id).toBe(ids[0]);
   });
 });
+
+describe('pools that contradict themselves', () => {
+  const givenFor = (lanes: object[], more: Record<string, string> = {}, maxAgents = 10) => {
+    const pools = JSON.stringify([{ name: 'x', maxAgents, lanes }]);
+    return faultsOf({ ...good, [ENV.agentPools]: pools, ...more }).faults[0]?.given;
+  };
+  const plan = { taskDefinition: 'x-plan', phases: ['plan'] };
+  const apply = { taskDefinition: 'x-apply', phases: ['apply'], policies: false };
+
+  it('are refused with the rule that they break', () => {
+    expect(givenFor([plan])).toContain('every phase must be in one lane');
+    expect(givenFor([plan, { ...apply, capacity: 'spot' }])).toContain('an apply must not be interrupted: no Spot');
+    const warm = { agents: 2, idleSeconds: 60 };
+    expect(givenFor([{ ...plan, warm }, apply], {}, 2)).toContain(
+      'leave no slot of maxAgents for the jobs of another lane',
+    );
+    const schedule = { days: ['Mon'], fromMinute: 0, toMinute: 1, timeZone: 'x' };
+    expect(givenFor([{ taskDefinition: 'x', warm: { ...warm, schedule } }])).toContain('not a time zone');
+  });
+
+  it('are the only fault where an organization agent limit is set too', () => {
+    const { faults } = faultsOf({ ...good, [ENV.agentPools]: 'not json', [ENV.agentsCeiling]: '5' });
+    expect(faults.map(({ name }) => name)).toEqual([ENV.agentPools]);
+  });
+});

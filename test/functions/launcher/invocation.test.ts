@@ -2,42 +2,53 @@ import { describe, expect, it } from 'vitest';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import { runInvocation } from '../../../functions/launcher/invocation.ts';
 import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
-import { NOW, queuedJob, seconds } from './core/builders.ts';
+import { live, NOW, queuedJob, seconds, supply } from './core/builders.ts';
 import { FakeClock, pool } from './fakes.ts';
 
-type Part = Partial<Pick<PoolTick, 'demand' | 'errors'>>;
+type Part = Partial<Pick<PoolTick, 'demand' | 'observation' | 'errors'>>;
 const idle: Part = {};
 const queued: Part = { demand: { queued: [queuedJob('run-1')], running: [], waiting: [], unknownStatuses: [] } };
 const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
 
-/** Runs an invocation whose ticks see the given parts in turn, the last one for ever. */
+const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };
+
+/** Runs an invocation whose ticks see the given pools in turn, the last ones for ever. */
 async function invoke(
-  parts: readonly Part[],
+  parts: readonly (Part | readonly Part[])[],
   { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1 } = {},
 ) {
   const clock = new FakeClock(NOW);
   const startedAtMs: number[] = [];
+  const reported: Tick[] = [];
+  const timeouts: number[] = [];
   let used = 0;
   const last = await runInvocation(
     {
-      clock,
+      clock: {
+        now: clock.now,
+        sleep: clock.sleep,
+        timeout: (ms) => {
+          timeouts.push(ms);
+          return clock.timeout();
+        },
+      },
       activePollMs,
       // Requests leave the last minute's count while others come: only the sum tells what a tick cost.
       pollBudget: () => ({ usedInLastMinute: 8, taken: [1000, used], perMinute: 24 }),
-      report: () => {},
+      report: (ticked) => reported.push(ticked),
       tick: async () => {
         startedAtMs.push(clock.now());
         used += requestsPerTick;
         const part = parts[Math.min(startedAtMs.length, parts.length) - 1];
-        const poolTick: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [], ...part };
-        const ticked: Tick = { startedAtMs: clock.now(), endedAtMs: clock.now(), pools: [poolTick] };
+        const pools = [part ?? []].flat().map((one) => ({ ...quiet, ...one }));
+        const ticked: Tick = { startedAtMs: clock.now(), endedAtMs: clock.now(), pools };
         clock.nowMs += seconds(1);
         return ticked;
       },
     },
     deadlineMs,
   );
-  return { last, atSeconds: startedAtMs.map((at) => (at - NOW) / 1000) };
+  return { last, reported, timeouts, atSeconds: startedAtMs.map((at) => (at - NOW) / 1000) };
 }
 
 describe('an invocation', () => {
@@ -72,5 +83,38 @@ describe('an invocation', () => {
     expect((await invoke([queued], { requestsPerTick: 8 })).atSeconds).toEqual([0, 30]);
     expect((await invoke([queued], { requestsPerTick: 4 })).atSeconds).toEqual([0, 12, 24, 36]);
     expect((await invoke([queued], { requestsPerTick: 24 })).atSeconds).toEqual([0]);
+  });
+});
+
+describe('an invocation that goes on', () => {
+  const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
+  const alive: Part = { observation: { demand, agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) } };
+
+  it('does so for live tasks alone, which have to be seen to end', async () => {
+    expect((await invoke([alive, idle])).atSeconds).toEqual([0, 10]);
+  });
+
+  it('does so when one of its pools is active, also after a tick in which one of them failed', async () => {
+    expect((await invoke([[idle, queued], [failed, idle], idle])).atSeconds).toEqual([0, 10, 20]);
+  });
+
+  it('reports every tick', async () => {
+    const { last, reported } = await invoke([queued, queued, idle]);
+    expect(reported).toHaveLength(3);
+    expect(reported.at(-1)).toBe(last);
+  });
+
+  it('has a last tick that begins exactly 8 s before the deadline, and none later', async () => {
+    expect((await invoke([queued], { deadlineMs: NOW + seconds(18) })).atSeconds).toEqual([0, 10]);
+    expect((await invoke([queued], { deadlineMs: NOW + seconds(18) - 1 })).atSeconds).toEqual([0]);
+  });
+
+  it('ends when one tick costs more than the whole budget, instead of asking at once again', async () => {
+    expect((await invoke([queued], { requestsPerTick: 25 })).atSeconds).toEqual([0]);
+  });
+
+  it('is cut off at its deadline, and has a millisecond when that is over', async () => {
+    expect((await invoke([idle])).timeouts).toEqual([seconds(53)]);
+    expect((await invoke([idle], { deadlineMs: NOW - 1 })).timeouts).toEqual([1]);
   });
 });
