@@ -1,7 +1,7 @@
 // A test runner for Stryker that tries all mutants in one vitest run, instead of starting vitest for each of them.
 //
 // Stryker's own vitest runner starts a worker per mutant, which loads the AWS SDK or the CDK each time: seconds, where the
-// tests take milliseconds. This one wraps it. In the dry run, after Stryker's own pass that measures coverage, it makes a second
+// tests take milliseconds. This one wraps it. In the dry run, after Stryker's pass that collects the coverage, it makes a second
 // pass with the same worker for everything (one-pass-runner.ts), and writes which mutant was killed by which test. Each
 // later question of Stryker for a mutant is answered from that.
 //

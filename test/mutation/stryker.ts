@@ -1,5 +1,5 @@
 /**
- * Stryker is a package folder, because it needs more packages than all the rest of the project together.
+ * Stryker has its own package folder, because it needs more packages than all the rest of the project together.
  * Only those who run it install it. It finds the project's own vitest, because Node looks upward from this folder.
  */
 import { spawnSync } from 'node:child_process';
