@@ -40,6 +40,8 @@ test('the real terraform against the local HCP Terraform, where it is installed'
 test('every profile of simulated worlds, and mutants that they must catch', () =>
   run('npm', ['run', 'lab:simulation']));
 
+test('random and hostile input', () => run('npm', ['run', 'lab:fuzz']));
+
 test('two thousand simulated worlds, no promise broken', () =>
   run('npm', ['run', 'simulate', '--', '--worlds', '2000']));
 

@@ -7,11 +7,13 @@ import { FAULT_TABLE, POOL_FAULT_TABLE } from '../wire/faults.ts';
 
 const page = ['docs/reliability.md', 'docs/other-launchers.md'].map((file) => readFileSync(file, 'utf8')).join('\n');
 /** `file` ("name of a test") */
-const evidence = [...page.matchAll(/`([\w./-]+\.test\.ts)` \("([^"]+)"\)/g)].map(([, file = '', name = '']) => ({
-  file: file.slice(file.lastIndexOf('/') + 1),
-  // A long name may be cut short.
-  name: name.replace(/ …$/, ''),
-}));
+const evidence = [...page.matchAll(/`([\w./-]+\.(?:test|lab)\.ts)` \("([^"]+)"\)/g)].map(
+  ([, file = '', name = '']) => ({
+    file: file.slice(file.lastIndexOf('/') + 1),
+    // A long name may be cut short.
+    name: name.replace(/ …$/, ''),
+  }),
+);
 
 it('names tests', () => {
   expect(evidence.length).toBeGreaterThan(12);
