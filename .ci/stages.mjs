@@ -49,8 +49,10 @@ test('worlds in which rare things are common', async () => {
   for (const profile of ['forgotten', 'lanes', 'failing', 'unseen', 'long-jobs', 'policies', 'lingering']) {
     await run('npm', ['run', 'simulate', '--', '--worlds', '200', '--profile', profile]);
   }
-  // Pools with warm agents never come to rest: these worlds last for hours.
-  await run('npm', ['run', 'simulate', '--', '--worlds', '60', '--profile', 'warm']);
+  // These worlds last for hours, or change a deployment in the middle.
+  for (const profile of ['warm', 'sweeps', 'rephased']) {
+    await run('npm', ['run', 'simulate', '--', '--worlds', '60', '--profile', profile]);
+  }
 });
 
 test('faults over the wire', () => run('npm', ['run', 'lab:wire']));
