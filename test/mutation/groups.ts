@@ -58,7 +58,7 @@ export const GROUPS: readonly Group[] = [
       hcpTerraform('poll-budget', 'poll-budget'),
       hcpTerraform('pool-ids', 'pool-ids'),
       hcpTerraform('version', 'version'),
-      hcpTerraform('pages', 'hcp-terraform-limits', 'hcp-terraform'),
+      hcpTerraform('pages', 'pages', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('client', 'hcp-terraform-limits', 'hcp-terraform'),
       {
         sources: [`${LAUNCHER}/adapters/*.ts`],
