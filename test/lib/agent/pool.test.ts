@@ -265,3 +265,92 @@ describe('a pool', () => {
     expect(() => poolIn(props)).toThrow(message);
   });
 });
+
+describe('an agent pool', () => {
+  it.each(['', 'two words', 'x'.repeat(91)])('rejects the name "%s" and says what is allowed', (name) => {
+    expect(() => poolIn({ name })).toThrow(
+      `The agent pool name ${JSON.stringify(name)} is not valid: use up to 90 letters, digits, "-" and "_"`,
+    );
+  });
+
+  it('has its own maximum of agents, or the default', () => {
+    expect(poolIn({ maxAgents: 3 }).pool.maxAgents).toBe(3);
+    expect(poolIn().pool.maxAgents).toBe(10);
+  });
+
+  it('has agents without a queued job if it has warm agents, sweeps or both', () => {
+    const warmAgents = { agents: 1 };
+    const sweepInterval = Duration.minutes(30);
+    const standing = [{}, { warmAgents }, { sweepInterval }, { warmAgents, sweepInterval }].map(
+      (props) => poolIn(props).pool.hasStandingAgents,
+    );
+    expect(standing).toEqual([false, true, true, true]);
+  });
+
+  it('sweeps for runs after their plan if one of its lanes evaluates policies', () => {
+    expect(poolIn().pool.sweepsForRuns).toBe(true);
+    expect(poolIn({ phases: {} }).pool.sweepsForRuns).toBe(true);
+    expect(poolIn({ phases: { unlistedJobs: 'none' } }).pool.sweepsForRuns).toBe(false);
+    expect(poolIn({ policySweeps: false }).pool.sweepsForRuns).toBe(false);
+  });
+
+  it('runs on demand unless its plans are on Spot', () => {
+    const capacities = (props: Partial<AgentPoolProps>) => poolIn(props).pool.lanes.map(({ capacity }) => capacity);
+    expect(capacities({})).toEqual(['on-demand']);
+    expect(capacities({ phases: {} })).toEqual(['on-demand', 'on-demand']);
+    expect(capacities({ phases: { plan: { capacity: 'spot' } } })).toEqual(['spot', 'on-demand']);
+  });
+
+  it('gives each role to ECS tasks only', () => {
+    const roles = z
+      .record(z.string(), z.object({ Properties: z.object({ AssumeRolePolicyDocument: z.unknown() }) }))
+      .parse(poolIn({ phases: {} }).template.findResources('AWS::IAM::Role'));
+    expect(Object.keys(roles)).toHaveLength(3);
+    for (const { Properties } of Object.values(roles)) {
+      expect(Properties.AssumeRolePolicyDocument).toMatchObject({
+        Statement: [{ Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'ecs-tasks.amazonaws.com' } }],
+      });
+    }
+  });
+
+  it('describes what each role is for', () => {
+    const described = (props: Partial<AgentPoolProps>) =>
+      Object.values(poolIn(props).template.findResources('AWS::IAM::Role')).map(
+        ({ Properties }) => (Properties as { Description: string }).Description,
+      );
+    expect(described({}).sort()).toEqual([
+      'Pulls the image, reads the agent token and writes the logs of agent pool default',
+      'What Terraform may do in AWS in agent pool default',
+    ]);
+    expect(described({ phases: {} })).toEqual(
+      expect.arrayContaining(['What Terraform may do in AWS in agent pool default when it runs a job of kind apply']),
+    );
+  });
+
+  it.each([
+    [20, false],
+    [21, true],
+    [200, true],
+    [201, false],
+  ])('with a disk of %i GiB is possible: %s', (ephemeralStorageGiB, possible) => {
+    const made = expect(() => poolIn({ ephemeralStorageGiB }));
+    if (possible) made.not.toThrow();
+    else made.toThrow('give 21 to 200, or leave it out for 20');
+  });
+
+  it('lets its execution role pull the sidecar of GuardDuty only if that is asked for', () => {
+    const pulls = (guardDuty?: boolean) =>
+      JSON.stringify(poolIn({ ...(guardDuty !== undefined && { guardDuty }) }).template.toJSON()).includes(
+        'aws-guardduty-agent-fargate',
+      );
+    expect([pulls(), pulls(false), pulls(true)]).toEqual([false, false, true]);
+  });
+
+  it('sets the address of HCP Terraform for another host only', () => {
+    const address = (hostname?: string) =>
+      JSON.stringify(poolIn({ ...(hostname !== undefined && { hostname }) }).template.toJSON()).includes(
+        '"TFC_ADDRESS"',
+      );
+    expect([address(), address('app.terraform.io'), address('tfe.example.com')]).toEqual([false, false, true]);
+  });
+});
