@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
 import { only } from './core/virtual-ecs.ts';
 import { registerScript, startLocalEcs } from './local-ecs.ts';
 
 /**
  * AWS's Python SDK and its CLI: independent clients, which check answers against the vendor's own model. Debian 12's
- * CLI (before 2.13) doesn't read `AWS_ENDPOINT_URL`, so each call names the endpoint. Its boto3 (1.26) is too old.
+ * CLI (before 2.13) doesn't read `AWS_ENDPOINT_URL`, so each call names the endpoint. Its boto3 (1.26) doesn't know the
+ * `clientToken` of RunTask, so the test leaves tokens out there.
  */
 
 const run = promisify(execFile);
@@ -38,18 +40,14 @@ const has = (program: string, args: readonly string[]) =>
     () => false,
   );
 
-const knowsTokens = `
-import boto3
-model = boto3.client('ecs', region_name='eu-central-1').meta.service_model
-assert 'clientToken' in model.operation_model('RunTask').input_shape.members
-`;
-
 const script = `
 import boto3, json, os, sys
 from botocore.exceptions import ClientError
 ecs, secrets = (boto3.client(name, endpoint_url=os.environ['ENDPOINT']) for name in ('ecs', 'secretsmanager'))
 subnet = sys.argv[1]
 out = {}
+token = {'clientToken': 'token'}
+out['tokens'] = 'clientToken' in ecs.meta.service_model.operation_model('RunTask').input_shape.members
 
 def run(**more):
     network = {'awsvpcConfiguration': {'subnets': [subnet]}}
@@ -63,10 +61,14 @@ def error(work):
                 'status': fault.response['ResponseMetadata']['HTTPStatusCode'], 'resourceIds': fault.response.get('resourceIds')}
 
 quick = {'Delay': 0.1, 'MaxAttempts': 100}
-first = run(clientToken='token', startedBy='run-1/plan', tags=[{'key': 'run', 'value': 'run-1'}])['tasks'][0]
-out['same'] = run(clientToken='token', startedBy='run-1/plan', tags=[{'key': 'run', 'value': 'run-1'}])['tasks'][0]['taskArn'] == first['taskArn']
+if not out['tokens']:
+    token = {}
+job = {'startedBy': 'run-1/plan', 'tags': [{'key': 'run', 'value': 'run-1'}], **token}
+first = run(**job)['tasks'][0]
+if out['tokens']:
+    out['same'] = run(**job)['tasks'][0]['taskArn'] == first['taskArn']
+    out['conflict'] = error(lambda: run(count=2, **token))
 out['arn'] = first['taskArn']
-out['conflict'] = error(lambda: run(clientToken='token', count=2))
 ecs.get_waiter('tasks_running').wait(cluster='agents', tasks=[first['taskArn']], WaiterConfig=quick)
 described = ecs.describe_tasks(cluster='agents', tasks=[first['taskArn'], 'f' * 32], include=['TAGS'])
 out['missing'] = described['failures'][0]['reason']
@@ -87,16 +89,17 @@ print(json.dumps(out))
 
 describe('boto3', () => {
   it('sees tasks, tokens, pages, errors and secrets as ours does', async (context) => {
-    if (!(await has('python3', ['-c', knowsTokens])))
-      context.skip('There is no boto3 with RunTask’s clientToken (1.29 or newer).');
+    if (!(await has('python3', ['-c', 'import boto3']))) context.skip('There is no boto3 on this machine.');
     const subnet = world.server.subnets[0]?.id ?? '';
     const { stdout } = await run('python3', ['-c', script, subnet], { env: environment() });
-    const seen: unknown = JSON.parse(stdout);
+    const { tokens, ...seen } = z.looseObject({ tokens: z.boolean() }).parse(JSON.parse(stdout));
     const first = only(world.server.tasks('agents').filter(({ startedBy }) => startedBy === 'run-1/plan'));
     expect(seen).toEqual({
       arn: first.arn,
-      same: true,
-      conflict: { code: 'ConflictException', message: expect.any(String), status: 400, resourceIds: [first.arn] },
+      ...(tokens && {
+        same: true,
+        conflict: { code: 'ConflictException', message: expect.any(String), status: 400, resourceIds: [first.arn] },
+      }),
       missing: 'MISSING',
       tags: [{ key: 'run', value: 'run-1' }],
       startedAt: expect.closeTo((first.startedAt ?? 0) / 1000, 2),
