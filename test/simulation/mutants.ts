@@ -708,11 +708,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'start failures are forgotten while a pool is idle',
       [6],
-      edit(
-        'adapters/report.ts',
-        'this.#failures.set(pool.name, startFailures.length, newestMs)',
-        'this.#failures.set(pool.name, 0, newestMs)',
-      ),
+      edit('core/start-alarm.ts', '{ count: failedAtMs.length, atMs: newestMs }', '{ count: 0, atMs: newestMs }'),
     ),
     profile: 'sweeps',
   },

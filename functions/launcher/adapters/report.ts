@@ -1,6 +1,7 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from '../contract.ts';
 import { isForRun, isStanding, isStandingKey } from '../core/standing.ts';
+import { failingStarts, type HeldStarts } from '../core/start-alarm.ts';
 import { startCauseOf } from '../core/start-causes.ts';
 import type { OutOfMemory, Task } from '../core/types.ts';
 import type { PoolObservation } from '../observe.ts';
@@ -30,9 +31,6 @@ const FRESH_START_MS = 2 * 60_000;
  */
 const FRESH_END_MS = 5 * 60_000;
 
-/** ECS shows a stopped task for an hour at least: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html */
-const STOPPED_TASKS_SHOWN_MS = 60 * 60_000;
-
 /** Metrics that are durations; the others are counts. */
 const SECONDS: ReadonlySet<string> = new Set([METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds]);
 
@@ -58,10 +56,8 @@ export class TickReport {
   /** Tasks that are told to have run out of memory. */
   #endsReported = new Set<string>();
   readonly #otherLaunchers = new OtherLaunchers();
-  /** Start failures of tasks, as the last tick that read the stopped tasks saw them. */
-  readonly #failures = new LastCounts();
-  /** Warm agents and sweeps that ECS refused in the last tick that had launches, or in which a task lived. */
-  readonly #refusals = new LastCounts();
+  /** What each pool's earlier ticks hold over for the alarm about starts. */
+  readonly #heldStarts = new Map<string, HeldStarts>();
   /** Names of pools whose runs the last poll didn't read to the end. */
   readonly #truncated = new Set<string>();
 
@@ -177,21 +173,21 @@ export class TickReport {
     if (demand !== undefined) this.#startLatencies(pool.name, [...this.#freshStartLatencies(demand.running, nowMs)]);
   }
 
-  /**
-   * Start failures that no good start has followed, and launches that ECS refuses. The last counts hold while nothing can refute them, for up
-   * to an hour: the failures while the pool is idle and its stopped tasks aren't read, the refusals while nothing is launched and no task lives.
-   * A refusal for a run doesn't hold: it is repeated in each tick until the run has an agent or needs none.
-   */
   #startFailures({ pool, launches }: PoolTick, observation: PoolObservation, nowMs: number): number {
     const { startFailures, live } = observation.supply;
     const refused = refusedOf(launches);
-    const forRuns = refused.filter(({ launch }) => isForRun(launch.job)).length;
-    if (launches.length > 0 || live.length > 0) this.#refusals.set(pool.name, refused.length - forRuns, nowMs);
-    const newestMs = startFailures.reduce((newest, { stoppedAtMs }) => Math.max(newest, stoppedAtMs), 0);
-    if (observation.startsUnread === undefined) this.#failures.set(pool.name, startFailures.length, newestMs);
-    const failures =
-      observation.startsUnread === undefined ? startFailures.length : this.#failures.get(pool.name, nowMs);
-    return failures + forRuns + this.#refusals.get(pool.name, nowMs);
+    const refusedForRuns = refused.filter(({ launch }) => isForRun(launch.job)).length;
+    const seen = {
+      ...(observation.startsUnread === undefined && {
+        failedAtMs: startFailures.map(({ stoppedAtMs }) => stoppedAtMs),
+      }),
+      isActive: launches.length > 0 || live.length > 0,
+      refusedForRuns,
+      refusedOthers: refused.length - refusedForRuns,
+    };
+    const { count, held } = failingStarts(this.#heldStarts.get(pool.name) ?? {}, seen, nowMs);
+    this.#heldStarts.set(pool.name, held);
+    return count;
   }
 
   /** Whether the pool is active now, or was in the last tick that could observe it. */
@@ -261,20 +257,6 @@ export class TickReport {
       this.#startsReported = boundedWith(this.#startsReported, key);
       yield Math.max(0, startedAtMs - queuedAtMs) / 1000;
     }
-  }
-}
-
-/** A count per pool that holds from the given time for as long as ECS shows a stopped task. */
-class LastCounts {
-  readonly #counts = new Map<string, { readonly count: number; readonly atMs: number }>();
-
-  set(pool: string, count: number, atMs: number): void {
-    this.#counts.set(pool, { count, atMs });
-  }
-
-  get(pool: string, nowMs: number): number {
-    const last = this.#counts.get(pool);
-    return last !== undefined && nowMs - last.atMs < STOPPED_TASKS_SHOWN_MS ? last.count : 0;
   }
 }
 
