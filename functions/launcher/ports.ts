@@ -142,6 +142,6 @@ export interface Secrets {
    */
   value(secretId: string, signal: AbortSignal): Promise<string>;
 
-  /** Reads the secret anew, past the cache: for a value that was rejected. */
+  /** Reads the secret again, past the cache: for a value that was rejected. */
   renew(secretId: string, signal: AbortSignal): Promise<string>;
 }

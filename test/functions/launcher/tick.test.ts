@@ -386,7 +386,7 @@ describe('what ECS answers', () => {
   });
 });
 
-describe('a stop for want of an agent', () => {
+describe('a stop of a task without an agent', () => {
   const late = task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) });
   beforeEach(() => {
     tasks.tasks = [late];

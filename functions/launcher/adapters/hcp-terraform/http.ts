@@ -110,8 +110,8 @@ export class HcpTerraformHttp {
     };
     if (status === 401) {
       const what =
-        `the API token in secret ${tokenSecret} was rejected, also after reading the secret anew; ` +
-        'put the string of a valid team or user API token into that secret (an agent token does not do)';
+        `the API token in secret ${tokenSecret} was rejected, also after reading the secret again; ` +
+        "store a valid team or user API token in that secret (an agent token won't work)";
       return new UpstreamError({ ...details, fault: 'rejected', what });
     }
     if (status === 403 || status === 404) {
