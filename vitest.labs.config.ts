@@ -5,7 +5,7 @@ import base from './vitest.config.ts';
 export default defineConfig({
   test: {
     ...base.test,
-    include: ['test/**/*.lab.ts'],
+    include: ['labs/**/*.lab.ts'],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,

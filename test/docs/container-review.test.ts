@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 const review = readFileSync('docs/container-review.md', 'utf8');
-const claims = [...review.matchAll(/`(test\/\S+\.test\.ts)`: \*(.+?)\* \|$/gm)].map(([, file = '', title = '']) => ({
-  file,
-  title,
-}));
+const claims = [...review.matchAll(/`((?:test|labs)\/\S+\.(?:test|lab)\.ts)`: \*(.+?)\* \|$/gm)].map(
+  ([, file = '', title = '']) => ({
+    file,
+    title,
+  }),
+);
 
 describe('the review of the container', () => {
   test.each(claims)('names a test that exists: $title', ({ file, title }) => {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect, it } from 'vitest';
-import { MEASURES, rowName } from '../agent-image/container/table.ts';
+import { MEASURES, rowName } from '../../labs/containers/table.ts';
 import { whyNoReleases } from '../agent-image/release-mirror.ts';
 import { readSection } from '../lib/network/reachability/sections.ts';
 
@@ -13,7 +13,7 @@ const here = mkdtempSync(join(tmpdir(), 'container-table-'));
 writeFileSync(join(here, 'terraform'), '', { mode: 0o755 });
 const listed = spawnSync(
   'node_modules/.bin/vitest',
-  ['list', '--no-static-parse', 'test/agent-image/container', '--json'],
+  ['list', '--config', 'vitest.labs.config.ts', '--no-static-parse', 'labs/containers', '--json'],
   {
     encoding: 'utf8',
     // Not the variables of this run of vitest: it would take the other for one of its workers.

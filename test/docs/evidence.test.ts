@@ -1,9 +1,9 @@
 /** What these pages say has a test: the test of that name is in the file that it names. Their tables have every row. */
 import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { FAULT_TABLE, POOL_FAULT_TABLE } from '../../labs/wire/faults.ts';
 import { readSection } from '../lib/network/reachability/sections.ts';
 import { MUTANTS } from '../simulation/mutants.ts';
-import { FAULT_TABLE, POOL_FAULT_TABLE } from '../wire/faults.ts';
 
 const page = ['docs/reliability.md', 'docs/other-launchers.md'].map((file) => readFileSync(file, 'utf8')).join('\n');
 /** `file` ("name of a test") */
@@ -20,7 +20,7 @@ it('names tests', () => {
 });
 
 it.each(evidence)('$file: $name', ({ file, name }) => {
-  const files = globSync(`test/**/${file}`);
+  const files = globSync(`{test,labs}/**/${file}`);
   expect(files.some((path) => readFileSync(path, 'utf8').includes(name))).toBe(true);
 });
 

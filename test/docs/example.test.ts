@@ -1,4 +1,4 @@
-/** The example app is the guide's sample; `test/lib/package.lab.ts` type-checks and synthesizes it. */
+/** The example app is the guide's sample; `labs/synth/package.lab.ts` type-checks and synthesizes it. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import * as z from 'zod';

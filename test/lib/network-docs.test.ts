@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ATTEMPTS } from '../egress-lab/attempts.ts';
-import { BREAKS } from '../egress-lab/breaks.ts';
-import { DNS_BREAKS } from '../egress-lab/dns-breaks.ts';
-import { QUESTIONS } from '../egress-lab/names.ts';
-import { marked, TERRAFORM_CASES } from '../egress-lab/report.ts';
-import { DIFFERENCES } from '../egress-lab/suricata.ts';
-import { markOf, underTest } from '../egress-lab/under-test.ts';
+import { ATTEMPTS } from '../../labs/egress/attempts.ts';
+import { BREAKS } from '../../labs/egress/breaks.ts';
+import { DNS_BREAKS } from '../../labs/egress/dns-breaks.ts';
+import { QUESTIONS } from '../../labs/egress/names.ts';
+import { marked, TERRAFORM_CASES } from '../../labs/egress/report.ts';
+import { DIFFERENCES } from '../../labs/egress/suricata.ts';
+import { markOf, underTest } from '../../labs/egress/under-test.ts';
 import { readSection } from './network/reachability/sections.ts';
 import { sections } from './network-docs.ts';
 
@@ -17,14 +17,14 @@ it.each(sections().map(({ file, name, text }) => [file, name, text] as const))(
   },
 );
 
-it("docs/network.md has the lab's results, all green, for every attempt (node test/egress-lab/main.ts --write)", () => {
+it("docs/network.md has the lab's results, all green, for every attempt (node labs/egress/main.ts --write)", () => {
   const lab = readSection('docs/network.md', 'lab');
   expect(lab).not.toContain('✗');
   for (const { name, expected } of ATTEMPTS)
     expect(lab).toMatch(new RegExp(`✓ \\| ${escaped(name)}.*\\| ${expected} \\| ${expected} \\|`));
 });
 
-describe("the lab's results in docs/network.md (node test/egress-lab/main.ts --write)", () => {
+describe("the lab's results in docs/network.md (node labs/egress/main.ts --write)", () => {
   const lab = readSection('docs/network.md', 'lab');
   const word = (resolves: boolean) => (resolves ? 'resolves' : 'does not exist');
 
@@ -55,7 +55,7 @@ describe("the lab's results in docs/network.md (node test/egress-lab/main.ts --w
 
 it.each([
   ['docs/egress-review.md', /(\d+) attempts as expected/],
-  ['test/egress-lab/README.md', /(\d+) attempts of a job/],
+  ['labs/egress/README.md', /(\d+) attempts of a job/],
 ])('%s tells how many attempts there are', (file, pattern) => {
   expect(pattern.exec(readFileSync(file, 'utf8'))?.[1]).toBe(`${ATTEMPTS.length}`);
 });

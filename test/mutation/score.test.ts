@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mutantOf, score } from './score.ts';
+import { mutantOf, score } from '../../labs/mutation/score.ts';
 
 const source = 'const a = 1;\n  if (a > b) {\n    c();\n  }\n';
 

@@ -10,7 +10,7 @@
  */
 import { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
-import { LAB, type Try } from '../../egress-lab/attempts.ts';
+import { LAB, type Try } from '../../../labs/egress/attempts.ts';
 
 /** The number that an IP header has for a protocol. */
 const NUMBERS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, gre: 47 };

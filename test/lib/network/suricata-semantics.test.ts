@@ -1,10 +1,10 @@
 /** What the generated rules mean, keyword by keyword: the attempts and the broken rule sets of the egress lab. */
 import { describe, expect, it } from 'vitest';
+import { ATTEMPTS, type Attempt, LAB, NAMES, type Try } from '../../../labs/egress/attempts.ts';
+import { BREAKS } from '../../../labs/egress/breaks.ts';
+import { asExpected } from '../../../labs/egress/report.ts';
+import { underTest } from '../../../labs/egress/under-test.ts';
 import { LONGEST_CLIENT_HELLO, suricataRules } from '../../../lib/network/suricata-rules.ts';
-import { ATTEMPTS, type Attempt, LAB, NAMES, type Try } from '../../egress-lab/attempts.ts';
-import { BREAKS } from '../../egress-lab/breaks.ts';
-import { asExpected } from '../../egress-lab/report.ts';
-import { underTest } from '../../egress-lab/under-test.ts';
 import { engineRules, judge, matchesAlone, type Packet, packetsOf } from './suricata-engine.ts';
 
 const { engine } = underTest();

@@ -1,0 +1,80 @@
+/** The tests of the container lab as rows of docs/container-review.md. */
+import { relative } from 'node:path';
+import type { Reporter, TestCase, TestModule } from 'vitest/node';
+
+/** Tests whose numbers are the page's sizes and times. */
+export const MEASURES = 'labs/containers/measures.lab.ts';
+
+/** One test of the lab. */
+export interface Row {
+  /** Of the repository. */
+  readonly file: string;
+  /** What is tried and must hold. */
+  readonly name: string;
+  readonly holds: 'yes' | 'no' | 'skipped';
+  /** What the test told of itself, by the type of its annotation. */
+  readonly seen: ReadonlyMap<string, string>;
+}
+
+/**
+ * A test's name without the group that is its whole file, and without what the machine adds to it.
+ * @param fullName parts with ` > ` between them.
+ */
+export function rowName(fullName: string): string {
+  return fullName
+    .replaceAll(/ \(skipped: [^)]*\)/g, '')
+    .split(' > ')
+    .slice(1)
+    .join(': ');
+}
+
+/** Keeps every test's end. */
+export class Rows implements Reporter {
+  readonly rows: Row[] = [];
+
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    for (const module of modules) for (const test of module.children.allTests()) this.rows.push(rowOf(module, test));
+    this.rows.sort((a, b) => (a.file < b.file ? -1 : Number(a.file > b.file)));
+  }
+}
+
+function rowOf(module: TestModule, test: TestCase): Row {
+  const { state } = test.result();
+  return {
+    file: relative(process.cwd(), module.moduleId),
+    name: rowName(test.fullName),
+    holds: state === 'passed' ? 'yes' : state === 'skipped' ? 'skipped' : 'no',
+    seen: new Map(test.annotations().map(({ type, message }) => [type, message])),
+  };
+}
+
+/** @param date as the page writes it. */
+export function testsTable(rows: readonly Row[], machine: string): string {
+  const groups = Map.groupBy(
+    rows.filter(({ file }) => file !== MEASURES),
+    ({ file }) => file,
+  );
+  const tables = [...groups].map(([file, tests]) => {
+    const lines = tests.map(
+      ({ name, holds, seen }) => `| ${cell(name)} | ${holds} | ${cell(seen.get('notice') ?? '')} |`,
+    );
+    return [`**\`${file}\`**`, '', '| what is tried, and must hold | holds | seen |', '|---|---|---|', ...lines].join(
+      '\n',
+    );
+  });
+  const held = rows.filter(({ holds }) => holds === 'yes').length;
+  return [`${held} of ${rows.length} hold, ${machine}.`, ...tables].join('\n\n');
+}
+
+export function measuresTable(rows: readonly Row[], machine: string): string {
+  const lines = rows
+    .filter(({ file }) => file === MEASURES)
+    .map(
+      ({ name, seen }) => `| ${cell(name)} | ${cell(seen.get('before') ?? '–')} | ${cell(seen.get('after') ?? '–')} |`,
+    );
+  return [`Measured: ${machine}.`, '', '| what | before | after |', '|---|---|---|', ...lines].join('\n');
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}

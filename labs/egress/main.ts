@@ -1,0 +1,118 @@
+/**
+ * `node labs/egress/main.ts [--write] [--without-breaks]`: the rules of a synthesized template in a real Suricata,
+ * every attempt of the table made, names asked, terraform run, and rules broken on purpose.
+ *
+ * Exit code 0: everything as expected. 1: something is not. 77: it cannot run here, and says why.
+ */
+import { parseArgs } from 'node:util';
+import { writeSection } from '../../test/lib/network/reachability/sections.ts';
+import { ATTEMPTS, NAMES } from './attempts.ts';
+import { BREAKS } from './breaks.ts';
+import { type Lab, withLab } from './lab.ts';
+import { type Engine, engine, type Undo, whyNot } from './machine.ts';
+import { askNames, breakNames } from './names.ts';
+import { asExpected, type Findings, faultsIn, markdown, TERRAFORM_CASES } from './report.ts';
+import { startResolver } from './resolver.ts';
+import { tryTerraform, whyNoTerraform } from './terraform.ts';
+import { type EngineSettings, markOf, underTest } from './under-test.ts';
+
+const { values: options } = parseArgs({
+  options: { write: { type: 'boolean', default: false }, 'without-breaks': { type: 'boolean', default: false } },
+});
+const say = (text: string) => console.error(`egress lab: ${text}`);
+
+const reason = whyNot();
+const suricata = engine();
+if (reason !== undefined || suricata === undefined) {
+  say(`skipped: ${reason ?? 'no Suricata'}`);
+  process.exit(77);
+}
+
+process.env['CDK_VALIDATION'] = 'false';
+const tried = underTest();
+const { dnsRules } = tried;
+
+const noTerraform = whyNoTerraform();
+if (noTerraform !== undefined) say(`skipped terraform: ${noTerraform}`);
+const findings = await find(suricata, tried.engine);
+const faults = [
+  ...faultsIn(findings),
+  // Where nobody looks, a run that is left out would pass for one that was made; and no table is written without it.
+  ...(noTerraform !== undefined && (process.env['CI'] !== undefined || options.write)
+    ? [`terraform was not tried: ${noTerraform}`]
+    : []),
+];
+for (const result of findings.results) {
+  say(`${asExpected(result) ? 'ok ' : 'BAD'} ${result.attempt.name}: ${result.seen}, ${result.leaked} bytes`);
+}
+for (const { name, expected, seen } of findings.terraform) {
+  say(`${expected === seen ? 'ok ' : 'BAD'} terraform: ${name}: ${seen ? 'plans' : 'fails'}`);
+}
+for (const { name, missing } of findings.breaks)
+  say(`${missing.length === 0 ? 'red, as it should be' : 'NOT RED'}: ${name}`);
+for (const fault of faults) say(`FAULT ${fault}`);
+say(
+  `${findings.results.length} attempts, ${findings.names.length} names, ${findings.terraform.length} runs of terraform, ${findings.breaks.length} broken rule sets: ${faults.length === 0 ? 'all as expected' : `${faults.length} faults`}`,
+);
+if (options.write && faults.length === 0) writeSection('docs/network.md', 'lab', markdown(findings));
+process.exit(faults.length === 0 ? 0 : 1);
+
+async function find(engine: Engine, settings: EngineSettings): Promise<Findings> {
+  const [results, names, plans] = await withLab(engine, settings, async (lab, undo) => [
+    await lab.attempt(ATTEMPTS),
+    await askNames(undo, lab.network, dnsRules),
+    await terraform(TERRAFORM_CASES.allowed, lab, undo),
+  ]);
+  const isAllowing = (line: string) => line.includes(`"agent-launcher: ${NAMES.allowed}"`);
+  const lines = settings.rules.split('\n').filter((line) => !isAllowing(line));
+  const unfirewalled = await withLab(engine, { ...settings, rules: lines.join('\n') }, async (lab, undo) => {
+    await startResolver(undo, lab.network.router, dnsRules);
+    const failed = await terraform(TERRAFORM_CASES.dropped, lab, undo);
+    // It must have failed for this reason and no other.
+    const dropped = lab.suricata.log().includes('server name not allowed');
+    return failed.map((each) => ({ ...each, seen: each.seen || !dropped }));
+  });
+  const unresolved = await withLab(engine, settings, async (lab, undo) => {
+    const without = dnsRules.map((rule) => ({
+      ...rule,
+      domains: rule.domains.filter((name) => name !== NAMES.allowed),
+    }));
+    await startResolver(undo, lab.network.router, without);
+    return terraform(TERRAFORM_CASES.unresolved, lab, undo);
+  });
+  const isWhole = !options['without-breaks'];
+  return {
+    engine: engine.version,
+    mark: markOf(tried),
+    results,
+    names,
+    terraform: [...plans, ...unfirewalled, ...unresolved],
+    breaks: isWhole ? [...(await breakNames(dnsRules)), ...(await breakAll(engine, settings))] : [],
+  };
+}
+
+async function terraform(
+  { name, expected }: { readonly name: string; readonly expected: boolean },
+  lab: Lab,
+  undo: Undo,
+): Promise<Findings['terraform']> {
+  if (noTerraform !== undefined) return [];
+  const { succeeded, output } = await tryTerraform(undo, lab);
+  if (succeeded !== expected) say(output);
+  return [{ name, expected, seen: succeeded }];
+}
+
+/** Each broken policy in a lab of its own, with the attempts that it must show in. */
+async function breakAll(engine: Engine, settings: EngineSettings): Promise<Findings['breaks']> {
+  const found: Findings['breaks'][number][] = [];
+  for (const { name, apply, shows, settings: more } of BREAKS) {
+    const broken = { ...settings, rules: apply(settings.rules), ...more };
+    if (JSON.stringify(broken) === JSON.stringify(settings)) throw new Error(`The break "${name}" changes nothing.`);
+    const attempts = ATTEMPTS.filter((attempt) => shows.includes(attempt.name));
+    if (attempts.length !== shows.length) throw new Error(`The break "${name}" names an attempt that there is not.`);
+    const results = await withLab(engine, broken, (lab) => lab.attempt(attempts));
+    const red = results.filter((result) => !asExpected(result)).map(({ attempt }) => attempt.name);
+    found.push({ name, red, missing: shows.filter((each) => !red.includes(each)) });
+  }
+  return found;
+}

@@ -1,0 +1,109 @@
+/** Names that a job may ask for, and whether the resolver should know them. */
+import { spawnSync } from 'node:child_process';
+import * as z from 'zod';
+import { type DnsRule, resolves } from '../../test/lib/network/reachability/dns-rules.ts';
+import { LAB, NAMES } from './attempts.ts';
+import { DNS_BREAKS } from './dns-breaks.ts';
+import { Undo, until } from './machine.ts';
+import { buildNetwork, type Network, within } from './network.ts';
+import { ALIASES, startResolver } from './resolver.ts';
+
+/** A name, what it stands for, and whether it should resolve. */
+export interface Question {
+  readonly name: string;
+  readonly what: string;
+  readonly expected: boolean;
+}
+
+const { allowed, below, stranger } = NAMES;
+
+export const QUESTIONS: readonly Question[] = [
+  { name: allowed, what: 'an allowed name', expected: true },
+  { name: allowed.toUpperCase(), what: 'the same in upper case', expected: true },
+  { name: `${allowed}.`, what: 'the same, complete with its final dot', expected: true },
+  { name: 'releases.hashicorp.com', what: 'another allowed name', expected: true },
+  { name: below, what: 'a name below a wildcard', expected: true },
+  { name: `a.b.${below}`, what: 'a name far below a wildcard', expected: true },
+  { name: 'logs.eu-central-1.amazonaws.com', what: 'what a task start needs', expected: true },
+  { name: 'registry.terraform.io', what: 'an allowed name that is an alias of one that is not', expected: true },
+  { name: ALIASES['registry.terraform.io'], what: 'the name behind that alias, queried directly', expected: false },
+  { name: 'alias.evil.example.net', what: 'another name that is an alias of an allowed one', expected: false },
+  { name: 'modules.example.com', what: 'the domain of a wildcard itself', expected: false },
+  { name: `x.${allowed}`, what: 'a sub-domain of an allowed name', expected: false },
+  { name: 'terraform.io', what: 'the domain above an allowed name', expected: false },
+  { name: `evil${allowed}`, what: 'a name that ends like an allowed one', expected: false },
+  { name: `${allowed}.${stranger}`, what: 'a name that begins like an allowed one', expected: false },
+  { name: 'evilmodules.example.com', what: 'a wildcard without its dot', expected: false },
+  { name: stranger, what: 'another name', expected: false },
+  { name: `c2VjcmV0.${stranger}`, what: 'data in a name (DNS tunnelling)', expected: false },
+  { name: 'ec2.eu-central-1.amazonaws.com', what: 'an AWS API that is not allowed', expected: false },
+  { name: 'secretsmanager.us-east-1.amazonaws.com', what: 'an allowed API in another region', expected: false },
+];
+
+/** A question, its answer by the documented rules, and its answer by the resolver in the lab. */
+export interface Answered {
+  readonly question: Question;
+  readonly byRules: boolean;
+  readonly byResolver: boolean;
+}
+
+/** Asks in the client's namespace, as a job would. */
+const ASK = `
+  const { Resolver } = require('node:dns/promises');
+  const resolver = new Resolver({ timeout: 1000, tries: 2 });
+  resolver.setServers(['${LAB.resolver}']);
+  const known = (name) => resolver.resolve4(name).then(() => true, (error) => {
+    if (error.code === 'ENOTFOUND' || error.code === 'ENODATA') return false;
+    throw error;
+  });
+  Promise.all(JSON.parse(process.argv[1]).map(known)).then((all) => console.log(JSON.stringify(all)));
+`;
+
+/** Brings up the resolver with a template's rules and asks it everything. */
+export async function askNames(undo: Undo, network: Network, rules: readonly DnsRule[]): Promise<Answered[]> {
+  await startResolver(undo, network.router, rules);
+  const names = QUESTIONS.map(({ name }) => name);
+  const answers = await until('the resolver', () => ask(network, names));
+  return QUESTIONS.map((question, index) => ({
+    question,
+    byRules: resolves(rules, question.name, aliasesOf(question.name)),
+    byResolver: answers[index] ?? false,
+  }));
+}
+
+function aliasesOf(name: string): string[] {
+  const alias = new Map<string, string>(Object.entries(ALIASES)).get(name);
+  return alias === undefined ? [] : [alias];
+}
+
+/** Whether rules and resolver both answer as they should. */
+export function answeredWell({ question, byRules, byResolver }: Answered): boolean {
+  return byRules === question.expected && byResolver === question.expected;
+}
+
+/** Breaks the rules in every way, one resolver after the other, and sees which names are answered otherwise by both. */
+export async function breakNames(rules: readonly DnsRule[]) {
+  const found: { name: string; red: string[]; missing: string[] }[] = [];
+  for (const { name, apply, shows } of DNS_BREAKS) {
+    const broken = apply(rules);
+    if (JSON.stringify(broken) === JSON.stringify(rules)) throw new Error(`The break "${name}" changes nothing.`);
+    const undo = new Undo();
+    try {
+      const answers = await askNames(undo, buildNetwork(undo, 'aws:forward_to_sfe'), broken);
+      const red = answers
+        .filter(({ question, byRules, byResolver }) => byRules === byResolver && byResolver !== question.expected)
+        .map(({ question }) => question.name)
+        .filter((each) => shows.includes(each));
+      found.push({ name, red, missing: shows.filter((each) => !red.includes(each)) });
+    } finally {
+      await undo.all();
+    }
+  }
+  return found;
+}
+
+function ask(network: Network, names: readonly string[]): boolean[] | undefined {
+  const [program = '', ...args] = within(network.client, process.execPath, '-e', ASK, JSON.stringify(names));
+  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
+  return status === 0 ? z.array(z.boolean()).parse(JSON.parse(stdout)) : undefined;
+}

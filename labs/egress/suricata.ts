@@ -1,0 +1,110 @@
+/** The engine: Suricata inline, with the rules of a template and the settings that AWS documents for its own. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Engine, start, type Undo, until } from './machine.ts';
+import { within } from './network.ts';
+import type { EngineSettings } from './under-test.ts';
+
+/**
+ * Where Suricata is set other than AWS says it sets its own, or than AWS says nothing of; beside the results, so that
+ * the table is read for what it is.
+ */
+export const DIFFERENCES = [
+  'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab adds nothing, so the template’s rules alone drop what is dropped here.',
+  "AWS's strict order is the order of the rules. Suricata sorts by action. For a template with strict order, the lab sets the order alert, pass, drop, which is the same for these rules. With Suricata's own order, every attempt would have the same result, so the template's tests check that the order is strict.",
+  'The lab sets the template’s stream exception policy (`REJECT`) as Suricata’s `exception-policy`. AWS doesn’t document in detail that it means the same. No attempt causes an exception: the lab has no memory pressure, and no connection that is older than the engine.',
+  'The lab applies the template’s stateless stage: packets that it forwards reach the engine, and packets that it passes or drops don’t. In AWS, that stage is another engine with its own limits.',
+  'AWS’s DNS Firewall isn’t available outside AWS. The lab has its own resolver ([resolver-main.ts](../labs/egress/resolver-main.ts)) that applies the documented rules, in front of a dnsmasq that knows every name. It answers over UDP only, and supports neither AWS’s domain lists nor rules by query type.',
+  'AWS documents Suricata 7, but not which release. The lab uses Debian’s.',
+  'AWS evaluates IP fragments of UDP, and silently drops those of every other protocol before the engine sees them ([stateless default actions](https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html)). The lab sends no fragments.',
+  'The lab has no security group. Its client may send everything, while in AWS only TCP 443 leaves the task.',
+];
+
+/** Suricata's words for AWS's. https://docs.suricata.io/en/suricata-7.0.10/configuration/exception-policies.html */
+const EXCEPTIONS: Readonly<Record<string, string>> = { REJECT: 'reject', DROP: 'drop-flow', CONTINUE: 'ignore' };
+const ORDERS: Readonly<Record<string, string>> = {
+  STRICT_ORDER: 'alert, pass, drop, reject',
+  DEFAULT_ACTION_ORDER: 'pass, drop, reject, alert',
+};
+
+const configuration = (folder: string, { homeNet, order, streamException }: EngineSettings): string => `%YAML 1.1
+---
+vars:
+  address-groups:
+    HOME_NET: "[${homeNet.join(',')}]"
+    EXTERNAL_NET: "!$HOME_NET"
+default-log-dir: ${folder}
+classification-file: ${folder}/none.config
+reference-config-file: ${folder}/none.config
+threshold-file: ${folder}/none.config
+default-rule-path: ${folder}
+rule-files: [egress.rules]
+action-order: [${ORDERS[order] ?? order}]
+nfq: { mode: accept, fail-open: no }
+exception-policy: ${EXCEPTIONS[streamException] ?? streamException}
+stream:
+  memcap: 64mb
+  checksum-validation: no
+  inline: yes
+  midstream: false
+  reassembly: { memcap: 64mb, depth: 1mb, toserver-chunk-size: 2560, toclient-chunk-size: 2560 }
+app-layer:
+  protocols:
+    tls: { enabled: yes, detection-ports: { dp: 443 } }
+    http: { enabled: yes, libhtp: { default-config: { personality: IDS } } }
+    ssh: { enabled: yes }
+    smtp: { enabled: yes }
+    quic: { enabled: yes }
+    dns: { tcp: { enabled: yes }, udp: { enabled: yes } }
+outputs:
+  - eve-log:
+      enabled: yes
+      filename: eve.json
+      types:
+        - alert:
+        - drop: { alerts: yes, flows: start }
+`;
+
+/** A running engine. */
+export interface Suricata {
+  /** Messages of the rules that dropped or logged something, with what they saw. */
+  log(): string;
+}
+
+/** Starts it in the namespace between task and world. Resolves when it judges packets. */
+export async function startSuricata(
+  undo: Undo,
+  engine: Engine,
+  router: string,
+  settings: EngineSettings,
+): Promise<Suricata> {
+  const folder = mkdtempSync(join(`${engine.root}${tmpdir()}`, 'egress-lab-'));
+  undo.add(() => rmSync(folder, { recursive: true, force: true }));
+  const seen = folder.slice(engine.root.length);
+  writeFileSync(join(folder, 'none.config'), '');
+  writeFileSync(join(folder, 'egress.rules'), `${settings.rules}\n`);
+  writeFileSync(join(folder, 'suricata.yaml'), configuration(seen, settings));
+  const child = start(
+    undo,
+    within(router, ...engine.command, '-c', `${seen}/suricata.yaml`, '-q', '0', '-l', seen, '--pidfile', `${seen}/pid`),
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let output = '';
+  child.stdout?.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  child.stderr?.on('data', (data: Buffer) => {
+    output += data.toString();
+  });
+  await until('Suricata', () => {
+    if (child.exitCode !== null) throw new Error(`Suricata ended:\n${output}`);
+    return output.includes('Engine started');
+  });
+  const errors = output
+    .split('\n')
+    .filter((line) => /^E:|error parsing|rules failed/i.test(line) && !/ 0 rules failed/.test(line));
+  if (errors.length > 0) throw new Error(`Suricata did not take the rules:\n${errors.join('\n')}`);
+  const eve = join(folder, 'eve.json');
+  return { log: () => (existsSync(eve) ? readFileSync(eve, 'utf8') : '') };
+}

@@ -1,0 +1,112 @@
+/** Anything that a client of the ECS and Secrets Manager emulator may send: it is answered or refused in the vendor's way. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ApiError } from '../../local/ecs/core/api-error.ts';
+import { Secrets } from '../../local/ecs/core/secrets.ts';
+import { AGENT_DEFINITION, RUN, virtualEcs } from '../../test/local/ecs/core/virtual-ecs.ts';
+
+fc.configureGlobal({ seed: Number(process.env['FUZZ_SEED'] ?? 1) });
+
+const nasty = fc.constantFrom<unknown>(
+  null,
+  true,
+  -1,
+  0.5,
+  1e308,
+  '',
+  '\u0000',
+  '\ud800',
+  '__proto__',
+  'constructor',
+  'arn:aws:ecs:eu-central-1:000000000000:task/agents/x',
+  ':'.repeat(20),
+  'a'.repeat(10_000),
+  [],
+  {},
+  [null],
+);
+const junk = fc.oneof(nasty, fc.jsonValue({ maxDepth: 2 }));
+const tags = [{ key: 'k', value: 'v' }];
+const templates: readonly object[] = [
+  {
+    ...RUN,
+    count: 2,
+    clientToken: 't',
+    startedBy: 's',
+    tags,
+    overrides: {
+      containerOverrides: [{ name: 'agent', command: ['c'], environment: [{ name: 'n', value: 'v' }], cpu: 1 }],
+    },
+  },
+  {
+    ...RUN,
+    launchType: undefined,
+    capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1, base: 0 }],
+  },
+  AGENT_DEFINITION,
+  {
+    ...AGENT_DEFINITION,
+    ephemeralStorage: { sizeInGiB: 30 },
+    volumes: [{ name: 'v' }],
+    runtimePlatform: { cpuArchitecture: 'ARM64' },
+  },
+  { cluster: 'agents', tasks: ['x'], include: ['TAGS'], reason: 'r', task: 'x', maxResults: 1, nextToken: 'n' },
+  { cluster: 'agents', clusterName: 'agents', clusters: ['agents'], family: 'agent', desiredStatus: 'STOPPED' },
+  { taskDefinition: 'agent', familyPrefix: 'agent', status: 'ACTIVE', sort: 'DESC' },
+  { resourceArn: 'arn:aws:ecs:eu-central-1:000000000000:cluster/agents', tags, tagKeys: ['k'] },
+  { Name: 'n', SecretId: 'n', SecretString: 's', ClientRequestToken: 'c'.repeat(32), VersionStages: ['AWSCURRENT'] },
+  { SecretId: 'n', VersionStage: 'X', MoveToVersionId: 'c'.repeat(32), RemoveFromVersionId: 'x', Description: 'd' },
+  { SecretId: 'n', RecoveryWindowInDays: 7, ForceDeleteWithoutRecovery: false, MaxResults: 1, SecretBinary: 'AAA=' },
+];
+
+/** The value with the n-th place of it replaced. */
+function replaced(value: unknown, at: number, by: unknown): unknown {
+  let place = at;
+  const walk = (each: unknown): unknown => {
+    place -= 1;
+    if (place === -1) return by;
+    if (Array.isArray(each)) return each.map(walk);
+    if (typeof each !== 'object' || each === null) return each;
+    return Object.fromEntries(Object.entries(each).map(([key, member]) => [key, walk(member)]));
+  };
+  return walk(value);
+}
+
+describe('the ECS emulator', () => {
+  it('answers every input of every action, or refuses it with an error of the API', () => {
+    const { ecs, time } = virtualEcs();
+    let ids = 0;
+    const hex = (digits: number) => {
+      ids += 1;
+      return String(ids).padStart(digits, '0');
+    };
+    const secrets = new Secrets({ region: 'eu-central-1', accountId: '000000000000' }, () => time.now(), hex);
+    const actions = { ...ecs.actions, ...secrets.actions };
+    const outcomes = { answered: 0, refused: 0 };
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.values(actions)),
+        fc.constantFrom(...templates),
+        fc.nat(14),
+        junk,
+        fc.boolean(),
+        (run, template, at, by, whole) => {
+          const input = replaced(template, whole ? 99 : at, by);
+          // What the server parsed is always an object.
+          if (typeof input !== 'object' || input === null || Array.isArray(input)) return;
+          try {
+            JSON.stringify(run(JSON.parse(JSON.stringify(input))));
+            outcomes.answered += 1;
+          } catch (error) {
+            expect(error).toBeInstanceOf(ApiError);
+            outcomes.refused += 1;
+          }
+          time.pass(200);
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+    expect(outcomes.answered).toBeGreaterThan(500);
+    expect(outcomes.refused).toBeGreaterThan(500);
+  });
+});

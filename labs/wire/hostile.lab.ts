@@ -1,0 +1,160 @@
+/**
+ * Hostile and broken answers over TLS, to a process with the heap of the launcher's function. Whatever one pool's
+ * requests return, the process survives it, the pool's error says what was wrong, and the other pool is served.
+ */
+import { spawn } from 'node:child_process';
+import type { ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { type LoopbackCertificate, loopbackCertificate } from '../../local/hcp-terraform/certificate.ts';
+import { page, run } from '../../test/functions/launcher/adapters/platform-answers.ts';
+
+const MAIN = fileURLToPath(new URL('hostile-main.ts', import.meta.url));
+/** Of the function's 256 MiB. */
+const HEAP_MIB = 96;
+const FUNCTION_MIB = 256;
+
+const outcome = z.object({
+  launched: z.array(z.string()),
+  errors: z.array(z.object({ pool: z.string(), fault: z.string(), message: z.string() })),
+  durationMs: z.number(),
+  residentMiB: z.number(),
+});
+
+/** Writes the answer about a hostile pool's runs. */
+type Hostile = (response: ServerResponse, query: URLSearchParams) => void;
+
+let certificate: LoopbackCertificate;
+let server: Server;
+let hostile: Hostile;
+
+beforeAll(async () => {
+  certificate = await loopbackCertificate();
+  server = createServer({ key: certificate.key, cert: certificate.cert }, (request, response) => {
+    const url = new URL(request.url ?? '', 'https://localhost');
+    const send = (body: unknown) => response.end(JSON.stringify(body));
+    const poolName = url.searchParams.get('filter[agent_pool_names]');
+    if (poolName === 'good') return send({ data: [run('run-good')], ...page(1, null) });
+    if (poolName !== null) return hostile(response, url.searchParams);
+    if (url.pathname.endsWith('/agents')) return send({ data: [], ...page(1, null) });
+    return send({ data: { attributes: { name: url.pathname.replace(/^.*apool-/, '') } } });
+  });
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+});
+
+afterAll(async () => {
+  server?.closeAllConnections();
+  server?.close();
+  await certificate?.remove();
+});
+
+async function tickOf(pools: readonly string[]): Promise<z.infer<typeof outcome>> {
+  const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MIB}`, '--max-semi-space-size=4', MAIN], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_EXTRA_CA_CERTS: certificate.file,
+      HOST: `localhost:${(server.address() as AddressInfo).port}`,
+      POOLS: pools.join(','),
+    },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let words = '';
+  child.stderr?.on('data', (chunk: Buffer) => (words += chunk));
+  let told: unknown;
+  child.on('message', (message) => (told = message));
+  await new Promise((resolve) => child.on('close', resolve));
+  if (told === undefined) throw new Error(`The process ended with ${child.exitCode ?? child.signalCode}: ${words}`);
+  return outcome.parse(told);
+}
+
+const meta = JSON.stringify(page(1, null).meta);
+const text =
+  (body: string): Hostile =>
+  (response) =>
+    void response.end(body);
+const list = (items: string): Hostile => text(`{"data":[${items}],"meta":${meta}}`);
+/** About so many bytes of one item. */
+const filled = (item: string, bytes: number): string =>
+  Array(Math.floor(bytes / (item.length + 1)))
+    .fill(item)
+    .join(',');
+const MIB = 2 ** 20;
+
+/** As many runs as are asked for, each with the message. */
+const runsWith =
+  (message: string): Hostile =>
+  (response, query) => {
+    const [size, number] = [Number(query.get('page[size]')), Number(query.get('page[number]'))];
+    const data = Array.from({ length: Math.min(size, 100) }, (_, n) =>
+      run(`run-${size}x${number}x${n}`, 'planning', message),
+    );
+    response.end(JSON.stringify({ data, ...page(number, size * number < 100 ? number + 1 : null) }));
+  };
+
+/** Sends the chunk again and again until the other side closes. */
+const endless =
+  (chunk: string): Hostile =>
+  (response) => {
+    const write = () => {
+      while (!response.destroyed && response.write(chunk));
+    };
+    response.on('drain', write).on('error', () => {});
+    write();
+  };
+
+const TOO_LARGE = /page of 100, 20, 5, 1 entries was too large each time; the launcher reads at most 4 MiB/;
+
+const CASES: readonly [string, Hostile, RegExp][] = [
+  ['1 MB of zeros', list(filled('0', MIB)), TOO_LARGE],
+  ['200,000 characters of zeros', list(filled('0', 200_000)), /100000 entries in "data"; one page has at most 100/],
+  ['4 MB of empty objects', list(filled('{}', 3.9 * MIB)), TOO_LARGE],
+  ['4 MB of empty lists inside each other', text('['.repeat(3.9 * MIB)), TOO_LARGE],
+  ['40,000 runs in one page', list(filled(JSON.stringify(run('run-1')), 16 * MIB)), TOO_LARGE],
+  ['an object of 300,000 members', text(`{${Array.from({ length: 300_000 }, (_, n) => `"${n}":0`)}}`), TOO_LARGE],
+  [
+    '90,000 included zeros',
+    text(`{"data":[],"included":[${filled('0', 180_000)}],"meta":${meta}}`),
+    /90000 entries in "included"/,
+  ],
+  [
+    '100 runs of which each is wrong in every member',
+    list(filled('{"attributes":{},"relationships":{}}', 3_600)),
+    /not the agreed shape/,
+  ],
+  ['a body without an end', endless('0,'.repeat(32 * 1024)), TOO_LARGE],
+  ['a string without an end', endless('x'.repeat(64 * 1024)), TOO_LARGE],
+  ['a status of 3 MB', list(JSON.stringify(run('run-1', 's'.repeat(3 * MIB)))), /^$/],
+];
+
+describe('a hostile answer about one pool’s runs', () => {
+  it.each(CASES)('ends neither the process nor the other pool’s service: %s', async (_, answer, message) => {
+    hostile = answer;
+    const told = await tickOf(['hostile', 'good']);
+    expect(told.launched).toEqual(['good run-good/plan']);
+    expect(told.errors.map((error) => error.message).join()).toMatch(message);
+    expect(told.errors.every(({ pool }) => pool === 'hostile')).toBe(true);
+    expect(told.residentMiB).toBeLessThan(FUNCTION_MIB);
+  });
+
+  it('does so in ten pools at the same time without the function running out of memory', async () => {
+    hostile = list(filled('{}', 3.9 * MIB));
+    const pools = Array.from({ length: 10 }, (_, n) => `hostile-${n}`);
+    const told = await tickOf([...pools, 'good']);
+    expect(told.launched).toEqual(['good run-good/plan']);
+    expect(told.errors).toHaveLength(10);
+    expect(told.residentMiB).toBeLessThan(FUNCTION_MIB);
+  });
+});
+
+describe('100 runs with 200 KB messages', () => {
+  it('are served like any others, in smaller pages', async () => {
+    hostile = runsWith('m'.repeat(200_000));
+    const told = await tickOf(['large', 'good']);
+    expect(told.errors).toEqual([]);
+    expect(told.launched).toEqual(['good run-good/plan']);
+    expect(told.residentMiB).toBeLessThan(FUNCTION_MIB);
+  });
+});

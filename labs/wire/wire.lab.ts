@@ -1,0 +1,274 @@
+/**
+ * Faults over real HTTP and TLS: the bundle that `cdk synth` made, cold, behind a fault proxy in front of each stand-in.
+ * For every row: one job is queued in each of two pools, the fault is one pool's, and in the end exactly one task was
+ * launched for its job, and the other's was launched for at once. `npm run lab:wire:write` writes what was measured into
+ * docs/reliability.md.
+ */
+import { ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
+import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
+import { archiveOf } from '../../local/start/configurations.ts';
+import { createHcpApi, type HcpApi } from '../../local/start/hcp-api.ts';
+import { startFunction } from '../../test/journey/cold-function.ts';
+import { type Deployment, synthesize } from '../../test/journey/deployment.ts';
+import { writeSection } from '../../test/lib/network/reachability/sections.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { aimAtPool, FAULT_TABLE, type FaultRow, POOL_FAULT_TABLE, type PoolFaultRow, type Target } from './faults.ts';
+
+/** As often as the stand-in's limit of 30 lists a minute allows when every row starts a cold function of its own. */
+const INVOKED_EVERY_MS = 2_000;
+const LAMBDA_TIMEOUT_MS = 13_000;
+/** A request to HCP Terraform that hangs takes 8 s: who waits for none is served long before. */
+const AT_ONCE_MS = 6_000;
+
+let platform: HcpTerraformServer;
+let aws: EcsServer;
+let api: HcpApi;
+/** Of an organization that no fault of the table is about. */
+let otherApi: HcpApi;
+let otherPool: { readonly id: string };
+let deployment: Deployment;
+let archive: Buffer;
+let platformProxy: FaultProxy;
+let awsProxy: FaultProxy;
+const measured: string[] = [];
+const measuredApart: string[] = [];
+
+beforeAll(async () => {
+  platform = await startHcpTerraform({ organization: 'acme', agentPoolName: 'default', rateLimits: 'off' });
+  aws = await startEcs({ phases: { provisionMs: 5, pullMs: 5, bootMs: 5, deprovisionMs: 5 }, closeGraceMs: 0 });
+  platformProxy = await startFaultProxy({ url: platform.url, ca: platform.certPem });
+  awsProxy = await startFaultProxy({ url: aws.url });
+  const user = { url: platform.url, token: platform.apiToken, certificate: platform.certPem };
+  api = createHcpApi({ ...user, organization: 'acme' });
+  otherApi = createHcpApi({ ...user, organization: 'other' });
+  await api.createOrganization('other');
+  otherPool = await otherApi.createPool('other');
+  archive = await archiveOf('resource "terraform_data" "it" {}\n');
+  const pools = [{ name: 'default', agentTokenSecret: 'acme/agent-token', maxAgents: 5 }];
+  deployment = await synthesize(
+    { hostname: platformProxy.hostname, organization: 'acme', apiTokenSecret: TOKEN_SECRET, pools },
+    (variable) => (variable === ENV.subnets ? aws.subnets.map(({ id }) => id).join(',') : aws.securityGroups.join(',')),
+  );
+  aws.createCluster({ clusterName: cluster() });
+  aws.putSecret(TOKEN_SECRET, platform.launcherApiToken);
+  aws.putSecret('acme/other-token', platform.launcherApiToken);
+  for (const family of [...deployment.taskDefinitions.map(({ family }) => family), OTHER, NEIGHBOUR]) {
+    aws.registerTaskDefinition({
+      family,
+      requiresCompatibilities: ['FARGATE'],
+      networkMode: 'awsvpc',
+      cpu: '256',
+      memory: '512',
+      // Nobody takes the job: what is looked at is what the launcher launched.
+      containerDefinitions: [
+        { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', 'exec sleep 600'] },
+      ],
+    });
+  }
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all([platformProxy?.close(), awsProxy?.close()]);
+  await Promise.all([platform?.close(), aws?.close(), deployment?.remove(), api?.close(), otherApi?.close()]);
+  const whole = measured.length === FAULT_TABLE.length && measuredApart.length === POOL_FAULT_TABLE.length;
+  if (process.env['WIRE_WRITE'] !== '1' || !whole) return;
+  const head =
+    '| fault of one pool | what the launcher logged | failed ticks | tasks | time to launch | the other pool’s time to launch |\n|---|---|---|---|---|---|';
+  writeSection('docs/reliability.md', 'wire', [head, ...measured].join('\n'));
+  const headApart = '| fault of one pool | the other pool’s time to launch |\n|---|---|';
+  writeSection('docs/reliability.md', 'wire-pools', [headApart, ...measuredApart].join('\n'));
+});
+
+/** Families of tasks of the pools that the deployment has not. */
+const OTHER = 'other';
+const NEIGHBOUR = 'neighbour';
+
+const cluster = () => deployment.functionEnvironment[ENV.cluster] ?? '';
+const patience = { timeout: 90_000, interval: 20 };
+
+async function queueRun(workspace: string, poolId = platform.agentPool.id, as = api): Promise<string> {
+  const { id: workspaceId } = await as.createWorkspace({ name: workspace, poolId });
+  return as.queueRun({ workspaceId, archive, message: 'wire', planOnly: true, autoApply: false, isDestroy: false });
+}
+
+function launcher(environment: Record<string, string> = {}) {
+  return startFunction(
+    deployment.functionFolder,
+    {
+      ...deployment.functionEnvironment,
+      ...environment,
+      // One poll an invocation: a tick's error is the invocation's.
+      [ENV.activePollSeconds]: '0',
+      NODE_EXTRA_CA_CERTS: platformProxy.caFile ?? '',
+      AWS_REGION: aws.region,
+      AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+      AWS_ENDPOINT_URL: awsProxy.url,
+    },
+    { everyMs: INVOKED_EVERY_MS, timeoutMs: LAMBDA_TIMEOUT_MS },
+  );
+}
+
+/** Secret of the deployment's API token. */
+const TOKEN_SECRET = 'acme/api-token';
+
+/** The one pool of the deployment, as its function is told of it. */
+function deployedPool() {
+  const [pool]: AgentPoolEnvironment[] = JSON.parse(deployment.functionEnvironment[ENV.agentPools] ?? '[]');
+  const lane = pool?.lanes[0];
+  if (pool === undefined || lane === undefined) throw new Error('The deployment has no pool with a lane');
+  return { pool, lane };
+}
+
+function launcherOf(first: AgentPoolEnvironment, second: AgentPoolEnvironment) {
+  return launcher({ [ENV.agentPools]: JSON.stringify([first, second]) });
+}
+
+const tasksFor = (run: string) => aws.tasks(cluster()).filter(({ startedBy }) => startedBy === `${run}/plan`);
+
+function heal(): void {
+  platformProxy.heal();
+  awsProxy.heal();
+}
+
+/** How long a cold start takes is the machine's matter: the launcher's time begins here. */
+function firstRequestAtMs(): number {
+  return Math.min(...[platformProxy, awsProxy].map((proxy) => proxy.firstRequestAtMs ?? Number.POSITIVE_INFINITY));
+}
+
+/** A task that lives on would be supply to the next row. */
+async function stopAll(): Promise<void> {
+  const client = new ECSClient({
+    endpoint: aws.url,
+    region: aws.region,
+    credentials: aws.credentials,
+  });
+  const live = aws.tasks(cluster()).filter(({ desiredStatus }) => desiredStatus !== 'STOPPED');
+  await Promise.all(
+    live.map(({ id }) => client.send(new StopTaskCommand({ cluster: cluster(), task: id, reason: 'the row is over' }))),
+  );
+  client.destroy();
+}
+
+/** In the words of the log: what was said of the fault, without the parts that differ from run to run. */
+function whatWasLogged(lines: readonly string[], pattern: RegExp | undefined): string {
+  const line = lines.find((text) => pattern?.test(text));
+  if (line === undefined) return '–';
+  const messages = [...line.matchAll(/"(?:message|detail)":"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text ?? '');
+  return (messages.filter((text) => text !== 'tick' && text !== 'tick with errors')[0] ?? '–')
+    .replaceAll(/localhost:\d+/g, 'the host')
+    .replaceAll(/[, ]*request id [\w-]+/g, '')
+    .replaceAll('|', '\\|');
+}
+
+describe('a fault on the wire loses nothing, starts nothing twice and delays no other pool', () => {
+  it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))(
+    '%s',
+    async (name, row: FaultRow, index) => {
+      const proxy = row.system === 'HCP Terraform' ? platformProxy : awsProxy;
+      const hitsBefore = proxy.hits;
+      const { pool: own, lane } = deployedPool();
+      const target: Target = {
+        id: platform.agentPool.id,
+        name: own.name,
+        taskDefinition: lane.taskDefinition,
+        apiTokenSecret: TOKEN_SECRET,
+      };
+      const other: AgentPoolEnvironment = {
+        ...own,
+        name: 'other',
+        organization: 'other',
+        apiTokenSecret: 'acme/other-token',
+        lanes: [{ ...lane, taskDefinition: OTHER }],
+      };
+      const aimed = aimAtPool(row, target);
+      proxy.inject(row.fault, aimed ?? row.aim);
+      const run = await queueRun(`w${index}`);
+      const others = await queueRun(`o${index}`, otherPool.id, otherApi);
+      const startedAt = Date.now();
+      const fn = launcherOf(own, other);
+      try {
+        const afterMs = async (wanted: string): Promise<number> => {
+          await expect.poll(() => tasksFor(wanted).length, patience).toBe(1);
+          return Date.now() - startedAt;
+        };
+        // Not only launched: seen by a whole, good tick after it, and not launched again by that.
+        const [rightAfterMs, otherAfterMs] = await Promise.all([afterMs(run), afterMs(others)]);
+        const invocationsThen = fn.invocations.length;
+        await expect
+          .poll(() => fn.invocations.slice(invocationsThen + 1).some(({ error }) => error === undefined), patience)
+          .toBe(true);
+
+        expect([tasksFor(run).length, tasksFor(others).length]).toEqual([1, 1]);
+        if (aimed !== undefined) expect(startedAt + otherAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
+        expect(proxy.hits - hitsBefore).toBe(row.aim.times);
+        const text = fn.lines.join('\n');
+        if (row.logged === undefined)
+          expect(fn.invocations.map(({ error }) => error)).not.toContainEqual(expect.any(String));
+        else expect(text).toMatch(row.logged);
+        expect(text).not.toContain('atlasv1');
+        expect(Math.max(...fn.invocations.map(({ durationMs }) => durationMs))).toBeLessThan(LAMBDA_TIMEOUT_MS);
+        const ticks = fn.lines.filter((line) => line.includes('"message":"tick')).length;
+        const failed = fn.invocations.filter(({ error }) => error !== undefined).length;
+        const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+        const launched = `${failed} of ${ticks} | ${tasksFor(run).length} | ${seconds(rightAfterMs)}`;
+        const shared = aimed === undefined ? ', fault of both pools' : '';
+        measured.push(
+          `| ${name} | ${whatWasLogged(fn.lines, row.logged)} | ${launched} | ${seconds(otherAfterMs)}${shared} |`,
+        );
+      } finally {
+        fn.kill();
+        heal();
+        await Promise.all([api.cancel(run, 'the row is over'), otherApi.cancel(others, 'the row is over')]);
+        await stopAll();
+      }
+    },
+    120_000,
+  );
+});
+
+describe('a fault of one pool', () => {
+  it.each(POOL_FAULT_TABLE.map((row, index) => [row.name, row, index] as const))(
+    'delays no other pool: %s',
+    async (name, { fault, on, apiTokenSecret = TOKEN_SECRET }: PoolFaultRow, index) => {
+      const { pool: own, lane } = deployedPool();
+      const poolName = `neighbour-${index}`;
+      const { id } = await api.createPool(poolName);
+      const neighbour: AgentPoolEnvironment = {
+        ...own,
+        apiTokenSecret,
+        name: poolName,
+        id,
+        lanes: [{ ...lane, taskDefinition: NEIGHBOUR }],
+      };
+      const hitsBefore = platformProxy.hits;
+      platformProxy.inject(fault, {
+        on: on({ id, name: poolName, taskDefinition: NEIGHBOUR, apiTokenSecret }),
+        times: 50,
+      });
+      const theirs = await queueRun(`theirs-${index}`, id);
+      const ours = await queueRun(`ours-${index}`);
+      const startedAt = Date.now();
+      const fn = launcherOf(neighbour, own);
+      try {
+        await expect.poll(() => tasksFor(ours).length, patience).toBe(1);
+        const rightAfterMs = Date.now() - startedAt;
+        // The fault may come after it.
+        await expect.poll(() => platformProxy.hits, patience).toBeGreaterThan(hitsBefore);
+        expect(startedAt + rightAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
+        platformProxy.heal();
+        await expect.poll(() => tasksFor(theirs).length, patience).toBe(1);
+        measuredApart.push(`| ${name} | ${(rightAfterMs / 1000).toFixed(1)} s |`);
+      } finally {
+        fn.kill();
+        heal();
+        await Promise.all([ours, theirs].map((run) => api.cancel(run, 'the row is over')));
+        await stopAll();
+      }
+    },
+    120_000,
+  );
+});
