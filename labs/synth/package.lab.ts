@@ -31,6 +31,9 @@ const { peerDependencies, devDependencies } = z
   .parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')));
 const lowest = (name: string): string => `${peerDependencies[name]}`.replace('^', '');
 
+/** The example apps. `app.ts` is the guide's first sample. */
+const examples = globSync('*.ts', { cwd: join(root, 'examples', 'construct') }).sort();
+
 const guide = readFileSync(join(root, 'docs', 'construct.md'), 'utf8');
 /** Blocks of the guide in a language. */
 const blocks = (language: string): string[] =>
@@ -112,8 +115,8 @@ describe.each([
     ).toEqual([]);
   });
 
-  it('type-checks the example and the samples of the guide, libraries included', () => {
-    copyFileSync(join(root, 'examples', 'construct', 'app.ts'), join(app, 'app.ts'));
+  it('type-checks the examples and the samples of the guide, libraries included', () => {
+    for (const example of examples) copyFileSync(join(root, 'examples', 'construct', example), join(app, example));
     for (const [index, text] of blocks('ts').entries()) writeFileSync(join(app, `sample-${index}.ts`), text);
     const tsc = [
       join(modules, 'typescript', 'bin', 'tsc'),
@@ -125,7 +128,7 @@ describe.each([
       '--types',
       'node',
     ];
-    const samples = ['app.ts', ...blocks('ts').map((_, index) => `sample-${index}.ts`)];
+    const samples = [...examples, ...blocks('ts').map((_, index) => `sample-${index}.ts`)];
     expect(samples.length).toBeGreaterThan(1);
     execFileSync(process.execPath, [...tsc, '--skipLibCheck', 'false', ...samples], {
       cwd: app,
@@ -137,6 +140,21 @@ describe.each([
     expect(() => execFileSync(process.execPath, ['app.js'], { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] })).toThrow(
       /organization\n.*"your-org", the placeholder of the example/,
     );
+  });
+
+  it.each(examples.filter((example) => example !== 'app.ts'))('synthesizes %s', (example) => {
+    execFileSync(process.execPath, [example.replace(/ts$/, 'js')], {
+      cwd: app,
+      env: {
+        ...process.env,
+        CDK_OUTDIR: `out-${example}`,
+        CDK_CONTEXT_JSON: '{"agent-launcher:allowPlaceholder":true}',
+      },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    const [file = ''] = globSync('*.template.json', { cwd: join(app, `out-${example}`) });
+    const template = Template.fromString(readFileSync(join(app, `out-${example}`, file), 'utf8'));
+    template.resourceCountIs('AWS::ECS::Cluster', 1);
   });
 
   it('synthesizes the example, with the bundle that synthesis makes from the sources', () => {

@@ -1,7 +1,13 @@
-/** The example app is the guide's sample; `labs/synth/package.lab.ts` type-checks and synthesizes it. */
-import { readFileSync } from 'node:fs';
+/** The example apps: `labs/synth/package.lab.ts` type-checks and synthesizes them. The example settings are synthesized here. */
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
+
+import { AgentLauncherStack } from '../../lib/agent-launcher-stack.ts';
+import { parseSettings } from '../../lib/settings/parse.ts';
+import { testApp } from '../lib/synthesis.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 const manifest = (file: string) =>
@@ -22,4 +28,29 @@ it('the example app asks for the CDK and Node.js that the package needs', () => 
   const [own, example] = [manifest('package.json'), manifest('examples/construct/package.json')];
   expect(example.dependencies).toEqual(own.peerDependencies);
   expect(example.engines).toEqual(own.engines);
+});
+
+const SETTINGS = globSync('examples/settings/*.json').sort();
+
+it('has example settings', () => {
+  expect(SETTINGS.length).toBeGreaterThan(2);
+});
+
+it.each(SETTINGS)('%s synthesizes, and the index of the examples names it', (file) => {
+  const { context } = z.looseObject({ context: z.looseObject({}) }).parse(JSON.parse(read(file)));
+  const settings = parseSettings({ ...context, 'agent-launcher:allowPlaceholder': true });
+  const app = testApp();
+  app.node.setContext('agent-launcher:allowPlaceholder', true);
+  const stack = new AgentLauncherStack(app, settings.stackName, { settings });
+  Template.fromStack(stack).resourceCountIs('AWS::ECS::Cluster', 1);
+  expect(read('examples/README.md')).toContain(file.slice('examples/'.length));
+});
+
+it.each(SETTINGS)('%s is refused until its organization is set', (file) => {
+  const { context } = z.looseObject({ context: z.looseObject({}) }).parse(JSON.parse(read(file)));
+  expect(() => parseSettings(context)).toThrow('"your-org", the placeholder of the example');
+});
+
+it.each(globSync('*.ts', { cwd: 'examples/construct' }))('the index of the examples names construct/%s', (file) => {
+  expect(read(join('examples', 'README.md'))).toContain(`construct/${file}`);
 });
