@@ -100,7 +100,7 @@ export const GROUPS: readonly Group[] = [
       lib('network-check/network-acl', 'network-check/network-acl'),
       lib('aws/s3-names', 'aws/s3-names'),
       lib('aws/ecr-image', 'agent/pool', 'network/allowed-domains'),
-      lib('network/vpc-endpoints', 'egress-network', 'network/reachability'),
+      lib('network/vpc-endpoints', 'network/vpc-endpoints'),
     ],
     target: 90,
   },
