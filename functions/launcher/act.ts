@@ -1,4 +1,4 @@
-import { STOP_REASON_PREFIX } from './core/starts.ts';
+import { STOP_REASON_PREFIX } from './core/task-outcome.ts';
 import { attemptsFrom, isSpent, isSpentWithoutTask } from './core/token.ts';
 import type { Launch, Stop, Supply } from './core/types.ts';
 import { seen, type UpstreamError } from './errors.ts';

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import type { TaskPlacement } from './adapters/ecs/run-task.ts';
 import { type AgentPoolEnvironment, DAYS, ENV, type LaneEnvironment, PHASES } from './contract.ts';
 import type { Lane, Phase } from './core/types.ts';
 import { ConfigError, type ConfigFault } from './errors.ts';
-import type { Pool } from './ports.ts';
+import type { Pool, TaskPlacement } from './ports.ts';
 import type { TickSettings } from './tick.ts';
 import { isTimeZone } from './time-zone.ts';
 import { mostWarmAgents } from './warm-limit.ts';

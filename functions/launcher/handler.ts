@@ -17,12 +17,12 @@ import { EcsTasks } from './adapters/ecs/client.ts';
 import { HcpTerraformClient } from './adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from './adapters/hcp-terraform/http.ts';
 import { connections, sendOver } from './adapters/hcp-terraform/send.ts';
-import { TickReport } from './adapters/report.ts';
 import { SecretsManagerSecrets } from './adapters/secrets.ts';
 import { parseConfig } from './config.ts';
 import { METRICS_NAMESPACE, SERVICE } from './contract.ts';
 import { hasErrors, runInvocation } from './invocation.ts';
 import type { Clock } from './ports.ts';
+import { TickReport } from './report.ts';
 import { type Tick, tick } from './tick.ts';
 
 /** Left of Lambda's time when the work ends: for the report, and for the answer. */

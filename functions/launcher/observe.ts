@@ -1,7 +1,7 @@
 import { agentsOfOtherTasks } from './core/other-launchers.ts';
 import { standingJobs, sweepMayFail } from './core/standing.ts';
-import { isQuestionable } from './core/starts.ts';
 import { isLive, supplyOf } from './core/supply.ts';
+import { isQuestionable } from './core/task-outcome.ts';
 import type { Agent, Demand, Supply, Task } from './core/types.ts';
 import { seen } from './errors.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';

@@ -72,6 +72,14 @@ export interface Clock {
   timeout(ms: number): AbortSignal;
 }
 
+/** Where tasks run: the same for every launch. */
+export interface TaskPlacement {
+  readonly cluster: string;
+  readonly subnets: readonly string[];
+  readonly securityGroups: readonly string[];
+  readonly assignPublicIp: 'ENABLED' | 'DISABLED';
+}
+
 /** Why ECS refused a launch, and what a person can do about it. */
 export interface Refusal {
   readonly cause:

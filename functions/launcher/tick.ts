@@ -1,10 +1,10 @@
 import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.ts';
 import { confirmedStops } from './confirm.ts';
+import { decideUnderCeiling } from './core/decide.ts';
 import { demandOf } from './core/demand.ts';
 import { reconcile, withStanding } from './core/reconcile.ts';
 import { standingJobs } from './core/standing.ts';
 import type { Decision, Demand, Limits, Task } from './core/types.ts';
-import { decideUnderCeiling } from './core/under-ceiling.ts';
 import { InternalError, type Seen, seen, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
 import type { HcpTerraform, Pool, Sight, Tasks } from './ports.ts';

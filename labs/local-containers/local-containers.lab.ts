@@ -8,8 +8,8 @@ import { ECSClient, RunTaskCommand, StopTaskCommand } from '@aws-sdk/client-ecs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { EcsTasks } from '../../functions/launcher/adapters/ecs/client.ts';
-import { TickReport } from '../../functions/launcher/adapters/report.ts';
 import { supplyOf } from '../../functions/launcher/core/supply.ts';
+import { TickReport } from '../../functions/launcher/report.ts';
 import { buildAgentImage } from '../../local/ecs/container/agent-image.ts';
 import { OWNER_LABEL } from '../../local/ecs/container/create-arguments.ts';
 import { type ContainerEngine, findEngine } from '../../local/ecs/container/engine.ts';

@@ -1,4 +1,4 @@
-import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/starts.ts';
+import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/task-outcome.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { Faults } from './faults.ts';
 import type { Agent, HcpWorld, Job } from './hcp-world.ts';

@@ -4,9 +4,9 @@ import { EcsTasks } from '../../functions/launcher/adapters/ecs/client.ts';
 import { HcpTerraformClient } from '../../functions/launcher/adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { POLLS_PER_MINUTE } from '../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
-import { TickReport } from '../../functions/launcher/adapters/report.ts';
 import { parseConfig } from '../../functions/launcher/config.ts';
 import { hasErrors, runInvocation } from '../../functions/launcher/invocation.ts';
+import { TickReport } from '../../functions/launcher/report.ts';
 import { tick } from '../../functions/launcher/tick.ts';
 
 /** The parts of the launcher that the simulation runs: the real ones, or a mutant's. */
@@ -42,7 +42,7 @@ export async function loadLauncher(folder: string): Promise<Launcher> {
   const tickModule: typeof import('../../functions/launcher/tick.ts') = await import(url('tick.ts'));
   const invocation: typeof import('../../functions/launcher/invocation.ts') = await import(url('invocation.ts'));
   const config: typeof import('../../functions/launcher/config.ts') = await import(url('config.ts'));
-  const report: typeof import('../../functions/launcher/adapters/report.ts') = await import(url('adapters/report.ts'));
+  const report: typeof import('../../functions/launcher/report.ts') = await import(url('report.ts'));
   const ecs: typeof import('../../functions/launcher/adapters/ecs/client.ts') = await import(
     url('adapters/ecs/client.ts')
   );

@@ -176,7 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
     'lanes: maxAgents applies to each lane separately',
     [3],
     edit(
-      'core/allowance.ts',
+      'core/limits.ts',
       'limits.maxAgents - occupied - launched - kept.ofMaxAgents,',
       'limits.maxAgents - view.live.length,',
     ),
@@ -240,7 +240,7 @@ export const MUTANTS: readonly Mutant[] = [
     'maxAgents is ignored',
     [3],
     edit(
-      'core/allowance.ts',
+      'core/limits.ts',
       'count: limits.maxAgents - occupied - launched - kept.ofMaxAgents,',
       'count: limits.maxAgents,',
     ),
@@ -249,7 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'agentsCeiling is ignored',
       [3],
-      edit('core/allowance.ts', 'count: ceilingRoom - launched - kept.ofCeiling,', 'count: Number.POSITIVE_INFINITY,'),
+      edit('core/limits.ts', 'count: ceilingRoom - launched - kept.ofCeiling,', 'count: Number.POSITIVE_INFINITY,'),
     ),
     profile: 'licence',
   },
@@ -282,7 +282,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'start failures cause no back-off',
       [6],
-      edit('core/allowance.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
+      edit('core/limits.ts', 'if (backOff.rounds > 0)', 'if (backOff.rounds < 0)'),
     ),
     profile: 'start',
   },
@@ -295,7 +295,7 @@ export const MUTANTS: readonly Mutant[] = [
       'one probe per queued job',
       [6],
       edit(
-        'core/allowance.ts',
+        'core/limits.ts',
         'count: waiting || probing || launched ? 0 : 1,',
         'count: waiting ? 0 : Number.POSITIVE_INFINITY,',
       ),
@@ -305,24 +305,24 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'a container that exits with 0 counts as started well',
     [6],
-    edit('core/starts.ts', OBSERVED_END, "return task.exitCode !== 0 ? 'failed' : 'served';"),
+    edit('core/task-outcome.ts', OBSERVED_END, "return task.exitCode !== 0 ? 'failed' : 'served';"),
   ),
   one(
     'a task that leaves unregistered counts as started well',
     [6],
-    edit('core/starts.ts', OBSERVED_END, OBSERVED_END.replace('jobWaits || ', '').replace('unknown', 'served')),
+    edit('core/task-outcome.ts', OBSERVED_END, OBSERVED_END.replace('jobWaits || ', '').replace('unknown', 'served')),
   ),
   one(
     'every stopped task counts as a start failure',
     [1],
-    edit('core/starts.ts', '  if (!registered && task', '  if (!busy && task'),
+    edit('core/task-outcome.ts', '  if (!registered && task', '  if (!busy && task'),
   ),
   {
     ...one(
       'agents that end without a job are replaced forever',
       [6],
       edit(
-        'core/starts.ts',
+        'core/task-outcome.ts',
         "return leftWithoutJob(task) ? 'fruitless' : 'served';",
         "return leftWithoutJob(task) ? 'up' : 'served';",
       ),
@@ -333,7 +333,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'an agent that comes up resets the count of agents without a job',
       [6],
-      edit('core/starts.ts', "since('fruitless', last('served'),", "since('fruitless', last('served', 'up'),"),
+      edit('core/task-outcome.ts', "since('fruitless', last('served'),", "since('fruitless', last('served', 'up'),"),
     ),
     profile: 'long',
   },
@@ -342,7 +342,7 @@ export const MUTANTS: readonly Mutant[] = [
       'a launch of one lane uses up the other lane’s probe',
       [1],
       edit(
-        'core/allowance.ts',
+        'core/limits.ts',
         'launches.some(({ lane }) => lane.taskDefinition === view.lane.taskDefinition);',
         'launches.length > 0 || view.live.length < 0;',
       ),
@@ -486,7 +486,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'a warm agent that never registers and exits with 0 counts as started well',
       [6],
-      edit('core/starts.ts', "if (standing && listedSinceStart) return 'failed';", ''),
+      edit('core/task-outcome.ts', "if (standing && listedSinceStart) return 'failed';", ''),
     ),
     profile: 'warm-failing',
   },
@@ -495,7 +495,7 @@ export const MUTANTS: readonly Mutant[] = [
       'a warm agent that leaves long before its idle time is replaced forever',
       [6],
       edit(
-        'core/starts.ts',
+        'core/task-outcome.ts',
         "ranMs(task) < idleMs / 2 ? 'fruitless' : 'up'",
         "ranMs(task) < 0 * idleMs ? 'fruitless' : 'up'",
       ),
@@ -507,7 +507,7 @@ export const MUTANTS: readonly Mutant[] = [
       'a warm agent that ends at once counts as having served a job',
       [6],
       edit(
-        'core/starts.ts',
+        'core/task-outcome.ts',
         "if (!jobWaits && (!standing || sweep)) return 'served';",
         "if (!jobWaits || standing) return 'served';",
       ),
@@ -530,7 +530,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'launches for queued jobs increase what agentsCeiling leaves',
       [3],
-      edit('core/under-ceiling.ts', 'room -= decision.launches.length;', 'room += decision.launches.length;'),
+      edit('core/decide.ts', 'room -= decision.launches.length;', 'room += decision.launches.length;'),
     ),
     profile: 'licence',
   },
@@ -538,11 +538,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'launches of warm agents increase what agentsCeiling leaves',
       [3],
-      edit(
-        'core/under-ceiling.ts',
-        'room -= whole.launches.length - decision',
-        'room += whole.launches.length - decision',
-      ),
+      edit('core/decide.ts', 'room -= whole.launches.length - decision', 'room += whole.launches.length - decision'),
     ),
     profile: 'warm-licence',
   },
@@ -716,7 +712,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'an error is logged with its cause',
     [8],
-    edit('adapters/report.ts', 'message: error.message }', 'message: error.message, cause: String(error.cause) }'),
+    edit('report.ts', 'message: error.message }', 'message: error.message, cause: String(error.cause) }'),
   ),
 ];
 

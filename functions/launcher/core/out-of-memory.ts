@@ -1,4 +1,4 @@
-import type { Start } from './starts.ts';
+import type { Start } from './task-outcome.ts';
 import type { OutOfMemory, RunningJob, Task } from './types.ts';
 
 /**

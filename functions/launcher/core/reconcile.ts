@@ -1,8 +1,8 @@
-import { allowance, type Kept, NOTHING_KEPT } from './allowance.ts';
 import type { CeilingRoom } from './ceiling.ts';
 import { type LaneView, laneViews } from './lanes.ts';
+import { allowance, type Kept, NOTHING_KEPT } from './limits.ts';
 import { standingJobs, standingShort } from './standing.ts';
-import { AGENT_LEFT } from './starts.ts';
+import { AGENT_LEFT } from './task-outcome.ts';
 import type {
   Decision,
   Deferral,

@@ -1,4 +1,3 @@
-import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './read-lag.ts';
 import type {
   Lane,
   LiveState,
@@ -10,6 +9,7 @@ import type {
   StandingJob,
   WaitingRun,
 } from './types.ts';
+import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /**
  * How long after a sweep is due ticks still launch it: some may be missed, and the token makes it one. Shorter where the

@@ -1,4 +1,4 @@
-import { STOPPED_TASKS_SHOWN_MS } from './read-lag.ts';
+import { STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /** A count that holds for as long as ECS shows a stopped task. */
 interface HeldCount {

@@ -1,6 +1,6 @@
 import { outOfMemory } from './out-of-memory.ts';
 import { isStandingKey, isSweepKey, warmIdleMs } from './standing.ts';
-import { type Start, startFailures, startOf } from './starts.ts';
+import { type Start, startFailures, startOf } from './task-outcome.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 
 /** ECS's words for a task on its way out: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */

@@ -1,6 +1,6 @@
-import { READ_LAG_MS, STOPPED_TASKS_SHOWN_MS } from './read-lag.ts';
 import { isEnding } from './supply.ts';
 import type { Launch, QueuedJob, StandingJob, Supply } from './types.ts';
+import { READ_LAG_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /**
  * The `clientToken` of a launch: the same job and attempt give the same task, whoever asks, however often. At most 64

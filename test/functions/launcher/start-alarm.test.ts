@@ -1,9 +1,9 @@
 /** The datapoints of the alarm "Agents fail to start" (5 of 5 periods, missing data is fine), from real ticks. */
 import { describe, expect, it } from 'vitest';
-import { TickReport } from '../../../functions/launcher/adapters/report.ts';
 import { METRICS } from '../../../functions/launcher/contract.ts';
 import type { Task } from '../../../functions/launcher/core/types.ts';
 import type { LaunchAnswer, Pool } from '../../../functions/launcher/ports.ts';
+import { TickReport } from '../../../functions/launcher/report.ts';
 import { tick } from '../../../functions/launcher/tick.ts';
 import { agent, LANE, LIMITS, minutes, NOW, run, seconds, stoppedTask, task } from './core/builders.ts';
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';

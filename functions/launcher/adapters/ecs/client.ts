@@ -13,10 +13,10 @@ import { AGENT_CONTAINER } from '../../contract.ts';
 import { isLive } from '../../core/supply.ts';
 import type { Task } from '../../core/types.ts';
 import { UpstreamError } from '../../errors.ts';
-import type { LaunchAnswer, LaunchRequest, Tasks } from '../../ports.ts';
+import type { LaunchAnswer, LaunchRequest, TaskPlacement, Tasks } from '../../ports.ts';
 import { ecsTask, taskIdOf, taskOf } from './answers.ts';
 import { refusalOf } from './refusals.ts';
-import { onDemandInstead, runTaskInput, type TaskPlacement } from './run-task.ts';
+import { onDemandInstead, runTaskInput } from './run-task.ts';
 
 /** DescribeTasks takes no more ids a call. */
 const DESCRIBE_AT_ONCE = 100;

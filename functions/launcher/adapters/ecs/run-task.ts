@@ -2,7 +2,7 @@ import type { RunTaskCommandInput, TaskOverride } from '@aws-sdk/client-ecs';
 import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../contract.ts';
 import { isStanding } from '../../core/standing.ts';
 import { clientTokenOf } from '../../core/token.ts';
-import type { LaunchRequest } from '../../ports.ts';
+import type { LaunchRequest, TaskPlacement } from '../../ports.ts';
 
 const ON_DEMAND = { launchType: 'FARGATE' } as const;
 /** A strategy splits tasks up and never falls back: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html */
@@ -15,14 +15,6 @@ const INSTEAD_OF_SPOT = '/od';
 function waits(idleSeconds: number): TaskOverride {
   const environment = [{ name: IDLE_SECONDS_VARIABLE, value: String(idleSeconds) }];
   return { containerOverrides: [{ name: AGENT_CONTAINER, environment }] };
-}
-
-/** Where tasks run: the same for every launch. */
-export interface TaskPlacement {
-  readonly cluster: string;
-  readonly subnets: readonly string[];
-  readonly securityGroups: readonly string[];
-  readonly assignPublicIp: 'ENABLED' | 'DISABLED';
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ceilingRoomOf } from '../../../../functions/launcher/core/ceiling.ts';
-import { READ_LAG_MS, SETTLED_AFTER_MS } from '../../../../functions/launcher/core/read-lag.ts';
+import { READ_LAG_MS, SETTLED_AFTER_MS } from '../../../../functions/launcher/core/vendor-timing.ts';
 import { live, minutes, supply } from './builders.ts';
 
 it('the organization agent limit allows what is neither registered nor starting, in all pools together', () => {

@@ -1,7 +1,7 @@
 /** Defects that the simulation found in how supply is read, each as the row that would have caught it. */
 import { describe, expect, it } from 'vitest';
-import { isQuestionable } from '../../../../functions/launcher/core/starts.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { isQuestionable } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { STOP_REASON_PREFIX } from '../../../../functions/launcher/core/starts.ts';
 import { isLive, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { STOP_REASON_PREFIX } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LANE, LIMITS, minutes, NOW, seconds, stoppedTask, task } from './builders.ts';
 

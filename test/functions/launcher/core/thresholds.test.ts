@@ -3,6 +3,7 @@ import { demandOf, OBSERVED_STATUSES } from '../../../../functions/launcher/core
 import { agentsOfOtherTasks } from '../../../../functions/launcher/core/other-launchers.ts';
 import { holdsAgent, reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStandingKey, isSweepKey, standingShort, warmIdleMs } from '../../../../functions/launcher/core/standing.ts';
+import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import {
   isQuestionable,
   LEFT_IDLE_EXIT_CODE,
@@ -11,8 +12,7 @@ import {
   startFailures,
   startOf,
   type Witnesses,
-} from '../../../../functions/launcher/core/starts.ts';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
+} from '../../../../functions/launcher/core/task-outcome.ts';
 import type {
   Lane,
   LiveState,

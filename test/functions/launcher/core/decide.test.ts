@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { decideUnderCeiling, type Member } from '../../../../functions/launcher/core/decide.ts';
 import type { Lane, QueuedJob, Supply } from '../../../../functions/launcher/core/types.ts';
-import { decideUnderCeiling, type Member } from '../../../../functions/launcher/core/under-ceiling.ts';
 import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, PLAN_LANE, queuedJob, supply } from './builders.ts';
 
 const laneOf = (name: string, warmAgents = 0): Lane => ({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { LEFT_IDLE_EXIT_CODE, startOf, type Witnesses } from '../../../../functions/launcher/core/starts.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { LEFT_IDLE_EXIT_CODE, startOf, type Witnesses } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { TickReport } from '../../../../functions/launcher/adapters/report.ts';
-import { METRICS } from '../../../../functions/launcher/contract.ts';
-import type { Deferral, Task } from '../../../../functions/launcher/core/types.ts';
-import { UpstreamError } from '../../../../functions/launcher/errors.ts';
-import type { Pool } from '../../../../functions/launcher/ports.ts';
-import type { PoolTick, Tick } from '../../../../functions/launcher/tick.ts';
-import { APPLY_LANE, LANE, live, NOW, PLAN_LANE, queuedJob, seconds, stoppedTask, supply } from '../core/builders.ts';
-import { pool } from '../fakes.ts';
+import { METRICS } from '../../../functions/launcher/contract.ts';
+import type { Deferral, Task } from '../../../functions/launcher/core/types.ts';
+import { UpstreamError } from '../../../functions/launcher/errors.ts';
+import type { Pool } from '../../../functions/launcher/ports.ts';
+import { TickReport } from '../../../functions/launcher/report.ts';
+import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
+import { APPLY_LANE, LANE, live, NOW, PLAN_LANE, queuedJob, seconds, stoppedTask, supply } from './core/builders.ts';
+import { pool } from './fakes.ts';
 
 /** What came out: log lines by level, and metrics by blob. */
 let lines: { level: string; message: string; attributes: Record<string, unknown> }[];

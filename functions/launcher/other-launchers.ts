@@ -1,4 +1,4 @@
-import type { PoolTick } from '../tick.ts';
+import type { PoolTick } from './tick.ts';
 
 /** ECS's reads are rarely behind for longer; an agent that finds no job stays for five minutes by default. */
 const SURE_AFTER_MS = 60_000;

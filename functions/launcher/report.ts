@@ -1,13 +1,13 @@
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
-import { METRICS, POOL_DIMENSION } from '../contract.ts';
-import { isForRun, isStanding, isStandingKey } from '../core/standing.ts';
-import { failingStarts, type HeldStarts } from '../core/start-alarm.ts';
-import { startCauseOf } from '../core/start-causes.ts';
-import type { OutOfMemory, Task } from '../core/types.ts';
-import type { PoolObservation } from '../observe.ts';
-import type { PollBudget, Pool } from '../ports.ts';
-import type { PoolTick, Tick } from '../tick.ts';
+import { METRICS, POOL_DIMENSION } from './contract.ts';
+import { isForRun, isStanding, isStandingKey } from './core/standing.ts';
+import { failingStarts, type HeldStarts } from './core/start-alarm.ts';
+import { startCauseOf } from './core/start-causes.ts';
+import type { OutOfMemory, Task } from './core/types.ts';
+import type { PoolObservation } from './observe.ts';
 import { OtherLaunchers } from './other-launchers.ts';
+import type { PollBudget, Pool } from './ports.ts';
+import type { PoolTick, Tick } from './tick.ts';
 
 type Log = (message: string, attributes: Record<string, unknown>) => void;
 
