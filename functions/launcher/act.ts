@@ -1,7 +1,7 @@
 import { STOP_REASON_PREFIX } from './core/task-outcome.ts';
 import { attemptsFrom, isSpent, isSpentWithoutTask } from './core/token.ts';
 import type { Launch, Stop, Supply } from './core/types.ts';
-import { seen, type UpstreamError } from './errors.ts';
+import { resultOf, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
 
 /** RunTask calls side by side. ECS allows 20 a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
@@ -28,7 +28,7 @@ export type StopOutcome =
   | { readonly kind: 'failed'; readonly stop: Stop; readonly error: UpstreamError };
 
 /** What the acting half of a tick works with. */
-export interface Hands {
+export interface ActDeps {
   readonly tasks: Tasks;
   /** The time of the decision, by which the tokens are chosen too. */
   readonly nowMs: number;
@@ -41,13 +41,13 @@ export function launchAll(
   pool: Pool,
   launches: readonly Launch[],
   supply: Supply,
-  hands: Hands,
+  hands: ActDeps,
 ): Promise<LaunchOutcome[]> {
   return eachLimited(launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, supply, hands));
 }
 
 /** Stops side by side. One that fails leaves the others alone. */
-export function stopAll(stops: readonly Stop[], hands: Hands): Promise<StopOutcome[]> {
+export function stopAll(stops: readonly Stop[], hands: ActDeps): Promise<StopOutcome[]> {
   return eachLimited(stops, CALLS_AT_ONCE, (stop) => stopOne(stop, hands));
 }
 
@@ -55,12 +55,12 @@ async function launchOne(
   pool: Pool,
   launch: Launch,
   { seenTaskIds, agentNames }: Supply,
-  { tasks, nowMs, startDeadlineMs, signal }: Hands,
+  { tasks, nowMs, startDeadlineMs, signal }: ActDeps,
 ): Promise<LaunchOutcome> {
   const evidence = { seenTaskIds, agentNames, startDeadlineMs, nowMs };
   const attempts = attemptsFrom(launch.attempt, launch.job, nowMs);
   for (const attempt of attempts) {
-    const answer = await seen(tasks.launch({ pool, lane: launch.lane, job: launch.job, attempt }, signal));
+    const answer = await resultOf(tasks.launch({ pool, lane: launch.lane, job: launch.job, attempt }, signal));
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
     if (answer.value.kind === 'nameless-conflict') {
@@ -82,8 +82,8 @@ function isDiverted({ lanes }: Pool, { lane }: Launch): boolean {
   return settled?.capacity === 'spot' && lane.capacity === 'on-demand';
 }
 
-async function stopOne(stop: Stop, { tasks, signal }: Hands): Promise<StopOutcome> {
-  const answer = await seen(tasks.stop(stop.taskId, `${STOP_REASON_PREFIX}${stop.reason}`, signal));
+async function stopOne(stop: Stop, { tasks, signal }: ActDeps): Promise<StopOutcome> {
+  const answer = await resultOf(tasks.stop(stop.taskId, `${STOP_REASON_PREFIX}${stop.reason}`, signal));
   return answer.ok ? { kind: 'stopped', stop } : { kind: 'failed', stop, error: answer.error };
 }
 

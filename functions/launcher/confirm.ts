@@ -1,12 +1,13 @@
 import type { Agent, Stop } from './core/types.ts';
-import { type Seen, seen, type UpstreamError } from './errors.ts';
-import { CLOCK_SKEW_MS, type Eyes, type PoolObservation, recentAgentsMs } from './observe.ts';
+import { CLOCK_SKEW_MS, recentAgentsMs } from './core/vendor-timing.ts';
+import { type Result, resultOf, type UpstreamError } from './errors.ts';
+import type { ObserveDeps, PoolObservation } from './observe.ts';
 import type { Pool } from './ports.ts';
 
 /** The second look at a pool's agents. */
 interface SecondLook {
   readonly sinceMs: number;
-  readonly agents: Seen<readonly Agent[] | undefined>;
+  readonly agents: Result<readonly Agent[] | undefined>;
 }
 
 /**
@@ -26,7 +27,7 @@ export async function confirmedStops(
   pool: Pool,
   stops: readonly Stop[],
   { supply, agentsSinceMs }: PoolObservation,
-  eyes: Pick<Eyes, 'hcpTerraform' | 'nowMs' | 'signal'>,
+  eyes: Pick<ObserveDeps, 'hcpTerraform' | 'nowMs' | 'signal'>,
 ): Promise<{ readonly stops: readonly Stop[]; readonly error?: UpstreamError }> {
   const tasks = new Map(supply.live.map(({ task }) => [task.id, task]));
   const isDoubtful = ({ taskId, cause }: Stop): boolean =>
@@ -50,11 +51,11 @@ export async function confirmedStops(
 async function secondLook(
   pool: Pool,
   oldestMs: number,
-  { hcpTerraform, nowMs, signal }: Pick<Eyes, 'hcpTerraform' | 'nowMs' | 'signal'>,
+  { hcpTerraform, nowMs, signal }: Pick<ObserveDeps, 'hcpTerraform' | 'nowMs' | 'signal'>,
 ): Promise<SecondLook> {
   const since = async (sinceMs: number): Promise<SecondLook> => ({
     sinceMs,
-    agents: await seen(hcpTerraform.agents(pool, sinceMs, signal)),
+    agents: await resultOf(hcpTerraform.agents(pool, sinceMs, signal)),
   });
   const recentMs = recentAgentsMs(nowMs);
   const look = await since(oldestMs);

@@ -101,10 +101,12 @@ function framesOf(thrown: unknown): string {
 }
 
 /** An answer, or why there is none: one pool's failure never hides another's answer. */
-export type Seen<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: UpstreamError };
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: UpstreamError };
 
 /** Turns a rejection into a value. Anything but an `UpstreamError` is our bug and is not caught here. */
-export async function seen<T>(answer: Promise<T>): Promise<Seen<T>> {
+export async function resultOf<T>(answer: Promise<T>): Promise<Result<T>> {
   try {
     return { ok: true, value: await answer };
   } catch (error) {

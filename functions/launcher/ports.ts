@@ -1,5 +1,5 @@
 import type { Agent, Lane, QueuedJob, Run, StandingJob, Task } from './core/types.ts';
-import type { Seen, UpstreamError } from './errors.ts';
+import type { Result, UpstreamError } from './errors.ts';
 
 /** A pool as the launcher knows it. */
 export interface Pool {
@@ -20,11 +20,11 @@ export interface HcpTerraform {
   /**
    * The newest 500 open runs of each pool: queued and running jobs, and runs in a post-plan status. When there are more, also the newest 500
    * jobs, and of a pool with more than one lane the newest 500 applies. Fewer where answers are so large that they come in
-   * smaller pages. {@link sightOf} reports what was left out. The pools share an organization and
+   * smaller pages. {@link visibilityOf} reports what was left out. The pools share an organization and
    * an API token. Every pool has an entry, which comes when it is there, whatever becomes of the others'. A pool that does
    * not exist, or that the token cannot see, is an error and not an empty list. Never rejects.
    */
-  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>>;
+  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
 
   /**
    * The pool's agents that pinged since the given time, all pages; `undefined` when the API token may not list them.
@@ -33,20 +33,20 @@ export interface HcpTerraform {
   agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined>;
 
   /** What the last look at the pool itself said, without asking anew. */
-  sightOf(pool: Pool): Sight;
+  visibilityOf(pool: Pool): PoolVisibility;
 
   /** Requests of run lists in the last 60 s, and how many the launcher allows itself of the vendor's 30. */
   pollBudget(): PollBudget;
 }
 
 /** Whether a pool can be seen. */
-export interface Sight {
+export interface PoolVisibility {
   /** Whether the API token may look the pool up, as far as is known; otherwise its jobs are served without its agents' word. */
   readonly agentsVisible: boolean;
   /** It was seen before, and is not any more: true as long as that is so. */
-  readonly gone?: UpstreamError;
+  readonly missingError?: UpstreamError;
   /** The platform answered that there is no such pool, or none that the token may see: it has no agents to count. */
-  readonly absent?: true;
+  readonly notFound?: true;
   /**
    * The last list of its runs didn't end within one poll. `post-plan-runs`: the jobs were all read, runs in a post-plan status weren't;
    * `queued-jobs`: older jobs may be missing too, also because the platform refused their separate list for now. They are read when newer ones

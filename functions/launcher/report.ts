@@ -321,11 +321,11 @@ function describePool(part: PoolTick, nowMs: number): Record<string, unknown> {
           'the API token may not list the pool’s agents: idle ones are not told from starting ones, and nothing is ever ' +
           'stopped; give its team the organization permission "Manage agent pools"',
       }),
-      ...(observation.notLookedUp !== undefined && {
+      ...(observation.agentsUnknownFor !== undefined && {
         warning:
           'the agents of these tasks were not heard of in the last ten minutes, and the list that goes back to when the ' +
           'tasks were created is too long to read: they serve no job and are not stopped; stop those that hang',
-        notLookedUp: observation.notLookedUp,
+        notLookedUp: observation.agentsUnknownFor,
       }),
     }),
     ...(launches.length > 0 && { launches: launches.map(describeLaunch) }),

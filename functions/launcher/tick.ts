@@ -1,43 +1,53 @@
+/**
+ * The shell of a tick: poll, group, observe, decide, act.
+ *
+ * 1. The runs of all pools are polled, pools with the same API token together.
+ * 2. Pools that share an organization agent limit form a group. Without a limit, each pool is a group on its own.
+ * 3. Each pool of a group is observed, the group is decided, and each pool's launches and stops are carried out.
+ *
+ * Groups run in parallel, so one pool's trouble never delays the launches of another group. Within a group, launches wait for all pools:
+ * while the agents of one pool can't be counted, the limit allows none. A bug in one pool is that pool's error. A bug in the decision is
+ * the error of its group, because launching on a wrong count could exceed the limit.
+ */
 import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.ts';
 import { confirmedStops } from './confirm.ts';
-import { decideUnderCeiling } from './core/decide.ts';
+import { decide, type OrganizationLimit } from './core/decide.ts';
 import { demandOf } from './core/demand.ts';
-import { reconcile, withStanding } from './core/reconcile.ts';
 import { standingJobs } from './core/standing.ts';
-import type { Decision, Demand, Limits, Task } from './core/types.ts';
-import { InternalError, type Seen, seen, type UpstreamError } from './errors.ts';
+import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
+import { InternalError, type Result, resultOf, type UpstreamError } from './errors.ts';
 import { observePool, type PoolObservation } from './observe.ts';
-import type { HcpTerraform, Pool, Sight, Tasks } from './ports.ts';
+import type { HcpTerraform, Pool, PoolVisibility, Tasks } from './ports.ts';
 
 /** Settings of a tick that all pools share. */
 export interface TickSettings {
   readonly limits: Omit<Limits, 'maxAgents'>;
-  /** Most agents that an organization may have registered at once; `undefined`: no ceiling. */
+  /** Maximum number of agents that an organization may have registered at the same time; `undefined`: no limit. */
   readonly agentsCeiling: number | undefined;
 }
 
-/** What a tick looks and acts with. */
+/** What a tick observes and acts with. */
 export interface TickPorts {
   readonly hcpTerraform: HcpTerraform;
   readonly tasks: Tasks;
   readonly now: () => number;
 }
 
-/**
- * What one tick looks, decides and acts with: one time for all of it. A schedule or a sweep that began in between would
- * else be decided on with agents that nobody had counted.
- */
-interface TickParts extends Omit<TickPorts, 'now'> {
+/** What all steps of one tick use. They share one time, so that a schedule that begins during a tick is the next tick's. */
+interface TickDeps extends Omit<TickPorts, 'now'> {
+  readonly settings: TickSettings;
   readonly nowMs: number;
-  readonly startDeadlineMs: number;
+  /** All pools' tasks that aren't stopped. */
+  readonly liveTasks: Promise<Result<readonly Task[]>>;
+  readonly signal: AbortSignal;
 }
 
-/** One pool's part of a tick: all that was seen, decided and done, and what went wrong. */
+/** One pool's part of a tick: what was observed, decided and done, and what went wrong. */
 export interface PoolTick {
   readonly pool: Pool;
   readonly demand?: Demand;
-  /** Which open runs are missing in {@link demand} at least; absent: none. */
-  readonly unread?: NonNullable<Sight['unread']>;
+  /** Which open runs {@link demand} lacks; absent: none. */
+  readonly unread?: NonNullable<PoolVisibility['unread']>;
   readonly observation?: PoolObservation;
   readonly decision?: Decision;
   readonly launches: readonly LaunchOutcome[];
@@ -45,7 +55,7 @@ export interface PoolTick {
   readonly errors: readonly (UpstreamError | InternalError)[];
 }
 
-/** Everything one tick saw, decided and did. */
+/** Everything that one tick observed, decided and did. */
 export interface Tick {
   readonly startedAtMs: number;
   readonly endedAtMs: number;
@@ -53,12 +63,10 @@ export interface Tick {
 }
 
 /**
- * One observe-decide-act over all pools. Each goes its own way from start to end, so that one's trouble never delays
- * another's launches; only a licence binds an organization's pools together, whatever tokens they have: while one of them
- * cannot be seen, its agents cannot be counted, unless the platform says that there is no such pool. Never rejects: what external services
- * did wrong, and a bug that one pool's answers set off, are in {@link PoolTick.errors}.
+ * One tick over all pools. Never rejects: errors of external services, and bugs that one pool's answers set off, are in
+ * {@link PoolTick.errors}.
  *
- * @param signal ends the tick: what is under way is given up, what was done stays done.
+ * @param signal ends the tick: pending requests are aborted, and what was done stays done.
  */
 export async function tick(
   pools: readonly Pool[],
@@ -66,20 +74,17 @@ export async function tick(
   ports: TickPorts,
   signal: AbortSignal,
 ): Promise<Tick> {
+  const { hcpTerraform, tasks } = ports;
   const startedAtMs = ports.now();
-  const liveTasks = seen(ports.tasks.liveTasks(signal));
-  // Pools that got that far report its bug. Without any, it must not end the process as an unhandled rejection.
+  const liveTasks = resultOf(tasks.liveTasks(signal));
+  // Pools that need the tasks report its bug. If none does, it must not end the process as an unhandled rejection.
   liveTasks.catch(() => undefined);
-  const groups = Map.groupBy(
-    pools,
-    settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization,
-  );
-  const parts = { ...ports, nowMs: startedAtMs, startDeadlineMs: settings.limits.startDeadlineMs };
+  const runs = pollRuns(pools, hcpTerraform, signal);
+  const deps = { hcpTerraform, tasks, settings, nowMs: startedAtMs, liveTasks, signal };
+  const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
-      tickGroup(group, liveTasks, settings, parts, signal).catch((bug: unknown) =>
-        group.map((pool) => brokenTick(pool)(bug)),
-      ),
+      tickGroup(group, runs, deps).catch((bug: unknown) => group.map((pool) => brokenTick(pool)(bug))),
     ),
   );
   return { startedAtMs, endedAtMs: ports.now(), pools: ticked.flat() };
@@ -90,134 +95,129 @@ function brokenTick(pool: Pool): (bug: unknown) => PoolTick {
   return (bug) => ({ pool, launches: [], stops: [], errors: [new InternalError(bug)] });
 }
 
-/** Pools with the same one are asked about together. */
-function tokenOf({ organization, apiTokenSecret }: Pool): string {
-  return JSON.stringify([organization, apiTokenSecret]);
-}
+type OpenRuns = ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
 
-/** The runs of all these pools, each API token by itself, each pool's when they are there. */
-function openRuns(pools: readonly Pool[], { hcpTerraform }: Pick<TickPorts, 'hcpTerraform'>, signal: AbortSignal) {
-  const byToken = [...Map.groupBy(pools, tokenOf).values()];
-  return new Map(byToken.flatMap((alike) => [...hcpTerraform.openRuns(alike, signal)]));
-}
-
-/**
- * The tick of pools that are asked about together. Each goes its own way. Under a ceiling they are decided on together:
- * a bug in that decision ends it for all of them, since launching on a wrong count could exceed the ceiling.
- */
-async function tickGroup(
-  pools: readonly Pool[],
-  live: Promise<Seen<readonly Task[]>>,
-  settings: TickSettings,
-  parts: TickParts,
-  signal: AbortSignal,
-): Promise<PoolTick[]> {
-  const { nowMs } = parts;
-  const runs = openRuns(pools, parts, signal);
-  const look = async (pool: Pool, agentsMatter: boolean): Promise<Watched> => {
-    const answer = await runs.get(pool);
-    if (answer === undefined) throw new Error(`No answer about the runs of ${pool.name}: the port breaks its promise`);
-    if (!answer.ok) return { pool, demand: undefined, observation: answer };
-    const demand = demandOf(answer.value);
-    const tasks = await live;
-    if (!tasks.ok) return { pool, demand, observation: tasks };
-    const eyes = { ...parts, signal };
-    return { pool, demand, observation: await seen(observePool(pool, demand, tasks.value, agentsMatter, eyes)) };
-  };
-  const tickAlone = async (pool: Pool): Promise<PoolTick> => {
-    const watched = await look(pool, false);
-    if (!watched.observation.ok) return carryOut(watched, undefined, parts, signal);
-    const poolSeen = { ...watched.observation.value, lanes: pool.lanes, ceilingRoom: undefined };
-    const limits = limitsOf(pool, settings);
-    const decision = withStanding(reconcile(poolSeen, limits, nowMs), poolSeen, limits, nowMs);
-    return carryOut(watched, decision, parts, signal);
-  };
-  if (settings.agentsCeiling === undefined) {
-    return Promise.all(pools.map((pool) => tickAlone(pool).catch(brokenTick(pool))));
-  }
-  const wanted = await Promise.all(
-    [...runs].map(([{ lanes }, answer]) =>
-      answer
-        .then((open) => {
-          const { queued, waiting } = demandOf(open.ok ? open.value : []);
-          return queued.length > 0 || lanes.some((lane) => standingJobs(lane, nowMs, waiting).length > 0);
-        })
-        // A bug is reported where the pool is observed.
-        .catch(() => true),
-    ),
+/** Each pool's open runs. Pools that share an organization and an API token are polled together. Rejects for a bug only. */
+function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, signal: AbortSignal): OpenRuns {
+  const byToken = Map.groupBy(pools, ({ organization, apiTokenSecret }) =>
+    JSON.stringify([organization, apiTokenSecret]),
   );
-  const agentsMatter = wanted.includes(true);
-  const watched = await Promise.all(
-    pools.map((pool) =>
-      look(pool, agentsMatter).catch((bug: unknown): Watched => {
+  return new Map(
+    [...byToken.values()].flatMap((alike) => {
+      const answers = (async () => hcpTerraform.openRuns(alike, signal))();
+      return alike.map((pool) => {
+        const runs = answers.then((byPool) => {
+          const own = byPool.get(pool);
+          if (own === undefined)
+            throw new Error(`No answer about the runs of ${pool.name}: the port breaks its promise`);
+          return own;
+        });
+        // The observation of the pool reports it; until that begins, the rejection would count as unhandled.
+        runs.catch(() => undefined);
+        return [pool, runs] as const;
+      });
+    }),
+  );
+}
+
+/** What was observed of one pool. */
+interface ObservedPool {
+  readonly pool: Pool;
+  readonly demand: Demand | undefined;
+  readonly observation: Result<PoolObservation> | { readonly ok: false; readonly error: InternalError };
+}
+
+/** The tick of pools that are decided together. */
+async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps): Promise<PoolTick[]> {
+  const agentsMatter = deps.settings.agentsCeiling !== undefined && (await someWantAgents(group, runs, deps.nowMs));
+  const observed = await Promise.all(
+    group.map((pool) =>
+      observe(pool, runs, agentsMatter, deps).catch((bug: unknown): ObservedPool => {
         return { pool, demand: undefined, observation: { ok: false, error: new InternalError(bug) } };
       }),
     ),
   );
-  return underCeiling(settings.agentsCeiling, watched, await live, settings, parts, signal);
+  const members = observed.flatMap(({ pool, observation }) => {
+    if (!observation.ok) return [];
+    const limits = { ...deps.settings.limits, maxAgents: pool.maxAgents };
+    return [{ pool, state: { ...observation.value, lanes: pool.lanes }, limits }];
+  });
+  const decided = decide(members, await organizationLimit(observed, deps), deps.nowMs);
+  const decisions = new Map([...decided].map(([{ pool }, decision]) => [pool, decision]));
+  return Promise.all(observed.map((one) => actOn(one, decisions.get(one.pool), deps).catch(brokenTick(one.pool))));
 }
 
-interface Watched {
-  readonly pool: Pool;
-  readonly demand: Demand | undefined;
-  readonly observation: Seen<PoolObservation> | { readonly ok: false; readonly error: InternalError };
-}
-
-/** The tick of pools that share a licence. Of one that the platform does not know only its tasks can have agents. */
-async function underCeiling(
-  ceiling: number,
-  watched: readonly Watched[],
-  live: Seen<readonly Task[]>,
-  settings: TickSettings,
-  parts: TickParts,
-  signal: AbortSignal,
-): Promise<PoolTick[]> {
-  const members = new Map(
-    watched.flatMap((one) => {
-      const { pool, observation } = one;
-      if (!observation.ok) return [];
-      return [[one, { seen: { ...observation.value, lanes: pool.lanes }, limits: limitsOf(pool, settings) }] as const];
+/**
+ * Whether any pool of a group has queued jobs, warm agents or sweeps. Only then do the agents of its idle pools matter, since they count
+ * against the limit that they share.
+ */
+async function someWantAgents(group: readonly Pool[], runs: OpenRuns, nowMs: number): Promise<boolean> {
+  const wanted = await Promise.all(
+    group.map(async (pool) => {
+      const open = await runs.get(pool);
+      const { queued, waiting } = demandOf(open?.ok === true ? open.value : []);
+      return queued.length > 0 || pool.lanes.some((lane) => standingJobs(lane, nowMs, waiting).length > 0);
     }),
-  );
-  const unseen = watched.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
-  const allCounted = live.ok && unseen.every((pool) => parts.hcpTerraform.sightOf(pool).absent);
-  const left = new Set(unseen.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition)));
-  const tasksLeft = live.ok ? live.value.filter(({ family }) => left.has(family)).length : 0;
-  const decisions = decideUnderCeiling(ceiling - tasksLeft, [...members.values()], allCounted, parts.nowMs);
-  return Promise.all(
-    watched.map((one) => {
-      const member = members.get(one);
-      return carryOut(one, member && decisions.get(member), parts, signal).catch(brokenTick(one.pool));
-    }),
-  );
+  ).catch(() => [true]); // The observation of the pool reports the bug.
+  return wanted.includes(true);
 }
 
-/** Settings of a decision about one pool. */
-function limitsOf({ maxAgents }: Pool, { limits }: TickSettings): Limits {
-  return { ...limits, maxAgents };
+/** Observes one pool. A part that can't be read is in the result; rejects for a bug only. */
+async function observe(
+  pool: Pool,
+  runs: OpenRuns,
+  agentsMatter: boolean,
+  { liveTasks, hcpTerraform, tasks, settings, nowMs, signal }: TickDeps,
+): Promise<ObservedPool> {
+  const open = await runs.get(pool);
+  if (open === undefined) throw new Error(`The runs of ${pool.name} were not polled`);
+  if (!open.ok) return { pool, demand: undefined, observation: open };
+  const demand = demandOf(open.value);
+  const live = await liveTasks;
+  if (!live.ok) return { pool, demand, observation: live };
+  const deps = { hcpTerraform, tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
+  const observation = await resultOf(observePool({ pool, demand, liveTasks: live.value, agentsMatter }, deps));
+  return { pool, demand, observation };
 }
 
-async function carryOut(
-  { pool, demand, observation }: Watched,
+/**
+ * What the organization agent limit leaves a group, less the tasks of pools that could not be observed. If HCP Terraform doesn't know such a
+ * pool, only its tasks can have agents, so the others go on. Otherwise its agents can't be counted.
+ */
+async function organizationLimit(
+  observed: readonly ObservedPool[],
+  { settings: { agentsCeiling }, liveTasks, hcpTerraform }: TickDeps,
+): Promise<OrganizationLimit | undefined> {
+  if (agentsCeiling === undefined) return undefined;
+  const live = await liveTasks;
+  const unobserved = observed.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
+  const families = new Set(unobserved.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition)));
+  const theirTasks = live.ok ? live.value.filter(({ family }) => families.has(family)).length : 0;
+  const allCounted = live.ok && unobserved.every((pool) => hcpTerraform.visibilityOf(pool).notFound);
+  return { agents: agentsCeiling - theirTasks, allCounted };
+}
+
+/** Carries out what was decided about one pool. */
+async function actOn(
+  { pool, demand, observation }: ObservedPool,
   decision: Decision | undefined,
-  { hcpTerraform, tasks, nowMs, startDeadlineMs }: TickParts,
-  signal: AbortSignal,
+  { hcpTerraform, tasks, settings, nowMs, signal }: TickDeps,
 ): Promise<PoolTick> {
-  const { gone = [], unread } = hcpTerraform.sightOf(pool);
+  const { missingError = [], unread } = hcpTerraform.visibilityOf(pool);
   const known = demand === undefined ? {} : { demand, ...(unread !== undefined && { unread }) };
   // Report the missing pool on every tick, but keep launching agents for its queued jobs.
   if (!observation.ok || decision === undefined) {
-    return { pool, ...known, launches: [], stops: [], errors: [gone, observation.ok ? [] : observation.error].flat() };
+    const errors = [missingError, observation.ok ? [] : observation.error].flat();
+    return { pool, ...known, launches: [], stops: [], errors };
   }
-  const { supply } = observation.value;
-  const hands = { tasks, nowMs, startDeadlineMs, signal };
+  const deps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
   const [launches, [stops, unconfirmed]] = await Promise.all([
-    launchAll(pool, decision.launches, supply, hands),
+    launchAll(pool, decision.launches, observation.value.supply, deps),
     confirmedStops(pool, decision.stops, observation.value, { hcpTerraform, nowMs, signal }).then(
-      async (confirmed) => [await stopAll(confirmed.stops, hands), confirmed.error ?? []] as const,
+      async (confirmed) => [await stopAll(confirmed.stops, deps), confirmed.error ?? []] as const,
     ),
   ]);
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
-  const errors = [gone, failed, unconfirmed].flat();
+  const errors = [missingError, failed, unconfirmed].flat();
   return { pool, ...known, observation: observation.value, decision, launches, stops, errors };
 }

@@ -85,8 +85,8 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'functions/launcher/core/limits.ts',
-    line: '} else if (ceilingRoom !== undefined) {',
-    mutant: 'ceilingRoom !== undefined → true',
+    line: '} else if (limitRoom !== undefined) {',
+    mutant: 'limitRoom !== undefined → true',
     because: 'The bound that it adds is NaN, which is never the tightest.',
   },
   {
@@ -103,7 +103,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'functions/launcher/core/decide.ts',
-    line: '...member.seen.supply.live.flatMap(({ task, state }) => (holdsAgent(state) ? task.family : [])),',
+    line: '...member.state.supply.live.flatMap(({ task, state }) => (holdsAgent(state) ? task.family : [])),',
     mutant: '[] → ["Stryker was here"]',
     because: 'No task definition has that name.',
   },
@@ -360,25 +360,25 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: 'A status that is not in the list becomes `unknown` as well.',
   },
   {
-    file: 'lib/agent-task.ts',
+    file: 'lib/agent/task-definition.ts',
     line: '...(props.size.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: props.size.ephemeralStorageGiB }),',
     mutant: 'props.size.ephemeralStorageGiB !== undefined → true',
     because: 'The CDK treats a property that is `undefined` as one that is missing.',
   },
   {
-    file: 'lib/launcher-function.ts',
+    file: 'lib/launcher/function.ts',
     line: '...(props.reservedConcurrentExecutions !== undefined && {',
     mutant: 'props.reservedConcurrentExecutions !== undefined → true',
     because: 'The CDK treats a property that is `undefined` as one that is missing.',
   },
   {
-    file: 'lib/launcher-function.ts',
+    file: 'lib/launcher/function.ts',
     line: '...(options.id !== undefined && { id: options.id }),',
     mutant: 'options.id !== undefined → true',
     because: 'JSON leaves out a member that is `undefined`.',
   },
   {
-    file: 'lib/launcher-function.ts',
+    file: 'lib/launcher/function.ts',
     line: '...(options.organization !== undefined && { organization: options.organization }),',
     mutant: 'options.organization !== undefined → true',
     because: 'JSON leaves out a member that is `undefined`.',

@@ -25,7 +25,7 @@ export interface Mutant {
 const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
 const one = (name: string, breaks: readonly number[], ...edits: Edit[]): Mutant => ({ name, breaks, edits });
 
-const WHEN_OLDER = 'sinceMs < recentMs ?';
+const IF_RECENT = 'if (sinceMs >= recentMs) return';
 const OBSERVED_END = "return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';";
 /** The end of the token's text. */
 const TOKEN = 'attempt}`;';
@@ -118,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'idle foreign agents are not counted',
       [2],
-      edit('core/reconcile.ts', 'Math.min(foreignIdle, youngOf(queued, nowMs))', 'foreignIdle * 0'),
+      edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle * 0'),
     ),
     profile: 'agents',
   },
@@ -126,7 +126,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'jobs wait for foreign agents that don’t take them',
       [1],
-      edit('core/reconcile.ts', 'Math.min(foreignIdle, youngOf(queued, nowMs))', 'foreignIdle'),
+      edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle'),
     ),
     profile: 'agents',
   },
@@ -249,7 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'agentsCeiling is ignored',
       [3],
-      edit('core/limits.ts', 'count: ceilingRoom - launched - kept.ofCeiling,', 'count: Number.POSITIVE_INFINITY,'),
+      edit('core/limits.ts', 'count: limitRoom - launched - kept.ofOrganization,', 'count: Number.POSITIVE_INFINITY,'),
     ),
     profile: 'licence',
   },
@@ -257,7 +257,11 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'starting agents don’t count in agentsCeiling',
       [3],
-      edit('core/ceiling.ts', 'room - supply.registered - starting', 'room - supply.registered - starting * 0'),
+      edit(
+        'core/organization-limit.ts',
+        'room - supply.registered - starting',
+        'room - supply.registered - starting * 0',
+      ),
     ),
     profile: 'licence',
   },
@@ -273,7 +277,11 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'agentsCeiling applies to each API token separately',
       [3],
-      edit('tick.ts', 'settings.agentsCeiling === undefined ? tokenOf : ({ organization }) => organization', 'tokenOf'),
+      edit(
+        'tick.ts',
+        '(settings.agentsCeiling === undefined ? pool : pool.organization)',
+        '(settings.agentsCeiling === undefined ? pool : pool.apiTokenSecret)',
+      ),
     ),
     profile: 'licence',
   },
@@ -386,13 +394,13 @@ export const MUTANTS: readonly Mutant[] = [
     'only agents that pinged in the last second are listed',
     [1, 2, 4],
     edit('observe.ts', 'const recentMs = recentAgentsMs(nowMs);', 'const recentMs = nowMs;'),
-    edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
+    edit('observe.ts', IF_RECENT, 'if (sinceMs >= Number.NEGATIVE_INFINITY) return'),
   ),
   {
     ...one(
       'only agents that pinged in the last ten minutes are listed, however old the tasks are',
       [1],
-      edit('observe.ts', WHEN_OLDER, 'sinceMs < Number.NEGATIVE_INFINITY ?'),
+      edit('observe.ts', IF_RECENT, 'if (sinceMs >= Number.NEGATIVE_INFINITY) return'),
     ),
     profile: 'failing',
   },
@@ -530,7 +538,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'launches for queued jobs increase what agentsCeiling leaves',
       [3],
-      edit('core/decide.ts', 'room -= decision.launches.length;', 'room += decision.launches.length;'),
+      edit('core/decide.ts', 'use(decision.launches.length);', 'use(-decision.launches.length);'),
     ),
     profile: 'licence',
   },
@@ -538,7 +546,11 @@ export const MUTANTS: readonly Mutant[] = [
     ...one(
       'launches of warm agents increase what agentsCeiling leaves',
       [3],
-      edit('core/decide.ts', 'room -= whole.launches.length - decision', 'room += whole.launches.length - decision'),
+      edit(
+        'core/decide.ts',
+        'use(whole.launches.length - decision.launches.length);',
+        'use(decision.launches.length - whole.launches.length);',
+      ),
     ),
     profile: 'warm-licence',
   },
@@ -548,7 +560,7 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'adapters/hcp-terraform/client.ts',
-      '    return seen(this.#runs(pool, turn, signal));',
+      '    return resultOf(this.#runs(pool, turn, signal));',
       '    return { ok: true, value: await this.#runs(pool, turn, signal).catch(() => []) };',
     ),
   ),
@@ -557,8 +569,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'tick.ts',
-      'const liveTasks = seen(ports.tasks.liveTasks(signal));',
-      'const liveTasks = seen(ports.tasks.liveTasks(signal).catch(() => []));',
+      'const liveTasks = resultOf(tasks.liveTasks(signal));',
+      'const liveTasks = resultOf(tasks.liveTasks(signal).catch(() => []));',
     ),
   ),
   one(
@@ -566,8 +578,8 @@ export const MUTANTS: readonly Mutant[] = [
     [9],
     edit(
       'observe.ts',
-      'await eyes.tasks.recentlyStoppedTasks(families, signal)',
-      'await eyes.tasks.recentlyStoppedTasks(families, signal).catch(() => [])',
+      'await deps.tasks.recentlyStoppedTasks(families, signal)',
+      'await deps.tasks.recentlyStoppedTasks(families, signal).catch(() => [])',
     ),
   ),
   one(
@@ -637,8 +649,8 @@ export const MUTANTS: readonly Mutant[] = [
     [1, 9],
     edit(
       'tick.ts',
-      'if (!answer.ok) return { pool, demand: undefined, observation: answer };',
-      'if (!answer.ok) throw answer.error;',
+      'if (!open.ok) return { pool, demand: undefined, observation: open };',
+      'if (!open.ok) throw open.error;',
     ),
   ),
   one(
@@ -694,8 +706,8 @@ export const MUTANTS: readonly Mutant[] = [
       [6],
       edit(
         'observe.ts',
-        'sweepMayFail(lane, nowMs, eyes.startDeadlineMs)',
-        'sweepMayFail(lane, nowMs, eyes.startDeadlineMs - 20 * 60_000)',
+        'sweepMayFail(lane, nowMs, deps.startDeadlineMs)',
+        'sweepMayFail(lane, nowMs, deps.startDeadlineMs - 20 * 60_000)',
       ),
     ),
     profile: 'sweeps',

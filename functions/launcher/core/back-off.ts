@@ -2,7 +2,7 @@ import type { Limits, StartFailure } from './types.ts';
 
 /** Whether a pool may launch after its recent start failures. */
 export interface BackOff {
-  /** Start failures in a row, counted in rounds: tasks launched side by side fail once, not ten times. */
+  /** TaskOutcome failures in a row, counted in rounds: tasks launched side by side fail once, not ten times. */
   readonly rounds: number;
   /** Before this time nothing is launched; `undefined` when nothing failed last. */
   readonly untilMs: number | undefined;

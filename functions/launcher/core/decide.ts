@@ -1,45 +1,60 @@
-import { type CeilingRoom, ceilingRoomOf } from './ceiling.ts';
-import { holdsAgent, type PoolSeen, reconcile, withStanding } from './reconcile.ts';
+import { type LimitRoom, limitRoomOf } from './organization-limit.ts';
+import { holdsAgent, type PoolState, reconcile, withStanding } from './reconcile.ts';
 import type { Decision, Limits } from './types.ts';
 
-/** One pool of those that share an organization agent limit. */
+/** One pool of a group that is decided together. */
 export interface Member {
-  readonly seen: Omit<PoolSeen, 'ceilingRoom'>;
+  readonly state: Omit<PoolState, 'limitRoom'>;
   readonly limits: Limits;
 }
 
+/** The organization agent limit of a group. */
+export interface OrganizationLimit {
+  /** Maximum number of agents, less those that are counted elsewhere. */
+  readonly agents: number;
+  /** Whether the agents of every pool are counted. If one pool can't be observed, nothing is launched, so that the limit holds. */
+  readonly allCounted: boolean;
+}
+
 /**
- * The decisions about pools that share an organization agent limit. Queued jobs come first, beginning with the pool that has the oldest one;
- * warm agents and sweeps of all pools come after them.
+ * The decisions about pools that share an organization agent limit, or about one pool without such a limit.
  *
- * @param ceiling less the agents that are counted elsewhere.
- * @param allCounted whether the agents of every pool are counted. If one pool can't be observed, nothing is launched, so that the limit holds.
+ * Queued jobs come first, beginning with the pool that has the oldest one. Warm agents and sweeps of all pools come after them: a warm agent
+ * must never take the place of a queued job, also of another pool. What one pool launches is no longer free for the next.
+ *
+ * @param limit `undefined`: no organization agent limit.
  */
-export function decideUnderCeiling(
-  ceiling: number,
-  members: readonly Member[],
-  allCounted: boolean,
+export function decide<M extends Member>(
+  members: readonly M[],
+  limit: OrganizationLimit | undefined,
   nowMs: number,
-): ReadonlyMap<Member, Decision> {
-  let room = ceilingRoomOf(
-    ceiling,
-    members.map(({ seen }) => seen.supply),
-  );
-  const ceilingRoom = (more: number): CeilingRoom => (allCounted ? room + more : 'uncounted');
-  const inTurn = members.toSorted((a, b) => oldestQueuedMs(a) - oldestQueuedMs(b));
-  const forJobs = inTurn.map((member) => {
-    const decision = reconcile({ ...member.seen, ceilingRoom: ceilingRoom(0) }, member.limits, nowMs);
-    room -= decision.launches.length;
+): ReadonlyMap<M, Decision> {
+  const supplies = members.map(({ state }) => state.supply);
+  let room = limit && limitRoomOf(limit.agents, supplies);
+  const limitRoom = (more: number): LimitRoom => {
+    if (room === undefined) return undefined;
+    return limit?.allCounted === true ? room + more : 'uncounted';
+  };
+  const use = (launches: number): void => {
+    if (room !== undefined) room -= launches;
+  };
+  const oldestFirst = members.toSorted((a, b) => oldestQueuedMs(a) - oldestQueuedMs(b));
+  const forJobs = oldestFirst.map((member) => {
+    const decision = reconcile({ ...member.state, limitRoom: limitRoom(0) }, member.limits, nowMs);
+    use(decision.launches.length);
     return { member, decision };
   });
   const waiting = forJobs.filter(hasLaneWithoutTask);
   return new Map(
     forJobs.map(({ member, decision }) => {
       // The limits of this pool subtract its launches so far themselves.
-      const left = ceilingRoom(decision.launches.length);
-      const othersWait = waiting.some((other) => other.member !== member);
-      const whole = withStanding(decision, { ...member.seen, ceilingRoom: left, othersWait }, member.limits, nowMs);
-      room -= whole.launches.length - decision.launches.length;
+      const state = {
+        ...member.state,
+        limitRoom: limitRoom(decision.launches.length),
+        othersWait: waiting.some((other) => other.member !== member),
+      };
+      const whole = withStanding(decision, state, member.limits, nowMs);
+      use(whole.launches.length - decision.launches.length);
       return [member, whole];
     }),
   );
@@ -48,12 +63,12 @@ export function decideUnderCeiling(
 /** Whether a lane of the pool has no task with an agent that counts, and gets none for its queued jobs. */
 function hasLaneWithoutTask({ member, decision }: { member: Member; decision: Decision }): boolean {
   const withTask = new Set([
-    ...member.seen.supply.live.flatMap(({ task, state }) => (holdsAgent(state) ? task.family : [])),
+    ...member.state.supply.live.flatMap(({ task, state }) => (holdsAgent(state) ? task.family : [])),
     ...decision.launches.map(({ lane }) => lane.taskDefinition),
   ]);
-  return member.seen.lanes.some(({ taskDefinition }) => !withTask.has(taskDefinition));
+  return member.state.lanes.some(({ taskDefinition }) => !withTask.has(taskDefinition));
 }
 
-function oldestQueuedMs({ seen }: Member): number {
-  return seen.demand.queued[0]?.queuedAtMs ?? Number.MAX_SAFE_INTEGER;
+function oldestQueuedMs({ state }: Member): number {
+  return state.demand.queued[0]?.queuedAtMs ?? Number.MAX_SAFE_INTEGER;
 }

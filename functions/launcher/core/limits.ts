@@ -1,6 +1,6 @@
 import { type BackOff, backOffOf } from './back-off.ts';
-import type { CeilingRoom } from './ceiling.ts';
 import type { LaneView } from './lanes.ts';
+import type { LimitRoom } from './organization-limit.ts';
 import type { Deferral, Launch, Limits } from './types.ts';
 
 /** What a limit leaves, and that limit as the reason for the rest. */
@@ -17,17 +17,17 @@ export interface Request {
   /** Launches of this tick so far, of all lanes. */
   readonly launches: readonly Launch[];
   readonly limits: Limits;
-  readonly ceilingRoom: CeilingRoom;
+  readonly limitRoom: LimitRoom;
   readonly kept: Kept;
 }
 
 /** Slots of a limit that these launches must leave free. */
 export interface Kept {
   readonly ofMaxAgents: number;
-  readonly ofCeiling: number;
+  readonly ofOrganization: number;
 }
 
-export const NOTHING_KEPT: Kept = { ofMaxAgents: 0, ofCeiling: 0 };
+export const NOTHING_KEPT: Kept = { ofMaxAgents: 0, ofOrganization: 0 };
 
 /**
  * How many launches the tightest limit leaves this lane, and that limit as the reason for the rest.
@@ -36,7 +36,7 @@ export const NOTHING_KEPT: Kept = { ofMaxAgents: 0, ofCeiling: 0 };
  * same tick, but ECS bills it until it has stopped, so no more than `maxAgents` of them are left out.
  */
 export function allowance(request: Request, nowMs: number): Bound {
-  const { wanted, view, launches, limits, ceilingRoom, kept } = request;
+  const { wanted, view, launches, limits, limitRoom, kept } = request;
   const launched = launches.length;
   const occupied = view.liveOfPool - Math.min(view.lingeringOfPool, limits.maxAgents);
   const tasks = `${occupied} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
@@ -55,12 +55,12 @@ export function allowance(request: Request, nowMs: number): Bound {
       deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches a tick` },
     },
   ];
-  if (ceilingRoom === 'uncounted') {
+  if (limitRoom === 'uncounted') {
     const reason = 'the agents of another pool of the organization could not be counted against agentsCeiling';
     bounds.push({ count: 0, deferral: { cause: 'agents-ceiling', reason } });
-  } else if (ceilingRoom !== undefined) {
-    const reason = `every agent that agentsCeiling allows is registered or starting${keptToo(kept.ofCeiling)}`;
-    bounds.push({ count: ceilingRoom - launched - kept.ofCeiling, deferral: { cause: 'agents-ceiling', reason } });
+  } else if (limitRoom !== undefined) {
+    const reason = `every agent that agentsCeiling allows is registered or starting${keptToo(kept.ofOrganization)}`;
+    bounds.push({ count: limitRoom - launched - kept.ofOrganization, deferral: { cause: 'agents-ceiling', reason } });
   }
   const backOff = backOffOf(view.startFailures, limits);
   if (backOff.rounds > 0) bounds.push(backOffBound(backOff, view, launches, nowMs));

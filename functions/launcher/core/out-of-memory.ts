@@ -1,4 +1,4 @@
-import type { Start } from './task-outcome.ts';
+import type { TaskOutcome } from './task-outcome.ts';
 import type { OutOfMemory, RunningJob, Task } from './types.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { OutOfMemory, RunningJob, Task } from './types.ts';
  * @param running a run stays in `planning` or `applying` for minutes after its agent died, and names it.
  */
 export function outOfMemory(
-  starts: readonly { readonly task: Task; readonly start: Start }[],
+  starts: readonly { readonly task: Task; readonly start: TaskOutcome }[],
   running: readonly RunningJob[],
 ): OutOfMemory[] {
   return starts.flatMap(({ task, start }) => {

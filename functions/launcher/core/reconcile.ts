@@ -1,6 +1,6 @@
-import type { CeilingRoom } from './ceiling.ts';
 import { type LaneView, laneViews } from './lanes.ts';
 import { allowance, type Kept, NOTHING_KEPT } from './limits.ts';
+import type { LimitRoom } from './organization-limit.ts';
 import { standingJobs, standingShort } from './standing.ts';
 import { AGENT_LEFT } from './task-outcome.ts';
 import type {
@@ -17,13 +17,14 @@ import type {
   Stop,
   Supply,
 } from './types.ts';
+import { FOREIGN_PATIENCE_MS } from './vendor-timing.ts';
 
-/** What one pool was seen to want and have. */
-export interface PoolSeen {
+/** What one pool wants and has. */
+export interface PoolState {
   readonly lanes: readonly Lane[];
   readonly demand: Demand;
   readonly supply: Supply;
-  readonly ceilingRoom: CeilingRoom;
+  readonly limitRoom: LimitRoom;
   /** Whether a lane of another pool under the same organization agent limit has no task: its next job needs one of these agents. */
   readonly othersWait?: boolean;
 }
@@ -33,19 +34,19 @@ export interface PoolSeen {
  * stop what cannot be running a job. Any agent of a lane may take any job of it, so counts decide how many, and keys
  * only which.
  */
-export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decision {
-  const { demand, supply, lanes, ceilingRoom } = seen;
+export function reconcile(state: PoolState, limits: Limits, nowMs: number): Decision {
+  const { demand, supply, lanes, limitRoom } = state;
   const launches: Launch[] = [];
   const deferrals: Deferral[] = [];
   let { foreignIdle } = supply;
   for (const view of laneViews(lanes, demand, supply)) {
     const { lane, queued } = view;
     // Which lane somebody else's agent serves is not told: it counts once, in the first that is short.
-    const foreign = Math.min(foreignIdle, youngOf(queued, nowMs));
+    const foreign = Math.min(foreignIdle, stillOfferedTo(queued, nowMs));
     const short = Math.max(0, queued.length - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
     const wanted = inOrderOfNeed(queued, supply).slice(0, Math.max(0, short - foreign));
-    const asked = { wanted: wanted.length, view, launches, limits, ceilingRoom, kept: NOTHING_KEPT };
+    const asked = { wanted: wanted.length, view, launches, limits, limitRoom, kept: NOTHING_KEPT };
     const { count, deferral } = allowance(asked, nowMs);
     const counted = `${queued.length} queued, ${view.unclaimed + foreign} unclaimed`;
     for (const job of wanted.slice(0, count)) launches.push(launchOf(job, lane, supply, counted));
@@ -60,16 +61,16 @@ export function reconcile(seen: PoolSeen, limits: Limits, nowMs: number): Decisi
  * Nothing may stop an idle agent, because it may get a job at any moment. So a warm agent is launched only where it leaves a slot for the
  * jobs of every other lane: what is queued later never waits for a warm agent that this tick launched. A sweep may use the last slot, since it leaves after a minute and a half.
  *
- * @param seen with what is left of the organization agent limit after all pools' queued jobs; the decision's own launches are not in it.
+ * @param state with what is left of the organization agent limit after all pools' queued jobs; the decision's own launches are not in it.
  */
-export function withStanding(decision: Decision, seen: PoolSeen, limits: Limits, nowMs: number): Decision {
-  const { demand, supply, lanes, ceilingRoom, othersWait = false } = seen;
+export function withStanding(decision: Decision, state: PoolState, limits: Limits, nowMs: number): Decision {
+  const { demand, supply, lanes, limitRoom, othersWait = false } = state;
   const launches = [...decision.launches];
   const deferrals = [...decision.deferrals];
   const views = laneViews(lanes, demand, supply);
   for (const view of views) {
     const launch = (wanted: readonly StandingJob[], kept: Kept): void => {
-      const asked = { wanted: wanted.length, view, launches, limits, ceilingRoom, kept };
+      const asked = { wanted: wanted.length, view, launches, limits, limitRoom, kept };
       const { count, deferral } = allowance(asked, nowMs);
       for (const job of wanted.slice(0, count)) launches.push(standingLaunchOf(job, view.lane, supply));
       for (const { key } of wanted.slice(count)) deferrals.push({ jobKey: key, ...deferral });
@@ -94,7 +95,7 @@ function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly 
   const without = (holds: (state: LiveState) => boolean): boolean =>
     views.some((view) => isOther(view) && !hasTask(view, launches, holds));
   const ofMaxAgents = without((state) => state !== 'lingering') ? 1 : 0;
-  return { ofMaxAgents, ofCeiling: othersWait || without(holdsAgent) ? 1 : 0 };
+  return { ofMaxAgents, ofOrganization: othersWait || without(holdsAgent) ? 1 : 0 };
 }
 
 /** Whether the lane has a task that holds a slot of the limit, or gets one in this tick. */
@@ -125,14 +126,8 @@ function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch 
   return { job, lane, attempt, reason: job.reason };
 }
 
-/**
- * An idle agent asks for work every 30 s. A foreign one that leaves a job alone for longer than it takes to ask three
- * times does not accept its kind, whatever its status says: it is no supply for that job.
- * https://support.hashicorp.com/hc/en-us/articles/28738394946707 (the interval)
- */
-const FOREIGN_PATIENCE_MS = 90_000;
-
-function youngOf(queued: readonly QueuedJob[], nowMs: number): number {
+/** How many of these jobs an idle agent of another launcher may still take. */
+function stillOfferedTo(queued: readonly QueuedJob[], nowMs: number): number {
   return queued.filter((job) => nowMs - job.queuedAtMs < FOREIGN_PATIENCE_MS).length;
 }
 

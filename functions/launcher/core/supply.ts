@@ -1,7 +1,8 @@
 import { outOfMemory } from './out-of-memory.ts';
 import { isStandingKey, isSweepKey, warmIdleMs } from './standing.ts';
-import { type Start, startFailures, startOf } from './task-outcome.ts';
+import { outcomeOf, startFailures, type TaskOutcome } from './task-outcome.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
+import { LINGERS_AFTER_MS } from './vendor-timing.ts';
 
 /** ECS's words for a task on its way out: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
@@ -9,14 +10,8 @@ const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED',
 /** ECS's statuses of a task that starts or runs. A status in neither set is new to the launcher. */
 const UP = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
 
-/**
- * ECS stops a task within half a minute of its container's end. Sometimes it doesn't notice the end: such a task stays RUNNING for hours,
- * until a person stops it (https://github.com/aws/containers-roadmap/issues/1084, https://github.com/aws/amazon-ecs-agent/issues/2995).
- */
-const LINGERS_AFTER_MS = 5 * 60_000;
-
 /** What was seen of one pool's supply. */
-export interface SupplySeen {
+export interface SupplyInput {
   /** The pool's lanes: what fails in one says nothing about the other. */
   readonly lanes: readonly Lane[];
   /** Tasks of the pool, live and recently stopped. */
@@ -27,7 +22,7 @@ export interface SupplySeen {
    */
   readonly agents: readonly Agent[] | undefined;
   /** Ids of tasks for which {@link agents} does not go back far enough: that theirs is absent says nothing. */
-  readonly notLookedUp?: ReadonlySet<string> | undefined;
+  readonly agentsUnknownFor?: ReadonlySet<string> | undefined;
   /** {@link agents} holds every agent that pinged since then; absent: since before every task. */
   readonly agentsSinceMs?: number | undefined;
   /** Jobs that agents execute; their agents' names are a second witness of who is busy. */
@@ -52,7 +47,7 @@ export function unclaimed(live: readonly LiveTask[]): number {
 }
 
 /** Joins tasks and agents by name, and sorts them by what they can still do. */
-export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: number): Supply {
+export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: number): Supply {
   const listed = seen.agents ?? [];
   const agents = byName(listed);
   const busyNames = new Set(seen.running.flatMap((job) => job.agentName ?? []));
@@ -64,11 +59,11 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
   const credible = observed && seen.tasks.every(({ id }) => !busyNames.has(id) || agents.has(id));
 
   const seenLive: LiveTask[] = [];
-  const starts: { task: Task; start: Start }[] = [];
+  const starts: { task: Task; start: TaskOutcome }[] = [];
   for (const task of seen.tasks) {
     const agent = agents.get(task.id);
     const named = busyNames.has(task.id);
-    const lookedUp = seen.notLookedUp?.has(task.id) !== true;
+    const lookedUp = seen.agentsUnknownFor?.has(task.id) !== true;
     const state = liveState(task, agent, named, credible && lookedUp, startDeadlineMs, nowMs);
     if (isLive(task)) seenLive.push({ task, state });
     const witnesses = {
@@ -81,7 +76,7 @@ export function supplyOf(seen: SupplySeen, startDeadlineMs: number, nowMs: numbe
       idleMs: warmIdleMs(seen.lanes, task.startedBy),
       listedSinceStart: task.createdAtMs !== undefined && task.createdAtMs >= (seen.agentsSinceMs ?? 0) && lookedUp,
     };
-    starts.push({ task, start: startOf(task, witnesses) });
+    starts.push({ task, start: outcomeOf(task, witnesses) });
   }
   const inLanes = seen.lanes.map(({ phases, taskDefinition }) => ({
     live: seenLive.filter(({ task }) => task.family === taskDefinition),

@@ -37,7 +37,7 @@ export const STOP_CODES: ReadonlyMap<string, 'task' | 'caller' | 'others'> = new
 ]);
 
 /** What a task's start can be told from. */
-export interface Witnesses {
+export interface Evidence {
   /** Its agent is in the pool's list. */
   readonly registered: boolean;
   /** A running job names its agent, or HCP Terraform calls it busy. */
@@ -60,10 +60,10 @@ export interface Witnesses {
  * How the start of a task went. `failed`: no agent came up; `up`: one did; `fruitless`: one did, and ended without a
  * job while the one that it was launched for still waits; `served`: it has or had a job.
  */
-export type Start = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
+export type TaskOutcome = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 
 /** How the start of a task went, as far as can be told. */
-export function startOf(task: Task, witnesses: Witnesses): Start {
+export function outcomeOf(task: Task, witnesses: Evidence): TaskOutcome {
   const { registered, busy, jobWaits, standing, sweep, idleMs = 0 } = witnesses;
   if (busy) return 'served';
   // The entrypoint sends none away that did not say that it waits for a job: it had registered, whatever the list keeps.
@@ -107,7 +107,10 @@ function hasUnknownStopCode({ stopCode }: Task): boolean {
  * failed Terraform operation, or when it is sent away, is not documented, and a wrong image may well exit 0. That the
  * task's own job still waits is the better witness.
  */
-function startWithoutAgent(task: Task, { agentsObserved, jobWaits, standing, listedSinceStart }: Witnesses): Start {
+function startWithoutAgent(
+  task: Task,
+  { agentsObserved, jobWaits, standing, listedSinceStart }: Evidence,
+): TaskOutcome {
   if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'unknown';
   // A task that lingered is judged by its exit code, as if ECS had stopped it in time.
   if (task.stopCode === 'UserInitiated' && task.stoppedReason?.includes(AGENT_LEFT) !== true) return 'failed';
@@ -137,15 +140,15 @@ export function isQuestionable(task: Task): boolean {
 }
 
 /**
- * Start failures in a row, oldest first: tasks without an agent since the last one that brought one, and, when that is
+ * TaskOutcome failures in a row, oldest first: tasks without an agent since the last one that brought one, and, when that is
  * no chance any more, agents without a job since the last one that had one.
  */
-export function startFailures(starts: readonly { readonly task: Task; readonly start: Start }[]): StartFailure[] {
-  const last = (...kinds: Start[]): number =>
+export function startFailures(starts: readonly { readonly task: Task; readonly start: TaskOutcome }[]): StartFailure[] {
+  const last = (...kinds: TaskOutcome[]): number =>
     starts
       .filter(({ start }) => kinds.includes(start))
       .reduce((newest, { task }) => Math.max(newest, task.createdAtMs ?? -Infinity), -Infinity);
-  const since = (kind: Start, sinceMs: number, words: readonly string[] = []): StartFailure[] =>
+  const since = (kind: TaskOutcome, sinceMs: number, words: readonly string[] = []): StartFailure[] =>
     starts
       .flatMap(({ task, start }) =>
         start === kind && task.createdAtMs !== undefined && task.createdAtMs > sinceMs

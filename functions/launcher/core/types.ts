@@ -217,7 +217,7 @@ export interface Supply {
   readonly registered: number;
   /** Our own that are free to take a job: starting and idle tasks. */
   readonly unclaimed: number;
-  /** Start failures in a row, each lane's by itself: since its last task that came up well, oldest first. */
+  /** TaskOutcome failures in a row, each lane's by itself: since its last task that came up well, oldest first. */
   readonly startFailures: readonly StartFailure[];
   readonly outOfMemory: readonly OutOfMemory[];
   /** For each job that tasks were launched for: the highest attempt among them. */
@@ -241,7 +241,7 @@ export interface Limits {
   readonly backOffMaxMs: number;
 }
 
-/** Start one task for this job. */
+/** TaskOutcome one task for this job. */
 export interface Launch {
   readonly job: QueuedJob | StandingJob;
   readonly lane: Lane;

@@ -1,12 +1,12 @@
 import type { Agent, Run, Task } from '../../../functions/launcher/core/types.ts';
-import type { Seen } from '../../../functions/launcher/errors.ts';
+import type { Result } from '../../../functions/launcher/errors.ts';
 import type {
   Clock,
   HcpTerraform,
   LaunchAnswer,
   LaunchRequest,
   Pool,
-  Sight,
+  PoolVisibility,
   Tasks,
 } from '../../../functions/launcher/ports.ts';
 
@@ -23,13 +23,13 @@ export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
 
 /** A platform that says what the test put there. */
 export class FakePlatform implements HcpTerraform {
-  readonly runs = new Map<string, Seen<readonly Run[]> | Promise<Seen<readonly Run[]>>>();
+  readonly runs = new Map<string, Result<readonly Run[]> | Promise<Result<readonly Run[]>>>();
   readonly agentsOf = new Map<string, readonly Agent[] | undefined | Error>();
-  readonly sights = new Map<string, Sight>();
+  readonly sights = new Map<string, PoolVisibility>();
   readonly agentsAsked: { pool: string; sinceMs: number }[] = [];
   used = 0;
 
-  openRuns(pools: readonly Pool[]): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>> {
+  openRuns(pools: readonly Pool[]): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
     this.used += 1;
     return new Map(pools.map((one) => [one, Promise.resolve(this.runs.get(one.name) ?? { ok: true, value: [] })]));
   }
@@ -41,7 +41,7 @@ export class FakePlatform implements HcpTerraform {
     return agents;
   }
 
-  sightOf(one: Pool): Sight {
+  visibilityOf(one: Pool): PoolVisibility {
     return this.sights.get(one.name) ?? { agentsVisible: true };
   }
 

@@ -309,7 +309,7 @@ describe('a tick’s log line', () => {
   });
 
   it('names the tasks whose agents could not be looked up', () => {
-    report.report(tickOf({ demand, observation: { ...observation, notLookedUp: ['task-9'] } }));
+    report.report(tickOf({ demand, observation: { ...observation, agentsUnknownFor: ['task-9'] } }));
     expect(JSON.stringify(lines)).toMatch(/too long to read.*task-9/);
   });
 

@@ -484,7 +484,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
     listing([], tooLong);
     const [seen] = (await tickOf([pool('one')])).pools;
     expect(launched()).toEqual(['one run-1/plan']);
-    expect(seen).toMatchObject({ stops: [], errors: [], observation: { notLookedUp: ['silent'] } });
+    expect(seen).toMatchObject({ stops: [], errors: [], observation: { agentsUnknownFor: ['silent'] } });
     expect(seen?.observation?.supply.live).toMatchObject([{ state: 'unobserved' }]);
   });
 

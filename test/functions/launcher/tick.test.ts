@@ -84,7 +84,7 @@ describe('a tick', () => {
   });
 
   it('says of a pool that is gone from sight that it is, in every tick, and serves what is queued there', async () => {
-    platform.sights.set('one', { agentsVisible: false, gone: trouble() });
+    platform.sights.set('one', { agentsVisible: false, missingError: trouble() });
     const idle = (await tickOf([pool('one')])).get('one');
     expect(idle).toMatchObject({ errors: [{ message: expect.stringContaining('it is down') }] });
     expect(idle?.observation?.agentsVisible).toBe(false);
@@ -570,7 +570,7 @@ describe('the licence’s ceiling', () => {
   it('is not held up by a pool that the platform does not know, of which the tasks alone count', async () => {
     queue('one', 'run-a');
     platform.runs.set('two', { ok: false, error: trouble() });
-    platform.sights.set('two', { agentsVisible: false, absent: true });
+    platform.sights.set('two', { agentsVisible: false, notFound: true });
     tasks.tasks = [task('t', { family: 'launcher-two' })];
     expect((await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 })).get('two')?.errors).toHaveLength(1);
     expect(launched()).toEqual([]);

@@ -1,8 +1,8 @@
 import type * as z from 'zod';
 import { JOB_STATUSES, OBSERVED_STATUSES } from '../../core/demand.ts';
 import type { Agent, Run } from '../../core/types.ts';
-import { type Seen, seen, UpstreamError } from '../../errors.ts';
-import type { PollBudget as Budget, Clock, HcpTerraform, Pool, Sight } from '../../ports.ts';
+import { type Result, resultOf, UpstreamError } from '../../errors.ts';
+import type { PollBudget as Budget, Clock, HcpTerraform, Pool, PoolVisibility } from '../../ports.ts';
 import { agentsOf, agentsPage, currentRunsOf, runsOf, runsPage, workspacesPage } from './answers.ts';
 import { type HcpTerraformHttp, resetMs } from './http.ts';
 import { LARGEST_PAGE, nextPage, PageCursor, type PageSize, readPages, withQuery } from './pages.ts';
@@ -88,7 +88,7 @@ export class HcpTerraformClient implements HcpTerraform {
   /** Pools whose answers were too large in pages of 100, by list: huge runs that are stuck after their plan leave the jobs' pages as they are. */
   readonly #smallPagesOf = { open: newSmallPages(), jobs: newSmallPages(), applies: newSmallPages() };
   /** Pools of whose runs the last poll didn't read all, and which it left out at least. */
-  readonly #unreadOf = new Map<Pool, NonNullable<Sight['unread']>>();
+  readonly #unreadOf = new Map<Pool, NonNullable<PoolVisibility['unread']>>();
   /** Pools whose name or id the platform doesn't know. */
   readonly #unfound = new Set<Pool>();
   #byOrganization: boolean | undefined;
@@ -103,14 +103,14 @@ export class HcpTerraformClient implements HcpTerraform {
     this.#timeout = timeout;
   }
 
-  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Seen<readonly Run[]>>> {
+  openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
     // The least recently polled first, so that a budget too small for all pools serves each in turn.
     const inTurn = pools.toSorted((a, b) => (this.#turnOf.get(a) ?? 0) - (this.#turnOf.get(b) ?? 0));
     // One request shows whether any of several pools has work. A run doesn't say which pool it belongs to. How the platform
     // answers for an unknown name isn't documented, so such pools are left out.
     const asked = inTurn.filter((pool) => !this.#unfound.has(pool));
     const [first] = asked;
-    const probed = first !== undefined && asked.length > 1 ? seen(this.#probe(first, asked, signal)) : undefined;
+    const probed = first !== undefined && asked.length > 1 ? resultOf(this.#probe(first, asked, signal)) : undefined;
     const turn: Turn = {};
     return new Map(
       inTurn.map((pool) => [pool, this.#inTurn(pool, asked.includes(pool) ? probed : undefined, turn, signal)]),
@@ -120,12 +120,12 @@ export class HcpTerraformClient implements HcpTerraform {
   /** One pool's answer, whatever happens to the others. */
   async #inTurn(
     pool: Pool,
-    probe: Promise<Seen<boolean>> | undefined,
+    probe: Promise<Result<boolean>> | undefined,
     turn: Turn,
     signal: AbortSignal,
-  ): Promise<Seen<readonly Run[]>> {
-    const [id, probed] = await Promise.all([seen(this.#poolIds.idOf(pool, signal)), probe]);
-    if (id.ok && this.sightOf(pool).gone === undefined) this.#unfound.delete(pool);
+  ): Promise<Result<readonly Run[]>> {
+    const [id, probed] = await Promise.all([resultOf(this.#poolIds.idOf(pool, signal)), probe]);
+    if (id.ok && this.visibilityOf(pool).missingError === undefined) this.#unfound.delete(pool);
     else if (id.ok) this.#unfound.add(pool);
     else if (id.error.fault === 'rejected') this.#unfound.add(pool);
     if (!id.ok) return id;
@@ -137,18 +137,18 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   async #runsUnless(
-    probed: Seen<boolean> | undefined,
+    probed: Result<boolean> | undefined,
     pool: Pool,
     turn: Turn,
     signal: AbortSignal,
-  ): Promise<Seen<readonly Run[]>> {
+  ): Promise<Result<readonly Run[]>> {
     if (probed?.ok === false) return probed;
     if (probed?.value === false) {
       this.#unreadOf.delete(pool);
       this.#requestsOf.delete(pool);
       return { ok: true, value: [] };
     }
-    return seen(this.#runs(pool, turn, signal));
+    return resultOf(this.#runs(pool, turn, signal));
   }
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
@@ -163,9 +163,9 @@ export class HcpTerraformClient implements HcpTerraform {
     return visible ? pages.flat() : undefined;
   }
 
-  sightOf(pool: Pool): Sight {
+  visibilityOf(pool: Pool): PoolVisibility {
     const unread = this.#unreadOf.get(pool);
-    return { ...this.#poolIds.sightOf(pool), ...(unread !== undefined && { unread }) };
+    return { ...this.#poolIds.visibilityOf(pool), ...(unread !== undefined && { unread }) };
   }
 
   pollBudget(): Budget {

@@ -1,5 +1,5 @@
 import { UpstreamError } from '../../errors.ts';
-import type { Pool, Sight } from '../../ports.ts';
+import type { Pool, PoolVisibility } from '../../ports.ts';
 import { agentPool, agentPoolsPage } from './answers.ts';
 import type { HcpTerraformHttp } from './http.ts';
 import { readPages } from './pages.ts';
@@ -43,14 +43,14 @@ export class PoolIds {
   }
 
   /** Without a request. A function that is cold cannot tell a pool that is gone from a token that may see none. */
-  sightOf(pool: Pool): Sight {
+  visibilityOf(pool: Pool): PoolVisibility {
     const refusals = this.#refusals.get(pool) ?? 0;
     if (pool.id === undefined) {
-      return { agentsVisible: refusals === 0, ...(refusals >= REFUSALS_OF_GONE && { absent: true }) };
+      return { agentsVisible: refusals === 0, ...(refusals >= REFUSALS_OF_GONE && { notFound: true }) };
     }
     if (!this.#found.has(pool)) return { agentsVisible: refusals === 0 };
     if (refusals < REFUSALS_OF_GONE) return { agentsVisible: true };
-    return { agentsVisible: false, absent: true, gone: goneFromSight(pool) };
+    return { agentsVisible: false, notFound: true, missingError: missingPool(pool) };
   }
 
   async #byName(pool: Pool, signal: AbortSignal): Promise<string> {
@@ -98,7 +98,7 @@ export class PoolIds {
 }
 
 /** What is queued for the pool is served all the same, as far as it can be without its agents. */
-function goneFromSight({ name, id }: Pool): UpstreamError {
+function missingPool({ name, id }: Pool): UpstreamError {
   return new UpstreamError({
     system: 'HCP Terraform',
     fault: 'rejected',

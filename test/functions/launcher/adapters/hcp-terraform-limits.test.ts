@@ -113,14 +113,14 @@ describe('runs whose page is larger than the launcher reads', () => {
     nowMs += 60_000;
     expect(idsOf(await runsOf(poolWithPhases))).toEqual(read(10, 5));
     expect(pagesRequested()).toEqual([10, 5, 5].flatMap(single));
-    expect(client.sightOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
+    expect(client.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
   it('don’t hide the queued jobs behind them', async () => {
     const stuck = Array.from({ length: 12 }, (_, n) => run(`run-stuck${n}`, 'policy_checking', 'x'.repeat(1_000_000)));
     server.on(RUNS, listOf([...stuck, run('run-waits')]));
     expect(idsOf(await runsOf())).toEqual([...ids(stuck.slice(0, 7)), 'run-waits']);
-    expect(client.sightOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
+    expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
   it('leave the queued jobs in pages of 100, so that a poll per minute fits into the budget', async () => {
@@ -145,13 +145,13 @@ describe('runs whose page is larger than the launcher reads', () => {
       expect(answer.ok && answer.value.map(({ id }) => id).slice(-30)).toEqual(ids(jobs));
       nowMs += 60_000;
     }
-    expect(client.sightOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
+    expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
   it('leave a pool served when a single run that waits after its plan is too large', async () => {
     server.on(RUNS, listOf([run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')]));
     expect(idsOf(await runsOf())).toEqual(['run-waits']);
-    expect(client.sightOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
+    expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
   it('are an error of their own when a single run is too large, with what to do', async () => {

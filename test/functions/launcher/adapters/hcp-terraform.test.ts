@@ -270,7 +270,7 @@ describe('the runs of a pool', () => {
     expect(found).toHaveLength(502);
     // One request more than the five that the stuck runs cost anyway.
     expect(runRequests()).toHaveLength(6);
-    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true, unread: 'post-plan-runs' });
+    expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true, unread: 'post-plan-runs' });
   });
 
   it('that were not all read say so until they are', async () => {
@@ -278,10 +278,10 @@ describe('the runs of a pool', () => {
     const warm = client();
     server.on(RUNS, queued(501));
     await openRuns(warm);
-    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true, unread: 'queued-jobs' });
+    expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true, unread: 'queued-jobs' });
     server.on(RUNS, queued(500));
     await openRuns(warm);
-    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true });
+    expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true });
   });
 
   it('that were not all read no longer say so when the combined question finds no run at all', async () => {
@@ -290,13 +290,13 @@ describe('the runs of a pool', () => {
     const warm = client();
     server.on(RUNS, listOf(Array.from({ length: 501 }, (_, n) => run(`run-${n}`))));
     await openRuns(warm, [pool, other]);
-    expect(warm.sightOf(pool)).toMatchObject({ unread: 'queued-jobs' });
+    expect(warm.visibilityOf(pool)).toMatchObject({ unread: 'queued-jobs' });
     nowMs += 60_000;
     server.on(RUNS, listOf([]));
     const before = runRequests().length;
     expect(await openRuns(warm, [pool, other])).toEqual({ ok: true, value: [] });
     expect(runRequests()).toHaveLength(before + 1);
-    expect(warm.sightOf(pool)).toEqual({ agentsVisible: true });
+    expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true });
   });
 
   it.each([429, 503])('of the first list are served when a later list is answered with %d', async (code) => {
@@ -313,7 +313,7 @@ describe('the runs of a pool', () => {
     const warm = client();
     const answer = await openRuns(warm, [poolWithPhases]);
     expect(answer.ok && answer.value).toHaveLength(500);
-    expect(warm.sightOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
+    expect(warm.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
   it('of the first list are no answer when a later list is refused', async () => {
@@ -413,19 +413,19 @@ describe('the runs of a pool', () => {
     server.on(POOLS, json({ data: [{ id: 'apool-3', attributes: { name: 'other' } }], ...page(1, null) }));
     server.on('/api/v2/agent-pools/apool-2', found);
     const warm = client();
-    expect(warm.sightOf(byId)).toEqual({ agentsVisible: true });
+    expect(warm.visibilityOf(byId)).toEqual({ agentsVisible: true });
     expect((await openRuns(warm, [byId])).ok).toBe(true);
     server.on('/api/v2/agent-pools/apool-2', status(404));
     nowMs += 10 * 60_000;
     for (let tick = 0; tick < 5; tick += 1, nowMs += 60_000) {
       expect((await openRuns(warm, [byId])).ok).toBe(true);
       // Refused once or twice it may be a blip.
-      if (tick < 2) expect(warm.sightOf(byId)).toEqual({ agentsVisible: true });
+      if (tick < 2) expect(warm.visibilityOf(byId)).toEqual({ agentsVisible: true });
       else
-        expect(warm.sightOf(byId)).toMatchObject({
+        expect(warm.visibilityOf(byId)).toMatchObject({
           agentsVisible: false,
-          absent: true,
-          gone: {
+          notFound: true,
+          missingError: {
             fault: 'rejected',
             message: expect.stringMatching(/default \(apool-2\).*was deleted, or the API token/),
           },
@@ -438,7 +438,7 @@ describe('the runs of a pool', () => {
     server.on('/api/v2/agent-pools/apool-2', found);
     nowMs += 60_000;
     expect((await openRuns(warm, [byId])).ok).toBe(true);
-    expect(warm.sightOf(byId)).toEqual({ agentsVisible: true });
+    expect(warm.visibilityOf(byId)).toEqual({ agentsVisible: true });
   });
 
   it.each(['warm', 'cold'])(
@@ -469,7 +469,7 @@ describe('the runs of a pool', () => {
       expect(
         server.requests.filter((request) => request.includes(`${lookup} `) || request.endsWith(lookup)),
       ).toHaveLength(1);
-      expect(asked.sightOf(byId)).toEqual({ agentsVisible: true });
+      expect(asked.visibilityOf(byId)).toEqual({ agentsVisible: true });
     },
   );
 
@@ -479,7 +479,7 @@ describe('the runs of a pool', () => {
     server.on('/api/v2/agent-pools/apool-2', status(404));
     const cold = client();
     expect((await openRuns(cold, [byId])).ok).toBe(true);
-    expect(cold.sightOf(byId)).toEqual({ agentsVisible: false });
+    expect(cold.visibilityOf(byId)).toEqual({ agentsVisible: false });
   });
 
   it('are found by the pool’s name, which is looked up again after ten minutes and not before', async () => {
@@ -565,11 +565,11 @@ describe('what is not an answer is never taken for an empty one', () => {
     server.on(POOLS, json({ data: [], ...page(1, null) }));
     for (const told of [undefined, undefined, true]) {
       await openRuns(asked);
-      expect(asked.sightOf(pool).absent).toBe(told);
+      expect(asked.visibilityOf(pool).notFound).toBe(told);
     }
     server.on(POOLS, status(404));
     await openRuns(asked);
-    expect(asked.sightOf(pool).absent).toBeUndefined();
+    expect(asked.visibilityOf(pool).notFound).toBeUndefined();
   });
 
   it('a pool whose id is another pool’s', async () => {

@@ -63,13 +63,13 @@ describe('a pool that is known by its name', () => {
   });
 
   it('a pool that is known by its name is absent after three lookups in a row without it, and visible again when it is found', async () => {
-    expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+    expect(ids.visibilityOf(one)).toEqual({ agentsVisible: true });
     for (const absent of [undefined, undefined, true]) {
       await look(one, undefined);
-      expect(ids.sightOf(one)).toEqual({ agentsVisible: false, ...(absent && { absent }) });
+      expect(ids.visibilityOf(one)).toEqual({ agentsVisible: false, ...(absent && { notFound: true }) });
     }
     await look(one, 'default');
-    expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+    expect(ids.visibilityOf(one)).toEqual({ agentsVisible: true });
   });
 
   it('a pool that is known by its name is not absent when an answer between the lookups says nothing about it', async () => {
@@ -77,7 +77,7 @@ describe('a pool that is known by its name', () => {
     await look(one, undefined);
     await look(one, new Error('unavailable'));
     await look(one, undefined);
-    expect(ids.sightOf(one)).toEqual({ agentsVisible: false });
+    expect(ids.visibilityOf(one)).toEqual({ agentsVisible: false });
   });
 });
 
@@ -87,7 +87,7 @@ describe('a pool that is known by its id', () => {
   it('a pool that is known by its id keeps that id while the lookup is refused, and its agents are not visible', async () => {
     for (let i = 0; i < 4; i += 1) {
       expect(await look(one, undefined)).toBe('apool-9');
-      expect(ids.sightOf(one)).toEqual({ agentsVisible: false });
+      expect(ids.visibilityOf(one)).toEqual({ agentsVisible: false });
     }
     expect(asked[0]).toBe('/api/v2/agent-pools/apool-9');
   });
@@ -96,14 +96,18 @@ describe('a pool that is known by its id', () => {
     await look(one, 'default');
     for (let i = 0; i < 2; i += 1) {
       await look(one, undefined);
-      expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+      expect(ids.visibilityOf(one)).toEqual({ agentsVisible: true });
     }
     await look(one, undefined);
-    expect(ids.sightOf(one)).toEqual({ agentsVisible: false, absent: true, gone: expect.any(UpstreamError) });
-    expect(ids.sightOf(one).gone).toMatchObject({ fault: 'rejected' });
-    expect(String(ids.sightOf(one).gone)).toMatch(/default \(apool-9\).*deleted.*permission/s);
+    expect(ids.visibilityOf(one)).toEqual({
+      agentsVisible: false,
+      notFound: true,
+      missingError: expect.any(UpstreamError),
+    });
+    expect(ids.visibilityOf(one).missingError).toMatchObject({ fault: 'rejected' });
+    expect(String(ids.visibilityOf(one).missingError)).toMatch(/default \(apool-9\).*deleted.*permission/s);
     await look(one, 'default');
-    expect(ids.sightOf(one)).toEqual({ agentsVisible: true });
+    expect(ids.visibilityOf(one)).toEqual({ agentsVisible: true });
   });
 
   it('a pool that is known by its id is looked up every minute while it is in doubt, and every ten minutes else', async () => {
@@ -143,7 +147,7 @@ describe('the lookup of a pool', () => {
   });
 
   it('the lookup of a pool by its id has said nothing of its agents before it was made', () => {
-    expect(ids.sightOf(byId)).toEqual({ agentsVisible: true });
+    expect(ids.visibilityOf(byId)).toEqual({ agentsVisible: true });
   });
 
   it('the lookup of a pool that is refused says which request it was', async () => {
@@ -159,6 +163,6 @@ describe('the lookup of a pool', () => {
 
   it('the lookup of a pool that is gone is an error of HCP Terraform', async () => {
     for (const said of ['default', undefined, undefined, undefined]) await look(byId, said);
-    expect(ids.sightOf(byId).gone).toMatchObject({ system: 'HCP Terraform' });
+    expect(ids.visibilityOf(byId).missingError).toMatchObject({ system: 'HCP Terraform' });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideUnderCeiling, type Member } from '../../../../functions/launcher/core/decide.ts';
+import { decide, type Member } from '../../../../functions/launcher/core/decide.ts';
 import type { Lane, QueuedJob, Supply } from '../../../../functions/launcher/core/types.ts';
 import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, PLAN_LANE, queuedJob, supply } from './builders.ts';
 
@@ -11,12 +11,12 @@ const laneOf = (name: string, warmAgents = 0): Lane => ({
 
 function member(lanes: readonly Lane[], queued: readonly QueuedJob[] = [], has: Partial<Supply> = {}): Member {
   const demand = { queued, running: [], unknownStatuses: [], waiting: [] };
-  return { seen: { lanes, demand, supply: supply(has) }, limits: LIMITS };
+  return { state: { lanes, demand, supply: supply(has) }, limits: LIMITS };
 }
 
 /** What is launched in all pools, in the order of the pools. */
-function launches(ceiling: number, members: readonly Member[], allCounted = true): string[][] {
-  const decisions = decideUnderCeiling(ceiling, members, allCounted, NOW);
+function launches(limit: number, members: readonly Member[], allCounted = true): string[][] {
+  const decisions = decide(members, { agents: limit, allCounted }, NOW);
   return members.map((one) => (decisions.get(one)?.launches ?? []).map(({ job }) => job.key));
 }
 
@@ -85,7 +85,7 @@ describe('a warm agent', () => {
   it('leaves an agent of the limit for the next job of the other phase', () => {
     const plans = { ...PLAN_LANE, standing: { id: 'p', warm: { agents: 3, idleSeconds: 3600 } } };
     expect(launches(3, [member([plans, APPLY_LANE])]).flat()).toHaveLength(2);
-    const decided = decideUnderCeiling(3, [member([plans, APPLY_LANE])], true, NOW);
+    const decided = decide([member([plans, APPLY_LANE])], { agents: 3, allCounted: true }, NOW);
     expect([...decided.values()][0]?.deferrals).toEqual([
       {
         jobKey: 'warm/p/3',

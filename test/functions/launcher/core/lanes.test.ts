@@ -34,15 +34,15 @@ interface World {
   /** The API token may not list agents. */
   readonly hidden?: boolean;
   readonly limits?: Partial<Limits>;
-  readonly ceilingRoom?: number;
+  readonly limitRoom?: number;
 }
 
-function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, limits, ceilingRoom }: World) {
+function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, limits, limitRoom }: World) {
   const demand = demandOf(runs);
   const agents = hidden ? undefined : idle.map((name) => agent(name, 'idle'));
   const { running, queued } = demand;
   const supply = supplyOf({ lanes, tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
-  const seen = { lanes, demand, supply, ceilingRoom };
+  const seen = { lanes, demand, supply, limitRoom };
   const bounds = { ...LIMITS, ...limits };
   const decision = withStanding(reconcile(seen, bounds, NOW), seen, bounds, NOW);
   return {
@@ -86,7 +86,7 @@ describe('a pool with a lane for each phase', () => {
       launches: [APPLY_2],
       deferrals: ['run-1/plan: launches-per-tick'],
     });
-    expect(decide({ runs, ceilingRoom: 1 })).toMatchObject({
+    expect(decide({ runs, limitRoom: 1 })).toMatchObject({
       launches: [APPLY_2],
       deferrals: ['run-1/plan: agents-ceiling'],
     });
@@ -147,7 +147,7 @@ describe('a lane on Spot whose tasks end before they start, for want of capacity
     const demand = demandOf([planQueued('run-1')]);
     const agents = idle.map((name) => agent(name, 'exited'));
     const supply = supplyOf({ lanes: SPLIT, tasks, agents, ...demand }, LIMITS.startDeadlineMs, NOW);
-    return reconcile({ lanes: SPLIT, demand, supply, ceilingRoom: undefined }, LIMITS, NOW).launches[0]?.lane.capacity;
+    return reconcile({ lanes: SPLIT, demand, supply, limitRoom: undefined }, LIMITS, NOW).launches[0]?.lane.capacity;
   };
 
   it('is launched on demand, until a task has come up', () => {

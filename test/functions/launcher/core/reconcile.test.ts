@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backOffOf } from '../../../../functions/launcher/core/back-off.ts';
-import { ceilingRoomOf } from '../../../../functions/launcher/core/ceiling.ts';
+import { limitRoomOf } from '../../../../functions/launcher/core/organization-limit.ts';
 import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
 import type { Limits, QueuedJob, StartFailure, Supply } from '../../../../functions/launcher/core/types.ts';
 import { LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
@@ -9,10 +9,10 @@ function decide(
   queued: readonly QueuedJob[],
   has: Partial<Supply> = {},
   limits: Partial<Limits> = {},
-  ceilingRoom: number | undefined = undefined,
+  limitRoom: number | undefined = undefined,
 ) {
   const demand = { queued, running: [], waiting: [], unknownStatuses: [] };
-  return reconcile({ lanes: [LANE], demand, supply: supply(has), ceilingRoom }, { ...LIMITS, ...limits }, NOW);
+  return reconcile({ lanes: [LANE], demand, supply: supply(has), limitRoom }, { ...LIMITS, ...limits }, NOW);
 }
 
 const free = (n: number) => ({
@@ -209,7 +209,7 @@ describe('the licence’s room', () => {
   it('is the ceiling less all registered agents and the tasks about to register, over all pools', () => {
     const first = supply({ registered: 2, live: [live('a', 'idle'), live('b', 'starting')] });
     const second = supply({ registered: 1, live: [live('c', 'leaving')] });
-    expect(ceilingRoomOf(10, [first, second])).toBe(6);
-    expect(ceilingRoomOf(1, [first, second])).toBe(-3);
+    expect(limitRoomOf(10, [first, second])).toBe(6);
+    expect(limitRoomOf(1, [first, second])).toBe(-3);
   });
 });

@@ -238,7 +238,7 @@ describe('a decision about them', () => {
       lanes: [lane(standing)],
       demand: { queued: jobs, running: [], waiting: [], unknownStatuses: [] },
       supply: supply(has),
-      ceilingRoom: undefined,
+      limitRoom: undefined,
     };
     const limits = { ...LIMITS, maxAgents };
     const nowMs = THIS_HOUR + seconds(30);
@@ -270,7 +270,7 @@ describe('a decision about them', () => {
   it('fills no place while its attempts are about to be others, and sweeps all the same', () => {
     const at = (nowMs: number, standing: Standing) => {
       const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
-      const seen = { lanes: [lane(standing)], demand, supply: supply({}), ceilingRoom: undefined };
+      const seen = { lanes: [lane(standing)], demand, supply: supply({}), limitRoom: undefined };
       const decision = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs);
       return [decision.launches.map(({ job }) => job.key.split('/', 1)[0]), decision.deferrals];
     };
@@ -314,7 +314,7 @@ describe('a decision about them', () => {
         lanes: [lane(WARM)],
         demand: { queued: [], running: [], waiting: [], unknownStatuses: [] },
         supply: supply({ attempts: new Map([['warm/abc123/1', earlier]]) }),
-        ceilingRoom: undefined,
+        limitRoom: undefined,
       };
       const nothing = { launches: [], stops: [], deferrals: [] };
       const [first] = withStanding(nothing, seen, LIMITS, nowMs).launches;
@@ -428,7 +428,7 @@ describe('a run that waits after its plan', () => {
   const decide = (runs: readonly WaitingRun[], has: Parameters<typeof supply>[0], maxAgents = 10, queued = 0) => {
     const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
     const demand = { queued: jobs, running: [], waiting: runs, unknownStatuses: [] };
-    const seen = { lanes: [LANE], demand, supply: supply(has), ceilingRoom: undefined };
+    const seen = { lanes: [LANE], demand, supply: supply(has), limitRoom: undefined };
     const limits = { ...LIMITS, maxAgents };
     const decision = withStanding(reconcile(seen, limits, NOW), seen, limits, NOW);
     return {

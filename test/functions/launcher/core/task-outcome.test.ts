@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
-import { LEFT_IDLE_EXIT_CODE, startOf, type Witnesses } from '../../../../functions/launcher/core/task-outcome.ts';
+import { type Evidence, LEFT_IDLE_EXIT_CODE, outcomeOf } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
 
-const REGISTERED: Witnesses = {
+const REGISTERED: Evidence = {
   registered: true,
   busy: false,
   agentsObserved: true,
@@ -76,21 +76,21 @@ describe('a task whose agent registered', () => {
     ['is idle', task('t'), {}, 'up'],
     ['is busy', task('t'), { busy: true }, 'served'],
   ] as const)('and %s', (_, one, witnesses, expected) => {
-    expect(startOf(one, { ...REGISTERED, ...witnesses })).toBe(expected);
+    expect(outcomeOf(one, { ...REGISTERED, ...witnesses })).toBe(expected);
   });
 
   it('that was sent away idle is known by that, also when no list has it any more', () => {
     const sentAway = ran(minutes(5), LEFT_IDLE_EXIT_CODE);
-    expect(startOf(sentAway, { ...REGISTERED, registered: false, jobWaits: false, standing: true })).toBe('up');
-    expect(startOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
+    expect(outcomeOf(sentAway, { ...REGISTERED, registered: false, jobWaits: false, standing: true })).toBe('up');
+    expect(outcomeOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
   });
 
   it('as warm is missing from a list that goes back to its start: it never did, however well its container ended', () => {
     const warm = { ...REGISTERED, registered: false, jobWaits: false, standing: true };
-    expect(startOf(ran(minutes(2), 0), warm)).toBe('failed');
-    expect(startOf(ran(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
-    expect(startOf(ran(minutes(2), 0), { ...warm, standing: false })).toBe('unknown');
-    expect(startOf(ran(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
+    expect(outcomeOf(ran(minutes(2), 0), warm)).toBe('failed');
+    expect(outcomeOf(ran(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
+    expect(outcomeOf(ran(minutes(2), 0), { ...warm, standing: false })).toBe('unknown');
+    expect(outcomeOf(ran(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
   });
 
   it('is told from others by the exit code that the entrypoint gives', () => {

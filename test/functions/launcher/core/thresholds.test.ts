@@ -5,13 +5,13 @@ import { holdsAgent, reconcile, withStanding } from '../../../../functions/launc
 import { isStandingKey, isSweepKey, standingShort, warmIdleMs } from '../../../../functions/launcher/core/standing.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import {
+  type Evidence,
   isQuestionable,
   LEFT_IDLE_EXIT_CODE,
+  outcomeOf,
   STOP_REASON_PREFIX,
-  type Start,
   startFailures,
-  startOf,
-  type Witnesses,
+  type TaskOutcome,
 } from '../../../../functions/launcher/core/task-outcome.ts';
 import type {
   Lane,
@@ -38,7 +38,7 @@ import {
   task,
 } from './builders.ts';
 
-const SEEN: Witnesses = {
+const SEEN: Evidence = {
   registered: true,
   busy: false,
   agentsObserved: true,
@@ -47,7 +47,7 @@ const SEEN: Witnesses = {
   sweep: false,
   listedSinceStart: true,
 };
-const UNSEEN: Witnesses = { ...SEEN, registered: false };
+const UNSEEN: Evidence = { ...SEEN, registered: false };
 
 function ran(ms: number, exitCode: number | undefined, overrides: Partial<Task> = {}): Task {
   const startedAtMs = NOW - minutes(10);
@@ -55,7 +55,7 @@ function ran(ms: number, exitCode: number | undefined, overrides: Partial<Task> 
 }
 
 describe('how the start of a task went', () => {
-  it.each<[string, Task, Partial<Witnesses>, Start]>([
+  it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
     ['an agent that ran for exactly ten seconds had the time for a job', ran(seconds(10), 0), {}, 'served'],
     ['an agent that failed after exactly a minute had the time for a job', ran(seconds(60), 1), {}, 'served'],
     [
@@ -94,7 +94,7 @@ describe('how the start of a task went', () => {
     ],
     ['a task that still runs proves nothing while its agent is in no list', task('t'), UNSEEN, 'unknown'],
   ])('%s', (_, one, witnesses, expected) => {
-    expect(startOf(one, { ...SEEN, ...witnesses })).toBe(expected);
+    expect(outcomeOf(one, { ...SEEN, ...witnesses })).toBe(expected);
   });
 
   it('an end is questionable when it came within a minute, or with an error', () => {
@@ -106,12 +106,12 @@ describe('how the start of a task went', () => {
 });
 
 describe('start failures in a row', () => {
-  const at = (agoMs: number, start: Start, overrides: Partial<Task> = {}) => ({
+  const at = (agoMs: number, start: TaskOutcome, overrides: Partial<Task> = {}) => ({
     task: stoppedTask(`t${agoMs}`, { createdAtMs: NOW - agoMs, ...overrides }),
     start,
   });
 
-  it.each<Start>(['up', 'fruitless', 'served'])('end with a later task that counts as %s', (start) => {
+  it.each<TaskOutcome>(['up', 'fruitless', 'served'])('end with a later task that counts as %s', (start) => {
     expect(startFailures([at(minutes(9), 'failed'), at(minutes(5), start)])).toEqual([]);
     expect(startFailures([at(minutes(5), 'failed'), at(minutes(5), start)])).toEqual([]);
     expect(startFailures([at(minutes(4), 'failed'), at(minutes(5), start)])).toHaveLength(1);
@@ -204,7 +204,7 @@ describe('a sweep and a warm agent', () => {
   it('of an interval is queued since that interval began', () => {
     const sweeps: Lane = { ...LANE, standing: { id: 'x', sweepMs: minutes(60) } };
     const nowMs = NOW + minutes(2);
-    const seen = { lanes: [sweeps], demand: demandOf([]), supply: supply(), ceilingRoom: undefined };
+    const seen = { lanes: [sweeps], demand: demandOf([]), supply: supply(), limitRoom: undefined };
     const [launch] = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs).launches;
     expect(launch?.job.queuedAtMs).toBe(NOW);
   });
@@ -225,7 +225,7 @@ describe('a decision', () => {
         lanes: [LANE],
         demand: { queued, running: [], waiting: [], unknownStatuses: [] },
         supply: supply(has),
-        ceilingRoom: undefined,
+        limitRoom: undefined,
       },
       { ...LIMITS, ...limits },
       NOW,
@@ -277,7 +277,7 @@ describe('warm agents of one kind of job', () => {
     lanes,
     demand: demandOf([]),
     supply: supply(has),
-    ceilingRoom: undefined,
+    limitRoom: undefined,
   });
 
   it('leave a slot for the other kind, whose only task lingers', () => {
@@ -296,7 +296,7 @@ describe('warm agents of one kind of job', () => {
   });
 
   it('fill the organization agent limit when no other lane or pool needs an agent of it', () => {
-    const alone = { ...seen([plans]), ceilingRoom: 3 };
+    const alone = { ...seen([plans]), limitRoom: 3 };
     expect(withStanding(NOTHING, alone, LIMITS, NOW).launches).toHaveLength(3);
   });
 });

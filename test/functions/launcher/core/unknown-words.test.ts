@@ -18,7 +18,7 @@ function decide(tasks: readonly Task[], agents: readonly Agent[] | undefined = [
     LIMITS.startDeadlineMs,
     NOW,
   );
-  return { supply, ...reconcile({ lanes: [LANE], demand, supply, ceilingRoom: undefined }, LIMITS, NOW) };
+  return { supply, ...reconcile({ lanes: [LANE], demand, supply, limitRoom: undefined }, LIMITS, NOW) };
 }
 
 describe('a task whose status is new to the launcher', () => {

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest';
-import { ceilingRoomOf } from '../../../../functions/launcher/core/ceiling.ts';
+import { limitRoomOf } from '../../../../functions/launcher/core/organization-limit.ts';
 import { READ_LAG_MS, SETTLED_AFTER_MS } from '../../../../functions/launcher/core/vendor-timing.ts';
 import { live, minutes, supply } from './builders.ts';
 
 it('the organization agent limit allows what is neither registered nor starting, in all pools together', () => {
   const one = supply({ registered: 3, live: [live('a', 'starting'), live('b', 'busy'), live('c', 'idle')] });
   const other = supply({ registered: 1, live: [live('d', 'starting'), live('e', 'starting')] });
-  expect(ceilingRoomOf(10, [])).toBe(10);
-  expect(ceilingRoomOf(10, [one])).toBe(6);
-  expect(ceilingRoomOf(10, [one, other])).toBe(3);
-  expect(ceilingRoomOf(5, [one, other])).toBe(-2);
+  expect(limitRoomOf(10, [])).toBe(10);
+  expect(limitRoomOf(10, [one])).toBe(6);
+  expect(limitRoomOf(10, [one, other])).toBe(3);
+  expect(limitRoomOf(5, [one, other])).toBe(-2);
 });
 
 it('tasks launched by a tick are visible five minutes after its invocation ended, at the latest after six', () => {
