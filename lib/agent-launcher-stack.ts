@@ -6,7 +6,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { Phase } from '../functions/launcher/contract.ts';
 import { AgentImage } from './agent/image.ts';
-import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool.ts';
+import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool-options.ts';
 import { type TaskRolePermissions, taskRoleWarnings } from './agent/task-role-warnings.ts';
 import type { StandingOptions, WarmAgentsOptions } from './agent/warm-agents.ts';
 import { AgentLauncher } from './agent-launcher.ts';

@@ -27,6 +27,9 @@ export const DEFAULT_SCHEDULE_MINUTES = 1;
 /** Seconds between polls within an invocation while a pool has queued jobs or live tasks. */
 export const DEFAULT_ACTIVE_POLL_SECONDS = 10;
 
+/** Minutes that a warm agent waits before a new one replaces it. */
+export const DEFAULT_WARM_IDLE_MINUTES = 60;
+
 /**
  * Seconds after which an agent without a job exits. An agent asks for work every 30 s. If another agent gets the job, it waits
  * one more interval, so less than two intervals would end agents too early.

@@ -98,8 +98,8 @@ describe('the import rules', () => {
     ).toEqual([]);
   });
 
-  it('lib imports of functions only the contract and the checks that both sides make', () => {
-    const shared = /\/(contract|time-zone|warm-limit)\.ts$/;
+  it('lib imports of functions only the contract, its schema and the checks that both sides make', () => {
+    const shared = /\/(contract|pool-environment|time-zone|warm-limit)\.ts$/;
     expect(offences(within('lib/'), (to) => !/^functions\//.test(to) || shared.test(to))).toEqual([]);
   });
 

@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { type AgentPoolEnvironment, DAYS, ENV, type LaneEnvironment, PHASES } from './contract.ts';
-import type { Lane, Phase } from './core/types.ts';
+import { ENV, PHASES } from './contract.ts';
+import type { Lane } from './core/types.ts';
 import { ConfigError, type ConfigFault } from './errors.ts';
+import {
+  type AgentPoolEnvironment,
+  agentPoolsEnvironment,
+  type LaneEnvironment,
+  nonEmpty,
+  warmAgentsOf,
+} from './pool-environment.ts';
 import type { Pool, TaskPlacement } from './ports.ts';
 import type { TickSettings } from './tick.ts';
-import { isTimeZone } from './time-zone.ts';
 import { mostWarmAgents } from './warm-limit.ts';
 
 /** Everything that the launcher's function is told by its environment. */
@@ -27,74 +33,11 @@ interface Rule<T> {
 
 const REMEDY = 'deploy the stack anew; when the function runs elsewhere, set the variable';
 
-const nonEmpty = z.string().trim().min(1);
 const list = nonEmpty.transform((text) =>
   text
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== ''),
-);
-
-const phase = z.enum(PHASES);
-const lane = z.strictObject({
-  taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
-  phases: z.array(phase).min(1).exactOptional(),
-  capacity: z.literal('spot').exactOptional(),
-  warm: z
-    .strictObject({
-      agents: z.int().positive(),
-      idleSeconds: z.int().min(60).max(86_400),
-      schedule: z
-        .strictObject({
-          days: z.array(z.enum(DAYS)).min(1),
-          fromMinute: z.int().min(0).max(1439),
-          toMinute: z.int().min(1).max(1440),
-          timeZone: z.string().refine(isTimeZone, 'not a time zone'),
-        })
-        .exactOptional(),
-    })
-    .exactOptional(),
-  policies: z.literal(false).exactOptional(),
-  sweepMinutes: z.int().min(10).max(1440).exactOptional(),
-});
-const lanes = z
-  .array(lane)
-  .refine((all) => phasesOf(all).toSorted().join() === 'apply,plan', 'every phase must be in one lane')
-  .refine(
-    (all) => all.every((one) => one.capacity !== 'spot' || !phasesOf([one]).includes('apply')),
-    'an apply must not be interrupted: no Spot',
-  )
-  .superRefine((all, context) => {
-    // The key of such a sweep has the run and no lane: the tasks of two lanes would share one token.
-    const sweeping = all.filter(({ policies }) => policies === undefined);
-    if (sweeping.length < 2) return;
-    const families = sweeping.map(({ taskDefinition }) => taskDefinition).join(' and ');
-    const message = `${families} both start agents for runs in a post-plan status; one lane may: set "policies": false in the others`;
-    context.addIssue({ code: 'custom', message });
-  });
-
-function phasesOf(all: readonly LaneEnvironment[]): Phase[] {
-  return all.flatMap(({ phases = phase.options }) => phases);
-}
-
-function warmAgentsOf({ lanes }: AgentPoolEnvironment): number {
-  return lanes.reduce((sum, { warm }) => sum + (warm?.agents ?? 0), 0);
-}
-
-const poolShape: z.ZodType<AgentPoolEnvironment> = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_-]+$/),
-  id: z
-    .string()
-    .regex(/^apool-[A-Za-z0-9]+$/)
-    .exactOptional(),
-  organization: nonEmpty.exactOptional(),
-  apiTokenSecret: nonEmpty.exactOptional(),
-  maxAgents: z.int().positive(),
-  lanes,
-});
-const poolEnvironment = poolShape.refine(
-  (pool) => warmAgentsOf(pool) <= mostWarmAgents(pool.maxAgents, pool.lanes.length),
-  'its warm agents leave no slot of maxAgents for the jobs of another lane',
 );
 
 const pools = nonEmpty
@@ -106,33 +49,7 @@ const pools = nonEmpty
       return z.NEVER;
     }
   })
-  .pipe(z.array(poolEnvironment).min(1).superRefine(reportSharedNames));
-
-/**
- * Two pools with one task definition family would stop each other's agents and start tasks with each other's agent token;
- * two with one name would add up in one metric. AWS doesn't document that families differ by case alone.
- */
-function reportSharedNames(all: readonly AgentPoolEnvironment[], context: z.RefinementCtx): void {
-  const shared = (what: string, entries: readonly (readonly [name: string, owner: string])[]) =>
-    [...Map.groupBy(entries, ([name]) => name.toLowerCase())].flatMap(([name, same]) =>
-      same.length > 1 ? [`${what} ${name} is shared by ${same.map(([, owner]) => owner).join(' and ')}`] : [],
-    );
-  const faults = [
-    ...shared(
-      'pool name',
-      all.map(({ name }, index) => [name, `pool ${index}`]),
-    ),
-    ...shared(
-      'pool id',
-      all.flatMap(({ name, id }) => (id === undefined ? [] : [[id, `pool ${name}`] as const])),
-    ),
-    ...shared(
-      'task definition family',
-      all.flatMap(({ name, lanes: its }) => its.map(({ taskDefinition }) => [taskDefinition, `pool ${name}`] as const)),
-    ),
-  ];
-  if (faults.length > 0) context.addIssue({ code: 'custom', message: faults.join('; ') });
-}
+  .pipe(agentPoolsEnvironment);
 
 const whole = z
   .string()
@@ -258,7 +175,7 @@ function ceilingFaults(agentPools: readonly AgentPoolEnvironment[], agentsCeilin
 
 function lanesOf(given: readonly LaneEnvironment[], placement: TaskPlacement): Pool['lanes'] {
   const [first, ...others] = given.map(
-    ({ taskDefinition, phases = phase.options, capacity, warm, policies, sweepMinutes }): Lane => ({
+    ({ taskDefinition, phases = PHASES, capacity, warm, policies, sweepMinutes }): Lane => ({
       phases,
       taskDefinition,
       capacity: capacity ?? 'on-demand',

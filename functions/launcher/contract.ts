@@ -1,16 +1,9 @@
 /**
- * The one bridge between deploy time (`lib`) and run time (`functions`): names both sides use, and no logic.
- * A name that exists on one side only does not compile.
+ * The bridge between deploy time (`lib`) and run time (`functions`): names that both sides use, without logic. A name that exists on
+ * one side only does not compile. `pool-environment.ts` has the schema of what one side writes and the other reads.
  */
-import type { Day, Phase } from './core/types.ts';
 
-export type { Capacity, Day, Phase } from './core/types.ts';
-
-/** The parts of a run that an agent executes. */
-export const PHASES = ['plan', 'apply'] as const satisfies readonly Phase[];
-
-/** Days of the week, as the schedule of warm agents writes them. */
-export const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const satisfies readonly Day[];
+export { type Capacity, DAYS, type Day, PHASES, type Phase } from './core/types.ts';
 
 /** Environment variables of the launcher's Lambda function. `lib` sets them, `config.ts` parses them. */
 export const ENV = {
@@ -20,7 +13,7 @@ export const ENV = {
   organization: 'HCP_TERRAFORM_ORGANIZATION',
   /** Name or ARN of the Secrets Manager secret whose string is the API token. */
   apiTokenSecret: 'API_TOKEN_SECRET',
-  /** JSON list of {@link AgentPoolEnvironment}. */
+  /** JSON list of `AgentPoolEnvironment`, see `pool-environment.ts`. */
   agentPools: 'AGENT_POOLS',
   /** Name or ARN of the ECS cluster that holds the agents' tasks and nothing else. */
   cluster: 'ECS_CLUSTER',
@@ -37,54 +30,6 @@ export const ENV = {
   /** Most agents that the organization may have registered at once (its licence); absent: no ceiling. */
   agentsCeiling: 'AGENTS_CEILING',
 } as const;
-
-/** One pool in the {@link ENV.agentPools} list. */
-export interface AgentPoolEnvironment {
-  /** The agent pool's name in HCP Terraform. */
-  readonly name: string;
-  /** The agent pool's id (`apool-…`); when absent it is looked up by name. */
-  readonly id?: string;
-  /** Organization of the pool, when it is not {@link ENV.organization}. */
-  readonly organization?: string;
-  /** Secret of the API token for this pool, when it is not {@link ENV.apiTokenSecret}. */
-  readonly apiTokenSecret?: string;
-  /** Most live tasks of this pool at once. */
-  readonly maxAgents: number;
-  /** One lane for every phase, or two that share the phases out. */
-  readonly lanes: readonly LaneEnvironment[];
-}
-
-/** One lane of a pool. */
-export interface LaneEnvironment {
-  /** Family of the lane's task definition. The family and not a revision: see docs/decisions. */
-  readonly taskDefinition: string;
-  /** What the lane's agents accept; absent: every phase. */
-  readonly phases?: readonly Phase[];
-  /** Absent: on demand. */
-  readonly capacity?: 'spot';
-  /** Agents that are kept waiting; absent: none. */
-  readonly warm?: WarmEnvironment;
-  /** Absent: its agents evaluate policy sets, so the launcher starts one for a run that waits after its plan. */
-  readonly policies?: false;
-  /** Minutes from one sweep for jobs that no list shows to the next; absent: none. */
-  readonly sweepMinutes?: number;
-}
-
-/** Agents that a lane keeps waiting for jobs. */
-export interface WarmEnvironment {
-  readonly agents: number;
-  /** How long one of them waits before it is replaced. */
-  readonly idleSeconds: number;
-  /** Absent: always. */
-  readonly schedule?: {
-    readonly days: readonly Day[];
-    /** Minutes since midnight; `toMinute` is not part of it. */
-    readonly fromMinute: number;
-    readonly toMinute: number;
-    /** IANA name, such as `Europe/Berlin`. */
-    readonly timeZone: string;
-  };
-}
 
 /** Variable of the agent's container: how many seconds it waits for a job. */
 export const IDLE_SECONDS_VARIABLE = 'AGENT_IDLE_SECONDS';

@@ -70,7 +70,7 @@ export const GROUPS: readonly Group[] = [
   {
     name: 'shell',
     parts: [
-      { sources: [`${LAUNCHER}/config.ts`], tests: [`test/${LAUNCHER}/config.test.ts`] },
+      { sources: [`${LAUNCHER}/{config,pool-environment}.ts`], tests: [`test/${LAUNCHER}/config.test.ts`] },
       {
         sources: [`${LAUNCHER}/{report,report-metrics,other-launchers}.ts`],
         tests: [`test/${LAUNCHER}/report.test.ts`],

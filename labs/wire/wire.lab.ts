@@ -6,7 +6,8 @@
  */
 import { ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import { ENV } from '../../functions/launcher/contract.ts';
+import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
 import { archiveOf } from '../../local/start/configurations.ts';

@@ -2,7 +2,6 @@ import { Annotations, type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { type Capacity, IDLE_SECONDS_VARIABLE, type Phase } from '../../functions/launcher/contract.ts';
 import { acknowledge } from '../acknowledgement.ts';
@@ -16,172 +15,25 @@ import {
   DEFAULT_MAX_AGENTS,
   DEFAULT_MEMORY_MIB,
 } from '../defaults.ts';
-import { agentLogGroup, POOL_NAME, taskFamily } from '../names.ts';
+import { agentLogGroup, POOL_NAME } from '../names.ts';
 import { grantGuardDutyPull } from '../network/guardduty.ts';
-import { acceptedJobs, acceptsPolicies, type UnlistedJobs } from './accepted-jobs.ts';
 import { AgentImage } from './image.ts';
+import { lanesOf } from './pool-environment.ts';
+import type { AgentPoolOptions, PhaseOptions } from './pool-options.ts';
 import { proxyWarnings } from './proxies.ts';
 import { agentTaskDefinition } from './task-definition.ts';
-import type { WarmAgentsOptions } from './warm-agents.ts';
-
-/** One agent pool, as the launcher serves it. */
-export interface AgentPoolOptions {
-  /** The agent pool's name in HCP Terraform: letters, digits, `-` and `_`. */
-  readonly name: string;
-  /**
-   * The agent pool's id, `apool-…`.
-   *
-   * @default - the launcher finds the pool by its name
-   */
-  readonly id?: string;
-  /**
-   * Organization that owns the pool.
-   *
-   * @default - the launcher's organization
-   */
-  readonly organization?: string;
-  /**
-   * Secret whose string is the API token that this pool is polled with.
-   *
-   * @default - the launcher's API token
-   */
-  readonly apiTokenSecret?: ISecret;
-  /** Secret whose string is an agent token of the pool. Only the pool's tasks can read it; the launcher cannot. */
-  readonly agentTokenSecret: ISecret;
-  /**
-   * Most live tasks of this pool at once.
-   *
-   * @default 10
-   */
-  readonly maxAgents?: number;
-  /**
-   * CPU units of a task; 1024 is one vCPU.
-   *
-   * @default 1024
-   */
-  readonly cpu?: number;
-  /**
-   * Memory of a task in MiB. Which values there are depends on `cpu`.
-   *
-   * @default 2048
-   */
-  readonly memoryLimitMiB?: number;
-  /**
-   * Ephemeral storage of a task in GiB, 21 to 200.
-   *
-   * @default - the 20 GiB that every Fargate task has
-   */
-  readonly ephemeralStorageGiB?: number;
-  /**
-   * HCP Terraform refuses agents of two architectures in one pool.
-   *
-   * @default ecs.CpuArchitecture.X86_64
-   */
-  readonly cpuArchitecture?: ecs.CpuArchitecture;
-  /**
-   * Further environment variables of the agent: proxies, `TFC_AGENT_LOG_LEVEL`, … Readable by everybody who may see
-   * task definitions: no secrets.
-   *
-   * @default - none
-   */
-  readonly environment?: Readonly<Record<string, string>>;
-  /**
-   * Role that Terraform has in AWS inside the task; with `phases` the role of those that name none.
-   *
-   * @default - a new role that may do nothing; grant it what your configurations need
-   */
-  readonly taskRole?: iam.IRole;
-  /**
-   * Tasks of their own for plans and for applies, with a size, a role and a capacity each.
-   *
-   * @default - any task takes any job
-   */
-  readonly phases?: PhasesOptions;
-  /**
-   * Agents that wait for jobs, so that a job need not wait for one.
-   *
-   * @default - none
-   */
-  readonly warmAgents?: WarmAgentsOptions;
-  /**
-   * Time from one sweep to the next: an agent that serves a job that no list of runs shows, if one waits.
-   *
-   * @default - no sweep
-   */
-  readonly sweepInterval?: Duration;
-  /**
-   * Whether to start an agent for a run that has been in a post-plan status for more than two minutes: a policy set in agent
-   * mode waits there for an agent of the pool. Leave it on unless no such policy sets apply and run tasks often take longer.
-   *
-   * @default true
-   */
-  readonly policySweeps?: boolean;
-  /**
-   * How long the agents' logs are kept.
-   *
-   * @default logs.RetentionDays.ONE_MONTH
-   */
-  readonly logRetention?: logs.RetentionDays;
-  /**
-   * Image of the agents.
-   *
-   * @default - built from `hashicorp/tfc-agent` and published with the stack
-   */
-  readonly image?: AgentImage;
-}
-
-/** What the tasks of one phase have of their own; what is absent is the pool's. */
-export interface PhaseOptions {
-  /** CPU units of a task. */
-  readonly cpu?: number;
-  /** Memory of a task in MiB. */
-  readonly memoryLimitMiB?: number;
-  /** Ephemeral storage of a task in GiB, 21 to 200. */
-  readonly ephemeralStorageGiB?: number;
-  /**
-   * Role that Terraform has in AWS inside the tasks of this phase.
-   *
-   * @default - a new role that may do nothing
-   */
-  readonly taskRole?: iam.IRole;
-}
-
-export interface PlanOptions extends PhaseOptions {
-  /**
-   * `spot` is cheaper, and AWS may take a task back with two minutes' notice: its run errors, and somebody starts it
-   * again. Where Spot has no room a task runs on demand. There is no such option for applies: an interrupted one leaves
-   * infrastructure and state half changed.
-   *
-   * @default 'on-demand'
-   */
-  readonly capacity?: Capacity;
-}
-
-/** A pool's tasks, shared out by phase. */
-export interface PhasesOptions {
-  readonly plan?: PlanOptions;
-  readonly apply?: PhaseOptions;
-  /**
-   * Which tasks accept jobs that no list of runs shows, when they happen to wait: assessments, policies, queries, module
-   * tests, stacks. `plan`: those that read by the tasks of plans, those that write (`stack_apply`, `test`) by those of
-   * applies. `apply`: all by the tasks of applies. `none`: nobody.
-   *
-   * @default 'plan'
-   */
-  readonly unlistedJobs?: UnlistedJobs;
-}
 
 export interface AgentPoolProps extends AgentPoolOptions {
-  /** Name of the launcher that serves the pool, in plain text: the names of task definitions and log group begin with it. */
+  /** Name of the launcher that serves the pool, without tokens. The names of the task definitions and the log group begin with it. */
   readonly launcherName: string;
   /**
-   * Host of HCP Terraform or Terraform Enterprise.
+   * Hostname of HCP Terraform or Terraform Enterprise.
    *
    * @default 'app.terraform.io'
    */
   readonly hostname?: string;
   /**
-   * How long an agent waits for a job before it leaves by itself.
+   * How long an agent waits for a job before it exits.
    *
    * @default Duration.minutes(5)
    */
@@ -194,41 +46,40 @@ export interface AgentPoolProps extends AgentPoolOptions {
   readonly guardDuty?: boolean;
 }
 
-/** A pool's options beside what was built for it. */
+/** A pool's options, and the resources that were created for it. */
 export interface ServedPool {
   readonly options: AgentPoolOptions;
   readonly pool: AgentPool;
 }
 
-/** One kind of a pool's tasks. */
+/** The resources of one lane. */
 export interface AgentLane {
   readonly phases: readonly Phase[];
   readonly taskDefinition: ecs.FargateTaskDefinition;
-  /** Family of the task definition, in plain text. */
+  /** Family of the task definition, without tokens. */
   readonly family: string;
   /** Role of Terraform inside the task. */
   readonly taskRole: iam.IRole;
   readonly capacity: Capacity;
-  /** Whether the launcher starts its tasks for runs that wait after their plan. */
+  /** Whether the launcher starts its tasks for runs in a post-plan status. */
   readonly sweepsForRuns: boolean;
 }
 
 /**
- * What the agents of a pool are made of: task definitions, roles, log group. They are started by nobody but the
- * launcher.
+ * The resources of a pool's agents: task definitions, roles, log group. Only the launcher starts these tasks.
  *
- * The execution role reads this pool's agent token and nothing else, and Terraform never has that role. A task role is
- * Terraform's, and has only what is granted to it.
+ * The execution role reads this pool's agent token and no other secret, and Terraform never has that role. Terraform has the task
+ * role, with only the permissions that you grant to it.
  */
 export class AgentPool extends Construct implements iam.IGrantable {
   readonly poolName: string;
   readonly maxAgents: number;
-  /** Whether it has agents that no queued job asks for: warm ones, or sweeps. */
+  /** Whether it has warm agents or sweeps. */
   readonly hasStandingAgents: boolean;
-  /** One for every phase, or one for plans and one for applies. */
+  /** One lane for every phase, or one for plans and one for applies. */
   readonly lanes: readonly AgentLane[];
   readonly logGroup: logs.LogGroup;
-  /** Role that ECS pulls the image, reads the agent token and writes the logs with. */
+  /** Role with which ECS pulls the image, reads the agent token and writes the logs. */
   readonly executionRole: iam.Role;
 
   constructor(scope: Construct, id: string, props: AgentPoolProps) {
@@ -244,8 +95,8 @@ export class AgentPool extends Construct implements iam.IGrantable {
       Annotations.of(this).addWarningV2(warning, `Agent pool ${props.name}: ${text}`);
     }
     this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
-    const kinds = kindsOf(props);
-    for (const { options } of kinds) checkSize(props.name, options);
+    const plans = lanesOf(props.launcherName, props);
+    for (const { phases } of plans) checkSize(props.name, taskOf(props, phases));
 
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       logGroupName: agentLogGroup(props.launcherName, props.name),
@@ -265,24 +116,23 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
     const cpuArchitecture = props.cpuArchitecture ?? ecs.CpuArchitecture.X86_64;
     const image = (props.image ?? AgentImage.fromVersion(DEFAULT_AGENT_VERSION)).bind(this, cpuArchitecture);
-    const { policySweeps = true } = props;
-    this.lanes = kinds.map(({ prefix, phases, options, capacity, environment: ofKind }) => {
-      const family = taskFamily(props.launcherName, phases, props.name);
-      const taskRole = options.taskRole ?? this.newTaskRole(prefix);
-      const environment = { ...agentEnvironment(props), ...ofKind };
+    this.lanes = plans.map(({ phases, family, capacity, accepts, sweepsForRuns }) => {
+      const [phase] = phases;
+      const prefix = phase === undefined || phases.length > 1 ? '' : CONSTRUCT_PREFIX[phase];
+      const size = taskOf(props, phases);
+      const taskRole = size.taskRole ?? this.newTaskRole(prefix);
       const taskDefinition = agentTaskDefinition(this, prefix, {
         family,
-        size: options,
+        size,
         cpuArchitecture,
         executionRole: this.executionRole,
         taskRole,
         image,
-        environment,
+        environment: { ...agentEnvironment(props), ...(accepts !== undefined && { TFC_AGENT_ACCEPT: accepts }) },
         address: addressOf(props),
         agentTokenSecret: props.agentTokenSecret,
         logGroup: this.logGroup,
       });
-      const sweepsForRuns = policySweeps && acceptsPolicies(environment);
       return { phases, taskDefinition, family, taskRole, capacity, sweepsForRuns };
     });
   }
@@ -302,7 +152,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
     return lane.taskRole;
   }
 
-  /** Role of Terraform inside the task, where plans and applies have the same. */
+  /** Role of Terraform inside the task, if plans and applies have the same one. */
   get taskRole(): iam.IRole {
     const [plan, apply] = [this.taskRoleOf('plan'), this.taskRoleOf('apply')];
     if (plan === apply) return plan;
@@ -311,7 +161,7 @@ export class AgentPool extends Construct implements iam.IGrantable {
     );
   }
 
-  /** Whether the launcher starts tasks for runs that wait after their plan. */
+  /** Whether the launcher starts tasks for runs in a post-plan status. */
   get sweepsForRuns(): boolean {
     return this.lanes.some(({ sweepsForRuns }) => sweepsForRuns);
   }
@@ -321,59 +171,41 @@ export class AgentPool extends Construct implements iam.IGrantable {
     return this.lanes.some(({ capacity }) => capacity === 'spot');
   }
 
-  /** {@link taskRole} as who rights are granted to. */
+  /** The {@link taskRole}, as the principal that gets permissions. */
   get grantPrincipal(): iam.IPrincipal {
     return this.taskRole.grantPrincipal;
   }
 }
 
+/** Part of the construct ids of a lane that serves one phase. */
+const CONSTRUCT_PREFIX = { plan: 'Plan', apply: 'Apply' } as const;
+
 const ECS_TASKS = new iam.ServicePrincipal('ecs-tasks.amazonaws.com');
 
-/** A kind of task as it is asked for. */
-interface Kind {
-  /** Of the ids of its constructs. */
-  readonly prefix: string;
-  readonly phases: readonly Phase[];
-  readonly options: PhaseOptions & { readonly cpu: number; readonly memoryLimitMiB: number };
-  readonly capacity: Capacity;
-  readonly environment: Readonly<Record<string, string>>;
-}
+/** Size and role of a lane's tasks: those of its phase, or the pool's. */
+type LaneTask = PhaseOptions & { readonly cpu: number; readonly memoryLimitMiB: number };
 
-function kindsOf(props: AgentPoolProps): Kind[] {
+function taskOf(props: AgentPoolProps, [phase, ...others]: readonly Phase[]): LaneTask {
   const { cpu = DEFAULT_CPU, memoryLimitMiB = DEFAULT_MEMORY_MIB, ephemeralStorageGiB, taskRole, phases } = props;
-  const ofPool = {
+  return {
     cpu,
     memoryLimitMiB,
     ...(ephemeralStorageGiB !== undefined && { ephemeralStorageGiB }),
     ...(taskRole !== undefined && { taskRole }),
+    ...(phase !== undefined && others.length === 0 && phases?.[phase]),
   };
-  if (phases === undefined) {
-    return [{ prefix: '', phases: ['plan', 'apply'], options: ofPool, capacity: 'on-demand', environment: {} }];
-  }
-  const { plan: { capacity = 'on-demand', ...plan } = {}, apply = {}, unlistedJobs = 'plan' } = phases;
-  const accepting = (phase: Phase) => ({ TFC_AGENT_ACCEPT: acceptedJobs(phase, unlistedJobs) });
-  return [
-    { prefix: 'Plan', phases: ['plan'], options: { ...ofPool, ...plan }, capacity, environment: accepting('plan') },
-    {
-      prefix: 'Apply',
-      phases: ['apply'],
-      options: { ...ofPool, ...apply },
-      capacity: 'on-demand',
-      environment: accepting('apply'),
-    },
-  ];
 }
 
-function checkSize(pool: string, { cpu, memoryLimitMiB, ephemeralStorageGiB }: Kind['options']): void {
+function checkSize(pool: string, { cpu, memoryLimitMiB, ephemeralStorageGiB }: LaneTask): void {
   if (!fargateMemoryMiB(cpu).includes(memoryLimitMiB)) {
     throw new Error(
-      `Agent pool ${pool}: Fargate has no task with cpu ${cpu} and ${memoryLimitMiB} MiB; give ${fargateMemoryInWords(cpu)}.`,
+      `Agent pool ${pool}: Fargate has no task with cpu ${cpu} and ${memoryLimitMiB} MiB. Allowed ${fargateMemoryInWords(cpu)}.`,
     );
   }
   const { from, to } = FARGATE_EPHEMERAL_STORAGE_GIB;
   if (ephemeralStorageGiB !== undefined && !(ephemeralStorageGiB >= from && ephemeralStorageGiB <= to)) {
     throw new Error(
-      `Agent pool ${pool}: ephemeral storage of ${ephemeralStorageGiB} GiB is not possible; give ${from} to ${to}, or leave it out for 20.`,
+      `Agent pool ${pool}: ephemeral storage of ${ephemeralStorageGiB} GiB is not possible; use ${from} to ${to}, or leave it out for 20.`,
     );
   }
 }
@@ -388,7 +220,7 @@ function agentEnvironment(props: AgentPoolProps): Record<string, string> {
     TFC_AGENT_LOG_LEVEL: 'info',
     ...props.environment,
     TFC_AGENT_SINGLE: 'true',
-    // A container that lives for one job must not replace itself first; the version is the image's.
+    // A container that lives for one job must not update itself first. The image decides the version.
     TFC_AGENT_AUTO_UPDATE: 'disabled',
     ...(props.hostname !== undefined && props.hostname !== DEFAULT_HOSTNAME && { TFC_ADDRESS: addressOf(props) }),
     [IDLE_SECONDS_VARIABLE]: String(idleSeconds),

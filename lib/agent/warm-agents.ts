@@ -1,12 +1,6 @@
 /** Warm agents and sweeps: agents that start although no job is queued. */
 import type { Duration } from 'aws-cdk-lib';
-import {
-  DAYS,
-  type Day,
-  type LaneEnvironment,
-  type Phase,
-  type WarmEnvironment,
-} from '../../functions/launcher/contract.ts';
+import { DAYS, type Day, type Phase } from '../../functions/launcher/contract.ts';
 import { dollars, type JobSize, jobCost } from '../aws/prices.ts';
 import type { UnlistedJobs } from './accepted-jobs.ts';
 
@@ -42,8 +36,6 @@ export interface WarmAgentsOptions {
   readonly schedule?: WarmSchedule;
 }
 
-const DEFAULT_IDLE_MINUTES = 60;
-
 /** Duration of a sweep without a job: the agent's wait plus its startup. */
 const SWEEP_SECONDS = 150;
 
@@ -56,29 +48,6 @@ export function minuteOf(time: string): number {
 export interface StandingOptions {
   readonly warmAgents?: WarmAgentsOptions;
   readonly sweepInterval?: Duration;
-}
-
-/**
- * The part of a lane's environment about warm agents and sweeps.
- *
- * @param sweeps whether this lane's agents accept the jobs that no list shows
- */
-export function standingEnvironment(
-  { warmAgents, sweepInterval }: StandingOptions,
-  lane: { readonly phases: readonly Phase[]; readonly sweeps: boolean },
-): Pick<LaneEnvironment, 'warm' | 'sweepMinutes'> {
-  const warm = warmAgents !== undefined && lane.phases.includes(warmAgents.phase ?? 'plan');
-  return {
-    ...(warm && { warm: warmEnvironment(warmAgents) }),
-    ...(sweepInterval !== undefined && lane.sweeps && { sweepMinutes: sweepInterval.toMinutes() }),
-  };
-}
-
-function warmEnvironment({ agents, idleWindow, schedule }: WarmAgentsOptions): WarmEnvironment {
-  const idleSeconds = idleWindow?.toSeconds() ?? DEFAULT_IDLE_MINUTES * 60;
-  if (schedule === undefined) return { agents, idleSeconds };
-  const { days = DAYS, from, to, timeZone } = schedule;
-  return { agents, idleSeconds, schedule: { days, fromMinute: minuteOf(from), toMinute: minuteOf(to), timeZone } };
 }
 
 /** Hours per week in which agents are kept warm. */

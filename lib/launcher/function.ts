@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -8,11 +8,13 @@ import * as scheduler from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import { ENV } from '../../functions/launcher/contract.ts';
+import { agentPoolsEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { acknowledge } from '../acknowledgement.ts';
 import type { ServedPool } from '../agent/pool.ts';
+import { type PlainPool, poolEnvironment } from '../agent/pool-environment.ts';
+import type { AgentPoolOptions } from '../agent/pool-options.ts';
 import { secretId } from '../agent/secret-id.ts';
-import { standingEnvironment, sweepingPhase } from '../agent/warm-agents.ts';
 import { BUNDLE_ENVIRONMENT, lambdaBundle } from '../bundle/lambda-bundle.ts';
 import { launcherFunction, launcherLogGroup } from '../names.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements } from './permissions.ts';
@@ -152,7 +154,7 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
     [ENV.hostname]: props.hostname,
     [ENV.organization]: props.organization,
     [ENV.apiTokenSecret]: secretId(props.apiTokenSecret),
-    [ENV.agentPools]: Stack.of(props.cluster).toJsonString(props.pools.map(poolEnvironment)),
+    [ENV.agentPools]: poolsText(props),
     [ENV.cluster]: props.clusterName,
     [ENV.subnets]: props.subnets.map((subnet) => subnet.subnetId).join(','),
     [ENV.securityGroups]: props.securityGroups.map((group) => group.securityGroupId).join(','),
@@ -163,20 +165,29 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
   };
 }
 
-function poolEnvironment({ options, pool }: ServedPool): AgentPoolEnvironment {
-  const sweepPhase = sweepingPhase(options.phases?.unlistedJobs);
+/** The pools' variable. Each pool is parsed as the function will parse it. */
+function poolsText({ cluster, name, pools }: LauncherFunctionProps): string {
+  const environments = pools.map(({ options }) => poolEnvironment(name, plain(options)));
+  // CloudFormation fills in tokens, so they can't be judged.
+  const issues = agentPoolsEnvironment.safeParse(environments, { reportInput: true }).error?.issues ?? [];
+  const known = issues.filter(({ input }) => !Token.isUnresolved(input));
+  if (known.length > 0) {
+    const faults = known.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+    throw new Error(
+      `The launcher's function would reject its pools (${faults}). Nothing was synthesized. This is our bug: report it with this message.`,
+    );
+  }
+  return Stack.of(cluster).toJsonString(environments);
+}
+
+function plain({ warmAgents, sweepInterval, apiTokenSecret, ...options }: AgentPoolOptions): PlainPool {
+  const { idleWindow, ...warm } = warmAgents ?? { agents: 0 };
   return {
-    name: options.name,
-    ...(options.id !== undefined && { id: options.id }),
-    ...(options.organization !== undefined && { organization: options.organization }),
-    ...(options.apiTokenSecret !== undefined && { apiTokenSecret: secretId(options.apiTokenSecret) }),
-    maxAgents: pool.maxAgents,
-    lanes: pool.lanes.map(({ family, phases, capacity, sweepsForRuns }) => ({
-      taskDefinition: family,
-      ...(pool.lanes.length > 1 && { phases }),
-      ...(capacity === 'spot' && { capacity }),
-      ...(!sweepsForRuns && { policies: false }),
-      ...standingEnvironment(options, { phases, sweeps: phases.includes(sweepPhase) }),
-    })),
+    ...options,
+    ...(apiTokenSecret !== undefined && { apiTokenSecret: secretId(apiTokenSecret) }),
+    ...(warmAgents !== undefined && {
+      warmAgents: { ...warm, agents: warm.agents, idleMinutes: idleWindow?.toMinutes() },
+    }),
+    ...(sweepInterval !== undefined && { sweepMinutes: sweepInterval.toMinutes() }),
   };
 }

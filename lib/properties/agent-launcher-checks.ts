@@ -12,7 +12,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct, Dependable } from 'constructs';
 import type { z } from 'zod';
-import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from '../agent/pool.ts';
+import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from '../agent/pool-options.ts';
 import type { WarmAgentsOptions, WarmSchedule } from '../agent/warm-agents.ts';
 import { looksLikeToken, shown } from '../credentials.ts';
 import {

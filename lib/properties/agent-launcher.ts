@@ -6,7 +6,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IDependable } from 'constructs';
 import type { AgentImage } from '../agent/image.ts';
-import type { AgentPoolOptions } from '../agent/pool.ts';
+import type { AgentPoolOptions } from '../agent/pool-options.ts';
 
 export interface AgentLauncherProps {
   /** Organization in HCP Terraform that owns the pools. */

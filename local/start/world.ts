@@ -1,6 +1,7 @@
 /** Starts all emulators in this process: HCP Terraform, ECS with Secrets Manager, and the resources of a deployment. */
 import { fileURLToPath } from 'node:url';
-import { AGENT_CONTAINER, type AgentPoolEnvironment, ENV } from '../../functions/launcher/contract.ts';
+import { AGENT_CONTAINER, ENV } from '../../functions/launcher/contract.ts';
+import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { ContainerRunner } from '../ecs/container-runner.ts';
 import type { Task } from '../ecs/core/task.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../ecs/server.ts';

@@ -1,5 +1,6 @@
 import type { LauncherConfig } from '../../functions/launcher/config.ts';
-import { type AgentPoolEnvironment, ENV, type LaneEnvironment } from '../../functions/launcher/contract.ts';
+import { ENV } from '../../functions/launcher/contract.ts';
+import type { AgentPoolEnvironment, LaneEnvironment } from '../../functions/launcher/pool-environment.ts';
 import type { Tick } from '../../functions/launcher/tick.ts';
 import { type Cloud, simulatedEcsClient } from './ecs-client.ts';
 import { type Platform, SimulatedHttp } from './hcp-http.ts';

@@ -1,9 +1,10 @@
 /**
- * The launcher's words as types: what was seen, what is decided. Values only; every time is epoch milliseconds.
+ * The launcher's words as types: what was seen, what is decided. Every time is epoch milliseconds.
  */
 
-/** One part of a run that an agent executes. */
-export type Phase = 'plan' | 'apply';
+/** The parts of a run that an agent executes. */
+export const PHASES = ['plan', 'apply'] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** What a task's vCPUs are paid as: `spot` is cheaper, and AWS may take it back with two minutes' notice. */
 export type Capacity = 'on-demand' | 'spot';
@@ -21,7 +22,8 @@ export interface Lane {
 }
 
 /** Days of the week as `Intl` writes them. */
-export type Day = 'Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun';
+export const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
+export type Day = (typeof DAYS)[number];
 
 /** When agents are kept warm. */
 export interface Schedule {

@@ -257,10 +257,10 @@ describe('a pool', () => {
   it.each([
     [
       { cpu: 512, memoryLimitMiB: 8192 },
-      /Agent pool default: Fargate has no task with cpu 512 and 8192 MiB; give .*1024 to 4096/,
+      /Agent pool default: Fargate has no task with cpu 512 and 8192 MiB. Allowed .*1024 to 4096/,
     ],
     [{ cpu: 1000 }, /cpu one of 256, 512/],
-    [{ ephemeralStorageGiB: 20 }, /20 GiB is not possible; give 21 to 200/],
+    [{ ephemeralStorageGiB: 20 }, /20 GiB is not possible; use 21 to 200/],
   ])('refuses %o and says what there is', (props, message) => {
     expect(() => poolIn(props)).toThrow(message);
   });
@@ -335,7 +335,7 @@ describe('an agent pool', () => {
   ])('with a disk of %i GiB is possible: %s', (ephemeralStorageGiB, possible) => {
     const made = expect(() => poolIn({ ephemeralStorageGiB }));
     if (possible) made.not.toThrow();
-    else made.toThrow('give 21 to 200, or leave it out for 20');
+    else made.toThrow('use 21 to 200, or leave it out for 20');
   });
 
   it('lets its execution role pull the sidecar of GuardDuty only if that is asked for', () => {

@@ -1,10 +1,10 @@
-import { Duration } from 'aws-cdk-lib';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../functions/launcher/config.ts';
 import { ENV, METRICS } from '../../../functions/launcher/contract.ts';
 import { standingJobs } from '../../../functions/launcher/core/standing.ts';
 import { acceptsPolicies } from '../../../lib/agent/accepted-jobs.ts';
-import { standingCost, standingEnvironment } from '../../../lib/agent/warm-agents.ts';
+import { poolEnvironment } from '../../../lib/agent/pool-environment.ts';
+import { standingCost } from '../../../lib/agent/warm-agents.ts';
 import { SettingsError } from '../../../lib/settings/errors.ts';
 import { parseSettings } from '../../../lib/settings/parse.ts';
 import { LEAST, templateOf } from '../synthesis.ts';
@@ -140,8 +140,8 @@ describe('agents without a job', () => {
 
   it('are a day long and every day where neither is said', () => {
     const schedule = { from: '00:00', to: '24:00', timeZone: 'UTC' };
-    const lane = { phases: ['plan', 'apply'], sweeps: true } as const;
-    expect(standingEnvironment({ warmAgents: { agents: 1, idleWindow: Duration.minutes(5), schedule } }, lane)).toEqual(
+    const warmAgents = { agents: 1, idleMinutes: 5, schedule };
+    expect(poolEnvironment('Launcher', { name: 'a', warmAgents }).lanes).toMatchObject([
       {
         warm: {
           agents: 1,
@@ -154,7 +154,7 @@ describe('agents without a job', () => {
           },
         },
       },
-    );
+    ]);
   });
 });
 

@@ -1,0 +1,131 @@
+/**
+ * The pools in the function's environment (`ENV.agentPools`). `lib` parses with this schema what it is about to write, and the function
+ * what it reads at startup, so neither side accepts what the other rejects.
+ *
+ * It isn't in `contract.ts` because the published declarations of the constructs reach that file, and their users have no zod.
+ */
+import * as z from 'zod';
+import { DAYS, PHASES, type Phase } from './core/types.ts';
+import { isTimeZone } from './time-zone.ts';
+import { mostWarmAgents } from './warm-limit.ts';
+
+/** Text that isn't blank. */
+export const nonEmpty = z.string().trim().min(1);
+
+const phase = z.enum(PHASES);
+
+/** Agents that a lane keeps waiting for jobs. */
+const warmEnvironment = z.strictObject({
+  agents: z.int().positive(),
+  /** How long one of them waits before it is replaced. */
+  idleSeconds: z.int().min(60).max(86_400),
+  /** Absent: always. */
+  schedule: z
+    .strictObject({
+      days: z.array(z.enum(DAYS)).min(1).readonly(),
+      /** Minutes since midnight; `toMinute` is not part of it. */
+      fromMinute: z.int().min(0).max(1439),
+      toMinute: z.int().min(1).max(1440),
+      /** IANA name, such as `Europe/Berlin`. */
+      timeZone: z.string().refine(isTimeZone, 'not a time zone'),
+    })
+    .exactOptional(),
+});
+
+/** One lane of a pool. */
+const laneEnvironment = z.strictObject({
+  /** Family of the lane's task definition. The family and not a revision: see docs/decisions. */
+  taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
+  /** What the lane's agents accept; absent: every phase. */
+  phases: z.array(phase).min(1).readonly().exactOptional(),
+  /** Absent: on demand. */
+  capacity: z.literal('spot').exactOptional(),
+  /** Absent: no warm agents. */
+  warm: warmEnvironment.exactOptional(),
+  /** Absent: its agents evaluate policy sets, so the launcher starts one for a run in a post-plan status. */
+  policies: z.literal(false).exactOptional(),
+  /** Minutes between two sweeps for jobs that no list shows; absent: no sweeps. */
+  sweepMinutes: z.int().min(10).max(1440).exactOptional(),
+});
+
+const poolEnvironment = z
+  .strictObject({
+    /** The agent pool's name in HCP Terraform. */
+    name: z.string().regex(/^[A-Za-z0-9_-]+$/),
+    /** The agent pool's id (`apool-…`); if it is absent, the launcher looks it up by name. */
+    id: z
+      .string()
+      .regex(/^apool-[A-Za-z0-9]+$/)
+      .exactOptional(),
+    /** Organization of the pool, if it isn't `ENV.organization`. */
+    organization: nonEmpty.exactOptional(),
+    /** Secret of the API token for this pool, if it isn't `ENV.apiTokenSecret`. */
+    apiTokenSecret: nonEmpty.exactOptional(),
+    /** Maximum number of live tasks of this pool at the same time. */
+    maxAgents: z.int().positive(),
+    /** One lane for every phase, or two that share the phases. */
+    lanes: z
+      .array(laneEnvironment)
+      .readonly()
+      .refine((all) => phasesOf(all).toSorted().join() === 'apply,plan', 'every phase must be in one lane')
+      .refine(
+        (all) => all.every((one) => one.capacity !== 'spot' || !phasesOf([one]).includes('apply')),
+        'an apply must not be interrupted: no Spot',
+      )
+      .superRefine(reportSharedSweeps),
+  })
+  .refine(
+    (pool) => warmAgentsOf(pool) <= mostWarmAgents(pool.maxAgents, pool.lanes.length),
+    'its warm agents leave no slot of maxAgents for the jobs of another lane',
+  );
+
+export const agentPoolsEnvironment = z.array(poolEnvironment).min(1).superRefine(reportSharedNames);
+
+/** One pool in the `ENV.agentPools` list. */
+export type AgentPoolEnvironment = z.infer<typeof poolEnvironment>;
+export type LaneEnvironment = z.infer<typeof laneEnvironment>;
+export type WarmEnvironment = z.infer<typeof warmEnvironment>;
+
+function phasesOf(all: readonly LaneEnvironment[]): Phase[] {
+  return all.flatMap(({ phases = PHASES }) => phases);
+}
+
+/** Number of warm agents in all lanes of a pool. */
+export function warmAgentsOf({ lanes }: { readonly lanes: readonly LaneEnvironment[] }): number {
+  return lanes.reduce((sum, { warm }) => sum + (warm?.agents ?? 0), 0);
+}
+
+function reportSharedSweeps(all: readonly LaneEnvironment[], context: z.RefinementCtx): void {
+  // The key of such a sweep has the run and no lane: the tasks of two lanes would share one token.
+  const sweeping = all.filter(({ policies }) => policies === undefined);
+  if (sweeping.length < 2) return;
+  const families = sweeping.map(({ taskDefinition }) => taskDefinition).join(' and ');
+  const message = `${families} both start agents for runs in a post-plan status; one lane may: set "policies": false in the others`;
+  context.addIssue({ code: 'custom', message });
+}
+
+/**
+ * Two pools with one task definition family would stop each other's agents and start tasks with each other's agent token.
+ * Two pools with one name would add up in one metric. AWS doesn't document whether families are case-sensitive.
+ */
+function reportSharedNames(all: readonly AgentPoolEnvironment[], context: z.RefinementCtx): void {
+  const shared = (what: string, entries: readonly (readonly [name: string, owner: string])[]) =>
+    [...Map.groupBy(entries, ([name]) => name.toLowerCase())].flatMap(([name, same]) =>
+      same.length > 1 ? [`${what} ${name} is shared by ${same.map(([, owner]) => owner).join(' and ')}`] : [],
+    );
+  const faults = [
+    ...shared(
+      'pool name',
+      all.map(({ name }, index) => [name, `pool ${index}`]),
+    ),
+    ...shared(
+      'pool id',
+      all.flatMap(({ name, id }) => (id === undefined ? [] : [[id, `pool ${name}`] as const])),
+    ),
+    ...shared(
+      'task definition family',
+      all.flatMap(({ name, lanes: its }) => its.map(({ taskDefinition }) => [taskDefinition, `pool ${name}`] as const)),
+    ),
+  ];
+  if (faults.length > 0) context.addIssue({ code: 'custom', message: faults.join('; ') });
+}

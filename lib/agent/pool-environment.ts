@@ -1,0 +1,125 @@
+/**
+ * A pool's lanes and its part of the function's environment. The settings measure this text, and the construct writes it, so it is
+ * made from plain values and creates no construct.
+ */
+import { type Capacity, DAYS, type Day, type Phase } from '../../functions/launcher/contract.ts';
+import type {
+  AgentPoolEnvironment,
+  LaneEnvironment,
+  WarmEnvironment,
+} from '../../functions/launcher/pool-environment.ts';
+import { DEFAULT_MAX_AGENTS, DEFAULT_WARM_IDLE_MINUTES } from '../defaults.ts';
+import { taskFamily } from '../names.ts';
+import { acceptedJobs, acceptsPolicies, type UnlistedJobs } from './accepted-jobs.ts';
+import { minuteOf, sweepingPhase } from './warm-agents.ts';
+
+/** What decides about a pool's lanes. */
+export interface LaneOptions {
+  readonly name: string;
+  readonly phases?:
+    | {
+        readonly plan?: { readonly capacity?: Capacity | undefined } | undefined;
+        readonly unlistedJobs?: UnlistedJobs | undefined;
+      }
+    | undefined;
+  readonly policySweeps?: boolean | undefined;
+}
+
+/** A pool as plain values: names of secrets, numbers of minutes. */
+export interface PlainPool extends LaneOptions {
+  readonly id?: string | undefined;
+  readonly organization?: string | undefined;
+  readonly apiTokenSecret?: string | undefined;
+  readonly maxAgents?: number | undefined;
+  readonly warmAgents?:
+    | {
+        readonly agents: number;
+        readonly phase?: Phase | undefined;
+        readonly idleMinutes?: number | undefined;
+        readonly schedule?:
+          | {
+              readonly days?: readonly Day[] | undefined;
+              readonly from: string;
+              readonly to: string;
+              readonly timeZone: string;
+            }
+          | undefined;
+      }
+    | undefined;
+  readonly sweepMinutes?: number | undefined;
+}
+
+/** One lane of a pool, before there are resources for it. */
+export interface LanePlan {
+  readonly phases: readonly Phase[];
+  /** Family of the task definition. */
+  readonly family: string;
+  readonly capacity: Capacity;
+  /** Value of `TFC_AGENT_ACCEPT`; `undefined` if its agents accept every job. */
+  readonly accepts: string | undefined;
+  /** Whether the launcher starts its tasks for runs in a post-plan status. */
+  readonly sweepsForRuns: boolean;
+}
+
+/** One lane for every phase, or one for plans and one for applies. */
+export function lanesOf(launcher: string, { name, phases, policySweeps = true }: LaneOptions): LanePlan[] {
+  if (phases === undefined) {
+    const both = ['plan', 'apply'] as const;
+    const family = taskFamily(launcher, both, name);
+    return [{ phases: both, family, capacity: 'on-demand', accepts: undefined, sweepsForRuns: policySweeps }];
+  }
+  return (['plan', 'apply'] as const).map((phase) => {
+    const accepts = acceptedJobs(phase, phases.unlistedJobs ?? 'plan');
+    return {
+      phases: [phase],
+      family: taskFamily(launcher, [phase], name),
+      capacity: (phase === 'plan' && phases.plan?.capacity) || 'on-demand',
+      accepts,
+      sweepsForRuns: policySweeps && acceptsPolicies({ TFC_AGENT_ACCEPT: accepts }),
+    };
+  });
+}
+
+/** What the function's environment says about a pool. */
+export function poolEnvironment(launcher: string, pool: PlainPool): AgentPoolEnvironment {
+  const { name, id, organization, apiTokenSecret, maxAgents = DEFAULT_MAX_AGENTS } = pool;
+  const lanes = lanesOf(launcher, pool);
+  return {
+    name,
+    ...(id !== undefined && { id }),
+    ...(organization !== undefined && { organization }),
+    ...(apiTokenSecret !== undefined && { apiTokenSecret }),
+    maxAgents,
+    lanes: lanes.map(({ phases, family, capacity, sweepsForRuns }) => ({
+      taskDefinition: family,
+      ...(lanes.length > 1 && { phases }),
+      ...(capacity === 'spot' && { capacity }),
+      ...(!sweepsForRuns && { policies: false }),
+      ...standingEnvironment(pool, phases),
+    })),
+  };
+}
+
+/** The part of a lane's environment about warm agents and sweeps. */
+function standingEnvironment(
+  { warmAgents, sweepMinutes, phases: split }: PlainPool,
+  phases: readonly Phase[],
+): Pick<LaneEnvironment, 'warm' | 'sweepMinutes'> {
+  const sweeps = sweepMinutes !== undefined && phases.includes(sweepingPhase(split?.unlistedJobs));
+  return {
+    ...(warmAgents !== undefined &&
+      phases.includes(warmAgents.phase ?? 'plan') && { warm: warmEnvironment(warmAgents) }),
+    ...(sweeps && { sweepMinutes }),
+  };
+}
+
+function warmEnvironment({
+  agents,
+  idleMinutes = DEFAULT_WARM_IDLE_MINUTES,
+  schedule,
+}: NonNullable<PlainPool['warmAgents']>): WarmEnvironment {
+  const idleSeconds = idleMinutes * 60;
+  if (schedule === undefined) return { agents, idleSeconds };
+  const { days = DAYS, from, to, timeZone } = schedule;
+  return { agents, idleSeconds, schedule: { days, fromMinute: minuteOf(from), toMinute: minuteOf(to), timeZone } };
+}

@@ -1,0 +1,157 @@
+/** The public options of a pool. */
+import type { Duration } from 'aws-cdk-lib';
+import type * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as iam from 'aws-cdk-lib/aws-iam';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Capacity } from '../../functions/launcher/contract.ts';
+import type { UnlistedJobs } from './accepted-jobs.ts';
+import type { AgentImage } from './image.ts';
+import type { WarmAgentsOptions } from './warm-agents.ts';
+
+/** One agent pool, as the launcher serves it. */
+export interface AgentPoolOptions {
+  /** The agent pool's name in HCP Terraform: letters, digits, `-` and `_`. */
+  readonly name: string;
+  /**
+   * The agent pool's id, `apool-…`.
+   *
+   * @default - the launcher finds the pool by its name
+   */
+  readonly id?: string;
+  /**
+   * Organization that owns the pool.
+   *
+   * @default - the launcher's organization
+   */
+  readonly organization?: string;
+  /**
+   * Secret whose string is the API token that this pool is polled with.
+   *
+   * @default - the launcher's API token
+   */
+  readonly apiTokenSecret?: ISecret;
+  /** Secret whose string is an agent token of the pool. Only the pool's tasks can read it; the launcher cannot. */
+  readonly agentTokenSecret: ISecret;
+  /**
+   * Maximum number of live tasks of this pool at the same time.
+   *
+   * @default 10
+   */
+  readonly maxAgents?: number;
+  /**
+   * CPU units of a task. 1024 units are one vCPU.
+   *
+   * @default 1024
+   */
+  readonly cpu?: number;
+  /**
+   * Memory of a task in MiB. The allowed values depend on `cpu`.
+   *
+   * @default 2048
+   */
+  readonly memoryLimitMiB?: number;
+  /**
+   * Ephemeral storage of a task in GiB, 21 to 200.
+   *
+   * @default - the 20 GiB that every Fargate task has
+   */
+  readonly ephemeralStorageGiB?: number;
+  /**
+   * HCP Terraform refuses agents of two architectures in one pool.
+   *
+   * @default ecs.CpuArchitecture.X86_64
+   */
+  readonly cpuArchitecture?: ecs.CpuArchitecture;
+  /**
+   * Additional environment variables of the agent, such as proxies. Every job sees them, and everyone who can read task
+   * definitions, so they must not contain secrets.
+   *
+   * @default - none
+   */
+  readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * Role that Terraform has in AWS inside the task. With `phases`, the role of each phase that doesn't set one.
+   *
+   * @default - a new role without permissions; grant it what your configurations need
+   */
+  readonly taskRole?: iam.IRole;
+  /**
+   * Separate tasks for plans and for applies, each with its own size, role and capacity.
+   *
+   * @default - every task accepts every job
+   */
+  readonly phases?: PhasesOptions;
+  /**
+   * Idle agents that keep running so that jobs start immediately.
+   *
+   * @default - none
+   */
+  readonly warmAgents?: WarmAgentsOptions;
+  /**
+   * Time between two sweeps. A sweep starts an agent that serves one job that no list of runs shows, or ends without one.
+   *
+   * @default - no sweeps
+   */
+  readonly sweepInterval?: Duration;
+  /**
+   * Whether to start an agent for a run that has been in a post-plan status for more than two minutes: a policy set in agent
+   * mode waits there for an agent of the pool. Leave it on unless no such policy sets apply and run tasks often take longer.
+   *
+   * @default true
+   */
+  readonly policySweeps?: boolean;
+  /**
+   * Retention of the agents' logs.
+   *
+   * @default logs.RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: logs.RetentionDays;
+  /**
+   * Image of the agents.
+   *
+   * @default - built from `hashicorp/tfc-agent` and published with the stack
+   */
+  readonly image?: AgentImage;
+}
+
+/** Options of the tasks of one phase. If one is absent, the pool's applies. */
+export interface PhaseOptions {
+  /** CPU units of a task. */
+  readonly cpu?: number;
+  /** Memory of a task in MiB. */
+  readonly memoryLimitMiB?: number;
+  /** Ephemeral storage of a task in GiB, 21 to 200. */
+  readonly ephemeralStorageGiB?: number;
+  /**
+   * Role that Terraform has in AWS inside the tasks of this phase.
+   *
+   * @default - a new role without permissions
+   */
+  readonly taskRole?: iam.IRole;
+}
+
+export interface PlanOptions extends PhaseOptions {
+  /**
+   * `spot` is cheaper, but AWS can interrupt a task with two minutes' notice, and its run then fails. Without Spot capacity,
+   * the task runs on demand. Applies have no such option, because an interrupted apply leaves infrastructure and state half
+   * changed.
+   *
+   * @default 'on-demand'
+   */
+  readonly capacity?: Capacity;
+}
+
+/** Separate tasks for the phases of a run. */
+export interface PhasesOptions {
+  readonly plan?: PlanOptions;
+  readonly apply?: PhaseOptions;
+  /**
+   * Which tasks accept jobs that no list of runs shows: assessments, policies, queries, module tests, stacks. `plan`: tasks
+   * for plans accept those that only read, tasks for applies accept `stack_apply` and `test`. `apply`: tasks for applies
+   * accept all of them. `none`: no task accepts them.
+   *
+   * @default 'plan'
+   */
+  readonly unlistedJobs?: UnlistedJobs;
+}
