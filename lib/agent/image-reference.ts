@@ -1,5 +1,7 @@
 /** What a reference to the agents' image may be. The settings and the construct check it by the same rule. */
 import * as z from 'zod';
+import { shown } from '../credentials.ts';
+import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
 import { isOlder, OLDEST_AGENT_VERSION, versionFault, versionOfImage } from './version.ts';
 
 /** `host/path:tag`, `host/path@sha256:…`. Without a tag, or with `latest`, the image could change between two jobs. */
@@ -14,7 +16,28 @@ export const IMAGE_DOC = {
   explain: (value: unknown) => (typeof value === 'string' ? imageExplanation(value) : undefined),
 };
 
-function imageExplanation(value: string): { readonly remedy: string } | undefined {
+interface ImageExplanation {
+  readonly given?: string;
+  readonly allowed?: string;
+  readonly remedy: string;
+}
+
+function imageExplanation(value: string): ImageExplanation | undefined {
   const fault = versionFault(versionOfImage(value) ?? OLDEST_AGENT_VERSION);
-  return fault === undefined ? undefined : { remedy: `use a newer version. ${fault}` };
+  return schemeExplanation(value) ?? (fault === undefined ? undefined : { remedy: `use a newer version. ${fault}` });
+}
+
+/** A reference that begins like a URL: of a registry, or of an image's page on Docker Hub. */
+export function schemeExplanation(image: string): Required<ImageExplanation> | undefined {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(image) ?? [];
+  if (scheme === undefined) return undefined;
+  const page = /^hub\.docker\.com\/(?:r|layers)\/([a-z0-9._-]+\/[a-z0-9._-]+)/.exec(rest ?? '')?.[1];
+  return {
+    given: `${shown(image)}, which begins with ${scheme}`,
+    allowed: 'an image reference without a scheme',
+    remedy:
+      page === undefined
+        ? `remove ${scheme}: ${rest}`
+        : `set the image's reference, with a tag: ${page}:${DEFAULT_AGENT_VERSION}`,
+  };
 }

@@ -19,16 +19,18 @@ import {
   ALLOW_PLACEHOLDER,
   allowsPlaceholder,
   credentialFaults,
-  crossFaults,
   placeholderFaults,
-  targetFaults,
-} from '../settings/checks.ts';
+  variableFaults,
+} from '../settings/checks/credentials.ts';
+import { targetFaults } from '../settings/checks/target.ts';
+import { crossFaults } from '../settings/checks.ts';
 import type { SettingsFault } from '../settings/errors.ts';
 import { RETENTION_DAYS, RETENTION_DOC } from '../settings/fields.ts';
-import { isRecord } from '../settings/records.ts';
-import { settingAt, settingsSchema } from '../settings/schema.ts';
+import { type ReadableSettings, readSettings } from '../settings/read.ts';
+import { isRecord, valueAt } from '../settings/records.ts';
+import { settingAt } from '../settings/schema.ts';
 import type { AgentLauncherProps } from './agent-launcher.ts';
-import { type Counterpart, type Given, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
+import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
 
 const SAME: Counterpart = { value: withoutConstructs };
 const NO_SETTING: Counterpart = {};
@@ -112,13 +114,14 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
   const settings = asSettings(given, LAUNCHER);
   // The stack's own rules for proxies apply where the construct makes the security group.
   const network = { egress: 'existing-vpc', ...(given['securityGroups'] !== undefined && { securityGroupIds: [] }) };
-  const { error } = settingsSchema.safeParse(settings);
+  const { value, issues } = readSettings(settings);
   const ofSettings = [
     ...credentialFaults(settings),
-    ...(error?.issues ?? []).flatMap((issue) => schemaFaults(issue, settings)),
-    ...crossFaults({ ...(isRecord(settings) ? settings : {}), network }),
+    ...issues.flatMap((issue) => schemaFaults(issue, settings)),
+    ...crossFaults(value, network),
+    ...variableFaults(settings),
     ...secretFaults(scope, given),
-    ...exampleFaults(scope, settings),
+    ...exampleFaults(scope, value),
   ].filter(({ path }) => !path.startsWith('network'));
   const faults = [
     ...unknownFaults(given, LAUNCHER, []),
@@ -160,7 +163,7 @@ function knownArn(secret: unknown): string | undefined {
 }
 
 /** The organization of the guide's sample, with what to do in an app of one's own. */
-function exampleFaults(scope: Construct, settings: unknown): SettingsFault[] {
+function exampleFaults(scope: Construct, settings: ReadableSettings): SettingsFault[] {
   if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return [];
   return placeholderFaults(settings).map((fault) => ({
     ...fault,

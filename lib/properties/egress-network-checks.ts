@@ -14,10 +14,10 @@ import type { AllowedNamesInput } from '../network/allowed-domains.ts';
 import { networkFaults } from '../settings/checks/network.ts';
 import { didYouMean, type SettingsFault } from '../settings/errors.ts';
 import { networkSettings } from '../settings/network.ts';
-import { isRecord } from '../settings/records.ts';
+import { isRecord, valueAt } from '../settings/records.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
 import type { EgressNetworkProps, OwnEgress } from './egress-network.ts';
-import { type Counterpart, type Given, refuse, type Table, unknownFaults, valueAt } from './faults.ts';
+import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
 
 type KeysOf<Union> = Union extends unknown ? keyof Union : never;
 
@@ -63,8 +63,13 @@ export function checkNetworkProps(scope: Construct, props: unknown): void {
   const network = asSettings(given);
   const hostname = valueAt(given, ['allowed', 'hostname']);
   const images: readonly unknown[] = Array.isArray(given['images']) ? given['images'] : [];
-  const pools = images.map((image) => ({ image, maxAgents: 0 }));
-  const around = { hostname, pools, registry: undefined, copy: false };
+  const pools = images.map((image) => ({ image: typeof image === 'string' ? image : undefined }));
+  const around = {
+    hostname: typeof hostname === 'string' ? hostname : undefined,
+    pools,
+    registry: undefined,
+    copy: false,
+  };
   const ofSettings = [
     ...schemaFaults(network, hostname),
     ...networkFaults(network, around).map((fault) => ({ ...fault, remedy: remedyOf(fault) })),

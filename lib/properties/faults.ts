@@ -61,11 +61,3 @@ export function unknownFaults(
 function inWords({ path, given, allowed, remedy }: SettingsFault): string {
   return [`  ${path}`, `    given:    ${given}`, `    allowed:  ${allowed}`, `    to do:    ${remedy}`].join('\n');
 }
-
-export function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
-    given,
-  );
-}

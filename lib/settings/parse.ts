@@ -13,15 +13,17 @@ import {
   ALLOW_PLACEHOLDER,
   allowsPlaceholder,
   credentialFaults,
-  crossFaults,
-  type DeployTarget,
   placeholderFaults,
-  targetFaults,
-} from './checks.ts';
+  variableFaults,
+} from './checks/credentials.ts';
+import { type DeployTarget, targetFaults } from './checks/target.ts';
+import { crossFaults } from './checks.ts';
 import { didYouMean, SettingsError, type SettingsFault } from './errors.ts';
 import { type Explanation, unwrapped } from './fields.ts';
 import { jsonFault } from './json.ts';
 import { chosenNetwork, type NetworkSettings } from './network.ts';
+import { readSettings } from './read.ts';
+import { isRecord, valueAt } from './records.ts';
 import { type ReadSettings, settingAt, settingsSchema } from './schema.ts';
 
 /** Key of the settings in the context of `cdk.json`. */
@@ -57,18 +59,18 @@ export type PoolSettings = Settings['pools'][number];
 export function parseSettings(context: Readonly<Record<string, unknown>>, target: DeployTarget = {}): Settings {
   const misplaced = Object.keys(context).filter((key) => isOverride(key) && key.split('.').includes('__proto__'));
   const given = settingsOf(context, misplaced);
-  const read = settingsSchema.safeParse(given);
-  const ofSchema = read.success ? [] : read.error.issues.flatMap((issue) => faultsOf(issue, given));
+  const { data, value, issues } = readSettings(given);
   const faults = inOrder([
     ...credentialFaults(given),
-    ...crossFaults(given),
-    ...targetFaults(given, target),
-    ...(allowsPlaceholder(context[ALLOW_PLACEHOLDER]) ? [] : placeholderFaults(given)),
-    ...ofSchema,
+    ...crossFaults(value, isRecord(given) && isRecord(given['network']) ? given['network'] : {}),
+    ...variableFaults(given),
+    ...targetFaults(value, target),
+    ...(allowsPlaceholder(context[ALLOW_PLACEHOLDER]) ? [] : placeholderFaults(value)),
+    ...issues.flatMap((issue) => faultsOf(issue, given)),
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),
   ]);
-  if (!read.success || faults.length > 0) throw new SettingsError(faults);
-  return { ...read.data, agentImage: agentImage(read.data), network: chosenNetwork(read.data.network) };
+  if (data === undefined || faults.length > 0) throw new SettingsError(faults);
+  return { ...data, agentImage: agentImage(data), network: chosenNetwork(data.network) };
 }
 
 function agentImage({ agentImage }: ReadSettings): AgentImageSettings {
@@ -163,7 +165,7 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
     const meant = synonymOf(value) ?? didYouMean(value, schema.options.map(String));
     return meant === undefined ? undefined : { remedy: `did you mean ${meant}?` };
   }
-  if (schema instanceof z.ZodArray && isObject(value)) {
+  if (schema instanceof z.ZodArray && isRecord(value)) {
     return 'Statement' in value
       ? { remedy: `use only the list under "Statement": ${path} is [{"Effect": …}]` }
       : { remedy: `write it as a list, with [ and ] around the object: ${shown([value])}` };
@@ -194,9 +196,6 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
   if (['true', 'yes', 'on', '1'].includes(word)) return { remedy: 'write true, without quotes' };
   return ['false', 'no', 'off', '0'].includes(word) ? { remedy: 'write false, without quotes' } : undefined;
 }
-
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isCompound = (schema: z.core.$ZodType | undefined) =>
   schema instanceof z.ZodArray || schema instanceof z.ZodObject || schema instanceof z.ZodRecord;
@@ -231,7 +230,17 @@ function isChoice(schema: z.core.$ZodType, value: unknown): boolean {
   return schema instanceof z.ZodEnum && schema.safeParse(value).success;
 }
 
+/** A setting of a pool that only makes sense for plans. */
+const POOL_CAPACITY = {
+  allowed: 'capacity for plans only: phases.plan.capacity',
+  remedy:
+    'set "phases": {"plan": {"capacity": "spot"}}: AWS interrupts Spot tasks with two minutes’ notice, and an interrupted apply leaves infrastructure and state half changed',
+};
+
 function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault {
+  if (/^pools\.\d+\.capacity$/.test(path.join('.'))) {
+    return { path: inWords(path), given: shown(valueAt(given, path)), ...POOL_CAPACITY };
+  }
   const parent = settingAt(path.slice(0, -1)).schema ?? settingsSchema;
   const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : [];
   const meant = didYouMean(String(path.at(-1)), known);
@@ -241,14 +250,6 @@ function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault
     allowed: known.join(', '),
     remedy: meant === undefined ? 'there is no such setting: remove it' : `did you mean ${meant}?`,
   };
-}
-
-function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
-    given,
-  );
 }
 
 function inWords(path: readonly PropertyKey[]): string {

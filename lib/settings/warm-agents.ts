@@ -1,12 +1,8 @@
 import * as z from 'zod';
 import { DAYS } from '../../functions/launcher/contract.ts';
 import { isTimeZone } from '../../functions/launcher/time-zone.ts';
-import { mostWarmAgents } from '../../functions/launcher/warm-limit.ts';
-import { minuteOf } from '../agent/warm-agents.ts';
-import { DEFAULT_MAX_AGENTS } from '../defaults.ts';
-import type { SettingsFault } from './errors.ts';
+import { DEFAULT_WARM_IDLE_MINUTES } from '../defaults.ts';
 import { setting, whole } from './fields.ts';
-import { isRecord } from './records.ts';
 
 const TIME = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/);
 
@@ -50,7 +46,7 @@ const warmAgents = z.strictObject({
     description: 'Jobs that the warm agents accept in a pool with `phases`.',
     allowed: 'plan or apply',
   }),
-  idleMinutes: setting(whole(5, 1440).default(60), {
+  idleMinutes: setting(whole(5, 1440).default(DEFAULT_WARM_IDLE_MINUTES), {
     description: 'Minutes that a warm agent waits before a new one replaces it.',
     allowed: 'integer from 5 to 1440',
   }),
@@ -81,72 +77,3 @@ export const standingSettings = {
     allowed: 'true or false',
   }),
 };
-
-type Given = Readonly<Record<string, unknown>>;
-
-/** Checks across the settings of one pool. @param pool unchecked input */
-export function standingFaults(pool: Given, index: number): SettingsFault[] {
-  const { warmAgents: warm, maxAgents = DEFAULT_MAX_AGENTS } = pool;
-  const faults: SettingsFault[] = [];
-  if (isRecord(warm)) {
-    const { agents, phase } = warm;
-    const most = typeof maxAgents === 'number' ? mostWarmAgents(maxAgents, lanesOf(pool)) : Number.POSITIVE_INFINITY;
-    if (typeof agents === 'number' && agents > most) {
-      faults.push({
-        path: `pools.${index}.warmAgents.agents`,
-        given: `${agents}, with maxAgents ${maxAgents}`,
-        allowed: `${pool['phases'] ? 'fewer' : 'not more'} than maxAgents, which includes warm agents`,
-        remedy: 'set fewer warm agents, or a higher maxAgents',
-      });
-    }
-    if (phase === 'apply' && pool['phases'] === undefined) {
-      faults.push({
-        path: `pools.${index}.warmAgents.phase`,
-        given: 'apply, in a pool without phases',
-        allowed: 'apply only with phases: without them, every task accepts every job',
-        remedy: 'remove it, or set "phases": {}',
-      });
-    }
-    const times = isRecord(warm['schedule']) ? warm['schedule'] : {};
-    const { from, to } = times;
-    if (TIME.safeParse(from).success && TIME.safeParse(to).success && minuteOf(String(from)) >= minuteOf(String(to))) {
-      faults.push({
-        path: `pools.${index}.warmAgents.schedule.to`,
-        given: `${String(to)}, with from ${String(from)}`,
-        allowed: 'a time later than from, of the same day',
-        remedy: 'for hours past midnight, set the whole day from 00:00 to 24:00, or use a second pool',
-      });
-    }
-  }
-  const phases = pool['phases'];
-  if (pool['sweepMinutes'] !== undefined && isRecord(phases) && phases['unlistedJobs'] === 'none') {
-    faults.push({
-      path: `pools.${index}.sweepMinutes`,
-      given: 'a sweep, with phases.unlistedJobs "none"',
-      allowed: 'a sweep only if some task accepts the jobs that it serves',
-      remedy: 'remove sweepMinutes, or set unlistedJobs to "plan" or "apply"',
-    });
-  }
-  return faults;
-}
-
-/** Number of lanes of the pool. @param pool unchecked input */
-export function lanesOf(pool: Given): number {
-  return pool['phases'] === undefined ? 1 : 2;
-}
-
-/** Upper limit of the bytes that these settings add to the function's environment. The input is unchecked. */
-export function standingBytes({ warmAgents: warm, sweepMinutes, policySweeps }: Given): number {
-  const schedule = isRecord(warm) && isRecord(warm['schedule']) ? warm['schedule'] : undefined;
-  const longest = { agents: 100, idleSeconds: 86_400 };
-  const times = { fromMinute: 1_439, toMinute: 1_440 };
-  const longestEnvironment = {
-    ...(warm !== undefined && {
-      warm: schedule === undefined ? longest : { ...longest, schedule: { days: DAYS, ...schedule, ...times } },
-    }),
-    ...(sweepMinutes !== undefined && { sweepMinutes }),
-    // In each of two lanes.
-    ...(policySweeps === false && { policies: false, policiesToo: false }),
-  };
-  return Buffer.byteLength(JSON.stringify(longestEnvironment));
-}

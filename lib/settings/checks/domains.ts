@@ -9,16 +9,17 @@ import { MAX_DOMAINS } from '../../network/dns-firewall-facts.ts';
 import { parseName } from '../../network/domain-name.ts';
 import { didYouMean, type SettingsFault } from '../errors.ts';
 import { SERVICE } from '../network.ts';
+import type { ReadablePool } from '../read.ts';
 import { isCopied } from '../task-images.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
 /** Other settings that the network depends on. */
 export interface AroundNetwork {
-  readonly hostname: unknown;
-  readonly pools: readonly Given[];
+  readonly hostname: string | undefined;
+  readonly pools: readonly ReadablePool[];
   /** The registry image of `agentImage`, if the image isn't built. */
-  readonly registry: unknown;
+  readonly registry: string | undefined;
   /** Whether registry images are copied into ECR, if the settings specify it. */
   readonly copy: boolean | undefined;
 }
@@ -96,10 +97,10 @@ export function countFaults(network: Given, { hostname, pools, registry, copy }:
   const services = strings('awsApiServices');
   const regions = strings('awsApiRegions');
   const images = pools.map(({ image = registry }) =>
-    typeof image === 'string' && !isCopied(image, copy) ? image : undefined,
+    image !== undefined && !isCopied(image, copy) ? image : undefined,
   );
   const allowed = {
-    hostname: typeof hostname === 'string' ? hostname : DEFAULT_HOSTNAME,
+    hostname: hostname ?? DEFAULT_HOSTNAME,
     ...(network['allowedDomains'] !== undefined && { allowedDomains: strings('allowedDomains') }),
     allowedPresets: strings('allowedPresets').filter((preset): preset is Preset => preset in PRESETS),
     awsApiServices: services,

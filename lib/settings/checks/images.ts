@@ -1,7 +1,7 @@
 /** Checks of the registries that tasks pull images from. Tasks reach them by the same egress path as jobs reach other hosts. */
+import { schemeExplanation } from '../../agent/image-reference.ts';
 import { AWS_REGIONS, dualStackDomainOf, suffixOf } from '../../aws/partitions.ts';
 import { shown } from '../../credentials.ts';
-import { DEFAULT_AGENT_VERSION } from '../../defaults.ts';
 import { registryOf } from '../../network/allowed-domains.ts';
 import { parseName } from '../../network/domain-name.ts';
 import type { SettingsFault } from '../errors.ts';
@@ -12,31 +12,18 @@ type Given = Readonly<Record<string, unknown>>;
 
 /** Registries that don't listen on TCP 443 (unless the user's own security groups apply), and registries without a valid domain. */
 export function registryFaults(network: Given, { pools, registry, copy }: AroundNetwork): SettingsFault[] {
-  const images = [['agentImage.registry', registry], ...pools.map((pool, i) => [`pools.${i}.image`, pool['image']])];
-  return images.flatMap(([path, image]) => {
-    if (typeof path !== 'string' || typeof image !== 'string') return [];
-    const misread = [...schemeFault(path, image), ...ecrFault(path, image)];
+  const images = [
+    { path: 'agentImage.registry', image: registry },
+    ...pools.map(({ image }, index) => ({ path: `pools.${index}.image`, image })),
+  ];
+  return images.flatMap(({ path, image }) => {
+    if (image === undefined) return [];
+    const scheme = schemeExplanation(image);
+    const misread = scheme === undefined ? ecrFault(path, image) : [{ path, ...scheme }];
     // Tasks pull a copied image from ECR.
     if (misread.length > 0 || isCopied(image, copy)) return misread;
     return [...portFault(network, path, image), ...nameFault(network, path, image)];
   });
-}
-
-function schemeFault(path: string, image: string): SettingsFault[] {
-  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(image) ?? [];
-  if (scheme === undefined) return [];
-  const page = /^hub\.docker\.com\/(?:r|layers)\/([a-z0-9._-]+\/[a-z0-9._-]+)/.exec(rest ?? '')?.[1];
-  return [
-    {
-      path,
-      given: `${shown(image)}, which begins with ${scheme}`,
-      allowed: 'an image reference without a scheme',
-      remedy:
-        page === undefined
-          ? `remove ${scheme}: ${rest}`
-          : `set the image's reference, with a tag: ${page}:${DEFAULT_AGENT_VERSION}`,
-    },
-  ];
 }
 
 const ECR = /^\d{12}\.dkr([.-])ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)$/;

@@ -2,11 +2,12 @@
 import { contains, overlaps, PRIVATE_RANGES, parseRange, TAKEN_RANGES } from '../../aws/address-range.ts';
 import { bucketsIn } from '../../aws/s3-names.ts';
 import { shown } from '../../credentials.ts';
-import { DEFAULT_MAX_AGENTS, DEFAULT_VPC_CIDR } from '../../defaults.ts';
+import { DEFAULT_VPC_CIDR } from '../../defaults.ts';
 import { TASK_START_ENDPOINTS } from '../../network/allowed-domains.ts';
 import { taskCapacity } from '../../network/layout.ts';
 import type { SettingsFault } from '../errors.ts';
 import { ID_DOC } from '../network.ts';
+import type { ReadablePool } from '../read.ts';
 import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './domains.ts';
 import { registryFaults } from './images.ts';
 import { proxyFaults } from './proxies.ts';
@@ -106,7 +107,7 @@ function existingVpcFaults(network: Given): SettingsFault[] {
   }));
 }
 
-function ownVpcFaults(network: Given, egress: string, pools: readonly Given[]): SettingsFault[] {
+function ownVpcFaults(network: Given, egress: string, pools: readonly ReadablePool[]): SettingsFault[] {
   const dns =
     egress === 'network-firewall' && network['dnsFirewall'] === false
       ? [
@@ -197,13 +198,11 @@ function rangeFaults(network: Given): SettingsFault[] {
 }
 
 /** Each subnet must have capacity for the agents of all pools, because ECS chooses the subnet. */
-function capacityFaults(network: Given, egress: string, pools: readonly Given[]): SettingsFault[] {
+function capacityFaults(network: Given, egress: string, pools: readonly ReadablePool[]): SettingsFault[] {
   const cidr = network['cidr'] ?? DEFAULT_VPC_CIDR;
   const prefix = typeof cidr === 'string' ? parseRange(cidr)?.prefix : undefined;
   if (prefix === undefined) return [];
-  const agents = pools
-    .map((pool) => pool['maxAgents'] ?? DEFAULT_MAX_AGENTS)
-    .reduce<number>((sum, max) => sum + (typeof max === 'number' ? max : 0), 0);
+  const agents = pools.reduce((sum, { maxAgents }) => sum + (maxAgents ?? 0), 0);
   const zones = zonesOf(network, egress);
   const endpoints = network['vpcEndpoints'] === 'task-start' ? TASK_START_ENDPOINTS : 0;
   // GuardDuty's endpoint also uses an address in each subnet.

@@ -4,14 +4,13 @@ import { type AgentProxy, addressOf, isInTheTask, proxiesIn, withoutCredentials 
 import { portOf } from '../../network/allowed-domains.ts';
 import { covers } from '../../network/domain-name.ts';
 import type { SettingsFault } from '../errors.ts';
-import { isRecord } from '../records.ts';
 import { type AroundNetwork, namesAreLimited } from './domains.ts';
 
 type Given = Readonly<Record<string, unknown>>;
 
 export function proxyFaults(network: Given, { pools, hostname }: AroundNetwork): SettingsFault[] {
   return pools.flatMap(({ environment }, index) =>
-    proxiesIn(isRecord(environment) ? environment : {}).flatMap(({ variable, value, proxy }) => {
+    proxiesIn(environment ?? {}).flatMap(({ variable, value, proxy }) => {
       const path = `pools.${index}.environment.${variable}`;
       const given = `"${withoutCredentials(value)}"`;
       if (proxy === undefined) {
@@ -25,7 +24,7 @@ export function proxyFaults(network: Given, { pools, hostname }: AroundNetwork):
         ];
       }
       if (isInTheTask(proxy)) return [];
-      const reason = blocked(network, proxy, typeof hostname === 'string' ? portOf(hostname) : 443);
+      const reason = blocked(network, proxy, hostname === undefined ? 443 : portOf(hostname));
       return reason === undefined ? [] : [{ path, given: `${given}, ${reason.given}`, ...reason.to }];
     }),
   );
