@@ -94,6 +94,12 @@ export class AgentPool extends Construct implements iam.IGrantable {
     for (const { id: warning, text } of proxyWarnings(props.environment ?? {})) {
       Annotations.of(this).addWarningV2(warning, `Agent pool ${props.name}: ${text}`);
     }
+    if (props.environment?.['TFC_AGENT_LOG_LEVEL'] === 'trace') {
+      Annotations.of(this).addWarningV2(
+        'agent-launcher:traceLog',
+        `Agent pool ${props.name}: TFC_AGENT_LOG_LEVEL is trace. The agents' log may then contain data of jobs, and everyone who can read the log group sees it. Use info or debug, or trace only while you look for an error.`,
+      );
+    }
     this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
     const plans = lanesOf(props.launcherName, props);
     for (const { phases } of plans) checkSize(props.name, taskOf(props, phases));

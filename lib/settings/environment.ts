@@ -1,4 +1,5 @@
 /** Environment variables that a pool can't have, each with the reason and what to do in its place. */
+import { IDLE_SECONDS_VARIABLE } from '../../functions/launcher/contract.ts';
 import { credentialIn } from '../credentials.ts';
 
 /** Why a variable is refused, what is allowed, and what to do. */
@@ -25,7 +26,7 @@ const RULES: readonly Rule[] = [
     remedy: 'remove it and set hostname',
   },
   {
-    names: /^AGENT_IDLE_SECONDS$/,
+    names: new RegExp(`^${IDLE_SECONDS_VARIABLE}$`),
     reason: 'the stack sets it',
     allowed: OWNED,
     remedy: 'remove it and set idleWindowSeconds',

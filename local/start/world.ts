@@ -1,6 +1,6 @@
 /** Starts all emulators in this process: HCP Terraform, ECS with Secrets Manager, and the resources of a deployment. */
 import { fileURLToPath } from 'node:url';
-import { AGENT_CONTAINER, ENV } from '../../functions/launcher/contract.ts';
+import { AGENT_CONTAINER, ENV, IDLE_SECONDS_VARIABLE } from '../../functions/launcher/contract.ts';
 import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environment.ts';
 import { ContainerRunner } from '../ecs/container-runner.ts';
 import type { Task } from '../ecs/core/task.ts';
@@ -150,7 +150,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
             TFC_ADDRESS: hcpTerraform.url,
             TFC_AGENT_AUTO_UPDATE: 'disabled',
             TFC_AGENT_LOG_LEVEL: 'info',
-            AGENT_IDLE_SECONDS: String(settings.idleSeconds),
+            [IDLE_SECONDS_VARIABLE]: String(settings.idleSeconds),
             SSL_CERT_FILE: settings.containers === undefined ? hcpTerraform.caFile : CONTAINER_CA,
           }).map(([key, value]) => ({ name: key, value })),
           secrets: [{ name: 'TFC_AGENT_TOKEN', valueFrom: ecs.putSecret(`agent-launcher/${name}/agent-token`, token) }],

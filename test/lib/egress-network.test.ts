@@ -78,6 +78,11 @@ it.each<[string, object, string]>([
   ['images.0', { cidr, images: ['registry.acme.example:5000/agents:7'] }, 'or use AgentImage.copyOf'],
   ['images.0', { cidr, images: [null] }, 'AgentImage.fromReference'],
   ['flowLogRetention', { cidr, flowLogRetention: 12 }, 'use 14'],
+  [
+    'dnsQueryLogRetention',
+    { cidr, dnsQueryLogRetention: 7, egress: { ...nat, dnsFirewall: false } },
+    'no query would be logged',
+  ],
   ['egress.firewallLogRetention', { cidr, egress: { ...nat, firewallLogRetention: 7 } }, 'use another mode'],
   ['guardDuty', { cidr, guardDuty: 'yes' }, 'true or false'],
   ['natGateways', { cidr, natGateways: 'one' }, "a property that doesn't exist"],

@@ -123,9 +123,25 @@ function ownVpcFaults(network: Given, egress: string, pools: readonly ReadablePo
   return [
     ...dns,
     ...zoneFaults(network, egress),
+    ...queryLogFaults(network, egress),
     ...idleNameFaults(network),
     ...range,
     ...(range.length === 0 ? capacityFaults(network, egress, pools) : []),
+  ];
+}
+
+/** The log of DNS queries is a part of DNS Firewall: without it, the stack creates none. */
+function queryLogFaults(network: Given, egress: string): SettingsFault[] {
+  if (network['dnsFirewall'] !== false || egress === 'network-firewall') return [];
+  const days = network['dnsQueryLogRetentionDays'];
+  if (days === undefined) return [];
+  return [
+    {
+      path: 'network.dnsQueryLogRetentionDays',
+      given: `${shown(days)}, with dnsFirewall false`,
+      allowed: 'a query log only with DNS Firewall',
+      remedy: 'remove network.dnsFirewall, or remove the retention: no query would be logged',
+    },
   ];
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duration } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { DockerImageAsset } from 'aws-cdk-lib/aws-ecr-assets';
 import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -13,7 +13,7 @@ import * as z from 'zod';
 import { entrypointText } from '../../../lib/agent/entrypoint.ts';
 import { AgentImage } from '../../../lib/agent/image.ts';
 import { AgentPool, type AgentPoolProps } from '../../../lib/agent/pool.ts';
-import { emptyStack } from '../synthesis.ts';
+import { emptyStack, stackOf } from '../synthesis.ts';
 
 const registry = AgentImage.fromReference('hashicorp/tfc-agent:1.31.0');
 
@@ -117,6 +117,18 @@ describe("the agent's container", () => {
       }),
     );
   });
+});
+
+it.each([
+  ['trace', 1],
+  ['debug', 0],
+])('a pool warns about job data in the log with TFC_AGENT_LOG_LEVEL %s: %i', (level, warnings) => {
+  const pools = [
+    { name: 'default', agentTokenSecret: 'acme/agent-token', environment: { TFC_AGENT_LOG_LEVEL: level } },
+  ];
+  const { stack } = stackOf({ pools });
+  const found = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('TFC_AGENT_LOG_LEVEL is trace'));
+  expect(found).toHaveLength(warnings);
 });
 
 describe('the image', () => {

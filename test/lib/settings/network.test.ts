@@ -90,6 +90,11 @@ describe('a mode rejects a setting that does not fit it, and says what to do', (
     [{ egress: 'existing-vpc', subnetIds: existing.subnetIds }, 'network.vpcId', /describe-vpcs/],
     [{ dnsFirewall: false, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /jobs reach every host/],
     [
+      { dnsFirewall: false, dnsQueryLogRetentionDays: 7 },
+      'network.dnsQueryLogRetentionDays',
+      /no query would be logged/,
+    ],
+    [
       { egress: 'public-ip', dnsFirewall: false, allowedPresets: ['github-releases'] },
       'network.allowedPresets',
       /remove network\.dnsFirewall/,
