@@ -371,18 +371,6 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     mutant: 'props.reservedConcurrentExecutions !== undefined → true',
     because: 'The CDK treats a property that is `undefined` as one that is missing.',
   },
-  {
-    file: 'lib/launcher/function.ts',
-    line: '...(options.id !== undefined && { id: options.id }),',
-    mutant: 'options.id !== undefined → true',
-    because: 'JSON leaves out a member that is `undefined`.',
-  },
-  {
-    file: 'lib/launcher/function.ts',
-    line: '...(options.organization !== undefined && { organization: options.organization }),',
-    mutant: 'options.organization !== undefined → true',
-    because: 'JSON leaves out a member that is `undefined`.',
-  },
   ...[
     'hostname',
     'organization',
