@@ -72,7 +72,9 @@ describe('the import rules', () => {
   });
 
   it('the report imports the types of the shell, ports, the contract, core and Powertools', () => {
-    const report = ['report', 'report-metrics', 'other-launchers'].map((name) => `functions/launcher/${name}.ts`);
+    const report = ['report', 'report-metrics', 'tick-line', 'other-launchers'].map(
+      (name) => `functions/launcher/${name}.ts`,
+    );
     const shell = ['tick', 'observe', 'act'].map((name) => `functions/launcher/${name}.ts`);
     const allowed = within(
       ...report,

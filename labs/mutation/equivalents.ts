@@ -330,19 +330,19 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     because: 'Neither string looks like a release.',
   },
   {
-    file: 'functions/launcher/report.ts',
+    file: 'functions/launcher/report-metrics.ts',
     line: "const insteadOfSpot = launches.filter((outcome) => outcome.kind === 'launched' && outcome.insteadOfSpot);",
     mutant: "outcome.kind === 'launched' → true",
     because: 'The other outcomes have no `insteadOfSpot`.',
   },
   {
-    file: 'functions/launcher/report.ts',
+    file: 'functions/launcher/tick-line.ts',
     line: "...(kind === 'launched' && outcome.insteadOfSpot && { insteadOfSpot: true }),",
     mutant: "kind === 'launched' → true",
     because: 'The other outcomes have no `insteadOfSpot`.',
   },
   {
-    file: 'functions/launcher/report.ts',
+    file: 'functions/launcher/tick-line.ts',
     line: "...(kind === 'refused' && outcome.refusal),",
     mutant: "kind === 'refused' → true",
     because: 'The other outcomes have no `refusal`, and spreading `undefined` adds nothing.',

@@ -72,7 +72,7 @@ export const GROUPS: readonly Group[] = [
     parts: [
       { sources: [`${LAUNCHER}/{config,pool-environment}.ts`], tests: [`test/${LAUNCHER}/config.test.ts`] },
       {
-        sources: [`${LAUNCHER}/{report,report-metrics,other-launchers}.ts`],
+        sources: [`${LAUNCHER}/{report,report-metrics,tick-line,other-launchers}.ts`],
         tests: [`test/${LAUNCHER}/report.test.ts`],
       },
       { sources: [`${LAUNCHER}/invocation.ts`], tests: [`test/${LAUNCHER}/invocation.test.ts`] },

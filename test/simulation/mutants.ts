@@ -724,7 +724,11 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'an error is logged with its cause',
     [8],
-    edit('report.ts', 'message: error.message }', 'message: error.message, cause: String(error.cause) }'),
+    edit(
+      'tick-line.ts',
+      'errors.map(({ system, fault, message }) => ({ system, fault, message }))',
+      'errors.map(({ system, fault, message, cause }) => ({ system, fault, message, cause: String(cause) }))',
+    ),
   ),
 ];
 
