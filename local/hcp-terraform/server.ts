@@ -94,12 +94,12 @@ export interface HcpTerraformServer {
   readonly world: World;
   /** A further user's API token; limits count per user. */
   addUser(username: string, access: User['access']): User;
-  /** Queues a job that no list of runs shows, and that keeps the agent that takes it busy. */
   /**
    * Attaches policy sets in agent mode to a workspace. After each plan, an agent of its pool evaluates them for this time, and until
    * then the run stays in `post_plan_running`. `undefined` removes them.
    */
   evaluatePoliciesOnAgents(workspaceId: string, durationMs: number | undefined): void;
+  /** Queues a job that no list of runs shows. It keeps the agent that takes it busy. */
   enqueueInternalJob(job: { poolId: string; type: InternalJob['type']; durationMs: number }): InternalJob;
   /** Deletes everything except the organization, its pool and the tokens above. */
   reset(): void;
@@ -108,6 +108,7 @@ export interface HcpTerraformServer {
 
 const RUN_LIST = /^\/api\/v2\/(organizations|workspaces)\/[^/]+\/runs$/;
 const BODY_LIMIT = 256 * 1024 * 1024;
+
 /** Starts the emulator. Resolves when it listens. */
 export async function startHcpTerraform(options: HcpTerraformOptions = {}): Promise<HcpTerraformServer> {
   const now = options.now ?? Date.now;
