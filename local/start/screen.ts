@@ -1,5 +1,5 @@
 /** Renders the model as text: frames for a terminal, and lines for other outputs. Pure. */
-import { stripVTControlCharacters } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import {
   countsOf,
   isFinal,
@@ -28,16 +28,6 @@ export interface Frame {
 }
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan';
-const CODES: Readonly<Record<Style, string>> = {
-  bold: '1',
-  dim: '2',
-  red: '31',
-  green: '32',
-  yellow: '33',
-  blue: '34',
-  magenta: '35',
-  cyan: '36',
-};
 
 const STATES: Readonly<Record<RunState, { readonly mark: string; readonly word: string; readonly style: Style }>> = {
   pending: { mark: '·', word: 'pending', style: 'dim' },
@@ -302,7 +292,8 @@ export function changeLines(before: Model, after: Model, now: number, startedAt:
 }
 
 function painter(colour: boolean): (style: Style, text: string) => string {
-  return colour ? (style, text) => `\u001b[${CODES[style]}m${text}\u001b[0m` : (_style, text) => text;
+  // The caller has already decided whether the output shows colours.
+  return (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
 }
 
 /** Cuts a line at the given number of columns. Escape sequences don't count. */
