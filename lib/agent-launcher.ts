@@ -9,8 +9,8 @@ import { AgentPool } from './agent/pool.ts';
 import type { AgentPoolOptions } from './agent/pool-options.ts';
 import { proxiesToOpen } from './agent/proxies.ts';
 import { standingCost, sweepingPhase } from './agent/warm-agents.ts';
+import type { JobSize } from './aws/costs.ts';
 import { ecrImage } from './aws/ecr-image.ts';
-import type { JobSize } from './aws/prices.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
   DEFAULT_CPU,

@@ -3,9 +3,9 @@ import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { acknowledge } from './acknowledgement.ts';
+import type { IdleNetwork } from './aws/costs.ts';
 import { ecrImage } from './aws/ecr-image.ts';
 import { suffixOf } from './aws/partitions.ts';
-import type { IdleNetwork } from './aws/prices.ts';
 import { bucketsIn } from './aws/s3-names.ts';
 import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
 import {

@@ -2,7 +2,7 @@
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct, IDependable } from 'constructs';
 import { proxiesToOpen } from './agent/proxies.ts';
-import { dollars, type IdleNetwork, idleNetworkCost, total } from './aws/prices.ts';
+import { dollars, type IdleNetwork, idleNetworkCost, total } from './aws/costs.ts';
 import { EgressNetwork, type OwnEgress } from './egress-network.ts';
 import { portOf } from './network/allowed-domains.ts';
 import { claimOf } from './network/claims.ts';

@@ -1,7 +1,7 @@
 /** Warm agents and sweeps: agents that start although no job is queued. */
 import type { Duration } from 'aws-cdk-lib';
 import { DAYS, type Day, type Phase } from '../../functions/launcher/contract.ts';
-import { dollars, type JobSize, jobCost } from '../aws/prices.ts';
+import { dollars, type JobSize, jobCost } from '../aws/costs.ts';
 import type { UnlistedJobs } from './accepted-jobs.ts';
 
 /** When agents are kept warm. */

@@ -1,20 +1,11 @@
 /** Finds out from the facts about an existing VPC what it lacks for agents. */
-import { contains, dotted, PRIVATE_RANGES, parseRange, prefixOf } from '../aws/address-range.ts';
-import { ASSOCIATION_PRIORITY } from '../network/dns-firewall-facts.ts';
+import { prefixOf } from '../aws/address-range.ts';
+import { dnsFindings } from './dns.ts';
 import { endpointFindings } from './endpoints.ts';
-import {
-  type GroupRule,
-  lets,
-  missing,
-  note,
-  type SecurityGroupFacts,
-  type SubnetFacts,
-  type VpcFacts,
-  type VpcFinding,
-  type VpcNeeds,
-} from './findings.ts';
+import { missing, note, type SubnetFacts, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
 import { LONGEST_DEFAULT_PREFIX } from './internet-routes.ts';
 import { type AclFacts, passes } from './network-acl.ts';
+import { securityGroupFindings } from './security-groups.ts';
 
 /** What the facts don't show, so no finding covers it. */
 export const NOT_CHECKED =
@@ -168,138 +159,4 @@ function aclFinding(id: string, acl: AclFacts, what: string, passed: ReturnType<
           'check that HCP Terraform and AWS are among them',
         ),
       ];
-}
-
-/**
- * Addresses of a VPC's resolver: one in its first range, and one per protocol that all VPCs share.
- * https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
- */
-function ownResolvers(vpcRange: string): string[] {
-  const first = parseRange(vpcRange)?.first;
-  const inRange = first === undefined ? [] : [dotted(first + 2)];
-  return ['AmazonProvidedDNS', '169.254.169.253', 'fd00:ec2::253', ...inRange];
-}
-
-/** Without DNS hostnames, the private hostnames of endpoints don't resolve. Endpoints without private DNS aren't affected. */
-function hostNameFindings({ endpoints }: VpcFacts, services: readonly string[]): VpcFinding[] {
-  const lost = endpoints.filter(({ privateDns }) => privateDns).map(({ service }) => service);
-  if (lost.length === 0) return [];
-  const level = lost.some((service) => services.includes(service)) ? missing : note;
-  return [
-    level(
-      `the VPC has no DNS hostnames (enableDnsHostnames is off), so the hostnames of its endpoints (${lost.join(', ')}) lead to public addresses`,
-      'turn it on: aws ec2 modify-vpc-attribute',
-    ),
-  ];
-}
-
-function dnsFindings(facts: VpcFacts, { dnsFirewall, services }: VpcNeeds): VpcFinding[] {
-  const own = ownResolvers(facts.range);
-  const others = facts.resolvers.filter((resolver) => !own.includes(resolver));
-  return [
-    ...(facts.dnsSupport
-      ? []
-      : [missing('the VPC has no DNS (enableDnsSupport is off)', 'turn it on: aws ec2 modify-vpc-attribute')]),
-    ...(facts.dnsHostnames ? [] : hostNameFindings(facts, services)),
-    ...(others.length === 0
-      ? []
-      : [
-          dnsFirewall
-            ? missing(
-                `DHCP sets other resolvers (${others.join(', ')}), and DNS Firewall sees no query to them`,
-                'let these resolvers forward to the VPC’s, or remove network.dnsFirewall and limit domains there',
-              )
-            : note(`DHCP sets other resolvers (${others.join(', ')})`, 'check that they resolve HCP Terraform and AWS'),
-        ]),
-    ...(facts.dnsFirewallRuleGroups.length === 0
-      ? []
-      : [
-          note(
-            `another DNS Firewall rule group is attached (${facts.dnsFirewallRuleGroups.map(({ name, priority }) => `${name}: priority ${priority}`).join(', ')})`,
-            `check that it allows the domains in docs/network.md; rule groups are evaluated in the order of their priorities, and this stack’s has ${ASSOCIATION_PRIORITY}`,
-          ),
-        ]),
-    ...(dnsFirewall ? ownDnsFirewallFindings(facts) : []),
-  ];
-}
-
-/** What affects this stack's DNS Firewall in the VPC. */
-function ownDnsFirewallFindings({ dnsFirewallRuleGroups, dnsFailsOpen }: VpcFacts): VpcFinding[] {
-  const taken = dnsFirewallRuleGroups.filter(({ priority }) => priority === ASSOCIATION_PRIORITY);
-  return [
-    ...taken.map(({ name }) =>
-      note(
-        `${name} has the priority ${ASSOCIATION_PRIORITY}, which this stack’s rule group uses`,
-        'nothing if it belongs to this stack; otherwise change its priority, or the deployment fails: a VPC can have each priority once',
-      ),
-    ),
-    ...(dnsFailsOpen === true
-      ? [
-          note(
-            'DNS Firewall fails open in this VPC: when it cannot decide, every domain resolves',
-            'keep it if you want that for the VPC; otherwise aws route53resolver update-firewall-config --firewall-fail-open DISABLED',
-          ),
-        ]
-      : []),
-  ];
-}
-
-function securityGroupFindings(
-  groups: readonly SecurityGroupFacts[],
-  { vpcId, ports, proxyPorts = [], hostname }: VpcNeeds,
-): VpcFinding[] {
-  if (groups.length === 0) return [];
-  const rules = groups.flatMap(({ outbound }) => outbound);
-  const closed = [...new Set([...ports, ...proxyPorts])].filter((port) => !rules.some((rule) => lets(rule, port)));
-  return [
-    ...groups
-      .filter((group) => group.vpcId !== vpcId)
-      .map(({ id, vpcId: other }) => missing(`security group ${id} is in ${other}`, `use groups of ${vpcId}`)),
-    ...ports.filter((port) => !closed.includes(port)).flatMap((port) => restricted(rules, port, hostname)),
-    ...closed.map((port) =>
-      missing(
-        `no security group allows outbound TCP ${port}`,
-        `add an outbound rule, or remove network.securityGroupIds`,
-      ),
-    ),
-    ...groups
-      .filter(({ inbound }) => inbound.length > 0)
-      .map(({ id, inbound }) =>
-        note(
-          `security group ${id} allows inbound traffic: ${inbound.map(inWords).join(', ')}`,
-          'agents need no inbound traffic; use a group without inbound rules',
-        ),
-      ),
-    ...(rules.some(({ protocol, peer }) => protocol === '-1' && peer === '0.0.0.0/0')
-      ? [note('a security group allows all outbound traffic', 'agents need TCP 443 only')]
-      : []),
-  ];
-}
-
-/** The finding for a port that is open to some addresses only. */
-function restricted(rules: readonly GroupRule[], port: number, hostname: string): VpcFinding[] {
-  const peers = [...new Set(rules.filter((rule) => lets(rule, port)).map(({ peer }) => peer))];
-  if (peers.includes('0.0.0.0/0')) return [];
-  const what = `security groups allow outbound TCP ${port} only to ${peers.join(', ')}`;
-  const inside = peers.every((peer) => peer.startsWith('sg-') || peer.includes(':') || isPrivate(peer));
-  return /(?:^|\.)terraform\.io(?::|$)/.test(hostname) && inside
-    ? [
-        missing(
-          `${what}, but HCP Terraform has public IPv4 addresses`,
-          'add an outbound rule to 0.0.0.0/0, or remove network.securityGroupIds. Behind a proxy this is correct: set HTTPS_PROXY in the environment of the pools',
-        ),
-      ]
-    : [note(what, `check that ${hostname}, the registries and AWS APIs are among them`)];
-}
-
-function inWords({ protocol, from, peer }: GroupRule): string {
-  return `${protocol === '-1' ? 'everything' : `${protocol} ${from}`} from ${peer}`;
-}
-
-function isPrivate(peer: string): boolean {
-  const range = parseRange(peer);
-  return PRIVATE_RANGES.some((text) => {
-    const outer = parseRange(text);
-    return outer !== undefined && range !== undefined && contains(outer, range);
-  });
 }

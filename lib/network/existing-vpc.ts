@@ -1,7 +1,7 @@
 import { Annotations, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
-import type { IdleNetwork } from '../aws/prices.ts';
+import type { IdleNetwork } from '../aws/costs.ts';
 import { type AllowedNamesInput, portOf, resolvingNames } from './allowed-domains.ts';
 import { DnsFirewall } from './dns-firewall.ts';
 import { guardDutyAccount } from './guardduty.ts';

@@ -7,10 +7,7 @@
  */
 
 import { Duration, Stack, Token } from 'aws-cdk-lib';
-import { CpuArchitecture } from 'aws-cdk-lib/aws-ecs';
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Construct, Dependable } from 'constructs';
+import { Construct } from 'constructs';
 import type { z } from 'zod';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from '../agent/pool-options.ts';
 import type { WarmAgentsOptions, WarmSchedule } from '../agent/warm-agents.ts';
@@ -25,11 +22,11 @@ import {
 import { targetFaults } from '../settings/checks/target.ts';
 import { crossFaults } from '../settings/checks.ts';
 import type { SettingsFault } from '../settings/errors.ts';
-import { RETENTION_DAYS, RETENTION_DOC } from '../settings/fields.ts';
 import { type ReadableSettings, readSettings } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
 import { settingAt } from '../settings/schema.ts';
 import type { AgentLauncherProps } from './agent-launcher.ts';
+import { constructFaults, isSecret } from './constructs.ts';
 import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
 
 const SAME: Counterpart = { value: withoutConstructs };
@@ -199,125 +196,6 @@ function secretName(given: unknown): unknown {
   if (secretFullArn !== undefined && !Token.isUnresolved(secretFullArn)) return secretFullArn;
   if (!Token.isUnresolved(given.secretName)) return given.secretName;
   return node.path.replaceAll(/[^A-Za-z0-9/]/g, '_').slice(-512);
-}
-
-function isSecret(given: unknown): given is ISecret {
-  return typeof given === 'object' && given !== null && 'secretArn' in given && 'secretName' in given;
-}
-
-/** What a property without a setting must be. */
-interface Kind {
-  readonly fits: (value: unknown) => boolean;
-  readonly allowed: string;
-  readonly remedy: string;
-}
-
-const isList = (value: unknown, fits: (item: unknown) => boolean): boolean =>
-  Array.isArray(value) && value.every((item: unknown) => fits(item));
-
-const SECRET_KIND: Kind = {
-  fits: isSecret,
-  allowed: 'a secret of aws-cdk-lib/aws-secretsmanager',
-  remedy: "use Secret.fromSecretNameV2(this, 'ApiToken', '…') with the name of the secret; never the token itself",
-};
-const VPC: Kind = {
-  fits: (value) => isRecord(value) && 'vpcId' in value,
-  allowed: 'a VPC of aws-cdk-lib/aws-ec2',
-  remedy: "use Vpc.fromLookup(this, 'Vpc', { vpcId: '…' }), or the VPC that your app creates",
-};
-const SUBNETS: Kind = {
-  fits: isRecord,
-  allowed: 'an object that selects subnets of the VPC, such as { subnetGroupName: "Tasks" }',
-  remedy: "leave it out for the VPC's private subnets",
-};
-const GROUPS: Kind = {
-  fits: (value) =>
-    isList(value, (group) => isRecord(group) && 'securityGroupId' in group) &&
-    Array.isArray(value) &&
-    value.length >= 1 &&
-    value.length <= 5,
-  allowed: "a list of 1 to 5 security groups of aws-cdk-lib/aws-ec2: without any, ECS uses the VPC's default group",
-  remedy:
-    'leave the property out, and the construct creates a group: nothing in, HTTPS out. For an id, use SecurityGroup.fromSecurityGroupId',
-};
-const FLAG: Kind = {
-  fits: (value) => typeof value === 'boolean',
-  allowed: 'true or false',
-  remedy: 'write it without quotes',
-};
-const DEPENDABLES: Kind = {
-  fits: (value) => isList(value, isDependable),
-  allowed: 'a list of constructs',
-  remedy: 'put the constructs themselves into the list, not their names',
-};
-const IMAGE: Kind = {
-  // Every function has a `bind`, too.
-  fits: (value) => isRecord(value) && typeof value['bind'] === 'function',
-  allowed: 'an AgentImage of agent-launcher/agent-image',
-  remedy: 'use AgentImage.copyOf, fromReference, fromVersion or fromRelease',
-};
-const RETENTION: Kind = {
-  fits: (value) =>
-    Token.isUnresolved(value) ||
-    (typeof value === 'number' && [...RETENTION_DAYS, RetentionDays.INFINITE].includes(value)),
-  allowed: `RetentionDays of aws-cdk-lib/aws-logs, which are these days: ${RETENTION_DOC.allowed}`,
-  remedy: 'use one of RetentionDays, such as RetentionDays.ONE_MONTH',
-};
-const TOPIC: Kind = {
-  fits: (value) => isRecord(value) && 'topicArn' in value,
-  allowed: 'a topic of aws-cdk-lib/aws-sns',
-  remedy: "use Topic.fromTopicArn(this, 'Alarms', '…')",
-};
-const ARCHITECTURE: Kind = {
-  fits: (value) => value === CpuArchitecture.X86_64 || value === CpuArchitecture.ARM64,
-  allowed: 'CpuArchitecture.X86_64 or CpuArchitecture.ARM64 of aws-cdk-lib/aws-ecs',
-  remedy: 'use one of these two',
-};
-const ROLE: Kind = {
-  fits: (value) => isRecord(value) && 'roleArn' in value && 'grantPrincipal' in value,
-  allowed: 'a role of aws-cdk-lib/aws-iam',
-  remedy: "use Role.fromRoleArn(this, 'TaskRole', '…'), or leave it out for a new role",
-};
-
-/** Constructs that are missing, or have a name or an id in their place, and other values that no setting stands for. */
-function constructFaults(given: Given): SettingsFault[] {
-  const fault = (path: string, { fits, allowed, remedy }: Kind, required = false): SettingsFault[] => {
-    const value = valueAt(given, path.split('.'));
-    return fits(value) || (value === undefined && !required) ? [] : [{ path, given: shown(value), allowed, remedy }];
-  };
-  const pools: readonly unknown[] = Array.isArray(given['pools']) ? given['pools'] : [];
-  return [
-    ...fault('vpc', VPC, true),
-    ...fault('apiTokenSecret', SECRET_KIND, true),
-    ...fault('vpcSubnets', SUBNETS),
-    ...fault('securityGroups', GROUPS),
-    ...fault('assignPublicIp', FLAG),
-    ...fault('startAfter', DEPENDABLES),
-    ...fault('guardDuty', FLAG),
-    ...fault('agentImage', IMAGE),
-    ...fault('logRetention', RETENTION),
-    ...fault('alarmTopic', TOPIC),
-    ...pools.flatMap((_, index) => [
-      ...fault(`pools.${index}.agentTokenSecret`, SECRET_KIND, true),
-      ...fault(`pools.${index}.apiTokenSecret`, SECRET_KIND),
-      ...fault(`pools.${index}.cpuArchitecture`, ARCHITECTURE),
-      ...fault(`pools.${index}.taskRole`, ROLE),
-      ...fault(`pools.${index}.phases.plan.taskRole`, ROLE),
-      ...fault(`pools.${index}.phases.apply.taskRole`, ROLE),
-      ...fault(`pools.${index}.logRetention`, RETENTION),
-      ...fault(`pools.${index}.image`, IMAGE),
-    ]),
-  ];
-}
-
-function isDependable(value: unknown): boolean {
-  if (!isRecord(value)) return false;
-  try {
-    Dependable.get(value);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function schemaFaults(issue: z.core.$ZodIssue, settings: unknown): SettingsFault[] {

@@ -12,9 +12,9 @@ import {
   idleLauncherCost,
   idleNetworkCost,
   jobCost,
-  PRICES,
   total,
-} from '../../lib/aws/prices.ts';
+} from '../../lib/aws/costs.ts';
+import { PRICES } from '../../lib/aws/prices.ts';
 import { defaultNames, GITHUB_RELEASES, PRESETS, TASK_START_ENDPOINTS } from '../../lib/network/allowed-domains.ts';
 import { CLAIMS, type EgressMode } from '../../lib/network/claims.ts';
 import { dnsRulesIn } from './network/reachability/dns-rules.ts';

@@ -5,9 +5,9 @@ import {
   idleLauncherCost,
   idleNetworkCost,
   jobCost,
-  PRICES,
   total,
-} from '../../../lib/aws/prices.ts';
+} from '../../../lib/aws/costs.ts';
+import { PRICES } from '../../../lib/aws/prices.ts';
 import { templateOf } from '../synthesis.ts';
 
 const nothing = { natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0 };

@@ -1,0 +1,173 @@
+/**
+ * What a deployment costs. The stack's outputs and the documents use the same numbers: On-Demand list prices of us-east-1 in US
+ * dollars, for a month of 730 hours, without the free tier. These are estimates for comparison, not an offer.
+ */
+import { PRICES } from './prices.ts';
+
+/** Hours per month, as in AWS's calculator. */
+export const HOURS = 730;
+
+/** One part of a sum. */
+export interface CostLine {
+  readonly item: string;
+  /** How the amount is calculated. */
+  readonly formula: string;
+  readonly usd: number;
+}
+
+/** The parts of a network that cost money while nothing runs. */
+export interface IdleNetwork {
+  readonly natGateways: number;
+  readonly firewallEndpoints: number;
+  /** Interface endpoints times the zones they are in. */
+  readonly interfaceEndpoints: number;
+  readonly dnsNames: number;
+}
+
+/**
+ * The parts of a network's monthly price while nothing runs, in US dollars. Empty if nothing costs anything.
+ *
+ * AWS waives one NAT gateway hour for every hour of a firewall endpoint
+ * (https://aws.amazon.com/network-firewall/pricing/, quoted in https://github.com/infracost/infracost/pull/1469). We infer that
+ * AWS still bills the gateway's public address.
+ */
+export function idleNetworkCost(network: IdleNetwork): CostLine[] {
+  const { natGatewayHour, publicAddressHour, firewallEndpointHour, interfaceEndpointHour, dnsFirewallNameMonth } =
+    PRICES;
+  const waived = Math.min(network.natGateways, network.firewallEndpoints);
+  const hourly = (count: number, item: string, usd: number, formula: string): CostLine[] =>
+    count === 0 ? [] : [{ item, formula: `${count} × ${formula} × ${HOURS} h`, usd: count * usd * HOURS }];
+  return [
+    ...hourly(
+      network.natGateways - waived,
+      'NAT gateway with its address',
+      natGatewayHour.usd + publicAddressHour.usd,
+      `($${natGatewayHour.usd} + $${publicAddressHour.usd})`,
+    ),
+    ...hourly(
+      waived,
+      'address of a NAT gateway (AWS waives its hours behind a firewall endpoint)',
+      publicAddressHour.usd,
+      `$${publicAddressHour.usd}`,
+    ),
+    ...hourly(
+      network.firewallEndpoints,
+      'Network Firewall endpoint',
+      firewallEndpointHour.usd,
+      `$${firewallEndpointHour.usd}`,
+    ),
+    ...hourly(
+      network.interfaceEndpoints,
+      'interface endpoint in a zone',
+      interfaceEndpointHour.usd,
+      `$${interfaceEndpointHour.usd}`,
+    ),
+    ...(network.dnsNames === 0
+      ? []
+      : [
+          {
+            item: 'DNS Firewall',
+            formula: `${network.dnsNames} domains × $${dnsFirewallNameMonth.usd}`,
+            usd: network.dnsNames * dnsFirewallNameMonth.usd,
+          },
+        ]),
+  ];
+}
+
+/** The parts of the launcher that cost money while nothing is queued. */
+export interface IdleLauncher {
+  readonly secrets: number;
+  readonly alarms: number;
+}
+
+/** Invocations per month, at one per minute. */
+const INVOCATIONS = HOURS * 60;
+
+/** Gigabyte-seconds of the function's 256 MB. */
+const gbSeconds = (seconds: number): number => seconds * 0.25;
+
+/** Metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
+const METRICS_OF_AN_ACTIVE_POOL = 6;
+
+/** Monthly cost of the launcher and its monitoring while nothing is queued. */
+export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] {
+  const { lambdaRequest, lambdaGbSecondArm, logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
+  const invocations = INVOCATIONS.toLocaleString('en');
+  return [
+    {
+      item: 'launcher',
+      formula: `${invocations} invocations of 256 MB for one second, arm64, without Lambda's free tier`,
+      usd: INVOCATIONS * (lambdaRequest.usd + gbSeconds(1) * lambdaGbSecondArm.usd),
+    },
+    {
+      item: "launcher's log",
+      formula: `${invocations} lines of 1 kB × $${logGb.usd} per GB`,
+      usd: (INVOCATIONS / 1_000_000) * logGb.usd,
+    },
+    { item: 'secrets', formula: `${secrets} × $${secretMonth.usd}`, usd: secrets * secretMonth.usd },
+    {
+      // "Lambda terminates execution environments every few hours", even of functions that are invoked continuously:
+      // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+      item: 'reading the API token',
+      formula: 'once per hour: a warm function keeps it, and Lambda replaces the function every few hours',
+      usd: HOURS * secretCall.usd,
+    },
+    { item: 'alarms', formula: `${alarms} × $${alarmMonth.usd}`, usd: alarms * alarmMonth.usd },
+    {
+      item: 'custom metrics',
+      formula: `1 × $${customMetricMonth.usd}: the heartbeat, the only one that an idle launcher writes`,
+      usd: customMetricMonth.usd,
+    },
+  ];
+}
+
+/** Cost of one minute in which the launcher polls continuously because a pool is active. */
+export function activeMinuteCost(): number {
+  return PRICES.lambdaRequest.usd + gbSeconds(55) * PRICES.lambdaGbSecondArm.usd;
+}
+
+/** Cost of a pool's metrics in an hour with jobs. */
+export function activePoolHourCost(): number {
+  return (METRICS_OF_AN_ACTIVE_POOL * PRICES.customMetricMonth.usd) / HOURS;
+}
+
+/** The task of one job. */
+export interface JobSize {
+  readonly cpu: number;
+  readonly memoryMiB: number;
+  readonly architecture: 'x86_64' | 'arm64';
+  /** From the image pull to the end. Fargate bills at least one minute. */
+  readonly seconds: number;
+  readonly diskGiB?: number;
+  /** Whether the task has a public address. */
+  readonly publicAddress?: boolean;
+}
+
+/** Cost of one job's task. */
+export function jobCost({
+  cpu,
+  memoryMiB,
+  architecture,
+  seconds,
+  diskGiB = 20,
+  publicAddress = false,
+}: JobSize): number {
+  const arm = architecture === 'arm64';
+  const hours = Math.max(60, seconds) / 3600;
+  const vcpu = (arm ? PRICES.fargateVcpuHourArm : PRICES.fargateVcpuHourX86).usd;
+  const gb = (arm ? PRICES.fargateGbHourArm : PRICES.fargateGbHourX86).usd;
+  const disk = Math.max(0, diskGiB - 20) * PRICES.fargateDiskGbHour.usd;
+  const address = publicAddress ? PRICES.publicAddressHour.usd : 0;
+  return hours * ((cpu / 1024) * vcpu + (memoryMiB / 1024) * gb + disk + address);
+}
+
+/** The sum of the lines. */
+export function total(lines: readonly CostLine[]): number {
+  return lines.reduce((sum, { usd }) => sum + usd, 0);
+}
+
+/** A readable amount: two decimals, and more if the amount is less than ten cents. */
+export function dollars(usd: number): string {
+  if (usd === 0) return '$0.00';
+  return `$${usd >= 0.1 ? usd.toFixed(2) : Number(usd.toPrecision(2))}`;
+}
