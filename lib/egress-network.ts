@@ -7,7 +7,7 @@ import type { IdleNetwork } from './aws/costs.ts';
 import { ecrImage } from './aws/ecr-image.ts';
 import { suffixOf } from './aws/partitions.ts';
 import { bucketsIn } from './aws/s3-names.ts';
-import { DEFAULT_HOSTNAME, DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
+import { DEFAULT_LOG_RETENTION_DAYS } from './defaults.ts';
 import {
   jobNames,
   type Place,
@@ -30,18 +30,10 @@ import { taskSecurityGroup } from './network/security-group.ts';
 import { suricataRules } from './network/suricata-rules.ts';
 import { vendedLogGroup } from './network/vended-log-group.ts';
 import { layerEndpoint, taskEndpoints } from './network/vpc-endpoints.ts';
-import type { EgressNetworkProps, OwnEgress } from './properties/egress-network.ts';
-import { checkNetworkProps } from './properties/egress-network-checks.ts';
+import type { EgressNetworkProps } from './properties/egress-network.ts';
+import { type CheckedNetworkProps, checkNetworkProps } from './properties/egress-network-checks.ts';
 
-export type { EgressNetworkProps, OwnEgress };
-
-const DEFAULT_EGRESS: OwnEgress = {
-  mode: 'nat-gateway',
-  natGateways: 'one',
-  vpcEndpoints: 'none',
-  ipv6: false,
-  dnsFirewall: true,
-};
+export type { EgressNetworkProps };
 
 /** A VPC with the egress that the mode allows, and without ingress. */
 export class EgressNetwork extends Construct {
@@ -62,72 +54,70 @@ export class EgressNetwork extends Construct {
 
   constructor(scope: Construct, id: string, props: EgressNetworkProps) {
     super(scope, id);
-    checkNetworkProps(this, props);
-    const egress = props.egress ?? DEFAULT_EGRESS;
-    const allowed = props.allowed ?? { hostname: DEFAULT_HOSTNAME };
-    const placeOfVpc: VpcPlace = { cidr: props.cidr, availabilityZones: props.availabilityZones };
-    const zonesOfLayout = egress.mode === 'network-firewall' && egress.natGateways === 'one' ? 1 : 2;
-    const layout = layoutId({ mode: egress.mode, zones: zonesOfLayout, ...placeOfVpc });
+    const network = checkNetworkProps(this, props);
+    const { egress, cidr, availabilityZones, hostname, images, ipv6, vpcEndpoints, dnsFirewall } = network;
+    const placeOfVpc: VpcPlace = { cidr, availabilityZones };
+    const zonesOfLayout = network.egress === 'network-firewall' && network.natGateways === 'one' ? 1 : 2;
+    const layout = layoutId({ egress, zones: zonesOfLayout, ...placeOfVpc });
     const ground = layout === undefined ? this : new Construct(this, layout);
-    const { vpc, addresses } = ownVpcOf(ground, placeOfVpc, egress);
+    const { vpc, addresses } = ownVpcOf(ground, placeOfVpc, network);
     this.vpc = vpc as ec2.IVpc;
     this.addresses = addresses;
     this.taskSubnets = { subnetGroupName: 'Tasks' };
-    this.assignPublicIp = egress.mode === 'public-ip';
+    this.assignPublicIp = egress === 'public-ip';
 
-    const port = portOf(allowed.hostname);
+    const port = portOf(hostname);
     this.securityGroup = taskSecurityGroup(this, {
       vpc: this.vpc,
       extraPorts: [port],
-      ipv6: egress.mode !== 'network-firewall' && egress.ipv6,
+      ipv6,
     });
 
-    const awsApiServices = allowed.allowedPresets?.includes('aws-apis') === true ? (allowed.awsApiServices ?? []) : [];
+    const awsApiServices = network.allowedPresets?.includes('aws-apis') === true ? (network.awsApiServices ?? []) : [];
     const endpoints = { vpc, subnets: this.taskSubnets, awsApiServices };
-    const images = props.images ?? [undefined];
     layerEndpoint(this, {
       ...endpoints,
-      buckets: bucketsIn(allowed.allowedDomains ?? []),
+      buckets: bucketsIn(network.allowedDomains ?? []),
       registryBuckets: registryBuckets(images),
     });
-    const withEndpoints = egress.mode !== 'public-ip' && egress.vpcEndpoints === 'task-start';
+    const withEndpoints = vpcEndpoints === 'task-start';
     if (withEndpoints) taskEndpoints(this, { ...endpoints, securityGroup: this.securityGroup });
 
     const place: Place = Stack.of(this);
-    const guardDuty = props.guardDuty === true ? guardDutyAccount(this) : undefined;
-    this.names = resolvingNames(allowed, images, place, guardDuty);
-    this.dnsFirewall = egress.mode === 'network-firewall' || egress.dnsFirewall;
+    const guardDuty = network.guardDuty ? guardDutyAccount(this) : undefined;
+    this.names = resolvingNames(network, images, place, guardDuty);
+    this.dnsFirewall = dnsFirewall;
     if (this.dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', {
         vpcId: vpc.vpcId,
         names: this.names,
-        ...(props.dnsQueryLogRetention !== undefined && { queryLogRetention: props.dnsQueryLogRetention }),
+        ...(network.dnsQueryLogRetentionDays !== undefined && { queryLogRetention: network.dnsQueryLogRetentionDays }),
       });
     }
-    if (egress.mode === 'network-firewall') {
+    if (network.egress === 'network-firewall') {
       // Traffic to an endpoint doesn't pass the firewall, so the firewall doesn't need to allow it.
       const { apis, registries, monitoring } = taskStartNames(images, place, guardDuty);
       const names = normalised([
-        ...jobNames(allowed, place),
+        ...jobNames(network, place),
         ...registries,
         ...monitoring,
         ...(withEndpoints ? [] : apis),
       ]);
-      const host = allowed.hostname.split(':')[0] ?? allowed.hostname;
+      const host = hostname.split(':')[0] ?? hostname;
       new NetworkFirewall(this, 'Firewall', {
         vpc: this.vpc,
         ground,
         zones: firewallZones(vpc),
         rules: suricataRules(names, port === 443 ? [] : [{ name: host, port }]),
-        logRetention: egress.firewallLogRetention ?? DEFAULT_LOG_RETENTION_DAYS,
+        logRetention: network.firewallLogRetentionDays ?? DEFAULT_LOG_RETENTION_DAYS,
       });
     }
-    this.flowLogs(props.flowLogRetention);
+    this.flowLogs(network.flowLogRetentionDays);
 
     const zones = vpc.selectSubnets(this.taskSubnets).subnets.length;
     this.idle = {
       natGateways: addresses.length,
-      firewallEndpoints: egress.mode === 'network-firewall' ? zones : 0,
+      firewallEndpoints: egress === 'network-firewall' ? zones : 0,
       interfaceEndpoints: withEndpoints ? TASK_START_ENDPOINTS * zones : 0,
       dnsNames: this.dnsFirewall ? this.names.length + 1 : 0,
     };
@@ -158,13 +148,13 @@ export class EgressNetwork extends Construct {
   }
 }
 
-function ownVpcOf(scope: Construct, place: VpcPlace, egress: OwnEgress): OwnVpc {
-  switch (egress.mode) {
+function ownVpcOf(scope: Construct, place: VpcPlace, network: CheckedNetworkProps): OwnVpc {
+  switch (network.egress) {
     case 'nat-gateway':
-      return natGatewayVpc(scope, place, egress);
+      return natGatewayVpc(scope, place, network);
     case 'network-firewall':
-      return networkFirewallVpc(scope, place, egress);
+      return networkFirewallVpc(scope, place, network);
     case 'public-ip':
-      return publicIpVpc(scope, place, egress);
+      return publicIpVpc(scope, place, network);
   }
 }

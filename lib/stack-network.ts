@@ -3,11 +3,10 @@ import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct, IDependable } from 'constructs';
 import { proxiesToOpen } from './agent/proxies.ts';
 import { dollars, type IdleNetwork, idleNetworkCost, total } from './aws/costs.ts';
-import { EgressNetwork, type OwnEgress } from './egress-network.ts';
+import { EgressNetwork } from './egress-network.ts';
 import { portOf } from './network/allowed-domains.ts';
 import { claimOf } from './network/claims.ts';
 import { ExistingVpc } from './network/existing-vpc.ts';
-import type { NetworkSettings } from './settings/network.ts';
 import type { Settings } from './settings/parse.ts';
 import { imagesOf } from './settings/task-images.ts';
 
@@ -30,10 +29,14 @@ export interface AgentNetwork {
 /** Builds the network that the settings ask for. */
 export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork {
   const { network, hostname } = settings;
-  const allowed = { hostname, ...network.allowed };
   const images = imagesOf(settings);
   if (network.egress === 'existing-vpc') {
-    const existing = new ExistingVpc(scope, 'Network', { ...network, allowed, images, proxies: proxiesOf(settings) });
+    const existing = new ExistingVpc(scope, 'Network', {
+      ...network,
+      allowed: { hostname, ...network },
+      images,
+      proxies: proxiesOf(settings),
+    });
     const { vpc, taskSubnets, securityGroups, idle, names } = existing;
     return {
       vpc,
@@ -46,16 +49,12 @@ export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork
       names,
     };
   }
-  const { availabilityZones, flowLogRetentionDays, dnsQueryLogRetentionDays } = network;
   const own = new EgressNetwork(scope, 'Network', {
-    cidr: network.cidr,
-    ...(availabilityZones !== undefined && { availabilityZones }),
-    egress: ownEgress(network, settings.logRetentionDays),
-    allowed,
+    ...(network.egress === 'network-firewall'
+      ? { firewallLogRetentionDays: settings.logRetentionDays, ...network }
+      : network),
+    hostname,
     images,
-    guardDuty: network.guardDuty,
-    ...(flowLogRetentionDays !== undefined && { flowLogRetention: flowLogRetentionDays }),
-    ...(dnsQueryLogRetentionDays !== undefined && { dnsQueryLogRetention: dnsQueryLogRetentionDays }),
   });
   const { vpc, taskSubnets, securityGroup, assignPublicIp, addresses, idle, names } = own;
   return {
@@ -70,23 +69,6 @@ export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork
   };
 }
 
-function ownEgress(network: Exclude<NetworkSettings, { egress: 'existing-vpc' }>, logRetentionDays: number): OwnEgress {
-  switch (network.egress) {
-    case 'nat-gateway': {
-      const { egress: mode, natGateways, vpcEndpoints, ipv6, dnsFirewall } = network;
-      return { mode, natGateways, vpcEndpoints, ipv6, dnsFirewall };
-    }
-    case 'network-firewall': {
-      const { egress: mode, natGateways, vpcEndpoints, firewallLogRetentionDays } = network;
-      return { mode, natGateways, vpcEndpoints, firewallLogRetention: firewallLogRetentionDays ?? logRetentionDays };
-    }
-    case 'public-ip': {
-      const { egress: mode, ipv6, dnsFirewall } = network;
-      return { mode, ipv6, dnsFirewall };
-    }
-  }
-}
-
 function proxiesOf({ pools }: Settings): { address: string | undefined; port: number }[] {
   return proxiesToOpen(pools.map(({ environment }) => environment));
 }
@@ -96,8 +78,7 @@ export function networkOutputs(
   settings: Settings,
   network: AgentNetwork,
 ): { id: string; value: string; description: string }[] {
-  const { egress } = settings.network;
-  const ipv6 = 'ipv6' in settings.network && settings.network.ipv6;
+  const { egress, ipv6 = false } = settings.network;
   const idle = dollars(total(idleNetworkCost(network.idle)));
   return [
     ...(network.addresses.length === 0
@@ -129,8 +110,8 @@ function claim(settings: Settings): string {
     ...(network.egress === 'existing-vpc' && { proxies: proxiesOf(settings) }),
     egress: network.egress,
     port: portOf(hostname),
-    ...('dnsFirewall' in network && { dnsFirewall: network.dnsFirewall }),
-    ...('ipv6' in network && { ipv6: network.ipv6 }),
+    dnsFirewall: network.dnsFirewall,
+    ipv6: network.ipv6 ?? false,
     ownGroups: network.egress === 'existing-vpc' && network.securityGroupIds !== undefined,
   });
 }

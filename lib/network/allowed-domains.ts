@@ -184,15 +184,28 @@ export function registryOf(image: string): { readonly host: string; readonly por
   return { host: 'name' in parsed ? parsed.name : host, port: Number(port) };
 }
 
-/** The settings about allowed domains. */
-export interface AllowedNamesInput {
+/** The domains that agents may reach, in addition to the hostname and to what a task startup needs. */
+export interface AllowedDomainOptions {
+  /**
+   * Domains instead of the default ones.
+   *
+   * @default - the domains that the hostname needs
+   */
+  readonly allowedDomains?: readonly string[] | undefined;
+  /** Additional groups of domains. */
+  readonly allowedPresets?: readonly Preset[] | undefined;
+  /** Services of the preset `aws-apis`. */
+  readonly awsApiServices?: readonly string[] | undefined;
+  /**
+   * Regions of the preset `aws-apis`.
+   *
+   * @default - the stack's region
+   */
+  readonly awsApiRegions?: readonly string[] | undefined;
+}
+
+export interface AllowedNamesInput extends AllowedDomainOptions {
   readonly hostname: string;
-  /** Replaces the default domains; `hostname` itself is always allowed. */
-  readonly allowedDomains?: readonly string[];
-  readonly allowedPresets?: readonly Preset[];
-  readonly awsApiServices?: readonly string[];
-  /** Default: the stack's region. */
-  readonly awsApiRegions?: readonly string[];
 }
 
 /** Every domain that jobs may reach, normalized, without what a task start needs. */

@@ -1,6 +1,5 @@
 /** What each egress mode promises, in sentences that the README, the outputs and the documents share. */
-
-export type EgressMode = 'nat-gateway' | 'network-firewall' | 'existing-vpc' | 'public-ip';
+import type { EgressMode } from './egress.ts';
 
 export interface Claim {
   /** A sentence or two that people may quote. */

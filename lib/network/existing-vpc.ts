@@ -15,7 +15,7 @@ export interface ExistingVpcProps {
    *
    * @default - a new one: no inbound traffic, outbound TCP 443
    */
-  readonly securityGroupIds?: readonly string[];
+  readonly securityGroupIds?: readonly string[] | undefined;
   /** Whether only the allowed domains resolve. This affects everything in the VPC, not only agents. */
   readonly dnsFirewall: boolean;
   readonly allowed: AllowedNamesInput;

@@ -1,8 +1,9 @@
 /** The layout of a VPC that the stack creates, as a part of its resources' names. */
 import { DEFAULT_VPC_CIDR } from '../defaults.ts';
+import type { OwnNetwork } from './egress.ts';
 
 export interface Layout {
-  readonly mode: 'nat-gateway' | 'network-firewall' | 'public-ip';
+  readonly egress: NonNullable<OwnNetwork['egress']>;
   readonly zones: 1 | 2;
   readonly cidr: string;
   /** Names of the zones. Default: the first ones that AWS lists. */
@@ -17,10 +18,10 @@ export interface Layout {
  * NAT gateway. A firewall's name is in use while the old firewall exists. With different names, the new VPC is complete
  * before the old one is deleted.
  */
-export function layoutId({ mode, zones, cidr, availabilityZones = [] }: Layout): string | undefined {
-  if (mode === 'nat-gateway' && cidr === DEFAULT_VPC_CIDR && availabilityZones.length === 0) return undefined;
+export function layoutId({ egress, zones, cidr, availabilityZones = [] }: Layout): string | undefined {
+  if (egress === 'nat-gateway' && cidr === DEFAULT_VPC_CIDR && availabilityZones.length === 0) return undefined;
   // A construct's ID can't contain a slash.
-  return [mode, zones, cidr.replace('/', '-'), ...availabilityZones].join('-');
+  return [egress, zones, cidr.replace('/', '-'), ...availabilityZones].join('-');
 }
 
 /** Prefix length of a zone's subnet of tasks, in a VPC with a given prefix length. */

@@ -109,13 +109,16 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
   const ofApp = isRecord(props) ? props : {};
   const given: Given = { ...ofApp, name: ofApp['name'] ?? defaultName() };
   const settings = asSettings(given, LAUNCHER);
-  // The stack's own rules for proxies apply where the construct makes the security group.
-  const network = { egress: 'existing-vpc', ...(given['securityGroups'] !== undefined && { securityGroupIds: [] }) };
   const { value, issues } = readSettings(settings);
+  // The network belongs to the app. The stack's own rules for proxies apply where the construct makes the security group.
+  const network = {
+    egress: 'existing-vpc',
+    ...(given['securityGroups'] !== undefined && { securityGroupIds: [] }),
+  } as const;
   const ofSettings = [
     ...credentialFaults(settings),
     ...issues.flatMap((issue) => schemaFaults(issue, settings)),
-    ...crossFaults(value, network),
+    ...crossFaults({ ...value, network }),
     ...variableFaults(settings),
     ...secretFaults(scope, given),
     ...exampleFaults(scope, value),

@@ -7,8 +7,8 @@ import type { SettingsFault } from './errors.ts';
 import type { ReadableSettings } from './read.ts';
 
 /** Every fault between settings. */
-export function crossFaults(settings: ReadableSettings, network: Readonly<Record<string, unknown>>): SettingsFault[] {
-  const { hostname, agentImage = {} } = settings;
+export function crossFaults(settings: ReadableSettings): SettingsFault[] {
+  const { hostname, network, agentImage = {} } = settings;
   const pools = (settings.pools ?? []).map((pool) => pool ?? {});
   const { registry, copy } = agentImage;
   return [
@@ -16,6 +16,6 @@ export function crossFaults(settings: ReadableSettings, network: Readonly<Record
     ...sharedSecretFaults(settings, pools),
     ...imageFaults(agentImage),
     ...copyFaults(agentImage, pools),
-    ...networkFaults(network, { hostname, pools, registry, copy }),
+    ...(network === undefined ? [] : networkFaults(network, { hostname, pools, registry, copy })),
   ];
 }

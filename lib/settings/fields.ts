@@ -1,6 +1,7 @@
 /** A single setting: its schema with its documentation. Also the types of settings that occur more than once. */
 import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
+import { isRecord } from './records.ts';
 
 /** What the README's table and error messages say about a setting, in addition to its type. */
 export interface SettingDoc {
@@ -36,6 +37,32 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault
     ? unwrapped(schema.unwrap())
     : schema;
+}
+
+/** The discriminator of a union of objects, as one documented choice. */
+export const choices = new WeakMap<z.core.$ZodType, z.core.$ZodType>();
+
+/** The parts of an object. Of a union of objects: the parts of all of them, with those of the first before those of the others. */
+export function shapeOf(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>> | undefined {
+  const object = unwrapped(schema);
+  if (object instanceof z.ZodObject) return object.shape;
+  if (!(object instanceof z.ZodDiscriminatedUnion)) return undefined;
+  const merged: Record<string, z.core.$ZodType> = {};
+  const choice = choices.get(object);
+  if (choice !== undefined) merged[object.def.discriminator] = choice;
+  for (const option of object.options) {
+    for (const [key, part] of Object.entries(shapeOf(option) ?? {})) merged[key] ??= part;
+  }
+  return merged;
+}
+
+/** The object of a union that a value chooses by its discriminator; `undefined` if it chooses none. */
+export function chosenOption(schema: z.core.$ZodType, value: unknown): z.core.$ZodType | undefined {
+  const union = unwrapped(schema);
+  if (!(union instanceof z.ZodDiscriminatedUnion)) return undefined;
+  const { discriminator } = union.def;
+  const chosen = isRecord(value) ? value[discriminator] : undefined;
+  return union.options.find((option) => shapeOf(option)?.[discriminator]?._zod.values?.has(chosen as never) === true);
 }
 
 /** Retention periods of CloudWatch Logs. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */

@@ -1,11 +1,23 @@
-/** Settings of the agents' network: the schema of the input, and the type that the stack uses. */
+/** Settings of the agents' network: a union of the egress modes, each with its own options. */
 import * as z from 'zod';
 import { REGION } from '../aws/partitions.ts';
 import { shown } from '../credentials.ts';
 import { DEFAULT_VPC_CIDR } from '../defaults.ts';
-import { type AllowedNamesInput, PRESETS } from '../network/allowed-domains.ts';
+import { PRESETS } from '../network/allowed-domains.ts';
 import { parseName } from '../network/domain-name.ts';
-import { oneOf, RETENTION_DAYS, RETENTION_DOC, setting } from './fields.ts';
+import { EGRESS_MODES, type EgressMode } from '../network/egress.ts';
+import {
+  choices,
+  chosenOption,
+  type Explanation,
+  oneOf,
+  RETENTION_DAYS,
+  RETENTION_DOC,
+  type SettingDoc,
+  setting,
+  shapeOf,
+} from './fields.ts';
+import { valueAt } from './records.ts';
 
 const presets = Object.entries(PRESETS);
 
@@ -49,14 +61,18 @@ function idDoc(prefix: keyof typeof ID, command: string) {
   };
 }
 
-/** Settings of the network, before they are checked against each other. */
-export const networkSettings = z.strictObject({
-  egress: setting(z.enum(['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip']).default('nat-gateway'), {
-    description:
-      'Egress mode of the agents: private subnets behind NAT, the same with a firewall that checks server names, an existing VPC, or public subnets. docs/network.md compares them.',
-    allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip',
-  }),
-  allowedDomains: setting(z.array(z.string()).min(1).max(200).optional(), {
+const EGRESS_DOC: SettingDoc = {
+  description:
+    'Egress mode of the agents: private subnets behind NAT, the same with a firewall that checks server names, an existing VPC, or public subnets. docs/network.md compares them.',
+  allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip',
+};
+const EGRESS = setting(z.enum(EGRESS_MODES).default('nat-gateway'), EGRESS_DOC);
+
+/** A mode, as the discriminator of its options. */
+const mode = <Mode extends EgressMode>(value: Mode) => setting(z.literal(value), EGRESS_DOC);
+
+const allowed = {
+  allowedDomains: setting(z.array(z.string().overwrite(normalisedName)).min(1).max(200).optional(), {
     description: 'Domains that agents may reach, instead of the default ones. `hostname` is always allowed.',
     allowed: 'up to 200 domains; *.example.com allows every name below example.com',
     absent: 'the domains that `hostname` requires; for HCP Terraform, also archivist, releases and registry',
@@ -76,35 +92,49 @@ export const networkSettings = z.strictObject({
     allowed: 'up to 40, such as eu-central-1',
     absent: "the stack's region; required for services whose hosts have other names in other partitions, such as iam",
   }),
-  dnsFirewall: setting(z.boolean().optional(), {
-    description:
-      'Whether Route 53 Resolver DNS Firewall resolves the allowed domains only. It applies to the whole VPC.',
-    allowed: 'true or false; always true with network-firewall',
-    absent: 'true, and false with `existing-vpc`',
-  }),
-  guardDuty: setting(z.boolean().optional(), {
-    description:
-      'Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. If true, tasks may pull its image and report to GuardDuty.',
-    allowed: "true or false; true in the regions of AWS's list",
-    absent: 'false',
-  }),
-  natGateways: setting(z.enum(['one', 'all']).optional(), {
-    description:
-      'NAT gateways: one for both zones, or one per zone. With network-firewall: one zone with everything, or two independent zones. Each gateway has a fixed address.',
-    allowed: 'one or all',
-    absent: 'one',
-  }),
-  vpcEndpoints: setting(z.enum(['none', 'task-start']).optional(), {
-    description:
-      'Interface endpoints for task startup: ECR, logs, secrets. Without them, task startup uses the egress path of the jobs.',
-    allowed: 'none or task-start',
-    absent: 'none',
-  }),
-  ipv6: setting(z.boolean().optional(), {
-    description: 'Whether agents also have an egress path over IPv6. Nothing comes in over IPv6.',
-    allowed: 'true or false; true with nat-gateway and public-ip only',
-    absent: 'false',
-  }),
+};
+
+const DNS_FIREWALL: SettingDoc = {
+  description: 'Whether Route 53 Resolver DNS Firewall resolves the allowed domains only. It applies to the whole VPC.',
+  allowed: 'true or false; always true with network-firewall',
+  absent: 'true, and false with `existing-vpc`',
+};
+const NAT_GATEWAYS: SettingDoc = {
+  description:
+    'NAT gateways: one for both zones, or one per zone. With network-firewall: one zone with everything, or two independent zones. Each gateway has a fixed address.',
+  allowed: 'one or all',
+  absent: 'one',
+};
+const VPC_ENDPOINTS: SettingDoc = {
+  description:
+    'Interface endpoints for task startup: ECR, logs, secrets. Without them, task startup uses the egress path of the jobs.',
+  allowed: 'none or task-start',
+  absent: 'none',
+};
+const IPV6: SettingDoc = {
+  description: 'Whether agents also have an egress path over IPv6. Nothing comes in over IPv6.',
+  allowed: 'true or false; true with nat-gateway and public-ip only',
+  absent: 'false',
+};
+
+/** Documentation of an option that a mode only accepts turned off, with the reason. */
+function off(doc: SettingDoc, egress: EgressMode, remedy: string): SettingDoc {
+  return { ...doc, explain: (value) => ({ given: `${shown(value)}, with egress ${egress}`, remedy }) };
+}
+
+const dnsFirewall = setting(z.boolean().default(true), DNS_FIREWALL);
+const guardDuty = setting(z.boolean().default(false), {
+  description:
+    'Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. If true, tasks may pull its image and report to GuardDuty.',
+  allowed: "true or false; true in the regions of AWS's list",
+  absent: 'false',
+});
+const natGateways = setting(z.enum(['one', 'all']).default('one'), NAT_GATEWAYS);
+const vpcEndpoints = setting(z.enum(['none', 'task-start']).default('none'), VPC_ENDPOINTS);
+const ipv6 = setting(z.boolean().default(false), IPV6);
+
+/** What the modes that create a VPC share. */
+const ofVpc = {
   availabilityZones: setting(
     z
       .array(z.string().regex(AVAILABILITY_ZONE))
@@ -120,7 +150,7 @@ export const networkSettings = z.strictObject({
       remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
     },
   ),
-  cidr: setting(z.string().optional(), {
+  cidr: setting(z.string().default(DEFAULT_VPC_CIDR), {
     description: 'Address range of the new VPC.',
     allowed: 'private IPv4 range from /16 to /22, beginning at its first address, such as 10.90.0.0/20',
     absent: `${DEFAULT_VPC_CIDR}; none with \`existing-vpc\``,
@@ -140,17 +170,82 @@ export const networkSettings = z.strictObject({
     ...RETENTION_DOC,
     absent: 'no query log',
   }),
+};
+
+const natGatewayNetwork = z.strictObject({
+  egress: setting(z.literal('nat-gateway').optional().default('nat-gateway'), EGRESS_DOC),
+  ...allowed,
+  dnsFirewall,
+  guardDuty,
+  natGateways,
+  vpcEndpoints,
+  ipv6,
+  ...ofVpc,
+});
+
+const firewallNetwork = z.strictObject({
+  egress: mode('network-firewall'),
+  ...allowed,
+  dnsFirewall: setting(
+    z.literal(true).default(true),
+    off(DNS_FIREWALL, 'network-firewall', 'remove it: without DNS Firewall, a job could send data out in DNS queries'),
+  ),
+  guardDuty,
+  natGateways,
+  vpcEndpoints,
+  ipv6: setting(
+    z.literal(false).default(false),
+    off(
+      IPV6,
+      'network-firewall',
+      "remove it: return traffic of an egress-only internet gateway can't be routed through the firewall, so IPv6 would bypass it",
+    ),
+  ),
+  ...ofVpc,
   firewallLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
     description: 'Retention in days for the alerts and flows of the network firewall.',
     ...RETENTION_DOC,
     absent: '`logRetentionDays`',
   }),
-  vpcId: setting(z.string().regex(ID.vpc).optional(), {
+});
+
+const publicIpNetwork = z.strictObject({
+  egress: mode('public-ip'),
+  ...allowed,
+  dnsFirewall,
+  guardDuty,
+  vpcEndpoints: setting(
+    z.literal('none').default('none'),
+    off(
+      VPC_ENDPOINTS,
+      'public-ip',
+      'remove it, or choose nat-gateway: endpoints cost money while idle, and public-ip is meant to cost almost nothing',
+    ),
+  ),
+  ipv6,
+  ...ofVpc,
+});
+
+const existingVpc = z.strictObject({
+  egress: mode('existing-vpc'),
+  ...allowed,
+  dnsFirewall: setting(z.boolean().default(false), DNS_FIREWALL),
+  guardDuty,
+  vpcEndpoints: setting(
+    z.literal('none').optional(),
+    off(
+      VPC_ENDPOINTS,
+      'existing-vpc',
+      'remove it, and create the endpoints together with the VPC: they change DNS for everything in it',
+    ),
+  ),
+  ipv6: setting(z.literal(false).optional(), off(IPV6, 'existing-vpc', 'remove it: your VPC decides about IPv6')),
+  vpcId: setting(z.string().regex(ID.vpc), {
     description: 'The existing VPC.',
     ...ID_DOC.vpc,
     absent: 'required with `existing-vpc`',
   }),
-  subnetIds: setting(z.array(z.string().regex(ID.subnet)).min(1).max(16).optional(), {
+  subnetIds: setting(z.array(z.string().regex(ID.subnet)).min(1).max(16), {
     description: 'Private subnets of the existing VPC that have an egress path, preferably in two Availability Zones.',
     ...ID_DOC.subnet,
     allowed: `1 to 16 of ${ID_DOC.subnet.allowed}`,
@@ -164,84 +259,46 @@ export const networkSettings = z.strictObject({
   }),
 });
 
-type ReadNetworkSettings = z.infer<typeof networkSettings>;
-
-/** What agents may reach in addition to `hostname`. */
-export type AllowedSettings = Omit<AllowedNamesInput, 'hostname'>;
-
-interface OwnVpcSettings {
-  readonly cidr: string;
-  readonly availabilityZones?: readonly string[];
-  readonly flowLogRetentionDays?: number;
-  readonly dnsQueryLogRetentionDays?: number;
-}
+/** A VPC that the stack creates. The types of `network/egress.ts` are its input. */
+export const ownNetworkSettings = z.discriminatedUnion('egress', [natGatewayNetwork, firewallNetwork, publicIpNetwork]);
 
 /** The network of the agents, by egress mode. */
-export type NetworkSettings = { readonly allowed: AllowedSettings; readonly guardDuty: boolean } & (
-  | (OwnVpcSettings & {
-      readonly egress: 'nat-gateway';
-      readonly natGateways: 'one' | 'all';
-      readonly vpcEndpoints: 'none' | 'task-start';
-      readonly ipv6: boolean;
-      readonly dnsFirewall: boolean;
-    })
-  | (OwnVpcSettings & {
-      readonly egress: 'network-firewall';
-      readonly natGateways: 'one' | 'all';
-      readonly vpcEndpoints: 'none' | 'task-start';
-      readonly firewallLogRetentionDays?: number;
-    })
-  | (OwnVpcSettings & {
-      readonly egress: 'public-ip';
-      readonly ipv6: boolean;
-      readonly dnsFirewall: boolean;
-    })
-  | {
-      readonly egress: 'existing-vpc';
-      readonly vpcId: string;
-      readonly subnetIds: readonly string[];
-      readonly securityGroupIds?: readonly string[];
-      readonly dnsFirewall: boolean;
-    }
-);
+export const networkSettings = z.discriminatedUnion('egress', [
+  natGatewayNetwork,
+  firewallNetwork,
+  publicIpNetwork,
+  existingVpc,
+]);
 
-/** The settings of the chosen mode with defaults. `networkFaults` must have found no fault in them. */
-export function chosenNetwork(read: ReadNetworkSettings): NetworkSettings {
-  const allowed: AllowedSettings = {
-    ...(read.allowedDomains !== undefined && { allowedDomains: read.allowedDomains.map(normalisedName) }),
-    ...(read.allowedPresets !== undefined && { allowedPresets: read.allowedPresets }),
-    ...(read.awsApiServices !== undefined && { awsApiServices: read.awsApiServices }),
-    ...(read.awsApiRegions !== undefined && { awsApiRegions: read.awsApiRegions }),
+choices.set(ownNetworkSettings, EGRESS);
+choices.set(networkSettings, EGRESS);
+
+export type OwnNetworkSettings = z.infer<typeof ownNetworkSettings>;
+export type NetworkSettings = z.infer<typeof networkSettings>;
+
+/** Options that a mode doesn't have, if "it belongs to another mode" isn't enough. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  'public-ip natGateways': 'remove it, or choose nat-gateway: tasks with public addresses need no NAT',
+};
+
+/** What to say about an option that belongs to other modes; `undefined` if no mode has it. @param given the network settings */
+export function foreignOption(key: string, given: unknown): Required<Explanation> | undefined {
+  const options: readonly z.core.$ZodType[] = networkSettings.options;
+  const own = chosenOption(networkSettings, given);
+  const others = options.filter((option) => Object.hasOwn(shapeOf(option) ?? {}, key));
+  if (own === undefined || others.length === 0) return undefined;
+  const egress = modeOf(own);
+  const keys = Object.keys(shapeOf(own) ?? {}).filter((name) => name !== 'egress');
+  return {
+    given: `${shown(valueAt(given, [key]))}, with egress ${egress}`,
+    allowed: `with ${egress}: ${keys.join(', ')}`,
+    remedy: REMEDIES[`${egress} ${key}`] ?? `remove it, or set network.egress to ${others.map(modeOf).join(' or ')}`,
   };
-  const own: OwnVpcSettings = {
-    cidr: read.cidr ?? DEFAULT_VPC_CIDR,
-    ...(read.availabilityZones !== undefined && { availabilityZones: read.availabilityZones }),
-    ...(read.flowLogRetentionDays !== undefined && { flowLogRetentionDays: read.flowLogRetentionDays }),
-    ...(read.dnsQueryLogRetentionDays !== undefined && { dnsQueryLogRetentionDays: read.dnsQueryLogRetentionDays }),
-  };
-  const { natGateways = 'one', vpcEndpoints = 'none', ipv6 = false, guardDuty = false, egress } = read;
-  const any = { allowed, guardDuty };
-  switch (egress) {
-    case 'nat-gateway':
-      return { egress, ...any, ...own, natGateways, vpcEndpoints, ipv6, dnsFirewall: read.dnsFirewall ?? true };
-    case 'network-firewall': {
-      const { firewallLogRetentionDays: days } = read;
-      return { egress, ...any, ...own, natGateways, vpcEndpoints, ...(days && { firewallLogRetentionDays: days }) };
-    }
-    case 'public-ip':
-      return { egress, ...any, ...own, ipv6, dnsFirewall: read.dnsFirewall ?? true };
-    case 'existing-vpc': {
-      const { vpcId = '', subnetIds = [], securityGroupIds, dnsFirewall = false } = read;
-      return {
-        egress,
-        ...any,
-        vpcId,
-        subnetIds,
-        ...(securityGroupIds !== undefined && { securityGroupIds }),
-        dnsFirewall,
-      };
-    }
-  }
+}
+
+function modeOf(option: z.core.$ZodType): string {
+  const values = shapeOf(option)?.['egress']?._zod.values ?? [];
+  return [...values].filter((value) => value !== undefined).join();
 }
 
 function normalisedName(given: string): string {

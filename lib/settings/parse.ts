@@ -19,9 +19,9 @@ import {
 import { type DeployTarget, targetFaults } from './checks/target.ts';
 import { crossFaults } from './checks.ts';
 import { didYouMean, SettingsError, type SettingsFault } from './errors.ts';
-import { type Explanation, unwrapped } from './fields.ts';
+import { type Explanation, shapeOf, unwrapped } from './fields.ts';
 import { jsonFault } from './json.ts';
-import { chosenNetwork, type NetworkSettings } from './network.ts';
+import { foreignOption } from './network.ts';
 import { readSettings } from './read.ts';
 import { isRecord, valueAt } from './records.ts';
 import { type ReadSettings, settingAt, settingsSchema } from './schema.ts';
@@ -41,9 +41,8 @@ export type AgentImageSettings = {
 );
 
 /** Settings without a fault, every default filled in. */
-export interface Settings extends Omit<ReadSettings, 'agentImage' | 'network'> {
+export interface Settings extends Omit<ReadSettings, 'agentImage'> {
   readonly agentImage: AgentImageSettings;
-  readonly network: NetworkSettings;
 }
 
 /** One pool of the {@link Settings}. */
@@ -62,7 +61,7 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
   const { data, value, issues } = readSettings(given);
   const faults = inOrder([
     ...credentialFaults(given),
-    ...crossFaults(value, isRecord(given) && isRecord(given['network']) ? given['network'] : {}),
+    ...crossFaults(value),
     ...variableFaults(given),
     ...targetFaults(value, target),
     ...(allowsPlaceholder(context[ALLOW_PLACEHOLDER]) ? [] : placeholderFaults(value)),
@@ -70,7 +69,7 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),
   ]);
   if (data === undefined || faults.length > 0) throw new SettingsError(faults);
-  return { ...data, agentImage: agentImage(data), network: chosenNetwork(data.network) };
+  return { ...data, agentImage: agentImage(data) };
 }
 
 function agentImage({ agentImage }: ReadSettings): AgentImageSettings {
@@ -135,7 +134,7 @@ function applyAt(target: unknown, path: readonly string[], value: unknown): void
 
 function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key], given));
-  const { doc, schema } = settingAt(issue.path);
+  const { doc, schema } = settingAt(issue.path, given);
   const path = inWords(issue.path);
   const value = valueAt(given, issue.path);
   const explained = looksLikeToken(value) ? undefined : (otherForm(path, value, schema) ?? doc?.explain?.(value));
@@ -188,7 +187,8 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
       ? undefined
       : { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
   }
-  if (schema instanceof z.ZodObject) return { remedy: objectForm(path, value, schema) };
+  const shape = schema === undefined ? undefined : shapeOf(schema);
+  if (shape !== undefined) return { remedy: objectForm(path, value, shape) };
   if (schema instanceof z.ZodString || typeof value !== 'string') return undefined;
   if (schema instanceof z.ZodNumber && /^-?\d+$/.test(value)) return { remedy: `write it without quotes: ${value}` };
   if (!(schema instanceof z.ZodBoolean)) return undefined;
@@ -198,7 +198,9 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
 }
 
 const isCompound = (schema: z.core.$ZodType | undefined) =>
-  schema instanceof z.ZodArray || schema instanceof z.ZodObject || schema instanceof z.ZodRecord;
+  schema instanceof z.ZodArray ||
+  schema instanceof z.ZodRecord ||
+  (schema !== undefined && shapeOf(schema) !== undefined);
 
 function exampleOf(schema: z.core.$ZodType | undefined): string {
   if (!(schema instanceof z.ZodArray)) return '{"name":"value"}';
@@ -218,8 +220,8 @@ function synonymOf(value: string): string | undefined {
   return Object.hasOwn(SYNONYMS, word) ? SYNONYMS[word] : undefined;
 }
 
-function objectForm(path: string, value: unknown, schema: z.ZodObject): string {
-  const parts = Object.entries<z.core.$ZodType>(schema.shape);
+function objectForm(path: string, value: unknown, shape: Readonly<Record<string, z.core.$ZodType>>): string {
+  const parts = Object.entries(shape);
   const chosen = parts.find(([, part]) => isChoice(unwrapped(part), value))?.[0];
   return chosen === undefined
     ? `write it as an object; with -c as JSON, or by its parts: -c ${path}.${parts[0]?.[0]}=…`
@@ -241,8 +243,13 @@ function unknownKey(path: readonly PropertyKey[], given: unknown): SettingsFault
   if (/^pools\.\d+\.capacity$/.test(path.join('.'))) {
     return { path: inWords(path), given: shown(valueAt(given, path)), ...POOL_CAPACITY };
   }
+  const foreign =
+    path.length === 2 && path[0] === 'network'
+      ? foreignOption(String(path[1]), valueAt(given, ['network']))
+      : undefined;
+  if (foreign !== undefined) return { path: inWords(path), ...foreign };
   const parent = settingAt(path.slice(0, -1)).schema ?? settingsSchema;
-  const known = parent instanceof z.ZodObject ? Object.keys(parent.shape) : [];
+  const known = Object.keys(shapeOf(parent) ?? {});
   const meant = didYouMean(String(path.at(-1)), known);
   return {
     path: inWords(path),

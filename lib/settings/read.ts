@@ -1,5 +1,6 @@
 /** Reads settings with the schema so that checks between settings work on typed values, even if single settings are refused. */
 import type * as z from 'zod';
+import type { NetworkSettings } from './network.ts';
 import { isRecord } from './records.ts';
 import { type ReadSettings, settingsSchema } from './schema.ts';
 
@@ -10,8 +11,18 @@ export type Readable<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]?: Readable<T[Key]> | undefined }
     : T;
 
-/** The settings that the schema accepts, with defaults. What it refuses is absent. */
-export type ReadableSettings = Readable<ReadSettings>;
+type KeysOf<Union> = Union extends unknown ? keyof Union : never;
+type ValueOf<Union, Key> = Union extends unknown ? (Key extends keyof Union ? Union[Key] : never) : never;
+
+/** The options of every egress mode. */
+export type ReadableNetwork = {
+  readonly [Key in KeysOf<NetworkSettings>]?: Readable<ValueOf<NetworkSettings, Key>> | undefined;
+};
+
+/** The settings that the schema accepts, with defaults. What it refuses is `undefined`. */
+export type ReadableSettings = Omit<Readable<ReadSettings>, 'network'> & {
+  readonly network?: ReadableNetwork | undefined;
+};
 export type ReadablePool = NonNullable<NonNullable<ReadableSettings['pools']>[number]>;
 
 export interface Reading<T> {
@@ -19,6 +30,8 @@ export interface Reading<T> {
   readonly data: T | undefined;
   /** The settings that the schema accepts. */
   readonly value: Readable<T>;
+  /** The settings with defaults, and with what the schema refuses. */
+  readonly unchecked: unknown;
   readonly issues: readonly z.core.$ZodIssue[];
 }
 
@@ -36,11 +49,15 @@ export function readWith<T>(schema: z.ZodType<T>, given: unknown): Reading<T> {
       { when: () => true },
     )
     .safeParse(given);
-  if (result.success) return { data: result.data, value: result.data as Readable<T>, issues: [] };
+  if (result.success) return { data: result.data, value: result.data as Readable<T>, unchecked: read, issues: [] };
   const accepted = isRecord(read) ? structuredClone(read) : {};
   const { issues } = result.error;
-  for (const issue of issues) if (!isAboutKeysOrLength(issue)) removeAt(accepted, issue.path);
-  return { data: undefined, value: accepted as Readable<T>, issues };
+  for (const issue of issues) {
+    // Without a mode, the other options of the network weren't checked.
+    const isChoice = issue.code === 'invalid_union' && issue.errors.length === 0;
+    if (!isAboutKeysOrLength(issue)) removeAt(accepted, isChoice ? issue.path.slice(0, -1) : issue.path);
+  }
+  return { data: undefined, value: accepted as Readable<T>, unchecked: read, issues };
 }
 
 /** Whether the value at the issue's path still has its type: keys are unknown, or a list is too long. */

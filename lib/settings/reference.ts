@@ -1,6 +1,6 @@
 /** Generates the reference of all settings: a document for people, and a JSON schema for editors. */
 import * as z from 'zod';
-import { type SettingDoc, settingDocs, unwrapped } from './fields.ts';
+import { type SettingDoc, settingDocs, shapeOf, unwrapped } from './fields.ts';
 import { SETTINGS_KEY } from './parse.ts';
 import { settingsSchema } from './schema.ts';
 
@@ -35,17 +35,17 @@ function section({ path, doc, rows }: Group): string {
 }
 
 /** The group of an object, followed by those of the objects inside. */
-function groups(path: string, object: z.ZodObject, doc: SettingDoc | undefined): Group[] {
+function groups(path: string, object: z.core.$ZodType, doc: SettingDoc | undefined): Group[] {
   const rows: string[] = [];
   const inner: Group[] = [];
-  for (const [name, schema] of Object.entries(object.shape)) {
+  for (const [name, schema] of Object.entries(shapeOf(object) ?? {})) {
     const at = path === '' ? name : `${path}.${name}`;
     const own = settingDocs.get(schema);
     const type = unwrapped(schema);
-    if (type instanceof z.ZodObject) inner.push(...groups(at, type, own));
+    if (shapeOf(type) !== undefined) inner.push(...groups(at, type, own));
     else if (isListOfSettings(type)) inner.push(...groups(`${at}[]`, type.element, undefined));
     if (own !== undefined) rows.push(row(at, schema, own));
-    else if (!(type instanceof z.ZodObject)) {
+    else if (shapeOf(type) === undefined) {
       throw new Error(`Setting ${at} has no documentation. Describe it next to its schema.`);
     }
   }
@@ -63,13 +63,14 @@ function isListOfSettings(type: z.core.$ZodType): type is z.ZodArray<z.ZodObject
 }
 
 function defaultOf(schema: z.core.$ZodType, absent: string | undefined): string {
+  if (absent !== undefined) return cell(absent);
   if (schema instanceof z.ZodDefault) {
     const value: unknown = schema.def.defaultValue;
     if (Array.isArray(value) && value.length > 0) return value.map((item) => `\`${item}\``).join(', ');
     return typeof value === 'object' ? 'none' : `\`${value}\``;
   }
   if (schema instanceof z.ZodPrefault) return 'the defaults of its parts';
-  return absent === undefined ? '**required**' : cell(absent);
+  return '**required**';
 }
 
 function cell(text: string): string {

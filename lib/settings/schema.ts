@@ -16,6 +16,8 @@ import {
 import { LAUNCHER_NAME } from '../names.ts';
 import { parseName } from '../network/domain-name.ts';
 import {
+  choices,
+  chosenOption,
   type Explanation,
   isUnambiguous,
   ORGANIZATION,
@@ -28,11 +30,13 @@ import {
   type SettingDoc,
   setting,
   settingDocs,
+  shapeOf,
   unwrapped,
   whole,
 } from './fields.ts';
 import { networkSettings } from './network.ts';
 import { poolSettings } from './pool.ts';
+import { valueAt } from './records.ts';
 
 /**
  * Whether a host has a complete name and a port that may be opened. The security group opens the port to every address, and
@@ -272,15 +276,24 @@ export interface SettingAt {
   readonly doc: SettingDoc | undefined;
 }
 
-/** Finds the schema and the documentation of a path such as `['pools', 0, 'cpu']`. */
-export function settingAt(path: readonly PropertyKey[]): SettingAt {
+/**
+ * Finds the schema and the documentation of a path such as `['pools', 0, 'cpu']`.
+ *
+ * @param given the settings, whose egress mode decides which options of the network apply
+ */
+export function settingAt(path: readonly PropertyKey[], given?: unknown): SettingAt {
   let schema: z.core.$ZodType | undefined = settingsSchema;
   let doc: SettingDoc | undefined;
-  for (const key of path) {
+  for (const [depth, key] of path.entries()) {
     const parent: z.core.$ZodType = unwrapped(schema);
-    if (parent instanceof z.ZodObject)
-      schema = Object.hasOwn(parent.shape, key) ? parent.shape[String(key)] : undefined;
-    else if (parent instanceof z.ZodArray) schema = /^\d+$/.test(String(key)) ? parent.element : undefined;
+    const shape = shapeOf(parent);
+    const chosen = shapeOf(chosenOption(parent, valueAt(given, path.slice(0, depth))) ?? parent);
+    if (shape !== undefined && Object.hasOwn(shape, key)) {
+      const all: z.core.$ZodType | undefined = shape[String(key)];
+      const own = chosen?.[String(key)];
+      // The choice of a union is the same in all of its objects.
+      schema = own === undefined || all === choices.get(parent) ? all : own;
+    } else if (parent instanceof z.ZodArray) schema = /^\d+$/.test(String(key)) ? parent.element : undefined;
     else if (parent instanceof z.ZodRecord) schema = parent.valueType;
     else schema = undefined;
     if (schema === undefined) return { schema, doc };

@@ -3,14 +3,23 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { expect, it } from 'vitest';
+import { expect, expectTypeOf, it } from 'vitest';
+import type { z } from 'zod';
 import { AgentImage } from '../../lib/agent/image.ts';
 import { AgentLauncher } from '../../lib/agent-launcher.ts';
 import { AWS_REGIONS } from '../../lib/aws/partitions.ts';
 import { EgressNetwork, type EgressNetworkProps } from '../../lib/egress-network.ts';
+import type { OwnNetwork } from '../../lib/network/egress.ts';
+import type { ownNetworkSettings } from '../../lib/settings/network.ts';
 import { emptyStack, testApp } from './synthesis.ts';
 
 const hub = 'hashicorp/tfc-agent:1.33.0';
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
 
 function networkIn(props: Partial<EgressNetworkProps> = {}): Template {
   const stack = emptyStack();
@@ -49,7 +58,6 @@ function refusal(props: unknown): string {
 }
 
 const cidr = '10.90.0.0/20';
-const nat = { mode: 'nat-gateway', natGateways: 'one', vpcEndpoints: 'none', ipv6: false, dnsFirewall: true };
 const hostname = 'app.terraform.io';
 
 it.each<[string, object, string]>([
@@ -57,35 +65,26 @@ it.each<[string, object, string]>([
   ['cidr', { cidr: '10.0.0.0/24' }, 'from /16 to /22'],
   ['cidr', { cidr: 10 }, 'from /16 to /22'],
   ['availabilityZones', { cidr, availabilityZones: ['eu-central-1a'] }, 'two zones of one region'],
-  ['egress', { cidr, egress: 'nat-gateway' }, 'put the mode and its options into an object'],
-  ['egress.mode', { cidr, egress: { mode: 'nat' } }, 'did you mean nat-gateway?'],
-  ['egress.mode', { cidr, egress: { ...nat, mode: 'existing-vpc' } }, 'use AgentLauncher without EgressNetwork'],
-  ['egress.dnsFirewall', { cidr, egress: { ...nat, dnsFirewall: undefined } }, 'it has no default'],
-  ['egress.natGateways', { cidr, egress: { ...nat, natGateways: 2 } }, 'one or all'],
-  ['egress.natGateway', { cidr, egress: { ...nat, natGateway: 'one' } }, 'did you mean natGateways?'],
-  ['egress.ipv6', { cidr, egress: { ...nat, mode: 'network-firewall', ipv6: true } }, 'leave it out'],
-  ['egress.dnsFirewall', { cidr, egress: { ...nat, mode: 'network-firewall', dnsFirewall: false } }, 'remove it'],
-  ['allowed.hostname', { cidr, allowed: {} }, 'set the hostname'],
-  ['allowed.hostname', { cidr, allowed: { hostname: 'https://tfe.acme.example' } }, 'remove https://'],
-  [
-    'allowed.allowedDomains.0',
-    { cidr, allowed: { hostname, allowedDomains: ['*.co.uk'] } },
-    'anyone can register a name below it',
-  ],
-  ['allowed.awsApiServices', { cidr, allowed: { hostname, awsApiServices: ['s3'] } }, 'to allowed.allowedPresets'],
+  ['egress', { cidr, egress: { mode: 'nat-gateway' } }, 'nat-gateway, network-firewall, public-ip'],
+  ['egress', { cidr, egress: 'nat' }, 'did you mean nat-gateway?'],
+  ['egress', { cidr, egress: 'existing-vpc' }, 'use AgentLauncher without EgressNetwork'],
+  ['natGateways', { cidr, natGateways: 2 }, 'one or all'],
+  ['natGateways', { cidr, egress: 'public-ip', natGateways: 'one' }, 'tasks with public addresses need no NAT'],
+  ['natGateway', { cidr, natGateway: 'one' }, 'did you mean natGateways?'],
+  ['ipv6', { cidr, egress: 'network-firewall', ipv6: true }, 'would bypass it'],
+  ['dnsFirewall', { cidr, egress: 'network-firewall', dnsFirewall: false }, 'remove it'],
+  ['hostname', { cidr, hostname: 'https://tfe.acme.example' }, 'remove https://'],
+  ['allowedDomains.0', { cidr, allowedDomains: ['*.co.uk'] }, 'anyone can register a name below it'],
+  ['awsApiServices', { cidr, awsApiServices: ['s3'] }, 'to allowedPresets'],
   ['images', { cidr, images: hub }, 'into a list'],
   ['images.0', { cidr, images: ['https://docker.io/hashicorp/tfc-agent:1.33.0'] }, 'remove https://'],
   ['images.0', { cidr, images: ['registry.acme.example:5000/agents:7'] }, 'or use AgentImage.copyOf'],
   ['images.0', { cidr, images: [null] }, 'AgentImage.fromReference'],
-  ['flowLogRetention', { cidr, flowLogRetention: 12 }, 'use 14'],
-  [
-    'dnsQueryLogRetention',
-    { cidr, dnsQueryLogRetention: 7, egress: { ...nat, dnsFirewall: false } },
-    'no query would be logged',
-  ],
-  ['egress.firewallLogRetention', { cidr, egress: { ...nat, firewallLogRetention: 7 } }, 'use another mode'],
+  ['flowLogRetentionDays', { cidr, flowLogRetentionDays: 12 }, 'use 14'],
+  ['dnsQueryLogRetentionDays', { cidr, dnsQueryLogRetentionDays: 7, dnsFirewall: false }, 'no query would be logged'],
+  ['firewallLogRetentionDays', { cidr, firewallLogRetentionDays: 7 }, 'set egress to network-firewall'],
   ['guardDuty', { cidr, guardDuty: 'yes' }, 'true or false'],
-  ['natGateways', { cidr, natGateways: 'one' }, "a property that doesn't exist"],
+  ['vpcId', { cidr, vpcId: 'vpc-0123456789abcdef0' }, "a property that doesn't exist"],
 ])('refuses a wrong %s: %j', (path, props, hint) => {
   const message = refusal(props);
   expect(message).toMatch(
@@ -97,22 +96,29 @@ it.each<[string, object, string]>([
 });
 
 it('refuses every fault at once, also where JavaScript passes no properties', () => {
-  expect(refusal({ cidr: '10.0.0.0/8', guardDuty: 1, egress: { mode: 'nat' } })).toMatch(/^3 properties are wrong/);
+  expect(refusal({ cidr: '10.0.0.0/8', guardDuty: 1, egress: 'nat-gateway', natGateways: 2 })).toMatch(
+    /^3 properties are wrong/,
+  );
   expect(refusal(undefined)).toMatch(/^One property is wrong in the network Test\/Network/);
 });
 
 it('accepts values that only CloudFormation knows, and logs without an end', () => {
   const stack = emptyStack();
   const token = new CfnParameter(stack, 'Hostname').valueAsString;
-  const props = { cidr, allowed: { hostname: token, allowedDomains: [`${token}.acme.example`] } };
+  const props = { cidr, hostname: token, allowedDomains: [`${token}.acme.example`] };
   expect(() => new EgressNetwork(stack, 'Network', props)).not.toThrow();
-  networkIn({ flowLogRetention: RetentionDays.INFINITE }).resourceCountIs('AWS::EC2::FlowLog', 1);
+  networkIn({ flowLogRetentionDays: RetentionDays.INFINITE }).resourceCountIs('AWS::EC2::FlowLog', 1);
 });
 
 it('refuses more names than DNS Firewall takes in a request', () => {
   const awsApiServices = Array.from({ length: 40 }, (_, index) => `service-${index}`);
-  const allowed = { hostname, allowedPresets: ['aws-apis'], awsApiServices, awsApiRegions: AWS_REGIONS.slice(0, 40) };
-  expect(refusal({ cidr, allowed })).toMatch(/allowed\.awsApiRegions\n.*domains\n.*1000 domains in total/);
+  const allowed = { allowedPresets: ['aws-apis'], awsApiServices, awsApiRegions: AWS_REGIONS.slice(0, 40) };
+  expect(refusal({ cidr, hostname, ...allowed })).toMatch(/ awsApiRegions\n.*domains\n.*1000 domains in total/);
+});
+
+it('has the options of the settings, whose schema reads them', () => {
+  expectTypeOf<OwnNetwork>().toExtend<DeepReadonly<z.input<typeof ownNetworkSettings>>>();
+  expectTypeOf<DeepReadonly<z.input<typeof ownNetworkSettings>>>().toExtend<OwnNetwork>();
 });
 
 it('keeps its address with an explicit Elastic IP', () => {
@@ -135,7 +141,7 @@ it('adds no Lambda function', () => {
 });
 
 it('writes its egress rules into the security group, which so is never open', () => {
-  const template = networkIn({ allowed: { hostname: 'tfe.example.com:8443' } });
+  const template = networkIn({ hostname: 'tfe.example.com:8443' });
   template.hasResourceProperties('AWS::EC2::SecurityGroup', {
     SecurityGroupEgress: [Match.objectLike({ FromPort: 443, ToPort: 443 }), Match.objectLike({ FromPort: 8443 })],
   });
@@ -144,7 +150,7 @@ it('writes its egress rules into the security group, which so is never open', ()
 
 it('writes flow logs when asked, and keeps them as long as asked', () => {
   networkIn().resourceCountIs('AWS::EC2::FlowLog', 0);
-  const template = networkIn({ flowLogRetention: RetentionDays.ONE_WEEK });
+  const template = networkIn({ flowLogRetentionDays: RetentionDays.ONE_WEEK });
   template.resourceCountIs('AWS::EC2::FlowLog', 1);
   template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
 });
@@ -167,7 +173,6 @@ function synthesize(image: AgentImage, props: Partial<EgressNetworkProps> = {}):
 }
 
 const inEcr = (account: string) => `${account}.dkr.ecr.eu-central-1.amazonaws.com/agents:7`;
-const withoutDns = { mode: 'nat-gateway', natGateways: 'one', vpcEndpoints: 'none', ipv6: false } as const;
 
 const copyOrAdd = "Use AgentImage.copyOf, so that tasks pull from ECR, or add the image to the network's `images`";
 
@@ -195,9 +200,9 @@ it.each<[string, AgentImage, Partial<EgressNetworkProps>]>([
   [
     'whose registry is an allowed domain',
     AgentImage.fromReference('registry.acme.example/agents:7'),
-    { allowed: { hostname: 'app.terraform.io', allowedDomains: ['*.acme.example'] } },
+    { allowedDomains: ['*.acme.example'] },
   ],
-  ['where every name resolves', AgentImage.fromReference(hub), { egress: { ...withoutDns, dnsFirewall: false } }],
+  ['where every name resolves', AgentImage.fromReference(hub), { dnsFirewall: false }],
 ])('lets a launcher pull an image %s', (_, image, props) => {
   expect(synthesize(image, props)).not.toThrow();
 });

@@ -16,7 +16,8 @@ import {
 } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
 import { defaultNames, GITHUB_RELEASES, PRESETS, TASK_START_ENDPOINTS } from '../../lib/network/allowed-domains.ts';
-import { CLAIMS, type EgressMode } from '../../lib/network/claims.ts';
+import { CLAIMS } from '../../lib/network/claims.ts';
+import { EGRESS_MODES, type EgressMode } from '../../lib/network/egress.ts';
 import { dnsRulesIn } from './network/reachability/dns-rules.ts';
 import { rulesIn } from './network/reachability/firewall-policy.ts';
 import { networkIn } from './network/reachability/network-model.ts';
@@ -74,8 +75,6 @@ export function sections(): Section[] {
   ];
 }
 
-const MODES: readonly EgressMode[] = ['nat-gateway', 'network-firewall', 'existing-vpc', 'public-ip'];
-
 /** The parts of each mode's network that cost money while idle. */
 function idleOf(mode: EgressMode, dnsNames: number, more: Partial<IdleNetwork> = {}): CostLine[] {
   return idleNetworkCost({
@@ -90,12 +89,12 @@ function idleOf(mode: EgressMode, dnsNames: number, more: Partial<IdleNetwork> =
 function claimsTable(dnsNames: number): string {
   const stops = Object.keys(CLAIMS['nat-gateway'].stops) as (keyof (typeof CLAIMS)['nat-gateway']['stops'])[];
   return [
-    `| | ${MODES.map((mode) => `\`${mode}\``).join(' | ')} |`,
-    `|---|${MODES.map(() => '---').join('|')}|`,
-    `| **idle, per month** | ${MODES.map((mode) => `**${dollars(total(idleOf(mode, dnsNames)))}**`).join(' | ')} |`,
-    `| **claim** | ${MODES.map((mode) => CLAIMS[mode].claim).join(' | ')} |`,
-    ...stops.map((stop) => `| stops ${stop} | ${MODES.map((mode) => CLAIMS[mode].stops[stop]).join(' | ')} |`),
-    `| **what remains possible** | ${MODES.map((mode) => CLAIMS[mode].gap).join(' | ')} |`,
+    `| | ${EGRESS_MODES.map((mode) => `\`${mode}\``).join(' | ')} |`,
+    `|---|${EGRESS_MODES.map(() => '---').join('|')}|`,
+    `| **idle, per month** | ${EGRESS_MODES.map((mode) => `**${dollars(total(idleOf(mode, dnsNames)))}**`).join(' | ')} |`,
+    `| **claim** | ${EGRESS_MODES.map((mode) => CLAIMS[mode].claim).join(' | ')} |`,
+    ...stops.map((stop) => `| stops ${stop} | ${EGRESS_MODES.map((mode) => CLAIMS[mode].stops[stop]).join(' | ')} |`),
+    `| **what remains possible** | ${EGRESS_MODES.map((mode) => CLAIMS[mode].gap).join(' | ')} |`,
   ].join('\n');
 }
 
@@ -104,7 +103,9 @@ function readmeModes(dnsNames: number): string {
   return [
     '| `network.egress` | idle, per month | claim |',
     '|---|---|---|',
-    ...MODES.map((mode) => `| \`${mode}\` | ${dollars(total(idleOf(mode, dnsNames)))} | ${CLAIMS[mode].claim} |`),
+    ...EGRESS_MODES.map(
+      (mode) => `| \`${mode}\` | ${dollars(total(idleOf(mode, dnsNames)))} | ${CLAIMS[mode].claim} |`,
+    ),
   ].join('\n');
 }
 

@@ -1,18 +1,15 @@
 /** Checks of the domains that jobs may reach, in addition to the schema's regular expressions. */
-import { AWS_REGIONS, REGION } from '../../aws/partitions.ts';
+import { AWS_REGIONS } from '../../aws/partitions.ts';
 import { bucketsIn, MAX_BUCKETS, s3Name } from '../../aws/s3-names.ts';
 import { dependsOnPartition, serviceFault } from '../../aws/service-endpoints.ts';
 import { shown } from '../../credentials.ts';
 import { DEFAULT_HOSTNAME } from '../../defaults.ts';
-import { type Place, PRESETS, type Preset, resolvingNames } from '../../network/allowed-domains.ts';
+import { type Place, resolvingNames } from '../../network/allowed-domains.ts';
 import { MAX_DOMAINS } from '../../network/dns-firewall-facts.ts';
 import { parseName } from '../../network/domain-name.ts';
 import { didYouMean, type SettingsFault } from '../errors.ts';
-import { SERVICE } from '../network.ts';
-import type { ReadablePool } from '../read.ts';
+import type { ReadableNetwork, ReadablePool } from '../read.ts';
 import { isCopied } from '../task-images.ts';
-
-type Given = Readonly<Record<string, unknown>>;
 
 /** Other settings that the network depends on. */
 export interface AroundNetwork {
@@ -25,14 +22,14 @@ export interface AroundNetwork {
 }
 
 /** Faults of individual allowed domains. */
-export function nameFaults(network: Given): SettingsFault[] {
-  const names = Array.isArray(network['allowedDomains']) ? network['allowedDomains'] : [];
+export function nameFaults(network: ReadableNetwork): SettingsFault[] {
+  const names = network.allowedDomains ?? [];
   return [...wellFormed(names), ...s3Faults(network, names)];
 }
 
-function wellFormed(names: readonly unknown[]): SettingsFault[] {
+function wellFormed(names: readonly (string | undefined)[]): SettingsFault[] {
   return names.flatMap((given, index) => {
-    const parsed = typeof given === 'string' ? parseName(given) : { name: '' };
+    const parsed = given === undefined ? { name: '' } : parseName(given);
     if ('name' in parsed) return [];
     return [
       {
@@ -46,13 +43,13 @@ function wellFormed(names: readonly unknown[]): SettingsFault[] {
 }
 
 /** In a VPC that the stack creates, S3 traffic uses an endpoint whose policy must list the bucket. */
-function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
-  if (network['egress'] === 'existing-vpc') return [];
+function s3Faults(network: ReadableNetwork, names: readonly (string | undefined)[]): SettingsFault[] {
+  if (network.egress === 'existing-vpc') return [];
   const read = names.map((name) => {
-    const parsed = typeof name === 'string' ? parseName(name) : undefined;
+    const parsed = name === undefined ? undefined : parseName(name);
     return parsed !== undefined && 'name' in parsed ? parsed.name : '';
   });
-  const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
+  const services = network.awsApiServices ?? [];
   const withoutBucket = read.flatMap((name, index) => {
     const ofS3 = s3Name(name);
     return ofS3 === undefined || ofS3.bucket !== undefined || services.includes('s3')
@@ -82,36 +79,37 @@ function s3Faults(network: Given, names: readonly unknown[]): SettingsFault[] {
 }
 
 /** Whether only allowed domains resolve. */
-export function namesAreLimited(network: Given): boolean {
-  return network['dnsFirewall'] === true || (network['dnsFirewall'] !== false && network['egress'] !== 'existing-vpc');
+export function namesAreLimited(network: ReadableNetwork): boolean {
+  return network.dnsFirewall ?? network.egress !== 'existing-vpc';
+}
+
+/** The items of a list that the schema accepts. */
+function present<T>(items: readonly (T | undefined)[] = []): T[] {
+  return items.filter((item) => item !== undefined);
 }
 
 /** Placeholder for the stack's account and region, which aren't known yet. */
 const SOMEWHERE: Place = { account: '000000000000', region: 'here', urlSuffix: 'amazonaws.com' };
 
 /** Too many domains for DNS Firewall: services times regions add up quickly. */
-export function countFaults(network: Given, { hostname, pools, registry, copy }: AroundNetwork): SettingsFault[] {
+export function countFaults(
+  network: ReadableNetwork,
+  { hostname, pools, registry, copy }: AroundNetwork,
+): SettingsFault[] {
   if (!namesAreLimited(network)) return [];
-  const strings = (key: string): string[] =>
-    Array.isArray(network[key]) ? network[key].filter((value: unknown) => typeof value === 'string') : [];
-  const services = strings('awsApiServices');
-  const regions = strings('awsApiRegions');
+  const services = present(network.awsApiServices);
+  const regions = present(network.awsApiRegions);
   const images = pools.map(({ image = registry }) =>
     image !== undefined && !isCopied(image, copy) ? image : undefined,
   );
   const allowed = {
     hostname: hostname ?? DEFAULT_HOSTNAME,
-    ...(network['allowedDomains'] !== undefined && { allowedDomains: strings('allowedDomains') }),
-    allowedPresets: strings('allowedPresets').filter((preset): preset is Preset => preset in PRESETS),
+    ...(network.allowedDomains !== undefined && { allowedDomains: present(network.allowedDomains) }),
+    allowedPresets: present(network.allowedPresets),
     awsApiServices: services,
     ...(regions.length > 0 && { awsApiRegions: regions }),
   };
-  const names = resolvingNames(
-    allowed,
-    images,
-    SOMEWHERE,
-    network['guardDuty'] === true ? 'guardduty' : undefined,
-  ).length;
+  const names = resolvingNames(allowed, images, SOMEWHERE, network.guardDuty === true ? 'guardduty' : undefined).length;
   if (names <= MAX_DOMAINS) return [];
   return [
     {
@@ -124,13 +122,13 @@ export function countFaults(network: Given, { hostname, pools, registry, copy }:
 }
 
 /** Faults of presets, and of the settings that need a preset. */
-export function presetFaults(network: Given): SettingsFault[] {
-  // The schema rejects a string instead of a list. Its meaning is still clear here.
-  const presets: unknown[] = [network['allowedPresets']].flat();
-  const services = Array.isArray(network['awsApiServices']) ? network['awsApiServices'] : [];
-  const withApis = presets.includes('aws-apis');
+export function presetFaults(network: ReadableNetwork): SettingsFault[] {
+  const services = network.awsApiServices ?? [];
+  // If the schema refuses the presets, aws-apis may be meant.
+  const isRefused = Object.hasOwn(network, 'allowedPresets') && network.allowedPresets === undefined;
+  const withApis = isRefused || network.allowedPresets?.includes('aws-apis') === true;
   const needed =
-    withApis && network['awsApiServices'] === undefined
+    withApis && !isRefused && network.awsApiServices === undefined && !Object.hasOwn(network, 'awsApiServices')
       ? [
           {
             path: 'network.awsApiServices',
@@ -142,7 +140,7 @@ export function presetFaults(network: Given): SettingsFault[] {
       : [];
   const idle = withApis
     ? []
-    : ['awsApiServices', 'awsApiRegions']
+    : (['awsApiServices', 'awsApiRegions'] as const)
         .filter((key) => network[key] !== undefined)
         .map((key) => ({
           path: `network.${key}`,
@@ -150,8 +148,8 @@ export function presetFaults(network: Given): SettingsFault[] {
           allowed: 'only with the preset aws-apis',
           remedy: 'add "aws-apis" to network.allowedPresets, or remove it',
         }));
-  const misnamed = services.flatMap((service: unknown, index) => {
-    const wrong = typeof service === 'string' && SERVICE.test(service) ? serviceFault(service) : undefined;
+  const misnamed = services.flatMap((service, index) => {
+    const wrong = service === undefined ? undefined : serviceFault(service);
     return wrong === undefined
       ? []
       : [
@@ -163,9 +161,8 @@ export function presetFaults(network: Given): SettingsFault[] {
           },
         ];
   });
-  const regions = Array.isArray(network['awsApiRegions']) ? network['awsApiRegions'] : [];
-  const unknown = regions.flatMap((region: unknown, index) =>
-    typeof region !== 'string' || !REGION.test(region) || AWS_REGIONS.includes(region)
+  const unknown = (network.awsApiRegions ?? []).flatMap((region, index) =>
+    region === undefined || AWS_REGIONS.includes(region)
       ? []
       : [
           {
@@ -180,9 +177,9 @@ export function presetFaults(network: Given): SettingsFault[] {
 }
 
 /** Without regions, the hostnames are those of the deployment's region, whose partition is unknown at synthesis. */
-function partitionFaults(network: Given, services: readonly unknown[]): SettingsFault[] {
-  if (network['awsApiRegions'] !== undefined) return [];
-  const others = services.filter((service) => typeof service === 'string' && dependsOnPartition(service));
+function partitionFaults(network: ReadableNetwork, services: readonly (string | undefined)[]): SettingsFault[] {
+  if (Object.hasOwn(network, 'awsApiRegions')) return [];
+  const others = present(services).filter(dependsOnPartition);
   if (others.length === 0) return [];
   return [
     {

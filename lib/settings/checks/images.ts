@@ -5,13 +5,12 @@ import { shown } from '../../credentials.ts';
 import { registryOf } from '../../network/allowed-domains.ts';
 import { parseName } from '../../network/domain-name.ts';
 import type { SettingsFault } from '../errors.ts';
+import type { ReadableNetwork } from '../read.ts';
 import { isCopied } from '../task-images.ts';
 import { type AroundNetwork, namesAreLimited } from './domains.ts';
 
-type Given = Readonly<Record<string, unknown>>;
-
 /** Registries that don't listen on TCP 443 (unless the user's own security groups apply), and registries without a valid domain. */
-export function registryFaults(network: Given, { pools, registry, copy }: AroundNetwork): SettingsFault[] {
+export function registryFaults(network: ReadableNetwork, { pools, registry, copy }: AroundNetwork): SettingsFault[] {
   const images = [
     { path: 'agentImage.registry', image: registry },
     ...pools.map(({ image }, index) => ({ path: `pools.${index}.image`, image })),
@@ -57,9 +56,9 @@ function ecrFault(path: string, image: string): SettingsFault[] {
     : [];
 }
 
-function portFault(network: Given, path: string, image: string): SettingsFault[] {
+function portFault(network: ReadableNetwork, path: string, image: string): SettingsFault[] {
   const { host, port } = registryOf(image);
-  if (port === 443 || network['securityGroupIds'] !== undefined) return [];
+  if (port === 443 || network.securityGroupIds !== undefined) return [];
   return [
     {
       path,
@@ -70,7 +69,7 @@ function portFault(network: Given, path: string, image: string): SettingsFault[]
   ];
 }
 
-function nameFault(network: Given, path: string, image: string): SettingsFault[] {
+function nameFault(network: ReadableNetwork, path: string, image: string): SettingsFault[] {
   const { host } = registryOf(image);
   const parsed = parseName(host);
   if ('name' in parsed || !namesAreLimited(network)) return [];

@@ -6,54 +6,17 @@ import { DEFAULT_VPC_CIDR } from '../../defaults.ts';
 import { TASK_START_ENDPOINTS } from '../../network/allowed-domains.ts';
 import { taskCapacity } from '../../network/layout.ts';
 import type { SettingsFault } from '../errors.ts';
-import { ID_DOC } from '../network.ts';
-import type { ReadablePool } from '../read.ts';
+import type { ReadableNetwork, ReadablePool } from '../read.ts';
 import { type AroundNetwork, countFaults, nameFaults, presetFaults } from './domains.ts';
 import { registryFaults } from './images.ts';
 import { proxyFaults } from './proxies.ts';
 
-type Given = Readonly<Record<string, unknown>>;
-
-const NAMES = ['allowedDomains', 'allowedPresets', 'awsApiServices', 'awsApiRegions'];
-const OWN_VPC = [
-  'availabilityZones',
-  'cidr',
-  'otherCidrs',
-  'flowLogRetentionDays',
-  'dnsQueryLogRetentionDays',
-  'dnsFirewall',
-  'guardDuty',
-  ...NAMES,
-];
-
-/** Which settings each mode needs and accepts. */
-const MODES: Readonly<Record<string, { readonly needs: readonly string[]; readonly takes: readonly string[] }>> = {
-  'nat-gateway': { needs: [], takes: [...OWN_VPC, 'natGateways', 'vpcEndpoints', 'ipv6'] },
-  'network-firewall': { needs: [], takes: [...OWN_VPC, 'natGateways', 'vpcEndpoints', 'firewallLogRetentionDays'] },
-  'existing-vpc': {
-    needs: ['vpcId', 'subnetIds'],
-    takes: ['vpcId', 'subnetIds', 'securityGroupIds', 'dnsFirewall', 'guardDuty', ...NAMES],
-  },
-  'public-ip': { needs: [], takes: [...OWN_VPC, 'ipv6'] },
-};
-
-/** Remedies for a setting that doesn't fit a mode, if "it belongs to another mode" isn't enough. */
-const REASONS: Readonly<Record<string, string>> = {
-  'network-firewall ipv6':
-    "remove it: return traffic of an egress-only internet gateway can't be routed through the firewall, so IPv6 would bypass it",
-  'public-ip natGateways': 'remove it, or choose nat-gateway: tasks with public addresses need no NAT',
-  'public-ip vpcEndpoints':
-    'remove it, or choose nat-gateway: endpoints cost money while idle, and public-ip is meant to cost almost nothing',
-  'existing-vpc vpcEndpoints':
-    'remove it, and create the endpoints together with the VPC: they change DNS for everything in it',
-};
+const NAMES = ['allowedDomains', 'allowedPresets', 'awsApiServices', 'awsApiRegions'] as const;
 
 /** All faults of the network settings, except those that the schema reports. */
-export function networkFaults(network: Given, around: AroundNetwork): SettingsFault[] {
-  const { pools } = around;
-  const egress = network['egress'] ?? 'nat-gateway';
-  const mode = typeof egress === 'string' ? MODES[egress] : undefined;
-  const ofAnyMode = [
+export function networkFaults(network: ReadableNetwork, around: AroundNetwork): SettingsFault[] {
+  return [
+    ...(network.egress === 'existing-vpc' ? existingVpcFaults(network) : ownVpcFaults(network, around.pools)),
     ...nameFaults(network),
     ...presetFaults(network),
     ...idFaults(network),
@@ -61,43 +24,10 @@ export function networkFaults(network: Given, around: AroundNetwork): SettingsFa
     ...proxyFaults(network, around),
     ...countFaults(network, around),
   ];
-  if (mode === undefined) return ofAnyMode;
-  return [
-    ...misfits(network, `${egress}`, mode),
-    ...(egress === 'existing-vpc' ? existingVpcFaults(network) : ownVpcFaults(network, `${egress}`, pools)),
-    ...ofAnyMode,
-  ];
 }
 
-function misfits(network: Given, egress: string, mode: { needs: readonly string[]; takes: readonly string[] }) {
-  const known = new Set(Object.values(MODES).flatMap(({ takes }) => takes));
-  // A setting that is turned off fits every mode.
-  const given = Object.keys(network).filter((key) => !['none', false, undefined].includes(network[key] as never));
-  const wrong = given
-    .filter((key) => known.has(key) && !mode.takes.includes(key))
-    .map((key) => ({
-      path: `network.${key}`,
-      given: `${shown(network[key])}, with egress ${egress}`,
-      allowed: `with ${egress}: ${mode.takes.join(', ')}`,
-      remedy:
-        REASONS[`${egress} ${key}`] ??
-        `remove it, or set network.egress to ${Object.keys(MODES)
-          .filter((other) => MODES[other]?.takes.includes(key))
-          .join(' or ')}`,
-    }));
-  const missing = mode.needs
-    .filter((key) => network[key] === undefined)
-    .map((key) => ({
-      path: `network.${key}`,
-      given: `nothing, with egress ${egress}`,
-      allowed: key === 'vpcId' ? ID_DOC.vpc.allowed : `1 to 16 of ${ID_DOC.subnet.allowed}`,
-      remedy: `set it: ${key === 'vpcId' ? ID_DOC.vpc.remedy : ID_DOC.subnet.remedy}`,
-    }));
-  return [...wrong, ...missing];
-}
-
-function existingVpcFaults(network: Given): SettingsFault[] {
-  if (network['dnsFirewall'] === true) return [];
+function existingVpcFaults(network: ReadableNetwork): SettingsFault[] {
+  if (network.dnsFirewall === true) return [];
   return NAMES.filter((key) => network[key] !== undefined).map((key) => ({
     path: `network.${key}`,
     given: `${shown(network[key])}, with egress existing-vpc and no dnsFirewall`,
@@ -107,33 +37,21 @@ function existingVpcFaults(network: Given): SettingsFault[] {
   }));
 }
 
-function ownVpcFaults(network: Given, egress: string, pools: readonly ReadablePool[]): SettingsFault[] {
-  const dns =
-    egress === 'network-firewall' && network['dnsFirewall'] === false
-      ? [
-          {
-            path: 'network.dnsFirewall',
-            given: 'false, with egress network-firewall',
-            allowed: 'true',
-            remedy: 'remove it: without DNS Firewall, a job could send data out in DNS queries',
-          },
-        ]
-      : [];
+function ownVpcFaults(network: ReadableNetwork, pools: readonly ReadablePool[]): SettingsFault[] {
   const range = rangeFaults(network);
   return [
-    ...dns,
-    ...zoneFaults(network, egress),
-    ...queryLogFaults(network, egress),
+    ...zoneFaults(network),
+    ...queryLogFaults(network),
     ...idleNameFaults(network),
     ...range,
-    ...(range.length === 0 ? capacityFaults(network, egress, pools) : []),
+    ...(range.length === 0 ? capacityFaults(network, pools) : []),
   ];
 }
 
 /** The log of DNS queries is a part of DNS Firewall: without it, the stack creates none. */
-function queryLogFaults(network: Given, egress: string): SettingsFault[] {
-  if (network['dnsFirewall'] !== false || egress === 'network-firewall') return [];
-  const days = network['dnsQueryLogRetentionDays'];
+function queryLogFaults(network: ReadableNetwork): SettingsFault[] {
+  if (network.dnsFirewall !== false) return [];
+  const days = network.dnsQueryLogRetentionDays;
   if (days === undefined) return [];
   return [
     {
@@ -149,17 +67,16 @@ function queryLogFaults(network: Given, egress: string): SettingsFault[] {
  * Allowed domains that nothing enforces. (The S3 endpoint's policy enforces the domains of buckets, and endpoint policies enforce
  * `awsApiServices`.)
  */
-function idleNameFaults(network: Given): SettingsFault[] {
-  if (network['dnsFirewall'] !== false || network['egress'] === 'network-firewall') return [];
-  const idle = (key: string, works: (value: unknown) => boolean) => {
-    const values = network[key];
-    return Array.isArray(values) && values.some((value: unknown) => typeof value === 'string' && !works(value))
-      ? [key]
-      : [];
+function idleNameFaults(network: ReadableNetwork): SettingsFault[] {
+  if (network.dnsFirewall !== false) return [];
+  const { allowedDomains = [], allowedPresets = [] } = network;
+  const isIdle = {
+    allowedDomains: allowedDomains.some((name) => name !== undefined && bucketsIn([name]).length === 0),
+    allowedPresets: allowedPresets.some((preset) => preset !== undefined && preset !== 'aws-apis'),
   };
   return [
-    ...idle('allowedDomains', (name) => bucketsIn([`${name}`]).length > 0),
-    ...idle('allowedPresets', (preset) => preset === 'aws-apis'),
+    ...(isIdle.allowedDomains ? (['allowedDomains'] as const) : []),
+    ...(isIdle.allowedPresets ? (['allowedPresets'] as const) : []),
   ].map((key) => ({
     path: `network.${key}`,
     given: `${shown(network[key])}, with dnsFirewall false`,
@@ -169,10 +86,10 @@ function idleNameFaults(network: Given): SettingsFault[] {
   }));
 }
 
-function rangeFaults(network: Given): SettingsFault[] {
-  const others = Array.isArray(network['otherCidrs']) ? network['otherCidrs'] : [];
-  const wrongOthers = others.flatMap((other: unknown, index) =>
-    typeof other !== 'string' || parseRange(other) !== undefined
+function rangeFaults(network: ReadableNetwork): SettingsFault[] {
+  const { cidr, otherCidrs: others = [] } = network;
+  const wrongOthers = others.flatMap((other, index) =>
+    other === undefined || parseRange(other) !== undefined
       ? []
       : [
           {
@@ -183,8 +100,7 @@ function rangeFaults(network: Given): SettingsFault[] {
           },
         ],
   );
-  const cidr = network['cidr'] ?? DEFAULT_VPC_CIDR;
-  if (typeof cidr !== 'string') return wrongOthers;
+  if (cidr === undefined) return wrongOthers;
   const range = parseRange(cidr);
   const isPrivate = PRIVATE_RANGES.some((outer) => within(outer, cidr));
   if (range === undefined || range.prefix < 16 || range.prefix > 22 || !isPrivate) {
@@ -197,14 +113,14 @@ function rangeFaults(network: Given): SettingsFault[] {
     };
     return [wrong, ...wrongOthers];
   }
-  const overlapped = [...TAKEN_RANGES, ...others].find((other: unknown) => {
-    const parsed = typeof other === 'string' ? parseRange(other) : undefined;
+  const overlapped = [...TAKEN_RANGES, ...others].find((other) => {
+    const parsed = other === undefined ? undefined : parseRange(other);
     return parsed !== undefined && overlaps(parsed, range);
   });
   if (overlapped === undefined) return wrongOthers;
   const overlap = {
     path: 'network.cidr',
-    given: `${cidr}${network['cidr'] === undefined ? ' (the default)' : ''}, which overlaps ${overlapped}`,
+    given: `${cidr}${cidr === DEFAULT_VPC_CIDR ? ' (the default)' : ''}, which overlaps ${overlapped}`,
     allowed: 'a range that nothing else uses',
     remedy: TAKEN_RANGES.includes(overlapped)
       ? 'use another range: container engines use this one'
@@ -214,15 +130,15 @@ function rangeFaults(network: Given): SettingsFault[] {
 }
 
 /** Each subnet must have capacity for the agents of all pools, because ECS chooses the subnet. */
-function capacityFaults(network: Given, egress: string, pools: readonly ReadablePool[]): SettingsFault[] {
-  const cidr = network['cidr'] ?? DEFAULT_VPC_CIDR;
-  const prefix = typeof cidr === 'string' ? parseRange(cidr)?.prefix : undefined;
+function capacityFaults(network: ReadableNetwork, pools: readonly ReadablePool[]): SettingsFault[] {
+  const { cidr } = network;
+  const prefix = cidr === undefined ? undefined : parseRange(cidr)?.prefix;
   if (prefix === undefined) return [];
   const agents = pools.reduce((sum, { maxAgents }) => sum + (maxAgents ?? 0), 0);
-  const zones = zonesOf(network, egress);
-  const endpoints = network['vpcEndpoints'] === 'task-start' ? TASK_START_ENDPOINTS : 0;
+  const zones = zonesOf(network);
+  const endpoints = network.vpcEndpoints === 'task-start' ? TASK_START_ENDPOINTS : 0;
   // GuardDuty's endpoint also uses an address in each subnet.
-  const capacity = taskCapacity(prefix, zones, endpoints + (network['guardDuty'] === true ? 1 : 0));
+  const capacity = taskCapacity(prefix, zones, endpoints + (network.guardDuty === true ? 1 : 0));
   if (agents <= capacity) return [];
   return [
     {
@@ -234,33 +150,33 @@ function capacityFaults(network: Given, egress: string, pools: readonly Readable
   ];
 }
 
-function zonesOf(network: Given, egress: string): 1 | 2 {
-  return egress === 'network-firewall' && network['natGateways'] !== 'all' ? 1 : 2;
+function zonesOf({ egress, natGateways }: ReadableNetwork): 1 | 2 {
+  return egress === 'network-firewall' && natGateways !== 'all' ? 1 : 2;
 }
 
 /** Zones of different regions, or the wrong number of zones. */
-function zoneFaults(network: Given, egress: string): SettingsFault[] {
-  const { availabilityZones: given } = network;
-  if (!Array.isArray(given)) return [];
-  const count = zonesOf(network, egress);
-  const regions = new Set(given.map((zone: unknown) => `${zone}`.slice(0, -1)));
-  if (given.length === count && regions.size === 1) return [];
+function zoneFaults(network: ReadableNetwork): SettingsFault[] {
+  const { availabilityZones: zones, egress, natGateways } = network;
+  if (zones === undefined || zones.includes(undefined)) return [];
+  const count = zonesOf(network);
+  const regions = new Set(zones.map((zone) => zone?.slice(0, -1)));
+  if (zones.length === count && regions.size === 1) return [];
   return [
     {
       path: 'network.availabilityZones',
-      given: shown(given),
-      allowed: `${count === 1 ? 'one zone' : 'two zones of one region'}, with egress ${egress}${egress === 'network-firewall' ? ` and natGateways ${network['natGateways'] ?? 'one'}` : ''}`,
+      given: shown(zones),
+      allowed: `${count === 1 ? 'one zone' : 'two zones of one region'}, with egress ${egress}${egress === 'network-firewall' ? ` and natGateways ${natGateways}` : ''}`,
       remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
     },
   ];
 }
 
 /** A security group or subnet that is listed twice. */
-function idFaults(network: Given): SettingsFault[] {
-  return ['subnetIds', 'securityGroupIds'].flatMap((key) => {
-    const ids: readonly unknown[] = Array.isArray(network[key]) ? network[key] : [];
+function idFaults(network: ReadableNetwork): SettingsFault[] {
+  return (['subnetIds', 'securityGroupIds'] as const).flatMap((key) => {
+    const ids = network[key] ?? [];
     return ids.flatMap((id, index) =>
-      ids.indexOf(id) === index
+      id === undefined || ids.indexOf(id) === index
         ? []
         : [
             {

@@ -4,11 +4,10 @@ import { type AgentProxy, addressOf, isInTheTask, proxiesIn, withoutCredentials 
 import { portOf } from '../../network/allowed-domains.ts';
 import { covers } from '../../network/domain-name.ts';
 import type { SettingsFault } from '../errors.ts';
+import type { ReadableNetwork } from '../read.ts';
 import { type AroundNetwork, namesAreLimited } from './domains.ts';
 
-type Given = Readonly<Record<string, unknown>>;
-
-export function proxyFaults(network: Given, { pools, hostname }: AroundNetwork): SettingsFault[] {
+export function proxyFaults(network: ReadableNetwork, { pools, hostname }: AroundNetwork): SettingsFault[] {
   return pools.flatMap(({ environment }, index) =>
     proxiesIn(environment ?? {}).flatMap(({ variable, value, proxy }) => {
       const path = `pools.${index}.environment.${variable}`;
@@ -36,14 +35,14 @@ interface Blocked {
 }
 
 /** Why agents can't reach the proxy; `undefined` if the settings don't prevent it. */
-function blocked(network: Given, proxy: AgentProxy, platformPort: number): Blocked | undefined {
-  const { egress = 'nat-gateway', securityGroupIds } = network;
+function blocked(network: ReadableNetwork, proxy: AgentProxy, platformPort: number): Blocked | undefined {
+  const { egress, securityGroupIds } = network;
   if (egress === 'existing-vpc') {
     return (securityGroupIds === undefined ? lowPort(proxy) : undefined) ?? unresolved(network, proxy);
   }
   if (proxy.port !== 443 && proxy.port !== platformPort) {
     return {
-      given: `whose port ${proxy.port} isn't open, with egress ${String(egress)}`,
+      given: `whose port ${proxy.port} isn't open, with egress ${egress}`,
       to: {
         allowed: 'a proxy on port 443',
         remedy: 'use egress existing-vpc with the VPC of the proxy, or remove the proxy',
@@ -75,10 +74,10 @@ function lowPort(proxy: AgentProxy): Blocked | undefined {
   };
 }
 
-function unresolved(network: Given, proxy: AgentProxy): Blocked | undefined {
+function unresolved(network: ReadableNetwork, proxy: AgentProxy): Blocked | undefined {
   if (!namesAreLimited(network) || addressOf(proxy) !== undefined) return undefined;
-  const allowed = Array.isArray(network['allowedDomains']) ? network['allowedDomains'] : [];
-  if (allowed.some((name: unknown) => typeof name === 'string' && covers(name.toLowerCase(), proxy.host))) {
+  const { allowedDomains = [] } = network;
+  if (allowedDomains.some((name) => name !== undefined && covers(name.toLowerCase(), proxy.host))) {
     return undefined;
   }
   return {

@@ -65,10 +65,10 @@ describe('within one layout', () => {
   });
 
   it('the default one has no separate construct, so its resources keep their names', () => {
-    expect(layoutId({ mode: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20' })).toBeUndefined();
-    expect(layoutId({ mode: 'public-ip', zones: 2, cidr: '10.90.0.0/20' })).toBe('public-ip-2-10.90.0.0-20');
+    expect(layoutId({ egress: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20' })).toBeUndefined();
+    expect(layoutId({ egress: 'public-ip', zones: 2, cidr: '10.90.0.0/20' })).toBe('public-ip-2-10.90.0.0-20');
     const availabilityZones = ['us-west-1a', 'us-west-1c'];
-    expect(layoutId({ mode: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20', availabilityZones })).toBe(
+    expect(layoutId({ egress: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20', availabilityZones })).toBe(
       'nat-gateway-2-10.90.0.0-20-us-west-1a-us-west-1c',
     );
     expect([...standing({}).keys()].filter((id) => /^(AgentLauncher)?NetworkVpc[0-9A-F]{8}$/.test(id))).toHaveLength(1);

@@ -115,7 +115,7 @@ describe('names', () => {
     const { network } = parseSettings({
       agentLauncher: { ...LEAST, network: { allowedDomains: ['App.Example.COM.', '*.Example.org'] } },
     });
-    expect(network.allowed.allowedDomains).toEqual(['app.example.com', '*.example.org']);
+    expect(network.allowedDomains).toEqual(['app.example.com', '*.example.org']);
   });
 
   it('are refused one by one, each with why and what to do', () => {

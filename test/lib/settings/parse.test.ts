@@ -62,7 +62,6 @@ describe('settings without a fault', () => {
       agentImage: { version: '1.33.0', source: 'official' },
       network: {
         egress: 'nat-gateway',
-        allowed: {},
         guardDuty: false,
         cidr: '10.90.0.0/20',
         natGateways: 'one',
@@ -210,8 +209,8 @@ describe('wrong settings', () => {
       'pools.1.agentTokenSecret',
       'pools.2.name',
       'agentImage.registry',
-      'network.vpcId',
       'network.cidr',
+      'network.vpcId',
       'alarmTopicArn',
       'idleWindow',
     ]);
@@ -320,9 +319,9 @@ describe('settings that contradict each other', () => {
 
   it('are refused: an existing VPC without its ids, and settings of another mode', () => {
     expect(paths(faultsOfSettings({ network: { egress: 'existing-vpc', cidr: '10.0.0.0/16' } }))).toEqual([
-      'network.cidr',
       'network.vpcId',
       'network.subnetIds',
+      'network.cidr',
     ]);
   });
 
