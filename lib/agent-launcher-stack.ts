@@ -8,8 +8,9 @@ import type { Phase } from '../functions/launcher/contract.ts';
 import { AgentImage } from './agent/image.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool-options.ts';
 import { type TaskRolePermissions, taskRoleWarnings } from './agent/task-role-warnings.ts';
-import type { StandingOptions, WarmAgentsOptions } from './agent/warm-agents.ts';
+import type { WarmAgentsOptions } from './agent/warm-agents.ts';
 import { AgentLauncher } from './agent-launcher.ts';
+import { DEFAULT_AGENT_VERSION } from './defaults.ts';
 import { registryOf } from './network/allowed-domains.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings/parse.ts';
 import { isCopied } from './settings/task-images.ts';
@@ -43,18 +44,20 @@ export class AgentLauncherStack extends Stack {
       assignPublicIp: network.assignPublicIp,
       startAfter: [network.complete],
       guardDuty: settings.network.guardDuty,
-      agentImage: 'registry' in agentImage ? this.image(agentImage.registry, agentImage) : builtImage(agentImage),
-      ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
+      agentImage:
+        agentImage.registry === undefined ? builtImage(agentImage) : this.image(agentImage.registry, agentImage),
+      agentsCeiling: settings.agentsCeiling,
       schedule: Duration.minutes(settings.scheduleMinutes),
       activePoll: Duration.seconds(settings.activePollSeconds),
       idleWindow: Duration.seconds(settings.idleWindowSeconds),
       startDeadline: Duration.seconds(settings.startDeadlineSeconds),
-      ...(settings.reservedConcurrency !== undefined && { reservedConcurrentExecutions: settings.reservedConcurrency }),
+      reservedConcurrentExecutions: settings.reservedConcurrency,
       logRetention: settings.logRetentionDays,
       oldestQueued: Duration.minutes(settings.oldestQueuedMinutes),
-      ...(settings.alarmTopicArn !== undefined && {
-        alarmTopic: Topic.fromTopicArn(this, 'AlarmTopic', settings.alarmTopicArn),
-      }),
+      alarmTopic:
+        settings.alarmTopicArn === undefined
+          ? undefined
+          : Topic.fromTopicArn(this, 'AlarmTopic', settings.alarmTopicArn),
     });
     for (const pool of settings.pools) this.grant(pool);
     for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
@@ -66,7 +69,7 @@ export class AgentLauncherStack extends Stack {
     if (!isCopied(reference, settings.copy)) return AgentImage.fromReference(reference);
     const { credentialsSecret } = settings;
     // Send the login only to the registry that it belongs to.
-    const own = 'registry' in settings && registryOf(settings.registry).host === registryOf(reference).host;
+    const own = settings.registry !== undefined && registryOf(settings.registry).host === registryOf(reference).host;
     return AgentImage.copyOf(
       reference,
       own && credentialsSecret !== undefined ? { credentials: this.secret(credentialsSecret) } : {},
@@ -74,23 +77,23 @@ export class AgentLauncherStack extends Stack {
   }
 
   private pool(pool: PoolSettings, agentImage: AgentImageSettings): AgentPoolOptions {
+    const { name, id, organization, maxAgents, environment, policySweeps, sweepMinutes } = pool;
     return {
-      name: pool.name,
-      ...(pool.id !== undefined && { id: pool.id }),
-      ...(pool.organization !== undefined && { organization: pool.organization }),
-      ...(pool.apiTokenSecret !== undefined && { apiTokenSecret: this.secret(pool.apiTokenSecret) }),
+      name,
+      id,
+      organization,
+      apiTokenSecret: pool.apiTokenSecret === undefined ? undefined : this.secret(pool.apiTokenSecret),
       agentTokenSecret: this.secret(pool.agentTokenSecret),
-      maxAgents: pool.maxAgents,
-      cpu: pool.cpu,
-      memoryLimitMiB: pool.memoryMiB,
-      ...(pool.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: pool.ephemeralStorageGiB }),
+      maxAgents,
+      ...sizeOptions(pool),
       cpuArchitecture: pool.architecture === 'arm64' ? ecs.CpuArchitecture.ARM64 : ecs.CpuArchitecture.X86_64,
-      environment: pool.environment,
-      ...(pool.phases !== undefined && { phases: phasesOptions(pool.phases) }),
-      ...standingOptions(pool),
-      policySweeps: pool.policySweeps,
-      ...(pool.logRetentionDays !== undefined && { logRetention: pool.logRetentionDays }),
-      ...(pool.image !== undefined && { image: this.image(pool.image, agentImage) }),
+      environment,
+      phases: pool.phases && phasesOptions(pool.phases),
+      warmAgents: pool.warmAgents && warmAgentsOptions(pool.warmAgents),
+      sweepInterval: sweepMinutes === undefined ? undefined : Duration.minutes(sweepMinutes),
+      policySweeps,
+      logRetention: pool.logRetentionDays,
+      image: pool.image === undefined ? undefined : this.image(pool.image, agentImage),
     };
   }
 
@@ -154,47 +157,36 @@ function constructId(name: string): string {
   return name.replaceAll('/', ' ');
 }
 
-function standingOptions({ warmAgents, sweepMinutes }: PoolSettings): StandingOptions {
-  return {
-    ...(warmAgents !== undefined && { warmAgents: warmAgentsOptions(warmAgents) }),
-    ...(sweepMinutes !== undefined && { sweepInterval: Duration.minutes(sweepMinutes) }),
-  };
-}
-
-function warmAgentsOptions({
-  agents,
-  phase,
-  idleMinutes,
-  schedule,
-}: NonNullable<PoolSettings['warmAgents']>): WarmAgentsOptions {
-  return { agents, phase, idleWindow: Duration.minutes(idleMinutes), ...(schedule !== undefined && { schedule }) };
+function warmAgentsOptions({ idleMinutes, ...warm }: NonNullable<PoolSettings['warmAgents']>): WarmAgentsOptions {
+  return { ...warm, idleWindow: Duration.minutes(idleMinutes) };
 }
 
 function phasesOptions({ plan, apply, unlistedJobs }: NonNullable<PoolSettings['phases']>): PhasesOptions {
   return {
-    plan: { ...sizeOptions(plan), capacity: plan?.capacity ?? 'on-demand' },
+    plan: { ...sizeOptions(plan), capacity: plan?.capacity },
     apply: sizeOptions(apply),
     unlistedJobs,
   };
 }
 
-type SizeSettings = Omit<NonNullable<NonNullable<PoolSettings['phases']>['plan']>, 'capacity'>;
-
-function sizeOptions(size: SizeSettings | undefined): PhaseOptions {
-  return {
-    ...(size?.cpu !== undefined && { cpu: size.cpu }),
-    ...(size?.memoryMiB !== undefined && { memoryLimitMiB: size.memoryMiB }),
-    ...(size?.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: size.ephemeralStorageGiB }),
-  };
+interface SizeSettings {
+  readonly cpu?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly ephemeralStorageGiB?: number | undefined;
 }
 
-function builtImage(image: Exclude<AgentImageSettings, { registry: string }>): AgentImage {
-  const hide = image.hideAgent === undefined ? {} : { hideAgent: image.hideAgent };
-  if (image.source === 'official') {
-    return AgentImage.fromVersion(image.version, {
-      ...hide,
-      ...(image.digest !== undefined && { digest: image.digest }),
-    });
-  }
-  return AgentImage.fromRelease(image.version, { ...hide, ...(image.base !== undefined && { baseImage: image.base }) });
+function sizeOptions({ cpu, memoryMiB, ephemeralStorageGiB }: SizeSettings = {}): PhaseOptions {
+  return { cpu, memoryLimitMiB: memoryMiB, ephemeralStorageGiB };
+}
+
+function builtImage({
+  version = DEFAULT_AGENT_VERSION,
+  source,
+  digest,
+  base,
+  hideAgent,
+}: AgentImageSettings): AgentImage {
+  return source === 'release'
+    ? AgentImage.fromRelease(version, { hideAgent, baseImage: base })
+    : AgentImage.fromVersion(version, { hideAgent, digest });
 }

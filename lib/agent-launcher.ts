@@ -5,7 +5,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Phase } from '../functions/launcher/contract.ts';
 import { acknowledge } from './acknowledgement.ts';
-import { AgentPool } from './agent/pool.ts';
+import { AgentPool, taskOf } from './agent/pool.ts';
 import type { AgentPoolOptions } from './agent/pool-options.ts';
 import { proxiesToOpen } from './agent/proxies.ts';
 import { standingCost, sweepingPhase } from './agent/warm-agents.ts';
@@ -13,10 +13,8 @@ import type { JobSize } from './aws/costs.ts';
 import { ecrImage } from './aws/ecr-image.ts';
 import {
   DEFAULT_ACTIVE_POLL_SECONDS,
-  DEFAULT_CPU,
   DEFAULT_HOSTNAME,
   DEFAULT_LOG_RETENTION_DAYS,
-  DEFAULT_MEMORY_MIB,
   DEFAULT_OLDEST_QUEUED_MINUTES,
   DEFAULT_SCHEDULE_MINUTES,
   DEFAULT_START_DEADLINE_SECONDS,
@@ -79,13 +77,13 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     const served = props.pools.map((options) => ({
       options,
       pool: new AgentPool(this, `Pool-${options.name}`, {
-        logRetention,
-        ...(props.agentImage !== undefined && { image: props.agentImage }),
         ...options,
+        logRetention: options.logRetention ?? logRetention,
+        image: options.image ?? props.agentImage,
         launcherName: name,
         hostname,
-        ...(props.idleWindow !== undefined && { idleWindow: props.idleWindow }),
-        guardDuty: props.guardDuty ?? false,
+        idleWindow: props.idleWindow,
+        guardDuty: props.guardDuty,
       }),
     }));
     this.pools = new Map(served.map(({ options, pool }) => [options.name, pool]));
@@ -107,10 +105,8 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       schedule,
       activePoll: props.activePoll ?? Duration.seconds(DEFAULT_ACTIVE_POLL_SECONDS),
       startDeadline: props.startDeadline ?? Duration.seconds(DEFAULT_START_DEADLINE_SECONDS),
-      ...(props.agentsCeiling !== undefined && { agentsCeiling: props.agentsCeiling }),
-      ...(props.reservedConcurrentExecutions !== undefined && {
-        reservedConcurrentExecutions: props.reservedConcurrentExecutions,
-      }),
+      agentsCeiling: props.agentsCeiling,
+      reservedConcurrentExecutions: props.reservedConcurrentExecutions,
       logRetention,
     });
     // The function starts agents as soon as it is created, and agents in a new network as soon as it is updated. Everything that
@@ -129,7 +125,7 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       pools: [...this.pools.values()],
       schedule,
       oldestQueued: props.oldestQueued ?? Duration.minutes(DEFAULT_OLDEST_QUEUED_MINUTES),
-      ...(props.alarmTopic !== undefined && { alarmTopic: props.alarmTopic }),
+      alarmTopic: props.alarmTopic,
     });
   }
 
@@ -195,13 +191,12 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
 
 /** Size of the tasks that serve a phase. */
 function taskSizeOf(pool: AgentPoolOptions, phase: Phase): Omit<JobSize, 'seconds'> {
-  const own = pool.phases?.[phase];
-  const diskGiB = own?.ephemeralStorageGiB ?? pool.ephemeralStorageGiB;
+  const { cpu, memoryLimitMiB, ephemeralStorageGiB } = taskOf(pool, [phase]);
   return {
-    cpu: own?.cpu ?? pool.cpu ?? DEFAULT_CPU,
-    memoryMiB: own?.memoryLimitMiB ?? pool.memoryLimitMiB ?? DEFAULT_MEMORY_MIB,
+    cpu,
+    memoryMiB: memoryLimitMiB,
     architecture: pool.cpuArchitecture === ecs.CpuArchitecture.ARM64 ? 'arm64' : 'x86_64',
-    ...(diskGiB !== undefined && { diskGiB }),
+    ...(ephemeralStorageGiB !== undefined && { diskGiB: ephemeralStorageGiB }),
   };
 }
 

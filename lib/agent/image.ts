@@ -22,7 +22,7 @@ export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp
 export interface AgentImageBinding {
   readonly image: ecs.ContainerImage;
   /** The container's entry point; the task definition appends the agent's address. If absent, the image's own is used, without an address. */
-  readonly entryPoint?: string[];
+  readonly entryPoint?: string[] | undefined;
   /** Whether the image declares its writable folders as volumes of the agent's user. */
   readonly ownsVolumes: boolean;
 }
@@ -33,33 +33,33 @@ interface BuildOptions {
    * Whether the image's user can't read the agent's programs, so that jobs can't read the agent token. Turn it off only if an
    * agent doesn't start. Default: true. If the agent must read itself, the build turns it off with a warning.
    */
-  readonly hideAgent?: boolean;
+  readonly hideAgent?: boolean | undefined;
   /** URL of the source code that the image is built from, as an image label. Default: no label. */
-  readonly sourceUrl?: string;
+  readonly sourceUrl?: string | undefined;
   /** Revision of that source code, as an image label. A new revision creates a new image. Default: no label. */
-  readonly revision?: string;
+  readonly revision?: string | undefined;
 }
 
 /** How the image is built from HashiCorp's own image. */
 export interface OfficialImageOptions extends BuildOptions {
   /** Required digest of the base: `sha256:…`, as `agent-image/print-digest.mjs` prints it. Default: the digest of the tag. */
-  readonly digest?: string;
+  readonly digest?: string | undefined;
   /** Repository of the base, if you use your own copy. Default: `hashicorp/tfc-agent`. */
-  readonly baseImage?: string;
+  readonly baseImage?: string | undefined;
 }
 
 /** How the image is built from a release archive. */
 export interface ReleaseImageOptions extends BuildOptions {
   /** Base image: Debian or Ubuntu, preferably with a digest. Default: `ubuntu:24.04`. */
-  readonly baseImage?: string;
+  readonly baseImage?: string | undefined;
   /** Mirror of the release host. Default: `https://releases.hashicorp.com`. */
-  readonly releasesUrl?: string;
+  readonly releasesUrl?: string | undefined;
   /** URL of the public key. Default: `https://www.hashicorp.com/.well-known/pgp-key.txt`. */
-  readonly keyUrl?: string;
+  readonly keyUrl?: string | undefined;
   /** Required primary fingerprint of the key: 40 upper-case hexadecimal digits. Default: HashiCorp's. */
-  readonly keyFingerprint?: string;
+  readonly keyFingerprint?: string | undefined;
   /** Debian packages to install on the base. Default: those of the Dockerfile. */
-  readonly packages?: readonly string[];
+  readonly packages?: readonly string[] | undefined;
 }
 
 /** The entry point in the Dockerfiles. */
@@ -75,7 +75,7 @@ export interface ImageCopyOptions {
    *
    * @default - anonymous access
    */
-  readonly credentials?: ISecret;
+  readonly credentials?: ISecret | undefined;
 }
 
 function commonArguments(version: string, base: string, digest: string | undefined, options: BuildOptions) {

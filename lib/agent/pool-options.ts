@@ -18,19 +18,19 @@ export interface AgentPoolOptions {
    *
    * @default - the launcher finds the pool by its name
    */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /**
    * Organization that owns the pool.
    *
    * @default - the launcher's organization
    */
-  readonly organization?: string;
+  readonly organization?: string | undefined;
   /**
    * Secret whose string is the API token that this pool is polled with.
    *
    * @default - the launcher's API token
    */
-  readonly apiTokenSecret?: ISecret;
+  readonly apiTokenSecret?: ISecret | undefined;
   /** Secret whose string is an agent token of the pool. Only the pool's tasks can read it; the launcher cannot. */
   readonly agentTokenSecret: ISecret;
   /**
@@ -38,97 +38,97 @@ export interface AgentPoolOptions {
    *
    * @default 10
    */
-  readonly maxAgents?: number;
+  readonly maxAgents?: number | undefined;
   /**
    * CPU units of a task. 1024 units are one vCPU.
    *
    * @default 1024
    */
-  readonly cpu?: number;
+  readonly cpu?: number | undefined;
   /**
    * Memory of a task in MiB. The allowed values depend on `cpu`.
    *
    * @default 2048
    */
-  readonly memoryLimitMiB?: number;
+  readonly memoryLimitMiB?: number | undefined;
   /**
    * Ephemeral storage of a task in GiB, 21 to 200.
    *
    * @default - the 20 GiB that every Fargate task has
    */
-  readonly ephemeralStorageGiB?: number;
+  readonly ephemeralStorageGiB?: number | undefined;
   /**
    * HCP Terraform refuses agents of two architectures in one pool.
    *
    * @default ecs.CpuArchitecture.X86_64
    */
-  readonly cpuArchitecture?: ecs.CpuArchitecture;
+  readonly cpuArchitecture?: ecs.CpuArchitecture | undefined;
   /**
    * Additional environment variables of the agent, such as proxies. Every job sees them, and everyone who can read task
    * definitions, so they must not contain secrets.
    *
    * @default - none
    */
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   /**
    * Role that Terraform has in AWS inside the task. With `phases`, the role of each phase that doesn't set one.
    *
    * @default - a new role without permissions; grant it what your configurations need
    */
-  readonly taskRole?: iam.IRole;
+  readonly taskRole?: iam.IRole | undefined;
   /**
    * Separate tasks for plans and for applies, each with its own size, role and capacity.
    *
    * @default - every task accepts every job
    */
-  readonly phases?: PhasesOptions;
+  readonly phases?: PhasesOptions | undefined;
   /**
    * Idle agents that keep running so that jobs start immediately.
    *
    * @default - none
    */
-  readonly warmAgents?: WarmAgentsOptions;
+  readonly warmAgents?: WarmAgentsOptions | undefined;
   /**
    * Time between two sweeps. A sweep starts an agent that serves one job that no list of runs shows, or ends without one.
    *
    * @default - no sweeps
    */
-  readonly sweepInterval?: Duration;
+  readonly sweepInterval?: Duration | undefined;
   /**
    * Whether to start an agent for a run that has been in a post-plan status for more than two minutes: a policy set in agent
    * mode waits there for an agent of the pool. Leave it on unless no such policy sets apply and run tasks often take longer.
    *
    * @default true
    */
-  readonly policySweeps?: boolean;
+  readonly policySweeps?: boolean | undefined;
   /**
    * Retention of the agents' logs.
    *
    * @default logs.RetentionDays.ONE_MONTH
    */
-  readonly logRetention?: logs.RetentionDays;
+  readonly logRetention?: logs.RetentionDays | undefined;
   /**
    * Image of the agents.
    *
    * @default - built from `hashicorp/tfc-agent` and published with the stack
    */
-  readonly image?: AgentImage;
+  readonly image?: AgentImage | undefined;
 }
 
 /** Options of the tasks of one phase. If one is absent, the pool's applies. */
 export interface PhaseOptions {
   /** CPU units of a task. */
-  readonly cpu?: number;
+  readonly cpu?: number | undefined;
   /** Memory of a task in MiB. */
-  readonly memoryLimitMiB?: number;
+  readonly memoryLimitMiB?: number | undefined;
   /** Ephemeral storage of a task in GiB, 21 to 200. */
-  readonly ephemeralStorageGiB?: number;
+  readonly ephemeralStorageGiB?: number | undefined;
   /**
    * Role that Terraform has in AWS inside the tasks of this phase.
    *
    * @default - a new role without permissions
    */
-  readonly taskRole?: iam.IRole;
+  readonly taskRole?: iam.IRole | undefined;
 }
 
 export interface PlanOptions extends PhaseOptions {
@@ -139,13 +139,13 @@ export interface PlanOptions extends PhaseOptions {
    *
    * @default 'on-demand'
    */
-  readonly capacity?: Capacity;
+  readonly capacity?: Capacity | undefined;
 }
 
 /** Separate tasks for the phases of a run. */
 export interface PhasesOptions {
-  readonly plan?: PlanOptions;
-  readonly apply?: PhaseOptions;
+  readonly plan?: PlanOptions | undefined;
+  readonly apply?: PhaseOptions | undefined;
   /**
    * Which tasks accept jobs that no list of runs shows: assessments, policies, queries, module tests, stacks. `plan`: tasks
    * for plans accept those that only read, tasks for applies accept `stack_apply` and `test`. `apply`: tasks for applies
@@ -153,5 +153,5 @@ export interface PhasesOptions {
    *
    * @default 'plan'
    */
-  readonly unlistedJobs?: UnlistedJobs;
+  readonly unlistedJobs?: UnlistedJobs | undefined;
 }

@@ -5,7 +5,6 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type Capacity, IDLE_SECONDS_VARIABLE, type Phase } from '../../functions/launcher/contract.ts';
 import { acknowledge } from '../acknowledgement.ts';
-import { FARGATE_EPHEMERAL_STORAGE_GIB, fargateMemoryInWords, fargateMemoryMiB } from '../aws/fargate-size.ts';
 import {
   DEFAULT_AGENT_VERSION,
   DEFAULT_CPU,
@@ -15,11 +14,11 @@ import {
   DEFAULT_MAX_AGENTS,
   DEFAULT_MEMORY_MIB,
 } from '../defaults.ts';
-import { agentLogGroup, POOL_NAME } from '../names.ts';
+import { agentLogGroup } from '../names.ts';
 import { grantGuardDutyPull } from '../network/guardduty.ts';
 import { AgentImage } from './image.ts';
 import { lanesOf } from './pool-environment.ts';
-import type { AgentPoolOptions, PhaseOptions } from './pool-options.ts';
+import type { AgentPoolOptions } from './pool-options.ts';
 import { proxyWarnings } from './proxies.ts';
 import { agentTaskDefinition } from './task-definition.ts';
 
@@ -31,19 +30,19 @@ export interface AgentPoolProps extends AgentPoolOptions {
    *
    * @default 'app.terraform.io'
    */
-  readonly hostname?: string;
+  readonly hostname?: string | undefined;
   /**
    * How long an agent waits for a job before it exits.
    *
    * @default Duration.minutes(5)
    */
-  readonly idleWindow?: Duration;
+  readonly idleWindow?: Duration | undefined;
   /**
    * Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks: their execution role may then pull its image.
    *
    * @default false
    */
-  readonly guardDuty?: boolean;
+  readonly guardDuty?: boolean | undefined;
 }
 
 /** A pool's options, and the resources that were created for it. */
@@ -84,11 +83,6 @@ export class AgentPool extends Construct implements iam.IGrantable {
 
   constructor(scope: Construct, id: string, props: AgentPoolProps) {
     super(scope, id);
-    if (!POOL_NAME.test(props.name)) {
-      throw new Error(
-        `The agent pool name ${JSON.stringify(props.name)} is not valid: use up to 90 letters, digits, "-" and "_", in plain text.`,
-      );
-    }
     this.poolName = props.name;
     this.maxAgents = props.maxAgents ?? DEFAULT_MAX_AGENTS;
     for (const { id: warning, text } of proxyWarnings(props.environment ?? {})) {
@@ -102,7 +96,6 @@ export class AgentPool extends Construct implements iam.IGrantable {
     }
     this.hasStandingAgents = props.warmAgents !== undefined || props.sweepInterval !== undefined;
     const plans = lanesOf(props.launcherName, props);
-    for (const { phases } of plans) checkSize(props.name, taskOf(props, phases));
 
     this.logGroup = new logs.LogGroup(this, 'Logs', {
       logGroupName: agentLogGroup(props.launcherName, props.name),
@@ -188,32 +181,15 @@ const CONSTRUCT_PREFIX = { plan: 'Plan', apply: 'Apply' } as const;
 
 const ECS_TASKS = new iam.ServicePrincipal('ecs-tasks.amazonaws.com');
 
-/** Size and role of a lane's tasks: those of its phase, or the pool's. */
-type LaneTask = PhaseOptions & { readonly cpu: number; readonly memoryLimitMiB: number };
-
-function taskOf(props: AgentPoolProps, [phase, ...others]: readonly Phase[]): LaneTask {
-  const { cpu = DEFAULT_CPU, memoryLimitMiB = DEFAULT_MEMORY_MIB, ephemeralStorageGiB, taskRole, phases } = props;
+/** Size and role of the tasks that serve these phases: those of the phase, or the pool's. */
+export function taskOf(pool: AgentPoolOptions, [phase, ...others]: readonly Phase[]) {
+  const own = phase === undefined || others.length > 0 ? undefined : pool.phases?.[phase];
   return {
-    cpu,
-    memoryLimitMiB,
-    ...(ephemeralStorageGiB !== undefined && { ephemeralStorageGiB }),
-    ...(taskRole !== undefined && { taskRole }),
-    ...(phase !== undefined && others.length === 0 && phases?.[phase]),
+    cpu: own?.cpu ?? pool.cpu ?? DEFAULT_CPU,
+    memoryLimitMiB: own?.memoryLimitMiB ?? pool.memoryLimitMiB ?? DEFAULT_MEMORY_MIB,
+    ephemeralStorageGiB: own?.ephemeralStorageGiB ?? pool.ephemeralStorageGiB,
+    taskRole: own?.taskRole ?? pool.taskRole,
   };
-}
-
-function checkSize(pool: string, { cpu, memoryLimitMiB, ephemeralStorageGiB }: LaneTask): void {
-  if (!fargateMemoryMiB(cpu).includes(memoryLimitMiB)) {
-    throw new Error(
-      `Agent pool ${pool}: Fargate has no task with cpu ${cpu} and ${memoryLimitMiB} MiB. Allowed ${fargateMemoryInWords(cpu)}.`,
-    );
-  }
-  const { from, to } = FARGATE_EPHEMERAL_STORAGE_GIB;
-  if (ephemeralStorageGiB !== undefined && !(ephemeralStorageGiB >= from && ephemeralStorageGiB <= to)) {
-    throw new Error(
-      `Agent pool ${pool}: ephemeral storage of ${ephemeralStorageGiB} GiB is not possible; use ${from} to ${to}, or leave it out for 20.`,
-    );
-  }
 }
 
 function addressOf({ hostname = DEFAULT_HOSTNAME }: AgentPoolProps): string {

@@ -11,7 +11,11 @@ import { AGENT_USER, type AgentImageBinding, WRITABLE_FOLDERS } from './image.ts
 /** Properties of a task definition. */
 export interface AgentTaskProps {
   readonly family: string;
-  readonly size: { readonly cpu: number; readonly memoryLimitMiB: number; readonly ephemeralStorageGiB?: number };
+  readonly size: {
+    readonly cpu: number;
+    readonly memoryLimitMiB: number;
+    readonly ephemeralStorageGiB?: number | undefined;
+  };
   readonly cpuArchitecture: ecs.CpuArchitecture;
   readonly executionRole: iam.IRole;
   readonly taskRole: iam.IRole;

@@ -7,7 +7,7 @@ import type { UnlistedJobs } from './accepted-jobs.ts';
 /** When agents are kept warm. */
 export interface WarmSchedule {
   /** @default - every day */
-  readonly days?: readonly Day[];
+  readonly days?: readonly Day[] | undefined;
   /** `HH:MM`. */
   readonly from: string;
   /** `HH:MM`, later than `from`; `24:00` is the end of the day. */
@@ -25,15 +25,15 @@ export interface WarmAgentsOptions {
    *
    * @default 'plan'
    */
-  readonly phase?: Phase;
+  readonly phase?: Phase | undefined;
   /**
    * How long an agent waits before a new one replaces it.
    *
    * @default Duration.hours(1)
    */
-  readonly idleWindow?: Duration;
+  readonly idleWindow?: Duration | undefined;
   /** @default - always */
-  readonly schedule?: WarmSchedule;
+  readonly schedule?: WarmSchedule | undefined;
 }
 
 /** Duration of a sweep without a job: the agent's wait plus its startup. */
@@ -46,8 +46,8 @@ export function minuteOf(time: string): number {
 }
 
 export interface StandingOptions {
-  readonly warmAgents?: WarmAgentsOptions;
-  readonly sweepInterval?: Duration;
+  readonly warmAgents?: WarmAgentsOptions | undefined;
+  readonly sweepInterval?: Duration | undefined;
 }
 
 /** Hours per week in which agents are kept warm. */

@@ -45,13 +45,13 @@ export interface LauncherFunctionProps {
    *
    * @default - no limit
    */
-  readonly agentsCeiling?: number;
+  readonly agentsCeiling?: number | undefined;
   /**
    * Maximum number of concurrent invocations. New AWS accounts reject any reservation.
    *
    * @default - no reservation; overlapping ticks are harmless
    */
-  readonly reservedConcurrentExecutions?: number;
+  readonly reservedConcurrentExecutions?: number | undefined;
   readonly logRetention: logs.RetentionDays;
 }
 

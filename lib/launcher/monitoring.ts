@@ -28,7 +28,7 @@ export interface MonitoringProps {
    *
    * @default - alarms are seen in CloudWatch only
    */
-  readonly alarmTopic?: ITopic;
+  readonly alarmTopic?: ITopic | undefined;
 }
 
 /** Every alarm, by the heading that `docs/runbook.md` has for it. */

@@ -22,103 +22,103 @@ export interface AgentLauncherProps {
    *
    * @default - the VPC's private subnets
    */
-  readonly vpcSubnets?: ec2.SubnetSelection;
+  readonly vpcSubnets?: ec2.SubnetSelection | undefined;
   /**
    * Security groups of the agents, one to five. Agents need no ingress, and egress on TCP 443.
    *
    * @default - a new group: no ingress; egress on TCP 443, the port of `hostname` and the ports of the pools' proxies
    */
-  readonly securityGroups?: readonly ec2.ISecurityGroup[];
+  readonly securityGroups?: readonly ec2.ISecurityGroup[] | undefined;
   /**
    * Whether each task gets a public IPv4 address. Public subnets without NAT need it.
    *
    * @default false
    */
-  readonly assignPublicIp?: boolean;
+  readonly assignPublicIp?: boolean | undefined;
   /**
    * What the agents' network needs in addition to `vpc`, its subnets' routes to the internet and `securityGroups`: firewalls,
    * endpoints, your own routes. CloudFormation creates these before the first agent starts, and deletes them after the launcher.
    *
    * @default - nothing
    */
-  readonly startAfter?: readonly IDependable[];
+  readonly startAfter?: readonly IDependable[] | undefined;
   /**
    * Whether GuardDuty Runtime Monitoring adds its sidecar to the agents' tasks: the agents' execution roles may then pull its
    * image. Their network must let `guardduty-data` and the sidecar's registry through.
    *
    * @default false
    */
-  readonly guardDuty?: boolean;
+  readonly guardDuty?: boolean | undefined;
   /**
    * Name of the cluster, and prefix of other names: up to 48 letters, digits and `-`, without tokens.
    *
    * @default - made from the construct's path
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /**
    * Hostname of HCP Terraform or Terraform Enterprise, without a scheme. Add the port if it isn't 443.
    *
    * @default 'app.terraform.io'
    */
-  readonly hostname?: string;
+  readonly hostname?: string | undefined;
   /**
    * Image of the agents in pools that don't set their own.
    *
    * @default - built from `hashicorp/tfc-agent` and published with the stack
    */
-  readonly agentImage?: AgentImage;
+  readonly agentImage?: AgentImage | undefined;
   /**
    * Organization agent limit: maximum number of agents that may be registered at the same time.
    *
    * @default - no limit except each pool's `maxAgents`
    */
-  readonly agentsCeiling?: number;
+  readonly agentsCeiling?: number | undefined;
   /**
    * Time between two invocations of the launcher, in minutes without a fraction.
    *
    * @default Duration.minutes(1)
    */
-  readonly schedule?: Duration;
+  readonly schedule?: Duration | undefined;
   /**
    * Time between polls within an invocation while a pool has queued jobs or live tasks. Zero: one poll per invocation.
    *
    * @default Duration.seconds(10)
    */
-  readonly activePoll?: Duration;
+  readonly activePoll?: Duration | undefined;
   /**
    * How long an agent waits for a job before it exits.
    *
    * @default Duration.minutes(5)
    */
-  readonly idleWindow?: Duration;
+  readonly idleWindow?: Duration | undefined;
   /**
    * After this time, the launcher stops a task whose agent never registered.
    *
    * @default Duration.minutes(5)
    */
-  readonly startDeadline?: Duration;
+  readonly startDeadline?: Duration | undefined;
   /**
    * Maximum number of concurrent invocations of the launcher. New AWS accounts reject any reservation.
    *
    * @default - nothing is reserved
    */
-  readonly reservedConcurrentExecutions?: number;
+  readonly reservedConcurrentExecutions?: number | undefined;
   /**
    * Retention of the launcher's log, and of the agents' logs unless the pool sets its own.
    *
    * @default logs.RetentionDays.ONE_MONTH
    */
-  readonly logRetention?: logs.RetentionDays;
+  readonly logRetention?: logs.RetentionDays | undefined;
   /**
    * How long a job may wait for an agent before an alarm fires.
    *
    * @default Duration.minutes(15)
    */
-  readonly oldestQueued?: Duration;
+  readonly oldestQueued?: Duration | undefined;
   /**
    * Topic that alarms notify.
    *
    * @default - alarms are visible in CloudWatch only
    */
-  readonly alarmTopic?: ITopic;
+  readonly alarmTopic?: ITopic | undefined;
 }

@@ -10,7 +10,7 @@ export function dockerNote(
   { agentImage, pools }: Pick<Settings, 'agentImage' | 'pools'>,
   environment: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
-  const isBuilt = !('registry' in agentImage) && pools.some(({ image }) => image === undefined);
+  const isBuilt = agentImage.registry === undefined && pools.some(({ image }) => image === undefined);
   // https://github.com/aws/aws-cdk/tree/main/packages/aws-cdk-lib#docker: the CLI chooses the program in the same way.
   const program = environment['CDK_DOCKER'] ?? 'docker';
   if (!isBuilt || isFound(program, environment['PATH'] ?? '')) return undefined;

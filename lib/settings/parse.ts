@@ -8,7 +8,6 @@
  */
 import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
-import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
 import {
   ALLOW_PLACEHOLDER,
   allowsPlaceholder,
@@ -29,21 +28,11 @@ import { type ReadSettings, settingAt, settingsSchema } from './schema.ts';
 /** Key of the settings in the context of `cdk.json`. */
 export const SETTINGS_KEY = 'agentLauncher';
 
-/** The image of the agents. */
-export type AgentImageSettings = {
-  /** Whether registry images are copied into ECR; see `isCopied`. */
-  readonly copy?: boolean;
-  readonly credentialsSecret?: string;
-} & (
-  | { readonly version: string; readonly source: 'official'; readonly digest?: string; readonly hideAgent?: boolean }
-  | { readonly version: string; readonly source: 'release'; readonly base?: string; readonly hideAgent?: boolean }
-  | { readonly registry: string }
-);
-
 /** Settings without a fault, every default filled in. */
-export interface Settings extends Omit<ReadSettings, 'agentImage'> {
-  readonly agentImage: AgentImageSettings;
-}
+export type Settings = ReadSettings;
+
+/** The image of the agents: from `registry`, or built from the other options. */
+export type AgentImageSettings = Settings['agentImage'];
 
 /** One pool of the {@link Settings}. */
 export type PoolSettings = Settings['pools'][number];
@@ -69,20 +58,7 @@ export function parseSettings(context: Readonly<Record<string, unknown>>, target
     ...misplaced.map((key) => unknownKey(key.split('.'), given)),
   ]);
   if (data === undefined || faults.length > 0) throw new SettingsError(faults);
-  return { ...data, agentImage: agentImage(data) };
-}
-
-function agentImage({ agentImage }: ReadSettings): AgentImageSettings {
-  const { registry, version, source, digest, base, hideAgent, copy, credentialsSecret } = agentImage;
-  const copied = { ...(copy !== undefined && { copy }), ...(credentialsSecret !== undefined && { credentialsSecret }) };
-  if (registry !== undefined) return { registry, ...copied };
-  const built = {
-    version: version ?? DEFAULT_AGENT_VERSION,
-    ...(hideAgent !== undefined && { hideAgent }),
-    ...copied,
-  };
-  if (source === 'release') return { ...built, source, ...(base !== undefined && { base }) };
-  return { ...built, source: 'official', ...(digest !== undefined && { digest }) };
+  return data;
 }
 
 /** Whether a context key is the path of a setting, not one of the CDK's own keys. */

@@ -4,7 +4,7 @@ import { hasChangingHosts } from '../network/allowed-domains.ts';
 
 /** The settings that choose images. Without the type of all settings, whose checks import this file. */
 interface ImageSettings {
-  readonly agentImage: { readonly copy?: boolean } & ({ readonly registry: string } | { readonly version: string });
+  readonly agentImage: { readonly copy?: boolean | undefined; readonly registry?: string | undefined };
   readonly pools: readonly { readonly image?: string | undefined }[];
 }
 
@@ -13,10 +13,9 @@ interface ImageSettings {
  * is built, or a copy.
  */
 export function imagesOf({ agentImage, pools }: ImageSettings): (string | undefined)[] {
-  const common = 'registry' in agentImage ? agentImage.registry : undefined;
   const pulled = (image: string | undefined) =>
     image === undefined || isCopied(image, agentImage.copy) ? undefined : image;
-  return [...new Set(pools.map(({ image }) => pulled(image ?? common)))];
+  return [...new Set(pools.map(({ image }) => pulled(image ?? agentImage.registry)))];
 }
 
 /** Whether an image is copied into ECR. By default it is if its registry changes the hosts of its layers. */

@@ -265,26 +265,9 @@ describe('a pool', () => {
     expect(pool.taskRole).toBe(role);
     Template.fromStack(stack).resourceCountIs('AWS::IAM::Role', 2);
   });
-
-  it.each([
-    [
-      { cpu: 512, memoryLimitMiB: 8192 },
-      /Agent pool default: Fargate has no task with cpu 512 and 8192 MiB. Allowed .*1024 to 4096/,
-    ],
-    [{ cpu: 1000 }, /cpu one of 256, 512/],
-    [{ ephemeralStorageGiB: 20 }, /20 GiB is not possible; use 21 to 200/],
-  ])('refuses %o and says what there is', (props, message) => {
-    expect(() => poolIn(props)).toThrow(message);
-  });
 });
 
 describe('an agent pool', () => {
-  it.each(['', 'two words', 'x'.repeat(91)])('rejects the name "%s" and says what is allowed', (name) => {
-    expect(() => poolIn({ name })).toThrow(
-      `The agent pool name ${JSON.stringify(name)} is not valid: use up to 90 letters, digits, "-" and "_"`,
-    );
-  });
-
   it('has its own maximum of agents, or the default', () => {
     expect(poolIn({ maxAgents: 3 }).pool.maxAgents).toBe(3);
     expect(poolIn().pool.maxAgents).toBe(10);
@@ -337,17 +320,6 @@ describe('an agent pool', () => {
     expect(described({ phases: {} })).toEqual(
       expect.arrayContaining(['What Terraform may do in AWS in agent pool default when it runs a job of kind apply']),
     );
-  });
-
-  it.each([
-    [20, false],
-    [21, true],
-    [200, true],
-    [201, false],
-  ])('with a disk of %i GiB is possible: %s', (ephemeralStorageGiB, possible) => {
-    const made = expect(() => poolIn({ ephemeralStorageGiB }));
-    if (possible) made.not.toThrow();
-    else made.toThrow('use 21 to 200, or leave it out for 20');
   });
 
   it('lets its execution role pull the sidecar of GuardDuty only if that is asked for', () => {

@@ -59,7 +59,7 @@ describe('settings without a fault', () => {
           policySweeps: true,
         },
       ],
-      agentImage: { version: '1.33.0', source: 'official' },
+      agentImage: {},
       network: {
         egress: 'nat-gateway',
         guardDuty: false,
@@ -122,7 +122,7 @@ describe('overrides with -c', () => {
       'network.flowLogRetentionDays': '7',
     });
     expect(settings.pools[0]).toMatchObject({ maxAgents: 3, environment: { HTTPS_PROXY: 'https://10.0.0.5' } });
-    expect(settings.agentImage).toEqual({ version: '1.30.2', source: 'official' });
+    expect(settings.agentImage).toEqual({ version: '1.30.2' });
     expect(settings.tags).toEqual({ 'cost-centre': '4711' });
     expect(settings.network).toMatchObject({ flowLogRetentionDays: 7 });
   });
@@ -339,11 +339,10 @@ describe('settings that contradict each other', () => {
     const digest = `sha256:${'a'.repeat(64)}`;
     const image = (agentImage: object) => parseSettings({ agentLauncher: { ...LEAST, agentImage } }).agentImage;
     expect(image({ source: 'release', base: `debian:13@${digest}` })).toEqual({
-      version: '1.33.0',
       source: 'release',
       base: `debian:13@${digest}`,
     });
-    expect(image({ digest })).toEqual({ version: '1.33.0', source: 'official', digest });
+    expect(image({ digest })).toEqual({ digest });
     expect(paths(faultsOfSettings({ agentImage: { digest: 'sha256:12' } }))).toEqual(['agentImage.digest']);
   });
 });
