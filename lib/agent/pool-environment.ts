@@ -2,7 +2,7 @@
  * A pool's lanes and its part of the function's environment. The settings measure this text, and the construct writes it, so it is
  * made from plain values and creates no construct.
  */
-import { type Capacity, DAYS, type Day, type Phase } from '../../functions/launcher/contract.ts';
+import { type Capacity, DAYS, type Phase } from '../../functions/launcher/contract.ts';
 import type {
   AgentPoolEnvironment,
   LaneEnvironment,
@@ -10,44 +10,22 @@ import type {
 } from '../../functions/launcher/pool-environment.ts';
 import { DEFAULT_MAX_AGENTS, DEFAULT_WARM_IDLE_MINUTES } from '../defaults.ts';
 import { taskFamily } from '../names.ts';
-import { acceptedJobs, acceptsPolicies, type UnlistedJobs } from './accepted-jobs.ts';
-import { minuteOf, sweepingPhase } from './warm-agents.ts';
+import { acceptedJobs, acceptsPolicies } from './accepted-jobs.ts';
+import type { AgentPoolOptions } from './pool-options.ts';
+import { minuteOf, sweepingPhase, type WarmAgentsOptions } from './warm-agents.ts';
 
 /** What decides about a pool's lanes. */
-export interface LaneOptions {
-  readonly name: string;
-  readonly phases?:
-    | {
-        readonly plan?: { readonly capacity?: Capacity | undefined } | undefined;
-        readonly unlistedJobs?: UnlistedJobs | undefined;
-      }
-    | undefined;
-  readonly policySweeps?: boolean | undefined;
-}
+type LaneOptions = Pick<AgentPoolOptions, 'name' | 'phases' | 'policySweeps'>;
+
+type PlainWarmAgents = Omit<WarmAgentsOptions, 'idleWindow'> & { readonly idleMinutes?: number | undefined };
 
 /** A pool as plain values: names of secrets, numbers of minutes. */
-export interface PlainPool extends LaneOptions {
-  readonly id?: string | undefined;
-  readonly organization?: string | undefined;
-  readonly apiTokenSecret?: string | undefined;
-  readonly maxAgents?: number | undefined;
-  readonly warmAgents?:
-    | {
-        readonly agents: number;
-        readonly phase?: Phase | undefined;
-        readonly idleMinutes?: number | undefined;
-        readonly schedule?:
-          | {
-              readonly days?: readonly Day[] | undefined;
-              readonly from: string;
-              readonly to: string;
-              readonly timeZone: string;
-            }
-          | undefined;
-      }
-    | undefined;
-  readonly sweepMinutes?: number | undefined;
-}
+export type PlainPool = LaneOptions &
+  Pick<AgentPoolOptions, 'id' | 'organization' | 'maxAgents'> & {
+    readonly apiTokenSecret?: string | undefined;
+    readonly warmAgents?: PlainWarmAgents | undefined;
+    readonly sweepMinutes?: number | undefined;
+  };
 
 /** One lane of a pool, before there are resources for it. */
 export interface LanePlan {
@@ -117,7 +95,7 @@ function warmEnvironment({
   agents,
   idleMinutes = DEFAULT_WARM_IDLE_MINUTES,
   schedule,
-}: NonNullable<PlainPool['warmAgents']>): WarmEnvironment {
+}: PlainWarmAgents): WarmEnvironment {
   const idleSeconds = idleMinutes * 60;
   if (schedule === undefined) return { agents, idleSeconds };
   const { days = DAYS, from, to, timeZone } = schedule;

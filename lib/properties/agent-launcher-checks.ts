@@ -11,7 +11,7 @@ import { Construct } from 'constructs';
 import type { z } from 'zod';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions, PlanOptions } from '../agent/pool-options.ts';
 import type { WarmAgentsOptions, WarmSchedule } from '../agent/warm-agents.ts';
-import { looksLikeToken, shown } from '../credentials.ts';
+import { shown } from '../credentials.ts';
 import {
   ALLOW_PLACEHOLDER,
   allowsPlaceholder,
@@ -22,9 +22,9 @@ import {
 import { targetFaults } from '../settings/checks/target.ts';
 import { crossFaults } from '../settings/checks.ts';
 import type { SettingsFault } from '../settings/errors.ts';
+import { faultOf } from '../settings/issues.ts';
 import { type ReadableSettings, readSettings } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
-import { settingAt } from '../settings/schema.ts';
 import type { AgentLauncherProps } from './agent-launcher.ts';
 import { constructFaults, isSecret } from './constructs.ts';
 import { type Counterpart, type Given, refuse, type Table, unknownFaults } from './faults.ts';
@@ -202,22 +202,16 @@ function secretName(given: unknown): unknown {
 }
 
 function schemaFaults(issue: z.core.$ZodIssue, settings: unknown): SettingsFault[] {
-  const { doc } = settingAt(issue.path);
-  const value = valueAt(settings, issue.path);
-  // Only CloudFormation knows it. Names that other names begin with must be plain text.
-  if (Token.isUnresolved(value) && !/^(?:name|stackName)$/.test(String(issue.path.at(-1)))) return [];
-  const explained = looksLikeToken(value) ? undefined : doc?.explain?.(value);
-  const documented =
-    issue.path.length === 1 && issue.path[0] === 'pools'
-      ? 'list each pool with its name and agentTokenSecret'
-      : doc?.remedy;
+  // Only CloudFormation knows a token. Names that other names begin with must be plain text.
+  if (Token.isUnresolved(valueAt(settings, issue.path)) && !/^(?:name|stackName)$/.test(String(issue.path.at(-1)))) {
+    return [];
+  }
+  const isPools = issue.path.join('.') === 'pools';
   return [
-    {
-      path: issue.path.join('.'),
-      given: explained?.given ?? (issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value)),
-      allowed: explained?.allowed ?? doc?.allowed ?? 'an object',
-      remedy: explained?.remedy ?? documented ?? (value === undefined ? 'set this property' : 'correct this property'),
-    },
+    faultOf(issue, settings, ({ value, doc }) => {
+      if (isPools) return 'list each pool with its name and agentTokenSecret';
+      return doc?.remedy ?? (value === undefined ? 'set this property' : 'correct this property');
+    }),
   ];
 }
 

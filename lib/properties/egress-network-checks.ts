@@ -12,6 +12,7 @@ import { DEFAULT_HOSTNAME } from '../defaults.ts';
 import { networkFaults } from '../settings/checks/network.ts';
 import { didYouMean, type SettingsFault } from '../settings/errors.ts';
 import { shapeOf } from '../settings/fields.ts';
+import { faultOf } from '../settings/issues.ts';
 import { foreignOption, type OwnNetworkSettings, ownNetworkSettings } from '../settings/network.ts';
 import { type ReadableNetwork, readWith } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
@@ -62,25 +63,17 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
 
 function faultsOf(issue: z.core.$ZodIssue, network: Given): SettingsFault[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownFault(key, network));
-  const value = valueAt(network, issue.path);
-  if (issue.path[0] === 'egress') return [egressFault(value)];
-  return [schemaFault(['network', ...issue.path], issue.path, { network }, value)];
+  if (issue.path[0] === 'egress') return [egressFault(network['egress'])];
+  return [schemaFault({ ...issue, path: ['network', ...issue.path] }, { network })];
 }
 
-function schemaFault(setting: readonly PropertyKey[], path: readonly PropertyKey[], settings: Given, value: unknown) {
-  const { doc } = settingAt(setting, settings);
-  const explained = doc?.explain?.(value);
-  return inProperties({
-    path: path.join('.'),
-    given: explained?.given ?? shown(value),
-    allowed: explained?.allowed ?? doc?.allowed ?? 'another type',
-    remedy: explained?.remedy ?? doc?.remedy ?? 'correct this property',
-  });
+function schemaFault(issue: Pick<z.core.$ZodIssue, 'path' | 'code'>, settings: Given): SettingsFault {
+  return atProperty(faultOf(issue, settings, ({ doc }) => doc?.remedy ?? 'correct this property'));
 }
 
 function hostnameFaults(hostname: unknown): SettingsFault[] {
-  if (settingsSchema.shape.hostname.safeParse(hostname).success) return [];
-  return [schemaFault(['hostname'], ['hostname'], {}, hostname)];
+  const [issue] = settingsSchema.shape.hostname.safeParse(hostname).error?.issues ?? [];
+  return issue === undefined ? [] : [schemaFault({ ...issue, path: ['hostname'] }, { hostname })];
 }
 
 /** A property of another mode, or one that doesn't exist: JavaScript would ignore it. */

@@ -6,6 +6,7 @@ import { DEFAULT_VPC_CIDR } from '../defaults.ts';
 import { PRESETS } from '../network/allowed-domains.ts';
 import { parseName } from '../network/domain-name.ts';
 import { EGRESS_MODES, type EgressMode } from '../network/egress.ts';
+import { ID, ID_DOC } from './aws-ids.ts';
 import {
   choices,
   chosenOption,
@@ -26,40 +27,6 @@ export const SERVICE = /^[a-z][a-z0-9.-]{1,40}$/;
 
 /** Name of an Availability Zone. Local Zones (`us-west-2-lax-1a`) and Wavelength Zones have no Fargate. */
 const AVAILABILITY_ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
-
-/** Ids have 17 hexadecimal digits, and 8 if they are from before 2018. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html */
-const ID = {
-  vpc: /^vpc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
-  subnet: /^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
-  sg: /^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
-};
-
-/** Documentation of the ids, which `settings/checks/network.ts` also uses where one is missing. */
-export const ID_DOC = {
-  vpc: idDoc('vpc', 'describe-vpcs --query "Vpcs[].VpcId"'),
-  subnet: idDoc('subnet', 'describe-subnets --query "Subnets[].[VpcId,SubnetId]"'),
-  sg: idDoc('sg', 'describe-security-groups --query "SecurityGroups[].[VpcId,GroupId]"'),
-};
-
-function idDoc(prefix: keyof typeof ID, command: string) {
-  const remedy = `copy the ID from the console. This lists yours: aws ec2 ${command} --output text`;
-  return {
-    allowed: `${prefix}- and 8 or 17 hex digits`,
-    remedy,
-    explain: (value: unknown) => {
-      const digits = typeof value === 'string' && value.startsWith(`${prefix}-`) ? value.slice(prefix.length + 1) : '';
-      if (digits === '') return undefined;
-      const wrong = /^[0-9a-f]*$/.test(digits)
-        ? `has ${digits.length} digits`
-        : 'has other characters than 0-9 and a-f';
-      return {
-        given: `${shown(value)}, which ${wrong} after ${prefix}-`,
-        allowed: `${prefix}- and 8 or 17 hex digits`,
-        remedy,
-      };
-    },
-  };
-}
 
 const EGRESS_DOC: SettingDoc = {
   description:

@@ -19,6 +19,7 @@ import { type DeployTarget, targetFaults } from './checks/target.ts';
 import { crossFaults } from './checks.ts';
 import { didYouMean, SettingsError, type SettingsFault } from './errors.ts';
 import { type Explanation, shapeOf, unwrapped } from './fields.ts';
+import { faultOf } from './issues.ts';
 import { jsonFault } from './json.ts';
 import { foreignOption } from './network.ts';
 import { readSettings } from './read.ts';
@@ -110,18 +111,14 @@ function applyAt(target: unknown, path: readonly string[], value: unknown): void
 
 function faultsOf(issue: z.core.$ZodIssue, given: unknown): SettingsFault[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key], given));
-  const { doc, schema } = settingAt(issue.path, given);
   const path = inWords(issue.path);
-  const value = valueAt(given, issue.path);
-  const explained = looksLikeToken(value) ? undefined : (otherForm(path, value, schema) ?? doc?.explain?.(value));
-  return [
-    {
-      path,
-      given: explained?.given ?? (issue.code === 'invalid_key' ? shown(issue.path.at(-1)) : shown(value)),
-      allowed: explained?.allowed ?? doc?.allowed ?? 'an object',
-      remedy: remedy(path, value, explained?.remedy ?? doc?.remedy),
-    },
-  ];
+  const fault = faultOf(
+    issue,
+    given,
+    ({ value, doc }) => remedy(path, value, doc?.remedy),
+    ({ value, schema }) => otherForm(path, value, schema),
+  );
+  return [{ ...fault, path }];
 }
 
 function remedy(path: string, value: unknown, documented: string | undefined): string {
@@ -129,9 +126,7 @@ function remedy(path: string, value: unknown, documented: string | undefined): s
     return 'store the token in a secret of Secrets Manager and set the name of that secret here. Revoke this token if anyone else may have seen it';
   }
   if (documented !== undefined) return documented;
-  return value === undefined
-    ? `set it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`
-    : `correct it in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`;
+  return `${value === undefined ? 'set it' : 'correct it'} in cdk.json under "${SETTINGS_KEY}", or pass -c ${path}=…`;
 }
 
 /** What to write where the value has another type than the setting; `undefined` in other cases. */

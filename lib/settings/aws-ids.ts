@@ -1,0 +1,36 @@
+/** IDs of AWS resources in the settings. */
+import { shown } from '../credentials.ts';
+
+/** Ids have 17 hexadecimal digits, and 8 if they are from before 2018. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html */
+export const ID = {
+  vpc: /^vpc-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+  subnet: /^subnet-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+  sg: /^sg-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+};
+
+/** Documentation of the IDs. */
+export const ID_DOC = {
+  vpc: idDoc('vpc', 'describe-vpcs --query "Vpcs[].VpcId"'),
+  subnet: idDoc('subnet', 'describe-subnets --query "Subnets[].[VpcId,SubnetId]"'),
+  sg: idDoc('sg', 'describe-security-groups --query "SecurityGroups[].[VpcId,GroupId]"'),
+};
+
+function idDoc(prefix: keyof typeof ID, command: string) {
+  const remedy = `copy the ID from the console. This lists yours: aws ec2 ${command} --output text`;
+  return {
+    allowed: `${prefix}- and 8 or 17 hex digits`,
+    remedy,
+    explain: (value: unknown) => {
+      const digits = typeof value === 'string' && value.startsWith(`${prefix}-`) ? value.slice(prefix.length + 1) : '';
+      if (digits === '') return undefined;
+      const wrong = /^[0-9a-f]*$/.test(digits)
+        ? `has ${digits.length} digits`
+        : 'has other characters than 0-9 and a-f';
+      return {
+        given: `${shown(value)}, which ${wrong} after ${prefix}-`,
+        allowed: `${prefix}- and 8 or 17 hex digits`,
+        remedy,
+      };
+    },
+  };
+}
