@@ -74,63 +74,6 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   ];
 }
 
-/** The parts of the launcher that cost money while nothing is queued. */
-export interface IdleLauncher {
-  readonly secrets: number;
-  readonly alarms: number;
-}
-
-/** Invocations per month, at one per minute. */
-const INVOCATIONS = HOURS * 60;
-
-/** Gigabyte-seconds of the function's 256 MB. */
-const gbSeconds = (seconds: number): number => seconds * 0.25;
-
-/** Metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
-const METRICS_OF_AN_ACTIVE_POOL = 6;
-
-/** Monthly cost of the launcher and its monitoring while nothing is queued. */
-export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] {
-  const { lambdaRequest, lambdaGbSecondArm, logGb, secretMonth, secretCall, alarmMonth, customMetricMonth } = PRICES;
-  const invocations = INVOCATIONS.toLocaleString('en');
-  return [
-    {
-      item: 'launcher',
-      formula: `${invocations} invocations of 256 MB for one second, arm64, without Lambda's free tier`,
-      usd: INVOCATIONS * (lambdaRequest.usd + gbSeconds(1) * lambdaGbSecondArm.usd),
-    },
-    {
-      item: "launcher's log",
-      formula: `${invocations} lines of 1 kB × $${logGb.usd} per GB`,
-      usd: (INVOCATIONS / 1_000_000) * logGb.usd,
-    },
-    { item: 'secrets', formula: `${secrets} × $${secretMonth.usd}`, usd: secrets * secretMonth.usd },
-    {
-      // "Lambda terminates execution environments every few hours", even of functions that are invoked continuously:
-      // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-      item: 'reading the API token',
-      formula: 'once per hour: a warm function keeps it, and Lambda replaces the function every few hours',
-      usd: HOURS * secretCall.usd,
-    },
-    { item: 'alarms', formula: `${alarms} × $${alarmMonth.usd}`, usd: alarms * alarmMonth.usd },
-    {
-      item: 'custom metrics',
-      formula: `1 × $${customMetricMonth.usd}: the heartbeat, the only one that an idle launcher writes`,
-      usd: customMetricMonth.usd,
-    },
-  ];
-}
-
-/** Cost of one minute in which the launcher polls continuously because a pool is active. */
-export function activeMinuteCost(): number {
-  return PRICES.lambdaRequest.usd + gbSeconds(55) * PRICES.lambdaGbSecondArm.usd;
-}
-
-/** Cost of a pool's metrics in an hour with jobs. */
-export function activePoolHourCost(): number {
-  return (METRICS_OF_AN_ACTIVE_POOL * PRICES.customMetricMonth.usd) / HOURS;
-}
-
 /** The task of one job. */
 export interface JobSize {
   readonly cpu: number;

@@ -1,23 +1,5 @@
-/** What each egress mode promises, in sentences that the README, the outputs and the documents share. */
+/** What an egress mode promises, in sentences that the outputs and the documents share. */
 import type { EgressMode } from './egress.ts';
-
-export interface Claim {
-  /** A sentence or two that people may quote. */
-  readonly claim: string;
-  /** What a malicious job can still do. */
-  readonly gap: string;
-  /** Whether the mode stops each of these, and how far. */
-  readonly stops: {
-    readonly 'a domain that is not allowed': string;
-    readonly 'a bare IP address': string;
-    readonly 'a forged server name': string;
-    readonly 'domain fronting': string;
-    readonly 'another AWS account': string;
-    readonly 'DNS tunnelling': string;
-    readonly 'other ports': string;
-    readonly 'inbound connections': string;
-  };
-}
 
 /** The settings that change the claim. */
 export interface ClaimOptions {
@@ -88,71 +70,3 @@ function toProxies({ proxies = [] }: ClaimOptions, platformPort: number): string
     .map(({ address, port }) => `, and port ${port} to ${address ?? 'every address'} for a proxy`)
     .join('');
 }
-
-const NO_INBOUND_RULE = 'yes: the security group has no inbound rule';
-
-/** An AWS host serves every account. Only the request inside TLS says whose log, secret or registry it is about. */
-const EVERY_ACCOUNT =
-  'CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region must be reachable for a task to start, and they serve every account';
-
-const PLAIN_DNS =
-  'in plain DNS: other domains do not resolve. The exception is an allowed wildcard, beneath which the domain’s own name servers receive queries';
-
-/** The modes in which only DNS Firewall limits domains. */
-const DNS_ONLY = {
-  'a domain that is not allowed': 'yes: it does not resolve',
-  'a bare IP address': 'no',
-  'a forged server name': 'no',
-  'domain fronting': 'no',
-  'another AWS account': `no: ${EVERY_ACCOUNT}`,
-  'DNS tunnelling': `${PLAIN_DNS}. Port 53 of other resolvers is closed. DNS over HTTPS to an IP address passes, because port 443 is open and nothing inspects it`,
-  'other ports': 'yes: the security group allows outbound TCP 443 and nothing else',
-} as const;
-
-/** The claims and gaps of each egress mode with its default options. {@link claimOf} has the claim for other options. */
-export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
-  'nat-gateway': {
-    claim: claimOf({ egress: 'nat-gateway' }),
-    gap: 'A job that knows an IP address reaches it on port 443. A job with keys of another AWS account can write to that account.',
-    stops: {
-      ...DNS_ONLY,
-      'another AWS account': `${DNS_ONLY['another AWS account']}. With \`vpcEndpoints: task-start\`, their names resolve to endpoints that reject keys of another account; their public addresses stay reachable`,
-      'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
-    },
-  },
-  'network-firewall': {
-    claim: claimOf({ egress: 'network-firewall' }),
-    gap: 'A job with keys of another AWS account can write to that account through the hosts that a task start needs. A job that forges the server name reaches any address, or another site on the CDN of an allowed host. Without a server name, a job can send up to 4 kB per connection to any address, and gets no answer.',
-    stops: {
-      'a domain that is not allowed': 'yes: it does not resolve, and its server name is dropped',
-      'a bare IP address':
-        'yes, unless the server name is forged. Up to 4 kB per connection leave before the firewall decides; no answer comes back',
-      'a forged server name': 'no: the firewall does not compare the server name with the address',
-      'domain fronting': 'no: the firewall sees nothing inside TLS',
-      'another AWS account': `no: ${EVERY_ACCOUNT}. With \`vpcEndpoints: task-start\`, their endpoints reject keys of another account, and the firewall drops connections to their public hosts unless the server name is forged`,
-      'DNS tunnelling': `${PLAIN_DNS}. No packet to port 53 of another resolver leaves. DNS over HTTPS passes only under a forged server name`,
-      'other ports': 'yes: the security group and the firewall both drop them',
-      'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
-    },
-  },
-  'existing-vpc': {
-    claim: claimOf({ egress: 'existing-vpc' }),
-    gap: 'Whatever your routes, firewalls and resolvers allow.',
-    stops: {
-      'a domain that is not allowed': 'your VPC decides; with `dnsFirewall`, it does not resolve',
-      'a bare IP address': 'your VPC decides',
-      'a forged server name': 'your VPC decides',
-      'domain fronting': 'your VPC decides',
-      'another AWS account': `your VPC decides; \`dnsFirewall\` does not stop it: ${EVERY_ACCOUNT}`,
-      'DNS tunnelling':
-        'your VPC decides. With `dnsFirewall`, the VPC’s resolver does not resolve other domains; your VPC decides about DNS over HTTPS and other resolvers',
-      'other ports': "yes with the stack's security group; with yours, your rules decide",
-      'inbound connections': "yes with the stack's security group; with yours, your rules decide",
-    },
-  },
-  'public-ip': {
-    claim: claimOf({ egress: 'public-ip' }),
-    gap: 'As with nat-gateway. Only the security group protects a task from the internet, and its address changes with each task.',
-    stops: { ...DNS_ONLY, 'inbound connections': `${NO_INBOUND_RULE}; nothing else protects the task` },
-  },
-};

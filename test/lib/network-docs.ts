@@ -3,27 +3,25 @@
  * `node test/lib/network-docs.ts --write`. A test compares.
  */
 import {
-  activeMinuteCost,
-  activePoolHourCost,
   type CostLine,
   dollars,
   HOURS,
   type IdleNetwork,
-  idleLauncherCost,
   idleNetworkCost,
   jobCost,
   total,
 } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
 import { defaultNames, GITHUB_RELEASES, PRESETS, TASK_START_ENDPOINTS } from '../../lib/network/allowed-domains.ts';
-import { CLAIMS } from '../../lib/network/claims.ts';
 import { EGRESS_MODES, type EgressMode } from '../../lib/network/egress.ts';
+import { activeMinuteCost, activePoolHourCost, idleLauncherCost } from './launcher-costs.ts';
 import { dnsRulesIn } from './network/reachability/dns-rules.ts';
 import { rulesIn } from './network/reachability/firewall-policy.ts';
 import { networkIn } from './network/reachability/network-model.ts';
 import { entrance, findings } from './network/reachability/probes.ts';
 import { findingsPicture, findingsTable } from './network/reachability/render.ts';
 import { writeSection } from './network/reachability/sections.ts';
+import { CLAIMS } from './network-claims.ts';
 import { templateOf } from './synthesis.ts';
 
 /** One generated section. */

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  activePoolHourCost,
-  dollars,
-  idleLauncherCost,
-  idleNetworkCost,
-  jobCost,
-  total,
-} from '../../../lib/aws/costs.ts';
+import { dollars, idleNetworkCost, jobCost, total } from '../../../lib/aws/costs.ts';
 import { PRICES } from '../../../lib/aws/prices.ts';
+import { activePoolHourCost, idleLauncherCost } from '../launcher-costs.ts';
 import { templateOf } from '../synthesis.ts';
 
 const nothing = { natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0 };

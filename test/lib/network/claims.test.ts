@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { CLAIMS } from '../../../lib/network/claims.ts';
 import type { EgressMode } from '../../../lib/network/egress.ts';
+import { CLAIMS } from '../network-claims.ts';
 import { templateOf } from '../synthesis.ts';
 import { dnsRulesIn } from './reachability/dns-rules.ts';
 import { rulesIn } from './reachability/firewall-policy.ts';
