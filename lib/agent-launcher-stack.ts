@@ -10,10 +10,9 @@ import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool
 import { type TaskRolePermissions, taskRoleWarnings } from './agent/task-role-warnings.ts';
 import type { WarmAgentsOptions } from './agent/warm-agents.ts';
 import { AgentLauncher } from './agent-launcher.ts';
-import { DEFAULT_AGENT_VERSION } from './defaults.ts';
 import { registryOf } from './network/allowed-domains.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings/parse.ts';
-import { isCopied } from './settings/task-images.ts';
+import { builtVersion, isCopied } from './settings/task-images.ts';
 import { agentNetwork, networkOutputs } from './stack-network.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
@@ -179,14 +178,9 @@ function sizeOptions({ cpu, memoryMiB, ephemeralStorageGiB }: SizeSettings = {})
   return { cpu, memoryLimitMiB: memoryMiB, ephemeralStorageGiB };
 }
 
-function builtImage({
-  version = DEFAULT_AGENT_VERSION,
-  source,
-  digest,
-  base,
-  hideAgent,
-}: AgentImageSettings): AgentImage {
+function builtImage(settings: AgentImageSettings): AgentImage {
+  const { source, digest, base, hideAgent } = settings;
   return source === 'release'
-    ? AgentImage.fromRelease(version, { hideAgent, baseImage: base })
-    : AgentImage.fromVersion(version, { hideAgent, digest });
+    ? AgentImage.fromRelease(builtVersion(settings), { hideAgent, baseImage: base })
+    : AgentImage.fromVersion(builtVersion(settings), { hideAgent, digest });
 }

@@ -88,6 +88,7 @@ export const GROUPS: readonly Group[] = [
       lib('launcher/function', 'launcher/function', 'agent-launcher-stack', 'log-groups'),
       lib('agent/task-definition', 'agent/task-definition', 'agent/pool', 'agent/phases'),
       lib('agent/pool', 'agent/pool', 'agent/task-definition', 'agent/phases', 'log-groups'),
+      lib('agent/pool-environment', 'agent/warm-agents', 'agent/phases', 'launcher/function'),
       lib('agent/accepted-jobs', 'agent/phases'),
     ],
     target: 90,

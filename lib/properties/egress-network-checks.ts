@@ -8,7 +8,6 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { z } from 'zod';
 import { shown } from '../credentials.ts';
-import { DEFAULT_HOSTNAME } from '../defaults.ts';
 import { networkFaults } from '../settings/checks/network.ts';
 import { didYouMean, type SettingsFault } from '../settings/errors.ts';
 import { shapeOf } from '../settings/fields.ts';
@@ -28,7 +27,8 @@ export type CheckedNetworkProps = OwnNetworkSettings & {
 /** @throws {Error} with every fault of the properties at once: where, given, allowed, to do. */
 export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetworkProps {
   const given = isRecord(props) ? props : {};
-  const { hostname = DEFAULT_HOSTNAME, images = [undefined], ...options } = given;
+  const { hostname: givenHostname, images = [undefined], ...options } = given;
+  const { data: hostname = givenHostname, error } = settingsSchema.shape.hostname.safeParse(givenHostname);
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   // The settings have no retention without an end, and "nothing" there means no log.
   const [infinite, finite] = [true, false].map((is) =>
@@ -49,7 +49,7 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
   const faults = [
     ...missingFaults(given),
     ...imageFaults(images),
-    ...hostnameFaults(hostname),
+    ...(error?.issues ?? []).slice(0, 1).map((issue) => schemaFault({ ...issue, path: ['hostname'] }, given)),
     ...issues.flatMap((issue) => faultsOf(issue, network)),
     ...(readable.egress === undefined ? [] : networkFaults(readable, around)).map(atProperty),
   ];
@@ -69,11 +69,6 @@ function faultsOf(issue: z.core.$ZodIssue, network: Given): SettingsFault[] {
 
 function schemaFault(issue: Pick<z.core.$ZodIssue, 'path' | 'code'>, settings: Given): SettingsFault {
   return atProperty(faultOf(issue, settings, ({ doc }) => doc?.remedy ?? 'correct this property'));
-}
-
-function hostnameFaults(hostname: unknown): SettingsFault[] {
-  const [issue] = settingsSchema.shape.hostname.safeParse(hostname).error?.issues ?? [];
-  return issue === undefined ? [] : [schemaFault({ ...issue, path: ['hostname'] }, { hostname })];
 }
 
 /** A property of another mode, or one that doesn't exist: JavaScript would ignore it. */

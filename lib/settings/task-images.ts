@@ -1,5 +1,6 @@
 /** Which images the pools' tasks run, and where the tasks pull them from. */
 import { ecrImage } from '../aws/ecr-image.ts';
+import { DEFAULT_AGENT_VERSION } from '../defaults.ts';
 import { hasChangingHosts } from '../network/allowed-domains.ts';
 
 /** The settings that choose images. Without the type of all settings, whose checks import this file. */
@@ -16,6 +17,11 @@ export function imagesOf({ agentImage, pools }: ImageSettings): (string | undefi
   const pulled = (image: string | undefined) =>
     image === undefined || isCopied(image, agentImage.copy) ? undefined : image;
   return [...new Set(pools.map(({ image }) => pulled(image ?? agentImage.registry)))];
+}
+
+/** Version of the image that is built if no registry image is set. */
+export function builtVersion({ version = DEFAULT_AGENT_VERSION }: { readonly version?: string | undefined }): string {
+  return version;
 }
 
 /** Whether an image is copied into ECR. By default it is if its registry changes the hosts of its layers. */
