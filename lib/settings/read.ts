@@ -1,6 +1,6 @@
 /** Reads settings with the schema so that checks between settings work on typed values, even if single settings are refused. */
 import type * as z from 'zod';
-import type { NetworkSettings } from './network.ts';
+import { type NetworkSettings, networkSettings } from './network.ts';
 import { isRecord } from './records.ts';
 import { type ReadSettings, settingsSchema } from './schema.ts';
 
@@ -35,7 +35,14 @@ export interface Reading<T> {
   readonly issues: readonly z.core.$ZodIssue[];
 }
 
-export const readSettings = (given: unknown): Reading<ReadSettings> => readWith(settingsSchema, given);
+export function readSettings(given: unknown): Reading<ReadSettings> & { readonly value: ReadableSettings } {
+  const reading = readWith(settingsSchema, given);
+  const network = isRecord(given) ? given['network'] : undefined;
+  if (reading.value.network !== undefined || !isRecord(network)) return reading;
+  // The mode is misspelled. What every mode has is still readable.
+  const { value } = readWith(networkSettings, { ...network, egress: undefined });
+  return { ...reading, value: { ...reading.value, network: { ...value, egress: undefined } } };
+}
 
 /** Parses a value, and also returns the accepted parts of a value that is refused. */
 export function readWith<T>(schema: z.ZodType<T>, given: unknown): Reading<T> {

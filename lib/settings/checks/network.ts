@@ -16,7 +16,7 @@ const NAMES = ['allowedDomains', 'allowedPresets', 'awsApiServices', 'awsApiRegi
 /** All faults of the network settings, except those that the schema reports. */
 export function networkFaults(network: ReadableNetwork, around: AroundNetwork): SettingsFault[] {
   return [
-    ...(network.egress === 'existing-vpc' ? existingVpcFaults(network) : ownVpcFaults(network, around.pools)),
+    ...modeFaults(network, around.pools),
     ...nameFaults(network),
     ...presetFaults(network),
     ...idFaults(network),
@@ -24,6 +24,11 @@ export function networkFaults(network: ReadableNetwork, around: AroundNetwork): 
     ...proxyFaults(network, around),
     ...countFaults(network, around),
   ];
+}
+
+function modeFaults(network: ReadableNetwork, pools: readonly ReadablePool[]): SettingsFault[] {
+  if (network.egress === undefined) return [];
+  return network.egress === 'existing-vpc' ? existingVpcFaults(network) : ownVpcFaults(network, pools);
 }
 
 function existingVpcFaults(network: ReadableNetwork): SettingsFault[] {

@@ -108,6 +108,10 @@ describe('a mode rejects a setting that does not fit it, and says what to do', (
       { path: 'network.egress', allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip' },
     ]);
   });
+
+  it('a misspelled one hides no wrong domain', () => {
+    expect(paths({ egress: 'nat', allowedDomains: ['*.com'] })).toEqual(['network.allowedDomains.0', 'network.egress']);
+  });
 });
 
 describe('names', () => {
