@@ -4,7 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import type { Phase } from '../functions/launcher/contract.ts';
+import { PHASES, type Phase } from '../functions/launcher/contract.ts';
 import { AgentImage } from './agent/image.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool-options.ts';
 import { type TaskRolePermissions, taskRoleWarnings } from './agent/task-role-warnings.ts';
@@ -104,7 +104,7 @@ export class AgentLauncherStack extends Stack {
       this.warn(pool.name, 'all', pool);
       return;
     }
-    for (const phase of ['plan', 'apply'] as const) {
+    for (const phase of PHASES) {
       const permissions = {
         taskRolePolicyArns: pool.phases[phase]?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
         taskRoleStatements: pool.phases[phase]?.taskRoleStatements ?? pool.taskRoleStatements,

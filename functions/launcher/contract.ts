@@ -3,7 +3,7 @@
  * one side only does not compile. `pool-environment.ts` has the schema of what one side writes and the other reads.
  */
 
-export { type Capacity, DAYS, type Day, PHASES, type Phase } from './core/types.ts';
+export { CAPACITIES, type Capacity, DAYS, type Day, PHASES, type Phase } from './core/types.ts';
 
 /** Environment variables of the launcher's Lambda function. `lib` sets them, `config.ts` parses them. */
 export const ENV = {

@@ -2,7 +2,7 @@
  * A pool's lanes and its part of the function's environment. The settings measure this text, and the construct writes it, so it is
  * made from plain values and creates no construct.
  */
-import { type Capacity, DAYS, type Phase } from '../../functions/launcher/contract.ts';
+import { type Capacity, DAYS, PHASES, type Phase } from '../../functions/launcher/contract.ts';
 import type {
   AgentPoolEnvironment,
   LaneEnvironment,
@@ -42,11 +42,10 @@ export interface LanePlan {
 /** One lane for every phase, or one for plans and one for applies. */
 export function lanesOf(launcher: string, { name, phases, policySweeps = true }: LaneOptions): LanePlan[] {
   if (phases === undefined) {
-    const both = ['plan', 'apply'] as const;
-    const family = taskFamily(launcher, both, name);
-    return [{ phases: both, family, capacity: 'on-demand', accepts: undefined, sweepsForRuns: policySweeps }];
+    const family = taskFamily(launcher, PHASES, name);
+    return [{ phases: PHASES, family, capacity: 'on-demand', accepts: undefined, sweepsForRuns: policySweeps }];
   }
-  return (['plan', 'apply'] as const).map((phase) => {
+  return PHASES.map((phase) => {
     const accepts = acceptedJobs(phase, phases.unlistedJobs ?? 'plan');
     return {
       phases: [phase],

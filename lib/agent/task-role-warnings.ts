@@ -1,4 +1,5 @@
 /** Warnings about task roles with more permissions than a job needs. A job is Terraform code, so its author has them. */
+import type { Phase } from '../../functions/launcher/contract.ts';
 
 /** A policy statement in the settings. */
 export interface RoleStatement {
@@ -38,7 +39,7 @@ const ESCALATIONS = [
  */
 export function taskRoleWarnings(
   pool: string,
-  jobs: 'plan' | 'apply' | 'all',
+  jobs: Phase | 'all',
   { taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
 ): { id: string; text: string }[] {
   const broad = [...taskRolePolicyArns.flatMap(broadPolicy), ...taskRoleStatements.flatMap(broadStatement)];

@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import { shown } from '../credentials.ts';
 import { networkFaults } from '../settings/checks/network.ts';
 import { didYouMean, type SettingsFault } from '../settings/errors.ts';
-import { shapeOf } from '../settings/fields.ts';
+import { RETENTION_DAYS, shapeOf } from '../settings/fields.ts';
 import { faultOf } from '../settings/issues.ts';
 import { foreignOption, type OwnNetworkSettings, ownNetworkSettings } from '../settings/network.ts';
 import { type ReadableNetwork, readWith } from '../settings/read.ts';
@@ -30,11 +30,9 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
   const { hostname: givenHostname, images = [undefined], ...options } = given;
   const { data: hostname = givenHostname, error } = settingsSchema.shape.hostname.safeParse(givenHostname);
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  // The settings have no retention without an end, and "nothing" there means no log.
-  const [infinite, finite] = [true, false].map((is) =>
-    Object.fromEntries(entries.filter(([, value]) => (value === RetentionDays.INFINITE) === is)),
-  );
-  const network = finite ?? {};
+  // The settings have no retention without an end, so the checks see the longest one.
+  const infinite = entries.filter(([key, value]) => key.endsWith('RetentionDays') && value === RetentionDays.INFINITE);
+  const network: Given = Object.fromEntries([...entries, ...infinite.map(([key]) => [key, RETENTION_DAYS.at(-1)])]);
   const { value, unchecked, issues } = readWith(ownNetworkSettings, network);
   const pools = (Array.isArray(images) ? images : []).map((image: unknown) => ({
     image: typeof image === 'string' ? image : undefined,
@@ -58,7 +56,12 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
     faults.filter(({ path }) => !Token.isUnresolved(valueAt(given, path.split('.')))),
   );
   // What the schema still refuses are values that CloudFormation fills in.
-  return { ...(unchecked as OwnNetworkSettings), ...infinite, hostname, images } as CheckedNetworkProps;
+  return {
+    ...(unchecked as OwnNetworkSettings),
+    ...Object.fromEntries(infinite),
+    hostname,
+    images,
+  } as CheckedNetworkProps;
 }
 
 function faultsOf(issue: z.core.$ZodIssue, network: Given): SettingsFault[] {

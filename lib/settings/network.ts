@@ -17,6 +17,7 @@ import {
   type SettingDoc,
   setting,
   shapeOf,
+  unwrapped,
 } from './fields.ts';
 import { valueAt } from './records.ts';
 
@@ -255,10 +256,11 @@ export function foreignOption(key: string, given: unknown): Required<Explanation
   const others = options.filter((option) => Object.hasOwn(shapeOf(option) ?? {}, key));
   if (own === undefined || others.length === 0) return undefined;
   const egress = modeOf(own);
-  const keys = Object.keys(shapeOf(own) ?? {}).filter((name) => name !== 'egress');
+  // An option with one value is the mode itself, or one that the mode only accepts turned off.
+  const parts = Object.entries(shapeOf(own) ?? {}).filter(([, part]) => !(unwrapped(part) instanceof z.ZodLiteral));
   return {
     given: `${shown(valueAt(given, [key]))}, with egress ${egress}`,
-    allowed: `with ${egress}: ${keys.join(', ')}`,
+    allowed: `with ${egress}: ${parts.map(([name]) => name).join(', ')}`,
     remedy: REMEDIES[`${egress} ${key}`] ?? `remove it, or set network.egress to ${others.map(modeOf).join(' or ')}`,
   };
 }

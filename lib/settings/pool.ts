@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CAPACITIES } from '../../functions/launcher/contract.ts';
 import { UNLISTED_JOBS } from '../agent/accepted-jobs.ts';
 import { IMAGE, IMAGE_DOC } from '../agent/image-reference.ts';
 import { FARGATE_CPU, FARGATE_EPHEMERAL_STORAGE_GIB } from '../aws/fargate-size.ts';
@@ -119,7 +120,7 @@ const phases = z.strictObject({
   plan: z
     .strictObject({
       ...ofPhase('plans'),
-      capacity: setting(z.enum(['on-demand', 'spot']).default('on-demand'), {
+      capacity: setting(z.enum(CAPACITIES).default('on-demand'), {
         description:
           'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt a task, and its run then fails. Without Spot capacity, the task runs on demand.',
         allowed: 'on-demand or spot',

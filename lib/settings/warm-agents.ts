@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DAYS } from '../../functions/launcher/contract.ts';
+import { DAYS, PHASES } from '../../functions/launcher/contract.ts';
 import { isTimeZone } from '../../functions/launcher/time-zone.ts';
 import { DEFAULT_WARM_IDLE_MINUTES } from '../defaults.ts';
 import { setting, whole } from './fields.ts';
@@ -42,7 +42,7 @@ const warmAgents = z.strictObject({
     description: 'Number of warm agents. Each serves one job and is then replaced.',
     allowed: 'integer from 1 to 100, at most `maxAgents`; with `phases`, fewer than `maxAgents`',
   }),
-  phase: setting(z.enum(['plan', 'apply']).default('plan'), {
+  phase: setting(z.enum(PHASES).default('plan'), {
     description: 'Jobs that the warm agents accept in a pool with `phases`.',
     allowed: 'plan or apply',
   }),

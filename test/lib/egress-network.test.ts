@@ -83,6 +83,12 @@ it.each<[string, object, string]>([
   ['flowLogRetentionDays', { cidr, flowLogRetentionDays: 12 }, 'use 14'],
   ['dnsQueryLogRetentionDays', { cidr, dnsQueryLogRetentionDays: 7, dnsFirewall: false }, 'no query would be logged'],
   ['firewallLogRetentionDays', { cidr, firewallLogRetentionDays: 7 }, 'set egress to network-firewall'],
+  [
+    'firewallLogRetentionDays',
+    { cidr, firewallLogRetentionDays: RetentionDays.INFINITE },
+    'egress to network-firewall',
+  ],
+  ['natGateways', { cidr, natGateways: RetentionDays.INFINITE }, 'one or all'],
   ['guardDuty', { cidr, guardDuty: 'yes' }, 'true or false'],
   ['vpcId', { cidr, vpcId: 'vpc-0123456789abcdef0' }, "a property that doesn't exist"],
 ])('refuses a wrong %s: %j', (path, props, hint) => {

@@ -7,7 +7,8 @@ export const PHASES = ['plan', 'apply'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** What a task's vCPUs are paid as: `spot` is cheaper, and AWS may take it back with two minutes' notice. */
-export type Capacity = 'on-demand' | 'spot';
+export const CAPACITIES = ['on-demand', 'spot'] as const;
+export type Capacity = (typeof CAPACITIES)[number];
 
 /** What serves some of a pool's jobs: agents that accept these phases, and tasks of one family. Each phase has one lane. */
 export interface Lane {
