@@ -73,10 +73,13 @@ export const GROUPS: readonly Group[] = [
       { sources: [`${LAUNCHER}/{config,pool-environment}.ts`], tests: [`test/${LAUNCHER}/config.test.ts`] },
       {
         sources: [`${LAUNCHER}/{report,report-metrics,tick-line,other-launchers}.ts`],
-        tests: [`test/${LAUNCHER}/report.test.ts`],
+        tests: [`test/${LAUNCHER}/{report,start-alarm}.test.ts`],
       },
       { sources: [`${LAUNCHER}/invocation.ts`], tests: [`test/${LAUNCHER}/invocation.test.ts`] },
-      { sources: [`${LAUNCHER}/{act,confirm,observe,tick}.ts`], tests: [`test/${LAUNCHER}/tick*.test.ts`] },
+      {
+        sources: [`${LAUNCHER}/{act,confirm,observe,tick}.ts`],
+        tests: [`test/${LAUNCHER}/{tick*,observe,confirm,act}.test.ts`],
+      },
     ],
     target: 95,
   },

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { confirmedStops } from '../../../functions/launcher/confirm.ts';
+import type { Agent, Stop } from '../../../functions/launcher/core/types.ts';
+import { UpstreamError } from '../../../functions/launcher/errors.ts';
+import { agent, live, minutes, NOW, supply } from './core/builders.ts';
+import { pool } from './fakes.ts';
+
+const RECENT = NOW - minutes(11);
+const FIRST_LIST = NOW - minutes(90);
+const never = (taskId: string): Stop => ({ taskId, cause: 'agent-never-registered', reason: 'late' });
+const errored = (taskId: string): Stop => ({ taskId, cause: 'agent-errored', reason: 'errored' });
+const left = (taskId: string): Stop => ({ taskId, cause: 'agent-left', reason: 'left' });
+const trouble = (fault: 'too-long' | 'unavailable') =>
+  new UpstreamError({ system: 'HCP Terraform', fault, what: 'it fails' });
+
+type Answer = readonly Agent[] | undefined | UpstreamError;
+
+/** Confirms stops of tasks that were created 20 minutes ago, and says which lists of agents were asked for. */
+async function confirm(
+  stops: readonly Stop[],
+  answer: Answer | ((sinceMs: number) => Answer),
+  exited: readonly string[] = [],
+) {
+  const asked: number[] = [];
+  const tasks = stops.map(({ taskId }) =>
+    live(taskId, 'overdue', {
+      createdAtMs: NOW - minutes(20),
+      ...(exited.includes(taskId) && { exitCode: 0 }),
+    }),
+  );
+  const { stops: confirmed, error } = await confirmedStops(
+    pool('one'),
+    stops,
+    {
+      demand: { queued: [], running: [], waiting: [], unknownStatuses: [] },
+      supply: supply({ live: tasks }),
+      agentsVisible: true,
+      agentsSinceMs: FIRST_LIST,
+    },
+    {
+      hcpTerraform: {
+        openRuns: () => new Map(),
+        visibilityOf: () => ({ agentsVisible: true }),
+        pollBudget: () => ({ usedInLastMinute: 0, taken: [], perMinute: 24 }),
+        agents: async (_, sinceMs) => {
+          asked.push(sinceMs);
+          const agents = typeof answer === 'function' ? answer(sinceMs) : answer;
+          if (agents instanceof UpstreamError) throw agents;
+          return agents;
+        },
+      },
+      nowMs: NOW,
+      signal: new AbortController().signal,
+    },
+  );
+  return { confirmed: confirmed.map(({ taskId }) => taskId), error, asked };
+}
+
+describe('a stop', () => {
+  it('needs no list of agents if ECS knows the exit code of a task whose agent left', async () => {
+    expect(await confirm([left('t')], [], ['t'])).toEqual({ confirmed: ['t'], error: undefined, asked: [] });
+  });
+
+  it.each([never, errored])('needs a list of agents even if ECS knows an exit code: %o', async (stopOf) => {
+    expect((await confirm([stopOf('t')], [], ['t'])).asked).toHaveLength(1);
+  });
+
+  it('of a task whose agent never registered needs a list that goes back to a minute before the task', async () => {
+    expect(await confirm([never('t')], [])).toMatchObject({ confirmed: ['t'], asked: [NOW - minutes(21)] });
+  });
+
+  it.each([errored, left])(
+    'for an agent that was listed needs a list that goes back as far as the first one: %o',
+    async (stopOf) => {
+      expect((await confirm([stopOf('t')], [])).asked).toEqual([FIRST_LIST]);
+    },
+  );
+
+  it('shares one list with the others, which goes back as far as any of them needs', async () => {
+    const { confirmed, asked } = await confirm([never('t'), errored('u')], [agent('u', 'errored')]);
+    expect({ confirmed, asked }).toEqual({ confirmed: ['t', 'u'], asked: [FIRST_LIST] });
+  });
+
+  it.each<[string, Stop, Agent[], boolean]>([
+    ['never registered, and has now', never('t'), [agent('t', 'exited')], false],
+    ['errored, and is still', errored('t'), [agent('t', 'errored')], true],
+    ['errored, and has exited', errored('t'), [agent('t', 'exited'), agent('t', 'errored')], true],
+    ['errored, and another of its name works', errored('t'), [agent('t', 'errored'), agent('t', 'busy')], false],
+    ['errored, and is in no list now', errored('t'), [agent('other', 'errored')], false],
+    ['left, and has exited', left('t'), [agent('t', 'exited')], true],
+    ['left, and has errored since', left('t'), [agent('t', 'errored')], false],
+    ['left, and registered again', left('t'), [agent('t', 'exited'), agent('t', 'idle')], false],
+  ])('of a task whose agent %s', async (_, stop, agents, holds) => {
+    expect((await confirm([stop], agents)).confirmed).toEqual(holds ? ['t'] : []);
+  });
+
+  it.each([never, errored, left])('is not carried out if the token can no longer list agents: %o', async (stopOf) => {
+    expect((await confirm([stopOf('t')], undefined)).confirmed).toEqual([]);
+  });
+
+  it('is not carried out if the list fails, except one that needs no list, and the error is reported', async () => {
+    const error = trouble('unavailable');
+    expect(await confirm([never('t'), left('u')], error, ['u'])).toEqual({
+      confirmed: ['u'],
+      error,
+      asked: [NOW - minutes(21)],
+    });
+  });
+
+  it('for an errored agent rests on the last minutes if the list is too long; one for an agent that never registered doesn’t', async () => {
+    const byAge = (sinceMs: number) => (sinceMs === RECENT ? [agent('u', 'errored')] : trouble('too-long'));
+    expect(await confirm([never('t'), errored('u')], byAge)).toEqual({
+      confirmed: ['u'],
+      error: undefined,
+      asked: [FIRST_LIST, RECENT],
+    });
+  });
+
+  it('is not carried out if even the list of the last minutes is too long', async () => {
+    const error = trouble('too-long');
+    expect(await confirm([errored('t')], error)).toEqual({ confirmed: [], error, asked: [FIRST_LIST, RECENT] });
+  });
+});

@@ -1,0 +1,177 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { demandOf } from '../../../functions/launcher/core/demand.ts';
+import type { Agent, Lane, Run, Task } from '../../../functions/launcher/core/types.ts';
+import { UpstreamError } from '../../../functions/launcher/errors.ts';
+import { observePool } from '../../../functions/launcher/observe.ts';
+import { APPLY_LANE, agent, minutes, NOW, PLAN_LANE, run, seconds, stoppedTask, task } from './core/builders.ts';
+import { FakePlatform, FakeTasks, pool } from './fakes.ts';
+
+const FAMILY = 'launcher-one';
+/** The agents of the last eleven minutes: ten, and a minute between the clocks of ECS and HCP Terraform. */
+const RECENT = NOW - minutes(11);
+/** A list of agents that is too long to read. */
+const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'more than 5,000 agents' });
+
+let platform: FakePlatform;
+let tasks: FakeTasks;
+
+beforeEach(() => {
+  platform = new FakePlatform();
+  tasks = new FakeTasks();
+});
+
+interface World {
+  readonly runs?: readonly Run[];
+  readonly live?: readonly Task[];
+  readonly lanes?: readonly [Lane, ...Lane[]];
+  readonly agentsMatter?: boolean;
+}
+
+function observe({ runs = [], live = [], lanes, agentsMatter = false }: World) {
+  return observePool(
+    { pool: pool('one', lanes && { lanes }), demand: demandOf(runs), liveTasks: live, agentsMatter },
+    {
+      hcpTerraform: platform,
+      tasks,
+      nowMs: NOW,
+      startDeadlineMs: minutes(5),
+      signal: new AbortController().signal,
+    },
+  );
+}
+
+/** Answers with recent agents, and with something else to a list that goes back further. */
+function agentsByAge(recent: readonly Agent[], older: readonly Agent[] | Error) {
+  platform.agents = async (one, sinceMs) => {
+    platform.agentsAsked.push({ pool: one.name, sinceMs });
+    if (sinceMs === RECENT) return recent;
+    if (older instanceof Error) throw older;
+    return older;
+  };
+}
+
+describe('an idle pool', () => {
+  it('costs no request, and its starts are unread', async () => {
+    const seen = await observe({});
+    expect(seen).toMatchObject({
+      startsUnread: true,
+      agentsVisible: true,
+      supply: { live: [], foreignIdle: 0, registered: 0 },
+    });
+    expect(seen).not.toHaveProperty('agentsSinceMs');
+    expect(seen).not.toHaveProperty('agentsUnknownFor');
+    expect(seen).not.toHaveProperty('agentsOfOtherTasks');
+    expect([platform.agentsAsked, tasks.stoppedAsked]).toEqual([[], 0]);
+  });
+
+  it('has its agents listed if they count for other pools', async () => {
+    platform.agentsOf.set('one', [agent('theirs', 'idle')]);
+    const seen = await observe({ agentsMatter: true });
+    expect(seen).toMatchObject({
+      startsUnread: true,
+      agentsSinceMs: RECENT,
+      supply: { foreignIdle: 1, registered: 1 },
+    });
+    expect(tasks.stoppedAsked).toBe(0);
+  });
+
+  it('hides its agents if the platform said so before', async () => {
+    platform.sights.set('one', { agentsVisible: false });
+    expect((await observe({})).agentsVisible).toBe(false);
+  });
+
+  it.each<[string, World]>([
+    ['a queued job', { runs: [run()] }],
+    ['a job that runs without a task', { runs: [run({ status: 'planning' })] }],
+    ['a live task', { live: [task('t', { family: FAMILY })] }],
+    [
+      'a warm agent in one of two lanes',
+      { lanes: [{ ...PLAN_LANE, standing: { id: 'p', warm: { agents: 1, idleSeconds: 600 } } }, APPLY_LANE] },
+    ],
+    ['a sweep that may still fail', { lanes: [{ ...PLAN_LANE, standing: { id: 'p', sweepMs: minutes(60) } }] }],
+  ])('is active with %s: its stopped tasks and agents are read', async (_, world) => {
+    const seen = await observe(world);
+    expect(seen).not.toHaveProperty('startsUnread');
+    expect(tasks.stoppedAsked).toBe(1);
+    expect(platform.agentsAsked[0]).toEqual({ pool: 'one', sinceMs: RECENT });
+  });
+
+  it('isn’t active because of the task of another pool', async () => {
+    expect(await observe({ live: [task('t', { family: 'launcher-two' })] })).toMatchObject({ startsUnread: true });
+  });
+});
+
+describe('the agents of a pool', () => {
+  const old = (id: string, ageMs = minutes(30)) => task(id, { family: FAMILY, createdAtMs: NOW - ageMs });
+
+  it('are listed once if the recent ones include every task’s', async () => {
+    platform.agentsOf.set('one', [agent('t', 'busy')]);
+    const seen = await observe({ live: [old('t')] });
+    expect(platform.agentsAsked).toEqual([{ pool: 'one', sinceMs: RECENT }]);
+    expect(seen).toMatchObject({ agentsSinceMs: RECENT, supply: { live: [{ state: 'busy' }] } });
+  });
+
+  it.each([
+    ['exactly as far back as the recent ones', minutes(10), 1],
+    ['a millisecond further', minutes(10) + 1, 2],
+  ])('are listed again only if a task without an agent is older: %s', async (_, ageMs, lists) => {
+    await observe({ live: [old('t', ageMs)] });
+    expect(platform.agentsAsked).toHaveLength(lists);
+  });
+
+  it('are listed from a minute before the oldest task without an agent', async () => {
+    agentsByAge([], [agent('t', 'idle')]);
+    const seen = await observe({ live: [old('t'), old('u', minutes(20))] });
+    expect(platform.agentsAsked[1]?.sinceMs).toBe(NOW - minutes(31));
+    expect(seen).toMatchObject({ agentsSinceMs: NOW - minutes(31), agentsVisible: true });
+    expect(seen).not.toHaveProperty('agentsUnknownFor');
+  });
+
+  it('are listed from before a stopped task whose job still waits, and not for one that served its job', async () => {
+    const ended = {
+      family: FAMILY,
+      createdAtMs: NOW - minutes(40),
+      startedAtMs: NOW - minutes(39),
+      stoppedAtMs: NOW - minutes(5),
+    };
+    tasks.stopped = [stoppedTask('done', { ...ended, startedBy: 'run-9/plan' })];
+    await observe({ runs: [run()] });
+    expect(platform.agentsAsked).toHaveLength(1);
+    tasks.stopped = [stoppedTask('lost', { ...ended, startedBy: 'run-1/plan' })];
+    await observe({ runs: [run()] });
+    expect(platform.agentsAsked.at(-1)?.sinceMs).toBe(NOW - minutes(41));
+  });
+
+  it('are unknown for the tasks that are older than the list if it is too long', async () => {
+    agentsByAge([agent('young', 'idle')], tooLong);
+    const live = [old('t'), old('edge', minutes(10)), old('young', seconds(30)), old('unlisted', seconds(30))];
+    const seen = await observe({ live });
+    expect(seen).toMatchObject({ agentsSinceMs: RECENT, agentsUnknownFor: ['t'] });
+    expect(seen.supply.live.map(({ task: { id }, state }) => [id, state])).toEqual([
+      ['t', 'unobserved'],
+      ['edge', 'overdue'],
+      ['young', 'idle'],
+      ['unlisted', 'starting'],
+    ]);
+  });
+
+  it('are an error if the list fails for another reason', async () => {
+    const down = new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'it is down' });
+    agentsByAge([], down);
+    await expect(observe({ live: [old('t')] })).rejects.toBe(down);
+  });
+
+  it('are invisible if the token can’t list them', async () => {
+    platform.agentsOf.set('one', undefined);
+    const seen = await observe({ runs: [run()] });
+    expect(seen).toMatchObject({ agentsVisible: false });
+    for (const property of ['agentsSinceMs', 'agentsUnknownFor', 'agentsOfOtherTasks'])
+      expect(seen).not.toHaveProperty(property);
+  });
+
+  it('of another launcher’s tasks are reported', async () => {
+    const name = 'a'.repeat(32);
+    platform.agentsOf.set('one', [agent(name, 'busy')]);
+    expect(await observe({ runs: [run()] })).toMatchObject({ agentsOfOtherTasks: [name] });
+  });
+});
