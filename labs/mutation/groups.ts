@@ -60,6 +60,7 @@ export const GROUPS: readonly Group[] = [
       hcpTerraform('version', 'version'),
       hcpTerraform('pages', 'pages', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('client', 'hcp-terraform-limits', 'hcp-terraform'),
+      hcpTerraform('run-poller', 'hcp-terraform-limits', 'hcp-terraform'),
       {
         sources: [`${LAUNCHER}/adapters/secrets.ts`],
         tests: [`test/${LAUNCHER}/adapters/secrets.test.ts`],

@@ -230,7 +230,7 @@ export const MUTANTS: readonly Mutant[] = [
     'only the first page of runs is read',
     [1],
     edit(
-      'adapters/hcp-terraform/client.ts',
+      'adapters/hcp-terraform/run-poller.ts',
       '&& poll.requests - before < mostRequests()) {',
       '&& poll.requests - before < 1) {',
     ),
@@ -628,7 +628,7 @@ export const MUTANTS: readonly Mutant[] = [
       'the poll budget starts empty with every tick',
       [7],
       edit(
-        'adapters/hcp-terraform/client.ts',
+        'adapters/hcp-terraform/run-poller.ts',
         'if (existing !== undefined) return existing;',
         'if (existing !== undefined && existing.used < 0) return existing;',
       ),

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import type { HcpTerraformHttp } from './http.ts';
 
+/** Hosts of HCP Terraform. Any other host is a Terraform Enterprise, which has a version. */
+export const HCP_TERRAFORM_HOSTS = new Set(['app.terraform.io', 'app.eu.terraform.io']);
+
 /** Terraform Enterprise lists an organization's runs from this release on. */
 const FIRST_WITH_LIST = [202409, 1] as const;
 
