@@ -11,7 +11,7 @@
  */
 import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.ts';
 import { confirmedStops } from './confirm.ts';
-import { decide, type OrganizationLimit } from './core/decide.ts';
+import { decide, type Member, type OrganizationLimit } from './core/decide.ts';
 import { demandOf } from './core/demand.ts';
 import { standingJobs } from './core/standing.ts';
 import type { Decision, Demand, Limits, Run, Task } from './core/types.ts';
@@ -95,89 +95,101 @@ function brokenTick(pool: Pool): (bug: unknown) => PoolTick {
   return (bug) => ({ pool, launches: [], stops: [], errors: [new InternalError(bug)] });
 }
 
-type OpenRuns = ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
+/** Each pool's open runs. Rejects for a bug only. */
+type OpenRuns = (pool: Pool) => Promise<Result<readonly Run[]>>;
 
-/** Each pool's open runs. Pools that share an organization and an API token are polled together. Rejects for a bug only. */
+/** Polls all pools at once: pools that share an organization and an API token, together. */
 function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, signal: AbortSignal): OpenRuns {
-  const byToken = Map.groupBy(pools, ({ organization, apiTokenSecret }) =>
-    JSON.stringify([organization, apiTokenSecret]),
-  );
-  return new Map(
-    [...byToken.values()].flatMap((alike) => {
-      const answers = (async () => hcpTerraform.openRuns(alike, signal))();
-      return alike.map((pool) => {
-        const runs = answers.then((byPool) => {
-          const own = byPool.get(pool);
-          if (own === undefined)
-            throw new Error(`No answer about the runs of ${pool.name}: the port breaks its promise`);
-          return own;
-        });
-        // The observation of the pool reports it; until that begins, the rejection would count as unhandled.
-        runs.catch(() => undefined);
-        return [pool, runs] as const;
-      });
-    }),
-  );
+  const tokenOf = ({ organization, apiTokenSecret }: Pool): string => JSON.stringify([organization, apiTokenSecret]);
+  const poll = async (alike: readonly Pool[]) => hcpTerraform.openRuns(alike, signal);
+  const answers = new Map([...Map.groupBy(pools, tokenOf)].map(([token, alike]) => [token, poll(alike)]));
+  return async (pool) => {
+    const answer = (await answers.get(tokenOf(pool)))?.get(pool);
+    if (answer === undefined) throw new Error(`No answer about the runs of ${pool.name}: the port breaks its promise`);
+    return answer;
+  };
 }
 
-/** What was observed of one pool. */
-interface ObservedPool {
+/** One pool of a group, with its demand. An error that keeps it from being decided on takes the place of what is missing. */
+interface GroupPool {
   readonly pool: Pool;
-  readonly demand: Demand | undefined;
-  readonly observation: Result<PoolObservation> | { readonly ok: false; readonly error: InternalError };
+  readonly demand: Result<Demand> | Broken;
+}
+
+/** What a bug left. */
+interface Broken {
+  readonly ok: false;
+  readonly error: InternalError;
+}
+
+/** One observed pool of a group, ready to be decided on. */
+interface ObservedPool extends Member {
+  readonly pool: Pool;
+  readonly observation: PoolObservation;
 }
 
 /** The tick of pools that are decided together. */
 async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps): Promise<PoolTick[]> {
-  const agentsMatter = deps.settings.agentsCeiling !== undefined && (await someWantAgents(group, runs, deps.nowMs));
-  const observed = await Promise.all(
-    group.map((pool) =>
-      observe(pool, runs, agentsMatter, deps).catch((bug: unknown): ObservedPool => {
-        return { pool, demand: undefined, observation: { ok: false, error: new InternalError(bug) } };
-      }),
-    ),
-  );
-  const members = observed.flatMap(({ pool, observation }) => {
+  const { settings, nowMs } = deps;
+  const withDemand = await Promise.all(group.map(async (pool) => ({ pool, demand: await demandIn(runs, pool) })));
+  const agentsMatter = settings.agentsCeiling !== undefined && withDemand.some((one) => wantsAgents(one, nowMs));
+  const observed = await Promise.all(withDemand.map((one) => observe(one, agentsMatter, deps)));
+  const members = observed.flatMap(({ pool, observation }): ObservedPool[] => {
     if (!observation.ok) return [];
-    const limits = { ...deps.settings.limits, maxAgents: pool.maxAgents };
-    return [{ pool, state: { ...observation.value, lanes: pool.lanes }, limits }];
+    const limits = { ...settings.limits, maxAgents: pool.maxAgents };
+    return [{ pool, observation: observation.value, state: { ...observation.value, lanes: pool.lanes }, limits }];
   });
-  const decided = decide(members, await organizationLimit(observed, deps), deps.nowMs);
-  const decisions = new Map([...decided].map(([{ pool }, decision]) => [pool, decision]));
-  return Promise.all(observed.map((one) => actOn(one, decisions.get(one.pool), deps).catch(brokenTick(one.pool))));
+  const unobserved = observed.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
+  const decided = [...decide(members, await organizationLimit(unobserved, deps), nowMs)];
+  const acted = decided.map(async ([member, decision]): Promise<[Pool, PoolTick]> => {
+    const { pool } = member;
+    return [pool, await actOn(member, decision, deps).catch(brokenTick(pool))];
+  });
+  const ticks = new Map(await Promise.all(acted));
+  return observed.map((one) => ticks.get(one.pool) ?? unobservedTick(one, deps));
+}
+
+/** One pool's demand. Never rejects. */
+async function demandIn(runs: OpenRuns, pool: Pool): Promise<GroupPool['demand']> {
+  try {
+    const open = await runs(pool);
+    return open.ok ? { ok: true, value: demandOf(open.value) } : open;
+  } catch (bug) {
+    return { ok: false, error: new InternalError(bug) };
+  }
 }
 
 /**
- * Whether any pool of a group has queued jobs, warm agents or sweeps. Only then do the agents of its idle pools matter, since they count
- * against the limit that they share.
+ * Whether a pool has queued jobs, warm agents or sweeps. Only then do the agents of the idle pools matter that share its organization agent
+ * limit. If its runs can't be read, its own settings decide.
  */
-async function someWantAgents(group: readonly Pool[], runs: OpenRuns, nowMs: number): Promise<boolean> {
-  const wanted = await Promise.all(
-    group.map(async (pool) => {
-      const open = await runs.get(pool);
-      const { queued, waiting } = demandOf(open?.ok === true ? open.value : []);
-      return queued.length > 0 || pool.lanes.some((lane) => standingJobs(lane, nowMs, waiting).length > 0);
-    }),
-  ).catch(() => [true]); // The observation of the pool reports the bug.
-  return wanted.includes(true);
+function wantsAgents({ pool, demand }: GroupPool, nowMs: number): boolean {
+  const { queued, waiting } = demand.ok ? demand.value : demandOf([]);
+  return queued.length > 0 || pool.lanes.some((lane) => standingJobs(lane, nowMs, waiting).length > 0);
 }
 
-/** Observes one pool. A part that can't be read is in the result; rejects for a bug only. */
-async function observe(
-  pool: Pool,
-  runs: OpenRuns,
-  agentsMatter: boolean,
-  { liveTasks, hcpTerraform, tasks, settings, nowMs, signal }: TickDeps,
-): Promise<ObservedPool> {
-  const open = await runs.get(pool);
-  if (open === undefined) throw new Error(`The runs of ${pool.name} were not polled`);
-  if (!open.ok) return { pool, demand: undefined, observation: open };
-  const demand = demandOf(open.value);
-  const live = await liveTasks;
-  if (!live.ok) return { pool, demand, observation: live };
-  const deps = { hcpTerraform, tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
-  const observation = await resultOf(observePool({ pool, demand, liveTasks: live.value, agentsMatter }, deps));
-  return { pool, demand, observation };
+/** One pool of a group, observed as far as it could be. */
+interface Observed {
+  readonly pool: Pool;
+  readonly demand?: Demand;
+  readonly observation: Result<PoolObservation> | Broken;
+}
+
+/** Observes one pool. Never rejects. */
+async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps: TickDeps): Promise<Observed> {
+  const { liveTasks, hcpTerraform, tasks, settings, nowMs, signal } = deps;
+  if (!demand.ok) return { pool, observation: demand };
+  const known = { pool, demand: demand.value };
+  try {
+    const live = await liveTasks;
+    if (!live.ok) return { ...known, observation: live };
+    const { startDeadlineMs } = settings.limits;
+    const input = { ...known, liveTasks: live.value, agentsMatter };
+    const observation = await resultOf(observePool(input, { hcpTerraform, tasks, nowMs, startDeadlineMs, signal }));
+    return { ...known, observation };
+  } catch (bug) {
+    return { pool, observation: { ok: false, error: new InternalError(bug) } };
+  }
 }
 
 /**
@@ -185,39 +197,47 @@ async function observe(
  * pool, only its tasks can have agents, so the others go on. Otherwise its agents can't be counted.
  */
 async function organizationLimit(
-  observed: readonly ObservedPool[],
+  unobserved: readonly Pool[],
   { settings: { agentsCeiling }, liveTasks, hcpTerraform }: TickDeps,
 ): Promise<OrganizationLimit | undefined> {
   if (agentsCeiling === undefined) return undefined;
   const live = await liveTasks;
-  const unobserved = observed.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
   const families = new Set(unobserved.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition)));
   const theirTasks = live.ok ? live.value.filter(({ family }) => families.has(family)).length : 0;
   const allCounted = live.ok && unobserved.every((pool) => hcpTerraform.visibilityOf(pool).notFound);
   return { agents: agentsCeiling - theirTasks, allCounted };
 }
 
+/** What is known of a pool without deciding on it. A missing pool is reported on every tick. */
+function poolTickOf(pool: Pool, demand: Demand | undefined, { hcpTerraform }: TickDeps): PoolTick {
+  const { missingError, unread } = hcpTerraform.visibilityOf(pool);
+  return {
+    pool,
+    ...(demand !== undefined && { demand, ...(unread !== undefined && { unread }) }),
+    launches: [],
+    stops: [],
+    errors: missingError === undefined ? [] : [missingError],
+  };
+}
+
+/** The tick of a pool that could not be observed. */
+function unobservedTick({ pool, demand, observation }: Observed, deps: TickDeps): PoolTick {
+  const known = poolTickOf(pool, demand, deps);
+  return observation.ok ? known : { ...known, errors: [...known.errors, observation.error] };
+}
+
 /** Carries out what was decided about one pool. */
-async function actOn(
-  { pool, demand, observation }: ObservedPool,
-  decision: Decision | undefined,
-  { hcpTerraform, tasks, settings, nowMs, signal }: TickDeps,
-): Promise<PoolTick> {
-  const { missingError = [], unread } = hcpTerraform.visibilityOf(pool);
-  const known = demand === undefined ? {} : { demand, ...(unread !== undefined && { unread }) };
-  // Report the missing pool on every tick, but keep launching agents for its queued jobs.
-  if (!observation.ok || decision === undefined) {
-    const errors = [missingError, observation.ok ? [] : observation.error].flat();
-    return { pool, ...known, launches: [], stops: [], errors };
-  }
-  const deps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
+async function actOn({ pool, observation }: ObservedPool, decision: Decision, deps: TickDeps): Promise<PoolTick> {
+  const { hcpTerraform, tasks, settings, nowMs, signal } = deps;
+  const known = poolTickOf(pool, observation.demand, deps);
+  const actDeps = { tasks, nowMs, startDeadlineMs: settings.limits.startDeadlineMs, signal };
   const [launches, [stops, unconfirmed]] = await Promise.all([
-    launchAll(pool, decision.launches, observation.value.supply, deps),
-    confirmedStops(pool, decision.stops, observation.value, { hcpTerraform, nowMs, signal }).then(
-      async (confirmed) => [await stopAll(confirmed.stops, deps), confirmed.error ?? []] as const,
+    launchAll(pool, decision.launches, observation.supply, actDeps),
+    confirmedStops(pool, decision.stops, observation, { hcpTerraform, nowMs, signal }).then(
+      async (confirmed) => [await stopAll(confirmed.stops, actDeps), confirmed.error ?? []] as const,
     ),
   ]);
   const failed = [...launches, ...stops].flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
-  const errors = [missingError, failed, unconfirmed].flat();
-  return { pool, ...known, observation: observation.value, decision, launches, stops, errors };
+  const errors = [known.errors, failed, unconfirmed].flat();
+  return { ...known, observation, decision, launches, stops, errors };
 }

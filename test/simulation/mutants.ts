@@ -647,11 +647,7 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'one pool’s failure ends the whole tick',
     [1, 9],
-    edit(
-      'tick.ts',
-      'if (!open.ok) return { pool, demand: undefined, observation: open };',
-      'if (!open.ok) throw open.error;',
-    ),
+    edit('tick.ts', 'if (!demand.ok) return { pool, observation: demand };', 'if (!demand.ok) throw demand.error;'),
   ),
   one(
     'every tick sends every request',
