@@ -132,7 +132,7 @@ interface ObservedPool extends Member {
 async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps): Promise<PoolTick[]> {
   const { settings, nowMs } = deps;
   const withDemand = await Promise.all(group.map(async (pool) => ({ pool, demand: await demandIn(runs, pool) })));
-  const agentsMatter = settings.agentsCeiling !== undefined && withDemand.some((one) => wantsAgents(one, nowMs));
+  const agentsMatter = withDemand.some((one) => wantsAgents(one, nowMs));
   const observed = await Promise.all(withDemand.map((one) => observe(one, agentsMatter, deps)));
   const members = observed.flatMap(({ pool, observation }): ObservedPool[] => {
     if (!observation.ok) return [];

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Agent } from '../../../functions/launcher/core/types.ts';
+import type { Agent, Lane } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
@@ -36,12 +36,12 @@ describe('a tick', () => {
     expect(launched().sort()).toEqual(['one run-a/plan/1', 'one run-b/plan/1', 'two run-c/plan/1']);
   });
 
-  it('asks for nothing more when nothing is queued and nothing lives', async () => {
+  it('sends no further request when nothing is queued and no task lives', async () => {
     await tickOf([pool('one')]);
     expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
   });
 
-  it('asks for nothing more while a run has only just entered a post-plan status', async () => {
+  it('sends no further request for a run that entered a post-plan status less than two minutes ago', async () => {
     const run1 = run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) + 1 });
     platform.runs.set('one', { ok: true, value: [run1] });
     await tickOf([pool('one')]);
@@ -73,7 +73,7 @@ describe('a tick', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('sees agents that are named like tasks of another cluster, and those of its own cluster’s other pools are none', async () => {
+  it('reports agents named like tasks of another cluster, and not those of other pools of its own cluster', async () => {
     queue('one', 'run-a');
     const [theirs, ours] = ['f'.repeat(32), '0'.repeat(32)];
     tasks.tasks = [task(ours, { family: 'launcher-two' })];
@@ -83,7 +83,7 @@ describe('a tick', () => {
     expect(launched()).toEqual(['one run-a/plan/1']);
   });
 
-  it('says of a pool that is gone from sight that it is, in every tick, and serves what is queued there', async () => {
+  it('reports a pool that is no longer visible on every tick, and still serves its queued jobs', async () => {
     platform.sights.set('one', { agentsVisible: false, missingError: trouble() });
     const idle = (await tickOf([pool('one')])).get('one');
     expect(idle).toMatchObject({ errors: [{ message: expect.stringContaining('it is down') }] });
@@ -96,7 +96,7 @@ describe('a tick', () => {
     expect((await tickOf([pool('one')])).get('one')?.errors).toHaveLength(2);
   });
 
-  it('looks how tasks ended where a job runs and no task lives: one may have died with it', async () => {
+  it('reads the stopped tasks of a pool whose job runs without a live task, since its task may have died', async () => {
     platform.runs.set('one', { ok: true, value: [run({ id: 'run-a', status: 'planning', planAgentName: 'died' })] });
     platform.agentsOf.set('one', [agent('died', 'unknown')]);
     tasks.stopped = [stoppedTask('died', { family: 'launcher-one', exitCode: 137 })];
@@ -121,7 +121,7 @@ describe('a tick', () => {
     expect(launched()).toEqual(['one run-1/plan/2']);
   });
 
-  it('asks for agents from before a task on whose agent is not among the recent ones, so that it never registered', async () => {
+  it('lists agents from before a task whose agent isn’t among the recent ones, to know whether it registered', async () => {
     queue('one', 'run-1');
     tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
     await tickOf([pool('one')]);
@@ -130,7 +130,7 @@ describe('a tick', () => {
     expect(platform.agentsAsked[1]?.sinceMs).toBeLessThan(NOW - minutes(90));
   });
 
-  it('asks for recent agents only when an old task’s agent is among them', async () => {
+  it('lists only recent agents when the agent of an old task is among them', async () => {
     queue('one', 'run-1');
     tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
     platform.agentsOf.set('one', [agent('t', 'busy')]);
@@ -146,7 +146,7 @@ describe('a tick', () => {
     ]);
   });
 
-  it('stops nothing when the agents may not be listed', async () => {
+  it('stops nothing when the token can’t list the agents', async () => {
     tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(60) })];
     platform.agentsOf.set('one', undefined);
     const ticked = await tickOf([pool('one')]);
@@ -155,8 +155,8 @@ describe('a tick', () => {
   });
 });
 
-describe('trouble of one pool', () => {
-  it('in its runs leaves the others alone', async () => {
+describe('an error in one pool', () => {
+  it('in its runs leaves the other pools alone', async () => {
     platform.runs.set('one', { ok: false, error: trouble() });
     queue('two', 'run-b');
     const ticked = await tickOf([pool('one'), pool('two')]);
@@ -165,7 +165,7 @@ describe('trouble of one pool', () => {
     expect(ticked.get('two')?.errors).toEqual([]);
   });
 
-  it('in its agents launches nothing there: a pool half seen is not decided on', async () => {
+  it('in its agents launches nothing in that pool and still serves the others', async () => {
     queue('one', 'run-a');
     queue('two', 'run-b');
     platform.agentsOf.set('one', trouble());
@@ -187,7 +187,7 @@ describe('trouble of one pool', () => {
     },
   );
 
-  it('in ECS launches nothing anywhere', async () => {
+  it('in ECS’s list of live tasks launches nothing in any pool', async () => {
     queue('one', 'run-a');
     tasks.tasks = trouble('ECS');
     const ticked = await tickOf([pool('one')]);
@@ -196,7 +196,7 @@ describe('trouble of one pool', () => {
   });
 });
 
-describe('a bug that one pool’s answers set off', () => {
+describe('a bug that the answers about one pool cause', () => {
   /** As a library would word it, with what it was reading. */
   const bug = () => new RangeError('Invalid value: first.atlasv1.token-that-must-not-show');
   const internal = { system: 'launcher', fault: 'internal', message: expect.stringMatching(/a bug.*RangeError at /) };
@@ -260,7 +260,7 @@ describe('a bug that one pool’s answers set off', () => {
     },
   );
 
-  it('in the list of live tasks ends no process when no pool gets that far', async () => {
+  it('in the list of live tasks doesn’t end the process when no pool reads the list', async () => {
     tasks.tasks = bug();
     for (const name of ['one', 'two']) platform.runs.set(name, { ok: false, error: trouble() });
     const ticked = await tickOf([pool('one'), pool('two')]);
@@ -270,7 +270,7 @@ describe('a bug that one pool’s answers set off', () => {
     ]);
   });
 
-  it('before any pool is asked is the error of the pools that were asked together', async () => {
+  it('in a request for several pools is an error of each of them', async () => {
     const { openRuns } = platform;
     platform.openRuns = (pools) => {
       if (pools.some(({ name }) => name === 'one')) throw bug();
@@ -281,17 +281,17 @@ describe('a bug that one pool’s answers set off', () => {
     expect(launched()).toEqual(['two run-b/plan/1']);
   });
 
-  it('is reported by its kind and place also when what was thrown is not an error', async () => {
+  it('is reported by its type and place even if the thrown value isn’t an Error', async () => {
     platform.runs.set('one', Promise.reject('first.atlasv1.token-that-must-not-show'));
     const [error] = (await tickOf([pool('one')])).get('one')?.errors ?? [];
     expect(error?.message).toMatch(/unexpected string without a stack trace; open an issue/);
   });
 });
 
-describe('what ECS answers', () => {
+describe('a launch to which ECS answers with', () => {
   beforeEach(() => queue('one', 'run-1', 'run-2'));
 
-  it('a refusal is an outcome, and the other launches go on', async () => {
+  it('a refusal is reported as refused, and the other launches go on', async () => {
     const refusal = { cause: 'capacity', detail: 'Capacity is unavailable', remedy: 'wait' } as const;
     tasks.answer = ({ job, attempt }) =>
       job.key === 'run-1/plan'
@@ -307,7 +307,7 @@ describe('what ECS answers', () => {
     });
   });
 
-  it('silence is an error of the tick, and the other launches go on', async () => {
+  it('nothing is an error of the tick, and the other launches go on', async () => {
     tasks.answer = ({ job }) =>
       job.key === 'run-1/plan' ? trouble('ECS') : { kind: 'task', taskId: 't', lastStatus: 'PENDING' };
     const ticked = await tickOf([pool('one')]);
@@ -317,7 +317,7 @@ describe('what ECS answers', () => {
     });
   });
 
-  it('a task that is over means that the attempt is used up: the next follows at once', async () => {
+  it('a stopped task is made again at once with the next attempt', async () => {
     queue('one', 'run-1');
     tasks.answer = ({ attempt }) => ({
       kind: 'task',
@@ -329,7 +329,7 @@ describe('what ECS answers', () => {
     expect(ticked.get('one')?.launches).toMatchObject([{ kind: 'launched', attempt: 3 }]);
   });
 
-  it('a task that was counted already means the same', async () => {
+  it('a task that was counted already is made again at once with the next attempt', async () => {
     queue('one', 'run-1');
     tasks.tasks = [task('old', { family: 'launcher-one', startedBy: 'run-1/plan', attempt: undefined })];
     platform.agentsOf.set('one', [agent('old', 'busy')]);
@@ -338,7 +338,7 @@ describe('what ECS answers', () => {
     expect(launched()).toEqual(['one run-1/plan/2', 'one run-1/plan/3']);
   });
 
-  it('a list of runs that did not end is part of the pool’s tick, and what it shows is launched for', async () => {
+  it('a new task happens for the jobs that an incomplete list of runs shows', async () => {
     queue('one', 'run-1');
     platform.sights.set('one', { agentsVisible: true, unread: 'queued-jobs' });
     const ticked = await tickOf([pool('one'), pool('two')]);
@@ -346,7 +346,7 @@ describe('what ECS answers', () => {
     expect(ticked.get('two')).not.toHaveProperty('unread');
   });
 
-  it('tokens that are all used up end the job’s turn, not the tick', async () => {
+  it('used tokens only is given up until the next tick, and the other launches go on', async () => {
     queue('one', 'run-1');
     tasks.answer = () => ({ kind: 'task', taskId: 't', lastStatus: 'STOPPED' });
     const ticked = await tickOf([pool('one')]);
@@ -399,7 +399,7 @@ describe('a stop of a task without an agent', () => {
     };
   };
 
-  it('is carried out when a second look finds none either', async () => {
+  it('is carried out when the second list of agents has none either', async () => {
     listedThen([]);
     await tickOf([pool('one')]);
     expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
@@ -415,7 +415,7 @@ describe('a stop of a task without an agent', () => {
     expect(ticked.get('one')?.errors).toEqual([]);
   });
 
-  it('is put off, and the tick is red, when a second look finds nothing out; launches go on', async () => {
+  it('is deferred, and the tick has an error, when the second list of agents fails; launches go on', async () => {
     queue('one', 'run-9');
     listedThen([], trouble());
     const ticked = await tickOf([pool('one')]);
@@ -430,7 +430,7 @@ describe('a stop of a task without an agent', () => {
       platform.agents = async () => (lists.length > 1 ? lists.shift() : lists[0]);
     };
 
-    it('is carried out when a second look finds no other agent of that name', async () => {
+    it('is carried out when the second list has no other agent of that name', async () => {
       listedThenAgents([gone]);
       await tickOf([pool('one')]);
       expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringContaining('its agent left') }]);
@@ -447,7 +447,7 @@ describe('a stop of a task without an agent', () => {
       expect(tasks.stops).toEqual([]);
     });
 
-    it('is carried out when ECS knows the exit code, although the second look for another task fails', async () => {
+    it('is carried out when ECS knows the exit code, although the second list for another task fails', async () => {
       const certain = { ...late, id: 'certain', exitCode: 0, executionStoppedAtMs: NOW - minutes(6) };
       tasks.tasks = [late, certain];
       const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too many agents' });
@@ -462,7 +462,7 @@ describe('a stop of a task without an agent', () => {
       expect(ticked.get('one')?.errors).toEqual([tooLong]);
     });
 
-    it('is carried out without a second look when ECS knows the exit code', async () => {
+    it('is carried out without a second list when ECS knows the exit code', async () => {
       tasks.tasks = [{ ...late, exitCode: 0, executionStoppedAtMs: NOW - minutes(6) }];
       platform.agentsOf.set('one', [agent('late', 'busy')]);
       await tickOf([pool('one')]);
@@ -508,7 +508,50 @@ describe('a stop of a task without an agent', () => {
   });
 });
 
-describe('the licence’s ceiling', () => {
+describe('an organization agent limit', () => {
+  const warmIn = (lane: Lane): Lane => ({ ...lane, standing: { id: 'w', warm: { agents: 1, idleSeconds: 3600 } } });
+
+  it('costs no request while no pool has work', async () => {
+    await tickOf([pool('one'), pool('two')], { agentsCeiling: 3 });
+    expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
+  });
+
+  it('counts the agents of idle pools if one of two lanes of another pool has a warm agent', async () => {
+    await tickOf([pool('one', { lanes: [PLAN_LANE, warmIn(APPLY_LANE)] }), pool('two')], { agentsCeiling: 3 });
+    expect(platform.agentsAsked.map(({ pool: asked }) => asked)).toContain('two');
+  });
+
+  it('counts the agents of idle pools for the warm agents of a pool whose runs can’t be read', async () => {
+    platform.runs.set('one', { ok: false, error: trouble() });
+    await tickOf([pool('one', { lanes: [warmIn(PLAN_LANE)] }), pool('two')], { agentsCeiling: 3 });
+    expect(platform.agentsAsked.map(({ pool: asked }) => asked)).toEqual(['two']);
+  });
+
+  it('counts no agents of idle pools because of a pool whose runs can’t be read', async () => {
+    platform.runs.set('one', { ok: false, error: trouble() });
+    await tickOf([pool('one'), pool('two')], { agentsCeiling: 3 });
+    expect(platform.agentsAsked).toEqual([]);
+  });
+
+  it('if absent, leaves the agents of idle pools unread while another pool has work', async () => {
+    queue('one', 'run-a');
+    await tickOf([pool('one'), pool('two')]);
+    expect(platform.agentsAsked.map(({ pool: asked }) => asked)).toEqual(['one']);
+  });
+
+  it('counts only the tasks of the pool that HCP Terraform doesn’t know, not the others’ twice', async () => {
+    queue('one', 'run-a');
+    platform.runs.set('two', { ok: false, error: trouble() });
+    platform.sights.set('two', { agentsVisible: false, notFound: true });
+    tasks.tasks = [
+      task('t', { family: 'launcher-two' }),
+      task('busy', { family: 'launcher-one', startedBy: 'run-z/plan' }),
+    ];
+    platform.agentsOf.set('one', [agent('busy', 'busy')]);
+    await tickOf([pool('one'), pool('two')], { agentsCeiling: 3 });
+    expect(launched()).toEqual(['one run-a/plan/1']);
+  });
+
   it('is shared by the pools, the oldest job first', async () => {
     platform.runs.set('one', { ok: true, value: [run({ id: 'run-young', planQueuedAtMs: NOW - 1000 })] });
     platform.runs.set('two', { ok: true, value: [run({ id: 'run-old', planQueuedAtMs: NOW - 9000 })] });
@@ -524,7 +567,7 @@ describe('the licence’s ceiling', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('is for the queued jobs of every pool before any agent that no job asks for', async () => {
+  it('serves the queued jobs of every pool before any warm agent', async () => {
     platform.runs.set('one', { ok: true, value: [run({ id: 'run-old', planQueuedAtMs: NOW - 9000 })] });
     platform.runs.set('two', { ok: true, value: ['run-a', 'run-b'].map((id) => run({ id })) });
     const warm = { id: 'one', warm: { agents: 2, idleSeconds: 3600 } };
@@ -538,7 +581,7 @@ describe('the licence’s ceiling', () => {
     expect(launched()).toHaveLength(4);
   });
 
-  it('puts off warm agents for which it has no room, and says so', async () => {
+  it('defers the warm agents that it doesn’t allow, with the reason', async () => {
     const warm = { id: 'one', warm: { agents: 3, idleSeconds: 3600 } };
     const [lane] = pool('one').lanes;
     const ticked = await tickOf([pool('one', { lanes: [{ ...lane, standing: warm }] })], { agentsCeiling: 1 });
@@ -548,7 +591,7 @@ describe('the licence’s ceiling', () => {
     ]);
   });
 
-  it('counts the agents of other pools also for agents that no queued job asks for', async () => {
+  it('counts the agents of other pools before it allows a warm agent', async () => {
     platform.agentsOf.set('two', [agent('somebody-elses', 'busy')]);
     const warm = { id: 'one', warm: { agents: 1, idleSeconds: 3600 } };
     const [lane] = pool('one').lanes;
@@ -556,7 +599,7 @@ describe('the licence’s ceiling', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('counts the agents of other pools also for a run that waits after its plan', async () => {
+  it('counts the agents of other pools before it allows a sweep for a run that waits after its plan', async () => {
     platform.runs.set('one', {
       ok: true,
       value: [run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(3) })],
@@ -567,7 +610,7 @@ describe('the licence’s ceiling', () => {
     expect(parts.get('one')?.decision?.deferrals).toMatchObject([{ jobKey: 'sweep/run-1/0', cause: 'agents-ceiling' }]);
   });
 
-  it('is not held up by a pool that the platform does not know, of which the tasks alone count', async () => {
+  it('goes on without a pool that HCP Terraform doesn’t know, and counts that pool’s tasks', async () => {
     queue('one', 'run-a');
     platform.runs.set('two', { ok: false, error: trouble() });
     platform.sights.set('two', { agentsVisible: false, notFound: true });
@@ -578,14 +621,14 @@ describe('the licence’s ceiling', () => {
     expect(launched()).toEqual(['one run-a/plan/1']);
   });
 
-  it('holds up all of them while one cannot be seen for another reason than that it does not exist', async () => {
+  it('allows no launch while a pool can’t be observed although it may exist', async () => {
     queue('one', 'run-a');
     platform.runs.set('two', { ok: false, error: trouble() });
     await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
     expect(launched()).toEqual([]);
   });
 
-  it('launches nothing while a pool’s agents cannot be counted', async () => {
+  it('allows no launch while the agents of one pool can’t be counted', async () => {
     queue('one', 'run-a');
     platform.agentsOf.set('two', trouble());
     const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
