@@ -1,5 +1,5 @@
+import { attemptsFrom, isAlreadyUsed, isUsedWithoutTask } from './core/client-token.ts';
 import { STOP_REASON_PREFIX } from './core/task-outcome.ts';
-import { attemptsFrom, isSpent, isSpentWithoutTask } from './core/token.ts';
 import type { Launch, Stop, Supply } from './core/types.ts';
 import { resultOf, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
@@ -64,10 +64,10 @@ async function launchOne(
     if (!answer.ok) return { kind: 'failed', launch, error: answer.error };
     if (answer.value.kind === 'refused') return { kind: 'refused', launch, refusal: answer.value.refusal };
     if (answer.value.kind === 'nameless-conflict') {
-      if (isSpentWithoutTask(launch.job, nowMs)) continue;
+      if (isUsedWithoutTask(launch.job, nowMs)) continue;
       return { kind: 'failed', launch, error: answer.value.error };
     }
-    if (!isSpent(answer.value, launch, evidence)) {
+    if (!isAlreadyUsed(answer.value, launch, evidence)) {
       const { taskId } = answer.value;
       const insteadOfSpot = answer.value.insteadOfSpot === true || isDiverted(pool, launch);
       return { kind: 'launched', launch, taskId, attempt, insteadOfSpot };

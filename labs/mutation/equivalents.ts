@@ -157,8 +157,8 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'functions/launcher/core/reconcile.ts',
-    line: 'if (job.once) return { job, lane, attempt: 1, reason: job.reason };',
-    mutant: 'job.once → false',
+    line: 'if (job.singleAttempt) return { job, lane, attempt: 1, reason: job.reason };',
+    mutant: 'job.singleAttempt → false',
     because: 'A sweep that had an attempt is not launched again, so that the next attempt is the first.',
   },
   {

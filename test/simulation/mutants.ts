@@ -40,39 +40,39 @@ export const MUTANTS: readonly Mutant[] = [
   one(
     'every RunTask call has a new token',
     [2],
-    edit('core/token.ts', TOKEN, 'attempt}/`.concat(String((calls += 1)));'),
-    edit('core/token.ts', 'export function clientTokenOf', 'let calls = 0;\nexport function clientTokenOf'),
+    edit('core/client-token.ts', TOKEN, 'attempt}/`.concat(String((calls += 1)));'),
+    edit('core/client-token.ts', 'export function clientTokenOf', 'let calls = 0;\nexport function clientTokenOf'),
   ),
-  one('the token doesn’t contain the attempt', [1], edit('core/token.ts', TOKEN, 'attempt * 0}`;')),
+  one('the token doesn’t contain the attempt', [1], edit('core/client-token.ts', TOKEN, 'attempt * 0}`;')),
   one(
     'a live task that a token returns counts as already used (no lag tolerance)',
     [2, 3],
-    edit('core/token.ts', ENDING, "if (answer.lastStatus !== 'PROVISIONING') return true;"),
+    edit('core/client-token.ts', ENDING, "if (answer.lastStatus !== 'PROVISIONING') return true;"),
   ),
   {
-    ...one('a stopped task that a token returns counts as a launch', [1], edit('core/token.ts', ENDING, '')),
+    ...one('a stopped task that a token returns counts as a launch', [1], edit('core/client-token.ts', ENDING, '')),
     profile: 'long',
   },
   {
     name: 'a task that ECS returned but no longer describes never counts as ended',
     breaks: [1],
     profile: 'forgotten',
-    edits: [edit('core/token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
+    edits: [edit('core/client-token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
   },
   {
     name: 'a task that was already counted counts as a launch',
     breaks: [],
     survivesBecause: 'tags and the count of tasks already determine the next attempt; this is a second guard',
-    edits: [edit('core/token.ts', 'if (seenTaskIds.has(answer.taskId)) return true;', '')],
+    edits: [edit('core/client-token.ts', 'if (seenTaskIds.has(answer.taskId)) return true;', '')],
   },
   {
     name: 'used-up tokens are skipped one by one, five at most',
     breaks: [1],
     profile: 'long',
     edits: [
-      edit('core/token.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64]', '[0, 1, 2, 3, 4]'),
+      edit('core/client-token.ts', '[0, 1, 2, 3, 4, 8, 16, 32, 64]', '[0, 1, 2, 3, 4]'),
       edit(
-        'core/token.ts',
+        'core/client-token.ts',
         ', before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)]',
         '].slice(0, LAST_RESORT - waitedMs * 0)',
       ),

@@ -78,11 +78,11 @@ export function withStanding(decision: Decision, state: PoolState, limits: Limit
     const free = view.unclaimed - view.queued.length;
     const wanted = standingShort(standingJobs(view.lane, nowMs, demand.waiting), free, supply.attempts, view.live);
     launch(
-      wanted.filter(({ once }) => !once),
+      wanted.filter(({ singleAttempt }) => !singleAttempt),
       keptFrom(view, views, launches, othersWait),
     );
     launch(
-      wanted.filter(({ once }) => once),
+      wanted.filter(({ singleAttempt }) => singleAttempt),
       NOTHING_KEPT,
     );
   }
@@ -121,7 +121,7 @@ function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): 
 }
 
 function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch {
-  if (job.once) return { job, lane, attempt: 1, reason: job.reason };
+  if (job.singleAttempt) return { job, lane, attempt: 1, reason: job.reason };
   const attempt = Math.max(supply.attempts.get(job.key) ?? 0, job.attemptsBefore) + 1;
   return { job, lane, attempt, reason: job.reason };
 }

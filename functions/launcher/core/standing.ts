@@ -76,11 +76,11 @@ function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: numb
       queuedAtMs: hour * HOUR_MS,
       attemptsBefore: hour * ATTEMPTS_AN_HOUR,
       // What was launched by this hour's attempts must be in sight before the next hour's are made: its token is another.
-      isHeld: nowMs % HOUR_MS >= HOUR_MS - SETTLED_AFTER_MS,
+      paused: nowMs % HOUR_MS >= HOUR_MS - SETTLED_AFTER_MS,
     };
     for (let n = 1; n <= agents; n += 1) {
       const reason = 'fewer agents wait than are to be kept warm';
-      jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, once: false, reason });
+      jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, singleAttempt: false, reason });
     }
   }
   if (sweepMs !== undefined && nowMs % sweepMs < sweepWindowMs(sweepMs)) {
@@ -91,9 +91,9 @@ function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: numb
       queuedAtMs: nowMs - (nowMs % sweepMs),
       attemptsBefore: 0,
       idleSeconds: SWEEP_IDLE_SECONDS,
-      once: true,
+      singleAttempt: true,
       reason: 'a sweep is due',
-      isHeld: false,
+      paused: false,
     });
   }
   return jobs;
@@ -127,9 +127,9 @@ function runSweeps({ runId, status, stage, sinceMs }: WaitingRun, phase: Phase, 
       queuedAtMs,
       attemptsBefore: 0,
       idleSeconds: SWEEP_IDLE_SECONDS,
-      once: true,
+      singleAttempt: true,
       reason: `${runId} has been ${status} for ${Math.round(waitedMs / 1000)} s, maybe for an agent that evaluates its policy sets`,
-      isHeld: false,
+      paused: false,
     },
   ];
 }
@@ -152,7 +152,8 @@ export function standingShort(
   const unseen = tasksOf((state) => state === 'unobserved');
   // Whoever waits already takes what a sweep looks for.
   const due = jobs.filter(
-    ({ key, once, isHeld }) => !isHeld && !unseen.has(key) && !(once && (free > 0 || attempts.has(key))),
+    ({ key, singleAttempt, paused }) =>
+      !paused && !unseen.has(key) && !(singleAttempt && (free > 0 || attempts.has(key))),
   );
   const taken = tasksOf(() => true);
   const sweeping = live.filter(({ task }) => task.startedBy?.startsWith('sweep/run-')).length;

@@ -100,11 +100,11 @@ export interface StandingJob {
   /** How long its agent waits for a job, in place of the pool's idle window. */
   readonly idleSeconds: number;
   /** It has one task, and none after that. */
-  readonly once: boolean;
+  readonly singleAttempt: boolean;
   /** Why it is wanted, for the log. */
   readonly reason: string;
   /** Nothing is launched for it now: its attempts are about to be others, before ECS would show a task for certain. */
-  readonly isHeld: boolean;
+  readonly paused: boolean;
 }
 
 /** A job that an agent executes. */

@@ -501,8 +501,8 @@ describe('the log line of one pool', () => {
       queuedAtMs: NOW,
       attemptsBefore: 0,
       idleSeconds: 60,
-      once: false,
-      isHeld: false,
+      singleAttempt: false,
+      paused: false,
       reason: 'below the number of warm agents',
     } as const;
     const outcome = { kind: 'launched', taskId: 'task-1', attempt: 1, insteadOfSpot: false } as const;

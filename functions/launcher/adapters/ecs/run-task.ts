@@ -1,7 +1,7 @@
 import type { RunTaskCommandInput, TaskOverride } from '@aws-sdk/client-ecs';
 import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../contract.ts';
+import { clientTokenOf } from '../../core/client-token.ts';
 import { isStanding } from '../../core/standing.ts';
-import { clientTokenOf } from '../../core/token.ts';
 import type { LaunchRequest, TaskPlacement } from '../../ports.ts';
 
 const ON_DEMAND = { launchType: 'FARGATE' } as const;

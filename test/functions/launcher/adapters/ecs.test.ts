@@ -80,9 +80,9 @@ describe('a launch without a queued job', () => {
     queuedAtMs: 0,
     attemptsBefore: 0,
     idleSeconds: 3600,
-    once: false,
+    singleAttempt: false,
     reason: 'fewer agents wait than are to be kept warm',
-    isHeld: false,
+    paused: false,
   } as const;
 
   it('tells the agent of that task how long to wait, and has no run to name', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { attemptsFrom, clientTokenOf } from '../../../../functions/launcher/core/client-token.ts';
 import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import {
   isForRun,
@@ -7,7 +8,6 @@ import {
   standingShort,
   sweepMayFail,
 } from '../../../../functions/launcher/core/standing.ts';
-import { attemptsFrom, clientTokenOf } from '../../../../functions/launcher/core/token.ts';
 import type { Lane, LiveTask, Schedule, Standing, WaitingRun } from '../../../../functions/launcher/core/types.ts';
 import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
 
@@ -52,7 +52,7 @@ describe('agents that are wanted although no job is queued', () => {
 
   it('are held, where they are warm ones, while what is launched might not be seen by the next hour', () => {
     const held = (standing: Standing, nowMs: number) =>
-      standingJobs(lane(standing), THIS_HOUR + nowMs).map(({ isHeld }) => isHeld);
+      standingJobs(lane(standing), THIS_HOUR + nowMs).map(({ paused }) => paused);
     for (const open of [0, minutes(54) - 1, minutes(60)]) expect(held(WARM, open)).toEqual([false, false]);
     for (const shut of [minutes(54), minutes(60) - 1]) expect(held(WARM, shut)).toEqual([true, true]);
     expect(held({ id: 'abc123', sweepMs: minutes(58) }, minutes(58) - (THIS_HOUR % minutes(58)))).toEqual([false]);
@@ -419,7 +419,7 @@ describe('a run that waits after its plan', () => {
   it('gets an agent that leaves after 90 seconds, by a token that ECS accepts', () => {
     const [job] = standingJobs(LANE, NOW, [waiting(minutes(2), { runId: `run-${'a'.repeat(46)}`, stage: 1 })]);
     if (job === undefined) throw new Error('no sweep is due');
-    expect(job).toMatchObject({ idleSeconds: 90, once: true, isHeld: false });
+    expect(job).toMatchObject({ idleSeconds: 90, singleAttempt: true, paused: false });
     expect(job.reason).toContain('has been post_plan_running for 120 s');
     expect(attemptsFrom(1, job, NOW)).toEqual([1]);
     expect(clientTokenOf(job, 1).length).toBeLessThanOrEqual(64);

@@ -172,9 +172,9 @@ describe('a sweep and a warm agent', () => {
     queuedAtMs: NOW,
     attemptsBefore: 0,
     idleSeconds: 60,
-    once: false,
+    singleAttempt: false,
     reason: '',
-    isHeld: false,
+    paused: false,
   });
 
   it('are known by how the key of their task begins', () => {

@@ -1,11 +1,11 @@
 /** Stop codes and statuses that AWS adds later: the launcher stops nothing and launches nothing twice because of one. */
 import { TaskStopCode } from '@aws-sdk/client-ecs';
 import { describe, expect, it } from 'vitest';
+import { isAlreadyUsed } from '../../../../functions/launcher/core/client-token.ts';
 import { demandOf } from '../../../../functions/launcher/core/demand.ts';
 import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
 import { isEnding, isLive, supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import { STOP_CODES } from '../../../../functions/launcher/core/task-outcome.ts';
-import { isSpent } from '../../../../functions/launcher/core/token.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
 import { agent, LANE, LIMITS, minutes, NOW, queuedJob, run, seconds, stoppedTask, task } from './builders.ts';
 
@@ -65,7 +65,7 @@ describe('a task whose status is new to the launcher', () => {
       startDeadlineMs: minutes(5),
       nowMs: NOW,
     };
-    expect(isSpent(answer, launch, evidence)).toBe(false);
+    expect(isAlreadyUsed(answer, launch, evidence)).toBe(false);
   });
 });
 

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import {
+  attemptsFrom,
+  clientTokenOf,
+  isAlreadyUsed,
+  type TokenEvidence,
+} from '../../../../functions/launcher/core/client-token.ts';
 import { standingJobs } from '../../../../functions/launcher/core/standing.ts';
-import { attemptsFrom, clientTokenOf, isSpent, type TokenEvidence } from '../../../../functions/launcher/core/token.ts';
 import { LANE, minutes, NOW, PLAN_LANE, queuedJob, seconds } from './builders.ts';
 
 const evidence = (overrides: Partial<TokenEvidence> = {}): TokenEvidence => ({
@@ -39,8 +44,8 @@ describe('the attempts of a launch', () => {
   });
 
   it('are a single one where the job asks for that', () => {
-    expect(attemptsFrom(3, { queuedAtMs: NOW, once: true }, NOW)).toEqual([3]);
-    expect(attemptsFrom(3, { queuedAtMs: NOW, once: false }, NOW)).toHaveLength(10);
+    expect(attemptsFrom(3, { queuedAtMs: NOW, singleAttempt: true }, NOW)).toEqual([3]);
+    expect(attemptsFrom(3, { queuedAtMs: NOW, singleAttempt: false }, NOW)).toHaveLength(10);
   });
 
   it('are never used up, however many tasks there were whose attempt ECS has forgotten', () => {
@@ -62,7 +67,7 @@ describe('a token', () => {
   it('is used up when it stands for a task that is over or was counted already', () => {
     const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
     const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
-      isSpent({ taskId: 'a', lastStatus }, { job, lane: LANE }, evidence({ seenTaskIds: new Set(seenIds) }));
+      isAlreadyUsed({ taskId: 'a', lastStatus }, { job, lane: LANE }, evidence({ seenTaskIds: new Set(seenIds) }));
     expect(spent('PROVISIONING')).toBe(false);
     expect(spent('RUNNING')).toBe(false);
     expect(spent('RUNNING', ['a'])).toBe(true);
@@ -74,7 +79,11 @@ describe('a token', () => {
 describe('a token of a live task that was started with other parameters', () => {
   const spent = (family: string, createdAtMs: number | undefined, agents: string[] = []) => {
     const answer = { taskId: 'former', lastStatus: 'RUNNING', family, createdAtMs };
-    return isSpent(answer, { job: queuedJob('run-1'), lane: PLAN_LANE }, evidence({ agentNames: new Set(agents) }));
+    return isAlreadyUsed(
+      answer,
+      { job: queuedJob('run-1'), lane: PLAN_LANE },
+      evidence({ agentNames: new Set(agents) }),
+    );
   };
 
   it('is used up when the task is of another family and its agent has registered', () => {
@@ -97,7 +106,7 @@ describe('a token of a live task that was started with other parameters', () => 
 describe('a task that ECS names and cannot describe', () => {
   const answer = { taskId: 't', lastStatus: undefined };
   const spent = (waitedMs: number) =>
-    isSpent(answer, { job: queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), lane: LANE }, evidence());
+    isAlreadyUsed(answer, { job: queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), lane: LANE }, evidence());
 
   it('is a new one as long as its job waits for less than ECS shows a stopped task', () => {
     expect(spent(minutes(6))).toBe(false);
@@ -111,7 +120,7 @@ describe('a task that ECS names and cannot describe', () => {
     for (const nowMs of [NOW, NOW + minutes(59), NOW + minutes(60)]) {
       const [place] = standingJobs({ ...LANE, standing }, nowMs);
       if (place === undefined) throw new Error('no place');
-      expect(isSpent(answer, { job: place, lane: LANE }, evidence({ nowMs }))).toBe(false);
+      expect(isAlreadyUsed(answer, { job: place, lane: LANE }, evidence({ nowMs }))).toBe(false);
     }
   });
 });

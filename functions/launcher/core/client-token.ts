@@ -28,10 +28,10 @@ const LAST_RESORT = 10_000;
  */
 export function attemptsFrom(
   first: number,
-  job: Pick<QueuedJob, 'queuedAtMs'> & Partial<Pick<StandingJob, 'once' | 'attemptsBefore'>>,
+  job: Pick<QueuedJob, 'queuedAtMs'> & Partial<Pick<StandingJob, 'singleAttempt' | 'attemptsBefore'>>,
   nowMs: number,
 ): number[] {
-  if (job.once === true) return [first];
+  if (job.singleAttempt === true) return [first];
   const waitedMs = Math.max(0, nowMs - job.queuedAtMs);
   const before = job.attemptsBefore ?? 0;
   return [...ATTEMPTS_BEYOND.map((more) => first + more), before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)];
@@ -57,7 +57,7 @@ export interface TokenEvidence extends Pick<Supply, 'seenTaskIds' | 'agentNames'
  * Whether the answer is a task that this launch did not bring: one that is over, or one that the tick had already
  * counted. Such a token is used up, and the next attempt is due at once.
  */
-export function isSpent(
+export function isAlreadyUsed(
   answer: LaunchedTask,
   { job, lane }: { readonly job: Pick<QueuedJob, 'queuedAtMs'>; readonly lane: Pick<Launch['lane'], 'taskDefinition'> },
   evidence: TokenEvidence,
@@ -74,7 +74,7 @@ export function isSpent(
  * such as one for which Spot had no capacity, keeps its token. In the first minutes, an overlapping tick may have started a task that
  * isn't visible yet.
  */
-export function isSpentWithoutTask(job: Pick<QueuedJob, 'queuedAtMs'>, nowMs: number): boolean {
+export function isUsedWithoutTask(job: Pick<QueuedJob, 'queuedAtMs'>, nowMs: number): boolean {
   return nowMs - job.queuedAtMs > READ_LAG_MS;
 }
 
