@@ -4,17 +4,17 @@ import type { Limits, StartFailure } from './types.ts';
 export interface BackOff {
   /** TaskOutcome failures in a row, counted in rounds: tasks launched side by side fail once, not ten times. */
   readonly rounds: number;
-  /** Before this time nothing is launched; `undefined` when nothing failed last. */
+  /** Nothing is launched before this time; `undefined` if the last start was good. */
   readonly untilMs: number | undefined;
-  /** ECS's words about the newest failure. */
+  /** ECS's message about the newest failure. */
   readonly detail: string | undefined;
 }
 
 /**
- * Exponential back-off, derived anew each tick from what ECS still shows (about an hour), so that nothing is to be
- * remembered: the first failure waits `backOffBaseMs`, each further round twice as long, up to `backOffMaxMs`.
+ * Exponential back-off. The first failure waits `backOffBaseMs`, and each further round twice as long, up to `backOffMaxMs`. Each tick derives
+ * it from what ECS still shows (about an hour), so the launcher stores nothing.
  *
- * @param failures those in a row, oldest first.
+ * @param failures consecutive ones, oldest first.
  */
 export function backOffOf(
   failures: readonly StartFailure[],
@@ -30,7 +30,7 @@ export function backOffOf(
 }
 
 /**
- * Rounds of failures: a launch made before the earlier round's end was known belongs to that round.
+ * Rounds of failures. A launch that was made before the end of a round was known belongs to that round.
  *
  * @param failures oldest first.
  */

@@ -3,8 +3,9 @@ import type { Launch, QueuedJob, StandingJob, Supply } from './types.ts';
 import { READ_LAG_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /**
- * The `clientToken` of a launch: the same job and attempt give the same task, whoever asks, however often. At most 64
- * characters of ASCII 33–126, for run ids of up to 50; valid for 24 h in one cluster
+ * The `clientToken` of a launch. The same job and attempt give the same task, from any tick, any number of times.
+ *
+ * A token has at most 64 characters of ASCII 33–126, so run ids may have 50. It is valid for 24 h in one cluster
  * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html).
  */
 export function clientTokenOf(job: Pick<QueuedJob | StandingJob, 'key'>, attempt: number): string {
@@ -12,19 +13,20 @@ export function clientTokenOf(job: Pick<QueuedJob | StandingJob, 'key'>, attempt
 }
 
 /**
- * How far beyond the first attempt a launch looks for a token that is not used up. ECS remembers tokens for 24 h, but
- * tasks for an hour, and those that were stopped by call without their attempt: what is seen may know of few of the
- * many that there were. One by one at first, so that ticks that saw a little more or less agree; then by leaps.
+ * How far beyond the first attempt a launch looks for an unused token. ECS remembers tokens for 24 h, but shows tasks for an hour, and after
+ * StopTask without the attempt tag. So a tick may know few of a job's many attempts. The first steps are single, so that ticks
+ * that observed slightly different tasks choose the same token. Then come leaps.
  */
 const ATTEMPTS_BEYOND = [0, 1, 2, 3, 4, 8, 16, 32, 64];
 
-/** Beyond every attempt that is reached by counting. */
+/** Above every attempt that counting reaches. */
 const LAST_RESORT = 10_000;
 
 /**
- * The attempts that a launch may make, in their order, until ECS answers one with a new task. The last is another every
- * five minutes: where each task is stopped by call, as those are whose agent never registers, their attempts are
- * forgotten, and in some hours all the others were made; and ticks that overlap make the same.
+ * The attempts that a launch may make, in order, until ECS answers with a new task.
+ *
+ * The last attempt changes every five minutes. If StopTask ends each task, as it does for agents that never register, the attempts are
+ * forgotten, and within hours all the others are used. Overlapping ticks still choose the same one.
  */
 export function attemptsFrom(
   first: number,
@@ -37,25 +39,24 @@ export function attemptsFrom(
   return [...ATTEMPTS_BEYOND.map((more) => first + more), before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)];
 }
 
-/** ECS's answer to a launch: the task it stands for, which may be an older one. */
+/** ECS's answer to a launch: the task that the token stands for, which may be an older one. */
 export interface LaunchedTask {
   readonly taskId: string;
-  /** `undefined` when ECS named the task but could not describe it. */
+  /** `undefined` if ECS named the task but could not describe it. */
   readonly lastStatus: string | undefined;
   /** Family of a task that was started with other parameters. */
   readonly family?: string | undefined;
   readonly createdAtMs?: number | undefined;
 }
 
-/** What a tick knows about the tasks and agents that the answer may stand for. */
+/** What a tick knows about the tasks and agents that the answer may mean. */
 export interface TokenEvidence extends Pick<Supply, 'seenTaskIds' | 'agentNames'> {
   readonly startDeadlineMs: number;
   readonly nowMs: number;
 }
 
 /**
- * Whether the answer is a task that this launch did not bring: one that is over, or one that the tick had already
- * counted. Such a token is used up, and the next attempt is due at once.
+ * Whether the answer is an older task: one that has ended, or one that the tick has counted already. The next attempt is then due at once.
  */
 export function isAlreadyUsed(
   answer: LaunchedTask,
@@ -70,18 +71,17 @@ export function isAlreadyUsed(
 }
 
 /**
- * Whether a token that is in use, but for no task that ECS names, is used up. AWS doesn't document whether a launch that started nothing,
- * such as one for which Spot had no capacity, keeps its token. In the first minutes, an overlapping tick may have started a task that
- * isn't visible yet.
+ * Whether to give up a token that is in use although ECS names no task for it. AWS doesn't document whether a launch that started nothing
+ * keeps its token, such as one without Spot capacity. In the first minutes, an overlapping tick may have started a task that isn't visible yet.
  */
 export function isUsedWithoutTask(job: Pick<QueuedJob, 'queuedAtMs'>, nowMs: number): boolean {
   return nowMs - job.queuedAtMs > READ_LAG_MS;
 }
 
 /**
- * Whether the agent of a live task of another family may still take the job. A token has no family, so after a deployment that gives the
- * pool other families it stands for the task that was launched before. The tick counts the agent of such a task once it has registered:
- * an idle one as supply, a busy one not. Until then only this answer keeps the job from a second task.
+ * Whether the agent of a live task of another family may still take the job. A token doesn't contain the family. So after a deployment that
+ * gives the pool other families, it stands for the task that was launched before. Once the agent of that task has registered, the tick counts it:
+ * an idle agent is supply, a busy one isn't. Until then, only this answer prevents a second task for the job.
  */
 function isStillComing(
   { taskId, createdAtMs }: LaunchedTask,

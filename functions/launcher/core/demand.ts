@@ -1,6 +1,6 @@
 import type { Demand, Phase, QueuedJob, Run, RunningJob, WaitingRun } from './types.ts';
 
-/** What a run's status means to an agent pool. */
+/** What a run's status means for an agent pool. */
 type Meaning =
   | 'plan-queued'
   | 'plan-running'
@@ -12,11 +12,13 @@ type Meaning =
   | 'final';
 
 /**
- * Every run status of the platform.
- * `platform`: HCP Terraform works or waits, no agent has a job. `person`: somebody must decide.
- * `after-plan`: usually run tasks or policy checks on the platform's side, but also policy sets in agent mode, which
- * wait for an agent of the workspace's pool. The status doesn't say which; only how long the run stays in it does.
- * Only the two `-queued` rows are demand: `pending` waits for another run of its workspace, not for an agent.
+ * Every run status of HCP Terraform.
+ *
+ * - `platform`: HCP Terraform works or waits, and no agent has a job. `person`: a person must decide.
+ * - `after-plan`: usually run tasks or policy checks of HCP Terraform itself. But policy sets in agent mode wait for an agent of the workspace's
+ *   pool in the same statuses. Only the time that the run stays in the status shows which.
+ * - Only the two `-queued` meanings are demand: `pending` waits for another run of its workspace, not for an agent.
+ *
  * Source: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states and the API's OpenAPI document.
  */
 const STATUSES: Readonly<Record<string, Meaning>> = {
@@ -66,15 +68,14 @@ const STATUSES: Readonly<Record<string, Meaning>> = {
  */
 const AFTER_PLAN: readonly string[] = ['post_plan_running', 'policy_checking'];
 
-/** The statuses of queued jobs, and of running ones for who runs them. */
+/** The statuses of queued and running jobs. Running ones show which agent is busy. */
 export const JOB_STATUSES: readonly string[] = ['plan_queued', 'apply_queued', 'planning', 'applying'];
 
-/** The statuses to ask the platform for: jobs, and runs that wait after a plan. */
+/** The statuses to list: jobs, and runs that wait after a plan. */
 export const OBSERVED_STATUSES: readonly string[] = [...JOB_STATUSES, ...AFTER_PLAN];
 
 /**
- * Reads the jobs out of one pool's runs.
- * A run listed twice (pages shift while they are read) counts once, as it was seen last.
+ * The jobs among one pool's runs. Pages shift while they are read, so a run may be listed twice. Its last occurrence counts.
  */
 export function demandOf(runs: readonly Run[]): Demand {
   const latest = new Map(runs.map((run) => [run.id, run]));

@@ -2,24 +2,24 @@ import { startCauseOf } from './start-causes.ts';
 import { unclaimed } from './supply.ts';
 import type { Demand, Lane, LiveTask, QueuedJob, StartFailure, Supply } from './types.ts';
 
-/** One lane's part of what was seen of its pool. */
+/** What one lane has and needs. */
 export interface LaneView {
   /** With the capacity that is due now. */
   readonly lane: Lane;
   /** Jobs that only this lane's agents accept, oldest first. */
   readonly queued: readonly QueuedJob[];
   readonly live: readonly LiveTask[];
-  /** Live tasks of all lanes: they share `maxAgents`. */
+  /** Live tasks of all lanes, which share `maxAgents`. */
   readonly liveOfPool: number;
-  /** Those of them whose agent left minutes ago. ECS will stop them, and none of them can take a job. */
+  /** Those of them whose agent left minutes ago. They are being stopped, and can't take a job. */
   readonly lingeringOfPool: number;
   readonly unclaimed: number;
   readonly startFailures: readonly StartFailure[];
 }
 
 /**
- * A pool lane by lane, in the order in which they are served while room is short: applies before plans, because a run
- * that waits for its apply holds its workspace's lock.
+ * The lanes of a pool, in the order in which limits serve them: applies before plans, because a run that waits for its apply
+ * holds its workspace's lock.
  */
 export function laneViews(lanes: readonly Lane[], demand: Demand, supply: Supply): LaneView[] {
   const appliesFirst = lanes.toSorted((a, b) => Number(appliesIn(b)) - Number(appliesIn(a)));
@@ -39,9 +39,9 @@ export function laneViews(lanes: readonly Lane[], demand: Demand, supply: Supply
 }
 
 /**
- * RunTask refuses a launch for which Spot has no room, says the API reference; that it takes the launch, and the task ends
- * before it starts, is not ruled out (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
- * has the same words). Then the next one goes on demand, until one has come up.
+ * According to the API reference, RunTask refuses a launch without Spot capacity. The task could also end before it starts: the same message
+ * is in https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html. Then the lane uses on-demand capacity
+ * until a task has come up.
  */
 function shortOfSpot({ capacity }: Lane, startFailures: readonly StartFailure[]): boolean {
   const newest = startFailures.at(-1);

@@ -3,13 +3,13 @@ import type { LaneView } from './lanes.ts';
 import type { LimitRoom } from './organization-limit.ts';
 import type { Deferral, Launch, Limits } from './types.ts';
 
-/** What a limit leaves, and that limit as the reason for the rest. */
+/** What a limit allows, and the reason why it doesn't allow more. */
 export interface Bound {
   readonly count: number;
   readonly deferral: Omit<Deferral, 'jobKey'>;
 }
 
-/** What is asked of the limits, and what they have to bear already. */
+/** What a lane needs, and what uses the limits already. */
 export interface Request {
   /** Launches that the lane is short of. */
   readonly wanted: number;
@@ -30,10 +30,10 @@ export interface Kept {
 export const NOTHING_KEPT: Kept = { ofMaxAgents: 0, ofOrganization: 0 };
 
 /**
- * How many launches the tightest limit leaves this lane, and that limit as the reason for the rest.
+ * How many launches the tightest limit allows this lane, and that limit as the reason for the rest.
  *
- * A lingering task holds no slot of `maxAgents`: its agent is gone, and a job must not wait until ECS notices. The launcher stops it in the
- * same tick, but ECS bills it until it has stopped, so no more than `maxAgents` of them are left out.
+ * A lingering task holds no slot of `maxAgents`: its agent has left, and a job must not wait until ECS notices. The launcher stops it in the
+ * same tick, but AWS bills it until it has stopped. So at most `maxAgents` lingering tasks hold no slot.
  */
 export function allowance(request: Request, nowMs: number): Bound {
   const { wanted, view, launches, limits, limitRoom, kept } = request;
@@ -52,7 +52,7 @@ export function allowance(request: Request, nowMs: number): Bound {
     },
     {
       count: limits.maxLaunchesPerTick - launched,
-      deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches a tick` },
+      deferral: { cause: 'launches-per-tick', reason: `at most ${limits.maxLaunchesPerTick} launches per tick` },
     },
   ];
   if (limitRoom === 'uncounted') {
@@ -69,8 +69,8 @@ export function allowance(request: Request, nowMs: number): Bound {
 }
 
 /**
- * While a lane's tasks fail to start, the launcher starts one probe at a time, and none before the wait is over.
- * A task definition identifies a lane: while Spot is short, `laneViews` makes a new object of the same lane each time.
+ * While a lane's tasks fail to start, the launcher starts one probe at a time, and none before the wait has passed.
+ * The task definition identifies a lane: without Spot capacity, `laneViews` makes a new object of the same lane each time.
  */
 function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launch[], nowMs: number): Bound {
   const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
@@ -79,7 +79,7 @@ function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launc
     (a, { createdAtMs }) => Math.max(a, createdAtMs),
     Number.NEGATIVE_INFINITY,
   );
-  // Where agents end without a job, registering proves nothing: such a probe ends when it gets a job or stops.
+  // If agents end without a job, registering proves nothing. Such a probe ends when it gets a job or stops.
   const probing = view.live.some(
     ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),
   );

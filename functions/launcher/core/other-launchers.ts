@@ -4,12 +4,11 @@ import type { Agent, RunningJob } from './types.ts';
 const TASK_ID = /^[0-9a-f]{32}$/;
 
 /**
- * Names of agents at work that look like ECS task ids and belong to no task of our cluster: another launcher seems to
- * serve the pool, such as the old stack after one was renamed. One look proves nothing, because ECS may not show a task
- * of ours yet.
+ * Names of registered agents that look like ECS task ids and belong to no task of this cluster. Another launcher seems to serve the pool,
+ * such as the old stack after a stack was renamed. One observation proves nothing, because ECS may not show a new task yet.
  *
- * @param running jobs, which name their agents also to an API token that may not list the pool's.
- * @param taskIds of every task that the cluster showed, of all pools.
+ * @param running jobs. They contain their agents' names even if the API token can't list agents.
+ * @param taskIds of every task of the cluster, of all pools.
  */
 export function agentsOfOtherTasks(
   agents: readonly Agent[],

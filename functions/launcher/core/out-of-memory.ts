@@ -2,11 +2,10 @@ import type { TaskOutcome } from './task-outcome.ts';
 import type { OutOfMemory, RunningJob, Task } from './types.ts';
 
 /**
- * Tasks that were killed for their memory after their agent came up: with a job, as good as always. One that was before is
- * a start failure. What is not seen here: when the kernel kills Terraform alone, the agent lives on and the run's own log
- * says "signal: killed".
+ * Tasks that ran out of memory after their agent came up, nearly always during a job. A task that ran out of memory earlier is a start failure.
+ * If the kernel kills only Terraform, the agent lives on, nothing appears here, and the run's log says "signal: killed".
  *
- * @param running a run stays in `planning` or `applying` for minutes after its agent died, and names it.
+ * @param running after its agent died, a run stays in `planning` or `applying` for minutes and still has the agent's name.
  */
 export function outOfMemory(
   starts: readonly { readonly task: Task; readonly start: TaskOutcome }[],

@@ -30,9 +30,9 @@ export interface PoolState {
 }
 
 /**
- * The decision about one pool: launch for the shortfall of each lane, as far as the limits that they share allow, and
- * stop what cannot be running a job. Any agent of a lane may take any job of it, so counts decide how many, and keys
- * only which.
+ * The decision about one pool's queued jobs and stops: launch for the shortfall of each lane, within the limits that the lanes share, and stop
+ * tasks that can't be running a job. Any agent of a lane may take any of its jobs. So the numbers of jobs and agents decide how many tasks
+ * to launch, and the keys of jobs decide only for which.
  */
 export function reconcile(state: PoolState, limits: Limits, nowMs: number): Decision {
   const { demand, supply, lanes, limitRoom } = state;
@@ -41,7 +41,7 @@ export function reconcile(state: PoolState, limits: Limits, nowMs: number): Deci
   let { foreignIdle } = supply;
   for (const view of laneViews(lanes, demand, supply)) {
     const { lane, queued } = view;
-    // Which lane somebody else's agent serves is not told: it counts once, in the first that is short.
+    // The list of agents doesn't show which lane a foreign agent serves. It counts once, in the first lane that is short.
     const foreign = Math.min(foreignIdle, stillOfferedTo(queued, nowMs));
     const short = Math.max(0, queued.length - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
@@ -89,7 +89,7 @@ export function withStanding(decision: Decision, state: PoolState, limits: Limit
   return { ...decision, launches, deferrals };
 }
 
-/** One slot of each limit while another lane that shares it has no task: its next job finds it free. */
+/** One slot of each limit while another lane that shares it has no task, so that the other lane's next job finds a free slot. */
 function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly Launch[], othersWait: boolean): Kept {
   const isOther = ({ lane }: LaneView): boolean => lane.taskDefinition !== own.lane.taskDefinition;
   const without = (holds: (state: LiveState) => boolean): boolean =>
@@ -98,7 +98,7 @@ function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly 
   return { ofMaxAgents, ofOrganization: othersWait || without(holdsAgent) ? 1 : 0 };
 }
 
-/** Whether the lane has a task that holds a slot of the limit, or gets one in this tick. */
+/** Whether the lane has a task that holds a slot of the limit, or gets such a task in this tick. */
 function hasTask({ lane, live }: LaneView, launches: readonly Launch[], holds: (state: LiveState) => boolean): boolean {
   return (
     live.some(({ state }) => holds(state)) ||
@@ -107,8 +107,8 @@ function hasTask({ lane, live }: LaneView, launches: readonly Launch[], holds: (
 }
 
 /**
- * Whether a task in this state counts against the organization agent limit: its agent is registered, or about to be. One
- * whose agent left, errored or never registered holds a slot of `maxAgents` until it stops, and none of this limit.
+ * Whether a task in this state counts against the organization agent limit, because its agent is registered or about to be. A task whose agent
+ * left, errored or never registered holds a slot of `maxAgents` until it stops, and none of this limit.
  */
 export function holdsAgent(state: LiveState): boolean {
   return ['starting', 'idle', 'busy', 'unresponsive', 'unobserved'].includes(state);
@@ -116,7 +116,7 @@ export function holdsAgent(state: LiveState): boolean {
 
 function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {
   const earlier = supply.attempts.get(job.key) ?? 0;
-  const reason = earlier === 0 ? counted : `${counted}; earlier tasks for this job went elsewhere`;
+  const reason = earlier === 0 ? counted : `${counted}; earlier tasks of this job took other jobs or ended`;
   return { job, lane, attempt: earlier + 1, reason };
 }
 

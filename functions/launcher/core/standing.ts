@@ -9,11 +9,21 @@ import type {
   StandingJob,
   WaitingRun,
 } from './types.ts';
+/**
+ * Warm agents and sweeps: agents that are wanted although no job is queued.
+ *
+ * Both are jobs without a run, so the limits, tokens and back-off of launches apply to them as well.
+ * - A warm agent has a numbered slot. If its agent takes a job or leaves, the slot's next attempt follows.
+ * - A sweep has one attempt. It looks for jobs that no list of runs shows, and leaves after a minute and a half.
+ *
+ * Gotchas: a slot can wait for days while ECS shows a stopped task for an hour, so the attempts of a slot change every hour, and no slot is
+ * filled just before they change (decision 16). Ticks may miss the moment at which a sweep is due, so it is due for some minutes.
+ */
 import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /**
- * How long after a sweep is due ticks still launch it: some may be missed, and the token makes it one. Shorter where the
- * next one, with another token, would be due before ECS shows this one's task for certain.
+ * How long ticks still launch a sweep after it is due. Some ticks may be missed, and the token makes sure of one task. The time is shorter if
+ * the next sweep, with another token, would be due before ECS certainly shows this one's task.
  */
 const SWEEP_WINDOW_MS = 5 * 60_000;
 
@@ -27,9 +37,8 @@ const END_SHOWS_AFTER_MS = 10 * 60_000;
 const SWEEP_IDLE_SECONDS = 90;
 
 /**
- * How long a run waits after its plan before each of its sweeps. Policy checks on the platform's side take seconds. A run
- * task may take longer, and then these agents leave without a job: so each wait is about twice the one before, and a run
- * has eight sweeps at most.
+ * How long a run waits after its plan before each of its sweeps. HCP Terraform's own policy checks take seconds. A run task may take longer, and
+ * these agents then leave without a job. So each wait is about twice the one before, and a run has at most eight sweeps.
  */
 const RUN_SWEEPS_AFTER_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * 60_000);
 
@@ -37,23 +46,22 @@ const RUN_SWEEPS_AFTER_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => m
 const RUN_SWEEP_WINDOW_MS = 50 * 60_000;
 
 /**
- * Sweeps for runs that a lane has at the same time. A slow run task holds up many runs at once, and each sweep serves any
- * of them; the runs beyond wait for the next tick in which one is over.
+ * Sweeps for runs that a lane has at the same time. A slow run task delays many runs at once, and each sweep serves any of them. Further runs
+ * wait for the next tick in which a sweep has ended.
  */
 const RUN_SWEEPS_AT_ONCE = 2;
 
 /** Stages are tens in the number of a run's sweep: a token has no more than two characters left for it. */
 const SWEEPS_A_STAGE = 10;
 
-/** As long as ECS shows a stopped task: an attempt of one hour isn't repeated in the next one. */
+/** As long as ECS shows a stopped task. */
 const HOUR_MS = STOPPED_TASKS_SHOWN_MS;
 
-/** More than one hour's attempts for one place reach. */
+/** More attempts than a slot can have in an hour. */
 const ATTEMPTS_AN_HOUR = 100_000;
 
 /**
- * The agents that a lane should have at this time in addition to those for queued jobs: each is a job without a run, so
- * that the limits, the tokens and the back-off of launches hold for them too.
+ * The warm agents and sweeps that a lane should have now.
  *
  * @param waiting runs that may wait for an agent to evaluate their policy sets.
  */
@@ -69,17 +77,17 @@ function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: numb
   const jobs: StandingJob[] = [];
   if (warm !== undefined && isWithin(warm.schedule, nowMs)) {
     const { agents, idleSeconds } = warm;
-    // A place waits for days, so its attempts are others every hour: a task that ECS names by one of them and cannot describe
-    // is then one that it does not show yet, and none that it has forgotten and that nothing would ever follow.
+    // With attempts that change every hour, a task that a token of this hour names, and that ECS can't describe, is one that ECS
+    // doesn't show yet. Otherwise it could be one that ECS has forgotten, and the slot would stay empty.
     const hour = Math.floor(nowMs / HOUR_MS);
     const ofThisHour = {
       queuedAtMs: hour * HOUR_MS,
       attemptsBefore: hour * ATTEMPTS_AN_HOUR,
-      // What was launched by this hour's attempts must be in sight before the next hour's are made: its token is another.
+      // ECS must show what this hour's attempts launched before the next hour's begin, since their tokens differ.
       paused: nowMs % HOUR_MS >= HOUR_MS - SETTLED_AFTER_MS,
     };
     for (let n = 1; n <= agents; n += 1) {
-      const reason = 'fewer agents wait than are to be kept warm';
+      const reason = 'below the configured number of warm agents';
       jobs.push({ key: `warm/${id}/${n}`, phase, ...ofThisHour, idleSeconds, singleAttempt: false, reason });
     }
   }
@@ -114,7 +122,7 @@ export function sweepMayFail({ standing }: Lane, nowMs: number, startDeadlineMs:
   return nowMs % sweepMs < sweepWindowMs(sweepMs) + startDeadlineMs + END_SHOWS_AFTER_MS;
 }
 
-/** The sweep that is due for a run that waits after its plan, if one is. Its number makes it the same one in every tick. */
+/** The sweep that is due for a run that waits after its plan, if any. Its number makes it the same sweep in every tick. */
 function runSweeps({ runId, status, stage, sinceMs }: WaitingRun, phase: Phase, nowMs: number): StandingJob[] {
   const waitedMs = nowMs - sinceMs;
   const sweep = RUN_SWEEPS_AFTER_MS.findLastIndex((afterMs) => waitedMs >= afterMs);
@@ -135,8 +143,8 @@ function runSweeps({ runId, status, stage, sinceMs }: WaitingRun, phase: Phase, 
 }
 
 /**
- * Those of them that are to be launched for: what is free beyond the queued jobs serves them already, and a sweep has
- * one task, however that ended.
+ * The jobs for which something must be launched. Tasks that are free beyond the queued jobs serve the others already, and a sweep is never
+ * launched again, whatever became of its task.
  *
  * @param free tasks that can take a job, less the jobs that wait for one.
  */
@@ -148,9 +156,9 @@ export function standingShort(
 ): StandingJob[] {
   const tasksOf = (states: (state: LiveState) => boolean) =>
     new Set(live.flatMap(({ task, state }) => (states(state) ? task.startedBy : [])));
-  // Of whom nothing can be seen may still wait: another in its place would come every few minutes.
+  // An agent that can't be observed may still be waiting. Replacing it would add another one every few minutes.
   const unseen = tasksOf((state) => state === 'unobserved');
-  // Whoever waits already takes what a sweep looks for.
+  // A waiting agent takes the jobs that a sweep looks for.
   const due = jobs.filter(
     ({ key, singleAttempt, paused }) =>
       !paused && !unseen.has(key) && !(singleAttempt && (free > 0 || attempts.has(key))),
@@ -164,28 +172,28 @@ export function standingShort(
   return unserved.slice(0, Math.max(0, allowed.length - Math.max(0, free)));
 }
 
-/** Whether an agent is wanted for one run: it waits for an agent as a queued job, or after its plan. */
+/** Whether an agent is wanted for one run: for its queued job, or because it waits after its plan. */
 export function isForRun({ key }: QueuedJob | StandingJob): boolean {
   return key.startsWith('run-') || key.startsWith('sweep/run-');
 }
 
-/** Whether a task that carries this `startedBy` was launched for no queued job. */
+/** Whether a task with this `startedBy` is a warm agent or a sweep. */
 export function isStandingKey(startedBy: string | undefined): boolean {
   return /^(warm|sweep)\//.test(startedBy ?? '');
 }
 
-/** Whether a task that carries this `startedBy` was launched to sweep. */
+/** Whether a task with this `startedBy` is a sweep. */
 export function isSweepKey(startedBy: string | undefined): boolean {
   return startedBy?.startsWith('sweep/') === true;
 }
 
-/** How long a warm agent of these lanes waits for a job; `undefined` for other tasks, and for warm ones of before a deployment. */
+/** How long a warm agent of these lanes waits for a job; `undefined` for other tasks, and for warm agents of an earlier deployment. */
 export function warmIdleMs(lanes: readonly Lane[], startedBy = ''): number | undefined {
   const lane = lanes.find(({ standing }) => standing !== undefined && startedBy.startsWith(`warm/${standing.id}/`));
   return lane?.standing?.warm && lane.standing.warm.idleSeconds * 1000;
 }
 
-/** Whether an agent is wanted although no job is queued. */
+/** Whether this is a warm agent or a sweep. */
 export function isStanding(job: QueuedJob | StandingJob): job is StandingJob {
   return 'idleSeconds' in job;
 }

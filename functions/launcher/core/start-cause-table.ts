@@ -9,7 +9,28 @@
  * The messages that the rows were made from are in test/functions/launcher/aws-messages.ts, with their sources.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
  */
-import type { StartCause } from './start-causes.ts';
+
+/** Why tasks don't start, and what a person should do about it. */
+export interface StartCause {
+  readonly cause:
+    | 'image'
+    | 'dns'
+    | 'secret'
+    | 'log'
+    | 'network'
+    | 'addresses'
+    | 'memory'
+    | 'storage'
+    | 'throttled'
+    | 'capacity'
+    | 'platform'
+    | 'container'
+    | 'registration'
+    | 'no-job'
+    | 'agent'
+    | 'unknown';
+  readonly remedy: string;
+}
 
 export interface StartCauseRow {
   readonly cause: StartCause['cause'];

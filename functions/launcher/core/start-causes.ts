@@ -1,26 +1,4 @@
-import { EXIT_CODES, START_CAUSE_TABLE } from './start-cause-table.ts';
-
-/** Why tasks do not start, in a word, and what a person should do about it. */
-export interface StartCause {
-  readonly cause:
-    | 'image'
-    | 'dns'
-    | 'secret'
-    | 'log'
-    | 'network'
-    | 'addresses'
-    | 'memory'
-    | 'storage'
-    | 'throttled'
-    | 'capacity'
-    | 'platform'
-    | 'container'
-    | 'registration'
-    | 'no-job'
-    | 'agent'
-    | 'unknown';
-  readonly remedy: string;
-}
+import { EXIT_CODES, START_CAUSE_TABLE, type StartCause } from './start-cause-table.ts';
 
 const ENDED_WITH_AN_ERROR: StartCause = {
   cause: 'agent',

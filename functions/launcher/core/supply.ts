@@ -10,28 +10,28 @@ const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED',
 /** ECS's statuses of a task that starts or runs. A status in neither set is new to the launcher. */
 const UP = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
 
-/** What was seen of one pool's supply. */
+/** What was observed of one pool's supply. */
 export interface SupplyInput {
-  /** The pool's lanes: what fails in one says nothing about the other. */
+  /** The pool's lanes. A failure in one says nothing about the other. */
   readonly lanes: readonly Lane[];
   /** Tasks of the pool, live and recently stopped. */
   readonly tasks: readonly Task[];
   /**
-   * Agents of the pool: every one that pinged since the oldest of {@link tasks} was created, so that a task whose agent
-   * is absent has none. `undefined` when the API token may not list them: then nothing is ever stopped.
+   * Agents of the pool: all that pinged since the oldest of {@link tasks} was created, so a task whose agent is absent has none. `undefined` if
+   * the API token can't list them; then nothing is stopped.
    */
   readonly agents: readonly Agent[] | undefined;
-  /** Ids of tasks for which {@link agents} does not go back far enough: that theirs is absent says nothing. */
+  /** Ids of tasks for which {@link agents} doesn't go back far enough. If their agent is absent, that says nothing. */
   readonly agentsUnknownFor?: ReadonlySet<string> | undefined;
   /** {@link agents} holds every agent that pinged since then; absent: since before every task. */
   readonly agentsSinceMs?: number | undefined;
-  /** Jobs that agents execute; their agents' names are a second witness of who is busy. */
+  /** Jobs that agents execute. Their agents' names also show which agents are busy. */
   readonly running: readonly RunningJob[];
-  /** Jobs that still wait: no task has brought an agent that took them. */
+  /** Jobs that still wait for an agent. */
   readonly queued: readonly Pick<QueuedJob, 'key'>[];
 }
 
-/** Whether a task with this status is over or about to be. */
+/** Whether a task with this status has ended or is about to. */
 export function isEnding(lastStatus: string): boolean {
   return ENDING.has(lastStatus);
 }
@@ -55,7 +55,7 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
 
   const waiting = new Set<string | undefined>(seen.queued.map((job) => job.key));
   const observed = seen.agents !== undefined;
-  // A list without an agent that has a job is wrong about who has none: nobody is stopped by its word.
+  // If the list omits an agent that is known to be busy, the list is incomplete, so nothing is stopped because of it.
   const credible = observed && seen.tasks.every(({ id }) => !busyNames.has(id) || agents.has(id));
 
   const seenLive: LiveTask[] = [];
@@ -90,7 +90,7 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
   return {
     live,
     foreignIdle,
-    // A list that lacks an agent that has a job, or that may not be read, does not make agents fewer.
+    // A list that is incomplete or can't be read doesn't make agents fewer.
     registered: credible
       ? registered(listed)
       : registered(foreign) + live.filter(({ state }) => state !== 'starting' && state !== 'lingering').length,
@@ -104,8 +104,8 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
 }
 
 /**
- * If several agents have one name, because one registered again, the one that a stop would harm most. The others may be what is left
- * of it, and the order of the list says nothing. Of equal ones, the last that was heard of.
+ * The agents by name. If several have one name, because an agent registered again, the one that a stop would harm most counts: the others may be
+ * its old rows, and the order of the list says nothing. Of equal ones, the last that pinged counts.
  */
 function byName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   const byHarm: readonly Agent['status'][] = ['exited', 'errored', 'unknown', 'idle', 'busy'];
@@ -115,7 +115,7 @@ function byName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   return new Map(harmlessFirst.map((agent) => [agent.name, agent]));
 }
 
-/** How many of these agents count against the licence. */
+/** How many of these agents count against the organization agent limit. */
 function registered(agents: readonly Agent[]): number {
   return agents.filter(({ status }) => ['idle', 'busy', 'unknown'].includes(status)).length;
 }
@@ -128,32 +128,32 @@ function liveState(
   startDeadlineMs: number,
   nowMs: number,
 ): LiveState {
-  // A container with an exit code runs nothing, even if a run or HCP Terraform still has its agent at work.
+  // A container with an exit code runs nothing, even if a run or HCP Terraform still shows its agent at work.
   if (task.exitCode !== undefined) return endedState(task, agent, nowMs);
   if (namedByAJob) return 'busy';
   if (agent !== undefined) {
     const states = { idle: 'idle', busy: 'busy', unknown: 'unresponsive', errored: 'errored' } as const;
-    // An incomplete list may lack an agent of the same name that registered since.
+    // An incomplete list may lack an agent of the same name that registered later.
     if (agent.status === 'errored' && !agentsCredible) return 'unresponsive';
     if (agent.status !== 'exited') return states[agent.status];
     return agentsCredible ? endedState(task, agent, nowMs) : 'leaving';
   }
   const overdue = task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs;
   if (!overdue) return 'starting';
-  // Without a credible list of agents a long-lived task may be running a job that no run shows: neither supply nor stoppable.
+  // Without a credible list of agents, a long-lived task may be running a job that no run shows. It isn't supply, and isn't stopped.
   // A status that AWS adds later may be one in which an agent needs longer to register: such a task counts, and isn't stopped.
   return agentsCredible && UP.has(task.lastStatus) ? 'overdue' : 'unobserved';
 }
 
-/** The state of a task whose agent is gone for good. The best witness of when it went: ECS, then its last ping, then the task's beginning. */
+/** The state of a task whose agent has ended. The best evidence for the time of its end is ECS, then the last ping, then the task's creation. */
 function endedState(task: Task, agent: Agent | undefined, nowMs: number): LiveState {
   const endedMs = task.executionStoppedAtMs ?? agent?.lastPingMs ?? task.createdAtMs;
   return endedMs !== undefined && nowMs - endedMs > LINGERS_AFTER_MS ? 'lingering' : 'leaving';
 }
 
 /**
- * Neither the agents nor the names of those that have jobs are known: as many of the tasks that pass for starting are
- * busy as jobs run. Those past their start deadline are no supply as it is.
+ * Without agents, and without the names of busy ones, as many of the tasks that seem to be starting count as busy as jobs run. Tasks beyond their
+ * start deadline aren't supply anyway.
  */
 function withNamelessJobs(live: readonly LiveTask[], running: readonly RunningJob[]): LiveTask[] {
   const nameless = running.filter(({ agentName }) => agentName === undefined).length;
@@ -164,7 +164,7 @@ function withNamelessJobs(live: readonly LiveTask[], running: readonly RunningJo
   return live.map((one) => (busy.has(one) ? { ...one, state: 'busy' } : one));
 }
 
-/** The count holds when tags are gone, the tag when older tasks are no longer listed: take the higher. */
+/** The number of tasks counts if tags were deleted, and the tag if older tasks are no longer listed. The higher one is right. */
 function attemptsOf(tasks: readonly Task[]): ReadonlyMap<string, number> {
   const launched = tasks.filter(({ startedBy }) => startedBy !== undefined);
   const byJob = Map.groupBy(launched, ({ startedBy }) => String(startedBy));

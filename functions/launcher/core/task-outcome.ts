@@ -1,29 +1,29 @@
 import { backOffRounds } from './back-off.ts';
 import type { StartFailure, Task } from './types.ts';
 
-/** Prefix of the reason that the launcher gives when it stops a task; tells its own stops from a person's. */
+/** Prefix of the reason with which the launcher stops a task. It distinguishes the launcher's stops from a person's. */
 export const STOP_REASON_PREFIX = 'agent-launcher: ';
 
-/** How the reason begins for which the launcher stops a task that ECS still runs after its agent left. */
+/** Beginning of the launcher's reason for a task that ECS still runs after its agent left. */
 export const AGENT_LEFT = 'its agent left';
 
-/** No real job registers, initializes Terraform and ends in less; a container that does so never had one. */
+/** No real job registers, initializes Terraform and ends in less. A container that ends earlier had no job. */
 const SHORTEST_JOB_MS = 10_000;
 
-/** What agent-image/entrypoint.sh ends with when it sent its agent away for want of a job. */
+/** Exit code of agent-image/entrypoint.sh when its agent left because no job came. */
 export const LEFT_IDLE_EXIT_CODE = 75;
 
-/** A container that ends in less is looked up among the agents: had it registered, it would be there. */
+/** If a container ends in less, its agent is looked up: if it had registered, the list would have it. */
 const QUESTIONABLE_MS = 60_000;
 
 /**
- * Rounds of agents that came up and ended without a job, before that is taken for a failure of the pool. One or two may
- * be chance: a job was canceled, or their agents had short ones that failed and that no list shows.
+ * Rounds of agents that came up and ended without a job before they count as start failures. One or two may be chance: a job was canceled,
+ * or the agents had short jobs that failed and that no list shows.
  */
 const ROUNDS_WITHOUT_A_JOB = 3;
 
 /**
- * ECS's stop codes, by whether the task's end says anything about its start. `others`: AWS or a scheduler ended it.
+ * ECS's stop codes, by what ended the task: the task itself, a caller of StopTask, or `others`, which are AWS or a scheduler.
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
  */
 export const STOP_CODES: ReadonlyMap<string, 'task' | 'caller' | 'others'> = new Map([
@@ -36,52 +36,54 @@ export const STOP_CODES: ReadonlyMap<string, 'task' | 'caller' | 'others'> = new
   ['InfrastructureHealth', 'others'],
 ]);
 
-/** What a task's start can be told from. */
+/** Evidence about how a task started. */
 export interface Evidence {
   /** Its agent is in the pool's list. */
   readonly registered: boolean;
-  /** A running job names its agent, or HCP Terraform calls it busy. */
+  /** A running job has its agent's name, or HCP Terraform reports the agent as busy. */
   readonly busy: boolean;
   /** The agents could be listed. */
   readonly agentsObserved: boolean;
   /** The job that it was launched for is still queued. */
   readonly jobWaits: boolean;
-  /** It was launched for no queued job: to be kept warm, or to sweep. */
+  /** It is a warm agent or a sweep. */
   readonly standing: boolean;
-  /** It was launched to sweep, for a job that no list of runs shows. Such a job may end within seconds. */
+  /** It is a sweep, for a job that no list of runs shows. Such a job may end within seconds. */
   readonly sweep: boolean;
-  /** How long a warm agent was to wait for a job; absent: not known, or it isn't one. */
+  /** How long a warm agent should wait for a job; absent: unknown, or it isn't a warm agent. */
   readonly idleMs?: number | undefined;
-  /** The list of agents goes back to before the task, so that an agent that isn't in it never registered. */
+  /** The list of agents goes back to before the task, so an agent that isn't in it never registered. */
   readonly listedSinceStart: boolean;
 }
 
 /**
- * How the start of a task went. `failed`: no agent came up; `up`: one did; `fruitless`: one did, and ended without a
- * job while the one that it was launched for still waits; `served`: it has or had a job.
+ * How a task started.
+ *
+ * - `failed`: no agent came up. `up`: an agent came up.
+ * - `fruitless`: an agent came up and ended without a job while its own job still waits.
+ * - `served`: it has or had a job.
  */
 export type TaskOutcome = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 
-/** How the start of a task went, as far as can be told. */
+/** How a task started, as far as the evidence shows. */
 export function outcomeOf(task: Task, witnesses: Evidence): TaskOutcome {
   const { registered, busy, jobWaits, standing, sweep, idleMs = 0 } = witnesses;
   if (busy) return 'served';
-  // The entrypoint sends none away that did not say that it waits for a job: it had registered, whatever the list keeps.
+  // The entrypoint ends only an agent that waits for a job. Such an agent had registered, even if the list lacks it.
   if (!registered && task.exitCode !== LEFT_IDLE_EXIT_CODE) return startWithoutAgent(task, witnesses);
-  // That its container has ended is known up to half a minute before its task is STOPPED.
+  // ECS reports a container's end up to half a minute before the task is STOPPED.
   const ended = task.lastStatus === 'STOPPED' || task.exitCode !== undefined;
   if (!ended || endedByOthers(task)) return 'up';
-  // Who was sent away, and whose job was taken by another or canceled, or who waited for none, proves nothing.
-  // A warm agent is sent away when its time is over; one that leaves long before would be replaced again and again.
+  // An agent that left because no job came proves nothing if another agent took its job, if the job was canceled, or if it had none.
+  // A warm agent leaves when its time is over. One that leaves long before would be replaced again and again.
   if (!jobWaits && task.exitCode === LEFT_IDLE_EXIT_CODE) return ranMs(task) < idleMs / 2 ? 'fruitless' : 'up';
-  // A policy evaluation initializes no Terraform, so that a sweep's short life is no sign that it had no job.
+  // A policy evaluation doesn't initialize Terraform, so a sweep may have a job and still end soon.
   if (!jobWaits && (!standing || sweep)) return 'served';
   return leftWithoutJob(task) ? 'fruitless' : 'served';
 }
 
 /**
- * That its own job waits is no witness here: where `maxAgents` is small, an agent after the other takes another job that
- * is older or more urgent.
+ * Don't treat "its own job is still queued" as evidence here: with a small `maxAgents`, agents keep picking up older jobs.
  */
 function leftWithoutJob(task: Task): boolean {
   if (task.exitCode === LEFT_IDLE_EXIT_CODE) return true;
@@ -89,8 +91,8 @@ function leftWithoutJob(task: Task): boolean {
 }
 
 /**
- * A stop code that AWS adds later proves nothing about a task that had started. One that never started is a failure
- * whatever its code: without a back-off, a permanent fault would launch a task in every tick.
+ * A stop code that AWS adds later proves nothing about a task that had started. A task that never started is a failure whatever its code:
+ * without a back-off, a permanent fault would launch a task in every tick.
  */
 function endedByOthers(task: Task): boolean {
   if (hasUnknownStopCode(task)) return task.startedAtMs !== undefined;
@@ -103,29 +105,28 @@ function hasUnknownStopCode({ stopCode }: Task): boolean {
 }
 
 /**
- * How the start of a task went whose agent is in no list. Exit codes alone do not tell: what `tfc-agent` returns after a
- * failed Terraform operation, or when it is sent away, is not documented, and a wrong image may well exit 0. That the
- * task's own job still waits is the better witness.
+ * How a task started whose agent is in no list. Exit codes alone aren't enough: HashiCorp doesn't document what `tfc-agent` returns after a failed
+ * Terraform operation or after a signal, and a wrong image may exit with 0. Whether the task's own job still waits is better evidence.
  */
 function startWithoutAgent(
   task: Task,
   { agentsObserved, jobWaits, standing, listedSinceStart }: Evidence,
 ): TaskOutcome {
   if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'unknown';
-  // A task that lingered is judged by its exit code, as if ECS had stopped it in time.
+  // A lingering task is judged by its exit code, as if ECS had stopped it in time.
   if (task.stopCode === 'UserInitiated' && task.stoppedReason?.includes(AGENT_LEFT) !== true) return 'failed';
   if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
-  // The list goes back to before every failure, so that a success after one is in it: who is not in it is none. But how
-  // long it keeps agents that have exited is not documented, so a good end of a task whose job is gone proves nothing.
+  // The list goes back to before every failure, so an agent that isn't in it didn't come up. But HashiCorp doesn't document how long the
+  // list keeps exited agents, so a good end of a task whose job no longer waits proves nothing.
   if (agentsObserved) {
-    // A warm agent's place has no job that is gone: without this, an image that ends well and isn't the agent is launched forever.
+    // A slot of a warm agent always waits. Without this, an image that isn't the agent and exits with 0 is launched forever.
     if (standing && listedSinceStart) return 'failed';
     return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';
   }
-  // Without a list of agents each witness may be wrong, two of them hardly.
-  const witnesses = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS].filter(Boolean).length;
-  if (witnesses >= 2) return 'failed';
-  return witnesses === 1 ? 'unknown' : 'served';
+  // Without a list of agents, each piece of evidence may be wrong, but hardly two of them.
+  const signs = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS].filter(Boolean).length;
+  if (signs >= 2) return 'failed';
+  return signs === 1 ? 'unknown' : 'served';
 }
 
 /** How long its container ran. */
@@ -134,7 +135,7 @@ function ranMs({ startedAtMs, executionStoppedAtMs, stoppedAtMs }: Task): number
   return (executionStoppedAtMs ?? stoppedAtMs ?? startedAtMs) - startedAtMs;
 }
 
-/** Whether a stopped task ended in a way that leaves open if its agent ever registered. */
+/** Whether the end of a stopped task leaves open if its agent ever registered. */
 export function isQuestionable(task: Task): boolean {
   return (task.exitCode !== 0 && task.exitCode !== LEFT_IDLE_EXIT_CODE) || ranMs(task) < QUESTIONABLE_MS;
 }

@@ -6,7 +6,7 @@
  * into the exception's name and its message, as the SDK has them. `source` is where the message stands: owner/repository
  * and the number of the issue or pull request, or the page of the AWS documentation.
  */
-import type { StartCause } from '../../../functions/launcher/core/start-causes.ts';
+import type { StartCause } from '../../../functions/launcher/core/start-cause-table.ts';
 import type { Refusal } from '../../../functions/launcher/ports.ts';
 
 /** A stopped task's reason, or that of its container. */

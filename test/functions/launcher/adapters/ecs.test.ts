@@ -81,7 +81,7 @@ describe('a launch without a queued job', () => {
     attemptsBefore: 0,
     idleSeconds: 3600,
     singleAttempt: false,
-    reason: 'fewer agents wait than are to be kept warm',
+    reason: 'below the configured number of warm agents',
     paused: false,
   } as const;
 

@@ -99,7 +99,7 @@ describe('how many are launched', () => {
 });
 
 describe('which job a launch is for', () => {
-  it('jobs without a live task first, then those whose task went elsewhere', () => {
+  it('jobs without a live task first, then those whose task took another job or ended', () => {
     const has = { live: [live('a', 'busy', { startedBy: 'run-1/plan' })], attempts: new Map([['run-1/plan', 1]]) };
     const decision = decide(jobs(2), has);
     expect(keys(decision)).toEqual(['run-2/plan', 'run-1/plan']);
@@ -107,7 +107,9 @@ describe('which job a launch is for', () => {
 
   it('the attempt is one more than was seen, and says so', () => {
     const decision = decide(jobs(1), { attempts: new Map([['run-1/plan', 2]]) });
-    expect(decision.launches).toMatchObject([{ attempt: 3, reason: expect.stringContaining('went elsewhere') }]);
+    expect(decision.launches).toMatchObject([
+      { attempt: 3, reason: expect.stringContaining('took other jobs or ended') },
+    ]);
     expect(decide(jobs(1)).launches).toMatchObject([{ attempt: 1, reason: '1 queued, 0 unclaimed' }]);
   });
 
