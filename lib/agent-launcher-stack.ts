@@ -4,10 +4,10 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import { PHASES, type Phase } from '../functions/launcher/contract.ts';
+import { PHASES } from '../functions/launcher/contract.ts';
 import { AgentImage } from './agent/image.ts';
 import type { AgentPoolOptions, PhaseOptions, PhasesOptions } from './agent/pool-options.ts';
-import { type TaskRolePermissions, taskRoleWarnings } from './agent/task-role-warnings.ts';
+import { type AllowedApis, taskRoleWarnings, unreachableApiWarning } from './agent/task-role-warnings.ts';
 import type { WarmAgentsOptions } from './agent/warm-agents.ts';
 import { AgentLauncher } from './agent-launcher.ts';
 import { registryOf } from './network/allowed-domains.ts';
@@ -58,7 +58,7 @@ export class AgentLauncherStack extends Stack {
           ? undefined
           : Topic.fromTopicArn(this, 'AlarmTopic', settings.alarmTopicArn),
     });
-    for (const pool of settings.pools) this.grant(pool);
+    for (const pool of settings.pools) this.grant(pool, settings.network);
     for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
     this.launcher.addOutputs(this);
   }
@@ -97,11 +97,12 @@ export class AgentLauncherStack extends Stack {
   }
 
   /** Grants Terraform inside the tasks of a pool the permissions in the settings. */
-  private grant(pool: PoolSettings): void {
+  private grant(pool: PoolSettings, network: AllowedApis): void {
     const built = this.launcher.pools.get(pool.name);
     if (pool.phases === undefined) {
       this.grantTo(built?.taskRole, pool.name, pool);
-      this.warn(pool.name, 'all', pool);
+      this.warn(taskRoleWarnings(pool.name, 'all', pool));
+      this.warn(unreachableApiWarning(pool.name, pool, network));
       return;
     }
     for (const phase of PHASES) {
@@ -110,12 +111,13 @@ export class AgentLauncherStack extends Stack {
         taskRoleStatements: pool.phases[phase]?.taskRoleStatements ?? pool.taskRoleStatements,
       };
       this.grantTo(built?.taskRoleOf(phase), `${pool.name} ${phase}`, permissions);
-      this.warn(pool.name, phase, permissions);
+      this.warn(taskRoleWarnings(pool.name, phase, permissions));
+      this.warn(unreachableApiWarning(pool.name, permissions, network));
     }
   }
 
-  private warn(pool: string, jobs: Phase | 'all', permissions: TaskRolePermissions): void {
-    for (const { id, text } of taskRoleWarnings(pool, jobs, permissions)) Annotations.of(this).addWarningV2(id, text);
+  private warn(warnings: readonly { readonly id: string; readonly text: string }[]): void {
+    for (const { id, text } of warnings) Annotations.of(this).addWarningV2(id, text);
   }
 
   private grantTo(

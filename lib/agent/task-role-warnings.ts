@@ -60,6 +60,34 @@ export function taskRoleWarnings(
   ];
 }
 
+/** What of the network decides whether jobs reach AWS. */
+export interface AllowedApis {
+  readonly egress: string;
+  readonly dnsFirewall?: boolean | undefined;
+  readonly allowedDomains?: readonly string[] | undefined;
+  readonly allowedPresets?: readonly string[] | undefined;
+}
+
+/** A warning if jobs of a pool have permissions in AWS, but none of AWS's domains resolves for them. */
+export function unreachableApiWarning(
+  pool: string,
+  { taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
+  { egress, dnsFirewall = false, allowedDomains = [], allowedPresets = [] }: AllowedApis,
+): { id: string; text: string }[] {
+  const granted = taskRolePolicyArns.length > 0 || taskRoleStatements.some(({ Effect }) => Effect === 'Allow');
+  const limited = dnsFirewall || egress === 'network-firewall';
+  const allowed = allowedPresets.includes('aws-apis') || allowedDomains.some((name) => AWS_DOMAIN.test(name));
+  if (!granted || !limited || allowed) return [];
+  return [
+    {
+      id: 'agent-launcher:awsApisBlocked',
+      text: `Agent pool ${pool}: its jobs have permissions in AWS, but AWS's APIs don't resolve for them. Add aws-apis to network.allowedPresets (with hcp-terraform, if you set no other presets), and set network.awsApiServices and network.awsApiRegions.`,
+    },
+  ];
+}
+
+const AWS_DOMAIN = /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|api\.aws|amazonwebservices\.com\.cn)$/;
+
 const JOBS = { plan: 'plans', apply: 'applies', all: 'plans and applies' } as const;
 
 const ANYONE_WHO_PLANS =

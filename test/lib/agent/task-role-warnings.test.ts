@@ -90,6 +90,41 @@ describe('the stack', () => {
     expect(warnings({ taskRoleStatements, phases })).toEqual([expect.stringContaining('the role of plans has')]);
   });
 
+  const apiWarnings = (pool: object, network: object = {}) => {
+    const pools = [{ name: 'aws', agentTokenSecret: 'acme/agent-token', ...pool }];
+    return Annotations.fromStack(stackOf({ pools, network }).stack).findWarning('*', Match.stringLikeRegexp('resolve'))
+      .length;
+  };
+  const policies = { taskRolePolicyArns: ['arn:aws:iam::aws:policy/job-function/ViewOnlyAccess'] };
+  const apis = {
+    allowedPresets: ['hcp-terraform', 'aws-apis'],
+    awsApiServices: ['ec2'],
+    awsApiRegions: ['eu-central-1'],
+  };
+  const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
+
+  it.each([
+    ['policies', policies, {}, 1],
+    ['a statement that allows', { taskRoleStatements: [{ Effect: 'Allow', Action: 's3:Get*', Resource: '*' }] }, {}, 1],
+    ['a statement that denies', { taskRoleStatements: [{ Effect: 'Deny', Action: 's3:Get*', Resource: '*' }] }, {}, 0],
+    ['nothing', {}, {}, 0],
+    ['policies of applies only', { phases: { apply: policies } }, {}, 1],
+    ['policies, and the preset', policies, apis, 0],
+    ['policies, and a domain of AWS', policies, { allowedDomains: ['sts.eu-central-1.amazonaws.com'] }, 0],
+    [
+      'policies, and a domain that only looks like AWS’s',
+      policies,
+      { allowedDomains: ['amazonaws.com.example.com'] },
+      1,
+    ],
+    ['policies, without DNS Firewall', policies, { dnsFirewall: false }, 0],
+    ['policies, with the network firewall', policies, { egress: 'network-firewall' }, 1],
+    ['policies, in an existing VPC', policies, existing, 0],
+    ['policies, in an existing VPC with DNS Firewall', policies, { ...existing, dnsFirewall: true }, 1],
+  ])('warns if AWS’s APIs don’t resolve for jobs that have permissions there: %s', (_, pool, network, count) => {
+    expect(apiWarnings(pool, network)).toBe(count);
+  });
+
   it('does not warn about narrow permissions', () => {
     expect(warnings({ taskRolePolicyArns: ['arn:aws:iam::aws:policy/job-function/ViewOnlyAccess'] })).toEqual([]);
   });
