@@ -4,7 +4,7 @@ import type { Launch, Stop, Supply } from './core/types.ts';
 import { resultOf, type UpstreamError } from './errors.ts';
 import type { Pool, Refusal, Tasks } from './ports.ts';
 
-/** RunTask calls side by side. ECS allows 20 a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
+/** Concurrent RunTask calls. ECS allows 20 per second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
 const CALLS_AT_ONCE = 10;
 
 /** What became of a launch. */
@@ -14,29 +14,29 @@ export type LaunchOutcome =
       readonly launch: Launch;
       readonly taskId: string;
       readonly attempt: number;
-      /** Spot had no room, and the task runs on demand. */
+      /** Spot had no capacity, so the task runs on demand. */
       readonly insteadOfSpot: boolean;
     }
   | { readonly kind: 'refused'; readonly launch: Launch; readonly refusal: Refusal }
-  /** Every token tried stands for a task that is over or was counted already; the next tick goes on from there. */
+  /** Every token that was tried stands for a task that has ended or was counted already. The next tick continues from there. */
   | { readonly kind: 'spent'; readonly launch: Launch; readonly attempts: readonly number[] }
-  /** Not known whether a task was started; the token makes asking again safe. */
+  /** It isn't known whether a task was started. The token makes another request safe. */
   | { readonly kind: 'failed'; readonly launch: Launch; readonly error: UpstreamError };
 
 export type StopOutcome =
   | { readonly kind: 'stopped'; readonly stop: Stop }
   | { readonly kind: 'failed'; readonly stop: Stop; readonly error: UpstreamError };
 
-/** What the acting half of a tick works with. */
+/** What acting needs. */
 export interface ActDeps {
   readonly tasks: Tasks;
-  /** The time of the decision, by which the tokens are chosen too. */
+  /** The time of the decision. Tokens are chosen by it, too. */
   readonly nowMs: number;
   readonly startDeadlineMs: number;
   readonly signal: AbortSignal;
 }
 
-/** Launches side by side. One that fails leaves the others alone. */
+/** Launches in parallel. One that fails doesn't affect the others. */
 export function launchAll(
   pool: Pool,
   launches: readonly Launch[],
@@ -46,7 +46,7 @@ export function launchAll(
   return eachLimited(launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, supply, hands));
 }
 
-/** Stops side by side. One that fails leaves the others alone. */
+/** Stops in parallel. One that fails doesn't affect the others. */
 export function stopAll(stops: readonly Stop[], hands: ActDeps): Promise<StopOutcome[]> {
   return eachLimited(stops, CALLS_AT_ONCE, (stop) => stopOne(stop, hands));
 }
@@ -76,7 +76,7 @@ async function launchOne(
   return { kind: 'spent', launch, attempts };
 }
 
-/** Decided to run on demand, in a lane that is on Spot. */
+/** Whether it was decided to use on-demand capacity in a lane on Spot. */
 function isDiverted({ lanes }: Pool, { lane }: Launch): boolean {
   const settled = lanes.find(({ taskDefinition }) => taskDefinition === lane.taskDefinition);
   return settled?.capacity === 'spot' && lane.capacity === 'on-demand';
@@ -87,7 +87,7 @@ async function stopOne(stop: Stop, { tasks, signal }: ActDeps): Promise<StopOutc
   return answer.ok ? { kind: 'stopped', stop } : { kind: 'failed', stop, error: answer.error };
 }
 
-/** Maps with at most `limit` calls under way, in order of the list. */
+/** Maps in the order of the list, with at most `limit` concurrent calls. */
 async function eachLimited<T, R>(items: readonly T[], limit: number, one: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = new Array(items.length);
   const queue = items.entries();

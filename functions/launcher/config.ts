@@ -14,24 +14,24 @@ import type { Pool, TaskPlacement } from './ports.ts';
 import type { TickSettings } from './tick.ts';
 import { mostWarmAgents } from './warm-limit.ts';
 
-/** Everything that the launcher's function is told by its environment. */
+/** The launcher's configuration, from its environment. */
 export interface LauncherConfig {
   readonly hostname: string;
   readonly pools: readonly Pool[];
   readonly placement: TaskPlacement;
   readonly tick: TickSettings;
-  /** 0: one poll an invocation. */
+  /** 0: one poll per invocation. */
   readonly activePollMs: number;
 }
 
-/** A variable's rule: how it is read, what is allowed, what to do when it is wrong. */
+/** A variable's rule: how it is read, what is allowed, and what to do if it is wrong. */
 interface Rule<T> {
   readonly name: string;
   readonly schema: z.ZodType<T>;
   readonly allowed: string;
 }
 
-const REMEDY = 'deploy the stack anew; when the function runs elsewhere, set the variable';
+const REMEDY = 'deploy the stack again; if the function runs elsewhere, set the variable';
 
 const list = nonEmpty.transform((text) =>
   text
@@ -182,7 +182,7 @@ function lanesOf(given: readonly LaneEnvironment[], placement: TaskPlacement): P
       ...(policies === false && { acceptsPolicies: false }),
       ...((warm !== undefined || sweepMinutes !== undefined) && {
         standing: {
-          // Of what a launch says: after a change of it the tokens are others, and none stands for an older task.
+          // A digest of the launch parameters. If they change, the tokens change too, and none stands for an older task.
           id: createHash('sha256')
             .update(JSON.stringify([taskDefinition, warm?.idleSeconds, placement]))
             .digest('hex')

@@ -4,16 +4,17 @@ import { type Result, resultOf, type UpstreamError } from './errors.ts';
 import type { ObserveDeps, PoolObservation } from './observe.ts';
 import type { Pool } from './ports.ts';
 
-/** The second look at a pool's agents. */
+/** The second list of a pool's agents. */
 interface SecondLook {
   readonly sinceMs: number;
   readonly agents: Result<readonly Agent[] | undefined>;
 }
 
 /**
- * The stops that still hold right before they are carried out. The one thing that must never happen is that a job is ended, and the list
- * of agents that the decision was made on may be old by now, or may have been incomplete. So the agents are listed again for every stop
- * that rests on that list:
+ * The stops that still hold right before they are carried out.
+ *
+ * A stop must never end a job. The list of agents on which it was decided may be old or incomplete. So the agents are listed again for
+ * every stop that depends on that list:
  *
  * - an agent that never registered: it must still be missing in a list that goes back to before its task;
  * - an agent that left: every agent of its name must have exited. One that registered again has a second row.
@@ -21,7 +22,7 @@ interface SecondLook {
  *   (https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses), but that it then stays away isn't documented.
  *
  * For the last two, the list goes back as far as the first one: a day's agents may be too many to list, and an agent that registered again
- * has pinged since. An exit code from ECS needs no second look: a container doesn't come back.
+ * has pinged since. An exit code from ECS needs no second list: a container doesn't come back.
  */
 export async function confirmedStops(
   pool: Pool,
@@ -40,7 +41,7 @@ export async function confirmedStops(
       : (agentsSinceMs ?? 0);
   const oldestMs = doubtful.map(needsSinceMs).reduce((a, b) => Math.min(a, b));
   const { sinceMs, agents } = await secondLook(pool, oldestMs, eyes);
-  // A stop that rests on no list is certain, even if the second look fails.
+  // A stop that depends on no list is certain, even if the second list fails.
   if (!agents.ok) return { stops: stops.filter((stop) => !isDoubtful(stop)), error: agents.error };
   const stillHolds = (stop: Stop): boolean =>
     (stop.cause !== 'agent-never-registered' || sinceMs <= needsSinceMs(stop)) && isBorneOut(stop, agents.value);

@@ -23,11 +23,11 @@ export const ENV = {
   securityGroups: 'TASK_SECURITY_GROUPS',
   /** `DISABLED` (default) or `ENABLED`: whether a task gets a public address. */
   assignPublicIp: 'TASK_ASSIGN_PUBLIC_IP',
-  /** Seconds between polls inside one invocation while a pool has demand or live tasks; `0` polls once an invocation. */
+  /** Seconds between polls inside one invocation while a pool has demand or live tasks; `0` polls once per invocation. */
   activePollSeconds: 'ACTIVE_POLL_SECONDS',
   /** Seconds after which a task whose agent never registered is stopped. */
   startDeadlineSeconds: 'START_DEADLINE_SECONDS',
-  /** Most agents that the organization may have registered at once (its licence); absent: no ceiling. */
+  /** Maximum number of agents that the organization may have registered at the same time; absent: no limit. */
   agentsCeiling: 'AGENTS_CEILING',
 } as const;
 
@@ -42,7 +42,7 @@ export const METRICS_NAMESPACE = 'AgentLauncher';
 
 /**
  * Powertools' `service`: a dimension of every metric and an attribute of every log line. `lib` sets
- * `POWERTOOLS_SERVICE_NAME` to the stack's name, so that two launchers of one account are told apart; this is the default.
+ * `POWERTOOLS_SERVICE_NAME` to the stack's name, so that two launchers of one account can be distinguished. This is the default.
  */
 export const SERVICE = 'agent-launcher';
 
@@ -58,40 +58,40 @@ export const METRICS = {
   queuedJobs: 'QueuedJobs',
   /** Seconds: age of the oldest queued job; 0 when none is queued. */
   oldestQueuedSeconds: 'OldestQueuedSeconds',
-  /** Count: tasks that are not stopped and not stopping. */
+  /** Count: tasks that aren't stopped or stopping. */
   liveTasks: 'LiveTasks',
   /** Count: live tasks whose agent executes a job. */
   busyAgents: 'BusyAgents',
   /** Count: tasks launched. */
   launches: 'Launches',
-  /** Count: tasks launched on demand because Spot had no room; of pools that use Spot. */
+  /** Count: tasks launched on demand because Spot had no capacity; only for pools that use Spot. */
   launchesInsteadOfSpot: 'LaunchesInsteadOfSpot',
   /** Count: launches that ECS refused. */
   launchesRefused: 'LaunchesRefused',
-  /** Count: queued jobs that were not launched for, for want of room or because of a back-off. */
+  /** Count: queued jobs for which no task was launched, because of a limit or a back-off. */
   launchesDeferred: 'LaunchesDeferred',
-  /** Count: warm agents and sweeps that were not launched, for the same reasons; of pools that have some. */
+  /** Count: warm agents and sweeps that were not launched, for the same reasons; only for pools that have some. */
   standingDeferred: 'StandingAgentsDeferred',
   /** Seconds: longest time that a run has been in a post-plan status; absent while no run is in one. */
   longestAfterPlanSeconds: 'LongestAfterPlanSeconds',
   /** Count: polls that didn't read all of the pool's open runs; absent otherwise. */
   runListsTruncated: 'RunListsTruncated',
-  /** Count: agents of the pool that seem to be another launcher's; absent while there is none. */
+  /** Count: agents of the pool that seem to belong to another launcher; absent while there are none. */
   otherLaunchersAgents: 'OtherLaunchersAgents',
   /**
-   * Count: tasks that ended before their agent registered, since the last good start, and launches that ECS refuses; goes on for an hour
-   * after the pool came to rest.
+   * Count: tasks that ended before their agent registered, since the last good start, plus launches that ECS refuses. It is written for up to an
+   * hour after the pool came to rest.
    */
   startFailures: 'StartFailures',
-  /** Count: tasks that were killed for their memory after their agent came up; each told once. */
+  /** Count: tasks that ran out of memory after their agent came up; each is counted once. */
   outOfMemory: 'OutOfMemory',
-  /** Seconds: from queued to started, by HCP Terraform's own clock; one sample a job. */
+  /** Seconds: from queued to started, by HCP Terraform's own clock; one sample per job. */
   startLatencySeconds: 'StartLatencySeconds',
-  /** Count, without a pool: ticks that could not see or do all they had to. */
+  /** Count, without a pool: ticks with errors. */
   failedTicks: 'FailedTicks',
   /** Count, without a pool: API tokens that HCP Terraform rejected. */
   apiTokenRejected: 'ApiTokenRejected',
-  /** Count, without a pool: run statuses the launcher does not know: 0 of a platform that filters as it is asked to. */
+  /** Count, without a pool: run statuses that the launcher doesn't know. It is 0 while HCP Terraform filters lists by status. */
   unknownRunStatuses: 'UnknownRunStatuses',
   /** Count, without a pool: requests of run lists in the last 60 s, of the vendor's 30. */
   runListRequests: 'RunListRequests',

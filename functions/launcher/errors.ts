@@ -1,4 +1,4 @@
-/** The launcher's errors: wrong configuration, what external services did, and its own bugs. */
+/** The launcher's errors: wrong configuration, failures of external services, and its own bugs. */
 
 /** One thing that is wrong with the configuration. */
 export interface ConfigFault {
@@ -22,18 +22,21 @@ export class ConfigError extends Error {
   }
 }
 
-/** Systems that the launcher asks. */
+/** Systems that the launcher sends requests to. */
 export type System = 'HCP Terraform' | 'ECS' | 'Secrets Manager';
 
 /**
- * What the caller can do about it. `rejected`: the credential or the request is refused, waiting does not help;
- * `throttled`: wait; `unavailable`: no usable answer, the next tick asks again; `unexpected-answer`: an answer that
- * breaks the agreed shape, never taken for "nothing there"; `too-long`: a list of more pages than are read;
- * `too-large`: an answer with more bytes or values than are read.
+ * What the caller can do about an error.
+ *
+ * - `rejected`: the credential or the request is refused, and waiting doesn't help.
+ * - `throttled`: wait.
+ * - `unavailable`: no usable answer. The next tick tries again.
+ * - `unexpected-answer`: the answer doesn't match the expected schema. It never counts as "nothing there".
+ * - `too-long`: the list has more pages than are read. `too-large`: the answer has more bytes or values than are read.
  */
 export type UpstreamFault = 'rejected' | 'throttled' | 'unavailable' | 'unexpected-answer' | 'too-long' | 'too-large';
 
-/** What is known of a request that did not go as agreed. Holds no token and no answer body. */
+/** What is known about a failed request. It contains no token and no answer body. */
 export interface UpstreamDetails {
   readonly system: System;
   readonly fault: UpstreamFault;
@@ -47,7 +50,7 @@ export interface UpstreamDetails {
   readonly cause?: unknown;
 }
 
-/** HCP Terraform, ECS or Secrets Manager did not answer as agreed. */
+/** A request to HCP Terraform, ECS or Secrets Manager failed. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError';
   readonly system: System;
@@ -75,8 +78,8 @@ export class UpstreamError extends Error {
 }
 
 /**
- * A bug in the launcher: an exception that nothing expected. Holds where it was thrown, and neither its message nor the
- * exception, which may repeat what was being read.
+ * A bug in the launcher: an unexpected exception. It says where the exception was thrown. It contains neither the exception nor its message,
+ * because they may repeat what was being read.
  */
 export class InternalError extends Error {
   override readonly name = 'InternalError';
@@ -100,12 +103,12 @@ function framesOf(thrown: unknown): string {
   return frames.slice(0, 4).join(' ') || 'without a stack trace';
 }
 
-/** An answer, or why there is none: one pool's failure never hides another's answer. */
+/** An answer, or the error instead of it, so that one pool's failure never hides another's answer. */
 export type Result<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: UpstreamError };
 
-/** Turns a rejection into a value. Anything but an `UpstreamError` is our bug and is not caught here. */
+/** Turns a rejection into a value. Anything except an `UpstreamError` is our bug, and isn't caught here. */
 export async function resultOf<T>(answer: Promise<T>): Promise<Result<T>> {
   try {
     return { ok: true, value: await answer };

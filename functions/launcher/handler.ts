@@ -1,9 +1,8 @@
 /**
- * The launcher's Lambda function: composition, and nothing else. The only reader of `process.env`.
+ * The launcher's Lambda function: composition only. No other file reads `process.env`.
  *
- * Warm state, kept between invocations of one execution environment: the configuration, the clients with their
- * connections, the API tokens, the pools' ids, the poll budgets, and which starts were reported. All of it may be lost
- * at any time; none of it is needed to be right.
+ * Between invocations, a warm function keeps the configuration, the clients with their connections, the API tokens, the pools' ids, the poll
+ * budgets, and what it has reported. It may lose all of that at any time, and is still right.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
@@ -25,16 +24,16 @@ import type { Clock } from './ports.ts';
 import { TickReport } from './report.ts';
 import { type Tick, tick } from './tick.ts';
 
-/** Left of Lambda's time when the work ends: for the report, and for the answer. */
+/** Time that the work leaves of Lambda's timeout, for the report and the answer. */
 const RESERVE_MS = 2_000;
 
-/** AWS answers in well under a second; three tries of this fit into a tick. */
+/** AWS usually answers in less than a second. Three attempts with these timeouts fit into a tick. */
 const AWS_CLIENT = {
   maxAttempts: 3,
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
 };
 
-/** The stack's name, so that two launchers of one account tell their logs and metrics apart. */
+/** The stack's name, which distinguishes the logs and metrics of two launchers in one account. */
 const serviceName = process.env['POWERTOOLS_SERVICE_NAME'] ?? SERVICE;
 const logger = new Logger({ serviceName });
 const metrics = new Metrics({ serviceName, namespace: METRICS_NAMESPACE });
@@ -46,7 +45,7 @@ const clock: Clock = {
   timeout: (ms) => AbortSignal.timeout(ms),
 };
 
-/** Built on first use, so that a fault of the configuration is an invocation's error and told in its log. */
+/** Made on first use, so that a wrong configuration is an error of an invocation, in its log. */
 let launcher: ReturnType<typeof compose> | undefined;
 
 function compose() {
@@ -70,7 +69,7 @@ function compose() {
   };
 }
 
-/** One scheduled invocation. Its event is not read: the state of the world is. */
+/** One scheduled invocation. It ignores its event, and reads the state of HCP Terraform and ECS instead. */
 async function launch(_event: unknown, context: Context): Promise<void> {
   launcher ??= compose();
   const last = await runInvocation(launcher, clock.now() + context.getRemainingTimeInMillis() - RESERVE_MS);

@@ -1,10 +1,10 @@
 import type { Clock, HcpTerraform } from './ports.ts';
 import type { Tick } from './tick.ts';
 
-/** Time that the last tick of an invocation must have before the invocation's deadline. */
+/** Minimum time between the start of a tick and the invocation's deadline. */
 const TICK_NEEDS_MS = 8_000;
 
-/** What an invocation works with. */
+/** What an invocation needs. */
 export interface InvocationParts {
   readonly tick: (signal: AbortSignal) => Promise<Tick>;
   readonly report: (tick: Tick) => void;
@@ -15,12 +15,11 @@ export interface InvocationParts {
 }
 
 /**
- * One invocation: a tick, and while a pool has demand or live tasks one more every {@link InvocationParts.activePollMs},
- * until the next scheduled invocation is near. A tick that could not see does not make the invocation longer by
- * itself: the next schedule is its retry.
+ * One invocation: one tick and, while a pool has demand or live tasks, another every {@link InvocationParts.activePollMs} until the next
+ * scheduled invocation is near. A tick with errors doesn't prolong the invocation: the next schedule is its retry.
  *
- * @param deadlineMs when everything must be over, epoch milliseconds.
- * @returns the last tick: the invocation is as good as that one.
+ * @param deadlineMs when everything must have ended, in epoch milliseconds.
+ * @returns the last tick. If it has errors, the invocation has failed.
  */
 export async function runInvocation(parts: InvocationParts, deadlineMs: number): Promise<Tick> {
   const { clock } = parts;
@@ -40,22 +39,21 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
 }
 
 /**
- * The wait that the poll budget can sustain when every tick costs as much as the last one, and one of them, the next
- * invocation's first, comes without a wait.
+ * The wait that the poll budget can sustain if every tick costs as much as the last one. The next invocation's first tick comes without a wait.
  */
 function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
   const spare = pollBudget().perMinute - requestsPerTick;
   return spare <= 0 ? 60_000 : Math.max(activePollMs, Math.ceil((requestsPerTick * 60_000) / spare));
 }
 
-/** Whether any pool was seen with queued jobs or live tasks. */
+/** Whether any pool has queued jobs or live tasks. */
 function isActive({ pools }: Tick): boolean {
   return pools.some(
     ({ demand, observation }) => (demand?.queued.length ?? 0) > 0 || (observation?.supply.live.length ?? 0) > 0,
   );
 }
 
-/** Whether a part of the tick could not be seen or done. */
+/** Whether a part of the tick failed. */
 export function hasErrors({ pools }: Tick): boolean {
   return pools.some(({ errors }) => errors.length > 0);
 }

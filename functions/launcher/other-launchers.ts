@@ -1,25 +1,25 @@
 import type { PoolTick } from './tick.ts';
 
-/** ECS's reads are rarely behind for longer; an agent that finds no job stays for five minutes by default. */
+/** ECS's reads are rarely later than this. An agent without a job stays for five minutes by default. */
 const SURE_AFTER_MS = 60_000;
 
-/** How often a warm function says it. */
+/** How often a warm function repeats the warning. */
 const SAY_AGAIN_MS = 60 * 60_000;
 
-/** Ids that are kept of launches, whose tasks ECS may not show yet. */
+/** Maximum number of ids of launches that are kept, because ECS may not show their tasks yet. */
 const LAUNCHES_KEPT = 1_000;
 
 /**
- * Tells when another launcher seems to serve a pool: an agent named like an ECS task has been at work for a minute, and
- * neither ECS showed such a task in our cluster nor did this function start it. Only a sign for people: nothing is
- * launched less or stopped because of it. Lives as long as the warm function.
+ * Detects when another launcher seems to serve a pool: an agent with a name like an ECS task id has been registered for a minute, ECS showed no such
+ * task in this cluster, and this function didn't start it. It only warns people. No launch or stop depends on it. Lives as long as the warm
+ * function.
  */
 export class OtherLaunchers {
   readonly #firstSeenMs = new Map<string, Map<string, number>>();
   readonly #saidAtMs = new Map<string, number>();
   #launched = new Set<string>();
 
-  /** @returns names of the agents that are another launcher's as good as certainly, and whether to say so now. */
+  /** @returns names of the agents that almost certainly belong to another launcher, and whether to warn now. */
   look(part: PoolTick, nowMs: number): { readonly agents: readonly string[]; readonly isNews: boolean } {
     const { pool, observation, launches } = part;
     for (const outcome of launches) {
@@ -27,7 +27,7 @@ export class OtherLaunchers {
       if (this.#launched.size >= LAUNCHES_KEPT) this.#launched = new Set();
       this.#launched.add(outcome.taskId);
     }
-    // Without an observation nothing is known; the next one goes on from the last.
+    // Without an observation, nothing is known. The next one continues from the last.
     if (observation === undefined) return { agents: [], isNews: false };
     const before = this.#firstSeenMs.get(pool.name);
     const seen = (observation.agentsOfOtherTasks ?? []).filter((name) => !this.#launched.has(name));

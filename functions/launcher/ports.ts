@@ -5,68 +5,68 @@ import type { Result, UpstreamError } from './errors.ts';
 export interface Pool {
   /** Its name in HCP Terraform. */
   readonly name: string;
-  /** `apool-…`, when the settings give it. */
+  /** `apool-…`, if the settings set it. */
   readonly id?: string;
   readonly organization: string;
   /** Secret whose string is the API token that this pool is polled with. */
   readonly apiTokenSecret: string;
-  /** What serves its jobs: one lane for all of them, or one for each phase. */
+  /** One lane for all jobs, or one per phase. */
   readonly lanes: readonly [Lane, ...Lane[]];
   readonly maxAgents: number;
 }
 
-/** What the launcher asks of HCP Terraform. */
+/** What the launcher needs from HCP Terraform. */
 export interface HcpTerraform {
   /**
-   * The newest 500 open runs of each pool: queued and running jobs, and runs in a post-plan status. When there are more, also the newest 500
-   * jobs, and of a pool with more than one lane the newest 500 applies. Fewer where answers are so large that they come in
-   * smaller pages. {@link visibilityOf} reports what was left out. The pools share an organization and
-   * an API token. Every pool has an entry, which comes when it is there, whatever becomes of the others'. A pool that does
-   * not exist, or that the token cannot see, is an error and not an empty list. Never rejects.
+   * The newest 500 open runs of each pool: queued and running jobs, and runs in a post-plan status. If there are more, also the newest 500 jobs
+   * and, for a pool with several lanes, the newest 500 applies. Fewer, if answers are so large that pages must be smaller.
+   * {@link visibilityOf} reports what was left out.
+   *
+   * The pools share an organization and an API token. Every pool has an entry, which doesn't wait for the others. If a pool doesn't exist, or the
+   * token can't see it, its entry is an error and not an empty list. Never rejects.
    */
   openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>>;
 
   /**
-   * The pool's agents that pinged since the given time, all pages; `undefined` when the API token may not list them.
-   * Rejects with `UpstreamError`, *too-long* when there are more than 5,000.
+   * The pool's agents that pinged since the given time, all pages; `undefined` if the API token can't list them.
+   * Rejects with `UpstreamError`, *too-long* if there are more than 5,000.
    */
   agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined>;
 
-  /** What the last look at the pool itself said, without asking anew. */
+  /** What the last lookup of the pool showed, without a request. */
   visibilityOf(pool: Pool): PoolVisibility;
 
-  /** Requests of run lists in the last 60 s, and how many the launcher allows itself of the vendor's 30. */
+  /** Requests of run lists in the last 60 s, and how many of the vendor's 30 the launcher uses at most. */
   pollBudget(): PollBudget;
 }
 
-/** Whether a pool can be seen. */
+/** Whether a pool is visible to the API token. */
 export interface PoolVisibility {
-  /** Whether the API token may look the pool up, as far as is known; otherwise its jobs are served without its agents' word. */
+  /** Whether the API token can look the pool up, as far as is known. Otherwise its jobs are served without knowing its agents. */
   readonly agentsVisible: boolean;
-  /** It was seen before, and is not any more: true as long as that is so. */
+  /** Present while a pool that was visible before isn't visible any more. */
   readonly missingError?: UpstreamError;
-  /** The platform answered that there is no such pool, or none that the token may see: it has no agents to count. */
+  /** HCP Terraform answered that there is no such pool, or none that the token can see. It has no agents to count. */
   readonly notFound?: true;
   /**
-   * The last list of its runs didn't end within one poll. `post-plan-runs`: the jobs were all read, runs in a post-plan status weren't;
-   * `queued-jobs`: older jobs may be missing too, also because the platform refused their separate list for now. They are read when newer ones
-   * are gone.
+   * Present if the last poll didn't read all of its runs. `post-plan-runs`: all jobs were read, but not all runs in a post-plan status.
+   * `queued-jobs`: older jobs may be missing too, or HCP Terraform refused their separate list for now. They are read after the newer ones.
    */
   readonly unread?: 'post-plan-runs' | 'queued-jobs';
 }
 
 export interface PollBudget {
   readonly usedInLastMinute: number;
-  /** All requests of run lists so far, of each API token. */
+  /** All requests of run lists so far, for each API token. */
   readonly taken: readonly number[];
   readonly perMinute: number;
 }
 
-/** Time, so that tests own it. */
+/** Time, so that tests control it. */
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
-  /** Resolves after the given time; rejects when the signal aborts first. */
+  /** Resolves after the given time; rejects if the signal aborts first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Aborts after the given time. */
   timeout(ms: number): AbortSignal;
@@ -93,7 +93,7 @@ export interface Refusal {
     | 'task-role'
     | 'misconfiguration'
     | 'unknown';
-  /** ECS's own words. */
+  /** ECS's message. */
   readonly detail: string;
   readonly remedy: string;
 }
@@ -111,45 +111,44 @@ export type LaunchAnswer =
   | {
       readonly kind: 'task';
       readonly taskId: string;
-      /** `undefined` when ECS named the task (in a conflict) but cannot describe it. */
+      /** `undefined` if ECS named the task in a conflict but can't describe it. */
       readonly lastStatus: string | undefined;
-      /** Of a task that an earlier call started with other parameters, in a conflict that names it. */
+      /** Only in a conflict, of the task that an earlier call started with other parameters. */
       readonly family?: string | undefined;
       readonly createdAtMs?: number | undefined;
-      /** Spot had no room, and the task runs on demand. */
+      /** Spot had no capacity, so the task runs on demand. */
       readonly insteadOfSpot?: boolean;
     }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** The token is in use, and ECS names no task for it: it isn't known whether a task was started. */
+  /** The token is in use, but ECS names no task. It isn't known whether a task was started. */
   | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError };
 
-/** What the launcher asks of ECS, in its own cluster. */
+/** What the launcher needs from ECS, in its own cluster. */
 export interface Tasks {
-  /** Every task that is not stopped, of all pools. Lags behind launches. Rejects with `UpstreamError`. */
+  /** The tasks of all pools that aren't stopped. It may lack recent launches. Rejects with `UpstreamError`. */
   liveTasks(signal: AbortSignal): Promise<readonly Task[]>;
 
   /** Tasks that stopped within about the last hour, of the given families. Rejects with `UpstreamError`. */
   recentlyStoppedTasks(families: readonly string[], signal: AbortSignal): Promise<readonly Task[]>;
 
   /**
-   * Starts one task, on its lane's capacity, or on demand where Spot has no room. Repeating a request never starts a
-   * second one.
-   * A refusal is a value; rejects with `UpstreamError` only when it is not known whether a task was started.
+   * Starts one task with its lane's capacity, or on demand if Spot has no capacity. Repeating a request never starts a second one.
+   * A refusal is a value. Rejects with `UpstreamError` only if it isn't known whether a task was started.
    */
   launch(request: LaunchRequest, signal: AbortSignal): Promise<LaunchAnswer>;
 
-  /** Asks ECS to stop a task; a task that is gone already is no error. Rejects with `UpstreamError`. */
+  /** Stops a task. If the task has ended already, that isn't an error. Rejects with `UpstreamError`. */
   stop(taskId: string, reason: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Reads secrets. */
 export interface Secrets {
   /**
-   * The secret's string, from the warm cache when it was read before. Rejects with `UpstreamError` naming the secret,
-   * never its value.
+   * The secret's string, from the warm function's cache if it was read before. Rejects with an `UpstreamError` that contains the secret's name, never
+   * its value.
    */
   value(secretId: string, signal: AbortSignal): Promise<string>;
 
-  /** Reads the secret again, past the cache: for a value that was rejected. */
+  /** Reads the secret again, without the cache, after its value was rejected. */
   renew(secretId: string, signal: AbortSignal): Promise<string>;
 }

@@ -3,8 +3,8 @@ import { UpstreamError } from '../errors.ts';
 import type { Secrets } from '../ports.ts';
 
 /**
- * What a bearer token is made of (RFC 6750, section 2.1). JSON and quoted texts are none: they would go out whole, with all
- * that stands in them.
+ * The characters of a bearer token (RFC 6750, section 2.1). JSON or a quoted string isn't a token: it would be sent as it is, with everything in
+ * it.
  */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
@@ -33,7 +33,7 @@ export class SecretsManagerSecrets implements Secrets {
   renew(secretId: string, signal: AbortSignal): Promise<string> {
     const value = this.#read(secretId, signal);
     this.#values.set(secretId, value);
-    // A failed read is not worth remembering; whoever waits for it sees the rejection.
+    // A failed read isn't cached. Callers that wait for it get the rejection.
     value.catch(() => this.#values.delete(secretId));
     return value;
   }
@@ -69,7 +69,7 @@ function unreadable(secretId: string, error: unknown): UpstreamError {
   });
 }
 
-/** The exception's name; a connection that failed has only a code that says anything. */
+/** The exception's name, or the code of a failed connection, which has no useful name. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

@@ -2,7 +2,7 @@ import type { Limits, StartFailure } from './types.ts';
 
 /** Whether a pool may launch after its recent start failures. */
 export interface BackOff {
-  /** TaskOutcome failures in a row, counted in rounds: tasks launched side by side fail once, not ten times. */
+  /** Consecutive start failures, counted in rounds: tasks that were launched together count once. */
   readonly rounds: number;
   /** Nothing is launched before this time; `undefined` if the last start was good. */
   readonly untilMs: number | undefined;

@@ -141,8 +141,8 @@ export function isQuestionable(task: Task): boolean {
 }
 
 /**
- * TaskOutcome failures in a row, oldest first: tasks without an agent since the last one that brought one, and, when that is
- * no chance any more, agents without a job since the last one that had one.
+ * Consecutive start failures, oldest first: tasks without an agent since the last one with an agent and, if there are too many to be chance,
+ * agents without a job since the last one with a job.
  */
 export function startFailures(starts: readonly { readonly task: Task; readonly start: TaskOutcome }[]): StartFailure[] {
   const last = (...kinds: TaskOutcome[]): number =>

@@ -223,7 +223,7 @@ export interface Supply {
   readonly registered: number;
   /** Own tasks that can take a job: starting and idle ones. */
   readonly unclaimed: number;
-  /** TaskOutcome failures in a row, each lane's by itself: since its last task that came up well, oldest first. */
+  /** Consecutive start failures of each lane, since its last task that came up well, oldest first. */
   readonly startFailures: readonly StartFailure[];
   readonly outOfMemory: readonly OutOfMemory[];
   /** The highest attempt among the tasks of each job. */
@@ -247,7 +247,7 @@ export interface Limits {
   readonly backOffMaxMs: number;
 }
 
-/** TaskOutcome one task for this job. */
+/** Start one task for this job. */
 export interface Launch {
   readonly job: QueuedJob | StandingJob;
   readonly lane: Lane;

@@ -53,9 +53,8 @@ export function taskOf(answer: z.infer<typeof ecsTask>, container: string): Task
 }
 
 /**
- * Where ECS does not say when it created a task (the SDK's types allow it, and the reference has it as the time when the
- * task *entered the PENDING state*): the earliest that is known of it. One that is PROVISIONING may have none; it is for
- * ECS to end it, as it does one whose network does not come.
+ * When ECS created a task, or the earliest known time. The SDK's types allow a missing `createdAt`, and the reference defines it as the time when the
+ * task *entered the PENDING state*. A task that is PROVISIONING may have no time at all. ECS itself ends such a task if its network fails.
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
  */
 function createdAtOf(answer: z.infer<typeof ecsTask>): number | undefined {
@@ -65,7 +64,7 @@ function createdAtOf(answer: z.infer<typeof ecsTask>): number | undefined {
   return times.filter((at) => at !== undefined).toSorted((a, b) => a - b)[0];
 }
 
-/** The last part of a task's ARN, which is also what the task calls itself. */
+/** The last part of a task's ARN, which the task also uses as its agent's name. */
 export function taskIdOf(arn: string): string {
   return arn.slice(arn.lastIndexOf('/') + 1);
 }

@@ -18,7 +18,7 @@ import { ecsTask, taskIdOf, taskOf } from './answers.ts';
 import { refusalOf } from './refusals.ts';
 import { onDemandInstead, runTaskInput } from './run-task.ts';
 
-/** DescribeTasks takes no more ids a call. */
+/** Maximum number of ids per DescribeTasks call. */
 const DESCRIBE_AT_ONCE = 100;
 
 /** The port `Tasks` over ECS, in a cluster that holds the agents' tasks and nothing else. */
@@ -51,8 +51,8 @@ export class EcsTasks implements Tasks {
   }
 
   /**
-   * Spot has no room now. Whether a token is used up by a call that started nothing is not documented, so the token of
-   * the first call goes first, and another one when ECS holds it against us without naming a task.
+   * Repeats a launch on demand, because Spot has no capacity. AWS doesn't document whether a call that started nothing uses up its token. So the
+   * first attempt has the same token, and a second one has its own if ECS answers with a conflict that names no task.
    */
   async #onDemandInstead(onSpot: RunTaskCommandInput, signal: AbortSignal): Promise<LaunchAnswer> {
     const same = await this.#runTask(onDemandInstead(onSpot, 'same'), signal);
@@ -92,7 +92,7 @@ export class EcsTasks implements Tasks {
   async stop(taskId: string, reason: string, signal: AbortSignal): Promise<void> {
     const input = { cluster: this.#placement.cluster, task: taskId, reason };
     await this.#client.send(new StopTaskCommand(input), { abortSignal: signal }).catch((error: unknown) => {
-      // "The referenced task was not found": it is gone, which is what was asked for.
+      // "The referenced task was not found": it has ended already.
       const gone = error instanceof ECSServiceException && /task was not found/i.test(error.message);
       if (!gone) throw asUpstreamError(error, 'StopTask');
     });
@@ -122,7 +122,7 @@ export class EcsTasks implements Tasks {
     return pages.flat();
   }
 
-  /** Tasks that ECS does not know, or no longer, are left out. */
+  /** Omits tasks that ECS doesn't know, or no longer knows. */
   async #describe(arns: readonly string[], signal: AbortSignal): Promise<Task[]> {
     const chunks = Array.from({ length: Math.ceil(arns.length / DESCRIBE_AT_ONCE) }, (_, i) =>
       arns.slice(i * DESCRIBE_AT_ONCE, (i + 1) * DESCRIBE_AT_ONCE),
@@ -151,17 +151,17 @@ export class EcsTasks implements Tasks {
   }
 }
 
-/** What ECS says to one RunTask call. */
+/** ECS's answer to one RunTask call. */
 type RunTaskAnswer =
   | LaunchAnswer
   | (Omit<Extract<LaunchAnswer, { kind: 'task' }>, 'kind' | 'insteadOfSpot'> & { readonly kind: 'conflict' });
 
-/** For the tick, a conflict that names a task is an answer with that task. */
+/** A conflict that names a task counts as an answer with that task. */
 function named(answer: RunTaskAnswer): LaunchAnswer {
   return answer.kind === 'conflict' ? { ...answer, kind: 'task' } : answer;
 }
 
-/** Whether on demand may have what Spot has not. */
+/** Whether on-demand capacity may be available although Spot capacity isn't. */
 function isShortage(answer: RunTaskAnswer): boolean {
   if (answer.kind === 'refused') return answer.refusal.cause === 'capacity' || answer.refusal.cause === 'quota';
   return answer.kind === 'nameless-conflict';
@@ -169,7 +169,7 @@ function isShortage(answer: RunTaskAnswer): boolean {
 
 const launched = ecsTask.pick({ taskArn: true, lastStatus: true });
 
-/** A 4xx, or a throttle: ECS has decided and no task was started. Anything else may have started one. */
+/** Whether ECS certainly started no task: it answered with 4xx or a throttle. Any other failure may have started one. */
 function isRefusal(error: ECSServiceException): boolean {
   return error.$fault === 'client' || refusalOf(error.name, error.message).cause === 'throttled';
 }
@@ -210,7 +210,7 @@ function asUpstreamError(error: unknown, action: string): UpstreamError {
   });
 }
 
-/** The innermost code says more than the SDK's name for it: `ECONNRESET` than `TimeoutError`. */
+/** The innermost error code, which is more precise than the SDK's name: `ECONNRESET` instead of `TimeoutError`. */
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const inner = error.cause === undefined ? undefined : causeOf(error.cause);

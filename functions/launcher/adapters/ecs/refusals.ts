@@ -1,8 +1,8 @@
 import type { Refusal } from '../../ports.ts';
 
 /**
- * A row of the table; the first that fits gives the cause. `name` is tested against the exception's name or the failure's
- * reason, `words` against both that and the text.
+ * A row of the table. The first row that matches gives the cause. `name` is tested against the exception's name or the failure's reason, `words`
+ * against that and the message.
  */
 export interface RefusalRow {
   readonly name?: RegExp;
@@ -11,15 +11,15 @@ export interface RefusalRow {
   readonly remedy: string;
 }
 
-/** IAM's ways to say which kind of policy denied a call: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html */
+/** IAM's phrases for the type of policy that denied a call: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html */
 const byPolicy = (kind: string): RegExp => new RegExp(`explicit deny in an? ${kind}|because no ${kind} allows`, 'i');
 
 /**
  * ECS says the same thing as an exception, as `failures[]` of a 200 response, or wrapped in another exception's text.
  * Denials come first: waiting doesn't help, and their message quotes actions and resources.
  *
- * Patterns of `name` are anchored. Patterns of `words` are phrases of AWS's, and see no ARN: roles, clusters and secrets
- * have names that users choose, and a role called "throttle-quota" is no reason to wait.
+ * Patterns of `name` are anchored. Patterns of `words` are phrases of AWS, and are tested without ARNs: users choose the names of roles, clusters and
+ * secrets, and a role named "throttle-quota" isn't a reason to wait.
  *
  * The messages that the rows were made from are in test/functions/launcher/aws-messages.ts, with their sources.
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html,
@@ -92,7 +92,7 @@ export const REFUSAL_TABLE: readonly RefusalRow[] = [
       'nothing to do, the next tick asks again; if it lasts, other users of the API that the message is about (EC2’s as well as ECS’s) crowd it',
   },
   {
-    // EC2's words inside ECS's. Not a Fargate capacity problem, so falling back to On-Demand won't help.
+    // EC2's message inside ECS's. Not a Fargate capacity problem, so falling back to On-Demand won't help.
     // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
     words: /InsufficientFreeAddresses|enough free addresses|PrivateIpAddressLimitExceeded/i,
     cause: 'addresses',

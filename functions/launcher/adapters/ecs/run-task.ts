@@ -5,10 +5,10 @@ import { isStanding } from '../../core/standing.ts';
 import type { LaunchRequest, TaskPlacement } from '../../ports.ts';
 
 const ON_DEMAND = { launchType: 'FARGATE' } as const;
-/** A strategy splits tasks up and never falls back: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html */
+/** A strategy distributes tasks and never falls back: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html */
 const ON_SPOT = { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
 
-/** Ends the token of a launch on demand whose own token ECS holds to be used up by the try on Spot. */
+/** Suffix of the token of an on-demand launch if ECS considers its first token used by the attempt on Spot. */
 const INSTEAD_OF_SPOT = '/od';
 
 /** How long the agent of this one task waits for a job. */
@@ -18,8 +18,8 @@ function waits(idleSeconds: number): TaskOverride {
 }
 
 /**
- * The RunTask call of a launch. Made of the request and the deployment only, nothing of the moment: with one and the
- * same token any other parameter would turn a harmless repetition into a conflict.
+ * The RunTask call of a launch. It depends on the request and the deployment only, never on the moment: with the same token, any other parameter would
+ * turn a harmless repetition into a conflict.
  */
 export function runTaskInput(
   { pool, lane, job, attempt }: LaunchRequest,
@@ -57,9 +57,9 @@ export function runTaskInput(
 }
 
 /**
- * The same launch on demand, where Spot has no room.
- * @param token `same`: when another tick's try on Spot got through meanwhile, ECS answers with a conflict that names its
- * task. `own`: for when ECS takes the token for used up although no task came of it.
+ * The same launch on demand, for a lack of Spot capacity.
+ * @param token `same`: if another tick's attempt on Spot succeeded in the meantime, ECS answers with a conflict that names its task. `own`: for the case
+ * that ECS considers the token used although it started no task.
  */
 export function onDemandInstead(onSpot: RunTaskCommandInput, token: 'same' | 'own'): RunTaskCommandInput {
   const { capacityProviderStrategy: _, ...input } = onSpot;

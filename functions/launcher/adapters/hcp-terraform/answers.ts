@@ -9,7 +9,7 @@ import { UpstreamError } from '../../errors.ts';
 
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
 
-/** Ids go into ECS's `clientToken` and `startedBy`, whose alphabet they must fit. */
+/** Ids become part of ECS's `clientToken` and `startedBy`, so they must use the same characters. */
 const runId = z.string().regex(/^run-[A-Za-z0-9]{1,46}$/);
 const workspaceId = z.string().regex(/^ws-[A-Za-z0-9]{1,60}$/);
 
@@ -67,7 +67,7 @@ export const runsPage = z.object({
   meta: pagination,
 });
 
-/** A run among included resources; a malformed one must not pass as something else. */
+/** A run among included resources. A malformed run must not count as something else. */
 const includedRun = run.extend({ type: z.literal('runs') });
 const includedOther = z.object({ type: z.string().refine((type) => type !== 'runs') });
 
@@ -112,7 +112,7 @@ export const agentsPage = z.object({
 
 type RunAnswer = z.infer<typeof run>;
 
-/** Runs of one page, each with the agents that its included plan and apply name. */
+/** Runs of one page, each with the agents of its included plan and apply. */
 export function runsOf(page: z.infer<typeof runsPage>): Run[] {
   const agentNames = new Map(
     (page.included ?? []).map((item) => [item.id, item.attributes?.['execution-details']?.['agent-name']]),
@@ -157,8 +157,8 @@ function runOf(answer: RunAnswer, agentName: (plan: RunAnswer['relationships']['
 }
 
 /**
- * When a run entered its status. Which timestamp a status has is documented for some only, so the latest one of the run
- * stands in for a missing one, and what isn't a time is ignored.
+ * When a run entered its status. The timestamp of a status is documented for some statuses only. If it is missing, the run's latest timestamp is used.
+ * A value that isn't a time is ignored.
  */
 function statusSinceMs(status: string, at: Readonly<Record<string, unknown>>): number | undefined {
   const times = new Map(

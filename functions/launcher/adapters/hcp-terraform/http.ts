@@ -4,8 +4,8 @@ import type { Secrets } from '../../ports.ts';
 import { CONNECT_TIMEOUT_MS, MAX_BODY_BYTES, type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
 
 /**
- * A page of 100 runs with plans and applies has some 20,000 values. JSON of nothing but small values takes twenty times
- * its size on the heap, and the schema would report each of them.
+ * A page of 100 runs with plans and applies has about 20,000 values. JSON that consists of small values only needs twenty times its size on the heap,
+ * and the schema would report each of them.
  */
 const MAX_VALUES = 200_000;
 
@@ -19,7 +19,7 @@ const MAX_INCLUDED = 1_000;
 export interface Answer<T> {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** `undefined` for a status that the caller said it expects. */
+  /** `undefined` for a status that the caller expects. */
   readonly body: T | undefined;
 }
 
@@ -80,7 +80,7 @@ export class HcpTerraformHttp {
     }
   }
 
-  /** No answer came, or not a whole one. */
+  /** No answer came, or an incomplete one. */
   #silence(error: unknown, path: string, signal: AbortSignal): UpstreamError {
     const code = signal.aborted ? 'AbortError' : codeOf(error);
     if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
@@ -174,7 +174,7 @@ function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path:
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  // Where and what kind, never the value: answers may carry what must not be logged.
+  // The place and the type, never the value: answers may contain secrets.
   const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
   throw failure('unexpected-answer', `the answer has not the agreed shape (${faults.join('; ')})`);
 }
@@ -203,7 +203,7 @@ function lengthOf(json: unknown, member: 'data' | 'included'): number {
   return Array.isArray(list) ? list.length : 0;
 }
 
-/** Only a header of the expected form is repeated: a proxy in the platform's place may send anything. */
+/** Only a header of the expected form is repeated: a proxy that answers instead of HCP Terraform may send anything. */
 function requestIdIn(headers: RawAnswer['headers']): { readonly requestId?: string } {
   const id = headers['x-request-id'];
   return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? { requestId: id } : {};

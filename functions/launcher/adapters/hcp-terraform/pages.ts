@@ -128,7 +128,7 @@ export function withQuery(path: string, query: Readonly<Record<string, string>>)
   return `${path}?${new URLSearchParams(query)}`;
 }
 
-/** The next page's number, or null. A list that repeats or skips a page must not pass as a whole one. */
+/** The next page's number, or null. A list that repeats or skips a page must not count as complete. */
 export function nextPage(meta: { readonly pagination: Pagination }, asked: number, path: string): number | null {
   const { 'current-page': current, 'next-page': next } = meta.pagination;
   if (current === asked && (next === null || next === asked + 1)) return next;

@@ -1,16 +1,16 @@
 import { UpstreamError } from '../../errors.ts';
 
-/** List Runs endpoints allow 30 requests a minute: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization */
+/** List Runs endpoints allow 30 requests per minute: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization */
 const VENDOR_PER_MINUTE = 30;
 
-/** What the launcher allows itself of them; the rest is for whoever shares the token's user. */
+/** How many of them the launcher uses at most. The rest is for other clients of the token's user. */
 export const POLLS_PER_MINUTE = 24;
 
 const WINDOW_MS = 60_000;
 
 /**
- * Requests of run lists with one API token: never more than {@link POLLS_PER_MINUTE} in any 60 s, and none while the
- * platform says to wait. Lives as long as the warm function does, so overlapping ticks share it.
+ * Requests of run lists with one API token: never more than {@link POLLS_PER_MINUTE} in any 60 s, and none while HCP Terraform asks to
+ * wait. Lives as long as the warm function does, so overlapping ticks share it.
  */
 export class PollBudget {
   readonly #now: () => number;
@@ -42,14 +42,14 @@ export class PollBudget {
     this.#taken += 1;
   }
 
-  /** Sets requests aside for one asker. Throws `UpstreamError` *throttled* when there are not so many left. */
+  /** Reserves requests for one caller. Throws `UpstreamError` *throttled* if fewer are left. */
   setAside(count: number): Share {
     this.#mustHave(count);
     this.#setAside += count;
     let left = count;
     return {
       take: () => {
-        // Whether it counts as set aside or as taken, nobody else can have it in between.
+        // It counts as reserved or as taken at any time, so no other caller gets it in between.
         if (left > 0) this.#setAside -= 1;
         left = Math.max(0, left - 1);
         this.take();
@@ -75,12 +75,12 @@ export class PollBudget {
     }
   }
 
-  /** The platform asked to wait. */
+  /** HCP Terraform asked to wait. */
   blockFor(ms: number): void {
     this.#blockedUntilMs = Math.max(this.#blockedUntilMs, this.#now() + ms);
   }
 
-  /** Until so many are left that nobody has set aside. */
+  /** Time until this many unreserved requests are left. */
   #waitMs(count: number): number {
     const now = this.#now();
     const missing = this.used + this.#setAside + count - POLLS_PER_MINUTE;
@@ -89,17 +89,17 @@ export class PollBudget {
   }
 }
 
-/** Requests that one asker has set aside. */
+/** Requests that are reserved for one caller. */
 export interface Share {
-  /** Takes one of them or, when they are used up, one that nobody has. Throws as {@link PollBudget.take} does. */
+  /** Takes one of them or, if none is left, an unreserved one. Throws as {@link PollBudget.take} does. */
   take(): void;
-  /** Gives back what was not taken. */
+  /** Returns what was not taken. */
   release(): void;
 }
 
 /**
- * What tells API tokens apart: the name of the secret, also where it is given as an ARN, which adds six characters to it.
- * Two accounts' secrets of one name share a budget; that costs speed and never the platform's limit.
+ * What distinguishes API tokens: the name of the secret, also of an ARN, which has six more characters. Two accounts' secrets with one name share a
+ * budget, which costs speed and never exceeds the limit.
  * https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */
 export function secretNameOf(secretId: string): string {

@@ -4,23 +4,23 @@ import { agentPool, agentPoolsPage } from './answers.ts';
 import type { HcpTerraformHttp } from './http.ts';
 import { readPages } from './pages.ts';
 
-/** How long what was looked up is good, that the token may not look a pool up included. */
+/** How long the result of a lookup is used, also if the token can't look the pool up. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 
-/** A pool that was there and is refused is looked up by a tick of every minute. */
+/** A pool that was visible and is refused now is looked up again every minute. */
 const DOUBT_MS = 55_000;
 
-/** So often in a row a pool must be refused before it is held to be gone, or not to exist: one refusal is a blip. */
+/** Consecutive refusals after which a pool counts as missing. A single refusal may be chance. */
 const REFUSALS_OF_GONE = 3;
 
-/** Ids of agent pools, kept for a while: what is looked up seldom is not asked for in every tick. */
+/** Ids of agent pools, kept for a while, so that not every tick looks them up. */
 export class PoolIds {
   readonly #http: Pick<HcpTerraformHttp, 'get'>;
   readonly #now: () => number;
   readonly #known = new Map<Pool, { readonly id: string; readonly untilMs: number }>();
   /** Pools that were found by their id. */
   readonly #found = new Set<Pool>();
-  /** How often in a row the lookup of a pool was answered that there is none. */
+  /** Consecutive answers that there is no such pool. */
   readonly #refusals = new Map<Pool, number>();
 
   constructor(http: Pick<HcpTerraformHttp, 'get'>, now: () => number) {
@@ -29,9 +29,8 @@ export class PoolIds {
   }
 
   /**
-   * Looked up now and then: a pool that is misspelt, renamed or deleted would otherwise look like one without work, for
-   * as long as the function is warm. An id that is given is good also while the lookup is refused: whether the token may
-   * list the pool's agents is the list's to say.
+   * The id of a pool. It is looked up from time to time: otherwise a misspelt, renamed or deleted pool would look like one without work as long as the
+   * function is warm. A configured id is used even if the lookup is refused. Whether the token can list the pool's agents, the list itself shows.
    */
   async idOf(pool: Pool, signal: AbortSignal): Promise<string> {
     const known = this.#known.get(pool);
@@ -42,7 +41,7 @@ export class PoolIds {
     return id;
   }
 
-  /** Without a request. A function that is cold cannot tell a pool that is gone from a token that may see none. */
+  /** Sends no request. After a cold start, a missing pool can't be distinguished from a token that can't see it. */
   visibilityOf(pool: Pool): PoolVisibility {
     const refusals = this.#refusals.get(pool) ?? 0;
     if (pool.id === undefined) {
@@ -56,7 +55,7 @@ export class PoolIds {
   async #byName(pool: Pool, signal: AbortSignal): Promise<string> {
     let id: string | undefined;
     const refusals = this.#refusals.get(pool) ?? 0;
-    // An answer that says nothing of the pool ends the row.
+    // Any other answer ends the sequence of refusals.
     this.#refusals.delete(pool);
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/agent-pools`;
     const query = { q: pool.name };
@@ -97,7 +96,7 @@ export class PoolIds {
   }
 }
 
-/** What is queued for the pool is served all the same, as far as it can be without its agents. */
+/** The error of a pool that isn't visible any more. Its queued jobs are still served, as far as that is possible without its agents. */
 function missingPool({ name, id }: Pool): UpstreamError {
   return new UpstreamError({
     system: 'HCP Terraform',

@@ -23,10 +23,10 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** One GET. Resolves with its answer, whatever the status; rejects when no answer came, or not a whole one. */
+/** One GET. Resolves with its answer, whatever the status; rejects if no answer came, or an incomplete one. */
 export type Send = (path: string, token: string, signal: AbortSignal) => Promise<RawAnswer>;
 
-/** Kept connections to HCP Terraform. @param tls options that Node's own trust lacks, such as a test's authority. */
+/** Kept connections to HCP Terraform. @param tls options in addition to Node's trusted certificates, such as a test's certificate authority. */
 export function connections(tls: buildConnector.BuildOptions = {}): Dispatcher {
   return new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS, ...tls }, maxResponseSize: MAX_BODY_BYTES });
 }
