@@ -117,7 +117,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const agentsCeiling = read({
     name: ENV.agentsCeiling,
     schema: whole.pipe(z.number().positive()).optional(),
-    allowed: 'a whole number from 1, or nothing',
+    allowed: 'an integer from 1, or nothing',
   });
   if (agentPools !== undefined && agentsCeiling !== undefined) {
     for (const fault of ceilingFaults(agentPools, agentsCeiling)) faults.push(fault);

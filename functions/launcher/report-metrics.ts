@@ -77,7 +77,7 @@ export class TickMetrics {
       ].filter(([, count]) => count > 0),
     ];
     this.#write(pool, values);
-    // Blobs of their own: one that has its fullest metric's hundredth value is sent off without the pool's dimension.
+    // Separate blobs: Powertools sends a blob at the hundredth value of a metric, without the pool's dimension.
     const latencies = this.#freshStartLatencies(demand?.running ?? [], nowMs);
     for (let from = 0; from < latencies.length; from += VALUES_PER_BLOB) {
       this.#write(

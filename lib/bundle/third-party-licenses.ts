@@ -46,6 +46,6 @@ function readPackage(folder: string): { readonly title: string; readonly text: s
   const place = homepage === undefined ? '' : `; see ${homepage}`;
   return {
     title: `${name} ${version}: ${license ?? 'see below'}${texts.length === 0 ? place : ''}`,
-    text: texts.length === 0 ? 'These packages contain no licence text of their own.' : texts.join('\n\n'),
+    text: texts.length === 0 ? 'These packages contain no licence text.' : texts.join('\n\n'),
   };
 }

@@ -114,7 +114,7 @@ export class Monitoring extends Construct {
 
   private apiTokenRejected(): cloudwatch.Alarm {
     return this.alarm('apiTokenRejected', undefined, {
-      what: 'HCP Terraform rejected an API token, also after it was read anew. No job is served with it until the secret holds a valid one.',
+      what: 'HCP Terraform rejected an API token, also after the secret was read again. No job is served with it until the secret holds a valid one.',
       metric: this.metric('apiTokenRejected', { statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
       threshold: 1,
       evaluationPeriods: 2,
@@ -151,7 +151,7 @@ export class Monitoring extends Construct {
   private startFailures(pool: string): cloudwatch.Alarm {
     return this.alarm('startFailures', pool, {
       what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and none has started well since, or ECS refuses to start some or all of them (quota, capacity, permissions).`,
-      // The metric counts failures and refusals in a row: one that the next start mends is gone from it within two or three minutes.
+      // The metric counts failures and refusals in a row: one that the next start fixes disappears from it within two or three minutes.
       metric: this.metric('startFailures', { pool, period: this.props.schedule }),
       threshold: 1,
       evaluationPeriods: 5,
@@ -247,10 +247,10 @@ export class Monitoring extends Construct {
         ]),
       ],
       [
-        graph('Launches refused and put off', [
+        graph('Launches refused and deferred', [
           ...counts('refused', 'launchesRefused'),
-          ...counts('put off', 'launchesDeferred'),
-          ...counts('warm and sweeps put off', 'standingDeferred', standing),
+          ...counts('deferred', 'launchesDeferred'),
+          ...counts('warm and sweeps deferred', 'standingDeferred', standing),
         ]),
         graph('Start failures, out of memory', [
           ...perPool('startFailures', {}, ' start failures'),

@@ -259,8 +259,8 @@ export const MUTANTS: readonly Mutant[] = [
       [3],
       edit(
         'core/organization-limit.ts',
-        'room - supply.registered - starting',
-        'room - supply.registered - starting * 0',
+        'left - supply.registered - starting',
+        'left - supply.registered - starting * 0',
       ),
     ),
     profile: 'licence',

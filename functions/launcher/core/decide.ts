@@ -30,13 +30,13 @@ export function decide<M extends Member>(
   nowMs: number,
 ): ReadonlyMap<M, Decision> {
   const supplies = members.map(({ state }) => state.supply);
-  let room = limit && limitRoomOf(limit.agents, supplies);
+  let left = limit && limitRoomOf(limit.agents, supplies);
   const limitRoom = (more: number): LimitRoom => {
-    if (room === undefined) return undefined;
-    return limit?.allCounted === true ? room + more : 'uncounted';
+    if (left === undefined) return undefined;
+    return limit?.allCounted === true ? left + more : 'uncounted';
   };
   const use = (launches: number): void => {
-    if (room !== undefined) room -= launches;
+    if (left !== undefined) left -= launches;
   };
   const oldestFirst = members.toSorted((a, b) => oldestQueuedMs(a) - oldestQueuedMs(b));
   const forJobs = oldestFirst.map((member) => {

@@ -12,8 +12,8 @@ export type LimitRoom = number | 'uncounted' | undefined;
  * Source: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools (which statuses count).
  */
 export function limitRoomOf(limit: number, supplies: readonly Supply[]): number {
-  return supplies.reduce((room, supply) => {
+  return supplies.reduce((left, supply) => {
     const starting = supply.live.filter(({ state }) => state === 'starting').length;
-    return room - supply.registered - starting;
+    return left - supply.registered - starting;
   }, limit);
 }

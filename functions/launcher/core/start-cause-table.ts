@@ -348,5 +348,5 @@ function unresolved(detail: string): string {
   if (/\bread udp\b/.test(detail)) {
     return `the resolver gave no answer for ${host}: look at the VPC’s DNS support, at its DHCP options, and at port 53 in the tasks’ security group`;
   }
-  return `the tasks cannot resolve ${host}: where the stack filters names (DNS Firewall), add it to network.allowedDomains; in a VPC of your own, look at its DNS support and DHCP options, at rules for its resolver, and at a private hosted zone`;
+  return `the tasks cannot resolve ${host}: if the stack limits domains (DNS Firewall), add it to network.allowedDomains; in your own VPC, check its DNS support and DHCP options, at rules for its resolver, and at a private hosted zone`;
 }

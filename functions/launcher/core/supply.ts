@@ -4,7 +4,7 @@ import { outcomeOf, startFailures, type TaskOutcome } from './task-outcome.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 import { LINGERS_AFTER_MS } from './vendor-timing.ts';
 
-/** ECS's words for a task on its way out: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
+/** ECS's statuses of a task that ends: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
 
 /** ECS's statuses of a task that starts or runs. A status in neither set is new to the launcher. */

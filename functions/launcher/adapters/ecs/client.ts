@@ -181,7 +181,7 @@ function parsed<S extends z.ZodType>(schema: S, value: unknown, action: string):
   throw new UpstreamError({
     system: 'ECS',
     fault: 'unexpected-answer',
-    what: `the answer has not the agreed shape (${faults.join('; ')})`,
+    what: `the answer doesn't match the expected schema (${faults.join('; ')})`,
     request: action,
   });
 }

@@ -176,7 +176,7 @@ function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path:
   if (result.success) return result.data;
   // The place and the type, never the value: answers may contain secrets.
   const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
-  throw failure('unexpected-answer', `the answer has not the agreed shape (${faults.join('; ')})`);
+  throw failure('unexpected-answer', `the answer doesn't match the expected schema (${faults.join('; ')})`);
 }
 
 /** Whether a JSON text has more values than the limit. Counts what opens or separates values, outside of strings. */

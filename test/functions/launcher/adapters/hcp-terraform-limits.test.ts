@@ -224,10 +224,10 @@ describe('an answer with more entries or values than a page has', () => {
     [
       '100 runs that are none',
       `{"data":${zeros(100)},"meta":${meta}}`,
-      /agreed shape \(data\.0: \w+; data\.1: \w+; data\.2: \w+\)/,
+      /expected schema \(data\.0: \w+; data\.1: \w+; data\.2: \w+\)/,
     ],
-    ['data that is an object with a length', `{"data":{"length":101},"meta":${meta}}`, /agreed shape \(data: /],
-    ['null', 'null', /agreed shape \(top: /],
+    ['data that is an object with a length', `{"data":{"length":101},"meta":${meta}}`, /expected schema \(data: /],
+    ['null', 'null', /expected schema \(top: /],
   ])('is refused before the schema reads it: %s', async (_, body, message) => {
     server.on(RUNS, text(body, 'application/vnd.api+json'));
     const answer = await runsOf();

@@ -811,7 +811,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
     });
   });
 
-  it('is an error when a run does not have the agreed shape', async () => {
+  it('is an error when a run does not have the expected schema', async () => {
     const broken = { ...run('run-1'), attributes: {} };
     server.on(
       WORKSPACES,
@@ -819,7 +819,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
     );
     expect(await failure()).toMatchObject({
       fault: 'unexpected-answer',
-      message: expect.stringContaining('agreed shape'),
+      message: expect.stringContaining('expected schema'),
     });
   });
 
