@@ -206,7 +206,13 @@ describe('answers of HCP Terraform', () => {
         };
         const http = new HcpTerraformHttp({ hostname: 'app.terraform.io', secrets, send });
         try {
-          const { body } = await http.get('/api/v2/x?q=y', 's', agentsPage, new AbortController().signal, [404]);
+          const { body } = await http.get({
+            path: '/api/v2/x?q=y',
+            tokenSecret: 's',
+            schema: agentsPage,
+            signal: new AbortController().signal,
+            expected: [404],
+          });
           if (body !== undefined) read += 1;
         } catch (error) {
           expect(error).toBeInstanceOf(UpstreamError);

@@ -277,7 +277,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/http.ts',
-    line: 'expected: readonly number[] = [],',
+    line: 'const { path, tokenSecret, schema, signal, expected = [], beforeSend = () => {} } = request;',
     mutant: '[] → ["Stryker was here"]',
     because: 'No status is a string.',
   },

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { Answer, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
+import type { Answer, GetRequest, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
 import type { Faults } from './faults.ts';
 import { type Agent, counts, type HcpWorld, isPostPlan, type Run, shownSinceMs } from './hcp-world.ts';
@@ -60,23 +60,16 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     this.#launcher = launcher;
   }
 
-  async get<S extends z.ZodType>(
-    path: string,
-    tokenSecret: string,
-    schema: S,
-    signal: AbortSignal,
-    expected: readonly number[] = [],
-    beforeSend: () => void = () => {},
-  ): Promise<Answer<z.infer<S>>> {
-    const request = { ...requestOf(path), tick: this.#environment.tick };
+  async get<S extends z.ZodType>(wanted: GetRequest<S>): Promise<Answer<z.infer<S>>> {
+    const request = { ...requestOf(wanted.path), tick: this.#environment.tick };
     const faults: FaultKind[] = [];
     const http = new this.#launcher.HcpTerraformHttp({
       hostname: 'app.terraform.io',
       secrets: SECRETS,
-      send: (_path, _token, until) => this.#send(request, tokenSecret, until, faults),
+      send: (_path, _token, until) => this.#send(request, wanted.tokenSecret, until, faults),
     });
     try {
-      const answer = await http.get(path, tokenSecret, schema, signal, expected, beforeSend);
+      const answer = await http.get(wanted);
       const fault = faults.at(-1);
       const pagesWrong = fault === 'hcp-page-repeated' || fault === 'hcp-page-missing';
       // A refusal has no pages.

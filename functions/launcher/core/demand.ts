@@ -88,10 +88,8 @@ export function demandOf(runs: readonly Run[]): Demand {
     if (meaning === undefined) unknownStatuses.add(run.status);
     else if (meaning === 'plan-queued') queued.push(queuedJob(run, 'plan', run.planQueuedAtMs));
     else if (meaning === 'apply-queued') queued.push(queuedJob(run, 'apply', run.applyQueuedAtMs));
-    else if (meaning === 'plan-running')
-      running.push(runningJob(run, 'plan', run.planAgentName, run.planQueuedAtMs, run.planningAtMs));
-    else if (meaning === 'apply-running')
-      running.push(runningJob(run, 'apply', run.applyAgentName, run.applyQueuedAtMs, run.applyingAtMs));
+    else if (meaning === 'plan-running') running.push(runningPlan(run));
+    else if (meaning === 'apply-running') running.push(runningApply(run));
     else if (meaning === 'after-plan') waiting.push(waitingRun(run));
   }
   queued.sort((a, b) => a.queuedAtMs - b.queuedAtMs || (a.key < b.key ? -1 : 1));
@@ -114,18 +112,22 @@ function waitingRun({ id, status, statusSinceMs, createdAtMs }: Run): WaitingRun
   return { runId: id, status, stage, sinceMs: statusSinceMs ?? createdAtMs };
 }
 
-function runningJob(
-  run: Run,
-  phase: Phase,
-  agentName: string | undefined,
-  queuedAtMs: number | undefined,
-  startedAtMs: number | undefined,
-): RunningJob {
+function runningPlan({ id, planAgentName, planQueuedAtMs, planningAtMs }: Run): RunningJob {
   return {
-    key: `${run.id}/${phase}`,
-    phase,
-    agentName,
-    queuedAtMs,
-    startedAtMs,
+    key: `${id}/plan`,
+    phase: 'plan',
+    agentName: planAgentName,
+    queuedAtMs: planQueuedAtMs,
+    startedAtMs: planningAtMs,
+  };
+}
+
+function runningApply({ id, applyAgentName, applyQueuedAtMs, applyingAtMs }: Run): RunningJob {
+  return {
+    key: `${id}/apply`,
+    phase: 'apply',
+    agentName: applyAgentName,
+    queuedAtMs: applyQueuedAtMs,
+    startedAtMs: applyingAtMs,
   };
 }

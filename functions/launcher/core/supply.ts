@@ -64,7 +64,8 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
     const agent = agents.get(task.id);
     const named = busyNames.has(task.id);
     const lookedUp = seen.agentsUnknownFor?.has(task.id) !== true;
-    const state = liveState(task, agent, named, credible && lookedUp, startDeadlineMs, nowMs);
+    const agentsCredible = credible && lookedUp;
+    const state = liveState({ task, agent, namedByAJob: named, agentsCredible, startDeadlineMs }, nowMs);
     if (isLive(task)) seenLive.push({ task, state });
     const witnesses = {
       registered: agent !== undefined,
@@ -120,14 +121,19 @@ function registered(agents: readonly Agent[]): number {
   return agents.filter(({ status }) => ['idle', 'busy', 'unknown'].includes(status)).length;
 }
 
-function liveState(
-  task: Task,
-  agent: Agent | undefined,
-  namedByAJob: boolean,
-  agentsCredible: boolean,
-  startDeadlineMs: number,
-  nowMs: number,
-): LiveState {
+/** What the state of a live task depends on. */
+interface LiveStateInput {
+  readonly task: Task;
+  readonly agent: Agent | undefined;
+  /** A running job has the agent's name. */
+  readonly namedByAJob: boolean;
+  /** The list of agents is complete as far as this task is concerned. */
+  readonly agentsCredible: boolean;
+  readonly startDeadlineMs: number;
+}
+
+function liveState(input: LiveStateInput, nowMs: number): LiveState {
+  const { task, agent, namedByAJob, agentsCredible, startDeadlineMs } = input;
   // A container with an exit code runs nothing, even if a run or HCP Terraform still shows its agent at work.
   if (task.exitCode !== undefined) return endedState(task, agent, nowMs);
   if (namedByAJob) return 'busy';

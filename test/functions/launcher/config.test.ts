@@ -336,7 +336,7 @@ describe('a variable of the environment', () => {
     [ENV.assignPublicIp, /DISABLED or ENABLED/],
     [ENV.activePollSeconds, /seconds from 0 to 60/],
     [ENV.startDeadlineSeconds, /seconds from 30 to 3600/],
-    [ENV.agentsCeiling, /number from 1, or nothing/],
+    [ENV.agentsCeiling, /integer from 1, or nothing/],
   ])('%s says what is allowed', (name, allowed) => {
     expect(faultsOf({ ...good, [name]: '' }).faults).toMatchObject([{ name, allowed: expect.stringMatching(allowed) }]);
   });

@@ -376,7 +376,7 @@ const all = (answers: ReadonlyMap<Pool, Promise<unknown>>) => Promise.all(answer
 describe('the question whether any of several pools has work', () => {
   const parts = { hostname: 'app.terraform.io', now: () => NOW, timeout: never };
   const http = (page: number): ConstructorParameters<typeof HcpTerraformClient>[0]['http'] => ({
-    get: async (path, _secret, schema) => {
+    get: async ({ path, schema }) => {
       const document = path.includes('/runs?')
         ? { data: [], meta: { pagination: { 'current-page': page, 'next-page': null } } }
         : { data: { attributes: { name: path.includes('apool-1') ? 'one' : 'two' } } };
@@ -409,7 +409,7 @@ describe('a poll budget that does not reach for all pools', () => {
     let nowMs = NOW;
     const served: string[] = [];
     const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
-      get: async (path, _secret, schema, _signal, _expected, beforeSend) => {
+      get: async ({ path, schema, beforeSend }) => {
         beforeSend?.();
         const name = new URLSearchParams(path.split('?')[1]).get('filter[agent_pool_names]') ?? '';
         const isList = path.includes('include=');
@@ -446,7 +446,7 @@ describe('a pool that may not be looked up', () => {
     let lookups = 0;
     let allowed = false;
     const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
-      get: async (path, _secret, schema, _signal, expected = []) => {
+      get: async ({ path, schema, expected = [] }) => {
         if (!path.includes('/agents')) lookups += 1;
         if (!allowed && expected.includes(404)) return { status: 404, headers: {}, body: undefined };
         if (!allowed) throw new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'not found' });

@@ -31,6 +31,20 @@ export interface HttpParts {
   readonly send: Send;
 }
 
+/** One GET request. */
+export interface GetRequest<S extends z.ZodType> {
+  /** With its query, from `/api/v2/` on. */
+  readonly path: string;
+  /** Secret whose string is the API token. After a 401 it is read again once. */
+  readonly tokenSecret: string;
+  readonly schema: S;
+  readonly signal: AbortSignal;
+  /** Statuses that are an answer to the caller and not an error. Their body isn't read. */
+  readonly expected?: readonly number[];
+  /** Called before every request, also before repeated ones. Its exception ends the call. */
+  readonly beforeSend?: () => void;
+}
+
 /** GET requests to one HCP Terraform host: token, deadline, errors as `UpstreamError`, JSON by schema. */
 export class HcpTerraformHttp {
   readonly #parts: HttpParts;
@@ -39,20 +53,9 @@ export class HcpTerraformHttp {
     this.#parts = parts;
   }
 
-  /**
-   * @param path with its query, from `/api/v2/` on.
-   * @param tokenSecret secret whose string is the API token. After a 401 it is read again once.
-   * @param expected statuses that are an answer to the caller and not an error; their body is not read.
-   * @param beforeSend called before every request, also before repeated ones. Its exception ends the call.
-   */
-  async get<S extends z.ZodType>(
-    path: string,
-    tokenSecret: string,
-    schema: S,
-    signal: AbortSignal,
-    expected: readonly number[] = [],
-    beforeSend: () => void = () => {},
-  ): Promise<Answer<z.infer<S>>> {
+  /** Rejects with `UpstreamError` for every status except 200 and the expected ones. */
+  async get<S extends z.ZodType>(request: GetRequest<S>): Promise<Answer<z.infer<S>>> {
+    const { path, tokenSecret, schema, signal, expected = [], beforeSend = () => {} } = request;
     const { secrets } = this.#parts;
     const first = await this.#send(path, await secrets.value(tokenSecret, signal), signal, beforeSend);
     const answer =

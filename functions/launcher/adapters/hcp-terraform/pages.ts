@@ -109,7 +109,7 @@ export async function readPages<S extends z.ZodType<Page>>(
     const paged = withQuery(path, { ...query, ...cursor.query });
     let answer: Answer<z.infer<S>>;
     try {
-      answer = await http.get(paged, tokenSecret, schema, signal, expected);
+      answer = await http.get({ path: paged, tokenSecret, schema, signal, expected });
     } catch (error) {
       cursor.shrinkAfter(error);
       continue;

@@ -77,7 +77,13 @@ export class PoolIds {
 
   async #checked(pool: Pool, id: string, signal: AbortSignal): Promise<string> {
     const path = `/api/v2/agent-pools/${encodeURIComponent(id)}`;
-    const { body } = await this.#http.get(path, pool.apiTokenSecret, agentPool, signal, [404]);
+    const { body } = await this.#http.get({
+      path,
+      tokenSecret: pool.apiTokenSecret,
+      schema: agentPool,
+      signal,
+      expected: [404],
+    });
     if (body === undefined) {
       this.#refusals.set(pool, (this.#refusals.get(pool) ?? 0) + 1);
       return id;

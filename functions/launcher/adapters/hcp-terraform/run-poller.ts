@@ -240,7 +240,14 @@ export class RunPoller {
       const refusable = mayRefuse ? [400, 422] : [];
       const take = () => share.take();
       const path = withQuery(runsPath(pool), query);
-      const answer = await this.#http.get(path, pool.apiTokenSecret, runsPage, signal, refusable, take);
+      const answer = await this.#http.get({
+        path,
+        tokenSecret: pool.apiTokenSecret,
+        schema: runsPage,
+        signal,
+        expected: refusable,
+        beforeSend: take,
+      });
       if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
       if (answer.body !== undefined) return answer.body;
     } catch (error) {

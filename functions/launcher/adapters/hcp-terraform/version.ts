@@ -24,7 +24,13 @@ export async function listsRunsByOrganization(
   apiTokenSecret: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { headers } = await http.get('/api/v2/ping', apiTokenSecret, z.unknown(), signal, [200, 204]);
+  const { headers } = await http.get({
+    path: '/api/v2/ping',
+    tokenSecret: apiTokenSecret,
+    schema: z.unknown(),
+    signal,
+    expected: [200, 204],
+  });
   return isNewEnough(headers['x-tfe-version']);
 }
 

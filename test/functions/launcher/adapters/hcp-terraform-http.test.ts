@@ -52,7 +52,13 @@ describe('a connection that broke', () => {
     async (code) => {
       const { send, sent } = scripted(broken(code), good);
       let counted = 0;
-      const answer = await httpOver(send).get(PATH, 's', schema, signal, [], () => (counted += 1));
+      const answer = await httpOver(send).get({
+        path: PATH,
+        tokenSecret: 's',
+        schema,
+        signal,
+        beforeSend: () => (counted += 1),
+      });
       expect(answer).toMatchObject({ status: 200, body: { data: 'it' } });
       expect(sent).toEqual([
         { path: PATH, token: 'old s' },
@@ -64,7 +70,7 @@ describe('a connection that broke', () => {
 
   it.each(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])('with %s twice is reported', async (code) => {
     const { send, sent } = scripted(broken(code));
-    const error = await failureOf(httpOver(send).get(PATH, 's', schema, signal));
+    const error = await failureOf(httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal }));
     expect(error).toMatchObject({ system: 'HCP Terraform', fault: 'unavailable', request: 'GET /api/v2/things' });
     expect(error.message).toContain(`no answer from https://app.terraform.io: the connection broke (${code})`);
     expect(sent).toHaveLength(2);
@@ -74,14 +80,16 @@ describe('a connection that broke', () => {
     'with %s is not used again',
     async (code) => {
       const { send, sent } = scripted(broken(code));
-      await failureOf(httpOver(send).get(PATH, 's', schema, signal));
+      await failureOf(httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal }));
       expect(sent).toHaveLength(1);
     },
   );
 
   it('is not used again when the tick is over', async () => {
     const { send, sent } = scripted(broken('ECONNRESET'));
-    const error = await failureOf(httpOver(send).get(PATH, 's', schema, AbortSignal.abort()));
+    const error = await failureOf(
+      httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal: AbortSignal.abort() }),
+    );
     expect(error.message).toContain('the tick ran out of time');
     expect(sent).toHaveLength(1);
   });
@@ -93,7 +101,9 @@ describe('a connection that broke', () => {
       if (left === 0) throw new RangeError('no budget');
       left -= 1;
     };
-    await expect(httpOver(send).get(PATH, 's', schema, signal, [], take)).rejects.toThrow('no budget');
+    await expect(
+      httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal, beforeSend: take }),
+    ).rejects.toThrow('no budget');
     expect(sent).toHaveLength(1);
   });
 });
@@ -120,7 +130,9 @@ describe('the reason why no answer came', () => {
     [broken('x'.repeat(61)), 'the connection broke (Error)'],
     [Object.assign(new Error('wire'), { code: 7 }), 'the connection broke (Error)'],
   ])('is in the words of the log: %s', async (thrown, words) => {
-    const error = await failureOf(httpOver(scripted(thrown).send).get(PATH, 's', schema, signal));
+    const error = await failureOf(
+      httpOver(scripted(thrown).send).get({ path: PATH, tokenSecret: 's', schema, signal }),
+    );
     expect(error).toMatchObject({ fault: 'unavailable', cause: thrown });
     expect(error.message).toContain(`no answer from https://app.terraform.io: ${words}`);
   });
@@ -128,13 +140,13 @@ describe('the reason why no answer came', () => {
   it('is the innermost of five at most, so that a chain that leads back to itself ends', async () => {
     const ring = broken('OUTER');
     ring.cause = broken('INNER', ring);
-    const error = await failureOf(httpOver(scripted(ring).send).get(PATH, 's', schema, signal));
+    const error = await failureOf(httpOver(scripted(ring).send).get({ path: PATH, tokenSecret: 's', schema, signal }));
     expect(error.message).toContain('the connection broke (OUTER)');
   });
 
   it('may be nothing at all', async () => {
     const send: Send = () => Promise.reject('just a string');
-    const error = await failureOf(httpOver(send).get(PATH, 's', schema, signal));
+    const error = await failureOf(httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal }));
     expect(error.message).toContain('the connection broke (no code)');
   });
 });
@@ -142,12 +154,12 @@ describe('the reason why no answer came', () => {
 describe('a status', () => {
   const answered = (code: number, headers: RawAnswer['headers'] = {}) =>
     failureOf(
-      httpOver(scripted({ status: code, headers, text: 'token-that-must-not-show' }).send).get(
-        PATH,
-        's',
+      httpOver(scripted({ status: code, headers, text: 'token-that-must-not-show' }).send).get({
+        path: PATH,
+        tokenSecret: 's',
         schema,
         signal,
-      ),
+      }),
     );
 
   it.each([
@@ -181,13 +193,13 @@ describe('a status', () => {
 
   it('that is expected is an answer without a body, also after the token was read again', async () => {
     const { send } = scripted({ status: 401, headers: {}, text: '' }, { status: 404, headers: { a: 'b' }, text: 'x' });
-    const answer = await httpOver(send).get(PATH, 's', schema, signal, [404]);
+    const answer = await httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal, expected: [404] });
     expect(answer).toEqual({ status: 404, headers: { a: 'b' }, text: 'x', body: undefined });
   });
 
   it('401 has the token read again, and the request repeated once', async () => {
     const { send, sent } = scripted({ status: 401, headers: {}, text: '' }, good);
-    expect((await httpOver(send).get(PATH, 's', schema, signal)).body).toEqual({ data: 'it' });
+    expect((await httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal })).body).toEqual({ data: 'it' });
     expect(sent.map(({ token }) => token)).toEqual(['old s', 'new s']);
   });
 });
@@ -202,7 +214,9 @@ describe('a good status with a body that is not the answer', () => {
     [undefined, 'no media type'],
   ])('is described by its media type %s and length', async (contentType, said) => {
     const answer = { status: 200, headers: { 'content-type': contentType, 'x-request-id': 'r-1' }, text: '<html>' };
-    const error = await failureOf(httpOver(scripted(answer).send).get(PATH, 's', schema, signal));
+    const error = await failureOf(
+      httpOver(scripted(answer).send).get({ path: PATH, tokenSecret: 's', schema, signal }),
+    );
     expect(error).toMatchObject({
       fault: 'unexpected-answer',
       status: 200,
@@ -215,9 +229,13 @@ describe('a good status with a body that is not the answer', () => {
   it('is described by where and what, three times at most, and never by its values', async () => {
     const wrong = z.object({ data: z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() }) });
     const answer = { ...good, text: '{"data":{"a":"must-not-show","b":1}}' };
-    const error = await failureOf(httpOver(scripted(answer).send).get(PATH, 's', wrong, signal));
+    const error = await failureOf(
+      httpOver(scripted(answer).send).get({ path: PATH, tokenSecret: 's', schema: wrong, signal }),
+    );
     expect(error.message).toContain('(data.b: invalid_type; data.c: invalid_type; data.d: invalid_type)');
-    const top = await failureOf(httpOver(scripted({ ...good, text: '[]' }).send).get(PATH, 's', wrong, signal));
+    const top = await failureOf(
+      httpOver(scripted({ ...good, text: '[]' }).send).get({ path: PATH, tokenSecret: 's', schema: wrong, signal }),
+    );
     expect(top.message).toContain('(top: invalid_type)');
   });
 
@@ -227,7 +245,7 @@ describe('a good status with a body that is not the answer', () => {
   ])('is read with %s values', async (_, values, read) => {
     // The braces, the list and the comma between "data" and "x" count too.
     const answer = { ...good, text: `{"data":"it","x":[${'0,'.repeat(values - 3)}0]}` };
-    const got = httpOver(scripted(answer).send).get(PATH, 's', schema, signal);
+    const got = httpOver(scripted(answer).send).get({ path: PATH, tokenSecret: 's', schema, signal });
     if (read) expect((await got).body).toEqual({ data: 'it' });
     else
       expect(await failureOf(got)).toMatchObject({
@@ -277,7 +295,7 @@ describe('a request over TLS', () => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.write('{"data":');
     });
-    const answer = failureOf(overTls().get(PATH, 's', schema, signal));
+    const answer = failureOf(overTls().get({ path: PATH, tokenSecret: 's', schema, signal }));
     await expect.poll(() => server.requests.length).toBe(1);
     expect(limits.map(({ ms }) => ms)).toEqual([8_000]);
     limits[0]?.controller.abort(new DOMException('over', 'TimeoutError'));
@@ -286,7 +304,7 @@ describe('a request over TLS', () => {
 
   it('has 8 s also for a status whose body is not read', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).write('x'));
-    const answer = failureOf(overTls().get(PATH, 's', schema, signal));
+    const answer = failureOf(overTls().get({ path: PATH, tokenSecret: 's', schema, signal }));
     await expect.poll(() => server.requests.length).toBe(1);
     limits[0]?.controller.abort(new DOMException('over', 'TimeoutError'));
     expect((await answer).fault).toMatch(/unavailable|rejected/);
@@ -295,7 +313,7 @@ describe('a request over TLS', () => {
   it('ends with the tick', async () => {
     server.on('/api', hang);
     const tick = new AbortController();
-    const answer = failureOf(overTls().get(PATH, 's', schema, tick.signal));
+    const answer = failureOf(overTls().get({ path: PATH, tokenSecret: 's', schema, signal: tick.signal }));
     await expect.poll(() => server.requests.length).toBe(1);
     tick.abort();
     expect((await answer).message).toContain('the tick ran out of time');
@@ -309,7 +327,12 @@ describe('a request over TLS', () => {
     const hostname = `localhost:${typeof address === 'object' ? address?.port : ''}`;
     const startedAt = performance.now();
     const error = await failureOf(
-      httpOver(sendOver(connections(), hostname, 'test', timeout), hostname).get(PATH, 's', schema, signal),
+      httpOver(sendOver(connections(), hostname, 'test', timeout), hostname).get({
+        path: PATH,
+        tokenSecret: 's',
+        schema,
+        signal,
+      }),
     );
     expect(error.message).toContain('no connection within 4 s');
     expect(performance.now() - startedAt).toBeGreaterThan(3_500);
@@ -324,7 +347,7 @@ describe('a request over TLS', () => {
       headers = request.headers;
       json({ data: 'it' })(request, response);
     });
-    await overTls().get(PATH, 's', schema, signal);
+    await overTls().get({ path: PATH, tokenSecret: 's', schema, signal });
     expect(headers).toMatchObject({
       authorization: 'Bearer old s',
       accept: 'application/vnd.api+json',
@@ -334,7 +357,7 @@ describe('a request over TLS', () => {
 
   it('gets the status of an answer whose body is larger than the launcher reads', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).end('x'.repeat(5 * 2 ** 20)));
-    const answer = await overTls().get(PATH, 's', schema, signal, [404]);
+    const answer = await overTls().get({ path: PATH, tokenSecret: 's', schema, signal, expected: [404] });
     expect(answer).toMatchObject({ status: 404, body: undefined });
   });
 
@@ -350,8 +373,8 @@ describe('a request over TLS', () => {
     server.on('/api', refusal, answer, refusal, answer, refusal, answer, refusal, answer);
     const http = overTls();
     for (let pair = 0; pair < 4; pair += 1) {
-      await http.get(PATH, 's', schema, signal, [404]);
-      await http.get(PATH, 's', schema, signal);
+      await http.get({ path: PATH, tokenSecret: 's', schema, signal, expected: [404] });
+      await http.get({ path: PATH, tokenSecret: 's', schema, signal });
     }
     // The pool of connections may open a second one while the first is about to be free.
     expect(ports.size).toBeLessThanOrEqual(2);
@@ -363,7 +386,7 @@ describe('a request over TLS', () => {
   ])('reads a body of %s', async (_, bytes, fault) => {
     const start = '{"data":"it","x":"';
     server.on('/api', text(`${start}${'x'.repeat(bytes - start.length - 2)}"}`, 'application/json'));
-    const got = overTls().get(PATH, 's', schema, signal);
+    const got = overTls().get({ path: PATH, tokenSecret: 's', schema, signal });
     if (fault === undefined) expect((await got).body).toEqual({ data: 'it' });
     else
       expect(await failureOf(got)).toMatchObject({
@@ -383,7 +406,8 @@ describe('a request over TLS', () => {
 
 describe('a body that is more than a page', () => {
   const any = z.object({ data: z.unknown() });
-  const read = (body: string) => httpOver(scripted({ ...good, text: body }).send).get(PATH, 's', any, signal);
+  const read = (body: string) =>
+    httpOver(scripted({ ...good, text: body }).send).get({ path: PATH, tokenSecret: 's', schema: any, signal });
   const list = (count: number) => `[${Array.from({ length: count }, () => 0).join()}]`;
 
   it.each([
@@ -421,7 +445,9 @@ describe('a body that is more than a page', () => {
 
   it('is reported with three faults of its shape at most', async () => {
     const wrong = z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() });
-    const error = await failureOf(httpOver(scripted({ ...good, text: '{}' }).send).get(PATH, 's', wrong, signal));
+    const error = await failureOf(
+      httpOver(scripted({ ...good, text: '{}' }).send).get({ path: PATH, tokenSecret: 's', schema: wrong, signal }),
+    );
     expect(error).toMatchObject({ fault: 'unexpected-answer' });
     expect(error.message).toContain('(a: invalid_type; b: invalid_type; c: invalid_type)');
   });
@@ -429,7 +455,14 @@ describe('a body that is more than a page', () => {
 
 describe('what is repeated of an answer', () => {
   const answered = (headers: RawAnswer['headers']) =>
-    failureOf(httpOver(scripted({ status: 200, headers, text: '<html>' }).send).get(PATH, 's', schema, signal));
+    failureOf(
+      httpOver(scripted({ status: 200, headers, text: '<html>' }).send).get({
+        path: PATH,
+        tokenSecret: 's',
+        schema,
+        signal,
+      }),
+    );
 
   it('is no request id that came more than once, also not in a list of one', async () => {
     expect((await answered({ 'x-request-id': ['abc'] })).requestId).toBeUndefined();
@@ -441,7 +474,9 @@ describe('what is repeated of an answer', () => {
 
   it('is the code of an error, also when its cause has none', async () => {
     const thrown = broken('ECONNREFUSED', new Error('without a code'));
-    const error = await failureOf(httpOver(scripted(thrown).send).get(PATH, 's', schema, signal));
+    const error = await failureOf(
+      httpOver(scripted(thrown).send).get({ path: PATH, tokenSecret: 's', schema, signal }),
+    );
     expect(error.message).toContain('the connection was refused (ECONNREFUSED)');
   });
 });

@@ -68,8 +68,8 @@ describe('a list without expected statuses', () => {
   it('passes none on, so that each of them is an error', async () => {
     const asked: unknown[] = [];
     const http = {
-      get: async (...parameters: unknown[]) => {
-        asked.push(parameters[4]);
+      get: async ({ expected }: { readonly expected?: unknown }) => {
+        asked.push(expected);
         return { status: 200, body: { data: [], meta: pagination(1, null) } };
       },
     };

@@ -18,7 +18,7 @@ let ids: PoolIds;
 beforeEach(() => {
   asked = [];
   nowMs = 1_000_000;
-  const get = async (...[path, , , , expected]: Parameters<HcpTerraformHttp['get']>) => {
+  const get = async ({ path, expected }: Parameters<HcpTerraformHttp['get']>[0]) => {
     asked.push(path);
     expectedStatuses = expected;
     if (answer instanceof Error) throw answer;

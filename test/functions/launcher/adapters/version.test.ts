@@ -32,7 +32,7 @@ it.each([
   'the platform is asked for its version at an endpoint that costs nothing, and %j means %s',
   async (headers, lists) => {
     const asked: unknown[] = [];
-    const get = async (...[path, tokenSecret, , , expected]: Parameters<HcpTerraformHttp['get']>) => {
+    const get = async ({ path, tokenSecret, expected }: Parameters<HcpTerraformHttp['get']>[0]) => {
       asked.push({ path, tokenSecret, expected });
       return { status: 204, headers, body: undefined };
     };
