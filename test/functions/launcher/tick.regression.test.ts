@@ -38,7 +38,7 @@ const queue = (name: string, ...ids: string[]) =>
   platform.runs.set(name, { ok: true, value: ids.map((id) => run({ id })) });
 const launched = () => tasks.launches.map(({ pool: { name }, job }) => `${name} ${job.key}`);
 
-describe('a job whose tokens are used up', () => {
+describe('a job whose tokens are already used', () => {
   // ECS remembers tokens for 24 h; of the tasks it shows an hour's, and of those that we stopped not the attempt.
   it.each([1, 7, 40, 900])(
     'is launched for within one tick, after %i attempts of which ECS shows none',
@@ -54,7 +54,7 @@ describe('a job whose tokens are used up', () => {
     },
   );
 
-  it('tries the nearest attempts one by one, so that ticks that saw a task more or less agree', async () => {
+  it('tries the nearest attempts one by one, so that ticks with slightly different observations agree', async () => {
     queue('one', 'run-1');
     tasks.answer = ({ attempt }) => ({
       kind: 'task',
@@ -72,7 +72,7 @@ describe('a job whose tokens are used up', () => {
   });
 });
 
-describe('the place of a warm agent', () => {
+describe('the slot of a warm agent', () => {
   const [lane] = pool('one').lanes;
   const warm = pool('one', { lanes: [{ ...lane, standing: { id: 'one', warm: { agents: 1, idleSeconds: 3600 } } }] });
   const hour = NOW - (NOW % minutes(60));
@@ -92,13 +92,13 @@ describe('the place of a warm agent', () => {
     };
   };
 
-  it('is filled anew when its token names a task that ECS has long forgotten', async () => {
+  it('is filled again when its token stands for a task that ECS no longer shows', async () => {
     conflicting();
     expect(await taskAt(hour)).toEqual(['task-1']);
     expect(await taskAt(hour + minutes(130))).toEqual(['task-2']);
   });
 
-  it('is not filled twice while ECS does not show its task yet', async () => {
+  it('isn’t filled twice while ECS doesn’t show its task yet', async () => {
     conflicting();
     for (const later of [0, 10, 60, 290]) expect(await taskAt(hour + seconds(later))).toEqual(['task-1']);
     expect(tasks.launches.every(({ attempt }) => attempt === tasks.launches[0]?.attempt)).toBe(true);
@@ -148,7 +148,7 @@ describe('the place of a warm agent', () => {
   );
 });
 
-describe('a job whose task is of another family, after `phases` was set or taken away', () => {
+describe('a job whose task has another family, after `phases` was set or removed', () => {
   // ECS answers the token with a ConflictException that names the task of before the deployment.
   const FORMER = 'launcher-one';
   const split = pool('one', { lanes: [PLAN_LANE, APPLY_LANE] });
@@ -166,14 +166,14 @@ describe('a job whose task is of another family, after `phases` was set or taken
     return ticked.pools[0]?.launches.flatMap((one) => (one.kind === 'launched' ? one.taskId : one.kind));
   };
 
-  it('gets an agent at once when the agent of that task took another job', async () => {
+  it('gets an agent at once if the agent of that task took another job', async () => {
     queue('one', 'run-1');
     remembered(NOW - seconds(60));
     platform.agentsOf.set('one', [agent('former', 'busy')]);
     expect(await startedTasks()).toEqual(['run-1/plan/2']);
   });
 
-  it('gets an agent at once when only a running job says that the agent of that task took another', async () => {
+  it('gets an agent at once if only a running job shows that the agent of that task took another', async () => {
     const other = run({ id: 'run-2', status: 'planning', planAgentName: 'former' });
     platform.runs.set('one', { ok: true, value: [run(), other] });
     remembered(NOW - seconds(60));
@@ -196,14 +196,14 @@ describe('a job whose task is of another family, after `phases` was set or taken
     expect(await startedTasks()).toEqual([]);
   });
 
-  it('gets an agent when that task has none after the start deadline', async () => {
+  it('gets an agent if that task has none after the start deadline', async () => {
     queue('one', 'run-1');
     remembered(NOW - LIMITS.startDeadlineMs - 1);
     expect(await startedTasks()).toEqual(['run-1/plan/2']);
     expect(tasks.stops).toEqual([]);
   });
 
-  it('gets an agent when that task is idle and counts for another job', async () => {
+  it('gets an agent if that task is idle and counts for another job', async () => {
     queue('one', 'run-1', 'run-2');
     remembered(NOW - seconds(60));
     platform.agentsOf.set('one', [agent('former', 'idle')]);
@@ -218,7 +218,7 @@ describe('a job whose task is of another family, after `phases` was set or taken
   });
 });
 
-describe('a job whose token is in use for no task that ECS names', () => {
+describe('a job whose token is in use although ECS names no task', () => {
   // A launch for which Spot had no capacity may keep its token. After a deployment without Spot, the token is in conflict.
   const conflict = new UpstreamError({
     system: 'ECS',
@@ -236,26 +236,26 @@ describe('a job whose token is in use for no task that ECS names', () => {
     return ticked.pools[0]?.launches.map((one) => (one.kind === 'launched' ? one.taskId : one.kind));
   };
 
-  it('gets an agent by the next token once a task of the first one would be visible', async () => {
+  it('gets an agent with the next token once a task of the first one would be visible', async () => {
     expect(await outcomesAfter(seconds(301))).toEqual(['run-1/plan/2']);
   });
 
-  it('gets none before, since an overlapping tick may have started a task', async () => {
+  it('gets no agent before that, since an overlapping tick may have started a task', async () => {
     expect(await outcomesAfter(seconds(300))).toEqual(['failed']);
   });
 });
 
-describe('a licence that pools with different API tokens share', () => {
+describe('an organization agent limit that pools with different API tokens share', () => {
   const pools = [pool('one'), pool('two', { apiTokenSecret: 'acme/other-token' })];
 
-  it('is not promised to each of them', async () => {
+  it('isn’t granted to each of them', async () => {
     queue('one', 'run-1');
     queue('two', 'run-2');
     await tickOf(pools, 1);
     expect(launched()).toEqual(['one run-1/plan']);
   });
 
-  it('counts the agents of a pool that has no work itself', async () => {
+  it('counts the agents of a pool without work', async () => {
     queue('one', 'run-1');
     platform.agentsOf.set('two', [agent('foreign', 'busy')]);
     await tickOf(pools, 1);
@@ -288,7 +288,7 @@ describe('a licence that pools with different API tokens share', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('binds no other organization', async () => {
+  it('doesn’t affect another organization', async () => {
     queue('one', 'run-1');
     queue('else', 'run-2');
     await tickOf([...pools, pool('else', { organization: 'other' })], 1);
@@ -308,7 +308,7 @@ describe('warm agents whose containers ended well', () => {
       stoppedAtMs: NOW - minutes(agoMinutes),
     });
 
-  it('are start failures when the list of the last minutes lacks them, and hold up the next', async () => {
+  it('are start failures if the list of the last minutes lacks them, and delay the next', async () => {
     tasks.stopped = [ended('new', 1)];
     const ticked = await tickOf([one]);
     expect(ticked.pools[0]?.observation?.supply.startFailures).toHaveLength(1);
@@ -317,7 +317,7 @@ describe('warm agents whose containers ended well', () => {
     expect(again.pools[0]?.observation?.supply.startFailures).toEqual([]);
   });
 
-  it('are none when they are older than that list, which is not read further back for them', async () => {
+  it('aren’t start failures if they are older than that list, which isn’t read further back for them', async () => {
     tasks.stopped = [ended('old', 40)];
     const ticked = await tickOf([one]);
     expect(platform.agentsAsked).toHaveLength(1);
@@ -327,7 +327,7 @@ describe('warm agents whose containers ended well', () => {
 });
 
 describe('agents in question', () => {
-  it('are asked for from before a task whose own job still waits, however well it ended', async () => {
+  it('are listed from before a task whose own job still waits, even if it exited with 0', async () => {
     queue('one', 'run-1');
     const createdAtMs = NOW - minutes(50);
     const good = { family: 'launcher-one', createdAtMs, startedAtMs: createdAtMs, stoppedAtMs: NOW - minutes(30) };
@@ -339,8 +339,8 @@ describe('agents in question', () => {
   });
 });
 
-describe('an invocation whose tick used up its time', () => {
-  it('begins no other tick that could only fail', async () => {
+describe('an invocation whose tick used all its time', () => {
+  it('begins no further tick that could only fail', async () => {
     const clock = new FakeClock(NOW);
     let ticks = 0;
     const parts = {
@@ -373,7 +373,7 @@ describe('an invocation whose tick used up its time', () => {
 
 const all = (answers: ReadonlyMap<Pool, Promise<unknown>>) => Promise.all(answers.values());
 
-describe('the question whether any of several pools has work', () => {
+describe('the combined request whether any pool has work', () => {
   const parts = { hostname: 'app.terraform.io', now: () => NOW, timeout: never };
   const http = (page: number): ConstructorParameters<typeof HcpTerraformClient>[0]['http'] => ({
     get: async ({ path, schema }) => {
@@ -385,7 +385,7 @@ describe('the question whether any of several pools has work', () => {
   });
   const pools = [pool('one', { id: 'apool-1' }), pool('two', { id: 'apool-2' })];
 
-  it('is not answered by an empty page that is not the first', async () => {
+  it('isn’t answered by an empty page after the first', async () => {
     const client = new HcpTerraformClient({ ...parts, http: http(2) });
     const answers = client.openRuns(pools, never()).values();
     expect(await Promise.all(answers)).toMatchObject([
@@ -404,8 +404,8 @@ describe('the question whether any of several pools has work', () => {
   });
 });
 
-describe('a poll budget that does not reach for all pools', () => {
-  it('serves first whom it did not reach the last time', async () => {
+describe('a poll budget that isn’t enough for all pools', () => {
+  it('serves first the pools that it didn’t reach the last time', async () => {
     let nowMs = NOW;
     const served: string[] = [];
     const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
@@ -440,7 +440,7 @@ describe('a poll budget that does not reach for all pools', () => {
   });
 });
 
-describe('a pool that may not be looked up', () => {
+describe('a pool that the token can’t look up', () => {
   it('is looked up again after ten minutes, and not in every tick', async () => {
     let nowMs = NOW;
     let lookups = 0;
@@ -468,7 +468,7 @@ describe('a pool that may not be looked up', () => {
   });
 });
 
-describe('a silent task in whose lifetime more than 5,000 agents came and went', () => {
+describe('a silent task during whose lifetime more than 5,000 agents pinged', () => {
   const silent = task('silent', { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(90) });
   const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too long' });
   const listing = (recent: readonly Agent[], older: UpstreamError): void => {
@@ -478,7 +478,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
     };
   };
 
-  it('neither holds its pool up, nor serves a job, nor is stopped', async () => {
+  it('doesn’t delay its pool, serves no job and isn’t stopped', async () => {
     queue('one', 'run-1');
     tasks.tasks = [silent];
     listing([], tooLong);
@@ -488,7 +488,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
     expect(seen?.observation?.supply.live).toMatchObject([{ state: 'unobserved' }]);
   });
 
-  it('keeps nobody from what the last minutes tell', async () => {
+  it('doesn’t keep the launcher from using the list of the last minutes', async () => {
     const young = task('young', { family: 'launcher-one', createdAtMs: NOW - minutes(9) });
     tasks.tasks = [silent, young, task('busy', { family: 'launcher-one', createdAtMs: NOW - minutes(80) })];
     listing([agent('busy', 'busy')], tooLong);
@@ -497,7 +497,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
     expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['young']);
   });
 
-  it('is no failed start when it is over, unless two witnesses say so', async () => {
+  it('isn’t a failed start when it has ended, unless two pieces of evidence say so', async () => {
     const over = { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(40), exitCode: 1 };
     tasks.stopped = [
       stoppedTask('perhaps', { ...over, startedAtMs: NOW - minutes(39) }),
@@ -521,7 +521,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
       expect(seen?.errors).toEqual([]);
     });
 
-    it('is not stopped when the second look finds an agent of the same name at work', async () => {
+    it('isn’t stopped when the second list has a working agent of the same name', async () => {
       tasks.tasks = [old];
       const lists = [[errored], [errored, agent('old', 'busy', { id: 'agent-2' })]];
       platform.agents = async (_, sinceMs) => {
@@ -532,7 +532,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
       expect(seen).toMatchObject({ decision: { stops: [{ taskId: 'old' }] }, stops: [], errors: [] });
     });
 
-    it('is stopped when the list became too long only for the second look, without the task that never registered', async () => {
+    it('is stopped when only the second list is too long, without the task that never registered', async () => {
       tasks.tasks = [old, task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(30) })];
       let older = 0;
       platform.agents = async (_, sinceMs) => {
@@ -545,7 +545,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
       expect(seen?.errors).toEqual([]);
     });
 
-    it('is not stopped when the second look finds even the last minutes too long, and the tick is red', async () => {
+    it('isn’t stopped when even the second list of the last minutes is too long, and the tick has an error', async () => {
       tasks.tasks = [old];
       let looks = 0;
       platform.agents = async () => {
@@ -558,7 +558,7 @@ describe('a silent task in whose lifetime more than 5,000 agents came and went',
     });
   });
 
-  it('is an error when it is for another reason that its agent cannot be looked up', async () => {
+  it('is an error when its agent can’t be looked up for another reason', async () => {
     queue('one', 'run-1');
     tasks.tasks = [silent];
     listing([], new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'no answer' }));

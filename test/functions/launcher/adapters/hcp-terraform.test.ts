@@ -842,7 +842,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
   });
 });
 
-describe('the question whether any of several pools has work', () => {
+describe('the combined request whether any pool has work', () => {
   const other = { ...pool, name: 'other', id: 'apool-2' };
   const isQuestion = (url = '') => !url.includes('include=');
 

@@ -17,7 +17,7 @@ const evidence = (overrides: Partial<TokenEvidence> = {}): TokenEvidence => ({
 });
 
 describe('the token of a launch', () => {
-  it('is made of job and attempt alone, and within ECS’s 64 characters also for the longest of both', () => {
+  it('depends on the job and the attempt only, and has at most ECS’s 64 characters for the longest of both', () => {
     expect(clientTokenOf({ key: 'run-1/plan' }, 3)).toBe('run-1/plan/3');
     expect(clientTokenOf({ key: `run-${'x'.repeat(46)}/apply` }, 10_288)).toHaveLength(62);
   });
@@ -26,11 +26,11 @@ describe('the token of a launch', () => {
 describe('the attempts of a launch', () => {
   const waited = (ms: number) => queuedJob('run-1', { queuedAtMs: NOW - ms });
 
-  it('go on one by one from the next, then by leaps', () => {
+  it('continue one by one from the next attempt, and then leap', () => {
     expect(attemptsFrom(3, waited(0), NOW).slice(0, 6)).toEqual([3, 4, 5, 6, 7, 11]);
   });
 
-  it('leap to 64 beyond the next, and end with one that changes every five minutes of waiting', () => {
+  it('leap to 64 beyond the next attempt, and end with one that changes every five minutes of waiting', () => {
     const last = (ms: number) => attemptsFrom(3, waited(ms), NOW).slice(6);
     expect(last(0)).toEqual([19, 35, 67, 10_000]);
     expect(last(minutes(5) - 1).at(-1)).toBe(10_000);
@@ -38,17 +38,17 @@ describe('the attempts of a launch', () => {
     expect(last(minutes(61)).at(-1)).toBe(10_012);
   });
 
-  it('include the attempts that a warm agent had before, in the last one only', () => {
+  it('add the earlier attempts of a warm agent to the last attempt only', () => {
     const job = { queuedAtMs: NOW, attemptsBefore: 7 };
     expect(attemptsFrom(3, job, NOW)).toEqual([3, 4, 5, 6, 7, 11, 19, 35, 67, 10_007]);
   });
 
-  it('are a single one where the job asks for that', () => {
+  it('are a single one for a sweep', () => {
     expect(attemptsFrom(3, { queuedAtMs: NOW, singleAttempt: true }, NOW)).toEqual([3]);
     expect(attemptsFrom(3, { queuedAtMs: NOW, singleAttempt: false }, NOW)).toHaveLength(10);
   });
 
-  it('are never used up, however many tasks there were whose attempt ECS has forgotten', () => {
+  it('are never all used, even after many tasks whose attempt ECS has forgotten', () => {
     const used = new Set<number>();
     for (let ms = 0; ms < minutes(24 * 60); ms += minutes(6)) {
       const attempt = attemptsFrom(4, waited(ms), NOW).find((one) => !used.has(one));
@@ -57,14 +57,14 @@ describe('the attempts of a launch', () => {
     }
   });
 
-  it('are the same for ticks that overlap, but where the five minutes end', () => {
+  it('are the same for overlapping ticks, except at the end of the five minutes', () => {
     expect(attemptsFrom(2, waited(minutes(61)), NOW)).toEqual(attemptsFrom(2, waited(minutes(64)), NOW));
     expect(attemptsFrom(2, waited(-seconds(9)), NOW)).toEqual(attemptsFrom(2, waited(0), NOW));
   });
 });
 
 describe('a token', () => {
-  it('is used up when it stands for a task that is over or was counted already', () => {
+  it('is already used when its task has ended or was counted already', () => {
     const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
     const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
       isAlreadyUsed({ taskId: 'a', lastStatus }, { job, lane: LANE }, evidence({ seenTaskIds: new Set(seenIds) }));
@@ -76,7 +76,7 @@ describe('a token', () => {
   });
 });
 
-describe('a token of a live task that was started with other parameters', () => {
+describe('the token of a live task that was started with other parameters', () => {
   const spent = (family: string, createdAtMs: number | undefined, agents: string[] = []) => {
     const answer = { taskId: 'former', lastStatus: 'RUNNING', family, createdAtMs };
     return isAlreadyUsed(
@@ -86,36 +86,36 @@ describe('a token of a live task that was started with other parameters', () => 
     );
   };
 
-  it('is used up when the task is of another family and its agent has registered', () => {
+  it('is already used when the task has another family and its agent has registered', () => {
     expect(spent(LANE.taskDefinition, NOW, ['former'])).toBe(true);
     expect(spent(LANE.taskDefinition, NOW, ['another'])).toBe(false);
   });
 
-  it('is used up when the task is of another family and its agent did not register in time', () => {
+  it('is already used when the task has another family and its agent did not register in time', () => {
     expect(spent(LANE.taskDefinition, NOW - minutes(5))).toBe(false);
     expect(spent(LANE.taskDefinition, NOW - minutes(5) - 1)).toBe(true);
     expect(spent(LANE.taskDefinition, undefined)).toBe(false);
   });
 
-  it('stays in use when the task is of the lane’s own family: the tick counts it as soon as ECS lists it', () => {
+  it('stays in use when the task has the lane’s own family, since the tick counts the task once ECS lists it', () => {
     expect(spent(PLAN_LANE.taskDefinition, NOW, ['former'])).toBe(false);
     expect(spent(PLAN_LANE.taskDefinition, NOW - minutes(6))).toBe(false);
   });
 });
 
-describe('a task that ECS names and cannot describe', () => {
+describe('a task that ECS names but can’t describe', () => {
   const answer = { taskId: 't', lastStatus: undefined };
   const spent = (waitedMs: number) =>
     isAlreadyUsed(answer, { job: queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), lane: LANE }, evidence());
 
-  it('is a new one as long as its job waits for less than ECS shows a stopped task', () => {
+  it('is new as long as its job has waited for less time than ECS shows a stopped task', () => {
     expect(spent(minutes(6))).toBe(false);
     expect(spent(minutes(60))).toBe(false);
     expect(spent(minutes(60) + 1)).toBe(true);
     expect(spent(minutes(61))).toBe(true);
   });
 
-  it('is a new one where a warm agent’s place was asked for: its tokens are no older than an hour', () => {
+  it('is new for the slot of a warm agent, whose tokens are at most an hour old', () => {
     const standing = { id: 'abc123', warm: { agents: 1, idleSeconds: 3600 } };
     for (const nowMs of [NOW, NOW + minutes(59), NOW + minutes(60)]) {
       const [place] = standingJobs({ ...LANE, standing }, nowMs);

@@ -23,7 +23,7 @@ function launches(limit: number, members: readonly Member[], allCounted = true):
 const jobs = (n: number, of: string) => Array.from({ length: n }, (_, i) => queuedJob(`run-${of}${i + 1}`));
 
 describe('pools that share an organization agent limit', () => {
-  it('launch for queued jobs up to the limit, all of them together', () => {
+  it('together launch for queued jobs up to the limit', () => {
     const pools = [member([laneOf('a')], jobs(2, 'a')), member([laneOf('b')], jobs(2, 'b'))];
     expect(launches(3, pools)).toEqual([['run-a1/plan', 'run-a2/plan'], ['run-b1/plan']]);
     expect(launches(9, pools).flat()).toHaveLength(4);

@@ -33,16 +33,16 @@ describe('which statuses are demand', () => {
     ['discarded', 'over'],
     ['planned_and_finished', 'over'],
     ['force_canceled', 'over'],
-  ])('%s is none: %s', (status) => {
+  ])('%s isn’t demand: %s', (status) => {
     expect(demandOf([run({ status })])).toEqual({ queued: [], running: [], waiting: [], unknownStatuses: [] });
   });
 
-  it('counts every queued run of a workspace, not one a workspace (hcp-terraform-operator #664)', () => {
+  it('counts every queued run of a workspace, not one per workspace (hcp-terraform-operator #664)', () => {
     const runs = ['run-1', 'run-2', 'run-3'].map((id) => run({ id, workspaceId: 'ws-1' }));
     expect(demandOf(runs).queued).toHaveLength(3);
   });
 
-  it('takes a status that it does not know for no demand, and names it', () => {
+  it('reports a status that it doesn’t know, and doesn’t treat it as demand', () => {
     const { queued, unknownStatuses } = demandOf([
       run({ status: 'rehearsing' }),
       run({ id: 'run-2', status: 'constructor' }),
@@ -70,11 +70,11 @@ describe('which statuses are demand', () => {
     expect(stages).toEqual([0, 1]);
   });
 
-  it('counts the wait from the run’s creation when the platform reports no time for its status', () => {
+  it('counts the wait from the run’s creation when HCP Terraform reports no time for its status', () => {
     expect(demandOf([run({ status: 'post_plan_running' })]).waiting[0]?.sinceMs).toBe(run().createdAtMs);
   });
 
-  it('lists the longest wait first, in one order whatever the list’s', () => {
+  it('lists the longest wait first, whatever the order of the run list', () => {
     const waits = (id: string, ago: number) =>
       run({ id, status: 'post_plan_running', statusSinceMs: NOW - seconds(ago) });
     const runs = [waits('run-c', 10), waits('run-b', 90), waits('run-a', 90)];
@@ -83,7 +83,7 @@ describe('which statuses are demand', () => {
     expect(ids(runs.toReversed())).toEqual(ids(runs));
   });
 
-  it('asks the platform for exactly the statuses that make jobs or waits', () => {
+  it('lists exactly the statuses of jobs and of runs that wait after their plan', () => {
     const jobs = OBSERVED_STATUSES.flatMap((status) => {
       const { queued, running, waiting } = demandOf([run({ status })]);
       return [...queued, ...running, ...waiting];
@@ -93,7 +93,7 @@ describe('which statuses are demand', () => {
 });
 
 describe('the jobs', () => {
-  it('are named by run and phase, with their age from the platform’s own clock', () => {
+  it('have a key of run and phase, and the time from HCP Terraform’s clock', () => {
     const { queued } = demandOf([
       run({ id: 'run-a', workspaceId: 'ws-a', planQueuedAtMs: NOW - seconds(7) }),
       run({
@@ -109,7 +109,7 @@ describe('the jobs', () => {
     ]);
   });
 
-  it('come oldest first, and in one order whatever the list’s', () => {
+  it('come oldest first, whatever the order of the run list', () => {
     const runs = [
       run({ id: 'run-c', planQueuedAtMs: NOW - seconds(1) }),
       run({ id: 'run-b', planQueuedAtMs: NOW - seconds(9) }),
@@ -120,11 +120,11 @@ describe('the jobs', () => {
     expect(keys(runs.toReversed())).toEqual(keys(runs));
   });
 
-  it('fall back to the run’s creation when the platform gives no queue time', () => {
+  it('count from the run’s creation when HCP Terraform reports no queue time', () => {
     expect(demandOf([run()]).queued[0]?.queuedAtMs).toBe(run().createdAtMs);
   });
 
-  it('tell who executes them', () => {
+  it('have the name of the agent that executes them', () => {
     const { running } = demandOf([
       run({ status: 'planning', planAgentName: 'task-1', planQueuedAtMs: 1, planningAtMs: 2 }),
       run({ id: 'run-2', status: 'applying', planAgentName: 'task-1', applyAgentName: 'task-2' }),
@@ -135,7 +135,7 @@ describe('the jobs', () => {
     ]);
   });
 
-  it('are counted once when pages shifted and a run was listed twice, as it was seen last', () => {
+  it('count once when pages shifted and a run was listed twice; its last occurrence counts', () => {
     expect(demandOf([run(), run({ status: 'planning' })])).toMatchObject({
       queued: [],
       running: [{ key: 'run-1/plan' }],

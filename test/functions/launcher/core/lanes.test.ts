@@ -67,7 +67,7 @@ describe('a pool with a lane for each phase', () => {
     expect(decide({ runs: [planQueued('run-1'), applyQueued('run-2')] }).launches).toEqual([APPLY_2, PLAN_1]);
   });
 
-  it('takes an agent that accepts plans for no supply of an apply, nor the reverse', () => {
+  it('doesn’t count an agent that accepts plans as supply for an apply, nor the reverse', () => {
     const idlePlan = { tasks: [planTask('a')], idle: ['a'] };
     expect(decide({ runs: [applyQueued('run-2')], ...idlePlan }).launches).toEqual([APPLY_2]);
     expect(decide({ runs: [planQueued('run-1')], ...idlePlan }).launches).toEqual([]);
@@ -76,7 +76,7 @@ describe('a pool with a lane for each phase', () => {
     expect(decide({ runs: [applyQueued('run-2')], ...idleApply }).launches).toEqual([]);
   });
 
-  it('launches for the apply, when there is room for one, however old the plan is', () => {
+  it('launches for the apply when the limit allows one launch, however old the plan is', () => {
     const runs = [planQueued('run-1', minutes(9)), applyQueued('run-2')];
     const { launches, deferrals, reasons } = decide({ runs, limits: { maxAgents: 1 } });
     expect(launches).toEqual([APPLY_2]);
@@ -98,14 +98,14 @@ describe('a pool with a lane for each phase', () => {
     expect(decide({ runs: [applyQueued('run-2')], tasks, limits: { maxAgents: 3 } }).launches).toEqual([APPLY_2]);
   });
 
-  it('goes on with applies while the plans’ tasks fail to start', () => {
+  it('continues with applies while the tasks of plans fail to start', () => {
     const runs = [planQueued('run-1'), applyQueued('run-2')];
     const { launches, deferrals } = decide({ runs, tasks: [brokenPlan] });
     expect(launches).toEqual([APPLY_2]);
     expect(deferrals).toEqual(['run-1/plan: start-failures']);
   });
 
-  it('does not take an apply that came up for a sign that plans start again', () => {
+  it('doesn’t treat an apply that came up as a sign that plans start again', () => {
     const tasks = [brokenPlan, applyTask('good', { createdAtMs: NOW - seconds(20) })];
     expect(decide({ runs: [planQueued('run-1')], tasks, idle: ['good'] }).deferrals).toEqual([
       'run-1/plan: start-failures',
@@ -125,7 +125,7 @@ describe('a pool with a lane for each phase', () => {
     expect(decide({ runs, tasks, idle: ['own', 'foreign'] }).launches).toEqual([]);
   });
 
-  it('takes nameless running jobs for tasks of their own lane, where agents may not be listed', () => {
+  it('assigns running jobs without an agent’s name to tasks of their own lane when the token can’t list agents', () => {
     const planning = run({ id: 'run-3', status: 'planning', planQueuedAtMs: NOW - minutes(1) });
     const tasks = [
       planTask('a', { createdAtMs: NOW - seconds(50) }),
@@ -136,7 +136,7 @@ describe('a pool with a lane for each phase', () => {
   });
 });
 
-describe('a lane on Spot whose tasks end before they start, for want of capacity', () => {
+describe('a lane on Spot whose tasks end before they start, because of a lack of capacity', () => {
   const noRoom = (overrides: Partial<Task> = {}) => ({
     ...brokenPlan,
     stoppedReason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
@@ -187,7 +187,7 @@ describe('a pool without lanes', () => {
   });
 });
 
-describe('agents that no queued job asks for', () => {
+describe('warm agents and sweeps', () => {
   const warm = { id: 'apply', warm: { agents: 2, idleSeconds: 3600 } };
   const lanes = [PLAN_LANE, { ...APPLY_LANE, standing: warm }];
 
@@ -200,7 +200,7 @@ describe('agents that no queued job asks for', () => {
     ]);
   });
 
-  it('are no second probe where tasks fail to start', () => {
+  it('aren’t a second probe where tasks fail to start', () => {
     const failing = [
       applyTask('broken', {
         ...stoppedTask('broken', { startedBy: 'run-2/apply', exitCode: undefined, startedAtMs: undefined }),
@@ -213,7 +213,7 @@ describe('agents that no queued job asks for', () => {
     expect(decide({ lanes, runs: [], tasks: failing }).launches).toEqual(['warm/apply/1 in launcher-default-apply']);
   });
 
-  it('are no second probe in a lane whose Spot capacity is short either', () => {
+  it('aren’t a second probe in a lane without Spot capacity either', () => {
     const short = {
       ...brokenPlan,
       stoppedReason: 'Capacity is unavailable at this time',
@@ -223,7 +223,7 @@ describe('agents that no queued job asks for', () => {
     expect(decide({ lanes: spot, runs: [planQueued('run-1')], tasks: [short] }).launches).toEqual([PLAN_1]);
   });
 
-  it('of one lane do not take the probe of another', () => {
+  it('of one lane don’t take the probe of another', () => {
     const failing = { ...brokenPlan, stoppedAtMs: NOW - minutes(1) };
     const runs = [planQueued('run-1'), applyQueued('run-2')];
     expect(decide({ runs, tasks: [failing] }).launches).toEqual([APPLY_2, PLAN_1]);
@@ -250,22 +250,22 @@ describe('a slot for the jobs of another lane', () => {
     expect(decide({ lanes, runs: [], limits: { maxAgents: 1 } }).launches).toEqual([]);
   });
 
-  it('is not kept where the other lane has a task, or gets one in this tick', () => {
+  it('isn’t kept where the other lane has a task, or gets one in this tick', () => {
     expect(decide({ lanes, runs: [], tasks: [applyTask('b')], limits: { maxAgents: 3 } }).launches).toHaveLength(2);
     expect(decide({ lanes, runs: [applyQueued('run-2')], limits: { maxAgents: 3 } }).launches).toHaveLength(3);
   });
 
-  it('is not kept where there is no other lane', () => {
+  it('isn’t kept where there is no other lane', () => {
     const alone = { ...LANE, standing: warm.standing };
     expect(decide({ lanes: [alone], runs: [], limits: { maxAgents: 3 } }).launches).toHaveLength(3);
   });
 
-  it('is not kept from a sweep, whose agent leaves after a minute and a half', () => {
+  it('may be used by a sweep, whose agent leaves after a minute and a half', () => {
     const sweeping = { ...PLAN_LANE, standing: { id: 'p', sweepMs: minutes(60) } };
     expect(decide({ lanes: [sweeping, APPLY_LANE], runs: [], limits: { maxAgents: 1 } }).launches).toHaveLength(1);
   });
 
-  it('comes back as warm agents leave after a deployment has lowered maxAgents: none of them is replaced first', () => {
+  it('is free again as warm agents leave after a deployment lowered maxAgents, since they aren’t replaced first', () => {
     const runs = [applyQueued('run-2', minutes(20))];
     const limits = { maxAgents: 2 };
     expect(decide({ lanes, runs, limits, ...idle(3) }).launches).toEqual([]);

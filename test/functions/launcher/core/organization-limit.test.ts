@@ -3,7 +3,7 @@ import { limitRoomOf } from '../../../../functions/launcher/core/organization-li
 import { READ_LAG_MS, SETTLED_AFTER_MS } from '../../../../functions/launcher/core/vendor-timing.ts';
 import { live, minutes, supply } from './builders.ts';
 
-it('the organization agent limit allows what is neither registered nor starting, in all pools together', () => {
+it('the organization agent limit allows agents that are neither registered nor starting, in all pools together', () => {
   const one = supply({ registered: 3, live: [live('a', 'starting'), live('b', 'busy'), live('c', 'idle')] });
   const other = supply({ registered: 1, live: [live('d', 'starting'), live('e', 'starting')] });
   expect(limitRoomOf(10, [])).toBe(10);
@@ -12,7 +12,7 @@ it('the organization agent limit allows what is neither registered nor starting,
   expect(limitRoomOf(5, [one, other])).toBe(-2);
 });
 
-it('tasks launched by a tick are visible five minutes after its invocation ended, at the latest after six', () => {
+it('tasks launched by a tick are visible five minutes after its invocation ended, at most six minutes after it began', () => {
   expect(READ_LAG_MS).toBe(minutes(5));
   expect(SETTLED_AFTER_MS).toBe(minutes(6));
 });

@@ -26,7 +26,7 @@ it('lists each name once, in order', () => {
   expect(agentsOfOtherTasks(agents, [{ agentName: OURS }], new Set())).toEqual([OURS, THEIRS]);
 });
 
-it('counts the agent that a running job names, where agents may not be listed', () => {
+it('counts the agent of a running job even if the token can’t list agents', () => {
   const running = [{ agentName: THEIRS }, { agentName: OURS }, { agentName: 'build-server-1' }, {}];
   expect(agentsOfOtherTasks([], running, new Set([OURS]))).toEqual([THEIRS]);
 });

@@ -11,8 +11,8 @@ function seenIn(task: Task, agents: readonly Agent[] | undefined, running: reado
   return supplyOf({ lanes: [LANE], tasks: [task], agents, running, queued }, LIMITS.startDeadlineMs, NOW);
 }
 
-describe('a task that was killed for its memory', () => {
-  it('is named with the job that its agent had, as long as a run says so', () => {
+describe('a task that ran out of memory', () => {
+  it('is reported with the job of its agent as long as a run shows it', () => {
     const running = [{ key: 'run-7/apply', phase: 'apply', agentName: 'died' }] as const;
     const { outOfMemory } = seenIn(killed(), [agent('died', 'unknown')], running);
     expect(outOfMemory).toEqual([{ task: killed(), sign: 'OutOfMemoryError', jobKey: 'run-7/apply' }]);
@@ -21,7 +21,7 @@ describe('a task that was killed for its memory', () => {
     ]);
   });
 
-  it('is named with its own agent’s job among all that run, and with none that another agent has', () => {
+  it('is reported with its own agent’s job among all that run, never with another agent’s', () => {
     const running = [
       { key: 'run-1/plan', phase: 'plan', agentName: 'other' },
       { key: 'run-7/apply', phase: 'apply', agentName: 'died' },
@@ -33,7 +33,7 @@ describe('a task that was killed for its memory', () => {
     expect(seenIn(killed(), agents, [first, last]).outOfMemory).toEqual([{ task: killed(), sign: 'OutOfMemoryError' }]);
   });
 
-  it('is told by its exit code where ECS says nothing else, unless somebody stopped it', () => {
+  it('is recognized by its exit code when ECS gives no other reason, unless someone stopped it', () => {
     const agents = [agent('died', 'unknown')];
     expect(seenIn(killed({ containerReason: undefined }), agents).outOfMemory).toMatchObject([
       { sign: 'exit code 137' },
@@ -44,12 +44,12 @@ describe('a task that was killed for its memory', () => {
     expect(seenIn(stoppedTask('died', { exitCode: 1 }), agents).outOfMemory).toEqual([]);
   });
 
-  it('is a start failure, and nothing else, when its agent never came up', () => {
+  it('is only a start failure when its agent never came up', () => {
     const { outOfMemory, startFailures } = seenIn(killed(), [], [], true);
     expect([outOfMemory, startFailures.length]).toEqual([[], 1]);
   });
 
-  it('is named, too, where agents may not be listed and its job waits no more', () => {
+  it('is reported even if the token can’t list agents and its job no longer waits', () => {
     expect(seenIn(killed(), undefined).outOfMemory).toHaveLength(1);
   });
 });

@@ -30,21 +30,21 @@ function failure(createdAgoMs: number, stoppedAgoMs: number): StartFailure {
   };
 }
 
-describe('how many are launched', () => {
-  it('one for each queued job when there is no supply', () => {
+describe('the number of launches', () => {
+  it('is one per queued job without supply', () => {
     expect(keys(decide(jobs(3)))).toEqual(['run-1/plan', 'run-2/plan', 'run-3/plan']);
   });
 
-  it('none when nothing is queued', () => {
+  it('is none when nothing is queued', () => {
     expect(decide([])).toEqual({ launches: [], stops: [], deferrals: [] });
   });
 
-  it('less what is unclaimed', () => {
+  it('is lower by the unclaimed tasks', () => {
     expect(keys(decide(jobs(3), free(2)))).toHaveLength(1);
     expect(keys(decide(jobs(3), free(5)))).toHaveLength(0);
   });
 
-  it('less the foreign idle agents, while the jobs are young enough for them to have asked', () => {
+  it('is lower by the foreign idle agents as long as they may still take the jobs', () => {
     const young = [queuedJob('run-1', { queuedAtMs: NOW - seconds(89) })];
     const old = [queuedJob('run-1', { queuedAtMs: NOW - seconds(91) })];
     expect(keys(decide(young, { foreignIdle: 5 }))).toHaveLength(0);
@@ -52,7 +52,7 @@ describe('how many are launched', () => {
     expect(keys(decide([...young, ...old], { foreignIdle: 5 }))).toHaveLength(1);
   });
 
-  it('up to maxAgents less the live tasks, busy ones included', () => {
+  it('is at most maxAgents less the live tasks, including busy ones', () => {
     const other = { startedBy: 'run-0/plan' };
     const has = { live: [live('a', 'busy', other), live('b', 'unresponsive', other)] };
     const decision = decide(jobs(3), has, { maxAgents: 3 });
@@ -63,12 +63,12 @@ describe('how many are launched', () => {
     ]);
   });
 
-  it('none, and nothing negative, when the live tasks exceed a lowered maxAgents', () => {
+  it('is zero when the live tasks exceed a lowered maxAgents', () => {
     const has = { live: [live('a', 'busy'), live('b', 'busy')] };
     expect(keys(decide(jobs(1), has, { maxAgents: 1 }))).toEqual([]);
   });
 
-  it('up to maxAgents without the tasks whose agent left minutes ago, which ECS has not noticed', () => {
+  it('ignores tasks whose agent left minutes ago and that ECS still runs', () => {
     const gone = (n: number) =>
       Array.from({ length: n }, (_, i) => live(`gone-${i}`, 'lingering', { startedBy: 'run-0/plan' }));
     const decision = decide(jobs(3), { live: gone(2) }, { maxAgents: 2 });
@@ -77,20 +77,20 @@ describe('how many are launched', () => {
     expect(keys(decide(jobs(3), { live: [...gone(1), live('a', 'leaving')] }, { maxAgents: 2 }))).toHaveLength(1);
   });
 
-  it('as if at most maxAgents of those were not there: what ECS bills is bounded', () => {
+  it('ignores at most maxAgents of those, so that the number of billed tasks is bounded', () => {
     const gone = (n: number) =>
       Array.from({ length: n }, (_, i) => live(`gone-${i}`, 'lingering', { startedBy: 'run-0/plan' }));
     expect(keys(decide(jobs(3), { live: gone(3) }, { maxAgents: 2 }))).toHaveLength(1);
     expect(keys(decide(jobs(3), { live: gone(4) }, { maxAgents: 2 }))).toHaveLength(0);
   });
 
-  it('up to the launches of a tick', () => {
+  it('is at most the launches per tick', () => {
     const decision = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
     expect(keys(decision)).toHaveLength(2);
     expect(decision.deferrals).toMatchObject([{ cause: 'launches-per-tick' }]);
   });
 
-  it('up to the room that the licence leaves', () => {
+  it('is at most what the organization agent limit allows', () => {
     const decision = decide(jobs(3), {}, {}, 1);
     expect(keys(decision)).toHaveLength(1);
     expect(decision.deferrals).toMatchObject([{ cause: 'agents-ceiling' }, { cause: 'agents-ceiling' }]);
@@ -98,14 +98,14 @@ describe('how many are launched', () => {
   });
 });
 
-describe('which job a launch is for', () => {
-  it('jobs without a live task first, then those whose task took another job or ended', () => {
+describe('the jobs of launches', () => {
+  it('are those without a live task first, then those whose task took another job or ended', () => {
     const has = { live: [live('a', 'busy', { startedBy: 'run-1/plan' })], attempts: new Map([['run-1/plan', 1]]) };
     const decision = decide(jobs(2), has);
     expect(keys(decision)).toEqual(['run-2/plan', 'run-1/plan']);
   });
 
-  it('the attempt is one more than was seen, and says so', () => {
+  it('have an attempt that is one higher than the observed ones, with the reason', () => {
     const decision = decide(jobs(1), { attempts: new Map([['run-1/plan', 2]]) });
     expect(decision.launches).toMatchObject([
       { attempt: 3, reason: expect.stringContaining('took other jobs or ended') },
@@ -113,13 +113,13 @@ describe('which job a launch is for', () => {
     expect(decide(jobs(1)).launches).toMatchObject([{ attempt: 1, reason: '1 queued, 0 unclaimed' }]);
   });
 
-  it('depends on nothing but what was seen', () => {
+  it('depend on the observation only', () => {
     expect(decide(jobs(5), free(1))).toEqual(decide(jobs(5), free(1)));
   });
 });
 
 describe('stops', () => {
-  it('are for tasks that cannot be running a job, with the reason', () => {
+  it('are for tasks that can’t be running a job, with the reason', () => {
     const has = { live: [live('late', 'overdue'), live('gone', 'errored')] };
     expect(decide([], has).stops).toEqual([
       { taskId: 'late', cause: 'agent-never-registered', reason: 'its agent did not register within 300 s' },
@@ -127,7 +127,7 @@ describe('stops', () => {
     ]);
   });
 
-  it('are for tasks whose agent left and that ECS still runs, and say how the launcher knows', () => {
+  it('are for tasks whose agent left and that ECS still runs, with the evidence', () => {
     const has = { live: [live('silent', 'lingering'), live('known', 'lingering', { exitCode: 137 })] };
     expect(decide([], has).stops).toEqual([
       {
@@ -153,7 +153,7 @@ describe('stops', () => {
 });
 
 describe('after start failures', () => {
-  it('nothing is launched until the wait is over, and the cause is told', () => {
+  it('a pool launches nothing until the wait is over, and reports the cause', () => {
     const decision = decide(jobs(2), { startFailures: [failure(seconds(60), seconds(20))] });
     expect(decision.launches).toEqual([]);
     expect(decision.deferrals[0]).toMatchObject({
@@ -162,16 +162,16 @@ describe('after start failures', () => {
     });
   });
 
-  it('then one probe is launched, however many jobs wait', () => {
+  it('a pool then launches one probe, however many jobs wait', () => {
     expect(keys(decide(jobs(20), { startFailures: [failure(seconds(90), seconds(31))] }))).toHaveLength(1);
   });
 
-  it('and none beside a probe that is still starting', () => {
+  it('a pool launches no second probe while one is starting', () => {
     const has = { startFailures: [failure(seconds(90), seconds(31))], live: [live('probe', 'starting')] };
     expect(keys(decide(jobs(2), has))).toEqual([]);
   });
 
-  it('nor beside one that has registered and got no job yet; an idle agent from before is no probe', () => {
+  it('a pool launches no second probe while one has registered without a job; an older idle agent isn’t a probe', () => {
     const startFailures = [failure(seconds(90), seconds(31))];
     const idle = (createdAtMs: number | undefined) => ({ live: [live('idle', 'idle', { createdAtMs })] });
     expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(30)) }))).toEqual([]);
@@ -183,11 +183,11 @@ describe('after start failures', () => {
 describe('the back-off', () => {
   const untilOf = (failures: StartFailure[]) => backOffOf(failures, LIMITS);
 
-  it('is none without failures', () => {
+  it('is zero without failures', () => {
     expect(untilOf([])).toEqual({ rounds: 0, untilMs: undefined, detail: undefined });
   });
 
-  it('counts tasks launched side by side as one round', () => {
+  it('counts tasks that were launched together as one round', () => {
     const together = [
       failure(seconds(100), seconds(50)),
       failure(seconds(99), seconds(60)),
@@ -207,8 +207,8 @@ describe('the back-off', () => {
   });
 });
 
-describe('the licence’s room', () => {
-  it('is the ceiling less all registered agents and the tasks about to register, over all pools', () => {
+describe('what the organization agent limit leaves', () => {
+  it('is the limit less all registered agents and the tasks about to register, in all pools', () => {
     const first = supply({ registered: 2, live: [live('a', 'idle'), live('b', 'starting')] });
     const second = supply({ registered: 1, live: [live('c', 'leaving')] });
     expect(limitRoomOf(10, [first, second])).toBe(6);

@@ -24,24 +24,24 @@ const keys = (standing: Standing | undefined, nowMs = NOW) => standingJobs(lane(
 
 const THIS_HOUR = NOW - (NOW % minutes(60));
 
-describe('agents that are wanted although no job is queued', () => {
-  it('are none, unless they are asked for', () => {
+describe('the warm agents and sweeps of a lane', () => {
+  it('are none by default', () => {
     expect(keys(undefined)).toEqual([]);
     expect(keys({ id: 'abc123' })).toEqual([]);
   });
 
-  it('are as many warm ones as are asked for, each with a place of its own', () => {
+  it('are as many warm agents as configured, each with its own slot', () => {
     expect(keys(WARM)).toEqual(['warm/abc123/1', 'warm/abc123/2']);
   });
 
-  it('are of a kind that their lane accepts', () => {
+  it('have a phase that their lane accepts', () => {
     const phases = (lanePhases: Lane['phases']) =>
       standingJobs(lane(WARM, { phases: lanePhases }), NOW).map(({ phase }) => phase);
     expect(phases(['apply'])).toEqual(['apply', 'apply']);
     expect(phases(['plan', 'apply'])).toEqual(['plan', 'plan']);
   });
 
-  it('are one for a sweep, in the five minutes after it is due, and the same one for all of them', () => {
+  it('include a sweep in the five minutes after it is due, with the same key all the time', () => {
     const due = Math.floor(NOW / minutes(60)) * minutes(60);
     const first = keys(SWEEP, due);
     expect(first).toEqual([`sweep/abc123/${due / minutes(60)}`]);
@@ -50,7 +50,7 @@ describe('agents that are wanted although no job is queued', () => {
     expect(keys(SWEEP, due + minutes(60))).not.toEqual(first);
   });
 
-  it('are held, where they are warm ones, while what is launched might not be seen by the next hour', () => {
+  it('pause warm agents while ECS might not show their tasks before the next hour', () => {
     const held = (standing: Standing, nowMs: number) =>
       standingJobs(lane(standing), THIS_HOUR + nowMs).map(({ paused }) => paused);
     for (const open of [0, minutes(54) - 1, minutes(60)]) expect(held(WARM, open)).toEqual([false, false]);
@@ -58,13 +58,13 @@ describe('agents that are wanted although no job is queued', () => {
     expect(held({ id: 'abc123', sweepMs: minutes(58) }, minutes(58) - (THIS_HOUR % minutes(58)))).toEqual([false]);
   });
 
-  it('are swept for only while the task is seen before the next sweep is due', () => {
+  it('include a sweep only while ECS shows its task before the next one is due', () => {
     const often: Standing = { id: 'abc123', sweepMs: minutes(10) };
     expect(keys(often, THIS_HOUR + minutes(4) - 1)).toHaveLength(1);
     expect(keys(often, THIS_HOUR + minutes(4))).toEqual([]);
   });
 
-  it('are told from the jobs of runs, and have tokens that ECS takes', () => {
+  it('differ from the jobs of runs, and have tokens that ECS accepts', () => {
     const [job] = standingJobs(lane(SWEEP), NOW - (NOW % minutes(60)));
     if (job === undefined) throw new Error('no sweep is due');
     expect(isStanding(job)).toBe(true);
@@ -225,13 +225,13 @@ describe('a schedule of warm agents on the days on which the clocks change', () 
     expect(warmOn(day, from, to, timeZone)).toEqual(expected);
   });
 
-  it('a schedule of the day before or after is not touched', () => {
+  it('a schedule of the day before or after isn’t affected', () => {
     expect(warmOn('2026-03-29', '08:00', '18:00', BERLIN, ['Sat'])).toEqual(['28T12:00 28T17:00']);
     expect(warmOn('2026-10-25', '08:00', '10:00', BERLIN, ['Mon'])).toEqual(['26T07:00 26T09:00']);
   });
 });
 
-describe('a decision about them', () => {
+describe('a decision about warm agents and sweeps', () => {
   const decide = (standing: Standing, has: Parameters<typeof supply>[0], queued = 0, maxAgents = 10) => {
     const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
     const seen = {
@@ -251,12 +251,12 @@ describe('a decision about them', () => {
   const idle = (id: string, startedBy: string) => live(id, 'idle', { startedBy });
   const busy = (id: string, startedBy: string) => live(id, 'busy', { startedBy });
 
-  it('launches those that are missing', () => {
+  it('launches the missing ones', () => {
     expect(decide(WARM, {}).launches).toEqual(['warm/abc123/1 1', 'warm/abc123/2 1']);
     expect(decide(WARM, { live: [idle('a', 'warm/abc123/1')] }).launches).toEqual(['warm/abc123/2 1']);
   });
 
-  it('replaces one that got a job, in its place, by the next attempt', () => {
+  it('fills the slot of a warm agent that got a job, with the next attempt', () => {
     const has = {
       live: [busy('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')],
       attempts: new Map([
@@ -267,7 +267,7 @@ describe('a decision about them', () => {
     expect(decide(WARM, has).launches).toEqual(['warm/abc123/1 4']);
   });
 
-  it('fills no place while its attempts are about to be others, and sweeps all the same', () => {
+  it('fills no slot while its token is about to change, and still sweeps', () => {
     const at = (nowMs: number, standing: Standing) => {
       const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
       const seen = { lanes: [lane(standing)], demand, supply: supply({}), limitRoom: undefined };
@@ -279,21 +279,21 @@ describe('a decision about them', () => {
     expect(at(THIS_HOUR + minutes(55), { ...WARM, sweepMs: THIS_HOUR + minutes(55) })).toEqual([['sweep'], []]);
   });
 
-  it('gives queued jobs the warm agents, and launches for the places that they leave', () => {
+  it('gives queued jobs the warm agents, and fills the slots that become empty', () => {
     const has = { live: [idle('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')] };
     expect(decide(WARM, has, 1).launches).toHaveLength(1);
     expect(decide(WARM, has, 1).launches[0]).toMatch(/^warm/);
     expect(decide(WARM, has, 3).launches.map((one) => one.split('/', 1)[0])).toEqual(['run-0', 'warm', 'warm']);
   });
 
-  it('does not sweep where a warm agent waits, who takes the same', () => {
+  it('doesn’t sweep while a warm agent waits, since it takes the same jobs', () => {
     const both: Standing = { ...WARM, ...SWEEP };
     const two = [idle('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')];
     expect(decide(both, { live: two }).launches).toEqual([]);
     expect(decide(both, { live: [idle('a', 'warm/abc123/1')] }).launches).toEqual(['warm/abc123/2 1']);
   });
 
-  it('keeps the limits: jobs of runs come first, and a warm agent that has no room is put off', () => {
+  it('keeps the limits: queued jobs come first, and a warm agent beyond the limit is deferred', () => {
     expect(decide(WARM, {}, 2, 3)).toEqual({
       launches: ['run-0/plan 1', 'run-1/plan 1', 'warm/abc123/1 1'],
       deferrals: ['warm/abc123/2 max-agents'],
@@ -308,7 +308,7 @@ describe('a decision about them', () => {
     ]);
   });
 
-  it('has other attempts each hour, beyond those of the hours before', () => {
+  it('has higher attempts each hour', () => {
     const attempts = (nowMs: number, earlier: number) => {
       const seen = {
         lanes: [lane(WARM)],
@@ -328,7 +328,7 @@ describe('a decision about them', () => {
     expect(Math.min(...next)).toBeGreaterThan(Math.max(...used));
   });
 
-  it('sweeps once, whatever became of it, and not where somebody waits already', () => {
+  it('sweeps once, whatever became of the task, and not while an agent waits already', () => {
     const [launch] = decide(SWEEP, {}).launches;
     expect(launch).toMatch(/^sweep\/abc123\/\d+ 1$/);
     const key = String(launch).split(' ', 1)[0] as string;
@@ -337,12 +337,12 @@ describe('a decision about them', () => {
     expect(decide(SWEEP, { live: [idle('a', 'run-0/plan')] }, 1).launches).toEqual([launch]);
   });
 
-  it('does not fill a place anew of whose agent nothing can be seen', () => {
+  it('doesn’t replace a warm agent that it can’t observe', () => {
     const has = { live: [live('a', 'unobserved', { startedBy: 'warm/abc123/1' })] };
     expect(decide(WARM, has).launches).toEqual(['warm/abc123/2 1']);
   });
 
-  it('never asks for fewer than none', () => {
+  it('never launches a negative number', () => {
     expect(standingShort([], 5, new Map(), [])).toEqual([]);
     expect(standingShort(standingJobs(lane(WARM), NOW), 5, new Map(), [])).toEqual([]);
     expect(standingShort(standingJobs(lane(WARM), NOW), -5, new Map(), [])).toHaveLength(2);

@@ -43,7 +43,7 @@ describe('a live task', () => {
     ]);
   });
 
-  it('named by a running job is busy, whatever its agent’s row says', () => {
+  it('whose agent a running job names is busy, whatever its agent’s status is', () => {
     const running: RunningJob[] = [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }];
     expect(states([task('a')], [agent('a', 'errored')], running)).toEqual(['busy']);
     expect(states([task('a')], undefined, running)).toEqual(['busy']);
@@ -62,7 +62,7 @@ describe('a live task', () => {
     expect(states([task('a', { createdAtMs: undefined })], left(undefined))).toEqual(['leaving']);
   });
 
-  it('lingers no more than its agent is gone: one that registered again under its name counts', () => {
+  it('doesn’t linger if an agent registered again under its name', () => {
     const gone = agent('a', 'exited', { id: 'agent-1', lastPingMs: NOW - minutes(20) });
     for (const [status, state] of [
       ['idle', 'idle'],
@@ -78,14 +78,14 @@ describe('a live task', () => {
     expect(states([task('a')], [goneAgain, gone])).toEqual(['leaving']);
   });
 
-  it('does not linger by the word of a list that lacks an agent with a job, or that a job’s agent contradicts', () => {
+  it('doesn’t linger because of a list that lacks a busy agent, or that a running job contradicts', () => {
     const gone = [agent('a', 'exited', { lastPingMs: NOW - minutes(20) })];
     const other: RunningJob = { key: 'run-2/plan', phase: 'plan', agentName: 'b' };
     expect(states([task('a'), task('b')], gone, [other])).toEqual(['leaving', 'busy']);
     expect(states([task('a')], gone, [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }])).toEqual(['busy']);
   });
 
-  it('is not errored by the word of a list that lacks an agent with a job', () => {
+  it('isn’t errored because of a list that lacks a busy agent', () => {
     const other: RunningJob = { key: 'run-2/plan', phase: 'plan', agentName: 'b' };
     expect(states([task('a'), task('b')], [agent('a', 'errored')], [other])).toEqual(['unresponsive', 'busy']);
   });
@@ -103,12 +103,12 @@ describe('a live task', () => {
     },
   );
 
-  it('that lingers counts against the licence no more, where agents cannot be listed', () => {
+  it('that lingers doesn’t count against the organization agent limit when agents can’t be listed', () => {
     const lingering = task('a', { exitCode: 0, executionStoppedAtMs: NOW - minutes(9) });
     expect(supplyFrom([lingering, task('b', { exitCode: 0 })], undefined).registered).toBe(1);
   });
 
-  it('past its deadline is neither supply nor overdue when the agents cannot be listed', () => {
+  it('past its deadline is neither supply nor overdue when agents can’t be listed', () => {
     const { live, unclaimed } = supplyFrom([task('a', { createdAtMs: NOW - minutes(30) })], undefined);
     expect(live[0]?.state).toBe('unobserved');
     expect(unclaimed).toBe(0);
@@ -116,7 +116,7 @@ describe('a live task', () => {
 });
 
 describe('unclaimed supply', () => {
-  it('is what can take a job: starting and idle tasks; foreign idle agents are told apart', () => {
+  it('is the tasks that can take a job, starting and idle ones; foreign idle agents count separately', () => {
     const tasks = ['starting', 'idle', 'busy', 'unknown', 'errored', 'exited'].map((id) => task(id));
     const agents = [
       ...(['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status)),
@@ -126,12 +126,12 @@ describe('unclaimed supply', () => {
     expect(supplyFrom(tasks, agents)).toMatchObject({ unclaimed: 2, foreignIdle: 1 });
   });
 
-  it('is not the row that a stopped task left behind', () => {
+  it('doesn’t include the agent of a stopped task', () => {
     expect(supplyFrom([stoppedTask('a')], [agent('a', 'idle')])).toMatchObject({ unclaimed: 0, foreignIdle: 0 });
   });
 });
 
-describe('jobs whose agents are not named, where agents may not be listed', () => {
+describe('running jobs without agents’ names, when agents can’t be listed', () => {
   const nameless = (n: number): RunningJob[] =>
     Array.from({ length: n }, (_, i) => ({ key: `run-${i + 1}/plan`, phase: 'plan' }));
   const old = (id: string) => task(id, { createdAtMs: NOW - minutes(30) });
@@ -141,14 +141,14 @@ describe('jobs whose agents are not named, where agents may not be listed', () =
   const second = young('second', seconds(45), NOW - seconds(10));
   const unstarted = young('unstarted', seconds(60));
 
-  it('make the oldest started tasks busy, and none whose container has not come up', () => {
+  it('make the oldest started tasks busy, and no task whose container has not started', () => {
     const all = [unstarted, second, first];
     expect(states(all, undefined, nameless(1))).toEqual(['starting', 'starting', 'busy']);
     expect(states(all, undefined, nameless(2))).toEqual(['starting', 'busy', 'busy']);
     expect(states(all, undefined, nameless(3))).toEqual(['starting', 'busy', 'busy']);
   });
 
-  it('are first those of tasks past their deadline, which serve no queued job anyway', () => {
+  it('are assigned first to tasks past their deadline, which serve no queued job anyway', () => {
     const all = [old('a'), first, second];
     expect(states(all, undefined, nameless(1))).toEqual(['unobserved', 'starting', 'starting']);
     expect(states(all, undefined, nameless(2))).toEqual(['unobserved', 'busy', 'starting']);
@@ -156,20 +156,20 @@ describe('jobs whose agents are not named, where agents may not be listed', () =
   });
 });
 
-describe('agents that count against the licence', () => {
-  it('are the idle, busy and unknown ones, ours and foreign', () => {
+describe('agents that count against the organization agent limit', () => {
+  it('are the idle, busy and unknown ones, own and foreign', () => {
     const all = (['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status));
     expect(supplyFrom([], all).registered).toBe(3);
   });
 
-  it('are the live tasks past their start when the agents cannot be listed', () => {
+  it('are the live tasks that have started when agents can’t be listed', () => {
     const tasks = [task('a'), task('b', { createdAtMs: NOW - minutes(30) })];
     expect(supplyFrom(tasks, undefined).registered).toBe(1);
   });
 });
 
 describe('the attempts of a job', () => {
-  it('are the tasks seen for it, or the highest tag when older tasks are gone', () => {
+  it('are the number of its tasks, or the highest tag if older tasks are no longer listed', () => {
     const tasks = [
       task('a', { startedBy: 'run-1/plan', attempt: 1 }),
       stoppedTask('b', { startedBy: 'run-1/plan', attempt: undefined }),
@@ -198,13 +198,13 @@ describe('a start failure', () => {
     expect(failures(ended)).toMatchObject([{ detail: 'CannotPullContainerError: image not found' }]);
   });
 
-  it('is an agent that ended with an error and never registered, as with a wrong token', () => {
+  it('is a task whose agent ended with an error and never registered, as with a wrong token', () => {
     expect(failures(stoppedTask('a', { exitCode: 1, containerReason: 'Error' }))).toMatchObject([
       { detail: 'Essential container in task exited; Error; exit code 1' },
     ]);
   });
 
-  it('is a container that ends well in a moment without ever having registered, as with a wrong image', () => {
+  it('is a task whose container ends with 0 within seconds and never registered, as with a wrong image', () => {
     const ended = stoppedTask('a', { startedAtMs: NOW - seconds(63), stoppedAtMs: NOW - seconds(62) });
     expect(failures(ended)).toHaveLength(1);
   });
@@ -227,7 +227,7 @@ describe('a start failure', () => {
     expect(failures(lingered(0), [agent('a', 'exited')])).toEqual([]);
   });
 
-  it('says so when ECS gives no words', () => {
+  it('says so when ECS gives no reason', () => {
     const silent = { startedAtMs: undefined, stoppedAtMs: undefined, stoppedReason: undefined, exitCode: undefined };
     expect(failures(stoppedTask('a', silent))).toMatchObject([
       { detail: 'ECS gave no reason', stoppedAtMs: NOW - minutes(5) },
@@ -246,7 +246,7 @@ describe('a start failure', () => {
     expect(failures(ended, [...agents])).toEqual([]);
   });
 
-  it('is told by a quick bad exit alone when the agents cannot be listed', () => {
+  it('is recognized by a quick exit with an error when agents can’t be listed', () => {
     const quick = { startedAtMs: NOW - seconds(63), stoppedAtMs: NOW - seconds(62) };
     const of = (exitCode: number) => supplyFrom([stoppedTask('a', { ...quick, exitCode })], undefined).startFailures;
     expect(of(1)).toHaveLength(1);
@@ -254,7 +254,7 @@ describe('a start failure', () => {
     expect(supplyFrom([stoppedTask('a', { exitCode: 1 })], undefined).startFailures).toHaveLength(0);
   });
 
-  it('leaves a task whose end has no time for one that ended at once', () => {
+  it('includes a task without an end time as one that ended at once', () => {
     expect(failures(stoppedTask('a', { stoppedAtMs: undefined }))).toHaveLength(1);
   });
 });
@@ -283,7 +283,7 @@ describe('start failures in a row', () => {
     ],
     ['a task without a creation time', task('ok', { createdAtMs: undefined })],
     ['a task that is still starting', task('x', { createdAtMs: NOW })],
-  ])('do not end with %s', (_, other) => {
+  ])('don’t end with %s', (_, other) => {
     expect(rowOf(failed('a', 1), other)).toEqual(['a']);
   });
 });

@@ -79,13 +79,13 @@ describe('a task whose agent registered', () => {
     expect(outcomeOf(one, { ...REGISTERED, ...witnesses })).toBe(expected);
   });
 
-  it('that was sent away idle is known by that, also when no list has it any more', () => {
+  it('and left idle is recognized by its exit code, even if no list has it any more', () => {
     const sentAway = ran(minutes(5), LEFT_IDLE_EXIT_CODE);
     expect(outcomeOf(sentAway, { ...REGISTERED, registered: false, jobWaits: false, standing: true })).toBe('up');
     expect(outcomeOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
   });
 
-  it('as warm is missing from a list that goes back to its start: it never did, however well its container ended', () => {
+  it('did so only if the list that goes back to its start has its agent, even for a warm agent that exits with 0', () => {
     const warm = { ...REGISTERED, registered: false, jobWaits: false, standing: true };
     expect(outcomeOf(ran(minutes(2), 0), warm)).toBe('failed');
     expect(outcomeOf(ran(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
@@ -93,7 +93,7 @@ describe('a task whose agent registered', () => {
     expect(outcomeOf(ran(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
   });
 
-  it('is told from others by the exit code that the entrypoint gives', () => {
+  it('is distinguished by the entrypoint’s exit code', () => {
     const entrypoint = readFileSync(new URL('../../../../agent-image/entrypoint.sh', import.meta.url), 'utf8');
     expect(entrypoint).toContain(`code=${LEFT_IDLE_EXIT_CODE}`);
   });
@@ -112,7 +112,7 @@ describe('agents that come up and end without a job', () => {
     supplyOf({ lanes: [LANE], tasks, agents, running: [], queued: [queuedJob('run-1')] }, LIMITS.startDeadlineMs, NOW)
       .startFailures;
 
-  it('may be chance once and twice, and are a start failure of the pool from the third round on', () => {
+  it('may be chance twice, and are a start failure from the third round on', () => {
     const rounds = [round(0), round(1), round(2)];
     expect(failures(rounds.slice(0, 2))).toEqual([]);
     // The order in which ECS lists them is its own.
@@ -124,7 +124,7 @@ describe('agents that come up and end without a job', () => {
     );
   });
 
-  it('count one round when they were there side by side, also while they are being cleared away', () => {
+  it('count as one round when they ran at the same time, even while they are being deprovisioned', () => {
     const cleared = ['d', 'e', 'f'].map((id, n) => ({
       ...round(0),
       id,
@@ -138,13 +138,13 @@ describe('agents that come up and end without a job', () => {
     expect(failures(side)).toEqual([]);
   });
 
-  it('are chance when one between them had a job', () => {
+  it('are chance if one between them had a job', () => {
     const busy = task('busy', { createdAtMs: NOW - minutes(26) });
     const tasks = [round(0), round(1), busy, round(2)];
     expect(failures(tasks, [...exited(tasks.slice(0, 2)), agent('busy', 'busy'), agent('t2', 'exited')])).toEqual([]);
   });
 
-  it('say nothing by one that has only registered', () => {
+  it('aren’t refuted by a task that only registered', () => {
     const probe = task('probe');
     const rounds = [round(0), round(1), round(2)];
     expect(failures([...rounds, probe], [...exited(rounds), agent('probe', 'idle')])).toHaveLength(3);
@@ -174,20 +174,20 @@ describe('warm agents that end without a job', () => {
     expect(failures(early.slice(1), exited(early))).toBe(0);
   });
 
-  it('are not, when they were launched for another idle time, or to sweep', () => {
+  it('aren’t start failures if they had another idle time, or are sweeps', () => {
     for (const startedBy of ['warm/before-a-deployment/1', 'sweep/id/77']) {
       const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE }, startedBy);
       expect(failures(early, exited(early))).toBe(0);
     }
   });
 
-  it('are start failures at once when they never registered, as with an image that is no agent', () => {
+  it('are start failures at once if they never registered, as with an image that isn’t the agent', () => {
     const well = rounds({ exitCode: 0 });
     expect(failures(well, [])).toBe(3);
     expect(failures(well, exited(well))).toBe(0);
   });
 
-  it('say nothing when the list does not go back to their start, or nobody knows when that was', () => {
+  it('prove nothing if the list doesn’t go back to their start, or their start is unknown', () => {
     const well = rounds({ exitCode: 0 });
     expect(failures(well, [], NOW - minutes(11))).toBe(0);
     expect(failures(well, [], NOW - minutes(30))).toBe(1);

@@ -54,7 +54,7 @@ function ran(ms: number, exitCode: number | undefined, overrides: Partial<Task> 
   return stoppedTask('t', { startedAtMs, executionStoppedAtMs: startedAtMs + ms, exitCode, ...overrides });
 }
 
-describe('how the start of a task went', () => {
+describe('the outcome of a task', () => {
   it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
     ['an agent that ran for exactly ten seconds had the time for a job', ran(seconds(10), 0), {}, 'served'],
     ['an agent that failed after exactly a minute had the time for a job', ran(seconds(60), 1), {}, 'served'],
@@ -117,7 +117,7 @@ describe('start failures in a row', () => {
     expect(startFailures([at(minutes(4), 'failed'), at(minutes(5), start)])).toHaveLength(1);
   });
 
-  it('say only what ECS said', () => {
+  it('contain only ECS’s reasons', () => {
     const [silent] = startFailures([at(minutes(5), 'failed', { stoppedReason: '', exitCode: 1 })]);
     expect(silent?.detail).toBe('exit code 1');
   });
@@ -158,7 +158,7 @@ describe('supply', () => {
     expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
   });
 
-  it('a job that names its agent makes no other task busy, although the agents cannot be listed', () => {
+  it('a running job with its agent’s name makes no other task busy, even if agents can’t be listed', () => {
     const job = { key: 'run-1/plan', phase: 'plan', agentName: 'a', queuedAtMs: NOW, startedAtMs: NOW } as const;
     const { live: found } = seen({ agents: undefined, tasks: [task('a'), task('b')], running: [job] });
     expect(found.map(({ state }) => state)).toEqual(['busy', 'starting']);
@@ -177,7 +177,7 @@ describe('a sweep and a warm agent', () => {
     paused: false,
   });
 
-  it('are known by how the key of their task begins', () => {
+  it('are recognized by the beginning of their task’s key', () => {
     expect(isSweepKey('sweep/abc/1')).toBe(true);
     for (const other of ['warm/abc/1', 'run-sweep/plan', undefined]) expect(isSweepKey(other)).toBe(false);
     expect(['sweep/abc/1', 'warm/abc/1'].map(isStandingKey)).toEqual([true, true]);
@@ -247,12 +247,12 @@ describe('a decision', () => {
     expect(launches.map(({ job }) => job.key)).toEqual(['run-1/plan', 'run-2/plan']);
   });
 
-  it('names maxAgents when two limits leave equally few', () => {
+  it('gives maxAgents as the reason when two limits allow the same number', () => {
     const { deferrals } = decide(jobs(1), {}, { maxAgents: 0, maxLaunchesPerTick: 0 });
     expect(deferrals).toMatchObject([{ cause: 'max-agents' }]);
   });
 
-  it('says how many launches a tick may have', () => {
+  it('gives the number of launches per tick as the reason', () => {
     const { deferrals } = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
     expect(deferrals).toMatchObject([{ cause: 'launches-per-tick', reason: expect.stringMatching(/\b2 launches\b/) }]);
   });
@@ -263,14 +263,14 @@ describe('a decision', () => {
     expect(decide(jobs(1), { startFailures: [failure(minutes(2), LIMITS.backOffBaseMs - 1)] }).launches).toEqual([]);
   });
 
-  it('does not take a task that leaves for a probe', () => {
+  it('doesn’t treat a task that leaves as a probe', () => {
     const startFailures = [failure(minutes(9), minutes(8))];
     const leaving = live('a', 'leaving', { createdAtMs: NOW - minutes(1) });
     expect(decide(jobs(1), { startFailures, live: [leaving] }).launches).toHaveLength(1);
   });
 });
 
-describe('warm agents of one kind of job', () => {
+describe('warm agents of one phase', () => {
   const plans: Lane = { ...PLAN_LANE, standing: { id: 'p', warm: { agents: 3, idleSeconds: 3600 } } };
   const NOTHING = { launches: [], stops: [], deferrals: [] };
   const seen = (lanes: readonly Lane[], has: Partial<Supply> = {}) => ({
@@ -280,14 +280,14 @@ describe('warm agents of one kind of job', () => {
     limitRoom: undefined,
   });
 
-  it('leave a slot for the other kind, whose only task lingers', () => {
+  it('leave a slot for the other phase, whose only task lingers', () => {
     const lingering = { live: [live('a', 'lingering', { family: APPLY_LANE.taskDefinition })] };
     const limits = { ...LIMITS, maxAgents: 3 };
     expect(withStanding(NOTHING, seen([plans, APPLY_LANE], lingering), limits, NOW).launches).toHaveLength(2);
     expect(withStanding(NOTHING, seen([plans]), limits, NOW).launches).toHaveLength(3);
   });
 
-  it('leave a slot for the other kind when this tick launches for their own kind', () => {
+  it('leave a slot for the other phase when this tick launches for their own', () => {
     const demand = demandOf([run()]);
     const both = { ...seen([plans, APPLY_LANE]), demand };
     const limits = { ...LIMITS, maxAgents: 3 };
@@ -325,7 +325,7 @@ it('an agent with two entries is what the more active one is, although the other
   expect(found.live[0]?.state).toBe('idle');
 });
 
-it('the platform is asked for runs that need an agent, have one, or may wait for one after their plan', () => {
+it('the run list has runs that need an agent, have one, or may wait for one after their plan', () => {
   expect(OBSERVED_STATUSES).toEqual([
     'plan_queued',
     'apply_queued',

@@ -25,13 +25,13 @@ describe('a task whose status is new to the launcher', () => {
   const young = task('t', { lastStatus: NEW_STATUS });
   const old = task('t', { lastStatus: NEW_STATUS, createdAtMs: NOW - LIMITS.startDeadlineMs - seconds(1) });
 
-  it('is live, so that its job is not launched for again', () => {
+  it('is live, so its job gets no second launch', () => {
     expect(isEnding(NEW_STATUS)).toBe(false);
     expect(isLive(young)).toBe(true);
     expect(decide([young])).toMatchObject({ supply: { unclaimed: 1 }, launches: [], stops: [] });
   });
 
-  it('is not stopped when no agent of it has registered within the start deadline, and counts towards maxAgents', () => {
+  it('isn’t stopped if its agent has not registered within the start deadline, and counts towards maxAgents', () => {
     expect(decide([old])).toMatchObject({ supply: { live: [{ state: 'unobserved' }] }, stops: [] });
     expect(decide([{ ...old, lastStatus: 'RUNNING' }]).stops).toMatchObject([{ taskId: 't' }]);
   });
@@ -43,20 +43,20 @@ describe('a task whose status is new to the launcher', () => {
     },
   );
 
-  it('is what its agent is, once that has registered', () => {
+  it('has the state of its agent once that has registered', () => {
     expect(decide([old], [agent('t', 'idle')])).toMatchObject({ supply: { live: [{ state: 'idle' }] }, stops: [] });
     expect(decide([old], [agent('t', 'busy')])).toMatchObject({ supply: { live: [{ state: 'busy' }] }, stops: [] });
   });
 
-  it('is over when ECS drives it to STOPPED', () => {
+  it('has ended if its desired status is STOPPED', () => {
     expect(isLive({ ...young, desiredStatus: 'STOPPED' })).toBe(false);
   });
 
-  it('is live whatever new word ECS has for where it drives it to', () => {
+  it('is live if its desired status is new to the launcher', () => {
     expect(isLive({ ...young, desiredStatus: 'DRAINING' })).toBe(true);
   });
 
-  it('is the task that a launch brought, and its token is not used up', () => {
+  it('counts as the task of a launch, and its token isn’t used up', () => {
     const answer = { taskId: 'new', lastStatus: NEW_STATUS };
     const launch = { job: queuedJob('run-1', { queuedAtMs: NOW - minutes(90) }), lane: LANE };
     const evidence = {
@@ -94,12 +94,12 @@ describe('a stop code', () => {
     },
   );
 
-  it('that is new makes no failure of a task that had started: it counts neither way', () => {
+  it('that is new makes a task that had started neither a failure nor a success', () => {
     expect(failures(stoppedTask('t', { stopCode: 'SomethingNew', exitCode: 1 }))).toEqual([]);
     expect(failures(stoppedTask('t', { stopCode: 'SomethingNew', exitCode: 1 }), undefined)).toEqual([]);
   });
 
-  it('that is new leaves a task that never started a failure, so that the pool backs off, and is part of the words', () => {
+  it('that is new keeps a task that never started a failure, and is part of the reason', () => {
     const ended = stoppedTask('t', { ...never, stopCode: 'SomethingNew', stoppedReason: 'New words', exitCode: 1 });
     expect(failures(ended)).toMatchObject([{ detail: 'New words; stop code SomethingNew; exit code 1' }]);
     expect(decide([{ ...ended, createdAtMs: NOW - seconds(40), stoppedAtMs: NOW - seconds(5) }])).toMatchObject({
