@@ -26,7 +26,7 @@ function faultsOf(environment: Record<string, string | undefined>) {
 }
 
 describe('the environment', () => {
-  it('becomes the configuration, with the defaults of what may be left out', () => {
+  it('becomes the configuration, with defaults for what is optional', () => {
     expect(parseConfig(good)).toEqual({
       hostname: 'app.terraform.io',
       pools: [
@@ -115,7 +115,7 @@ describe('the environment', () => {
     );
   });
 
-  it('refuses two lanes that both start agents for runs in a post-plan status, and says which and what to do', () => {
+  it('refuses two lanes that both start agents for runs in a post-plan status, with their names and the remedy', () => {
     const parse = (plan: object, apply: object) => {
       const lanes = [
         { taskDefinition: 's_plan_x', phases: ['plan'], ...plan },
@@ -158,7 +158,7 @@ describe('the environment', () => {
     expect(() => parseConfig({ ...good, [ENV.agentPools]: enough, [ENV.agentsCeiling]: '3' })).not.toThrow();
   });
 
-  it('takes a host with a port, in any case', () => {
+  it('accepts a host with a port, in any case', () => {
     expect(parseConfig({ ...good, [ENV.hostname]: 'TFE.acme.example:8443' }).hostname).toBe('tfe.acme.example:8443');
   });
 
@@ -191,11 +191,11 @@ describe('the environment', () => {
     expect(faultsOf({ ...good, [name]: value }).faults.map((fault) => fault.name)).toEqual([name]);
   });
 
-  it('tells every fault at once', () => {
+  it('reports every fault at once', () => {
     expect(faultsOf({}).faults.map(({ name }) => name)).toEqual(Object.keys(good));
   });
 
-  it('does not repeat what it was given: a token may stand in the wrong variable', () => {
+  it('doesn’t repeat the given values, since a token may be in the wrong variable', () => {
     const error = faultsOf({ ...good, [ENV.hostname]: 'x.atlasv1.secret token' });
     expect(error.message).not.toContain('atlasv1');
   });
@@ -228,7 +228,7 @@ describe('a variable of the environment', () => {
     [ENV.activePollSeconds, '60'],
     [ENV.startDeadlineSeconds, '30', '3600'],
     [ENV.agentsCeiling, '999999999'],
-  ])('%s takes the least and the most', (name, ...values) => {
+  ])('%s accepts its minimum and maximum', (name, ...values) => {
     for (const value of values) expect(namesOf({ ...good, [name]: value }), value).toEqual([]);
   });
 
@@ -251,7 +251,7 @@ describe('a variable of the environment', () => {
     [ENV.activePollSeconds, '61', '1.5', ' 1', '1 s', '-1'],
     [ENV.startDeadlineSeconds, '29', '3601'],
     [ENV.agentsCeiling, '0', '1000000000000', ''],
-  ])('%s refuses what is beyond, or not of its form', (name, ...values) => {
+  ])('%s refuses other values', (name, ...values) => {
     for (const value of values) expect(namesOf({ ...good, [name]: value }), value).toEqual([name]);
   });
 
@@ -314,7 +314,7 @@ describe('a variable of the environment', () => {
     expect(namesOf(withLane(lane, pool))).toEqual([ENV.agentPools]);
   });
 
-  it('that is refused says how long it is, where it is wrong in three places at most, and what to do', () => {
+  it('that is refused is reported with its length, at most three wrong places, and the remedy', () => {
     const lanes = { taskDefinition: '', capacity: 'x', warm: 1, sweepMinutes: 1 };
     const [fault] = faultsOf(withLane(lanes)).faults;
     expect(fault).toMatchObject({ name: ENV.agentPools, remedy: expect.stringContaining('set the variable') });
@@ -337,11 +337,11 @@ describe('a variable of the environment', () => {
     [ENV.activePollSeconds, /seconds from 0 to 60/],
     [ENV.startDeadlineSeconds, /seconds from 30 to 3600/],
     [ENV.agentsCeiling, /integer from 1, or nothing/],
-  ])('%s says what is allowed', (name, allowed) => {
+  ])('%s is refused with what is allowed', (name, allowed) => {
     expect(faultsOf({ ...good, [name]: '' }).faults).toMatchObject([{ name, allowed: expect.stringMatching(allowed) }]);
   });
 
-  it('that limits the organization’s agents counts its pools together, and each organization alone', () => {
+  it('that limits the organization’s agents counts its pools together, and each organization separately', () => {
     const pool = (name: string, more: object = {}) => ({
       name,
       maxAgents: 10,
@@ -379,7 +379,7 @@ describe('a lane that keeps warm agents or sweeps', () => {
     expect(standingOf({})).toBeUndefined();
   });
 
-  it('has another id after each change of what RunTask is sent, since a token stands for one request', () => {
+  it('has another id after each change of RunTask’s parameters, since a token stands for one request', () => {
     const ids = [
       standingOf({ warm }),
       standingOf({ warm: { ...warm, idleSeconds: 3601 } }),
@@ -399,7 +399,7 @@ describe('pools that contradict themselves', () => {
   const plan = { taskDefinition: 'x-plan', phases: ['plan'] };
   const apply = { taskDefinition: 'x-apply', phases: ['apply'], policies: false };
 
-  it('are refused with the rule that they break', () => {
+  it('are refused with the rule that they violate', () => {
     expect(givenFor([plan])).toContain('every phase must be in one lane');
     expect(givenFor([plan, { ...apply, capacity: 'spot' }])).toContain('an apply must not be interrupted: no Spot');
     const warm = { agents: 2, idleSeconds: 60 };
@@ -410,7 +410,7 @@ describe('pools that contradict themselves', () => {
     expect(givenFor([{ taskDefinition: 'x', warm: { ...warm, schedule } }])).toContain('not a time zone');
   });
 
-  it('are the only fault where an organization agent limit is set too', () => {
+  it('are the only fault even if an organization agent limit is set', () => {
     const { faults } = faultsOf({ ...good, [ENV.agentPools]: 'not json', [ENV.agentsCeiling]: '5' });
     expect(faults.map(({ name }) => name)).toEqual([ENV.agentPools]);
   });

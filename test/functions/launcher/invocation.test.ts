@@ -52,7 +52,7 @@ async function invoke(
 }
 
 describe('an invocation', () => {
-  it('returns at once when nothing is queued and nothing lives', async () => {
+  it('returns at once when no job is queued and no task lives', async () => {
     expect((await invoke([idle])).atSeconds).toEqual([0]);
   });
 
@@ -64,11 +64,11 @@ describe('an invocation', () => {
     expect((await invoke([queued, queued, idle])).atSeconds).toEqual([0, 10, 20]);
   });
 
-  it('is not made longer by a tick that could not see: the schedule is its retry', async () => {
+  it('isn’t prolonged by a tick that failed: the schedule is its retry', async () => {
     expect((await invoke([failed])).atSeconds).toEqual([0]);
   });
 
-  it('goes on past a failed tick when the pool was active before', async () => {
+  it('continues after a failed tick when the pool was active before', async () => {
     const { atSeconds, last } = await invoke([queued, failed, queued]);
     expect(atSeconds).toEqual([0, 10, 20, 30, 40]);
     expect(last.pools[0]?.errors).toEqual([]);
@@ -79,22 +79,22 @@ describe('an invocation', () => {
   });
 
   // 24 requests a minute: the next invocation's first tick does not wait, so two of these and it are all there is room for.
-  it('polls more slowly when a tick costs more than the poll budget sustains', async () => {
+  it('polls more slowly when a tick costs more than the poll budget allows', async () => {
     expect((await invoke([queued], { requestsPerTick: 8 })).atSeconds).toEqual([0, 30]);
     expect((await invoke([queued], { requestsPerTick: 4 })).atSeconds).toEqual([0, 12, 24, 36]);
     expect((await invoke([queued], { requestsPerTick: 24 })).atSeconds).toEqual([0]);
   });
 });
 
-describe('an invocation that goes on', () => {
+describe('an invocation that continues', () => {
   const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
   const alive: Part = { observation: { demand, agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) } };
 
-  it('does so for live tasks alone, which have to be seen to end', async () => {
+  it('does so for live tasks only, whose end it must observe', async () => {
     expect((await invoke([alive, idle])).atSeconds).toEqual([0, 10]);
   });
 
-  it('does so when one of its pools is active, also after a tick in which one of them failed', async () => {
+  it('does so when one of its pools is active, even after a tick in which one of them failed', async () => {
     expect((await invoke([[idle, queued], [failed, idle], idle])).atSeconds).toEqual([0, 10, 20]);
   });
 
@@ -109,11 +109,11 @@ describe('an invocation that goes on', () => {
     expect((await invoke([queued], { deadlineMs: NOW + seconds(18) - 1 })).atSeconds).toEqual([0]);
   });
 
-  it('ends when one tick costs more than the whole budget, instead of asking at once again', async () => {
+  it('ends when one tick costs more than the whole budget, instead of polling again at once', async () => {
     expect((await invoke([queued], { requestsPerTick: 25 })).atSeconds).toEqual([0]);
   });
 
-  it('is cut off at its deadline, and has a millisecond when that is over', async () => {
+  it('is aborted at its deadline, and has a millisecond if that has passed', async () => {
     expect((await invoke([idle])).timeouts).toEqual([seconds(53)]);
     expect((await invoke([idle], { deadlineMs: NOW - 1 })).timeouts).toEqual([1]);
   });

@@ -85,12 +85,12 @@ describe('a run in a post-plan status', () => {
     });
   });
 
-  it('has waited for no time when the platform’s clock is ahead of ours', () => {
+  it('has waited for no time when HCP Terraform’s clock is ahead', () => {
     report.report(tickOf({ demand: { ...demand, waiting: [{ ...waits, sinceMs: NOW + seconds(5) }] } }));
     expect(blobs[0]?.metrics[METRICS.longestAfterPlanSeconds]).toEqual([0]);
   });
 
-  it('is in neither while there is none', () => {
+  it('is in neither while there is no such run', () => {
     report.report(tickOf({ demand }));
     expect(lines[0]?.attributes['pools']).toEqual([expect.not.objectContaining({ afterPlan: expect.anything() })]);
     expect(blobs[0]?.metrics).not.toHaveProperty(METRICS.longestAfterPlanSeconds);
@@ -154,13 +154,13 @@ describe('agents that seem to be another launcher’s', () => {
     expect(at(NOW + seconds(3660), [name])).toEqual({ warnings: [[name]], count: 1 });
   });
 
-  it('are not those that ECS shows as ours a little later', () => {
+  it('don’t include those that ECS shows as its own a little later', () => {
     expect(at(NOW, [name])).toEqual(nothing);
     expect(at(NOW + seconds(10), undefined)).toEqual(nothing);
     expect(at(NOW + seconds(60), [name])).toEqual(nothing);
   });
 
-  it('are not those that this function has started, however long ECS does not show them', () => {
+  it('don’t include those that this function started, however long ECS doesn’t show them', () => {
     const launched = (taskId: string) =>
       ({ kind: 'launched', launch, taskId, attempt: 1, insteadOfSpot: false }) as const;
     const refused = { kind: 'spent', launch, attempts: [1] } as const;
@@ -172,7 +172,7 @@ describe('agents that seem to be another launcher’s', () => {
     expect(at(NOW + seconds(360), [name]).count).toBe(1);
   });
 
-  it('are remembered over a tick that could not see the pool', () => {
+  it('are remembered across a tick that could not observe the pool', () => {
     at(NOW, [name]);
     const { observation: _, ...blind } = tickOf({ demand }).pools[0] ?? { launches: [], stops: [], errors: [] };
     report.report({ ...tickOf(blind), startedAtMs: NOW + seconds(30) });
@@ -181,7 +181,7 @@ describe('agents that seem to be another launcher’s', () => {
 });
 
 describe('a tick’s log line', () => {
-  it('tells what was seen, decided and done, with reasons', () => {
+  it('has what was observed, decided and done, with reasons', () => {
     const deferrals = [{ jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 2' }] as const;
     report.report(
       tickOf({
@@ -230,12 +230,12 @@ describe('a tick’s log line', () => {
     ]);
   });
 
-  it('is one line for a quiet tick too', () => {
+  it('is one line for an idle tick, too', () => {
     report.report(tickOf({}, {}));
     expect(lines).toHaveLength(1);
   });
 
-  it('is an error when a part could not be seen, with system, fault and words', () => {
+  it('is an error when a part could not be observed, with system, fault and message', () => {
     const error = new UpstreamError({ system: 'HCP Terraform', fault: 'throttled', what: 'too many', status: 429 });
     report.report(tickOf({ errors: [error] }));
     expect(lines).toMatchObject([
@@ -260,7 +260,7 @@ describe('a tick’s log line', () => {
     expect(lines).toMatchObject([{ attributes: { pools: [{ launches: [{ outcome: 'refused', ...refusal }] }] } }]);
   });
 
-  it('tells of a launch that ran on demand because Spot had no room, and counts it for pools that use Spot', () => {
+  it('reports a launch that ran on demand for a lack of Spot capacity, and counts it for pools that use Spot', () => {
     const launched = { kind: 'launched', launch, taskId: 'task-1', attempt: 1, insteadOfSpot: true } as const;
     const decision = { launches: [launch], stops: [], deferrals: [] };
     const onSpot = pool('spotted', { lanes: [PLAN_LANE, APPLY_LANE] });
@@ -269,7 +269,7 @@ describe('a tick’s log line', () => {
     expect(blobs[0]).toMatchObject({ metrics: { Launches: [1], LaunchesInsteadOfSpot: [1] } });
   });
 
-  it('tells of a task that ran out of memory once, with its run, its size and what to set', () => {
+  it('reports a task that ran out of memory once, with its run, its size and the setting', () => {
     const died = (id: string, agoMs: number, family = PLAN_LANE.taskDefinition) =>
       stoppedTask(id, { family, memoryMiB: 1024, stoppedAtMs: NOW - agoMs });
     const tell = (lanes: Pool['lanes'], ...tasks: Task[]) => {
@@ -303,17 +303,17 @@ describe('a tick’s log line', () => {
     });
   });
 
-  it('says which permission is missing when the agents may not be listed', () => {
+  it('has the missing permission when the token can’t list agents', () => {
     report.report(tickOf({ demand, observation: { ...observation, agentsVisible: false } }));
     expect(JSON.stringify(lines)).toContain('Manage agent pools');
   });
 
-  it('names the tasks whose agents could not be looked up', () => {
+  it('lists the tasks whose agents could not be looked up', () => {
     report.report(tickOf({ demand, observation: { ...observation, agentsUnknownFor: ['task-9'] } }));
     expect(JSON.stringify(lines)).toMatch(/too long to read.*task-9/);
   });
 
-  it('names an unknown run status once', () => {
+  it('reports an unknown run status once', () => {
     const odd = { ...demand, unknownStatuses: ['rehearsing'] };
     report.report(tickOf({ demand: odd }, { demand: odd }));
     report.report(tickOf({ demand: odd }));
@@ -426,7 +426,7 @@ describe('a tick’s metrics', () => {
     expect(blobs).toMatchObject([{ metrics: { [METRICS.failedTicks]: [1], [METRICS.apiTokenRejected]: [1] } }]);
   });
 
-  it('tell a job’s start latency once, by the platform’s clock, and only while it is fresh', () => {
+  it('contain a job’s start latency once, by HCP Terraform’s clock, and only while it is recent', () => {
     const running = [
       { key: 'run-1/plan', phase: 'plan', queuedAtMs: NOW - seconds(50), startedAtMs: NOW - seconds(5) },
       { key: 'run-2/plan', phase: 'plan', queuedAtMs: NOW - seconds(900), startedAtMs: NOW - seconds(800) },
@@ -487,7 +487,7 @@ describe('the log line of one pool', () => {
     expect(part?.['startFailures']).toMatchObject([2, 3, 4, 5, 6].map((n) => ({ task: `task-${n}` })));
   });
 
-  it('says of a launch whose attempts are all used up which ones those were, and reports no task', () => {
+  it('lists the attempts of a launch whose tokens are all used, and has no task for it', () => {
     const part = partOf({ launches: [{ kind: 'spent', launch, attempts: [1, 2] }] });
     expect(part?.['launches']).toStrictEqual([
       { job: 'run-1/plan', workspace: 'ws-1', reason: launch.reason, outcome: 'spent', attempts: [1, 2] },
@@ -541,14 +541,14 @@ describe('the metrics of one pool', () => {
     expect(Object.keys(units)).toEqual(expect.arrayContaining(durations));
   });
 
-  it('have waited for no time where the platform’s clock is ahead', () => {
+  it('have waited for no time when HCP Terraform’s clock is ahead', () => {
     const job = queuedJob('run-1', { queuedAtMs: NOW + seconds(3) });
     const started = { key: 'run-9/plan', phase: 'plan', queuedAtMs: NOW + seconds(2), startedAtMs: NOW } as const;
     report.report(tickOf({ demand: { ...demand, queued: [job], running: [started] } }));
     expect(ofPool()).toMatchObject([{ [METRICS.oldestQueuedSeconds]: [0] }, { [METRICS.startLatencySeconds]: [0] }]);
   });
 
-  it('have a start that is two minutes old, and none that is older', () => {
+  it('include a start that is two minutes old, and none that is older', () => {
     const running = [120, 121].map((age) => ({
       key: `run-${age}/plan` as const,
       phase: 'plan' as const,
@@ -559,7 +559,7 @@ describe('the metrics of one pool', () => {
     expect(ofPool()).toEqual([{ [METRICS.startLatencySeconds]: [7] }]);
   });
 
-  it('repeat a start failure for an hour after it while nobody reads the stopped tasks, and no longer', () => {
+  it('repeat a start failure for an hour while the stopped tasks aren’t read', () => {
     const startFailures = observation.supply.startFailures.map((failure) => ({ ...failure, stoppedAtMs: NOW }));
     const failing = { ...quiet, supply: supply({ startFailures }) };
     const unread = { ...quiet, startsUnread: true } as const;
@@ -586,7 +586,7 @@ describe('the metrics of one pool', () => {
     expect(ofPool()[0]?.[METRICS.outOfMemory]).toEqual([2]);
   });
 
-  it('are not written at all for a pool of which neither jobs nor tasks could be read', () => {
+  it('aren’t written for a pool whose jobs and tasks could not be read', () => {
     const failed = new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' });
     report.report(tickOf({ errors: [failed], launches: [], unread: 'queued-jobs' }));
     expect(ofPool()).toEqual([]);
@@ -595,7 +595,7 @@ describe('the metrics of one pool', () => {
     ]);
   });
 
-  it('end at zero once, also when the pool’s last task ends without a queued job', () => {
+  it('end at zero once, even if the pool’s last task ends without a queued job', () => {
     const one = pool('one');
     const working = { ...quiet, supply: supply({ live: [live('a', 'busy')] }) };
     for (const seen of [working, quiet, quiet]) {
@@ -648,13 +648,13 @@ describe('what was reported once', () => {
     expect(startsOf(many.slice(0, 1))).toBe(1);
   });
 
-  it('is no start of which one time is missing', () => {
+  it('doesn’t include a start without one of its times', () => {
     expect(startsOf([started('run-1', { queuedAtMs: undefined }), started('run-2', { startedAtMs: undefined })])).toBe(
       0,
     );
   });
 
-  it('is what the function launched, however many tasks that are', () => {
+  it('includes what the function launched, however many tasks that are', () => {
     const names = ['a', 'b'].map((letter) => letter.repeat(32));
     const launches = names.map(
       (taskId) => ({ kind: 'launched', launch, taskId, attempt: 1, insteadOfSpot: false }) as const,
@@ -669,7 +669,7 @@ describe('what was reported once', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('has no agent of another launcher where none was seen', () => {
+  it('has no agent of another launcher where none was observed', () => {
     for (const after of [0, 60, 120]) {
       report.report({ ...tickOf({ demand, observation }), startedAtMs: NOW + seconds(after) });
     }
@@ -683,7 +683,7 @@ describe('the messages that people search for', () => {
     expect(lines.map(({ level, message }) => [level, message])).toEqual([['error', 'tick with errors']]);
   });
 
-  it('say that another launcher serves the pool, and where the runbook says what to do', () => {
+  it('say that another launcher serves the pool, with the section of the runbook', () => {
     const seen = { ...observation, agentsOfOtherTasks: ['a'.repeat(32)] };
     for (const after of [0, 60]) {
       report.report({ ...tickOf({ demand, observation: seen }), startedAtMs: NOW + seconds(after) });
@@ -700,7 +700,7 @@ describe('the messages that people search for', () => {
     expect(warnings).toEqual([expect.stringContaining('unknown run status'), expect.stringContaining('too long')]);
   });
 
-  it('name the setting of the phase whose task ran out of memory, or of the pool when its family is unknown', () => {
+  it('contain the setting of the phase whose task ran out of memory, or of the pool if its family is unknown', () => {
     const remedyOf = (family: string) => {
       lines.length = 0;
       const task = stoppedTask(family, { family, stoppedAtMs: NOW });
@@ -715,7 +715,7 @@ describe('the messages that people search for', () => {
     expect(remedyOf('an-older-family')).toContain('raise memoryMiB of pool one');
   });
 
-  it('come with the number of busy agents, also when the pool’s runs could not be read', () => {
+  it('come with the number of busy agents, even if the pool’s runs could not be read', () => {
     const tasks = [live('a', 'busy'), live('b', 'busy'), live('c', 'starting')];
     report.report(tickOf({ observation: { ...quiet, supply: supply({ live: tasks }) } }));
     expect(blobs[0]?.metrics).toEqual({ [METRICS.liveTasks]: [3], [METRICS.busyAgents]: [2] });

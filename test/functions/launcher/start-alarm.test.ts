@@ -173,7 +173,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     expect(await days.pass(FROM + minutes(10), 30)).toMatch(/^1{1,3}\.{27,}$/);
   });
 
-  it('counts a sweep that ECS refused, and goes on when its window is over', async () => {
+  it('counts a sweep that ECS refused, and continues when its window has ended', async () => {
     const days = new Days(sweeping(240));
     days.refusal = QUOTA;
     expect(await days.pass(FROM - (FROM % minutes(240)), 10)).toBe('1'.repeat(10));
@@ -189,7 +189,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     expect(await days.pass(FROM + minutes(5), 1)).toBe('.');
   });
 
-  it('ends with the job that ECS refused, since no launch may ever refute that', async () => {
+  it('ends with the job that ECS refused, since perhaps no launch ever refutes it', async () => {
     const days = new Days(pool('one', { lanes: [LANE] }));
     days.platform.runs.set('one', { ok: true, value: [run()] });
     days.refusal = QUOTA;
@@ -211,7 +211,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     expect(await days.pass(due + minutes(8), 10)).toBe('..........');
   });
 
-  it('is not written by an idle pool whose starts go well', async () => {
+  it('isn’t written by an idle pool whose starts go well', async () => {
     const days = new Days(sweeping(60));
     days.image = 'good';
     expect(await days.pass(FROM, 30)).toBe('.'.repeat(30));

@@ -85,7 +85,7 @@ describe('a launch without a queued job', () => {
     paused: false,
   } as const;
 
-  it('tells the agent of that task how long to wait, and has no run to name', async () => {
+  it('sets how long the agent of that task waits, and has no run', async () => {
     const answer = await tasks.launch({ ...request(), job }, signal);
     expect(answer.kind).toBe('task');
     const { tasks: described } = await client.send(
@@ -121,7 +121,7 @@ describe('a launch', () => {
     });
   });
 
-  it('repeated starts nothing more, however often and side by side', async () => {
+  it('that is repeated starts nothing more, even in parallel', async () => {
     const ids = await Promise.all(Array.from({ length: 5 }, () => launchedId(request())));
     expect(new Set(ids).size).toBe(1);
     expect(await tasks.liveTasks(signal)).toHaveLength(1);
@@ -145,7 +145,7 @@ describe('a launch', () => {
     expect(await tasks.liveTasks(signal)).toHaveLength(1);
   });
 
-  it('whose token stands for a task of another family says which, and since when it exists', async () => {
+  it('whose token stands for a task of another family returns that family and the creation time', async () => {
     register(['exec sleep 60'], 'launcher-former');
     const id = await launchedId(request('run-1', 1, 'launcher-former'));
     const [former] = await tasks.liveTasks(signal);
@@ -159,7 +159,7 @@ describe('a launch', () => {
     expect(await tasks.liveTasks(signal)).toHaveLength(1);
   });
 
-  it('whose token stands for a task that is over says so', async () => {
+  it('whose token stands for a task that has ended returns its status', async () => {
     const id = await launchedId(request());
     await tasks.stop(id, 'by the test', signal);
     // ECS lists a task as stopped while it is still being deprovisioned.
@@ -179,7 +179,7 @@ describe('a launch on Spot', () => {
   const conflict = { kind: 'error', code: 'ConflictException', message: 'The clientToken is already in use' } as const;
   const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
 
-  it('runs there while there is room, and repeated starts nothing more', async () => {
+  it('runs on Spot while Spot has capacity, and starts nothing more when it is repeated', async () => {
     const [first, second] = [await tasks.launch(spot(), signal), await tasks.launch(spot(), signal)];
     expect(first).toMatchObject({ kind: 'task' });
     expect(second).toEqual(expect.objectContaining({ taskId: first.kind === 'task' && first.taskId }));
@@ -187,7 +187,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['FARGATE_SPOT']);
   });
 
-  it('runs on demand at once when there is none, says so, and repeated starts nothing more', async () => {
+  it('runs on demand at once without Spot capacity, reports it, and starts nothing more when it is repeated', async () => {
     noSpot();
     const first = await tasks.launch(spot(), signal);
     expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
@@ -206,7 +206,7 @@ describe('a launch on Spot', () => {
     expect((await live()).sort()).toEqual(['FARGATE_SPOT', 'on demand']);
   });
 
-  it('is not started twice when Spot has room again for the same launch', async () => {
+  it('isn’t started twice when Spot has capacity again for the same launch', async () => {
     noSpot(1);
     const first = await tasks.launch(spot(), signal);
     const again = await tasks.launch(spot(), signal);
@@ -214,7 +214,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['on demand']);
   });
 
-  it('is not started twice when an overlapping tick’s try on Spot gets through in between', async () => {
+  it('isn’t started twice when an overlapping tick’s attempt on Spot succeeds in between', async () => {
     let asked = false;
     const when = (input: unknown) => {
       asked ||= onDemand(input);
@@ -231,7 +231,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toHaveLength(1);
   });
 
-  it('has a token of its own on demand, when ECS holds the first one to be used up by a call that started nothing', async () => {
+  it('has a separate token on demand if ECS considers the first one used by a call that started nothing', async () => {
     noSpot();
     const usedUp = () =>
       ecs.faults.next(
@@ -247,12 +247,12 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['on demand']);
   });
 
-  it('is refused with the cause when there is no room on demand either', async () => {
+  it('is refused with the cause when there is no on-demand capacity either', async () => {
     ecs.refuse({});
     expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
   });
 
-  it('for which the subnets have no free address is no want of Spot: on demand there is none either', async () => {
+  it('without a free address in the subnets doesn’t fall back to on-demand capacity, which needs an address too', async () => {
     ecs.refuse({ reason: 'InsufficientFreeAddressesInSubnet', times: 1 });
     expect(await tasks.launch(spot(), signal)).toMatchObject({
       kind: 'refused',
@@ -261,13 +261,13 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual([]);
   });
 
-  it('that ECS throttles is no want of room: the next tick asks again', async () => {
+  it('that ECS throttles doesn’t fall back to on-demand capacity: the next tick tries again', async () => {
     ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
     expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
     expect(await live()).toEqual([]);
   });
 
-  it('that the launcher may not start is refused for that, and not asked for on demand as well', async () => {
+  it('that the launcher isn’t permitted to start is refused, and not repeated on demand', async () => {
     // Real wording: "on resource:" is not the failure reason "RESOURCE:".
     ecs.faults.next('RunTask', {
       kind: 'error',
@@ -280,7 +280,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual([]);
   });
 
-  it('whose tokens all are in conflict without a task says that it is not known what was started', async () => {
+  it('whose tokens all are in conflict without a task reports that it isn’t known what was started', async () => {
     ecs.faults.next('RunTask', { ...conflict, status: 400 }, { times: 3 });
     expect(await tasks.launch(spot(), signal)).toMatchObject({
       kind: 'nameless-conflict',
@@ -297,7 +297,7 @@ describe('a RunTask call', () => {
     assignPublicIp: 'ENABLED',
   } as const;
 
-  it('holds all of the launch and of the deployment, and nothing else', () => {
+  it('contains the launch and the deployment, and nothing else', () => {
     expect(runTaskInput(request('run-1', 2), placement)).toEqual({
       cluster: 'c',
       taskDefinition: FAMILY,
@@ -324,7 +324,7 @@ describe('a RunTask call', () => {
     });
   });
 
-  it('on Spot differs in its capacity alone, and instead of Spot in capacity and, if need be, its token', () => {
+  it('on Spot differs in its capacity only; instead of Spot, in capacity and perhaps its token', () => {
     const { launchType, ...rest } = runTaskInput(request(), placement);
     const onSpot = runTaskInput(
       { ...request(), lane: { ...LANE, taskDefinition: FAMILY, capacity: 'spot' } },
@@ -362,14 +362,14 @@ describe('a refusal is a value with a remedy', () => {
     expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
   });
 
-  it('but an error of the server may have started a task, and is none', async () => {
+  it('but not for a server error, which may have started a task', async () => {
     ecs.faults.next('RunTask', { kind: 'error', code: 'ServerException', message: 'sorry', status: 500 });
     await expect(tasks.launch(request(), signal)).rejects.toMatchObject({ fault: 'unavailable' });
   });
 });
 
 describe('tasks', () => {
-  it('that stopped are told with their end', async () => {
+  it('that stopped are returned with their end', async () => {
     register(['exit 3']);
     const id = await launchedId(request());
     await expect.poll(async () => (await stopped()).length).toBe(1);
@@ -379,7 +379,7 @@ describe('tasks', () => {
     expect(await tasks.liveTasks(signal)).toEqual([]);
   });
 
-  it('that stopped are listed of the given families alone', async () => {
+  it('that stopped are listed for the given families only', async () => {
     register(['exit 3']);
     register(['exit 4'], 'other');
     const ids = [await launchedId(request()), await launchedId(request('run-2', 1, 'other'))];
@@ -389,7 +389,7 @@ describe('tasks', () => {
     expect(await tasks.recentlyStoppedTasks([], signal)).toEqual([]);
   });
 
-  it('that could not start are told with ECS’s words', async () => {
+  it('that could not start are returned with ECS’s reason', async () => {
     ecs.failStart({ at: 'pull', reason: 'CannotPullContainerError: no route' });
     await launchedId(request());
     await expect.poll(async () => (await stopped()).length).toBe(1);
@@ -398,7 +398,7 @@ describe('tasks', () => {
     ]);
   });
 
-  it('that ran out of memory are told with ECS’s word for it, and with what they had', async () => {
+  it('that ran out of memory are returned with ECS’s reason and their memory', async () => {
     const id = await launchedId(request());
     await expect.poll(() => ecs.outOfMemory(id)).toBe(true);
     await expect.poll(async () => (await stopped()).length).toBe(1);
@@ -415,7 +415,7 @@ describe('tasks', () => {
     expect((await tasks.liveTasks(signal)).map(({ id }) => id).sort()).toEqual(ids.sort());
   });
 
-  it('that nobody runs cost one call', async () => {
+  it('cost one call when there are none', async () => {
     const before = ecs.calls().length;
     expect(await tasks.liveTasks(signal)).toEqual([]);
     expect(
@@ -426,7 +426,7 @@ describe('tasks', () => {
     ).toEqual(['ListTasks']);
   });
 
-  it('that are gone already may be stopped', async () => {
+  it('that have ended already can be stopped', async () => {
     await expect(tasks.stop('0'.repeat(32), 'late', signal)).resolves.toBeUndefined();
   });
 
@@ -456,7 +456,7 @@ describe('tasks', () => {
   });
 });
 
-describe('a task of which ECS does not say when it was created', () => {
+describe('a task without a creation time from ECS', () => {
   const agoOf = (n: number) => new Date(NOW - minutes(n));
   const described = (lastStatus: string, times: Record<string, Date>, more = {}) =>
     taskOf(
@@ -488,7 +488,7 @@ describe('a task of which ECS does not say when it was created', () => {
     expect(seen(failed).startFailures).toMatchObject([{ task: { id: 't' }, stoppedAtMs: NOW - minutes(2) }]);
   });
 
-  it('is not for ever a starting one', () => {
+  it('doesn’t stay in the state starting', () => {
     expect(seen(described('PENDING', { pullStartedAt: agoOf(6) })).live).toMatchObject([{ state: 'overdue' }]);
     expect(seen(described('PROVISIONING', {})).live).toMatchObject([{ state: 'starting' }]);
   });
@@ -563,7 +563,7 @@ describe('the end of the tick', () => {
   });
 });
 
-describe('what ECS answers', () => {
+describe('an answer of ECS', () => {
   const arnOf = (id: string) => `arn:aws:ecs:eu-central-1:000000000000:task/launcher/${id}`;
   const answering = (action: string, body: unknown) =>
     ecs.faults.next(action, { kind: 'malformed', body: JSON.stringify(body) });
@@ -575,7 +575,7 @@ describe('what ECS answers', () => {
     ...more,
   });
 
-  it('about a task that began to stop after it was listed leaves it out of the live ones', async () => {
+  it('about a task that began to stop after it was listed omits it from the live ones', async () => {
     answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd'].map(arnOf) });
     answering('DescribeTasks', {
       tasks: [
@@ -588,7 +588,7 @@ describe('what ECS answers', () => {
     expect((await tasks.liveTasks(signal)).map(({ id }) => id)).toEqual(['a']);
   });
 
-  it('about tasks that it does not know any more leaves them out', async () => {
+  it('omits tasks that ECS no longer knows', async () => {
     answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
     answering('DescribeTasks', { tasks: [described('a')], failures: [{ arn: arnOf('b'), reason: 'MISSING' }] });
     expect((await tasks.liveTasks(signal)).map(({ id }) => id)).toEqual(['a']);
@@ -607,7 +607,7 @@ describe('what ECS answers', () => {
     });
   });
 
-  it('in another shape is an error that says where, three times at most', async () => {
+  it('with another schema is an error with at most three places', async () => {
     answering('ListTasks', { taskArns: [arnOf('a')] });
     answering('DescribeTasks', { tasks: [{ taskArn: 'a' }, { ...described('b'), lastStatus: '' }] });
     await expect(tasks.liveTasks(signal)).rejects.toMatchObject({
@@ -619,7 +619,7 @@ describe('what ECS answers', () => {
     await expect(tasks.liveTasks(signal)).rejects.toThrow(/\(top: invalid_type\) \(ListTasks\)/);
   });
 
-  it('to a launch with neither a task nor a failure leaves open what was started', async () => {
+  it('to a launch with neither a task nor a failure leaves it unknown what was started', async () => {
     answering('RunTask', { tasks: [], failures: [] });
     await expect(tasks.launch(request(), signal)).rejects.toMatchObject({
       fault: 'unexpected-answer',
@@ -627,7 +627,7 @@ describe('what ECS answers', () => {
     });
   });
 
-  it('to a launch with a task of another shape is an error', async () => {
+  it('to a launch with a task of another schema is an error', async () => {
     answering('RunTask', { tasks: [{ taskArn: 'no arn', lastStatus: 'PROVISIONING' }] });
     await expect(tasks.launch(request(), signal)).rejects.toMatchObject({
       fault: 'unexpected-answer',
@@ -635,19 +635,19 @@ describe('what ECS answers', () => {
     });
   });
 
-  it('to a launch with a failure without words is a refusal whose cause is unknown', async () => {
+  it('to a launch with a failure without a reason is a refusal with an unknown cause', async () => {
     answering('RunTask', { tasks: [], failures: [{}] });
     expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'unknown' } });
   });
 
-  it('to a launch with a task that it cannot describe any more says so', async () => {
+  it('to a launch with a task that ECS can no longer describe has no status', async () => {
     const body = { __type: 'ConflictException', message: 'in use', resourceIds: [arnOf('gone')] };
     ecs.faults.next('RunTask', { kind: 'malformed', status: 400, body: JSON.stringify(body) });
     answering('DescribeTasks', { tasks: [], failures: [{ arn: arnOf('gone'), reason: 'MISSING' }] });
     expect(await tasks.launch(request(), signal)).toEqual({ kind: 'task', taskId: 'gone', lastStatus: undefined });
   });
 
-  it('to a stop is passed on unless the task is gone', async () => {
+  it('to a stop is an error unless the task has ended', async () => {
     const error = (code: string, message: string) =>
       ecs.faults.next('StopTask', { kind: 'error', code, message, status: 400 });
     error('InvalidParameterException', 'The referenced task was not found.');
@@ -665,18 +665,18 @@ describe('what ECS answers', () => {
     await expect(failed).rejects.toThrow(/^ECS: ServerException: sorry \(StopTask, status 500/);
   });
 
-  it('with a throttle is an error that says so', async () => {
+  it('with a throttle is the error throttled', async () => {
     ecs.faults.next('ListTasks', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
     await expect(tasks.liveTasks(signal)).rejects.toMatchObject({ fault: 'throttled', request: 'ListTasks' });
   });
 
-  it('not at all is an error with the innermost code', async () => {
+  it('that never comes is an error with the innermost code', async () => {
     ecs.faults.next('ListTasks', { kind: 'reset' });
     await expect(tasks.liveTasks(signal)).rejects.toThrow(/^ECS: no answer \(ECONNRESET\) \(ListTasks\)$/);
   });
 });
 
-describe('a task as the launcher sees it', () => {
+describe('a task of an ECS answer', () => {
   const ARN = 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/0123';
   const seenAs = (more: Record<string, unknown>) =>
     taskOf(
@@ -690,7 +690,7 @@ describe('a task as the launcher sees it', () => {
       'agent',
     );
 
-  it('has everything that ECS says of it', () => {
+  it('has every member of ECS’s answer', () => {
     const at = (second: number) => new Date(second * 1000);
     expect(
       seenAs({
@@ -746,7 +746,7 @@ describe('a task as the launcher sees it', () => {
     }
   });
 
-  it('has nothing that ECS does not say', () => {
+  it('has no member that ECS’s answer lacks', () => {
     const { id, family, lastStatus, desiredStatus, ...rest } = seenAs({});
     expect([id, family, lastStatus, desiredStatus]).toEqual(['0123', 'launcher-default', 'STOPPED', 'STOPPED']);
     expect(new Set(Object.values(rest))).toEqual(new Set([undefined]));
@@ -791,13 +791,13 @@ describe('a RunTask answer', () => {
   const answering = (body: unknown) => ecs.faults.next('RunTask', { kind: 'malformed', body: JSON.stringify(body) });
   const conflict = { kind: 'error', code: 'ConflictException', message: 'in use', status: 400 } as const;
 
-  it('of no capacity on demand is final: the same call again would not help', async () => {
+  it('of no on-demand capacity is final, since repeating the call would not help', async () => {
     ecs.refuse({});
     expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
     expect(launches()).toBe(1);
   });
 
-  it('of no capacity on Spot and on demand is a refusal, and no task instead of Spot', async () => {
+  it('of no capacity on Spot and on demand is a refusal, and starts no task instead of Spot', async () => {
     ecs.refuse({});
     expect(await tasks.launch(spot(), signal)).not.toHaveProperty('insteadOfSpot');
   });
@@ -807,12 +807,12 @@ describe('a RunTask answer', () => {
     expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'task', insteadOfSpot: true });
   });
 
-  it('of a conflict without a task names the call in the error', async () => {
+  it('of a conflict without a task is an error with the call’s name', async () => {
     ecs.faults.next('RunTask', conflict, { times: 3 });
     expect(await tasks.launch(spot(), signal)).toMatchObject({ error: { request: 'RunTask' } });
   });
 
-  it('without any list is an error that says so', async () => {
+  it('without any list is an error with that reason', async () => {
     answering({});
     await expect(tasks.launch(request(), signal)).rejects.toThrow(/^ECS: neither a task nor a failure/);
   });
@@ -850,7 +850,7 @@ describe('a call without an answer', () => {
   });
 });
 
-it('a task without a creation time is as old as the earliest time that ECS has of it, in whatever order', () => {
+it('a task without a creation time is as old as the earliest time that ECS has, whatever their order', () => {
   const at = (second: number) => new Date(second * 1000);
   const arns = {
     taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/0123',

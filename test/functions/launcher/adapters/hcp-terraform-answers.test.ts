@@ -21,7 +21,7 @@ const run = (more: Record<string, unknown> = {}, relationships: Record<string, u
 const runs = (one: unknown, included?: unknown[]) => runsOf(runsPage.parse({ data: [one], meta, included }));
 
 describe('a run in an answer', () => {
-  it('has the agent that the included plan names', () => {
+  it('has the agent of the included plan', () => {
     const withPlan = run({}, { plan: { data: { id: 'plan-1' } } });
     const plan = { type: 'plans', id: 'plan-1', attributes: { 'execution-details': { 'agent-name': 'a' } } };
     expect(runs(withPlan, [plan])[0]?.planAgentName).toBe('a');
@@ -41,7 +41,7 @@ describe('a run in an answer', () => {
     expect(runs(run({}, { plan: { data: null } }))[0]?.planAgentName).toBeUndefined();
   });
 
-  it('has been in its status since the time of that status, or else since the latest time of the run', () => {
+  it('has been in its status since the time of that status or, without one, the latest time of the run', () => {
     const since = (status: string, times: unknown) =>
       runs(run({ status, 'status-timestamps': times }))[0]?.statusSinceMs;
     const later = '2026-03-01T13:00:00Z';
@@ -71,12 +71,12 @@ describe('current runs of workspaces', () => {
     expect(currentRunsOf(page(data, included), 'apool-1').map(({ id }) => id)).toEqual(['run-1']);
   });
 
-  it('that are not included are an error, and no gap', () => {
+  it('that aren’t included are an error, not a gap', () => {
     const data = [workspace({ 'agent-pool': ofPool, 'current-run': { data: { id: 'run-1' } } })];
     expect(() => currentRunsOf(page(data), 'apool-1')).toThrow(UpstreamError);
   });
 
-  it('that are malformed are refused, and other included resources are not looked at', () => {
+  it('that are malformed are refused, and other included resources are ignored', () => {
     expect(() => page([], [{ type: 'runs', id: 'run-1' }])).toThrow();
     expect(page([], [{ type: 'users' }]).included).toHaveLength(1);
   });
@@ -115,7 +115,7 @@ describe('what the launcher reads of a run', () => {
     ]);
   });
 
-  it('has no time where the platform has none or null, and ignores entries that are not times', () => {
+  it('has no time where HCP Terraform has none or null, and ignores entries that aren’t times', () => {
     const times = { 'planning-at': null, 'planned-at': 'soon', 'queuing-at': at };
     expect(runs(run({ status: 'planned', 'status-timestamps': times }))[0]).toMatchObject({
       statusSinceMs: Date.parse(at),
@@ -173,7 +173,7 @@ describe('a current run that is missing among the included resources', () => {
     });
   });
 
-  it('is refused where a workspace has no valid id', () => {
+  it('is refused if a workspace has no valid id', () => {
     const data = [{ id: 'x', relationships: {} }];
     expect(() => workspacesPage.parse({ data, included: [], meta })).toThrow();
   });
@@ -187,11 +187,11 @@ describe('an agent in an answer', () => {
     expect(agentOf({ name: 'a', status })?.status).toBe(status);
   });
 
-  it('has an unknown status when the platform has a new word, so that nothing is stopped because of it', () => {
+  it('has an unknown status if HCP Terraform’s status is new, so that nothing is stopped because of it', () => {
     expect(agentOf({ name: 'a', status: 'rehearsing' })?.status).toBe('unknown');
   });
 
-  it('goes by its id when it has no name, and has its last ping', () => {
+  it('has its id as its name when it has none, and its last ping', () => {
     expect(agentOf({ status: 'idle', 'last-ping-at': at })).toEqual({
       id: 'agent-1',
       name: 'agent-1',
@@ -200,7 +200,7 @@ describe('an agent in an answer', () => {
     });
   });
 
-  it.each([null, 'never'])('has no last ping when the platform says %j', (ping) => {
+  it.each([null, 'never'])('has no last ping when HCP Terraform reports %j', (ping) => {
     expect(agentOf({ name: 'a', status: 'idle', 'last-ping-at': ping })?.lastPingMs).toBeUndefined();
   });
 });

@@ -85,7 +85,7 @@ describe('a connection that broke', () => {
     },
   );
 
-  it('is not used again when the tick is over', async () => {
+  it('isn’t repeated when the tick has ended', async () => {
     const { send, sent } = scripted(broken('ECONNRESET'));
     const error = await failureOf(
       httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal: AbortSignal.abort() }),
@@ -94,7 +94,7 @@ describe('a connection that broke', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('is not used again when the budget does not allow a second request', async () => {
+  it('isn’t repeated when the budget doesn’t allow a second request', async () => {
     const { send, sent } = scripted(broken('ECONNRESET'), good);
     let left = 1;
     const take = () => {
@@ -108,7 +108,7 @@ describe('a connection that broke', () => {
   });
 });
 
-describe('the reason why no answer came', () => {
+describe('the reason for a missing answer', () => {
   it.each([
     [broken('ENOTFOUND'), 'the name does not resolve (ENOTFOUND); check the hostname setting'],
     [broken('EAI_AGAIN'), 'the name does not resolve (EAI_AGAIN); check the hostname setting'],
@@ -137,14 +137,14 @@ describe('the reason why no answer came', () => {
     expect(error.message).toContain(`no answer from https://app.terraform.io: ${words}`);
   });
 
-  it('is the innermost of five at most, so that a chain that leads back to itself ends', async () => {
+  it('is the innermost of at most five causes, so that a circular chain ends', async () => {
     const ring = broken('OUTER');
     ring.cause = broken('INNER', ring);
     const error = await failureOf(httpOver(scripted(ring).send).get({ path: PATH, tokenSecret: 's', schema, signal }));
     expect(error.message).toContain('the connection broke (OUTER)');
   });
 
-  it('may be nothing at all', async () => {
+  it('may be missing', async () => {
     const send: Send = () => Promise.reject('just a string');
     const error = await failureOf(httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal }));
     expect(error.message).toContain('the connection broke (no code)');
@@ -187,24 +187,24 @@ describe('a status', () => {
     },
   );
 
-  it('429 carries how long to wait', async () => {
+  it('429 has the time to wait', async () => {
     expect(await answered(429, { 'x-ratelimit-reset': '2.25' })).toMatchObject({ retryAfterMs: 2250 });
   });
 
-  it('that is expected is an answer without a body, also after the token was read again', async () => {
+  it('that is expected is an answer without a body, even after the token was read again', async () => {
     const { send } = scripted({ status: 401, headers: {}, text: '' }, { status: 404, headers: { a: 'b' }, text: 'x' });
     const answer = await httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal, expected: [404] });
     expect(answer).toEqual({ status: 404, headers: { a: 'b' }, text: 'x', body: undefined });
   });
 
-  it('401 has the token read again, and the request repeated once', async () => {
+  it('401 makes the launcher read the token again and repeat the request once', async () => {
     const { send, sent } = scripted({ status: 401, headers: {}, text: '' }, good);
     expect((await httpOver(send).get({ path: PATH, tokenSecret: 's', schema, signal })).body).toEqual({ data: 'it' });
     expect(sent.map(({ token }) => token)).toEqual(['old s', 'new s']);
   });
 });
 
-describe('a good status with a body that is not the answer', () => {
+describe('status 200 with a body that isn’t the answer', () => {
   it.each([
     ['text/html; charset=utf-8', 'text/html'],
     ['application/vnd.api+json', 'application/vnd.api+json'],
@@ -226,7 +226,7 @@ describe('a good status with a body that is not the answer', () => {
     expect(error.message).toContain(`the answer is not JSON (${said}, 6 characters)`);
   });
 
-  it('is described by where and what, three times at most, and never by its values', async () => {
+  it('is described by at most three places and types, never by its values', async () => {
     const wrong = z.object({ data: z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() }) });
     const answer = { ...good, text: '{"data":{"a":"must-not-show","b":1}}' };
     const error = await failureOf(
@@ -255,7 +255,7 @@ describe('a good status with a body that is not the answer', () => {
   });
 });
 
-describe('how long to wait', () => {
+describe('the time to wait', () => {
   it.each([
     [{ 'x-ratelimit-reset': '12.5' }, 12_500],
     [{ 'x-ratelimit-reset': '0.0001' }, 1],
@@ -267,7 +267,7 @@ describe('how long to wait', () => {
     [{ 'x-ratelimit-reset': 'soon' }, 1_000],
     [{ 'x-ratelimit-reset': 'Infinity' }, 1_000],
     [{}, 1_000],
-  ])('is said by %j: %i ms', (headers, ms) => {
+  ])('from the headers %j is %i ms', (headers, ms) => {
     expect(resetMs(headers)).toBe(ms);
   });
 });
@@ -290,7 +290,7 @@ describe('a request over TLS', () => {
   const overTls = () =>
     httpOver(sendOver(connections({ ca: server.ca }), server.hostname, 'test', timeout), server.hostname);
 
-  it('has 8 s, to the last byte', async () => {
+  it('has 8 s until the last byte', async () => {
     server.on('/api', (_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.write('{"data":');
@@ -302,7 +302,7 @@ describe('a request over TLS', () => {
     expect((await answer).message).toMatch(/none within 8 s \(\w+\)/);
   }, 10_000);
 
-  it('has 8 s also for a status whose body is not read', async () => {
+  it('has 8 s even for a status whose body isn’t read', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).write('x'));
     const answer = failureOf(overTls().get({ path: PATH, tokenSecret: 's', schema, signal }));
     await expect.poll(() => server.requests.length).toBe(1);
@@ -341,7 +341,7 @@ describe('a request over TLS', () => {
     mute.close();
   }, 30_000);
 
-  it('says who asks, with what, and what for', async () => {
+  it('has the user agent, the token and the media type in its headers', async () => {
     let headers: Record<string, unknown> = {};
     server.on('/api', (request, response) => {
       headers = request.headers;
@@ -361,7 +361,7 @@ describe('a request over TLS', () => {
     expect(answer).toMatchObject({ status: 404, body: undefined });
   });
 
-  it('keeps its connection after a status whose body is not read', async () => {
+  it('keeps its connection after a status whose body isn’t read', async () => {
     const ports = new Set<number | undefined>();
     const count =
       (answer: ReturnType<typeof status>): ReturnType<typeof status> =>
@@ -397,14 +397,14 @@ describe('a request over TLS', () => {
       });
   });
 
-  it('has a time limit without a test’s, and no text for a status whose body is not read', async () => {
+  it('has a default time limit, and no text for a status whose body isn’t read', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).end('x'));
     const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test');
     expect(await send('/api/v2/things', 'token', signal)).toMatchObject({ status: 404, text: '' });
   });
 });
 
-describe('a body that is more than a page', () => {
+describe('a body that is larger than a page', () => {
   const any = z.object({ data: z.unknown() });
   const read = (body: string) =>
     httpOver(scripted({ ...good, text: body }).send).get({ path: PATH, tokenSecret: 's', schema: any, signal });
@@ -430,20 +430,20 @@ describe('a body that is more than a page', () => {
     });
   });
 
-  it.each(['null', '5', '"text"'])('is not confused with %s, which is reported by its shape', async (body) => {
+  it.each(['null', '5', '"text"'])('isn’t confused with %s, which is reported as a wrong schema', async (body) => {
     const error = await failureOf(read(body));
     expect(error).toMatchObject({ fault: 'unexpected-answer' });
     expect(error.message).toContain('(top: invalid_type)');
   });
 
-  it('is counted outside of strings, also where a string has quotes in it', async () => {
+  it('is counted outside strings, even if a string contains quotes', async () => {
     const long = JSON.stringify('"\\,[{'.repeat(60_000));
     expect((await read(`{"data":${long}}`)).status).toBe(200);
     const after = `{"data":${long},"x":[${'0,'.repeat(200_000)}0]}`;
     expect(await failureOf(read(after))).toMatchObject({ system: 'HCP Terraform', fault: 'too-large' });
   });
 
-  it('is reported with three faults of its shape at most', async () => {
+  it('is reported with at most three faults of its schema', async () => {
     const wrong = z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() });
     const error = await failureOf(
       httpOver(scripted({ ...good, text: '{}' }).send).get({ path: PATH, tokenSecret: 's', schema: wrong, signal }),
@@ -453,7 +453,7 @@ describe('a body that is more than a page', () => {
   });
 });
 
-describe('what is repeated of an answer', () => {
+describe('what an error repeats of an answer', () => {
   const answered = (headers: RawAnswer['headers']) =>
     failureOf(
       httpOver(scripted({ status: 200, headers, text: '<html>' }).send).get({
@@ -464,15 +464,15 @@ describe('what is repeated of an answer', () => {
       }),
     );
 
-  it('is no request id that came more than once, also not in a list of one', async () => {
+  it('isn’t a request id that came more than once, not even in a list of one', async () => {
     expect((await answered({ 'x-request-id': ['abc'] })).requestId).toBeUndefined();
   });
 
-  it('is a media type only when the header begins with it', async () => {
+  it('is a media type only if the header begins with it', async () => {
     expect((await answered({ 'content-type': 'see text/html' })).message).toContain('(no media type, 6 characters)');
   });
 
-  it('is the code of an error, also when its cause has none', async () => {
+  it('is the code of an error, even if its cause has none', async () => {
     const thrown = broken('ECONNREFUSED', new Error('without a code'));
     const error = await failureOf(
       httpOver(scripted(thrown).send).get({ path: PATH, tokenSecret: 's', schema, signal }),

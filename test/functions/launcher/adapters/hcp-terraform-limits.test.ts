@@ -54,7 +54,7 @@ const runsFrom = (first: number, count: number, messageBytes = 0) =>
 const ids = (runs: readonly { id: string }[]) => runs.map(({ id }) => id);
 
 describe('runs whose page is larger than the launcher reads', () => {
-  it('are all read in smaller pages, which the next polls begin with, until ten minutes are over', async () => {
+  it('are all read in smaller pages, with which the next polls begin for ten minutes', async () => {
     const runs = runsFrom(1, 45, MESSAGE_BYTES);
     server.on(RUNS, listOf(runs));
     const inTwenties = ['20:1', '20:2', '20:3'];
@@ -68,7 +68,7 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual(['100:1', ...inTwenties]);
   });
 
-  it('are read in smaller pages from where the last good page ended: none is skipped, none is read twice', async () => {
+  it('are read in smaller pages from the end of the last good page, so none is skipped or read twice', async () => {
     const runs = [...runsFrom(1, 100), ...runsFrom(101, 5), ...runsFrom(106, 20, 400_000), ...runsFrom(126, 5)];
     server.on(RUNS, listOf(runs));
     expect(idsOf(await runsOf())).toEqual(ids(runs));
@@ -148,13 +148,13 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
-  it('leave a pool served when a single run that waits after its plan is too large', async () => {
+  it('don’t keep a pool from being served when a single run that waits after its plan is too large', async () => {
     server.on(RUNS, listOf([run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')]));
     expect(idsOf(await runsOf())).toEqual(['run-waits']);
     expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
-  it('are an error of their own when a single run is too large, with what to do', async () => {
+  it('are a separate error with a remedy when a single run is too large', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });
@@ -166,7 +166,7 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual(['1:1', '1:1']);
   });
 
-  it('leave the budget as it was: what a poll set aside and did not need is given back', async () => {
+  it('return the budget that a poll reserved and didn’t need', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     // 8 requests, and then 2 per poll.
     for (let poll = 0; poll < 9; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
@@ -175,7 +175,7 @@ describe('runs whose page is larger than the launcher reads', () => {
   });
 });
 
-describe('a list that is read whole', () => {
+describe('a list that is read completely', () => {
   const AGENTS = '/api/v2/agent-pools/apool-1/agents';
 
   it('is read in smaller pages when its answers are too large', async () => {
@@ -194,7 +194,7 @@ describe('a list that is read whole', () => {
     expect(pagesRequested(AGENTS)).toEqual(['100:1', '20:1', '20:2', '20:3']);
   });
 
-  it('is too long after 50 requests, however small their pages are', async () => {
+  it('is too long after 50 requests, whatever the page size', async () => {
     server.on(AGENTS, (request, response) => {
       const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
       json({ data: [], ...page(number, number + 1) })(request, response);
@@ -258,7 +258,7 @@ describe('an answer with more entries or values than a page has', () => {
     expect(pagesRequested()).toEqual(['100:1', '20:1']);
   });
 
-  it('is judged by its values and not by the commas of its messages', async () => {
+  it('is counted by its values, not by the commas in its messages', async () => {
     const message = '"\\,[{'.repeat(60_000);
     server.on(RUNS, listOf([run('run-1', 'plan_queued', message)]));
     expect(idsOf(await runsOf())).toEqual(['run-1']);
@@ -266,7 +266,7 @@ describe('an answer with more entries or values than a page has', () => {
   });
 });
 
-describe('text that is longer than the launcher keeps', () => {
+describe('a string that is longer than the launcher keeps', () => {
   it('is replaced in a run’s status and its agent’s name', async () => {
     const details = { 'execution-details': { 'agent-name': 'n'.repeat(256) } };
     const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
@@ -280,7 +280,7 @@ describe('text that is longer than the launcher keeps', () => {
     });
   });
 
-  it('is replaced in the name of a pool that has another name than the settings say', async () => {
+  it('is replaced in the name of a pool that differs from the settings', async () => {
     server.on('/api/v2/agent-pools/apool-9', json({ data: { attributes: { name: 'n'.repeat(10_000) } } }));
     const answer = await runsOf({ ...pool, id: 'apool-9' });
     expect(!answer.ok && answer.error.message).toContain('is named "a text of 10000 characters"');

@@ -80,7 +80,7 @@ async function failure(of = client()): Promise<UpstreamError> {
 const runRequests = () => server.requests.filter((request) => request.startsWith(RUNS));
 
 describe('the runs of a pool', () => {
-  it('are asked for by pool, status and every operation, with plans and applies, 100 a page', async () => {
+  it('are listed by pool, status and every operation, with plans and applies, 100 per page', async () => {
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     await openRuns();
     const query = new URLSearchParams(runRequests()[0]?.split('?')[1]);
@@ -106,7 +106,7 @@ describe('the runs of a pool', () => {
     expect(answer.ok && answer.value.map(({ id }) => id)).toEqual(['run-1', 'run-2', 'run-3']);
   });
 
-  it('carry their times and the agents that took them', async () => {
+  it('have their times and the agents that took them', async () => {
     const details = { 'execution-details': { mode: 'agent', 'agent-name': 'task-1' } };
     const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
     server.on(RUNS, json({ data: [run('run-1', 'planning')], included, ...page(1, null) }));
@@ -125,7 +125,7 @@ describe('the runs of a pool', () => {
     });
   });
 
-  it('carry every time that their agents’ jobs are measured by, and none that is missing', async () => {
+  it('have every time by which jobs are measured, and none that is missing', async () => {
     const times = {
       'plan-queued-at': '2026-03-01T11:00:01Z',
       'planning-at': '2026-03-01T11:00:02Z',
@@ -165,7 +165,7 @@ describe('the runs of a pool', () => {
     });
   });
 
-  it('carry the agent of their apply apart from that of their plan', async () => {
+  it('have the agent of their apply separately from that of their plan', async () => {
     const operation = (id: string, type: string, details: unknown) => ({
       id,
       type,
@@ -211,13 +211,13 @@ describe('the runs of a pool', () => {
     expect(since).toBe(expected && Date.parse(`2026-03-01T${expected}:00Z`));
   });
 
-  it('are asked for again without the operations that an older Terraform Enterprise refuses', async () => {
+  it('are listed again without the operations that an older Terraform Enterprise refuses', async () => {
     server.on(RUNS, status(422), json({ data: [run('run-1')], ...page(1, null) }));
     expect((await openRuns()).ok).toBe(true);
     expect(runRequests()[1]).not.toContain('filter[operation]');
   });
 
-  it('are never again asked for with the operations that were refused', async () => {
+  it('are never listed again with the operations that were refused', async () => {
     server.on(RUNS, status(400), json({ data: [], ...page(1, null) }));
     const warm = client();
     await openRuns(warm);
@@ -249,7 +249,7 @@ describe('the runs of a pool', () => {
     },
   );
 
-  it('are asked for with the apply’s statuses alone where an apply has a lane of its own', async () => {
+  it('are listed with the apply’s statuses only if applies have a separate lane', async () => {
     server.on(RUNS, (request, response) => {
       const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
       json({ data: [], ...page(number, number + 1) })(request, response);
@@ -273,7 +273,7 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true, unread: 'post-plan-runs' });
   });
 
-  it('that were not all read say so until they are', async () => {
+  it('that were not all read are reported until they are', async () => {
     const queued = (count: number) => listOf(Array.from({ length: count }, (_, n) => run(`run-${n}`)));
     const warm = client();
     server.on(RUNS, queued(501));
@@ -284,7 +284,7 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true });
   });
 
-  it('that were not all read no longer say so when the combined question finds no run at all', async () => {
+  it('that were not all read are no longer reported when the combined request finds no run', async () => {
     const other = { ...pool, name: 'other', id: 'apool-2' };
     server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
     const warm = client();
@@ -316,7 +316,7 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
-  it('of the first list are no answer when a later list is refused', async () => {
+  it('of the first list aren’t returned when a later list is refused', async () => {
     const list = listOf(Array.from({ length: 501 }, (_, n) => run(`run-${n}`, 'policy_checking')));
     server.on(RUNS, (request, response) => {
       const isFirst = new URLSearchParams(request.url?.split('?')[1])
@@ -327,7 +327,7 @@ describe('the runs of a pool', () => {
     expect(await failure(client())).toMatchObject({ fault: 'rejected' });
   });
 
-  it('are an error and not an empty list when nothing of the first was read and the next fails', async () => {
+  it('are an error, not an empty list, when nothing of the first list was read and the next fails', async () => {
     const list = listOf([run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')]);
     server.on(RUNS, (request, response) => {
       const isFirst = new URLSearchParams(request.url?.split('?')[1])
@@ -351,7 +351,7 @@ describe('the runs of a pool', () => {
     expect(runRequests()[0]).toContain('filter[agent_pool_names]=default,other');
   });
 
-  it('of several pools are told apart by a request each when there is work', async () => {
+  it('of several pools cost a request each when there is work', async () => {
     const other = { ...pool, name: 'other', id: 'apool-2' };
     server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
     server.on(
@@ -364,7 +364,7 @@ describe('the runs of a pool', () => {
     expect([...answers.values()].map((answer) => answer.ok && answer.value.length)).toEqual([1, 0]);
   });
 
-  it('of one pool come although another’s never do, nor its id', async () => {
+  it('of one pool come although the runs and the id of another never do', async () => {
     const silent = { ...pool, name: 'silent' };
     const unknown = { ...pool, name: 'unknown', id: 'apool-3' };
     server.on(RUNS, (request, response) => {
@@ -382,7 +382,7 @@ describe('the runs of a pool', () => {
     expect(await answers.get(unknown)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
   });
 
-  it('are asked for without a name that the platform did not know', async () => {
+  it('are listed without the name of a pool that HCP Terraform doesn’t know', async () => {
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     const misspelt = { ...pool, name: 'misspelt' };
     const other = { ...pool, name: 'other', id: 'apool-2' };
@@ -395,7 +395,7 @@ describe('the runs of a pool', () => {
     expect(runRequests().at(-1)).toContain('filter[agent_pool_names]=default,other');
   });
 
-  it('of a pool that was renamed are an error within ten minutes, of a warm function too', async () => {
+  it('of a renamed pool are an error within ten minutes, even in a warm function', async () => {
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     const warm = client();
     expect((await openRuns(warm)).ok).toBe(true);
@@ -405,7 +405,7 @@ describe('the runs of a pool', () => {
     expect(await openRuns(warm)).toMatchObject({ ok: false, error: { fault: 'rejected' } });
   });
 
-  it('of a pool that is gone from sight are what the platform says, and that it is gone is said as long as it is', async () => {
+  it('of a pool that is no longer visible are what HCP Terraform lists, and the missing pool is reported all the time', async () => {
     const byId = { ...pool, id: 'apool-2' };
     const other = { ...pool, name: 'other' };
     const found = json({ data: { attributes: { name: 'default' } } });
@@ -473,7 +473,7 @@ describe('the runs of a pool', () => {
     },
   );
 
-  it('of a pool that was never seen are what the platform says, without its agents', async () => {
+  it('of a pool that was never visible are what HCP Terraform lists, without its agents', async () => {
     const byId = { ...pool, id: 'apool-2' };
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     server.on('/api/v2/agent-pools/apool-2', status(404));
@@ -482,7 +482,7 @@ describe('the runs of a pool', () => {
     expect(cold.visibilityOf(byId)).toEqual({ agentsVisible: false });
   });
 
-  it('are found by the pool’s name, which is looked up again after ten minutes and not before', async () => {
+  it('are found by the pool’s name, which is looked up again after ten minutes', async () => {
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     const warm = client();
     const lookups = () => server.requests.filter((request) => request.startsWith(POOLS));
@@ -500,7 +500,7 @@ describe('the runs of a pool', () => {
     expect(lookups()).toHaveLength(2);
   });
 
-  it('are asked for at their organization’s path alone, whatever characters its name has', async () => {
+  it('are listed at their organization’s path only, whatever characters its name has', async () => {
     const paths: string[] = [];
     server.on('/api/v2/organizations', (request, response) => {
       paths.push(String(request.url?.split('?')[0]));
@@ -513,7 +513,7 @@ describe('the runs of a pool', () => {
     expect(paths).toEqual(['/api/v2/organizations/a%2Fb%3Fc/agent-pools', '/api/v2/organizations/a%2Fb%3Fc/runs']);
   });
 
-  it('cost one request a tick once the pool is known', async () => {
+  it('cost one request per tick once the pool is known', async () => {
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     const warm = client();
     await openRuns(warm);
@@ -523,7 +523,7 @@ describe('the runs of a pool', () => {
   });
 });
 
-describe('what is not an answer is never taken for an empty one', () => {
+describe('an error that never counts as an empty list', () => {
   it.each([
     ['an empty 200', text('', 'application/json')],
     ['HTML', text('<html>maintenance</html>', 'text/html')],
@@ -560,7 +560,7 @@ describe('what is not an answer is never taken for an empty one', () => {
     expect(runRequests()).toEqual([]);
   });
 
-  it('a pool that does not exist, which after three such answers in a row has no agents to count, until there is another', async () => {
+  it('a pool that doesn’t exist, which has no agents to count after three such answers in a row, until another answer', async () => {
     const asked = client();
     server.on(POOLS, json({ data: [], ...page(1, null) }));
     for (const told of [undefined, undefined, true]) {
@@ -580,14 +580,14 @@ describe('what is not an answer is never taken for an empty one', () => {
 });
 
 describe('a token', () => {
-  it('that is rejected is read anew once', async () => {
+  it('that is rejected is read again once', async () => {
     server.on(RUNS, status(401), json({ data: [], ...page(1, null) }));
     expect((await openRuns()).ok).toBe(true);
     expect(secretReads).toBe(1);
     expect(server.authorizations.at(-1)).toContain('second.');
   });
 
-  it('that is rejected again is told by its secret’s name, and never shown', async () => {
+  it('that is rejected again is reported by its secret’s name, and never shown', async () => {
     server.on(RUNS, status(401));
     const error = await failure();
     expect(error).toMatchObject({ fault: 'rejected', status: 401 });
@@ -597,7 +597,7 @@ describe('a token', () => {
 });
 
 describe('a host', () => {
-  it('that resets a kept connection is asked again once', async () => {
+  it('that resets a kept connection gets the request again once', async () => {
     server.on(RUNS, reset, json({ data: [], ...page(1, null) }));
     expect((await openRuns()).ok).toBe(true);
   });
@@ -610,7 +610,7 @@ describe('a host', () => {
     });
   });
 
-  it('that hangs is given up with the tick', async () => {
+  it('that hangs is given up at the end of the tick', async () => {
     server.on(RUNS, hang);
     const tick = new AbortController();
     const answer = openRuns(client(), [pool], tick.signal);
@@ -622,14 +622,14 @@ describe('a host', () => {
   it.each([
     ['nobody listens on', 'localhost:1', /refused.*check the hostname setting and its port/],
     ['does not resolve', 'no-such-host.invalid', /does not resolve/],
-  ])('that %s is told with what to check', async (_, hostname, message) => {
+  ])('that %s is reported with what to check', async (_, hostname, message) => {
     const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
     const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connections(), hostname, 'test') });
     const error = await failure(new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout }));
     expect(error.message).toMatch(message);
   });
 
-  it('whose certificate nobody vouches for is told with the remedy', async () => {
+  it('whose certificate isn’t trusted is reported with the remedy', async () => {
     const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
     const http = new HcpTerraformHttp({
       hostname: server.hostname,
@@ -642,7 +642,7 @@ describe('a host', () => {
 });
 
 describe('the poll budget', () => {
-  it('is never exceeded in any minute, and frees itself', async () => {
+  it('is never exceeded in any minute, and becomes free again', async () => {
     server.on(RUNS, json({ data: [], ...page(1, null) }));
     const warm = client();
     for (let i = 0; i < POLLS_PER_MINUTE; i += 1) {
@@ -655,7 +655,7 @@ describe('the poll budget', () => {
     expect((await openRuns(warm)).ok).toBe(true);
   });
 
-  it('waits as long as a 429 says', async () => {
+  it('waits as long as a 429 asks', async () => {
     server.on(RUNS, status(429, { 'x-ratelimit-reset': '12.5' }), json({ data: [], ...page(1, null) }));
     const warm = client();
     expect(await failure(warm)).toMatchObject({ fault: 'throttled', retryAfterMs: 12_500 });
@@ -667,8 +667,8 @@ describe('the poll budget', () => {
   });
 });
 
-describe('a good answer that says that no request is left', () => {
-  it('is taken, and nothing more is asked for until the limit is reset', async () => {
+describe('a good answer with a header that no request is left', () => {
+  it('is used, and no further request is sent until the limit is reset', async () => {
     const last = json(
       { data: [run('run-1')], ...page(1, null) },
       { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '3' },
@@ -715,12 +715,12 @@ describe('the agents of a pool', () => {
     expect(server.requests.at(-1)).toContain('filter[last-ping-since]=2026-03-01T11:59:59.000Z');
   });
 
-  it('are not known when the token may not list them', async () => {
+  it('are unknown when the token can’t list them', async () => {
     server.on(AGENTS, status(404));
     expect(await client().agents(pool, nowMs, signal)).toBeUndefined();
   });
 
-  it('of more than 50 pages are an error of their own, at once where the first page says how many there are', async () => {
+  it('of more than 50 pages are a separate error, at once if the first page has the number of pages', async () => {
     server.on(AGENTS, (request, response) => {
       const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
       json({ data: [], ...page(number, number + 1) })(request, response);
@@ -783,7 +783,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
     });
   });
 
-  it('is asked for its version once, and for each of several pools', async () => {
+  it('gets one request for its version, and one per pool', async () => {
     const other = { ...pool, name: 'other', id: 'apool-2' };
     server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
     const data = [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-2', 'run-2')];
@@ -799,7 +799,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
     expect(warm.pollBudget().taken).toEqual([]);
   });
 
-  it('asks for the workspaces whose current run waits for or has an agent', async () => {
+  it('is listed by the workspaces whose current run waits for or has an agent', async () => {
     server.on(WORKSPACES, json({ data: [], included: [], ...page(1, null) }));
     expect(await openRuns()).toEqual({ ok: true, value: [] });
     const query = new URLSearchParams(server.requests.find((one) => one.startsWith(WORKSPACES))?.split('?')[1]);
@@ -974,7 +974,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     expect(await failure(warm)).toMatchObject({ fault: 'throttled' });
   });
 
-  it('does not hide an apply that has a lane of its own behind newer plans', async () => {
+  it('doesn’t hide an apply that has a separate lane behind newer plans', async () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     const warm = client();
     for (let poll = 0; poll < 4; poll += 1) {

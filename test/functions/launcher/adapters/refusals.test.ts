@@ -109,17 +109,17 @@ describe('the table of refusals', () => {
     expect(REFUSAL_TABLE.filter((_, index) => !decided.has(index))).toEqual([]);
   });
 
-  it('has a remedy of its own in every row, so that a lost or moved row shows', () => {
+  it('has a different remedy in every row, so that a lost or moved row shows', () => {
     expect(new Set(REFUSAL_TABLE.map(({ remedy }) => remedy)).size).toBe(REFUSAL_TABLE.length);
   });
 
-  it('never says that a fault which stays will pass', () => {
+  it('never asks to wait for a fault that stays', () => {
     const staying = REFUSAL_MESSAGES.filter(({ cause }) => ['access', 'account', 'misconfiguration'].includes(cause));
     for (const { name, text } of staying) expect(refusalOf(name, text).remedy).not.toMatch(/next tick|wait/);
   });
 });
 
-it('a refusal that no row knows says where to look its text up', () => {
+it('a refusal that matches no row says where to search for its message', () => {
   expect(refusalOf('SomethingNewException', 'because').remedy).toContain('ECS API reference');
 });
 

@@ -69,7 +69,7 @@ describe('the RunTask call', () => {
     });
   });
 
-  it('the RunTask call on Spot names the capacity provider in place of the launch type: ECS takes only one of both', () => {
+  it('the RunTask call on Spot has the capacity provider instead of the launch type, since ECS accepts only one of them', () => {
     const input = runTaskInput(request({ lane: PLAN_LANE }), placement);
     expect(input).toMatchObject({ capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] });
     expect(input).not.toHaveProperty('launchType');
@@ -84,7 +84,7 @@ describe('the same launch on demand', () => {
     expect(onDemandInstead(onSpot, 'same')).toEqual({ ...rest, launchType: 'FARGATE' });
   });
 
-  it('the same launch on demand has a token of its own where it is asked for', () => {
+  it('the same launch on demand has a separate token on request', () => {
     expect(onDemandInstead(onSpot, 'own')).toEqual({
       ...rest,
       launchType: 'FARGATE',

@@ -35,7 +35,7 @@ describe('a secret', () => {
     expect(reads()).toBe(2);
   });
 
-  it('is read anew on request, and then kept', async () => {
+  it('is read again on request, and then kept', async () => {
     aws.putSecret('acme/api-token', 'old');
     await secrets.value('acme/api-token', signal);
     aws.putSecret('acme/api-token', 'new');
@@ -44,7 +44,7 @@ describe('a secret', () => {
     expect(await secrets.value('acme/api-token', signal)).toBe('new');
   });
 
-  it('that does not exist is told by name with the remedy, and asked for again the next time', async () => {
+  it('that doesn’t exist is reported by name with the remedy, and read again the next time', async () => {
     await expect(secrets.value('nobody', signal)).rejects.toMatchObject({
       fault: 'rejected',
       message: expect.stringMatching(/secret nobody.*create it/),
@@ -53,13 +53,13 @@ describe('a secret', () => {
     expect(await secrets.value('nobody', signal)).toBe('somebody');
   });
 
-  it('that may not be read is told with the permission it takes', async () => {
+  it('that the launcher isn’t permitted to read is reported with the required permission', async () => {
     aws.putSecret('acme/api-token', 'x');
     aws.faults.next('GetSecretValue', { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 });
     await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/role may not read it/);
   });
 
-  it('that cannot be asked for is unavailable', async () => {
+  it('is unavailable when Secrets Manager can’t be reached', async () => {
     aws.faults.next('GetSecretValue', { kind: 'reset' });
     await expect(secrets.value('acme/api-token', signal)).rejects.toMatchObject({ fault: 'unavailable' });
   });
@@ -102,7 +102,7 @@ describe('a secret that cannot be read', () => {
     });
   });
 
-  it('is unavailable with an error that has no remedy, whose name is all that is said', async () => {
+  it('is unavailable after an error without a remedy, and only the error’s name is reported', async () => {
     await (await refusal('InternalServiceError')).toMatchObject({
       fault: 'unavailable',
       message: expect.stringMatching(/secret acme\/api-token cannot be read \(InternalServiceError\)(?=$| \()/),
@@ -114,7 +114,7 @@ describe('a secret that cannot be read', () => {
     await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(ECONNRESET\)/);
   });
 
-  it('is reported when what was thrown is no error at all', async () => {
+  it('is reported even if the thrown value isn’t an Error', async () => {
     client.middlewareStack.add(() => () => Promise.reject('just a string'), { step: 'initialize' });
     await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(unknown\)/);
   });

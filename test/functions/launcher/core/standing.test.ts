@@ -396,7 +396,7 @@ describe('a run that waits after its plan', () => {
     expect(new Set(keys).size).toBe(8);
   });
 
-  it('has sweeps of its own in each status', () => {
+  it('has separate sweeps in each status', () => {
     expect(sweeps(waiting(minutes(2), { status: 'policy_checking', stage: 1 }))).toEqual(['sweep/run-a/10']);
   });
 

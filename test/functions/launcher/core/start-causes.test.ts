@@ -184,7 +184,7 @@ describe('the table of causes', () => {
     expect(START_CAUSE_TABLE.filter((_, index) => !decided.has(index))).toEqual([]);
   });
 
-  it('has a remedy of its own in every row, so that a lost or moved row shows', () => {
+  it('has a different remedy in every row, so that a lost or moved row shows', () => {
     const remedies = START_CAUSE_TABLE.map(({ remedy }) => remedy);
     expect(new Set(remedies).size).toBe(remedies.length);
   });

@@ -33,7 +33,7 @@ describe('a container that ended at once', () => {
     expect(failed([wrongImage], { agents: [] })).toEqual(['t']);
   });
 
-  it('is a start failure to who may not list agents, when it ended with an error', () => {
+  it('is a start failure if agents can’t be listed and it ended with an error', () => {
     expect(failed([{ ...wrongImage, exitCode: 1 }], { agents: undefined })).toEqual(['t']);
   });
 
@@ -109,7 +109,7 @@ describe('a row of start failures', () => {
   });
 });
 
-describe('who may not list agents', () => {
+describe('a token that can’t list agents', () => {
   const short = { startedAtMs: started, executionStoppedAtMs: started + seconds(5) };
   const long = { startedAtMs: started, executionStoppedAtMs: started + minutes(1) };
 
@@ -177,7 +177,7 @@ describe('a list of agents that lacks one that has a job', () => {
     expect(statesOf([agent('working', 'busy')])).toEqual(['overdue', 'busy']);
   });
 
-  it('leaves no agent out of the licence’s count', () => {
+  it('omits no agent from the count for the organization agent limit', () => {
     const agents = [agent('somebody-elses', 'idle'), agent('gone', 'exited')];
     expect(supplyFrom([working], { agents, running }).registered).toBe(2);
   });

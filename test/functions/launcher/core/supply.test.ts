@@ -20,7 +20,7 @@ describe('a live task', () => {
     expect(isLive(task('a', { lastStatus }))).toBe(false);
   });
 
-  it('is not one that ECS has been told to stop', () => {
+  it('doesn’t include one with the desired status STOPPED', () => {
     expect(isLive(task('a', { desiredStatus: 'STOPPED' }))).toBe(false);
   });
 
