@@ -17,25 +17,25 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** The slowest start of this world, from RunTask to registered. */
 const SLOWEST_START_MS = 5 * MINUTE_MS;
 
-/** How often at most an idle tick may look its pools up. */
+/** Maximum rate at which idle ticks may look their pools up. */
 const LOOK_AGAIN_MS = 9 * MINUTE_MS;
 
 /** Two ticks, ECS's stop timeout and its last stations. */
 const LEAVING_MS = 5 * MINUTE_MS;
 
-/** What a permanent start failure may cost an hour beyond one round of `maxAgents`. */
+/** Launches per hour that a permanent start failure may cost, in addition to one round of `maxAgents`. */
 const PROBES_AN_HOUR = 12;
 
-/** How long after its agent left a task that ECS runs on holds its slot. */
+/** How long a task that ECS still runs after its agent left holds its slot. */
 const LINGERS_MS = 5 * MINUTE_MS;
 
-/** ECS's and the launcher's clocks differ, and a tick's parts have their own moments. */
+/** Difference between ECS's and the launcher's clocks, plus the time between the parts of a tick. */
 const CLOCKS_MS = 30_000;
 
 /** How long a run may be in a post-plan status before each agent that is started for it. */
 const POST_PLAN_DUE_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * MINUTE_MS);
 
-/** What a run in a post-plan status may cost in an hour, whatever it waits for: two such statuses may follow each other. */
+/** Launches per hour that a run in a post-plan status may cost, whatever it waits for. Two such statuses may follow each other. */
 const SWEEPS_OF_A_RUN_AN_HOUR = 8;
 
 /** The longest back-off, two ticks and a start. */
@@ -47,7 +47,7 @@ export interface BrokenPromise {
   readonly atMs: number;
 }
 
-/** Queued jobs that must find somebody free before two clean ticks are over. */
+/** Queued jobs that need a free agent before two ticks without faults are over. */
 interface Watch {
   readonly pool: ScenarioPool;
   readonly lane: ScenarioLane;
@@ -66,36 +66,36 @@ export interface Parts {
 }
 
 /**
- * The nine promises, judged by the world's truth and by what each tick was shown. Nothing here is the launcher's: it
- * says what must be so, and not how.
+ * The nine promises, judged by the world's true state and by what each tick was shown. Nothing here comes from the launcher: a promise says what must hold,
+ * and not how.
  */
 export class Promises {
   readonly #parts: Parts;
   readonly #truth: Truth;
   readonly #tasksOf = new Map<string, SimulatedTask[]>();
   readonly #launchesAtMs = new Map<string, number[]>();
-  /** Launches of each family, whatever they were for. */
+  /** All launches of each family. */
   readonly #createdAtMs = new Map<string, number>();
   readonly #sweepsOfRunAtMs = new Map<string, number[]>();
   readonly #runListsAtMs = new Map<string, number[]>();
   readonly #demandAtMs = new Map<string, number>();
-  /** Since when a pool has had more tasks without a job than it keeps warm. */
+  /** Since when a pool has more tasks without a job than warm agents. */
   readonly #surplusSinceMs = new Map<string, number>();
   /** Since when the queued jobs of a lane without tasks have waited while an idle warm agent of another lane held a slot, by family. */
   readonly #crowdedOutSinceMs = new Map<string, number>();
-  /** The limits before a deployment changed them: what is under way keeps them for a while. */
+  /** The limits before a deployment changed them. Running invocations keep them for a while. */
   readonly #before = new Map<string, { maxAgents: number; warm: number; untilMs: number; warmUntilMs: number }>();
   #watches: Watch[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
-  /** When the last invocation with lanes of before a deployment is over. */
+  /** When the last invocation with the lanes of an earlier deployment has ended. */
   #lanesSettledAtMs = Number.NEGATIVE_INFINITY;
   /** Execution environments so far. */
   #mostEnvironments = 0;
   readonly #pausedUntilMs = new Map<string, number>();
   broken: BrokenPromise | undefined;
-  /** What became of the jobs that ticks found queued: somebody free, a limit in the way, or a fault that excused it. */
+  /** What became of the queued jobs that ticks found: a free agent, a limit that prevents a launch, or a fault that excuses it. */
   readonly watched = { served: 0, limited: 0, excused: 0 };
-  /** Tasks that were stopped although their agent registered, all within one tick's reaction time. */
+  /** Tasks that were stopped although their agent had registered within one tick's reaction time. */
   racedStops = 0;
 
   constructor(parts: Parts) {
@@ -156,19 +156,19 @@ export class Promises {
     });
   }
 
-  /** A deployment is about to change a pool's lanes. An invocation of before decides by the lanes of before. */
+  /** A deployment is about to change a pool's lanes. An invocation that runs already still uses the old lanes. */
   rephased(): void {
     this.#watches = [];
     this.#lanesSettledAtMs = this.#parts.time.now() + MINUTE_MS;
   }
 
-  /** Limits that an invocation of before the last deployment may still have. */
+  /** Limits that an invocation from before the last deployment may still use. */
   #formerly(pool: string): { maxAgents: number; warm: number } {
     const before = this.#before.get(pool);
     return before !== undefined && this.#parts.time.now() < before.untilMs ? before : { maxAgents: 0, warm: 0 };
   }
 
-  /** 1: a watched job found somebody free, or a limit stands in its way: no more to ask. */
+  /** 1: a watched job has a free agent, or a limit prevents its launch. Nothing more is expected. */
   #watchJobs(): void {
     if (this.#watches.length === 0) return;
     this.#watches = this.#watches.filter(({ pool, lane, jobs }) => {
@@ -200,7 +200,7 @@ export class Promises {
     }
   }
 
-  /** 5, of a pool with warm agents, whose tasks never all leave: those beyond the warm ones do. Any of them may have the longer idle window. */
+  /** 5, for a pool with warm agents, whose tasks never all leave: the others leave. Any of them may have the longer idle window. */
   #watchSurplus(
     { name }: ScenarioPool,
     { warm = 0, idleSeconds = 0 }: NonNullable<ScenarioPool['standing']>,
@@ -220,7 +220,7 @@ export class Promises {
       this.#break(5, `${kept} tasks in ${name}, ${warm} of them warm, ${minutes(now - sinceMs)} after its last job`);
   }
 
-  /** Something keeps tasks of this pool, or of all, from leaving in time. */
+  /** Something prevents tasks of this pool, or of all pools, from leaving in time. */
   disturbed(pool: string | undefined, untilMs: number): void {
     for (const { name } of this.#parts.settings.pools) {
       if (pool !== undefined && pool !== name) continue;
@@ -228,9 +228,9 @@ export class Promises {
     }
   }
 
-  /** One that somebody waited for ends before its agent had a job: a fault, after which two ticks are due anew. */
+  /** A task that a job waited for ends before its agent had a job. That is a fault, after which two more ticks are allowed. */
   taskLeaves(task: SimulatedTask): void {
-    // Who may not list agents takes one that has just ended its job for starting, until ECS shows its end.
+    // Without a list of agents, a task whose job has just ended seems to be starting until ECS shows its end.
     const { agentsVisible } = this.#parts.settings;
     if (agentsVisible && this.#parts.containers.agentOf(task)?.hadJob === true) return;
     this.#watches = this.#watches.filter(({ pool }) => pool.name !== task.pool);
@@ -238,7 +238,7 @@ export class Promises {
 
   // -- What the launcher does
 
-  /** @param by the tick whose RunTask call brought the task; absent when a person did. */
+  /** @param by the tick whose RunTask call started the task; absent if a person did. */
   taskCreated(task: SimulatedTask, by: TickRecord | undefined): void {
     if (by === undefined) return;
     const pool = this.#parts.settings.pools.find(({ name }) => name === task.pool);
@@ -253,13 +253,13 @@ export class Promises {
     this.#runSweepsBounded(task);
     if (!by.stale) this.#failuresBounded(pool, task);
     const unseen = by.blind.get(pool.name);
-    // What is looked up once more before a stop, and not seen, is no ground of the launches beside it.
+    // If the second list before a stop fails, that doesn't excuse anything about the tick's launches.
     const secondLook = unseen?.startsWith('agents:') === true && by.agents.has(pool.name);
     if (unseen !== undefined && !secondLook)
       this.#break(9, `launched in ${pool.name}, of which the tick could not see: ${unseen}`);
   }
 
-  /** 6: a run that waits for something else than an agent costs a bounded number of them. */
+  /** 6: a run that doesn't wait for an agent costs a bounded number of launches. */
   #runSweepsBounded({ startedBy = '', createdAtMs, family }: SimulatedTask): void {
     this.#createdAtMs.set(family, createdAtMs);
     const run = /^sweep\/(run-[^/]+)\//.exec(startedBy)?.[1];
@@ -269,7 +269,7 @@ export class Promises {
     if (recent.length > SWEEPS_OF_A_RUN_AN_HOUR) this.#break(6, `${recent.length} agents within an hour for ${run}`);
   }
 
-  /** 2: one task for a job and attempt, as long as ECS remembers its token. */
+  /** 2: one task per job and attempt, as long as ECS remembers the token. */
   #oneTaskAnAttempt(task: SimulatedTask): void {
     const key = `${task.startedBy}, attempt ${task.attempt}`;
     const others = this.#tasksOf.get(key) ?? [];
@@ -283,7 +283,7 @@ export class Promises {
     this.#tasksOf.set(key, [...others, task]);
   }
 
-  /** 2, the other guard: no task for a job that somebody free, whom the tick was shown, can take. */
+  /** 2, the other half: no task for a job that a free agent can take, if the tick was shown that agent. */
   #noMoreThanShort(pool: ScenarioPool, by: TickRecord): void {
     const now = this.#parts.time.now();
     const queued = [...(by.queued.get(pool.name) ?? [])];
@@ -309,7 +309,7 @@ export class Promises {
     this.#break(2, `launched ${created} in ${pool.name} with ${need} jobs short of tasks, and ${foreign} others free`);
   }
 
-  /** Runs that the tick saw in a post-plan status for longer than checks on the platform's side take. */
+  /** Runs that the tick observed in a post-plan status for longer than HCP Terraform's own checks take. */
   #postPlanDue(pool: string, by: TickRecord): number {
     const listed = [...(by.postPlan.get(pool)?.values() ?? [])];
     return listed.filter((sinceMs) => by.startedAtMs - sinceMs >= (POST_PLAN_DUE_MS[0] ?? 0)).length;
@@ -320,7 +320,7 @@ export class Promises {
     return lanes.reduce((sum, { family }) => sum + (created.get(family) ?? 0), 0);
   }
 
-  /** Tasks of the lane that the tick was shown, or told of, and that are free. */
+  /** Free tasks of the lane that the tick was shown, in lists or in an answer to RunTask. */
   #shownFree(pool: string, lane: ScenarioLane, by: TickRecord): number {
     const { ecs, time, config } = this.#parts;
     const statuses = by.agents.get(pool)?.statuses ?? 'hidden';
@@ -331,12 +331,12 @@ export class Promises {
     for (const id of by.live) {
       const task = ecs.task(id);
       if (task?.family !== lane.family || busy.has(id)) continue;
-      // ECS says that its container has ended.
+      // ECS shows that its container has ended.
       if (task.lingersSinceMs !== undefined && task.exitCode !== undefined) continue;
       const status = statuses === 'hidden' ? undefined : statuses.get(id);
       if (status !== 'idle' && (status !== undefined || task.createdAtMs <= youngest)) continue;
       own += 1;
-      // Only a container that has come up can have one of the jobs whose agents have no name.
+      // Only a container that has started can have one of the jobs without an agent's name.
       if (task.startedAtMs !== undefined) started += 1;
     }
     const told = [...by.told].filter((id) => ecs.task(id)?.family === lane.family).length;
@@ -352,10 +352,10 @@ export class Promises {
   }
 
   /**
-   * Live tasks that the tick was shown and those that it launched, less the ones that ECS runs on after their agent left: those hold no
-   * slot, as long as there are no more of them than `maxAgents`.
+   * Live tasks that the tick was shown or launched, without those that ECS still runs after their agent left. Up to `maxAgents` of the latter hold no
+   * slot.
    *
-   * @param freed whether those that may hold no slot any more count as such, or only those that must not hold one.
+   * @param freed whether to leave out all tasks that may have lost their slot, or only those that must have.
    */
   #shownLive({ name, maxAgents }: ScenarioPool, by: TickRecord, freed: 'may' | 'must'): number {
     const now = this.#parts.time.now();
@@ -366,13 +366,13 @@ export class Promises {
       const { lingersSinceMs, exitCode, createdAtMs } = task;
       if (lingersSinceMs === undefined || !this.#truth.isKnownToHaveLeft(task)) return false;
       if (freed === 'must') return now - lingersSinceMs > LINGERS_MS + CLOCKS_MS;
-      // Where ECS knows the exit code and no list of agents says since when, the task's age counts.
+      // If ECS knows the exit code, but no list of agents shows since when, the task's age counts.
       return now - (exitCode === undefined ? lingersSinceMs : createdAtMs) > LINGERS_MS - CLOCKS_MS;
     });
     return live.length - Math.min(lingering.length, maxAgents) + this.#created(name, by);
   }
 
-  /** 3: the limits, by what the tick was shown: a launch that ECS does not show yet is no fault of it. */
+  /** 3: the limits, by what the tick was shown. It can't count a launch that ECS doesn't show yet. */
   #limitsKept(pool: ScenarioPool, by: TickRecord): void {
     const { settings } = this.#parts;
     const live = this.#shownLive(pool, by, 'may');
@@ -402,7 +402,7 @@ export class Promises {
     return starting.length + registered.length + this.#created(pool, by);
   }
 
-  /** 6: what does not start costs a bounded number of launches an hour, as far as ECS shows that it did not. */
+  /** 6: tasks that don't start cost a bounded number of launches per hour, as far as ECS shows the failures. */
   #failuresBounded(pool: ScenarioPool, task: SimulatedTask): void {
     const now = task.createdAtMs;
     const { family, lane } = task;
@@ -418,7 +418,7 @@ export class Promises {
     }
   }
 
-  /** 6: agents that come up and get no job: three rounds of them may be chance, and after that each is a probe. */
+  /** 6: agents that come up and get no job. Three rounds of them may be chance; after that, each is a probe. */
   #fruitlessBounded({ name, maxAgents }: ScenarioPool, lane: ScenarioLane, now: number): void {
     if (!this.#parts.settings.agentsVisible) return;
     const [first] = this.#truth.fruitless(name, lane);
@@ -430,7 +430,7 @@ export class Promises {
     }
   }
 
-  /** 4: nothing that may be running a job is stopped. */
+  /** 4: no task that may be running a job is stopped. */
   stopRequested(task: SimulatedTask, by: TickRecord): void {
     const unseen = by.blind.get(task.pool);
     if (unseen !== undefined) this.#break(9, `stopped in ${task.pool}, of which the tick could not see: ${unseen}`);
@@ -440,7 +440,7 @@ export class Promises {
     const listed = by.agents.get(task.pool);
     const listedAtMs = by.agentsListedAtMs.get(task.pool) ?? listed?.atMs ?? 0;
     if (listed !== undefined && listed.statuses !== 'hidden' && agent.registeredAtMs > listedAtMs) {
-      // It registered after the tick had looked, and one SIGTERM lets it finish a job that it got since.
+      // It registered after the tick had listed agents. After one SIGTERM, it still finishes a job that it got since.
       this.racedStops += 1;
       return;
     }
@@ -448,7 +448,7 @@ export class Promises {
     this.#break(4, `task ${task.id} stopped, whose agent is ${agent.status} with ${job}`);
   }
 
-  /** 7: the poll budget of one token, in the warm function. */
+  /** 7: the poll budget of one token, in a warm function. */
   runListRequested(environment: Environment, secret: string): void {
     const now = this.#parts.time.now();
     const key = `${environment.number} ${secret}`;
@@ -458,7 +458,7 @@ export class Promises {
       this.#break(7, `${recent.length} run lists within 60 s with one token`);
   }
 
-  /** 8: whatever leaves the launcher for people or for ECS holds no token. */
+  /** 8: nothing that leaves the launcher, for people or for ECS, contains a token. */
   told(text: string): void {
     if (text.includes(API_TOKEN)) this.#break(8, `the token is in: ${text.slice(0, 120)}`);
   }
@@ -479,7 +479,7 @@ export class Promises {
     this.#watchJobs();
   }
 
-  /** 1: a run that waits for an agent to evaluate its policies gets one when one is due and none has been started since. */
+  /** 1: a run that waits for an agent to evaluate its policies gets one when it is due and none was started since. */
   #watchPolicies(pool: ScenarioPool, sinceMs: number): void {
     const lane = pool.lanes.find(({ accepts }) => accepts.includes('hidden'));
     if (lane === undefined) return;
@@ -501,7 +501,7 @@ export class Promises {
     return now < shownMs + untilMs - 3 * MINUTE_MS ? shownMs + due : undefined;
   }
 
-  /** @param idle whether the world had neither jobs nor tasks since before the tick began. */
+  /** @param idle whether the world has had neither jobs nor tasks since before the tick began. */
   tickEnded(record: TickRecord, tick: Tick, environment: Environment, idle: boolean): void {
     this.#blindnessTold(record, tick);
     for (const { errors } of tick.pools) for (const error of errors) this.told(error.message);
@@ -512,20 +512,20 @@ export class Promises {
       environment.settled = false;
       return;
     }
-    // A sweep that is due is looked for.
+    // A sweep is due.
     const sweeps = this.#parts.settings.pools.some(({ standing }) => standing !== undefined);
     if (idle && !sweeps) this.#idleTickIsCheap(record, environment);
     environment.settled = true;
   }
 
-  /** Pools of which this tick could not see or do everything, through no fault of the launcher's. */
+  /** Pools in which external faults kept this tick from observing or doing everything. */
   #disturbedPools(record: TickRecord, tick: Tick): Set<string> {
     const { pools, agentsCeiling } = this.#parts.settings;
     const names = pools.map(({ name }) => name);
     if (record.stale) return new Set(names);
     const disturbed = new Set([...record.hit, ...record.blind.keys()]);
-    // The budget is kept before the jobs are served, but only where something else than the schedule used it up, or the
-    // platform asked for a pause.
+    // The budget comes before the jobs, but only if something other than the schedule used it up, or if HCP Terraform asked
+    // for a pause.
     for (const { pool, errors } of tick.pools) {
       const withheld = errors.some(({ fault, status }) => fault === 'throttled' && status === undefined);
       const crowded = record.startedAtMs - this.#crowdedAtMs < 2 * MINUTE_MS;
@@ -533,21 +533,21 @@ export class Promises {
       if (withheld && (crowded || paused)) disturbed.add(pool.name);
     }
     if (agentsCeiling === undefined) return disturbed;
-    // Agents that cannot be counted hold up every pool of the licence.
+    // Agents that can't be counted delay every pool under the organization agent limit.
     const organizations = new Set(pools.flatMap(({ name, organization }) => (disturbed.has(name) ? organization : [])));
     return new Set(pools.flatMap(({ name, organization }) => (organizations.has(organization) ? name : [])));
   }
 
-  /** The platform told the holder of a token to wait. */
+  /** HCP Terraform asked the user of a token to wait. */
   paused(secret: string, untilMs: number): void {
     this.#pausedUntilMs.set(secret, Math.max(untilMs, this.#pausedUntilMs.get(secret) ?? 0));
   }
 
-  /** 1: after two clean ticks a job has somebody. A fault in between begins the count anew. */
+  /** 1: after two ticks without faults, a job has an agent. A fault in between restarts the count. */
   #jobsServed(record: TickRecord, disturbed: ReadonlySet<string>): void {
     const spared = this.#watches.filter(({ pool }) => !disturbed.has(pool.name));
     this.watched.excused += this.#watches.length - spared.length;
-    // What ECS still shows counts in maxAgents, although its agent has just left.
+    // A task that ECS still shows counts in maxAgents, although its agent has just left.
     this.#watches = spared.filter(({ pool }) => this.#shownLive(pool, record, 'must') < pool.maxAgents);
     this.watched.limited += spared.length - this.#watches.length;
     for (const watch of this.#watches) {
@@ -560,7 +560,7 @@ export class Promises {
     }
   }
 
-  /** 5: a tick that finds nothing asks hardly anything. */
+  /** 5: a tick that finds nothing sends hardly any request. */
   #idleTickIsCheap({ calls }: TickRecord, environment: Environment): void {
     const { pools } = this.#parts.settings;
     const tokens = new Set(pools.map(({ organization, apiTokenSecret }) => `${organization} ${apiTokenSecret}`));
@@ -568,9 +568,9 @@ export class Promises {
     const now = this.#parts.time.now();
     for (let n = 0; n < calls.otherHttp; n += 1) environment.lookupsAtMs.push(now);
     const lookups = environment.lookupsAtMs.filter((at) => at > now - LOOK_AGAIN_MS).length;
-    // What was refused is looked up once more a minute later.
+    // A refused lookup is repeated once, a minute later.
     const again = environment.refusedAtMs.filter((at) => at > now - LOOK_AGAIN_MS - 2 * MINUTE_MS).length;
-    // Whom a fault kept from being found is asked for by itself once.
+    // A pool that a fault kept from being found costs one separate request.
     const lists = environment.settled ? tokens.size : tokens.size + pools.length;
     if (calls.runLists > lists || lookups > pools.length + again || calls.ecs.join() !== 'ListTasks') {
       this.#break(
@@ -580,26 +580,26 @@ export class Promises {
     }
   }
 
-  /** 9: what could not be seen is an error, and neither demand nor a decision. */
+  /** 9: what could not be observed is an error. It is neither demand nor the base of a decision. */
   #blindnessTold(record: TickRecord, tick: Tick): void {
     for (const [name, what] of record.blind) {
       const part = tick.pools.find(({ pool }) => pool.name === name);
       if (part === undefined) continue;
       if (part.errors.length === 0) this.#break(9, `${name} was not seen (${what}), and no error says so`);
-      // What was looked up once more before a stop, and not seen, keeps from the stop alone.
+      // If the second list before a stop fails, that prevents only the stop.
       const secondLook = what.startsWith('agents:') && record.agents.has(name) && part.stops.length === 0;
       if (part.decision !== undefined && !secondLook)
         this.#break(9, `${name} was not seen (${what}), and was decided on`);
       if (part.demand !== undefined && what.startsWith('runs:')) {
         this.#break(
           9,
-          `the runs of ${name} were not seen (${what}), and were taken for ${part.demand.queued.length} queued`,
+          `the runs of ${name} were not observed (${what}), and were treated as ${part.demand.queued.length} queued`,
         );
       }
     }
   }
 
-  /** 6: a failed start is told, with a metric that an alarm looks at. */
+  /** 6: a failed start is reported, with a metric that an alarm watches. */
   reported(record: TickRecord, tick: Tick, metrics: ReadonlyMap<string, number>): void {
     this.#mostEnvironments = Math.max(this.#mostEnvironments, record.environment);
     if (record.stale) return;
@@ -616,9 +616,9 @@ export class Promises {
         ({ startFault, stoppedAtMs = now, stopCode, startedBy, exitCode, family }) =>
           startFault !== undefined &&
           !this.#truth.isFormer(name, family) &&
-          // One that was sent away after a while without an error is told from a good one by its job alone.
+          // An agent that left idle after a while without an error differs from a good one only by its job.
           (startFault !== 'start-never-registers' || exitCode !== 0 || record.queued.get(name)?.has(startedBy ?? '')) &&
-          // Nor does it tell of one that somebody else ended before it could fail.
+          // The launcher doesn't report a task that someone else ended before it could fail.
           !/^(UserInitiated|SpotInterruption|TerminationNotice)$/.test(stopCode ?? '') &&
           now - stoppedAtMs > 1000 &&
           now - stoppedAtMs < 50 * MINUTE_MS &&
@@ -660,18 +660,18 @@ export class Promises {
     this.#break(6, `task ${id} is said to have had ${job}, and had ${agent.lastJob ?? 'no job'}`);
   }
 
-  /** More invocations than the schedule makes: their polls come out of the same budget. */
+  /** More invocations than the schedule makes. They use the same budget. */
   crowded(): void {
     this.#crowdedAtMs = this.#parts.time.now();
   }
 
-  /** Lambda or its host ended an invocation: a fault like any other. */
+  /** Lambda or its host ended an invocation, which is a fault like any other. */
   invocationKilled(): void {
     this.#watches = [];
     this.disturbed(undefined, this.#parts.time.now() + MINUTE_MS);
   }
 
-  /** 1: an invocation is over before Lambda ends it, and does not fail by itself. */
+  /** 1: an invocation ends before Lambda's timeout, and doesn't fail without a fault. */
   invocationEnded(how: 'killed by its timeout' | { readonly rejected: unknown }): void {
     if (typeof how === 'string') {
       this.#break(1, `an invocation was ${how}`);
@@ -707,7 +707,7 @@ function isWarm({ startedBy }: SimulatedTask): boolean {
   return startedBy?.startsWith('warm/') === true;
 }
 
-/** Whether the lane's agents take the job of this key. */
+/** Whether the lane's agents accept the job of this key. */
 function takes({ accepts }: ScenarioLane, key: string): boolean {
   const kinds: readonly string[] = accepts;
   return kinds.includes(key.slice(key.lastIndexOf('/') + 1));

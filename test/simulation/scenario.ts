@@ -1,4 +1,4 @@
-/** What happens in a world from outside the launcher: drawn from a seed once, then only data, so that it can be cut down. */
+/** What happens to the launcher in a world. It is drawn from a seed once and is then only data, so it can be cut down. */
 
 /** A status that a run passes through, and for how long. */
 export interface Stage {
@@ -6,14 +6,14 @@ export interface Stage {
   readonly ms: number;
 }
 
-/** Somebody creates a run. */
+/** A person creates a run. */
 export interface RunCreated {
   readonly kind: 'run';
   readonly pool: string;
   readonly workspace: string;
-  /** `plan_only` runs beside the workspace's line. */
+  /** `plan_only` runs don't wait for the workspace's other runs. */
   readonly operation: 'plan_and_apply' | 'plan_only';
-  /** After the plan: `auto` goes on by itself, `person` waits `approvalMs` for one. */
+  /** After the plan: `auto` continues automatically, `person` waits `approvalMs` for an approval. */
   readonly approval: 'auto' | 'person';
   readonly approvalMs: number;
   readonly planMs: number;
@@ -27,7 +27,7 @@ export interface RunCreated {
   readonly policyMs?: number | undefined;
 }
 
-/** Faults that last: while the window is open each call, start or invocation that it is about is hit by the given chance. */
+/** Faults that last: while the window is open, each call, start or invocation of its kind is hit with the given probability. */
 export type FaultKind =
   // HCP Terraform's API
   | 'hcp-429'
@@ -84,7 +84,7 @@ export interface FaultWindow {
   readonly kind: 'fault';
   readonly fault: FaultKind;
   readonly ms: number;
-  /** Chance to be hit, to 1. */
+  /** Probability, up to 1. */
   readonly rate: number;
   /** Only this pool's starts and refusals; absent: every pool's. */
   readonly pool?: string | undefined;
@@ -95,11 +95,11 @@ export interface FaultWindow {
 export type Happening =
   | RunCreated
   | FaultWindow
-  /** Somebody cancels the run that the event of this id created, or discards its plan. */
+  /** A person cancels the run that the event with this id created, or discards its plan. */
   | { readonly kind: 'cancel'; readonly run: number }
   /** A job that no list of runs shows: a health assessment, a module test, a stack's job. */
   | { readonly kind: 'assessment'; readonly pool: string; readonly ms: number }
-  /** Somebody's own agent of the pool comes, and leaves after a while. A picky one accepts no plans and applies. */
+  /** A foreign agent of the pool comes, and leaves after a while. A picky one accepts neither plans nor applies. */
   | {
       readonly kind: 'foreign-agent';
       readonly pool: string;
@@ -107,34 +107,34 @@ export type Happening =
       readonly single: boolean;
       readonly picky: boolean;
     }
-  /** An agent's process dies without a word, as by SIGKILL. */
+  /** An agent's process dies without deregistering, as by SIGKILL. */
   | { readonly kind: 'kill-agent'; readonly pool: string }
   /** An agent lives but reaches nothing for a while. */
   | { readonly kind: 'cut-off-agent'; readonly pool: string; readonly ms: number }
-  /** An agent's process hangs for ever, deaf to SIGTERM. */
+  /** An agent's process hangs forever and ignores SIGTERM. */
   | { readonly kind: 'freeze-agent'; readonly pool: string }
   | { readonly kind: 'stop-task'; readonly pool: string; readonly by: 'person' | 'spot' | 'maintenance' }
-  /** Somebody starts a task of the pool's family by hand. */
+  /** A person starts a task of the pool's family. */
   | { readonly kind: 'manual-task'; readonly pool: string }
-  /** The stack is deployed anew: cold starts, and other RunTask parameters. */
+  /** The stack is deployed again: cold starts, and other RunTask parameters. */
   | { readonly kind: 'deployment' }
   /** A deployment that changes a pool's limit and its number of warm agents. */
   | { readonly kind: 'resize'; readonly pool: string; readonly maxAgents: number; readonly warm: number }
-  /** A deployment that sets or takes away a pool's `phases`: its next tasks have other families. */
+  /** A deployment that sets or removes a pool's `phases`: its next tasks have other families. */
   | { readonly kind: 'rephase'; readonly pool: string; readonly lanes: readonly ScenarioLane[] }
-  /** Lambda gives up its idle execution environments. */
+  /** Lambda ends its idle execution environments. */
   | { readonly kind: 'recycle' }
-  /** An invocation beside the schedule. */
+  /** An invocation in addition to the schedule. */
   | { readonly kind: 'nudge' };
 
 export type ScenarioEvent = Happening & {
-  /** Stays the same when others are left out. */
+  /** Stays the same when other events are left out. */
   readonly id: number;
   /** Since the world's start. */
   readonly atMs: number;
 };
 
-/** The lane of a task of this family, also if it is of before a `rephase`. */
+/** The lane of a task of this family, even if it is from before a `rephase`. */
 export function laneOf(
   { lanes, formerLanes = [] }: ScenarioPool,
   family: string | undefined,
@@ -148,12 +148,12 @@ export type JobKind = 'plan' | 'apply' | 'hidden';
 /** One kind of a pool's tasks. */
 export interface ScenarioLane {
   readonly family: string;
-  /** What its agents take. */
+  /** What its agents accept. */
   readonly accepts: readonly JobKind[];
   readonly spot: boolean;
 }
 
-/** The one lane of a pool whose agents take everything. */
+/** The only lane of a pool whose agents accept everything. */
 export function wholeLane(family: string): ScenarioLane {
   return { family, accepts: ['plan', 'apply', 'hidden'], spot: false };
 }
@@ -161,13 +161,13 @@ export function wholeLane(family: string): ScenarioLane {
 export interface ScenarioPool {
   readonly name: string;
   readonly id: string;
-  /** Whether the settings give the pool's id. */
+  /** Whether the settings have the pool's id. */
   readonly idGiven: boolean;
   readonly organization: string;
   readonly apiTokenSecret: string;
   /** A `rephase` changes them. */
   lanes: readonly ScenarioLane[];
-  /** Lanes of before a `rephase`; tasks of theirs may still live. */
+  /** Lanes from before a `rephase`, whose tasks may still live. */
   formerLanes?: readonly ScenarioLane[];
   /** A `resize` changes it. */
   maxAgents: number;
@@ -180,28 +180,28 @@ export interface WorldSettings {
   readonly agentsCeiling: number | undefined;
   readonly activePollMs: number;
   readonly startDeadlineMs: number;
-  /** After this long without a job the container's watchdog sends its agent away. */
+  /** After this time without a job, the container's watchdog makes its agent leave. */
   readonly idleWindowMs: number;
-  /** Whether the API token may list agents. */
+  /** Whether the API token can list agents. */
   readonly agentsVisible: boolean;
-  /** Terraform Enterprise does not say which agent has a job. */
+  /** Terraform Enterprise doesn't report which agent has a job. */
   readonly agentNamesInRuns: boolean;
   readonly dequeueOrder: 'applies-first' | 'oldest-first';
-  /** Most resources of a page that the vendors give, whatever was asked for. */
+  /** Maximum number of resources per page, whatever the request asks for. */
   readonly runsPageCap: number;
   readonly ecsPageCap: number;
-  /** What the vendors' clocks are ahead of the launcher's. */
+  /** How far the vendors' clocks are ahead of the launcher's. */
   readonly hcpSkewMs: number;
   readonly ecsSkewMs: number;
-  /** How far ECS's reads are behind at most, on a good day. */
+  /** Maximum delay of ECS's reads without a fault. */
   readonly usualLagMs: number;
   /** How long ECS remembers a token: always 24 h, or only until an hour after its task stopped. */
   readonly tokenLife: '24h' | 'task-and-1h';
-  /** Whether a token is used up by a call for which Spot had no room is not documented. */
+  /** Whether a call without Spot capacity uses up its token. Not documented. */
   readonly failedTokens: 'forgotten' | 'used-up';
-  /** Whether the platform says when a run entered a post-plan status, which is not documented. */
+  /** Whether HCP Terraform reports when a run entered a post-plan status. Not documented. */
   readonly postPlanTimes: boolean;
-  /** What an agent's process returns after a failed operation is not documented. */
+  /** Exit code of an agent's process after a failed operation. Not documented. */
   readonly exitCodeAfterFailedJob: 0 | 1;
 }
 
@@ -210,7 +210,7 @@ export interface Scenario {
   readonly profile: string;
   readonly settings: WorldSettings;
   readonly events: readonly ScenarioEvent[];
-  /** After this nothing new comes from outside; what is under way goes on. */
+  /** After this time, no new event happens. What has begun continues. */
   readonly lastsMs: number;
 }
 

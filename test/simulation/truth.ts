@@ -7,19 +7,19 @@ import type { HcpWorld } from './hcp-world.ts';
 import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-/** Both clocks, and the time that something took to be shown, are in the launcher's view of it. */
+/** Difference that both clocks and the delay of reads make in the launcher's view. */
 const SLACK_MS = 30_000;
 
-/** How long after its agent left a task that ECS runs on holds its slot. */
+/** How long a task that ECS still runs after its agent left holds its slot. */
 const LINGERS_MS = 5 * 60_000;
 
-/** How long another's idle agent may leave a job alone and still pass for supply; and the clocks. */
+/** How long an idle foreign agent counts as supply for a job that it doesn't take, plus the difference of clocks. */
 const PATIENCE_MS = 90_000 + SLACK_MS;
 
-/** The knobs that the promises speak of. */
+/** The limits that the promises refer to. */
 export type PromisedLimits = Pick<Limits, 'startDeadlineMs' | 'backOffBaseMs' | 'backOffMaxMs'>;
 
-/** What is so in the world, whatever anybody was told: the side of the promises that the launcher has no part in. */
+/** The true state of the world, whatever the launcher was shown. The promises are judged by it. */
 export class Truth {
   readonly #time: VirtualTime;
   readonly #settings: WorldSettings;
@@ -42,14 +42,14 @@ export class Truth {
     this.#containers = containers;
   }
 
-  /** Tasks of the pool that nobody stops and that have not ended. */
+  /** Tasks of the pool that have not ended and are not being stopped. */
   live(pool: string): SimulatedTask[] {
     return [...this.#ecs.live].filter((task) => task.pool === pool && task.desiredStatus === 'RUNNING');
   }
 
   /**
-   * Slots of maxAgents that are in use. A task that ECS runs on after its agent left holds one for five minutes, and more than maxAgents
-   * of them hold theirs.
+   * Slots of maxAgents that are in use. A task that ECS still runs after its agent left holds its slot for five minutes. If there are more than
+   * maxAgents of them, the others hold theirs, too.
    */
   occupied(pool: ScenarioPool): number {
     const now = this.#time.now();
@@ -61,12 +61,12 @@ export class Truth {
     return live.length - Math.min(lingering.length, pool.maxAgents);
   }
 
-  /** Whether the platform or ECS says that the task's agent is gone; one that was killed is *unknown* for a while first. */
+  /** Whether HCP Terraform or ECS shows that the task's agent has ended. A killed agent is *unknown* for a while first. */
   isKnownToHaveLeft(task: SimulatedTask): boolean {
     return task.exitCode !== undefined || this.#containers.agentOf(task)?.status === 'exited';
   }
 
-  /** Who may take a job of the lane: tasks that start or whose agent waits, and others' agents that wait. */
+  /** What can take a job of the lane: tasks that start or whose agent waits, and waiting foreign agents. */
   free(pool: string, lane: ScenarioLane): number {
     const { agentsVisible } = this.#settings;
     const now = this.#time.now();
@@ -82,7 +82,7 @@ export class Truth {
     const foreign = agentsVisible
       ? this.#hcp.agents(pool).filter(({ name, status }) => status === 'idle' && name.startsWith('foreign-'))
       : [];
-    // One that accepts no such job is found out when it has left one alone for 90 s.
+    // The launcher notices after 90 s that a foreign agent doesn't accept such a job.
     const young = this.#hcp
       .queuedJobs(pool)
       .filter(({ kind, queuedAtMs }) => lane.accepts.includes(kind) && now - queuedAtMs < PATIENCE_MS).length;
@@ -90,20 +90,20 @@ export class Truth {
     return tasks.length + foreign.length - picky + Math.min(picky, young);
   }
 
-  /** Whether the task is of this lane, or of one of before a `rephase` and takes such jobs. */
+  /** Whether the task belongs to this lane, or to one from before a `rephase` that accepts such jobs. */
   #serves({ family, pool, lane: its }: SimulatedTask, lane: ScenarioLane): boolean {
     if (family === lane.family) return true;
     return this.isFormer(pool, family) && its.accepts.some((kind) => lane.accepts.includes(kind));
   }
 
-  /** Whether the family is of before a `rephase`: its tasks hold no slot. */
+  /** Whether the family is from before a `rephase`. Its tasks hold no slot. */
   isFormer(pool: string, family: string): boolean {
     return this.#settings.pools.some(
       ({ name, lanes }) => name === pool && !lanes.some((lane) => lane.family === family),
     );
   }
 
-  /** Why no launch is due in this lane, if so. */
+  /** Why no launch is due in this lane, if none is. */
   limited(pool: ScenarioPool, lane: ScenarioLane): string | undefined {
     if (this.occupied(pool) >= pool.maxAgents) return 'maxAgents';
     if (this.#ceilingReached(pool)) return 'agentsCeiling';
@@ -113,8 +113,8 @@ export class Truth {
   }
 
   /**
-   * Neither agents nor the names of those with jobs are shown: nothing says which of an old and a young task has a listed job, unless there
-   * are as many jobs as tasks that have come up.
+   * Neither agents nor the names of busy ones are shown. So nothing shows whether the old or the young task has a listed job, unless there are as many jobs
+   * as tasks that have come up.
    */
   #nobodyTells(pool: string, { family, accepts }: ScenarioLane): boolean {
     const { agentsVisible, agentNamesInRuns } = this.#settings;
@@ -151,7 +151,7 @@ export class Truth {
 
   /** Tasks whose agent came up and ended without ever having a job, since the last one that had one, oldest first. */
   fruitless(pool: string, lane: ScenarioLane): SimulatedTask[] {
-    // A warm agent or a sweep may well be sent away without a job when its time is over.
+    // A warm agent or a sweep may leave without a job when its time is over.
     const up = [...this.#ecs.tasks].filter(
       (task) =>
         isOf(task, pool, lane) &&
@@ -162,7 +162,7 @@ export class Truth {
           ranMs(task) >= task.idleWindowMs / 2
         ),
     );
-    // One whose job failed within a minute looks like one that had none, as long as its own job waits.
+    // A task whose job failed within a minute looks like one without a job, as long as its own job waits.
     const hadJob = (task: SimulatedTask): boolean =>
       this.#containers.agentOf(task)?.hadJob === true &&
       (task.over ? ranMs(task) > 60_000 || task.exitCode === 0 : true);
@@ -174,8 +174,8 @@ export class Truth {
   }
 
   /**
-   * Who may not list agents does not see that a probe came up until it ends, nor tell a failed job from a failed
-   * start: as long as ECS shows either, the back-off may go on.
+   * Without a list of agents, the launcher doesn't notice that a probe came up until it ends, and can't distinguish a failed job from a failed start. As
+   * long as ECS shows either, the back-off may continue.
    */
   #failedLately(pool: string, lane: ScenarioLane): boolean {
     const sinceMs = this.#time.now() - 70 * 60_000;
@@ -187,7 +187,7 @@ export class Truth {
     );
   }
 
-  /** The promise's back-off: doubling from failure to failure, those that overlapped counting once; one probe at a time. */
+  /** The promised back-off: it doubles with each failure, overlapping ones count once, and one probe runs at a time. */
   #backingOff(pool: string, lane: ScenarioLane): boolean {
     if (!this.#settings.agentsVisible && this.#failedLately(pool, lane)) return true;
     const failures = this.startFailures(pool, lane);

@@ -2,43 +2,43 @@ import type { Agent } from './hcp-world.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-/** What one tick was told and did, in the terms of the world: what the promises are judged by. */
+/** What one tick was shown and did, in the terms of the world. The promises are judged by it. */
 export interface TickRecord {
   readonly number: number;
   readonly environment: number;
   readonly startedAtMs: number;
   /** Faults that hit one of its calls. */
   readonly faults: string[];
-  /** Pools whose picture or launches they touched. */
+  /** Pools whose observation or launches they affected. */
   readonly hit: Set<string>;
-  /** Whether something that ECS answered was behind the truth. */
+  /** Whether an answer of ECS was out of date. */
   stale: boolean;
-  /** Pools of which something could not be seen, and what. `*`: all of them. */
+  /** Pools of which something could not be observed, and what. `*`: all pools. */
   readonly blind: Map<string, string>;
   /** Queued jobs that were listed, by pool: key, and since when. */
   readonly queued: Map<string, Map<string, number>>;
-  /** Names of agents that listed runs name as theirs, by pool. */
+  /** Names of the agents of listed runs, by pool. */
   readonly runningNames: Map<string, Set<string>>;
   /** Keys of running jobs that were listed without their agent's name, by pool. */
   readonly nameless: Map<string, Set<string>>;
-  /** Runs that were listed in a post-plan status, by pool: id, and since when as far as the platform shows. */
+  /** Runs that were listed in a post-plan status, by pool: id, and since when, if HCP Terraform shows it. */
   readonly postPlan: Map<string, Map<string, number>>;
   /** Ids of tasks that were shown and neither stopped nor stopping. */
   readonly live: Set<string>;
-  /** Ids of tasks that were not shown, but that RunTask answered with as living. */
+  /** Ids of live tasks that only an answer to RunTask showed. */
   readonly told: Set<string>;
   /** Ids of tasks that were shown stopped or stopping. */
   readonly stopped: Set<string>;
-  /** When agents were listed last, by pool: also the second look, before a stop. */
+  /** When agents were listed last, by pool, including the second list before a stop. */
   readonly agentsListedAtMs: Map<string, number>;
-  /** Statuses of the agents that were listed for the decision, by pool, and when; `hidden`: not allowed. */
+  /** Statuses of the agents that were listed for the decision, by pool, and when; `hidden`: the token can't list them. */
   readonly agents: Map<
     string,
     { readonly atMs: number; readonly statuses: ReadonlyMap<string, Agent['status']> | 'hidden' }
   >;
-  /** Pools in which it has begun to launch: what it reads of them after that was not decided on. */
+  /** Pools in which it has begun to launch. What it reads of them later doesn't change its decision. */
   readonly decided: Set<string>;
-  /** Tasks that it brought into being, by family. */
+  /** Tasks that it started, by family. */
   readonly created: Map<string, number>;
   readonly calls: { runLists: number; otherHttp: number; ecs: string[] };
 }
@@ -73,16 +73,16 @@ export function noteFault(tick: TickRecord, fault: string, pools: Iterable<strin
   for (const pool of pools) tick.hit.add(pool);
 }
 
-/** One execution environment of the Lambda function: its process, and what it is at. */
+/** One execution environment of the Lambda function: its process and its state. */
 export interface Environment {
   readonly number: number;
   alive: boolean;
   busy: boolean;
-  /** Whether one of its ticks met no fault: what it looks up once it has looked up. */
+  /** Whether one of its ticks had no fault, so it has made the lookups that happen once. */
   settled: boolean;
   /** When idle ticks looked pools up. */
   readonly lookupsAtMs: number[];
-  /** When a fault refused the lookup of a pool, which is looked up once more for it. */
+  /** When a fault refused the lookup of a pool, which is then repeated once. */
   readonly refusedAtMs: number[];
   tick: TickRecord;
 }
@@ -94,14 +94,14 @@ export interface Call<T> {
   readonly environment: Environment;
   readonly signal: AbortSignal;
   readonly latencyMs: number;
-  /** When the client gives up by itself. */
+  /** When the client gives up. */
   readonly timeoutMs: number;
-  /** The request arrives: what it does is done, whether or not its answer comes. */
+  /** The request arrives, and takes effect whether or not its answer comes. */
   readonly arrive: () => Reply<T>;
   readonly givenUp: (why: 'timeout' | 'aborted') => unknown;
 }
 
-/** One request over the network, in virtual time. A process that is no more hears nothing. */
+/** One request over the network, in virtual time. A process that has ended gets no answer. */
 export function call<T>(time: VirtualTime, what: Call<T>): Promise<T> {
   const { environment, signal, latencyMs, timeoutMs, arrive, givenUp } = what;
   if (signal.aborted) return Promise.reject(givenUp('aborted'));
