@@ -11,7 +11,7 @@ const SECOND = 1000;
 /** How often an agent without a job asks for one. */
 const POLL_MS = 30 * SECOND;
 
-/** What ECS gives a container between SIGTERM and SIGKILL. */
+/** Time between SIGTERM and SIGKILL. */
 const STOP_TIMEOUT_MS = 120 * SECOND;
 
 const START_FAULTS = [
@@ -30,7 +30,7 @@ const START_FAULTS = [
   'start-slow',
 ] as const satisfies readonly FaultKind[];
 
-/** What containers and agents live in. */
+/** What containers and agents depend on. */
 export interface Surroundings {
   readonly time: VirtualTime;
   readonly settings: WorldSettings;
@@ -50,12 +50,12 @@ export class Containers {
     this.#in = surroundings;
   }
 
-  /** A process whose agent is registered and not known to be lost. */
+  /** A process whose agent is registered and isn't known to be lost. */
   among(pool: string, random: Random): AgentProcess | undefined {
     return random.among([...this.#processes.values()].filter((process) => process.pool === pool && !process.over));
   }
 
-  /** Whether the task's agent has a job that HCP Terraform has not given up. */
+  /** Whether the task's agent has a job that HCP Terraform still counts as running. */
   runsJob(task: SimulatedTask): boolean {
     return this.#processes.get(task.id)?.agent.job !== undefined;
   }
@@ -109,7 +109,7 @@ export class Containers {
     });
   }
 
-  /** The container's main process is there. */
+  /** The container's main process starts. */
   #run(task: SimulatedTask, fault: FaultKind | undefined): void {
     const { random, ecs, time, hcp } = this.#in;
     const ends = (afterMs: number, how: Parameters<EcsWorld['ended']>[1]): void =>
@@ -154,7 +154,7 @@ export class Containers {
       if (fault === 'start-registers-then-exits') time.after(random.between(1, 20) * SECOND, () => process.crash());
       else if (fault === 'start-leaves-early') time.after(random.between(10, 60) * SECOND, () => process.leaveIfIdle());
       else if (fault !== 'start-takes-no-job') process.poll();
-      // The watchdog's first look; an agent that has got a job by then is left alone.
+      // The watchdog's first check. It doesn't touch an agent that has a job by then.
       time.at((task.startedAtMs ?? 0) + task.idleWindowMs, () => process.leaveIfIdle());
     });
   }
@@ -169,7 +169,7 @@ export class Containers {
     else ecs.lingers(task, exitCode, fault === 'task-lingers-known');
   }
 
-  /** Somebody's own agent, somewhere else. */
+  /** A foreign agent, elsewhere. */
   startForeign(pool: string, { single, picky, ms }: { single: boolean; picky: boolean; ms: number }): void {
     this.#foreignCount += 1;
     const name = `foreign-${this.#foreignCount}`;
@@ -189,7 +189,7 @@ export class AgentProcess {
   readonly #in: Surroundings;
   readonly #single: boolean;
   readonly #exit: (code: number) => void;
-  /** Whether the process is no more. */
+  /** Whether the process has ended. */
   over = false;
   #leaving = false;
   #cutOff = false;
@@ -206,7 +206,7 @@ export class AgentProcess {
     this.#exit = exit;
   }
 
-  /** Asks for a job, and again after a while when there is none. */
+  /** Asks for a job, and again later if there is none. */
   poll(): void {
     if (this.over || this.#leaving || this.#cutOff || this.agent.job !== undefined) return;
     this.#polls += 1;
@@ -259,7 +259,7 @@ export class AgentProcess {
       this.#leave(LEFT_IDLE_EXIT_CODE, SECOND);
   }
 
-  /** SIGTERM: finishes its job, then goes; killed when that takes longer than it is given. */
+  /** SIGTERM: the agent finishes its job and then leaves. It is killed if that takes too long. */
   terminate(stopTimeoutMs: number | undefined): void {
     if (this.over) return;
     if (this.agent.job !== undefined || this.#unreported !== undefined) this.#leaving = true;
@@ -267,7 +267,7 @@ export class AgentProcess {
     if (stopTimeoutMs !== undefined) this.#in.time.after(stopTimeoutMs, () => this.kill());
   }
 
-  /** Tells the platform that it goes, and ends with an error. */
+  /** Deregisters, and ends with an error. */
   crash(): void {
     if (!this.over && !this.#leaving) this.#leave(1, 0);
   }
@@ -280,7 +280,7 @@ export class AgentProcess {
     this.#exit(137);
   }
 
-  /** Hangs: says nothing, does nothing, and does not hear SIGTERM. */
+  /** Hangs: sends nothing, does nothing, and ignores SIGTERM. */
   freeze(): void {
     if (this.over) return;
     this.#frozen = true;

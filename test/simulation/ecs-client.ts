@@ -21,10 +21,10 @@ import { type FaultKind, laneOf, type WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
-/** Three tries of the SDK, with 4 s for each. */
+/** Three attempts of the SDK, with 4 s each. */
 const GIVES_UP_AFTER_MS = 12_500;
 
-/** RunTask calls a second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
+/** RunTask calls per second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
 const RUN_TASKS_PER_SECOND = 20;
 
 const ANY_CALL = ['ecs-throttled', 'ecs-server-error', 'ecs-hang', 'ecs-slow', 'ecs-changed-shape'] as const;
@@ -47,7 +47,7 @@ export interface Cloud {
   readonly onRunTask: (environment: Environment, input: RunTaskCommandInput) => void;
   /** RunTask calls of the last second. */
   readonly runTasks: number[];
-  /** The tick whose RunTask call is being carried out. */
+  /** The tick whose RunTask call is in progress. */
   acting: TickRecord | undefined;
 }
 
@@ -55,7 +55,7 @@ const NO_CAPACITY = 'Capacity is unavailable at this time. Please try again late
 
 const META = { $metadata: {} };
 
-/** The AWS SDK's ECS client as far as the launcher's adapter uses it, with the world in the place of the network. */
+/** The part of the AWS SDK's ECS client that the launcher's adapter uses, over the world instead of the network. */
 export function simulatedEcsClient(cloud: Cloud, environment: Environment): ECSClient {
   const api = new EcsApi(cloud, environment);
   const client: ECSClient = Object.create(ECSClient.prototype);
@@ -112,8 +112,8 @@ class EcsApi {
       const described = tasks.map((task) => ({ task, shown: this.#cloud.ecs.shown(task, lag()) }));
       for (const { task, shown } of described) {
         this.#noteStale(task, shown?.lastStatus);
-        // A conflict named it, and it is looked at: it may have ended since.
-        if (shown?.desiredStatus === 'STOPPED') tick.told.delete(task.id);
+        // A conflict named it, and it is described now: it may have ended in the meantime.
+        if (shown?.desiredStatus === 'STOPPED') tick.answered.delete(task.id);
         if (tick.decided.has(task.pool) || shown === undefined) continue;
         if (shown.desiredStatus === 'RUNNING') tick.live.add(task.id);
         else {
@@ -135,7 +135,7 @@ class EcsApi {
 
   #runTask(input: RunTaskCommandInput, signal: AbortSignal): Promise<RunTaskCommandOutput> {
     const { ecs, settings } = this.#cloud;
-    // The call may arrive when its tick is over.
+    // The call may arrive after the end of its tick.
     const { tick } = this.#environment;
     const pool = settings.pools.find((one) => laneOf(one, input.taskDefinition) !== undefined)?.name;
     const onSpot = input.capacityProviderStrategy !== undefined;
@@ -159,7 +159,7 @@ class EcsApi {
       }
       if (this.#tooManyRunTasks()) return refused('ThrottlingException', 'Rate exceeded');
       this.#cloud.acting = tick;
-      // Known by the answer alone, and none that a tick may be forgiven anything for.
+      // Only the answer shows it, and it excuses nothing.
       const noSpot = onSpot && this.#cloud.faults.hit(['ecs-no-spot'], pool) !== undefined;
       const outcome = ecs.runTask(input, noSpot);
       this.#cloud.acting = undefined;
@@ -168,7 +168,7 @@ class EcsApi {
       if (outcome.kind === 'nameless-conflict') return { error: new ConflictException({ ...META, message: 'in use' }) };
       const { kind, task, isNew } = outcome;
       const { lastStatus, desiredStatus } = task;
-      if (!isNew && desiredStatus === 'RUNNING' && !tick.live.has(task.id)) tick.told.add(task.id);
+      if (!isNew && desiredStatus === 'RUNNING' && !tick.live.has(task.id)) tick.answered.add(task.id);
       if (kind === 'conflict') {
         return { error: new ConflictException({ ...META, message: 'other parameters', resourceIds: [task.arn] }) };
       }
@@ -189,7 +189,7 @@ class EcsApi {
     });
   }
 
-  /** @param pools whose picture is not whole, or whose launch is not known, when there is no good answer. */
+  /** @param pools that are observed incompletely, or whose launch is unknown, if there is no good answer. */
   #call<T>(
     action: string,
     pools: readonly string[],
@@ -202,7 +202,7 @@ class EcsApi {
     const reads = action === 'ListTasks' || action === 'DescribeTasks';
     tick.calls.ecs.push(action);
     const fault = faults.hit(faultKinds, pools.length === 1 ? pools[0] : undefined);
-    // The list of live tasks is one for all pools, and so is its description.
+    // All pools share the list of live tasks and its description.
     const touched = action === 'DescribeTasks' ? this.#concerned(undefined) : pools;
     if (fault !== undefined) noteFault(tick, fault, touched);
     const unseen = (): void => {
@@ -237,7 +237,7 @@ class EcsApi {
     return arrive(fault);
   }
 
-  /** How far behind each of the tasks of one read is shown. */
+  /** The delay with which one read shows each task. */
   #lag(): () => number {
     const { faults, random, settings } = this.#cloud;
     const rate = faults.rate('ecs-read-lag');
@@ -246,7 +246,7 @@ class EcsApi {
     return () => (random.chance(rate) ? random.between(0, 240_000) : usual());
   }
 
-  /** A read that is behind is the eventual consistency that the tick is owed nothing in. */
+  /** Notes a late read. Eventual consistency excuses the tick. */
   #noteStale(task: SimulatedTask, lastStatus: string | undefined): void {
     if (lastStatus === task.lastStatus || this.#environment.tick.stale) return;
     const forgotten = task.stoppedAtMs !== undefined && this.#cloud.time.now() - task.stoppedAtMs > 50 * 60_000;

@@ -12,7 +12,7 @@ interface Version {
   readonly task: Task;
 }
 
-/** A task in truth. */
+/** The true state of a task. */
 export interface SimulatedTask {
   readonly id: string;
   readonly arn: string;
@@ -38,23 +38,23 @@ export interface SimulatedTask {
   containerReason?: string;
   /** When its agent registered. */
   registeredAtMs?: number;
-  /** Why it does not come up, when it does not. */
+  /** Why it doesn't come up; absent if it does. */
   startFault?: string;
-  /** Since when its container is gone and ECS still shows the task as running. */
+  /** Since when its container has ended while ECS still shows the task as running. */
   lingersSinceMs?: number;
-  /** Whether its container, if it had one, is no more. */
+  /** Whether its container has ended, or never will start. */
   over: boolean;
-  /** What the container does about SIGTERM. */
+  /** What the container does on SIGTERM. */
   terminate?: () => void;
 }
 
 interface TokenUse {
-  /** Absent when no task came of it. */
+  /** Absent if it started no task. */
   readonly task?: SimulatedTask;
   readonly parameters: string;
 }
 
-/** What becomes of a RunTask call that nothing else is wrong with. */
+/** The outcome of a RunTask call without another fault. */
 export type RunTaskOutcome =
   | { readonly kind: 'task' | 'conflict'; readonly task: SimulatedTask; readonly isNew: boolean }
   | { readonly kind: 'no-room' }
@@ -62,14 +62,14 @@ export type RunTaskOutcome =
 
 export interface EcsEvents {
   readonly created: (task: SimulatedTask) => void;
-  /** A task is on its way out; called once. */
+  /** A task begins to stop; called once. */
   readonly leaves: (task: SimulatedTask) => void;
   /** Its container has ended, and ECS doesn't notice. */
   readonly lingers?: (task: SimulatedTask) => void;
   readonly trace: ((what: string) => void) | undefined;
 }
 
-/** What ECS holds: tasks and the tokens that they were started with. Its truth, and its truth of a while ago. */
+/** The state of ECS: tasks, and the tokens that started them. It keeps earlier states, too, for late reads. */
 export class EcsWorld {
   readonly #time: VirtualTime;
   readonly #settings: WorldSettings;
@@ -78,7 +78,7 @@ export class EcsWorld {
   readonly #tasks = new Map<string, SimulatedTask>();
   readonly #live = new Set<SimulatedTask>();
   readonly #tokens = new Map<string, TokenUse>();
-  /** Counts deployments: with a new one the same request means other parameters. */
+  /** Number of deployments. After a deployment, the same request has other parameters. */
   #revision = 1;
 
   constructor(time: VirtualTime, settings: WorldSettings, random: Random, events: EcsEvents) {
@@ -88,12 +88,12 @@ export class EcsWorld {
     this.#events = events;
   }
 
-  /** Every task that is not stopped. */
+  /** Every task that isn't stopped. */
   get live(): ReadonlySet<SimulatedTask> {
     return this.#live;
   }
 
-  /** Tasks that a read may show: those that are not stopped, and those that did lately. */
+  /** Tasks that a read may show: those that aren't stopped, and those that stopped recently. */
   *recent(): Generator<SimulatedTask> {
     const now = this.#time.now();
     for (const task of this.#tasks.values()) {
@@ -101,7 +101,7 @@ export class EcsWorld {
     }
   }
 
-  /** Every task there ever was. */
+  /** All tasks. */
   get tasks(): IterableIterator<SimulatedTask> {
     return this.#tasks.values();
   }
@@ -115,7 +115,7 @@ export class EcsWorld {
   }
 
   /**
-   * RunTask's semantics of `clientToken`: the same request gives the same task, over or not; another request with the
+   * RunTask's semantics of `clientToken`: the same request gives the same task, even after its end; another request with the
    * same token is a conflict. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
    */
   runTask(input: RunTaskCommandInput, noRoom = false): RunTaskOutcome {
@@ -144,7 +144,7 @@ export class EcsWorld {
     return this.#settings.tokenLife === '24h' || task.stoppedAtMs === undefined || now - task.stoppedAtMs < HOUR_MS;
   }
 
-  /** Somebody starts a task by hand. */
+  /** A person starts a task. */
   startByHand(family: string): void {
     this.#create(family, undefined, [], false);
   }
@@ -183,14 +183,14 @@ export class EcsWorld {
     return task;
   }
 
-  /** To be called after a change, so that it shows. */
+  /** Call it after a change, to make the change visible. */
   changed(task: SimulatedTask): void {
     this.#events.trace?.(`task ${task.id} ${task.lastStatus}`);
     task.versions.push({ atMs: this.#time.now(), task: this.#document(task) });
     if (task.lastStatus === 'STOPPED') this.#live.delete(task);
   }
 
-  /** StopTask, or ECS's own wish. Tags of a task that was stopped by call are deleted. */
+  /** StopTask, or ECS stops the task itself. StopTask deletes the tags of the task. */
   stop(task: SimulatedTask, stopCode: NonNullable<Task['stopCode']>, reason: string): void {
     if (task.desiredStatus === 'STOPPED') return;
     task.desiredStatus = 'STOPPED';
@@ -203,7 +203,7 @@ export class EcsWorld {
     task.terminate?.();
   }
 
-  /** The container is over, and ECS runs the task on until somebody stops it. It may know the exit code. */
+  /** The container has ended, and ECS runs the task until someone stops it. ECS may know the exit code. */
   lingers(task: SimulatedTask, exitCode: number, isKnown: boolean): void {
     task.lingersSinceMs = this.#time.now();
     if (isKnown) task.exitCode = exitCode;
@@ -212,7 +212,7 @@ export class EcsWorld {
     this.#events.lingers?.(task);
   }
 
-  /** The container is over, or never came up: the task goes through its last stations. */
+  /** The container has ended, or never started: the task goes through its last statuses. */
   ended(
     task: SimulatedTask,
     how: Pick<SimulatedTask, 'exitCode' | 'containerReason' | 'stopCode' | 'stoppedReason'>,
@@ -257,7 +257,7 @@ export class EcsWorld {
     };
   }
 
-  /** The task as a read shows it that is this far behind; `undefined` when it does not know the task, or no longer. */
+  /** The task as a read with this delay shows it; `undefined` if the read doesn't know the task yet, or no longer. */
   shown(task: SimulatedTask, lagMs: number): Task | undefined {
     const asOfMs = this.#time.now() - lagMs;
     if (task.stoppedAtMs !== undefined && asOfMs - task.stoppedAtMs > HOUR_MS) return undefined;
@@ -269,7 +269,7 @@ export class EcsWorld {
   }
 }
 
-/** What a launch says about how long its agent waits. */
+/** How long the agent of a launch waits. */
 function idleMsOf({ overrides }: RunTaskCommandInput): number | undefined {
   const variables = overrides?.containerOverrides?.flatMap(({ environment = [] }) => environment) ?? [];
   const seconds = variables.find(({ name }) => name === IDLE_SECONDS_VARIABLE)?.value;

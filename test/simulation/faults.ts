@@ -11,7 +11,7 @@ interface Open {
   readonly family: string | undefined;
 }
 
-/** Which faults are on, whom they hit, and how often each did. */
+/** Which faults are on, what they hit, and how often. */
 export class Faults {
   readonly #time: VirtualTime;
   readonly #random: Random;
@@ -39,8 +39,8 @@ export class Faults {
 
   /**
    * The first fault among these that hits now, counted; `undefined` when none does.
-   * @param pool whom it would hit; absent when that is every pool.
-   * @param family what it would hit, when that is a task.
+   * @param pool the pool that it would hit; absent for all pools.
+   * @param family the family of the task that it would hit, if it hits a task.
    */
   hit(kinds: readonly FaultKind[], pool?: string, family?: string): FaultKind | undefined {
     const now = this.#time.now();
@@ -55,7 +55,7 @@ export class Faults {
     return undefined;
   }
 
-  /** How sure a fault of this kind is to hit now: 0 when it is off. Not counted. */
+  /** Probability with which a fault of this kind hits now: 0 if it is off. Not counted. */
   rate(kind: FaultKind): number {
     const now = this.#time.now();
     return Math.max(

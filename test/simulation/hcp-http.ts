@@ -31,7 +31,7 @@ const FAULTS = [
   'hcp-404',
 ] as const satisfies readonly FaultKind[];
 
-/** What is shared by every connection to the platform. */
+/** What all connections to HCP Terraform share. */
 export interface Platform {
   readonly time: VirtualTime;
   readonly settings: WorldSettings;
@@ -44,10 +44,10 @@ export interface Platform {
   readonly onPause: (secret: string, untilMs: number) => void;
 }
 
-/** What every secret holds, rotated or not: which token is right is the fault's to say. */
+/** The value of every secret, rotated or not. A fault decides whether a token is valid. */
 const SECRETS = { value: async () => API_TOKEN, renew: async () => API_TOKEN };
 
-/** HCP Terraform's API v2 as far as the launcher asks it: the launcher's own handling of answers over a simulated wire. */
+/** The part of HCP Terraform's API v2 that the launcher uses: the launcher's own handling of answers, over a simulated network. */
 export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   readonly #platform: Platform;
   readonly #environment: Environment;
@@ -81,12 +81,12 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
   }
 
-  /** Notes what the tick was not told of. */
+  /** Notes what the tick was not shown. */
   #unseen(request: Asked, fault: FaultKind | undefined): void {
-    // Who is looked up by name is seen by its name until the lookup is repeated.
+    // A pool that is looked up by name is visible by its name until the lookup is repeated.
     if (request.kind === 'pools') return;
     const { tick } = request;
-    // Whom the question names without an answer can be asked by itself.
+    // A pool without an answer to the combined request can be listed separately.
     const question = request.kind === 'runs' && !request.withOperations;
     for (const pool of this.#poolsOf(request)) {
       if (question && tick.queued.has(pool)) continue;
@@ -94,7 +94,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
   }
 
-  /** One request over the wire. @param hits takes the fault that hits it. */
+  /** One request over the network. @param hits receives the fault that hits it. */
   #send(request: Asked, secret: string, signal: AbortSignal, hits: FaultKind[]): Promise<RawAnswer> {
     const { time, random, faults } = this.#platform;
     const { tick } = request;
@@ -117,7 +117,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       arrive: () => this.#answer(request, secret, fault),
       givenUp: (why) => {
         noteFault(tick, 'hcp-gave-no-answer', concerns);
-        // A careless client's words.
+        // The message of a careless client.
         const error = new Error(`authorization: Bearer ${API_TOKEN}`);
         error.name = why === 'aborted' ? 'AbortError' : 'TimeoutError';
         return error;
@@ -209,7 +209,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     const agents = hcp
       .agents(pool.name)
       .filter((agent) => this.#lastPingMs(agent) + settings.hcpSkewMs >= request.sinceMs);
-    // A list that is well-formed and wrong comes once, and not again at once.
+    // A well-formed but wrong list comes once, and not twice in a row.
     const wrong = !this.#wrongLately.has(pool.name) && this.#platform.faults.hit(['hcp-agents-empty'], pool.name);
     if (wrong) {
       noteFault(tick, 'hcp-agents-empty', [pool.name]);
@@ -303,7 +303,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     ];
   }
 
-  /** Whose picture is not whole when this request has no good answer. */
+  /** The pools that are observed incompletely if this request has no good answer. */
   #poolsOf(request: Request): string[] {
     const { pools } = this.#platform.settings;
     if (request.kind === 'runs') return request.pools;
@@ -313,7 +313,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     return pools.filter(({ id }) => id === request.id).map(({ name }) => name);
   }
 
-  /** Tells the holder of a token to wait. */
+  /** Asks the user of a token to wait. */
   #pause(secret: string, seconds: number): string {
     this.#platform.onPause(secret, this.#platform.time.now() + seconds * 1000);
     return seconds.toFixed(3);
@@ -349,7 +349,7 @@ type Asked = Request & { readonly tick: TickRecord };
 /** The request that asks whether any of several pools has work. */
 const QUESTION = 'runs: of several pools';
 
-/** Notes that the tick was told of the pool's runs, be there any or none. */
+/** Notes that the tick was shown the pool's runs, even if there are none. */
 function toldOf(pool: string, tick: TickRecord): void {
   if (tick.blind.get(pool)?.startsWith(QUESTION)) tick.blind.delete(pool);
   if (!tick.queued.has(pool)) tick.queued.set(pool, new Map());
@@ -358,7 +358,7 @@ function toldOf(pool: string, tick: TickRecord): void {
   if (!tick.postPlan.has(pool)) tick.postPlan.set(pool, new Map());
 }
 
-/** Reads a request; one that the launcher is not known to make is a defect of this world. */
+/** Reads a request. If the launcher isn't known to make it, this world has a defect. */
 function requestOf(pathAndQuery: string): Request {
   const [path = '', queryText = ''] = pathAndQuery.split('?');
   const query = new URLSearchParams(queryText);
@@ -401,7 +401,7 @@ function text(body: string, type = 'application/vnd.api+json'): Reply<RawAnswer>
   return { value: { status: 200, headers: { 'content-type': type }, text: body } };
 }
 
-/** The same answer with something else in it than was agreed, and a token where a careless error would quote it. */
+/** The same answer with a wrong schema, and with a token where a careless error would quote it. */
 function changedShape(document: object, random: Random): unknown {
   const data: unknown[] = 'data' in document && Array.isArray(document.data) ? document.data : [];
   const broken: unknown = random.pick<unknown>([

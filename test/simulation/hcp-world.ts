@@ -2,19 +2,19 @@ import type { Random } from './random.ts';
 import type { JobKind, RunCreated, Stage, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-/** Without a ping for this long an agent is *unknown*; five minutes more and it is *errored*, and its job with it. */
+/** After this time without a ping, an agent is *unknown*. Five minutes later, the agent and its job are *errored*. */
 const UNKNOWN_AFTER_MS = 60_000;
 const ERRORED_AFTER_MS = UNKNOWN_AFTER_MS + 5 * 60_000;
 
-/** Agents that ask within this time of each other race for the same job, and one may go away empty-handed. */
+/** Agents that ask within this time of each other compete for the same job, and one may get none. */
 const RACE_MS = 400;
 
-/** Nobody launches for a job that no list shows; what the platform does with one that finds no agent is not documented. */
+/** How long a job waits that no list shows. What HCP Terraform does with one that finds no agent isn't documented. */
 const HIDDEN_PATIENCE_MS = 10 * 60_000;
 
 const FINAL = new Set(['errored', 'applied', 'planned_and_finished', 'canceled', 'discarded']);
 
-/** A unit of work for an agent. Those without a run are in no list that the launcher reads. */
+/** A unit of work for an agent. The launcher reads no list of jobs without a run. */
 export interface Job {
   readonly key: string;
   readonly kind: JobKind;
@@ -24,11 +24,11 @@ export interface Job {
   readonly policiesOf?: Run | undefined;
   readonly queuedAtMs: number;
   readonly durationMs: number;
-  /** Lower goes first. */
+  /** Lower comes first. */
   readonly rank: number;
   state: 'queued' | 'running' | 'done';
   canceled: boolean;
-  /** Tells the agent that has the job to stop it. */
+  /** Makes the agent that has the job stop it. */
   interrupt?: () => void;
   readonly done: (ok: boolean) => void;
 }
@@ -47,7 +47,7 @@ export interface Run {
   /** Evaluates its policy sets. */
   policyJob?: Job | undefined;
   statusSinceMs: number;
-  /** Counts transitions, so that what was due in an earlier state does nothing in a later one. */
+  /** Number of transitions, so that an event that was scheduled in an earlier state does nothing in a later one. */
   step: number;
 }
 
@@ -56,30 +56,30 @@ export interface Agent {
   readonly name: string;
   readonly pool: string;
   readonly registeredAtMs: number;
-  /** Kinds of jobs that it takes. */
+  /** Types of jobs that it accepts. */
   readonly accepts: readonly JobKind[];
   status: 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
-  /** Kept only of those that ping no more. */
+  /** Only for agents that no longer ping. */
   lastPingMs: number;
-  /** Since when nothing of it reaches the platform. */
+  /** Since when nothing of it reaches HCP Terraform. */
   silentSinceMs?: number | undefined;
   job?: Job | undefined;
-  /** Key of the last one that it had. */
+  /** Key of its last job. */
   lastJob?: string;
-  /** Whether it ever had one. */
+  /** Whether it ever had a job. */
   hadJob?: boolean;
 }
 
 export interface HcpEvents {
   /** An agent took a job that a list of runs shows. */
   readonly started: (job: Job, agent: Agent) => void;
-  /** An agent has no job, from now on. */
+  /** From now on, an agent has no job. */
   readonly waits: (agent: Agent) => void;
   readonly waitsNoMore: (agent: Agent) => void;
   readonly trace: ((what: string) => void) | undefined;
 }
 
-/** What HCP Terraform holds: runs, the jobs of agent pools, agents. Only its truth; what is told of it is another's matter. */
+/** The true state of HCP Terraform: runs, jobs of agent pools, agents. `hcp-http.ts` decides what its answers show. */
 export class HcpWorld {
   readonly #time: VirtualTime;
   readonly #settings: WorldSettings;
@@ -105,7 +105,7 @@ export class HcpWorld {
     }
   }
 
-  /** Runs in a status in which a job of theirs is or may be queued or running, oldest first. */
+  /** Runs that have, or may have, a queued or running job, oldest first. */
   get openRuns(): ReadonlySet<Run> {
     return this.#open;
   }
@@ -114,7 +114,7 @@ export class HcpWorld {
     return this.#runs.values();
   }
 
-  /** Whether every run is over. */
+  /** Whether every run has ended. */
   get allFinal(): boolean {
     return [...this.#runs.values()].every(({ status }) => FINAL.has(status));
   }
@@ -162,7 +162,7 @@ export class HcpWorld {
     if (what.operation === 'plan_only' || !this.#workspaceHeld(run)) this.#begin(run);
   }
 
-  /** Somebody cancels the run, or discards its plan. */
+  /** A person cancels the run, or discards its plan. */
   cancelRun(eventId: number): void {
     const run = this.#runs.get(eventId);
     if (run === undefined || FINAL.has(run.status)) return;
@@ -259,7 +259,7 @@ export class HcpWorld {
       this.#enter(run, 'post_plan_running');
       const { step } = run;
       const lanes = this.#settings.pools.find(({ name }) => name === run.pool)?.lanes ?? [];
-      // The platform evaluates them itself where no agent of the pool accepts policies.
+      // HCP Terraform evaluates them if no agent of the pool accepts policies.
       if (!lanes.some(({ accepts }) => accepts.includes('hidden'))) {
         this.#later(run, policyMs, afterwards);
         return;
@@ -322,7 +322,7 @@ export class HcpWorld {
     };
     this.#enqueue(job);
     this.#events.trace?.(`${pool} ${job.key} queued`);
-    // A run waits for its policies for ever.
+    // A run waits for its policies without limit.
     if (policiesOf !== undefined) return job;
     this.#time.after(HIDDEN_PATIENCE_MS, () => {
       if (job.state !== 'queued') return;
@@ -343,7 +343,7 @@ export class HcpWorld {
     job.state = 'done';
   }
 
-  /** Gives the agent a job, when there is one and no other agent was faster. */
+  /** Gives the agent a job, if there is one and no other agent was faster. */
   dequeue(agent: Agent): Job | undefined {
     const queue = this.queue(agent.pool).filter(({ kind }) => agent.accepts.includes(kind));
     const now = this.#time.now();
@@ -395,13 +395,13 @@ export class HcpWorld {
 
   // -- Agents
 
-  /** Agents that count against the licence of the pool's organization. */
+  /** Agents that count against the agent limit of the pool's organization. */
   registered(organization: string): number {
     const names = this.#settings.pools.filter((pool) => pool.organization === organization).map(({ name }) => name);
     return names.flatMap((name) => this.agents(name)).filter(({ status }) => counts(status)).length;
   }
 
-  /** @returns `undefined` when the licence has no room for another agent. */
+  /** @returns `undefined` if the organization agent limit allows no other agent. */
   register(name: string, pool: string, accepts: readonly JobKind[]): Agent | undefined {
     const { agentsCeiling, pools } = this.#settings;
     const organization = pools.find((known) => known.name === pool)?.organization ?? '';
@@ -427,7 +427,7 @@ export class HcpWorld {
     this.#events.trace?.(`${agent.name} exited`);
   }
 
-  /** Nothing of the agent reaches the platform any more, until it {@link speaks}. */
+  /** Nothing of the agent reaches HCP Terraform until it {@link speaks} again. */
   fallSilent(agent: Agent): void {
     if (agent.silentSinceMs !== undefined || !counts(agent.status)) return;
     this.#events.waitsNoMore(agent);
@@ -446,7 +446,7 @@ export class HcpWorld {
     });
   }
 
-  /** @returns whether the platform still wants the agent; one that is errored is told to exit. */
+  /** @returns whether HCP Terraform still accepts the agent; an errored one must exit. */
   speaks(agent: Agent): boolean {
     agent.silentSinceMs = undefined;
     if (agent.status === 'errored' || agent.status === 'exited') return false;
@@ -460,14 +460,14 @@ export function isPostPlan(status: string): boolean {
   return status === 'post_plan_running' || status === 'policy_checking';
 }
 
-/** Since when a run is in its status, by the latest time that the platform shows of it. */
+/** Since when a run has been in its status, by the latest time that HCP Terraform shows. */
 export function shownSinceMs({ at, createdAtMs, statusSinceMs }: Run, settings: WorldSettings): number {
   const { planQueued = 0, planning = 0, applyQueued = 0, applying = 0 } = at;
   const latest = Math.max(planQueued, planning, applyQueued, applying) || createdAtMs;
   return (settings.postPlanTimes ? statusSinceMs : latest) + settings.hcpSkewMs;
 }
 
-/** Which statuses the licence counts: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools */
+/** The statuses that count against the organization agent limit: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools */
 export function counts(status: Agent['status']): boolean {
   return status === 'idle' || status === 'busy' || status === 'unknown';
 }

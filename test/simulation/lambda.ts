@@ -12,11 +12,11 @@ import { type Environment, tickRecord } from './wire.ts';
 
 const MINUTE_MS = 60_000;
 
-/** The function's timeout, and what its handler leaves of it for the report. */
+/** The function's timeout, and the time that its handler reserves for the report. */
 const TIMEOUT_MS = 55_000;
 const RESERVE_MS = 2_000;
 
-/** Never more at once in an account: a bound for worlds that go wrong. */
+/** Maximum number of concurrent invocations: a bound for worlds with a defect. */
 const MOST_ENVIRONMENTS = 50;
 
 export interface HostParts {
@@ -35,7 +35,7 @@ interface Warm {
   readonly environment: Environment;
   readonly invocation: Parameters<Launcher['runInvocation']>[0];
   retired: boolean;
-  /** Invocations so far, the present one included. */
+  /** Invocations so far, including the current one. */
   invocations: number;
 }
 
@@ -57,7 +57,7 @@ export class LambdaHost {
     return this.#ticks;
   }
 
-  /** One a minute, from the given time on. */
+  /** One per minute, from the given time on. */
   schedule(atMs: number): void {
     const { platform, random } = this.#parts;
     const { time, faults } = platform;
@@ -74,7 +74,7 @@ export class LambdaHost {
     });
   }
 
-  /** Lambda gives up every environment that is idle. */
+  /** Lambda ends every idle environment. */
   recycle(): void {
     for (const { environment } of this.#warm) if (!environment.busy) environment.alive = false;
     this.#warm = this.#warm.filter(({ environment }) => environment.alive);
@@ -124,7 +124,7 @@ export class LambdaHost {
       (last) => {
         over();
         if (launcher.hasErrors(last)) {
-          for (const { errors } of last.pools) for (const { message } of errors) promises().told(message);
+          for (const { errors } of last.pools) for (const { message } of errors) promises().sent(message);
         }
       },
       (error: unknown) => {
@@ -134,7 +134,7 @@ export class LambdaHost {
     );
   }
 
-  /** Its process is gone in the middle of whatever it did. @returns whether that invocation was still under way. */
+  /** Its process dies. @returns whether its invocation was still running. */
   #kill(warm: Warm, invocation: number): boolean {
     if (!warm.environment.busy || !warm.environment.alive || warm.invocations !== invocation) return false;
     warm.environment.alive = false;
@@ -163,8 +163,8 @@ export class LambdaHost {
     const hcpTerraform = new launcher.HcpTerraformClient({ http, hostname: config.hostname, ...clock });
     const tasks = new launcher.EcsTasks(simulatedEcsClient(cloud, environment), config.placement);
     const pollBudget = () => hcpTerraform.pollBudget();
-    const told = this.#told();
-    const report = new launcher.TickReport({ ...told, pollBudget });
+    const sinks = this.#sinks();
+    const report = new launcher.TickReport({ ...sinks, pollBudget });
     const warm: Warm = {
       environment,
       retired: false,
@@ -187,9 +187,9 @@ export class LambdaHost {
           return ticked;
         },
         report: (ticked) => {
-          told.published.clear();
+          sinks.published.clear();
           report.report(ticked);
-          this.#parts.promises().reported(environment.tick, ticked, told.published);
+          this.#parts.promises().reported(environment.tick, ticked, sinks.published);
         },
         pollBudget,
         clock,
@@ -200,11 +200,11 @@ export class LambdaHost {
     return warm;
   }
 
-  /** A logger and metrics that keep what they are told, and show it to promise 8. */
-  #told() {
+  /** A logger and metrics that keep what they get, and show it to promise 8. */
+  #sinks() {
     const promises = this.#parts.promises;
     const log = (message: string, attributes: Record<string, unknown>): void => {
-      promises().told(JSON.stringify([message, attributes]));
+      promises().sent(JSON.stringify([message, attributes]));
       if (message === 'out of memory') promises().outOfMemoryTold(attributes);
     };
     const published = new Map<string, number>();

@@ -32,7 +32,7 @@ export const LAUNCHER: Launcher = {
   TickReport,
 };
 
-/** What the promises hold the poll budget to: the design's number, and not the launcher's own. */
+/** The poll budget that the promises check: the design's number, not the launcher's. */
 export const PROMISED_POLLS_PER_MINUTE = 24;
 export { POLLS_PER_MINUTE };
 

@@ -1,6 +1,6 @@
 /**
- * `npm run simulate -- --worlds N [--seed S] [--profile P]`: runs the launcher in N seeded worlds and prints what came of
- * it. Exit code 1 when a promise was broken, with the shortest world found that breaks it and the command for it.
+ * `npm run simulate -- --worlds N [--seed S] [--profile P]`: runs the launcher in N seeded worlds and prints the
+ * results. Exit code 1 when a promise was broken, with the shortest world found that breaks it and the command for it.
  *
  * `npm run simulate -- --world S.17 [--events 1,4,7]`: one world alone, event by event.
  */
@@ -30,7 +30,7 @@ const { values } = parseArgs({
 function whole(name: string, text: string): number {
   const number = Number(text);
   if (Number.isSafeInteger(number) && number > 0) return number;
-  throw new Error(`--${name} is '${text}'; give a whole number from 1.`);
+  throw new Error(`--${name} is '${text}'; give an integer from 1.`);
 }
 
 function profileOf(name: string): ProfileName | 'all' {

@@ -731,7 +731,7 @@ export const MUTANTS: readonly Mutant[] = [
 const LAUNCHER = fileURLToPath(new URL('../../functions/launcher', import.meta.url));
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
-/** Mutants on disk, side by side. */
+/** Mutants on disk, each in its own folder. */
 export class MutantFolder {
   readonly #root = mkdtempSync(join(tmpdir(), 'agent-launcher-mutants-'));
   #count = 0;

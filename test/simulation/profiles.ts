@@ -438,7 +438,7 @@ export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario
   const rules: Profile = PROFILES[name];
   const lanes = random.stream('lanes');
   const drawn = { ...settingsOf(random.stream('settings'), rules), ...rules.always };
-  // Who may not list agents cannot look a pool up by its name.
+  // A token that can't list agents can't look a pool up by its name.
   const pools = drawn.pools.map((pool) => ({ ...pool, idGiven: pool.idGiven || !drawn.agentsVisible }));
   const settings = { ...withinLimits(withLanes(lanes, { ...drawn, pools }, rules)), ...rules.always };
   const lastsMs = Math.round(random.between(...rules.lastsMs));
@@ -506,7 +506,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
   };
 }
 
-/** In every fifth world, tasks of their own for plans and for applies. From a stream of its own: the others stay as they were. */
+/** Separate tasks for plans and applies in every fifth world. A separate random sequence keeps the other worlds as they were. */
 function withLanes(random: Random, settings: WorldSettings, rules: Profile): WorldSettings {
   if (!random.chance(rules.lanes ?? 0.2)) return settings;
   const pools = settings.pools.map((pool): ScenarioPool => {
@@ -567,7 +567,7 @@ function withinLimits(settings: WorldSettings): WorldSettings {
 }
 
 /**
- * What happens to lanes: tasks of one of them do not start while the other's do, and Spot has no room for a while, which
+ * What happens to lanes: tasks of one of them do not start while the other's do, and Spot has no capacity for a while, which
  * is no fault that a launch may wait for, also while ECS's reads are behind.
  */
 function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, firstId: number): ScenarioEvent[] {
@@ -710,7 +710,7 @@ function otherOf(
         picky: random.chance(0.3),
       };
     case 'freeze-agent':
-      // Nothing is stopped for who may not list agents: such a task stays until somebody looks.
+      // Without a list of agents, nothing is stopped: such a task stays until a person stops it.
       return settings.agentsVisible ? { kind, pool } : undefined;
     case 'kill-agent':
     case 'manual-task':

@@ -339,9 +339,9 @@ export class Promises {
       // Only a container that has started can have one of the jobs without an agent's name.
       if (task.startedAtMs !== undefined) started += 1;
     }
-    const told = [...by.told].filter((id) => ecs.task(id)?.family === lane.family).length;
+    const answered = [...by.answered].filter((id) => ecs.task(id)?.family === lane.family).length;
     const nameless = [...(by.nameless.get(pool) ?? [])].filter((key) => takes(lane, key)).length;
-    return told + (statuses === 'hidden' ? own - Math.min(nameless, started) : own);
+    return answered + (statuses === 'hidden' ? own - Math.min(nameless, started) : own);
   }
 
   #foreignFree(pool: string, by: TickRecord): number {
@@ -459,7 +459,7 @@ export class Promises {
   }
 
   /** 8: nothing that leaves the launcher, for people or for ECS, contains a token. */
-  told(text: string): void {
+  sent(text: string): void {
     if (text.includes(API_TOKEN)) this.#break(8, `the token is in: ${text.slice(0, 120)}`);
   }
 
@@ -504,7 +504,7 @@ export class Promises {
   /** @param idle whether the world has had neither jobs nor tasks since before the tick began. */
   tickEnded(record: TickRecord, tick: Tick, environment: Environment, idle: boolean): void {
     this.#blindnessTold(record, tick);
-    for (const { errors } of tick.pools) for (const error of errors) this.told(error.message);
+    for (const { errors } of tick.pools) for (const error of errors) this.sent(error.message);
     const disturbed = this.#disturbedPools(record, tick);
     this.#jobsServed(record, disturbed);
     for (const pool of disturbed) this.disturbed(pool, this.#parts.time.now());

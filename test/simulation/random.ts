@@ -1,4 +1,4 @@
-/** Chance that is the same on every machine: sfc32 (Chris Doty-Humphrey's small fast counter), seeded by a text. */
+/** Random numbers that are the same on every machine: sfc32 (Chris Doty-Humphrey's small fast counter), seeded by a string. */
 export class Random {
   readonly #seed: string;
   #a: number;
@@ -14,7 +14,7 @@ export class Random {
     for (let i = 0; i < 12; i += 1) this.next();
   }
 
-  /** A chance of its own for one purpose: what others draw does not move it, so that a shrunk world stays alike. */
+  /** A separate sequence for one purpose. Other draws don't change it, so a shrunk world stays similar. */
   stream(purpose: string): Random {
     return new Random(`${this.#seed}/${purpose}`);
   }
@@ -29,12 +29,12 @@ export class Random {
     return (sum >>> 0) / 4_294_967_296;
   }
 
-  /** Real, from `least` to below `most`. */
+  /** A real number from `least` to below `most`. */
   between(least: number, most: number): number {
     return least + this.next() * (most - least);
   }
 
-  /** Whole, both ends included. */
+  /** An integer, both ends included. */
   whole(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1));
   }
@@ -47,7 +47,7 @@ export class Random {
     return items[Math.floor(this.next() * items.length)] ?? items[0];
   }
 
-  /** One of the items, `undefined` when there is none. */
+  /** One of the items; `undefined` if there are none. */
   among<T>(items: readonly T[]): T | undefined {
     return items[Math.floor(this.next() * items.length)];
   }

@@ -1,6 +1,6 @@
 /**
- * How long a job waits until the launcher calls RunTask for it, from the schedule and the polling alone: the real
- * `runInvocation` and `tick`, invoked every minute in virtual time, a job queued at any moment. Vendors answer at once.
+ * How long a job waits until the launcher calls RunTask for it, because of the schedule and the polling only. The real `runInvocation` and `tick` run every
+ * minute in virtual time, jobs are queued at any moment, and vendors answer at once.
  *
  *   node test/simulation/reaction.ts
  */
@@ -13,7 +13,7 @@ const JOBS = 600;
 const LAMBDA_MS = 55_000;
 const START_MS = Date.parse('2026-03-01T00:00:00Z');
 
-/** Waits in seconds, shortest first. @param active whether the pool has a busy task all the while. */
+/** Waits in seconds, shortest first. @param active whether the pool has a busy task all the time. */
 async function waits(activePollMs: number, active: boolean): Promise<number[]> {
   const found: number[] = [];
   for (let i = 0; i < JOBS; i += 1) {

@@ -41,7 +41,7 @@ export function statisticsText(sums: Record<string, Statistics>, all: Statistics
   return `${table(rows)}\n${table(waste)}\nFaults by kind\n${table(faults)}\n`;
 }
 
-/** A broken promise: what, the shortest world, and how to see it again. */
+/** A broken promise: which, the shortest world, and the command that shows it again. */
 export function brokenText(
   { world, promise, what, profile }: { world: string; promise: number; what: string; profile: string },
   shrunk: Shrunk | undefined,
@@ -59,7 +59,7 @@ export function brokenText(
   ].join('');
 }
 
-/** One world, all that happened in it. */
+/** One world, with everything that happened in it. */
 export function replayText(scenario: Scenario, outcome: Outcome): string {
   const { broken } = outcome;
   return [

@@ -13,10 +13,10 @@ export interface Shrunk {
 }
 
 /**
- * Leaves out events as long as the same promise is still broken: halves first, then ever smaller parts, in the end each
- * event by itself. Everything is drawn from the same seed anew, so that what is left breaks it by itself.
+ * Leaves out events as long as the same promise is still broken: first halves, then smaller and smaller parts, in the end single events. Each attempt draws
+ * everything from the same seed again, so the remaining events alone break the promise.
  *
- * @returns the shortest found; `undefined` when the whole world breaks nothing.
+ * @returns the shortest world found; `undefined` if the complete world breaks no promise.
  */
 export async function shrink(scenario: Scenario, launcher: Launcher): Promise<Shrunk | undefined> {
   const whole = await simulate(scenario, launcher);

@@ -53,7 +53,7 @@ describe('the simulation', () => {
     }
   });
 
-  it('takes a task that a conflict named for free no longer than until the tick is told that it has ended', async () => {
+  it('counts a task that a conflict named as free only until the tick is shown that it has ended', async () => {
     expect((await simulate(scenarioOf('sim3b.192', 'all'), LAUNCHER)).broken).toBeUndefined();
   });
 

@@ -10,7 +10,7 @@ export interface BrokenWorld {
   readonly what: string;
 }
 
-/** What many worlds came to; plain data, so that threads can hand it over. */
+/** Results of many worlds. Plain data, so that threads can pass it on. */
 export interface Statistics {
   worlds: number;
   events: number;
@@ -25,14 +25,14 @@ export interface Statistics {
   watched: { served: number; limited: number; excused: number };
   /** Faults that hit something, by kind. */
   faults: Record<string, number>;
-  /** How many served jobs waited so many whole seconds. */
+  /** Number of served jobs by their wait in seconds. */
   waits: Record<string, number>;
   broken: BrokenWorld[];
 }
 
 const WATCHED = ['served', 'limited', 'excused'] as const;
 
-/** What worlds to run: those of one base seed, by number. */
+/** The worlds to run: those of one base seed, by number. */
 export interface Batch {
   readonly seed: string;
   readonly profile: ProfileName | 'all';
@@ -64,7 +64,7 @@ export function seedOf(base: string, world: number): string {
   return `${base}.${world}`;
 }
 
-/** Runs the worlds one after the other. @returns the sum, and each profile's own. */
+/** Runs the worlds one after the other. @returns the sum of each profile. */
 export async function runBatch(batch: Batch, launcher: Launcher): Promise<Record<string, Statistics>> {
   const byProfile: Record<string, Statistics> = {};
   for (let world = batch.from; world < batch.to; world += 1) {
@@ -112,7 +112,7 @@ export function add(into: Statistics, other: Statistics): void {
   into.broken.push(...other.broken);
 }
 
-/** Seconds within which this share of the served jobs had an agent; `undefined` when none was served. */
+/** Seconds within which this share of the served jobs had an agent; `undefined` if no job was served. */
 export function waitSeconds({ waits, served }: Statistics, share: number): number | undefined {
   let count = 0;
   const seconds = Object.keys(waits)

@@ -4,21 +4,21 @@ import { Worker } from 'node:worker_threads';
 import type { ProfileName } from './profiles.ts';
 import { add, noStatistics, type Statistics } from './statistics.ts';
 
-/** Worlds that a thread is given at a time. */
+/** Worlds per batch of a thread. */
 const AT_A_TIME = 25;
 
 export interface Job {
   readonly seed: string;
   readonly profile: ProfileName | 'all';
   readonly worlds: number;
-  /** Default: one for each core. */
+  /** Default: one per core. */
   readonly threads?: number | undefined;
   /** Folder of the launcher to run; absent: the real one. */
   readonly folder?: string | undefined;
   readonly progress?: ((worlds: number) => void) | undefined;
 }
 
-/** Runs the worlds on all cores. Which thread runs which world changes nothing. @returns each profile's sum. */
+/** Runs the worlds on all cores. The result doesn't depend on which thread runs which world. @returns the sum of each profile. */
 export async function runWorlds(job: Job): Promise<Record<string, Statistics>> {
   const { seed, profile, worlds, folder, progress } = job;
   const sums: Record<string, Statistics> = {};
@@ -33,7 +33,7 @@ export async function runWorlds(job: Job): Promise<Record<string, Statistics>> {
         next = Math.min(worlds, from + AT_A_TIME);
         const to = next;
         worker.postMessage({ seed, profile, from, to });
-        // `once` rejects when the worker fails.
+        // `once` rejects if the worker fails.
         const [batch]: Record<string, Statistics>[] = await once(worker, 'message');
         for (const [name, statistics] of Object.entries(batch ?? {})) {
           const sum = sums[name] ?? noStatistics();

@@ -76,7 +76,7 @@ export class Truth {
       const young = now - task.createdAtMs <= this.#limits.startDeadlineMs + SLACK_MS;
       if (agent === undefined) return young;
       if (agentsVisible) return agent.status === 'idle';
-      // Not allowed to list agents: only listed runs tell that one is busy, and a young one passes for starting.
+      // If agents can't be listed, only listed runs show that one is busy, and a young task seems to be starting.
       return young && agent.job?.run === undefined;
     });
     const foreign = agentsVisible

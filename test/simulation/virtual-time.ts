@@ -1,6 +1,6 @@
 import type { Clock } from '../../functions/launcher/ports.ts';
 
-/** Made once: making one costs as much as a tick's other bookkeeping. */
+/** Made once, because making one costs as much as the other bookkeeping of a tick. */
 const TIME_OVER = new DOMException('The time is over', 'TimeoutError');
 
 interface Scheduled {
@@ -10,8 +10,8 @@ interface Scheduled {
 }
 
 /**
- * Time as a queue of events: it goes on only from event to event. Between two events every promise that the first
- * one settled, and all that follows from it, runs to its end.
+ * Time as a queue of events: it advances from event to event. Between two events, every promise that the first one settled, and all work that depends on it,
+ * runs to its end.
  */
 export class VirtualTime {
   readonly #heap: Scheduled[] = [];
@@ -38,17 +38,17 @@ export class VirtualTime {
     this.at(this.#nowMs + Math.round(ms), run);
   }
 
-  /** To be called by an event that settles a promise or starts asynchronous work. */
+  /** Called by an event that settles a promise or starts asynchronous work. */
   woke(): void {
     this.#woken = true;
   }
 
-  /** When the signal aborts; `Infinity` for one that this time did not make. */
+  /** When the signal aborts; `Infinity` for a signal that this time did not make. */
   deadlineOf(signal: AbortSignal): number {
     return this.#deadlines.get(signal) ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Runs events until there is none, or `over` says so, which is asked after each. */
+  /** Runs events until there are none, or until `over` returns true, which is called after each. */
   async run(over: () => boolean): Promise<void> {
     for (let event = this.#pop(); event !== undefined; event = this.#pop()) {
       this.#nowMs = event.atMs;
@@ -62,7 +62,7 @@ export class VirtualTime {
     }
   }
 
-  /** The launcher's port onto this time. */
+  /** The launcher's `Clock` for this time. */
   clock(): Clock {
     return {
       now: this.now,

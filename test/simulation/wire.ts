@@ -26,7 +26,7 @@ export interface TickRecord {
   /** Ids of tasks that were shown and neither stopped nor stopping. */
   readonly live: Set<string>;
   /** Ids of live tasks that only an answer to RunTask showed. */
-  readonly told: Set<string>;
+  readonly answered: Set<string>;
   /** Ids of tasks that were shown stopped or stopping. */
   readonly stopped: Set<string>;
   /** When agents were listed last, by pool, including the second list before a stop. */
@@ -57,7 +57,7 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
     nameless: new Map(),
     postPlan: new Map(),
     live: new Set(),
-    told: new Set(),
+    answered: new Set(),
     stopped: new Set(),
     agentsListedAtMs: new Map(),
     agents: new Map(),

@@ -1,4 +1,4 @@
-/** A thread that runs batches of worlds as it is told to, with the launcher in the folder that it was given. */
+/** A thread that runs the batches of worlds that it gets, with the launcher in the given folder. */
 import { parentPort, workerData } from 'node:worker_threads';
 import * as z from 'zod';
 import { LAUNCHER, loadLauncher } from './launcher.ts';

@@ -26,7 +26,7 @@ const JOBS_OF_A_TURN_MS = 5 * MINUTE_MS;
 export interface Outcome {
   readonly broken: BrokenPromise | undefined;
   readonly events: number;
-  /** Of everything that happened, in order; 0 when it was not kept. */
+  /** Of everything that happened, in order; 0 if it was not kept. */
   readonly traceHash: number;
   readonly trace: readonly string[];
   readonly virtualMs: number;
@@ -37,9 +37,9 @@ export interface Outcome {
   readonly launches: number;
   /** Jobs of runs that an agent took. */
   readonly served: number;
-  /** From queued to taken, one for each served job. */
+  /** From queued to taken, one per served job. */
   readonly waitsMs: readonly number[];
-  /** What agents of our tasks waited without a job. */
+  /** How long agents of the launcher's tasks waited without a job. */
   readonly idleAgentMs: number;
   readonly racedStops: number;
   /** What became of jobs that ticks found queued. */
@@ -51,7 +51,7 @@ export interface SimulationOptions {
   readonly keepTrace?: boolean;
 }
 
-/** Runs one world from its first event to its rest, or until a promise is broken. */
+/** Runs one world until it comes to rest, or until a promise is broken. */
 export async function simulate(
   scenario: Scenario,
   launcher: Launcher,
@@ -117,7 +117,7 @@ export async function simulate(
     runTasks: [],
     acting: undefined,
     onStopTask: (by, task) => promises.stopRequested(task, by),
-    onRunTask: (_, input) => promises.told(JSON.stringify(input)),
+    onRunTask: (_, input) => promises.sent(JSON.stringify(input)),
   };
   const quiet = (): boolean =>
     ecs.live.size === 0 && hcp.openRuns.size === 0 && settings.pools.every(({ name }) => hcp.activeJobs(name) === 0);
@@ -200,7 +200,7 @@ const STOPPED_BY = {
   person: ['UserInitiated', 'Task stopped by user'],
 } as const;
 
-/** What comes from outside. */
+/** External events. */
 function happen(
   event: ScenarioEvent,
   { hcp, ecs, containers, host, promises, people, faults, time, settings, launcher }: Stage,
@@ -228,7 +228,7 @@ function happen(
       containers.among(event.pool, people)?.cutOff(event.ms);
       return;
     case 'freeze-agent':
-      // The platform gives it up after six minutes, and the launcher stops it.
+      // HCP Terraform marks it as errored after six minutes, and the launcher stops it.
       promises.disturbed(event.pool, time.now() + 7 * MINUTE_MS);
       containers.among(event.pool, people)?.freeze();
       return;

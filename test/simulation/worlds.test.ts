@@ -1,4 +1,4 @@
-/** The rules of the simulated vendors, each by itself: a world that is wrong proves nothing. */
+/** The rules of the simulated vendors, one by one: a wrong world proves nothing. */
 import { describe, expect, it } from 'vitest';
 import { Containers } from './containers.ts';
 import { EcsWorld } from './ecs-world.ts';
@@ -172,15 +172,15 @@ describe('a request', () => {
       },
       givenUp: (why) => new Error(`${why} at ${time.now()}`),
     });
-    const told = answer.catch((error: unknown) => String(error));
+    const failed = answer.catch((error: unknown) => String(error));
     await time.run(() => false);
-    expect([done, await told]).toEqual([1, 'Error: aborted at 5000']);
+    expect([done, await failed]).toEqual([1, 'Error: aborted at 5000']);
   });
 
   it('tells a process that is no more nothing', async () => {
     const time = new VirtualTime(0);
     const where = environment();
-    let told = false;
+    let ended = false;
     const answer = call(time, {
       environment: where,
       signal: time.clock().timeout(5000),
@@ -191,15 +191,15 @@ describe('a request', () => {
     });
     answer.then(
       () => {
-        told = true;
+        ended = true;
       },
       () => {
-        told = true;
+        ended = true;
       },
     );
     where.alive = false;
     await time.run(() => false);
-    expect(told).toBe(false);
+    expect(ended).toBe(false);
   });
 });
 
@@ -220,7 +220,7 @@ describe('HCP Terraform', () => {
     expect(started).toEqual(['run-0001/plan', 'run-0001/apply']);
   });
 
-  it('lets plan-only runs pass beside the line', () => {
+  it('doesn’t queue plan-only runs behind other runs', () => {
     const { hcp, status } = world();
     hcp.createRun(1, RUN);
     hcp.createRun(2, { ...RUN, operation: 'plan_only' });
@@ -267,7 +267,7 @@ describe('HCP Terraform', () => {
     hcp.createRun(1, { ...RUN, planMs: seconds(1), approval: 'auto' });
     const apply = hcp.register('apply', 'pool-0', ['apply']);
     const plan = hcp.register('plan', 'pool-0', ['plan']);
-    if (apply === undefined || plan === undefined) throw new Error('no room');
+    if (apply === undefined || plan === undefined) throw new Error('no capacity');
     expect(hcp.dequeue(apply)).toBeUndefined();
     expect(hcp.dequeue(plan)?.key).toBe('run-0001/plan');
     hcp.finish(plan, true);
@@ -308,7 +308,7 @@ describe('HCP Terraform', () => {
     expect(hcp.queue('pool-0')).toEqual([]);
   });
 
-  it('refuses an agent that the licence has no room for', () => {
+  it('refuses an agent beyond the organization agent limit', () => {
     const { hcp } = world({ agentsCeiling: 1 });
     expect(hcp.register('a', 'pool-0', ['plan'])).toBeDefined();
     expect(hcp.register('b', 'pool-0', ['plan'])).toBeUndefined();
@@ -354,7 +354,7 @@ describe('ECS', () => {
   });
 
   it.each(['forgotten', 'used-up'] as const)(
-    'holds the token of a call for which Spot had no room to be %s',
+    'treats the token of a call without Spot capacity as %s',
     (failedTokens) => {
       const { ecs } = world({ failedTokens });
       const spot = { taskDefinition: 'launcher-pool-0', clientToken: 'x', capacityProviderStrategy: [] };
