@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts one single-mode HCP Terraform agent in an ECS task and sees it out; README.md in this folder says what it promises.
-# POSIX sh. It may be given as text (sh -c), so it knows no path of its own.
+# POSIX sh. It may run as text (sh -c), so it doesn't know its own path.
 #
 #   agent -- stdout --> tee --> container's stdout    ticks, one each idle window
 #        \-- stderr --> tee --> container's stderr      |
@@ -52,7 +52,7 @@ unset LD_PRELOAD LD_AUDIT
 idle=${AGENT_IDLE_SECONDS:-300}
 case $idle in
   *[!0-9]* | 0* | ??????*)
-    fail 78 "AGENT_IDLE_SECONDS is '$idle'; give a whole number of seconds from 1 to 99999, or leave it out for 300." ;;
+    fail 78 "AGENT_IDLE_SECONDS is '$idle'; set an integer from 1 to 99999 seconds, or leave it out for 300." ;;
 esac
 [ "${TFC_AGENT_SINGLE:-true}" = true ] ||
   say "TFC_AGENT_SINGLE is '$TFC_AGENT_SINGLE'; an agent of this pool takes one job, so it is set to true."
@@ -185,13 +185,13 @@ terraform_runs() { # among the agent's descendants; a line of stat: pid (name) s
 # -- Start
 # What a trap calls decides by values, with `case`, and has no `return`. A signal that comes in the middle runs the trap once more,
 # and dash and BusyBox then lose the exit status of the command before, and the outer `return`.
-tell() { # $1: how many times it was asked for, counted in one step so that no signal comes between, $2: why
+ask() { # $1: how many times it was asked for, counted in one step so that no signal comes between, $2: why
   woken=yes
   case $1 in
     1)
       kill -TERM "$agent" 2>/dev/null
-      say "$2: told the agent to leave (SIGTERM). If it has a job, it finishes that first." ;;
-    *) say "$2: not passed on, the agent was told already and a second signal would end its job." ;;
+      say "$2: asked the agent to leave (SIGTERM). If it has a job, it finishes that first." ;;
+    *) say "$2: not passed on, since the agent got SIGTERM already and a second signal would end its job." ;;
   esac
 }
 
@@ -202,8 +202,8 @@ heed() { # what the watchdog found; reading a file never waits
   case $found in
     idle)
       found=
-      tell "$((told += 1))" "no job in $idle s"
-      case $told in 1) sent_away=yes ;; esac ;;
+      ask "$((asked += 1))" "no job in $idle s"
+      case $asked in 1) sent_away=yes ;; esac ;;
   esac
 }
 
@@ -215,14 +215,14 @@ trap 'early=SIGQUIT' QUIT
 trap 'early=SIGHUP' HUP
 TFC_AGENT_TOKEN=$token "$program" -single >/dev/fd/3 2>/dev/fd/4 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9<&- &
 agent=$!
-told=0
+asked=0
 found=
-trap 'tell "$((told += 1))" SIGTERM' TERM
-trap 'tell "$((told += 1))" SIGINT' INT
-trap 'tell "$((told += 1))" SIGQUIT' QUIT
-trap 'tell "$((told += 1))" SIGHUP' HUP
+trap 'ask "$((asked += 1))" SIGTERM' TERM
+trap 'ask "$((asked += 1))" SIGINT' INT
+trap 'ask "$((asked += 1))" SIGQUIT' QUIT
+trap 'ask "$((asked += 1))" SIGHUP' HUP
 trap heed USR1
-[ -z "$early" ] || tell "$((told += 1))" "$early"
+[ -z "$early" ] || ask "$((asked += 1))" "$early"
 
 unset token
 tick="tick of $$"
@@ -237,7 +237,7 @@ exec 8</dev/fd/7 3>&- 4>&- 5>&- 7>&-
 
 # -- See it out
 # A signal ends wait early, with a code over 128. The shell may have reaped the agent by then: wait once more for its code, and
-# undisturbed, or a job's leftovers could go on with their signals for ever.
+# undisturbed, or a job's leftovers could send signals forever.
 while :; do
   woken=
   wait "$agent"

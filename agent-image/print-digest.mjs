@@ -46,7 +46,7 @@ function parse(reference) {
   if (match === null)
     throw new Refusal(`'${reference}' is no reference with a tag; give one such as hashicorp/tfc-agent:1.33.0.`);
   const [, host = 'docker.io', path, tag] = match;
-  // Docker Hub's registry has a name of its own, and repositories without a path are its library's.
+  // Docker Hub's registry has another hostname, and repositories without a path belong to `library`.
   const repository = host === 'docker.io' && !path.includes('/') ? `library/${path}` : path;
   const address =
     host === 'docker.io'

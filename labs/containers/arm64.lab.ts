@@ -13,7 +13,7 @@ const LAB = import.meta.dirname;
 const OFFICIAL = 'localhost/tfc-agent:1.33.0';
 const RELEASE_BASE = 'localhost/debian:12';
 
-/** Builds with Buildah and runs by qemu, since the engine of the other tests runs programs of its own machine only. */
+/** Builds with Buildah and runs by qemu, since the engine of the other tests only runs programs of the host's architecture. */
 describe.skipIf(missing !== undefined)(
   `the image for arm64${missing === undefined ? '' : ` (skipped: ${missing})`}`,
   () => {
@@ -22,7 +22,7 @@ describe.skipIf(missing !== undefined)(
     let server: ChildProcess | undefined;
     let port = '';
 
-    /** A shell script in which `$B` is Buildah, with a store of its own and without any registry. */
+    /** A shell script in which `$B` is Buildah, with a separate store and without any registry. */
     function shell(script: string): Outcome {
       const place = `--root ${directory}/store --runroot ${directory}/run --storage-driver overlay`;
       const words = [
@@ -83,7 +83,7 @@ describe.skipIf(missing !== undefined)(
     const ENTRYPOINT = '/opt/agent-launcher/sh /opt/agent-launcher/entrypoint.sh';
     const AGENT = '--user tfc-agent --env TFC_AGENT_NAME=given --env TFC_AGENT_TOKEN=secret --env AGENT_IDLE_SECONDS=2';
 
-    test('is built on the official image’s stand-in, and its agent comes up, waits and leaves', async ({
+    test('is built on a base like the official image, and its agent comes up, waits and leaves', async ({
       annotate,
     }) => {
       shellOk(build('localhost/agent:official', 'Dockerfile', { BASE_IMAGE: OFFICIAL, AGENT_ARCHITECTURE: 'arm64' }));

@@ -188,7 +188,7 @@ describe.skipIf(ENGINE === undefined)(
             .stdout.split('\n')
             .filter((line) => line === 'signal'),
         ).toHaveLength(1);
-        await annotate('3 SIGTERMs to the container, 1 to the agent, which ended by itself');
+        await annotate('3 SIGTERMs to the container, 1 to the agent, which ended on its own');
       },
     );
 
@@ -420,7 +420,7 @@ describe.skipIf(ENGINE === undefined)(
       },
       { does: 'dies with its job', script: `${JOB}; seconds 1; kill -KILL $$`, code: 137, signals: 0 },
       {
-        does: 'dies while it is told to leave',
+        does: 'dies while it is asked to leave',
         script: `trap 'echo signal; kill -KILL $$' TERM; ${WAITING}; seconds 9`,
         code: 137,
         signals: 1,
@@ -464,17 +464,17 @@ describe.skipIf(ENGINE === undefined)(
           const name = `${names[index]}`;
           const found = Number(engineOk(['wait', name]));
           const lines = engine(['logs', name]).stdout.split('\n');
-          const told = lines.filter((line) => line === 'signal').length;
+          const received = lines.filter((line) => line === 'signal').length;
           const counts = new Set(lines.filter((line) => line.startsWith('zombies ')));
           // One that dies early may not have counted.
           if (code === 137) counts.add('zombies 0');
-          expect({ code: found, signals: told, zombies: [...counts] }).toEqual({
+          expect({ code: found, signals: received, zombies: [...counts] }).toEqual({
             code,
             signals,
             zombies: ['zombies 0'],
           });
           await annotate(
-            `exit code ${found}, ${told} SIGTERM, ${code === 137 ? 'gone before all was counted' : '0 zombies'}`,
+            `exit code ${found}, ${received} SIGTERM, ${code === 137 ? 'gone before all was counted' : '0 zombies'}`,
           );
         });
       }

@@ -96,7 +96,7 @@ describe.skipIf(missing)(
         'cd "$TFC_AGENT_DATA_DIR/cache" && cat terraform && echo && touch another && stat -c %U terraform another',
       );
       expect(stdout).toBe('seeded\ntfc-agent\ntfc-agent\n');
-      await annotate('tfc-agent’s, and another file can be put beside it');
+      await annotate('tfc-agent’s, and another file can be added to its folder');
     });
   },
 );

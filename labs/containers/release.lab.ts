@@ -39,7 +39,7 @@ describe.skipIf(missing !== undefined)(
 
     beforeAll(async () => {
       keys = new Keys();
-      // A process of its own, since this one waits for the engine. There is no way out of this network: nothing else can answer.
+      // A separate process, since this one waits for the engine. This network has no egress, so nothing else can answer.
       server = spawn(process.execPath, ['--input-type=module', '-e', SERVER, directory]);
       port = await new Promise((resolve) => server.stdout?.once('data', (line: Buffer) => resolve(`${line}`.trim())));
       writeRelease(join(directory, 'good'), goodRelease(keys, readFileSync('/bin/true')));

@@ -12,7 +12,7 @@ export interface Row {
   /** What is tried and must hold. */
   readonly name: string;
   readonly holds: 'yes' | 'no' | 'skipped';
-  /** What the test told of itself, by the type of its annotation. */
+  /** The test's annotations, by their type. */
   readonly seen: ReadonlyMap<string, string>;
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a command with a Docker daemon of its own, for machines (CI's among them) that have no container engine running and
+# Runs a command with a separate Docker daemon, for machines (CI's among them) that have no container engine running and
 # reach no image registry:
 #
 #   labs/containers/with-docker.sh npx vitest run --config vitest.labs.config.ts labs/containers/container.lab.ts

@@ -12,7 +12,7 @@ export const LAB = {
   allowedHost6: '2001:db8:100::10',
   /** A stranger, who answers on every port to every name. */
   stranger: '198.51.100.66',
-  /** A stranger to whom the task offers ECN: its SYN has the flags ECE and CWR as well. */
+  /** A host that isn't allowed, to which the task offers ECN: its SYN has the flags ECE and CWR as well. */
   strangerByEcn: '198.51.100.67',
   /** A stranger who speaks first, as SSH and mail servers do. */
   talkative: '198.51.100.22',

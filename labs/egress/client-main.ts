@@ -46,7 +46,7 @@ class Cut extends Duplex {
     void this.#inPieces(this.#into === 'segments' ? segments(chunk) : records(chunk)).then(done);
   }
 
-  /** One after the other, each in a TCP segment of its own: it has left when the kernel has nothing more to send. */
+  /** One after the other, each in a separate TCP segment: it has left when the kernel has nothing more to send. */
   async #inPieces(pieces: readonly Buffer[]): Promise<void> {
     for (const piece of pieces) {
       await new Promise<void>((resolve) => {
@@ -141,7 +141,7 @@ function overUdp({ address, port, send }: Extract<Try, { how: 'udp' }>): Promise
   });
 }
 
-/** ICMP answers by itself; of GRE only the far side can say whether it came. */
+/** ICMP answers automatically. For GRE, only the far side can report whether it arrived. */
 async function asPacket({ how, address }: Extract<Try, { how: 'icmp' | 'gre' }>): Promise<Outcome> {
   const script = join(import.meta.dirname, 'raw-packet.pl');
   const protocol = how === 'icmp' ? '1' : '47';

@@ -1,4 +1,4 @@
-/** What the lab needs of the machine: rights, tools, Suricata; and processes that are sure to end. */
+/** What the lab needs from the machine: permissions, tools, Suricata, and processes that certainly end. */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -86,7 +86,7 @@ export class Undo {
     this.#steps.push(step);
   }
 
-  /** Undoes everything, once: whoever asks while it is under way waits for the same. */
+  /** Undoes everything, once. A second call while it runs waits for the first. */
   all(): Promise<void> {
     this.#undone ??= this.#undoAll();
     return this.#undone;

@@ -37,7 +37,7 @@ if (noTerraform !== undefined) say(`skipped terraform: ${noTerraform}`);
 const findings = await find(suricata, tried.engine);
 const faults = [
   ...faultsIn(findings),
-  // Where nobody looks, a run that is left out would pass for one that was made; and no table is written without it.
+  // Where nobody looks, a run that is left out would count as a good one; and no table is written without it.
   ...(noTerraform !== undefined && (process.env['CI'] !== undefined || options.write)
     ? [`terraform was not tried: ${noTerraform}`]
     : []),
@@ -102,7 +102,7 @@ async function terraform(
   return [{ name, expected, seen: succeeded }];
 }
 
-/** Each broken policy in a lab of its own, with the attempts that it must show in. */
+/** Each broken policy in a separate lab, with the attempts that must detect it. */
 async function breakAll(engine: Engine, settings: EngineSettings): Promise<Findings['breaks']> {
   const found: Findings['breaks'][number][] = [];
   for (const { name, apply, shows, settings: more } of BREAKS) {

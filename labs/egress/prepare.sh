@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the egress lab needs on Debian 12 or 13, as root. Debian 12 has no Suricata 7: there it unpacks Debian 13's
-# into a folder of its own, which takes about a minute and stays. Where no terraform is on the PATH, it fetches HashiCorp's
+# into a separate folder, which takes about a minute and stays. Where no terraform is on the PATH, it fetches HashiCorp's
 # release into /usr/local/bin, proved by its signature; where that cannot be had, the lab says that it was not tried.
 set -eu
 

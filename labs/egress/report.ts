@@ -74,7 +74,7 @@ function how({ try: made }: Attempt): string {
 }
 
 /**
- * The section as Markdown. Bytes that leak differ by a few between machines, so they are told as none, or as what is
+ * The section as Markdown. Bytes that leak differ by a few between machines, so they are reported as none, or as what is
  * let through at most.
  */
 export function markdown(findings: Findings): string {

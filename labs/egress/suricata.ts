@@ -7,7 +7,7 @@ import { within } from './network.ts';
 import type { EngineSettings } from './under-test.ts';
 
 /**
- * Where Suricata is set other than AWS says it sets its own, or than AWS says nothing of; beside the results, so that
+ * Where Suricata is set other than AWS says it sets its own, or than AWS says nothing of; next to the results, so that
  * the table is read for what it is.
  */
 export const DIFFERENCES = [

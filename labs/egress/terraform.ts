@@ -24,7 +24,7 @@ const PATIENCE_MS = 20_000;
 
 /**
  * Runs `terraform init && terraform plan` in the task's namespace, with a `cloud` block that names HCP Terraform, the
- * lab's resolver, and an agent beside it that takes the run.
+ * lab's resolver, and an agent next to it that takes the run.
  */
 export async function tryTerraform(undo: Undo, lab: Lab): Promise<TerraformResult> {
   const folder = mkdtempSync(join(tmpdir(), 'egress-lab-terraform-'));

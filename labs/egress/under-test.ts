@@ -39,7 +39,7 @@ export function underTest(): UnderTest {
       stateless,
       order,
       streamException: policy.streamException,
-      // AWS puts the VPC's range there by itself.
+      // AWS sets the VPC's range there automatically.
       homeNet: policy.homeNet ?? vpc.map((each) => text(each, 'CidrBlock')),
     },
     dnsRules: dnsRulesIn(template),

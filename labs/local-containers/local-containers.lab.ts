@@ -99,7 +99,7 @@ describe.skipIf(ENGINE === undefined)(
     }
 
     describe('a container', () => {
-      it('is what its definition says: not root, without capabilities, on a root that refuses writes but for volumes', async () => {
+      it('is what its definition says: not root, without capabilities, on a read-only root with writable volumes', async () => {
         const script = `
         id -un; grep ^CapEff /proc/self/status
         for place in /tmp "$TFC_AGENT_DATA_DIR" /home/tfc-agent /etc /; do
@@ -213,7 +213,7 @@ describe.skipIf(ENGINE === undefined)(
         });
       });
 
-      it('that a child of the first process takes is told as well, beside the exit code of the first', async () => {
+      it('that a child of the first process uses is reported as well, with the exit code of the first', async () => {
         const task = await reaching(await run([shell(`${HOG}; exit 4`, { memory: 64 })]), 'STOPPED');
         expect(task).toMatchObject({ containers: [{ exitCode: 4, reason: /^OutOfMemoryError/ }] });
       });
@@ -221,61 +221,56 @@ describe.skipIf(ENGINE === undefined)(
       it.each([
         ['the agent', `exec ${HOG}`, 'OutOfMemoryError'],
         ['what the agent had started', `${HOG}; exit 4`, 'OutOfMemoryError'],
-      ])(
-        'is told by the launcher in plain words, when %s took it: which run, which size, what to set',
-        async (_, script, sign) => {
-          const arn = await run([shell(script, { name: 'agent', ...UNPRIVILEGED })]);
-          await reaching(arn, 'STOPPED');
-          const family = `family-${families}`;
-          const lanes = [{ phases: ['plan', 'apply'], taskDefinition: family, capacity: 'on-demand' }] as const;
-          const placement = { cluster: 'agents', subnets: [], securityGroups: [], assignPublicIp: 'DISABLED' } as const;
-          const tasks = await new EcsTasks(world.ecs, placement).recentlyStoppedTasks(
-            [family],
-            AbortSignal.timeout(5000),
-          );
-          const id = arn.slice(arn.lastIndexOf('/') + 1);
-          // For some minutes a run still names the agent that died with it.
-          const running = [{ key: 'run-1/apply', phase: 'apply', agentName: id }] as const;
-          const agents = [{ id: 'agent-1', name: id, status: 'unknown' }] as const;
-          const nowMs = Date.now();
-          const supply = supplyOf({ lanes, tasks, agents, running, queued: [] }, 300_000, nowMs);
-          const demand = { queued: [], running, waiting: [], unknownStatuses: [] };
-          const warnings: [string, Record<string, unknown>][] = [];
-          const ignore = (): void => {};
-          new TickReport({
-            logger: { info: ignore, error: ignore, warn: (...line) => warnings.push(line) },
-            metrics: { addMetric: ignore, addDimension: ignore, publishStoredMetrics: ignore },
-            pollBudget: () => ({ usedInLastMinute: 0, taken: [], perMinute: 24 }),
-          }).report({
-            startedAtMs: nowMs,
-            endedAtMs: nowMs,
-            pools: [
-              {
-                pool: pool('production', { lanes: [lanes[0]] }),
-                observation: { demand, supply, agentsVisible: true },
-                launches: [],
-                stops: [],
-                errors: [],
-              },
-            ],
-          });
-          expect(warnings).toEqual([
-            [
-              'out of memory',
-              {
-                pool: 'production',
-                task: id,
-                job: 'run-1/apply',
-                sign,
-                memoryMiB: 512,
-                remedy: expect.stringMatching(
-                  /^the task was killed for its memory: raise memoryMiB of pool production/,
-                ),
-              },
-            ],
-          ]);
-        },
-      );
+      ])('is reported by the launcher when %s used it: the run, the size and the setting', async (_, script, sign) => {
+        const arn = await run([shell(script, { name: 'agent', ...UNPRIVILEGED })]);
+        await reaching(arn, 'STOPPED');
+        const family = `family-${families}`;
+        const lanes = [{ phases: ['plan', 'apply'], taskDefinition: family, capacity: 'on-demand' }] as const;
+        const placement = { cluster: 'agents', subnets: [], securityGroups: [], assignPublicIp: 'DISABLED' } as const;
+        const tasks = await new EcsTasks(world.ecs, placement).recentlyStoppedTasks(
+          [family],
+          AbortSignal.timeout(5000),
+        );
+        const id = arn.slice(arn.lastIndexOf('/') + 1);
+        // For some minutes a run still names the agent that died with it.
+        const running = [{ key: 'run-1/apply', phase: 'apply', agentName: id }] as const;
+        const agents = [{ id: 'agent-1', name: id, status: 'unknown' }] as const;
+        const nowMs = Date.now();
+        const supply = supplyOf({ lanes, tasks, agents, running, queued: [] }, 300_000, nowMs);
+        const demand = { queued: [], running, waiting: [], unknownStatuses: [] };
+        const warnings: [string, Record<string, unknown>][] = [];
+        const ignore = (): void => {};
+        new TickReport({
+          logger: { info: ignore, error: ignore, warn: (...line) => warnings.push(line) },
+          metrics: { addMetric: ignore, addDimension: ignore, publishStoredMetrics: ignore },
+          pollBudget: () => ({ usedInLastMinute: 0, taken: [], perMinute: 24 }),
+        }).report({
+          startedAtMs: nowMs,
+          endedAtMs: nowMs,
+          pools: [
+            {
+              pool: pool('production', { lanes: [lanes[0]] }),
+              observation: { demand, supply, agentsVisible: true },
+              launches: [],
+              stops: [],
+              errors: [],
+            },
+          ],
+        });
+        expect(warnings).toEqual([
+          [
+            'out of memory',
+            {
+              pool: 'production',
+              task: id,
+              job: 'run-1/apply',
+              sign,
+              memoryMiB: 512,
+              remedy: expect.stringMatching(/^the task was killed for its memory: raise memoryMiB of pool production/),
+            },
+          ],
+        ]);
+      });
     });
 
     describe('StopTask', () => {
@@ -379,7 +374,7 @@ describe.skipIf(ENGINE === undefined)(
     describe('npm start -- --containers', () => {
       const arguments_ = ['local/start/main.ts', '--containers', '--engine', ENGINE ?? '', '--json'];
 
-      it('serves every job in a container of its own, and says in what', async () => {
+      it('serves every job in a separate container, and says in what', async () => {
         const child = spawn(process.execPath, arguments_, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
         children.add(child);
         let [stdout, stderr] = ['', ''];
@@ -395,7 +390,7 @@ describe.skipIf(ENGINE === undefined)(
       });
 
       it('leaves no container at Ctrl-C', async () => {
-        // A group of its own, to which a terminal sends the signal.
+        // A separate process group, to which a terminal sends the signal.
         const child = spawn(process.execPath, arguments_, {
           cwd: ROOT,
           stdio: ['ignore', 'ignore', 'inherit'],

@@ -213,7 +213,7 @@ describe.skipIf(!hasTerraform)('the terraform CLI (skipped when there is none on
     paused = false;
   });
 
-  it('is told when its token is wrong', { timeout: TIMEOUT_MS }, async () => {
+  it('gets an error if its token is wrong', { timeout: TIMEOUT_MS }, async () => {
     const folder = workspace('unauthorized');
     const credentials = join(dirname(folder), 'wrong.rc');
     writeFileSync(

@@ -35,7 +35,7 @@ export interface Aim {
   readonly times: number;
 }
 
-/** A reverse proxy on loopback that passes everything through until it is told otherwise. */
+/** A reverse proxy on loopback that passes everything through until it gets a fault. */
 export interface FaultProxy {
   /** `localhost:PORT` */
   readonly hostname: string;

@@ -63,11 +63,11 @@ async function tickOf(pools: readonly string[]): Promise<z.infer<typeof outcome>
   });
   let words = '';
   child.stderr?.on('data', (chunk: Buffer) => (words += chunk));
-  let told: unknown;
-  child.on('message', (message) => (told = message));
+  let report: unknown;
+  child.on('message', (message) => (report = message));
   await new Promise((resolve) => child.on('close', resolve));
-  if (told === undefined) throw new Error(`The process ended with ${child.exitCode ?? child.signalCode}: ${words}`);
-  return outcome.parse(told);
+  if (report === undefined) throw new Error(`The process ended with ${child.exitCode ?? child.signalCode}: ${words}`);
+  return outcome.parse(report);
 }
 
 const meta = JSON.stringify(page(1, null).meta);
@@ -132,29 +132,29 @@ const CASES: readonly [string, Hostile, RegExp][] = [
 describe('a hostile answer about one pool’s runs', () => {
   it.each(CASES)('ends neither the process nor the other pool’s service: %s', async (_, answer, message) => {
     hostile = answer;
-    const told = await tickOf(['hostile', 'good']);
-    expect(told.launched).toEqual(['good run-good/plan']);
-    expect(told.errors.map((error) => error.message).join()).toMatch(message);
-    expect(told.errors.every(({ pool }) => pool === 'hostile')).toBe(true);
-    expect(told.residentMiB).toBeLessThan(FUNCTION_MIB);
+    const report = await tickOf(['hostile', 'good']);
+    expect(report.launched).toEqual(['good run-good/plan']);
+    expect(report.errors.map((error) => error.message).join()).toMatch(message);
+    expect(report.errors.every(({ pool }) => pool === 'hostile')).toBe(true);
+    expect(report.residentMiB).toBeLessThan(FUNCTION_MIB);
   });
 
   it('does so in ten pools at the same time without the function running out of memory', async () => {
     hostile = list(filled('{}', 3.9 * MIB));
     const pools = Array.from({ length: 10 }, (_, n) => `hostile-${n}`);
-    const told = await tickOf([...pools, 'good']);
-    expect(told.launched).toEqual(['good run-good/plan']);
-    expect(told.errors).toHaveLength(10);
-    expect(told.residentMiB).toBeLessThan(FUNCTION_MIB);
+    const report = await tickOf([...pools, 'good']);
+    expect(report.launched).toEqual(['good run-good/plan']);
+    expect(report.errors).toHaveLength(10);
+    expect(report.residentMiB).toBeLessThan(FUNCTION_MIB);
   });
 });
 
 describe('100 runs with 200 KB messages', () => {
   it('are served like any others, in smaller pages', async () => {
     hostile = runsWith('m'.repeat(200_000));
-    const told = await tickOf(['large', 'good']);
-    expect(told.errors).toEqual([]);
-    expect(told.launched).toEqual(['good run-good/plan']);
-    expect(told.residentMiB).toBeLessThan(FUNCTION_MIB);
+    const report = await tickOf(['large', 'good']);
+    expect(report.errors).toEqual([]);
+    expect(report.launched).toEqual(['good run-good/plan']);
+    expect(report.residentMiB).toBeLessThan(FUNCTION_MIB);
   });
 });

@@ -116,7 +116,7 @@ function launcher(environment: Record<string, string> = {}) {
 /** Secret of the deployment's API token. */
 const TOKEN_SECRET = 'acme/api-token';
 
-/** The one pool of the deployment, as its function is told of it. */
+/** The one pool of the deployment, as the function's environment describes it. */
 function deployedPool() {
   const [pool]: AgentPoolEnvironment[] = JSON.parse(deployment.functionEnvironment[ENV.agentPools] ?? '[]');
   const lane = pool?.lanes[0];

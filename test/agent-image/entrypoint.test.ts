@@ -147,10 +147,10 @@ describe('the entrypoint', { concurrent: true }, () => {
       for (let burst = 0; burst < 50; burst += 1) run.child.kill('SIGTERM');
       await until('the agent drains', () => run.stdout().includes('draining'));
       expect(run.said()[1]).toBe(
-        'entrypoint: SIGTERM: told the agent to leave (SIGTERM). If it has a job, it finishes that first.',
+        'entrypoint: SIGTERM: asked the agent to leave (SIGTERM). If it has a job, it finishes that first.',
       );
       expect(run.said()[2]).toBe(
-        'entrypoint: SIGINT: not passed on, the agent was told already and a second signal would end its job.',
+        'entrypoint: SIGINT: not passed on, since the agent got SIGTERM already and a second signal would end its job.',
       );
       writeFileSync(join(run.directory, 'finish'), '');
       expect(await run.ended).toEqual({ code: 5, signal: null });
@@ -166,7 +166,7 @@ describe('the entrypoint', { concurrent: true }, () => {
         // The signal ends an agent that does not listen yet.
         expect([143, 4]).toContain(code);
         expect(run.signals()).toBe(code === 4 ? 1 : 0);
-        expect(run.said().filter((line) => line.includes('told the agent to leave'))).toHaveLength(1);
+        expect(run.said().filter((line) => line.includes('asked the agent to leave'))).toHaveLength(1);
       }
     }, 120_000);
 
@@ -204,7 +204,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       expect(await run.ended).toEqual({ code: 78, signal: null });
       expect(run.stdout().toString()).toBe('');
       expect(run.said()).toEqual([
-        `entrypoint: AGENT_IDLE_SECONDS is '${value}'; give a whole number of seconds from 1 to 99999, or leave it out for 300.`,
+        `entrypoint: AGENT_IDLE_SECONDS is '${value}'; set an integer from 1 to 99999 seconds, or leave it out for 300.`,
       ]);
     },
   );

@@ -51,7 +51,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
   test('tells an agent that waits longer than the idle window to leave', async ({ expect }) => {
     for (const run of agentInEveryWay([TEXT.waiting], 'onTerm(() => process.exit(0)); stay();')) {
       expect(await run.ended).toEqual({ code: 75, signal: null });
-      expect(saidOf(run)[0]).toMatch(/^entrypoint: no job in 1 s: told the agent to leave/);
+      expect(saidOf(run)[0]).toMatch(/^entrypoint: no job in 1 s: asked the agent to leave/);
       expect(run.signals()).toBe(1);
     }
   });
@@ -78,7 +78,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
   test('does not signal an agent again that ignores its SIGTERM', async ({ expect }) => {
     const runs = agentInEveryWay([TEXT.waiting], 'await after(3200); process.exit(9);');
     for (const run of runs) {
-      await until('the idle agent is told', () => saidOf(run).length === 1);
+      await until('the idle agent is asked to leave', () => saidOf(run).length === 1);
       run.child.kill('SIGTERM');
       await until('the SIGTERM from outside was seen', () => saidOf(run).length === 2);
     }
@@ -175,7 +175,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
     );
     expect(await run.ended).toEqual({ code: 75, signal: null });
     expect(run.said()[1]).toBe(LEFT_ALONE);
-    expect(run.said()[2]).toMatch(/told the agent to leave/);
+    expect(run.said()[2]).toMatch(/asked the agent to leave/);
   });
 
   test('leaves an agent alone that runs Terraform, whatever its log says', async ({ expect }) => {

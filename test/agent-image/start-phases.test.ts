@@ -24,7 +24,7 @@ const task = (second: number, [provisioned, pulled, booted]: readonly number[], 
 test.each([
   ['version 1 of the CLI prints them', false],
   ['version 2 of the CLI prints them', true],
-])('the phases of starts are told from ECS’s times, as %s', (_, asText) => {
+])('the phases of starts follow from ECS’s times, as %s', (_, asText) => {
   const starts = [
     [10, 20, 1],
     [12, 30, 1.5],
