@@ -3,6 +3,7 @@
  * and everything else on stderr. It runs until SIGTERM or SIGINT.
  */
 import { parseArgs } from 'node:util';
+import { runUntilStopped } from '../stop-signal.ts';
 import { startHcpTerraform } from './server.ts';
 
 const HELP = `HCP Terraform on loopback, for integration tests and your own terraform CLI.
@@ -54,39 +55,27 @@ if (!/^[A-Za-z0-9_-]+$/.test(given.organization)) {
   fail(`--organization is ${JSON.stringify(given.organization)}; allowed are letters, digits, "-" and "_".`);
 }
 
-const server = await startHcpTerraform({
-  port: wholeNumber('port', given.port, 0, 65_535),
-  organization: given.organization,
-  agentPollMs: wholeNumber('agent-poll-ms', given['agent-poll-ms'], 1, 600_000),
-  onEvent: ({ at, kind, id, status, detail }) => {
-    process.stderr.write(`${new Date(at).toISOString()} ${kind} ${id} ${status} (${detail})\n`);
-  },
-}).catch((error: unknown) => {
+const port = wholeNumber('port', given.port, 0, 65_535);
+const agentPollMs = wholeNumber('agent-poll-ms', given['agent-poll-ms'], 1, 600_000);
+await runUntilStopped(
+  () =>
+    startHcpTerraform({
+      port,
+      organization: given.organization,
+      agentPollMs,
+      onEvent: ({ at, kind, id, status, detail }) => {
+        process.stderr.write(`${new Date(at).toISOString()} ${kind} ${id} ${status} (${detail})\n`);
+      },
+    }),
+  ({ url, caFile, organization, apiToken, agentPool, agentCommand }) => ({
+    url,
+    ca: caFile,
+    organization,
+    apiToken,
+    agentPool,
+    agentCommand,
+  }),
+).catch((error: unknown) => {
   process.stderr.write(`hcp-terraform: could not start: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);
 });
-
-let ending = false;
-async function end(): Promise<void> {
-  if (ending) return;
-  ending = true;
-  await server.close();
-  process.exit(0);
-}
-process.on('SIGTERM', end);
-process.on('SIGINT', end);
-process.on('SIGHUP', end);
-// The reader of the output may have exited. Don't crash with a stack trace.
-process.stdout.on('error', () => {});
-process.stderr.on('error', () => {});
-// npm forwards a signal to its shell, but not every shell forwards it to this process, which would then run forever as an
-// orphan.
-if (process.env['npm_lifecycle_event'] !== undefined) {
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent) void end();
-  }, 100).unref();
-}
-
-const { url, caFile, organization, apiToken, agentPool, agentCommand } = server;
-process.stdout.write(`${JSON.stringify({ url, ca: caFile, organization, apiToken, agentPool, agentCommand })}\n`);

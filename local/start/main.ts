@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { EngineError } from '../ecs/container/engine.ts';
+import { watchParent } from '../stop-signal.ts';
 import { HELP, parseCommandLine, type StartOptions, takenByNpm } from './command-line.ts';
 import { type Containers, prepareContainers } from './containers.ts';
 import { runDemo } from './demo.ts';
@@ -25,7 +26,6 @@ const DEMO_POOLS = [
   { name: 'sandbox', maxAgents: 2 },
 ];
 const KEPT_POOLS = [{ name: 'production', maxAgents: 4 }];
-const PARENT_CHECK_MS = 500;
 const FRAME_MS = 200;
 const TERRAFORM_ENVIRONMENT = { PATH: process.env['PATH'] ?? '', CHECKPOINT_DISABLE: '1' };
 
@@ -195,18 +195,6 @@ function headerOf({ world }: Session, containers: Containers | undefined): strin
             `image ${containers.image.reference}${containers.image.built ? ', just built' : ''}`,
         ]),
   ];
-}
-
-/** npm's shell may handle a signal and not forward it. Then the end of the parent process is the signal. */
-function watchParent(gone: () => void): void {
-  const parent = process.ppid;
-  if (process.env['npm_lifecycle_event'] === undefined) return;
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(timer);
-    gone();
-  }, PARENT_CHECK_MS);
-  timer.unref();
 }
 
 function terraformVersion(): string | undefined {

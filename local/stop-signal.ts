@@ -1,0 +1,46 @@
+/**
+ * How a program that runs until someone stops it learns that it should stop. npm's shell may handle a signal and not forward it.
+ * Then the end of the parent process is the signal, and the program must not run on as an orphan.
+ */
+
+const PARENT_CHECK_MS = 100;
+
+/** Calls `stop` once when the npm that runs this process has ended. @returns a function that ends the watch */
+export function watchParent(stop: () => void): () => void {
+  if (process.env['npm_lifecycle_event'] === undefined) return () => {};
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, PARENT_CHECK_MS).unref();
+  return () => clearInterval(timer);
+}
+
+/** Resolves at the next SIGTERM, SIGINT or SIGHUP, or when the npm that runs this process has ended. */
+async function stopSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, resolve);
+  const endWatch = watchParent(resolve);
+  await promise;
+  endWatch();
+}
+
+/**
+ * Starts a server, prints its ready line on stdout, and closes it when it should stop. A second signal calls `close` again.
+ * Signals count from the beginning, so one that arrives during the start leaves nothing behind either.
+ */
+export async function runUntilStopped<Server extends { close(): Promise<void> }>(
+  start: () => Promise<Server>,
+  readyLine: (server: Server) => object,
+): Promise<never> {
+  const stopped = stopSignal();
+  // The reader of the output may have exited. Don't crash with a stack trace.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
+  const server = await start();
+  process.stdout.write(`${JSON.stringify(readyLine(server))}\n`);
+  await stopped;
+  void stopSignal().then(() => server.close());
+  await server.close();
+  process.exit(0);
+}
