@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
+import { errorCodes, type FastifyReply, type FastifyRequest } from 'fastify';
+import { bodyBytes, type HttpServer } from '../http-server.ts';
 import { ApiError } from './core/api-error.ts';
 import type { Fault, Faults } from './core/faults.ts';
 import { type Credentials, checkSignature } from './signature.ts';
+
+export const AWS_JSON = 'application/x-amz-json-1.1';
 
 /** One service: the prefix of its `X-Amz-Target` and its actions. */
 export interface Service {
@@ -31,92 +35,69 @@ export interface ApiOptions {
   readonly answered: (call: ApiCall) => void;
 }
 
-const MAX_BODY_BYTES = 4 * 1024 * 1024;
-
 /** AWS JSON 1.1: `POST /` with the action in `X-Amz-Target`, signed with the server's own key. */
-export function apiHandler(options: ApiOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  return async (request, response) => {
-    const body = await bodyOf(request);
+export function serveApi(server: HttpServer, options: ApiOptions): void {
+  const callOf = (request: FastifyRequest) => {
     const target = String(request.headers['x-amz-target'] ?? '');
     const dot = target.lastIndexOf('.');
-    const action = target.slice(dot + 1);
     const service = options.services.find((candidate) => candidate.target === target.slice(0, dot));
-    const exchange: Exchange = { options, response, action, messageMember: service?.messageMember ?? 'message' };
-    if (body === undefined) {
-      fail(exchange, new ApiError('SerializationException', 'The request is too long.', 413));
-      return;
-    }
-    try {
-      checkSignature(request, body, options.credentials);
-    } catch (error) {
-      fail(exchange, error);
-      return;
-    }
+    return { target, service, action: target.slice(dot + 1) };
+  };
+  const send = (request: FastifyRequest, reply: FastifyReply, status: number, body: string, error?: string) => {
+    // The client may have given up while its response was delayed.
+    if (reply.raw.destroyed) return reply.hijack();
+    const { action } = callOf(request);
+    options.answered({ at: options.now(), action, status, ...(error === undefined ? {} : { error }) });
+    return sendJson(reply.header('x-amzn-requestid', randomUUID()), AWS_JSON, status, body);
+  };
+
+  server.setErrorHandler((error, request, reply) => {
+    const { code, message, status, members } = apiErrorOf(error);
+    const body = { __type: code, [callOf(request).service?.messageMember ?? 'message']: message, ...members };
+    return send(request, reply, status, JSON.stringify(body), code.split('#').at(-1));
+  });
+
+  server.post('/', async (request, reply) => {
+    const { target, service, action } = callOf(request);
+    checkSignature(request.raw, bodyBytes(request), options.credentials);
     const run = service !== undefined && Object.hasOwn(service.actions, action) ? service.actions[action] : undefined;
     if (run === undefined) {
-      fail(
-        exchange,
-        new ApiError('com.amazon.coral.service#UnknownOperationException', `Unknown operation: ${target}`),
-      );
-      return;
+      throw new ApiError('com.amazon.coral.service#UnknownOperationException', `Unknown operation: ${target}`);
     }
-    const input = jsonOf(body.toString('utf8'));
-    if (input === undefined) {
-      fail(exchange, new ApiError('SerializationException', "The request isn't a JSON object."));
-      return;
+    const input = jsonOf(bodyBytes(request).toString('utf8'));
+    if (input === undefined) throw new ApiError('SerializationException', "The request isn't a JSON object.");
+
+    const fault = options.faults.take(action, input);
+    if (fault !== undefined && AFTER_THE_ACTION.has(fault.kind)) quietly(() => run(input));
+    switch (fault?.kind) {
+      case 'error':
+      case 'error-after':
+        throw new ApiError(fault.code, fault.message ?? fault.code, fault.status ?? 400);
+      case 'malformed':
+        return send(request, reply, fault.status ?? 200, fault.body);
+      case 'hang':
+        return reply.hijack();
+      case 'reset':
+      case 'lost-response':
+        options.answered({ at: options.now(), action, status: 0 });
+        reply.hijack().raw.socket?.resetAndDestroy();
+        return reply;
+      case 'delay':
+        await setTimeout(fault.delayMs);
     }
-    answer(exchange, () => run(input), options.faults.take(action, input));
-  };
+    return send(request, reply, 200, JSON.stringify(run(input)));
+  });
 }
 
-interface Exchange {
-  readonly options: ApiOptions;
-  readonly response: ServerResponse;
-  readonly action: string;
-  readonly messageMember: string;
+/** As bytes: fastify would add a character set to the media type of a string. */
+export function sendJson(reply: FastifyReply, type: string, status: number, body: string): FastifyReply {
+  return reply.code(status).header('content-type', type).send(Buffer.from(body));
 }
 
-function answer(exchange: Exchange, run: () => object, fault: Fault | undefined): void {
-  switch (fault?.kind) {
-    case undefined:
-      attempt(exchange, run);
-      return;
-    case 'delay':
-      setTimeout(() => attempt(exchange, run), fault.delayMs);
-      return;
-    case 'hang':
-      return;
-    case 'reset':
-      breakOff(exchange);
-      return;
-    case 'lost-response':
-      quietly(run);
-      breakOff(exchange);
-      return;
-    case 'malformed':
-      quietly(run);
-      send(exchange, fault.status ?? 200, fault.body);
-      return;
-    case 'error-after':
-      quietly(run);
-      fail(exchange, new ApiError(fault.code, fault.message ?? fault.code, fault.status ?? 400));
-      return;
-    case 'error':
-      fail(exchange, new ApiError(fault.code, fault.message ?? fault.code, fault.status ?? 400));
-  }
-}
+/** Faults of the response alone: the action runs. */
+const AFTER_THE_ACTION: ReadonlySet<Fault['kind']> = new Set(['lost-response', 'malformed', 'error-after']);
 
-function attempt(exchange: Exchange, run: () => object): void {
-  let result: object;
-  try {
-    result = run();
-  } catch (error) {
-    fail(exchange, error);
-    return;
-  }
-  send(exchange, 200, JSON.stringify(result));
-}
-
+/** If the action fails, the caller still gets the fault's response. */
 function quietly(run: () => object): void {
   try {
     run();
@@ -125,38 +106,15 @@ function quietly(run: () => object): void {
   }
 }
 
-function fail(exchange: Exchange, error: unknown): void {
-  const known =
-    error instanceof ApiError ? error : new ApiError('ServerException', `Fault of the emulator: ${String(error)}`, 500);
-  const body = { __type: known.code, [exchange.messageMember]: known.message, ...known.members };
-  send(exchange, known.status, JSON.stringify(body), known.code.split('#').at(-1));
-}
-
-function send({ options, response, action }: Exchange, status: number, body: string, error?: string): void {
-  if (response.destroyed) return;
-  options.answered({ at: options.now(), action, status, ...(error === undefined ? {} : { error }) });
-  response.writeHead(status, {
-    'content-type': 'application/x-amz-json-1.1',
-    'content-length': Buffer.byteLength(body),
-    'x-amzn-requestid': randomUUID(),
-  });
-  response.end(body);
-}
-
-function breakOff({ options, response, action }: Exchange): void {
-  options.answered({ at: options.now(), action, status: 0 });
-  response.socket?.resetAndDestroy();
-}
-
-/** Undefined if it is too long. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    length += chunk.length;
-    if (length <= MAX_BODY_BYTES) chunks.push(chunk);
+function apiErrorOf(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof errorCodes.FST_ERR_CTP_BODY_TOO_LARGE) {
+    return new ApiError('SerializationException', 'The request is too long.', 413);
   }
-  return length > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
+  if (error instanceof errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE) {
+    return new ApiError('SerializationException', 'The Content-Type is malformed.', 415);
+  }
+  return new ApiError('ServerException', `Fault of the emulator: ${String(error)}`, 500);
 }
 
 function jsonOf(text: string): unknown {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { foreignRequest } from '../loopback.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { httpServer, listen } from '../http-server.ts';
 import type { Refusal, Subnet, VcpuQuotas } from './core/capacity.ts';
 import type { CreateClusterInput } from './core/clusters.ts';
 import { containerSecret } from './core/container-secrets.ts';
@@ -14,7 +14,7 @@ import type { StartFailure } from './core/start-failures.ts';
 import type { Task } from './core/task.ts';
 import type { RegisterTaskDefinitionInput } from './core/task-definition-schema.ts';
 import type { TaskDefinition } from './core/task-definitions.ts';
-import { type ApiCall, apiHandler } from './http.ts';
+import { type ApiCall, AWS_JSON, sendJson, serveApi } from './http.ts';
 import { type Image, Images, ORDINARY_IMAGES } from './images.ts';
 import type { MachineRunner, RunnerHost } from './machine-runner.ts';
 import { metadataDocument } from './metadata.ts';
@@ -107,6 +107,8 @@ export interface EcsServer {
 
 export const LOCAL_PHASES: Phases = { provisionMs: 250, pullMs: 400, bootMs: 150, deprovisionMs: 150 };
 
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
 /** Starts ECS and Secrets Manager on loopback. */
 export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   const region = options.region ?? 'eu-central-1';
@@ -149,7 +151,16 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   });
 
   const credentials = options.credentials ?? newCredentials();
-  const api = apiHandler({
+  const server = httpServer({
+    maxBodyBytes: MAX_BODY_BYTES,
+    // AWS has no such error; this is the most similar code that SDKs know.
+    refuse: (reply, message) =>
+      sendJson(reply, AWS_JSON, 403, JSON.stringify({ __type: 'AccessDeniedException', message })),
+  });
+  server.addHook('onRequest', async ({ method, url: path }, reply) => {
+    if (method !== 'GET' && !(method === 'POST' && path === '/')) return reply.code(404).send();
+  });
+  serveApi(server, {
     credentials,
     services: [
       { target: 'AmazonEC2ContainerServiceV20141113', actions: ecs.actions, messageMember: 'message' },
@@ -163,16 +174,8 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
       logs.keep((taskId) => ecs.task(taskId) !== undefined);
     },
   });
-  const server = createServer((request, response) => {
-    const refusal = foreignRequest(request.headers);
-    if (refusal !== undefined) {
-      refuse(response, refusal);
-      return;
-    }
-    const handled = request.method === 'GET' ? serveMetadata(ecs, request, response) : serveApi(api, request, response);
-    handled.catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
-  });
-  const port = await listen(server, options.port ?? 0).catch(async (error: unknown) => {
+  server.get('/*', (request, reply) => serveMetadata(ecs, request, reply));
+  const port = await listen(server, options.port).catch(async (error: unknown) => {
     await runner.close(0);
     throw error;
   });
@@ -182,9 +185,7 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
   const close = async (): Promise<void> => {
     ecs.close();
     await runner.close(options.closeGraceMs ?? 3000);
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
+    await server.close();
   };
 
   return {
@@ -253,28 +254,13 @@ function rulesOf(options: EcsOptions): Omit<EcsRules, 'place' | 'scheduler' | 'r
   };
 }
 
-/** AWS has no such error; this is the most similar code that SDKs know. */
-function refuse(response: ServerResponse, message: string): void {
-  response.writeHead(403, { 'content-type': 'application/x-amz-json-1.1', connection: 'close' });
-  response.end(JSON.stringify({ __type: 'AccessDeniedException', message }));
-}
-
-async function serveMetadata(ecs: Ecs, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const [, runtimeId = '', path = ''] = /^\/v[34]\/([0-9a-f]+-[0-9a-f]+)(\/[A-Za-z]+)?$/.exec(request.url ?? '') ?? [];
+function serveMetadata(ecs: Ecs, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const [, runtimeId = '', path = ''] = /^\/v[34]\/([0-9a-f]+-[0-9a-f]+)(\/[A-Za-z]+)?$/.exec(request.url) ?? [];
   const task = ecs.task(runtimeId.split('-')[0] ?? '');
   const container = task?.containers.find((candidate) => candidate.runtimeId === runtimeId);
   const document = task && container ? metadataDocument(task, container, path) : undefined;
-  response.writeHead(document === undefined ? 404 : 200, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(document ?? { error: 'There is nothing at this address.' }));
-}
-
-async function serveApi(
-  api: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  if (request.method === 'POST' && request.url === '/') await api(request, response);
-  else response.writeHead(404).end();
+  const body = JSON.stringify(document ?? { error: 'There is nothing at this address.' });
+  return sendJson(reply, 'application/json', document === undefined ? 404 : 200, body);
 }
 
 function putSecret(secrets: Secrets, name: string, value: string): string {
@@ -293,14 +279,4 @@ function randomHex(digits: number): string {
   return randomBytes(Math.ceil(digits / 2))
     .toString('hex')
     .slice(0, digits);
-}
-
-async function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve());
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The server has no port.');
-  return address.port;
 }

@@ -1,9 +1,10 @@
 /** The server's side of `agent-protocol.ts`. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
+import { bodyBytes, type HttpServer } from '../http-server.ts';
 import { AGENT_ID_HEADER, agentStatus, type Instruction, jobResult, registration } from './agent-protocol.ts';
 import { endAgent, finishJob, registerAgent, sweepAgents, takeJob } from './agents.ts';
-import { type Api, bodyBytes, bodyJson } from './http.ts';
+import { bodyJson } from './http.ts';
 import { failure, notFound, parseBody } from './json-api.ts';
 import type { Platform } from './platform.ts';
 import type { Agent, AgentToken, InternalJob, Workspace } from './records.ts';
@@ -24,7 +25,7 @@ interface PhaseContext extends JobContext {
   readonly workspace: Workspace;
 }
 
-export function agentRoutes(api: Api, platform: Platform): void {
+export function agentRoutes(api: HttpServer, platform: Platform): void {
   const { world } = platform;
 
   function tokenOf(request: FastifyRequest): AgentToken {

@@ -1,14 +1,7 @@
 /** The adapter to the web framework: request bodies, responses and errors. */
-import type { Server } from 'node:https';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-} from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
+import { bodyBytes } from '../http-server.ts';
 import type { Answer, Call } from './api.ts';
 import { ApiFailure, failure, MEDIA_TYPE } from './json-api.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -16,26 +9,8 @@ import type { Platform, PlatformSettings } from './platform.ts';
 import type { User } from './records.ts';
 import type { World } from './world.ts';
 
-export type Api = FastifyInstance<
-  Server,
-  RawRequestDefaultExpression<Server>,
-  RawReplyDefaultExpression<Server>,
-  FastifyBaseLogger
->;
-
 export const pathParameters = z.record(z.string(), z.string());
 export const queryParameters = z.record(z.string(), z.unknown());
-
-/** Every body arrives as raw bytes. Routes that need JSON parse it. */
-export function acceptBodies(api: Api): void {
-  api.removeAllContentTypeParsers();
-  api.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-}
-
-/** The raw body; empty if there was none. */
-export function bodyBytes(request: FastifyRequest): Buffer {
-  return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-}
 
 /** The body as JSON; `undefined` if there was none. */
 export function bodyJson(request: FastifyRequest): unknown {

@@ -1,12 +1,11 @@
 /** HCP Terraform on loopback: handles TLS, tokens, rate limits and media types before the routes. */
 import { fileURLToPath } from 'node:url';
-import { fastify } from 'fastify';
-import { foreignRequest } from '../loopback.ts';
+import { httpServer, listen } from '../http-server.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { sweepAgents } from './agents.ts';
 import { type Define, found } from './api.ts';
 import { type LoopbackCertificate, loopbackCertificate } from './certificate.ts';
-import { type Api, acceptBodies, callOf, sendAnswer, sendError, userOf, versionHeaders } from './http.ts';
+import { callOf, sendAnswer, sendError, userOf, versionHeaders } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
 import { createRateLimiter, type RateLimits, VENDOR_RATE_LIMITS } from './rate-limits.ts';
@@ -107,7 +106,7 @@ export interface HcpTerraformServer {
 }
 
 const RUN_LIST = /^\/api\/v2\/(organizations|workspaces)\/[^/]+\/runs$/;
-const BODY_LIMIT = 256 * 1024 * 1024;
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Starts the emulator. Resolves when it listens. */
 export async function startHcpTerraform(options: HcpTerraformOptions = {}): Promise<HcpTerraformServer> {
@@ -130,11 +129,11 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   );
   const certificate = options.certificate ?? (await loopbackCertificate());
 
-  const api: Api = fastify({
-    https: { key: certificate.key, cert: certificate.cert },
-    bodyLimit: BODY_LIMIT,
-    forceCloseConnections: true,
-    routerOptions: { ignoreTrailingSlash: true },
+  const api = httpServer({
+    tls: { key: certificate.key, cert: certificate.cert },
+    maxBodyBytes: MAX_BODY_BYTES,
+    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+    refuse: (reply, reason) => sendError(reply, failure(403, 'forbidden', reason)),
   });
 
   const routes: { method: string; url: string }[] = [];
@@ -142,14 +141,9 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     for (const one of [method].flat()) routes.push({ method: one, url });
   });
 
-  acceptBodies(api);
   api.setErrorHandler((error, _request, reply) => sendError(reply, error));
   api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
 
-  api.addHook('onRequest', async (request) => {
-    const refusal = foreignRequest(request.headers, options.hosts);
-    if (refusal !== undefined) throw failure(403, 'forbidden', refusal);
-  });
   api.addHook('onRequest', async (request, reply) => {
     if (!request.url.startsWith('/api/v2/')) return;
     reply.headers(versionHeaders(settings));
@@ -194,12 +188,10 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   blobRoutes(api, platform);
   runPageRoutes(api, platform, options.containerOf ?? (() => undefined));
 
-  await api.listen({ port: options.port ?? 0, host: '127.0.0.1' }).catch(async (error: unknown) => {
+  const port = await listen(api, options.port).catch(async (error: unknown) => {
     await certificate.remove();
     throw error;
   });
-  const address = api.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
   // Detects silent agents even if no request asks for them.
   const sweeper = setInterval(() => sweepAgents(platform), 1_000);
   sweeper.unref();

@@ -1,10 +1,11 @@
 /** HTTP routes of blob URLs. `blobs.ts` has their content. */
+import { bodyBytes, type HttpServer } from '../../http-server.ts';
 import { readBlob, writeBlob } from '../blobs.ts';
-import { type Api, bodyBytes, pathParameters, queryParameters } from '../http.ts';
+import { pathParameters, queryParameters } from '../http.ts';
 import { queryText } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
 
-export function blobRoutes(api: Api, platform: Platform): void {
+export function blobRoutes(api: HttpServer, platform: Platform): void {
   api.get('/v1/object/:secret', (request, reply) => {
     const { secret = '' } = pathParameters.parse(request.params);
     const query = queryParameters.parse(request.query);

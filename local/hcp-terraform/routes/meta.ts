@@ -1,5 +1,5 @@
 /** The first requests of clients: service discovery, ping, address ranges. */
-import type { Api } from '../http.ts';
+import type { HttpServer } from '../../http-server.ts';
 
 /** The vendor returns real addresses. These are from the documentation ranges, so that nobody uses them by mistake. */
 const IP_RANGES = {
@@ -9,7 +9,7 @@ const IP_RANGES = {
   vcs: ['203.0.113.64/26'],
 };
 
-export function metaRoutes(api: Api, startedAt: Date): void {
+export function metaRoutes(api: HttpServer, startedAt: Date): void {
   // https://developer.hashicorp.com/terraform/internals/remote-service-discovery
   api.get('/.well-known/terraform.json', (_request, reply) =>
     reply.send({ 'state.v2': '/api/v2/', 'tfe.v2': '/api/v2/', 'tfe.v2.1': '/api/v2/', 'tfe.v2.2': '/api/v2/' }),

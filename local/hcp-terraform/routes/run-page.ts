@@ -3,7 +3,8 @@
  * there. Here the run's id is the secret: it is random, and no page lists the ids.
  */
 import { stripVTControlCharacters } from 'node:util';
-import { type Api, pathParameters } from '../http.ts';
+import type { HttpServer } from '../../http-server.ts';
+import { pathParameters } from '../http.ts';
 import { notFound } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
 import { currentOperation, isFinal, type Operation, type Run } from '../runs.ts';
@@ -26,7 +27,7 @@ dt { opacity: 0.7; } dd { margin: 0; overflow-wrap: anywhere; }
 pre { background: color-mix(in srgb, CanvasText 7%, Canvas); padding: 12px; border-radius: 6px; overflow-x: auto; font-size: 13px; }
 `;
 
-export function runPageRoutes(api: Api, platform: Platform, containerOf: ContainerOf): void {
+export function runPageRoutes(api: HttpServer, platform: Platform, containerOf: ContainerOf): void {
   for (const path of ['/app/:organization/:workspace/runs/:id', '/app/:organization/workspaces/:workspace/runs/:id']) {
     api.get(path, (request, reply) => {
       const { organization, workspace, id = '' } = pathParameters.parse(request.params);

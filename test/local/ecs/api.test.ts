@@ -140,6 +140,24 @@ describe('the wire', () => {
     expect(await response.json()).toEqual({ __type: type, message: expect.any(String) });
   });
 
+  it('rejects a body of more than 4 MiB after reading it, and records the call', async () => {
+    const response = await post('secretsmanager.ListSecrets', ' '.repeat(4 * 1024 * 1024 + 1));
+    expect(response.status).toBe(413);
+    expect(await response.json()).toEqual({ __type: 'SerializationException', Message: 'The request is too long.' });
+    expect(world.server.calls().at(-1)).toMatchObject({ action: 'ListSecrets', status: 413 });
+    expect((await post('secretsmanager.ListSecrets', `{}${' '.repeat(4 * 1024 * 1024 - 2)}`)).status).toBe(200);
+  });
+
+  it.each([
+    ['POST', '/?query'],
+    ['POST', '/other'],
+    ['PUT', '/'],
+    ['OPTIONS', '/'],
+  ])('answers %s %s with an empty 404', async (method, path) => {
+    const response = await fetch(world.server.url + path, { method });
+    expect([response.status, await response.text()]).toEqual([404, '']);
+  });
+
   it('takes null for an absent member, and ignores members it does not know', async () => {
     const response = await post(
       'AmazonEC2ContainerServiceV20141113.ListTasks',

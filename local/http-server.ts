@@ -1,0 +1,96 @@
+/**
+ * The HTTP server of both emulators. It listens on loopback and hands request bodies to its routes as raw bytes.
+ *
+ * Binding to 127.0.0.1 keeps other machines out, but not web pages. A browser on this machine sends any request that a page makes,
+ * and a page whose DNS name is rebound to 127.0.0.1 can read the responses. Headers identify such requests: `Host` is the page's
+ * hostname, `Origin` or `Sec-Fetch-Site` shows its site. The server refuses them before any route sees them.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Server } from 'node:https';
+import {
+  errorCodes,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+} from 'fastify';
+
+/** Has the type of an HTTPS server, also without a certificate. */
+export type HttpServer = FastifyInstance<
+  Server,
+  RawRequestDefaultExpression<Server>,
+  RawReplyDefaultExpression<Server>,
+  FastifyBaseLogger
+>;
+
+export interface HttpServerOptions {
+  /** Key and certificate in PEM. Absent: the server speaks plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+  /** A longer body is read to its end, so that the client gets the response: status 413. */
+  readonly maxBodyBytes: number;
+  /** Other hostnames that the server answers for, for example in a test network whose DNS points to it. */
+  readonly hosts?: readonly string[];
+  /** Answers a request of a web page with 403. */
+  readonly refuse: (reply: FastifyReply, reason: string) => FastifyReply;
+}
+
+export function httpServer({ tls, maxBodyBytes, hosts = [], refuse }: HttpServerOptions): HttpServer {
+  const server = fastify({
+    https: tls === undefined ? null : { ...tls },
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true },
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', async (_request: FastifyRequest, payload: AsyncIterable<Buffer>) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of payload) {
+      length += chunk.length;
+      if (length <= maxBodyBytes) chunks.push(chunk);
+    }
+    if (length > maxBodyBytes) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
+    return Buffer.concat(chunks);
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    const reason = foreignRequest(request.headers, hosts);
+    if (reason !== undefined) return refuse(reply.code(403).header('connection', 'close'), reason);
+  });
+  return server;
+}
+
+/** Resolves with the port. For 0, it is a free one. */
+export async function listen(server: HttpServer, port = 0): Promise<number> {
+  await server.listen({ port, host: '127.0.0.1' });
+  const address = server.server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** The raw body; empty if there was none. */
+export function bodyBytes(request: FastifyRequest): Buffer {
+  return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+}
+
+const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:(\d{1,5}))?$/i;
+
+/** A URL that a person types, or a request of the server's own page. Absent: the client isn't a browser. */
+const OWN_SITE = new Set(['none', 'same-origin']);
+
+/** Why the request is rejected; undefined if it isn't. */
+function foreignRequest(headers: IncomingHttpHeaders, hosts: readonly string[]): string | undefined {
+  const { host, origin, 'sec-fetch-site': site } = headers;
+  const [isLoopback, , , port = '0'] = LOOPBACK_HOST.exec(host ?? '') ?? [];
+  const isNamed = host !== undefined && hosts.includes(host.toLowerCase());
+  if (!isNamed && (isLoopback === undefined || Number(port) > 65_535)) {
+    return `The Host header is ${JSON.stringify(host ?? '')}. This server answers for localhost, 127.0.0.1 and [::1] only.`;
+  }
+  if (origin !== undefined) {
+    return `The request has the Origin ${JSON.stringify(origin)}. This server does not answer web pages.`;
+  }
+  if (site !== undefined && !OWN_SITE.has(String(site))) {
+    return `The request comes from a web page of another site (Sec-Fetch-Site: ${String(site)}).`;
+  }
+  return undefined;
+}
