@@ -69,6 +69,8 @@ export function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
 const frameworkError = z.object({ statusCode: z.number().int().min(400).max(499), message: z.string() });
 
 export function sendError(reply: FastifyReply, error: unknown): FastifyReply {
+  // The client closed the connection before its request was complete.
+  if (reply.raw.destroyed) return reply.hijack();
   reply.header('content-type', `${MEDIA_TYPE}; charset=utf-8`);
   if (error instanceof ApiFailure) return reply.code(error.statusCode).send(JSON.stringify({ errors: error.errors }));
   const refused = frameworkError.safeParse(error);

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +98,23 @@ describe('the emulator on its own', () => {
     expect(code).toBe(0);
     expect(stdout.trim().split('\n')).toHaveLength(1);
     expect(existsSync(dirname(line.ca))).toBe(false);
+  });
+
+  it('stays silent when a client breaks off an upload', async () => {
+    const { child, ready, finished } = start(process.execPath, [MAIN]);
+    const line = await ready;
+    const upload = httpsRequest(`${line.url}/v1/object/x`, {
+      method: 'PUT',
+      ca: readFileSync(line.ca),
+      headers: { 'content-length': 1000, expect: '100-continue' },
+    });
+    upload.on('error', () => {});
+    upload.flushHeaders();
+    await once(upload, 'continue');
+    upload.destroy();
+    expect(await answers(line)).toBe(true);
+    child.kill('SIGTERM');
+    expect(await finished).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('leaves nothing behind when npm is its parent and gets the signal', async () => {
