@@ -83,7 +83,7 @@ async function world(
   return outcome;
 }
 
-/** How long a run takes by itself. */
+/** How long a run takes if nothing delays it. */
 function takesMs(happening: Happening): number {
   if (happening.kind !== 'run') return 0;
   const { planMs, approval, approvalMs, applyMs, policyMs = 0 } = happening;
@@ -412,7 +412,7 @@ describe('names that collide', () => {
         : [wholeLane(taskFamily('launcher', ['plan', 'apply'], name))],
   }));
 
-  it('a pool with phases beside pools called like its phases: no busy apply is stopped, and each job is served', async () => {
+  it('a pool with phases, and pools named like its phases: no busy apply is stopped, and each job is served', async () => {
     const outcome = await world(
       pools.map(({ name }, i) =>
         at(i, { ...RUN, pool: name, workspace: `ws-${i}`, planMs: 8 * MINUTE, applyMs: 20 * MINUTE }),

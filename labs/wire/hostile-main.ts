@@ -1,5 +1,5 @@
 /**
- * One tick of two pools in a process of its own: one that answers hostile, and one that answers well. Prints what came
+ * One tick of two pools in a separate process: one with hostile answers and one with good ones. Prints what came
  * of it, and how much memory it took. `HOST`: of the server; the authority is in NODE_EXTRA_CA_CERTS.
  */
 import '@aws-sdk/client-ecs';
@@ -18,7 +18,7 @@ const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connection
 const clock = { now: Date.now, timeout: (ms: number) => AbortSignal.timeout(ms) };
 const hcpTerraform = new HcpTerraformClient({ http, hostname: 'app.terraform.io', ...clock });
 const tasks = new FakeTasks();
-// Tokens of their own: how the budget of one token is shared is tested elsewhere.
+// Separate tokens: another test states how pools share the budget of one token.
 const pools = names.map((name) => pool(name, { id: `apool-${name}`, apiTokenSecret: `token-of-${name}` }));
 const ticked = await tick(
   pools,

@@ -1,5 +1,5 @@
 /**
- * Faults over real HTTP and TLS: the bundle that `cdk synth` made, cold, behind a fault proxy in front of each stand-in.
+ * Faults over real HTTP and TLS: the bundle that `cdk synth` made, cold, behind a fault proxy in front of each emulator.
  * For every row: one job is queued in each of two pools, the fault is one pool's, and in the end exactly one task was
  * launched for its job, and the other's was launched for at once. `npm run lab:wire:write` writes what was measured into
  * docs/reliability.md.
@@ -18,7 +18,7 @@ import { writeSection } from '../../test/lib/network/reachability/sections.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { aimAtPool, FAULT_TABLE, type FaultRow, POOL_FAULT_TABLE, type PoolFaultRow, type Target } from './faults.ts';
 
-/** As often as the stand-in's limit of 30 lists a minute allows when every row starts a cold function of its own. */
+/** As often as the emulator's limit of 30 lists per minute allows if every row starts a cold function. */
 const INVOKED_EVERY_MS = 2_000;
 const LAMBDA_TIMEOUT_MS = 13_000;
 /** A request to HCP Terraform that hangs takes 8 s: who waits for none is served long before. */

@@ -29,7 +29,7 @@ const saidOf = (run: Started) =>
 const ways = waysToRun(scratch.directory);
 const [way] = ways;
 
-/** Runs that end by themselves, side by side since they only wait. */
+/** Runs that end on their own, in parallel since they only wait. */
 async function ended(runs: readonly Started[]): Promise<readonly Started[]> {
   await Promise.all(runs.map((run) => run.ended));
   return runs;

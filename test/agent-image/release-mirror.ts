@@ -20,7 +20,7 @@ export function whyNoReleases(): string | undefined {
   return missing.length === 0 ? undefined : `needs ${missing.join(', ')}`;
 }
 
-/** Keys of the test: HashiCorp's stand-in with a signing subkey, as HashiCorp has one, and somebody else's. */
+/** Keys of the test: one in HashiCorp's place with a signing subkey, as HashiCorp's has, and a foreign one. */
 export class Keys {
   private readonly home = mkdtempSync(join(tmpdir(), 'release-keys-'));
   readonly fingerprint: string;

@@ -12,7 +12,7 @@ const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fau
 
 const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };
 
-/** Runs an invocation whose ticks see the given pools in turn, the last ones for ever. */
+/** Runs an invocation whose ticks observe the given pools in turn, and the last ones from then on. */
 async function invoke(
   parts: readonly (Part | readonly Part[])[],
   { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1 } = {},
@@ -78,7 +78,7 @@ describe('an invocation', () => {
     expect((await invoke([queued], { activePollMs: 0 })).atSeconds).toEqual([0]);
   });
 
-  // 24 requests a minute: the next invocation's first tick does not wait, so two of these and it are all there is room for.
+  // 24 requests per minute: the next invocation's first tick doesn't wait, so the budget allows it and two of these.
   it('polls more slowly when a tick costs more than the poll budget allows', async () => {
     expect((await invoke([queued], { requestsPerTick: 8 })).atSeconds).toEqual([0, 30]);
     expect((await invoke([queued], { requestsPerTick: 4 })).atSeconds).toEqual([0, 12, 24, 36]);

@@ -134,7 +134,7 @@ describe('the slot of a warm agent', () => {
               : [task(id, { family: 'launcher-one', startedBy: key as `${string}/plan`, attempt, createdAtMs: atMs })],
           );
           tasks.tasks = shown;
-          // Slow starts: no agent registers before its task is in sight.
+          // Slow starts: no agent registers before ECS shows its task.
           platform.agentsOf.set(
             'one',
             shown.map(({ id }) => agent(id, 'idle')),

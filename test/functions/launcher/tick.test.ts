@@ -73,7 +73,7 @@ describe('a tick', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('reports agents named like tasks of another cluster, and not those of other pools of its own cluster', async () => {
+  it('reports agents named like tasks of another cluster, and not those of other pools of the same cluster', async () => {
     queue('one', 'run-a');
     const [theirs, ours] = ['f'.repeat(32), '0'.repeat(32)];
     tasks.tasks = [task(ours, { family: 'launcher-two' })];

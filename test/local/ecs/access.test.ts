@@ -120,7 +120,7 @@ describe('a web page', () => {
     ['whose name begins like an address of loopback', { host: '127.0.0.1.attacker.example' }],
     ['with a port beyond all ports', { host: 'localhost:99999' }],
     ['that posts', { origin: 'https://attacker.example' }],
-    ['without an origin of its own', { origin: 'null' }],
+    ['with the origin null', { origin: 'null' }],
     ['of another port of this machine', { origin: 'http://localhost:3000' }],
     ['of another site, by a form or an image', { 'sec-fetch-site': 'cross-site' }],
     ['of another port, by a form or an image', { 'sec-fetch-site': 'same-site' }],

@@ -12,7 +12,7 @@ export const TASK_SIZE = {
   memory: '512',
 };
 
-/** A server with a cluster `agents`, and clients of it that never retry unless told to. */
+/** A server with a cluster `agents`, and its clients, which never retry by default. */
 export async function startLocalEcs(options: EcsOptions = {}, maxAttempts = 1) {
   const server = await startEcs({ phases: AT_ONCE, closeGraceMs: 500, ...options });
   server.createCluster({ clusterName: 'agents', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });

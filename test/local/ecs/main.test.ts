@@ -213,7 +213,7 @@ describe('its ready-made families', () => {
 });
 
 describe('a wrong command line', () => {
-  it('is told with all its faults, and exit code 2', async () => {
+  it('is reported with all its faults, and exit code 2', async () => {
     const child = spawn('node', [MAIN, '--port', 'x', '--subnet', 'a', '--region', 'Mars'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

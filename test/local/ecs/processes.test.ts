@@ -62,7 +62,7 @@ describe('a container that no system can start', () => {
 });
 
 describe('a container', () => {
-  it('is a process in a fresh directory that is gone afterwards, with nothing of ours in its environment', async () => {
+  it('is a process in a fresh directory that is deleted afterwards, without the server’s environment', async () => {
     process.env['ECS_TEST_LEAK'] = 'leaked';
     registerScript(world.server, 'env', 'env; echo "in $PWD"; touch "$TMPDIR/x" file; ls', {
       environment: [{ name: 'GREETING', value: 'of the definition' }],
@@ -150,7 +150,7 @@ describe('a container', () => {
     expect(left.filter(runs)).toEqual([]);
   });
 
-  it('leaves no process behind when it ends by itself', async () => {
+  it('leaves no process behind when it ends on its own', async () => {
     const pids = join(scratch, 'background');
     registerScript(world.server, 'background', `sleep 63 & echo $! >${pids}; exit 0`);
     const task = await reaching(await run('background'), 'STOPPED');

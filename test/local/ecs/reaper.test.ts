@@ -19,7 +19,7 @@ function sleeper(environment: Record<string, string>) {
 }
 
 it.runIf(existsSync('/proc/self/environ'))(
-  'ends a process that was started just before the death of the server, and that it was never told of',
+  'ends a process that was started just before the death of the server, and that nobody reported to it',
   async () => {
     const reaper = new Reaper(mkdtempSync(join(tmpdir(), 'reaper-')));
     reaper.mark(MARK);

@@ -153,7 +153,7 @@ describe('the list of agents', () => {
 });
 
 describe('who gets which job', () => {
-  it('gives applies before plans before speculative plans, the oldest first, to whoever asks', async () => {
+  it('gives applies before plans before speculative plans, the oldest first, to any agent that asks', async () => {
     const clock = clockAt('2026-03-01T12:00:00Z');
     platform = await startPlatform({ now: clock.now });
     const toApply = await platform.createRun(await platform.workspace('apply', { 'auto-apply': true }));

@@ -195,7 +195,7 @@ describe('rate limits', () => {
 });
 
 describe('what is asked before anything else', () => {
-  it('is HCP Terraform unless it is told to be a Terraform Enterprise', async () => {
+  it('is HCP Terraform unless it is started as Terraform Enterprise', async () => {
     platform = await startPlatform();
     const ping = await platform.api('GET', '/ping');
     expect(ping.status).toBe(204);

@@ -96,7 +96,7 @@ describe('plan and apply', () => {
     });
   });
 
-  it('applies by itself when it may', async () => {
+  it('applies automatically when it may', async () => {
     platform = await startPlatform();
     const runId = await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
     await serveNext(platform);
@@ -149,7 +149,7 @@ describe('plan and apply', () => {
     });
   });
 
-  it('queues a run by itself when a configuration is uploaded without saying otherwise', async () => {
+  it('queues a run when a configuration is uploaded, by default', async () => {
     platform = await startPlatform();
     const workspaceId = await platform.workspace('one');
     await platform.configurationVersion(workspaceId, { 'auto-queue-runs': true });
@@ -226,12 +226,12 @@ describe('the queue of a workspace', () => {
     expect(await platform.runStatus(stale)).toBe('discarded');
   });
 
-  it('leaves runs of remote execution queued for ever, in no pool, and queues none in local execution', async () => {
-    const told: string[] = [];
-    platform = await startPlatform({ onEvent: (event) => told.push(event.detail) });
+  it('leaves runs of remote execution queued without a pool, and queues none in local execution', async () => {
+    const details: string[] = [];
+    platform = await startPlatform({ onEvent: (event) => details.push(event.detail) });
     const runId = await platform.createRun(await platform.workspace('remote', { 'execution-mode': 'remote' }));
     expect(await platform.runStatus(runId)).toBe('plan_queued');
-    expect(told.join()).toContain('there are no hosted workers here');
+    expect(details.join()).toContain('there are no hosted workers here');
     expect(await (await platform.register()).poll()).toBeUndefined();
 
     const localId = await platform.workspace('local', { 'execution-mode': 'local' });

@@ -92,7 +92,7 @@ test('the exit code of a dead process is reported, an ordered end is not', async
   expect(second.deaths).toEqual([]);
 });
 
-test('a tick’s log line is told as its decisions, and other lines are not', () => {
+test('a tick’s log line is reported as its decisions, and other lines aren’t', () => {
   const line = JSON.stringify({
     level: 'INFO',
     message: 'tick',

@@ -1,4 +1,4 @@
-/** Starts the agent as a process, in a home of its own, and with the PATH that a test wants. */
+/** Starts the agent as a process, in a separate home, with the PATH that a test sets. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

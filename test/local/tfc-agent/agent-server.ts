@@ -1,4 +1,4 @@
-/** A small server that follows the agent protocol to the letter, with one job at a time and everything it was told. */
+/** A small server that follows the agent protocol to the letter, with one job at a time, which keeps every request. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';

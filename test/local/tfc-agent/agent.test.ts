@@ -27,7 +27,7 @@ interface World {
   readonly startAgent: (settings: Starting) => AgentProcess;
 }
 
-/** Most of a test is waiting for processes, so the tests run side by side, each with a server and agents of its own. */
+/** Most of a test is waiting for processes, so the tests run in parallel, each with a separate server and agents. */
 const test = base.extend<World>({
   server: async ({ task: _ }, use) => {
     const server = await startAgentServer();

@@ -191,7 +191,7 @@ describe('a launch on Spot', () => {
     noSpot();
     const first = await tasks.launch(spot(), signal);
     expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
-    // The second time the token names that task already: told, and counted, once.
+    // The second time, the token stands for that task already. It is reported and counted once.
     const { taskId } = first as { taskId: string };
     const again = await tasks.launch(spot(), signal);
     expect(again).toMatchObject({ kind: 'task', taskId });
@@ -434,7 +434,7 @@ describe('tasks', () => {
     ['ListTasks', () => tasks.liveTasks(signal)],
     ['DescribeTasks', () => tasks.liveTasks(signal)],
     ['StopTask', () => tasks.stop('0'.repeat(32), 'x', signal)],
-  ])('cannot be told when %s is denied, with the action and the remedy', async (action, ask) => {
+  ])('are an error with the action and the remedy when %s is denied', async (action, ask) => {
     await launchedId(request());
     ecs.faults.next(action, { kind: 'error', code: 'AccessDeniedException', message: 'not authorized', status: 400 });
     await expect(ask()).rejects.toMatchObject({
@@ -450,7 +450,7 @@ describe('tasks', () => {
     ['empty', { kind: 'malformed', body: '{}' }],
     ['reset', { kind: 'reset' }],
     ['late', { kind: 'hang' }],
-  ] as const)('are never taken for none when the answer is %s', async (_, fault) => {
+  ] as const)('never count as none when the answer is %s', async (_, fault) => {
     ecs.faults.next('ListTasks', fault);
     await expect(tasks.liveTasks(signal)).rejects.toMatchObject({ name: 'UpstreamError', system: 'ECS' });
   });
@@ -661,7 +661,7 @@ describe('an answer of ECS', () => {
     ecs.faults.next('StopTask', { kind: 'error', code: 'ServerException', message: 'sorry', status: 500 });
     const failed = tasks.stop('a', 'x', signal);
     await expect(failed).rejects.toMatchObject({ fault: 'unavailable', status: 500, requestId: expect.any(String) });
-    // What a client may mend is not said of the server's faults.
+    // A remedy for clients isn't reported for faults of the server.
     await expect(failed).rejects.toThrow(/^ECS: ServerException: sorry \(StopTask, status 500/);
   });
 

@@ -336,7 +336,7 @@ describe('a request over TLS', () => {
     );
     expect(error.message).toContain('no connection within 4 s');
     expect(performance.now() - startedAt).toBeGreaterThan(3_500);
-    // Without a limit of its own, undici gives up after 10 s.
+    // Without the launcher's limit, undici gives up after 10 s.
     expect(performance.now() - startedAt).toBeLessThan(9_500);
     mute.close();
   }, 30_000);

@@ -563,9 +563,9 @@ describe('an error that never counts as an empty list', () => {
   it('a pool that doesn’t exist, which has no agents to count after three such answers in a row, until another answer', async () => {
     const asked = client();
     server.on(POOLS, json({ data: [], ...page(1, null) }));
-    for (const told of [undefined, undefined, true]) {
+    for (const notFound of [undefined, undefined, true]) {
       await openRuns(asked);
-      expect(asked.visibilityOf(pool).notFound).toBe(told);
+      expect(asked.visibilityOf(pool).notFound).toBe(notFound);
     }
     server.on(POOLS, status(404));
     await openRuns(asked);
@@ -992,7 +992,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     expect(await requestsOf(client(), poolWithPhases)).toEqual({ applies: ['run-apply'], requests: 5 });
   });
 
-  // Side by side each read its first pages, and none of them its last.
+  // In parallel, each read its first pages, and none its last.
   it('is read whole in its turn when the budget does not reach for all of them', async () => {
     const pools = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...pool, name, id: `apool-${name}` }));
     for (const { name, id } of pools) server.on(`/api/v2/agent-pools/${id}`, json({ data: { attributes: { name } } }));

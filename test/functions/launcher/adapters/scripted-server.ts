@@ -6,7 +6,7 @@ import { generate } from 'selfsigned';
 /** One answer of the script. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A TLS server on loopback that answers by script: for what a well-behaved stand-in never says. */
+/** A TLS server on loopback that answers by script: for answers that a correct emulator never sends. */
 export interface ScriptedServer {
   readonly hostname: string;
   readonly ca: string;

@@ -125,7 +125,7 @@ describe('a pool with a lane for each phase', () => {
     expect(decide({ runs, tasks, idle: ['own', 'foreign'] }).launches).toEqual([]);
   });
 
-  it('assigns running jobs without an agent’s name to tasks of their own lane when the token can’t list agents', () => {
+  it('assigns running jobs without an agent’s name to tasks of the same lane when the token can’t list agents', () => {
     const planning = run({ id: 'run-3', status: 'planning', planQueuedAtMs: NOW - minutes(1) });
     const tasks = [
       planTask('a', { createdAtMs: NOW - seconds(50) }),

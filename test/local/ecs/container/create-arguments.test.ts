@@ -35,7 +35,7 @@ it('bounds a container by the size of its task, without swap, and marks whose it
 });
 
 it.each<[string, object, string]>([
-  ['a container of its own memory', { memory: 256 }, '--memory 256m --memory-swap 256m'],
+  ['a container with its own memory', { memory: 256 }, '--memory 256m --memory-swap 256m'],
   ['more memory than the task has', { memory: 4096 }, '--memory 1024m --memory-swap 1024m'],
   ['a reservation', { memoryReservation: 128 }, '--memory-reservation 128m'],
   ['shares of the CPU', { cpu: 1 }, '--cpu-shares 2'],

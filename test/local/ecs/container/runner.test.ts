@@ -45,8 +45,8 @@ it.each([
 
 it.each([
   ['is not there', 'exit 1', /^CannotPullContainerError: .*docker\.io\/some\/image:1: not found \(no route\)$/],
-  ['is told of in another shape', 'echo 7', /^CannotPullContainerError: .*invalid_type/],
-  ['is told of in no JSON', 'echo nonsense', /^CannotPullContainerError: .*not valid JSON/],
+  ['is described with another schema', 'echo 7', /^CannotPullContainerError: .*invalid_type/],
+  ['isn’t described in JSON', 'echo nonsense', /^CannotPullContainerError: .*not valid JSON/],
 ])('takes an image that %s for a failure of that task', async (_, script, failure) => {
   expect(await pulled(script)).toEqual({ failure: expect.stringMatching(failure) });
 });

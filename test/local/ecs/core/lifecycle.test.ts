@@ -190,7 +190,7 @@ describe('a task that fails to start', () => {
     expect(runner.started).toHaveLength(1);
   });
 
-  it('for want of its image keeps the reason at the container too', () => {
+  it('without its image has the reason at the container, too', () => {
     const { runner, time, run, described } = virtualEcs();
     runner.missingImages.add('agent');
     const { taskArn } = only(run().tasks);
@@ -202,7 +202,7 @@ describe('a task that fails to start', () => {
     });
   });
 
-  it('for want of a program has no exit code', () => {
+  it('without its program has no exit code', () => {
     const { runner, time, run, described } = virtualEcs();
     const { taskArn } = only(run().tasks);
     time.pass(IN_ALL - 1);

@@ -269,7 +269,7 @@ describe('what RunTask refuses', () => {
   });
 });
 
-describe('room', () => {
+describe('capacity', () => {
   it('is limited by the vCPU quota: no error, but an empty answer with the reason', () => {
     const { run, time, runner } = virtualEcs({ quotas: { onDemandVcpus: 2 } });
     expect(run({ count: 3 })).toMatchObject({

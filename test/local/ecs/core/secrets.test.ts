@@ -52,7 +52,7 @@ describe('versions and stages', () => {
     expect(call('ListSecretVersionIds', { SecretId: 's', IncludeDeprecated: true })['Versions']).toHaveLength(3);
   });
 
-  it('stay when a new version has a stage of its own, until the stage is moved', () => {
+  it('stay when a new version has another stage, until the stage is moved', () => {
     const { call } = world();
     call('CreateSecret', { Name: 's', SecretString: 'one', ClientRequestToken: TOKEN(1) });
     call('PutSecretValue', {

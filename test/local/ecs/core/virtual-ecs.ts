@@ -8,7 +8,7 @@ import type {
 } from '../../../../local/ecs/core/runner.ts';
 import type { Scheduler } from '../../../../local/ecs/core/scheduler.ts';
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that a test moves. */
 export class VirtualTime implements Scheduler {
   #now = Date.parse('2026-11-24T06:00:00Z');
   #sequence = 0;
