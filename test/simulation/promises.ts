@@ -632,7 +632,7 @@ export class Promises {
 
   /**
    * 6: a failed sweep is reported for most of an hour, although the pool is idle. Another execution environment may not have looked while it
-   * could be seen. A container that ends well isn't known to have failed for that long.
+   * could be seen. A container that ends well isn't known to have failed for that long. Without a list of agents, an exit code alone proves no failure.
    */
   #sweepFailureReported(pool: string, now: number, metrics: ReadonlyMap<string, number>): void {
     if (this.#mostEnvironments > 1) return;
@@ -641,6 +641,7 @@ export class Promises {
       .find(
         ({ startFault, stoppedAtMs = now, startedBy, exitCode, family }) =>
           startFault !== undefined &&
+          (this.#parts.settings.agentsVisible || !startFault.startsWith('start-exit')) &&
           !this.#truth.isFormer(pool, family) &&
           exitCode !== 0 &&
           startedBy?.startsWith('sweep/') === true &&

@@ -57,6 +57,11 @@ describe('the simulation', () => {
     expect((await simulate(scenarioOf('sim3b.192', 'all'), LAUNCHER)).broken).toBeUndefined();
   });
 
+  it('expects no metric for a failed sweep whose exit code alone proves nothing, since agents can’t be listed', async () => {
+    const scenario = withEvents(scenarioOf('session-19.11019', 'all'), ({ id }) => id === 2);
+    expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
+  });
+
   it('serves an apply in the world whose warm agents for plans once held the only slot', async () => {
     const scenario = withEvents(scenarioOf('918273.1098', 'all'), ({ id }) => id === 1 || id === 3);
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
