@@ -66,9 +66,9 @@ export const METRICS = {
   launches: 'Launches',
   /** Count: tasks launched on demand because Spot had no capacity; only for pools that use Spot. */
   launchesInsteadOfSpot: 'LaunchesInsteadOfSpot',
-  /** Count: launches that ECS refused. */
+  /** Count: launches that ECS refused; absent while it is 0. */
   launchesRefused: 'LaunchesRefused',
-  /** Count: queued jobs for which no task was launched, because of a limit or a back-off. */
+  /** Count: queued jobs for which no task was launched, because of a limit or a back-off; absent while it is 0. */
   launchesDeferred: 'LaunchesDeferred',
   /** Count: warm agents and sweeps that were not launched, for the same reasons; only for pools that have some. */
   standingDeferred: 'StandingAgentsDeferred',

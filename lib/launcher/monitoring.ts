@@ -151,7 +151,7 @@ export class Monitoring extends Construct {
   private startFailures(pool: string): cloudwatch.Alarm {
     return this.alarm('startFailures', pool, {
       what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and none has started well since, or ECS refuses to start some or all of them (quota, capacity, permissions).`,
-      // The metric counts failures and refusals in a row: one that the next start fixes disappears from it within two or three minutes.
+      // The metric counts consecutive failures. After a good start it is 0 again within three minutes, so five periods mean a lasting fault.
       metric: this.metric('startFailures', { pool, period: this.props.schedule }),
       threshold: 1,
       evaluationPeriods: 5,

@@ -9,7 +9,7 @@ export type Given = Readonly<Record<string, unknown>>;
 export interface Counterpart {
   /** Name of the setting, where it isn't the property's. */
   readonly setting?: string;
-  /** The setting's value. Without it, no setting stands for the property. */
+  /** The setting's value. Without it and without `inside`, the property has no setting. */
   readonly value?: (given: unknown) => unknown;
   /** Properties of the object, or of each object of the list. */
   readonly inside?: Readonly<Record<string, Counterpart>>;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { looksLikeToken, shown } from '../credentials.ts';
 import { isRecord } from './records.ts';
 
-/** What the README's table and error messages say about a setting, in addition to its type. */
+/** What docs/settings.md and error messages say about a setting, in addition to its type. */
 export interface SettingDoc {
   readonly description: string;
   readonly allowed: string;

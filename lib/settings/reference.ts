@@ -14,7 +14,7 @@ interface Group {
 
 const TITLE = `# Settings
 
-This page is generated from \`lib/settings/schema.ts\`. A test compares them.
+This page is generated from the schemas in \`lib/settings\`. A test compares them.
 
 Set these values in \`cdk.json\` under \`"${SETTINGS_KEY}"\`, or on the command line with \`-c name=value\`. Write a list or an object as JSON:
 \`-c network='{"egress":"public-ip"}'\`. A path selects one value: \`-c pools.0.maxAgents=20\`. \`cdk synth\` checks every value and reports all faults at once.

@@ -1,6 +1,6 @@
 /**
- * What AWS says when a task does not start, word for word: from its documentation and from public reports. Nobody here
- * wrote any of these messages. Cut-off ones were cut off by ECS, which shortens long reasons on Fargate.
+ * What AWS says when a task does not start, word for word: from its documentation and from public reports. None of these
+ * messages is invented: a row without a known message gets none here. Cut-off ones were cut off by ECS, which shortens long reasons on Fargate.
  *
  * Account numbers are replaced by 111122223333, and "An error occurred (…) when calling the RunTask operation: " is split
  * into the exception's name and its message, as the SDK has them. `source` is where the message stands: owner/repository

@@ -161,7 +161,10 @@ function named(answer: RunTaskAnswer): LaunchAnswer {
   return answer.kind === 'conflict' ? { ...answer, kind: 'task' } : answer;
 }
 
-/** Whether on-demand capacity may be available although Spot capacity isn't. */
+/**
+ * Whether on-demand capacity may be available although Spot capacity isn't. A lack of addresses affects both, and other causes have nothing to
+ * do with capacity.
+ */
 function isShortage(answer: RunTaskAnswer): boolean {
   if (answer.kind === 'refused') return answer.refusal.cause === 'capacity' || answer.refusal.cause === 'quota';
   return answer.kind === 'nameless-conflict';
