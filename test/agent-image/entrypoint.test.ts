@@ -363,7 +363,7 @@ describe('its text', () => {
   test.skipIf(!shellcheck)(`passes shellcheck${shellcheck ? '' : ' (skipped: needs shellcheck)'}`, () => {
     const arguments_ = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
     const ownScripts = ['with-docker.sh', 'stand-in-agent.sh'].map((name) =>
-      join(import.meta.dirname, 'container', name),
+      join(import.meta.dirname, '../../labs/containers', name),
     );
     const found = spawnSync('shellcheck', [...arguments_, SCRIPT, ...ownScripts], { encoding: 'utf8' });
     expect(found.stdout).toBe('');
