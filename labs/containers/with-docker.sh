@@ -16,7 +16,7 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-dockerfile=$here/../../../agent-image/Dockerfile
+dockerfile=$here/../../agent-image/Dockerfile
 docker=/usr/bin/docker # Debian's, as the daemon; there may be another client first on PATH
 
 skip() {
