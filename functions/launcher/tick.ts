@@ -84,15 +84,15 @@ export async function tick(
   const groups = Map.groupBy(pools, (pool) => (settings.agentsCeiling === undefined ? pool : pool.organization));
   const ticked = await Promise.all(
     [...groups.values()].map((group) =>
-      tickGroup(group, runs, deps).catch((bug: unknown) => group.map((pool) => brokenTick(pool)(bug))),
+      tickGroup(group, runs, deps).catch((bug: unknown) => group.map((pool) => brokenTick(pool, bug))),
     ),
   );
   return { startedAtMs, endedAtMs: ports.now(), pools: ticked.flat() };
 }
 
 /** Turns a bug in the tick of one pool into that pool's error. */
-function brokenTick(pool: Pool): (bug: unknown) => PoolTick {
-  return (bug) => ({ pool, launches: [], stops: [], errors: [new InternalError(bug)] });
+function brokenTick(pool: Pool, bug: unknown): PoolTick {
+  return { pool, launches: [], stops: [], errors: [new InternalError(bug)] };
 }
 
 /** Each pool's open runs. Rejects for a bug only. */
@@ -140,13 +140,17 @@ async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps)
     return [{ pool, observation: observation.value, state: { ...observation.value, lanes: pool.lanes }, limits }];
   });
   const unobserved = observed.flatMap(({ pool, observation }) => (observation.ok ? [] : pool));
-  const decided = [...decide(members, await organizationLimit(unobserved, deps), nowMs)];
-  const acted = decided.map(async ([member, decision]): Promise<[Pool, PoolTick]> => {
-    const { pool } = member;
-    return [pool, await actOn(member, decision, deps).catch(brokenTick(pool))];
-  });
-  const ticks = new Map(await Promise.all(acted));
-  return observed.map((one) => ticks.get(one.pool) ?? unobservedTick(one, deps));
+  const decided = decide(members, await organizationLimit(unobserved, deps), nowMs);
+  const acts = new Map([...decided].map(([member, decision]) => [member.pool, () => actOn(member, decision, deps)]));
+  return Promise.all(
+    observed.map(async (one) => {
+      try {
+        return (await acts.get(one.pool)?.()) ?? unobservedTick(one, deps);
+      } catch (bug) {
+        return brokenTick(one.pool, bug);
+      }
+    }),
+  );
 }
 
 /** One pool's demand. Never rejects. */
