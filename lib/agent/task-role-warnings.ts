@@ -1,5 +1,6 @@
 /** Warnings about task roles with more permissions than a job needs. A job is Terraform code, so its author has them. */
 import type { Phase } from '../../functions/launcher/contract.ts';
+import { DUAL_STACK_DOMAINS, HOST_DOMAINS } from '../aws/partitions.ts';
 
 /** A policy statement in the settings. */
 export interface RoleStatement {
@@ -76,7 +77,7 @@ export function unreachableApiWarning(
 ): { id: string; text: string }[] {
   const granted = taskRolePolicyArns.length > 0 || taskRoleStatements.some(({ Effect }) => Effect === 'Allow');
   const limited = dnsFirewall || egress === 'network-firewall';
-  const allowed = allowedPresets.includes('aws-apis') || allowedDomains.some((name) => AWS_DOMAIN.test(name));
+  const allowed = allowedPresets.includes('aws-apis') || allowedDomains.some(isAwsDomain);
   if (!granted || !limited || allowed) return [];
   return [
     {
@@ -86,7 +87,9 @@ export function unreachableApiWarning(
   ];
 }
 
-const AWS_DOMAIN = /(?:^|\.)(?:amazonaws\.com(?:\.cn)?|api\.aws|amazonwebservices\.com\.cn)$/;
+function isAwsDomain(name: string): boolean {
+  return [...HOST_DOMAINS, ...DUAL_STACK_DOMAINS].some((domain) => name === domain || name.endsWith(`.${domain}`));
+}
 
 const JOBS = { plan: 'plans', apply: 'applies', all: 'plans and applies' } as const;
 

@@ -112,6 +112,12 @@ describe('the stack', () => {
     ['policies, and the preset', policies, apis, 0],
     ['policies, and a domain of AWS', policies, { allowedDomains: ['sts.eu-central-1.amazonaws.com'] }, 0],
     [
+      'policies, and a domain of AWS in another partition',
+      policies,
+      { allowedDomains: ['sts.eusc-de-east-1.amazonaws.eu'] },
+      0,
+    ],
+    [
       'policies, and a domain that only looks like AWS’s',
       policies,
       { allowedDomains: ['amazonaws.com.example.com'] },
