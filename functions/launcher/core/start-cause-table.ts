@@ -293,60 +293,11 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
   },
 ];
 
-/** Exit codes of agent-image/entrypoint.sh and of shells. What tfc-agent exits with is not documented. */
-export const EXIT_CODES: ReadonlyMap<number, StartCause> = new Map([
-  [
-    0,
-    {
-      cause: 'agent',
-      remedy: 'the container ended well without ever registering an agent: this is not an image of tfc-agent',
-    },
-  ],
-  [
-    69,
-    {
-      cause: 'container',
-      remedy:
-        'the entrypoint could not learn the task’s id from the task metadata endpoint, and did not start the agent: it passes; if it lasts, ask AWS Support',
-    },
-  ],
-  [
-    78,
-    {
-      cause: 'container',
-      remedy:
-        'the entrypoint refused a setting or found no folder to write to: the last line of the task’s log says which',
-    },
-  ],
-  [
-    126,
-    {
-      cause: 'container',
-      remedy:
-        'tfc-agent is there and cannot be run: it lacks the permission, or is for another CPU architecture than the pool’s',
-    },
-  ],
-  [
-    127,
-    {
-      cause: 'container',
-      remedy: 'the image has no tfc-agent on PATH nor in /home/tfc-agent/bin: use one made from hashicorp/tfc-agent',
-    },
-  ],
-  [
-    137,
-    {
-      cause: 'memory',
-      remedy: 'the container was killed, most often for its memory: raise memoryMiB; HashiCorp asks for 2 GiB at least',
-    },
-  ],
-]);
-
 /** Fargate may cut the message off within the host's name, so report a name only when something follows it. */
 function unresolved(detail: string): string {
   const host = /\blookup ([\w.-]+\w)(?= on |: )/.exec(detail)?.[1] ?? 'a host (the message is cut off)';
   if (/\bread udp\b/.test(detail)) {
-    return `the resolver gave no answer for ${host}: look at the VPC’s DNS support, at its DHCP options, and at port 53 in the tasks’ security group`;
+    return `the resolver gave no answer for ${host}: check the VPC’s DNS support, its DHCP options, and port 53 in the tasks’ security group`;
   }
-  return `the tasks cannot resolve ${host}: if the stack limits domains (DNS Firewall), add it to network.allowedDomains; in your own VPC, check its DNS support and DHCP options, at rules for its resolver, and at a private hosted zone`;
+  return `the tasks cannot resolve ${host}: if the stack limits domains (DNS Firewall), add it to network.allowedDomains; in your own VPC, check its DNS support, its DHCP options, the rules of its resolver, and private hosted zones`;
 }

@@ -1,4 +1,5 @@
-import { EXIT_CODES, START_CAUSE_TABLE, type StartCause } from './start-cause-table.ts';
+import { START_CAUSE_TABLE, type StartCause } from './start-cause-table.ts';
+import { EXIT_CODES } from './start-exit-codes.ts';
 
 const ENDED_WITH_AN_ERROR: StartCause = {
   cause: 'agent',

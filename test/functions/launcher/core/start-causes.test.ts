@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { EXIT_CODES, START_CAUSE_TABLE } from '../../../../functions/launcher/core/start-cause-table.ts';
+import { START_CAUSE_TABLE } from '../../../../functions/launcher/core/start-cause-table.ts';
 import { startCauseOf } from '../../../../functions/launcher/core/start-causes.ts';
+import { EXIT_CODES } from '../../../../functions/launcher/core/start-exit-codes.ts';
 import { STOP_MESSAGES } from '../aws-messages.ts';
 
 /** The two reasons that the launcher itself writes. */
