@@ -1,3 +1,4 @@
+import type { Evidence } from '../../../../functions/launcher/core/task-outcome.ts';
 import type {
   Agent,
   Lane,
@@ -57,6 +58,23 @@ export function stoppedTask(id: string, overrides: Partial<Task> = {}): Task {
     ...overrides,
   });
 }
+
+/** A stopped task whose container ran for this long. */
+export function ranTask(ms: number, exitCode: number | undefined, overrides: Partial<Task> = {}): Task {
+  const startedAtMs = NOW - minutes(10);
+  return stoppedTask('t', { startedAtMs, executionStoppedAtMs: startedAtMs + ms, exitCode, ...overrides });
+}
+
+/** Evidence of a task whose agent registered and whose job still waits. */
+export const REGISTERED: Evidence = {
+  registered: true,
+  busy: false,
+  agentsObserved: true,
+  jobWaits: true,
+  standing: false,
+  sweep: false,
+  listedSinceStart: true,
+};
 
 export function agent(name: string, status: Agent['status'], overrides: Partial<Agent> = {}): Agent {
   return { id: `agent-${name}`, name, status, ...overrides };

@@ -1,76 +1,74 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
-import { type Evidence, LEFT_IDLE_EXIT_CODE, outcomeOf } from '../../../../functions/launcher/core/task-outcome.ts';
+import { LEFT_IDLE_EXIT_CODE, outcomeOf } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
-
-const REGISTERED: Evidence = {
-  registered: true,
-  busy: false,
-  agentsObserved: true,
-  jobWaits: true,
-  standing: false,
-  sweep: false,
-  listedSinceStart: true,
-};
-const ran = (ms: number, exitCode: number) => {
-  const startedAtMs = NOW - minutes(10);
-  return stoppedTask('t', { startedAtMs, executionStoppedAtMs: startedAtMs + ms, exitCode });
-};
+import {
+  agent,
+  LANE,
+  LIMITS,
+  minutes,
+  NOW,
+  queuedJob,
+  REGISTERED,
+  ranTask,
+  seconds,
+  stoppedTask,
+  task,
+} from './builders.ts';
 
 describe('a task whose agent registered', () => {
   it.each([
-    ['was sent away idle', ran(minutes(5), LEFT_IDLE_EXIT_CODE), {}, 'fruitless'],
-    ['ended with an error within a minute', ran(seconds(59), 1), {}, 'fruitless'],
-    ['ended at once, with no error', ran(seconds(9), 0), {}, 'fruitless'],
-    ['had the time for another’s job', ran(seconds(20), 0), {}, 'served'],
-    ['had the time for another’s job, which failed', ran(minutes(2), 1), {}, 'served'],
-    ['ended, and its job waits no more', ran(seconds(20), 1), { jobWaits: false }, 'served'],
+    ['was sent away idle', ranTask(minutes(5), LEFT_IDLE_EXIT_CODE), {}, 'fruitless'],
+    ['ended with an error within a minute', ranTask(seconds(59), 1), {}, 'fruitless'],
+    ['ended at once, with no error', ranTask(seconds(9), 0), {}, 'fruitless'],
+    ['had the time for another’s job', ranTask(seconds(20), 0), {}, 'served'],
+    ['had the time for another’s job, which failed', ranTask(minutes(2), 1), {}, 'served'],
+    ['ended, and its job waits no more', ranTask(seconds(20), 1), { jobWaits: false }, 'served'],
     [
       'ended, and is being cleared away',
-      { ...ran(seconds(20), 0), lastStatus: 'DEPROVISIONING', stoppedAtMs: undefined },
+      { ...ranTask(seconds(20), 0), lastStatus: 'DEPROVISIONING', stoppedAtMs: undefined },
       {},
       'served',
     ],
-    ['was sent away idle, and waited for no job', ran(minutes(5), LEFT_IDLE_EXIT_CODE), { jobWaits: false }, 'up'],
+    ['was sent away idle, and waited for no job', ranTask(minutes(5), LEFT_IDLE_EXIT_CODE), { jobWaits: false }, 'up'],
     [
       'waited for no job, and ended at once with an error',
-      ran(seconds(9), 1),
+      ranTask(seconds(9), 1),
       { jobWaits: false, standing: true },
       'fruitless',
     ],
     [
       'left long before its time as a warm agent was over',
-      ran(minutes(2), LEFT_IDLE_EXIT_CODE),
+      ranTask(minutes(2), LEFT_IDLE_EXIT_CODE),
       { jobWaits: false, standing: true, idleMs: minutes(5) },
       'fruitless',
     ],
     [
       'left when its time as a warm agent was over, by the container’s clock',
-      ran(minutes(5) - seconds(20), LEFT_IDLE_EXIT_CODE),
+      ranTask(minutes(5) - seconds(20), LEFT_IDLE_EXIT_CODE),
       { jobWaits: false, standing: true, idleMs: minutes(5) },
       'up',
     ],
     [
       'swept for a job that ends within seconds',
-      ran(seconds(8), 0),
+      ranTask(seconds(8), 0),
       { jobWaits: false, standing: true, sweep: true },
       'served',
     ],
     [
       'swept for a job that failed at once',
-      ran(seconds(30), 1),
+      ranTask(seconds(30), 1),
       { jobWaits: false, standing: true, sweep: true },
       'served',
     ],
     [
       'swept and found no job',
-      ran(seconds(95), LEFT_IDLE_EXIT_CODE),
+      ranTask(seconds(95), LEFT_IDLE_EXIT_CODE),
       { jobWaits: false, standing: true, sweep: true },
       'up',
     ],
-    ['waited for no job, and got one', ran(minutes(2), 0), { jobWaits: false, standing: true }, 'served'],
+    ['waited for no job, and got one', ranTask(minutes(2), 0), { jobWaits: false, standing: true }, 'served'],
     ['was interrupted', stoppedTask('t', { stopCode: 'SpotInterruption', exitCode: 137 }), {}, 'up'],
     ['was stopped by a person', stoppedTask('t', { stopCode: 'UserInitiated', exitCode: 143 }), {}, 'up'],
     ['is idle', task('t'), {}, 'up'],
@@ -80,17 +78,17 @@ describe('a task whose agent registered', () => {
   });
 
   it('and left idle is recognized by its exit code, even if no list has it any more', () => {
-    const sentAway = ran(minutes(5), LEFT_IDLE_EXIT_CODE);
+    const sentAway = ranTask(minutes(5), LEFT_IDLE_EXIT_CODE);
     expect(outcomeOf(sentAway, { ...REGISTERED, registered: false, jobWaits: false, standing: true })).toBe('up');
     expect(outcomeOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
   });
 
   it('did so only if the list that goes back to its start has its agent, even for a warm agent that exits with 0', () => {
     const warm = { ...REGISTERED, registered: false, jobWaits: false, standing: true };
-    expect(outcomeOf(ran(minutes(2), 0), warm)).toBe('failed');
-    expect(outcomeOf(ran(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
-    expect(outcomeOf(ran(minutes(2), 0), { ...warm, standing: false })).toBe('unknown');
-    expect(outcomeOf(ran(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
+    expect(outcomeOf(ranTask(minutes(2), 0), warm)).toBe('failed');
+    expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
+    expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, standing: false })).toBe('unknown');
+    expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
   });
 
   it('is distinguished by the entrypoint’s exit code', () => {

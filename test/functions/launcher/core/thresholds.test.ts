@@ -31,6 +31,8 @@ import {
   NOW,
   PLAN_LANE,
   queuedJob,
+  REGISTERED,
+  ranTask,
   run,
   seconds,
   stoppedTask,
@@ -38,70 +40,56 @@ import {
   task,
 } from './builders.ts';
 
-const SEEN: Evidence = {
-  registered: true,
-  busy: false,
-  agentsObserved: true,
-  jobWaits: true,
-  standing: false,
-  sweep: false,
-  listedSinceStart: true,
-};
-const UNSEEN: Evidence = { ...SEEN, registered: false };
-
-function ran(ms: number, exitCode: number | undefined, overrides: Partial<Task> = {}): Task {
-  const startedAtMs = NOW - minutes(10);
-  return stoppedTask('t', { startedAtMs, executionStoppedAtMs: startedAtMs + ms, exitCode, ...overrides });
-}
+const UNREGISTERED: Evidence = { ...REGISTERED, registered: false };
 
 describe('the outcome of a task', () => {
   it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
-    ['an agent that ran for exactly ten seconds had the time for a job', ran(seconds(10), 0), {}, 'served'],
-    ['an agent that failed after exactly a minute had the time for a job', ran(seconds(60), 1), {}, 'served'],
+    ['an agent that ran for exactly ten seconds had the time for a job', ranTask(seconds(10), 0), {}, 'served'],
+    ['an agent that failed after exactly a minute had the time for a job', ranTask(seconds(60), 1), {}, 'served'],
     [
       'a warm agent that leaves after exactly half its time did not leave too early',
-      ran(minutes(5), LEFT_IDLE_EXIT_CODE),
+      ranTask(minutes(5), LEFT_IDLE_EXIT_CODE),
       { jobWaits: false, standing: true, idleMs: minutes(10) },
       'up',
     ],
-    ['a stopped task without an exit code has ended', ran(minutes(2), undefined), { jobWaits: false }, 'served'],
+    ['a stopped task without an exit code has ended', ranTask(minutes(2), undefined), { jobWaits: false }, 'served'],
     [
       'a task without an agent that ended well after exactly ten seconds proves nothing when its job is gone',
-      ran(seconds(10), 0),
+      ranTask(seconds(10), 0),
       { registered: false, jobWaits: false },
       'unknown',
     ],
     [
       'a job that still waits is not enough when the agents cannot be listed',
-      ran(seconds(10), 0),
+      ranTask(seconds(10), 0),
       { registered: false, agentsObserved: false },
       'unknown',
     ],
     [
       'a task that ECS failed to start has failed, although its containers had begun',
-      ran(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
+      ranTask(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
       { registered: false, agentsObserved: false, jobWaits: false },
       'failed',
     ],
     [
       'a task that the launcher stopped because its agent never registered has failed',
-      ran(minutes(6), 0, {
+      ranTask(minutes(6), 0, {
         stopCode: 'UserInitiated',
         stoppedReason: `${STOP_REASON_PREFIX}its agent did not register`,
       }),
       { registered: false, agentsObserved: false, jobWaits: false },
       'failed',
     ],
-    ['a task that still runs proves nothing while its agent is in no list', task('t'), UNSEEN, 'unknown'],
-  ])('%s', (_, one, witnesses, expected) => {
-    expect(outcomeOf(one, { ...SEEN, ...witnesses })).toBe(expected);
+    ['a task that still runs proves nothing while its agent is in no list', task('t'), UNREGISTERED, 'unknown'],
+  ])('%s', (_, one, evidence, expected) => {
+    expect(outcomeOf(one, { ...REGISTERED, ...evidence })).toBe(expected);
   });
 
   it('an end is questionable when it came within a minute, or with an error', () => {
-    expect(isQuestionable(ran(seconds(60) - 1, 0))).toBe(true);
-    expect(isQuestionable(ran(seconds(60), 0))).toBe(false);
-    expect(isQuestionable(ran(minutes(5), 1))).toBe(true);
-    expect(isQuestionable(ran(minutes(5), LEFT_IDLE_EXIT_CODE))).toBe(false);
+    expect(isQuestionable(ranTask(seconds(60) - 1, 0))).toBe(true);
+    expect(isQuestionable(ranTask(seconds(60), 0))).toBe(false);
+    expect(isQuestionable(ranTask(minutes(5), 1))).toBe(true);
+    expect(isQuestionable(ranTask(minutes(5), LEFT_IDLE_EXIT_CODE))).toBe(false);
   });
 });
 
@@ -153,7 +141,7 @@ describe('supply', () => {
   it('a list of agents that goes back to the very creation of a warm task proves that its agent never registered', () => {
     const createdAtMs = NOW - minutes(5);
     const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
-    const tasks = [ran(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
+    const tasks = [ranTask(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
     expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
     expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
   });
