@@ -40,7 +40,7 @@ export const GROUPS: readonly Group[] = [
     parts: [
       {
         sources: [`${LAUNCHER}/core/**/*.ts`],
-        tests: [`test/${LAUNCHER}/core/**/*.test.ts`, `test/${LAUNCHER}/tick*.test.ts`],
+        tests: [`test/${LAUNCHER}/core/**/*.test.ts`, `test/${LAUNCHER}/{tick*,start-alarm}.test.ts`],
       },
     ],
     target: 95,
