@@ -11,7 +11,7 @@ export const IMAGE = z
   .refine((reference) => !isOlder(versionOfImage(reference) ?? OLDEST_AGENT_VERSION, OLDEST_AGENT_VERSION));
 export const IMAGE_DOC = {
   allowed:
-    'image reference with a tag other than latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; an agent of at least 1.21.1, which hides its token from jobs',
+    'image reference with a tag other than latest, or with a digest: hashicorp/tfc-agent:1.33.0, …@sha256:…; the agent must be at least 1.21.1, because older agents do not hide their token from jobs',
   remedy: 'pin the image: an unpinned one can change between two jobs',
   explain: (value: unknown) => (typeof value === 'string' ? imageExplanation(value) : undefined),
 };

@@ -7,8 +7,8 @@ import { normalised, parseName } from './domain-name.ts';
 
 /** Presets, by their name in the settings. */
 export const PRESETS = {
-  'hcp-terraform': 'the default domains for `hostname`, to add to `allowedDomains`',
-  'github-releases': 'GitHub and its release downloads: community providers, modules from GitHub',
+  'hcp-terraform': 'the default domains for `hostname`, in addition to `allowedDomains`',
+  'github-releases': 'GitHub and its release downloads, for community providers and modules',
   'aws-apis': 'the APIs of `awsApiServices` in `awsApiRegions`',
 } as const;
 

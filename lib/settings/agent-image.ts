@@ -16,13 +16,13 @@ export const agentImage = z.strictObject({
       description: 'Version of the agent. Docker builds the image at deployment.',
       explain: (value) =>
         /^v\d+\.\d+\.\d+$/.test(`${value}`) ? { remedy: `remove the v: ${`${value}`.slice(1)}` } : undefined,
-      allowed: `a version such as 1.33.0, at least ${OLDEST_AGENT_VERSION}; older agents do not hide their token from jobs`,
+      allowed: `a version such as 1.33.0, at least ${OLDEST_AGENT_VERSION}, because older agents do not hide their token from jobs`,
       absent: `${DEFAULT_AGENT_VERSION}, unless \`agentImage.registry\` is set`,
     },
   ),
   source: setting(z.enum(['official', 'release']).optional(), {
     description:
-      "Source of the image: HashiCorp's image, or the release archive with its signature verified, on a base of your choice.",
+      "Source of the image: HashiCorp's image (`official`), or the release archive on a base image of your choice (`release`). The build verifies the signature of the archive.",
     allowed: 'official or release',
     absent: '`official`, unless `agentImage.registry` is set',
   }),
@@ -34,20 +34,21 @@ export const agentImage = z.strictObject({
     {
       description:
         'Digest that hashicorp/tfc-agent of this version must have; `agent-image/print-digest.mjs` prints it.',
-      allowed: 'sha256: and 64 hexadecimal digits; only with the source official',
-      absent: 'the image that the tag of the version has at build',
+      allowed: 'sha256: and 64 hexadecimal digits; only with `source` official',
+      absent: 'not checked: the image that has the tag of the version when it is built',
     },
   ),
   base: setting(IMAGE.optional(), {
-    description: 'Base image for the release: Debian or Ubuntu.',
-    allowed: 'image reference with a tag other than latest, or with a digest; only with the source release',
+    description: 'Base image for the release archive: Debian or Ubuntu.',
+    allowed: 'image reference with a tag other than latest, or with a digest; only with `source` release',
     absent: 'ubuntu:24.04',
   }),
   hideAgent: setting(z.boolean().optional(), {
     description:
       'Whether the image prevents jobs from reading the agent token. Turn it off only if an agent does not start.',
     allowed: 'true or false',
-    absent: 'true; the build turns it off with a warning if the agent must read its own program',
+    absent:
+      'true. If the agent can start only with read access to its own binary, the build turns this off and prints a warning',
   }),
   registry: setting(IMAGE.optional(), {
     description: 'Image to use instead of building one. The deployment then needs no Docker.',
@@ -57,14 +58,14 @@ export const agentImage = z.strictObject({
   copy: setting(z.boolean().optional(), {
     description:
       'Whether the deployment copies registry images (including `pools[].image`) into an ECR repository of the stack. Agents then pull from ECR only.',
-    allowed: 'true or false; with a registry image that is not in ECR',
+    allowed: 'true or false; only if the registry image is not in ECR',
     absent: 'true for Docker Hub, GHCR, Quay and ECR Public, false for other registries',
     remedy: 'remove it: images that are built are already in ECR',
   }),
   credentialsSecret: setting(SECRET.refine(isUnambiguous).optional(), {
     description:
-      'Secret with the login for copying the image of `agentImage.registry`: {"username": "…", "accessToken": "…"}.',
-    allowed: `${SECRET_DOC.allowed}; only where that image is copied`,
+      'Secret with the login for copying the image of `agentImage.registry`. Its value is {"username": "…", "accessToken": "…"}.',
+    allowed: `${SECRET_DOC.allowed}; only if the deployment copies that image`,
     absent: 'anonymous access',
     remedy:
       'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://login.json) and set its name here, never the login itself. If the name ends in a hyphen and six letters or digits, set the complete ARN',

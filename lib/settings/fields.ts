@@ -88,7 +88,7 @@ export const whole = (from: number, to: number) => z.int().min(from).max(to);
 
 /** Name of an organization in HCP Terraform. */
 export const ORGANIZATION = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/);
-const ORGANIZATION_ALLOWED = 'its name as in its URL: letters, digits, - and _';
+const ORGANIZATION_ALLOWED = 'the name in its URL: letters, digits, - and _';
 export const ORGANIZATION_DOC = {
   allowed: ORGANIZATION_ALLOWED,
   explain: (value: unknown) => {
@@ -98,7 +98,8 @@ export const ORGANIZATION_DOC = {
 };
 
 /** A secret in Secrets Manager, by its name or complete ARN, with its documentation. */
-const SECRET_ALLOWED = 'the name, or the complete ARN with its six random characters, of a secret in Secrets Manager';
+const SECRET_ALLOWED =
+  'a secret in Secrets Manager: its name, or its complete ARN including the six random characters at the end';
 export const SECRET_DOC = {
   allowed: SECRET_ALLOWED,
   remedy:

@@ -31,7 +31,7 @@ const AVAILABILITY_ZONE = /^[a-z]{2}(?:-[a-z]+)+-\d[a-z]$/;
 
 const EGRESS_DOC: SettingDoc = {
   description:
-    'Egress mode of the agents: private subnets behind NAT, the same with a firewall that checks server names, an existing VPC, or public subnets. docs/network.md compares them.',
+    'Egress mode: how traffic of the agents leaves. The modes are private subnets behind NAT, the same with a firewall that checks server names, an existing VPC, and public subnets. docs/network.md compares them.',
   allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip',
 };
 const EGRESS = setting(z.enum(EGRESS_MODES).default('nat-gateway'), EGRESS_DOC);
@@ -41,47 +41,47 @@ const mode = <Mode extends EgressMode>(value: Mode) => setting(z.literal(value),
 
 const allowed = {
   allowedDomains: setting(z.array(z.string().overwrite(normalisedName)).min(1).max(200).optional(), {
-    description: 'Domains that agents may reach, instead of the default ones. `hostname` is always allowed.',
+    description: 'Domains that agents can reach. Your list replaces the default domains. `hostname` is always allowed.',
     allowed: 'up to 200 domains; *.example.com allows every name below example.com',
     absent: 'the domains that `hostname` requires; for HCP Terraform, also archivist, releases and registry',
   }),
   allowedPresets: setting(z.array(z.enum(Object.keys(PRESETS) as (keyof typeof PRESETS)[])).optional(), {
-    description: `Additional groups of domains to allow: ${presets.map(([name, what]) => `${name}: ${what}`).join('; ')}.`,
+    description: `Additional groups of domains to allow. ${presets.map(([name, what]) => `\`${name}\` adds ${what}.`).join(' ')}`,
     allowed: presets.map(([name]) => name).join(', '),
     absent: 'none',
   }),
   awsApiServices: setting(z.array(z.string().regex(SERVICE)).min(1).max(50).optional(), {
-    description: 'Services of the preset aws-apis, by the names of their endpoints.',
+    description: 'AWS services that the preset `aws-apis` allows. Use the names in their hostnames.',
     allowed: 'up to 50, such as ec2, s3, sts, iam, monitoring, elasticloadbalancing',
-    absent: 'required with the preset aws-apis',
+    absent: 'required with the preset `aws-apis`',
   }),
   awsApiRegions: setting(z.array(z.string().regex(REGION)).min(1).max(40).optional(), {
-    description: 'Regions of the preset aws-apis.',
+    description: 'Regions in which the preset `aws-apis` allows the services.',
     allowed: 'up to 40, such as eu-central-1',
-    absent: "the stack's region; required for services whose hosts have other names in other partitions, such as iam",
+    absent: "the stack's region; required for services whose hostnames differ between partitions, such as iam",
   }),
 };
 
 const DNS_FIREWALL: SettingDoc = {
-  description: 'Whether Route 53 Resolver DNS Firewall resolves the allowed domains only. It applies to the whole VPC.',
+  description: 'Whether Route 53 Resolver DNS Firewall limits DNS to the allowed domains. It applies to the whole VPC.',
   allowed: 'true or false; always true with network-firewall',
-  absent: 'true, and false with `existing-vpc`',
+  absent: 'true; false with `existing-vpc`',
 };
 const NAT_GATEWAYS: SettingDoc = {
   description:
-    'NAT gateways: one for both zones, or one per zone. With network-firewall: one zone with everything, or two independent zones. Each gateway has a fixed address.',
+    'Number of NAT gateways: one for both zones, or one per zone. With `network-firewall`, `one` puts everything into one zone, and `all` creates two independent zones. Each NAT gateway has a fixed address.',
   allowed: 'one or all',
   absent: 'one',
 };
 const VPC_ENDPOINTS: SettingDoc = {
   description:
-    'Interface endpoints for task startup: ECR, logs, secrets. Without them, task startup uses the egress path of the jobs.',
+    'Interface endpoints that a task needs to start: for ECR, CloudWatch Logs and Secrets Manager. Without them, a starting task uses the egress path of the jobs.',
   allowed: 'none or task-start',
   absent: 'none',
 };
 const IPV6: SettingDoc = {
-  description: 'Whether agents also have an egress path over IPv6. Nothing comes in over IPv6.',
-  allowed: 'true or false; true with nat-gateway and public-ip only',
+  description: 'Whether agents can also send traffic over IPv6. No connection comes in over IPv6.',
+  allowed: 'true or false; true only with nat-gateway or public-ip',
   absent: 'false',
 };
 
@@ -93,8 +93,8 @@ function off(doc: SettingDoc, egress: EgressMode, remedy: string): SettingDoc {
 const dnsFirewall = setting(z.boolean().default(true), DNS_FIREWALL);
 const guardDuty = setting(z.boolean().default(false), {
   description:
-    'Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. If true, tasks may pull its image and report to GuardDuty.',
-  allowed: "true or false; true in the regions of AWS's list",
+    'Whether GuardDuty Runtime Monitoring adds its sidecar to the tasks. If true, tasks can pull the image of the sidecar, and the sidecar can report to GuardDuty.',
+  allowed: "true or false; true only in the regions that AWS lists for GuardDuty's sidecar",
   absent: 'false',
 });
 const natGateways = setting(z.enum(['one', 'all']).default('one'), NAT_GATEWAYS);
@@ -113,20 +113,20 @@ const ofVpc = {
     {
       description:
         'Availability Zones of the new VPC. Set them if Fargate is not available in the first two zones of the region, as in parts of us-west-1, ap-northeast-1 and cn-north-1.',
-      allowed: 'two zone names such as eu-central-1a; one with network-firewall and natGateways one',
+      allowed: 'two zone names such as eu-central-1a; only one name with network-firewall and natGateways one',
       absent: 'the first zones that AWS lists for your account',
       remedy: 'aws ec2 describe-availability-zones lists the zone names of your account',
     },
   ),
   cidr: setting(z.string().default(DEFAULT_VPC_CIDR), {
     description: 'Address range of the new VPC.',
-    allowed: 'private IPv4 range from /16 to /22, beginning at its first address, such as 10.90.0.0/20',
-    absent: `${DEFAULT_VPC_CIDR}; none with \`existing-vpc\``,
+    allowed: 'private IPv4 range from /16 to /22, written with its first address, such as 10.90.0.0/20',
+    absent: `${DEFAULT_VPC_CIDR}; not allowed with \`existing-vpc\``,
   }),
   otherCidrs: setting(z.array(z.string()).max(100).optional(), {
-    description: 'Address ranges of your other networks, which the new VPC must not overlap.',
+    description: 'Address ranges of your other networks. The new VPC must not overlap them.',
     allowed: 'up to 100 IPv4 ranges',
-    absent: 'not compared',
+    absent: 'synthesis compares no ranges',
   }),
   flowLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
     description: 'Retention in days for the flow logs of the new VPC.',
@@ -134,7 +134,7 @@ const ofVpc = {
     absent: 'no flow logs',
   }),
   dnsQueryLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Retention in days for a log of every DNS query in the new VPC, which shows the refused domains.',
+    description: 'Retention in days for a log of every DNS query in the new VPC. The log shows the refused domains.',
     ...RETENTION_DOC,
     absent: 'no query log',
   }),
@@ -171,7 +171,7 @@ const firewallNetwork = z.strictObject({
   ),
   ...ofVpc,
   firewallLogRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {
-    description: 'Retention in days for the alerts and flows of the network firewall.',
+    description: 'Retention in days for the alert log and the flow log of the network firewall.',
     ...RETENTION_DOC,
     absent: '`logRetentionDays`',
   }),
@@ -214,16 +214,17 @@ const existingVpc = z.strictObject({
     absent: 'required with `existing-vpc`',
   }),
   subnetIds: setting(z.array(z.string().regex(ID.subnet)).min(1).max(16), {
-    description: 'Private subnets of the existing VPC that have an egress path, preferably in two Availability Zones.',
+    description:
+      'Private subnets of the existing VPC. They need an egress path, and are preferably in two Availability Zones.',
     ...ID_DOC.subnet,
-    allowed: `1 to 16 of ${ID_DOC.subnet.allowed}`,
+    allowed: `list of 1 to 16 IDs; each is ${ID_DOC.subnet.allowed}`,
     absent: 'required with `existing-vpc`',
   }),
   securityGroupIds: setting(z.array(z.string().regex(ID.sg)).min(1).max(5).optional(), {
     description: 'Security groups of the agents in the existing VPC.',
     ...ID_DOC.sg,
-    allowed: `1 to 5 of ${ID_DOC.sg.allowed}`,
-    absent: 'a new group: no inbound traffic; outbound TCP 443 and the ports of your proxies',
+    allowed: `list of 1 to 5 IDs; each is ${ID_DOC.sg.allowed}`,
+    absent: 'a new group that blocks inbound traffic and allows outbound TCP 443 and the ports of your proxies',
   }),
 });
 

@@ -68,7 +68,7 @@ function policyExplanation(value: string): Explanation | undefined {
 
 const STATEMENTS_DOC = {
   allowed:
-    'IAM statements as in a JSON policy: Effect, Action such as s3:GetObject, Resource as * or arn:…, optionally Sid (letters and digits) and Condition',
+    'IAM statements as in a JSON policy. Each has Effect, Action (such as s3:GetObject) and Resource (* or arn:…), and optionally Sid (letters and digits) and Condition',
 };
 const CPU = oneOf(FARGATE_CPU);
 const MEMORY_MIB = whole(512, 122_880);
@@ -104,12 +104,12 @@ const ofPhase = (jobs: string) => ({
     absent: "the pool's `ephemeralStorageGiB`",
   }),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.optional(), {
-    description: `Managed policies of the role that Terraform has in ${jobs}.`,
+    description: `Managed policies of the task role for ${jobs}.`,
     ...TASK_ROLE_POLICY_ARNS_DOC,
     absent: "the pool's `taskRolePolicyArns`",
   }),
   taskRoleStatements: setting(z.array(statement).optional(), {
-    description: `Policy statements of the role that Terraform has in ${jobs}.`,
+    description: `Policy statements of the task role for ${jobs}.`,
     ...STATEMENTS_DOC,
     absent: "the pool's `taskRoleStatements`",
   }),
@@ -122,7 +122,7 @@ const phases = z.strictObject({
       ...ofPhase('plans'),
       capacity: setting(z.enum(CAPACITIES).default('on-demand'), {
         description:
-          'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt a task, and its run then fails. Without Spot capacity, the task runs on demand.',
+          'Capacity of the tasks for plans. `spot` is cheaper, but AWS can interrupt the task, and the run then fails. If Fargate has no Spot capacity, the task runs on demand.',
         allowed: 'on-demand or spot',
       }),
     })
@@ -140,7 +140,7 @@ const phases = z.strictObject({
     .optional(),
   unlistedJobs: setting(z.enum(UNLISTED_JOBS).default('plan'), {
     description:
-      'Which tasks accept jobs that no list of runs shows (assessments, policies, queries, module tests, stacks). `plan`: tasks for plans accept those that only read, tasks for applies accept `stack_apply` and `test`. `apply`: tasks for applies accept all of them. `none`: no task accepts them.',
+      'Which tasks accept jobs that HCP Terraform does not list as runs (assessments, policies, queries, module tests, stacks). With `plan`, tasks for plans accept the jobs that only read, and tasks for applies accept `stack_apply` and `test`. With `apply`, tasks for applies accept all these jobs. With `none`, no task accepts them.',
     allowed: UNLISTED_JOBS.join(', '),
   }),
 });
@@ -158,9 +158,9 @@ export const poolSettings = z.strictObject({
       .optional(),
     {
       description: 'ID of the agent pool.',
-      allowed: 'apool- and letters and digits',
+      allowed: 'apool-, then letters and digits',
       remedy: 'copy the ID from the page of the pool in HCP Terraform, or remove it',
-      absent: 'looked up by name',
+      absent: 'the launcher looks it up by the name',
     },
   ),
   organization: setting(ORGANIZATION.optional(), {
@@ -175,8 +175,8 @@ export const poolSettings = z.strictObject({
   }),
   agentTokenSecret: setting(SECRET.refine(isUnambiguous), {
     ...SECRET_DOC,
-    description: "Secret that contains only an agent token of the pool. Only the pool's tasks read it.",
-    allowed: `${SECRET_DOC.allowed}; a name that ends in - and six letters or digits must be set as ARN`,
+    description: "Secret that contains an agent token of the pool, and nothing else. Only the pool's tasks read it.",
+    allowed: `${SECRET_DOC.allowed}. If the name ends in a hyphen and six letters or digits, set the ARN`,
     explain: (value) =>
       typeof value === 'string' && !isUnambiguous(value)
         ? {
@@ -186,7 +186,7 @@ export const poolSettings = z.strictObject({
         : SECRET_DOC.explain(value),
   }),
   maxAgents: setting(whole(1, 1000).default(DEFAULT_MAX_AGENTS), {
-    description: 'Maximum number of agents running at the same time in this pool.',
+    description: 'Maximum number of agents that run at the same time in this pool.',
     allowed: 'integer from 1 to 1000',
   }),
   cpu: setting(CPU.default(DEFAULT_CPU), {
@@ -195,7 +195,7 @@ export const poolSettings = z.strictObject({
   }),
   memoryMiB: setting(MEMORY_MIB.default(DEFAULT_MEMORY_MIB), {
     description: 'Memory of a task in MiB.',
-    allowed: 'a size that Fargate offers for the `cpu`: for 1024, it is 2048 to 8192 in steps of 1024',
+    allowed: 'a size that Fargate offers for the `cpu`. For `cpu` 1024, these are 2048 to 8192 in steps of 1024',
     explain: memoryExplanation,
   }),
   ephemeralStorageGiB: setting(STORAGE_GIB.optional(), {
@@ -215,24 +215,24 @@ export const poolSettings = z.strictObject({
       .default({}),
     {
       description:
-        'Additional environment variables of the agent and its jobs. Every job sees them, and everyone who can read task definitions.',
+        'Additional environment variables of the agent and its jobs. Every job can read them, and so can everyone who can read task definitions.',
       allowed:
-        'names of letters, digits and _, values of text. No credentials; no variables that the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…), that replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …), that load code (LD_…, BASH_ENV, …), or that need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
+        'names of letters, digits and _; the values are strings. Not allowed are credentials, and variables that do one of these things: overwrite what the stack or ECS sets (TFC_ADDRESS, TFC_AGENT_NAME, ECS_…), replace the task role (AWS_PROFILE, AWS_ROLE_ARN, …), load code (LD_…, BASH_ENV, …), or need permanent agents (TFC_AGENT_REQUEST_FORWARDING)',
     },
   ),
   taskRolePolicyArns: setting(TASK_ROLE_POLICY_ARNS.default([]), {
-    description: 'Managed policies of the role that Terraform has inside the task.',
+    description: 'Managed policies of the task role, which Terraform uses.',
     ...TASK_ROLE_POLICY_ARNS_DOC,
   }),
   taskRoleStatements: setting(z.array(statement).default([]), {
-    description: 'Policy statements of the role that Terraform has inside the task.',
+    description: 'Policy statements of the task role, which Terraform uses.',
     ...STATEMENTS_DOC,
   }),
   phases: setting(phases.optional(), {
     description:
-      'Separate tasks for plans and for applies, each with its own role; `{}` is enough. A pool with phases counts as two pools.',
-    allowed: 'an object with plan, apply and unlistedJobs, all optional',
-    absent: 'every task accepts every job',
+      'Separate tasks for plans and for applies, each with its own role. An empty object (`{}`) turns this on. Such a pool counts as two of the pools that a stack can have.',
+    allowed: 'an object with `plan`, `apply` and `unlistedJobs`, all optional',
+    absent: 'all tasks are of one kind and accept every job',
   }),
   ...standingSettings,
   logRetentionDays: setting(oneOf(RETENTION_DAYS).optional(), {

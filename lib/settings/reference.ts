@@ -14,10 +14,10 @@ interface Group {
 
 const TITLE = `# Settings
 
-This page is generated from the schemas in \`lib/settings\`. A test compares them.
+This page is generated from the schemas in \`lib/settings\`. A test checks that it is up to date.
 
-Set these values in \`cdk.json\` under \`"${SETTINGS_KEY}"\`, or on the command line with \`-c name=value\`. Write a list or an object as JSON:
-\`-c network='{"egress":"public-ip"}'\`. A path selects one value: \`-c pools.0.maxAgents=20\`. \`cdk synth\` checks every value and reports all faults at once.
+Set these values in \`cdk.json\` under \`"${SETTINGS_KEY}"\`, or on the command line with \`-c name=value\`. On the command line, write a list or an object as JSON:
+\`-c network='{"egress":"public-ip"}'\`. To set one value inside, write its path: \`-c pools.0.maxAgents=20\`. \`cdk synth\` checks every value and reports all faults at once.
 
 \`cdk.json\` refers to [cdk.schema.json](cdk.schema.json), so editors complete settings and show these descriptions.
 `;
@@ -69,7 +69,7 @@ function defaultOf(schema: z.core.$ZodType, absent: string | undefined): string 
     if (Array.isArray(value) && value.length > 0) return value.map((item) => `\`${item}\``).join(', ');
     return typeof value === 'object' ? 'none' : `\`${value}\``;
   }
-  if (schema instanceof z.ZodPrefault) return 'the defaults of its parts';
+  if (schema instanceof z.ZodPrefault) return 'the defaults of the settings inside';
   return '**required**';
 }
 

@@ -91,7 +91,7 @@ function hostExplanation(value: string, host: string): Explanation | undefined {
 export const settingsSchema = z.strictObject({
   stackName: setting(z.string().regex(LAUNCHER_NAME).default('AgentLauncher'), {
     description:
-      'Name of the stack. The names of the cluster, function, log groups, alarms and dashboard begin with it.',
+      'Name of the stack. The names of the cluster, function, log groups, alarms and dashboard begin with this name.',
     allowed: 'up to 48 letters, digits and -, beginning with a letter',
   }),
   hostname: setting(HOSTNAME.default(DEFAULT_HOSTNAME), {
@@ -104,7 +104,7 @@ export const settingsSchema = z.strictObject({
     ...ORGANIZATION_DOC,
   }),
   apiTokenSecret: setting(SECRET, {
-    description: 'Secret that contains only the API token that the launcher polls with.',
+    description: 'Secret that contains the API token of the launcher, and nothing else.',
     ...SECRET_DOC,
   }),
   pools: setting(z.array(poolSettings).min(1).max(MOST_POOLS), {
@@ -121,12 +121,12 @@ export const settingsSchema = z.strictObject({
         : undefined,
   }),
   agentImage: setting(agentImage.prefault({}), {
-    description: 'The image of the agents: built from a version, or from a registry.',
+    description: 'Image of the agents: either built from a version of the agent, or taken from a registry.',
     allowed: '{"version": "1.33.0"} or {"registry": "hashicorp/tfc-agent:1.33.0"}',
   }),
   agentsCeiling: setting(whole(1, 10_000).optional(), {
     description:
-      'Maximum number of agents that the organization may have at the same time under its HCP Terraform plan.',
+      'Maximum number of agents that the HCP Terraform subscription of the organization allows at the same time.',
     allowed: 'integer from 1 to 10000',
     absent: 'no limit',
   }),
@@ -135,15 +135,15 @@ export const settingsSchema = z.strictObject({
     allowed: '{"egress": "nat-gateway", …} or {"egress": "existing-vpc", "vpcId": …, "subnetIds": […]}',
   }),
   scheduleMinutes: setting(whole(1, 60).default(DEFAULT_SCHEDULE_MINUTES), {
-    description: 'Minutes between two invocations of the launcher.',
+    description: 'Minutes between two invocations of the launcher function.',
     allowed: 'integer from 1 to 60',
   }),
   activePollSeconds: setting(
     oneOf([0, ...Array.from({ length: 56 }, (_, i) => i + 5)]).default(DEFAULT_ACTIVE_POLL_SECONDS),
     {
       description:
-        'Seconds between polls within an invocation while a pool has queued jobs or live tasks. With 0, an invocation polls once.',
-      allowed: '0, or an integer from 5 to 60; HCP Terraform allows 30 run lists per minute',
+        'Seconds between two polls of HCP Terraform while a pool has queued jobs or live tasks. With 0, the launcher polls once per invocation.',
+      allowed: '0, or an integer from 5 to 60; HCP Terraform allows 30 requests of run lists per minute',
     },
   ),
   idleWindowSeconds: setting(whole(60, 3600).default(DEFAULT_IDLE_WINDOW_SECONDS), {
@@ -156,16 +156,16 @@ export const settingsSchema = z.strictObject({
   }),
   reservedConcurrency: setting(whole(1, 10).optional(), {
     description:
-      'Concurrency to reserve for the launcher, which also limits it. New AWS accounts refuse any reservation.',
+      'Reserved concurrency of the launcher function, which is also its maximum. New AWS accounts refuse any reservation.',
     allowed: 'integer from 1 to 10',
-    absent: 'nothing is reserved',
+    absent: 'no reservation',
   }),
   logRetentionDays: setting(oneOf(RETENTION_DAYS).default(DEFAULT_LOG_RETENTION_DAYS), {
     description: 'Log retention in days, for the launcher and the agents.',
     ...RETENTION_DOC,
   }),
   oldestQueuedMinutes: setting(whole(2, 1440).default(DEFAULT_OLDEST_QUEUED_MINUTES), {
-    description: 'Minutes that a job may wait for an agent before an alarm.',
+    description: 'Minutes that a job can wait for an agent before the alarm fires.',
     allowed: 'integer from 2 to 1440',
   }),
   alarmTopicArn: setting(
@@ -175,7 +175,7 @@ export const settingsSchema = z.strictObject({
       .optional(),
     {
       description: 'SNS topic that receives the alarms.',
-      allowed: 'arn:aws:sns:<region>:<account>:<topic>',
+      allowed: 'the ARN of the topic: arn:aws:sns:<region>:<account>:<topic>',
       remedy: 'set the ARN of the topic. This prints the ARNs of yours: aws sns list-topics',
       absent: 'alarms are visible in CloudWatch only',
     },
@@ -191,7 +191,7 @@ export const settingsSchema = z.strictObject({
     {
       description: 'Tags for every resource that supports tags.',
       allowed:
-        'up to 40 tags. Keys of up to 128 and values of up to 256 letters, digits, spaces and _ . : / = + @ -; no key that begins with aws:',
+        'up to 40 tags. A key has up to 128 characters, and a value up to 256: letters, digits, spaces and _ . : / = + @ -. A key must not begin with aws:',
     },
   ),
 });

@@ -13,15 +13,18 @@ const schedule = z.strictObject({
       .min(1)
       .refine((days) => new Set(days).size === days.length)
       .default([...DAYS]),
-    { description: 'Days on which agents are kept warm.', allowed: `a list of ${DAYS.join(', ')}, each once` },
+    {
+      description: 'Days on which the launcher keeps agents warm.',
+      allowed: `a list of ${DAYS.join(', ')}, each once`,
+    },
   ),
   from: setting(TIME, {
     description: 'Time of day at which warm agents start.',
     allowed: 'HH:MM, 00:00 to 24:00',
   }),
   to: setting(TIME, {
-    description: 'Time of day until which agents are kept warm.',
-    allowed: 'HH:MM, later than from; 24:00 is the end of the day',
+    description: 'Time of day at which the launcher stops replacing warm agents.',
+    allowed: 'HH:MM, later than `from`; 24:00 is the end of the day',
   }),
   // Not an offset such as +01:00, which has no daylight saving time.
   timeZone: setting(
@@ -30,7 +33,7 @@ const schedule = z.strictObject({
       .regex(/^[A-Za-z]/)
       .refine(isTimeZone),
     {
-      description: 'Time zone of from and to, including its daylight saving time.',
+      description: 'Time zone of `from` and `to`. The launcher applies daylight saving time.',
       allowed: 'a name from the IANA database, such as Europe/Berlin or UTC',
     },
   ),
@@ -43,16 +46,16 @@ const warmAgents = z.strictObject({
     allowed: 'integer from 1 to 100, at most `maxAgents`; with `phases`, fewer than `maxAgents`',
   }),
   phase: setting(z.enum(PHASES).default('plan'), {
-    description: 'Jobs that the warm agents accept in a pool with `phases`.',
+    description: 'Kind of job that the warm agents accept in a pool with `phases`.',
     allowed: 'plan or apply',
   }),
   idleMinutes: setting(whole(5, 1440).default(DEFAULT_WARM_IDLE_MINUTES), {
-    description: 'Minutes that a warm agent waits before a new one replaces it.',
+    description: 'Minutes that a warm agent waits for a job before a new agent replaces it.',
     allowed: 'integer from 5 to 1440',
   }),
   schedule: setting(schedule.optional(), {
-    description: 'Hours during which agents are kept warm.',
-    allowed: 'an object with from, to, timeZone and optionally days',
+    description: 'Hours during which the launcher keeps agents warm.',
+    allowed: 'an object with `from`, `to`, `timeZone` and optionally `days`',
     absent: 'always',
   }),
 });
@@ -62,18 +65,18 @@ export const standingSettings = {
   warmAgents: setting(warmAgents.optional(), {
     description:
       'Idle agents to keep running so that jobs start immediately. You pay for them while they wait; the output `StandingAgents` shows the price.',
-    allowed: 'an object with agents and optionally phase, idleMinutes and schedule',
+    allowed: 'an object with `agents` and optionally `phase`, `idleMinutes` and `schedule`',
     absent: 'none',
   }),
   sweepMinutes: setting(whole(10, 1440).optional(), {
     description:
-      'Minutes between two sweeps. A sweep starts an agent that serves one job that no list of runs shows, or ends after 90 seconds. With `phases`, a sweep serves the jobs that `unlistedJobs` allows: by default those that only read, such as assessments and policies, but neither `test` nor `stack_apply`.',
+      'Minutes between two sweeps. A sweep starts one agent for jobs that HCP Terraform does not list as runs, such as assessments. The agent serves one job, or ends after 90 seconds without a job. With `phases`, `unlistedJobs` selects these jobs: by default those that only read, but neither `test` nor `stack_apply`.',
     allowed: 'integer from 10 to 1440',
     absent: 'no sweeps: such a job waits until an agent starts for another job',
   }),
   policySweeps: setting(z.boolean().default(true), {
     description:
-      'Whether the launcher starts an agent for a run that has been in a post-plan status for more than two minutes, because a policy set in agent mode may be waiting for one. A run gets at most eight such agents. With `phases`, `unlistedJobs` selects the tasks that evaluate policies.',
+      'Whether the launcher starts an agent for a run that stays in the status `post_plan_running` or `policy_checking` for more than two minutes. Policy sets in agent mode need such an agent. A run gets at most eight of them. With `phases`, `unlistedJobs` selects the tasks that evaluate policies.',
     allowed: 'true or false',
   }),
 };
