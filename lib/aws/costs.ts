@@ -40,13 +40,13 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
   return [
     ...hourly(
       network.natGateways - waived,
-      'NAT gateway with its address',
+      'NAT gateway with its public address',
       natGatewayHour.usd + publicAddressHour.usd,
       `($${natGatewayHour.usd} + $${publicAddressHour.usd})`,
     ),
     ...hourly(
       waived,
-      'address of a NAT gateway (AWS waives its hours behind a firewall endpoint)',
+      'public address of the NAT gateway (AWS waives the price of the gateway itself while a firewall endpoint runs)',
       publicAddressHour.usd,
       `$${publicAddressHour.usd}`,
     ),
@@ -58,7 +58,7 @@ export function idleNetworkCost(network: IdleNetwork): CostLine[] {
     ),
     ...hourly(
       network.interfaceEndpoints,
-      'interface endpoint in a zone',
+      'interface endpoint, per zone',
       interfaceEndpointHour.usd,
       `$${interfaceEndpointHour.usd}`,
     ),

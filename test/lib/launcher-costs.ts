@@ -24,7 +24,7 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
   return [
     {
       item: 'launcher',
-      formula: `${invocations} invocations of 256 MB for one second, arm64, without Lambda's free tier`,
+      formula: `${invocations} invocations with 256 MB that take one second each, on arm64, without Lambda's free tier`,
       usd: INVOCATIONS * (lambdaRequest.usd + gbSeconds(1) * lambdaGbSecondArm.usd),
     },
     {
@@ -37,13 +37,14 @@ export function idleLauncherCost({ secrets, alarms }: IdleLauncher): CostLine[] 
       // "Lambda terminates execution environments every few hours", even of functions that are invoked continuously:
       // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
       item: 'reading the API token',
-      formula: 'once per hour: a warm function keeps it, and Lambda replaces the function every few hours',
+      formula:
+        'one read per hour: the function keeps the token in memory, but Lambda starts a new instance every few hours',
       usd: HOURS * secretCall.usd,
     },
     { item: 'alarms', formula: `${alarms} × $${alarmMonth.usd}`, usd: alarms * alarmMonth.usd },
     {
       item: 'custom metrics',
-      formula: `1 × $${customMetricMonth.usd}: the heartbeat, the only one that an idle launcher writes`,
+      formula: `1 × $${customMetricMonth.usd}: an idle launcher writes only the heartbeat metric`,
       usd: customMetricMonth.usd,
     },
   ];

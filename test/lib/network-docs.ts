@@ -135,10 +135,10 @@ function optionPrices(dnsNames: number): string {
     '|---|---|---|---|',
     `| \`natGateways: all\` | \`nat-gateway\` | + ${more({ natGateways: 1 })} | the same |`,
     `| | \`network-firewall\` | + ${more({ natGateways: 1, firewallEndpoints: 1 })} | the same |`,
-    `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} per GB, instead of the price of NAT |`,
-    `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same, and the traffic bypasses the firewall |`,
+    `| \`vpcEndpoints: task-start\` | \`nat-gateway\` (two zones) | + ${endpoints(2)} | $${interfaceEndpointGb.usd} per GB, in place of the price of NAT |`,
+    `| | \`network-firewall\` (one zone) | + ${endpoints(1)} | the same; this traffic bypasses the firewall |`,
     `| | \`network-firewall\`, \`natGateways: all\` | + ${endpoints(2)} | the same |`,
-    `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | outbound traffic as over IPv4, without the price of NAT |`,
+    `| \`ipv6\` | \`nat-gateway\`, \`public-ip\` | ${more({})} | the price of outbound traffic over IPv4, without the price of NAT |`,
     `| \`dnsFirewall: true\` | \`existing-vpc\` | + ${more({ dnsNames })} with the default domains | $${dnsFirewallMillionQueries.usd} per million queries of the whole VPC |`,
     `| logs | every VPC that the stack creates | ${more({})} | $${logGb.usd} per GB |`,
   ].join('\n');
@@ -188,7 +188,7 @@ function launcherTable(): string {
     ...lines.map(({ item, formula, usd }) => `| ${item} | ${formula} | ${dollars(usd)} |`),
     `| **total** | one pool | **${dollars(total(lines))}** |`,
     '',
-    `While a pool has queued jobs or live tasks, the launcher polls continuously. That costs $${activeMinuteCost().toFixed(5)} per minute (${dollars(activeMinuteCost() * HOURS * 60)} for a whole month), and the pool's metrics cost $${activePoolHourCost().toFixed(4)} per hour.`,
+    `While a pool has queued jobs or live tasks, the launcher polls all the time. That costs $${activeMinuteCost().toFixed(5)} per minute (${dollars(activeMinuteCost() * HOURS * 60)} for a whole month), and the pool's metrics cost $${activePoolHourCost().toFixed(4)} per hour.`,
   ].join('\n');
 }
 
@@ -223,7 +223,7 @@ function jobsTable(): string {
         `| ${size.cpu / 1024} vCPU, ${size.memoryMiB / 1024} GB | ${price(size, 'x86_64', 1)} | ${price(size, 'x86_64', 10)} | ${price(size, 'arm64', 10)} |`,
     ),
     '',
-    `A plan and its apply are two jobs. An agent without a job leaves after the idle window. Five minutes of 1 vCPU and 2 GB cost ${price({ cpu: 1024, memoryMiB: 2048 }, 'x86_64', 5)}.`,
+    `A plan and its apply are two jobs. An agent that gets no job ends after the idle window (\`idleWindowSeconds\`, five minutes by default). Five minutes with 1 vCPU and 2 GB cost ${price({ cpu: 1024, memoryMiB: 2048 }, 'x86_64', 5)}.`,
     '',
     `For comparison, one permanent agent with 1 vCPU and 2 GB costs $${permanent} per month on x86.`,
   ].join('\n');
