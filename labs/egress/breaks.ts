@@ -22,12 +22,12 @@ const without = (message: string) => (rules: string) =>
 
 export const BREAKS: readonly Break[] = [
   {
-    name: 'names are compared at their end only',
+    name: 'only the end of a name is compared',
     apply: (rules) => rules.replaceAll('; startswith; nocase; endswith;', '; nocase; endswith;'),
     shows: ['suffix trick: another name that ends like the allowed one', 'a sub-domain of an allowed name'],
   },
   {
-    name: 'names are compared at their beginning only',
+    name: 'only the beginning of a name is compared',
     apply: (rules) => rules.replaceAll('startswith; nocase; endswith;', 'startswith; nocase;'),
     shows: ['prefix trick: the allowed name, then another domain', 'prefix trick: without a dot'],
   },
@@ -37,33 +37,33 @@ export const BREAKS: readonly Break[] = [
     shows: ['suffix trick: a wildcard without its dot', 'the domain of a wildcard itself'],
   },
   {
-    name: 'case matters',
+    name: 'upper and lower case are different',
     apply: (rules) => rules.replaceAll(' nocase;', ''),
     shows: ['an allowed name in upper case', 'an allowed name in mixed case'],
   },
   {
-    name: 'other names raise an alarm instead of being dropped',
+    name: 'other names raise an alert and are not dropped',
     apply: (rules) =>
       lines(rules, (line) => (line.includes('server name not allowed') ? line.replace(/^drop/, 'alert') : line)),
     shows: ['another name', 'no server name, to an address'],
   },
   {
-    name: 'TLS is dropped before its name can be read',
+    name: 'TLS is dropped before the firewall can read the server name',
     apply: (rules) => rules.replaceAll(' ssl_state:client_hello;', ''),
     shows: ['an allowed name, client hello in many TCP segments'],
   },
   {
-    name: 'connections that are not TLS may begin',
+    name: 'connections that are not TLS can begin',
     apply: without('not TLS'),
     shows: ['a custom protocol on port 443'],
   },
   {
-    name: 'a client hello may have any length',
+    name: 'a client hello can have any length',
     apply: without('client hello without an end'),
     shows: ['a client hello that never ends, on port 443'],
   },
   {
-    name: 'data may arrive before the connection',
+    name: 'data can leave before the connection is established',
     apply: without('data before the connection'),
     shows: ['data in the first packet (TCP Fast Open)', 'data in the first packet, which offers ECN'],
   },
@@ -73,12 +73,12 @@ export const BREAKS: readonly Break[] = [
     shows: ['data in the first packet, which offers ECN'],
   },
   {
-    name: 'data that only begins like TLS gets long answers',
+    name: 'servers can send long answers to data that only begins like TLS',
     apply: without('answer to no client hello'),
     shows: ['data that begins like TLS on port 443', 'a client hello without an end, with TLS answers'],
   },
   {
-    name: 'a client hello without an end gets short answers',
+    name: 'servers can send short answers to an unfinished client hello',
     apply: (rules) =>
       rules.replace('flow:established,to_client; dsize:>0;', 'flow:established,to_client; stream_size:server,>,16384;'),
     shows: ['a client hello without an end, with TLS answers'],
@@ -101,7 +101,7 @@ export const BREAKS: readonly Break[] = [
     shows: ['another name', 'no server name, to an address', 'UDP 443 (QUIC)', 'ping'],
   },
   {
-    name: '`$HOME_NET` is another range',
+    name: '`$HOME_NET` is the wrong range',
     apply: (rules) => rules,
     settings: { homeNet: ['192.0.2.0/24'] },
     shows: ['an allowed name'],

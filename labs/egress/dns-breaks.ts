@@ -22,7 +22,7 @@ export const DNS_BREAKS: readonly DnsBreak[] = [
     shows: [NAMES.stranger, `c2VjcmV0.${NAMES.stranger}`, 'ec2.eu-central-1.amazonaws.com'],
   },
   {
-    name: 'DNS: other names raise an alert instead of being blocked',
+    name: 'DNS: other names raise an alert and are not blocked',
     apply: each(({ action }) => (action === 'BLOCK' ? { action: 'ALERT' } : {})),
     shows: [NAMES.stranger, 'terraform.io'],
   },
@@ -42,7 +42,7 @@ export const DNS_BREAKS: readonly DnsBreak[] = [
     shows: ['modules.example.com', 'evilmodules.example.com'],
   },
   {
-    name: 'DNS: names are compared at their end only',
+    name: 'DNS: only the end of a name is compared',
     apply: domains((name) => (name.startsWith('*') ? name : `*${name}`)),
     shows: [`evil${NAMES.allowed}`, `x.${NAMES.allowed}`],
   },

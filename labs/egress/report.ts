@@ -22,9 +22,9 @@ export interface Findings {
 
 /** The runs of the real terraform, and whether it should plan. */
 export const TERRAFORM_CASES = {
-  allowed: { name: 'name allowed, and resolves', expected: true },
-  dropped: { name: 'name resolves, and the firewall does not allow it', expected: false },
-  unresolved: { name: 'name allowed by the firewall, and does not resolve', expected: false },
+  allowed: { name: 'the firewall allows the name, and it resolves', expected: true },
+  dropped: { name: 'the name resolves, but the firewall does not allow it', expected: false },
+  unresolved: { name: 'the firewall allows the name, but it does not resolve', expected: false },
 } as const;
 
 /** Whether an attempt came out as it should, and carried no more out than it may. */
@@ -55,7 +55,7 @@ export function faultsIn({ results, names, terraform, breaks }: Findings): strin
 }
 
 /** How a section says what it is about. */
-export const marked = (mark: string) => `rules, names and settings tried: \`${mark}\``;
+export const marked = (mark: string) => `Fingerprint of the tested rules, names and settings: \`${mark}\``;
 
 const tick = (good: boolean) => (good ? '✓' : '✗');
 const cell = (text: string) => text.replaceAll('|', '\\|');
@@ -85,15 +85,15 @@ export function markdown(findings: Findings): string {
     return `| ${tick(asExpected(result))} | ${cell(attempt.name)}${attempt.gap === undefined ? '' : ` — **gap**: ${attempt.gap}`} | ${how(attempt)} | ${attempt.expected} | ${seen} | ${bytes} |`;
   });
   return [
-    `Engine: Suricata ${engine}. The rules are those of the synthesized template (\`network-firewall\`, allowed: HCP Terraform's names and \`*.modules.example.com\`); ${marked(mark)}.`,
+    `The engine is Suricata ${engine}. The rules come from the synthesized template: \`network-firewall\`, with HCP Terraform's domains and \`*.modules.example.com\` allowed. ${marked(mark)}.`,
     '',
     '| | attempt | how | expected | seen | bytes that reached an unknown host |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',
-    `When the firewall drops a connection for its server name, the beginning of the client hello has already left, because the firewall must read it first. The rules end the wait at ${MOST_LEAKED} bytes.`,
+    `The firewall must read the server name before it can drop a connection. By then, the beginning of the client hello has already left. The rules limit this to ${MOST_LEAKED} bytes.`,
     '',
-    '**Names**, by the rules of the template in their order. Each is evaluated by the documented matching rules, and looked up with a resolver that applies the same rules to real answers, in front of a name server (dnsmasq) that knows every name.',
+    '**Names.** This table tests names against the DNS rules of the template. The lab checks each name twice: with its own implementation of the matching rules that AWS documents, and with a resolver that applies the same rules to real DNS answers. The answers come from a name server (dnsmasq) that knows every name.',
     '',
     '| | name | what it is | expected | by the rules | by the resolver |',
     '|---|---|---|---|---|---|',
@@ -103,7 +103,7 @@ export function markdown(findings: Findings): string {
       return `| ${tick(good)} | \`${question.name}\` | ${question.what} | ${word(question.expected)} | ${word(byRules)} | ${word(byResolver)} |`;
     }),
     '',
-    '**Real Terraform** (`terraform init && terraform plan`, with an agent that sits behind the same firewall):',
+    '**Real Terraform.** The lab runs `terraform init && terraform plan`, with an agent behind the same firewall:',
     '',
     '| | case | expected | seen |',
     '|---|---|---|---|',
@@ -112,9 +112,9 @@ export function markdown(findings: Findings): string {
         `| ${tick(expected === seen)} | ${name} | ${expected ? 'plans' : 'fails'} | ${seen ? 'plans' : 'fails'} |`,
     ),
     '',
-    '**Broken on purpose**: each of these changes to the rules must turn the table red, and does.',
+    '**Broken on purpose.** After each of these changes to the rules, the listed attempts and names must have a different result, and they do:',
     '',
-    '| | change | turns red |',
+    '| | change to the rules | attempts and names with a different result |',
     '|---|---|---|',
     ...breaks.map(({ name, red, missing }) => `| ${tick(missing.length === 0)} | ${name} | ${red.join('; ')} |`),
     '',

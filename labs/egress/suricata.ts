@@ -11,14 +11,14 @@ import type { EngineSettings } from './under-test.ts';
  * the table is read for what it is.
  */
 export const DIFFERENCES = [
-  'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab adds nothing, so the template’s rules alone drop what is dropped here.',
-  "AWS's strict order is the order of the rules. Suricata sorts by action. For a template with strict order, the lab sets the order alert, pass, drop, which is the same for these rules. With Suricata's own order, every attempt would have the same result, so the template's tests check that the order is strict.",
-  'The lab sets the template’s stream exception policy (`REJECT`) as Suricata’s `exception-policy`. AWS doesn’t document in detail that it means the same. No attempt causes an exception: the lab has no memory pressure, and no connection that is older than the engine.',
-  'The lab applies the template’s stateless stage: packets that it forwards reach the engine, and packets that it passes or drops don’t. In AWS, that stage is another engine with its own limits.',
-  'AWS’s DNS Firewall isn’t available outside AWS. The lab has its own resolver ([resolver-main.ts](../labs/egress/resolver-main.ts)) that applies the documented rules, in front of a dnsmasq that knows every name. It answers over UDP only, and supports neither AWS’s domain lists nor rules by query type.',
-  'AWS documents Suricata 7, but not which release. The lab uses Debian’s.',
-  'AWS evaluates IP fragments of UDP, and silently drops those of every other protocol before the engine sees them ([stateless default actions](https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html)). The lab sends no fragments.',
-  'The lab has no security group. Its client may send everything, while in AWS only TCP 443 leaves the task.',
+  'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab has no such default, so only the template’s own rules drop packets here.',
+  "With strict order, AWS applies the rules in the order of the template. Suricata always sorts them by action. For a template with strict order, the lab sets the order alert, pass, drop, which has the same effect for these rules. Suricata's default order would give every attempt the same result too, so the lab can't detect a wrong order. A separate test checks that the template sets strict order.",
+  'The lab sets the template’s stream exception policy (`REJECT`) as Suricata’s `exception-policy`. AWS’s documentation doesn’t say in detail whether both settings behave the same. No attempt causes an exception: the lab never runs out of memory, and no connection is older than the engine.',
+  'The lab applies the template’s stateless stage: packets that this stage forwards reach the engine, and packets that it passes or drops don’t. In AWS, this stage is a separate engine with its own limits.',
+  'AWS’s DNS Firewall isn’t available outside AWS. The lab has its own resolver ([resolver-main.ts](../labs/egress/resolver-main.ts)) that applies the documented rules. The resolver asks a dnsmasq that knows every name. It answers over UDP only, and supports neither AWS’s domain lists nor rules by query type.',
+  'AWS documents that it uses Suricata 7, but not which release. The lab uses Debian’s release.',
+  'AWS evaluates IP fragments of UDP. It silently drops fragments of every other protocol before the engine sees them ([stateless default actions](https://docs.aws.amazon.com/network-firewall/latest/developerguide/stateless-default-actions.html)). The lab sends no fragments.',
+  'The lab has no security group. Its client can send all traffic; in AWS, only TCP 443 leaves the task.',
 ];
 
 /** Suricata's words for AWS's. https://docs.suricata.io/en/suricata-7.0.10/configuration/exception-policies.html */

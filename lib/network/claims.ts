@@ -58,7 +58,7 @@ export function claimOf(options: ClaimOptions): string {
     case 'existing-vpc': {
       const group = ownGroups
         ? 'Your VPC and your security groups decide what comes in and what leaves; the stack adds no rules'
-        : `Your VPC decides what leaves. The stack adds a security group with nothing in and port${port === 443 ? ' 443' : `s 443 and ${port}`} out${toProxies(options, port)}`;
+        : `Your VPC decides what leaves. The stack adds a security group that blocks inbound traffic and allows outbound port${port === 443 ? ' 443' : `s 443 and ${port}`}${toProxies(options, port)}`;
       return `${group}.${dnsFirewall ? ' In the whole VPC, only the allowed domains resolve.' : ''}`;
     }
   }

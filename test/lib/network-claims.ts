@@ -24,10 +24,10 @@ const NO_INBOUND_RULE = 'yes: the security group has no inbound rule';
 
 /** An AWS host serves every account. Only the request inside TLS says whose log, secret or registry it is about. */
 const EVERY_ACCOUNT =
-  'CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region must be reachable for a task to start, and they serve every account';
+  'a task can start only if it reaches CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region. These services accept requests for every AWS account';
 
 const PLAIN_DNS =
-  'in plain DNS: other domains do not resolve. The exception is an allowed wildcard, beneath which the domain’s own name servers receive queries';
+  'in plain DNS: other domains do not resolve. Exception: if you allow a wildcard, queries for any name under it reach that domain’s own name servers';
 
 /** The modes in which only DNS Firewall limits domains. */
 const DNS_ONLY = {
@@ -36,7 +36,7 @@ const DNS_ONLY = {
   'a forged server name': 'no',
   'domain fronting': 'no',
   'another AWS account': `no: ${EVERY_ACCOUNT}`,
-  'DNS tunnelling': `${PLAIN_DNS}. Port 53 of other resolvers is closed. DNS over HTTPS to an IP address passes, because port 443 is open and nothing inspects it`,
+  'DNS tunnelling': `${PLAIN_DNS}. The security group blocks port 53 of other resolvers. DNS over HTTPS to an IP address passes, because port 443 is open and nothing inspects it`,
   'other ports': 'yes: the security group allows outbound TCP 443 and nothing else',
 } as const;
 
@@ -44,46 +44,47 @@ const DNS_ONLY = {
 export const CLAIMS: Readonly<Record<EgressMode, Claim>> = {
   'nat-gateway': {
     claim: claimOf({ egress: 'nat-gateway' }),
-    gap: 'A job that knows an IP address reaches it on port 443. A job with keys of another AWS account can write to that account.',
+    gap: 'If a job knows an IP address, it can reach the address on port 443. If a job has keys of another AWS account, it can write to that account.',
     stops: {
       ...DNS_ONLY,
-      'another AWS account': `${DNS_ONLY['another AWS account']}. With \`vpcEndpoints: task-start\`, their names resolve to endpoints that reject keys of another account; their public addresses stay reachable`,
+      'another AWS account': `${DNS_ONLY['another AWS account']}. With \`vpcEndpoints: task-start\`, their hostnames resolve to endpoints that reject keys of another account, but a job can still reach their public addresses`,
       'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
     },
   },
   'network-firewall': {
     claim: claimOf({ egress: 'network-firewall' }),
-    gap: 'A job with keys of another AWS account can write to that account through the hosts that a task start needs. A job that forges the server name reaches any address, or another site on the CDN of an allowed host. Without a server name, a job can send up to 4 kB per connection to any address, and gets no answer.',
+    gap: 'If a job has keys of another AWS account, it can write to that account through the hosts that a starting task needs. If a job forges the server name, it can reach any address, or another site on the CDN of an allowed host. Without a server name, a job can send up to 4 kB per connection to any address, and gets no answer.',
     stops: {
-      'a domain that is not allowed': 'yes: it does not resolve, and its server name is dropped',
+      'a domain that is not allowed':
+        'yes: it does not resolve, and the firewall drops connections with its server name',
       'a bare IP address':
-        'yes, unless the server name is forged. Up to 4 kB per connection leave before the firewall decides; no answer comes back',
+        'yes, unless the server name is forged. Each connection can send up to 4 kB before the firewall decides, and gets no answer',
       'a forged server name': 'no: the firewall does not compare the server name with the address',
       'domain fronting': 'no: the firewall sees nothing inside TLS',
-      'another AWS account': `no: ${EVERY_ACCOUNT}. With \`vpcEndpoints: task-start\`, their endpoints reject keys of another account, and the firewall drops connections to their public hosts unless the server name is forged`,
-      'DNS tunnelling': `${PLAIN_DNS}. No packet to port 53 of another resolver leaves. DNS over HTTPS passes only under a forged server name`,
+      'another AWS account': `no: ${EVERY_ACCOUNT}. With \`vpcEndpoints: task-start\`, their hostnames resolve to endpoints that reject keys of another account, and the firewall drops connections to their public hosts, unless the server name is forged`,
+      'DNS tunnelling': `${PLAIN_DNS}. The firewall drops packets to port 53 of other resolvers. DNS over HTTPS passes only with a forged server name`,
       'other ports': 'yes: the security group and the firewall both drop them',
       'inbound connections': `${NO_INBOUND_RULE}, and there is no public address`,
     },
   },
   'existing-vpc': {
     claim: claimOf({ egress: 'existing-vpc' }),
-    gap: 'Whatever your routes, firewalls and resolvers allow.',
+    gap: 'Everything that your routes, firewalls and resolvers allow.',
     stops: {
-      'a domain that is not allowed': 'your VPC decides; with `dnsFirewall`, it does not resolve',
+      'a domain that is not allowed': 'your VPC decides; with `dnsFirewall`, the domain does not resolve',
       'a bare IP address': 'your VPC decides',
       'a forged server name': 'your VPC decides',
       'domain fronting': 'your VPC decides',
-      'another AWS account': `your VPC decides; \`dnsFirewall\` does not stop it: ${EVERY_ACCOUNT}`,
+      'another AWS account': `your VPC decides; \`dnsFirewall\` does not stop a job from reaching another account: ${EVERY_ACCOUNT}`,
       'DNS tunnelling':
         'your VPC decides. With `dnsFirewall`, the VPC’s resolver does not resolve other domains; your VPC decides about DNS over HTTPS and other resolvers',
-      'other ports': "yes with the stack's security group; with yours, your rules decide",
-      'inbound connections': "yes with the stack's security group; with yours, your rules decide",
+      'other ports': "yes with the stack's security group; with your own groups, your rules decide",
+      'inbound connections': "yes with the stack's security group; with your own groups, your rules decide",
     },
   },
   'public-ip': {
     claim: claimOf({ egress: 'public-ip' }),
-    gap: 'As with nat-gateway. Only the security group protects a task from the internet, and its address changes with each task.',
-    stops: { ...DNS_ONLY, 'inbound connections': `${NO_INBOUND_RULE}; nothing else protects the task` },
+    gap: 'The same as with nat-gateway. In addition, only the security group protects a task from the internet. Each task has a different address.',
+    stops: { ...DNS_ONLY, 'inbound connections': `${NO_INBOUND_RULE}. Nothing else protects the task` },
   },
 };

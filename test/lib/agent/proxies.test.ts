@@ -126,8 +126,8 @@ describe('in an existing VPC, the group of the stack', () => {
   it('is described in the claim with the proxy', () => {
     const claim = (address: string | undefined) =>
       claimOf({ egress: 'existing-vpc', proxies: [{ address, port: 3128 }] });
-    expect(claim('10.0.0.5/32')).toMatch(/port 443 out, and port 3128 to 10\.0\.0\.5\/32 for a proxy\.$/);
-    expect(claim(undefined)).toMatch(/port 443 out, and port 3128 to every address for a proxy\.$/);
+    expect(claim('10.0.0.5/32')).toMatch(/allows outbound port 443, and port 3128 to 10\.0\.0\.5\/32 for a proxy\.$/);
+    expect(claim(undefined)).toMatch(/allows outbound port 443, and port 3128 to every address for a proxy\.$/);
     const outputs = templateOf(settings({ HTTPS_PROXY: 'http://10.0.0.5:3128' })).findOutputs('EgressClaim');
     expect(outputs['EgressClaim']?.['Value']).toContain('port 3128 to 10.0.0.5/32');
   });

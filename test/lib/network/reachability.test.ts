@@ -136,12 +136,12 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   });
 
   it('lets nothing in: from outside, from other tasks', () => {
-    const group = 'the security group: no inbound rule';
-    const addresses = ['its public IPv4 address', ...(network.ipv6 === true ? ['its IPv6 address'] : [])];
-    const gateway = network.ipv6 === true ? ['an IPv6 gateway that lets nothing in'] : [];
+    const group = 'the security group, which has no inbound rule';
+    const addresses = ['a public IPv4 address', ...(network.ipv6 === true ? ['an IPv6 address'] : [])];
+    const gateway = network.ipv6 === true ? ['an IPv6 gateway that blocks inbound connections'] : [];
     const stoppedBy =
       network.egress === 'public-ip'
-        ? `${group}; nothing else, because a task has ${addresses.join(' and ')}`
+        ? `only ${group}; the task has ${addresses.join(' and ')}`
         : ['no public IPv4 address', ...gateway, group].join('; ');
     expect(entrance(model)).toEqual({ reached: false, hops: [], stoppedBy });
     expect(reached.get('another task')).toMatchObject({ reached: false });
@@ -238,7 +238,11 @@ describe('the claim in the outputs is that of the settings', () => {
       { ...tfe, network: { egress: 'network-firewall' } },
       /on port 443 and to `hostname` on port 8443/,
     ],
-    ['another port in an existing VPC', { ...tfe, network: existing }, /nothing in and ports 443 and 8443 out/],
+    [
+      'another port in an existing VPC',
+      { ...tfe, network: existing },
+      /blocks inbound traffic and allows outbound ports 443 and 8443/,
+    ],
     ['IPv6', { network: { ipv6: true } }, /only port 443 goes out, by IPv4 and IPv6/],
     ['own security groups', { network: groups }, /your security groups decide what comes in/, /nothing in|443/],
     [

@@ -99,12 +99,12 @@ export function entrance(model: NetworkModel): Arrival {
   const hasIpv6 = subnets.some((subnet) => subnet.hasIpv6);
   const hasPublicIpv4 = model.tasks.publicAddress || subnets.some(({ mapsPublicAddresses }) => mapsPublicAddresses);
   const open = [
-    ...(hasPublicIpv4 && leadsTo('0.0.0.0/0', 'internet-gateway') ? ['its public IPv4 address'] : []),
-    ...(hasIpv6 && leadsTo('::/0', 'internet-gateway') ? ['its IPv6 address'] : []),
+    ...(hasPublicIpv4 && leadsTo('0.0.0.0/0', 'internet-gateway') ? ['a public IPv4 address'] : []),
+    ...(hasIpv6 && leadsTo('::/0', 'internet-gateway') ? ['an IPv6 address'] : []),
   ];
   const closed = [
     ...(hasPublicIpv4 ? [] : ['no public IPv4 address']),
-    ...(hasIpv6 && leadsTo('::/0', 'egress-only-gateway') ? ['an IPv6 gateway that lets nothing in'] : []),
+    ...(hasIpv6 && leadsTo('::/0', 'egress-only-gateway') ? ['an IPv6 gateway that blocks inbound connections'] : []),
   ];
   const rule = model.groupRules.find(
     ({ group, direction }) => direction === 'in' && model.tasks.groups.includes(group),
@@ -112,10 +112,8 @@ export function entrance(model: NetworkModel): Arrival {
   // An inbound rule counts whatever address a task has, because a template doesn't show every inbound path.
   if (rule !== undefined)
     return { reached: true, hops: [...open, `security group: ${rule.protocol} from ${rule.peer}`] };
-  const group = 'the security group: no inbound rule';
+  const group = 'the security group, which has no inbound rule';
   const stoppedBy =
-    open.length > 0
-      ? `${group}; nothing else, because a task has ${open.join(' and ')}`
-      : [...closed, group].join('; ');
+    open.length > 0 ? `only ${group}; the task has ${open.join(' and ')}` : [...closed, group].join('; ');
   return { reached: false, hops: [], stoppedBy };
 }

@@ -91,7 +91,7 @@ function toNeighbour(model: NetworkModel, packet: Packet): Arrival {
   );
   return entered
     ? { reached: true, hops: ['neighbour'] }
-    : { reached: false, hops: [], stoppedBy: "the other task's security group: nothing comes in" };
+    : { reached: false, hops: [], stoppedBy: "the other task's security group: it has no inbound rule" };
 }
 
 function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arrival {
