@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { goodRelease, KEY_PATH, Keys, whyNoReleases, writeRelease } from '../../test/agent-image/release-mirror.ts';
+import { Keys } from '../../test/agent-image/release-keys.ts';
+import { goodRelease, KEY_PATH, whyNoReleases, writeRelease } from '../../test/agent-image/release-mirror.ts';
 import { IMAGE_FOLDER, type Outcome } from './container-engine.ts';
 
 const archive = process.env['ARM64_BASE'];

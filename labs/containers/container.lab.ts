@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { entrypointText } from '../../lib/agent/entrypoint.ts';
-import { until } from '../../test/agent-image/entrypoint-process.ts';
+import { until } from '../../test/processes.ts';
 import { AgentContainers, ENGINE, engine, engineOk } from './container-engine.ts';
 
 const WAITING = 'echo "2026-08-24T10:00:01.000Z [INFO]  core: Waiting for next job"';

@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { elf } from '../../test/agent-image/archives.ts';
+import { Keys } from '../../test/agent-image/release-keys.ts';
 import {
-  elf,
   FAULTS,
   goodRelease,
   KEY_PATH,
-  Keys,
   VERSION,
   whyNoReleases,
   writeRelease,
