@@ -33,13 +33,13 @@ describe('the nine promises', () => {
 describe('the simulation catches the mutant', () => {
   // `npm run simulate:mutations` tries every mutant. These would cost money or break applies.
   it.each([
-    ['free tasks are not counted (no count guard)', 'calm', 2],
+    ['free tasks don’t count as supply', 'calm', 2],
     ['idle agents are stopped', 'agents', 4],
     ['unreadable runs count as no runs', 'hcp', 9],
-    ['there is no poll budget', 'polls', 7],
+    ['there is no request budget', 'polls', 7],
     ['an error is logged with its cause', 'hcp', 8],
-    ['a run that waits after its plan gets no agent', 'policies', 1],
-    ['a run after its plan gets an agent at once', 'policies', 2],
+    ['a run in a post-plan status gets no agent', 'policies', 1],
+    ['a run in a post-plan status gets an agent immediately', 'policies', 2],
   ] as const)('%s', async (name, profile, promise) => {
     const mutant = MUTANTS.find((one) => one.name === name);
     if (mutant === undefined) throw new Error(`No mutant '${name}'`);
