@@ -6,7 +6,18 @@ import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { TickReport } from '../../../functions/launcher/report.ts';
 import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
-import { APPLY_LANE, LANE, live, NOW, PLAN_LANE, queuedJob, seconds, stoppedTask, supply } from './core/builders.ts';
+import {
+  APPLY_LANE,
+  LANE,
+  live,
+  NOW,
+  PLAN_LANE,
+  queuedJob,
+  seconds,
+  standingJob,
+  stoppedTask,
+  supply,
+} from './core/builders.ts';
 import { pool } from './fakes.ts';
 
 /** What came out: log lines by level, and metrics by blob. */
@@ -495,16 +506,7 @@ describe('the log line of one pool', () => {
   });
 
   it('reports a warm agent without a workspace, because it waits for any job', () => {
-    const warm = {
-      key: 'warm/one/1',
-      phase: 'plan',
-      queuedAtMs: NOW,
-      attemptsBefore: 0,
-      idleSeconds: 60,
-      singleAttempt: false,
-      paused: false,
-      reason: 'below the number of warm agents',
-    } as const;
+    const warm = standingJob('warm/one/1');
     const outcome = { kind: 'launched', taskId: 'task-1', attempt: 1, insteadOfSpot: false } as const;
     const part = partOf({ launches: [{ ...outcome, launch: { ...launch, job: warm } }] });
     expect(part?.['launches']).toStrictEqual([

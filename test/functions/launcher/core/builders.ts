@@ -7,6 +7,7 @@ import type {
   LiveTask,
   QueuedJob,
   Run,
+  StandingJob,
   Supply,
   Task,
 } from '../../../../functions/launcher/core/types.ts';
@@ -29,6 +30,20 @@ export function run(overrides: Partial<Run> = {}): Run {
 export function queuedJob(runId: string, overrides: Partial<QueuedJob> = {}): QueuedJob {
   const phase = overrides.phase ?? 'plan';
   return { key: `${runId}/${phase}`, runId, workspaceId: 'ws-1', phase, queuedAtMs: NOW - seconds(5), ...overrides };
+}
+
+export function standingJob(key: StandingJob['key'], overrides: Partial<StandingJob> = {}): StandingJob {
+  return {
+    key,
+    phase: 'plan',
+    queuedAtMs: NOW,
+    attemptsBefore: 0,
+    idleSeconds: 60,
+    singleAttempt: false,
+    reason: 'below the configured number of warm agents',
+    paused: false,
+    ...overrides,
+  };
 }
 
 export function task(id: string, overrides: Partial<Task> = {}): Task {

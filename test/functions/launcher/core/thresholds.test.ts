@@ -13,14 +13,7 @@ import {
   startFailures,
   type TaskOutcome,
 } from '../../../../functions/launcher/core/task-outcome.ts';
-import type {
-  Lane,
-  LiveState,
-  StandingJob,
-  StartFailure,
-  Supply,
-  Task,
-} from '../../../../functions/launcher/core/types.ts';
+import type { Lane, LiveState, StartFailure, Supply, Task } from '../../../../functions/launcher/core/types.ts';
 import {
   APPLY_LANE,
   agent,
@@ -35,6 +28,7 @@ import {
   ranTask,
   run,
   seconds,
+  standingJob,
   stoppedTask,
   supply,
   task,
@@ -154,17 +148,6 @@ describe('supply', () => {
 });
 
 describe('a sweep and a warm agent', () => {
-  const place = (key: StandingJob['key']): StandingJob => ({
-    key,
-    phase: 'plan',
-    queuedAtMs: NOW,
-    attemptsBefore: 0,
-    idleSeconds: 60,
-    singleAttempt: false,
-    reason: '',
-    paused: false,
-  });
-
   it('are recognized by the beginning of their task’s key', () => {
     expect(isSweepKey('sweep/abc/1')).toBe(true);
     for (const other of ['warm/abc/1', 'run-sweep/plan', undefined]) expect(isSweepKey(other)).toBe(false);
@@ -180,13 +163,13 @@ describe('a sweep and a warm agent', () => {
 
   it('are launched once per key, those without a task first', () => {
     const busy = live('a', 'busy', { startedBy: 'warm/x/2' });
-    const wanted = standingShort([place('warm/x/1'), place('warm/x/2')], 0, new Map(), [busy]);
+    const wanted = standingShort([standingJob('warm/x/1'), standingJob('warm/x/2')], 0, new Map(), [busy]);
     expect(wanted.map(({ key }) => key)).toEqual(['warm/x/1', 'warm/x/2']);
   });
 
   it('are launched although a task of the cluster says nothing about who started it', () => {
     const foreign = live('a', 'busy', { startedBy: undefined });
-    expect(standingShort([place('warm/x/1')], 0, new Map(), [foreign])).toHaveLength(1);
+    expect(standingShort([standingJob('warm/x/1')], 0, new Map(), [foreign])).toHaveLength(1);
   });
 
   it('of an interval is queued since that interval began', () => {
