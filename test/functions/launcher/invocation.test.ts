@@ -15,7 +15,7 @@ const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: []
 /** Runs an invocation whose ticks observe the given pools in turn, and the last ones from then on. */
 async function invoke(
   parts: readonly (Part | readonly Part[])[],
-  { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1 } = {},
+  { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1, tickMs = seconds(1) } = {},
 ) {
   const clock = new FakeClock(NOW);
   const startedAtMs: number[] = [];
@@ -42,13 +42,13 @@ async function invoke(
         const part = parts[Math.min(startedAtMs.length, parts.length) - 1];
         const pools = [part ?? []].flat().map((one) => ({ ...quiet, ...one }));
         const ticked: Tick = { startedAtMs: clock.now(), endedAtMs: clock.now(), pools };
-        clock.nowMs += seconds(1);
+        clock.nowMs += tickMs;
         return ticked;
       },
     },
     deadlineMs,
   );
-  return { last, reported, timeouts, atSeconds: startedAtMs.map((at) => (at - NOW) / 1000) };
+  return { last, reported, timeouts, sleeps: clock.sleeps, atSeconds: startedAtMs.map((at) => (at - NOW) / 1000) };
 }
 
 describe('an invocation', () => {
@@ -107,6 +107,11 @@ describe('an invocation that continues', () => {
   it('has a last tick that begins exactly 8 s before the deadline, and none later', async () => {
     expect((await invoke([queued], { deadlineMs: NOW + seconds(18) })).atSeconds).toEqual([0, 10]);
     expect((await invoke([queued], { deadlineMs: NOW + seconds(18) - 1 })).atSeconds).toEqual([0]);
+  });
+
+  it('begins no further tick that could only fail, when one tick used all its time', async () => {
+    const { atSeconds, sleeps } = await invoke([queued], { deadlineMs: NOW + seconds(23.5), tickMs: seconds(23) });
+    expect({ atSeconds, sleeps }).toEqual({ atSeconds: [0], sleeps: [] });
   });
 
   it('ends when one tick costs more than the whole budget, instead of polling again at once', async () => {
