@@ -1,6 +1,7 @@
 import type { Evidence } from '../../../../functions/launcher/core/task-outcome.ts';
 import type {
   Agent,
+  Demand,
   Lane,
   Limits,
   LiveState,
@@ -44,6 +45,10 @@ export function standingJob(key: StandingJob['key'], overrides: Partial<Standing
     paused: false,
     ...overrides,
   };
+}
+
+export function demandWith(overrides: Partial<Demand> = {}): Demand {
+  return { queued: [], running: [], waiting: [], unknownStatuses: [], ...overrides };
 }
 
 export function task(id: string, overrides: Partial<Task> = {}): Task {
