@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import { runInvocation } from '../../../functions/launcher/invocation.ts';
 import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
-import { live, NOW, queuedJob, seconds, supply } from './core/builders.ts';
+import { demandWith, live, NOW, queuedJob, seconds, supply } from './core/builders.ts';
 import { FakeClock, pool } from './fakes.ts';
 
 type Part = Partial<Pick<PoolTick, 'demand' | 'observation' | 'errors'>>;
 const idle: Part = {};
-const queued: Part = { demand: { queued: [queuedJob('run-1')], running: [], waiting: [], unknownStatuses: [] } };
+const queued: Part = { demand: demandWith({ queued: [queuedJob('run-1')] }) };
 const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
 
 const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };
@@ -87,8 +87,9 @@ describe('an invocation', () => {
 });
 
 describe('an invocation that continues', () => {
-  const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
-  const alive: Part = { observation: { demand, agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) } };
+  const alive: Part = {
+    observation: { demand: demandWith(), agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) },
+  };
 
   it('does so for live tasks only, whose end it must observe', async () => {
     expect((await invoke([alive, idle])).atSeconds).toEqual([0, 10]);

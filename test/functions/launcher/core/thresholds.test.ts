@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf, OBSERVED_STATUSES } from '../../../../functions/launcher/core/demand.ts';
-import { agentsOfOtherTasks } from '../../../../functions/launcher/core/other-launchers.ts';
 import { holdsAgent, reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStandingKey, isSweepKey, standingShort, warmIdleMs } from '../../../../functions/launcher/core/standing.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
@@ -16,7 +15,7 @@ import {
 import type { Lane, LiveState, StartFailure, Supply, Task } from '../../../../functions/launcher/core/types.ts';
 import {
   APPLY_LANE,
-  agent,
+  demandWith,
   LANE,
   LIMITS,
   live,
@@ -126,24 +125,12 @@ describe('supply', () => {
   const seen = (has: Partial<Parameters<typeof supplyOf>[0]>): Supply =>
     supplyOf({ lanes: [LANE], tasks: [], agents: [], running: [], queued: [], ...has }, LIMITS.startDeadlineMs, NOW);
 
-  it('a task is overdue only after its deadline', () => {
-    const state = (ageMs: number) => seen({ tasks: [task('a', { createdAtMs: NOW - ageMs })] }).live[0]?.state;
-    expect(state(LIMITS.startDeadlineMs)).toBe('starting');
-    expect(state(LIMITS.startDeadlineMs + 1)).toBe('overdue');
-  });
-
   it('a list of agents that goes back to the very creation of a warm task proves that its agent never registered', () => {
     const createdAtMs = NOW - minutes(5);
     const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
     const tasks = [ranTask(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
     expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
     expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
-  });
-
-  it('a running job with its agent’s name makes no other task busy, even if agents can’t be listed', () => {
-    const job = { key: 'run-1/plan', phase: 'plan', agentName: 'a', queuedAtMs: NOW, startedAtMs: NOW } as const;
-    const { live: found } = seen({ agents: undefined, tasks: [task('a'), task('b')], running: [job] });
-    expect(found.map(({ state }) => state)).toEqual(['busy', 'starting']);
   });
 });
 
@@ -175,7 +162,7 @@ describe('a sweep and a warm agent', () => {
   it('of an interval is queued since that interval began', () => {
     const sweeps: Lane = { ...LANE, standing: { id: 'x', sweepMs: minutes(60) } };
     const nowMs = NOW + minutes(2);
-    const seen = { lanes: [sweeps], demand: demandOf([]), supply: supply(), limitRoom: undefined };
+    const seen = { lanes: [sweeps], demand: demandWith(), supply: supply(), limitRoom: undefined };
     const [launch] = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs).launches;
     expect(launch?.job.queuedAtMs).toBe(NOW);
   });
@@ -188,44 +175,22 @@ describe('a decision', () => {
     stoppedAtMs: NOW - stoppedAgoMs,
     detail: 'exit code 1',
   });
-  const jobs = (n: number, queuedAgoMs = seconds(5)) =>
-    Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`, { queuedAtMs: NOW - queuedAgoMs }));
+  const jobs = (n: number) => Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`));
   const decide = (queued: ReturnType<typeof jobs>, has: Partial<Supply> = {}, limits = {}) =>
     reconcile(
-      {
-        lanes: [LANE],
-        demand: { queued, running: [], waiting: [], unknownStatuses: [] },
-        supply: supply(has),
-        limitRoom: undefined,
-      },
+      { lanes: [LANE], demand: demandWith({ queued }), supply: supply(has), limitRoom: undefined },
       { ...LIMITS, ...limits },
       NOW,
     );
-
-  it('gives up on an idle agent of another launcher after exactly 90 seconds', () => {
-    expect(decide(jobs(1, seconds(90) - 1), { foreignIdle: 1 }).launches).toEqual([]);
-    expect(decide(jobs(1, seconds(90)), { foreignIdle: 1 }).launches).toHaveLength(1);
-  });
 
   it('counts the agents of other launchers among the unclaimed ones', () => {
     const { launches } = decide(jobs(3), { foreignIdle: 1, live: [live('a', 'idle', { startedBy: 'run-9/plan' })] });
     expect(launches.map(({ reason }) => reason)).toEqual(['3 queued, 2 unclaimed']);
   });
 
-  it('launches once per job, those without a task first', () => {
-    const busy = live('a', 'busy', { startedBy: 'run-2/plan' });
-    const { launches } = decide(jobs(2), { live: [busy] });
-    expect(launches.map(({ job }) => job.key)).toEqual(['run-1/plan', 'run-2/plan']);
-  });
-
   it('gives maxAgents as the reason when two limits allow the same number', () => {
     const { deferrals } = decide(jobs(1), {}, { maxAgents: 0, maxLaunchesPerTick: 0 });
     expect(deferrals).toMatchObject([{ cause: 'max-agents' }]);
-  });
-
-  it('gives the number of launches per tick as the reason', () => {
-    const { deferrals } = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
-    expect(deferrals).toMatchObject([{ cause: 'launches-per-tick', reason: expect.stringMatching(/\b2 launches\b/) }]);
   });
 
   it('launches a probe at the very end of the back-off', () => {
@@ -246,7 +211,7 @@ describe('warm agents of one phase', () => {
   const NOTHING = { launches: [], stops: [], deferrals: [] };
   const seen = (lanes: readonly Lane[], has: Partial<Supply> = {}) => ({
     lanes,
-    demand: demandOf([]),
+    demand: demandWith(),
     supply: supply(has),
     limitRoom: undefined,
   });
@@ -286,16 +251,6 @@ it.each<[LiveState, boolean]>([
   expect(holdsAgent(state)).toBe(counts);
 });
 
-it('an agent with two entries is what the more active one is, although the other is unknown', () => {
-  const twice = [agent('a', 'idle'), agent('a', 'unknown')];
-  const found = supplyOf(
-    { lanes: [LANE], tasks: [task('a')], agents: twice, running: [], queued: [] },
-    LIMITS.startDeadlineMs,
-    NOW,
-  );
-  expect(found.live[0]?.state).toBe('idle');
-});
-
 it('the run list has runs that need an agent, have one, or may wait for one after their plan', () => {
   expect(OBSERVED_STATUSES).toEqual([
     'plan_queued',
@@ -305,10 +260,4 @@ it('the run list has runs that need an agent, have one, or may wait for one afte
     'post_plan_running',
     'policy_checking',
   ]);
-});
-
-it('only a name of exactly 32 hexadecimal digits is that of an ECS task', () => {
-  const id = '0123456789abcdef0123456789abcdef';
-  const names = [id, `${id}0`, `x${id}`, `${id}-1`].map((name) => agent(name, 'idle'));
-  expect(agentsOfOtherTasks(names, [], new Set())).toEqual([id]);
 });
