@@ -96,6 +96,10 @@ export const REGISTERED: Evidence = {
   listedSinceStart: true,
 };
 
+/** Evidence of a task that was not launched for a job: a warm agent, or a sweep. */
+export const WARM = { jobWaits: false, standing: true } as const;
+export const SWEEP = { ...WARM, sweep: true } as const;
+
 export function agent(name: string, status: Agent['status'], overrides: Partial<Agent> = {}): Agent {
   return { id: `agent-${name}`, name, status, ...overrides };
 }

@@ -31,9 +31,11 @@ import {
   stoppedTask,
   supply,
   task,
+  WARM,
 } from './builders.ts';
 
 const UNREGISTERED: Evidence = { ...REGISTERED, registered: false };
+const UNSEEN = { registered: false, agentsObserved: false };
 
 describe('the outcome of a task', () => {
   it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
@@ -42,7 +44,7 @@ describe('the outcome of a task', () => {
     [
       'a warm agent that leaves after exactly half its time did not leave too early',
       ranTask(minutes(5), LEFT_IDLE_EXIT_CODE),
-      { jobWaits: false, standing: true, idleMs: minutes(10) },
+      { ...WARM, idleMs: minutes(10) },
       'up',
     ],
     ['a stopped task without an exit code has ended', ranTask(minutes(2), undefined), { jobWaits: false }, 'served'],
@@ -55,13 +57,13 @@ describe('the outcome of a task', () => {
     [
       'a job that still waits is not enough when the agents cannot be listed',
       ranTask(seconds(10), 0),
-      { registered: false, agentsObserved: false },
+      UNSEEN,
       'unknown',
     ],
     [
       'a task that ECS failed to start has failed, although its containers had begun',
       ranTask(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
-      { registered: false, agentsObserved: false, jobWaits: false },
+      { ...UNSEEN, jobWaits: false },
       'failed',
     ],
     [
@@ -70,7 +72,7 @@ describe('the outcome of a task', () => {
         stopCode: 'UserInitiated',
         stoppedReason: `${STOP_REASON_PREFIX}its agent did not register`,
       }),
-      { registered: false, agentsObserved: false, jobWaits: false },
+      { ...UNSEEN, jobWaits: false },
       'failed',
     ],
     ['a task that still runs proves nothing while its agent is in no list', task('t'), UNREGISTERED, 'unknown'],
