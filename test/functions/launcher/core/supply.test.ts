@@ -35,18 +35,16 @@ describe('a live task', () => {
   });
 
   it('without an agent is starting, until its start deadline', () => {
-    const old = { createdAtMs: NOW - LIMITS.startDeadlineMs - 1 };
-    expect(states([task('a'), task('b', old), task('c', { createdAtMs: undefined })], [])).toEqual([
-      'starting',
-      'overdue',
-      'starting',
-    ]);
+    const stateOf = (createdAtMs: number | undefined) => states([task('a', { createdAtMs })], []);
+    expect(stateOf(NOW - LIMITS.startDeadlineMs)).toEqual(['starting']);
+    expect(stateOf(NOW - LIMITS.startDeadlineMs - 1)).toEqual(['overdue']);
+    expect(stateOf(undefined)).toEqual(['starting']);
   });
 
   it('whose agent a running job names is busy, whatever its agent’s status is', () => {
     const running: RunningJob[] = [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }];
     expect(states([task('a')], [agent('a', 'errored')], running)).toEqual(['busy']);
-    expect(states([task('a')], undefined, running)).toEqual(['busy']);
+    expect(states([task('a'), task('b')], undefined, running)).toEqual(['busy', 'starting']);
     expect(states([task('a')], [], [{ key: 'run-1/plan', phase: 'plan' }])).toEqual(['starting']);
   });
 
