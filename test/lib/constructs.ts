@@ -24,19 +24,22 @@ export function poolIn(props: Partial<AgentPoolProps> = {}, stack = emptyStack()
   return { stack, pool };
 }
 
-/** A launcher in a new VPC, with a security group, secrets and one pool. */
+/** A launcher with one pool. Unless they are given, its VPC, security group and secrets are new. */
 export function launcherIn(
   stack: Stack,
   props: { [Name in keyof AgentLauncherProps]?: AgentLauncherProps[Name] | undefined } = {},
   id = 'Agents',
 ): AgentLauncher {
-  const vpc = new ec2.Vpc(stack, `${id}Vpc`, { restrictDefaultSecurityGroup: false }) as ec2.IVpc;
+  const network = () => {
+    const vpc = new ec2.Vpc(stack, `${id}Vpc`, { restrictDefaultSecurityGroup: false }) as ec2.IVpc;
+    return { vpc, securityGroups: [new ec2.SecurityGroup(stack, `${id}Group`, { vpc, allowAllOutbound: false })] };
+  };
+  const pools = () => [{ name: 'default', agentTokenSecret: secretIn(stack, `${id}AgentToken`) }];
   return new AgentLauncher(stack, id, {
     organization: 'acme',
     apiTokenSecret: secretIn(stack, `${id}ApiToken`),
-    pools: [{ name: 'default', agentTokenSecret: secretIn(stack, `${id}AgentToken`) }],
-    vpc,
-    securityGroups: [new ec2.SecurityGroup(stack, `${id}Group`, { vpc, allowAllOutbound: false })],
+    ...(!('vpc' in props) && network()),
+    ...(!('pools' in props) && { pools: pools() }),
     agentImage: REGISTRY_AGENT,
     ...props,
   } as AgentLauncherProps);

@@ -74,6 +74,31 @@ export function propertiesOf(template: Template, type: string) {
   return Object.values(template.findResources(type)).map((resource) => resource['Properties']);
 }
 
+const resources = z.record(
+  z.string(),
+  z.looseObject({
+    Type: z.string(),
+    DependsOn: z.union([z.string(), z.array(z.string())]).default([]),
+    Properties: z.record(z.string(), z.unknown()).default({}),
+  }),
+);
+
+/** Every resource of a template, by its logical ID. */
+export const resourcesById = (template: Template) => resources.parse(template.toJSON()['Resources']);
+
+/** Every logical ID that a value of a template refers to. */
+export function referencesIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(referencesIn);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (key === 'Ref') return [String(inner)];
+    if (key === 'Fn::GetAtt') return Array.isArray(inner) ? String(inner[0]) : (String(inner).split('.')[0] ?? '');
+    if (key !== 'Fn::Sub') return referencesIn(inner);
+    const names = [...String([inner].flat()[0]).matchAll(/\$\{([A-Za-z0-9]+)/g)].flatMap(([, name]) => name ?? []);
+    return [...names, ...referencesIn(inner)];
+  });
+}
+
 /** Environment variables of the launcher's function. */
 export function variablesOf(template: Template): Record<string, unknown> {
   const all = propertiesOf(template, 'AWS::Lambda::Function').map(({ Environment }) => Environment?.Variables ?? {});
