@@ -132,14 +132,17 @@ const CASES: readonly [string, Hostile, RegExp][] = [
 ];
 
 describe('a hostile answer about one pool’s runs', () => {
-  it.each(CASES)('ends neither the process nor the other pool’s launches: %s', async (_, answer, message) => {
-    hostile = answer;
-    const report = await tickOf(['hostile', 'good']);
-    expect(report.launched).toEqual(['good run-good/plan']);
-    expect(report.errors.map((error) => error.message).join()).toMatch(message);
-    expect(report.errors.every(({ pool }) => pool === 'hostile')).toBe(true);
-    expect(report.residentMiB).toBeLessThan(FUNCTION_MIB);
-  });
+  it.each(CASES)(
+    'a hostile response ends neither the process nor the other pool’s launches: %s',
+    async (_, answer, message) => {
+      hostile = answer;
+      const report = await tickOf(['hostile', 'good']);
+      expect(report.launched).toEqual(['good run-good/plan']);
+      expect(report.errors.map((error) => error.message).join()).toMatch(message);
+      expect(report.errors.every(({ pool }) => pool === 'hostile')).toBe(true);
+      expect(report.residentMiB).toBeLessThan(FUNCTION_MIB);
+    },
+  );
 
   it('in ten pools at the same time does not exhaust the function’s memory', async () => {
     hostile = list(filled('{}', 3.9 * MIB));

@@ -195,7 +195,7 @@ describe('the environment', () => {
     expect(faultsOf({}).faults.map(({ name }) => name)).toEqual(Object.keys(good));
   });
 
-  it('doesn’t repeat the given values, since a token may be in the wrong variable', () => {
+  it('an error doesn’t repeat the given values, since a token may be in the wrong variable', () => {
     const error = faultsOf({ ...good, [ENV.hostname]: 'x.atlasv1.secret token' });
     expect(error.message).not.toContain('atlasv1');
   });

@@ -160,7 +160,7 @@ describe('a pool whose open runs were not all read', () => {
     };
   };
 
-  it('is warned about once with a remedy, counted in each tick, and warned about again when it happens again', () => {
+  it('a list that doesn’t end causes one warning with a remedy, counts in each tick, and causes a new warning if it happens again', () => {
     expect(reported('queued-jobs')).toEqual({
       warnings: [{ pool: 'one', unread: 'queued-jobs', remedy: expect.stringContaining('maxAgents') }],
       count: 1,

@@ -337,7 +337,7 @@ const poolNamed = (name: string) => ({ data: { attributes: { name } } });
 const all = (answers: ReadonlyMap<Pool, Promise<unknown>>) => Promise.all(answers.values());
 
 describe('a poll budget that isn’t enough for all pools', () => {
-  it('serves first the pools that it didn’t reach the last time', async () => {
+  it('the tick first serves the pools that the last tick didn’t reach', async () => {
     let nowMs = NOW;
     const served: string[] = [];
     const http: Http = {

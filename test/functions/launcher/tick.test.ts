@@ -85,7 +85,7 @@ describe('a tick', () => {
     expect(launched()).toEqual(['one run-a/plan/1']);
   });
 
-  it('reports a pool that is no longer visible on every tick, and still serves its queued jobs', async () => {
+  it('every tick reports a pool that is no longer visible, and still serves its queued jobs', async () => {
     platform.sights.set('one', { agentsVisible: false, missingError: trouble() });
     const idle = (await tickOf([pool('one')])).get('one');
     expect(idle).toMatchObject({ errors: [{ message: expect.stringContaining('it is down') }] });
@@ -218,7 +218,7 @@ describe('a bug that the answers about one pool cause', () => {
   });
 
   it.each([...INPUTS, ['its launches', breakLaunches] as const])(
-    'in %s is the error of that pool, and the other pool is served',
+    'a bug in %s is the error of that pool, and the other pool is served',
     async (_, breakIt) => {
       breakIt();
       const ticked = await tickOf([pool('one'), pool('two')]);
@@ -561,7 +561,7 @@ describe('an organization agent limit', () => {
     expect(parts.get('one')?.decision?.deferrals).toMatchObject([{ jobKey: 'sweep/run-1/0', cause: 'agents-ceiling' }]);
   });
 
-  it('goes on without a pool that HCP Terraform doesn’t know, and counts that pool’s tasks', async () => {
+  it('the tick continues without a pool that HCP Terraform doesn’t know, and counts that pool’s tasks', async () => {
     queue('one', 'run-a');
     platform.fails('two', trouble());
     platform.sights.set('two', { agentsVisible: false, notFound: true });

@@ -122,7 +122,7 @@ describe('a launch without a queued job', () => {
 });
 
 describe('a launch', () => {
-  it('starts one task that carries its job, attempt and pool', async () => {
+  it('a launch starts one task with tags for its job, attempt and pool', async () => {
     const id = await launchedId(request('run-1', 2));
     const live = await liveTasks();
     expect(live).toMatchObject([{ id, family: FAMILY, startedBy: 'run-1/plan', attempt: 2 }]);

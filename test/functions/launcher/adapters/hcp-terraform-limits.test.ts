@@ -91,7 +91,7 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual(['100:1', ...inTwenties]);
   });
 
-  it('are read in smaller pages from the end of the last good page, so none is skipped or read twice', async () => {
+  it('large runs are read in smaller pages from the end of the last good page, so none is skipped or read twice', async () => {
     const runs = [...runsFrom(1, 100), ...runsFrom(101, 5), ...runsFrom(106, 20, 400_000), ...runsFrom(126, 5)];
     server.on(RUNS, listOf(runs));
     expect(idsOf(await runsOf())).toEqual(ids(runs));
@@ -131,7 +131,7 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(client.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
-  it('don’t hide the queued jobs behind them', async () => {
+  it('stuck runs with long messages don’t hide the queued jobs behind them', async () => {
     const stuck = largeRuns('stuck', 'policy_checking');
     server.on(RUNS, listOf([...stuck, run('run-waits')]));
     expect(idsOf(await runsOf())).toEqual([...ids(stuck.slice(0, 7)), 'run-waits']);

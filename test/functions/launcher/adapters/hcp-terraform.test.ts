@@ -122,7 +122,7 @@ describe('the runs of a pool', () => {
     expect(server.authorizations.at(-1)).toBe(`Bearer ${TOKEN}`);
   });
 
-  it('come from all pages (hcp-terraform-operator #426)', async () => {
+  it('the open runs come from all pages (hcp-terraform-operator #426)', async () => {
     server.on(
       RUNS,
       json({ data: [run('run-1')], ...page(1, 2) }),
@@ -195,7 +195,7 @@ describe('the runs of a pool', () => {
     expect(statuses).toEqual([...Array(5).fill(ALL_STATUSES), ...Array(5).fill('apply_queued,applying')]);
   });
 
-  it('that wait for an agent are found behind 500 newer runs that are stuck after their plan', async () => {
+  it('queued jobs are found behind 500 newer runs that are stuck after their plan', async () => {
     const stuck = Array.from({ length: 501 }, (_, n) => run(`run-stuck${n}`, 'post_plan_running'));
     server.on(RUNS, listOf([...stuck, run('run-waits'), run('run-works', 'planning')]));
     const warm = client();
@@ -297,7 +297,7 @@ describe('the runs of a pool', () => {
     expect(runRequests().at(-1)).toContain('filter[agent_pool_names]=default,other');
   });
 
-  it('of a renamed pool are an error within ten minutes, even in a warm function', async () => {
+  it('the runs of a renamed pool are an error within ten minutes, even in a warm function', async () => {
     const warm = client();
     expect((await openRuns(warm)).ok).toBe(true);
     server.on(POOLS, list([]));
@@ -306,7 +306,7 @@ describe('the runs of a pool', () => {
     expect(await openRuns(warm)).toMatchObject({ ok: false, error: { fault: 'rejected' } });
   });
 
-  it('of a pool that is no longer visible are what HCP Terraform lists, and the missing pool is reported all the time', async () => {
+  it('the runs of a pool that is no longer visible are still listed, and every tick reports the missing pool', async () => {
     const byId = { ...pool, id: 'apool-2' };
     const other = { ...pool, name: 'other' };
     const found = poolNamed('default');
@@ -342,7 +342,7 @@ describe('the runs of a pool', () => {
   });
 
   it.each(['warm', 'cold'])(
-    'and its agents are seen though one lookup by its id is refused, by a %s function',
+    'the agents of a pool are listed although one lookup of its id is refused, by a %s function',
     async (which) => {
       const byId = { ...pool, id: 'apool-2' };
       const lookup = '/api/v2/agent-pools/apool-2';
@@ -453,7 +453,7 @@ describe('an error that never counts as an empty list', () => {
     expect(runRequests()).toEqual([]);
   });
 
-  it('a pool that doesn’t exist, which has no agents to count after three such answers in a row, until another answer', async () => {
+  it('a pool that doesn’t exist has no agents to count after three such answers in a row, until a different answer', async () => {
     const asked = client();
     server.on(POOLS, list([]));
     for (const notFound of [undefined, undefined, true]) {
@@ -480,7 +480,7 @@ describe('a token', () => {
     expect(server.authorizations.at(-1)).toContain('second.');
   });
 
-  it('that is rejected again is reported by its secret’s name, and never shown', async () => {
+  it('a token that is rejected twice is reported by its secret’s name, and never shown', async () => {
     server.on(RUNS, status(401));
     const error = await failure();
     expect(error).toMatchObject({ fault: 'rejected', status: 401 });
@@ -742,7 +742,7 @@ describe('the combined request whether any pool has work', () => {
 });
 
 describe('an API token', () => {
-  it('has one budget, by whatever name its secret goes', async () => {
+  it('a token has one request budget, whatever its secret is called', async () => {
     const warm = client();
     const arn = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123';
     await openRuns(warm);
@@ -752,7 +752,7 @@ describe('an API token', () => {
 });
 
 describe('a pool with more open runs than a budget has requests', () => {
-  it('does not keep the other pools of its token from theirs', async () => {
+  it('a pool with many runs does not keep the other pools of its token from their requests', async () => {
     server.on(RUNS, (request, response) => {
       const query = queryOf(request);
       const number = Number(query.get('page[number]'));
@@ -789,7 +789,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     expect(await failure(warm)).toMatchObject({ fault: 'throttled' });
   });
 
-  it('doesn’t hide an apply that has a separate lane behind newer plans', async () => {
+  it('a list of newer plans doesn’t hide an apply that has a separate lane', async () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     const warm = client();
     for (let poll = 0; poll < 4; poll += 1) {
@@ -808,7 +808,7 @@ describe('a pool with more open runs than a budget has requests', () => {
   });
 
   // In parallel, each read its first pages, and none its last.
-  it('is read whole in its turn when the budget does not reach for all of them', async () => {
+  it('each crowded pool is read completely in turn if the request budget isn’t enough for all', async () => {
     const pools = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...pool, name, id: `apool-${name}` }));
     for (const { name, id } of pools) server.on(`/api/v2/agent-pools/${id}`, poolNamed(name));
     const runPerPage = endless((number) => [run(`run-${number}`)]);
