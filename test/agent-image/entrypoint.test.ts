@@ -181,7 +181,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       }
     }, 120_000);
 
-    it('leaves no process and no file behind', async () => {
+    it('the entrypoint leaves no process and no file behind', async () => {
       const run = start(scratch, way, "say('up'); await after(200);");
       await run.ended;
       expect(spawnSync('ls', [run.directory], { encoding: 'utf8' }).stdout).toBe('agent.mjs\nbin\nsignals\n');
@@ -211,7 +211,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     },
   );
 
-  test('overrides what would break single-use or hide jobs, logs it, and keeps other variables', async () => {
+  test('the entrypoint overrides variables that would give an agent several jobs or hide its jobs, logs that, and keeps the others', async () => {
     const run = start(
       scratch,
       way,
@@ -260,7 +260,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     ]);
   });
 
-  test('starts no other program instead of the agent, whatever the variables are', async () => {
+  test('the entrypoint starts no other program instead of the agent, whatever the variables are', async () => {
     const run = start(scratch, way, "say(process.env.AGENT_COMMAND ?? 'unread')", {
       AGENT_COMMAND: 'env; exit 9',
       GODEBUG: 'http2debug=2',
@@ -307,13 +307,13 @@ describe('the entrypoint', { concurrent: true }, () => {
     test.each([
       { name: 'TFC_ADDRESS of another host', variables: { TFC_ADDRESS: 'https://attacker.example' }, command: [] },
       { name: 'a command with another address', variables: {}, command: ['https://attacker.example'] },
-    ])('refuses $name', async ({ variables, command }) => {
+    ])('the entrypoint refuses $name', async ({ variables, command }) => {
       const said = await refusal(78, variables, { ...pinned, command: [...pinned.command, ...command] });
       expect(said.join()).toContain('https://attacker.example');
     });
   });
 
-  test('shows the agent token to the agent alone', async () => {
+  test('the entrypoint shows the agent token only to the agent', async () => {
     const run = start(scratch, way, "say('up'); stay();");
     await until('the agent is up', () => run.stdout().includes('up'));
     const holders = processesIn(run.directory)

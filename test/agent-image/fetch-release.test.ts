@@ -83,7 +83,7 @@ describeUnless(whyNoReleases(), 'a release', () => {
     expect(refused.stderr).toContain('is not one valid signature of');
   });
 
-  test.each(FAULTS)('is refused, and nothing is unpacked: $name', async ({ files: spoil, says }) => {
+  test.each(FAULTS)('a release is refused, and nothing is unpacked: $name', async ({ files: spoil, says }) => {
     const { code, stderr, files } = await fetched(spoil(keys));
     expect({ code, files }).toEqual({ code: 1, files: [] });
     expect(stderr).toMatch(says);
@@ -99,7 +99,7 @@ describeUnless(whyNoReleases(), 'a release', () => {
     ['RELEASES_URL', 'file:///etc', 'give an address'],
     ['KEY_URL', '-o/etc/passwd', 'give an address'],
     ['KEY_FINGERPRINT', '72D7468F', 'give the 40 hexadecimal digits'],
-  ])('is not requested if %s is %j', async (name, value, says) => {
+  ])('a release is not requested if %s is %j', async (name, value, says) => {
     const { code, stderr } = await fetched({}, { [name]: value });
     expect(code).toBe(1);
     expect(stderr).toContain(says);

@@ -54,7 +54,7 @@ async function agentsThatLog(logs: readonly (readonly string[])[], then: string)
 }
 
 describe('the idle watchdog, run in every way', { concurrent: true }, () => {
-  test('asks an agent to leave that waits longer than the idle window', async () => {
+  test('the watchdog asks an agent to leave if it waits longer than the idle window', async () => {
     for (const run of startInEveryWay(saying([TEXT.waiting]) + LEAVES)) {
       await expectEnd(run, 75, 1);
       expect(saidOf(run)[0]).toMatch(/^entrypoint: no job in 1 s: asked the agent to leave/);
@@ -78,7 +78,7 @@ describe('the idle watchdog, run in every way', { concurrent: true }, () => {
     }
   });
 
-  test('sends no second signal to an agent that ignores its SIGTERM', async () => {
+  test('the watchdog sends no second signal to an agent that ignores its SIGTERM', async () => {
     const runs = startInEveryWay(`${saying([TEXT.waiting])} await after(3200); process.exit(9);`);
     for (const run of runs) {
       await until('the idle agent is asked to leave', () => saidOf(run).length === 1);
@@ -122,7 +122,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
   ];
   test.each([
     [
-      'leaves an agent alone that logged a job in JSON, as older agents do, or that it waits once more',
+      'the watchdog does not stop an agent that logs a job in the JSON format of older agents, or that logs again that it waits',
       [
         [JSON_LOG.waiting, JSON_LOG.job],
         [TEXT.waiting, TEXT.job.replaceAll('_', '.')],
@@ -130,7 +130,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
       ],
     ],
     [
-      'leaves every kind of job alone, also those that run neither hooks nor a program named terraform',
+      'the watchdog stops no kind of job, not even a job that runs neither hooks nor a program named terraform',
       KINDS.map((kind) => [TEXT.waiting, TEXT.job.replace('plan', kind), '', TEXT.waiting]),
     ],
   ])('%s', async (_, logs) => {
@@ -150,7 +150,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
       ],
     ],
     [
-      'leaves an agent alone that logs nothing, or logs in another format',
+      'the watchdog does not stop an agent that logs nothing, or logs in an unknown format',
       [
         [],
         ['level=info module=core msg="waiting for work"'],
@@ -177,7 +177,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
      import { symlinkSync } from 'node:fs';
      symlinkSync('/bin/sleep', 'terraform');`;
 
-  test('leaves an agent alone that runs Terraform, whatever its log says', async () => {
+  test('the watchdog does not stop an agent that runs Terraform, whatever its log says', async () => {
     const run = startAgent(`${MAKES_TERRAFORM}
       spawn('sh', ['-c', './terraform 3; true']).on('exit', () => process.exit(0));
       await after(500);
@@ -186,7 +186,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
     expect(run.said()[1]).toBe(LEFT_ALONE);
   });
 
-  test("ignores another task's Terraform on the same machine", async () => {
+  test('the watchdog ignores the Terraform of other tasks on the same machine', async () => {
     const script = `${MAKES_TERRAFORM}
       spawn('./terraform', ['3']).on('spawn', () => say('runs')).on('exit', () => process.exit(0));`;
     const other = start(scratch, way, script);
@@ -238,7 +238,7 @@ describe('the exit code 75', { concurrent: true }, () => {
       quietly(() => readlinkSync('/proc/' + each.pid + '/cwd')) === process.cwd())`;
   }
 
-  test.each(attacks)('is not forged by a job that $name', async ({ attack }) => {
+  test.each(attacks)('exit code 75 is not forged by a job that $name', async ({ attack }) => {
     const job = `${helpers} say(${JSON.stringify(`${TEXT.waiting}\n${TEXT.job}`)}); await after(400);
       for (let n = 0; n < 16; n += 1) { ${attack} await after(100); }
       process.exit(0);`;
@@ -250,13 +250,13 @@ describe('the exit code 75', { concurrent: true }, () => {
     }
   });
 
-  test('is not reported when a job arrives together with the SIGTERM for an idle agent', async () => {
+  test('exit code 75 is not reported if a job arrives together with the SIGTERM for an idle agent', async () => {
     const agent = `${saying([TEXT.waiting])} onTerm(async () => { say(${JSON.stringify(TEXT.job)}); await after(300); process.exit(0); }); stay();`;
     for (const run of startInEveryWay(agent)) await expectEnd(run, 0, 1);
   });
 
   test.each(['tee', 'entrypoint'])(
-    'is not reported when the helper %s was killed and could not see the end',
+    'exit code 75 is not reported if the helper %s was killed and could not see the end',
     async (name) => {
       const found = name === 'tee' ? helpersOf('tee') : "children().filter((each) => each.name !== 'tee')";
       const agent = `${helpers} say(${JSON.stringify(TEXT.waiting)});
@@ -265,7 +265,7 @@ describe('the exit code 75', { concurrent: true }, () => {
     },
   );
 
-  test('is reported for an idle agent that ends immediately on its SIGTERM', async () => {
+  test('exit code 75 is reported for an idle agent that ends immediately on its SIGTERM', async () => {
     const bin = folderWithAgent(scratch, `echo '${TEXT.waiting}'\nexec sleep 60`);
     const runs = Array.from({ length: 4 }, () => ways)
       .flat()
@@ -286,7 +286,7 @@ describe('the exit code 75', { concurrent: true }, () => {
     }
   });
 
-  test('is not forwarded from an agent that ends with it', async () => {
+  test('exit code 75 is not forwarded if the agent itself ends with it', async () => {
     const run = startAgent(`${saying([TEXT.job])} process.exit(75);`);
     expect(await run.ended).toEqual({ code: 1, signal: null });
     expect(run.said().at(-1)).toBe(

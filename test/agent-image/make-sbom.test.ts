@@ -77,7 +77,7 @@ END`,
   const file = () => join(directory, 'sbom.json');
   const calls = () => readFileSync(join(directory, 'calls'), 'utf8').trimEnd().split('\n');
 
-  test('runs the pinned tool on the image’s archive, with its name and the agent’s version, and keeps the SBOM', () => {
+  test('the script runs the pinned tool on the image’s archive, with its name and the agent’s version, and keeps the SBOM', () => {
     const { code, stdout, stderr } = make(['agent:1', file()]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`1 packages and the agent 1.33.0, by cdxgen ${pinned}`);

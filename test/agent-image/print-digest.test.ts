@@ -79,7 +79,7 @@ describe('print-digest', { concurrent: true }, () => {
     ['gone', /has no team\/agent:gone/],
     ['broken', /answered 500/],
     ['private', /wants a login/],
-  ])('prints no digest for %s', async (tag, says) => {
+  ])('the script prints no digest for %s', async (tag, says) => {
     const { code, stdout, stderr } = await run(`${host}/team/agent:${tag}`);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(says);

@@ -41,10 +41,13 @@ describe('an agent version', () => {
     ['fromRelease', '1.21.0'],
     ['fromReference', 'hashicorp/tfc-agent:1.21.0'],
     ['copyOf', 'hashicorp/tfc-agent:1.21.0'],
-  ] as const)('below 1.21.1 is refused, since those agents do not hide their token: AgentImage.%s', (create, given) => {
-    const message = "Agent 1.21.0 doesn't hide its token from the jobs that it runs. Use 1.21.1 or newer";
-    expect(() => AgentImage[create](given)).toThrow(message);
-  });
+  ] as const)(
+    'an agent below 1.21.1 is refused, since those agents do not hide their token: AgentImage.%s',
+    (create, given) => {
+      const message = "Agent 1.21.0 doesn't hide its token from the jobs that it runs. Use 1.21.1 or newer";
+      expect(() => AgentImage[create](given)).toThrow(message);
+    },
+  );
 
   it.each([
     { agentImage: { version: '1.21.0' } },
