@@ -80,23 +80,28 @@ describeUnless(missing, 'the image for arm64', () => {
   const ENTRYPOINT = '/opt/agent-launcher/sh /opt/agent-launcher/entrypoint.sh';
   const AGENT = '--user tfc-agent --env TFC_AGENT_NAME=given --env TFC_AGENT_TOKEN=secret --env AGENT_IDLE_SECONDS=2';
 
-  check('is built on a base like the official image, and its agent starts, waits and leaves', () => {
-    shellOk(build('localhost/agent:official', 'Dockerfile', { BASE_IMAGE: OFFICIAL, AGENT_ARCHITECTURE: 'arm64' }));
-    const architecture = shellOk(`$B inspect --type image --format '{{.OCIv1.Architecture}}' localhost/agent:official`);
-    expect(architecture).toBe('arm64');
-    const { stdout, stderr } = shell(run('localhost/agent:official', AGENT, ENTRYPOINT));
-    expect(stdout).toContain('Starting: name=given arguments=-single');
-    expect(stderr).toContain('exit status 75');
-    return 'an image for arm64; exit code 75 at the end of its idle window';
-  });
+  check(
+    'the image for arm64 is built on a base like the official image, and its agent starts, waits and leaves',
+    () => {
+      shellOk(build('localhost/agent:official', 'Dockerfile', { BASE_IMAGE: OFFICIAL, AGENT_ARCHITECTURE: 'arm64' }));
+      const architecture = shellOk(
+        `$B inspect --type image --format '{{.OCIv1.Architecture}}' localhost/agent:official`,
+      );
+      expect(architecture).toBe('arm64');
+      const { stdout, stderr } = shell(run('localhost/agent:official', AGENT, ENTRYPOINT));
+      expect(stdout).toContain('Starting: name=given arguments=-single');
+      expect(stderr).toContain('exit status 75');
+      return 'an image for arm64; exit code 75 at the end of its idle window';
+    },
+  );
 
-  check('has no setuid file, and a shell that the agent cannot read', () => {
+  check('the image for arm64 has no setuid file, and the agent cannot read its shell', () => {
     const look = `/bin/sh -c 'uname -m; find / -xdev -perm /6000 -type f | wc -l; stat -c "%a %U" /opt/agent-launcher/sh'`;
     expect(shellOk(run('localhost/agent:official', '--user 0', look))).toBe('aarch64\n0\n711 root');
     return 'none, and mode 711';
   });
 
-  check('is built from the release’s archive for arm64', () => {
+  check('the image for arm64 is built from the release’s archive for arm64', () => {
     // Without AGENT_ARCHITECTURE, the architecture is the base's.
     const args = { ...mirrorArgs(server.url, keys), BASE_IMAGE: RELEASE_BASE };
     const { code, stdout, stderr } = shell(build('localhost/agent:release', 'Dockerfile.release', args));
@@ -112,7 +117,7 @@ describeUnless(missing, 'the image for arm64', () => {
     return 'linux_arm64.zip, signed; built, and its agent ran';
   });
 
-  check('is not built on arm64 for a pool on x86-64', () => {
+  check('no image for arm64 is built for a pool on x86-64', () => {
     const args = { BASE_IMAGE: OFFICIAL, AGENT_ARCHITECTURE: 'amd64' };
     const { code, stdout, stderr } = shell(build('localhost/agent:wrong', 'Dockerfile', args));
     expect(code).not.toBe(0);

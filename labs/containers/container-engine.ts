@@ -65,13 +65,16 @@ export function check(title: string, body: () => string | Promise<string>): void
   });
 }
 
-/** Like {@link check}, with a title such as `test.for` takes. */
+/** Like {@link check}, for each row. `$key` in the title is the row's value. In `test.for`, vitest would cut it after 40 characters. */
 export const checkEach =
-  <Row>(rows: readonly Row[]) =>
-  (title: string, body: (row: Row) => string | Promise<string>): void =>
-    test.for(rows)(title, async (row, { annotate }) => {
-      await annotate(await body(row));
-    });
+  <Row extends object>(rows: readonly Row[]) =>
+  (title: string, body: (row: Row) => string | Promise<string>): void => {
+    for (const row of rows) {
+      const values = Object.entries(row);
+      const full = values.reduce((text, [key, value]) => text.replaceAll(`$${key}`, () => `${value}`), title);
+      check(full, () => body(row));
+    }
+  };
 
 /** Containers of the agent's image. */
 export class AgentContainers {

@@ -14,7 +14,7 @@ describeUnless(NO_ENGINE, 'the image in a container', () => {
 
   const asRoot = (command: string) => containers.asRoot(command);
 
-  check('declares user, volumes, environment and labels that the task definition relies on', () => {
+  check('the image declares the user, volumes, environment and labels that the task definition relies on', () => {
     const { User, Volumes, Env, Labels } = inspected(containers.image, '.Config');
     expect(User).toBe('tfc-agent');
     expect(Object.keys(Volumes).sort()).toEqual(['/home/tfc-agent/.tfc-agent', '/tmp']);
@@ -32,35 +32,38 @@ describeUnless(NO_ENGINE, 'the image in a container', () => {
     return `user ${User}, volumes ${Object.keys(Volumes).join(' ')}, ${Object.keys(Labels).length} labels`;
   });
 
-  check('has no setuid or setgid file', () => {
+  check('the image has no setuid or setgid file', () => {
     const files = Number(asRoot('find / -xdev -type f | wc -l'));
     expect(files).toBeGreaterThan(1000);
     expect(asRoot('find / -xdev -perm /6000 -type f')).toBe('');
     return `none of ${files} files`;
   });
 
-  check('lets nobody but root write to the programs that it runs', () => {
+  check('only root can write to the programs that the image runs', () => {
     expect(asRoot('find /opt/agent-launcher /usr/bin /bin/ -perm /022 ! -type l')).toBe('');
     expect(asRoot('find /opt/agent-launcher ! -user 0')).toBe('');
     return `only root: ${asRoot('cd /opt/agent-launcher && stat -c "%n %a" *').split('\n').join(', ')}`;
   });
 
-  check('adds less than 2 MB to its base, apart from the agent itself, whose mode it changes', () => {
-    if (BASE === undefined) return 'not measured';
-    const agent = Number(asRoot('cat /home/tfc-agent/bin/* | wc -c'));
-    const more = inspected(containers.image, '.Size') - inspected(BASE, '.Size') - agent;
-    expect(more).toBeLessThan(2_000_000);
-    return `${(more / 1e6).toFixed(1)} MB more, and the agent once more (here ${(agent / 1e6).toFixed(1)} MB)`;
-  });
+  check(
+    'the image adds less than 2 MB to its base, plus one copy of the agent, because it changes the agent’s file mode',
+    () => {
+      if (BASE === undefined) return 'not measured';
+      const agent = Number(asRoot('cat /home/tfc-agent/bin/* | wc -c'));
+      const more = inspected(containers.image, '.Size') - inspected(BASE, '.Size') - agent;
+      expect(more).toBeLessThan(2_000_000);
+      return `${(more / 1e6).toFixed(1)} MB more, and the agent once more (here ${(agent / 1e6).toFixed(1)} MB)`;
+    },
+  );
 
-  check("starts the image's own tfc-agent, not as root", () => {
+  check('the container starts the image’s own tfc-agent, not as root', () => {
     const { code, stdout } = containers.run(undefined, { AGENT_IDLE_SECONDS: '1' });
     expect(code).toBe(75); // It was asked to leave without a job.
     expect(stdout).toContain('Starting: name=given-name arguments=-single');
     return `exit code ${code} at the end of its idle window`;
   });
 
-  check('runs the agent without root and capabilities, and lets it write to its data directory and /tmp only', () => {
+  check('the agent has no root and no capabilities, and can write only to its data directory and /tmp', () => {
     const { code, stdout } = containers.run(`
       id -u
       grep -E '^Cap(Prm|Eff|Bnd)' /proc/self/status | tr -s '\\t' ' '
@@ -85,7 +88,7 @@ describeUnless(NO_ENGINE, 'the image in a container', () => {
     return `uid ${uid}, capabilities 0, writes to two of seven directories`;
   });
 
-  check('names the agent with the tools in the image', () => {
+  check('the container finds the agent’s name with tools that the image contains', () => {
     // curl reads a file like a response. The tests of the protocol are in entrypoint.test.ts.
     const metadata = containers.file('metadata', '{"TaskARN":"arn:aws:ecs:x:1:task/agents/c0ffee"}');
     const { code, stdout } = containers.run(
@@ -102,35 +105,41 @@ describeUnless(NO_ENGINE, 'the image in a container', () => {
     { ending: 'exit 3', code: 3 },
     { ending: 'kill -KILL $$', code: 137 },
     { ending: 'kill -TERM $$', code: 143 },
-  ])('ends with the agent: $ending', ({ ending, code }) => {
+  ])('the container ends with its agent after $ending', ({ ending, code }) => {
     const { code: found, stdout } = containers.run(`printf 'last words'; ${ending}`);
     expect({ code: found, stdout }).toEqual({ code, stdout: 'last words' });
     return `exit code ${found}, and its last words`;
   });
 
-  const INIT_OPTIONS = [{ init: [] }, { init: ['--init'] }];
-  checkEach<{ init: string[] }>(INIT_OPTIONS)('forwards one of many SIGTERMs (options: $init)', async ({ init }) => {
-    const name = containers.start(
-      `trap 'echo signal; drained=yes' TERM
+  const INIT_OPTIONS = [
+    { how: 'without an init process', init: [] },
+    { how: 'with an init process', init: ['--init'] },
+  ];
+  checkEach<{ how: string; init: string[] }>(INIT_OPTIONS)(
+    'the container forwards only one of many SIGTERMs, $how',
+    async ({ init }) => {
+      const name = containers.start(
+        `trap 'echo signal; drained=yes' TERM
        ${WAITING}; ${JOB}
        until [ -e /tmp/finish ]; do sleep 0.1; done
        exit 5`,
-      {},
-      init,
-    );
-    const logs = () => engine(['logs', name]);
-    await until('the agent has its job', () => logs().stdout.includes('Job received'));
-    for (let seen = 1; seen <= 3; seen += 1) {
-      engineOk(['kill', '--signal', 'TERM', name]);
-      await until('the signal was seen', () => logs().stderr.split('SIGTERM: ').length === seen + 1);
-    }
-    engineOk(['exec', name, 'touch', '/tmp/finish']);
-    expect(engineOk(['wait', name])).toBe('5');
-    expect(signalsIn(logs().stdout)).toBe(1);
-    return '3 SIGTERMs to the container, 1 to the agent, which ended on its own';
-  });
+        {},
+        init,
+      );
+      const logs = () => engine(['logs', name]);
+      await until('the agent has its job', () => logs().stdout.includes('Job received'));
+      for (let seen = 1; seen <= 3; seen += 1) {
+        engineOk(['kill', '--signal', 'TERM', name]);
+        await until('the signal was seen', () => logs().stderr.split('SIGTERM: ').length === seen + 1);
+      }
+      engineOk(['exec', name, 'touch', '/tmp/finish']);
+      expect(engineOk(['wait', name])).toBe('5');
+      expect(signalsIn(logs().stdout)).toBe(1);
+      return '3 SIGTERMs to the container, 1 to the agent, which ended on its own';
+    },
+  );
 
-  check('sends one SIGTERM to an idle agent, and none to an agent with a job', () => {
+  check('the watchdog sends one SIGTERM to an idle agent, and none to an agent with a job', () => {
     const window = { AGENT_IDLE_SECONDS: '1' };
     const count = `trap 'echo signal' TERM; ${WAITING}`;
     const idle = containers.run(`${count}; for _ in 1 2 3; do sleep 1; done`, window);
@@ -140,8 +149,8 @@ describeUnless(NO_ENGINE, 'the image in a container', () => {
     return '1 SIGTERM to the idle one in three idle windows, 0 to the busy one';
   });
 
-  checkEach<{ init: string[] }>(INIT_OPTIONS)(
-    'keeps no zombies of processes that an agent leaves behind (options: $init)',
+  checkEach<{ how: string; init: string[] }>(INIT_OPTIONS)(
+    'the processes that an agent leaves behind do not become zombies, $how',
     ({ init }) => {
       const { stdout } = containers.run(
         `for _ in 1 2 3 4 5; do sh -c 'sleep 0.2 & exit' & done; wait; sleep 1
@@ -154,7 +163,7 @@ describeUnless(NO_ENGINE, 'the image in a container', () => {
     },
   );
 
-  check("runs with the script's text on an image without the script", () => {
+  check('the script’s text runs on an image that does not contain the script', () => {
     if (BASE === undefined) return 'no base image';
     const options = containers.options(undefined, { AGENT_IDLE_SECONDS: '1' });
     const writable = options.filter((option) => option !== '--read-only');

@@ -40,36 +40,39 @@ describeUnless(NO_BASE, 'the example of an image with extras, in a container eng
     engineOk(['rmi', '--force', ownBase]);
   });
 
-  check('trusts the certificate authority', () => {
+  check('the example image trusts the certificate authority', () => {
     const { stdout } = containers.run('cat /etc/ssl/certs/ca-certificates.crt');
     const certificate = readFileSync(join(directory, 'ca', 'acme.crt'), 'utf8');
     expect(stdout.replaceAll('\r', '')).toContain(certificate.replaceAll('\r', '').trim());
     return 'it is in the system’s store';
   });
 
-  check('passes proxy settings and the task’s other variables to the agent', () => {
+  check('the example image passes proxy settings and the task’s other variables to the agent', () => {
     const proxy = { HTTPS_PROXY: 'http://proxy.example:3128', NO_PROXY: '169.254.170.2,localhost' };
     const { stdout } = containers.run('echo "$HTTPS_PROXY $NO_PROXY"', proxy);
     expect(stdout).toBe(`${proxy.HTTPS_PROXY} ${proxy.NO_PROXY}\n`);
     return 'HTTPS_PROXY and NO_PROXY, unchanged';
   });
 
-  check('has every hook, executable by the agent; the hooks extend the job’s CLI configuration once, and print', () => {
-    const { code, stdout } = containers.run(
-      `${AS_A_JOB}
+  check(
+    'the agent can execute every hook; the hooks extend the job’s CLI configuration once, and print its disk usage',
+    () => {
+      const { code, stdout } = containers.run(
+        `${AS_A_JOB}
        for kind in pre-plan post-plan pre-apply post-apply; do hook "$kind" || exit 1; done
        echo "of the job: $(grep -c of-the-job "$HOME/.terraformrc"), mirrors: $(grep -c filesystem_mirror "$HOME/.terraformrc")"
        cat "$TFC_AGENT_ENV"`,
-    );
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/disk used by the job: \S+\n/);
-    expect(stdout).toContain('of the job: 1, mirrors: 1\nTF_REGISTRY_CLIENT_TIMEOUT=20\n');
-    return 'four hooks ran; the job’s .terraformrc kept its credentials and got the mirror once';
-  });
+      );
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/disk used by the job: \S+\n/);
+      expect(stdout).toContain('of the job: 1, mirrors: 1\nTF_REGISTRY_CLIENT_TIMEOUT=20\n');
+      return 'four hooks ran; the job’s .terraformrc kept its credentials and got the mirror once';
+    },
+  );
 
   const noTerraform = terraform === '' ? ' (skipped: needs terraform)' : '';
   describe.skipIf(terraform === '')(`with the real terraform${noTerraform}`, () => {
-    check('initializes from the mirror, without any network', () => {
+    check('terraform init works from the mirror, without a network', () => {
       const mount = ['--volume', `${terraform}:/usr/local/bin/terraform:ro`];
       const init = 'terraform init -no-color >log 2>&1; code=$?; cat log; exit $code';
       const { code, stdout } = containers.run(`${AS_A_JOB}\nhook pre-plan; ${init}`, {}, mount);
@@ -81,7 +84,7 @@ describeUnless(NO_BASE, 'the example of an image with extras, in a container eng
     });
   });
 
-  check('has the seeded cache in the writable volume, owned by the agent', () => {
+  check('the seeded cache is in the writable volume and belongs to the agent', () => {
     const { stdout } = containers.run(
       'cd "$TFC_AGENT_DATA_DIR/cache" && cat terraform && echo && touch another && stat -c %U terraform another',
     );

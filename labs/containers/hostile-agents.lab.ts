@@ -17,7 +17,7 @@ interface HostileAgent {
 const HOSTILE: readonly HostileAgent[] = [
   { does: 'ignores SIGTERM', script: `${WAITING}; seconds 4; exit 9`, code: 9, signals: 1 },
   {
-    does: 'forks a hundred orphans, one of which holds its output and ignores every signal',
+    does: 'leaves a hundred orphan processes, of which one holds the output open and ignores every signal,',
     script: `${JOB}
       (trap '' TERM HUP INT; exec sleep 300) &
       n=0; while [ "$n" -lt 100 ]; do n=$((n + 1)); sh -c 'sleep 0.1 & exit' & done
@@ -27,7 +27,7 @@ const HOSTILE: readonly HostileAgent[] = [
   },
   { does: 'dies with its job', script: `${JOB}; seconds 1; kill -KILL $$`, code: 137, signals: 0 },
   {
-    does: 'dies while it is asked to leave',
+    does: 'dies on its SIGTERM',
     script: `trap 'echo signal; kill -KILL $$' TERM; ${WAITING}; seconds 9`,
     code: 137,
     signals: 1,
@@ -36,13 +36,13 @@ const HOSTILE: readonly HostileAgent[] = [
   { does: 'logs in another format', script: `echo 'msg="waiting for work"'; seconds 3; exit 3`, code: 3, signals: 0 },
   { does: 'logs nothing', script: 'seconds 3; exit 3', code: 3, signals: 0 },
   {
-    does: 'runs a Stacks job, which runs no hooks',
+    does: 'runs a Stacks job, which has no hooks,',
     script: `${WAITING}; ${JOB.replace('job_type=plan', 'job_type=stack_plan')}; seconds 3; exit 0`,
     code: 0,
     signals: 0,
   },
   {
-    does: 'runs a job that logs that the agent waits',
+    does: 'runs a job that prints the log line of an idle agent',
     script: `${WAITING}; ${JOB}; ${WAITING}; seconds 3; exit 0`,
     code: 0,
     signals: 0,
@@ -61,7 +61,7 @@ describeUnless(NO_ENGINE, 'hostile agents in a container', () => {
   afterAll(() => containers.release());
 
   checkEach(HOSTILE)(
-    'keeps the exit code, sends at most one signal and leaves no zombies, if the agent $does',
+    'an agent that $does keeps its exit code, gets at most one signal and leaves no zombies',
     ({ does, code, signals }) => {
       const name = `${names.get(does)}`;
       const found = Number(engineOk(['wait', name]));
@@ -75,7 +75,7 @@ describeUnless(NO_ENGINE, 'hostile agents in a container', () => {
         signals,
         zombies: ['zombies 0'],
       });
-      return `exit code ${found}, ${received} SIGTERM, ${code === 137 ? 'gone before it counted' : '0 zombies'}`;
+      return `exit code ${found}, ${received} SIGTERM, ${code === 137 ? 'ended before it could count zombies' : '0 zombies'}`;
     },
   );
 });

@@ -51,12 +51,12 @@ describeUnless(NO_BASE, 'sizes and times of the image', () => {
   beforeAll(() => containers.build(), 180_000);
   afterAll(() => containers.release());
 
-  measure('size, unpacked: the base, and the image on it', () => ({
+  measure('unpacked size (before: the base; after: the image)', () => ({
     before: megabytes(inspected(`${BASE}`, '.Size')),
     after: megabytes(inspected(containers.image, '.Size')),
   }));
 
-  describe('the largest layer: gzip, and zstd', () => {
+  describe('largest layer (before: gzip; after: zstd)', () => {
     let gzip: Buffer;
     let zstd: Buffer;
     beforeAll(() => {
@@ -72,7 +72,7 @@ describeUnless(NO_BASE, 'sizes and times of the image', () => {
       return { before: megabytes(gzip.length), after: `${megabytes(zstd.length)} (${less} % less)` };
     });
 
-    measure('unpacking on one core', () => {
+    measure('time to unpack on one core', () => {
       const seconds = (unpack: () => Buffer) => {
         const from = performance.now();
         unpack();
@@ -107,7 +107,7 @@ describeUnless(NO_BASE, 'sizes and times of the image', () => {
     return times(() => start(options, image));
   };
 
-  describe('a start with the layers present: the base’s agent itself, and the image', () => {
+  describe('container start with cached layers (before: the base; after: the image)', () => {
     let bare: Start[];
     let ours: Start[];
     beforeAll(() => {
@@ -119,11 +119,11 @@ describeUnless(NO_BASE, 'sizes and times of the image', () => {
       before: spread(bare.map((each) => each[name])),
       after: spread(ours.map((each) => each[name])),
     });
-    measure('from the request to running', phase('toRunning'));
-    measure('from running to the agent’s first line', phase('toAgent'));
+    measure('from the request until the container runs', phase('toRunning'));
+    measure('from the running container until the agent’s first log line', phase('toAgent'));
   });
 
-  describe('a start with 200 MB of providers in the image', () => {
+  describe('container start with 200 MB of providers in the image (before: inside a volume; after: outside)', () => {
     const fat = MIRRORS.map((folder, index) => ({ folder, tag: `agent-fat-base:${index}`, on: new AgentContainers() }));
     beforeAll(() => {
       for (const { folder, tag, on } of fat) {
@@ -138,7 +138,7 @@ describeUnless(NO_BASE, 'sizes and times of the image', () => {
       }
     });
 
-    measure('inside a volume, and outside: from the request to running', () => {
+    measure('from the request until the container runs', () => {
       const [before = '', after = ''] = fat.map(({ on }) =>
         spread(starts([], on.image).map(({ toRunning }) => toRunning)),
       );

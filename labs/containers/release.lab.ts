@@ -54,7 +54,7 @@ describeUnless(missing, 'the image from a release, in a container engine', () =>
     ];
   }
 
-  check('is built from a release that the pinned key signed, and runs its agent', () => {
+  check('the image is built from a release that the pinned key signed, and runs its agent', () => {
     const { code, stderr } = engine([
       ...['run', '--rm', '--network', 'none', '--read-only', '--cap-drop', 'ALL'],
       ...['--env', 'TFC_AGENT_NAME=given', '--env', 'TFC_AGENT_TOKEN=secret', image],
@@ -63,7 +63,7 @@ describeUnless(missing, 'the image from a release, in a container engine', () =>
     return 'built, and its agent ran';
   });
 
-  check('has the agent’s two programs, which belong to root, and none of the tools that fetched them', () => {
+  check('the agent’s two programs belong to root, and the image has none of the tools that downloaded them', () => {
     const look = 'cd /home/tfc-agent/bin && stat -c "%n %U %a" tfc-* && ls / | grep -c -E "archive|fetch" || true';
     expect(engineOk(['run', '--rm', '--network', 'none', '--entrypoint', '/bin/sh', image, '-c', look])).toBe(
       'tfc-agent root 711\ntfc-agent-core root 711\n0',
@@ -71,7 +71,7 @@ describeUnless(missing, 'the image from a release, in a container engine', () =>
     return 'root 711, twice';
   });
 
-  check('has its version, revision, base and licences in labels', () => {
+  check('the image’s labels contain its version, revision, base and licences', () => {
     expect(inspected(image, '.Config.Labels')).toMatchObject({
       'org.opencontainers.image.version': VERSION,
       'org.opencontainers.image.revision': 'c0ffee',
@@ -81,18 +81,21 @@ describeUnless(missing, 'the image from a release, in a container engine', () =>
     return `version ${VERSION}, revision c0ffee, base ${base}`;
   });
 
-  checkEach(FAULTS.filter(({ inLab }) => inLab))('is not built: $name', ({ name, files, says }) => {
-    const mirror = name.replaceAll(/\W+/g, '-');
-    writeRelease(join(directory, mirror), files(keys));
-    const { code, stdout, stderr } = engine(build(mirror, '--tag', 'agent-release-test:bad'));
-    expect(code).not.toBe(0);
-    expect(`${stdout}${stderr}`).toMatch(says);
-    expect(engine(['image', 'inspect', 'agent-release-test:bad']).code).not.toBe(0);
-    const words = `${says.exec(`${stdout}${stderr}`)?.[0]}`.replace(/http:\S*\//, '').replace(/[0-9a-f]{64}/, '…');
-    return `no image: "${words}"`;
-  });
+  checkEach(FAULTS.filter(({ inLab }) => inLab))(
+    'no image is built from a bad release: $name',
+    ({ name, files, says }) => {
+      const mirror = name.replaceAll(/\W+/g, '-');
+      writeRelease(join(directory, mirror), files(keys));
+      const { code, stdout, stderr } = engine(build(mirror, '--tag', 'agent-release-test:bad'));
+      expect(code).not.toBe(0);
+      expect(`${stdout}${stderr}`).toMatch(says);
+      expect(engine(['image', 'inspect', 'agent-release-test:bad']).code).not.toBe(0);
+      const words = `${says.exec(`${stdout}${stderr}`)?.[0]}`.replace(/http:\S*\//, '').replace(/[0-9a-f]{64}/, '…');
+      return `no image: "${words}"`;
+    },
+  );
 
-  check('is not built for another architecture than its base’s', () => {
+  check('no image is built if the base has a different architecture', () => {
     writeRelease(join(directory, 'arm64'), goodRelease(keys, elf('amd64')));
     const { code, stdout, stderr } = engine(build('arm64', '--build-arg', 'AGENT_ARCHITECTURE=arm64'));
     expect(code).not.toBe(0);

@@ -30,7 +30,7 @@ describeUnless(NO_ENGINE, 'the SBOM of the image', () => {
   }, 400_000);
   afterAll(() => containers.release());
 
-  check('is CycloneDX, with the image’s name and the agent’s version', () => {
+  check('the SBOM is in CycloneDX format, with the image’s name and the agent’s version', () => {
     const { bomFormat, specVersion, metadata } = bom;
     const version = inspected(containers.image, '.Config.Labels')['org.opencontainers.image.version'];
     expect({ bomFormat, component: metadata.component }).toMatchObject({
@@ -40,7 +40,7 @@ describeUnless(NO_ENGINE, 'the SBOM of the image', () => {
     return `CycloneDX ${specVersion}, agent ${version}`;
   });
 
-  check('lists every package of the base with its version', () => {
+  check('the SBOM lists every package of the base with its version', () => {
     const query = `dpkg-query --show --showformat '\${db:Status-Abbrev}\${Package} \${Version}\\n' | sed -n 's/^ii *//p'`;
     const installed = containers.asRoot(query).split('\n').sort();
     // The SBOM also lists source packages.
@@ -50,7 +50,7 @@ describeUnless(NO_ENGINE, 'the SBOM of the image', () => {
     return `${installed.length} of ${installed.length} packages`;
   });
 
-  check('lists the agent with its checksum', () => {
+  check('the SBOM lists the agent with its checksum', () => {
     const path = '/home/tfc-agent/bin/tfc-agent';
     const file = bom.components.find(({ properties }) => properties?.some(({ value }) => value === path));
     const [sum] = containers.asRoot(`sha1sum ${path}`).split(' ');

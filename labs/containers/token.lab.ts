@@ -56,13 +56,13 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
   beforeAll(() => containers.build(), 180_000);
   afterAll(() => containers.release());
 
-  check('hides the agent token from other processes of the agent, such as Terraform', () => {
+  check('other processes of the agent, such as Terraform, do not show the agent token', () => {
     expect(containers.run(LOOK_FOR_TOKEN).stdout).toBe('');
     return 'no process shows it';
   });
 
   const program = process.env['READING_AGENT'];
-  describe.skipIf(program === undefined)('with a compiled agent, which cleared its environment', () => {
+  describe.skipIf(program === undefined)('compiled agent that cleared its environment', () => {
     const readable = new AgentContainers();
     const readsItself = new AgentContainers();
     let log = '';
@@ -79,7 +79,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
       engine(['rmi', '--force', 'agent-reads-itself']);
     });
 
-    check('shows the token to no job, neither in an environment nor in memory nor through pipes', () => {
+    check('a job can read the token neither in an environment nor in memory nor through pipes', () => {
       expect(containers.asRoot('stat -c "%U %a" /home/tfc-agent/bin/*')).toBe('root 711\nroot 711');
       const { code, stdout, stderr } = containers.run(undefined, {}, containers.job(SPY_ON_TOKEN));
       expect({ code, stderr }).toEqual({ code: 0, stderr: 'entrypoint: agent given-name starts; idle window 300 s\n' });
@@ -88,7 +88,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
       return 'environ, mem and fd of agent, core, shell and tee: refused';
     });
 
-    check('lets no job trace the watchdog, whose exit code counts', () => {
+    check('a job cannot trace the watchdog, which determines the exit code', () => {
       const { code, stdout } = containers.run(undefined, {}, containers.job(SPY_ON_HELPERS));
       const lines = stdout.split('\n').filter((line) => /^(?:child|mem of) /.test(line));
       const open = lines.filter((line) => line.startsWith('mem'));
@@ -96,14 +96,14 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
       return 'mem of the agent, both tee, the watchdog and the timer: refused';
     });
 
-    check('shows the token if the agent can be read, as with HIDE_AGENT=false', () => {
+    check('a job can read the token if it can read the agent’s program, as with HIDE_AGENT=false', () => {
       const { stdout, stderr } = readable.run(undefined, {}, readable.job(SPY_ON_TOKEN));
       for (const what of ['environ', 'mem', 'fd']) expect(stdout).toContain(`${what} of tfc-agent\n`);
       expect(stderr).toContain(`/home/tfc-agent/bin/tfc-agent ${READABLE}`);
       return 'environ, mem and fd of agent and core: readable, and the log says so';
     });
 
-    check('is built with a readable agent if the agent must read itself, and logs that', () => {
+    check('the build leaves the agent readable if it must read its own program, and logs that', () => {
       expect(log).toContain('WARNING: this agent does not run if it may not read its own program');
       expect(log).toContain('open /home/tfc-agent/bin/tfc-agent: permission denied');
       const { code, stderr } = readsItself.run(undefined, WINDOW);
@@ -119,7 +119,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
       },
       { does: 'kills every process', job: 'kill -USR1 1; kill -KILL -1; kill -USR1 1; sleep 2' },
       {
-        does: 'stops the helpers, and resumes them after the idle window',
+        does: 'stops the helpers, and continues them after the idle window',
         job: `cd /proc; for p in [0-9]*; do case $p-$(cat $p/comm) in $$-*) ;; *-tee|*-sh|*-cat|*-timeout) kill -STOP $p ;; esac; done
             kill -USR1 1; sleep 3; kill -CONT -1`,
       },
@@ -129,7 +129,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
             for p in /proc/[0-9]*; do [ "$(cat $p/comm)" != timeout ] || kill -TERM \${p#/proc/}; done
             kill -USR1 1; sleep 0.5; done`,
       },
-    ])('is not reported as an agent without a job, although its job $does', ({ job }) => {
+    ])('exit code 75 is not forged by a job that $does', ({ job }) => {
       const trapped = `trap '' HUP INT TERM USR1; ${job}; exit 0`;
       const { code, stderr } = containers.run(undefined, WINDOW, containers.job(trapped));
       expect(code).not.toBe(75);
@@ -145,7 +145,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
     { override: 'a function of bash', variables: { 'BASH_FUNC_mktemp%%': '() { echo "$token"; }' } },
     { override: 'GODEBUG', variables: { GODEBUG: 'http2debug=2' } },
     { override: 'LD_DEBUG', variables: { LD_DEBUG: 'all' } },
-  ])('prints no token if RunTask overrides $override', ({ command = [], variables = {}, code = 75 }) => {
+  ])('no token is printed if RunTask overrides $override', ({ command = [], variables = {}, code = 75 }) => {
     const token = 'token-that-nobody-may-see';
     const options = containers.options(undefined, { ...WINDOW, ...variables, TFC_AGENT_TOKEN: token });
     const found = engine(['run', ...options, containers.image, ...command]);
@@ -154,7 +154,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
     return `exit code ${code}, no token`;
   });
 
-  check('is not built on a base whose shell reads functions from the environment', () => {
+  check('no image is built on a base whose shell reads functions from the environment', () => {
     if (BASE === undefined) return 'no base image';
     const tag = buildOnBase('agent-bash-base', 'RUN bash -c "rm -f /bin/dash /usr/bin/dash; ln -sf bash /bin/sh"');
     const image = new AgentContainers();
@@ -167,7 +167,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
     return 'no image: "takes functions from environment variables"';
   });
 
-  check('cannot hide the token if there is an init process, or if the shell can be read', () => {
+  check('the token is visible if there is an init process, or if the shell can be read', () => {
     expect(containers.run(LOOK_FOR_TOKEN, {}, ['--init']).stdout).toBe('docker-init\n');
     const seen = 'docker-init shows it; with a registry image, the shell does';
     if (BASE === undefined) return seen;

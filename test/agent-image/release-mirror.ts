@@ -87,7 +87,7 @@ const unchanged = (sums: string) => sums;
 
 export const FAULTS: readonly Fault[] = [
   {
-    name: 'wrong sum',
+    name: 'wrong checksum',
     says: /has the sum [0-9a-f]{64}, but/,
     inLab: true,
     files: replacing(() => ({ [AMD64]: zip({ 'tfc-agent': elf('amd64'), evil: elf('amd64') }) })),
@@ -99,7 +99,7 @@ export const FAULTS: readonly Fault[] = [
     files: replacing((_, good) => ({ [AMD64]: bytesIn(good, AMD64).subarray(0, -20) })),
   },
   {
-    name: 'wrong signature: of other sums',
+    name: 'signature of different checksums',
     says: NOT_SIGNED,
     inLab: true,
     files: replacing((_, good) => ({
@@ -107,13 +107,13 @@ export const FAULTS: readonly Fault[] = [
     })),
   },
   {
-    name: 'wrong key: signed by a foreign subkey',
+    name: 'signature by a foreign subkey',
     says: NOT_SIGNED,
     inLab: true,
     files: signing(unchanged, (keys) => [keys.foreignSubkey]),
   },
   {
-    name: 'wrong key: the published key is another',
+    name: 'published key that is not the pinned key',
     says: /and no other/,
     inLab: true,
     files: (keys) => ({
@@ -122,13 +122,13 @@ export const FAULTS: readonly Fault[] = [
     }),
   },
   {
-    name: 'archive missing from the sums',
+    name: 'archive missing from the checksums',
     says: /does not name .*amd64\.zip exactly once/,
     inLab: true,
     files: signing((sums) => sums.split('\n').slice(1).join('\n')),
   },
   {
-    name: 'unsigned sums',
+    name: 'checksums without a signature',
     says: /could not fetch .*SHA256SUMS\.sig/,
     inLab: true,
     files: (keys) => {
@@ -137,7 +137,7 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   { name: 'empty signature', says: NOT_SIGNED, files: replacing(() => ({ [SIGNATURE]: Buffer.of() })) },
-  { name: 'archive named twice in the sums', says: /exactly once/, files: signing((sums) => sums.repeat(2)) },
+  { name: 'archive listed twice in the checksums', says: /exactly once/, files: signing((sums) => sums.repeat(2)) },
   {
     name: 'several keys in the key file',
     says: /and no other/,
