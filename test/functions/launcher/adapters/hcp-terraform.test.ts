@@ -364,23 +364,6 @@ describe('the runs of a pool', () => {
     expect(cold.visibilityOf(byId)).toEqual({ agentsVisible: false });
   });
 
-  it('are found by the pool’s name, which is looked up again after ten minutes', async () => {
-    const warm = client();
-    const lookups = () => requestsTo(POOLS);
-    await openRuns(warm);
-    expect(Object.fromEntries(queryOf(lookups()[0]))).toEqual({
-      q: 'default',
-      'page[size]': '100',
-      'page[number]': '1',
-    });
-    nowMs += 10 * 60_000 - 1;
-    await openRuns(warm);
-    expect(lookups()).toHaveLength(1);
-    nowMs += 1;
-    await openRuns(warm);
-    expect(lookups()).toHaveLength(2);
-  });
-
   it('are listed at their organization’s path only, whatever characters its name has', async () => {
     const paths: string[] = [];
     server.on('/api/v2/organizations', (request, response) => {
