@@ -317,19 +317,6 @@ describe('warm agents whose containers ended well', () => {
   });
 });
 
-describe('agents in question', () => {
-  it('are listed from before a task whose own job still waits, even if it exited with 0', async () => {
-    queue('one', 'run-1');
-    const createdAtMs = NOW - minutes(50);
-    const good = { family: 'launcher-one', createdAtMs, startedAtMs: createdAtMs, stoppedAtMs: NOW - minutes(30) };
-    tasks.stopped = [stoppedTask('a', { ...good, startedBy: 'run-1/plan' })];
-    await tickOf([pool('one')]);
-    tasks.stopped = [stoppedTask('a', { ...good, startedBy: 'run-2/plan' })];
-    await tickOf([pool('one')]);
-    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs < createdAtMs)).toEqual([false, true, false]);
-  });
-});
-
 type Http = ConstructorParameters<typeof HcpTerraformClient>[0]['http'];
 const listOf = (data: unknown[]) => ({ data, meta: { pagination: { 'current-page': 1, 'next-page': null } } });
 const poolNamed = (name: string) => ({ data: { attributes: { name } } });
@@ -460,38 +447,5 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
       const seen = await tickOfOne();
       expect(seen).toMatchObject({ decision: { stops: [{ taskId: 'old' }] }, stops: [], errors: [] });
     });
-
-    it('is stopped when only the second list is too long, without the task that never registered', async () => {
-      tasks.tasks = [old, task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(30) })];
-      let older = 0;
-      platform.agents = async (_, sinceMs) => {
-        if (sinceMs < NOW - minutes(12) && ++older > 1) throw tooLong;
-        return [errored];
-      };
-      const seen = await tickOfOne();
-      expect(seen.decision?.stops.map(({ taskId }) => taskId)).toEqual(['old', 'late']);
-      expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['old']);
-      expect(seen.errors).toEqual([]);
-    });
-
-    it('isn’t stopped when even the second list of the last minutes is too long, and the tick has an error', async () => {
-      tasks.tasks = [old];
-      let looks = 0;
-      platform.agents = async () => {
-        if (++looks > 1) throw tooLong;
-        return [errored];
-      };
-      const seen = await tickOfOne();
-      expect(seen).toMatchObject({ stops: [], errors: [{ fault: 'too-long' }] });
-      expect(looks).toBe(2);
-    });
-  });
-
-  it('is an error when its agent can’t be looked up for another reason', async () => {
-    queue('one', 'run-1');
-    tasks.tasks = [silent];
-    listing([], new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'no answer' }));
-    const seen = await tickOfOne();
-    expect(seen).toMatchObject({ launches: [], errors: [{ fault: 'unavailable' }] });
   });
 });

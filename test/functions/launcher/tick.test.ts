@@ -61,20 +61,6 @@ describe('a tick', () => {
     expect(launched()).toHaveLength(1);
   });
 
-  it.each([
-    'policy_override',
-    'policy_soft_failed',
-    'planned',
-    'cost_estimated',
-    'policy_checked',
-    'post_plan_completed',
-    'quantum_estimating',
-  ])('never launches for a run in %s, however long it waits', async (status) => {
-    platform.lists('one', run({ status, statusSinceMs: NOW - minutes(20) }));
-    await tickOf([pool('one')]);
-    expect(launched()).toEqual([]);
-  });
-
   it('reports agents named like tasks of another cluster, and not those of other pools of the same cluster', async () => {
     queue('one', 'run-a');
     const [theirs, ours] = ['f'.repeat(32), '0'.repeat(32)];
@@ -121,23 +107,6 @@ describe('a tick', () => {
     tasks.stopped = [stoppedTask('t', { family: 'launcher-one' })];
     await tickOf([pool('one')]);
     expect(launched()).toEqual(['one run-1/plan/2']);
-  });
-
-  it('lists agents from before a task whose agent isn’t among the recent ones, to know whether it registered', async () => {
-    queue('one', 'run-1');
-    tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
-    await tickOf([pool('one')]);
-    // The third time is the second look before it is stopped.
-    expect(platform.agentsAsked).toHaveLength(3);
-    expect(platform.agentsAsked[1]?.sinceMs).toBeLessThan(NOW - minutes(90));
-  });
-
-  it('lists only recent agents when the agent of an old task is among them', async () => {
-    queue('one', 'run-1');
-    tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
-    platform.agentsOf.set('one', [agent('t', 'busy')]);
-    await tickOf([pool('one')]);
-    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs)).toEqual([NOW - minutes(11)]);
   });
 
   it('stops a task whose agent never registered, with a reason that names the launcher', async () => {
@@ -441,15 +410,6 @@ describe('a stop of a task without an agent', () => {
     expect(tasks.stops).toEqual([]);
     expect(ticked?.errors).toMatchObject([{ fault: 'unavailable' }]);
     expect(launched()).toEqual(['one run-9/plan/1']);
-  });
-
-  it('is carried out when ECS knows the exit code, although the second list for another task fails', async () => {
-    tasks.tasks = [late, { ...late, id: 'certain', exitCode: 0, executionStoppedAtMs: NOW - minutes(6) }];
-    const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too many agents' });
-    platform.listsAgents([left, agent('certain', 'exited', { lastPingMs: NOW - minutes(6) })], tooLong);
-    const ticked = await tickOfOne();
-    expect(tasks.stops).toMatchObject([{ taskId: 'certain' }]);
-    expect(ticked?.errors).toEqual([tooLong]);
   });
 
   it('is carried out without a second list when ECS knows the exit code', async () => {

@@ -79,6 +79,11 @@ async function launchedId(of = request()): Promise<string> {
 }
 
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
+/** The task that stops, once it has. */
+async function stoppedOne() {
+  await expect.poll(async () => (await stopped()).length).toBe(1);
+  return stopped();
+}
 
 /** Lets the next call fail. */
 const failing = (action: string, code: string, message: string, status = 400) =>
@@ -92,11 +97,12 @@ const CONFLICT = { kind: 'error', code: 'ConflictException', message: 'in use', 
 const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
 const hasOwnToken = (input: unknown) => JSON.stringify(input).includes('/od"');
 
+const DEFINITION = `arn:aws:ecs:eu-central-1:000000000000:task-definition/${FAMILY}`;
 const arnOf = (id: string) => `arn:aws:ecs:eu-central-1:000000000000:task/launcher/${id}`;
 /** A task as ECS describes it. */
 const described = (id: string, more = {}) => ({
   taskArn: arnOf(id),
-  taskDefinitionArn: `arn:aws:ecs:eu-central-1:000000000000:task-definition/${FAMILY}:17`,
+  taskDefinitionArn: `${DEFINITION}:17`,
   lastStatus: 'RUNNING',
   desiredStatus: 'RUNNING',
   ...more,
@@ -309,10 +315,8 @@ describe('a refusal is a value with a remedy', () => {
   });
 
   it('for an unknown family', async () => {
-    expect(await launch(request('run-1', 1, 'nobody'))).toMatchObject({
-      kind: 'refused',
-      refusal: { cause: 'misconfiguration' },
-    });
+    const answer = await launch(request('run-1', 1, 'nobody'));
+    expect(answer).toMatchObject({ kind: 'refused', refusal: { cause: 'misconfiguration' } });
   });
 
   it.each([
@@ -333,8 +337,7 @@ describe('tasks', () => {
   it('that stopped are returned with their end', async () => {
     register(['exit 3']);
     const id = await launchedId();
-    await expect.poll(async () => (await stopped()).length).toBe(1);
-    expect(await stopped()).toMatchObject([
+    expect(await stoppedOne()).toMatchObject([
       { id, lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited', exitCode: 3, startedAtMs: expect.any(Number) },
     ]);
     expect(await liveTasks()).toEqual([]);
@@ -353,8 +356,7 @@ describe('tasks', () => {
   it('that could not start are returned with ECS’s reason', async () => {
     ecs.failStart({ at: 'pull', reason: 'CannotPullContainerError: no route' });
     await launchedId();
-    await expect.poll(async () => (await stopped()).length).toBe(1);
-    expect(await stopped()).toMatchObject([
+    expect(await stoppedOne()).toMatchObject([
       { stopCode: 'TaskFailedToStart', stoppedReason: 'CannotPullContainerError: no route', startedAtMs: undefined },
     ]);
   });
@@ -362,8 +364,7 @@ describe('tasks', () => {
   it('that ran out of memory are returned with ECS’s reason and their memory', async () => {
     const id = await launchedId();
     await expect.poll(() => ecs.outOfMemory(id)).toBe(true);
-    await expect.poll(async () => (await stopped()).length).toBe(1);
-    expect(await stopped()).toMatchObject([
+    expect(await stoppedOne()).toMatchObject([
       { id, exitCode: 137, containerReason: expect.stringContaining('OutOfMemoryError'), memoryMiB: 512 },
     ]);
   });
@@ -379,12 +380,7 @@ describe('tasks', () => {
   it('cost one call when there are none', async () => {
     const before = ecs.calls().length;
     expect(await liveTasks()).toEqual([]);
-    expect(
-      ecs
-        .calls()
-        .slice(before)
-        .map(({ action }) => action),
-    ).toEqual(['ListTasks']);
+    expect(ecs.calls().slice(before)).toMatchObject([{ action: 'ListTasks' }]);
   });
 
   it('that have ended already can be stopped', async () => {
@@ -426,11 +422,7 @@ describe('a task without a creation time from ECS', () => {
   it.each([
     ['created', { createdAt: agoOf(9), startedAt: agoOf(10) }, 9],
     ['connected', { connectivityAt: agoOf(9), pullStartedAt: agoOf(8), startedAt: agoOf(7) }, 9],
-    [
-      'pulling, although that is not the first time in the answer',
-      { connectivityAt: agoOf(5), pullStartedAt: agoOf(8) },
-      8,
-    ],
+    ['pulling, before its connection', { connectivityAt: agoOf(5), pullStartedAt: agoOf(8) }, 8],
     ['pulling', { pullStartedAt: agoOf(8) }, 8],
     ['started', { startedAt: agoOf(7), stoppedAt: agoOf(1) }, 7],
     ['ended', { executionStoppedAt: agoOf(2), stoppedAt: agoOf(1) }, 2],
@@ -541,10 +533,7 @@ describe('an answer of ECS', () => {
   ])('about a task that it cannot describe is an error: %j', async (failure, message) => {
     answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
     answering('DescribeTasks', { tasks: [described('a')], failures: [{ reason: 'MISSING' }, failure] });
-    await expect(liveTasks()).rejects.toMatchObject({
-      fault: 'unexpected-answer',
-      message: `ECS: ${message}`,
-    });
+    await expect(liveTasks()).rejects.toMatchObject({ fault: 'unexpected-answer', message: `ECS: ${message}` });
   });
 
   it('with another schema is an error with at most three places', async () => {
@@ -569,10 +558,7 @@ describe('an answer of ECS', () => {
 
   it('to a launch with a task of another schema is an error', async () => {
     answering('RunTask', { tasks: [{ taskArn: 'no arn', lastStatus: 'PROVISIONING' }] });
-    await expect(launch()).rejects.toMatchObject({
-      fault: 'unexpected-answer',
-      request: 'RunTask',
-    });
+    await expect(launch()).rejects.toMatchObject({ fault: 'unexpected-answer', request: 'RunTask' });
   });
 
   it('to a launch with a failure without a reason is a refusal with an unknown cause', async () => {
@@ -591,11 +577,8 @@ describe('an answer of ECS', () => {
     failing('StopTask', 'InvalidParameterException', 'The referenced task was not found.');
     await expect(tasks.stop('a', 'x', signal)).resolves.toBeUndefined();
     failing('StopTask', 'ClusterNotFoundException', 'Cluster not found.');
-    await expect(tasks.stop('a', 'x', signal)).rejects.toMatchObject({
-      fault: 'rejected',
-      request: 'StopTask',
-      status: 400,
-    });
+    const refused = { fault: 'rejected', request: 'StopTask', status: 400 };
+    await expect(tasks.stop('a', 'x', signal)).rejects.toMatchObject(refused);
     failing('StopTask', 'ServerException', 'sorry', 500);
     const failed = tasks.stop('a', 'x', signal);
     await expect(failed).rejects.toMatchObject({ fault: 'unavailable', status: 500, requestId: expect.any(String) });
@@ -697,14 +680,8 @@ describe('a task of an ECS answer', () => {
     ['an ARN of something else', { taskArn: 'arn:aws:ecs:eu-central-1:000000000000:service/launcher/0123' }],
     ['text before its ARN', { taskArn: ` ${arnOf('0123')}` }],
     ['an ARN without an id', { taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/' }],
-    [
-      'a task definition without a revision',
-      { taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher' },
-    ],
-    [
-      'text after its task definition',
-      { taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher:1x' },
-    ],
+    ['a task definition without a revision', { taskDefinitionArn: DEFINITION }],
+    ['text after its task definition', { taskDefinitionArn: `${DEFINITION}:1x` }],
     ['no status', { lastStatus: '' }],
     ['no desired status', { desiredStatus: '' }],
     ['a time that is text', { createdAt: '2026-03-01T12:00:00Z' }],

@@ -221,21 +221,11 @@ describe('an answer with more entries or values than a page has', () => {
   const zeros = (count: number) => `[${'0,'.repeat(count - 1)}0]`;
   const meta = JSON.stringify(page(1, null).meta);
 
-  it.each([
-    ['101 runs', `{"data":${zeros(101)},"meta":${meta}}`, /101 entries in "data".*at most 100/],
-    ['1,001 included resources', `{"data":[],"included":${zeros(1001)},"meta":${meta}}`, /1001 entries in "included"/],
-    [
-      '100 runs that are none',
-      `{"data":${zeros(100)},"meta":${meta}}`,
-      /expected schema \(data\.0: \w+; data\.1: \w+; data\.2: \w+\)/,
-    ],
-    ['data that is an object with a length', `{"data":{"length":101},"meta":${meta}}`, /expected schema \(data: /],
-    ['null', 'null', /expected schema \(top: /],
-  ])('is refused before the schema reads it: %s', async (_, body, message) => {
-    server.on(RUNS, text(body, 'application/vnd.api+json'));
+  it('is refused before the schema reads it, and is not read again in smaller pages', async () => {
+    server.on(RUNS, text(`{"data":${zeros(101)},"meta":${meta}}`, 'application/vnd.api+json'));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'unexpected-answer' } });
-    expect(messageOf(answer)).toMatch(message);
+    expect(messageOf(answer)).toMatch(/101 entries in "data".*at most 100/);
     expect(pagesRequested()).toEqual(['100:1']);
   });
 
@@ -258,13 +248,6 @@ describe('an answer with more entries or values than a page has', () => {
     });
     expect((await runsOf()).ok).toBe(true);
     expect(pagesRequested()).toEqual(['100:1', '20:1']);
-  });
-
-  it('is counted by its values, not by the commas in its messages', async () => {
-    const message = '"\\,[{'.repeat(60_000);
-    server.on(RUNS, listOf([run('run-1', 'plan_queued', message)]));
-    expect(idsOf(await runsOf())).toEqual(['run-1']);
-    expect(pagesRequested()).toEqual(['100:1']);
   });
 });
 

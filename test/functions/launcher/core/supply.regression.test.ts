@@ -39,10 +39,6 @@ describe('a container that ended at once', () => {
     expect(failed([wrongImage], { agents: [] })).toEqual(['t']);
   });
 
-  it('is a start failure if agents can’t be listed and it ended with an error', () => {
-    expect(failed([{ ...wrongImage, exitCode: 1 }], { agents: undefined })).toEqual(['t']);
-  });
-
   it('is a start failure, also when ECS gives no code', () => {
     expect(failed([{ ...wrongImage, stopCode: undefined }], { agents: [] })).toEqual(['t']);
   });
@@ -123,28 +119,6 @@ describe('a token that can’t list agents', () => {
   });
 
   const nameless: RunningJob = { key: 'run-9/plan', phase: 'plan' };
-  const young = (id: string, age: number) =>
-    task(id, { createdAtMs: NOW - seconds(age), startedAtMs: NOW - seconds(age - 20) });
-
-  it('takes as many young tasks for busy as jobs run without a name, the oldest first', () => {
-    const supply = supplyFrom([young('new', 40), young('old', 90)], { agents: undefined, running: [nameless] });
-    expect(supply.live.map(({ task: { id }, state }) => [id, state])).toEqual([
-      ['new', 'starting'],
-      ['old', 'busy'],
-    ]);
-    expect(supply.unclaimed).toBe(1);
-  });
-
-  it('does not take a task for busy whose container has not come up, nor one more than jobs run', () => {
-    const provisioning = task('p', { createdAtMs: undefined, startedAtMs: undefined });
-    const old = task('u', { createdAtMs: NOW - LIMITS.startDeadlineMs - 1 });
-    const supply = supplyFrom([provisioning, old, young('y', 40), young('z', 30)], {
-      agents: undefined,
-      running: [nameless],
-    });
-    expect(supply.live.map(({ state }) => state)).toEqual(['starting', 'unobserved', 'starting', 'starting']);
-  });
-
   it('reads a task without a creation time as any other', () => {
     const a = task('a', { createdAtMs: undefined });
     const b = task('b', { createdAtMs: undefined });
