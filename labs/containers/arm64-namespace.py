@@ -1,9 +1,9 @@
-"""Runs a command as root of a user namespace in which arm64 programs run too, by qemu: nothing of the machine is changed.
+"""Runs a command as root of a user namespace in which qemu also runs arm64 programs. The machine itself isn't changed.
 
     arm64-namespace.py QEMU COMMAND [ARGUMENT...]
 
-Since Linux 6.7 each user namespace has a binfmt_misc of its own (https://docs.kernel.org/admin-guide/binfmt-misc.html). Flags: the
-interpreter is opened now (F), and programs that may be executed but not read work as well (O, C). Exit code 77: this kernel cannot.
+Since Linux 6.7, each user namespace has its own binfmt_misc (https://docs.kernel.org/admin-guide/binfmt-misc.html). The flags
+open the interpreter now (F), and support programs that can be executed but not read (O, C). Exit code 77: this kernel can't.
 """
 
 import ctypes

@@ -1,52 +1,90 @@
-/** Builds the agent's image and runs containers of it in the engine that `with-docker.sh` provides, or in your own. */
+/**
+ * Images and containers in the engine that `with-docker.sh` provides, or in your own. Containers get the restrictions of the
+ * task definition. Everything that is made here has a random name, and `release()` removes it.
+ */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { test } from 'vitest';
+import type { ProgramResult } from '../../test/processes.ts';
 
-/** `docker` or a path to it; the tests that need it are skipped when there is none. */
+/** `docker` or a path to it. */
 export const ENGINE = process.env['CONTAINER_ENGINE'];
+/** The agent's base image. Your own engine may have none. */
+export const BASE = process.env['BASE_IMAGE'];
+/** Why tests in an engine are skipped. */
+export const NO_ENGINE = ENGINE === undefined ? 'see labs/containers/with-docker.sh' : undefined;
+/** Why tests are skipped that need the base image, too. */
+export const NO_BASE = BASE === undefined ? 'see labs/containers/with-docker.sh' : NO_ENGINE;
 
 /** The folder with both Dockerfiles. */
 export const IMAGE_FOLDER = fileURLToPath(new URL('../../agent-image', import.meta.url));
 
-export interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export function engine(args: readonly string[], input?: string): Outcome {
+export function engine(args: readonly string[]): ProgramResult {
   const { status, stdout, stderr, error } = spawnSync(ENGINE ?? 'docker', args, {
     encoding: 'utf8',
     timeout: 120_000,
     env: { ...process.env, DOCKER_BUILDKIT: '0' },
-    ...(input === undefined ? {} : { input }),
   });
   if (error !== undefined) throw error;
   return { code: status, stdout, stderr };
 }
 
-/** Like {@link engine}, for what must succeed; returns stdout without its last end of line. */
-export function engineOk(args: readonly string[], input?: string): string {
-  const outcome = engine(args, input);
-  if (outcome.code !== 0)
-    throw new Error(`${args.join(' ')}: exit code ${outcome.code}\n${outcome.stdout}${outcome.stderr}`);
-  return outcome.stdout.trimEnd();
+/** Like {@link engine}. @throws if the command fails @returns stdout without its last line end */
+export function engineOk(args: readonly string[]): string {
+  const { code, stdout, stderr } = engine(args);
+  if (code !== 0) throw new Error(`${args.join(' ')}: exit code ${code}\n${stdout}${stderr}`);
+  return stdout.trimEnd();
 }
 
-/** Containers of the agent's image, with the restrictions that the task definition lays on them. */
+/** A field of an image's description. */
+export const inspected = (image: string, format: string) =>
+  JSON.parse(engineOk(['image', 'inspect', '--format', `{{json ${format}}}`, image]));
+
+export const buildArgs = (values: Readonly<Record<string, string>>): string[] =>
+  Object.entries(values).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+
+/** Builds an image on the base image. @param lines of its Dockerfile, run as root */
+export function buildOnBase(
+  tag: string,
+  lines: string,
+  folder = mkdtempSync(join(tmpdir(), 'container-base-')),
+): string {
+  writeFileSync(join(folder, 'Dockerfile'), `FROM ${BASE}\nUSER root\n${lines}\nUSER tfc-agent\n`);
+  engineOk(['build', '--network', 'none', '--tag', tag, folder]);
+  return tag;
+}
+
+/** A test that is a row of docs/container-review.md. It returns the row's last cell: what was seen. */
+export function check(title: string, body: () => string | Promise<string>): void {
+  test(title, { timeout: 300_000 }, async ({ annotate }) => {
+    await annotate(await body());
+  });
+}
+
+/** Like {@link check}, for each row. `$key` in the title is the row's value. In `test.for`, vitest would cut it after 40 characters. */
+export const checkEach =
+  <Row extends object>(rows: readonly Row[]) =>
+  (title: string, body: (row: Row) => string | Promise<string>): void => {
+    for (const row of rows) {
+      const values = Object.entries(row);
+      const full = values.reduce((text, [key, value]) => text.replaceAll(`$${key}`, () => `${value}`), title);
+      check(full, () => body(row));
+    }
+  };
+
+/** Containers of the agent's image. */
 export class AgentContainers {
   readonly image = `agent-image-test:${randomUUID()}`;
   private readonly directory = mkdtempSync(join(tmpdir(), 'container-test-'));
   private readonly names: string[] = [];
 
-  /** Builds the image; returns what the build said. */
-  build(base = process.env['BASE_IMAGE'], buildArgs: readonly string[] = []): string {
-    const all = [...(base === undefined ? [] : [`BASE_IMAGE=${base}`]), ...buildArgs];
-    const args = all.flatMap((argument) => ['--build-arg', argument]);
+  /** Builds the image. @returns the log of the build */
+  build(base = BASE, values: Readonly<Record<string, string>> = {}): string {
+    const args = buildArgs({ ...(base !== undefined && { BASE_IMAGE: base }), ...values });
     const { code, stdout, stderr } = engine(['build', '--network', 'none', '--tag', this.image, ...args, IMAGE_FOLDER]);
     if (code !== 0) throw new Error(`exit code ${code}\n${stdout}${stderr}`);
     return `${stdout}${stderr}`;
@@ -55,33 +93,29 @@ export class AgentContainers {
   /**
    * Options of `run` as in the task definition, without the init process.
    *
-   * @param agent text of a shell script that is mounted over `tfc-agent`; absent: the image's own
+   * @param agent text of a shell script that replaces `tfc-agent`; absent: the image's own
    */
   options(agent: string | undefined, variables: Record<string, string> = {}): readonly string[] {
     const name = `agent-${randomUUID()}`;
     this.names.push(name);
     const all: Record<string, string> = { TFC_AGENT_NAME: 'given-name', TFC_AGENT_TOKEN: 'secret', ...variables };
-    const mount: string[] = [];
-    if (agent !== undefined) {
-      const script = this.file(name, `#!/bin/sh\n${agent}`);
-      chmodSync(script, 0o755);
-      mount.push('--volume', `${script}:/home/tfc-agent/bin/tfc-agent:ro`);
-    }
+    const script = agent === undefined ? undefined : this.file(name, `#!/bin/sh\n${agent}`, 0o755);
+    const mount = script === undefined ? [] : ['--volume', `${script}:/home/tfc-agent/bin/tfc-agent:ro`];
     return [
       ...['--name', name, '--network', 'none', '--read-only', '--cap-drop', 'ALL', ...mount],
       ...Object.entries(all).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
     ];
   }
 
-  /** A file to mount, readable by everybody; returns its path. */
-  file(name: string, text: string): string {
+  /** Writes a file to mount, which every user can read. @returns its path */
+  file(name: string, text: string, mode = 0o644): string {
     const file = join(this.directory, name);
     writeFileSync(file, text);
-    chmodSync(file, 0o644);
+    chmodSync(file, mode);
     return file;
   }
 
-  /** What a shell command prints that root runs in the image, without any network. */
+  /** Runs a shell command as root in the image, without any network. @returns its output */
   asRoot(command: string): string {
     const options = ['--rm', '--network', 'none', '--user', '0', '--entrypoint', '/bin/sh'];
     return engineOk(['run', ...options, this.image, '-c', command]);
@@ -93,11 +127,16 @@ export class AgentContainers {
   }
 
   /** Runs a container to its end. */
-  run(agent: string | undefined, variables?: Record<string, string>, extra: readonly string[] = []): Outcome {
+  run(agent: string | undefined, variables?: Record<string, string>, extra: readonly string[] = []): ProgramResult {
     return engine(['run', ...this.options(agent, variables), ...extra, this.image]);
   }
 
-  /** Starts a container; returns its name. */
+  /** Runs a container of the base image with a shell command as its entry point. */
+  runShellOnBase(options: readonly string[], ...command: readonly string[]): ProgramResult {
+    return engine(['run', ...options, '--entrypoint', '/bin/sh', `${BASE}`, '-c', ...command]);
+  }
+
+  /** Starts a container. @returns its name */
   start(agent: string | undefined, variables?: Record<string, string>, extra: readonly string[] = []): string {
     const options = this.options(agent, variables);
     engineOk(['run', '--detach', ...options, ...extra, this.image]);
@@ -107,6 +146,5 @@ export class AgentContainers {
   release(): void {
     if (this.names.length > 0) engine(['rm', '--force', '--volumes', ...this.names]);
     engine(['rmi', '--force', this.image]);
-    rmSync(this.directory, { recursive: true, force: true });
   }
 }

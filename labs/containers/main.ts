@@ -1,8 +1,8 @@
 /**
- * `npm run lab:containers [-- --write]`: every container test in the engine that with-docker.sh provides, one after the other,
- * and what they saw as a table; `--write` puts it into docs/container-review.md.
+ * `npm run lab:containers [-- --write]`: runs every container test in the engine that with-docker.sh provides, one after the
+ * other, and prints the results as tables. With `--write`, it writes them into docs/container-review.md.
  *
- * Exit code 0: everything holds. 1: something does not.
+ * Exit code 0: all tests hold. 1: a test doesn't.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -31,17 +31,14 @@ if (options.write && good) {
   writeSection('docs/container-review.md', 'container-tests', tests);
   writeSection('docs/container-review.md', 'container-measures', measures);
 } else if (options.write) {
-  console.error('docs/container-review.md is left as it was: not every test holds.');
+  console.error('docs/container-review.md was not changed, because not every test holds.');
 }
 process.exitCode ||= good || !options.write ? 0 : 1;
 
-/** Where and when this was. */
+/** The engine, the machine and the date of this run. */
 function machine(): string {
-  const version = spawnSync(process.env['CONTAINER_ENGINE'] ?? 'docker', [
-    'version',
-    '--format',
-    '{{.Server.Version}}',
-  ]);
+  const engine = process.env['CONTAINER_ENGINE'] ?? 'docker';
+  const version = spawnSync(engine, ['version', '--format', '{{.Server.Version}}']);
   const system = /^PRETTY_NAME="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'Linux';
   const date = new Date().toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
   return `Docker ${`${version.stdout}`.trim()} on ${system}, ${arch()}, ${cpus().length} cores, ${date}`;

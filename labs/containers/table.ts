@@ -2,23 +2,21 @@
 import { relative } from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
-/** Tests whose numbers are the page's sizes and times. */
+/** The file whose tests are the page's table of sizes and times. */
 export const MEASURES = 'labs/containers/measures.lab.ts';
 
-/** One test of the lab. */
 export interface Row {
-  /** Of the repository. */
+  /** Path in the repository. */
   readonly file: string;
-  /** What is tried and must hold. */
   readonly name: string;
   readonly holds: 'yes' | 'no' | 'skipped';
-  /** The test's annotations, by their type. */
+  /** The test's annotations, by type. */
   readonly seen: ReadonlyMap<string, string>;
 }
 
 /**
- * A test's name without the group that is its whole file, and without what the machine adds to it.
- * @param fullName parts with ` > ` between them.
+ * A test's name without the group that contains the whole file, and without the reason why it was skipped.
+ * @param fullName parts separated by ` > `
  */
 export function rowName(fullName: string): string {
   return fullName
@@ -28,7 +26,7 @@ export function rowName(fullName: string): string {
     .join(': ');
 }
 
-/** Keeps every test's end. */
+/** Collects the result of every test. */
 export class Rows implements Reporter {
   readonly rows: Row[] = [];
 
@@ -48,7 +46,6 @@ function rowOf(module: TestModule, test: TestCase): Row {
   };
 }
 
-/** @param date as the page writes it. */
 export function testsTable(rows: readonly Row[], machine: string): string {
   const groups = Map.groupBy(
     rows.filter(({ file }) => file !== MEASURES),

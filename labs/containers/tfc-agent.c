@@ -1,10 +1,10 @@
 /*
- * An emulator of tfc-agent and tfc-agent-core as compiled programs: a script could not be run at mode 0711, and would not show
- * what the kernel lets a job see of the process that holds the agent token.
+ * Emulates tfc-agent and tfc-agent-core as compiled programs. A script can't run with mode 0711, and wouldn't show what the
+ * kernel lets a job see of the process that holds the agent token.
  *
- * Like the real ones, they lie in one directory, `tfc-agent version` runs both, and each clears the token from its environment
- * and keeps it in memory. With -DREADS_ITSELF they need to read their own program. A job is the script /stub-job.sh; without
- * one, the agent waits for SIGTERM.
+ * Like the real programs, both are in one directory, `tfc-agent version` runs both, and each clears the token from its
+ * environment and keeps it in memory. With -DREADS_ITSELF, they must read their own program. A job is the script
+ * /stub-job.sh. Without one, the agent waits for SIGTERM.
  */
 #include <fcntl.h>
 #include <libgen.h>
@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t told;
+static volatile sig_atomic_t terminated;
 static void on_term(int signal) {
   (void)signal;
-  told = 1;
+  terminated = 1;
 }
 
 int main(int argc, char **argv) {
@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
     puts("2026-08-24T10:00:01.000Z [INFO]  core: Waiting for next job");
     fflush(stdout);
     if (access("/stub-job.sh", R_OK) != 0) {
-      while (!told) usleep(50000);
+      while (!terminated) usleep(50000);
       puts("2026-08-24T10:00:09.000Z [INFO]  core: Shutting down");
       return 0;
     }

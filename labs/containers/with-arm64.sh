@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs a command with ARM64_BASE set to the archive of a Debian for arm64, and ARM64_QEMU to what runs its programs; made once, which
-# takes some minutes, and before with-docker.sh cuts the network off. Without what it needs it says so, and runs the command without
-# them; or ends with 1 if REQUIRE_CONTAINERS is set.
+# Runs a command with the variables ARM64_BASE, the archive of a Debian for arm64, and ARM64_QEMU, the program that runs arm64
+# programs. The archive is made once, which takes some minutes. It must be made before with-docker.sh cuts off the network. If
+# something is missing, the script prints what, and runs the command without the variables, or ends with 1 if
+# REQUIRE_CONTAINERS is set.
 #
 # Needs root, Linux 6.7, and Debian's packages buildah, mmdebstrap, python3, qemu-user-static.
 set -eu
@@ -10,7 +11,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 skip() {
   reason=$1
   shift
-  echo "with-arm64: nothing is tried on arm64: $reason" >&2
+  echo "with-arm64: skipping arm64: $reason" >&2
   [ -z "${REQUIRE_CONTAINERS:-}" ] || exit 1
   exec "$@"
 }
@@ -18,7 +19,7 @@ skip() {
 for tool in buildah mmdebstrap python3; do
   command -v "$tool" >/dev/null || skip "needs $tool (apt-get install buildah mmdebstrap python3 qemu-user-static)" "$@"
 done
-# From Debian 13 on the static one may go by the other name.
+# Since Debian 13, the static program may have the other name.
 qemu=
 for name in qemu-aarch64-static qemu-aarch64; do
   path=$(command -v "$name") || continue
@@ -27,9 +28,9 @@ for name in qemu-aarch64-static qemu-aarch64; do
   break
 done
 [ -n "$qemu" ] || skip 'needs a static qemu-aarch64 (apt-get install qemu-user-static)' "$@"
-# An older kernel is no fault of the machine's set-up, and is said in the table: its rows are skipped.
+# An older kernel isn't an error of the machine's setup, so REQUIRE_CONTAINERS doesn't apply. The table shows skipped rows.
 python3 "$here/arm64-namespace.py" "$qemu" true || {
-  echo 'with-arm64: nothing is tried on arm64: this kernel has no binfmt_misc for user namespaces (Linux 6.7)' >&2
+  echo 'with-arm64: skipping arm64: this kernel has no binfmt_misc for user namespaces (Linux 6.7)' >&2
   exec "$@"
 }
 
@@ -38,11 +39,11 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/agent-launcher
 base=$cache/agent-base-arm64-$codename-1.tar
 if [ ! -s "$base" ]; then
   mkdir -p "$cache"
-  echo 'with-arm64: makes the base image for arm64' >&2
+  echo 'with-arm64: making the base image for arm64' >&2
   work=$(mktemp -d /tmp/with-arm64.XXXXXX)
   trap 'rm -rf "$work"' EXIT
   sources=$(find /etc/apt -maxdepth 2 \( -name 'sources.list' -o -path '*/sources.list.d/debian*.list' -o -name 'debian*.sources' \) | sort)
-  # shellcheck disable=SC2086 # one word a file
+  # shellcheck disable=SC2086 # one word per file
   python3 "$here/arm64-namespace.py" "$qemu" mmdebstrap --quiet --mode=root --skip=check/qemu --architectures=arm64 --variant=minbase \
     --include=ca-certificates,curl,gpg,gpgv,unzip "$codename" "$work/base.tar" $sources >"$work/mmdebstrap.log" 2>&1 || {
     cat "$work/mmdebstrap.log" >&2

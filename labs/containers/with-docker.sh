@@ -1,23 +1,25 @@
 #!/bin/sh
-# Runs a command with a separate Docker daemon, for machines (CI's among them) that have no container engine running and
-# reach no image registry:
+# Runs a command with its own Docker daemon, on machines (such as CI's) without a container engine or access to a registry:
 #
 #   labs/containers/with-docker.sh npx vitest run --config vitest.labs.config.ts labs/containers/container.lab.ts
 #
-# The daemon lives in a network namespace without any network and in a temporary directory; both are gone afterwards. The
-# command runs in that namespace too, so that a container on the host's network reaches what the command serves on loopback.
-# In the daemon are Debian under the name that agent-image/Dockerfile.release starts from, and under the one that
-# agent-image/Dockerfile starts from the same with the user tfc-agent, and tfc-agent.c, compiled, as that user's bin/tfc-agent and
-# bin/tfc-agent-core. The command finds them by CONTAINER_ENGINE, DOCKER_HOST, BASE_IMAGE and RELEASE_BASE_IMAGE, and the same
-# programs with READS_ITSELF by READING_AGENT.
+# The daemon runs in a temporary directory and in a network namespace without any network. Both are removed at the end. The
+# command runs in that namespace, too, so that containers on the host's network reach its servers on loopback.
 #
-# Needs root and Debian's packages docker.io (on Debian 13 docker-cli too), gcc, libc6-dev, mmdebstrap, iproute2, skopeo, util-linux. Without them it says why it does not run the
-# command and exits with 0, or with 1 if REQUIRE_CONTAINERS is set.
+# The command gets these variables:
+#   CONTAINER_ENGINE, DOCKER_HOST   the engine
+#   RELEASE_BASE_IMAGE              Debian, under the name of the base in agent-image/Dockerfile.release
+#   BASE_IMAGE                      the same under the name in agent-image/Dockerfile, with the user tfc-agent and tfc-agent.c,
+#                                   compiled, as that user's bin/tfc-agent and bin/tfc-agent-core
+#   READING_AGENT                   tfc-agent.c compiled with READS_ITSELF
+#
+# Needs root and Debian's packages docker.io (on Debian 13 docker-cli, too), gcc, libc6-dev, mmdebstrap, iproute2, skopeo,
+# util-linux. If something is missing, it prints what, and exits with 0, or with 1 if REQUIRE_CONTAINERS is set.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 dockerfile=$here/../../agent-image/Dockerfile
-docker=/usr/bin/docker # Debian's, as the daemon; there may be another client first on PATH
+docker=/usr/bin/docker # Debian's, like the daemon. Another client may come first on PATH.
 
 skip() {
   echo "with-docker: skipped: $*" >&2
@@ -39,7 +41,7 @@ clean_up() {
     kill "$dockerd" 2>/dev/null || true
     wait "$dockerd" 2>/dev/null || true
   fi
-  # Of containers on the host's network.
+  # Containers on the host's network leave this mount behind.
   umount "$work/exec/netns/default" 2>/dev/null || true
   ip netns del "$network" 2>/dev/null || true
   rm -rf "$work"
@@ -48,16 +50,16 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# -- Base image: made once, since it takes half a minute
+# -- Base image: cached, because it takes half a minute
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 version=$(sed -n 's/^ARG TFC_AGENT_VERSION=//p' "$dockerfile" | head -n 1)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/agent-launcher
 base=$cache/agent-base-$codename-3.tar
 if [ ! -s "$base" ]; then
   mkdir -p "$cache"
-  echo 'with-docker: makes the base image' >&2
+  echo 'with-docker: making the base image' >&2
   sources=$(find /etc/apt -maxdepth 2 \( -name 'sources.list' -o -path '*/sources.list.d/*.list' -o -name '*.sources' \) | sort)
-  # shellcheck disable=SC2086 # one word a file
+  # shellcheck disable=SC2086 # one word per file
   mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl,gpg,gpgv,unzip "$codename" "$work/base.tar" \
     $sources >"$work/mmdebstrap.log" 2>&1 || { cat "$work/mmdebstrap.log" >&2; exit 1; }
   mv "$work/base.tar" "$base"

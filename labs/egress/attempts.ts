@@ -1,24 +1,24 @@
-/** What is tried in the lab: the ways in which a job, honest or not, may try to leave. */
+/** The attempts of the lab: every way in which a job, honest or malicious, may try to reach another host. */
 
-/** Addresses in the lab, all from ranges that belong to documentation. */
+/** Addresses in the lab, all from documentation ranges. */
 export const LAB = {
   /** The task. */
   client: '10.90.0.10',
   client6: 'fd00:90::10',
   /** The VPC's resolver. */
   resolver: '10.90.0.2',
-  /** Where the allowed names live. */
+  /** The host of the allowed names. */
   allowedHost: '198.51.100.10',
   allowedHost6: '2001:db8:100::10',
-  /** A stranger, who answers on every port to every name. */
+  /** A host that isn't allowed. It answers on every port to every name. */
   stranger: '198.51.100.66',
   /** A host that isn't allowed, to which the task offers ECN: its SYN has the flags ECE and CWR as well. */
   strangerByEcn: '198.51.100.67',
-  /** A stranger who speaks first, as SSH and mail servers do. */
+  /** A host that isn't allowed and sends first, as SSH and mail servers do. */
   talkative: '198.51.100.22',
 } as const;
 
-/** A name that is allowed whole, one that is allowed by a wildcard, one that is not. */
+/** A name that is allowed itself, one that a wildcard allows, and one that isn't allowed. */
 export const NAMES = {
   allowed: 'app.terraform.io',
   wildcard: '*.modules.example.com',
@@ -26,10 +26,10 @@ export const NAMES = {
   stranger: 'evil.example.net',
 } as const;
 
-/** What a client says that only pretends to speak TLS; the stranger answers it at length. */
+/** Sent by a client that only pretends to speak TLS. The stranger sends a long answer. */
 export const SECRET = 'take this secret';
 
-/** The same, to be answered in a few bytes that begin as a TLS server's do. */
+/** The same, but the stranger answers with a few bytes that begin like a TLS server's. */
 export const BRIEFLY = 'take this, and be brief';
 
 interface To {
@@ -37,25 +37,25 @@ interface To {
   readonly port: number;
 }
 
-/** One try, by what is sent. */
+/** What one attempt sends. */
 export type Try =
   | (To & {
       readonly how: 'tls';
       /** Absent: no server name is sent. */
       readonly serverName?: string;
       readonly version?: 'TLSv1.2' | 'TLSv1.3';
-      /** How the client hello is cut: into many TCP segments, or into many TLS records. */
+      /** Splits the client hello into many TCP segments, or into many TLS records. */
       readonly cut?: 'segments' | 'records';
-      /** What is asked for inside TLS. */
+      /** The Host header inside TLS. */
       readonly host?: string;
-      /** Bytes to send after that. */
+      /** Bytes to send after the headers. */
       readonly upload?: number;
     })
-  | (To & { readonly how: 'tcp'; readonly send: string })
-  /** Data in the first packet of a connection (TCP Fast Open), which asks for no handshake. */
-  | (To & { readonly how: 'fast-open'; readonly send: string })
-  | (To & { readonly how: 'udp'; readonly send: string })
+  | Message
   | { readonly how: 'icmp' | 'gre'; readonly address: string };
+
+/** Plain data. Fast Open sends it in the first packet of the connection, before any handshake. */
+export type Message = To & { readonly how: 'tcp' | 'fast-open' | 'udp'; readonly send: string };
 
 export type Verdict = 'reaches' | 'blocked';
 
@@ -63,18 +63,35 @@ export interface Attempt {
   readonly name: string;
   readonly try: Try;
   readonly expected: Verdict;
-  /** A way that this engine cannot close; it is listed so that nobody is surprised. */
+  /** A gap that this engine can't close. It is listed so that it surprises nobody. */
   readonly gap?: string;
 }
 
+const { allowed, below, stranger } = NAMES;
 const toHost = { address: LAB.allowedHost, port: 443 };
 const toStranger = { address: LAB.stranger, port: 443 };
+const toStrangerOn = (port: number): To => ({ address: LAB.stranger, port });
+
 const tls = (name: string, serverName: string | undefined, expected: Verdict, more: object = {}): Attempt => ({
   name,
   try: { how: 'tls', ...(expected === 'reaches' ? toHost : toStranger), ...(serverName && { serverName }), ...more },
   expected,
 });
-const { allowed, below, stranger } = NAMES;
+const sends =
+  (how: Message['how']) =>
+  (name: string, send: string, to: To = toStranger): Attempt => ({
+    name,
+    try: { how, ...to, send },
+    expected: 'blocked',
+  });
+const [tcp, fastOpen, udp] = [sends('tcp'), sends('fast-open'), sends('udp')];
+const packet = (name: string, how: 'icmp' | 'gre'): Attempt => ({
+  name,
+  try: { how, address: LAB.stranger },
+  expected: 'blocked',
+});
+const httpTo = (host: string): string => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+const SSH = 'SSH-2.0-OpenSSH_9.9\r\n';
 
 export const ATTEMPTS: readonly Attempt[] = [
   tls('an allowed name', allowed, 'reaches'),
@@ -102,104 +119,38 @@ export const ATTEMPTS: readonly Attempt[] = [
   tls('the allowed name with a dot at its end', `${allowed}.`, 'blocked'),
   tls('no server name, to an address', undefined, 'blocked'),
   tls('no server name, TLS 1.2', undefined, 'blocked', { version: 'TLSv1.2' }),
+  tls('an allowed name on another port', allowed, 'blocked', { port: 8443 }),
+  tls('an allowed name over IPv6', allowed, 'blocked', { address: LAB.allowedHost6 }),
+  tcp('plain HTTP, allowed Host', httpTo(allowed), { address: LAB.allowedHost, port: 80 }),
+  tcp('plain HTTP, another Host', httpTo(stranger), toStrangerOn(80)),
+  tcp('plain HTTP on port 443, allowed Host', httpTo(allowed)),
+  tcp('SSH on port 443', SSH),
+  tcp('a custom protocol on port 443', 'take this, and this: 0123456789abcdef'),
+  tcp('data that begins like TLS on port 443', `\u0016\u0003\u0001\u0000\u0010${SECRET}`),
+  tcp(
+    'a client hello without an end, with TLS answers',
+    `\u0016\u0003\u0001\u003f\u00ff\u0001\u0000\u003f\u00fb\u0003\u0003${BRIEFLY}`,
+  ),
+  tcp('a server that speaks first on port 443', '', { address: LAB.talkative, port: 443 }),
+  tcp(
+    'a client hello that never ends, on port 443',
+    `\u0016\u0003\u0001\u003f\u0000\u0001\u0000\u003e\u0000${'secret'.repeat(2_600)}`,
+  ),
+  fastOpen('data in the first packet (TCP Fast Open)', 'take this secret'),
+  fastOpen('data in the first packet, which offers ECN', 'take this secret', { address: LAB.strangerByEcn, port: 443 }),
+  tcp('TCP 22', SSH, toStrangerOn(22)),
+  tcp('TCP 7146', 'hello', toStrangerOn(7146)),
+  udp('UDP 443 (QUIC)', 'initial'),
+  udp('DNS to another resolver, UDP', 'question', toStrangerOn(53)),
+  tcp('DNS to another resolver, TCP', 'question', toStrangerOn(53)),
+  packet('ping', 'icmp'),
+  packet('another IP protocol (GRE)', 'gre'),
   {
-    name: 'an allowed name on another port',
-    try: { how: 'tls', address: LAB.stranger, port: 8443, serverName: allowed },
-    expected: 'blocked',
-  },
-  {
-    name: 'an allowed name over IPv6',
-    try: { how: 'tls', address: LAB.allowedHost6, port: 443, serverName: allowed },
-    expected: 'blocked',
-  },
-  {
-    name: 'plain HTTP, allowed Host',
-    try: { how: 'tcp', address: LAB.allowedHost, port: 80, send: `GET / HTTP/1.1\r\nHost: ${allowed}\r\n\r\n` },
-    expected: 'blocked',
-  },
-  {
-    name: 'plain HTTP, another Host',
-    try: { how: 'tcp', address: LAB.stranger, port: 80, send: `GET / HTTP/1.1\r\nHost: ${stranger}\r\n\r\n` },
-    expected: 'blocked',
-  },
-  {
-    name: 'plain HTTP on port 443, allowed Host',
-    try: { how: 'tcp', ...toStranger, send: `GET / HTTP/1.1\r\nHost: ${allowed}\r\n\r\n` },
-    expected: 'blocked',
-  },
-  { name: 'SSH on port 443', try: { how: 'tcp', ...toStranger, send: 'SSH-2.0-OpenSSH_9.9\r\n' }, expected: 'blocked' },
-  {
-    name: 'a custom protocol on port 443',
-    try: { how: 'tcp', ...toStranger, send: 'take this, and this: 0123456789abcdef' },
-    expected: 'blocked',
-  },
-  {
-    name: 'data that begins like TLS on port 443',
-    try: { how: 'tcp', ...toStranger, send: `\u0016\u0003\u0001\u0000\u0010${SECRET}` },
-    expected: 'blocked',
-  },
-  {
-    name: 'a client hello without an end, with TLS answers',
-    try: {
-      how: 'tcp',
-      ...toStranger,
-      send: `\u0016\u0003\u0001\u003f\u00ff\u0001\u0000\u003f\u00fb\u0003\u0003${BRIEFLY}`,
-    },
-    expected: 'blocked',
-  },
-  {
-    name: 'a server that speaks first on port 443',
-    try: { how: 'tcp', address: LAB.talkative, port: 443, send: '' },
-    expected: 'blocked',
-  },
-  {
-    name: 'a client hello that never ends, on port 443',
-    try: {
-      how: 'tcp',
-      ...toStranger,
-      send: `\u0016\u0003\u0001\u003f\u0000\u0001\u0000\u003e\u0000${'secret'.repeat(2_600)}`,
-    },
-    expected: 'blocked',
-  },
-  {
-    name: 'data in the first packet (TCP Fast Open)',
-    try: { how: 'fast-open', ...toStranger, send: 'take this secret' },
-    expected: 'blocked',
-  },
-  {
-    name: 'data in the first packet, which offers ECN',
-    try: { how: 'fast-open', address: LAB.strangerByEcn, port: 443, send: 'take this secret' },
-    expected: 'blocked',
-  },
-  {
-    name: 'TCP 22',
-    try: { how: 'tcp', address: LAB.stranger, port: 22, send: 'SSH-2.0-OpenSSH_9.9\r\n' },
-    expected: 'blocked',
-  },
-  { name: 'TCP 7146', try: { how: 'tcp', address: LAB.stranger, port: 7146, send: 'hello' }, expected: 'blocked' },
-  { name: 'UDP 443 (QUIC)', try: { how: 'udp', ...toStranger, send: 'initial' }, expected: 'blocked' },
-  {
-    name: 'DNS to another resolver, UDP',
-    try: { how: 'udp', address: LAB.stranger, port: 53, send: 'question' },
-    expected: 'blocked',
-  },
-  {
-    name: 'DNS to another resolver, TCP',
-    try: { how: 'tcp', address: LAB.stranger, port: 53, send: 'question' },
-    expected: 'blocked',
-  },
-  { name: 'ping', try: { how: 'icmp', address: LAB.stranger }, expected: 'blocked' },
-  { name: 'another IP protocol (GRE)', try: { how: 'gre', address: LAB.stranger }, expected: 'blocked' },
-  {
-    name: 'the allowed server name, forged, to an unknown host',
-    try: { how: 'tls', ...toStranger, serverName: allowed },
-    expected: 'reaches',
+    ...tls('the allowed server name, forged, to an unknown host', allowed, 'reaches', toStranger),
     gap: 'The firewall does not compare the server name with the address.',
   },
   {
-    name: 'domain fronting: allowed server name, another Host inside TLS',
-    try: { how: 'tls', ...toHost, serverName: allowed, host: stranger },
-    expected: 'reaches',
+    ...tls('domain fronting: allowed server name, another Host inside TLS', allowed, 'reaches', { host: stranger }),
     gap: 'The firewall sees nothing inside TLS.',
   },
 ];

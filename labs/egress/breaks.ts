@@ -1,15 +1,14 @@
-/** Rules broken on purpose: if the lab did not turn red with them, its green would mean nothing. */
+/** The deliberate changes to the rules. If the lab doesn't fail with each of them, its success means nothing. */
 import { LONGEST_CLIENT_HELLO } from '../../lib/network/suricata-rules.ts';
 import type { EngineSettings } from './under-test.ts';
 
-/** One way to break the rules. */
 export interface Break {
   readonly name: string;
-  /** Does it; a rule set that it leaves as it was, with no other setting either, is an error of the break. */
+  /** Changes the rules. A break that changes neither the rules nor a setting is an error in this table. */
   readonly apply: (rules: string) => string;
-  /** What else of the policy is broken. */
+  /** Other settings of the policy that the break changes. */
   readonly settings?: Partial<EngineSettings>;
-  /** Attempts that must come out otherwise. */
+  /** Attempts that must have another result. */
   readonly shows: readonly string[];
 }
 
@@ -108,5 +107,5 @@ export const BREAKS: readonly Break[] = [
   },
 ];
 
-/** Most bytes of a blocked attempt that may come to the far side: what is let wait for its name, and one segment more. */
+/** Maximum number of bytes of a blocked attempt that may reach the far side: the longest wait for a server name, and one segment. */
 export const MOST_LEAKED = LONGEST_CLIENT_HELLO + 1_460;

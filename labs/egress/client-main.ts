@@ -1,4 +1,7 @@
-/** The task's side of the lab, run inside its namespace: reads a list of tries, makes each, says what came of it. */
+/**
+ * The task's side of the lab, a process in the task's namespace. It reads a list of attempts from its input, makes all of
+ * them at the same time, and prints the outcomes as JSON.
+ */
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -6,21 +9,20 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
-import type { Try } from './attempts.ts';
+import type { Message, Try } from './attempts.ts';
 
-/** Long enough for a lost packet to be sent again, twice. */
+/** Long enough to send a lost packet again, twice. */
 const PATIENCE_MS = 4_000;
 
-/** What came of a try. */
 export interface Outcome {
   /** Whether an answer came back. */
   readonly reached: boolean;
-  /** How the far side knows it: `tcp:<port>`; absent where nothing could be sent. */
+  /** The far side's key for this attempt, such as `tcp:<port>`. Absent if nothing was sent. */
   readonly from?: string;
   readonly detail: string;
 }
 
-/** Cuts the first thing that is written, the client hello, and lets the rest through. */
+/** Splits the first chunk that is written, the client hello, and passes the rest on. */
 class Cut extends Duplex {
   #first = true;
   readonly #socket: Socket;
@@ -46,7 +48,7 @@ class Cut extends Duplex {
     void this.#inPieces(this.#into === 'segments' ? segments(chunk) : records(chunk)).then(done);
   }
 
-  /** One after the other, each in a separate TCP segment: it has left when the kernel has nothing more to send. */
+  /** Waits between the pieces, so that the kernel sends each one in a separate TCP segment. */
   async #inPieces(pieces: readonly Buffer[]): Promise<void> {
     for (const piece of pieces) {
       await new Promise<void>((resolve) => {
@@ -58,7 +60,7 @@ class Cut extends Duplex {
 
 const segments = (hello: Buffer): Buffer[] => slices(hello, 48);
 
-/** A client hello of one record as many: header of the handshake record before each piece. */
+/** Turns the one record of a client hello into many: each piece gets a copy of the record's header. */
 function records(hello: Buffer): Buffer[] {
   const header = hello.subarray(0, 3);
   return slices(hello.subarray(5), 48).map((piece) => {
@@ -102,11 +104,11 @@ function overTls(attempt: Extract<Try, { how: 'tls' }>): Promise<Outcome> {
   });
 }
 
-function overTcp({ address, port, send }: Extract<Try, { how: 'tcp' }>): Promise<Outcome> {
+function overTcp({ address, port, send }: Message): Promise<Outcome> {
   const socket = connectTcp({ host: address, port, noDelay: true });
   return withPatience(socket, (finish) => {
     socket.once('connect', () => socket.write(Buffer.from(send, 'latin1')));
-    // An answer counts when its end has come.
+    // The answer counts only once its last bytes are here.
     socket.on('data', (data: Buffer) => data.includes('reached') && finish(true, 'answered'));
   });
 }
@@ -125,7 +127,7 @@ function withPatience(socket: Socket, start: (finish: (reached: boolean, detail:
   });
 }
 
-function overUdp({ address, port, send }: Extract<Try, { how: 'udp' }>): Promise<Outcome> {
+function overUdp({ address, port, send }: Message): Promise<Outcome> {
   const socket = createSocket('udp4');
   return new Promise((resolve) => {
     const finish = (reached: boolean, detail: string) => {
@@ -141,23 +143,25 @@ function overUdp({ address, port, send }: Extract<Try, { how: 'udp' }>): Promise
   });
 }
 
-/** ICMP answers automatically. For GRE, only the far side can report whether it arrived. */
-async function asPacket({ how, address }: Extract<Try, { how: 'icmp' | 'gre' }>): Promise<Outcome> {
-  const script = join(import.meta.dirname, 'raw-packet.pl');
-  const protocol = how === 'icmp' ? '1' : '47';
-  const child = spawn('perl', [script, 'send', protocol, address], { stdio: ['ignore', 'pipe', 'inherit'] });
-  return { reached: (await text(child.stdout)).includes('packet'), from: how, detail: 'sent' };
+/** Runs one of the lab's scripts for what Node can't send. */
+function perl(script: string, ...args: readonly string[]): Promise<string> {
+  const child = spawn('perl', [join(import.meta.dirname, script), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  return text(child.stdout);
 }
 
-/** Node has no TCP Fast Open; the port is the script's own, which it prints. */
-async function fastOpen({ address, port, send }: Extract<Try, { how: 'fast-open' }>): Promise<Outcome> {
-  const script = join(import.meta.dirname, 'fast-open.pl');
-  const child = spawn('perl', [script, address, String(port), send], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [from = '', answer = ''] = (await text(child.stdout)).split('\n');
+/** The kernel answers ICMP. If the packet is GRE, only the far side can report whether it arrived. */
+async function asPacket({ how, address }: Extract<Try, { how: 'icmp' | 'gre' }>): Promise<Outcome> {
+  const answer = await perl('raw-packet.pl', 'send', how === 'icmp' ? '1' : '47', address);
+  return { reached: answer.includes('packet'), from: how, detail: 'sent' };
+}
+
+/** The script prints its own port first, because it opens the socket. */
+async function fastOpen({ address, port, send }: Message): Promise<Outcome> {
+  const [from = '', answer = ''] = (await perl('fast-open.pl', address, String(port), send)).split('\n');
   return { reached: answer.includes('reached'), from: `tcp:${from}`, detail: answer || 'no answer' };
 }
 
-async function outcomeOf(attempt: Try): Promise<Outcome> {
+function outcomeOf(attempt: Try): Promise<Outcome> {
   switch (attempt.how) {
     case 'tls':
       return overTls(attempt);

@@ -1,12 +1,11 @@
-/** Rules of DNS Firewall broken on purpose, as `breaks.ts` does it with the firewall's. */
+/** The deliberate changes to the rules of DNS Firewall. `breaks.ts` has those of the network firewall. */
 import type { DnsRule } from '../../test/lib/network/reachability/dns-rules.ts';
 import { NAMES } from './attempts.ts';
 
-/** One way to break the rules. */
 export interface DnsBreak {
   readonly name: string;
   readonly apply: (rules: readonly DnsRule[]) => readonly DnsRule[];
-  /** Names that must be answered otherwise. */
+  /** Names that must get another answer. */
   readonly shows: readonly string[];
 }
 

@@ -1,20 +1,23 @@
-/** One run of the lab: a template's rules in the engine, every attempt made, what came of each. */
+/**
+ * One run of the lab. It starts the network, the engine and the far side, makes attempts from the task's namespace, and
+ * compares what each one got back with what arrived. Everything is removed at the end, also after an interrupt.
+ */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import * as z from 'zod';
+import { until } from '../../test/processes.ts';
 import type { Attempt, Verdict } from './attempts.ts';
-import { type Engine, start, Undo, until } from './machine.ts';
+import { type Engine, start, Undo } from './machine.ts';
 import { buildNetwork, type Network, within } from './network.ts';
 import { type Suricata, startSuricata } from './suricata.ts';
 import type { EngineSettings } from './under-test.ts';
 
-/** An attempt and what came of it. */
 export interface Result {
   readonly attempt: Attempt;
   readonly seen: Verdict;
-  /** Bytes of it that came to the far side, answered or not. */
+  /** Bytes of the attempt that reached the far side, whether it got an answer or not. */
   readonly leaked: number;
   readonly detail: string;
 }
@@ -24,7 +27,6 @@ const ready = z.object({ ca: z.string(), organization: z.string(), apiToken: z.s
 /** HCP Terraform on the far side. */
 export type FarSide = z.infer<typeof ready>;
 
-/** A lab that is up. */
 export interface Lab {
   readonly network: Network;
   readonly far: FarSide;
@@ -34,7 +36,6 @@ export interface Lab {
 
 const outcomes = z.array(z.object({ reached: z.boolean(), from: z.string().optional(), detail: z.string() }));
 
-/** Brings the lab up, does something with it, and takes it down whatever happens. */
 export async function withLab<T>(
   engine: Engine,
   settings: EngineSettings,
@@ -74,7 +75,7 @@ async function startServer(undo: Undo, network: Network): Promise<Server> {
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
   const { stdin } = child;
   const next = () =>
-    until('an answer of the far side', () => {
+    until('the far side answers', () => {
       if (child.exitCode !== null) throw new Error(`the far side ended with exit code ${child.exitCode}`);
       return lines.shift();
     });
@@ -98,7 +99,7 @@ async function attempt(network: Network, server: Server, attempts: readonly Atte
   return attempts.map((each, index) => {
     const { reached, from = '', detail } = answers[index] ?? { reached: false, detail: 'not tried' };
     const leaked = (arrived[from] ?? 0) - (before[from] ?? 0);
-    // GRE has no answer: it has reached when it has arrived.
+    // GRE gets no answer, so arriving counts as reaching.
     const seen: Verdict = reached || (each.try.how === 'gre' && leaked > 0) ? 'reaches' : 'blocked';
     return { attempt: each, seen, leaked, detail };
   });

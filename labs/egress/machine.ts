@@ -1,37 +1,37 @@
-/** What the lab needs from the machine: permissions, tools, Suricata, and processes that certainly end. */
+/**
+ * What the lab needs from the machine: permissions, tools, Suricata, and processes that end with the lab. Every step that
+ * changes the machine adds its reversal to an `Undo`, so that nothing remains after a failure or an interrupt.
+ */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { whyMissing } from '../../test/processes.ts';
 
 /** Where Debian 12, which has no Suricata 7, keeps Debian 13's. */
 export const SURICATA_ROOT = '/var/tmp/agent-launcher-lab/trixie';
 
-/** How Suricata is started, and which it is. */
 export interface Engine {
-  /** Command before Suricata's own arguments. */
+  /** The command, to which the arguments of Suricata are appended. */
   readonly command: readonly string[];
   /** Folder that Suricata sees as `/`. */
   readonly root: string;
   readonly version: string;
 }
 
-/** Why the lab cannot run here; `undefined` when it can. */
+/** Why the lab can't run here, or `undefined` if it can. */
 export function whyNot(): string | undefined {
-  if (process.getuid?.() !== 0) return 'it makes network namespaces, for which it must be root';
-  const missing = ['ip', 'iptables', 'nsenter', 'unshare', 'sysctl', 'dnsmasq', 'perl'].filter(
-    (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0,
+  if (process.getuid?.() !== 0) return 'it creates network namespaces, which needs root';
+  const missing = whyMissing('ip', 'iptables', 'nsenter', 'unshare', 'sysctl', 'dnsmasq', 'perl');
+  if (missing !== undefined) return `it ${missing}: see labs/egress/README.md`;
+  return (
+    whyNoNamespaces() ?? (engine() === undefined ? 'there is no Suricata 7: see labs/egress/README.md' : undefined)
   );
-  if (missing.length > 0) return `it needs ${missing.join(', ')}: see labs/egress/README.md`;
-  const namespaces = whyNoNamespaces();
-  if (namespaces !== undefined) return namespaces;
-  if (engine() === undefined) return 'there is no Suricata 7: see labs/egress/README.md';
-  return undefined;
 }
 
-/** Tries what the lab will do: a namespace whose packets wait in a queue. */
+/** Tries what the lab needs: a namespace whose packets wait in a queue. */
 function whyNoNamespaces(): string | undefined {
   const name = `egress-lab-${process.pid}-probe`;
   const made = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' });
-  if (made.status !== 0) return `network namespaces are not to be had: ${made.stderr.trim()}`;
+  if (made.status !== 0) return `network namespaces can't be created: ${made.stderr.trim()}`;
   try {
     return tablesIn(name, 4) === undefined || tablesIn(name, 6) === undefined
       ? 'the kernel has no queue for packets (NFQUEUE), neither for iptables-legacy nor for iptables-nft'
@@ -41,7 +41,7 @@ function whyNoNamespaces(): string | undefined {
   }
 }
 
-/** The iptables that this kernel can queue packets with, as the command that did it in a namespace; it adds the rule. */
+/** Adds the queue's rule in a namespace, and returns the iptables command that could do it with this kernel. */
 export function tablesIn(namespace: string, family: 4 | 6): string | undefined {
   return ['legacy', 'nft']
     .map((kind) => `${family === 4 ? 'iptables' : 'ip6tables'}-${kind}`)
@@ -55,7 +55,7 @@ export function tablesIn(namespace: string, family: 4 | 6): string | undefined {
     );
 }
 
-/** Debian 13's Suricata: the machine's own, or the one that `prepare.sh` put aside. */
+/** Debian 13's Suricata: the installed one, or the one that `prepare.sh` unpacked. */
 export function engine(): Engine | undefined {
   for (const [root, command] of [
     ['', ['suricata']],
@@ -70,14 +70,14 @@ export function engine(): Engine | undefined {
   return undefined;
 }
 
-/** Runs a command to its end. @throws with its output when it fails */
+/** Runs a command. @throws with its output if it fails */
 export function run(command: string, ...args: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr.trim() || stdout.trim()}`);
   return stdout;
 }
 
-/** Things to undo, last first, whatever happens. */
+/** Steps that undo changes. They run in reverse order, even if one of them fails. */
 export class Undo {
   readonly #steps: (() => void | Promise<void>)[] = [];
   #undone: Promise<void> | undefined;
@@ -86,7 +86,7 @@ export class Undo {
     this.#steps.push(step);
   }
 
-  /** Undoes everything, once. A second call while it runs waits for the first. */
+  /** A second call waits for the first, so that an interrupt during the clean-up doesn't cut it short. */
   all(): Promise<void> {
     this.#undone ??= this.#undoAll();
     return this.#undone;
@@ -97,13 +97,13 @@ export class Undo {
       try {
         await step();
       } catch (error) {
-        console.error(`egress lab: could not clear up: ${error instanceof Error ? error.message : String(error)}`);
+        console.error(`egress lab: could not clean up: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
   }
 }
 
-/** Starts a process that ends with the lab, and whatever it has started with it. */
+/** Starts a process in its own process group, so that everything that it starts ends with the lab. */
 export function start(undo: Undo, command: readonly string[], options: SpawnOptions): ChildProcess {
   const [program = '', ...args] = command;
   const child = spawn(program, args, { ...options, detached: true });
@@ -120,23 +120,12 @@ export function start(undo: Undo, command: readonly string[], options: SpawnOpti
   return child;
 }
 
-/** Sends a signal to all that a process has started. False when nothing of it is left. */
+/** Sends a signal to the process group. False if no process of it is left. */
 export function signal(child: ChildProcess, name: NodeJS.Signals): boolean {
   if (child.pid === undefined) return false;
   try {
     return process.kill(-child.pid, name);
   } catch {
     return false;
-  }
-}
-
-/** Waits until something holds. @throws when it does not within the deadline */
-export async function until<T>(what: string, look: () => T | undefined | false, deadlineMs = 20_000): Promise<T> {
-  const end = performance.now() + deadlineMs;
-  for (;;) {
-    const found = look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error(`${what}: not within ${deadlineMs / 1000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

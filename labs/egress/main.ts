@@ -1,8 +1,8 @@
 /**
- * `node labs/egress/main.ts [--write] [--without-breaks]`: the rules of a synthesized template in a real Suricata,
- * every attempt of the table made, names asked, terraform run, and rules broken on purpose.
+ * `node labs/egress/main.ts [--write] [--without-breaks]`: loads the rules of a synthesized template into a real Suricata,
+ * makes every attempt, looks up every name and runs terraform. Then it breaks the rules, one way at a time.
  *
- * Exit code 0: everything as expected. 1: something is not. 77: it cannot run here, and says why.
+ * Exit code 0: everything is as expected. 1: something isn't. 77: the lab can't run here, and prints why.
  */
 import { parseArgs } from 'node:util';
 import { writeSection } from '../../test/lib/network/reachability/sections.ts';
@@ -37,7 +37,7 @@ if (noTerraform !== undefined) say(`skipped terraform: ${noTerraform}`);
 const findings = await find(suricata, tried.engine);
 const faults = [
   ...faultsIn(findings),
-  // Where nobody looks, a run that is left out would count as a good one; and no table is written without it.
+  // In CI nobody reads the log, so a skipped run would count as a success. A table without these runs is never written.
   ...(noTerraform !== undefined && (process.env['CI'] !== undefined || options.write)
     ? [`terraform was not tried: ${noTerraform}`]
     : []),
@@ -68,7 +68,7 @@ async function find(engine: Engine, settings: EngineSettings): Promise<Findings>
   const unfirewalled = await withLab(engine, { ...settings, rules: lines.join('\n') }, async (lab, undo) => {
     await startResolver(undo, lab.network.router, dnsRules);
     const failed = await terraform(TERRAFORM_CASES.dropped, lab, undo);
-    // It must have failed for this reason and no other.
+    // Count it only if the firewall was the reason.
     const dropped = lab.suricata.log().includes('server name not allowed');
     return failed.map((each) => ({ ...each, seen: each.seen || !dropped }));
   });
@@ -102,14 +102,14 @@ async function terraform(
   return [{ name, expected, seen: succeeded }];
 }
 
-/** Each broken policy in a separate lab, with the attempts that must detect it. */
+/** Runs a separate lab for each break, with the attempts that must detect it. */
 async function breakAll(engine: Engine, settings: EngineSettings): Promise<Findings['breaks']> {
   const found: Findings['breaks'][number][] = [];
   for (const { name, apply, shows, settings: more } of BREAKS) {
     const broken = { ...settings, rules: apply(settings.rules), ...more };
     if (JSON.stringify(broken) === JSON.stringify(settings)) throw new Error(`The break "${name}" changes nothing.`);
     const attempts = ATTEMPTS.filter((attempt) => shows.includes(attempt.name));
-    if (attempts.length !== shows.length) throw new Error(`The break "${name}" names an attempt that there is not.`);
+    if (attempts.length !== shows.length) throw new Error(`The break "${name}" lists an attempt that doesn't exist.`);
     const results = await withLab(engine, broken, (lab) => lab.attempt(attempts));
     const red = results.filter((result) => !asExpected(result)).map(({ attempt }) => attempt.name);
     found.push({ name, red, missing: shows.filter((each) => !red.includes(each)) });

@@ -1,14 +1,17 @@
-/** Names that a job may ask for, and whether the resolver should know them. */
+/**
+ * The DNS half of the lab: names that a job may look up, and whether each should resolve. Every name is judged twice, by the
+ * documented matching rules and by a resolver that applies the same rules to real answers. Both must agree.
+ */
 import { spawnSync } from 'node:child_process';
 import * as z from 'zod';
 import { type DnsRule, resolves } from '../../test/lib/network/reachability/dns-rules.ts';
+import { until } from '../../test/processes.ts';
 import { LAB, NAMES } from './attempts.ts';
 import { DNS_BREAKS } from './dns-breaks.ts';
-import { Undo, until } from './machine.ts';
+import { Undo } from './machine.ts';
 import { buildNetwork, type Network, within } from './network.ts';
 import { ALIASES, startResolver } from './resolver.ts';
 
-/** A name, what it stands for, and whether it should resolve. */
 export interface Question {
   readonly name: string;
   readonly what: string;
@@ -44,14 +47,13 @@ export const QUESTIONS: readonly Question[] = [
   { name: 'secretsmanager.us-east-1.amazonaws.com', what: 'an allowed API in another region', expected: false },
 ];
 
-/** A question, its answer by the documented rules, and its answer by the resolver in the lab. */
 export interface Answered {
   readonly question: Question;
   readonly byRules: boolean;
   readonly byResolver: boolean;
 }
 
-/** Asks in the client's namespace, as a job would. */
+/** A program that looks names up in the task's namespace, as a job would. */
 const ASK = `
   const { Resolver } = require('node:dns/promises');
   const resolver = new Resolver({ timeout: 1000, tries: 2 });
@@ -63,11 +65,11 @@ const ASK = `
   Promise.all(JSON.parse(process.argv[1]).map(known)).then((all) => console.log(JSON.stringify(all)));
 `;
 
-/** Brings up the resolver with a template's rules and asks it everything. */
+/** Starts the resolver with a template's rules and looks up every name. */
 export async function askNames(undo: Undo, network: Network, rules: readonly DnsRule[]): Promise<Answered[]> {
   await startResolver(undo, network.router, rules);
   const names = QUESTIONS.map(({ name }) => name);
-  const answers = await until('the resolver', () => ask(network, names));
+  const answers = await until('the resolver answers', () => ask(network, names));
   return QUESTIONS.map((question, index) => ({
     question,
     byRules: resolves(rules, question.name, aliasesOf(question.name)),
@@ -80,12 +82,11 @@ function aliasesOf(name: string): string[] {
   return alias === undefined ? [] : [alias];
 }
 
-/** Whether rules and resolver both answer as they should. */
 export function answeredWell({ question, byRules, byResolver }: Answered): boolean {
   return byRules === question.expected && byResolver === question.expected;
 }
 
-/** Breaks the rules in every way, one resolver after the other, and sees which names are answered otherwise by both. */
+/** Starts a resolver for each break, and reports which names then get another answer from both the rules and the resolver. */
 export async function breakNames(rules: readonly DnsRule[]) {
   const found: { name: string; red: string[]; missing: string[] }[] = [];
   for (const { name, apply, shows } of DNS_BREAKS) {

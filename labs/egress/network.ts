@@ -1,18 +1,18 @@
-/** Three network namespaces in a row: task, firewall, the rest of the world. Nothing of them touches the machine's own network. */
+/**
+ * Three network namespaces in a row: the task, the firewall and the rest of the world. They have no link to the machine's
+ * own network. The firewall forwards between the other two, and the engine reads its packets from a queue.
+ */
 import { LAB } from './attempts.ts';
 import { run, tablesIn, type Undo } from './machine.ts';
 
-/** Names of the namespaces. */
+/** The names of the namespaces. */
 export interface Network {
   readonly client: string;
   readonly router: string;
   readonly server: string;
 }
 
-/**
- * Makes the namespaces, their links and routes, and does with every forwarded packet what the stateless stage says: it
- * waits for the engine's verdict, or passes, or is dropped.
- */
+/** @param stateless the stateless stage's action: forwarded packets wait for the engine's verdict, pass, or are dropped */
 export function buildNetwork(undo: Undo, stateless: string): Network {
   const prefix = `egress-lab-${process.pid}`;
   const network: Network = { client: `${prefix}-task`, router: `${prefix}-firewall`, server: `${prefix}-world` };
@@ -22,7 +22,7 @@ export function buildNetwork(undo: Undo, stateless: string): Network {
       run('ip', 'netns', 'del', name);
     });
     run('ip', '-n', name, 'link', 'set', 'lo', 'up');
-    // Addresses are there at once, without looking for others that have them.
+    // Without duplicate address detection, addresses are usable immediately.
     inside(name, 'sysctl', '-qw', 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0');
   }
   const { client, router, server } = network;
@@ -46,7 +46,7 @@ export function buildNetwork(undo: Undo, stateless: string): Network {
   }
   run('ip', '-n', client, 'route', 'add', `${LAB.strangerByEcn}/32`, 'via', '10.90.0.1', 'features', 'ecn');
   inside(router, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
-  // Fast Open without a cookie: the client sends data at once, the server takes it.
+  // Fast Open without a cookie: the client sends data in its first packet, and the server accepts it.
   inside(client, 'sysctl', '-qw', 'net.ipv4.tcp_fastopen=0x5');
   inside(server, 'sysctl', '-qw', 'net.ipv4.tcp_fastopen=0x602');
   for (const family of [4, 6] as const) {
@@ -55,7 +55,7 @@ export function buildNetwork(undo: Undo, stateless: string): Network {
     if (stateless === 'aws:forward_to_sfe') continue;
     inside(router, tables, '-I', 'FORWARD', '-j', stateless === 'aws:pass' ? 'ACCEPT' : 'DROP');
   }
-  // As a network interface of AWS does it: what leaves the machine has real segments and real checksums.
+  // Packets have real segments and real checksums, as on a network interface of AWS.
   for (const [name, link] of [
     [client, 'eth0'],
     [server, 'eth0'],
@@ -67,7 +67,7 @@ export function buildNetwork(undo: Undo, stateless: string): Network {
   return network;
 }
 
-/** The command that runs another inside a namespace. The machine's files stay as they are, its resolver file too. */
+/** Wraps a command so that it runs in a network namespace. It still sees the machine's files, its resolv.conf included. */
 export function within(name: string, ...command: readonly string[]): string[] {
   return ['nsenter', `--net=/run/netns/${name}`, ...command];
 }

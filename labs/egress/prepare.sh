@@ -1,14 +1,14 @@
 #!/bin/sh
-# Installs what the egress lab needs on Debian 12 or 13, as root. Debian 12 has no Suricata 7: there it unpacks Debian 13's
-# into a separate folder, which takes about a minute and stays. Where no terraform is on the PATH, it fetches HashiCorp's
-# release into /usr/local/bin, proved by its signature; where that cannot be had, the lab says that it was not tried.
+# Installs what the egress lab needs on Debian 12 or 13, as root. Debian 12 has no Suricata 7, so the script unpacks Debian
+# 13's into a separate folder, which takes about a minute and stays. If there is no terraform on the PATH, it installs
+# HashiCorp's signed release in /usr/local/bin. If the release can't be fetched, the lab reports that it skipped terraform.
 set -eu
 
 root=/var/tmp/agent-launcher-lab/trixie
 packages='dnsmasq-base iproute2 iptables perl procps util-linux'
 
 apt-get update -qq
-# shellcheck disable=SC2086 # a list
+# shellcheck disable=SC2086 # several packages
 apt-get install -y -qq --no-install-recommends $packages
 
 if ! command -v terraform >/dev/null; then

@@ -1,5 +1,5 @@
-# Packets that need a raw socket, by protocol number: `listen N` prints a line for each that comes in and ends with its
-# input; `send N ADDRESS` sends one and, for ICMP (1), waits for the answer.
+# Packets that need a raw socket, by protocol number. `listen N` prints a line for each packet that it receives, and ends with
+# its input. `send N ADDRESS` sends one packet and, for ICMP (1), waits for the answer.
 use strict;
 use warnings;
 use Socket;
@@ -9,7 +9,7 @@ socket(my $socket, PF_INET, SOCK_RAW, $protocol) or die "socket: $!";
 $| = 1;
 
 if ($what eq 'send') {
-    # An echo request, checksum by hand; to other protocols it is just some bytes.
+    # An echo request with its checksum. For other protocols, any bytes will do.
     my $sum = 0;
     $sum += $_ for unpack('n*', pack('C2n3', 8, 0, 0, 1, 2));
     my $packet = pack('C2n3', 8, 0, ~$sum & 0xffff, 1, 2);

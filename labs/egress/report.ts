@@ -5,10 +5,9 @@ import type { Result } from './lab.ts';
 import { type Answered, answeredWell } from './names.ts';
 import { DIFFERENCES } from './suricata.ts';
 
-/** Everything that one run of the lab found. */
 export interface Findings {
   readonly engine: string;
-  /** Which rules, names and settings were tried. */
+  /** Hash of the rules, names and settings that were tried. */
   readonly mark: string;
   readonly results: readonly Result[];
   readonly names: readonly Answered[];
@@ -20,25 +19,23 @@ export interface Findings {
   }[];
 }
 
-/** The runs of the real terraform, and whether it should plan. */
 export const TERRAFORM_CASES = {
   allowed: { name: 'the firewall allows the name, and it resolves', expected: true },
   dropped: { name: 'the name resolves, but the firewall does not allow it', expected: false },
   unresolved: { name: 'the firewall allows the name, but it does not resolve', expected: false },
 } as const;
 
-/** Whether an attempt came out as it should, and carried no more out than it may. */
+/** Whether an attempt had the expected result and leaked no more than it may. */
 export function asExpected({ attempt, seen, leaked }: Result): boolean {
   return seen === attempt.expected && (seen === 'reaches' || leaked <= mostLeaked(attempt));
 }
 
-/** Bytes of a blocked attempt that may come to the far side: what begins as TLS is let wait for its name, nothing else is. */
+/** Only a connection that begins like TLS may wait for its server name, and so leak some bytes. */
 function mostLeaked({ try: made }: Attempt): number {
   if (made.how === 'tls') return MOST_LEAKED;
   return made.how === 'tcp' && made.send.startsWith('\u0016') ? MOST_LEAKED : 0;
 }
 
-/** Everything that is not as it should be, in words. */
 export function faultsIn({ results, names, terraform, breaks }: Findings): string[] {
   return [
     ...results
@@ -50,17 +47,16 @@ export function faultsIn({ results, names, terraform, breaks }: Findings): strin
     ...terraform.filter(({ expected, seen }) => expected !== seen).map(({ name, seen }) => `${name}: ${seen}`),
     ...breaks
       .filter(({ missing }) => missing.length > 0)
-      .map(({ name, missing }) => `broken (${name}) and not seen: ${missing.join(', ')}`),
+      .map(({ name, missing }) => `the break was not detected (${name}): ${missing.join(', ')}`),
   ];
 }
 
-/** How a section says what it is about. */
+/** The sentence by which a test compares the section with the current template. */
 export const marked = (mark: string) => `Fingerprint of the tested rules, names and settings: \`${mark}\``;
 
 const tick = (good: boolean) => (good ? '✓' : '✗');
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
-/** How an attempt is made, in short. */
 function how({ try: made }: Attempt): string {
   switch (made.how) {
     case 'icmp':
@@ -73,10 +69,7 @@ function how({ try: made }: Attempt): string {
   }
 }
 
-/**
- * The section as Markdown. Bytes that leak differ by a few between machines, so they are reported as none, or as what is
- * let through at most.
- */
+/** The section as Markdown. The number of leaked bytes differs between machines, so it is reported as 0 or as its maximum. */
 export function markdown(findings: Findings): string {
   const { engine, mark, results, names, terraform, breaks } = findings;
   const rows = results.map((result) => {

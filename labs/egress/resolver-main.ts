@@ -1,7 +1,7 @@
 /**
- * DNS Firewall in the lab, run inside the firewall's namespace: takes questions over UDP, judges them by a template's
- * rules in their order, and passes what may resolve on to the world's name server. AWS's own is not to be had; this one
- * does what is documented of it.
+ * DNS Firewall in the lab, a process in the firewall's namespace. It evaluates each question over UDP by a template's rules,
+ * in their order, and forwards allowed questions to the world's name server. AWS's DNS Firewall isn't available outside
+ * AWS, so this one implements the documentation.
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-rule-settings.html
  *
  * `resolver-main.ts <address> <address of the name server> <its port> <rules as JSON>`
@@ -16,7 +16,7 @@ const HEADER = 12;
 const CNAME = 5;
 const NXDOMAIN = 3;
 
-/** Labels of the name at a place, and where it ends. Pointers are followed. */
+/** The labels of the name at an offset, and where the name ends. Follows compression pointers. */
 function nameAt(message: Buffer, start: number): { labels: string[]; end: number } {
   const labels: string[] = [];
   let at = start;
@@ -35,7 +35,7 @@ function nameAt(message: Buffer, start: number): { labels: string[]; end: number
   throw new Error('a name without an end');
 }
 
-/** The question's name, and every name that an answer says it is an alias of. */
+/** The name in the question, and every alias target in the answer. */
 function namesIn(message: Buffer): string[][] {
   const question = nameAt(message, HEADER);
   const names = [question.labels];
@@ -48,19 +48,19 @@ function namesIn(message: Buffer): string[][] {
   return names;
 }
 
-/** `*` and what a name must end in, or a whole name: compared label by label, from the end. */
+/** Compares an entry, which may begin with a wildcard, with a name label by label from the end. */
 function isListed(entry: string, labels: readonly string[]): boolean {
   if (entry === '*') return true;
   const listed = entry.toLowerCase().split('.');
   const isWildcard = listed[0] === '*';
-  // `*example.com` without its dot ends within a label, which labels cannot tell.
+  // `*example.com` without a dot matches in the middle of a label.
   if (!isWildcard && entry.startsWith('*')) return labels.join('.').endsWith(entry.slice(1).toLowerCase());
   const fixed = isWildcard ? listed.slice(1) : listed;
   if (isWildcard ? labels.length <= fixed.length : labels.length !== fixed.length) return false;
   return fixed.every((label, index) => labels[labels.length - fixed.length + index] === label);
 }
 
-/** Judges one name after the other: who asks knows only the first, an answer brings the others. */
+/** Evaluates the names in order. A question has one name; an answer adds its aliases. */
 function isBlocked(names: readonly (readonly string[])[]): boolean {
   for (const labels of names) {
     const rule = rules.find(({ domains }) => domains.some((entry) => isListed(entry, labels)));
@@ -70,7 +70,7 @@ function isBlocked(names: readonly (readonly string[])[]): boolean {
   return false;
 }
 
-/** The question, answered with nothing. */
+/** The question as an answer without records. */
 function refused(query: Buffer): Buffer {
   const answer = Buffer.from(query.subarray(0, nameAt(query, HEADER).end + 4));
   answer.writeUInt16BE(0x8180 | NXDOMAIN, 2);

@@ -1,19 +1,22 @@
-/** The VPC's resolver in the lab: DNS Firewall with a template's rules, before a name server that knows every name. */
+/**
+ * The VPC's resolver in the lab: DNS Firewall with a template's rules, in front of a name server that knows every name.
+ * Both run in the firewall's namespace. As in AWS, a question to them doesn't pass the network firewall.
+ */
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DnsRule } from '../../test/lib/network/reachability/dns-rules.ts';
+import { outputOf, until } from '../../test/processes.ts';
 import { LAB } from './attempts.ts';
-import { start, type Undo, until } from './machine.ts';
+import { start, type Undo } from './machine.ts';
 import { within } from './network.ts';
 
-/** Names that are aliases of others, as HCP Terraform's are of their CDN's. */
+/** Aliases of other names, such as HCP Terraform's names for its CDN. */
 export const ALIASES = {
   'registry.terraform.io': 'd111111abcdef8.cdn.example.net',
   'alias.evil.example.net': 'app.terraform.io',
 } as const;
 
-/** Where the world's names are asked for, inside the firewall's namespace: such a question passes no firewall. */
 const WORLD = { address: '127.0.0.1', port: 5353 };
 
 /** dnsmasq's configuration for a world in which every name exists. */
@@ -32,7 +35,7 @@ function world(): string {
   ].join('\n');
 }
 
-/** Starts both in the namespace of the firewall, where a question to them is no traffic through the firewall: as in AWS. Resolves when it answers. */
+/** Resolves once DNS Firewall answers. */
 export async function startResolver(undo: Undo, router: string, rules: readonly DnsRule[]): Promise<void> {
   const file = join(tmpdir(), `egress-lab-dnsmasq-${process.pid}.conf`);
   writeFileSync(file, world());
@@ -40,19 +43,15 @@ export async function startResolver(undo: Undo, router: string, rules: readonly 
   start(undo, within(router, 'dnsmasq', '--keep-in-foreground', `--conf-file=${file}`, '--pid-file=', '--user=root'), {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const rulesAsText = JSON.stringify(rules);
   const firewall = start(
     undo,
     within(
       router,
       ...[process.execPath, join(import.meta.dirname, 'resolver-main.ts')],
-      ...[LAB.resolver, WORLD.address, `${WORLD.port}`, rulesAsText],
+      ...[LAB.resolver, WORLD.address, `${WORLD.port}`, JSON.stringify(rules)],
     ),
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  let isReady = false;
-  firewall.stdout?.once('data', () => {
-    isReady = true;
-  });
-  await until('the resolver', () => isReady);
+  const output = outputOf(firewall);
+  await until('the resolver starts', () => output() !== '');
 }

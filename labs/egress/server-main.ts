@@ -1,7 +1,7 @@
 /**
- * The far side of the lab, run inside its namespace: hosts that answer on every port to every name, among them HCP
- * Terraform under its own name. Prints one JSON line when it is ready, and on each line of its input one with the bytes
- * that arrived, by the port that they came from.
+ * The far side of the lab, a process in the world's namespace: hosts that answer on every port to every name, HCP Terraform
+ * among them. It prints one JSON line when it is ready. For each line of input, it prints one with the bytes that arrived
+ * so far, by the client's port.
  */
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -29,11 +29,11 @@ const folder = mkdtempSync(join(tmpdir(), 'egress-lab-server-'));
 const ca = join(folder, 'ca.pem');
 writeFileSync(ca, certificate.cert);
 
-/** Bytes that came in, by `tcp:<port of the client>` and the like. */
+/** Received bytes, by keys such as `tcp:<port of the client>`. */
 const arrived = new Map<string, number>();
 const count = (from: string, bytes: number) => arrived.set(from, (arrived.get(from) ?? 0) + bytes);
 
-/** Behind TLS: HCP Terraform under its own name, and for every other Host a greeting. */
+/** Behind TLS: HCP Terraform for its own name, and a greeting for every other Host. */
 const web = createHttps({ key: certificate.private, cert: certificate.cert }, (incoming, outgoing) => {
   if (incoming.headers.host !== NAMES.allowed || incoming.url === '/') {
     incoming.resume().on('end', () => outgoing.end('reached'));
@@ -51,7 +51,7 @@ const web = createHttps({ key: certificate.private, cert: certificate.cert }, (i
   incoming.pipe(onward);
 });
 
-/** Takes TLS for what it is, and answers anything else at once. */
+/** Forwards TLS to the web server, and answers anything else immediately. */
 function answerAnything(socket: Socket): void {
   let behind: Socket | undefined;
   socket.on('error', () => socket.destroy());
@@ -61,10 +61,10 @@ function answerAnything(socket: Socket): void {
     if (behind !== undefined) {
       behind.write(data);
     } else if (data.includes(BRIEFLY)) {
-      // As TLS does, and not much: what fits a first answer.
+      // A short answer that begins like a server hello.
       socket.end(Buffer.from('\u0016\u0003\u0003\u003f\u00ff\u0002\u0000\u003f\u00fb\u0003\u0003reached', 'latin1'));
     } else if (data.includes(SECRET)) {
-      // As TLS begins, and then much: a firewall that looks at the beginning only would let it through.
+      // A long answer that begins like TLS: a firewall that checks the beginning only would let it through.
       socket.end(Buffer.from(`\u0016\u0003\u0003\u0040\u0000${'x'.repeat(100_000)}reached`, 'latin1'));
     } else if (data[0] === 0x16) {
       behind = connect(webPort, '127.0.0.1');
@@ -112,7 +112,7 @@ await Promise.all(
     });
   }),
 );
-/** Packets of a protocol that Node cannot speak. It ends with its input. */
+/** GRE packets, which Node can't receive. The script ends with its input. */
 const gre = spawn('perl', [join(import.meta.dirname, 'raw-packet.pl'), 'listen', '47'], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });

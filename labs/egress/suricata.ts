@@ -1,15 +1,16 @@
-/** The engine: Suricata inline, with the rules of a template and the settings that AWS documents for its own. */
+/**
+ * The engine: Suricata inline in the firewall's namespace, with the rules of a template and the settings that AWS documents
+ * for Network Firewall. Where AWS documents none, `DIFFERENCES` says what the lab sets instead.
+ */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Engine, start, type Undo, until } from './machine.ts';
+import { outputOf, until } from '../../test/processes.ts';
+import { type Engine, start, type Undo } from './machine.ts';
 import { within } from './network.ts';
 import type { EngineSettings } from './under-test.ts';
 
-/**
- * Where Suricata is set other than AWS says it sets its own, or than AWS says nothing of; next to the results, so that
- * the table is read for what it is.
- */
+/** Differences between the lab and AWS. The page shows them next to the results, so that nobody overrates these. */
 export const DIFFERENCES = [
   'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab has no such default, so only the template’s own rules drop packets here.',
   "With strict order, AWS applies the rules in the order of the template. Suricata always sorts them by action. For a template with strict order, the lab sets the order alert, pass, drop, which has the same effect for these rules. Suricata's default order would give every attempt the same result too, so the lab can't detect a wrong order. A separate test checks that the template sets strict order.",
@@ -21,7 +22,7 @@ export const DIFFERENCES = [
   'The lab has no security group. Its client can send all traffic; in AWS, only TCP 443 leaves the task.',
 ];
 
-/** Suricata's words for AWS's. https://docs.suricata.io/en/suricata-7.0.10/configuration/exception-policies.html */
+/** AWS's terms in Suricata's configuration. https://docs.suricata.io/en/suricata-7.0.10/configuration/exception-policies.html */
 const EXCEPTIONS: Readonly<Record<string, string>> = { REJECT: 'reject', DROP: 'drop-flow', CONTINUE: 'ignore' };
 const ORDERS: Readonly<Record<string, string>> = {
   STRICT_ORDER: 'alert, pass, drop, reject',
@@ -66,13 +67,12 @@ outputs:
         - drop: { alerts: yes, flows: start }
 `;
 
-/** A running engine. */
 export interface Suricata {
-  /** Messages of the rules that dropped or logged something, with what they saw. */
+  /** The log of the rules that dropped or reported a packet. */
   log(): string;
 }
 
-/** Starts it in the namespace between task and world. Resolves when it judges packets. */
+/** Resolves once the engine processes packets. */
 export async function startSuricata(
   undo: Undo,
   engine: Engine,
@@ -90,21 +90,15 @@ export async function startSuricata(
     within(router, ...engine.command, '-c', `${seen}/suricata.yaml`, '-q', '0', '-l', seen, '--pidfile', `${seen}/pid`),
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  let output = '';
-  child.stdout?.on('data', (data: Buffer) => {
-    output += data.toString();
+  const output = outputOf(child);
+  await until('Suricata starts', () => {
+    if (child.exitCode !== null) throw new Error(`Suricata ended:\n${output()}`);
+    return output().includes('Engine started');
   });
-  child.stderr?.on('data', (data: Buffer) => {
-    output += data.toString();
-  });
-  await until('Suricata', () => {
-    if (child.exitCode !== null) throw new Error(`Suricata ended:\n${output}`);
-    return output.includes('Engine started');
-  });
-  const errors = output
+  const errors = output()
     .split('\n')
     .filter((line) => /^E:|error parsing|rules failed/i.test(line) && !/ 0 rules failed/.test(line));
-  if (errors.length > 0) throw new Error(`Suricata did not take the rules:\n${errors.join('\n')}`);
+  if (errors.length > 0) throw new Error(`Suricata rejected the rules:\n${errors.join('\n')}`);
   const eve = join(folder, 'eve.json');
   return { log: () => (existsSync(eve) ? readFileSync(eve, 'utf8') : '') };
 }

@@ -1,31 +1,27 @@
-/** The real terraform through the firewall: init and plan against HCP Terraform, whose agent sits behind the firewall too. */
-import { spawnSync } from 'node:child_process';
+/**
+ * The real terraform behind the firewall: `init` and `plan` against the local HCP Terraform on the far side. The agent that
+ * takes the run sits behind the same firewall, as in a deployment.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { outputOf, whyMissing } from '../../test/processes.ts';
 import { LAB, NAMES } from './attempts.ts';
 import type { Lab } from './lab.ts';
 import { signal, start, type Undo } from './machine.ts';
 import { within } from './network.ts';
 
-/** What came of `terraform init && terraform plan`. */
 export interface TerraformResult {
   readonly succeeded: boolean;
   readonly output: string;
 }
 
-/** Why terraform cannot be tried; `undefined` when it can. */
-export function whyNoTerraform(): string | undefined {
-  return spawnSync('terraform', ['version']).status === 0 ? undefined : 'there is no terraform on the PATH';
-}
+/** Why terraform can't be tried, or `undefined` if it can. */
+export const whyNoTerraform = (): string | undefined => whyMissing('terraform');
 
-/** How long a blocked terraform is let try. It would retry for minutes. */
+/** A blocked terraform would retry for minutes. */
 const PATIENCE_MS = 20_000;
 
-/**
- * Runs `terraform init && terraform plan` in the task's namespace, with a `cloud` block that names HCP Terraform, the
- * lab's resolver, and an agent next to it that takes the run.
- */
 export async function tryTerraform(undo: Undo, lab: Lab): Promise<TerraformResult> {
   const folder = mkdtempSync(join(tmpdir(), 'egress-lab-terraform-'));
   undo.add(() => rmSync(folder, { recursive: true, force: true }));
@@ -55,7 +51,7 @@ resource "terraform_data" "greeting" { input = "hello" }
     NODE_EXTRA_CA_CERTS: ca,
     CHECKPOINT_DISABLE: '1',
   };
-  /** In the task's namespace, with the VPC's resolver in the place of the machine's. */
+  /** Runs in the task's namespace, with the VPC's resolver instead of the machine's. */
   const asTask = (...command: readonly string[]) =>
     within(
       lab.network.client,
@@ -80,12 +76,7 @@ resource "terraform_data" "greeting" { input = "hello" }
     stdio: ['ignore', 'pipe', 'pipe'],
     env: environment,
   });
-  let output = '';
-  for (const stream of [terraform.stdout, terraform.stderr]) {
-    stream?.on('data', (data: Buffer) => {
-      output += data.toString();
-    });
-  }
+  const output = outputOf(terraform);
   const code = await new Promise<number | null>((resolve) => {
     const timer = setTimeout(() => signal(terraform, 'SIGKILL'), PATIENCE_MS);
     terraform.once('close', (exitCode) => {
@@ -93,5 +84,5 @@ resource "terraform_data" "greeting" { input = "hello" }
       resolve(exitCode);
     });
   });
-  return { succeeded: code === 0 && output.includes('1 to add'), output };
+  return { succeeded: code === 0 && output().includes('1 to add'), output: output() };
 }

@@ -1,4 +1,7 @@
-/** What the lab tries: rules, names and settings of one synthesized template, and a mark by which its results know them. */
+/**
+ * What the lab tests: rules, names and settings of one synthesized template. Their hash is written next to the results, so
+ * that a unit test notices when the template has changed since.
+ */
 import { createHash } from 'node:crypto';
 import { type DnsRule, dnsRulesIn } from '../../test/lib/network/reachability/dns-rules.ts';
 import { firewallsIn } from '../../test/lib/network/reachability/firewall-policy.ts';
@@ -6,10 +9,9 @@ import { resourcesIn, text } from '../../test/lib/network/reachability/template-
 import { templateOf } from '../../test/lib/synthesis.ts';
 import { NAMES } from './attempts.ts';
 
-/** What an engine is set up with. */
 export interface EngineSettings {
   readonly rules: string;
-  /** What becomes of a packet before any rule sees it: `aws:forward_to_sfe` is the engine's, others never come to it. */
+  /** The stateless stage's action. Only `aws:forward_to_sfe` sends packets to the engine. */
   readonly stateless: string;
   readonly order: string;
   readonly streamException: string;
@@ -21,7 +23,6 @@ export interface UnderTest {
   readonly dnsRules: readonly DnsRule[];
 }
 
-/** Reads all of it out of the template of `network-firewall`, with HCP Terraform's names and one wildcard. */
 export function underTest(): UnderTest {
   const network = { egress: 'network-firewall', allowedDomains: [NAMES.wildcard], allowedPresets: ['hcp-terraform'] };
   const template = templateOf({ network }).toJSON();
@@ -30,7 +31,9 @@ export function underTest(): UnderTest {
   const [stateless, ...more] = new Set([...policy.statelessActions, ...policy.statelessFragmentActions]);
   const [order, ...orders] = new Set([policy.order, ...policy.groups.map((group) => group.order)]);
   if (stateless === undefined || order === undefined || more.length + orders.length > 0) {
-    throw new Error(`The lab can do one stateless action and one order: ${JSON.stringify(policy)}`);
+    throw new Error(
+      `The lab supports one stateless action and one rule order, but the policy has more: ${JSON.stringify(policy)}`,
+    );
   }
   const vpc = resourcesIn(template).filter(({ type }) => type === 'AWS::EC2::VPC');
   return {
@@ -46,7 +49,6 @@ export function underTest(): UnderTest {
   };
 }
 
-/** A mark that is another when anything is that the lab tries. */
 export function markOf(tried: UnderTest): string {
   return createHash('sha256').update(JSON.stringify(tried)).digest('hex').slice(0, 16);
 }

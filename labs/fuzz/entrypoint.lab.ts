@@ -1,15 +1,14 @@
-/** The variables that `agent-image/entrypoint.sh` reads, with anything in them: they are data to it, and never code. */
+/** Random values in the variables that `agent-image/entrypoint.sh` reads. The script treats them as data, never as code. */
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Scratch, start, TOKEN, waysToRun } from '../../test/agent-image/entrypoint-process.ts';
-
-fc.configureGlobal({ seed: Number(process.env['FUZZ_SEED'] ?? 1) });
+import './arbitrary.ts';
 
 const scratch = new Scratch();
 afterAll(() => scratch.release());
 
-/** Each creates a file with this name if a shell runs it as code. */
+/** Each code creates a file with this name if a shell runs it. */
 const CANARY = 'canary';
 const code = fc.constantFrom(
   `$(touch ${CANARY})`,
@@ -24,7 +23,7 @@ const code = fc.constantFrom(
   `|tee ${CANARY}`,
   `>${CANARY}`,
 );
-/** What an environment can hold: no NUL, and no half of a surrogate pair, which the kernel would get as another character. */
+/** Text that an environment can hold: without NUL, and without half a surrogate pair, which would reach the kernel as another character. */
 const noise = fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => text.replaceAll('\0', ''));
 const value = fc.oneof(
   code,
@@ -53,7 +52,7 @@ const AGENT = `
   say(JSON.stringify({ name, single, token, args: process.argv.slice(2) }));
 `;
 
-/** What the script accepts as a number of seconds: nothing at all is its default. */
+/** Whether the script accepts the value. An empty one means the default. */
 const isIdleSeconds = (text: string | undefined): boolean => /^([1-9]\d{0,4})?$/.test(text ?? '');
 
 /** The token that the agent gets, if the script accepts it. */
@@ -64,7 +63,7 @@ function tokenOf(given: string): string | undefined {
 describe('the entrypoint', () => {
   const [asFile, asText] = waysToRun(scratch.fresh());
 
-  it('starts one single-mode agent or says what is wrong, and runs nothing that a variable or the command holds', async () => {
+  it('starts one single-mode agent or reports what is wrong, and never runs the content of a variable or the command', async () => {
     await fc.assert(
       fc.asyncProperty(variables, fc.option(value), fc.boolean(), async (given, argument, file) => {
         const way = file ? asFile : (asText ?? asFile);
@@ -84,7 +83,7 @@ describe('the entrypoint', () => {
         expect(said).not.toContain(TOKEN);
         expect(readdirSync(run.directory).sort()).toEqual(['agent.mjs', 'bin', 'signals']);
       }),
-      // Each is a handful of processes.
+      // Each run starts several processes.
       { numRuns: 40 },
     );
   }, 120_000);

@@ -1,19 +1,19 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { Agent, request as forward } from 'undici';
-import { type LoopbackCertificate, loopbackCertificate } from '../../local/hcp-terraform/certificate.ts';
+import { loopbackCertificate } from '../../local/hcp-terraform/certificate.ts';
+import { listen } from '../../test/loopback.ts';
 
 /**
  * What the proxy does with a request.
  *
- * | kind | the server behind gets it | the caller gets |
+ * | kind | the target gets the request | the caller gets |
  * |---|---|---|
  * | `refuse` | no | the connection closed before a byte |
  * | `lost` | yes | the connection closed before a byte |
  * | `hang` | no | nothing, ever |
- * | `slow` | yes | the answer, `delayMs` later |
- * | `truncated` | yes | half of the answer, and the connection closed |
+ * | `slow` | yes | the response, `delayMs` later |
+ * | `truncated` | yes | half of the response, then the connection closed |
  * | `answer` | no | `status`, `headers` and `body` |
  */
 export type WireFault =
@@ -26,36 +26,34 @@ export type WireFault =
       readonly headers?: Readonly<Record<string, string>>;
     };
 
-/** Which requests a fault meets, and how many of them. */
+/** Which requests get a fault, and how many. */
 export interface Aim {
   /** Part of the path, or of the `X-Amz-Target`. */
   readonly on: string;
-  /** Part of the body, where the path does not tell. */
+  /** Part of the body, if the path isn't specific enough. */
   readonly inBody?: string;
   readonly times: number;
 }
 
-/** A reverse proxy on loopback that passes everything through until it gets a fault. */
+/** A reverse proxy on loopback. It forwards everything until a fault is injected. */
 export interface FaultProxy {
   /** `localhost:PORT` */
   readonly hostname: string;
   readonly url: string;
-  /** PEM file of its certificate, when it speaks TLS. */
+  /** PEM file of its certificate, if it uses TLS. */
   readonly caFile: string | undefined;
-  /** Requests that met a fault. */
+  /** Number of requests that got a fault. */
   readonly hits: number;
-  /** When the first request came since it was healed last; epoch milliseconds. */
+  /** Time of the first request since the last `heal()`, in epoch milliseconds. */
   readonly firstRequestAtMs: number | undefined;
   inject(fault: WireFault, aim: Aim): void;
   heal(): void;
   close(): Promise<void>;
 }
 
-/** @param target the server behind; the proxy speaks TLS when that does. */
+/** @param target the server behind the proxy. If it uses TLS, so does the proxy. */
 export async function startFaultProxy(target: { readonly url: string; readonly ca?: string }): Promise<FaultProxy> {
-  const tls: LoopbackCertificate | undefined = target.url.startsWith('https:')
-    ? await loopbackCertificate()
-    : undefined;
+  const tls = target.url.startsWith('https:') ? await loopbackCertificate() : undefined;
   const dispatcher = new Agent({ connect: target.ca === undefined ? {} : { ca: target.ca } });
   let injected: { readonly fault: WireFault; readonly aim: Aim; left: number }[] = [];
   let hits = 0;
@@ -85,7 +83,7 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
     const answer = await forward(`${target.url}${request.url ?? '/'}`, {
       dispatcher,
       method: request.method as 'GET' | 'POST',
-      // Plain HTTP is AWS here, whose clients sign the Host header.
+      // AWS's emulator uses plain HTTP, and AWS's clients sign the Host header.
       headers: { ...headers, host: tls === undefined ? request.headers.host : new URL(target.url).host },
       body: body.length === 0 ? null : body,
     });
@@ -103,8 +101,7 @@ export async function startFaultProxy(target: { readonly url: string; readonly c
   };
   const server =
     tls === undefined ? createHttpServer(listener) : createHttpsServer({ key: tls.key, cert: tls.cert }, listener);
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
-  const hostname = `localhost:${(server.address() as AddressInfo).port}`;
+  const hostname = `localhost:${await listen(server, 'localhost')}`;
   return {
     hostname,
     url: `${tls === undefined ? 'http' : 'https'}://${hostname}`,

@@ -1,6 +1,6 @@
 /**
- * One tick of two pools in a separate process: one with hostile answers and one with good ones. Prints what came
- * of it, and how much memory it took. `HOST`: of the server; the authority is in NODE_EXTRA_CA_CERTS.
+ * One tick in a separate process, of pools with hostile responses and one with good ones. It sends the result and its memory
+ * to the parent. `HOST` is the server, and NODE_EXTRA_CA_CERTS has its certificate authority.
  */
 import '@aws-sdk/client-ecs';
 import '@aws-sdk/client-secrets-manager';
@@ -18,7 +18,7 @@ const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connection
 const clock = { now: Date.now, timeout: (ms: number) => AbortSignal.timeout(ms) };
 const hcpTerraform = new HcpTerraformClient({ http, hostname: 'app.terraform.io', ...clock });
 const tasks = new FakeTasks();
-// Separate tokens: another test states how pools share the budget of one token.
+// Separate tokens, so that the pools don't share a poll budget. Another test covers that.
 const pools = names.map((name) => pool(name, { id: `apool-${name}`, apiTokenSecret: `token-of-${name}` }));
 const ticked = await tick(
   pools,

@@ -1,21 +1,22 @@
 /**
- * Hostile and broken answers over TLS, to a process with the heap of the launcher's function. Whatever one pool's
- * requests return, the process survives it, the pool's error says what was wrong, and the other pool is served.
+ * Hostile and broken responses over TLS to a process with the heap of the launcher's function. Whatever the requests of one
+ * pool return, the process survives, the pool's error says what was wrong, and the other pool is served.
  */
 import { spawn } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type LoopbackCertificate, loopbackCertificate } from '../../local/hcp-terraform/certificate.ts';
 import { page, run } from '../../test/functions/launcher/adapters/platform-answers.ts';
+import { listen } from '../../test/loopback.ts';
+import { outputOf } from '../../test/processes.ts';
 
 const MAIN = fileURLToPath(new URL('hostile-main.ts', import.meta.url));
-/** Of the function's 256 MiB. */
-const HEAP_MIB = 96;
 const FUNCTION_MIB = 256;
+/** The part of the function's memory that Node leaves to the heap. */
+const HEAP_MIB = 96;
 
 const outcome = z.object({
   launched: z.array(z.string()),
@@ -24,11 +25,12 @@ const outcome = z.object({
   residentMiB: z.number(),
 });
 
-/** Writes the answer about a hostile pool's runs. */
+/** Writes the response about a hostile pool's runs. */
 type Hostile = (response: ServerResponse, query: URLSearchParams) => void;
 
 let certificate: LoopbackCertificate;
 let server: Server;
+let host: string;
 let hostile: Hostile;
 
 beforeAll(async () => {
@@ -42,7 +44,7 @@ beforeAll(async () => {
     if (url.pathname.endsWith('/agents')) return send({ data: [], ...page(1, null) });
     return send({ data: { attributes: { name: url.pathname.replace(/^.*apool-/, '') } } });
   });
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  host = `localhost:${await listen(server, 'localhost')}`;
 });
 
 afterAll(async () => {
@@ -56,17 +58,17 @@ async function tickOf(pools: readonly string[]): Promise<z.infer<typeof outcome>
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_EXTRA_CA_CERTS: certificate.file,
-      HOST: `localhost:${(server.address() as AddressInfo).port}`,
+      HOST: host,
       POOLS: pools.join(','),
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  let words = '';
-  child.stderr?.on('data', (chunk: Buffer) => (words += chunk));
+  const output = outputOf(child);
   let report: unknown;
   child.on('message', (message) => (report = message));
   await new Promise((resolve) => child.on('close', resolve));
-  if (report === undefined) throw new Error(`The process ended with ${child.exitCode ?? child.signalCode}: ${words}`);
+  if (report === undefined)
+    throw new Error(`The process ended with ${child.exitCode ?? child.signalCode}: ${output()}`);
   return outcome.parse(report);
 }
 
@@ -76,14 +78,14 @@ const text =
   (response) =>
     void response.end(body);
 const list = (items: string): Hostile => text(`{"data":[${items}],"meta":${meta}}`);
-/** About so many bytes of one item. */
+/** A list of one item that has about this many bytes. */
 const filled = (item: string, bytes: number): string =>
   Array(Math.floor(bytes / (item.length + 1)))
     .fill(item)
     .join(',');
 const MIB = 2 ** 20;
 
-/** As many runs as are asked for, each with the message. */
+/** As many runs as requested, each with the message. */
 const runsWith =
   (message: string): Hostile =>
   (response, query) => {
@@ -94,7 +96,7 @@ const runsWith =
     response.end(JSON.stringify({ data, ...page(number, size * number < 100 ? number + 1 : null) }));
   };
 
-/** Sends the chunk again and again until the other side closes. */
+/** Sends the chunk repeatedly until the client closes the connection. */
 const endless =
   (chunk: string): Hostile =>
   (response) => {
@@ -130,16 +132,19 @@ const CASES: readonly [string, Hostile, RegExp][] = [
 ];
 
 describe('a hostile answer about one pool’s runs', () => {
-  it.each(CASES)('ends neither the process nor the other pool’s service: %s', async (_, answer, message) => {
-    hostile = answer;
-    const report = await tickOf(['hostile', 'good']);
-    expect(report.launched).toEqual(['good run-good/plan']);
-    expect(report.errors.map((error) => error.message).join()).toMatch(message);
-    expect(report.errors.every(({ pool }) => pool === 'hostile')).toBe(true);
-    expect(report.residentMiB).toBeLessThan(FUNCTION_MIB);
-  });
+  it.each(CASES)(
+    'a hostile response ends neither the process nor the other pool’s launches: %s',
+    async (_, answer, message) => {
+      hostile = answer;
+      const report = await tickOf(['hostile', 'good']);
+      expect(report.launched).toEqual(['good run-good/plan']);
+      expect(report.errors.map((error) => error.message).join()).toMatch(message);
+      expect(report.errors.every(({ pool }) => pool === 'hostile')).toBe(true);
+      expect(report.residentMiB).toBeLessThan(FUNCTION_MIB);
+    },
+  );
 
-  it('does so in ten pools at the same time without the function running out of memory', async () => {
+  it('in ten pools at the same time does not exhaust the function’s memory', async () => {
     hostile = list(filled('{}', 3.9 * MIB));
     const pools = Array.from({ length: 10 }, (_, n) => `hostile-${n}`);
     const report = await tickOf([...pools, 'good']);

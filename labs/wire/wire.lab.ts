@@ -1,7 +1,7 @@
 /**
- * Faults over real HTTP and TLS: the bundle that `cdk synth` made, cold, behind a fault proxy in front of each emulator.
- * For every row: one job is queued in each of two pools, the fault is one pool's, and in the end exactly one task was
- * launched for its job, and the other's was launched for at once. `npm run lab:wire:write` writes what was measured into
+ * Faults over real HTTP and TLS. The bundle that `cdk synth` made runs cold, with a fault proxy in front of each emulator.
+ * Each row queues one job in each of two pools, and injects a fault of one pool. In the end, exactly one task was launched
+ * for its job, and the other pool's task was launched without delay. `npm run lab:wire:write` writes the measured times into
  * docs/reliability.md.
  */
 import { ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
@@ -18,16 +18,16 @@ import { writeSection } from '../../test/lib/network/reachability/sections.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { aimAtPool, FAULT_TABLE, type FaultRow, POOL_FAULT_TABLE, type PoolFaultRow, type Target } from './faults.ts';
 
-/** As often as the emulator's limit of 30 lists per minute allows if every row starts a cold function. */
+/** The shortest interval within the emulator's limit of 30 lists per minute, if every row starts a cold function. */
 const INVOKED_EVERY_MS = 2_000;
 const LAMBDA_TIMEOUT_MS = 13_000;
-/** A request to HCP Terraform that hangs takes 8 s: who waits for none is served long before. */
+/** A request to HCP Terraform that hangs takes 8 s. A pool that doesn't wait for it is served well before. */
 const AT_ONCE_MS = 6_000;
 
 let platform: HcpTerraformServer;
 let aws: EcsServer;
 let api: HcpApi;
-/** Of an organization that no fault of the table is about. */
+/** Another organization, to which no fault of the table applies. */
 let otherApi: HcpApi;
 let otherPool: { readonly id: string };
 let deployment: Deployment;
@@ -63,7 +63,7 @@ beforeAll(async () => {
       networkMode: 'awsvpc',
       cpu: '256',
       memory: '512',
-      // Nobody takes the job: what is looked at is what the launcher launched.
+      // No agent takes the job: the lab only checks what the launcher launched.
       containerDefinitions: [
         { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', 'exec sleep 600'] },
       ],
@@ -83,7 +83,7 @@ afterAll(async () => {
   writeSection('docs/reliability.md', 'wire-pools', [headApart, ...measuredApart].join('\n'));
 });
 
-/** Families of tasks of the pools that the deployment has not. */
+/** Task families of the pools that aren't in the deployment. */
 const OTHER = 'other';
 const NEIGHBOUR = 'neighbour';
 
@@ -95,13 +95,13 @@ async function queueRun(workspace: string, poolId = platform.agentPool.id, as = 
   return as.queueRun({ workspaceId, archive, message: 'wire', planOnly: true, autoApply: false, isDestroy: false });
 }
 
-function launcher(environment: Record<string, string> = {}) {
+function launcherOf(...pools: readonly AgentPoolEnvironment[]) {
   return startFunction(
     deployment.functionFolder,
     {
       ...deployment.functionEnvironment,
-      ...environment,
-      // One poll an invocation: a tick's error is the invocation's.
+      [ENV.agentPools]: JSON.stringify(pools),
+      // One poll per invocation, so that the error of a tick is the invocation's.
       [ENV.activePollSeconds]: '0',
       NODE_EXTRA_CA_CERTS: platformProxy.caFile ?? '',
       AWS_REGION: aws.region,
@@ -124,37 +124,28 @@ function deployedPool() {
   return { pool, lane };
 }
 
-function launcherOf(first: AgentPoolEnvironment, second: AgentPoolEnvironment) {
-  return launcher({ [ENV.agentPools]: JSON.stringify([first, second]) });
-}
-
 const tasksFor = (run: string) => aws.tasks(cluster()).filter(({ startedBy }) => startedBy === `${run}/plan`);
 
-function heal(): void {
-  platformProxy.heal();
-  awsProxy.heal();
-}
-
-/** How long a cold start takes is the machine's matter: the launcher's time begins here. */
+/** The launcher's time begins here, because the duration of a cold start depends on the machine. */
 function firstRequestAtMs(): number {
   return Math.min(...[platformProxy, awsProxy].map((proxy) => proxy.firstRequestAtMs ?? Number.POSITIVE_INFINITY));
 }
 
-/** A task that lives on would be supply to the next row. */
-async function stopAll(): Promise<void> {
-  const client = new ECSClient({
-    endpoint: aws.url,
-    region: aws.region,
-    credentials: aws.credentials,
-  });
+const ROW_IS_OVER = 'the row is over';
+
+/** Removes the faults, and stops all tasks: a task that still runs would be supply for the next row. */
+async function reset(): Promise<void> {
+  platformProxy.heal();
+  awsProxy.heal();
+  const client = new ECSClient({ endpoint: aws.url, region: aws.region, credentials: aws.credentials });
   const live = aws.tasks(cluster()).filter(({ desiredStatus }) => desiredStatus !== 'STOPPED');
   await Promise.all(
-    live.map(({ id }) => client.send(new StopTaskCommand({ cluster: cluster(), task: id, reason: 'the row is over' }))),
+    live.map(({ id }) => client.send(new StopTaskCommand({ cluster: cluster(), task: id, reason: ROW_IS_OVER }))),
   );
   client.destroy();
 }
 
-/** In the words of the log: what was said of the fault, without the parts that differ from run to run. */
+/** The log's message about the fault, without the parts that differ between runs. */
 function whatWasLogged(lines: readonly string[], pattern: RegExp | undefined): string {
   const line = lines.find((text) => pattern?.test(text));
   if (line === undefined) return '–';
@@ -196,7 +187,7 @@ describe('a fault on the wire loses nothing, starts nothing twice and delays no 
           await expect.poll(() => tasksFor(wanted).length, patience).toBe(1);
           return Date.now() - startedAt;
         };
-        // Not only launched: seen by a whole, good tick after it, and not launched again by that.
+        // A complete tick without errors must follow, and must not launch another task.
         const [rightAfterMs, otherAfterMs] = await Promise.all([afterMs(run), afterMs(others)]);
         const invocationsThen = fn.invocations.length;
         await expect
@@ -222,9 +213,8 @@ describe('a fault on the wire loses nothing, starts nothing twice and delays no 
         );
       } finally {
         fn.kill();
-        heal();
-        await Promise.all([api.cancel(run, 'the row is over'), otherApi.cancel(others, 'the row is over')]);
-        await stopAll();
+        await Promise.all([api.cancel(run, ROW_IS_OVER), otherApi.cancel(others, ROW_IS_OVER)]);
+        await reset();
       }
     },
     120_000,
@@ -257,7 +247,7 @@ describe('a fault of one pool', () => {
       try {
         await expect.poll(() => tasksFor(ours).length, patience).toBe(1);
         const rightAfterMs = Date.now() - startedAt;
-        // The fault may come after it.
+        // The faulty request may come later.
         await expect.poll(() => platformProxy.hits, patience).toBeGreaterThan(hitsBefore);
         expect(startedAt + rightAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
         platformProxy.heal();
@@ -265,9 +255,8 @@ describe('a fault of one pool', () => {
         measuredApart.push(`| ${name} | ${(rightAfterMs / 1000).toFixed(1)} s |`);
       } finally {
         fn.kill();
-        heal();
-        await Promise.all([ours, theirs].map((run) => api.cancel(run, 'the row is over')));
-        await stopAll();
+        await Promise.all([ours, theirs].map((run) => api.cancel(run, ROW_IS_OVER)));
+        await reset();
       }
     },
     120_000,

@@ -4,24 +4,26 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_AGENT_VERSION } from '../../lib/defaults.ts';
+import { whyMissing } from '../processes.ts';
+import { testUnless } from '../unless.ts';
 
 const FOLDER = fileURLToPath(new URL('../../agent-image/', import.meta.url));
 const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
 const dockerfiles = ['Dockerfile', 'Dockerfile.release'];
 
 describe('the Dockerfiles', () => {
-  test('are one text from the hardening on', () => {
+  test('are identical from the hardening on', () => {
     const [one, other] = dockerfiles.map((file) => read(file).split('\nUSER root\n')[1]);
     expect(one).toContain('ENTRYPOINT');
     expect(other).toBe(one);
   });
 
-  test.each(dockerfiles)('%s has the default version, and pulls no frontend that nobody pinned', (file) => {
+  test.each(dockerfiles)('%s has the default version, and pulls no unpinned build frontend', (file) => {
     expect(read(file)).toContain(`ARG TFC_AGENT_VERSION=${DEFAULT_AGENT_VERSION}\n`);
     expect(read(file)).not.toMatch(/^# *syntax=/im);
   });
 
-  test('let into the build just what they copy', () => {
+  test('have a build context with exactly the files that they copy', () => {
     const letIn = read('.dockerignore').match(/(?<=^!).*/gm) ?? [];
     const copied = dockerfiles.flatMap((file) => [...read(file).matchAll(/^COPY (?!--from)(.+) \S+$/gm)]);
     const names = copied.flatMap(([, sources = '']) => sources.split(' '));
@@ -34,15 +36,11 @@ describe('the Dockerfiles', () => {
     expect(read('fetch-release.sh')).toContain(`KEY_FINGERPRINT:-${fingerprint}}`);
   });
 
-  const shellcheck = spawnSync('shellcheck', ['--version']).error === undefined;
-  test.skipIf(!shellcheck)(
-    `run scripts that pass shellcheck${shellcheck ? '' : ' (skipped: needs shellcheck)'}`,
-    () => {
-      const scripts = readdirSync(FOLDER)
-        .filter((name) => name.endsWith('.sh'))
-        .map((name) => join(FOLDER, name));
-      const options = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
-      expect(spawnSync('shellcheck', [...options, ...scripts], { encoding: 'utf8' }).stdout).toBe('');
-    },
-  );
+  testUnless(whyMissing('shellcheck'), 'run scripts that pass shellcheck', () => {
+    const scripts = readdirSync(FOLDER)
+      .filter((name) => name.endsWith('.sh'))
+      .map((name) => join(FOLDER, name));
+    const options = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
+    expect(spawnSync('shellcheck', [...options, ...scripts], { encoding: 'utf8' }).stdout).toBe('');
+  });
 });

@@ -1,7 +1,9 @@
-/** Runs `agent-image/entrypoint.sh` as a process with a stub agent and, if wanted, a task metadata endpoint on loopback. */
+/**
+ * Runs `agent-image/entrypoint.sh` as a process. A Node script plays `tfc-agent`, and a server on loopback can play the task
+ * metadata endpoint. Each process runs in a folder of a `Scratch`, which kills what still runs there at the end.
+ */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,26 +13,38 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entrypointText } from '../../lib/agent/entrypoint.ts';
+import { serve } from '../loopback.ts';
 
 export const SCRIPT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 export const TOKEN = 'token-that-nobody-may-see';
 
-/** A way to run the script: the command before the agent's arguments, and directories to put before PATH. */
 export interface Way {
   readonly name: string;
+  /** The command, to which arguments are appended. */
   readonly command: readonly string[];
+  /** Directories to put before PATH. */
   readonly path: readonly string[];
-  /** Why it can't be tried on this machine. */
+  /** Why this machine can't run the script in this way. */
   readonly missing?: string;
 }
 
-/** The three ways that matter: as a file, as the text of a task definition's entry point, and with BusyBox's shell and tools. */
+/** Makes a folder with a program named `tfc-agent`, to be put before PATH. */
+export function folderWithAgent(scratch: Scratch, script: string): string {
+  const folder = scratch.fresh();
+  writeAgent(folder, script);
+  return folder;
+}
+
+function writeAgent(folder: string, script: string): void {
+  writeFileSync(join(folder, 'tfc-agent'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+/** As a file, as the text of a task definition's entry point, and with BusyBox's shell and tools. */
 export function waysToRun(scratch: string): readonly [Way, ...Way[]] {
   const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((file) => existsSync(file));
   const applets = join(scratch, 'busybox');
@@ -50,7 +64,6 @@ export function waysToRun(scratch: string): readonly [Way, ...Way[]] {
   ];
 }
 
-/** A directory for one test file; {@link release} kills what still runs in it, and removes it. */
 export class Scratch {
   readonly directory = mkdtempSync(join(tmpdir(), 'entrypoint-test-'));
   private readonly closers: (() => void)[] = [];
@@ -63,15 +76,11 @@ export class Scratch {
     return directory;
   }
 
-  /** Task metadata endpoint; returns the base URL that ECS puts into `ECS_CONTAINER_METADATA_URI_V4`. */
+  /** Starts a task metadata endpoint. @returns its `ECS_CONTAINER_METADATA_URI_V4` */
   async metadata(answer: RequestListener): Promise<string> {
-    const server = createServer(answer);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    this.closers.push(() => {
-      server.close();
-      server.closeAllConnections();
-    });
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v4/0123`;
+    const server = await serve(answer);
+    this.closers.push(server.close);
+    return `http://${server.host}/v4/0123`;
   }
 
   release(): void {
@@ -90,7 +99,7 @@ export function processesIn(directory: string): readonly number[] {
       try {
         return readlinkSync(`/proc/${pid}/cwd`).startsWith(directory);
       } catch {
-        return false; // It ended meanwhile.
+        return false; // The process has ended.
       }
     });
 }
@@ -98,20 +107,20 @@ export function processesIn(directory: string): readonly number[] {
 export interface Started {
   readonly child: ChildProcess;
   readonly directory: string;
-  /** All of the stream so far. */
+  /** The stream so far. */
   stdout(): Buffer;
   stderr(): Buffer;
-  /** What the script itself said, a line each. */
+  /** The lines that the script itself logged so far. */
   said(): readonly string[];
   /** SIGTERMs that reached the stub agent. */
   signals(): number;
-  /** Resolves when all of the script's output was read. */
+  /** Resolves once all of the script's output was read. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 }
 
 /**
- * Starts the script with `agent`, the text of a Node module that plays `tfc-agent`. To it are known: `say(line)` to stdout, `after(ms)`,
- * `stay()` which keeps it up, and `onTerm(f)`; its SIGTERMs are counted whatever it does.
+ * @param agent text of a Node module that plays `tfc-agent`. It can call `say(line)` (to stdout), `after(ms)`, `stay()` (to keep
+ *   running) and `onTerm(f)`. Its SIGTERMs are always counted.
  */
 export function start(scratch: Scratch, way: Way, agent: string, variables: Record<string, string> = {}): Started {
   const directory = scratch.fresh();
@@ -129,8 +138,7 @@ export function start(scratch: Scratch, way: Way, agent: string, variables: Reco
   );
   const programs = join(directory, 'bin');
   mkdirSync(programs);
-  writeFileSync(join(programs, 'tfc-agent'), `#!/bin/sh\nexec '${process.execPath}' agent.mjs "$@"\n`);
-  chmodSync(join(programs, 'tfc-agent'), 0o755);
+  writeAgent(programs, `exec '${process.execPath}' agent.mjs "$@"`);
   const [file, ...args] = way.command;
   const child = spawn(file ?? '', args, {
     cwd: directory,
@@ -163,13 +171,4 @@ export function start(scratch: Scratch, way: Way, agent: string, variables: Reco
       child.on('close', (code, signal) => resolve({ code, signal }));
     }),
   };
-}
-
-/** Polls until `condition` holds; fails with `what` after a minute. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`Waited a minute in vain until ${what}.`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { entrypointText } from '../../lib/agent/entrypoint.ts';
-import { processesIn, SCRIPT, Scratch, start, TOKEN, until, waysToRun } from './entrypoint-process.ts';
+import { until, whyMissing } from '../processes.ts';
+import { testUnless } from '../unless.ts';
+import { folderWithAgent, processesIn, SCRIPT, Scratch, start, TOKEN, waysToRun } from './entrypoint-process.ts';
 
 const scratch = new Scratch();
 afterAll(() => scratch.release());
@@ -15,40 +17,53 @@ const TASK_METADATA = {
   Containers: [{ Name: 'agent', Labels: { 'com.amazonaws.ecs.task-arn': 'arn:aws:ecs:x:1:task/agents/other' } }],
 };
 const ways = waysToRun(scratch.directory);
-
 const [way] = ways;
 
+const sent = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 256));
+sent.write('the end', sent.length - 7);
+writeFileSync(join(scratch.directory, 'sent'), sent);
+
+/** These variables make the script ask the endpoint for its name. */
+const unnamed = (endpoint: string) => ({ TFC_AGENT_NAME: '', ECS_CONTAINER_METADATA_URI_V4: endpoint });
+
+/** Runs the script and its agent to a successful end. @returns the output of the agent */
+async function agentOutput(agent: string, variables: Record<string, string> = {}, how = way): Promise<string> {
+  const run = start(scratch, how, agent, variables);
+  expect(await run.ended).toEqual({ code: 0, signal: null });
+  return run.stdout().toString();
+}
+
+/** Expects the script to end without starting its agent. @returns what the script logged */
+async function refusal(code: number, variables: Record<string, string>, how = way): Promise<readonly string[]> {
+  const run = start(scratch, how, "say('started')", variables);
+  expect(await run.ended).toEqual({ code, signal: null });
+  expect(run.stdout().toString()).toBe('');
+  return run.said();
+}
+
 describe('the entrypoint', { concurrent: true }, () => {
-  test('tries the metadata endpoint again after an error and a hang', async ({ expect }) => {
+  test('tries the metadata endpoint again after an error and a hang', async () => {
     let asked = 0;
     const endpoint = await scratch.metadata((_request, response) => {
       asked += 1;
       if (asked === 1) response.writeHead(500).end('broken');
       else if (asked === 3) response.end(JSON.stringify(TASK_METADATA, null, 2));
     });
-    const run = start(scratch, way, 'say(process.env.TFC_AGENT_NAME)', {
-      TFC_AGENT_NAME: '',
-      ECS_CONTAINER_METADATA_URI_V4: endpoint,
-    });
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.stdout().toString()).toBe(`${TASK}\n`);
+    expect(await agentOutput('say(process.env.TFC_AGENT_NAME)', unnamed(endpoint))).toBe(`${TASK}\n`);
   });
 
-  test('fails with 69 and does not start the agent when five answers give no name', async ({ expect }) => {
+  test('fails with 69 and does not start the agent when five answers give no name', async () => {
     const answers = ['{}', '{"TaskARN":""}', '{"TaskARN":"task"}', '<html>', ''];
     const endpoint = await scratch.metadata((_request, response) => {
       response.end(answers.shift());
     });
-    const run = start(scratch, way, "say('started')", { TFC_AGENT_NAME: '', ECS_CONTAINER_METADATA_URI_V4: endpoint });
-    expect(await run.ended).toEqual({ code: 69, signal: null });
-    expect(answers).toEqual([]);
-    expect(run.stdout().toString()).toBe('');
-    expect(run.said()).toEqual([
+    expect(await refusal(69, unnamed(endpoint))).toEqual([
       `entrypoint: The task metadata endpoint ${endpoint}/task gave no TaskARN in 5 attempts. The agent is not started, since the launcher could not tell which task it is in.`,
     ]);
+    expect(answers).toEqual([]);
   });
 
-  test('is not held up by a process that its agent left behind', async ({ expect }) => {
+  test('ends with its agent, even if the agent left a process behind', async () => {
     const run = start(
       scratch,
       way,
@@ -70,22 +85,21 @@ describe('the entrypoint', { concurrent: true }, () => {
     const { missing } = way;
     const it = missing === undefined ? test : test.skip;
 
-    it("names the agent by the last part of its task's ARN, and sets it up for one job", async ({ expect }) => {
+    it("names the agent by the last part of its task's ARN, and sets it up for one job", async () => {
       const asked: (string | undefined)[] = [];
       const endpoint = await scratch.metadata((request, response) => {
         asked.push(request.url);
         response.end(JSON.stringify(TASK_METADATA));
       });
-      const run = start(scratch, way, 'say(JSON.stringify({ env: process.env, args: process.argv.slice(2) }))', {
-        TFC_AGENT_NAME: '',
-        ECS_CONTAINER_METADATA_URI_V4: endpoint,
+      const agent = 'say(JSON.stringify({ env: process.env, args: process.argv.slice(2) }))';
+      const variables = {
+        ...unnamed(endpoint),
         TFC_ADDRESS: 'https://tfe.example.com',
         TFC_AGENT_ACCEPT: 'plan',
         AGENT_IDLE_SECONDS: '30',
         http_proxy: 'http://127.0.0.1:1',
-      });
-      expect(await run.ended).toEqual({ code: 0, signal: null });
-      const { env, args } = JSON.parse(run.stdout().toString());
+      };
+      const { env, args } = JSON.parse(await agentOutput(agent, variables, way));
       expect(asked).toEqual(['/v4/0123/task']);
       expect(args).toEqual(['-single']);
       expect(env).toMatchObject({
@@ -99,19 +113,16 @@ describe('the entrypoint', { concurrent: true }, () => {
       expect(Object.keys(env).filter((name) => name.startsWith('AGENT_'))).toEqual([]);
     });
 
-    it('passes both streams on byte by byte, with no end of line at the end, and loses nothing', async ({ expect }) => {
+    it('forwards both streams byte by byte, without a final line end, and loses nothing', async () => {
       const run = start(
         scratch,
         way,
-        `const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 256));
-       process.stdout.write(bytes);
-       process.stderr.write(bytes);
-       process.stdout.write('the end');
-       process.stderr.write('the end');`,
+        `import { readFileSync } from 'node:fs';
+         const sent = readFileSync('../sent');
+         process.stdout.write(sent);
+         process.stderr.write(sent);`,
       );
       expect(await run.ended).toEqual({ code: 0, signal: null });
-      const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 256));
-      const sent = Buffer.concat([bytes, Buffer.from('the end')]);
       expect(run.stdout().equals(sent)).toBe(true);
       const ownLine = run.stderr().indexOf('\n') + 1;
       expect(run.stderr().subarray(0, ownLine).toString()).toBe(
@@ -133,7 +144,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       expect(await start(scratch, way, agent).ended).toEqual({ code, signal: null });
     });
 
-    it('passes one signal on, however many arrive and whichever they are', async ({ expect }) => {
+    it('forwards one signal, however many arrive and whichever they are', async () => {
       const run = start(
         scratch,
         way,
@@ -157,20 +168,20 @@ describe('the entrypoint', { concurrent: true }, () => {
       expect(run.signals()).toBe(1);
     });
 
-    it('passes one signal on when they hail down while the agent is being started', async ({ expect }) => {
+    it('forwards one signal if many arrive while the agent is being started', async () => {
       for (let round = 0; round < 3; round += 1) {
         const run = start(scratch, way, 'onTerm(() => process.exit(4)); stay();');
         await until('the agent is about to start', () => run.said().length > 0);
         const hail = setInterval(() => run.child.kill('SIGTERM'), 20);
         const { code } = await run.ended.finally(() => clearInterval(hail));
-        // The signal ends an agent that does not listen yet.
+        // An agent without a handler yet is ended by the signal.
         expect([143, 4]).toContain(code);
         expect(run.signals()).toBe(code === 4 ? 1 : 0);
         expect(run.said().filter((line) => line.includes('asked the agent to leave'))).toHaveLength(1);
       }
     }, 120_000);
 
-    it('leaves no process and no file behind', async ({ expect }) => {
+    it('the entrypoint leaves no process and no file behind', async () => {
       const run = start(scratch, way, "say('up'); await after(200);");
       await run.ended;
       expect(spawnSync('ls', [run.directory], { encoding: 'utf8' }).stdout).toBe('agent.mjs\nbin\nsignals\n');
@@ -178,18 +189,12 @@ describe('the entrypoint', { concurrent: true }, () => {
     });
   });
 
-  test('says what to do where there is neither a metadata endpoint nor a name', async ({ expect }) => {
-    const run = start(scratch, way, "say('started')", { TFC_AGENT_NAME: '' });
-    expect(await run.ended).toEqual({ code: 78, signal: null });
-    expect(run.said().join()).toContain('outside of ECS set TFC_AGENT_NAME');
-  });
-
-  test('ends at once, without an agent, by a SIGTERM that comes before the agent is started', async ({ expect }) => {
+  test('ends immediately, without an agent, on a SIGTERM before the agent is started', async () => {
     let asked = 0;
     const endpoint = await scratch.metadata(() => {
       asked += 1;
     });
-    const run = start(scratch, way, "say('started')", { TFC_AGENT_NAME: '', ECS_CONTAINER_METADATA_URI_V4: endpoint });
+    const run = start(scratch, way, "say('started')", unnamed(endpoint));
     await until('the endpoint is asked', () => asked === 1);
     run.child.kill('SIGTERM');
     expect(await run.ended).toEqual({ code: 143, signal: null });
@@ -198,20 +203,15 @@ describe('the entrypoint', { concurrent: true }, () => {
   });
 
   test.each(['abc', '-5', '1.5', '0', '007', '100000', ' 5', '5; reboot'])(
-    "refuses AGENT_IDLE_SECONDS '%s' with what is allowed",
+    "refuses AGENT_IDLE_SECONDS '%s' and reports what is allowed",
     async (value) => {
-      const run = start(scratch, way, "say('started')", { AGENT_IDLE_SECONDS: value });
-      expect(await run.ended).toEqual({ code: 78, signal: null });
-      expect(run.stdout().toString()).toBe('');
-      expect(run.said()).toEqual([
+      expect(await refusal(78, { AGENT_IDLE_SECONDS: value })).toEqual([
         `entrypoint: AGENT_IDLE_SECONDS is '${value}'; set an integer from 1 to 99999 seconds, or leave it out for 300.`,
       ]);
     },
   );
 
-  test('overrules what would break single-use or hide jobs, with a message, and lets the rest be', async ({
-    expect,
-  }) => {
+  test('the entrypoint overrides variables that would give an agent several jobs or hide its jobs, logs that, and keeps the others', async () => {
     const run = start(
       scratch,
       way,
@@ -226,16 +226,11 @@ describe('the entrypoint', { concurrent: true }, () => {
     ]);
   });
 
-  test('finds tfc-agent on PATH, and says so when there is none', async ({ expect }) => {
-    const bin = scratch.fresh();
-    writeFileSync(join(bin, 'tfc-agent'), '#!/bin/sh\necho "agent: $*"\n');
-    chmodSync(join(bin, 'tfc-agent'), 0o755);
-    const found = start(scratch, { ...way, path: [bin] }, '');
-    expect(await found.ended).toEqual({ code: 0, signal: null });
-    expect(found.stdout().toString()).toBe('agent: -single\n');
-    const none = start(scratch, way, '', { PATH: '/usr/bin:/bin' });
-    expect(await none.ended).toEqual({ code: 127, signal: null });
-    expect(none.said().join()).toContain('no tfc-agent in /home/tfc-agent/bin nor on PATH');
+  test('finds tfc-agent on PATH, and reports it if there is none', async () => {
+    const bin = folderWithAgent(scratch, 'echo "agent: $*"');
+    expect(await agentOutput('', {}, { ...way, path: [bin] })).toBe('agent: -single\n');
+    const said = await refusal(127, { PATH: '/usr/bin:/bin' });
+    expect(said.join()).toContain('no tfc-agent in /home/tfc-agent/bin nor on PATH');
   });
 
   test.each([
@@ -245,9 +240,12 @@ describe('the entrypoint', { concurrent: true }, () => {
     { given: 'nothing around it', token: TOKEN },
   ])('gives the agent the token without $given', async ({ token }) => {
     for (const each of ways.filter(({ missing }) => missing === undefined)) {
-      const run = start(scratch, each, 'say(JSON.stringify(process.env.TFC_AGENT_TOKEN))', { TFC_AGENT_TOKEN: token });
-      expect(await run.ended).toEqual({ code: 0, signal: null });
-      expect(JSON.parse(run.stdout().toString())).toBe(TOKEN);
+      const output = await agentOutput(
+        'say(JSON.stringify(process.env.TFC_AGENT_TOKEN))',
+        { TFC_AGENT_TOKEN: token },
+        each,
+      );
+      expect(JSON.parse(output)).toBe(TOKEN);
     }
   });
 
@@ -255,22 +253,14 @@ describe('the entrypoint', { concurrent: true }, () => {
     { token: '', found: 'is empty' },
     { token: ' \r\n', found: 'is empty' },
     { token: `${TOKEN}\n${TOKEN}\n`, found: 'has whitespace inside' },
-  ])(
-    'refuses an agent token that $found, with the name of its secret and without the token',
-    async ({ token, found }) => {
-      const run = start(scratch, way, "say('started')", {
-        TFC_AGENT_TOKEN: token,
-        AGENT_TOKEN_SECRET: 'agent-launcher/aws/agent-token',
-      });
-      expect(await run.ended).toEqual({ code: 78, signal: null });
-      expect(run.stdout().toString()).toBe('');
-      expect(run.said()).toEqual([
-        `entrypoint: The agent token in agent-launcher/aws/agent-token ${found}. Store the agent token of the pool there, and nothing else: aws secretsmanager put-secret-value --secret-id ... --secret-string file://agent-token.txt`,
-      ]);
-    },
-  );
+  ])('refuses an agent token that $found, and reports its secret but not the token', async ({ token, found }) => {
+    const secret = 'agent-launcher/aws/agent-token';
+    expect(await refusal(78, { TFC_AGENT_TOKEN: token, AGENT_TOKEN_SECRET: secret })).toEqual([
+      `entrypoint: The agent token in ${secret} ${found}. Store the agent token of the pool there, and nothing else: aws secretsmanager put-secret-value --secret-id ... --secret-string file://agent-token.txt`,
+    ]);
+  });
 
-  test('starts no other program in place of the agent, whatever the variables say', async ({ expect }) => {
+  test('the entrypoint starts no other program instead of the agent, whatever the variables are', async () => {
     const run = start(scratch, way, "say(process.env.AGENT_COMMAND ?? 'unread')", {
       AGENT_COMMAND: 'env; exit 9',
       GODEBUG: 'http2debug=2',
@@ -280,29 +270,25 @@ describe('the entrypoint', { concurrent: true }, () => {
     expect(`${run.stdout()}${run.stderr()}`).not.toContain(TOKEN);
   });
 
-  test.each(['GODEBUG', 'LD_PRELOAD', 'LD_AUDIT'])('passes no %s on that could show the token', async (name) => {
-    const run = start(scratch, way, `say(String(process.env.${name}))`, {
-      [name]: name === 'GODEBUG' ? 'netdns=go,http2debug=2' : '',
-    });
-    expect(await run.ended).toEqual({ code: 0, signal: null });
-    expect(run.stdout().toString()).toBe('undefined\n');
+  test.each([
+    ['does not forward GODEBUG if it could show the token', 'GODEBUG', 'netdns=go,http2debug=2', 'undefined'],
+    ['does not forward LD_PRELOAD', 'LD_PRELOAD', '', 'undefined'],
+    ['does not forward LD_AUDIT', 'LD_AUDIT', '', 'undefined'],
+    ['forwards another GODEBUG', 'GODEBUG', 'netdns=go', 'netdns=go'],
+  ])('%s', async (_, name, value, forwarded) => {
+    expect(await agentOutput(`say(String(process.env.${name}))`, { [name]: value })).toBe(`${forwarded}\n`);
   });
 
-  test('passes another GODEBUG on', async () => {
-    const run = start(scratch, way, 'say(process.env.GODEBUG)', { GODEBUG: 'netdns=go' });
-    await run.ended;
-    expect(run.stdout().toString()).toBe('netdns=go\n');
+  test.each([
+    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'outside of ECS set TFC_AGENT_NAME'],
+    ['without a writable directory', { TMPDIR: '/nonexistent' }, '/nonexistent is not writable; mount a volume there'],
+  ])('reports what to do %s', async (_, variables: Record<string, string>, says) => {
+    expect((await refusal(78, variables)).join()).toContain(says);
   });
 
   test("refuses a container's command, which could give the agent another address", async () => {
-    const run = start(
-      scratch,
-      { ...way, command: [...way.command, '-address', 'https://attacker.example'] },
-      "say('started')",
-    );
-    expect(await run.ended).toEqual({ code: 78, signal: null });
-    expect(run.stdout().toString()).toBe('');
-    expect(run.said()).toEqual([
+    const command = [...way.command, '-address', 'https://attacker.example'];
+    expect(await refusal(78, {}, { ...way, command })).toEqual([
       "entrypoint: The container's command is '-address https://attacker.example'; leave it out, and set TFC_AGENT_... variables instead.",
     ]);
   });
@@ -314,38 +300,27 @@ describe('the entrypoint', { concurrent: true }, () => {
     test.each([{ variables: {} }, { variables: { TFC_ADDRESS: 'https://tfe.example.com' } }])(
       'starts the agent with that address, given $variables',
       async ({ variables }) => {
-        const run = start(scratch, pinned, agent, variables);
-        expect(await run.ended).toEqual({ code: 0, signal: null });
-        expect(run.stdout().toString()).toBe('https://tfe.example.com -single\n');
+        expect(await agentOutput(agent, variables, pinned)).toBe('https://tfe.example.com -single\n');
       },
     );
 
     test.each([
       { name: 'TFC_ADDRESS of another host', variables: { TFC_ADDRESS: 'https://attacker.example' }, command: [] },
       { name: 'a command with another address', variables: {}, command: ['https://attacker.example'] },
-    ])('refuses $name', async ({ variables, command }) => {
-      const way = { ...pinned, command: [...pinned.command, ...command] };
-      const run = start(scratch, way, agent, variables);
-      expect(await run.ended).toEqual({ code: 78, signal: null });
-      expect(run.stdout().toString()).toBe('');
-      expect(run.said().join()).toContain('https://attacker.example');
+    ])('the entrypoint refuses $name', async ({ variables, command }) => {
+      const said = await refusal(78, variables, { ...pinned, command: [...pinned.command, ...command] });
+      expect(said.join()).toContain('https://attacker.example');
     });
   });
 
-  test('says what to do when it can write nowhere', async ({ expect }) => {
-    const run = start(scratch, way, "say('started')", { TMPDIR: '/nonexistent' });
-    expect(await run.ended).toEqual({ code: 78, signal: null });
-    expect(run.said().join()).toContain('/nonexistent is not writable; mount a volume there');
-  });
-
-  test('shows the agent token to the agent alone', async ({ expect }) => {
+  test('the entrypoint shows the agent token only to the agent', async () => {
     const run = start(scratch, way, "say('up'); stay();");
     await until('the agent is up', () => run.stdout().includes('up'));
     const holders = processesIn(run.directory)
       .filter((pid) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes(TOKEN))
       .map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, 2).join(' '));
     run.child.kill('SIGKILL');
-    // The script's own shell has it from the start; the image hides that one (its shell can't be read).
+    // The script's own shell has the token from the start. In the image, nobody can read that shell.
     expect(new Set(holders)).toEqual(new Set([`/bin/sh ${SCRIPT}`, `${process.execPath} agent.mjs`]));
     expect(`${run.stdout()}${run.stderr()}`).not.toContain(TOKEN);
   });
@@ -359,8 +334,7 @@ describe('its text', () => {
     expect(text.length).toBeLessThan(9 * 1024);
   });
 
-  const shellcheck = spawnSync('shellcheck', ['--version']).error === undefined;
-  test.skipIf(!shellcheck)(`passes shellcheck${shellcheck ? '' : ' (skipped: needs shellcheck)'}`, () => {
+  testUnless(whyMissing('shellcheck'), 'passes shellcheck', () => {
     const arguments_ = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
     const ownScripts = ['with-docker.sh', 'stand-in-agent.sh'].map((name) =>
       join(import.meta.dirname, '../../labs/containers', name),

@@ -1,75 +1,66 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LoopbackServer, serve } from '../loopback.ts';
+import { runProgram } from '../processes.ts';
+import { describeUnless } from '../unless.ts';
+import { Keys } from './release-keys.ts';
 import {
   FAULTS,
   type Files,
   goodRelease,
   KEY_PATH,
-  Keys,
   terraformRelease,
   VERSION,
   whyNoReleases,
 } from './release-mirror.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../agent-image/fetch-release.sh', import.meta.url));
-const missing = whyNoReleases();
 
-describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+describeUnless(whyNoReleases(), 'a release', () => {
   const directory = mkdtempSync(join(tmpdir(), 'fetch-release-'));
   const served = new Map<string, Files>();
-  const server = createServer(({ url = '' }, response) => {
-    const [, mirror = '', ...rest] = url.split('/');
-    const file = served.get(mirror)?.[rest.join('/')];
-    response.writeHead(file === undefined ? 404 : 200).end(file);
-  });
+  let server: LoopbackServer;
   let keys: Keys;
 
   beforeAll(async () => {
     keys = new Keys();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    server = await serve(({ url = '' }, response) => {
+      const [, mirror = '', ...rest] = url.split('/');
+      const file = served.get(mirror)?.[rest.join('/')];
+      response.writeHead(file === undefined ? 404 : 200).end(file);
+    });
   });
   afterAll(() => {
     server.close();
-    server.closeAllConnections();
     keys.release();
-    rmSync(directory, { recursive: true });
   });
 
-  /** Runs the script on a mirror of these files. */
+  /** Runs the script against a mirror of these files. */
   async function fetched(files: Files, variables: Record<string, string> = {}) {
     const id = String(served.size);
     served.set(id, files);
-    const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${id}`;
+    const mirror = `http://${server.host}/${id}`;
     const target = join(directory, id);
-    const outcome = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      execFile(
-        SCRIPT,
-        [target],
-        {
-          env: {
-            PATH: process.env['PATH'] ?? '',
-            TMPDIR: directory,
-            TFC_AGENT_VERSION: VERSION,
-            AGENT_ARCHITECTURE: 'amd64',
-            RELEASES_URL: mirror,
-            KEY_URL: `${mirror}/${KEY_PATH}`,
-            KEY_FINGERPRINT: keys.fingerprint,
-            ...variables,
-          },
-        },
-        (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-      );
-    });
-    return { ...outcome, files: existsSync(target) ? readdirSync(target).sort() : [] };
+    const env = {
+      PATH: process.env['PATH'] ?? '',
+      TMPDIR: directory,
+      TFC_AGENT_VERSION: VERSION,
+      AGENT_ARCHITECTURE: 'amd64',
+      RELEASES_URL: mirror,
+      KEY_URL: `${mirror}/${KEY_PATH}`,
+      KEY_FINGERPRINT: keys.fingerprint,
+      ...variables,
+    };
+    return {
+      ...(await runProgram(SCRIPT, [target], { env })),
+      files: existsSync(target) ? readdirSync(target).sort() : [],
+    };
   }
 
-  test.each(['amd64', 'arm64'] as const)('for %s that is right is unpacked', async (architecture) => {
+  test.each(['amd64', 'arm64'] as const)('for %s is unpacked if all checks pass', async (architecture) => {
     const { code, stderr, files } = await fetched(goodRelease(keys), { AGENT_ARCHITECTURE: architecture });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(files).toEqual(expect.arrayContaining(['tfc-agent', 'tfc-agent-core']));
@@ -77,7 +68,7 @@ describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : 
     expect(statSync(program).mode & 0o777).toBe(0o711);
   });
 
-  test('of terraform is unpacked too, and one that somebody else signed is not', async () => {
+  test('of terraform is unpacked too, unless another key signed it', async () => {
     const variables = { RELEASE_PRODUCT: 'terraform', TERRAFORM_VERSION: '1.11.4' };
     const good = terraformRelease(keys, '1.11.4');
     expect(await fetched(good, variables)).toMatchObject({
@@ -92,7 +83,7 @@ describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : 
     expect(refused.stderr).toContain('is not one valid signature of');
   });
 
-  test.each(FAULTS)('is refused, and nothing unpacked: $name', async ({ files: spoil, says }) => {
+  test.each(FAULTS)('a release is refused, and nothing is unpacked: $name', async ({ files: spoil, says }) => {
     const { code, stderr, files } = await fetched(spoil(keys));
     expect({ code, files }).toEqual({ code: 1, files: [] });
     expect(stderr).toMatch(says);
@@ -108,13 +99,13 @@ describe.skipIf(missing !== undefined)(`a release${missing === undefined ? '' : 
     ['RELEASES_URL', 'file:///etc', 'give an address'],
     ['KEY_URL', '-o/etc/passwd', 'give an address'],
     ['KEY_FINGERPRINT', '72D7468F', 'give the 40 hexadecimal digits'],
-  ])('is not even asked for with %s %j', async (name, value, says) => {
+  ])('a release is not requested if %s is %j', async (name, value, says) => {
     const { code, stderr } = await fetched({}, { [name]: value });
     expect(code).toBe(1);
     expect(stderr).toContain(says);
   });
 
-  test("leaves nothing behind, nor does it read or change the user's own keys", () => {
+  test("leaves no file behind, and neither reads nor changes the user's own keys", () => {
     expect(readdirSync(directory).filter((name) => !/^\d+$/.test(name))).toEqual([]);
   });
 });

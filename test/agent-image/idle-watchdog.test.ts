@@ -1,12 +1,16 @@
-import { chmodSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/**
+ * The idle watchdog reads the agent's log and ends an agent that waits for longer than the idle window. Each mistake has a
+ * price: an agent that is left alone costs money, and a wrong exit code 75 lets the launcher treat a lost job as none. So the
+ * watchdog leaves every agent alone whose log it doesn't understand, and no job can forge the exit code.
+ */
 import { afterAll, describe, expect, test } from 'vitest';
-import { Scratch, type Started, start, until, waysToRun } from './entrypoint-process.ts';
+import { until } from '../processes.ts';
+import { folderWithAgent, Scratch, type Started, start, waysToRun } from './entrypoint-process.ts';
 
 const scratch = new Scratch();
 afterAll(() => scratch.release());
 
-/** The agent's own lines, as its documentation and its users show them. */
+/** Log lines of the agent, as its documentation and its users show them. */
 const TEXT = {
   waiting: '2026-08-24T10:00:01.000Z [INFO]  core: Waiting for next job',
   job: '2026-08-24T10:00:02.000Z [INFO]  core: Job received: job_type=plan job_id=run-abc',
@@ -19,80 +23,74 @@ const WINDOW = { AGENT_IDLE_SECONDS: '1' };
 const LEFT_ALONE =
   'entrypoint: no job seen in 1 s, but the agent may have one: its log does not end in "Waiting for next job", or Terraform runs. It is left alone.';
 
-/** What the script said after its first line, less its doubt: on a loaded machine a stub may take a window to say a word. */
+/** Without the first line, and without LEFT_ALONE: on a loaded machine, a stub may need a whole window for its first line. */
 const saidOf = (run: Started) =>
   run
     .said()
     .slice(1)
     .filter((line) => line !== LEFT_ALONE);
 
-const ways = waysToRun(scratch.directory);
-const [way] = ways;
+const allWays = waysToRun(scratch.directory);
+const [way] = allWays;
+const ways = allWays.filter(({ missing }) => missing === undefined);
 
-/** Runs that end on their own, in parallel since they only wait. */
-async function ended(runs: readonly Started[]): Promise<readonly Started[]> {
+/** All lines in one write: on a loaded machine, an idle window could end between two writes. */
+const saying = (lines: readonly string[]) => (lines.length === 0 ? '' : `say(${JSON.stringify(lines.join('\n'))});`);
+const LEAVES = 'onTerm(() => process.exit(0)); stay();';
+
+const startAgent = (script: string) => start(scratch, way, script, WINDOW);
+const startInEveryWay = (script: string) => ways.map((each) => start(scratch, each, script, WINDOW));
+
+async function expectEnd(run: Started, code: number, signals: number): Promise<void> {
+  expect(await run.ended).toEqual({ code, signal: null });
+  expect(run.signals()).toBe(signals);
+}
+
+/** Runs an agent for each log, in parallel because they only wait. */
+async function agentsThatLog(logs: readonly (readonly string[])[], then: string): Promise<readonly Started[]> {
+  const runs = logs.map((lines) => startAgent(`${saying(lines)} ${then}`));
   await Promise.all(runs.map((run) => run.ended));
   return runs;
 }
 
-/** All lines in one write: on a loaded machine an idle window could end between two. */
-const saying = (lines: readonly string[]) => (lines.length === 0 ? '' : `say(${JSON.stringify(lines.join('\n'))});`);
-
-const agentsThatLog = (logs: readonly (readonly string[])[], then: string) =>
-  ended(logs.map((lines) => start(scratch, way, `${saying(lines)} ${then}`, WINDOW)));
-
-/** The same agent run in every way that this machine has. */
-const agentInEveryWay = (lines: readonly string[], then: string) =>
-  ways
-    .filter(({ missing }) => missing === undefined)
-    .map((each) => start(scratch, each, `${saying(lines)} ${then}`, WINDOW));
-
 describe('the idle watchdog, run in every way', { concurrent: true }, () => {
-  test('tells an agent that waits longer than the idle window to leave', async ({ expect }) => {
-    for (const run of agentInEveryWay([TEXT.waiting], 'onTerm(() => process.exit(0)); stay();')) {
-      expect(await run.ended).toEqual({ code: 75, signal: null });
+  test('the watchdog asks an agent to leave if it waits longer than the idle window', async () => {
+    for (const run of startInEveryWay(saying([TEXT.waiting]) + LEAVES)) {
+      await expectEnd(run, 75, 1);
       expect(saidOf(run)[0]).toMatch(/^entrypoint: no job in 1 s: asked the agent to leave/);
-      expect(run.signals()).toBe(1);
     }
   });
 
-  test('leaves an agent that has a job alone for as long as it takes', async ({ expect }) => {
+  test('leaves an agent alone that has a job, for as long as the job takes', async () => {
     const lines = [TEXT.waiting, TEXT.job];
-    for (const run of agentInEveryWay(lines, "await after(2200); say('done');")) {
-      expect(await run.ended).toEqual({ code: 0, signal: null });
+    for (const run of startInEveryWay(`${saying(lines)} await after(2200); say('done');`)) {
+      await expectEnd(run, 0, 0);
       expect(run.stdout().toString()).toBe(`${[...lines, 'done'].join('\n')}\n`);
       expect(saidOf(run)).toEqual([]);
-      expect(run.signals()).toBe(0);
     }
   });
 
-  test('leaves an agent alone whose log it does not understand, and says so once', async ({ expect }) => {
+  test('leaves an agent alone if it does not understand its log, and reports that once', async () => {
     const garbage = '\u0000\u0001\ufffd%s $(reboot) `reboot` \\';
-    for (const run of agentInEveryWay([TEXT.waiting, garbage], 'await after(2600);')) {
-      expect(await run.ended).toEqual({ code: 0, signal: null });
+    for (const run of startInEveryWay(`${saying([TEXT.waiting, garbage])} await after(2600);`)) {
+      await expectEnd(run, 0, 0);
       expect(run.said().slice(1)).toEqual([LEFT_ALONE]);
-      expect(run.signals()).toBe(0);
     }
   });
 
-  test('does not signal an agent again that ignores its SIGTERM', async ({ expect }) => {
-    const runs = agentInEveryWay([TEXT.waiting], 'await after(3200); process.exit(9);');
+  test('the watchdog sends no second signal to an agent that ignores its SIGTERM', async () => {
+    const runs = startInEveryWay(`${saying([TEXT.waiting])} await after(3200); process.exit(9);`);
     for (const run of runs) {
       await until('the idle agent is asked to leave', () => saidOf(run).length === 1);
       run.child.kill('SIGTERM');
       await until('the SIGTERM from outside was seen', () => saidOf(run).length === 2);
     }
-    for (const run of runs) {
-      expect(await run.ended).toEqual({ code: 9, signal: null });
-      expect(run.signals()).toBe(1);
-    }
+    for (const run of runs) await expectEnd(run, 9, 1);
   });
 });
 
 describe('the idle watchdog', { concurrent: true }, () => {
-  test('tells an agent to leave that logged that it waits, and after it what an idle agent may log as well', async ({
-    expect,
-  }) => {
+  test('asks an agent to leave that logged that it waits, and then only what an idle agent may log', async () => {
     const logs = [
       [JSON_LOG.waiting],
       [
@@ -108,117 +106,98 @@ describe('the idle watchdog', { concurrent: true }, () => {
         '',
       ],
     ];
-    const runs = await agentsThatLog(logs, 'onTerm(() => process.exit(0)); stay();');
-    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 1));
+    const runs = await agentsThatLog(logs, LEAVES);
+    expect(runs.map((run) => run.signals())).toEqual([1, 1]);
   });
 
-  test('leaves an agent alone that logged a job in JSON, as older agents do, or that it waits once more', async ({
-    expect,
-  }) => {
-    const logs = [
-      [JSON_LOG.waiting, JSON_LOG.job],
-      [TEXT.waiting, TEXT.job.replaceAll('_', '.')],
-      [TEXT.waiting, TEXT.job, TEXT.waiting],
-    ];
+  const KINDS = [
+    'stack_prepare',
+    'stack_plan',
+    'stack_apply',
+    'source_bundle',
+    'policy',
+    'assessment',
+    'test',
+    'query',
+  ];
+  test.each([
+    [
+      'the watchdog does not stop an agent that logs a job in the JSON format of older agents, or that logs again that it waits',
+      [
+        [JSON_LOG.waiting, JSON_LOG.job],
+        [TEXT.waiting, TEXT.job.replaceAll('_', '.')],
+        [TEXT.waiting, TEXT.job, TEXT.waiting],
+      ],
+    ],
+    [
+      'the watchdog stops no kind of job, not even a job that runs neither hooks nor a program named terraform',
+      KINDS.map((kind) => [TEXT.waiting, TEXT.job.replace('plan', kind), '', TEXT.waiting]),
+    ],
+  ])('%s', async (_, logs) => {
     const runs = await agentsThatLog(logs, 'await after(1600);');
     expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
     expect(runs.flatMap(saidOf)).toEqual([]);
   });
 
-  test('leaves an agent alone that went on to log what may be a job by another name', async ({ expect }) => {
-    const logs = [
-      [TEXT.waiting, '2026-08-24T10:00:02.000Z [INFO]  core: Work item accepted: id=run-abc'],
-      [JSON_LOG.waiting, '{"@level":"info","@message":"Work item accepted","@module":"core"}'],
-      [TEXT.waiting, '2026-08-24T10:00:02.000Z [ERROR] terraform: exit status 1'],
-      [JSON_LOG.waiting, '{"@level":"error","@message":"exit status 1","@module":"terraform"}'],
-    ];
+  test.each([
+    [
+      'leaves an agent alone that then logged something that may be a job by another name',
+      [
+        [TEXT.waiting, '2026-08-24T10:00:02.000Z [INFO]  core: Work item accepted: id=run-abc'],
+        [JSON_LOG.waiting, '{"@level":"info","@message":"Work item accepted","@module":"core"}'],
+        [TEXT.waiting, '2026-08-24T10:00:02.000Z [ERROR] terraform: exit status 1'],
+        [JSON_LOG.waiting, '{"@level":"error","@message":"exit status 1","@module":"terraform"}'],
+      ],
+    ],
+    [
+      'the watchdog does not stop an agent that logs nothing, or logs in an unknown format',
+      [
+        [],
+        ['level=info module=core msg="waiting for work"'],
+        [
+          '{"severity":"INFO","body":"idle","scope":"core"}',
+          '{"severity":"INFO","body":"job accepted","scope":"core"}',
+        ],
+      ],
+    ],
+  ])('%s', async (_, logs) => {
     const runs = await agentsThatLog(logs, 'await after(1800);');
     expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
     expect(runs.flatMap((run) => run.said().slice(1))).toEqual(logs.map(() => LEFT_ALONE));
   });
 
-  test('leaves an agent alone that says nothing, or says it in another form than today', async ({ expect }) => {
-    const logs = [
-      [],
-      ['level=info module=core msg="waiting for work"'],
-      ['{"severity":"INFO","body":"idle","scope":"core"}', '{"severity":"INFO","body":"job accepted","scope":"core"}'],
-    ];
-    const runs = await agentsThatLog(logs, 'await after(1800);');
-    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
-    expect(runs.flatMap((run) => run.said().slice(1))).toEqual(logs.map(() => LEFT_ALONE));
-  });
-
-  test('leaves every kind of job alone, also those that run neither hooks nor a program named terraform', async ({
-    expect,
-  }) => {
-    const kinds = [
-      'stack_prepare',
-      'stack_plan',
-      'stack_apply',
-      'source_bundle',
-      'policy',
-      'assessment',
-      'test',
-      'query',
-    ];
-    const logs = kinds.map((kind) => [TEXT.waiting, TEXT.job.replace('plan', kind), '', TEXT.waiting]);
-    const runs = await agentsThatLog(logs, 'await after(1600);');
-    expect(runs.map((run) => run.signals())).toEqual(logs.map(() => 0));
-  });
-
-  test('looks again after each window, and tells an agent that is idle by then', async ({ expect }) => {
-    const run = start(
-      scratch,
-      way,
-      `say('starting'); await after(1500); say(${JSON.stringify(TEXT.waiting)}); onTerm(() => process.exit(0)); stay();`,
-      WINDOW,
-    );
+  test('checks again after each window, and asks an agent to leave that is idle by then', async () => {
+    const run = startAgent(`say('starting'); await after(1500); ${saying([TEXT.waiting])} ${LEAVES}`);
     expect(await run.ended).toEqual({ code: 75, signal: null });
     expect(run.said()[1]).toBe(LEFT_ALONE);
     expect(run.said()[2]).toMatch(/asked the agent to leave/);
   });
 
-  test('leaves an agent alone that runs Terraform, whatever its log says', async ({ expect }) => {
-    const run = start(
-      scratch,
-      way,
-      `import { spawn } from 'node:child_process';
-       import { symlinkSync } from 'node:fs';
-       symlinkSync('/bin/sleep', 'terraform');
-       spawn('sh', ['-c', './terraform 3; true']).on('exit', () => process.exit(0));
-       await after(500);
-       say(${JSON.stringify(TEXT.waiting)});`,
-      WINDOW,
-    );
-    expect(await run.ended).toEqual({ code: 0, signal: null });
+  const MAKES_TERRAFORM = `import { spawn } from 'node:child_process';
+     import { symlinkSync } from 'node:fs';
+     symlinkSync('/bin/sleep', 'terraform');`;
+
+  test('the watchdog does not stop an agent that runs Terraform, whatever its log says', async () => {
+    const run = startAgent(`${MAKES_TERRAFORM}
+      spawn('sh', ['-c', './terraform 3; true']).on('exit', () => process.exit(0));
+      await after(500);
+      ${saying([TEXT.waiting])}`);
+    await expectEnd(run, 0, 0);
     expect(run.said()[1]).toBe(LEFT_ALONE);
-    expect(run.signals()).toBe(0);
   });
 
-  test("minds no other task's Terraform on the same machine", async ({ expect }) => {
-    const other = start(
-      scratch,
-      way,
-      `import { spawn } from 'node:child_process';
-       import { symlinkSync } from 'node:fs';
-       symlinkSync('/bin/sleep', 'terraform');
-       spawn('./terraform', ['3']).on('spawn', () => say('runs')).on('exit', () => process.exit(0));`,
-    );
+  test('the watchdog ignores the Terraform of other tasks on the same machine', async () => {
+    const script = `${MAKES_TERRAFORM}
+      spawn('./terraform', ['3']).on('spawn', () => say('runs')).on('exit', () => process.exit(0));`;
+    const other = start(scratch, way, script);
     await until('the other Terraform runs', () => other.stdout().includes('runs'));
-    const run = start(
-      scratch,
-      way,
-      `say(${JSON.stringify(TEXT.waiting)}); onTerm(() => process.exit(0)); stay();`,
-      WINDOW,
-    );
-    expect(await run.ended).toEqual({ code: 75, signal: null });
-    expect(run.signals()).toBe(1);
+    await expectEnd(startAgent(saying([TEXT.waiting]) + LEAVES), 75, 1);
     await other.ended;
   });
 });
 
 describe('the exit code 75', { concurrent: true }, () => {
-  /** The text of an agent's job: what it does to the processes of the entrypoint, which run as the same user. */
+  /** A job's functions that find and attack the processes of the entrypoint, which run as the same user. */
   const helpers = `
     import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
     const quietly = (f) => { try { return f(); } catch { return undefined; } };
@@ -259,15 +238,11 @@ describe('the exit code 75', { concurrent: true }, () => {
       quietly(() => readlinkSync('/proc/' + each.pid + '/cwd')) === process.cwd())`;
   }
 
-  test.each(attacks)('is not forged by a job that $name', async ({ attack }) => {
+  test.each(attacks)('exit code 75 is not forged by a job that $name', async ({ attack }) => {
     const job = `${helpers} say(${JSON.stringify(`${TEXT.waiting}\n${TEXT.job}`)}); await after(400);
       for (let n = 0; n < 16; n += 1) { ${attack} await after(100); }
       process.exit(0);`;
-    const present = ways.filter(({ missing }) => missing === undefined);
-    const runs = present.map((each) => {
-      const run = start(scratch, each, job, WINDOW);
-      return { run, code: exitCode(run) };
-    });
+    const runs = startInEveryWay(job).map((run) => ({ run, code: exitCode(run) }));
     for (const { run, code } of runs) {
       expect(await code).toBe(0);
       expect(run.stderr().toString()).not.toContain('no job in');
@@ -275,51 +250,44 @@ describe('the exit code 75', { concurrent: true }, () => {
     }
   });
 
-  test('is not reported when a job arrives together with the SIGTERM for an idle agent', async ({ expect }) => {
-    const agent = `onTerm(async () => { say(${JSON.stringify(TEXT.job)}); await after(300); process.exit(0); }); stay();`;
-    for (const run of agentInEveryWay([TEXT.waiting], agent)) {
-      expect(await run.ended).toEqual({ code: 0, signal: null });
-      expect(run.signals()).toBe(1);
-    }
+  test('exit code 75 is not reported if a job arrives together with the SIGTERM for an idle agent', async () => {
+    const agent = `${saying([TEXT.waiting])} onTerm(async () => { say(${JSON.stringify(TEXT.job)}); await after(300); process.exit(0); }); stay();`;
+    for (const run of startInEveryWay(agent)) await expectEnd(run, 0, 1);
   });
 
   test.each(['tee', 'entrypoint'])(
-    'is not reported when the helper %s was killed and could not see the end',
+    'exit code 75 is not reported if the helper %s was killed and could not see the end',
     async (name) => {
       const found = name === 'tee' ? helpersOf('tee') : "children().filter((each) => each.name !== 'tee')";
       const agent = `${helpers} say(${JSON.stringify(TEXT.waiting)});
       onTerm(() => { ${found}.forEach(({ pid }) => kill(pid, 'SIGKILL')); process.exit(0); }); stay();`;
-      const run = start(scratch, way, agent, WINDOW);
-      expect(await run.ended).toEqual({ code: 0, signal: null });
-      expect(run.signals()).toBe(1);
+      await expectEnd(startAgent(agent), 0, 1);
     },
   );
 
-  test('is reported for an idle agent that ends within the moment of its SIGTERM', async ({ expect }) => {
-    const bin = scratch.fresh();
-    writeFileSync(join(bin, 'tfc-agent'), `#!/bin/sh\necho '${TEXT.waiting}'\nexec sleep 60\n`);
-    chmodSync(join(bin, 'tfc-agent'), 0o755);
-    const present = ways.filter(({ missing }) => missing === undefined);
-    const runs = Array.from({ length: 4 }, () => present)
+  test('exit code 75 is reported for an idle agent that ends immediately on its SIGTERM', async () => {
+    const bin = folderWithAgent(scratch, `echo '${TEXT.waiting}'\nexec sleep 60`);
+    const runs = Array.from({ length: 4 }, () => ways)
       .flat()
       .map((each) => start(scratch, { ...each, path: [bin, ...each.path] }, '', WINDOW));
     expect(await Promise.all(runs.map(async ({ ended }) => (await ended).code))).toEqual(runs.map(() => 75));
   });
 
-  test('and every other one comes through a flood of signals from what a job left behind', async ({ expect }) => {
-    const agent = `import { spawn } from 'node:child_process';
+  test('is not forged, nor is another exit code lost, by a flood of signals from a process that a job left behind', async () => {
+    const agent = `${saying([TEXT.waiting, TEXT.job])}
+      import { spawn } from 'node:child_process';
       const flood = 'n=0; while [ $n -lt 3000 ]; do n=$((n + 1)); kill -USR1 $1 2>/dev/null || exit; done';
       spawn('sh', ['-c', flood, 'sh', String(process.ppid)], { stdio: 'ignore', detached: true }).unref();
       await after(100);
       process.exit(4);`;
-    for (const run of agentInEveryWay([TEXT.waiting, TEXT.job], agent)) {
+    for (const run of startInEveryWay(agent)) {
       expect(await run.ended).toEqual({ code: 4, signal: null });
       expect(run.stderr().toString()).not.toContain('no job in');
     }
   });
 
-  test('is not passed on from an agent that ends with it', async ({ expect }) => {
-    const run = start(scratch, way, `say(${JSON.stringify(TEXT.job)}); process.exit(75);`, WINDOW);
+  test('exit code 75 is not forwarded if the agent itself ends with it', async () => {
+    const run = startAgent(`${saying([TEXT.job])} process.exit(75);`);
     expect(await run.ended).toEqual({ code: 1, signal: null });
     expect(run.said().at(-1)).toBe(
       'entrypoint: the agent ended with 75, which means here that it had no job; reported as 1.',
@@ -327,7 +295,7 @@ describe('the exit code 75', { concurrent: true }, () => {
   });
 });
 
-/** The script's own end: helpers that a job stopped hold its output open for longer. */
+/** Doesn't wait for the output, which helpers hold open if a job stopped them. */
 function exitCode(run: Started): Promise<number | null> {
   return new Promise((resolve) => run.child.on('exit', resolve));
 }

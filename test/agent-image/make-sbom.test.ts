@@ -34,7 +34,7 @@ describe('make-sbom', () => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'make-sbom-test-'));
     mkdirSync(join(directory, 'bin'));
-    // npm, the engine and the tool that npm installs: each writes down what it was asked for.
+    // npm, the engine, and the tool that npm installs. Each records its arguments.
     program(
       'npm',
       `
@@ -77,7 +77,7 @@ END`,
   const file = () => join(directory, 'sbom.json');
   const calls = () => readFileSync(join(directory, 'calls'), 'utf8').trimEnd().split('\n');
 
-  test('calls the pinned tool on the image’s archive, with its name and the agent’s version, and keeps what it wrote', () => {
+  test('the script runs the pinned tool on the image’s archive, with its name and the agent’s version, and keeps the SBOM', () => {
     const { code, stdout, stderr } = make(['agent:1', file()]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`1 packages and the agent 1.33.0, by cdxgen ${pinned}`);
@@ -90,7 +90,7 @@ END`,
     ]);
   });
 
-  test('installs the tool once, from the lock file of the repository, and nothing into the image’s folder', () => {
+  test('installs the tool once, from the repository’s lock file, and installs nothing in the image’s folder', () => {
     expect(make(['--install']).code).toBe(0);
     expect(make(['agent:1', file()]).code).toBe(0);
     expect(calls().filter((call) => call.startsWith('npm'))).toHaveLength(1);
@@ -103,7 +103,7 @@ END`,
     expect(readdirSync(TOOL).sort()).toEqual(['package-lock.json', 'package.json']);
   });
 
-  test('is pinned whole: one exact version, and a sum for everything that is installed', () => {
+  test('is pinned completely: one exact version, and a checksum for everything that is installed', () => {
     expect(pinned).toMatch(/^\d+\.\d+\.\d+$/);
     const { packages } = JSON.parse(readFileSync(join(TOOL, 'package-lock.json'), 'utf8'));
     const { '': root, ...installed } = packages;
@@ -119,22 +119,25 @@ END`,
     ['an SBOM without the agent', { written: bom({ components: [curl] }) }, /no \/home\/tfc-agent\/bin\/tfc-agent/],
     ['an SBOM without packages', { written: bom({ components: [agent] }) }, /no package of the base/],
     ['no SBOM', { written: null }, /cdxgen wrote no SBOM/],
-  ])('refuses %s, and writes nothing', (_, given, says) => {
+  ])('refuses %s, and writes no file', (_, given, says) => {
     const { code, stderr } = make(['agent:1', file()], given);
     expect(code).toBe(1);
     expect(stderr).toMatch(says);
     expect(readdirSync(directory)).not.toContain('sbom.json');
   });
 
-  test('says what the engine says of an image that is not there', () => {
+  test('forwards the engine’s message about an image that doesn’t exist', () => {
     const { code, stderr } = make(['agent:2', file()]);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('No such image: agent:2') });
   });
 
-  test.each([[[]], [['agent:1']], [['agent:1', 'a', 'b']], [['--help', 'a']]])('says what to give it: %j', (args) => {
-    expect(make(args)).toMatchObject({
-      code: 1,
-      stderr: 'make-sbom: give an image and the file to write, or --install.\n',
-    });
-  });
+  test.each([[[]], [['agent:1']], [['agent:1', 'a', 'b']], [['--help', 'a']]])(
+    'reports its usage, given %j',
+    (args) => {
+      expect(make(args)).toMatchObject({
+        code: 1,
+        stderr: 'make-sbom: give an image and the file to write, or --install.\n',
+      });
+    },
+  );
 });

@@ -11,27 +11,26 @@ function phasesOf(input: string) {
   return { code: status, lines: stdout.trimEnd().split('\n').slice(2), stdout, stderr };
 }
 
-/** Provisioned, pulled and booted in so many seconds. */
-const task = (second: number, [provisioned, pulled, booted]: readonly number[], asText: boolean) => {
+/** A task with these seconds of provisioning, pull and boot. */
+const task = (second: number, [a = 0, b = 0, c = 0]: readonly number[], asText: boolean) => {
   const time = (after: number) => {
     const seconds = second + after;
     return asText ? new Date(seconds * 1000).toISOString().replace('Z', '+00:00') : seconds;
   };
-  const [a = 0, b = 0, c = 0] = [provisioned, pulled, booted];
   return { createdAt: time(0), pullStartedAt: time(a), pullStoppedAt: time(a + b), startedAt: time(a + b + c) };
 };
 
 test.each([
   ['version 1 of the CLI prints them', false],
   ['version 2 of the CLI prints them', true],
-])('the phases of starts follow from ECS’s times, as %s', (_, asText) => {
+])('computes the phases of starts from ECS’s times, as %s', (_, asText) => {
   const starts = [
     [10, 20, 1],
     [12, 30, 1.5],
     [8, 25, 2],
   ];
   const tasks = starts.map((phases, index) => task(1_787_565_600 + index * 60, phases, asText));
-  // One that never started counts for what it came to.
+  // A task that never started counts in the phases that it finished.
   const failed = { createdAt: tasks[0]?.createdAt, pullStartedAt: tasks[0]?.pullStartedAt };
   const { code, stdout, lines } = phasesOf(JSON.stringify({ tasks: [...tasks, failed] }));
   expect(code).toBe(0);
@@ -44,7 +43,7 @@ test.each([
   ]);
 });
 
-test('they are those of the tasks that ECS’s protocol describes', async () => {
+test('computes the phases of tasks that the ECS emulator describes', async () => {
   const phases = { provisionMs: 300, pullMs: 600, bootMs: 0, deprovisionMs: 0 };
   const { server, ecs, close } = await startLocalEcs({ phases });
   try {
@@ -62,7 +61,7 @@ test('they are those of the tasks that ECS’s protocol describes', async () => 
 });
 
 test.each(['', 'Unable to locate credentials', '{"tasks":[]}'])(
-  'without starts it says what to give it: %j',
+  'reports what input it needs, if there are no starts: %j',
   (input) => {
     expect(phasesOf(input)).toMatchObject({
       code: 1,

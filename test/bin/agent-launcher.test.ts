@@ -1,21 +1,20 @@
-/** The app as the CDK CLI runs it: a process, with the context in its environment. */
+/** The app as the CDK CLI runs it: as a process, with the context in its environment. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { LEAST } from '../lib/synthesis.ts';
+import { newFolder } from '../temporary-folder.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const folder = mkdtempSync(join(tmpdir(), 'app-test-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = newFolder('app');
 
 const cdkJson = z
   .looseObject({ app: z.string(), context: z.record(z.string(), z.unknown()) })
   .parse(JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')));
 
-/** Without CloudFormation's own rules, which take seconds to load: `npm run synth` and `npm run lab:synth` apply them. */
+/** Runs the app without CloudFormation's rules, which take seconds to load. `npm run synth` and `npm run lab:synth` apply them. */
 function synthesize(name: string, context: object, environment: Record<string, string> = {}) {
   const outdir = join(folder, name);
   const { status, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'agent-launcher.ts')], {
@@ -25,7 +24,7 @@ function synthesize(name: string, context: object, environment: Record<string, s
       CDK_OUTDIR: outdir,
       CDK_CONTEXT_JSON: JSON.stringify({ 'aws:cdk:bundling-stacks': [], ...context }),
       CDK_VALIDATION: 'false',
-      // An engine that exists on every machine: the app notes a missing one.
+      // Any program serves as the container engine. The app only warns about a missing one.
       CDK_DOCKER: process.execPath,
       ...environment,
     },
@@ -34,35 +33,35 @@ function synthesize(name: string, context: object, environment: Record<string, s
 }
 
 describe('the app', () => {
-  it('synthesizes the committed cdk.json for an organization', () => {
+  it('synthesizes the committed cdk.json after the organization is set', () => {
     const { status, stderr, outdir } = synthesize('good', { ...cdkJson.context, organization: 'acme' });
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(readdirSync(outdir)).toContain('AgentLauncher.template.json');
   });
 
-  it('rejects the committed cdk.json until its organization is yours', () => {
+  it('rejects the committed cdk.json before the organization is set', () => {
     const { status, stderr } = synthesize('placeholder', cdkJson.context);
     expect(status).toBe(1);
     expect(stderr).toContain('"your-org", the placeholder of the example');
     expect(stderr).toContain('-c organization=NAME');
   });
 
-  it('is set up in the README as in the committed cdk.json', () => {
+  it('has the same settings in the README as in the committed cdk.json', () => {
     const [, example = ''] =
       /```json\n\s*"agentLauncher": (\{[\s\S]*?\n\s*\})\n\s*```/.exec(readFileSync(join(root, 'README.md'), 'utf8')) ??
       [];
     expect(JSON.parse(example)).toEqual(cdkJson.context['agentLauncher']);
   });
 
-  it('is synthesized by npm run synth in a fresh clone', () => {
+  it('accepts the placeholder of a fresh clone in npm run synth', () => {
     const scripts = z.object({ scripts: z.object({ synth: z.string() }) });
     const { synth } = scripts.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))).scripts;
     expect(synth).toContain('-c agent-launcher:allowPlaceholder=true');
   });
 
-  it('notes a missing container engine, and trusts no region without credentials', () => {
-    // Without credentials or configuration, the CLI reports us-east-1.
+  it('warns about a missing container engine, and ignores the region if there are no credentials', () => {
+    // Without credentials or configuration, the CLI sets the region to us-east-1.
     const context = { agentLauncher: { ...LEAST, alarmTopicArn: 'arn:aws:sns:eu-central-1:123456789012:alarms' } };
     const environment = { CDK_DOCKER: 'no-such-engine', CDK_DEFAULT_REGION: 'us-east-1' };
     const { status, stderr } = synthesize('no-docker', context, environment);
@@ -84,15 +83,15 @@ describe('the app', () => {
     expect(stderr).toContain('a topic in us-east-1');
   });
 
-  it('makes a broken rule of CloudFormation an error', () => {
+  it('fails if a template breaks one of CloudFormation’s rules', () => {
     expect(cdkJson.context['@aws-cdk/core:validateAgainstDefaultRules']).toBe(true);
   });
 
-  it('runs on the Node of the project, whatever the host has', () => {
+  it('runs on the project’s Node.js, not on the host’s', () => {
     expect(cdkJson.app).toBe('node bin/check-platform.mjs && node_modules/.bin/node bin/agent-launcher.ts');
   });
 
-  it('reports everything that is wrong with the settings, without a stack trace, and synthesizes nothing', () => {
+  it('reports every wrong setting without a stack trace, and synthesizes nothing', () => {
     const context = { agentLauncher: LEAST, hostname: 'https://acme', organisation: 'acme', 'pools.0.maxAgents': '-1' };
     const { status, stderr, outdir } = synthesize('wrong', context);
     expect(status).toBe(1);

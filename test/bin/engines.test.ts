@@ -11,7 +11,7 @@ const semver = z
 const engines = z.looseObject({ node: z.string().optional() });
 const read = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 
-it('allows only versions of Node.js that every package in the lock file supports', () => {
+it('the package allows only versions of Node.js that every package in the lock file supports', () => {
   const { engines: own } = z.looseObject({ engines: z.looseObject({ node: z.string() }) }).parse(read('package.json'));
   const { packages } = z
     .looseObject({ packages: z.record(z.string(), z.looseObject({ engines: engines.optional() })) })

@@ -1,29 +1,32 @@
-/** What must hold for the whole template, whatever it is made of. */
+/** What every template must have, whatever the settings are. */
 import { Validations } from 'aws-cdk-lib';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { resourcesOf, stackOf, statementsOf, templateOf, text } from './synthesis.ts';
+import {
+  EXISTING_VPC,
+  LEAST,
+  onePool,
+  propertiesOf,
+  REGISTRY_IMAGE,
+  resourcesOf,
+  stackOf,
+  statementsOf,
+  templateOf,
+  text,
+} from './synthesis.ts';
 import { VALIDATED } from './validated-settings.ts';
 
-const twoPools = {
-  pools: [
-    { name: 'default', agentTokenSecret: 'acme/agent-token' },
-    { name: 'gpu_2', agentTokenSecret: 'acme/other-agent-token', architecture: 'arm64', maxAgents: 2 },
-  ],
-};
-const registry = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
-const existing = {
-  network: { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] },
-};
+const gpu = { name: 'gpu_2', agentTokenSecret: 'acme/other-agent-token', architecture: 'arm64', maxAgents: 2 };
+const twoPools = { pools: [...LEAST.pools, gpu] };
 
-/** Deployments that differ as much as the settings let them. */
+/** Deployments that differ as much as the settings allow. */
 const deployments: [string, Template][] = [
-  ['the least settings', templateOf()],
-  ['two pools and a registry image', templateOf({ ...twoPools, ...registry })],
-  ['an existing VPC', templateOf({ ...existing, ...registry })],
+  ['the required settings', templateOf()],
+  ['two pools and a registry image', templateOf({ ...twoPools, ...REGISTRY_IMAGE })],
+  ['an existing VPC', templateOf({ network: EXISTING_VPC, ...REGISTRY_IMAGE })],
   [
     'every option',
     templateOf({
@@ -39,11 +42,11 @@ const deployments: [string, Template][] = [
 ];
 
 describe.each(deployments)('with %s', (_name, template) => {
-  it('no right is for all actions of a service', () => {
+  it('no permission includes all actions of a service', () => {
     for (const statement of statementsOf(template)) expect(statement.Action.join()).not.toContain('*');
   });
 
-  it('only ListTasks and the login to ECR are allowed on every resource, the first in its cluster only', () => {
+  it('only ListTasks in its cluster and the login to ECR are allowed on every resource', () => {
     const onEverything = statementsOf(template).filter((statement) => resourcesOf(statement).includes('*'));
     for (const statement of onEverything) {
       expect(['ecs:ListTasks', 'ecr:GetAuthorizationToken']).toContain(statement.Action.join());
@@ -54,7 +57,7 @@ describe.each(deployments)('with %s', (_name, template) => {
     expect(onEverything.map(({ Action }) => Action.join())).toContain('ecs:ListTasks');
   });
 
-  it('nothing gets in, and only TCP 443 gets out', () => {
+  it('security groups allow no inbound traffic, and only outbound TCP 443', () => {
     template.resourceCountIs('AWS::EC2::SecurityGroupIngress', 0);
     template.resourceCountIs('AWS::EC2::SecurityGroupEgress', 0);
     template.allResourcesProperties('AWS::EC2::SecurityGroup', {
@@ -63,9 +66,9 @@ describe.each(deployments)('with %s', (_name, template) => {
     });
   });
 
-  it('no task and no subnet gives a public address', () => {
-    const subnets = Object.values(template.findResources('AWS::EC2::Subnet'));
-    for (const subnet of subnets) expect(subnet).toMatchObject({ Properties: { MapPublicIpOnLaunch: false } });
+  it('no task gets a public address, neither from the launcher nor from its subnet', () => {
+    const subnets = propertiesOf(template, 'AWS::EC2::Subnet');
+    for (const subnet of subnets) expect(subnet).toMatchObject({ MapPublicIpOnLaunch: false });
     template.hasResourceProperties('AWS::Lambda::Function', {
       Environment: { Variables: Match.objectLike({ TASK_ASSIGN_PUBLIC_IP: 'DISABLED' }) },
     });
@@ -78,13 +81,13 @@ describe.each(deployments)('with %s', (_name, template) => {
     expect(text).not.toContain('{{resolve:');
   });
 
-  it('every task definition is smaller than the 64 KiB that ECS takes', () => {
+  it('every task definition is smaller than half of the 64 KiB that ECS accepts', () => {
     for (const definition of Object.values(template.findResources('AWS::ECS::TaskDefinition'))) {
       expect(JSON.stringify(definition).length).toBeLessThan(32 * 1024);
     }
   });
 
-  it('every function is the launcher or copies images: Node 24 on arm64, outside any VPC', () => {
+  it('the only functions are the launcher and the copy of images, on Node 24 and arm64, outside any VPC', () => {
     const copies = Object.keys(template.findResources('Custom::ImageCopy')).length > 0;
     template.resourceCountIs('AWS::Lambda::Function', copies ? 2 : 1);
     template.allResourcesProperties('AWS::Lambda::Function', {
@@ -94,19 +97,19 @@ describe.each(deployments)('with %s', (_name, template) => {
     });
   });
 
-  it('nothing runs while nothing is queued: no service, no instance, no provisioned concurrency', () => {
+  it('no agent runs while no job is queued, because there is no service and no instance', () => {
     for (const type of ['AWS::ECS::Service', 'AWS::EC2::Instance', 'AWS::AutoScaling::AutoScalingGroup']) {
       template.resourceCountIs(type, 0);
     }
   });
 
-  it('every log group forgets', () => {
+  it('every log group has a retention', () => {
     template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: Match.anyValue() });
   });
 });
 
 describe('permissions', () => {
-  const template = templateOf({ ...twoPools, ...registry });
+  const template = templateOf({ ...twoPools, ...REGISTRY_IMAGE });
   const statements = statementsOf(template);
   const launcher = statements.filter(({ role }) => /LauncherRole/.test(role));
   const secretsOf = (role: RegExp) =>
@@ -115,14 +118,14 @@ describe('permissions', () => {
       .flatMap(resourcesOf)
       .map((arn) => arn.split(':secret:')[1]);
 
-  it('keep the agent tokens from the launcher, the API token from the agents, and each pool from the others', () => {
+  it('let the launcher read only the API token, and each pool only its own agent token', () => {
     expect(secretsOf(/LauncherRole/)).toEqual(['acme/api-token-??????']);
     expect(secretsOf(/PooldefaultExecutionRole/)).toEqual(['acme/agent-token-??????']);
     expect(secretsOf(/Poolgpu2ExecutionRole/)).toEqual(['acme/other-agent-token-??????']);
     expect(secretsOf(/TaskRole/)).toEqual([]);
   });
 
-  it('of the launcher are these and no others', () => {
+  it('of the launcher are exactly these actions', () => {
     expect(launcher.map(({ Sid, Action }) => [Sid, ...Action])).toEqual([
       ['LaunchAgents', 'ecs:RunTask'],
       ['TagAgentsAtLaunch', 'ecs:TagResource'],
@@ -134,18 +137,14 @@ describe('permissions', () => {
     ]);
   });
 
-  it("of Terraform inside a task are none but the settings' own", () => {
+  it('of Terraform inside a task come from the settings only', () => {
     expect(statements.filter(({ role }) => /TaskRole/.test(role))).toEqual([]);
-    const granted = templateOf({
-      pools: [
-        {
-          name: 'default',
-          agentTokenSecret: 'acme/agent-token',
-          taskRolePolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
-          taskRoleStatements: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: ['arn:aws:s3:::acme/*'] }],
-        },
-      ],
-    });
+    const granted = templateOf(
+      onePool({
+        taskRolePolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
+        taskRoleStatements: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: ['arn:aws:s3:::acme/*'] }],
+      }),
+    );
     granted.hasResourceProperties('AWS::IAM::Role', {
       ManagedPolicyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'],
       AssumeRolePolicyDocument: {
@@ -160,9 +159,8 @@ describe('permissions', () => {
 });
 
 describe('the stack', () => {
-  it('tells what a user needs to know', () => {
-    const outputs = Object.keys(templateOf().findOutputs('*'));
-    expect(outputs.sort()).toEqual([
+  it('has these outputs', () => {
+    expect(Object.keys(templateOf().findOutputs('*')).sort()).toEqual([
       'AgentLogGroups',
       'ClusterName',
       'DashboardUrl',
@@ -174,25 +172,25 @@ describe('the stack', () => {
     ]);
   });
 
-  it('takes its names from the setting, so that two fit into one account', () => {
+  it('derives its names from stackName, so that an account can have two stacks', () => {
     const text = JSON.stringify(templateOf({ stackName: 'Staging' }).toJSON());
     expect(text).toContain('"ClusterName":"Staging"');
     expect(text).not.toMatch(/"[A-Za-z]*Name":"AgentLauncher/);
   });
 
-  it('gives its tags to what can have them', () => {
+  it('adds its tags to its resources', () => {
     templateOf({ tags: { team: 'platform' } }).hasResourceProperties('AWS::ECS::Cluster', {
       Tags: [{ Key: 'team', Value: 'platform' }],
     });
   });
 
-  it('makes nothing in a VPC that exists but a security group, and not that when one is given', () => {
-    const inExisting = templateOf(existing);
+  it('creates only a security group in an existing VPC, and nothing if the settings have a security group', () => {
+    const inExisting = templateOf({ network: EXISTING_VPC });
     inExisting.resourceCountIs('AWS::EC2::SecurityGroup', 1);
     for (const type of ['VPC', 'Subnet', 'Route', 'NatGateway', 'VPCEndpoint']) {
       inExisting.resourceCountIs(`AWS::EC2::${type}`, 0);
     }
-    const own = templateOf({ network: { ...existing.network, securityGroupIds: ['sg-0123456789abcdef0'] } });
+    const own = templateOf({ network: { ...EXISTING_VPC, securityGroupIds: ['sg-0123456789abcdef0'] } });
     own.resourceCountIs('AWS::EC2::SecurityGroup', 0);
     own.hasResourceProperties('AWS::Lambda::Function', {
       Environment: {
@@ -204,20 +202,20 @@ describe('the stack', () => {
     });
   });
 
-  it('lets agents reach a Terraform Enterprise that listens on another port', () => {
+  it('opens the port of a Terraform Enterprise for agents', () => {
     templateOf({ hostname: 'tfe.acme.example:8443' }).hasResourceProperties('AWS::EC2::SecurityGroup', {
       SecurityGroupEgress: [Match.objectLike({ FromPort: 443 }), Match.objectLike({ FromPort: 8443, ToPort: 8443 })],
     });
   });
 
-  it.each(VALIDATED)("has no finding of cdk-nag's AwsSolutions that is not explained, with %o", (settings) => {
+  it.each(VALIDATED)("has no unexplained finding of cdk-nag's AwsSolutions, with %o", (settings) => {
     const { app } = stackOf({ ...twoPools, ...settings });
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
     expect(() => app.synth()).not.toThrow();
   });
 
-  it('would fail on a finding that nobody explained', () => {
-    const { app, stack } = stackOf(registry);
+  it('fails on an unexplained finding', () => {
+    const { app, stack } = stackOf(REGISTRY_IMAGE);
     stack.launcher.pools
       .get('default')
       ?.executionRole.addToPrincipalPolicy(
@@ -228,14 +226,14 @@ describe('the stack', () => {
   });
 });
 
-describe('with as many pools as there may be', () => {
+describe('a stack with the maximum number of pools', () => {
   const pools = Array.from({ length: 20 }, (_, i) => ({
     name: `team-${i}-production`,
     agentTokenSecret: `acme/token/${i}`,
   }));
 
   it('stays within AWS’s limits of policies, of the function’s environment, and of the template', () => {
-    const template = templateOf({ pools, agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } }).toJSON();
+    const template = templateOf({ pools, ...REGISTRY_IMAGE }).toJSON();
     expect(JSON.stringify(template).length).toBeLessThan(1_000_000);
     const resources = Object.values<{ Type: string; Properties: Record<string, unknown> }>(template['Resources']);
     for (const { Type, Properties } of resources) {
@@ -245,7 +243,7 @@ describe('with as many pools as there may be', () => {
       if (Type === 'AWS::Lambda::Function')
         expect(JSON.stringify(Properties['Environment']).length).toBeLessThan(4_096);
     }
-    // A widget of a dashboard shows 100 alarms at most.
+    // A dashboard widget shows up to 100 alarms.
     const [dashboard] = resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Dashboard');
     const body = z.object({
       widgets: z.array(z.object({ properties: z.looseObject({ alarms: z.array(z.string()).default([]) }) })),

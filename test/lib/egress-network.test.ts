@@ -1,4 +1,4 @@
-import { CfnParameter, Stack } from 'aws-cdk-lib';
+import { CfnParameter } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -11,8 +11,11 @@ import { AWS_REGIONS } from '../../lib/aws/partitions.ts';
 import { EgressNetwork, type EgressNetworkProps } from '../../lib/egress-network.ts';
 import type { OwnNetwork } from '../../lib/network/egress.ts';
 import type { ownNetworkSettings } from '../../lib/settings/network.ts';
-import { emptyStack, testApp } from './synthesis.ts';
+import { oneWrongProperty, refusalOf } from './constructs.ts';
+import { emptyStack, propertiesOf, stackIn } from './synthesis.ts';
 
+const cidr = '10.90.0.0/20';
+const hostname = 'app.terraform.io';
 const hub = 'hashicorp/tfc-agent:1.33.0';
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
@@ -23,11 +26,14 @@ type DeepReadonly<T> = T extends readonly (infer Item)[]
 
 function networkIn(props: Partial<EgressNetworkProps> = {}): Template {
   const stack = emptyStack();
-  new EgressNetwork(stack, 'Network', { cidr: '10.90.0.0/20', ...props });
+  new EgressNetwork(stack, 'Network', { cidr, ...props });
   return Template.fromStack(stack);
 }
 
-it('has private subnets in two zones, whose only egress path is the NAT gateway', () => {
+const refusal = (props: unknown) =>
+  refusalOf(() => new EgressNetwork(emptyStack(), 'Network', props as EgressNetworkProps));
+
+it('an EgressNetwork has private subnets in two zones, whose only egress path is the NAT gateway', () => {
   const template = networkIn();
   template.resourceCountIs('AWS::EC2::NatGateway', 1);
   const nat = template.findResources('AWS::EC2::Route', {
@@ -40,25 +46,11 @@ it.each([
   ['10.90.0.0/20', '/22'],
   ['10.0.0.0/16', '/18'],
   ['10.0.0.0/22', '/24'],
-])('gives each private subnet a quarter of %s', (cidr, mask) => {
-  const blocks = Object.values(networkIn({ cidr }).findResources('AWS::EC2::Subnet')).map(
-    (subnet) => subnet['Properties'].CidrBlock,
-  );
+])('an EgressNetwork gives each private subnet a quarter of %s', (range, mask) => {
+  const blocks = propertiesOf(networkIn({ cidr: range }), 'AWS::EC2::Subnet').map(({ CidrBlock }) => CidrBlock);
   expect(blocks.filter((block: string) => block.endsWith(mask))).toHaveLength(2);
   expect(blocks.filter((block: string) => block.endsWith('/28'))).toHaveLength(2);
 });
-
-function refusal(props: unknown): string {
-  try {
-    new EgressNetwork(emptyStack(), 'Network', props as EgressNetworkProps);
-    return 'accepted';
-  } catch (error) {
-    return error instanceof Error ? error.message : 'no error';
-  }
-}
-
-const cidr = '10.90.0.0/20';
-const hostname = 'app.terraform.io';
 
 it.each<[string, object, string]>([
   ['cidr', {}, 'private IPv4 range'],
@@ -91,24 +83,20 @@ it.each<[string, object, string]>([
   ['natGateways', { cidr, natGateways: RetentionDays.INFINITE }, 'one or all'],
   ['guardDuty', { cidr, guardDuty: 'yes' }, 'true or false'],
   ['vpcId', { cidr, vpcId: 'vpc-0123456789abcdef0' }, "a property that doesn't exist"],
-])('refuses a wrong %s: %j', (path, props, hint) => {
+])('an EgressNetwork refuses a wrong %s: %j', (path, props, hint) => {
   const message = refusal(props);
-  expect(message).toMatch(
-    new RegExp(
-      `^One property is wrong in the network Test/Network; nothing was synthesized\\.\\n\\n {2}${path.replaceAll('.', '\\.')}\\n {4}given: .+\\n {4}allowed: .+\\n {4}to do: .+$`,
-    ),
-  );
+  expect(message).toMatch(oneWrongProperty('network Test/Network', path));
   expect(message).toContain(hint);
 });
 
-it('refuses every fault at once, also where JavaScript passes no properties', () => {
+it('an EgressNetwork reports all faults at once, and refuses missing properties in JavaScript', () => {
   expect(refusal({ cidr: '10.0.0.0/8', guardDuty: 1, egress: 'nat-gateway', natGateways: 2 })).toMatch(
     /^3 properties are wrong/,
   );
   expect(refusal(undefined)).toMatch(/^One property is wrong in the network Test\/Network/);
 });
 
-it('accepts values that only CloudFormation knows, and logs without an end', () => {
+it('an EgressNetwork accepts values that only CloudFormation knows, and logs that never expire', () => {
   const stack = emptyStack();
   const token = new CfnParameter(stack, 'Hostname').valueAsString;
   const props = { cidr, hostname: token, allowedDomains: [`${token}.acme.example`] };
@@ -116,18 +104,18 @@ it('accepts values that only CloudFormation knows, and logs without an end', () 
   networkIn({ flowLogRetentionDays: RetentionDays.INFINITE }).resourceCountIs('AWS::EC2::FlowLog', 1);
 });
 
-it('refuses more names than DNS Firewall takes in a request', () => {
+it('an EgressNetwork refuses more domains than DNS Firewall accepts in one request', () => {
   const awsApiServices = Array.from({ length: 40 }, (_, index) => `service-${index}`);
   const allowed = { allowedPresets: ['aws-apis'], awsApiServices, awsApiRegions: AWS_REGIONS.slice(0, 40) };
   expect(refusal({ cidr, hostname, ...allowed })).toMatch(/ awsApiRegions\n.*domains\n.*1000 domains in total/);
 });
 
-it('has the options of the settings, whose schema reads them', () => {
+it('an EgressNetwork has the options of the settings, because their schema parses them', () => {
   expectTypeOf<OwnNetwork>().toExtend<DeepReadonly<z.input<typeof ownNetworkSettings>>>();
   expectTypeOf<DeepReadonly<z.input<typeof ownNetworkSettings>>>().toExtend<OwnNetwork>();
 });
 
-it('keeps its address with an explicit Elastic IP', () => {
+it('an EgressNetwork keeps its public address, because it creates an Elastic IP', () => {
   const template = networkIn();
   template.resourceCountIs('AWS::EC2::EIP', 1);
   template.hasResourceProperties('AWS::EC2::NatGateway', {
@@ -135,18 +123,18 @@ it('keeps its address with an explicit Elastic IP', () => {
   });
 });
 
-it('reaches S3, where the layers of images are, without the NAT gateway', () => {
+it('an EgressNetwork reaches S3, which stores the layers of images, without the NAT gateway', () => {
   networkIn().hasResourceProperties('AWS::EC2::VPCEndpoint', {
     VpcEndpointType: 'Gateway',
     RouteTableIds: Match.anyValue(),
   });
 });
 
-it('adds no Lambda function', () => {
+it('an EgressNetwork adds no Lambda function', () => {
   networkIn().resourceCountIs('AWS::Lambda::Function', 0);
 });
 
-it('writes its egress rules into the security group, which so is never open', () => {
+it('an EgressNetwork has its egress rules inside the security group, so the group is never open', () => {
   const template = networkIn({ hostname: 'tfe.example.com:8443' });
   template.hasResourceProperties('AWS::EC2::SecurityGroup', {
     SecurityGroupEgress: [Match.objectLike({ FromPort: 443, ToPort: 443 }), Match.objectLike({ FromPort: 8443 })],
@@ -154,17 +142,18 @@ it('writes its egress rules into the security group, which so is never open', ()
   template.resourceCountIs('AWS::EC2::SecurityGroupEgress', 0);
 });
 
-it('writes flow logs when asked, and keeps them as long as asked', () => {
+it('an EgressNetwork writes flow logs only if their retention is set, and keeps them that long', () => {
   networkIn().resourceCountIs('AWS::EC2::FlowLog', 0);
   const template = networkIn({ flowLogRetentionDays: RetentionDays.ONE_WEEK });
   template.resourceCountIs('AWS::EC2::FlowLog', 1);
   template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 7 });
 });
 
+/** Synthesizes a launcher with this image in an EgressNetwork. */
 function synthesize(image: AgentImage, props: Partial<EgressNetworkProps> = {}): () => Template {
   return () => {
-    const stack = new Stack(testApp(), 'Test', { env: { account: '123456789012', region: 'eu-central-1' } });
-    const network = new EgressNetwork(stack, 'Network', { cidr: '10.90.0.0/20', ...props });
+    const stack = stackIn();
+    const network = new EgressNetwork(stack, 'Network', { cidr, ...props });
     new AgentLauncher(stack, 'Agents', {
       organization: 'acme',
       apiTokenSecret: Secret.fromSecretNameV2(stack, 'ApiToken', 'acme/api-token'),
@@ -186,21 +175,24 @@ it.each([
   [hub, 'registry-1.docker.io, auth.docker.io', copyOrAdd],
   ['registry.acme.example/agents:7', 'registry.acme.example', copyOrAdd],
   [inEcr('999999999999'), '999999999999.dkr.ecr.eu-central-1.amazonaws.com', "Add the image to the network's `images`"],
-])('fails at synthesis if a launcher in it pulls %s, whose registry does not resolve', (image, hosts, remedy) => {
-  for (const agentImage of [
-    AgentImage.fromReference(image),
-    AgentImage.fromContainerImage(ContainerImage.fromRegistry(image)),
-  ]) {
-    expect(synthesize(agentImage)).toThrow(
-      `Agent pool aws can't pull its image ${image}. These hosts don't resolve in the EgressNetwork Test/Network: ${hosts}`,
-    );
-    expect(synthesize(agentImage)).toThrow(`. ${remedy}.`);
-  }
-});
+])(
+  'synthesis fails if an agent pool in an EgressNetwork pulls %s, because %s do not resolve',
+  (image, hosts, remedy) => {
+    for (const agentImage of [
+      AgentImage.fromReference(image),
+      AgentImage.fromContainerImage(ContainerImage.fromRegistry(image)),
+    ]) {
+      expect(synthesize(agentImage)).toThrow(
+        `Agent pool aws can't pull its image ${image}. These hosts don't resolve in the EgressNetwork Test/Network: ${hosts}`,
+      );
+      expect(synthesize(agentImage)).toThrow(`. ${remedy}.`);
+    }
+  },
+);
 
 it.each<[string, AgentImage, Partial<EgressNetworkProps>]>([
-  ['that is copied', AgentImage.copyOf(hub), {}],
-  ['that is built', AgentImage.fromVersion('1.33.0'), {}],
+  ['that AgentImage copies', AgentImage.copyOf(hub), {}],
+  ['that AgentImage builds', AgentImage.fromVersion('1.33.0'), {}],
   ["in the account's ECR", AgentImage.fromReference(inEcr('123456789012')), {}],
   ['among its images', AgentImage.fromReference(hub), { images: [hub] }],
   [
@@ -208,7 +200,7 @@ it.each<[string, AgentImage, Partial<EgressNetworkProps>]>([
     AgentImage.fromReference('registry.acme.example/agents:7'),
     { allowedDomains: ['*.acme.example'] },
   ],
-  ['where every name resolves', AgentImage.fromReference(hub), { dnsFirewall: false }],
-])('lets a launcher pull an image %s', (_, image, props) => {
+  ['without DNS Firewall', AgentImage.fromReference(hub), { dnsFirewall: false }],
+])('an agent pool in an EgressNetwork can pull an image %s', (_, image, props) => {
   expect(synthesize(image, props)).not.toThrow();
 });

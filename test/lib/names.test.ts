@@ -1,9 +1,7 @@
-/** Names made of what users choose: two stacks, pools or phases must never get the same one. */
-import { Template } from 'aws-cdk-lib/assertions';
+/** Names that contain what users choose. Two stacks, pools or phases must never get the same one. */
+import type { Template } from 'aws-cdk-lib/assertions';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as z from 'zod';
-import { parseConfig } from '../../functions/launcher/config.ts';
 import type { Phase } from '../../functions/launcher/contract.ts';
 import {
   agentLogGroup,
@@ -14,11 +12,10 @@ import {
   POOL_NAME,
   taskFamily,
 } from '../../lib/names.ts';
-import { SettingsError } from '../../lib/settings/errors.ts';
-import { parseSettings } from '../../lib/settings/parse.ts';
-import { LEAST, stackOf, text } from './synthesis.ts';
+import { faultsOf, pathsOf } from './settings-faults.ts';
+import { configOf, propertiesOf, REGISTRY_IMAGE, resourcesById, templateOf, text } from './synthesis.ts';
 
-/** Words that names are made of; joined by separators they collide where a separator is ambiguous. */
+/** Words of the generated names. Joined by separators, they collide if a separator is ambiguous. */
 const words = fc.constantFrom('x', 'prod', 'default', 'plan', 'apply', 'all', 'agents', 'launcher', 'A', 'a1');
 const joined = (separators: string[], pattern: RegExp) =>
   fc
@@ -32,14 +29,14 @@ const headings = fc.constantFrom('Ticks fail', 'A job waits too long');
 
 const LONGEST = { launcher: `L${'-'.repeat(47)}`, pool: '_'.repeat(90) };
 
-describe('a name of two parts', () => {
+describe('a name', () => {
   it.each<[string, fc.Arbitrary<readonly unknown[]>, (...parts: never[]) => string]>([
     ['task definition family', fc.tuple(launchers, phases, pools), taskFamily],
     ["log group of a pool's agents", fc.tuple(launchers, pools), agentLogGroup],
     ['log group of the launcher', fc.tuple(launchers), launcherLogGroup],
     ['function', fc.tuple(launchers), launcherFunction],
     ['alarm', fc.tuple(launchers, headings, fc.option(pools, { nil: undefined })), alarmName],
-  ])('is a %s that only its own parts spell', (_, parts, name) => {
+  ])('of a %s is the same only for the same parts', (_, parts, name) => {
     const spell = (given: readonly unknown[]) => name(...(given as never[]));
     fc.assert(
       fc.property(parts, parts, (one, other) => {
@@ -49,7 +46,7 @@ describe('a name of two parts', () => {
     );
   });
 
-  it('is none of the log groups of another launcher', () => {
+  it("of a log group of a pool's agents is never that of another launcher's log group", () => {
     fc.assert(
       fc.property(launchers, launchers, pools, (one, other, pool) => {
         expect(agentLogGroup(one, pool)).not.toBe(launcherLogGroup(other));
@@ -57,7 +54,7 @@ describe('a name of two parts', () => {
     );
   });
 
-  it('fits what AWS allows, also with the longest parts', () => {
+  it('with the longest parts is one that AWS allows', () => {
     const { launcher, pool } = LONGEST;
     expect(taskFamily(launcher, ['apply'], pool)).toMatch(/^[A-Za-z0-9_-]{1,255}$/);
     expect(agentLogGroup(launcher, pool)).toMatch(/^[A-Za-z0-9_/.#-]{1,512}$/);
@@ -65,17 +62,16 @@ describe('a name of two parts', () => {
     expect(alarmName(launcher, 'A job ran out of memory', pool).length).toBeLessThanOrEqual(255);
   });
 
-  it('was ambiguous with a hyphen between stack, pool and phase', () => {
+  it('with a hyphen between stack, pool and phase would be ambiguous', () => {
     const hyphens = (stack: string, pool: string, ...phase: string[]) => [stack, pool, ...phase].join('-');
     expect(hyphens('AgentLauncher', 'x', 'apply')).toBe(hyphens('AgentLauncher', 'x-apply'));
     expect(hyphens('AgentLauncher', 'prod-default')).toBe(hyphens('AgentLauncher-prod', 'default'));
   });
 });
 
-const image = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
 const pool = (name: string, more: object = {}) => ({ name, agentTokenSecret: `token/${name}`, ...more });
 
-/** Pools whose names contain what a stack, a phase or another pool is called. */
+/** Pools whose names contain the name of a stack, a phase or another pool. */
 const COLLIDING = [
   pool('x', { phases: {} }),
   pool('x-apply'),
@@ -86,9 +82,7 @@ const COLLIDING = [
   pool('all_x', { phases: {} }),
 ];
 
-const resources = z.record(z.string(), z.looseObject({ Type: z.string(), Properties: z.looseObject({}).optional() }));
-
-/** Properties that AWS holds to be unique in an account and region, by type of resource. */
+/** Properties that must be unique in an account and region, by resource type. */
 const PHYSICAL: Readonly<Record<string, string>> = {
   'AWS::ECS::TaskDefinition': 'Family',
   'AWS::ECS::Cluster': 'ClusterName',
@@ -102,39 +96,43 @@ const PHYSICAL: Readonly<Record<string, string>> = {
   'AWS::NetworkFirewall::RuleGroup': 'RuleGroupName',
 };
 
-/** Every name that a template gives to a resource, with its type. */
+/** The names of a template's resources, with their types. */
 function namesIn(template: Template): string[] {
-  return Object.values(resources.parse(template.toJSON()['Resources'])).flatMap(({ Type, Properties }) => {
-    const name = Properties?.[PHYSICAL[Type] ?? ''];
+  return Object.values(resourcesById(template)).flatMap(({ Type, Properties }) => {
+    const name = Properties[PHYSICAL[Type] ?? ''];
     return name === undefined ? [] : [`${Type} ${text(name).toLowerCase()}`];
   });
 }
+
+/** The secret of a task definition's agent token. */
+const agentTokenOf = ({ ContainerDefinitions: [agent] }: ReturnType<typeof propertiesOf>[number]) =>
+  text(agent.Secrets[0].ValueFrom).replace(/^.*:secret:/, '');
 
 describe('stacks and pools with names that contain each other', () => {
   const stacks = [
     { stackName: 'AgentLauncher', pools: [...COLLIDING, pool('prod-default'), pool('prod_default')] },
     { stackName: 'AgentLauncher-prod', pools: [pool('default'), pool('x-apply'), pool('x', { phases: {} })] },
     { stackName: 'AgentLauncher-launcher', pools: [pool('default')] },
-  ].map((settings) => {
-    const { stack } = stackOf({ ...image, network: { egress: 'network-firewall' }, ...settings });
-    return { pools: settings.pools, template: Template.fromStack(stack) };
-  });
+  ].map((settings) => ({
+    pools: settings.pools,
+    template: templateOf({ ...REGISTRY_IMAGE, network: { egress: 'network-firewall' }, ...settings }),
+  }));
 
-  it('share no name of any resource', () => {
+  it('have no resources with the same name', () => {
     const all = stacks.flatMap(({ template }) => namesIn(template));
     expect(new Set(all.map((name) => name.split(' ')[0])).size).toBe(Object.keys(PHYSICAL).length);
     expect(all.filter((name, index) => all.indexOf(name) !== index)).toEqual([]);
   });
 
-  it('give no resource a fixed name that this test does not compare', () => {
+  it('have no resource with a fixed name that this test does not compare', () => {
     const unknown = stacks.flatMap(({ template }) =>
-      Object.values(resources.parse(template.toJSON()['Resources'])).flatMap(({ Type, Properties }) =>
-        Object.keys(Properties ?? {})
+      Object.values(resourcesById(template)).flatMap(({ Type, Properties }) =>
+        Object.keys(Properties)
           .filter((key) => /^(?:Name|.*Name)$/.test(key) && PHYSICAL[Type] !== key)
           .map((key) => `${Type} ${key}`),
       ),
     );
-    // Names of what something works on, and of policies inside a role.
+    // These name another resource, or a policy inside a role.
     expect([...new Set(unknown)].toSorted()).toEqual([
       'AWS::CloudWatch::Alarm MetricName',
       'AWS::EC2::VPCEndpoint ServiceName',
@@ -143,63 +141,46 @@ describe('stacks and pools with names that contain each other', () => {
     ]);
   });
 
-  it('give each lane of the function its own family, with a role and an agent token of its pool', () => {
+  it('have a separate task definition family for each lane, with the agent token of its pool', () => {
     for (const { pools: given, template } of stacks) {
-      const [fn] = Object.values(template.findResources('AWS::Lambda::Function'));
-      const variables: Record<string, unknown> = fn?.['Properties'].Environment.Variables;
-      const config = parseConfig(Object.fromEntries(Object.entries(variables).map(([k, v]) => [k, text(v)])));
-      const families = config.pools.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition));
+      const { pools: ofLauncher } = configOf(template);
+      const families = ofLauncher.flatMap(({ lanes }) => lanes.map(({ taskDefinition }) => taskDefinition));
       expect(new Set(families).size).toBe(families.length);
-      for (const { name, lanes } of config.pools) {
+      for (const { name, lanes } of ofLauncher) {
+        const secret = given.find((one) => one.name === name)?.agentTokenSecret;
         for (const { taskDefinition } of lanes) {
-          const found = Object.values(
-            template.findResources('AWS::ECS::TaskDefinition', { Properties: { Family: taskDefinition } }),
+          const found = propertiesOf(template, 'AWS::ECS::TaskDefinition').filter(
+            ({ Family }) => Family === taskDefinition,
           );
-          expect(found.length).toBe(1);
-          const secret = given.find((one) => one.name === name)?.agentTokenSecret;
-          expect(text(found[0]?.['Properties'].ContainerDefinitions[0].Secrets[0].ValueFrom)).toMatch(
-            new RegExp(`:secret:${secret}$`),
-          );
+          expect(found.map(agentTokenOf)).toEqual([secret]);
         }
       }
     }
   });
 });
 
-function pathsOf(settings: object): string[] {
-  try {
-    parseSettings({ agentLauncher: { ...LEAST, ...settings } });
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults.map(({ path }) => path);
-    throw error;
-  }
-  return [];
-}
-
-describe('settings', () => {
-  it('accept pools whose names contain a phase or each other', () => {
-    expect(pathsOf({ pools: COLLIDING })).toEqual([]);
+describe('the settings', () => {
+  const x1 = pool('x', { id: 'apool-1' });
+  it.each([
+    ['accept pools whose names contain a phase or each other', COLLIDING, []],
+    [
+      'refuse each pool whose name differs from another one only in case',
+      [pool('x'), pool('y'), pool('X', { agentTokenSecret: 'b' }), pool('Y', { agentTokenSecret: 'c' })],
+      ['pools.2.name', 'pools.3.name'],
+    ],
+    [
+      'refuse the same ID for two pools',
+      [x1, pool('y', { id: 'apool-1' }), pool('z', { id: 'apool-2' })],
+      ['pools.1.id'],
+    ],
+  ])('%s', (_, pools, expected) => {
+    expect(pathsOf(faultsOf({ pools }))).toEqual(expected);
   });
 
-  it('refuse two pools whose names differ in case alone, and say so for each', () => {
-    const twice = [
-      pool('x'),
-      pool('y'),
-      { ...pool('X'), agentTokenSecret: 'b' },
-      { ...pool('Y'), agentTokenSecret: 'c' },
-    ];
-    expect(pathsOf({ pools: twice })).toEqual(['pools.2.name', 'pools.3.name']);
-  });
-
-  it('refuse one id for two pools', () => {
-    const ids = [pool('x', { id: 'apool-1' }), pool('y', { id: 'apool-1' }), pool('z', { id: 'apool-2' })];
-    expect(pathsOf({ pools: ids })).toEqual(['pools.1.id']);
-  });
-
-  it('accept secrets and policies whose paths differ in slashes and hyphens alone', () => {
+  it('accept secrets and policies whose paths differ only in slashes and hyphens', () => {
     const arns = ['arn:aws:iam::123456789012:policy/team/x', 'arn:aws:iam::123456789012:policy/team--x'];
     const settings = {
-      ...image,
+      ...REGISTRY_IMAGE,
       apiTokenSecret: 'acme/api--token',
       pools: [
         { name: 'a', agentTokenSecret: 'acme--token', taskRolePolicyArns: arns },
@@ -207,9 +188,7 @@ describe('settings', () => {
         { name: 'c', agentTokenSecret: 'd', apiTokenSecret: 'acme--api--token' },
       ],
     };
-    const secrets = Object.values(
-      Template.fromStack(stackOf(settings).stack).findResources('AWS::ECS::TaskDefinition'),
-    ).map((found) => text(found['Properties'].ContainerDefinitions[0].Secrets[0].ValueFrom));
-    expect(secrets.map((arn) => arn.replace(/^.*:secret:/, ''))).toEqual(['acme--token', 'acme/token', 'd']);
+    const secrets = propertiesOf(templateOf(settings), 'AWS::ECS::TaskDefinition').map(agentTokenOf);
+    expect(secrets).toEqual(['acme--token', 'acme/token', 'd']);
   });
 });

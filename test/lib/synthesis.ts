@@ -2,16 +2,31 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import * as z from 'zod';
+import { parseConfig } from '../../functions/launcher/config.ts';
+import { ENV } from '../../functions/launcher/contract.ts';
 import { AgentLauncherStack } from '../../lib/agent-launcher-stack.ts';
 import { parseSettings } from '../../lib/settings/parse.ts';
 
-/** The least that settings must say. */
+/** The required settings. */
 export const LEAST = {
   organization: 'acme',
   apiTokenSecret: 'acme/api-token',
   pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token' }],
+};
+
+/** Settings with one pool that has more than the required settings. */
+export const onePool = (more: object) => ({ pools: [{ ...LEAST.pools[0], ...more }] });
+
+/** Settings with one image from a registry, so that none is built. */
+export const REGISTRY_IMAGE = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
+
+/** A network that exists. */
+export const EXISTING_VPC = {
+  egress: 'existing-vpc',
+  vpcId: 'vpc-0123456789abcdef0',
+  subnetIds: ['subnet-0123456789abcdef0'],
 };
 
 const folders: string[] = [];
@@ -26,21 +41,75 @@ export function testApp(): App {
   return new App({ outdir, context: { 'aws:cdk:bundling-stacks': [] } });
 }
 
-/** The app and the stack that settings give. */
+/** The app and the stack of these settings. */
 export function stackOf(settings: object = {}): { app: App; stack: AgentLauncherStack } {
   const app = testApp();
   const parsed = parseSettings({ agentLauncher: { ...LEAST, ...settings } });
   return { app, stack: new AgentLauncherStack(app, parsed.stackName, { settings: parsed }) };
 }
 
-/** The template that settings give. */
+/** The template of these settings. */
 export function templateOf(settings: object = {}): Template {
   return Template.fromStack(stackOf(settings).stack);
 }
 
-/** A stack to put constructs into. */
+/** A stack without an account and a region. */
 export function emptyStack(): Stack {
   return new Stack(testApp(), 'Test');
+}
+
+/** A stack with an account and a region. */
+export function stackIn(region = 'eu-central-1'): Stack {
+  return new Stack(testApp(), 'Test', { env: { account: '123456789012', region } });
+}
+
+/** Texts of a stack's warnings that match a pattern. */
+export function warningsIn(stack: Stack, pattern: string): string[] {
+  const found = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp(pattern));
+  return found.map(({ entry }) => String(entry.data));
+}
+
+/** Properties of a template's resources of a type. */
+export function propertiesOf(template: Template, type: string) {
+  return Object.values(template.findResources(type)).map((resource) => resource['Properties']);
+}
+
+const resources = z.record(
+  z.string(),
+  z.looseObject({
+    Type: z.string(),
+    DependsOn: z.union([z.string(), z.array(z.string())]).default([]),
+    Properties: z.record(z.string(), z.unknown()).default({}),
+  }),
+);
+
+/** Every resource of a template, by its logical ID. */
+export const resourcesById = (template: Template) => resources.parse(template.toJSON()['Resources']);
+
+/** Every logical ID that a value of a template refers to. */
+export function referencesIn(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(referencesIn);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    if (key === 'Ref') return [String(inner)];
+    if (key === 'Fn::GetAtt') return Array.isArray(inner) ? String(inner[0]) : (String(inner).split('.')[0] ?? '');
+    if (key !== 'Fn::Sub') return referencesIn(inner);
+    const names = [...String([inner].flat()[0]).matchAll(/\$\{([A-Za-z0-9]+)/g)].flatMap(([, name]) => name ?? []);
+    return [...names, ...referencesIn(inner)];
+  });
+}
+
+/** Environment variables of the launcher's function. */
+export function variablesOf(template: Template): Record<string, unknown> {
+  const all = propertiesOf(template, 'AWS::Lambda::Function').map(({ Environment }) => Environment?.Variables ?? {});
+  return all.find((variables) => variables[ENV.agentPools] !== undefined);
+}
+
+/** The launcher's configuration, as its function reads it. */
+export function configOf(template: Template): ReturnType<typeof parseConfig> {
+  return parseConfig(
+    Object.fromEntries(Object.entries(variablesOf(template)).map(([name, value]) => [name, text(value)])),
+  );
 }
 
 const strings = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());

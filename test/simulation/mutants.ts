@@ -38,35 +38,36 @@ const UNCONFIRMED_ERRORED = edit('confirm.ts', "status === 'errored' || status =
 export const MUTANTS: readonly Mutant[] = [
   // -- The token
   one(
-    'every RunTask call has a new token',
+    'every RunTask call has a new client token',
     [2],
     edit('core/client-token.ts', TOKEN, 'attempt}/`.concat(String((calls += 1)));'),
     edit('core/client-token.ts', 'export function clientTokenOf', 'let calls = 0;\nexport function clientTokenOf'),
   ),
-  one('the token doesn’t contain the attempt', [1], edit('core/client-token.ts', TOKEN, 'attempt * 0}`;')),
+  one('the client token doesn’t contain the attempt', [1], edit('core/client-token.ts', TOKEN, 'attempt * 0}`;')),
   one(
-    'a live task that a token returns counts as already used (no lag tolerance)',
+    'if RunTask returns a live task, its client token counts as used up',
     [2, 3],
     edit('core/client-token.ts', ENDING, "if (answer.lastStatus !== 'PROVISIONING') return true;"),
   ),
   {
-    ...one('a stopped task that a token returns counts as a launch', [1], edit('core/client-token.ts', ENDING, '')),
+    ...one('if RunTask returns a stopped task, that counts as a launch', [1], edit('core/client-token.ts', ENDING, '')),
     profile: 'long',
   },
   {
-    name: 'a task that ECS returned but no longer describes never counts as ended',
+    name: 'if RunTask returns a task that ECS no longer describes, it never counts as ended',
     breaks: [1],
     profile: 'forgotten',
     edits: [edit('core/client-token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
   },
   {
-    name: 'a task that was already counted counts as a launch',
+    name: 'if RunTask returns a task that the tick already counted, that counts as a launch',
     breaks: [],
-    survivesBecause: 'tags and the count of tasks already determine the next attempt; this is a second guard',
+    survivesBecause:
+      'tags and the number of tasks already determine the next attempt, so this check is a second safeguard',
     edits: [edit('core/client-token.ts', 'if (seenTaskIds.has(answer.taskId)) return true;', '')],
   },
   {
-    name: 'used-up tokens are skipped one by one, five at most',
+    name: 'a launch tries at most five client tokens, one after the other',
     breaks: [1],
     profile: 'long',
     edits: [
@@ -88,23 +89,23 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // -- The count
   one(
-    'free tasks are not counted (no count guard)',
+    'free tasks don’t count as supply',
     [2],
     edit('core/reconcile.ts', 'queued.length - view.unclaimed)', 'queued.length)'),
   ),
   one(
-    'starting tasks are not counted',
+    'starting tasks don’t count as supply',
     [2],
     edit('core/supply.ts', "state === 'starting' || state === 'idle').length", "state === 'idle').length"),
   ),
   one(
-    'busy tasks are counted as free',
+    'busy tasks count as free',
     [1],
     edit('core/supply.ts', "state === 'starting' || state === 'idle').length", "state !== 'overdue').length"),
   ),
   {
     ...one(
-      'unresponsive agents are counted as free',
+      'unresponsive agents count as free',
       [1],
       edit(
         'core/supply.ts',
@@ -116,7 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'idle foreign agents are not counted',
+      'idle foreign agents don’t count as supply',
       [2],
       edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle * 0'),
     ),
@@ -124,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'jobs wait for foreign agents that don’t take them',
+      'jobs wait forever for foreign agents that don’t take them',
       [1],
       edit('core/reconcile.ts', 'Math.min(foreignIdle, stillOfferedTo(queued, nowMs))', 'foreignIdle'),
     ),
@@ -132,7 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'running jobs that don’t report their agent make no task busy',
+      'no task counts as busy with a running job whose agent is unknown',
       [1],
       edit(
         'core/supply.ts',
@@ -143,9 +144,9 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'unseen',
   },
   {
-    name: 'jobs that already have a task are launched for first',
+    name: 'jobs that already have a task get the next launch first',
     breaks: [],
-    survivesBecause: 'any agent takes any job, so which job a launch is for changes only its name',
+    survivesBecause: 'any agent takes any job, so the order of launches changes only the names of tasks',
     edits: [
       edit(
         'core/reconcile.ts',
@@ -162,7 +163,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   {
     ...one(
-      'lanes: start failures in one lane back off the other',
+      'lanes: start failures in one lane delay launches in the other lane',
       [1],
       edit(
         'core/lanes.ts',
@@ -182,13 +183,13 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   {
-    name: 'lanes: a foreign agent counts in each lane',
+    name: 'lanes: a foreign agent counts as supply in each lane',
     breaks: [],
-    survivesBecause: 'it takes one of the jobs within 30 s, and the next tick counts again',
+    survivesBecause: 'the foreign agent takes one of the jobs within 30 s, and the next tick counts again',
     edits: [edit('core/reconcile.ts', 'foreignIdle -= Math.min(foreign, short);', 'foreignIdle -= short * 0;')],
   },
   one(
-    'lanes: no On-Demand launch when Spot has no capacity',
+    'lanes: no On-Demand launch follows if Spot has no capacity',
     [1],
     edit(
       'adapters/ecs/client.ts',
@@ -198,14 +199,14 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   {
     ...one(
-      'lanes: the On-Demand launch uses another token than the Spot launch',
+      'lanes: the On-Demand launch has a different client token from the Spot launch',
       [2],
       edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'same')", "onDemandInstead(onSpot, 'own')"),
     ),
     profile: 'lanes',
   },
   one(
-    'lanes: a token that ECS reports as used up is used again',
+    'lanes: the On-Demand launch repeats a client token that ECS reports as used up',
     [1],
     edit('adapters/ecs/client.ts', "onDemandInstead(onSpot, 'own')", "onDemandInstead(onSpot, 'same')"),
   ),
@@ -227,7 +228,7 @@ export const MUTANTS: readonly Mutant[] = [
     edit('core/demand.ts', "apply_queued: 'apply-queued'", "apply_queued: 'platform'"),
   ),
   one(
-    'only the first page of runs is read',
+    'the launcher reads only the first page of runs',
     [1],
     edit(
       'adapters/hcp-terraform/run-poller.ts',
@@ -300,7 +301,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'one probe per queued job',
+      'a back-off allows one trial launch per queued job',
       [6],
       edit(
         'core/limits.ts',
@@ -311,12 +312,12 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'long',
   },
   one(
-    'a container that exits with 0 counts as started well',
+    'a container that exits with 0 counts as a successful start',
     [6],
     edit('core/task-outcome.ts', OBSERVED_END, "return task.exitCode !== 0 ? 'failed' : 'served';"),
   ),
   one(
-    'a task that leaves unregistered counts as started well',
+    'a task whose agent never registered counts as a successful start',
     [6],
     edit('core/task-outcome.ts', OBSERVED_END, OBSERVED_END.replace('jobWaits || ', '').replace('unknown', 'served')),
   ),
@@ -339,7 +340,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'an agent that comes up resets the count of agents without a job',
+      'an agent that registers resets the count of agents without a job',
       [6],
       edit('core/task-outcome.ts', "since('fruitless', last('served'),", "since('fruitless', last('served', 'up'),"),
     ),
@@ -347,7 +348,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a launch of one lane uses up the other lane’s probe',
+      'a launch in one lane uses up the trial launch of the other lane',
       [1],
       edit(
         'core/limits.ts',
@@ -367,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a task whose container isn’t running counts as busy with a job that reports no agent',
+      'a running job whose agent is unknown is matched with a task whose container isn’t running',
       [2],
       edit(
         'core/supply.ts',
@@ -379,7 +380,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a task past its start deadline, instead of a younger one, counts as busy with a job that reports no agent',
+      'a running job whose agent is unknown is matched with a task that missed its start deadline, not with a younger task',
       [1],
       edit(
         'core/supply.ts',
@@ -391,14 +392,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // -- Agents
   one(
-    'only agents that pinged in the last second are listed',
+    'the launcher lists only agents that pinged in the last second',
     [1, 2, 4],
     edit('observe.ts', 'const recentMs = recentAgentsMs(nowMs);', 'const recentMs = nowMs;'),
     edit('observe.ts', IF_RECENT, 'if (sinceMs >= Number.NEGATIVE_INFINITY) return'),
   ),
   {
     ...one(
-      'only agents that pinged in the last ten minutes are listed, however old the tasks are',
+      'the launcher lists only agents that pinged in the last ten minutes, even if a task is older',
       [1],
       edit('observe.ts', IF_RECENT, 'if (sinceMs >= Number.NEGATIVE_INFINITY) return'),
     ),
@@ -427,7 +428,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   ),
   {
-    name: 'a task can be overdue although the token can’t list agents',
+    name: 'a task can count as overdue even if the API token can’t list agents',
     breaks: [],
     survivesBecause: 'the second list before a stop shows that agents can’t be listed, so nothing is stopped',
     edits: [
@@ -474,7 +475,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'of several agents with the same name the least active one counts, also before a stop',
+      'if several agents have the same name, the least active one decides, also before a stop',
       [2, 3, 4],
       edit(
         'core/supply.ts',
@@ -492,7 +493,7 @@ export const MUTANTS: readonly Mutant[] = [
   // -- Warm agents
   {
     ...one(
-      'a warm agent that never registers and exits with 0 counts as started well',
+      'a warm agent that never registers and exits with 0 counts as a successful start',
       [6],
       edit('core/task-outcome.ts', "if (standing && listedSinceStart) return 'failed';", ''),
     ),
@@ -500,7 +501,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a warm agent that leaves long before its idle time is replaced forever',
+      'a warm agent that leaves long before its idle time is over is replaced forever',
       [6],
       edit(
         'core/task-outcome.ts',
@@ -536,7 +537,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'launches for queued jobs increase what agentsCeiling leaves',
+      'launches for queued jobs increase the free capacity under agentsCeiling',
       [3],
       edit('core/decide.ts', 'use(decision.launches.length);', 'use(-decision.launches.length);'),
     ),
@@ -544,7 +545,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'launches of warm agents increase what agentsCeiling leaves',
+      'launches of warm agents increase the free capacity under agentsCeiling',
       [3],
       edit(
         'core/decide.ts',
@@ -617,7 +618,7 @@ export const MUTANTS: readonly Mutant[] = [
   // -- Polls, time, cost
   {
     ...one(
-      'there is no poll budget',
+      'there is no request budget',
       [7],
       edit('adapters/hcp-terraform/poll-budget.ts', 'if (waitMs > 0) {', 'if (waitMs < 0) {'),
     ),
@@ -625,7 +626,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'the poll budget starts empty with every tick',
+      'the request budget starts again with every tick',
       [7],
       edit(
         'adapters/hcp-terraform/run-poller.ts',
@@ -657,7 +658,7 @@ export const MUTANTS: readonly Mutant[] = [
   // -- Runs that wait after their plan
   {
     ...one(
-      'a run that waits after its plan gets no agent',
+      'a run in a post-plan status gets no agent',
       [1],
       edit('core/demand.ts', "post_plan_running: 'after-plan'", "post_plan_running: 'platform'"),
     ),
@@ -665,7 +666,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a run after its plan gets an agent at once',
+      'a run in a post-plan status gets an agent immediately',
       [2],
       edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[0, 6, 14, 30, 60, 120, 240, 480]'),
     ),
@@ -673,7 +674,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a run that waits after its plan gets one agent only',
+      'a run in a post-plan status gets only one agent',
       [1],
       edit('core/standing.ts', '[2, 6, 14, 30, 60, 120, 240, 480]', '[2]'),
     ),
@@ -681,7 +682,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a run that waits after its plan gets a new agent whenever one leaves',
+      'a run in a post-plan status gets a new agent whenever one leaves',
       [6],
       edit('core/standing.ts', 'SWEEPS_A_STAGE + sweep}', 'SWEEPS_A_STAGE + sweep + Math.floor(waitedMs / 60_000)}'),
     ),
@@ -689,7 +690,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a run that waits after its plan gets an agent of a lane that doesn’t evaluate policies',
+      'a run in a post-plan status gets an agent of a lane that doesn’t evaluate policies',
       [1, 2],
       edit('core/standing.ts', 'acceptsPolicies ? waiting', 'waiting.length >= 0 ? waiting'),
     ),
@@ -698,7 +699,7 @@ export const MUTANTS: readonly Mutant[] = [
   // -- Sweeps
   {
     ...one(
-      'stopped tasks are read only while a sweep is launched',
+      'the launcher reads stopped tasks only while it launches a sweep',
       [6],
       edit(
         'observe.ts',

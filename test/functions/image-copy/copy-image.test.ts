@@ -32,6 +32,9 @@ const index = JSON.stringify({
   ],
 });
 
+const answer = (status: number, body = '{}', type = 'application/json') =>
+  new Response(body, { status, headers: { 'content-type': type } });
+
 /** Docker Hub: a 401 with its real challenge, a token, an index, and layers by way of a CDN. */
 function dockerHub(answers: Record<string, Response | undefined> = {}) {
   const asked: { url: string; authorization: string | undefined }[] = [];
@@ -48,16 +51,12 @@ function dockerHub(answers: Record<string, Response | undefined> = {}) {
       return new Response('{}', { status: 401, headers: { 'www-authenticate': challenge } });
     }
     if (url.endsWith('/manifests/1.33.0')) {
-      return new Response(index, {
-        headers: { 'content-type': 'application/vnd.oci.image.index.v1+json; charset=utf-8' },
-      });
+      return answer(200, index, 'application/vnd.oci.image.index.v1+json; charset=utf-8');
     }
-    if (url.endsWith(`/manifests/${digestOf(image)}`)) {
-      return new Response(image, { headers: { 'content-type': OCI } });
-    }
+    if (url.endsWith(`/manifests/${digestOf(image)}`)) return answer(200, image, OCI);
     if (url.endsWith(digestOf(config))) return new Response(config);
     if (url.endsWith(digestOf(layer))) return new Response(new Uint8Array(layer));
-    return new Response('{}', { status: 404 });
+    return answer(404);
   };
   return { asked, fake };
 }
@@ -151,23 +150,15 @@ describe('copying an image from a registry into ECR', () => {
   it.each([
     [
       'the pull limit is used up',
-      { '/manifests/': new Response('{"errors":[{"code":"TOOMANYREQUESTS"}]}', { status: 429 }) },
+      { '/manifests/': answer(429) },
       /registry-1\.docker\.io answers 429.*agentImage\.credentialsSecret/,
     ],
-    ['the image is not there', { '/manifests/': new Response('{}', { status: 404 }) }, /has no such image/],
-    ['the login is refused', { auth: new Response('{}', { status: 401 }) }, /answers 401.*credentialsSecret/],
-    ['the registry is broken', { '/manifests/': new Response('', { status: 503 }) }, /answers 503/],
-    ['the token is missing', { auth: Response.json({}) }, /gave no token that can be used/],
-    [
-      'the answer is a web page',
-      { '/manifests/': new Response('<html>', { headers: { 'content-type': 'text/html' } }) },
-      /media type text\/html/,
-    ],
-    [
-      'the answer is not an image',
-      { '/manifests/': new Response('[]', { headers: { 'content-type': OCI } }) },
-      /is not a container image/,
-    ],
+    ['the image is not there', { '/manifests/': answer(404) }, /has no such image/],
+    ['the login is refused', { auth: answer(401) }, /answers 401.*credentialsSecret/],
+    ['the registry is broken', { '/manifests/': answer(503) }, /answers 503/],
+    ['the token is missing', { auth: answer(200) }, /gave no token that can be used/],
+    ['the answer is a web page', { '/manifests/': answer(200, '<html>', 'text/html') }, /media type text\/html/],
+    ['the answer is not an image', { '/manifests/': answer(200, '[]', OCI) }, /is not a container image/],
   ])('says what to do when %s', async (_, answers, message) => {
     await expect(copyImage(wanted, source(dockerHub(answers).fake), ecr().target)).rejects.toThrow(message);
   });
@@ -179,11 +170,9 @@ describe('copying an image from a registry into ECR', () => {
 
   it('copies nothing when the registry answers with another image than the pinned one', async () => {
     const pinned = { ...wanted, reference: `sha256:${'0'.repeat(64)}` };
-    const other = new Response(image, { headers: { 'content-type': OCI } });
+    const { fake } = dockerHub({ '/manifests/': answer(200, image, OCI) });
     const { target, images } = ecr();
-    await expect(copyImage(pinned, source(dockerHub({ '/manifests/': other }).fake), target)).rejects.toThrow(
-      /Nothing was copied/,
-    );
+    await expect(copyImage(pinned, source(fake), target)).rejects.toThrow(/Nothing was copied/);
     expect(images).toEqual([]);
   });
 
@@ -191,9 +180,8 @@ describe('copying an image from a registry into ECR', () => {
     const failing: typeof fetch = async () => {
       throw new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND registry-1.docker.io') });
     };
-    await expect(source(failing).manifest('1')).rejects.toThrow(
-      /registry-1\.docker\.io, which does not answer: getaddrinfo ENOTFOUND/,
-    );
+    const words = /registry-1\.docker\.io, which does not answer: getaddrinfo ENOTFOUND/;
+    await expect(source(failing).manifest('1')).rejects.toThrow(words);
   });
 
   it('names the host that the registry redirects to, when that one does not answer', async () => {

@@ -28,6 +28,14 @@ interface Reply {
   readonly hangs?: boolean;
 }
 
+const MANIFEST = '/v2/team/agent/manifests/1';
+/** Properties of a copy that logs in to the registry. */
+const LOGIN = { CredentialsSecret: 'docker-hub' };
+const refusal = (cause: string, message: string): Reply => ({
+  status: 400,
+  body: JSON.stringify({ __type: `${cause}Exception`, message }),
+});
+
 /** What the server answers at a path of the registry, or at an operation of AWS. */
 let replies: Record<string, Reply>;
 const answers: { readonly method: string | undefined; readonly type: string | undefined; readonly body: string }[] = [];
@@ -80,7 +88,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   replies = {
-    '/v2/team/agent/manifests/1': { headers: { 'content-type': OCI }, body: image },
+    [MANIFEST]: { headers: { 'content-type': OCI }, body: image },
     [`/v2/team/agent/blobs/${digestOf(config)}`]: { body: config },
     [`/v2/team/agent/blobs/${digestOf(layer)}`]: { body: layer },
     BatchCheckLayerAvailability: { body: '{"layers":[]}' },
@@ -128,6 +136,15 @@ function event(properties: object = {}): CloudFormationCustomResourceEvent {
   };
 }
 
+/** An event about an image that was copied before. */
+const laterEvent = (RequestType: 'Update' | 'Delete') =>
+  ({
+    ...event(),
+    RequestType,
+    PhysicalResourceId: 'earlier',
+    OldResourceProperties: {},
+  }) as CloudFormationCustomResourceEvent;
+
 async function answerTo(given: CloudFormationCustomResourceEvent, remainingMs = 900_000): Promise<unknown> {
   await handler(given, { getRemainingTimeInMillis: () => remainingMs } as Context);
   return JSON.parse(answers.at(-1)?.body ?? 'null');
@@ -146,46 +163,25 @@ describe('the function that copies images', () => {
   });
 
   it('keeps the physical id on an update, so that CloudFormation deletes nothing', async () => {
-    const update = {
-      ...event(),
-      RequestType: 'Update',
-      PhysicalResourceId: 'earlier',
-      OldResourceProperties: {},
-    } as CloudFormationCustomResourceEvent;
-    expect(await answerTo(update)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
+    expect(await answerTo(laterEvent('Update'))).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
   });
 
   it('answers SUCCESS to Delete without calling ECR or the registry', async () => {
-    const deletion = {
-      ...event(),
-      RequestType: 'Delete',
-      PhysicalResourceId: 'earlier',
-    } as CloudFormationCustomResourceEvent;
     replies = {};
-    expect(await answerTo(deletion)).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
+    expect(await answerTo(laterEvent('Delete'))).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: 'earlier' });
     expect(operations).toEqual([]);
   });
 
   it.each<[string, Record<string, Reply>, object, RegExp]>([
     ['the registry has no such image', {}, { Reference: '2' }, /answers 404.*Correct its name/],
-    [
-      'the pull limit is used up',
-      { '/v2/team/agent/manifests/1': { status: 429 } },
-      {},
-      /429.*agentImage\.credentialsSecret/,
-    ],
-    [
-      'ECR refuses the image',
-      { PutImage: { status: 400, body: '{"__type":"LimitExceededException","message":"too many images"}' } },
-      {},
-      /too many images/,
-    ],
+    ['the pull limit is used up', { [MANIFEST]: { status: 429 } }, {}, /429.*agentImage\.credentialsSecret/],
+    ['ECR refuses the image', { PutImage: refusal('LimitExceeded', 'too many images') }, {}, /too many images/],
     ['ECR does not begin an upload', { InitiateLayerUpload: {} }, {}, /ECR began no upload/],
     ['a property is wrong', {}, { Architecture: 'mips' }, /Architecture/],
     [
       'the secret cannot be read',
-      { GetSecretValue: { status: 400, body: '{"__type":"ResourceNotFoundException","message":"no such secret"}' } },
-      { CredentialsSecret: 'docker-hub' },
+      { GetSecretValue: refusal('ResourceNotFound', 'no such secret') },
+      LOGIN,
       /no such secret/,
     ],
   ])('answers FAILED with the reason when %s', async (_, broken, properties, reason) => {
@@ -205,7 +201,7 @@ describe('the function that copies images', () => {
     replies[operation] = { hangs: true };
     const reason = `${service} did not answer ${operation} in time\\. Deploy again`;
     // What remains beyond the time that is kept for the answer.
-    expect(await answerTo(event({ CredentialsSecret: 'docker-hub' }), 22_000)).toEqual(failed(new RegExp(reason)));
+    expect(await answerTo(event(LOGIN), 22_000)).toEqual(failed(new RegExp(reason)));
     expect(operations.at(-1)).toBe(operation);
   });
 
@@ -228,10 +224,7 @@ describe('the function that copies images', () => {
   );
 
   it('cuts a long reason off, since CloudFormation refuses an answer of more than 4,096 bytes', async () => {
-    replies['PutImage'] = {
-      status: 400,
-      body: JSON.stringify({ __type: 'LimitExceededException', message: 'é'.repeat(5_000) }),
-    };
+    replies['PutImage'] = refusal('LimitExceeded', 'é'.repeat(5_000));
     await answerTo(event());
     expect(Buffer.byteLength(answers[0]?.body ?? '')).toBeLessThan(4_096);
   });
@@ -242,18 +235,18 @@ describe('the function that copies images', () => {
     ['broken JSON', `{"username":"acme","accessToken":"${login.accessToken}"`],
   ])('explains a secret that holds %s without repeating it', async (_, SecretString) => {
     replies['GetSecretValue'] = { body: JSON.stringify({ SecretString }) };
-    expect(await answerTo(event({ CredentialsSecret: 'docker-hub' }))).toEqual(failed(/docker-hub is not a login/));
+    expect(await answerTo(event(LOGIN))).toEqual(failed(/docker-hub is not a login/));
     expect(answers[0]?.body).not.toContain(login.accessToken);
     expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain(login.accessToken);
   });
 
   it('never repeats a token that the registry sent, even one that cannot be sent back', async () => {
-    replies['/v2/team/agent/manifests/1'] = {
+    replies[MANIFEST] = {
       status: 401,
       headers: { 'www-authenticate': 'Bearer realm="https://registry.acme.example/token"' },
     };
     replies['/token?scope=repository%3Ateam%2Fagent%3Apull'] = { body: '{"token":"pull-secret\\nX"}' };
-    expect(await answerTo(event({ CredentialsSecret: 'docker-hub' }))).toEqual(failed(/registry\.acme\.example/));
+    expect(await answerTo(event(LOGIN))).toEqual(failed(/registry\.acme\.example/));
     expect(answers[0]?.body).not.toContain('pull-secret');
     expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain('pull-secret');
   });

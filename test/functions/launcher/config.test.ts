@@ -15,6 +15,19 @@ const good = {
   [ENV.securityGroups]: 'sg-a',
 };
 
+/** The environment with these pools, and perhaps with other variables. */
+const withPools = (pools: readonly object[], more: Record<string, string | undefined> = {}) => ({
+  ...good,
+  [ENV.agentPools]: JSON.stringify(pools),
+  ...more,
+});
+/** The environment with one pool of these lanes. */
+const withLanes = (lanes: readonly object[], more: Record<string, string | undefined> = {}, maxAgents = 10) =>
+  withPools([{ name: 'x', maxAgents, lanes }], more);
+
+const PLAN = { taskDefinition: 'x-plan', phases: ['plan'] };
+const APPLY = { taskDefinition: 'x-apply', phases: ['apply'], policies: false };
+
 function faultsOf(environment: Record<string, string | undefined>) {
   try {
     parseConfig(environment);
@@ -63,67 +76,33 @@ describe('the environment', () => {
         lanes: [{ taskDefinition: 't', phases: ['plan', 'apply'] }],
       },
     ];
-    expect(parseConfig({ ...good, [ENV.agentPools]: JSON.stringify(own) }).pools).toMatchObject(own);
+    expect(parseConfig(withPools(own)).pools).toMatchObject(own);
   });
 
   it('gives a pool a lane for each phase where it has them', () => {
-    const lanes = [
-      { taskDefinition: 'x-plan', phases: ['plan'], capacity: 'spot' },
-      { taskDefinition: 'x-apply', phases: ['apply'], policies: false },
-    ];
-    const pools = JSON.stringify([{ name: 'x', maxAgents: 1, lanes }]);
-    expect(parseConfig({ ...good, [ENV.agentPools]: pools }).pools[0]?.lanes).toEqual([
+    expect(parseConfig(withLanes([{ ...PLAN, capacity: 'spot' }, APPLY])).pools[0]?.lanes).toEqual([
       { taskDefinition: 'x-plan', phases: ['plan'], capacity: 'spot' },
       { taskDefinition: 'x-apply', phases: ['apply'], capacity: 'on-demand', acceptsPolicies: false },
     ]);
   });
 
-  it.each([
-    ['no lane', []],
-    ['nobody for applies', [{ taskDefinition: 'x', phases: ['plan'] }]],
-    ['plans twice', [{ taskDefinition: 'x' }, { taskDefinition: 'y', phases: ['plan'] }]],
-    [
-      'one family twice',
-      [
-        { taskDefinition: 'x', phases: ['plan'] },
-        { taskDefinition: 'x', phases: ['apply'], policies: false },
-      ],
-    ],
-    ['applies on Spot', [{ taskDefinition: 'x', capacity: 'spot' }]],
-  ])('refuses a pool with %s', (_, lanes) => {
-    const pools = JSON.stringify([{ name: 'x', maxAgents: 1, lanes }]);
-    expect(faultsOf({ ...good, [ENV.agentPools]: pools }).faults).toMatchObject([{ name: ENV.agentPools }]);
-  });
-
   it('refuses pools that share a task definition family or a name, all at once', () => {
     const pools = [
-      {
-        name: 'x',
-        maxAgents: 1,
-        lanes: [
-          { taskDefinition: 's-x-plan', phases: ['plan'] },
-          { taskDefinition: 's-x-apply', phases: ['apply'], policies: false },
-        ],
-      },
-      { name: 'x-apply', maxAgents: 1, lanes: [{ taskDefinition: 's-x-apply' }] },
-      { name: 'X', maxAgents: 1, lanes: [{ taskDefinition: 'S-X-Plan' }] },
+      { name: 'x', maxAgents: 1, lanes: [PLAN, APPLY] },
+      { name: 'x-apply', maxAgents: 1, lanes: [{ taskDefinition: 'x-apply' }] },
+      { name: 'X', maxAgents: 1, lanes: [{ taskDefinition: 'X-Plan' }] },
     ];
-    const { faults } = faultsOf({ ...good, [ENV.agentPools]: JSON.stringify(pools) });
+    const { faults } = faultsOf(withPools(pools));
     expect(faults).toMatchObject([{ name: ENV.agentPools }]);
     expect(faults[0]?.given).toMatch(
-      /\(pool name x is shared by pool 0 and pool 2; task definition family s-x-plan is shared by pool x and pool X; task definition family s-x-apply is shared by pool x and pool x-apply\)$/,
+      /\(pool name x is shared by pool 0 and pool 2; task definition family x-plan is shared by pool x and pool X; task definition family x-apply is shared by pool x and pool x-apply\)$/,
     );
   });
 
   it('refuses two lanes that both start agents for runs in a post-plan status, with their names and the remedy', () => {
-    const parse = (plan: object, apply: object) => {
-      const lanes = [
-        { taskDefinition: 's_plan_x', phases: ['plan'], ...plan },
-        { taskDefinition: 's_apply_x', phases: ['apply'], ...apply },
-      ];
-      return { ...good, [ENV.agentPools]: JSON.stringify([{ name: 'x', maxAgents: 1, lanes }]) };
-    };
-    const { faults } = faultsOf(parse({}, {}));
+    const plan = { taskDefinition: 's_plan_x', phases: ['plan'] };
+    const apply = { taskDefinition: 's_apply_x', phases: ['apply'] };
+    const { faults } = faultsOf(withLanes([plan, apply]));
     expect(faults).toMatchObject([
       {
         name: ENV.agentPools,
@@ -133,29 +112,31 @@ describe('the environment', () => {
         allowed: expect.stringContaining('at most one of them without "policies" false'),
       },
     ]);
-    const off = { policies: false };
-    expect(() => [parse(off, {}), parse({}, off), parse(off, off)].map(parseConfig)).not.toThrow();
+    const planOff = { ...plan, policies: false };
+    const applyOff = { ...apply, policies: false };
+    for (const lanes of [
+      [planOff, apply],
+      [plan, applyOff],
+      [planOff, applyOff],
+    ]) {
+      expect(() => parseConfig(withLanes(lanes))).not.toThrow();
+    }
   });
 
   it('refuses one id for two pools', () => {
     const pools = ['x', 'y'].map((name) => ({ name, id: 'apool-1', maxAgents: 1, lanes: [{ taskDefinition: name }] }));
-    expect(faultsOf({ ...good, [ENV.agentPools]: JSON.stringify(pools) }).faults[0]?.given).toMatch(
-      /pool id apool-1 is shared by pool x and pool y/,
-    );
+    expect(faultsOf(withPools(pools)).faults[0]?.given).toMatch(/pool id apool-1 is shared by pool x and pool y/);
   });
 
   it.each([
     ['a pool whose warm agents leave the other lane no slot', 2, undefined, ENV.agentPools],
     ['warm agents that leave another lane no agent of agentsCeiling', 3, '2', ENV.agentsCeiling],
   ])('refuses %s', (_, maxAgents, agentsCeiling, name) => {
-    const lanes = [
-      { taskDefinition: 'x-plan', phases: ['plan'], warm: { agents: 2, idleSeconds: 3600 } },
-      { taskDefinition: 'x-apply', phases: ['apply'], policies: false },
-    ];
-    const variables = { ...good, [ENV.agentPools]: JSON.stringify([{ name: 'x', maxAgents, lanes }]) };
-    expect(faultsOf({ ...variables, [ENV.agentsCeiling]: agentsCeiling }).faults).toMatchObject([{ name }]);
-    const enough = JSON.stringify([{ name: 'x', maxAgents: 3, lanes }]);
-    expect(() => parseConfig({ ...good, [ENV.agentPools]: enough, [ENV.agentsCeiling]: '3' })).not.toThrow();
+    const lanes = [{ ...PLAN, warm: { agents: 2, idleSeconds: 3600 } }, APPLY];
+    expect(faultsOf(withLanes(lanes, { [ENV.agentsCeiling]: agentsCeiling }, maxAgents)).faults).toMatchObject([
+      { name },
+    ]);
+    expect(() => parseConfig(withLanes(lanes, { [ENV.agentsCeiling]: '3' }, 3))).not.toThrow();
   });
 
   it('accepts a host with a port, in any case', () => {
@@ -171,43 +152,19 @@ describe('the environment', () => {
     expect(parseConfig({ ...good, [name]: value })).toMatchObject(expected);
   });
 
-  it.each([
-    [ENV.hostname, 'https://app.terraform.io'],
-    [ENV.hostname, ''],
-    [ENV.organization, ' '],
-    [ENV.agentPools, 'not json'],
-    [ENV.agentPools, '[]'],
-    [ENV.agentPools, '[{"name":"a b","maxAgents":1,"lanes":[{"taskDefinition":"t"}]}]'],
-    [ENV.agentPools, '[{"name":"a","maxAgents":0,"lanes":[{"taskDefinition":"t"}]}]'],
-    [ENV.agentPools, '[{"name":"a","maxAgent":1,"lanes":[{"taskDefinition":"t"}]}]'],
-    [ENV.subnets, ','],
-    [ENV.securityGroups, 'a,b,c,d,e,f'],
-    [ENV.assignPublicIp, 'yes'],
-    [ENV.activePollSeconds, 'often'],
-    [ENV.activePollSeconds, ''],
-    [ENV.startDeadlineSeconds, '1'],
-    [ENV.agentsCeiling, '-1'],
-  ])('refuses %s = %j by name', (name, value) => {
-    expect(faultsOf({ ...good, [name]: value }).faults.map((fault) => fault.name)).toEqual([name]);
-  });
-
   it('reports every fault at once', () => {
     expect(faultsOf({}).faults.map(({ name }) => name)).toEqual(Object.keys(good));
   });
 
-  it('doesn’t repeat the given values, since a token may be in the wrong variable', () => {
+  it('an error doesn’t repeat the given values, since a token may be in the wrong variable', () => {
     const error = faultsOf({ ...good, [ENV.hostname]: 'x.atlasv1.secret token' });
     expect(error.message).not.toContain('atlasv1');
   });
 });
 
 describe('a variable of the environment', () => {
-  const withLane = (lane: object, pool: object = {}) => ({
-    ...good,
-    [ENV.agentPools]: JSON.stringify([
-      { name: 'x', maxAgents: 100, lanes: [{ taskDefinition: 'x', ...lane }], ...pool },
-    ]),
-  });
+  const withLane = (lane: object, pool: object = {}) =>
+    withPools([{ name: 'x', maxAgents: 100, lanes: [{ taskDefinition: 'x', ...lane }], ...pool }]);
   const namesOf = (environment: Record<string, string | undefined>) => {
     try {
       parseConfig(environment);
@@ -233,24 +190,18 @@ describe('a variable of the environment', () => {
   });
 
   it.each([
-    [
-      ENV.hostname,
-      'tfe.acme.example:',
-      'tfe.acme.example:123456',
-      '.acme.example',
-      'acme.example.',
-      'a b',
-      'a/b',
-      '-a',
-    ],
-    [ENV.organization, ''],
+    [ENV.hostname, 'https://app.terraform.io', 'tfe.acme.example:', 'tfe.acme.example:123456', ''],
+    [ENV.hostname, '.acme.example', 'acme.example.', 'a b', 'a/b', '-a'],
+    [ENV.organization, '', ' '],
     [ENV.apiTokenSecret, ' '],
+    [ENV.agentPools, 'not json', '[]'],
     [ENV.cluster, ' '],
-    [ENV.subnets, Array.from({ length: 17 }, (_, n) => `s${n}`).join()],
-    [ENV.securityGroups, ' , '],
-    [ENV.activePollSeconds, '61', '1.5', ' 1', '1 s', '-1'],
-    [ENV.startDeadlineSeconds, '29', '3601'],
-    [ENV.agentsCeiling, '0', '1000000000000', ''],
+    [ENV.subnets, ',', Array.from({ length: 17 }, (_, n) => `s${n}`).join()],
+    [ENV.securityGroups, ' , ', 'a,b,c,d,e,f'],
+    [ENV.assignPublicIp, 'yes'],
+    [ENV.activePollSeconds, '61', '1.5', ' 1', '1 s', '-1', 'often', ''],
+    [ENV.startDeadlineSeconds, '1', '29', '3601'],
+    [ENV.agentsCeiling, '-1', '0', '1000000000000', ''],
   ])('%s refuses other values', (name, ...values) => {
     for (const value of values) expect(namesOf({ ...good, [name]: value }), value).toEqual([name]);
   });
@@ -302,6 +253,14 @@ describe('a variable of the environment', () => {
     ['a schedule with a member that nobody knows', schedule({ colour: 'red' })],
     ['too frequent a sweep', { sweepMinutes: 9 }],
     ['too rare a sweep', { sweepMinutes: 1441 }],
+    ['no lane', {}, { lanes: [] }],
+    ['nobody for applies', PLAN],
+    ['plans twice', {}, { lanes: [{ taskDefinition: 'x' }, PLAN] }],
+    ['one family twice', {}, { lanes: [PLAN, { ...APPLY, taskDefinition: 'x-plan' }] }],
+    ['applies on Spot', { capacity: 'spot' }],
+    ['no agent', {}, { maxAgents: 0 }],
+    ['a misspelt number of agents', {}, { maxAgents: undefined, maxAgent: 1 }],
+    ['a name of two words', {}, { name: 'a b' }],
     ['an id without its letters', {}, { id: 'apool-' }],
     ['an id with something before it', {}, { id: 'my-apool-1' }],
     ['an id with something after it', {}, { id: 'apool-1/agents' }],
@@ -348,9 +307,9 @@ describe('a variable of the environment', () => {
       lanes: [{ taskDefinition: name, ...warm({ agents: 2 }) }],
       ...more,
     });
-    const of = (...pools: object[]) => ({ ...good, [ENV.agentPools]: JSON.stringify(pools), [ENV.agentsCeiling]: '4' });
-    expect(namesOf(of(pool('a'), pool('b', { organization: 'other' })))).toEqual([]);
-    expect(faultsOf(of(pool('a'), pool('b'))).faults).toMatchObject([
+    const ceiling = { [ENV.agentsCeiling]: '4' };
+    expect(namesOf(withPools([pool('a'), pool('b', { organization: 'other' })], ceiling))).toEqual([]);
+    expect(faultsOf(withPools([pool('a'), pool('b')], ceiling)).faults).toMatchObject([
       {
         name: ENV.agentsCeiling,
         given: '4, with 4 warm agents in one organization',
@@ -363,9 +322,7 @@ describe('a variable of the environment', () => {
 
 describe('a lane that keeps warm agents or sweeps', () => {
   const standingOf = (lane: object, more: Record<string, string> = {}) => {
-    const lanes = [{ taskDefinition: 'x', ...lane }];
-    const pools = JSON.stringify([{ name: 'x', maxAgents: 10, lanes }]);
-    return parseConfig({ ...good, [ENV.agentPools]: pools, ...more }).pools[0]?.lanes[0].standing;
+    return parseConfig(withLanes([{ taskDefinition: 'x', ...lane }], more)).pools[0]?.lanes[0].standing;
   };
   const warm = { agents: 2, idleSeconds: 3600 };
 
@@ -392,18 +349,13 @@ describe('a lane that keeps warm agents or sweeps', () => {
 });
 
 describe('pools that contradict themselves', () => {
-  const givenFor = (lanes: object[], more: Record<string, string> = {}, maxAgents = 10) => {
-    const pools = JSON.stringify([{ name: 'x', maxAgents, lanes }]);
-    return faultsOf({ ...good, [ENV.agentPools]: pools, ...more }).faults[0]?.given;
-  };
-  const plan = { taskDefinition: 'x-plan', phases: ['plan'] };
-  const apply = { taskDefinition: 'x-apply', phases: ['apply'], policies: false };
+  const givenFor = (lanes: object[], maxAgents = 10) => faultsOf(withLanes(lanes, {}, maxAgents)).faults[0]?.given;
 
   it('are refused with the rule that they violate', () => {
-    expect(givenFor([plan])).toContain('every phase must be in one lane');
-    expect(givenFor([plan, { ...apply, capacity: 'spot' }])).toContain('an apply must not be interrupted: no Spot');
+    expect(givenFor([PLAN])).toContain('every phase must be in one lane');
+    expect(givenFor([PLAN, { ...APPLY, capacity: 'spot' }])).toContain('an apply must not be interrupted: no Spot');
     const warm = { agents: 2, idleSeconds: 60 };
-    expect(givenFor([{ ...plan, warm }, apply], {}, 2)).toContain(
+    expect(givenFor([{ ...PLAN, warm }, APPLY], 2)).toContain(
       'leave no slot of maxAgents for the jobs of another lane',
     );
     const schedule = { days: ['Mon'], fromMinute: 0, toMinute: 1, timeZone: 'x' };

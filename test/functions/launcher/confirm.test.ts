@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { confirmedStops } from '../../../functions/launcher/confirm.ts';
 import type { Agent, Stop } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
-import { agent, live, minutes, NOW, supply } from './core/builders.ts';
+import { agent, demandWith, live, minutes, NOW, supply } from './core/builders.ts';
 import { pool } from './fakes.ts';
 
 const RECENT = NOW - minutes(11);
@@ -32,7 +32,7 @@ async function confirm(
     pool('one'),
     stops,
     {
-      demand: { queued: [], running: [], waiting: [], unknownStatuses: [] },
+      demand: demandWith(),
       supply: supply({ live: tasks }),
       agentsVisible: true,
       agentsSinceMs: FIRST_LIST,

@@ -1,5 +1,5 @@
 import type { Agent, Run, Task } from '../../../functions/launcher/core/types.ts';
-import type { Result } from '../../../functions/launcher/errors.ts';
+import type { Result, UpstreamError } from '../../../functions/launcher/errors.ts';
 import type {
   Clock,
   HcpTerraform,
@@ -21,6 +21,15 @@ export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
   };
 }
 
+/** A pool with one lane, in which this many agents are kept warm for an hour. */
+export function warmPool(name: string, agents: number, overrides: Partial<Pool> = {}): Pool {
+  const [lane] = pool(name).lanes;
+  return pool(name, {
+    lanes: [{ ...lane, standing: { id: name, warm: { agents, idleSeconds: 3600 } } }],
+    ...overrides,
+  });
+}
+
 /** A platform that says what the test put there. */
 export class FakePlatform implements HcpTerraform {
   readonly runs = new Map<string, Result<readonly Run[]> | Promise<Result<readonly Run[]>>>();
@@ -28,6 +37,24 @@ export class FakePlatform implements HcpTerraform {
   readonly sights = new Map<string, PoolVisibility>();
   readonly agentsAsked: { pool: string; sinceMs: number }[] = [];
   used = 0;
+
+  /** The open runs of a pool. */
+  lists(poolName: string, ...runs: Run[]): void {
+    this.runs.set(poolName, { ok: true, value: runs });
+  }
+
+  fails(poolName: string, error: UpstreamError): void {
+    this.runs.set(poolName, { ok: false, error });
+  }
+
+  /** What each list of agents has, of any pool; the last one repeats. */
+  listsAgents(...lists: (readonly Agent[] | undefined | Error)[]): void {
+    this.agents = async () => {
+      const next = lists.length > 1 ? lists.shift() : lists[0];
+      if (next instanceof Error) throw next;
+      return next;
+    };
+  }
 
   openRuns(pools: readonly Pool[]): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
     this.used += 1;

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import { runInvocation } from '../../../functions/launcher/invocation.ts';
 import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
-import { live, NOW, queuedJob, seconds, supply } from './core/builders.ts';
+import { demandWith, live, NOW, queuedJob, seconds, supply } from './core/builders.ts';
 import { FakeClock, pool } from './fakes.ts';
 
 type Part = Partial<Pick<PoolTick, 'demand' | 'observation' | 'errors'>>;
 const idle: Part = {};
-const queued: Part = { demand: { queued: [queuedJob('run-1')], running: [], waiting: [], unknownStatuses: [] } };
+const queued: Part = { demand: demandWith({ queued: [queuedJob('run-1')] }) };
 const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
 
 const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };
@@ -15,7 +15,7 @@ const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: []
 /** Runs an invocation whose ticks observe the given pools in turn, and the last ones from then on. */
 async function invoke(
   parts: readonly (Part | readonly Part[])[],
-  { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1 } = {},
+  { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1, tickMs = seconds(1) } = {},
 ) {
   const clock = new FakeClock(NOW);
   const startedAtMs: number[] = [];
@@ -42,13 +42,13 @@ async function invoke(
         const part = parts[Math.min(startedAtMs.length, parts.length) - 1];
         const pools = [part ?? []].flat().map((one) => ({ ...quiet, ...one }));
         const ticked: Tick = { startedAtMs: clock.now(), endedAtMs: clock.now(), pools };
-        clock.nowMs += seconds(1);
+        clock.nowMs += tickMs;
         return ticked;
       },
     },
     deadlineMs,
   );
-  return { last, reported, timeouts, atSeconds: startedAtMs.map((at) => (at - NOW) / 1000) };
+  return { last, reported, timeouts, sleeps: clock.sleeps, atSeconds: startedAtMs.map((at) => (at - NOW) / 1000) };
 }
 
 describe('an invocation', () => {
@@ -87,8 +87,9 @@ describe('an invocation', () => {
 });
 
 describe('an invocation that continues', () => {
-  const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
-  const alive: Part = { observation: { demand, agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) } };
+  const alive: Part = {
+    observation: { demand: demandWith(), agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) },
+  };
 
   it('does so for live tasks only, whose end it must observe', async () => {
     expect((await invoke([alive, idle])).atSeconds).toEqual([0, 10]);
@@ -107,6 +108,11 @@ describe('an invocation that continues', () => {
   it('has a last tick that begins exactly 8 s before the deadline, and none later', async () => {
     expect((await invoke([queued], { deadlineMs: NOW + seconds(18) })).atSeconds).toEqual([0, 10]);
     expect((await invoke([queued], { deadlineMs: NOW + seconds(18) - 1 })).atSeconds).toEqual([0]);
+  });
+
+  it('begins no further tick that could only fail, when one tick used all its time', async () => {
+    const { atSeconds, sleeps } = await invoke([queued], { deadlineMs: NOW + seconds(23.5), tickMs: seconds(23) });
+    expect({ atSeconds, sleeps }).toEqual({ atSeconds: [0], sleeps: [] });
   });
 
   it('ends when one tick costs more than the whole budget, instead of polling again at once', async () => {

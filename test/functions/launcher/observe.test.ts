@@ -168,10 +168,4 @@ describe('the agents of a pool', () => {
     for (const property of ['agentsSinceMs', 'agentsUnknownFor', 'agentsOfOtherTasks'])
       expect(seen).not.toHaveProperty(property);
   });
-
-  it('of another launcher’s tasks are reported', async () => {
-    const name = 'a'.repeat(32);
-    platform.agentsOf.set('one', [agent(name, 'busy')]);
-    expect(await observe({ runs: [run()] })).toMatchObject({ agentsOfOtherTasks: [name] });
-  });
 });

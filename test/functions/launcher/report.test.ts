@@ -1,13 +1,25 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { METRICS } from '../../../functions/launcher/contract.ts';
-import type { Deferral, Task } from '../../../functions/launcher/core/types.ts';
+import type { Deferral, RunningJob, Task } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { TickReport } from '../../../functions/launcher/report.ts';
-import type { PoolTick, Tick } from '../../../functions/launcher/tick.ts';
-import { APPLY_LANE, LANE, live, NOW, PLAN_LANE, queuedJob, seconds, stoppedTask, supply } from './core/builders.ts';
-import { pool } from './fakes.ts';
+import type { PoolTick } from '../../../functions/launcher/tick.ts';
+import {
+  APPLY_LANE,
+  demandWith,
+  LANE,
+  live,
+  NOW,
+  PLAN_LANE,
+  queuedJob,
+  seconds,
+  standingJob,
+  stoppedTask,
+  supply,
+} from './core/builders.ts';
+import { pool, warmPool } from './fakes.ts';
 
 /** What came out: log lines by level, and metrics by blob. */
 let lines: { level: string; message: string; attributes: Record<string, unknown> }[];
@@ -45,15 +57,31 @@ beforeEach(() => {
   });
 });
 
-const tickOf = (...parts: Partial<PoolTick>[]): Tick => ({
-  startedAtMs: NOW,
-  endedAtMs: NOW + 120,
-  pools: parts.map((part) => ({ pool: pool('one'), launches: [], stops: [], errors: [], ...part })),
-});
+/** Reports a tick that began at this time. */
+const reportAt = (startedAtMs: number, ...parts: Partial<PoolTick>[]) =>
+  report.report({
+    startedAtMs,
+    endedAtMs: startedAtMs + 120,
+    pools: parts.map((part) => ({ pool: pool('one'), launches: [], stops: [], errors: [], ...part })),
+  });
+const reportOn = (...parts: Partial<PoolTick>[]) => reportAt(NOW, ...parts);
+
+const warnings = () => lines.filter(({ level }) => level === 'warn');
+/** What the first line has about each pool. */
+const linePools = () => lines[0]?.attributes['pools'];
+/** The metrics of a pool, by blob. */
+const ofPool = () => blobs.filter(({ dimensions }) => dimensions['pool'] === 'one').map(({ metrics }) => metrics);
+/** Every value of a metric. */
+const valuesOf = (metric: string) => blobs.flatMap(({ metrics }) => metrics[metric] ?? []);
+
+const failure = (system: UpstreamError['system'], fault: UpstreamError['fault'], status?: number) =>
+  new UpstreamError({ system, fault, what: 'no', ...(status !== undefined && { status }) });
 
 const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(12) });
 const launch = { job, lane: LANE, attempt: 1, reason: '1 queued, 0 unclaimed' };
-const demand = { queued: [job], running: [], waiting: [], unknownStatuses: [] };
+const launchedAs = (taskId: string, insteadOfSpot = false) =>
+  ({ kind: 'launched', launch, taskId, attempt: 1, insteadOfSpot }) as const;
+const demand = demandWith({ queued: [job] });
 const observation = {
   demand,
   agentsVisible: true,
@@ -64,41 +92,58 @@ const observation = {
 };
 
 const nothing = { launches: [], stops: [], deferrals: [] };
-const quiet = {
-  demand: { queued: [], running: [], unknownStatuses: [], waiting: [] },
-  agentsVisible: true,
-  supply: supply({}),
+const quiet = { demand: demandWith(), agentsVisible: true, supply: supply({}) };
+const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
+/** A pool that has nothing to do. */
+const atRest = { demand: demandWith(), observation: quiet, decision: nothing };
+/** A pool for which a task is launched. */
+const launching = {
+  demand,
+  observation,
+  decision: { ...nothing, launches: [launch] },
+  launches: [launchedAs('task-1')],
 };
+const HEARTBEAT = { dimensions: {}, metrics: { [METRICS.runListRequests]: [7] } };
+const withSupply = (has: Parameters<typeof supply>[0]) => ({ ...observation, supply: supply(has) });
+
+/** A job that an agent started, and that was queued this many seconds before. */
+const started = (id: string, queuedAgo: number, startedAgo: number) => ({
+  key: `${id}/plan` as const,
+  phase: 'plan' as const,
+  queuedAtMs: NOW - seconds(queuedAgo),
+  startedAtMs: NOW - seconds(startedAgo),
+});
+const killed = (id: string, overrides: Partial<Task> = {}) => ({
+  task: stoppedTask(id, overrides),
+  sign: 'OutOfMemoryError' as const,
+});
 
 describe('a run in a post-plan status', () => {
   const waits = { runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW - seconds(1300) };
   const shorter = { ...waits, runId: 'run-b', sinceMs: NOW - seconds(10) };
 
   it('is in the log line and in a metric with its time', () => {
-    report.report(tickOf({ demand: { ...demand, waiting: [waits, shorter] } }));
-    expect(lines[0]?.attributes['pools']).toMatchObject([
+    reportOn({ demand: { ...demand, waiting: [waits, shorter] } });
+    expect(linePools()).toMatchObject([
       { afterPlan: 2, longestAfterPlan: { run: 'run-a', status: 'post_plan_running', seconds: 1300 } },
     ]);
-    expect(blobs[0]).toMatchObject({
-      dimensions: { pool: 'one' },
-      metrics: { [METRICS.longestAfterPlanSeconds]: [1300] },
-    });
+    expect(ofPool()).toMatchObject([{ [METRICS.longestAfterPlanSeconds]: [1300] }]);
   });
 
   it('has waited for no time when HCP Terraform’s clock is ahead', () => {
-    report.report(tickOf({ demand: { ...demand, waiting: [{ ...waits, sinceMs: NOW + seconds(5) }] } }));
+    reportOn({ demand: { ...demand, waiting: [{ ...waits, sinceMs: NOW + seconds(5) }] } });
     expect(blobs[0]?.metrics[METRICS.longestAfterPlanSeconds]).toEqual([0]);
   });
 
   it('is in neither while there is no such run', () => {
-    report.report(tickOf({ demand }));
-    expect(lines[0]?.attributes['pools']).toEqual([expect.not.objectContaining({ afterPlan: expect.anything() })]);
+    reportOn({ demand });
+    expect(linePools()).toEqual([expect.not.objectContaining({ afterPlan: expect.anything() })]);
     expect(blobs[0]?.metrics).not.toHaveProperty(METRICS.longestAfterPlanSeconds);
   });
 
   it('counts as deferred, and not as a queued job, when its agent finds no capacity', () => {
     const deferrals = [{ jobKey: 'sweep/run-a/0', cause: 'max-agents', reason: 'full' }] as const;
-    report.report(tickOf({ demand, observation, decision: { launches: [], stops: [], deferrals } }));
+    reportOn({ demand, observation, decision: { ...nothing, deferrals } });
     expect(blobs[0]?.metrics).toMatchObject({ [METRICS.standingDeferred]: [1] });
     expect(blobs[0]?.metrics).not.toHaveProperty(METRICS.launchesDeferred);
   });
@@ -108,14 +153,14 @@ describe('a pool whose open runs were not all read', () => {
   const reported = (unread?: PoolTick['unread'], part: Partial<PoolTick> = { demand }) => {
     lines.length = 0;
     blobs.length = 0;
-    report.report(tickOf({ ...part, ...(unread !== undefined && { unread }) }));
+    reportOn({ ...part, ...(unread !== undefined && { unread }) });
     return {
-      warnings: lines.filter(({ level }) => level === 'warn').map(({ attributes }) => attributes),
+      warnings: warnings().map(({ attributes }) => attributes),
       count: blobs[0]?.metrics[METRICS.runListsTruncated]?.[0],
     };
   };
 
-  it('is warned about once with a remedy, counted in each tick, and warned about again when it happens again', () => {
+  it('a list that doesn’t end causes one warning with a remedy, counts in each tick, and causes a new warning if it happens again', () => {
     expect(reported('queued-jobs')).toEqual({
       warnings: [{ pool: 'one', unread: 'queued-jobs', remedy: expect.stringContaining('maxAgents') }],
       count: 1,
@@ -140,7 +185,7 @@ describe('agents that seem to be another launcher’s', () => {
     lines.length = 0;
     blobs.length = 0;
     const seen = { ...observation, ...(names !== undefined && { agentsOfOtherTasks: names }) };
-    report.report({ ...tickOf({ demand, observation: seen, ...part }), startedAtMs: nowMs });
+    reportAt(nowMs, { demand, observation: seen, ...part });
     const warnings = lines.flatMap(({ level, attributes }) => (level === 'warn' ? [attributes['agents']] : []));
     return { warnings, count: blobs[0]?.metrics[METRICS.otherLaunchersAgents]?.[0] };
   };
@@ -161,21 +206,18 @@ describe('agents that seem to be another launcher’s', () => {
   });
 
   it('don’t include those that this function started, however long ECS doesn’t show them', () => {
-    const launched = (taskId: string) =>
-      ({ kind: 'launched', launch, taskId, attempt: 1, insteadOfSpot: false }) as const;
     const refused = { kind: 'spent', launch, attempts: [1] } as const;
-    at(NOW, undefined, { launches: [refused, launched(name)] });
+    at(NOW, undefined, { launches: [refused, launchedAs(name)] });
     at(NOW + seconds(10), [name]);
     expect(at(NOW + seconds(300), [name])).toEqual(nothing);
-    at(NOW, undefined, { launches: Array.from({ length: 1000 }, (_, n) => launched(`task-${n}`)) });
+    at(NOW, undefined, { launches: Array.from({ length: 1000 }, (_, n) => launchedAs(`task-${n}`)) });
     at(NOW + seconds(300), [name]);
     expect(at(NOW + seconds(360), [name]).count).toBe(1);
   });
 
   it('are remembered across a tick that could not observe the pool', () => {
     at(NOW, [name]);
-    const { observation: _, ...blind } = tickOf({ demand }).pools[0] ?? { launches: [], stops: [], errors: [] };
-    report.report({ ...tickOf(blind), startedAtMs: NOW + seconds(30) });
+    reportAt(NOW + seconds(30), { demand });
     expect(at(NOW + seconds(60), [name]).count).toBe(1);
   });
 });
@@ -183,15 +225,11 @@ describe('agents that seem to be another launcher’s', () => {
 describe('a tick’s log line', () => {
   it('has what was observed, decided and done, with reasons', () => {
     const deferrals = [{ jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 2' }] as const;
-    report.report(
-      tickOf({
-        demand,
-        observation,
-        decision: { launches: [launch], stops: [], deferrals },
-        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1, insteadOfSpot: false }],
-        stops: [{ kind: 'stopped', stop: { taskId: 'late', cause: 'agent-never-registered', reason: 'too late' } }],
-      }),
-    );
+    reportOn({
+      ...launching,
+      decision: { ...launching.decision, deferrals },
+      stops: [{ kind: 'stopped', stop: { taskId: 'late', cause: 'agent-never-registered', reason: 'too late' } }],
+    });
     expect(lines).toEqual([
       {
         level: 'info',
@@ -231,64 +269,49 @@ describe('a tick’s log line', () => {
   });
 
   it('is one line for an idle tick, too', () => {
-    report.report(tickOf({}, {}));
+    reportOn({}, {});
     expect(lines).toHaveLength(1);
   });
 
   it('is an error when a part could not be observed, with system, fault and message', () => {
-    const error = new UpstreamError({ system: 'HCP Terraform', fault: 'throttled', what: 'too many', status: 429 });
-    report.report(tickOf({ errors: [error] }));
+    reportOn({ errors: [failure('HCP Terraform', 'throttled', 429)] });
+    const error = { system: 'HCP Terraform', fault: 'throttled', message: 'HCP Terraform: no (status 429)' };
     expect(lines).toMatchObject([
-      {
-        level: 'error',
-        attributes: {
-          pools: [
-            {
-              errors: [
-                { system: 'HCP Terraform', fault: 'throttled', message: 'HCP Terraform: too many (status 429)' },
-              ],
-            },
-          ],
-        },
-      },
+      { level: 'error', message: 'tick with errors', attributes: { pools: [{ errors: [error] }] } },
     ]);
   });
 
   it('gives a refused launch’s cause and remedy', () => {
     const refusal = { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } as const;
-    report.report(tickOf({ launches: [{ kind: 'refused', launch, refusal }] }));
-    expect(lines).toMatchObject([{ attributes: { pools: [{ launches: [{ outcome: 'refused', ...refusal }] }] } }]);
+    reportOn({ launches: [{ kind: 'refused', launch, refusal }] });
+    expect(linePools()).toMatchObject([{ launches: [{ outcome: 'refused', ...refusal }] }]);
   });
 
   it('reports a launch that ran on demand for a lack of Spot capacity, and counts it for pools that use Spot', () => {
-    const launched = { kind: 'launched', launch, taskId: 'task-1', attempt: 1, insteadOfSpot: true } as const;
-    const decision = { launches: [launch], stops: [], deferrals: [] };
     const onSpot = pool('spotted', { lanes: [PLAN_LANE, APPLY_LANE] });
-    report.report(tickOf({ pool: onSpot, demand, observation, decision, launches: [launched] }));
-    expect(lines).toMatchObject([{ attributes: { pools: [{ launches: [{ task: 'task-1', insteadOfSpot: true }] }] } }]);
+    reportOn({ ...launching, pool: onSpot, launches: [launchedAs('task-1', true)] });
+    expect(linePools()).toMatchObject([{ launches: [{ task: 'task-1', insteadOfSpot: true }] }]);
     expect(blobs[0]).toMatchObject({ metrics: { Launches: [1], LaunchesInsteadOfSpot: [1] } });
   });
 
   it('reports a task that ran out of memory once, with its run, its size and the setting', () => {
-    const died = (id: string, agoMs: number, family = PLAN_LANE.taskDefinition) =>
-      stoppedTask(id, { family, memoryMiB: 1024, stoppedAtMs: NOW - agoMs });
-    const tell = (lanes: Pool['lanes'], ...tasks: Task[]) => {
-      const all = tasks.map((task) => ({ task, sign: 'OutOfMemoryError' as const, jobKey: 'run-9/plan' as const }));
-      report.report(
-        tickOf({ pool: pool('one', { lanes }), observation: { ...observation, supply: supply({ outOfMemory: all }) } }),
-      );
-      return blobs.flatMap(({ metrics }) => metrics[METRICS.outOfMemory] ?? []);
+    const died = (id: string, agoMs: number, family = PLAN_LANE.taskDefinition) => ({
+      ...killed(id, { family, memoryMiB: 1024, stoppedAtMs: NOW - agoMs }),
+      jobKey: 'run-9/plan' as const,
+    });
+    const tell = (lanes: Pool['lanes'], ...outOfMemory: ReturnType<typeof died>[]) => {
+      reportOn({ pool: pool('one', { lanes }), observation: withSupply({ outOfMemory }) });
+      return valuesOf(METRICS.outOfMemory);
     };
     const split: Pool['lanes'] = [PLAN_LANE, APPLY_LANE];
     expect(tell(split, died('a', seconds(20)), died('long-ago', seconds(301)))).toEqual([1]);
     expect(tell(split, died('a', seconds(30)))).toEqual([1]);
     expect(tell([LANE], died('b', 0, LANE.taskDefinition))).toEqual([1, 1]);
-    const warnings = lines.filter(({ level }) => level === 'warn');
-    expect(warnings).toMatchObject([
+    expect(warnings()).toMatchObject([
       { message: 'out of memory', attributes: { pool: 'one', task: 'a', job: 'run-9/plan', memoryMiB: 1024 } },
       { message: 'out of memory', attributes: { task: 'b' } },
     ]);
-    expect(warnings.map(({ attributes }) => attributes['remedy'])).toEqual([
+    expect(warnings().map(({ attributes }) => attributes['remedy'])).toEqual([
       expect.stringContaining('raise phases.plan.memoryMiB of pool one'),
       expect.stringContaining('raise memoryMiB of pool one'),
     ]);
@@ -296,43 +319,33 @@ describe('a tick’s log line', () => {
 
   it('says when the job of a task that ran out of memory is only the one it was launched for', () => {
     const outOfMemory = [{ task: stoppedTask('a', { stoppedAtMs: undefined }), sign: 'exit code 137' as const }];
-    report.report(tickOf({ observation: { ...observation, supply: supply({ outOfMemory }) } }));
-    expect(lines.find(({ level }) => level === 'warn')?.attributes).toMatchObject({
-      job: 'run-1/plan',
-      jobIs: expect.stringContaining('launched for'),
-    });
+    reportOn({ observation: withSupply({ outOfMemory }) });
+    expect(warnings()).toMatchObject([
+      { attributes: { job: 'run-1/plan', jobIs: expect.stringContaining('launched for') } },
+    ]);
   });
 
   it('has the missing permission when the token can’t list agents', () => {
-    report.report(tickOf({ demand, observation: { ...observation, agentsVisible: false } }));
+    reportOn({ demand, observation: { ...observation, agentsVisible: false } });
     expect(JSON.stringify(lines)).toContain('Manage agent pools');
   });
 
   it('lists the tasks whose agents could not be looked up', () => {
-    report.report(tickOf({ demand, observation: { ...observation, agentsUnknownFor: ['task-9'] } }));
+    reportOn({ demand, observation: { ...observation, agentsUnknownFor: ['task-9'] } });
     expect(JSON.stringify(lines)).toMatch(/too long to read.*task-9/);
   });
 
   it('reports an unknown run status once', () => {
     const odd = { ...demand, unknownStatuses: ['rehearsing'] };
-    report.report(tickOf({ demand: odd }, { demand: odd }));
-    report.report(tickOf({ demand: odd }));
-    expect(lines.filter(({ level }) => level === 'warn').map(({ attributes }) => attributes)).toEqual([
-      { status: 'rehearsing' },
-    ]);
+    reportOn({ demand: odd }, { demand: odd });
+    reportOn({ demand: odd });
+    expect(warnings().map(({ attributes }) => attributes)).toEqual([{ status: 'rehearsing' }]);
   });
 });
 
 describe('a tick’s metrics', () => {
   it('consist of one blob per pool and one for the launcher', () => {
-    report.report(
-      tickOf({
-        demand,
-        observation,
-        decision: { launches: [launch], stops: [], deferrals: [] },
-        launches: [{ kind: 'launched', launch, taskId: 'task-1', attempt: 1, insteadOfSpot: false }],
-      }),
-    );
+    reportOn(launching);
     expect(blobs).toEqual([
       {
         dimensions: { pool: 'one' },
@@ -345,60 +358,36 @@ describe('a tick’s metrics', () => {
           [METRICS.launches]: [1],
         },
       },
-      {
-        dimensions: {},
-        metrics: {
-          [METRICS.runListRequests]: [7],
-        },
-      },
+      HEARTBEAT,
     ]);
   });
 
   it('are the heartbeat alone while the launcher is idle', () => {
-    const idle = {
-      demand: { queued: [], running: [], unknownStatuses: [], waiting: [] },
-      observation: quiet,
-      decision: nothing,
-    };
-    for (let n = 0; n < 3; n += 1) report.report(tickOf(idle, { ...idle, pool: pool('two') }));
-    const heartbeat = { dimensions: {}, metrics: { [METRICS.runListRequests]: [7] } };
-    expect(blobs).toEqual([heartbeat, heartbeat, heartbeat]);
+    for (let n = 0; n < 3; n += 1) reportOn(atRest, { ...atRest, pool: pool('two') });
+    expect(blobs).toEqual([HEARTBEAT, HEARTBEAT, HEARTBEAT]);
   });
 
   it('show a pool at zero once when it comes to rest, and not before it could be observed', () => {
     const one = pool('one');
-    const rest = { queued: [], running: [], unknownStatuses: [], waiting: [] };
-    const unavailable = new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' });
-    report.report(tickOf({ pool: one, demand, observation, decision: nothing }));
-    report.report(tickOf({ pool: one, demand: rest, errors: [unavailable] }));
-    report.report(tickOf({ pool: one, demand: rest, observation: quiet, decision: nothing }));
-    report.report(tickOf({ pool: one, demand: rest, observation: quiet, decision: nothing }));
-    const ofPool = blobs.filter(({ dimensions }) => dimensions['pool'] === 'one').map(({ metrics }) => metrics);
-    expect(ofPool.slice(1)).toEqual([
-      { [METRICS.queuedJobs]: [0], [METRICS.oldestQueuedSeconds]: [0] },
-      {
-        [METRICS.queuedJobs]: [0],
-        [METRICS.oldestQueuedSeconds]: [0],
-        [METRICS.liveTasks]: [0],
-        [METRICS.busyAgents]: [0],
-      },
-    ]);
+    reportOn({ pool: one, demand, observation, decision: nothing });
+    reportOn({ pool: one, demand: demandWith(), errors: [failure('ECS', 'unavailable')] });
+    reportOn({ ...atRest, pool: one });
+    reportOn({ ...atRest, pool: one });
+    const noJobs = { [METRICS.queuedJobs]: [0], [METRICS.oldestQueuedSeconds]: [0] };
+    expect(ofPool().slice(1)).toEqual([noJobs, { ...noJobs, [METRICS.liveTasks]: [0], [METRICS.busyAgents]: [0] }]);
   });
 
   it('include what the alarms count in every tick in which it is not zero', () => {
     const refusal = { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } as const;
-    const rejected = new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'no', status: 401 });
-    const odd = { queued: [], running: [], unknownStatuses: ['rehearsing'], waiting: [] };
-    const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
     const part = {
-      demand: odd,
+      demand: demandWith({ unknownStatuses: ['rehearsing'] }),
       observation: failing,
       decision: nothing,
       launches: [{ kind: 'refused', launch, refusal }] as const,
-      errors: [rejected],
+      errors: [failure('HCP Terraform', 'rejected', 401)],
     };
-    report.report(tickOf(part));
-    report.report(tickOf(part));
+    reportOn(part);
+    reportOn(part);
     const ofPool = { dimensions: { pool: 'one' }, metrics: { StartFailures: [2], LaunchesRefused: [1] } };
     const ofAll = {
       dimensions: {},
@@ -411,42 +400,30 @@ describe('a tick’s metrics', () => {
     const reason = '10 live tasks of maxAgents 10';
     const putOff = (jobKey: Deferral['jobKey']): Deferral => ({ jobKey, cause: 'max-agents', reason });
     const deferrals = [putOff('run-1/plan'), putOff('warm/one/1'), putOff('sweep/one/7')];
-    const decision = { launches: [], stops: [], deferrals };
-    const standing = { id: 'one', warm: { agents: 1, idleSeconds: 60 } };
-    report.report(tickOf({ pool: pool('one', { lanes: [{ ...LANE, standing }] }), demand, observation, decision }));
-    report.report(tickOf({ demand, observation, decision: { ...decision, deferrals: [] } }));
+    reportOn({ pool: warmPool('one', 1), demand, observation, decision: { ...nothing, deferrals } });
+    reportOn({ demand, observation, decision: nothing });
     expect(blobs[0]?.metrics).toMatchObject({ [METRICS.launchesDeferred]: [1], [METRICS.standingDeferred]: [2] });
-    expect(blobs.slice(1).flatMap(({ metrics }) => metrics[METRICS.standingDeferred] ?? [])).toEqual([]);
+    expect(valuesOf(METRICS.standingDeferred)).toEqual([2]);
     expect(lines[0]).toMatchObject({ attributes: { pools: [{ deferrals }] } });
   });
 
   it('leave out a pool that could not be observed, since 0 would be wrong', () => {
-    const rejected = new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'no', status: 401 });
-    report.report(tickOf({ errors: [rejected] }));
+    reportOn({ errors: [failure('HCP Terraform', 'rejected', 401)] });
     expect(blobs).toMatchObject([{ metrics: { [METRICS.failedTicks]: [1], [METRICS.apiTokenRejected]: [1] } }]);
   });
 
   it('contain a job’s start latency once, by HCP Terraform’s clock, and only while it is recent', () => {
-    const running = [
-      { key: 'run-1/plan', phase: 'plan', queuedAtMs: NOW - seconds(50), startedAtMs: NOW - seconds(5) },
-      { key: 'run-2/plan', phase: 'plan', queuedAtMs: NOW - seconds(900), startedAtMs: NOW - seconds(800) },
-      { key: 'run-3/plan', phase: 'plan' },
-    ] as const;
-    const busy = { queued: [], running, waiting: [], unknownStatuses: [] };
-    report.report(tickOf({ demand: busy }));
-    report.report(tickOf({ demand: busy }));
+    const unknown = { key: 'run-3/plan', phase: 'plan' } as const;
+    const busy = demandWith({ running: [started('run-1', 50, 5), started('run-2', 900, 800), unknown] });
+    reportOn({ demand: busy });
+    reportOn({ demand: busy });
     const latencies = blobs.filter(({ metrics }) => METRICS.startLatencySeconds in metrics);
     expect(latencies).toEqual([{ dimensions: { pool: 'one' }, metrics: { [METRICS.startLatencySeconds]: [45] } }]);
   });
 
   it('keep their pool when many jobs start in one tick', () => {
-    const running = Array.from({ length: 120 }, (_, i) => ({
-      key: `run-${i}/plan` as const,
-      phase: 'plan' as const,
-      queuedAtMs: NOW - seconds(9),
-      startedAtMs: NOW - seconds(1),
-    }));
-    report.report(tickOf({ demand: { queued: [], running, waiting: [], unknownStatuses: [] } }));
+    const running = Array.from({ length: 120 }, (_, i) => started(`run-${i}`, 9, 1));
+    reportOn({ demand: demandWith({ running }) });
     const latencies = blobs.filter(({ metrics }) => METRICS.startLatencySeconds in metrics);
     expect(
       latencies.map(({ dimensions, metrics }) => [dimensions, metrics[METRICS.startLatencySeconds]?.length]),
@@ -459,20 +436,20 @@ describe('a tick’s metrics', () => {
 
 describe('the log line of one pool', () => {
   const partOf = (part: Partial<PoolTick>) => {
-    report.report(tickOf(part));
-    return z.array(z.record(z.string(), z.unknown())).parse(lines[0]?.attributes['pools'])[0];
+    reportOn(part);
+    return z.array(z.record(z.string(), z.unknown())).parse(linePools())[0];
   };
 
   it('has no entry for what did not happen, so that a search for one finds only ticks in which it did', () => {
     expect(partOf({})).toStrictEqual({ pool: 'one' });
     lines.length = 0;
-    const idle = { demand: quiet.demand, observation: quiet, decision: nothing };
-    expect(partOf(idle)).toStrictEqual({ pool: 'one', queued: 0, running: 0, live: {}, foreignIdle: 0, unclaimed: 0 });
+    const idle = { pool: 'one', queued: 0, running: 0, live: {}, foreignIdle: 0, unclaimed: 0 };
+    expect(partOf(atRest)).toStrictEqual(idle);
   });
 
   it('counts the live tasks of each state', () => {
     const tasks = [live('a', 'busy'), live('b', 'starting'), live('c', 'busy')];
-    const part = partOf({ demand, observation: { ...observation, supply: supply({ live: tasks }) } });
+    const part = partOf({ demand, observation: withSupply({ live: tasks }) });
     expect(part?.['live']).toEqual({ busy: 2, starting: 1 });
   });
 
@@ -483,7 +460,7 @@ describe('the log line of one pool', () => {
       stoppedAtMs: n,
       detail: 'CannotPullContainerError',
     }));
-    const part = partOf({ demand, observation: { ...observation, supply: supply({ startFailures: failures }) } });
+    const part = partOf({ demand, observation: withSupply({ startFailures: failures }) });
     expect(part?.['startFailures']).toMatchObject([2, 3, 4, 5, 6].map((n) => ({ task: `task-${n}` })));
   });
 
@@ -495,18 +472,8 @@ describe('the log line of one pool', () => {
   });
 
   it('reports a warm agent without a workspace, because it waits for any job', () => {
-    const warm = {
-      key: 'warm/one/1',
-      phase: 'plan',
-      queuedAtMs: NOW,
-      attemptsBefore: 0,
-      idleSeconds: 60,
-      singleAttempt: false,
-      paused: false,
-      reason: 'below the number of warm agents',
-    } as const;
-    const outcome = { kind: 'launched', taskId: 'task-1', attempt: 1, insteadOfSpot: false } as const;
-    const part = partOf({ launches: [{ ...outcome, launch: { ...launch, job: warm } }] });
+    const warm = { ...launch, job: standingJob('warm/one/1') };
+    const part = partOf({ launches: [{ ...launchedAs('task-1'), launch: warm }] });
     expect(part?.['launches']).toStrictEqual([
       { job: 'warm/one/1', reason: launch.reason, outcome: 'launched', task: 'task-1', attempt: 1 },
     ]);
@@ -523,17 +490,15 @@ describe('the log line of one pool', () => {
 });
 
 describe('the metrics of one pool', () => {
-  const ofPool = () => blobs.filter(({ dimensions }) => dimensions['pool'] === 'one').map(({ metrics }) => metrics);
   const startsOf = (part: NonNullable<PoolTick['observation']>, nowMs: number) => {
     blobs.length = 0;
-    report.report({ ...tickOf({ demand: quiet.demand, observation: part, decision: nothing }), startedAtMs: nowMs });
+    reportAt(nowMs, { ...atRest, observation: part });
     return ofPool()[0]?.[METRICS.startFailures]?.[0];
   };
 
   it('are seconds where they are durations, and counts everywhere else', () => {
     const waits = { runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW - seconds(5) };
-    const started = { key: 'run-9/plan', phase: 'plan', queuedAtMs: NOW - seconds(9), startedAtMs: NOW } as const;
-    report.report(tickOf({ demand: { ...demand, waiting: [waits], running: [started] }, observation }));
+    reportOn({ demand: { ...demand, waiting: [waits], running: [started('run-9', 9, 0)] }, observation });
     const durations = [METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds, METRICS.startLatencySeconds];
     for (const [name, unit] of Object.entries(units)) {
       expect(unit, name).toBe(durations.some((duration) => duration === name) ? 'Seconds' : 'Count');
@@ -543,171 +508,133 @@ describe('the metrics of one pool', () => {
 
   it('have waited for no time when HCP Terraform’s clock is ahead', () => {
     const job = queuedJob('run-1', { queuedAtMs: NOW + seconds(3) });
-    const started = { key: 'run-9/plan', phase: 'plan', queuedAtMs: NOW + seconds(2), startedAtMs: NOW } as const;
-    report.report(tickOf({ demand: { ...demand, queued: [job], running: [started] } }));
+    reportOn({ demand: demandWith({ queued: [job], running: [started('run-9', -2, 0)] }) });
     expect(ofPool()).toMatchObject([{ [METRICS.oldestQueuedSeconds]: [0] }, { [METRICS.startLatencySeconds]: [0] }]);
   });
 
   it('include a start that is two minutes old, and none that is older', () => {
-    const running = [120, 121].map((age) => ({
-      key: `run-${age}/plan` as const,
-      phase: 'plan' as const,
-      queuedAtMs: NOW - seconds(age + 7),
-      startedAtMs: NOW - seconds(age),
-    }));
-    report.report(tickOf({ demand: { ...demand, queued: [], running } }));
+    reportOn({ demand: demandWith({ running: [started('run-1', 127, 120), started('run-2', 128, 121)] }) });
     expect(ofPool()).toEqual([{ [METRICS.startLatencySeconds]: [7] }]);
   });
 
   it('repeat a start failure for an hour while the stopped tasks aren’t read', () => {
     const startFailures = observation.supply.startFailures.map((failure) => ({ ...failure, stoppedAtMs: NOW }));
-    const failing = { ...quiet, supply: supply({ startFailures }) };
     const unread = { ...quiet, startsUnread: true } as const;
     expect(startsOf(unread, NOW)).toBeUndefined();
-    expect(startsOf(failing, NOW)).toBe(1);
+    expect(startsOf({ ...quiet, supply: supply({ startFailures }) }, NOW)).toBe(1);
     expect(startsOf(unread, NOW + seconds(3599))).toBe(1);
     expect(startsOf(unread, NOW + seconds(3600))).toBeUndefined();
   });
 
   it('report no start failure after the stopped tasks were read without one', () => {
-    const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
     expect(startsOf(failing, NOW)).toBe(1);
     expect(startsOf(quiet, NOW + seconds(60))).toBeUndefined();
     expect(startsOf({ ...quiet, startsUnread: true }, NOW + seconds(120))).toBeUndefined();
   });
 
   it('count a task that ran out of memory exactly five minutes ago, and one without a time', () => {
-    const died = (id: string, stoppedAtMs: number | undefined) => ({
-      task: stoppedTask(id, { stoppedAtMs }),
-      sign: 'OutOfMemoryError' as const,
-    });
-    const outOfMemory = [died('a', NOW - seconds(300)), died('b', undefined), died('c', NOW - seconds(301))];
-    report.report(tickOf({ demand, observation: { ...observation, supply: supply({ outOfMemory }) } }));
+    const ends = [NOW - seconds(300), undefined, NOW - seconds(301)];
+    const outOfMemory = ends.map((stoppedAtMs, n) => killed(`task-${n}`, { stoppedAtMs }));
+    reportOn({ demand, observation: withSupply({ outOfMemory }) });
     expect(ofPool()[0]?.[METRICS.outOfMemory]).toEqual([2]);
   });
 
   it('aren’t written for a pool whose jobs and tasks could not be read', () => {
-    const failed = new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' });
-    report.report(tickOf({ errors: [failed], launches: [], unread: 'queued-jobs' }));
-    expect(ofPool()).toEqual([]);
-    expect(blobs).toEqual([
-      { dimensions: {}, metrics: { [METRICS.failedTicks]: [1], [METRICS.runListRequests]: [7] } },
-    ]);
+    reportOn({ errors: [failure('ECS', 'unavailable')], unread: 'queued-jobs' });
+    expect(blobs).toEqual([{ dimensions: {}, metrics: { ...HEARTBEAT.metrics, [METRICS.failedTicks]: [1] } }]);
   });
 
   it('end at zero once, even if the pool’s last task ends without a queued job', () => {
     const one = pool('one');
     const working = { ...quiet, supply: supply({ live: [live('a', 'busy')] }) };
-    for (const seen of [working, quiet, quiet]) {
-      report.report(tickOf({ pool: one, demand: quiet.demand, observation: seen, decision: nothing }));
-    }
+    for (const seen of [working, quiet, quiet]) reportOn({ ...atRest, pool: one, observation: seen });
     expect(ofPool().map((metrics) => metrics[METRICS.liveTasks])).toEqual([[1], [0]]);
   });
 });
 
 describe('the metrics of all pools', () => {
   it('count rejected API tokens, and no other refusal or failure', () => {
-    const error = (fault: UpstreamError['fault'], status: number) =>
-      new UpstreamError({ system: 'HCP Terraform', fault, what: 'no', status });
-    report.report(tickOf({ errors: [error('rejected', 403), error('unavailable', 401)] }));
+    reportOn({
+      errors: [failure('HCP Terraform', 'rejected', 403), failure('HCP Terraform', 'unavailable', 401)],
+    });
     expect(blobs[0]?.metrics).toEqual({ [METRICS.failedTicks]: [1], [METRICS.runListRequests]: [7] });
   });
 
   it('count an unknown status once per tick, however many pools have it', () => {
-    const odd = { ...quiet.demand, unknownStatuses: ['rehearsing'] };
-    report.report(tickOf({ demand: odd }, { demand: odd, pool: pool('two') }));
+    const odd = demandWith({ unknownStatuses: ['rehearsing'] });
+    reportOn({ demand: odd }, { demand: odd, pool: pool('two') });
     expect(blobs.at(-1)?.metrics[METRICS.unknownRunStatuses]).toEqual([1]);
   });
 });
 
 describe('what was reported once', () => {
-  const started = (id: string, more: object = {}) => ({
-    key: `${id}/plan` as const,
-    phase: 'plan' as const,
-    queuedAtMs: NOW - seconds(9),
-    startedAtMs: NOW - seconds(1),
-    ...more,
-  });
-  type Running = NonNullable<PoolTick['demand']>['running'];
-  const startsOf = (running: Running) => {
+  const startsOf = (running: readonly RunningJob[]) => {
     blobs.length = 0;
-    report.report(tickOf({ demand: { ...quiet.demand, running } }));
-    return blobs.flatMap(({ metrics }) => metrics[METRICS.startLatencySeconds] ?? []).length;
+    reportOn({ demand: demandWith({ running }) });
+    return valuesOf(METRICS.startLatencySeconds).length;
   };
 
   it('is remembered for all jobs of a tick', () => {
-    const two = [started('run-1'), started('run-2')];
+    const two = [started('run-1', 9, 1), started('run-2', 9, 1)];
     expect(startsOf(two)).toBe(2);
     expect(startsOf(two)).toBe(0);
   });
 
   it('is forgotten after ten thousand more, so that a function that is warm for weeks does not grow', () => {
-    const many = Array.from({ length: 10_002 }, (_, n) => started(`run-${n}`));
+    const many = Array.from({ length: 10_002 }, (_, n) => started(`run-${n}`, 9, 1));
     expect(startsOf(many)).toBe(10_002);
     expect(startsOf(many.slice(-1))).toBe(0);
     expect(startsOf(many.slice(0, 1))).toBe(1);
   });
 
   it('doesn’t include a start without one of its times', () => {
-    expect(startsOf([started('run-1', { queuedAtMs: undefined }), started('run-2', { startedAtMs: undefined })])).toBe(
-      0,
-    );
+    const [one, other] = [started('run-1', 9, 1), started('run-2', 9, 1)];
+    expect(
+      startsOf([
+        { ...one, queuedAtMs: undefined },
+        { ...other, startedAtMs: undefined },
+      ]),
+    ).toBe(0);
   });
 
   it('includes what the function launched, however many tasks that are', () => {
     const names = ['a', 'b'].map((letter) => letter.repeat(32));
-    const launches = names.map(
-      (taskId) => ({ kind: 'launched', launch, taskId, attempt: 1, insteadOfSpot: false }) as const,
-    );
-    const seen = { ...observation, agentsOfOtherTasks: names };
-    const warnings = [0, 10, 300].flatMap((after) => {
-      lines.length = 0;
-      const part = after === 0 ? { demand, observation, launches } : { demand, observation: seen };
-      report.report({ ...tickOf(part), startedAtMs: NOW + seconds(after) });
-      return lines.filter(({ level }) => level === 'warn');
-    });
-    expect(warnings).toEqual([]);
+    reportOn({ demand, observation, launches: names.map((taskId) => launchedAs(taskId)) });
+    for (const after of [10, 300]) {
+      reportAt(NOW + seconds(after), { demand, observation: { ...observation, agentsOfOtherTasks: names } });
+    }
+    expect(warnings()).toEqual([]);
   });
 
   it('has no agent of another launcher where none was observed', () => {
-    for (const after of [0, 60, 120]) {
-      report.report({ ...tickOf({ demand, observation }), startedAtMs: NOW + seconds(after) });
-    }
-    expect(blobs.flatMap(({ metrics }) => metrics[METRICS.otherLaunchersAgents] ?? [])).toEqual([]);
+    for (const after of [0, 60, 120]) reportAt(NOW + seconds(after), { demand, observation });
+    expect(valuesOf(METRICS.otherLaunchersAgents)).toEqual([]);
   });
 });
 
 describe('the messages that people search for', () => {
-  it('say that a tick had errors', () => {
-    report.report(tickOf({ errors: [new UpstreamError({ system: 'ECS', fault: 'unavailable', what: 'no answer' })] }));
-    expect(lines.map(({ level, message }) => [level, message])).toEqual([['error', 'tick with errors']]);
-  });
-
   it('say that another launcher serves the pool, with the section of the runbook', () => {
     const seen = { ...observation, agentsOfOtherTasks: ['a'.repeat(32)] };
-    for (const after of [0, 60]) {
-      report.report({ ...tickOf({ demand, observation: seen }), startedAtMs: NOW + seconds(after) });
-    }
-    expect(lines.find(({ level }) => level === 'warn')).toMatchObject({
+    for (const after of [0, 60]) reportAt(NOW + seconds(after), { demand, observation: seen });
+    expect(warnings()[0]).toMatchObject({
       message: expect.stringContaining('another launcher'),
       attributes: { remedy: expect.stringMatching(/delete the other stack.*docs\/runbook\.md/) },
     });
   });
 
   it('say that a run status is unknown, or that the list of runs is too long', () => {
-    report.report(tickOf({ demand: { ...quiet.demand, unknownStatuses: ['rehearsing'] }, unread: 'queued-jobs' }));
-    const warnings = lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
-    expect(warnings).toEqual([expect.stringContaining('unknown run status'), expect.stringContaining('too long')]);
+    reportOn({ demand: demandWith({ unknownStatuses: ['rehearsing'] }), unread: 'queued-jobs' });
+    const messages = warnings().map(({ message }) => message);
+    expect(messages).toEqual([expect.stringContaining('unknown run status'), expect.stringContaining('too long')]);
   });
 
   it('contain the setting of the phase whose task ran out of memory, or of the pool if its family is unknown', () => {
     const remedyOf = (family: string) => {
       lines.length = 0;
-      const task = stoppedTask(family, { family, stoppedAtMs: NOW });
-      const outOfMemory = [{ task, sign: 'OutOfMemoryError' as const, jobKey: 'run-9/apply' as const }];
+      const outOfMemory = [{ ...killed(family, { family, stoppedAtMs: NOW }), jobKey: 'run-9/apply' as const }];
       const split = pool('one', { lanes: [PLAN_LANE, APPLY_LANE] });
-      report.report(tickOf({ pool: split, observation: { ...observation, supply: supply({ outOfMemory }) } }));
-      const warning = lines.find(({ level }) => level === 'warn')?.attributes;
+      reportOn({ pool: split, observation: withSupply({ outOfMemory }) });
+      const warning = warnings()[0]?.attributes;
       expect(warning).not.toHaveProperty('jobIs');
       return String(warning?.['remedy']);
     };
@@ -717,7 +644,7 @@ describe('the messages that people search for', () => {
 
   it('come with the number of busy agents, even if the pool’s runs could not be read', () => {
     const tasks = [live('a', 'busy'), live('b', 'busy'), live('c', 'starting')];
-    report.report(tickOf({ observation: { ...quiet, supply: supply({ live: tasks }) } }));
+    reportOn({ observation: { ...quiet, supply: supply({ live: tasks }) } });
     expect(blobs[0]?.metrics).toEqual({ [METRICS.liveTasks]: [3], [METRICS.busyAgents]: [2] });
   });
 });

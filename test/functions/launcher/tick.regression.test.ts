@@ -3,9 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../functions/launcher/adapters/hcp-terraform/client.ts';
 import type { Agent, Standing } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
-import { runInvocation } from '../../../functions/launcher/invocation.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
-import { type TickSettings, tick } from '../../../functions/launcher/tick.ts';
+import { type PoolTick, tick } from '../../../functions/launcher/tick.ts';
 import {
   APPLY_LANE,
   agent,
@@ -18,7 +17,7 @@ import {
   stoppedTask,
   task,
 } from './core/builders.ts';
-import { FakeClock, FakePlatform, FakeTasks, pool } from './fakes.ts';
+import { FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
 
 const never = () => new AbortController().signal;
 let platform: FakePlatform;
@@ -29,13 +28,21 @@ beforeEach(() => {
   tasks = new FakeTasks();
 });
 
-function tickOf(pools: readonly Pool[], agentsCeiling?: number) {
-  const settings: TickSettings = { limits: LIMITS, agentsCeiling };
-  return tick(pools, settings, { hcpTerraform: platform, tasks, now: () => NOW }, never());
+function tickOf(pools: readonly Pool[], agentsCeiling?: number, now = () => NOW) {
+  return tick(pools, { limits: LIMITS, agentsCeiling }, { hcpTerraform: platform, tasks, now }, never());
 }
 
-const queue = (name: string, ...ids: string[]) =>
-  platform.runs.set(name, { ok: true, value: ids.map((id) => run({ id })) });
+/** The part of a tick that is about its only pool. */
+async function tickOfOne(one = pool('one'), now = () => NOW) {
+  const [part] = (await tickOf([one], undefined, now)).pools;
+  if (part === undefined) throw new Error('no part about the pool');
+  return part;
+}
+
+/** The tasks that were started, or what became of the launch. */
+const startedBy = ({ launches }: PoolTick) => launches.map((one) => (one.kind === 'launched' ? one.taskId : one.kind));
+
+const queue = (name: string, ...ids: string[]) => platform.lists(name, ...ids.map((id) => run({ id })));
 const launched = () => tasks.launches.map(({ pool: { name }, job }) => `${name} ${job.key}`);
 
 describe('a job whose tokens are already used', () => {
@@ -48,8 +55,7 @@ describe('a job whose tokens are already used', () => {
         attempt <= used
           ? { kind: 'task', taskId: `old-${attempt}`, lastStatus: 'STOPPED' }
           : { kind: 'task', taskId: 'new', lastStatus: 'PROVISIONING' };
-      const ticked = await tickOf([pool('one')]);
-      expect(ticked.pools[0]?.launches).toMatchObject([{ kind: 'launched', taskId: 'new' }]);
+      expect(startedBy(await tickOfOne())).toEqual(['new']);
       expect(tasks.launches.length).toBeLessThan(15);
     },
   );
@@ -74,13 +80,8 @@ describe('a job whose tokens are already used', () => {
 
 describe('the slot of a warm agent', () => {
   const [lane] = pool('one').lanes;
-  const warm = pool('one', { lanes: [{ ...lane, standing: { id: 'one', warm: { agents: 1, idleSeconds: 3600 } } }] });
   const hour = NOW - (NOW % minutes(60));
-  const taskAt = async (nowMs: number) => {
-    const ports = { hcpTerraform: platform, tasks, now: () => nowMs };
-    const ticked = await tick([warm], { limits: LIMITS, agentsCeiling: undefined }, ports, never());
-    return ticked.pools[0]?.launches.map((outcome) => (outcome.kind === 'launched' ? outcome.taskId : outcome.kind));
-  };
+  const taskAt = async (nowMs: number) => startedBy(await tickOfOne(warmPool('one', 1), () => nowMs));
   /** After a deployment ECS answers every token that it remembers with a conflict, whose task it does not describe. */
   const conflicting = (): void => {
     const remembered = new Map<number, string>();
@@ -139,8 +140,7 @@ describe('the slot of a warm agent', () => {
             'one',
             shown.map(({ id }) => agent(id, 'idle')),
           );
-          const ports = { hcpTerraform: platform, tasks, now: () => nowMs };
-          await tick(pools, { limits: LIMITS, agentsCeiling: most }, ports, never());
+          await tickOf(pools, most, () => nowMs);
         }
         expect({ beginsMs, tasks: made.size }).toEqual({ beginsMs, tasks: most });
       }
@@ -161,10 +161,7 @@ describe('a job whose task has another family, after `phases` was set or removed
         ? { kind: 'task', taskId: 'former', lastStatus: 'RUNNING', family: FORMER, createdAtMs }
         : { kind: 'task', taskId: `${job.key}/${attempt}`, lastStatus: 'PROVISIONING' };
   };
-  const startedTasks = async () => {
-    const ticked = await tickOf([split]);
-    return ticked.pools[0]?.launches.flatMap((one) => (one.kind === 'launched' ? one.taskId : one.kind));
-  };
+  const startedTasks = async () => startedBy(await tickOfOne(split));
 
   it('gets an agent at once if the agent of that task took another job', async () => {
     queue('one', 'run-1');
@@ -175,7 +172,7 @@ describe('a job whose task has another family, after `phases` was set or removed
 
   it('gets an agent at once if only a running job shows that the agent of that task took another', async () => {
     const other = run({ id: 'run-2', status: 'planning', planAgentName: 'former' });
-    platform.runs.set('one', { ok: true, value: [run(), other] });
+    platform.lists('one', run(), other);
     remembered(NOW - seconds(60));
     platform.agentsOf.set('one', undefined);
     expect(await startedTasks()).toEqual(['run-1/plan/2']);
@@ -227,13 +224,12 @@ describe('a job whose token is in use although ECS names no task', () => {
     request: 'RunTask',
   });
   const outcomesAfter = async (waitedMs: number) => {
-    platform.runs.set('one', { ok: true, value: [run({ id: 'run-1', planQueuedAtMs: NOW - waitedMs })] });
+    platform.lists('one', run({ id: 'run-1', planQueuedAtMs: NOW - waitedMs }));
     tasks.answer = ({ job, attempt }) =>
       attempt === 1
         ? { kind: 'nameless-conflict', error: conflict }
         : { kind: 'task', taskId: `${job.key}/${attempt}`, lastStatus: 'PROVISIONING' };
-    const ticked = await tickOf([pool('one')]);
-    return ticked.pools[0]?.launches.map((one) => (one.kind === 'launched' ? one.taskId : one.kind));
+    return startedBy(await tickOfOne());
   };
 
   it('gets an agent with the next token once a task of the first one would be visible', async () => {
@@ -281,9 +277,7 @@ describe('an organization agent limit that pools with different API tokens share
         questions += 1;
         return questions > asked ? eight : eight - 100;
       };
-      const ports = { hcpTerraform: platform, tasks, now };
-      const members = [pool('one', { lanes: [{ ...lane, standing }] }), pool('two')];
-      await tick(members, { limits: LIMITS, agentsCeiling: 3 }, ports, never());
+      await tickOf([pool('one', { lanes: [{ ...lane, standing }] }), pool('two')], 3, now);
     }
     expect(launched()).toEqual([]);
   });
@@ -297,8 +291,7 @@ describe('an organization agent limit that pools with different API tokens share
 });
 
 describe('warm agents whose containers ended well', () => {
-  const warm = { id: 'one', warm: { agents: 1, idleSeconds: 3600 } };
-  const one = pool('one', { lanes: [{ ...pool('one').lanes[0], standing: warm }] });
+  const one = warmPool('one', 1);
   const ended = (id: string, agoMinutes: number) =>
     stoppedTask(id, {
       family: 'launcher-one',
@@ -310,105 +303,31 @@ describe('warm agents whose containers ended well', () => {
 
   it('are start failures if the list of the last minutes lacks them, and delay the next', async () => {
     tasks.stopped = [ended('new', 1)];
-    const ticked = await tickOf([one]);
-    expect(ticked.pools[0]?.observation?.supply.startFailures).toHaveLength(1);
+    expect((await tickOfOne(one)).observation?.supply.startFailures).toHaveLength(1);
     platform.agentsOf.set('one', [agent('new', 'exited')]);
-    const again = await tickOf([one]);
-    expect(again.pools[0]?.observation?.supply.startFailures).toEqual([]);
+    expect((await tickOfOne(one)).observation?.supply.startFailures).toEqual([]);
   });
 
   it('aren’t start failures if they are older than that list, which isn’t read further back for them', async () => {
     tasks.stopped = [ended('old', 40)];
-    const ticked = await tickOf([one]);
+    const { observation } = await tickOfOne(one);
     expect(platform.agentsAsked).toHaveLength(1);
-    expect(ticked.pools[0]?.observation?.supply.startFailures).toEqual([]);
+    expect(observation?.supply.startFailures).toEqual([]);
     expect(launched()).toHaveLength(1);
   });
 });
 
-describe('agents in question', () => {
-  it('are listed from before a task whose own job still waits, even if it exited with 0', async () => {
-    queue('one', 'run-1');
-    const createdAtMs = NOW - minutes(50);
-    const good = { family: 'launcher-one', createdAtMs, startedAtMs: createdAtMs, stoppedAtMs: NOW - minutes(30) };
-    tasks.stopped = [stoppedTask('a', { ...good, startedBy: 'run-1/plan' })];
-    await tickOf([pool('one')]);
-    tasks.stopped = [stoppedTask('a', { ...good, startedBy: 'run-2/plan' })];
-    await tickOf([pool('one')]);
-    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs < createdAtMs)).toEqual([false, true, false]);
-  });
-});
-
-describe('an invocation whose tick used all its time', () => {
-  it('begins no further tick that could only fail', async () => {
-    const clock = new FakeClock(NOW);
-    let ticks = 0;
-    const parts = {
-      tick: async () => {
-        ticks += 1;
-        const startedAtMs = clock.now();
-        clock.nowMs += seconds(23);
-        tasks.tasks = [task('t')];
-        return { startedAtMs, endedAtMs: clock.now(), pools: [] };
-      },
-      report: () => {},
-      pollBudget: () => platform.pollBudget(),
-      clock,
-      activePollMs: seconds(10),
-    };
-    const demand = {
-      queued: [{ key: 'run-1/plan', runId: 'run-1', workspaceId: 'ws-1', phase: 'plan', queuedAtMs: NOW } as const],
-      running: [],
-      waiting: [],
-      unknownStatuses: [],
-    };
-    const active = async () => ({
-      ...(await parts.tick()),
-      pools: [{ pool: pool('one'), demand, launches: [], stops: [], errors: [] }],
-    });
-    await runInvocation({ ...parts, tick: active }, NOW + seconds(23.5));
-    expect({ ticks, sleeps: clock.sleeps }).toEqual({ ticks: 1, sleeps: [] });
-  });
-});
+type Http = ConstructorParameters<typeof HcpTerraformClient>[0]['http'];
+const listOf = (data: unknown[]) => ({ data, meta: { pagination: { 'current-page': 1, 'next-page': null } } });
+const poolNamed = (name: string) => ({ data: { attributes: { name } } });
 
 const all = (answers: ReadonlyMap<Pool, Promise<unknown>>) => Promise.all(answers.values());
 
-describe('the combined request whether any pool has work', () => {
-  const parts = { hostname: 'app.terraform.io', now: () => NOW, timeout: never };
-  const http = (page: number): ConstructorParameters<typeof HcpTerraformClient>[0]['http'] => ({
-    get: async ({ path, schema }) => {
-      const document = path.includes('/runs?')
-        ? { data: [], meta: { pagination: { 'current-page': page, 'next-page': null } } }
-        : { data: { attributes: { name: path.includes('apool-1') ? 'one' : 'two' } } };
-      return { status: 200, headers: {}, body: schema.parse(document) };
-    },
-  });
-  const pools = [pool('one', { id: 'apool-1' }), pool('two', { id: 'apool-2' })];
-
-  it('isn’t answered by an empty page after the first', async () => {
-    const client = new HcpTerraformClient({ ...parts, http: http(2) });
-    const answers = client.openRuns(pools, never()).values();
-    expect(await Promise.all(answers)).toMatchObject([
-      { ok: false, error: { fault: 'unexpected-answer' } },
-      { ok: false, error: { fault: 'unexpected-answer' } },
-    ]);
-  });
-
-  it('is answered by an empty first page', async () => {
-    const client = new HcpTerraformClient({ ...parts, http: http(1) });
-    const answers = client.openRuns(pools, never()).values();
-    expect(await Promise.all(answers)).toEqual([
-      { ok: true, value: [] },
-      { ok: true, value: [] },
-    ]);
-  });
-});
-
 describe('a poll budget that isn’t enough for all pools', () => {
-  it('serves first the pools that it didn’t reach the last time', async () => {
+  it('the tick first serves the pools that the last tick didn’t reach', async () => {
     let nowMs = NOW;
     const served: string[] = [];
-    const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
+    const http: Http = {
       get: async ({ path, schema, beforeSend }) => {
         beforeSend?.();
         const name = new URLSearchParams(path.split('?')[1]).get('filter[agent_pool_names]') ?? '';
@@ -416,9 +335,8 @@ describe('a poll budget that isn’t enough for all pools', () => {
         nowMs += 1;
         if (isList) served.push(name);
         const data = path.includes('/runs?') && !isList ? [document] : [];
-        const page = { data, meta: { pagination: { 'current-page': 1, 'next-page': null } } };
-        const lookup = { data: { attributes: { name: path.includes('apool-1') ? 'one' : 'two' } } };
-        return { status: 200, headers: {}, body: schema.parse(path.includes('/runs?') ? page : lookup) };
+        const lookup = poolNamed(path.includes('apool-1') ? 'one' : 'two');
+        return { status: 200, headers: {}, body: schema.parse(path.includes('/runs?') ? listOf(data) : lookup) };
       },
     };
     const document = {
@@ -445,14 +363,12 @@ describe('a pool that the token can’t look up', () => {
     let nowMs = NOW;
     let lookups = 0;
     let allowed = false;
-    const http: ConstructorParameters<typeof HcpTerraformClient>[0]['http'] = {
+    const http: Http = {
       get: async ({ path, schema, expected = [] }) => {
         if (!path.includes('/agents')) lookups += 1;
         if (!allowed && expected.includes(404)) return { status: 404, headers: {}, body: undefined };
         if (!allowed) throw new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'not found' });
-        const document = path.includes('/agents')
-          ? { data: [], meta: { pagination: { 'current-page': 1, 'next-page': null } } }
-          : { data: { attributes: { name: 'one' } } };
+        const document = path.includes('/agents') ? listOf([]) : poolNamed('one');
         return { status: 200, headers: {}, body: schema.parse(document) };
       },
     };
@@ -482,18 +398,18 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
     queue('one', 'run-1');
     tasks.tasks = [silent];
     listing([], tooLong);
-    const [seen] = (await tickOf([pool('one')])).pools;
+    const seen = await tickOfOne();
     expect(launched()).toEqual(['one run-1/plan']);
     expect(seen).toMatchObject({ stops: [], errors: [], observation: { agentsUnknownFor: ['silent'] } });
-    expect(seen?.observation?.supply.live).toMatchObject([{ state: 'unobserved' }]);
+    expect(seen.observation?.supply.live).toMatchObject([{ state: 'unobserved' }]);
   });
 
   it('doesn’t keep the launcher from using the list of the last minutes', async () => {
     const young = task('young', { family: 'launcher-one', createdAtMs: NOW - minutes(9) });
     tasks.tasks = [silent, young, task('busy', { family: 'launcher-one', createdAtMs: NOW - minutes(80) })];
     listing([agent('busy', 'busy')], tooLong);
-    const [seen] = (await tickOf([pool('one')])).pools;
-    expect(seen?.observation?.supply.live.map(({ state }) => state)).toEqual(['unobserved', 'overdue', 'busy']);
+    const seen = await tickOfOne();
+    expect(seen.observation?.supply.live.map(({ state }) => state)).toEqual(['unobserved', 'overdue', 'busy']);
     expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['young']);
   });
 
@@ -505,8 +421,8 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
     ];
     queue('one', 'run-1');
     listing([], tooLong);
-    const [seen] = (await tickOf([pool('one')])).pools;
-    expect(seen?.observation?.supply.startFailures.map(({ task: { id } }) => id)).toEqual(['surely']);
+    const seen = await tickOfOne();
+    expect(seen.observation?.supply.startFailures.map(({ task: { id } }) => id)).toEqual(['surely']);
   });
 
   describe('and whose agent is errored', () => {
@@ -516,9 +432,9 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
     it('is stopped, and so is a younger one whose agent never registered', async () => {
       tasks.tasks = [old, task('young', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
       listing([errored], tooLong);
-      const [seen] = (await tickOf([pool('one')])).pools;
+      const seen = await tickOfOne();
       expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['old', 'young']);
-      expect(seen?.errors).toEqual([]);
+      expect(seen.errors).toEqual([]);
     });
 
     it('isn’t stopped when the second list has a working agent of the same name', async () => {
@@ -528,41 +444,8 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
         if (sinceMs < NOW - minutes(12)) throw tooLong;
         return lists.shift();
       };
-      const [seen] = (await tickOf([pool('one')])).pools;
+      const seen = await tickOfOne();
       expect(seen).toMatchObject({ decision: { stops: [{ taskId: 'old' }] }, stops: [], errors: [] });
     });
-
-    it('is stopped when only the second list is too long, without the task that never registered', async () => {
-      tasks.tasks = [old, task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(30) })];
-      let older = 0;
-      platform.agents = async (_, sinceMs) => {
-        if (sinceMs < NOW - minutes(12) && ++older > 1) throw tooLong;
-        return [errored];
-      };
-      const [seen] = (await tickOf([pool('one')])).pools;
-      expect(seen?.decision?.stops.map(({ taskId }) => taskId)).toEqual(['old', 'late']);
-      expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['old']);
-      expect(seen?.errors).toEqual([]);
-    });
-
-    it('isn’t stopped when even the second list of the last minutes is too long, and the tick has an error', async () => {
-      tasks.tasks = [old];
-      let looks = 0;
-      platform.agents = async () => {
-        if (++looks > 1) throw tooLong;
-        return [errored];
-      };
-      const [seen] = (await tickOf([pool('one')])).pools;
-      expect(seen).toMatchObject({ stops: [], errors: [{ fault: 'too-long' }] });
-      expect(looks).toBe(2);
-    });
-  });
-
-  it('is an error when its agent can’t be looked up for another reason', async () => {
-    queue('one', 'run-1');
-    tasks.tasks = [silent];
-    listing([], new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'no answer' }));
-    const [seen] = (await tickOf([pool('one')])).pools;
-    expect(seen).toMatchObject({ launches: [], errors: [{ fault: 'unavailable' }] });
   });
 });

@@ -4,7 +4,7 @@ import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
 import { type PoolTick, type TickSettings, tick } from '../../../functions/launcher/tick.ts';
 import { APPLY_LANE, agent, LIMITS, minutes, NOW, PLAN_LANE, run, stoppedTask, task } from './core/builders.ts';
-import { FakePlatform, FakeTasks, pool } from './fakes.ts';
+import { FakePlatform, FakeTasks, pool, warmPool } from './fakes.ts';
 
 const settings: TickSettings = { limits: LIMITS, agentsCeiling: undefined };
 const trouble = (system: 'HCP Terraform' | 'ECS' = 'HCP Terraform') =>
@@ -24,8 +24,10 @@ async function tickOf(pools: readonly Pool[], overrides: Partial<TickSettings> =
   return new Map(ticked.pools.map((part) => [part.pool.name, part]));
 }
 
-const queue = (poolName: string, ...ids: string[]) =>
-  platform.runs.set(poolName, { ok: true, value: ids.map((id) => run({ id })) });
+const queue = (poolName: string, ...ids: string[]) => platform.lists(poolName, ...ids.map((id) => run({ id })));
+/** The part of a tick that is about the pool `one`, which is the only one. */
+const tickOfOne = async (overrides: Partial<Pool> = {}) => (await tickOf([pool('one', overrides)])).get('one');
+const requests = () => ({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked });
 const launched = () => tasks.launches.map(({ pool: of, job, attempt }) => `${of.name} ${job.key}/${attempt}`);
 
 describe('a tick', () => {
@@ -38,39 +40,25 @@ describe('a tick', () => {
 
   it('sends no further request when nothing is queued and no task lives', async () => {
     await tickOf([pool('one')]);
-    expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
+    expect(requests()).toEqual({ agents: [], stopped: 0 });
   });
 
   it('sends no further request for a run that entered a post-plan status less than two minutes ago', async () => {
     const run1 = run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) + 1 });
-    platform.runs.set('one', { ok: true, value: [run1] });
+    platform.lists('one', run1);
     await tickOf([pool('one')]);
-    expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
+    expect(requests()).toEqual({ agents: [], stopped: 0 });
     expect(launched()).toEqual([]);
   });
 
   it('launches one agent for a run that has waited after its plan for two minutes', async () => {
     const run1 = run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) });
-    platform.runs.set('one', { ok: true, value: [run1] });
+    platform.lists('one', run1);
     await tickOf([pool('one')]);
     expect(launched()).toEqual(['one sweep/run-1/0/1']);
     tasks.stopped = [stoppedTask('t', { family: 'launcher-one', startedBy: 'sweep/run-1/0', exitCode: 75 })];
     await tickOf([pool('one')]);
     expect(launched()).toHaveLength(1);
-  });
-
-  it.each([
-    'policy_override',
-    'policy_soft_failed',
-    'planned',
-    'cost_estimated',
-    'policy_checked',
-    'post_plan_completed',
-    'quantum_estimating',
-  ])('never launches for a run in %s, however long it waits', async (status) => {
-    platform.runs.set('one', { ok: true, value: [run({ status, statusSinceMs: NOW - minutes(20) })] });
-    await tickOf([pool('one')]);
-    expect(launched()).toEqual([]);
   });
 
   it('reports agents named like tasks of another cluster, and not those of other pools of the same cluster', async () => {
@@ -83,7 +71,7 @@ describe('a tick', () => {
     expect(launched()).toEqual(['one run-a/plan/1']);
   });
 
-  it('reports a pool that is no longer visible on every tick, and still serves its queued jobs', async () => {
+  it('every tick reports a pool that is no longer visible, and still serves its queued jobs', async () => {
     platform.sights.set('one', { agentsVisible: false, missingError: trouble() });
     const idle = (await tickOf([pool('one')])).get('one');
     expect(idle).toMatchObject({ errors: [{ message: expect.stringContaining('it is down') }] });
@@ -92,12 +80,12 @@ describe('a tick', () => {
     platform.agentsOf.set('one', undefined);
     expect((await tickOf([pool('one')])).get('one')?.errors).toHaveLength(1);
     expect(launched()).toEqual(['one run-a/plan/1']);
-    platform.runs.set('one', { ok: false, error: trouble() });
+    platform.fails('one', trouble());
     expect((await tickOf([pool('one')])).get('one')?.errors).toHaveLength(2);
   });
 
   it('reads the stopped tasks of a pool whose job runs without a live task, since its task may have died', async () => {
-    platform.runs.set('one', { ok: true, value: [run({ id: 'run-a', status: 'planning', planAgentName: 'died' })] });
+    platform.lists('one', run({ id: 'run-a', status: 'planning', planAgentName: 'died' }));
     platform.agentsOf.set('one', [agent('died', 'unknown')]);
     tasks.stopped = [stoppedTask('died', { family: 'launcher-one', exitCode: 137 })];
     const supply = (await tickOf([pool('one')])).get('one')?.observation?.supply;
@@ -121,23 +109,6 @@ describe('a tick', () => {
     expect(launched()).toEqual(['one run-1/plan/2']);
   });
 
-  it('lists agents from before a task whose agent isn’t among the recent ones, to know whether it registered', async () => {
-    queue('one', 'run-1');
-    tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
-    await tickOf([pool('one')]);
-    // The third time is the second look before it is stopped.
-    expect(platform.agentsAsked).toHaveLength(3);
-    expect(platform.agentsAsked[1]?.sinceMs).toBeLessThan(NOW - minutes(90));
-  });
-
-  it('lists only recent agents when the agent of an old task is among them', async () => {
-    queue('one', 'run-1');
-    tasks.tasks = [task('t', { family: 'launcher-one', createdAtMs: NOW - minutes(90) })];
-    platform.agentsOf.set('one', [agent('t', 'busy')]);
-    await tickOf([pool('one')]);
-    expect(platform.agentsAsked.map(({ sinceMs }) => sinceMs)).toEqual([NOW - minutes(11)]);
-  });
-
   it('stops a task whose agent never registered, with a reason that names the launcher', async () => {
     tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
     await tickOf([pool('one')]);
@@ -149,15 +120,15 @@ describe('a tick', () => {
   it('stops nothing when the token can’t list the agents', async () => {
     tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(60) })];
     platform.agentsOf.set('one', undefined);
-    const ticked = await tickOf([pool('one')]);
+    const ticked = await tickOfOne();
     expect(tasks.stops).toEqual([]);
-    expect(ticked.get('one')?.observation?.agentsVisible).toBe(false);
+    expect(ticked?.observation?.agentsVisible).toBe(false);
   });
 });
 
 describe('an error in one pool', () => {
   it('in its runs leaves the other pools alone', async () => {
-    platform.runs.set('one', { ok: false, error: trouble() });
+    platform.fails('one', trouble());
     queue('two', 'run-b');
     const ticked = await tickOf([pool('one'), pool('two')]);
     expect(launched()).toEqual(['two run-b/plan/1']);
@@ -190,9 +161,9 @@ describe('an error in one pool', () => {
   it('in ECS’s list of live tasks launches nothing in any pool', async () => {
     queue('one', 'run-a');
     tasks.tasks = trouble('ECS');
-    const ticked = await tickOf([pool('one')]);
+    const ticked = await tickOfOne();
     expect(launched()).toEqual([]);
-    expect(ticked.get('one')?.errors).toMatchObject([{ system: 'ECS' }]);
+    expect(ticked?.errors).toMatchObject([{ system: 'ECS' }]);
   });
 });
 
@@ -201,35 +172,34 @@ describe('a bug that the answers about one pool cause', () => {
   const bug = () => new RangeError('Invalid value: first.atlasv1.token-that-must-not-show');
   const internal = { system: 'launcher', fault: 'internal', message: expect.stringMatching(/a bug.*RangeError at /) };
 
+  const INPUTS = [
+    ['its runs', () => platform.runs.set('one', Promise.reject(bug()))],
+    ['its agents', () => platform.agentsOf.set('one', bug())],
+  ] as const;
+  const breakLaunches = () => {
+    const { answer } = tasks;
+    tasks.answer = (request) => (request.pool.name === 'one' ? bug() : answer(request));
+  };
+
   beforeEach(() => {
     queue('one', 'run-a');
     queue('two', 'run-b');
   });
 
-  it.each([
-    ['its runs', () => platform.runs.set('one', Promise.reject(bug()))],
-    ['its agents', () => platform.agentsOf.set('one', bug())],
-    [
-      'its launches',
-      () => {
-        const { answer } = tasks;
-        tasks.answer = (request) => (request.pool.name === 'one' ? bug() : answer(request));
-      },
-    ],
-  ])('in %s is the error of that pool, and the other pool is served', async (_, breakIt) => {
-    breakIt();
-    const ticked = await tickOf([pool('one'), pool('two')]);
-    expect(ticked.get('one')?.errors).toMatchObject([internal]);
-    expect(ticked.get('two')?.errors).toEqual([]);
-    expect(launched()).toContain('two run-b/plan/1');
-    expect(JSON.stringify(ticked.get('one'))).not.toContain('atlasv1');
-    expect(String(ticked.get('one')?.errors[0])).not.toContain('atlasv1');
-  });
+  it.each([...INPUTS, ['its launches', breakLaunches] as const])(
+    'a bug in %s is the error of that pool, and the other pool is served',
+    async (_, breakIt) => {
+      breakIt();
+      const ticked = await tickOf([pool('one'), pool('two')]);
+      expect(ticked.get('one')?.errors).toMatchObject([internal]);
+      expect(ticked.get('two')?.errors).toEqual([]);
+      expect(launched()).toContain('two run-b/plan/1');
+      expect(JSON.stringify(ticked.get('one'))).not.toContain('atlasv1');
+      expect(String(ticked.get('one')?.errors[0])).not.toContain('atlasv1');
+    },
+  );
 
-  it.each([
-    ['its runs', () => platform.runs.set('one', Promise.reject(bug()))],
-    ['its agents', () => platform.agentsOf.set('one', bug())],
-  ])(
+  it.each(INPUTS)(
     'in %s keeps the other pools of its organization agent limit from launching, and no other organization',
     async (_, breakIt) => {
       breakIt();
@@ -243,8 +213,7 @@ describe('a bug that the answers about one pool cause', () => {
   );
 
   it('in its launches leaves the other launches under an organization agent limit alone', async () => {
-    const { answer } = tasks;
-    tasks.answer = (request) => (request.pool.name === 'one' ? bug() : answer(request));
+    breakLaunches();
     const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
     expect(ticked.get('one')?.errors).toMatchObject([internal]);
     expect(ticked.get('two')).toMatchObject({ errors: [], launches: [{ kind: 'launched' }] });
@@ -262,7 +231,7 @@ describe('a bug that the answers about one pool cause', () => {
 
   it('in the list of live tasks doesn’t end the process when no pool reads the list', async () => {
     tasks.tasks = bug();
-    for (const name of ['one', 'two']) platform.runs.set(name, { ok: false, error: trouble() });
+    for (const name of ['one', 'two']) platform.fails(name, trouble());
     const ticked = await tickOf([pool('one'), pool('two')]);
     expect([...ticked.values()].map(({ errors }) => errors)).toMatchObject([
       [{ fault: 'unavailable' }],
@@ -297,8 +266,8 @@ describe('a launch to which ECS answers with', () => {
       job.key === 'run-1/plan'
         ? { kind: 'refused', refusal }
         : { kind: 'task', taskId: `t-${attempt}`, lastStatus: 'PROVISIONING' };
-    const ticked = await tickOf([pool('one')]);
-    expect(ticked.get('one')).toMatchObject({
+    const ticked = await tickOfOne();
+    expect(ticked).toMatchObject({
       launches: [
         { kind: 'refused', refusal },
         { kind: 'launched', taskId: 't-1' },
@@ -310,8 +279,8 @@ describe('a launch to which ECS answers with', () => {
   it('nothing is an error of the tick, and the other launches go on', async () => {
     tasks.answer = ({ job }) =>
       job.key === 'run-1/plan' ? trouble('ECS') : { kind: 'task', taskId: 't', lastStatus: 'PENDING' };
-    const ticked = await tickOf([pool('one')]);
-    expect(ticked.get('one')).toMatchObject({
+    const ticked = await tickOfOne();
+    expect(ticked).toMatchObject({
       launches: [{ kind: 'failed' }, { kind: 'launched' }],
       errors: [{ system: 'ECS' }],
     });
@@ -324,9 +293,9 @@ describe('a launch to which ECS answers with', () => {
       taskId: `t-${attempt}`,
       lastStatus: attempt < 3 ? 'STOPPED' : 'PROVISIONING',
     });
-    const ticked = await tickOf([pool('one')]);
+    const ticked = await tickOfOne();
     expect(launched()).toEqual(['one run-1/plan/1', 'one run-1/plan/2', 'one run-1/plan/3']);
-    expect(ticked.get('one')?.launches).toMatchObject([{ kind: 'launched', attempt: 3 }]);
+    expect(ticked?.launches).toMatchObject([{ kind: 'launched', attempt: 3 }]);
   });
 
   it('a task that was counted already is made again at once with the next attempt', async () => {
@@ -349,9 +318,9 @@ describe('a launch to which ECS answers with', () => {
   it('used tokens only is given up until the next tick, and the other launches go on', async () => {
     queue('one', 'run-1');
     tasks.answer = () => ({ kind: 'task', taskId: 't', lastStatus: 'STOPPED' });
-    const ticked = await tickOf([pool('one')]);
-    expect(ticked.get('one')?.launches).toMatchObject([{ kind: 'spent' }]);
-    expect(ticked.get('one')?.errors).toEqual([]);
+    const ticked = await tickOfOne();
+    expect(ticked?.launches).toMatchObject([{ kind: 'spent' }]);
+    expect(ticked?.errors).toEqual([]);
   });
 
   it('tells whether a task of a lane on Spot runs on demand: by ECS’s refusal, or because the last ones did not start', async () => {
@@ -381,8 +350,8 @@ describe('a launch to which ECS answers with', () => {
       throw trouble('ECS');
     };
     tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
-    const ticked = await tickOf([pool('one')]);
-    expect(ticked.get('one')?.errors).toMatchObject([{ system: 'ECS' }]);
+    const ticked = await tickOfOne();
+    expect(ticked?.errors).toMatchObject([{ system: 'ECS' }]);
   });
 });
 
@@ -391,120 +360,71 @@ describe('a stop of a task without an agent', () => {
   beforeEach(() => {
     tasks.tasks = [late];
   });
-  const listedThen = (...lists: (readonly string[] | undefined | Error)[]) => {
-    platform.agents = async () => {
-      const next = lists.length > 1 ? lists.shift() : lists[0];
-      if (next instanceof Error) throw next;
-      return next?.map((name) => agent(name, 'busy'));
-    };
-  };
+  const working = agent('late', 'busy', { id: 'agent-2' });
+  const left = agent('late', 'exited', { lastPingMs: NOW - minutes(6) });
+  const errored = agent('late', 'errored');
 
-  it('is carried out when the second list of agents has none either', async () => {
-    listedThen([]);
-    await tickOf([pool('one')]);
-    expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
+  it.each<[string, Agent[], Agent[], RegExp]>([
+    ['never registered, and is in no list', [], [], /did not register/],
+    ['left, and has no other of its name', [left], [left], /its agent left/],
+    ['errored, and is still errored', [errored], [errored], /errored/],
+    [
+      'errored, and one of its name exited',
+      [errored],
+      [errored, agent('late', 'exited', { id: 'agent-2' })],
+      /errored/,
+    ],
+  ])('is carried out when a second list confirms that its agent %s', async (_, first, second, reason) => {
+    platform.listsAgents(first, second);
+    await tickOfOne();
+    expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringMatching(reason) }]);
   });
 
-  it.each([
-    ['finds it', ['late']],
-    ['is not allowed', undefined],
-  ])('is not carried out when a second look %s', async (_, second) => {
-    listedThen([], second);
-    const ticked = await tickOf([pool('one')]);
-    expect(tasks.stops).toEqual([]);
-    expect(ticked.get('one')?.errors).toEqual([]);
+  it.each<[string, Agent[], Agent[] | undefined]>([
+    ['finds one that never registered', [], [agent('late', 'busy')]],
+    ['is not allowed for one that never registered', [], undefined],
+    ['finds that one that left registered again', [left], [left, working]],
+    ['finds one that left unknown', [left], [agent('late', 'unknown')]],
+    ['does not find one that left', [left], []],
+    ['is not allowed for one that left', [left], undefined],
+    ['finds that an errored one registered again and is busy', [errored], [errored, working]],
+    [
+      'finds that an errored one registered again and is idle',
+      [errored],
+      [errored, agent('late', 'idle', { id: 'agent-2' })],
+    ],
+    ['finds an errored one busy', [errored], [agent('late', 'busy')]],
+    ['finds an errored one unknown', [errored], [agent('late', 'unknown')]],
+    ['does not find an errored one', [errored], []],
+    ['is not allowed for an errored one', [errored], undefined],
+  ])('is not carried out when a second look %s', async (_, first, second) => {
+    platform.listsAgents(first, second);
+    const ticked = await tickOfOne();
+    expect([tasks.stops, ticked?.errors]).toEqual([[], []]);
   });
 
   it('is deferred, and the tick has an error, when the second list of agents fails; launches go on', async () => {
     queue('one', 'run-9');
-    listedThen([], trouble());
-    const ticked = await tickOf([pool('one')]);
+    platform.listsAgents([], trouble());
+    const ticked = await tickOfOne();
     expect(tasks.stops).toEqual([]);
-    expect(ticked.get('one')?.errors).toMatchObject([{ fault: 'unavailable' }]);
+    expect(ticked?.errors).toMatchObject([{ fault: 'unavailable' }]);
     expect(launched()).toEqual(['one run-9/plan/1']);
   });
 
-  describe('that left while ECS still runs its task', () => {
-    const gone = agent('late', 'exited', { lastPingMs: NOW - minutes(6) });
-    const listedThenAgents = (...lists: (readonly Agent[] | undefined)[]) => {
-      platform.agents = async () => (lists.length > 1 ? lists.shift() : lists[0]);
-    };
-
-    it('is carried out when the second list has no other agent of that name', async () => {
-      listedThenAgents([gone]);
-      await tickOf([pool('one')]);
-      expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringContaining('its agent left') }]);
-    });
-
-    it.each([
-      ['finds one that registered again', [gone, agent('late', 'busy', { id: 'agent-2' })]],
-      ['finds it unknown', [agent('late', 'unknown')]],
-      ['does not find it', []],
-      ['is not allowed', undefined],
-    ])('is not carried out when a second look %s', async (_, second) => {
-      listedThenAgents([gone], second);
-      await tickOf([pool('one')]);
-      expect(tasks.stops).toEqual([]);
-    });
-
-    it('is carried out when ECS knows the exit code, although the second list for another task fails', async () => {
-      const certain = { ...late, id: 'certain', exitCode: 0, executionStoppedAtMs: NOW - minutes(6) };
-      tasks.tasks = [late, certain];
-      const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too many agents' });
-      let asked = 0;
-      platform.agents = async () => {
-        asked += 1;
-        if (asked > 1) throw tooLong;
-        return [gone, agent('certain', 'exited', { lastPingMs: NOW - minutes(6) })];
-      };
-      const ticked = await tickOf([pool('one')]);
-      expect(tasks.stops).toMatchObject([{ taskId: 'certain' }]);
-      expect(ticked.get('one')?.errors).toEqual([tooLong]);
-    });
-
-    it('is carried out without a second list when ECS knows the exit code', async () => {
-      tasks.tasks = [{ ...late, exitCode: 0, executionStoppedAtMs: NOW - minutes(6) }];
-      platform.agentsOf.set('one', [agent('late', 'busy')]);
-      await tickOf([pool('one')]);
-      expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
-      expect(platform.agentsAsked).toHaveLength(1);
-    });
-
-    it('comes with the launch for the job that waited for its slot', async () => {
-      queue('one', 'run-9');
-      listedThenAgents([gone]);
-      await tickOf([pool('one', { maxAgents: 1 })]);
-      expect([launched(), tasks.stops.length]).toEqual([['one run-9/plan/1'], 1]);
-    });
+  it('is carried out without a second list when ECS knows the exit code', async () => {
+    tasks.tasks = [{ ...late, exitCode: 0, executionStoppedAtMs: NOW - minutes(6) }];
+    platform.agentsOf.set('one', [agent('late', 'busy')]);
+    await tickOfOne();
+    expect(tasks.stops).toMatchObject([{ taskId: 'late' }]);
+    expect(platform.agentsAsked).toHaveLength(1);
   });
 
-  describe('whose agent HCP Terraform reports as errored', () => {
-    const errored = agent('late', 'errored');
-    const listedThen = (...lists: (readonly Agent[] | undefined)[]) => {
-      platform.agents = async () => (lists.length > 1 ? lists.shift() : lists[0]);
-    };
-
-    it.each([
-      ['still errored', [errored]],
-      ['errored, and one of the same name exited', [errored, agent('late', 'exited', { id: 'agent-2' })]],
-    ])('is carried out when a second look finds it %s', async (_, second) => {
-      listedThen([errored], second);
-      await tickOf([pool('one')]);
-      expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringContaining('errored') }]);
-    });
-
-    it.each([
-      ['finds one that registered again and is busy', [errored, agent('late', 'busy', { id: 'agent-2' })]],
-      ['finds one that registered again and is idle', [errored, agent('late', 'idle', { id: 'agent-2' })]],
-      ['finds it busy', [agent('late', 'busy')]],
-      ['finds it unknown', [agent('late', 'unknown')]],
-      ['does not find it', []],
-      ['is not allowed', undefined],
-    ])('is not carried out when a second look %s', async (_, second) => {
-      listedThen([errored], second);
-      await tickOf([pool('one')]);
-      expect(tasks.stops).toEqual([]);
-    });
+  it('comes with the launch for the job that waited for its slot', async () => {
+    queue('one', 'run-9');
+    platform.listsAgents([left]);
+    await tickOfOne({ maxAgents: 1 });
+    expect([launched(), tasks.stops.length]).toEqual([['one run-9/plan/1'], 1]);
   });
 });
 
@@ -513,7 +433,7 @@ describe('an organization agent limit', () => {
 
   it('costs no request while no pool has work', async () => {
     await tickOf([pool('one'), pool('two')], { agentsCeiling: 3 });
-    expect({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked }).toEqual({ agents: [], stopped: 0 });
+    expect(requests()).toEqual({ agents: [], stopped: 0 });
   });
 
   it('counts the agents of idle pools if one of two lanes of another pool has a warm agent', async () => {
@@ -522,13 +442,13 @@ describe('an organization agent limit', () => {
   });
 
   it('counts the agents of idle pools for the warm agents of a pool whose runs can’t be read', async () => {
-    platform.runs.set('one', { ok: false, error: trouble() });
+    platform.fails('one', trouble());
     await tickOf([pool('one', { lanes: [warmIn(PLAN_LANE)] }), pool('two')], { agentsCeiling: 3 });
     expect(platform.agentsAsked.map(({ pool: asked }) => asked)).toEqual(['two']);
   });
 
   it('counts no agents of idle pools because of a pool whose runs can’t be read', async () => {
-    platform.runs.set('one', { ok: false, error: trouble() });
+    platform.fails('one', trouble());
     await tickOf([pool('one'), pool('two')], { agentsCeiling: 3 });
     expect(platform.agentsAsked).toEqual([]);
   });
@@ -541,7 +461,7 @@ describe('an organization agent limit', () => {
 
   it('counts only the tasks of the pool that HCP Terraform doesn’t know, not the others’ twice', async () => {
     queue('one', 'run-a');
-    platform.runs.set('two', { ok: false, error: trouble() });
+    platform.fails('two', trouble());
     platform.sights.set('two', { agentsVisible: false, notFound: true });
     tasks.tasks = [
       task('t', { family: 'launcher-two' }),
@@ -553,8 +473,8 @@ describe('an organization agent limit', () => {
   });
 
   it('is shared by the pools, the oldest job first', async () => {
-    platform.runs.set('one', { ok: true, value: [run({ id: 'run-young', planQueuedAtMs: NOW - 1000 })] });
-    platform.runs.set('two', { ok: true, value: [run({ id: 'run-old', planQueuedAtMs: NOW - 9000 })] });
+    platform.lists('one', run({ id: 'run-young', planQueuedAtMs: NOW - 1000 }));
+    platform.lists('two', run({ id: 'run-old', planQueuedAtMs: NOW - 9000 }));
     const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 });
     expect(launched()).toEqual(['two run-old/plan/1']);
     expect(ticked.get('one')?.decision?.deferrals).toMatchObject([{ cause: 'agents-ceiling' }]);
@@ -568,11 +488,9 @@ describe('an organization agent limit', () => {
   });
 
   it('serves the queued jobs of every pool before any warm agent', async () => {
-    platform.runs.set('one', { ok: true, value: [run({ id: 'run-old', planQueuedAtMs: NOW - 9000 })] });
-    platform.runs.set('two', { ok: true, value: ['run-a', 'run-b'].map((id) => run({ id })) });
-    const warm = { id: 'one', warm: { agents: 2, idleSeconds: 3600 } };
-    const [lane] = pool('one').lanes;
-    const pools = [pool('one', { lanes: [{ ...lane, standing: warm }] }), pool('two')];
+    platform.lists('one', run({ id: 'run-old', planQueuedAtMs: NOW - 9000 }));
+    queue('two', 'run-a', 'run-b');
+    const pools = [warmPool('one', 2), pool('two')];
     await tickOf(pools, { agentsCeiling: 3 });
     expect(launched().sort()).toEqual(['one run-old/plan/1', 'two run-a/plan/1', 'two run-b/plan/1']);
     tasks.launches.length = 0;
@@ -582,9 +500,7 @@ describe('an organization agent limit', () => {
   });
 
   it('defers the warm agents that it doesn’t allow, with the reason', async () => {
-    const warm = { id: 'one', warm: { agents: 3, idleSeconds: 3600 } };
-    const [lane] = pool('one').lanes;
-    const ticked = await tickOf([pool('one', { lanes: [{ ...lane, standing: warm }] })], { agentsCeiling: 1 });
+    const ticked = await tickOf([warmPool('one', 3)], { agentsCeiling: 1 });
     expect(ticked.get('one')?.decision?.deferrals).toMatchObject([
       { jobKey: 'warm/one/2', cause: 'agents-ceiling', reason: expect.stringContaining('agentsCeiling') },
       { jobKey: 'warm/one/3', cause: 'agents-ceiling' },
@@ -593,26 +509,21 @@ describe('an organization agent limit', () => {
 
   it('counts the agents of other pools before it allows a warm agent', async () => {
     platform.agentsOf.set('two', [agent('somebody-elses', 'busy')]);
-    const warm = { id: 'one', warm: { agents: 1, idleSeconds: 3600 } };
-    const [lane] = pool('one').lanes;
-    await tickOf([pool('one', { lanes: [{ ...lane, standing: warm }] }), pool('two')], { agentsCeiling: 1 });
+    await tickOf([warmPool('one', 1), pool('two')], { agentsCeiling: 1 });
     expect(launched()).toEqual([]);
   });
 
   it('counts the agents of other pools before it allows a sweep for a run that waits after its plan', async () => {
-    platform.runs.set('one', {
-      ok: true,
-      value: [run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(3) })],
-    });
+    platform.lists('one', run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(3) }));
     platform.agentsOf.set('two', [agent('elsewhere', 'busy')]);
     const parts = await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 });
     expect(launched()).toEqual([]);
     expect(parts.get('one')?.decision?.deferrals).toMatchObject([{ jobKey: 'sweep/run-1/0', cause: 'agents-ceiling' }]);
   });
 
-  it('goes on without a pool that HCP Terraform doesn’t know, and counts that pool’s tasks', async () => {
+  it('the tick continues without a pool that HCP Terraform doesn’t know, and counts that pool’s tasks', async () => {
     queue('one', 'run-a');
-    platform.runs.set('two', { ok: false, error: trouble() });
+    platform.fails('two', trouble());
     platform.sights.set('two', { agentsVisible: false, notFound: true });
     tasks.tasks = [task('t', { family: 'launcher-two' })];
     expect((await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 })).get('two')?.errors).toHaveLength(1);
@@ -623,7 +534,7 @@ describe('an organization agent limit', () => {
 
   it('allows no launch while a pool can’t be observed although it may exist', async () => {
     queue('one', 'run-a');
-    platform.runs.set('two', { ok: false, error: trouble() });
+    platform.fails('two', trouble());
     await tickOf([pool('one'), pool('two')], { agentsCeiling: 5 });
     expect(launched()).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { IDLE_SECONDS_VARIABLE } from '../../../functions/launcher/contract.ts';
 import { LEFT_IDLE_EXIT_CODE } from '../../../functions/launcher/core/task-outcome.ts';
 import { entrypointText } from '../../../lib/agent/entrypoint.ts';
 
-it('uses the variable and the exit code that the launcher uses', () => {
+it('the entrypoint uses the variable and the exit code that the launcher uses', () => {
   expect(entrypointText()).toContain(`idle=\${${IDLE_SECONDS_VARIABLE}:-`);
   expect(entrypointText()).toContain(`exit ${LEFT_IDLE_EXIT_CODE}`);
 });

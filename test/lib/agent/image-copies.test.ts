@@ -1,27 +1,16 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import { upstreamOf } from '../../../lib/agent/image-copies.ts';
-import { SettingsError } from '../../../lib/settings/errors.ts';
 import { dnsRulesIn } from '../network/reachability/dns-rules.ts';
-import { templateOf } from '../synthesis.ts';
+import { faultsOf, pathsOf } from '../settings-faults.ts';
+import { LEAST, propertiesOf, templateOf } from '../synthesis.ts';
 
 const hub = 'hashicorp/tfc-agent:1.33.0';
-const pools = [{ name: 'default', agentTokenSecret: 'agent-token' }];
-
-function pathsOf(settings: object): string[] {
-  try {
-    templateOf(settings);
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults.map(({ path }) => path);
-    throw error;
-  }
-  return [];
-}
 
 describe('a registry image', () => {
   const template = templateOf({ agentImage: { registry: hub, credentialsSecret: 'docker-hub' } });
 
-  it('of Docker Hub is copied into a repository of the stack, which goes with the stack', () => {
+  it('of Docker Hub is copied into a repository that is deleted with the stack', () => {
     template.hasResource('AWS::ECR::Repository', {
       Properties: Match.objectLike({ EmptyOnDelete: true, ImageScanningConfiguration: { ScanOnPush: true } }),
       DeletionPolicy: 'Delete',
@@ -38,17 +27,17 @@ describe('a registry image', () => {
 
   it('runs by the digest of its copy', () => {
     const [copy] = Object.keys(template.findResources('Custom::ImageCopy'));
-    const [task] = Object.values(template.findResources('AWS::ECS::TaskDefinition'));
+    const [task] = propertiesOf(template, 'AWS::ECS::TaskDefinition');
     expect(JSON.stringify(task).split(`"Fn::GetAtt":["${copy}","Digest"]`)).toHaveLength(3);
   });
 
-  it('of Docker Hub needs no host of Docker Hub where names are limited', () => {
+  it('of Docker Hub needs no host of Docker Hub among the allowed domains', () => {
     const names = dnsRulesIn(template.toJSON())[0]?.domains ?? [];
     expect(names.filter((name) => /docker|cloudf/.test(name))).toEqual([]);
     expect(names.filter((name) => name.includes('.dkr.ecr.'))).toHaveLength(1);
   });
 
-  it('lets the function write to the one repository only', () => {
+  it('is copied by a function that may write to that repository only', () => {
     const [repository] = Object.keys(template.findResources('AWS::ECR::Repository'));
     template.hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: {
@@ -60,32 +49,31 @@ describe('a registry image', () => {
   });
 
   it('is copied once for each architecture', () => {
-    const agent = { agentImage: { registry: hub } };
-    const two = [
-      ...pools,
+    const pools = [
+      ...LEAST.pools,
       { name: 'b', agentTokenSecret: 'b' },
       { name: 'c', agentTokenSecret: 'c', architecture: 'arm64' },
     ];
-    templateOf({ ...agent, pools: two }).resourceCountIs('Custom::ImageCopy', 2);
+    templateOf({ agentImage: { registry: hub }, pools }).resourceCountIs('Custom::ImageCopy', 2);
   });
 
-  it('of one pool is copied too, and the login stays with the registry that it is for', () => {
+  it('of one pool is copied too, without the login of the other registry', () => {
     const both = templateOf({
-      pools: [...pools, { name: 'b', agentTokenSecret: 'b', image: 'ghcr.io/acme/agent:1' }],
+      pools: [...LEAST.pools, { name: 'b', agentTokenSecret: 'b', image: 'ghcr.io/acme/agent:1' }],
       agentImage: { registry: hub, credentialsSecret: 'docker-hub' },
     });
-    const copies = Object.values(both.findResources('Custom::ImageCopy')).map(({ Properties }) => Properties);
+    const copies = propertiesOf(both, 'Custom::ImageCopy');
     expect(copies.find(({ Registry }) => Registry === 'ghcr.io')).not.toHaveProperty('CredentialsSecret');
   });
 
   it.each([
-    ['of ECR', '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7'],
-    ['of a registry that serves its own layers', 'registry.acme.example/agent:1'],
+    ['in ECR', '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7'],
+    ['in a registry that serves its own layers', 'registry.acme.example/agent:1'],
   ])('%s is pulled directly', (_, registry) => {
     templateOf({ agentImage: { registry } }).resourceCountIs('Custom::ImageCopy', 0);
   });
 
-  it('is pulled from the hosts that its registry is known to use when the copy is turned off', () => {
+  it('with copy: false is pulled from the known hosts of its registry', () => {
     const direct = templateOf({ agentImage: { registry: hub, copy: false } });
     direct.resourceCountIs('Custom::ImageCopy', 0);
     const names = dnsRulesIn(direct.toJSON())[0]?.domains ?? [];
@@ -96,24 +84,24 @@ describe('a registry image', () => {
         'docker-images-prod.s3.dualstack.us-east-1.amazonaws.com',
       ]),
     );
-    const [endpoint] = Object.values(direct.findResources('AWS::EC2::VPCEndpoint'));
+    const [endpoint] = propertiesOf(direct, 'AWS::EC2::VPCEndpoint');
     expect(JSON.stringify(endpoint)).toContain(':s3:::docker-images-prod/*');
   });
 });
 
-describe('settings of the copy', () => {
+describe('the settings of the copy', () => {
   it.each([
     [{ copy: true }, ['agentImage.copy']],
     [{ registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7', copy: true }, ['agentImage.copy']],
     [{ credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
     [{ registry: hub, copy: false, credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
     [{ registry: 'registry.acme.example:5000/agent:1', copy: true, credentialsSecret: 'acme' }, []],
-  ])('%j has faults at %j', (agentImage, paths) => {
-    expect(pathsOf({ agentImage })).toEqual(paths);
+  ])('%j have faults at %j', (agentImage, paths) => {
+    expect(pathsOf(faultsOf({ agentImage }))).toEqual(paths);
   });
 });
 
-describe('where a reference leads', () => {
+describe('the upstream of a reference', () => {
   const digest = `sha256:${'0'.repeat(64)}`;
   it.each([
     ['ubuntu:24.04', 'registry-1.docker.io', 'library/ubuntu', '24.04'],
@@ -121,7 +109,7 @@ describe('where a reference leads', () => {
     [`public.ecr.aws/acme/agent:1@${digest}`, 'public.ecr.aws', 'acme/agent', digest],
     ['registry.acme.example/team/agent:1', 'registry.acme.example', 'team/agent', '1'],
     ['registry.acme.example:5000/team/agent:1', 'registry.acme.example:5000', 'team/agent', '1'],
-  ])('%s', (reference, Registry, Repository, Reference) => {
+  ])('%s is the host %s with the repository %s and the reference %s', (reference, Registry, Repository, Reference) => {
     expect(upstreamOf(reference)).toEqual({ Registry, Repository, Reference });
   });
 });

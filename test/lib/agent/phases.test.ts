@@ -1,4 +1,4 @@
-/** A pool with separate tasks for plans and applies, from the settings to the template. */
+/** A pool with separate tasks for plans and applies, from its settings to the template. */
 import { Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -6,46 +6,48 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { parseConfig } from '../../../functions/launcher/config.ts';
 import { ENV } from '../../../functions/launcher/contract.ts';
 import { acceptedJobs } from '../../../lib/agent/accepted-jobs.ts';
-import { AgentImage } from '../../../lib/agent/image.ts';
-import { AgentPool } from '../../../lib/agent/pool.ts';
-import { SettingsError } from '../../../lib/settings/errors.ts';
-import { parseSettings } from '../../../lib/settings/parse.ts';
-import { emptyStack, LEAST, resourcesOf, stackOf, statementsOf, templateOf, text } from '../synthesis.ts';
+import { poolIn } from '../constructs.ts';
+import { faultsOf, faultsOfPool } from '../settings-faults.ts';
+import {
+  configOf,
+  emptyStack,
+  onePool,
+  propertiesOf,
+  resourcesOf,
+  stackOf,
+  statementsOf,
+  templateOf,
+  text,
+  variablesOf,
+} from '../synthesis.ts';
 
-const pool = { name: 'default', agentTokenSecret: 'acme/agent-token', image: 'hashicorp/tfc-agent:1.31.0' };
-const withPhases = (phases: object, more: object = {}) => ({ pools: [{ ...pool, ...more, phases }] });
+const image = 'hashicorp/tfc-agent:1.31.0';
+const withPhases = (phases: object, more: object = {}) => onePool({ image, ...more, phases });
 
-const definitions = z.record(
-  z.string(),
+const definitions = z.array(
   z.looseObject({
-    Properties: z.looseObject({
-      Family: z.string(),
-      Cpu: z.string(),
-      Memory: z.string(),
-      TaskRoleArn: z.unknown(),
-      ExecutionRoleArn: z.unknown(),
-      EphemeralStorage: z.unknown().optional(),
-      ContainerDefinitions: z.array(
-        z.looseObject({
-          Name: z.string(),
-          Image: z.unknown().optional(),
-          Environment: z.array(z.looseObject({ Name: z.string(), Value: z.unknown() })).optional(),
-          LogConfiguration: z.unknown().optional(),
-        }),
-      ),
-    }),
+    Family: z.string(),
+    Cpu: z.string(),
+    Memory: z.string(),
+    EphemeralStorage: z.unknown().optional(),
+    ContainerDefinitions: z.array(
+      z.looseObject({
+        Name: z.string(),
+        Environment: z.array(z.looseObject({ Name: z.string(), Value: z.unknown() })).optional(),
+      }),
+    ),
   }),
 );
 
 function tasksOf(template: Template) {
-  const found = Object.values(definitions.parse(template.findResources('AWS::ECS::TaskDefinition')));
-  return found.map(({ Properties: { ContainerDefinitions, ...rest } }) => {
+  const found = definitions.parse(propertiesOf(template, 'AWS::ECS::TaskDefinition'));
+  return found.map(({ ContainerDefinitions, ...rest }) => {
     const agent = ContainerDefinitions.find(({ Name }) => Name === 'agent');
     const accept = agent?.Environment?.find(({ Name }) => Name === 'TFC_AGENT_ACCEPT')?.Value;
-    return { ...rest, role: text(rest.TaskRoleArn), accept, image: agent?.Image, log: agent?.LogConfiguration };
+    const shared = [agent?.['Image'], agent?.['LogConfiguration'], rest['ExecutionRoleArn']];
+    return { ...rest, role: text(rest['TaskRoleArn']), accept, shared };
   });
 }
 
@@ -68,7 +70,7 @@ describe('a pool with phases', () => {
   );
   const [plan, apply] = tasksOf(template);
 
-  it('has a task definition for each, with what the phase says and else what the pool says', () => {
+  it('has a task definition for each phase, with the settings of the phase before those of the pool', () => {
     expect(plan).toMatchObject({
       Family: 'AgentLauncher_plan_default',
       Cpu: '512',
@@ -80,12 +82,8 @@ describe('a pool with phases', () => {
     expect(plan?.EphemeralStorage).toBeUndefined();
   });
 
-  it('shares the image, the log group and the execution role, and has a role of Terraform’s for each', () => {
-    expect([plan?.image, plan?.log, plan?.ExecutionRoleArn]).toEqual([
-      apply?.image,
-      apply?.log,
-      apply?.ExecutionRoleArn,
-    ]);
+  it('shares the image, the log group and the execution role, and has a separate role for Terraform in each phase', () => {
+    expect(plan?.shared).toEqual(apply?.shared);
     expect(plan?.role).toMatch(/PlanTaskRole/);
     expect(apply?.role).toMatch(/ApplyTaskRole/);
     template.hasResourceProperties('AWS::IAM::Role', {
@@ -98,7 +96,7 @@ describe('a pool with phases', () => {
     });
   });
 
-  it('is launched by a launcher that may run both and hand on the three roles, and knows which is for what', () => {
+  it('has a launcher that may run both task definitions and pass the three roles, and knows the phase of each', () => {
     const [launch, pass] = ['LaunchAgents', 'HandAgentsTheirRoles'].map((sid) =>
       statementsOf(template).flatMap((statement) => (statement.Sid === sid ? resourcesOf(statement) : [])),
     );
@@ -108,10 +106,7 @@ describe('a pool with phases', () => {
       expect.stringMatching(/PlanTaskRole/),
       expect.stringMatching(/ApplyTaskRole/),
     ]);
-    const [launcher] = Object.values(template.findResources('AWS::Lambda::Function'));
-    const environment: Record<string, unknown> = launcher?.['Properties'].Environment.Variables;
-    const variables = Object.entries(environment).map(([name, value]) => [name, text(value)]);
-    expect(parseConfig(Object.fromEntries(variables)).pools[0]?.lanes).toEqual([
+    expect(configOf(template).pools[0]?.lanes).toEqual([
       { taskDefinition: 'AgentLauncher_plan_default', phases: ['plan'], capacity: 'spot' },
       {
         taskDefinition: 'AgentLauncher_apply_default',
@@ -120,10 +115,10 @@ describe('a pool with phases', () => {
         acceptsPolicies: false,
       },
     ]);
-    expect(text(environment[ENV.agentPools])).toContain('"capacity":"spot"');
+    expect(text(variablesOf(template)[ENV.agentPools])).toContain('"capacity":"spot"');
   });
 
-  it('shows on the dashboard how often Spot had no capacity', () => {
+  it('shows on the dashboard how often Spot had no capacity, if its plans run on Spot', () => {
     const dashboards = (of: Template) => JSON.stringify(of.findResources('AWS::CloudWatch::Dashboard'));
     expect(dashboards(template)).toContain('LaunchesInsteadOfSpot');
     expect(dashboards(templateOf(withPhases({})))).not.toContain('LaunchesInsteadOfSpot');
@@ -132,7 +127,7 @@ describe('a pool with phases', () => {
   it.each([
     ['with Spot', { plan: { capacity: 'spot' } }],
     ['without Spot', {}],
-  ])('%s: the cluster has both capacity providers, so that turning Spot off removes none in use', (_, phases) => {
+  ])('has a cluster with both capacity providers %s, so that turning Spot off removes none in use', (_, phases) => {
     templateOf(withPhases(phases)).hasResourceProperties('AWS::ECS::ClusterCapacityProviderAssociations', {
       CapacityProviders: ['FARGATE', 'FARGATE_SPOT'],
       DefaultCapacityProviderStrategy: [],
@@ -141,46 +136,45 @@ describe('a pool with phases', () => {
 });
 
 describe('a stack of pools with phases', () => {
-  it('passes cdk-nag’s rules, as any', () => {
+  it('passes cdk-nag’s rules', () => {
     const { app } = stackOf(withPhases({ plan: { capacity: 'spot' } }));
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
     expect(() => app.synth()).not.toThrow();
   });
 
-  it('stays within IAM’s limit of a role’s policies and Lambda’s of the environment, with as many as there may be', () => {
+  it('stays within the limits of a role’s policies and of a function’s environment with the maximum number of pools', () => {
     const many = Array.from({ length: 10 }, (_, i) => ({
-      ...pool,
+      image,
       name: `team-${i}-production`,
       agentTokenSecret: `acme/token/${i}`,
       phases: { plan: { capacity: 'spot' } },
     }));
     const ofMany = templateOf({ pools: many });
     const own = statementsOf(ofMany).filter(({ role }) => /LauncherRole/.test(role));
-    // What CloudFormation fills in is longer than its name: a role's ARN takes about 110 characters.
+    // A value that CloudFormation fills in is longer than its reference. A role's ARN takes about 110 characters.
     const filledIn =
       own.length * 60 + own.flatMap(resourcesOf).reduce((sum, one) => sum + Math.max(one.length, 110), 0);
     expect(filledIn).toBeLessThan(10_240);
-    const [launcher] = Object.values(ofMany.findResources('AWS::Lambda::Function'));
-    expect(JSON.stringify(launcher?.['Properties'].Environment).length).toBeLessThan(4_096);
+    expect(JSON.stringify({ Variables: variablesOf(ofMany) }).length).toBeLessThan(4_096);
   });
 });
 
 describe('a pool without phases', () => {
-  it('has one task definition, one role, and agents that take what they take by default', () => {
-    const [only, ...others] = tasksOf(templateOf({ pools: [pool] }));
+  it('has one task definition, one role, and agents that accept their default kinds of jobs', () => {
+    const [only, ...others] = tasksOf(templateOf(onePool({ image })));
     expect(only).toMatchObject({ Family: 'AgentLauncher_all_default', accept: undefined });
     expect(only?.role).toMatch(/PooldefaultTaskRole/);
     expect(others).toEqual([]);
   });
 });
 
-describe('jobs that no list shows', () => {
-  it.each(['plan', 'apply', 'none'] as const)('never let a task for plans change anything (%s)', (unlisted) => {
+describe('the accepted jobs', () => {
+  it.each(['plan', 'apply', 'none'] as const)('of a plan task never write, with unlistedJobs %s', (unlisted) => {
     const accepted = acceptedJobs('plan', unlisted).split(',');
     for (const writing of ['apply', 'stack_apply', 'test']) expect(accepted).not.toContain(writing);
   });
 
-  it('are for nobody when the settings say so, and for the tasks of applies when they say that', () => {
+  it('include those that no list shows in no task, or in the tasks of applies, as the setting says', () => {
     expect([acceptedJobs('plan', 'none'), acceptedJobs('apply', 'none')]).toEqual(['plan', 'apply']);
     expect(acceptedJobs('plan', 'apply')).toBe('plan');
     expect(acceptedJobs('apply', 'apply').split(',')).toEqual([
@@ -192,77 +186,57 @@ describe('jobs that no list shows', () => {
   });
 });
 
-describe('the settings refuse', () => {
-  function faultsOf(pools: readonly object[]): { path: string; text: string }[] {
-    try {
-      parseSettings({ agentLauncher: { ...LEAST, pools } });
-    } catch (error) {
-      if (!(error instanceof SettingsError)) throw error;
-      return error.faults.map(({ path, ...rest }) => ({ path, text: Object.values(rest).join(' | ') }));
-    }
-    return [];
-  }
-
-  it('Spot for a whole pool or for applies, with the reason', () => {
-    expect(faultsOf([{ ...pool, capacity: 'spot' }])).toEqual([
-      { path: 'pools.0.capacity', text: expect.stringMatching(/phases\.plan\.capacity.*an interrupted apply/) },
-    ]);
-    expect(faultsOf([{ ...pool, phases: { apply: { capacity: 'spot' } } }])).toEqual([
-      { path: 'pools.0.phases.apply.capacity', text: expect.stringMatching(/"spot".*an interrupted apply/) },
-    ]);
+describe('the settings', () => {
+  it.each([
+    ['Spot for a whole pool', { capacity: 'spot' }, 'capacity', /phases\.plan\.capacity.*an interrupted apply/],
+    [
+      'Spot for applies',
+      { phases: { apply: { capacity: 'spot' } } },
+      'phases.apply.capacity',
+      /"spot".*an interrupted apply/,
+    ],
+    [
+      "a phase's size that Fargate doesn't offer together with the pool's",
+      { phases: { plan: { cpu: 4096 } } },
+      'phases.plan.memoryMiB',
+      /2048 \(the default\), with cpu 4096.*8192/,
+    ],
+    ['an unknown phase', { phases: { aply: {} } }, 'phases.aply', /did you mean apply/],
+  ])('refuse %s and say why', (_, pool, path, text) => {
+    const faults = faultsOfPool({ image, ...pool });
+    expect(faults.map((fault) => fault.path)).toEqual([`pools.0.${path}`]);
+    expect(Object.values(faults[0] ?? {}).join(' | ')).toMatch(text);
   });
 
-  it('a size that Fargate has not, of a phase together with its pool', () => {
-    expect(faultsOf([{ ...pool, phases: { plan: { cpu: 4096 } } }])).toEqual([
-      {
-        path: 'pools.0.phases.plan.memoryMiB',
-        text: expect.stringMatching(/2048 \(the default\), with cpu 4096.*8192/),
-      },
-    ]);
-    expect(faultsOf([{ ...pool, memoryMiB: 8192, phases: { plan: { cpu: 4096 } } }])).toEqual([]);
+  it('accept a phase’s size that Fargate offers together with the pool’s', () => {
+    expect(faultsOfPool({ image, memoryMiB: 8192, phases: { plan: { cpu: 4096 } } })).toEqual([]);
   });
 
-  it('a name that no phase has', () => {
-    expect(faultsOf([{ ...pool, phases: { aply: {} } }])).toMatchObject([
-      { path: 'pools.0.phases.aply', text: expect.stringContaining('did you mean apply') },
-    ]);
-  });
-
-  it('more pools than the launcher’s policy can contain', () => {
+  it('refuse more pools than the launcher’s policy can contain', () => {
     const many = (n: number) =>
       Array.from({ length: n }, (_, i) => ({ name: `p${i}`, agentTokenSecret: `t${i}`, phases: {} }));
-    expect(faultsOf(many(10))).toEqual([]);
-    expect(faultsOf(many(11))).toMatchObject([{ path: 'pools', text: expect.stringContaining('count as 22') }]);
+    expect(faultsOf({ pools: many(10) })).toEqual([]);
+    expect(faultsOf({ pools: many(11) })).toMatchObject([
+      { path: 'pools', given: expect.stringContaining('count as 22') },
+    ]);
   });
 });
 
 describe('the construct', () => {
-  const poolIn = (phases: ConstructorParameters<typeof AgentPool>[2]['phases'], shared = false) => {
-    const stack = emptyStack();
-    const role = new Role(stack, 'Shared', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
+  it('refuses to grant permissions to a pool with two roles, and grants them to one of the roles', () => {
+    const { stack, pool } = poolIn({ phases: {} });
     const secret = new Secret(stack, 'Data');
-    const built = new AgentPool(stack, 'Pool', {
-      name: 'default',
-      launcherName: 'Test',
-      agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
-      image: AgentImage.fromReference('hashicorp/tfc-agent:1.31.0'),
-      ...(phases !== undefined && { phases }),
-      ...(shared && { taskRole: role }),
-    });
-    return { stack, built, secret, role };
-  };
-
-  it('refuses to grant to a pool with two roles, and grants to one of them', () => {
-    const { stack, built, secret } = poolIn({});
-    expect(() => secret.grantRead(built)).toThrow(/a role for plans and one for applies: grant to taskRoleOf/);
-    secret.grantRead(built.taskRoleOf('apply'));
+    expect(() => secret.grantRead(pool)).toThrow(/a role for plans and one for applies: grant to taskRoleOf/);
+    secret.grantRead(pool.taskRoleOf('apply'));
     const granted = statementsOf(Template.fromStack(stack)).filter(({ role }) => /TaskRole/.test(role));
     expect(granted.map(({ role }) => role)).toEqual([expect.stringMatching(/ApplyTaskRole/)]);
   });
 
-  it('takes the pool’s role for phases that name none', () => {
-    const { built, role } = poolIn({ plan: { cpu: 512, memoryLimitMiB: 1024 } }, true);
-    expect(built.taskRole).toBe(role);
-    expect(built.lanes.map(({ taskRole }) => taskRole)).toEqual([role, role]);
+  it('uses the pool’s role for phases without a role', () => {
+    const stack = emptyStack();
+    const taskRole = new Role(stack, 'Shared', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') });
+    const { pool } = poolIn({ phases: { plan: { cpu: 512, memoryLimitMiB: 1024 } }, taskRole }, stack);
+    expect(pool.taskRole).toBe(taskRole);
+    expect(pool.lanes.map((lane) => lane.taskRole)).toEqual([taskRole, taskRole]);
   });
 });

@@ -1,30 +1,17 @@
-/** Proxies of the agents: how a value is read, which networks let agents reach them, and what is said about them. */
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
+/** Proxies of the agents: how a value is parsed, which security group rules it needs, and when a pool warns about it. */
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { addressOf, proxiesIn, proxyWarnings } from '../../../lib/agent/proxies.ts';
 import { claimOf } from '../../../lib/network/claims.ts';
-import { SettingsError, type SettingsFault } from '../../../lib/settings/errors.ts';
-import { parseSettings } from '../../../lib/settings/parse.ts';
-import { LEAST, stackOf, templateOf } from '../synthesis.ts';
+import { faultsOf } from '../settings-faults.ts';
+import { EXISTING_VPC, onePool, propertiesOf, REGISTRY_IMAGE, stackOf, templateOf, warningsIn } from '../synthesis.ts';
 
-const vpc = { egress: 'existing-vpc', vpcId: 'vpc-11111111', subnetIds: ['subnet-11111111'] };
-const settings = (environment: object, network: object = vpc, more: object = {}) => ({
-  pools: [{ ...LEAST.pools[0], environment }],
-  agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' },
+const settings = (environment: object, network: object = EXISTING_VPC, more: object = {}) => ({
+  ...onePool({ environment }),
+  ...REGISTRY_IMAGE,
   network,
   ...more,
 });
-
-function faultsOf(...given: Parameters<typeof settings>): readonly SettingsFault[] {
-  try {
-    parseSettings({ agentLauncher: { ...LEAST, ...settings(...given) } });
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults;
-    throw error;
-  }
-  return [];
-}
 
 describe('a value of HTTPS_PROXY', () => {
   it.each([
@@ -37,7 +24,7 @@ describe('a value of HTTPS_PROXY', () => {
     ['Proxy.Corp.Example', { scheme: 'http', host: 'proxy.corp.example', port: 80 }],
     ['socks5://10.0.0.5', { scheme: 'socks5', port: 1080 }],
     ['http://[fd00::5]:3128', { host: 'fd00::5', port: 3128 }],
-  ])('%s is read as the agent reads it', (value, expected) => {
+  ])('%s is parsed as the agent parses it', (value, expected) => {
     expect(proxiesIn({ HTTPS_PROXY: value })[0]?.proxy).toMatchObject(expected);
   });
 
@@ -47,12 +34,12 @@ describe('a value of HTTPS_PROXY', () => {
     'http://proxy.example.com:0',
     'http://proxy.example.com:99999',
     'a b',
-  ])('%s is none, and a fault of the settings', (value) => {
+  ])('%s is not a proxy, so the settings refuse it', (value) => {
     expect(proxiesIn({ HTTPS_PROXY: value })[0]?.proxy).toBeUndefined();
-    expect(faultsOf({ HTTPS_PROXY: value })).toMatchObject([{ path: 'pools.0.environment.HTTPS_PROXY' }]);
+    expect(faultsOf(settings({ HTTPS_PROXY: value }))).toMatchObject([{ path: 'pools.0.environment.HTTPS_PROXY' }]);
   });
 
-  it('is looked for in either case of both variables, and an empty one sets no proxy', () => {
+  it('comes from both variables in upper and lower case, and an empty value sets no proxy', () => {
     const all = {
       HTTPS_PROXY: 'a',
       https_proxy: 'b',
@@ -65,65 +52,52 @@ describe('a value of HTTPS_PROXY', () => {
     expect(proxiesIn({ HTTPS_PROXY: '' })).toEqual([]);
   });
 
-  it('has an address when it is one', () => {
-    expect(['10.0.0.5', 'fd00::5', 'proxy.corp.example', '10.0.0.999'].map((host) => addressOf({ host }))).toEqual([
-      '10.0.0.5/32',
-      'fd00::5/128',
-      undefined,
-      undefined,
-    ]);
+  it.each([
+    ['10.0.0.5', '10.0.0.5/32'],
+    ['fd00::5', 'fd00::5/128'],
+    ['proxy.corp.example', undefined],
+    ['10.0.0.999', undefined],
+  ])('with the host %s has the address range %s', (host, range) => {
+    expect(addressOf({ host })).toBe(range);
   });
 });
 
-const groups = z.record(
-  z.string(),
-  z.looseObject({
-    Properties: z.looseObject({
-      SecurityGroupEgress: z.array(
-        z.looseObject({ CidrIp: z.string().optional(), CidrIpv6: z.string().optional(), ToPort: z.number() }),
-      ),
-    }),
-  }),
+const rules = z.array(
+  z.looseObject({ CidrIp: z.string().optional(), CidrIpv6: z.string().optional(), ToPort: z.number() }),
 );
 
 function rulesOf(environment: object, more: object = {}): string[] {
-  const found = groups.parse(templateOf(settings(environment, vpc, more)).findResources('AWS::EC2::SecurityGroup'));
-  return Object.values(found).flatMap(({ Properties: { SecurityGroupEgress } }) =>
-    SecurityGroupEgress.map(({ CidrIp, CidrIpv6, ToPort }) => `${CidrIp ?? CidrIpv6}:${ToPort}`),
+  const groups = propertiesOf(templateOf(settings(environment, EXISTING_VPC, more)), 'AWS::EC2::SecurityGroup');
+  return groups.flatMap(({ SecurityGroupEgress }) =>
+    rules.parse(SecurityGroupEgress).map(({ CidrIp, CidrIpv6, ToPort }) => `${CidrIp ?? CidrIpv6}:${ToPort}`),
   );
 }
 
-describe('in an existing VPC, the group of the stack', () => {
-  it.each<[string, object, object, string[]]>([
-    ['opens the port to the address of a proxy', { HTTPS_PROXY: 'http://10.0.0.5:3128' }, {}, ['10.0.0.5/32:3128']],
-    ['opens it to an IPv6 address', { https_proxy: 'http://[fd00::5]:3128' }, {}, ['fd00::5/128:3128']],
-    [
-      'opens the port to every address where a name is given',
-      { HTTPS_PROXY: 'http://p.corp:3128' },
-      {},
-      ['0.0.0.0/0:3128'],
-    ],
-    ['opens the default port of http to an address', { HTTP_PROXY: 'http://10.0.0.5' }, {}, ['10.0.0.5/32:80']],
-    ['opens nothing more for a proxy on 443', { HTTPS_PROXY: 'https://p.corp.example' }, {}, []],
-    ['opens nothing for NO_PROXY', { NO_PROXY: 'http://10.0.0.5:3128' }, {}, []],
-    ['opens nothing for a process of the task', { HTTPS_PROXY: 'http://127.0.0.1:3128' }, {}, []],
+describe("in an existing VPC, the stack's security group", () => {
+  it.each<[string, object, string[], object?]>([
+    ["opens the port to the proxy's address", { HTTPS_PROXY: 'http://10.0.0.5:3128' }, ['10.0.0.5/32:3128']],
+    ['opens the port to an IPv6 address', { https_proxy: 'http://[fd00::5]:3128' }, ['fd00::5/128:3128']],
+    ['opens the port to any address for a hostname', { HTTPS_PROXY: 'http://p.corp:3128' }, ['0.0.0.0/0:3128']],
+    ['opens the default port of http', { HTTP_PROXY: 'http://10.0.0.5' }, ['10.0.0.5/32:80']],
+    ['opens no other port for a proxy on port 443', { HTTPS_PROXY: 'https://p.corp.example' }, []],
+    ['opens no port for NO_PROXY', { NO_PROXY: 'http://10.0.0.5:3128' }, []],
+    ['opens no port for a proxy inside the task', { HTTPS_PROXY: 'http://127.0.0.1:3128' }, []],
     [
       'opens each port once',
       { HTTPS_PROXY: 'http://10.0.0.5:3128', https_proxy: '10.0.0.5:3128', HTTP_PROXY: 'http://10.0.0.5:8080' },
-      {},
       ['10.0.0.5/32:3128', '10.0.0.5/32:8080'],
     ],
     [
-      'opens nothing more for a proxy on the port of hostname',
+      'opens no other port for a proxy on the port of hostname',
       { HTTPS_PROXY: 'http://p.corp:8443' },
-      { hostname: 'tfe.acme.example:8443' },
       ['0.0.0.0/0:8443'],
+      { hostname: 'tfe.acme.example:8443' },
     ],
-  ])('%s', (_, environment, more, expected) => {
+  ])('%s', (_, environment, expected, more) => {
     expect(rulesOf(environment, more)).toEqual(['0.0.0.0/0:443', ...expected]);
   });
 
-  it('is described in the claim with the proxy', () => {
+  it('and its port for a proxy are in the claim', () => {
     const claim = (address: string | undefined) =>
       claimOf({ egress: 'existing-vpc', proxies: [{ address, port: 3128 }] });
     expect(claim('10.0.0.5/32')).toMatch(/allows outbound port 443, and port 3128 to 10\.0\.0\.5\/32 for a proxy\.$/);
@@ -133,91 +107,88 @@ describe('in an existing VPC, the group of the stack', () => {
   });
 });
 
-describe('the settings refuse a proxy that agents cannot reach', () => {
-  it.each<[string, object, object, object, RegExp]>([
+describe('the settings', () => {
+  it.each<[string, object, object, RegExp]>([
     [
-      'a low port of a name',
+      'on a port below 1024 of a hostname',
       { HTTPS_PROXY: 'http://p.corp' },
-      vpc,
-      {},
+      EXISTING_VPC,
       /port is 80, the default of http .*such as :3128/,
     ],
     [
-      'another port behind NAT',
+      'on another port than 443 with NAT',
       { HTTPS_PROXY: 'http://10.0.0.5:3128' },
-      {},
       {},
       /3128 isn't open.*egress existing-vpc/,
     ],
     [
-      'another port of a public address',
+      'on another port than 443 with public addresses',
       { https_proxy: 'p.corp:3128' },
       { egress: 'public-ip' },
-      {},
       /3128 isn't open/,
     ],
     [
-      'a plain proxy behind the firewall',
+      'without TLS with the network firewall',
       { HTTPS_PROXY: 'http://10.0.0.5:443' },
       { egress: 'network-firewall' },
-      {},
       /only passes TLS/,
     ],
     [
-      'a name that is not allowed',
+      'with a hostname that is not allowed',
       { HTTPS_PROXY: 'https://p.corp.example' },
-      {},
       {},
       /add p\.corp\.example to network\.allowedDomains/,
     ],
     [
-      'such a name, in a VPC of yours',
+      'with a hostname that is not allowed in an existing VPC with DNS Firewall',
       { HTTPS_PROXY: 'http://p.corp.example:3128' },
-      { ...vpc, dnsFirewall: true },
-      {},
+      { ...EXISTING_VPC, dnsFirewall: true },
       /doesn't resolve/,
     ],
-  ])('%s', (_, environment, network, more, message) => {
-    const faults = faultsOf(environment, network, more);
+  ])('refuse a proxy %s, because agents could not reach it', (_, environment, network, message) => {
+    const faults = faultsOf(settings(environment, network));
     expect(faults).toHaveLength(1);
     expect(Object.values(faults[0] ?? {}).join(' ')).toMatch(message);
   });
 
-  it.each<[string, object, object]>([
-    ['with security groups of yours', { HTTPS_PROXY: 'http://p.corp' }, { ...vpc, securityGroupIds: ['sg-11111111'] }],
-    ['with a name that is allowed', { HTTPS_PROXY: 'https://p.corp.example' }, { allowedDomains: ['*.corp.example'] }],
-    ['without a limit of names', { HTTPS_PROXY: 'http://p.corp.example:443' }, { dnsFirewall: false }],
-    ['in the task itself', { HTTPS_PROXY: 'http://localhost:3128' }, {}],
-  ])('and accept one %s', (_, environment, network) => {
-    expect(faultsOf(environment, network)).toEqual([]);
+  it.each<[string, string, object]>([
+    ['with your own security groups', 'http://p.corp', { ...EXISTING_VPC, securityGroupIds: ['sg-11111111'] }],
+    ['with an allowed hostname', 'https://p.corp.example', { allowedDomains: ['*.corp.example'] }],
+    ['with any hostname without DNS Firewall', 'http://p.corp.example:443', { dnsFirewall: false }],
+    ['inside the task', 'http://localhost:3128', {}],
+  ])('accept a proxy %s', (_, proxy, network) => {
+    expect(faultsOf(settings({ HTTPS_PROXY: proxy }, network))).toEqual([]);
   });
 
-  it('without printing its credentials', () => {
-    const [fault] = faultsOf({ HTTPS_PROXY: 'http://user:p@ss@10.0.0.5:3128' }, {});
+  it("never print a proxy's credentials", () => {
+    const [fault] = faultsOf(settings({ HTTPS_PROXY: 'http://user:p@ss@10.0.0.5:3128' }, {}));
     expect(fault?.given).toContain('"http://…@10.0.0.5:3128"');
     expect(JSON.stringify(fault)).not.toMatch(/user|p@ss/);
   });
 });
 
 describe('a pool warns', () => {
-  it('that credentials of a proxy are in plain text', () => {
-    const { stack } = stackOf(settings({ HTTPS_PROXY: 'http://user:secret@10.0.0.5:3128', NO_PROXY: '169.254.170.2' }));
-    const warnings = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('Agent pool default: .*'));
-    expect(warnings.map(({ entry }) => entry.data)).toEqual([
-      expect.stringContaining('HTTPS_PROXY contains a user name and password'),
-    ]);
-    expect(JSON.stringify(warnings.map(({ entry }) => entry.data))).not.toContain('secret@');
+  it('about credentials of a proxy in plain text, without printing them', () => {
+    const environment = { HTTPS_PROXY: 'http://user:secret@10.0.0.5:3128', NO_PROXY: '169.254.170.2' };
+    const warnings = warningsIn(stackOf(settings(environment)).stack, 'Agent pool default: .*');
+    expect(warnings).toEqual([expect.stringContaining('HTTPS_PROXY contains a user name and password')]);
+    expect(warnings.join()).not.toContain('secret@');
   });
 
   it.each([
-    [{ HTTP_PROXY: 'http://10.0.0.5:3128' }, 1],
-    [{ http_proxy: 'http://10.0.0.5:3128', NO_PROXY: 'localhost' }, 1],
-    [{ HTTP_PROXY: 'http://10.0.0.5:3128', no_proxy: 'localhost, 169.254.170.2' }, 0],
-    [{ HTTP_PROXY: 'http://10.0.0.5:3128', NO_PROXY: '169.254.0.0/16' }, 0],
-    [{ HTTP_PROXY: 'http://10.0.0.5:3128', NO_PROXY: '*' }, 0],
-    // The credentials are at an http:// address.
-    [{ HTTPS_PROXY: 'http://10.0.0.5:3128' }, 0],
-  ])('that %o would send requests for the task role through the proxy: %i', (environment, warnings) => {
-    expect(proxyWarnings(environment).filter(({ id }) => id.endsWith('proxyTaskRole'))).toHaveLength(warnings);
+    [{}, 1],
+    [{ NO_PROXY: 'localhost' }, 1],
+    [{ no_proxy: 'localhost, 169.254.170.2' }, 0],
+    [{ NO_PROXY: '169.254.0.0/16' }, 0],
+    [{ NO_PROXY: '*' }, 0],
+  ])('if HTTP_PROXY with %o would get the requests for the task role: %i', (exceptions, warnings) => {
+    for (const name of ['HTTP_PROXY', 'http_proxy']) {
+      const found = proxyWarnings({ [name]: 'http://10.0.0.5:3128', ...exceptions });
+      expect(found.filter(({ id }) => id.endsWith('proxyTaskRole'))).toHaveLength(warnings);
+    }
+  });
+
+  it('about no requests for the task role with HTTPS_PROXY only, because their address is http://', () => {
+    expect(proxyWarnings({ HTTPS_PROXY: 'http://10.0.0.5:3128' })).toEqual([]);
   });
 });

@@ -1,32 +1,16 @@
 import { CfnParameter, type Stack } from 'aws-cdk-lib';
-import { Annotations, Match } from 'aws-cdk-lib/assertions';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, it } from 'vitest';
 import { AgentImage } from '../../../lib/agent/image.ts';
-import { AgentPool } from '../../../lib/agent/pool.ts';
 import { isOlder, versionOfImage } from '../../../lib/agent/version.ts';
-import { parseSettings } from '../../../lib/settings/parse.ts';
-import { emptyStack, stackOf } from '../synthesis.ts';
+import { poolIn } from '../constructs.ts';
+import { faultsOf } from '../settings-faults.ts';
+import { emptyStack, onePool, stackOf, warningsIn } from '../synthesis.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
-function warningsFor(image: AgentImage): string[] {
-  const stack = emptyStack();
-  new AgentPool(stack, 'Pool', {
-    name: 'default',
-    launcherName: 'Test',
-    agentTokenSecret: Secret.fromSecretNameV2(stack, 'Secret', 'acme/agent-token'),
-    image,
-  });
-  return versionWarningsOf(stack);
-}
-
-function versionWarningsOf(stack: Stack): string[] {
-  return Annotations.fromStack(stack)
-    .findWarning('*', Match.stringLikeRegexp('[Aa]gent'))
-    .map(({ entry }) => String(entry.data))
-    .filter((text) => text.includes('agent-launcher:agentVersion'));
-}
+const versionWarningsOf = (stack: Stack) =>
+  warningsIn(stack, '[Aa]gent').filter((text) => text.includes('agent-launcher:agentVersion'));
+const warningsFor = (image: AgentImage) => versionWarningsOf(poolIn({ image }).stack);
 
 describe('an agent version', () => {
   it.each([
@@ -52,72 +36,75 @@ describe('an agent version', () => {
     expect(versionOfImage(reference)).toBe(version);
   });
 
-  it('below 1.21.1 is refused by the construct, since those agents do not hide their token', () => {
-    const message = "Agent 1.21.0 doesn't hide its token from the jobs that it runs. Use 1.21.1 or newer";
-    expect(() => AgentImage.fromVersion('1.21.0')).toThrow(message);
-    expect(() => AgentImage.fromRelease('1.21.0')).toThrow(message);
-    expect(() => AgentImage.fromReference('hashicorp/tfc-agent:1.21.0')).toThrow(message);
-    expect(() => AgentImage.copyOf('hashicorp/tfc-agent:1.21.0')).toThrow(message);
-  });
+  it.each([
+    ['fromVersion', '1.21.0'],
+    ['fromRelease', '1.21.0'],
+    ['fromReference', 'hashicorp/tfc-agent:1.21.0'],
+    ['copyOf', 'hashicorp/tfc-agent:1.21.0'],
+  ] as const)(
+    'an agent below 1.21.1 is refused, since those agents do not hide their token: AgentImage.%s',
+    (create, given) => {
+      const message = "Agent 1.21.0 doesn't hide its token from the jobs that it runs. Use 1.21.1 or newer";
+      expect(() => AgentImage[create](given)).toThrow(message);
+    },
+  );
 
   it.each([
     { agentImage: { version: '1.21.0' } },
     { agentImage: { registry: 'hashicorp/tfc-agent:1.21.0' } },
-    { image: 'hashicorp/tfc-agent:1.21.0' },
-  ])('below 1.21.1 is refused in the settings: %j', ({ agentImage, image }) => {
-    const pool = { name: 'aws', agentTokenSecret: 'acme/agent-token', ...(image !== undefined && { image }) };
-    const settings = {
-      organization: 'acme',
-      apiTokenSecret: 'acme/api-token',
-      pools: [pool],
-      ...(agentImage !== undefined && { agentImage }),
-    };
-    expect(() => parseSettings({ agentLauncher: settings })).toThrow(/1\.21\.1/);
+    onePool({ image: 'hashicorp/tfc-agent:1.21.0' }),
+  ])('below 1.21.1 is refused in the settings: %j', (settings) => {
+    expect(JSON.stringify(faultsOf(settings))).toContain('1.21.1');
   });
 
-  it('that is up to date causes no warning', () => {
-    expect(warningsFor(AgentImage.fromVersion('1.33.0'))).toEqual([]);
-    expect(warningsFor(AgentImage.fromReference('hashicorp/tfc-agent:1.34.0'))).toEqual([]);
-    expect(warningsFor(AgentImage.copyOf('hashicorp/tfc-agent:1.33.0'))).toEqual([]);
+  it.each([
+    ['fromVersion', '1.33.0'],
+    ['fromReference', 'hashicorp/tfc-agent:1.34.0'],
+    ['copyOf', 'hashicorp/tfc-agent:1.33.0'],
+  ] as const)('that is up to date causes no warning for AgentImage.%s(%j)', (create, given) => {
+    expect(warningsFor(AgentImage[create](given))).toEqual([]);
   });
 
-  it('that is older than the default causes a warning with the command that prints the newest one', () => {
-    for (const image of [
-      AgentImage.fromVersion('1.28.6'),
-      AgentImage.fromRelease('1.28.6'),
-      AgentImage.fromReference('hashicorp/tfc-agent:1.28.6'),
-      AgentImage.copyOf('hashicorp/tfc-agent:1.28.6'),
-    ]) {
-      expect(warningsFor(image).join()).toContain(
+  it.each([
+    ['fromVersion', '1.28.6'],
+    ['fromRelease', '1.28.6'],
+    ['fromReference', 'hashicorp/tfc-agent:1.28.6'],
+    ['copyOf', 'hashicorp/tfc-agent:1.28.6'],
+  ] as const)(
+    'older than the default causes a warning for AgentImage.%s, which prints the newest one',
+    (create, given) => {
+      expect(warningsFor(AgentImage[create](given)).join()).toContain(
         'Agent 1.28.6 is older than 1.33.0, which this launcher was tested with. Most releases fix vulnerabilities. This command prints the newest version: node agent-image/newest-version.mjs 1.28.6',
       );
-    }
+    },
+  );
+
+  it.each([
+    ['fromReference', `hashicorp/tfc-agent@${DIGEST}`],
+    ['fromReference', 'registry.example/agents:7'],
+    ['fromReference', `111122223333.dkr.ecr.eu-central-1.amazonaws.com/agents@${DIGEST}`],
+    ['copyOf', `hashicorp/tfc-agent@${DIGEST}`],
+    ['copyOf', 'registry.example/agents:7'],
+  ] as const)('that the image does not show causes a warning for AgentImage.%s(%j)', (create, given) => {
+    expect(warningsFor(AgentImage[create](given)).join()).toContain('is unknown');
   });
 
-  it('that an image does not show causes a warning', () => {
-    const ecr = `111122223333.dkr.ecr.eu-central-1.amazonaws.com/agents@${DIGEST}`;
-    for (const reference of [`hashicorp/tfc-agent@${DIGEST}`, 'registry.example/agents:7', ecr]) {
-      expect(warningsFor(AgentImage.fromReference(reference)).join()).toContain('is unknown');
-      if (reference !== ecr) expect(warningsFor(AgentImage.copyOf(reference)).join()).toContain('is unknown');
-    }
-  });
-
-  it.each([undefined, true, false])('that is older causes a warning for a registry image with copy: %s', (copy) => {
-    const agentImage = { registry: 'hashicorp/tfc-agent:1.31.0', ...(copy !== undefined && { copy }) };
-    const { stack } = stackOf({ agentImage });
-    expect(versionWarningsOf(stack).join()).toContain('Agent 1.31.0 is older than 1.33.0');
-  });
-
-  it('that is older causes a warning for the image of one pool, which is copied', () => {
-    const image = 'hashicorp/tfc-agent:1.31.0';
-    const { stack } = stackOf({ pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token', image }] });
-    expect(versionWarningsOf(stack)).toEqual([expect.stringContaining('Agent 1.31.0 is older than 1.33.0')]);
+  const registry = 'hashicorp/tfc-agent:1.31.0';
+  it.each([
+    ['a registry image', { agentImage: { registry } }],
+    ['a registry image with copy: true', { agentImage: { registry, copy: true } }],
+    ['a registry image with copy: false', { agentImage: { registry, copy: false } }],
+    ['the image of one pool, which is copied', onePool({ image: registry })],
+  ])('that is older causes a warning for %s', (_, settings) => {
+    expect(versionWarningsOf(stackOf(settings).stack)).toEqual([
+      expect.stringContaining('Agent 1.31.0 is older than 1.33.0'),
+    ]);
   });
 });
 
 describe('the copy of an image', () => {
   it.each(['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest', 'https://docker.io/hashicorp/tfc-agent'])(
-    'is refused for %s, which is not pinned',
+    'is refused for %s, because it is not pinned',
     (reference) => {
       expect(() => AgentImage.copyOf(reference)).toThrow(/can't be used.*a tag other than latest.*pin the image/);
     },
@@ -126,7 +113,7 @@ describe('the copy of an image', () => {
   it.each([
     '111122223333.dkr.ecr.eu-central-1.amazonaws.com/agents:7',
     `111122223333.dkr-ecr.eu-central-1.on.aws/agents@${DIGEST}`,
-  ])('is refused for %s, which is in ECR already', (reference) => {
+  ])('is refused for %s, because it is in ECR already', (reference) => {
     expect(() => AgentImage.copyOf(reference)).toThrow(
       /is in ECR already, so it isn't copied\. Use AgentImage\.fromReference/,
     );

@@ -5,44 +5,43 @@ import { standingJobs } from '../../../functions/launcher/core/standing.ts';
 import { acceptsPolicies } from '../../../lib/agent/accepted-jobs.ts';
 import { poolEnvironment } from '../../../lib/agent/pool-environment.ts';
 import { standingCost } from '../../../lib/agent/warm-agents.ts';
-import { SettingsError } from '../../../lib/settings/errors.ts';
-import { parseSettings } from '../../../lib/settings/parse.ts';
-import { LEAST, templateOf } from '../synthesis.ts';
+import { faultsOf, faultsOfPool, pathsOf } from '../settings-faults.ts';
+import { onePool, propertiesOf, templateOf, variablesOf } from '../synthesis.ts';
 
-const pools = (pool: object) => ({ pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token', ...pool }] });
 const HOURS = { days: ['Mon', 'Fri'], from: '08:30', to: '18:00', timeZone: 'Europe/Berlin' };
 
-function faultsOf(pool: object): string[] {
-  try {
-    parseSettings({ agentLauncher: { ...LEAST, ...pools(pool) } });
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults.map(({ path }) => path);
-    throw error;
-  }
-  return [];
+/** The lanes of a pool in the environment of the launcher's function. */
+function lanesOf(pool: object): readonly object[] {
+  return JSON.parse(String(variablesOf(templateOf(onePool(pool)))[ENV.agentPools]))[0].lanes;
 }
 
-/** The lanes of the pool in the environment of such a stack's function. */
-function lanesOf(pool: object): readonly object[] {
-  const functions = Object.values(templateOf(pools(pool)).findResources('AWS::Lambda::Function'));
-  const texts = functions.flatMap(
-    ({ Properties }) => Properties?.['Environment']?.['Variables']?.[ENV.agentPools] ?? [],
-  );
-  return JSON.parse(String(texts[0]))[0].lanes;
-}
+/** The variables that the function requires, with these pools. */
+const variablesWith = (pools: object[]) => ({
+  [ENV.hostname]: 'app.terraform.io',
+  [ENV.organization]: 'acme',
+  [ENV.apiTokenSecret]: 'acme/api-token',
+  [ENV.agentPools]: JSON.stringify(pools),
+  [ENV.cluster]: 'agents',
+  [ENV.subnets]: 'subnet-1',
+  [ENV.securityGroups]: 'sg-1',
+});
+
+/** The output with the price of agents without a job. */
+const outputOf = (pool: object) => Object.values(templateOf(onePool(pool)).findOutputs('StandingAgents'))[0]?.['Value'];
 
 describe('agents without a job', () => {
-  it('are none unless they are asked for, in the function’s environment and in the outputs', () => {
+  it('are in neither the function’s environment nor the outputs by default', () => {
     expect(lanesOf({})).toEqual([{ taskDefinition: 'AgentLauncher_all_default' }]);
-    expect(templateOf({}).findOutputs('StandingAgents')).toEqual({});
+    expect(outputOf({})).toBeUndefined();
   });
 
-  it('are on the dashboard when they are deferred, if the pool has any', () => {
-    const dashboard = (pool: object) =>
-      JSON.stringify(templateOf(pools(pool)).findResources('AWS::CloudWatch::Dashboard'));
-    expect(dashboard({ sweepMinutes: 30 })).toContain(METRICS.standingDeferred);
-    expect(dashboard({ warmAgents: { agents: 1 } })).toContain(METRICS.standingDeferred);
-    expect(dashboard({})).not.toContain(METRICS.standingDeferred);
+  it.each([
+    [{ sweepMinutes: 30 }, true],
+    [{ warmAgents: { agents: 1 } }, true],
+    [{}, false],
+  ])('have a metric of deferred ones on the dashboard only if the pool has any, with %o: %s', (pool, shown) => {
+    const dashboard = JSON.stringify(propertiesOf(templateOf(onePool(pool)), 'AWS::CloudWatch::Dashboard'));
+    expect(dashboard.includes(METRICS.standingDeferred)).toBe(shown);
   });
 
   it('are in the function’s environment as the function reads them', () => {
@@ -56,23 +55,15 @@ describe('agents without a job', () => {
         sweepMinutes: 30,
       },
     ]);
-    const config = parseConfig({
-      [ENV.hostname]: 'app.terraform.io',
-      [ENV.organization]: 'acme',
-      [ENV.apiTokenSecret]: 'acme/api-token',
-      [ENV.agentPools]: JSON.stringify([{ name: 'default', maxAgents: 5, lanes }]),
-      [ENV.cluster]: 'agents',
-      [ENV.subnets]: 'subnet-1',
-      [ENV.securityGroups]: 'sg-1',
-    });
+    const config = parseConfig(variablesWith([{ name: 'default', maxAgents: 5, lanes }]));
     const [lane] = config.pools[0]?.lanes ?? [];
-    // A Monday at half past eight, by the clocks of Berlin.
+    // Monday, 08:30 in Berlin.
     expect(
       lane && standingJobs(lane, Date.parse('2026-03-02T07:30:00Z')).map(({ idleSeconds }) => idleSeconds),
     ).toEqual([3600, 3600, 90]);
   });
 
-  it('wait in the lane that they are for, and sweeps go to the one that takes what no list shows', () => {
+  it('wait in the lane of their phase, and sweeps belong to the lane that accepts jobs that no list shows', () => {
     const taskDefinition = (phase: string) => `AgentLauncher_${phase}_default`;
     const asked = { warmAgents: { agents: 1, phase: 'apply', idleMinutes: 10 }, sweepMinutes: 60 };
     const warm = { agents: 1, idleSeconds: 600 };
@@ -86,17 +77,17 @@ describe('agents without a job', () => {
     ]);
   });
 
-  it.each([
-    ['of the one lane', {}, [undefined]],
-    ['of no lane, where the setting is off', { policySweeps: false }, [false]],
-    ['of the tasks of plans', { phases: {} }, [undefined, false]],
-    ['of the tasks of applies', { phases: { unlistedJobs: 'apply' } }, [false, undefined]],
-    ['of no lane, where none accepts policies', { phases: { unlistedJobs: 'none' } }, [false, false]],
-    ['of no lane with phases, where the setting is off', { phases: {}, policySweeps: false }, [false, false]],
-  ] as [string, object, (false | undefined)[]][])('for a run that waits after its plan are %s', (_, pool, expected) => {
+  it.each<[string, object, (false | undefined)[]]>([
+    ['the only lane', {}, [undefined]],
+    ['no lane if policySweeps is off', { policySweeps: false }, [false]],
+    ['the lane of plans', { phases: {} }, [undefined, false]],
+    ['the lane of applies', { phases: { unlistedJobs: 'apply' } }, [false, undefined]],
+    ['no lane if none accepts policies', { phases: { unlistedJobs: 'none' } }, [false, false]],
+    ['no lane with phases if policySweeps is off', { phases: {}, policySweeps: false }, [false, false]],
+  ])('for a run in a post-plan status belong to %s', (_, pool, expected) => {
     expect(lanesOf(pool).map((lane) => ('policies' in lane ? lane.policies : undefined))).toEqual(expected);
-    const alarms = Object.values(templateOf(pools(pool)).findResources('AWS::CloudWatch::Alarm'));
-    const names = alarms.map(({ Properties }) => Properties?.['AlarmName']);
+    const alarms = propertiesOf(templateOf(onePool(pool)), 'AWS::CloudWatch::Alarm');
+    const names = alarms.map(({ AlarmName }) => AlarmName);
     const alarm = 'AgentLauncher: A run stays in a post-plan status (default)';
     expect(names.includes(alarm)).toBe(expected.includes(undefined));
   });
@@ -107,29 +98,27 @@ describe('agents without a job', () => {
     [{ TFC_AGENT_ACCEPT: 'plan, policy' }, true],
     [{ TFC_AGENT_ACCEPT: 'plan,apply' }, false],
     [{ TFC_AGENT_ACCEPT: '' }, false],
-  ])('evaluate policies with %o: %s', (environment, expected) => {
+  ])('evaluate policies with the environment %o: %s', (environment, expected) => {
     expect(acceptsPolicies(environment)).toBe(expected);
   });
 
-  it('cost what the output says', () => {
-    const output = templateOf(pools({ warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 60 }));
-    const [only] = Object.values(output.findOutputs('StandingAgents'));
-    // 19 h per week of two tasks of 1 vCPU and 2 GB, at $0.04937 an hour; 730 sweeps of two and a half minutes.
-    expect(only?.['Value']).toBe(
+  it('have their price in an output', () => {
+    // 19 h per week of two tasks with 1 vCPU and 2 GB, at $0.04937 per hour, and 730 sweeps of two and a half minutes.
+    expect(outputOf({ warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 60 })).toBe(
       'default: 2 warm agents, 19 h per week: $8.15; a sweep every 60 minutes: $1.50 per month without a job, On-Demand in us-east-1',
     );
   });
 
-  it('cost as much as the tasks of their phase, disk included', () => {
-    const priceOf = (pool: object) =>
-      Object.values(templateOf(pools(pool)).findOutputs('StandingAgents'))[0]?.['Value'] as string;
-    const large = { cpu: 4096, memoryMiB: 8192 };
-    expect(priceOf({ warmAgents: { agents: 1 }, ephemeralStorageGiB: 200 })).toContain('168 h per week: $50.');
-    expect(priceOf({ sweepMinutes: 60, phases: { apply: large } })).toContain('60 minutes: $1.50');
-    expect(priceOf({ sweepMinutes: 60, phases: { apply: large, unlistedJobs: 'apply' } })).toContain('60 minutes: $6.');
+  const large = { cpu: 4096, memoryMiB: 8192 };
+  it.each([
+    [{ warmAgents: { agents: 1 }, ephemeralStorageGiB: 200 }, '168 h per week: $50.'],
+    [{ sweepMinutes: 60, phases: { apply: large } }, '60 minutes: $1.50'],
+    [{ sweepMinutes: 60, phases: { apply: large, unlistedJobs: 'apply' } }, '60 minutes: $6.'],
+  ])('cost as much as the tasks of their phase, including disk, with %o: %s', (pool, price) => {
+    expect(outputOf(pool)).toContain(price);
   });
 
-  it('cost nothing when there are none, and all hours when there is no schedule', () => {
+  it('have no price if there are none, and the price of all hours without a schedule', () => {
     const one = { cpu: 1024, memoryMiB: 2048, architecture: 'x86_64' } as const;
     const size = { warm: one, sweep: one };
     expect(standingCost({}, size)).toBeUndefined();
@@ -138,7 +127,7 @@ describe('agents without a job', () => {
     );
   });
 
-  it('are a day long and every day where neither is said', () => {
+  it('run every day if the schedule has no days, up to 24:00', () => {
     const schedule = { from: '00:00', to: '24:00', timeZone: 'UTC' };
     const warmAgents = { agents: 1, idleMinutes: 5, schedule };
     expect(poolEnvironment('Launcher', { name: 'a', warmAgents }).lanes).toMatchObject([
@@ -158,7 +147,7 @@ describe('agents without a job', () => {
   });
 });
 
-describe('settings about them', () => {
+describe('the settings', () => {
   const warm = (schedule: object) => ({ warmAgents: { agents: 1, schedule: { ...HOURS, ...schedule } } });
 
   it.each([
@@ -176,54 +165,35 @@ describe('settings about them', () => {
     ['sweepMinutes', { sweepMinutes: 1 }],
     ['policySweeps', { policySweeps: 'no' }],
     ['sweepMinutes', { sweepMinutes: 30, phases: { unlistedJobs: 'none' } }],
-  ])('are refused at %s: %o', (path, pool) => {
-    expect(faultsOf(pool)).toEqual([`pools.0.${path}`]);
+  ])('have a fault at %s: %o', (path, pool) => {
+    expect(pathsOf(faultsOfPool(pool))).toEqual([`pools.0.${path}`]);
   });
-});
 
-it('that take the whole licence of several pools are refused', () => {
-  const warm = (name: string, agents: number) => ({
+  const pool = (name: string, agents: number, more: object = {}) => ({
     name,
     agentTokenSecret: `acme/agent-token-${name}`,
     ...(agents > 0 && { warmAgents: { agents } }),
+    ...more,
   });
-  const given = (agentsCeiling: number, ...of: object[]) => {
-    try {
-      parseSettings({ agentLauncher: { ...LEAST, agentsCeiling, pools: of } });
-    } catch (error) {
-      if (error instanceof SettingsError) return error.faults.map(({ path }) => path);
-    }
-    return [];
-  };
-  expect(given(3, warm('one', 3), warm('two', 0))).toEqual(['agentsCeiling']);
-  expect(given(3, warm('one', 2), warm('two', 0))).toEqual([]);
-  expect(given(3, warm('one', 3))).toEqual([]);
+
+  it.each([
+    ['that are as many as agentsCeiling, with two pools', 3, [pool('one', 3), pool('two', 0)], ['agentsCeiling']],
+    ['that leave an agent for the other pool', 3, [pool('one', 2), pool('two', 0)], []],
+    ['that are as many as agentsCeiling, with one pool', 3, [pool('one', 3)], []],
+    ['that are as many as agentsCeiling, with phases', 2, [pool('one', 2, { phases: {} })], ['agentsCeiling']],
+    ['that leave an agent for the other phase', 3, [pool('one', 2, { phases: {} })], []],
+  ])('judge warm agents %s', (_, agentsCeiling, pools, expected) => {
+    expect(pathsOf(faultsOf({ agentsCeiling, pools }))).toEqual(expected);
+  });
 });
 
-it('that take the whole licence of a pool with phases are refused', () => {
-  const given = (agentsCeiling: number) => () => {
-    const pool = { ...pools({ phases: {}, warmAgents: { agents: 2 } }) };
-    parseSettings({ agentLauncher: { ...LEAST, agentsCeiling, ...pool } });
-  };
-  expect(given(2)).toThrow(/agentsCeiling/);
-  expect(given(3)).not.toThrow();
-});
-
-it('are allowed by the settings and by the function’s parser alike', () => {
-  const environment = {
-    [ENV.hostname]: 'app.terraform.io',
-    [ENV.organization]: 'acme',
-    [ENV.apiTokenSecret]: 'acme/api-token',
-    [ENV.cluster]: 'agents',
-    [ENV.subnets]: 'subnet-1',
-    [ENV.securityGroups]: 'sg-1',
-  };
-  const accepts = (parse: () => unknown): boolean => {
+it('the settings and the function’s parser accept the same numbers of warm agents', () => {
+  const isRefused = (parse: () => unknown): boolean => {
     try {
       parse();
-      return true;
-    } catch {
       return false;
+    } catch {
+      return true;
     }
   };
   for (const maxAgents of [1, 2, 3])
@@ -240,16 +210,15 @@ it('are allowed by the settings and by the function’s parser alike', () => {
               ]
             : [{ taskDefinition: 't', warm }];
           const variables = {
-            ...environment,
-            [ENV.agentPools]: JSON.stringify([{ name: 'default', maxAgents, lanes }]),
+            ...variablesWith([{ name: 'default', maxAgents, lanes }]),
             ...(agentsCeiling !== undefined && { [ENV.agentsCeiling]: String(agentsCeiling) }),
           };
-          const bySettings = accepts(() => parseSettings({ agentLauncher: { ...LEAST, ...ceiling, ...pools(given) } }));
-          expect([given, ceiling, accepts(() => parseConfig(variables))]).toEqual([given, ceiling, bySettings]);
+          const bySettings = faultsOf({ ...ceiling, ...onePool(given) }).length > 0;
+          expect([given, ceiling, isRefused(() => parseConfig(variables))]).toEqual([given, ceiling, bySettings]);
         }
 });
 
-it('fit into the 4 KB of the function’s environment, or are refused', () => {
+it('pools that the settings accept fit into the 4 KB of the function’s environment', () => {
   const { days: _, ...everyDay } = HOURS;
   const many = (count: number) =>
     Array.from({ length: count }, (_, n) => ({
@@ -260,19 +229,9 @@ it('fit into the 4 KB of the function’s environment, or are refused', () => {
       sweepMinutes: 60,
       policySweeps: false,
     }));
-  const refused = (count: number): boolean => {
-    try {
-      parseSettings({ agentLauncher: { ...LEAST, pools: many(count) } });
-      return false;
-    } catch (error) {
-      return error instanceof SettingsError && error.faults.some(({ path }) => path === 'pools');
-    }
-  };
-  const fits = Array.from({ length: 20 }, (_, n) => n + 1).findLast((count) => !refused(count)) ?? 0;
+  const isRefused = (count: number) => pathsOf(faultsOf({ pools: many(count) })).includes('pools');
+  const fits = Array.from({ length: 20 }, (_, n) => n + 1).findLast((count) => !isRefused(count)) ?? 0;
   expect(fits).toBeGreaterThan(5);
-  expect(refused(20)).toBe(true);
-  const [fn] = Object.values(templateOf({ pools: many(fits) }).findResources('AWS::Lambda::Function')).filter(
-    ({ Properties }) => Properties?.['Environment']?.['Variables']?.[ENV.agentPools] !== undefined,
-  );
-  expect(JSON.stringify(fn?.['Properties'].Environment.Variables).length).toBeLessThan(4096);
+  expect(isRefused(20)).toBe(true);
+  expect(JSON.stringify(variablesOf(templateOf({ pools: many(fits) }))).length).toBeLessThan(4096);
 });

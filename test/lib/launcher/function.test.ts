@@ -1,49 +1,46 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import * as z from 'zod';
-import { parseConfig } from '../../../functions/launcher/config.ts';
 import { ENV } from '../../../functions/launcher/contract.ts';
-import { resourcesOf, statementsOf, templateOf, text } from '../synthesis.ts';
+import {
+  configOf,
+  LEAST,
+  onePool,
+  REGISTRY_IMAGE,
+  resourcesOf,
+  statementsOf,
+  templateOf,
+  text,
+  variablesOf,
+} from '../synthesis.ts';
 
+const other = {
+  name: 'other',
+  id: 'apool-abc123',
+  organization: 'acme-two',
+  apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
+  maxAgents: 3,
+};
 const settings = {
-  agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' },
-  pools: [
-    { name: 'default', agentTokenSecret: 'acme/agent-token' },
-    {
-      name: 'other',
-      id: 'apool-abc123',
-      organization: 'acme-two',
-      apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
-      agentTokenSecret: 'acme-two/agent-token',
-      maxAgents: 3,
-    },
-  ],
+  ...REGISTRY_IMAGE,
+  pools: [...LEAST.pools, { ...other, agentTokenSecret: 'acme-two/agent-token' }],
 };
 const template = templateOf({ ...settings, agentsCeiling: 20 });
-
-const functionSchema = z.looseObject({
-  Properties: z.looseObject({ Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }) }),
-});
-
-function variables(of = template): Record<string, unknown> {
-  const [launcher] = Object.values(of.findResources('AWS::Lambda::Function'));
-  return functionSchema.parse(launcher).Properties.Environment.Variables;
-}
+const variables = variablesOf(template);
 
 describe("the function's environment", () => {
-  it('has the variables of the contract, all of them, and what its libraries need', () => {
-    expect(Object.keys(variables()).sort()).toEqual(
+  it('has exactly the variables of the contract and of its libraries', () => {
+    expect(Object.keys(variables).sort()).toEqual(
       [...Object.values(ENV), 'NODE_OPTIONS', 'POWERTOOLS_SERVICE_NAME'].sort(),
     );
-    expect(variables()['NODE_OPTIONS']).toBe('--enable-source-maps');
+    expect(variables['NODE_OPTIONS']).toBe('--enable-source-maps');
   });
 
-  it('leaves out the ceiling when there is none', () => {
-    expect(variables(templateOf(settings))).not.toHaveProperty(ENV.agentsCeiling);
+  it('has no agentsCeiling if the setting is absent', () => {
+    expect(variablesOf(templateOf(settings))).not.toHaveProperty(ENV.agentsCeiling);
   });
 
-  it('names host, organization, cluster, pools and secrets in plain text', () => {
-    expect(variables()).toMatchObject({
+  it('contains the settings in plain text, and no public addresses for agents in private subnets', () => {
+    expect(variables).toMatchObject({
       [ENV.hostname]: 'app.terraform.io',
       [ENV.organization]: 'acme',
       [ENV.apiTokenSecret]: 'acme/api-token',
@@ -51,61 +48,70 @@ describe("the function's environment", () => {
       [ENV.activePollSeconds]: '10',
       [ENV.startDeadlineSeconds]: '300',
       [ENV.agentsCeiling]: '20',
+      [ENV.assignPublicIp]: 'DISABLED',
+      // The name of the launcher is a dimension of its metrics.
+      POWERTOOLS_SERVICE_NAME: 'AgentLauncher',
     });
-    expect(JSON.parse(String(variables()[ENV.agentPools]))).toEqual([
+    expect(JSON.parse(String(variables[ENV.agentPools]))).toEqual([
       { name: 'default', maxAgents: 10, lanes: [{ taskDefinition: 'AgentLauncher_all_default' }] },
-      {
-        name: 'other',
-        id: 'apool-abc123',
-        organization: 'acme-two',
-        apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
-        maxAgents: 3,
-        lanes: [{ taskDefinition: 'AgentLauncher_all_other' }],
-      },
+      { ...other, lanes: [{ taskDefinition: 'AgentLauncher_all_other' }] },
     ]);
   });
 
-  it('is what the launcher understands', () => {
-    const environment = Object.fromEntries(Object.entries(variables()).map(([name, value]) => [name, text(value)]));
-    const config = parseConfig(environment);
-    expect(config.pools.map(({ name, organization }) => [name, organization])).toEqual([
+  it('is accepted by the launcher', () => {
+    expect(configOf(template).pools.map(({ name, organization }) => [name, organization])).toEqual([
       ['default', 'acme'],
       ['other', 'acme-two'],
     ]);
   });
 
-  it('lists both private subnets and the security group', () => {
-    expect(text(variables()[ENV.subnets]).split(',')).toEqual([
+  it('has both private subnets and the security group', () => {
+    expect(text(variables[ENV.subnets]).split(',')).toEqual([
       expect.stringMatching(/Tasks.*1/),
       expect.stringMatching(/Tasks.*2/),
     ]);
-    expect(text(variables()[ENV.securityGroups])).toMatch(/TaskSecurityGroup.*GroupId/);
+    expect(text(variables[ENV.securityGroups])).toMatch(/TaskSecurityGroup.*GroupId/);
+  });
+
+  it('has the phases and the capacity of each lane if a pool has two lanes', () => {
+    const split = templateOf({ ...settings, ...onePool({ phases: { plan: { capacity: 'spot' }, apply: {} } }) });
+    expect(JSON.parse(String(variablesOf(split)[ENV.agentPools]))[0].lanes).toEqual([
+      { taskDefinition: 'AgentLauncher_plan_default', phases: ['plan'], capacity: 'spot' },
+      { taskDefinition: 'AgentLauncher_apply_default', phases: ['apply'], policies: false },
+    ]);
   });
 });
 
 describe('the function', () => {
-  it('ends before its minute does, logs JSON into a separate group, and is never retried', () => {
+  it('runs on Node 24 and ARM, ends within its minute, and logs JSON lines at level INFO into its own group', () => {
     template.hasResourceProperties('AWS::Lambda::Function', {
+      FunctionName: 'AgentLauncher-launcher',
       Handler: 'index.handler',
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
       Timeout: 55,
       MemorySize: 256,
-      LoggingConfig: Match.objectLike({ LogFormat: 'JSON', LogGroup: Match.anyValue() }),
+      LoggingConfig: {
+        LogFormat: 'JSON',
+        ApplicationLogLevel: 'INFO',
+        SystemLogLevel: 'INFO',
+        LogGroup: { Ref: Match.stringLikeRegexp('^LauncherLogs') },
+      },
       ReservedConcurrentExecutions: Match.absent(),
     });
+  });
+
+  it('is never retried', () => {
     template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
       MaximumEventAgeInSeconds: 60,
       MaximumRetryAttempts: 0,
     });
   });
 
-  it('reserves concurrency only if it is set', () => {
+  it('reserves concurrency only if the setting is set', () => {
     templateOf({ ...settings, reservedConcurrency: 1 }).hasResourceProperties('AWS::Lambda::Function', {
       ReservedConcurrentExecutions: 1,
     });
-  });
-
-  it('has no managed policy', () => {
-    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
   });
 
   it.each([
@@ -119,86 +125,85 @@ describe('the function', () => {
       Target: Match.objectLike({ RetryPolicy: { MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0 } }),
     });
   });
-
-  it('is the only thing that its schedule may invoke', () => {
-    const [statement] = statementsOf(template).filter(({ role }) => /ScheduleRole/.test(role));
-    expect(statement?.Action).toEqual(['lambda:InvokeFunction']);
-    expect(statement && resourcesOf(statement)).toEqual([expect.stringMatching(/^<LauncherFunction.*\.Arn>$/)]);
-  });
 });
 
 describe("the launcher's permissions", () => {
-  const rightTo = (sid: string) => statementsOf(template).find(({ Sid }) => Sid === sid);
+  const ofStack = (path: string) => `arn:<AWS::Partition>:${path.replace(/:/, ':<AWS::Region>:<AWS::AccountId>:')}`;
+  const inItsCluster = { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } };
+  const itsTasks = [ofStack('ecs:task/AgentLauncher/*')];
 
-  it("start tasks of the pools' families, in any revision, in its cluster, without a way in", () => {
-    const statement = rightTo('LaunchAgents');
-    expect(statement && resourcesOf(statement)).toEqual([
-      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher_all_default:*',
-      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task-definition/AgentLauncher_all_other:*',
-    ]);
-    expect(statement?.Condition).toEqual({
-      ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } },
-      StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' },
-    });
-  });
-
-  it('tag tasks only while launching them', () => {
-    expect(rightTo('TagAgentsAtLaunch')?.Condition).toEqual({ StringEquals: { 'ecs:CreateAction': 'RunTask' } });
-  });
-
-  it('hand on the roles of the pools, to tasks', () => {
-    const statement = rightTo('HandAgentsTheirRoles');
-    expect(statement && resourcesOf(statement)).toEqual([
-      expect.stringMatching(/Pooldefault.*ExecutionRole/),
-      expect.stringMatching(/Pooldefault.*TaskRole/),
-      expect.stringMatching(/Poolother.*ExecutionRole/),
-      expect.stringMatching(/Poolother.*TaskRole/),
-    ]);
-    expect(statement?.Condition).toEqual({ StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } });
-  });
-
-  it('see and stop tasks of its cluster', () => {
-    const statement = rightTo('SeeAndStopAgents');
-    expect(statement && resourcesOf(statement)).toEqual([
-      'arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>:task/AgentLauncher/*',
-    ]);
-  });
-
-  it('read every API token that it polls with', () => {
-    const statement = rightTo('ReadApiTokens');
-    expect(statement && resourcesOf(statement)).toEqual([
-      'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:acme/api-token-??????',
-      'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
-    ]);
+  it.each([
+    {
+      name: "start tasks of any revision of the pools' families in its cluster, without ECS Exec",
+      sid: 'LaunchAgents',
+      resources: ['default', 'other'].map((pool) => ofStack(`ecs:task-definition/AgentLauncher_all_${pool}:*`)),
+      condition: {
+        ArnEquals: inItsCluster,
+        StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' },
+      },
+    },
+    {
+      name: 'tag tasks only while it launches them',
+      sid: 'TagAgentsAtLaunch',
+      resources: itsTasks,
+      condition: { StringEquals: { 'ecs:CreateAction': 'RunTask' } },
+    },
+    {
+      name: 'pass the roles of the pools to tasks only',
+      sid: 'HandAgentsTheirRoles',
+      resources: [
+        'Pooldefault.*ExecutionRole',
+        'Pooldefault.*TaskRole',
+        'Poolother.*ExecutionRole',
+        'Poolother.*TaskRole',
+      ].map((role) => expect.stringMatching(role)),
+      condition: { StringEquals: { 'iam:PassedToService': 'ecs-tasks.amazonaws.com' } },
+    },
+    {
+      name: 'describe and stop tasks of its cluster',
+      sid: 'SeeAndStopAgents',
+      resources: itsTasks,
+      condition: { ArnEquals: inItsCluster },
+    },
+    {
+      name: 'list tasks of its cluster',
+      sid: 'ListAgents',
+      resources: ['*'],
+      condition: { ArnEquals: inItsCluster },
+    },
+    {
+      name: 'read every API token that it polls with',
+      sid: 'ReadApiTokens',
+      resources: [ofStack('secretsmanager:secret:acme/api-token-??????'), other.apiTokenSecret],
+    },
+    {
+      name: 'write to its log group only',
+      sid: 'WriteItsLog',
+      resources: [expect.stringMatching(/^<LauncherLogs\w+\.Arn>$/)],
+    },
+  ])('$name', ({ sid, resources, condition }) => {
+    const statements = statementsOf(template).filter(({ Sid }) => Sid === sid);
+    expect(statements.flatMap(resourcesOf)).toEqual(resources);
+    expect(statements.map(({ Condition }) => Condition)).toEqual([condition]);
   });
 });
 
-describe('what the launcher is made of', () => {
+describe('the launcher', () => {
   const trustOf = (id: RegExp) => {
     const roles = Object.entries(template.findResources('AWS::IAM::Role')).filter(([name]) => id.test(name));
     expect(roles).toHaveLength(1);
-    return z
-      .looseObject({ AssumeRolePolicyDocument: z.looseObject({ Statement: z.unknown() }) })
-      .parse(roles[0]?.[1]['Properties']).AssumeRolePolicyDocument.Statement;
+    return roles[0]?.[1]['Properties'].AssumeRolePolicyDocument.Statement;
   };
 
-  it('is a function with Node 24 on ARM, whose log lines at level INFO are JSON', () => {
-    template.hasResourceProperties('AWS::Lambda::Function', {
-      FunctionName: 'AgentLauncher-launcher',
-      Runtime: 'nodejs24.x',
-      Architectures: ['arm64'],
-      LoggingConfig: Match.objectLike({ LogFormat: 'JSON', ApplicationLogLevel: 'INFO', SystemLogLevel: 'INFO' }),
-    });
-  });
-
-  it('is a role that only Lambda may use, and only for this function', () => {
+  it('has a role that only Lambda may assume, and no managed policy', () => {
     expect(trustOf(/^LauncherRole/)).toEqual([
       { Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' } },
     ]);
     expect(Object.keys(template.findResources('AWS::IAM::Role')).filter((id) => /ServiceRole/.test(id))).toEqual([]);
+    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
   });
 
-  it('is a schedule whose role only schedules of this account may use', () => {
+  it('has a schedule whose role only schedules of this account may assume, to invoke this function only', () => {
     expect(trustOf(/^LauncherScheduleRole/)).toEqual([
       {
         Action: 'sts:AssumeRole',
@@ -207,9 +212,12 @@ describe('what the launcher is made of', () => {
         Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
       },
     ]);
+    const [statement] = statementsOf(template).filter(({ role }) => /ScheduleRole/.test(role));
+    expect(statement?.Action).toEqual(['lambda:InvokeFunction']);
+    expect(statement && resourcesOf(statement)).toEqual([expect.stringMatching(/^<LauncherFunction.*\.Arn>$/)]);
   });
 
-  it('is a schedule that waits for its role’s policy, since its first invocation would be denied', () => {
+  it('has a schedule that waits for the policy of its role, since its first invocation would be denied', () => {
     const [schedule] = Object.values(template.findResources('AWS::Scheduler::Schedule'));
     expect(schedule?.['DependsOn']).toEqual(
       expect.arrayContaining([expect.stringMatching(/ScheduleRoleDefaultPolicy/)]),
@@ -217,48 +225,11 @@ describe('what the launcher is made of', () => {
     expect(schedule?.['Properties'].Name).toBe('AgentLauncher');
   });
 
-  it('is a log group that is deleted with the stack, and metrics under the name of the launcher', () => {
-    template.hasResource('AWS::Logs::LogGroup', {
-      Properties: { LogGroupName: '/AgentLauncher/launcher' },
-      DeletionPolicy: 'Delete',
-    });
-    expect(variables()['POWERTOOLS_SERVICE_NAME']).toBe('AgentLauncher');
+  it('describes each of its resources that the console lists', () => {
+    const described = ['AWS::Lambda::Function', 'AWS::Scheduler::Schedule', 'AWS::IAM::Role'].flatMap((type) =>
+      Object.entries(template.findResources(type)).filter(([id]) => id.startsWith('Launcher')),
+    );
+    expect(described.length).toBeGreaterThanOrEqual(4);
+    for (const [id, { Properties }] of described) expect(Properties.Description, id).toMatch(/\w+ \w+/);
   });
-});
-
-describe("the launcher's statements", () => {
-  it('see, stop and list tasks of its cluster only, and write to its log group only', () => {
-    const of = (sid: string) => statementsOf(template).find(({ Sid }) => Sid === sid);
-    const inThisCluster = { ArnEquals: { 'ecs:cluster': { 'Fn::GetAtt': [expect.stringMatching(/Cluster/), 'Arn'] } } };
-    expect(of('SeeAndStopAgents')?.Condition).toEqual(inThisCluster);
-    expect(of('ListAgents')?.Condition).toEqual(inThisCluster);
-    const log = of('WriteItsLog');
-    expect(log && resourcesOf(log)).toEqual([expect.stringMatching(/^<LauncherLogs\w+\.Arn>$/)]);
-  });
-
-  it('tell agents not to take a public address, because their subnets are private', () => {
-    expect(variables()[ENV.assignPublicIp]).toBe('DISABLED');
-  });
-});
-
-describe('the lanes in the function’s environment', () => {
-  it('say which phases they serve and that plans run on Spot, only where a pool has two lanes', () => {
-    const [one] = settings.pools;
-    const split = templateOf({ ...settings, pools: [{ ...one, phases: { plan: { capacity: 'spot' }, apply: {} } }] });
-    const [pool] = z
-      .array(z.looseObject({ lanes: z.array(z.record(z.string(), z.unknown())) }))
-      .parse(JSON.parse(String(variables(split)[ENV.agentPools])));
-    expect(pool?.lanes).toEqual([
-      { taskDefinition: 'AgentLauncher_plan_default', phases: ['plan'], capacity: 'spot' },
-      { taskDefinition: 'AgentLauncher_apply_default', phases: ['apply'], policies: false },
-    ]);
-  });
-});
-
-it('everything of the launcher that the console lists says what it is for', () => {
-  const described = ['AWS::Lambda::Function', 'AWS::Scheduler::Schedule', 'AWS::IAM::Role'].flatMap((type) =>
-    Object.entries(template.findResources(type)).filter(([id]) => id.startsWith('Launcher')),
-  );
-  expect(described.length).toBeGreaterThanOrEqual(4);
-  for (const [id, { Properties }] of described) expect(Properties.Description, id).toMatch(/\w+ \w+/);
 });

@@ -5,54 +5,55 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { METRICS, METRICS_NAMESPACE } from '../../../functions/launcher/contract.ts';
 import { Monitoring, type MonitoringProps, RUNBOOK_HEADINGS } from '../../../lib/launcher/monitoring.ts';
-import { emptyStack, templateOf, text } from '../synthesis.ts';
+import { emptyStack, propertiesOf, templateOf, text } from '../synthesis.ts';
 
 const TOPIC = 'arn:aws:sns:eu-central-1:123456789012:alarms';
 
-function monitoringIn(props: Partial<MonitoringProps> = {}): Template {
-  const stack = emptyStack();
-  new Monitoring(stack, 'Monitoring', {
+const POOLS = [
+  { poolName: 'default', maxAgents: 10, usesSpot: true, hasStandingAgents: true, sweepsForRuns: true },
+  { poolName: 'other', maxAgents: 3, usesSpot: false, hasStandingAgents: false, sweepsForRuns: false },
+];
+
+/** Monitoring without an alarm topic. */
+function silentMonitoring(props: Partial<MonitoringProps> = {}, stack = emptyStack()) {
+  const monitoring = new Monitoring(stack, 'Monitoring', {
     name: 'Test',
-    pools: [
-      { poolName: 'default', maxAgents: 10, usesSpot: true, hasStandingAgents: true, sweepsForRuns: true },
-      { poolName: 'other', maxAgents: 3, usesSpot: false, hasStandingAgents: false, sweepsForRuns: false },
-    ],
+    pools: POOLS,
     schedule: Duration.minutes(1),
     oldestQueued: Duration.minutes(15),
-    alarmTopic: Topic.fromTopicArn(stack, 'Topic', TOPIC),
     ...props,
   });
+  return { stack, monitoring };
+}
+
+/** The template of monitoring with an alarm topic. */
+function monitoringIn(props: Partial<MonitoringProps> = {}): Template {
+  const stack = emptyStack();
+  silentMonitoring({ alarmTopic: Topic.fromTopicArn(stack, 'Topic', TOPIC), ...props }, stack);
   return Template.fromStack(stack);
 }
 
 const alarmSchema = z.looseObject({
-  Properties: z.looseObject({
-    AlarmName: z.string(),
-    // With another unit than the metric's an alarm would never see a datapoint.
-    Unit: z.undefined().optional(),
-    AlarmDescription: z.string(),
-    MetricName: z.string(),
-    Namespace: z.string(),
-    Dimensions: z.array(z.object({ Name: z.string(), Value: z.string() })),
-    Statistic: z.string(),
-    Period: z.number(),
-    Threshold: z.number(),
-    ComparisonOperator: z.string(),
-    EvaluationPeriods: z.number(),
-    DatapointsToAlarm: z.number().optional(),
-    TreatMissingData: z.string().optional(),
-    AlarmActions: z.array(z.unknown()).optional(),
-    OKActions: z.array(z.unknown()).optional(),
-    InsufficientDataActions: z.array(z.unknown()).optional(),
-    ActionsEnabled: z.boolean().optional(),
-  }),
+  AlarmName: z.string(),
+  // If the unit differs from the metric's, an alarm never finds a datapoint.
+  Unit: z.undefined().optional(),
+  AlarmDescription: z.string(),
+  MetricName: z.string(),
+  Namespace: z.string(),
+  Dimensions: z.array(z.object({ Name: z.string(), Value: z.string() })),
+  Statistic: z.string(),
+  Period: z.number(),
+  Threshold: z.number(),
+  ComparisonOperator: z.string(),
+  EvaluationPeriods: z.number(),
+  DatapointsToAlarm: z.number().optional(),
+  TreatMissingData: z.string().optional(),
 });
-const alarmsOf = (template: Template) =>
-  Object.values(template.findResources('AWS::CloudWatch::Alarm')).map((alarm) => alarmSchema.parse(alarm).Properties);
+const alarmsOf = (template: Template) => z.array(alarmSchema).parse(propertiesOf(template, 'AWS::CloudWatch::Alarm'));
 
 /**
- * Everything that decides when an alarm goes off, on one line a column: `Maximum of OldestQueuedSeconds{pool} >= 900`,
- * `3 of 3 periods of 60 s`, what missing data counts as.
+ * Everything that decides when an alarm fires, in one string per column: `Maximum of OldestQueuedSeconds{pool} >= 900`,
+ * `3 of 3 periods of 60 s`, and the treatment of missing data.
  */
 type AlarmRow = readonly [name: string, condition: string, periods: string, missingData: string];
 
@@ -73,53 +74,40 @@ function rowOf(alarm: ReturnType<typeof alarmsOf>[number]): AlarmRow {
 }
 
 /** All alarms of a launcher that ticks every `schedule` seconds and has the pools `default` and `other`. */
-const expectedAlarms = (
-  schedule: number,
-  silence: number,
-  sweepingPools: readonly string[] = ['default'],
-): AlarmRow[] => [
-  ['Test: Ticks fail', 'Sum of FailedTicks{service=Test} >= 1', `3 of 5 periods of ${schedule} s`, 'notBreaching'],
-  [
-    'Test: API token rejected',
-    'Sum of ApiTokenRejected{service=Test} >= 1',
-    `2 of 2 periods of ${schedule} s`,
+function expectedAlarms(schedule: number, silence: number, sweepingPools = ['default']): AlarmRow[] {
+  const row = (name: string, condition: string, periods: string): AlarmRow => [
+    `Test: ${name}`,
+    condition,
+    `${periods} periods of ${schedule} s`,
     'notBreaching',
-  ],
-  [
-    'Test: Launcher silent',
-    'SampleCount of RunListRequests{service=Test} < 1',
-    `1 of 1 periods of ${silence} s`,
-    'breaching',
-  ],
-  ...['default', 'other'].flatMap((pool): AlarmRow[] => [
+  ];
+  return [
+    row('Ticks fail', 'Sum of FailedTicks{service=Test} >= 1', '3 of 5'),
+    row('API token rejected', 'Sum of ApiTokenRejected{service=Test} >= 1', '2 of 2'),
     [
-      `Test: A job waits too long (${pool})`,
-      `Maximum of OldestQueuedSeconds{pool=${pool},service=Test} >= 900`,
-      `3 of 3 periods of ${schedule} s`,
-      'notBreaching',
+      'Test: Launcher silent',
+      'SampleCount of RunListRequests{service=Test} < 1',
+      `1 of 1 periods of ${silence} s`,
+      'breaching',
     ],
-    [
-      `Test: Agents fail to start (${pool})`,
-      `Maximum of StartFailures{pool=${pool},service=Test} >= 1`,
-      `5 of 5 periods of ${schedule} s`,
-      'notBreaching',
-    ],
-    [
-      `Test: A job ran out of memory (${pool})`,
-      `Sum of OutOfMemory{pool=${pool},service=Test} >= 1`,
-      `1 of 1 periods of ${schedule} s`,
-      'notBreaching',
-    ],
-  ]),
-  ...sweepingPools.map(
-    (pool): AlarmRow => [
-      `Test: A run stays in a post-plan status (${pool})`,
-      `Maximum of LongestAfterPlanSeconds{pool=${pool},service=Test} >= 1200`,
-      `3 of 3 periods of ${schedule} s`,
-      'notBreaching',
-    ],
-  ),
-];
+    ...['default', 'other'].flatMap((pool) => [
+      row(
+        `A job waits too long (${pool})`,
+        `Maximum of OldestQueuedSeconds{pool=${pool},service=Test} >= 900`,
+        '3 of 3',
+      ),
+      row(`Agents fail to start (${pool})`, `Maximum of StartFailures{pool=${pool},service=Test} >= 1`, '5 of 5'),
+      row(`A job ran out of memory (${pool})`, `Sum of OutOfMemory{pool=${pool},service=Test} >= 1`, '1 of 1'),
+    ]),
+    ...sweepingPools.map((pool) =>
+      row(
+        `A run stays in a post-plan status (${pool})`,
+        `Maximum of LongestAfterPlanSeconds{pool=${pool},service=Test} >= 1200`,
+        '3 of 3',
+      ),
+    ),
+  ];
+}
 
 it.each([
   [1, 60, 300],
@@ -140,7 +128,7 @@ it('the stack has no alarm outside this table', () => {
   );
 });
 
-it('the alarm on the oldest queued job waits as long as the setting says', () => {
+it('the alarm on the oldest queued job fires after the configured duration', () => {
   const [, condition] =
     alarmsOf(monitoringIn({ oldestQueued: Duration.minutes(7) }))
       .map(rowOf)
@@ -158,7 +146,7 @@ it('every alarm is described in a sentence and points to its heading in the runb
   }
 });
 
-it('every alarm has the logical ID that it always had: with another, CloudFormation could not create one of the same name', () => {
+it('every alarm keeps its logical ID, because CloudFormation could not create a new one with the same name', () => {
   const ids = Object.keys(monitoringIn().findResources('AWS::CloudWatch::Alarm'));
   const ofPools = ['default', 'other'].flatMap((pool) =>
     ['oldestQueuedJob', 'startFailures', 'outOfMemory'].map((kind) => `${kind}${pool}`),
@@ -176,7 +164,7 @@ it('the descriptions of alarms state the configured durations', () => {
   expect(descriptionOf('Test: A job waits too long')).toContain('7 minutes');
 });
 
-it('watches metrics that the launcher writes, and no others', () => {
+it('every alarm watches a metric that the launcher writes', () => {
   const names: string[] = Object.values(METRICS);
   for (const { MetricName, Namespace } of alarmsOf(monitoringIn())) {
     expect(Namespace).toBe(METRICS_NAMESPACE);
@@ -184,28 +172,21 @@ it('watches metrics that the launcher writes, and no others', () => {
   }
 });
 
-it('every alarm notifies the topic when it goes off and when it clears', () => {
+it('every alarm notifies the topic when it fires and when it clears', () => {
   for (const { AlarmName, ...alarm } of alarmsOf(monitoringIn())) {
-    expect(alarm.AlarmActions, AlarmName).toEqual([TOPIC]);
-    expect(alarm.OKActions, AlarmName).toEqual([TOPIC]);
-    expect(alarm.InsufficientDataActions, AlarmName).toBeUndefined();
-    expect(alarm.ActionsEnabled, AlarmName).not.toBe(false);
+    expect(alarm['AlarmActions'], AlarmName).toEqual([TOPIC]);
+    expect(alarm['OKActions'], AlarmName).toEqual([TOPIC]);
+    expect(alarm['InsufficientDataActions'], AlarmName).toBeUndefined();
+    expect(alarm['ActionsEnabled'], AlarmName).not.toBe(false);
   }
 });
 
-it('alarms notify nobody when there is no topic', () => {
-  const stack = emptyStack();
-  new Monitoring(stack, 'Monitoring', {
-    name: 'Test',
-    pools: [{ poolName: 'default', maxAgents: 10, usesSpot: false, hasStandingAgents: false, sweepsForRuns: false }],
-    schedule: Duration.minutes(1),
-    oldestQueued: Duration.minutes(15),
-  });
-  const alarms = alarmsOf(Template.fromStack(stack));
+it('no alarm notifies anyone without a topic', () => {
+  const alarms = alarmsOf(Template.fromStack(silentMonitoring({ pools: POOLS.slice(1) }).stack));
   expect(alarms).toHaveLength(6);
   for (const alarm of alarms) {
-    expect(alarm.AlarmActions).toBeUndefined();
-    expect(alarm.OKActions).toBeUndefined();
+    expect(alarm['AlarmActions']).toBeUndefined();
+    expect(alarm['OKActions']).toBeUndefined();
   }
 });
 
@@ -231,11 +212,8 @@ const dashboardSchema = z.looseObject({
 });
 
 function dashboardOf(template: Template) {
-  const [dashboard] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'));
-  const { DashboardBody } = z
-    .looseObject({ Properties: z.looseObject({ DashboardBody: z.unknown() }) })
-    .parse(dashboard).Properties;
-  return dashboardSchema.parse(JSON.parse(text(DashboardBody)));
+  const [dashboard] = propertiesOf(template, 'AWS::CloudWatch::Dashboard');
+  return dashboardSchema.parse(JSON.parse(text(dashboard.DashboardBody)));
 }
 
 const lineSchema = z
@@ -294,7 +272,7 @@ describe('the dashboard', () => {
     }
   });
 
-  it('the dashboard says in the label what a line counts where a graph has several lines of a pool', () => {
+  it('the dashboard names the count in each label if a graph has several lines of a pool', () => {
     for (const { lines } of graphsOf(monitoringIn())) {
       for (const pool of ['default', 'other']) {
         const labels = lines.filter((line) => line.pool === pool).map(({ label }) => label);
@@ -314,18 +292,13 @@ describe('the dashboard', () => {
     ]);
   });
 
-  it('the dashboard shows the state of all alarms across its whole width, above three graphs a row from zero up', () => {
+  it('the dashboard shows the state of all alarms across its width, above rows of three graphs that start at zero', () => {
     const template = monitoringIn();
     const { start, widgets } = dashboardOf(template);
     const [alarms, ...graphs] = widgets;
     expect(start).toBe('-PT12H');
-    expect(alarms).toMatchObject({
-      type: 'alarm',
-      width: 24,
-      x: 0,
-      y: 0,
-      properties: { title: expect.stringMatching(/\w/) },
-    });
+    const title = expect.stringMatching(/\w/);
+    expect(alarms).toMatchObject({ type: 'alarm', width: 24, x: 0, y: 0, properties: { title } });
     expect(alarms?.properties.alarms).toEqual(
       Object.keys(template.findResources('AWS::CloudWatch::Alarm')).map((id) => `<${id}.Arn>`),
     );
@@ -333,16 +306,10 @@ describe('the dashboard', () => {
     for (const { properties } of graphs) expect(properties.yAxis).toEqual({ left: { min: 0 } });
   });
 
-  it('the dashboard is found at the URL that the stack prints', () => {
-    const stack = emptyStack();
-    const { dashboardUrl } = new Monitoring(stack, 'Monitoring', {
-      name: 'Test',
-      pools: [],
-      schedule: Duration.minutes(1),
-      oldestQueued: Duration.minutes(15),
-    });
+  it('the dashboard has the URL that the stack prints', () => {
+    const { stack, monitoring } = silentMonitoring({ pools: [] });
     Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Dashboard', { DashboardName: 'Test' });
-    expect(text(stack.resolve(dashboardUrl))).toBe(
+    expect(text(stack.resolve(monitoring.dashboardUrl))).toBe(
       'https://console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/Test',
     );
   });

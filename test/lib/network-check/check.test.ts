@@ -13,7 +13,7 @@ const needs: VpcNeeds = {
   services: ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'],
   dnsFirewall: false,
 };
-/** The default network ACL of a VPC, which allows everything. */
+/** The default network ACL of a VPC allows everything. */
 const open: AclFacts = {
   id: 'acl-1',
   rules: (['in', 'out'] as const).flatMap((direction): AclRule[] => [
@@ -54,10 +54,15 @@ const endpoint = (service: string, more: Partial<EndpointFacts> = {}): EndpointF
   ...more,
 });
 const tcp = (port: number, peer: string) => ({ protocol: 'tcp', from: port, to: port, peer });
+type GroupRules = VpcFacts['securityGroups'][number]['outbound'][number][];
 
 describe('a VPC', () => {
   it('with NAT, DNS and free addresses has what agents need', () => {
     expect(found({})).toEqual([]);
+  });
+
+  const group = (inbound: GroupRules, ...outbound: GroupRules) => ({
+    securityGroups: [{ id: 'sg-1', vpcId: 'vpc-1', inbound, outbound }],
   });
 
   it.each<[string, Partial<VpcFacts>, RegExp]>([
@@ -82,7 +87,7 @@ describe('a VPC', () => {
       /note: .*enableDnsHostnames.*\(kms\)/,
     ],
     [
-      'a dead half next to a default route',
+      'a dead route to one half of all addresses next to a default route',
       { subnets: [{ ...subnet, nowhere: ['0.0.0.0/1'] }] },
       /missing: subnet subnet-1 has no route to 0\.0\.0\.0\/1 \(missing, or its target was deleted\)/,
     ],
@@ -95,40 +100,22 @@ describe('a VPC', () => {
     ['one zone', { subnets: [subnet, { ...subnet, id: 'subnet-2' }] }, /note: all subnets are in one zone/],
     ['no S3 endpoint', { subnets: [{ ...subnet, s3Endpoint: false }] }, /note: .*no gateway endpoint for S3/],
     [
-      'a closed security group',
-      {
-        securityGroups: [
-          {
-            id: 'sg-1',
-            vpcId: 'vpc-1',
-            inbound: [],
-            outbound: [tcp(80, '0.0.0.0/0')],
-          },
-        ],
-      },
+      'a security group without outbound TCP 443',
+      group([], tcp(80, '0.0.0.0/0')),
       /missing: no security group allows outbound TCP 443/,
     ],
     [
-      'an open security group',
-      {
-        securityGroups: [
-          {
-            id: 'sg-1',
-            vpcId: 'vpc-1',
-            inbound: [tcp(22, '0.0.0.0/0')],
-            outbound: [{ protocol: '-1', from: 0, to: 65_535, peer: '0.0.0.0/0' }],
-          },
-        ],
-      },
+      'a security group with an inbound rule',
+      group([tcp(22, '0.0.0.0/0')], { protocol: '-1', from: 0, to: 65_535, peer: '0.0.0.0/0' }),
       /note: security group sg-1 allows inbound traffic: tcp 22/,
     ],
     [
-      'another DNS Firewall',
+      'another DNS Firewall rule group',
       { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 200 }] },
       /note: another DNS Firewall rule group is attached \(corporate: priority 200\)/,
     ],
     ['a carrier gateway', { subnets: [{ ...subnet, targets: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
-  ])('with %s gets a finding', (_name, facts, expected) => {
+  ])('with %s has a finding', (_, facts, expected) => {
     expect(found(facts)).toContainEqual(expect.stringMatching(expected));
   });
 
@@ -139,7 +126,7 @@ describe('a VPC', () => {
     },
   );
 
-  it('without a default route also needs S3, unless an endpoint with private DNS has it', () => {
+  it('without a default route also needs an endpoint for S3', () => {
     const services = needs.services.map((service) => endpoint(service));
     const only = (facts: Partial<VpcFacts>, more: object) =>
       found({ ...facts, subnets: [{ ...isolated, s3Endpoint: false, ...more }] }, { subnetIds: ['subnet-1'] })[0];
@@ -151,7 +138,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('whose subnet has IPv6 only gets that finding, and none of its consequences', () => {
+  it('with an IPv6-only subnet has that finding, and none of its consequences', () => {
     const { range: _, ...ofIpv6 } = { ...isolated, freeAddresses: 0 };
     expect(found({ subnets: [ofIpv6] }, { subnetIds: ['subnet-1'] })).toEqual([
       expect.stringMatching(/^missing: subnet subnet-1 has no IPv4 range/),
@@ -166,7 +153,7 @@ describe('a VPC', () => {
     ]);
   });
 
-  it('whose default route is split into halves is public if one half is', () => {
+  it('with a default route in two halves has a public subnet if one half leads to an internet gateway', () => {
     expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'igw-1'] }] })).toContainEqual(
       expect.stringMatching(/missing: .* internet gateway igw-1/),
     );
@@ -175,7 +162,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('whose endpoints block agents gets a finding for each endpoint that agents use', () => {
+  it('has a finding for each endpoint that agents use and that blocks them', () => {
     const shutTo = (peer: string, more: Partial<EndpointFacts> = {}) => ({
       endpoints: [
         endpoint('logs', {
@@ -197,7 +184,7 @@ describe('a VPC', () => {
     expect(found({ ...shutTo('sg-7'), securityGroups: [ours] })).toEqual([]);
   });
 
-  it('whose endpoints have custom policies gets a note that the check does not read them', () => {
+  it('has a note for each custom endpoint policy, because the check does not evaluate them', () => {
     const endpoints = [endpoint('logs', { hasCustomPolicy: true }), endpoint('kms', { hasCustomPolicy: true })];
     expect(found({ endpoints, s3HasCustomPolicy: true })).toEqual([
       expect.stringMatching(/^note: the endpoint for logs has a custom policy/),
@@ -206,11 +193,11 @@ describe('a VPC', () => {
     expect(found({ s3HasCustomPolicy: true }, { services: ['logs'] })).toEqual([]);
   });
 
-  it('whose network ACL blocks requests or answers gets a finding', () => {
-    const acl = (...rules: AclRule[]) => ({ subnets: [{ ...subnet, acl: { id: 'acl-1', rules } }, good.subnets[1]] });
-    const out: AclRule = { ...open.rules[2] } as AclRule;
-    const into: AclRule = { ...open.rules[0] } as AclRule;
-    const facts = (...rules: AclRule[]) => acl(...rules) as Partial<VpcFacts>;
+  const second = { ...subnet, id: 'subnet-2', zone: 'b' };
+
+  it('has a finding if its network ACL blocks requests or answers', () => {
+    const [into, , out] = open.rules as [AclRule, AclRule, AclRule];
+    const facts = (...rules: AclRule[]) => ({ subnets: [{ ...subnet, acl: { id: 'acl-1', rules } }, second] });
     expect(found(facts(into, out))).toEqual([]);
     expect(found(facts(into))).toEqual([
       expect.stringMatching(/^missing: network ACL acl-1 of subnet subnet-1 does not allow outbound TCP 443/),
@@ -223,66 +210,31 @@ describe('a VPC', () => {
     ]);
     expect(found(facts(into, out), { ports: [443, 8443] })).toEqual([]);
     const { acl: _, ...unseen } = subnet;
-    expect(found({ subnets: [unseen, { ...subnet, id: 'subnet-2', zone: 'b' }] })).toEqual([
+    expect(found({ subnets: [unseen, second] })).toEqual([
       expect.stringMatching(/^note: this account can't see the network ACL of subnet subnet-1/),
     ]);
   });
 
-  it('whose groups or ACL block the port of a proxy gets a finding, and a rule for the proxy only is enough', () => {
-    const group = (...outbound: VpcFacts['securityGroups'][number]['outbound']) => ({
-      securityGroups: [{ id: 'sg-1', vpcId: 'vpc-1', inbound: [], outbound }],
-    });
+  it('has a finding if its security groups or its network ACL block the port of a proxy', () => {
     const proxied = { proxyPorts: [3128] };
     const https = tcp(443, '0.0.0.0/0');
-    expect(found(group(https), proxied)).toEqual(['missing: no security group allows outbound TCP 3128']);
-    expect(found(group(https, tcp(3128, '10.0.0.5/32')), proxied)).toEqual([]);
-    const acl: AclFacts = { id: 'acl-2', rules: open.rules.map((rule) => ({ ...rule })) };
-    const closed = {
-      ...acl,
-      rules: [
-        {
-          number: 50,
-          direction: 'out' as const,
-          allows: false,
-          protocol: '6',
-          range: '0.0.0.0/0',
-          from: 3128,
-          to: 3128,
-        },
-        ...acl.rules,
-      ],
-    };
-    expect(
-      found(
-        {
-          subnets: [
-            { ...subnet, acl: closed },
-            { ...subnet, id: 'subnet-2' },
-          ],
-        },
-        proxied,
-      ).join(),
-    ).toMatch(/outbound TCP 3128/);
+    expect(found(group([], https), proxied)).toEqual(['missing: no security group allows outbound TCP 3128']);
+    expect(found(group([], https, tcp(3128, '10.0.0.5/32')), proxied)).toEqual([]);
+    const [, , rule] = open.rules as [AclRule, AclRule, AclRule];
+    const block = { ...rule, number: 50, allows: false, protocol: '6', ports: { from: 3128, to: 3128 } };
+    const closed = { ...subnet, acl: { id: 'acl-2', rules: [block, ...open.rules] } };
+    expect(found({ subnets: [closed, second] }, proxied)).toEqual([expect.stringMatching(/outbound TCP 3128/)]);
   });
 
-  it('whose DHCP options set other resolvers gets a finding with DNS Firewall', () => {
+  it('has a finding with DNS Firewall, or else a note, if its DHCP options set other resolvers', () => {
     expect(found({ resolvers: ['10.0.0.53'] }, { dnsFirewall: true })).toContainEqual(
       expect.stringMatching(/missing: DHCP sets other resolvers \(10\.0\.0\.53\)/),
     );
     expect(found({ resolvers: ['10.0.0.53'] })).toContainEqual(expect.stringMatching(/^note: DHCP/));
   });
 
-  it('whose groups allow outbound 443 to private addresses only has no path to HCP Terraform, but may have one to another host', () => {
-    const to = (...peers: string[]) => ({
-      securityGroups: [
-        {
-          id: 'sg-1',
-          vpcId: 'vpc-1',
-          inbound: [],
-          outbound: peers.map((peer) => ({ protocol: 'tcp', from: 443, to: 443, peer })),
-        },
-      ],
-    });
+  it('has no path to HCP Terraform, but perhaps one to another host, with outbound TCP 443 to private addresses only', () => {
+    const to = (...peers: string[]) => group([], ...peers.map((peer) => tcp(443, peer)));
     const inside = /^missing: security groups allow outbound TCP 443 only to .*, but HCP Terraform has public IPv4/;
     for (const peers of [['10.0.0.0/8'], ['sg-2'], ['::/0'], ['10.0.0.0/8', '192.168.0.0/16', 'sg-2']]) {
       expect(found(to(...peers))).toEqual([expect.stringMatching(inside)]);
@@ -296,7 +248,7 @@ describe('a VPC', () => {
     expect(found(to('10.0.0.0/8', '0.0.0.0/0'))).toEqual([]);
   });
 
-  it('with our DNS Firewall gets notes about a priority that is in use, and about failing open', () => {
+  it("with the stack's DNS Firewall has notes about a priority that is in use, and about failing open", () => {
     const facts = { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 101 }], dnsFailsOpen: true };
     const withOurs = found(facts, { dnsFirewall: true });
     expect(withOurs).toContainEqual(expect.stringMatching(/^note: corporate has the priority 101/));
@@ -304,7 +256,7 @@ describe('a VPC', () => {
     expect(found(facts)).toHaveLength(1);
   });
 
-  it('needs no ECR endpoints for images from elsewhere', () => {
+  it('needs no ECR endpoints for images in other registries', () => {
     const services = taskStartServices(['ghcr.io/acme/agent:1']);
     expect(services).toEqual(['logs', 'secretsmanager']);
     expect(taskStartServices([undefined])).toEqual(needs.services);
@@ -317,7 +269,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('gets the findings that prevent a start first, each with what to do', () => {
+  it('has the findings that prevent a start first, each with a remedy', () => {
     const findings = findingsIn({ ...good, subnets: [{ ...isolated, s3Endpoint: false }], dnsSupport: false }, needs);
     const levels = findings.map(({ level }) => level);
     expect(levels.lastIndexOf('missing')).toBeLessThan(
@@ -334,14 +286,14 @@ describe("GuardDuty's endpoint", () => {
     expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] })).toEqual([]);
   });
 
-  it('is a note if it is missing or has no private DNS, because agents start without it', () => {
+  it('causes a note if it is missing or has no private DNS, because agents start without it', () => {
     const noted = /^note: the VPC has no endpoint for guardduty-data with private DNS/;
     expect(found({}, guardDuty)).toEqual([expect.stringMatching(noted)]);
     const nameless = [endpoint('guardduty-data', { privateDns: false })];
     expect(found({ endpoints: nameless }, guardDuty)).toContainEqual(expect.stringMatching(noted));
   });
 
-  it('is a note if its security group blocks the agents, and no finding if it admits them', () => {
+  it('causes a note if its security group blocks the agents', () => {
     expect(found({ endpoints: [endpoint('guardduty-data')] }, guardDuty)).toEqual([]);
     expect(found({ endpoints: [endpoint('guardduty-data', { groups: [] })] }, guardDuty)).toEqual([
       expect.stringMatching(/^note: the endpoint for guardduty-data .* does not allow inbound TCP 443/),

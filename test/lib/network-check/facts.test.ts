@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { vpcFacts } from '../../../lib/network-check/facts.ts';
-import type { VpcNeeds } from '../../../lib/network-check/findings.ts';
+import { answersWith, routesTo, SUBNET, SUBNET_ID, VPC_ID } from './aws-answers.ts';
 
-const needs: VpcNeeds = {
-  vpcId: 'vpc-1',
-  subnetIds: ['subnet-1'],
+const needs = {
+  vpcId: VPC_ID,
+  subnetIds: [SUBNET_ID],
   hostname: 'app.terraform.io',
   agents: 1,
   ports: [443],
@@ -12,42 +12,14 @@ const needs: VpcNeeds = {
   dnsFirewall: false,
 };
 
-/** Answers as the AWS CLI gives them, and every command that was run. */
-function aws(route: object, asked: string[] = [], more: Record<string, unknown> = {}) {
-  const answers: Record<string, unknown> = {
-    'describe-vpcs': { Vpcs: [{ VpcId: 'vpc-1', CidrBlock: '10.0.0.0/16', DhcpOptionsId: 'dopt-1' }] },
-    'describe-vpc-attribute': { EnableDnsSupport: { Value: true }, EnableDnsHostnames: { Value: true } },
-    'describe-dhcp-options': {
-      DhcpOptions: [{ DhcpConfigurations: [{ Key: 'domain-name-servers', Values: [{ Value: 'AmazonProvidedDNS' }] }] }],
-    },
-    'describe-subnets': {
-      Subnets: [
-        {
-          SubnetId: 'subnet-1',
-          VpcId: 'vpc-1',
-          AvailabilityZone: 'a',
-          CidrBlock: '10.0.1.0/24',
-          AvailableIpAddressCount: 9,
-        },
-      ],
-    },
-    'describe-route-tables': {
-      RouteTables: [
-        { Associations: [{ SubnetId: 'subnet-1' }], Routes: [{ DestinationCidrBlock: '0.0.0.0/0', ...route }] },
-      ],
-    },
-    'describe-vpc-endpoints': { VpcEndpoints: [] },
-    'describe-network-acls': { NetworkAcls: [] },
-    'list-firewall-rule-group-associations': {
-      FirewallRuleGroupAssociations: [{ FirewallRuleGroupId: 'rslvr-frg-1', Priority: 101 }],
-    },
-    'get-firewall-config': { FirewallConfig: { FirewallFailOpen: 'ENABLED' } },
-    ...more,
-  };
-  return (_service: string, command = '') => {
+/** The facts of a VPC with a NAT gateway, if the AWS CLI gives other answers to these commands. */
+function factsWith(more: Record<string, unknown>, dnsFirewall = false, asked: string[] = []) {
+  const answers = { ...answersWith({ NatGatewayId: 'nat-1' }), ...more };
+  const aws = (_service: string, command = '') => {
     asked.push(command);
     return answers[command];
   };
+  return vpcFacts(aws, { ...needs, dnsFirewall }, []);
 }
 
 describe('the default route', () => {
@@ -60,65 +32,43 @@ describe('the default route', () => {
     ],
     [{ LocalGatewayId: 'lgw-1' }, 'lgw-1'],
     [{ CarrierGatewayId: 'cagw-1' }, 'cagw-1'],
-  ])('%o is recognized', (route, target) => {
-    expect(vpcFacts(aws(route), needs, []).subnets).toMatchObject([{ targets: [target] }]);
+  ])('to %o is recognized', (route, target) => {
+    expect(factsWith({ 'describe-route-tables': routesTo(route) }).subnets).toMatchObject([{ targets: [target] }]);
   });
 
-  it('without a target is none', () => {
-    expect(vpcFacts(aws({ NatGatewayId: 'nat-1', State: 'blackhole' }), needs, []).subnets).toMatchObject([
-      { targets: [], nowhere: ['0.0.0.0/0'] },
-    ]);
-  });
-
-  const table = (...Routes: object[]) => ({
-    'describe-route-tables': { RouteTables: [{ Associations: [{ Main: true }], Routes }] },
-  });
   const route = (range: string, NatGatewayId: string) => ({ DestinationCidrBlock: range, NatGatewayId });
+  const deleted = (range: string) => ({ ...route(range, 'nat-gone'), State: 'blackhole' });
   const [all, low, high] = ['0.0.0.0/0', '0.0.0.0/1', '128.0.0.0/1'] as const;
 
-  it.each<[string, object[], string[]]>([
-    ['both halves', [route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
-    ['halves that go two targets', [route(low, 'nat-1'), route(high, 'nat-2')], ['nat-1', 'nat-2']],
-    ['halves before the whole', [route(all, 'nat-3'), route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1']],
-    ['a half and the whole', [route(all, 'nat-3'), route(low, 'nat-1')], ['nat-1', 'nat-3']],
-  ])('of %s is recognized', (_name, routes, targets) => {
-    expect(vpcFacts(aws({}, [], table(...routes)), needs, []).subnets).toMatchObject([{ targets, nowhere: [] }]);
+  it.each<[string, object[], string[], string[]]>([
+    ['in both halves', [route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1'], []],
+    ['in halves with two targets', [route(low, 'nat-1'), route(high, 'nat-2')], ['nat-1', 'nat-2'], []],
+    ['in halves and as a whole', [route(all, 'nat-3'), route(low, 'nat-1'), route(high, 'nat-1')], ['nat-1'], []],
+    ['in one half and as a whole', [route(all, 'nat-3'), route(low, 'nat-1')], ['nat-1', 'nat-3'], []],
+    ['with a deleted target', [deleted(all)], [], [all]],
+    ['with a deleted target in one half', [route(all, 'nat-1'), deleted(low)], ['nat-1'], [low]],
+    ['for IPv6 only', [{ DestinationIpv6CidrBlock: '::/0', NatGatewayId: 'nat-1' }], [], [all]],
+    ['for a prefix list only', [{ DestinationPrefixListId: 'pl-1' }], [], [all]],
+  ])('%s has these targets, and these ranges without one', (_, Routes, targets, nowhere) => {
+    const tables = { RouteTables: [{ Associations: [{ Main: true }], Routes }] };
+    expect(factsWith({ 'describe-route-tables': tables }).subnets).toMatchObject([{ targets, nowhere }]);
   });
 
-  it('with a dead half leads nowhere in that half, even if a wider route covers it', () => {
-    const dead = { DestinationCidrBlock: low, NatGatewayId: 'nat-gone', State: 'blackhole' };
-    expect(vpcFacts(aws({}, [], table(route(all, 'nat-1'), dead)), needs, []).subnets).toMatchObject([
-      { targets: ['nat-1'], nowhere: [low] },
-    ]);
-  });
-
-  it('is not an IPv6 route or a route to a prefix list', () => {
-    const others = [{ DestinationIpv6CidrBlock: '::/0', NatGatewayId: 'nat-1' }, { DestinationPrefixListId: 'pl-1' }];
-    expect(vpcFacts(aws({}, [], table(...others)), needs, []).subnets).toMatchObject([
-      { targets: [], nowhere: ['0.0.0.0/0'] },
+  it('comes from the route table of the subnet, not from the main one', () => {
+    const own = { Associations: [{ SubnetId: SUBNET_ID }], Routes: [route(all, 'nat-1')] };
+    const main = { Associations: [{ Main: true }], Routes: [route(all, 'nat-2')] };
+    expect(factsWith({ 'describe-route-tables': { RouteTables: [main, own] } }).subnets).toMatchObject([
+      { targets: ['nat-1'] },
     ]);
   });
 });
 
-describe('a subnet', () => {
-  it('may have no IPv4 range, and be on an Outpost', () => {
-    const Subnets = [
-      {
-        SubnetId: 'subnet-1',
-        VpcId: 'vpc-1',
-        AvailabilityZone: 'a',
-        AvailableIpAddressCount: 0,
-        OutpostArn: 'arn:aws:outposts:eu-central-1:123456789012:outpost/op-1',
-      },
-    ];
-    const [subnet] = vpcFacts(
-      aws({ NatGatewayId: 'nat-1' }, [], { 'describe-subnets': { Subnets } }),
-      needs,
-      [],
-    ).subnets;
-    expect(subnet).toMatchObject({ outpost: 'arn:aws:outposts:eu-central-1:123456789012:outpost/op-1' });
-    expect(subnet).not.toHaveProperty('range');
-  });
+it('a subnet may have no IPv4 range, and may be on an Outpost', () => {
+  const { CidrBlock: _, ...ofIpv6 } = SUBNET;
+  const OutpostArn = 'arn:aws:outposts:eu-central-1:123456789012:outpost/op-1';
+  const [subnet] = factsWith({ 'describe-subnets': { Subnets: [{ ...ofIpv6, OutpostArn }] } }).subnets;
+  expect(subnet).toMatchObject({ outpost: OutpostArn });
+  expect(subnet).not.toHaveProperty('range');
 });
 
 describe('endpoints', () => {
@@ -130,115 +80,92 @@ describe('endpoints', () => {
     ...more,
   });
   const listed = (...VpcEndpoints: object[]) => ({ 'describe-vpc-endpoints': { VpcEndpoints } });
-  const by = (id: string) => ({ GatewayId: id, DestinationPrefixListId: 'pl-1', DestinationCidrBlock: undefined });
+  const everything = { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' };
+  const policy = (...Statement: object[]) => JSON.stringify({ Version: '2008-10-17', Statement });
+  const s3 = (more: object = {}) => endpoint('s3', 'Gateway', more);
 
-  it('of the gateway type include S3 and not DynamoDB', () => {
-    const both = listed(endpoint('s3', 'Gateway'), endpoint('dynamodb', 'Gateway'));
-    const s3Endpoint = (id: string, more: Record<string, unknown> = both) =>
-      vpcFacts(aws(by(id), [], more), needs, []).subnets[0]?.s3Endpoint;
-    expect(s3Endpoint('vpce-s3')).toBe(true);
-    expect(s3Endpoint('vpce-dynamodb')).toBe(false);
-    expect(s3Endpoint('vpce-s3', listed(endpoint('s3', 'Gateway', { State: 'deleting' })))).toBe(false);
+  it.each<[string, boolean, object[], string]>([
+    ['to S3', true, [s3(), endpoint('dynamodb', 'Gateway')], 'vpce-s3'],
+    ['to DynamoDB', false, [s3(), endpoint('dynamodb', 'Gateway')], 'vpce-dynamodb'],
+    ['to one that is being deleted', false, [s3({ State: 'deleting' })], 'vpce-s3'],
+  ])('of the gateway type serve a subnet with a route %s: %s', (_, expected, endpoints, GatewayId) => {
+    const route = { GatewayId, DestinationPrefixListId: 'pl-1', DestinationCidrBlock: undefined };
+    const facts = factsWith({ ...listed(...endpoints), 'describe-route-tables': routesTo(route) });
+    expect(facts.subnets[0]?.s3Endpoint).toBe(expected);
   });
 
-  it('have the name of their service, in China too, with their groups and whether they have a custom policy', () => {
-    const everything = { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' };
-    const policy = (...Statement: object[]) => JSON.stringify({ Version: '2008-10-17', Statement });
-    const groups = { Groups: [{ GroupId: 'sg-9' }] };
-    const facts = vpcFacts(
-      aws({}, [], {
-        ...listed(
-          endpoint('logs', 'Interface', { ...groups, PrivateDnsEnabled: true, PolicyDocument: policy(everything) }),
-          endpoint('', 'Interface', {
-            ServiceName: 'cn.com.amazonaws.cn-north-1.ecr.api',
-            PolicyDocument: policy({ ...everything, Condition: { StringEquals: {} } }),
-          }),
-          endpoint('s3', 'Gateway', { PolicyDocument: policy(everything, { ...everything, Effect: 'Deny' }) }),
-        ),
-        'describe-security-groups': {
-          SecurityGroups: [
-            {
-              GroupId: 'sg-9',
-              VpcId: 'vpc-1',
-              IpPermissions: [{ IpProtocol: 'tcp', FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: '10.0.0.0/16' }] }],
-              IpPermissionsEgress: [],
-            },
-          ],
-        },
-      }),
-      needs,
-      [],
-    );
+  it('have the name of their service, also in China, their security groups, and whether their policy is custom', () => {
+    const https = { IpProtocol: 'tcp', FromPort: 443, ToPort: 443, IpRanges: [{ CidrIp: '10.0.0.0/16' }] };
+    const group = { GroupId: 'sg-9', VpcId: VPC_ID, IpPermissions: [https], IpPermissionsEgress: [] };
+    const facts = factsWith({
+      ...listed(
+        endpoint('logs', 'Interface', {
+          Groups: [{ GroupId: 'sg-9' }],
+          PrivateDnsEnabled: true,
+          PolicyDocument: policy(everything),
+        }),
+        endpoint('', 'Interface', {
+          ServiceName: 'cn.com.amazonaws.cn-north-1.ecr.api',
+          PolicyDocument: policy({ ...everything, Condition: { StringEquals: {} } }),
+        }),
+      ),
+      'describe-security-groups': { SecurityGroups: [group] },
+    });
+    const inbound = [{ protocol: 'tcp', from: 443, to: 443, peer: '10.0.0.0/16' }];
     expect(facts.endpoints).toEqual([
       {
         service: 'logs',
         privateDns: true,
         hasCustomPolicy: false,
-        groups: [
-          {
-            id: 'sg-9',
-            vpcId: 'vpc-1',
-            inbound: [{ protocol: 'tcp', from: 443, to: 443, peer: '10.0.0.0/16' }],
-            outbound: [],
-          },
-        ],
+        groups: [{ id: 'sg-9', vpcId: VPC_ID, inbound, outbound: [] }],
       },
       { service: 'ecr.api', privateDns: false, hasCustomPolicy: true, groups: [] },
     ]);
-    expect(facts.s3HasCustomPolicy).toBe(true);
-    const ofS3 = (PolicyDocument: string) =>
-      vpcFacts(aws({}, [], listed(endpoint('s3', 'Gateway', { PolicyDocument }))), needs, []).s3HasCustomPolicy;
-    expect(ofS3(policy(everything))).toBe(false);
-    expect(ofS3(JSON.stringify({ Statement: everything }))).toBe(false);
-    expect(ofS3('%7B%7D')).toBe(true);
-    // The agents' groups are others.
+    // The agents have other security groups.
     expect(facts.securityGroups).toEqual([]);
   });
-});
 
-describe('the network ACL', () => {
-  it('of a subnet is read rule by rule', () => {
-    const Entries = [
-      {
-        RuleNumber: 100,
-        Egress: true,
-        RuleAction: 'allow',
-        Protocol: '6',
-        CidrBlock: '0.0.0.0/0',
-        PortRange: { From: 443, To: 443 },
-      },
-      { RuleNumber: 32_767, Egress: false, RuleAction: 'deny', Protocol: '-1', Ipv6CidrBlock: '::/0' },
-    ];
-    const lists = [
-      { NetworkAclId: 'acl-2', Associations: [{ SubnetId: 'subnet-2' }], Entries: [] },
-      { NetworkAclId: 'acl-1', Associations: [{ SubnetId: 'subnet-1' }], Entries },
-    ];
-    expect(
-      vpcFacts(aws({}, [], { 'describe-network-acls': { NetworkAcls: lists } }), needs, []).subnets[0]?.acl,
-    ).toEqual({
-      id: 'acl-1',
-      rules: [
-        {
-          number: 100,
-          direction: 'out',
-          allows: true,
-          protocol: '6',
-          range: '0.0.0.0/0',
-          ports: { from: 443, to: 443 },
-        },
-        { number: 32_767, direction: 'in', allows: false, protocol: '-1' },
-      ],
-    });
+  it.each([
+    ['denies everything', policy(everything, { ...everything, Effect: 'Deny' }), true],
+    ['allows everything', policy(everything), false],
+    ['allows everything in a single statement', JSON.stringify({ Statement: everything }), false],
+    ['is not JSON', '%7B%7D', true],
+  ])('for S3 have a custom policy unless it allows everything: one that %s', (_, PolicyDocument, isCustom) => {
+    expect(factsWith(listed(s3({ PolicyDocument }))).s3HasCustomPolicy).toBe(isCustom);
   });
 });
 
-describe('DNS Firewall', () => {
-  it('is read with its priorities, and with its failure mode only if it is ours', () => {
-    const asked: string[] = [];
-    const facts = vpcFacts(aws({}, asked), needs, []);
-    expect(facts.dnsFirewallRuleGroups).toEqual([{ name: 'rslvr-frg-1', priority: 101 }]);
-    expect(facts).not.toHaveProperty('dnsFailsOpen');
-    expect(asked).not.toContain('get-firewall-config');
-    expect(vpcFacts(aws({}), { ...needs, dnsFirewall: true }, []).dnsFailsOpen).toBe(true);
+it('the network ACL of a subnet has its rules', () => {
+  const ofAll = { CidrBlock: '0.0.0.0/0', PortRange: { From: 443, To: 443 } };
+  const Entries = [
+    { RuleNumber: 100, Egress: true, RuleAction: 'allow', Protocol: '6', ...ofAll },
+    { RuleNumber: 32_767, Egress: false, RuleAction: 'deny', Protocol: '-1', Ipv6CidrBlock: '::/0' },
+  ];
+  const NetworkAcls = [
+    { NetworkAclId: 'acl-2', Associations: [{ SubnetId: 'subnet-2' }], Entries: [] },
+    { NetworkAclId: 'acl-1', Associations: [{ SubnetId: SUBNET_ID }], Entries },
+  ];
+  const ports = { from: 443, to: 443 };
+  expect(factsWith({ 'describe-network-acls': { NetworkAcls } }).subnets[0]?.acl).toEqual({
+    id: 'acl-1',
+    rules: [
+      { number: 100, direction: 'out', allows: true, protocol: '6', range: '0.0.0.0/0', ports },
+      { number: 32_767, direction: 'in', allows: false, protocol: '-1' },
+    ],
   });
+});
+
+it("DNS Firewall has its priorities, and its failure mode only if the rule group is the stack's", () => {
+  const answers = {
+    'list-firewall-rule-group-associations': {
+      FirewallRuleGroupAssociations: [{ FirewallRuleGroupId: 'rslvr-frg-1', Priority: 101 }],
+    },
+    'get-firewall-config': { FirewallConfig: { FirewallFailOpen: 'ENABLED' } },
+  };
+  const asked: string[] = [];
+  const facts = factsWith(answers, false, asked);
+  expect(facts.dnsFirewallRuleGroups).toEqual([{ name: 'rslvr-frg-1', priority: 101 }]);
+  expect(facts).not.toHaveProperty('dnsFailsOpen');
+  expect(asked).not.toContain('get-firewall-config');
+  expect(factsWith(answers, true).dnsFailsOpen).toBe(true);
 });

@@ -5,7 +5,7 @@ const by = (target: string, ...ranges: string[]): Route[] => ranges.map((range) 
 const dead = (...ranges: string[]): Route[] => ranges.map((range) => ({ range }));
 const [all, low, high] = ['0.0.0.0/0', '0.0.0.0/1', '128.0.0.0/1'] as const;
 const quarters = ['0.0.0.0/2', '64.0.0.0/2', '128.0.0.0/2', '192.0.0.0/2'];
-/** All public ranges, as the shortest list in firewalls' manuals. */
+/** All public ranges, as firewall manuals list them. */
 const PUBLIC = [
   ...['1.0.0.0/8', '2.0.0.0/7', '4.0.0.0/6', '8.0.0.0/7', '11.0.0.0/8', '12.0.0.0/6', '16.0.0.0/4', '32.0.0.0/3'],
   ...['64.0.0.0/3', '96.0.0.0/6', '100.0.0.0/10', '100.128.0.0/9', '101.0.0.0/8', '102.0.0.0/7', '104.0.0.0/5'],
@@ -21,8 +21,8 @@ describe('the routes to the internet', () => {
   it.each<[string, Route[], string[], string[]]>([
     ['a default route', by('nat-1', all), ['nat-1'], []],
     ['quarters', by('nat-1', ...quarters), ['nat-1'], []],
-    ['all that is public', by('nat-1', ...PUBLIC), ['nat-1'], []],
-    ['nothing', [], [], [all]],
+    ['every public range', by('nat-1', ...PUBLIC), ['nat-1'], []],
+    ['no route', [], [], [all]],
     ['a dead default route', dead(all), [], [all]],
     ['one half', by('nat-1', low), ['nat-1'], [high]],
     ['three quarters', by('nat-1', ...quarters.slice(0, 3)), ['nat-1'], ['192.0.0.0/2']],
@@ -33,16 +33,22 @@ describe('the routes to the internet', () => {
       ['nat-2', 'nat-1'],
       ['0.0.0.0/2'],
     ],
-    ['a dead default route behind halves', [...dead(all), ...by('nat-1', low, high)], ['nat-1'], []],
-    ['somebody’s network', [...by('nat-1', all), ...by('pcx-1', '198.51.100.0/24')], ['nat-1'], []],
-    ['somebody’s dead network', [...by('nat-1', all), ...dead('198.51.100.0/24')], ['nat-1'], ['198.51.100.0/24']],
-    ['a dead private network', [...by('nat-1', all), ...dead('10.9.0.0/16')], ['nat-1'], []],
-    ['no range', [...by('nat-1', all), ...dead('pl-1')], ['nat-1'], []],
-  ])('by %s', (_name, routes, targets, nowhere) => {
+    ['a dead default route after halves', [...dead(all), ...by('nat-1', low, high)], ['nat-1'], []],
+    ['a peering route', [...by('nat-1', all), ...by('pcx-1', '198.51.100.0/24')], ['nat-1'], []],
+    [
+      'a dead route to a public range',
+      [...by('nat-1', all), ...dead('198.51.100.0/24')],
+      ['nat-1'],
+      ['198.51.100.0/24'],
+    ],
+    ['a dead route to a private range', [...by('nat-1', all), ...dead('10.9.0.0/16')], ['nat-1'], []],
+    ['a route without an address range', [...by('nat-1', all), ...dead('pl-1')], ['nat-1'], []],
+  ])('with %s have these targets, and these ranges without one', (_, routes, targets, nowhere) => {
     const found = internetRoutes(routes);
     expect(found.targets.toSorted()).toEqual(targets.toSorted());
     expect(found.nowhere).toEqual(nowhere);
   });
+
   it('are none if only the VPC’s own range has a target', () => {
     const { targets, nowhere } = internetRoutes(by('local', '10.0.0.0/16'));
     expect(targets).toEqual([]);

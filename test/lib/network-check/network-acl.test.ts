@@ -22,7 +22,7 @@ describe('a network ACL', () => {
     ['that allows UDP', [rule(100, true, { protocol: '17' })], 'none'],
     ['that allows IPv6', [ofIpv6], 'none'],
     ['that allows the other direction', [rule(100, true, { direction: 'in' })], 'none'],
-    ['that allows a range', [rule(100, true, { range: '10.0.0.0/8' })], 'some'],
+    ['that allows a range only', [rule(100, true, { range: '10.0.0.0/8' })], 'some'],
     ['that denies first', [rule(100, true), rule(50, false)], 'none'],
     ['that allows first', [rule(50, true), rule(100, false)], 'all'],
     ['that denies a range first', [rule(50, false, { range: '10.0.0.0/8' }), rule(100, true)], 'some'],

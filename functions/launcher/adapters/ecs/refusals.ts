@@ -83,13 +83,14 @@ export const REFUSAL_TABLE: readonly RefusalRow[] = [
   {
     name: /^(Throttling(Exception)?|TooManyRequestsException|RequestLimitExceeded)$/,
     cause: 'throttled',
-    remedy: 'nothing to do, the next tick asks again; if it lasts, other users of this account’s ECS API crowd it',
+    remedy:
+      'nothing to do, the next tick asks again; if it lasts, something else in this account uses up the rate limit of the ECS API',
   },
   {
     words: /Rate exceeded|Request limit exceeded|ErrorCode: RequestLimitExceeded/i,
     cause: 'throttled',
     remedy:
-      'nothing to do, the next tick asks again; if it lasts, other users of the API that the message is about (EC2’s as well as ECS’s) crowd it',
+      'nothing to do, the next tick asks again; if it lasts, something else in this account uses up the rate limit of the API that the message is about (ECS or EC2)',
   },
   {
     // EC2's message inside ECS's. Not a Fargate capacity problem, so falling back to On-Demand won't help.

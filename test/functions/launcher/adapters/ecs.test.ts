@@ -2,12 +2,11 @@ import { DescribeTasksCommand, ECSClient } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ecsTask, taskOf } from '../../../../functions/launcher/adapters/ecs/answers.ts';
 import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts';
-import { onDemandInstead, runTaskInput } from '../../../../functions/launcher/adapters/ecs/run-task.ts';
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
-import { LANE, LIMITS, minutes, NOW, queuedJob } from '../core/builders.ts';
+import { LANE, LIMITS, minutes, NOW, queuedJob, standingJob } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
 const FAMILY = 'launcher-default';
@@ -65,37 +64,58 @@ const request = (runId = 'run-1', attempt = 1, taskDefinition = FAMILY): LaunchR
   attempt,
 });
 
-async function launchedId(of: LaunchRequest): Promise<string> {
-  const answer = await tasks.launch(of, signal);
+const spot = (runId = 'run-1', attempt = 1): LaunchRequest => {
+  const { lane, ...rest } = request(runId, attempt);
+  return { ...rest, lane: { ...lane, capacity: 'spot' } };
+};
+
+const launch = (of = request()) => tasks.launch(of, signal);
+const liveTasks = () => tasks.liveTasks(signal);
+
+async function launchedId(of = request()): Promise<string> {
+  const answer = await launch(of);
   if (answer.kind !== 'task') throw new Error(JSON.stringify(answer));
   return answer.taskId;
 }
 
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
+/** The task that stops, once it has. */
+async function stoppedOne() {
+  await expect.poll(async () => (await stopped()).length).toBe(1);
+  return stopped();
+}
+
+/** Lets the next call fail. */
+const failing = (action: string, code: string, message: string, status = 400) =>
+  ecs.faults.next(action, { kind: 'error', code, message, status });
+
+/** Lets the next call answer with this. */
+const answering = (action: string, body: unknown, status = 200) =>
+  ecs.faults.next(action, { kind: 'malformed', status, body: JSON.stringify(body) });
+
+const CONFLICT = { kind: 'error', code: 'ConflictException', message: 'in use', status: 400 } as const;
+const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
+const hasOwnToken = (input: unknown) => JSON.stringify(input).includes('/od"');
+
+const DEFINITION = `arn:aws:ecs:eu-central-1:000000000000:task-definition/${FAMILY}`;
+const arnOf = (id: string) => `arn:aws:ecs:eu-central-1:000000000000:task/launcher/${id}`;
+/** A task as ECS describes it. */
+const described = (id: string, more = {}) => ({
+  taskArn: arnOf(id),
+  taskDefinitionArn: `${DEFINITION}:17`,
+  lastStatus: 'RUNNING',
+  desiredStatus: 'RUNNING',
+  ...more,
+});
 
 describe('a launch without a queued job', () => {
-  const job = {
-    key: 'warm/0123456789ab/1',
-    phase: 'plan',
-    queuedAtMs: 0,
-    attemptsBefore: 0,
-    idleSeconds: 3600,
-    singleAttempt: false,
-    reason: 'below the configured number of warm agents',
-    paused: false,
-  } as const;
-
   it('sets how long the agent of that task waits, and has no run', async () => {
-    const answer = await tasks.launch({ ...request(), job }, signal);
-    expect(answer.kind).toBe('task');
-    const { tasks: described } = await client.send(
-      new DescribeTasksCommand({
-        cluster: 'launcher',
-        tasks: [answer.kind === 'task' ? answer.taskId : ''],
-        include: ['TAGS'],
-      }),
+    const job = standingJob('warm/0123456789ab/1', { idleSeconds: 3600 });
+    const id = await launchedId({ ...request(), job });
+    const { tasks: found } = await client.send(
+      new DescribeTasksCommand({ cluster: 'launcher', tasks: [id], include: ['TAGS'] }),
     );
-    expect(described).toMatchObject([
+    expect(found).toMatchObject([
       {
         startedBy: 'warm/0123456789ab/1',
         overrides: {
@@ -103,14 +123,14 @@ describe('a launch without a queued job', () => {
         },
       },
     ]);
-    expect(described?.[0]?.tags?.map(({ key }) => key)).toEqual([TASK_TAGS.phase, TASK_TAGS.pool, TASK_TAGS.attempt]);
+    expect(found?.[0]?.tags?.map(({ key }) => key)).toEqual([TASK_TAGS.phase, TASK_TAGS.pool, TASK_TAGS.attempt]);
   });
 });
 
 describe('a launch', () => {
-  it('starts one task that carries its job, attempt and pool', async () => {
+  it('a launch starts one task with tags for its job, attempt and pool', async () => {
     const id = await launchedId(request('run-1', 2));
-    const live = await tasks.liveTasks(signal);
+    const live = await liveTasks();
     expect(live).toMatchObject([{ id, family: FAMILY, startedBy: 'run-1/plan', attempt: 2 }]);
     expect(Object.fromEntries(ecs.task(id)?.tags.map(({ key, value }) => [key, value]) ?? [])).toEqual({
       'agent-launcher:run': 'run-1',
@@ -122,9 +142,9 @@ describe('a launch', () => {
   });
 
   it('that is repeated starts nothing more, even in parallel', async () => {
-    const ids = await Promise.all(Array.from({ length: 5 }, () => launchedId(request())));
+    const ids = await Promise.all(Array.from({ length: 5 }, () => launchedId()));
     expect(new Set(ids).size).toBe(1);
-    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+    expect(await liveTasks()).toHaveLength(1);
   });
 
   it('of another attempt starts another', async () => {
@@ -133,54 +153,47 @@ describe('a launch', () => {
 
   it('whose answer is lost is an error, and repeating it finds the task', async () => {
     ecs.faults.next('RunTask', { kind: 'lost-response' });
-    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({ system: 'ECS', fault: 'unavailable' });
-    await launchedId(request());
-    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+    await expect(launch()).rejects.toMatchObject({ system: 'ECS', fault: 'unavailable' });
+    await launchedId();
+    expect(await liveTasks()).toHaveLength(1);
   });
 
   it('whose token a deployment turned into a conflict answers with the task it stands for', async () => {
-    const id = await launchedId(request());
+    const id = await launchedId();
     register(['exec sleep 61']);
-    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'task', taskId: id });
-    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+    expect(await launch()).toMatchObject({ kind: 'task', taskId: id });
+    expect(await liveTasks()).toHaveLength(1);
   });
 
   it('whose token stands for a task of another family returns that family and the creation time', async () => {
     register(['exec sleep 60'], 'launcher-former');
     const id = await launchedId(request('run-1', 1, 'launcher-former'));
-    const [former] = await tasks.liveTasks(signal);
-    expect(await tasks.launch(request(), signal)).toMatchObject({
+    const [former] = await liveTasks();
+    expect(await launch()).toMatchObject({
       kind: 'task',
       taskId: id,
       family: 'launcher-former',
       createdAtMs: former?.createdAtMs,
     });
     expect(former?.createdAtMs).toBeGreaterThan(0);
-    expect(await tasks.liveTasks(signal)).toHaveLength(1);
+    expect(await liveTasks()).toHaveLength(1);
   });
 
   it('whose token stands for a task that has ended returns its status', async () => {
-    const id = await launchedId(request());
+    const id = await launchedId();
     await tasks.stop(id, 'by the test', signal);
     // ECS lists a task as stopped while it is still being deprovisioned.
     await expect.poll(async () => (await stopped())[0]?.lastStatus).toBe('STOPPED');
-    expect(await tasks.launch(request(), signal)).toEqual({ kind: 'task', taskId: id, lastStatus: 'STOPPED' });
+    expect(await launch()).toEqual({ kind: 'task', taskId: id, lastStatus: 'STOPPED' });
   });
 });
 
 describe('a launch on Spot', () => {
-  const spot = (runId = 'run-1', attempt = 1): LaunchRequest => ({
-    ...request(runId, attempt),
-    lane: { phases: ['plan'], taskDefinition: FAMILY, capacity: 'spot' },
-  });
   const noSpot = (times?: number) => ecs.refuse({ capacityProvider: 'FARGATE_SPOT', ...(times && { times }) });
-  const live = async () =>
-    (await tasks.liveTasks(signal)).map(({ id }) => ecs.task(id)?.capacityProvider ?? 'on demand');
-  const conflict = { kind: 'error', code: 'ConflictException', message: 'The clientToken is already in use' } as const;
-  const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
+  const live = async () => (await liveTasks()).map(({ id }) => ecs.task(id)?.capacityProvider ?? 'on demand');
 
   it('runs on Spot while Spot has capacity, and starts nothing more when it is repeated', async () => {
-    const [first, second] = [await tasks.launch(spot(), signal), await tasks.launch(spot(), signal)];
+    const [first, second] = [await launch(spot()), await launch(spot())];
     expect(first).toMatchObject({ kind: 'task' });
     expect(second).toEqual(expect.objectContaining({ taskId: first.kind === 'task' && first.taskId }));
     expect(first).not.toHaveProperty('insteadOfSpot');
@@ -189,11 +202,11 @@ describe('a launch on Spot', () => {
 
   it('runs on demand at once without Spot capacity, reports it, and starts nothing more when it is repeated', async () => {
     noSpot();
-    const first = await tasks.launch(spot(), signal);
+    const first = await launch(spot());
     expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
     // The second time, the token stands for that task already. It is reported and counted once.
     const { taskId } = first as { taskId: string };
-    const again = await tasks.launch(spot(), signal);
+    const again = await launch(spot());
     expect(again).toMatchObject({ kind: 'task', taskId });
     expect(again).not.toHaveProperty('insteadOfSpot');
     expect(await live()).toEqual(['on demand']);
@@ -201,15 +214,15 @@ describe('a launch on Spot', () => {
 
   it('runs on demand when the Spot quota is used up', async () => {
     await startWith({ provisionMs: 600_000 }, { spotVcpus: 0.25 });
-    expect(await tasks.launch(spot('run-1'), signal)).not.toHaveProperty('insteadOfSpot');
-    expect(await tasks.launch(spot('run-2'), signal)).toMatchObject({ kind: 'task', insteadOfSpot: true });
+    expect(await launch(spot('run-1'))).not.toHaveProperty('insteadOfSpot');
+    expect(await launch(spot('run-2'))).toMatchObject({ kind: 'task', insteadOfSpot: true });
     expect((await live()).sort()).toEqual(['FARGATE_SPOT', 'on demand']);
   });
 
   it('isn’t started twice when Spot has capacity again for the same launch', async () => {
     noSpot(1);
-    const first = await tasks.launch(spot(), signal);
-    const again = await tasks.launch(spot(), signal);
+    const first = await launch(spot());
+    const again = await launch(spot());
     expect(again).toMatchObject({ kind: 'task', taskId: first.kind === 'task' ? first.taskId : '' });
     expect(await live()).toEqual(['on demand']);
   });
@@ -222,9 +235,9 @@ describe('a launch on Spot', () => {
     };
     ecs.faults.next('RunTask', { kind: 'delay', delayMs: 300 }, { when });
     noSpot(1);
-    const refused = tasks.launch(spot(), signal);
+    const refused = launch(spot());
     await expect.poll(() => asked, { interval: 5 }).toBe(true);
-    const other = await tasks.launch(spot(), signal);
+    const other = await launch(spot());
     const again = await refused;
     expect(again).toMatchObject({ ...other, lastStatus: expect.any(String) });
     expect(again).not.toHaveProperty('insteadOfSpot');
@@ -234,27 +247,30 @@ describe('a launch on Spot', () => {
   it('has a separate token on demand if ECS considers the first one used by a call that started nothing', async () => {
     noSpot();
     const usedUp = () =>
-      ecs.faults.next(
-        'RunTask',
-        { ...conflict, status: 400 },
-        { when: (input) => onDemand(input) && !JSON.stringify(input).includes('/od"') },
-      );
+      ecs.faults.next('RunTask', CONFLICT, { when: (input) => onDemand(input) && !hasOwnToken(input) });
     usedUp();
-    const first = await tasks.launch(spot(), signal);
+    const first = await launch(spot());
     expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
     usedUp();
-    expect(await tasks.launch(spot(), signal)).toEqual({ ...first, lastStatus: expect.any(String) });
+    expect(await launch(spot())).toEqual({ ...first, lastStatus: expect.any(String) });
     expect(await live()).toEqual(['on demand']);
   });
 
   it('is refused with the cause when there is no on-demand capacity either', async () => {
     ecs.refuse({});
-    expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
+    const answer = await launch(spot());
+    expect(answer).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
+    expect(answer).not.toHaveProperty('insteadOfSpot');
+  });
+
+  it('runs on demand when ECS considers the token on Spot used by a call that started nothing', async () => {
+    ecs.faults.next('RunTask', CONFLICT);
+    expect(await launch(spot())).toMatchObject({ kind: 'task', insteadOfSpot: true });
   });
 
   it('without a free address in the subnets doesn’t fall back to on-demand capacity, which needs an address too', async () => {
     ecs.refuse({ reason: 'InsufficientFreeAddressesInSubnet', times: 1 });
-    expect(await tasks.launch(spot(), signal)).toMatchObject({
+    expect(await launch(spot())).toMatchObject({
       kind: 'refused',
       refusal: { cause: 'addresses', remedy: expect.stringContaining('larger or further subnets') },
     });
@@ -262,127 +278,75 @@ describe('a launch on Spot', () => {
   });
 
   it('that ECS throttles doesn’t fall back to on-demand capacity: the next tick tries again', async () => {
-    ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
-    expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
+    failing('RunTask', 'ThrottlingException', 'Rate exceeded');
+    expect(await launch(spot())).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
     expect(await live()).toEqual([]);
   });
 
   it('that the launcher isn’t permitted to start is refused, and not repeated on demand', async () => {
     // Real wording: "on resource:" is not the failure reason "RESOURCE:".
-    ecs.faults.next('RunTask', {
-      kind: 'error',
-      code: 'AccessDeniedException',
-      message:
-        'User: arn:aws:sts::111122223333:assumed-role/[role]/[function] is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/ecsTaskExecutionRole because no identity-based policy allows the iam:PassRole action',
-      status: 400,
-    });
-    expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'access' } });
+    failing(
+      'RunTask',
+      'AccessDeniedException',
+      'User: arn:aws:sts::111122223333:assumed-role/[role]/[function] is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/ecsTaskExecutionRole because no identity-based policy allows the iam:PassRole action',
+    );
+    expect(await launch(spot())).toMatchObject({ kind: 'refused', refusal: { cause: 'access' } });
     expect(await live()).toEqual([]);
   });
 
   it('whose tokens all are in conflict without a task reports that it isn’t known what was started', async () => {
-    ecs.faults.next('RunTask', { ...conflict, status: 400 }, { times: 3 });
-    expect(await tasks.launch(spot(), signal)).toMatchObject({
+    ecs.faults.next('RunTask', CONFLICT, { times: 3 });
+    expect(await launch(spot())).toMatchObject({
       kind: 'nameless-conflict',
       error: { system: 'ECS', fault: 'rejected', request: 'RunTask' },
     });
   });
 });
 
-describe('a RunTask call', () => {
-  const placement = {
-    cluster: 'c',
-    subnets: ['subnet-1', 'subnet-2'],
-    securityGroups: ['sg-1'],
-    assignPublicIp: 'ENABLED',
-  } as const;
-
-  it('contains the launch and the deployment, and nothing else', () => {
-    expect(runTaskInput(request('run-1', 2), placement)).toEqual({
-      cluster: 'c',
-      taskDefinition: FAMILY,
-      launchType: 'FARGATE',
-      count: 1,
-      clientToken: 'run-1/plan/2',
-      startedBy: 'run-1/plan',
-      networkConfiguration: {
-        awsvpcConfiguration: {
-          subnets: ['subnet-1', 'subnet-2'],
-          securityGroups: ['sg-1'],
-          assignPublicIp: 'ENABLED',
-        },
-      },
-      enableExecuteCommand: false,
-      propagateTags: 'TASK_DEFINITION',
-      tags: [
-        { key: TASK_TAGS.run, value: 'run-1' },
-        { key: TASK_TAGS.workspace, value: 'ws-1' },
-        { key: TASK_TAGS.phase, value: 'plan' },
-        { key: TASK_TAGS.pool, value: 'default' },
-        { key: TASK_TAGS.attempt, value: '2' },
-      ],
-    });
-  });
-
-  it('on Spot differs in its capacity only; instead of Spot, in capacity and perhaps its token', () => {
-    const { launchType, ...rest } = runTaskInput(request(), placement);
-    const onSpot = runTaskInput(
-      { ...request(), lane: { ...LANE, taskDefinition: FAMILY, capacity: 'spot' } },
-      placement,
-    );
-    expect(onSpot).toEqual({ ...rest, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] });
-    expect(onDemandInstead(onSpot, 'same')).toEqual({ ...rest, launchType });
-    expect(onDemandInstead(onSpot, 'own')).toEqual({ ...rest, launchType, clientToken: 'run-1/plan/1/od' });
-  });
-});
-
 describe('a refusal is a value with a remedy', () => {
   it('in failures[] of a good answer', async () => {
     ecs.refuse({ family: FAMILY });
-    expect(await tasks.launch(request(), signal)).toMatchObject({
+    expect(await launch()).toMatchObject({
       kind: 'refused',
       refusal: { cause: 'capacity', remedy: expect.stringContaining('subnets') },
     });
+    // It is final, since repeating the call would not help.
+    expect(ecs.calls().filter(({ action }) => action === 'RunTask')).toHaveLength(1);
   });
 
   it('for an unknown family', async () => {
-    expect(await tasks.launch(request('run-1', 1, 'nobody'), signal)).toMatchObject({
-      kind: 'refused',
-      refusal: { cause: 'misconfiguration' },
-    });
+    const answer = await launch(request('run-1', 1, 'nobody'));
+    expect(answer).toMatchObject({ kind: 'refused', refusal: { cause: 'misconfiguration' } });
   });
 
-  it('as an exception', async () => {
-    ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
-    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
-  });
-
-  it('as a throttle of the server, which started nothing', async () => {
-    ecs.faults.next('RunTask', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 503 });
-    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
+  it.each([
+    ['as an exception', 400],
+    ['as a throttle of the server, which started nothing', 503],
+  ])('%s', async (_, status) => {
+    failing('RunTask', 'ThrottlingException', 'Rate exceeded', status);
+    expect(await launch()).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
   });
 
   it('but not for a server error, which may have started a task', async () => {
-    ecs.faults.next('RunTask', { kind: 'error', code: 'ServerException', message: 'sorry', status: 500 });
-    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({ fault: 'unavailable' });
+    failing('RunTask', 'ServerException', 'sorry', 500);
+    await expect(launch()).rejects.toMatchObject({ fault: 'unavailable' });
   });
 });
 
 describe('tasks', () => {
   it('that stopped are returned with their end', async () => {
     register(['exit 3']);
-    const id = await launchedId(request());
-    await expect.poll(async () => (await stopped()).length).toBe(1);
-    expect(await stopped()).toMatchObject([
+    const id = await launchedId();
+    expect(await stoppedOne()).toMatchObject([
       { id, lastStatus: 'STOPPED', stopCode: 'EssentialContainerExited', exitCode: 3, startedAtMs: expect.any(Number) },
     ]);
-    expect(await tasks.liveTasks(signal)).toEqual([]);
+    expect(await liveTasks()).toEqual([]);
   });
 
   it('that stopped are listed for the given families only', async () => {
     register(['exit 3']);
     register(['exit 4'], 'other');
-    const ids = [await launchedId(request()), await launchedId(request('run-2', 1, 'other'))];
+    const ids = [await launchedId(), await launchedId(request('run-2', 1, 'other'))];
     const both = async () => (await tasks.recentlyStoppedTasks([FAMILY, 'other'], signal)).map(({ id }) => id).sort();
     await expect.poll(both).toEqual(ids.sort());
     expect(await stopped()).toMatchObject([{ family: FAMILY }]);
@@ -391,18 +355,16 @@ describe('tasks', () => {
 
   it('that could not start are returned with ECS’s reason', async () => {
     ecs.failStart({ at: 'pull', reason: 'CannotPullContainerError: no route' });
-    await launchedId(request());
-    await expect.poll(async () => (await stopped()).length).toBe(1);
-    expect(await stopped()).toMatchObject([
+    await launchedId();
+    expect(await stoppedOne()).toMatchObject([
       { stopCode: 'TaskFailedToStart', stoppedReason: 'CannotPullContainerError: no route', startedAtMs: undefined },
     ]);
   });
 
   it('that ran out of memory are returned with ECS’s reason and their memory', async () => {
-    const id = await launchedId(request());
+    const id = await launchedId();
     await expect.poll(() => ecs.outOfMemory(id)).toBe(true);
-    await expect.poll(async () => (await stopped()).length).toBe(1);
-    expect(await stopped()).toMatchObject([
+    expect(await stoppedOne()).toMatchObject([
       { id, exitCode: 137, containerReason: expect.stringContaining('OutOfMemoryError'), memoryMiB: 512 },
     ]);
   });
@@ -412,18 +374,13 @@ describe('tasks', () => {
     await startWith({ provisionMs: 600_000 });
     const ids: string[] = [];
     for (let i = 0; i < 105; i += 1) ids.push(await launchedId(request(`run-${i}`)));
-    expect((await tasks.liveTasks(signal)).map(({ id }) => id).sort()).toEqual(ids.sort());
+    expect((await liveTasks()).map(({ id }) => id).sort()).toEqual(ids.sort());
   });
 
   it('cost one call when there are none', async () => {
     const before = ecs.calls().length;
-    expect(await tasks.liveTasks(signal)).toEqual([]);
-    expect(
-      ecs
-        .calls()
-        .slice(before)
-        .map(({ action }) => action),
-    ).toEqual(['ListTasks']);
+    expect(await liveTasks()).toEqual([]);
+    expect(ecs.calls().slice(before)).toMatchObject([{ action: 'ListTasks' }]);
   });
 
   it('that have ended already can be stopped', async () => {
@@ -431,12 +388,12 @@ describe('tasks', () => {
   });
 
   it.each([
-    ['ListTasks', () => tasks.liveTasks(signal)],
-    ['DescribeTasks', () => tasks.liveTasks(signal)],
+    ['ListTasks', () => liveTasks()],
+    ['DescribeTasks', () => liveTasks()],
     ['StopTask', () => tasks.stop('0'.repeat(32), 'x', signal)],
   ])('are an error with the action and the remedy when %s is denied', async (action, ask) => {
-    await launchedId(request());
-    ecs.faults.next(action, { kind: 'error', code: 'AccessDeniedException', message: 'not authorized', status: 400 });
+    await launchedId();
+    failing(action, 'AccessDeniedException', 'not authorized');
     await expect(ask()).rejects.toMatchObject({
       fault: 'rejected',
       request: action,
@@ -452,53 +409,40 @@ describe('tasks', () => {
     ['late', { kind: 'hang' }],
   ] as const)('never count as none when the answer is %s', async (_, fault) => {
     ecs.faults.next('ListTasks', fault);
-    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({ name: 'UpstreamError', system: 'ECS' });
+    await expect(liveTasks()).rejects.toMatchObject({ name: 'UpstreamError', system: 'ECS' });
   });
 });
 
 describe('a task without a creation time from ECS', () => {
   const agoOf = (n: number) => new Date(NOW - minutes(n));
-  const described = (lastStatus: string, times: Record<string, Date>, more = {}) =>
-    taskOf(
-      ecsTask.parse({
-        taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/t',
-        taskDefinitionArn: `arn:aws:ecs:eu-central-1:000000000000:task-definition/${LANE.taskDefinition}:1`,
-        desiredStatus: lastStatus === 'STOPPED' ? 'STOPPED' : 'RUNNING',
-        lastStatus,
-        ...times,
-        ...more,
-      }),
-      'agent',
-    );
-  const seen = (one: ReturnType<typeof described>) =>
+  const parsed = (more: object) => taskOf(ecsTask.parse(described('t', more)), 'agent');
+  const seen = (one: ReturnType<typeof parsed>) =>
     supplyOf({ lanes: [LANE], tasks: [one], agents: [], running: [], queued: [] }, LIMITS.startDeadlineMs, NOW);
 
   it.each([
     ['created', { createdAt: agoOf(9), startedAt: agoOf(10) }, 9],
     ['connected', { connectivityAt: agoOf(9), pullStartedAt: agoOf(8), startedAt: agoOf(7) }, 9],
+    ['pulling, before its connection', { connectivityAt: agoOf(5), pullStartedAt: agoOf(8) }, 8],
     ['pulling', { pullStartedAt: agoOf(8) }, 8],
     ['started', { startedAt: agoOf(7), stoppedAt: agoOf(1) }, 7],
     ['ended', { executionStoppedAt: agoOf(2), stoppedAt: agoOf(1) }, 2],
   ])('counts from when it was %s', (_, times, ago) => {
-    expect(described('RUNNING', times).createdAtMs).toBe(NOW - minutes(ago));
+    expect(parsed(times).createdAtMs).toBe(NOW - minutes(ago));
   });
 
   it('is a start failure when it never started', () => {
-    const failed = described('STOPPED', { stoppedAt: agoOf(2) }, { stopCode: 'TaskFailedToStart' });
+    const ended = { lastStatus: 'STOPPED', desiredStatus: 'STOPPED', stopCode: 'TaskFailedToStart' };
+    const failed = parsed({ ...ended, stoppedAt: agoOf(2) });
     expect(seen(failed).startFailures).toMatchObject([{ task: { id: 't' }, stoppedAtMs: NOW - minutes(2) }]);
   });
 
   it('doesn’t stay in the state starting', () => {
-    expect(seen(described('PENDING', { pullStartedAt: agoOf(6) })).live).toMatchObject([{ state: 'overdue' }]);
-    expect(seen(described('PROVISIONING', {})).live).toMatchObject([{ state: 'starting' }]);
+    expect(seen(parsed({ lastStatus: 'PENDING', pullStartedAt: agoOf(6) })).live).toMatchObject([{ state: 'overdue' }]);
+    expect(seen(parsed({ lastStatus: 'PROVISIONING' })).live).toMatchObject([{ state: 'starting' }]);
   });
 });
 
 describe('the end of the tick', () => {
-  const onDemand = (input: unknown) => JSON.stringify(input).includes('launchType');
-  const hasOwnToken = (input: unknown) => JSON.stringify(input).includes('/od"');
-  const spot: LaunchRequest = { ...request(), lane: { phases: ['plan'], taskDefinition: FAMILY, capacity: 'spot' } };
-
   it.each<[string, string, (until: AbortSignal) => Promise<unknown>, (() => void)?, ((input: unknown) => boolean)?]>([
     ['the list of live tasks', 'ListTasks', (until) => tasks.liveTasks(until)],
     ['the list of stopped tasks', 'ListTasks', (until) => tasks.recentlyStoppedTasks([FAMILY], until)],
@@ -507,18 +451,17 @@ describe('the end of the tick', () => {
     [
       'a launch on demand instead of Spot',
       'RunTask',
-      (until) => tasks.launch({ ...spot, job: queuedJob('run-9') }, until),
+      (until) => tasks.launch(spot('run-9'), until),
       () => ecs.refuse({ capacityProvider: 'FARGATE_SPOT' }),
       onDemand,
     ],
     [
       'a launch on demand whose first token names no task',
       'RunTask',
-      (until) => tasks.launch({ ...spot, job: queuedJob('run-9') }, until),
+      (until) => tasks.launch(spot('run-9'), until),
       () => {
         ecs.refuse({ capacityProvider: 'FARGATE_SPOT' });
-        const conflict = { kind: 'error', code: 'ConflictException', message: 'in use', status: 400 } as const;
-        ecs.faults.next('RunTask', conflict, { when: (input) => onDemand(input) && !hasOwnToken(input) });
+        ecs.faults.next('RunTask', CONFLICT, { when: (input) => onDemand(input) && !hasOwnToken(input) });
       },
       hasOwnToken,
     ],
@@ -554,7 +497,7 @@ describe('the end of the tick', () => {
     ['liveTasks', (until) => tasks.liveTasks(until)],
     ['recentlyStoppedTasks', (until) => tasks.recentlyStoppedTasks([FAMILY], until)],
     ['launch', (until) => tasks.launch(request('run-9'), until)],
-    ['launch on Spot', (until) => tasks.launch(spot, until)],
+    ['launch on Spot', (until) => tasks.launch(spot(), until)],
     ['stop', (until) => tasks.stop('0'.repeat(32), 'x', until)],
   ])('lets %s send nothing more', async (_, ask) => {
     const before = ecs.calls().length;
@@ -564,17 +507,6 @@ describe('the end of the tick', () => {
 });
 
 describe('an answer of ECS', () => {
-  const arnOf = (id: string) => `arn:aws:ecs:eu-central-1:000000000000:task/launcher/${id}`;
-  const answering = (action: string, body: unknown) =>
-    ecs.faults.next(action, { kind: 'malformed', body: JSON.stringify(body) });
-  const described = (id: string, more = {}) => ({
-    taskArn: arnOf(id),
-    taskDefinitionArn: `arn:aws:ecs:eu-central-1:000000000000:task-definition/${FAMILY}:3`,
-    lastStatus: 'RUNNING',
-    desiredStatus: 'RUNNING',
-    ...more,
-  });
-
   it('about a task that began to stop after it was listed omits it from the live ones', async () => {
     answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd'].map(arnOf) });
     answering('DescribeTasks', {
@@ -585,13 +517,13 @@ describe('an answer of ECS', () => {
         described('d', { lastStatus: 'STOPPED' }),
       ],
     });
-    expect((await tasks.liveTasks(signal)).map(({ id }) => id)).toEqual(['a']);
+    expect((await liveTasks()).map(({ id }) => id)).toEqual(['a']);
   });
 
   it('omits tasks that ECS no longer knows', async () => {
     answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
     answering('DescribeTasks', { tasks: [described('a')], failures: [{ arn: arnOf('b'), reason: 'MISSING' }] });
-    expect((await tasks.liveTasks(signal)).map(({ id }) => id)).toEqual(['a']);
+    expect((await liveTasks()).map(({ id }) => id)).toEqual(['a']);
   });
 
   it.each([
@@ -601,27 +533,24 @@ describe('an answer of ECS', () => {
   ])('about a task that it cannot describe is an error: %j', async (failure, message) => {
     answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
     answering('DescribeTasks', { tasks: [described('a')], failures: [{ reason: 'MISSING' }, failure] });
-    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({
-      fault: 'unexpected-answer',
-      message: `ECS: ${message}`,
-    });
+    await expect(liveTasks()).rejects.toMatchObject({ fault: 'unexpected-answer', message: `ECS: ${message}` });
   });
 
   it('with another schema is an error with at most three places', async () => {
     answering('ListTasks', { taskArns: [arnOf('a')] });
     answering('DescribeTasks', { tasks: [{ taskArn: 'a' }, { ...described('b'), lastStatus: '' }] });
-    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({
+    await expect(liveTasks()).rejects.toMatchObject({
       fault: 'unexpected-answer',
       request: 'DescribeTasks',
       message: expect.stringMatching(/\(0\.taskArn: \w+; 0\.taskDefinitionArn: \w+; 0\.lastStatus: \w+\)/),
     });
     answering('ListTasks', {});
-    await expect(tasks.liveTasks(signal)).rejects.toThrow(/\(top: invalid_type\) \(ListTasks\)/);
+    await expect(liveTasks()).rejects.toThrow(/\(top: invalid_type\) \(ListTasks\)/);
   });
 
-  it('to a launch with neither a task nor a failure leaves it unknown what was started', async () => {
-    answering('RunTask', { tasks: [], failures: [] });
-    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({
+  it.each([{ tasks: [], failures: [] }, {}])('%j to a launch leaves it unknown what was started', async (body) => {
+    answering('RunTask', body);
+    await expect(launch()).rejects.toMatchObject({
       fault: 'unexpected-answer',
       message: 'ECS: neither a task nor a failure in the answer (RunTask)',
     });
@@ -629,36 +558,28 @@ describe('an answer of ECS', () => {
 
   it('to a launch with a task of another schema is an error', async () => {
     answering('RunTask', { tasks: [{ taskArn: 'no arn', lastStatus: 'PROVISIONING' }] });
-    await expect(tasks.launch(request(), signal)).rejects.toMatchObject({
-      fault: 'unexpected-answer',
-      request: 'RunTask',
-    });
+    await expect(launch()).rejects.toMatchObject({ fault: 'unexpected-answer', request: 'RunTask' });
   });
 
   it('to a launch with a failure without a reason is a refusal with an unknown cause', async () => {
     answering('RunTask', { tasks: [], failures: [{}] });
-    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'unknown' } });
+    expect(await launch()).toMatchObject({ kind: 'refused', refusal: { cause: 'unknown' } });
   });
 
   it('to a launch with a task that ECS can no longer describe has no status', async () => {
     const body = { __type: 'ConflictException', message: 'in use', resourceIds: [arnOf('gone')] };
-    ecs.faults.next('RunTask', { kind: 'malformed', status: 400, body: JSON.stringify(body) });
+    answering('RunTask', body, 400);
     answering('DescribeTasks', { tasks: [], failures: [{ arn: arnOf('gone'), reason: 'MISSING' }] });
-    expect(await tasks.launch(request(), signal)).toEqual({ kind: 'task', taskId: 'gone', lastStatus: undefined });
+    expect(await launch()).toEqual({ kind: 'task', taskId: 'gone', lastStatus: undefined });
   });
 
   it('to a stop is an error unless the task has ended', async () => {
-    const error = (code: string, message: string) =>
-      ecs.faults.next('StopTask', { kind: 'error', code, message, status: 400 });
-    error('InvalidParameterException', 'The referenced task was not found.');
+    failing('StopTask', 'InvalidParameterException', 'The referenced task was not found.');
     await expect(tasks.stop('a', 'x', signal)).resolves.toBeUndefined();
-    error('ClusterNotFoundException', 'Cluster not found.');
-    await expect(tasks.stop('a', 'x', signal)).rejects.toMatchObject({
-      fault: 'rejected',
-      request: 'StopTask',
-      status: 400,
-    });
-    ecs.faults.next('StopTask', { kind: 'error', code: 'ServerException', message: 'sorry', status: 500 });
+    failing('StopTask', 'ClusterNotFoundException', 'Cluster not found.');
+    const refused = { fault: 'rejected', request: 'StopTask', status: 400 };
+    await expect(tasks.stop('a', 'x', signal)).rejects.toMatchObject(refused);
+    failing('StopTask', 'ServerException', 'sorry', 500);
     const failed = tasks.stop('a', 'x', signal);
     await expect(failed).rejects.toMatchObject({ fault: 'unavailable', status: 500, requestId: expect.any(String) });
     // A remedy for clients isn't reported for faults of the server.
@@ -666,29 +587,19 @@ describe('an answer of ECS', () => {
   });
 
   it('with a throttle is the error throttled', async () => {
-    ecs.faults.next('ListTasks', { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
-    await expect(tasks.liveTasks(signal)).rejects.toMatchObject({ fault: 'throttled', request: 'ListTasks' });
+    failing('ListTasks', 'ThrottlingException', 'Rate exceeded');
+    await expect(liveTasks()).rejects.toMatchObject({ fault: 'throttled', request: 'ListTasks' });
   });
 
   it('that never comes is an error with the innermost code', async () => {
     ecs.faults.next('ListTasks', { kind: 'reset' });
-    await expect(tasks.liveTasks(signal)).rejects.toThrow(/^ECS: no answer \(ECONNRESET\) \(ListTasks\)$/);
+    await expect(liveTasks()).rejects.toThrow(/^ECS: no answer \(ECONNRESET\) \(ListTasks\)$/);
   });
 });
 
 describe('a task of an ECS answer', () => {
-  const ARN = 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/0123';
-  const seenAs = (more: Record<string, unknown>) =>
-    taskOf(
-      ecsTask.parse({
-        taskArn: ARN,
-        taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher-default:17',
-        lastStatus: 'STOPPED',
-        desiredStatus: 'STOPPED',
-        ...more,
-      }),
-      'agent',
-    );
+  const ENDED = { lastStatus: 'STOPPED', desiredStatus: 'STOPPED' };
+  const seenAs = (more: object) => taskOf(ecsTask.parse(described('0123', { ...ENDED, ...more })), 'agent');
 
   it('has every member of ECS’s answer', () => {
     const at = (second: number) => new Date(second * 1000);
@@ -767,16 +678,10 @@ describe('a task of an ECS answer', () => {
 
   it.each([
     ['an ARN of something else', { taskArn: 'arn:aws:ecs:eu-central-1:000000000000:service/launcher/0123' }],
-    ['text before its ARN', { taskArn: ` ${ARN}` }],
+    ['text before its ARN', { taskArn: ` ${arnOf('0123')}` }],
     ['an ARN without an id', { taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/' }],
-    [
-      'a task definition without a revision',
-      { taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher' },
-    ],
-    [
-      'text after its task definition',
-      { taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher:1x' },
-    ],
+    ['a task definition without a revision', { taskDefinitionArn: DEFINITION }],
+    ['text after its task definition', { taskDefinitionArn: `${DEFINITION}:1x` }],
     ['no status', { lastStatus: '' }],
     ['no desired status', { desiredStatus: '' }],
     ['a time that is text', { createdAt: '2026-03-01T12:00:00Z' }],
@@ -786,44 +691,13 @@ describe('a task of an ECS answer', () => {
 });
 
 describe('a RunTask answer', () => {
-  const spot = (): LaunchRequest => ({ ...request(), lane: { ...LANE, taskDefinition: FAMILY, capacity: 'spot' } });
-  const launches = () => ecs.calls().filter(({ action }) => action === 'RunTask').length;
-  const answering = (body: unknown) => ecs.faults.next('RunTask', { kind: 'malformed', body: JSON.stringify(body) });
-  const conflict = { kind: 'error', code: 'ConflictException', message: 'in use', status: 400 } as const;
-
-  it('of no on-demand capacity is final, since repeating the call would not help', async () => {
-    ecs.refuse({});
-    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
-    expect(launches()).toBe(1);
-  });
-
-  it('of no capacity on Spot and on demand is a refusal, and starts no task instead of Spot', async () => {
-    ecs.refuse({});
-    expect(await tasks.launch(spot(), signal)).not.toHaveProperty('insteadOfSpot');
-  });
-
-  it('of a Spot conflict without a task leads to a launch on demand', async () => {
-    ecs.faults.next('RunTask', conflict);
-    expect(await tasks.launch(spot(), signal)).toMatchObject({ kind: 'task', insteadOfSpot: true });
-  });
-
-  it('of a conflict without a task is an error with the call’s name', async () => {
-    ecs.faults.next('RunTask', conflict, { times: 3 });
-    expect(await tasks.launch(spot(), signal)).toMatchObject({ error: { request: 'RunTask' } });
-  });
-
-  it('without any list is an error with that reason', async () => {
-    answering({});
-    await expect(tasks.launch(request(), signal)).rejects.toThrow(/^ECS: neither a task nor a failure/);
-  });
-
   it.each([
     [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
     [{ reason: 'AGENT' }, 'AGENT'],
     [{ detail: 'is gone' }, 'is gone'],
   ])('with the failure %j is passed on in these words', async (failure, detail) => {
-    answering({ failures: [failure] });
-    expect(await tasks.launch(request(), signal)).toMatchObject({ kind: 'refused', refusal: { detail } });
+    answering('RunTask', { failures: [failure] });
+    expect(await launch()).toMatchObject({ kind: 'refused', refusal: { detail } });
   });
 });
 
@@ -831,7 +705,7 @@ describe('a call without an answer', () => {
   const failingWith = async (error: Error) => {
     const fail = () => () => Promise.reject(error);
     client.middlewareStack.add(fail, { step: 'initialize' });
-    return await tasks.liveTasks(signal).then(String, String);
+    return await liveTasks().then(String, String);
   };
   const withCode = (message: string, code: unknown, cause?: unknown) =>
     Object.assign(new Error(message, cause === undefined ? {} : { cause }), { code });
@@ -848,15 +722,4 @@ describe('a call without an answer', () => {
   ])('is an error with %s', async (_, error, word) => {
     expect(await failingWith(error)).toContain(`ECS: no answer (${word}) (ListTasks)`);
   });
-});
-
-it('a task without a creation time is as old as the earliest time that ECS has, whatever their order', () => {
-  const at = (second: number) => new Date(second * 1000);
-  const arns = {
-    taskArn: 'arn:aws:ecs:eu-central-1:000000000000:task/launcher/0123',
-    taskDefinitionArn: 'arn:aws:ecs:eu-central-1:000000000000:task-definition/launcher-default:17',
-  };
-  const answer = { ...arns, lastStatus: 'RUNNING', desiredStatus: 'RUNNING' };
-  const times = { connectivityAt: at(5), pullStartedAt: at(3), startedAt: at(9) };
-  expect(taskOf(ecsTask.parse({ ...answer, ...times }), 'agent').createdAtMs).toBe(3000);
 });

@@ -9,10 +9,10 @@ import {
   runsPage,
   workspacesPage,
 } from '../../../../functions/launcher/adapters/hcp-terraform/answers.ts';
-import { UpstreamError } from '../../../../functions/launcher/errors.ts';
 
 const meta = { pagination: { 'current-page': 1, 'next-page': null } };
 const at = '2026-03-01T12:00:00Z';
+const LATER = '2026-03-01T13:00:00Z';
 const run = (more: Record<string, unknown> = {}, relationships: Record<string, unknown> = {}) => ({
   id: 'run-1',
   attributes: { status: 'planning', 'created-at': '2026-03-01T11:00:00Z', ...more },
@@ -41,14 +41,33 @@ describe('a run in an answer', () => {
     expect(runs(run({}, { plan: { data: null } }))[0]?.planAgentName).toBeUndefined();
   });
 
-  it('has been in its status since the time of that status or, without one, the latest time of the run', () => {
-    const since = (status: string, times: unknown) =>
-      runs(run({ status, 'status-timestamps': times }))[0]?.statusSinceMs;
-    const later = '2026-03-01T13:00:00Z';
-    expect(since('planning', { 'planning-at': at, 'apply-queued-at': later })).toBe(Date.parse(at));
-    expect(since('cost_estimated', { 'planning-at': at, 'planned-at': later })).toBe(Date.parse(later));
-    expect(since('cost_estimated', { 'planning-at': at })).toBe(Date.parse(at));
-    expect(since('cost_estimated', {})).toBeUndefined();
+  it('has the agent of its apply separately from that of its plan', () => {
+    const both = run({}, { plan: { data: { id: 'plan-1' } }, apply: { data: { id: 'apply-1' } } });
+    const operation = (type: string, id: string, details: unknown) => ({
+      type,
+      id,
+      attributes: { 'execution-details': details },
+    });
+    const plan = operation('plans', 'plan-1', { 'agent-name': 'task-p' });
+    const apply = operation('applies', 'apply-1', { 'agent-name': 'task-a' });
+    expect(runs(both, [plan, apply])).toMatchObject([{ planAgentName: 'task-p', applyAgentName: 'task-a' }]);
+    expect(runs(both, [operation('applies', 'apply-1', null)])).toMatchObject([
+      { planAgentName: undefined, applyAgentName: undefined },
+    ]);
+  });
+
+  // HashiCorp documents only some of the keys of `status-timestamps`.
+  it.each([
+    ['its own time', 'planning', { 'planning-at': at, 'apply-queued-at': LATER }, at],
+    ['its own time, not a later one', 'post_plan_running', { 'planned-at': LATER, 'post-plan-running-at': at }, at],
+    ['the latest time, without its own', 'cost_estimated', { 'planning-at': at, 'planned-at': LATER }, LATER],
+    ['the only time', 'cost_estimated', { 'planning-at': at }, at],
+    ['the latest that is a time', 'planned', { 'planned-at': at, 'x-at': 'soon', 'y-at': null, 'z-at': {} }, at],
+    ['no known time, where there is none', 'cost_estimated', {}, undefined],
+    ['no known time, without any timestamps', 'post_plan_running', null, undefined],
+  ])('has been in its status since %s', (_, status, times, expected) => {
+    const [seen] = runs(run({ status, 'status-timestamps': times }));
+    expect(seen?.statusSinceMs).toBe(expected && Date.parse(expected));
   });
 });
 
@@ -64,16 +83,12 @@ describe('current runs of workspaces', () => {
       workspace({ 'agent-pool': { data: null }, 'current-run': { data: { id: 'run-3' } } }),
       workspace({ 'current-run': { data: { id: 'run-4' } } }),
       workspace({ 'agent-pool': ofPool, 'current-run': { data: null } }),
+      workspace({ 'agent-pool': ofPool, 'current-run': {} }),
       workspace({ 'agent-pool': ofPool, 'current-run': null }),
       workspace({ 'agent-pool': ofPool }),
     ];
     const included = [{ ...run(), type: 'runs' }];
     expect(currentRunsOf(page(data, included), 'apool-1').map(({ id }) => id)).toEqual(['run-1']);
-  });
-
-  it('that aren’t included are an error, not a gap', () => {
-    const data = [workspace({ 'agent-pool': ofPool, 'current-run': { data: { id: 'run-1' } } })];
-    expect(() => currentRunsOf(page(data), 'apool-1')).toThrow(UpstreamError);
   });
 
   it('that are malformed are refused, and other included resources are ignored', () => {
@@ -93,7 +108,7 @@ describe('what the launcher reads of a run', () => {
   it('is its ids, its status and its times, whatever their time zone', () => {
     const times = {
       'plan-queued-at': '2026-03-01T12:00:01Z',
-      'planning-at': '2026-03-01T12:00:02+00:00',
+      'planning-at': '2026-03-01T12:00:02.5+00:00',
       'apply-queued-at': '2026-03-01T13:00:03+01:00',
       'applying-at': '2026-03-01T12:00:04Z',
     };
@@ -106,12 +121,18 @@ describe('what the launcher reads of a run', () => {
         createdAtMs: Date.parse('2026-03-01T11:00:00Z'),
         statusSinceMs: second(1),
         planQueuedAtMs: second(1),
-        planningAtMs: second(2),
+        planningAtMs: second(2.5),
         applyQueuedAtMs: second(3),
         applyingAtMs: second(4),
         planAgentName: undefined,
         applyAgentName: undefined,
       },
+    ]);
+  });
+
+  it.each([{ 'plan-queued-at': null }, null])('has no time of a job with the timestamps %j', (times) => {
+    expect(runs(run({ 'status-timestamps': times }))).toMatchObject([
+      { planQueuedAtMs: undefined, planningAtMs: undefined, applyQueuedAtMs: undefined, applyingAtMs: undefined },
     ]);
   });
 
@@ -160,17 +181,14 @@ describe('a current run that is missing among the included resources', () => {
     ['only a resource of another type is included', [{ type: 'users', id: 'user-1' }]],
     ['a resource of another type has its id and its shape', [{ ...run(), type: 'plans' }]],
   ])('is an error that says which run it is when %s', (_, included) => {
-    let error: unknown;
-    try {
-      currentRunsOf(listed(included), 'apool-1');
-    } catch (thrown) {
-      error = thrown;
-    }
-    expect(error).toMatchObject({
-      system: 'HCP Terraform',
-      fault: 'unexpected-answer',
-      message: expect.stringContaining('current run run-1 is not among the included'),
-    });
+    expect(() => currentRunsOf(listed(included), 'apool-1')).toThrow(
+      expect.objectContaining({
+        name: 'UpstreamError',
+        system: 'HCP Terraform',
+        fault: 'unexpected-answer',
+        message: expect.stringContaining('current run run-1 is not among the included'),
+      }),
+    );
   });
 
   it('is refused if a workspace has no valid id', () => {

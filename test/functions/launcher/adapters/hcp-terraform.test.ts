@@ -1,13 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
-import { POLLS_PER_MINUTE, secretNameOf } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
+import { POLLS_PER_MINUTE } from '../../../../functions/launcher/adapters/hcp-terraform/poll-budget.ts';
 import { connections, sendOver } from '../../../../functions/launcher/adapters/hcp-terraform/send.ts';
-import { isNewEnough } from '../../../../functions/launcher/adapters/hcp-terraform/version.ts';
 import type { UpstreamError } from '../../../../functions/launcher/errors.ts';
 import type { Pool, Secrets } from '../../../../functions/launcher/ports.ts';
-import { listOf, POOLS, page, pool, poolWithPhases, RUNS, run } from './platform-answers.ts';
 import {
+  endless,
+  list,
+  listOf,
+  POOLS,
+  page,
+  pool,
+  poolNamed,
+  poolWithPhases,
+  queryOf,
+  RUNS,
+  run,
+} from './platform-answers.ts';
+import {
+  type Answer,
   hang,
   json,
   reset,
@@ -18,6 +30,8 @@ import {
   truncated,
 } from './scripted-server.ts';
 
+const ALL_STATUSES = 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking';
+const ALL_OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 const TOKEN = 'first.atlasv1.token-that-must-not-show';
 
 let server: ScriptedServer;
@@ -39,7 +53,9 @@ beforeEach(async () => {
   secretReads = 0;
   waits = [];
   server.on('/api/v2/ping', status(204));
-  server.on(POOLS, json({ data: [{ id: 'apool-1', attributes: { name: 'default' } }], ...page(1, null) }));
+  server.on(RUNS, list([]));
+  server.on(POOLS, list([listed('default')]));
+  server.on(LOOKUP, poolNamed('other'));
 });
 
 afterEach(() => server.close());
@@ -58,7 +74,11 @@ function client(requestTimeout?: (ms: number) => AbortSignal, hostname = server.
   return new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout });
 }
 
-const poolNamed = (name: string, index: number) => ({ id: `apool-${index + 1}`, attributes: { name } });
+/** Pools that are known by their id, in contrast to the first. */
+const other = { ...pool, name: 'other', id: 'apool-2' };
+const byId = { ...pool, id: 'apool-2' };
+const LOOKUP = '/api/v2/agent-pools/apool-2';
+const listed = (name: string, index = 0) => ({ id: `apool-${index + 1}`, attributes: { name } });
 
 async function answersOf(pools: readonly Pool[], of = client()) {
   const answers = [...of.openRuns(pools, signal)];
@@ -77,17 +97,26 @@ async function failure(of = client()): Promise<UpstreamError> {
   return answer.error;
 }
 
-const runRequests = () => server.requests.filter((request) => request.startsWith(RUNS));
+const idsOf = (answer: Awaited<ReturnType<typeof openRuns>>) => (answer.ok ? answer.value.map(({ id }) => id) : []);
+
+const requestsTo = (path: string) => server.requests.filter((request) => request.startsWith(path));
+const runRequests = () => requestsTo(RUNS);
+
+/** Answers the first list of a poll, which is the one with every status, and the others with something else. */
+const firstListOnly =
+  (runs: Parameters<typeof listOf>[0], others: Answer): Answer =>
+  (request, response) => {
+    const isFirst = queryOf(request).get('filter[status]')?.includes('policy_checking') === true;
+    (isFirst ? listOf(runs) : others)(request, response);
+  };
 
 describe('the runs of a pool', () => {
   it('are listed by pool, status and every operation, with plans and applies, 100 per page', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
     await openRuns();
-    const query = new URLSearchParams(runRequests()[0]?.split('?')[1]);
-    expect(Object.fromEntries(query)).toEqual({
+    expect(Object.fromEntries(queryOf(runRequests()[0]))).toEqual({
       'filter[agent_pool_names]': 'default',
-      'filter[status]': 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking',
-      'filter[operation]': 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only',
+      'filter[status]': ALL_STATUSES,
+      'filter[operation]': ALL_OPERATIONS,
       include: 'plan,apply',
       'page[size]': '100',
       'page[number]': '1',
@@ -95,130 +124,33 @@ describe('the runs of a pool', () => {
     expect(server.authorizations.at(-1)).toBe(`Bearer ${TOKEN}`);
   });
 
-  it('come from all pages (hcp-terraform-operator #426)', async () => {
+  it('the open runs come from all pages (hcp-terraform-operator #426)', async () => {
     server.on(
       RUNS,
       json({ data: [run('run-1')], ...page(1, 2) }),
       json({ data: [run('run-2')], ...page(2, 3) }),
       json({ data: [run('run-3')], ...page(3, null) }),
     );
-    const answer = await openRuns();
-    expect(answer.ok && answer.value.map(({ id }) => id)).toEqual(['run-1', 'run-2', 'run-3']);
+    expect(idsOf(await openRuns())).toEqual(['run-1', 'run-2', 'run-3']);
   });
 
   it('have their times and the agents that took them', async () => {
     const details = { 'execution-details': { mode: 'agent', 'agent-name': 'task-1' } };
     const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
-    server.on(RUNS, json({ data: [run('run-1', 'planning')], included, ...page(1, null) }));
-    const answer = await openRuns();
-    expect(answer).toMatchObject({
-      ok: true,
-      value: [
-        {
-          id: 'run-1',
-          workspaceId: 'ws-1',
-          status: 'planning',
-          planQueuedAtMs: Date.parse('2026-03-01T11:59:30Z'),
-          planAgentName: 'task-1',
-        },
-      ],
-    });
-  });
-
-  it('have every time by which jobs are measured, and none that is missing', async () => {
-    const times = {
-      'plan-queued-at': '2026-03-01T11:00:01Z',
-      'planning-at': '2026-03-01T11:00:02Z',
-      'apply-queued-at': '2026-03-01T11:00:03+01:00',
-      'applying-at': '2026-03-01T11:00:04.5Z',
-    };
-    const withTimes = (id: string, statusTimestamps: unknown) => {
-      const one = run(id, 'applying');
-      return { ...one, attributes: { ...one.attributes, 'status-timestamps': statusTimestamps } };
-    };
-    const nothing = { 'plan-queued-at': null };
-    server.on(
-      RUNS,
-      json({
-        data: [withTimes('run-1', times), withTimes('run-2', nothing), withTimes('run-3', null)],
-        ...page(1, null),
-      }),
-    );
-    const absent = {
-      planQueuedAtMs: undefined,
-      planningAtMs: undefined,
-      applyQueuedAtMs: undefined,
-      applyingAtMs: undefined,
-    };
-    expect(await openRuns()).toMatchObject({
-      value: [
-        {
-          createdAtMs: Date.parse('2026-03-01T11:59:00Z'),
-          planQueuedAtMs: Date.parse('2026-03-01T11:00:01Z'),
-          planningAtMs: Date.parse('2026-03-01T11:00:02Z'),
-          applyQueuedAtMs: Date.parse('2026-03-01T10:00:03Z'),
-          applyingAtMs: Date.parse('2026-03-01T11:00:04.500Z'),
-        },
-        absent,
-        absent,
-      ],
-    });
-  });
-
-  it('have the agent of their apply separately from that of their plan', async () => {
-    const operation = (id: string, type: string, details: unknown) => ({
-      id,
-      type,
-      attributes: { 'execution-details': details },
-    });
-    const applying = run('run-1', 'applying');
-    const data = [{ ...applying, relationships: { ...applying.relationships, apply: { data: { id: 'apply-1' } } } }];
-    const included = [
-      operation('plan-run-1', 'plans', { 'agent-name': 'task-p' }),
-      operation('apply-1', 'applies', { 'agent-name': 'task-a' }),
-    ];
-    server.on(RUNS, json({ data, included, ...page(1, null) }));
-    expect(await openRuns()).toMatchObject({ value: [{ planAgentName: 'task-p', applyAgentName: 'task-a' }] });
-    server.on(RUNS, json({ data, included: [operation('apply-1', 'applies', null)], ...page(1, null) }));
-    expect(await openRuns()).toMatchObject({ value: [{ planAgentName: undefined, applyAgentName: undefined }] });
-  });
-
-  // HashiCorp documents only some of the keys of `status-timestamps`.
-  it.each([
-    [
-      'its own timestamp',
-      { 'planned-at': '2026-03-01T11:58:00Z', 'post-plan-running-at': '2026-03-01T11:57:00Z' },
-      '11:57',
-    ],
-    [
-      'the latest one, without its own',
-      { 'planning-at': '2026-03-01T11:55:00Z', 'planned-at': '2026-03-01T11:58:00Z' },
-      '11:58',
-    ],
-    [
-      'the latest that is a time',
-      { 'planned-at': '2026-03-01T11:58:00Z', 'x-at': 'soon', 'y-at': null, 'z-at': {} },
-      '11:58',
-    ],
-    ['none, where there is none', {}, undefined],
-    ['none, without any timestamps', null, undefined],
-  ])('have been in their status since %s', async (_, timestamps, expected) => {
-    const waiting = run('run-1', 'post_plan_running');
-    const attributes = { ...waiting.attributes, 'status-timestamps': timestamps };
-    server.on(RUNS, json({ data: [{ ...waiting, attributes }], ...page(1, null) }));
-    const answer = await openRuns();
-    const since = answer.ok ? answer.value[0]?.statusSinceMs : Number.NaN;
-    expect(since).toBe(expected && Date.parse(`2026-03-01T${expected}:00Z`));
+    server.on(RUNS, list([run('run-1', 'planning')], { included }));
+    const planQueuedAtMs = Date.parse('2026-03-01T11:59:30Z');
+    const seen = { id: 'run-1', workspaceId: 'ws-1', status: 'planning', planQueuedAtMs, planAgentName: 'task-1' };
+    expect(await openRuns()).toMatchObject({ ok: true, value: [seen] });
   });
 
   it('are listed again without the operations that an older Terraform Enterprise refuses', async () => {
-    server.on(RUNS, status(422), json({ data: [run('run-1')], ...page(1, null) }));
+    server.on(RUNS, status(422), list([run('run-1')]));
     expect((await openRuns()).ok).toBe(true);
     expect(runRequests()[1]).not.toContain('filter[operation]');
   });
 
   it('are never listed again with the operations that were refused', async () => {
-    server.on(RUNS, status(400), json({ data: [], ...page(1, null) }));
+    server.on(RUNS, status(400), list([]));
     const warm = client();
     await openRuns(warm);
     await openRuns(warm);
@@ -245,27 +177,22 @@ describe('the runs of a pool', () => {
       server.on(RUNS, status(422));
       expect(await failure(client(undefined, hostname))).toMatchObject({ fault: 'rejected', status: 422 });
       expect(runRequests()).toHaveLength(1);
-      expect(server.requests.filter((request) => request.startsWith('/api/v2/ping'))).toEqual([]);
+      expect(requestsTo('/api/v2/ping')).toEqual([]);
     },
   );
 
   it('are listed with the apply’s statuses only if applies have a separate lane', async () => {
-    server.on(RUNS, (request, response) => {
-      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
-      json({ data: [], ...page(number, number + 1) })(request, response);
-    });
+    server.on(RUNS, endless());
     await openRuns(client(), [poolWithPhases]);
-    const statuses = runRequests().map((request) => new URLSearchParams(request.split('?')[1]).get('filter[status]'));
-    const all = 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking';
-    expect(statuses).toEqual([...Array(5).fill(all), ...Array(5).fill('apply_queued,applying')]);
+    const statuses = runRequests().map((request) => queryOf(request).get('filter[status]'));
+    expect(statuses).toEqual([...Array(5).fill(ALL_STATUSES), ...Array(5).fill('apply_queued,applying')]);
   });
 
-  it('that wait for an agent are found behind 500 newer runs that are stuck after their plan', async () => {
+  it('queued jobs are found behind 500 newer runs that are stuck after their plan', async () => {
     const stuck = Array.from({ length: 501 }, (_, n) => run(`run-stuck${n}`, 'post_plan_running'));
     server.on(RUNS, listOf([...stuck, run('run-waits'), run('run-works', 'planning')]));
     const warm = client();
-    const answer = await openRuns(warm);
-    const found = answer.ok ? answer.value.map(({ id }) => id) : [];
+    const found = idsOf(await openRuns(warm));
     expect(found.slice(-2)).toEqual(['run-waits', 'run-works']);
     expect(found).toHaveLength(502);
     // One request more than the five that the stuck runs cost anyway.
@@ -285,8 +212,6 @@ describe('the runs of a pool', () => {
   });
 
   it('that were not all read are no longer reported when the combined request finds no run', async () => {
-    const other = { ...pool, name: 'other', id: 'apool-2' };
-    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
     const warm = client();
     server.on(RUNS, listOf(Array.from({ length: 501 }, (_, n) => run(`run-${n}`))));
     await openRuns(warm, [pool, other]);
@@ -300,48 +225,27 @@ describe('the runs of a pool', () => {
   });
 
   it.each([429, 503])('of the first list are served when a later list is answered with %d', async (code) => {
-    const crowd = Array.from({ length: 501 }, (_, n) =>
-      run(`run-${n}`, n % 2 === 0 ? 'plan_queued' : 'policy_checking'),
-    );
-    const list = listOf(crowd);
-    server.on(RUNS, (request, response) => {
-      const isFirst = new URLSearchParams(request.url?.split('?')[1])
-        .get('filter[status]')
-        ?.includes('policy_checking');
-      return (isFirst === true ? list : status(code))(request, response);
-    });
+    const statusOf = (n: number) => (n % 2 === 0 ? 'plan_queued' : 'policy_checking');
+    const crowd = Array.from({ length: 501 }, (_, n) => run(`run-${n}`, statusOf(n)));
+    server.on(RUNS, firstListOnly(crowd, status(code)));
     const warm = client();
-    const answer = await openRuns(warm, [poolWithPhases]);
-    expect(answer.ok && answer.value).toHaveLength(500);
+    expect(idsOf(await openRuns(warm, [poolWithPhases]))).toHaveLength(500);
     expect(warm.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
   it('of the first list aren’t returned when a later list is refused', async () => {
-    const list = listOf(Array.from({ length: 501 }, (_, n) => run(`run-${n}`, 'policy_checking')));
-    server.on(RUNS, (request, response) => {
-      const isFirst = new URLSearchParams(request.url?.split('?')[1])
-        .get('filter[status]')
-        ?.includes('policy_checking');
-      return (isFirst === true ? list : status(403))(request, response);
-    });
+    const crowd = Array.from({ length: 501 }, (_, n) => run(`run-${n}`, 'policy_checking'));
+    server.on(RUNS, firstListOnly(crowd, status(403)));
     expect(await failure(client())).toMatchObject({ fault: 'rejected' });
   });
 
   it('are an error, not an empty list, when nothing of the first list was read and the next fails', async () => {
-    const list = listOf([run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')]);
-    server.on(RUNS, (request, response) => {
-      const isFirst = new URLSearchParams(request.url?.split('?')[1])
-        .get('filter[status]')
-        ?.includes('policy_checking');
-      return (isFirst === true ? list : status(503))(request, response);
-    });
+    const crowd = [run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')];
+    server.on(RUNS, firstListOnly(crowd, status(503)));
     expect(await failure(client())).toMatchObject({ fault: 'unavailable' });
   });
 
   it('of several pools cost one request while none of them has work', async () => {
-    const other = { ...pool, name: 'other', id: 'apool-2' };
-    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
     const answers = await answersOf([pool, other]);
     expect([...answers.values()]).toEqual([
       { ok: true, value: [] },
@@ -352,14 +256,7 @@ describe('the runs of a pool', () => {
   });
 
   it('of several pools cost a request each when there is work', async () => {
-    const other = { ...pool, name: 'other', id: 'apool-2' };
-    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
-    server.on(
-      RUNS,
-      json({ data: [run('run-1')], ...page(1, null) }),
-      json({ data: [run('run-1')], ...page(1, null) }),
-      json({ data: [], ...page(1, null) }),
-    );
+    server.on(RUNS, list([run('run-1')]), list([run('run-1')]), list([]));
     const answers = await answersOf([pool, other]);
     expect([...answers.values()].map((answer) => answer.ok && answer.value.length)).toEqual([1, 0]);
   });
@@ -368,11 +265,9 @@ describe('the runs of a pool', () => {
     const silent = { ...pool, name: 'silent' };
     const unknown = { ...pool, name: 'unknown', id: 'apool-3' };
     server.on(RUNS, (request, response) => {
-      const query = new URL(request.url ?? '', 'https://localhost').searchParams;
-      if (query.get('filter[agent_pool_names]') === 'silent') return;
-      json({ data: [run('run-1')], ...page(1, null) })(request, response);
+      if (queryOf(request).get('filter[agent_pool_names]') !== 'silent') list([run('run-1')])(request, response);
     });
-    server.on(POOLS, json({ data: ['default', 'silent'].map(poolNamed), ...page(1, null) }));
+    server.on(POOLS, list(['default', 'silent'].map(listed)));
     server.on('/api/v2/agent-pools/apool-3', () => {});
     const tick = new AbortController();
     const answers = client().openRuns([silent, unknown, pool], tick.signal);
@@ -383,10 +278,7 @@ describe('the runs of a pool', () => {
   });
 
   it('are listed without the name of a pool that HCP Terraform doesn’t know', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
     const misspelt = { ...pool, name: 'misspelt' };
-    const other = { ...pool, name: 'other', id: 'apool-2' };
-    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
     const warm = client();
     for (let tick = 0; tick < 2; tick += 1) {
       const answers = await answersOf([misspelt, pool, other], warm);
@@ -395,27 +287,24 @@ describe('the runs of a pool', () => {
     expect(runRequests().at(-1)).toContain('filter[agent_pool_names]=default,other');
   });
 
-  it('of a renamed pool are an error within ten minutes, even in a warm function', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
+  it('the runs of a renamed pool are an error within ten minutes, even in a warm function', async () => {
     const warm = client();
     expect((await openRuns(warm)).ok).toBe(true);
-    server.on(POOLS, json({ data: [], ...page(1, null) }));
+    server.on(POOLS, list([]));
     expect((await openRuns(warm)).ok).toBe(true);
     nowMs += 10 * 60_000;
     expect(await openRuns(warm)).toMatchObject({ ok: false, error: { fault: 'rejected' } });
   });
 
-  it('of a pool that is no longer visible are what HCP Terraform lists, and the missing pool is reported all the time', async () => {
-    const byId = { ...pool, id: 'apool-2' };
+  it('the runs of a pool that is no longer visible are still listed, and every tick reports the missing pool', async () => {
     const other = { ...pool, name: 'other' };
-    const found = json({ data: { attributes: { name: 'default' } } });
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
-    server.on(POOLS, json({ data: [{ id: 'apool-3', attributes: { name: 'other' } }], ...page(1, null) }));
-    server.on('/api/v2/agent-pools/apool-2', found);
+    const found = poolNamed('default');
+    server.on(POOLS, list([{ id: 'apool-3', attributes: { name: 'other' } }]));
+    server.on(LOOKUP, found);
     const warm = client();
     expect(warm.visibilityOf(byId)).toEqual({ agentsVisible: true });
     expect((await openRuns(warm, [byId])).ok).toBe(true);
-    server.on('/api/v2/agent-pools/apool-2', status(404));
+    server.on(LOOKUP, status(404));
     nowMs += 10 * 60_000;
     for (let tick = 0; tick < 5; tick += 1, nowMs += 60_000) {
       expect((await openRuns(warm, [byId])).ok).toBe(true);
@@ -435,22 +324,19 @@ describe('the runs of a pool', () => {
     server.requests.length = 0;
     await answersOf([byId, other], warm);
     expect(runRequests().filter((request) => request.includes('default%2Cother'))).toEqual([]);
-    server.on('/api/v2/agent-pools/apool-2', found);
+    server.on(LOOKUP, found);
     nowMs += 60_000;
     expect((await openRuns(warm, [byId])).ok).toBe(true);
     expect(warm.visibilityOf(byId)).toEqual({ agentsVisible: true });
   });
 
   it.each(['warm', 'cold'])(
-    'and its agents are seen though one lookup by its id is refused, by a %s function',
+    'the agents of a pool are listed although one lookup of its id is refused, by a %s function',
     async (which) => {
-      const byId = { ...pool, id: 'apool-2' };
-      const lookup = '/api/v2/agent-pools/apool-2';
-      const found = json({ data: { attributes: { name: 'default' } } });
-      server.on(RUNS, json({ data: [], ...page(1, null) }));
+      const found = poolNamed('default');
       const looksUp = (answer: typeof found) => {
-        server.on(lookup, answer);
-        server.on(`${lookup}/agents`, json({ data: [], ...page(1, null) }));
+        server.on(LOOKUP, answer);
+        server.on(`${LOOKUP}/agents`, list([]));
       };
       const asked = client();
       if (which === 'warm') {
@@ -466,55 +352,29 @@ describe('the runs of a pool', () => {
       server.requests.length = 0;
       nowMs += which === 'warm' ? 60_000 : 10 * 60_000;
       expect(await asked.agents(byId, nowMs, signal)).toEqual([]);
-      expect(
-        server.requests.filter((request) => request.includes(`${lookup} `) || request.endsWith(lookup)),
-      ).toHaveLength(1);
+      expect(server.requests.filter((request) => request === LOOKUP)).toHaveLength(1);
       expect(asked.visibilityOf(byId)).toEqual({ agentsVisible: true });
     },
   );
 
   it('of a pool that was never visible are what HCP Terraform lists, without its agents', async () => {
-    const byId = { ...pool, id: 'apool-2' };
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
-    server.on('/api/v2/agent-pools/apool-2', status(404));
+    server.on(LOOKUP, status(404));
     const cold = client();
     expect((await openRuns(cold, [byId])).ok).toBe(true);
     expect(cold.visibilityOf(byId)).toEqual({ agentsVisible: false });
-  });
-
-  it('are found by the pool’s name, which is looked up again after ten minutes', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
-    const warm = client();
-    const lookups = () => server.requests.filter((request) => request.startsWith(POOLS));
-    await openRuns(warm);
-    expect(Object.fromEntries(new URLSearchParams(lookups()[0]?.split('?')[1]))).toEqual({
-      q: 'default',
-      'page[size]': '100',
-      'page[number]': '1',
-    });
-    nowMs += 10 * 60_000 - 1;
-    await openRuns(warm);
-    expect(lookups()).toHaveLength(1);
-    nowMs += 1;
-    await openRuns(warm);
-    expect(lookups()).toHaveLength(2);
   });
 
   it('are listed at their organization’s path only, whatever characters its name has', async () => {
     const paths: string[] = [];
     server.on('/api/v2/organizations', (request, response) => {
       paths.push(String(request.url?.split('?')[0]));
-      json({ data: request.url?.includes('/runs') === true ? [] : [poolNamed('default', 0)], ...page(1, null) })(
-        request,
-        response,
-      );
+      list(request.url?.includes('/runs') === true ? [] : [listed('default')])(request, response);
     });
     await openRuns(client(), [{ ...pool, organization: 'a/b?c' }]);
     expect(paths).toEqual(['/api/v2/organizations/a%2Fb%3Fc/agent-pools', '/api/v2/organizations/a%2Fb%3Fc/runs']);
   });
 
   it('cost one request per tick once the pool is known', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
     const warm = client();
     await openRuns(warm);
     server.requests.length = 0;
@@ -525,27 +385,21 @@ describe('the runs of a pool', () => {
 
 describe('an error that never counts as an empty list', () => {
   it.each([
-    ['an empty 200', text('', 'application/json')],
-    ['HTML', text('<html>maintenance</html>', 'text/html')],
-    ['an object without data', json({})],
-    ['data that is no list', json({ data: {}, ...page(1, null) })],
-    ['a list without paging', json({ data: [] })],
-    ['a run without a status', json({ data: [{ ...run('run-1'), attributes: {} }], ...page(1, null) })],
-    ['an id that ECS could not carry', json({ data: [run('run-ü; drop')], ...page(1, null) })],
-    ['another page than was asked for', json({ data: [], ...page(2, null) })],
-    ['a next page that was read already', json({ data: [], ...page(1, 1) })],
-    ['a next page that skips one', json({ data: [], ...page(1, 3) })],
-  ])('%s', async (_, answer) => {
+    ['an empty 200', text('', 'application/json'), 'unexpected-answer'],
+    ['HTML', text('<html>maintenance</html>', 'text/html'), 'unexpected-answer'],
+    ['an object without data', json({}), 'unexpected-answer'],
+    ['data that is no list', list({}), 'unexpected-answer'],
+    ['a list without paging', json({ data: [] }), 'unexpected-answer'],
+    ['a run without a status', list([{ ...run('run-1'), attributes: {} }]), 'unexpected-answer'],
+    ['an id that ECS could not carry', list([run('run-ü; drop')]), 'unexpected-answer'],
+    ['another page than was asked for', json({ data: [], ...page(2, null) }), 'unexpected-answer'],
+    ['a next page that was read already', json({ data: [], ...page(1, 1) }), 'unexpected-answer'],
+    ['a next page that skips one', json({ data: [], ...page(1, 3) }), 'unexpected-answer'],
+    ['half an answer', truncated, 'unavailable'],
+    ['an answer with an error', status(502), 'unavailable'],
+  ])('%s', async (_, answer, fault) => {
     server.on(RUNS, answer);
-    expect(await failure()).toMatchObject({ name: 'UpstreamError', fault: 'unexpected-answer' });
-  });
-
-  it.each([
-    ['half an answer', truncated],
-    ['an answer with an error', status(502)],
-  ])('%s', async (_, answer) => {
-    server.on(RUNS, answer);
-    expect(await failure()).toMatchObject({ fault: 'unavailable' });
+    expect(await failure()).toMatchObject({ name: 'UpstreamError', fault });
   });
 
   it('a wrong organization', async () => {
@@ -554,15 +408,15 @@ describe('an error that never counts as an empty list', () => {
   });
 
   it('a pool that does not exist, with what to do about it', async () => {
-    server.on(POOLS, json({ data: [], ...page(1, null) }));
+    server.on(POOLS, list([]));
     const error = await failure();
     expect(error.message).toMatch(/no agent pool named "default" in organization "acme".*correct the name/);
     expect(runRequests()).toEqual([]);
   });
 
-  it('a pool that doesn’t exist, which has no agents to count after three such answers in a row, until another answer', async () => {
+  it('a pool that doesn’t exist has no agents to count after three such answers in a row, until a different answer', async () => {
     const asked = client();
-    server.on(POOLS, json({ data: [], ...page(1, null) }));
+    server.on(POOLS, list([]));
     for (const notFound of [undefined, undefined, true]) {
       await openRuns(asked);
       expect(asked.visibilityOf(pool).notFound).toBe(notFound);
@@ -571,23 +425,17 @@ describe('an error that never counts as an empty list', () => {
     await openRuns(asked);
     expect(asked.visibilityOf(pool).notFound).toBeUndefined();
   });
-
-  it('a pool whose id is another pool’s', async () => {
-    server.on('/api/v2/agent-pools/apool-9', json({ data: { attributes: { name: 'production' } } }));
-    const answer = await openRuns(client(), [{ ...pool, id: 'apool-9' }]);
-    expect(answer).toMatchObject({ ok: false, error: { message: expect.stringContaining('is named "production"') } });
-  });
 });
 
 describe('a token', () => {
   it('that is rejected is read again once', async () => {
-    server.on(RUNS, status(401), json({ data: [], ...page(1, null) }));
+    server.on(RUNS, status(401), list([]));
     expect((await openRuns()).ok).toBe(true);
     expect(secretReads).toBe(1);
     expect(server.authorizations.at(-1)).toContain('second.');
   });
 
-  it('that is rejected again is reported by its secret’s name, and never shown', async () => {
+  it('a token that is rejected twice is reported by its secret’s name, and never shown', async () => {
     server.on(RUNS, status(401));
     const error = await failure();
     expect(error).toMatchObject({ fault: 'rejected', status: 401 });
@@ -597,8 +445,15 @@ describe('a token', () => {
 });
 
 describe('a host', () => {
+  /** A client that trusts only public certificate authorities. */
+  const untrusting = (hostname: string): HcpTerraformClient => {
+    const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
+    const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connections(), hostname, 'test') });
+    return new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout });
+  };
+
   it('that resets a kept connection gets the request again once', async () => {
-    server.on(RUNS, reset, json({ data: [], ...page(1, null) }));
+    server.on(RUNS, reset, list([]));
     expect((await openRuns()).ok).toBe(true);
   });
 
@@ -623,27 +478,16 @@ describe('a host', () => {
     ['nobody listens on', 'localhost:1', /refused.*check the hostname setting and its port/],
     ['does not resolve', 'no-such-host.invalid', /does not resolve/],
   ])('that %s is reported with what to check', async (_, hostname, message) => {
-    const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
-    const http = new HcpTerraformHttp({ hostname, secrets, send: sendOver(connections(), hostname, 'test') });
-    const error = await failure(new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout }));
-    expect(error.message).toMatch(message);
+    expect((await failure(untrusting(hostname))).message).toMatch(message);
   });
 
   it('whose certificate isn’t trusted is reported with the remedy', async () => {
-    const secrets: Secrets = { value: async () => TOKEN, renew: async () => TOKEN };
-    const http = new HcpTerraformHttp({
-      hostname: server.hostname,
-      secrets,
-      send: sendOver(connections(), server.hostname, 'test'),
-    });
-    const error = await failure(new HcpTerraformClient({ http, hostname: server.hostname, now: () => nowMs, timeout }));
-    expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
+    expect((await failure(untrusting(server.hostname))).message).toContain('NODE_EXTRA_CA_CERTS');
   });
 });
 
 describe('the poll budget', () => {
   it('is never exceeded in any minute, and becomes free again', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
     const warm = client();
     for (let i = 0; i < POLLS_PER_MINUTE; i += 1) {
       expect((await openRuns(warm)).ok).toBe(true);
@@ -656,7 +500,7 @@ describe('the poll budget', () => {
   });
 
   it('waits as long as a 429 asks', async () => {
-    server.on(RUNS, status(429, { 'x-ratelimit-reset': '12.5' }), json({ data: [], ...page(1, null) }));
+    server.on(RUNS, status(429, { 'x-ratelimit-reset': '12.5' }), list([]));
     const warm = client();
     expect(await failure(warm)).toMatchObject({ fault: 'throttled', retryAfterMs: 12_500 });
     nowMs += 12_000;
@@ -668,12 +512,11 @@ describe('the poll budget', () => {
 });
 
 describe('a good answer with a header that no request is left', () => {
+  const withRemaining = (remaining: string, data: unknown[] = []) =>
+    json({ data, ...page(1, null) }, { 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': '3' });
+
   it('is used, and no further request is sent until the limit is reset', async () => {
-    const last = json(
-      { data: [run('run-1')], ...page(1, null) },
-      { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '3' },
-    );
-    server.on(RUNS, last, json({ data: [], ...page(1, null) }));
+    server.on(RUNS, withRemaining('0', [run('run-1')]), list([]));
     const warm = client();
     expect(await openRuns(warm)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
     nowMs += 2_999;
@@ -684,10 +527,7 @@ describe('a good answer with a header that no request is left', () => {
   });
 
   it.each(['1', '', '00'])('is different from one that says %j', async (remaining) => {
-    server.on(
-      RUNS,
-      json({ data: [], ...page(1, null) }, { 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': '3' }),
-    );
+    server.on(RUNS, withRemaining(remaining));
     const warm = client();
     await openRuns(warm);
     expect((await openRuns(warm)).ok).toBe(true);
@@ -720,17 +560,11 @@ describe('the agents of a pool', () => {
     expect(await client().agents(pool, nowMs, signal)).toBeUndefined();
   });
 
-  it('of more than 50 pages are a separate error, at once if the first page has the number of pages', async () => {
-    server.on(AGENTS, (request, response) => {
-      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
-      json({ data: [], ...page(number, number + 1) })(request, response);
-    });
-    await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
-    server.requests.length = 0;
+  it('of more than 50 pages are a separate error at once if the first page has the number of pages', async () => {
     const pagination = { ...page(1, 2).meta.pagination, 'total-pages': 51 };
     server.on(AGENTS, json({ data: [], meta: { pagination } }));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
-    expect(server.requests.filter((request) => request.startsWith(AGENTS))).toHaveLength(1);
+    expect(requestsTo(AGENTS)).toHaveLength(1);
   });
 
   it('that could not be read are an error', async () => {
@@ -746,48 +580,19 @@ describe('Terraform Enterprise older than v202409-1', () => {
     type: 'workspaces',
     relationships: { 'agent-pool': { data: { id: poolId } }, 'current-run': { data: { id: runId } } },
   });
-  const inPool = { 'agent-pool': { data: { id: 'apool-1' } } };
 
   beforeEach(() => server.on('/api/v2/ping', status(204, { 'x-tfe-version': 'v202408-1' })));
 
   it('is read by the current runs of the pool’s workspaces', async () => {
-    server.on(
-      WORKSPACES,
-      json({
-        data: [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-other', 'run-2')],
-        included: [run('run-1'), run('run-2'), { id: 'user-1', type: 'users' }],
-        ...page(1, null),
-      }),
-    );
-    const answer = await openRuns();
-    expect(answer.ok && answer.value.map(({ id }) => id)).toEqual(['run-1']);
+    const data = [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-other', 'run-2')];
+    server.on(WORKSPACES, list(data, { included: [run('run-1'), run('run-2'), { id: 'user-1', type: 'users' }] }));
+    expect(idsOf(await openRuns())).toEqual(['run-1']);
     expect(runRequests()).toEqual([]);
   });
 
-  it.each([
-    ['null', { 'current-run': { data: null } }],
-    ['absent', { 'current-run': {} }],
-    ['not even mentioned', {}],
-  ])('is read without a workspace whose current run is %s', async (_, currentRun) => {
-    const idle = { id: 'ws-2', type: 'workspaces', relationships: { ...inPool, ...currentRun } };
-    const busy = workspace('ws-1', 'apool-1', 'run-1');
-    server.on(WORKSPACES, json({ data: [idle, busy], included: [run('run-1')], ...page(1, null) }));
-    expect(await openRuns()).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
-  });
-
-  it('is an error when a current run is missing from the included runs', async () => {
-    server.on(WORKSPACES, json({ data: [workspace('ws-1', 'apool-1', 'run-1')], included: [], ...page(1, null) }));
-    expect(await failure()).toMatchObject({
-      fault: 'unexpected-answer',
-      message: expect.stringContaining('current run run-1 is not among the included ones'),
-    });
-  });
-
   it('gets one request for its version, and one per pool', async () => {
-    const other = { ...pool, name: 'other', id: 'apool-2' };
-    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
     const data = [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-2', 'run-2')];
-    server.on(WORKSPACES, json({ data, included: [run('run-1'), run('run-2')], ...page(1, null) }));
+    server.on(WORKSPACES, list(data, { included: [run('run-1'), run('run-2')] }));
     const warm = client();
     const answers = await answersOf([pool, other], warm);
     expect(answers.get(pool)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
@@ -795,76 +600,54 @@ describe('Terraform Enterprise older than v202409-1', () => {
     expect(runRequests()).toEqual([]);
     server.requests.length = 0;
     await answersOf([pool, other], warm);
-    expect(server.requests.filter((request) => request.startsWith('/api/v2/ping'))).toEqual([]);
+    expect(requestsTo('/api/v2/ping')).toEqual([]);
     expect(warm.pollBudget().taken).toEqual([]);
   });
 
   it('is listed by the workspaces whose current run waits for or has an agent', async () => {
-    server.on(WORKSPACES, json({ data: [], included: [], ...page(1, null) }));
+    server.on(WORKSPACES, list([], { included: [] }));
     expect(await openRuns()).toEqual({ ok: true, value: [] });
-    const query = new URLSearchParams(server.requests.find((one) => one.startsWith(WORKSPACES))?.split('?')[1]);
-    expect(Object.fromEntries(query)).toEqual({
-      'filter[current-run][status]': 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking',
+    expect(Object.fromEntries(queryOf(requestsTo(WORKSPACES)[0]))).toEqual({
+      'filter[current-run][status]': ALL_STATUSES,
       include: 'current_run',
       'page[size]': '100',
       'page[number]': '1',
     });
   });
 
-  it('is an error when a run does not have the expected schema', async () => {
-    const broken = { ...run('run-1'), attributes: {} };
-    server.on(
-      WORKSPACES,
-      json({ data: [workspace('ws-1', 'apool-1', 'run-1')], included: [broken], ...page(1, null) }),
-    );
+  it.each([
+    ['is missing from the included runs', [], 'current run run-1 is not among the included ones'],
+    ['does not have the expected schema', [{ ...run('run-1'), attributes: {} }], 'expected schema'],
+  ])('is an error when a current run %s', async (_, included, message) => {
+    server.on(WORKSPACES, list([workspace('ws-1', 'apool-1', 'run-1')], { included }));
     expect(await failure()).toMatchObject({
       fault: 'unexpected-answer',
-      message: expect.stringContaining('expected schema'),
+      message: expect.stringContaining(message),
     });
-  });
-
-  it.each([
-    [undefined, true],
-    ['', true],
-    ['v202409-1', true],
-    ['v202409-2', true],
-    ['v202501-1', true],
-    ['1.2.0', true],
-    ['v202410-0', true],
-    ['v202409-0', false],
-    ['v202408-9', false],
-    ['v202109-1', false],
-    [['v202408-1'], false],
-    ['v202408-1, v202408-1', true],
-    ['1.v202408-1', true],
-  ])('version %j lists runs by organization: %s', (version, expected) => {
-    expect(isNewEnough(version)).toBe(expected);
   });
 });
 
 describe('the combined request whether any pool has work', () => {
-  const other = { ...pool, name: 'other', id: 'apool-2' };
   const isQuestion = (url = '') => !url.includes('include=');
-
-  beforeEach(() => server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } })));
 
   it.each([
     ['an error', status(500)],
     ['HTML', text('<html>', 'text/html')],
     ['refused for a name that it does not know', status(404)],
+    ['an empty page that is not the first', json({ data: [], ...page(2, null) })],
   ])('answered with %s, is put to each of them', async (_, answer) => {
-    const list = json({ data: [run('run-1')], ...page(1, null) });
-    server.on(RUNS, (request, response) => (isQuestion(request.url) ? answer : list)(request, response));
+    const each = list([run('run-1')]);
+    server.on(RUNS, (request, response) => (isQuestion(request.url) ? answer : each)(request, response));
     const answers = await answersOf([pool, other]);
     const served = { ok: true, value: [{ id: 'run-1' }] };
     expect([...answers.values()]).toMatchObject([served, served]);
   });
 
   it('is given up after 2 s, and a pool that cannot be answered is waited for by no other', async () => {
+    const each = list([run('run-1')]);
     server.on(RUNS, (request, response) => {
-      const list = json({ data: [run('run-1')], ...page(1, null) });
       const silent = isQuestion(request.url) || request.url?.includes('agent_pool_names%5D=other');
-      return (silent ? hang : list)(request, response);
+      return (silent ? hang : each)(request, response);
     });
     const tick = new AbortController();
     // A request that never times out: nothing but the patience can end the wait.
@@ -879,28 +662,17 @@ describe('the combined request whether any pool has work', () => {
   }, 10_000);
 
   it('is one request of one entry, with every name and filter', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
     await answersOf([pool, other]);
-    const query = new URLSearchParams(runRequests()[0]?.split('?')[1]);
-    expect(Object.fromEntries(query)).toEqual({
+    expect(Object.fromEntries(queryOf(runRequests()[0]))).toEqual({
       'filter[agent_pool_names]': 'default,other',
-      'filter[status]': 'plan_queued,apply_queued,planning,applying,post_plan_running,policy_checking',
-      'filter[operation]': 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only',
+      'filter[status]': ALL_STATUSES,
+      'filter[operation]': ALL_OPERATIONS,
       'page[size]': '1',
       'page[number]': '1',
     });
   });
 
-  it('answered with an empty page that is not the first, is put to each of them', async () => {
-    const list = json({ data: [run('run-1')], ...page(1, null) });
-    const wrongPage = json({ data: [], ...page(2, null) });
-    server.on(RUNS, (request, response) => (isQuestion(request.url) ? wrongPage : list)(request, response));
-    const served = { ok: true, value: [{ id: 'run-1' }] };
-    expect([...(await answersOf([pool, other])).values()]).toMatchObject([served, served]);
-  });
-
   it('is not put for one pool alone', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
     await openRuns();
     expect(runRequests().map((request) => isQuestion(request))).toEqual([false]);
     expect(waits).toEqual([]);
@@ -915,37 +687,23 @@ describe('the combined request whether any pool has work', () => {
 });
 
 describe('an API token', () => {
-  it('has one budget, by whatever name its secret goes', async () => {
-    server.on(RUNS, json({ data: [], ...page(1, null) }));
+  it('a token has one request budget, whatever its secret is called', async () => {
     const warm = client();
     const arn = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123';
     await openRuns(warm);
     await openRuns(warm, [{ ...pool, apiTokenSecret: arn }]);
     expect(warm.pollBudget()).toMatchObject({ usedInLastMinute: 2, taken: [2] });
   });
-
-  it.each([
-    ['acme/api-token', 'acme/api-token'],
-    ['api-token', 'api-token'],
-    ['arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123', 'acme/api-token'],
-    ['arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:api-token-AbC123', 'api-token'],
-  ])('in secret %s is that of %s', (given, name) => {
-    expect(secretNameOf(given)).toBe(name);
-  });
 });
 
 describe('a pool with more open runs than a budget has requests', () => {
-  it('does not keep the other pools of its token from theirs', async () => {
-    const other = { ...pool, name: 'other', id: 'apool-2' };
-    server.on('/api/v2/agent-pools/apool-2', json({ data: { attributes: { name: 'other' } } }));
+  const runPerPage = endless((number) => [run(`run-${number}`)]);
+
+  it('a pool with many runs does not keep the other pools of its token from their requests', async () => {
     server.on(RUNS, (request, response) => {
-      const query = new URL(request.url ?? '', 'https://localhost').searchParams;
-      const number = Number(query.get('page[number]'));
-      const crowded = query.get('filter[agent_pool_names]') !== 'other';
-      json({ data: [run(`run-${number}`)], ...page(number, crowded && query.has('include') ? number + 1 : null) })(
-        request,
-        response,
-      );
+      const query = queryOf(request);
+      const isCrowded = query.get('filter[agent_pool_names]') !== 'other' && query.has('include');
+      (isCrowded ? runPerPage : list([run('run-1')]))(request, response);
     });
     const warm = client();
     const answered = { default: 0, other: 0 };
@@ -974,7 +732,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     expect(await failure(warm)).toMatchObject({ fault: 'throttled' });
   });
 
-  it('doesn’t hide an apply that has a separate lane behind newer plans', async () => {
+  it('a list of newer plans doesn’t hide an apply that has a separate lane', async () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     const warm = client();
     for (let poll = 0; poll < 4; poll += 1) {
@@ -993,13 +751,10 @@ describe('a pool with more open runs than a budget has requests', () => {
   });
 
   // In parallel, each read its first pages, and none its last.
-  it('is read whole in its turn when the budget does not reach for all of them', async () => {
+  it('each crowded pool is read completely in turn if the request budget isn’t enough for all', async () => {
     const pools = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...pool, name, id: `apool-${name}` }));
-    for (const { name, id } of pools) server.on(`/api/v2/agent-pools/${id}`, json({ data: { attributes: { name } } }));
-    server.on(RUNS, (request, response) => {
-      const number = Number(new URL(request.url ?? '', 'https://localhost').searchParams.get('page[number]'));
-      json({ data: [run(`run-${number}`)], ...page(number, number + 1) })(request, response);
-    });
+    for (const { name, id } of pools) server.on(`/api/v2/agent-pools/${id}`, poolNamed(name));
+    server.on(RUNS, runPerPage);
     const warm = client();
     const answered: string[] = [];
     for (let tick = 0; tick < 6; tick += 1) {

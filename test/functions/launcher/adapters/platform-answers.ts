@@ -1,4 +1,6 @@
 /** Documents as HCP Terraform sends them, cut down to what the launcher reads. */
+
+import type { IncomingMessage } from 'node:http';
 import type { Pool } from '../../../../functions/launcher/ports.ts';
 import { type Answer, json } from './scripted-server.ts';
 
@@ -44,16 +46,40 @@ export function run(id: string, status = 'plan_queued', message = '') {
   };
 }
 
+/** The query of a request, or of its address. */
+export const queryOf = (of: IncomingMessage | string | undefined) =>
+  new URLSearchParams((typeof of === 'string' ? of : of?.url)?.split('?')[1]);
+
+/** A list of one page. */
+export const list = (data: unknown, more: object = {}): Answer => json({ data, ...more, ...page(1, null) });
+
+/** A list whose pages never end. Each has the entries that the test gives it. */
+export const endless =
+  (entriesOf: (number: number) => unknown[] = () => []): Answer =>
+  (request, response) => {
+    const number = Number(queryOf(request).get('page[number]'));
+    json({ data: entriesOf(number), ...page(number, number + 1) })(request, response);
+  };
+
+/** An agent pool that was looked up by its id. */
+export const poolNamed = (name: string): Answer => json({ data: { attributes: { name } } });
+
 type ListedRun = ReturnType<typeof run>;
+
+/** A list as the platform pages it. */
+export function pagesOf(entries: readonly unknown[]): Answer {
+  return (request, response) => {
+    const query = queryOf(request);
+    const [size, number] = [Number(query.get('page[size]')), Number(query.get('page[number]'))];
+    const data = entries.slice(size * (number - 1), size * number);
+    json({ data, ...page(number, size * number < entries.length ? number + 1 : null) })(request, response);
+  };
+}
 
 /** A list of runs as the platform pages and filters it. */
 export function listOf(runs: readonly ListedRun[]): Answer {
   return (request, response) => {
-    const query = new URL(request.url ?? '', 'https://localhost').searchParams;
-    const statuses = query.get('filter[status]')?.split(',') ?? [];
-    const found = runs.filter(({ attributes }) => statuses.includes(attributes.status));
-    const [size, number] = [Number(query.get('page[size]')), Number(query.get('page[number]'))];
-    const data = found.slice(size * (number - 1), size * number);
-    json({ data, ...page(number, size * number < found.length ? number + 1 : null) })(request, response);
+    const statuses = queryOf(request).get('filter[status]')?.split(',') ?? [];
+    pagesOf(runs.filter(({ attributes }) => statuses.includes(attributes.status)))(request, response);
   };
 }

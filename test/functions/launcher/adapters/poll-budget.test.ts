@@ -115,6 +115,8 @@ describe('requests that are set aside', () => {
 describe('the name of a secret', () => {
   it.each([
     ['acme/api-token', 'acme/api-token'],
+    ['api-token', 'api-token'],
+    ['arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:api-token-AbC123', 'api-token'],
     ['arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-AbCd12', 'acme/api-token'],
     ['arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-c-AbCd12', 'a-b-c'],
     // Not complete ARNs of secrets: taken as they are.

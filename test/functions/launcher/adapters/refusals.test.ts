@@ -43,7 +43,7 @@ const rowOf = (name: string, text: string) =>
   REFUSAL_TABLE.findIndex(({ remedy }) => remedy === refusalOf(name, text).remedy);
 
 describe('a refused launch is explained', () => {
-  it.each(REFUSAL_MESSAGES.map((message) => ({ ...message })))('$name: $text', ({ name, text, cause, remedy }) => {
+  it.each(REFUSAL_MESSAGES)('$name: $text', ({ name, text, cause, remedy }) => {
     expect(refusalOf(name, text)).toEqual({
       cause,
       detail: text === '' ? name : `${name}: ${text}`,

@@ -9,7 +9,7 @@ const placement = {
   cluster: 'acme',
   subnets: ['subnet-1', 'subnet-2'],
   securityGroups: ['sg-1'],
-  assignPublicIp: 'DISABLED',
+  assignPublicIp: 'ENABLED',
 } as const;
 
 const request = (overrides: Partial<LaunchRequest> = {}): LaunchRequest => ({
@@ -24,7 +24,7 @@ const COMMON = {
   cluster: 'acme',
   count: 1,
   networkConfiguration: {
-    awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'], securityGroups: ['sg-1'], assignPublicIp: 'DISABLED' },
+    awsvpcConfiguration: { subnets: ['subnet-1', 'subnet-2'], securityGroups: ['sg-1'], assignPublicIp: 'ENABLED' },
   },
   enableExecuteCommand: false,
   propagateTags: 'TASK_DEFINITION',
@@ -49,6 +49,11 @@ describe('the RunTask call', () => {
     });
   });
 
+  it('the RunTask call assigns a public address only if its placement does', () => {
+    const input = runTaskInput(request(), { ...placement, assignPublicIp: 'DISABLED' });
+    expect(input.networkConfiguration?.awsvpcConfiguration?.assignPublicIp).toBe('DISABLED');
+  });
+
   it('the RunTask call of a warm agent has its waiting time, and neither run nor workspace', () => {
     const [job] = standingJobs({ ...LANE, standing: { id: 'a', warm: { agents: 1, idleSeconds: 3600 } } }, NOW);
     if (job === undefined) throw new Error('no warm agent');
@@ -70,9 +75,14 @@ describe('the RunTask call', () => {
   });
 
   it('the RunTask call on Spot has the capacity provider instead of the launch type, since ECS accepts only one of them', () => {
-    const input = runTaskInput(request({ lane: PLAN_LANE }), placement);
-    expect(input).toMatchObject({ capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] });
-    expect(input).not.toHaveProperty('launchType');
+    const { launchType: _, ...rest } = runTaskInput(
+      request({ lane: { ...PLAN_LANE, capacity: 'on-demand' } }),
+      placement,
+    );
+    expect(runTaskInput(request({ lane: PLAN_LANE }), placement)).toEqual({
+      ...rest,
+      capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }],
+    });
   });
 });
 

@@ -24,24 +24,25 @@ afterEach(async () => {
   await aws.close();
 });
 
+const read = () => secrets.value('acme/api-token', signal);
 const reads = () => aws.calls().filter(({ action }) => action === 'GetSecretValue').length;
 
 describe('a secret', () => {
   it('is read by name or ARN, without the white space around it, and once while the function is warm', async () => {
     const arn = aws.putSecret('acme/api-token', ' the.token\n');
-    expect(await secrets.value('acme/api-token', signal)).toBe('the.token');
-    expect(await secrets.value('acme/api-token', signal)).toBe('the.token');
+    expect(await read()).toBe('the.token');
+    expect(await read()).toBe('the.token');
     expect(await secrets.value(arn, signal)).toBe('the.token');
     expect(reads()).toBe(2);
   });
 
   it('is read again on request, and then kept', async () => {
     aws.putSecret('acme/api-token', 'old');
-    await secrets.value('acme/api-token', signal);
+    await read();
     aws.putSecret('acme/api-token', 'new');
-    expect(await secrets.value('acme/api-token', signal)).toBe('old');
+    expect(await read()).toBe('old');
     expect(await secrets.renew('acme/api-token', signal)).toBe('new');
-    expect(await secrets.value('acme/api-token', signal)).toBe('new');
+    expect(await read()).toBe('new');
   });
 
   it('that doesn’t exist is reported by name with the remedy, and read again the next time', async () => {
@@ -52,37 +53,13 @@ describe('a secret', () => {
     aws.putSecret('nobody', 'somebody');
     expect(await secrets.value('nobody', signal)).toBe('somebody');
   });
-
-  it('that the launcher isn’t permitted to read is reported with the required permission', async () => {
-    aws.putSecret('acme/api-token', 'x');
-    aws.faults.next('GetSecretValue', { kind: 'error', code: 'AccessDeniedException', message: 'no', status: 400 });
-    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/role may not read it/);
-  });
-
-  it('is unavailable when Secrets Manager can’t be reached', async () => {
-    aws.faults.next('GetSecretValue', { kind: 'reset' });
-    await expect(secrets.value('acme/api-token', signal)).rejects.toMatchObject({ fault: 'unavailable' });
-  });
-
-  it.each(['{"token": "t0ken"}', '{"token":"t0ken"}', '"t0ken"', 'two tokens', ' '])(
-    'that is no token (%j) is refused without showing it',
-    async (value) => {
-      aws.putSecret('acme/api-token', value);
-      const refused = secrets.value('acme/api-token', signal);
-      await expect(refused).rejects.toMatchObject({
-        fault: 'unexpected-answer',
-        message: expect.stringContaining('whole string'),
-      });
-      await expect(refused).rejects.not.toThrow(/t0ken|two tokens/);
-    },
-  );
 });
 
 describe('a secret that cannot be read', () => {
   const refusal = async (code: string) => {
     aws.putSecret('acme/api-token', 'x');
     aws.faults.next('GetSecretValue', { kind: 'error', code, message: 'words-of-aws', status: 400 });
-    return expect(secrets.value('acme/api-token', signal)).rejects;
+    return expect(read()).rejects;
   };
 
   it.each([
@@ -109,55 +86,66 @@ describe('a secret that cannot be read', () => {
     });
   });
 
-  it('is reported with the code of the connection that broke, and not with its name Error', async () => {
+  it('is unavailable when the connection breaks, whose code is reported and not its name Error', async () => {
     aws.faults.next('GetSecretValue', { kind: 'reset' });
-    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(ECONNRESET\)/);
+    await expect(read()).rejects.toMatchObject({
+      fault: 'unavailable',
+      message: expect.stringContaining('cannot be read (ECONNRESET)'),
+    });
   });
 
-  it('is reported even if the thrown value isn’t an Error', async () => {
-    client.middlewareStack.add(() => () => Promise.reject('just a string'), { step: 'initialize' });
-    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(unknown\)/);
+  it.each([
+    [
+      'the error’s name when its code is no text',
+      Object.assign(new Error('x'), { name: 'OddError', code: 7 }),
+      'OddError',
+    ],
+    ['another word when the thrown value isn’t an Error', 'just a string', 'unknown'],
+  ])('is reported with %s', async (_, thrown, word) => {
+    client.middlewareStack.add(() => () => Promise.reject(thrown), { step: 'initialize' });
+    await expect(read()).rejects.toThrow(`cannot be read (${word})`);
   });
 });
 
 describe('the string of a secret', () => {
   it.each(['first.atlasv1.ABCxyz019', 'a-b_c~d+e/f', 'padded==', 'p='])('%s is a token', async (value) => {
     aws.putSecret('acme/api-token', value);
-    expect(await secrets.value('acme/api-token', signal)).toBe(value);
+    expect(await read()).toBe(value);
   });
 
-  it.each(['=', 'a=b', 'a,b', 'a\nb', 'tokén', '{t0ken', 't0ken}'])('%j is not a token', async (value) => {
+  it.each([
+    ...['=', 'a=b', 'a,b', 'a\nb', 'tokén', '{t0ken', 't0ken}'],
+    ...['{"token": "t0ken"}', '{"token":"t0ken"}', '"t0ken"', 'two tokens'],
+  ])('%j is refused without showing it, since it is not a token', async (value) => {
     aws.putSecret('acme/api-token', value);
-    await expect(secrets.value('acme/api-token', signal)).rejects.toMatchObject({
+    const refused = read();
+    await expect(refused).rejects.toMatchObject({
       system: 'Secrets Manager',
+      fault: 'unexpected-answer',
       request: 'GetSecretValue',
       message: expect.stringMatching(
-        /secret acme\/api-token holds a string with .*characters that no token has; its whole/,
+        /secret acme\/api-token holds a string with .*characters that no token has; its whole string/,
       ),
     });
+    await expect(refused).rejects.not.toThrow(/t0ken|two tokens/);
   });
 
-  it('is reported as missing when there is only white space, since a file’s newline is not a token', async () => {
-    aws.putSecret('acme/api-token', ' \n');
-    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/holds no string; its whole/);
+  it.each([' ', ' \n'])('is reported as missing if it is %j, since a file’s newline is not a token', async (value) => {
+    aws.putSecret('acme/api-token', value);
+    await expect(read()).rejects.toMatchObject({
+      fault: 'unexpected-answer',
+      message: expect.stringContaining('holds no string; its whole string'),
+    });
   });
 
   it('is reported as missing when the secret is binary', async () => {
     client.middlewareStack.add(() => async () => ({ response: {}, output: { $metadata: {} } }), { step: 'initialize' });
-    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/holds no string; its whole/);
+    await expect(read()).rejects.toThrow(/holds no string; its whole/);
   });
 });
 
-describe('the read of a secret', () => {
-  it('ends with the tick', async () => {
-    aws.putSecret('acme/api-token', 'x');
-    await expect(secrets.value('acme/api-token', AbortSignal.abort())).rejects.toThrow(/AbortError/);
-    expect(reads()).toBe(0);
-  });
-
-  it('is reported by the error’s name when its code is no text', async () => {
-    const odd = Object.assign(new Error('x'), { name: 'OddError', code: 7 });
-    client.middlewareStack.add(() => () => Promise.reject(odd), { step: 'initialize' });
-    await expect(secrets.value('acme/api-token', signal)).rejects.toThrow(/cannot be read \(OddError\)/);
-  });
+it('the read of a secret ends with the tick', async () => {
+  aws.putSecret('acme/api-token', 'x');
+  await expect(secrets.value('acme/api-token', AbortSignal.abort())).rejects.toThrow(/AbortError/);
+  expect(reads()).toBe(0);
 });

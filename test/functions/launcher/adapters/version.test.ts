@@ -16,10 +16,17 @@ it.each<[string | string[] | undefined, boolean]>([
   ['v202408-3', false],
   ['v202312-1', false],
   ['v202408-12', false],
+  ['v202408-9', false],
+  ['v202109-1', false],
+  [['v202408-1'], false],
+  ['v202410-0', true],
+  ['1.2.0', true],
   // Not a release as the vendor writes them: treated as a new platform.
   ['v202312-1-rc', true],
   ['xv202312-1', true],
   ['v2023121-1', true],
+  ['v202408-1, v202408-1', true],
+  ['1.v202408-1', true],
 ])('a platform that sends the version %j lists runs by organization: %s', (version, expected) => {
   expect(isNewEnough(version)).toBe(expected);
 });

@@ -1,12 +1,14 @@
 import type { Evidence } from '../../../../functions/launcher/core/task-outcome.ts';
 import type {
   Agent,
+  Demand,
   Lane,
   Limits,
   LiveState,
   LiveTask,
   QueuedJob,
   Run,
+  StandingJob,
   Supply,
   Task,
 } from '../../../../functions/launcher/core/types.ts';
@@ -29,6 +31,24 @@ export function run(overrides: Partial<Run> = {}): Run {
 export function queuedJob(runId: string, overrides: Partial<QueuedJob> = {}): QueuedJob {
   const phase = overrides.phase ?? 'plan';
   return { key: `${runId}/${phase}`, runId, workspaceId: 'ws-1', phase, queuedAtMs: NOW - seconds(5), ...overrides };
+}
+
+export function standingJob(key: StandingJob['key'], overrides: Partial<StandingJob> = {}): StandingJob {
+  return {
+    key,
+    phase: 'plan',
+    queuedAtMs: NOW,
+    attemptsBefore: 0,
+    idleSeconds: 60,
+    singleAttempt: false,
+    reason: 'below the configured number of warm agents',
+    paused: false,
+    ...overrides,
+  };
+}
+
+export function demandWith(overrides: Partial<Demand> = {}): Demand {
+  return { queued: [], running: [], waiting: [], unknownStatuses: [], ...overrides };
 }
 
 export function task(id: string, overrides: Partial<Task> = {}): Task {
@@ -75,6 +95,10 @@ export const REGISTERED: Evidence = {
   sweep: false,
   listedSinceStart: true,
 };
+
+/** Evidence of a task that was not launched for a job: a warm agent, or a sweep. */
+export const WARM = { jobWaits: false, standing: true } as const;
+export const SWEEP = { ...WARM, sweep: true } as const;
 
 export function agent(name: string, status: Agent['status'], overrides: Partial<Agent> = {}): Agent {
   return { id: `agent-${name}`, name, status, ...overrides };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide, type Member } from '../../../../functions/launcher/core/decide.ts';
 import type { Lane, QueuedJob, Supply } from '../../../../functions/launcher/core/types.ts';
-import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, PLAN_LANE, queuedJob, supply } from './builders.ts';
+import { APPLY_LANE, demandWith, LANE, LIMITS, live, minutes, NOW, PLAN_LANE, queuedJob, supply } from './builders.ts';
 
 const laneOf = (name: string, warmAgents = 0): Lane => ({
   ...LANE,
@@ -10,8 +10,7 @@ const laneOf = (name: string, warmAgents = 0): Lane => ({
 });
 
 function member(lanes: readonly Lane[], queued: readonly QueuedJob[] = [], has: Partial<Supply> = {}): Member {
-  const demand = { queued, running: [], unknownStatuses: [], waiting: [] };
-  return { state: { lanes, demand, supply: supply(has) }, limits: LIMITS };
+  return { state: { lanes, demand: demandWith({ queued }), supply: supply(has) }, limits: LIMITS };
 }
 
 /** What is launched in all pools, in the order of the pools. */

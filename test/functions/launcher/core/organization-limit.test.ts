@@ -5,7 +5,7 @@ import { live, minutes, supply } from './builders.ts';
 
 it('the organization agent limit allows agents that are neither registered nor starting, in all pools together', () => {
   const one = supply({ registered: 3, live: [live('a', 'starting'), live('b', 'busy'), live('c', 'idle')] });
-  const other = supply({ registered: 1, live: [live('d', 'starting'), live('e', 'starting')] });
+  const other = supply({ registered: 1, live: [live('d', 'starting'), live('e', 'starting'), live('f', 'leaving')] });
   expect(limitRoomOf(10, [])).toBe(10);
   expect(limitRoomOf(10, [one])).toBe(6);
   expect(limitRoomOf(10, [one, other])).toBe(3);

@@ -17,6 +17,9 @@ it.each<[string, string, AgentStatus, boolean]>([
   ['one named like a container', THEIRS.slice(0, 12), 'idle', false],
   ['one named by its agent id', 'agent-S1Y7tcKxXPJDQAvq', 'busy', false],
   ['one in capital letters', THEIRS.toUpperCase(), 'idle', false],
+  ['one with a digit too many', `${THEIRS}0`, 'idle', false],
+  ['one with a letter before it', `x${THEIRS}`, 'idle', false],
+  ['one with a number after it', `${THEIRS}-1`, 'idle', false],
 ])('counts %s (%s, %s) as another launcher’s: %s', (_what, name, status, expected) => {
   expect(agentsOfOtherTasks([agent(name, status)], [], new Set([OURS]))).toEqual(expected ? [name] : []);
 });

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { backOffOf } from '../../../../functions/launcher/core/back-off.ts';
-import { limitRoomOf } from '../../../../functions/launcher/core/organization-limit.ts';
 import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
 import type { Limits, QueuedJob, StartFailure, Supply } from '../../../../functions/launcher/core/types.ts';
-import { LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
+import { demandWith, LANE, LIMITS, live, NOW, queuedJob, seconds, stoppedTask, supply } from './builders.ts';
 
 function decide(
   queued: readonly QueuedJob[],
@@ -11,13 +9,15 @@ function decide(
   limits: Partial<Limits> = {},
   limitRoom: number | undefined = undefined,
 ) {
-  const demand = { queued, running: [], waiting: [], unknownStatuses: [] };
+  const demand = demandWith({ queued });
   return reconcile({ lanes: [LANE], demand, supply: supply(has), limitRoom }, { ...LIMITS, ...limits }, NOW);
 }
 
 const free = (n: number) => ({
   live: Array.from({ length: n }, (_, i) => live(`free-${i}`, 'idle', { startedBy: 'run-0/plan' })),
 });
+const gone = (n: number) =>
+  Array.from({ length: n }, (_, i) => live(`gone-${i}`, 'lingering', { startedBy: 'run-0/plan' }));
 const jobs = (n: number) => Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`));
 const keys = (decision: ReturnType<typeof decide>) => decision.launches.map(({ job }) => job.key);
 
@@ -45,8 +45,8 @@ describe('the number of launches', () => {
   });
 
   it('is lower by the foreign idle agents as long as they may still take the jobs', () => {
-    const young = [queuedJob('run-1', { queuedAtMs: NOW - seconds(89) })];
-    const old = [queuedJob('run-1', { queuedAtMs: NOW - seconds(91) })];
+    const young = [queuedJob('run-1', { queuedAtMs: NOW - seconds(90) + 1 })];
+    const old = [queuedJob('run-1', { queuedAtMs: NOW - seconds(90) })];
     expect(keys(decide(young, { foreignIdle: 5 }))).toHaveLength(0);
     expect(keys(decide(old, { foreignIdle: 5 }))).toHaveLength(1);
     expect(keys(decide([...young, ...old], { foreignIdle: 5 }))).toHaveLength(1);
@@ -69,8 +69,6 @@ describe('the number of launches', () => {
   });
 
   it('ignores tasks whose agent left minutes ago and that ECS still runs', () => {
-    const gone = (n: number) =>
-      Array.from({ length: n }, (_, i) => live(`gone-${i}`, 'lingering', { startedBy: 'run-0/plan' }));
     const decision = decide(jobs(3), { live: gone(2) }, { maxAgents: 2 });
     expect(keys(decision)).toHaveLength(2);
     expect(decision.deferrals).toMatchObject([{ reason: '0 live tasks of maxAgents 2' }]);
@@ -78,8 +76,6 @@ describe('the number of launches', () => {
   });
 
   it('ignores at most maxAgents of those, so that the number of billed tasks is bounded', () => {
-    const gone = (n: number) =>
-      Array.from({ length: n }, (_, i) => live(`gone-${i}`, 'lingering', { startedBy: 'run-0/plan' }));
     expect(keys(decide(jobs(3), { live: gone(3) }, { maxAgents: 2 }))).toHaveLength(1);
     expect(keys(decide(jobs(3), { live: gone(4) }, { maxAgents: 2 }))).toHaveLength(0);
   });
@@ -87,7 +83,9 @@ describe('the number of launches', () => {
   it('is at most the launches per tick', () => {
     const decision = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
     expect(keys(decision)).toHaveLength(2);
-    expect(decision.deferrals).toMatchObject([{ cause: 'launches-per-tick' }]);
+    expect(decision.deferrals).toMatchObject([
+      { cause: 'launches-per-tick', reason: expect.stringMatching(/\b2 launches\b/) },
+    ]);
   });
 
   it('is at most what the organization agent limit allows', () => {
@@ -177,41 +175,5 @@ describe('after start failures', () => {
     expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(30)) }))).toEqual([]);
     expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(120)) }))).toHaveLength(1);
     expect(keys(decide(jobs(2), { startFailures, ...idle(undefined) }))).toHaveLength(1);
-  });
-});
-
-describe('the back-off', () => {
-  const untilOf = (failures: StartFailure[]) => backOffOf(failures, LIMITS);
-
-  it('is zero without failures', () => {
-    expect(untilOf([])).toEqual({ rounds: 0, untilMs: undefined, detail: undefined });
-  });
-
-  it('counts tasks that were launched together as one round', () => {
-    const together = [
-      failure(seconds(100), seconds(50)),
-      failure(seconds(99), seconds(60)),
-      failure(seconds(98), seconds(40)),
-    ];
-    expect(untilOf(together)).toMatchObject({ rounds: 1, untilMs: NOW - seconds(40) + seconds(30) });
-  });
-
-  it('doubles with each further round, up to the longest wait', () => {
-    const rounds = (n: number) =>
-      Array.from({ length: n }, (_, i) => failure(minutes(60) - i * minutes(2), minutes(59) - i * minutes(2)));
-    const waits = [1, 2, 3, 4, 5, 6, 7].map((n) => {
-      const last = rounds(n).at(-1);
-      return ((untilOf(rounds(n)).untilMs ?? 0) - (last?.stoppedAtMs ?? 0)) / 1000;
-    });
-    expect(waits).toEqual([30, 60, 120, 240, 480, 900, 900]);
-  });
-});
-
-describe('what the organization agent limit leaves', () => {
-  it('is the limit less all registered agents and the tasks about to register, in all pools', () => {
-    const first = supply({ registered: 2, live: [live('a', 'idle'), live('b', 'starting')] });
-    const second = supply({ registered: 1, live: [live('c', 'leaving')] });
-    expect(limitRoomOf(10, [first, second])).toBe(6);
-    expect(limitRoomOf(1, [first, second])).toBe(-3);
   });
 });

@@ -9,7 +9,7 @@ import {
   sweepMayFail,
 } from '../../../../functions/launcher/core/standing.ts';
 import type { Lane, LiveTask, Schedule, Standing, WaitingRun } from '../../../../functions/launcher/core/types.ts';
-import { APPLY_LANE, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
+import { APPLY_LANE, demandWith, LANE, LIMITS, live, minutes, NOW, queuedJob, seconds, supply } from './builders.ts';
 
 const WARM: Standing = { id: 'abc123', warm: { agents: 2, idleSeconds: 3600 } };
 const SWEEP: Standing = { id: 'abc123', sweepMs: minutes(60) };
@@ -23,6 +23,31 @@ const lane = (standing: Standing | undefined, overrides: Partial<Lane> = {}): La
 const keys = (standing: Standing | undefined, nowMs = NOW) => standingJobs(lane(standing), nowMs).map(({ key }) => key);
 
 const THIS_HOUR = NOW - (NOW % minutes(60));
+const NOTHING = { launches: [], stops: [], deferrals: [] };
+
+const isWarm = (key: string) => key.startsWith('warm/');
+
+type Has = Parameters<typeof supply>[0];
+interface World {
+  readonly lanes: readonly Lane[];
+  readonly waiting?: readonly WaitingRun[];
+  readonly has: Has;
+  readonly queued?: number;
+  readonly maxAgents?: number;
+  readonly nowMs?: number;
+}
+
+/** What is launched in a pool and what is deferred, as strings. The attempts of a warm agent count within their hour. */
+function decided({ lanes, waiting = [], has, queued = 0, maxAgents = 10, nowMs = NOW }: World) {
+  const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
+  const seen = { lanes, demand: demandWith({ queued: jobs, waiting }), supply: supply(has), limitRoom: undefined };
+  const limits = { ...LIMITS, maxAgents };
+  const { launches, deferrals } = withStanding(reconcile(seen, limits, nowMs), seen, limits, nowMs);
+  return {
+    launches: launches.map(({ job, attempt }) => `${job.key} ${isWarm(job.key) ? attempt % 100_000 : attempt}`),
+    deferrals: deferrals.map(({ jobKey, cause }) => `${jobKey} ${cause}`),
+  };
+}
 
 describe('the warm agents and sweeps of a lane', () => {
   it('are none by default', () => {
@@ -134,9 +159,10 @@ describe('a schedule of warm agents', () => {
 
 describe('a schedule of warm agents on the days on which the clocks change', () => {
   const hours = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
-  /** The stretches of the day's 26 hours around, in UTC, in which an agent is kept warm. */
-  const warmOn = (day: string, from: string, to: string, timeZone: string, days: Schedule['days'] = ['Sun']) => {
-    const schedule: Schedule = { days, fromMinute: hours(from), toMinute: hours(to), timeZone };
+  /** The stretches of the day's 26 hours around, in UTC, in which a schedule such as 08:00-18:00 keeps an agent warm. */
+  const warmOn = (day: string, times: string, timeZone: string, days: Schedule['days'] = ['Sun']) => {
+    const [fromMinute = Number.NaN, toMinute = Number.NaN] = times.split('-').map(hours);
+    const schedule: Schedule = { days, fromMinute, toMinute, timeZone };
     const standing: Standing = { id: 'abc123', warm: { agents: 1, idleSeconds: 3600, schedule } };
     const stretches: string[] = [];
     let since: string | undefined;
@@ -153,101 +179,58 @@ describe('a schedule of warm agents on the days on which the clocks change', () 
     return stretches;
   };
 
-  // On 29 March 2026 Berlin's clocks go from 01:59 to 03:00 (UTC 01:00), on 25 October from 02:59 to 02:00 (UTC 01:00).
-  // On 8 March New York's go from 01:59 to 03:00 (UTC 07:00), on 1 November from 01:59 to 01:00 (UTC 06:00).
+  // From 01:59 to 03:00 (UTC 01:00).
   it.each([
-    [
-      'spring: a day’s work is as long as ever, an hour earlier',
-      '2026-03-29',
-      '08:00',
-      '18:00',
-      BERLIN,
-      ['29T06:00 29T16:00'],
-    ],
-    [
-      'spring: what begins in the hour that is not there begins with the next',
-      '2026-03-29',
-      '02:30',
-      '04:00',
-      BERLIN,
-      ['29T01:00 29T02:00'],
-    ],
-    ['spring: what ends in it ends before it', '2026-03-29', '01:00', '02:30', BERLIN, ['29T00:00 29T01:00']],
-    ['spring: what lies in it is not that day', '2026-03-29', '02:10', '02:50', BERLIN, []],
-    ['spring: the whole day has 23 hours', '2026-03-29', '00:00', '24:00', BERLIN, ['28T23:00 29T22:00']],
-    [
-      'autumn: a day’s work is as long as ever, an hour later',
-      '2026-10-25',
-      '08:00',
-      '18:00',
-      BERLIN,
-      ['25T07:00 25T17:00'],
-    ],
-    [
-      'autumn: what spans the hour that comes twice is an hour longer',
-      '2026-10-25',
-      '01:00',
-      '04:00',
-      BERLIN,
-      ['24T23:00 25T03:00'],
-    ],
-    [
-      'autumn: what lies in it comes twice',
-      '2026-10-25',
-      '02:10',
-      '02:50',
-      BERLIN,
-      ['25T00:10 25T00:50', '25T01:10 25T01:50'],
-    ],
-    ['autumn: the whole day has 25 hours', '2026-10-25', '00:00', '24:00', BERLIN, ['24T22:00 25T23:00']],
-    ['spring there: a day’s work', '2026-03-08', '08:00', '18:00', NEW_YORK, ['08T12:00 08T22:00']],
-    ['spring there: what lies in the missing hour', '2026-03-08', '02:10', '02:50', NEW_YORK, []],
-    ['spring there: the whole day', '2026-03-08', '00:00', '24:00', NEW_YORK, ['08T05:00 09T04:00']],
-    ['autumn there: a day’s work', '2026-11-01', '08:00', '18:00', NEW_YORK, ['01T13:00 01T23:00']],
-    [
-      'autumn there: what lies in the hour that comes twice',
-      '2026-11-01',
-      '01:10',
-      '01:50',
-      NEW_YORK,
-      ['01T05:10 01T05:50', '01T06:10 01T06:50'],
-    ],
-    ['autumn there: the whole day', '2026-11-01', '00:00', '24:00', NEW_YORK, ['01T04:00 02T05:00']],
-    [
-      'where midnight itself is left out, the day begins at one',
-      '2026-09-06',
-      '00:00',
-      '02:00',
-      'America/Santiago',
-      ['06T04:00 06T05:00'],
-    ],
-  ])('%s', (_, day, from, to, timeZone, expected) => {
-    expect(warmOn(day, from, to, timeZone)).toEqual(expected);
+    ['a day’s work is as long as ever, an hour earlier', '08:00-18:00', ['29T06:00 29T16:00']],
+    ['what begins in the hour that is not there begins with the next', '02:30-04:00', ['29T01:00 29T02:00']],
+    ['what ends in that hour ends before it', '01:00-02:30', ['29T00:00 29T01:00']],
+    ['what lies in that hour is not that day', '02:10-02:50', []],
+    ['the whole day has 23 hours', '00:00-24:00', ['28T23:00 29T22:00']],
+  ])('in spring in Berlin, %s', (_, times, expected) => {
+    expect(warmOn('2026-03-29', times, BERLIN)).toEqual(expected);
+  });
+
+  // From 02:59 to 02:00 (UTC 01:00).
+  it.each([
+    ['a day’s work is as long as ever, an hour later', '08:00-18:00', ['25T07:00 25T17:00']],
+    ['what spans the hour that comes twice is an hour longer', '01:00-04:00', ['24T23:00 25T03:00']],
+    ['what lies in that hour comes twice', '02:10-02:50', ['25T00:10 25T00:50', '25T01:10 25T01:50']],
+    ['the whole day has 25 hours', '00:00-24:00', ['24T22:00 25T23:00']],
+  ])('in autumn in Berlin, %s', (_, times, expected) => {
+    expect(warmOn('2026-10-25', times, BERLIN)).toEqual(expected);
+  });
+
+  // From 01:59 to 03:00 (UTC 07:00).
+  it.each([
+    ['a day’s work', '08:00-18:00', ['08T12:00 08T22:00']],
+    ['what lies in the missing hour', '02:10-02:50', []],
+    ['the whole day', '00:00-24:00', ['08T05:00 09T04:00']],
+  ])('in spring in New York, %s is as in Berlin', (_, times, expected) => {
+    expect(warmOn('2026-03-08', times, NEW_YORK)).toEqual(expected);
+  });
+
+  // From 01:59 to 01:00 (UTC 06:00).
+  it.each([
+    ['a day’s work', '08:00-18:00', ['01T13:00 01T23:00']],
+    ['what lies in the hour that comes twice', '01:10-01:50', ['01T05:10 01T05:50', '01T06:10 01T06:50']],
+    ['the whole day', '00:00-24:00', ['01T04:00 02T05:00']],
+  ])('in autumn in New York, %s is as in Berlin', (_, times, expected) => {
+    expect(warmOn('2026-11-01', times, NEW_YORK)).toEqual(expected);
+  });
+
+  it('where midnight itself is left out, the day begins at one', () => {
+    expect(warmOn('2026-09-06', '00:00-02:00', 'America/Santiago')).toEqual(['06T04:00 06T05:00']);
   });
 
   it('a schedule of the day before or after isn’t affected', () => {
-    expect(warmOn('2026-03-29', '08:00', '18:00', BERLIN, ['Sat'])).toEqual(['28T12:00 28T17:00']);
-    expect(warmOn('2026-10-25', '08:00', '10:00', BERLIN, ['Mon'])).toEqual(['26T07:00 26T09:00']);
+    expect(warmOn('2026-03-29', '08:00-18:00', BERLIN, ['Sat'])).toEqual(['28T12:00 28T17:00']);
+    expect(warmOn('2026-10-25', '08:00-10:00', BERLIN, ['Mon'])).toEqual(['26T07:00 26T09:00']);
   });
 });
 
 describe('a decision about warm agents and sweeps', () => {
-  const decide = (standing: Standing, has: Parameters<typeof supply>[0], queued = 0, maxAgents = 10) => {
-    const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
-    const seen = {
-      lanes: [lane(standing)],
-      demand: { queued: jobs, running: [], waiting: [], unknownStatuses: [] },
-      supply: supply(has),
-      limitRoom: undefined,
-    };
-    const limits = { ...LIMITS, maxAgents };
-    const nowMs = THIS_HOUR + seconds(30);
-    const decision = withStanding(reconcile(seen, limits, nowMs), seen, limits, nowMs);
-    return {
-      launches: decision.launches.map(({ job, attempt }) => `${job.key} ${attempt % 100_000}`),
-      deferrals: decision.deferrals.map(({ jobKey, cause }) => `${jobKey} ${cause}`),
-    };
-  };
+  const decide = (standing: Standing, has: Has, queued = 0, maxAgents = 10) =>
+    decided({ lanes: [lane(standing)], has, queued, maxAgents, nowMs: THIS_HOUR + seconds(30) });
   const idle = (id: string, startedBy: string) => live(id, 'idle', { startedBy });
   const busy = (id: string, startedBy: string) => live(id, 'busy', { startedBy });
 
@@ -269,9 +252,8 @@ describe('a decision about warm agents and sweeps', () => {
 
   it('fills no slot while its token is about to change, and still sweeps', () => {
     const at = (nowMs: number, standing: Standing) => {
-      const demand = { queued: [], running: [], waiting: [], unknownStatuses: [] };
-      const seen = { lanes: [lane(standing)], demand, supply: supply({}), limitRoom: undefined };
-      const decision = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs);
+      const seen = { lanes: [lane(standing)], demand: demandWith(), supply: supply({}), limitRoom: undefined };
+      const decision = withStanding(NOTHING, seen, LIMITS, nowMs);
       return [decision.launches.map(({ job }) => job.key.split('/', 1)[0]), decision.deferrals];
     };
     expect(at(THIS_HOUR + minutes(54) - 1, WARM)).toEqual([['warm', 'warm'], []]);
@@ -312,12 +294,11 @@ describe('a decision about warm agents and sweeps', () => {
     const attempts = (nowMs: number, earlier: number) => {
       const seen = {
         lanes: [lane(WARM)],
-        demand: { queued: [], running: [], waiting: [], unknownStatuses: [] },
+        demand: demandWith(),
         supply: supply({ attempts: new Map([['warm/abc123/1', earlier]]) }),
         limitRoom: undefined,
       };
-      const nothing = { launches: [], stops: [], deferrals: [] };
-      const [first] = withStanding(nothing, seen, LIMITS, nowMs).launches;
+      const [first] = withStanding(NOTHING, seen, LIMITS, nowMs).launches;
       if (first === undefined) throw new Error('nothing is launched');
       return attemptsFrom(first.attempt, first.job, nowMs);
     };
@@ -425,17 +406,8 @@ describe('a run that waits after its plan', () => {
     expect(clientTokenOf(job, 1).length).toBeLessThanOrEqual(64);
   });
 
-  const decide = (runs: readonly WaitingRun[], has: Parameters<typeof supply>[0], maxAgents = 10, queued = 0) => {
-    const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
-    const demand = { queued: jobs, running: [], waiting: runs, unknownStatuses: [] };
-    const seen = { lanes: [LANE], demand, supply: supply(has), limitRoom: undefined };
-    const limits = { ...LIMITS, maxAgents };
-    const decision = withStanding(reconcile(seen, limits, NOW), seen, limits, NOW);
-    return {
-      launches: decision.launches.map(({ job, attempt }) => `${job.key} ${attempt}`),
-      deferrals: decision.deferrals.map(({ jobKey, cause }) => `${jobKey} ${cause}`),
-    };
-  };
+  const decide = (waiting: readonly WaitingRun[], has: Has, maxAgents = 10, queued = 0) =>
+    decided({ lanes: [LANE], waiting, has, queued, maxAgents });
 
   it('gets one task a sweep, and none while a task that is free may serve it', () => {
     const run = waiting(minutes(3));

@@ -15,18 +15,15 @@ const OWN_WORDS = [
 const firstRowOf = (detail: string) => START_CAUSE_TABLE.findIndex(({ when }) => when.every((one) => one.test(detail)));
 
 describe('a task that did not start is explained', () => {
-  it.each(STOP_MESSAGES.map(({ said, ...rest }) => ({ said, ...rest })))('$said', ({ said, cause, remedy }) => {
+  it.each(STOP_MESSAGES)('$said', ({ said, cause, remedy }) => {
     expect(startCauseOf(said)).toEqual({ cause, remedy: expect.stringMatching(remedy) });
   });
 
-  it.each(STOP_MESSAGES.map(({ said, ...rest }) => ({ said, ...rest })))(
-    'the same way with ECS’s other words around it: $said',
-    ({ said, cause, remedy }) => {
-      if (cause === 'unknown') return;
-      const detail = `Essential container in task exited; ${said}; exit code 1`;
-      expect(startCauseOf(detail)).toEqual({ cause, remedy: expect.stringMatching(remedy) });
-    },
-  );
+  it.each(STOP_MESSAGES)('the same way with ECS’s other words around it: $said', ({ said, cause, remedy }) => {
+    if (cause === 'unknown') return;
+    const detail = `Essential container in task exited; ${said}; exit code 1`;
+    expect(startCauseOf(detail)).toEqual({ cause, remedy: expect.stringMatching(remedy) });
+  });
 
   it.each(OWN_WORDS)('when the launcher itself gave the reason: %s', (detail, cause, remedy) => {
     expect(startCauseOf(detail)).toEqual({ cause, remedy: expect.stringMatching(remedy) });

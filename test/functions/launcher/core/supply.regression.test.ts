@@ -19,6 +19,12 @@ function supplyFrom(tasks: readonly Task[], { agents, running = [], waiting = []
 const failed = (tasks: readonly Task[], seen: Seen) =>
   supplyFrom(tasks, seen).startFailures.map(({ task: { id } }) => id);
 const started = NOW - minutes(4);
+/** A start failure before everything else. */
+const failure = stoppedTask('bad', {
+  startedAtMs: undefined,
+  createdAtMs: NOW - minutes(9),
+  stopCode: 'TaskFailedToStart',
+});
 
 describe('a container that ended at once', () => {
   // Deprovisioning takes up to half a minute, which is not the container's time.
@@ -31,10 +37,6 @@ describe('a container that ended at once', () => {
 
   it('is a start failure, however long its task took to be cleared away', () => {
     expect(failed([wrongImage], { agents: [] })).toEqual(['t']);
-  });
-
-  it('is a start failure if agents can’t be listed and it ended with an error', () => {
-    expect(failed([{ ...wrongImage, exitCode: 1 }], { agents: undefined })).toEqual(['t']);
   });
 
   it('is a start failure, also when ECS gives no code', () => {
@@ -59,53 +61,36 @@ describe('a task that was sent away by its watchdog without an error, whose agen
   });
 
   it('says nothing when its job has gone: it is neither a failure nor the end of a row of them', () => {
-    const failure = stoppedTask('bad', { startedAtMs: undefined, createdAtMs: NOW - minutes(9) });
     expect(failed([failure, sentAway], { agents: [], waiting: ['run-2'] })).toEqual(['bad']);
   });
 });
 
 describe('an end that others brought about says nothing about the start', () => {
-  const failure = stoppedTask('bad', {
-    startedAtMs: undefined,
-    createdAtMs: NOW - minutes(9),
-    stopCode: 'TaskFailedToStart',
-  });
-
-  it.each(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated', 'UserInitiated'])('%s', (stopCode) => {
-    const ended = stoppedTask('t', {
-      stopCode,
-      stoppedReason: undefined,
-      exitCode: 143,
-      createdAtMs: NOW - minutes(5),
-    });
-    expect(failed([failure, ended], { agents: [] })).toEqual(['bad']);
-    expect(failed([failure, { ...ended, startedAtMs: undefined }], { agents: [] })).toEqual(['bad']);
+  it.each([
+    'SpotInterruption',
+    'TerminationNotice',
+    'ServiceSchedulerInitiated',
+    'InfrastructureHealth',
+    'UserInitiated',
+  ])('%s', (stopCode) => {
+    const never = { startedAtMs: undefined, exitCode: undefined };
+    for (const end of [{ exitCode: 143 }, { exitCode: 137 }, { startedAtMs: undefined, exitCode: 143 }, never]) {
+      const ended = stoppedTask('t', { stopCode, stoppedReason: undefined, ...end });
+      expect(failed([failure, ended], { agents: [] })).toEqual(['bad']);
+    }
   });
 });
 
 describe('a row of start failures', () => {
-  const failure = stoppedTask('bad', {
-    startedAtMs: undefined,
-    createdAtMs: NOW - minutes(9),
-    stopCode: 'TaskFailedToStart',
-  });
+  const leaving = (id: string) =>
+    task(id, { lastStatus: 'DEPROVISIONING', desiredStatus: 'STOPPED', createdAtMs: NOW - minutes(5) });
 
   it('stays ended while the task that ended it is being cleared away', () => {
-    const leaving = task('good', {
-      lastStatus: 'DEPROVISIONING',
-      desiredStatus: 'STOPPED',
-      createdAtMs: NOW - minutes(5),
-    });
-    expect(failed([failure, leaving], { agents: [agent('good', 'exited')] })).toEqual([]);
+    expect(failed([failure, leaving('good')], { agents: [agent('good', 'exited')] })).toEqual([]);
   });
 
   it('is not ended by a task that is being cleared away before anything is known of it', () => {
-    const leaving = task('what', {
-      lastStatus: 'DEPROVISIONING',
-      desiredStatus: 'STOPPED',
-      createdAtMs: NOW - minutes(5),
-    });
-    expect(failed([failure, leaving], { agents: [] })).toEqual(['bad']);
+    expect(failed([failure, leaving('what')], { agents: [] })).toEqual(['bad']);
   });
 });
 
@@ -127,7 +112,6 @@ describe('a token that can’t list agents', () => {
   });
 
   it('takes only one without a doubt for the end of a row of start failures', () => {
-    const failure = stoppedTask('bad', { startedAtMs: undefined, createdAtMs: NOW - minutes(9) });
     const rowAfter = (exitCode: number) =>
       failed([failure, stoppedTask('t', { ...long, exitCode })], { agents: undefined });
     expect(rowAfter(1)).toEqual(['bad']);
@@ -135,28 +119,6 @@ describe('a token that can’t list agents', () => {
   });
 
   const nameless: RunningJob = { key: 'run-9/plan', phase: 'plan' };
-  const young = (id: string, age: number) =>
-    task(id, { createdAtMs: NOW - seconds(age), startedAtMs: NOW - seconds(age - 20) });
-
-  it('takes as many young tasks for busy as jobs run without a name, the oldest first', () => {
-    const supply = supplyFrom([young('new', 40), young('old', 90)], { agents: undefined, running: [nameless] });
-    expect(supply.live.map(({ task: { id }, state }) => [id, state])).toEqual([
-      ['new', 'starting'],
-      ['old', 'busy'],
-    ]);
-    expect(supply.unclaimed).toBe(1);
-  });
-
-  it('does not take a task for busy whose container has not come up, nor one more than jobs run', () => {
-    const provisioning = task('p', { createdAtMs: undefined, startedAtMs: undefined });
-    const old = task('u', { createdAtMs: NOW - LIMITS.startDeadlineMs - 1 });
-    const supply = supplyFrom([provisioning, old, young('y', 40), young('z', 30)], {
-      agents: undefined,
-      running: [nameless],
-    });
-    expect(supply.live.map(({ state }) => state)).toEqual(['starting', 'unobserved', 'starting', 'starting']);
-  });
-
   it('reads a task without a creation time as any other', () => {
     const a = task('a', { createdAtMs: undefined });
     const b = task('b', { createdAtMs: undefined });

@@ -12,9 +12,11 @@ import {
   queuedJob,
   REGISTERED,
   ranTask,
+  SWEEP,
   seconds,
   stoppedTask,
   task,
+  WARM,
 } from './builders.ts';
 
 describe('a task whose agent registered', () => {
@@ -32,43 +34,23 @@ describe('a task whose agent registered', () => {
       'served',
     ],
     ['was sent away idle, and waited for no job', ranTask(minutes(5), LEFT_IDLE_EXIT_CODE), { jobWaits: false }, 'up'],
-    [
-      'waited for no job, and ended at once with an error',
-      ranTask(seconds(9), 1),
-      { jobWaits: false, standing: true },
-      'fruitless',
-    ],
+    ['waited for no job, and ended at once with an error', ranTask(seconds(9), 1), WARM, 'fruitless'],
     [
       'left long before its time as a warm agent was over',
       ranTask(minutes(2), LEFT_IDLE_EXIT_CODE),
-      { jobWaits: false, standing: true, idleMs: minutes(5) },
+      { ...WARM, idleMs: minutes(5) },
       'fruitless',
     ],
     [
       'left when its time as a warm agent was over, by the container’s clock',
       ranTask(minutes(5) - seconds(20), LEFT_IDLE_EXIT_CODE),
-      { jobWaits: false, standing: true, idleMs: minutes(5) },
+      { ...WARM, idleMs: minutes(5) },
       'up',
     ],
-    [
-      'swept for a job that ends within seconds',
-      ranTask(seconds(8), 0),
-      { jobWaits: false, standing: true, sweep: true },
-      'served',
-    ],
-    [
-      'swept for a job that failed at once',
-      ranTask(seconds(30), 1),
-      { jobWaits: false, standing: true, sweep: true },
-      'served',
-    ],
-    [
-      'swept and found no job',
-      ranTask(seconds(95), LEFT_IDLE_EXIT_CODE),
-      { jobWaits: false, standing: true, sweep: true },
-      'up',
-    ],
-    ['waited for no job, and got one', ranTask(minutes(2), 0), { jobWaits: false, standing: true }, 'served'],
+    ['swept for a job that ends within seconds', ranTask(seconds(8), 0), SWEEP, 'served'],
+    ['swept for a job that failed at once', ranTask(seconds(30), 1), SWEEP, 'served'],
+    ['swept and found no job', ranTask(seconds(95), LEFT_IDLE_EXIT_CODE), SWEEP, 'up'],
+    ['waited for no job, and got one', ranTask(minutes(2), 0), WARM, 'served'],
     ['was interrupted', stoppedTask('t', { stopCode: 'SpotInterruption', exitCode: 137 }), {}, 'up'],
     ['was stopped by a person', stoppedTask('t', { stopCode: 'UserInitiated', exitCode: 143 }), {}, 'up'],
     ['is idle', task('t'), {}, 'up'],
@@ -79,12 +61,12 @@ describe('a task whose agent registered', () => {
 
   it('and left idle is recognized by its exit code, even if no list has it any more', () => {
     const sentAway = ranTask(minutes(5), LEFT_IDLE_EXIT_CODE);
-    expect(outcomeOf(sentAway, { ...REGISTERED, registered: false, jobWaits: false, standing: true })).toBe('up');
+    expect(outcomeOf(sentAway, { ...REGISTERED, ...WARM, registered: false })).toBe('up');
     expect(outcomeOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
   });
 
   it('did so only if the list that goes back to its start has its agent, even for a warm agent that exits with 0', () => {
-    const warm = { ...REGISTERED, registered: false, jobWaits: false, standing: true };
+    const warm = { ...REGISTERED, ...WARM, registered: false };
     expect(outcomeOf(ranTask(minutes(2), 0), warm)).toBe('failed');
     expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
     expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, standing: false })).toBe('unknown');
@@ -97,24 +79,27 @@ describe('a task whose agent registered', () => {
   });
 });
 
+/** One of several tasks that were launched eight minutes after each other, and ran for this long. */
+const round = (n: number, lastedMinutes: number, overrides: Partial<Task> = {}): Task =>
+  stoppedTask(`t${n}`, {
+    createdAtMs: NOW - minutes(40 - n * 8),
+    startedAtMs: NOW - minutes(39 - n * 8),
+    stoppedAtMs: NOW - minutes(39 - n * 8 - lastedMinutes),
+    ...overrides,
+  });
+const exited = (tasks: readonly Task[]): Agent[] => tasks.map(({ id }) => agent(id, 'exited'));
+
 describe('agents that come up and end without a job', () => {
-  const round = (n: number): Task =>
-    stoppedTask(`t${n}`, {
-      createdAtMs: NOW - minutes(40 - n * 8),
-      startedAtMs: NOW - minutes(39 - n * 8),
-      stoppedAtMs: NOW - minutes(34 - n * 8),
-      exitCode: LEFT_IDLE_EXIT_CODE,
-    });
-  const exited = (tasks: readonly Task[]): Agent[] => tasks.map(({ id }) => agent(id, 'exited'));
+  const idle = (n: number) => round(n, 5, { exitCode: LEFT_IDLE_EXIT_CODE });
+  const rounds = [idle(0), idle(1), idle(2)];
   const failures = (tasks: readonly Task[], agents: readonly Agent[] = exited(tasks)) =>
     supplyOf({ lanes: [LANE], tasks, agents, running: [], queued: [queuedJob('run-1')] }, LIMITS.startDeadlineMs, NOW)
       .startFailures;
 
   it('may be chance twice, and are a start failure from the third round on', () => {
-    const rounds = [round(0), round(1), round(2)];
     expect(failures(rounds.slice(0, 2))).toEqual([]);
     // The order in which ECS lists them is its own.
-    expect(failures([rounds[2], rounds[0], rounds[1]] as Task[])).toMatchObject(
+    expect(failures([idle(2), idle(0), idle(1)])).toMatchObject(
       ['t0', 't1', 't2'].map((id) => ({
         task: { id },
         detail: expect.stringContaining('its agent registered and ended without a job'),
@@ -124,7 +109,7 @@ describe('agents that come up and end without a job', () => {
 
   it('count as one round when they ran at the same time, even while they are being deprovisioned', () => {
     const cleared = ['d', 'e', 'f'].map((id, n) => ({
-      ...round(0),
+      ...idle(0),
       id,
       createdAtMs: NOW - minutes(6) + n,
       executionStoppedAtMs: NOW - seconds(9),
@@ -132,39 +117,29 @@ describe('agents that come up and end without a job', () => {
       lastStatus: 'DEPROVISIONING',
     }));
     expect(failures(cleared)).toEqual([]);
-    const side = ['a', 'b', 'c'].map((id) => ({ ...round(0), id }));
+    const side = ['a', 'b', 'c'].map((id) => ({ ...idle(0), id }));
     expect(failures(side)).toEqual([]);
   });
 
   it('are chance if one between them had a job', () => {
     const busy = task('busy', { createdAtMs: NOW - minutes(26) });
-    const tasks = [round(0), round(1), busy, round(2)];
-    expect(failures(tasks, [...exited(tasks.slice(0, 2)), agent('busy', 'busy'), agent('t2', 'exited')])).toEqual([]);
+    const agents = [...exited(rounds), agent('busy', 'busy')];
+    expect(failures([idle(0), idle(1), busy, idle(2)], agents)).toEqual([]);
   });
 
   it('aren’t refuted by a task that only registered', () => {
     const probe = task('probe');
-    const rounds = [round(0), round(1), round(2)];
     expect(failures([...rounds, probe], [...exited(rounds), agent('probe', 'idle')])).toHaveLength(3);
   });
 });
 
 describe('warm agents that end without a job', () => {
   const lane = { ...LANE, standing: { id: 'id', warm: { agents: 2, idleSeconds: 600 } } };
-  const round = (n: number, startedBy: string, overrides: Partial<Task>): Task =>
-    stoppedTask(`t${n}`, {
-      startedBy,
-      createdAtMs: NOW - minutes(40 - n * 8),
-      startedAtMs: NOW - minutes(39 - n * 8),
-      stoppedAtMs: NOW - minutes(37 - n * 8),
-      ...overrides,
-    });
-  const rounds = (overrides: Partial<Task>, startedBy = 'warm/id/1') =>
-    [0, 1, 2].map((n) => round(n, startedBy, overrides));
+  const rounds = (overrides: Partial<Task>) =>
+    [0, 1, 2].map((n) => round(n, 2, { startedBy: 'warm/id/1', ...overrides }));
   const failures = (tasks: readonly Task[], agents: readonly Agent[], agentsSinceMs?: number) =>
     supplyOf({ lanes: [lane], tasks, agents, agentsSinceMs, running: [], queued: [] }, LIMITS.startDeadlineMs, NOW)
       .startFailures.length;
-  const exited = (tasks: readonly Task[]): Agent[] => tasks.map(({ id }) => agent(id, 'exited'));
 
   it('long before their time are start failures from the third round on', () => {
     const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE });
@@ -173,8 +148,8 @@ describe('warm agents that end without a job', () => {
   });
 
   it('aren’t start failures if they had another idle time, or are sweeps', () => {
-    for (const startedBy of ['warm/before-a-deployment/1', 'sweep/id/77']) {
-      const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE }, startedBy);
+    for (const startedBy of ['warm/before-a-deployment/1', 'sweep/id/77'] as const) {
+      const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE, startedBy });
       expect(failures(early, exited(early))).toBe(0);
     }
   });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf, OBSERVED_STATUSES } from '../../../../functions/launcher/core/demand.ts';
-import { agentsOfOtherTasks } from '../../../../functions/launcher/core/other-launchers.ts';
 import { holdsAgent, reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStandingKey, isSweepKey, standingShort, warmIdleMs } from '../../../../functions/launcher/core/standing.ts';
 import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
@@ -13,17 +12,10 @@ import {
   startFailures,
   type TaskOutcome,
 } from '../../../../functions/launcher/core/task-outcome.ts';
-import type {
-  Lane,
-  LiveState,
-  StandingJob,
-  StartFailure,
-  Supply,
-  Task,
-} from '../../../../functions/launcher/core/types.ts';
+import type { Lane, LiveState, StartFailure, Supply, Task } from '../../../../functions/launcher/core/types.ts';
 import {
   APPLY_LANE,
-  agent,
+  demandWith,
   LANE,
   LIMITS,
   live,
@@ -35,12 +27,15 @@ import {
   ranTask,
   run,
   seconds,
+  standingJob,
   stoppedTask,
   supply,
   task,
+  WARM,
 } from './builders.ts';
 
 const UNREGISTERED: Evidence = { ...REGISTERED, registered: false };
+const UNSEEN = { registered: false, agentsObserved: false };
 
 describe('the outcome of a task', () => {
   it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
@@ -49,7 +44,7 @@ describe('the outcome of a task', () => {
     [
       'a warm agent that leaves after exactly half its time did not leave too early',
       ranTask(minutes(5), LEFT_IDLE_EXIT_CODE),
-      { jobWaits: false, standing: true, idleMs: minutes(10) },
+      { ...WARM, idleMs: minutes(10) },
       'up',
     ],
     ['a stopped task without an exit code has ended', ranTask(minutes(2), undefined), { jobWaits: false }, 'served'],
@@ -62,13 +57,13 @@ describe('the outcome of a task', () => {
     [
       'a job that still waits is not enough when the agents cannot be listed',
       ranTask(seconds(10), 0),
-      { registered: false, agentsObserved: false },
+      UNSEEN,
       'unknown',
     ],
     [
       'a task that ECS failed to start has failed, although its containers had begun',
       ranTask(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
-      { registered: false, agentsObserved: false, jobWaits: false },
+      { ...UNSEEN, jobWaits: false },
       'failed',
     ],
     [
@@ -77,7 +72,7 @@ describe('the outcome of a task', () => {
         stopCode: 'UserInitiated',
         stoppedReason: `${STOP_REASON_PREFIX}its agent did not register`,
       }),
-      { registered: false, agentsObserved: false, jobWaits: false },
+      { ...UNSEEN, jobWaits: false },
       'failed',
     ],
     ['a task that still runs proves nothing while its agent is in no list', task('t'), UNREGISTERED, 'unknown'],
@@ -132,12 +127,6 @@ describe('supply', () => {
   const seen = (has: Partial<Parameters<typeof supplyOf>[0]>): Supply =>
     supplyOf({ lanes: [LANE], tasks: [], agents: [], running: [], queued: [], ...has }, LIMITS.startDeadlineMs, NOW);
 
-  it('a task is overdue only after its deadline', () => {
-    const state = (ageMs: number) => seen({ tasks: [task('a', { createdAtMs: NOW - ageMs })] }).live[0]?.state;
-    expect(state(LIMITS.startDeadlineMs)).toBe('starting');
-    expect(state(LIMITS.startDeadlineMs + 1)).toBe('overdue');
-  });
-
   it('a list of agents that goes back to the very creation of a warm task proves that its agent never registered', () => {
     const createdAtMs = NOW - minutes(5);
     const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
@@ -145,26 +134,9 @@ describe('supply', () => {
     expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
     expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
   });
-
-  it('a running job with its agent’s name makes no other task busy, even if agents can’t be listed', () => {
-    const job = { key: 'run-1/plan', phase: 'plan', agentName: 'a', queuedAtMs: NOW, startedAtMs: NOW } as const;
-    const { live: found } = seen({ agents: undefined, tasks: [task('a'), task('b')], running: [job] });
-    expect(found.map(({ state }) => state)).toEqual(['busy', 'starting']);
-  });
 });
 
 describe('a sweep and a warm agent', () => {
-  const place = (key: StandingJob['key']): StandingJob => ({
-    key,
-    phase: 'plan',
-    queuedAtMs: NOW,
-    attemptsBefore: 0,
-    idleSeconds: 60,
-    singleAttempt: false,
-    reason: '',
-    paused: false,
-  });
-
   it('are recognized by the beginning of their task’s key', () => {
     expect(isSweepKey('sweep/abc/1')).toBe(true);
     for (const other of ['warm/abc/1', 'run-sweep/plan', undefined]) expect(isSweepKey(other)).toBe(false);
@@ -180,19 +152,19 @@ describe('a sweep and a warm agent', () => {
 
   it('are launched once per key, those without a task first', () => {
     const busy = live('a', 'busy', { startedBy: 'warm/x/2' });
-    const wanted = standingShort([place('warm/x/1'), place('warm/x/2')], 0, new Map(), [busy]);
+    const wanted = standingShort([standingJob('warm/x/1'), standingJob('warm/x/2')], 0, new Map(), [busy]);
     expect(wanted.map(({ key }) => key)).toEqual(['warm/x/1', 'warm/x/2']);
   });
 
   it('are launched although a task of the cluster says nothing about who started it', () => {
     const foreign = live('a', 'busy', { startedBy: undefined });
-    expect(standingShort([place('warm/x/1')], 0, new Map(), [foreign])).toHaveLength(1);
+    expect(standingShort([standingJob('warm/x/1')], 0, new Map(), [foreign])).toHaveLength(1);
   });
 
   it('of an interval is queued since that interval began', () => {
     const sweeps: Lane = { ...LANE, standing: { id: 'x', sweepMs: minutes(60) } };
     const nowMs = NOW + minutes(2);
-    const seen = { lanes: [sweeps], demand: demandOf([]), supply: supply(), limitRoom: undefined };
+    const seen = { lanes: [sweeps], demand: demandWith(), supply: supply(), limitRoom: undefined };
     const [launch] = withStanding({ launches: [], stops: [], deferrals: [] }, seen, LIMITS, nowMs).launches;
     expect(launch?.job.queuedAtMs).toBe(NOW);
   });
@@ -205,44 +177,22 @@ describe('a decision', () => {
     stoppedAtMs: NOW - stoppedAgoMs,
     detail: 'exit code 1',
   });
-  const jobs = (n: number, queuedAgoMs = seconds(5)) =>
-    Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`, { queuedAtMs: NOW - queuedAgoMs }));
+  const jobs = (n: number) => Array.from({ length: n }, (_, i) => queuedJob(`run-${i + 1}`));
   const decide = (queued: ReturnType<typeof jobs>, has: Partial<Supply> = {}, limits = {}) =>
     reconcile(
-      {
-        lanes: [LANE],
-        demand: { queued, running: [], waiting: [], unknownStatuses: [] },
-        supply: supply(has),
-        limitRoom: undefined,
-      },
+      { lanes: [LANE], demand: demandWith({ queued }), supply: supply(has), limitRoom: undefined },
       { ...LIMITS, ...limits },
       NOW,
     );
-
-  it('gives up on an idle agent of another launcher after exactly 90 seconds', () => {
-    expect(decide(jobs(1, seconds(90) - 1), { foreignIdle: 1 }).launches).toEqual([]);
-    expect(decide(jobs(1, seconds(90)), { foreignIdle: 1 }).launches).toHaveLength(1);
-  });
 
   it('counts the agents of other launchers among the unclaimed ones', () => {
     const { launches } = decide(jobs(3), { foreignIdle: 1, live: [live('a', 'idle', { startedBy: 'run-9/plan' })] });
     expect(launches.map(({ reason }) => reason)).toEqual(['3 queued, 2 unclaimed']);
   });
 
-  it('launches once per job, those without a task first', () => {
-    const busy = live('a', 'busy', { startedBy: 'run-2/plan' });
-    const { launches } = decide(jobs(2), { live: [busy] });
-    expect(launches.map(({ job }) => job.key)).toEqual(['run-1/plan', 'run-2/plan']);
-  });
-
   it('gives maxAgents as the reason when two limits allow the same number', () => {
     const { deferrals } = decide(jobs(1), {}, { maxAgents: 0, maxLaunchesPerTick: 0 });
     expect(deferrals).toMatchObject([{ cause: 'max-agents' }]);
-  });
-
-  it('gives the number of launches per tick as the reason', () => {
-    const { deferrals } = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
-    expect(deferrals).toMatchObject([{ cause: 'launches-per-tick', reason: expect.stringMatching(/\b2 launches\b/) }]);
   });
 
   it('launches a probe at the very end of the back-off', () => {
@@ -263,7 +213,7 @@ describe('warm agents of one phase', () => {
   const NOTHING = { launches: [], stops: [], deferrals: [] };
   const seen = (lanes: readonly Lane[], has: Partial<Supply> = {}) => ({
     lanes,
-    demand: demandOf([]),
+    demand: demandWith(),
     supply: supply(has),
     limitRoom: undefined,
   });
@@ -303,16 +253,6 @@ it.each<[LiveState, boolean]>([
   expect(holdsAgent(state)).toBe(counts);
 });
 
-it('an agent with two entries is what the more active one is, although the other is unknown', () => {
-  const twice = [agent('a', 'idle'), agent('a', 'unknown')];
-  const found = supplyOf(
-    { lanes: [LANE], tasks: [task('a')], agents: twice, running: [], queued: [] },
-    LIMITS.startDeadlineMs,
-    NOW,
-  );
-  expect(found.live[0]?.state).toBe('idle');
-});
-
 it('the run list has runs that need an agent, have one, or may wait for one after their plan', () => {
   expect(OBSERVED_STATUSES).toEqual([
     'plan_queued',
@@ -322,10 +262,4 @@ it('the run list has runs that need an agent, have one, or may wait for one afte
     'post_plan_running',
     'policy_checking',
   ]);
-});
-
-it('only a name of exactly 32 hexadecimal digits is that of an ECS task', () => {
-  const id = '0123456789abcdef0123456789abcdef';
-  const names = [id, `${id}0`, `x${id}`, `${id}-1`].map((name) => agent(name, 'idle'));
-  expect(agentsOfOtherTasks(names, [], new Set())).toEqual([id]);
 });

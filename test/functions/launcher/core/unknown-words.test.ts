@@ -78,14 +78,6 @@ describe('a stop code', () => {
     expect([...STOP_CODES.keys()].toSorted()).toEqual(Object.values(TaskStopCode).toSorted());
   });
 
-  it.each(['SpotInterruption', 'TerminationNotice', 'ServiceSchedulerInitiated', 'InfrastructureHealth'])(
-    '%s says nothing about the start, also of a task that never started',
-    (stopCode) => {
-      expect(failures(stoppedTask('t', { ...never, stopCode }))).toEqual([]);
-      expect(failures(stoppedTask('t', { stopCode, exitCode: 137 }))).toEqual([]);
-    },
-  );
-
   it.each(['EssentialContainerExited', 'TaskFailedToStart', undefined])(
     '%s leaves the failure to the task',
     (stopCode) => {

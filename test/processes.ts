@@ -1,0 +1,53 @@
+/** Programs that tests run, and conditions that tests wait for. */
+import { type ChildProcess, type ExecFileOptions, execFile, spawnSync } from 'node:child_process';
+
+export interface ProgramResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end, while this process can answer its requests. */
+export function runProgram(
+  file: string,
+  args: readonly string[],
+  options: ExecFileOptions = {},
+): Promise<ProgramResult> {
+  return new Promise((resolve) => {
+    execFile(file, args, { ...options, encoding: 'utf8' }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+/** The output of a process so far, both streams in one. */
+export function outputOf(child: ChildProcess): () => string {
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  return () => output;
+}
+
+/** Whether all programs can be started; otherwise the reason why a test is skipped. */
+export function whyMissing(...programs: readonly string[]): string | undefined {
+  const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined);
+  return missing.length === 0 ? undefined : `needs ${missing.join(', ')}`;
+}
+
+/** Waits for the first result other than `undefined` and `false`. @throws after the deadline */
+export async function until<Value>(
+  what: string,
+  look: () => Value | undefined | false | Promise<Value | undefined | false>,
+  deadlineMs = 60_000,
+): Promise<Value> {
+  const deadline = Date.now() + deadlineMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`Not within ${deadlineMs / 1000} s: ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
