@@ -143,7 +143,7 @@ describe('jobs that got no second launch', () => {
 describe('vendors that refuse or are slow', () => {
   it.each([
     ['infracost #2227: too many requests to HCP Terraform', 'hcp-429'],
-    ['operator #260, #714: 404 for a token that is wrong for a while', 'hcp-404'],
+    ['operator #260, #714: HCP Terraform answers 404 while a token is temporarily invalid', 'hcp-404'],
     ['ARC #1295: a token that was no longer valid until it was replaced', 'hcp-token-rotated'],
     ['terraform-aws-github-runner #4724, #4376: a platform that could not be read', 'hcp-5xx'],
     ['dask-cloudprovider #56, #309; ecs-deploy #73; amazon-ecs-cli #966: ECS throttled reads too', 'ecs-throttled'],

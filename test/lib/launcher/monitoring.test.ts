@@ -234,7 +234,7 @@ const graphsOf = (template: Template) =>
     .map((graph) => ({ ...graph, lines: z.array(lineSchema).parse(graph.properties.metrics) }));
 
 describe('the dashboard', () => {
-  it('the dashboard shows exactly these metrics: a line for every pool, and for Spot and warm agents only where a pool has them', () => {
+  it('the dashboard shows only these metrics: one line per pool, and lines for Spot and warm agents only for pools that use them', () => {
     const each = (line: string) => [`default: ${line}`, `other: ${line}`];
     const lines = graphsOf(monitoringIn()).map((graph) =>
       graph.lines.map(({ pool, stat, metric }) => `${pool === undefined ? '' : `${pool}: `}${stat} of ${metric}`),
