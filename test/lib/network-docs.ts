@@ -99,7 +99,7 @@ function claimsTable(dnsNames: number): string {
 /** The README's table of the egress modes, from the same code. */
 function readmeModes(dnsNames: number): string {
   return [
-    '| `network.egress` | idle, per month | claim |',
+    '| `network.egress` | idle, per month | what can leave |',
     '|---|---|---|',
     ...EGRESS_MODES.map(
       (mode) => `| \`${mode}\` | ${dollars(total(idleOf(mode, dnsNames)))} | ${CLAIMS[mode].claim} |`,
