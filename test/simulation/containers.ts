@@ -183,7 +183,7 @@ export class Containers implements TaskRunner {
   startForeign(pool: string, { single, picky, ms }: { single: boolean; picky: boolean; ms: number }): void {
     this.#foreignCount += 1;
     const name = `foreign-${this.#foreignCount}`;
-    const agent = this.#in.hcp.register(name, pool, picky ? ['hidden'] : ['plan', 'apply', 'hidden']);
+    const agent = this.#in.hcp.register(name, pool, picky ? ['hidden'] : ['plan', 'apply', 'hidden'], single);
     if (agent === undefined) return;
     const process = new AgentProcess(this.#in, agent, pool, single, () => {});
     this.#processes.set(name, process);
