@@ -3,7 +3,9 @@ import type { Answer, GetRequest, HcpTerraformHttp } from '../../functions/launc
 import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
 import type { RateLimiter } from '../../local/hcp-terraform/rate-limits.ts';
 import type { Faults } from './faults.ts';
-import { type ApiDocument, type HcpWorld, isPostPlan, type Run, shownSinceMs, timestampOf } from './hcp-world.ts';
+import type { ApiDocument } from './hcp-api.ts';
+import type { Run } from './hcp-records.ts';
+import { type HcpWorld, isPostPlan, shownSinceMs, timestampOf } from './hcp-world.ts';
 import type { Launcher } from './launcher.ts';
 import type { Random } from './random.ts';
 import type { FaultKind, WorldSettings } from './scenario.ts';

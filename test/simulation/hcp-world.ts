@@ -7,25 +7,14 @@ import {
   endAgent,
   finishJob,
   registerAgent,
-  statusOf,
   sweepAgents,
   takeJob,
 } from '../../local/hcp-terraform/agents.ts';
-import type { Answer, Call, Define } from '../../local/hcp-terraform/api.ts';
 import { drawIdsFrom } from '../../local/hcp-terraform/ids.ts';
-import { notFound, type Query } from '../../local/hcp-terraform/json-api.ts';
+import type { Query } from '../../local/hcp-terraform/json-api.ts';
 import { type Platform, runChanged } from '../../local/hcp-terraform/platform.ts';
 import { workingRun } from '../../local/hcp-terraform/queue.ts';
-import type {
-  AgentToken,
-  InternalJob,
-  Agent as PlatformAgent,
-  User,
-  Workspace,
-} from '../../local/hcp-terraform/records.ts';
-import { agentPoolRoutes } from '../../local/hcp-terraform/routes/agent-pools.ts';
-import { runRoutes } from '../../local/hcp-terraform/routes/runs.ts';
-import { workspaceRoutes } from '../../local/hcp-terraform/routes/workspaces.ts';
+import type { AgentToken, Workspace } from '../../local/hcp-terraform/records.ts';
 import { createRun } from '../../local/hcp-terraform/run-creation.ts';
 import {
   cancel,
@@ -34,7 +23,6 @@ import {
   isDiscardable,
   isFinal,
   type Operation,
-  type Run as PlatformRun,
   pass,
   queueApply,
   queuePlan,
@@ -45,9 +33,11 @@ import {
   createWorld,
   enqueueInternalJob,
   newSeeds,
-  newUser,
   type WorldEvent,
 } from '../../local/hcp-terraform/world.ts';
+import { type ApiDocument, HcpApi } from './hcp-api.ts';
+import { Jobs } from './hcp-jobs.ts';
+import { Agent, type Job, Run } from './hcp-records.ts';
 import type { Random } from './random.ts';
 import type { JobKind, RunCreated, Stage, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -79,99 +69,6 @@ const CONFIGURATION = {
   archive: undefined,
 };
 
-/** A unit of work for an agent. The launcher reads no list of jobs without a run. */
-export interface Job {
-  readonly key: string;
-  readonly kind: JobKind;
-  readonly pool: string;
-  readonly of: Operation | InternalJob;
-  readonly run?: Run;
-  /** The run whose policy sets it evaluates: the run waits for it, however long that takes. */
-  readonly policiesOf?: Run | undefined;
-  readonly queuedAtMs: number;
-  readonly durationMs: number;
-  state: 'queued' | 'running' | 'done';
-  canceled: boolean;
-  /** Makes the agent that has the job stop it. */
-  interrupt?: () => void;
-}
-
-/** A run of the platform, and what the world knows of it. */
-export class Run {
-  readonly of: PlatformRun;
-  readonly pool: string;
-  readonly what: RunCreated;
-  job?: Job | undefined;
-  /** Evaluates its policy sets. */
-  policyJob?: Job | undefined;
-  /** Number of transitions, so that an event that was scheduled in an earlier state does nothing in a later one. */
-  step = 0;
-  /** Whether it has passed the statuses between its plan and its approval. */
-  passed = false;
-
-  constructor(of: PlatformRun, what: RunCreated) {
-    this.of = of;
-    this.pool = what.pool;
-    this.what = what;
-  }
-
-  get id(): string {
-    return this.of.id;
-  }
-
-  get status(): string {
-    return this.of.status;
-  }
-}
-
-/** An agent of the platform, and what the world knows of it. */
-export class Agent {
-  readonly of: PlatformAgent;
-  readonly registeredAtMs: number;
-  /** Types of jobs that it accepts. */
-  readonly accepts: readonly JobKind[];
-  /** Since when nothing of it reaches HCP Terraform. */
-  silentSinceMs?: number | undefined;
-  job?: Job | undefined;
-  /** Key of its last job. */
-  lastJob?: string;
-  readonly #platform: Platform;
-
-  constructor(of: PlatformAgent, accepts: readonly JobKind[], platform: Platform, nowMs: number) {
-    this.of = of;
-    this.accepts = accepts;
-    this.#platform = platform;
-    this.registeredAtMs = nowMs;
-  }
-
-  get name(): string {
-    return this.of.name;
-  }
-
-  get status(): AgentStatusName {
-    return this.silentSinceMs === undefined ? this.of.reported : statusOf(this.#platform, this.of);
-  }
-
-  /** Whether it ever had a job. */
-  get hadJob(): boolean {
-    return this.of.jobsTaken > 0;
-  }
-}
-
-/** The part of the platform's documents that `hcp-http.ts` reads or changes. */
-export interface ApiDocument {
-  data: readonly {
-    readonly id: string;
-    readonly attributes: {
-      readonly name?: string;
-      readonly status: AgentStatusName;
-      readonly 'status-timestamps'?: Record<string, string>;
-    };
-  }[];
-  readonly included?: readonly { readonly attributes: { 'execution-details'?: object | null } }[];
-  readonly meta?: { readonly pagination: { 'current-page': number; 'next-page': number | null } };
-}
-
 export interface HcpEvents {
   /** An agent took a job that a list of runs shows. */
   readonly started: (job: Job, agent: Agent) => void;
@@ -181,11 +78,6 @@ export interface HcpEvents {
   readonly trace: ((what: string) => void) | undefined;
 }
 
-interface Route {
-  readonly handle: (call: Call) => Answer;
-  readonly parameters: Readonly<Record<string, string>>;
-}
-
 /** The true state of HCP Terraform: runs, jobs of agent pools, agents. `hcp-http.ts` decides what its answers show. */
 export class HcpWorld {
   readonly #time: VirtualTime;
@@ -193,26 +85,23 @@ export class HcpWorld {
   readonly #random: Random;
   readonly #events: HcpEvents;
   readonly #platform: Platform;
-  readonly #routes: { readonly method: string; readonly path: RegExp; readonly handle: (call: Call) => Answer }[] = [];
-  readonly #routeByPath = new Map<string, Route>();
-  /** The user of each API token, by the name of its secret. */
-  readonly #users = new Map<string, User>();
+  readonly #api: HcpApi;
+  readonly #jobs: Jobs;
   readonly #tokens = new Map<string, AgentToken>();
   readonly #workspaces = new Map<string, Workspace>();
   readonly #byEvent = new Map<number, Run>();
   readonly #runs = new Map<string, Run>();
   readonly #open = new Set<Run>();
-  readonly #queues = new Map<string, Job[]>();
   readonly #agents = new Map<string, Agent[]>();
   readonly #byAgentId = new Map<string, Agent>();
   readonly #dequeuedAtMs = new Map<string, number>();
-  readonly #active = new Map<string, number>();
 
   constructor(time: VirtualTime, settings: WorldSettings, random: Random, events: HcpEvents) {
     this.#time = time;
     this.#settings = settings;
     this.#random = random;
     this.#events = events;
+    this.#jobs = new Jobs(time.now);
     let ids = 0;
     drawIdsFrom((length) => {
       ids += 1;
@@ -235,12 +124,7 @@ export class HcpWorld {
       now,
       emit: (event) => this.#changed(event),
     };
-    const define: Define = (method, path, handle) => {
-      this.#routes.push({ method, path: new RegExp(`^${path.replaceAll(/:(\w+)/g, '(?<$1>[^/]+)')}$`), handle });
-    };
-    agentPoolRoutes(define);
-    runRoutes(define);
-    workspaceRoutes(define);
+    this.#api = new HcpApi(this.#platform);
     for (const pool of settings.pools) this.#addPool(pool);
   }
 
@@ -259,7 +143,6 @@ export class HcpWorld {
     });
     const token = { id: `at-${id}`, poolId: id, description: '', createdAt: 0, createdById: '', secret: '' };
     this.#tokens.set(name, { ...token, lastUsedAt: undefined });
-    this.#queues.set(name, []);
     this.#agents.set(name, []);
   }
 
@@ -284,12 +167,11 @@ export class HcpWorld {
   }
 
   queue(pool: string): readonly Job[] {
-    return this.#queues.get(pool) ?? [];
+    return this.#jobs.queue(pool);
   }
 
-  /** How many of the pool's jobs run, or wait where a list of runs shows it. */
   activeJobs(pool: string): number {
-    return this.#active.get(pool) ?? 0;
+    return this.#jobs.active(pool);
   }
 
   /** Queued evaluations of policy sets, for which runs wait. */
@@ -310,41 +192,8 @@ export class HcpWorld {
 
   /** The document that the user of this secret's token gets. @throws ApiFailure */
   get(path: string, query: Query, secret: string): ApiDocument {
-    return this.#call('GET', path, query, this.#userOf(secret)).body as ApiDocument;
-  }
-
-  /** The user of a secret's token; limits count per user. */
-  #userOf(secret: string): User {
-    const known = this.#users.get(secret) ?? newUser(secret, 'read', true);
-    this.#users.set(secret, known);
-    return known;
-  }
-
-  #call(method: string, path: string, query: Query, user: User, body?: unknown): Answer {
     this.#ping();
-    const { handle, parameters } = this.#routeOf(method, path);
-    return handle({
-      platform: this.#platform,
-      user,
-      origin: ORIGIN,
-      url: `${ORIGIN}/api/v2${path}`,
-      query,
-      body,
-      param: (name) => parameters[name] ?? '',
-    });
-  }
-
-  #routeOf(method: string, path: string): Route {
-    const known = this.#routeByPath.get(`${method} ${path}`);
-    if (known !== undefined) return known;
-    for (const route of this.#routes) {
-      const match = route.method === method ? route.path.exec(path) : null;
-      if (match === null) continue;
-      const found = { handle: route.handle, parameters: { ...match.groups } };
-      this.#routeByPath.set(`${method} ${path}`, found);
-      return found;
-    }
-    throw notFound();
+    return this.#api.get(path, query, secret);
   }
 
   /** Every agent that isn't silent has pinged lately. */
@@ -376,8 +225,7 @@ export class HcpWorld {
     const { id, organization } = this.#settings.pools.find((one) => one.name === pool) ?? { id: '', organization: '' };
     const attributes = { name, 'execution-mode': 'agent', 'agent-pool-id': id };
     const { world } = this.#platform;
-    const body = { data: { type: 'workspaces', attributes } };
-    this.#call('POST', `/organizations/${organization}/workspaces`, {}, newUser('owner', 'owner'), body);
+    this.#api.create(`/organizations/${organization}/workspaces`, 'workspaces', attributes);
     const made = [...world.workspaces.values()].at(-1);
     if (made === undefined) throw new Error(`The workspace ${name} was not made`);
     this.#workspaces.set(name, made);
@@ -432,7 +280,7 @@ export class HcpWorld {
     const agent = this.#byAgentId.get(id);
     if (agent === undefined || (status !== 'errored' && status !== 'exited')) return;
     this.#events.trace?.(`${agent.name} ${status}`);
-    if (agent.job !== undefined) this.#over(agent.job);
+    this.#jobs.over(agent.job);
     agent.job = undefined;
   }
 
@@ -449,7 +297,7 @@ export class HcpWorld {
     if (OPEN.has(status)) this.#open.add(run);
     else this.#open.delete(run);
     if (run.job !== undefined && !status.startsWith(WORKING[run.job.kind])) {
-      this.#over(run.job);
+      this.#jobs.over(run.job);
       run.job = undefined;
     }
     if (status === 'plan_queued') run.job = this.#queueOperation(run, of.plan, what.planMs);
@@ -458,7 +306,7 @@ export class HcpWorld {
       this.#later(run, what.approval === 'auto' ? 500 : what.approvalMs, () => this.#confirm(run));
     else if (status === 'post_plan_running') this.#queuePolicies(run);
     if (!isFinal(of)) return;
-    if (run.policyJob?.state === 'queued') this.#over(run.policyJob);
+    if (run.policyJob?.state === 'queued') this.#jobs.over(run.policyJob);
     this.#beginNext(of.workspaceId);
   }
 
@@ -504,14 +352,14 @@ export class HcpWorld {
   // -- Jobs
 
   #queueOperation(run: Run, of: Operation, durationMs: number): Job {
-    return this.#enqueue({ key: `${run.id}/${of.phase}`, kind: of.phase, pool: run.pool, of, run, durationMs });
+    return this.#jobs.enqueue({ key: `${run.id}/${of.phase}`, kind: of.phase, pool: run.pool, of, run, durationMs });
   }
 
   /** The platform has queued the evaluation of the run's policies, if agents of its pool evaluate them. */
   #queuePolicies(run: Run): void {
     const of = [...this.#platform.world.internalJobs.values()].findLast(({ runId }) => runId === run.id);
     if (of === undefined || run.policyJob !== undefined) return;
-    run.policyJob = this.#enqueue({
+    run.policyJob = this.#jobs.enqueue({
       key: of.id,
       kind: 'hidden',
       pool: run.pool,
@@ -526,38 +374,13 @@ export class HcpWorld {
     const { world, now } = this.#platform;
     const poolId = this.#settings.pools.find(({ name }) => name === pool)?.id ?? '';
     const of = enqueueInternalJob(world, { poolId, type: 'assessment', durationMs, runId: undefined }, now());
-    const job = this.#enqueue({ key: of.id, kind: 'hidden', pool, of, durationMs });
+    const job = this.#jobs.enqueue({ key: of.id, kind: 'hidden', pool, of, durationMs });
     this.#events.trace?.(`${pool} ${job.key} queued`);
     this.#time.after(HIDDEN_PATIENCE_MS, () => {
       if (job.state !== 'queued') return;
       world.internalJobs.delete(of.id);
-      this.#over(job);
+      this.#jobs.over(job);
     });
-  }
-
-  #enqueue(wanted: Omit<Job, 'queuedAtMs' | 'state' | 'canceled'>): Job {
-    const job: Job = { ...wanted, queuedAtMs: this.#time.now(), state: 'queued', canceled: false };
-    this.#queues.get(job.pool)?.push(job);
-    if (job.run !== undefined) this.#count(job.pool, 1);
-    return job;
-  }
-
-  #count(pool: string, more: number): void {
-    this.#active.set(pool, this.activeJobs(pool) + more);
-  }
-
-  /** The job ends, or nobody wants it any more. */
-  #over(job: Job): void {
-    if (job.state === 'done') return;
-    if (job.state === 'queued') this.#unqueue(job);
-    if (job.run !== undefined || job.state === 'running') this.#count(job.pool, -1);
-    job.state = 'done';
-  }
-
-  #unqueue(job: Job): void {
-    const queue = this.#queues.get(job.pool) ?? [];
-    const at = queue.indexOf(job);
-    if (at >= 0) queue.splice(at, 1);
   }
 
   /** Gives the agent a job, if there is one and no other agent was faster. */
@@ -570,11 +393,9 @@ export class HcpWorld {
     const taken = takeJob(this.#platform, agent.of);
     const job = this.queue(pool).find(({ of }) => of.id === taken?.operationId);
     if (job === undefined) return undefined;
-    this.#unqueue(job);
+    this.#jobs.taken(job);
     this.#dequeuedAtMs.set(pool, now);
-    if (job.run === undefined) this.#count(pool, 1);
-    else this.#events.started(job, agent);
-    job.state = 'running';
+    if (job.run !== undefined) this.#events.started(job, agent);
     agent.job = job;
     agent.lastJob = job.key;
     this.#events.waitsNoMore(agent);
@@ -592,7 +413,7 @@ export class HcpWorld {
     if (workspace !== undefined && run?.what.policyMs !== undefined && this.#acceptsPolicies(run.pool)) {
       workspace.agentPolicies = { durationMs: run.what.policyMs };
     } else if (workspace !== undefined) workspace.agentPolicies = undefined;
-    this.#over(job);
+    this.#jobs.over(job);
     const status = job.canceled ? 'canceled' : ok ? 'finished' : 'errored';
     finishJob(this.#platform, agent.of, job.of, { status, hasChanges: true });
     agent.of.reported = 'idle';
@@ -658,8 +479,6 @@ export class HcpWorld {
     return agent.status === 'idle' || agent.status === 'busy';
   }
 }
-
-const ORIGIN = 'https://app.terraform.io';
 
 /** Statuses in which a run has, or may have, a queued or running job. */
 const OPEN = new Set(['plan_queued', 'planning', 'apply_queued', 'applying', 'post_plan_running', 'policy_checking']);

@@ -5,7 +5,8 @@ import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
 import { Containers } from './containers.ts';
 import { EcsWorld } from './ecs-world.ts';
 import { Faults } from './faults.ts';
-import { type Agent, HcpWorld, type Job } from './hcp-world.ts';
+import type { Agent, Job } from './hcp-records.ts';
+import { HcpWorld } from './hcp-world.ts';
 import { scenarioOf } from './profiles.ts';
 import { Random } from './random.ts';
 import { type RunCreated, type Scenario, type WorldSettings, wholeLane } from './scenario.ts';
@@ -61,7 +62,7 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
   const random = new Random('rules');
   const started: string[] = [];
   /** `1/plan` for the plan of the first run. */
-  const nameOf = ({ run, kind }: Job): string => `${[...hcp.runs].findIndex((one) => one === run) + 1}/${kind}`;
+  const nameOf = ({ run, kind }: Job): string => `${run === undefined ? 0 : [...hcp.runs].indexOf(run) + 1}/${kind}`;
   const hcp = new HcpWorld(time, all, random.stream('hcp'), {
     started: (job) => started.push(nameOf(job)),
     waits: () => {},
