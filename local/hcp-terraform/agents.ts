@@ -4,7 +4,7 @@
  */
 import type { InternalJob as InternalJobMessage, Job, JobResult, Registration } from './agent-protocol.ts';
 import { newId } from './ids.ts';
-import { agentChanged, type Platform, runChanged } from './platform.ts';
+import { agentChanged, type Platform, type PlatformSettings, runChanged } from './platform.ts';
 import { advance } from './queue.ts';
 import type { Agent, AgentPool, AgentToken, InternalJob } from './records.ts';
 import {
@@ -91,7 +91,11 @@ export function poolOfRun(world: World, run: Run): AgentPool | undefined {
 }
 
 /** The queued phases of the pool: applies, then plans, then speculative plans; oldest first. */
-export function queuedOperations(world: World, poolId: string): { readonly run: Run; readonly operation: Operation }[] {
+export function queuedOperations(
+  world: World,
+  poolId: string,
+  order: PlatformSettings['jobOrder'] = 'applies-first',
+): { readonly run: Run; readonly operation: Operation }[] {
   const queued: { run: Run; operation: Operation; rank: number; at: number }[] = [];
   for (const run of world.runs.values()) {
     if (run.status !== 'plan_queued' && run.status !== 'apply_queued') continue;
@@ -100,7 +104,8 @@ export function queuedOperations(world: World, poolId: string): { readonly run: 
     const at = run.timestamps.get(isApply ? 'apply-queued-at' : 'plan-queued-at') ?? run.createdAt;
     queued.push({ run, operation: isApply ? run.apply : run.plan, rank: isApply ? 0 : run.planOnly ? 2 : 1, at });
   }
-  return queued.sort((a, b) => a.rank - b.rank || a.at - b.at || a.run.sequence - b.run.sequence);
+  const byRank = order === 'applies-first';
+  return queued.sort((a, b) => (byRank ? a.rank - b.rank : 0) || a.at - b.at || a.run.sequence - b.run.sequence);
 }
 
 /** Assigns the agent its next job. While it has one, returns the same job again, because the response may have been lost. */
@@ -116,7 +121,9 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
   const internal = [...world.internalJobs.values()].find(
     (job) => job.status === 'queued' && job.poolId === pool.id && agent.accept.has(job.type) && isWanted(world, job),
   );
-  const phase = queuedOperations(world, pool.id).find(({ operation }) => agent.accept.has(operation.phase));
+  const phase = queuedOperations(world, pool.id, platform.settings.jobOrder).find(({ operation }) =>
+    agent.accept.has(operation.phase),
+  );
   const now = platform.now();
   if (internal !== undefined && (phase === undefined || internal.queuedAt <= queuedAt(phase.run))) {
     internal.status = 'running';

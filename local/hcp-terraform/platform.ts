@@ -13,6 +13,8 @@ export interface PlatformSettings {
   readonly agentUnknownAfterMs: number;
   /** How long an agent is `unknown` before it becomes `errored`. The vendor's is five minutes. */
   readonly agentErroredAfterMs: number;
+  /** Which job an agent gets first. The vendor documents applies, then plans, then speculative plans. Default: that. */
+  readonly jobOrder?: 'applies-first' | 'oldest-first';
   /** Organization agent limit for idle, busy and unknown agents. Default: no limit. */
   readonly agentsCeiling: number | undefined;
   /** Time after a cancel until a forced cancel is possible. */

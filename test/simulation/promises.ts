@@ -4,7 +4,8 @@ import type { Tick } from '../../functions/launcher/tick.ts';
 import type { Containers } from './containers.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import { API_TOKEN } from './hcp-http.ts';
-import { counts, type HcpWorld, type Job, shownSinceMs } from './hcp-world.ts';
+import type { Job } from './hcp-records.ts';
+import { counts, type HcpWorld, shownSinceMs } from './hcp-world.ts';
 import { PROMISED_POLLS_PER_MINUTE } from './launcher.ts';
 import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
 import { Truth } from './truth.ts';
@@ -613,7 +614,7 @@ export class Promises {
         continue;
       }
       const unnamed = this.#truth.startFailures(name).find(
-        ({ startFault, stoppedAtMs = now, stopCode, startedBy, exitCode, family }) =>
+        ({ startFault, stoppedAtMs = now, state: { stopCode }, startedBy, exitCode, family }) =>
           startFault !== undefined &&
           !this.#truth.isFormer(name, family) &&
           // An agent that left idle after a while without an error differs from a good one only by its job.

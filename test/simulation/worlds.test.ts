@@ -1,8 +1,11 @@
 /** The rules of the simulated vendors, one by one: a wrong world proves nothing. */
+import type { RunTaskCommandInput } from '@aws-sdk/client-ecs';
 import { describe, expect, it } from 'vitest';
+import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
 import { Containers } from './containers.ts';
 import { EcsWorld } from './ecs-world.ts';
 import { Faults } from './faults.ts';
+import type { Agent, Job } from './hcp-records.ts';
 import { HcpWorld } from './hcp-world.ts';
 import { scenarioOf } from './profiles.ts';
 import { Random } from './random.ts';
@@ -34,6 +37,12 @@ const SETTINGS: WorldSettings = {
   dequeueOrder: 'applies-first',
 };
 
+const LAUNCH = {
+  cluster: 'agents',
+  taskDefinition: 'launcher-pool-0',
+  networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
+};
+
 const RUN: RunCreated = {
   kind: 'run',
   pool: 'pool-0',
@@ -52,37 +61,43 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
   const time = new VirtualTime(START);
   const random = new Random('rules');
   const started: string[] = [];
+  /** `1/plan` for the plan of the first run. */
+  const nameOf = ({ run, kind }: Job): string => `${run === undefined ? 0 : [...hcp.runs].indexOf(run) + 1}/${kind}`;
   const hcp = new HcpWorld(time, all, random.stream('hcp'), {
-    started: (job) => started.push(job.key),
+    started: (job) => started.push(nameOf(job)),
     waits: () => {},
     waitsNoMore: () => {},
     trace: undefined,
   });
-  const ecs = new EcsWorld(time, all, random.stream('ecs'), {
-    created: (task) => containers.start(task),
+  const scenario: Scenario = { seed: 'rules', profile: 'calm', settings: all, events: faults, lastsMs: 0 };
+  const book = new Faults(time, random.stream('faults'), scenario, START);
+  const containers = new Containers({ time, settings: all, random: random.stream('c'), faults: book, hcp });
+  const ecs = new EcsWorld(time, all, containers, {
+    created: (task) => containers.prepare(task, ecs),
     leaves: () => {},
     trace: undefined,
   });
-  const scenario: Scenario = { seed: 'rules', profile: 'calm', settings: all, events: faults, lastsMs: 0 };
-  const book = new Faults(time, random.stream('faults'), scenario, START);
-  const containers = new Containers({ time, settings: all, random: random.stream('c'), faults: book, ecs, hcp });
-  const launch = (attempt = 1, job = 'run-0001/plan') => {
-    const outcome = ecs.runTask({
-      taskDefinition: 'launcher-pool-0',
+  const runTask = (input: Partial<RunTaskCommandInput>, noSpot = false) =>
+    ecs.runTask({ ...LAUNCH, launchType: 'FARGATE', ...input }, noSpot);
+  /** The id of the task, and whether it is a new one. */
+  const launch = (attempt = 1, job = 'plan') => {
+    const before = [...ecs.tasks].length;
+    runTask({
       clientToken: `${job}/${attempt}`,
       startedBy: job,
       tags: [{ key: 'agent-launcher:attempt', value: String(attempt) }],
     });
-    if (!('task' in outcome)) throw new Error(outcome.kind);
-    return outcome;
+    const task = [...ecs.tasks].find((one) => one.startedBy === job && one.attempt === attempt);
+    if (task === undefined) throw new Error('No task was started');
+    return { task: [...ecs.tasks].at(-1) ?? task, isNew: [...ecs.tasks].length > before };
   };
   const pass = (ms: number): Promise<void> => {
     const until = time.now() + ms;
     time.at(until, () => {});
     return time.run(() => time.now() >= until);
   };
-  const status = (id: number): string | undefined => [...hcp.runs].find((run) => run.id === `run-000${id}`)?.status;
-  return { time, hcp, ecs, containers, launch, pass, status, started };
+  const status = (id: number): string | undefined => [...hcp.runs][id - 1]?.status;
+  return { time, hcp, ecs, containers, runTask, launch, pass, status, started, nameOf };
 }
 
 describe('virtual time', () => {
@@ -214,10 +229,10 @@ describe('HCP Terraform', () => {
     expect([status(1), status(2)]).toEqual(['planned', 'pending']);
     await pass(minutes(2));
     expect(status(1)).toBe('apply_queued');
-    launch(1, 'run-0001/apply');
+    launch(1, 'apply');
     await pass(minutes(3));
     expect([status(1), status(2)]).toEqual(['applied', 'plan_queued']);
-    expect(started).toEqual(['run-0001/plan', 'run-0001/apply']);
+    expect(started).toEqual(['1/plan', '1/apply']);
   });
 
   it('doesn’t queue plan-only runs behind other runs', () => {
@@ -263,18 +278,22 @@ describe('HCP Terraform', () => {
   });
 
   it('gives an agent only what it accepts', async () => {
-    const { hcp, pass } = world();
+    const { hcp, pass, nameOf } = world();
+    const taken = (agent: Agent): string | undefined => {
+      const job = hcp.dequeue(agent);
+      return job && nameOf(job);
+    };
     hcp.createRun(1, { ...RUN, planMs: seconds(1), approval: 'auto' });
     const apply = hcp.register('apply', 'pool-0', ['apply']);
     const plan = hcp.register('plan', 'pool-0', ['plan']);
     if (apply === undefined || plan === undefined) throw new Error('no capacity');
-    expect(hcp.dequeue(apply)).toBeUndefined();
-    expect(hcp.dequeue(plan)?.key).toBe('run-0001/plan');
+    expect(taken(apply)).toBeUndefined();
+    expect(taken(plan)).toBe('1/plan');
     hcp.finish(plan, true);
     await pass(seconds(10));
     hcp.queueHidden('pool-0', seconds(5));
-    expect(hcp.dequeue(plan)).toBeUndefined();
-    expect(hcp.dequeue(apply)?.key).toBe('run-0001/apply');
+    expect(taken(plan)).toBeUndefined();
+    expect(taken(apply)).toBe('1/apply');
   });
 
   it('keeps a run whose policies an agent evaluates waiting for one, however long that takes', async () => {
@@ -304,7 +323,7 @@ describe('HCP Terraform', () => {
     launch();
     await pass(minutes(3));
     hcp.cancelRun(1);
-    expect(status(1)).toBe('discarded');
+    expect(status(1)).toBe('canceled');
     expect(hcp.queue('pool-0')).toEqual([]);
   });
 
@@ -316,16 +335,14 @@ describe('HCP Terraform', () => {
 });
 
 describe('ECS', () => {
-  it('gives the same task for the same token, also when it is over, and a conflict when a deployment changed the call', async () => {
+  it('answers with a conflict after a deployment, because the same request has other parameters', async () => {
     const { ecs, launch, pass } = world();
     const { task } = launch();
-    expect(launch()).toMatchObject({ kind: 'task', isNew: false, task: { id: task.id } });
     await pass(minutes(10));
-    expect(task.lastStatus).toBe('STOPPED');
-    expect(launch()).toMatchObject({ kind: 'task', isNew: false, task: { id: task.id } });
+    expect(launch()).toEqual({ task, isNew: false });
     ecs.deploy();
-    expect(launch()).toMatchObject({ kind: 'conflict', task: { id: task.id } });
-    expect(launch(2)).toMatchObject({ kind: 'task', isNew: true });
+    expect(() => launch()).toThrow('already in use');
+    expect(launch(2).isNew).toBe(true);
   });
 
   it.each([
@@ -353,23 +370,29 @@ describe('ECS', () => {
     expect(ecs.shown(task, 0)).toBeUndefined();
   });
 
-  it.each(['forgotten', 'used-up'] as const)(
-    'treats the token of a call without Spot capacity as %s',
-    (failedTokens) => {
-      const { ecs } = world({ failedTokens });
-      const spot = { taskDefinition: 'launcher-pool-0', clientToken: 'x', capacityProviderStrategy: [] };
-      const { capacityProviderStrategy: _, ...onDemand } = spot;
-      expect(ecs.runTask(spot, true)).toEqual({ kind: 'no-room' });
-      expect(ecs.runTask(onDemand).kind).toBe(failedTokens === 'used-up' ? 'nameless-conflict' : 'task');
-      expect(ecs.runTask(spot).kind).toBe(failedTokens === 'used-up' ? 'no-room' : 'conflict');
-    },
-  );
+  it.each([
+    ['forgotten', { tasks: [{ launchType: 'FARGATE' }], failures: [] }],
+    ['used-up', undefined],
+  ] as const)('treats the token of a call without Spot capacity as %s', (failedTokens, onDemand) => {
+    const { runTask } = world({ failedTokens });
+    const capacityProviderStrategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
+    const spot = { clientToken: 'x', launchType: undefined, capacityProviderStrategy };
+    const none = { tasks: [], failures: [{ reason: CAPACITY_UNAVAILABLE }] };
+    expect(runTask(spot, true)).toEqual(none);
+    if (onDemand === undefined) {
+      expect(() => runTask({ clientToken: 'x' })).toThrow('already in use');
+      expect(runTask(spot)).toEqual(none);
+    } else {
+      expect(runTask({ clientToken: 'x' })).toMatchObject(onDemand);
+      expect(() => runTask(spot)).toThrow('already in use');
+    }
+  });
 
   it('deletes the tags of a task that is stopped by call', async () => {
     const { ecs, launch, pass } = world();
     const { task } = launch();
     expect(ecs.shown(task, 0)?.tags).toHaveLength(1);
-    ecs.stop(task, 'UserInitiated', 'enough');
+    ecs.stopByHand(task, 'enough');
     await pass(minutes(1));
     expect(ecs.shown(task, 0)).toMatchObject({ tags: [], stopCode: 'UserInitiated', stoppedReason: 'enough' });
   });
@@ -382,8 +405,9 @@ describe('ECS', () => {
     const { task } = launch();
     await pass(minutes(90));
     expect(hcp.agents('pool-0').map(({ status }) => status)).toEqual(['exited']);
-    expect(ecs.shown(task, 0)).toMatchObject({ lastStatus: 'RUNNING', containers: [{ exitCode }] });
-    ecs.stop(task, 'UserInitiated', 'its agent left');
+    const shown = ecs.shown(task, 0);
+    expect([shown?.lastStatus, shown?.containers[0]?.exitCode]).toEqual(['RUNNING', exitCode]);
+    ecs.stopByHand(task, 'its agent left');
     await pass(minutes(1));
     expect(ecs.shown(task, 0)?.lastStatus).toBe('STOPPED');
   });
@@ -412,9 +436,9 @@ describe('ECS', () => {
   });
 
   it.each([
-    ['start-image', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
-    ['start-secret', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
-    ['start-eni', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
+    ['start-image', { stopCode: 'TaskFailedToStart' }],
+    ['start-secret', { stopCode: 'TaskFailedToStart' }],
+    ['start-eni', { stopCode: 'TaskFailedToStart' }],
     ['start-out-of-memory', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 137 }] }],
     ['start-exit-1', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 1 }] }],
     ['start-exit-0', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 0 }] }],
@@ -423,6 +447,7 @@ describe('ECS', () => {
     const { task } = launch();
     await pass(minutes(3));
     expect(ecs.shown(task, 0)).toMatchObject({ lastStatus: 'STOPPED', ...end });
+    expect(task.startedAtMs === undefined).toBe(end.stopCode === 'TaskFailedToStart');
     expect(hcp.agents('pool-0')).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SPOT_INTERRUPTED } from '../../../../local/ecs/core/wording.ts';
 import { only, PHASES, RUN, virtualEcs } from './virtual-ecs.ts';
 
 const IN_ALL = PHASES.provisionMs + PHASES.pullMs + PHASES.bootMs;
@@ -106,7 +107,7 @@ describe('the life of a task', () => {
   it('is interrupted by SIGTERM when Spot takes it back', () => {
     const { ecs, runner, time, task, taskArn } = running();
     const record = ecs.task(taskArn);
-    if (record !== undefined) ecs.interruptSpot(record);
+    if (record !== undefined) ecs.stop(record, 'SpotInterruption', SPOT_INTERRUPTED);
     runner.container(0).events.exited(0);
     time.pass(PHASES.deprovisionMs);
     expect(runner.container(0).signals).toEqual(['SIGTERM']);
@@ -185,9 +186,19 @@ describe('a task that fails to start', () => {
       stoppedReason: reason,
     });
     expect(described(taskArn).startedAt).toBeUndefined();
+    expect(described(taskArn).executionStoppedAt).toBe(described(taskArn).stoppingAt);
     run();
     time.pass(IN_ALL);
     expect(runner.started).toHaveLength(1);
+  });
+
+  it('is the one task that the fault names', () => {
+    const { ecs, time, run, described } = virtualEcs();
+    const [one, other] = run({ count: 2 }).tasks ?? [];
+    ecs.startFailures.add({ at: 'pull', reason: 'no route', task: other?.taskArn.split('/').at(-1) ?? '' });
+    time.pass(IN_ALL);
+    expect(described(one?.taskArn ?? '').lastStatus).toBe('RUNNING');
+    expect(described(other?.taskArn ?? '').stopCode).toBe('TaskFailedToStart');
   });
 
   it('without its image has the reason at the container, too', () => {
