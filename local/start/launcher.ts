@@ -1,5 +1,6 @@
-/** Runs the launcher's function as a process, and reads its output. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** Runs the launcher's function as a process. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
@@ -48,49 +49,42 @@ const KILL_AFTER_MS = 2_000;
  */
 export function startLauncher(settings: LauncherSettings): Launcher {
   const startedAt = performance.now();
-  let current: HostProcess | undefined;
   let restart: NodeJS.Timeout | undefined;
   let stopping = false;
 
-  const start = (): void => {
-    current = startHost(settings);
-    void current.exited.then((end) => {
+  const start = (): ChildProcess => {
+    const started = startHost(settings);
+    started.once('close', (code: number | null, signal: string | null) => {
       if (stopping) return;
       const restartsInMs = settings.everyMs - ((performance.now() - startedAt) % settings.everyMs);
-      restart = setTimeout(start, restartsInMs);
-      settings.onDeath({ ...end, restartsInMs });
+      restart = setTimeout(() => {
+        child = start();
+      }, restartsInMs);
+      settings.onDeath({ code, signal, restartsInMs });
     });
+    return started;
   };
-  start();
+  let child = start();
   return {
     async stop() {
       stopping = true;
       clearTimeout(restart);
-      if (current === undefined || !current.isAlive()) return;
-      const { child, exited } = current;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const closed = once(child, 'close');
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
-      await exited;
+      await closed;
       clearTimeout(timer);
     },
   };
 }
 
-interface HostProcess {
-  readonly child: ChildProcess;
-  readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
-  isAlive(): boolean;
-}
-
-function startHost(settings: LauncherSettings): HostProcess {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [HOST, settings.module ?? HANDLER, String(settings.everyMs), String(settings.timeoutMs)],
-    {
-      env: { PATH: process.env['PATH'] ?? '', AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand', ...settings.environment },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    },
-  );
+function startHost({ module = HANDLER, everyMs, timeoutMs, ...settings }: LauncherSettings): ChildProcess {
+  const child = fork(HOST, [module, String(everyMs), String(timeoutMs)], {
+    env: { PATH: process.env['PATH'] ?? '', AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand', ...settings.environment },
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
   for (const input of [child.stdout, child.stderr]) {
     if (input !== null) createInterface({ input }).on('line', settings.onLine);
   }
@@ -98,47 +92,7 @@ function startHost(settings: LauncherSettings): HostProcess {
     const parsed = invocation.safeParse(message);
     if (parsed.success) settings.onInvocation(parsed.data);
   });
-  const { promise: exited, resolve } = Promise.withResolvers<{ code: number | null; signal: string | null }>();
-  child.once('exit', (code, signal) => resolve({ code, signal }));
-  child.once('error', () => resolve({ code: null, signal: null }));
-  return { child, exited, isAlive: () => child.exitCode === null && child.signalCode === null };
-}
-
-const tickLine = z.object({
-  message: z.string(),
-  pools: z.array(
-    z.object({
-      pool: z.string(),
-      launches: z.array(z.object({ job: z.string(), outcome: z.string(), task: z.string().optional() })).default([]),
-      stops: z.array(z.object({ task: z.string(), cause: z.string() })).default([]),
-      deferrals: z.array(z.object({ jobKey: z.string(), cause: z.string() })).default([]),
-      errors: z.array(z.object({ message: z.string() })).default([]),
-    }),
-  ),
-});
-
-/**
- * The decisions in one line of the launcher's log, in words. Empty for other lines, and for lines without a decision.
- * @param nameOf the readable name of the job with that key
- */
-export function decisionsOf(line: string, nameOf: (key: string) => string): string[] {
-  const tick = tickLine.safeParse(parsedJson(line));
-  if (!tick.success) return [];
-  return tick.data.pools.flatMap(({ pool, launches, stops, deferrals, errors }) => [
-    ...launches.map(
-      ({ job, outcome, task }) =>
-        `${pool}: ${outcome}${task === undefined ? '' : ` ${task.slice(0, 8)}`} for ${nameOf(job)}`,
-    ),
-    ...stops.map(({ task, cause }) => `${pool}: stopped ${task.slice(0, 8)}, ${cause}`),
-    ...deferrals.map(({ jobKey, cause }) => `${pool}: not now (${cause}): ${nameOf(jobKey)}`),
-    ...errors.map(({ message }) => `${pool}: ${message}`),
-  ]);
-}
-
-function parsedJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  // If the process can't start, 'close' follows.
+  child.on('error', () => undefined);
+  return child;
 }

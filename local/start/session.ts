@@ -2,7 +2,8 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Containers } from './containers.ts';
-import { decisionsOf, type Launcher, startLauncher } from './launcher.ts';
+import { decisionsOf } from './decisions.ts';
+import { type Launcher, startLauncher } from './launcher.ts';
 import { type DemoEvent, EMPTY_MODEL, type JobView, jobName, lostJob, type Model, reduce } from './model.ts';
 import { fromEcs, fromHcpTerraform } from './observe.ts';
 import { seconds } from './summary.ts';

@@ -9,7 +9,7 @@ import type { ContainerView } from '../hcp-terraform/routes/run-page.ts';
 import { type HcpTerraformOptions, type HcpTerraformServer, startHcpTerraform } from '../hcp-terraform/server.ts';
 import type { WorldEvent } from '../hcp-terraform/world.ts';
 import type { Containers } from './containers.ts';
-import { createHcpApi, type HcpApi } from './hcp-api.ts';
+import { HcpApi } from './hcp-api.ts';
 
 export interface WorldSettings {
   readonly organization: string;
@@ -104,7 +104,7 @@ function runsBy(containers: Containers | undefined, { caFile }: HcpTerraformServ
 async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer, ecs: EcsServer): Promise<LocalWorld> {
   const otherPools = settings.pools.slice(1);
   ecs.onTaskChange(settings.onTaskChange);
-  const api = createHcpApi({
+  const api = new HcpApi({
     url: hcpTerraform.url,
     organization: settings.organization,
     token: hcpTerraform.apiToken,
