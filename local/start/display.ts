@@ -1,14 +1,14 @@
-/** Shows the model: a table that is redrawn on a terminal, otherwise one line per change. */
-import { EMPTY_MODEL, type Model } from './model.ts';
-import { changeLines, frame } from './screen.ts';
+/** Shows the model: a screen that is redrawn on a terminal, otherwise one line per change. */
+import { ChangeLog, noteTime } from './change-log.ts';
+import type { Model } from './model.ts';
+import { frame, type View } from './screen.ts';
+import type { Note } from './session.ts';
 
 export interface Display {
-  /** Call this when the model has changed or time has passed. */
-  update(model: Model): void;
-  /** A decision of the launcher (`tick`), or a note for the user (`note`). */
-  note(text: string, source?: 'tick' | 'note'): void;
+  /** Call this regularly: it shows the changes. */
+  update(model: Model, notes: readonly Note[]): void;
   /** Ends the display. The last frame stays visible. */
-  end(model: Model): void;
+  end(): void;
 }
 
 /** The common interface of a terminal and a pipe. */
@@ -19,17 +19,12 @@ export interface Output {
   write(text: string): unknown;
 }
 
-export interface DisplaySettings {
+export interface DisplaySettings extends Pick<View, 'colour' | 'header' | 'footer' | 'startedAt'> {
   readonly output: Output;
   /** Whether the output is a terminal that can move its cursor. */
   readonly movesCursor: boolean;
-  readonly colour: boolean;
   /** Printed once above everything: what the user has to copy. */
   readonly preamble?: readonly string[];
-  readonly header: readonly string[];
-  readonly footer: string;
-  readonly startedAt: number;
-  readonly now: () => number;
 }
 
 const NOTES = 4;
@@ -38,74 +33,48 @@ const SHOW_CURSOR = '\u001b[?25h';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const CLEAR_ALL = '\u001b[2J\u001b[H';
-/** With fewer rows than this, the table uses the whole terminal, and the preamble scrolls out. */
-const LEAST_TABLE = 12;
+/** With fewer rows than this, the screen uses the whole terminal, and the preamble scrolls out. */
+const LEAST_ROWS = 12;
 
-/** A table if the terminal can move its cursor, otherwise lines. */
 export function createDisplay(settings: DisplaySettings): Display {
-  return settings.movesCursor ? table(settings) : lines(settings);
+  return settings.movesCursor ? screen(settings) : lines(settings);
 }
 
-function table(settings: DisplaySettings): Display {
-  const { output, now, startedAt, preamble = [] } = settings;
-  const notes: string[] = [];
+function screen(settings: DisplaySettings): Display {
+  const { output, startedAt, preamble = [] } = settings;
   let drawn = 0;
-  let size: string | undefined;
-  const draw = (model: Model): void => {
-    const columns = output.columns ?? 80;
-    const rows = output.rows ?? 24;
-    const reserved = preamble.reduce((total, line) => total + Math.max(1, Math.ceil(line.length / columns)), 0);
-    const picture = frame(model, {
-      now: now(),
-      startedAt,
-      columns,
-      rows: rows - reserved < LEAST_TABLE ? rows : rows - reserved,
-      colour: settings.colour,
-      header: settings.header,
-      notes,
-      footer: settings.footer,
-    });
-    let before = '';
-    if (size !== `${columns}x${rows}`) {
-      // A terminal that changes its size re-wraps its lines, so the previous frame is no longer in the same place.
-      before = `${size === undefined ? '' : CLEAR_ALL}${preamble.map((line) => `${line}\n`).join('')}`;
-      drawn = 0;
-      size = `${columns}x${rows}`;
-    }
-    const up = drawn === 0 ? '' : `\u001b[${drawn}A`;
-    output.write(
-      `${HIDE_CURSOR}${before}${up}\r${picture.map((line) => `${line}${CLEAR_LINE}\n`).join('')}${CLEAR_BELOW}`,
-    );
-    drawn = picture.length;
-  };
+  let size = '';
   return {
-    update: draw,
-    note(text) {
-      notes.push(`${timeOf(now() - startedAt)}  ${text}`);
-      if (notes.length > NOTES) notes.shift();
+    update(model, notes) {
+      const { columns = 80, rows = 24 } = output;
+      const reserved = preamble.reduce((total, line) => total + Math.max(1, Math.ceil(line.length / columns)), 0);
+      const picture = frame(model, {
+        ...settings,
+        columns,
+        rows: rows - reserved < LEAST_ROWS ? rows : rows - reserved,
+        notes: notes.slice(-NOTES).map(({ at, text }) => `${noteTime(at - startedAt)}  ${text}`),
+      });
+      let before = drawn === 0 ? '' : `\u001b[${drawn}A`;
+      if (size !== `${columns}x${rows}`) {
+        // A terminal that changes its size re-wraps its lines, so the previous frame is no longer in the same place.
+        before = `${size === '' ? '' : CLEAR_ALL}${preamble.map((line) => `${line}\n`).join('')}`;
+        size = `${columns}x${rows}`;
+      }
+      const text = picture.map((line) => `${line}${CLEAR_LINE}\n`).join('');
+      output.write(`${HIDE_CURSOR}${before}\r${text}${CLEAR_BELOW}`);
+      drawn = picture.length;
     },
-    end(model) {
-      draw(model);
-      output.write(SHOW_CURSOR);
-    },
+    end: () => void output.write(SHOW_CURSOR),
   };
 }
 
-function lines(settings: DisplaySettings): Display {
-  const { output, now, startedAt } = settings;
-  let shown = EMPTY_MODEL;
-  output.write(`${[...(settings.preamble ?? []), ...settings.header].join('\n')}\n`);
-  const update = (model: Model): void => {
-    for (const line of changeLines(shown, model, now(), startedAt)) output.write(`${line}\n`);
-    shown = model;
-  };
+function lines({ output, startedAt, header, preamble = [] }: DisplaySettings): Display {
+  const changes = new ChangeLog(startedAt);
+  output.write(`${[...preamble, ...header].join('\n')}\n`);
   return {
-    update,
-    note: (text, source = 'tick') => void output.write(`${timeOf(now() - startedAt)}  ${source}  ${text}\n`),
-    end: update,
+    update(model, notes) {
+      for (const line of changes.next(model, notes)) output.write(`${line}\n`);
+    },
+    end: () => undefined,
   };
-}
-
-function timeOf(ms: number): string {
-  return `${(ms / 1000).toFixed(1).padStart(6)} s`;
 }

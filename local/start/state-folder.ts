@@ -37,10 +37,12 @@ const DAY_MS = 86_400_000;
 
 export interface StateFolder {
   readonly directory: string;
-  /** From the last start; absent at the first one. */
-  readonly port?: number;
-  readonly seeds?: Seeds;
-  readonly certificate: LoopbackCertificate;
+  /** The port and the seeds are those of the last start. At the first one they are absent. */
+  readonly identity: {
+    readonly certificate: LoopbackCertificate;
+    readonly port?: number;
+    readonly seeds?: Seeds;
+  };
   /** Call this when everything is running. */
   save(port: number, seeds: Seeds): Promise<void>;
 }
@@ -66,8 +68,10 @@ export async function openStateFolder(path: string, now: number): Promise<StateF
   await writeFile(caFile, pair.cert);
   return {
     directory,
-    ...(before === undefined ? {} : { port: before.port, seeds: before.seeds }),
-    certificate: { key: pair.key, cert: pair.cert, file: caFile, remove: async () => {} },
+    identity: {
+      ...(before === undefined ? {} : { port: before.port, seeds: before.seeds }),
+      certificate: { key: pair.key, cert: pair.cert, file: caFile, remove: async () => {} },
+    },
     async save(port, seeds) {
       const text = JSON.stringify({ version: 1, port, seeds, key: pair.key, cert: pair.cert } satisfies z.input<
         typeof kept

@@ -1,219 +1,132 @@
-/** Renders the model as a timeline: one self-contained HTML file. Pure. */
-import {
-  isFinal,
-  jobOfTask,
-  type Model,
-  type RunView,
-  runSegments,
-  type Segment,
-  type SegmentKind,
-  type TaskView,
-  taskSegments,
-} from './model.ts';
-import { type Summary, seconds, summaryLines } from './summary.ts';
+/** The timeline: one self-contained HTML file with the summary, runs and containers on one time axis, and the jobs as a table. */
+import { Html, html } from './html.ts';
+import { type Container, jobsOf, type Model, type Run } from './model.ts';
+import { seconds } from './seconds.ts';
+import { SEGMENT_STYLES } from './segment-styles.ts';
+import { containerSegments, runSegments, type Segment } from './segments.ts';
+import { type Summary, summaryLines } from './summary.ts';
+import { TimeAxis } from './time-axis.ts';
 import { STYLE } from './timeline-style.ts';
 
-const WORDS: Readonly<Record<SegmentKind, string>> = {
-  pending: 'waits its turn',
-  queued: 'queued',
-  starting: 'starting',
-  busy: 'busy',
-  lost: 'lost',
-  waiting: 'waits for a person',
-  stopping: 'stopping',
-};
-const LEGEND: Readonly<Record<SegmentKind, string>> = {
-  pending: 'waits for an earlier run of its workspace',
-  queued: 'queued: no container yet',
-  starting: 'starting: a container is on its way',
-  busy: 'busy: an agent executes the job',
-  lost: 'lost: the agent is dead, and HCP Terraform still waits for it',
-  waiting: 'planned: waits for a person',
-  stopping: 'stopping: the job is done, the container leaves',
-};
 /** Minimum width for a word inside, in percent of the chart. */
 const LABEL_PERCENT = 4.5;
-/** Beyond this, a label such as `120 s` doesn't fit between its tick and the end of the narrowest chart. */
-const LAST_LABEL_PERCENT = 90;
-const TICKS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000];
-const MOST_TICKS = 12;
+/** So that a short segment is visible too. */
+const LEAST_PERCENT = 0.25;
+const GOOD: readonly string[] = ['applied', 'planned_and_finished'];
+const HEADINGS = ['Workspace', 'Pool', 'Job', 'Run', 'Queued at', 'Waited', 'Busy', 'Container', 'Run ended as'];
 
-export interface TimelineFacts {
-  readonly from: number;
-  readonly to: number;
-  readonly summary: Summary;
-}
+export function timelineHtml(model: Model, from: number, summary: Summary): string {
+  const { runs, containers } = model;
+  const axis = new TimeAxis(from, model.at);
+  const scale = scaleOf(axis);
+  const title = `${runs.length} runs, ${summary.jobs.served} jobs, ${containers.length} containers`;
+  const lead = summary.ok
+    ? html`Every job ran in its own container. No agent and no task is left.`
+    : html`<strong class="bad">${summary.problems.join(' ')}</strong>`;
 
-/** A whole HTML document: the summary, runs and containers on one time axis, and the same as a table. */
-export function timelineHtml(model: Model, facts: TimelineFacts): string {
-  const { summary } = facts;
-  const axis = axisOf(facts.from, facts.to);
-  const runs = [...model.runs.values()].sort((a, b) => a.createdAt - b.createdAt);
-  const tasks = [...model.tasks.values()].sort((a, b) => a.createdAt - b.createdAt);
-  const pools = [...new Set([...runs, ...tasks].map(({ pool }) => pool))];
-  const title = `${runs.length} runs, ${summary.jobs.served} jobs, ${tasks.length} containers`;
-
-  return `<!doctype html>
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>agent-launcher: ${title}</title>
-<style>${STYLE}
+<style>${new Html(STYLE)}
 .track { background-image: repeating-linear-gradient(to right, var(--grid) 0 1px, transparent 1px ${axis.tickPercent}%); }
 </style>
 </head>
 <body>
 <main>
 <h1>${title}</h1>
-<p class="lead">${
-    summary.ok
-      ? 'Every job ran in its own container. No agent and no task is left.'
-      : `<strong class="bad">${summary.problems.map(escaped).join(' ')}</strong>`
-  }</p>
+<p class="lead">${lead}</p>
 <dl class="facts">
-${summaryLines(summary)
-  .map(([name, text]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(text)}</dd></div>`)
-  .join('\n')}
+${summaryLines(summary).map(([name, text]) => html`<div><dt>${name}</dt><dd>${text}</dd></div>`)}
 </dl>
 <ul class="legend" aria-label="Legend">
-${Object.entries(LEGEND)
-  .map(([kind, text]) => `<li><span class="swatch ${kind}"></span>${text}</li>`)
-  .join('\n')}
+${Object.entries(SEGMENT_STYLES).map(
+  ([kind, { word, meaning }]) => html`<li><span class="swatch ${kind}"></span>${word}: ${meaning}</li>`,
+)}
 </ul>
-<div class="chart" role="group" aria-label="Timeline, ${seconds(facts.to - facts.from)} long" tabindex="0">
-${scale(axis)}
+<div class="chart" role="group" aria-label="Timeline, ${seconds(axis.spanMs)} long" tabindex="0">
+${scale}
 <h2>Runs</h2>
-${pools
-  .map((pool) =>
-    group(
-      pool,
-      runs.filter((run) => run.pool === pool).map((run) => runLane(model, run, axis)),
-    ),
-  )
-  .join('\n')}
+${groupedByPool(runs, (run) => runLane(run, axis))}
 <h2>Containers</h2>
-${pools
-  .map((pool) =>
-    group(
-      pool,
-      tasks.filter((task) => task.pool === pool).map((task) => taskLane(model, task, axis)),
-    ),
-  )
-  .join('\n')}
-${scale(axis)}
+${groupedByPool(containers, (container) => containerLane(container, model, axis))}
+${scale}
 </div>
 <details>
-<summary>The same as a table</summary>
-${table(model, runs, axis)}
+<summary>The jobs as a table</summary>
+<div class="scroll" role="group" aria-label="Jobs" tabindex="0"><table><thead><tr>
+${HEADINGS.map((heading) => html`<th scope="col">${heading}</th>`)}
+</tr></thead><tbody>
+${runs.flatMap((run) => jobRows(run, axis))}
+</tbody></table></div>
 </details>
 </main>
 </body>
 </html>
-`;
+`.text;
 }
 
-interface Axis {
-  readonly from: number;
-  readonly to: number;
-  readonly tickMs: number;
-  readonly tickPercent: number;
-  percent(at: number): number;
-}
-
-function axisOf(from: number, to: number): Axis {
-  const span = Math.max(1, to - from);
-  const tickMs = TICKS_MS.find((tick) => span / tick <= MOST_TICKS) ?? span;
-  return {
-    from,
-    to,
-    tickMs,
-    tickPercent: round((tickMs / span) * 100),
-    percent: (at) => round(((at - from) / span) * 100),
-  };
-}
-
-function scale(axis: Axis): string {
-  const ticks: string[] = [];
-  for (let at = axis.from; at <= axis.to; at += axis.tickMs) {
-    const left = axis.percent(at);
+function scaleOf(axis: TimeAxis): Html {
+  const ticks = axis.ticks().map(({ label, percent, isLast }) => {
     // A label near the end would exceed the chart, so it is to the left of its tick.
-    const side = left > LAST_LABEL_PERCENT ? ' class="before"' : '';
-    ticks.push(`<span${side} style="left:${left}%">${Math.round((at - axis.from) / 1000)} s</span>`);
-  }
-  return `<div class="lane scale" aria-hidden="true"><div></div><div class="ticks">${ticks.join('')}</div></div>`;
-}
-
-function group(pool: string, lanes: readonly string[]): string {
-  return lanes.length === 0 ? '' : `<h3>${escaped(pool)}</h3>\n<ul class="lanes">\n${lanes.join('\n')}\n</ul>`;
-}
-
-function runLane(model: Model, run: RunView, axis: Axis): string {
-  const outcome = isFinal(run) ? run.status.replaceAll('_', ' ') : `${run.status}, not ended`;
-  const good = run.status === 'applied' || run.status === 'planned_and_finished';
-  const label = `<strong>${escaped(run.workspace)}</strong> <span class="title">${escaped(run.title)}</span> <small class="${good ? 'good' : 'bad'}">${good ? '✓' : '✗'} ${escaped(outcome)}</small>`;
-  return lane(label, `${run.workspace}, ${run.title}, ${outcome}`, runSegments(model, run, axis.to), axis);
-}
-
-function taskLane(model: Model, task: TaskView, axis: Axis): string {
-  const job = jobOfTask(model, task.id);
-  const run = job === undefined ? undefined : model.runs.get(job.runId);
-  const work = run === undefined ? 'no job' : `${run.workspace} ${job?.phase}`;
-  const end = task.exitCode === undefined ? 'not stopped' : `exit ${task.exitCode}`;
-  const label = `<code>${escaped(task.id.slice(0, 8))}</code> <span>${escaped(work)}</span> <small>${end}</small>`;
-  return lane(label, `Container ${task.id.slice(0, 8)}, ${work}, ${end}`, taskSegments(model, task, axis.to), axis);
-}
-
-function lane(label: string, name: string, segments: readonly Segment[], axis: Axis): string {
-  const said = segments.map((segment) => `${WORDS[segment.kind]} ${seconds(segment.to - segment.from)}`).join(', ');
-  const parts = segments.map((segment) => {
-    const left = axis.percent(segment.from);
-    const width = Math.max(0.25, round(axis.percent(segment.to) - left));
-    const phase = segment.jobKey?.split('/')[1];
-    const inside = segment.kind === 'busy' && phase !== undefined && width >= LABEL_PERCENT ? phase : '';
-    const of = phase === undefined ? '' : ` (${phase})`;
-    const container = segment.taskId === undefined ? '' : `\ncontainer ${segment.taskId}`;
-    const hover = `${WORDS[segment.kind]}${of} ${seconds(segment.to - segment.from)}\nfrom ${seconds(segment.from - axis.from)} to ${seconds(segment.to - axis.from)}${container}`;
-    return `<span class="part ${segment.kind}" style="left:${left}%;width:${width}%" title="${escaped(hover)}">${inside}</span>`;
+    const side = isLast ? html` class="before"` : html``;
+    return html`<span${side} style="left:${percent}%">${label}</span>`;
   });
-  return `<li class="lane" aria-label="${escaped(`${name}: ${said}`)}"><div class="label">${label}</div><div class="track" aria-hidden="true">${parts.join('')}</div></li>`;
+  return html`<div class="lane scale" aria-hidden="true"><div></div><div class="ticks">${ticks}</div></div>`;
 }
 
-function table(model: Model, runs: readonly RunView[], axis: Axis): string {
-  const rows = runs.flatMap((run) =>
-    [...model.jobs.values()]
-      .filter(({ runId }) => runId === run.id)
-      .map(({ phase, queuedAt, startedAt, endedAt, taskId }) => {
-        const cells = [
-          run.workspace,
-          run.pool,
-          `${run.title}: ${phase}`,
-          run.id,
-          seconds(queuedAt - axis.from),
-          startedAt === undefined ? '–' : seconds(startedAt - queuedAt),
-          startedAt === undefined || endedAt === undefined ? '–' : seconds(endedAt - startedAt),
-          taskId?.slice(0, 8) ?? '–',
-          run.status,
-        ];
-        return `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
-      }),
+function groupedByPool<T extends Run | Container>(items: readonly T[], lane: (item: T) => Html): Html[] {
+  return [...Map.groupBy(items, ({ pool }) => pool)].map(
+    ([pool, members]) => html`<h3>${pool}</h3>\n<ul class="lanes">\n${members.map(lane)}\n</ul>`,
   );
-  const heads = ['Workspace', 'Pool', 'Job', 'Run', 'Queued at', 'Waited', 'Busy', 'Container', 'Run ended as'];
-  return `<div class="scroll" role="group" aria-label="Jobs" tabindex="0"><table><thead><tr>${heads
-    .map((head) => `<th scope="col">${head}</th>`)
-    .join('')}</tr></thead><tbody>\n${rows.join('\n')}\n</tbody></table></div>`;
 }
 
-function escaped(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
+function runLane(run: Run, axis: TimeAxis): Html {
+  const { workspace, kind, status, endedAt } = run;
+  const outcome = endedAt === undefined ? `${status}, not ended` : status.replaceAll('_', ' ');
+  const [word, mark] = GOOD.includes(status) ? ['good', '✓'] : ['bad', '✗'];
+  const label = html`<strong>${workspace}</strong> <span class="title">${kind}</span> <small class="${word}">${mark} ${outcome}</small>`;
+  return lane(label, `${workspace}, ${kind}, ${outcome}`, runSegments(run, axis.to), axis);
 }
 
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
+function containerLane(container: Container, model: Model, axis: TimeAxis): Html {
+  const job = jobsOf(model).find((candidate) => candidate.container === container);
+  const run = model.runs.find(({ jobs }) => job !== undefined && jobs.includes(job));
+  const work = run === undefined ? 'no job' : `${run.workspace} ${job?.phase}`;
+  const end = container.exitCode === undefined ? 'not stopped' : `exit ${container.exitCode}`;
+  const id = container.id.slice(0, 8);
+  const label = html`<code>${id}</code> <span>${work}</span> <small>${end}</small>`;
+  return lane(label, `Container ${id}, ${work}, ${end}`, containerSegments(container, job, axis.to), axis);
+}
+
+function lane(label: Html, name: string, segments: readonly Segment[], axis: TimeAxis): Html {
+  const life = segments.map(({ kind, from, to }) => `${SEGMENT_STYLES[kind].word} ${seconds(to - from)}`).join(', ');
+  const parts = segments.map((segment) => partOf(segment, axis));
+  return html`<li class="lane" aria-label="${name}: ${life}"><div class="label">${label}</div><div class="track" aria-hidden="true">${parts}</div></li>`;
+}
+
+function partOf({ kind, from, to, phase, container }: Segment, axis: TimeAxis): Html {
+  const [left, right] = [axis.percent(from), axis.percent(to)];
+  const width = Math.max(LEAST_PERCENT, Math.round((right - left) * 1000) / 1000);
+  const inside = kind === 'busy' && width >= LABEL_PERCENT ? (phase ?? '') : '';
+  const job = phase === undefined ? '' : ` (${phase})`;
+  const hover = [
+    `${SEGMENT_STYLES[kind].word}${job} ${seconds(to - from)}`,
+    `from ${seconds(from - axis.from)} to ${seconds(to - axis.from)}`,
+    ...(container === undefined ? [] : [`container ${container}`]),
+  ];
+  return html`<span class="part ${kind}" style="left:${left}%;width:${width}%" title="${hover.join('\n')}">${inside}</span>`;
+}
+
+function jobRows({ workspace, pool, kind, id, status, jobs }: Run, axis: TimeAxis): Html[] {
+  return jobs.map(({ phase, queuedAt, startedAt, endedAt, container }) => {
+    const waited = startedAt === undefined ? undefined : startedAt - queuedAt;
+    const busy = startedAt === undefined || endedAt === undefined ? undefined : endedAt - startedAt;
+    const times = [queuedAt - axis.from, waited, busy].map(seconds);
+    const cells = [workspace, pool, `${kind}: ${phase}`, id, ...times, container?.id.slice(0, 8) ?? '–', status];
+    return html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
+  });
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createDisplay, type DisplaySettings } from '../../../local/start/display.ts';
-import { modelOf, START, STORY } from './events.ts';
+import { modelOf, START, STORY } from './story.ts';
 
-const MODEL = modelOf(STORY);
+const MODEL = modelOf(STORY, 21);
 
 /** As much of a terminal as the table uses: it writes, wraps, scrolls, moves up and clears. */
 class Terminal {
@@ -67,7 +67,6 @@ class Terminal {
 }
 
 function displayOn(output: Terminal, more: Partial<DisplaySettings> = {}) {
-  let seconds = 20;
   return createDisplay({
     output,
     movesCursor: true,
@@ -76,10 +75,6 @@ function displayOn(output: Terminal, more: Partial<DisplaySettings> = {}) {
     header: ['where everything is'],
     footer: 'how it ends',
     startedAt: START,
-    now: () => {
-      seconds += 1;
-      return START + seconds * 1000;
-    },
     ...more,
   });
 }
@@ -94,11 +89,11 @@ describe('the live table', () => {
   ])('leaves nothing of the old picture behind when the terminal becomes %i columns and %i rows', (columns, rows) => {
     const terminal = new Terminal(120, 30);
     const display = displayOn(terminal);
-    display.update(MODEL);
-    display.update(MODEL);
+    display.update(MODEL, []);
+    display.update(MODEL, []);
     terminal.resize(columns, rows);
-    display.update(MODEL);
-    display.update(MODEL);
+    display.update(MODEL, []);
+    display.update(MODEL, []);
     expect(times(terminal.lines, 'network')).toBe(1);
     expect(times(terminal.lines, 'WORKSPACE')).toBeLessThanOrEqual(1);
     expect(times(terminal.lines, 'copy this')).toBe(1);
@@ -113,7 +108,7 @@ describe('the live table', () => {
   ])('stays one picture of %i columns and %i rows, however often it is drawn', (columns, rows) => {
     const terminal = new Terminal(columns, rows);
     const display = displayOn(terminal);
-    for (let count = 0; count < 5; count += 1) display.update(MODEL);
+    for (let count = 0; count < 5; count += 1) display.update(MODEL, []);
     expect(times(terminal.lines, 'network')).toBe(1);
   });
 });
@@ -121,10 +116,11 @@ describe('the live table', () => {
 test('a terminal that can’t move its cursor gets lines without a single code', () => {
   const terminal = new Terminal(80, 24);
   const display = displayOn(terminal, { movesCursor: false });
-  display.note('launched one');
-  display.note('lost one', 'note');
-  display.update(MODEL);
-  display.end(MODEL);
+  display.update(MODEL, [
+    { at: START, source: 'tick', text: 'launched one' },
+    { at: START, source: 'note', text: 'lost one' },
+  ]);
+  display.end();
   expect(terminal.written).not.toContain('\u001b');
   expect(terminal.written).toContain('copy this\nwhere everything is\n');
   expect(terminal.written).toContain('note  lost one');

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type HcpTerraformServer, startHcpTerraform } from '../../../local/hcp-terraform/server.ts';
-import { instructions, writeClientFiles } from '../../../local/start/keep.ts';
+import { writeClientFiles } from '../../../local/start/client-files.ts';
+import { instructions } from '../../../local/start/keep.ts';
 import { openStateFolder } from '../../../local/start/state-folder.ts';
-import type { LocalWorld } from '../../../local/start/world.ts';
 
 let directory: string;
 let server: HcpTerraformServer | undefined;
@@ -26,11 +26,7 @@ describe('the state folder', () => {
   /** One start, as `npm start -- --keep --state` makes it. */
   async function start(folder: string) {
     const state = await openStateFolder(folder, Date.now());
-    server = await startHcpTerraform({
-      certificate: state.certificate,
-      ...(state.port === undefined ? {} : { port: state.port }),
-      ...(state.seeds === undefined ? {} : { seeds: state.seeds }),
-    });
+    server = await startHcpTerraform(state.identity);
     await state.save(server.port, server.world.seeds);
     const { url, caFile, certPem, apiToken, launcherApiToken, agentPool } = server;
     await server.close();
@@ -50,8 +46,8 @@ describe('the state folder', () => {
   test('makes another certificate when the kept one is about to expire', async () => {
     const first = await start(directory);
     const later = await openStateFolder(directory, Date.now() + 391 * DAY_MS);
-    expect(later.certificate.cert).not.toBe(first.certPem);
-    expect(later.port).toBe(Number(new URL(first.url).port));
+    expect(later.identity.certificate.cert).not.toBe(first.certPem);
+    expect(later.identity.port).toBe(Number(new URL(first.url).port));
   });
 
   test.each(['file', 'file/below'])('is refused when it is %s', async (path) => {
@@ -76,13 +72,11 @@ describe('the state folder', () => {
 });
 
 describe('env.sh', () => {
-  const ofServer = (hcpTerraform: HcpTerraformServer) => ({ hcpTerraform }) as unknown as LocalWorld;
-
   test('is for this user only, can be sourced in a folder with an odd name, and goes away again', async () => {
     server = await startHcpTerraform();
     const folder = join(directory, "it's here");
     mkdirSync(folder);
-    const files = await writeClientFiles(ofServer(server), folder);
+    const files = await writeClientFiles(server, folder);
     expect(modeOf(files.environment)).toBe(0o600);
     expect(modeOf(join(folder, 'terraform.rc'))).toBe(0o600);
     const script =
@@ -90,7 +84,7 @@ describe('env.sh', () => {
     const said = execFileSync('/bin/sh', ['-c', script, 'sh', files.environment], { encoding: 'utf8' });
     expect(said.split('\n')).toEqual([join(folder, 'terraform.rc'), server.hostname, 'acme', server.caFile, '']);
 
-    const temporary = await writeClientFiles(ofServer(server));
+    const temporary = await writeClientFiles(server);
     expect(modeOf(join(temporary.environment, '..'))).toBe(0o700);
     await temporary.remove();
     expect(existsSync(temporary.environment)).toBe(false);
@@ -98,7 +92,7 @@ describe('env.sh', () => {
 
   test('says on macOS what works there', async () => {
     server = await startHcpTerraform();
-    const { environment } = await writeClientFiles(ofServer(server), directory);
+    const { environment } = await writeClientFiles(server, directory);
     writeFileSync(join(directory, 'uname'), '#!/bin/sh\necho Darwin\n', { mode: 0o755 });
     const said = execFileSync('/bin/sh', ['-c', '. "$1" 2>&1', 'sh', environment], {
       encoding: 'utf8',
@@ -110,7 +104,7 @@ describe('env.sh', () => {
 
   test('needs two more commands and no more, on lines that do not wrap', async () => {
     server = await startHcpTerraform();
-    const lines = instructions(ofServer(server), {
+    const lines = instructions(server, {
       environment: '/tmp/agent-launcher-AbCdEf/env.sh',
       remove: async () => {},
     });

@@ -6,7 +6,7 @@ import { WRITABLE_FOLDERS as DEPLOYED_FOLDERS, AGENT_USER as DEPLOYED_USER } fro
 import { parseCommandLine, takenByNpm } from '../../../local/start/command-line.ts';
 import { decisionsOf } from '../../../local/start/decisions.ts';
 import { type Death, type Invocation, type Launcher, startLauncher } from '../../../local/start/launcher.ts';
-import { AGENT_USER, WRITABLE_FOLDERS } from '../../../local/start/world.ts';
+import { AGENT_USER, WRITABLE_FOLDERS } from '../../../local/start/task-definition.ts';
 
 let directory: string;
 let launcher: Launcher | undefined;

@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { EMPTY_MODEL } from '../../../local/start/model.ts';
-import { changeLines, clip, type Frame, frame, wrapped } from '../../../local/start/screen.ts';
-import { at, modelOf, run, START, STORY, task } from './events.ts';
+import { ChangeLog } from '../../../local/start/change-log.ts';
+import { painted, wrapped } from '../../../local/start/line.ts';
+import { frame, type View } from '../../../local/start/screen.ts';
+import { modelOf, run, START, STORY, task } from './story.ts';
 
-const view: Frame = {
-  now: at(20),
+const view: View = {
   startedAt: START,
   columns: 130,
   rows: 30,
@@ -37,8 +37,8 @@ describe('the table', () => {
 
   test('fits into the rows: what is over scrolls away first', () => {
     const events = Array.from({ length: 30 }, (_, index) => [
-      run(index, `${index}`, 'plan_queued', { workspace: `ws-${index}`, title: 'plan' }),
-      ...(index === 3 ? [] : [run(index, `${index}`, 'errored', { workspace: `ws-${index}`, title: 'plan' })]),
+      run(index, `${index}`, 'plan_queued', { workspace: `ws-${index}`, kind: 'plan' }),
+      ...(index === 3 ? [] : [run(index, `${index}`, 'errored', { workspace: `ws-${index}`, kind: 'plan' })]),
     ]).flat();
     const lines = frame(modelOf(events), { ...view, rows: 24 });
     expect(lines.length).toBeLessThan(24);
@@ -48,8 +48,8 @@ describe('the table', () => {
   });
 
   test.each([40, 60, 79])('keeps workspace, state and what is lost at %i columns', (columns) => {
-    const events = [...STORY.slice(0, 7), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
-    const text = frame(modelOf(events), { ...view, columns, now: at(7) }).join('\n');
+    const events = [...STORY.slice(0, 6), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
+    const text = frame(modelOf(events, 7), { ...view, columns }).join('\n');
     expect(text).toMatch(/ network .*✗ lost/);
     expect(text).toContain('1 lost');
   });
@@ -79,14 +79,14 @@ describe('the table', () => {
   });
 
   test.each([
-    ['planned_and_finished', '✓ planned'],
-    ['planned_and_saved', '✓ plan saved'],
-    ['force_canceled', '✗ force-ended'],
-    ['policy_soft_failed', '✗ policy failed'],
-    ['discarded', '✗ discarded'],
-  ])('cuts nothing off the state %s', (status, shown) => {
-    const model = modelOf([run(0, 'a', 'plan_queued'), run(1, 'a', status)]);
-    const line = frame(model, { ...view, columns: 80 }).find((text) => text.includes('network'));
+    [['planned_and_finished'], '✓ planned'],
+    [['planned_and_saved'], '✓ plan saved'],
+    [['force_canceled'], '✗ force-ended'],
+    [['planned', 'discarded'], '✗ discarded'],
+  ])('cuts nothing off the state after %j', (statuses, shown) => {
+    const savePlan = statuses.includes('planned_and_saved');
+    const events = ['plan_queued', ...statuses].map((status) => run(1, 'a', status, { savePlan }));
+    const line = frame(modelOf(events), { ...view, columns: 80 }).find((text) => text.includes('network'));
     expect(line?.slice(31, 47).trim()).toBe(shown);
   });
 
@@ -101,19 +101,18 @@ test('a text is broken between words', () => {
   expect(wrapped('', 9)).toEqual(['']);
 });
 
-test('a line is cut by what is seen of it', () => {
-  expect(clip('\u001b[1mabc\u001b[0mdef', 4)).toBe('\u001b[1mabc\u001b[0md');
+test('a line is cut by what is visible of it', () => {
+  expect(painted([['abc', 'bold'], ['def']], 4, true)).toBe('\u001b[1mabc\u001b[22md');
 });
 
-test('where nobody watches a table, each change is a line', () => {
-  const before = modelOf(STORY.slice(0, 2));
-  const after = modelOf(STORY.slice(0, 7));
-  expect(changeLines(EMPTY_MODEL, before, at(1), START)).toEqual([
+test('without a screen, each change is a line', () => {
+  const log = new ChangeLog(START);
+  expect(log.next(modelOf(STORY.slice(0, 2), 1), [])).toEqual([
     '   1.0 s  run   network     apply   plan_queued  (run-a)',
   ]);
-  expect(changeLines(before, after, at(5), START)).toEqual([
+  expect(log.next(modelOf(STORY.slice(0, 6), 5), [])).toEqual([
     '   5.0 s  run   network     apply   planning after 4.0 s in the queue of production  (run-a)',
     '   5.0 s  task  task-pla production RUNNING for run-a/plan',
   ]);
-  expect(changeLines(after, after, at(6), START)).toEqual([]);
+  expect(log.next(modelOf(STORY.slice(0, 6), 6), [])).toEqual([]);
 });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { type Facts, latencyOf, summarize, summaryLines } from '../../../local/start/summary.ts';
-import { agent, modelOf, run, STORY, taken, task } from './events.ts';
+import { agent, modelOf, run, STORY, task } from './story.ts';
 
 const facts: Facts = {
   durationMs: 20_000,
   terraform: '1.11.4',
-  invocations: 3,
-  failedInvocations: 0,
+  invocations: { total: 3, failed: 0 },
   expected: new Map([['run-a', 'applied']]),
+  trouble: undefined,
 };
 
 describe('the summary', () => {
@@ -44,16 +44,15 @@ describe('the summary', () => {
   test('says what is left: agents, tasks, and a container that was used twice', () => {
     const model = modelOf([
       ...STORY.slice(0, -2),
-      run(16, 'b', 'plan_queued', { title: 'plan' }),
-      run(17, 'b', 'planning', { title: 'plan' }),
-      taken(17, 'run-b/plan', 'task-apply'),
-      run(18, 'b', 'planned_and_finished', { title: 'plan' }),
+      run(16, 'b', 'plan_queued', { kind: 'plan' }),
+      run(17, 'b', 'planning', { container: 'task-apply' }),
+      run(18, 'b', 'planned_and_finished'),
       task(19, 'spare', 'RUNNING', 'run-c/plan'),
-      agent(19, 'spare', 'idle'),
+      agent('spare', 'idle'),
     ]);
     const summary = summarize(model, facts);
     expect(summary.problems).toEqual([
-      '2 of the agents did not leave.',
+      '2 of the agents did not exit.',
       '2 of the tasks did not stop.',
       '1 of the containers served more than one job.',
     ]);
@@ -74,7 +73,7 @@ describe('the summary', () => {
       'Start latency': 'p50 3.0 s, p95 4.0 s, max 4.0 s',
       Left: '0 agents, 0 tasks',
     });
-    const { terraform: _, ...withoutTerraform } = facts;
+    const withoutTerraform = { ...facts, terraform: undefined };
     expect(Object.fromEntries(summaryLines(summarize(modelOf([]), withoutTerraform)))).toMatchObject({
       'Start latency': 'p50 –, p95 –, max –',
       Terraform: 'not on the PATH: the built-in sample was executed',

@@ -1,12 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { summarize } from '../../../local/start/summary.ts';
 import { timelineHtml } from '../../../local/start/timeline.ts';
-import { at, modelOf, run, START, STORY, task } from './events.ts';
+import { modelOf, run, START, STORY, task } from './story.ts';
 
-const facts = { durationMs: 20_000, invocations: 1, failedInvocations: 0, expected: new Map<string, string>() };
+const facts = {
+  durationMs: 20_000,
+  terraform: undefined,
+  invocations: { total: 1, failed: 0 },
+  expected: new Map<string, string>(),
+  trouble: undefined,
+};
 const htmlOf = (events = STORY) => {
   const model = modelOf(events);
-  return timelineHtml(model, { from: START, to: at(20), summary: summarize(model, facts) });
+  return timelineHtml(model, START, summarize(model, facts));
 };
 
 describe('the picture', () => {
@@ -42,7 +48,7 @@ describe('the picture', () => {
   });
 
   test('shows a lost job as lost', () => {
-    const html = htmlOf([...STORY.slice(0, 7), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)]);
+    const html = htmlOf([...STORY.slice(0, 6), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)]);
     expect(html).toContain('<span class="part lost" style="left:30%;width:70%" title="lost (plan) 14.0 s');
   });
 
