@@ -23,17 +23,17 @@ export class ChangeLog {
       .slice(this.#notes)
       .map((note) => `${noteTime(note.at - this.#startedAt)}  ${note.source}  ${note.text}`);
     this.#notes = notes.length;
-    for (const run of runs) if (this.#changed(run)) lines.push(`${time}  run   ${runText(run)}`);
+    for (const run of runs) if (this.#changed(run.id, run.status)) lines.push(`${time}  run   ${runText(run)}`);
     for (const container of containers) {
       const isNew = !this.#logged.has(container.id);
-      if (this.#changed(container) && SHOWN_STATUSES.includes(container.status)) {
+      if (this.#changed(container.id, container.lastStatus) && SHOWN_STATUSES.includes(container.lastStatus)) {
         lines.push(`${time}  task  ${containerText(container, isNew)}`);
       }
     }
     return lines;
   }
 
-  #changed({ id, status }: Run | Container): boolean {
+  #changed(id: string, status: string): boolean {
     const changed = this.#logged.get(id) !== status;
     this.#logged.set(id, status);
     return changed;
@@ -47,10 +47,11 @@ function runText({ id, workspace, kind, status, pool, jobs }: Run): string {
   return `${workspace.padEnd(11)} ${kind.padEnd(7)} ${status}${waited}  (${id})`;
 }
 
-function containerText({ id, pool, status, startedBy, exitCode }: Container, isNew: boolean): string {
+function containerText({ id, pool, lastStatus, startedBy, containers }: Container, isNew: boolean): string {
+  const exitCode = containers[0]?.exitCode;
   const launchedFor = isNew && startedBy !== undefined ? ` for ${startedBy}` : '';
   const exit = exitCode === undefined ? '' : `, exit code ${exitCode}`;
-  return `${id.slice(0, 8)} ${pool.padEnd(10)} ${status}${launchedFor}${exit}`;
+  return `${id.slice(0, 8)} ${pool.padEnd(10)} ${lastStatus}${launchedFor}${exit}`;
 }
 
 /** Time since the start, aligned: `   3.4 s`. */

@@ -2,7 +2,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Display } from './display.ts';
-import { isPresent, type Model } from './model.ts';
 import { playScenario } from './scenario.ts';
 import type { Session } from './session.ts';
 import { type Summary, summarize } from './summary.ts';
@@ -24,7 +23,20 @@ export interface DemoSettings {
 /** Runs the scenario to its end. Rejects only if the signal is aborted. */
 export async function runDemo({ session, display, terraform, timelineFile, signal }: DemoSettings): Promise<Summary> {
   const expected = new Map<string, string>();
-  const trouble = await serve(session, display, expected, signal);
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const end = new AbortController();
+  let trouble: string | undefined;
+  try {
+    const scenario = playScenario(session.world, expected, AbortSignal.any([signal, deadline, end.signal]));
+    await session.watch(display, scenario);
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = error instanceof Error ? error.message : String(error);
+    trouble = deadline.aborted ? `The demo did not end within ${DEADLINE_MS / 1000} s.` : message;
+  } finally {
+    end.abort();
+  }
+
   await session.stopLauncher();
   const model = session.show(display);
   const summary = summarize(model, {
@@ -38,41 +50,4 @@ export async function runDemo({ session, display, terraform, timelineFile, signa
   mkdirSync(dirname(timelineFile), { recursive: true });
   writeFileSync(timelineFile, timelineHtml(model, session.startedAt, summary));
   return summary;
-}
-
-/** @returns why it could not go on, if so */
-async function serve(
-  session: Session,
-  display: Display,
-  expected: Map<string, string>,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const end = new AbortController();
-  const either = AbortSignal.any([signal, end.signal]);
-  let played = false;
-  const playing = playScenario(session.world, expected, either).then(
-    () => {
-      played = true;
-    },
-    (error: unknown) => {
-      throw new Error(`The demo could not queue its runs: ${messageOf(error)}`);
-    },
-  );
-  const isOver = (model: Model): boolean => {
-    if (model.at - session.startedAt > DEADLINE_MS) throw new Error(`It was not over after ${DEADLINE_MS / 1000} s.`);
-    return played && model.runs.every(({ endedAt }) => endedAt !== undefined) && !model.containers.some(isPresent);
-  };
-  try {
-    await Promise.all([playing, session.watch(display, either, isOver)]);
-    return undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    return messageOf(error);
-  } finally {
-    end.abort();
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

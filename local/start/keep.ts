@@ -10,18 +10,19 @@ export interface KeepSettings {
   readonly display: DisplaySettings;
   readonly json: boolean;
   readonly folder: StateFolder | undefined;
-  readonly signal: AbortSignal;
+  /** Resolves when a signal ends it. */
+  readonly stopped: Promise<unknown>;
 }
 
-/** Rejects when the signal is aborted, or if the launcher can't run. */
-export async function runKeep({ session, display: settings, json, folder, signal }: KeepSettings): Promise<void> {
+/** Rejects if the launcher can't run. */
+export async function runKeep({ session, display: settings, json, folder, stopped }: KeepSettings): Promise<void> {
   const server = session.world.hcpTerraform;
   const files = await writeClientFiles(server, folder?.directory);
   try {
     await folder?.save(server.port, server.world.seeds);
     if (json) process.stdout.write(`${readyLine(server)}\n`);
     const display = createDisplay({ ...settings, preamble: instructions(server, files) });
-    await session.watch(display, signal).finally(() => display.end());
+    await session.watch(display, stopped).finally(() => display.end());
   } finally {
     await files.remove();
   }

@@ -1,5 +1,6 @@
 /** Composition root of `npm start`: the only code that reads arguments, environment and signals. */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +58,7 @@ async function start(options: StartOptions): Promise<number> {
   watchParent(() => onSignal('SIGTERM'));
 
   const { signal } = interrupt;
+  const stopped = once(signal, 'abort');
   const output: Output = options.json ? process.stderr : process.stdout;
   try {
     const containers =
@@ -77,7 +79,7 @@ async function start(options: StartOptions): Promise<number> {
     signal.throwIfAborted();
     const settings = displaySettings(output, session, containers);
     if (options.keep) {
-      await runKeep({ session, display: settings, json: options.json, folder, signal });
+      await runKeep({ session, display: settings, json: options.json, folder, stopped });
       return 0;
     }
     const display = createDisplay(settings);

@@ -1,6 +1,7 @@
 /**
- * What the demo shows: runs with their jobs, and containers. The records of the emulators are the only state, and `observe` reads
- * it from them. A container is a task of ECS, and its id is the name of its agent. Times are milliseconds since the epoch.
+ * What the demo shows: runs with their jobs, and containers. The records of the emulators are the only state, and `observe` adds to
+ * them how they belong together. A container is a task of ECS, and its id is the name of its agent. Times are milliseconds since
+ * the epoch.
  */
 import type { Task } from '../ecs/core/task.ts';
 import { poolOfRun } from '../hcp-terraform/agents.ts';
@@ -17,37 +18,25 @@ export interface Model {
   readonly agentsLeft: number;
 }
 
-export interface Run {
-  readonly id: string;
+/** Its `startedBy` is the key of the job that it was launched for. Its agent may take any other job of the pool. */
+export type Container = Task & { readonly pool: string };
+
+export type Run = RunRecord & {
   readonly workspace: string;
   readonly pool: string;
   readonly kind: 'plan' | 'apply' | 'destroy' | 'refresh';
-  /** Status in HCP Terraform. */
-  readonly status: string;
-  readonly state: RunState;
-  readonly createdAt: number;
-  /** Set if the plan succeeded. The run may then wait for a person. */
-  readonly plannedAt: number | undefined;
-  readonly endedAt: number | undefined;
   /** Plan first. */
   readonly jobs: readonly Job[];
-}
-
-export type RunState =
-  | 'pending'
-  | Exclude<JobState, 'done'>
-  /** Waits for a person. */
-  | 'waiting'
-  /** Finished, but one of its containers still exists. */
-  | 'leaving'
-  | 'gone';
+  readonly state: RunState;
+  readonly endedAt: number | undefined;
+};
 
 export interface Job {
   /** `run-…/plan`, as in the launcher's log. */
   readonly key: string;
   /** Readable name: `network apply: plan`. */
   readonly name: string;
-  readonly phase: 'plan' | 'apply';
+  readonly phase: Operation['phase'];
   readonly state: JobState;
   readonly queuedAt: number;
   /** When the container was launched that took the job, or may still take it. */
@@ -62,17 +51,8 @@ export interface Job {
 /** `lost`: the agent is dead, but HCP Terraform doesn't know it yet. */
 export type JobState = 'queued' | 'starting' | 'busy' | 'lost' | 'done';
 
-export interface Container {
-  readonly id: string;
-  readonly pool: string;
-  /** Key of the job that it was launched for. Its agent may take any other job of the pool. */
-  readonly startedBy: string | undefined;
-  /** Status in ECS. */
-  readonly status: string;
-  readonly createdAt: number;
-  readonly stoppedAt: number | undefined;
-  readonly exitCode: number | undefined;
-}
+/** `waiting`: for a person. `leaving`: finished, but one of its containers still exists. */
+export type RunState = Exclude<JobState, 'done'> | 'pending' | 'waiting' | 'leaving' | 'gone';
 
 export interface Records {
   readonly world: World;
@@ -82,76 +62,52 @@ export interface Records {
 }
 
 export function observe({ world, tasks, poolOfFamily }: Records, at: number): Model {
-  const containers = tasks.map((task) => containerOf(task, poolOfFamily));
+  const containers = tasks.map((task) => ({ ...task, pool: poolOfFamily(task.definition.family) }));
   const records = [...world.runs.values()];
   const taken = new Set(records.flatMap(({ plan, apply }) => [plan, apply]).map((job) => job.executedBy?.agentName));
   const free = containers.filter((container) => isPresent(container) && !taken.has(container.id));
-  return {
-    at,
-    runs: records.map((run) => runOf(run, world, containers, free)),
-    containers,
-    agentsLeft: [...world.agents.values()].filter(({ reported }) => !['exited', 'errored'].includes(reported)).length,
-  };
-}
-
-function containerOf(task: Task, poolOfFamily: Records['poolOfFamily']): Container {
-  return {
-    id: task.id,
-    pool: poolOfFamily(task.definition.family),
-    startedBy: task.startedBy,
-    status: task.lastStatus,
-    createdAt: task.createdAt,
-    stoppedAt: task.stoppedAt,
-    exitCode: task.containers[0]?.exitCode,
-  };
-}
-
-function runOf(run: RunRecord, world: World, containers: readonly Container[], free: readonly Container[]): Run {
-  const workspace = world.workspaces.get(run.workspaceId)?.name ?? run.workspaceId;
-  const kind = run.isDestroy ? 'destroy' : run.refreshOnly ? 'refresh' : run.planOnly ? 'plan' : 'apply';
-  const jobs = [run.plan, run.apply].flatMap((operation) => {
-    const key = `${run.id}/${operation.phase}`;
-    const container = containers.find(({ id }) => id === operation.executedBy?.agentName);
-    const launched = container ?? free.findLast(({ startedBy }) => startedBy === key);
-    const job = jobOf(operation, container, launched);
-    return job === undefined ? [] : [{ ...job, key, name: jobName({ workspace, kind }, operation.phase) }];
+  const runs = records.map((record): Run => {
+    const workspace = world.workspaces.get(record.workspaceId)?.name ?? record.workspaceId;
+    const kind = record.isDestroy ? 'destroy' : record.refreshOnly ? 'refresh' : record.planOnly ? 'plan' : 'apply';
+    const pool = poolOfRun(world, record)?.name ?? 'no pool';
+    const jobs = [record.plan, record.apply].flatMap((operation): Job[] => {
+      const name = jobName({ workspace, kind }, operation.phase);
+      const container = containers.find(({ id }) => id === operation.executedBy?.agentName);
+      return jobOf(operation, name, container, free);
+    });
+    // A person can still apply a saved plan, but may also never do so.
+    const isEnded = isFinal(record) || record.status === 'planned_and_saved';
+    const endedAt = isEnded ? record.timestamps.get(`${record.status.replaceAll('_', '-')}-at`) : undefined;
+    return { ...record, workspace, pool, kind, jobs, state: runState(record, jobs, isEnded), endedAt };
   });
-  return {
-    id: run.id,
-    workspace,
-    pool: poolOfRun(world, run)?.name ?? 'no pool',
-    kind,
-    status: run.status,
-    state: runState(run, jobs),
-    createdAt: run.createdAt,
-    plannedAt: run.timestamps.get('planned-at'),
-    endedAt: isEnded(run) ? run.timestamps.get(`${run.status.replaceAll('_', '-')}-at`) : undefined,
-    jobs,
-  };
+  const agentsLeft = [...world.agents.values()].filter(({ reported }) => reported === 'idle' || reported === 'busy');
+  return { at, runs, containers, agentsLeft: agentsLeft.length };
 }
 
-function jobOf(operation: Operation, container: Container | undefined, launched: Container | undefined) {
-  const { phase, status, ended, timestamps } = operation;
+/** None if the operation was never queued. */
+function jobOf(
+  { runId, phase, status, ended, timestamps }: Operation,
+  name: string,
+  container: Container | undefined,
+  free: readonly Container[],
+): Job[] {
+  const key = `${runId}/${phase}`;
   const queuedAt = timestamps.get('queued-at') ?? timestamps.get('agent-queued-at');
-  if (queuedAt === undefined) return undefined;
-  const endedAt = ended ? timestamps.get(`${status}-at`) : undefined;
+  if (queuedAt === undefined) return [];
   const startedAt = timestamps.get('started-at');
-  const stopped = container?.stoppedAt !== undefined;
-  const open = startedAt !== undefined ? (stopped ? 'lost' : 'busy') : launched === undefined ? 'queued' : 'starting';
-  const state: JobState = endedAt === undefined ? open : 'done';
-  return { phase, state, queuedAt, launchedAt: launched?.createdAt, startedAt, endedAt, container };
+  const endedAt = ended ? timestamps.get(`${status}-at`) : undefined;
+  const launchedAt = (container ?? free.findLast(({ startedBy }) => startedBy === key))?.createdAt;
+  const waiting = launchedAt === undefined ? 'queued' : 'starting';
+  const working = container === undefined || isPresent(container) ? 'busy' : 'lost';
+  const state = ended ? 'done' : startedAt === undefined ? waiting : working;
+  return [{ key, name, phase, state, queuedAt, launchedAt, startedAt, endedAt, container }];
 }
 
-function runState(run: RunRecord, jobs: readonly Omit<Job, 'key' | 'name'>[]): RunState {
+function runState({ status }: RunRecord, jobs: readonly Job[], isEnded: boolean): RunState {
   for (const { state } of jobs) if (state !== 'done') return state;
-  if (run.status === 'planned') return 'waiting';
-  if (!isEnded(run)) return 'pending';
+  if (status === 'planned') return 'waiting';
+  if (!isEnded) return 'pending';
   return jobs.some(({ container }) => container !== undefined && isPresent(container)) ? 'leaving' : 'gone';
-}
-
-/** A saved plan also ends a run, although a person can still apply it. */
-function isEnded(run: RunRecord): boolean {
-  return isFinal(run) || run.status === 'planned_and_saved';
 }
 
 export function isPresent({ stoppedAt }: Container): boolean {

@@ -1,5 +1,6 @@
 /** What the demo queues, when, and how each run has to end. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { isConfirmable, isFinal } from '../hcp-terraform/runs.ts';
 import { archiveOf, BROKEN, DATABASE, DNS, NETWORK, NETWORK_GROWN } from './configurations.ts';
 import type { LocalWorld } from './world.ts';
 
@@ -52,15 +53,19 @@ const SCENARIO: readonly ScenarioRun[] = [
 const POLL_MS = 100;
 
 /**
- * Queues the runs at their times and confirms those that wait for a person, through the public API. It resolves when this is done.
+ * Queues the runs at their times and confirms those that wait for a person, through the public API. It resolves when all runs have
+ * ended and the last container is gone.
  *
  * @param expected receives the expected final status of each run by its id
  */
 export async function playScenario(
-  { api, poolIds, hcpTerraform }: LocalWorld,
+  { api, poolIds, hcpTerraform, ecs }: LocalWorld,
   expected: Map<string, string>,
   signal: AbortSignal,
 ): Promise<void> {
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await delay(POLL_MS, undefined, { signal });
+  };
   const workspaceIds = new Map<string, string>();
   for (const [name, pool] of Object.entries(WORKSPACES)) {
     const { id } = await api.createWorkspace({ name, poolId: poolIds.get(pool) ?? '' });
@@ -78,14 +83,17 @@ export async function playScenario(
       isDestroy: run.kind === 'destroy',
     });
     expected.set(runId, endOf(run));
-    if (run.confirmedAfterMs === undefined) return;
     const record = hcpTerraform.world.runs.get(runId);
-    while (record !== undefined && !record.plan.ended) await delay(POLL_MS, undefined, { signal });
-    if (record?.status !== 'planned') return;
-    await delay(run.confirmedAfterMs, undefined, { signal });
-    await api.confirm(runId, 'Looks right.');
+    if (record === undefined) return;
+    if (run.confirmedAfterMs !== undefined) {
+      await until(() => record.plan.ended);
+      await delay(run.confirmedAfterMs, undefined, { signal });
+      if (isConfirmable(record)) await api.confirm(runId, 'Looks right.');
+    }
+    await until(() => isFinal(record));
   };
   await Promise.all(SCENARIO.map(play));
+  await until(() => ecs.tasks().every(({ lastStatus }) => lastStatus === 'STOPPED'));
 }
 
 function endOf({ kind, configuration }: ScenarioRun): string {

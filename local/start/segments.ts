@@ -17,13 +17,10 @@ type Step = Omit<Segment, 'from' | 'to'> & { readonly from: number | undefined }
 
 /** A run's life until `now`: its waits and its work. */
 export function runSegments(run: Run, now: number): Segment[] {
-  const [plan, ...applies] = run.jobs.map((job) => jobSteps(job, now));
-  const steps: Step[] = [
-    { kind: 'pending', from: run.createdAt },
-    ...(plan ?? []),
-    { kind: 'waiting', from: run.plannedAt },
-    ...applies.flat(),
-  ];
+  const [plan = [], apply = []] = run.jobs.map((job) => jobSteps(job, now));
+  const pending: Step = { kind: 'pending', from: run.createdAt };
+  const waiting: Step = { kind: 'waiting', from: run.timestamps.get('planned-at') };
+  const steps = [pending, ...plan, waiting, ...apply];
   return segmentsOf(steps, run.endedAt ?? now);
 }
 

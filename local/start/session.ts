@@ -80,14 +80,19 @@ export class Session {
     });
   }
 
-  /** Shows everything until `isOver`. Rejects if the signal is aborted, or if the launcher can't run. */
-  async watch(display: Display, signal: AbortSignal, isOver: (model: Model) => boolean = () => false): Promise<void> {
-    for (;;) {
-      const model = this.show(display);
+  /** Shows everything until the work is done. Rejects if the work fails, or if the launcher can't run. */
+  async watch(display: Display, work: Promise<unknown>): Promise<void> {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    work.then(done, done);
+    while (!isDone) {
+      this.show(display);
       if (this.#trouble !== undefined) throw new Error(this.#trouble);
-      if (isOver(model)) return;
-      await delay(FRAME_MS, undefined, { signal });
+      await delay(FRAME_MS);
     }
+    await work;
   }
 
   /** Shows the current state. @returns it */
@@ -136,7 +141,7 @@ export class Session {
 /** Why nothing is started for the job of a dead agent: the rules of HCP Terraform, as emulated. */
 function lossOf({ name, container }: Job): string {
   return (
-    `lost: container ${container?.id.slice(0, 8)} ended (exit code ${container?.exitCode ?? 'none'}) in the middle of ${name}. ` +
+    `lost: container ${container?.id.slice(0, 8)} ended (exit code ${container?.containers[0]?.exitCode ?? 'none'}) in the middle of ${name}. ` +
     'No other container is started for the job, because HCP Terraform no longer queues it, and running it twice could do harm. ' +
     'HCP Terraform waits for the agent, shows it as unknown after 1 min, and ends the run as errored after 6 min'
   );

@@ -3,35 +3,7 @@ import { isPresent, type Job, jobsOf, type Model } from './model.ts';
 import { seconds } from './seconds.ts';
 
 /** The result of `--json`. */
-export interface Summary {
-  readonly ok: boolean;
-  /** Problems, one sentence each. */
-  readonly problems: readonly string[];
-  readonly durationMs: number;
-  /** Version of the Terraform that executed the jobs. Absent: the built-in sample. */
-  readonly terraform?: string;
-  readonly runs: { readonly total: number; readonly byOutcome: Readonly<Record<string, number>> };
-  readonly jobs: { readonly total: number; readonly served: number; readonly plan: number; readonly apply: number };
-  readonly containers: {
-    readonly launched: number;
-    /** Number of containers that served more than one job. It must be zero. */
-    readonly reused: number;
-    readonly withoutJob: number;
-  };
-  /** From queued to taken by an agent. */
-  readonly startLatency: Latency;
-  readonly launcher: { readonly invocations: number; readonly failed: number };
-  readonly agentsLeft: number;
-  readonly tasksLeft: number;
-}
-
-export interface Latency {
-  readonly samples: number;
-  /** Absent if there is no sample. */
-  readonly p50Ms?: number;
-  readonly p95Ms?: number;
-  readonly maxMs?: number;
-}
+export type Summary = ReturnType<typeof summarize>;
 
 /** Input that isn't in the model. */
 export interface Facts {
@@ -44,7 +16,7 @@ export interface Facts {
   readonly trouble: string | undefined;
 }
 
-export function summarize(model: Model, { durationMs, terraform, invocations, expected, trouble }: Facts): Summary {
+export function summarize(model: Model, { durationMs, terraform, invocations, expected, trouble }: Facts) {
   const jobs = jobsOf(model);
   const served = jobs.filter(({ startedAt }) => startedAt !== undefined);
   const servedBy = Map.groupBy(served, ({ container }) => container?.id);
@@ -65,7 +37,7 @@ export function summarize(model: Model, { durationMs, terraform, invocations, ex
     ok: problems.length === 0,
     problems,
     durationMs,
-    ...(terraform === undefined ? {} : { terraform }),
+    terraform,
     runs: { total: model.runs.length, byOutcome },
     jobs: {
       total: jobs.length,
@@ -78,6 +50,7 @@ export function summarize(model: Model, { durationMs, terraform, invocations, ex
       reused,
       withoutJob: model.containers.filter(({ id }) => !servedBy.has(id)).length,
     },
+    /** From queued to taken by an agent. */
     startLatency: latencyOf(served.map(({ queuedAt, startedAt = queuedAt }) => startedAt - queuedAt)),
     launcher: { invocations: invocations.total, failed: invocations.failed },
     agentsLeft: model.agentsLeft,
@@ -98,12 +71,10 @@ function unexpectedEnds({ runs }: Model, expected: Facts['expected']): string[] 
 }
 
 /** Nearest-rank percentiles, so each is a value that occurred. */
-export function latencyOf(samples: readonly number[]): Latency {
+export function latencyOf(samples: readonly number[]) {
   const sorted = samples.toSorted((a, b) => a - b);
   const rank = (share: number): number | undefined => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
-  const [p50Ms, p95Ms, maxMs] = [rank(0.5), rank(0.95), sorted.at(-1)];
-  if (p50Ms === undefined || p95Ms === undefined || maxMs === undefined) return { samples: 0 };
-  return { samples: sorted.length, p50Ms, p95Ms, maxMs };
+  return { samples: sorted.length, p50Ms: rank(0.5), p95Ms: rank(0.95), maxMs: sorted.at(-1) };
 }
 
 /** The summary for a person, as pairs of a name and a sentence. */

@@ -1,6 +1,6 @@
 /** The time axis of the timeline. Positions are percentages of its length. */
-const TICKS_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000];
-const MOST_TICKS = 12;
+const TICKS_MS = [1_000, 2_000, 5_000, 10_000];
+const MOST_TICKS = 14;
 /** Beyond this, a label such as `120 s` doesn't fit between its tick and the end of the narrowest chart. */
 const LAST_LABEL_PERCENT = 90;
 
@@ -14,7 +14,7 @@ export class TimeAxis {
     this.from = from;
     this.to = to;
     this.spanMs = Math.max(1, to - from);
-    this.#tickMs = TICKS_MS.find((tick) => this.spanMs / tick <= MOST_TICKS) ?? this.spanMs;
+    this.#tickMs = TICKS_MS.find((tick) => this.spanMs / tick <= MOST_TICKS) ?? 60_000;
   }
 
   get tickPercent(): number {

@@ -96,7 +96,8 @@ function containerLane(container: Container, model: Model, axis: TimeAxis): Html
   const job = jobsOf(model).find((candidate) => candidate.container === container);
   const run = model.runs.find(({ jobs }) => job !== undefined && jobs.includes(job));
   const work = run === undefined ? 'no job' : `${run.workspace} ${job?.phase}`;
-  const end = container.exitCode === undefined ? 'not stopped' : `exit ${container.exitCode}`;
+  const exitCode = container.containers[0]?.exitCode;
+  const end = exitCode === undefined ? 'not stopped' : `exit ${exitCode}`;
   const id = container.id.slice(0, 8);
   const label = html`<code>${id}</code> <span>${work}</span> <small>${end}</small>`;
   return lane(label, `Container ${id}, ${work}, ${end}`, containerSegments(container, job, axis.to), axis);

@@ -77,7 +77,9 @@ function newRun(world: World, seconds: number, id: string, details: RunDetails):
   const created = createRun(platform, workspace, version, 'user', wishes);
   world.workspaces.set(name, workspace);
   world.runs.delete(created.id);
-  const record = { ...created, id };
+  const plan = { ...created.plan, runId: id };
+  const apply = { ...created.apply, runId: id };
+  const record = { ...created, id, plan, apply };
   world.runs.set(id, record);
   return record;
 }
