@@ -14,6 +14,7 @@ import type { Task } from '../../local/ecs/core/task.ts';
 import { archiveOf, DATABASE, DNS, NETWORK } from '../../local/start/configurations.ts';
 import { startLauncher } from '../../local/start/launcher.ts';
 import { jobsOf, observe } from '../../local/start/model.ts';
+import { poolOfFamily } from '../../local/start/task-definition.ts';
 import { startWorld } from '../../local/start/world.ts';
 import { startFaultProxy } from '../wire/fault-proxy.ts';
 import { FAULT_TABLE } from '../wire/faults.ts';
@@ -56,12 +57,7 @@ function pick<T>(list: readonly T[]): T {
 const problems: string[] = [];
 const mostLive = new Map<string, number>();
 
-const started = await startWorld({
-  organization: 'acme',
-  pools: POOLS,
-  idleSeconds: 10,
-  activePollSeconds: 3,
-});
+const started = await startWorld({ pools: POOLS });
 /** ECS itself forgets a task one hour after it stopped. */
 const seen = new Map<string, Task>();
 started.ecs.onTaskChange((task) => {
@@ -69,7 +65,7 @@ started.ecs.onTaskChange((task) => {
   for (const { name, maxAgents } of POOLS) {
     const live = started.ecs
       .tasks()
-      .filter((one) => started.poolOfFamily(one.definition.family) === name)
+      .filter((one) => poolOfFamily(one.definition.family) === name)
       .filter(
         ({ desiredStatus, lastStatus }) => desiredStatus !== 'STOPPED' && !/STOP|DEPROV|DEACT/.test(lastStatus),
       ).length;
@@ -195,7 +191,7 @@ for (const { startedBy, tags, id } of tasks) {
   if (attempts.has(key)) problems.push(`two tasks for ${key}`);
   attempts.add(key);
 }
-const records = { world: started.hcpTerraform.world, tasks: [...seen.values()], poolOfFamily: started.poolOfFamily };
+const records = { world: started.hcpTerraform.world, tasks: [...seen.values()] };
 const jobs = jobsOf(observe(records, Date.now()));
 const served = jobs.filter(({ container }) => container !== undefined);
 const servers = served.map(({ container }) => container?.id);

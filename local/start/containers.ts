@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { type BuiltImage, buildAgentImage } from '../ecs/container/agent-image.ts';
 import type { HostFile } from '../ecs/container/create-arguments.ts';
 import { type ContainerEngine, findEngine } from '../ecs/container/engine.ts';
+import type { StartOptions } from './command-line.ts';
 
 export interface Containers {
   readonly engine: ContainerEngine;
@@ -12,19 +13,14 @@ export interface Containers {
   readonly hostFiles: readonly HostFile[];
 }
 
-export interface ContainersSettings {
-  /** Name or path. Default: the first engine that responds. */
-  readonly engine?: string;
-  readonly baseImage?: string;
-  readonly path: string;
-  readonly progress: (text: string) => void;
-  readonly signal: AbortSignal;
-}
-
 /** Finds the engine and builds the image if necessary. @throws EngineError */
-export async function prepareContainers(settings: ContainersSettings): Promise<Containers> {
-  const { baseImage, path, progress, signal } = settings;
-  const engine = await findEngine(settings.engine);
+export async function prepareContainers(
+  { engine: wanted, baseImage }: NonNullable<StartOptions['containers']>,
+  path: string,
+  progress: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Containers> {
+  const engine = await findEngine(wanted);
   const image = await buildAgentImage({ engine, progress, signal, ...(baseImage === undefined ? {} : { baseImage }) });
   const terraform = linuxProgram('terraform', path);
   return {

@@ -1,6 +1,6 @@
 /** The demo: queues the scenario, serves it, and writes a summary and a picture. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Display } from './display.ts';
 import { playScenario } from './scenario.ts';
 import type { Session } from './session.ts';
@@ -10,18 +10,18 @@ import { timelineHtml } from './timeline.ts';
 /** Longer than the demo takes on a slow machine, but short enough for a person who waits. */
 const DEADLINE_MS = 120_000;
 
-export interface DemoSettings {
-  readonly session: Session;
-  readonly display: Display;
-  /** Version of the Terraform that the agents execute. Absent: the built-in sample. */
-  readonly terraform: string | undefined;
-  readonly timelineFile: string;
-  /** Aborts the demo. */
-  readonly signal: AbortSignal;
-}
+export const TIMELINE = fileURLToPath(new URL('../../out/timeline.html', import.meta.url));
 
-/** Runs the scenario to its end. Rejects only if the signal is aborted. */
-export async function runDemo({ session, display, terraform, timelineFile, signal }: DemoSettings): Promise<Summary> {
+/**
+ * Runs the scenario to its end. Rejects only if the signal is aborted.
+ * @param terraform version that the agents execute. Absent: the built-in sample
+ */
+export async function runDemo(
+  session: Session,
+  display: Display,
+  terraform: string | undefined,
+  signal: AbortSignal,
+): Promise<Summary> {
   const expected = new Map<string, string>();
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const end = new AbortController();
@@ -47,7 +47,6 @@ export async function runDemo({ session, display, terraform, timelineFile, signa
     expected: terraform === undefined ? new Map() : expected,
     trouble,
   });
-  mkdirSync(dirname(timelineFile), { recursive: true });
-  writeFileSync(timelineFile, timelineHtml(model, session.startedAt, summary));
+  writeFileSync(TIMELINE, timelineHtml(model, session.startedAt, summary));
   return summary;
 }

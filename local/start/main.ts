@@ -9,14 +9,14 @@ import { EngineError } from '../ecs/container/engine.ts';
 import { watchParent } from '../stop-signal.ts';
 import { HELP, parseCommandLine, type StartOptions, takenByNpm } from './command-line.ts';
 import { type Containers, prepareContainers } from './containers.ts';
-import { runDemo } from './demo.ts';
+import { runDemo, TIMELINE } from './demo.ts';
 import { createDisplay, type DisplaySettings, type Output } from './display.ts';
 import { runKeep } from './keep.ts';
 import { PACE, Session } from './session.ts';
 import { openStateFolder, StateFolderError } from './state-folder.ts';
 import { type Summary, summaryLines } from './summary.ts';
+import { startWorld } from './world.ts';
 
-const TIMELINE = fileURLToPath(new URL('../../out/timeline.html', import.meta.url));
 const LAUNCHER_LOG = fileURLToPath(new URL('../../out/launcher.log', import.meta.url));
 const PRODUCTION = { name: 'production', maxAgents: 4 };
 /** Small, so that a job has to wait for capacity. */
@@ -61,21 +61,16 @@ async function start(options: StartOptions): Promise<number> {
   const stopped = once(signal, 'abort');
   const output: Output = options.json ? process.stderr : process.stdout;
   try {
+    const progress = (text: string): void => void output.write(`${text}\n`);
     const containers =
-      options.containers &&
-      (await prepareContainers({
-        ...options.containers,
-        path: TERRAFORM_ENVIRONMENT.PATH,
-        progress: (text) => void output.write(`${text}\n`),
-        signal,
-      }));
+      options.containers && (await prepareContainers(options.containers, TERRAFORM_ENVIRONMENT.PATH, progress, signal));
     const folder = options.state === undefined ? undefined : await openStateFolder(options.state, Date.now());
-    session = await Session.open({
+    const world = await startWorld({
       identity: { ...folder?.identity, ...(options.port === undefined ? {} : { port: options.port }) },
       containers,
       pools: options.keep ? [PRODUCTION] : [PRODUCTION, SANDBOX],
-      launcherLog: LAUNCHER_LOG,
     });
+    session = new Session(world, LAUNCHER_LOG);
     signal.throwIfAborted();
     const settings = displaySettings(output, session, containers);
     if (options.keep) {
@@ -84,7 +79,7 @@ async function start(options: StartOptions): Promise<number> {
     }
     const display = createDisplay(settings);
     const terraform = containers?.hostFiles.length === 0 ? undefined : terraformVersion();
-    const demo = runDemo({ session, display, terraform, timelineFile: TIMELINE, signal });
+    const demo = runDemo(session, display, terraform, signal);
     const summary = await demo.finally(() => display.end());
     printSummary(output, summary);
     if (options.json) process.stdout.write(`${JSON.stringify({ ...summary, timeline: TIMELINE })}\n`);
@@ -121,7 +116,7 @@ function displaySettings(output: Output, session: Session, containers: Container
 function printSummary(output: Output, summary: Summary): void {
   const text = ([name, fact]: readonly [string, string]): string => ` ${name.padEnd(14)} ${fact}\n`;
   output.write(`\n${summaryLines(summary).map(text).join('')}`);
-  for (const problem of summary.problems) process.stderr.write(text(['Not right', problem]));
+  for (const problem of summary.problems) process.stderr.write(text(['Problem', problem]));
   output.write(text(['Picture', relative(process.cwd(), TIMELINE)]));
 }
 

@@ -7,6 +7,7 @@ import type { Task } from '../ecs/core/task.ts';
 import { poolOfRun } from '../hcp-terraform/agents.ts';
 import { isFinal, type Operation, type Run as RunRecord } from '../hcp-terraform/runs.ts';
 import type { World } from '../hcp-terraform/world.ts';
+import { poolOfFamily } from './task-definition.ts';
 
 export interface Model {
   /** Time of the observation. */
@@ -58,10 +59,9 @@ export interface Records {
   readonly world: World;
   /** Oldest first. */
   readonly tasks: readonly Task[];
-  readonly poolOfFamily: (family: string) => string;
 }
 
-export function observe({ world, tasks, poolOfFamily }: Records, at: number): Model {
+export function observe({ world, tasks }: Records, at: number): Model {
   const containers = tasks.map((task) => ({ ...task, pool: poolOfFamily(task.definition.family) }));
   const records = [...world.runs.values()];
   const taken = new Set(records.flatMap(({ plan, apply }) => [plan, apply]).map((job) => job.executedBy?.agentName));

@@ -8,7 +8,7 @@ import type { Display } from './display.ts';
 import { type Death, type Launcher, startLauncher } from './launcher.ts';
 import { type Job, jobsOf, type Model, nameOfJob, observe } from './model.ts';
 import { seconds } from './seconds.ts';
-import { type LocalWorld, startWorld, type WorldSettings } from './world.ts';
+import { type LocalWorld, POLLED_EVERY_SECONDS } from './world.ts';
 
 /** In AWS the schedule is once per minute. Here that would be too long to wait. */
 const INVOKED_EVERY_MS = 6_000;
@@ -17,16 +17,10 @@ const INVOKED_EVERY_MS = 6_000;
  * times per minute. HCP Terraform allows a user 30, and the launcher limits itself to 24.
  */
 const TIME_LIMIT_MS = 15_000;
-const POLLED_EVERY_SECONDS = 3;
 export const PACE = `invoked every ${INVOKED_EVERY_MS / 1000} s, polls every ${POLLED_EVERY_SECONDS} s (in AWS: 60 s and 10 s)`;
 /** If the process dies this often without an invocation, it is broken. */
 const HOPELESS_DEATHS = 3;
 const FRAME_MS = 200;
-
-export interface SessionSettings extends Pick<WorldSettings, 'pools' | 'containers' | 'identity'> {
-  /** File of the launcher's log. An existing file is replaced. */
-  readonly launcherLog: string;
-}
 
 /** A message for the user: a decision of the launcher (`tick`), or an accident (`note`). */
 export interface Note {
@@ -50,14 +44,10 @@ export class Session {
   /** Why the launcher can't run at all. */
   #trouble: string | undefined;
 
-  static async open({ launcherLog, ...settings }: SessionSettings): Promise<Session> {
-    mkdirSync(dirname(launcherLog), { recursive: true });
-    writeFileSync(launcherLog, '');
-    const pace = { idleSeconds: 10, activePollSeconds: POLLED_EVERY_SECONDS };
-    return new Session(await startWorld({ ...settings, ...pace, organization: 'acme' }), launcherLog);
-  }
-
-  private constructor(world: LocalWorld, log: string) {
+  /** @param log file of the launcher's log. An existing file is replaced */
+  constructor(world: LocalWorld, log: string) {
+    mkdirSync(dirname(log), { recursive: true });
+    writeFileSync(log, '');
     this.world = world;
     this.#log = log;
     world.ecs.onTaskChange((task) => this.#tasks.set(task.id, task));
@@ -119,8 +109,7 @@ export class Session {
   }
 
   #observe(): Model {
-    const { hcpTerraform, poolOfFamily } = this.world;
-    return observe({ world: hcpTerraform.world, tasks: [...this.#tasks.values()], poolOfFamily }, Date.now());
+    return observe({ world: this.world.hcpTerraform.world, tasks: [...this.#tasks.values()] }, Date.now());
   }
 
   #note(source: Note['source'], text: string): void {

@@ -11,34 +11,39 @@ export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp
 /** Path of the certificate in a container, where the host's path doesn't exist. */
 export const CONTAINER_CA = '/etc/agent-launcher/hcp-terraform.pem';
 
+/** Seconds after which an agent without a job exits. */
+const IDLE_SECONDS = 10;
+const FAMILY_PREFIX = 'agent-launcher-';
+
 export interface AgentTask {
-  readonly family: string;
-  readonly executionRole: string;
+  readonly hcpTerraform: HcpTerraformServer;
+  readonly accountId: string;
   /** ARN of the secret with the agent token. */
   readonly tokenSecret: string;
-  readonly idleSeconds: number;
   /** Image for the container engine. Absent: tasks run as processes. */
   readonly image: string | undefined;
-  readonly hcpTerraform: HcpTerraformServer;
 }
 
-export function taskDefinition(task: AgentTask): RegisterTaskDefinitionInput {
-  const { family, executionRole, tokenSecret, image, hcpTerraform } = task;
+export function poolOfFamily(family: string): string {
+  return family.replace(FAMILY_PREFIX, '');
+}
+
+export function taskDefinition(pool: string, { hcpTerraform, accountId, tokenSecret, image }: AgentTask) {
   const folders = Object.entries(WRITABLE_FOLDERS);
   const environment = {
     TFC_ADDRESS: hcpTerraform.url,
     TFC_AGENT_AUTO_UPDATE: 'disabled',
     TFC_AGENT_LOG_LEVEL: 'info',
-    [IDLE_SECONDS_VARIABLE]: String(task.idleSeconds),
+    [IDLE_SECONDS_VARIABLE]: String(IDLE_SECONDS),
     SSL_CERT_FILE: image === undefined ? hcpTerraform.caFile : CONTAINER_CA,
   };
   return {
-    family,
+    family: `${FAMILY_PREFIX}${pool}`,
     requiresCompatibilities: ['FARGATE'],
     networkMode: 'awsvpc',
     cpu: '1024',
     memory: '2048',
-    executionRoleArn: executionRole,
+    executionRoleArn: `arn:aws:iam::${accountId}:role/agent-execution-${pool}`,
     volumes: folders.map(([name]) => ({ name })),
     containerDefinitions: [
       {
@@ -54,5 +59,5 @@ export function taskDefinition(task: AgentTask): RegisterTaskDefinitionInput {
         secrets: [{ name: 'TFC_AGENT_TOKEN', valueFrom: tokenSecret }],
       },
     ],
-  };
+  } satisfies RegisterTaskDefinitionInput;
 }

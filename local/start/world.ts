@@ -11,13 +11,8 @@ import { HcpApi } from './hcp-api.ts';
 import { AGENT_IMAGE, CONTAINER_CA, taskDefinition } from './task-definition.ts';
 
 export interface WorldSettings {
-  readonly organization: string;
   /** The first one exists from the start. */
   readonly pools: readonly { readonly name: string; readonly maxAgents: number }[];
-  /** Seconds after which an agent without a job exits. */
-  readonly idleSeconds: number;
-  /** Seconds between two polls of the launcher while a pool is active. */
-  readonly activePollSeconds: number;
   /** The container engine for the tasks. Absent: tasks run as processes. */
   readonly containers?: Containers | undefined;
   /** What HCP Terraform keeps from an earlier start. */
@@ -33,14 +28,14 @@ export interface LocalWorld {
   readonly poolIds: ReadonlyMap<string, string>;
   /** The environment of the launcher's function, without the host's own variables. */
   readonly launcherEnvironment: Readonly<Record<string, string>>;
-  /** The pool of a task definition family. */
-  poolOfFamily(family: string): string;
   /** Ends every task and both servers. A second call ends them immediately. */
   close(): Promise<void>;
 }
 
+/** Seconds between two polls of the launcher while a pool is active. */
+export const POLLED_EVERY_SECONDS = 3;
+const ORGANIZATION = 'acme';
 const CLUSTER = 'agents';
-const FAMILY_PREFIX = 'agent-launcher-';
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 
@@ -48,7 +43,7 @@ const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
   let ecs: EcsServer | undefined;
   const hcpTerraform = await startHcpTerraform({
-    organization: settings.organization,
+    organization: ORGANIZATION,
     agentPoolName: settings.pools[0]?.name ?? 'default',
     ...settings.identity,
     containerOf: (agentName) => (ecs === undefined ? undefined : containerView(ecs, agentName)),
@@ -93,7 +88,7 @@ function runnerOf(containers: Containers | undefined, { caFile }: HcpTerraformSe
 async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer, ecs: EcsServer): Promise<LocalWorld> {
   const api = new HcpApi({
     url: hcpTerraform.url,
-    organization: settings.organization,
+    organization: ORGANIZATION,
     token: hcpTerraform.apiToken,
     certificate: hcpTerraform.certPem,
   });
@@ -106,20 +101,16 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     // Each further pool has its own user. Rate limits count per user, so each pool can be polled as often as the first.
     const apiToken =
       index === 0 ? hcpTerraform.launcherApiToken : hcpTerraform.addUser(`launcher-${name}`, 'read').apiToken;
-    const family = `${FAMILY_PREFIX}${name}`;
-    ecs.registerTaskDefinition(
-      taskDefinition({
-        family,
-        executionRole: `arn:aws:iam::${ecs.accountId}:role/agent-execution-${name}`,
-        tokenSecret: ecs.putSecret(`agent-launcher/${name}/agent-token`, pool.token),
-        idleSeconds: settings.idleSeconds,
-        image: settings.containers?.image.reference,
-        hcpTerraform,
-      }),
-    );
+    const definition = taskDefinition(name, {
+      hcpTerraform,
+      accountId: ecs.accountId,
+      tokenSecret: ecs.putSecret(`agent-launcher/${name}/agent-token`, pool.token),
+      image: settings.containers?.image.reference,
+    });
+    ecs.registerTaskDefinition(definition);
     poolIds.set(name, pool.id);
     const apiTokenSecret = ecs.putSecret(`agent-launcher/${name}/api-token`, apiToken);
-    agentPools.push({ name, maxAgents, lanes: [{ taskDefinition: family }], apiTokenSecret });
+    agentPools.push({ name, maxAgents, lanes: [{ taskDefinition: definition.family }], apiTokenSecret });
   }
 
   return {
@@ -129,13 +120,13 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
     poolIds,
     launcherEnvironment: {
       [ENV.hostname]: hcpTerraform.hostname,
-      [ENV.organization]: settings.organization,
+      [ENV.organization]: ORGANIZATION,
       [ENV.apiTokenSecret]: agentPools[0]?.apiTokenSecret ?? '',
       [ENV.agentPools]: JSON.stringify(agentPools),
       [ENV.cluster]: CLUSTER,
       [ENV.subnets]: ecs.subnets.map(({ id }) => id).join(','),
       [ENV.securityGroups]: ecs.securityGroups.join(','),
-      [ENV.activePollSeconds]: String(settings.activePollSeconds),
+      [ENV.activePollSeconds]: String(POLLED_EVERY_SECONDS),
       NODE_EXTRA_CA_CERTS: hcpTerraform.caFile,
       AWS_REGION: ecs.region,
       AWS_ENDPOINT_URL_ECS: ecs.url,
@@ -144,7 +135,6 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
       AWS_SECRET_ACCESS_KEY: ecs.credentials.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',
     },
-    poolOfFamily: (family) => family.replace(FAMILY_PREFIX, ''),
     async close() {
       await ecs.close();
       await api.close();

@@ -92,7 +92,7 @@ export function task(
   exitCode?: number,
 ): StoryEvent {
   return ({ tasks }) => {
-    const definition = { family: 'production' };
+    const definition = { family: 'agent-launcher-production' };
     const known = tasks.find((candidate) => candidate.id === id) ?? { createdAt: at(seconds) };
     const stopped =
       lastStatus === 'STOPPED' ? { stoppedAt: at(seconds), containers: [{ exitCode }] } : { containers: [] };
@@ -110,7 +110,7 @@ export function agent(name: string, reported: Agent['reported']): StoryEvent {
 export function modelOf(events: readonly StoryEvent[], seconds = 20): Model {
   const records = { world: createWorld(newSeeds('acme', 'production'), START), tasks: [] };
   for (const event of events) event(records);
-  return observe({ ...records, poolOfFamily: (family) => family }, at(seconds));
+  return observe(records, at(seconds));
 }
 
 /** One run that is planned, confirmed by a person and applied, in two containers. */
