@@ -11,8 +11,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ENV, TASK_TAGS } from '../../functions/launcher/contract.ts';
 import type { Task } from '../../local/ecs/core/task.ts';
+import { startLauncher } from '../../local/lambda/function.ts';
 import { archiveOf, DATABASE, DNS, NETWORK } from '../../local/start/configurations.ts';
-import { startLauncher } from '../../local/start/launcher.ts';
 import { jobsOf, observe } from '../../local/start/model.ts';
 import { poolOfFamily } from '../../local/start/task-definition.ts';
 import { startWorld } from '../../local/start/world.ts';
@@ -104,7 +104,7 @@ function launch() {
 /** Resident bytes of the launcher's process; it is new after each kill. */
 function launcherMemory(): number {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
-  const host = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lambda-host'));
+  const host = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lambda/host'));
   const status = host === undefined ? '' : readFileSync(`/proc/${host}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
 }

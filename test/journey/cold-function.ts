@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Invocation, invocation } from '../../local/start/launcher.ts';
+import { type Invocation, invocation } from '../../local/lambda/function.ts';
 
-const HOST = fileURLToPath(new URL('../../local/start/lambda-host.ts', import.meta.url));
+const HOST = fileURLToPath(new URL('../../local/lambda/host.ts', import.meta.url));
 
 /** A Lambda function's execution environment: a process that is cold at first, and warm after. */
 export interface ColdFunction {

@@ -48,7 +48,7 @@ function launcherOf({ pid }: ChildProcess): number | undefined {
       try {
         const stat = readFileSync(`/proc/${candidate}/stat`, 'utf8');
         const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        return parent === pid && readFileSync(`/proc/${candidate}/cmdline`, 'utf8').includes('lambda-host.ts');
+        return parent === pid && readFileSync(`/proc/${candidate}/cmdline`, 'utf8').includes('lambda/host.ts');
       } catch {
         return false;
       }

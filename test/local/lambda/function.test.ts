@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WRITABLE_FOLDERS as DEPLOYED_FOLDERS, AGENT_USER as DEPLOYED_USER } from '../../../lib/agent/image.ts';
+import { type Death, type Invocation, type Launcher, startLauncher } from '../../../local/lambda/function.ts';
 import { parseCommandLine, takenByNpm } from '../../../local/start/command-line.ts';
 import { decisionsOf } from '../../../local/start/decisions.ts';
-import { type Death, type Invocation, type Launcher, startLauncher } from '../../../local/start/launcher.ts';
 import { AGENT_USER, WRITABLE_FOLDERS } from '../../../local/start/task-definition.ts';
 
 let directory: string;

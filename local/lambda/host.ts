@@ -1,5 +1,5 @@
 /**
- * Invokes a Lambda handler on a schedule, in a separate process: `node lambda-host.ts MODULE EVERY_MS TIMEOUT_MS`.
+ * Invokes a Lambda handler on a schedule, in a separate process: `node host.ts MODULE EVERY_MS TIMEOUT_MS`.
  * The module exports `handler`, and may be the source or the bundle. As in Lambda, the process is warm after the first invocation
  * and runs one invocation at a time. If one is due while another still runs, it starts right after it.
  *
@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
-import type { Invocation } from './launcher.ts';
+import type { Invocation } from './function.ts';
 
 const FUNCTION = 'agent-launcher-local';
 const handlerModule = z.object({ handler: z.custom<Handler>((value) => typeof value === 'function') });

@@ -39,7 +39,7 @@ export interface Launcher {
   stop(): Promise<void>;
 }
 
-const HOST = fileURLToPath(new URL('./lambda-host.ts', import.meta.url));
+const HOST = fileURLToPath(new URL('./host.ts', import.meta.url));
 const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
 const KILL_AFTER_MS = 2_000;
 
