@@ -8,10 +8,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ENV, TASK_TAGS } from '../../functions/launcher/contract.ts';
 import type { Task } from '../../local/ecs/core/task.ts';
-import { startLauncher } from '../../local/lambda/function.ts';
+import { type Invocation, startFunction } from '../../local/lambda/function.ts';
 import { archiveOf, DATABASE, DNS, NETWORK } from '../../local/start/configurations.ts';
 import { jobsOf, observe } from '../../local/start/model.ts';
 import { poolOfFamily } from '../../local/start/task-definition.ts';
@@ -79,8 +80,10 @@ const awsProxy = await startFaultProxy({ url: started.ecs.url });
 const log: string[] = [];
 let invocations = 0;
 let failedInvocations = 0;
+const LAUNCHER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
 function launch() {
-  return startLauncher({
+  const settings = {
+    module: LAUNCHER,
     environment: {
       ...started.launcherEnvironment,
       [ENV.hostname]: platformProxy.hostname,
@@ -92,12 +95,14 @@ function launch() {
     },
     everyMs: 6_000,
     timeoutMs: 15_000,
-    onLine: (line) => log.push(line),
-    onInvocation: ({ error }) => {
+    onLine: (line: string) => log.push(line),
+    onInvocation: ({ error }: Invocation) => {
       invocations += 1;
       if (error !== undefined) failedInvocations += 1;
     },
-    onDeath: ({ code, signal }) => problems.push(`the launcher ended on its own (${signal ?? code})`),
+  };
+  return startFunction(settings, ({ code, signal }) => {
+    problems.push(`the launcher ended on its own (${signal ?? code})`);
   });
 }
 

@@ -1,4 +1,4 @@
-/** Runs the launcher's function as a process. */
+/** A Lambda function on a schedule, as a process. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -14,9 +14,10 @@ export const invocation = z.object({
 });
 export type Invocation = z.infer<typeof invocation>;
 
-export interface LauncherSettings {
-  /** File of the module that exports `handler`. Default: the launcher's source. */
-  readonly module?: string;
+export interface FunctionSettings {
+  /** File of the module that exports `handler`. */
+  readonly module: string;
+  /** The function inherits only the PATH from this process's environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly everyMs: number;
   /** Lambda's time limit for one invocation. */
@@ -24,8 +25,6 @@ export interface LauncherSettings {
   /** Receives every line of the function's log, in JSON. */
   readonly onLine: (line: string) => void;
   readonly onInvocation: (invocation: Invocation) => void;
-  /** Called if the process ended unexpectedly. */
-  readonly onDeath: (death: Death) => void;
 }
 
 export interface Death {
@@ -35,32 +34,31 @@ export interface Death {
   readonly restartsInMs: number;
 }
 
-export interface Launcher {
+export interface LocalFunction {
   stop(): Promise<void>;
 }
 
 const HOST = fileURLToPath(new URL('./host.ts', import.meta.url));
-const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
 const KILL_AFTER_MS = 2_000;
 
 /**
- * Runs the function in a process that inherits only the PATH from this one's environment. If that process dies, the next scheduled
- * invocation starts another one, cold, as in AWS.
+ * Invokes the function on its schedule. If its process dies, the next scheduled invocation starts another one, cold, as in AWS.
+ * @param onDeath called if the process ended unexpectedly
  */
-export function startLauncher(settings: LauncherSettings): Launcher {
+export function startFunction(settings: FunctionSettings, onDeath: (death: Death) => void): LocalFunction {
   const startedAt = performance.now();
   let restart: NodeJS.Timeout | undefined;
   let stopping = false;
 
   const start = (): ChildProcess => {
-    const started = startHost(settings);
+    const started = startEnvironment(settings);
     started.once('close', (code: number | null, signal: string | null) => {
       if (stopping) return;
       const restartsInMs = settings.everyMs - ((performance.now() - startedAt) % settings.everyMs);
       restart = setTimeout(() => {
         child = start();
       }, restartsInMs);
-      settings.onDeath({ code, signal, restartsInMs });
+      onDeath({ code, signal, restartsInMs });
     });
     return started;
   };
@@ -79,18 +77,20 @@ export function startLauncher(settings: LauncherSettings): Launcher {
   };
 }
 
-function startHost({ module = HANDLER, everyMs, timeoutMs, ...settings }: LauncherSettings): ChildProcess {
+/** Starts one execution environment: a process that is cold at first, and warm after. */
+export function startEnvironment(settings: FunctionSettings): ChildProcess {
+  const { module, environment, everyMs, timeoutMs, onLine, onInvocation } = settings;
   const child = fork(HOST, [module, String(everyMs), String(timeoutMs)], {
-    env: { PATH: process.env['PATH'] ?? '', AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand', ...settings.environment },
+    env: { PATH: process.env['PATH'] ?? '', AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand', ...environment },
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   for (const input of [child.stdout, child.stderr]) {
-    if (input !== null) createInterface({ input }).on('line', settings.onLine);
+    if (input !== null) createInterface({ input }).on('line', onLine);
   }
   child.on('message', (message) => {
     const parsed = invocation.safeParse(message);
-    if (parsed.success) settings.onInvocation(parsed.data);
+    if (parsed.success) onInvocation(parsed.data);
   });
   // If the process can't start, 'close' follows.
   child.on('error', () => undefined);

@@ -2,14 +2,16 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Task } from '../ecs/core/task.ts';
-import { type Death, type Launcher, startLauncher } from '../lambda/function.ts';
+import { type Death, type Invocation, type LocalFunction, startFunction } from '../lambda/function.ts';
 import { decisionsOf } from './decisions.ts';
 import type { Display } from './display.ts';
 import { type Job, jobsOf, type Model, nameOfJob, observe } from './model.ts';
 import { seconds } from './seconds.ts';
 import { type LocalWorld, POLLED_EVERY_SECONDS } from './world.ts';
 
+const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
 /** In AWS the schedule is once per minute. Here that would be too long to wait. */
 const INVOKED_EVERY_MS = 6_000;
 /**
@@ -39,7 +41,7 @@ export class Session {
   /** Jobs whose loss is already noted. */
   readonly #lost = new Set<string>();
   readonly #log: string;
-  readonly #launcher: Launcher;
+  readonly #launcher: LocalFunction;
   #deaths = 0;
   /** Why the launcher can't run at all. */
   #trouble: string | undefined;
@@ -51,23 +53,15 @@ export class Session {
     this.world = world;
     this.#log = log;
     world.ecs.onTaskChange((task) => this.#tasks.set(task.id, task));
-    this.#launcher = startLauncher({
+    const settings = {
+      module: HANDLER,
       environment: world.launcherEnvironment,
       everyMs: INVOKED_EVERY_MS,
       timeoutMs: TIME_LIMIT_MS,
-      onLine: (line) => {
-        appendFileSync(log, `${line}\n`);
-        for (const decision of decisionsOf(line, (key) => nameOfJob(this.#observe(), key)))
-          this.#note('tick', decision);
-      },
-      onInvocation: ({ error }) => {
-        this.invocations.total += 1;
-        if (error === undefined) return;
-        this.invocations.failed += 1;
-        this.#note('tick', `the invocation failed: ${error}`);
-      },
-      onDeath: (death) => this.#died(death),
-    });
+      onLine: (line: string) => this.#read(line),
+      onInvocation: (invocation: Invocation) => this.#invoked(invocation),
+    };
+    this.#launcher = startFunction(settings, (death) => this.#died(death));
   }
 
   /** Shows everything until the work is done. Rejects if the work fails, or if the launcher can't run. */
@@ -114,6 +108,19 @@ export class Session {
 
   #note(source: Note['source'], text: string): void {
     this.#notes.push({ at: Date.now(), source, text });
+  }
+
+  #read(line: string): void {
+    appendFileSync(this.#log, `${line}\n`);
+    const decisions = decisionsOf(line, (key) => nameOfJob(this.#observe(), key));
+    for (const decision of decisions) this.#note('tick', decision);
+  }
+
+  #invoked({ error }: Invocation): void {
+    this.invocations.total += 1;
+    if (error === undefined) return;
+    this.invocations.failed += 1;
+    this.#note('tick', `the invocation failed: ${error}`);
   }
 
   #died({ code, signal, restartsInMs }: Death): void {

@@ -2,20 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { WRITABLE_FOLDERS as DEPLOYED_FOLDERS, AGENT_USER as DEPLOYED_USER } from '../../../lib/agent/image.ts';
-import { type Death, type Invocation, type Launcher, startLauncher } from '../../../local/lambda/function.ts';
-import { parseCommandLine, takenByNpm } from '../../../local/start/command-line.ts';
-import { decisionsOf } from '../../../local/start/decisions.ts';
-import { AGENT_USER, WRITABLE_FOLDERS } from '../../../local/start/task-definition.ts';
+import { type Death, type Invocation, type LocalFunction, startFunction } from '../../../local/lambda/function.ts';
 
 let directory: string;
-let launcher: Launcher | undefined;
+let running: LocalFunction | undefined;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'launcher-host-'));
+  directory = mkdtempSync(join(tmpdir(), 'function-'));
 });
 afterEach(async () => {
-  await launcher?.stop();
-  launcher = undefined;
+  await running?.stop();
+  running = undefined;
   rmSync(directory, { recursive: true });
 });
 
@@ -25,20 +21,20 @@ function started(handler: string) {
   const lines: string[] = [];
   const invocations: Invocation[] = [];
   const deaths: Death[] = [];
-  launcher = startLauncher({
+  const settings = {
     module,
     environment: { GREETING: 'hello' },
     everyMs: 50,
     timeoutMs: 5000,
-    onLine: (line) => lines.push(line),
-    onInvocation: (invocation) => invocations.push(invocation),
-    onDeath: (death) => deaths.push(death),
-  });
+    onLine: (line: string) => lines.push(line),
+    onInvocation: (invocation: Invocation) => invocations.push(invocation),
+  };
+  running = startFunction(settings, (death) => deaths.push(death));
   return { lines, invocations, deaths };
 }
 const until = (check: () => void) => vi.waitFor(check, { timeout: 60_000, interval: 20 });
 
-test('a handler is invoked again and again, warm, as Lambda does it, with nothing of the host’s environment', async () => {
+test('a function stays warm between invocations and inherits nothing of the host’s environment', async () => {
   const { lines, invocations } = started(`
     let count = 0;
     export async function handler(event, context) {
@@ -61,7 +57,7 @@ test('a handler is invoked again and again, warm, as Lambda does it, with nothin
   ]);
 });
 
-test('a dead process is reported, and the next scheduled invocation starts another one, as in AWS', async () => {
+test('a dead process is reported, and the next scheduled invocation starts another one', async () => {
   const { deaths, invocations } = started(`
     import { existsSync, writeFileSync } from 'node:fs';
     const mark = new URL('./died-once', import.meta.url);
@@ -77,79 +73,12 @@ test('a dead process is reported, and the next scheduled invocation starts anoth
   expect(deaths[0]?.restartsInMs).toBeLessThanOrEqual(50);
 });
 
-test('the exit code of a dead process is reported, an ordered end is not', async () => {
+test('the exit code of a dead process is reported, but not a requested end', async () => {
   const { deaths } = started('export async function handler() { process.exit(7); }');
   await until(() => expect(deaths[0]).toMatchObject({ code: 7, signal: null }));
-  await launcher?.stop();
+  await running?.stop();
   const second = started('export async function handler() {}');
   await until(() => expect(second.invocations.length).toBeGreaterThan(0));
-  await launcher?.stop();
+  await running?.stop();
   expect(second.deaths).toEqual([]);
-});
-
-test('a tick’s log line is reported as its decisions, and other lines aren’t', () => {
-  const line = JSON.stringify({
-    level: 'INFO',
-    message: 'tick',
-    pools: [
-      { pool: 'production', launches: [{ job: 'run-a/plan', outcome: 'launched', task: '0123456789abcdef' }] },
-      {
-        pool: 'sandbox',
-        deferrals: [{ jobKey: 'run-b/plan', cause: 'max-agents' }],
-        errors: [{ message: 'no answer' }],
-      },
-      { pool: 'idle' },
-    ],
-  });
-  expect(decisionsOf(line, (key) => `<${key}>`)).toEqual([
-    'production: launched 01234567 for <run-a/plan>',
-    'sandbox: not now (max-agents): <run-b/plan>',
-    'sandbox: no answer',
-  ]);
-  expect(decisionsOf('{"_aws":{}}', String)).toEqual([]);
-  expect(decisionsOf('no JSON', String)).toEqual([]);
-});
-
-test.each([
-  [['--help'], { kind: 'help' }],
-  [[], { kind: 'start', keep: false, json: false }],
-  [['--json', '--keep'], { kind: 'start', keep: true, json: true }],
-  [['--containers'], { kind: 'start', keep: false, json: false, containers: {} }],
-  [
-    ['--containers', '--engine', 'podman', '--base-image=debian:13', '--keep'],
-    { kind: 'start', keep: true, json: false, containers: { engine: 'podman', baseImage: 'debian:13' } },
-  ],
-  [['--keep', '--port', '8443', '--state=here'], { kind: 'start', keep: true, json: false, port: 8443, state: 'here' }],
-  [['--port', '8443'], { kind: 'invalid', fault: '--port has no effect without --keep; add that option.' }],
-  [
-    ['--keep', '--port', '70000'],
-    { kind: 'invalid', fault: '--port is "70000"; it must be an integer from 1 to 65535.' },
-  ],
-  [['--keep', '--state'], { kind: 'invalid', fault: '--state needs a value: --state FOLDER.' }],
-  [['--engine', 'podman'], { kind: 'invalid', fault: '--engine has no effect without --containers; add that option.' }],
-  [['--containers', '--engine'], { kind: 'invalid', fault: '--engine needs a value: --engine NAME.' }],
-  [['podman'], { kind: 'invalid', fault: expect.stringContaining('Unknown argument "podman"; allowed: --keep') }],
-  [
-    ['--kepp'],
-    {
-      kind: 'invalid',
-      fault:
-        'Unknown argument "--kepp"; allowed: --keep, --json, --port, --state, --containers, --engine, --base-image, --help.',
-    },
-  ],
-])('npm start -- %j', (argv, expected) => {
-  expect(parseCommandLine(argv)).toEqual(expected);
-});
-
-test('an option that npm took for itself is noticed', () => {
-  // What `npm start --keep --base-image debian:13` sets.
-  const environment = { npm_config_keep: 'true', npm_config_base_image: 'debian:13', npm_config_loglevel: 'notice' };
-  expect(takenByNpm(environment, [])).toEqual(['keep', 'base-image']);
-  expect(takenByNpm(environment, ['--keep', '--base-image=x'])).toEqual([]);
-  expect(takenByNpm({}, [])).toEqual([]);
-});
-
-test('the local task definition has the user and the folders of the deployed one', () => {
-  expect(AGENT_USER).toBe(DEPLOYED_USER);
-  expect(WRITABLE_FOLDERS).toEqual(DEPLOYED_FOLDERS);
 });
