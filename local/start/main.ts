@@ -38,7 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const fault =
     line.kind === 'invalid'
       ? line.fault
-      : `npm took ${lost} for itself: it hands options on only after "--". Write: npm start -- ${lost}`;
+      : `npm kept ${lost}, because it only forwards options after "--". Write: npm start -- ${lost}`;
   process.stderr.write(`${fault}\n`);
   return 2;
 }

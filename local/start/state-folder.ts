@@ -53,12 +53,14 @@ export async function openStateFolder(path: string, now: number): Promise<StateF
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     const why =
       error.code === 'EEXIST' || error.code === 'ENOTDIR' ? 'it is a file, or a part of it is' : error.message;
-    throw new StateFolderError(`${directory} can't be the state folder: ${why}. Set a folder that you can write to.`);
+    throw new StateFolderError(
+      `${directory} can't be the state folder: ${why}. Choose a folder that you can write to.`,
+    );
   });
   const { mode } = await stat(directory);
   if ((mode & 0o077) !== 0) {
     throw new StateFolderError(
-      `Other users can open the state folder ${directory}, and it will hold tokens and a private key. Close it first: chmod 700 ${directory}`,
+      `Other users can open the state folder ${directory}, but it will contain tokens and a private key. Restrict it first: chmod 700 ${directory}`,
     );
   }
   const file = join(directory, 'state.json');
@@ -90,7 +92,7 @@ async function read(file: string): Promise<z.infer<typeof kept> | undefined> {
     return kept.parse(JSON.parse(text));
   } catch {
     throw new StateFolderError(
-      `${file} was not written by this version of npm start. Remove it, or name another folder.`,
+      `${file} was not written by this version of npm start. Remove it, or choose another folder.`,
     );
   }
 }

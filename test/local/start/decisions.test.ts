@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { decisionsOf } from '../../../local/start/decisions.ts';
 
-test('a tick’s log line is reported as its decisions, and other lines aren’t', () => {
+test('the log line of a tick is converted to its decisions, and other lines are ignored', () => {
   const line = JSON.stringify({
     level: 'INFO',
     message: 'tick',

@@ -23,7 +23,7 @@ const modeOf = (file: string) => statSync(file).mode & 0o777;
 const DAY_MS = 86_400_000;
 
 describe('the state folder', () => {
-  /** One start, as `npm start -- --keep --state` makes it. */
+  /** Starts once, like `npm start -- --keep --state`. */
   async function start(folder: string) {
     const state = await openStateFolder(folder, Date.now());
     server = await startHcpTerraform(state.identity);
@@ -43,36 +43,36 @@ describe('the state folder', () => {
     expect(readFileSync(join(folder, 'ca.pem'), 'utf8')).toBe(first.certPem);
   });
 
-  test('makes another certificate when the kept one is about to expire', async () => {
+  test('creates a new certificate if the old one is about to expire', async () => {
     const first = await start(directory);
     const later = await openStateFolder(directory, Date.now() + 391 * DAY_MS);
     expect(later.identity.certificate.cert).not.toBe(first.certPem);
     expect(later.identity.port).toBe(Number(new URL(first.url).port));
   });
 
-  test.each(['file', 'file/below'])('is refused when it is %s', async (path) => {
+  test.each(['file', 'file/below'])('is rejected if its path is %s', async (path) => {
     writeFileSync(join(directory, 'file'), '');
     await expect(openStateFolder(join(directory, path), Date.now())).rejects.toThrow(
       `${join(directory, path)} can't be the state folder: it is a file, or a part of it is.`,
     );
   });
 
-  test('is refused when other users can open it', async () => {
+  test('is rejected if other users can open it', async () => {
     chmodSync(directory, 0o755);
     await expect(openStateFolder(directory, Date.now())).rejects.toThrow(`chmod 700 ${directory}`);
   });
 
   test.each(['', '{}', '{"version":2}', 'half a fil'])(
-    'says what to do about a state.json that holds %j',
+    'explains what to do about a state.json with the content %j',
     async (text) => {
       writeFileSync(join(directory, 'state.json'), text);
-      await expect(openStateFolder(directory, Date.now())).rejects.toThrow('Remove it, or name another folder.');
+      await expect(openStateFolder(directory, Date.now())).rejects.toThrow('Remove it, or choose another folder.');
     },
   );
 });
 
 describe('env.sh', () => {
-  test('is for this user only, can be sourced in a folder with an odd name, and goes away again', async () => {
+  test('can be sourced by this user only, also from a folder with a quote in its name, and is removed at the end', async () => {
     server = await startHcpTerraform();
     const folder = join(directory, "it's here");
     mkdirSync(folder);
@@ -81,8 +81,8 @@ describe('env.sh', () => {
     expect(modeOf(join(folder, 'terraform.rc'))).toBe(0o600);
     const script =
       '. "$1" && printf "%s\\n" "$TF_CLI_CONFIG_FILE" "$TF_CLOUD_HOSTNAME" "$TF_CLOUD_ORGANIZATION" "$SSL_CERT_FILE"';
-    const said = execFileSync('/bin/sh', ['-c', script, 'sh', files.environment], { encoding: 'utf8' });
-    expect(said.split('\n')).toEqual([join(folder, 'terraform.rc'), server.hostname, 'acme', server.caFile, '']);
+    const printed = execFileSync('/bin/sh', ['-c', script, 'sh', files.environment], { encoding: 'utf8' });
+    expect(printed.split('\n')).toEqual([join(folder, 'terraform.rc'), server.hostname, 'acme', server.caFile, '']);
 
     const temporary = await writeClientFiles(server);
     expect(modeOf(join(temporary.environment, '..'))).toBe(0o700);
@@ -90,19 +90,19 @@ describe('env.sh', () => {
     expect(existsSync(temporary.environment)).toBe(false);
   });
 
-  test('says on macOS what works there', async () => {
+  test('prints the commands for macOS on macOS', async () => {
     server = await startHcpTerraform();
     const { environment } = await writeClientFiles(server, directory);
     writeFileSync(join(directory, 'uname'), '#!/bin/sh\necho Darwin\n', { mode: 0o755 });
-    const said = execFileSync('/bin/sh', ['-c', '. "$1" 2>&1', 'sh', environment], {
+    const printed = execFileSync('/bin/sh', ['-c', '. "$1" 2>&1', 'sh', environment], {
       encoding: 'utf8',
       env: { PATH: `${directory}:${process.env['PATH']}`, HOME: '/Users/me' },
     });
-    expect(said).toContain('security add-trusted-cert -r trustRoot -p ssl');
-    expect(said).toContain(server.caFile);
+    expect(printed).toContain('security add-trusted-cert -r trustRoot -p ssl');
+    expect(printed).toContain(server.caFile);
   });
 
-  test('needs two more commands and no more, on lines that do not wrap', async () => {
+  test('needs only two more commands, on lines that don’t wrap', async () => {
     server = await startHcpTerraform();
     const lines = instructions(server, {
       environment: '/tmp/agent-launcher-AbCdEf/env.sh',

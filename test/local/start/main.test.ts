@@ -56,7 +56,7 @@ function launcherOf({ pid }: ChildProcess): number | undefined {
 }
 
 describe('npm start -- --keep', () => {
-  test('survives the death of the launcher’s process: the next scheduled invocation starts another one', {
+  test('starts another launcher process after the first one dies', {
     timeout: 120_000,
   }, async (context) => {
     if (process.platform !== 'linux') context.skip('The process is found in /proc, which this system does not have.');
@@ -71,7 +71,7 @@ describe('npm start -- --keep', () => {
     expect(launcherOf(child)).toBeUndefined();
   });
 
-  test('has the same port, certificate and token when it starts again on its state folder', {
+  test('has the same port, certificate and token when it starts again with its state folder', {
     timeout: 120_000,
   }, async () => {
     const args = ['--keep', '--json', '--state', join(directory, 'state')];
@@ -94,11 +94,11 @@ describe('npm start -- --keep', () => {
   });
 });
 
-test('npm start --keep, without the two dashes before it, says what npm did with the option', () => {
+test('npm start --keep without the separator explains what npm did with the option', () => {
   const { status, stderr } = spawnSync(process.execPath, [MAIN], {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], npm_config_keep: 'true' },
   });
   expect(status).toBe(2);
-  expect(stderr).toBe('npm took --keep for itself: it hands options on only after "--". Write: npm start -- --keep\n');
+  expect(stderr).toBe('npm kept --keep, because it only forwards options after "--". Write: npm start -- --keep\n');
 });

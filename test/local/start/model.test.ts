@@ -44,7 +44,7 @@ describe('a run', () => {
     expect(lifeOf(STORY.slice(0, 6), 5.5).at(-1)).toEqual(['busy', 5, 5.5]);
   });
 
-  test('whose agent died is lost, not busy, until HCP Terraform ends it', () => {
+  test('is lost, not busy, from the death of its agent until HCP Terraform ends it', () => {
     const events = [...STORY.slice(0, 6), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
     expect(runAfter(events).state).toBe('lost');
     expect(jobStates(events)).toEqual(['lost']);
@@ -56,7 +56,7 @@ describe('a run', () => {
     expect(jobStates([...events, run(20, 'a', 'errored')])).toEqual(['done']);
   });
 
-  test('that is canceled in the queue leaves no open job', () => {
+  test('leaves no open job if it is canceled in the queue', () => {
     const events = [run(0, 'a', 'plan_queued'), run(4, 'a', 'canceled')];
     expect(jobStates(events)).toEqual(['done']);
     expect(lifeOf(events, 9)).toEqual([['queued', 0, 4]]);
@@ -104,13 +104,13 @@ describe('a container', () => {
     ]);
   });
 
-  test('that never got a job was only starting', () => {
+  test('is only starting if it never gets a job', () => {
     const events = [task(1, 'spare', 'PROVISIONING', 'run-a/plan'), task(9, 'spare', 'STOPPED', 'run-a/plan', 0)];
     expect(livesOf(events)).toEqual([[['starting', 1, 9]]]);
   });
 });
 
-test('a job has a name that a person knows', () => {
+test('a job has a readable name', () => {
   const model = modelOf([run(0, 'a', 'plan_queued'), run(0, 'b', 'plan_queued', { workspace: 'dns', kind: 'plan' })]);
   expect(nameOfJob(model, 'run-a/plan')).toBe('network apply: plan');
   expect(nameOfJob(model, 'run-a/apply')).toBe('network apply');

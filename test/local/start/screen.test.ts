@@ -35,7 +35,7 @@ describe('the table', () => {
     }
   });
 
-  test('fits into the rows: what is over scrolls away first', () => {
+  test('drops finished runs first if there are too few rows', () => {
     const events = Array.from({ length: 30 }, (_, index) => [
       run(index, `${index}`, 'plan_queued', { workspace: `ws-${index}`, kind: 'plan' }),
       ...(index === 3 ? [] : [run(index, `${index}`, 'errored', { workspace: `ws-${index}`, kind: 'plan' })]),
@@ -47,7 +47,7 @@ describe('the table', () => {
     expect(lines.some((line) => line.includes('ws-4 '))).toBe(false);
   });
 
-  test.each([40, 60, 79])('keeps workspace, state and what is lost at %i columns', (columns) => {
+  test.each([40, 60, 79])('keeps the workspace, the state and the lost jobs at %i columns', (columns) => {
     const events = [...STORY.slice(0, 6), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
     const text = frame(modelOf(events, 7), { ...view, columns }).join('\n');
     expect(text).toMatch(/ network .*✗ lost/);
@@ -63,7 +63,7 @@ describe('the table', () => {
     expect(lines.filter((line) => line.includes('○ queued')).length).toBeGreaterThanOrEqual(Math.min(6, rows - 2));
   });
 
-  test('keeps how it ends and the newest note longer than anything else around the runs', () => {
+  test('keeps the footer and the newest note longer than anything else around the runs', () => {
     const lines = frame(modelOf(STORY), { ...view, rows: 8, notes: ['older', 'newest'] });
     const text = lines.join('\n');
     expect(text).toContain('newest');
@@ -72,7 +72,7 @@ describe('the table', () => {
     expect(text).toContain('network');
   });
 
-  test('shows a long note whole', () => {
+  test('shows a long note completely', () => {
     const note = `it is lost: ${'because of this and that '.repeat(8)}at the end`;
     const lines = frame(modelOf(STORY), { ...view, columns: 60, notes: [note] });
     expect(lines.join(' ').replaceAll(/\s+/g, ' ')).toContain(note.replaceAll(/\s+/g, ' '));
@@ -83,7 +83,7 @@ describe('the table', () => {
     [['planned_and_saved'], '✓ plan saved'],
     [['force_canceled'], '✗ force-ended'],
     [['planned', 'discarded'], '✗ discarded'],
-  ])('cuts nothing off the state after %j', (statuses, shown) => {
+  ])('shows the complete state after %j', (statuses, shown) => {
     const savePlan = statuses.includes('planned_and_saved');
     const events = ['plan_queued', ...statuses].map((status) => run(1, 'a', status, { savePlan }));
     const line = frame(modelOf(events), { ...view, columns: 80 }).find((text) => text.includes('network'));
@@ -96,12 +96,12 @@ describe('the table', () => {
   });
 });
 
-test('a text is broken between words', () => {
+test('a text is wrapped between words', () => {
   expect(wrapped('one two  three four', 9)).toEqual(['one two', '  three', '  four']);
   expect(wrapped('', 9)).toEqual(['']);
 });
 
-test('a line is cut by what is visible of it', () => {
+test('a line is cut at its visible width', () => {
   expect(painted([['abc', 'bold'], ['def']], 4, true)).toBe('\u001b[1mabc\u001b[22md');
 });
 

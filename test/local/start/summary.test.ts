@@ -11,7 +11,7 @@ const facts: Facts = {
 };
 
 describe('the summary', () => {
-  test('counts a story that went well', () => {
+  test('counts the runs, jobs and containers of a successful story', () => {
     expect(summarize(modelOf(STORY), facts)).toEqual({
       ok: true,
       problems: [],
@@ -27,7 +27,7 @@ describe('the summary', () => {
     });
   });
 
-  test('says which job no agent took, and which run did not end', () => {
+  test('reports a job that no agent took and a run that did not end', () => {
     const { ok, problems } = summarize(modelOf([run(0, 'b', 'plan_queued')]), facts);
     expect(ok).toBe(false);
     expect(problems).toEqual([
@@ -36,12 +36,12 @@ describe('the summary', () => {
     ]);
   });
 
-  test('says which run ended otherwise than it had to', () => {
+  test('reports a run that ended unexpectedly', () => {
     const { problems } = summarize(modelOf([run(0, 'a', 'plan_queued'), run(1, 'a', 'errored')]), facts);
     expect(problems).toEqual(['The run run-a of network ended as errored, not as applied.']);
   });
 
-  test('says what is left: agents, tasks, and a container that was used twice', () => {
+  test('reports agents and tasks that are left, and a container that was used twice', () => {
     const model = modelOf([
       ...STORY.slice(0, -2),
       run(16, 'b', 'plan_queued', { kind: 'plan' }),
@@ -59,14 +59,14 @@ describe('the summary', () => {
     expect(summary.containers).toEqual({ launched: 3, reused: 1, withoutJob: 1 });
   });
 
-  test('repeats why the demo could not go on', () => {
+  test('reports why the demo was aborted', () => {
     expect(summarize(modelOf(STORY), { ...facts, trouble: 'The launcher is gone.' })).toMatchObject({
       ok: false,
       problems: ['The launcher is gone.'],
     });
   });
 
-  test('reads well', () => {
+  test('is readable as text', () => {
     expect(Object.fromEntries(summaryLines(summarize(modelOf(STORY), facts)))).toMatchObject({
       Runs: '1: 1 applied',
       Jobs: '2 of 2 served: 1 plans, 1 applies',

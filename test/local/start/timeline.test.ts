@@ -15,14 +15,14 @@ const htmlOf = (events = STORY) => {
   return timelineHtml(model, START, summarize(model, facts));
 };
 
-describe('the picture', () => {
-  test('needs nothing from outside, and runs no script', () => {
+describe('the timeline', () => {
+  test('loads nothing and runs no script', () => {
     const html = htmlOf();
     expect(html).not.toMatch(/https?:|<script|<link|@import|url\(|\bsrc=/);
     expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
   });
 
-  test('is for light and dark, and for a screen reader', () => {
+  test('supports light and dark mode and screen readers', () => {
     const html = htmlOf();
     expect(html).toContain('<meta name="color-scheme" content="light dark">');
     expect(html).toContain(
@@ -31,7 +31,7 @@ describe('the picture', () => {
     expect(html).toContain('<th scope="col">Workspace</th>');
   });
 
-  test('has each stretch where it was, with its words under the mouse', () => {
+  test('places each segment at its time, with a tooltip', () => {
     const html = htmlOf();
     expect(html).toContain(
       '<span class="part queued" style="left:5%;width:10%" title="queued (plan) 2.0 s\nfrom 1.0 s to 3.0 s',
@@ -42,7 +42,7 @@ describe('the picture', () => {
     expect(html).toContain('<code>task-app</code> <span>network apply</span> <small>exit 0</small>');
   });
 
-  test('has the last label of its scale inside the chart', () => {
+  test('keeps the last label of its scale inside the chart', () => {
     expect(htmlOf()).toContain('<span class="before" style="left:100%">20 s</span>');
     expect(htmlOf()).toContain('<span style="left:50%">10 s</span>');
   });
@@ -52,19 +52,19 @@ describe('the picture', () => {
     expect(html).toContain('<span class="part lost" style="left:30%;width:70%" title="lost (plan) 14.0 s');
   });
 
-  test('says so when something is not as it should be', () => {
+  test('shows the problems and the run that did not end', () => {
     const html = htmlOf([run(0, 'b', 'plan_queued')]);
     expect(html).toContain('<strong class="bad">No agent took the job run-b/plan.');
     expect(html).toContain('plan_queued, not ended');
   });
 
-  test('takes no name for markup', () => {
+  test('escapes names', () => {
     const html = htmlOf([run(0, 'b', 'plan_queued', { workspace: '<img onerror="x">' })]);
     expect(html).not.toContain('<img');
     expect(html).toContain('&lt;img onerror=&quot;x&quot;&gt;');
   });
 
-  test('of an empty world is a picture too', () => {
+  test('also shows an empty world', () => {
     expect(htmlOf([])).toContain('0 runs, 0 jobs, 0 containers');
   });
 });
