@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createDisplay, type DisplaySettings } from '../../../local/start/display.ts';
 import { modelOf, START, STORY } from './story.ts';
 
@@ -81,39 +81,37 @@ function displayOn(output: Terminal, more: Partial<DisplaySettings> = {}) {
 
 const times = (lines: readonly string[], what: string) => lines.filter((line) => line.includes(what)).length;
 
-describe('the live screen', () => {
-  test.each([
-    [40, 10],
-    [79, 15],
-    [200, 50],
-  ])(
-    'leaves nothing of the old frame behind after the terminal is resized to %i columns and %i rows',
-    (columns, rows) => {
-      const terminal = new Terminal(120, 30);
-      const display = displayOn(terminal);
-      display.update(MODEL, []);
-      display.update(MODEL, []);
-      terminal.resize(columns, rows);
-      display.update(MODEL, []);
-      display.update(MODEL, []);
-      expect(times(terminal.lines, 'network')).toBe(1);
-      expect(times(terminal.lines, 'WORKSPACE')).toBeLessThanOrEqual(1);
-      expect(times(terminal.lines, 'copy this')).toBe(1);
-      expect(terminal.screen().every((line) => line.length <= columns)).toBe(true);
-    },
-  );
-
-  test.each([
-    [120, 30],
-    [60, 12],
-    [40, 8],
-    [30, 5],
-  ])('stays one frame on %i columns and %i rows after repeated updates', (columns, rows) => {
-    const terminal = new Terminal(columns, rows);
+test.each([
+  [40, 10],
+  [79, 15],
+  [200, 50],
+])(
+  'the live screen leaves nothing of the old frame behind after the terminal is resized to %i columns and %i rows',
+  (columns, rows) => {
+    const terminal = new Terminal(120, 30);
     const display = displayOn(terminal);
-    for (let count = 0; count < 5; count += 1) display.update(MODEL, []);
+    display.update(MODEL, []);
+    display.update(MODEL, []);
+    terminal.resize(columns, rows);
+    display.update(MODEL, []);
+    display.update(MODEL, []);
     expect(times(terminal.lines, 'network')).toBe(1);
-  });
+    expect(times(terminal.lines, 'WORKSPACE')).toBeLessThanOrEqual(1);
+    expect(times(terminal.lines, 'copy this')).toBe(1);
+    expect(terminal.screen().every((line) => line.length <= columns)).toBe(true);
+  },
+);
+
+test.each([
+  [120, 30],
+  [60, 12],
+  [40, 8],
+  [30, 5],
+])('the live screen stays one frame on %i columns and %i rows after repeated updates', (columns, rows) => {
+  const terminal = new Terminal(columns, rows);
+  const display = displayOn(terminal);
+  for (let count = 0; count < 5; count += 1) display.update(MODEL, []);
+  expect(times(terminal.lines, 'network')).toBe(1);
 });
 
 test('a terminal that can’t move its cursor gets lines without escape codes', () => {

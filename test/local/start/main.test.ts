@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 
 const MAIN = join(import.meta.dirname, '../../../local/start/main.ts');
@@ -55,43 +55,41 @@ function launcherOf({ pid }: ChildProcess): number | undefined {
     });
 }
 
-describe('npm start -- --keep', () => {
-  test('starts another launcher process after the first one dies', {
-    timeout: 120_000,
-  }, async (context) => {
-    if (process.platform !== 'linux') context.skip('The process is found in /proc, which this system does not have.');
-    const { child, ended, stderr } = await start(['--keep', '--json']);
-    const first = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
-    process.kill(first, 'SIGKILL');
-    await until(() => expect(stderr()).toContain("note  the launcher's process was killed (SIGKILL); as in AWS,"));
-    const second = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
-    expect(second).not.toBe(first);
-    child.kill('SIGINT');
-    expect(await ended).toBe(0);
-    expect(launcherOf(child)).toBeUndefined();
-  });
+test('npm start -- --keep starts another launcher process after the first one dies', {
+  timeout: 120_000,
+}, async (context) => {
+  if (process.platform !== 'linux') context.skip('The process is found in /proc, which this system does not have.');
+  const { child, ended, stderr } = await start(['--keep', '--json']);
+  const first = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+  process.kill(first, 'SIGKILL');
+  await until(() => expect(stderr()).toContain("note  the launcher's process was killed (SIGKILL); as in AWS,"));
+  const second = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+  expect(second).not.toBe(first);
+  child.kill('SIGINT');
+  expect(await ended).toBe(0);
+  expect(launcherOf(child)).toBeUndefined();
+});
 
-  test('has the same port, certificate and token when it starts again with its state folder', {
-    timeout: 120_000,
-  }, async () => {
-    const args = ['--keep', '--json', '--state', join(directory, 'state')];
-    const one = await start(args);
-    one.child.kill('SIGTERM');
-    expect(await one.ended).toBe(0);
-    const two = await start(args);
-    expect(two.ready).toEqual(one.ready);
-    const certificate = readFileSync(one.ready.ca, 'utf8');
+test('npm start -- --keep has the same port, certificate and token when it starts again with its state folder', {
+  timeout: 120_000,
+}, async () => {
+  const args = ['--keep', '--json', '--state', join(directory, 'state')];
+  const one = await start(args);
+  one.child.kill('SIGTERM');
+  expect(await one.ended).toBe(0);
+  const two = await start(args);
+  expect(two.ready).toEqual(one.ready);
+  const certificate = readFileSync(one.ready.ca, 'utf8');
 
-    const other = join(directory, 'other');
-    const { port } = new URL(one.ready.url);
-    const taken = spawnSync(process.execPath, [MAIN, '--keep', '--state', other, '--port', port], { encoding: 'utf8' });
-    expect(taken.status).toBe(1);
-    expect(taken.stderr).toContain('Something else listens there: end it, or choose another port with --port.');
+  const other = join(directory, 'other');
+  const { port } = new URL(one.ready.url);
+  const taken = spawnSync(process.execPath, [MAIN, '--keep', '--state', other, '--port', port], { encoding: 'utf8' });
+  expect(taken.status).toBe(1);
+  expect(taken.stderr).toContain('Something else listens there: end it, or choose another port with --port.');
 
-    two.child.kill('SIGTERM');
-    expect(await two.ended).toBe(0);
-    expect(readFileSync(one.ready.ca, 'utf8')).toBe(certificate);
-  });
+  two.child.kill('SIGTERM');
+  expect(await two.ended).toBe(0);
+  expect(readFileSync(one.ready.ca, 'utf8')).toBe(certificate);
 });
 
 test('npm start --keep without the separator explains what npm did with the option', () => {
