@@ -12,6 +12,8 @@ import { STYLE } from './timeline-style.ts';
 const LABEL_PERCENT = 4.5;
 /** So that a short segment is visible too. */
 const LEAST_PERCENT = 0.25;
+/** Beyond this, a label such as `120 s` would exceed the narrowest chart, so it is to the left of its tick. */
+const LAST_LABEL_PERCENT = 90;
 const GOOD: readonly string[] = ['applied', 'planned_and_finished'];
 const HEADINGS = ['Workspace', 'Pool', 'Job', 'Run', 'Queued at', 'Waited', 'Busy', 'Container', 'Run ended as'];
 
@@ -32,7 +34,7 @@ export function timelineHtml(model: Model, from: number, summary: Summary): stri
 <meta name="color-scheme" content="light dark">
 <title>agent-launcher: ${title}</title>
 <style>${new Html(STYLE)}
-.track { background-image: repeating-linear-gradient(to right, var(--grid) 0 1px, transparent 1px ${axis.tickPercent}%); }
+.track { background-image: repeating-linear-gradient(to right, var(--grid) 0 1px, transparent 1px ${axis.ticks[1]?.percent ?? 100}%); }
 </style>
 </head>
 <body>
@@ -47,7 +49,7 @@ ${Object.entries(SEGMENT_STYLES).map(
   ([kind, { word, meaning }]) => html`<li><span class="swatch ${kind}"></span>${word}: ${meaning}</li>`,
 )}
 </ul>
-<div class="chart" role="group" aria-label="Timeline, ${seconds(axis.spanMs)} long" tabindex="0">
+<div class="chart" role="group" aria-label="Timeline, ${seconds(axis.to - axis.from)} long" tabindex="0">
 ${scale}
 <h2>Runs</h2>
 ${groupedByPool(runs, (run) => runLane(run, axis))}
@@ -70,9 +72,8 @@ ${runs.flatMap((run) => jobRows(run, axis))}
 }
 
 function scaleOf(axis: TimeAxis): Html {
-  const ticks = axis.ticks().map(({ label, percent, isLast }) => {
-    // A label near the end would exceed the chart, so it is to the left of its tick.
-    const side = isLast ? html` class="before"` : html``;
+  const ticks = axis.ticks.map(({ label, percent }) => {
+    const side = percent > LAST_LABEL_PERCENT ? html` class="before"` : html``;
     return html`<span${side} style="left:${percent}%">${label}</span>`;
   });
   return html`<div class="lane scale" aria-hidden="true"><div></div><div class="ticks">${ticks}</div></div>`;

@@ -4,21 +4,7 @@ import type { JobResult } from '../../../local/hcp-terraform/agent-protocol.ts';
 import type { Platform } from '../../../local/hcp-terraform/platform.ts';
 import type { Agent, ConfigurationVersion, Workspace } from '../../../local/hcp-terraform/records.ts';
 import { createRun } from '../../../local/hcp-terraform/run-creation.ts';
-import {
-  cancel,
-  confirm,
-  currentOperation,
-  discard,
-  type ExecutedBy,
-  failOperation,
-  finishApply,
-  finishPlan,
-  forceCancel,
-  queueApply,
-  queuePlan,
-  type Run,
-  startOperation,
-} from '../../../local/hcp-terraform/runs.ts';
+import * as runs from '../../../local/hcp-terraform/runs.ts';
 import { createWorld, newSeeds, type World } from '../../../local/hcp-terraform/world.ts';
 import { type Model, observe } from '../../../local/start/model.ts';
 
@@ -41,21 +27,21 @@ interface RunDetails {
 
 const FINISHED = { status: 'finished' } as JobResult;
 const CHANGES = { status: 'finished', hasChanges: true } as JobResult;
-const STEPS: Readonly<Record<string, (run: Run, now: number, by: ExecutedBy) => void>> = {
+const STEPS: Readonly<Record<string, (run: runs.Run, now: number, by: runs.ExecutedBy) => void>> = {
   pending: () => undefined,
-  plan_queued: queuePlan,
-  planning: (run, now, by) => startOperation(run, run.plan, by, now),
-  planned: (run, now) => finishPlan(run, CHANGES, now),
-  planned_and_saved: (run, now) => finishPlan(run, CHANGES, now),
-  planned_and_finished: (run, now) => finishPlan(run, FINISHED, now),
-  confirmed: (run, now) => confirm(run, undefined, now),
-  apply_queued: queueApply,
-  applying: (run, now, by) => startOperation(run, run.apply, by, now),
-  applied: (run, now) => finishApply(run, FINISHED, now),
-  errored: (run, now) => failOperation(run, currentOperation(run) ?? run.plan, 'It failed.', now),
-  canceled: (run, now) => cancel(run, 'user', now, 0),
-  force_canceled: (run, now) => forceCancel(run, 'user', now),
-  discarded: (run, now) => discard(run, 'user', now),
+  plan_queued: runs.queuePlan,
+  planning: (run, now, by) => runs.startOperation(run, run.plan, by, now),
+  planned: (run, now) => runs.finishPlan(run, CHANGES, now),
+  planned_and_saved: (run, now) => runs.finishPlan(run, CHANGES, now),
+  planned_and_finished: (run, now) => runs.finishPlan(run, FINISHED, now),
+  confirmed: (run, now) => runs.confirm(run, undefined, now),
+  apply_queued: runs.queueApply,
+  applying: (run, now, by) => runs.startOperation(run, run.apply, by, now),
+  applied: (run, now) => runs.finishApply(run, FINISHED, now),
+  errored: (run, now) => runs.failOperation(run, runs.currentOperation(run) ?? run.plan, 'It failed.', now),
+  canceled: (run, now) => runs.cancel(run, 'user', now, 0),
+  force_canceled: (run, now) => runs.forceCancel(run, 'user', now),
+  discarded: (run, now) => runs.discard(run, 'user', now),
 };
 
 /** The run gets this status. Its first event creates it. */
@@ -68,7 +54,7 @@ export function run(seconds: number, name: string, status: string, details: RunD
   };
 }
 
-function newRun(world: World, seconds: number, id: string, details: RunDetails): Run {
+function newRun(world: World, seconds: number, id: string, details: RunDetails): runs.Run {
   const { workspace: name = 'network', kind = 'apply', savePlan = false } = details;
   const workspace = { id: name, name, organization: 'acme' } as Workspace;
   const version = { id: 'cv', speculative: false } as ConfigurationVersion;
