@@ -1,11 +1,11 @@
 /** The demo: queues the scenario, serves it, and writes a summary and a picture. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Display } from './display.ts';
 import { playScenario } from './scenario.ts';
 import type { Session } from './session.ts';
 import { type Summary, summarize } from './summary.ts';
-import { timelineHtml } from './timeline.ts';
+import type { Display } from './terminal/display.ts';
+import { timelineHtml } from './timeline/timeline.ts';
 
 /** Longer than the demo takes on a slow machine, but short enough for a person who waits. */
 const DEADLINE_MS = 120_000;

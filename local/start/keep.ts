@@ -1,9 +1,9 @@
 /** `--keep`: serves until a signal, and explains how to connect another Terraform. */
 import type { HcpTerraformServer } from '../hcp-terraform/server.ts';
 import { type ClientFiles, quoted, writeClientFiles } from './client-files.ts';
-import { createDisplay, type DisplaySettings } from './display.ts';
 import type { Session } from './session.ts';
 import type { StateFolder } from './state-folder.ts';
+import { createDisplay, type DisplaySettings } from './terminal/display.ts';
 
 export interface KeepSettings {
   readonly session: Session;

@@ -10,11 +10,11 @@ import { watchParent } from '../stop-signal.ts';
 import { HELP, parseCommandLine, type StartOptions, takenByNpm } from './command-line.ts';
 import { type Containers, prepareContainers } from './containers.ts';
 import { runDemo, TIMELINE } from './demo.ts';
-import { createDisplay, type DisplaySettings, type Output } from './display.ts';
 import { runKeep } from './keep.ts';
 import { PACE, Session } from './session.ts';
 import { openStateFolder, StateFolderError } from './state-folder.ts';
 import { type Summary, summaryLines } from './summary.ts';
+import { createDisplay, type DisplaySettings, type Output } from './terminal/display.ts';
 import { startWorld } from './world.ts';
 
 const LAUNCHER_LOG = fileURLToPath(new URL('../../out/launcher.log', import.meta.url));

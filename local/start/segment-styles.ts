@@ -1,6 +1,7 @@
 /** How each kind of segment looks on the screen and in the timeline, and what it means. */
-import type { Style } from './line.ts';
+
 import type { SegmentKind } from './segments.ts';
+import type { Style } from './terminal/line.ts';
 
 export interface SegmentStyle {
   readonly mark: string;

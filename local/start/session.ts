@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import type { Task } from '../ecs/core/task.ts';
 import { type Death, type Invocation, type LocalFunction, startFunction } from '../lambda/function.ts';
 import { decisionsOf } from './decisions.ts';
-import type { Display } from './display.ts';
 import { type Job, jobsOf, type Model, nameOfJob, observe } from './model.ts';
 import { seconds } from './seconds.ts';
+import type { Display } from './terminal/display.ts';
 import { type LocalWorld, POLLED_EVERY_SECONDS } from './world.ts';
 
 const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));

@@ -1,9 +1,10 @@
 /** The columns of the table of runs. */
+
+import type { Run, RunState } from '../model.ts';
+import { seconds } from '../seconds.ts';
+import { SEGMENT_STYLES } from '../segment-styles.ts';
+import { runSegments } from '../segments.ts';
 import { type Line, type Piece, type Style, shortened } from './line.ts';
-import type { Run, RunState } from './model.ts';
-import { seconds } from './seconds.ts';
-import { SEGMENT_STYLES } from './segment-styles.ts';
-import { runSegments } from './segments.ts';
 
 const STATES: Readonly<Record<RunState, { readonly mark: string; readonly word: string; readonly style: Style }>> = {
   pending: { mark: '·', word: 'pending', style: 'dim' },

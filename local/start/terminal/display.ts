@@ -1,8 +1,9 @@
 /** Shows the model: a screen that is redrawn on a terminal, otherwise one line per change. */
+
+import type { Model } from '../model.ts';
+import type { Note } from '../session.ts';
 import { ChangeLog, noteTime } from './change-log.ts';
-import type { Model } from './model.ts';
 import { frame, type View } from './screen.ts';
-import type { Note } from './session.ts';
 
 export interface Display {
   /** Call this regularly: it shows the changes. */

@@ -1,7 +1,7 @@
 /** One line per change, for outputs that can't show a screen. */
-import type { Container, Model, Run } from './model.ts';
-import { seconds } from './seconds.ts';
-import type { Note } from './session.ts';
+import type { Container, Model, Run } from '../model.ts';
+import { seconds } from '../seconds.ts';
+import type { Note } from '../session.ts';
 
 /** Other statuses of a container last too short to be interesting. */
 const SHOWN_STATUSES: readonly string[] = ['PROVISIONING', 'RUNNING', 'STOPPED'];

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { ChangeLog } from '../../../local/start/change-log.ts';
-import { painted, wrapped } from '../../../local/start/line.ts';
-import { frame, type View } from '../../../local/start/screen.ts';
-import { modelOf, run, START, STORY, task } from './story.ts';
+import { ChangeLog } from '../../../../local/start/terminal/change-log.ts';
+import { painted, wrapped } from '../../../../local/start/terminal/line.ts';
+import { frame, type View } from '../../../../local/start/terminal/screen.ts';
+import { modelOf, run, START, STORY, task } from '../story.ts';
 
 const view: View = {
   startedAt: START,

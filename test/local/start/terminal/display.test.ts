@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createDisplay, type DisplaySettings } from '../../../local/start/display.ts';
-import { modelOf, START, STORY } from './story.ts';
+import { createDisplay, type DisplaySettings } from '../../../../local/start/terminal/display.ts';
+import { modelOf, START, STORY } from '../story.ts';
 
 const MODEL = modelOf(STORY, 21);
 

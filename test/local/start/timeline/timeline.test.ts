@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { summarize } from '../../../local/start/summary.ts';
-import { timelineHtml } from '../../../local/start/timeline.ts';
-import { modelOf, run, START, STORY, task } from './story.ts';
+import { summarize } from '../../../../local/start/summary.ts';
+import { timelineHtml } from '../../../../local/start/timeline/timeline.ts';
+import { modelOf, run, START, STORY, task } from '../story.ts';
 
 const facts = {
   durationMs: 20_000,

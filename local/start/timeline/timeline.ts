@@ -1,12 +1,13 @@
 /** The timeline: one self-contained HTML file with the summary, runs and containers on one time axis, and the jobs as a table. */
+
+import { type Container, jobsOf, type Model, type Run } from '../model.ts';
+import { seconds } from '../seconds.ts';
+import { SEGMENT_STYLES } from '../segment-styles.ts';
+import { containerSegments, runSegments, type Segment } from '../segments.ts';
+import { type Summary, summaryLines } from '../summary.ts';
 import { Html, html } from './html.ts';
-import { type Container, jobsOf, type Model, type Run } from './model.ts';
-import { seconds } from './seconds.ts';
-import { SEGMENT_STYLES } from './segment-styles.ts';
-import { containerSegments, runSegments, type Segment } from './segments.ts';
-import { type Summary, summaryLines } from './summary.ts';
+import { STYLE } from './style.ts';
 import { TimeAxis } from './time-axis.ts';
-import { STYLE } from './timeline-style.ts';
 
 /** Minimum width for a word inside, in percent of the chart. */
 const LABEL_PERCENT = 4.5;

@@ -1,8 +1,9 @@
 /** The live screen: title, table of runs and notes, as lines that fit the terminal. Pure. */
+
+import { isPresent, type JobState, jobsOf, type Model } from '../model.ts';
+import { seconds } from '../seconds.ts';
 import { headingLine, layoutFor, runLine } from './columns.ts';
 import { type Line, type Piece, painted, widthOf, wrapped } from './line.ts';
-import { isPresent, type JobState, jobsOf, type Model } from './model.ts';
-import { seconds } from './seconds.ts';
 
 export interface View {
   readonly startedAt: number;
