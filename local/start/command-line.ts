@@ -1,22 +1,13 @@
 /** The arguments of `npm start`. */
 import { parseArgs } from 'node:util';
 
+/** {@link HELP} describes the options. */
 export interface StartOptions {
-  /** Keep running and serve the pool until a signal. */
   readonly keep: boolean;
-  /** Print one line of JSON on stdout, and everything else on stderr. */
   readonly json: boolean;
-  /** Port of HCP Terraform. Default: the one in the state folder, or a free one. */
   readonly port?: number;
-  /** Folder that keeps port, certificate and tokens from one start to the next. */
   readonly state?: string;
-  /** Run each task in a container, not as a process. */
-  readonly containers?: {
-    /** Name or path. Default: docker or podman, the first one that responds. */
-    readonly engine?: string;
-    /** Default: the one in agent-image/Dockerfile. */
-    readonly baseImage?: string;
-  };
+  readonly containers?: { readonly engine?: string; readonly baseImage?: string };
 }
 
 export type CommandLine =

@@ -12,7 +12,6 @@ const upload = z.object({ id: z.string(), attributes: z.object({ 'upload-url': z
 export interface HcpApiSettings {
   readonly url: string;
   readonly organization: string;
-  /** A user's token. */
   readonly token: string;
   /** PEM text. */
   readonly certificate: string;

@@ -24,7 +24,7 @@ export interface LocalWorld {
   readonly ecs: EcsServer;
   /** HCP Terraform's API with a user's token, not the launcher's. */
   readonly api: HcpApi;
-  /** Pool ids by name. */
+  /** By name. */
   readonly poolIds: ReadonlyMap<string, string>;
   /** The environment of the launcher's function, without the host's own variables. */
   readonly launcherEnvironment: Readonly<Record<string, string>>;

@@ -3,7 +3,7 @@
 import { isPresent, type JobState, jobsOf, type Model } from '../model.ts';
 import { seconds } from '../seconds.ts';
 import { headingLine, layoutFor, runLine } from './columns.ts';
-import { type Line, type Piece, painted, widthOf, wrapped } from './line.ts';
+import { type Line, type Piece, painted, type Style, widthOf, wrapped } from './line.ts';
 
 export interface View {
   readonly startedAt: number;
@@ -25,6 +25,13 @@ interface Block {
 }
 
 const BLANK: Block = { rank: 1, lines: [[['']]] };
+const JOB_STATES: readonly (readonly [JobState, Style?])[] = [
+  ['queued', 'yellow'],
+  ['starting', 'cyan'],
+  ['busy', 'green'],
+  ['lost', 'red'],
+  ['done'],
+];
 /** This many runs rank above everything optional. */
 const LEAST_RUNS = 6;
 /** The bars span a minute, or more if the demo takes longer. */
@@ -87,21 +94,17 @@ function fitted(blocks: readonly Block[], height: number): Line[] {
 
 function countsLine(model: Model, columns: number): Line {
   const jobs = jobsOf(model);
-  const count = (state: JobState): string => `${jobs.filter((job) => job.state === state).length} ${state}`;
-  const lost: Piece[] = jobs.some(({ state }) => state === 'lost') ? [[`  ${count('lost')}`, 'red']] : [];
-  const counts: Line = [
-    [` ${count('queued')}`, 'yellow'],
-    [`  ${count('starting')}`, 'cyan'],
-    [`  ${count('busy')}`, 'green'],
-    ...lost,
-    [`  ${count('done')}`],
-  ];
-  const containers: Line = [
+  const counts = JOB_STATES.flatMap(([state, style]): Piece[] => {
+    const count = jobs.filter((job) => job.state === state).length;
+    return count === 0 && state === 'lost' ? [] : [[` ${count} ${state}`, style]];
+  });
+  const spaced = counts.flatMap((piece, index) => (index === 0 ? [piece] : [[' '] as const, piece]));
+  const whole: Line = [
+    ...spaced,
     ['  │', 'dim'],
     ['  containers: '],
     [`${model.containers.filter(isPresent).length} now`, 'bold'],
     [`, ${model.containers.length} so far`],
   ];
-  const whole = [...counts, ...containers];
-  return widthOf(whole) <= columns ? whole : counts.map(([text, style]) => [text.replace('  ', ' '), style]);
+  return widthOf(whole) <= columns ? whole : counts;
 }
