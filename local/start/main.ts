@@ -1,12 +1,11 @@
 /** Composition root of `npm start`: the only code that reads arguments, environment and signals. */
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { EngineError } from '../ecs/container/engine.ts';
-import { watchParent } from '../stop-signal.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { HELP, parseCommandLine, type StartOptions, takenByNpm } from './command-line.ts';
 import { type Containers, prepareContainers } from './containers.ts';
 import { runDemo, TIMELINE } from './demo.ts';
@@ -47,18 +46,14 @@ async function start(options: StartOptions): Promise<number> {
   const interrupt = new AbortController();
   let session: Session | undefined;
   let received: NodeJS.Signals | undefined;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    // A second signal: end immediately.
-    if (received !== undefined) void session?.close();
-    received ??= signal;
+  const stopped = stopSignal().then((name) => {
+    received = name;
     interrupt.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  watchParent(() => onSignal('SIGTERM'));
+    // A second signal ends everything immediately.
+    void stopSignal().then(() => session?.close());
+  });
 
   const { signal } = interrupt;
-  const stopped = once(signal, 'abort');
   const output: Output = options.json ? process.stderr : process.stdout;
   try {
     const progress = (text: string): void => void output.write(`${text}\n`);
