@@ -21,11 +21,11 @@ export function widthOf(line: Line): number {
   return line.reduce((total, [text]) => total + text.length, 0);
 }
 
-/** Wraps the text between words. Continuation lines are indented. */
+/** Wraps the text between words and at its line breaks. Continuation lines are indented. */
 export function wrapped(text: string, width: number): string[] {
   if (text === '') return [''];
   const indent = '  ';
-  const parts = text.matchAll(new RegExp(`(.{1,${Math.max(1, width - indent.length)}}|\\S+)(?: +|$)`, 'g'));
+  const parts = text.matchAll(new RegExp(`(.{1,${Math.max(1, width - indent.length)}}|\\S+)(?:\\s+|$)`, 'g'));
   return Array.from(parts, ([, part = ''], index) => (index === 0 ? part : indent + part));
 }
 

@@ -97,6 +97,7 @@ test('the table marks a failed run', () => {
 test('a text is wrapped between words', () => {
   expect(wrapped('one two  three four', 9)).toEqual(['one two', '  three', '  four']);
   expect(wrapped('', 9)).toEqual(['']);
+  expect(wrapped('one two\nthree', 20)).toEqual(['one two', '  three']);
 });
 
 test('a line is cut at its visible width', () => {
