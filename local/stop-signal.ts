@@ -6,7 +6,7 @@
 const PARENT_CHECK_MS = 100;
 
 /** Calls `stop` once when the npm that runs this process has ended. @returns a function that ends the watch */
-export function watchParent(stop: () => void): () => void {
+function watchParent(stop: () => void): () => void {
   if (process.env['npm_lifecycle_event'] === undefined) return () => {};
   const parent = process.ppid;
   const timer = setInterval(() => {
@@ -17,13 +17,14 @@ export function watchParent(stop: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** Resolves at the next SIGTERM, SIGINT or SIGHUP, or when the npm that runs this process has ended. */
-async function stopSignal(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, resolve);
-  const endWatch = watchParent(resolve);
-  await promise;
+/** Resolves at the next SIGTERM, SIGINT or SIGHUP, or with SIGTERM when the npm that runs this process has ended. */
+export async function stopSignal(): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, resolve);
+  const endWatch = watchParent(() => resolve('SIGTERM'));
+  const signal = await promise;
   endWatch();
+  return signal;
 }
 
 /**

@@ -8,13 +8,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ENV, TASK_TAGS } from '../../functions/launcher/contract.ts';
+import type { Task } from '../../local/ecs/core/task.ts';
+import { type Invocation, startFunction } from '../../local/lambda/function.ts';
 import { archiveOf, DATABASE, DNS, NETWORK } from '../../local/start/configurations.ts';
-import { startLauncher } from '../../local/start/launcher.ts';
-import { EMPTY_MODEL, reduce } from '../../local/start/model.ts';
-import { fromEcs, fromHcpTerraform } from '../../local/start/observe.ts';
-import { type LocalWorld, startWorld } from '../../local/start/world.ts';
+import { jobsOf, observe } from '../../local/start/model.ts';
+import { poolOfFamily } from '../../local/start/task-definition.ts';
+import { startWorld } from '../../local/start/world.ts';
 import { startFaultProxy } from '../wire/fault-proxy.ts';
 import { FAULT_TABLE } from '../wire/faults.ts';
 
@@ -54,43 +56,34 @@ function pick<T>(list: readonly T[]): T {
 }
 
 const problems: string[] = [];
-let model = EMPTY_MODEL;
-let world: LocalWorld | undefined;
 const mostLive = new Map<string, number>();
 
-const started = await startWorld({
-  organization: 'acme',
-  pools: POOLS,
-  idleSeconds: 10,
-  activePollSeconds: 3,
-  onHcpTerraformEvent: (event) => {
-    if (world !== undefined)
-      for (const one of fromHcpTerraform(world.hcpTerraform.world, event)) model = reduce(model, one);
-  },
-  onTaskChange: (task) => {
-    if (world === undefined) return;
-    model = reduce(model, fromEcs(task, world.poolOfFamily));
-    for (const { name, maxAgents } of POOLS) {
-      const live = world.ecs
-        .tasks()
-        .filter((one) => world?.poolOfFamily(one.definition.family) === name)
-        .filter(
-          ({ desiredStatus, lastStatus }) => desiredStatus !== 'STOPPED' && !/STOP|DEPROV|DEACT/.test(lastStatus),
-        ).length;
-      mostLive.set(name, Math.max(mostLive.get(name) ?? 0, live));
-      if (live > maxAgents) problems.push(`${live} live tasks in ${name}, of ${maxAgents}`);
-    }
-  },
+const started = await startWorld({ pools: POOLS });
+/** ECS itself forgets a task one hour after it stopped. */
+const seen = new Map<string, Task>();
+started.ecs.onTaskChange((task) => {
+  seen.set(task.id, task);
+  for (const { name, maxAgents } of POOLS) {
+    const live = started.ecs
+      .tasks()
+      .filter((one) => poolOfFamily(one.definition.family) === name)
+      .filter(
+        ({ desiredStatus, lastStatus }) => desiredStatus !== 'STOPPED' && !/STOP|DEPROV|DEACT/.test(lastStatus),
+      ).length;
+    mostLive.set(name, Math.max(mostLive.get(name) ?? 0, live));
+    if (live > maxAgents) problems.push(`${live} live tasks in ${name}, of ${maxAgents}`);
+  }
 });
-world = started;
 const platformProxy = await startFaultProxy({ url: started.hcpTerraform.url, ca: started.hcpTerraform.certPem });
 const awsProxy = await startFaultProxy({ url: started.ecs.url });
 
 const log: string[] = [];
 let invocations = 0;
 let failedInvocations = 0;
+const LAUNCHER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
 function launch() {
-  return startLauncher({
+  const settings = {
+    module: LAUNCHER,
     environment: {
       ...started.launcherEnvironment,
       [ENV.hostname]: platformProxy.hostname,
@@ -102,19 +95,21 @@ function launch() {
     },
     everyMs: 6_000,
     timeoutMs: 15_000,
-    onLine: (line) => log.push(line),
-    onInvocation: ({ error }) => {
+    onLine: (line: string) => log.push(line),
+    onInvocation: ({ error }: Invocation) => {
       invocations += 1;
       if (error !== undefined) failedInvocations += 1;
     },
-    onDeath: ({ code, signal }) => problems.push(`the launcher ended on its own (${signal ?? code})`),
+  };
+  return startFunction(settings, ({ code, signal }) => {
+    problems.push(`the launcher ended on its own (${signal ?? code})`);
   });
 }
 
 /** Resident bytes of the launcher's process; it is new after each kill. */
 function launcherMemory(): number {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
-  const host = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lambda-host'));
+  const host = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lambda/host'));
   const status = host === undefined ? '' : readFileSync(`/proc/${host}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
 }
@@ -201,9 +196,10 @@ for (const { startedBy, tags, id } of tasks) {
   if (attempts.has(key)) problems.push(`two tasks for ${key}`);
   attempts.add(key);
 }
-const jobs = [...model.jobs.values()];
-const served = jobs.filter(({ taskId }) => taskId !== undefined);
-const servers = served.map(({ taskId }) => taskId);
+const records = { world: started.hcpTerraform.world, tasks: [...seen.values()] };
+const jobs = jobsOf(observe(records, Date.now()));
+const served = jobs.filter(({ container }) => container !== undefined);
+const servers = served.map(({ container }) => container?.id);
 if (new Set(servers).size !== servers.length) problems.push('a container served two jobs');
 for (const { id, stopCode } of tasks) {
   if (stopCode === 'UserInitiated' && servers.includes(id)) problems.push(`a task with a job was stopped: ${id}`);

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { instructions, writeClientFiles } from '../../local/start/keep.ts';
-import type { LocalWorld } from '../../local/start/world.ts';
+import { writeClientFiles } from '../../local/start/client-files.ts';
+import { instructions } from '../../local/start/keep.ts';
 import { at, listAt, type Platform, startPlatform, textAt } from '../../test/local/hcp-terraform/client.ts';
 
 const hasTerraform = spawnSync('terraform', ['version'], { env: { PATH: process.env['PATH'] ?? '' } }).status === 0;
@@ -167,9 +167,8 @@ describe.skipIf(!hasTerraform)('the terraform CLI (skipped when there is none on
   }, async () => {
     const folder = join(directory, 'with-env-sh');
     mkdirSync(folder);
-    const world = { hcpTerraform: platform.server } as unknown as LocalWorld;
-    const files = await writeClientFiles(world, folder);
-    const commands = instructions(world, files).filter((line) => line.startsWith('  '));
+    const files = await writeClientFiles(platform.server, folder);
+    const commands = instructions(platform.server, files).filter((line) => line.startsWith('  '));
     writeFileSync(join(folder, 'main.tf'), 'resource "terraform_data" "it" { input = "<b>hello</b>" }\n');
     const child = spawn('/bin/sh', ['-c', commands.join('\n')], {
       cwd: folder,

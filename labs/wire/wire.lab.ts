@@ -11,7 +11,7 @@ import type { AgentPoolEnvironment } from '../../functions/launcher/pool-environ
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
 import { archiveOf } from '../../local/start/configurations.ts';
-import { createHcpApi, type HcpApi } from '../../local/start/hcp-api.ts';
+import { HcpApi } from '../../local/start/hcp-api.ts';
 import { startFunction } from '../../test/journey/cold-function.ts';
 import { type Deployment, synthesize } from '../../test/journey/deployment.ts';
 import { writeSection } from '../../test/lib/network/reachability/sections.ts';
@@ -43,8 +43,8 @@ beforeAll(async () => {
   platformProxy = await startFaultProxy({ url: platform.url, ca: platform.certPem });
   awsProxy = await startFaultProxy({ url: aws.url });
   const user = { url: platform.url, token: platform.apiToken, certificate: platform.certPem };
-  api = createHcpApi({ ...user, organization: 'acme' });
-  otherApi = createHcpApi({ ...user, organization: 'other' });
+  api = new HcpApi({ ...user, organization: 'acme' });
+  otherApi = new HcpApi({ ...user, organization: 'other' });
   await api.createOrganization('other');
   otherPool = await otherApi.createPool('other');
   archive = await archiveOf('resource "terraform_data" "it" {}\n');

@@ -2,117 +2,110 @@
 import { Agent, request } from 'undici';
 import * as z from 'zod';
 
-export interface HcpApi {
-  /** Creates an organization in addition to the client's own. */
-  createOrganization(name: string): Promise<void>;
-  createPool(name: string): Promise<{ readonly id: string; readonly token: string }>;
-  /** Creates a workspace whose runs execute on the pool's agents. */
-  createWorkspace(workspace: { readonly name: string; readonly poolId: string }): Promise<{ readonly id: string }>;
-  /** Uploads a configuration and queues a run. @returns the run's id */
-  queueRun(run: {
-    readonly workspaceId: string;
-    readonly archive: Buffer;
-    readonly message: string;
-    readonly planOnly: boolean;
-    readonly autoApply: boolean;
-    readonly isDestroy: boolean;
-  }): Promise<string>;
-  confirm(runId: string, comment: string): Promise<void>;
-  cancel(runId: string, comment: string): Promise<void>;
-  close(): Promise<void>;
-}
-
 /** Required on every request that writes. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents */
 const MEDIA_TYPE = 'application/vnd.api+json';
 
-const resource = z.object({ data: z.object({ id: z.string() }) });
-const tokenResource = z.object({ data: z.object({ attributes: z.object({ token: z.string() }) }) });
-const versionResource = z.object({
-  data: z.object({ id: z.string(), attributes: z.object({ 'upload-url': z.string() }) }),
-});
+const resource = z.object({ id: z.string() });
+const token = z.object({ attributes: z.object({ token: z.string() }) });
+const upload = z.object({ id: z.string(), attributes: z.object({ 'upload-url': z.string() }) });
 
-/** A client with a user's token. Errors contain method, path, status and the platform's message. */
-export function createHcpApi(settings: {
+export interface HcpApiSettings {
   readonly url: string;
   readonly organization: string;
   readonly token: string;
+  /** PEM text. */
   readonly certificate: string;
-}): HcpApi {
-  const dispatcher = new Agent({ connect: { ca: settings.certificate } });
+}
 
-  const post = async (path: string, data?: unknown): Promise<unknown> => {
-    const response = await request(`${settings.url}/api/v2${path}`, {
-      dispatcher,
+export interface QueuedRun {
+  readonly workspaceId: string;
+  readonly archive: Buffer;
+  readonly message: string;
+  readonly planOnly: boolean;
+  readonly autoApply: boolean;
+  readonly isDestroy: boolean;
+}
+
+/** A client of one organization. Its errors contain method, path, status and the platform's message. */
+export class HcpApi {
+  readonly #settings: HcpApiSettings;
+  readonly #dispatcher: Agent;
+
+  constructor(settings: HcpApiSettings) {
+    this.#settings = settings;
+    this.#dispatcher = new Agent({ connect: { ca: settings.certificate } });
+  }
+
+  /** Creates an organization in addition to the client's own. */
+  async createOrganization(name: string): Promise<void> {
+    await this.#create('/organizations', 'organizations', { name, email: `it@${name}.example` });
+  }
+
+  /** Creates an agent pool with a token for its agents. */
+  async createPool(name: string): Promise<{ readonly id: string; readonly token: string }> {
+    const path = `/organizations/${this.#settings.organization}/agent-pools`;
+    const { id } = resource.parse(await this.#create(path, 'agent-pools', { name }));
+    const description = { description: 'agents on Fargate' };
+    const tokens = `/agent-pools/${id}/authentication-tokens`;
+    const created = token.parse(await this.#create(tokens, 'authentication-tokens', description));
+    return { id, token: created.attributes.token };
+  }
+
+  /** Creates a workspace whose runs execute on the pool's agents. */
+  async createWorkspace({ name, poolId }: { readonly name: string; readonly poolId: string }) {
+    const path = `/organizations/${this.#settings.organization}/workspaces`;
+    const attributes = { name, 'execution-mode': 'agent', 'agent-pool-id': poolId };
+    return resource.parse(await this.#create(path, 'workspaces', attributes));
+  }
+
+  /** Uploads a configuration and queues a run. @returns the run's id */
+  async queueRun({ workspaceId, archive, message, planOnly, autoApply, isDestroy }: QueuedRun): Promise<string> {
+    const versions = `/workspaces/${workspaceId}/configuration-versions`;
+    const options = { 'auto-queue-runs': false, speculative: planOnly };
+    const version = upload.parse(await this.#create(versions, 'configuration-versions', options));
+    const { statusCode, body } = await request(version.attributes['upload-url'], {
+      dispatcher: this.#dispatcher,
+      method: 'PUT',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: archive,
+    });
+    await body.dump();
+    if (statusCode >= 300) throw new Error(`The upload of a configuration returned ${statusCode}.`);
+    const attributes = { message, 'plan-only': planOnly, 'auto-apply': autoApply, 'is-destroy': isDestroy };
+    const run = await this.#create('/runs', 'runs', attributes, {
+      workspace: { data: { type: 'workspaces', id: workspaceId } },
+      'configuration-version': { data: { type: 'configuration-versions', id: version.id } },
+    });
+    return resource.parse(run).id;
+  }
+
+  async confirm(runId: string, comment: string): Promise<void> {
+    await this.#post(`/runs/${runId}/actions/apply`, { comment });
+  }
+
+  async cancel(runId: string, comment: string): Promise<void> {
+    await this.#post(`/runs/${runId}/actions/cancel`, { comment });
+  }
+
+  close(): Promise<void> {
+    return this.#dispatcher.close();
+  }
+
+  /** Creates a resource. @returns it as the platform shows it */
+  async #create(path: string, type: string, attributes: object, relationships?: object): Promise<unknown> {
+    const text = await this.#post(path, { data: { type, attributes, relationships } });
+    return z.object({ data: z.unknown() }).parse(JSON.parse(text)).data;
+  }
+
+  async #post(path: string, content: object): Promise<string> {
+    const response = await request(`${this.#settings.url}/api/v2${path}`, {
+      dispatcher: this.#dispatcher,
       method: 'POST',
-      headers: { authorization: `Bearer ${settings.token}`, 'content-type': MEDIA_TYPE },
-      body: data === undefined ? null : JSON.stringify(data),
+      headers: { authorization: `Bearer ${this.#settings.token}`, 'content-type': MEDIA_TYPE },
+      body: JSON.stringify(content),
     });
     const text = await response.body.text();
-    if (response.statusCode >= 300) throw new Error(`POST ${path} was answered ${response.statusCode}: ${text}`);
-    return text === '' ? undefined : JSON.parse(text);
-  };
-  const toOne = (type: string, id: string): object => ({ data: { type, id } });
-
-  return {
-    async createOrganization(name) {
-      await post('/organizations', {
-        data: { type: 'organizations', attributes: { name, email: `it@${name}.example` } },
-      });
-    },
-    async createPool(name) {
-      const organization = `/organizations/${settings.organization}`;
-      const pool = resource.parse(
-        await post(`${organization}/agent-pools`, { data: { type: 'agent-pools', attributes: { name } } }),
-      );
-      const token = tokenResource.parse(
-        await post(`/agent-pools/${pool.data.id}/authentication-tokens`, {
-          data: { type: 'authentication-tokens', attributes: { description: 'agents on Fargate' } },
-        }),
-      );
-      return { id: pool.data.id, token: token.data.attributes.token };
-    },
-    async createWorkspace({ name, poolId }) {
-      const attributes = { name, 'execution-mode': 'agent', 'agent-pool-id': poolId };
-      const created = await post(`/organizations/${settings.organization}/workspaces`, {
-        data: { type: 'workspaces', attributes },
-      });
-      return { id: resource.parse(created).data.id };
-    },
-    async queueRun({ workspaceId, archive, message, planOnly, autoApply, isDestroy }) {
-      const version = versionResource.parse(
-        await post(`/workspaces/${workspaceId}/configuration-versions`, {
-          data: {
-            type: 'configuration-versions',
-            attributes: { 'auto-queue-runs': false, speculative: planOnly },
-          },
-        }),
-      ).data;
-      const upload = await request(version.attributes['upload-url'], {
-        dispatcher,
-        method: 'PUT',
-        headers: { 'content-type': 'application/octet-stream' },
-        body: archive,
-      });
-      await upload.body.dump();
-      if (upload.statusCode >= 300) throw new Error(`The upload of a configuration was answered ${upload.statusCode}.`);
-      const run = await post('/runs', {
-        data: {
-          type: 'runs',
-          attributes: { message, 'plan-only': planOnly, 'auto-apply': autoApply, 'is-destroy': isDestroy },
-          relationships: {
-            workspace: toOne('workspaces', workspaceId),
-            'configuration-version': toOne('configuration-versions', version.id),
-          },
-        },
-      });
-      return resource.parse(run).data.id;
-    },
-    async confirm(runId, comment) {
-      await post(`/runs/${runId}/actions/apply`, { comment });
-    },
-    async cancel(runId, comment) {
-      await post(`/runs/${runId}/actions/cancel`, { comment });
-    },
-    close: () => dispatcher.close(),
-  };
+    if (response.statusCode >= 300) throw new Error(`POST ${path} returned ${response.statusCode}: ${text}`);
+    return text;
+  }
 }

@@ -1,132 +1,77 @@
-/** What the demo queues, when, and the expected end of each run. */
+/** What the demo queues, when, and how each run has to end. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { isConfirmable, isFinal } from '../hcp-terraform/runs.ts';
 import { archiveOf, BROKEN, DATABASE, DNS, NETWORK, NETWORK_GROWN } from './configurations.ts';
-import type { HcpApi } from './hcp-api.ts';
-
-export interface ScenarioRun {
-  /** Time since the start of the scenario. */
-  readonly atMs: number;
-  readonly workspace: string;
-  readonly message: string;
-  readonly kind: 'plan' | 'apply' | 'destroy';
-  readonly configuration: string;
-  /** Absent: applied automatically. */
-  readonly confirmedAfterMs?: number;
-  /** Final status if the real Terraform executes it. */
-  readonly ends: 'applied' | 'planned_and_finished' | 'errored';
-}
+import type { LocalWorld } from './world.ts';
 
 /** Workspaces with the pool that serves them. */
-export const WORKSPACES: Readonly<Record<string, 'production' | 'sandbox'>> = {
+const WORKSPACES = {
   network: 'production',
   database: 'production',
   dns: 'production',
   'network-dev': 'sandbox',
   'dns-dev': 'sandbox',
   'web-dev': 'sandbox',
-};
+} as const;
+
+interface ScenarioRun {
+  /** Time since the start of the scenario. */
+  readonly atMs: number;
+  readonly workspace: keyof typeof WORKSPACES;
+  readonly kind: 'plan' | 'apply' | 'destroy';
+  readonly configuration: string;
+  readonly message: string;
+  /** How long a person looks at the plan. Absent: applied automatically. */
+  readonly confirmedAfterMs?: number;
+}
+
+const REVIEW = { workspace: 'dns-dev', kind: 'plan', configuration: DNS } as const;
+const GROWN = { workspace: 'network', configuration: NETWORK_GROWN } as const;
 
 /** About 25 seconds of an ordinary day: changes, reviews, one mistake, one careful person, and a clean-up. */
-export const SCENARIO: readonly ScenarioRun[] = [
-  {
-    atMs: 0,
-    workspace: 'network',
-    message: 'Create the network',
-    kind: 'apply',
-    configuration: NETWORK,
-    ends: 'applied',
-  },
-  {
-    atMs: 300,
-    workspace: 'network-dev',
-    message: 'Create the network of the sandbox',
-    kind: 'apply',
-    configuration: NETWORK,
-    ends: 'applied',
-  },
+const SCENARIO: readonly ScenarioRun[] = [
+  { atMs: 0, workspace: 'network', kind: 'apply', configuration: NETWORK, message: 'Create the network' },
+  { atMs: 300, workspace: 'network-dev', kind: 'apply', configuration: NETWORK, message: 'Create the sandbox network' },
   {
     atMs: 3_000,
     workspace: 'database',
-    message: 'Create the database',
     kind: 'apply',
     configuration: DATABASE,
+    message: 'Create the database',
     confirmedAfterMs: 2_500,
-    ends: 'applied',
   },
-  {
-    atMs: 5_000,
-    workspace: 'web-dev',
-    message: 'Twelve replicas, please',
-    kind: 'apply',
-    configuration: BROKEN,
-    ends: 'errored',
-  },
-  ...['Review: www', 'Review: api', 'Review: mail'].map(
-    (message, index): ScenarioRun => ({
-      atMs: 9_000 + index * 150,
-      workspace: 'dns-dev',
-      message,
-      kind: 'plan',
-      configuration: DNS,
-      ends: 'planned_and_finished',
-    }),
-  ),
-  {
-    atMs: 12_000,
-    workspace: 'dns',
-    message: 'Create the records',
-    kind: 'apply',
-    configuration: DNS,
-    ends: 'applied',
-  },
-  {
-    atMs: 17_000,
-    workspace: 'network',
-    message: 'One subnet more: what would that do?',
-    kind: 'plan',
-    configuration: NETWORK_GROWN,
-    ends: 'planned_and_finished',
-  },
-  {
-    atMs: 20_000,
-    workspace: 'network-dev',
-    message: 'The sandbox is not needed any more',
-    kind: 'destroy',
-    configuration: NETWORK,
-    ends: 'applied',
-  },
-  {
-    atMs: 24_000,
-    workspace: 'network',
-    message: 'One subnet more',
-    kind: 'apply',
-    configuration: NETWORK_GROWN,
-    ends: 'applied',
-  },
+  { atMs: 5_000, workspace: 'web-dev', kind: 'apply', configuration: BROKEN, message: 'Create twelve replicas' },
+  { atMs: 9_000, ...REVIEW, message: 'Review: www' },
+  { atMs: 9_150, ...REVIEW, message: 'Review: api' },
+  { atMs: 9_300, ...REVIEW, message: 'Review: mail' },
+  { atMs: 12_000, workspace: 'dns', kind: 'apply', configuration: DNS, message: 'Create the records' },
+  { atMs: 17_000, ...GROWN, kind: 'plan', message: 'What would one more subnet change?' },
+  { atMs: 20_000, workspace: 'network-dev', kind: 'destroy', configuration: NETWORK, message: 'Remove the sandbox' },
+  { atMs: 24_000, ...GROWN, kind: 'apply', message: 'Add one more subnet' },
 ];
 
-export interface Scenario {
-  /** Expected final status by id of the runs that are already queued. */
-  readonly expected: ReadonlyMap<string, string>;
-  /** Resolves when all runs are queued. Rejects if HCP Terraform refused one, or if the signal is aborted. */
-  readonly queued: Promise<void>;
-  /** Call this when a run waits for a confirmation. It is confirmed after a while. */
-  confirmLater(runId: string): void;
-}
+const POLL_MS = 100;
 
-/** Queues the runs at their times, through the public API. */
-export function playScenario(
-  api: HcpApi,
-  workspaceIds: ReadonlyMap<string, string>,
+/**
+ * Queues the runs at their times and confirms those that wait for a person, through the public API. It resolves when all runs have
+ * ended and the last container is gone.
+ *
+ * @param expected receives the expected final status of each run by its id
+ */
+export async function playScenario(
+  { api, poolIds, hcpTerraform, ecs }: LocalWorld,
+  expected: Map<string, string>,
   signal: AbortSignal,
-  runs: readonly ScenarioRun[] = SCENARIO,
-): Scenario {
-  const expected = new Map<string, string>();
-  const confirmations = new Map<string, number>();
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => undefined);
-
-  const queue = async (run: ScenarioRun): Promise<void> => {
+): Promise<void> {
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await delay(POLL_MS, undefined, { signal });
+  };
+  const workspaceIds = new Map<string, string>();
+  for (const [name, pool] of Object.entries(WORKSPACES)) {
+    const { id } = await api.createWorkspace({ name, poolId: poolIds.get(pool) ?? '' });
+    workspaceIds.set(name, id);
+  }
+  const play = async (run: ScenarioRun): Promise<void> => {
     const archive = await archiveOf(run.configuration);
     await delay(run.atMs, undefined, { signal });
     const runId = await api.queueRun({
@@ -137,20 +82,21 @@ export function playScenario(
       autoApply: run.confirmedAfterMs === undefined,
       isDestroy: run.kind === 'destroy',
     });
-    expected.set(runId, run.ends);
-    if (run.confirmedAfterMs !== undefined) confirmations.set(runId, run.confirmedAfterMs);
+    expected.set(runId, endOf(run));
+    const record = hcpTerraform.world.runs.get(runId);
+    if (record === undefined) return;
+    if (run.confirmedAfterMs !== undefined) {
+      await until(() => record.plan.ended);
+      await delay(run.confirmedAfterMs, undefined, { signal });
+      if (isConfirmable(record)) await api.confirm(runId, 'Looks right.');
+    }
+    await until(() => isFinal(record));
   };
+  await Promise.all(SCENARIO.map(play));
+  await until(() => ecs.tasks().every(({ lastStatus }) => lastStatus === 'STOPPED'));
+}
 
-  return {
-    expected,
-    queued: Promise.race([Promise.all(runs.map(queue)).then(() => undefined), failed.promise]),
-    confirmLater(runId) {
-      const afterMs = confirmations.get(runId);
-      if (afterMs === undefined) return;
-      confirmations.delete(runId);
-      delay(afterMs, undefined, { signal })
-        .then(() => api.confirm(runId, 'Looks right.'))
-        .catch((error: unknown) => failed.reject(error));
-    },
-  };
+function endOf({ kind, configuration }: ScenarioRun): string {
+  if (configuration === BROKEN) return 'errored';
+  return kind === 'plan' ? 'planned_and_finished' : 'applied';
 }

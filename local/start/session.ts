@@ -1,128 +1,144 @@
-/** The common part of the demo and `--keep`: the emulators, the launcher on its schedule, and the model of both. */
+/** The common part of the demo and `--keep`: the emulators, the launcher on its schedule, and what they do. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Containers } from './containers.ts';
-import { decisionsOf, type Launcher, startLauncher } from './launcher.ts';
-import { type DemoEvent, EMPTY_MODEL, type JobView, jobName, lostJob, type Model, reduce } from './model.ts';
-import { fromEcs, fromHcpTerraform } from './observe.ts';
-import { seconds } from './summary.ts';
-import { type LocalWorld, startWorld, type WorldSettings } from './world.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Task } from '../ecs/core/task.ts';
+import { type Death, type Invocation, type LocalFunction, startFunction } from '../lambda/function.ts';
+import { decisionsOf } from './decisions.ts';
+import { type Job, jobsOf, type Model, nameOfJob, observe } from './model.ts';
+import { seconds } from './seconds.ts';
+import type { Display } from './terminal/display.ts';
+import { type LocalWorld, POLLED_EVERY_SECONDS } from './world.ts';
 
+const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
 /** In AWS the schedule is once per minute. Here that would be too long to wait. */
-export const INVOKED_EVERY_MS = 6_000;
+const INVOKED_EVERY_MS = 6_000;
 /**
  * With this value, an active invocation ends just before the next one is due. So the launcher requests run lists every 3 s, or 20
  * times per minute. HCP Terraform allows a user 30, and the launcher limits itself to 24.
  */
 const TIME_LIMIT_MS = 15_000;
-export const POLLED_EVERY_SECONDS = 3;
+export const PACE = `invoked every ${INVOKED_EVERY_MS / 1000} s, polls every ${POLLED_EVERY_SECONDS} s (in AWS: 60 s and 10 s)`;
 /** If the process dies this often without an invocation, it is broken. */
 const HOPELESS_DEATHS = 3;
+const FRAME_MS = 200;
 
-export interface SessionSettings {
-  readonly pools: WorldSettings['pools'];
-  readonly organization: string;
-  readonly containers?: Containers;
-  readonly identity?: WorldSettings['identity'];
-  /** File of the launcher's log. An existing file is replaced. */
-  readonly launcherLog: string;
-  readonly onEvent: (event: DemoEvent) => void;
-  /** A decision of the launcher, in words. */
-  readonly onDecision: (text: string) => void;
-  /** Another note for the user, such as a crash or a lost task. */
-  readonly onNote: (text: string) => void;
+/** A message for the user: a decision of the launcher (`tick`), or an accident (`note`). */
+export interface Note {
+  readonly at: number;
+  readonly source: 'tick' | 'note';
+  readonly text: string;
 }
 
-export interface Session {
+export class Session {
   readonly world: LocalWorld;
-  model(): Model;
-  readonly invocations: () => { readonly total: number; readonly failed: number };
+  readonly startedAt = Date.now();
+  readonly invocations = { total: 0, failed: 0 };
+  readonly #notes: Note[] = [];
+  /** ECS itself forgets a task one hour after it stopped. */
+  readonly #tasks = new Map<string, Task>();
+  /** Jobs whose loss is already noted. */
+  readonly #lost = new Set<string>();
+  readonly #log: string;
+  readonly #launcher: LocalFunction;
+  #deaths = 0;
   /** Why the launcher can't run at all. */
-  readonly trouble: () => string | undefined;
+  #trouble: string | undefined;
+
+  /** @param log file of the launcher's log. An existing file is replaced */
+  constructor(world: LocalWorld, log: string) {
+    mkdirSync(dirname(log), { recursive: true });
+    writeFileSync(log, '');
+    this.world = world;
+    this.#log = log;
+    world.ecs.onTaskChange((task) => this.#tasks.set(task.id, task));
+    const settings = {
+      module: HANDLER,
+      environment: world.launcherEnvironment,
+      everyMs: INVOKED_EVERY_MS,
+      timeoutMs: TIME_LIMIT_MS,
+      onLine: (line: string) => this.#read(line),
+      onInvocation: (invocation: Invocation) => this.#invoked(invocation),
+    };
+    this.#launcher = startFunction(settings, (death) => this.#died(death));
+  }
+
+  /** Shows everything until the work is done. Rejects if the work fails, or if the launcher can't run. */
+  async watch(display: Display, work: Promise<unknown>): Promise<void> {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    work.then(done, done);
+    while (!isDone) {
+      this.show(display);
+      if (this.#trouble !== undefined) throw new Error(this.#trouble);
+      await delay(FRAME_MS);
+    }
+    await work;
+  }
+
+  /** Shows the current state. @returns it */
+  show(display: Display): Model {
+    const model = this.#observe();
+    for (const job of jobsOf(model)) {
+      if (job.state !== 'lost' || this.#lost.has(job.key)) continue;
+      this.#lost.add(job.key);
+      this.#note('note', lossOf(job));
+    }
+    display.update(model, this.#notes);
+    return model;
+  }
+
   /** Ends the launcher, so that it launches nothing more. */
-  stopLauncher(): Promise<void>;
+  stopLauncher(): Promise<void> {
+    return this.#launcher.stop();
+  }
+
   /** Ends everything. A second call ends it immediately. */
-  close(): Promise<void>;
-}
+  async close(): Promise<void> {
+    await this.#launcher.stop();
+    await this.world.close();
+  }
 
-export async function startSession(settings: SessionSettings): Promise<Session> {
-  let model = EMPTY_MODEL;
-  let invocations = { total: 0, failed: 0 };
-  let trouble: string | undefined;
-  let deaths = 0;
-  const announced = new Set<string>();
-  let world: LocalWorld | undefined;
-  const take = (event: DemoEvent): void => {
-    model = reduce(model, event);
-    settings.onEvent(event);
-  };
+  #observe(): Model {
+    return observe({ world: this.world.hcpTerraform.world, tasks: [...this.#tasks.values()] }, Date.now());
+  }
 
-  mkdirSync(dirname(settings.launcherLog), { recursive: true });
-  writeFileSync(settings.launcherLog, '');
-  const started = await startWorld({
-    organization: settings.organization,
-    pools: settings.pools,
-    idleSeconds: 10,
-    activePollSeconds: POLLED_EVERY_SECONDS,
-    ...(settings.containers === undefined ? {} : { containers: settings.containers }),
-    ...(settings.identity === undefined ? {} : { identity: settings.identity }),
-    onHcpTerraformEvent: (event) => {
-      if (world !== undefined) for (const seen of fromHcpTerraform(world.hcpTerraform.world, event)) take(seen);
-    },
-    onTaskChange: (task) => {
-      if (world === undefined) return;
-      take(fromEcs(task, world.poolOfFamily));
-      const lost = lostJob(model, task.id);
-      if (lost === undefined || announced.has(lost.key)) return;
-      announced.add(lost.key);
-      settings.onNote(lossOf(lost, model));
-    },
-  });
-  world = started;
-  const launcher: Launcher = startLauncher({
-    environment: started.launcherEnvironment,
-    everyMs: INVOKED_EVERY_MS,
-    timeoutMs: TIME_LIMIT_MS,
-    onLine: (line) => {
-      appendFileSync(settings.launcherLog, `${line}\n`);
-      for (const decision of decisionsOf(line, (key) => jobName(model, key))) settings.onDecision(decision);
-    },
-    onInvocation: ({ error }) => {
-      invocations = { total: invocations.total + 1, failed: invocations.failed + (error === undefined ? 0 : 1) };
-      if (error !== undefined) settings.onDecision(`the invocation failed: ${error}`);
-    },
-    onDeath: (death) => {
-      deaths += 1;
-      const end =
-        death.signal === null ? `ended with exit code ${death.code ?? 'none'}` : `was killed (${death.signal})`;
-      settings.onNote(
-        `the launcher's process ${end}; as in AWS, the next scheduled invocation starts another one, in ${seconds(death.restartsInMs)}`,
-      );
-      if (invocations.total === 0 && deaths >= HOPELESS_DEATHS) {
-        trouble = `The launcher's process ${end} before it finished any invocation; its log: ${settings.launcherLog}`;
-      }
-    },
-  });
+  #note(source: Note['source'], text: string): void {
+    this.#notes.push({ at: Date.now(), source, text });
+  }
 
-  return {
-    world: started,
-    model: () => model,
-    invocations: () => invocations,
-    trouble: () => trouble,
-    stopLauncher: () => launcher.stop(),
-    async close() {
-      await launcher.stop();
-      await started.close();
-    },
-  };
+  #read(line: string): void {
+    appendFileSync(this.#log, `${line}\n`);
+    const decisions = decisionsOf(line, (key) => nameOfJob(this.#observe(), key));
+    for (const decision of decisions) this.#note('tick', decision);
+  }
+
+  #invoked({ error }: Invocation): void {
+    this.invocations.total += 1;
+    if (error === undefined) return;
+    this.invocations.failed += 1;
+    this.#note('tick', `the invocation failed: ${error}`);
+  }
+
+  #died({ code, signal, restartsInMs }: Death): void {
+    this.#deaths += 1;
+    const end = signal === null ? `ended with exit code ${code ?? 'none'}` : `was killed (${signal})`;
+    const next = `as in AWS, the next scheduled invocation starts another one, in ${seconds(restartsInMs)}`;
+    this.#note('note', `the launcher's process ${end}; ${next}`);
+    if (this.invocations.total === 0 && this.#deaths >= HOPELESS_DEATHS) {
+      this.#trouble = `The launcher's process ${end} before it finished any invocation; its log: ${this.#log}`;
+    }
+  }
 }
 
 /** Why nothing is started for the job of a dead agent: the rules of HCP Terraform, as emulated. */
-function lossOf(job: JobView, model: Model): string {
-  const task = model.tasks.get(job.taskId ?? '');
+function lossOf({ name, container }: Job): string {
   return (
-    `lost: container ${task?.id.slice(0, 8)} ended (exit code ${task?.exitCode ?? 'none'}) in the middle of ${jobName(model, job.key)}. ` +
-    'Nothing is started for it: the job is not queued any more, and running it twice could do harm. ' +
-    'HCP Terraform waits for the agent, calls it unknown after 1 min, and ends the run as errored after 6 min'
+    `lost: container ${container?.id.slice(0, 8)} ended (exit code ${container?.containers[0]?.exitCode ?? 'none'}) in the middle of ${name}. ` +
+    'No other container is started for the job, because HCP Terraform no longer queues it, and running it twice could do harm. ' +
+    'HCP Terraform waits for the agent, shows it as unknown after 1 min, and ends the run as errored after 6 min'
   );
 }

@@ -37,10 +37,12 @@ const DAY_MS = 86_400_000;
 
 export interface StateFolder {
   readonly directory: string;
-  /** From the last start; absent at the first one. */
-  readonly port?: number;
-  readonly seeds?: Seeds;
-  readonly certificate: LoopbackCertificate;
+  /** The port and the seeds are those of the last start. At the first one they are absent. */
+  readonly identity: {
+    readonly certificate: LoopbackCertificate;
+    readonly port?: number;
+    readonly seeds?: Seeds;
+  };
   /** Call this when everything is running. */
   save(port: number, seeds: Seeds): Promise<void>;
 }
@@ -51,12 +53,14 @@ export async function openStateFolder(path: string, now: number): Promise<StateF
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     const why =
       error.code === 'EEXIST' || error.code === 'ENOTDIR' ? 'it is a file, or a part of it is' : error.message;
-    throw new StateFolderError(`${directory} can't be the state folder: ${why}. Set a folder that you can write to.`);
+    throw new StateFolderError(
+      `${directory} can't be the state folder: ${why}. Choose a folder that you can write to.`,
+    );
   });
   const { mode } = await stat(directory);
   if ((mode & 0o077) !== 0) {
     throw new StateFolderError(
-      `Other users can open the state folder ${directory}, and it will hold tokens and a private key. Close it first: chmod 700 ${directory}`,
+      `Other users can open the state folder ${directory}, but it will contain tokens and a private key. Restrict it first: chmod 700 ${directory}`,
     );
   }
   const file = join(directory, 'state.json');
@@ -66,8 +70,10 @@ export async function openStateFolder(path: string, now: number): Promise<StateF
   await writeFile(caFile, pair.cert);
   return {
     directory,
-    ...(before === undefined ? {} : { port: before.port, seeds: before.seeds }),
-    certificate: { key: pair.key, cert: pair.cert, file: caFile, remove: async () => {} },
+    identity: {
+      ...(before === undefined ? {} : { port: before.port, seeds: before.seeds }),
+      certificate: { key: pair.key, cert: pair.cert, file: caFile, remove: async () => {} },
+    },
     async save(port, seeds) {
       const text = JSON.stringify({ version: 1, port, seeds, key: pair.key, cert: pair.cert } satisfies z.input<
         typeof kept
@@ -86,7 +92,7 @@ async function read(file: string): Promise<z.infer<typeof kept> | undefined> {
     return kept.parse(JSON.parse(text));
   } catch {
     throw new StateFolderError(
-      `${file} was not written by this version of npm start. Remove it, or name another folder.`,
+      `${file} was not written by this version of npm start. Remove it, or choose another folder.`,
     );
   }
 }

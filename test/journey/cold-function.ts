@@ -1,9 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { type Invocation, invocation } from '../../local/start/launcher.ts';
-
-const HOST = fileURLToPath(new URL('../../local/start/lambda-host.ts', import.meta.url));
+import { type Invocation, startEnvironment } from '../../local/lambda/function.ts';
 
 /** A Lambda function's execution environment: a process that is cold at first, and warm after. */
 export interface ColdFunction {
@@ -20,20 +15,15 @@ export function startFunction(
   environment: Readonly<Record<string, string>>,
   { everyMs = 3_600_000, timeoutMs = 12_000 } = {},
 ): ColdFunction {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--enable-source-maps', HOST, `${folder}/index.mjs`, String(everyMs), String(timeoutMs)],
-    {
-      // Nothing of this process's environment: what the function needs, the template must say.
-      env: { PATH: process.env['PATH'] ?? '', AWS_LAMBDA_FUNCTION_NAME: 'journey', ...environment },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    },
-  );
   const lines: string[] = [];
   const invocations: Invocation[] = [];
-  for (const input of [child.stdout, child.stderr]) {
-    if (input !== null) createInterface({ input }).on('line', (line) => lines.push(line));
-  }
-  child.on('message', (message) => invocations.push(invocation.parse(message)));
+  const child = startEnvironment({
+    module: `${folder}/index.mjs`,
+    environment: { AWS_LAMBDA_FUNCTION_NAME: 'journey', NODE_OPTIONS: '--enable-source-maps', ...environment },
+    everyMs,
+    timeoutMs,
+    onLine: (line) => lines.push(line),
+    onInvocation: (invocation) => invocations.push(invocation),
+  });
   return { lines, invocations, kill: () => void child.kill('SIGKILL') };
 }

@@ -8,7 +8,7 @@ import { agentImage } from '../../local/ecs/agent-image.ts';
 import { type EcsServer, startEcs } from '../../local/ecs/server.ts';
 import { type HcpTerraformServer, startHcpTerraform } from '../../local/hcp-terraform/server.ts';
 import { archiveOf } from '../../local/start/configurations.ts';
-import { createHcpApi, type HcpApi } from '../../local/start/hcp-api.ts';
+import { HcpApi } from '../../local/start/hcp-api.ts';
 import { type ColdFunction, startFunction } from './cold-function.ts';
 import { type Deployment, synthesize } from './deployment.ts';
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
     images: agentImage(IMAGE),
     phases: { provisionMs: 20, pullMs: 20, bootMs: 20, deprovisionMs: 20 },
   });
-  api = createHcpApi({
+  api = new HcpApi({
     url: platform.url,
     organization: 'acme',
     token: platform.apiToken,

@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type HcpTerraformServer, startHcpTerraform } from '../../../local/hcp-terraform/server.ts';
-import { instructions, writeClientFiles } from '../../../local/start/keep.ts';
+import { writeClientFiles } from '../../../local/start/client-files.ts';
+import { instructions } from '../../../local/start/keep.ts';
 import { openStateFolder } from '../../../local/start/state-folder.ts';
-import type { LocalWorld } from '../../../local/start/world.ts';
 
 let directory: string;
 let server: HcpTerraformServer | undefined;
@@ -22,100 +22,90 @@ afterEach(async () => {
 const modeOf = (file: string) => statSync(file).mode & 0o777;
 const DAY_MS = 86_400_000;
 
-describe('the state folder', () => {
-  /** One start, as `npm start -- --keep --state` makes it. */
-  async function start(folder: string) {
-    const state = await openStateFolder(folder, Date.now());
-    server = await startHcpTerraform({
-      certificate: state.certificate,
-      ...(state.port === undefined ? {} : { port: state.port }),
-      ...(state.seeds === undefined ? {} : { seeds: state.seeds }),
-    });
-    await state.save(server.port, server.world.seeds);
-    const { url, caFile, certPem, apiToken, launcherApiToken, agentPool } = server;
-    await server.close();
-    server = undefined;
-    return { url, caFile, certPem, apiToken, launcherApiToken, agentPool };
-  }
+/** Starts once, like `npm start -- --keep --state`. */
+async function start(folder: string) {
+  const state = await openStateFolder(folder, Date.now());
+  server = await startHcpTerraform(state.identity);
+  await state.save(server.port, server.world.seeds);
+  const { url, caFile, certPem, apiToken, launcherApiToken, agentPool } = server;
+  await server.close();
+  server = undefined;
+  return { url, caFile, certPem, apiToken, launcherApiToken, agentPool };
+}
 
-  test('keeps port, certificate and tokens from one start to the next', async () => {
-    const folder = join(directory, 'state');
-    const first = await start(folder);
-    expect(await start(folder)).toEqual(first);
-    expect(modeOf(folder)).toBe(0o700);
-    expect(modeOf(join(folder, 'state.json'))).toBe(0o600);
-    expect(readFileSync(join(folder, 'ca.pem'), 'utf8')).toBe(first.certPem);
-  });
+test('the state folder keeps port, certificate and tokens from one start to the next', async () => {
+  const folder = join(directory, 'state');
+  const first = await start(folder);
+  expect(await start(folder)).toEqual(first);
+  expect(modeOf(folder)).toBe(0o700);
+  expect(modeOf(join(folder, 'state.json'))).toBe(0o600);
+  expect(readFileSync(join(folder, 'ca.pem'), 'utf8')).toBe(first.certPem);
+});
 
-  test('makes another certificate when the kept one is about to expire', async () => {
-    const first = await start(directory);
-    const later = await openStateFolder(directory, Date.now() + 391 * DAY_MS);
-    expect(later.certificate.cert).not.toBe(first.certPem);
-    expect(later.port).toBe(Number(new URL(first.url).port));
-  });
+test('the state folder creates a new certificate if the old one is about to expire', async () => {
+  const first = await start(directory);
+  const later = await openStateFolder(directory, Date.now() + 391 * DAY_MS);
+  expect(later.identity.certificate.cert).not.toBe(first.certPem);
+  expect(later.identity.port).toBe(Number(new URL(first.url).port));
+});
 
-  test.each(['file', 'file/below'])('is refused when it is %s', async (path) => {
-    writeFileSync(join(directory, 'file'), '');
-    await expect(openStateFolder(join(directory, path), Date.now())).rejects.toThrow(
-      `${join(directory, path)} can't be the state folder: it is a file, or a part of it is.`,
-    );
-  });
-
-  test('is refused when other users can open it', async () => {
-    chmodSync(directory, 0o755);
-    await expect(openStateFolder(directory, Date.now())).rejects.toThrow(`chmod 700 ${directory}`);
-  });
-
-  test.each(['', '{}', '{"version":2}', 'half a fil'])(
-    'says what to do about a state.json that holds %j',
-    async (text) => {
-      writeFileSync(join(directory, 'state.json'), text);
-      await expect(openStateFolder(directory, Date.now())).rejects.toThrow('Remove it, or name another folder.');
-    },
+test.each(['file', 'file/below'])('the state folder is rejected if its path is %s', async (path) => {
+  writeFileSync(join(directory, 'file'), '');
+  await expect(openStateFolder(join(directory, path), Date.now())).rejects.toThrow(
+    `${join(directory, path)} can't be the state folder: it is a file, or a part of it is.`,
   );
 });
 
-describe('env.sh', () => {
-  const ofServer = (hcpTerraform: HcpTerraformServer) => ({ hcpTerraform }) as unknown as LocalWorld;
+test('the state folder is rejected if other users can open it', async () => {
+  chmodSync(directory, 0o755);
+  await expect(openStateFolder(directory, Date.now())).rejects.toThrow(`chmod 700 ${directory}`);
+});
 
-  test('is for this user only, can be sourced in a folder with an odd name, and goes away again', async () => {
-    server = await startHcpTerraform();
-    const folder = join(directory, "it's here");
-    mkdirSync(folder);
-    const files = await writeClientFiles(ofServer(server), folder);
-    expect(modeOf(files.environment)).toBe(0o600);
-    expect(modeOf(join(folder, 'terraform.rc'))).toBe(0o600);
-    const script =
-      '. "$1" && printf "%s\\n" "$TF_CLI_CONFIG_FILE" "$TF_CLOUD_HOSTNAME" "$TF_CLOUD_ORGANIZATION" "$SSL_CERT_FILE"';
-    const said = execFileSync('/bin/sh', ['-c', script, 'sh', files.environment], { encoding: 'utf8' });
-    expect(said.split('\n')).toEqual([join(folder, 'terraform.rc'), server.hostname, 'acme', server.caFile, '']);
+test.each(['', '{}', '{"version":2}', 'half a fil'])(
+  'the state folder explains what to do about a state.json with the content %j',
+  async (text) => {
+    writeFileSync(join(directory, 'state.json'), text);
+    await expect(openStateFolder(directory, Date.now())).rejects.toThrow('Remove it, or choose another folder.');
+  },
+);
 
-    const temporary = await writeClientFiles(ofServer(server));
-    expect(modeOf(join(temporary.environment, '..'))).toBe(0o700);
-    await temporary.remove();
-    expect(existsSync(temporary.environment)).toBe(false);
+test('env.sh can be sourced by this user only, also from a folder with a quote in its name, and is removed at the end', async () => {
+  server = await startHcpTerraform();
+  const folder = join(directory, "it's here");
+  mkdirSync(folder);
+  const files = await writeClientFiles(server, folder);
+  expect(modeOf(files.environment)).toBe(0o600);
+  expect(modeOf(join(folder, 'terraform.rc'))).toBe(0o600);
+  const script =
+    '. "$1" && printf "%s\\n" "$TF_CLI_CONFIG_FILE" "$TF_CLOUD_HOSTNAME" "$TF_CLOUD_ORGANIZATION" "$SSL_CERT_FILE"';
+  const printed = execFileSync('/bin/sh', ['-c', script, 'sh', files.environment], { encoding: 'utf8' });
+  expect(printed.split('\n')).toEqual([join(folder, 'terraform.rc'), server.hostname, 'acme', server.caFile, '']);
+
+  const temporary = await writeClientFiles(server);
+  expect(modeOf(join(temporary.environment, '..'))).toBe(0o700);
+  await temporary.remove();
+  expect(existsSync(temporary.environment)).toBe(false);
+});
+
+test('env.sh prints the commands for macOS on macOS', async () => {
+  server = await startHcpTerraform();
+  const { environment } = await writeClientFiles(server, directory);
+  writeFileSync(join(directory, 'uname'), '#!/bin/sh\necho Darwin\n', { mode: 0o755 });
+  const printed = execFileSync('/bin/sh', ['-c', '. "$1" 2>&1', 'sh', environment], {
+    encoding: 'utf8',
+    env: { PATH: `${directory}:${process.env['PATH']}`, HOME: '/Users/me' },
   });
+  expect(printed).toContain('security add-trusted-cert -r trustRoot -p ssl');
+  expect(printed).toContain(server.caFile);
+});
 
-  test('says on macOS what works there', async () => {
-    server = await startHcpTerraform();
-    const { environment } = await writeClientFiles(ofServer(server), directory);
-    writeFileSync(join(directory, 'uname'), '#!/bin/sh\necho Darwin\n', { mode: 0o755 });
-    const said = execFileSync('/bin/sh', ['-c', '. "$1" 2>&1', 'sh', environment], {
-      encoding: 'utf8',
-      env: { PATH: `${directory}:${process.env['PATH']}`, HOME: '/Users/me' },
-    });
-    expect(said).toContain('security add-trusted-cert -r trustRoot -p ssl');
-    expect(said).toContain(server.caFile);
+test('env.sh needs only two more commands, on lines that don’t wrap', async () => {
+  server = await startHcpTerraform();
+  const lines = instructions(server, {
+    environment: '/tmp/agent-launcher-AbCdEf/env.sh',
+    remove: async () => {},
   });
-
-  test('needs two more commands and no more, on lines that do not wrap', async () => {
-    server = await startHcpTerraform();
-    const lines = instructions(ofServer(server), {
-      environment: '/tmp/agent-launcher-AbCdEf/env.sh',
-      remove: async () => {},
-    });
-    const commands = lines.filter((line) => line.startsWith('  '));
-    expect(commands).toHaveLength(3);
-    for (const command of commands) expect(command.length).toBeLessThan(80);
-  });
+  const commands = lines.filter((line) => line.startsWith('  '));
+  expect(commands).toHaveLength(3);
+  for (const command of commands) expect(command.length).toBeLessThan(80);
 });

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 
 const MAIN = join(import.meta.dirname, '../../../local/start/main.ts');
@@ -48,57 +48,55 @@ function launcherOf({ pid }: ChildProcess): number | undefined {
       try {
         const stat = readFileSync(`/proc/${candidate}/stat`, 'utf8');
         const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        return parent === pid && readFileSync(`/proc/${candidate}/cmdline`, 'utf8').includes('lambda-host.ts');
+        return parent === pid && readFileSync(`/proc/${candidate}/cmdline`, 'utf8').includes('lambda/host.ts');
       } catch {
         return false;
       }
     });
 }
 
-describe('npm start -- --keep', () => {
-  test('survives the death of the launcher’s process: the next scheduled invocation starts another one', {
-    timeout: 120_000,
-  }, async (context) => {
-    if (process.platform !== 'linux') context.skip('The process is found in /proc, which this system does not have.');
-    const { child, ended, stderr } = await start(['--keep', '--json']);
-    const first = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
-    process.kill(first, 'SIGKILL');
-    await until(() => expect(stderr()).toContain("note  the launcher's process was killed (SIGKILL); as in AWS,"));
-    const second = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
-    expect(second).not.toBe(first);
-    child.kill('SIGINT');
-    expect(await ended).toBe(0);
-    expect(launcherOf(child)).toBeUndefined();
-  });
-
-  test('has the same port, certificate and token when it starts again on its state folder', {
-    timeout: 120_000,
-  }, async () => {
-    const args = ['--keep', '--json', '--state', join(directory, 'state')];
-    const one = await start(args);
-    one.child.kill('SIGTERM');
-    expect(await one.ended).toBe(0);
-    const two = await start(args);
-    expect(two.ready).toEqual(one.ready);
-    const certificate = readFileSync(one.ready.ca, 'utf8');
-
-    const other = join(directory, 'other');
-    const { port } = new URL(one.ready.url);
-    const taken = spawnSync(process.execPath, [MAIN, '--keep', '--state', other, '--port', port], { encoding: 'utf8' });
-    expect(taken.status).toBe(1);
-    expect(taken.stderr).toContain('Something else listens there: end it, or choose another port with --port.');
-
-    two.child.kill('SIGTERM');
-    expect(await two.ended).toBe(0);
-    expect(readFileSync(one.ready.ca, 'utf8')).toBe(certificate);
-  });
+test('npm start -- --keep starts another launcher process after the first one dies', {
+  timeout: 120_000,
+}, async (context) => {
+  if (process.platform !== 'linux') context.skip('The process is found in /proc, which this system does not have.');
+  const { child, ended, stderr } = await start(['--keep', '--json']);
+  const first = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+  process.kill(first, 'SIGKILL');
+  await until(() => expect(stderr()).toContain("note  the launcher's process was killed (SIGKILL); as in AWS,"));
+  const second = await until(() => launcherOf(child) ?? expect.fail('no launcher yet'));
+  expect(second).not.toBe(first);
+  child.kill('SIGINT');
+  expect(await ended).toBe(0);
+  expect(launcherOf(child)).toBeUndefined();
 });
 
-test('npm start --keep, without the two dashes before it, says what npm did with the option', () => {
+test('npm start -- --keep has the same port, certificate and token when it starts again with its state folder', {
+  timeout: 120_000,
+}, async () => {
+  const args = ['--keep', '--json', '--state', join(directory, 'state')];
+  const one = await start(args);
+  one.child.kill('SIGTERM');
+  expect(await one.ended).toBe(0);
+  const two = await start(args);
+  expect(two.ready).toEqual(one.ready);
+  const certificate = readFileSync(one.ready.ca, 'utf8');
+
+  const other = join(directory, 'other');
+  const { port } = new URL(one.ready.url);
+  const taken = spawnSync(process.execPath, [MAIN, '--keep', '--state', other, '--port', port], { encoding: 'utf8' });
+  expect(taken.status).toBe(1);
+  expect(taken.stderr).toContain('Something else listens there: end it, or choose another port with --port.');
+
+  two.child.kill('SIGTERM');
+  expect(await two.ended).toBe(0);
+  expect(readFileSync(one.ready.ca, 'utf8')).toBe(certificate);
+});
+
+test('npm start --keep without the separator explains what npm did with the option', () => {
   const { status, stderr } = spawnSync(process.execPath, [MAIN], {
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], npm_config_keep: 'true' },
   });
   expect(status).toBe(2);
-  expect(stderr).toBe('npm took --keep for itself: it hands options on only after "--". Write: npm start -- --keep\n');
+  expect(stderr).toBe('npm kept --keep, because it only forwards options after "--". Write: npm start -- --keep\n');
 });

@@ -1,136 +1,115 @@
-import { describe, expect, test } from 'vitest';
-import {
-  countsOf,
-  type DemoEvent,
-  jobName,
-  lostJob,
-  runSegments,
-  runState,
-  type Segment,
-  taskSegments,
-} from '../../../local/start/model.ts';
-import { at, modelOf, run, START, STORY, taken, task } from './events.ts';
+import { expect, test } from 'vitest';
+import { type Job, jobsOf, nameOfJob, type Run } from '../../../local/start/model.ts';
+import { containerSegments, runSegments, type Segment } from '../../../local/start/segments.ts';
+import { at, modelOf, run, START, STORY, type StoryEvent, task } from './story.ts';
 
-const stateAfter = (events: readonly DemoEvent[], id = 'run-a') => {
-  const model = modelOf(events);
-  const found = model.runs.get(id);
-  return found === undefined ? undefined : runState(model, found);
-};
+const runAfter = (events: readonly StoryEvent[], id = 'run-a'): Run =>
+  modelOf(events).runs.find((candidate) => candidate.id === id) ?? expect.fail(`no run ${id}`);
+const jobStates = (events: readonly StoryEvent[]): Job['state'][] => jobsOf(modelOf(events)).map(({ state }) => state);
 const spans = (segments: readonly Segment[]) =>
   segments.map(({ kind, from, to }) => [kind, (from - START) / 1000, (to - START) / 1000]);
+const lifeOf = (events: readonly StoryEvent[], seconds: number, id?: string) =>
+  spans(runSegments(runAfter(events, id), at(seconds)));
 
-describe('a run', () => {
-  test.each([
-    [1, 'pending'],
-    [2, 'queued'],
-    [3, 'starting'],
-    [6, 'busy'],
-    [9, 'waiting'],
-    [13, 'queued'],
-    [14, 'starting'],
-    [15, 'busy'],
-    [18, 'leaving'],
-    [20, 'gone'],
-  ])('is, after %i events of its story, %s', (count, state) => {
-    expect(stateAfter(STORY.slice(0, count))).toBe(state);
+test.each([
+  [1, 'pending'],
+  [2, 'queued'],
+  [3, 'starting'],
+  [6, 'busy'],
+  [8, 'waiting'],
+  [12, 'queued'],
+  [13, 'starting'],
+  [14, 'busy'],
+  [16, 'leaving'],
+  [18, 'gone'],
+])('a run after %i events of its story is %s', (count, state) => {
+  expect(runAfter(STORY.slice(0, count)).state).toBe(state);
+});
+
+test('a run has a life without gaps, of its waits and its work', () => {
+  expect(lifeOf(STORY, 20)).toEqual([
+    ['pending', 0, 1],
+    ['queued', 1, 3],
+    ['starting', 3, 5],
+    ['busy', 5, 6],
+    ['waiting', 6, 9],
+    ['queued', 9, 10],
+    ['starting', 10, 12],
+    ['busy', 12, 15],
+  ]);
+});
+
+test('a run lasts until now while it is open', () => {
+  expect(lifeOf(STORY.slice(0, 6), 5.5).at(-1)).toEqual(['busy', 5, 5.5]);
+});
+
+test('a run is lost, not busy, from the death of its agent until HCP Terraform ends it', () => {
+  const events = [...STORY.slice(0, 6), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
+  expect(runAfter(events).state).toBe('lost');
+  expect(jobStates(events)).toEqual(['lost']);
+  expect(modelOf(events).containers.map(({ stoppedAt }) => stoppedAt)).toEqual([at(6)]);
+  expect(lifeOf(events, 9).slice(-2)).toEqual([
+    ['busy', 5, 6],
+    ['lost', 6, 9],
+  ]);
+  expect(jobStates([...events, run(20, 'a', 'errored')])).toEqual(['done']);
+});
+
+test('a run leaves no open job if it is canceled in the queue', () => {
+  const events = [run(0, 'a', 'plan_queued'), run(4, 'a', 'canceled')];
+  expect(jobStates(events)).toEqual(['done']);
+  expect(lifeOf(events, 9)).toEqual([['queued', 0, 4]]);
+});
+
+test('a run may be served by a container that was launched for another one', () => {
+  const events = [
+    run(0, 'a', 'plan_queued'),
+    run(0, 'b', 'plan_queued'),
+    task(1, 'for-a', 'PROVISIONING', 'run-a/plan'),
+    run(3, 'b', 'planning', { container: 'for-a' }),
+  ];
+  expect(lifeOf(events, 4, 'run-b')).toEqual([
+    ['queued', 0, 1],
+    ['starting', 1, 3],
+    ['busy', 3, 4],
+  ]);
+  expect(runAfter(events).state).toBe('queued');
+  expect(jobStates(events)).toEqual(['queued', 'busy']);
+  expect(modelOf(events).containers.map(({ id, stoppedAt }) => [id, stoppedAt])).toEqual([['for-a', undefined]]);
+});
+
+const livesOf = (events: readonly StoryEvent[]) => {
+  const model = modelOf(events);
+  return model.containers.map((container) => {
+    const job = jobsOf(model).find((candidate) => candidate.container === container);
+    return spans(containerSegments(container, job, at(20)));
   });
+};
 
-  test('lives without gaps: what it waited for, and what it did', () => {
-    const model = modelOf(STORY);
-    const [only] = [...model.runs.values()];
-    expect(only && spans(runSegments(model, only, at(20)))).toEqual([
-      ['pending', 0, 1],
-      ['queued', 1, 3],
+test('a container is starting until its agent has a job, then busy, then stopping', () => {
+  expect(livesOf(STORY)).toEqual([
+    [
       ['starting', 3, 5],
       ['busy', 5, 6],
-      ['waiting', 6, 9],
-      ['queued', 9, 10],
+      ['stopping', 6, 7],
+    ],
+    [
       ['starting', 10, 12],
       ['busy', 12, 15],
-    ]);
-  });
-
-  test('lasts until now while it is open', () => {
-    const model = modelOf(STORY.slice(0, 6));
-    const [only] = [...model.runs.values()];
-    expect(only && spans(runSegments(model, only, at(5.5))).at(-1)).toEqual(['busy', 5, 5.5]);
-  });
-
-  test('whose agent died is lost, not busy, until HCP Terraform gives it up', () => {
-    const events = [...STORY.slice(0, 7), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
-    expect(stateAfter(events)).toBe('lost');
-    const model = modelOf(events);
-    expect(countsOf(model)).toMatchObject({ busy: 0, lost: 1, done: 0, present: 0 });
-    expect(lostJob(model, 'task-plan')?.key).toBe('run-a/plan');
-    const [only] = [...model.runs.values()];
-    expect(only && spans(runSegments(model, only, at(9))).slice(-2)).toEqual([
-      ['busy', 5, 6],
-      ['lost', 6, 9],
-    ]);
-    const over = modelOf([...events, run(20, 'a', 'errored')]);
-    expect(countsOf(over)).toMatchObject({ busy: 0, lost: 0, done: 1 });
-    expect(lostJob(over, 'task-plan')).toBeUndefined();
-  });
-
-  test('that is canceled in the queue leaves no open job', () => {
-    const model = modelOf([run(0, 'a', 'plan_queued'), run(4, 'a', 'canceled')]);
-    expect(countsOf(model)).toMatchObject({ queued: 0, starting: 0, busy: 0, done: 1 });
-    const [only] = [...model.runs.values()];
-    expect(only && spans(runSegments(model, only, at(9)))).toEqual([['queued', 0, 4]]);
-  });
-
-  test('may be served by a container that was launched for another one', () => {
-    const events = [
-      run(0, 'a', 'plan_queued'),
-      run(0, 'b', 'plan_queued'),
-      task(1, 'for-a', 'PROVISIONING', 'run-a/plan'),
-      run(3, 'b', 'planning'),
-      taken(3, 'run-b/plan', 'for-a'),
-    ];
-    const model = modelOf(events);
-    const b = model.runs.get('run-b');
-    expect(b && spans(runSegments(model, b, at(4)))).toEqual([
-      ['queued', 0, 1],
-      ['starting', 1, 3],
-      ['busy', 3, 4],
-    ]);
-    expect(stateAfter(events, 'run-a')).toBe('queued');
-    expect(countsOf(model)).toEqual({ queued: 1, starting: 0, busy: 1, lost: 0, done: 0, present: 1, launched: 1 });
-  });
+      ['stopping', 15, 16],
+    ],
+  ]);
 });
 
-describe('a container', () => {
-  test('is starting until its agent has a job, then busy, then stopping', () => {
-    const model = modelOf(STORY);
-    const tasks = [...model.tasks.values()].map((each) => spans(taskSegments(model, each, at(20))));
-    expect(tasks).toEqual([
-      [
-        ['starting', 3, 5],
-        ['busy', 5, 6],
-        ['stopping', 6, 7],
-      ],
-      [
-        ['starting', 10, 12],
-        ['busy', 12, 15],
-        ['stopping', 15, 16],
-      ],
-    ]);
-  });
-
-  test('that never got a job was only ever starting', () => {
-    const model = modelOf([
-      task(1, 'spare', 'PROVISIONING', 'run-a/plan'),
-      task(9, 'spare', 'STOPPED', 'run-a/plan', 0),
-    ]);
-    const [only] = [...model.tasks.values()];
-    expect(only && spans(taskSegments(model, only, at(20)))).toEqual([['starting', 1, 9]]);
-  });
+test('a container is only starting if it never gets a job', () => {
+  const events = [task(1, 'spare', 'PROVISIONING', 'run-a/plan'), task(9, 'spare', 'STOPPED', 'run-a/plan', 0)];
+  expect(livesOf(events)).toEqual([[['starting', 1, 9]]]);
 });
 
-test('a job has a name that a person knows', () => {
-  const model = modelOf([run(0, 'a', 'plan_queued'), run(0, 'b', 'plan_queued', { workspace: 'dns', title: 'plan' })]);
-  expect(jobName(model, 'run-a/plan')).toBe('network apply: plan');
-  expect(jobName(model, 'run-a/apply')).toBe('network apply');
-  expect(jobName(model, 'run-b/plan')).toBe('dns plan');
-  expect(jobName(model, 'run-x/plan')).toBe('run-x/plan');
+test('a job has a readable name', () => {
+  const model = modelOf([run(0, 'a', 'plan_queued'), run(0, 'b', 'plan_queued', { workspace: 'dns', kind: 'plan' })]);
+  expect(nameOfJob(model, 'run-a/plan')).toBe('network apply: plan');
+  expect(nameOfJob(model, 'run-a/apply')).toBe('network apply');
+  expect(nameOfJob(model, 'run-b/plan')).toBe('dns plan');
+  expect(nameOfJob(model, 'run-x/plan')).toBe('run-x/plan');
 });

@@ -1,84 +1,81 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Facts, latencyOf, summarize, summaryLines } from '../../../local/start/summary.ts';
-import { agent, modelOf, run, STORY, taken, task } from './events.ts';
+import { agent, modelOf, run, STORY, task } from './story.ts';
 
 const facts: Facts = {
   durationMs: 20_000,
   terraform: '1.11.4',
-  invocations: 3,
-  failedInvocations: 0,
+  invocations: { total: 3, failed: 0 },
   expected: new Map([['run-a', 'applied']]),
+  trouble: undefined,
 };
 
-describe('the summary', () => {
-  test('counts a story that went well', () => {
-    expect(summarize(modelOf(STORY), facts)).toEqual({
-      ok: true,
-      problems: [],
-      durationMs: 20_000,
-      terraform: '1.11.4',
-      runs: { total: 1, byOutcome: { applied: 1 } },
-      jobs: { total: 2, served: 2, plan: 1, apply: 1 },
-      containers: { launched: 2, reused: 0, withoutJob: 0 },
-      startLatency: { samples: 2, p50Ms: 3000, p95Ms: 4000, maxMs: 4000 },
-      launcher: { invocations: 3, failed: 0 },
-      agentsLeft: 0,
-      tasksLeft: 0,
-    });
+test('the summary counts the runs, jobs and containers of a successful story', () => {
+  expect(summarize(modelOf(STORY), facts)).toEqual({
+    ok: true,
+    problems: [],
+    durationMs: 20_000,
+    terraform: '1.11.4',
+    runs: { total: 1, byOutcome: { applied: 1 } },
+    jobs: { total: 2, served: 2, plan: 1, apply: 1 },
+    containers: { launched: 2, reused: 0, withoutJob: 0 },
+    startLatency: { samples: 2, p50Ms: 3000, p95Ms: 4000, maxMs: 4000 },
+    launcher: { invocations: 3, failed: 0 },
+    agentsLeft: 0,
+    tasksLeft: 0,
   });
+});
 
-  test('says which job no agent took, and which run did not end', () => {
-    const { ok, problems } = summarize(modelOf([run(0, 'b', 'plan_queued')]), facts);
-    expect(ok).toBe(false);
-    expect(problems).toEqual([
-      'No agent took the job run-b/plan.',
-      'The run run-b of network did not end: it is plan_queued.',
-    ]);
+test('the summary reports a job that no agent took and a run that did not end', () => {
+  const { ok, problems } = summarize(modelOf([run(0, 'b', 'plan_queued')]), facts);
+  expect(ok).toBe(false);
+  expect(problems).toEqual([
+    'No agent took the job run-b/plan.',
+    'The run run-b of network did not end: it is plan_queued.',
+  ]);
+});
+
+test('the summary reports a run that ended unexpectedly', () => {
+  const { problems } = summarize(modelOf([run(0, 'a', 'plan_queued'), run(1, 'a', 'errored')]), facts);
+  expect(problems).toEqual(['The run run-a of network ended as errored, not as applied.']);
+});
+
+test('the summary reports agents and tasks that are left, and a container that was used twice', () => {
+  const model = modelOf([
+    ...STORY.slice(0, -2),
+    run(16, 'b', 'plan_queued', { kind: 'plan' }),
+    run(17, 'b', 'planning', { container: 'task-apply' }),
+    run(18, 'b', 'planned_and_finished'),
+    task(19, 'spare', 'RUNNING', 'run-c/plan'),
+    agent('spare', 'idle'),
+  ]);
+  const summary = summarize(model, facts);
+  expect(summary.problems).toEqual([
+    '2 of the agents did not exit.',
+    '2 of the tasks did not stop.',
+    '1 of the containers served more than one job.',
+  ]);
+  expect(summary.containers).toEqual({ launched: 3, reused: 1, withoutJob: 1 });
+});
+
+test('the summary reports why the demo was aborted', () => {
+  expect(summarize(modelOf(STORY), { ...facts, trouble: 'The launcher is gone.' })).toMatchObject({
+    ok: false,
+    problems: ['The launcher is gone.'],
   });
+});
 
-  test('says which run ended otherwise than it had to', () => {
-    const { problems } = summarize(modelOf([run(0, 'a', 'plan_queued'), run(1, 'a', 'errored')]), facts);
-    expect(problems).toEqual(['The run run-a of network ended as errored, not as applied.']);
+test('the summary is readable as text', () => {
+  expect(Object.fromEntries(summaryLines(summarize(modelOf(STORY), facts)))).toMatchObject({
+    Runs: '1: 1 applied',
+    Jobs: '2 of 2 served: 1 plans, 1 applies',
+    'Start latency': 'p50 3.0 s, p95 4.0 s, max 4.0 s',
+    Left: '0 agents, 0 tasks',
   });
-
-  test('says what is left: agents, tasks, and a container that was used twice', () => {
-    const model = modelOf([
-      ...STORY.slice(0, -2),
-      run(16, 'b', 'plan_queued', { title: 'plan' }),
-      run(17, 'b', 'planning', { title: 'plan' }),
-      taken(17, 'run-b/plan', 'task-apply'),
-      run(18, 'b', 'planned_and_finished', { title: 'plan' }),
-      task(19, 'spare', 'RUNNING', 'run-c/plan'),
-      agent(19, 'spare', 'idle'),
-    ]);
-    const summary = summarize(model, facts);
-    expect(summary.problems).toEqual([
-      '2 of the agents did not leave.',
-      '2 of the tasks did not stop.',
-      '1 of the containers served more than one job.',
-    ]);
-    expect(summary.containers).toEqual({ launched: 3, reused: 1, withoutJob: 1 });
-  });
-
-  test('repeats why the demo could not go on', () => {
-    expect(summarize(modelOf(STORY), { ...facts, trouble: 'The launcher is gone.' })).toMatchObject({
-      ok: false,
-      problems: ['The launcher is gone.'],
-    });
-  });
-
-  test('reads well', () => {
-    expect(Object.fromEntries(summaryLines(summarize(modelOf(STORY), facts)))).toMatchObject({
-      Runs: '1: 1 applied',
-      Jobs: '2 of 2 served: 1 plans, 1 applies',
-      'Start latency': 'p50 3.0 s, p95 4.0 s, max 4.0 s',
-      Left: '0 agents, 0 tasks',
-    });
-    const { terraform: _, ...withoutTerraform } = facts;
-    expect(Object.fromEntries(summaryLines(summarize(modelOf([]), withoutTerraform)))).toMatchObject({
-      'Start latency': 'p50 –, p95 –, max –',
-      Terraform: 'not on the PATH: the built-in sample was executed',
-    });
+  const withoutTerraform = { ...facts, terraform: undefined };
+  expect(Object.fromEntries(summaryLines(summarize(modelOf([]), withoutTerraform)))).toMatchObject({
+    'Start latency': 'p50 –, p95 –, max –',
+    Terraform: 'not on the PATH: the built-in sample was executed',
   });
 });
 

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { emulatorDockerfile } from '../../../../local/ecs/container/agent-image.ts';
 import { EngineError, findEngine } from '../../../../local/ecs/container/engine.ts';
+import { linuxProgram } from '../../../../local/ecs/container/linux-program.ts';
 import { isGone, ownerOf } from '../../../../local/ecs/container/owner.ts';
-import { linuxProgram } from '../../../../local/start/containers.ts';
 
 let directory: string;
 beforeAll(() => {

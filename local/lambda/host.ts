@@ -1,5 +1,5 @@
 /**
- * Invokes a Lambda handler on a schedule, in a separate process: `node lambda-host.ts MODULE EVERY_MS TIMEOUT_MS`.
+ * Invokes a Lambda handler on a schedule, in a separate process: `node host.ts MODULE EVERY_MS TIMEOUT_MS`.
  * The module exports `handler`, and may be the source or the bundle. As in Lambda, the process is warm after the first invocation
  * and runs one invocation at a time. If one is due while another still runs, it starts right after it.
  *
@@ -9,24 +9,21 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
-import type { Invocation } from './launcher.ts';
+import type { Invocation } from './function.ts';
 
 const FUNCTION = 'agent-launcher-local';
 const handlerModule = z.object({ handler: z.custom<Handler>((value) => typeof value === 'function') });
 type Handler = (event: object, context: object) => Promise<unknown>;
 
 async function main(): Promise<never> {
-  const [module = '', every, timeout] = process.argv.slice(2);
-  const everyMs = Number(every);
-  const timeoutMs = Number(timeout);
+  const [module = '', everyMs, timeoutMs] = process.argv.slice(2);
   const { handler } = handlerModule.parse(await import(pathToFileURL(module).href));
-
   let due = Date.now();
   for (let number = 1; ; number += 1) {
     await delay(Math.max(0, due - Date.now()));
     const startedAt = Date.now();
-    due = Math.max(due + everyMs, startedAt);
-    const error = await invoke(handler, startedAt + timeoutMs);
+    due = Math.max(due + Number(everyMs), startedAt);
+    const error = await invoke(handler, startedAt + Number(timeoutMs));
     const message: Invocation = {
       number,
       durationMs: Date.now() - startedAt,
@@ -38,9 +35,8 @@ async function main(): Promise<never> {
 
 /** Undefined if the handler resolved. */
 async function invoke(handler: Handler, deadline: number): Promise<string | undefined> {
-  const requestId = randomUUID();
   try {
-    await handler(scheduledEvent(requestId), contextOf(requestId, deadline));
+    await handler(scheduledEvent(), contextOf(deadline));
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -48,10 +44,10 @@ async function invoke(handler: Handler, deadline: number): Promise<string | unde
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html */
-function scheduledEvent(id: string): object {
+function scheduledEvent(): object {
   return {
     version: '0',
-    id,
+    id: randomUUID(),
     'detail-type': 'Scheduled Event',
     source: 'aws.scheduler',
     account: '000000000000',
@@ -62,17 +58,14 @@ function scheduledEvent(id: string): object {
   };
 }
 
-/** https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
-function contextOf(awsRequestId: string, deadline: number): object {
+/** What the function and its middleware read. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
+function contextOf(deadline: number): object {
   return {
     functionName: FUNCTION,
     functionVersion: '$LATEST',
     invokedFunctionArn: `arn:aws:lambda:${process.env['AWS_REGION'] ?? ''}:000000000000:function:${FUNCTION}`,
     memoryLimitInMB: '256',
-    awsRequestId,
-    logGroupName: `/aws/lambda/${FUNCTION}`,
-    logStreamName: 'local',
-    callbackWaitsForEmptyEventLoop: false,
+    awsRequestId: randomUUID(),
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
   };
 }

@@ -1,10 +1,10 @@
-import { describe, expect, test } from 'vitest';
-import { createDisplay, type DisplaySettings } from '../../../local/start/display.ts';
-import { modelOf, START, STORY } from './events.ts';
+import { expect, test } from 'vitest';
+import { createDisplay, type DisplaySettings } from '../../../../local/start/terminal/display.ts';
+import { modelOf, START, STORY } from '../story.ts';
 
-const MODEL = modelOf(STORY);
+const MODEL = modelOf(STORY, 21);
 
-/** As much of a terminal as the table uses: it writes, wraps, scrolls, moves up and clears. */
+/** The part of a terminal that the screen uses: it writes, wraps, scrolls, moves up and clears. */
 class Terminal {
   columns: number;
   rows: number;
@@ -35,12 +35,12 @@ class Terminal {
     }
   }
 
-  /** What is to be seen: the last rows. */
+  /** The visible rows. */
   screen(): string[] {
     return this.lines.slice(-this.rows);
   }
 
-  /** Lines that are too long are broken, as a terminal does when it gets narrower. */
+  /** Wraps lines that are too long, as a terminal does when it gets narrower. */
   resize(columns: number, rows: number): void {
     this.columns = columns;
     this.rows = rows;
@@ -67,7 +67,6 @@ class Terminal {
 }
 
 function displayOn(output: Terminal, more: Partial<DisplaySettings> = {}) {
-  let seconds = 20;
   return createDisplay({
     output,
     movesCursor: true,
@@ -76,55 +75,53 @@ function displayOn(output: Terminal, more: Partial<DisplaySettings> = {}) {
     header: ['where everything is'],
     footer: 'how it ends',
     startedAt: START,
-    now: () => {
-      seconds += 1;
-      return START + seconds * 1000;
-    },
     ...more,
   });
 }
 
 const times = (lines: readonly string[], what: string) => lines.filter((line) => line.includes(what)).length;
 
-describe('the live table', () => {
-  test.each([
-    [40, 10],
-    [79, 15],
-    [200, 50],
-  ])('leaves nothing of the old picture behind when the terminal becomes %i columns and %i rows', (columns, rows) => {
+test.each([
+  [40, 10],
+  [79, 15],
+  [200, 50],
+])(
+  'the live screen leaves nothing of the old frame behind after the terminal is resized to %i columns and %i rows',
+  (columns, rows) => {
     const terminal = new Terminal(120, 30);
     const display = displayOn(terminal);
-    display.update(MODEL);
-    display.update(MODEL);
+    display.update(MODEL, []);
+    display.update(MODEL, []);
     terminal.resize(columns, rows);
-    display.update(MODEL);
-    display.update(MODEL);
+    display.update(MODEL, []);
+    display.update(MODEL, []);
     expect(times(terminal.lines, 'network')).toBe(1);
     expect(times(terminal.lines, 'WORKSPACE')).toBeLessThanOrEqual(1);
     expect(times(terminal.lines, 'copy this')).toBe(1);
     expect(terminal.screen().every((line) => line.length <= columns)).toBe(true);
-  });
+  },
+);
 
-  test.each([
-    [120, 30],
-    [60, 12],
-    [40, 8],
-    [30, 5],
-  ])('stays one picture of %i columns and %i rows, however often it is drawn', (columns, rows) => {
-    const terminal = new Terminal(columns, rows);
-    const display = displayOn(terminal);
-    for (let count = 0; count < 5; count += 1) display.update(MODEL);
-    expect(times(terminal.lines, 'network')).toBe(1);
-  });
+test.each([
+  [120, 30],
+  [60, 12],
+  [40, 8],
+  [30, 5],
+])('the live screen stays one frame on %i columns and %i rows after repeated updates', (columns, rows) => {
+  const terminal = new Terminal(columns, rows);
+  const display = displayOn(terminal);
+  for (let count = 0; count < 5; count += 1) display.update(MODEL, []);
+  expect(times(terminal.lines, 'network')).toBe(1);
 });
 
-test('a terminal that can’t move its cursor gets lines without a single code', () => {
+test('a terminal that can’t move its cursor gets lines without escape codes', () => {
   const terminal = new Terminal(80, 24);
   const display = displayOn(terminal, { movesCursor: false });
-  display.note('launched one');
-  display.note('lost one', 'note');
-  display.update(MODEL);
-  display.end(MODEL);
+  display.update(MODEL, [
+    { at: START, source: 'tick', text: 'launched one' },
+    { at: START, source: 'note', text: 'lost one' },
+  ]);
+  display.end();
   expect(terminal.written).not.toContain('\u001b');
   expect(terminal.written).toContain('copy this\nwhere everything is\n');
   expect(terminal.written).toContain('note  lost one');

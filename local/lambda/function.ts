@@ -1,0 +1,98 @@
+/** A Lambda function on a schedule, as a process. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+
+/** A finished invocation, as reported by the function's host. */
+export const invocation = z.object({
+  number: z.number(),
+  durationMs: z.number(),
+  /** What the handler threw, if it did. */
+  error: z.string().optional(),
+});
+export type Invocation = z.infer<typeof invocation>;
+
+export interface FunctionSettings {
+  /** File of the module that exports `handler`. */
+  readonly module: string;
+  /** The function inherits only the PATH from this process's environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly everyMs: number;
+  /** Lambda's time limit for one invocation. */
+  readonly timeoutMs: number;
+  /** Receives every line of the function's log, in JSON. */
+  readonly onLine: (line: string) => void;
+  readonly onInvocation: (invocation: Invocation) => void;
+}
+
+export interface Death {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Time until the next scheduled invocation starts another process. */
+  readonly restartsInMs: number;
+}
+
+export interface LocalFunction {
+  stop(): Promise<void>;
+}
+
+const HOST = fileURLToPath(new URL('./host.ts', import.meta.url));
+const KILL_AFTER_MS = 2_000;
+
+/**
+ * Invokes the function on its schedule. If its process dies, the next scheduled invocation starts another one, cold, as in AWS.
+ * @param onDeath called if the process ended unexpectedly
+ */
+export function startFunction(settings: FunctionSettings, onDeath: (death: Death) => void): LocalFunction {
+  const startedAt = performance.now();
+  let restart: NodeJS.Timeout | undefined;
+  let stopping = false;
+
+  const start = (): ChildProcess => {
+    const started = startEnvironment(settings);
+    started.once('close', (code: number | null, signal: string | null) => {
+      if (stopping) return;
+      const restartsInMs = settings.everyMs - ((performance.now() - startedAt) % settings.everyMs);
+      restart = setTimeout(() => {
+        child = start();
+      }, restartsInMs);
+      onDeath({ code, signal, restartsInMs });
+    });
+    return started;
+  };
+  let child = start();
+  return {
+    async stop() {
+      stopping = true;
+      clearTimeout(restart);
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const closed = once(child, 'close');
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Starts one execution environment: a process that is cold at first, and warm after. */
+export function startEnvironment(settings: FunctionSettings): ChildProcess {
+  const { module, environment, everyMs, timeoutMs, onLine, onInvocation } = settings;
+  const child = fork(HOST, [module, String(everyMs), String(timeoutMs)], {
+    env: { PATH: process.env['PATH'] ?? '', AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand', ...environment },
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  for (const input of [child.stdout, child.stderr]) {
+    if (input !== null) createInterface({ input }).on('line', onLine);
+  }
+  child.on('message', (message) => {
+    const parsed = invocation.safeParse(message);
+    if (parsed.success) onInvocation(parsed.data);
+  });
+  // If the process can't start, 'close' follows.
+  child.on('error', () => undefined);
+  return child;
+}

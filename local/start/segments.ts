@@ -1,0 +1,59 @@
+/** The lives of runs and containers as segments without gaps. */
+import type { Container, Job, Run } from './model.ts';
+
+export type SegmentKind = 'pending' | 'queued' | 'starting' | 'busy' | 'lost' | 'waiting' | 'stopping';
+
+export interface Segment {
+  readonly kind: SegmentKind;
+  readonly from: number;
+  readonly to: number;
+  readonly phase?: Job['phase'] | undefined;
+  /** Id of the container. */
+  readonly container?: string | undefined;
+}
+
+/** A step lasts until the next one begins. It doesn't exist if its time is unknown. */
+type Step = Omit<Segment, 'from' | 'to'> & { readonly from: number | undefined };
+
+/** A run's life until `now`: its waits and its work. */
+export function runSegments(run: Run, now: number): Segment[] {
+  const [plan = [], apply = []] = run.jobs.map((job) => jobSteps(job, now));
+  const pending: Step = { kind: 'pending', from: run.createdAt };
+  const waiting: Step = { kind: 'waiting', from: run.timestamps.get('planned-at') };
+  const steps = [pending, ...plan, waiting, ...apply];
+  return segmentsOf(steps, run.endedAt ?? now);
+}
+
+function jobSteps(job: Job, now: number): Step[] {
+  const of = { phase: job.phase, container: job.container?.id };
+  const launchedAt = job.launchedAt === undefined ? undefined : Math.max(job.launchedAt, job.queuedAt);
+  const stoppedAt = job.container?.stoppedAt ?? now;
+  return [
+    { kind: 'queued', from: job.queuedAt, ...of },
+    { kind: 'starting', from: launchedAt, ...of },
+    { kind: 'busy', from: job.startedAt, ...of },
+    { kind: 'lost', from: stoppedAt < (job.endedAt ?? now) ? stoppedAt : undefined, ...of },
+  ];
+}
+
+/** A container's life until `now`: starting until its agent took a job, then busy, then stopping. */
+export function containerSegments(
+  { id, createdAt, stoppedAt }: Container,
+  job: Job | undefined,
+  now: number,
+): Segment[] {
+  const of = { phase: job?.phase, container: id };
+  const steps: Step[] = [
+    { kind: 'starting', from: createdAt, ...of },
+    { kind: 'busy', from: job?.startedAt, ...of },
+    { kind: 'stopping', from: job?.endedAt, ...of },
+  ];
+  return segmentsOf(steps, stoppedAt ?? now);
+}
+
+function segmentsOf(steps: readonly Step[], end: number): Segment[] {
+  const known = steps.flatMap(({ from, ...step }) => (from === undefined ? [] : [{ ...step, from }]));
+  return known
+    .map((step, index) => ({ ...step, to: Math.min(known[index + 1]?.from ?? end, end) }))
+    .filter(({ from, to }) => to > from);
+}

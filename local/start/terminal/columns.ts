@@ -1,0 +1,127 @@
+/** The columns of the table of runs. */
+
+import type { Run, RunState } from '../model.ts';
+import { seconds } from '../seconds.ts';
+import { SEGMENT_STYLES } from '../segment-styles.ts';
+import { runSegments } from '../segments.ts';
+import { type Line, type Piece, type Style, shortened } from './line.ts';
+
+const STATES: Readonly<Record<RunState, { readonly mark: string; readonly word: string; readonly style: Style }>> = {
+  pending: { mark: '·', word: 'pending', style: 'dim' },
+  queued: { mark: '○', word: 'queued', style: 'yellow' },
+  starting: { mark: '◔', word: 'starting', style: 'cyan' },
+  busy: { mark: '●', word: 'busy', style: 'green' },
+  lost: { mark: '✗', word: 'lost', style: 'red' },
+  waiting: { mark: '?', word: 'to confirm', style: 'magenta' },
+  leaving: { mark: '◌', word: 'leaving', style: 'green' },
+  gone: { mark: '✓', word: 'gone', style: 'green' },
+};
+
+const FAILED: readonly string[] = ['errored', 'canceled', 'force_canceled', 'discarded'];
+
+/** Short forms of statuses that are too long for their column. */
+const SHORT: Readonly<Record<string, string>> = {
+  planned_and_finished: 'planned',
+  planned_and_saved: 'plan saved',
+  force_canceled: 'force-ended',
+};
+
+interface Column {
+  readonly heading: string;
+  readonly width: number;
+  /** Order in which a narrow terminal omits columns. Absent: never. */
+  readonly omitted?: number;
+  readonly right?: boolean;
+  readonly cell: (run: Run, now: number) => Piece;
+}
+
+/** 80 columns in total. Additional columns go to the workspace's name, then to the bars. */
+const WORKSPACE: Column = { heading: 'WORKSPACE', width: 11, cell: ({ workspace }) => [workspace] };
+const COLUMNS: readonly Column[] = [
+  WORKSPACE,
+  { heading: 'POOL', width: 10, omitted: 1, cell: ({ pool }) => [pool, 'dim'] },
+  { heading: 'RUN', width: 7, omitted: 3, cell: ({ kind }) => [kind] },
+  { heading: 'STATE', width: 15, cell: stateOf },
+  { heading: 'QUEUED', width: 6, omitted: 2, right: true, cell: queuedTime },
+  { heading: 'BUSY', width: 6, omitted: 4, right: true, cell: busyTime },
+  { heading: 'CONTAINER', width: 17, omitted: 5, cell: containersOf },
+];
+const MOST_NAME = 22;
+const LEAST_BAR = 30;
+
+export interface Layout {
+  readonly columns: readonly Column[];
+  /** Width of the bars; 0 if the terminal is too narrow. */
+  readonly bars: number;
+}
+
+export function layoutFor(terminal: number): Layout {
+  let columns = COLUMNS;
+  const spare = (): number => columns.reduce((left, { width }) => left - width - 1, terminal);
+  for (let next = 1; spare() < 0 && next < COLUMNS.length; next += 1) {
+    columns = columns.filter(({ omitted }) => omitted !== next);
+  }
+  const left = spare() - 2;
+  const more = Math.min(MOST_NAME - WORKSPACE.width, Math.max(0, left - LEAST_BAR));
+  const widened = columns.map((column) => (column === WORKSPACE ? { ...column, width: column.width + more } : column));
+  return { columns: widened, bars: left - more >= LEAST_BAR ? left - more : 0 };
+}
+
+export function headingLine({ columns, bars }: Layout, spanMs: number): Line {
+  const end = `${Math.round(spanMs / 1000)} s`;
+  const scale = bars === 0 ? '' : `0${end.padStart(bars - 1)}`;
+  return [...columns.flatMap((column) => padded([column.heading, 'dim'], column)), [` ${scale}`, 'dim']];
+}
+
+export function runLine(run: Run, { columns, bars }: Layout, from: number, spanMs: number, now: number): Line {
+  return [
+    ...columns.flatMap((column) => padded(column.cell(run, now), column)),
+    [' '],
+    ...bar(run, bars, from, spanMs, now),
+  ];
+}
+
+function padded([text, style]: Piece, { width, right }: Column): Line {
+  const shown = shortened(text, width);
+  return [[' '], [right === true ? shown.padStart(width) : shown.padEnd(width), style]];
+}
+
+function stateOf({ state, status }: Run): Piece {
+  const { mark, word, style } = STATES[state];
+  const failed = FAILED.includes(status);
+  const ended = state === 'leaving' || state === 'gone';
+  const shown = ended || state === 'busy' ? (SHORT[status] ?? status.replaceAll('_', ' ')) : word;
+  return failed ? [`✗ ${shown}`, 'red'] : [`${mark} ${shown}`, style];
+}
+
+function queuedTime({ jobs }: Run, now: number): Piece {
+  const waits = jobs.map(({ queuedAt, startedAt, endedAt }) => (startedAt ?? endedAt ?? now) - queuedAt);
+  return [jobs.length === 0 ? '' : seconds(sum(waits))];
+}
+
+function busyTime({ jobs }: Run, now: number): Piece {
+  const busy = sum(jobs.map(({ startedAt, endedAt }) => (startedAt === undefined ? 0 : (endedAt ?? now) - startedAt)));
+  return [busy === 0 ? '' : seconds(busy)];
+}
+
+function containersOf({ jobs, state }: Run): Piece {
+  const ids = jobs.flatMap(({ container }) => (container === undefined ? [] : [container.id.slice(0, 8)]));
+  return [ids.join(' '), state === 'leaving' || state === 'gone' ? 'dim' : 'bold'];
+}
+
+/** The run's life, in a bar whose width is the time span. */
+function bar(run: Run, width: number, from: number, spanMs: number, now: number): Line {
+  const segments = runSegments(run, now);
+  const perCell = spanMs / width;
+  return Array.from({ length: width }, (_, cell): Piece => {
+    const start = from + cell * perCell;
+    const here = segments.filter((segment) => segment.from < start + perCell && segment.to > start);
+    // Always show an agent at work, even if it is short.
+    const shown = here.find(({ kind }) => kind === 'busy') ?? here.at(-1);
+    return shown === undefined ? [' '] : [SEGMENT_STYLES[shown.kind].mark, SEGMENT_STYLES[shown.kind].style];
+  });
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

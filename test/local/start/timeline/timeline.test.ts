@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { summarize } from '../../../../local/start/summary.ts';
+import { timelineHtml } from '../../../../local/start/timeline/timeline.ts';
+import { modelOf, run, START, STORY, task } from '../story.ts';
+
+const facts = {
+  durationMs: 20_000,
+  terraform: undefined,
+  invocations: { total: 1, failed: 0 },
+  expected: new Map<string, string>(),
+  trouble: undefined,
+};
+const htmlOf = (events = STORY) => {
+  const model = modelOf(events);
+  return timelineHtml(model, START, summarize(model, facts));
+};
+
+test('the timeline loads nothing and runs no script', () => {
+  const html = htmlOf();
+  expect(html).not.toMatch(/https?:|<script|<link|@import|url\(|\bsrc=/);
+  expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
+});
+
+test('the timeline supports light and dark mode and screen readers', () => {
+  const html = htmlOf();
+  expect(html).toContain('<meta name="color-scheme" content="light dark">');
+  expect(html).toContain(
+    'aria-label="network, apply, applied: waits its turn 1.0 s, queued 2.0 s, starting 2.0 s, busy 1.0 s, waits for a person 3.0 s,',
+  );
+  expect(html).toContain('<th scope="col">Workspace</th>');
+});
+
+test('the timeline places each segment at its time, with a tooltip', () => {
+  const html = htmlOf();
+  expect(html).toContain(
+    '<span class="part queued" style="left:5%;width:10%" title="queued (plan) 2.0 s\nfrom 1.0 s to 3.0 s',
+  );
+  expect(html).toContain(
+    '<span class="part busy" style="left:60%;width:15%" title="busy (apply) 3.0 s\nfrom 12.0 s to 15.0 s\ncontainer task-apply">apply</span>',
+  );
+  expect(html).toContain('<code>task-app</code> <span>network apply</span> <small>exit 0</small>');
+});
+
+test('the timeline keeps the last label of its scale inside the chart', () => {
+  expect(htmlOf()).toContain('<span class="before" style="left:100%">20 s</span>');
+  expect(htmlOf()).toContain('<span style="left:50%">10 s</span>');
+});
+
+test('the timeline shows a lost job as lost', () => {
+  const html = htmlOf([...STORY.slice(0, 6), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)]);
+  expect(html).toContain('<span class="part lost" style="left:30%;width:70%" title="lost (plan) 14.0 s');
+});
+
+test('the timeline shows the problems and the run that did not end', () => {
+  const html = htmlOf([run(0, 'b', 'plan_queued')]);
+  expect(html).toContain('<strong class="bad">No agent took the job run-b/plan.');
+  expect(html).toContain('plan_queued, not ended');
+});
+
+test('the timeline escapes names', () => {
+  const html = htmlOf([run(0, 'b', 'plan_queued', { workspace: '<img onerror="x">' })]);
+  expect(html).not.toContain('<img');
+  expect(html).toContain('&lt;img onerror=&quot;x&quot;&gt;');
+});
+
+test('the timeline also shows an empty world', () => {
+  expect(htmlOf([])).toContain('0 runs, 0 jobs, 0 containers');
+});
