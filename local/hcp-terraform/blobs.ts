@@ -2,103 +2,78 @@
  * The blob store: URLs that contain a secret and need no token, for configurations, logs, states and plans.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs#blob-storage-authentication
  */
-import { failure, notFound } from './json-api.ts';
+import { found } from './api.ts';
+import { conflict, failure, notFound } from './json-api.ts';
 import type { Platform } from './platform.ts';
 import { advance } from './queue.ts';
+import type { Blob } from './records.ts';
 import { createRun } from './run-creation.ts';
-import type { Operation } from './runs.ts';
+import { type Operation, runRequest } from './runs.ts';
 import { finalizeStateVersion, parseStateFile } from './states.ts';
+import type { World } from './world.ts';
 
 const START_OF_TEXT = Buffer.from([2]);
 const END_OF_TEXT = Buffer.from([3]);
 const NOTHING = Buffer.alloc(0);
 
 /** The current log, with a start mark if it isn't empty, and an end mark if it is complete. */
-export function framedLog(operation: Operation): Buffer {
+function framedLog(operation: Operation): Buffer {
   if (operation.executedBy === undefined && operation.log.length === 0) return NOTHING;
   return Buffer.concat([START_OF_TEXT, ...operation.log, operation.ended ? END_OF_TEXT : NOTHING]);
 }
 
-export interface BlobContent {
-  readonly body: Buffer;
-  readonly type: 'text/plain' | 'application/json' | 'application/octet-stream';
+/** Media type and content of a blob; the content is `undefined` if it doesn't exist, or can't be read. */
+function readable(world: World, { kind, id }: Blob): readonly [type: string, content?: Buffer | string | undefined] {
+  switch (kind) {
+    case 'log':
+      return ['text/plain', framedLog(found(world.operations, id))];
+    case 'plan-json':
+      return ['application/json', world.operations.get(id)?.result?.planJson];
+    case 'configuration-download':
+      return ['application/octet-stream', world.configurationVersions.get(id)?.archive];
+    case 'state-download':
+      return ['application/json', world.stateVersions.get(id)?.state];
+    case 'json-state-download':
+      return ['application/json', world.stateVersions.get(id)?.jsonState];
+    default:
+      return [''];
+  }
 }
 
-/** The content of a blob URL. For logs, at most `limit` bytes from `offset`. */
-export function readBlob(
-  platform: Platform,
-  secret: string,
-  range: { readonly offset: number; readonly limit: number | undefined },
-): BlobContent {
-  const { world } = platform;
-  const blob = world.blobs.get(secret);
-  if (blob === undefined) throw notFound();
-  const state = world.stateVersions.get(blob.id);
-  const operation = world.operations.get(blob.id);
-  switch (blob.kind) {
-    case 'log': {
-      if (operation === undefined) throw notFound();
-      const log = framedLog(operation);
-      const end = range.limit === undefined ? log.length : range.offset + range.limit;
-      return { body: log.subarray(range.offset, end), type: 'text/plain' };
-    }
-    case 'plan-json':
-      if (operation?.result?.planJson === undefined) throw notFound();
-      return { body: Buffer.from(operation.result.planJson), type: 'application/json' };
-    case 'configuration-download': {
-      const archive = world.configurationVersions.get(blob.id)?.archive;
-      if (archive === undefined) throw notFound();
-      return { body: archive, type: 'application/octet-stream' };
-    }
-    case 'state-download':
-      if (state?.state === undefined) throw notFound();
-      return { body: state.state, type: 'application/json' };
-    case 'json-state-download':
-      if (state?.jsonState === undefined) throw notFound();
-      return { body: state.jsonState, type: 'application/json' };
-    default:
-      throw notFound();
-  }
+/** The content of a blob URL. */
+export function readBlob({ world }: Platform, secret: string): { readonly type: string; readonly body: Buffer } {
+  const [type, content] = readable(world, found(world.blobs, secret));
+  if (content === undefined) throw notFound();
+  return { type, body: Buffer.from(content) };
 }
 
 /** An upload of a configuration, which may queue a run automatically, or of a state. */
 export function writeBlob(platform: Platform, secret: string, body: Buffer): void {
   const { world } = platform;
-  const blob = world.blobs.get(secret);
-  if (blob === undefined) throw notFound();
-  switch (blob.kind) {
-    case 'configuration-upload':
-      uploadConfiguration(platform, blob.id, body);
-      return;
-    case 'state-upload': {
-      const version = world.stateVersions.get(blob.id);
-      const parsed = parseStateFile(body);
-      if (version === undefined) throw notFound();
-      if (parsed === undefined) throw failure(400, 'bad request', 'The upload is not a Terraform state file');
-      finalizeStateVersion(platform, version, body, parsed);
-      return;
-    }
-    case 'json-state-upload': {
-      const version = world.stateVersions.get(blob.id);
-      if (version === undefined) throw notFound();
-      version.jsonState = body;
-      return;
-    }
-    default:
-      throw notFound();
+  const { kind, id } = found(world.blobs, secret);
+  if (kind === 'configuration-upload') {
+    uploadConfiguration(platform, id, body);
+  } else if (kind === 'state-upload') {
+    const parsed = parseStateFile(body);
+    if (parsed === undefined) throw failure(400, 'bad request', 'The upload is not a Terraform state file');
+    finalizeStateVersion(platform, found(world.stateVersions, id), body, parsed);
+  } else if (kind === 'json-state-upload') {
+    found(world.stateVersions, id).jsonState = body;
+  } else {
+    throw notFound();
   }
 }
 
 function uploadConfiguration(platform: Platform, id: string, archive: Buffer): void {
   const { world } = platform;
-  const version = world.configurationVersions.get(id);
-  const workspace = version === undefined ? undefined : world.workspaces.get(version.workspaceId);
-  if (version === undefined || workspace === undefined) throw notFound();
-  if (version.uploadedAt !== undefined) throw failure(409, 'conflict', 'The configuration version is uploaded already');
+  const version = found(world.configurationVersions, id);
+  const workspace = found(world.workspaces, version.workspaceId);
+  if (version.uploadedAt !== undefined) throw conflict('The configuration version is uploaded already');
   version.archive = archive;
   version.uploadedAt = platform.now();
   if (version.autoQueueRuns) {
-    createRun(platform, workspace, version, version.createdById, { source: 'tfe-configuration-version' });
+    const by = { userId: version.createdById, source: 'tfe-configuration-version' };
+    createRun(platform, workspace, version, by, runRequest.parse({}));
   }
   advance(platform, workspace);
 }

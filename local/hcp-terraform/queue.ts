@@ -25,35 +25,39 @@ export function currentRun(world: World, workspaceId: string): Run | undefined {
   return line.find((run) => !isFinal(run)) ?? line.at(-1);
 }
 
+/** Reports a run's new status, and advances the runs that it blocked. */
+export function runMoved(platform: Platform, run: Run): void {
+  runChanged(platform, run);
+  const workspace = platform.world.workspaces.get(run.workspaceId);
+  if (workspace !== undefined) advance(platform, workspace);
+}
+
 /** Advances every run of the workspace that nothing blocks any more. */
 export function advance(platform: Platform, workspace: Workspace): void {
   const { world } = platform;
+  const plan = (run: Run): void => {
+    queuePlan(run, platform.now());
+    runChanged(platform, run);
+  };
   const uploaded = (run: Run) => world.configurationVersions.get(run.configurationVersionId)?.uploadedAt !== undefined;
 
-  for (const run of runsOf(world, workspace.id)) {
-    if (run.status === 'pending' && skipsWorkspaceQueue(run) && uploaded(run)) {
-      queuePlan(run, platform.now());
-      runChanged(platform, run);
-    }
-  }
+  const pending = runsOf(world, workspace.id).filter((run) => run.status === 'pending');
+  for (const run of pending) if (skipsWorkspaceQueue(run) && uploaded(run)) plan(run);
 
   const working = workingRun(world, workspace.id);
   if (working === undefined) {
     if (workspace.lock !== undefined) return;
-    const next = runsOf(world, workspace.id).find((run) => run.status === 'pending' && !skipsWorkspaceQueue(run));
-    if (next === undefined || !uploaded(next)) return;
-    queuePlan(next, platform.now());
-    runChanged(platform, next);
+    const next = pending.find((run) => !skipsWorkspaceQueue(run));
+    if (next !== undefined && uploaded(next)) plan(next);
   } else if (working.status === 'confirmed') {
-    const changedMode = working.plan.executedBy !== undefined && executionOf(world, workspace).mode !== 'agent';
-    if (changedMode) {
+    if (working.plan.executedBy !== undefined && executionOf(world, workspace).mode !== 'agent') {
       const reason = 'The execution mode of the workspace changed between the plan and the apply of this run.';
       failOperation(working, working.apply, reason, platform.now());
+      runMoved(platform, working);
     } else {
       queueApply(working, platform.now());
+      runChanged(platform, working);
     }
-    runChanged(platform, working);
-    if (changedMode) advance(platform, workspace);
   }
 }
 

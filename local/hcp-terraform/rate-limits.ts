@@ -35,14 +35,14 @@ export interface RateLimiter {
 
 /** A sliding window per user and limit. With `undefined` limits, everything is allowed, and the headers contain the vendor's numbers. */
 export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
-  const requests = new Map<string, number[]>();
-  const runLists = new Map<string, number[]>();
+  /** Times of the requests that count, by limit and user. */
+  const taken = new Map<string, number[]>();
 
-  function look(taken: Map<string, number[]>, user: string, { limit, windowMs }: RateLimit, now: number) {
-    const recent = (taken.get(user) ?? []).filter((at) => at > now - windowMs);
-    taken.set(user, recent);
-    const oldest = recent[0];
-    return { recent, left: limit - recent.length, resetMs: oldest === undefined ? windowMs : oldest + windowMs - now };
+  function look(name: keyof RateLimits, { limit, windowMs }: RateLimit, user: string, now: number) {
+    const key = `${name} ${user}`;
+    const recent = (taken.get(key) ?? []).filter((at) => at > now - windowMs);
+    taken.set(key, recent);
+    return { limit, recent, left: limit - recent.length, resetMs: (recent[0] ?? now) + windowMs - now };
   }
 
   return {
@@ -51,10 +51,8 @@ export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
         const { limit } = isRunList ? VENDOR_RATE_LIMITS.runLists : VENDOR_RATE_LIMITS.requests;
         return { allowed: true, limit, remaining: limit - 1, resetSeconds: 0 };
       }
-      const general = { ...look(requests, user, limits.requests, now), limit: limits.requests.limit };
-      const list = isRunList
-        ? { ...look(runLists, user, limits.runLists, now), limit: limits.runLists.limit }
-        : undefined;
+      const general = look('requests', limits.requests, user, now);
+      const list = isRunList ? look('runLists', limits.runLists, user, now) : undefined;
       const allowed = general.left > 0 && (list === undefined || list.left > 0);
       if (allowed) {
         general.recent.push(now);
@@ -69,9 +67,6 @@ export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
         resetSeconds: shown.resetMs / 1_000,
       };
     },
-    reset() {
-      requests.clear();
-      runLists.clear();
-    },
+    reset: () => taken.clear(),
   };
 }

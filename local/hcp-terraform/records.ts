@@ -1,4 +1,5 @@
 /** The platform's records. Times are milliseconds since the epoch. */
+import * as z from 'zod';
 
 export type ExecutionMode = 'remote' | 'local' | 'agent';
 
@@ -96,31 +97,35 @@ export interface Variable {
   versionId: string;
 }
 
-export interface Workspace {
+/** The workspace settings that a request changes without further rules, and that a document shows unchanged. */
+export const workspaceSettings = z.object({
+  description: z.string().nullable(),
+  autoApply: z.boolean(),
+  allowDestroyPlan: z.boolean(),
+  queueAllRuns: z.boolean(),
+  speculativeEnabled: z.boolean(),
+  globalRemoteState: z.boolean(),
+  fileTriggersEnabled: z.boolean(),
+  assessmentsEnabled: z.boolean(),
+  terraformVersion: z.string(),
+  workingDirectory: z.string(),
+  sourceName: z.string().nullable(),
+  sourceUrl: z.string().nullable(),
+});
+
+export interface Workspace extends z.infer<typeof workspaceSettings> {
   readonly id: string;
   readonly organization: string;
   readonly createdAt: number;
   updatedAt: number;
   name: string;
   projectId: string;
-  description: string | undefined;
   /** Absent: inherited from the organization. */
   executionMode: ExecutionMode | undefined;
   /** Absent: inherited from the organization. */
   agentPoolId: string | undefined;
-  autoApply: boolean;
-  allowDestroyPlan: boolean;
-  queueAllRuns: boolean;
-  speculativeEnabled: boolean;
-  globalRemoteState: boolean;
-  fileTriggersEnabled: boolean;
-  assessmentsEnabled: boolean;
   /** How long an agent takes to evaluate its policy sets in agent mode. Absent: it has no policy sets. */
   agentPolicies?: { readonly durationMs: number } | undefined;
-  terraformVersion: string;
-  workingDirectory: string;
-  sourceName: string | undefined;
-  sourceUrl: string | undefined;
   /** Key-value tags; a tag without a value is a flat one. */
   readonly tags: Map<string, string>;
   readonly variables: Map<string, Variable>;
@@ -166,11 +171,17 @@ export interface StateVersion {
   outputs: readonly StateVersionOutput[];
 }
 
-/** The content of a blob URL. */
-export type Blob =
-  | { readonly kind: 'configuration-upload' | 'configuration-download'; readonly id: string }
-  | { readonly kind: 'log' | 'plan-json'; readonly id: string }
-  | {
-      readonly kind: 'state-upload' | 'state-download' | 'json-state-upload' | 'json-state-download';
-      readonly id: string;
-    };
+/** What a blob URL reads or writes. */
+export interface Blob {
+  readonly kind:
+    | 'configuration-upload'
+    | 'configuration-download'
+    | 'log'
+    | 'plan-json'
+    | 'state-upload'
+    | 'state-download'
+    | 'json-state-upload'
+    | 'json-state-download';
+  /** Id of the configuration version, the plan or apply, or the state version. */
+  readonly id: string;
+}

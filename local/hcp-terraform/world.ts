@@ -33,23 +33,37 @@ export interface Seeds {
   readonly pool: { readonly id: string; readonly name: string; readonly tokenId: string; readonly token: string };
 }
 
-export interface World {
+export class World {
   readonly seeds: Seeds;
-  readonly users: Map<string, User>;
-  readonly organizations: Map<string, Organization>;
-  readonly projects: Map<string, Project>;
-  readonly pools: Map<string, AgentPool>;
-  readonly agentTokens: Map<string, AgentToken>;
-  readonly agents: Map<string, Agent>;
-  readonly internalJobs: Map<string, InternalJob>;
-  readonly workspaces: Map<string, Workspace>;
-  readonly configurationVersions: Map<string, ConfigurationVersion>;
-  readonly runs: Map<string, Run>;
-  readonly operations: Map<string, Operation>;
-  readonly stateVersions: Map<string, StateVersion>;
-  readonly blobs: Map<string, Blob>;
-  readonly blobSecrets: Map<string, string>;
-  sequence: number;
+  readonly users = new Map<string, User>();
+  /** By name. All other records are found by their id. */
+  readonly organizations = new Map<string, Organization>();
+  readonly projects = new Map<string, Project>();
+  readonly pools = new Map<string, AgentPool>();
+  readonly agentTokens = new Map<string, AgentToken>();
+  readonly agents = new Map<string, Agent>();
+  readonly internalJobs = new Map<string, InternalJob>();
+  readonly workspaces = new Map<string, Workspace>();
+  readonly configurationVersions = new Map<string, ConfigurationVersion>();
+  readonly runs = new Map<string, Run>();
+  readonly operations = new Map<string, Operation>();
+  readonly stateVersions = new Map<string, StateVersion>();
+  /** By the secret in their URL. */
+  readonly blobs = new Map<string, Blob>();
+  readonly blobSecrets = new Map<string, string>();
+  sequence = 0;
+
+  constructor(seeds: Seeds, now: number) {
+    this.seeds = seeds;
+    plantSeeds(this, now);
+  }
+}
+
+/** Resets the world to its seeds: the same organization, pool and tokens, and nothing else. */
+export function resetWorld(world: World, now: number): void {
+  for (const part of Object.values(world)) if (part instanceof Map) part.clear();
+  world.sequence = 0;
+  plantSeeds(world, now);
 }
 
 export function newUser(username: string, access: User['access'], isServiceAccount = false): User {
@@ -65,76 +79,42 @@ export function newSeeds(organization: string, poolName: string): Seeds {
   };
 }
 
-/** Creates a world with its seeds. */
-export function createWorld(seeds: Seeds, now: number): World {
-  const world: World = {
-    seeds,
-    users: new Map(),
-    organizations: new Map(),
-    projects: new Map(),
-    pools: new Map(),
-    agentTokens: new Map(),
-    agents: new Map(),
-    internalJobs: new Map(),
-    workspaces: new Map(),
-    configurationVersions: new Map(),
-    runs: new Map(),
-    operations: new Map(),
-    stateVersions: new Map(),
-    blobs: new Map(),
-    blobSecrets: new Map(),
-    sequence: 0,
-  };
-  plantSeeds(world, now);
-  return world;
-}
-
-/** Resets the world to its seeds: the same organization, pool and tokens, and nothing else. */
-export function resetWorld(world: World, now: number): void {
-  for (const part of Object.values(world)) if (part instanceof Map) part.clear();
-  world.sequence = 0;
-  plantSeeds(world, now);
-}
-
 function plantSeeds(world: World, now: number): void {
-  const { seeds } = world;
-  for (const user of [seeds.owner, seeds.launcher]) world.users.set(user.id, user);
-  addOrganization(world, seeds.organization, now);
-  world.pools.set(seeds.pool.id, {
-    id: seeds.pool.id,
-    organization: seeds.organization,
+  const { owner, launcher, pool, organization: name } = world.seeds;
+  for (const user of [owner, launcher]) world.users.set(user.id, user);
+  const organization = addOrganization(world, name, now);
+  organization.defaultExecutionMode = 'agent';
+  organization.defaultAgentPoolId = pool.id;
+  world.pools.set(pool.id, {
+    id: pool.id,
+    organization: name,
     createdAt: now,
-    name: seeds.pool.name,
+    name: pool.name,
     organizationScoped: true,
     allowedWorkspaceIds: [],
     allowedProjectIds: [],
     excludedWorkspaceIds: [],
   });
-  world.agentTokens.set(seeds.pool.tokenId, {
-    id: seeds.pool.tokenId,
-    poolId: seeds.pool.id,
+  world.agentTokens.set(pool.tokenId, {
+    id: pool.tokenId,
+    poolId: pool.id,
     description: 'default',
     createdAt: now,
-    createdById: seeds.owner.id,
-    secret: seeds.pool.token,
+    createdById: owner.id,
+    secret: pool.token,
     lastUsedAt: undefined,
   });
-  const organization = world.organizations.get(seeds.organization);
-  if (organization !== undefined) {
-    organization.defaultExecutionMode = 'agent';
-    organization.defaultAgentPoolId = seeds.pool.id;
-  }
 }
 
 export function addOrganization(world: World, name: string, now: number): Organization {
-  const project: Project = {
-    id: newId('prj'),
+  const projectId = newId('prj');
+  world.projects.set(projectId, {
+    id: projectId,
     organization: name,
     createdAt: now,
     name: 'Default Project',
     description: '',
-  };
-  world.projects.set(project.id, project);
+  });
   const organization: Organization = {
     id: newId('org'),
     name,
@@ -142,7 +122,7 @@ export function addOrganization(world: World, name: string, now: number): Organi
     email: `owner@${name}.example`,
     defaultExecutionMode: 'remote',
     defaultAgentPoolId: undefined,
-    defaultProjectId: project.id,
+    defaultProjectId: projectId,
   };
   world.organizations.set(name, organization);
   return organization;
@@ -155,22 +135,31 @@ export function executionOf(
 ): { readonly mode: ExecutionMode; readonly pool: AgentPool | undefined } {
   const organization = world.organizations.get(workspace.organization);
   const mode = workspace.executionMode ?? organization?.defaultExecutionMode ?? 'remote';
-  if (mode !== 'agent') return { mode, pool: undefined };
-  const poolId = workspace.agentPoolId ?? organization?.defaultAgentPoolId;
-  return { mode, pool: poolId === undefined ? undefined : world.pools.get(poolId) };
+  const poolId = mode === 'agent' ? (workspace.agentPoolId ?? organization?.defaultAgentPoolId) : undefined;
+  return { mode, pool: world.pools.get(poolId ?? '') };
+}
+
+/** A plan or an apply with its run and its workspace; `undefined` if the job is not a phase of a run. */
+export function phaseOf(
+  world: World,
+  jobId: string | undefined,
+): { readonly operation: Operation; readonly run: Run; readonly workspace: Workspace } | undefined {
+  const operation = world.operations.get(jobId ?? '');
+  const run = world.runs.get(operation?.runId ?? '');
+  const workspace = world.workspaces.get(run?.workspaceId ?? '');
+  return operation && run && workspace && { operation, run, workspace };
 }
 
 /** Path of a blob URL. A blob keeps the same secret for the lifetime of the world. */
 export function blobPath(world: World, blob: Blob): string {
   const key = `${blob.kind}/${blob.id}`;
-  let secret = world.blobSecrets.get(key);
-  if (secret === undefined) {
-    secret = newBlobSecret();
-    world.blobSecrets.set(key, secret);
-    world.blobs.set(secret, blob);
-  }
+  const secret = world.blobSecrets.get(key) ?? newBlobSecret();
+  world.blobSecrets.set(key, secret);
+  world.blobs.set(secret, blob);
   return `/v1/object/${secret}`;
 }
+
+const JOB_ID_PREFIXES = { assessment: 'asmt', policy: 'poleval', test: 'trun' } as const;
 
 /** Queues a job that no list of runs shows, and that keeps the agent that takes it busy for `durationMs`. */
 export function enqueueInternalJob(
@@ -178,16 +167,8 @@ export function enqueueInternalJob(
   job: Pick<InternalJob, 'poolId' | 'type' | 'durationMs' | 'runId'>,
   now: number,
 ): InternalJob {
-  const queued: InternalJob = {
-    id: newId(job.type === 'assessment' ? 'asmt' : job.type === 'policy' ? 'poleval' : 'trun'),
-    poolId: job.poolId,
-    type: job.type,
-    runId: job.runId,
-    queuedAt: now,
-    durationMs: job.durationMs,
-    agentId: undefined,
-    status: 'queued',
-  };
-  world.internalJobs.set(queued.id, queued);
+  const id = newId(JOB_ID_PREFIXES[job.type]);
+  const queued: InternalJob = { ...job, id, queuedAt: now, agentId: undefined, status: 'queued' };
+  world.internalJobs.set(id, queued);
   return queued;
 }

@@ -1,17 +1,14 @@
 /** API documents of agent pools, agents and agent tokens. */
-import { countsAgainstAllowance, statusOf } from '../agents.ts';
-import { isoTime, type Resource } from '../json-api.ts';
+import { hasLeft, statusOf } from '../agents.ts';
+import { isoTime, type Resource, toMany, toOne } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
 import type { Agent, AgentPool, AgentToken } from '../records.ts';
 import { executionOf } from '../world.ts';
 
-export function agentPoolResource(platform: Platform, pool: AgentPool): Resource {
-  const { world } = platform;
+export function agentPoolResource({ world }: Platform, pool: AgentPool): Resource {
   const using = [...world.workspaces.values()].filter((each) => executionOf(world, each).pool?.id === pool.id);
-  const agents = [...world.agents.values()].filter(
-    (agent) => agent.poolId === pool.id && countsAgainstAllowance(platform, agent),
-  );
-  const workspaces = (ids: readonly string[]) => ({ data: ids.map((id) => ({ id, type: 'workspaces' })) });
+  const agents = [...world.agents.values()].filter((agent) => agent.poolId === pool.id && !hasLeft(agent));
+  const self = `/api/v2/agent-pools/${pool.id}`;
   return {
     id: pool.id,
     type: 'agent-pools',
@@ -22,15 +19,15 @@ export function agentPoolResource(platform: Platform, pool: AgentPool): Resource
       'agent-count': agents.length,
     },
     relationships: {
-      agents: { links: { related: `/api/v2/agent-pools/${pool.id}/agents` } },
-      'authentication-tokens': { links: { related: `/api/v2/agent-pools/${pool.id}/authentication-tokens` } },
-      workspaces: workspaces(using.map((workspace) => workspace.id)),
-      'allowed-workspaces': workspaces(pool.allowedWorkspaceIds),
-      'excluded-workspaces': workspaces(pool.excludedWorkspaceIds),
-      'allowed-projects': { data: pool.allowedProjectIds.map((id) => ({ id, type: 'projects' })) },
-      organization: { data: { id: pool.organization, type: 'organizations' } },
+      agents: { links: { related: `${self}/agents` } },
+      'authentication-tokens': { links: { related: `${self}/authentication-tokens` } },
+      workspaces: toMany('workspaces', using),
+      'allowed-workspaces': toMany('workspaces', pool.allowedWorkspaceIds),
+      'excluded-workspaces': toMany('workspaces', pool.excludedWorkspaceIds),
+      'allowed-projects': toMany('projects', pool.allowedProjectIds),
+      organization: toOne('organizations', pool.organization),
     },
-    links: { self: `/api/v2/agent-pools/${pool.id}` },
+    links: { self },
   };
 }
 
@@ -60,6 +57,6 @@ export function agentTokenResource(token: AgentToken, secret: string | null): Re
       description: token.description,
       token: secret,
     },
-    relationships: { 'created-by': { data: { id: token.createdById, type: 'users' } } },
+    relationships: { 'created-by': toOne('users', token.createdById) },
   };
 }

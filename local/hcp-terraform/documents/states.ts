@@ -1,13 +1,11 @@
 /** API documents of state versions and their outputs. */
-import type { Call } from '../api.ts';
-import { isoTime, type Resource } from '../json-api.ts';
+import { blobUrl, type Call } from '../api.ts';
+import { isoTime, type Resource, toMany, toOne } from '../json-api.ts';
 import type { StateVersion, StateVersionOutput } from '../records.ts';
-import { blobPath } from '../world.ts';
 
 export function stateVersionResource(call: Call, version: StateVersion): Resource {
-  const { world } = call.platform;
   const url = (kind: 'state-download' | 'state-upload' | 'json-state-upload' | 'json-state-download') =>
-    `${call.origin}${blobPath(world, { kind, id: version.id })}`;
+    blobUrl(call, kind, version.id);
   const uploaded = version.state !== undefined;
   return {
     id: version.id,
@@ -32,12 +30,10 @@ export function stateVersionResource(call: Call, version: StateVersion): Resourc
       intermediate: false,
     },
     relationships: {
-      run: { data: version.runId === undefined ? null : { id: version.runId, type: 'runs' } },
-      'created-by': {
-        data: version.createdById === undefined ? null : { id: version.createdById, type: 'users' },
-      },
-      workspace: { data: { id: version.workspaceId, type: 'workspaces' } },
-      outputs: { data: version.outputs.map((output) => ({ id: output.id, type: 'state-version-outputs' })) },
+      run: toOne('runs', version.runId),
+      'created-by': toOne('users', version.createdById),
+      workspace: toOne('workspaces', version.workspaceId),
+      outputs: toMany('state-version-outputs', version.outputs),
     },
     links: { self: `/api/v2/state-versions/${version.id}` },
   };

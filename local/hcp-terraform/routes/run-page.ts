@@ -15,7 +15,7 @@ export interface ContainerView {
   readonly lines: readonly string[];
 }
 
-type ContainerOf = (agentName: string) => ContainerView | undefined;
+export type ContainerOf = (agentName: string) => ContainerView | undefined;
 
 const REFRESH_SECONDS = 3;
 const STYLE = `
