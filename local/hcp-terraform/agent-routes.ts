@@ -2,15 +2,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bodyBytes, type HttpServer } from '../http-server.ts';
 import { AGENT_ID_HEADER, agentStatus, type Instruction, jobResult, registration } from './agent-protocol.ts';
-import { endAgent, finishJob, hasLeft, registerAgent, sweepAgents, takeJob } from './agents.ts';
+import { endAgent, finishJob, hasLeft, registerAgent, takeJob } from './agents.ts';
 import { found } from './api.ts';
 import { bearerToken, bodyJson, pathParameters } from './http.ts';
 import { conflict, failure, notFound, parseBody } from './json-api.ts';
 import type { Platform } from './platform.ts';
-import type { Agent, AgentToken, InternalJob } from './records.ts';
 import type { Operation } from './runs.ts';
 import { finalizeStateVersion, newStateVersion, parseStateFile } from './states.ts';
-import { phaseOf } from './world.ts';
+import { type Agent, type AgentToken, type InternalJob, phaseOf } from './world.ts';
 
 export function agentRoutes(api: HttpServer, platform: Platform): void {
   const { world } = platform;
@@ -43,7 +42,6 @@ export function agentRoutes(api: HttpServer, platform: Platform): void {
   /** The agent in the path. It must be alive and belong to the token's pool. The request counts as a ping. */
   function agentOf(request: FastifyRequest): Agent {
     const token = tokenOf(request);
-    sweepAgents(platform);
     const agent = world.agents.get(idIn(request));
     if (agent === undefined || agent.poolId !== token.poolId) {
       throw failure(410, 'gone', 'The agent is not registered, or was deleted.');
@@ -77,7 +75,6 @@ export function agentRoutes(api: HttpServer, platform: Platform): void {
     const token = tokenOf(request);
     const pool = world.pools.get(token.poolId);
     if (pool === undefined) throw failure(401, 'unauthorized', 'The agent token belongs to no pool.');
-    sweepAgents(platform);
     const agent = registerAgent(platform, pool, token, parseBody(registration, bodyJson(request)), request.ip);
     reply.code(201);
     return {

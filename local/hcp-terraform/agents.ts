@@ -10,7 +10,6 @@ import { newId } from './ids.ts';
 import { conflict, failure } from './json-api.ts';
 import { agentChanged, type Platform, runChanged } from './platform.ts';
 import { runMoved } from './queue.ts';
-import type { Agent, AgentPool, AgentToken, InternalJob } from './records.ts';
 import {
   currentOperation,
   failOperation,
@@ -22,7 +21,16 @@ import {
   type Run,
   startOperation,
 } from './runs.ts';
-import { enqueueInternalJob, executionOf, phaseOf, type World } from './world.ts';
+import {
+  type Agent,
+  type AgentPool,
+  type AgentToken,
+  enqueueInternalJob,
+  executionOf,
+  type InternalJob,
+  phaseOf,
+  type World,
+} from './world.ts';
 
 export type AgentStatusName = 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
 
@@ -72,7 +80,6 @@ export function registerAgent(
     createdAt: now,
     lastPingAt: now,
     reported: 'idle',
-    jobId: undefined,
     jobsTaken: 0,
   };
   world.agents.set(id, agent);

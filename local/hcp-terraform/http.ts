@@ -2,12 +2,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import { bodyBytes } from '../http-server.ts';
-import type { Answer, Call } from './api.ts';
+import { type Answer, Call } from './api.ts';
 import { ApiFailure, failure, MEDIA_TYPE } from './json-api.ts';
 import { parsedJson } from './parsed-json.ts';
 import type { Platform } from './platform.ts';
-import type { User } from './records.ts';
-import type { World } from './world.ts';
+import type { User, World } from './world.ts';
 
 export const pathParameters = z.record(z.string(), z.string());
 export const queryParameters = z.record(z.string(), z.unknown());
@@ -36,20 +35,14 @@ export function userOf(world: World, request: FastifyRequest): User | undefined 
 export function callOf(platform: Platform, request: FastifyRequest): Call {
   const user = userOf(platform.world, request);
   if (user === undefined) throw failure(401, 'unauthorized');
-  const parameters = pathParameters.parse(request.params);
-  const origin = `https://${request.headers.host ?? 'localhost'}`;
-  return {
-    platform,
-    world: platform.world,
+  return new Call(platform, {
     user,
-    isOwner: user.access === 'owner',
-    origin,
-    url: `${origin}${request.url}`,
+    origin: `https://${request.headers.host ?? 'localhost'}`,
+    path: request.url,
     query: queryParameters.parse(request.query),
     body: bodyJson(request),
-    id: parameters['id'] ?? '',
-    param: (name) => parameters[name] ?? '',
-  };
+    parameters: pathParameters.parse(request.params),
+  });
 }
 
 function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {

@@ -25,19 +25,15 @@ export interface Resource extends Identifier {
   readonly links?: Readonly<Record<string, string | null>>;
 }
 
-export interface ApiError {
-  readonly status: string;
-  readonly title: string;
-  readonly detail?: string;
-  readonly source?: { readonly pointer: string };
-}
-
 /** A route throws this, and the response is an errors document. */
 export class ApiFailure extends Error {
   readonly statusCode: number;
-  readonly errors: readonly ApiError[];
+  readonly errors: readonly object[];
 
-  constructor(statusCode: number, errors: readonly Omit<ApiError, 'status'>[]) {
+  constructor(
+    statusCode: number,
+    errors: readonly { readonly title: string; readonly detail?: string; readonly source?: { pointer: string } }[],
+  ) {
     super(errors.map((error) => error.detail ?? error.title).join('; '));
     this.statusCode = statusCode;
     this.errors = errors.map((error) => ({ status: String(statusCode), ...error }));
@@ -95,10 +91,9 @@ export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   );
 }
 
-/** The fields of the record that the schema has, as attributes of a document. */
-export function attributesOf<S extends z.ZodObject>(schema: S, record: z.output<S>): Record<string, unknown> {
-  const fields = Object.entries(record).filter(([field]) => field in schema.shape);
-  return Object.fromEntries(fields.map(([field, value]) => [kebabCase(field), value]));
+/** The record as attributes of a document. */
+export function attributesOf(record: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).map(([field, value]) => [kebabCase(field), value]));
 }
 
 /** One value for several attributes or permissions. */

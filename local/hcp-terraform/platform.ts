@@ -1,7 +1,7 @@
 /** The world, its clock and its settings: the input of every route and rule. */
-import type { Agent } from './records.ts';
+
 import type { Run } from './runs.ts';
-import { executionOf, type World, type WorldEvent } from './world.ts';
+import { type Agent, executionOf, type World, type WorldEvent } from './world.ts';
 
 const NO_HOSTED_WORKERS = ': its execution mode is remote, and there are no hosted workers here, so it stays queued';
 

@@ -2,10 +2,21 @@
  * Which run of a workspace may continue: one at a time, oldest first, and none while the workspace is locked. Speculative and
  * saved plans don't wait in this queue. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
  */
+import { newId } from './ids.ts';
 import { type Platform, runChanged } from './platform.ts';
-import type { Workspace } from './records.ts';
-import { discard, failOperation, isFinal, queueApply, queuePlan, type Run, skipsWorkspaceQueue } from './runs.ts';
-import { executionOf, type World } from './world.ts';
+import {
+  discard,
+  failOperation,
+  isFinal,
+  newOperation,
+  queueApply,
+  queuePlan,
+  type Run,
+  type RunRequest,
+  record,
+  skipsWorkspaceQueue,
+} from './runs.ts';
+import { type ConfigurationVersion, executionOf, type Workspace, type World } from './world.ts';
 
 /** The workspace's runs, oldest first. */
 export function runsOf(world: World, workspaceId: string): Run[] {
@@ -69,4 +80,46 @@ export function discardStaleSavedPlans(platform: Platform, workspaceId: string, 
       runChanged(platform, run);
     }
   }
+}
+
+/** Creates a pending run. `advance` decides when it continues. */
+export function createRun(
+  platform: Platform,
+  workspace: Workspace,
+  version: ConfigurationVersion,
+  by: { readonly userId: string; readonly source: string },
+  wanted: RunRequest,
+): Run {
+  const { world } = platform;
+  const id = newId('run');
+  const now = platform.now();
+  world.sequence += 1;
+  const planOnly = wanted.planOnly ?? version.speculative;
+  const run: Run = {
+    ...wanted,
+    planOnly,
+    autoApply: !planOnly && (wanted.autoApply ?? workspace.autoApply),
+    terraformVersion: wanted.terraformVersion ?? workspace.terraformVersion,
+    id,
+    sequence: world.sequence,
+    organization: workspace.organization,
+    workspaceId: workspace.id,
+    configurationVersionId: version.id,
+    createdAt: now,
+    createdById: by.userId,
+    source: by.source,
+    status: 'pending',
+    timestamps: new Map(),
+    updatedAt: now,
+    events: [],
+    comments: [],
+    plan: newOperation(id, 'plan'),
+    apply: newOperation(id, 'apply'),
+  };
+  record(run, 'queued', now, by.userId);
+  world.runs.set(run.id, run);
+  for (const operation of [run.plan, run.apply]) world.operations.set(operation.id, operation);
+  workspace.currentConfigurationVersionId = version.id;
+  runChanged(platform, run);
+  return run;
 }

@@ -18,23 +18,8 @@ export const VENDOR_RATE_LIMITS: RateLimits = {
   runLists: { limit: 30, windowMs: 60_000 },
 };
 
-export interface RateVerdict {
-  readonly allowed: boolean;
-  /** The limit that is closest to being reached, for the headers. */
-  readonly limit: number;
-  readonly remaining: number;
-  /** Seconds, with a fraction, until another request is allowed or the window has moved. */
-  readonly resetSeconds: number;
-}
-
-export interface RateLimiter {
-  /** Counts one request of the user. A rejected request doesn't count. */
-  take(user: string, isRunList: boolean, now: number): RateVerdict;
-  reset(): void;
-}
-
 /** A sliding window per user and limit. With `undefined` limits, everything is allowed, and the headers contain the vendor's numbers. */
-export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
+export function createRateLimiter(limits: RateLimits | undefined) {
   /** Times of the requests that count, by limit and user. */
   const taken = new Map<string, number[]>();
 
@@ -46,7 +31,8 @@ export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
   }
 
   return {
-    take(user, isRunList, now) {
+    /** Counts one request of the user. A rejected request doesn't count. The numbers are for the response's headers. */
+    take(user: string, isRunList: boolean, now: number) {
       if (limits === undefined) {
         const { limit } = isRunList ? VENDOR_RATE_LIMITS.runLists : VENDOR_RATE_LIMITS.requests;
         return { allowed: true, limit, remaining: limit - 1, resetSeconds: 0 };
@@ -64,6 +50,7 @@ export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
         allowed,
         limit: shown.limit,
         remaining: Math.max(0, shown.left - (allowed ? 1 : 0)),
+        // Until another request is allowed, or until the window has moved.
         resetSeconds: shown.resetMs / 1_000,
       };
     },

@@ -47,21 +47,21 @@ export interface Operation {
   status: OperationStatus;
   /** Milliseconds since the epoch by the platform's keys, such as `queued-at` and `started-at`. */
   readonly timestamps: Map<string, number>;
-  executedBy: ExecutedBy | undefined;
-  result: JobResult | undefined;
+  executedBy?: ExecutedBy | undefined;
+  result?: JobResult | undefined;
   /** Set once, when the phase ends with or without a result. From then on, the log has its end mark. */
   ended: boolean;
   readonly log: Buffer[];
   /** Only for plans: the files for the apply, as a gzipped tar. */
-  filesystem: Buffer | undefined;
+  filesystem?: Buffer | undefined;
 }
 
 export interface RunEvent {
   readonly id: string;
   readonly action: string;
   readonly at: number;
-  readonly actorId: string | undefined;
-  readonly description: string | undefined;
+  readonly actorId?: string | undefined;
+  readonly description?: string | undefined;
 }
 
 const flag = z.boolean().default(false);
@@ -101,12 +101,12 @@ export interface Run extends Readonly<z.infer<typeof runSettings>> {
   status: RunStatus;
   readonly timestamps: Map<string, number>;
   updatedAt: number;
-  confirmedById: string | undefined;
-  canceledById: string | undefined;
+  confirmedById?: string | undefined;
+  canceledById?: string | undefined;
   /** Time of the first cancel request. The run may still be stopping. */
-  canceledAt: number | undefined;
-  forceCancelAvailableAt: number | undefined;
-  cancelRequest: 'cancel' | 'force-cancel' | undefined;
+  canceledAt?: number | undefined;
+  forceCancelAvailableAt?: number | undefined;
+  cancelRequest?: 'cancel' | 'force-cancel' | undefined;
   readonly events: RunEvent[];
   readonly comments: { readonly id: string; readonly body: string }[];
   readonly plan: Operation;
@@ -169,11 +169,8 @@ export function newOperation(runId: string, phase: Operation['phase']): Operatio
     phase,
     status: 'pending',
     timestamps: new Map(),
-    executedBy: undefined,
-    result: undefined,
     ended: false,
     log: [],
-    filesystem: undefined,
   };
 }
 

@@ -14,20 +14,28 @@ import { callOf, sendAnswer, sendError, userOf } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
 import { createRateLimiter, type RateLimits, VENDOR_RATE_LIMITS } from './rate-limits.ts';
-import type { InternalJob, User } from './records.ts';
 import { agentPoolRoutes } from './routes/agent-pools.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { configurationVersionRoutes } from './routes/configuration-versions.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { organizationRoutes } from './routes/organizations.ts';
-import { planAndApplyRoutes } from './routes/plans-and-applies.ts';
 import { type ContainerOf, runPageRoutes } from './routes/run-page.ts';
 import { runRoutes } from './routes/runs.ts';
 import { stateVersionRoutes } from './routes/state-versions.ts';
 import { variableRoutes } from './routes/variables.ts';
 import { workspaceTagRoutes } from './routes/workspace-tags.ts';
 import { workspaceRoutes } from './routes/workspaces.ts';
-import { enqueueInternalJob, newSeeds, newUser, resetWorld, type Seeds, World, type WorldEvent } from './world.ts';
+import {
+  enqueueInternalJob,
+  type InternalJob,
+  newSeeds,
+  newUser,
+  resetWorld,
+  type Seeds,
+  type User,
+  World,
+  type WorldEvent,
+} from './world.ts';
 
 export interface HcpTerraformOptions extends Partial<PlatformSettings> {
   /** Port on loopback. Default, and for 0: a free one. */
@@ -129,6 +137,8 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
 
   api.addHook('onRequest', async (request, reply) => {
+    // Each response shows which agents have been silent for too long.
+    sweepAgents(platform);
     if (!request.url.startsWith('/api/v2/')) return;
     reply.headers(versionHeaders);
     const user = userOf(world, request);
@@ -164,7 +174,6 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   variableRoutes(define);
   configurationVersionRoutes(define);
   runRoutes(define);
-  planAndApplyRoutes(define);
   stateVersionRoutes(define);
   agentRoutes(api, platform);
   blobRoutes(api, platform);

@@ -4,7 +4,7 @@ import { newId } from './ids.ts';
 import { parsedJson } from './parsed-json.ts';
 import type { Platform } from './platform.ts';
 import { discardStaleSavedPlans } from './queue.ts';
-import type { StateVersion, Workspace } from './records.ts';
+import type { StateVersion, Workspace } from './world.ts';
 
 /** The part of a state file (format version 4) that the platform reads. */
 const stateFile = z.object({
@@ -50,10 +50,6 @@ export function newStateVersion(
     id: newId('sv'),
     workspaceId: workspace.id,
     createdAt: platform.now(),
-    state: undefined,
-    jsonState: undefined,
-    terraformVersion: undefined,
-    formatVersion: undefined,
     resources: [],
     outputs: [],
   };

@@ -1,7 +1,7 @@
 /** API documents of organizations, projects and users. */
 import type { Call } from '../api.ts';
 import { allAre, isoTime, type Resource, toOne } from '../json-api.ts';
-import type { Organization, Project, User } from '../records.ts';
+import type { Organization, Project, User } from '../world.ts';
 
 export function organizationResource({ isOwner }: Call, organization: Organization): Resource {
   return {

@@ -1,5 +1,5 @@
 /** API documents of runs, plans and applies. */
-import { blobUrl, type Call } from '../api.ts';
+import type { Call } from '../api.ts';
 import {
   allAre,
   attributesOf,
@@ -30,7 +30,7 @@ export function runResource({ platform, isOwner }: Call, run: Run): Resource {
     id: run.id,
     type: 'runs',
     attributes: {
-      ...attributesOf(runSettings, run),
+      ...attributesOf(runSettings.parse(run)),
       actions: {
         'is-cancelable': isCancelable(run),
         ...allAre(awaitsDecision(run), 'is-confirmable', 'is-discardable'),
@@ -75,19 +75,10 @@ export function runResource({ platform, isOwner }: Call, run: Run): Resource {
 export function operationResource(call: Call, operation: Operation): Resource {
   const { id, phase, result, executedBy } = operation;
   const attributes: Record<string, unknown> = {
-    'execution-details':
-      executedBy === undefined
-        ? null
-        : {
-            mode: 'agent',
-            'agent-id': executedBy.agentId,
-            'agent-name': executedBy.agentName,
-            'agent-pool-id': executedBy.agentPoolId,
-            'agent-pool-name': executedBy.agentPoolName,
-          },
+    'execution-details': executedBy === undefined ? null : { mode: 'agent', ...attributesOf(executedBy) },
     status: operation.status,
     'status-timestamps': statusTimestamps(operation.timestamps),
-    'log-read-url': blobUrl(call, 'log', id),
+    'log-read-url': call.blobUrl('log', id),
     ...allAre(null, 'resource-additions', 'resource-changes', 'resource-destructions', 'resource-imports'),
     ...(operation.status === 'finished' && {
       'resource-additions': result?.resourceAdditions ?? 0,

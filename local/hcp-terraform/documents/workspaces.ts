@@ -1,9 +1,8 @@
 /** API documents of workspaces, variables, tags and configuration versions. */
-import { blobUrl, type Call } from '../api.ts';
+import type { Call } from '../api.ts';
 import { allAre, attributesOf, isoTime, type Resource, statusTimestamps, toMany, toOne } from '../json-api.ts';
 import { currentRun, runsOf, workingRun } from '../queue.ts';
-import { type ConfigurationVersion, type Variable, type Workspace, workspaceSettings } from '../records.ts';
-import { executionOf } from '../world.ts';
+import { type ConfigurationVersion, executionOf, type Variable, type Workspace, workspaceSettings } from '../world.ts';
 
 export function workspaceResource({ world, isOwner }: Call, workspace: Workspace): Resource {
   const { mode, pool } = executionOf(world, workspace);
@@ -16,7 +15,7 @@ export function workspaceResource({ world, isOwner }: Call, workspace: Workspace
     id: workspace.id,
     type: 'workspaces',
     attributes: {
-      ...attributesOf(workspaceSettings, workspace),
+      ...attributesOf(workspaceSettings.parse(workspace)),
       name: workspace.name,
       environment: 'default',
       'created-at': isoTime(workspace.createdAt),
@@ -110,7 +109,7 @@ export function configurationVersionResource(
       provisional: version.provisional,
       status: uploaded ? 'uploaded' : 'pending',
       'status-timestamps': uploaded ? statusTimestamps(new Map([['uploaded-at', uploadedAt]])) : {},
-      ...(showUploadUrl && { 'upload-url': blobUrl(call, 'configuration-upload', version.id) }),
+      ...(showUploadUrl && { 'upload-url': call.blobUrl('configuration-upload', version.id) }),
     },
     relationships: {
       'ingress-attributes': { data: null, links: { related: `${self}/ingress-attributes` } },

@@ -1,23 +1,11 @@
 /** Agent pools, their agents, and the tokens agents register with. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/agents */
 import * as z from 'zod';
-import { endAgent, statusOf, sweepAgents } from '../agents.ts';
-import {
-  added,
-  type Call,
-  created,
-  type Define,
-  document,
-  found,
-  list,
-  noContent,
-  organizationOf,
-  requireOwner,
-} from '../api.ts';
-import { agentPoolResource, agentResource, agentTokenResource } from '../documents/agents.ts';
+import { endAgent, hasLeft, statusOf } from '../agents.ts';
+import { added, type Call, created, type Define, document, found, noContent } from '../api.ts';
 import { newId, newToken } from '../ids.ts';
-import { failure, invalid, parseBody, queryText, toManyBody } from '../json-api.ts';
-import type { AgentPool } from '../records.ts';
-import { executionOf } from '../world.ts';
+import { failure, invalid, isoTime, queryText, type Resource, toMany, toManyBody, toOne } from '../json-api.ts';
+import type { Platform } from '../platform.ts';
+import { type Agent, type AgentPool, type AgentToken, executionOf, newPool } from '../world.ts';
 
 const NAME = /^[A-Za-z0-9_-]+$/;
 
@@ -43,13 +31,69 @@ const tokenBody = z.object({
   }),
 });
 
+function agentPoolResource({ world }: Platform, pool: AgentPool): Resource {
+  const using = [...world.workspaces.values()].filter((each) => executionOf(world, each).pool?.id === pool.id);
+  const agents = [...world.agents.values()].filter((agent) => agent.poolId === pool.id && !hasLeft(agent));
+  const self = `/api/v2/agent-pools/${pool.id}`;
+  return {
+    id: pool.id,
+    type: 'agent-pools',
+    attributes: {
+      name: pool.name,
+      'created-at': isoTime(pool.createdAt),
+      'organization-scoped': pool.organizationScoped,
+      'agent-count': agents.length,
+    },
+    relationships: {
+      agents: { links: { related: `${self}/agents` } },
+      'authentication-tokens': { links: { related: `${self}/authentication-tokens` } },
+      workspaces: toMany('workspaces', using),
+      'allowed-workspaces': toMany('workspaces', pool.allowedWorkspaceIds),
+      'excluded-workspaces': toMany('workspaces', pool.excludedWorkspaceIds),
+      'allowed-projects': toMany('projects', pool.allowedProjectIds),
+      organization: toOne('organizations', pool.organization),
+    },
+    links: { self },
+  };
+}
+
+function agentResource(platform: Platform, agent: Agent): Resource {
+  return {
+    id: agent.id,
+    type: 'agents',
+    attributes: {
+      name: agent.name,
+      status: statusOf(platform, agent),
+      'ip-address': agent.ipAddress,
+      'last-ping-at': isoTime(agent.lastPingAt),
+      'created-at': isoTime(agent.createdAt),
+    },
+    links: { self: `/api/v2/agents/${agent.id}` },
+  };
+}
+
+/** Only the response that creates the token contains the secret. */
+function agentTokenResource(token: AgentToken, secret: string | null): Resource {
+  return {
+    id: token.id,
+    type: 'authentication-tokens',
+    attributes: {
+      'created-at': isoTime(token.createdAt),
+      'last-used-at': token.lastUsedAt === undefined ? null : isoTime(token.lastUsedAt),
+      description: token.description,
+      token: secret,
+    },
+    relationships: { 'created-by': toOne('users', token.createdById) },
+  };
+}
+
 function poolsOf(call: Call, organization: string): AgentPool[] {
   return [...call.world.pools.values()].filter((pool) => pool.organization === organization);
 }
 
 /** The settings in the request. The pool is the present one, or the defaults of a new one. */
 function settingsIn(call: Call, pool: AgentPool): AgentPool {
-  const { attributes, relationships } = parseBody(poolBody, call.body).data;
+  const { attributes, relationships } = call.parse(poolBody).data;
   const { name = pool.name, organizationScoped = pool.organizationScoped } = attributes;
   if (name === '') throw invalid('name', "Name can't be blank");
   if (name !== pool.name && !NAME.test(name))
@@ -85,33 +129,22 @@ const byCreation: Keys<{ readonly createdAt: number }> = { 'created-at': ({ crea
 
 export function agentPoolRoutes(define: Define): void {
   define('GET', '/organizations/:organization/agent-pools', (call) => {
-    const all = poolsOf(call, organizationOf(call).name);
+    const all = poolsOf(call, call.organization().name);
     const wanted = queryText(call.query, 'q')?.toLowerCase() ?? '';
     const matching = all.filter((pool) => pool.name.toLowerCase().includes(wanted));
     const pools = sorted<AgentPool>(matching, call, { ...byCreation, name: ({ name }) => name });
-    sweepAgents(call.platform);
-    return list(call, pools, (pool) => agentPoolResource(call.platform, pool), {
+    return call.list(pools, (pool) => agentPoolResource(call.platform, pool), {
       meta: { 'status-counts': { total: all.length, matching: pools.length } },
     });
   });
 
   define('POST', '/organizations/:organization/agent-pools', (call) => {
-    const defaults: AgentPool = {
-      id: newId('apool'),
-      organization: organizationOf(call).name,
-      createdAt: call.platform.now(),
-      name: '',
-      organizationScoped: true,
-      allowedWorkspaceIds: [],
-      allowedProjectIds: [],
-      excludedWorkspaceIds: [],
-    };
+    const defaults = newPool(newId('apool'), call.organization().name, '', call.platform.now());
     const pool = added(call.world.pools, settingsIn(call, defaults));
     return created(agentPoolResource(call.platform, pool));
   });
 
   define('GET', '/agent-pools/:id', (call) => {
-    sweepAgents(call.platform);
     return document(agentPoolResource(call.platform, found(call.world.pools, call.id)));
   });
 
@@ -134,7 +167,6 @@ export function agentPoolRoutes(define: Define): void {
 
   define('GET', '/agent-pools/:id/agents', (call) => {
     const pool = found(call.world.pools, call.id);
-    sweepAgents(call.platform);
     const since = queryText(call.query, 'filter[last-ping-since]');
     const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
     if (Number.isNaN(sinceMs)) {
@@ -143,17 +175,15 @@ export function agentPoolRoutes(define: Define): void {
     const agents = [...call.world.agents.values()].filter(
       (agent) => agent.poolId === pool.id && agent.lastPingAt >= sinceMs,
     );
-    return list(call, sorted(agents.reverse(), call, byCreation), (agent) => agentResource(call.platform, agent));
+    return call.list(sorted(agents.reverse(), call, byCreation), (agent) => agentResource(call.platform, agent));
   });
 
   define('GET', '/agents/:id', (call) => {
-    sweepAgents(call.platform);
     return document(agentResource(call.platform, found(call.world.agents, call.id)));
   });
 
   define('DELETE', '/agents/:id', ({ world, platform, id }) => {
     const agent = found(world.agents, id);
-    sweepAgents(platform);
     if (['idle', 'busy'].includes(statusOf(platform, agent))) {
       throw failure(412, 'precondition failed', 'Agent must have a status of unknown, errored, or exited');
     }
@@ -163,15 +193,15 @@ export function agentPoolRoutes(define: Define): void {
   });
 
   define('GET', '/agent-pools/:id/authentication-tokens', (call) => {
-    requireOwner(call);
+    call.requireOwner();
     const pool = found(call.world.pools, call.id);
     const tokens = [...call.world.agentTokens.values()].filter((token) => token.poolId === pool.id);
-    return list(call, sorted(tokens, call, byCreation), (token) => agentTokenResource(token, null));
+    return call.list(sorted(tokens, call, byCreation), (token) => agentTokenResource(token, null));
   });
 
   define('POST', '/agent-pools/:id/authentication-tokens', (call) => {
     const pool = found(call.world.pools, call.id);
-    const { description } = parseBody(tokenBody, call.body).data.attributes;
+    const { description } = call.parse(tokenBody).data.attributes;
     if (description.trim() === '') throw invalid('description', "Description can't be blank");
     const token = added(call.world.agentTokens, {
       id: newId('at'),
@@ -180,13 +210,12 @@ export function agentPoolRoutes(define: Define): void {
       createdAt: call.platform.now(),
       createdById: call.user.id,
       secret: newToken(),
-      lastUsedAt: undefined,
     });
     return created(agentTokenResource(token, token.secret));
   });
 
   define('GET', '/authentication-tokens/:id', (call) => {
-    requireOwner(call);
+    call.requireOwner();
     return document(agentTokenResource(found(call.world.agentTokens, call.id), null));
   });
 

@@ -1,9 +1,9 @@
 /** Configuration versions. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/configuration-versions */
 import * as z from 'zod';
-import { added, blobUrl, created, type Define, document, found, list, requireOwner } from '../api.ts';
+import { added, created, type Define, document, found } from '../api.ts';
 import { configurationVersionResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
-import { invalid, notFound, parseBody } from '../json-api.ts';
+import { invalid, notFound } from '../json-api.ts';
 
 const versionBody = z.object({
   data: z.object({
@@ -22,12 +22,12 @@ export function configurationVersionRoutes(define: Define): void {
   define('GET', '/workspaces/:id/configuration-versions', (call) => {
     const { id } = found(call.world.workspaces, call.id);
     const versions = [...call.world.configurationVersions.values()].filter(({ workspaceId }) => workspaceId === id);
-    return list(call, versions.reverse(), (each) => configurationVersionResource(call, each));
+    return call.list(versions.reverse(), (each) => configurationVersionResource(call, each));
   });
 
   define('POST', '/workspaces/:id/configuration-versions', (call) => {
     const workspace = found(call.world.workspaces, call.id);
-    const { attributes } = parseBody(versionBody, call.body).data;
+    const { attributes } = call.parse(versionBody).data;
     if (attributes.speculative && attributes.provisional) {
       throw invalid('provisional', 'A configuration version cannot be speculative and provisional');
     }
@@ -37,8 +37,6 @@ export function configurationVersionRoutes(define: Define): void {
       workspaceId: workspace.id,
       createdAt: call.platform.now(),
       createdById: call.user.id,
-      uploadedAt: undefined,
-      archive: undefined,
     });
     return created(configurationVersionResource(call, version, { showUploadUrl: true }));
   });
@@ -49,8 +47,8 @@ export function configurationVersionRoutes(define: Define): void {
 
   define('GET', '/configuration-versions/:id/download', (call) => {
     const { archive, id } = found(call.world.configurationVersions, call.id);
-    requireOwner(call);
+    call.requireOwner();
     if (archive === undefined) throw notFound();
-    return { status: 302, location: blobUrl(call, 'configuration-download', id) };
+    return { status: 302, location: call.blobUrl('configuration-download', id) };
   });
 }

@@ -1,6 +1,6 @@
 /** Organizations, their projects, and the account behind a token. */
 import * as z from 'zod';
-import { added, created, type Define, document, found, list, noContent, organizationOf } from '../api.ts';
+import { added, created, type Define, document, found, noContent } from '../api.ts';
 import {
   entitlementSetResource,
   organizationResource,
@@ -8,7 +8,7 @@ import {
   userResource,
 } from '../documents/organizations.ts';
 import { newId } from '../ids.ts';
-import { invalid, parseBody, queryList, queryText, toOneBody } from '../json-api.ts';
+import { invalid, queryList, queryText, toOneBody } from '../json-api.ts';
 import { isFinal } from '../runs.ts';
 import { addOrganization } from '../world.ts';
 
@@ -38,11 +38,11 @@ export function organizationRoutes(define: Define): void {
   define('GET', '/organizations', (call) => {
     const wanted = queryText(call.query, 'q') ?? '';
     const organizations = [...call.world.organizations.values()].filter(({ name }) => name.includes(wanted));
-    return list(call, organizations, (each) => organizationResource(call, each));
+    return call.list(organizations, (each) => organizationResource(call, each));
   });
 
   define('POST', '/organizations', (call) => {
-    const { name = '', email } = parseBody(organizationBody, call.body).data.attributes;
+    const { name = '', email } = call.parse(organizationBody).data.attributes;
     if (!NAME.test(name)) throw invalid('name', 'Name is invalid');
     if (call.world.organizations.has(name)) throw invalid('name', 'Name has already been taken');
     const organization = addOrganization(call.world, name, call.platform.now());
@@ -50,11 +50,11 @@ export function organizationRoutes(define: Define): void {
     return created(organizationResource(call, organization));
   });
 
-  define('GET', '/organizations/:organization', (call) => document(organizationResource(call, organizationOf(call))));
+  define('GET', '/organizations/:organization', (call) => document(organizationResource(call, call.organization())));
 
   define('PATCH', '/organizations/:organization', (call) => {
-    const organization = organizationOf(call);
-    const { attributes, relationships } = parseBody(organizationBody, call.body).data;
+    const organization = call.organization();
+    const { attributes, relationships } = call.parse(organizationBody).data;
     const pool = relationships?.['default-agent-pool'];
     if (pool?.data != null && call.world.pools.get(pool.data.id)?.organization !== organization.name) {
       throw invalid('default-agent-pool', 'Default agent pool must exist');
@@ -71,12 +71,12 @@ export function organizationRoutes(define: Define): void {
   });
 
   define('GET', '/organizations/:organization/entitlement-set', (call) =>
-    document(entitlementSetResource(organizationOf(call))),
+    document(entitlementSetResource(call.organization())),
   );
 
   // This route isn't documented. The CLI requests it while it waits for its run.
   define('GET', '/organizations/:organization/capacity', (call) => {
-    const { name } = organizationOf(call);
+    const { name } = call.organization();
     const active = [...call.world.runs.values()].filter((run) => run.organization === name && !isFinal(run));
     const pending = active.filter(({ status }) => status === 'pending').length;
     const attributes = { pending, running: active.length - pending };
@@ -84,19 +84,19 @@ export function organizationRoutes(define: Define): void {
   });
 
   define('GET', '/organizations/:organization/projects', (call) => {
-    const { name: organization } = organizationOf(call);
+    const { name: organization } = call.organization();
     const names = queryList(call.query, 'filter[names]');
     const wanted = queryText(call.query, 'q') ?? '';
     const projects = [...call.world.projects.values()].filter(
       (each) => each.organization === organization && (names?.has(each.name) ?? true) && each.name.includes(wanted),
     );
-    return list(call, projects, (each) => projectResource(call, each));
+    return call.list(projects, (each) => projectResource(call, each));
   });
 
   define('POST', '/organizations/:organization/projects', (call) => {
     const { projects } = call.world;
-    const { name: organization } = organizationOf(call);
-    const { name = '', description = '' } = parseBody(projectBody, call.body).data.attributes;
+    const { name: organization } = call.organization();
+    const { name = '', description = '' } = call.parse(projectBody).data.attributes;
     if (name.trim() === '') throw invalid('name', "Name can't be blank");
     const isTaken = [...projects.values()].some((each) => each.organization === organization && each.name === name);
     if (isTaken) throw invalid('name', 'Name has already been taken');
@@ -109,7 +109,7 @@ export function organizationRoutes(define: Define): void {
 
   define('PATCH', '/projects/:id', (call) => {
     const project = found(call.world.projects, call.id);
-    Object.assign(project, parseBody(projectBody, call.body).data.attributes);
+    Object.assign(project, call.parse(projectBody).data.attributes);
     return document(projectResource(call, project));
   });
 

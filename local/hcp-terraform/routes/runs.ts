@@ -1,17 +1,10 @@
-/** Runs: lists, creation, actions. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run */
+/**
+ * Runs, plans and applies: lists, creation, actions.
+ * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run, …/plans and …/applies
+ */
 import * as z from 'zod';
 import { poolOfRun } from '../agents.ts';
-import {
-  type Answer,
-  accepted,
-  type Call,
-  created,
-  type Define,
-  document,
-  found,
-  list,
-  organizationOf,
-} from '../api.ts';
+import { type Answer, accepted, type Call, created, type Define, document, found, noContent } from '../api.ts';
 import { includedWithRuns, operationResource, RUN_INCLUDES, runEventResource, runResource } from '../documents/runs.ts';
 import { configurationVersionResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
@@ -21,14 +14,13 @@ import {
   includes,
   invalid,
   notFound,
-  parseBody,
   queryList,
   queryText,
   type Resource,
   toOneBody,
 } from '../json-api.ts';
-import { advance, runMoved, runsOf, workingRun } from '../queue.ts';
-import { createRun } from '../run-creation.ts';
+import { advance, createRun, runMoved, runsOf, workingRun } from '../queue.ts';
+import { redactedPlan } from '../redacted-plan.ts';
 import {
   awaitsDecision,
   cancel,
@@ -38,6 +30,7 @@ import {
   isCancelable,
   isFinal,
   isForceCancelable,
+  type Operation,
   operationOf,
   type Run,
   runRequest,
@@ -100,6 +93,18 @@ function runIn(call: Call): Run {
   return found(call.world.runs, call.id);
 }
 
+function operationIn(call: Call, phase: Operation['phase']): Operation {
+  const operation = found(call.world.operations, call.id);
+  if (operation.phase !== phase) throw notFound();
+  return operation;
+}
+
+/** The machine-readable plan: a redirect to a blob, or nothing yet. */
+function jsonOutput(call: Call, { id, result }: Operation): Answer {
+  call.requireOwner();
+  return result?.planJson === undefined ? noContent : { status: 307, location: call.blobUrl('plan-json', id) };
+}
+
 /** Returns the resources that the request wants with its runs, or `undefined` if it wants none. */
 function includer(call: Call): (runs: readonly Run[]) => Resource[] | undefined {
   const asked = includes(call.query, RUN_INCLUDES);
@@ -109,7 +114,7 @@ function includer(call: Call): (runs: readonly Run[]) => Resource[] | undefined 
 /** A list of runs, newest first. */
 function listRuns(call: Call, runs: readonly Run[], totals: boolean): Answer {
   const sorted = [...runs].sort((a, b) => b.sequence - a.sequence);
-  return list(call, sorted, (run) => runResource(call, run), { totals, include: includer(call) });
+  return call.list(sorted, (run) => runResource(call, run), { totals, include: includer(call) });
 }
 
 /** An action on a run: 202 without a body if its status allows it, otherwise 409. */
@@ -122,7 +127,7 @@ function action(
   define('POST', `/runs/:id/actions/${name}`, (call) => {
     const run = runIn(call);
     const now = call.platform.now();
-    const comment = parseBody(commentBody, call.body)?.comment;
+    const comment = call.parse(commentBody)?.comment;
     if (!allowed(run, now)) throw failure(409, 'transition not allowed');
     if (comment != null) run.comments.push({ id: newId('wsc'), body: comment });
     act(run, call.user.id, now, call);
@@ -133,7 +138,7 @@ function action(
 
 function create(call: Call): Answer {
   const { world, platform } = call;
-  const { attributes, relationships } = parseBody(runBody, call.body).data;
+  const { attributes, relationships } = call.parse(runBody).data;
   const workspaceId = relationships?.workspace?.data.id;
   if (workspaceId === undefined) throw invalid('workspace', "Workspace can't be blank");
   const workspace = found(world.workspaces, workspaceId);
@@ -174,7 +179,7 @@ function hasOrganizationRuns(tfeVersion: string | undefined): boolean {
 }
 
 function runsOfOrganization(call: Call): Run[] {
-  const { name } = organizationOf(call);
+  const { name } = call.organization();
   return [...call.world.runs.values()].filter((run) => run.organization === name);
 }
 
@@ -199,7 +204,7 @@ export function runRoutes(define: Define): void {
   // This route isn't documented. The CLI requests it while it waits for its run.
   define('GET', '/organizations/:organization/runs/queue', (call) => {
     const waiting = runsOfOrganization(call).filter((run) => !isFinal(run) && !awaitsDecision(run));
-    return list(call, waiting, (run) => {
+    return call.list(waiting, (run) => {
       const resource = runResource(call, run);
       return { ...resource, attributes: { ...resource.attributes, 'position-in-queue': waiting.indexOf(run) + 1 } };
     });
@@ -217,11 +222,23 @@ export function runRoutes(define: Define): void {
     body: { data: runIn(call).events.map(runEventResource) },
   }));
 
+  define('GET', '/plans/:id', (call) => document(operationResource(call, operationIn(call, 'plan'))));
+  define('GET', '/applies/:id', (call) => document(operationResource(call, operationIn(call, 'apply'))));
+  define('GET', '/plans/:id/json-output', (call) => jsonOutput(call, operationIn(call, 'plan')));
+  define('GET', '/runs/:id/plan/json-output', (call) => jsonOutput(call, runIn(call).plan));
+
+  // The plan for `terraform show`: with schemas, and without sensitive values.
+  define('GET', '/plans/:id/json-output-redacted', (call) => {
+    const { result } = operationIn(call, 'plan');
+    const plan = result === undefined ? undefined : redactedPlan(result);
+    return plan === undefined ? noContent : { status: 200, body: plan };
+  });
+
   // Run tasks, policy checks and policy evaluations don't exist here, so their lists are empty.
   for (const name of ['task-stages', 'policy-checks', 'tf-policy-evaluations', 'comments']) {
     define('GET', `/runs/:id/${name}`, (call) => {
       const { comments } = runIn(call);
-      return list(call, name === 'comments' ? comments : [], ({ id, body }) => ({
+      return call.list(name === 'comments' ? comments : [], ({ id, body }) => ({
         id,
         type: 'comments',
         attributes: { body },

@@ -1,11 +1,20 @@
 /** State versions and outputs. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/state-versions */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { type Answer, type Call, created, type Define, document, found, list, requireOwner } from '../api.ts';
-import { stateVersionOutputResource, stateVersionResource } from '../documents/states.ts';
-import { conflict, invalid, notFound, parseBody, queryText, toOneBody } from '../json-api.ts';
-import type { StateVersion } from '../records.ts';
+import { type Answer, type Call, created, type Define, document, found } from '../api.ts';
+import {
+  conflict,
+  invalid,
+  isoTime,
+  notFound,
+  queryText,
+  type Resource,
+  toMany,
+  toOne,
+  toOneBody,
+} from '../json-api.ts';
 import { finalizeStateVersion, newStateVersion, parseStateFile, type StateFile } from '../states.ts';
+import type { StateVersion, StateVersionOutput } from '../world.ts';
 import { workspaceNamed } from './workspaces.ts';
 
 const stateVersionBody = z.object({
@@ -24,6 +33,66 @@ const stateVersionBody = z.object({
   }),
 });
 type Attributes = z.infer<typeof stateVersionBody>['data']['attributes'];
+
+function stateVersionResource(call: Call, version: StateVersion): Resource {
+  const url = (kind: 'state-download' | 'state-upload' | 'json-state-upload' | 'json-state-download') =>
+    call.blobUrl(kind, version.id);
+  const uploaded = version.state !== undefined;
+  return {
+    id: version.id,
+    type: 'state-versions',
+    attributes: {
+      'created-at': isoTime(version.createdAt),
+      size: version.state?.length ?? null,
+      'hosted-state-download-url': uploaded ? url('state-download') : null,
+      'hosted-json-state-download-url': version.jsonState === undefined ? null : url('json-state-download'),
+      'hosted-state-upload-url': uploaded ? null : url('state-upload'),
+      'hosted-json-state-upload-url': uploaded ? null : url('json-state-upload'),
+      serial: version.serial,
+      status: uploaded ? 'finalized' : 'pending',
+      'state-version': version.formatVersion ?? null,
+      'terraform-version': version.terraformVersion ?? null,
+      'resources-processed': uploaded,
+      resources: version.resources,
+      modules: {},
+      providers: {},
+      'vcs-commit-url': null,
+      'vcs-commit-sha': null,
+      intermediate: false,
+    },
+    relationships: {
+      run: toOne('runs', version.runId),
+      'created-by': toOne('users', version.createdById),
+      workspace: toOne('workspaces', version.workspaceId),
+      outputs: toMany('state-version-outputs', version.outputs),
+    },
+    links: { self: `/api/v2/state-versions/${version.id}` },
+  };
+}
+
+function typeName(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return value === null ? 'null' : typeof value;
+}
+
+/** Lists hide the values of sensitive outputs. A single output shows its value. */
+function stateVersionOutputResource(
+  output: StateVersionOutput,
+  { hideSensitive }: { hideSensitive: boolean },
+): Resource {
+  return {
+    id: output.id,
+    type: 'state-version-outputs',
+    attributes: {
+      name: output.name,
+      sensitive: output.sensitive,
+      type: typeName(output.value),
+      value: output.sensitive && hideSensitive ? null : output.value,
+      'detailed-type': output.detailedType,
+    },
+    links: { self: `/api/v2/state-version-outputs/${output.id}` },
+  };
+}
 
 /** Unless it is forced, a new state continues the present one. */
 function checkContinues({ lineage, serial, force }: Attributes, present: StateVersion | undefined): void {
@@ -50,14 +119,14 @@ export function stateVersionRoutes(define: Define): void {
   /** States can contain secrets, so all routes that read them require an owner. */
   const read = (path: string, handle: (call: Call) => Answer) =>
     define('GET', path, (call) => {
-      requireOwner(call);
+      call.requireOwner();
       return handle(call);
     });
   const show = (path: string, versionOf: (call: Call) => StateVersion) =>
     read(path, (call) => document(stateVersionResource(call, versionOf(call))));
   const outputs = (path: string, versionOf: (call: Call) => StateVersion) =>
     read(path, (call) =>
-      list(call, versionOf(call).outputs, (each) => stateVersionOutputResource(each, { hideSensitive: true })),
+      call.list(versionOf(call).outputs, (each) => stateVersionOutputResource(each, { hideSensitive: true })),
     );
   const byId = ({ world, id }: Call) => found(world.stateVersions, id);
   const current = ({ world, id }: Call) =>
@@ -70,7 +139,7 @@ export function stateVersionRoutes(define: Define): void {
 
   define('POST', '/workspaces/:id/state-versions', (call) => {
     const workspace = found(call.world.workspaces, call.id);
-    const { attributes, relationships } = parseBody(stateVersionBody, call.body).data;
+    const { attributes, relationships } = call.parse(stateVersionBody).data;
     if (workspace.lock?.userId !== call.user.id) {
       throw conflict('The workspace must be locked by you to create a state version');
     }
@@ -87,7 +156,7 @@ export function stateVersionRoutes(define: Define): void {
     const organization = queryText(call.query, 'filter[organization][name]');
     const { id } = workspaceNamed(call.world, organization, queryText(call.query, 'filter[workspace][name]'));
     const versions = [...call.world.stateVersions.values()].filter(({ workspaceId }) => workspaceId === id);
-    return list(call, versions.reverse(), (each) => stateVersionResource(call, each));
+    return call.list(versions.reverse(), (each) => stateVersionResource(call, each));
   });
 
   read('/state-version-outputs/:id', (call) => {

@@ -1,10 +1,10 @@
 /** Variables of workspaces. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/workspace-variables */
 import * as z from 'zod';
-import { added, type Call, created, type Define, document, found, noContent, requireOwner } from '../api.ts';
+import { added, type Call, created, type Define, document, found, noContent } from '../api.ts';
 import { variableResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
-import { invalid, parseBody } from '../json-api.ts';
-import type { Variable, Workspace } from '../records.ts';
+import { invalid } from '../json-api.ts';
+import type { Variable, Workspace } from '../world.ts';
 
 /** Null is the empty string. */
 const text = z
@@ -29,7 +29,7 @@ const variableBody = z.object({
 
 /** Variables can contain secrets, so all routes require an owner. */
 function workspaceIn(call: Call): Workspace {
-  requireOwner(call);
+  call.requireOwner();
   return found(call.world.workspaces, call.id);
 }
 
@@ -50,7 +50,7 @@ export function variableRoutes(define: Define): void {
 
   define('POST', '/workspaces/:id/vars', (call) => {
     const workspace = workspaceIn(call);
-    const { attributes } = parseBody(variableBody, call.body).data;
+    const { attributes } = call.parse(variableBody).data;
     const { category, key = '', value = '', description = '', hcl = false, sensitive = false } = attributes;
     if (category === undefined) throw invalid('category', "Category can't be blank");
     const id = newId('var');
@@ -68,7 +68,7 @@ export function variableRoutes(define: Define): void {
   define('PATCH', '/workspaces/:id/vars/:variable', (call) => {
     const workspace = workspaceIn(call);
     const variable = found(workspace.variables, call.param('variable'));
-    const { attributes } = parseBody(variableBody, call.body).data;
+    const { attributes } = call.parse(variableBody).data;
     if (variable.sensitive && attributes.sensitive === false) {
       throw invalid('sensitive', 'Sensitive variables cannot become non-sensitive');
     }

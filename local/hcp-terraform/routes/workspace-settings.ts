@@ -2,8 +2,7 @@
 import * as z from 'zod';
 import type { Call } from '../api.ts';
 import { invalid, toOneBody } from '../json-api.ts';
-import { type Workspace, workspaceSettings } from '../records.ts';
-import { executionOf } from '../world.ts';
+import { executionOf, type Workspace, workspaceSettings } from '../world.ts';
 
 const NAME = /^[A-Za-z0-9_-]{1,90}$/;
 

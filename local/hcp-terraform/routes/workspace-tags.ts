@@ -1,7 +1,6 @@
 /** Tags of workspaces: flat tags and key-value bindings. */
 import * as z from 'zod';
-import { type Answer, type Call, type Define, found, list, noContent } from '../api.ts';
-import { parseBody } from '../json-api.ts';
+import { type Answer, type Call, type Define, found, noContent } from '../api.ts';
 
 const tag = z.object({
   type: z.string(),
@@ -24,8 +23,8 @@ function asEntries(tags: readonly z.infer<typeof tag>[]): (readonly [string, str
 }
 
 /** The initial tags of a workspace. */
-export function tagsInBody(body: unknown): Map<string, string> {
-  const { tags, 'tag-bindings': bindings } = parseBody(withTags, body).data.relationships ?? {};
+export function tagsInBody(call: Call): Map<string, string> {
+  const { tags, 'tag-bindings': bindings } = call.parse(withTags).data.relationships ?? {};
   return new Map(asEntries([...(tags?.data ?? []), ...(bindings?.data ?? [])]));
 }
 
@@ -35,18 +34,18 @@ function tagsIn(call: Call): Map<string, string> {
 
 function addTags(call: Call): void {
   const tags = tagsIn(call);
-  for (const [key, value] of asEntries(parseBody(tagsBody, call.body).data)) tags.set(key, value);
+  for (const [key, value] of asEntries(call.parse(tagsBody).data)) tags.set(key, value);
 }
 
 function bindings(call: Call, type: string): Answer {
   const numbered = [...tagsIn(call)].map(([key, value], index) => ({ number: index + 1, key, value }));
-  return list(call, numbered, ({ number, ...attributes }) => ({ id: `${type}-${number}`, type, attributes }));
+  return call.list(numbered, ({ number, ...attributes }) => ({ id: `${type}-${number}`, type, attributes }));
 }
 
 export function workspaceTagRoutes(define: Define): void {
   const path = '/workspaces/:id/relationships/tags';
   define('GET', path, (call) =>
-    list(call, [...tagsIn(call).keys()], (name) => ({
+    call.list([...tagsIn(call).keys()], (name) => ({
       id: `tag-${name}`,
       type: 'tags',
       attributes: { name, 'instance-count': 1 },
@@ -58,7 +57,7 @@ export function workspaceTagRoutes(define: Define): void {
   });
   define('DELETE', path, (call) => {
     const tags = tagsIn(call);
-    for (const { id, attributes } of parseBody(tagsBody, call.body).data) {
+    for (const { id, attributes } of call.parse(tagsBody).data) {
       tags.delete(attributes.name ?? id?.replace(/^tag-/, '') ?? '');
     }
     return noContent;

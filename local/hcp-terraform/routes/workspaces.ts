@@ -1,17 +1,6 @@
 /** Workspaces: settings, locks, lists. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/workspaces */
 import * as z from 'zod';
-import {
-  type Answer,
-  added,
-  type Call,
-  created,
-  type Define,
-  document,
-  found,
-  list,
-  noContent,
-  organizationOf,
-} from '../api.ts';
+import { type Answer, added, type Call, created, type Define, document, found, noContent } from '../api.ts';
 import { organizationResource, projectResource } from '../documents/organizations.ts';
 import { includedWithRuns, runResource } from '../documents/runs.ts';
 import { configurationVersionResource, workspaceResource } from '../documents/workspaces.ts';
@@ -21,15 +10,13 @@ import {
   distinct,
   includes,
   notFound,
-  parseBody,
   type Query,
   queryList,
   queryText,
   type Resource,
 } from '../json-api.ts';
 import { advance, currentRun, runsOf, workingRun } from '../queue.ts';
-import type { Workspace } from '../records.ts';
-import type { World } from '../world.ts';
+import type { Workspace, World } from '../world.ts';
 import { changeSettings, checkName, workspaceBody } from './workspace-settings.ts';
 import { tagsInBody } from './workspace-tags.ts';
 
@@ -88,8 +75,8 @@ export function workspaceNamed(world: World, organization: string | undefined, n
 
 function create(call: Call): Answer {
   const { world, platform } = call;
-  const organization = organizationOf(call);
-  const { attributes: wanted, relationships } = parseBody(workspaceBody, call.body).data;
+  const organization = call.organization();
+  const { attributes: wanted, relationships } = call.parse(workspaceBody).data;
   const now = platform.now();
   const project = relationships?.project;
   const workspace: Workspace = {
@@ -100,8 +87,6 @@ function create(call: Call): Answer {
     name: checkName(call, organization.name, wanted.name),
     projectId: project === undefined ? organization.defaultProjectId : found(world.projects, project.data.id).id,
     description: null,
-    executionMode: undefined,
-    agentPoolId: undefined,
     autoApply: false,
     allowDestroyPlan: true,
     queueAllRuns: false,
@@ -113,18 +98,15 @@ function create(call: Call): Answer {
     workingDirectory: '',
     sourceName: null,
     sourceUrl: null,
-    tags: tagsInBody(call.body),
+    tags: tagsInBody(call),
     variables: new Map(),
-    lock: undefined,
-    currentStateVersionId: undefined,
-    currentConfigurationVersionId: undefined,
   };
   changeSettings(call, workspace, wanted);
   return created(workspaceResource(call, added(world.workspaces, workspace)));
 }
 
 function update(call: Call, workspace: Workspace): Answer {
-  const { attributes: wanted, relationships } = parseBody(workspaceBody, call.body).data;
+  const { attributes: wanted, relationships } = call.parse(workspaceBody).data;
   if (wanted.name !== undefined) workspace.name = checkName(call, workspace.organization, wanted.name, workspace);
   const project = relationships?.project;
   if (project !== undefined) workspace.projectId = found(call.world.projects, project.data.id).id;
@@ -196,12 +178,12 @@ function matches({ world, query }: Call, { id, name, tags, projectId }: Workspac
 
 export function workspaceRoutes(define: Define): void {
   define('GET', '/organizations/:organization/workspaces', (call) => {
-    const { name } = organizationOf(call);
+    const { name } = call.organization();
     const workspaces = [...call.world.workspaces.values()]
       .filter((each) => each.organization === name && matches(call, each))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     if (queryText(call.query, 'sort') === '-name') workspaces.reverse();
-    return list(call, workspaces, (each) => workspaceResource(call, each), {
+    return call.list(workspaces, (each) => workspaceResource(call, each), {
       include: (shown) => includedWithWorkspaces(call, shown),
     });
   });
@@ -238,7 +220,7 @@ export function workspaceRoutes(define: Define): void {
 
   define('POST', '/workspaces/:id/actions/lock', (call) => {
     const workspace = workspaceIn(call);
-    const { reason = '' } = parseBody(lockBody, call.body) ?? {};
+    const { reason = '' } = call.parse(lockBody) ?? {};
     if (isLocked(call, workspace)) throw conflict('Unable to lock workspace. The workspace is already locked.');
     workspace.lock = { userId: call.user.id, reason };
     return document(workspaceResource(call, workspace));
@@ -262,7 +244,7 @@ export function workspaceRoutes(define: Define): void {
 
   define('GET', '/workspaces/:id/relationships/remote-state-consumers', (call) => {
     workspaceIn(call);
-    return list<Workspace>(call, [], (each) => workspaceResource(call, each));
+    return call.list([], (each) => workspaceResource(call, each));
   });
 }
 
