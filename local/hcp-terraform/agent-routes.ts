@@ -118,13 +118,9 @@ export function agentRoutes(api: HttpServer, platform: Platform): void {
     const parsed = parseStateFile(body);
     if (parsed === undefined) throw failure(422, 'invalid attribute', 'The body is not a Terraform state file.');
     const { serial, lineage } = parsed;
-    const { id: runId, createdById } = run;
-    finalizeStateVersion(
-      platform,
-      newStateVersion(platform, workspace, { serial, lineage, runId, createdById }),
-      body,
-      parsed,
-    );
+    const origin = { runId: run.id, createdById: run.createdById };
+    const version = newStateVersion(platform, workspace, { serial, lineage, ...origin });
+    finalizeStateVersion(platform, version, body, parsed);
   });
 
   route('PUT', '/jobs/:id/filesystem', (request) => {

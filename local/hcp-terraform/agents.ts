@@ -32,15 +32,13 @@ import {
   type World,
 } from './world.ts';
 
-export type AgentStatusName = 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
-
 /** The agent never comes back, and doesn't count in the organization agent limit any more. */
 export function hasLeft({ reported }: Agent): boolean {
   return reported === 'exited' || reported === 'errored';
 }
 
 /** The status that the platform shows. A silent agent becomes `unknown`, whatever it reported last. */
-export function statusOf(platform: Platform, agent: Agent): AgentStatusName {
+export function statusOf(platform: Platform, agent: Agent): Agent['reported'] | 'unknown' {
   const isSilent = platform.now() - agent.lastPingAt >= platform.settings.agentUnknownAfterMs;
   return isSilent && !hasLeft(agent) ? 'unknown' : agent.reported;
 }

@@ -9,10 +9,8 @@ import * as z from 'zod';
 
 export const MEDIA_TYPE = 'application/vnd.api+json';
 
-export interface Identifier {
-  readonly id: string;
-  readonly type: string;
-}
+const identifier = z.object({ id: z.string(), type: z.string() });
+type Identifier = Readonly<z.infer<typeof identifier>>;
 
 export interface Relationship {
   readonly data?: Identifier | readonly Identifier[] | null;
@@ -101,7 +99,6 @@ export function allAre<T>(value: T, ...names: readonly string[]): Record<string,
   return Object.fromEntries(names.map((name) => [name, value]));
 }
 
-const identifier = z.object({ id: z.string(), type: z.string() });
 export const toOneBody = z.object({ data: identifier });
 export const toManyBody = z.object({ data: z.array(identifier) });
 

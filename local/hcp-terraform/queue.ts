@@ -1,6 +1,6 @@
 /**
- * Which run of a workspace may continue: one at a time, oldest first, and none while the workspace is locked. Speculative and
- * saved plans don't wait in this queue. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
+ * Creates runs, and decides which run of a workspace may continue: one at a time, oldest first, and none while the workspace is locked.
+ * Speculative and saved plans don't wait in this queue. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
  */
 import { newId } from './ids.ts';
 import { type Platform, runChanged } from './platform.ts';

@@ -3,15 +3,8 @@
  * of runs. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting and …/run#list-runs-in-an-organization
  */
 
-export interface RateLimit {
-  readonly limit: number;
-  readonly windowMs: number;
-}
-
-export interface RateLimits {
-  readonly requests: RateLimit;
-  readonly runLists: RateLimit;
-}
+type RateLimit = { readonly limit: number; readonly windowMs: number };
+export type RateLimits = { readonly requests: RateLimit; readonly runLists: RateLimit };
 
 export const VENDOR_RATE_LIMITS: RateLimits = {
   requests: { limit: 30, windowMs: 1_000 },

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { httpServer, listen } from '../http-server.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { sweepAgents } from './agents.ts';
-import { type Define, found } from './api.ts';
+import { added, type Define, found } from './api.ts';
 import { type LoopbackCertificate, loopbackCertificate } from './certificate.ts';
 import { callOf, sendAnswer, sendError, userOf } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
@@ -137,7 +137,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
 
   api.addHook('onRequest', async (request, reply) => {
-    // Each response shows which agents have been silent for too long.
+    // A response must not show an agent that has been silent for too long as alive.
     sweepAgents(platform);
     if (!request.url.startsWith('/api/v2/')) return;
     reply.headers(versionHeaders);
@@ -201,11 +201,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     agentCommand: agentCommand(url, seeds.pool.token, certificate.file),
     routes,
     world,
-    addUser(username, access) {
-      const user = newUser(username, access);
-      world.users.set(user.id, user);
-      return user;
-    },
+    addUser: (username, access) => added(world.users, newUser(username, access)),
     evaluatePoliciesOnAgents(workspaceId, durationMs) {
       const workspace = found(world.workspaces, workspaceId);
       workspace.agentPolicies = durationMs === undefined ? undefined : { durationMs };
@@ -226,11 +222,10 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
 function agentCommand(url: string, token: string, caFile: string): string {
   const agent = fileURLToPath(new URL('../tfc-agent/tfc-agent', import.meta.url));
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  const environment = Object.entries({
-    TFC_ADDRESS: url,
-    TFC_AGENT_TOKEN: token,
-    SSL_CERT_FILE: caFile,
-    NODE_EXTRA_CA_CERTS: caFile,
-  });
-  return [...environment.map(([name, value]) => `${name}=${quoted(value)}`), quoted(agent), '-single'].join(' ');
+  const variables = { TFC_ADDRESS: url, TFC_AGENT_TOKEN: token, SSL_CERT_FILE: caFile, NODE_EXTRA_CA_CERTS: caFile };
+  return [
+    ...Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}`),
+    quoted(agent),
+    '-single',
+  ].join(' ');
 }

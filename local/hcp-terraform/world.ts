@@ -15,28 +15,27 @@ export interface User {
   readonly apiToken: string;
 }
 
-export interface Organization {
+interface Created {
   readonly id: string;
-  readonly name: string;
   readonly createdAt: number;
+}
+
+export interface Organization extends Created {
+  readonly name: string;
   email: string;
   defaultExecutionMode: ExecutionMode;
   defaultAgentPoolId?: string | undefined;
   readonly defaultProjectId: string;
 }
 
-export interface Project {
-  readonly id: string;
+export interface Project extends Created {
   readonly organization: string;
-  readonly createdAt: number;
   name: string;
   description: string;
 }
 
-export interface AgentPool {
-  readonly id: string;
+export interface AgentPool extends Created {
   readonly organization: string;
-  readonly createdAt: number;
   name: string;
   organizationScoped: boolean;
   allowedWorkspaceIds: string[];
@@ -44,18 +43,15 @@ export interface AgentPool {
   excludedWorkspaceIds: string[];
 }
 
-export interface AgentToken {
-  readonly id: string;
+export interface AgentToken extends Created {
   readonly poolId: string;
   readonly description: string;
-  readonly createdAt: number;
   readonly createdById: string;
   readonly secret: string;
   lastUsedAt?: number | undefined;
 }
 
-export interface Agent {
-  readonly id: string;
+export interface Agent extends Created {
   readonly poolId: string;
   readonly tokenId: string;
   readonly name: string;
@@ -64,7 +60,6 @@ export interface Agent {
   readonly accept: ReadonlySet<string>;
   readonly single: boolean;
   readonly ipAddress: string;
-  readonly createdAt: number;
   lastPingAt: number;
   /** The status that it reported, or that the platform set. `unknown` is never stored; it follows from silence. */
   reported: 'idle' | 'busy' | 'exited' | 'errored';
@@ -87,9 +82,7 @@ export interface InternalJob {
   status: 'queued' | 'running' | 'finished' | 'errored';
 }
 
-export interface Variable {
-  readonly id: string;
-  readonly createdAt: number;
+export interface Variable extends Created {
   key: string;
   value: string;
   description: string;
@@ -115,10 +108,8 @@ export const workspaceSettings = z.object({
   sourceUrl: z.string().nullable(),
 });
 
-export interface Workspace extends z.infer<typeof workspaceSettings> {
-  readonly id: string;
+export interface Workspace extends Created, z.infer<typeof workspaceSettings> {
   readonly organization: string;
-  readonly createdAt: number;
   updatedAt: number;
   name: string;
   projectId: string;
@@ -137,10 +128,8 @@ export interface Workspace extends z.infer<typeof workspaceSettings> {
   currentConfigurationVersionId?: string | undefined;
 }
 
-export interface ConfigurationVersion {
-  readonly id: string;
+export interface ConfigurationVersion extends Created {
   readonly workspaceId: string;
-  readonly createdAt: number;
   readonly createdById: string;
   readonly autoQueueRuns: boolean;
   readonly speculative: boolean;
@@ -157,10 +146,8 @@ export interface StateVersionOutput {
   readonly detailedType: unknown;
 }
 
-export interface StateVersion {
-  readonly id: string;
+export interface StateVersion extends Created {
   readonly workspaceId: string;
-  readonly createdAt: number;
   readonly createdById?: string | undefined;
   readonly runId?: string | undefined;
   readonly serial: number;
@@ -175,15 +162,7 @@ export interface StateVersion {
 
 /** What a blob URL reads or writes. */
 export interface Blob {
-  readonly kind:
-    | 'configuration-upload'
-    | 'configuration-download'
-    | 'log'
-    | 'plan-json'
-    | 'state-upload'
-    | 'state-download'
-    | 'json-state-upload'
-    | 'json-state-download';
+  readonly kind: 'log' | 'plan-json' | `${'configuration' | 'state' | 'json-state'}-${'upload' | 'download'}`;
   /** Id of the configuration version, the plan or apply, or the state version. */
   readonly id: string;
 }

@@ -40,13 +40,6 @@ function readable(world: World, { kind, id }: Blob): readonly [type: string, con
   }
 }
 
-/** The content of a blob URL. */
-function readBlob({ world }: Platform, secret: string): { readonly type: string; readonly body: Buffer } {
-  const [type, content] = readable(world, found(world.blobs, secret));
-  if (content === undefined) throw notFound();
-  return { type, body: Buffer.from(content) };
-}
-
 /** An upload of a configuration, which may queue a run automatically, or of a state. */
 function writeBlob(platform: Platform, secret: string, body: Buffer): void {
   const { world } = platform;
@@ -86,7 +79,9 @@ export function blobRoutes(api: HttpServer, platform: Platform): void {
       const value = Number(queryText(query, name) ?? fallback);
       return Number.isInteger(value) && value >= 0 ? value : fallback;
     };
-    const { body, type } = readBlob(platform, secret);
+    const [type, content] = readable(platform.world, found(platform.world.blobs, secret));
+    if (content === undefined) throw notFound();
+    const body = Buffer.from(content);
     const offset = count('offset', 0);
     // Only logs are read in parts, because only they grow.
     const part = type === 'text/plain' ? body.subarray(offset, offset + count('limit', body.length)) : body;

@@ -14,7 +14,7 @@ import {
   toOneBody,
 } from '../json-api.ts';
 import { finalizeStateVersion, newStateVersion, parseStateFile, type StateFile } from '../states.ts';
-import type { StateVersion, StateVersionOutput } from '../world.ts';
+import type { Blob, StateVersion, StateVersionOutput } from '../world.ts';
 import { workspaceNamed } from './workspaces.ts';
 
 const stateVersionBody = z.object({
@@ -35,8 +35,7 @@ const stateVersionBody = z.object({
 type Attributes = z.infer<typeof stateVersionBody>['data']['attributes'];
 
 function stateVersionResource(call: Call, version: StateVersion): Resource {
-  const url = (kind: 'state-download' | 'state-upload' | 'json-state-upload' | 'json-state-download') =>
-    call.blobUrl(kind, version.id);
+  const url = (kind: Blob['kind']) => call.blobUrl(kind, version.id);
   const uploaded = version.state !== undefined;
   return {
     id: version.id,

@@ -1,6 +1,6 @@
 /** The workspace settings in a request, and what the vendor rejects. */
 import * as z from 'zod';
-import type { Call } from '../api.ts';
+import { type Call, found } from '../api.ts';
 import { invalid, toOneBody } from '../json-api.ts';
 import { executionOf, type Workspace, workspaceSettings } from '../world.ts';
 
@@ -26,7 +26,7 @@ const attributes = z.object({
 });
 type Attributes = z.infer<typeof attributes>;
 
-export const workspaceBody = z.object({
+const workspaceBody = z.object({
   data: z.object({
     type: z.literal('workspaces').optional(),
     attributes: attributes.default({}),
@@ -76,21 +76,25 @@ function changeExecution(call: Call, workspace: Workspace, wanted: Attributes): 
   workspace.agentPoolId = nextPool;
 }
 
-/** Changes the settings that the request contains, except the name. */
-export function changeSettings(call: Call, workspace: Workspace, wanted: Attributes): void {
-  changeExecution(call, workspace, wanted);
-  Object.assign(workspace, freeSettings.parse(wanted));
-}
-
-/** The name, if it is valid and not taken. */
-export function checkName(call: Call, organization: string, name: string | undefined, self?: Workspace): string {
-  if (name === undefined || name === '') throw invalid('name', "Name can't be blank");
+function checkName({ world }: Call, workspace: Workspace, name: string): void {
+  if (name === '') throw invalid('name', "Name can't be blank");
   if (!NAME.test(name)) {
     throw invalid('name', 'Name can only include letters, numbers, "-", and "_", and must be at most 90 characters');
   }
-  const taken = [...call.world.workspaces.values()].some(
-    (each) => each.organization === organization && each.name === name && each !== self,
+  const isTaken = [...world.workspaces.values()].some(
+    (each) => each.organization === workspace.organization && each.name === name && each !== workspace,
   );
-  if (taken) throw invalid('name', 'Name has already been taken');
-  return name;
+  if (isTaken) throw invalid('name', 'Name has already been taken');
+}
+
+/** Changes what the request contains. Without a name, the workspace must have one already. */
+export function changeSettings(call: Call, workspace: Workspace): void {
+  const { attributes: wanted, relationships } = call.parse(workspaceBody).data;
+  const { name = workspace.name } = wanted;
+  checkName(call, workspace, name);
+  workspace.name = name;
+  const projectId = relationships?.project?.data.id;
+  if (projectId !== undefined) workspace.projectId = found(call.world.projects, projectId).id;
+  changeExecution(call, workspace, wanted);
+  Object.assign(workspace, freeSettings.parse(wanted));
 }

@@ -17,7 +17,7 @@ import {
 } from '../json-api.ts';
 import { advance, currentRun, runsOf, workingRun } from '../queue.ts';
 import type { Workspace, World } from '../world.ts';
-import { changeSettings, checkName, workspaceBody } from './workspace-settings.ts';
+import { changeSettings } from './workspace-settings.ts';
 import { tagsInBody } from './workspace-tags.ts';
 
 const lockBody = z.object({ reason: z.string().optional() }).optional();
@@ -44,12 +44,12 @@ function includedWithWorkspaces(call: Call, workspaces: readonly Workspace[]): R
   if (asked.size === 0) return undefined;
   const { world } = call;
   const ofRun = [...asked].filter((name) => name.startsWith('current_run'));
+  const withRun = new Set(ofRun.map((name) => name.replace('current_run.', '')));
   const resources = workspaces.flatMap((workspace): (Resource | false)[] => {
     const organization = world.organizations.get(workspace.organization);
     const project = world.projects.get(workspace.projectId);
     const run = currentRun(world, workspace.id);
     const version = world.configurationVersions.get(workspace.currentConfigurationVersionId ?? '');
-    const withRun = new Set(ofRun.map((name) => name.replace('current_run.', '')));
     return [
       asked.has('organization') && organization !== undefined && organizationResource(call, organization),
       asked.has('project') && project !== undefined && projectResource(call, project),
@@ -74,18 +74,15 @@ export function workspaceNamed(world: World, organization: string | undefined, n
 }
 
 function create(call: Call): Answer {
-  const { world, platform } = call;
-  const organization = call.organization();
-  const { attributes: wanted, relationships } = call.parse(workspaceBody).data;
-  const now = platform.now();
-  const project = relationships?.project;
+  const { name: organization, defaultProjectId } = call.organization();
+  const now = call.platform.now();
   const workspace: Workspace = {
     id: newId('ws'),
-    organization: organization.name,
+    organization,
     createdAt: now,
     updatedAt: now,
-    name: checkName(call, organization.name, wanted.name),
-    projectId: project === undefined ? organization.defaultProjectId : found(world.projects, project.data.id).id,
+    name: '',
+    projectId: defaultProjectId,
     description: null,
     autoApply: false,
     allowDestroyPlan: true,
@@ -94,23 +91,19 @@ function create(call: Call): Answer {
     globalRemoteState: false,
     fileTriggersEnabled: true,
     assessmentsEnabled: false,
-    terraformVersion: platform.settings.terraformVersion,
+    terraformVersion: call.platform.settings.terraformVersion,
     workingDirectory: '',
     sourceName: null,
     sourceUrl: null,
     tags: tagsInBody(call),
     variables: new Map(),
   };
-  changeSettings(call, workspace, wanted);
-  return created(workspaceResource(call, added(world.workspaces, workspace)));
+  changeSettings(call, workspace);
+  return created(workspaceResource(call, added(call.world.workspaces, workspace)));
 }
 
 function update(call: Call, workspace: Workspace): Answer {
-  const { attributes: wanted, relationships } = call.parse(workspaceBody).data;
-  if (wanted.name !== undefined) workspace.name = checkName(call, workspace.organization, wanted.name, workspace);
-  const project = relationships?.project;
-  if (project !== undefined) workspace.projectId = found(call.world.projects, project.data.id).id;
-  changeSettings(call, workspace, wanted);
+  changeSettings(call, workspace);
   workspace.updatedAt = call.platform.now();
   return changed(call, workspace);
 }
