@@ -14,6 +14,7 @@ import type { StartFailure } from './core/start-failures.ts';
 import type { Task } from './core/task.ts';
 import type { RegisterTaskDefinitionInput } from './core/task-definition-schema.ts';
 import type { TaskDefinition } from './core/task-definitions.ts';
+import { SPOT_INTERRUPTED } from './core/wording.ts';
 import { type ApiCall, AWS_JSON, sendJson, serveApi } from './http.ts';
 import { type Image, Images, ORDINARY_IMAGES } from './images.ts';
 import type { MachineRunner, RunnerHost } from './machine-runner.ts';
@@ -219,7 +220,7 @@ export async function startEcs(options: EcsOptions = {}): Promise<EcsServer> {
     interruptSpot: (idOrArn) => {
       const task = ecs.task(idOrArn);
       if (task === undefined || task.desiredStatus === 'STOPPED') return false;
-      ecs.interruptSpot(task);
+      ecs.stop(task, 'SpotInterruption', SPOT_INTERRUPTED);
       return true;
     },
     outOfMemory: (idOrArn, container) => {

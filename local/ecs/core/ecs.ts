@@ -12,11 +12,11 @@ import type { TaskRunner } from './runner.ts';
 import type { Scheduler } from './scheduler.ts';
 import { StartFailures } from './start-failures.ts';
 import { MAX_TAGS, mergeTags, type Tag, tagList } from './tags.ts';
-import { type Task, taskView } from './task.ts';
+import { type StopCode, type Task, taskView } from './task.ts';
 import { TaskDefinitions } from './task-definitions.ts';
 import { TokenBucket } from './token-bucket.ts';
 import { Vpc, type VpcOptions } from './vpc.ts';
-import { SPOT_INTERRUPTED, STOPPED_BY_USER } from './wording.ts';
+import { STOPPED_BY_USER } from './wording.ts';
 
 /** Rates of RunTask on Fargate, https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
 export const VENDOR_RATES = {
@@ -34,6 +34,8 @@ export interface EcsRules {
   readonly phases: Phases | ((task: Task) => Phases);
   /** Milliseconds for which List and Describe don't show a new task. */
   readonly readLagMs?: number;
+  /** The task as one read of List or Describe shows it. Default: as it is, once {@link readLagMs} is over. */
+  readonly shown?: (task: Task) => Task | undefined;
   /** Milliseconds for which a stopped task is shown. The vendor says "at least one hour". */
   readonly stoppedTaskRetentionMs?: number;
   readonly clientTokens?: TokenRules & { readonly compareRevision?: boolean };
@@ -62,6 +64,8 @@ export class Ecs {
   readonly startFailures = new StartFailures();
   readonly #rules: EcsRules;
   readonly #tasks = new Map<string, Task>();
+  /** Stopped tasks, in the order in which they stopped. */
+  readonly #stopped: Task[] = [];
   readonly #lifecycle: Lifecycle;
   readonly #runTask: RunTask;
   readonly #readTasks: ReadTasks;
@@ -83,6 +87,7 @@ export class Ecs {
       phases: typeof phases === 'function' ? phases : () => phases,
       startFailures: this.startFailures,
       changed: (task) => {
+        if (task.lastStatus === 'STOPPED') this.#stopped.push(task);
         for (const listener of this.#listeners) listener(task);
       },
     });
@@ -106,13 +111,13 @@ export class Ecs {
         this.#lifecycle.begin(task);
       },
     });
+    const { readLagMs = 0, shown = (task) => (now() - task.createdAt >= readLagMs ? task : undefined) } = rules;
     this.#readTasks = new ReadTasks({
       place,
-      now,
       tasks,
       clusters: this.clusters,
       byId: (id) => this.task(id),
-      lagMs: rules.readLagMs ?? 0,
+      shown,
     });
   }
 
@@ -158,9 +163,9 @@ export class Ecs {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Interrupts a Spot task: SIGTERM at once, SIGKILL after `stopTimeout`. */
-  interruptSpot(task: Task): void {
-    this.#lifecycle.stop(task, 'SpotInterruption', SPOT_INTERRUPTED);
+  /** ECS stops the task itself: SIGTERM at once, SIGKILL after `stopTimeout`. Does nothing if it is already stopping. */
+  stop(task: Task, code: StopCode, reason: string): void {
+    this.#lifecycle.stop(task, code, reason);
   }
 
   /** Kills the container because it ran out of memory: exit code 137. @returns false if the task has none running */
@@ -190,9 +195,9 @@ export class Ecs {
     const task = this.task(taskIdOf(request.task, cluster));
     if (task?.clusterName !== cluster.name) throw invalidParameter('The referenced task was not found.');
     if (task.lastStatus !== 'STOPPED') {
-      this.#lifecycle.stop(task, 'UserInitiated', request.reason ?? STOPPED_BY_USER);
       // "Any tags associated with the task will be deleted."
       task.tags = [];
+      this.#lifecycle.stop(task, 'UserInitiated', request.reason ?? STOPPED_BY_USER);
     }
     return { task: taskView(task, true) };
   }
@@ -232,8 +237,13 @@ export class Ecs {
 
   #forgetOld(): void {
     const horizon = this.#rules.scheduler.now() - (this.#rules.stoppedTaskRetentionMs ?? 3_600_000);
-    for (const task of this.#tasks.values()) {
-      if (task.stoppedAt !== undefined && task.stoppedAt < horizon) this.#tasks.delete(task.id);
+    for (
+      let oldest = this.#stopped[0];
+      oldest !== undefined && (oldest.stoppedAt ?? 0) < horizon;
+      oldest = this.#stopped[0]
+    ) {
+      this.#tasks.delete(oldest.id);
+      this.#stopped.shift();
     }
   }
 }

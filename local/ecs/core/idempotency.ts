@@ -2,8 +2,8 @@
  * `clientToken` of RunTask, https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
  *
  * A token belongs to one cluster. A repeated token with the same parameters returns the tasks of the first call, whatever their
- * state is. With other parameters it is a conflict that reports these tasks. A call that launched nothing doesn't use up its
- * token.
+ * state is. With other parameters it is a conflict that reports these tasks. The vendor doesn't say whether a call that launched
+ * nothing uses up its token, so that is a rule, too.
  */
 
 export interface TokenRules {
@@ -14,6 +14,8 @@ export interface TokenRules {
    * this long after its last task stopped.
    */
   readonly afterStoppedMs?: number;
+  /** Whether a call that launched nothing uses up its token. Default: no. */
+  readonly failedLaunchUsesToken?: boolean;
 }
 
 export const VENDOR_TOKEN_RULES: TokenRules = { ttlMs: 24 * 3_600_000 };
@@ -25,15 +27,21 @@ export interface TokenTask {
   readonly stoppedAt?: number | undefined;
 }
 
+/** What a call launched, and why it launched no more. */
+export interface Launched<Task> {
+  readonly tasks: readonly Task[];
+  readonly failures: readonly { readonly arn?: string; readonly reason: string }[];
+}
+
 interface Entry<Task> {
   readonly fingerprint: string;
   readonly at: number;
-  readonly tasks: readonly Task[];
+  readonly launched: Launched<Task>;
 }
 
 export type TokenAnswer<Task> =
   | { readonly kind: 'new' }
-  | { readonly kind: 'repeated'; readonly tasks: readonly Task[] }
+  | { readonly kind: 'repeated'; readonly launched: Launched<Task> }
   | { readonly kind: 'conflict'; readonly taskArns: readonly string[] };
 
 export class ClientTokens<Task extends TokenTask> {
@@ -53,26 +61,27 @@ export class ClientTokens<Task extends TokenTask> {
       this.#entries.delete(key);
       return { kind: 'new' };
     }
-    if (entry.fingerprint === fingerprint) return { kind: 'repeated', tasks: entry.tasks };
-    return { kind: 'conflict', taskArns: entry.tasks.map(({ arn }) => arn) };
+    if (entry.fingerprint === fingerprint) return { kind: 'repeated', launched: entry.launched };
+    return { kind: 'conflict', taskArns: entry.launched.tasks.map(({ arn }) => arn) };
   }
 
-  /** Records the tasks that the token's call launched. */
-  remember(cluster: string, token: string, fingerprint: string, tasks: readonly Task[], nowMs: number): void {
-    if (tasks.length === 0) return;
+  /** Records what the token's call launched. */
+  remember(cluster: string, token: string, fingerprint: string, launched: Launched<Task>, nowMs: number): void {
+    if (launched.tasks.length === 0 && this.#rules.failedLaunchUsesToken !== true) return;
     // Insertion order is the order of age, so the expired ones are at the front.
     for (const [key, entry] of this.#entries) {
       if (nowMs - entry.at < this.#rules.ttlMs) break;
       this.#entries.delete(key);
     }
-    this.#entries.set(tokenKey(cluster, token), { fingerprint, at: nowMs, tasks });
+    this.#entries.set(tokenKey(cluster, token), { fingerprint, at: nowMs, launched });
   }
 
   #expired(entry: Entry<Task>, nowMs: number): boolean {
     if (nowMs - entry.at >= this.#rules.ttlMs) return true;
     const { afterStoppedMs } = this.#rules;
-    if (afterStoppedMs === undefined) return false;
-    return entry.tasks.every(({ stoppedAt }) => stoppedAt !== undefined && nowMs - stoppedAt >= afterStoppedMs);
+    const { tasks } = entry.launched;
+    if (afterStoppedMs === undefined || tasks.length === 0) return false;
+    return tasks.every(({ stoppedAt }) => stoppedAt !== undefined && nowMs - stoppedAt >= afterStoppedMs);
   }
 }
 

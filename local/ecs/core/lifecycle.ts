@@ -211,6 +211,8 @@ export class Lifecycle {
     task.stopCode = 'TaskFailedToStart';
     task.stoppedReason = reason;
     task.stoppingAt = this.#parts.scheduler.now();
+    // AWS's example of StopTask shows it for such a task: https://docs.aws.amazon.com/cli/latest/reference/ecs/stop-task.html
+    task.executionStoppedAt = task.stoppingAt;
     this.#deprovision(task);
   }
 

@@ -35,13 +35,12 @@ const filters = ['containerInstance', 'family', 'serviceName', 'daemonName', 'de
 
 export interface ReadTasksParts {
   readonly place: Place;
-  readonly now: () => number;
   readonly clusters: Clusters;
   /** In creation order. */
   readonly tasks: () => Iterable<Task>;
   readonly byId: (id: string) => Task | undefined;
-  /** Milliseconds for which a new task isn't shown, because the API is eventually consistent. */
-  readonly lagMs: number;
+  /** The task as this read shows it, which may be an earlier state; `undefined` if the read doesn't show it. */
+  readonly shown: (task: Task) => Task | undefined;
 }
 
 /** The API's view of the tasks: delayed, paginated, and with its filter rules. */
@@ -66,12 +65,11 @@ export class ReadTasks {
     const taskArns: string[] = [];
     let last = 0;
     for (const task of this.#parts.tasks()) {
-      if (task.sequence <= after || task.clusterName !== cluster.name || !this.#visible(task)) continue;
-      if (task.desiredStatus !== desired) continue;
+      if (task.sequence <= after || task.clusterName !== cluster.name) continue;
       if (request.family !== undefined && task.definition.family !== request.family) continue;
       if (request.startedBy !== undefined && task.startedBy !== request.startedBy) continue;
       if (request.launchType !== undefined && task.launchType !== request.launchType) continue;
-      if (request.daemonName !== undefined) continue;
+      if (request.daemonName !== undefined || this.#parts.shown(task)?.desiredStatus !== desired) continue;
       if (taskArns.length === request.maxResults) return { taskArns, nextToken: pageToken(last, cluster) };
       taskArns.push(task.arn);
       last = task.sequence;
@@ -86,17 +84,14 @@ export class ReadTasks {
     const failures: object[] = [];
     for (const reference of new Set(request.tasks)) {
       const task = this.#parts.byId(taskIdOf(reference, cluster));
-      if (task?.clusterName === cluster.name && this.#visible(task)) tasks.push(task);
+      const shown = task?.clusterName === cluster.name ? this.#parts.shown(task) : undefined;
+      if (shown !== undefined) tasks.push(shown);
       else {
         const arn = reference.startsWith('arn:') ? reference : taskArn(this.#parts.place, cluster.name, reference);
         failures.push({ arn, reason: 'MISSING' });
       }
     }
     return { tasks, failures, withTags: request.include.includes('TAGS') };
-  }
-
-  #visible(task: Task): boolean {
-    return this.#parts.now() - task.createdAt >= this.#parts.lagMs;
   }
 }
 

@@ -4,7 +4,7 @@ import type { Capacity, Subnet } from './capacity.ts';
 import { type CapacityStrategy, providersOf } from './capacity-strategy.ts';
 import type { Cluster, Clusters } from './clusters.ts';
 import { type FargateSize, isFargateSize, parseCpu, parseMemory } from './fargate-size.ts';
-import { type ClientTokens, fingerprintOf } from './idempotency.ts';
+import { type ClientTokens, fingerprintOf, type Launched } from './idempotency.ts';
 import { parseInput } from './parse-input.ts';
 import { type RunTaskRequest, runTaskRequest } from './run-task-request.ts';
 import { mergeTags, type Tag } from './tags.ts';
@@ -32,11 +32,6 @@ export interface RunTaskParts {
   readonly begin: (task: Task) => void;
 }
 
-export interface RunTaskResult {
-  readonly tasks: readonly Task[];
-  readonly failures: readonly { readonly arn?: string; readonly reason: string }[];
-}
-
 /** RunTask: what it rejects, its response to a repeated token, and the tasks that it launches. */
 export class RunTask {
   readonly #parts: RunTaskParts;
@@ -46,7 +41,7 @@ export class RunTask {
     this.#parts = parts;
   }
 
-  run(input: unknown): RunTaskResult {
+  run(input: unknown): Launched<Task> {
     const { clusters, definitions, tokens, now } = this.#parts;
     const request = parseInput(runTaskRequest, input);
     const cluster = clusters.find(request.cluster);
@@ -58,7 +53,7 @@ export class RunTask {
     );
     if (clientToken !== undefined) {
       const answer = tokens.look(cluster.name, clientToken, fingerprint, now());
-      if (answer.kind === 'repeated') return { tasks: answer.tasks, failures: [] };
+      if (answer.kind === 'repeated') return answer.launched;
       if (answer.kind === 'conflict') {
         throw new ApiError(
           'ConflictException',
@@ -68,12 +63,12 @@ export class RunTask {
         );
       }
     }
-    const result = this.#launch(request, cluster, definition);
-    if (clientToken !== undefined) tokens.remember(cluster.name, clientToken, fingerprint, result.tasks, now());
-    return result;
+    const launched = this.#launch(request, cluster, definition);
+    if (clientToken !== undefined) tokens.remember(cluster.name, clientToken, fingerprint, launched, now());
+    return launched;
   }
 
-  #launch(request: RunTaskRequest, cluster: Cluster, definition: TaskDefinition): RunTaskResult {
+  #launch(request: RunTaskRequest, cluster: Cluster, definition: TaskDefinition): Launched<Task> {
     if (definition.deregisteredAt !== undefined) throw clientException('TaskDefinition is inactive.');
     const strategy = strategyOf(request, cluster);
     const size = sizeOf(request, definition);

@@ -6,6 +6,8 @@ export interface StartFailure {
   readonly at: 'provision' | 'pull' | 'start';
   /** Restricts the fault to tasks of this family. Default: all. */
   readonly family?: string;
+  /** Restricts the fault to the task with this id. Default: all. */
+  readonly task?: string;
   /** Becomes `stoppedReason`. */
   readonly reason: string;
   /** Number of tasks that it affects. Default: unlimited. */
@@ -26,7 +28,8 @@ export class StartFailures {
   take(task: Task, at: StartFailure['at']): string | undefined {
     for (const entry of this.#failures) {
       const { failure } = entry;
-      if (failure.at !== at || (failure.family !== undefined && failure.family !== task.definition.family)) continue;
+      if (failure.at !== at || (failure.family ?? task.definition.family) !== task.definition.family) continue;
+      if ((failure.task ?? task.id) !== task.id) continue;
       entry.left -= 1;
       if (entry.left <= 0) this.#failures.delete(entry);
       return failure.reason;

@@ -102,7 +102,8 @@ export interface Task {
   readonly history: TaskChange[];
 }
 
-const times = [
+/** The members of a task that are times. */
+export const TASK_TIMES = [
   'createdAt',
   'connectivityAt',
   'pullStartedAt',
@@ -113,16 +114,16 @@ const times = [
   'stoppedAt',
 ] as const;
 
-/** The task as the API shows it: times in seconds, no member without a value. */
+/** The task as the API shows it, with times in seconds. Members without a value don't get into the response's JSON. */
 export function taskView(task: Task, withTags: boolean): Record<string, unknown> {
   const { network, ephemeralStorage } = task;
   const seconds = Object.fromEntries(
-    times.flatMap((time) => {
+    TASK_TIMES.flatMap((time) => {
       const at = task[time];
       return at === undefined ? [] : [[time, at / 1000]];
     }),
   );
-  return present({
+  return {
     attachments: [
       {
         id: network.attachmentId,
@@ -167,7 +168,7 @@ export function taskView(task: Task, withTags: boolean): Record<string, unknown>
     ephemeralStorage: { sizeInGiB: ephemeralStorage },
     fargateEphemeralStorage: { sizeInGiB: ephemeralStorage },
     ...seconds,
-  });
+  };
 }
 
 export function architectureOf(task: Task): 'x86_64' | 'arm64' {
@@ -176,7 +177,7 @@ export function architectureOf(task: Task): 'x86_64' | 'arm64' {
 
 function containerView(task: Task, container: Container): Record<string, unknown> {
   const { definition } = container;
-  return present({
+  return {
     containerArn: container.arn,
     taskArn: task.arn,
     name: definition.name,
@@ -195,15 +196,11 @@ function containerView(task: Task, container: Container): Record<string, unknown
     cpu: String(definition.cpu ?? 0),
     memory: definition.memory === undefined ? undefined : String(definition.memory),
     memoryReservation: definition.memoryReservation === undefined ? undefined : String(definition.memoryReservation),
-  });
+  };
 }
 
 function attachmentStatus(status: TaskStatus): string {
   if (status === 'PROVISIONING') return 'PRECREATED';
   if (status === 'DEPROVISIONING') return 'DETACHING';
   return status === 'STOPPED' ? 'DELETED' : 'ATTACHED';
-}
-
-function present(members: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SPOT_INTERRUPTED } from '../../../../local/ecs/core/wording.ts';
 import { only, PHASES, RUN, virtualEcs } from './virtual-ecs.ts';
 
 const IN_ALL = PHASES.provisionMs + PHASES.pullMs + PHASES.bootMs;
@@ -106,7 +107,7 @@ describe('the life of a task', () => {
   it('is interrupted by SIGTERM when Spot takes it back', () => {
     const { ecs, runner, time, task, taskArn } = running();
     const record = ecs.task(taskArn);
-    if (record !== undefined) ecs.interruptSpot(record);
+    if (record !== undefined) ecs.stop(record, 'SpotInterruption', SPOT_INTERRUPTED);
     runner.container(0).events.exited(0);
     time.pass(PHASES.deprovisionMs);
     expect(runner.container(0).signals).toEqual(['SIGTERM']);
