@@ -1,4 +1,12 @@
 import { LEFT_IDLE_EXIT_CODE } from '../../functions/launcher/core/task-outcome.ts';
+import type {
+  ContainerEvents,
+  ContainerLaunch,
+  PullResult,
+  RunningContainer,
+  TaskRunner,
+} from '../../local/ecs/core/runner.ts';
+import { OUT_OF_MEMORY } from '../../local/ecs/core/wording.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { Faults } from './faults.ts';
 import type { Agent, HcpWorld, Job } from './hcp-world.ts';
@@ -10,9 +18,6 @@ const SECOND = 1000;
 
 /** How often an agent without a job asks for one. */
 const POLL_MS = 30 * SECOND;
-
-/** Time between SIGTERM and SIGKILL. */
-const STOP_TIMEOUT_MS = 120 * SECOND;
 
 const START_FAULTS = [
   'start-image',
@@ -30,19 +35,26 @@ const START_FAULTS = [
   'start-slow',
 ] as const satisfies readonly FaultKind[];
 
-/** What containers and agents depend on. */
+/** What agents depend on. */
 export interface Surroundings {
   readonly time: VirtualTime;
   readonly settings: WorldSettings;
   readonly random: Random;
   readonly faults: Faults;
-  readonly ecs: EcsWorld;
   readonly hcp: HcpWorld;
 }
 
-/** Fargate, and what runs in it: from RunTask to the container's end. */
-export class Containers {
+/** A task, as what runs in it sees it. */
+interface Guest {
+  readonly task: SimulatedTask;
+  readonly ecs: EcsWorld;
+  readonly fault: FaultKind | undefined;
+}
+
+/** Runs the containers of tasks: what ECS's rules leave to the machine, with the faults of images, containers and agents. */
+export class Containers implements TaskRunner {
   readonly #in: Surroundings;
+  readonly #guests = new Map<string, Guest>();
   readonly #processes = new Map<string, AgentProcess>();
   #foreignCount = 0;
 
@@ -64,77 +76,84 @@ export class Containers {
     return this.#processes.get(task.id)?.agent;
   }
 
-  /** Provisions the task, pulls its image, and starts its container; any of which may fail. */
-  start(task: SimulatedTask): void {
-    const { random, faults, ecs, time } = this.#in;
+  /** Draws how long the parts of a new task's start take, and whether it fails. */
+  prepare(task: SimulatedTask, ecs: EcsWorld): void {
+    const { random, faults } = this.#in;
     const fault = faults.hit(START_FAULTS, task.pool, task.family);
     if (fault !== undefined && fault !== 'start-slow' && fault !== 'start-registers-twice') task.startFault = fault;
+    this.#guests.set(task.id, { task, ecs, fault });
     const slow = fault === 'start-slow' ? random.between(3, 7) : 1;
-    const provisionMs = random.between(4, 12) * SECOND * slow;
-    const pullMs = random.between(8, 30) * SECOND * slow;
-    task.terminate = () => {
-      time.after(random.between(1, 8) * SECOND, () => ecs.ended(task, {}));
+    const usual = {
+      provisionMs: random.between(4, 12) * SECOND * slow,
+      pullMs: random.between(8, 30) * SECOND * slow,
+      bootMs: 0,
+      deprovisionMs: random.between(4, 25) * SECOND,
     };
-    const fails = (afterMs: number, stoppedReason: string): void =>
-      time.after(provisionMs + afterMs, () => ecs.ended(task, { stopCode: 'TaskFailedToStart', stoppedReason }));
-    if (fault === 'start-image') {
-      fails(
-        random.between(3, 60) * SECOND,
-        'CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref',
-      );
-      return;
+    task.phases = usual;
+    switch (fault) {
+      case 'start-eni':
+        task.phases = { ...usual, provisionMs: usual.provisionMs + random.between(15, 80) * SECOND };
+        ecs.failStart(task, 'provision', 'Timeout waiting for network interface provisioning to complete.');
+        return;
+      case 'start-image':
+        task.phases = { ...usual, pullMs: random.between(3, 60) * SECOND };
+        ecs.failStart(
+          task,
+          'pull',
+          'CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref',
+        );
+        return;
+      case 'start-secret':
+        task.phases = { ...usual, pullMs: random.between(3, 20) * SECOND };
+        ecs.failStart(
+          task,
+          'pull',
+          'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed',
+        );
     }
-    if (fault === 'start-secret') {
-      fails(
-        random.between(3, 20) * SECOND,
-        'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed',
-      );
-      return;
-    }
-    if (fault === 'start-eni') {
-      fails(random.between(15, 80) * SECOND, 'Timeout waiting for network interface provisioning to complete.');
-      return;
-    }
-    time.after(provisionMs, () => {
-      if (task.over || task.desiredStatus === 'STOPPED') return;
-      task.lastStatus = 'PENDING';
-      ecs.changed(task);
-      time.after(pullMs, () => {
-        if (task.over || task.desiredStatus === 'STOPPED') return;
-        task.lastStatus = 'RUNNING';
-        task.startedAtMs = time.now();
-        ecs.changed(task);
-        this.#run(task, fault);
-      });
+  }
+
+  pull(image: string, done: (result: PullResult) => void): void {
+    done({ digest: `sha256:${image}` });
+  }
+
+  start({ taskId }: ContainerLaunch, events: ContainerEvents): RunningContainer {
+    const guest = this.#guests.get(taskId);
+    if (guest === undefined) throw new Error(`Task ${taskId} was not prepared`);
+    const container = new MainProcess(this.#in, guest, events);
+    this.#in.time.after(0, () => {
+      events.started();
+      this.#run(guest, container);
     });
+    return container;
+  }
+
+  cleanUp(taskId: string): void {
+    this.#guests.delete(taskId);
   }
 
   /** The container's main process starts. */
-  #run(task: SimulatedTask, fault: FaultKind | undefined): void {
-    const { random, ecs, time, hcp } = this.#in;
-    const ends = (afterMs: number, how: Parameters<EcsWorld['ended']>[1]): void =>
-      time.after(afterMs, () => ecs.ended(task, how));
-    task.terminate = () => ends(2 * SECOND, { exitCode: 143 });
+  #run({ task, fault }: Guest, container: MainProcess): void {
+    const { random, time, hcp } = this.#in;
+    const ends = (afterMs: number, exitCode: number, reason?: string): void =>
+      time.after(afterMs, () => container.ends(exitCode, reason));
     switch (fault) {
       case 'start-out-of-memory':
-        ends(random.between(2, 8) * SECOND, {
-          exitCode: 137,
-          containerReason: 'OutOfMemoryError: Container killed due to memory usage',
-        });
+        ends(random.between(2, 8) * SECOND, 137, OUT_OF_MEMORY);
         return;
       case 'start-exit-1':
-        ends(random.between(2, 25) * SECOND, { exitCode: 1 });
+        ends(random.between(2, 25) * SECOND, 1);
         return;
       case 'start-exit-0':
-        ends(random.between(1, 6) * SECOND, { exitCode: 0 });
+        ends(random.between(1, 6) * SECOND, 0);
         return;
       case 'start-exit-0-late':
-        ends(random.between(15, 90) * SECOND, { exitCode: 0 });
+        ends(random.between(15, 90) * SECOND, 0);
         return;
       case 'start-never-registers': {
         const hangs = random.chance(0.5);
-        if (hangs) task.terminate = () => ends(STOP_TIMEOUT_MS, { exitCode: 137 });
-        else ends(task.idleWindowMs, { exitCode: random.pick([0, 1]) });
+        if (hangs) container.onSigterm = () => {};
+        else ends(task.idleWindowMs, random.pick([0, 1]));
         return;
       }
     }
@@ -146,27 +165,18 @@ export class Containers {
       }
       const agent = hcp.register(task.id, task.pool, task.lane.accepts);
       // A refused agent ends with an error.
-      if (agent === undefined) return ends(random.between(1, 4) * SECOND, { exitCode: 1 });
+      if (agent === undefined) return ends(random.between(1, 4) * SECOND, 1);
       task.registeredAtMs = time.now();
-      const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => this.#exited(task, exitCode));
+      const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => container.exits(exitCode));
       this.#processes.set(task.id, process);
-      task.terminate = () => process.terminate(STOP_TIMEOUT_MS);
+      container.onSigterm = () => process.terminate();
+      container.onSigkill = () => process.kill();
       if (fault === 'start-registers-then-exits') time.after(random.between(1, 20) * SECOND, () => process.crash());
       else if (fault === 'start-leaves-early') time.after(random.between(10, 60) * SECOND, () => process.leaveIfIdle());
       else if (fault !== 'start-takes-no-job') process.poll();
       // The watchdog's first check. It doesn't touch an agent that has a job by then.
       time.at((task.startedAtMs ?? 0) + task.idleWindowMs, () => process.leaveIfIdle());
     });
-  }
-
-  #exited(task: SimulatedTask, exitCode: number): void {
-    const { ecs, faults } = this.#in;
-    const fault =
-      task.desiredStatus === 'RUNNING'
-        ? faults.hit(['task-lingers', 'task-lingers-known'], task.pool, task.family)
-        : undefined;
-    if (fault === undefined) ecs.ended(task, { exitCode });
-    else ecs.lingers(task, exitCode, fault === 'task-lingers-known');
   }
 
   /** A foreign agent, elsewhere. */
@@ -178,7 +188,52 @@ export class Containers {
     const process = new AgentProcess(this.#in, agent, pool, single, () => {});
     this.#processes.set(name, process);
     process.poll();
-    this.#in.time.after(ms, () => process.terminate(undefined));
+    this.#in.time.after(ms, () => process.terminate());
+  }
+}
+
+/** A container: its first process, and what ECS learns of its end. */
+class MainProcess implements RunningContainer {
+  readonly #in: Surroundings;
+  readonly #guest: Guest;
+  readonly #events: ContainerEvents;
+  #over = false;
+  /** Until an agent has registered, a signal ends the process after two seconds. */
+  onSigterm = (): void => this.#in.time.after(2 * SECOND, () => this.ends(143));
+  onSigkill = (): void => this.ends(137);
+
+  constructor(surroundings: Surroundings, guest: Guest, events: ContainerEvents) {
+    this.#in = surroundings;
+    this.#guest = guest;
+    this.#events = events;
+  }
+
+  signal(name: 'SIGTERM' | 'SIGKILL'): void {
+    if (name === 'SIGTERM') this.onSigterm();
+    else this.onSigkill();
+  }
+
+  /** The process has ended, and ECS notices. */
+  ends(exitCode: number, reason?: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.exited(exitCode, reason);
+  }
+
+  /** The agent has ended. ECS may not notice until someone stops the task. */
+  exits(exitCode: number): void {
+    const { task, ecs } = this.#guest;
+    const fault =
+      task.desiredStatus === 'RUNNING'
+        ? this.#in.faults.hit(['task-lingers', 'task-lingers-known'], task.pool, task.family)
+        : undefined;
+    if (fault === undefined) {
+      this.ends(exitCode);
+      return;
+    }
+    this.onSigterm = () => this.#in.time.after(2 * SECOND, () => this.ends(exitCode));
+    this.onSigkill = () => this.ends(exitCode);
+    ecs.lingers(task, fault === 'task-lingers-known' ? exitCode : undefined);
   }
 }
 
@@ -259,12 +314,11 @@ export class AgentProcess {
       this.#leave(LEFT_IDLE_EXIT_CODE, SECOND);
   }
 
-  /** SIGTERM: the agent finishes its job and then leaves. It is killed if that takes too long. */
-  terminate(stopTimeoutMs: number | undefined): void {
+  /** SIGTERM: the agent finishes its job and then leaves. */
+  terminate(): void {
     if (this.over) return;
     if (this.agent.job !== undefined || this.#unreported !== undefined) this.#leaving = true;
     else if (!this.#frozen) this.#leave(0, SECOND);
-    if (stopTimeoutMs !== undefined) this.#in.time.after(stopTimeoutMs, () => this.kill());
   }
 
   /** Deregisters, and ends with an error. */

@@ -13,7 +13,11 @@ import {
   type RunTaskCommandOutput,
   StopTaskCommand,
   type StopTaskCommandInput,
+  type StopTaskCommandOutput,
 } from '@aws-sdk/client-ecs';
+import { ApiError } from '../../local/ecs/core/api-error.ts';
+import { TASK_TIMES, type Task } from '../../local/ecs/core/task.ts';
+import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
@@ -24,8 +28,10 @@ import { call, type Environment, latency, noteFault, type Reply, type TickRecord
 /** Three attempts of the SDK, with 4 s each. */
 const GIVES_UP_AFTER_MS = 12_500;
 
-/** RunTask calls per second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
-const RUN_TASKS_PER_SECOND = 20;
+/** Results of a page, if the request doesn't say how many. */
+const MOST_RESULTS = 100;
+
+const THROTTLED = 'ThrottlingException';
 
 const ANY_CALL = ['ecs-throttled', 'ecs-server-error', 'ecs-hang', 'ecs-slow', 'ecs-changed-shape'] as const;
 const RUN_TASK = [
@@ -45,17 +51,13 @@ export interface Cloud {
   readonly ecs: EcsWorld;
   readonly onStopTask: (by: TickRecord, task: SimulatedTask) => void;
   readonly onRunTask: (environment: Environment, input: RunTaskCommandInput) => void;
-  /** RunTask calls of the last second. */
-  readonly runTasks: number[];
   /** The tick whose RunTask call is in progress. */
   acting: TickRecord | undefined;
 }
 
-const NO_CAPACITY = 'Capacity is unavailable at this time. Please try again later or in a different availability zone';
-
 const META = { $metadata: {} };
 
-/** The part of the AWS SDK's ECS client that the launcher's adapter uses, over the world instead of the network. */
+/** The part of the AWS SDK's ECS client that the launcher's adapter uses, with the world's ECS and its faults instead of a network. */
 export function simulatedEcsClient(cloud: Cloud, environment: Environment): ECSClient {
   const api = new EcsApi(cloud, environment);
   const client: ECSClient = Object.create(ECSClient.prototype);
@@ -82,54 +84,33 @@ class EcsApi {
   }
 
   #listTasks(input: ListTasksCommandInput, signal: AbortSignal): Promise<ListTasksCommandOutput> {
-    const stopped = input.desiredStatus === 'STOPPED';
     return this.#call<ListTasksCommandOutput>('ListTasks', this.#concerned(input.family), ANY_CALL, signal, (fault) => {
       if (fault === 'ecs-changed-shape') return { value: { ...META } };
       const { ecs, settings } = this.#cloud;
-      const lag = this.#lag();
-      const arns: string[] = [];
-      for (const task of ecs.recent()) {
-        if (input.family !== undefined && task.family !== input.family) continue;
-        const shown = ecs.shown(task, lag());
-        this.#noteStale(task, shown?.lastStatus);
-        if (shown !== undefined && (shown.desiredStatus === 'STOPPED') === stopped) arns.push(task.arn);
-      }
-      const from = Number(input.nextToken ?? '0');
-      const to = from + settings.ecsPageCap;
-      return {
-        value: { ...META, taskArns: arns.slice(from, to), nextToken: to < arns.length ? String(to) : undefined },
-      };
+      const shows = (task: SimulatedTask, shown: Task | undefined): void => this.#noteStale(task, shown?.lastStatus);
+      const page = { ...input, maxResults: Math.min(input.maxResults ?? MOST_RESULTS, settings.ecsPageCap) };
+      return answered(() => ecs.read('ListTasks', page, { lagMs: this.#lag(), shows }));
     });
   }
 
   #describeTasks(input: DescribeTasksCommandInput, signal: AbortSignal): Promise<DescribeTasksCommandOutput> {
-    const tasks = (input.tasks ?? []).flatMap((arn) => this.#taskOf(arn) ?? []);
-    const pools = [...new Set(tasks.map(({ pool }) => pool))];
+    const { ecs } = this.#cloud;
+    const pools = [...new Set((input.tasks ?? []).flatMap((arn) => ecs.task(arn)?.pool ?? []))];
     return this.#call<DescribeTasksCommandOutput>('DescribeTasks', pools, ANY_CALL, signal, (fault) => {
       if (fault === 'ecs-changed-shape') return { value: { ...META } };
       const { tick } = this.#environment;
-      const lag = this.#lag();
-      const described = tasks.map((task) => ({ task, shown: this.#cloud.ecs.shown(task, lag()) }));
-      for (const { task, shown } of described) {
+      const shows = (task: SimulatedTask, shown: Task | undefined): void => {
         this.#noteStale(task, shown?.lastStatus);
         // A conflict named it, and it is described now: it may have ended in the meantime.
         if (shown?.desiredStatus === 'STOPPED') tick.answered.delete(task.id);
-        if (tick.decided.has(task.pool) || shown === undefined) continue;
+        if (tick.decided.has(task.pool) || shown === undefined) return;
         if (shown.desiredStatus === 'RUNNING') tick.live.add(task.id);
         else {
           tick.live.delete(task.id);
           tick.stopped.add(task.id);
         }
-      }
-      return {
-        value: {
-          ...META,
-          tasks: described.flatMap(({ shown }) => shown ?? []),
-          failures: described.flatMap(({ task, shown }) =>
-            shown === undefined ? [{ arn: task.arn, reason: 'MISSING' }] : [],
-          ),
-        },
       };
+      return answered(() => ecs.read('DescribeTasks', input, { lagMs: this.#lag(), shows }));
     });
   }
 
@@ -153,39 +134,36 @@ class EcsApi {
         case 'ecs-quota':
           return failures("You've reached the limit on the number of vCPUs you can run concurrently");
         case 'ecs-capacity':
-          return failures(NO_CAPACITY);
+          return failures(CAPACITY_UNAVAILABLE);
         case 'ecs-access-denied':
           return refused('AccessDeniedException', 'User is not authorized to perform: ecs:RunTask');
       }
-      if (this.#tooManyRunTasks()) return refused('ThrottlingException', 'Rate exceeded');
       this.#cloud.acting = tick;
       // Only the answer shows it, and it excuses nothing.
       const noSpot = onSpot && this.#cloud.faults.hit(['ecs-no-spot'], pool) !== undefined;
-      const outcome = ecs.runTask(input, noSpot);
+      const before = new Set(ecs.live);
+      const reply = answered<RunTaskCommandOutput>(() => ecs.runTask(input, noSpot));
       this.#cloud.acting = undefined;
-      if (fault === 'ecs-lost-response') return 'silence';
-      if (outcome.kind === 'no-room') return failures(NO_CAPACITY);
-      if (outcome.kind === 'nameless-conflict') return { error: new ConflictException({ ...META, message: 'in use' }) };
-      const { kind, task, isNew } = outcome;
-      const { lastStatus, desiredStatus } = task;
-      if (!isNew && desiredStatus === 'RUNNING' && !tick.live.has(task.id)) tick.answered.add(task.id);
-      if (kind === 'conflict') {
-        return { error: new ConflictException({ ...META, message: 'other parameters', resourceIds: [task.arn] }) };
+      if ('error' in reply && reply.error instanceof ECSServiceException && reply.error.name === THROTTLED) {
+        noteFault(tick, 'ecs-limit', this.#concerned(undefined));
       }
-      return { value: { ...META, tasks: [{ taskArn: task.arn, lastStatus, desiredStatus }], failures: [] } };
+      if (fault === 'ecs-lost-response') return 'silence';
+      for (const arn of namedIn(reply)) {
+        const task = ecs.task(arn);
+        if (task?.desiredStatus === 'RUNNING' && before.has(task) && !tick.live.has(task.id))
+          tick.answered.add(task.id);
+      }
+      return reply;
     });
   }
 
-  #stopTask(input: StopTaskCommandInput, signal: AbortSignal): Promise<unknown> {
-    const task = this.#taskOf(input.task ?? '');
+  #stopTask(input: StopTaskCommandInput, signal: AbortSignal): Promise<StopTaskCommandOutput> {
+    const { ecs } = this.#cloud;
+    const task = ecs.task(input.task ?? '');
     const { tick } = this.#environment;
-    return this.#call<unknown>('StopTask', task === undefined ? [] : [task.pool], ANY_CALL, signal, () => {
-      if (task === undefined || task.lastStatus === 'STOPPED') {
-        return refused('InvalidParameterException', 'The referenced task was not found.');
-      }
-      this.#cloud.onStopTask(tick, task);
-      this.#cloud.ecs.stop(task, 'UserInitiated', input.reason ?? '');
-      return { value: { ...META } };
+    return this.#call('StopTask', task === undefined ? [] : [task.pool], ANY_CALL, signal, () => {
+      if (task !== undefined && task.lastStatus !== 'STOPPED') this.#cloud.onStopTask(tick, task);
+      return answered(() => ecs.stopTask(input));
     });
   }
 
@@ -232,7 +210,7 @@ class EcsApi {
 
   #arrived<T>(fault: FaultKind | undefined, arrive: (fault: FaultKind | undefined) => Reply<T>): Reply<T> {
     if (fault === 'ecs-hang') return 'silence';
-    if (fault === 'ecs-throttled') return refused('ThrottlingException', 'Rate exceeded');
+    if (fault === 'ecs-throttled') return refused(THROTTLED, 'Rate exceeded');
     if (fault === 'ecs-server-error') return refused('ServerException', 'Service Unavailable.', 'server');
     return arrive(fault);
   }
@@ -255,22 +233,6 @@ class EcsApi {
     this.#cloud.faults.count('ecs-stale-read');
   }
 
-  #tooManyRunTasks(): boolean {
-    const { runTasks, time } = this.#cloud;
-    const now = time.now();
-    while (runTasks[0] !== undefined && runTasks[0] <= now - 1000) runTasks.shift();
-    if (runTasks.length >= RUN_TASKS_PER_SECOND) {
-      noteFault(this.#environment.tick, 'ecs-limit', this.#concerned(undefined));
-      return true;
-    }
-    runTasks.push(now);
-    return false;
-  }
-
-  #taskOf(arnOrId: string): SimulatedTask | undefined {
-    return this.#cloud.ecs.task(arnOrId.slice(arnOrId.lastIndexOf('/') + 1));
-  }
-
   #concerned(family: string | undefined): string[] {
     const { pools } = this.#cloud.settings;
     return pools.filter((pool) => family === undefined || laneOf(pool, family) !== undefined).map(({ name }) => name);
@@ -283,4 +245,33 @@ function refused(name: string, message: string, $fault: 'client' | 'server' = 'c
 
 function failures(reason: string): { value: RunTaskCommandOutput } {
   return { value: { ...META, tasks: [], failures: [{ reason }] } };
+}
+
+/** What the SDK makes of the API's answer or error. */
+function answered<T>(act: () => Record<string, unknown>): { readonly value: T } | { readonly error: Error } {
+  try {
+    const answer = act();
+    const { tasks } = answer;
+    if (Array.isArray(tasks)) tasks.forEach(timesAsDates);
+    return { value: { ...META, ...answer } as T };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const { code: name, message, members } = error;
+    if (name === 'ConflictException') return { error: new ConflictException({ ...META, message, ...members }) };
+    return refused(name, message);
+  }
+}
+
+/** JSON has seconds. */
+function timesAsDates(task: Record<string, unknown>): void {
+  for (const time of TASK_TIMES) {
+    const seconds = task[time];
+    if (typeof seconds === 'number') task[time] = new Date(Math.round(seconds * 1000));
+  }
+}
+
+/** The tasks that an answer to RunTask names. */
+function namedIn(reply: { readonly value: RunTaskCommandOutput } | { readonly error: unknown }): readonly string[] {
+  if ('value' in reply) return (reply.value.tasks ?? []).flatMap(({ taskArn }) => taskArn ?? []);
+  return reply.error instanceof ConflictException ? (reply.error.resourceIds ?? []) : [];
 }

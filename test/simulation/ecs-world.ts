@@ -1,64 +1,112 @@
-import type { RunTaskCommandInput, Task } from '@aws-sdk/client-ecs';
-import { IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../functions/launcher/contract.ts';
-import type { Random } from './random.ts';
+/**
+ * ECS in virtual time: the rules of the local ECS (`local/ecs/core`), plus what only a simulation needs. It keeps every earlier state of
+ * a task, because a read may be late. It knows of each task which pool it serves, and why it fails to start if it does.
+ */
+import type { RunTaskCommandInput, StopTaskCommandInput } from '@aws-sdk/client-ecs';
+import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../functions/launcher/contract.ts';
+import { Ecs, VENDOR_RATES } from '../../local/ecs/core/ecs.ts';
+import type { Phases } from '../../local/ecs/core/lifecycle.ts';
+import type { TaskRunner } from '../../local/ecs/core/runner.ts';
+import type { StartFailure } from '../../local/ecs/core/start-failures.ts';
+import type { StopCode, Task } from '../../local/ecs/core/task.ts';
+import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
 import { laneOf, type ScenarioLane, type WorldSettings, wholeLane } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 const HOUR_MS = 60 * 60_000;
 
-/** What ECS shows of a task from a time on. */
-interface Version {
-  readonly atMs: number;
-  readonly task: Task;
-}
+/** How long a read may show a stopped task: the vendor's hour, and the longest delay of a read. */
+const SHOWN_MS = 1.2 * HOUR_MS;
 
-/** The true state of a task. */
-export interface SimulatedTask {
-  readonly id: string;
-  readonly arn: string;
+const CLUSTER = 'agents';
+
+/** Where a person starts a task, and what a task definition needs. */
+const NETWORK = { awsvpcConfiguration: { subnets: ['subnet-1'], securityGroups: ['sg-1'] } };
+const STOP_TIMEOUT_SECONDS = 120;
+
+/** A task of ECS, and what the world knows of it. Times are the world's, which differ from those of ECS by its skew. */
+export class SimulatedTask {
+  /** The task itself, in ECS's time. */
+  readonly state: Task;
   readonly pool: string;
-  readonly family: string;
   readonly lane: ScenarioLane;
-  readonly startedBy: string | undefined;
   readonly attempt: number | undefined;
   readonly byLauncher: boolean;
   /** How long its agent waits for a job. */
   readonly idleWindowMs: number;
-  readonly createdAtMs: number;
-  readonly versions: Version[];
-  tags: Task['tags'];
-  lastStatus: string;
-  desiredStatus: 'RUNNING' | 'STOPPED';
-  startedAtMs?: number;
-  executionStoppedAtMs?: number;
-  stoppedAtMs?: number;
-  stopCode?: Task['stopCode'];
-  stoppedReason?: string;
-  exitCode?: number;
-  containerReason?: string;
+  /** Every state so far, for late reads. */
+  readonly versions: { readonly atMs: number; readonly state: Task }[] = [];
+  phases: Phases = { provisionMs: 0, pullMs: 0, bootMs: 0, deprovisionMs: 0 };
   /** When its agent registered. */
   registeredAtMs?: number;
   /** Why it doesn't come up; absent if it does. */
   startFault?: string;
   /** Since when its container has ended while ECS still shows the task as running. */
   lingersSinceMs?: number;
+  readonly #skewMs: number;
+
+  constructor(state: Task, settings: WorldSettings, byLauncher: boolean) {
+    const { family } = state.definition;
+    const pool = settings.pools.find((one) => laneOf(one, family) !== undefined);
+    const attempt = Number(state.tags.find(({ key }) => key === TASK_TAGS.attempt)?.value);
+    this.state = state;
+    this.pool = pool?.name ?? '';
+    this.lane = (pool && laneOf(pool, family)) ?? wholeLane(family);
+    this.attempt = Number.isNaN(attempt) ? undefined : attempt;
+    this.byLauncher = byLauncher;
+    this.idleWindowMs = idleMsOf(state) ?? settings.idleWindowMs;
+    this.#skewMs = settings.ecsSkewMs;
+  }
+
+  get id(): string {
+    return this.state.id;
+  }
+
+  get family(): string {
+    return this.state.definition.family;
+  }
+
+  get startedBy(): string | undefined {
+    return this.state.startedBy;
+  }
+
+  get lastStatus(): string {
+    return this.state.lastStatus;
+  }
+
+  get desiredStatus(): Task['desiredStatus'] {
+    return this.state.desiredStatus;
+  }
+
+  get exitCode(): number | undefined {
+    return this.state.containers[0]?.exitCode;
+  }
+
   /** Whether its container has ended, or never will start. */
-  over: boolean;
-  /** What the container does on SIGTERM. */
-  terminate?: () => void;
-}
+  get over(): boolean {
+    return this.lastStatus === 'DEPROVISIONING' || this.lastStatus === 'STOPPED';
+  }
 
-interface TokenUse {
-  /** Absent if it started no task. */
-  readonly task?: SimulatedTask;
-  readonly parameters: string;
-}
+  get createdAtMs(): number {
+    return this.state.createdAt - this.#skewMs;
+  }
 
-/** The outcome of a RunTask call without another fault. */
-export type RunTaskOutcome =
-  | { readonly kind: 'task' | 'conflict'; readonly task: SimulatedTask; readonly isNew: boolean }
-  | { readonly kind: 'no-room' }
-  | { readonly kind: 'nameless-conflict' };
+  get startedAtMs(): number | undefined {
+    return this.#worldTime(this.state.startedAt);
+  }
+
+  get executionStoppedAtMs(): number | undefined {
+    return this.#worldTime(this.state.executionStoppedAt);
+  }
+
+  get stoppedAtMs(): number | undefined {
+    return this.#worldTime(this.state.stoppedAt);
+  }
+
+  #worldTime(atMs: number | undefined): number | undefined {
+    return atMs === undefined ? undefined : atMs - this.#skewMs;
+  }
+}
 
 export interface EcsEvents {
   readonly created: (task: SimulatedTask) => void;
@@ -69,23 +117,51 @@ export interface EcsEvents {
   readonly trace: ((what: string) => void) | undefined;
 }
 
-/** The state of ECS: tasks, and the tokens that started them. It keeps earlier states, too, for late reads. */
+/** How one read shows the tasks. */
+export interface Read {
+  /** How old the state of the next task is that it shows. */
+  readonly lagMs: () => number;
+  readonly shows: (task: SimulatedTask, shown: Task | undefined) => void;
+}
+
 export class EcsWorld {
   readonly #time: VirtualTime;
   readonly #settings: WorldSettings;
-  readonly #random: Random;
   readonly #events: EcsEvents;
+  readonly #ecs: Ecs;
   readonly #tasks = new Map<string, SimulatedTask>();
   readonly #live = new Set<SimulatedTask>();
-  readonly #tokens = new Map<string, TokenUse>();
-  /** Number of deployments. After a deployment, the same request has other parameters. */
-  #revision = 1;
+  #hex = 0;
+  #byHand = false;
+  #read: Read | undefined;
 
-  constructor(time: VirtualTime, settings: WorldSettings, random: Random, events: EcsEvents) {
+  constructor(time: VirtualTime, settings: WorldSettings, runner: TaskRunner, events: EcsEvents) {
     this.#time = time;
     this.#settings = settings;
-    this.#random = random;
     this.#events = events;
+    this.#ecs = new Ecs({
+      place: { region: 'eu-central-1', accountId: '123456789012' },
+      scheduler: time.scheduler(settings.ecsSkewMs),
+      runner,
+      hex: (digits) => {
+        this.#hex += 1;
+        return this.#hex.toString(16).padStart(digits, '0').slice(-digits);
+      },
+      secret: () => ({ value: 'an agent token' }),
+      vpc: { subnets: [], securityGroups: [], strict: false },
+      phases: (task) => this.#of(task).phases,
+      shown: (task) => this.#shownNow(task),
+      stoppedTaskRetentionMs: SHOWN_MS,
+      clientTokens: {
+        ttlMs: 24 * HOUR_MS,
+        ...(settings.tokenLife === 'task-and-1h' && { afterStoppedMs: HOUR_MS }),
+        failedLaunchUsesToken: settings.failedTokens === 'used-up',
+      },
+      rates: VENDOR_RATES,
+    });
+    this.#ecs.clusters.create({ clusterName: CLUSTER, capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
+    this.#ecs.onTaskChange((task) => this.#changed(task));
+    this.deploy();
   }
 
   /** Every task that isn't stopped. */
@@ -97,7 +173,7 @@ export class EcsWorld {
   *recent(): Generator<SimulatedTask> {
     const now = this.#time.now();
     for (const task of this.#tasks.values()) {
-      if (task.stoppedAtMs === undefined || now - task.stoppedAtMs < 1.2 * HOUR_MS) yield task;
+      if (task.stoppedAtMs === undefined || now - task.stoppedAtMs < SHOWN_MS) yield task;
     }
   }
 
@@ -106,172 +182,128 @@ export class EcsWorld {
     return this.#tasks.values();
   }
 
-  task(id: string): SimulatedTask | undefined {
-    return this.#tasks.get(id);
+  /** By id or ARN. */
+  task(idOrArn: string): SimulatedTask | undefined {
+    return this.#tasks.get(idOrArn.slice(idOrArn.lastIndexOf('/') + 1));
   }
 
+  /** Registers a revision of every task definition, so the same request has other parameters from now on. */
   deploy(): void {
-    this.#revision += 1;
+    for (const { family } of this.#settings.pools.flatMap(({ lanes }) => lanes)) {
+      this.#ecs.definitions.register({
+        family,
+        networkMode: 'awsvpc',
+        requiresCompatibilities: ['FARGATE'],
+        cpu: '256',
+        memory: '512',
+        containerDefinitions: [{ name: AGENT_CONTAINER, image: 'tfc-agent', stopTimeout: STOP_TIMEOUT_SECONDS }],
+      });
+    }
+  }
+
+  /** ListTasks or DescribeTasks. */
+  read(action: 'ListTasks' | 'DescribeTasks', input: object, read: Read): Record<string, unknown> {
+    this.#read = read;
+    try {
+      return { ...this.#ecs.actions[action]?.(input) };
+    } finally {
+      this.#read = undefined;
+    }
   }
 
   /**
-   * RunTask's semantics of `clientToken`: the same request gives the same task, even after its end; another request with the
-   * same token is a conflict. https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+   * @param noSpot whether Fargate has no Spot capacity at this moment
+   * @throws ApiError as the API's error
    */
-  runTask(input: RunTaskCommandInput, noRoom = false): RunTaskOutcome {
-    const parameters = JSON.stringify([this.#revision, input]);
-    const token = input.clientToken ?? '';
-    const use = this.#tokens.get(token);
-    if (use !== undefined && this.#remembers(use)) {
-      const same = use.parameters === parameters;
-      if (use.task === undefined) return { kind: same ? 'no-room' : 'nameless-conflict' };
-      return { kind: same ? 'task' : 'conflict', task: use.task, isNew: false };
+  runTask(input: RunTaskCommandInput, noSpot = false): Record<string, unknown> {
+    const end = noSpot ? this.#ecs.capacity.refuse({ reason: CAPACITY_UNAVAILABLE }) : () => {};
+    try {
+      return { ...this.#ecs.actions['RunTask']?.(input) };
+    } finally {
+      end();
     }
-    if (noRoom) {
-      if (this.#settings.failedTokens === 'used-up') this.#tokens.set(token, { parameters });
-      return { kind: 'no-room' };
-    }
-    const task = this.#create(input.taskDefinition ?? '', input.startedBy, input.tags, true, idleMsOf(input));
-    this.#tokens.set(token, { task, parameters });
-    return { kind: 'task', task, isNew: true };
-  }
-
-  /** Whether ECS still knows which task this token stands for. */
-  #remembers({ task }: TokenUse): boolean {
-    if (task === undefined) return true;
-    const now = this.#time.now();
-    if (now - task.createdAtMs >= 24 * HOUR_MS) return false;
-    return this.#settings.tokenLife === '24h' || task.stoppedAtMs === undefined || now - task.stoppedAtMs < HOUR_MS;
   }
 
   /** A person starts a task. */
   startByHand(family: string): void {
-    this.#create(family, undefined, [], false);
+    this.#byHand = true;
+    this.runTask({ cluster: CLUSTER, taskDefinition: family, launchType: 'FARGATE', networkConfiguration: NETWORK });
+    this.#byHand = false;
   }
 
-  #create(
-    family: string,
-    startedBy: string | undefined,
-    tags: Task['tags'],
-    byLauncher: boolean,
-    idleWindowMs = this.#settings.idleWindowMs,
-  ): SimulatedTask {
-    const id = `${String(this.#tasks.size + 1).padStart(4, '0')}${this.#random.whole(0x1000, 0xffff).toString(16)}`;
-    const pool = this.#settings.pools.find((one) => laneOf(one, family) !== undefined);
-    const attempt = Number(tags?.find(({ key }) => key === TASK_TAGS.attempt)?.value);
-    const task: SimulatedTask = {
-      id,
-      arn: `arn:aws:ecs:eu-central-1:123456789012:task/agents/${id}`,
-      pool: pool?.name ?? '',
-      family,
-      lane: (pool && laneOf(pool, family)) ?? wholeLane(family),
-      startedBy,
-      attempt: Number.isNaN(attempt) ? undefined : attempt,
-      byLauncher,
-      idleWindowMs,
-      createdAtMs: this.#time.now(),
-      versions: [],
-      tags,
-      lastStatus: 'PROVISIONING',
-      desiredStatus: 'RUNNING',
-      over: false,
-    };
-    this.#tasks.set(id, task);
-    this.#live.add(task);
-    this.changed(task);
-    this.#events.created(task);
-    return task;
+  /** @throws ApiError as the API's error */
+  stopTask(input: StopTaskCommandInput): Record<string, unknown> {
+    return { ...this.#ecs.actions['StopTask']?.(input) };
   }
 
-  /** Call it after a change, to make the change visible. */
-  changed(task: SimulatedTask): void {
-    this.#events.trace?.(`task ${task.id} ${task.lastStatus}`);
-    task.versions.push({ atMs: this.#time.now(), task: this.#document(task) });
-    if (task.lastStatus === 'STOPPED') this.#live.delete(task);
+  /** A person stops a task. */
+  stopByHand({ id }: SimulatedTask, reason: string): void {
+    this.stopTask({ cluster: CLUSTER, task: id, reason });
   }
 
-  /** StopTask, or ECS stops the task itself. StopTask deletes the tags of the task. */
-  stop(task: SimulatedTask, stopCode: NonNullable<Task['stopCode']>, reason: string): void {
-    if (task.desiredStatus === 'STOPPED') return;
-    task.desiredStatus = 'STOPPED';
-    this.#events.leaves(task);
-    task.stopCode = stopCode;
-    task.stoppedReason = reason;
-    if (stopCode === 'UserInitiated') task.tags = [];
-    task.lastStatus = task.startedAtMs === undefined ? 'DEPROVISIONING' : 'DEACTIVATING';
-    this.changed(task);
-    task.terminate?.();
+  /** ECS stops the task itself. */
+  stop({ state }: SimulatedTask, stopCode: StopCode, reason: string): void {
+    this.#ecs.stop(state, stopCode, reason);
+  }
+
+  /** The task will fail to start. */
+  failStart(task: SimulatedTask, at: StartFailure['at'], reason: string): void {
+    this.#ecs.startFailures.add({ task: task.id, at, reason, times: 1 });
   }
 
   /** The container has ended, and ECS runs the task until someone stops it. ECS may know the exit code. */
-  lingers(task: SimulatedTask, exitCode: number, isKnown: boolean): void {
+  lingers(task: SimulatedTask, knownExitCode: number | undefined): void {
     task.lingersSinceMs = this.#time.now();
-    if (isKnown) task.exitCode = exitCode;
-    task.terminate = () => this.#time.after(2000, () => this.ended(task, { exitCode }));
-    this.changed(task);
+    const [container] = task.state.containers;
+    if (container !== undefined && knownExitCode !== undefined) container.exitCode = knownExitCode;
+    this.#keep(task);
     this.#events.lingers?.(task);
-  }
-
-  /** The container has ended, or never started: the task goes through its last statuses. */
-  ended(
-    task: SimulatedTask,
-    how: Pick<SimulatedTask, 'exitCode' | 'containerReason' | 'stopCode' | 'stoppedReason'>,
-  ): void {
-    if (task.over) return;
-    task.over = true;
-    task.executionStoppedAtMs = this.#time.now();
-    if (task.desiredStatus === 'RUNNING') {
-      task.desiredStatus = 'STOPPED';
-      this.#events.leaves(task);
-    }
-    task.stopCode ??= how.stopCode ?? 'EssentialContainerExited';
-    task.stoppedReason ??= how.stoppedReason ?? 'Essential container in task exited';
-    if (how.exitCode !== undefined) task.exitCode = how.exitCode;
-    if (how.containerReason !== undefined) task.containerReason = how.containerReason;
-    task.lastStatus = 'DEPROVISIONING';
-    this.changed(task);
-    this.#time.after(this.#random.between(4000, 25_000), () => {
-      task.lastStatus = 'STOPPED';
-      task.stoppedAtMs = this.#time.now();
-      this.changed(task);
-    });
-  }
-
-  #document(task: SimulatedTask): Task {
-    const at = (ms: number | undefined): Date | undefined =>
-      ms === undefined ? undefined : new Date(ms + this.#settings.ecsSkewMs);
-    return {
-      taskArn: task.arn,
-      taskDefinitionArn: `arn:aws:ecs:eu-central-1:123456789012:task-definition/${task.family}:${this.#revision}`,
-      lastStatus: task.lastStatus,
-      desiredStatus: task.desiredStatus,
-      startedBy: task.startedBy,
-      createdAt: at(task.createdAtMs),
-      startedAt: at(task.startedAtMs),
-      executionStoppedAt: at(task.executionStoppedAtMs),
-      stoppedAt: at(task.stoppedAtMs),
-      stopCode: task.stopCode,
-      stoppedReason: task.stoppedReason,
-      tags: task.tags,
-      containers: [{ name: 'agent', exitCode: task.exitCode, reason: task.containerReason }],
-    };
   }
 
   /** The task as a read with this delay shows it; `undefined` if the read doesn't know the task yet, or no longer. */
   shown(task: SimulatedTask, lagMs: number): Task | undefined {
     const asOfMs = this.#time.now() - lagMs;
     if (task.stoppedAtMs !== undefined && asOfMs - task.stoppedAtMs > HOUR_MS) return undefined;
-    for (let i = task.versions.length - 1; i >= 0; i -= 1) {
-      const version = task.versions[i];
-      if (version !== undefined && version.atMs <= asOfMs) return version.task;
+    return task.versions.findLast(({ atMs }) => atMs <= asOfMs)?.state;
+  }
+
+  #shownNow(state: Task): Task | undefined {
+    const task = this.#of(state);
+    const shown = this.shown(task, this.#read?.lagMs() ?? 0);
+    this.#read?.shows(task, shown);
+    return shown;
+  }
+
+  #of(state: Task): SimulatedTask {
+    const task = this.#tasks.get(state.id);
+    if (task === undefined) throw new Error(`Task ${state.id} is unknown`);
+    return task;
+  }
+
+  #changed(state: Task): void {
+    const known = this.#tasks.get(state.id);
+    const task = known ?? new SimulatedTask(state, this.#settings, !this.#byHand);
+    this.#events.trace?.(`task ${task.id} ${task.lastStatus}`);
+    const leaves = state.desiredStatus === 'STOPPED' && task.versions.at(-1)?.state.desiredStatus === 'RUNNING';
+    this.#keep(task);
+    if (known === undefined) {
+      this.#tasks.set(task.id, task);
+      this.#live.add(task);
+      this.#events.created(task);
     }
-    return undefined;
+    if (leaves) this.#events.leaves(task);
+    if (state.lastStatus === 'STOPPED') this.#live.delete(task);
+  }
+
+  #keep({ state, versions }: SimulatedTask): void {
+    const containers = state.containers.map((container) => ({ ...container }));
+    versions.push({ atMs: this.#time.now(), state: { ...state, containers } });
   }
 }
 
 /** How long the agent of a launch waits. */
-function idleMsOf({ overrides }: RunTaskCommandInput): number | undefined {
-  const variables = overrides?.containerOverrides?.flatMap(({ environment = [] }) => environment) ?? [];
+function idleMsOf({ containers }: Task): number | undefined {
+  const variables = containers.flatMap(({ override }) => override.environment ?? []);
   const seconds = variables.find(({ name }) => name === IDLE_SECONDS_VARIABLE)?.value;
   return seconds === undefined ? undefined : Number(seconds) * 1000;
 }

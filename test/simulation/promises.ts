@@ -613,7 +613,7 @@ export class Promises {
         continue;
       }
       const unnamed = this.#truth.startFailures(name).find(
-        ({ startFault, stoppedAtMs = now, stopCode, startedBy, exitCode, family }) =>
+        ({ startFault, stoppedAtMs = now, state: { stopCode }, startedBy, exitCode, family }) =>
           startFault !== undefined &&
           !this.#truth.isFormer(name, family) &&
           // An agent that left idle after a while without an error differs from a good one only by its job.

@@ -1,4 +1,5 @@
 import type { Clock } from '../../functions/launcher/ports.ts';
+import type { Scheduler } from '../../local/ecs/core/scheduler.ts';
 
 /** Made once, because making one costs as much as the other bookkeeping of a tick. */
 const TIME_OVER = new DOMException('The time is over', 'TimeoutError');
@@ -84,6 +85,22 @@ export class VirtualTime {
           controller.abort(TIME_OVER);
         });
         return controller.signal;
+      },
+    };
+  }
+
+  /** This time for the rules of a vendor whose clock is ahead by `skewMs`. */
+  scheduler(skewMs: number): Scheduler {
+    return {
+      now: () => this.#nowMs + skewMs,
+      after: (ms, work) => {
+        let due = true;
+        this.after(ms, () => {
+          if (due) work();
+        });
+        return () => {
+          due = false;
+        };
       },
     };
   }

@@ -1,3 +1,4 @@
+import { SPOT_INTERRUPTED, STOPPED_BY_USER } from '../../local/ecs/core/wording.ts';
 import { Containers } from './containers.ts';
 import type { Cloud } from './ecs-client.ts';
 import { EcsWorld } from './ecs-world.ts';
@@ -84,18 +85,18 @@ export async function simulate(
     },
   });
   let launches = 0;
-  const ecs = new EcsWorld(time, settings, random.stream('ecs'), {
+  const containers = new Containers({ time, settings, random: random.stream('containers'), faults, hcp });
+  const ecs = new EcsWorld(time, settings, containers, {
     trace: tell,
     created: (task) => {
       if (task.byLauncher) launches += 1;
       promises.taskCreated(task, cloud.acting);
-      containers.start(task);
+      containers.prepare(task, ecs);
     },
     leaves: (task) => promises.taskLeaves(task),
     // Five minutes later the launcher stops it.
     lingers: (task) => promises.disturbed(task.pool, time.now() + 6 * MINUTE_MS),
   });
-  const containers = new Containers({ time, settings, random: random.stream('containers'), faults, ecs, hcp });
   const config = launcher.parseConfig(environmentOf(settings));
   const promises = new Promises({ time, settings, config, ecs, hcp, containers });
   const platform: Platform = {
@@ -114,7 +115,6 @@ export async function simulate(
     random: random.stream('cloud'),
     faults,
     ecs,
-    runTasks: [],
     acting: undefined,
     onStopTask: (by, task) => promises.stopRequested(task, by),
     onRunTask: (_, input) => promises.sent(JSON.stringify(input)),
@@ -194,12 +194,6 @@ interface Stage {
   readonly launcher: Launcher;
 }
 
-const STOPPED_BY = {
-  spot: ['SpotInterruption', 'Your Spot Task was interrupted.'],
-  maintenance: ['TerminationNotice', 'ECS is performing maintenance on the underlying infrastructure'],
-  person: ['UserInitiated', 'Task stopped by user'],
-} as const;
-
 /** External events. */
 function happen(
   event: ScenarioEvent,
@@ -235,8 +229,9 @@ function happen(
     case 'stop-task': {
       const task = people.among([...ecs.live].filter(({ pool }) => pool === event.pool));
       if (task === undefined) return;
-      const [code, reason] = STOPPED_BY[event.by];
-      ecs.stop(task, code, reason);
+      if (event.by === 'person') ecs.stopByHand(task, STOPPED_BY_USER);
+      else if (event.by === 'spot') ecs.stop(task, 'SpotInterruption', SPOT_INTERRUPTED);
+      else ecs.stop(task, 'TerminationNotice', 'ECS is performing maintenance on the underlying infrastructure');
       return;
     }
     case 'manual-task': {

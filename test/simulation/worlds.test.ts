@@ -1,5 +1,7 @@
 /** The rules of the simulated vendors, one by one: a wrong world proves nothing. */
+import type { RunTaskCommandInput } from '@aws-sdk/client-ecs';
 import { describe, expect, it } from 'vitest';
+import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
 import { Containers } from './containers.ts';
 import { EcsWorld } from './ecs-world.ts';
 import { Faults } from './faults.ts';
@@ -34,6 +36,12 @@ const SETTINGS: WorldSettings = {
   dequeueOrder: 'applies-first',
 };
 
+const LAUNCH = {
+  cluster: 'agents',
+  taskDefinition: 'launcher-pool-0',
+  networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-1'] } },
+};
+
 const RUN: RunCreated = {
   kind: 'run',
   pool: 'pool-0',
@@ -58,23 +66,27 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
     waitsNoMore: () => {},
     trace: undefined,
   });
-  const ecs = new EcsWorld(time, all, random.stream('ecs'), {
-    created: (task) => containers.start(task),
+  const scenario: Scenario = { seed: 'rules', profile: 'calm', settings: all, events: faults, lastsMs: 0 };
+  const book = new Faults(time, random.stream('faults'), scenario, START);
+  const containers = new Containers({ time, settings: all, random: random.stream('c'), faults: book, hcp });
+  const ecs = new EcsWorld(time, all, containers, {
+    created: (task) => containers.prepare(task, ecs),
     leaves: () => {},
     trace: undefined,
   });
-  const scenario: Scenario = { seed: 'rules', profile: 'calm', settings: all, events: faults, lastsMs: 0 };
-  const book = new Faults(time, random.stream('faults'), scenario, START);
-  const containers = new Containers({ time, settings: all, random: random.stream('c'), faults: book, ecs, hcp });
+  const runTask = (input: Partial<RunTaskCommandInput>, noSpot = false) =>
+    ecs.runTask({ ...LAUNCH, launchType: 'FARGATE', ...input }, noSpot);
+  /** The id of the task, and whether it is a new one. */
   const launch = (attempt = 1, job = 'run-0001/plan') => {
-    const outcome = ecs.runTask({
-      taskDefinition: 'launcher-pool-0',
+    const before = [...ecs.tasks].length;
+    runTask({
       clientToken: `${job}/${attempt}`,
       startedBy: job,
       tags: [{ key: 'agent-launcher:attempt', value: String(attempt) }],
     });
-    if (!('task' in outcome)) throw new Error(outcome.kind);
-    return outcome;
+    const task = [...ecs.tasks].find((one) => one.startedBy === job && one.attempt === attempt);
+    if (task === undefined) throw new Error('No task was started');
+    return { task: [...ecs.tasks].at(-1) ?? task, isNew: [...ecs.tasks].length > before };
   };
   const pass = (ms: number): Promise<void> => {
     const until = time.now() + ms;
@@ -82,7 +94,7 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
     return time.run(() => time.now() >= until);
   };
   const status = (id: number): string | undefined => [...hcp.runs].find((run) => run.id === `run-000${id}`)?.status;
-  return { time, hcp, ecs, containers, launch, pass, status, started };
+  return { time, hcp, ecs, containers, runTask, launch, pass, status, started };
 }
 
 describe('virtual time', () => {
@@ -316,16 +328,14 @@ describe('HCP Terraform', () => {
 });
 
 describe('ECS', () => {
-  it('gives the same task for the same token, also when it is over, and a conflict when a deployment changed the call', async () => {
+  it('answers with a conflict after a deployment, because the same request has other parameters', async () => {
     const { ecs, launch, pass } = world();
     const { task } = launch();
-    expect(launch()).toMatchObject({ kind: 'task', isNew: false, task: { id: task.id } });
     await pass(minutes(10));
-    expect(task.lastStatus).toBe('STOPPED');
-    expect(launch()).toMatchObject({ kind: 'task', isNew: false, task: { id: task.id } });
+    expect(launch()).toEqual({ task, isNew: false });
     ecs.deploy();
-    expect(launch()).toMatchObject({ kind: 'conflict', task: { id: task.id } });
-    expect(launch(2)).toMatchObject({ kind: 'task', isNew: true });
+    expect(() => launch()).toThrow('already in use');
+    expect(launch(2).isNew).toBe(true);
   });
 
   it.each([
@@ -353,23 +363,29 @@ describe('ECS', () => {
     expect(ecs.shown(task, 0)).toBeUndefined();
   });
 
-  it.each(['forgotten', 'used-up'] as const)(
-    'treats the token of a call without Spot capacity as %s',
-    (failedTokens) => {
-      const { ecs } = world({ failedTokens });
-      const spot = { taskDefinition: 'launcher-pool-0', clientToken: 'x', capacityProviderStrategy: [] };
-      const { capacityProviderStrategy: _, ...onDemand } = spot;
-      expect(ecs.runTask(spot, true)).toEqual({ kind: 'no-room' });
-      expect(ecs.runTask(onDemand).kind).toBe(failedTokens === 'used-up' ? 'nameless-conflict' : 'task');
-      expect(ecs.runTask(spot).kind).toBe(failedTokens === 'used-up' ? 'no-room' : 'conflict');
-    },
-  );
+  it.each([
+    ['forgotten', { tasks: [{ launchType: 'FARGATE' }], failures: [] }],
+    ['used-up', undefined],
+  ] as const)('treats the token of a call without Spot capacity as %s', (failedTokens, onDemand) => {
+    const { runTask } = world({ failedTokens });
+    const capacityProviderStrategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
+    const spot = { clientToken: 'x', launchType: undefined, capacityProviderStrategy };
+    const none = { tasks: [], failures: [{ reason: CAPACITY_UNAVAILABLE }] };
+    expect(runTask(spot, true)).toEqual(none);
+    if (onDemand === undefined) {
+      expect(() => runTask({ clientToken: 'x' })).toThrow('already in use');
+      expect(runTask(spot)).toEqual(none);
+    } else {
+      expect(runTask({ clientToken: 'x' })).toMatchObject(onDemand);
+      expect(() => runTask(spot)).toThrow('already in use');
+    }
+  });
 
   it('deletes the tags of a task that is stopped by call', async () => {
     const { ecs, launch, pass } = world();
     const { task } = launch();
     expect(ecs.shown(task, 0)?.tags).toHaveLength(1);
-    ecs.stop(task, 'UserInitiated', 'enough');
+    ecs.stopByHand(task, 'enough');
     await pass(minutes(1));
     expect(ecs.shown(task, 0)).toMatchObject({ tags: [], stopCode: 'UserInitiated', stoppedReason: 'enough' });
   });
@@ -382,8 +398,9 @@ describe('ECS', () => {
     const { task } = launch();
     await pass(minutes(90));
     expect(hcp.agents('pool-0').map(({ status }) => status)).toEqual(['exited']);
-    expect(ecs.shown(task, 0)).toMatchObject({ lastStatus: 'RUNNING', containers: [{ exitCode }] });
-    ecs.stop(task, 'UserInitiated', 'its agent left');
+    const shown = ecs.shown(task, 0);
+    expect([shown?.lastStatus, shown?.containers[0]?.exitCode]).toEqual(['RUNNING', exitCode]);
+    ecs.stopByHand(task, 'its agent left');
     await pass(minutes(1));
     expect(ecs.shown(task, 0)?.lastStatus).toBe('STOPPED');
   });
@@ -412,9 +429,9 @@ describe('ECS', () => {
   });
 
   it.each([
-    ['start-image', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
-    ['start-secret', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
-    ['start-eni', { stopCode: 'TaskFailedToStart', startedAt: undefined }],
+    ['start-image', { stopCode: 'TaskFailedToStart' }],
+    ['start-secret', { stopCode: 'TaskFailedToStart' }],
+    ['start-eni', { stopCode: 'TaskFailedToStart' }],
     ['start-out-of-memory', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 137 }] }],
     ['start-exit-1', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 1 }] }],
     ['start-exit-0', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 0 }] }],
@@ -423,6 +440,7 @@ describe('ECS', () => {
     const { task } = launch();
     await pass(minutes(3));
     expect(ecs.shown(task, 0)).toMatchObject({ lastStatus: 'STOPPED', ...end });
+    expect(task.startedAtMs === undefined).toBe(end.stopCode === 'TaskFailedToStart');
     expect(hcp.agents('pool-0')).toEqual([]);
   });
 
