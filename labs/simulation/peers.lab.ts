@@ -331,6 +331,7 @@ describe('launches that were made twice', () => {
     const outcome = await world(
       [at(0, { kind: 'fault', fault: 'ecs-lost-response', ms: 4 * MINUTE, rate: 1 }), at(0.1, planOnly)],
       { usualLagMs: 5000 },
+      'lost',
     );
     expect(outcome.launches).toBe(1);
   });

@@ -32,13 +32,15 @@ import {
   type World,
 } from './world.ts';
 
+export type AgentStatusName = Agent['reported'] | 'unknown';
+
 /** The agent never comes back, and doesn't count in the organization agent limit any more. */
 export function hasLeft({ reported }: Agent): boolean {
   return reported === 'exited' || reported === 'errored';
 }
 
 /** The status that the platform shows. A silent agent becomes `unknown`, whatever it reported last. */
-export function statusOf(platform: Platform, agent: Agent): Agent['reported'] | 'unknown' {
+export function statusOf(platform: Platform, agent: Agent): AgentStatusName {
   const isSilent = platform.now() - agent.lastPingAt >= platform.settings.agentUnknownAfterMs;
   return isSilent && !hasLeft(agent) ? 'unknown' : agent.reported;
 }
@@ -94,7 +96,7 @@ export function poolOfRun(world: World, run: Run): AgentPool | undefined {
 }
 
 /** The queued phases of the pool: applies, then plans, then speculative plans; oldest first. */
-function queuedPhases(world: World, poolId: string) {
+function queuedPhases({ world, settings }: Platform, poolId: string) {
   const queued: { run: Run; operation: Operation; rank: number; at: number }[] = [];
   for (const run of world.runs.values()) {
     if (run.status !== 'plan_queued' && run.status !== 'apply_queued') continue;
@@ -103,7 +105,8 @@ function queuedPhases(world: World, poolId: string) {
     const at = run.timestamps.get(isApply ? 'apply-queued-at' : 'plan-queued-at') ?? run.createdAt;
     queued.push({ run, operation: isApply ? run.apply : run.plan, rank: isApply ? 0 : run.planOnly ? 2 : 1, at });
   }
-  return queued.sort((a, b) => a.rank - b.rank || a.at - b.at || a.run.sequence - b.run.sequence);
+  const byRank = settings.jobOrder !== 'oldest-first';
+  return queued.sort((a, b) => (byRank ? a.rank - b.rank : 0) || a.at - b.at || a.run.sequence - b.run.sequence);
 }
 
 /** Assigns the agent its next job. While it has one, returns the same job again, because the response may have been lost. */
@@ -118,7 +121,7 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
   const internal = [...world.internalJobs.values()].find(
     (job) => job.status === 'queued' && job.poolId === pool.id && agent.accept.has(job.type) && isWanted(world, job),
   );
-  const phase = queuedPhases(world, pool.id).find(({ operation }) => agent.accept.has(operation.phase));
+  const phase = queuedPhases(platform, pool.id).find(({ operation }) => agent.accept.has(operation.phase));
   if (internal !== undefined && (phase === undefined || internal.queuedAt <= phase.at)) {
     internal.status = 'running';
     internal.agentId = agent.id;

@@ -3,6 +3,13 @@ import { randomBytes } from 'node:crypto';
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
+let drawText = randomText;
+
+/** Takes the random part of ids and secrets from `source`, for a simulation that must repeat itself. */
+export function drawIdsFrom(source: (length: number) => string): void {
+  drawText = source;
+}
+
 function randomText(length: number): string {
   let text = '';
   while (text.length < length) {
@@ -16,15 +23,15 @@ function randomText(length: number): string {
 
 /** A resource id: `run-CZcmD7eagjhyX0vN`. */
 export function newId(prefix: string): string {
-  return `${prefix}-${randomText(16)}`;
+  return `${prefix}-${drawText(16)}`;
 }
 
 /** An API token or agent token: `<14>.atlasv1.<67>`. */
 export function newToken(): string {
-  return `${randomText(14)}.atlasv1.${randomText(67)}`;
+  return `${drawText(14)}.atlasv1.${drawText(67)}`;
 }
 
 /** The secret part of a blob URL. */
 export function newBlobSecret(): string {
-  return randomText(64);
+  return drawText(64);
 }

@@ -12,6 +12,8 @@ export interface PlatformSettings {
   readonly agentUnknownAfterMs: number;
   /** How long an agent is `unknown` before the agent and its job become errored. Default: 300,000 ms, the vendor's value. */
   readonly agentErroredAfterMs: number;
+  /** Which job an agent gets first. HashiCorp documents applies, then plans, then speculative plans. Default: that. */
+  readonly jobOrder?: 'applies-first' | 'oldest-first';
   /** Organization agent limit (idle, busy, unknown). Further registrations are rejected. Default: no limit. */
   readonly agentsCeiling?: number;
   /** Time after a cancel until a forced cancel is possible. Default: 10,000 ms. The vendor doesn't document it. */

@@ -9,7 +9,8 @@ import type {
 import { OUT_OF_MEMORY } from '../../local/ecs/core/wording.ts';
 import type { EcsWorld, SimulatedTask } from './ecs-world.ts';
 import type { Faults } from './faults.ts';
-import type { Agent, HcpWorld, Job } from './hcp-world.ts';
+import type { Agent, Job } from './hcp-records.ts';
+import type { HcpWorld } from './hcp-world.ts';
 import type { Random } from './random.ts';
 import type { FaultKind, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -183,7 +184,7 @@ export class Containers implements TaskRunner {
   startForeign(pool: string, { single, picky, ms }: { single: boolean; picky: boolean; ms: number }): void {
     this.#foreignCount += 1;
     const name = `foreign-${this.#foreignCount}`;
-    const agent = this.#in.hcp.register(name, pool, picky ? ['hidden'] : ['plan', 'apply', 'hidden']);
+    const agent = this.#in.hcp.register(name, pool, picky ? ['hidden'] : ['plan', 'apply', 'hidden'], single);
     if (agent === undefined) return;
     const process = new AgentProcess(this.#in, agent, pool, single, () => {});
     this.#processes.set(name, process);

@@ -1,16 +1,16 @@
 import type * as z from 'zod';
 import type { Answer, GetRequest, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
+import type { createRateLimiter } from '../../local/hcp-terraform/rate-limits.ts';
 import type { Faults } from './faults.ts';
-import { type Agent, counts, type HcpWorld, isPostPlan, type Run, shownSinceMs } from './hcp-world.ts';
+import type { ApiDocument } from './hcp-api.ts';
+import type { Run } from './hcp-records.ts';
+import { type HcpWorld, isPostPlan, shownSinceMs, timestampOf } from './hcp-world.ts';
 import type { Launcher } from './launcher.ts';
 import type { Random } from './random.ts';
 import type { FaultKind, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
-
-/** List Runs endpoints: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run */
-const RUN_LISTS_PER_MINUTE = 30;
 
 /** In every place where a token could be, so that none goes unnoticed. */
 export const API_TOKEN = 'aaaaaaaaaaaaaa.atlasv1.thisistheapitokenthatnobodymaysee';
@@ -38,8 +38,7 @@ export interface Platform {
   readonly random: Random;
   readonly faults: Faults;
   readonly hcp: HcpWorld;
-  /** Times of run-list requests of the last minute, by token. */
-  readonly runLists: Map<string, number[]>;
+  readonly limiter: ReturnType<typeof createRateLimiter>;
   readonly onRunList: (environment: Environment, secret: string) => void;
   readonly onPause: (secret: string, untilMs: number) => void;
 }
@@ -147,97 +146,68 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       case 'hcp-empty-200':
         return good(random.pick<unknown>([{}, [], null, '', { data: [] }, { data: null, meta: {} }, { errors: [] }]));
     }
-    if (request.kind === 'runs') {
-      const used = this.#useRunList(secret);
-      if (used > RUN_LISTS_PER_MINUTE) {
-        noteFault(request.tick, 'hcp-limit', this.#poolsWith(secret));
-        return refused(429, { 'x-ratelimit-reset': this.#pause(secret, 5) });
-      }
+    const { hcp, settings, time } = this.#platform;
+    const limit = this.#platform.limiter.take(secret, request.kind === 'runs', time.now());
+    if (!limit.allowed) {
+      noteFault(request.tick, 'hcp-limit', this.#poolsWith(secret));
+      return refused(429, { 'x-ratelimit-reset': this.#pause(secret, limit.resetSeconds) });
     }
-    const document = this.#document(request, fault === 'hcp-page-repeated' ? -1 : fault === 'hcp-page-missing' ? 1 : 0);
-    if (document === undefined) return refused(404);
+    if (!settings.agentsVisible && (request.kind === 'pool' || request.kind === 'agents')) {
+      if (request.kind === 'agents') this.#hidden(request.id, request.tick);
+      return refused(404);
+    }
+    const shift = fault === 'hcp-page-repeated' ? -1 : fault === 'hcp-page-missing' ? 1 : 0;
+    const page = request.kind === 'runs' ? Math.max(1, request.page + shift) : request.page;
+    const document = hcp.get(request.path, pageOf(request, page, settings.runsPageCap), secret);
+    if (document.meta !== undefined && shift !== 0) {
+      const { pagination } = document.meta;
+      if (request.kind !== 'runs') pagination['current-page'] += shift;
+      else if (shift > 0 || request.page === 1) pagination['next-page'] = page + Math.max(0, shift);
+    }
+    if (request.kind === 'runs') this.#runsShown(request, document);
+    if (request.kind === 'agents') this.#agentsShown(request, document);
     if (fault === 'hcp-truncated') return text(JSON.stringify(document).slice(0, -2));
     return good(fault === 'hcp-changed-shape' ? changedShape(document, random) : document);
   }
 
-  #useRunList(secret: string): number {
-    const { runLists, time } = this.#platform;
-    const now = time.now();
-    const recent = (runLists.get(secret) ?? []).filter((at) => at > now - 60_000);
-    recent.push(now);
-    runLists.set(secret, recent);
-    return recent.length;
+  /** Hides what this world's HCP Terraform doesn't show, and notes the rest. */
+  #runsShown(request: Asked & { readonly kind: 'runs' }, document: ApiDocument): void {
+    const { hcp, settings } = this.#platform;
+    const { tick, pools, withOperations } = request;
+    for (const { id, attributes } of document.data) {
+      const run = hcp.run(id);
+      if (run === undefined) continue;
+      if (withOperations) this.#shown(run, tick);
+      const times = attributes['status-timestamps'];
+      if (times !== undefined && isPostPlan(run.status) && !settings.postPlanTimes)
+        delete times[timestampOf(run.status)];
+    }
+    if (withOperations) for (const pool of pools) toldOf(pool, tick);
+    if (settings.agentNamesInRuns) return;
+    for (const { attributes } of document.included ?? []) attributes['execution-details'] = null;
   }
 
-  #document(request: Asked, pageShift: number): object | undefined {
-    const { settings, hcp, time } = this.#platform;
-    const { tick } = request;
-    if (request.kind === 'runs') {
-      const matching = [...hcp.runs]
-        .filter((run) => request.pools.includes(run.pool) && request.statuses.includes(run.status))
-        .sort((a, b) => b.createdAtMs - a.createdAtMs);
-      const size = Math.min(request.size, settings.runsPageCap);
-      const page = request.page + pageShift;
-      const listed = matching.slice((Math.max(1, page) - 1) * size, Math.max(1, page) * size);
-      if (request.withOperations) for (const run of listed) this.#shown(run, tick);
-      if (request.withOperations) for (const pool of request.pools) toldOf(pool, tick);
-      const pagination = {
-        'current-page': Math.max(1, page),
-        'next-page': page * size < matching.length ? page + 1 : pageShift < 0 ? 1 : null,
-      };
-      if (pageShift > 0) pagination['next-page'] = page + 1;
-      return {
-        data: listed.map((run) => this.#runDocument(run)),
-        included: listed.flatMap((run) => this.#operations(run)),
-        meta: { pagination },
-      };
-    }
-    const whole = { pagination: { 'current-page': 1 + Math.abs(pageShift), 'next-page': null } };
-    if (request.kind === 'pool') {
-      const pool = settings.pools.find(({ id }) => id === request.id);
-      return pool === undefined || !settings.agentsVisible ? undefined : { data: { attributes: { name: pool.name } } };
-    }
-    if (request.kind === 'pools') {
-      const pools = settings.pools.filter(({ organization }) => organization === request.organization);
-      return { data: pools.map(({ id, name }) => ({ id, attributes: { name } })), meta: whole };
-    }
-    const pool = settings.pools.find(({ id }) => id === request.id);
-    if (pool === undefined || !settings.agentsVisible) {
-      this.#hidden(request.id, tick);
-      return undefined;
-    }
-    const agents = hcp
-      .agents(pool.name)
-      .filter((agent) => this.#lastPingMs(agent) + settings.hcpSkewMs >= request.sinceMs);
+  #agentsShown({ id, tick, page }: Asked & { readonly kind: 'agents' }, document: ApiDocument): void {
+    const { settings, time, faults } = this.#platform;
+    const pool = settings.pools.find((known) => known.id === id)?.name ?? '';
     // A well-formed but wrong list comes once, and not twice in a row.
-    const wrong = !this.#wrongLately.has(pool.name) && this.#platform.faults.hit(['hcp-agents-empty'], pool.name);
-    if (wrong) {
-      noteFault(tick, 'hcp-agents-empty', [pool.name]);
-      this.#wrongLately.add(pool.name);
-      time.after(20_000, () => this.#wrongLately.delete(pool.name));
+    if (!this.#wrongLately.has(pool) && faults.hit(['hcp-agents-empty'], pool) !== undefined) {
+      noteFault(tick, 'hcp-agents-empty', [pool]);
+      this.#wrongLately.add(pool);
+      time.after(20_000, () => this.#wrongLately.delete(pool));
+      document.data = [];
+      if (document.meta !== undefined) document.meta.pagination['next-page'] = null;
     }
-    const size = Math.min(request.size, settings.runsPageCap);
-    const listed = wrong ? [] : agents.slice((request.page - 1) * size, request.page * size);
-    const before = request.page > 1 ? tick.agents.get(pool.name)?.statuses : undefined;
-    tick.agentsListedAtMs.set(pool.name, time.now());
-    if (!tick.decided.has(pool.name)) {
-      tick.agents.set(pool.name, {
-        atMs: time.now(),
-        statuses: new Map([
-          ...(before === undefined || before === 'hidden' ? [] : before),
-          ...listed.map((agent) => [agent.name, agent.status] as const),
-        ]),
-      });
-    }
-    const next = !wrong && request.page * size < agents.length ? request.page + 1 : null;
-    return {
-      data: listed.map((agent) => {
-        const { id, name, status } = agent;
-        const lastPing = new Date(this.#lastPingMs(agent) + settings.hcpSkewMs).toISOString();
-        return { id, attributes: { name, status, 'last-ping-at': lastPing } };
-      }),
-      meta: { pagination: { 'current-page': request.page + pageShift, 'next-page': next } },
-    };
+    const before = page > 1 ? tick.agents.get(pool)?.statuses : undefined;
+    tick.agentsListedAtMs.set(pool, time.now());
+    if (tick.decided.has(pool)) return;
+    tick.agents.set(pool, {
+      atMs: time.now(),
+      statuses: new Map([
+        ...(before === undefined || before === 'hidden' ? [] : before),
+        ...document.data.map(({ attributes }) => [attributes.name ?? '', attributes.status] as const),
+      ]),
+    });
   }
 
   #hidden(id: string, tick: TickRecord): void {
@@ -247,60 +217,18 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
   }
 
-  /** An agent that lives pings every 30 s. */
-  #lastPingMs(agent: Agent): number {
-    const pings = counts(agent.status) && agent.silentSinceMs === undefined;
-    return pings ? this.#platform.time.now() - 15_000 : agent.lastPingMs;
-  }
-
   #shown(run: Run, tick: TickRecord): void {
     toldOf(run.pool, tick);
-    if (run.status.endsWith('_queued')) tick.queued.get(run.pool)?.set(run.job?.key ?? '', run.job?.queuedAtMs ?? 0);
+    const key = run.job?.key ?? '';
+    if (run.status.endsWith('_queued')) tick.queued.get(run.pool)?.set(key, run.job?.queuedAtMs ?? 0);
     else if (run.status === 'planning' || run.status === 'applying') {
-      const name = run.status === 'planning' ? run.planAgent : run.applyAgent;
-      const named = name !== undefined && this.#platform.settings.agentNamesInRuns;
-      if (named) tick.runningNames.get(run.pool)?.add(name);
-      else tick.nameless.get(run.pool)?.add(run.job?.key ?? '');
+      const { executedBy } = run.status === 'planning' ? run.of.plan : run.of.apply;
+      const named = executedBy !== undefined && this.#platform.settings.agentNamesInRuns;
+      if (named) tick.runningNames.get(run.pool)?.add(executedBy.agentName);
+      else tick.nameless.get(run.pool)?.add(key);
     } else if (isPostPlan(run.status)) {
       tick.postPlan.get(run.pool)?.set(run.id, shownSinceMs(run, this.#platform.settings));
     }
-  }
-
-  #runDocument({ id, status, statusSinceMs, createdAtMs, workspaceId, at }: Run): object {
-    const time = (ms: number | undefined): string | undefined =>
-      ms === undefined ? undefined : new Date(ms + this.#platform.settings.hcpSkewMs).toISOString();
-    return {
-      id,
-      type: 'runs',
-      attributes: {
-        status,
-        'created-at': time(createdAtMs),
-        'status-timestamps': {
-          'plan-queued-at': time(at.planQueued),
-          'planning-at': time(at.planning),
-          'apply-queued-at': time(at.applyQueued),
-          'applying-at': time(at.applying),
-          ...(isPostPlan(status) &&
-            this.#platform.settings.postPlanTimes && {
-              [`${status.replaceAll('_', '-')}-at`]: time(statusSinceMs),
-            }),
-        },
-      },
-      relationships: {
-        workspace: { data: { id: workspaceId } },
-        plan: { data: { id: `plan-${id}` } },
-        apply: { data: { id: `apply-${id}` } },
-      },
-    };
-  }
-
-  #operations({ id, planAgent, applyAgent }: Run): object[] {
-    const details = (name: string | undefined): object | null =>
-      name === undefined || !this.#platform.settings.agentNamesInRuns ? null : { 'agent-name': name };
-    return [
-      { type: 'plans', id: `plan-${id}`, attributes: { 'execution-details': details(planAgent) } },
-      { type: 'applies', id: `apply-${id}`, attributes: { 'execution-details': details(applyAgent) } },
-    ];
   }
 
   /** The pools that are observed incompletely if this request has no good answer. */
@@ -325,24 +253,17 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   }
 }
 
+interface Paged {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly page: number;
+}
+
 type Request =
-  | {
-      readonly kind: 'runs';
-      readonly pools: string[];
-      readonly statuses: string[];
-      readonly page: number;
-      readonly size: number;
-      readonly withOperations: boolean;
-    }
-  | { readonly kind: 'pools'; readonly organization: string }
-  | { readonly kind: 'pool'; readonly id: string }
-  | {
-      readonly kind: 'agents';
-      readonly id: string;
-      readonly sinceMs: number;
-      readonly page: number;
-      readonly size: number;
-    };
+  | (Paged & { readonly kind: 'runs'; readonly pools: string[]; readonly withOperations: boolean })
+  | (Paged & { readonly kind: 'pools'; readonly organization: string })
+  | (Paged & { readonly kind: 'pool'; readonly id: string })
+  | (Paged & { readonly kind: 'agents'; readonly id: string });
 
 type Asked = Request & { readonly tick: TickRecord };
 
@@ -361,32 +282,26 @@ function toldOf(pool: string, tick: TickRecord): void {
 /** Reads a request. If the launcher isn't known to make it, this world has a defect. */
 function requestOf(pathAndQuery: string): Request {
   const [path = '', queryText = ''] = pathAndQuery.split('?');
-  const query = new URLSearchParams(queryText);
+  const query = Object.fromEntries(new URLSearchParams(queryText));
   const [, kind = '', name = '', rest = ''] =
     /^\/api\/v2\/(organizations|agent-pools)\/([^/]+)(?:\/(.+))?$/.exec(path) ?? [];
+  const paged = { path: path.slice('/api/v2'.length), query, page: Number(query['page[number]'] ?? '1') };
   if (kind === 'organizations' && rest === 'runs') {
-    return {
-      kind: 'runs',
-      pools: (query.get('filter[agent_pool_names]') ?? '').split(','),
-      statuses: (query.get('filter[status]') ?? '').split(','),
-      page: Number(query.get('page[number]') ?? '1'),
-      size: Number(query.get('page[size]') ?? '20'),
-      withOperations: query.has('include'),
-    };
+    const pools = (query['filter[agent_pool_names]'] ?? '').split(',');
+    return { ...paged, kind: 'runs', pools, withOperations: query['include'] !== undefined };
   }
-  if (kind === 'organizations' && rest === 'agent-pools')
-    return { kind: 'pools', organization: decodeURIComponent(name) };
-  if (kind === 'agent-pools' && rest === 'agents') {
-    return {
-      kind: 'agents',
-      id: name,
-      sinceMs: Date.parse(query.get('filter[last-ping-since]') ?? ''),
-      page: Number(query.get('page[number]')),
-      size: Number(query.get('page[size]')),
-    };
+  if (kind === 'organizations' && rest === 'agent-pools') {
+    return { ...paged, kind: 'pools', organization: decodeURIComponent(name) };
   }
-  if (kind === 'agent-pools' && rest === '') return { kind: 'pool', id: name };
+  if (kind === 'agent-pools' && rest === 'agents') return { ...paged, kind: 'agents', id: name };
+  if (kind === 'agent-pools' && rest === '') return { ...paged, kind: 'pool', id: name };
   throw new Error(`The simulated HCP Terraform does not know ${path}`);
+}
+
+/** The query for this page, whose size the server may reduce. */
+function pageOf({ query }: Request, page: number, sizeCap: number): Record<string, string> {
+  const size = Number(query['page[size]'] ?? sizeCap);
+  return { ...query, 'page[number]': String(page), 'page[size]': String(Math.min(size, sizeCap)) };
 }
 
 function refused(status: number, headers: RawAnswer['headers'] = {}): Reply<RawAnswer> {

@@ -1,10 +1,55 @@
+/**
+ * HCP Terraform in virtual time: the rules of the local platform (`local/hcp-terraform`), plus what only a simulation needs. It moves each
+ * run through the statuses that the scenario drew, lets agents fall silent, and knows which jobs wait in which pool.
+ */
+import {
+  type AgentStatusName,
+  endAgent,
+  finishJob,
+  registerAgent,
+  sweepAgents,
+  takeJob,
+} from '../../local/hcp-terraform/agents.ts';
+import { drawIdsFrom } from '../../local/hcp-terraform/ids.ts';
+import { ApiFailure, type Query } from '../../local/hcp-terraform/json-api.ts';
+import { type Platform, runChanged } from '../../local/hcp-terraform/platform.ts';
+import { createRun, workingRun } from '../../local/hcp-terraform/queue.ts';
+import {
+  awaitsDecision,
+  cancel,
+  confirm,
+  discard,
+  isFinal,
+  type Operation,
+  pass,
+  queueApply,
+  queuePlan,
+  runRequest,
+  skipsWorkspaceQueue,
+} from '../../local/hcp-terraform/runs.ts';
+import {
+  type AgentToken,
+  addOrganization,
+  enqueueInternalJob,
+  newPool,
+  newSeeds,
+  type Workspace,
+  World,
+  type WorldEvent,
+} from '../../local/hcp-terraform/world.ts';
+import { type ApiDocument, HcpApi } from './hcp-api.ts';
+import { Jobs } from './hcp-jobs.ts';
+import { Agent, type Job, Run } from './hcp-records.ts';
 import type { Random } from './random.ts';
 import type { JobKind, RunCreated, Stage, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 /** After this time without a ping, an agent is *unknown*. Five minutes later, the agent and its job are *errored*. */
 const UNKNOWN_AFTER_MS = 60_000;
-const ERRORED_AFTER_MS = UNKNOWN_AFTER_MS + 5 * 60_000;
+const ERRORED_AFTER_MS = 5 * 60_000;
+
+/** Age of the last ping of an agent that lives. It pings every 30 s. */
+const PING_AGE_MS = 15_000;
 
 /** Agents that ask within this time of each other compete for the same job, and one may get none. */
 const RACE_MS = 400;
@@ -12,63 +57,20 @@ const RACE_MS = 400;
 /** How long a job waits that no list shows. What HCP Terraform does with one that finds no agent isn't documented. */
 const HIDDEN_PATIENCE_MS = 10 * 60_000;
 
-const FINAL = new Set(['errored', 'applied', 'planned_and_finished', 'canceled', 'discarded']);
+/** The types of jobs that no list of runs shows. */
+const HIDDEN = ['policy', 'assessment', 'test'] as const;
 
-/** A unit of work for an agent. The launcher reads no list of jobs without a run. */
-export interface Job {
-  readonly key: string;
-  readonly kind: JobKind;
-  readonly pool: string;
-  readonly run?: Run;
-  /** The run whose policy sets it evaluates: the run waits for it, however long that takes. */
-  readonly policiesOf?: Run | undefined;
-  readonly queuedAtMs: number;
-  readonly durationMs: number;
-  /** Lower comes first. */
-  readonly rank: number;
-  state: 'queued' | 'running' | 'done';
-  canceled: boolean;
-  /** Makes the agent that has the job stop it. */
-  interrupt?: () => void;
-  readonly done: (ok: boolean) => void;
-}
+/** Who creates runs. */
+const BY_API = { userId: '', source: 'tfe-api' };
 
-export interface Run {
-  readonly id: string;
-  readonly pool: string;
-  readonly workspaceId: string;
-  readonly what: RunCreated;
-  readonly createdAtMs: number;
-  status: string;
-  readonly at: { planQueued?: number; planning?: number; applyQueued?: number; applying?: number };
-  planAgent?: string;
-  applyAgent?: string;
-  job?: Job;
-  /** Evaluates its policy sets. */
-  policyJob?: Job | undefined;
-  statusSinceMs: number;
-  /** Number of transitions, so that an event that was scheduled in an earlier state does nothing in a later one. */
-  step: number;
-}
-
-export interface Agent {
-  readonly id: string;
-  readonly name: string;
-  readonly pool: string;
-  readonly registeredAtMs: number;
-  /** Types of jobs that it accepts. */
-  readonly accepts: readonly JobKind[];
-  status: 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
-  /** Only for agents that no longer ping. */
-  lastPingMs: number;
-  /** Since when nothing of it reaches HCP Terraform. */
-  silentSinceMs?: number | undefined;
-  job?: Job | undefined;
-  /** Key of its last job. */
-  lastJob?: string;
-  /** Whether it ever had a job. */
-  hadJob?: boolean;
-}
+/** A configuration that the platform doesn't plan on its own, because {@link HcpWorld} decides when a run begins. */
+const CONFIGURATION = {
+  createdAt: 0,
+  createdById: '',
+  autoQueueRuns: false,
+  speculative: false,
+  provisional: false,
+};
 
 export interface HcpEvents {
   /** An agent took a job that a list of runs shows. */
@@ -85,24 +87,56 @@ export class HcpWorld {
   readonly #settings: WorldSettings;
   readonly #random: Random;
   readonly #events: HcpEvents;
-  readonly #runs = new Map<number, Run>();
+  readonly #platform: Platform;
+  readonly #api: HcpApi;
+  readonly #jobs: Jobs;
+  readonly #tokens = new Map<string, AgentToken>();
+  readonly #workspaces = new Map<string, Workspace>();
+  readonly #byEvent = new Map<number, Run>();
+  readonly #runs = new Map<string, Run>();
   readonly #open = new Set<Run>();
-  readonly #queues = new Map<string, Job[]>();
   readonly #agents = new Map<string, Agent[]>();
+  readonly #byAgentId = new Map<string, Agent>();
+  /** Agents whose pings arrive. */
+  readonly #speaking = new Set<Agent>();
   readonly #dequeuedAtMs = new Map<string, number>();
-  readonly #active = new Map<string, number>();
-  #agentCount = 0;
-  #hiddenCount = 0;
 
   constructor(time: VirtualTime, settings: WorldSettings, random: Random, events: HcpEvents) {
     this.#time = time;
     this.#settings = settings;
     this.#random = random;
     this.#events = events;
-    for (const { name } of settings.pools) {
-      this.#queues.set(name, []);
-      this.#agents.set(name, []);
-    }
+    this.#jobs = new Jobs(time.now);
+    let ids = 0;
+    drawIdsFrom((length) => {
+      ids += 1;
+      return String(ids).padStart(length, '0');
+    });
+    const now = (): number => time.now() + settings.hcpSkewMs;
+    this.#platform = {
+      world: new World(newSeeds('nobody', 'of-nobody'), now()),
+      settings: {
+        agentPollMs: 30_000,
+        agentUnknownAfterMs: UNKNOWN_AFTER_MS,
+        agentErroredAfterMs: ERRORED_AFTER_MS,
+        ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
+        jobOrder: settings.dequeueOrder,
+        forceCancelCoolOffMs: 0,
+        terraformVersion: '1.11.4',
+      },
+      now,
+      emit: (event) => this.#changed(event),
+    };
+    this.#api = new HcpApi(this.#platform);
+    for (const pool of settings.pools) this.#addPool(pool);
+  }
+
+  #addPool({ id, name, organization }: WorldSettings['pools'][number]): void {
+    const { world, now } = this.#platform;
+    if (!world.organizations.has(organization)) addOrganization(world, organization, now());
+    world.pools.set(id, newPool(id, organization, name, now()));
+    this.#tokens.set(name, { id: `at-${id}`, poolId: id, description: '', createdAt: 0, createdById: '', secret: '' });
+    this.#agents.set(name, []);
   }
 
   /** Runs that have, or may have, a queued or running job, oldest first. */
@@ -110,22 +144,27 @@ export class HcpWorld {
     return this.#open;
   }
 
+  /** Oldest first. */
   get runs(): IterableIterator<Run> {
     return this.#runs.values();
   }
 
+  run(id: string): Run | undefined {
+    return this.#runs.get(id);
+  }
+
   /** Whether every run has ended. */
   get allFinal(): boolean {
-    return [...this.#runs.values()].every(({ status }) => FINAL.has(status));
+    for (const { of } of this.#runs.values()) if (!isFinal(of)) return false;
+    return true;
   }
 
   queue(pool: string): readonly Job[] {
-    return this.#queues.get(pool) ?? [];
+    return this.#jobs.queue(pool);
   }
 
-  /** How many of the pool's jobs run, or wait where a list of runs shows it. */
   activeJobs(pool: string): number {
-    return this.#active.get(pool) ?? 0;
+    return this.#jobs.active(pool);
   }
 
   /** Queued evaluations of policy sets, for which runs wait. */
@@ -142,62 +181,68 @@ export class HcpWorld {
     return this.#agents.get(pool) ?? [];
   }
 
+  // -- The API
+
+  /** The document that the user of this secret's token gets. @throws ApiFailure */
+  get(path: string, query: Query, secret: string): ApiDocument {
+    this.#ping();
+    return this.#api.get(path, query, secret);
+  }
+
+  /** Every agent that isn't silent has pinged lately. */
+  #ping(): void {
+    const lastPingAt = this.#platform.now() - PING_AGE_MS;
+    for (const { of } of this.#speaking) of.lastPingAt = lastPingAt;
+  }
+
   // -- Runs
 
   createRun(eventId: number, what: RunCreated): void {
-    const now = this.#time.now();
-    const run: Run = {
-      id: `run-${String(eventId).padStart(4, '0')}`,
-      pool: what.pool,
-      workspaceId: `${what.workspace}${what.pool.replace(/\W/g, '')}`,
-      what,
-      createdAtMs: now,
-      status: 'pending',
-      statusSinceMs: now,
-      at: {},
-      step: 0,
-    };
-    this.#runs.set(eventId, run);
+    const workspace = this.#workspaceOf(what);
+    const configuration = { ...CONFIGURATION, id: `cv-${eventId}`, workspaceId: workspace.id };
+    const planOnly = what.operation === 'plan_only';
+    const of = createRun(this.#platform, workspace, configuration, BY_API, runRequest.parse({ planOnly }));
+    const run = new Run(of, what);
+    this.#byEvent.set(eventId, run);
+    this.#runs.set(run.id, run);
     this.#events.trace?.(`${run.id} created`);
-    if (what.operation === 'plan_only' || !this.#workspaceHeld(run)) this.#begin(run);
+    if (planOnly || workingRun(this.#platform.world, workspace.id) === undefined) this.#begin(run);
+  }
+
+  #workspaceOf({ pool, workspace }: RunCreated): Workspace {
+    const name = `${workspace}${pool.replaceAll(/\W/g, '')}`;
+    const known = this.#workspaces.get(name);
+    if (known !== undefined) return known;
+    const { id, organization } = this.#settings.pools.find((one) => one.name === pool) ?? { id: '', organization: '' };
+    const attributes = { name, 'execution-mode': 'agent', 'agent-pool-id': id };
+    const { world } = this.#platform;
+    this.#api.create(`/organizations/${organization}/workspaces`, 'workspaces', attributes);
+    const made = [...world.workspaces.values()].at(-1);
+    if (made === undefined) throw new Error(`The workspace ${name} was not made`);
+    this.#workspaces.set(name, made);
+    return made;
   }
 
   /** A person cancels the run, or discards its plan. */
   cancelRun(eventId: number): void {
-    const run = this.#runs.get(eventId);
-    if (run === undefined || FINAL.has(run.status)) return;
+    const run = this.#byEvent.get(eventId);
+    if (run === undefined || isFinal(run.of)) return;
     const { job } = run;
+    if (awaitsDecision(run.of)) discard(run.of, '', this.#platform.now());
+    else cancel(run.of, '', this.#platform.now(), 0);
     if (job?.state === 'running') {
       job.canceled = true;
       job.interrupt?.();
       return;
     }
-    if (job !== undefined) {
-      this.#unqueue(job);
-      this.#over(job);
-      delete run.job;
-    }
-    const { policyJob } = run;
-    if (policyJob?.state === 'queued') {
-      this.#unqueue(policyJob);
-      this.#over(policyJob);
-    }
-    this.#enter(run, job === undefined && run.status !== 'pending' ? 'discarded' : 'canceled');
-  }
-
-  #workspaceHeld(run: Run): boolean {
-    return [...this.#runs.values()].some(
-      (other) =>
-        other !== run &&
-        other.workspaceId === run.workspaceId &&
-        other.what.operation === 'plan_and_apply' &&
-        other.status !== 'pending' &&
-        !FINAL.has(other.status),
-    );
+    runChanged(this.#platform, run.of);
   }
 
   #begin(run: Run): void {
-    this.#through(run, run.what.before, () => this.#queueOperation(run, 'plan'));
+    this.#through(run, run.what.before, () => {
+      queuePlan(run.of, this.#platform.now());
+      runChanged(this.#platform, run.of);
+    });
   }
 
   /** Passes through statuses in which no agent is needed. */
@@ -207,89 +252,85 @@ export class HcpWorld {
       then();
       return;
     }
-    this.#enter(run, stage.status);
+    this.#pass(run, stage.status);
     this.#later(run, stage.ms, () => this.#through(run, rest, then));
   }
 
-  #queueOperation(run: Run, phase: 'plan' | 'apply'): void {
-    const now = this.#time.now();
-    run.at[phase === 'plan' ? 'planQueued' : 'applyQueued'] = now;
-    const { planMs, applyMs, fails, operation } = run.what;
-    const job: Job = {
-      key: `${run.id}/${phase}`,
-      kind: phase,
-      pool: run.pool,
-      run,
-      queuedAtMs: now,
-      durationMs: phase === 'plan' ? planMs : applyMs,
-      rank: phase === 'apply' ? 0 : operation === 'plan_only' ? 2 : 1,
-      state: 'queued',
-      canceled: false,
-      done: (ok) => {
-        delete run.job;
-        if (job.canceled) this.#enter(run, 'canceled');
-        else if (!ok || fails === phase) this.#enter(run, 'errored');
-        else if (phase === 'apply') this.#enter(run, 'applied');
-        else this.#planned(run);
-      },
-    };
-    run.job = job;
-    this.#enqueue(job);
-    this.#enter(run, `${phase}_queued`);
+  #pass(run: Run, status: string): void {
+    pass(run.of, status, this.#platform.now());
+    runChanged(this.#platform, run.of);
   }
 
-  #planned(run: Run): void {
-    const { policyMs, between, operation, approval, approvalMs } = run.what;
-    const afterwards = (): void =>
-      this.#through(run, between, () => {
-        if (operation === 'plan_only') return this.#enter(run, 'planned_and_finished');
-        this.#enter(run, 'planned');
-        this.#later(run, approval === 'auto' ? 500 : approvalMs, () =>
-          this.#through(
-            run,
-            [
-              { status: 'confirmed', ms: 300 },
-              { status: 'queuing_apply', ms: 200 },
-            ],
-            () => this.#queueOperation(run, 'apply'),
-          ),
-        );
-      });
-    if (policyMs !== undefined) {
-      this.#enter(run, 'post_plan_running');
-      const { step } = run;
-      const lanes = this.#settings.pools.find(({ name }) => name === run.pool)?.lanes ?? [];
-      // HCP Terraform evaluates them if no agent of the pool accepts policies.
-      if (!lanes.some(({ accepts }) => accepts.includes('hidden'))) {
-        this.#later(run, policyMs, afterwards);
-        return;
-      }
-      run.policyJob = this.queueHidden(run.pool, policyMs, {
-        policiesOf: run,
-        done: (ok) => {
-          if (run.step !== step) return;
-          if (ok) afterwards();
-          else this.#enter(run, 'errored');
-        },
-      });
+  /** The platform changed the status of a run or an agent. */
+  #changed({ kind, id, status }: WorldEvent): void {
+    if (kind === 'run') {
+      const run = this.#runs.get(id);
+      if (run !== undefined) this.#entered(run, status);
       return;
     }
-    afterwards();
+    const agent = this.#byAgentId.get(id);
+    if (agent === undefined || (status !== 'errored' && status !== 'exited')) return;
+    this.#events.trace?.(`${agent.name} ${status}`);
+    this.#jobs.over(agent.job);
+    agent.job = undefined;
   }
 
-  #enter(run: Run, status: string): void {
-    run.status = status;
-    run.statusSinceMs = this.#time.now();
+  #entered(run: Run, status: string): void {
+    const { what, of } = run;
     run.step += 1;
+    // The platform ends a plan at once. The scenario may have more for it.
+    if ((status === 'planned' || status === 'planned_and_finished') && !run.passed) {
+      run.passed = true;
+      this.#through(run, this.#afterPlan(run), () => this.#pass(run, status));
+      return;
+    }
     this.#events.trace?.(`${run.id} ${status}`);
-    if (/^(plan|apply)_queued$|^planning$|^applying$/.test(status) || isPostPlan(status)) this.#open.add(run);
+    if (OPEN.has(status)) this.#open.add(run);
     else this.#open.delete(run);
-    if (!FINAL.has(status)) return;
-    const waiting = [...this.#runs.values()].find(
-      (other) =>
-        other.workspaceId === run.workspaceId && other.status === 'pending' && other.what.operation !== 'plan_only',
-    );
-    if (waiting !== undefined && !this.#workspaceHeld(waiting)) this.#begin(waiting);
+    if (run.job !== undefined && !status.startsWith(WORKING[run.job.kind])) {
+      this.#jobs.over(run.job);
+      run.job = undefined;
+    }
+    if (status === 'plan_queued') run.job = this.#queueOperation(run, of.plan, what.planMs);
+    else if (status === 'apply_queued') run.job = this.#queueOperation(run, of.apply, what.applyMs);
+    else if (status === 'planned')
+      this.#later(run, what.approval === 'auto' ? 500 : what.approvalMs, () => this.#confirm(run));
+    else if (status === 'post_plan_running') this.#queuePolicies(run);
+    if (!isFinal(of)) return;
+    if (run.policyJob?.state === 'queued') this.#jobs.over(run.policyJob);
+    this.#beginNext(of.workspaceId);
+  }
+
+  /** What the run passes through after its plan. HCP Terraform evaluates policies itself if no agent of the pool accepts them. */
+  #afterPlan({ what: { policyMs, between, pool } }: Run): readonly Stage[] {
+    if (policyMs === undefined || this.#acceptsPolicies(pool)) return between;
+    return [{ status: 'post_plan_running', ms: policyMs }, ...between];
+  }
+
+  #acceptsPolicies(pool: string): boolean {
+    const lanes = this.#settings.pools.find(({ name }) => name === pool)?.lanes ?? [];
+    return lanes.some(({ accepts }) => accepts.includes('hidden'));
+  }
+
+  #confirm(run: Run): void {
+    confirm(run.of, '', this.#platform.now());
+    runChanged(this.#platform, run.of);
+    this.#later(run, 300, () => {
+      this.#pass(run, 'queuing_apply');
+      this.#later(run, 200, () => {
+        queueApply(run.of, this.#platform.now());
+        runChanged(this.#platform, run.of);
+      });
+    });
+  }
+
+  #beginNext(workspaceId: string): void {
+    if (workingRun(this.#platform.world, workspaceId) !== undefined) return;
+    for (const run of this.#runs.values()) {
+      if (run.of.workspaceId !== workspaceId || run.status !== 'pending' || skipsWorkspaceQueue(run.of)) continue;
+      this.#begin(run);
+      return;
+    }
   }
 
   #later(run: Run, ms: number, then: () => void): void {
@@ -301,78 +342,54 @@ export class HcpWorld {
 
   // -- Jobs
 
-  /** A job that no list of runs shows. */
-  queueHidden(
-    pool: string,
-    durationMs: number,
-    { policiesOf, done = () => {} }: Partial<Pick<Job, 'policiesOf' | 'done'>> = {},
-  ): Job {
-    this.#hiddenCount += 1;
-    const job: Job = {
-      key: `hidden-${this.#hiddenCount}`,
+  #queueOperation(run: Run, of: Operation, durationMs: number): Job {
+    return this.#jobs.enqueue({ key: `${run.id}/${of.phase}`, kind: of.phase, pool: run.pool, of, run, durationMs });
+  }
+
+  /** The platform has queued the evaluation of the run's policies, if agents of its pool evaluate them. */
+  #queuePolicies(run: Run): void {
+    const of = [...this.#platform.world.internalJobs.values()].findLast(({ runId }) => runId === run.id);
+    if (of === undefined || run.policyJob !== undefined) return;
+    run.policyJob = this.#jobs.enqueue({
+      key: of.id,
       kind: 'hidden',
-      pool,
-      queuedAtMs: this.#time.now(),
-      durationMs,
-      rank: this.#random.whole(0, 2),
-      state: 'queued',
-      canceled: false,
-      policiesOf,
-      done,
-    };
-    this.#enqueue(job);
+      pool: run.pool,
+      of,
+      policiesOf: run,
+      durationMs: of.durationMs,
+    });
+  }
+
+  /** A job that no list of runs shows. */
+  queueHidden(pool: string, durationMs: number): void {
+    const { world, now } = this.#platform;
+    const poolId = this.#settings.pools.find(({ name }) => name === pool)?.id ?? '';
+    const of = enqueueInternalJob(world, { poolId, type: 'assessment', durationMs, runId: undefined }, now());
+    const job = this.#jobs.enqueue({ key: of.id, kind: 'hidden', pool, of, durationMs });
     this.#events.trace?.(`${pool} ${job.key} queued`);
-    // A run waits for its policies without limit.
-    if (policiesOf !== undefined) return job;
     this.#time.after(HIDDEN_PATIENCE_MS, () => {
       if (job.state !== 'queued') return;
-      this.#unqueue(job);
-      this.#over(job);
-      job.done(true);
+      world.internalJobs.delete(of.id);
+      this.#jobs.over(job);
     });
-    return job;
-  }
-
-  #enqueue(job: Job): void {
-    this.#queues.get(job.pool)?.push(job);
-    if (job.run !== undefined) this.#active.set(job.pool, this.activeJobs(job.pool) + 1);
-  }
-
-  #over(job: Job): void {
-    if (job.run !== undefined || job.state === 'running') this.#active.set(job.pool, this.activeJobs(job.pool) - 1);
-    job.state = 'done';
   }
 
   /** Gives the agent a job, if there is one and no other agent was faster. */
   dequeue(agent: Agent): Job | undefined {
-    const queue = this.queue(agent.pool).filter(({ kind }) => agent.accepts.includes(kind));
+    const pool = this.#poolOf(agent);
+    if (!this.queue(pool).some(({ kind }) => agent.accepts.includes(kind))) return undefined;
     const now = this.#time.now();
-    if (queue.length === 0) return undefined;
-    const racing = now - (this.#dequeuedAtMs.get(agent.pool) ?? Number.NEGATIVE_INFINITY) < RACE_MS;
+    const racing = now - (this.#dequeuedAtMs.get(pool) ?? Number.NEGATIVE_INFINITY) < RACE_MS;
     if (racing && this.#random.chance(0.5)) return undefined;
-    const byRank = this.#settings.dequeueOrder === 'applies-first';
-    const job = queue.reduce((first, other) =>
-      (byRank ? other.rank - first.rank : 0) < 0 ||
-      ((!byRank || other.rank === first.rank) && other.queuedAtMs < first.queuedAtMs)
-        ? other
-        : first,
-    );
-    this.#unqueue(job);
-    this.#dequeuedAtMs.set(agent.pool, now);
-    if (job.run === undefined) this.#active.set(job.pool, this.activeJobs(job.pool) + 1);
-    job.state = 'running';
+    const taken = takeJob(this.#platform, agent.of);
+    const job = this.queue(pool).find(({ of }) => of.id === taken?.operationId);
+    if (job === undefined) return undefined;
+    this.#jobs.taken(job);
+    this.#dequeuedAtMs.set(pool, now);
+    if (job.run !== undefined) this.#events.started(job, agent);
     agent.job = job;
     agent.lastJob = job.key;
-    agent.hadJob = true;
-    agent.status = 'busy';
     this.#events.waitsNoMore(agent);
-    const { run } = job;
-    if (run !== undefined) {
-      run.at[job.kind === 'plan' ? 'planning' : 'applying'] = now;
-      run[job.kind === 'plan' ? 'planAgent' : 'applyAgent'] = agent.name;
-      this.#enter(run, job.kind === 'plan' ? 'planning' : 'applying');
-      this.#events.started(job, agent);
-    }
     this.#events.trace?.(`${agent.name} takes ${job.key}`);
     return job;
   }
@@ -381,19 +398,23 @@ export class HcpWorld {
   finish(agent: Agent, ok: boolean): void {
     const { job } = agent;
     agent.job = undefined;
-    if (agent.status === 'busy') agent.status = 'idle';
     if (job === undefined || job.state !== 'running') return;
-    this.#over(job);
-    job.done(ok);
-  }
-
-  #unqueue(job: Job): void {
-    const queue = this.#queues.get(job.pool) ?? [];
-    const at = queue.indexOf(job);
-    if (at >= 0) queue.splice(at, 1);
+    const { run } = job;
+    const workspace = run && this.#platform.world.workspaces.get(run.of.workspaceId);
+    if (workspace !== undefined && run?.what.policyMs !== undefined && this.#acceptsPolicies(run.pool)) {
+      workspace.agentPolicies = { durationMs: run.what.policyMs };
+    } else if (workspace !== undefined) workspace.agentPolicies = undefined;
+    this.#jobs.over(job);
+    const status = job.canceled ? 'canceled' : ok ? 'finished' : 'errored';
+    finishJob(this.#platform, agent.of, job.of, { status, hasChanges: true });
+    agent.of.reported = 'idle';
   }
 
   // -- Agents
+
+  #poolOf({ of }: Agent): string {
+    return this.#platform.world.pools.get(of.poolId)?.name ?? '';
+  }
 
   /** Agents that count against the agent limit of the pool's organization. */
   registered(organization: string): number {
@@ -402,29 +423,42 @@ export class HcpWorld {
   }
 
   /** @returns `undefined` if the organization agent limit allows no other agent. */
-  register(name: string, pool: string, accepts: readonly JobKind[]): Agent | undefined {
-    const { agentsCeiling, pools } = this.#settings;
-    const organization = pools.find((known) => known.name === pool)?.organization ?? '';
-    if (agentsCeiling !== undefined && this.registered(organization) >= agentsCeiling) {
-      this.#events.trace?.(`${name} refused: no licence`);
+  register(name: string, poolName: string, accepts: readonly JobKind[], single = true): Agent | undefined {
+    const token = this.#tokens.get(poolName);
+    const pool = this.#platform.world.pools.get(token?.poolId ?? '');
+    if (token === undefined || pool === undefined) throw new Error(`There is no pool ${poolName}`);
+    const accept = accepts.flatMap((kind) => (kind === 'hidden' ? HIDDEN : [kind]));
+    const wanted = { name, version: '1.28.8', architecture: 'amd64' as const, accept, single };
+    this.#ping();
+    const of = this.#unlessRefused(() => registerAgent(this.#platform, pool, token, wanted, '10.0.0.1'));
+    if (of === undefined) {
+      this.#events.trace?.(`${name} refused: the organization agent limit is reached`);
       return undefined;
     }
-    this.#agentCount += 1;
-    const now = this.#time.now();
-    const id = `agent-${String(this.#agentCount).padStart(4, '0')}`;
-    const agent: Agent = { id, name, pool, registeredAtMs: now, accepts, status: 'idle', lastPingMs: now };
-    this.#agents.get(pool)?.push(agent);
+    const agent = new Agent(of, accepts, this.#platform, this.#time.now());
+    this.#byAgentId.set(agent.of.id, agent);
+    this.#speaking.add(agent);
+    this.#agents.get(poolName)?.push(agent);
     this.#events.trace?.(`${name} registered`);
     this.#events.waits(agent);
     return agent;
   }
 
+  #unlessRefused<T>(act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof ApiFailure) return undefined;
+      throw error;
+    }
+  }
+
   deregister(agent: Agent): void {
     this.#events.waitsNoMore(agent);
-    if (agent.status === 'errored' || agent.silentSinceMs !== undefined) return;
-    agent.status = 'exited';
-    agent.lastPingMs = this.#time.now();
-    this.#events.trace?.(`${agent.name} exited`);
+    if (agent.silentSinceMs !== undefined) return;
+    this.#speaking.delete(agent);
+    agent.of.lastPingAt = this.#platform.now();
+    endAgent(this.#platform, agent.of, 'exited');
   }
 
   /** Nothing of the agent reaches HCP Terraform until it {@link speaks} again. */
@@ -433,41 +467,48 @@ export class HcpWorld {
     this.#events.waitsNoMore(agent);
     const since = this.#time.now();
     agent.silentSinceMs = since;
-    agent.lastPingMs = since;
-    const still = (): boolean => agent.silentSinceMs === since && counts(agent.status);
-    this.#time.after(UNKNOWN_AFTER_MS, () => {
-      if (still()) agent.status = 'unknown';
-    });
-    this.#time.after(ERRORED_AFTER_MS, () => {
-      if (!still()) return;
-      agent.status = 'errored';
-      this.#events.trace?.(`${agent.name} errored`);
-      this.finish(agent, false);
+    this.#speaking.delete(agent);
+    agent.of.lastPingAt = this.#platform.now();
+    this.#time.after(UNKNOWN_AFTER_MS + ERRORED_AFTER_MS, () => {
+      if (agent.silentSinceMs !== since) return;
+      this.#ping();
+      sweepAgents(this.#platform);
     });
   }
 
   /** @returns whether HCP Terraform still accepts the agent; an errored one must exit. */
   speaks(agent: Agent): boolean {
     agent.silentSinceMs = undefined;
-    if (agent.status === 'errored' || agent.status === 'exited') return false;
-    agent.status = agent.job === undefined ? 'idle' : 'busy';
-    return true;
+    const isAccepted = agent.status === 'idle' || agent.status === 'busy';
+    if (isAccepted) this.#speaking.add(agent);
+    return isAccepted;
   }
 }
+
+/** Statuses in which a run has, or may have, a queued or running job. */
+const OPEN = new Set(['plan_queued', 'planning', 'apply_queued', 'applying', 'post_plan_running', 'policy_checking']);
+
+/** How the statuses begin in which a run has this job. */
+const WORKING: Record<JobKind, string> = { plan: 'plan', apply: 'appl', hidden: '' };
 
 /** Statuses in which a run may wait for an agent that evaluates its policy sets. */
 export function isPostPlan(status: string): boolean {
   return status === 'post_plan_running' || status === 'policy_checking';
 }
 
-/** Since when a run has been in its status, by the latest time that HCP Terraform shows. */
-export function shownSinceMs({ at, createdAtMs, statusSinceMs }: Run, settings: WorldSettings): number {
-  const { planQueued = 0, planning = 0, applyQueued = 0, applying = 0 } = at;
-  const latest = Math.max(planQueued, planning, applyQueued, applying) || createdAtMs;
-  return (settings.postPlanTimes ? statusSinceMs : latest) + settings.hcpSkewMs;
+/** The member of `status-timestamps` that shows when a run entered a post-plan status. */
+export function timestampOf(status: string): string {
+  return `${status.replaceAll('_', '-')}-at`;
+}
+
+/** Since when a run has been in its status, by the latest time that HCP Terraform shows. It shows whole seconds. */
+export function shownSinceMs({ of, status }: Run, settings: WorldSettings): number {
+  const own = timestampOf(status);
+  const shown = [...of.timestamps].filter(([name]) => settings.postPlanTimes === (name === own)).map(([, at]) => at);
+  return Math.floor(Math.max(of.createdAt, ...shown) / 1000) * 1000;
 }
 
 /** The statuses that count against the organization agent limit: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools */
-export function counts(status: Agent['status']): boolean {
+export function counts(status: AgentStatusName): boolean {
   return status === 'idle' || status === 'busy' || status === 'unknown';
 }

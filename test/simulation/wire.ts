@@ -1,4 +1,4 @@
-import type { Agent } from './hcp-world.ts';
+import type { AgentStatusName } from '../../local/hcp-terraform/agents.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -34,7 +34,7 @@ export interface TickRecord {
   /** Statuses of the agents that were listed for the decision, by pool, and when; `hidden`: the token can't list them. */
   readonly agents: Map<
     string,
-    { readonly atMs: number; readonly statuses: ReadonlyMap<string, Agent['status']> | 'hidden' }
+    { readonly atMs: number; readonly statuses: ReadonlyMap<string, AgentStatusName> | 'hidden' }
   >;
   /** Pools in which it has begun to launch. What it reads of them later doesn't change its decision. */
   readonly decided: Set<string>;

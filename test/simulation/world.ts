@@ -1,4 +1,5 @@
 import { SPOT_INTERRUPTED, STOPPED_BY_USER } from '../../local/ecs/core/wording.ts';
+import { createRateLimiter, VENDOR_RATE_LIMITS } from '../../local/hcp-terraform/rate-limits.ts';
 import { Containers } from './containers.ts';
 import type { Cloud } from './ecs-client.ts';
 import { EcsWorld } from './ecs-world.ts';
@@ -105,7 +106,7 @@ export async function simulate(
     random: random.stream('platform'),
     faults,
     hcp,
-    runLists: new Map(),
+    limiter: createRateLimiter(VENDOR_RATE_LIMITS),
     onRunList: (environment, secret) => promises.runListRequested(environment, secret),
     onPause: (secret, untilMs) => promises.paused(secret, untilMs),
   };

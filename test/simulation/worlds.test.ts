@@ -5,6 +5,7 @@ import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
 import { Containers } from './containers.ts';
 import { EcsWorld } from './ecs-world.ts';
 import { Faults } from './faults.ts';
+import type { Agent, Job } from './hcp-records.ts';
 import { HcpWorld } from './hcp-world.ts';
 import { scenarioOf } from './profiles.ts';
 import { Random } from './random.ts';
@@ -60,8 +61,10 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
   const time = new VirtualTime(START);
   const random = new Random('rules');
   const started: string[] = [];
+  /** `1/plan` for the plan of the first run. */
+  const nameOf = ({ run, kind }: Job): string => `${run === undefined ? 0 : [...hcp.runs].indexOf(run) + 1}/${kind}`;
   const hcp = new HcpWorld(time, all, random.stream('hcp'), {
-    started: (job) => started.push(job.key),
+    started: (job) => started.push(nameOf(job)),
     waits: () => {},
     waitsNoMore: () => {},
     trace: undefined,
@@ -77,7 +80,7 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
   const runTask = (input: Partial<RunTaskCommandInput>, noSpot = false) =>
     ecs.runTask({ ...LAUNCH, launchType: 'FARGATE', ...input }, noSpot);
   /** The id of the task, and whether it is a new one. */
-  const launch = (attempt = 1, job = 'run-0001/plan') => {
+  const launch = (attempt = 1, job = 'plan') => {
     const before = [...ecs.tasks].length;
     runTask({
       clientToken: `${job}/${attempt}`,
@@ -93,8 +96,8 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
     time.at(until, () => {});
     return time.run(() => time.now() >= until);
   };
-  const status = (id: number): string | undefined => [...hcp.runs].find((run) => run.id === `run-000${id}`)?.status;
-  return { time, hcp, ecs, containers, runTask, launch, pass, status, started };
+  const status = (id: number): string | undefined => [...hcp.runs][id - 1]?.status;
+  return { time, hcp, ecs, containers, runTask, launch, pass, status, started, nameOf };
 }
 
 describe('virtual time', () => {
@@ -226,10 +229,10 @@ describe('HCP Terraform', () => {
     expect([status(1), status(2)]).toEqual(['planned', 'pending']);
     await pass(minutes(2));
     expect(status(1)).toBe('apply_queued');
-    launch(1, 'run-0001/apply');
+    launch(1, 'apply');
     await pass(minutes(3));
     expect([status(1), status(2)]).toEqual(['applied', 'plan_queued']);
-    expect(started).toEqual(['run-0001/plan', 'run-0001/apply']);
+    expect(started).toEqual(['1/plan', '1/apply']);
   });
 
   it('doesn’t queue plan-only runs behind other runs', () => {
@@ -275,18 +278,22 @@ describe('HCP Terraform', () => {
   });
 
   it('gives an agent only what it accepts', async () => {
-    const { hcp, pass } = world();
+    const { hcp, pass, nameOf } = world();
+    const taken = (agent: Agent): string | undefined => {
+      const job = hcp.dequeue(agent);
+      return job && nameOf(job);
+    };
     hcp.createRun(1, { ...RUN, planMs: seconds(1), approval: 'auto' });
     const apply = hcp.register('apply', 'pool-0', ['apply']);
     const plan = hcp.register('plan', 'pool-0', ['plan']);
     if (apply === undefined || plan === undefined) throw new Error('no capacity');
-    expect(hcp.dequeue(apply)).toBeUndefined();
-    expect(hcp.dequeue(plan)?.key).toBe('run-0001/plan');
+    expect(taken(apply)).toBeUndefined();
+    expect(taken(plan)).toBe('1/plan');
     hcp.finish(plan, true);
     await pass(seconds(10));
     hcp.queueHidden('pool-0', seconds(5));
-    expect(hcp.dequeue(plan)).toBeUndefined();
-    expect(hcp.dequeue(apply)?.key).toBe('run-0001/apply');
+    expect(taken(plan)).toBeUndefined();
+    expect(taken(apply)).toBe('1/apply');
   });
 
   it('keeps a run whose policies an agent evaluates waiting for one, however long that takes', async () => {
@@ -316,7 +323,7 @@ describe('HCP Terraform', () => {
     launch();
     await pass(minutes(3));
     hcp.cancelRun(1);
-    expect(status(1)).toBe('discarded');
+    expect(status(1)).toBe('canceled');
     expect(hcp.queue('pool-0')).toEqual([]);
   });
 

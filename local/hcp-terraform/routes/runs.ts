@@ -58,35 +58,38 @@ const runBody = z.object({
 
 const commentBody = z.object({ comment: z.string().nullish() }).nullish();
 
-/** Whether the run matches every filter and search of the query. */
-function matches({ world, query, platform }: Call, run: Run, defaultTimeframe: 'year' | undefined): boolean {
-  const oneOf = (name: string, value: string | undefined) => {
+/** Returns whether a run matches every filter and search of the query. */
+function filterOf({ world, query, platform }: Call, defaultTimeframe: 'year' | undefined): (run: Run) => boolean {
+  const oneOf = (name: string, valueOf: (run: Run) => string | undefined): ((run: Run) => boolean) => {
     const wanted = queryList(query, name);
-    return wanted === undefined || (value !== undefined && wanted.has(value));
+    return (run) => wanted === undefined || wanted.has(valueOf(run) ?? '');
   };
-  if (!oneOf('filter[status]', run.status)) return false;
-  if (!oneOf('filter[source]', run.source)) return false;
-  if (!oneOf('filter[operation]', operationOf(run))) return false;
-  if (!oneOf('filter[agent_pool_names]', poolOfRun(world, run)?.name)) return false;
-  if (!oneOf('filter[workspace_names]', world.workspaces.get(run.workspaceId)?.name)) return false;
-
+  const lists = [
+    oneOf('filter[status]', ({ status }) => status),
+    oneOf('filter[source]', ({ source }) => source),
+    oneOf('filter[operation]', operationOf),
+    oneOf('filter[agent_pool_names]', (run) => poolOfRun(world, run)?.name),
+    oneOf('filter[workspace_names]', ({ workspaceId }) => world.workspaces.get(workspaceId)?.name),
+  ];
   const group = queryText(query, 'filter[status_group]');
-  if (group === 'non_final' && isFinal(run)) return false;
-  if (group === 'final' && !isFinal(run)) return false;
-  if (group === 'discardable' && !awaitsDecision(run)) return false;
-
   const timeframe = queryText(query, 'filter[timeframe]') ?? defaultTimeframe;
-  if (timeframe === 'year' && run.createdAt < platform.now() - YEAR_MS) return false;
-  if (timeframe !== undefined && timeframe !== 'year') {
-    if (new Date(run.createdAt).getUTCFullYear() !== Number(timeframe)) return false;
-  }
-
   const user = queryText(query, 'search[user]');
-  if (user !== undefined) return world.users.get(run.createdById)?.username === user;
-  // Runs have no commits here.
-  if (queryText(query, 'search[commit]') !== undefined) return false;
+  const commit = queryText(query, 'search[commit]');
   const basic = queryText(query, 'search[basic]');
-  return basic === undefined || run.id === basic || run.message.includes(basic);
+  return (run) => {
+    if (!lists.every((matches) => matches(run))) return false;
+    if (group === 'non_final' && isFinal(run)) return false;
+    if (group === 'final' && !isFinal(run)) return false;
+    if (group === 'discardable' && !awaitsDecision(run)) return false;
+    if (timeframe === 'year' && run.createdAt < platform.now() - YEAR_MS) return false;
+    if (timeframe !== undefined && timeframe !== 'year') {
+      if (new Date(run.createdAt).getUTCFullYear() !== Number(timeframe)) return false;
+    }
+    if (user !== undefined) return world.users.get(run.createdById)?.username === user;
+    // Runs have no commits here.
+    if (commit !== undefined) return false;
+    return basic === undefined || run.id === basic || run.message.includes(basic);
+  };
 }
 
 function runIn(call: Call): Run {
@@ -188,16 +191,15 @@ export function runRoutes(define: Define): void {
 
   define('GET', '/organizations/:organization/runs', (call) => {
     if (!hasOrganizationRuns(call.platform.settings.tfeVersion)) throw notFound();
-    const runs = runsOfOrganization(call).filter((run) => matches(call, run, 'year'));
+    const runs = runsOfOrganization(call).filter(filterOf(call, 'year'));
     return listRuns(call, runs, false);
   });
 
   define('GET', '/workspaces/:id/runs', (call) => {
     const { id } = found(call.world.workspaces, call.id);
     const showsPlanOnly = queryList(call.query, 'filter[operation]') !== undefined;
-    const runs = runsOf(call.world, id).filter(
-      (run) => (showsPlanOnly || !run.planOnly) && matches(call, run, undefined),
-    );
+    const matches = filterOf(call, undefined);
+    const runs = runsOf(call.world, id).filter((run) => (showsPlanOnly || !run.planOnly) && matches(run));
     return listRuns(call, runs, true);
   });
 

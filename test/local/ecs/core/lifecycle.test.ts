@@ -186,9 +186,19 @@ describe('a task that fails to start', () => {
       stoppedReason: reason,
     });
     expect(described(taskArn).startedAt).toBeUndefined();
+    expect(described(taskArn).executionStoppedAt).toBe(described(taskArn).stoppingAt);
     run();
     time.pass(IN_ALL);
     expect(runner.started).toHaveLength(1);
+  });
+
+  it('is the one task that the fault names', () => {
+    const { ecs, time, run, described } = virtualEcs();
+    const [one, other] = run({ count: 2 }).tasks ?? [];
+    ecs.startFailures.add({ at: 'pull', reason: 'no route', task: other?.taskArn.split('/').at(-1) ?? '' });
+    time.pass(IN_ALL);
+    expect(described(one?.taskArn ?? '').lastStatus).toBe('RUNNING');
+    expect(described(other?.taskArn ?? '').stopCode).toBe('TaskFailedToStart');
   });
 
   it('without its image has the reason at the container, too', () => {

@@ -95,6 +95,19 @@ describe('a repeated clientToken', () => {
     over();
     expect(run({ clientToken: 't', startedBy: 'other' }).tasks).toHaveLength(1);
   });
+
+  it('is used up when its call launched nothing, if the rules say so', () => {
+    const { ecs, run, time } = virtualEcs({ clientTokens: { ttlMs: 24 * HOUR, failedLaunchUsesToken: true } });
+    const over = ecs.capacity.refuse({});
+    const { failures } = run({ clientToken: 't' });
+    over();
+    expect(run({ clientToken: 't' })).toMatchObject({ tasks: [], failures });
+    expect(errorOf(() => run({ clientToken: 't', startedBy: 'other' }))).toMatchObject({
+      members: { resourceIds: [] },
+    });
+    time.pass(24 * HOUR);
+    expect(run({ clientToken: 't' }).tasks).toHaveLength(1);
+  });
 });
 
 describe('what RunTask refuses', () => {
