@@ -39,8 +39,6 @@ import * as z from 'zod';
 /** Request header with the agent's id, on every `/jobs/:id` request. */
 export const AGENT_ID_HEADER = 'tfc-agent-id';
 
-export const JOB_TYPES = ['plan', 'apply', 'policy', 'assessment', 'test'] as const;
-
 export const registration = z.object({
   /** `TFC_AGENT_NAME`. Default: the agent's id. */
   name: z.string().min(1).optional(),

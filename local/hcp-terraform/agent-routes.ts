@@ -1,35 +1,38 @@
 /** The server's side of `agent-protocol.ts`. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import * as z from 'zod';
 import { bodyBytes, type HttpServer } from '../http-server.ts';
 import { AGENT_ID_HEADER, agentStatus, type Instruction, jobResult, registration } from './agent-protocol.ts';
-import { endAgent, finishJob, registerAgent, sweepAgents, takeJob } from './agents.ts';
-import { bodyJson } from './http.ts';
-import { failure, notFound, parseBody } from './json-api.ts';
+import { endAgent, finishJob, hasLeft, registerAgent, takeJob } from './agents.ts';
+import { found } from './api.ts';
+import { bearerToken, bodyJson, pathParameters } from './http.ts';
+import { conflict, failure, notFound, parseBody } from './json-api.ts';
 import type { Platform } from './platform.ts';
-import type { Agent, AgentToken, InternalJob, Workspace } from './records.ts';
-import type { Operation, Run } from './runs.ts';
+import type { Operation } from './runs.ts';
 import { finalizeStateVersion, newStateVersion, parseStateFile } from './states.ts';
-
-const idParameter = z.object({ id: z.string() });
-
-/** The subject of a `/jobs/:id` request, after the check that its agent has the job. */
-interface JobContext {
-  readonly agent: Agent;
-  readonly job: Operation | InternalJob;
-}
-
-interface PhaseContext extends JobContext {
-  readonly job: Operation;
-  readonly run: Run;
-  readonly workspace: Workspace;
-}
+import { type Agent, type AgentToken, type InternalJob, phaseOf } from './world.ts';
 
 export function agentRoutes(api: HttpServer, platform: Platform): void {
   const { world } = platform;
+  const idIn = (request: FastifyRequest): string => pathParameters.parse(request.params)['id'] ?? '';
+
+  /** The handler returns the body. Without one, the status is 204. */
+  function route(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    handle: (request: FastifyRequest, reply: FastifyReply) => unknown,
+  ): void {
+    api.route({
+      method,
+      url: `/api/agent/v1${path}`,
+      handler: (request, reply) => {
+        const body = handle(request, reply);
+        return body === undefined ? reply.code(204).send() : reply.send(body);
+      },
+    });
+  }
 
   function tokenOf(request: FastifyRequest): AgentToken {
-    const secret = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+    const secret = bearerToken(request);
     const token = [...world.agentTokens.values()].find((each) => each.secret === secret);
     if (token === undefined) throw failure(401, 'unauthorized', 'The agent token is wrong, or was revoked.');
     token.lastUsedAt = platform.now();
@@ -39,128 +42,105 @@ export function agentRoutes(api: HttpServer, platform: Platform): void {
   /** The agent in the path. It must be alive and belong to the token's pool. The request counts as a ping. */
   function agentOf(request: FastifyRequest): Agent {
     const token = tokenOf(request);
-    sweepAgents(platform);
-    const agent = world.agents.get(idParameter.parse(request.params).id);
+    const agent = world.agents.get(idIn(request));
     if (agent === undefined || agent.poolId !== token.poolId) {
       throw failure(410, 'gone', 'The agent is not registered, or was deleted.');
     }
-    if (agent.reported === 'exited' || agent.reported === 'errored') {
-      throw failure(410, 'gone', `The agent was declared ${agent.reported} and must exit.`);
-    }
+    if (hasLeft(agent)) throw failure(410, 'gone', `The agent was declared ${agent.reported} and must exit.`);
     agent.lastPingAt = platform.now();
     return agent;
   }
 
-  function jobOf(request: FastifyRequest): JobContext {
+  /** The job in the path, which the requesting agent must have. The request counts as a ping. */
+  function jobOf(request: FastifyRequest): { readonly agent: Agent; readonly job: Operation | InternalJob } {
     const token = tokenOf(request);
-    const { id } = idParameter.parse(request.params);
-    const job = world.operations.get(id) ?? world.internalJobs.get(id);
-    if (job === undefined) throw notFound();
+    const id = idIn(request);
+    const job = world.operations.get(id) ?? found(world.internalJobs, id);
     const agent = [...world.agents.values()].find((each) => each.jobId === id);
-    const named = request.headers[AGENT_ID_HEADER];
-    if (agent === undefined || agent.poolId !== token.poolId || (named !== undefined && named !== agent.id)) {
-      throw failure(409, 'conflict', 'The job is not assigned to this agent, or has ended.');
+    const { [AGENT_ID_HEADER]: asking = agent?.id } = request.headers;
+    if (agent === undefined || agent.poolId !== token.poolId || asking !== agent.id) {
+      throw conflict('The job is not assigned to this agent, or has ended.');
     }
     agent.lastPingAt = platform.now();
     return { agent, job };
   }
 
-  function phaseOf(request: FastifyRequest): PhaseContext {
-    const { agent, job } = jobOf(request);
-    const run = 'phase' in job ? world.runs.get(job.runId) : undefined;
-    const workspace = run === undefined ? undefined : world.workspaces.get(run.workspaceId);
-    if (!('phase' in job) || run === undefined || workspace === undefined) throw notFound();
-    return { agent, job, run, workspace };
+  function phaseIn(request: FastifyRequest) {
+    const phase = phaseOf(world, jobOf(request).job.id);
+    if (phase === undefined) throw notFound();
+    return phase;
   }
 
-  function bytes(reply: FastifyReply, type: string, body: Buffer | undefined): FastifyReply {
-    if (body === undefined) return reply.code(204).send();
-    return reply.code(200).header('content-type', type).send(body);
-  }
-
-  api.post('/api/agent/v1/agents', (request, reply) => {
+  route('POST', '/agents', (request, reply) => {
     const token = tokenOf(request);
     const pool = world.pools.get(token.poolId);
     if (pool === undefined) throw failure(401, 'unauthorized', 'The agent token belongs to no pool.');
-    sweepAgents(platform);
-    const outcome = registerAgent(platform, pool, token, parseBody(registration, bodyJson(request)), request.ip);
-    if ('refused' in outcome) {
-      const [status, title] = outcome.refused === 'allowance' ? [403, 'forbidden'] : [409, 'conflict'];
-      throw failure(Number(status), String(title), outcome.detail);
-    }
-    return reply.code(201).send({
-      agentId: outcome.agent.id,
+    const agent = registerAgent(platform, pool, token, parseBody(registration, bodyJson(request)), request.ip);
+    reply.code(201);
+    return {
+      agentId: agent.id,
       agentPoolId: pool.id,
       agentPoolName: pool.name,
       organization: pool.organization,
       pollIntervalMs: platform.settings.agentPollMs,
-    });
+    };
   });
 
-  api.post('/api/agent/v1/agents/:id/poll', (request, reply) => {
-    const agent = agentOf(request);
-    const job = takeJob(platform, agent);
-    return job === undefined ? reply.code(204).send() : reply.code(200).send(job);
-  });
+  route('POST', '/agents/:id/poll', (request) => takeJob(platform, agentOf(request)));
 
-  api.post('/api/agent/v1/agents/:id/status', (request, reply) => {
+  route('POST', '/agents/:id/status', (request) => {
     const agent = agentOf(request);
     const { status } = parseBody(agentStatus, bodyJson(request));
-    const operation = world.operations.get(agent.jobId ?? '');
-    const run = operation === undefined ? undefined : world.runs.get(operation.runId);
-    const instruction: Instruction = { job: run?.cancelRequest ?? 'continue' };
+    const instruction: Instruction = { job: phaseOf(world, agent.jobId)?.run.cancelRequest ?? 'continue' };
     if (status === 'exited' || status === 'errored') endAgent(platform, agent, status);
     else agent.reported = agent.jobId === undefined ? status : 'busy';
-    return reply.code(200).send(instruction);
+    return instruction;
   });
 
-  api.get('/api/agent/v1/jobs/:id/configuration', (request, reply) => {
-    const { run } = phaseOf(request);
-    const archive = world.configurationVersions.get(run.configurationVersionId)?.archive;
+  route('GET', '/jobs/:id/configuration', (request, reply) => {
+    const { run } = phaseIn(request);
+    const { archive } = found(world.configurationVersions, run.configurationVersionId);
     if (archive === undefined) throw notFound();
-    return bytes(reply, 'application/gzip', archive);
+    reply.header('content-type', 'application/gzip');
+    return archive;
   });
 
-  api.get('/api/agent/v1/jobs/:id/state', (request, reply) => {
-    const { workspace } = phaseOf(request);
-    return bytes(reply, 'application/json', world.stateVersions.get(workspace.currentStateVersionId ?? '')?.state);
+  route('GET', '/jobs/:id/state', (request, reply) => {
+    const { workspace } = phaseIn(request);
+    const version = world.stateVersions.get(workspace.currentStateVersionId ?? '');
+    if (version?.state !== undefined) reply.header('content-type', 'application/json');
+    return version?.state;
   });
 
-  api.put('/api/agent/v1/jobs/:id/state', (request, reply) => {
-    const { workspace, run } = phaseOf(request);
+  route('PUT', '/jobs/:id/state', (request) => {
+    const { workspace, run } = phaseIn(request);
     const body = bodyBytes(request);
     const parsed = parseStateFile(body);
     if (parsed === undefined) throw failure(422, 'invalid attribute', 'The body is not a Terraform state file.');
-    const version = newStateVersion(platform, workspace, {
-      serial: parsed.serial,
-      runId: run.id,
-      createdById: run.createdById,
-      ...(parsed.lineage === undefined ? {} : { lineage: parsed.lineage }),
-    });
+    const { serial, lineage } = parsed;
+    const origin = { runId: run.id, createdById: run.createdById };
+    const version = newStateVersion(platform, workspace, { serial, lineage, ...origin });
     finalizeStateVersion(platform, version, body, parsed);
-    return reply.code(204).send();
   });
 
-  api.put('/api/agent/v1/jobs/:id/filesystem', (request, reply) => {
-    phaseOf(request).run.plan.filesystem = bodyBytes(request);
-    return reply.code(204).send();
+  route('PUT', '/jobs/:id/filesystem', (request) => {
+    phaseIn(request).run.plan.filesystem = bodyBytes(request);
   });
 
-  api.get('/api/agent/v1/jobs/:id/filesystem', (request, reply) => {
-    const { filesystem } = phaseOf(request).run.plan;
+  route('GET', '/jobs/:id/filesystem', (request, reply) => {
+    const { filesystem } = phaseIn(request).run.plan;
     if (filesystem === undefined) throw notFound();
-    return bytes(reply, 'application/gzip', filesystem);
+    reply.header('content-type', 'application/gzip');
+    return filesystem;
   });
 
-  api.post('/api/agent/v1/jobs/:id/log', (request, reply) => {
-    const { job } = phaseOf(request);
-    if (!job.ended) job.log.push(bodyBytes(request));
-    return reply.code(204).send();
+  route('POST', '/jobs/:id/log', (request) => {
+    const { operation } = phaseIn(request);
+    if (!operation.ended) operation.log.push(bodyBytes(request));
   });
 
-  api.post('/api/agent/v1/jobs/:id/result', (request, reply) => {
+  route('POST', '/jobs/:id/result', (request) => {
     const { agent, job } = jobOf(request);
     finishJob(platform, agent, job, parseBody(jobResult, bodyJson(request)));
-    return reply.code(204).send();
   });
 }

@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000;
 
 /** It can't sign other certificates, so a user who trusts it trusts only this server. */
 export async function newKeyPair(days: number): Promise<KeyPair> {
-  const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
@@ -42,7 +42,7 @@ export async function newKeyPair(days: number): Promise<KeyPair> {
       },
     ],
   });
-  return { key: pems.private, cert: pems.cert };
+  return { key, cert };
 }
 
 /** Creates a new certificate for each start, with its file in a folder that only this user can read. */

@@ -2,12 +2,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import { bodyBytes } from '../http-server.ts';
-import type { Answer, Call } from './api.ts';
+import { type Answer, Call } from './api.ts';
 import { ApiFailure, failure, MEDIA_TYPE } from './json-api.ts';
 import { parsedJson } from './parsed-json.ts';
-import type { Platform, PlatformSettings } from './platform.ts';
-import type { User } from './records.ts';
-import type { World } from './world.ts';
+import type { Platform } from './platform.ts';
+import type { User, World } from './world.ts';
 
 export const pathParameters = z.record(z.string(), z.string());
 export const queryParameters = z.record(z.string(), z.unknown());
@@ -23,62 +22,51 @@ export function bodyJson(request: FastifyRequest): unknown {
   return body;
 }
 
-/** The user of the API token. Agent tokens have no user here. */
-export function userOf(
-  world: World,
-  request: { readonly headers: { readonly authorization?: string | undefined } },
-): User | undefined {
-  const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (token === undefined) return undefined;
-  for (const user of world.users.values()) if (user.apiToken === token) return user;
-  return undefined;
+export function bearerToken(request: FastifyRequest): string | undefined {
+  return /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
 }
 
-/** Headers by which clients distinguish HCP Terraform from Terraform Enterprise. */
-export function versionHeaders(settings: PlatformSettings): Record<string, string> {
-  return {
-    'tfp-api-version': '2.6',
-    'tfp-appname': settings.tfeVersion === undefined ? 'HCP Terraform' : 'Terraform Enterprise',
-    ...(settings.tfeVersion === undefined ? {} : { 'x-tfe-version': settings.tfeVersion }),
-  };
+/** The user of the API token. Agent tokens have no user here. */
+export function userOf(world: World, request: FastifyRequest): User | undefined {
+  const token = bearerToken(request);
+  return [...world.users.values()].find((user) => user.apiToken === token);
 }
 
 export function callOf(platform: Platform, request: FastifyRequest): Call {
   const user = userOf(platform.world, request);
   if (user === undefined) throw failure(401, 'unauthorized');
-  const parameters = pathParameters.parse(request.params);
-  const origin = `https://${request.headers.host ?? 'localhost'}`;
-  return {
-    platform,
+  return new Call(platform, {
     user,
-    origin,
-    url: `${origin}${request.url}`,
+    origin: `https://${request.headers.host ?? 'localhost'}`,
+    path: request.url,
     query: queryParameters.parse(request.query),
     body: bodyJson(request),
-    param: (name) => parameters[name] ?? '',
-  };
+    parameters: pathParameters.parse(request.params),
+  });
 }
 
-export function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
-  reply.code(answer.status);
-  if (answer.location !== undefined) reply.header('location', answer.location);
-  if (answer.body === undefined) return reply.send();
-  return reply.header('content-type', `${MEDIA_TYPE}; charset=utf-8`).send(JSON.stringify(answer.body));
+function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
+  return reply.code(status).header('content-type', `${MEDIA_TYPE}; charset=utf-8`).send(JSON.stringify(body));
+}
+
+export function sendAnswer(reply: FastifyReply, { status, body, location }: Answer): FastifyReply {
+  if (location !== undefined) reply.header('location', location);
+  return body === undefined ? reply.code(status).send() : sendJson(reply, status, body);
 }
 
 const frameworkError = z.object({ statusCode: z.number().int().min(400).max(499), message: z.string() });
 
+function failureOf(error: unknown): ApiFailure {
+  if (error instanceof ApiFailure) return error;
+  const { data: refused } = frameworkError.safeParse(error);
+  if (refused !== undefined) return failure(refused.statusCode, 'bad request', refused.message);
+  process.stderr.write(`hcp-terraform: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return failure(500, 'internal server error');
+}
+
 export function sendError(reply: FastifyReply, error: unknown): FastifyReply {
   // The client closed the connection before its request was complete.
   if (reply.raw.destroyed) return reply.hijack();
-  reply.header('content-type', `${MEDIA_TYPE}; charset=utf-8`);
-  if (error instanceof ApiFailure) return reply.code(error.statusCode).send(JSON.stringify({ errors: error.errors }));
-  const refused = frameworkError.safeParse(error);
-  if (refused.success) {
-    const { statusCode, message } = refused.data;
-    const errors = [{ status: String(statusCode), title: 'bad request', detail: message }];
-    return reply.code(statusCode).send(JSON.stringify({ errors }));
-  }
-  process.stderr.write(`hcp-terraform: ${error instanceof Error ? error.stack : String(error)}\n`);
-  return reply.code(500).send(JSON.stringify({ errors: [{ status: '500', title: 'internal server error' }] }));
+  const { statusCode, errors } = failureOf(error);
+  return sendJson(reply, statusCode, { errors });
 }

@@ -1,12 +1,16 @@
-/** JSON:API in the platform's form: documents, pages, errors. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-formatting */
+/**
+ * JSON:API as the platform uses it: documents, errors, queries.
+ *
+ * Attributes are kebab-case on the wire and camelCase here. `parseBody` and `attributesOf` convert them, so that one zod schema can
+ * describe a record, the request that changes it and the document that shows it.
+ * https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-formatting
+ */
 import * as z from 'zod';
 
 export const MEDIA_TYPE = 'application/vnd.api+json';
 
-export interface Identifier {
-  readonly id: string;
-  readonly type: string;
-}
+const identifier = z.object({ id: z.string(), type: z.string() });
+type Identifier = Readonly<z.infer<typeof identifier>>;
 
 export interface Relationship {
   readonly data?: Identifier | readonly Identifier[] | null;
@@ -19,29 +23,23 @@ export interface Resource extends Identifier {
   readonly links?: Readonly<Record<string, string | null>>;
 }
 
-export interface ApiError {
-  readonly status: string;
-  readonly title: string;
-  readonly detail?: string;
-  readonly source?: { readonly pointer: string };
-}
-
 /** A route throws this, and the response is an errors document. */
 export class ApiFailure extends Error {
   readonly statusCode: number;
-  readonly errors: readonly ApiError[];
+  readonly errors: readonly object[];
 
-  constructor(statusCode: number, errors: readonly ApiError[]) {
+  constructor(
+    statusCode: number,
+    errors: readonly { readonly title: string; readonly detail?: string; readonly source?: { pointer: string } }[],
+  ) {
     super(errors.map((error) => error.detail ?? error.title).join('; '));
     this.statusCode = statusCode;
-    this.errors = errors;
+    this.errors = errors.map((error) => ({ status: String(statusCode), ...error }));
   }
 }
 
 export function failure(statusCode: number, title: string, detail?: string): ApiFailure {
-  return new ApiFailure(statusCode, [
-    { status: String(statusCode), title, ...(detail === undefined ? {} : { detail }) },
-  ]);
+  return new ApiFailure(statusCode, [{ title, ...(detail !== undefined && { detail }) }]);
 }
 
 /** A valid token without permission also gets this: the platform doesn't reveal whether the resource exists. */
@@ -49,37 +47,76 @@ export function notFound(): ApiFailure {
   return failure(404, 'not found');
 }
 
-/** One or more attributes of the request are invalid. */
-export function invalid(...faults: readonly { readonly attribute: string; readonly detail: string }[]): ApiFailure {
-  return new ApiFailure(
-    422,
-    faults.map(({ attribute, detail }) => ({
-      status: '422',
-      title: 'invalid attribute',
-      detail,
-      source: { pointer: `/data/attributes/${attribute}` },
-    })),
-  );
+export function conflict(detail: string): ApiFailure {
+  return failure(409, 'conflict', detail);
 }
 
-/** The body isn't the JSON:API document that the endpoint expects. */
+/** An attribute of the request is invalid. */
+export function invalid(attribute: string, detail: string): ApiFailure {
+  const source = { pointer: `/data/attributes/${attribute}` };
+  return new ApiFailure(422, [{ title: 'invalid attribute', detail, source }]);
+}
+
+const withAttributes = z.looseObject({ data: z.looseObject({ attributes: z.record(z.string(), z.unknown()) }) });
+
+/** The body with its attributes in camelCase. A key in another spelling than the platform's stays unknown. */
+function withCamelCase(body: unknown): unknown {
+  const { data: document } = withAttributes.safeParse(body);
+  if (document === undefined) return body;
+  const attributes = Object.entries(document.data.attributes)
+    .filter(([key]) => key === key.toLowerCase())
+    .map(([key, value]) => [key.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()), value]);
+  return { ...document, data: { ...document.data, attributes: Object.fromEntries(attributes) } };
+}
+
+function kebabCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Parses a request's body, or fails with a pointer to each fault. */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body);
+  const parsed = schema.safeParse(withCamelCase(body));
   if (parsed.success) return parsed.data;
   throw new ApiFailure(
     422,
-    parsed.error.issues.map((issue) => ({
-      status: '422',
-      title: 'invalid attribute',
-      detail: `${issue.path.at(-1)?.toString() ?? 'body'}: ${issue.message}`,
-      source: { pointer: `/${issue.path.map(String).join('/')}` },
-    })),
+    parsed.error.issues.map(({ path, message }) => {
+      const steps = path.map((step, index) =>
+        path[index - 1] === 'attributes' ? kebabCase(String(step)) : String(step),
+      );
+      const detail = `${steps.at(-1) ?? 'body'}: ${message}`;
+      return { title: 'invalid attribute', detail, source: { pointer: `/${steps.join('/')}` } };
+    }),
   );
 }
 
-export const identifier = z.object({ id: z.string(), type: z.string() });
-export const toOne = z.object({ data: identifier });
-export const toMany = z.object({ data: z.array(identifier) });
+/** The record as attributes of a document. */
+export function attributesOf(record: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).map(([field, value]) => [kebabCase(field), value]));
+}
+
+/** One value for several attributes or permissions. */
+export function allAre<T>(value: T, ...names: readonly string[]): Record<string, T> {
+  return Object.fromEntries(names.map((name) => [name, value]));
+}
+
+export const toOneBody = z.object({ data: identifier });
+export const toManyBody = z.object({ data: z.array(identifier) });
+
+/** A relationship to one resource, or to none. @param related path of the resource */
+export function toOne(type: string, id: string | undefined, related?: string): Relationship {
+  if (id === undefined) return { data: null };
+  return { data: { id, type }, ...(related !== undefined && { links: { related } }) };
+}
+
+/** @param of the resources, or their ids @param related path of the list */
+export function toMany(
+  type: string,
+  of: readonly (string | { readonly id: string })[],
+  related?: string,
+): Relationship {
+  const data = of.map((one) => ({ id: typeof one === 'string' ? one : one.id, type }));
+  return { data, ...(related !== undefined && { links: { related } }) };
+}
 
 /** Milliseconds in the platform's format for `created-at` and similar: `2021-05-24T07:38:04.171Z`. */
 export function isoTime(at: number): string {
@@ -88,9 +125,7 @@ export function isoTime(at: number): string {
 
 /** Entries of `status-timestamps` are whole seconds: `2021-05-24T07:38:04+00:00`. */
 export function statusTimestamps(timestamps: ReadonlyMap<string, number>): Record<string, string> {
-  const written: Record<string, string> = {};
-  for (const [key, at] of timestamps) written[key] = `${new Date(at).toISOString().slice(0, 19)}+00:00`;
-  return written;
+  return Object.fromEntries([...timestamps].map(([key, at]) => [key, `${isoTime(at).slice(0, 19)}+00:00`]));
 }
 
 export type Query = Readonly<Record<string, unknown>>;
@@ -106,12 +141,8 @@ export function queryText(query: Query, name: string): string | undefined {
 export function queryList(query: Query, name: string): ReadonlySet<string> | undefined {
   const text = queryText(query, name);
   if (text === undefined) return undefined;
-  return new Set(
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  );
+  const parts = text.split(',').map((part) => part.trim());
+  return new Set(parts.filter((part) => part !== ''));
 }
 
 /** The `include` parameter, with dashes or underscores. An unknown value is 400. */
@@ -120,78 +151,6 @@ export function includes(query: Query, known: readonly string[]): ReadonlySet<st
   const unknown = [...asked].filter((name) => !known.includes(name));
   if (unknown.length === 0) return asked;
   throw failure(400, 'Invalid include parameter', `Unknown include parameter: ${unknown.join(', ')}`);
-}
-
-export interface PageRequest {
-  readonly number: number;
-  readonly size: number;
-}
-
-/** `page[number]` and `page[size]`: 20 by default, 100 at most. */
-export function pageRequest(query: Query): PageRequest {
-  const whole = (name: string, fallback: number) => {
-    const value = Number(queryText(query, name));
-    return Number.isInteger(value) && value > 0 ? value : fallback;
-  };
-  return { number: whole('page[number]', 1), size: Math.min(100, whole('page[size]', 20)) };
-}
-
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly meta: Readonly<Record<string, unknown>>;
-  readonly links: Readonly<Record<string, string | null>>;
-}
-
-function pageLink(url: string, number: number | null, size: number): string | null {
-  if (number === null) return null;
-  const link = new URL(url);
-  link.searchParams.set('page[number]', String(number));
-  link.searchParams.set('page[size]', String(size));
-  return link.href;
-}
-
-/** A page with totals, `first` and `last`. */
-export function fullPage<T>(items: readonly T[], query: Query, url: string): Page<T> {
-  const { number, size } = pageRequest(query);
-  const totalPages = Math.max(1, Math.ceil(items.length / size));
-  const next = number < totalPages ? number + 1 : null;
-  const prev = number > 1 ? number - 1 : null;
-  return {
-    items: items.slice((number - 1) * size, number * size),
-    meta: {
-      pagination: {
-        'current-page': number,
-        'page-size': size,
-        'prev-page': prev,
-        'next-page': next,
-        'total-pages': totalPages,
-        'total-count': items.length,
-      },
-    },
-    links: {
-      self: pageLink(url, number, size),
-      first: pageLink(url, 1, size),
-      prev: pageLink(url, prev, size),
-      next: pageLink(url, next, size),
-      last: pageLink(url, totalPages, size),
-    },
-  };
-}
-
-/** A page of a list that is too costly to count: no totals, no `first`, no `last`. */
-export function reducedPage<T>(items: readonly T[], query: Query, url: string): Page<T> {
-  const { number, size } = pageRequest(query);
-  const next = number * size < items.length ? number + 1 : null;
-  const prev = number > 1 ? number - 1 : null;
-  return {
-    items: items.slice((number - 1) * size, number * size),
-    meta: { pagination: { 'current-page': number, 'prev-page': prev, 'next-page': next, 'page-size': size } },
-    links: {
-      self: pageLink(url, number, size),
-      prev: pageLink(url, prev, size),
-      next: pageLink(url, next, size),
-    },
-  };
 }
 
 /** The resources without duplicates. */

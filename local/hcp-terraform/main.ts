@@ -25,28 +25,29 @@ function fail(message: string): never {
   process.exit(2);
 }
 
-function wholeNumber(name: string, given: string, least: number, most: number): number {
+function integer(name: string, given: string, least: number, most: number): number {
   const value = Number(given);
   if (/^\d+$/.test(given) && value >= least && value <= most) return value;
   return fail(`--${name} is ${JSON.stringify(given)}; it must be an integer from ${least} to ${most}.`);
 }
 
-function options() {
+const text = (fallback: string) => ({ type: 'string', default: fallback }) as const;
+const options = {
+  port: text('0'),
+  organization: text('acme'),
+  'agent-poll-ms': text('1000'),
+  help: { type: 'boolean', default: false },
+} as const;
+
+function commandLine() {
   try {
-    return parseArgs({
-      options: {
-        port: { type: 'string', default: '0' },
-        organization: { type: 'string', default: 'acme' },
-        'agent-poll-ms': { type: 'string', default: '1000' },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
+    return parseArgs({ options }).values;
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
 }
 
-const given = options();
+const given = commandLine();
 if (given.help) {
   process.stdout.write(HELP);
   process.exit(0);
@@ -55,8 +56,8 @@ if (!/^[A-Za-z0-9_-]+$/.test(given.organization)) {
   fail(`--organization is ${JSON.stringify(given.organization)}; allowed are letters, digits, "-" and "_".`);
 }
 
-const port = wholeNumber('port', given.port, 0, 65_535);
-const agentPollMs = wholeNumber('agent-poll-ms', given['agent-poll-ms'], 1, 600_000);
+const port = integer('port', given.port, 0, 65_535);
+const agentPollMs = integer('agent-poll-ms', given['agent-poll-ms'], 1, 600_000);
 await runUntilStopped(
   () =>
     startHcpTerraform({

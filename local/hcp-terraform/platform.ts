@@ -1,27 +1,26 @@
 /** The world, its clock and its settings: the input of every route and rule. */
 
-import type { Agent } from './records.ts';
 import type { Run } from './runs.ts';
-import { executionOf, type World, type WorldEvent } from './world.ts';
+import { type Agent, executionOf, type World, type WorldEvent } from './world.ts';
 
 const NO_HOSTED_WORKERS = ': its execution mode is remote, and there are no hosted workers here, so it stays queued';
 
 export interface PlatformSettings {
-  /** Poll interval of idle agents in milliseconds. The vendor's is 30,000. */
+  /** Poll interval of idle agents in milliseconds. Default: 1,000; the vendor's is 30,000. */
   readonly agentPollMs: number;
-  /** Silence after which an agent is `unknown`. The vendor doesn't document it. */
+  /** Silence after which an agent is `unknown`. Default: 60,000 ms, or three polls. The vendor doesn't document it. */
   readonly agentUnknownAfterMs: number;
-  /** How long an agent is `unknown` before it becomes `errored`. The vendor's is five minutes. */
+  /** How long an agent is `unknown` before the agent and its job become errored. Default: 300,000 ms, the vendor's value. */
   readonly agentErroredAfterMs: number;
-  /** Which job an agent gets first. The vendor documents applies, then plans, then speculative plans. Default: that. */
+  /** Which job an agent gets first. HashiCorp documents applies, then plans, then speculative plans. Default: that. */
   readonly jobOrder?: 'applies-first' | 'oldest-first';
-  /** Organization agent limit for idle, busy and unknown agents. Default: no limit. */
-  readonly agentsCeiling: number | undefined;
-  /** Time after a cancel until a forced cancel is possible. */
+  /** Organization agent limit (idle, busy, unknown). Further registrations are rejected. Default: no limit. */
+  readonly agentsCeiling?: number;
+  /** Time after a cancel until a forced cancel is possible. Default: 10,000 ms. The vendor doesn't document it. */
   readonly forceCancelCoolOffMs: number;
-  /** `X-TFE-Version` of the Terraform Enterprise to emulate. Default: HCP Terraform. */
-  readonly tfeVersion: string | undefined;
-  /** The Terraform version of workspaces that set none. */
+  /** Emulate a Terraform Enterprise with this `X-TFE-Version` (`v202409-1`) instead of HCP Terraform. */
+  readonly tfeVersion?: string;
+  /** Terraform version of workspaces that set none. Default: `1.11.4`. */
   readonly terraformVersion: string;
 }
 
@@ -36,11 +35,11 @@ export interface Platform {
 
 export function runChanged(platform: Platform, run: Run): void {
   const workspace = platform.world.workspaces.get(run.workspaceId);
-  const waitsForNobody =
+  const waitsForever =
     workspace !== undefined &&
     (run.status === 'plan_queued' || run.status === 'apply_queued') &&
     executionOf(platform.world, workspace).mode !== 'agent';
-  const detail = `workspace ${workspace?.name ?? run.workspaceId}${waitsForNobody ? NO_HOSTED_WORKERS : ''}`;
+  const detail = `workspace ${workspace?.name ?? run.workspaceId}${waitsForever ? NO_HOSTED_WORKERS : ''}`;
   platform.emit({ at: platform.now(), kind: 'run', id: run.id, status: run.status, detail });
 }
 

@@ -1,11 +1,22 @@
 /**
- * Which run of a workspace may continue: one at a time, oldest first, and none while the workspace is locked. Speculative and
- * saved plans don't wait in this queue. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
+ * Creates runs, and decides which run of a workspace may continue: one at a time, oldest first, and none while the workspace is locked.
+ * Speculative and saved plans don't wait in this queue. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
  */
+import { newId } from './ids.ts';
 import { type Platform, runChanged } from './platform.ts';
-import type { Workspace } from './records.ts';
-import { discard, failOperation, isFinal, queueApply, queuePlan, type Run, skipsWorkspaceQueue } from './runs.ts';
-import { executionOf, type World } from './world.ts';
+import {
+  discard,
+  failOperation,
+  isFinal,
+  newOperation,
+  queueApply,
+  queuePlan,
+  type Run,
+  type RunRequest,
+  record,
+  skipsWorkspaceQueue,
+} from './runs.ts';
+import { type ConfigurationVersion, executionOf, type Workspace, type World } from './world.ts';
 
 /** The workspace's runs, oldest first. */
 export function runsOf(world: World, workspaceId: string): Run[] {
@@ -25,35 +36,39 @@ export function currentRun(world: World, workspaceId: string): Run | undefined {
   return line.find((run) => !isFinal(run)) ?? line.at(-1);
 }
 
+/** Reports a run's new status, and advances the runs that it blocked. */
+export function runMoved(platform: Platform, run: Run): void {
+  runChanged(platform, run);
+  const workspace = platform.world.workspaces.get(run.workspaceId);
+  if (workspace !== undefined) advance(platform, workspace);
+}
+
 /** Advances every run of the workspace that nothing blocks any more. */
 export function advance(platform: Platform, workspace: Workspace): void {
   const { world } = platform;
+  const plan = (run: Run): void => {
+    queuePlan(run, platform.now());
+    runChanged(platform, run);
+  };
   const uploaded = (run: Run) => world.configurationVersions.get(run.configurationVersionId)?.uploadedAt !== undefined;
 
-  for (const run of runsOf(world, workspace.id)) {
-    if (run.status === 'pending' && skipsWorkspaceQueue(run) && uploaded(run)) {
-      queuePlan(run, platform.now());
-      runChanged(platform, run);
-    }
-  }
+  const pending = runsOf(world, workspace.id).filter((run) => run.status === 'pending');
+  for (const run of pending) if (skipsWorkspaceQueue(run) && uploaded(run)) plan(run);
 
   const working = workingRun(world, workspace.id);
   if (working === undefined) {
     if (workspace.lock !== undefined) return;
-    const next = runsOf(world, workspace.id).find((run) => run.status === 'pending' && !skipsWorkspaceQueue(run));
-    if (next === undefined || !uploaded(next)) return;
-    queuePlan(next, platform.now());
-    runChanged(platform, next);
+    const next = pending.find((run) => !skipsWorkspaceQueue(run));
+    if (next !== undefined && uploaded(next)) plan(next);
   } else if (working.status === 'confirmed') {
-    const changedMode = working.plan.executedBy !== undefined && executionOf(world, workspace).mode !== 'agent';
-    if (changedMode) {
+    if (working.plan.executedBy !== undefined && executionOf(world, workspace).mode !== 'agent') {
       const reason = 'The execution mode of the workspace changed between the plan and the apply of this run.';
       failOperation(working, working.apply, reason, platform.now());
+      runMoved(platform, working);
     } else {
       queueApply(working, platform.now());
+      runChanged(platform, working);
     }
-    runChanged(platform, working);
-    if (changedMode) advance(platform, workspace);
   }
 }
 
@@ -65,4 +80,46 @@ export function discardStaleSavedPlans(platform: Platform, workspaceId: string, 
       runChanged(platform, run);
     }
   }
+}
+
+/** Creates a pending run. `advance` decides when it continues. */
+export function createRun(
+  platform: Platform,
+  workspace: Workspace,
+  version: ConfigurationVersion,
+  by: { readonly userId: string; readonly source: string },
+  wanted: RunRequest,
+): Run {
+  const { world } = platform;
+  const id = newId('run');
+  const now = platform.now();
+  world.sequence += 1;
+  const planOnly = wanted.planOnly ?? version.speculative;
+  const run: Run = {
+    ...wanted,
+    planOnly,
+    autoApply: !planOnly && (wanted.autoApply ?? workspace.autoApply),
+    terraformVersion: wanted.terraformVersion ?? workspace.terraformVersion,
+    id,
+    sequence: world.sequence,
+    organization: workspace.organization,
+    workspaceId: workspace.id,
+    configurationVersionId: version.id,
+    createdAt: now,
+    createdById: by.userId,
+    source: by.source,
+    status: 'pending',
+    timestamps: new Map(),
+    updatedAt: now,
+    events: [],
+    comments: [],
+    plan: newOperation(id, 'plan'),
+    apply: newOperation(id, 'apply'),
+  };
+  record(run, 'queued', now, by.userId);
+  world.runs.set(run.id, run);
+  for (const operation of [run.plan, run.apply]) world.operations.set(operation.id, operation);
+  workspace.currentConfigurationVersionId = version.id;
+  runChanged(platform, run);
+  return run;
 }

@@ -3,58 +3,35 @@
  * of runs. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting and …/run#list-runs-in-an-organization
  */
 
-export interface RateLimit {
-  readonly limit: number;
-  readonly windowMs: number;
-}
-
-export interface RateLimits {
-  readonly requests: RateLimit;
-  readonly runLists: RateLimit;
-}
+type RateLimit = { readonly limit: number; readonly windowMs: number };
+export type RateLimits = { readonly requests: RateLimit; readonly runLists: RateLimit };
 
 export const VENDOR_RATE_LIMITS: RateLimits = {
   requests: { limit: 30, windowMs: 1_000 },
   runLists: { limit: 30, windowMs: 60_000 },
 };
 
-export interface RateVerdict {
-  readonly allowed: boolean;
-  /** The limit that is closest to being reached, for the headers. */
-  readonly limit: number;
-  readonly remaining: number;
-  /** Seconds, with a fraction, until another request is allowed or the window has moved. */
-  readonly resetSeconds: number;
-}
-
-export interface RateLimiter {
-  /** Counts one request of the user. A rejected request doesn't count. */
-  take(user: string, isRunList: boolean, now: number): RateVerdict;
-  reset(): void;
-}
-
 /** A sliding window per user and limit. With `undefined` limits, everything is allowed, and the headers contain the vendor's numbers. */
-export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
-  const requests = new Map<string, number[]>();
-  const runLists = new Map<string, number[]>();
+export function createRateLimiter(limits: RateLimits | undefined) {
+  /** Times of the requests that count, by limit and user. */
+  const taken = new Map<string, number[]>();
 
-  function look(taken: Map<string, number[]>, user: string, { limit, windowMs }: RateLimit, now: number) {
-    const recent = (taken.get(user) ?? []).filter((at) => at > now - windowMs);
-    taken.set(user, recent);
-    const oldest = recent[0];
-    return { recent, left: limit - recent.length, resetMs: oldest === undefined ? windowMs : oldest + windowMs - now };
+  function look(name: keyof RateLimits, { limit, windowMs }: RateLimit, user: string, now: number) {
+    const key = `${name} ${user}`;
+    const recent = (taken.get(key) ?? []).filter((at) => at > now - windowMs);
+    taken.set(key, recent);
+    return { limit, recent, left: limit - recent.length, resetMs: (recent[0] ?? now) + windowMs - now };
   }
 
   return {
-    take(user, isRunList, now) {
+    /** Counts one request of the user. A rejected request doesn't count. The numbers are for the response's headers. */
+    take(user: string, isRunList: boolean, now: number) {
       if (limits === undefined) {
         const { limit } = isRunList ? VENDOR_RATE_LIMITS.runLists : VENDOR_RATE_LIMITS.requests;
         return { allowed: true, limit, remaining: limit - 1, resetSeconds: 0 };
       }
-      const general = { ...look(requests, user, limits.requests, now), limit: limits.requests.limit };
-      const list = isRunList
-        ? { ...look(runLists, user, limits.runLists, now), limit: limits.runLists.limit }
-        : undefined;
+      const general = look('requests', limits.requests, user, now);
+      const list = isRunList ? look('runLists', limits.runLists, user, now) : undefined;
       const allowed = general.left > 0 && (list === undefined || list.left > 0);
       if (allowed) {
         general.recent.push(now);
@@ -66,12 +43,10 @@ export function createRateLimiter(limits: RateLimits | undefined): RateLimiter {
         allowed,
         limit: shown.limit,
         remaining: Math.max(0, shown.left - (allowed ? 1 : 0)),
+        // Until another request is allowed, or until the window has moved.
         resetSeconds: shown.resetMs / 1_000,
       };
     },
-    reset() {
-      requests.clear();
-      runLists.clear();
-    },
+    reset: () => taken.clear(),
   };
 }

@@ -3,20 +3,8 @@ import * as z from 'zod';
 import type { JobResult } from './agent-protocol.ts';
 import { parsedJson } from './parsed-json.ts';
 
-/**
- * Terraform omits empty members: `after` of an output whose value is completely unknown, `provider_schemas` of a configuration
- * without a provider.
- * https://github.com/hashicorp/terraform/blob/v1.11.4/internal/command/jsonplan/plan.go#L101-L137
- */
-const change = z
-  .object({
-    before: z.unknown().optional(),
-    after: z.unknown().optional(),
-    before_sensitive: z.unknown().optional(),
-    after_sensitive: z.unknown().optional(),
-  })
-  .loose();
-const resourceChange = z.object({ change }).loose();
+const change = z.record(z.string(), z.unknown());
+const resourceChange = z.looseObject({ change });
 
 /** The part of `terraform show -json` that it needs. https://developer.hashicorp.com/terraform/internals/json-format */
 const shownPlan = z.object({
@@ -26,6 +14,7 @@ const shownPlan = z.object({
   resource_drift: z.array(resourceChange).default([]),
   relevant_attributes: z.array(z.unknown()).default([]),
 });
+/** A configuration without a provider has no `provider_schemas`. */
 const shownSchemas = z.object({ format_version: z.string(), provider_schemas: z.unknown().optional() });
 
 /** `undefined` if the agent sent no plan, or an invalid one. */
@@ -48,12 +37,15 @@ export function redactedPlan(result: JobResult): unknown {
   };
 }
 
+/**
+ * Terraform omits `after` if a value is completely unknown. An absent member stays absent here, because otherwise the CLI would treat
+ * the value as known. https://github.com/hashicorp/terraform/blob/v1.11.4/internal/command/jsonplan/plan.go#L101-L137
+ */
 function redacted(given: z.infer<typeof change>): z.infer<typeof change> {
-  // An absent member stays absent. Otherwise the CLI would treat an unknown value as known.
   return {
     ...given,
-    ...('before' in given && { before: withoutSensitive(given.before, given.before_sensitive) }),
-    ...('after' in given && { after: withoutSensitive(given.after, given.after_sensitive) }),
+    ...('before' in given && { before: withoutSensitive(given['before'], given['before_sensitive']) }),
+    ...('after' in given && { after: withoutSensitive(given['after'], given['after_sensitive']) }),
   };
 }
 

@@ -1,8 +1,12 @@
 /**
- * The life cycle of a run: the order of its statuses, and what each one changes in the run, its plan and its apply. It changes only
- * the given run, without clock, other runs or queue (those are in `queue.ts`).
- * Statuses and their meaning: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states
+ * The life cycle of a run.
+ *
+ * A run is pending until the queue of its workspace lets it plan. An agent takes the plan, and its result decides what follows: nothing,
+ * a person's decision, or the apply. An agent takes the apply in the same way. The functions here are these steps. They change only the
+ * given run, its plan and its apply, and know neither the clock nor other runs; `queue.ts` does.
+ * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states
  */
+import * as z from 'zod';
 import type { JobResult } from './agent-protocol.ts';
 import { newId } from './ids.ts';
 
@@ -23,16 +27,7 @@ export type RunStatus =
   | 'force_canceled'
   | 'discarded';
 
-export type OperationStatus =
-  | 'created'
-  | 'pending'
-  | 'queued'
-  | 'agent_queued'
-  | 'running'
-  | 'errored'
-  | 'canceled'
-  | 'finished'
-  | 'unreachable';
+export type OperationStatus = 'pending' | 'queued' | 'agent_queued' | 'running' | 'errored' | 'canceled' | 'finished';
 
 export type RunOperation = 'plan_only' | 'save_plan' | 'refresh_only' | 'destroy' | 'empty_apply' | 'plan_and_apply';
 
@@ -52,29 +47,48 @@ export interface Operation {
   status: OperationStatus;
   /** Milliseconds since the epoch by the platform's keys, such as `queued-at` and `started-at`. */
   readonly timestamps: Map<string, number>;
-  executedBy: ExecutedBy | undefined;
-  result: JobResult | undefined;
+  executedBy?: ExecutedBy | undefined;
+  result?: JobResult | undefined;
   /** Set once, when the phase ends with or without a result. From then on, the log has its end mark. */
   ended: boolean;
   readonly log: Buffer[];
   /** Only for plans: the files for the apply, as a gzipped tar. */
-  filesystem: Buffer | undefined;
+  filesystem?: Buffer | undefined;
 }
 
 export interface RunEvent {
   readonly id: string;
   readonly action: string;
   readonly at: number;
-  readonly actorId: string | undefined;
-  readonly description: string | undefined;
+  readonly actorId?: string | undefined;
+  readonly description?: string | undefined;
 }
 
-export interface RunComment {
-  readonly id: string;
-  readonly body: string;
-}
+const flag = z.boolean().default(false);
 
-export interface Run {
+/** The settings of a run, as its document shows them. */
+export const runSettings = z.object({
+  message: z.string().default('Queued manually via the Terraform Enterprise API'),
+  autoApply: z.boolean(),
+  isDestroy: flag,
+  refresh: z.boolean().default(true),
+  refreshOnly: flag,
+  planOnly: z.boolean(),
+  savePlan: flag,
+  allowEmptyApply: flag,
+  allowConfigGeneration: flag,
+  debuggingMode: flag,
+  terraformVersion: z.string(),
+  targetAddrs: z.array(z.string()).nullable().default(null),
+  replaceAddrs: z.array(z.string()).nullable().default(null),
+  variables: z.array(z.object({ key: z.string(), value: z.string() })).default([]),
+});
+
+/** The settings in a request. If these three are absent, the workspace or the configuration version decides. */
+export const runRequest = runSettings.partial({ autoApply: true, planOnly: true, terraformVersion: true });
+export type RunRequest = z.infer<typeof runRequest>;
+
+export interface Run extends Readonly<z.infer<typeof runSettings>> {
   readonly id: string;
   /** Creation order, also for two runs in the same millisecond. */
   readonly sequence: number;
@@ -83,33 +97,18 @@ export interface Run {
   readonly configurationVersionId: string;
   readonly createdAt: number;
   readonly createdById: string;
-  readonly message: string;
   readonly source: string;
-  readonly triggerReason: string;
-  readonly terraformVersion: string;
-  readonly autoApply: boolean;
-  readonly isDestroy: boolean;
-  readonly refresh: boolean;
-  readonly refreshOnly: boolean;
-  readonly planOnly: boolean;
-  readonly savePlan: boolean;
-  readonly allowEmptyApply: boolean;
-  readonly allowConfigGeneration: boolean;
-  readonly debuggingMode: boolean;
-  readonly targetAddrs: readonly string[] | undefined;
-  readonly replaceAddrs: readonly string[] | undefined;
-  readonly variables: readonly { readonly key: string; readonly value: string }[];
   status: RunStatus;
   readonly timestamps: Map<string, number>;
   updatedAt: number;
-  confirmedById: string | undefined;
-  canceledById: string | undefined;
+  confirmedById?: string | undefined;
+  canceledById?: string | undefined;
   /** Time of the first cancel request. The run may still be stopping. */
-  canceledAt: number | undefined;
-  forceCancelAvailableAt: number | undefined;
-  cancelRequest: 'cancel' | 'force-cancel' | undefined;
+  canceledAt?: number | undefined;
+  forceCancelAvailableAt?: number | undefined;
+  cancelRequest?: 'cancel' | 'force-cancel' | undefined;
   readonly events: RunEvent[];
-  readonly comments: RunComment[];
+  readonly comments: { readonly id: string; readonly body: string }[];
   readonly plan: Operation;
   readonly apply: Operation;
 }
@@ -123,23 +122,18 @@ const FINAL: ReadonlySet<RunStatus> = new Set([
   'discarded',
 ]);
 
-const DISCARDABLE: ReadonlySet<RunStatus> = new Set(['planned', 'planned_and_saved']);
-
 export function isFinal(run: Run): boolean {
   return FINAL.has(run.status);
 }
 
-export function isDiscardable(run: Run): boolean {
-  return DISCARDABLE.has(run.status);
-}
-
-export function isConfirmable(run: Run): boolean {
+/** Whether the run waits for a person's decision: to apply its plan, or to discard it. */
+export function awaitsDecision(run: Run): boolean {
   return run.status === 'planned' || run.status === 'planned_and_saved';
 }
 
 /** Whether a cancel has an effect: queued runs end at once, active ones get an instruction to stop. */
 export function isCancelable(run: Run): boolean {
-  return !isFinal(run) && !isConfirmable(run) && run.cancelRequest === undefined;
+  return !isFinal(run) && !awaitsDecision(run) && run.cancelRequest === undefined;
 }
 
 /** A forced cancel is possible only after an ordinary one and the cool-off period. */
@@ -148,13 +142,12 @@ export function isForceCancelable(run: Run, now: number): boolean {
 }
 
 /** The run's value for `filter[operation]`. */
-export function operationOf(run: Run): RunOperation {
+export function operationOf(run: Run): string {
   if (run.planOnly) return 'plan_only';
   if (run.savePlan) return 'save_plan';
   if (run.refreshOnly) return 'refresh_only';
   if (run.isDestroy) return 'destroy';
-  if (run.allowEmptyApply) return 'empty_apply';
-  return 'plan_and_apply';
+  return run.allowEmptyApply ? 'empty_apply' : 'plan_and_apply';
 }
 
 /** Speculative plans and saved-plan runs never wait for other runs of the workspace. */
@@ -169,18 +162,15 @@ export function currentOperation(run: Run): Operation | undefined {
   return undefined;
 }
 
-export function newOperation(runId: string, phase: 'plan' | 'apply'): Operation {
+export function newOperation(runId: string, phase: Operation['phase']): Operation {
   return {
     id: newId(phase),
     runId,
     phase,
     status: 'pending',
     timestamps: new Map(),
-    executedBy: undefined,
-    result: undefined,
     ended: false,
     log: [],
-    filesystem: undefined,
   };
 }
 
@@ -195,47 +185,53 @@ export function pass(run: Run, status: string, now: number): void {
   enter(run, status as RunStatus, now);
 }
 
-function record(run: Run, action: string, now: number, actorId?: string, description?: string): void {
+export function record(run: Run, action: string, now: number, actorId?: string, description?: string): void {
   run.events.push({ id: newId('re'), action, at: now, actorId, description });
 }
 
-function endOperation(operation: Operation, status: OperationStatus, now: number): void {
+/** Enters the status, and records an event with its name. */
+function move(run: Run, status: RunStatus, now: number, actorId?: string, description?: string): void {
+  enter(run, status, now);
+  record(run, status, now, actorId, description);
+}
+
+function setStatus(operation: Operation, status: OperationStatus, now: number): void {
   operation.status = status;
+  operation.timestamps.set(`${status.replaceAll('_', '-')}-at`, now);
+}
+
+function endOperation(operation: Operation, status: OperationStatus, now: number): void {
+  setStatus(operation, status, now);
   operation.ended = true;
-  operation.timestamps.set(`${status}-at`, now);
 }
 
 /** pending → plan_queued: an agent may take the plan from now on. */
 export function queuePlan(run: Run, now: number): void {
-  enter(run, 'plan_queued', now);
-  run.plan.status = 'queued';
-  run.plan.timestamps.set('queued-at', now);
-  record(run, 'plan_queued', now);
+  setStatus(run.plan, 'queued', now);
+  move(run, 'plan_queued', now);
 }
 
 /** An agent took the job. */
 export function startOperation(run: Run, operation: Operation, by: ExecutedBy, now: number): void {
-  enter(run, operation.phase === 'plan' ? 'planning' : 'applying', now);
   operation.status = 'running';
   operation.executedBy = by;
   operation.timestamps.set('started-at', now);
-  record(run, operation.phase === 'plan' ? 'planning' : 'applying', now);
+  move(run, operation.phase === 'plan' ? 'planning' : 'applying', now);
 }
 
 /**
- * The agent's plan ended; decides whether a human, an apply or nothing follows.
+ * The agent's plan ended.
  *
  * @param evaluatesPolicies an agent of the pool evaluates policy sets first. HashiCorp doesn't document the run's status
  *   in the meantime; `post_plan_running` follows from hcp-terraform-operator #610.
  */
-export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPolicies = false): void {
+export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPolicies: boolean): void {
   run.plan.result = result;
-  // A canceled run ends as canceled, also if the plan finished before it received the cancel.
-  const status = run.cancelRequest !== undefined ? 'canceled' : result.status;
+  // A canceled run ends as canceled, even if the plan finished before the agent received the cancel.
+  const status = run.cancelRequest === undefined ? result.status : 'canceled';
   endOperation(run.plan, status, now);
   if (status !== 'finished') {
-    enter(run, status, now);
-    record(run, status, now);
+    move(run, status, now);
     return;
   }
   run.timestamps.set('planned-at', now);
@@ -250,14 +246,13 @@ export function finishPolicies(run: Run, passed: boolean, now: number): void {
   if (passed) {
     run.timestamps.set('post-plan-completed-at', now);
     decideAfterPlan(run, run.plan.result, now);
-    return;
+  } else {
+    move(run, 'errored', now);
   }
-  enter(run, 'errored', now);
-  record(run, 'errored', now);
 }
 
 function decideAfterPlan(run: Run, result: JobResult, now: number): void {
-  if (run.planOnly || (!(result.hasChanges ?? false) && !run.allowEmptyApply)) {
+  if (run.planOnly || (result.hasChanges !== true && !run.allowEmptyApply)) {
     enter(run, 'planned_and_finished', now);
   } else if (run.savePlan) {
     enter(run, 'planned_and_saved', now);
@@ -269,36 +264,30 @@ function decideAfterPlan(run: Run, result: JobResult, now: number): void {
 
 /** planned → confirmed. The queue then moves it to apply_queued. */
 export function confirm(run: Run, userId: string | undefined, now: number): void {
-  enter(run, 'confirmed', now);
   run.confirmedById = userId;
-  record(run, 'confirmed', now, userId);
+  move(run, 'confirmed', now, userId);
 }
 
 /** confirmed → apply_queued. */
 export function queueApply(run: Run, now: number): void {
   run.timestamps.set('queuing-apply-at', now);
-  enter(run, 'apply_queued', now);
-  run.apply.status = 'agent_queued';
-  run.apply.timestamps.set('agent-queued-at', now);
-  record(run, 'apply_queued', now);
+  setStatus(run.apply, 'agent_queued', now);
+  move(run, 'apply_queued', now);
 }
 
-/** The agent's apply ended. Its changes remain, even if a cancel was on its way. */
+/** The agent's apply ended. A cancel counts only if the apply failed: what an apply has finished stays applied. */
 export function finishApply(run: Run, result: JobResult, now: number): void {
   run.apply.result = result;
-  const ending = run.cancelRequest !== undefined && result.status === 'errored' ? 'canceled' : result.status;
-  endOperation(run.apply, ending, now);
-  const status = ending === 'finished' ? 'applied' : ending;
-  enter(run, status, now);
-  record(run, status, now);
+  const status = run.cancelRequest !== undefined && result.status === 'errored' ? 'canceled' : result.status;
+  endOperation(run.apply, status, now);
+  move(run, status === 'finished' ? 'applied' : status, now);
 }
 
 /** The phase can't continue: its agent is lost, or the workspace no longer runs on agents. */
 export function failOperation(run: Run, operation: Operation, reason: string, now: number): void {
   operation.log.push(Buffer.from(`\n${reason}\n`));
   endOperation(operation, 'errored', now);
-  enter(run, 'errored', now);
-  record(run, 'errored', now, undefined, reason);
+  move(run, 'errored', now, undefined, reason);
 }
 
 /** Queued and waiting runs end at once. The agent of an active run gets an instruction to stop. */
@@ -312,9 +301,8 @@ export function cancel(run: Run, userId: string, now: number, coolOffMs: number)
     run.updatedAt = now;
     return;
   }
-  const operation = currentOperation(run);
+  const operation = run.status === 'pending' ? run.plan : currentOperation(run);
   if (operation !== undefined) endOperation(operation, 'canceled', now);
-  else if (run.status === 'pending') endOperation(run.plan, 'canceled', now);
   enter(run, 'canceled', now);
 }
 
@@ -324,12 +312,10 @@ export function forceCancel(run: Run, userId: string, now: number): void {
   run.canceledById = userId;
   const operation = currentOperation(run);
   if (operation !== undefined) endOperation(operation, 'canceled', now);
-  enter(run, 'force_canceled', now);
-  record(run, 'force_canceled', now, userId);
+  move(run, 'force_canceled', now, userId);
 }
 
 export function discard(run: Run, userId: string | undefined, now: number): void {
   if (run.status === 'pending') endOperation(run.plan, 'canceled', now);
-  enter(run, 'discarded', now);
-  record(run, 'discarded', now, userId);
+  move(run, 'discarded', now, userId);
 }

@@ -1,59 +1,49 @@
-/** HCP Terraform on loopback: handles TLS, tokens, rate limits and media types before the routes. */
+/**
+ * HCP Terraform on loopback.
+ *
+ * Every request of the API passes the same checks before a route sees it: rate limits, the token, the media type, and whether the user
+ * may change anything. The agents' requests, blob URLs and run pages have their own secrets, and their routes check them.
+ */
 import { fileURLToPath } from 'node:url';
 import { httpServer, listen } from '../http-server.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { sweepAgents } from './agents.ts';
-import { type Define, found } from './api.ts';
+import { added, type Define, found } from './api.ts';
 import { type LoopbackCertificate, loopbackCertificate } from './certificate.ts';
-import { callOf, sendAnswer, sendError, userOf, versionHeaders } from './http.ts';
+import { callOf, sendAnswer, sendError, userOf } from './http.ts';
 import { failure, MEDIA_TYPE, notFound } from './json-api.ts';
 import type { Platform, PlatformSettings } from './platform.ts';
 import { createRateLimiter, type RateLimits, VENDOR_RATE_LIMITS } from './rate-limits.ts';
-import type { InternalJob, User } from './records.ts';
 import { agentPoolRoutes } from './routes/agent-pools.ts';
 import { blobRoutes } from './routes/blobs.ts';
 import { configurationVersionRoutes } from './routes/configuration-versions.ts';
 import { metaRoutes } from './routes/meta.ts';
 import { organizationRoutes } from './routes/organizations.ts';
-import { planAndApplyRoutes } from './routes/plans-and-applies.ts';
-import { type ContainerView, runPageRoutes } from './routes/run-page.ts';
+import { type ContainerOf, runPageRoutes } from './routes/run-page.ts';
 import { runRoutes } from './routes/runs.ts';
 import { stateVersionRoutes } from './routes/state-versions.ts';
 import { variableRoutes } from './routes/variables.ts';
 import { workspaceTagRoutes } from './routes/workspace-tags.ts';
 import { workspaceRoutes } from './routes/workspaces.ts';
 import {
-  createWorld,
   enqueueInternalJob,
+  type InternalJob,
   newSeeds,
   newUser,
   resetWorld,
   type Seeds,
-  type World,
+  type User,
+  World,
   type WorldEvent,
 } from './world.ts';
 
-export interface HcpTerraformOptions {
+export interface HcpTerraformOptions extends Partial<PlatformSettings> {
   /** Port on loopback. Default, and for 0: a free one. */
   readonly port?: number;
   /** Name of the initial organization. Default: `acme`. */
   readonly organization?: string;
   /** Name of the initial agent pool. Default: `local`. */
   readonly agentPoolName?: string;
-  /** Poll interval of idle agents in milliseconds. Default: 1,000; the vendor's is 30,000. */
-  readonly agentPollMs?: number;
-  /** Silence after which an agent is `unknown`. Default: 60,000 ms, or three polls. The vendor doesn't document it. */
-  readonly agentUnknownAfterMs?: number;
-  /** How long an agent is `unknown` before the agent and its job become errored. Default: 300,000 ms, the vendor's value. */
-  readonly agentErroredAfterMs?: number;
-  /** Organization agent limit (idle, busy, unknown). Further registrations are rejected. Default: no limit. */
-  readonly agentsCeiling?: number;
-  /** Time after a cancel until a forced cancel is possible. Default: 10,000 ms. The vendor doesn't document it. */
-  readonly forceCancelCoolOffMs?: number;
-  /** Emulate a Terraform Enterprise with this `X-TFE-Version` (`v202409-1`) instead of HCP Terraform. */
-  readonly tfeVersion?: string;
-  /** Terraform version of workspaces that set none. Default: `1.11.4`. */
-  readonly terraformVersion?: string;
   /** Default: the vendor's. `'off'` allows everything. */
   readonly rateLimits?: RateLimits | 'off';
   /** Hostnames that it answers for, in addition to those of loopback. Default: none. */
@@ -63,7 +53,7 @@ export interface HcpTerraformOptions {
   /** Organization, users, pool and tokens of an earlier start, so that they continue to work. Default: new ones. */
   readonly seeds?: Seeds;
   /** Returns the container of the agent with this name, for a run's page. Default: unknown. */
-  readonly containerOf?: (agentName: string) => ContainerView | undefined;
+  readonly containerOf?: ContainerOf;
   /** Clock, milliseconds since the epoch. Default: the real one. */
   readonly now?: () => number;
   /** Called after every change of a run's or an agent's status. */
@@ -110,32 +100,34 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Starts the emulator. Resolves when it listens. */
 export async function startHcpTerraform(options: HcpTerraformOptions = {}): Promise<HcpTerraformServer> {
-  const now = options.now ?? Date.now;
-  const agentPollMs = options.agentPollMs ?? 1_000;
+  const { now = Date.now, rateLimits = VENDOR_RATE_LIMITS, agentPollMs = 1_000 } = options;
   const settings: PlatformSettings = {
     agentPollMs,
-    agentUnknownAfterMs: options.agentUnknownAfterMs ?? Math.max(60_000, 3 * agentPollMs),
-    agentErroredAfterMs: options.agentErroredAfterMs ?? 300_000,
-    agentsCeiling: options.agentsCeiling,
-    forceCancelCoolOffMs: options.forceCancelCoolOffMs ?? 10_000,
-    tfeVersion: options.tfeVersion,
-    terraformVersion: options.terraformVersion ?? '1.11.4',
+    agentUnknownAfterMs: Math.max(60_000, 3 * agentPollMs),
+    agentErroredAfterMs: 300_000,
+    forceCancelCoolOffMs: 10_000,
+    terraformVersion: '1.11.4',
+    ...options,
   };
   const seeds = options.seeds ?? newSeeds(options.organization ?? 'acme', options.agentPoolName ?? 'local');
-  const world = createWorld(seeds, now());
+  const world = new World(seeds, now());
   const platform: Platform = { world, settings, now, emit: (event) => options.onEvent?.(event) };
-  const limiter = createRateLimiter(
-    options.rateLimits === 'off' ? undefined : (options.rateLimits ?? VENDOR_RATE_LIMITS),
-  );
+  const limiter = createRateLimiter(rateLimits === 'off' ? undefined : rateLimits);
   const certificate = options.certificate ?? (await loopbackCertificate());
 
   const api = httpServer({
     tls: { key: certificate.key, cert: certificate.cert },
     maxBodyBytes: MAX_BODY_BYTES,
-    ...(options.hosts === undefined ? {} : { hosts: options.hosts }),
+    hosts: options.hosts ?? [],
     refuse: (reply, reason) => sendError(reply, failure(403, 'forbidden', reason)),
   });
 
+  // Clients distinguish HCP Terraform from Terraform Enterprise by these headers.
+  const versionHeaders = {
+    'tfp-api-version': '2.6',
+    'tfp-appname': settings.tfeVersion === undefined ? 'HCP Terraform' : 'Terraform Enterprise',
+    ...(settings.tfeVersion !== undefined && { 'x-tfe-version': settings.tfeVersion }),
+  };
   const routes: { method: string; url: string }[] = [];
   api.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) routes.push({ method: one, url });
@@ -145,8 +137,10 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
 
   api.addHook('onRequest', async (request, reply) => {
+    // A response must not show an agent that has been silent for too long as alive.
+    sweepAgents(platform);
     if (!request.url.startsWith('/api/v2/')) return;
-    reply.headers(versionHeaders(settings));
+    reply.headers(versionHeaders);
     const user = userOf(world, request);
     const path = request.url.split('?', 1)[0] ?? '';
     const verdict = limiter.take(user?.id ?? `ip ${request.ip}`, RUN_LIST.test(path), now());
@@ -161,9 +155,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     if (request.method === 'GET' || request.method === 'HEAD') return;
     // Required even without a body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
     const type = request.headers['content-type']?.split(';', 1)[0]?.trim();
-    if (type !== MEDIA_TYPE) {
-      throw failure(415, 'unsupported media type', `Content-Type must be ${MEDIA_TYPE}`);
-    }
+    if (type !== MEDIA_TYPE) throw failure(415, 'unsupported media type', `Content-Type must be ${MEDIA_TYPE}`);
     if (user.access !== 'owner') throw notFound();
   });
 
@@ -182,7 +174,6 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   variableRoutes(define);
   configurationVersionRoutes(define);
   runRoutes(define);
-  planAndApplyRoutes(define);
   stateVersionRoutes(define);
   agentRoutes(api, platform);
   blobRoutes(api, platform);
@@ -210,11 +201,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     agentCommand: agentCommand(url, seeds.pool.token, certificate.file),
     routes,
     world,
-    addUser(username, access) {
-      const user = newUser(username, access);
-      world.users.set(user.id, user);
-      return user;
-    },
+    addUser: (username, access) => added(world.users, newUser(username, access)),
     evaluatePoliciesOnAgents(workspaceId, durationMs) {
       const workspace = found(world.workspaces, workspaceId);
       workspace.agentPolicies = durationMs === undefined ? undefined : { durationMs };
@@ -235,11 +222,10 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
 function agentCommand(url: string, token: string, caFile: string): string {
   const agent = fileURLToPath(new URL('../tfc-agent/tfc-agent', import.meta.url));
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  const environment = Object.entries({
-    TFC_ADDRESS: url,
-    TFC_AGENT_TOKEN: token,
-    SSL_CERT_FILE: caFile,
-    NODE_EXTRA_CA_CERTS: caFile,
-  });
-  return [...environment.map(([name, value]) => `${name}=${quoted(value)}`), quoted(agent), '-single'].join(' ');
+  const variables = { TFC_ADDRESS: url, TFC_AGENT_TOKEN: token, SSL_CERT_FILE: caFile, NODE_EXTRA_CA_CERTS: caFile };
+  return [
+    ...Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}`),
+    quoted(agent),
+    '-single',
+  ].join(' ');
 }

@@ -4,7 +4,7 @@ import { newId } from './ids.ts';
 import { parsedJson } from './parsed-json.ts';
 import type { Platform } from './platform.ts';
 import { discardStaleSavedPlans } from './queue.ts';
-import type { StateVersion, Workspace } from './records.ts';
+import type { StateVersion, Workspace } from './world.ts';
 
 /** The part of a state file (format version 4) that the platform reads. */
 const stateFile = z.object({
@@ -21,7 +21,7 @@ const stateFile = z.object({
   resources: z
     .array(
       z.object({
-        module: z.string().optional(),
+        module: z.string().default('root'),
         mode: z.string(),
         type: z.string(),
         name: z.string(),
@@ -39,24 +39,17 @@ export function parseStateFile(state: Buffer): StateFile | undefined {
   return stateFile.safeParse(parsedJson(state.toString('utf8'))).data;
 }
 
-/** A state version that waits for its state. */
+/** Adds a state version that waits for its state. */
 export function newStateVersion(
   platform: Platform,
   workspace: Workspace,
-  facts: { readonly serial: number; readonly lineage?: string; readonly createdById?: string; readonly runId?: string },
+  facts: Pick<StateVersion, 'serial' | 'lineage' | 'createdById' | 'runId'>,
 ): StateVersion {
   const version: StateVersion = {
+    ...facts,
     id: newId('sv'),
     workspaceId: workspace.id,
     createdAt: platform.now(),
-    createdById: facts.createdById,
-    runId: facts.runId,
-    serial: facts.serial,
-    lineage: facts.lineage,
-    state: undefined,
-    jsonState: undefined,
-    terraformVersion: undefined,
-    formatVersion: undefined,
     resources: [],
     outputs: [],
   };
@@ -75,20 +68,14 @@ export function finalizeStateVersion(
   version.terraformVersion = parsed.terraform_version;
   version.formatVersion = parsed.version;
   version.resources = parsed.resources
-    .filter((resource) => resource.mode === 'managed')
-    .map((resource) => ({
-      name: resource.name,
-      type: resource.type,
-      count: resource.instances.length,
-      module: resource.module ?? 'root',
-      provider: resource.provider,
-    }));
-  version.outputs = Object.entries(parsed.outputs).map(([name, output]) => ({
+    .filter(({ mode }) => mode === 'managed')
+    .map(({ name, type, instances, module, provider }) => ({ name, type, count: instances.length, module, provider }));
+  version.outputs = Object.entries(parsed.outputs).map(([name, { value, type, sensitive }]) => ({
     id: newId('wsout'),
     name,
-    sensitive: output.sensitive ?? false,
-    value: output.value ?? null,
-    detailedType: output.type ?? 'dynamic',
+    sensitive: sensitive ?? false,
+    value: value ?? null,
+    detailedType: type ?? 'dynamic',
   }));
   const workspace = platform.world.workspaces.get(version.workspaceId);
   if (workspace === undefined) return;

@@ -1,20 +1,171 @@
-/** The platform's data in memory: records in maps, and its initial seeds. */
+/** The platform's data in memory: records in maps, and its initial seeds. Times are milliseconds since the epoch. */
+import * as z from 'zod';
 import { newBlobSecret, newId, newToken } from './ids.ts';
-import type {
-  Agent,
-  AgentPool,
-  AgentToken,
-  Blob,
-  ConfigurationVersion,
-  ExecutionMode,
-  InternalJob,
-  Organization,
-  Project,
-  StateVersion,
-  User,
-  Workspace,
-} from './records.ts';
 import type { Operation, Run } from './runs.ts';
+
+export type ExecutionMode = 'remote' | 'local' | 'agent';
+
+/** A user, or the service account behind a team token. Rate limits count per user, not per token. */
+export interface User {
+  readonly id: string;
+  readonly username: string;
+  readonly isServiceAccount: boolean;
+  /** `owner` may do everything; `read` is a team that can only view all workspaces, and gets 404 for everything else. */
+  readonly access: 'owner' | 'read';
+  readonly apiToken: string;
+}
+
+interface Created {
+  readonly id: string;
+  readonly createdAt: number;
+}
+
+export interface Organization extends Created {
+  readonly name: string;
+  email: string;
+  defaultExecutionMode: ExecutionMode;
+  defaultAgentPoolId?: string | undefined;
+  readonly defaultProjectId: string;
+}
+
+export interface Project extends Created {
+  readonly organization: string;
+  name: string;
+  description: string;
+}
+
+export interface AgentPool extends Created {
+  readonly organization: string;
+  name: string;
+  organizationScoped: boolean;
+  allowedWorkspaceIds: string[];
+  allowedProjectIds: string[];
+  excludedWorkspaceIds: string[];
+}
+
+export interface AgentToken extends Created {
+  readonly poolId: string;
+  readonly description: string;
+  readonly createdById: string;
+  readonly secret: string;
+  lastUsedAt?: number | undefined;
+}
+
+export interface Agent extends Created {
+  readonly poolId: string;
+  readonly tokenId: string;
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: 'amd64' | 'arm64';
+  readonly accept: ReadonlySet<string>;
+  readonly single: boolean;
+  readonly ipAddress: string;
+  lastPingAt: number;
+  /** The status that it reported, or that the platform set. `unknown` is never stored; it follows from silence. */
+  reported: 'idle' | 'busy' | 'exited' | 'errored';
+  /** Its current operation or internal job. */
+  jobId?: string | undefined;
+  jobsTaken: number;
+}
+
+/** A job that no runs list shows: a health assessment, a policy evaluation, a module test. */
+export interface InternalJob {
+  readonly id: string;
+  readonly poolId: string;
+  readonly type: 'policy' | 'assessment' | 'test';
+  /** The run that waits for it, if any. */
+  readonly runId?: string | undefined;
+  readonly queuedAt: number;
+  /** How long it keeps an agent busy. */
+  readonly durationMs: number;
+  agentId?: string | undefined;
+  status: 'queued' | 'running' | 'finished' | 'errored';
+}
+
+export interface Variable extends Created {
+  key: string;
+  value: string;
+  description: string;
+  category: 'terraform' | 'env';
+  hcl: boolean;
+  sensitive: boolean;
+  versionId: string;
+}
+
+/** The workspace settings that a request changes without further rules, and that a document shows unchanged. */
+export const workspaceSettings = z.object({
+  description: z.string().nullable(),
+  autoApply: z.boolean(),
+  allowDestroyPlan: z.boolean(),
+  queueAllRuns: z.boolean(),
+  speculativeEnabled: z.boolean(),
+  globalRemoteState: z.boolean(),
+  fileTriggersEnabled: z.boolean(),
+  assessmentsEnabled: z.boolean(),
+  terraformVersion: z.string(),
+  workingDirectory: z.string(),
+  sourceName: z.string().nullable(),
+  sourceUrl: z.string().nullable(),
+});
+
+export interface Workspace extends Created, z.infer<typeof workspaceSettings> {
+  readonly organization: string;
+  updatedAt: number;
+  name: string;
+  projectId: string;
+  /** Absent: inherited from the organization. */
+  executionMode?: ExecutionMode | undefined;
+  /** Absent: inherited from the organization. */
+  agentPoolId?: string | undefined;
+  /** How long an agent takes to evaluate its policy sets in agent mode. Absent: it has no policy sets. */
+  agentPolicies?: { readonly durationMs: number } | undefined;
+  /** Key-value tags; a tag without a value is a flat one. */
+  readonly tags: Map<string, string>;
+  readonly variables: Map<string, Variable>;
+  /** A user's lock. The lock of an active run follows from the run. */
+  lock?: { readonly userId: string; readonly reason: string } | undefined;
+  currentStateVersionId?: string | undefined;
+  currentConfigurationVersionId?: string | undefined;
+}
+
+export interface ConfigurationVersion extends Created {
+  readonly workspaceId: string;
+  readonly createdById: string;
+  readonly autoQueueRuns: boolean;
+  readonly speculative: boolean;
+  readonly provisional: boolean;
+  uploadedAt?: number | undefined;
+  archive?: Buffer | undefined;
+}
+
+export interface StateVersionOutput {
+  readonly id: string;
+  readonly name: string;
+  readonly sensitive: boolean;
+  readonly value: unknown;
+  readonly detailedType: unknown;
+}
+
+export interface StateVersion extends Created {
+  readonly workspaceId: string;
+  readonly createdById?: string | undefined;
+  readonly runId?: string | undefined;
+  readonly serial: number;
+  readonly lineage?: string | undefined;
+  state?: Buffer | undefined;
+  jsonState?: Buffer | undefined;
+  terraformVersion?: string | undefined;
+  formatVersion?: number | undefined;
+  resources: readonly { name: string; type: string; count: number; module: string; provider: string }[];
+  outputs: readonly StateVersionOutput[];
+}
+
+/** What a blob URL reads or writes. */
+export interface Blob {
+  readonly kind: 'log' | 'plan-json' | `${'configuration' | 'state' | 'json-state'}-${'upload' | 'download'}`;
+  /** Id of the configuration version, the plan or apply, or the state version. */
+  readonly id: string;
+}
 
 /** An event for observers: a run's or an agent's new status. It never contains a secret. */
 export interface WorldEvent {
@@ -33,23 +184,37 @@ export interface Seeds {
   readonly pool: { readonly id: string; readonly name: string; readonly tokenId: string; readonly token: string };
 }
 
-export interface World {
+export class World {
   readonly seeds: Seeds;
-  readonly users: Map<string, User>;
-  readonly organizations: Map<string, Organization>;
-  readonly projects: Map<string, Project>;
-  readonly pools: Map<string, AgentPool>;
-  readonly agentTokens: Map<string, AgentToken>;
-  readonly agents: Map<string, Agent>;
-  readonly internalJobs: Map<string, InternalJob>;
-  readonly workspaces: Map<string, Workspace>;
-  readonly configurationVersions: Map<string, ConfigurationVersion>;
-  readonly runs: Map<string, Run>;
-  readonly operations: Map<string, Operation>;
-  readonly stateVersions: Map<string, StateVersion>;
-  readonly blobs: Map<string, Blob>;
-  readonly blobSecrets: Map<string, string>;
-  sequence: number;
+  readonly users = new Map<string, User>();
+  /** By name. All other records are found by their id. */
+  readonly organizations = new Map<string, Organization>();
+  readonly projects = new Map<string, Project>();
+  readonly pools = new Map<string, AgentPool>();
+  readonly agentTokens = new Map<string, AgentToken>();
+  readonly agents = new Map<string, Agent>();
+  readonly internalJobs = new Map<string, InternalJob>();
+  readonly workspaces = new Map<string, Workspace>();
+  readonly configurationVersions = new Map<string, ConfigurationVersion>();
+  readonly runs = new Map<string, Run>();
+  readonly operations = new Map<string, Operation>();
+  readonly stateVersions = new Map<string, StateVersion>();
+  /** By the secret in their URL. */
+  readonly blobs = new Map<string, Blob>();
+  readonly blobSecrets = new Map<string, string>();
+  sequence = 0;
+
+  constructor(seeds: Seeds, now: number) {
+    this.seeds = seeds;
+    plantSeeds(this, now);
+  }
+}
+
+/** Resets the world to its seeds: the same organization, pool and tokens, and nothing else. */
+export function resetWorld(world: World, now: number): void {
+  for (const part of Object.values(world)) if (part instanceof Map) part.clear();
+  world.sequence = 0;
+  plantSeeds(world, now);
 }
 
 export function newUser(username: string, access: User['access'], isServiceAccount = false): User {
@@ -65,84 +230,40 @@ export function newSeeds(organization: string, poolName: string): Seeds {
   };
 }
 
-/** Creates a world with its seeds. */
-export function createWorld(seeds: Seeds, now: number): World {
-  const world: World = {
-    seeds,
-    users: new Map(),
-    organizations: new Map(),
-    projects: new Map(),
-    pools: new Map(),
-    agentTokens: new Map(),
-    agents: new Map(),
-    internalJobs: new Map(),
-    workspaces: new Map(),
-    configurationVersions: new Map(),
-    runs: new Map(),
-    operations: new Map(),
-    stateVersions: new Map(),
-    blobs: new Map(),
-    blobSecrets: new Map(),
-    sequence: 0,
-  };
-  plantSeeds(world, now);
-  return world;
-}
-
-/** Resets the world to its seeds: the same organization, pool and tokens, and nothing else. */
-export function resetWorld(world: World, now: number): void {
-  for (const part of Object.values(world)) if (part instanceof Map) part.clear();
-  world.sequence = 0;
-  plantSeeds(world, now);
-}
-
 function plantSeeds(world: World, now: number): void {
-  const { seeds } = world;
-  for (const user of [seeds.owner, seeds.launcher]) world.users.set(user.id, user);
-  addOrganization(world, seeds.organization, now);
-  world.pools.set(seeds.pool.id, {
-    id: seeds.pool.id,
-    organization: seeds.organization,
-    createdAt: now,
-    name: seeds.pool.name,
-    organizationScoped: true,
-    allowedWorkspaceIds: [],
-    allowedProjectIds: [],
-    excludedWorkspaceIds: [],
-  });
-  world.agentTokens.set(seeds.pool.tokenId, {
-    id: seeds.pool.tokenId,
-    poolId: seeds.pool.id,
+  const { owner, launcher, pool, organization: name } = world.seeds;
+  for (const user of [owner, launcher]) world.users.set(user.id, user);
+  const organization = addOrganization(world, name, now);
+  organization.defaultExecutionMode = 'agent';
+  organization.defaultAgentPoolId = pool.id;
+  world.pools.set(pool.id, newPool(pool.id, name, pool.name, now));
+  world.agentTokens.set(pool.tokenId, {
+    id: pool.tokenId,
+    poolId: pool.id,
     description: 'default',
     createdAt: now,
-    createdById: seeds.owner.id,
-    secret: seeds.pool.token,
-    lastUsedAt: undefined,
+    createdById: owner.id,
+    secret: pool.token,
   });
-  const organization = world.organizations.get(seeds.organization);
-  if (organization !== undefined) {
-    organization.defaultExecutionMode = 'agent';
-    organization.defaultAgentPoolId = seeds.pool.id;
-  }
+}
+
+/** A pool that all workspaces of its organization may use. */
+export function newPool(id: string, organization: string, name: string, createdAt: number): AgentPool {
+  const workspaces = { allowedWorkspaceIds: [], allowedProjectIds: [], excludedWorkspaceIds: [] };
+  return { id, organization, createdAt, name, organizationScoped: true, ...workspaces };
 }
 
 export function addOrganization(world: World, name: string, now: number): Organization {
-  const project: Project = {
-    id: newId('prj'),
-    organization: name,
-    createdAt: now,
-    name: 'Default Project',
-    description: '',
-  };
-  world.projects.set(project.id, project);
+  const projectId = newId('prj');
+  const project = { id: projectId, organization: name, createdAt: now, name: 'Default Project', description: '' };
+  world.projects.set(projectId, project);
   const organization: Organization = {
     id: newId('org'),
     name,
     createdAt: now,
     email: `owner@${name}.example`,
     defaultExecutionMode: 'remote',
-    defaultAgentPoolId: undefined,
-    defaultProjectId: project.id,
+    defaultProjectId: projectId,
   };
   world.organizations.set(name, organization);
   return organization;
@@ -155,22 +276,31 @@ export function executionOf(
 ): { readonly mode: ExecutionMode; readonly pool: AgentPool | undefined } {
   const organization = world.organizations.get(workspace.organization);
   const mode = workspace.executionMode ?? organization?.defaultExecutionMode ?? 'remote';
-  if (mode !== 'agent') return { mode, pool: undefined };
-  const poolId = workspace.agentPoolId ?? organization?.defaultAgentPoolId;
-  return { mode, pool: poolId === undefined ? undefined : world.pools.get(poolId) };
+  const poolId = mode === 'agent' ? (workspace.agentPoolId ?? organization?.defaultAgentPoolId) : undefined;
+  return { mode, pool: world.pools.get(poolId ?? '') };
+}
+
+/** A plan or an apply with its run and its workspace; `undefined` if the job is not a phase of a run. */
+export function phaseOf(
+  world: World,
+  jobId: string | undefined,
+): { readonly operation: Operation; readonly run: Run; readonly workspace: Workspace } | undefined {
+  const operation = world.operations.get(jobId ?? '');
+  const run = world.runs.get(operation?.runId ?? '');
+  const workspace = world.workspaces.get(run?.workspaceId ?? '');
+  return operation && run && workspace && { operation, run, workspace };
 }
 
 /** Path of a blob URL. A blob keeps the same secret for the lifetime of the world. */
 export function blobPath(world: World, blob: Blob): string {
   const key = `${blob.kind}/${blob.id}`;
-  let secret = world.blobSecrets.get(key);
-  if (secret === undefined) {
-    secret = newBlobSecret();
-    world.blobSecrets.set(key, secret);
-    world.blobs.set(secret, blob);
-  }
+  const secret = world.blobSecrets.get(key) ?? newBlobSecret();
+  world.blobSecrets.set(key, secret);
+  world.blobs.set(secret, blob);
   return `/v1/object/${secret}`;
 }
+
+const JOB_ID_PREFIXES = { assessment: 'asmt', policy: 'poleval', test: 'trun' } as const;
 
 /** Queues a job that no list of runs shows, and that keeps the agent that takes it busy for `durationMs`. */
 export function enqueueInternalJob(
@@ -178,16 +308,8 @@ export function enqueueInternalJob(
   job: Pick<InternalJob, 'poolId' | 'type' | 'durationMs' | 'runId'>,
   now: number,
 ): InternalJob {
-  const queued: InternalJob = {
-    id: newId(job.type === 'assessment' ? 'asmt' : job.type === 'policy' ? 'poleval' : 'trun'),
-    poolId: job.poolId,
-    type: job.type,
-    runId: job.runId,
-    queuedAt: now,
-    durationMs: job.durationMs,
-    agentId: undefined,
-    status: 'queued',
-  };
-  world.internalJobs.set(queued.id, queued);
+  const id = newId(JOB_ID_PREFIXES[job.type]);
+  const queued: InternalJob = { ...job, id, queuedAt: now, status: 'queued' };
+  world.internalJobs.set(id, queued);
   return queued;
 }

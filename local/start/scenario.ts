@@ -1,6 +1,6 @@
 /** What the demo queues, when, and how each run has to end. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { isConfirmable, isFinal } from '../hcp-terraform/runs.ts';
+import { awaitsDecision, isFinal } from '../hcp-terraform/runs.ts';
 import { archiveOf, BROKEN, DATABASE, DNS, NETWORK, NETWORK_GROWN } from './configurations.ts';
 import type { LocalWorld } from './world.ts';
 
@@ -88,7 +88,7 @@ export async function playScenario(
     if (run.confirmedAfterMs !== undefined) {
       await until(() => record.plan.ended);
       await delay(run.confirmedAfterMs, undefined, { signal });
-      if (isConfirmable(record)) await api.confirm(runId, 'Looks right.');
+      if (awaitsDecision(record)) await api.confirm(runId, 'Looks right.');
     }
     await until(() => isFinal(record));
   };

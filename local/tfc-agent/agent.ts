@@ -1,8 +1,13 @@
-/** The agent's life: register, wait, execute, leave. */
+/**
+ * The agent's life: it registers, polls for jobs, executes them and exits.
+ *
+ * During a job it reports every second that it is busy. The response can be an instruction to stop the job. If the token is rejected, or
+ * the agent is no longer registered, it ends at once, also during a job. All other faults are logged and tolerated.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PolledJob, Registration } from '../hcp-terraform/agent-protocol.ts';
 import { type AgentApi, AgentApiError } from './api.ts';
-import type { AgentLog } from './log.ts';
+import { type AgentLog, messageOf } from './log.ts';
 import type { Stops } from './process.ts';
 
 export interface AgentSettings {
@@ -13,22 +18,21 @@ export interface AgentSettings {
   readonly execute: (job: PolledJob, stops: Stops) => Promise<void>;
   /** Aborted by the first signal: finish the job, if there is one, and exit. */
   readonly drain: AbortSignal;
-  /** Time between two reports of a busy agent, and so the maximum delay of a cancellation. Default: 1000 ms. */
-  readonly heartbeatMs?: number;
 }
+
+/** Time between two reports of a busy agent, and so the maximum delay of a cancellation. */
+const HEARTBEAT_MS = 1000;
 
 /**
  * Resolves when the agent has exited in an orderly way: drained, or after its one job in single mode, whatever Terraform's result
- * was. Rejects with an {@link AgentApiError} if the registration failed, or at any time if the token is rejected or the agent is no
- * longer registered. The caller must then kill everything that still runs.
+ * was. Rejects with an {@link AgentApiError} if the agent must exit at once. The caller must then kill everything that still runs.
  */
 export async function runAgent(settings: AgentSettings): Promise<void> {
   const { api, log, registration, drain } = settings;
   const self = await api.register(registration);
-  const name = registration.name ?? self.agentId;
   log.identify({
     agent_id: self.agentId,
-    agent_name: name,
+    agent_name: registration.name ?? self.agentId,
     agent_pool_id: self.agentPoolId,
     agent_version: registration.version,
   });
@@ -39,28 +43,24 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
 
   log.write('info', 'core', 'Waiting for next job');
   while (!drain.aborted) {
-    const job = await nextJob(settings, self.agentId);
+    const job = await tolerate(log, api.poll);
     if (job === undefined) {
       await delay(self.pollIntervalMs, undefined, { signal: drain }).catch(() => undefined);
       continue;
     }
-    await handle(job, settings, self.agentId);
+    await handle(job, settings);
     if (registration.single) break;
     if (!drain.aborted) {
-      await tolerate(log, () => api.status(self.agentId, { status: 'idle' }));
+      await tolerate(log, () => api.status({ status: 'idle' }));
       log.write('info', 'core', 'Waiting for next job');
     }
   }
 
-  await tolerate(log, () => api.status(self.agentId, { status: 'exited' }));
+  await tolerate(log, () => api.status({ status: 'exited' }));
   log.write('info', 'core', 'Agent deregistered; shutting down');
 }
 
-async function nextJob({ api, log }: AgentSettings, agentId: string): Promise<PolledJob | undefined> {
-  return tolerate(log, () => api.poll(agentId));
-}
-
-async function handle(job: PolledJob, settings: AgentSettings, agentId: string): Promise<void> {
+async function handle(job: PolledJob, settings: AgentSettings): Promise<void> {
   const { log } = settings;
   const cancel = new AbortController();
   const kill = new AbortController();
@@ -69,33 +69,32 @@ async function handle(job: PolledJob, settings: AgentSettings, agentId: string):
   log.write('info', 'core', 'Job received', { job_type: job.jobType, job_id: job.jobId });
   log.write('info', 'terraform', 'Handling run', run);
 
-  const heartbeats = heartbeat(settings, agentId, cancel, kill, done.signal);
+  const heartbeats = heartbeat(settings, cancel, kill, done.signal);
   const execution = settings.execute(job, { cancel: cancel.signal, kill: kill.signal });
   // Prevents an unhandled rejection if the heartbeat ends the agent first.
   execution.catch(() => undefined);
   try {
-    // A heartbeat that ends before the job was rejected, so the agent must exit.
+    // Before the job is done, the heartbeat only ends by a rejection, and then the agent must exit.
     await Promise.race([execution, heartbeats.then(() => execution)]);
     log.write('info', 'terraform', 'Finished handling run', run);
   } catch (error) {
     if (isFatal(error)) throw error;
-    log.write('error', 'terraform', `The run was given up: ${messageOf(error)}`, run);
+    log.write('error', 'terraform', `The agent stopped executing the run: ${messageOf(error)}`, run);
   } finally {
     done.abort();
   }
   await heartbeats;
 }
 
-/** Reports every second that the agent is busy, and forwards HCP Terraform's instructions, until `done`. */
+/** Reports that the agent is busy, and forwards HCP Terraform's instructions, until `done`. */
 async function heartbeat(
-  { api, log, heartbeatMs = 1000 }: AgentSettings,
-  agentId: string,
+  { api, log }: AgentSettings,
   cancel: AbortController,
   kill: AbortController,
   done: AbortSignal,
 ): Promise<void> {
   while (!done.aborted) {
-    const answer = await tolerate(log, () => api.status(agentId, { status: 'busy' }));
+    const answer = await tolerate(log, () => api.status({ status: 'busy' }));
     if (done.aborted) return;
     if (answer?.job === 'cancel' && !cancel.signal.aborted) {
       log.write('info', 'core', 'Job canceled: interrupting');
@@ -106,11 +105,11 @@ async function heartbeat(
       cancel.abort();
       kill.abort();
     }
-    await delay(heartbeatMs, undefined, { signal: done }).catch(() => undefined);
+    await delay(HEARTBEAT_MS, undefined, { signal: done }).catch(() => undefined);
   }
 }
 
-/** Undefined if the call failed in a way that a retry may fix. */
+/** `undefined` if the call failed in a way that a retry may fix. */
 async function tolerate<T>(log: AgentLog, call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
@@ -123,8 +122,4 @@ async function tolerate<T>(log: AgentLog, call: () => Promise<T>): Promise<T | u
 
 function isFatal(error: unknown): boolean {
   return error instanceof AgentApiError && ['token-rejected', 'refused', 'agent-gone'].includes(error.fault);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

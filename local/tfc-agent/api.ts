@@ -1,4 +1,9 @@
-/** The agent's side of the protocol in `../hcp-terraform/agent-protocol.ts`, over undici. */
+/**
+ * The agent's side of the protocol in `../hcp-terraform/agent-protocol.ts`, over undici.
+ *
+ * A request fails with an {@link AgentApiError}, whose fault says what the agent must do. Requests of a job are retried, because a short
+ * outage must not fail it. Polls and status reports are not: the next one comes soon, and it is the retry.
+ */
 import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
@@ -9,12 +14,9 @@ import * as z from 'zod';
 import {
   AGENT_ID_HEADER,
   type AgentStatus,
-  type Instruction,
   instruction,
   type JobResult,
-  type PolledJob,
   polledJob,
-  type Registered,
   type Registration,
   registered,
 } from '../hcp-terraform/agent-protocol.ts';
@@ -31,187 +33,145 @@ export type ApiFault = 'token-rejected' | 'refused' | 'agent-gone' | 'job-lost' 
 
 /** Contains method, path, status and HCP Terraform's message, but never the token. */
 export class AgentApiError extends Error {
+  override readonly name = 'AgentApiError';
   readonly fault: ApiFault;
   constructor(fault: ApiFault, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = 'AgentApiError';
     this.fault = fault;
   }
-}
-
-export interface AgentApi {
-  register(body: Registration): Promise<Registered>;
-  /** Polls once; undefined if nothing is queued. Not retried, because the next poll is the retry. */
-  poll(agentId: string): Promise<PolledJob | undefined>;
-  /** Not retried, because the next heartbeat is the retry. */
-  status(agentId: string, body: AgentStatus): Promise<Instruction>;
-  /** Writes the gzipped tar of the configuration version to `file`. */
-  configuration(operationId: string, file: string): Promise<void>;
-  /** The workspace's state; undefined if it has none. */
-  state(operationId: string): Promise<Buffer | undefined>;
-  putState(operationId: string, state: Buffer): Promise<void>;
-  /** Writes the gzipped tar that the plan left to `file`. */
-  filesystem(operationId: string, file: string): Promise<void>;
-  putFilesystem(operationId: string, file: string): Promise<void>;
-  appendLog(operationId: string, text: string): Promise<void>;
-  result(operationId: string, body: JobResult): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface AgentApiSettings {
   /** Origin of HCP Terraform. */
   readonly address: string;
   readonly token: string;
-  /** Certificates in PEM that are trusted in addition to the system's. */
-  readonly extraCertificates?: string;
-  /** Number of attempts of a retried request. Default: 4. */
-  readonly attempts?: number;
-  /** Pause before the second attempt. It doubles with each further attempt. Default: 250 ms. */
-  readonly firstPauseMs?: number;
+  /** Certificates in PEM that are trusted in addition to the system's. Default: none. */
+  readonly extraCertificates?: readonly string[];
 }
 
+const ATTEMPTS = 4;
+/** Pause before the second attempt. It doubles with each further attempt. */
+const FIRST_PAUSE_MS = 250;
+const HEADERS_TIMEOUT_MS = 15_000;
+const BODY_TIMEOUT_MS = 60_000;
+
 /**
- * Reads the PEM file in `SSL_CERT_FILE`, like the real agent (a Go program). Node reads `NODE_EXTRA_CA_CERTS` on its own. Throws
- * with the file's name if it can't be read.
+ * Reads the PEM file in `SSL_CERT_FILE`, like the real agent (a Go program). Node reads `NODE_EXTRA_CA_CERTS` on its own.
+ *
+ * @throws an error with the file's name, if it can't be read
  */
 export function readCertificates(file: string): string {
+  const remedy = 'set it to a PEM file, or unset it.';
   let pem: string;
   try {
     pem = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new Error(`SSL_CERT_FILE names ${file}, which cannot be read: name a PEM file, or unset it.`, { cause });
+    throw new Error(`SSL_CERT_FILE is ${file}, which can't be read: ${remedy}`, { cause });
   }
   if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
-  throw new Error(`SSL_CERT_FILE names ${file}, which holds no PEM certificate: name a PEM file, or unset it.`);
+  throw new Error(`SSL_CERT_FILE is ${file}, which contains no PEM certificate: ${remedy}`);
 }
 
-const HEADERS_TIMEOUT_MS = 15_000;
-const BODY_TIMEOUT_MS = 60_000;
-
-interface Call {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  readonly path: string;
-  readonly contentType?: string;
+interface Payload {
+  readonly type: string;
   readonly body?: string | Buffer;
   /** Body of a large upload. Its length is sent, so that the server can detect an incomplete one. */
   readonly file?: string;
-  readonly retried: boolean;
 }
 
-/** Client of one agent. Close it, because its connections keep the process alive. */
-export function createAgentApi(settings: AgentApiSettings): AgentApi {
-  const { address, token, extraCertificates, attempts = 4, firstPauseMs = 250 } = settings;
-  const ca = [...getCACertificates('default'), ...(extraCertificates === undefined ? [] : [extraCertificates])];
-  const dispatcher = new Agent({ connect: { ca }, headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: BODY_TIMEOUT_MS });
+type Reader<T> = (body: Dispatcher.ResponseData['body'], status: number) => Promise<T>;
 
+const json = (value: unknown): Payload => ({ type: 'application/json', body: JSON.stringify(value) });
+const nothing: Reader<void> = (body) => body.dump();
+
+function as<T>(schema: z.ZodType<T>): Reader<T> {
+  return async (body) => {
+    const parsed = schema.safeParse(await body.json());
+    if (parsed.success) return parsed.data;
+    throw new AgentApiError('unexpected', 'The response does not follow the agent protocol.');
+  };
+}
+
+export type AgentApi = ReturnType<typeof createAgentApi>;
+
+/** Client of one agent. Close it, because its connections keep the process alive. */
+export function createAgentApi({ address, token, extraCertificates = [] }: AgentApiSettings) {
+  const ca = [...getCACertificates('default'), ...extraCertificates];
+  const dispatcher = new Agent({ connect: { ca }, headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: BODY_TIMEOUT_MS });
   let agentId: string | undefined;
 
-  const once = async (call: Call): Promise<Dispatcher.ResponseData> => {
-    const name = `${call.method} ${call.path}`;
-    const length = call.file === undefined ? undefined : (await stat(call.file)).size;
-    let response: Dispatcher.ResponseData;
-    try {
-      response = await request(`${address}/api/agent/v1${call.path}`, {
-        dispatcher,
-        method: call.method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(agentId === undefined ? {} : { [AGENT_ID_HEADER]: agentId }),
-          ...(call.contentType === undefined ? {} : { 'content-type': call.contentType }),
-          ...(length === undefined ? {} : { 'content-length': String(length) }),
-        },
-        body: call.file === undefined ? (call.body ?? null) : createReadStream(call.file),
-      });
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new AgentApiError('unavailable', `${name} at ${address}: no answer (${reason})`, { cause });
-    }
-    if (response.statusCode < 300) return response;
-    const detail = detailOf(await response.body.text().catch(() => ''));
-    throw new AgentApiError(
-      faultOf(call.path, response.statusCode),
-      `${name} was answered ${response.statusCode}${detail === undefined ? '' : `: ${detail}`}`,
+  async function once<T>(method: 'GET' | 'POST' | 'PUT', path: string, read: Reader<T>, payload?: Payload): Promise<T> {
+    const name = `${method} ${path}`;
+    const { file } = payload ?? {};
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(agentId !== undefined && { [AGENT_ID_HEADER]: agentId }),
+      ...(payload !== undefined && { 'content-type': payload.type }),
+      ...(file !== undefined && { 'content-length': String((await stat(file)).size) }),
+    };
+    const body = file === undefined ? (payload?.body ?? null) : createReadStream(file);
+    const response = await request(`${address}/api/agent/v1${path}`, { dispatcher, method, headers, body }).catch(
+      (cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new AgentApiError('unavailable', `${name} at ${address}: no response (${reason})`, { cause });
+      },
     );
-  };
+    if (response.statusCode >= 300) {
+      const detail = detailOf(await response.body.text().catch(() => ''));
+      throw new AgentApiError(faultOf(path, response.statusCode), `${name} returned ${response.statusCode}${detail}`);
+    }
+    return read(response.body, response.statusCode).catch((cause: unknown) => {
+      if (cause instanceof AgentApiError) throw new AgentApiError(cause.fault, `${name}: ${cause.message}`);
+      throw new AgentApiError('unavailable', `${name}: the response was incomplete`, { cause });
+    });
+  }
 
-  /** Returns what `read` parsed from the body. An incomplete body is also retried. */
-  const send = async <T>(call: Call, read: (response: Dispatcher.ResponseData) => Promise<T>): Promise<T> => {
+  async function send<T>(...call: Parameters<typeof once<T>>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const response = await once(call);
-        try {
-          return await read(response);
-        } catch (cause) {
-          if (cause instanceof AgentApiError) throw cause;
-          throw new AgentApiError('unavailable', `${call.method} ${call.path}: the answer broke off`, { cause });
-        }
+        return await once<T>(...call);
       } catch (error) {
-        const again = error instanceof AgentApiError && error.fault === 'unavailable';
-        if (!again || !call.retried || attempt >= attempts) throw error;
-        await delay(firstPauseMs * 2 ** (attempt - 1));
+        const isUnavailable = error instanceof AgentApiError && error.fault === 'unavailable';
+        if (!isUnavailable || attempt >= ATTEMPTS) throw error;
+        await delay(FIRST_PAUSE_MS * 2 ** (attempt - 1));
       }
     }
-  };
-  const nothing = async (response: Dispatcher.ResponseData): Promise<void> => {
-    await response.body.dump();
-  };
+  }
+
   const download = (path: string, file: string): Promise<void> =>
-    send({ method: 'GET', path, retried: true }, async (response) => {
-      await pipeline(response.body, createWriteStream(file));
-    });
-  const json = (body: unknown): Pick<Call, 'body' | 'contentType'> => ({
-    body: JSON.stringify(body),
-    contentType: 'application/json',
-  });
+    send('GET', path, (body) => pipeline(body, createWriteStream(file)));
 
   return {
-    register: async (body) => {
-      const answer = await send({ method: 'POST', path: '/agents', ...json(body), retried: true }, async (response) =>
-        parsed(registered, '/agents', await response.body.json()),
-      );
-      agentId = answer.agentId;
-      return answer;
+    async register(body: Registration) {
+      const self = await send('POST', '/agents', as(registered), json(body));
+      agentId = self.agentId;
+      return self;
     },
-    poll: (agentId) =>
-      send({ method: 'POST', path: `/agents/${agentId}/poll`, retried: false }, async (response) => {
-        if (response.statusCode !== 204) return parsed(polledJob, 'poll', await response.body.json());
-        await response.body.dump();
+    /** `undefined` if nothing is queued. */
+    poll: () =>
+      once('POST', `/agents/${agentId}/poll`, async (body, status) => {
+        if (status !== 204) return as(polledJob)(body, status);
+        await body.dump();
         return undefined;
       }),
-    status: (agentId, body) =>
-      send({ method: 'POST', path: `/agents/${agentId}/status`, ...json(body), retried: false }, async (response) =>
-        parsed(instruction, 'status', await response.body.json()),
-      ),
-    configuration: (operationId, file) => download(`/jobs/${operationId}/configuration`, file),
-    state: (operationId) =>
-      send({ method: 'GET', path: `/jobs/${operationId}/state`, retried: true }, async (response) => {
-        const body = Buffer.from(await response.body.arrayBuffer());
-        return response.statusCode === 204 ? undefined : body;
+    status: (body: AgentStatus) => once('POST', `/agents/${agentId}/status`, as(instruction), json(body)),
+    /** Writes the gzipped tar of the configuration version to `file`. */
+    configuration: (operationId: string, file: string) => download(`/jobs/${operationId}/configuration`, file),
+    /** The workspace's state; `undefined` if it has none. */
+    state: (operationId: string) =>
+      send('GET', `/jobs/${operationId}/state`, async (body, status) => {
+        const state = Buffer.from(await body.arrayBuffer());
+        return status === 204 ? undefined : state;
       }),
-    putState: (operationId, body) =>
-      send(
-        { method: 'PUT', path: `/jobs/${operationId}/state`, body, contentType: 'application/json', retried: true },
-        nothing,
-      ),
-    filesystem: (operationId, file) => download(`/jobs/${operationId}/filesystem`, file),
-    putFilesystem: (operationId, file) =>
-      send(
-        {
-          method: 'PUT',
-          path: `/jobs/${operationId}/filesystem`,
-          file,
-          contentType: 'application/octet-stream',
-          retried: true,
-        },
-        nothing,
-      ),
-    appendLog: (operationId, body) =>
-      send(
-        { method: 'POST', path: `/jobs/${operationId}/log`, body, contentType: 'text/plain', retried: true },
-        nothing,
-      ),
-    result: (operationId, body) =>
-      send({ method: 'POST', path: `/jobs/${operationId}/result`, ...json(body), retried: true }, nothing),
+    putState: (operationId: string, body: Buffer) =>
+      send('PUT', `/jobs/${operationId}/state`, nothing, { type: 'application/json', body }),
+    /** Writes the gzipped tar that the plan left to `file`. */
+    filesystem: (operationId: string, file: string) => download(`/jobs/${operationId}/filesystem`, file),
+    putFilesystem: (operationId: string, file: string) =>
+      send('PUT', `/jobs/${operationId}/filesystem`, nothing, { type: 'application/octet-stream', file }),
+    appendLog: (operationId: string, body: string) =>
+      send('POST', `/jobs/${operationId}/log`, nothing, { type: 'text/plain', body }),
+    result: (operationId: string, body: JobResult) => send('POST', `/jobs/${operationId}/result`, nothing, json(body)),
     close: () => dispatcher.close(),
   };
 }
@@ -224,19 +184,15 @@ function faultOf(path: string, status: number): ApiFault {
   return status === 429 || status >= 500 ? 'unavailable' : 'unexpected';
 }
 
-const refusal = z.object({ errors: z.array(z.object({ title: z.string(), detail: z.string().optional() })).min(1) });
+const refusal = z.object({
+  errors: z.tuple([z.object({ title: z.string(), detail: z.string().optional() })], z.unknown()),
+});
 
-function detailOf(body: string): string | undefined {
+function detailOf(body: string): string {
   try {
     const [error] = refusal.parse(JSON.parse(body)).errors;
-    return error?.detail ?? error?.title;
+    return `: ${error.detail ?? error.title}`;
   } catch {
-    return undefined;
+    return '';
   }
-}
-
-function parsed<T>(schema: z.ZodType<T>, what: string, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new AgentApiError('unexpected', `The answer to ${what} does not follow the agent protocol.`);
 }

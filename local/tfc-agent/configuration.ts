@@ -22,20 +22,11 @@ export async function unpack(file: string, directory: string): Promise<void> {
  * `init` installs according to the lock file.
  */
 export async function pack(file: string, directory: string, names: readonly string[]): Promise<void> {
-  const left = new Set([STATE_DIRECTORY, 'providers']);
-  await create(
-    {
-      file,
-      cwd: directory,
-      gzip: true,
-      portable: true,
-      filter: (path) => {
-        const [last, above] = path.split('/').filter(Boolean).reverse();
-        return !(last !== undefined && left.has(last) && (last !== 'providers' || above === '.terraform'));
-      },
-    },
-    [...names],
-  );
+  const filter = (path: string): boolean => {
+    const [last, above] = path.split('/').filter(Boolean).reverse();
+    return last !== STATE_DIRECTORY && !(last === 'providers' && above === '.terraform');
+  };
+  await create({ file, cwd: directory, gzip: true, portable: true, filter }, [...names]);
 }
 
 /** Directory of the root module. If the configuration doesn't have it, throws an error for the run's log. */
@@ -44,8 +35,9 @@ export async function rootModule(configurationDirectory: string, workingDirector
   const inside = relative(configurationDirectory, directory);
   const found = await stat(directory).catch(() => undefined);
   if (inside.split(sep)[0] === '..' || found?.isDirectory() !== true) {
+    const given = JSON.stringify(workingDirectory);
     throw new Error(
-      `The working directory ${JSON.stringify(workingDirectory)} is not in the configuration: correct it in the workspace's settings.`,
+      `The working directory ${given} is not in the configuration: correct it in the workspace's settings.`,
     );
   }
   return directory;
@@ -73,10 +65,7 @@ export function variablesText(variables: Job['variables']): string {
 }
 
 /** Environment of Terraform and hooks: the container's, then the workspace's variables, then those that a remote run sets. */
-export function operationEnvironment(
-  job: Job,
-  base: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
+export function operationEnvironment(job: Job, base: Readonly<Record<string, string>>): Record<string, string> {
   const fromWorkspace = job.variables.filter(({ category }) => category === 'env');
   return {
     ...base,

@@ -1,16 +1,10 @@
 /** Executes a job's Terraform operation: the real CLI, or the built-in sample if there is no CLI. */
 import { join } from 'node:path';
-import type { Job } from '../hcp-terraform/agent-protocol.ts';
+import type { Job, JobResult } from '../hcp-terraform/agent-protocol.ts';
 import type { Stops } from './process.ts';
 
-export interface Counts {
-  readonly additions: number;
-  readonly changes: number;
-  readonly destructions: number;
-  readonly imports: number;
-}
-
-export const NO_COUNTS: Counts = { additions: 0, changes: 0, destructions: 0, imports: 0 };
+export const NO_COUNTS = { resourceAdditions: 0, resourceChanges: 0, resourceDestructions: 0, resourceImports: 0 };
+export type Counts = Readonly<typeof NO_COUNTS>;
 
 /** The directories and inputs of a job. */
 export interface Operation {
@@ -27,27 +21,13 @@ export interface Operation {
   readonly stops: Stops;
 }
 
-export type PlanOutcome =
-  | {
-      readonly ok: true;
-      readonly hasChanges: boolean;
-      readonly counts: Counts;
-      readonly planJson: string;
-      /** `terraform providers schema -json`: the CLI needs it to show a saved plan. */
-      readonly providerSchemasJson?: string;
-    }
-  | { readonly ok: false };
-
-export interface ApplyOutcome {
-  readonly ok: boolean;
-  /** What was done, also if the apply failed halfway. */
-  readonly counts: Counts;
-}
-
-/** Both write to the run's log, and don't throw if Terraform failed. */
+/**
+ * Both methods write to the run's log. If Terraform failed, they don't throw, but return `errored`. The counts of an apply are what it
+ * did, even if it failed halfway.
+ */
 export interface Engine {
-  plan(operation: Operation): Promise<PlanOutcome>;
-  apply(operation: Operation): Promise<ApplyOutcome>;
+  plan(operation: Operation): Promise<JobResult>;
+  apply(operation: Operation): Promise<JobResult>;
 }
 
 /** Not the local backend's default, where `init` would find a state to migrate. */

@@ -5,15 +5,9 @@
 import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Operation } from './engine.ts';
+import { messageOf } from './log.ts';
 import type { HookKind } from './options.ts';
 import { runProgram } from './process.ts';
-
-export interface HookOutcome {
-  /** False if the hook failed, timed out or couldn't be started. The run has then failed. */
-  readonly ok: boolean;
-  /** Variables that the hook passes to Terraform, for this operation only. */
-  readonly env: Readonly<Record<string, string>>;
-}
 
 export interface HookSettings {
   readonly directory: string;
@@ -22,49 +16,51 @@ export interface HookSettings {
   readonly ownGroup: boolean;
 }
 
-/** Runs the hook of that kind, if there is one. @param envFile path for `$TFC_AGENT_ENV` */
+/**
+ * Runs the hook of that kind, if there is one.
+ *
+ * @param envFile path for `$TFC_AGENT_ENV`
+ * @returns the variables that the hook passes to Terraform for this operation, or `undefined` if it failed, and so the run
+ */
 export async function runHook(
   kind: HookKind,
-  settings: HookSettings,
+  { directory, timeoutMs, ownGroup }: HookSettings,
   operation: Operation,
   envFile: string,
-): Promise<HookOutcome> {
-  const file = join(settings.directory, `terraform-${kind}`);
-  try {
-    await access(file, constants.X_OK);
-  } catch {
-    return { ok: true, env: {} };
-  }
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const command = join(directory, `terraform-${kind}`);
+  const exists = await access(command, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) return {};
   operation.write(`Executing ${kind} hook...\n`);
   await writeFile(envFile, '');
   try {
     const { code, timedOut } = await runProgram(
       {
-        command: file,
+        command,
         args: [],
         cwd: operation.directory,
         env: { ...operation.env, TFC_AGENT_ENV: envFile },
         onStdout: operation.write,
         onStderr: operation.write,
-        timeoutMs: settings.timeoutMs[kind],
+        timeoutMs: timeoutMs[kind],
       },
       operation.stops,
-      settings.ownGroup,
+      ownGroup,
     );
-    if (code === 0 && !timedOut) return { ok: true, env: parseEnvFile(await readFile(envFile, 'utf8')) };
-    const how = timedOut ? `did not end within ${settings.timeoutMs[kind] / 1000} s` : `ended with exit code ${code}`;
+    if (code === 0 && !timedOut) return parseEnvFile(await readFile(envFile, 'utf8'));
+    const how = timedOut ? `did not end within ${timeoutMs[kind] / 1000} s` : `ended with exit code ${code}`;
     operation.write(`\nThe ${kind} hook ${how}: the run has failed.\n`);
   } catch (error) {
-    operation.write(`\nThe ${kind} hook could not be started: ${error instanceof Error ? error.message : error}\n`);
+    operation.write(`\nThe ${kind} hook could not be started: ${messageOf(error)}\n`);
   }
-  return { ok: false, env: {} };
+  return undefined;
 }
 
 /** `KEY=value` lines; the value is everything after the first `=`. Other lines are ignored. */
 export function parseEnvFile(text: string): Record<string, string> {
-  const pairs = text.split('\n').flatMap((line): [string, string][] => {
-    const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*?)\r?$/.exec(line);
-    return match?.[1] === undefined ? [] : [[match[1], match[2] ?? '']];
-  });
-  return Object.fromEntries(pairs);
+  const matches = text.split('\n').map((line) => /^([A-Za-z_][A-Za-z0-9_]*)=(.*?)\r?$/.exec(line));
+  return Object.fromEntries(matches.flatMap((match) => (match === null ? [] : [[match[1], match[2]]])));
 }

@@ -2,13 +2,7 @@
 import { LOG_LEVELS, type LogLevel } from './options.ts';
 
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
-
-export interface AgentLog {
-  /** `module` is the real agent's name for the source of the line: `agent`, `core`, `terraform`. */
-  write(level: LogLevel, module: string, message: string, fields?: LogFields): void;
-  /** Fields that every JSON line carries from now on (the agent's id, once it has one). */
-  identify(fields: LogFields): void;
-}
+export type AgentLog = ReturnType<typeof createLog>;
 
 /**
  * Text: `2026-01-02T03:04:05.678Z [INFO]  core: Job received: job_type=plan job_id=run-…`.
@@ -17,35 +11,28 @@ export interface AgentLog {
  */
 export function createLog(
   settings: { readonly level: LogLevel; readonly json: boolean },
-  now: () => Date,
   writeLine: (line: string) => void,
-): AgentLog {
-  const threshold = LOG_LEVELS.indexOf(settings.level);
+  now = () => new Date(),
+) {
   let identity: LogFields = {};
   return {
-    write(level, module, message, fields = {}) {
-      if (LOG_LEVELS.indexOf(level) < threshold) return;
+    /** `module` is the real agent's name for the source of the line: `agent`, `core`, `terraform`. */
+    write(level: LogLevel, module: string, message: string, fields: LogFields = {}): void {
+      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(settings.level)) return;
       const timestamp = now().toISOString();
       if (settings.json) {
-        const jsonFields = Object.fromEntries(
-          Object.entries({ ...identity, ...fields }).map(([key, value]) => [key.replaceAll('.', '_'), value]),
-        );
-        writeLine(
-          JSON.stringify({
-            '@level': level,
-            '@message': message,
-            '@module': module,
-            '@timestamp': timestamp,
-            ...jsonFields,
-          }),
-        );
+        const line = { '@level': level, '@message': message, '@module': module, '@timestamp': timestamp };
+        const named = Object.entries({ ...identity, ...fields });
+        const withoutDots = named.map(([key, value]) => [key.replaceAll('.', '_'), value]);
+        writeLine(JSON.stringify({ ...line, ...Object.fromEntries(withoutDots) }));
         return;
       }
       const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quoted(String(value))}`);
       const tail = pairs.length === 0 ? '' : `: ${pairs.join(' ')}`;
       writeLine(`${timestamp} ${`[${level.toUpperCase()}]`.padEnd(7)} ${module}: ${message}${tail}`);
     },
-    identify(fields) {
+    /** Sets the fields that every JSON line contains from now on (the agent's id, once it has one). */
+    identify(fields: LogFields): void {
       identity = fields;
     },
   };
@@ -53,4 +40,8 @@ export function createLog(
 
 function quoted(value: string): string {
   return /[\s"=]/.test(value) || value === '' ? JSON.stringify(value) : value;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -20,48 +20,44 @@ const DEFAULT_ADDRESS = 'https://app.terraform.io';
 const DEFAULT_HOOK_TIMEOUT_SECONDS = 60;
 const MAX_HOOK_TIMEOUT_SECONDS = 600;
 
+/** A value, and the flag or variable that set it. */
+type Setting = { readonly value: string; readonly from: string };
+type Environment = Readonly<Record<string, string | undefined>>;
+
 interface Flag {
-  readonly flag: string;
-  readonly variable: string;
-  readonly boolean?: true;
   readonly help: string;
+  readonly boolean?: true;
   /** The emulator accepts the flag, but warns that it has no effect. */
   readonly ignored?: true;
 }
 
-const FLAGS: readonly Flag[] = [
-  { flag: 'token', variable: 'TFC_AGENT_TOKEN', help: 'The agent token. Required.' },
-  { flag: 'name', variable: 'TFC_AGENT_NAME', help: "The agent's name. Default: its id." },
-  { flag: 'address', variable: 'TFC_ADDRESS', help: `HCP Terraform's address. Default: ${DEFAULT_ADDRESS}.` },
-  { flag: 'single', variable: 'TFC_AGENT_SINGLE', boolean: true, help: 'At most one job, then exit. Default: false.' },
-  { flag: 'accept', variable: 'TFC_AGENT_ACCEPT', help: `Comma list of job types. Default: ${DEFAULT_ACCEPT}.` },
-  { flag: 'auto-update', variable: 'TFC_AGENT_AUTO_UPDATE', help: 'minor, patch or disabled. Default: minor.' },
-  { flag: 'log-level', variable: 'TFC_AGENT_LOG_LEVEL', help: `One of ${LOG_LEVELS.join(', ')}. Default: info.` },
-  { flag: 'log-json', variable: 'TFC_AGENT_LOG_JSON', boolean: true, help: 'Log JSON lines. Default: false.' },
-  { flag: 'data-dir', variable: 'TFC_AGENT_DATA_DIR', help: 'Where the agent works. Default: ~/.tfc-agent.' },
-  { flag: 'cache-dir', variable: 'TFC_AGENT_CACHE_DIR', help: 'Its cache. Default: <data-dir>/cache.' },
-  {
-    flag: 'request-forwarding',
-    variable: 'TFC_AGENT_REQUEST_FORWARDING',
-    boolean: true,
-    help: 'Not in the emulator.',
-    ignored: true,
-  },
-  { flag: 'hyok', variable: 'TFC_AGENT_HYOK', boolean: true, help: 'Not in the emulator.', ignored: true },
-  { flag: 'otlp-address', variable: 'TFC_AGENT_OTLP_ADDRESS', help: 'Not in the emulator.', ignored: true },
-  { flag: 'otlp-cert-file', variable: 'TFC_AGENT_OTLP_CERT_FILE', help: 'Not in the emulator.', ignored: true },
-  {
-    flag: 'otlp-forward-spans',
-    variable: 'TFC_AGENT_OTLP_FORWARD_SPANS',
-    boolean: true,
-    help: 'Not in the emulator.',
-    ignored: true,
-  },
-];
+const IGNORED = { help: 'Not in the emulator.', ignored: true } as const;
+const FLAGS: Readonly<Record<string, Flag>> = {
+  token: { help: 'The agent token. Required.' },
+  name: { help: "The agent's name. Default: its id." },
+  address: { help: `HCP Terraform's address. Default: ${DEFAULT_ADDRESS}.` },
+  single: { boolean: true, help: 'At most one job, then exit. Default: false.' },
+  accept: { help: `Comma-separated list of job types. Default: ${DEFAULT_ACCEPT}.` },
+  'auto-update': { help: 'minor, patch or disabled. Default: minor.' },
+  'log-level': { help: `One of ${LOG_LEVELS.join(', ')}. Default: info.` },
+  'log-json': { boolean: true, help: 'Log JSON lines. Default: false.' },
+  'data-dir': { help: 'Where the agent works. Default: ~/.tfc-agent.' },
+  'cache-dir': { help: 'Its cache. Default: <data-dir>/cache.' },
+  'request-forwarding': { boolean: true, ...IGNORED },
+  hyok: { boolean: true, ...IGNORED },
+  'otlp-address': IGNORED,
+  'otlp-cert-file': IGNORED,
+  'otlp-forward-spans': { boolean: true, ...IGNORED },
+};
+const TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+const FALSE = ['0', 'f', 'F', 'false', 'FALSE', 'False'];
 
-const HOOK_TIMEOUT_VARIABLE = 'TFC_AGENT_HOOK_TIMEOUT';
-const hookTimeoutVariable = (kind: HookKind): string =>
-  `TFC_AGENT_HOOK_${kind.toUpperCase().replace('-', '_')}_TIMEOUT`;
+function variableOf(name: string): string {
+  return name === 'address' ? 'TFC_ADDRESS' : `TFC_AGENT_${name.toUpperCase().replaceAll('-', '_')}`;
+}
+
+const HOOK_TIMEOUT_VARIABLE = variableOf('hook-timeout');
+const hookTimeoutVariable = (kind: HookKind): string => variableOf(`hook-${kind}-timeout`);
 
 export interface AgentOptions {
   readonly token: string;
@@ -87,7 +83,9 @@ export type ParsedOptions =
 
 /** Text of `-h`. */
 export function usage(): string {
-  const lines = FLAGS.map(({ flag, variable, help }) => `  -${flag.padEnd(20)} ${variable.padEnd(30)} ${help}`);
+  const lines = Object.entries(FLAGS).map(
+    ([flag, { help }]) => `  -${flag.padEnd(20)} ${variableOf(flag).padEnd(30)} ${help}`,
+  );
   return `Usage: tfc-agent [options]
 
   A local emulator of HashiCorp's tfc-agent: the same flags, variables, logs and signals, for this repository's
@@ -113,31 +111,24 @@ export function isAgentVariable(name: string): boolean {
  * Reads flags (Go's forms: `-flag value`, `-flag=value`, one or two dashes) and variables. An empty variable counts as absent.
  * Unknown `TFC_AGENT_*` variables cause warnings, as in the real agent. Unknown flags are errors.
  */
-export function parseOptions(
-  argv: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  homeDir: string,
-): ParsedOptions {
+export function parseOptions(argv: readonly string[], env: Environment, homeDir: string): ParsedOptions {
   const faults: string[] = [];
   const flags = parseFlags(argv, faults);
   if (flags.has('h') || flags.has('help')) return { kind: 'help' };
   if (flags.has('v') || flags.has('version')) return { kind: 'version' };
 
-  const setting = (flag: string): { readonly value: string; readonly from: string } | undefined => {
-    const known = FLAGS.find((candidate) => candidate.flag === flag);
-    const given = flags.get(flag);
-    if (given !== undefined) return { value: given, from: `-${flag}` };
-    const value = known === undefined ? undefined : env[known.variable];
-    return known === undefined || value === undefined || value === '' ? undefined : { value, from: known.variable };
+  const setting = (flag: string): Setting | undefined => {
+    const value = flags.get(flag);
+    if (value !== undefined) return { value, from: `-${flag}` };
+    const from = variableOf(flag);
+    return env[from] === undefined || env[from] === '' ? undefined : { value: env[from], from };
   };
   const boolean = (flag: string): boolean => {
     const given = setting(flag);
-    if (given === undefined) return false;
-    if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(given.value)) return true;
-    if (!['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(given.value)) {
+    if (given !== undefined && ![...TRUE, ...FALSE].includes(given.value)) {
       faults.push(`${given.from} is ${JSON.stringify(given.value)}; allowed: true or false.`);
     }
-    return false;
+    return TRUE.includes(given?.value ?? '');
   };
   const oneOf = <T extends string>(flag: string, allowed: readonly T[], fallback: T): T => {
     const given = setting(flag);
@@ -151,7 +142,9 @@ export function parseOptions(
 
   const token = setting('token')?.value ?? '';
   if (token === '') {
-    faults.push('The agent token is missing: give it as -token or TFC_AGENT_TOKEN (HCP Terraform: the pool, Tokens).');
+    faults.push(
+      "The agent token is missing: set -token or TFC_AGENT_TOKEN. HCP Terraform creates tokens on the agent pool's page.",
+    );
   }
   const accept = parseAccept(setting('accept'), faults);
   oneOf('auto-update', AUTO_UPDATES, 'minor');
@@ -161,11 +154,13 @@ export function parseOptions(
   const logJson = boolean('log-json');
   const dataDir = setting('data-dir')?.value ?? join(homeDir, '.tfc-agent');
   const hookTimeoutMs = parseHookTimeouts(env, faults);
+  const withoutEffect = Object.keys(FLAGS).filter((flag) => {
+    const given = setting(flag);
+    return FLAGS[flag]?.ignored && given !== undefined && !FALSE.includes(given.value);
+  });
   const warnings = [
     ...unknownVariables(env),
-    ...FLAGS.filter(({ flag, ignored }) => ignored === true && isAsked(setting(flag))).map(
-      ({ flag }) => `-${flag} has no effect in this emulator.`,
-    ),
+    ...withoutEffect.map((flag) => `-${flag} has no effect in this emulator.`),
   ];
   if (faults.length > 0) return { kind: 'invalid', faults };
 
@@ -175,7 +170,7 @@ export function parseOptions(
     warnings,
     options: {
       token,
-      ...(name === undefined ? {} : { name }),
+      ...(name !== undefined && { name }),
       address,
       single,
       accept,
@@ -187,8 +182,6 @@ export function parseOptions(
     },
   };
 }
-
-type Setting = { readonly value: string; readonly from: string };
 
 function parseFlags(argv: readonly string[], faults: string[]): Map<string, string> {
   const flags = new Map<string, string>();
@@ -205,13 +198,13 @@ function parseFlags(argv: readonly string[], faults: string[]): Map<string, stri
       flags.set(name, 'true');
       continue;
     }
-    const known = FLAGS.find(({ flag }) => flag === name);
+    const known = Object.hasOwn(FLAGS, name) ? FLAGS[name] : undefined;
     if (known === undefined) {
       faults.push(`Flag provided but not defined: -${name}; see -h for what is allowed.`);
       break;
     }
-    const value = match?.[2] ?? (known.boolean === true ? 'true' : rest.shift());
-    if (value === undefined) faults.push(`-${name} needs a value.`);
+    const value = match?.[2] ?? (known.boolean ? 'true' : rest.shift());
+    if (value === undefined) faults.push(`-${name} requires a value.`);
     else flags.set(name, value);
   }
   return flags;
@@ -221,9 +214,8 @@ function parseAccept(given: Setting | undefined, faults: string[]): readonly str
   const accept = (given?.value ?? DEFAULT_ACCEPT).split(',');
   const unknown = accept.filter((type) => !JOB_TYPES.includes(type));
   if (given !== undefined && unknown.length > 0) {
-    faults.push(
-      `${given.from} names ${unknown.map((type) => JSON.stringify(type)).join(', ')}; allowed, without spaces: ${JOB_TYPES.join(',')}.`,
-    );
+    const names = unknown.map((type) => JSON.stringify(type)).join(', ');
+    faults.push(`${given.from} contains ${names}; allowed, without spaces: ${JOB_TYPES.join(',')}.`);
   }
   return accept;
 }
@@ -240,10 +232,7 @@ function parseAddress(given: Setting | undefined, faults: string[]): string {
   return url.origin;
 }
 
-function parseHookTimeouts(
-  env: Readonly<Record<string, string | undefined>>,
-  faults: string[],
-): Record<HookKind, number> {
+function parseHookTimeouts(env: Environment, faults: string[]): Record<HookKind, number> {
   const milliseconds = (variable: string, fallback: number): number => {
     const value = env[variable];
     if (value === undefined || value === '') return fallback;
@@ -253,26 +242,20 @@ function parseHookTimeouts(
     return fallback;
   };
   const every = milliseconds(HOOK_TIMEOUT_VARIABLE, DEFAULT_HOOK_TIMEOUT_SECONDS * 1000);
+  const of = (kind: HookKind): number => milliseconds(hookTimeoutVariable(kind), every);
   return {
-    'pre-plan': milliseconds(hookTimeoutVariable('pre-plan'), every),
-    'post-plan': milliseconds(hookTimeoutVariable('post-plan'), every),
-    'pre-apply': milliseconds(hookTimeoutVariable('pre-apply'), every),
-    'post-apply': milliseconds(hookTimeoutVariable('post-apply'), every),
+    'pre-plan': of('pre-plan'),
+    'post-plan': of('post-plan'),
+    'pre-apply': of('pre-apply'),
+    'post-apply': of('post-apply'),
   };
 }
 
-function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
-  const known = new Set([
-    ...FLAGS.map(({ variable }) => variable),
-    HOOK_TIMEOUT_VARIABLE,
-    ...HOOK_KINDS.map(hookTimeoutVariable),
-  ]);
+function unknownVariables(env: Environment): string[] {
+  const flags = Object.keys(FLAGS).map(variableOf);
+  const known = new Set([...flags, HOOK_TIMEOUT_VARIABLE, ...HOOK_KINDS.map(hookTimeoutVariable)]);
   return Object.keys(env)
     .filter((name) => name.startsWith('TFC_AGENT_') && !known.has(name))
     .sort()
-    .map((name) => `Unknown variable ${name}: the agent does not know it.`);
-}
-
-function isAsked(given: Setting | undefined): boolean {
-  return given !== undefined && !['0', 'f', 'false', 'False', 'FALSE', 'F'].includes(given.value);
+    .map((name) => `Unknown variable ${name}: the agent ignores it.`);
 }

@@ -1,7 +1,14 @@
-/** Runs one program of a job (Terraform, a hook) and stops it if necessary. */
+/**
+ * Runs one program of a job (Terraform, a hook) and stops it if necessary.
+ *
+ * A cancellation interrupts the program, which may then finish in an orderly way. A kill or a time limit ends it with all its child
+ * processes, which would otherwise survive: providers, and programs that a hook started.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** `cancel`: one SIGINT, as a Ctrl-C would be. `kill`: SIGKILL, to the program and all its child processes. */
 export interface Stops {
@@ -32,11 +39,11 @@ export interface ProgramExit {
 const DRAIN_MS = 300;
 const KILLED = 137;
 
-const running = new Set<number>();
+const running = new Set<ChildProcess>();
 
 /** Kills every program that still runs, with its child processes. Call this before the agent exits. */
 export function killRunningPrograms(): void {
-  for (const pid of running) killTree(pid);
+  for (const child of running) killTree(child);
 }
 
 /**
@@ -45,67 +52,48 @@ export function killRunningPrograms(): void {
  * `ownGroup` starts it in its own process group, for an agent in a terminal, where Ctrl-C would otherwise also reach Terraform. In
  * a task it stays in the task's group, so that Terraform ends with the task.
  */
-export function runProgram(program: Program, stops: Stops, ownGroup: boolean): Promise<ProgramExit> {
-  if (stops.kill.aborted) return Promise.resolve({ code: KILLED, timedOut: false });
-  return new Promise((resolve, reject) => {
-    const child: ChildProcess = spawn(program.command, [...program.args], {
-      cwd: program.cwd,
-      env: program.env,
-      detached: ownGroup,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let timedOut = false;
-    const { pid } = child;
-    if (pid !== undefined) running.add(pid);
-    const interrupt = (): void => {
-      child.kill('SIGINT');
-    };
-    const kill = (): void => {
-      if (pid !== undefined) killTree(pid);
-    };
-    const timer =
-      program.timeoutMs === undefined
-        ? undefined
-        : setTimeout(() => {
-            timedOut = true;
-            kill();
-          }, program.timeoutMs);
-    const settle = (): void => {
-      clearTimeout(timer);
-      stops.cancel.removeEventListener('abort', interrupt);
-      stops.kill.removeEventListener('abort', kill);
-      if (pid !== undefined) running.delete(pid);
-    };
-    stops.cancel.addEventListener('abort', interrupt, { once: true });
-    stops.kill.addEventListener('abort', kill, { once: true });
-    child.stdout?.on('data', program.onStdout);
-    child.stderr?.on('data', program.onStderr);
-    child.once('error', (error) => {
-      settle();
-      reject(error);
-    });
-    child.once('exit', (code, signal) => {
-      settle();
-      const done = (): void => {
-        clearTimeout(drain);
-        child.stdout?.destroy();
-        child.stderr?.destroy();
-        const ours = stops.cancel.aborted || stops.kill.aborted || timedOut;
-        resolve({
-          code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
-          timedOut,
-          ...(signal !== null && !ours && { killedBy: signal }),
-        });
-      };
-      const drain = setTimeout(done, DRAIN_MS);
-      child.once('close', done);
-    });
-    if (stops.cancel.aborted) interrupt();
-  });
+export async function runProgram(program: Program, stops: Stops, ownGroup: boolean): Promise<ProgramExit> {
+  if (stops.kill.aborted) return { code: KILLED, timedOut: false };
+  const { command, args, cwd, env, timeoutMs } = program;
+  const child: ChildProcess = spawn(command, args, { cwd, env, detached: ownGroup, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.stdout?.on('data', program.onStdout);
+  child.stderr?.on('data', program.onStderr);
+  const closed = once(child, 'close').catch(() => undefined);
+  let timedOut = false;
+  const interrupt = (): unknown => child.kill('SIGINT');
+  const kill = (): void => killTree(child);
+  const stopOverdue = (): void => {
+    timedOut = true;
+    kill();
+  };
+  const timer = timeoutMs === undefined ? undefined : setTimeout(stopOverdue, timeoutMs);
+  stops.cancel.addEventListener('abort', interrupt);
+  stops.kill.addEventListener('abort', kill);
+  if (stops.cancel.aborted) interrupt();
+  try {
+    await once(child, 'exit');
+  } finally {
+    clearTimeout(timer);
+    running.delete(child);
+    stops.cancel.removeEventListener('abort', interrupt);
+    stops.kill.removeEventListener('abort', kill);
+  }
+  const { exitCode, signalCode } = child;
+  await Promise.race([closed, delay(DRAIN_MS)]);
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  const isOurs = stops.cancel.aborted || stops.kill.aborted || timedOut;
+  return {
+    code: exitCode ?? 128 + (signalCode === null ? 0 : constants.signals[signalCode]),
+    timedOut,
+    ...(signalCode !== null && !isOurs && { killedBy: signalCode }),
+  };
 }
 
-function killTree(pid: number): void {
-  for (const member of [pid, ...descendants(pid)]) {
+function killTree({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  for (const member of tree(pid, parents())) {
     try {
       process.kill(member, 'SIGKILL');
     } catch {
@@ -114,30 +102,24 @@ function killTree(pid: number): void {
   }
 }
 
-/** Child processes of `pid`, from /proc. Empty on systems without /proc, where only the program is killed. */
-function descendants(pid: number): number[] {
-  const children = new Map<number, number[]>();
-  let entries: string[] = [];
-  try {
-    entries = readdirSync('/proc').filter((entry) => /^[0-9]+$/.test(entry));
-  } catch {
-    return [];
-  }
-  for (const entry of entries) {
+/** The process and all processes below it. */
+function tree(pid: number, parentOf: ReadonlyMap<number, number>): number[] {
+  const children = [...parentOf.keys()].filter((child) => parentOf.get(child) === pid);
+  return [pid, ...children.flatMap((child) => tree(child, parentOf))];
+}
+
+/** Parents of all processes, from /proc. Empty on systems without /proc, where only the program is killed. */
+function parents(): Map<number, number> {
+  const parentOf = new Map<number, number>();
+  for (const entry of existsSync('/proc') ? readdirSync('/proc') : []) {
+    if (!/^[0-9]+$/.test(entry)) continue;
     try {
       // The name in parentheses may contain any characters. The parent is the second field after it.
       const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+      parentOf.set(Number(entry), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
     } catch {
       // It has ended between the two reads.
     }
   }
-  const below: number[] = [];
-  const queue = [...(children.get(pid) ?? [])];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    below.push(next);
-    for (const child of children.get(next) ?? []) queue.push(child);
-  }
-  return below;
+  return parentOf;
 }

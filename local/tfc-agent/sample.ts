@@ -24,7 +24,8 @@ export const sampleEngine: Engine = {
     const action: Action = refreshOnly || exists !== isDestroy ? 'no-op' : isDestroy ? 'delete' : 'create';
     await writeFile(operation.planFile, JSON.stringify({ action } satisfies z.infer<typeof samplePlan>));
     operation.write(planText(action));
-    return { ok: true, hasChanges: action !== 'no-op', counts: countsOf(action), planJson: planJson(action) };
+    const hasChanges = action !== 'no-op';
+    return { status: 'finished', hasChanges, ...countsOf(action), planJson: planJson(action) };
   },
   async apply(operation) {
     operation.write(NOTICE);
@@ -34,29 +35,33 @@ export const sampleEngine: Engine = {
     await mkdir(dirname(file), { recursive: true });
     if (action === 'no-op' && before === undefined) await rm(file, { force: true });
     else if (action !== 'no-op') await writeFile(file, stateText(operation.job.workspaceId, before, action));
-    const { additions, destructions } = countsOf(action);
+    const counts = countsOf(action);
     if (action === 'create') {
       operation.write('terraform_data.sample: Creating...\nterraform_data.sample: Creation complete after 0s\n');
     }
     if (action === 'delete') {
       operation.write('terraform_data.sample: Destroying...\nterraform_data.sample: Destruction complete after 0s\n');
     }
-    operation.write(`\nApply complete! Resources: ${additions} added, 0 changed, ${destructions} destroyed.\n`);
-    return { ok: true, counts: countsOf(action) };
+    const { resourceAdditions: added, resourceDestructions: destroyed } = counts;
+    operation.write(`\nApply complete! Resources: ${added} added, 0 changed, ${destroyed} destroyed.\n`);
+    return { status: 'finished', ...counts };
   },
 };
 
 function countsOf(action: Action): Counts {
-  return { ...NO_COUNTS, additions: action === 'create' ? 1 : 0, destructions: action === 'delete' ? 1 : 0 };
+  return {
+    ...NO_COUNTS,
+    resourceAdditions: action === 'create' ? 1 : 0,
+    resourceDestructions: action === 'delete' ? 1 : 0,
+  };
 }
 
 function planText(action: Action): string {
   if (action === 'no-op') return 'No changes. Your infrastructure matches the configuration.\n';
-  const sign = action === 'create' ? '+' : '-';
-  const { additions, destructions } = countsOf(action);
+  const [sign, will, additions, destructions] = action === 'create' ? ['+', 'created', 1, 0] : ['-', 'destroyed', 0, 1];
   return `Terraform will perform the following actions:
 
-  # terraform_data.sample will be ${action === 'create' ? 'created' : 'destroyed'}
+  # terraform_data.sample will be ${will}
   ${sign} resource "terraform_data" "sample" {
     }
 
@@ -64,65 +69,38 @@ Plan: ${additions} to add, 0 to change, ${destructions} to destroy.
 `;
 }
 
+const RESOURCE = { mode: 'managed', type: 'terraform_data', name: 'sample' } as const;
+
 function planJson(action: Action): string {
+  const address = 'terraform_data.sample';
+  const provider = { provider_name: 'terraform.io/builtin/terraform' };
   return JSON.stringify({
     format_version: '1.2',
     terraform_version: TERRAFORM_VERSION,
-    resource_changes: [
-      {
-        address: 'terraform_data.sample',
-        mode: 'managed',
-        type: 'terraform_data',
-        name: 'sample',
-        provider_name: 'terraform.io/builtin/terraform',
-        change: { actions: [action] },
-      },
-    ],
+    resource_changes: [{ address, ...RESOURCE, ...provider, change: { actions: [action] } }],
   });
 }
 
 async function readState({ directory, job }: Operation): Promise<State | undefined> {
-  let text: string;
-  try {
-    text = await readFile(stateFile(directory, job.workspaceName), 'utf8');
-  } catch {
-    return undefined;
-  }
-  return stateAnswer.parse(JSON.parse(text));
+  const text = await readFile(stateFile(directory, job.workspaceName), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : stateAnswer.parse(JSON.parse(text));
 }
 
 /** A state that the real Terraform can read. Ids depend on the workspace, so that the sample is always the same. */
 function stateText(workspaceId: string, before: State | undefined, action: Action): string {
   const hex = createHash('sha256').update(workspaceId).digest('hex');
   const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
-  return JSON.stringify(
-    {
-      version: 4,
-      terraform_version: TERRAFORM_VERSION,
-      serial: (before?.serial ?? 0) + 1,
-      lineage: before?.lineage ?? uuid,
-      outputs: {},
-      resources:
-        action === 'delete'
-          ? []
-          : [
-              {
-                mode: 'managed',
-                type: 'terraform_data',
-                name: 'sample',
-                provider: 'provider["terraform.io/builtin/terraform"]',
-                instances: [
-                  {
-                    schema_version: 0,
-                    attributes: { id: uuid, input: null, output: null, triggers_replace: null },
-                    sensitive_attributes: [],
-                  },
-                ],
-              },
-            ],
-      check_results: null,
-    },
-    null,
-    2,
-  );
+  const attributes = { id: uuid, input: null, output: null, triggers_replace: null };
+  const instances = [{ schema_version: 0, attributes, sensitive_attributes: [] }];
+  const resource = { ...RESOURCE, provider: 'provider["terraform.io/builtin/terraform"]', instances };
+  const state = {
+    version: 4,
+    terraform_version: TERRAFORM_VERSION,
+    serial: (before?.serial ?? 0) + 1,
+    lineage: before?.lineage ?? uuid,
+    outputs: {},
+    resources: action === 'delete' ? [] : [resource],
+    check_results: null,
+  };
+  return JSON.stringify(state, null, 2);
 }

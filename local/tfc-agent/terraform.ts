@@ -1,7 +1,8 @@
-/** The engine that runs the real Terraform CLI. Its coloured output is the run's log. */
+/** The engine that runs the real Terraform CLI. Its colored output is the run's log. */
 import { stripVTControlCharacters } from 'node:util';
 import * as z from 'zod';
-import { type ApplyOutcome, type Counts, type Engine, NO_COUNTS, type Operation, type PlanOutcome } from './engine.ts';
+import type { JobResult } from '../hcp-terraform/agent-protocol.ts';
+import type { Counts, Engine, Operation } from './engine.ts';
 import { type ProgramExit, runProgram } from './process.ts';
 
 const versionAnswer = z.object({ terraform_version: z.string(), platform: z.string() });
@@ -21,86 +22,71 @@ const PLANNED_WITH_CHANGES = 2;
  * @param ownGroup see {@link runProgram}
  */
 export function createTerraform(command: string, progress: (message: string) => void, ownGroup: boolean): Engine {
-  const run = async (
-    operation: Operation,
+  async function run(
+    { directory: cwd, env, write, stops }: Operation,
     args: readonly string[],
-    out: (chunk: Buffer) => void,
-    err: (chunk: Buffer) => void = out,
-  ): Promise<ProgramExit> => {
-    const exit = await runProgram(
-      { command, args, cwd: operation.directory, env: operation.env, onStdout: out, onStderr: err },
-      operation.stops,
-      ownGroup,
-    );
+    onStdout: (chunk: Buffer) => void,
+    onStderr = onStdout,
+  ): Promise<ProgramExit> {
+    const exit = await runProgram({ command, args, cwd, env, onStdout, onStderr }, stops, ownGroup);
     if (exit.killedBy !== undefined) {
       const what = `terraform ${args[0]} was killed from outside by ${exit.killedBy} (exit code ${exit.code})`;
       progress(what);
-      operation.write(`\nError: ${what}.\nNobody canceled this run. The usual cause is a lack of memory.\n`);
+      write(`\nError: ${what}.\nNobody canceled this run. The usual cause is a lack of memory.\n`);
     }
     return exit;
-  };
+  }
 
-  const stdoutOf = async (operation: Operation, args: readonly string[]): Promise<string | undefined> => {
+  async function stdoutOf(operation: Operation, args: readonly string[]): Promise<string | undefined> {
     const chunks: Buffer[] = [];
-    const { code } = await run(
-      operation,
-      args,
-      (chunk) => chunks.push(chunk),
-      (chunk) => operation.write(chunk),
-    );
+    const { code } = await run(operation, args, (chunk) => chunks.push(chunk), operation.write);
     return code === 0 ? Buffer.concat(chunks).toString('utf8') : undefined;
-  };
+  }
 
   /** Prints the Terraform version and initializes. As in the real agent, `init`'s output is shown only if it failed. */
-  const prepare = async (operation: Operation): Promise<boolean> => {
+  async function prepare(operation: Operation): Promise<boolean> {
     const version = versionAnswer.safeParse(JSON.parse((await stdoutOf(operation, ['version', '-json'])) ?? 'null'));
     if (!version.success) return false;
     operation.write(`Terraform v${version.data.terraform_version}\non ${version.data.platform}\n`);
     operation.write('Initializing plugins and modules...\n');
     progress('Running terraform init');
-    const said: Buffer[] = [];
-    const { code } = await run(operation, ['init', '-input=false'], (chunk) => said.push(chunk));
-    if (code !== 0) operation.write(Buffer.concat(said));
+    const output: Buffer[] = [];
+    const { code } = await run(operation, ['init', '-input=false'], (chunk) => output.push(chunk));
+    if (code !== 0) operation.write(Buffer.concat(output));
     return code === 0;
-  };
+  }
 
   return {
-    async plan(operation): Promise<PlanOutcome> {
-      if (!(await prepare(operation))) return { ok: false };
+    async plan(operation): Promise<JobResult> {
+      if (!(await prepare(operation))) return { status: 'errored' };
       progress('Running terraform plan');
       const { code } = await run(operation, planArguments(operation), operation.write);
-      if (code !== PLANNED_WITHOUT_CHANGES && code !== PLANNED_WITH_CHANGES) return { ok: false };
+      if (code !== PLANNED_WITHOUT_CHANGES && code !== PLANNED_WITH_CHANGES) return { status: 'errored' };
       progress('Generating and uploading plan JSON');
       const planJson = await stdoutOf(operation, ['show', '-json', operation.planFile]);
-      if (planJson === undefined) return { ok: false };
-      const schemas = await stdoutOf(operation, ['providers', 'schema', '-json']);
-      return {
-        ok: true,
-        hasChanges: code === PLANNED_WITH_CHANGES,
-        counts: plannedCounts(planJson),
-        planJson,
-        ...(schemas !== undefined && { providerSchemasJson: schemas }),
-      };
+      if (planJson === undefined) return { status: 'errored' };
+      // The CLI needs the schemas to show a saved plan.
+      const providerSchemasJson = await stdoutOf(operation, ['providers', 'schema', '-json']);
+      const hasChanges = code === PLANNED_WITH_CHANGES;
+      return { status: 'finished', hasChanges, ...plannedCounts(planJson), planJson, providerSchemasJson };
     },
-    async apply(operation): Promise<ApplyOutcome> {
-      if (!(await prepare(operation))) return { ok: false, counts: NO_COUNTS };
+    async apply(operation): Promise<JobResult> {
+      if (!(await prepare(operation))) return { status: 'errored' };
       progress('Running terraform apply');
-      const said: Buffer[] = [];
+      const output: Buffer[] = [];
       const { code } = await run(operation, ['apply', '-input=false', operation.planFile], (chunk) => {
-        said.push(chunk);
+        output.push(chunk);
         operation.write(chunk);
       });
-      return { ok: code === 0, counts: appliedCounts(Buffer.concat(said).toString('utf8')) };
+      const counts = appliedCounts(Buffer.concat(output).toString('utf8'));
+      return { status: code === 0 ? 'finished' : 'errored', ...counts };
     },
   };
 }
 
 /** `terraform plan` with the run's options. */
-export function planArguments({
-  job,
-  planFile,
-  variablesFile,
-}: Pick<Operation, 'job' | 'planFile' | 'variablesFile'>): string[] {
+export function planArguments(operation: Pick<Operation, 'job' | 'planFile' | 'variablesFile'>): string[] {
+  const { job, planFile, variablesFile } = operation;
   return [
     'plan',
     '-input=false',
@@ -120,10 +106,10 @@ export function plannedCounts(planJson: string): Counts {
   const changes = planAnswer.parse(JSON.parse(planJson)).resource_changes.map(({ change }) => change);
   const withAction = (action: string): number => changes.filter(({ actions }) => actions.includes(action)).length;
   return {
-    additions: withAction('create'),
-    changes: withAction('update'),
-    destructions: withAction('delete'),
-    imports: changes.filter(({ importing }) => importing !== undefined && importing !== null).length,
+    resourceAdditions: withAction('create'),
+    resourceChanges: withAction('update'),
+    resourceDestructions: withAction('delete'),
+    resourceImports: changes.filter(({ importing }) => importing !== undefined && importing !== null).length,
   };
 }
 
@@ -131,20 +117,14 @@ export function plannedCounts(planJson: string): Counts {
 export function appliedCounts(output: string): Counts {
   const text = stripVTControlCharacters(output);
   const summary = /^Apply complete! Resources: (.*)\.$/m.exec(text)?.[1];
-  if (summary !== undefined) {
-    const named = (word: string): number => Number(new RegExp(`([0-9]+) ${word}`).exec(summary)?.[1] ?? 0);
-    return {
-      additions: named('added'),
-      changes: named('changed'),
-      destructions: named('destroyed'),
-      imports: named('imported'),
-    };
-  }
-  const finished = (word: string): number => text.match(new RegExp(`: ${word} complete`, 'g'))?.length ?? 0;
+  const count = (inSummary: string, ofResource: string): number =>
+    summary === undefined
+      ? text.split(`: ${ofResource} complete`).length - 1
+      : Number(new RegExp(`([0-9]+) ${inSummary}`).exec(summary)?.[1] ?? 0);
   return {
-    additions: finished('Creation'),
-    changes: text.match(/: Modifications complete/g)?.length ?? 0,
-    destructions: finished('Destruction'),
-    imports: finished('Import'),
+    resourceAdditions: count('added', 'Creation'),
+    resourceChanges: count('changed', 'Modifications'),
+    resourceDestructions: count('destroyed', 'Destruction'),
+    resourceImports: count('imported', 'Import'),
   };
 }

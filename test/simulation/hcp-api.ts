@@ -1,13 +1,12 @@
 /** The API of the local platform without HTTP: its routes as functions, each call with the user of an API token. */
 import type { AgentStatusName } from '../../local/hcp-terraform/agents.ts';
-import type { Answer, Call, Define } from '../../local/hcp-terraform/api.ts';
+import { type Answer, Call, type Define } from '../../local/hcp-terraform/api.ts';
 import { notFound, type Query } from '../../local/hcp-terraform/json-api.ts';
 import type { Platform } from '../../local/hcp-terraform/platform.ts';
-import type { User } from '../../local/hcp-terraform/records.ts';
 import { agentPoolRoutes } from '../../local/hcp-terraform/routes/agent-pools.ts';
 import { runRoutes } from '../../local/hcp-terraform/routes/runs.ts';
 import { workspaceRoutes } from '../../local/hcp-terraform/routes/workspaces.ts';
-import { newUser } from '../../local/hcp-terraform/world.ts';
+import { newUser, type User } from '../../local/hcp-terraform/world.ts';
 
 const ORIGIN = 'https://app.terraform.io';
 
@@ -62,9 +61,8 @@ export class HcpApi {
 
   #call(method: string, path: string, query: Query, user: User, body: unknown): Answer {
     const { handle, parameters } = this.#routeOf(method, path);
-    const url = `${ORIGIN}/api/v2${path}`;
-    const param = (name: string): string => parameters[name] ?? '';
-    return handle({ platform: this.#platform, user, origin: ORIGIN, url, query, body, param });
+    const request = { user, origin: ORIGIN, path: `/api/v2${path}`, query, body, parameters };
+    return handle(new Call(this.#platform, request));
   }
 
   #routeOf(method: string, path: string): Route {

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { Answer, GetRequest, HcpTerraformHttp } from '../../functions/launcher/adapters/hcp-terraform/http.ts';
 import { type RawAnswer, REQUEST_TIMEOUT_MS } from '../../functions/launcher/adapters/hcp-terraform/send.ts';
-import type { RateLimiter } from '../../local/hcp-terraform/rate-limits.ts';
+import type { createRateLimiter } from '../../local/hcp-terraform/rate-limits.ts';
 import type { Faults } from './faults.ts';
 import type { ApiDocument } from './hcp-api.ts';
 import type { Run } from './hcp-records.ts';
@@ -38,7 +38,7 @@ export interface Platform {
   readonly random: Random;
   readonly faults: Faults;
   readonly hcp: HcpWorld;
-  readonly limiter: RateLimiter;
+  readonly limiter: ReturnType<typeof createRateLimiter>;
   readonly onRunList: (environment: Environment, secret: string) => void;
   readonly onPause: (secret: string, untilMs: number) => void;
 }

@@ -1,8 +1,8 @@
 /** What the world knows of the platform's runs, agents and jobs in addition to the platform itself. */
 import { type AgentStatusName, statusOf } from '../../local/hcp-terraform/agents.ts';
 import type { Platform } from '../../local/hcp-terraform/platform.ts';
-import type { InternalJob, Agent as PlatformAgent } from '../../local/hcp-terraform/records.ts';
 import type { Operation, Run as PlatformRun } from '../../local/hcp-terraform/runs.ts';
+import type { InternalJob, Agent as PlatformAgent } from '../../local/hcp-terraform/world.ts';
 import type { JobKind, RunCreated } from './scenario.ts';
 
 /** A unit of work for an agent. The launcher reads no list of jobs without a run. */

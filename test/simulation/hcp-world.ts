@@ -11,28 +11,30 @@ import {
   takeJob,
 } from '../../local/hcp-terraform/agents.ts';
 import { drawIdsFrom } from '../../local/hcp-terraform/ids.ts';
-import type { Query } from '../../local/hcp-terraform/json-api.ts';
+import { ApiFailure, type Query } from '../../local/hcp-terraform/json-api.ts';
 import { type Platform, runChanged } from '../../local/hcp-terraform/platform.ts';
-import { workingRun } from '../../local/hcp-terraform/queue.ts';
-import type { AgentToken, Workspace } from '../../local/hcp-terraform/records.ts';
-import { createRun } from '../../local/hcp-terraform/run-creation.ts';
+import { createRun, workingRun } from '../../local/hcp-terraform/queue.ts';
 import {
+  awaitsDecision,
   cancel,
   confirm,
   discard,
-  isDiscardable,
   isFinal,
   type Operation,
   pass,
   queueApply,
   queuePlan,
+  runRequest,
   skipsWorkspaceQueue,
 } from '../../local/hcp-terraform/runs.ts';
 import {
+  type AgentToken,
   addOrganization,
-  createWorld,
   enqueueInternalJob,
+  newPool,
   newSeeds,
+  type Workspace,
+  World,
   type WorldEvent,
 } from '../../local/hcp-terraform/world.ts';
 import { type ApiDocument, HcpApi } from './hcp-api.ts';
@@ -58,6 +60,9 @@ const HIDDEN_PATIENCE_MS = 10 * 60_000;
 /** The types of jobs that no list of runs shows. */
 const HIDDEN = ['policy', 'assessment', 'test'] as const;
 
+/** Who creates runs. */
+const BY_API = { userId: '', source: 'tfe-api' };
+
 /** A configuration that the platform doesn't plan on its own, because {@link HcpWorld} decides when a run begins. */
 const CONFIGURATION = {
   createdAt: 0,
@@ -65,8 +70,6 @@ const CONFIGURATION = {
   autoQueueRuns: false,
   speculative: false,
   provisional: false,
-  uploadedAt: undefined,
-  archive: undefined,
 };
 
 export interface HcpEvents {
@@ -94,6 +97,8 @@ export class HcpWorld {
   readonly #open = new Set<Run>();
   readonly #agents = new Map<string, Agent[]>();
   readonly #byAgentId = new Map<string, Agent>();
+  /** Agents whose pings arrive. */
+  readonly #speaking = new Set<Agent>();
   readonly #dequeuedAtMs = new Map<string, number>();
 
   constructor(time: VirtualTime, settings: WorldSettings, random: Random, events: HcpEvents) {
@@ -108,17 +113,15 @@ export class HcpWorld {
       return String(ids).padStart(length, '0');
     });
     const now = (): number => time.now() + settings.hcpSkewMs;
-    const seeds = newSeeds('nobody', 'of-nobody');
     this.#platform = {
-      world: createWorld(seeds, now()),
+      world: new World(newSeeds('nobody', 'of-nobody'), now()),
       settings: {
         agentPollMs: 30_000,
         agentUnknownAfterMs: UNKNOWN_AFTER_MS,
         agentErroredAfterMs: ERRORED_AFTER_MS,
-        agentsCeiling: settings.agentsCeiling,
-        jobOrder: settings.dequeueOrder === 'applies-first' ? 'applies-first' : 'oldest-first',
+        ...(settings.agentsCeiling !== undefined && { agentsCeiling: settings.agentsCeiling }),
+        jobOrder: settings.dequeueOrder,
         forceCancelCoolOffMs: 0,
-        tfeVersion: undefined,
         terraformVersion: '1.11.4',
       },
       now,
@@ -131,18 +134,8 @@ export class HcpWorld {
   #addPool({ id, name, organization }: WorldSettings['pools'][number]): void {
     const { world, now } = this.#platform;
     if (!world.organizations.has(organization)) addOrganization(world, organization, now());
-    world.pools.set(id, {
-      id,
-      organization,
-      createdAt: now(),
-      name,
-      organizationScoped: true,
-      allowedWorkspaceIds: [],
-      allowedProjectIds: [],
-      excludedWorkspaceIds: [],
-    });
-    const token = { id: `at-${id}`, poolId: id, description: '', createdAt: 0, createdById: '', secret: '' };
-    this.#tokens.set(name, { ...token, lastUsedAt: undefined });
+    world.pools.set(id, newPool(id, organization, name, now()));
+    this.#tokens.set(name, { id: `at-${id}`, poolId: id, description: '', createdAt: 0, createdById: '', secret: '' });
     this.#agents.set(name, []);
   }
 
@@ -199,9 +192,7 @@ export class HcpWorld {
   /** Every agent that isn't silent has pinged lately. */
   #ping(): void {
     const lastPingAt = this.#platform.now() - PING_AGE_MS;
-    for (const { of, silentSinceMs } of this.#byAgentId.values()) {
-      if (silentSinceMs === undefined && (of.reported === 'idle' || of.reported === 'busy')) of.lastPingAt = lastPingAt;
-    }
+    for (const { of } of this.#speaking) of.lastPingAt = lastPingAt;
   }
 
   // -- Runs
@@ -210,7 +201,7 @@ export class HcpWorld {
     const workspace = this.#workspaceOf(what);
     const configuration = { ...CONFIGURATION, id: `cv-${eventId}`, workspaceId: workspace.id };
     const planOnly = what.operation === 'plan_only';
-    const of = createRun(this.#platform, workspace, configuration, '', { source: 'tfe-api', planOnly });
+    const of = createRun(this.#platform, workspace, configuration, BY_API, runRequest.parse({ planOnly }));
     const run = new Run(of, what);
     this.#byEvent.set(eventId, run);
     this.#runs.set(run.id, run);
@@ -237,7 +228,7 @@ export class HcpWorld {
     const run = this.#byEvent.get(eventId);
     if (run === undefined || isFinal(run.of)) return;
     const { job } = run;
-    if (isDiscardable(run.of)) discard(run.of, '', this.#platform.now());
+    if (awaitsDecision(run.of)) discard(run.of, '', this.#platform.now());
     else cancel(run.of, '', this.#platform.now(), 0);
     if (job?.state === 'running') {
       job.canceled = true;
@@ -439,22 +430,33 @@ export class HcpWorld {
     const accept = accepts.flatMap((kind) => (kind === 'hidden' ? HIDDEN : [kind]));
     const wanted = { name, version: '1.28.8', architecture: 'amd64' as const, accept, single };
     this.#ping();
-    const outcome = registerAgent(this.#platform, pool, token, wanted, '10.0.0.1');
-    if ('refused' in outcome) {
-      this.#events.trace?.(`${name} refused: ${outcome.refused}`);
+    const of = this.#unlessRefused(() => registerAgent(this.#platform, pool, token, wanted, '10.0.0.1'));
+    if (of === undefined) {
+      this.#events.trace?.(`${name} refused: the organization agent limit is reached`);
       return undefined;
     }
-    const agent = new Agent(outcome.agent, accepts, this.#platform, this.#time.now());
+    const agent = new Agent(of, accepts, this.#platform, this.#time.now());
     this.#byAgentId.set(agent.of.id, agent);
+    this.#speaking.add(agent);
     this.#agents.get(poolName)?.push(agent);
     this.#events.trace?.(`${name} registered`);
     this.#events.waits(agent);
     return agent;
   }
 
+  #unlessRefused<T>(act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof ApiFailure) return undefined;
+      throw error;
+    }
+  }
+
   deregister(agent: Agent): void {
     this.#events.waitsNoMore(agent);
     if (agent.silentSinceMs !== undefined) return;
+    this.#speaking.delete(agent);
     agent.of.lastPingAt = this.#platform.now();
     endAgent(this.#platform, agent.of, 'exited');
   }
@@ -465,6 +467,7 @@ export class HcpWorld {
     this.#events.waitsNoMore(agent);
     const since = this.#time.now();
     agent.silentSinceMs = since;
+    this.#speaking.delete(agent);
     agent.of.lastPingAt = this.#platform.now();
     this.#time.after(UNKNOWN_AFTER_MS + ERRORED_AFTER_MS, () => {
       if (agent.silentSinceMs !== since) return;
@@ -476,7 +479,9 @@ export class HcpWorld {
   /** @returns whether HCP Terraform still accepts the agent; an errored one must exit. */
   speaks(agent: Agent): boolean {
     agent.silentSinceMs = undefined;
-    return agent.status === 'idle' || agent.status === 'busy';
+    const isAccepted = agent.status === 'idle' || agent.status === 'busy';
+    if (isAccepted) this.#speaking.add(agent);
+    return isAccepted;
   }
 }
 

@@ -1,10 +1,9 @@
 /** API documents of organizations, projects and users. */
 import type { Call } from '../api.ts';
-import { isoTime, type Resource } from '../json-api.ts';
-import type { Organization, Project, User } from '../records.ts';
+import { allAre, isoTime, type Resource, toOne } from '../json-api.ts';
+import type { Organization, Project, User } from '../world.ts';
 
-export function organizationResource(call: Call, organization: Organization): Resource {
-  const mayWrite = call.user.access === 'owner';
+export function organizationResource({ isOwner }: Call, organization: Organization): Resource {
   return {
     id: organization.name,
     type: 'organizations',
@@ -13,46 +12,25 @@ export function organizationResource(call: Call, organization: Organization): Re
       'created-at': isoTime(organization.createdAt),
       email: organization.email,
       name: organization.name,
-      'session-timeout': null,
-      'session-remember': null,
       'collaborator-auth-policy': 'password',
-      'plan-expired': false,
-      'plan-expires-at': null,
-      'plan-is-trial': false,
-      'plan-is-enterprise': false,
       'plan-identifier': 'free_standard',
-      'cost-estimation-enabled': false,
-      'send-passing-statuses-for-untriggered-speculative-plans': false,
-      'aggregated-commit-status-enabled': true,
-      'speculative-plan-management-enabled': true,
-      'allow-force-delete-workspaces': true,
       'default-execution-mode': organization.defaultExecutionMode,
-      'fair-run-queuing-enabled': false,
-      'saml-enabled': false,
-      'owners-team-saml-role-id': null,
-      'two-factor-conformant': false,
-      'assessments-enforced': false,
+      ...allAre(null, 'session-timeout', 'session-remember', 'plan-expires-at', 'owners-team-saml-role-id'),
+      ...allAre(false, 'plan-expired', 'plan-is-trial', 'plan-is-enterprise', 'cost-estimation-enabled'),
+      ...allAre(false, 'send-passing-statuses-for-untriggered-speculative-plans', 'fair-run-queuing-enabled'),
+      ...allAre(false, 'saml-enabled', 'two-factor-conformant', 'assessments-enforced'),
+      ...allAre(true, 'aggregated-commit-status-enabled', 'speculative-plan-management-enabled'),
+      ...allAre(true, 'allow-force-delete-workspaces'),
       permissions: {
-        'can-update': mayWrite,
-        'can-destroy': mayWrite,
-        'can-access-via-teams': mayWrite,
-        'can-create-workspace': mayWrite,
-        'can-create-project': mayWrite,
-        'can-update-agent-pools': mayWrite,
-        'can-update-api-token': mayWrite,
-        'can-manage-tags': mayWrite,
+        ...allAre(isOwner, 'can-update', 'can-destroy', 'can-access-via-teams', 'can-create-workspace'),
+        ...allAre(isOwner, 'can-create-project', 'can-update-agent-pools', 'can-update-api-token', 'can-manage-tags'),
         'can-traverse': true,
       },
     },
     relationships: {
-      'default-agent-pool': {
-        data:
-          organization.defaultAgentPoolId === undefined
-            ? null
-            : { id: organization.defaultAgentPoolId, type: 'agent-pools' },
-      },
-      'default-project': { data: { id: organization.defaultProjectId, type: 'projects' } },
-      'entitlement-set': { data: { id: organization.id, type: 'entitlement-sets' } },
+      'default-agent-pool': toOne('agent-pools', organization.defaultAgentPoolId),
+      'default-project': toOne('projects', organization.defaultProjectId),
+      'entitlement-set': toOne('entitlement-sets', organization.id),
     },
     links: { self: `/api/v2/organizations/${organization.name}` },
   };
@@ -63,36 +41,20 @@ export function entitlementSetResource(organization: Organization): Resource {
     id: organization.id,
     type: 'entitlement-sets',
     attributes: {
-      agents: true,
-      'audit-logging': false,
-      'configuration-designer': false,
-      'cost-estimation': false,
-      'global-run-tasks': false,
-      'module-tests-generation': false,
-      operations: true,
-      'policy-enforcement': false,
-      'private-module-registry': false,
-      'private-policy-agents': false,
-      'private-run-tasks': false,
-      'private-vcs': false,
-      'run-tasks': false,
-      'self-serve-billing': false,
-      sentinel: false,
-      sso: false,
-      'state-storage': true,
-      teams: true,
+      ...allAre(true, 'agents', 'operations', 'state-storage', 'teams'),
+      ...allAre(false, 'audit-logging', 'configuration-designer', 'cost-estimation', 'global-run-tasks'),
+      ...allAre(false, 'module-tests-generation', 'policy-enforcement', 'private-module-registry'),
+      ...allAre(false, 'private-policy-agents', 'private-run-tasks', 'private-vcs', 'run-tasks'),
+      ...allAre(false, 'self-serve-billing', 'sentinel', 'sso', 'vcs-integrations'),
       'user-limit': null,
-      'vcs-integrations': false,
     },
     links: { self: `/api/v2/entitlement-sets/${organization.id}` },
   };
 }
 
-export function projectResource(call: Call, project: Project): Resource {
-  const mayWrite = call.user.access === 'owner';
-  const workspaces = [...call.platform.world.workspaces.values()].filter((each) => each.projectId === project.id);
-  const organization = call.platform.world.organizations.get(project.organization);
-  const defaultPool = organization?.defaultAgentPoolId;
+export function projectResource({ world, isOwner }: Call, project: Project): Resource {
+  const workspaces = [...world.workspaces.values()].filter((each) => each.projectId === project.id);
+  const organization = world.organizations.get(project.organization);
   return {
     id: project.id,
     type: 'projects',
@@ -102,19 +64,14 @@ export function projectResource(call: Call, project: Project): Resource {
       'created-at': isoTime(project.createdAt),
       'auto-destroy-activity-duration': null,
       'default-execution-mode': organization?.defaultExecutionMode ?? 'remote',
-      'setting-overwrites': { 'default-execution-mode': false, 'default-agent-pool': false },
+      'setting-overwrites': allAre(false, 'default-execution-mode', 'default-agent-pool'),
       'workspace-count': workspaces.length,
       'team-count': 0,
-      permissions: {
-        'can-read': true,
-        'can-update': mayWrite,
-        'can-destroy': mayWrite,
-        'can-create-workspace': mayWrite,
-      },
+      permissions: { 'can-read': true, ...allAre(isOwner, 'can-update', 'can-destroy', 'can-create-workspace') },
     },
     relationships: {
-      organization: { data: { id: project.organization, type: 'organizations' } },
-      'default-agent-pool': { data: defaultPool === undefined ? null : { id: defaultPool, type: 'agent-pools' } },
+      organization: toOne('organizations', project.organization),
+      'default-agent-pool': toOne('agent-pools', organization?.defaultAgentPoolId),
     },
     links: { self: `/api/v2/projects/${project.id}` },
   };
@@ -130,7 +87,7 @@ export function userResource(user: User): Resource {
       'avatar-url': null,
       'auth-method': 'tfc',
       'v2-only': false,
-      'two-factor': { enabled: false, verified: false },
+      'two-factor': allAre(false, 'enabled', 'verified'),
       permissions: { 'can-create-organization': user.access === 'owner' },
     },
     relationships: {

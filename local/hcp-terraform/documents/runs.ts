@@ -1,137 +1,104 @@
 /** API documents of runs, plans and applies. */
 import type { Call } from '../api.ts';
-import { distinct, isoTime, type Resource, statusTimestamps } from '../json-api.ts';
 import {
+  allAre,
+  attributesOf,
+  distinct,
+  isoTime,
+  type Resource,
+  statusTimestamps,
+  toMany,
+  toOne,
+} from '../json-api.ts';
+import {
+  awaitsDecision,
   isCancelable,
-  isConfirmable,
-  isDiscardable,
   isForceCancelable,
   type Operation,
   type Run,
   type RunEvent,
+  runSettings,
 } from '../runs.ts';
-import { blobPath } from '../world.ts';
 import { userResource } from './organizations.ts';
 import { configurationVersionResource, workspaceResource } from './workspaces.ts';
 
-export function runResource(call: Call, run: Run): Resource {
-  const mayWrite = call.user.access === 'owner';
-  const operationLinks = (operation: Operation) => ({
-    data: { id: operation.id, type: operation.phase === 'plan' ? 'plans' : 'applies' },
-    links: { related: `/api/v2/runs/${run.id}/${operation.phase}` },
-  });
-  const user = (id: string) => ({ data: { id, type: 'users' }, links: { related: `/api/v2/users/${id}` } });
-  const timestamps = new Map([['plan-queueable-at', run.createdAt], ...run.timestamps]);
+export function runResource({ platform, isOwner }: Call, run: Run): Resource {
+  const self = `/api/v2/runs/${run.id}`;
+  const user = (id: string) => toOne('users', id, `/api/v2/users/${id}`);
+  const { canceledAt, forceCancelAvailableAt: forceAt, confirmedById, canceledById } = run;
   return {
     id: run.id,
     type: 'runs',
     attributes: {
+      ...attributesOf(runSettings.parse(run)),
       actions: {
         'is-cancelable': isCancelable(run),
-        'is-confirmable': isConfirmable(run),
-        'is-discardable': isDiscardable(run),
-        'is-force-cancelable': isForceCancelable(run, call.platform.now()),
+        ...allAre(awaitsDecision(run), 'is-confirmable', 'is-discardable'),
+        'is-force-cancelable': isForceCancelable(run, platform.now()),
       },
-      'allow-config-generation': run.allowConfigGeneration,
-      'allow-empty-apply': run.allowEmptyApply,
-      'auto-apply': run.autoApply,
-      'canceled-at': run.canceledAt === undefined ? null : isoTime(run.canceledAt),
+      'canceled-at': canceledAt === undefined ? null : isoTime(canceledAt),
       'created-at': isoTime(run.createdAt),
       'updated-at': isoTime(run.updatedAt),
-      'debugging-mode': run.debuggingMode,
-      ...(run.forceCancelAvailableAt === undefined
-        ? {}
-        : { 'force-cancel-available-at': isoTime(run.forceCancelAvailableAt) }),
+      ...(forceAt !== undefined && { 'force-cancel-available-at': isoTime(forceAt) }),
       'has-changes': run.plan.result?.hasChanges ?? false,
-      'is-destroy': run.isDestroy,
-      message: run.message,
-      'plan-only': run.planOnly,
-      refresh: run.refresh,
-      'refresh-only': run.refreshOnly,
-      'replace-addrs': run.replaceAddrs ?? null,
-      'save-plan': run.savePlan,
       source: run.source,
       status: run.status,
-      'status-timestamps': statusTimestamps(timestamps),
-      'target-addrs': run.targetAddrs ?? null,
-      'terraform-version': run.terraformVersion,
-      'trigger-reason': run.triggerReason,
-      variables: run.variables,
+      'status-timestamps': statusTimestamps(new Map([['plan-queueable-at', run.createdAt], ...run.timestamps])),
+      'trigger-reason': 'manual',
       permissions: {
-        'can-apply': mayWrite,
-        'can-cancel': mayWrite,
-        'can-comment': mayWrite,
-        'can-discard': mayWrite,
-        'can-force-execute': mayWrite,
-        'can-force-cancel': mayWrite,
-        'can-override-policy-check': mayWrite,
+        ...allAre(isOwner, 'can-apply', 'can-cancel', 'can-comment', 'can-discard'),
+        ...allAre(isOwner, 'can-force-execute', 'can-force-cancel', 'can-override-policy-check'),
       },
     },
     relationships: {
-      workspace: { data: { id: run.workspaceId, type: 'workspaces' } },
-      apply: operationLinks(run.apply),
-      plan: operationLinks(run.plan),
-      'configuration-version': {
-        data: { id: run.configurationVersionId, type: 'configuration-versions' },
-        links: { related: `/api/v2/runs/${run.id}/configuration-version` },
-      },
+      workspace: toOne('workspaces', run.workspaceId),
+      apply: toOne('applies', run.apply.id, `${self}/apply`),
+      plan: toOne('plans', run.plan.id, `${self}/plan`),
+      'configuration-version': toOne(
+        'configuration-versions',
+        run.configurationVersionId,
+        `${self}/configuration-version`,
+      ),
       'created-by': user(run.createdById),
-      ...(run.confirmedById === undefined ? {} : { 'confirmed-by': user(run.confirmedById) }),
-      ...(run.canceledById === undefined ? {} : { 'canceled-by': user(run.canceledById) }),
-      'run-events': {
-        data: run.events.map((event) => ({ id: event.id, type: 'run-events' })),
-        links: { related: `/api/v2/runs/${run.id}/run-events` },
-      },
-      'task-stages': { data: [], links: { related: `/api/v2/runs/${run.id}/task-stages` } },
-      'policy-checks': { data: [], links: { related: `/api/v2/runs/${run.id}/policy-checks` } },
-      comments: {
-        // Not `comments`, the type of the documents behind it: hashicorp/go-tfe, v2/openapi/spec.json, `workspace-comments-identifier`.
-        data: run.comments.map((comment) => ({ id: comment.id, type: 'workspace-comments' })),
-        links: { related: `/api/v2/runs/${run.id}/comments` },
-      },
+      ...(confirmedById !== undefined && { 'confirmed-by': user(confirmedById) }),
+      ...(canceledById !== undefined && { 'canceled-by': user(canceledById) }),
+      'run-events': toMany('run-events', run.events, `${self}/run-events`),
+      'task-stages': toMany('task-stages', [], `${self}/task-stages`),
+      'policy-checks': toMany('policy-checks', [], `${self}/policy-checks`),
+      // Not `comments`, the type of the documents behind it: hashicorp/go-tfe, v2/openapi/spec.json, `workspace-comments-identifier`.
+      comments: toMany('workspace-comments', run.comments, `${self}/comments`),
     },
-    links: { self: `/api/v2/runs/${run.id}` },
+    links: { self },
   };
 }
 
 export function operationResource(call: Call, operation: Operation): Resource {
-  const { result, executedBy } = operation;
-  const isPlan = operation.phase === 'plan';
-  const counted = operation.status === 'finished';
+  const { id, phase, result, executedBy } = operation;
   const attributes: Record<string, unknown> = {
-    'execution-details':
-      executedBy === undefined
-        ? null
-        : {
-            mode: 'agent',
-            'agent-id': executedBy.agentId,
-            'agent-name': executedBy.agentName,
-            'agent-pool-id': executedBy.agentPoolId,
-            'agent-pool-name': executedBy.agentPoolName,
-          },
+    'execution-details': executedBy === undefined ? null : { mode: 'agent', ...attributesOf(executedBy) },
     status: operation.status,
     'status-timestamps': statusTimestamps(operation.timestamps),
-    'log-read-url': `${call.origin}${blobPath(call.platform.world, { kind: 'log', id: operation.id })}`,
-    'resource-additions': counted ? (result?.resourceAdditions ?? 0) : null,
-    'resource-changes': counted ? (result?.resourceChanges ?? 0) : null,
-    'resource-destructions': counted ? (result?.resourceDestructions ?? 0) : null,
-    'resource-imports': counted ? (result?.resourceImports ?? 0) : null,
+    'log-read-url': call.blobUrl('log', id),
+    ...allAre(null, 'resource-additions', 'resource-changes', 'resource-destructions', 'resource-imports'),
+    ...(operation.status === 'finished' && {
+      'resource-additions': result?.resourceAdditions ?? 0,
+      'resource-changes': result?.resourceChanges ?? 0,
+      'resource-destructions': result?.resourceDestructions ?? 0,
+      'resource-imports': result?.resourceImports ?? 0,
+    }),
   };
-  const ofRun = [...call.platform.world.stateVersions.values()].filter(
-    (version) => version.runId === operation.runId && !isPlan,
-  );
-  const stateVersions = { data: ofRun.map((version) => ({ id: version.id, type: 'state-versions' })) };
-  if (!isPlan) {
+  if (phase === 'apply') {
+    const states = [...call.world.stateVersions.values()].filter(({ runId }) => runId === operation.runId);
     return {
-      id: operation.id,
+      id,
       type: 'applies',
       attributes,
-      relationships: { 'state-versions': stateVersions },
-      links: { self: `/api/v2/applies/${operation.id}` },
+      relationships: { 'state-versions': toMany('state-versions', states) },
+      links: { self: `/api/v2/applies/${id}` },
     };
   }
   return {
-    id: operation.id,
+    id,
     type: 'plans',
     attributes: {
       ...attributes,
@@ -141,11 +108,8 @@ export function operationResource(call: Call, operation: Operation): Resource {
       actions: { 'is-exportable': false },
       permissions: { 'can-export': false },
     },
-    relationships: { 'state-versions': stateVersions, exports: { data: [] } },
-    links: {
-      self: `/api/v2/plans/${operation.id}`,
-      'json-output': `/api/v2/plans/${operation.id}/json-output`,
-    },
+    relationships: { 'state-versions': toMany('state-versions', []), exports: { data: [] } },
+    links: { self: `/api/v2/plans/${id}`, 'json-output': `/api/v2/plans/${id}/json-output` },
   };
 }
 
@@ -153,15 +117,8 @@ export function runEventResource(event: RunEvent): Resource {
   return {
     id: event.id,
     type: 'run-events',
-    attributes: {
-      action: event.action,
-      'created-at': isoTime(event.at),
-      description: event.description ?? null,
-    },
-    relationships: {
-      actor: { data: event.actorId === undefined ? null : { id: event.actorId, type: 'users' } },
-      comment: { data: null },
-    },
+    attributes: { action: event.action, 'created-at': isoTime(event.at), description: event.description ?? null },
+    relationships: { actor: toOne('users', event.actorId), comment: { data: null } },
     links: { self: `/api/v2/run-events/${event.id}` },
   };
 }
@@ -180,18 +137,19 @@ export const RUN_INCLUDES = [
 ];
 
 export function includedWithRuns(call: Call, runs: readonly Run[], asked: ReadonlySet<string>): Resource[] {
-  const { world } = call.platform;
-  const resources: Resource[] = [];
-  for (const run of runs) {
-    if (asked.has('plan')) resources.push(operationResource(call, run.plan));
-    if (asked.has('apply')) resources.push(operationResource(call, run.apply));
-    const user = asked.has('created_by') ? world.users.get(run.createdById) : undefined;
-    if (user !== undefined) resources.push(userResource(user));
-    const workspace = asked.has('workspace') ? world.workspaces.get(run.workspaceId) : undefined;
-    if (workspace !== undefined) resources.push(workspaceResource(call, workspace));
+  const { world } = call;
+  const resources = runs.flatMap((run) => {
+    const user = world.users.get(run.createdById);
+    const workspace = world.workspaces.get(run.workspaceId);
+    const version = world.configurationVersions.get(run.configurationVersionId);
     const wantsVersion = asked.has('configuration_version') || asked.has('configuration_version.ingress_attributes');
-    const version = wantsVersion ? world.configurationVersions.get(run.configurationVersionId) : undefined;
-    if (version !== undefined) resources.push(configurationVersionResource(call, version));
-  }
-  return distinct(resources);
+    return [
+      asked.has('plan') && operationResource(call, run.plan),
+      asked.has('apply') && operationResource(call, run.apply),
+      asked.has('created_by') && user !== undefined && userResource(user),
+      asked.has('workspace') && workspace !== undefined && workspaceResource(call, workspace),
+      wantsVersion && version !== undefined && configurationVersionResource(call, version),
+    ];
+  });
+  return distinct(resources.filter((resource) => resource !== false));
 }

@@ -1,26 +1,25 @@
 /** Agent pools, their agents, and the tokens agents register with. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/agents */
 import * as z from 'zod';
-import { endAgent, statusOf, sweepAgents } from '../agents.ts';
-import { type Call, collection, created, type Define, document, found, noContent } from '../api.ts';
-import { agentPoolResource, agentResource, agentTokenResource } from '../documents/agents.ts';
+import { endAgent, hasLeft, statusOf } from '../agents.ts';
+import { added, type Call, created, type Define, document, found, noContent } from '../api.ts';
 import { newId, newToken } from '../ids.ts';
-import { failure, fullPage, invalid, notFound, parseBody, queryText, toMany } from '../json-api.ts';
-import type { AgentPool } from '../records.ts';
-import { executionOf } from '../world.ts';
+import { failure, invalid, isoTime, queryText, type Resource, toMany, toManyBody, toOne } from '../json-api.ts';
+import type { Platform } from '../platform.ts';
+import { type Agent, type AgentPool, type AgentToken, executionOf, newPool } from '../world.ts';
 
 const NAME = /^[A-Za-z0-9_-]+$/;
 
 const poolBody = z.object({
   data: z.object({
     type: z.literal('agent-pools'),
-    attributes: z.object({ name: z.string().optional(), 'organization-scoped': z.boolean().optional() }).optional(),
+    attributes: z.object({ name: z.string().optional(), organizationScoped: z.boolean().optional() }).default({}),
     relationships: z
       .object({
-        'allowed-workspaces': toMany.optional(),
-        'allowed-projects': toMany.optional(),
-        'excluded-workspaces': toMany.optional(),
+        'allowed-workspaces': toManyBody.optional(),
+        'allowed-projects': toManyBody.optional(),
+        'excluded-workspaces': toManyBody.optional(),
       })
-      .optional(),
+      .default({}),
   }),
 });
 
@@ -28,30 +27,96 @@ const tokenBody = z.object({
   data: z.object({
     // The vendor's own client still sends the older type name.
     type: z.enum(['authentication-tokens', 'agent-tokens']),
-    attributes: z.object({ description: z.string().optional() }).optional(),
+    attributes: z.object({ description: z.string().default('') }).prefault({}),
   }),
 });
 
+function agentPoolResource({ world }: Platform, pool: AgentPool): Resource {
+  const using = [...world.workspaces.values()].filter((each) => executionOf(world, each).pool?.id === pool.id);
+  const agents = [...world.agents.values()].filter((agent) => agent.poolId === pool.id && !hasLeft(agent));
+  const self = `/api/v2/agent-pools/${pool.id}`;
+  return {
+    id: pool.id,
+    type: 'agent-pools',
+    attributes: {
+      name: pool.name,
+      'created-at': isoTime(pool.createdAt),
+      'organization-scoped': pool.organizationScoped,
+      'agent-count': agents.length,
+    },
+    relationships: {
+      agents: { links: { related: `${self}/agents` } },
+      'authentication-tokens': { links: { related: `${self}/authentication-tokens` } },
+      workspaces: toMany('workspaces', using),
+      'allowed-workspaces': toMany('workspaces', pool.allowedWorkspaceIds),
+      'excluded-workspaces': toMany('workspaces', pool.excludedWorkspaceIds),
+      'allowed-projects': toMany('projects', pool.allowedProjectIds),
+      organization: toOne('organizations', pool.organization),
+    },
+    links: { self },
+  };
+}
+
+function agentResource(platform: Platform, agent: Agent): Resource {
+  return {
+    id: agent.id,
+    type: 'agents',
+    attributes: {
+      name: agent.name,
+      status: statusOf(platform, agent),
+      'ip-address': agent.ipAddress,
+      'last-ping-at': isoTime(agent.lastPingAt),
+      'created-at': isoTime(agent.createdAt),
+    },
+    links: { self: `/api/v2/agents/${agent.id}` },
+  };
+}
+
+/** Only the response that creates the token contains the secret. */
+function agentTokenResource(token: AgentToken, secret: string | null): Resource {
+  return {
+    id: token.id,
+    type: 'authentication-tokens',
+    attributes: {
+      'created-at': isoTime(token.createdAt),
+      'last-used-at': token.lastUsedAt === undefined ? null : isoTime(token.lastUsedAt),
+      description: token.description,
+      token: secret,
+    },
+    relationships: { 'created-by': toOne('users', token.createdById) },
+  };
+}
+
 function poolsOf(call: Call, organization: string): AgentPool[] {
-  return [...call.platform.world.pools.values()].filter((pool) => pool.organization === organization);
+  return [...call.world.pools.values()].filter((pool) => pool.organization === organization);
 }
 
-function checkName(call: Call, organization: string, name: string | undefined, self?: AgentPool): string {
-  if (name === undefined || name === '') throw invalid({ attribute: 'name', detail: "Name can't be blank" });
-  if (!NAME.test(name)) {
-    throw invalid({ attribute: 'name', detail: 'Name may only contain letters, numbers, "-", and "_"' });
+/** The settings in the request. The pool is the present one, or the defaults of a new one. */
+function settingsIn(call: Call, pool: AgentPool): AgentPool {
+  const { attributes, relationships } = call.parse(poolBody).data;
+  const { name = pool.name, organizationScoped = pool.organizationScoped } = attributes;
+  if (name === '') throw invalid('name', "Name can't be blank");
+  if (name !== pool.name && !NAME.test(name))
+    throw invalid('name', 'Name may only contain letters, numbers, "-", and "_"');
+  if (poolsOf(call, pool.organization).some((each) => each.name === name && each.id !== pool.id)) {
+    throw invalid('name', 'Name has already been taken');
   }
-  if (poolsOf(call, organization).some((pool) => pool.name === name && pool !== self)) {
-    throw invalid({ attribute: 'name', detail: 'Name has already been taken' });
-  }
-  return name;
+  const ids = (relationship: keyof typeof relationships, present: string[]) =>
+    relationships[relationship]?.data.map(({ id }) => id) ?? present;
+  return {
+    ...pool,
+    name,
+    organizationScoped,
+    allowedWorkspaceIds: ids('allowed-workspaces', pool.allowedWorkspaceIds),
+    allowedProjectIds: ids('allowed-projects', pool.allowedProjectIds),
+    excludedWorkspaceIds: ids('excluded-workspaces', pool.excludedWorkspaceIds),
+  };
 }
 
-function ids(relation: { readonly data: readonly { readonly id: string }[] } | undefined, present: string[]): string[] {
-  return relation === undefined ? present : relation.data.map((each) => each.id);
-}
+type Keys<T> = Readonly<Record<string, (item: T) => string | number>>;
 
-function sorted<T>(items: T[], call: Call, keys: Readonly<Record<string, (item: T) => string | number>>): T[] {
+/** In the order of the parameter `sort`, or unchanged without it. */
+function sorted<T>(items: T[], call: Call, keys: Keys<T>): T[] {
   const asked = queryText(call.query, 'sort');
   if (asked === undefined) return items;
   const key = keys[asked.replace(/^-/, '')];
@@ -60,147 +125,103 @@ function sorted<T>(items: T[], call: Call, keys: Readonly<Record<string, (item: 
   return asked.startsWith('-') ? up.reverse() : up;
 }
 
+const byCreation: Keys<{ readonly createdAt: number }> = { 'created-at': ({ createdAt }) => createdAt };
+
 export function agentPoolRoutes(define: Define): void {
   define('GET', '/organizations/:organization/agent-pools', (call) => {
-    const organization = found(call.platform.world.organizations, call.param('organization'));
-    sweepAgents(call.platform);
+    const all = poolsOf(call, call.organization().name);
     const wanted = queryText(call.query, 'q')?.toLowerCase() ?? '';
-    const all = poolsOf(call, organization.name);
-    const pools = sorted(
-      all.filter((pool) => pool.name.toLowerCase().includes(wanted)),
-      call,
-      { name: (pool) => pool.name, 'created-at': (pool) => pool.createdAt },
-    );
-    return collection(
-      fullPage(pools, call.query, call.url),
-      (pool) => agentPoolResource(call.platform, pool),
-      undefined,
-      { 'status-counts': { total: all.length, matching: pools.length } },
-    );
+    const matching = all.filter((pool) => pool.name.toLowerCase().includes(wanted));
+    const pools = sorted<AgentPool>(matching, call, { ...byCreation, name: ({ name }) => name });
+    return call.list(pools, (pool) => agentPoolResource(call.platform, pool), {
+      meta: { 'status-counts': { total: all.length, matching: pools.length } },
+    });
   });
 
   define('POST', '/organizations/:organization/agent-pools', (call) => {
-    const { world } = call.platform;
-    const organization = found(world.organizations, call.param('organization'));
-    const { attributes, relationships } = parseBody(poolBody, call.body).data;
-    const pool: AgentPool = {
-      id: newId('apool'),
-      organization: organization.name,
-      createdAt: call.platform.now(),
-      name: checkName(call, organization.name, attributes?.name),
-      organizationScoped: attributes?.['organization-scoped'] ?? true,
-      allowedWorkspaceIds: ids(relationships?.['allowed-workspaces'], []),
-      allowedProjectIds: ids(relationships?.['allowed-projects'], []),
-      excludedWorkspaceIds: ids(relationships?.['excluded-workspaces'], []),
-    };
-    world.pools.set(pool.id, pool);
+    const defaults = newPool(newId('apool'), call.organization().name, '', call.platform.now());
+    const pool = added(call.world.pools, settingsIn(call, defaults));
     return created(agentPoolResource(call.platform, pool));
   });
 
   define('GET', '/agent-pools/:id', (call) => {
-    sweepAgents(call.platform);
-    return document(agentPoolResource(call.platform, found(call.platform.world.pools, call.param('id'))));
+    return document(agentPoolResource(call.platform, found(call.world.pools, call.id)));
   });
 
   define('PATCH', '/agent-pools/:id', (call) => {
-    const pool = found(call.platform.world.pools, call.param('id'));
-    const { attributes, relationships } = parseBody(poolBody, call.body).data;
-    if (attributes?.name !== undefined) pool.name = checkName(call, pool.organization, attributes.name, pool);
-    pool.organizationScoped = attributes?.['organization-scoped'] ?? pool.organizationScoped;
-    pool.allowedWorkspaceIds = ids(relationships?.['allowed-workspaces'], pool.allowedWorkspaceIds);
-    pool.allowedProjectIds = ids(relationships?.['allowed-projects'], pool.allowedProjectIds);
-    pool.excludedWorkspaceIds = ids(relationships?.['excluded-workspaces'], pool.excludedWorkspaceIds);
+    const pool = found(call.world.pools, call.id);
+    Object.assign(pool, settingsIn(call, pool));
     return document(agentPoolResource(call.platform, pool));
   });
 
-  define('DELETE', '/agent-pools/:id', (call) => {
-    const { world } = call.platform;
-    const pool = found(world.pools, call.param('id'));
-    const users = [...world.workspaces.values()].filter((each) => executionOf(world, each).pool?.id === pool.id);
-    const isDefault = [...world.organizations.values()].some((each) => each.defaultAgentPoolId === pool.id);
-    if (users.length > 0 || isDefault) {
-      throw invalid({ attribute: 'base', detail: 'The agent pool is in use and cannot be deleted' });
-    }
-    world.pools.delete(pool.id);
-    for (const token of world.agentTokens.values()) if (token.poolId === pool.id) world.agentTokens.delete(token.id);
-    for (const agent of world.agents.values()) if (agent.poolId === pool.id) world.agents.delete(agent.id);
+  define('DELETE', '/agent-pools/:id', ({ world, id }) => {
+    found(world.pools, id);
+    const isUsed = [...world.workspaces.values()].some((each) => executionOf(world, each).pool?.id === id);
+    const isDefault = [...world.organizations.values()].some((each) => each.defaultAgentPoolId === id);
+    if (isUsed || isDefault) throw invalid('base', 'The agent pool is in use and cannot be deleted');
+    world.pools.delete(id);
+    for (const token of world.agentTokens.values()) if (token.poolId === id) world.agentTokens.delete(token.id);
+    for (const agent of world.agents.values()) if (agent.poolId === id) world.agents.delete(agent.id);
     return noContent;
   });
 
   define('GET', '/agent-pools/:id/agents', (call) => {
-    const pool = found(call.platform.world.pools, call.param('id'));
-    sweepAgents(call.platform);
+    const pool = found(call.world.pools, call.id);
     const since = queryText(call.query, 'filter[last-ping-since]');
     const sinceMs = since === undefined ? Number.NEGATIVE_INFINITY : Date.parse(since);
     if (Number.isNaN(sinceMs)) {
       throw failure(400, 'Invalid filter parameter', `filter[last-ping-since]: ${since} isn't an ISO 8601 date`);
     }
-    const agents = sorted(
-      [...call.platform.world.agents.values()]
-        .filter((agent) => agent.poolId === pool.id && agent.lastPingAt >= sinceMs)
-        .reverse(),
-      call,
-      { 'created-at': (agent) => agent.createdAt },
+    const agents = [...call.world.agents.values()].filter(
+      (agent) => agent.poolId === pool.id && agent.lastPingAt >= sinceMs,
     );
-    return collection(fullPage(agents, call.query, call.url), (agent) => agentResource(call.platform, agent));
+    return call.list(sorted(agents.reverse(), call, byCreation), (agent) => agentResource(call.platform, agent));
   });
 
   define('GET', '/agents/:id', (call) => {
-    sweepAgents(call.platform);
-    return document(agentResource(call.platform, found(call.platform.world.agents, call.param('id'))));
+    return document(agentResource(call.platform, found(call.world.agents, call.id)));
   });
 
-  define('DELETE', '/agents/:id', (call) => {
-    const { world } = call.platform;
-    const agent = found(world.agents, call.param('id'));
-    sweepAgents(call.platform);
-    const status = statusOf(call.platform, agent);
-    if (status === 'idle' || status === 'busy') {
+  define('DELETE', '/agents/:id', ({ world, platform, id }) => {
+    const agent = found(world.agents, id);
+    if (['idle', 'busy'].includes(statusOf(platform, agent))) {
       throw failure(412, 'precondition failed', 'Agent must have a status of unknown, errored, or exited');
     }
-    endAgent(call.platform, agent, 'errored');
-    world.agents.delete(agent.id);
+    endAgent(platform, agent, 'errored');
+    world.agents.delete(id);
     return noContent;
   });
 
   define('GET', '/agent-pools/:id/authentication-tokens', (call) => {
-    // Managing pools is a separate permission. A team that can only view workspaces can't see the tokens.
-    if (call.user.access !== 'owner') throw notFound();
-    const pool = found(call.platform.world.pools, call.param('id'));
-    const tokens = sorted(
-      [...call.platform.world.agentTokens.values()].filter((token) => token.poolId === pool.id),
-      call,
-      { 'created-at': (token) => token.createdAt },
-    );
-    return collection(fullPage(tokens, call.query, call.url), (token) => agentTokenResource(token, null));
+    call.requireOwner();
+    const pool = found(call.world.pools, call.id);
+    const tokens = [...call.world.agentTokens.values()].filter((token) => token.poolId === pool.id);
+    return call.list(sorted(tokens, call, byCreation), (token) => agentTokenResource(token, null));
   });
 
   define('POST', '/agent-pools/:id/authentication-tokens', (call) => {
-    const { world } = call.platform;
-    const pool = found(world.pools, call.param('id'));
-    const description = parseBody(tokenBody, call.body).data.attributes?.description ?? '';
-    if (description.trim() === '') throw invalid({ attribute: 'description', detail: "Description can't be blank" });
-    const token = {
+    const pool = found(call.world.pools, call.id);
+    const { description } = call.parse(tokenBody).data.attributes;
+    if (description.trim() === '') throw invalid('description', "Description can't be blank");
+    const token = added(call.world.agentTokens, {
       id: newId('at'),
       poolId: pool.id,
       description,
       createdAt: call.platform.now(),
       createdById: call.user.id,
       secret: newToken(),
-      lastUsedAt: undefined,
-    };
-    world.agentTokens.set(token.id, token);
+    });
     return created(agentTokenResource(token, token.secret));
   });
 
   define('GET', '/authentication-tokens/:id', (call) => {
-    if (call.user.access !== 'owner') throw notFound();
-    return document(agentTokenResource(found(call.platform.world.agentTokens, call.param('id')), null));
+    call.requireOwner();
+    return document(agentTokenResource(found(call.world.agentTokens, call.id), null));
   });
 
-  define('DELETE', '/authentication-tokens/:id', (call) => {
-    const token = found(call.platform.world.agentTokens, call.param('id'));
-    call.platform.world.agentTokens.delete(token.id);
+  define('DELETE', '/authentication-tokens/:id', ({ world, id }) => {
+    found(world.agentTokens, id);
+    world.agentTokens.delete(id);
     return noContent;
   });
 }

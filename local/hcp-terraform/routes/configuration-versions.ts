@@ -1,68 +1,54 @@
 /** Configuration versions. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/configuration-versions */
 import * as z from 'zod';
-import { collection, created, type Define, document, found } from '../api.ts';
+import { added, created, type Define, document, found } from '../api.ts';
 import { configurationVersionResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
-import { fullPage, invalid, notFound, parseBody } from '../json-api.ts';
-import type { ConfigurationVersion } from '../records.ts';
-import { blobPath } from '../world.ts';
+import { invalid, notFound } from '../json-api.ts';
 
 const versionBody = z.object({
   data: z.object({
     type: z.literal('configuration-versions'),
     attributes: z
       .object({
-        'auto-queue-runs': z.boolean().optional(),
-        speculative: z.boolean().optional(),
-        provisional: z.boolean().optional(),
+        autoQueueRuns: z.boolean().default(true),
+        speculative: z.boolean().default(false),
+        provisional: z.boolean().default(false),
       })
-      .default({}),
+      .prefault({}),
   }),
 });
 
 export function configurationVersionRoutes(define: Define): void {
   define('GET', '/workspaces/:id/configuration-versions', (call) => {
-    const { world } = call.platform;
-    const workspace = found(world.workspaces, call.param('id'));
-    const versions = [...world.configurationVersions.values()]
-      .filter((version) => version.workspaceId === workspace.id)
-      .reverse();
-    return collection(fullPage(versions, call.query, call.url), (each) => configurationVersionResource(call, each));
+    const { id } = found(call.world.workspaces, call.id);
+    const versions = [...call.world.configurationVersions.values()].filter(({ workspaceId }) => workspaceId === id);
+    return call.list(versions.reverse(), (each) => configurationVersionResource(call, each));
   });
 
   define('POST', '/workspaces/:id/configuration-versions', (call) => {
-    const { world } = call.platform;
-    const workspace = found(world.workspaces, call.param('id'));
-    const { attributes } = parseBody(versionBody, call.body).data;
+    const workspace = found(call.world.workspaces, call.id);
+    const { attributes } = call.parse(versionBody).data;
     if (attributes.speculative && attributes.provisional) {
-      throw invalid({
-        attribute: 'provisional',
-        detail: 'A configuration version cannot be speculative and provisional',
-      });
+      throw invalid('provisional', 'A configuration version cannot be speculative and provisional');
     }
-    const version: ConfigurationVersion = {
+    const version = added(call.world.configurationVersions, {
+      ...attributes,
       id: newId('cv'),
       workspaceId: workspace.id,
       createdAt: call.platform.now(),
       createdById: call.user.id,
-      autoQueueRuns: attributes['auto-queue-runs'] ?? true,
-      speculative: attributes.speculative ?? false,
-      provisional: attributes.provisional ?? false,
-      uploadedAt: undefined,
-      archive: undefined,
-    };
-    world.configurationVersions.set(version.id, version);
+    });
     return created(configurationVersionResource(call, version, { showUploadUrl: true }));
   });
 
   define('GET', '/configuration-versions/:id', (call) =>
-    document(configurationVersionResource(call, found(call.platform.world.configurationVersions, call.param('id')))),
+    document(configurationVersionResource(call, found(call.world.configurationVersions, call.id))),
   );
 
   define('GET', '/configuration-versions/:id/download', (call) => {
-    const version = found(call.platform.world.configurationVersions, call.param('id'));
-    if (version.archive === undefined || call.user.access !== 'owner') throw notFound();
-    const path = blobPath(call.platform.world, { kind: 'configuration-download', id: version.id });
-    return { status: 302, location: `${call.origin}${path}` };
+    const { archive, id } = found(call.world.configurationVersions, call.id);
+    call.requireOwner();
+    if (archive === undefined) throw notFound();
+    return { status: 302, location: call.blobUrl('configuration-download', id) };
   });
 }

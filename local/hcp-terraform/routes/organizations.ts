@@ -1,6 +1,6 @@
 /** Organizations, their projects, and the account behind a token. */
 import * as z from 'zod';
-import { collection, created, type Define, document, found, noContent } from '../api.ts';
+import { added, created, type Define, document, found, noContent } from '../api.ts';
 import {
   entitlementSetResource,
   organizationResource,
@@ -8,8 +8,7 @@ import {
   userResource,
 } from '../documents/organizations.ts';
 import { newId } from '../ids.ts';
-import { fullPage, invalid, parseBody, queryList, queryText, toOne } from '../json-api.ts';
-import type { Project } from '../records.ts';
+import { invalid, queryList, queryText, toOneBody } from '../json-api.ts';
 import { isFinal } from '../runs.ts';
 import { addOrganization } from '../world.ts';
 
@@ -20,10 +19,10 @@ const organizationBody = z.object({
     attributes: z.object({
       name: z.string().optional(),
       email: z.string().optional(),
-      'default-execution-mode': z.enum(['remote', 'local', 'agent']).optional(),
+      defaultExecutionMode: z.enum(['remote', 'local', 'agent']).optional(),
     }),
     relationships: z
-      .object({ 'default-agent-pool': z.union([toOne, z.object({ data: z.null() })]).optional() })
+      .object({ 'default-agent-pool': z.union([toOneBody, z.object({ data: z.null() })]).optional() })
       .optional(),
   }),
 });
@@ -33,42 +32,37 @@ const projectBody = z.object({
 });
 
 export function organizationRoutes(define: Define): void {
-  define('GET', '/account/details', (call) => document(userResource(call.user)));
-  define('GET', '/users/:id', (call) => document(userResource(found(call.platform.world.users, call.param('id')))));
+  define('GET', '/account/details', ({ user }) => document(userResource(user)));
+  define('GET', '/users/:id', ({ world, id }) => document(userResource(found(world.users, id))));
 
   define('GET', '/organizations', (call) => {
     const wanted = queryText(call.query, 'q') ?? '';
-    const organizations = [...call.platform.world.organizations.values()].filter((each) => each.name.includes(wanted));
-    return collection(fullPage(organizations, call.query, call.url), (each) => organizationResource(call, each));
+    const organizations = [...call.world.organizations.values()].filter(({ name }) => name.includes(wanted));
+    return call.list(organizations, (each) => organizationResource(call, each));
   });
 
   define('POST', '/organizations', (call) => {
-    const { attributes } = parseBody(organizationBody, call.body).data;
-    const { world } = call.platform;
-    const name = attributes.name ?? '';
-    if (!NAME.test(name)) throw invalid({ attribute: 'name', detail: 'Name is invalid' });
-    if (world.organizations.has(name)) throw invalid({ attribute: 'name', detail: 'Name has already been taken' });
-    const organization = addOrganization(world, name, call.platform.now());
-    organization.email = attributes.email ?? organization.email;
+    const { name = '', email } = call.parse(organizationBody).data.attributes;
+    if (!NAME.test(name)) throw invalid('name', 'Name is invalid');
+    if (call.world.organizations.has(name)) throw invalid('name', 'Name has already been taken');
+    const organization = addOrganization(call.world, name, call.platform.now());
+    organization.email = email ?? organization.email;
     return created(organizationResource(call, organization));
   });
 
-  define('GET', '/organizations/:organization', (call) =>
-    document(organizationResource(call, found(call.platform.world.organizations, call.param('organization')))),
-  );
+  define('GET', '/organizations/:organization', (call) => document(organizationResource(call, call.organization())));
 
   define('PATCH', '/organizations/:organization', (call) => {
-    const { world } = call.platform;
-    const organization = found(world.organizations, call.param('organization'));
-    const { attributes, relationships } = parseBody(organizationBody, call.body).data;
+    const organization = call.organization();
+    const { attributes, relationships } = call.parse(organizationBody).data;
     const pool = relationships?.['default-agent-pool'];
-    if (pool !== undefined && pool.data !== null && world.pools.get(pool.data.id)?.organization !== organization.name) {
-      throw invalid({ attribute: 'default-agent-pool', detail: 'Default agent pool must exist' });
+    if (pool?.data != null && call.world.pools.get(pool.data.id)?.organization !== organization.name) {
+      throw invalid('default-agent-pool', 'Default agent pool must exist');
     }
-    const poolId = pool === undefined ? organization.defaultAgentPoolId : (pool.data?.id ?? undefined);
-    const mode = attributes['default-execution-mode'] ?? organization.defaultExecutionMode;
+    const poolId = pool === undefined ? organization.defaultAgentPoolId : pool.data?.id;
+    const mode = attributes.defaultExecutionMode ?? organization.defaultExecutionMode;
     if (mode === 'agent' && poolId === undefined) {
-      throw invalid({ attribute: 'default-agent-pool', detail: "Default agent pool can't be blank" });
+      throw invalid('default-agent-pool', "Default agent pool can't be blank");
     }
     organization.defaultExecutionMode = mode;
     organization.defaultAgentPoolId = poolId;
@@ -77,76 +71,54 @@ export function organizationRoutes(define: Define): void {
   });
 
   define('GET', '/organizations/:organization/entitlement-set', (call) =>
-    document(entitlementSetResource(found(call.platform.world.organizations, call.param('organization')))),
+    document(entitlementSetResource(call.organization())),
   );
 
-  // Neither route is documented. The CLI requests them while it waits for its run.
+  // This route isn't documented. The CLI requests it while it waits for its run.
   define('GET', '/organizations/:organization/capacity', (call) => {
-    const organization = found(call.platform.world.organizations, call.param('organization'));
-    const runs = [...call.platform.world.runs.values()].filter((run) => run.organization === organization.name);
-    return document({
-      id: organization.name,
-      type: 'organization-capacity',
-      attributes: {
-        pending: runs.filter((run) => run.status === 'pending').length,
-        running: runs.filter((run) => !isFinal(run) && run.status !== 'pending').length,
-      },
-    });
+    const { name } = call.organization();
+    const active = [...call.world.runs.values()].filter((run) => run.organization === name && !isFinal(run));
+    const pending = active.filter(({ status }) => status === 'pending').length;
+    const attributes = { pending, running: active.length - pending };
+    return document({ id: name, type: 'organization-capacity', attributes });
   });
 
   define('GET', '/organizations/:organization/projects', (call) => {
-    const organization = found(call.platform.world.organizations, call.param('organization'));
+    const { name: organization } = call.organization();
     const names = queryList(call.query, 'filter[names]');
     const wanted = queryText(call.query, 'q') ?? '';
-    const projects = [...call.platform.world.projects.values()].filter(
-      (each) =>
-        each.organization === organization.name &&
-        (names === undefined || names.has(each.name)) &&
-        each.name.includes(wanted),
+    const projects = [...call.world.projects.values()].filter(
+      (each) => each.organization === organization && (names?.has(each.name) ?? true) && each.name.includes(wanted),
     );
-    return collection(fullPage(projects, call.query, call.url), (each) => projectResource(call, each));
+    return call.list(projects, (each) => projectResource(call, each));
   });
 
   define('POST', '/organizations/:organization/projects', (call) => {
-    const { world } = call.platform;
-    const organization = found(world.organizations, call.param('organization'));
-    const { attributes } = parseBody(projectBody, call.body).data;
-    const name = attributes.name ?? '';
-    if (name.trim() === '') throw invalid({ attribute: 'name', detail: "Name can't be blank" });
-    const taken = [...world.projects.values()].some(
-      (each) => each.organization === organization.name && each.name === name,
-    );
-    if (taken) throw invalid({ attribute: 'name', detail: 'Name has already been taken' });
-    const project: Project = {
-      id: newId('prj'),
-      organization: organization.name,
-      createdAt: call.platform.now(),
-      name,
-      description: attributes.description ?? '',
-    };
-    world.projects.set(project.id, project);
+    const { projects } = call.world;
+    const { name: organization } = call.organization();
+    const { name = '', description = '' } = call.parse(projectBody).data.attributes;
+    if (name.trim() === '') throw invalid('name', "Name can't be blank");
+    const isTaken = [...projects.values()].some((each) => each.organization === organization && each.name === name);
+    if (isTaken) throw invalid('name', 'Name has already been taken');
+    const createdAt = call.platform.now();
+    const project = added(projects, { id: newId('prj'), organization, createdAt, name, description });
     return created(projectResource(call, project));
   });
 
-  define('GET', '/projects/:id', (call) =>
-    document(projectResource(call, found(call.platform.world.projects, call.param('id')))),
-  );
+  define('GET', '/projects/:id', (call) => document(projectResource(call, found(call.world.projects, call.id))));
 
   define('PATCH', '/projects/:id', (call) => {
-    const project = found(call.platform.world.projects, call.param('id'));
-    const { attributes } = parseBody(projectBody, call.body).data;
-    project.name = attributes.name ?? project.name;
-    project.description = attributes.description ?? project.description;
+    const project = found(call.world.projects, call.id);
+    Object.assign(project, call.parse(projectBody).data.attributes);
     return document(projectResource(call, project));
   });
 
-  define('DELETE', '/projects/:id', (call) => {
-    const { world } = call.platform;
-    const project = found(world.projects, call.param('id'));
-    const inUse = [...world.workspaces.values()].some((each) => each.projectId === project.id);
-    const isDefault = world.organizations.get(project.organization)?.defaultProjectId === project.id;
-    if (inUse || isDefault) throw invalid({ attribute: 'base', detail: 'The project cannot be deleted' });
-    world.projects.delete(project.id);
+  define('DELETE', '/projects/:id', ({ world, id }) => {
+    const { organization } = found(world.projects, id);
+    const isUsed = [...world.workspaces.values()].some(({ projectId }) => projectId === id);
+    const isDefault = world.organizations.get(organization)?.defaultProjectId === id;
+    if (isUsed || isDefault) throw invalid('base', 'The project cannot be deleted');
+    world.projects.delete(id);
     return noContent;
   });
 }

@@ -15,7 +15,7 @@ export interface ContainerView {
   readonly lines: readonly string[];
 }
 
-type ContainerOf = (agentName: string) => ContainerView | undefined;
+export type ContainerOf = (agentName: string) => ContainerView | undefined;
 
 const REFRESH_SECONDS = 3;
 const STYLE = `
@@ -30,11 +30,10 @@ pre { background: color-mix(in srgb, CanvasText 7%, Canvas); padding: 12px; bord
 export function runPageRoutes(api: HttpServer, platform: Platform, containerOf: ContainerOf): void {
   for (const path of ['/app/:organization/:workspace/runs/:id', '/app/:organization/workspaces/:workspace/runs/:id']) {
     api.get(path, (request, reply) => {
-      const { organization, workspace, id = '' } = pathParameters.parse(request.params);
+      const { organization, workspace = '', id = '' } = pathParameters.parse(request.params);
       const run = platform.world.runs.get(id);
       const name = platform.world.workspaces.get(run?.workspaceId ?? '')?.name;
-      if (run === undefined || name === undefined || run.organization !== organization || name !== workspace)
-        throw notFound();
+      if (run === undefined || run.organization !== organization || name !== workspace) throw notFound();
       return reply
         .headers({
           'content-type': 'text/html; charset=utf-8',
@@ -42,7 +41,7 @@ export function runPageRoutes(api: HttpServer, platform: Platform, containerOf: 
           'cache-control': 'no-store',
           'referrer-policy': 'no-referrer',
         })
-        .send(runPage(run, name, containerOf));
+        .send(runPage(run, workspace, containerOf));
     });
   }
 }
@@ -71,7 +70,7 @@ ${facts([
 ])}
 ${phases.length === 0 ? `<p>No agent has taken a job of this run yet${waiting === undefined ? '.' : `; the ${waiting.phase} is queued.`}</p>` : ''}
 ${phases.map((operation) => phase(operation, containerOf)).join('\n')}
-<p><small>Of the local emulator. HCP Terraform's own page has more, and asks for a login.</small></p>
+<p><small>This is the local emulator. HCP Terraform's own page shows more, and requires a login.</small></p>
 </body>
 </html>
 `;
@@ -82,14 +81,7 @@ function phase(operation: Operation, containerOf: ContainerOf): string {
   const container = by === undefined ? undefined : containerOf(by.agentName);
   const log = Buffer.concat(operation.log).toString('utf8');
   return `<h2>${operation.phase === 'plan' ? 'Plan' : 'Apply'}: ${escaped(operation.status.replaceAll('_', ' '))}</h2>
-${
-  by === undefined
-    ? ''
-    : facts([
-        ['Agent', by.agentName],
-        ['Agent pool', by.agentPoolName],
-      ])
-}
+${by === undefined ? '' : facts(Object.entries({ Agent: by.agentName, 'Agent pool': by.agentPoolName }))}
 <pre>${escaped(plain(log)) || 'Nothing was written yet.'}</pre>
 ${container === undefined ? '' : `<h3>Its container</h3>\n${facts(container.facts)}\n<pre>${escaped(container.lines.map(plain).join('\n'))}</pre>`}`;
 }

@@ -1,107 +1,123 @@
-/** Runs: lists, creation, actions. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run */
+/**
+ * Runs, plans and applies: lists, creation, actions.
+ * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run, …/plans and …/applies
+ */
 import * as z from 'zod';
 import { poolOfRun } from '../agents.ts';
-import { type Answer, accepted, type Call, collection, created, type Define, document, found } from '../api.ts';
+import { type Answer, accepted, type Call, created, type Define, document, found, noContent } from '../api.ts';
 import { includedWithRuns, operationResource, RUN_INCLUDES, runEventResource, runResource } from '../documents/runs.ts';
 import { configurationVersionResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
 import {
+  conflict,
   failure,
-  fullPage,
   includes,
   invalid,
   notFound,
-  parseBody,
   queryList,
   queryText,
-  reducedPage,
-  toOne,
+  type Resource,
+  toOneBody,
 } from '../json-api.ts';
-import { runChanged } from '../platform.ts';
-import { advance, runsOf, workingRun } from '../queue.ts';
-import { createRun } from '../run-creation.ts';
+import { advance, createRun, runMoved, runsOf, workingRun } from '../queue.ts';
+import { redactedPlan } from '../redacted-plan.ts';
 import {
+  awaitsDecision,
   cancel,
   confirm,
   discard,
   forceCancel,
   isCancelable,
-  isConfirmable,
-  isDiscardable,
   isFinal,
   isForceCancelable,
+  type Operation,
   operationOf,
   type Run,
+  runRequest,
 } from '../runs.ts';
 import { executionOf } from '../world.ts';
 
 const YEAR_MS = 365 * 86_400_000;
 
+/** Clients send null for a setting that the user didn't set. */
+function withoutNulls(attributes: unknown): unknown {
+  const parsed = z.record(z.string(), z.unknown()).safeParse(attributes);
+  if (!parsed.success) return attributes;
+  return Object.fromEntries(Object.entries(parsed.data).filter(([, value]) => value !== null));
+}
+
 const runBody = z.object({
   data: z.object({
     type: z.literal('runs'),
-    attributes: z
-      .object({
-        message: z.string().nullish(),
-        'auto-apply': z.boolean().nullish(),
-        'is-destroy': z.boolean().nullish(),
-        refresh: z.boolean().nullish(),
-        'refresh-only': z.boolean().nullish(),
-        'plan-only': z.boolean().nullish(),
-        'save-plan': z.boolean().nullish(),
-        'allow-empty-apply': z.boolean().nullish(),
-        'allow-config-generation': z.boolean().nullish(),
-        'debugging-mode': z.boolean().nullish(),
-        'terraform-version': z.string().nullish(),
-        'target-addrs': z.array(z.string()).nullish(),
-        'replace-addrs': z.array(z.string()).nullish(),
-        variables: z.array(z.object({ key: z.string(), value: z.string() })).nullish(),
-      })
-      .default({}),
-    relationships: z.object({ workspace: toOne.optional(), 'configuration-version': toOne.optional() }).optional(),
+    attributes: z.preprocess(withoutNulls, runRequest).prefault({}),
+    relationships: z
+      .object({ workspace: toOneBody.optional(), 'configuration-version': toOneBody.optional() })
+      .optional(),
   }),
 });
 
 const commentBody = z.object({ comment: z.string().nullish() }).nullish();
 
-/** Whether the run matches every filter and search of the query. Lists of the organization cover one year by default. */
-function matches(call: Call, run: Run, { yearByDefault }: { yearByDefault: boolean }): boolean {
-  const { world } = call.platform;
-  const { query } = call;
-  const oneOf = (name: string, value: string | undefined) => {
+/** Returns whether a run matches every filter and search of the query. */
+function filterOf({ world, query, platform }: Call, defaultTimeframe: 'year' | undefined): (run: Run) => boolean {
+  const oneOf = (name: string, shown: (run: Run) => string | undefined): ((run: Run) => boolean) => {
     const wanted = queryList(query, name);
-    return wanted === undefined || (value !== undefined && wanted.has(value));
+    return (run) => wanted === undefined || wanted.has(shown(run) ?? '');
   };
-  if (!oneOf('filter[status]', run.status)) return false;
-  if (!oneOf('filter[source]', run.source)) return false;
-  if (!oneOf('filter[agent_pool_names]', poolOfRun(world, run)?.name)) return false;
-  if (!oneOf('filter[workspace_names]', world.workspaces.get(run.workspaceId)?.name)) return false;
-
+  const lists = [
+    oneOf('filter[status]', ({ status }) => status),
+    oneOf('filter[source]', ({ source }) => source),
+    oneOf('filter[operation]', operationOf),
+    oneOf('filter[agent_pool_names]', (run) => poolOfRun(world, run)?.name),
+    oneOf('filter[workspace_names]', ({ workspaceId }) => world.workspaces.get(workspaceId)?.name),
+  ];
   const group = queryText(query, 'filter[status_group]');
-  if (group === 'non_final' && isFinal(run)) return false;
-  if (group === 'final' && !isFinal(run)) return false;
-  if (group === 'discardable' && !isDiscardable(run)) return false;
-
-  const timeframe = queryText(query, 'filter[timeframe]') ?? (yearByDefault ? 'year' : undefined);
-  if (timeframe === 'year' && run.createdAt < call.platform.now() - YEAR_MS) return false;
-  if (timeframe !== undefined && timeframe !== 'year') {
-    if (new Date(run.createdAt).getUTCFullYear() !== Number(timeframe)) return false;
-  }
-
+  const timeframe = queryText(query, 'filter[timeframe]') ?? defaultTimeframe;
   const user = queryText(query, 'search[user]');
-  if (user !== undefined) return world.users.get(run.createdById)?.username === user;
-  // Runs have no commits here.
-  if (queryText(query, 'search[commit]') !== undefined) return false;
+  const commit = queryText(query, 'search[commit]');
   const basic = queryText(query, 'search[basic]');
-  return basic === undefined || run.id === basic || run.message.includes(basic);
+  return (run) => {
+    if (!lists.every((matches) => matches(run))) return false;
+    if (group === 'non_final' && isFinal(run)) return false;
+    if (group === 'final' && !isFinal(run)) return false;
+    if (group === 'discardable' && !awaitsDecision(run)) return false;
+    if (timeframe === 'year' && run.createdAt < platform.now() - YEAR_MS) return false;
+    if (timeframe !== undefined && timeframe !== 'year') {
+      if (new Date(run.createdAt).getUTCFullYear() !== Number(timeframe)) return false;
+    }
+    if (user !== undefined) return world.users.get(run.createdById)?.username === user;
+    // Runs have no commits here.
+    if (commit !== undefined) return false;
+    return basic === undefined || run.id === basic || run.message.includes(basic);
+  };
 }
 
-function newestFirst(runs: readonly Run[]): Run[] {
-  return [...runs].sort((a, b) => b.sequence - a.sequence);
+function runIn(call: Call): Run {
+  return found(call.world.runs, call.id);
 }
 
-function runCalled(call: Call): Run {
-  return found(call.platform.world.runs, call.param('id'));
+function operationIn(call: Call, phase: Operation['phase']): Operation {
+  const operation = found(call.world.operations, call.id);
+  if (operation.phase !== phase) throw notFound();
+  return operation;
+}
+
+/** The machine-readable plan: a redirect to a blob, or nothing yet. */
+function jsonOutput(call: Call, { id, result }: Operation): Answer {
+  call.requireOwner();
+  return result?.planJson === undefined ? noContent : { status: 307, location: call.blobUrl('plan-json', id) };
+}
+
+/** Returns the resources that the request wants with its runs, or `undefined` if it wants none. */
+function includer(call: Call): (runs: readonly Run[]) => Resource[] | undefined {
+  const asked = includes(call.query, RUN_INCLUDES);
+  return (runs) => (asked.size === 0 ? undefined : includedWithRuns(call, runs, asked));
+}
+
+/** A list of runs, newest first. */
+function listRuns(call: Call, runs: readonly Run[], totals: boolean): Answer {
+  const sorted = [...runs].sort((a, b) => b.sequence - a.sequence);
+  return call.list(sorted, (run) => runResource(call, run), { totals, include: includer(call) });
 }
 
 /** An action on a run: 202 without a body if its status allows it, otherwise 409. */
@@ -109,71 +125,52 @@ function action(
   define: Define,
   name: string,
   allowed: (run: Run, now: number) => boolean,
-  act: (call: Call, run: Run) => void,
+  act: (run: Run, userId: string, now: number, call: Call) => void,
 ): void {
   define('POST', `/runs/:id/actions/${name}`, (call) => {
-    const run = runCalled(call);
-    const comment = parseBody(commentBody, call.body)?.comment ?? undefined;
-    if (!allowed(run, call.platform.now())) throw failure(409, 'transition not allowed');
-    if (comment !== undefined) run.comments.push({ id: newId('wsc'), body: comment });
-    act(call, run);
-    runChanged(call.platform, run);
-    const workspace = call.platform.world.workspaces.get(run.workspaceId);
-    if (workspace !== undefined) advance(call.platform, workspace);
+    const run = runIn(call);
+    const now = call.platform.now();
+    const comment = call.parse(commentBody)?.comment;
+    if (!allowed(run, now)) throw failure(409, 'transition not allowed');
+    if (comment != null) run.comments.push({ id: newId('wsc'), body: comment });
+    act(run, call.user.id, now, call);
+    runMoved(call.platform, run);
     return accepted;
   });
 }
 
 function create(call: Call): Answer {
-  const { world } = call.platform;
-  const { attributes, relationships } = parseBody(runBody, call.body).data;
+  const { world, platform } = call;
+  const { attributes, relationships } = call.parse(runBody).data;
   const workspaceId = relationships?.workspace?.data.id;
-  if (workspaceId === undefined) throw invalid({ attribute: 'workspace', detail: "Workspace can't be blank" });
+  if (workspaceId === undefined) throw invalid('workspace', "Workspace can't be blank");
   const workspace = found(world.workspaces, workspaceId);
   const versionId = relationships?.['configuration-version']?.data.id ?? workspace.currentConfigurationVersionId;
-  const version = versionId === undefined ? undefined : world.configurationVersions.get(versionId);
-  if (version === undefined) {
-    throw invalid({ attribute: 'configuration-version', detail: 'Configuration version is missing' });
-  }
+  const version = world.configurationVersions.get(versionId ?? '');
+  if (version === undefined) throw invalid('configuration-version', 'Configuration version is missing');
   if (version.uploadedAt === undefined) {
-    throw invalid({ attribute: 'configuration-version', detail: 'Configuration version must be uploaded' });
+    throw invalid('configuration-version', 'Configuration version must be uploaded');
   }
   if (executionOf(world, workspace).mode === 'local') {
-    throw invalid({ attribute: 'base', detail: 'Runs cannot be queued in a workspace with local execution mode' });
+    throw invalid('base', 'Runs cannot be queued in a workspace with local execution mode');
   }
-  const planOnly = attributes['plan-only'] ?? version.speculative;
+  const planOnly = attributes.planOnly ?? version.speculative;
   if (version.speculative && !planOnly) {
-    throw invalid({ attribute: 'plan-only', detail: 'A speculative configuration version allows plan-only runs only' });
+    throw invalid('plan-only', 'A speculative configuration version allows plan-only runs only');
   }
-  if (attributes['is-destroy'] && attributes['refresh-only']) {
-    throw invalid({ attribute: 'is-destroy', detail: 'Is destroy and refresh only are mutually exclusive' });
+  if (attributes.isDestroy && attributes.refreshOnly) {
+    throw invalid('is-destroy', 'Is destroy and refresh only are mutually exclusive');
   }
-  if (attributes['is-destroy'] && !workspace.allowDestroyPlan) {
-    throw invalid({ attribute: 'is-destroy', detail: 'The workspace does not allow destroy plans' });
+  if (attributes.isDestroy && !workspace.allowDestroyPlan) {
+    throw invalid('is-destroy', 'The workspace does not allow destroy plans');
   }
-  if (attributes['terraform-version'] != null && !planOnly) {
-    throw invalid({ attribute: 'terraform-version', detail: 'Terraform version is only valid for plan-only runs' });
+  if (attributes.terraformVersion !== undefined && !planOnly) {
+    throw invalid('terraform-version', 'Terraform version is only valid for plan-only runs');
   }
-  const run = createRun(call.platform, workspace, version, call.user.id, {
-    source: 'tfe-api',
-    message: attributes.message ?? undefined,
-    autoApply: attributes['auto-apply'] ?? undefined,
-    isDestroy: attributes['is-destroy'] ?? undefined,
-    refresh: attributes.refresh ?? undefined,
-    refreshOnly: attributes['refresh-only'] ?? undefined,
-    planOnly,
-    savePlan: attributes['save-plan'] ?? undefined,
-    allowEmptyApply: attributes['allow-empty-apply'] ?? undefined,
-    allowConfigGeneration: attributes['allow-config-generation'] ?? undefined,
-    debuggingMode: attributes['debugging-mode'] ?? undefined,
-    terraformVersion: attributes['terraform-version'] ?? undefined,
-    targetAddrs: attributes['target-addrs'] ?? undefined,
-    replaceAddrs: attributes['replace-addrs'] ?? undefined,
-    variables: attributes.variables ?? undefined,
-  });
+  const run = createRun(platform, workspace, version, { userId: call.user.id, source: 'tfe-api' }, attributes);
   // The response shows the new run as pending. The queue advances it afterwards.
   const answer = created(runResource(call, run));
-  advance(call.platform, workspace);
+  advance(platform, workspace);
   return answer;
 }
 
@@ -184,112 +181,81 @@ function hasOrganizationRuns(tfeVersion: string | undefined): boolean {
   return Number(month) > 202_409 || (Number(month) === 202_409 && Number(release) >= 1);
 }
 
+function runsOfOrganization(call: Call): Run[] {
+  const { name } = call.organization();
+  return [...call.world.runs.values()].filter((run) => run.organization === name);
+}
+
 export function runRoutes(define: Define): void {
   define('POST', '/runs', create);
 
   define('GET', '/organizations/:organization/runs', (call) => {
-    const { world } = call.platform;
     if (!hasOrganizationRuns(call.platform.settings.tfeVersion)) throw notFound();
-    const organization = found(world.organizations, call.param('organization'));
-    const asked = includes(call.query, RUN_INCLUDES);
-    const operations = queryList(call.query, 'filter[operation]');
-    const runs = [...world.runs.values()].filter(
-      (run) =>
-        run.organization === organization.name &&
-        (operations === undefined || operations.has(operationOf(run))) &&
-        matches(call, run, { yearByDefault: true }),
-    );
-    const page = reducedPage(newestFirst(runs), call.query, call.url);
-    const included = asked.size === 0 ? undefined : includedWithRuns(call, page.items, asked);
-    return collection(page, (run) => runResource(call, run), included);
+    const runs = runsOfOrganization(call).filter(filterOf(call, 'year'));
+    return listRuns(call, runs, false);
   });
 
   define('GET', '/workspaces/:id/runs', (call) => {
-    const { world } = call.platform;
-    const workspace = found(world.workspaces, call.param('id'));
-    const asked = includes(call.query, RUN_INCLUDES);
-    const operations = queryList(call.query, 'filter[operation]');
-    const runs = runsOf(world, workspace.id).filter(
-      (run) =>
-        // Plan-only runs are omitted unless they are requested.
-        (operations === undefined ? !run.planOnly : operations.has(operationOf(run))) &&
-        matches(call, run, { yearByDefault: false }),
-    );
-    const page = fullPage(newestFirst(runs), call.query, call.url);
-    const included = asked.size === 0 ? undefined : includedWithRuns(call, page.items, asked);
-    return collection(page, (run) => runResource(call, run), included);
+    const { id } = found(call.world.workspaces, call.id);
+    const showsPlanOnly = queryList(call.query, 'filter[operation]') !== undefined;
+    const matches = filterOf(call, undefined);
+    const runs = runsOf(call.world, id).filter((run) => (showsPlanOnly || !run.planOnly) && matches(run));
+    return listRuns(call, runs, true);
   });
 
+  // This route isn't documented. The CLI requests it while it waits for its run.
   define('GET', '/organizations/:organization/runs/queue', (call) => {
-    const organization = found(call.platform.world.organizations, call.param('organization'));
-    const waiting = [...call.platform.world.runs.values()].filter(
-      (run) => run.organization === organization.name && !isFinal(run) && !isConfirmable(run),
-    );
-    const positions = new Map(waiting.map((run, index) => [run.id, index + 1]));
-    return collection(fullPage(waiting, call.query, call.url), (run) => {
+    const waiting = runsOfOrganization(call).filter((run) => !isFinal(run) && !awaitsDecision(run));
+    return call.list(waiting, (run) => {
       const resource = runResource(call, run);
-      return { ...resource, attributes: { ...resource.attributes, 'position-in-queue': positions.get(run.id) ?? 0 } };
+      return { ...resource, attributes: { ...resource.attributes, 'position-in-queue': waiting.indexOf(run) + 1 } };
     });
   });
 
-  define('GET', '/runs/:id', (call) => {
-    const run = runCalled(call);
-    const asked = includes(call.query, RUN_INCLUDES);
-    return document(runResource(call, run), asked.size === 0 ? undefined : includedWithRuns(call, [run], asked));
+  define('GET', '/runs/:id', (call) => document(runResource(call, runIn(call)), includer(call)([runIn(call)])));
+  define('GET', '/runs/:id/plan', (call) => document(operationResource(call, runIn(call).plan)));
+  define('GET', '/runs/:id/apply', (call) => document(operationResource(call, runIn(call).apply)));
+  define('GET', '/runs/:id/configuration-version', (call) => {
+    const version = found(call.world.configurationVersions, runIn(call).configurationVersionId);
+    return document(configurationVersionResource(call, version));
   });
+  define('GET', '/runs/:id/run-events', (call) => ({
+    status: 200,
+    body: { data: runIn(call).events.map(runEventResource) },
+  }));
 
-  define('GET', '/runs/:id/run-events', (call) => {
-    const { events } = runCalled(call);
-    return { status: 200, body: { data: events.map(runEventResource) } };
+  define('GET', '/plans/:id', (call) => document(operationResource(call, operationIn(call, 'plan'))));
+  define('GET', '/applies/:id', (call) => document(operationResource(call, operationIn(call, 'apply'))));
+  define('GET', '/plans/:id/json-output', (call) => jsonOutput(call, operationIn(call, 'plan')));
+  define('GET', '/runs/:id/plan/json-output', (call) => jsonOutput(call, runIn(call).plan));
+
+  // The plan for `terraform show`: with schemas, and without sensitive values.
+  define('GET', '/plans/:id/json-output-redacted', (call) => {
+    const { result } = operationIn(call, 'plan');
+    const plan = result === undefined ? undefined : redactedPlan(result);
+    return plan === undefined ? noContent : { status: 200, body: plan };
   });
 
   // Run tasks, policy checks and policy evaluations don't exist here, so their lists are empty.
-  for (const list of ['task-stages', 'policy-checks', 'tf-policy-evaluations', 'comments']) {
-    define('GET', `/runs/:id/${list}`, (call) => {
-      const run = runCalled(call);
-      const comments = list === 'comments' ? run.comments : [];
-      return collection(fullPage(comments, call.query, call.url), (comment) => ({
-        id: comment.id,
+  for (const name of ['task-stages', 'policy-checks', 'tf-policy-evaluations', 'comments']) {
+    define('GET', `/runs/:id/${name}`, (call) => {
+      const { comments } = runIn(call);
+      return call.list(name === 'comments' ? comments : [], ({ id, body }) => ({
+        id,
         type: 'comments',
-        attributes: { body: comment.body },
+        attributes: { body },
       }));
     });
   }
 
-  define('GET', '/runs/:id/plan', (call) => document(operationResource(call, runCalled(call).plan)));
-  define('GET', '/runs/:id/apply', (call) => document(operationResource(call, runCalled(call).apply)));
-  define('GET', '/runs/:id/configuration-version', (call) => {
-    const version = call.platform.world.configurationVersions.get(runCalled(call).configurationVersionId);
-    if (version === undefined) throw notFound();
-    return document(configurationVersionResource(call, version));
+  action(define, 'apply', awaitsDecision, (run, userId, now, { world }) => {
+    const holder = run.savePlan ? workingRun(world, run.workspaceId) : undefined;
+    if (holder !== undefined) throw conflict(`The workspace is locked by Run ${holder.id}`);
+    confirm(run, userId, now);
   });
-
-  action(
-    define,
-    'apply',
-    (run) => isConfirmable(run),
-    (call, run) => {
-      const holder = run.savePlan ? workingRun(call.platform.world, run.workspaceId) : undefined;
-      if (holder !== undefined) throw failure(409, 'conflict', `The workspace is locked by Run ${holder.id}`);
-      confirm(run, call.user.id, call.platform.now());
-    },
+  action(define, 'discard', (run) => awaitsDecision(run) || run.status === 'pending', discard);
+  action(define, 'cancel', isCancelable, (run, userId, now, { platform }) =>
+    cancel(run, userId, now, platform.settings.forceCancelCoolOffMs),
   );
-  action(
-    define,
-    'discard',
-    (run) => isDiscardable(run) || run.status === 'pending',
-    (call, run) => discard(run, call.user.id, call.platform.now()),
-  );
-  action(
-    define,
-    'cancel',
-    (run) => isCancelable(run),
-    (call, run) => cancel(run, call.user.id, call.platform.now(), call.platform.settings.forceCancelCoolOffMs),
-  );
-  action(
-    define,
-    'force-cancel',
-    (run, now) => isForceCancelable(run, now),
-    (call, run) => forceCancel(run, call.user.id, call.platform.now()),
-  );
+  action(define, 'force-cancel', isForceCancelable, forceCancel);
 }

@@ -1,11 +1,21 @@
 /** State versions and outputs. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/state-versions */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { type Call, collection, created, type Define, document, found } from '../api.ts';
-import { stateVersionOutputResource, stateVersionResource } from '../documents/states.ts';
-import { failure, fullPage, invalid, notFound, parseBody, queryText, toOne } from '../json-api.ts';
-import type { StateVersion, Workspace } from '../records.ts';
-import { finalizeStateVersion, newStateVersion, parseStateFile } from '../states.ts';
+import { type Answer, type Call, created, type Define, document, found } from '../api.ts';
+import {
+  conflict,
+  invalid,
+  isoTime,
+  notFound,
+  queryText,
+  type Resource,
+  toMany,
+  toOne,
+  toOneBody,
+} from '../json-api.ts';
+import { finalizeStateVersion, newStateVersion, parseStateFile, type StateFile } from '../states.ts';
+import type { Blob, StateVersion, StateVersionOutput } from '../world.ts';
+import { workspaceNamed } from './workspaces.ts';
 
 const stateVersionBody = z.object({
   data: z.object({
@@ -15,111 +25,143 @@ const stateVersionBody = z.object({
       md5: z.string(),
       lineage: z.string().optional(),
       state: z.string().nullish(),
-      'json-state': z.string().nullish(),
-      'json-state-outputs': z.string().nullish(),
+      jsonState: z.string().nullish(),
+      jsonStateOutputs: z.string().nullish(),
       force: z.boolean().nullish(),
     }),
-    relationships: z.object({ run: toOne.optional() }).optional(),
+    relationships: z.object({ run: toOneBody.optional() }).optional(),
   }),
 });
+type Attributes = z.infer<typeof stateVersionBody>['data']['attributes'];
 
-function mayRead(call: Call): void {
-  if (call.user.access !== 'owner') throw notFound();
+function stateVersionResource(call: Call, version: StateVersion): Resource {
+  const url = (kind: Blob['kind']) => call.blobUrl(kind, version.id);
+  const uploaded = version.state !== undefined;
+  return {
+    id: version.id,
+    type: 'state-versions',
+    attributes: {
+      'created-at': isoTime(version.createdAt),
+      size: version.state?.length ?? null,
+      'hosted-state-download-url': uploaded ? url('state-download') : null,
+      'hosted-json-state-download-url': version.jsonState === undefined ? null : url('json-state-download'),
+      'hosted-state-upload-url': uploaded ? null : url('state-upload'),
+      'hosted-json-state-upload-url': uploaded ? null : url('json-state-upload'),
+      serial: version.serial,
+      status: uploaded ? 'finalized' : 'pending',
+      'state-version': version.formatVersion ?? null,
+      'terraform-version': version.terraformVersion ?? null,
+      'resources-processed': uploaded,
+      resources: version.resources,
+      modules: {},
+      providers: {},
+      'vcs-commit-url': null,
+      'vcs-commit-sha': null,
+      intermediate: false,
+    },
+    relationships: {
+      run: toOne('runs', version.runId),
+      'created-by': toOne('users', version.createdById),
+      workspace: toOne('workspaces', version.workspaceId),
+      outputs: toMany('state-version-outputs', version.outputs),
+    },
+    links: { self: `/api/v2/state-versions/${version.id}` },
+  };
 }
 
-function current(call: Call, workspace: Workspace): StateVersion {
-  return found(call.platform.world.stateVersions, workspace.currentStateVersionId ?? '');
+function typeName(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return value === null ? 'null' : typeof value;
 }
 
-function outputs(call: Call, version: StateVersion) {
-  return collection(fullPage(version.outputs, call.query, call.url), (each) =>
-    stateVersionOutputResource(each, { hideSensitive: true }),
-  );
+/** Lists hide the values of sensitive outputs. A single output shows its value. */
+function stateVersionOutputResource(
+  output: StateVersionOutput,
+  { hideSensitive }: { hideSensitive: boolean },
+): Resource {
+  return {
+    id: output.id,
+    type: 'state-version-outputs',
+    attributes: {
+      name: output.name,
+      sensitive: output.sensitive,
+      type: typeName(output.value),
+      value: output.sensitive && hideSensitive ? null : output.value,
+      'detailed-type': output.detailedType,
+    },
+    links: { self: `/api/v2/state-version-outputs/${output.id}` },
+  };
+}
+
+/** Unless it is forced, a new state continues the present one. */
+function checkContinues({ lineage, serial, force }: Attributes, present: StateVersion | undefined): void {
+  if (present === undefined || force) return;
+  if (lineage !== undefined && present.lineage !== undefined && lineage !== present.lineage) {
+    throw conflict('The lineage differs from that of the current state version');
+  }
+  if (serial <= present.serial) {
+    throw conflict(`The serial must be greater than ${present.serial}, that of the current state version`);
+  }
+}
+
+/** The state in the request. Without one, the client uploads it afterwards. */
+function inlineState({ state, md5 }: Attributes): { readonly bytes: Buffer; readonly parsed: StateFile } | undefined {
+  if (state == null) return undefined;
+  const bytes = Buffer.from(state, 'base64');
+  if (createHash('md5').update(bytes).digest('hex') !== md5) throw invalid('md5', 'MD5 does not match the state');
+  const parsed = parseStateFile(bytes);
+  if (parsed === undefined) throw invalid('state', 'State is not a Terraform state file');
+  return { bytes, parsed };
 }
 
 export function stateVersionRoutes(define: Define): void {
-  define('GET', '/workspaces/:id/current-state-version', (call) => {
-    mayRead(call);
-    const workspace = found(call.platform.world.workspaces, call.param('id'));
-    return document(stateVersionResource(call, current(call, workspace)));
-  });
+  /** States can contain secrets, so all routes that read them require an owner. */
+  const read = (path: string, handle: (call: Call) => Answer) =>
+    define('GET', path, (call) => {
+      call.requireOwner();
+      return handle(call);
+    });
+  const show = (path: string, versionOf: (call: Call) => StateVersion) =>
+    read(path, (call) => document(stateVersionResource(call, versionOf(call))));
+  const outputs = (path: string, versionOf: (call: Call) => StateVersion) =>
+    read(path, (call) =>
+      call.list(versionOf(call).outputs, (each) => stateVersionOutputResource(each, { hideSensitive: true })),
+    );
+  const byId = ({ world, id }: Call) => found(world.stateVersions, id);
+  const current = ({ world, id }: Call) =>
+    found(world.stateVersions, found(world.workspaces, id).currentStateVersionId);
 
-  define('GET', '/workspaces/:id/current-state-version-outputs', (call) => {
-    mayRead(call);
-    const workspace = found(call.platform.world.workspaces, call.param('id'));
-    return outputs(call, current(call, workspace));
-  });
+  show('/workspaces/:id/current-state-version', current);
+  outputs('/workspaces/:id/current-state-version-outputs', current);
+  show('/state-versions/:id', byId);
+  outputs('/state-versions/:id/outputs', byId);
 
   define('POST', '/workspaces/:id/state-versions', (call) => {
-    const { world } = call.platform;
-    const workspace = found(world.workspaces, call.param('id'));
-    const { attributes, relationships } = parseBody(stateVersionBody, call.body).data;
+    const workspace = found(call.world.workspaces, call.id);
+    const { attributes, relationships } = call.parse(stateVersionBody).data;
     if (workspace.lock?.userId !== call.user.id) {
-      throw failure(409, 'conflict', 'The workspace must be locked by you to create a state version');
+      throw conflict('The workspace must be locked by you to create a state version');
     }
-    const present = world.stateVersions.get(workspace.currentStateVersionId ?? '');
-    if (present !== undefined && !(attributes.force ?? false)) {
-      if (attributes.lineage !== undefined && present.lineage !== undefined && attributes.lineage !== present.lineage) {
-        throw failure(409, 'conflict', 'The lineage differs from that of the current state version');
-      }
-      if (attributes.serial <= present.serial) {
-        throw failure(
-          409,
-          'conflict',
-          `The serial must be greater than ${present.serial}, that of the current state version`,
-        );
-      }
-    }
-    const runId = relationships?.run?.data.id;
-    const facts = {
-      serial: attributes.serial,
-      createdById: call.user.id,
-      ...(attributes.lineage === undefined ? {} : { lineage: attributes.lineage }),
-      ...(runId === undefined ? {} : { runId }),
-    };
-    if (attributes.state == null)
-      return created(stateVersionResource(call, newStateVersion(call.platform, workspace, facts)));
-
-    const bytes = Buffer.from(attributes.state, 'base64');
-    if (createHash('md5').update(bytes).digest('hex') !== attributes.md5) {
-      throw invalid({ attribute: 'md5', detail: 'MD5 does not match the state' });
-    }
-    const parsed = parseStateFile(bytes);
-    if (parsed === undefined) throw invalid({ attribute: 'state', detail: 'State is not a Terraform state file' });
-    const version = newStateVersion(call.platform, workspace, facts);
-    finalizeStateVersion(call.platform, version, bytes, parsed);
+    checkContinues(attributes, call.world.stateVersions.get(workspace.currentStateVersionId ?? ''));
+    const inline = inlineState(attributes);
+    const { serial, lineage } = attributes;
+    const origin = { createdById: call.user.id, runId: relationships?.run?.data.id };
+    const version = newStateVersion(call.platform, workspace, { serial, lineage, ...origin });
+    if (inline !== undefined) finalizeStateVersion(call.platform, version, inline.bytes, inline.parsed);
     return created(stateVersionResource(call, version));
   });
 
-  define('GET', '/state-versions', (call) => {
-    mayRead(call);
-    const { world } = call.platform;
+  read('/state-versions', (call) => {
     const organization = queryText(call.query, 'filter[organization][name]');
-    const name = queryText(call.query, 'filter[workspace][name]');
-    const workspace = [...world.workspaces.values()].find(
-      (each) => each.organization === organization && each.name === name,
-    );
-    if (workspace === undefined) throw notFound();
-    const versions = [...world.stateVersions.values()].filter((each) => each.workspaceId === workspace.id).reverse();
-    return collection(fullPage(versions, call.query, call.url), (each) => stateVersionResource(call, each));
+    const { id } = workspaceNamed(call.world, organization, queryText(call.query, 'filter[workspace][name]'));
+    const versions = [...call.world.stateVersions.values()].filter(({ workspaceId }) => workspaceId === id);
+    return call.list(versions.reverse(), (each) => stateVersionResource(call, each));
   });
 
-  define('GET', '/state-versions/:id', (call) => {
-    mayRead(call);
-    return document(stateVersionResource(call, found(call.platform.world.stateVersions, call.param('id'))));
-  });
-
-  define('GET', '/state-versions/:id/outputs', (call) => {
-    mayRead(call);
-    return outputs(call, found(call.platform.world.stateVersions, call.param('id')));
-  });
-
-  define('GET', '/state-version-outputs/:id', (call) => {
-    mayRead(call);
-    for (const version of call.platform.world.stateVersions.values()) {
-      const output = version.outputs.find((each) => each.id === call.param('id'));
-      if (output !== undefined) return document(stateVersionOutputResource(output, { hideSensitive: false }));
-    }
-    throw notFound();
+  read('/state-version-outputs/:id', (call) => {
+    const all = [...call.world.stateVersions.values()].flatMap((version) => version.outputs);
+    const output = all.find(({ id }) => id === call.id);
+    if (output === undefined) throw notFound();
+    return document(stateVersionOutputResource(output, { hideSensitive: false }));
   });
 }

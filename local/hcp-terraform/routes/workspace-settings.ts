@@ -1,121 +1,100 @@
 /** The workspace settings in a request, and what the vendor rejects. */
 import * as z from 'zod';
-import type { Call } from '../api.ts';
-import { invalid, toOne } from '../json-api.ts';
-import type { AgentPool, Workspace } from '../records.ts';
-import { executionOf } from '../world.ts';
+import { type Call, found } from '../api.ts';
+import { invalid, toOneBody } from '../json-api.ts';
+import { executionOf, type Workspace, workspaceSettings } from '../world.ts';
 
 const NAME = /^[A-Za-z0-9_-]{1,90}$/;
 
+const freeSettings = workspaceSettings.partial().extend({
+  workingDirectory: z
+    .string()
+    .nullable()
+    .transform((directory) => directory ?? '')
+    .optional(),
+});
+
 const attributes = z.object({
   name: z.string().optional(),
-  description: z.string().nullish(),
-  'agent-pool-id': z.string().nullish(),
-  'allow-destroy-plan': z.boolean().optional(),
-  'assessments-enabled': z.boolean().optional(),
-  'auto-apply': z.boolean().optional(),
-  'execution-mode': z.enum(['remote', 'local', 'agent']).optional(),
-  'file-triggers-enabled': z.boolean().optional(),
-  'global-remote-state': z.boolean().optional(),
+  agentPoolId: z.string().nullish(),
+  executionMode: z.enum(['remote', 'local', 'agent']).optional(),
   operations: z.boolean().optional(),
-  'queue-all-runs': z.boolean().optional(),
-  'setting-overwrites': z
+  settingOverwrites: z
     .object({ 'execution-mode': z.boolean().optional(), 'agent-pool': z.boolean().optional() })
     .optional(),
-  'source-name': z.string().nullish(),
-  'source-url': z.string().nullish(),
-  'speculative-enabled': z.boolean().optional(),
-  'terraform-version': z.string().optional(),
-  'working-directory': z.string().nullish(),
+  ...freeSettings.shape,
 });
 type Attributes = z.infer<typeof attributes>;
 
-export const workspaceBody = z.object({
+const workspaceBody = z.object({
   data: z.object({
     type: z.literal('workspaces').optional(),
     attributes: attributes.default({}),
-    relationships: z.object({ project: toOne.optional() }).loose().optional(),
+    relationships: z.object({ project: toOneBody.optional() }).loose().optional(),
   }),
 });
 
-function checkPool(call: Call, workspace: Workspace, poolId: string): void {
-  const pool: AgentPool | undefined = call.platform.world.pools.get(poolId);
+function checkPool({ world }: Call, workspace: Workspace, poolId: string): void {
+  const pool = world.pools.get(poolId);
   if (pool === undefined || pool.organization !== workspace.organization) {
-    throw invalid({ attribute: 'agent-pool-id', detail: 'Agent pool must exist' });
+    throw invalid('agent-pool-id', 'Agent pool must exist');
   }
   const scoped =
     pool.organizationScoped ||
     pool.allowedWorkspaceIds.includes(workspace.id) ||
     pool.allowedProjectIds.includes(workspace.projectId);
   if (!scoped || pool.excludedWorkspaceIds.includes(workspace.id)) {
-    throw invalid({ attribute: 'agent-pool-id', detail: 'Agent pool is not available to this workspace' });
+    throw invalid('agent-pool-id', 'Agent pool is not available to this workspace');
   }
 }
 
 /** The settings that decide where runs execute. Rejects every combination that the vendor rejects. */
-export function changeExecution(call: Call, workspace: Workspace, wanted: Attributes): void {
-  const poolId = wanted['agent-pool-id'] ?? undefined;
-  if (wanted.operations !== undefined && wanted['execution-mode'] !== undefined) {
-    throw invalid({ attribute: 'operations', detail: 'Operations cannot be set together with execution mode' });
+function changeExecution(call: Call, workspace: Workspace, wanted: Attributes): void {
+  const { operations, settingOverwrites } = wanted;
+  const poolId = wanted.agentPoolId ?? undefined;
+  if (operations !== undefined && wanted.executionMode !== undefined) {
+    throw invalid('operations', 'Operations cannot be set together with execution mode');
   }
-  const mode =
-    wanted['execution-mode'] ?? (wanted.operations === undefined ? undefined : wanted.operations ? 'remote' : 'local');
-  if (wanted['setting-overwrites']?.['execution-mode'] === false) {
+  if (settingOverwrites?.['execution-mode'] === false) {
     workspace.executionMode = undefined;
     workspace.agentPoolId = undefined;
     return;
   }
-  if (mode === undefined && poolId === undefined) return;
-  const present = executionOf(call.platform.world, workspace);
-  const next = mode ?? present.mode;
-  if (next !== 'agent') {
-    if (poolId !== undefined) {
-      throw invalid({
-        attribute: 'agent-pool-id',
-        detail: "Agent pool must not be specified unless using 'agent' execution mode",
-      });
-    }
-    workspace.executionMode = next;
-    workspace.agentPoolId = undefined;
-    return;
+  const fromOperations = operations === undefined ? undefined : operations ? 'remote' : 'local';
+  const wantedMode = wanted.executionMode ?? fromOperations;
+  if (wantedMode === undefined && poolId === undefined) return;
+  const mode = wantedMode ?? executionOf(call.world, workspace).mode;
+  const nextPool = mode === 'agent' ? (poolId ?? workspace.agentPoolId) : undefined;
+  if (mode !== 'agent' && poolId !== undefined) {
+    throw invalid('agent-pool-id', "Agent pool must not be specified unless using 'agent' execution mode");
   }
-  const nextPool = poolId ?? workspace.agentPoolId;
-  if (nextPool === undefined) {
-    throw invalid({ attribute: 'agent-pool-id', detail: 'Agent pool must be present when using agent execution mode' });
+  if (mode === 'agent' && nextPool === undefined) {
+    throw invalid('agent-pool-id', 'Agent pool must be present when using agent execution mode');
   }
-  checkPool(call, workspace, nextPool);
-  workspace.executionMode = 'agent';
+  if (nextPool !== undefined) checkPool(call, workspace, nextPool);
+  workspace.executionMode = mode;
   workspace.agentPoolId = nextPool;
 }
 
-/** The name, if it is valid and not taken. */
-export function checkName(call: Call, organization: string, name: string | undefined, self?: Workspace): string {
-  if (name === undefined || name === '') throw invalid({ attribute: 'name', detail: "Name can't be blank" });
+function checkName({ world }: Call, workspace: Workspace, name: string): void {
+  if (name === '') throw invalid('name', "Name can't be blank");
   if (!NAME.test(name)) {
-    throw invalid({
-      attribute: 'name',
-      detail: 'Name can only include letters, numbers, "-", and "_", and must be at most 90 characters',
-    });
+    throw invalid('name', 'Name can only include letters, numbers, "-", and "_", and must be at most 90 characters');
   }
-  const taken = [...call.platform.world.workspaces.values()].some(
-    (each) => each.organization === organization && each.name === name && each !== self,
+  const isTaken = [...world.workspaces.values()].some(
+    (each) => each.organization === workspace.organization && each.name === name && each !== workspace,
   );
-  if (taken) throw invalid({ attribute: 'name', detail: 'Name has already been taken' });
-  return name;
+  if (isTaken) throw invalid('name', 'Name has already been taken');
 }
 
-/** The settings without further rules. */
-export function changeSettings(workspace: Workspace, wanted: Attributes): void {
-  workspace.autoApply = wanted['auto-apply'] ?? workspace.autoApply;
-  workspace.allowDestroyPlan = wanted['allow-destroy-plan'] ?? workspace.allowDestroyPlan;
-  workspace.assessmentsEnabled = wanted['assessments-enabled'] ?? workspace.assessmentsEnabled;
-  workspace.fileTriggersEnabled = wanted['file-triggers-enabled'] ?? workspace.fileTriggersEnabled;
-  workspace.globalRemoteState = wanted['global-remote-state'] ?? workspace.globalRemoteState;
-  workspace.queueAllRuns = wanted['queue-all-runs'] ?? workspace.queueAllRuns;
-  workspace.speculativeEnabled = wanted['speculative-enabled'] ?? workspace.speculativeEnabled;
-  workspace.terraformVersion = wanted['terraform-version'] ?? workspace.terraformVersion;
-  if (wanted['working-directory'] !== undefined) workspace.workingDirectory = wanted['working-directory'] ?? '';
-  if (wanted.description !== undefined) workspace.description = wanted.description ?? undefined;
-  if (wanted['source-name'] !== undefined) workspace.sourceName = wanted['source-name'] ?? undefined;
-  if (wanted['source-url'] !== undefined) workspace.sourceUrl = wanted['source-url'] ?? undefined;
+/** Changes what the request contains. Without a name, the workspace must have one already. */
+export function changeSettings(call: Call, workspace: Workspace): void {
+  const { attributes: wanted, relationships } = call.parse(workspaceBody).data;
+  const { name = workspace.name } = wanted;
+  checkName(call, workspace, name);
+  workspace.name = name;
+  const projectId = relationships?.project?.data.id;
+  if (projectId !== undefined) workspace.projectId = found(call.world.projects, projectId).id;
+  changeExecution(call, workspace, wanted);
+  Object.assign(workspace, freeSettings.parse(wanted));
 }

@@ -1,7 +1,6 @@
 /** Tags of workspaces: flat tags and key-value bindings. */
 import * as z from 'zod';
-import { type Call, collection, type Define, found, noContent } from '../api.ts';
-import { fullPage, parseBody, type Resource } from '../json-api.ts';
+import { type Answer, type Call, type Define, found, noContent } from '../api.ts';
 
 const tag = z.object({
   type: z.string(),
@@ -20,50 +19,45 @@ const withTags = z.object({
 });
 
 function asEntries(tags: readonly z.infer<typeof tag>[]): (readonly [string, string])[] {
-  return tags.flatMap(({ attributes }) => {
-    const key = attributes.key ?? attributes.name;
-    return key === undefined || key === '' ? [] : [[key, attributes.value ?? ''] as const];
-  });
+  return tags.flatMap(({ attributes: { name = '', key = name, value } }) => (key === '' ? [] : [[key, value ?? '']]));
 }
 
 /** The initial tags of a workspace. */
-export function tagsInBody(body: unknown): Map<string, string> {
-  const { relationships } = parseBody(withTags, body).data;
-  return new Map([
-    ...asEntries(relationships?.tags?.data ?? []),
-    ...asEntries(relationships?.['tag-bindings']?.data ?? []),
-  ]);
+export function tagsInBody(call: Call): Map<string, string> {
+  const { tags, 'tag-bindings': bindings } = call.parse(withTags).data.relationships ?? {};
+  return new Map(asEntries([...(tags?.data ?? []), ...(bindings?.data ?? [])]));
 }
 
-function tagsOf(call: Call): Map<string, string> {
-  return found(call.platform.world.workspaces, call.param('id')).tags;
+function tagsIn(call: Call): Map<string, string> {
+  return found(call.world.workspaces, call.id).tags;
 }
 
-function bindings(call: Call, type: string) {
-  const resources = [...tagsOf(call)].map(
-    ([key, value], index): Resource => ({ id: `${type}-${index + 1}`, type, attributes: { key, value } }),
-  );
-  return collection(fullPage(resources, call.query, call.url), (each) => each);
+function addTags(call: Call): void {
+  const tags = tagsIn(call);
+  for (const [key, value] of asEntries(call.parse(tagsBody).data)) tags.set(key, value);
+}
+
+function bindings(call: Call, type: string): Answer {
+  const numbered = [...tagsIn(call)].map(([key, value], index) => ({ number: index + 1, key, value }));
+  return call.list(numbered, ({ number, ...attributes }) => ({ id: `${type}-${number}`, type, attributes }));
 }
 
 export function workspaceTagRoutes(define: Define): void {
-  define('GET', '/workspaces/:id/relationships/tags', (call) => {
-    const names = [...tagsOf(call).keys()];
-    const resources = names.map(
-      (name): Resource => ({ id: `tag-${name}`, type: 'tags', attributes: { name, 'instance-count': 1 } }),
-    );
-    return collection(fullPage(resources, call.query, call.url), (each) => each);
-  });
-
-  define('POST', '/workspaces/:id/relationships/tags', (call) => {
-    const tags = tagsOf(call);
-    for (const [key, value] of asEntries(parseBody(tagsBody, call.body).data)) tags.set(key, value);
+  const path = '/workspaces/:id/relationships/tags';
+  define('GET', path, (call) =>
+    call.list([...tagsIn(call).keys()], (name) => ({
+      id: `tag-${name}`,
+      type: 'tags',
+      attributes: { name, 'instance-count': 1 },
+    })),
+  );
+  define('POST', path, (call) => {
+    addTags(call);
     return noContent;
   });
-
-  define('DELETE', '/workspaces/:id/relationships/tags', (call) => {
-    const tags = tagsOf(call);
-    for (const { id, attributes } of parseBody(tagsBody, call.body).data) {
+  define('DELETE', path, (call) => {
+    const tags = tagsIn(call);
+    for (const { id, attributes } of call.parse(tagsBody).data) {
       tags.delete(attributes.name ?? id?.replace(/^tag-/, '') ?? '');
     }
     return noContent;
@@ -71,10 +65,8 @@ export function workspaceTagRoutes(define: Define): void {
 
   define('GET', '/workspaces/:id/tag-bindings', (call) => bindings(call, 'tag-bindings'));
   define('GET', '/workspaces/:id/effective-tag-bindings', (call) => bindings(call, 'effective-tag-bindings'));
-
   define('PATCH', '/workspaces/:id/tag-bindings', (call) => {
-    const tags = tagsOf(call);
-    for (const [key, value] of asEntries(parseBody(tagsBody, call.body).data)) tags.set(key, value);
+    addTags(call);
     return bindings(call, 'tag-bindings');
   });
 }

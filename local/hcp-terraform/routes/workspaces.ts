@@ -1,25 +1,23 @@
 /** Workspaces: settings, locks, lists. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/workspaces */
 import * as z from 'zod';
-import { type Call, collection, created, type Define, document, found, noContent } from '../api.ts';
+import { type Answer, added, type Call, created, type Define, document, found, noContent } from '../api.ts';
 import { organizationResource, projectResource } from '../documents/organizations.ts';
 import { includedWithRuns, runResource } from '../documents/runs.ts';
 import { configurationVersionResource, workspaceResource } from '../documents/workspaces.ts';
 import { newId } from '../ids.ts';
 import {
+  conflict,
   distinct,
-  failure,
-  fullPage,
   includes,
   notFound,
-  parseBody,
+  type Query,
   queryList,
   queryText,
   type Resource,
 } from '../json-api.ts';
 import { advance, currentRun, runsOf, workingRun } from '../queue.ts';
-import type { Workspace } from '../records.ts';
-import { isFinal } from '../runs.ts';
-import { changeExecution, changeSettings, checkName, workspaceBody } from './workspace-settings.ts';
+import type { Workspace, World } from '../world.ts';
+import { changeSettings } from './workspace-settings.ts';
 import { tagsInBody } from './workspace-tags.ts';
 
 const lockBody = z.object({ reason: z.string().optional() }).optional();
@@ -44,71 +42,80 @@ const WORKSPACE_INCLUDES = [
 function includedWithWorkspaces(call: Call, workspaces: readonly Workspace[]): Resource[] | undefined {
   const asked = includes(call.query, WORKSPACE_INCLUDES);
   if (asked.size === 0) return undefined;
-  const { world } = call.platform;
-  const resources: Resource[] = [];
-  for (const workspace of workspaces) {
+  const { world } = call;
+  const ofRun = [...asked].filter((name) => name.startsWith('current_run'));
+  const withRun = new Set(ofRun.map((name) => name.replace('current_run.', '')));
+  const resources = workspaces.flatMap((workspace): (Resource | false)[] => {
     const organization = world.organizations.get(workspace.organization);
-    if (asked.has('organization') && organization !== undefined) {
-      resources.push(organizationResource(call, organization));
-    }
     const project = world.projects.get(workspace.projectId);
-    if (asked.has('project') && project !== undefined) resources.push(projectResource(call, project));
     const run = currentRun(world, workspace.id);
-    if (run !== undefined && [...asked].some((name) => name.startsWith('current_run'))) {
-      resources.push(runResource(call, run));
-      const related = [...asked].filter((name) => name.startsWith('current_run.')).map((name) => name.slice(12));
-      for (const resource of includedWithRuns(call, [run], new Set(related))) resources.push(resource);
-    }
     const version = world.configurationVersions.get(workspace.currentConfigurationVersionId ?? '');
-    if (asked.has('current_configuration_version') && version !== undefined) {
-      resources.push(configurationVersionResource(call, version));
-    }
-  }
-  return distinct(resources);
+    return [
+      asked.has('organization') && organization !== undefined && organizationResource(call, organization),
+      asked.has('project') && project !== undefined && projectResource(call, project),
+      ofRun.length > 0 && run !== undefined && runResource(call, run),
+      ...(run === undefined ? [] : includedWithRuns(call, [run], withRun)),
+      asked.has('current_configuration_version') &&
+        version !== undefined &&
+        configurationVersionResource(call, version),
+    ];
+  });
+  return distinct(resources.filter((resource) => resource !== false));
 }
 
-function workspaceCalled(call: Call): Workspace {
-  const { world } = call.platform;
-  const id = call.param('id');
-  return found(world.workspaces, id);
+function workspaceIn(call: Call): Workspace {
+  return found(call.world.workspaces, call.id);
 }
 
-function workspaceNamed(call: Call): Workspace {
-  const [organization, name] = [call.param('organization'), call.param('name')];
-  const workspace = [...call.platform.world.workspaces.values()].find(
-    (each) => each.organization === organization && each.name === name,
-  );
-  if (workspace === undefined) throw notFound();
-  return workspace;
+export function workspaceNamed(world: World, organization: string | undefined, name: string | undefined): Workspace {
+  const named = [...world.workspaces.values()].find((each) => each.organization === organization && each.name === name);
+  if (named === undefined) throw notFound();
+  return named;
 }
 
-function update(call: Call, workspace: Workspace) {
-  const { attributes: wanted, relationships } = parseBody(workspaceBody, call.body).data;
-  const { world } = call.platform;
-  if (wanted.name !== undefined) workspace.name = checkName(call, workspace.organization, wanted.name, workspace);
-  const project = relationships?.project;
-  if (project !== undefined) workspace.projectId = found(world.projects, project.data.id).id;
-  changeExecution(call, workspace, wanted);
-  changeSettings(workspace, wanted);
+function create(call: Call): Answer {
+  const { name: organization, defaultProjectId } = call.organization();
+  const now = call.platform.now();
+  const workspace: Workspace = {
+    id: newId('ws'),
+    organization,
+    createdAt: now,
+    updatedAt: now,
+    name: '',
+    projectId: defaultProjectId,
+    description: null,
+    autoApply: false,
+    allowDestroyPlan: true,
+    queueAllRuns: false,
+    speculativeEnabled: true,
+    globalRemoteState: false,
+    fileTriggersEnabled: true,
+    assessmentsEnabled: false,
+    terraformVersion: call.platform.settings.terraformVersion,
+    workingDirectory: '',
+    sourceName: null,
+    sourceUrl: null,
+    tags: tagsInBody(call),
+    variables: new Map(),
+  };
+  changeSettings(call, workspace);
+  return created(workspaceResource(call, added(call.world.workspaces, workspace)));
+}
+
+function update(call: Call, workspace: Workspace): Answer {
+  changeSettings(call, workspace);
   workspace.updatedAt = call.platform.now();
+  return changed(call, workspace);
+}
+
+/** Answers with the workspace, and then lets the runs continue that the change may have unblocked. */
+function changed(call: Call, workspace: Workspace): Answer {
   const answer = document(workspaceResource(call, workspace));
   advance(call.platform, workspace);
   return answer;
 }
 
-function remove(call: Call, workspace: Workspace, { onlySafely }: { onlySafely: boolean }) {
-  const { world } = call.platform;
-  if (onlySafely) {
-    if (workspace.lock !== undefined || workingRun(world, workspace.id) !== undefined) {
-      throw failure(409, 'conflict', 'Workspace is locked and cannot be deleted');
-    }
-    const state = world.stateVersions.get(workspace.currentStateVersionId ?? '');
-    if (state?.resources.some((resource) => resource.count > 0)) {
-      throw failure(409, 'conflict', 'Workspace is managing resources and cannot be deleted safely');
-    }
-  } else if (runsOf(world, workspace.id).some((run) => run.status === 'planning' || run.status === 'applying')) {
-    throw failure(409, 'conflict', 'Workspace has a run in progress and cannot be deleted');
-  }
+function remove({ world }: Call, workspace: Workspace): Answer {
   for (const run of runsOf(world, workspace.id)) {
     world.runs.delete(run.id);
     world.operations.delete(run.plan.id);
@@ -116,6 +123,10 @@ function remove(call: Call, workspace: Workspace, { onlySafely }: { onlySafely: 
   }
   world.workspaces.delete(workspace.id);
   return noContent;
+}
+
+function isLocked({ world }: Call, workspace: Workspace): boolean {
+  return workspace.lock !== undefined || workingRun(world, workspace.id) !== undefined;
 }
 
 /** Without a regular expression, because a pattern with many stars would take exponential time. */
@@ -133,141 +144,105 @@ function matchesWildcard(name: string, pattern: string): boolean {
   return name.endsWith(last) && name.length - last.length >= at;
 }
 
-function matches(call: Call, workspace: Workspace): boolean {
-  const { query } = call;
-  const name = queryText(query, 'search[name]');
-  if (name !== undefined && !workspace.name.includes(name)) return false;
+/** Whether the workspace has every tag of `filter[tagged][INDEX][key]`, with the value of the same index if there is one. */
+function matchesTagged(query: Query, tags: ReadonlyMap<string, string>): boolean {
+  return Object.entries(query).every(([parameter, key]) => {
+    const index = /^filter\[tagged\]\[(\d+)\]\[key\]$/.exec(parameter)?.[1];
+    if (index === undefined || typeof key !== 'string') return true;
+    return tags.has(key) && [tags.get(key), undefined].includes(queryText(query, `filter[tagged][${index}][value]`));
+  });
+}
+
+function matches({ world, query }: Call, { id, name, tags, projectId }: Workspace): boolean {
+  const text = queryText(query, 'search[name]');
   const wildcard = queryText(query, 'search[wildcard-name]');
-  if (wildcard !== undefined) {
-    if (!matchesWildcard(workspace.name, wildcard)) return false;
-  }
-  const tags = queryList(query, 'search[tags]');
-  if (tags !== undefined && ![...tags].every((tag) => workspace.tags.has(tag))) return false;
-  const excluded = queryList(query, 'search[exclude-tags]');
-  if (excluded !== undefined && [...excluded].some((tag) => workspace.tags.has(tag))) return false;
-  for (const [key, value] of Object.entries(query)) {
-    const index = /^filter\[tagged\]\[(\d+)\]\[key\]$/.exec(key)?.[1];
-    if (index === undefined || typeof value !== 'string') continue;
-    const wanted = queryText(query, `filter[tagged][${index}][value]`);
-    if (!workspace.tags.has(value) || (wanted !== undefined && workspace.tags.get(value) !== wanted)) return false;
-  }
   const project = queryText(query, 'filter[project][id]');
-  if (project !== undefined && workspace.projectId !== project) return false;
   const statuses = queryList(query, 'filter[current-run][status]');
-  if (statuses === undefined) return true;
-  const run = currentRun(call.platform.world, workspace.id);
-  return run !== undefined && statuses.has(run.status);
+  return (
+    name.includes(text ?? '') &&
+    matchesWildcard(name, wildcard ?? '*') &&
+    [...(queryList(query, 'search[tags]') ?? [])].every((tag) => tags.has(tag)) &&
+    ![...(queryList(query, 'search[exclude-tags]') ?? [])].some((tag) => tags.has(tag)) &&
+    matchesTagged(query, tags) &&
+    projectId === (project ?? projectId) &&
+    (statuses === undefined || statuses.has(currentRun(world, id)?.status ?? ''))
+  );
 }
 
 export function workspaceRoutes(define: Define): void {
   define('GET', '/organizations/:organization/workspaces', (call) => {
-    const { world } = call.platform;
-    const organization = found(world.organizations, call.param('organization'));
-    const workspaces = [...world.workspaces.values()]
-      .filter((each) => each.organization === organization.name && matches(call, each))
+    const { name } = call.organization();
+    const workspaces = [...call.world.workspaces.values()]
+      .filter((each) => each.organization === name && matches(call, each))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     if (queryText(call.query, 'sort') === '-name') workspaces.reverse();
-    const page = fullPage(workspaces, call.query, call.url);
-    const included = includedWithWorkspaces(call, page.items);
-    return collection(page, (each) => workspaceResource(call, each), included);
+    return call.list(workspaces, (each) => workspaceResource(call, each), {
+      include: (shown) => includedWithWorkspaces(call, shown),
+    });
   });
 
-  define('POST', '/organizations/:organization/workspaces', (call) => {
-    const { world, settings } = call.platform;
-    const organization = found(world.organizations, call.param('organization'));
-    const { attributes: wanted, relationships } = parseBody(workspaceBody, call.body).data;
-    const now = call.platform.now();
-    const project = relationships?.project;
-    const workspace: Workspace = {
-      id: newId('ws'),
-      organization: organization.name,
-      createdAt: now,
-      updatedAt: now,
-      name: checkName(call, organization.name, wanted.name),
-      projectId: project === undefined ? organization.defaultProjectId : found(world.projects, project.data.id).id,
-      description: undefined,
-      executionMode: undefined,
-      agentPoolId: undefined,
-      autoApply: false,
-      allowDestroyPlan: true,
-      queueAllRuns: false,
-      speculativeEnabled: true,
-      globalRemoteState: false,
-      fileTriggersEnabled: true,
-      assessmentsEnabled: false,
-      terraformVersion: settings.terraformVersion,
-      workingDirectory: '',
-      sourceName: undefined,
-      sourceUrl: undefined,
-      tags: tagsInBody(call.body),
-      variables: new Map(),
-      lock: undefined,
-      currentStateVersionId: undefined,
-      currentConfigurationVersionId: undefined,
-    };
-    changeExecution(call, workspace, wanted);
-    changeSettings(workspace, wanted);
-    world.workspaces.set(workspace.id, workspace);
-    return created(workspaceResource(call, workspace));
-  });
+  define('POST', '/organizations/:organization/workspaces', create);
 
+  const byName = (call: Call) => workspaceNamed(call.world, call.param('organization'), call.param('name'));
   for (const [path, workspaceOf] of [
-    ['/organizations/:organization/workspaces/:name', workspaceNamed],
-    ['/workspaces/:id', workspaceCalled],
+    ['/organizations/:organization/workspaces/:name', byName],
+    ['/workspaces/:id', workspaceIn],
   ] as const) {
     define('GET', path, (call) => {
       const workspace = workspaceOf(call);
       return document(workspaceResource(call, workspace), includedWithWorkspaces(call, [workspace]));
     });
     define('PATCH', path, (call) => update(call, workspaceOf(call)));
-    define('DELETE', path, (call) => remove(call, workspaceOf(call), { onlySafely: false }));
-    define('POST', `${path}/actions/safe-delete`, (call) => remove(call, workspaceOf(call), { onlySafely: true }));
+    define('DELETE', path, (call) => {
+      const workspace = workspaceOf(call);
+      if (runsOf(call.world, workspace.id).some(({ status }) => status === 'planning' || status === 'applying')) {
+        throw conflict('Workspace has a run in progress and cannot be deleted');
+      }
+      return remove(call, workspace);
+    });
+    define('POST', `${path}/actions/safe-delete`, (call) => {
+      const workspace = workspaceOf(call);
+      if (isLocked(call, workspace)) throw conflict('Workspace is locked and cannot be deleted');
+      const state = call.world.stateVersions.get(workspace.currentStateVersionId ?? '');
+      if (state?.resources.some(({ count }) => count > 0)) {
+        throw conflict('Workspace is managing resources and cannot be deleted safely');
+      }
+      return remove(call, workspace);
+    });
   }
 
   define('POST', '/workspaces/:id/actions/lock', (call) => {
-    const workspace = workspaceCalled(call);
-    const { reason } = parseBody(lockBody, call.body) ?? {};
-    if (workspace.lock !== undefined || workingRun(call.platform.world, workspace.id) !== undefined) {
-      throw failure(409, 'conflict', 'Unable to lock workspace. The workspace is already locked.');
-    }
-    workspace.lock = { userId: call.user.id, reason: reason ?? '' };
+    const workspace = workspaceIn(call);
+    const { reason = '' } = call.parse(lockBody) ?? {};
+    if (isLocked(call, workspace)) throw conflict('Unable to lock workspace. The workspace is already locked.');
+    workspace.lock = { userId: call.user.id, reason };
     return document(workspaceResource(call, workspace));
   });
 
   define('POST', '/workspaces/:id/actions/unlock', (call) => {
-    const workspace = workspaceCalled(call);
-    if (workspace.lock === undefined) {
-      const run = workingRun(call.platform.world, workspace.id);
-      const detail =
-        run === undefined
-          ? 'Unable to unlock workspace. The workspace is not locked.'
-          : `Unable to unlock workspace. The workspace is locked by Run ${run.id}`;
-      throw failure(409, 'conflict', detail);
+    const { lock, id } = workspaceIn(call);
+    const run = workingRun(call.world, id);
+    const holder = lock === undefined ? run && `Run ${run.id}` : `User ${call.world.users.get(lock.userId)?.username}`;
+    if (lock?.userId !== call.user.id) {
+      const why = holder === undefined ? 'is not locked.' : `is locked by ${holder}`;
+      throw conflict(`Unable to unlock workspace. The workspace ${why}`);
     }
-    if (workspace.lock.userId !== call.user.id) {
-      const holder = call.platform.world.users.get(workspace.lock.userId)?.username ?? '';
-      throw failure(409, 'conflict', `Unable to unlock workspace. The workspace is locked by User ${holder}`);
-    }
-    return unlock(call, workspace);
+    return unlock(call);
   });
 
   define('POST', '/workspaces/:id/actions/force-unlock', (call) => {
-    const workspace = workspaceCalled(call);
-    if (workspace.lock === undefined) throw failure(409, 'conflict', 'Unable to unlock workspace. It is not locked.');
-    return unlock(call, workspace);
+    if (workspaceIn(call).lock === undefined) throw conflict('Unable to unlock workspace. It is not locked.');
+    return unlock(call);
   });
 
   define('GET', '/workspaces/:id/relationships/remote-state-consumers', (call) => {
-    workspaceCalled(call);
-    const none: readonly Workspace[] = [];
-    return collection(fullPage(none, call.query, call.url), (each) => workspaceResource(call, each));
+    workspaceIn(call);
+    return call.list([], (each) => workspaceResource(call, each));
   });
 }
 
-function unlock(call: Call, workspace: Workspace) {
+function unlock(call: Call): Answer {
+  const workspace = workspaceIn(call);
   workspace.lock = undefined;
-  const waiting = runsOf(call.platform.world, workspace.id).some((run) => !isFinal(run));
-  const answer = document(workspaceResource(call, workspace));
-  if (waiting) advance(call.platform, workspace);
-  return answer;
+  return changed(call, workspace);
 }

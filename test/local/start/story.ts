@@ -2,10 +2,15 @@
 import type { Task } from '../../../local/ecs/core/task.ts';
 import type { JobResult } from '../../../local/hcp-terraform/agent-protocol.ts';
 import type { Platform } from '../../../local/hcp-terraform/platform.ts';
-import type { Agent, ConfigurationVersion, Workspace } from '../../../local/hcp-terraform/records.ts';
-import { createRun } from '../../../local/hcp-terraform/run-creation.ts';
+import { createRun } from '../../../local/hcp-terraform/queue.ts';
 import * as runs from '../../../local/hcp-terraform/runs.ts';
-import { createWorld, newSeeds, type World } from '../../../local/hcp-terraform/world.ts';
+import {
+  type Agent,
+  type ConfigurationVersion,
+  newSeeds,
+  type Workspace,
+  World,
+} from '../../../local/hcp-terraform/world.ts';
 import { type Model, observe } from '../../../local/start/model.ts';
 
 export const START = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -31,9 +36,9 @@ const STEPS: Readonly<Record<string, (run: runs.Run, now: number, by: runs.Execu
   pending: () => undefined,
   plan_queued: runs.queuePlan,
   planning: (run, now, by) => runs.startOperation(run, run.plan, by, now),
-  planned: (run, now) => runs.finishPlan(run, CHANGES, now),
-  planned_and_saved: (run, now) => runs.finishPlan(run, CHANGES, now),
-  planned_and_finished: (run, now) => runs.finishPlan(run, FINISHED, now),
+  planned: (run, now) => runs.finishPlan(run, CHANGES, now, false),
+  planned_and_saved: (run, now) => runs.finishPlan(run, CHANGES, now, false),
+  planned_and_finished: (run, now) => runs.finishPlan(run, FINISHED, now, false),
   confirmed: (run, now) => runs.confirm(run, undefined, now),
   apply_queued: runs.queueApply,
   applying: (run, now, by) => runs.startOperation(run, run.apply, by, now),
@@ -59,8 +64,8 @@ function newRun(world: World, seconds: number, id: string, details: RunDetails):
   const workspace = { id: name, name, organization: 'acme' } as Workspace;
   const version = { id: 'cv', speculative: false } as ConfigurationVersion;
   const platform = { world, now: () => at(seconds), emit: () => undefined } as unknown as Platform;
-  const wishes = { source: 'test', planOnly: kind === 'plan', savePlan };
-  const created = createRun(platform, workspace, version, 'user', wishes);
+  const wanted = runs.runRequest.parse({ planOnly: kind === 'plan', savePlan });
+  const created = createRun(platform, workspace, version, { userId: 'user', source: 'test' }, wanted);
   world.workspaces.set(name, workspace);
   world.runs.delete(created.id);
   const plan = { ...created.plan, runId: id };
@@ -94,7 +99,7 @@ export function agent(name: string, reported: Agent['reported']): StoryEvent {
 
 /** What is to be seen after the events. */
 export function modelOf(events: readonly StoryEvent[], seconds = 20): Model {
-  const records = { world: createWorld(newSeeds('acme', 'production'), START), tasks: [] };
+  const records = { world: new World(newSeeds('acme', 'production'), START), tasks: [] };
   for (const event of events) event(records);
   return observe(records, at(seconds));
 }

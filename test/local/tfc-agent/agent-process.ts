@@ -1,20 +1,22 @@
 /** Starts the agent as a process, in a separate home, with the PATH that a test sets. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TOKEN } from './agent-server.ts';
 
-const COMMAND = fileURLToPath(new URL('../../../local/tfc-agent/tfc-agent', import.meta.url));
+export const COMMAND = fileURLToPath(new URL('../../../local/tfc-agent/tfc-agent', import.meta.url));
 
 export interface AgentProcess {
   readonly child: ChildProcess;
   readonly home: string;
   /** What it wrote to stdout and stderr so far. */
   output(): string;
-  exited(): Promise<number | null>;
+  readonly exited: Promise<number | null>;
+  /** Kills it if it still runs, and removes its files. */
+  cleanUp(): Promise<void>;
 }
 
 export interface Starting {
@@ -23,68 +25,52 @@ export interface Starting {
   readonly command?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Text of a shell script that is `terraform` on the PATH; absent: no terraform there. */
+  /** A shell script that is `terraform` on the PATH. Absent: no terraform there. */
   readonly terraform?: string;
-  /** Directories that the PATH gets too. */
+  /** Further directories of the PATH. */
   readonly path?: readonly string[];
-  /** Hook name to the text of a shell script. */
+  /** Shell scripts by the names of hooks. */
   readonly hooks?: Readonly<Record<string, string>>;
 }
 
-/** The agents of one test. */
-export class AgentProcesses {
-  readonly #started: AgentProcess[] = [];
-
-  start(settings: Starting): AgentProcess {
-    const agent = startAgent(settings);
-    this.#started.push(agent);
-    return agent;
-  }
-
-  /** Kills what the test left and removes its files. */
-  async cleanUp(): Promise<void> {
-    for (const agent of this.#started.splice(0)) {
-      if (agent.child.exitCode === null && agent.child.signalCode === null) {
-        agent.child.kill('SIGKILL');
-        await once(agent.child, 'exit');
-      }
-      rmSync(agent.home, { recursive: true, force: true });
-    }
-  }
-}
-
-function startAgent(settings: Starting): AgentProcess {
+export function startAgent(settings: Starting): AgentProcess {
+  const { address, command = COMMAND, args = ['-single'], env, terraform, path = [], hooks = {} } = settings;
   const home = mkdtempSync(join(tmpdir(), 'agent-home-'));
   const bin = join(home, 'bin');
-  const hooks = join(home, '.tfc-agent', 'hooks');
+  const hooksFolder = join(home, '.tfc-agent', 'hooks');
   mkdirSync(bin);
-  mkdirSync(hooks, { recursive: true });
-  if (settings.terraform !== undefined) script(join(bin, 'terraform'), settings.terraform);
-  for (const [name, text] of Object.entries(settings.hooks ?? {})) script(join(hooks, name), text);
-  const child = spawn(settings.command ?? COMMAND, settings.args ?? ['-single'], {
+  mkdirSync(hooksFolder, { recursive: true });
+  if (terraform !== undefined) script(join(bin, 'terraform'), terraform);
+  for (const [name, text] of Object.entries(hooks)) script(join(hooksFolder, name), text);
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       HOME: home,
       // The wrapper and the scripts need a few programs of the system; terraform is in none of these directories.
-      PATH: [bin, ...(settings.path ?? []), '/usr/bin', '/bin'].join(':'),
-      TFC_ADDRESS: settings.address,
+      PATH: [bin, ...path, '/usr/bin', '/bin'].join(':'),
+      TFC_ADDRESS: address,
       TFC_AGENT_TOKEN: TOKEN,
       TFC_AGENT_NAME: 'task-0001',
-      ...settings.env,
+      ...env,
     },
   });
-  let text = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-  });
-  const exit = once(child, 'close').then(([code]) => (typeof code === 'number' ? code : null));
-  return { child, home, output: () => text, exited: () => exit };
+  const chunks: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => chunks.push(chunk));
+  }
+  const exited = once(child, 'close').then(() => child.exitCode);
+  return {
+    child,
+    home,
+    output: () => chunks.join(''),
+    exited,
+    async cleanUp() {
+      if (child.kill('SIGKILL')) await exited;
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
 }
 
 function script(file: string, text: string): void {
-  writeFileSync(file, `#!/bin/sh\n${text}`);
-  chmodSync(file, 0o755);
+  writeFileSync(file, `#!/bin/sh\n${text}`, { mode: 0o755 });
 }

@@ -2,12 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { isAgentVariable, parseOptions } from '../../../local/tfc-agent/options.ts';
 
 const token = { TFC_AGENT_TOKEN: 'secret.atlasv1.secret' };
-const options = (argv: string[], env: Record<string, string> = token) => {
-  const parsed = parseOptions(argv, env, '/home/agent');
+const parse = (argv: string[], env: Record<string, string> = token) => parseOptions(argv, env, '/home/agent');
+const options = (...given: Parameters<typeof parse>) => {
+  const parsed = parse(...given);
   return parsed.kind === 'run' ? parsed.options : expect.fail(JSON.stringify(parsed));
 };
-const faults = (argv: string[], env: Record<string, string> = token) => {
-  const parsed = parseOptions(argv, env, '/home/agent');
+const faults = (...given: Parameters<typeof parse>) => {
+  const parsed = parse(...given);
   return parsed.kind === 'invalid' ? parsed.faults : expect.fail(JSON.stringify(parsed));
 };
 
@@ -26,56 +27,43 @@ describe('the agent’s options', () => {
     });
   });
 
-  test('take every form of a flag, and a flag wins over its variable', () => {
-    const env = {
-      ...token,
-      TFC_AGENT_NAME: 'from-variable',
-      TFC_ADDRESS: 'https://tfe.example.com/',
-      TFC_AGENT_SINGLE: '1',
-    };
-    expect(options(['-name', 'a'], env)).toMatchObject({ name: 'a', single: true, address: 'https://tfe.example.com' });
-    expect(options(['--name=b', '-single=false', '-accept=plan'], env)).toMatchObject({
-      name: 'b',
-      single: false,
-      accept: ['plan'],
-    });
-    expect(options([], env).name).toBe('from-variable');
+  test('can be flags in every form of Go, and a flag has priority over its variable', () => {
+    const address = 'https://tfe.example.com';
+    const env = { ...token, TFC_AGENT_NAME: 'variable', TFC_ADDRESS: `${address}/`, TFC_AGENT_SINGLE: '1' };
+    expect(options(['-name', 'a'], env)).toMatchObject({ name: 'a', single: true, address });
+    const flags = ['--name=b', '-single=false', '-accept=plan'];
+    expect(options(flags, env)).toMatchObject({ name: 'b', single: false, accept: ['plan'] });
+    expect(options([], env).name).toBe('variable');
   });
 
-  test('take an empty variable for an absent one', () => {
+  test('treat an empty variable as absent', () => {
     expect(options([], { ...token, TFC_AGENT_NAME: '', TFC_ADDRESS: '' })).not.toHaveProperty('name');
   });
 
-  test('say every fault at once, with what is allowed', () => {
+  test('report all faults together, each with the allowed values', () => {
     const found = faults(['-log-level', 'loud', '-single=maybe', '-accept=plan,aply', '-address', 'tfe.example.com'], {
       TFC_AGENT_HOOK_TIMEOUT: '601',
       TFC_AGENT_AUTO_UPDATE: 'major',
     });
     expect(found).toHaveLength(7);
-    expect(found.join('\n')).toMatch(
-      /missing[\s\S]*aply[\s\S]*major[\s\S]*loud[\s\S]*tfe\.example\.com[\s\S]*maybe[\s\S]*1 to 600/,
-    );
+    expect(found.join(' ')).toMatch(/missing.*aply.*major.*loud.*tfe\.example\.com.*maybe.*1 to 600/);
   });
 
-  test.each([[['-token']], [['-poll', 'x']], [['stray']]])('refuse %j', (argv) => {
-    expect(faults(argv)[0]).toMatch(/needs a value|not defined: -poll|not a flag/);
+  test.each([[['-token']], [['-poll', 'x']], [['stray']]])('reject %j', (argv) => {
+    expect(faults(argv)[0]).toMatch(/requires a value|not defined: -poll|not a flag/);
   });
 
-  test('never repeat what may be a token', () => {
+  test('never repeat an argument that may be a token', () => {
     expect(faults(['-tokn=secret.atlasv1.x', 'secret.atlasv1.y']).join()).not.toContain('atlasv1');
   });
 
-  test('report variables that the agent does not know, and features that the emulator lacks', () => {
-    const parsed = parseOptions([], { ...token, TFC_AGENT_POOL_ID: 'x', TFC_AGENT_HYOK: 'true' }, '/home/agent');
-    expect(parsed).toMatchObject({
-      warnings: [
-        'Unknown variable TFC_AGENT_POOL_ID: the agent does not know it.',
-        '-hyok has no effect in this emulator.',
-      ],
-    });
+  test('cause warnings for unknown variables, and for features that the emulator doesn’t have', () => {
+    const parsed = parse([], { ...token, TFC_AGENT_POOL_ID: 'x', TFC_AGENT_HYOK: 'true' });
+    const unknown = 'Unknown variable TFC_AGENT_POOL_ID: the agent ignores it.';
+    expect(parsed).toMatchObject({ warnings: [unknown, '-hyok has no effect in this emulator.'] });
   });
 
-  test('have one hook timeout for all and one for each kind', () => {
+  test('include one timeout for all hooks, and one for each kind', () => {
     const env = { ...token, TFC_AGENT_HOOK_TIMEOUT: '5', TFC_AGENT_HOOK_POST_APPLY_TIMEOUT: '600' };
     expect(options([], env).hookTimeoutMs).toMatchObject({ 'pre-plan': 5000, 'post-apply': 600_000 });
   });
@@ -83,7 +71,7 @@ describe('the agent’s options', () => {
   test.each([
     ['-h', 'help'],
     ['-v', 'version'],
-  ])('%s needs no token', (flag, kind) => {
+  ])('don’t require a token with %s', (flag, kind) => {
     expect(parseOptions([flag], {}, '/').kind).toBe(kind);
   });
 });
@@ -93,6 +81,6 @@ test.each([
   ['TFC_ADDRESS', true],
   ['TF_LOG', false],
   ['AWS_REGION', false],
-])('%s configures the agent: %s', (name, expected) => {
+])('the variable %s configures the agent: %s', (name, expected) => {
   expect(isAgentVariable(name)).toBe(expected);
 });

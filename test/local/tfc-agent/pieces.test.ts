@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { overrideBackend, pack, rootModule, unpack, variablesText } from '../../../local/tfc-agent/configuration.ts';
+import { NO_COUNTS } from '../../../local/tfc-agent/engine.ts';
 import { parseEnvFile } from '../../../local/tfc-agent/hooks.ts';
 import { createLog } from '../../../local/tfc-agent/log.ts';
 import { createLogStream } from '../../../local/tfc-agent/log-stream.ts';
@@ -16,55 +17,48 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 describe('the log', () => {
-  const at = new Date('2026-01-02T03:04:05.678Z');
+  const now = () => new Date('2026-01-02T03:04:05.678Z');
   const written = (json: boolean, level: 'debug' | 'info' = 'info') => {
     const lines: string[] = [];
-    const log = createLog(
-      { level, json },
-      () => at,
-      (line) => lines.push(line),
-    );
+    const log = createLog({ level, json }, (line) => void lines.push(line), now);
     log.identify({ agent_id: 'agent-1' });
     log.write('debug', 'core', 'Polled');
     log.write('warn', 'agent', 'Two words', { 'a.b': 'x y', n: 1 });
     return lines;
   };
 
-  test('is text as the real agent writes it', () => {
+  test('is text in the real agent’s format by default', () => {
     expect(written(false)).toEqual(['2026-01-02T03:04:05.678Z [WARN]  agent: Two words: a.b="x y" n=1']);
     expect(written(false, 'debug')[0]).toBe('2026-01-02T03:04:05.678Z [DEBUG] core: Polled');
   });
 
-  test('is JSON with the agent’s identity, and no dots in its keys', () => {
-    expect(written(true).map((line): unknown => JSON.parse(line))).toEqual([
-      {
-        '@level': 'warn',
-        '@message': 'Two words',
-        '@module': 'agent',
-        '@timestamp': '2026-01-02T03:04:05.678Z',
-        agent_id: 'agent-1',
-        a_b: 'x y',
-        n: 1,
-      },
-    ]);
+  test('can be JSON with the agent’s identity, and without dots in its keys', () => {
+    const [line = '', ...others] = written(true);
+    expect(others).toEqual([]);
+    expect(JSON.parse(line)).toEqual({
+      '@level': 'warn',
+      '@message': 'Two words',
+      '@module': 'agent',
+      '@timestamp': '2026-01-02T03:04:05.678Z',
+      agent_id: 'agent-1',
+      a_b: 'x y',
+      n: 1,
+    });
   });
 });
 
 describe('a log stream', () => {
-  test('sends in order, one chunk at a time, and keeps split characters whole', async () => {
+  test('sends one chunk at a time in order, and never splits a character', async () => {
     const sent: string[] = [];
     let open = 0;
-    const stream = createLogStream(
-      async (text) => {
-        open += 1;
-        expect(open).toBe(1);
-        await new Promise((resolve) => setImmediate(resolve));
-        sent.push(text);
-        open -= 1;
-      },
-      (error) => expect.fail(String(error)),
-      0,
-    );
+    const send = async (text: string) => {
+      open += 1;
+      expect(open).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      sent.push(text);
+      open -= 1;
+    };
+    const stream = createLogStream(send, (error) => expect.fail(String(error)), 0);
     const umlaut = Buffer.from('ä');
     stream.write('one ');
     stream.write(umlaut.subarray(0, 1));
@@ -75,13 +69,10 @@ describe('a log stream', () => {
     expect(sent.join('')).toBe('one ä two');
   });
 
-  test('gives up after a failure, and says so once', async () => {
+  test('drops the rest after a failure, and reports the failure once', async () => {
     const failures: unknown[] = [];
-    const stream = createLogStream(
-      async () => Promise.reject(new Error('gone')),
-      (error) => failures.push(error),
-      0,
-    );
+    const failed = (error: unknown) => failures.push(error);
+    const stream = createLogStream(() => Promise.reject(new Error('gone')), failed, 0);
     stream.write('one');
     await stream.end();
     stream.write('two');
@@ -91,72 +82,61 @@ describe('a log stream', () => {
 });
 
 describe('the files of a job', () => {
-  test('lose the state and the providers on their way from plan to apply, and nothing else', async () => {
+  test('are packed for the apply without the state and the providers', async () => {
     const root = join(directory, 'config');
     for (const folder of ['.terraform/providers', '.terraform/modules', 'providers', '.tfc-agent-state/ws']) {
       mkdirSync(join(root, folder), { recursive: true });
       writeFileSync(join(root, folder, 'file'), 'x');
     }
-    await pack(join(directory, 'a.tar.gz'), directory, ['config']);
-    await unpack(join(directory, 'a.tar.gz'), join(directory, 'out'));
-    const out = join(directory, 'out', 'config');
-    expect(readdirSync(out).sort()).toEqual(['.terraform', 'providers']);
-    expect(readdirSync(join(out, '.terraform'))).toEqual(['modules']);
-    expect(existsSync(join(out, 'providers', 'file'))).toBe(true);
+    const [archive, out] = [join(directory, 'a.tar.gz'), join(directory, 'out')];
+    await pack(archive, directory, ['config']);
+    await unpack(archive, out);
+    expect(readdirSync(join(out, 'config')).sort()).toEqual(['.terraform', 'providers']);
+    expect(readdirSync(join(out, 'config', '.terraform'))).toEqual(['modules']);
+    expect(existsSync(join(out, 'config', 'providers', 'file'))).toBe(true);
   });
 
-  test('have their root module inside of the configuration only', async () => {
-    mkdirSync(join(directory, 'config', 'stacks', 'network'), { recursive: true });
+  test('have no root module outside the configuration', async () => {
     const configuration = join(directory, 'config');
-    expect(await rootModule(configuration, 'stacks/network')).toBe(join(configuration, 'stacks', 'network'));
+    const network = join(configuration, 'stacks', 'network');
+    mkdirSync(network, { recursive: true });
+    expect(await rootModule(configuration, 'stacks/network')).toBe(network);
     await expect(rootModule(configuration, '../config/../..')).rejects.toThrow('is not in the configuration');
     await expect(rootModule(configuration, 'absent')).rejects.toThrow('"absent"');
   });
 
-  test('have a local backend, and no state that came with the configuration', async () => {
+  test('contain a local backend, and no state from the configuration', async () => {
     writeFileSync(join(directory, 'terraform.tfstate'), '{}');
     await overrideBackend(directory);
     expect(readdirSync(directory)).toEqual(['zzz_backend_override.tf']);
     expect(readFileSync(join(directory, 'zzz_backend_override.tf'), 'utf8')).toContain('backend "local"');
   });
 
-  test('have the Terraform variables, values as strings and HCL as it is', () => {
+  test('contain the Terraform variables: values as strings, and HCL unchanged', () => {
     const variable = { category: 'terraform', hcl: false } as const;
-    expect(
-      variablesText([
-        { ...variable, key: 'plain', value: `a "b" \${c} %{d}\n\\\f` },
-        { ...variable, key: 'list', value: '["a"]', hcl: true },
-        { ...variable, key: 'SHELL', value: 'x', category: 'env' },
-      ]),
-    ).toBe('plain = "a \\"b\\" $${c} %%{d}\\n\\\\\\u000c"\nlist = ["a"]\n');
+    const text = variablesText([
+      { ...variable, key: 'plain', value: `a "b" \${c} %{d}\n\\\f` },
+      { ...variable, key: 'list', value: '["a"]', hcl: true },
+      { ...variable, key: 'SHELL', value: 'x', category: 'env' },
+    ]);
+    expect(text).toBe('plain = "a \\"b\\" $${c} %%{d}\\n\\\\\\u000c"\nlist = ["a"]\n');
   });
 });
 
 describe('Terraform', () => {
+  const counts = (...numbers: [additions: number, changes: number, destructions: number, imports: number]) =>
+    Object.fromEntries(Object.keys(NO_COUNTS).map((name, index) => [name, numbers[index]]));
+
   test('is called with the run’s options', () => {
-    const job = planJob({
-      isDestroy: true,
-      refreshOnly: true,
-      refresh: false,
-      targets: ['a.b'],
-      replace: ['c.d', 'e.f'],
-    });
-    expect(planArguments({ job, planFile: '/p', variablesFile: '/v' })).toEqual([
-      'plan',
-      '-input=false',
-      '-detailed-exitcode',
-      '-out=/p',
-      '-var-file=/v',
-      '-destroy',
-      '-refresh-only',
-      '-refresh=false',
-      '-target=a.b',
-      '-replace=c.d',
-      '-replace=e.f',
-    ]);
+    const addresses = { targets: ['a.b'], replace: ['c.d', 'e.f'] };
+    const job = planJob({ isDestroy: true, refreshOnly: true, refresh: false, ...addresses });
+    expect(planArguments({ job, planFile: '/p', variablesFile: '/v' }).join(' ')).toBe(
+      'plan -input=false -detailed-exitcode -out=/p -var-file=/v -destroy -refresh-only -refresh=false ' +
+        '-target=a.b -replace=c.d -replace=e.f',
+    );
   });
 
-  test('plans are counted from their JSON, a replacement twice', () => {
+  test('plans are counted from their JSON, and a replacement counts twice', () => {
     const change = (...actions: string[]) => ({ change: { actions } });
     const resource_changes = [
       change('create'),
@@ -166,28 +146,23 @@ describe('Terraform', () => {
       change('read'),
       { change: { actions: ['no-op'], importing: { id: 'x' } } },
     ];
-    expect(plannedCounts(JSON.stringify({ resource_changes }))).toEqual({
-      additions: 2,
-      changes: 1,
-      destructions: 1,
-      imports: 1,
-    });
-    expect(plannedCounts('{}')).toMatchObject({ additions: 0 });
+    expect(plannedCounts(JSON.stringify({ resource_changes }))).toEqual(counts(2, 1, 1, 1));
+    expect(plannedCounts('{}')).toMatchObject({ resourceAdditions: 0 });
   });
 
-  test('applies are counted from their last line, or from what a failed one finished', () => {
+  test('applies are counted from their last line, or from the resources that a failed apply finished', () => {
     const whole = '\u001b[32m\nApply complete! Resources: 3 imported, 12 added, 1 changed, 4 destroyed.\n\u001b[0m';
-    expect(appliedCounts(whole)).toEqual({ additions: 12, changes: 1, destructions: 4, imports: 3 });
+    expect(appliedCounts(whole)).toEqual(counts(12, 1, 4, 3));
     const failed = [
       '\u001b[1mterraform_data.a: Creation complete after 0s [id=1]',
       'terraform_data.b: Destruction complete after 0s',
       'terraform_data.c: Modifications complete after 1s [id=2]',
       'Error: no',
     ].join('\n');
-    expect(appliedCounts(failed)).toEqual({ additions: 1, changes: 1, destructions: 1, imports: 0 });
+    expect(appliedCounts(failed)).toEqual(counts(1, 1, 1, 0));
   });
 });
 
-test('a hook’s variables are the lines with a name and a value', () => {
+test('a hook’s variables are its lines with a name and a value', () => {
   expect(parseEnvFile('A=1\nB=x=y \r\n\n# no\n1C=2\nD=')).toEqual({ A: '1', B: 'x=y ', D: '' });
 });
