@@ -151,7 +151,8 @@ function statement(sid: string, action: string | string[], resource: string | st
   };
 }
 
-const PULL = [
+/** Actions that pull an image from ECR. */
+export const PULL = [
   'ecr:BatchCheckLayerAvailability',
   'ecr:BatchGetImage',
   'ecr:GetAuthorizationToken',
