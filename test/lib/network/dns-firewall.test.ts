@@ -67,13 +67,10 @@ describe('DNS Firewall', () => {
 
 describe('the query log', () => {
   it('the query log is not written unless a retention is set', () => {
-    const template = firewallIn();
-    template.resourceCountIs('AWS::Logs::LogGroup', 0);
-    template.resourceCountIs(`${RESOLVER}ResolverQueryLoggingConfig`, 0);
-    template.resourceCountIs(`${RESOLVER}ResolverQueryLoggingConfigAssociation`, 0);
+    expect(JSON.stringify(firewallIn().toJSON())).not.toMatch(/LogGroup|QueryLogging/);
   });
 
-  it('the query log logs the queries of this VPC to a group that is deleted with the stack', () => {
+  it('the query log writes the queries of this VPC to a log group that is deleted with the stack', () => {
     const template = firewallIn({ queryLogRetention: RetentionDays.THREE_DAYS });
     const [[id, group] = ['', {}], ...more] = Object.entries(template.findResources('AWS::Logs::LogGroup'));
     expect(more).toEqual([]);
