@@ -3,11 +3,11 @@ import { contains, parseRange } from '../../../../lib/aws/address-range.ts';
 import { resolves } from './dns-rules.ts';
 import { type ApiCall, lets } from './endpoint-policy.ts';
 import { verdict } from './firewall-policy.ts';
-import type { Seen } from './firewall-rules.ts';
 import type { Endpoint, NetworkModel, Route, Subnet } from './network-model.ts';
+import type { Connection } from './suricata.ts';
 
 /** What a task sends. */
-export interface Packet extends Seen {
+export interface Packet extends Connection {
   /** Where to: some address outside, S3 in the region, another task. */
   readonly to: 'internet' | 's3' | 'neighbour';
   readonly family: 4 | 6;
