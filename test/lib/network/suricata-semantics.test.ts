@@ -38,83 +38,81 @@ function resultOf(name: string, settings?: Settings): Attempt['expected'] {
     : 'reaches';
 }
 
-describe('the rules of the template', () => {
-  it.each(ATTEMPTS)(
-    'the rules of the template decide on "$name" as the egress lab expects: $expected',
-    ({ name, expected }) => {
-      expect(resultOf(name), verdictOn(name).by).toBe(expected);
-    },
-  );
+it.each(ATTEMPTS)(
+  'the rules of the template decide on "$name" as the egress lab expects: $expected',
+  ({ name, expected }) => {
+    expect(resultOf(name), verdictOn(name).by).toBe(expected);
+  },
+);
 
-  // If two rules would drop the same packet, a break changes only which of them does. The lab shows the rest.
-  it.each(BREAKS)(
-    'the rules of the template have another result, or decide by another rule, if $name',
-    ({ apply, settings, shows }) => {
-      const broken = { ...engine, ...settings, rules: apply(engine.rules) };
-      for (const name of shows) {
-        const decided = (by: Settings) => [resultOf(name, by), verdictOn(name, by).by];
-        expect(decided(broken), name).not.toEqual(decided(engine));
-      }
-    },
-  );
-
-  // No attempt of the lab notices if a wildcard's rule, or the rule that marks TLS, lacks a keyword.
-  it.each<[name: string, attempt: Try, by: string]>([
-    ['pass a name below a wildcard in upper case', toTls(NAMES.below.toUpperCase()), NAMES.wildcard],
-    [
-      'drop a name below a wildcard, followed by another domain',
-      toTls(`${NAMES.below}.${NAMES.stranger}`),
-      'TLS server name not allowed, or none',
-    ],
-    [
-      'drop the allowed name between others',
-      toTls(`a.${NAMES.allowed}.${NAMES.stranger}`),
-      'TLS server name not allowed, or none',
-    ],
-    [
-      'drop what has the bytes of a TLS record, and not at the beginning',
-      { how: 'tcp', address: LAB.stranger, port: 443, send: 'a\u0016\u0003\u0001' },
-      'not TLS',
-    ],
-  ])('the rules of the template %s', async (_, attempt, by) => {
-    expect(judge(engineRules(engine.rules), await packetsOf(attempt)).by).toBe(by);
-  });
-
-  it.each([
-    ['an allowed name', NAMES.allowed],
-    ['a name below a wildcard', NAMES.wildcard],
-    ['another name', 'TLS server name not allowed, or none'],
-    ['no server name, to an address', 'TLS server name not allowed, or none'],
-    ['SSH on port 443', 'not TLS'],
-    ['a server that speaks first on port 443', 'not TLS'],
-    ['a client hello that never ends, on port 443', 'client hello without an end'],
-    ['a client hello without an end, with TLS answers', 'answer to no client hello'],
-    ['data in the first packet (TCP Fast Open)', 'data before the connection'],
-    ['data in the first packet, which offers ECN', 'data before the connection'],
-    ['TCP 22', 'TCP port not allowed'],
-    ['UDP 443 (QUIC)', 'UDP'],
-    ['ping', 'ICMP'],
-    ['another IP protocol (GRE)', 'neither TCP nor UDP'],
-  ])('the rules of the template decide about "%s" by the rule "%s"', (name, by) => {
-    expect(verdictOn(name).by).toBe(by);
-  });
-
-  it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
-    for (const name of ['an allowed name', 'another name']) {
-      expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
+// If two rules would drop the same packet, a break changes only which of them does. The lab shows the rest.
+it.each(BREAKS)(
+  'the rules of the template have another result, or decide by another rule, if $name',
+  ({ apply, settings, shows }) => {
+    const broken = { ...engine, ...settings, rules: apply(engine.rules) };
+    for (const name of shows) {
+      const decided = (by: Settings) => [resultOf(name, by), verdictOn(name, by).by];
+      expect(decided(broken), name).not.toEqual(decided(engine));
     }
-    expect(verdictOn('SSH on port 443').logged).toEqual([]);
-    expect(verdictOn('data that begins like TLS on port 443').logged).toEqual([]);
-  });
+  },
+);
 
-  it('the rules of the template drop data that begins as TLS but is not TLS', async () => {
-    // The version is 3.127. The rule "TLS begins" marks it, and the engine finds out that the protocol is not TLS.
-    const attempt: Try = { how: 'tcp', address: LAB.stranger, port: 443, send: '\u0016\u0003\u007f\u0000\u0010secret' };
-    expect(judge(engineRules(engine.rules), await packetsOf(attempt))).toMatchObject({
-      reaches: false,
-      leaked: 0,
-      by: 'not TLS after all',
-    });
+// No attempt of the lab notices if a wildcard's rule, or the rule that marks TLS, lacks a keyword.
+it.each<[name: string, attempt: Try, by: string]>([
+  ['pass a name below a wildcard in upper case', toTls(NAMES.below.toUpperCase()), NAMES.wildcard],
+  [
+    'drop a name below a wildcard, followed by another domain',
+    toTls(`${NAMES.below}.${NAMES.stranger}`),
+    'TLS server name not allowed, or none',
+  ],
+  [
+    'drop the allowed name between others',
+    toTls(`a.${NAMES.allowed}.${NAMES.stranger}`),
+    'TLS server name not allowed, or none',
+  ],
+  [
+    'drop what has the bytes of a TLS record, and not at the beginning',
+    { how: 'tcp', address: LAB.stranger, port: 443, send: 'a\u0016\u0003\u0001' },
+    'not TLS',
+  ],
+])('the rules of the template %s', async (_, attempt, by) => {
+  expect(judge(engineRules(engine.rules), await packetsOf(attempt)).by).toBe(by);
+});
+
+it.each([
+  ['an allowed name', NAMES.allowed],
+  ['a name below a wildcard', NAMES.wildcard],
+  ['another name', 'TLS server name not allowed, or none'],
+  ['no server name, to an address', 'TLS server name not allowed, or none'],
+  ['SSH on port 443', 'not TLS'],
+  ['a server that speaks first on port 443', 'not TLS'],
+  ['a client hello that never ends, on port 443', 'client hello without an end'],
+  ['a client hello without an end, with TLS answers', 'answer to no client hello'],
+  ['data in the first packet (TCP Fast Open)', 'data before the connection'],
+  ['data in the first packet, which offers ECN', 'data before the connection'],
+  ['TCP 22', 'TCP port not allowed'],
+  ['UDP 443 (QUIC)', 'UDP'],
+  ['ping', 'ICMP'],
+  ['another IP protocol (GRE)', 'neither TCP nor UDP'],
+])('the rules of the template decide about "%s" by the rule "%s"', (name, by) => {
+  expect(verdictOn(name).by).toBe(by);
+});
+
+it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
+  for (const name of ['an allowed name', 'another name']) {
+    expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
+  }
+  expect(verdictOn('SSH on port 443').logged).toEqual([]);
+  expect(verdictOn('data that begins like TLS on port 443').logged).toEqual([]);
+});
+
+it('the rules of the template drop data that begins as TLS but is not TLS', async () => {
+  // The version is 3.127. The rule "TLS begins" marks it, and the engine finds out that the protocol is not TLS.
+  const attempt: Try = { how: 'tcp', address: LAB.stranger, port: 443, send: '\u0016\u0003\u007f\u0000\u0010secret' };
+  expect(judge(engineRules(engine.rules), await packetsOf(attempt))).toMatchObject({
+    reaches: false,
+    leaked: 0,
+    by: 'not TLS after all',
   });
 });
 
