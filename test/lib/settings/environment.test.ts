@@ -123,37 +123,31 @@ describe('a credential', () => {
   );
 });
 
+/** Variables of one remedy. */
+const refused = (remedy: string, ...names: string[]) => names.map((name) => [name, remedy]);
+
 describe('a variable', () => {
   it.each([
     ['TFC_ADDRESS', 'set hostname'],
     ['AGENT_IDLE_SECONDS', 'set idleWindowSeconds'],
     ['TFC_AGENT_ACCEPT', 'set phases'],
-    ['TFC_AGENT_TOKEN', 'remove it'],
-    ['TFC_AGENT_NAME', 'remove it'],
-    ['ECS_CONTAINER_METADATA_URI_V4', 'remove it'],
-    ['TFC_AGENT_REQUEST_FORWARDING', 'separate agent pool'],
-    ['TFC_AGENT_HYOK', 'separate agent pool'],
-    ['AWS_ROLE_ARN', 'assume_role'],
-    ['AWS_WEB_IDENTITY_TOKEN_FILE', 'assume_role'],
-    ['AWS_PROFILE', 'assume_role'],
-    ['AWS_DEFAULT_PROFILE', 'assume_role'],
-    ['AWS_CONFIG_FILE', 'assume_role'],
-    ['AWS_SHARED_CREDENTIALS_FILE', 'assume_role'],
-    ['AWS_ACCESS_KEY_ID', 'assume_role'],
-    ['AWS_SECRET_ACCESS_KEY', 'assume_role'],
-    ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'assume_role'],
-    ['AWS_CONTAINER_AUTHORIZATION_TOKEN', 'assume_role'],
-    ['LD_PRELOAD', 'environment variable of the workspace'],
-    ['LD_LIBRARY_PATH', 'environment variable of the workspace'],
-    ['BASH_ENV', 'environment variable of the workspace'],
-    ['ENV', 'environment variable of the workspace'],
-    ['NODE_OPTIONS', 'environment variable of the workspace'],
-    ['PATH', 'folder of the image'],
-    ['HOME', 'folder of the image'],
-    ['A-B', 'correct the name'],
-    ['1A', 'correct the name'],
-    ['', 'correct the name'],
-  ])('%s is refused, with what to do instead', (name, remedy) => {
+    ...refused('remove it', 'TFC_AGENT_TOKEN', 'TFC_AGENT_NAME', 'ECS_CONTAINER_METADATA_URI_V4'),
+    ...refused('separate agent pool', 'TFC_AGENT_REQUEST_FORWARDING', 'TFC_AGENT_HYOK'),
+    ...refused('assume_role', 'AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE'),
+    ...refused('assume_role', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_ACCESS_KEY_ID'),
+    ...refused('assume_role', 'AWS_SECRET_ACCESS_KEY', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'),
+    ...refused('assume_role', 'AWS_CONTAINER_AUTHORIZATION_TOKEN'),
+    ...refused(
+      'environment variable of the workspace',
+      'LD_PRELOAD',
+      'LD_LIBRARY_PATH',
+      'BASH_ENV',
+      'ENV',
+      'NODE_OPTIONS',
+    ),
+    ...refused('folder of the image', 'PATH', 'HOME'),
+    ...refused('correct the name', 'A-B', '1A', ''),
+  ])('%s is refused, with a remedy', (name = '', remedy = '') => {
     const faults = faultsOfVariable(name, 'secret value');
     expect(faults).toMatchObject([
       {
