@@ -159,13 +159,11 @@ describe('a stack of pools with phases', () => {
   });
 });
 
-describe('a pool without phases', () => {
-  it('has one task definition, one role, and agents that accept their default kinds of jobs', () => {
-    const [only, ...others] = tasksOf(templateOf(onePool({ image })));
-    expect(only).toMatchObject({ Family: 'AgentLauncher_all_default', accept: undefined });
-    expect(only?.role).toMatch(/PooldefaultTaskRole/);
-    expect(others).toEqual([]);
-  });
+it('a pool without phases has one task definition, one role, and agents that accept their default kinds of jobs', () => {
+  const [only, ...others] = tasksOf(templateOf(onePool({ image })));
+  expect(only).toMatchObject({ Family: 'AgentLauncher_all_default', accept: undefined });
+  expect(only?.role).toMatch(/PooldefaultTaskRole/);
+  expect(others).toEqual([]);
 });
 
 describe('the accepted jobs', () => {

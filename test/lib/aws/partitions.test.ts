@@ -22,16 +22,14 @@ describe('a region', () => {
   });
 });
 
-describe('the service of an endpoint', () => {
-  it.each([
-    ['com.amazonaws.eu-central-1.ecr.api', 'ecr.api'],
-    ['com.amazonaws.us-gov-west-1.secretsmanager', 'secretsmanager'],
-    ['cn.com.amazonaws.cn-north-1.ecr.dkr', 'ecr.dkr'],
-    ['com.amazonaws.cn-north-1.logs', 'logs'],
-    ['eu.amazonaws.eusc-de-east-1.logs', 'logs'],
-    ['aws.api.eu-central-1.kendra-ranking', 'kendra-ranking'],
-    ['com.amazonaws.s3-global.accesspoint', 'com.amazonaws.s3-global.accesspoint'],
-  ])('of %s is %s', (name, service) => {
-    expect(endpointService(name)).toBe(service);
-  });
+it.each([
+  ['com.amazonaws.eu-central-1.ecr.api', 'ecr.api'],
+  ['com.amazonaws.us-gov-west-1.secretsmanager', 'secretsmanager'],
+  ['cn.com.amazonaws.cn-north-1.ecr.dkr', 'ecr.dkr'],
+  ['com.amazonaws.cn-north-1.logs', 'logs'],
+  ['eu.amazonaws.eusc-de-east-1.logs', 'logs'],
+  ['aws.api.eu-central-1.kendra-ranking', 'kendra-ranking'],
+  ['com.amazonaws.s3-global.accesspoint', 'com.amazonaws.s3-global.accesspoint'],
+])('the service of the endpoint %s is %s', (name, service) => {
+  expect(endpointService(name)).toBe(service);
 });

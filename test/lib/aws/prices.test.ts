@@ -6,20 +6,18 @@ import { templateOf } from '../synthesis.ts';
 
 const nothing = { natGateways: 0, firewallEndpoints: 0, interfaceEndpoints: 0, dnsNames: 0 };
 
-describe('the idle cost of a network', () => {
-  it.each<[Partial<typeof nothing>, number]>([
-    [{}, 0],
-    [{ natGateways: 1 }, 36.5],
-    [{ interfaceEndpoints: 4 }, 29.2],
-    [{ dnsNames: 4 }, 0.002],
-    [{ firewallEndpoints: 1 }, 288.35],
-    // Each firewall endpoint waives the price of a NAT gateway, but not of its public address.
-    [{ natGateways: 1, firewallEndpoints: 1 }, 292.0],
-    [{ natGateways: 2, firewallEndpoints: 2 }, 584.0],
-    [{ natGateways: 2, firewallEndpoints: 1 }, 292.0 + 36.5],
-  ])('with %o is $%d per month', (network, usd) => {
-    expect(total(idleNetworkCost({ ...nothing, ...network }))).toBeCloseTo(usd, 6);
-  });
+it.each<[Partial<typeof nothing>, number]>([
+  [{}, 0],
+  [{ natGateways: 1 }, 36.5],
+  [{ interfaceEndpoints: 4 }, 29.2],
+  [{ dnsNames: 4 }, 0.002],
+  [{ firewallEndpoints: 1 }, 288.35],
+  // Each firewall endpoint waives the price of a NAT gateway, but not of its public address.
+  [{ natGateways: 1, firewallEndpoints: 1 }, 292.0],
+  [{ natGateways: 2, firewallEndpoints: 2 }, 584.0],
+  [{ natGateways: 2, firewallEndpoints: 1 }, 292.0 + 36.5],
+])('the idle cost of a network with %o is $%d per month', (network, usd) => {
+  expect(total(idleNetworkCost({ ...nothing, ...network }))).toBeCloseTo(usd, 6);
 });
 
 describe('the idle cost of a launcher', () => {

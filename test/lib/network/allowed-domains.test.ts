@@ -14,14 +14,12 @@ import {
 
 const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
 
-describe('the default domains', () => {
-  it.each([
-    ['app.terraform.io', ['app.terraform.io', 'archivist.terraform.io']],
-    ['app.eu.terraform.io', ['app.eu.terraform.io', 'archivist.eu.terraform.io']],
-    ['tfe.example.com:8443', ['tfe.example.com']],
-  ])('of %s are its own hosts, and those of releases and of the registry', (hostname, own) => {
-    expect(defaultNames(hostname)).toEqual([...own, 'releases.hashicorp.com', 'registry.terraform.io']);
-  });
+it.each([
+  ['app.terraform.io', ['app.terraform.io', 'archivist.terraform.io']],
+  ['app.eu.terraform.io', ['app.eu.terraform.io', 'archivist.eu.terraform.io']],
+  ['tfe.example.com:8443', ['tfe.example.com']],
+])('the default domains of %s are its own hosts, and those of releases and of the registry', (hostname, own) => {
+  expect(defaultNames(hostname)).toEqual([...own, 'releases.hashicorp.com', 'registry.terraform.io']);
 });
 
 describe('the domains of jobs', () => {
@@ -76,39 +74,37 @@ describe('the domains of jobs', () => {
   });
 });
 
-describe('the hostnames of AWS APIs', () => {
-  it.each<[string, string, string[]]>([
-    ['ec2', 'eu-central-1', ['ec2.eu-central-1.amazonaws.com']],
-    ['ec2', 'cn-north-1', ['ec2.cn-north-1.amazonaws.com.cn']],
-    ['ec2', 'eusc-de-east-1', ['ec2.eusc-de-east-1.amazonaws.eu']],
-    ['iam', 'eusc-de-east-1', ['iam.eusc-de-east-1.amazonaws.eu']],
-    ['organizations', 'eusc-de-east-1', ['organizations.eusc-de-east-1.amazonaws.eu']],
-    ['route53', 'eu-central-1', ['route53.amazonaws.com']],
-    ['route53', 'eusc-de-east-1', ['route53.amazonaws.eu']],
-    ['route53', 'us-gov-west-1', ['route53.us-gov.amazonaws.com']],
-    ['sts', 'eusc-de-east-1', ['sts.eusc-de-east-1.amazonaws.eu']],
-    ['sts', 'eu-central-1', ['sts.eu-central-1.amazonaws.com', 'sts.amazonaws.com']],
-    ['ce', 'cn-northwest-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
-    ['ce', 'cn-north-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
-    ['cloudfront', 'cn-north-1', ['cloudfront.cn-northwest-1.amazonaws.com.cn']],
-    ['savingsplans', 'cn-north-1', ['savingsplans.cn-north-1.amazonaws.com.cn']],
-    ['support', 'us-gov-east-1', ['support.us-gov-west-1.amazonaws.com']],
-    ['networkmanager', 'us-gov-east-1', ['networkmanager.us-gov-west-1.amazonaws.com']],
-    ['organizations', 'us-gov-east-1', ['organizations.us-gov-west-1.amazonaws.com']],
-    ['api.ecr', 'eu-central-1', ['api.ecr.eu-central-1.amazonaws.com']],
-    ['ecr', 'eu-west-1', ['api.ecr.eu-west-1.amazonaws.com', '*.dkr.ecr.eu-west-1.amazonaws.com']],
-    ['ecr-public', 'eu-central-1', ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws']],
-    ['budgets', 'eu-central-1', ['budgets.amazonaws.com']],
-    ['ce', 'eu-central-1', ['ce.us-east-1.amazonaws.com']],
-    ['globalaccelerator', 'eu-central-1', ['globalaccelerator.us-west-2.amazonaws.com']],
-    ['route53domains', 'eu-central-1', ['route53domains.us-east-1.amazonaws.com']],
-    ['iam', 'us-gov-west-1', ['iam.us-gov.amazonaws.com']],
-    ['iam', 'cn-north-1', ['iam.cn-north-1.amazonaws.com.cn']],
-    ['sts', 'cn-north-1', ['sts.cn-north-1.amazonaws.com.cn']],
-    ['sagemaker', 'eu-central-1', ['api.sagemaker.eu-central-1.amazonaws.com']],
-  ])('of %s in %s', (service, region, names) => {
-    expect(awsApiNames([service], [region])).toEqual(names);
-  });
+it.each<[string, string, string[]]>([
+  ['ec2', 'eu-central-1', ['ec2.eu-central-1.amazonaws.com']],
+  ['ec2', 'cn-north-1', ['ec2.cn-north-1.amazonaws.com.cn']],
+  ['ec2', 'eusc-de-east-1', ['ec2.eusc-de-east-1.amazonaws.eu']],
+  ['iam', 'eusc-de-east-1', ['iam.eusc-de-east-1.amazonaws.eu']],
+  ['organizations', 'eusc-de-east-1', ['organizations.eusc-de-east-1.amazonaws.eu']],
+  ['route53', 'eu-central-1', ['route53.amazonaws.com']],
+  ['route53', 'eusc-de-east-1', ['route53.amazonaws.eu']],
+  ['route53', 'us-gov-west-1', ['route53.us-gov.amazonaws.com']],
+  ['sts', 'eusc-de-east-1', ['sts.eusc-de-east-1.amazonaws.eu']],
+  ['sts', 'eu-central-1', ['sts.eu-central-1.amazonaws.com', 'sts.amazonaws.com']],
+  ['ce', 'cn-northwest-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
+  ['ce', 'cn-north-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
+  ['cloudfront', 'cn-north-1', ['cloudfront.cn-northwest-1.amazonaws.com.cn']],
+  ['savingsplans', 'cn-north-1', ['savingsplans.cn-north-1.amazonaws.com.cn']],
+  ['support', 'us-gov-east-1', ['support.us-gov-west-1.amazonaws.com']],
+  ['networkmanager', 'us-gov-east-1', ['networkmanager.us-gov-west-1.amazonaws.com']],
+  ['organizations', 'us-gov-east-1', ['organizations.us-gov-west-1.amazonaws.com']],
+  ['api.ecr', 'eu-central-1', ['api.ecr.eu-central-1.amazonaws.com']],
+  ['ecr', 'eu-west-1', ['api.ecr.eu-west-1.amazonaws.com', '*.dkr.ecr.eu-west-1.amazonaws.com']],
+  ['ecr-public', 'eu-central-1', ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws']],
+  ['budgets', 'eu-central-1', ['budgets.amazonaws.com']],
+  ['ce', 'eu-central-1', ['ce.us-east-1.amazonaws.com']],
+  ['globalaccelerator', 'eu-central-1', ['globalaccelerator.us-west-2.amazonaws.com']],
+  ['route53domains', 'eu-central-1', ['route53domains.us-east-1.amazonaws.com']],
+  ['iam', 'us-gov-west-1', ['iam.us-gov.amazonaws.com']],
+  ['iam', 'cn-north-1', ['iam.cn-north-1.amazonaws.com.cn']],
+  ['sts', 'cn-north-1', ['sts.cn-north-1.amazonaws.com.cn']],
+  ['sagemaker', 'eu-central-1', ['api.sagemaker.eu-central-1.amazonaws.com']],
+])('the hostnames of the API %s in %s are these', (service, region, names) => {
+  expect(awsApiNames([service], [region])).toEqual(names);
 });
 
 describe('the domains of task startup', () => {
@@ -233,15 +229,13 @@ describe('the hosts of a registry', () => {
   });
 });
 
-describe('the services of task startup', () => {
-  const all = ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'];
-  it.each<[string, (string | undefined)[], string[]]>([
-    ['a built image', [undefined], all],
-    ['an image in ECR and others', ['ubuntu', '123456789012.dkr.ecr.eu-central-1.amazonaws.com/a'], all],
-    ['images in other registries', ['ubuntu', 'ghcr.io/acme/agent'], ['logs', 'secretsmanager']],
-  ])('with %s are those that it needs', (_, images, services) => {
-    expect(taskStartServices(images)).toEqual(services);
-  });
+const all = ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'];
+it.each<[string, (string | undefined)[], string[]]>([
+  ['a built image', [undefined], all],
+  ['an image in ECR and others', ['ubuntu', '123456789012.dkr.ecr.eu-central-1.amazonaws.com/a'], all],
+  ['images in other registries', ['ubuntu', 'ghcr.io/acme/agent'], ['logs', 'secretsmanager']],
+])('task startup with %s needs these services', (_, images, services) => {
+  expect(taskStartServices(images)).toEqual(services);
 });
 
 it.each([

@@ -196,18 +196,16 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   });
 });
 
-describe('the outputs', () => {
-  it('show the claim, the price and the addresses', () => {
-    const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
-    expect(Outputs.EgressIdleCost.Value).toBe('$584.00 per month');
-    expect(Outputs.EgressClaim.Value).toContain('only TLS with an allowed server name goes out');
-    expect(
-      Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object'),
-    ).toHaveLength(2);
-    const { Outputs: ofPublicIp } = templateOf({ network: { egress: 'public-ip' } }).toJSON();
-    expect(ofPublicIp).not.toHaveProperty('EgressAddresses');
-    expect(ofPublicIp.EgressIdleCost.Value).toBe('$0.005 per month');
-  });
+it('the outputs contain the claim, the price and the addresses', () => {
+  const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
+  expect(Outputs.EgressIdleCost.Value).toBe('$584.00 per month');
+  expect(Outputs.EgressClaim.Value).toContain('only TLS with an allowed server name goes out');
+  expect(Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object')).toHaveLength(
+    2,
+  );
+  const { Outputs: ofPublicIp } = templateOf({ network: { egress: 'public-ip' } }).toJSON();
+  expect(ofPublicIp).not.toHaveProperty('EgressAddresses');
+  expect(ofPublicIp.EgressIdleCost.Value).toBe('$0.005 per month');
 });
 
 describe('the output of the claim', () => {

@@ -9,19 +9,17 @@ const faults = (network: object, more: object = {}) => faultsOf({ ...more, netwo
 const paths = (network: object, more?: object) => pathsOf(faults(network, more));
 const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
 
-describe('an egress mode', () => {
-  it.each([
-    { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true, dnsFirewall: false, otherCidrs: ['10.0.0.0/16'] },
-    { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start', firewallLogRetentionDays: 7 },
-    { egress: 'network-firewall', ipv6: false, dnsFirewall: true },
-    { egress: 'public-ip', ipv6: true, vpcEndpoints: 'none' },
-    { ...existing, dnsFirewall: true, allowedDomains: ['app.terraform.io'] },
-    existing,
-    // Without DNS Firewall, the policy of the S3 endpoint still limits the buckets.
-    { dnsFirewall: false, allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'] },
-  ])('accepts its own options: %o', (network) => {
-    expect(faults(network)).toEqual([]);
-  });
+it.each([
+  { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true, dnsFirewall: false, otherCidrs: ['10.0.0.0/16'] },
+  { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start', firewallLogRetentionDays: 7 },
+  { egress: 'network-firewall', ipv6: false, dnsFirewall: true },
+  { egress: 'public-ip', ipv6: true, vpcEndpoints: 'none' },
+  { ...existing, dnsFirewall: true, allowedDomains: ['app.terraform.io'] },
+  existing,
+  // Without DNS Firewall, the policy of the S3 endpoint still limits the buckets.
+  { dnsFirewall: false, allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'] },
+])('an egress mode accepts its own options: %o', (network) => {
+  expect(faults(network)).toEqual([]);
 });
 
 describe('availabilityZones', () => {
