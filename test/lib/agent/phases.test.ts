@@ -185,14 +185,10 @@ describe('the accepted jobs', () => {
 });
 
 describe('the settings', () => {
+  const spot = { capacity: 'spot' };
   it.each([
-    ['Spot for a whole pool', { capacity: 'spot' }, 'capacity', /phases\.plan\.capacity.*an interrupted apply/],
-    [
-      'Spot for applies',
-      { phases: { apply: { capacity: 'spot' } } },
-      'phases.apply.capacity',
-      /"spot".*an interrupted apply/,
-    ],
+    ['Spot for a whole pool', spot, 'capacity', /phases\.plan\.capacity.*an interrupted apply/],
+    ['Spot for applies', { phases: { apply: spot } }, 'phases.apply.capacity', /"spot".*an interrupted apply/],
     [
       "a phase's size that Fargate doesn't offer together with the pool's",
       { phases: { plan: { cpu: 4096 } } },

@@ -16,6 +16,9 @@ const packets = new Map(
 
 const toTls = (serverName: string): Try => ({ how: 'tls', address: LAB.stranger, port: 443, serverName });
 
+/** Message of the rule that drops TLS to another server name. */
+const NAME_NOT_ALLOWED = 'TLS server name not allowed, or none';
+
 type Settings = Pick<typeof engine, 'rules' | 'stateless' | 'homeNet'>;
 
 function verdictOn(name: string, settings: Settings = engine) {
@@ -63,13 +66,9 @@ it.each<[name: string, attempt: Try, by: string]>([
   [
     'drop a name below a wildcard, followed by another domain',
     toTls(`${NAMES.below}.${NAMES.stranger}`),
-    'TLS server name not allowed, or none',
+    NAME_NOT_ALLOWED,
   ],
-  [
-    'drop the allowed name between others',
-    toTls(`a.${NAMES.allowed}.${NAMES.stranger}`),
-    'TLS server name not allowed, or none',
-  ],
+  ['drop the allowed name between others', toTls(`a.${NAMES.allowed}.${NAMES.stranger}`), NAME_NOT_ALLOWED],
   [
     'drop what has the bytes of a TLS record, and not at the beginning',
     { how: 'tcp', address: LAB.stranger, port: 443, send: 'a\u0016\u0003\u0001' },
@@ -82,8 +81,8 @@ it.each<[name: string, attempt: Try, by: string]>([
 it.each([
   ['an allowed name', NAMES.allowed],
   ['a name below a wildcard', NAMES.wildcard],
-  ['another name', 'TLS server name not allowed, or none'],
-  ['no server name, to an address', 'TLS server name not allowed, or none'],
+  ['another name', NAME_NOT_ALLOWED],
+  ['no server name, to an address', NAME_NOT_ALLOWED],
   ['SSH on port 443', 'not TLS'],
   ['a server that speaks first on port 443', 'not TLS'],
   ['a client hello that never ends, on port 443', 'client hello without an end'],

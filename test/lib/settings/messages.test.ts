@@ -35,11 +35,7 @@ it.each<[string, unknown, string]>([
   ['pools.0.agentTokenSecret', 'acme/agent-tokens', 'describe-secret --secret-id acme/agent-tokens'],
   ['pools.0.taskRolePolicyArns', '["SecurityAudit"]', 'arn:aws:iam::aws:policy/SecurityAudit'],
   ['pools.0.taskRolePolicyArns', '["ViewOnlyAccess"]', 'arn:aws:iam::aws:policy/job-function/ViewOnlyAccess'],
-  [
-    'pools.0.taskRolePolicyArns',
-    '["policy/deploy"]',
-    "aws iam list-policies --query \"Policies[?PolicyName=='deploy']",
-  ],
+  ['pools.0.taskRolePolicyArns', '["policy/deploy"]', `aws iam list-policies --query "Policies[?PolicyName=='deploy']`],
   ['pools', '[{name:aws}]', `-c pools='[{"name":"value"}]'`],
   ['tags', '{team:platform}', `-c tags='{"name":"value"}'`],
   ['network.allowedDomains', '[a.example.com]', `-c network.allowedDomains='["value"]'`],
