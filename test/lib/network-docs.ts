@@ -36,10 +36,7 @@ const SHOWN: readonly { readonly name: string; readonly network: object }[] = [
   { name: 'nat-gateway', network: {} },
   { name: 'network-firewall', network: { egress: 'network-firewall' } },
   { name: 'public-ip', network: { egress: 'public-ip' } },
-  {
-    name: 'nat-gateway-all-options',
-    network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true },
-  },
+  { name: 'nat-gateway-all-options', network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true } },
 ];
 
 /** Every generated section. */

@@ -57,10 +57,7 @@ const alarmsOf = (template: Template) => z.array(alarmSchema).parse(propertiesOf
  */
 type AlarmRow = readonly [name: string, condition: string, periods: string, missingData: string];
 
-const OPERATORS: Readonly<Record<string, string>> = {
-  GreaterThanOrEqualToThreshold: '>=',
-  LessThanThreshold: '<',
-};
+const OPERATORS: Readonly<Record<string, string>> = { GreaterThanOrEqualToThreshold: '>=', LessThanThreshold: '<' };
 
 function rowOf(alarm: ReturnType<typeof alarmsOf>[number]): AlarmRow {
   const dimensions = alarm.Dimensions.map(({ Name, Value }) => `${Name}=${Value}`).join(',');

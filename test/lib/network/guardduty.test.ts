@@ -159,9 +159,7 @@ describe('a stack without a region', () => {
 
   it('is refused in a region that AWS does not list, with the setting to change', () => {
     const [assertion] = template['Rules'].GuardDutyRegion.Assertions;
-    expect(assertion.Assert).toEqual({
-      'Fn::Contains': [Object.keys(GUARDDUTY_ACCOUNTS), { Ref: 'AWS::Region' }],
-    });
+    expect(assertion.Assert).toEqual({ 'Fn::Contains': [Object.keys(GUARDDUTY_ACCOUNTS), { Ref: 'AWS::Region' }] });
     expect(assertion.AssertDescription).toContain('network.guardDuty');
   });
 });

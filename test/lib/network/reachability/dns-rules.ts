@@ -22,11 +22,7 @@ const dnsRules = z.array(
   }),
 );
 
-const associationSchema = z.looseObject({
-  FirewallRuleGroupId: z.string(),
-  VpcId: z.string(),
-  Priority: z.number(),
-});
+const associationSchema = z.looseObject({ FirewallRuleGroupId: z.string(), VpcId: z.string(), Priority: z.number() });
 
 /** A rule group that is attached to a VPC. */
 export interface DnsAssociation {
