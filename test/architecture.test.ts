@@ -29,7 +29,7 @@ const within =
   (path: string) =>
     folders.some((folder) => path === folder || path.startsWith(folder));
 
-/** Imports of the given files that the rule does not allow, as readable lines. */
+/** Imports of these files that the rule does not allow, as readable lines. */
 function offences(of: (file: string) => boolean, allowed: (target: string, imported: Import) => boolean): string[] {
   return imports
     .filter((imported) => of(imported.from) && !allowed(imported.to, imported))
@@ -38,17 +38,17 @@ function offences(of: (file: string) => boolean, allowed: (target: string, impor
 
 const lambdas = [...new Set(files.filter(within('functions/')).map((file) => file.split('/').slice(0, 2).join('/')))];
 
-describe('the import rules', () => {
-  it('sees the imports that it judges', () => {
+describe('an import', () => {
+  it('is found by this test', () => {
     expect(imports.length).toBeGreaterThan(100);
     expect(lambdas).toContain('functions/launcher');
   });
 
-  it.each(lambdas)('%s/core imports nothing outside core', (lambda) => {
+  it.each(lambdas)('of %s/core is in core', (lambda) => {
     expect(offences(within(`${lambda}/core/`), within(`${lambda}/core/`))).toEqual([]);
   });
 
-  it.each(lambdas)('%s/adapters import ports, errors, the contract, core and packages', (lambda) => {
+  it.each(lambdas)('of %s/adapters is ports, errors, the contract, core or a package', (lambda) => {
     const allowed = within(
       `${lambda}/adapters/`,
       `${lambda}/core/`,
@@ -59,19 +59,19 @@ describe('the import rules', () => {
     expect(offences(within(`${lambda}/adapters/`), (to) => allowed(to) || !to.startsWith('functions/'))).toEqual([]);
   });
 
-  it.each(lambdas)('only %s/handler.ts composes: nothing else of the launcher imports adapters', (lambda) => {
+  it.each(lambdas)('of adapters is only in %s/handler.ts, which composes the function', (lambda) => {
     const shell = (file: string) =>
       file.startsWith(`${lambda}/`) && !file.includes('/adapters/') && basename(file) !== 'handler.ts';
     expect(offences(shell, (to) => !to.includes('/adapters/'))).toEqual([]);
   });
 
-  it('tick, observe, confirm, act and invocation import ports, errors, core and each other', () => {
+  it('of tick, observe, confirm, act and invocation is ports, errors, core or one of them', () => {
     const shell = ['tick', 'observe', 'confirm', 'act', 'invocation'].map((name) => `functions/launcher/${name}.ts`);
     const allowed = ['functions/launcher/core/', 'functions/launcher/ports.ts', 'functions/launcher/errors.ts'];
     expect(offences(within(...shell), within(...allowed, ...shell))).toEqual([]);
   });
 
-  it('the report imports the types of the shell, ports, the contract, core and Powertools', () => {
+  it('of the report is a type of the shell, ports, the contract, core or Powertools', () => {
     const report = ['report', 'report-metrics', 'tick-line', 'other-launchers'].map(
       (name) => `functions/launcher/${name}.ts`,
     );
@@ -88,28 +88,28 @@ describe('the import rules', () => {
     ).toEqual([]);
   });
 
-  it('functions never see the CDK, lib or local', () => {
+  it('of functions is neither the CDK nor lib, bin or local', () => {
     const forbidden = /^(aws-cdk-lib|constructs)|^(lib|bin|local)\//;
     expect(offences(within('functions/'), (to) => !forbidden.test(to))).toEqual([]);
   });
 
-  it('one Lambda does not import another', () => {
+  it('of a Lambda function is not another Lambda function', () => {
     const own = (file: string) => file.split('/').slice(0, 2).join('/');
     expect(
       offences(within('functions/'), (to, { from }) => !to.startsWith('functions/') || own(to) === own(from)),
     ).toEqual([]);
   });
 
-  it('lib imports of functions only the contract, its schema and the checks that both sides make', () => {
+  it('of functions in lib is the contract, its schema or a check that both sides make', () => {
     const shared = /\/(contract|pool-environment|time-zone|warm-limit)\.ts$/;
     expect(offences(within('lib/'), (to) => !/^functions\//.test(to) || shared.test(to))).toEqual([]);
   });
 
-  it('nothing shipped imports local or test', () => {
+  it('of bin, lib and functions is neither local nor test', () => {
     expect(offences(within('bin/', 'lib/', 'functions/'), (to) => !/^(local|test)\//.test(to))).toEqual([]);
   });
 
-  it('bin is the only place with an App', () => {
+  it('only bin creates an App', () => {
     const apps = files.filter((file) => /\bnew App\(/.test(readFileSync(file, 'utf8')));
     expect(apps.filter((file) => !file.startsWith('bin/'))).toEqual([]);
   });
@@ -139,7 +139,7 @@ function rowsOf(document: string): Row[] {
 
 const inBackticks = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text);
 
-/** How much of the CDK a module loads at run time, with everything that it imports. */
+/** The part of the CDK that a module loads at run time, including through its imports. */
 function cdkOf(module: string): string {
   const reached = new Set(files.filter((file) => file.startsWith('lib/') && moduleOf(file) === module));
   const packages = new Set<string>();
@@ -164,7 +164,7 @@ describe('the modules of lib', () => {
     expect([...modules].sort()).toEqual([...actual].sort());
   });
 
-  it.each(rows)('$module imports what its row says, types included', ({ module, imports: allowed }) => {
+  it.each(rows)('$module imports what its row has, including types', ({ module, imports: allowed }) => {
     const actual = imports
       .filter(({ from, to }) => from.startsWith('lib/') && moduleOf(from) === module && to.startsWith('lib/'))
       .map(({ to }) => moduleOf(to))
@@ -176,11 +176,11 @@ describe('the modules of lib', () => {
     expect(allowed.filter((imported) => modules.indexOf(imported) <= modules.indexOf(module))).toEqual([]);
   });
 
-  it.each(rows)('$module loads as much of the CDK as its row says: $cdk', ({ module, cdk }) => {
+  it.each(rows)('$module loads the part of the CDK that its row has: $cdk', ({ module, cdk }) => {
     expect(cdkOf(module)).toBe(cdk);
   });
 
-  it('have no circle of imports between their files, types included', () => {
+  it('have no circular imports between their files, including types', () => {
     const circles: string[] = [];
     const done = new Set<string>();
     const visit = (file: string, path: readonly string[]): void => {
@@ -194,28 +194,22 @@ describe('the modules of lib', () => {
   });
 });
 
-describe('below a handler', () => {
-  const below = files.filter((file) => file.startsWith('functions/') && basename(file) !== 'handler.ts');
+const below = files.filter((file) => file.startsWith('functions/') && basename(file) !== 'handler.ts');
 
-  it.each([
-    ['the environment', /process\.env/],
-    ['the clock', /\bDate\.now\(|new Date\(\)/],
-    ['chance', /Math\.random|randomUUID/],
-  ])('nobody reads %s', (_, pattern) => {
-    expect(below.filter((file) => pattern.test(readFileSync(file, 'utf8')))).toEqual([]);
-  });
+it.each([
+  ['the environment', /process\.env/],
+  ['the clock', /\bDate\.now\(|new Date\(\)/],
+  ['random values', /Math\.random|randomUUID/],
+])('no file below a handler reads %s', (_, pattern) => {
+  expect(below.filter((file) => pattern.test(readFileSync(file, 'utf8')))).toEqual([]);
 });
 
-describe('code that runs on what others send', () => {
-  it('spreads no list into the arguments of a call, which throws a RangeError from some 100,000 entries on', () => {
-    const spread = /(?:Math\.(?:min|max)|\.(?:push|unshift|splice)|String\.fromCharCode)\((?!\{)[^;{}]*?\.\.\./;
-    const shipped = files.filter(within('functions/'));
-    expect(shipped.filter((file) => spread.test(readFileSync(file, 'utf8')))).toEqual([]);
-  });
+it('no function spreads a list into the arguments of a call, which throws a RangeError for about 100,000 entries', () => {
+  const spread = /(?:Math\.(?:min|max)|\.(?:push|unshift|splice)|String\.fromCharCode)\((?!\{)[^;{}]*?\.\.\./;
+  const shipped = files.filter(within('functions/'));
+  expect(shipped.filter((file) => spread.test(readFileSync(file, 'utf8')))).toEqual([]);
 });
 
-describe('the project layout', () => {
-  it('has no drawers for odds and ends', () => {
-    expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/.test(file))).toEqual([]);
-  });
+it('no folder or file is for miscellaneous code', () => {
+  expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|misc|index)(\.ts|\/)/.test(file))).toEqual([]);
 });

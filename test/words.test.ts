@@ -1,8 +1,8 @@
 /**
- * Plain English: words and phrases that make a text hard to read, and what to write instead.
+ * Words and phrases that make a text hard to read, and what to write instead.
  *
- * `words.json` holds the number of occurrences that each folder may still have. A file counts in its longest matching
- * entry, and a file without an entry must have none. The numbers only go down: after you removed some, run
+ * `words.json` has the number of occurrences that each folder may still have. A file counts in its longest matching entry.
+ * A file without an entry must have none. The numbers never go up. After you remove some, run
  * `WORDS_WRITE=1 npx vitest run test/words.test.ts`, which lowers them.
  */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
@@ -54,7 +54,7 @@ const entries = Object.keys(allowed).sort((one, other) => other.length - one.len
 const entryOf = (file: string): string | undefined =>
   entries.find((entry) => file === entry || file.startsWith(`${entry}/`));
 
-/** `file:line: "phrase": write …`, as many as there are. */
+/** Every forbidden phrase of a text, as `file:line: "phrase": write …`. */
 function found(file: string, text: string): string[] {
   return [...text.matchAll(PATTERN)].map((match) => {
     const line = text.slice(0, match.index).split('\n').length;
@@ -78,7 +78,7 @@ if (process.env['WORDS_WRITE'] === '1') {
 }
 
 describe('plain English', () => {
-  it('finds a phrase, its line and its replacement', () => {
+  it('is checked: a phrase is reported with its line and its replacement', () => {
     expect(found('a.md', 'One.\nIt is Told anew.')).toEqual([
       'a.md:2: "Told": write reported, logged, distinguished',
       'a.md:2: "anew": write again',
@@ -86,23 +86,23 @@ describe('plain English', () => {
   });
 
   it.each(['There is no token.', 'It is no longer there.', 'roomy', 'launcher-rights.ts', 'All rightsizing'])(
-    'accepts "%s"',
+    'includes "%s"',
     (text) => {
       expect(found('a.md', text)).toEqual([]);
     },
   );
 
-  it('has no forbidden phrase in a file without an entry in words.json', () => {
+  it('is in every file without an entry in words.json', () => {
     expect(byEntry.get(undefined) ?? []).toEqual([]);
   });
 
-  it.each(Object.entries(allowed))('has no more forbidden phrases in %s than %i', (entry, most) => {
+  it.each(Object.entries(allowed))('is missing in %s at most %i times', (entry, most) => {
     const phrases = byEntry.get(entry) ?? [];
     const text = phrases.slice(0, 200).join('\n');
     expect(phrases.length, `${entry} has ${phrases.length}, allowed are ${most}:\n${text}`).toBeLessThanOrEqual(most);
   });
 
-  it('allows no more than there are (WORDS_WRITE=1 lowers the numbers)', () => {
+  it('has no number in words.json that is too high (WORDS_WRITE=1 lowers the numbers)', () => {
     const counts = Object.fromEntries(entries.map((entry) => [entry, byEntry.get(entry)?.length ?? 0]));
     const tooHigh = entries.filter((entry) => (allowed[entry] ?? 0) > (counts[entry] ?? 0));
     expect(tooHigh.map((entry) => `${entry}: ${allowed[entry]}, there are ${counts[entry]}`)).toEqual([]);

@@ -1,8 +1,8 @@
-/** The runbook has a row for every cause that a log line can have. */
+/** The runbook has a row for every cause that a log line can contain. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
-/** The causes of a type, from its source: types are gone when the tests run. */
+/** The causes of a union type, from its source, because types don't exist at run time. */
 function causesOf(file: string): string[] {
   const [, union = ''] = /readonly cause:\n([\s\S]*?);/.exec(readFileSync(file, 'utf8')) ?? [];
   return [...union.matchAll(/'([\w-]+)'/g)].map(([, cause = '']) => cause);
@@ -23,6 +23,6 @@ it.each([
   const causes = causesOf(file);
   expect(causes.length).toBeGreaterThan(8);
   const rows = rowsOf(heading);
-  // An unknown cause has ECS's message and nothing to look up.
+  // For an unknown cause, the log line has ECS's message.
   expect(causes.filter((cause) => cause !== 'unknown' && !rows.includes(cause))).toEqual([]);
 });

@@ -1,7 +1,6 @@
 /** The samples of docs/construct.md work together: tasks can pull their image in the network that the guide creates. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -9,6 +8,7 @@ import * as z from 'zod';
 import { registryOf } from '../../lib/network/allowed-domains.ts';
 import { dnsRulesIn, resolves } from '../lib/network/reachability/dns-rules.ts';
 import { FILL, resourcesIn } from '../lib/network/reachability/template-values.ts';
+import { newFolder } from '../temporary-folder.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const require = createRequire(import.meta.url);
@@ -27,7 +27,7 @@ const containers = z.array(z.looseObject({ Image: z.string() }));
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** A sample with the files that its imports mean in this repository. */
+/** A sample whose imports point to the files of this repository. */
 function resolved(sample: string): string {
   return sample
     .replaceAll(
@@ -37,18 +37,18 @@ function resolved(sample: string): string {
     .replaceAll(/from '(aws-cdk-lib[^']*)'/g, (_, name) => `from '${require.resolve(name)}'`);
 }
 
-/** The template of the guide's app, in its own VPC or in the guide's `EgressNetwork`. */
+/** The template of a sample. */
 async function templateOf(sample: string): Promise<Template> {
   const context = { 'agent-launcher:allowPlaceholder': true, 'aws:cdk:bundling-stacks': [] };
   vi.stubEnv('CDK_CONTEXT_JSON', JSON.stringify(context));
-  const folder = mkdtempSync(join(tmpdir(), 'samples-'));
+  const folder = newFolder('samples');
   writeFileSync(join(folder, 'network.ts'), resolved(network));
   writeFileSync(join(folder, 'app.ts'), `${resolved(sample)}\nexport default stack;\n`);
   const { default: stack } = await import(join(folder, 'app.ts'));
   return Template.fromStack(stack);
 }
 
-/** Images of the tasks. The ARN of the stack's repository has the account and the region of the stack. */
+/** Images of the tasks. The repository's ARN contains the account and the region of the stack. */
 function imagesIn(template: Template): string[] {
   return resourcesIn(template.toJSON())
     .filter(({ type }) => type === 'AWS::ECS::TaskDefinition')

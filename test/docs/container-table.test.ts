@@ -1,22 +1,22 @@
 /** The container lab's tables in docs/container-review.md have a row for every test of the lab, and no other. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, it } from 'vitest';
 import { MEASURES, rowName } from '../../labs/containers/table.ts';
 import { whyNoReleases } from '../agent-image/release-mirror.ts';
 import { readSection } from '../lib/network/reachability/sections.ts';
+import { newFolder } from '../temporary-folder.ts';
 
-// Listing needs no engine, and skips only what the environment says is missing. It runs once, because it takes a second.
-const here = mkdtempSync(join(tmpdir(), 'container-table-'));
+// Listing needs no container engine, and skips only what the environment says is missing. It takes a second, so it runs once.
+const here = newFolder('container-table');
 writeFileSync(join(here, 'terraform'), '', { mode: 0o755 });
 const listed = spawnSync(
   'node_modules/.bin/vitest',
   ['list', '--config', 'vitest.labs.config.ts', '--no-static-parse', 'labs/containers', '--json'],
   {
     encoding: 'utf8',
-    // Not the variables of this run of vitest: it would take the other for one of its workers.
+    // With the variables of this run, the other vitest would behave as one of its workers.
     env: {
       PATH: `${process.env['PATH']}:${here}`,
       HOME: process.env['HOME'],
@@ -29,7 +29,6 @@ const listed = spawnSync(
     },
   },
 );
-rmSync(here, { recursive: true });
 const missing = whyNoReleases();
 const tests: { file: string; name: string }[] = JSON.parse(listed.stdout.slice(listed.stdout.indexOf('[')));
 const rowsOf = (isMeasure: boolean) =>
@@ -46,7 +45,7 @@ it.skipIf(missing !== undefined).each([
   ['container-tests', false],
   ['container-measures', true],
 ])(
-  `%s: as \`npm run lab:containers -- --write\` would write its rows${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  `the table %s has the rows that \`npm run lab:containers -- --write\` would write${missing === undefined ? '' : ` (skipped: ${missing})`}`,
   (section, isMeasure) => {
     const rows = rowsOf(isMeasure);
     expect(rows.length).toBeGreaterThan(3);
@@ -54,6 +53,6 @@ it.skipIf(missing !== undefined).each([
   },
 );
 
-it('tells of tests that hold only', () => {
+it('the table of container tests has no failed or skipped test', () => {
   expect(readSection('docs/container-review.md', 'container-tests')).not.toMatch(/\| (no|skipped) \|/);
 });

@@ -1,10 +1,9 @@
-/** The example apps: `labs/synth/package.lab.ts` type-checks and synthesizes them. The example settings are synthesized here. */
+/** The example apps and settings. This file synthesizes the settings; `labs/synth/package.lab.ts` the apps. */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-
 import { AgentLauncherStack } from '../../lib/agent-launcher-stack.ts';
 import { parseSettings } from '../../lib/settings/parse.ts';
 import { testApp } from '../lib/synthesis.ts';
@@ -24,7 +23,7 @@ it("the example app has the text of the guide's first sample", () => {
   expect(sample).toBe(read('examples/construct/app.ts'));
 });
 
-it('the example app asks for the CDK and Node.js that the package needs', () => {
+it('the example app requires the versions of the CDK and Node.js that the package requires', () => {
   const [own, example] = [manifest('package.json'), manifest('examples/construct/package.json')];
   expect(example.dependencies).toEqual(own.peerDependencies);
   expect(example.engines).toEqual(own.engines);
@@ -32,11 +31,11 @@ it('the example app asks for the CDK and Node.js that the package needs', () => 
 
 const SETTINGS = globSync('examples/settings/*.json').sort();
 
-it('has example settings', () => {
+it('there are example settings', () => {
   expect(SETTINGS.length).toBeGreaterThan(2);
 });
 
-it.each(SETTINGS)('%s synthesizes, and the index of the examples names it', (file) => {
+it.each(SETTINGS)('%s synthesizes, and is in the index of the examples', (file) => {
   const { context } = z.looseObject({ context: z.looseObject({}) }).parse(JSON.parse(read(file)));
   const settings = parseSettings({ ...context, 'agent-launcher:allowPlaceholder': true });
   const app = testApp();
@@ -51,6 +50,6 @@ it.each(SETTINGS)('%s is refused until its organization is set', (file) => {
   expect(() => parseSettings(context)).toThrow('"your-org", the placeholder of the example');
 });
 
-it.each(globSync('*.ts', { cwd: 'examples/construct' }))('the index of the examples names construct/%s', (file) => {
+it.each(globSync('*.ts', { cwd: 'examples/construct' }))('the index of the examples has construct/%s', (file) => {
   expect(read(join('examples', 'README.md'))).toContain(`construct/${file}`);
 });

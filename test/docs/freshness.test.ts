@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { RUNBOOK_HEADINGS } from '../../lib/launcher/monitoring.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
@@ -9,57 +9,38 @@ const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'agent-image/
   .concat(['local/ecs/README.md', 'local/hcp-terraform/README.md'])
   .filter((file) => file.endsWith('.md'));
 
-describe('the README', () => {
-  it('names the commands that exist', () => {
-    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-    const named = documents.flatMap((file) => [...read(file).matchAll(/npm run (?:--silent )?([\w:-]+)/g)]);
-    expect(named.length).toBeGreaterThan(3);
-    for (const [command, script] of named) expect(Object.keys(scripts), command).toContain(script);
-  });
+it('the documents use only npm scripts that exist', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const named = documents.flatMap((file) => [...read(file).matchAll(/npm run (?:--silent )?([\w:-]+)/g)]);
+  expect(named.length).toBeGreaterThan(3);
+  for (const [command, script] of named) expect(Object.keys(scripts), command).toContain(script);
 });
 
-describe('the architecture document', () => {
-  it('lists every file of the core', () => {
-    const text = readFileSync('docs/architecture.md', 'utf8');
-    const core = readdirSync('functions/launcher/core');
-    expect(core.filter((file) => !text.includes(file))).toEqual([]);
-  });
+it('the architecture document lists every file of the core', () => {
+  const text = read('docs/architecture.md');
+  expect(readdirSync('functions/launcher/core').filter((file) => !text.includes(file))).toEqual([]);
 });
 
-describe('the index of the decisions', () => {
-  it('lists every decision with its title', () => {
-    const folder = 'docs/decisions';
-    const records = readdirSync(folder).filter((file) => /^\d/.test(file));
-    const lines = records.sort().map((file) => `- [${/^# (.+)$/m.exec(read(join(folder, file)))?.[1]}](${file})`);
-    expect(read(join(folder, 'README.md'))).toContain(`${lines.join('\n')}\n`);
-  });
+it('the index of the decisions lists every decision with its title', () => {
+  const folder = 'docs/decisions';
+  const records = readdirSync(folder).filter((file) => /^\d/.test(file));
+  const lines = records.sort().map((file) => `- [${/^# (.+)$/m.exec(read(join(folder, file)))?.[1]}](${file})`);
+  expect(read(join(folder, 'README.md'))).toContain(`${lines.join('\n')}\n`);
 });
 
-describe('the runbook', () => {
-  it('has one title, and sections below it', () => {
-    const text = readFileSync('docs/runbook.md', 'utf8').replace(/^```[\s\S]*?^```/gm, '');
-    expect(text.match(/^# .*$/gm)).toEqual(['# Runbook']);
-  });
-
-  it('has a heading for every alarm, and procedures after them', () => {
-    const headings = [...read('docs/runbook.md').matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
-    expect(headings).toEqual([...Object.values(RUNBOOK_HEADINGS), 'Procedures']);
-  });
+it('the runbook has one title', () => {
+  const text = read('docs/runbook.md').replace(/^```[\s\S]*?^```/gm, '');
+  expect(text.match(/^# .*$/gm)).toEqual(['# Runbook']);
 });
 
-describe('links', () => {
-  it.each(documents)('of %s lead somewhere', (file) => {
-    const targets = [...read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)(#[^)]*)?\)/g)].map(
-      ([, target]) => target ?? '',
-    );
-    for (const target of targets) expect(() => readdirOrRead(join(dirname(file), target)), target).not.toThrow();
-  });
+it('the runbook has a section for every alarm, and then the procedures', () => {
+  const headings = [...read('docs/runbook.md').matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+  expect(headings).toEqual([...Object.values(RUNBOOK_HEADINGS), 'Procedures']);
 });
 
-function readdirOrRead(path: string): void {
-  try {
-    readdirSync(path);
-  } catch {
-    read(path);
-  }
-}
+it.each(documents)('the links in %s lead to existing files', (file) => {
+  const targets = [...read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)(#[^)]*)?\)/g)].map(
+    ([, target = '']) => target,
+  );
+  expect(targets.filter((target) => !existsSync(join(dirname(file), target)))).toEqual([]);
+});

@@ -1,4 +1,4 @@
-/** Writes every generated document: `npm run docs:write`. Tests compare the documents with what they are made from. */
+/** Writes every generated document: `npm run docs:write`. Tests compare the documents with their sources. */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cdkJsonSchema, settingsReference } from '../../lib/settings/reference.ts';

@@ -226,33 +226,30 @@ describe('the stack', () => {
   });
 });
 
-describe('a stack with the maximum number of pools', () => {
-  const pools = Array.from({ length: 20 }, (_, i) => ({
-    name: `team-${i}-production`,
-    agentTokenSecret: `acme/token/${i}`,
-  }));
+const pools = Array.from({ length: 20 }, (_, i) => ({
+  name: `team-${i}-production`,
+  agentTokenSecret: `acme/token/${i}`,
+}));
 
-  it('stays within AWS’s limits of policies, of the function’s environment, and of the template', () => {
-    const template = templateOf({ pools, ...REGISTRY_IMAGE }).toJSON();
-    expect(JSON.stringify(template).length).toBeLessThan(1_000_000);
-    const resources = Object.values<{ Type: string; Properties: Record<string, unknown> }>(template['Resources']);
-    for (const { Type, Properties } of resources) {
-      const size = JSON.stringify(Properties['PolicyDocument'] ?? '').length;
-      if (Type === 'AWS::IAM::ManagedPolicy') expect(size).toBeLessThan(6_144);
-      if (Type === 'AWS::IAM::Policy') expect(size).toBeLessThan(10_240);
-      if (Type === 'AWS::Lambda::Function')
-        expect(JSON.stringify(Properties['Environment']).length).toBeLessThan(4_096);
-    }
-    // A dashboard widget shows up to 100 alarms.
-    const [dashboard] = resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Dashboard');
-    const body = z.object({
-      widgets: z.array(z.object({ properties: z.looseObject({ alarms: z.array(z.string()).default([]) }) })),
-    });
-    const widgets = body.parse(JSON.parse(text(dashboard?.Properties['DashboardBody']))).widgets;
-    const shown = widgets.map(({ properties }) => properties.alarms.length);
-    expect(Math.max(...shown)).toBeLessThanOrEqual(100);
-    expect(shown.reduce((sum, alarms) => sum + alarms, 0)).toBe(
-      resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm').length,
-    );
+it('a stack with the maximum number of pools stays within AWS’s limits of policies, environment and template', () => {
+  const template = templateOf({ pools, ...REGISTRY_IMAGE }).toJSON();
+  expect(JSON.stringify(template).length).toBeLessThan(1_000_000);
+  const resources = Object.values<{ Type: string; Properties: Record<string, unknown> }>(template['Resources']);
+  for (const { Type, Properties } of resources) {
+    const size = JSON.stringify(Properties['PolicyDocument'] ?? '').length;
+    if (Type === 'AWS::IAM::ManagedPolicy') expect(size).toBeLessThan(6_144);
+    if (Type === 'AWS::IAM::Policy') expect(size).toBeLessThan(10_240);
+    if (Type === 'AWS::Lambda::Function') expect(JSON.stringify(Properties['Environment']).length).toBeLessThan(4_096);
+  }
+  // A dashboard widget shows up to 100 alarms.
+  const [dashboard] = resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Dashboard');
+  const body = z.object({
+    widgets: z.array(z.object({ properties: z.looseObject({ alarms: z.array(z.string()).default([]) }) })),
   });
+  const widgets = body.parse(JSON.parse(text(dashboard?.Properties['DashboardBody']))).widgets;
+  const shown = widgets.map(({ properties }) => properties.alarms.length);
+  expect(Math.max(...shown)).toBeLessThanOrEqual(100);
+  expect(shown.reduce((sum, alarms) => sum + alarms, 0)).toBe(
+    resources.filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm').length,
+  );
 });

@@ -96,12 +96,7 @@ describe('a deployment', () => {
       network({ ...other, dnsFirewall: true }),
       { replaced: [...GROUP, ASSOCIATION] },
     ],
-    [
-      'of own security groups',
-      network(vpc),
-      network({ ...vpc, securityGroupIds: ['sg-11111111'] }),
-      { deleted: GROUP },
-    ],
+    ['of security groups', network(vpc), network({ ...vpc, securityGroupIds: ['sg-11111111'] }), { deleted: GROUP }],
     ['into other subnets', network(vpc), network({ ...vpc, subnetIds: ['subnet-33333333'] }), {}],
     ['of allowed domains', {}, network({ allowedDomains: ['a.example.com'] }), {}],
     ['of a NAT gateway in each zone', {}, network({ natGateways: 'all' }), {}],

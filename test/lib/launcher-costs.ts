@@ -1,4 +1,4 @@
-/** What the launcher costs: the numbers of docs/costs.md, from the same prices as the stack's outputs. */
+/** The launcher's costs in docs/costs.md, from the same prices as the stack's outputs. */
 import { type CostLine, HOURS } from '../../lib/aws/costs.ts';
 import { PRICES } from '../../lib/aws/prices.ts';
 
@@ -14,7 +14,7 @@ const INVOCATIONS = HOURS * 60;
 /** Gigabyte-seconds of the function's 256 MB. */
 const gbSeconds = (seconds: number): number => seconds * 0.25;
 
-/** Metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
+/** Number of metrics that a pool writes in an hour with jobs: four gauges, its launches and their start latency. */
 const METRICS_OF_AN_ACTIVE_POOL = 6;
 
 /** Monthly cost of the launcher and its monitoring while nothing is queued. */

@@ -168,11 +168,7 @@ describe('the settings', () => {
       [pool('x'), pool('y'), pool('X', { agentTokenSecret: 'b' }), pool('Y', { agentTokenSecret: 'c' })],
       ['pools.2.name', 'pools.3.name'],
     ],
-    [
-      'refuse the same ID for two pools',
-      [x1, pool('y', { id: 'apool-1' }), pool('z', { id: 'apool-2' })],
-      ['pools.1.id'],
-    ],
+    ['refuse one ID for two pools', [x1, pool('y', { id: 'apool-1' }), pool('z', { id: 'apool-2' })], ['pools.1.id']],
   ])('%s', (_, pools, expected) => {
     expect(pathsOf(faultsOf({ pools }))).toEqual(expected);
   });

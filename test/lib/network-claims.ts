@@ -1,9 +1,9 @@
-/** What each egress mode promises, stops and doesn't stop: the comparison in docs/network.md. */
+/** The comparison of the egress modes in docs/network.md: what each mode promises, stops and doesn't stop. */
 import { claimOf } from '../../lib/network/claims.ts';
 import type { EgressMode } from '../../lib/network/egress.ts';
 
 interface Claim {
-  /** A sentence or two that people may quote. */
+  /** One or two sentences that people may quote. */
   readonly claim: string;
   /** What a malicious job can still do. */
   readonly gap: string;
@@ -22,7 +22,7 @@ interface Claim {
 
 const NO_INBOUND_RULE = 'yes: the security group has no inbound rule';
 
-/** An AWS host serves every account. Only the request inside TLS says whose log, secret or registry it is about. */
+/** An AWS host serves every account. Only the request inside TLS contains the owner of the log, secret or registry. */
 const EVERY_ACCOUNT =
   'a task can start only if it reaches CloudWatch Logs, Secrets Manager and (for an image in ECR) ECR of the region. These services accept requests for every AWS account';
 

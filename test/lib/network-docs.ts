@@ -1,6 +1,6 @@
 /**
- * The generated sections of docs/network.md, docs/costs.md, docs/egress-review.md and the README, from the code that they describe:
- * `node test/lib/network-docs.ts --write`. A test compares.
+ * Generates sections of docs/network.md, docs/costs.md, docs/egress-review.md and the README from the code that they
+ * describe: `node test/lib/network-docs.ts --write`. A test compares them.
  */
 import {
   type CostLine,
@@ -24,30 +24,29 @@ import { writeSection } from './network/reachability/sections.ts';
 import { CLAIMS } from './network-claims.ts';
 import { templateOf } from './synthesis.ts';
 
-/** One generated section. */
-export interface Section {
+/** A generated section. */
+interface Section {
   readonly file: string;
   readonly name: string;
   readonly text: string;
 }
 
-/** Deployments that the documents show, by their heading. */
+/** Deployments in the documents, by their section names. */
 const SHOWN: readonly { readonly name: string; readonly network: object }[] = [
   { name: 'nat-gateway', network: {} },
   { name: 'network-firewall', network: { egress: 'network-firewall' } },
   { name: 'public-ip', network: { egress: 'public-ip' } },
-  {
-    name: 'nat-gateway-all-options',
-    network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true },
-  },
+  { name: 'nat-gateway-all-options', network: { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true } },
 ];
 
 /** Every generated section. */
 export function sections(): Section[] {
   const templates = new Map(SHOWN.map(({ name, network }) => [name, templateOf({ network }).toJSON()]));
   const names = dnsRulesIn(templates.get('nat-gateway'))[0]?.domains ?? [];
+  // DNS Firewall has one more domain: `*`, which it blocks.
+  const count = names.length + 1;
   return [
-    { file: 'docs/network.md', name: 'claims', text: claimsTable(names.length + 1) },
+    { file: 'docs/network.md', name: 'claims', text: claimsTable(count) },
     ...[...templates].flatMap(([name, template]) => {
       const model = networkIn(template);
       const found = findings(model);
@@ -57,23 +56,23 @@ export function sections(): Section[] {
       ];
     }),
     { file: 'docs/network.md', name: 'names', text: namesTable() },
-    { file: 'docs/network.md', name: 'option-prices', text: optionPrices(names.length + 1) },
+    { file: 'docs/network.md', name: 'option-prices', text: optionPrices(count) },
     { file: 'docs/egress-review.md', name: 'dns', text: `\`\`\`text\n${names.join('\n')}\n\`\`\`` },
     {
       file: 'docs/egress-review.md',
       name: 'rules',
       text: `\`\`\`text\n${rulesIn(templates.get('network-firewall')) ?? ''}\n\`\`\``,
     },
-    { file: 'README.md', name: 'idle-total', text: readmeTotal(names.length + 1) },
-    { file: 'README.md', name: 'ways-out', text: readmeModes(names.length + 1) },
-    { file: 'docs/costs.md', name: 'idle', text: idleTable(names.length + 1) },
+    { file: 'README.md', name: 'idle-total', text: readmeTotal(count) },
+    { file: 'README.md', name: 'ways-out', text: readmeModes(count) },
+    { file: 'docs/costs.md', name: 'idle', text: idleTable(count) },
     { file: 'docs/costs.md', name: 'launcher', text: launcherTable() },
     { file: 'docs/costs.md', name: 'jobs', text: jobsTable() },
     { file: 'docs/costs.md', name: 'prices', text: pricesTable() },
   ];
 }
 
-/** The parts of each mode's network that cost money while idle. */
+/** The idle costs of a mode's network. */
 function idleOf(mode: EgressMode, dnsNames: number, more: Partial<IdleNetwork> = {}): CostLine[] {
   return idleNetworkCost({
     natGateways: mode === 'nat-gateway' || mode === 'network-firewall' ? 1 : 0,
@@ -96,7 +95,7 @@ function claimsTable(dnsNames: number): string {
   ].join('\n');
 }
 
-/** The README's table of the egress modes, from the same code. */
+/** The README's table of the egress modes. */
 function readmeModes(dnsNames: number): string {
   return [
     '| `network.egress` | idle, per month | what can leave |',
@@ -122,7 +121,7 @@ function namesTable(): string {
   ].join('\n');
 }
 
-/** What each option alone adds to the price of a mode, idle and in use. */
+/** The price that each option adds to a mode, idle and in use. */
 function optionPrices(dnsNames: number): string {
   const more = (network: Partial<IdleNetwork>) =>
     dollars(
@@ -174,7 +173,7 @@ function idleTable(dnsNames: number): string {
   ].join('\n');
 }
 
-/** One pool: an API token and an agent token, three alarms of the launcher, and the pool's alarms. */
+/** The costs of a launcher with one pool: two secrets, and the alarms of the launcher and of the pool. */
 function launcherLines(): CostLine[] {
   const alarms = Object.keys(templateOf().findResources('AWS::CloudWatch::Alarm')).length;
   return idleLauncherCost({ secrets: 2, alarms });
@@ -192,7 +191,7 @@ function launcherTable(): string {
   ].join('\n');
 }
 
-/** The README's one total: what the default deployment with one pool costs while nothing is queued. */
+/** The README's table of the idle costs of the default deployment with one pool. */
 function readmeTotal(dnsNames: number): string {
   const launcher = total(launcherLines());
   const network = total(idleOf('nat-gateway', dnsNames));

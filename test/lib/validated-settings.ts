@@ -1,6 +1,6 @@
-/** Every egress mode with the options that change its resources, for checks by AWS's and CloudFormation's rules. */
+/** Every egress mode with the options that change its resources, for checks with AWS's and CloudFormation's rules. */
+import { EXISTING_VPC as existing } from './synthesis.ts';
 
-const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
 const securityGroupIds = ['sg-0123456789abcdef0', 'sg-0123456789abcdef1'];
 const hostname = 'tfe.acme.example:8443';
 

@@ -89,27 +89,26 @@ describe('a registry image', () => {
   });
 });
 
-describe('the settings of the copy', () => {
-  it.each([
-    [{ copy: true }, ['agentImage.copy']],
-    [{ registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7', copy: true }, ['agentImage.copy']],
-    [{ credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
-    [{ registry: hub, copy: false, credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
-    [{ registry: 'registry.acme.example:5000/agent:1', copy: true, credentialsSecret: 'acme' }, []],
-  ])('%j have faults at %j', (agentImage, paths) => {
-    expect(pathsOf(faultsOf({ agentImage }))).toEqual(paths);
-  });
+it.each([
+  [{ copy: true }, ['agentImage.copy']],
+  [{ registry: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/agents:7', copy: true }, ['agentImage.copy']],
+  [{ credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
+  [{ registry: hub, copy: false, credentialsSecret: 'docker-hub' }, ['agentImage.credentialsSecret']],
+  [{ registry: 'registry.acme.example:5000/agent:1', copy: true, credentialsSecret: 'acme' }, []],
+])('the settings %j have faults at %j', (agentImage, paths) => {
+  expect(pathsOf(faultsOf({ agentImage }))).toEqual(paths);
 });
 
-describe('the upstream of a reference', () => {
-  const digest = `sha256:${'0'.repeat(64)}`;
-  it.each([
-    ['ubuntu:24.04', 'registry-1.docker.io', 'library/ubuntu', '24.04'],
-    ['docker.io/hashicorp/tfc-agent:1.33.0', 'registry-1.docker.io', 'hashicorp/tfc-agent', '1.33.0'],
-    [`public.ecr.aws/acme/agent:1@${digest}`, 'public.ecr.aws', 'acme/agent', digest],
-    ['registry.acme.example/team/agent:1', 'registry.acme.example', 'team/agent', '1'],
-    ['registry.acme.example:5000/team/agent:1', 'registry.acme.example:5000', 'team/agent', '1'],
-  ])('%s is the host %s with the repository %s and the reference %s', (reference, Registry, Repository, Reference) => {
+const digest = `sha256:${'0'.repeat(64)}`;
+it.each([
+  ['ubuntu:24.04', 'registry-1.docker.io', 'library/ubuntu', '24.04'],
+  ['docker.io/hashicorp/tfc-agent:1.33.0', 'registry-1.docker.io', 'hashicorp/tfc-agent', '1.33.0'],
+  [`public.ecr.aws/acme/agent:1@${digest}`, 'public.ecr.aws', 'acme/agent', digest],
+  ['registry.acme.example/team/agent:1', 'registry.acme.example', 'team/agent', '1'],
+  ['registry.acme.example:5000/team/agent:1', 'registry.acme.example:5000', 'team/agent', '1'],
+])(
+  'the upstream of %s is the host %s with the repository %s and the reference %s',
+  (reference, Registry, Repository, Reference) => {
     expect(upstreamOf(reference)).toEqual({ Registry, Repository, Reference });
-  });
-});
+  },
+);

@@ -159,13 +159,11 @@ describe('a stack of pools with phases', () => {
   });
 });
 
-describe('a pool without phases', () => {
-  it('has one task definition, one role, and agents that accept their default kinds of jobs', () => {
-    const [only, ...others] = tasksOf(templateOf(onePool({ image })));
-    expect(only).toMatchObject({ Family: 'AgentLauncher_all_default', accept: undefined });
-    expect(only?.role).toMatch(/PooldefaultTaskRole/);
-    expect(others).toEqual([]);
-  });
+it('a pool without phases has one task definition, one role, and agents that accept their default kinds of jobs', () => {
+  const [only, ...others] = tasksOf(templateOf(onePool({ image })));
+  expect(only).toMatchObject({ Family: 'AgentLauncher_all_default', accept: undefined });
+  expect(only?.role).toMatch(/PooldefaultTaskRole/);
+  expect(others).toEqual([]);
 });
 
 describe('the accepted jobs', () => {
@@ -187,14 +185,10 @@ describe('the accepted jobs', () => {
 });
 
 describe('the settings', () => {
+  const spot = { capacity: 'spot' };
   it.each([
-    ['Spot for a whole pool', { capacity: 'spot' }, 'capacity', /phases\.plan\.capacity.*an interrupted apply/],
-    [
-      'Spot for applies',
-      { phases: { apply: { capacity: 'spot' } } },
-      'phases.apply.capacity',
-      /"spot".*an interrupted apply/,
-    ],
+    ['Spot for a whole pool', spot, 'capacity', /phases\.plan\.capacity.*an interrupted apply/],
+    ['Spot for applies', { phases: { apply: spot } }, 'phases.apply.capacity', /"spot".*an interrupted apply/],
     [
       "a phase's size that Fargate doesn't offer together with the pool's",
       { phases: { plan: { cpu: 4096 } } },

@@ -115,18 +115,8 @@ describe('the settings', () => {
       EXISTING_VPC,
       /port is 80, the default of http .*such as :3128/,
     ],
-    [
-      'on another port than 443 with NAT',
-      { HTTPS_PROXY: 'http://10.0.0.5:3128' },
-      {},
-      /3128 isn't open.*egress existing-vpc/,
-    ],
-    [
-      'on another port than 443 with public addresses',
-      { https_proxy: 'p.corp:3128' },
-      { egress: 'public-ip' },
-      /3128 isn't open/,
-    ],
+    ['on port 3128 with NAT', { HTTPS_PROXY: 'http://10.0.0.5:3128' }, {}, /3128 isn't open.*egress existing-vpc/],
+    ['on port 3128 with public addresses', { https_proxy: 'p.corp:3128' }, { egress: 'public-ip' }, /3128 isn't open/],
     [
       'without TLS with the network firewall',
       { HTTPS_PROXY: 'http://10.0.0.5:443' },

@@ -9,14 +9,14 @@ it.each([
   { cpu: 4096, values: 23, least: 8192, most: 30_720 },
   { cpu: 8192, values: 12, least: 16_384, most: 61_440 },
   { cpu: 16_384, values: 12, least: 32_768, most: 122_880 },
-])('cpu $cpu goes with $values sizes of memory, from $least to $most MiB', ({ cpu, values, least, most }) => {
+])('with cpu $cpu, Fargate offers $values memory sizes from $least to $most MiB', ({ cpu, values, least, most }) => {
   const memory = fargateMemoryMiB(cpu);
   expect(memory).toHaveLength(values);
   expect(memory[0]).toBe(least);
   expect(memory.at(-1)).toBe(most);
 });
 
-it('there is no memory for a cpu that Fargate does not have, and the words name those it has', () => {
+it('with an unknown cpu, Fargate offers no memory size, and the text lists the known values', () => {
   expect(fargateMemoryMiB(1000)).toEqual([]);
   expect(fargateMemoryInWords(1000)).toBe(`cpu one of ${FARGATE_CPU.join(', ')}`);
   expect(fargateMemoryInWords(256)).toContain('512, 1024, 2048');

@@ -9,29 +9,27 @@ describe('a region', () => {
     ['us-gov-west-1', 'aws-us-gov', 'amazonaws.com'],
     ['us-isob-east-1', 'aws-iso-b', 'sc2s.sgov.gov'],
     ['eusc-de-east-1', 'aws-eusc', 'amazonaws.eu'],
-  ])('%s is in the partition %s, its hosts in %s', (region, partition, domain) => {
+  ])('%s is in the partition %s, and its hosts are in %s', (region, partition, domain) => {
     expect(region).toMatch(REGION);
     expect(partitionOf(region)).toBe(partition);
     expect(suffixOf(region, '')).toBe(domain);
     expect(HOST_DOMAINS).toContain(domain);
   });
 
-  it('that the CDK does not know counts as one of the standard partition, in the given domain', () => {
+  it('that the CDK does not know is treated as part of the standard partition, with the given domain', () => {
     expect(partitionOf(Aws.REGION)).toBe('aws');
     expect(suffixOf(Aws.REGION, Aws.URL_SUFFIX)).toBe(Aws.URL_SUFFIX);
   });
 });
 
-describe('the service of an endpoint', () => {
-  it.each([
-    ['com.amazonaws.eu-central-1.ecr.api', 'ecr.api'],
-    ['com.amazonaws.us-gov-west-1.secretsmanager', 'secretsmanager'],
-    ['cn.com.amazonaws.cn-north-1.ecr.dkr', 'ecr.dkr'],
-    ['com.amazonaws.cn-north-1.logs', 'logs'],
-    ['eu.amazonaws.eusc-de-east-1.logs', 'logs'],
-    ['aws.api.eu-central-1.kendra-ranking', 'kendra-ranking'],
-    ['com.amazonaws.s3-global.accesspoint', 'com.amazonaws.s3-global.accesspoint'],
-  ])('of %s is %s', (name, service) => {
-    expect(endpointService(name)).toBe(service);
-  });
+it.each([
+  ['com.amazonaws.eu-central-1.ecr.api', 'ecr.api'],
+  ['com.amazonaws.us-gov-west-1.secretsmanager', 'secretsmanager'],
+  ['cn.com.amazonaws.cn-north-1.ecr.dkr', 'ecr.dkr'],
+  ['com.amazonaws.cn-north-1.logs', 'logs'],
+  ['eu.amazonaws.eusc-de-east-1.logs', 'logs'],
+  ['aws.api.eu-central-1.kendra-ranking', 'kendra-ranking'],
+  ['com.amazonaws.s3-global.accesspoint', 'com.amazonaws.s3-global.accesspoint'],
+])('the service of the endpoint %s is %s', (name, service) => {
+  expect(endpointService(name)).toBe(service);
 });

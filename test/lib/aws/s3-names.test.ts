@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bucketsIn, s3Name } from '../../../lib/aws/s3-names.ts';
 import { networkIn } from '../network/reachability/network-model.ts';
 import { findings } from '../network/reachability/probes.ts';
-import { templateOf } from '../synthesis.ts';
+import { propertiesOf, templateOf } from '../synthesis.ts';
 
 describe('an S3 hostname', () => {
   it.each([
@@ -18,7 +18,7 @@ describe('an S3 hostname', () => {
   });
 
   it.each(['s3.eu-central-1.amazonaws.com', 's3.amazonaws.com', 'ap-1.s3-accesspoint.eu-west-1.amazonaws.com'])(
-    '%s is of no bucket',
+    '%s has no bucket',
     (name) => {
       expect(s3Name(name)).toEqual({ bucket: undefined });
     },
@@ -29,28 +29,23 @@ describe('an S3 hostname', () => {
     's3.example.com',
     'a.s3.amazonaws.com.evil.example',
     'acme.s3-accelerate.amazonaws.com',
-  ])('%s is none', (name) => {
+  ])('is not %s', (name) => {
     expect(s3Name(name)).toBeUndefined();
   });
 });
 
 describe('a bucket that is allowed by its hostname', () => {
-  const network = {
-    allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com', 'app.terraform.io'],
-  };
+  const network = { allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com', 'app.terraform.io'] };
   const template = templateOf({ network });
 
   it('passes the endpoint, and no other bucket does', () => {
-    const [endpoint] = Object.values(
-      template.findResources('AWS::EC2::VPCEndpoint', { Properties: { VpcEndpointType: 'Gateway' } }),
+    const endpoint = propertiesOf(template, 'AWS::EC2::VPCEndpoint').find((each) => each.VpcEndpointType === 'Gateway');
+    const named = endpoint.PolicyDocument.Statement.filter(
+      ({ Sid }: { Sid: string }) => Sid === 'BucketsAllowedByName',
     );
-    const statements = endpoint?.['Properties'].PolicyDocument.Statement;
-    const named = statements.filter(({ Sid }: { Sid: string }) => Sid === 'BucketsAllowedByName');
     expect(JSON.stringify(named)).toMatch(/:s3:::acme-modules".*:s3:::acme-modules\/\*"/);
-    const somebodys = findings(networkIn(template.toJSON())).find(({ what }) =>
-      what.startsWith("someone else's bucket"),
-    );
-    expect(somebodys).toMatchObject({ reached: false });
+    const found = findings(networkIn(template.toJSON())).find(({ what }) => what.startsWith("someone else's bucket"));
+    expect(found).toMatchObject({ reached: false });
   });
 
   it('is listed once', () => {

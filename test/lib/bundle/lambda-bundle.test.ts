@@ -1,17 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { lambdaBundle } from '../../../lib/bundle/lambda-bundle.ts';
 import { thirdPartyLicenses } from '../../../lib/bundle/third-party-licenses.ts';
+import { newFolder } from '../../temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'bundle-test-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = newFolder('bundle');
 
-/** Synthesizes a function into a folder; gives the path of its bundle. */
+/** The path of a function's bundle, after synthesis into a folder. */
 function bundleIn(outdir: string): string {
   const app = new App({ outdir: join(folder, outdir) });
   new lambda.Function(new Stack(app, 'Test'), 'Function', {
@@ -24,18 +23,18 @@ function bundleIn(outdir: string): string {
   return join(folder, outdir, `${asset}`);
 }
 
-it('is one module with its source map, exports the handler, and has the same bytes in every folder', () => {
+it('the bundle is one module with its source map, exports the handler, and is identical in every folder', () => {
   const bundle = bundleIn('one');
   expect(readdirSync(bundle).sort()).toEqual(['THIRD-PARTY-LICENSES.txt', 'index.mjs', 'index.mjs.map']);
   expect(bundleIn('another/and/deeper').split('/').at(-1)).toBe(bundle.split('/').at(-1));
 
-  // Far from any node_modules, as in Lambda.
+  // The module runs without any node_modules, as in Lambda.
   const script = `import(${JSON.stringify(join(bundle, 'index.mjs'))}).then((m) => console.log(typeof m.handler))`;
   const { PATH } = process.env;
   expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', env: { PATH } })).toBe('function\n');
 });
 
-it('has the licence of every package that it contains, each text once', () => {
+it('the bundle contains the license of every package in it, and each text only once', () => {
   const bundle = bundleIn('licenses');
   const text = readFileSync(join(bundle, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
   const map = readFileSync(join(bundle, 'index.mjs.map'), 'utf8');
@@ -47,7 +46,7 @@ it('has the licence of every package that it contains, each text once', () => {
   expect(text).toContain('Permission is hereby granted, free of charge');
 });
 
-it('refuses a package that says nothing about its licence', () => {
+it('the bundle can’t contain a package without a license', () => {
   const packageFolder = join(folder, 'node_modules', 'nameless');
   mkdirSync(packageFolder, { recursive: true });
   const licenses = (manifest: object) => {

@@ -20,10 +20,7 @@ const other = {
   apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme-two/api-token-a1B2c3',
   maxAgents: 3,
 };
-const settings = {
-  ...REGISTRY_IMAGE,
-  pools: [...LEAST.pools, { ...other, agentTokenSecret: 'acme-two/agent-token' }],
-};
+const settings = { ...REGISTRY_IMAGE, pools: [...LEAST.pools, { ...other, agentTokenSecret: 'acme-two/agent-token' }] };
 const template = templateOf({ ...settings, agentsCeiling: 20 });
 const variables = variablesOf(template);
 
@@ -137,10 +134,7 @@ describe("the launcher's permissions", () => {
       name: "start tasks of any revision of the pools' families in its cluster, without ECS Exec",
       sid: 'LaunchAgents',
       resources: ['default', 'other'].map((pool) => ofStack(`ecs:task-definition/AgentLauncher_all_${pool}:*`)),
-      condition: {
-        ArnEquals: inItsCluster,
-        StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' },
-      },
+      condition: { ArnEquals: inItsCluster, StringNotEqualsIgnoreCase: { 'ecs:enable-execute-command': 'true' } },
     },
     {
       name: 'tag tasks only while it launches them',
@@ -165,12 +159,7 @@ describe("the launcher's permissions", () => {
       resources: itsTasks,
       condition: { ArnEquals: inItsCluster },
     },
-    {
-      name: 'list tasks of its cluster',
-      sid: 'ListAgents',
-      resources: ['*'],
-      condition: { ArnEquals: inItsCluster },
-    },
+    { name: 'list tasks of its cluster', sid: 'ListAgents', resources: ['*'], condition: { ArnEquals: inItsCluster } },
     {
       name: 'read every API token that it polls with',
       sid: 'ReadApiTokens',

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import * as z from 'zod';
 import { METRICS, METRICS_NAMESPACE } from '../../../functions/launcher/contract.ts';
 import { Monitoring, type MonitoringProps, RUNBOOK_HEADINGS } from '../../../lib/launcher/monitoring.ts';
@@ -57,10 +57,7 @@ const alarmsOf = (template: Template) => z.array(alarmSchema).parse(propertiesOf
  */
 type AlarmRow = readonly [name: string, condition: string, periods: string, missingData: string];
 
-const OPERATORS: Readonly<Record<string, string>> = {
-  GreaterThanOrEqualToThreshold: '>=',
-  LessThanThreshold: '<',
-};
+const OPERATORS: Readonly<Record<string, string>> = { GreaterThanOrEqualToThreshold: '>=', LessThanThreshold: '<' };
 
 function rowOf(alarm: ReturnType<typeof alarmsOf>[number]): AlarmRow {
   const dimensions = alarm.Dimensions.map(({ Name, Value }) => `${Name}=${Value}`).join(',');
@@ -233,84 +230,82 @@ const graphsOf = (template: Template) =>
     .widgets.filter(({ type }) => type === 'metric')
     .map((graph) => ({ ...graph, lines: z.array(lineSchema).parse(graph.properties.metrics) }));
 
-describe('the dashboard', () => {
-  it('the dashboard shows only these metrics: one line per pool, and lines for Spot and warm agents only for pools that use them', () => {
-    const each = (line: string) => [`default: ${line}`, `other: ${line}`];
-    const lines = graphsOf(monitoringIn()).map((graph) =>
-      graph.lines.map(({ pool, stat, metric }) => `${pool === undefined ? '' : `${pool}: `}${stat} of ${metric}`),
-    );
-    expect(lines).toEqual([
-      each('Maximum of QueuedJobs'),
-      [...each('Maximum of OldestQueuedSeconds'), ...each('Maximum of LongestAfterPlanSeconds')],
-      each('Maximum of LiveTasks'),
-      [...each('p50 of StartLatencySeconds'), ...each('p90 of StartLatencySeconds')],
-      [...each('Maximum of BusyAgents'), ...each('Maximum of OtherLaunchersAgents')],
-      [...each('Sum of Launches'), 'default: Sum of LaunchesInsteadOfSpot'],
-      [...each('Sum of LaunchesRefused'), ...each('Sum of LaunchesDeferred'), 'default: Sum of StandingAgentsDeferred'],
-      [...each('Maximum of StartFailures'), ...each('Sum of OutOfMemory')],
-      [
-        'Sum of FailedTicks',
-        'Sum of ApiTokenRejected',
-        'Maximum of UnknownRunStatuses',
-        'Maximum of RunListRequests',
-        ...each('Sum of RunListsTruncated'),
-      ],
-    ]);
-    expect(new Set(lines.flat().map((line) => line.split(' of ')[1]))).toEqual(new Set(Object.values(METRICS)));
-  });
+it('the dashboard shows only these metrics: one line per pool, and lines for Spot and warm agents only for pools that use them', () => {
+  const each = (line: string) => [`default: ${line}`, `other: ${line}`];
+  const lines = graphsOf(monitoringIn()).map((graph) =>
+    graph.lines.map(({ pool, stat, metric }) => `${pool === undefined ? '' : `${pool}: `}${stat} of ${metric}`),
+  );
+  expect(lines).toEqual([
+    each('Maximum of QueuedJobs'),
+    [...each('Maximum of OldestQueuedSeconds'), ...each('Maximum of LongestAfterPlanSeconds')],
+    each('Maximum of LiveTasks'),
+    [...each('p50 of StartLatencySeconds'), ...each('p90 of StartLatencySeconds')],
+    [...each('Maximum of BusyAgents'), ...each('Maximum of OtherLaunchersAgents')],
+    [...each('Sum of Launches'), 'default: Sum of LaunchesInsteadOfSpot'],
+    [...each('Sum of LaunchesRefused'), ...each('Sum of LaunchesDeferred'), 'default: Sum of StandingAgentsDeferred'],
+    [...each('Maximum of StartFailures'), ...each('Sum of OutOfMemory')],
+    [
+      'Sum of FailedTicks',
+      'Sum of ApiTokenRejected',
+      'Maximum of UnknownRunStatuses',
+      'Maximum of RunListRequests',
+      ...each('Sum of RunListsTruncated'),
+    ],
+  ]);
+  expect(new Set(lines.flat().map((line) => line.split(' of ')[1]))).toEqual(new Set(Object.values(METRICS)));
+});
 
-  it('the dashboard has a title on every graph, and labels that differ within a graph and start with the pool', () => {
-    const graphs = graphsOf(monitoringIn());
-    expect(new Set(graphs.map(({ properties }) => properties.title)).size).toBe(graphs.length);
-    for (const { properties, lines } of graphs) {
-      expect(properties.title).not.toBe('');
-      expect(new Set(lines.map(({ label }) => label)).size, properties.title).toBe(lines.length);
-      for (const { label, pool, service } of lines) {
-        expect(service).toBe('Test');
-        expect(label).toMatch(pool === undefined ? /^\w/ : new RegExp(`^${pool}( \\w|$)`));
-      }
+it('the dashboard has a title on every graph, and labels that differ within a graph and start with the pool', () => {
+  const graphs = graphsOf(monitoringIn());
+  expect(new Set(graphs.map(({ properties }) => properties.title)).size).toBe(graphs.length);
+  for (const { properties, lines } of graphs) {
+    expect(properties.title).not.toBe('');
+    expect(new Set(lines.map(({ label }) => label)).size, properties.title).toBe(lines.length);
+    for (const { label, pool, service } of lines) {
+      expect(service).toBe('Test');
+      expect(label).toMatch(pool === undefined ? /^\w/ : new RegExp(`^${pool}( \\w|$)`));
     }
-  });
+  }
+});
 
-  it('the dashboard names the count in each label if a graph has several lines of a pool', () => {
-    for (const { lines } of graphsOf(monitoringIn())) {
-      for (const pool of ['default', 'other']) {
-        const labels = lines.filter((line) => line.pool === pool).map(({ label }) => label);
-        if (labels.length > 1) for (const label of labels) expect(label).toMatch(new RegExp(`^${pool} \\w+`));
-      }
+it('the dashboard names the count in each label if a graph has several lines of a pool', () => {
+  for (const { lines } of graphsOf(monitoringIn())) {
+    for (const pool of ['default', 'other']) {
+      const labels = lines.filter((line) => line.pool === pool).map(({ label }) => label);
+      if (labels.length > 1) for (const label of labels) expect(label).toMatch(new RegExp(`^${pool} \\w+`));
     }
-  });
+  }
+});
 
-  it('the dashboard draws the limits: maxAgents of each pool, and the 30 requests of run lists per minute', () => {
-    const limits = graphsOf(monitoringIn()).flatMap(({ lines, properties }) =>
-      (properties.annotations?.horizontal ?? []).map(({ value, label }) => [lines[0]?.metric, value, label]),
-    );
-    expect(limits).toEqual([
-      ['LiveTasks', 10, expect.stringMatching(/maxAgents.*default/)],
-      ['LiveTasks', 3, expect.stringMatching(/maxAgents.*other/)],
-      ['FailedTicks', 30, expect.stringMatching(/30/)],
-    ]);
-  });
+it('the dashboard draws the limits: maxAgents of each pool, and the 30 requests of run lists per minute', () => {
+  const limits = graphsOf(monitoringIn()).flatMap(({ lines, properties }) =>
+    (properties.annotations?.horizontal ?? []).map(({ value, label }) => [lines[0]?.metric, value, label]),
+  );
+  expect(limits).toEqual([
+    ['LiveTasks', 10, expect.stringMatching(/maxAgents.*default/)],
+    ['LiveTasks', 3, expect.stringMatching(/maxAgents.*other/)],
+    ['FailedTicks', 30, expect.stringMatching(/30/)],
+  ]);
+});
 
-  it('the dashboard shows the state of all alarms across its width, above rows of three graphs that start at zero', () => {
-    const template = monitoringIn();
-    const { start, widgets } = dashboardOf(template);
-    const [alarms, ...graphs] = widgets;
-    expect(start).toBe('-PT12H');
-    const title = expect.stringMatching(/\w/);
-    expect(alarms).toMatchObject({ type: 'alarm', width: 24, x: 0, y: 0, properties: { title } });
-    expect(alarms?.properties.alarms).toEqual(
-      Object.keys(template.findResources('AWS::CloudWatch::Alarm')).map((id) => `<${id}.Arn>`),
-    );
-    expect(graphs.map(({ x }) => x)).toEqual([0, 8, 16, 0, 8, 16, 0, 8, 16]);
-    for (const { properties } of graphs) expect(properties.yAxis).toEqual({ left: { min: 0 } });
-  });
+it('the dashboard shows the state of all alarms across its width, above rows of three graphs that start at zero', () => {
+  const template = monitoringIn();
+  const { start, widgets } = dashboardOf(template);
+  const [alarms, ...graphs] = widgets;
+  expect(start).toBe('-PT12H');
+  const title = expect.stringMatching(/\w/);
+  expect(alarms).toMatchObject({ type: 'alarm', width: 24, x: 0, y: 0, properties: { title } });
+  expect(alarms?.properties.alarms).toEqual(
+    Object.keys(template.findResources('AWS::CloudWatch::Alarm')).map((id) => `<${id}.Arn>`),
+  );
+  expect(graphs.map(({ x }) => x)).toEqual([0, 8, 16, 0, 8, 16, 0, 8, 16]);
+  for (const { properties } of graphs) expect(properties.yAxis).toEqual({ left: { min: 0 } });
+});
 
-  it('the dashboard has the URL that the stack prints', () => {
-    const { stack, monitoring } = silentMonitoring({ pools: [] });
-    Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Dashboard', { DashboardName: 'Test' });
-    expect(text(stack.resolve(monitoring.dashboardUrl))).toBe(
-      'https://console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/Test',
-    );
-  });
+it('the dashboard has the URL that the stack prints', () => {
+  const { stack, monitoring } = silentMonitoring({ pools: [] });
+  Template.fromStack(stack).hasResourceProperties('AWS::CloudWatch::Dashboard', { DashboardName: 'Test' });
+  expect(text(stack.resolve(monitoring.dashboardUrl))).toBe(
+    'https://console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/Test',
+  );
 });

@@ -14,36 +14,41 @@ import {
 
 const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
 
-describe('the default domains', () => {
-  it('of HCP Terraform include its archivist', () => {
-    expect(defaultNames('app.terraform.io')).toEqual([
-      'app.terraform.io',
-      'archivist.terraform.io',
-      'releases.hashicorp.com',
-      'registry.terraform.io',
-    ]);
-  });
-
-  it("of Terraform Enterprise and of Europe have their own hosts instead of HCP Terraform's", () => {
-    expect(defaultNames('tfe.example.com:8443')).toEqual([
-      'tfe.example.com',
-      'releases.hashicorp.com',
-      'registry.terraform.io',
-    ]);
-    expect(defaultNames('app.eu.terraform.io')).toContain('archivist.eu.terraform.io');
-    expect(defaultNames('app.eu.terraform.io')).not.toContain('app.terraform.io');
-  });
+it.each([
+  ['app.terraform.io', ['app.terraform.io', 'archivist.terraform.io']],
+  ['app.eu.terraform.io', ['app.eu.terraform.io', 'archivist.eu.terraform.io']],
+  ['tfe.example.com:8443', ['tfe.example.com']],
+])('the default domains of %s are its own hosts, and those of releases and of the registry', (hostname, own) => {
+  expect(defaultNames(hostname)).toEqual([...own, 'releases.hashicorp.com', 'registry.terraform.io']);
 });
 
 describe('the domains of jobs', () => {
-  it('always include the hostname', () => {
-    expect(jobNames({ hostname: 'tfe.example.com:8443', allowedDomains: ['*.example.org'] }, place)).toEqual([
-      'tfe.example.com',
-      '*.example.org',
-    ]);
+  const hostname = 'tfe.example.com';
+
+  it.each<[string, Parameters<typeof jobNames>[0], string[]]>([
+    ['the default domains without presets', { hostname }, defaultNames(hostname)],
+    [
+      'the hostname and the allowed domains',
+      { hostname: 'tfe.example.com:8443', allowedDomains: ['*.example.org'] },
+      [hostname, '*.example.org'],
+    ],
+    [
+      'every host of a download with the preset of GitHub releases',
+      { hostname, allowedDomains: [], allowedPresets: ['github-releases'] },
+      [
+        hostname,
+        'github.com',
+        'api.github.com',
+        'codeload.github.com',
+        'objects.githubusercontent.com',
+        'release-assets.githubusercontent.com',
+      ],
+    ],
+  ])('are %s', (_, settings, names) => {
+    expect(jobNames(settings, place)).toEqual(names);
   });
 
-  it('include those of the presets', () => {
+  it('include those of all presets', () => {
     const names = jobNames(
       {
         hostname: 'app.terraform.io',
@@ -62,86 +67,73 @@ describe('the domains of jobs', () => {
     }
   });
 
-  it("use the stack's region and domain by default, also in China", () => {
+  it("include AWS APIs in the stack's region by default, also in China", () => {
     const china = { ...place, region: 'cn-north-1', urlSuffix: 'amazonaws.com.cn' };
-    const settings = { hostname: 'app.terraform.io', allowedPresets: ['aws-apis'] as const, awsApiServices: ['ec2'] };
+    const settings = { hostname, allowedPresets: ['aws-apis'] as const, awsApiServices: ['ec2'] };
     expect(jobNames(settings, china)).toContain('ec2.cn-north-1.amazonaws.com.cn');
-    expect(awsApiNames(['route53'], ['eu-central-1'])).toEqual(['route53.amazonaws.com']);
   });
 });
 
-describe('the hostnames of AWS APIs', () => {
-  it.each<[string, string, string[]]>([
-    ['ec2', 'eu-central-1', ['ec2.eu-central-1.amazonaws.com']],
-    ['ec2', 'cn-north-1', ['ec2.cn-north-1.amazonaws.com.cn']],
-    ['ec2', 'eusc-de-east-1', ['ec2.eusc-de-east-1.amazonaws.eu']],
-    ['iam', 'eusc-de-east-1', ['iam.eusc-de-east-1.amazonaws.eu']],
-    ['organizations', 'eusc-de-east-1', ['organizations.eusc-de-east-1.amazonaws.eu']],
-    ['route53', 'eusc-de-east-1', ['route53.amazonaws.eu']],
-    ['route53', 'us-gov-west-1', ['route53.us-gov.amazonaws.com']],
-    ['sts', 'eusc-de-east-1', ['sts.eusc-de-east-1.amazonaws.eu']],
-    ['sts', 'eu-central-1', ['sts.eu-central-1.amazonaws.com', 'sts.amazonaws.com']],
-    ['ce', 'cn-northwest-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
-    ['ce', 'cn-north-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
-    ['cloudfront', 'cn-north-1', ['cloudfront.cn-northwest-1.amazonaws.com.cn']],
-    ['savingsplans', 'cn-north-1', ['savingsplans.cn-north-1.amazonaws.com.cn']],
-    ['support', 'us-gov-east-1', ['support.us-gov-west-1.amazonaws.com']],
-    ['networkmanager', 'us-gov-east-1', ['networkmanager.us-gov-west-1.amazonaws.com']],
-    ['organizations', 'us-gov-east-1', ['organizations.us-gov-west-1.amazonaws.com']],
-    ['api.ecr', 'eu-central-1', ['api.ecr.eu-central-1.amazonaws.com']],
-    ['ecr', 'eu-west-1', ['api.ecr.eu-west-1.amazonaws.com', '*.dkr.ecr.eu-west-1.amazonaws.com']],
-    ['ecr-public', 'eu-central-1', ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws']],
-    ['budgets', 'eu-central-1', ['budgets.amazonaws.com']],
-    ['ce', 'eu-central-1', ['ce.us-east-1.amazonaws.com']],
-    ['globalaccelerator', 'eu-central-1', ['globalaccelerator.us-west-2.amazonaws.com']],
-    ['route53domains', 'eu-central-1', ['route53domains.us-east-1.amazonaws.com']],
-    ['iam', 'us-gov-west-1', ['iam.us-gov.amazonaws.com']],
-    ['iam', 'cn-north-1', ['iam.cn-north-1.amazonaws.com.cn']],
-    ['sts', 'cn-north-1', ['sts.cn-north-1.amazonaws.com.cn']],
-    ['sagemaker', 'eu-central-1', ['api.sagemaker.eu-central-1.amazonaws.com']],
-  ])('of %s in %s', (service, region, names) => {
-    expect(awsApiNames([service], [region])).toEqual(names);
-  });
+it.each<[string, string, string[]]>([
+  ['ec2', 'eu-central-1', ['ec2.eu-central-1.amazonaws.com']],
+  ['ec2', 'cn-north-1', ['ec2.cn-north-1.amazonaws.com.cn']],
+  ['ec2', 'eusc-de-east-1', ['ec2.eusc-de-east-1.amazonaws.eu']],
+  ['iam', 'eusc-de-east-1', ['iam.eusc-de-east-1.amazonaws.eu']],
+  ['organizations', 'eusc-de-east-1', ['organizations.eusc-de-east-1.amazonaws.eu']],
+  ['route53', 'eu-central-1', ['route53.amazonaws.com']],
+  ['route53', 'eusc-de-east-1', ['route53.amazonaws.eu']],
+  ['route53', 'us-gov-west-1', ['route53.us-gov.amazonaws.com']],
+  ['sts', 'eusc-de-east-1', ['sts.eusc-de-east-1.amazonaws.eu']],
+  ['sts', 'eu-central-1', ['sts.eu-central-1.amazonaws.com', 'sts.amazonaws.com']],
+  ['ce', 'cn-northwest-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
+  ['ce', 'cn-north-1', ['ce.cn-northwest-1.amazonaws.com.cn']],
+  ['cloudfront', 'cn-north-1', ['cloudfront.cn-northwest-1.amazonaws.com.cn']],
+  ['savingsplans', 'cn-north-1', ['savingsplans.cn-north-1.amazonaws.com.cn']],
+  ['support', 'us-gov-east-1', ['support.us-gov-west-1.amazonaws.com']],
+  ['networkmanager', 'us-gov-east-1', ['networkmanager.us-gov-west-1.amazonaws.com']],
+  ['organizations', 'us-gov-east-1', ['organizations.us-gov-west-1.amazonaws.com']],
+  ['api.ecr', 'eu-central-1', ['api.ecr.eu-central-1.amazonaws.com']],
+  ['ecr', 'eu-west-1', ['api.ecr.eu-west-1.amazonaws.com', '*.dkr.ecr.eu-west-1.amazonaws.com']],
+  ['ecr-public', 'eu-central-1', ['api.ecr-public.us-east-1.amazonaws.com', 'public.ecr.aws']],
+  ['budgets', 'eu-central-1', ['budgets.amazonaws.com']],
+  ['ce', 'eu-central-1', ['ce.us-east-1.amazonaws.com']],
+  ['globalaccelerator', 'eu-central-1', ['globalaccelerator.us-west-2.amazonaws.com']],
+  ['route53domains', 'eu-central-1', ['route53domains.us-east-1.amazonaws.com']],
+  ['iam', 'us-gov-west-1', ['iam.us-gov.amazonaws.com']],
+  ['iam', 'cn-north-1', ['iam.cn-north-1.amazonaws.com.cn']],
+  ['sts', 'cn-north-1', ['sts.cn-north-1.amazonaws.com.cn']],
+  ['sagemaker', 'eu-central-1', ['api.sagemaker.eu-central-1.amazonaws.com']],
+])('the hostnames of the API %s in %s are these', (service, region, names) => {
+  expect(awsApiNames([service], [region])).toEqual(names);
 });
 
-describe('the domains of a task start', () => {
+describe('the domains of task startup', () => {
   const ecr = ['api.ecr.eu-central-1.amazonaws.com', '123456789012.dkr.ecr.eu-central-1.amazonaws.com'];
+  const shared = ['logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com'];
   const bucket = (region: string) => `prod-${region}-starport-layer-bucket.s3.${region}.amazonaws.com`;
 
-  it('are ECR, its layers, logs and secrets for a built image', () => {
+  it('for a built image are the ECR of this region, its layers, logs and secrets', () => {
     expect(taskStartNames([undefined], place)).toEqual({
-      apis: [...ecr, 'logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com'],
+      apis: [...ecr, ...shared],
       layers: [bucket('eu-central-1')],
       registries: [],
       monitoring: [],
     });
   });
 
-  it('are the registry and the hosts of its layers for a registry image', () => {
-    expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).registries).toContain('registry-1.docker.io');
-    expect(taskStartNames(['docker.io/hashicorp/tfc-agent:1.31.0'], place).registries).toContain('auth.docker.io');
-    expect(taskStartNames(['ghcr.io/acme/agent:1'], place).registries).toContain(
-      'pkg-containers.githubusercontent.com',
-    );
-    expect(taskStartNames(['registry.acme.example:5000/agent:1'], place).registries).toEqual(['registry.acme.example']);
-    for (const hub of ['index.docker.io', 'registry-1.docker.io']) {
-      expect(taskStartNames([`${hub}/hashicorp/tfc-agent:1.31.0`], place).registries).toContain('auth.docker.io');
-    }
-    expect(taskStartNames(['hashicorp/tfc-agent:1.31.0'], place).layers).toEqual([]);
+  it('for an image in another registry include neither ECR nor its layers', () => {
+    expect(taskStartNames(['ghcr.io/acme/agent'], place)).toMatchObject({ apis: shared, layers: [] });
   });
 
-  it("include GuardDuty's registry and endpoint, and ECR's layers, if the tasks have its sidecar", () => {
+  it("with GuardDuty's sidecar include its registry and endpoint, and ECR's layers", () => {
     expect(taskStartNames(['ghcr.io/acme/agent:1'], place, '323658145986')).toMatchObject({
-      apis: expect.arrayContaining([
-        'api.ecr.eu-central-1.amazonaws.com',
-        '323658145986.dkr.ecr.eu-central-1.amazonaws.com',
-      ]),
+      apis: expect.arrayContaining([ecr[0], '323658145986.dkr.ecr.eu-central-1.amazonaws.com']),
       layers: [bucket('eu-central-1')],
       monitoring: ['guardduty-data.eu-central-1.amazonaws.com'],
     });
   });
 
-  it('include both forms of hosts for an image by its dual-stack hostname', () => {
+  it('for an image at its dual-stack hostname include both forms of hosts', () => {
     const { apis, layers, registries } = taskStartNames(['123456789012.dkr-ecr.eu-central-1.on.aws/agents:7'], place);
     expect(registries).toEqual([
       '123456789012.dkr-ecr.eu-central-1.on.aws',
@@ -154,16 +146,17 @@ describe('the domains of a task start', () => {
     expect(layers).toEqual([bucket('eu-central-1')]);
   });
 
-  it("are ECR's in the partition of the image", () => {
-    const sovereign = taskStartNames(['999999999999.dkr.ecr.eusc-de-east-1.amazonaws.eu/agents:7'], place);
-    expect(sovereign.registries).toContain('api.ecr.eusc-de-east-1.amazonaws.eu');
-    const china = taskStartNames(['999999999999.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn/agents:7'], place);
-    expect(china.registries).toEqual(
-      expect.arrayContaining(['api.ecr.cn-north-1.amazonaws.com.cn', 'ecr.cn-north-1.api.amazonwebservices.com.cn']),
-    );
+  it.each([
+    ['999999999999.dkr.ecr.eusc-de-east-1.amazonaws.eu/agents:7', ['api.ecr.eusc-de-east-1.amazonaws.eu']],
+    [
+      '999999999999.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn/agents:7',
+      ['api.ecr.cn-north-1.amazonaws.com.cn', 'ecr.cn-north-1.api.amazonwebservices.com.cn'],
+    ],
+  ])('for %s are in the partition of the image', (image, hosts) => {
+    expect(taskStartNames([image], place).registries).toEqual(expect.arrayContaining(hosts));
   });
 
-  it('are the ECR of another account and region for an image from there', () => {
+  it('for an image in another account and region are the ECR there', () => {
     const { registries } = taskStartNames(['999999999999.dkr.ecr.us-east-1.amazonaws.com/agents:7'], place);
     expect(registries).toEqual([
       '999999999999.dkr.ecr.us-east-1.amazonaws.com',
@@ -171,9 +164,15 @@ describe('the domains of a task start', () => {
       bucket('us-east-1'),
     ]);
   });
+
+  it('and those of jobs are the domains that resolve', () => {
+    const settings = { hostname: 'tfe.example.com', allowedDomains: [] };
+    const names = ['tfe.example.com', shared[0], bucket('eu-central-1'), 'cdn03.quay.io'];
+    expect(resolvingNames(settings, [undefined, 'quay.io/a/b'], place)).toEqual(expect.arrayContaining(names));
+  });
 });
 
-describe('the hosts of registries', () => {
+describe('the hosts of a registry', () => {
   const DOCKER_HUB = [
     'registry-1.docker.io',
     'auth.docker.io',
@@ -189,6 +188,7 @@ describe('the hosts of registries', () => {
     ['hashicorp/tfc-agent:1.28', DOCKER_HUB],
     ['docker.io/hashicorp/tfc-agent:1.28', DOCKER_HUB],
     ['index.docker.io/hashicorp/tfc-agent:1.28', DOCKER_HUB],
+    ['registry-1.docker.io/hashicorp/tfc-agent:1.31.0', DOCKER_HUB],
     ['registry.hub.docker.com/hashicorp/tfc-agent', DOCKER_HUB],
     ['ubuntu', DOCKER_HUB],
     ['localhosted/agent', DOCKER_HUB],
@@ -198,26 +198,8 @@ describe('the hosts of registries', () => {
     ['quay.io/acme/agent', ['quay.io', 'cdn.quay.io', 'cdn01.quay.io', 'cdn02.quay.io', 'cdn03.quay.io']],
     ['registry.example.com:5000/agent', ['registry.example.com']],
     ['localhost/agent', ['localhost']],
-  ])('of %s are all that a pull needs', (image, hosts) => {
-    expect(taskStartNames([image], place).registries).toEqual(hosts);
-  });
-
-  it('of an image from elsewhere include neither ECR nor its layers', () => {
-    const names = taskStartNames(['ghcr.io/acme/agent'], place);
-    expect(names.apis).toEqual(['logs.eu-central-1.amazonaws.com', 'secretsmanager.eu-central-1.amazonaws.com']);
-    expect(names.layers).toEqual([]);
-  });
-
-  it('of a built image are this region’s ECR', () => {
-    const names = taskStartNames([undefined], place);
-    expect(names.apis).toEqual([
-      'api.ecr.eu-central-1.amazonaws.com',
-      '123456789012.dkr.ecr.eu-central-1.amazonaws.com',
-      'logs.eu-central-1.amazonaws.com',
-      'secretsmanager.eu-central-1.amazonaws.com',
-    ]);
-    expect(names.layers).toEqual(['prod-eu-central-1-starport-layer-bucket.s3.eu-central-1.amazonaws.com']);
-    expect(names.registries).toEqual([]);
+  ])('of %s are all that a pull needs, and no layers of ECR', (image, hosts) => {
+    expect(taskStartNames([image], place)).toMatchObject({ registries: hosts, layers: [] });
   });
 
   it.each<[string, string, number]>([
@@ -227,70 +209,38 @@ describe('the hosts of registries', () => {
     ['registry.example.com/agent', 'registry.example.com', 443],
     ['Registry.Example.com:8443/agent', 'registry.example.com', 8443],
     ['ubuntu:22.04', 'docker.io', 443],
-  ])('the reference %s has the registry %s and port %i', (image, host, port) => {
+  ])('of %s begin with %s on port %i', (image, host, port) => {
     expect(registryOf(image)).toEqual({ host, port });
   });
 
-  it('change without notice if layers come from other hosts than the registry', () => {
-    expect(['ubuntu', 'ghcr.io/acme/agent', 'quay.io/acme/agent'].map(hasChangingHosts)).toEqual([true, true, true]);
-    expect(['registry.example.com/agent', ECR].map(hasChangingHosts)).toEqual([false, false]);
+  it.each([
+    ['ubuntu', true],
+    ['ghcr.io/acme/agent', true],
+    ['quay.io/acme/agent', true],
+    ['registry.example.com/agent', false],
+    [ECR, false],
+  ])('of %s change without notice if layers come from other hosts: %s', (image, expected) => {
+    expect(hasChangingHosts(image)).toBe(expected);
   });
 
-  it('have S3 buckets for Docker Hub only', () => {
+  it('include S3 buckets for Docker Hub only', () => {
     expect(registryBuckets(['ubuntu'])).toEqual(['docker-images-prod']);
     expect(registryBuckets([undefined, ECR, 'ghcr.io/acme/agent'])).toEqual([]);
   });
-
-  it('resolve together with the domains of jobs and of a task start', () => {
-    const names = resolvingNames(
-      { hostname: 'tfe.example.com', allowedDomains: [] },
-      [undefined, 'quay.io/a/b'],
-      place,
-    );
-    expect(names).toEqual(
-      expect.arrayContaining([
-        'tfe.example.com',
-        'logs.eu-central-1.amazonaws.com',
-        'prod-eu-central-1-starport-layer-bucket.s3.eu-central-1.amazonaws.com',
-        'cdn03.quay.io',
-      ]),
-    );
-  });
 });
 
-describe('the services of a task start', () => {
-  it.each<[string, (string | undefined)[], string[]]>([
-    ['the stack’s own image', [undefined], ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager']],
-    [
-      'an image in ECR among others',
-      ['ubuntu', '123456789012.dkr.ecr.eu-central-1.amazonaws.com/a'],
-      ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'],
-    ],
-    ['images from elsewhere', ['ubuntu', 'ghcr.io/acme/agent'], ['logs', 'secretsmanager']],
-  ])('with %s are those without which it fails', (_, images, services) => {
-    expect(taskStartServices(images)).toEqual(services);
-  });
+const all = ['ecr.api', 'ecr.dkr', 'logs', 'secretsmanager'];
+it.each<[string, (string | undefined)[], string[]]>([
+  ['a built image', [undefined], all],
+  ['an image in ECR and others', ['ubuntu', '123456789012.dkr.ecr.eu-central-1.amazonaws.com/a'], all],
+  ['images in other registries', ['ubuntu', 'ghcr.io/acme/agent'], ['logs', 'secretsmanager']],
+])('task startup with %s needs these services', (_, images, services) => {
+  expect(taskStartServices(images)).toEqual(services);
 });
 
-it('the preset for GitHub releases has every host of a download', () => {
-  const names = jobNames(
-    { hostname: 'tfe.example.com', allowedDomains: [], allowedPresets: ['github-releases'] },
-    place,
-  );
-  expect(names).toEqual([
-    'tfe.example.com',
-    'github.com',
-    'api.github.com',
-    'codeload.github.com',
-    'objects.githubusercontent.com',
-    'release-assets.githubusercontent.com',
-  ]);
-});
-
-it('without presets, jobs may reach only the default domains of the hostname', () => {
-  expect(jobNames({ hostname: 'tfe.example.com' }, place)).toEqual(defaultNames('tfe.example.com'));
-});
-
-it('a host without a port has port 443', () => {
-  expect([portOf('tfe.example.com'), portOf('tfe.example.com:8443')]).toEqual([443, 8443]);
+it.each([
+  ['tfe.example.com', 443],
+  ['tfe.example.com:8443', 8443],
+])('the hostname %s has the port %i', (hostname, port) => {
+  expect(portOf(hostname)).toBe(port);
 });

@@ -3,7 +3,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
 import type { EgressMode } from '../../../lib/network/egress.ts';
 import { CLAIMS } from '../network-claims.ts';
-import { templateOf } from '../synthesis.ts';
+import { propertiesOf, templateOf } from '../synthesis.ts';
 import { dnsRulesIn } from './reachability/dns-rules.ts';
 import { rulesIn } from './reachability/firewall-policy.ts';
 
@@ -19,7 +19,7 @@ const passing = (template: Template) =>
 
 describe('the claim about other AWS accounts', () => {
   it.each<EgressMode>(['nat-gateway', 'network-firewall', 'public-ip'])(
-    'with %s matches the template: it allows hosts that serve every account, and the claim says so',
+    'with %s says that the template allows hosts that serve every account',
     (egress) => {
       const template = templateOf({ network: { egress } });
       expect(resolving(template)).toHaveLength(3);
@@ -29,12 +29,12 @@ describe('the claim about other AWS accounts', () => {
   );
 
   it.each(['nat-gateway', 'network-firewall'] as const)(
-    'with %s and endpoints matches their policies: principals of this account only',
+    'with %s and endpoints says that their policies allow principals of this account only',
     (egress) => {
       const template = templateOf({ network: { egress, vpcEndpoints: 'task-start' } });
-      const endpoints = Object.values(template.findResources('AWS::EC2::VPCEndpoint'))
-        .map(({ Properties }) => Properties)
-        .filter(({ VpcEndpointType }) => VpcEndpointType === 'Interface');
+      const endpoints = propertiesOf(template, 'AWS::EC2::VPCEndpoint').filter(
+        ({ VpcEndpointType }) => VpcEndpointType === 'Interface',
+      );
       expect(endpoints).toHaveLength(4);
       for (const { PolicyDocument } of endpoints) {
         for (const { Condition } of PolicyDocument.Statement)
@@ -45,7 +45,7 @@ describe('the claim about other AWS accounts', () => {
     },
   );
 
-  it('is on the review page under what is left open, with its remedy', () => {
+  it('is on the review page in the section of remaining gaps, with its remedy', () => {
     const [, open = ''] = readFileSync('docs/egress-review.md', 'utf8').split('## What is left open');
     for (const word of ['`logs.<region>`', '`secretsmanager.<region>`', '`api.ecr.<region>`', '`*.dkr.ecr.<region>`'])
       expect(open).toContain(word);

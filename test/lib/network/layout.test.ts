@@ -1,11 +1,11 @@
-/** Changes of the network's settings in a deployed stack: no resource may change into another one. */
+/** Changes of the network's settings in a deployed stack. No resource may change into another one. */
 import { describe, expect, it } from 'vitest';
 import { layoutId } from '../../../lib/network/layout.ts';
 import { templateOf } from '../synthesis.ts';
 import { resourcesIn } from './reachability/template-values.ts';
 
-/** Every type that CloudFormation can only replace, and whose old and new resource can't exist together. */
-const STANDS_IN_THE_VPC =
+/** Types of resources that CloudFormation must replace, and whose old and new resource can't exist together. */
+const OF_A_VPC =
   /^AWS::(EC2::(VPC|Subnet|RouteTable|Route|SubnetRouteTableAssociation|NatGateway|EIP|InternetGateway|VPCGatewayAttachment|VPCEndpoint|VPCCidrBlock|EgressOnlyInternetGateway)|NetworkFirewall::(Firewall|LoggingConfiguration))$/;
 
 const layouts: Record<string, object> = {
@@ -19,24 +19,25 @@ const layouts: Record<string, object> = {
   'public-ip, another range': { egress: 'public-ip', cidr: '10.91.0.0/20' },
 };
 
-const standing = (network: object) =>
+/** Properties of the VPC's resources, by their logical IDs. */
+const vpcResources = (network: object) =>
   new Map(
     resourcesIn(templateOf({ network }).toJSON())
-      .filter(({ type }) => STANDS_IN_THE_VPC.test(type))
+      .filter(({ type }) => OF_A_VPC.test(type))
       .map(({ id, properties }) => [id, properties]),
   );
-const templates = Object.entries(layouts).map(([name, network]) => [name, standing(network)] as const);
+const templates = Object.entries(layouts).map(([name, network]) => [name, vpcResources(network)] as const);
 const pairs = templates.flatMap(([from, before], index) =>
   templates.slice(index + 1).map(([to, after]) => [from, to, before, after] as const),
 );
 
-describe('from one layout to another', () => {
-  it.each(pairs)('%s to %s: no resource of the VPC changes into another one', (_from, _to, before, after) => {
+describe('another layout', () => {
+  it.each(pairs)('has no resource of the VPC in common: %s and %s', (_from, _to, before, after) => {
     expect(before.size).toBeGreaterThan(5);
     expect([...before.keys()].filter((id) => after.has(id))).toEqual([]);
   });
 
-  it('no two firewalls have the same name', () => {
+  it('has firewalls with other names', () => {
     const names = Object.values(layouts).flatMap((network) =>
       resourcesIn(templateOf({ network }).toJSON())
         .filter(({ type }) => type === 'AWS::NetworkFirewall::Firewall')
@@ -48,29 +49,31 @@ describe('from one layout to another', () => {
   });
 });
 
-describe('within one layout', () => {
+describe('the same layout', () => {
   it.each([
     ['a NAT gateway in each zone', { natGateways: 'all' }],
     ['interface endpoints', { vpcEndpoints: 'task-start' }],
     ['no DNS Firewall', { dnsFirewall: false }],
-    ['names', { allowedDomains: ['a.example.com'] }],
-  ])('%s: resources that stay only change in place', (_name, network) => {
-    const [before, after] = [standing({}), standing(network)];
+    ['other allowed domains', { allowedDomains: ['a.example.com'] }],
+  ])('keeps or updates its resources in place with %s', (_, network) => {
+    const [before, after] = [vpcResources({}), vpcResources(network)];
     for (const [id, properties] of before) {
       const { NatGatewayId: _was, ...was } = properties;
-      // The only property that differs. A route gets another gateway without a replacement.
+      // CloudFormation changes the gateway of a route in place. No other property may differ.
       const { NatGatewayId: _is, ...is } = after.get(id) ?? {};
       expect(is, id).toEqual(was);
     }
   });
 
-  it('the default one has no separate construct, so its resources keep their names', () => {
+  it('has no separate construct if it is the default one, so that its resources keep their logical IDs', () => {
     expect(layoutId({ egress: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20' })).toBeUndefined();
     expect(layoutId({ egress: 'public-ip', zones: 2, cidr: '10.90.0.0/20' })).toBe('public-ip-2-10.90.0.0-20');
     const availabilityZones = ['us-west-1a', 'us-west-1c'];
     expect(layoutId({ egress: 'nat-gateway', zones: 2, cidr: '10.90.0.0/20', availabilityZones })).toBe(
       'nat-gateway-2-10.90.0.0-20-us-west-1a-us-west-1c',
     );
-    expect([...standing({}).keys()].filter((id) => /^(AgentLauncher)?NetworkVpc[0-9A-F]{8}$/.test(id))).toHaveLength(1);
+    expect(
+      [...vpcResources({}).keys()].filter((id) => /^(AgentLauncher)?NetworkVpc[0-9A-F]{8}$/.test(id)),
+    ).toHaveLength(1);
   });
 });

@@ -1,6 +1,9 @@
-/** Templates broken on purpose: each must be seen by the walk or named among the faults, or the green means nothing. */
-import { describe, expect, it } from 'vitest';
-import { templateOf } from '../synthesis.ts';
+/**
+ * Templates with one change that makes the network less safe. The comparison of policies must report each change, and so
+ * must the packets where they can. Otherwise, the tests of reachability would prove nothing.
+ */
+import { expect, it } from 'vitest';
+import { EXISTING_VPC, templateOf } from '../synthesis.ts';
 import { networkIn } from './reachability/network-model.ts';
 import { policyFaults } from './reachability/policy-faults.ts';
 import { findings } from './reachability/probes.ts';
@@ -31,140 +34,123 @@ const VARIANTS = {
 };
 type Variant = keyof typeof VARIANTS;
 
-/** A part of a template: whatever JSON there is. */
-// biome-ignore lint/suspicious/noExplicitAny: a mutation reaches anywhere
+/** Any part of a template. */
+// biome-ignore lint/suspicious/noExplicitAny: a change can be anywhere
 type Part = any;
+type Resources = Record<string, Part>;
+type Change = (resources: Resources) => void;
 
-/** Changes every resource of a type. */
-function each(type: string, change: (properties: Part, resource: Part) => void) {
-  return (resources: Record<string, Part>) => {
+/** Changes the properties of every resource of a type. */
+function each(type: string, change: (properties: Part) => void): Change {
+  return (resources) => {
     const some = Object.values(resources).filter((resource) => resource.Type === type);
     if (some.length === 0) throw new Error(`There is no ${type}.`);
-    for (const resource of some) change(resource.Properties, resource);
+    for (const resource of some) change(resource.Properties);
   };
 }
 
-const policy = (change: (policy: Part) => void) =>
-  each('AWS::NetworkFirewall::FirewallPolicy', ({ FirewallPolicy }) => change(FirewallPolicy));
-const ruleGroup = (change: (group: Part) => void) =>
-  each('AWS::NetworkFirewall::RuleGroup', ({ RuleGroup }) => change(RuleGroup));
-const dnsRules = (change: (rules: Part) => void) =>
-  each('AWS::Route53Resolver::FirewallRuleGroup', ({ FirewallRules }) => change(FirewallRules));
+const FIREWALL = 'AWS::NetworkFirewall::';
+const RESOLVER = 'AWS::Route53Resolver::';
+const policy = (values: object) => each(`${FIREWALL}FirewallPolicy`, (it) => Object.assign(it.FirewallPolicy, values));
+const engine = (values: object) =>
+  each(`${FIREWALL}FirewallPolicy`, (it) => Object.assign(it.FirewallPolicy.StatefulEngineOptions, values));
+const dnsRule = (index: number, values: object) =>
+  each(`${RESOLVER}FirewallRuleGroup`, (it) => Object.assign(it.FirewallRules[index], values));
 const endpoint = (kind: 'Gateway' | 'Interface', change: (properties: Part) => void) =>
   each('AWS::EC2::VPCEndpoint', (properties) => {
     if (properties.VpcEndpointType === kind) change(properties);
   });
-const taskGroup = (change: (properties: Part) => void) =>
-  each('AWS::EC2::SecurityGroup', (properties) => {
-    if (properties.GroupDescription.startsWith('Agents')) change(properties);
+const firstStatement = (values: object) =>
+  endpoint('Gateway', (it) => Object.assign(it.PolicyDocument.Statement[0], values));
+const anotherStatement = (values: object) =>
+  endpoint('Gateway', (it) => it.PolicyDocument.Statement.push({ Effect: 'Allow', Principal: '*', ...values }));
+const egressRule = (rule: object) =>
+  each('AWS::EC2::SecurityGroup', (it) => {
+    if (it.GroupDescription.startsWith('Agents')) it.SecurityGroupEgress.push(rule);
   });
+const another =
+  (type: string, Properties: object): Change =>
+  (resources) => {
+    resources['Another'] = { Type: type, Properties };
+  };
+const onPort = (port: number, to: object) => ({ IpProtocol: 'tcp', FromPort: port, ToPort: port, ...to });
+const withoutLog = (kind: string) =>
+  each(`${FIREWALL}LoggingConfiguration`, ({ LoggingConfiguration: logging }) => {
+    logging.LogDestinationConfigs = logging.LogDestinationConfigs.filter(({ LogType }: Part) => LogType !== kind);
+  });
+const HOME_NET = { Definition: ['192.0.2.0/24'] };
 
 interface Case {
   readonly what: string;
-  readonly in: readonly Variant[];
-  readonly change: (resources: Record<string, Part>) => void;
-  /** The fault that must be named. */
+  readonly change: Change;
+  /** The fault that must be reported. */
   readonly fault: RegExp;
-  /** The probe that must come out otherwise, where packets can tell. */
-  readonly probe?: { readonly what: string; readonly reached: boolean };
+  /** The probe that must have another result, and that result. */
+  readonly probe?: readonly [what: string, reached: boolean];
+  /** The probe doesn't get through with the network firewall. */
+  readonly isStoppedByFirewall?: true;
 }
 
-const firewalled = ['network-firewall'] as const;
-const withEndpoints = ['network-firewall', 'nat-gateway'] as const;
-const all = ['network-firewall', 'nat-gateway', 'public-ip'] as const;
-const opened = (what: string) => ({ what, reached: true });
-const closed = (what: string) => ({ what, reached: false });
 const ALLOWED = 'TLS to an allowed name';
 const NAMELESS = 'TLS to an address, without a server name';
+const ANY_BUCKET = "someone else's bucket in this region, by its IPv4 address";
 
-const CASES: readonly Case[] = [
+/** Changes of the network firewall. */
+const OF_FIREWALL: readonly Case[] = [
   {
     what: 'the stateless stage passes everything',
-    in: firewalled,
-    change: policy((it) => {
-      it.StatelessDefaultActions = ['aws:pass'];
-    }),
+    change: policy({ StatelessDefaultActions: ['aws:pass'] }),
     fault: /^stateless default actions of \w+: \["aws:pass"\]/,
-    probe: opened(NAMELESS),
+    probe: [NAMELESS, true],
   },
   {
     what: 'the stateless stage passes fragments',
-    in: firewalled,
-    change: policy((it) => {
-      it.StatelessFragmentDefaultActions = ['aws:pass'];
-    }),
+    change: policy({ StatelessFragmentDefaultActions: ['aws:pass'] }),
     fault: /^fragments at \w+: \["aws:pass"\]/,
   },
   {
-    what: 'no rule group is referred to',
-    in: firewalled,
-    change: policy((it) => {
-      it.StatefulRuleGroupReferences = [];
-    }),
+    what: 'the policy has no rule group',
+    change: policy({ StatefulRuleGroupReferences: [] }),
     fault: /^order of the rule groups of \w+: \[\]/,
-    probe: closed(ALLOWED),
+    probe: [ALLOWED, false],
   },
   {
-    what: 'no rule group is referred to, and nothing is dropped by default',
-    in: firewalled,
-    change: policy((it) => {
-      it.StatefulRuleGroupReferences = [];
-      it.StatefulDefaultActions = ['aws:alert_established'];
-    }),
+    what: 'the policy has no rule group, and drops nothing by default',
+    change: policy({ StatefulRuleGroupReferences: [], StatefulDefaultActions: ['aws:alert_established'] }),
     fault: /^stateful default actions/,
-    probe: opened(NAMELESS),
+    probe: [NAMELESS, true],
   },
   {
-    what: 'the policy reads rules by their actions',
-    in: firewalled,
-    change: policy((it) => {
-      it.StatefulEngineOptions.RuleOrder = 'DEFAULT_ACTION_ORDER';
-    }),
+    what: 'the policy evaluates rules by their actions',
+    change: engine({ RuleOrder: 'DEFAULT_ACTION_ORDER' }),
     fault: /^order of the policy of \w+: "DEFAULT_ACTION_ORDER"/,
   },
   {
-    what: 'the rule group is for rules that are read by their actions',
-    in: firewalled,
-    change: ruleGroup((it) => {
-      it.StatefulRuleOptions.RuleOrder = 'DEFAULT_ACTION_ORDER';
+    what: 'the rule group evaluates rules by their actions',
+    change: each(`${FIREWALL}RuleGroup`, (it) => {
+      it.RuleGroup.StatefulRuleOptions.RuleOrder = 'DEFAULT_ACTION_ORDER';
     }),
     fault: /^order of the rule groups of \w+: \["DEFAULT_ACTION_ORDER"\]/,
   },
   {
-    what: 'the policy says nothing of the order',
-    in: firewalled,
-    change: policy((it) => {
-      delete it.StatefulEngineOptions;
-    }),
+    what: 'the policy has no rule order',
+    change: policy({ StatefulEngineOptions: undefined }),
     fault: /^order of the policy/,
   },
   {
-    what: 'streams that the firewall cannot follow go on',
-    in: firewalled,
-    change: policy((it) => {
-      it.StatefulEngineOptions.StreamExceptionPolicy = 'CONTINUE';
-    }),
+    what: 'the firewall continues streams that it cannot follow',
+    change: engine({ StreamExceptionPolicy: 'CONTINUE' }),
     fault: /^streams that \w+ cannot follow: "CONTINUE"/,
   },
   {
-    what: 'the rules are for another range',
-    in: firewalled,
-    change: policy((it) => {
-      it.PolicyVariables = { RuleVariables: { IPSets: { HOME_NET: { Definition: ['192.0.2.0/24'] } } } };
-    }),
+    what: 'the rules apply to another address range',
+    change: policy({ PolicyVariables: { RuleVariables: { IPSets: { HOME_NET } } } }),
     fault: /^\$HOME_NET/,
   },
-  ...(['ALERT', 'FLOW'] as const).map((kind) => ({
-    what: `no ${kind} log`,
-    in: firewalled,
-    change: each('AWS::NetworkFirewall::LoggingConfiguration', ({ LoggingConfiguration: logging }) => {
-      logging.LogDestinationConfigs = logging.LogDestinationConfigs.filter(({ LogType }: Part) => LogType !== kind);
-    }),
-    fault: /^logs of \w+/,
-  })),
+  { what: 'the firewall writes no alert log', change: withoutLog('ALERT'), fault: /^logs of \w+/ },
+  { what: 'the firewall writes no flow log', change: withoutLog('FLOW'), fault: /^logs of \w+/ },
   {
-    what: 'logs of one firewall are not written',
-    in: firewalled,
+    what: 'one of the firewalls writes no log',
     change: (resources) => {
       const [id = ''] = Object.entries(resources).find(([, { Type }]) => Type.endsWith('LoggingConfiguration')) ?? [];
       delete resources[id];
@@ -172,83 +158,24 @@ const CASES: readonly Case[] = [
     fault: /^logs of \w+: \[\]/,
   },
   {
-    what: 'a firewall in another VPC',
-    in: firewalled,
-    change: each('AWS::NetworkFirewall::Firewall', (it) => {
-      it.VpcId = 'vpc-0123456789abcdef0';
-    }),
+    what: 'the firewall is in another VPC',
+    change: each(`${FIREWALL}Firewall`, (it) => Object.assign(it, { VpcId: EXISTING_VPC.vpcId })),
     fault: /^VPCs of the firewalls/,
   },
+];
+
+/** Changes of the interface endpoints. */
+const OF_ENDPOINTS: readonly Case[] = [
   {
-    what: "the S3 endpoint's policy is opened to every bucket",
-    in: all,
-    change: endpoint('Gateway', ({ PolicyDocument }) => {
-      const [first] = PolicyDocument.Statement;
-      first.Action = 's3:*';
-      first.Resource = { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::*']] };
-    }),
-    fault: /^policy of the endpoint s3/,
-    probe: opened("someone else's bucket in this region, by its IPv4 address"),
-  },
-  {
-    what: "the S3 endpoint's policy has a condition that anybody meets",
-    in: all,
-    change: endpoint('Gateway', ({ PolicyDocument }) => {
-      PolicyDocument.Statement.push({
-        Effect: 'Allow',
-        Principal: '*',
-        Action: 's3:Put*',
-        Resource: '*',
-        Condition: { StringLike: { 'aws:ResourceAccount': '*' } },
-      });
-    }),
-    fault: /^policy of the endpoint s3/,
-    probe: opened("someone else's bucket in this region, by its IPv4 address"),
-  },
-  {
-    what: "the S3 endpoint's policy is for everything but one bucket",
-    in: all,
-    change: endpoint('Gateway', ({ PolicyDocument }) => {
-      PolicyDocument.Statement.push({
-        Effect: 'Allow',
-        Principal: '*',
-        Action: 's3:*',
-        NotResource: 'arn:aws:s3:::one/*',
-      });
-    }),
-    fault: /^policy of the endpoint s3/,
-    probe: opened("someone else's bucket in this region, by its IPv4 address"),
-  },
-  {
-    what: 'the S3 endpoint has no policy',
-    in: all,
-    change: endpoint('Gateway', (it) => {
-      delete it.PolicyDocument;
-    }),
-    fault: /^policy of the endpoint s3: "none"/,
-    probe: opened("someone else's bucket in this region, by its IPv4 address"),
-  },
-  {
-    what: 'the S3 endpoint lets no layers be read',
-    in: all,
-    change: endpoint('Gateway', ({ PolicyDocument }) => {
-      PolicyDocument.Statement[0].Action = 's3:ListBucket';
-    }),
-    fault: /^policy of the endpoint s3/,
-    probe: closed('image layers in ECR (S3)'),
-  },
-  {
-    what: 'interface endpoints are open to any principal',
-    in: withEndpoints,
+    what: 'the interface endpoints accept every principal',
     change: endpoint('Interface', ({ PolicyDocument }) => {
       PolicyDocument.Statement = [{ Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' }];
     }),
     fault: /^policy of the endpoint logs/,
-    probe: opened('CloudWatch Logs, with keys of another account'),
+    probe: ['CloudWatch Logs, with keys of another account', true],
   },
   {
-    what: 'an endpoint of one service lets everything of it be done',
-    in: withEndpoints,
+    what: 'the endpoint of one service allows all of its actions',
     change: endpoint('Interface', ({ PolicyDocument, ServiceName }) => {
       if (JSON.stringify(ServiceName).includes('secretsmanager')) {
         PolicyDocument.Statement[0].Action = 'secretsmanager:*';
@@ -257,156 +184,145 @@ const CASES: readonly Case[] = [
     fault: /^policy of the endpoint secretsmanager/,
   },
   {
-    what: 'the own names of the APIs do not mean the endpoints',
-    in: withEndpoints,
-    change: endpoint('Interface', (it) => {
-      it.PrivateDnsEnabled = false;
-    }),
+    what: "the APIs' own hostnames do not resolve to the endpoints",
+    change: endpoint('Interface', (it) => Object.assign(it, { PrivateDnsEnabled: false })),
     fault: /^private DNS of the endpoint logs: false/,
   },
+];
+
+/** Changes of what every network has. */
+const OF_ALL: readonly Case[] = [
   {
-    what: 'an endpoint more',
-    in: all,
-    change: (resources) => {
-      resources['More'] = {
-        Type: 'AWS::EC2::VPCEndpoint',
-        Properties: { VpcEndpointType: 'Interface', ServiceName: 'com.amazonaws.vpce.eu-central-1.vpce-svc-0123' },
-      };
-    },
+    what: 'the S3 endpoint allows every bucket',
+    change: firstStatement({
+      Action: 's3:*',
+      Resource: { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':s3:::*']] },
+    }),
+    fault: /^policy of the endpoint s3/,
+    probe: [ANY_BUCKET, true],
+  },
+  {
+    what: 'the S3 endpoint has a condition that everyone meets',
+    change: anotherStatement({
+      Action: 's3:Put*',
+      Resource: '*',
+      Condition: { StringLike: { 'aws:ResourceAccount': '*' } },
+    }),
+    fault: /^policy of the endpoint s3/,
+    probe: [ANY_BUCKET, true],
+  },
+  {
+    what: 'the S3 endpoint allows every bucket except for one',
+    change: anotherStatement({ Action: 's3:*', NotResource: 'arn:aws:s3:::one/*' }),
+    fault: /^policy of the endpoint s3/,
+    probe: [ANY_BUCKET, true],
+  },
+  {
+    what: 'the S3 endpoint has no policy',
+    change: endpoint('Gateway', (it) => Object.assign(it, { PolicyDocument: undefined })),
+    fault: /^policy of the endpoint s3: "none"/,
+    probe: [ANY_BUCKET, true],
+  },
+  {
+    what: 'the S3 endpoint does not allow reading layers',
+    change: firstStatement({ Action: 's3:ListBucket' }),
+    fault: /^policy of the endpoint s3/,
+    probe: ['image layers in ECR (S3)', false],
+  },
+  {
+    what: 'there is another endpoint',
+    change: another('AWS::EC2::VPCEndpoint', {
+      VpcEndpointType: 'Interface',
+      ServiceName: 'com.amazonaws.vpce.eu-central-1.vpce-svc-0123',
+    }),
     fault: /^endpoints: /,
   },
   {
     what: 'DNS Firewall is attached to another VPC',
-    in: all,
-    change: each('AWS::Route53Resolver::FirewallRuleGroupAssociation', (it) => {
-      it.VpcId = 'vpc-0123456789abcdef0';
-    }),
+    change: each(`${RESOLVER}FirewallRuleGroupAssociation`, (it) => Object.assign(it, { VpcId: EXISTING_VPC.vpcId })),
     fault: /^VPCs with DNS Firewall: \["vpc-0123456789abcdef0"\]/,
+    probe: ['TLS to another name', true],
+    isStoppedByFirewall: true,
   },
   {
     what: 'DNS Firewall fails open',
-    in: all,
-    change: (resources: Record<string, Part>) => {
-      resources['FailOpen'] = {
-        Type: 'AWS::Route53Resolver::FirewallConfig',
-        Properties: { ResourceId: 'vpc-0123456789abcdef0', FirewallFailOpen: 'ENABLED' },
-      };
-    },
+    change: another(`${RESOLVER}FirewallConfig`, { ResourceId: EXISTING_VPC.vpcId, FirewallFailOpen: 'ENABLED' }),
     fault: /^failure of DNS Firewall: .*ENABLED/,
   },
   {
-    what: 'redirections are inspected',
-    in: all,
-    change: dnsRules(([allow]) => {
-      allow.FirewallDomainRedirectionAction = 'INSPECT_REDIRECTION_DOMAIN';
-    }),
+    what: 'DNS Firewall also checks the aliases of allowed domains',
+    change: dnsRule(0, { FirewallDomainRedirectionAction: 'INSPECT_REDIRECTION_DOMAIN' }),
     fault: /^rules of DNS Firewall: .*INSPECT/,
-    probe: closed(ALLOWED),
+    probe: [ALLOWED, false],
   },
   {
-    what: 'names that are not allowed raise an alert only',
-    in: all,
-    change: dnsRules(([, block]) => {
-      block.Action = 'ALERT';
-    }),
+    what: 'DNS Firewall only raises an alert for other domains',
+    change: dnsRule(1, { Action: 'ALERT' }),
     fault: /^rules of DNS Firewall: .*ALERT/,
   },
   {
-    what: 'every name is blocked before one is allowed',
-    in: all,
-    change: dnsRules(([, block]) => {
-      block.Priority = 1;
-    }),
+    what: 'DNS Firewall blocks every domain before it allows any',
+    change: dnsRule(1, { Priority: 1 }),
     fault: /^rules of DNS Firewall/,
-    probe: closed(ALLOWED),
+    probe: [ALLOWED, false],
   },
   {
-    what: 'the allowed names are all names',
-    in: all,
-    change: each('AWS::Route53Resolver::FirewallDomainList', (it) => {
-      it.Domains = ['*'];
-    }),
+    what: 'DNS Firewall allows every domain',
+    change: each(`${RESOLVER}FirewallDomainList`, (it) => Object.assign(it, { Domains: ['*'] })),
     fault: /^allowed names that are too wide: \["\*"\]/,
   },
   {
-    what: 'half of all addresses on port 80',
-    in: all,
-    change: taskGroup((it) => {
-      it.SecurityGroupEgress.push({ IpProtocol: 'tcp', FromPort: 80, ToPort: 80, CidrIp: '128.0.0.0/1' });
-    }),
+    what: 'the security group opens port 80 to half of all addresses',
+    change: egressRule(onPort(80, { CidrIp: '128.0.0.0/1' })),
     fault: /^out of the tasks: .*128\.0\.0\.0\/1/,
+    probe: ['another TCP port (80, 22, …), to an address', true],
+    isStoppedByFirewall: true,
   },
   {
-    what: 'a few addresses by UDP, with the protocol as a number',
-    in: all,
-    change: taskGroup((it) => {
-      it.SecurityGroupEgress.push({ IpProtocol: 17, FromPort: 443, ToPort: 443, CidrIp: '198.51.100.0/24' });
-    }),
+    what: 'the security group opens a UDP port, with the number of the protocol',
+    change: egressRule({ ...onPort(443, { CidrIp: '198.51.100.0/24' }), IpProtocol: 17 }),
     fault: /^out of the tasks: .*udp 443-443/,
   },
   {
-    what: 'half of all IPv6 addresses',
-    in: all,
-    change: taskGroup((it) => {
-      it.SecurityGroupEgress.push({ IpProtocol: 'tcp', FromPort: 443, ToPort: 443, CidrIpv6: '8000::/1' });
-    }),
+    what: 'the security group opens half of all IPv6 addresses',
+    change: egressRule(onPort(443, { CidrIpv6: '8000::/1' })),
     fault: /^out of the tasks: .*8000::\/1/,
   },
   {
-    what: 'a prefix list on every port',
-    in: all,
-    change: taskGroup((it) => {
-      it.SecurityGroupEgress.push({ IpProtocol: '-1', DestinationPrefixListId: 'pl-0123456789abcdef0' });
-    }),
+    what: 'the security group opens every port to a prefix list',
+    change: egressRule({ IpProtocol: '-1', DestinationPrefixListId: 'pl-0123456789abcdef0' }),
     fault: /^out of the tasks: .*pl-0123456789abcdef0/,
   },
 ];
 
-const rows = CASES.flatMap((each) => each.in.map((variant) => [variant, each.what, each] as const));
+const CASES: Readonly<Record<Variant, readonly Case[]>> = {
+  'network-firewall': [...OF_FIREWALL, ...OF_ENDPOINTS, ...OF_ALL],
+  'nat-gateway': [...OF_ENDPOINTS, ...OF_ALL],
+  'public-ip': OF_ALL,
+};
+const rows = Object.entries(CASES).flatMap(([variant, cases]) =>
+  cases.map((each) => [variant as Variant, each.what, each] as const),
+);
 
-it.each(Object.keys(VARIANTS) as Variant[])('%s has no fault as it is', (variant) => {
+it.each(Object.keys(VARIANTS) as Variant[])('%s has no fault without a change', (variant) => {
   const { template, expected } = VARIANTS[variant];
   expect(policyFaults(template, expected)).toEqual([]);
 });
 
-it.each(rows)('%s turns red: %s', (variant, _what, { change, fault, probe }) => {
+it.each(rows)('%s has a fault if %s', (variant, _, { change, fault, probe, isStoppedByFirewall = false }) => {
   const { template, expected } = VARIANTS[variant];
   const copy = structuredClone(template);
   change(copy['Resources']);
   expect(policyFaults(copy, expected)).toContainEqual(expect.stringMatching(fault));
   if (probe === undefined) return;
-  const reachedIn = (given: unknown) => findings(networkIn(given)).find(({ what }) => what === probe.what)?.reached;
-  expect(reachedIn(template)).toBe(!probe.reached);
-  expect(reachedIn(copy)).toBe(probe.reached);
+  const [name, reached] = probe;
+  const reachedIn = (given: unknown) => findings(networkIn(given)).find(({ what }) => what === name)?.reached;
+  expect(reachedIn(template)).toBe(!reached);
+  expect(reachedIn(copy)).toBe(reached && !(isStoppedByFirewall && variant === 'network-firewall'));
 });
 
-describe('packets alone tell, too', () => {
-  const reachedAfter = (variant: Variant, type: string, change: (properties: Part) => void, what: string) => {
-    const copy = structuredClone(VARIANTS[variant].template);
-    each(type, change)(copy['Resources']);
-    return findings(networkIn(copy)).find((finding) => finding.what === what)?.reached;
-  };
-
-  it('that DNS Firewall is elsewhere', () => {
-    const type = 'AWS::Route53Resolver::FirewallRuleGroupAssociation';
-    const change = (it: Part) => {
-      it.VpcId = 'vpc-0123456789abcdef0';
-    };
-    expect(reachedAfter('nat-gateway', type, change, 'TLS to another name')).toBe(true);
-  });
-
-  it('that some addresses are open on another port', () => {
-    const change = (it: Part) => {
-      it.SecurityGroupEgress.push({ IpProtocol: 'tcp', FromPort: 80, ToPort: 80, CidrIp: '128.0.0.0/1' });
-    };
-    const what = 'another TCP port (80, 22, …), to an address';
-    expect(reachedAfter('nat-gateway', 'AWS::EC2::SecurityGroup', change, what)).toBe(true);
-  });
-
-  it('that APIs are asked for at their public addresses', () => {
-    const change = (it: Part) => {
-      if (it.VpcEndpointType === 'Interface') it.PrivateDnsEnabled = false;
-    };
-    expect(reachedAfter('network-firewall', 'AWS::EC2::VPCEndpoint', change, 'CloudWatch Logs')).toBe(false);
-  });
+it('with network-firewall, packets to the APIs are blocked if their hostnames do not resolve to the endpoints', () => {
+  const copy = structuredClone(VARIANTS['network-firewall'].template);
+  endpoint('Interface', (it) => Object.assign(it, { PrivateDnsEnabled: false }))(copy['Resources']);
+  expect(findings(networkIn(copy)).find(({ what }) => what === 'CloudWatch Logs')?.reached).toBe(false);
 });

@@ -1,7 +1,7 @@
-/** What may leave and what may come in, in every mode and combination of options, by the whole synthesized template. */
+/** The outbound and inbound traffic that a synthesized template allows, in every mode and combination of options. */
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, it } from 'vitest';
-import { templateOf } from '../synthesis.ts';
+import { EXISTING_VPC as existing, propertiesOf, REGISTRY_IMAGE as registry, templateOf } from '../synthesis.ts';
 import { networkIn } from './reachability/network-model.ts';
 import { policyFaults } from './reachability/policy-faults.ts';
 import { entrance, findings } from './reachability/probes.ts';
@@ -9,8 +9,6 @@ import { resourcesIn } from './reachability/template-values.ts';
 import { firewallsOnTheWay } from './reachability/walk.ts';
 
 const either = [false, true];
-const registry = { agentImage: { registry: 'hashicorp/tfc-agent:1.31.0' } };
-const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
 
 const inWords = (network: object) => JSON.stringify(network).replace(/[{}"]/g, '') || 'defaults';
 
@@ -27,7 +25,7 @@ interface OwnNetwork {
   readonly guardDuty?: boolean;
 }
 
-/** Networks of the stack's own. */
+/** Networks that the stack creates. */
 const own: OwnNetwork[] = [
   ...['one', 'all'].flatMap((natGateways) =>
     ['none', 'task-start'].flatMap((vpcEndpoints) => [
@@ -66,7 +64,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
   const reached = new Map(findings(model).map((finding) => [finding.what, finding]));
   const isFirewalled = network.egress === 'network-firewall';
 
-  it('has every policy exactly as it should be: groups, DNS Firewall, firewalls with their logs, endpoints', () => {
+  it('has exactly these policies of security groups, DNS Firewall, firewalls with their logs, and endpoints', () => {
     const faults = policyFaults(template, {
       firewalls: isFirewalled ? (network.natGateways === 'all' ? 2 : 1) : 0,
       dnsFirewall: network.dnsFirewall !== false,
@@ -79,7 +77,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     expect(faults).toEqual([]);
   });
 
-  it('lets a task out to the allowed names, and start', () => {
+  it('lets a task start, and reach the allowed domains', () => {
     for (const what of ['TLS to an allowed name', 'CloudWatch Logs', 'Secrets Manager']) {
       expect(reached.get(what), what).toMatchObject({ reached: true });
     }
@@ -92,12 +90,12 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     }
   });
 
-  it('lets keys of another account out where APIs are reached outside, and stops them at the endpoints', () => {
+  it('stops keys of another account only if the APIs have endpoints', () => {
     const found = reached.get('CloudWatch Logs, with keys of another account');
     expect(found?.reached).toBe(network.vpcEndpoints !== 'task-start');
   });
 
-  it('lets out nothing but TCP 443, and that by the ways that it has', () => {
+  it('allows only outbound TCP 443, through its own gateways, firewalls and endpoints', () => {
     for (const what of [
       'another TCP port (80, 22, …), to an address',
       'UDP (QUIC), to an address',
@@ -106,7 +104,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
       expect(reached.get(what), what).toMatchObject({ reached: false });
     }
     expect(reached.get('TLS over IPv6, to an address')?.reached).toBe(network.ipv6 === true);
-    const ways = new Set([...reached.values()].flatMap(({ hops }) => hops));
+    const hops = new Set([...reached.values()].flatMap((finding) => finding.hops));
     const allowed = [
       ...(network.egress === 'public-ip' ? [] : ['NAT gateway']),
       ...(isFirewalled ? ['Network Firewall'] : []),
@@ -117,10 +115,10 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
       'internet gateway',
       'S3 gateway endpoint',
     ];
-    for (const way of ways) expect(allowed).toContain(way);
+    for (const hop of hops) expect(allowed).toContain(hop);
   });
 
-  it('limits names as it says', () => {
+  it('limits domains with DNS Firewall, and server names with the network firewall', () => {
     expect(reached.get('TLS to another name')?.reached).toBe(network.dnsFirewall === false);
     for (const what of [
       'TLS to an address, with its own server name',
@@ -131,11 +129,11 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     }
   });
 
-  it('lets no bucket be reached round the firewall', () => {
+  it('lets no task bypass the firewall to reach a bucket', () => {
     expect(reached.get("someone else's bucket in this region, by its IPv4 address")).toMatchObject({ reached: false });
   });
 
-  it('lets nothing in: from outside, from other tasks', () => {
+  it('allows no inbound traffic from the internet or from other tasks', () => {
     const group = 'the security group, which has no inbound rule';
     const addresses = ['a public IPv4 address', ...(network.ipv6 === true ? ['an IPv6 address'] : [])];
     const gateway = network.ipv6 === true ? ['an IPv6 gateway that blocks inbound connections'] : [];
@@ -153,15 +151,16 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     expect(inwards).toHaveLength(network.vpcEndpoints === 'task-start' ? 1 : 0);
   });
 
-  it('has no group that is open for a moment: each has its rules outwards inside itself', () => {
-    for (const group of of('AWS::EC2::SecurityGroup')) expect(group.properties['SecurityGroupEgress']).not.toEqual([]);
-    for (const group of of('AWS::EC2::SecurityGroup')) expect(group.properties).toHaveProperty('SecurityGroupEgress');
+  it('has the outbound rules inside each security group, so that no group is open until they exist', () => {
+    for (const { properties } of of('AWS::EC2::SecurityGroup')) {
+      expect(properties['SecurityGroupEgress']).toEqual(expect.arrayContaining([expect.anything()]));
+    }
     expect(of('AWS::EC2::SecurityGroupEgress')).toEqual([]);
     for (const id of model.groups)
       expect(model.groupRules.filter((rule) => rule.group === id && rule.direction === 'out')).not.toEqual([]);
   });
 
-  it('gives public addresses to gateways, and to tasks only where that is the mode', () => {
+  it('has public addresses for NAT gateways, and for tasks only in the mode public-ip', () => {
     expect(model.tasks.publicAddress).toBe(network.egress === 'public-ip');
     for (const subnet of model.subnets.values()) expect(subnet.mapsPublicAddresses).toBe(false);
     const gateways = of('AWS::EC2::NatGateway').length;
@@ -169,7 +168,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     expect(gateways).toBe(network.egress === 'public-ip' ? 0 : network.natGateways === 'all' ? 2 : 1);
   });
 
-  it('leads what comes back through the firewall that it left by, in the zone that it is in', () => {
+  it('routes outbound and return traffic through the same firewall, in the zone of the task', () => {
     const firewalls = model.tasks.subnets.map((subnet) => firewallsOnTheWay(model, subnet));
     for (const { out, back } of firewalls) {
       expect(back).toEqual(out);
@@ -183,7 +182,7 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
     }
   });
 
-  it('has no route but these: to NAT, to the firewall, to an internet gateway, for its own range or for everything', () => {
+  it('has only routes to gateways, and to the firewall for its own subnets', () => {
     for (const { routes, cidr } of model.subnets.values()) {
       for (const { destination, target } of routes) {
         expect(target.kind, cidr).not.toBe('unknown');
@@ -192,33 +191,24 @@ describe.each(own.map((network) => [inWords(network), network] as const))('%s', 
         expect([...model.subnets.values()].map((subnet) => subnet.cidr)).toContain(destination);
       }
     }
-    for (const type of [
-      'VPCPeeringConnection',
-      'TransitGatewayAttachment',
-      'VPNGateway',
-      'NetworkInterface',
-      'Instance',
-    ]) {
-      expect(of(`AWS::EC2::${type}`)).toEqual([]);
-    }
+    const others = ['VPCPeeringConnection', 'TransitGatewayAttachment', 'VPNGateway', 'NetworkInterface', 'Instance'];
+    for (const type of others) expect(of(`AWS::EC2::${type}`)).toEqual([]);
   });
 });
 
-describe('the outputs', () => {
-  it('show the claim, the price and the addresses', () => {
-    const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
-    expect(Outputs.EgressIdleCost.Value).toBe('$584.00 per month');
-    expect(Outputs.EgressClaim.Value).toContain('only TLS with an allowed server name goes out');
-    expect(
-      Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object'),
-    ).toHaveLength(2);
-    const { Outputs: ofPublicIp } = templateOf({ network: { egress: 'public-ip' } }).toJSON();
-    expect(ofPublicIp).not.toHaveProperty('EgressAddresses');
-    expect(ofPublicIp.EgressIdleCost.Value).toBe('$0.005 per month');
-  });
+it('the outputs contain the claim, the price and the addresses', () => {
+  const { Outputs } = templateOf({ network: { egress: 'network-firewall', natGateways: 'all' } }).toJSON();
+  expect(Outputs.EgressIdleCost.Value).toBe('$584.00 per month');
+  expect(Outputs.EgressClaim.Value).toContain('only TLS with an allowed server name goes out');
+  expect(Outputs.EgressAddresses.Value['Fn::Join'][1].filter((part: unknown) => typeof part === 'object')).toHaveLength(
+    2,
+  );
+  const { Outputs: ofPublicIp } = templateOf({ network: { egress: 'public-ip' } }).toJSON();
+  expect(ofPublicIp).not.toHaveProperty('EgressAddresses');
+  expect(ofPublicIp.EgressIdleCost.Value).toBe('$0.005 per month');
 });
 
-describe('the claim in the outputs is that of the settings', () => {
+describe('the output of the claim', () => {
   const outputs = (settings: object) => templateOf(settings).toJSON()['Outputs'];
   const groups = { ...existing, securityGroupIds: ['sg-0123456789abcdef0'] };
   const tfe = { hostname: 'tfe.example.com:8443' };
@@ -244,55 +234,36 @@ describe('the claim in the outputs is that of the settings', () => {
       /blocks inbound traffic and allows outbound ports 443 and 8443/,
     ],
     ['IPv6', { network: { ipv6: true } }, /only port 443 goes out, by IPv4 and IPv6/],
-    ['own security groups', { network: groups }, /your security groups decide what comes in/, /nothing in|443/],
+    ['your own security groups', { network: groups }, /your security groups decide what comes in/, /nothing in|443/],
     [
       'DNS Firewall in an existing VPC',
       { network: { ...existing, dnsFirewall: true } },
       /In the whole VPC, only the allowed domains resolve/,
     ],
-  ])('%s', (_name, settings, says, never = /^$/) => {
+  ])('matches the settings: %s', (_, settings, says, never = /^$/) => {
     const { EgressClaim } = outputs(settings);
     expect(EgressClaim.Value).toMatch(says);
     expect(EgressClaim.Value).not.toMatch(never);
   });
 
-  it('and so are the addresses: with IPv6 they are those of IPv4 only', () => {
+  it('and that of the addresses say that the addresses are those of IPv4, if IPv6 is on', () => {
     expect(outputs({ network: { ipv6: true } }).EgressAddresses.Description).toContain('IPv4 only');
     expect(outputs({ network: {} }).EgressAddresses.Description).not.toContain('IPv4');
   });
 });
 
-describe('the firewall policy', () => {
-  it('drops by default towards servers only, and waits until the protocol is known', () => {
-    templateOf({ network: { egress: 'network-firewall' } }).hasResourceProperties(
-      'AWS::NetworkFirewall::FirewallPolicy',
-      {
-        FirewallPolicy: {
-          StatefulDefaultActions: [
-            'aws:drop_established_app_layer_to_server',
-            'aws:alert_established_app_layer_to_server',
-          ],
-        },
-      },
-    );
-  });
-});
-
-describe('the walk through a template', () => {
+describe('a packet through a changed template', () => {
+  type Resources = Record<string, { Type: string; Properties: Record<string, unknown> }>;
   const template = templateOf({ ...registry, network: { egress: 'network-firewall' } }).toJSON();
-  const broken = (
-    change: (resources: Record<string, { Type: string; Properties: Record<string, unknown> }>) => void,
-  ) => {
+  const changed = (change: (resources: Resources) => void) => {
     const copy = structuredClone(template);
     change(copy['Resources']);
     return networkIn(copy);
   };
 
-  it('sees a route that goes round the firewall', () => {
-    const nat = Object.keys(template['Resources']).find(
-      (id) => template['Resources'][id].Type === 'AWS::EC2::NatGateway',
-    );
-    const model = broken((resources) => {
+  it('follows a route that bypasses the firewall', () => {
+    const model = changed((resources) => {
+      const [nat] = Object.keys(resources).filter((id) => resources[id]?.Type === 'AWS::EC2::NatGateway');
       for (const { Type, Properties } of Object.values(resources)) {
         if (Type !== 'AWS::EC2::Route' || Properties['VpcEndpointId'] === undefined) continue;
         delete Properties['VpcEndpointId'];
@@ -303,8 +274,8 @@ describe('the walk through a template', () => {
     expect(found).toMatchObject({ reached: true, hops: ['NAT gateway', 'internet gateway'] });
   });
 
-  it('sees a way back that the firewall does not see', () => {
-    const model = broken((resources) => {
+  it('returns without the firewall if the return route is missing', () => {
+    const model = changed((resources) => {
       for (const [id, { Properties }] of Object.entries(resources)) {
         if (Properties['DestinationCidrBlock'] === '10.90.0.0/21') delete resources[id];
       }
@@ -313,8 +284,8 @@ describe('the walk through a template', () => {
     expect(firewallsOnTheWay(model, subnet)).toMatchObject({ out: [expect.any(String)], back: [] });
   });
 
-  it('sees an opened door, and an opened window', () => {
-    const model = broken((resources) => {
+  it('passes a security group that is open in both directions', () => {
+    const model = changed((resources) => {
       for (const { Type, Properties } of Object.values(resources)) {
         if (Type !== 'AWS::EC2::SecurityGroup') continue;
         Properties['SecurityGroupIngress'] = [{ IpProtocol: 'tcp', FromPort: 22, ToPort: 22, CidrIp: '0.0.0.0/0' }];
@@ -328,12 +299,12 @@ describe('the walk through a template', () => {
 });
 
 describe('an existing VPC', () => {
-  it('gets nothing but a security group', () => {
+  it('gets only a security group', () => {
     const types = resourcesIn(templateOf({ network: existing }).toJSON()).map(({ type }) => type);
     expect(types.filter((type) => /EC2|Route53|NetworkFirewall/.test(type))).toEqual(['AWS::EC2::SecurityGroup']);
   });
 
-  it('gets DNS Firewall when asked', () => {
+  it('gets DNS Firewall if the setting is on', () => {
     const template = templateOf({ network: { ...existing, dnsFirewall: true } });
     template.resourceCountIs('AWS::Route53Resolver::FirewallRuleGroupAssociation', 1);
     template.hasResourceProperties('AWS::Route53Resolver::FirewallRuleGroupAssociation', {
@@ -344,12 +315,12 @@ describe('an existing VPC', () => {
 
 describe('log groups that AWS services write to', () => {
   const names = (template: Template) =>
-    Object.values(template.findResources('AWS::Logs::LogGroup'))
-      .map(({ Properties }) => String(Properties.LogGroupName))
+    propertiesOf(template, 'AWS::Logs::LogGroup')
+      .map(({ LogGroupName }) => String(LogGroupName))
       .filter((name) => !/^\/\w+\/(launcher|agents\/)/.test(name));
   const network = { egress: 'network-firewall', flowLogRetentionDays: 7, dnsQueryLogRetentionDays: 7 };
 
-  it('are under /aws/vendedlogs/, so that a full log resource policy stops no deployment', () => {
+  it('are under /aws/vendedlogs/, so that no deployment fails because a log resource policy is full', () => {
     const all = names(templateOf({ network }));
     expect(all).toHaveLength(4);
     for (const name of all)
@@ -362,10 +333,10 @@ describe('log groups that AWS services write to', () => {
     expect(new Set([...one, ...two]).size).toBe(8);
   });
 
-  it('log queries without tags on the configuration, which not every region knows', () => {
+  it('have a query log configuration without tags, because some regions do not support them', () => {
     const template = templateOf({ network, tags: { team: 'platform' } });
-    const [config] = Object.values(template.findResources('AWS::Route53Resolver::ResolverQueryLoggingConfig'));
-    expect(config?.['Properties']).not.toHaveProperty('Tags');
+    const [config] = propertiesOf(template, 'AWS::Route53Resolver::ResolverQueryLoggingConfig');
+    expect(config).not.toHaveProperty('Tags');
     template.hasResourceProperties('AWS::ECS::Cluster', {
       Tags: Match.arrayWith([{ Key: 'team', Value: 'platform' }]),
     });

@@ -4,13 +4,13 @@ import { expect, it } from 'vitest';
 import { type TaskSecurityGroupProps, taskSecurityGroup } from '../../../lib/network/security-group.ts';
 import { emptyStack } from '../synthesis.ts';
 
-/** The only security group of a stack, and the rules that are separate resources. */
+/** Properties of the only security group of a stack. */
 function groupIn(props: Omit<TaskSecurityGroupProps, 'vpc'> = {}) {
   const stack = emptyStack();
   const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['unknown'] });
   taskSecurityGroup(stack, { vpc, ...props });
   const template = Template.fromStack(stack);
-  // A rule outside the group would leave the group open to everything until that rule exists.
+  // If a rule were a separate resource, the group would allow all outbound traffic until that resource exists.
   for (const type of ['SecurityGroupEgress', 'SecurityGroupIngress']) template.resourceCountIs(`AWS::EC2::${type}`, 0);
   const [group, ...more] = Object.values(template.findResources('AWS::EC2::SecurityGroup'));
   expect(more).toEqual([]);
@@ -28,7 +28,7 @@ const out = (port: number, to: object = { CidrIp: '0.0.0.0/0' }) => ({
 it('the security group allows no inbound traffic, and outbound TCP 443 to any IPv4 address', () => {
   expect(groupIn()).toEqual({
     VpcId: 'vpc-1',
-    // EC2 replaces a group whose description changes, and a group in use cannot be deleted.
+    // CloudFormation replaces a group if its description changes, and can't delete a group that is in use.
     GroupDescription: 'Agents: nothing in, HTTPS out',
     SecurityGroupEgress: [out(443)],
   });
@@ -49,7 +49,7 @@ it('the security group opens the same ports for IPv6 only if IPv6 is on', () => 
   expect(groupIn({ ipv6: false }).SecurityGroupEgress).toEqual([out(443)]);
 });
 
-it('the security group opens each proxy’s port to its address, or to any address if that is unknown', () => {
+it('the security group opens each proxy’s port to its address, or to any address if the address is unknown', () => {
   const proxies = [
     { address: '10.0.0.5/32', port: 3128 },
     { address: '2001:db8::5/128', port: 3129 },

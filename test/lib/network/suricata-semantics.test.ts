@@ -1,11 +1,12 @@
-/** What the generated rules mean, keyword by keyword: the attempts and the broken rule sets of the egress lab. */
+/** The effect of the generated rules on the attempts of the egress lab, and on its attempts with broken rules. */
 import { describe, expect, it } from 'vitest';
 import { ATTEMPTS, type Attempt, LAB, NAMES, type Try } from '../../../labs/egress/attempts.ts';
 import { BREAKS } from '../../../labs/egress/breaks.ts';
 import { asExpected } from '../../../labs/egress/report.ts';
 import { underTest } from '../../../labs/egress/under-test.ts';
 import { LONGEST_CLIENT_HELLO, suricataRules } from '../../../lib/network/suricata-rules.ts';
-import { engineRules, judge, matchesAlone, type Packet, packetsOf } from './suricata-engine.ts';
+import { engineRules, judge, matchesAlone, type Packet } from './reachability/suricata.ts';
+import { packetsOf } from './suricata-packets.ts';
 
 const { engine } = underTest();
 const attempts = new Map(ATTEMPTS.map((attempt) => [attempt.name, attempt]));
@@ -14,6 +15,9 @@ const packets = new Map(
 );
 
 const toTls = (serverName: string): Try => ({ how: 'tls', address: LAB.stranger, port: 443, serverName });
+
+/** Message of the rule that drops TLS to another server name. */
+const NAME_NOT_ALLOWED = 'TLS server name not allowed, or none';
 
 type Settings = Pick<typeof engine, 'rules' | 'stateless' | 'homeNet'>;
 
@@ -27,7 +31,7 @@ function verdictOn(name: string, settings: Settings = engine) {
   );
 }
 
-/** A blocked attempt that carries out more than it may counts as one that reaches, as in the lab. */
+/** The result of an attempt. A blocked one that leaks too many bytes counts as `reaches`, as in the lab. */
 function resultOf(name: string, settings?: Settings): Attempt['expected'] {
   const attempt = attempts.get(name);
   const { reaches, leaked } = verdictOn(name, settings);
@@ -37,101 +41,94 @@ function resultOf(name: string, settings?: Settings): Attempt['expected'] {
     : 'reaches';
 }
 
-describe('the rules of the template', () => {
-  it.each(ATTEMPTS)(
-    'the rules of the template decide on "$name" as the egress lab expects: $expected',
-    ({ name, expected }) => {
-      expect(resultOf(name), verdictOn(name).by).toBe(expected);
-    },
-  );
+it.each(ATTEMPTS)(
+  'the rules of the template decide on "$name" as the egress lab expects: $expected',
+  ({ name, expected }) => {
+    expect(resultOf(name), verdictOn(name).by).toBe(expected);
+  },
+);
 
-  // Where two rules would drop the same packet, a break changes only the rule that does it; the lab shows the rest.
-  it.each(BREAKS)(
-    'the rules of the template decide otherwise, or by another rule, when $name',
-    ({ apply, settings, shows }) => {
-      const broken = { ...engine, ...settings, rules: apply(engine.rules) };
-      for (const name of shows) {
-        const decided = (by: Settings) => [resultOf(name, by), verdictOn(name, by).by];
-        expect(decided(broken), name).not.toEqual(decided(engine));
-      }
-    },
-  );
-
-  // Removing a keyword of a wildcard's rule, or of the mark for TLS, changed nothing that the lab tries.
-  it.each<[name: string, attempt: Try, by: string]>([
-    ['pass a name below a wildcard in upper case', toTls(NAMES.below.toUpperCase()), NAMES.wildcard],
-    [
-      'drop a name below a wildcard, followed by another domain',
-      toTls(`${NAMES.below}.${NAMES.stranger}`),
-      'TLS server name not allowed, or none',
-    ],
-    [
-      'drop the allowed name between others',
-      toTls(`a.${NAMES.allowed}.${NAMES.stranger}`),
-      'TLS server name not allowed, or none',
-    ],
-    [
-      'drop what has the bytes of a TLS record, and not at the beginning',
-      { how: 'tcp', address: LAB.stranger, port: 443, send: 'a\u0016\u0003\u0001' },
-      'not TLS',
-    ],
-  ])('the rules of the template %s', async (_, attempt, by) => {
-    expect(judge(engineRules(engine.rules), await packetsOf(attempt)).by).toBe(by);
-  });
-
-  it('the rules of the template drop each kind of traffic by the rule whose message says so', () => {
-    const by = (name: string) => verdictOn(name).by;
-    expect(by('an allowed name')).toBe(NAMES.allowed);
-    expect(by('a name below a wildcard')).toBe(NAMES.wildcard);
-    expect(by('another name')).toBe('TLS server name not allowed, or none');
-    expect(by('no server name, to an address')).toBe('TLS server name not allowed, or none');
-    expect(by('SSH on port 443')).toBe('not TLS');
-    expect(by('a server that speaks first on port 443')).toBe('not TLS');
-    expect(by('a client hello that never ends, on port 443')).toBe('client hello without an end');
-    expect(by('a client hello without an end, with TLS answers')).toBe('answer to no client hello');
-    expect(by('data in the first packet (TCP Fast Open)')).toBe('data before the connection');
-    expect(by('data in the first packet, which offers ECN')).toBe('data before the connection');
-    expect(by('TCP 22')).toBe('TCP port not allowed');
-    expect(by('UDP 443 (QUIC)')).toBe('UDP');
-    expect(by('ping')).toBe('ICMP');
-    expect(by('another IP protocol (GRE)')).toBe('neither TCP nor UDP');
-  });
-
-  it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
-    for (const name of ['an allowed name', 'another name']) {
-      expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
+// If two rules would drop the same packet, a break changes only which of them does. The lab shows the rest.
+it.each(BREAKS)(
+  'the rules of the template have another result, or decide by another rule, if $name',
+  ({ apply, settings, shows }) => {
+    const broken = { ...engine, ...settings, rules: apply(engine.rules) };
+    for (const name of shows) {
+      const decided = (by: Settings) => [resultOf(name, by), verdictOn(name, by).by];
+      expect(decided(broken), name).not.toEqual(decided(engine));
     }
-    expect(verdictOn('SSH on port 443').logged).toEqual([]);
-    expect(verdictOn('data that begins like TLS on port 443').logged).toEqual([]);
-  });
+  },
+);
 
-  it('the rules of the template drop data that begins as TLS but is not TLS', async () => {
-    // Version 3.127: it has the mark of the rule "TLS begins", and the engine finds that the protocol is not TLS.
-    const attempt: Try = { how: 'tcp', address: LAB.stranger, port: 443, send: '\u0016\u0003\u007f\u0000\u0010secret' };
-    expect(judge(engineRules(engine.rules), await packetsOf(attempt))).toMatchObject({
-      reaches: false,
-      leaked: 0,
-      by: 'not TLS after all',
-    });
+// No attempt of the lab notices if a wildcard's rule, or the rule that marks TLS, lacks a keyword.
+it.each<[name: string, attempt: Try, by: string]>([
+  ['pass a name below a wildcard in upper case', toTls(NAMES.below.toUpperCase()), NAMES.wildcard],
+  [
+    'drop a name below a wildcard, followed by another domain',
+    toTls(`${NAMES.below}.${NAMES.stranger}`),
+    NAME_NOT_ALLOWED,
+  ],
+  ['drop the allowed name between others', toTls(`a.${NAMES.allowed}.${NAMES.stranger}`), NAME_NOT_ALLOWED],
+  [
+    'drop what has the bytes of a TLS record, and not at the beginning',
+    { how: 'tcp', address: LAB.stranger, port: 443, send: 'a\u0016\u0003\u0001' },
+    'not TLS',
+  ],
+])('the rules of the template %s', async (_, attempt, by) => {
+  expect(judge(engineRules(engine.rules), await packetsOf(attempt)).by).toBe(by);
+});
+
+it.each([
+  ['an allowed name', NAMES.allowed],
+  ['a name below a wildcard', NAMES.wildcard],
+  ['another name', NAME_NOT_ALLOWED],
+  ['no server name, to an address', NAME_NOT_ALLOWED],
+  ['SSH on port 443', 'not TLS'],
+  ['a server that speaks first on port 443', 'not TLS'],
+  ['a client hello that never ends, on port 443', 'client hello without an end'],
+  ['a client hello without an end, with TLS answers', 'answer to no client hello'],
+  ['data in the first packet (TCP Fast Open)', 'data before the connection'],
+  ['data in the first packet, which offers ECN', 'data before the connection'],
+  ['TCP 22', 'TCP port not allowed'],
+  ['UDP 443 (QUIC)', 'UDP'],
+  ['ping', 'ICMP'],
+  ['another IP protocol (GRE)', 'neither TCP nor UDP'],
+])('the rules of the template decide about "%s" by the rule "%s"', (name, by) => {
+  expect(verdictOn(name).by).toBe(by);
+});
+
+it('the rules of the template log every requested server name, allowed or not, and nothing for the flow bit', () => {
+  for (const name of ['an allowed name', 'another name']) {
+    expect(verdictOn(name).logged, name).toEqual(['TLS server name']);
+  }
+  expect(verdictOn('SSH on port 443').logged).toEqual([]);
+  expect(verdictOn('data that begins like TLS on port 443').logged).toEqual([]);
+});
+
+it('the rules of the template drop data that begins as TLS but is not TLS', async () => {
+  // The version is 3.127. The rule "TLS begins" marks it, and the engine finds out that the protocol is not TLS.
+  const attempt: Try = { how: 'tcp', address: LAB.stranger, port: 443, send: '\u0016\u0003\u007f\u0000\u0010secret' };
+  expect(judge(engineRules(engine.rules), await packetsOf(attempt))).toMatchObject({
+    reaches: false,
+    leaked: 0,
+    by: 'not TLS after all',
   });
 });
 
-describe('the longest client hello', () => {
-  const sent = async (bytes: number) => {
-    const begin = '\u0016\u0003\u0001\u003f\u00ff\u0001\u0000\u003f\u00fb\u0003\u0003';
-    const send = begin.padEnd(bytes, 'x');
-    const all = await packetsOf({ how: 'tcp', address: LAB.stranger, port: 443, send });
-    return judge(
-      engineRules(engine.rules),
-      all.filter(({ to }) => to === 'server'),
-    );
-  };
+const sent = async (bytes: number) => {
+  const begin = '\u0016\u0003\u0001\u003f\u00ff\u0001\u0000\u003f\u00fb\u0003\u0003';
+  const send = begin.padEnd(bytes, 'x');
+  const all = await packetsOf({ how: 'tcp', address: LAB.stranger, port: 443, send });
+  return judge(
+    engineRules(engine.rules),
+    all.filter(({ to }) => to === 'server'),
+  );
+};
 
-  it('the longest client hello has 4,096 bytes: twice what a resumed post-quantum handshake with the longest name needs', async () => {
-    expect(LONGEST_CLIENT_HELLO).toBe(4_096);
-    expect(await sent(4_096)).toMatchObject({ reaches: true, leaked: 4_096 });
-    expect(await sent(4_097)).toMatchObject({ reaches: false, by: 'client hello without an end' });
-  });
+it('the longest client hello has 4,096 bytes: twice what a resumed post-quantum handshake with the longest name needs', async () => {
+  expect(LONGEST_CLIENT_HELLO).toBe(4_096);
+  expect(await sent(4_096)).toMatchObject({ reaches: true, leaked: 4_096 });
+  expect(await sent(4_097)).toMatchObject({ reaches: false, by: 'client hello without an end' });
 });
 
 describe('a single rule', () => {
@@ -152,7 +149,7 @@ describe('a single rule', () => {
   };
   const payload = Buffer.from('data');
 
-  // In the order of the rules an earlier one often decides first, so that the lab cannot notice a rule that is too wide.
+  // An earlier rule often decides first, so the lab can't notice a later rule that is too wide.
   it('"neither TCP nor UDP" matches neither TCP nor UDP', () => {
     const rule = ruleBy('neither TCP nor UDP');
     expect(['tcp', 'udp', 'icmp', 'gre'].map((protocol) => rule({ protocol } as Partial<Packet>))).toEqual([
@@ -201,7 +198,7 @@ describe('a single rule', () => {
   });
 
   it.each(['TLS server name', 'TLS begins', 'app.terraform.io', 'tfe.example.com:8443'])(
-    '"%s" is about what agents send, and not about others',
+    '"%s" matches only what agents send on its port',
     async (message) => {
       const port = message.endsWith(':8443') ? 8443 : 443;
       const serverName = port === 443 ? 'app.terraform.io' : 'tfe.example.com';

@@ -1,27 +1,18 @@
-/** Credentials and variables that settings refuse. Tokens are put together here, so that no scanner finds one in this file. */
+/** Credentials and variables that the settings refuse. The tests build each token, so that no scanner finds one in this file. */
 import { describe, expect, it } from 'vitest';
 import { credentialIn } from '../../../lib/credentials.ts';
 import { SettingsError } from '../../../lib/settings/errors.ts';
-import { parseSettings } from '../../../lib/settings/parse.ts';
-import { LEAST } from '../synthesis.ts';
+import { faultsOf, faultsOfPool } from '../settings-faults.ts';
+import { onePool } from '../synthesis.ts';
 
-function errorOf(settings: object): SettingsError | undefined {
-  try {
-    parseSettings({ agentLauncher: { ...LEAST, ...settings } });
-    return undefined;
-  } catch (error) {
-    if (error instanceof SettingsError) return error;
-    throw error;
-  }
-}
-
-const errorOfVariable = (name: string, value: unknown) =>
-  errorOf({ pools: [{ ...LEAST.pools[0], environment: { [name]: value } }] });
+const messageOf = (settings: object) => new SettingsError(faultsOf(settings)).message;
+const withVariable = (name: string, value: unknown) => onePool({ environment: { [name]: value } });
+const faultsOfVariable = (name: string, value: unknown) => faultsOfPool({ environment: { [name]: value } });
 
 const x = (length: number) => 'aB3'.repeat(length).slice(0, length);
 const upper = (length: number) => 'A2Z'.repeat(length).slice(0, length);
 
-/** Each in the form that its vendor documents; credentials.ts has the sources. */
+/** Each has the form that its vendor documents. credentials.ts has the sources. */
 const CREDENTIALS: readonly [string, string][] = [
   ['a token of HCP Terraform', `${x(14)}.atlasv1.${x(67)}`],
   ['an access key of AWS', `AKIA${upper(16)}`],
@@ -53,11 +44,14 @@ const CREDENTIALS: readonly [string, string][] = [
 describe('a credential', () => {
   it.each(CREDENTIALS)('that is %s is refused as a variable, and never shown', (what, value) => {
     for (const text of [value, ` ${value}\n`, `https://user:${value}@git.example.com`]) {
-      const error = errorOfVariable('SOME_SETTING', text);
-      expect(error?.faults, what).toHaveLength(1);
-      expect(error?.faults[0]?.given).toBe(`"SOME_SETTING": it is or contains ${what}`);
-      expect(error?.faults[0]?.remedy).toContain('sensitive variable of the workspace');
-      expect(error?.message).not.toContain(value.slice(-12));
+      const faults = faultsOfVariable('SOME_SETTING', text);
+      expect(faults).toMatchObject([
+        {
+          given: `"SOME_SETTING": it is or contains ${what}`,
+          remedy: expect.stringContaining('sensitive variable of the workspace'),
+        },
+      ]);
+      expect(messageOf(withVariable('SOME_SETTING', text))).not.toContain(value.slice(-12));
     }
   });
 
@@ -65,13 +59,12 @@ describe('a credential', () => {
     for (const settings of [
       { apiTokenSecret: value },
       { tags: { team: value } },
-      { pools: [{ ...LEAST.pools[0], agentTokenSecret: value }] },
+      onePool({ agentTokenSecret: value }),
       { network: { allowedDomains: ['a.example.com', value] } },
       { unknown: { nested: [value] } },
     ]) {
-      const error = errorOf(settings);
-      expect(error?.message).toContain(what);
-      expect(error?.message).not.toContain(value.slice(-12));
+      expect(messageOf(settings)).toContain(what);
+      expect(messageOf(settings)).not.toContain(value.slice(-12));
     }
   });
 
@@ -89,24 +82,26 @@ describe('a credential', () => {
     'GOOGLE_CREDENTIALS',
     'DB_PASS',
     'MYSQL_PWD',
-  ])('is what %s holds, by its name', (name) => {
-    const error = errorOfVariable(name, 'correct horse battery');
-    expect(error?.faults[0]).toMatchObject({ path: `pools.0.environment.${name}` });
-    expect(error?.faults[0]?.given).toContain('the name says that it is a credential');
-    expect(error?.message).not.toContain('horse');
+  ])('is refused as the value of %s because of its name, and never shown', (name) => {
+    const settings = withVariable(name, 'correct horse battery');
+    expect(faultsOf(settings)[0]).toMatchObject({
+      path: `pools.0.environment.${name}`,
+      given: expect.stringContaining('the name says that it is a credential'),
+    });
+    expect(messageOf(settings)).not.toContain('horse');
   });
 
-  it.each(['', '/x', 'true'])('is what TF_TOKEN_* holds, also with the value "%s"', (value) => {
-    expect(errorOfVariable('TF_TOKEN_app_terraform_io', value)?.faults[0]?.given).toContain('it is a credential');
+  it.each(['', '/x', 'true'])('is refused as the value of TF_TOKEN_*, whatever the value is: "%s"', (value) => {
+    expect(faultsOfVariable('TF_TOKEN_app_terraform_io', value)[0]?.given).toContain('it is a credential');
   });
 
-  it('is a URL with a password, except for a proxy', () => {
-    const error = errorOfVariable('DATABASE_URL', 'postgres://user:horse@db.example.com/x');
-    expect(error?.faults[0]?.given).toContain('a URL with a password');
-    expect(error?.message).not.toContain('horse');
-    const proxy = errorOfVariable('HTTPS_PROXY', 'http://user:horse@proxy.example.com:443');
-    expect(proxy?.message).not.toContain('a URL with a password');
-    expect(proxy?.message).not.toContain('horse');
+  it('is refused as a password in a URL, except in the URL of a proxy, and never shown', () => {
+    const database = withVariable('DATABASE_URL', 'postgres://user:horse@db.example.com/x');
+    expect(faultsOf(database)[0]?.given).toContain('a URL with a password');
+    expect(messageOf(database)).not.toContain('horse');
+    const proxy = messageOf(withVariable('HTTPS_PROXY', 'http://user:horse@proxy.example.com:443'));
+    expect(proxy).not.toContain('a URL with a password');
+    expect(proxy).not.toContain('horse');
   });
 
   it.each([
@@ -116,52 +111,51 @@ describe('a credential', () => {
     ['TF_VAR_uses_token', 'true'],
     ['GITHUB_TOKEN', ''],
     ['TOKENIZER', 'words'],
-  ])('is not what %s=%s holds', (name, value) => {
-    expect(errorOfVariable(name, value)).toBeUndefined();
+  ])('is not suspected in %s=%s', (name, value) => {
+    expect(faultsOfVariable(name, value)).toEqual([]);
   });
 
   it.each(['glproxy-a', 'https://gitlab.example.com', 'npm_config', 'hvs', 'eyJ', 'AKIA', 'agent-launcher/api-token'])(
-    'is not %s',
+    'is not recognized in %s',
     (value) => {
       expect(credentialIn(value)).toBeUndefined();
     },
   );
 });
 
+/** Variables of one remedy. */
+const refused = (remedy: string, ...names: string[]) => names.map((name) => [name, remedy]);
+
 describe('a variable', () => {
   it.each([
     ['TFC_ADDRESS', 'set hostname'],
     ['AGENT_IDLE_SECONDS', 'set idleWindowSeconds'],
     ['TFC_AGENT_ACCEPT', 'set phases'],
-    ['TFC_AGENT_TOKEN', 'remove it'],
-    ['ECS_CONTAINER_METADATA_URI_V4', 'remove it'],
-    ['TFC_AGENT_REQUEST_FORWARDING', 'separate agent pool'],
-    ['TFC_AGENT_HYOK', 'separate agent pool'],
-    ['AWS_ROLE_ARN', 'assume_role'],
-    ['AWS_WEB_IDENTITY_TOKEN_FILE', 'assume_role'],
-    ['AWS_PROFILE', 'assume_role'],
-    ['AWS_DEFAULT_PROFILE', 'assume_role'],
-    ['AWS_CONFIG_FILE', 'assume_role'],
-    ['AWS_SHARED_CREDENTIALS_FILE', 'assume_role'],
-    ['AWS_ACCESS_KEY_ID', 'assume_role'],
-    ['AWS_SECRET_ACCESS_KEY', 'assume_role'],
-    ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'assume_role'],
-    ['AWS_CONTAINER_AUTHORIZATION_TOKEN', 'assume_role'],
-    ['LD_PRELOAD', 'environment variable of the workspace'],
-    ['LD_LIBRARY_PATH', 'environment variable of the workspace'],
-    ['BASH_ENV', 'environment variable of the workspace'],
-    ['ENV', 'environment variable of the workspace'],
-    ['NODE_OPTIONS', 'environment variable of the workspace'],
-    ['PATH', 'folder of the image'],
-    ['HOME', 'folder of the image'],
-    ['A-B', 'correct the name'],
-    ['1A', 'correct the name'],
-    ['', 'correct the name'],
-  ])('%s is refused, with what to do instead', (name, remedy) => {
-    const faults = errorOfVariable(name, 'secret value')?.faults;
-    expect(faults).toHaveLength(1);
-    expect(faults?.[0]?.given).toMatch(/: .{10,}/);
-    expect(faults?.[0]?.remedy).toContain(remedy);
+    ...refused('remove it', 'TFC_AGENT_TOKEN', 'TFC_AGENT_NAME', 'ECS_CONTAINER_METADATA_URI_V4'),
+    ...refused('separate agent pool', 'TFC_AGENT_REQUEST_FORWARDING', 'TFC_AGENT_HYOK'),
+    ...refused('assume_role', 'AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE'),
+    ...refused('assume_role', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_ACCESS_KEY_ID'),
+    ...refused('assume_role', 'AWS_SECRET_ACCESS_KEY', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'),
+    ...refused('assume_role', 'AWS_CONTAINER_AUTHORIZATION_TOKEN'),
+    ...refused(
+      'environment variable of the workspace',
+      'LD_PRELOAD',
+      'LD_LIBRARY_PATH',
+      'BASH_ENV',
+      'ENV',
+      'NODE_OPTIONS',
+    ),
+    ...refused('folder of the image', 'PATH', 'HOME'),
+    ...refused('correct the name', 'A-B', '1A', ''),
+  ])('%s is refused, with a remedy', (name = '', remedy = '') => {
+    const faults = faultsOfVariable(name, 'secret value');
+    expect(faults).toMatchObject([
+      {
+        path: `pools.0.environment.${name}`,
+        given: expect.stringMatching(/: .{10,}/),
+        remedy: expect.stringContaining(remedy),
+      },
+    ]);
     expect(JSON.stringify(faults)).not.toContain('secret value');
   });
 
@@ -170,30 +164,32 @@ describe('a variable', () => {
     ['an escape', '\u001b[31m', 'U+001B'],
     ['a DEL', 'a\u007f', 'U+007F'],
     ['a C1 control', 'a\u0085', 'U+0085'],
-  ])('with %s is refused', (_what, value, code) => {
-    expect(errorOfVariable('GREETING', value)?.faults).toMatchObject([
+  ])('that contains %s is refused', (_, value, code) => {
+    expect(faultsOfVariable('GREETING', value)).toMatchObject([
       { path: 'pools.0.environment.GREETING', given: expect.stringContaining(code), remedy: 'remove the character' },
     ]);
   });
 
-  it('may contain tabs and lines, such as a certificate', () => {
+  it('may contain tabs and line breaks, for example a certificate', () => {
     const certificate = `-----BEGIN CERTIFICATE-----\r\n${x(64)}\n\t-----END CERTIFICATE-----\n`;
-    expect(errorOfVariable('EXTRA_CA', certificate)).toBeUndefined();
+    expect(faultsOfVariable('EXTRA_CA', certificate)).toEqual([]);
   });
 
-  it('may not make the agent log its token', () => {
-    expect(errorOfVariable('GODEBUG', 'netdns=go,http2debug=2')?.faults[0]?.remedy).toBe('remove http2debug');
-    expect(errorOfVariable('GODEBUG', 'netdns=go')).toBeUndefined();
+  it.each([
+    ['GODEBUG', 'netdns=go,http2debug=2', 'remove http2debug'],
+    ['RETRIES', 3, 'write it in double quotes: "3"'],
+    ['TRACE', true, 'write it in double quotes: "true"'],
+    ['LIST', ['a'], 'write it as text, in double quotes'],
+  ])('%s=%j is refused with the remedy: %s', (name, value, remedy) => {
+    expect(faultsOfVariable(name, value)).toMatchObject([{ remedy }]);
   });
 
-  it('that is a number or a boolean must be text', () => {
-    expect(errorOfVariable('RETRIES', 3)?.faults[0]?.remedy).toBe('write it in double quotes: "3"');
-    expect(errorOfVariable('TRACE', true)?.faults[0]?.remedy).toBe('write it in double quotes: "true"');
-    expect(errorOfVariable('LIST', ['a'])?.faults[0]?.remedy).toBe('write it as text, in double quotes');
+  it('GODEBUG may have settings that do not log the agent’s token', () => {
+    expect(faultsOfVariable('GODEBUG', 'netdns=go')).toEqual([]);
   });
 
-  it('whose name is a token does not show it', () => {
+  it('is never shown if its name is a token', () => {
     const token = `ghp_${x(36)}`;
-    expect(errorOfVariable(token, `ghs_${x(36)}`)?.message).not.toContain(token);
+    expect(messageOf(withVariable(token, `ghs_${x(36)}`))).not.toContain(token);
   });
 });

@@ -1,21 +1,13 @@
-/** Plausible wrong values, and what their errors tell the user to do. */
+/** Plausible wrong values, and the remedies in their errors. */
 import { expect, it } from 'vitest';
 import { MOST_POOLS } from '../../../lib/defaults.ts';
-import { SettingsError, type SettingsFault } from '../../../lib/settings/errors.ts';
-import { parseSettings } from '../../../lib/settings/parse.ts';
-import { LEAST } from '../synthesis.ts';
+import { faultsIn } from '../settings-faults.ts';
+import { EXISTING_VPC, LEAST, onePool } from '../synthesis.ts';
 
-function faultsOf(override: Record<string, unknown>, target = {}): readonly SettingsFault[] {
-  try {
-    parseSettings({ agentLauncher: LEAST, ...override }, target);
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults;
-    throw error;
-  }
-  return [];
-}
+/** The faults of the required settings with `-c` options. */
+const faultsOf = (override: Record<string, unknown>, target = {}) =>
+  faultsIn({ agentLauncher: LEAST, ...override }, target);
 
-const existing = { egress: 'existing-vpc', vpcId: 'vpc-0a1b2c3d', subnetIds: ['subnet-0a1b2c3d'] };
 const half = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:agent-launcher/api-token';
 
 it.each<[string, unknown, string]>([
@@ -43,11 +35,7 @@ it.each<[string, unknown, string]>([
   ['pools.0.agentTokenSecret', 'acme/agent-tokens', 'describe-secret --secret-id acme/agent-tokens'],
   ['pools.0.taskRolePolicyArns', '["SecurityAudit"]', 'arn:aws:iam::aws:policy/SecurityAudit'],
   ['pools.0.taskRolePolicyArns', '["ViewOnlyAccess"]', 'arn:aws:iam::aws:policy/job-function/ViewOnlyAccess'],
-  [
-    'pools.0.taskRolePolicyArns',
-    '["policy/deploy"]',
-    "aws iam list-policies --query \"Policies[?PolicyName=='deploy']",
-  ],
+  ['pools.0.taskRolePolicyArns', '["policy/deploy"]', `aws iam list-policies --query "Policies[?PolicyName=='deploy']`],
   ['pools', '[{name:aws}]', `-c pools='[{"name":"value"}]'`],
   ['tags', '{team:platform}', `-c tags='{"name":"value"}'`],
   ['network.allowedDomains', '[a.example.com]', `-c network.allowedDomains='["value"]'`],
@@ -59,22 +47,23 @@ it.each<[string, unknown, string]>([
   ['logRetentionDays', 31, 'use 60, the next longer one'],
   ['alarmTopicArn', 'alarms', 'aws sns list-topics'],
   ['agentImage.version', 'v1.33.0', 'remove the v: 1.33.0'],
-])('%s=%s tells what to do', (path, value, remedy) => {
+])('the error of %s=%s has the remedy', (path, value, remedy) => {
   const faults = faultsOf({ [path]: value });
   expect(faults).toHaveLength(1);
   expect(faults[0]?.remedy).toContain(remedy);
 });
 
-it('shows where text stops being JSON', () => {
-  const given = (value: string) => faultsOf({ pools: value })[0]?.given;
-  expect(given('[{name:aws}]')).toBe(`"[{name:aws}]", which isn't JSON from character 3 on: name:aws}]`);
-  expect(given('[{"name":"aws" "maxAgents":1}]')).toContain('from character 16 on: "maxAgents":1}]');
-  expect(given('[{"name": aws}]')).toContain('from character 11 on: aws}]');
-  expect(given('[{"name":"aws"}')).toContain(': its end is missing');
-  expect(given('[{"name":"aws')).toContain(': its end is missing');
+it.each([
+  ['[{name:aws}]', `"[{name:aws}]", which isn't JSON from character 3 on: name:aws}]`],
+  ['[{"name":"aws" "maxAgents":1}]', 'from character 16 on: "maxAgents":1}]'],
+  ['[{"name": aws}]', 'from character 11 on: aws}]'],
+  ['[{"name":"aws"}', ': its end is missing'],
+  ['[{"name":"aws', ': its end is missing'],
+])('the error of %s shows where the text stops being JSON', (value, given) => {
+  expect(faultsOf({ pools: value })[0]?.given).toContain(given);
 });
 
-it('never shows a token in text that is not JSON', () => {
+it('the error of text that is not JSON never shows a token', () => {
   const faults = faultsOf({ pools: '[{agentTokenSecret:AbCdEfGhIjKlMn.atlasv1.secretsecret}]' });
   expect(JSON.stringify(faults)).not.toContain('secretsecret');
 });
@@ -86,19 +75,19 @@ it.each([
   ['subnetIds', ['subnet-12'], 'subnet-', 'which has 2 digits after subnet-'],
   ['securityGroupIds', ['sg-default'], 'sg-', 'which has other characters'],
   ['vpcId', 'my-vpc', 'vpc-', '"my-vpc"'],
-])('%s=%s is refused, because an id has 8 or 17 hex digits', (key, value, prefix, given) => {
-  const [fault, ...others] = faultsOf({ network: { ...existing, [key]: value } });
+])('%s=%s is refused, because an ID has 8 or 17 hex digits', (key, value, prefix, given) => {
+  const [fault, ...others] = faultsOf({ network: { ...EXISTING_VPC, [key]: value } });
   expect(others).toEqual([]);
   expect(fault?.given).toContain(given);
   expect(fault?.allowed).toContain(`${prefix} and 8 or 17 hex digits`);
   expect(fault?.remedy).toContain('aws ec2 describe-');
 });
 
-it.each(['vpc-0a1b2c3d', 'vpc-0123456789abcdef0'])('%s is an id of a VPC', (vpcId) => {
-  expect(faultsOf({ network: { ...existing, vpcId } })).toEqual([]);
+it.each(['vpc-0a1b2c3d', 'vpc-0123456789abcdef0'])('%s is accepted as the ID of a VPC', (vpcId) => {
+  expect(faultsOf({ network: { ...EXISTING_VPC, vpcId } })).toEqual([]);
 });
 
-it('says how many pools there are, and how many there may be', () => {
+it('the error of too many pools has their number and the maximum', () => {
   const pools = Array.from({ length: 21 }, (_, i) => ({ name: `p${i}`, agentTokenSecret: `acme/token/p${i}x` }));
   expect(faultsOf({ pools })).toEqual([
     {
@@ -110,7 +99,7 @@ it('says how many pools there are, and how many there may be', () => {
   ]);
 });
 
-it('says to remove quotes around a number or a boolean in cdk.json', () => {
+it('the error of a quoted number or boolean in cdk.json says to remove the quotes', () => {
   const agentLauncher = { ...LEAST, scheduleMinutes: '2', agentImage: { hideAgent: 'true' } };
   expect(faultsOf({ agentLauncher })).toMatchObject([
     { path: 'agentImage.hideAgent', remedy: 'write true, without quotes' },
@@ -118,36 +107,38 @@ it('says to remove quotes around a number or a boolean in cdk.json', () => {
   ]);
 });
 
-it.each(['your-org', 'example-org'])('refuses %s, the placeholder of the example', (organization) => {
-  const [fault, ...others] = faultsOf({ organization, 'pools.0.organization': organization });
-  expect(fault).toMatchObject({
-    path: 'organization',
-    given: `"${organization}", the placeholder of the example`,
-    remedy: expect.stringContaining('set it in cdk.json, or pass -c organization=NAME'),
-  });
-  expect(others).toMatchObject([{ path: 'pools.0.organization' }]);
-  expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'true' })).toEqual([]);
-  expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'false' })).toMatchObject([
-    { path: 'organization' },
-  ]);
-  expect(faultsOf({ organization: organization.toUpperCase() })).toMatchObject([{ path: 'organization' }]);
-});
+it.each(['your-org', 'example-org'])(
+  'the organization %s is refused, because it is the placeholder of the example',
+  (organization) => {
+    const [fault, ...others] = faultsOf({ organization, 'pools.0.organization': organization });
+    expect(fault).toMatchObject({
+      path: 'organization',
+      given: `"${organization}", the placeholder of the example`,
+      remedy: expect.stringContaining('set it in cdk.json, or pass -c organization=NAME'),
+    });
+    expect(others).toMatchObject([{ path: 'pools.0.organization' }]);
+    expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'true' })).toEqual([]);
+    expect(faultsOf({ organization, 'agent-launcher:allowPlaceholder': 'false' })).toMatchObject([
+      { path: 'organization' },
+    ]);
+    expect(faultsOf({ organization: organization.toUpperCase() })).toMatchObject([{ path: 'organization' }]);
+  },
+);
 
 it.each([
-  ['hashicorp/tfc-agent:1.20.0', 'use a newer version. Agent 1.20.0 doesn’t hide its token'],
-  ['https://hub.docker.com/r/hashicorp/tfc-agent', 'set the image’s reference, with a tag: hashicorp/tfc-agent:1.33.0'],
+  ['hashicorp/tfc-agent:1.20.0', "use a newer version. Agent 1.20.0 doesn't hide its token"],
+  ['https://hub.docker.com/r/hashicorp/tfc-agent', "set the image's reference, with a tag: hashicorp/tfc-agent:1.33.0"],
   ['hashicorp/tfc-agent', 'pin the image'],
-])('explains what is wrong with the image %s', (registry, remedy) => {
-  const [fault] = faultsOf({ agentImage: { registry } });
-  expect(fault).toMatchObject({
+])('the error of the image %s has the remedy', (registry, remedy) => {
+  expect(faultsOf({ agentImage: { registry } })[0]).toMatchObject({
     path: 'agentImage.registry',
-    remedy: expect.stringContaining(remedy.replaceAll('’', "'")),
+    remedy: expect.stringContaining(remedy),
   });
 });
 
 const arn = (account: string, name: string) => `arn:aws:secretsmanager:eu-central-1:${account}:secret:${name}-AbCdEf`;
 
-it('refuses a secret of another account, which needs permissions that the roles do not have', () => {
+it('a secret of another account is refused, because the roles have no permissions for it', () => {
   const override = {
     apiTokenSecret: arn('111111111111', 'api'),
     'pools.0.agentTokenSecret': arn('222222222222', 'agent'),
@@ -162,7 +153,7 @@ it('refuses a secret of another account, which needs permissions that the roles 
   ]);
 });
 
-it('refuses secrets of two accounts if the account of the stack is unknown', () => {
+it('secrets of two accounts are refused if the account of the stack is unknown', () => {
   const one = { apiTokenSecret: arn('111111111111', 'api') };
   expect(faultsOf(one)).toEqual([]);
   expect(faultsOf({ ...one, 'pools.0.agentTokenSecret': arn('222222222222', 'agent') })).toMatchObject([
@@ -170,11 +161,11 @@ it('refuses secrets of two accounts if the account of the stack is unknown', () 
   ]);
 });
 
-it('refuses a customer managed policy of another account', () => {
+it('a customer managed policy of another account is refused', () => {
   const phases = { plan: { taskRolePolicyArns: ['arn:aws:iam::222222222222:policy/deploy'] } };
-  const pools = [{ ...LEAST.pools[0], taskRolePolicyArns: ['arn:aws:iam::aws:policy/SecurityAudit'], phases }];
-  expect(faultsOf({ pools }, { account: '222222222222' })).toEqual([]);
-  expect(faultsOf({ pools }, { account: '111111111111' })).toMatchObject([
+  const pools = onePool({ taskRolePolicyArns: ['arn:aws:iam::aws:policy/SecurityAudit'], phases });
+  expect(faultsOf(pools, { account: '222222222222' })).toEqual([]);
+  expect(faultsOf(pools, { account: '111111111111' })).toMatchObject([
     { path: 'pools.0.phases.plan.taskRolePolicyArns.0', remedy: expect.stringContaining('taskRoleStatements') },
   ]);
 });

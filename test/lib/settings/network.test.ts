@@ -1,49 +1,36 @@
 import { describe, expect, it } from 'vitest';
 import { AWS_REGIONS } from '../../../lib/aws/partitions.ts';
 import { taskStartNames } from '../../../lib/network/allowed-domains.ts';
-import { SettingsError, type SettingsFault } from '../../../lib/settings/errors.ts';
 import { parseSettings } from '../../../lib/settings/parse.ts';
-import { LEAST, templateOf } from '../synthesis.ts';
+import { faultsOf, pathsOf } from '../settings-faults.ts';
+import { EXISTING_VPC as existing, LEAST, propertiesOf, templateOf } from '../synthesis.ts';
 
-function faults(network: object, more: object = {}): readonly SettingsFault[] {
-  try {
-    parseSettings({ agentLauncher: { ...LEAST, ...more, network } });
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults;
-    throw error;
-  }
-  return [];
-}
-const paths = (network: object, more?: object) => faults(network, more).map(({ path }) => path);
+const faults = (network: object, more: object = {}) => faultsOf({ ...more, network });
+const paths = (network: object, more?: object) => pathsOf(faults(network, more));
 const place = { account: '123456789012', region: 'eu-central-1', urlSuffix: 'amazonaws.com' };
-const existing = { egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0', subnetIds: ['subnet-0123456789abcdef0'] };
 
-describe('each mode takes its own options', () => {
-  it.each([
-    { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true, dnsFirewall: false, otherCidrs: ['10.0.0.0/16'] },
-    { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start', firewallLogRetentionDays: 7 },
-    { egress: 'network-firewall', ipv6: false, dnsFirewall: true },
-    { egress: 'public-ip', ipv6: true, vpcEndpoints: 'none' },
-    { ...existing, dnsFirewall: true, allowedDomains: ['app.terraform.io'] },
-    existing,
-    // Without DNS Firewall the endpoint for S3 still asks for the bucket.
-    { dnsFirewall: false, allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'] },
-  ])('%o', (network) => {
-    expect(faults(network)).toEqual([]);
-  });
+it.each([
+  { natGateways: 'all', vpcEndpoints: 'task-start', ipv6: true, dnsFirewall: false, otherCidrs: ['10.0.0.0/16'] },
+  { egress: 'network-firewall', natGateways: 'all', vpcEndpoints: 'task-start', firewallLogRetentionDays: 7 },
+  { egress: 'network-firewall', ipv6: false, dnsFirewall: true },
+  { egress: 'public-ip', ipv6: true, vpcEndpoints: 'none' },
+  { ...existing, dnsFirewall: true, allowedDomains: ['app.terraform.io'] },
+  existing,
+  // Without DNS Firewall, the policy of the S3 endpoint still limits the buckets.
+  { dnsFirewall: false, allowedDomains: ['acme-modules.s3.eu-central-1.amazonaws.com'] },
+])('an egress mode accepts its own options: %o', (network) => {
+  expect(faults(network)).toEqual([]);
 });
 
 describe('availabilityZones', () => {
-  const zonesOf = (network: object) =>
-    Object.values(templateOf({ network }).findResources('AWS::EC2::Subnet')).map(
-      ({ Properties }) => Properties['AvailabilityZone'],
+  it.each([
+    { availabilityZones: ['us-west-1a', 'us-west-1c'] },
+    { egress: 'network-firewall', availabilityZones: ['ap-northeast-1c'] },
+  ])('are the zones of the VPC’s subnets: %o', (network) => {
+    const subnets = propertiesOf(templateOf({ network }), 'AWS::EC2::Subnet');
+    expect(new Set(subnets.map(({ AvailabilityZone }) => AvailabilityZone))).toEqual(
+      new Set(network.availabilityZones),
     );
-
-  it('place every subnet of the VPC', () => {
-    const two = zonesOf({ availabilityZones: ['us-west-1a', 'us-west-1c'] });
-    expect(new Set(two)).toEqual(new Set(['us-west-1a', 'us-west-1c']));
-    const one = zonesOf({ egress: 'network-firewall', availabilityZones: ['ap-northeast-1c'] });
-    expect(new Set(one)).toEqual(new Set(['ap-northeast-1c']));
   });
 
   it.each<[object, RegExp]>([
@@ -56,27 +43,30 @@ describe('availabilityZones', () => {
       /two zones of one region.* natGateways all/,
     ],
     [{ availabilityZones: ['us-west-1a', 'us-west-1a'] }, /two zone names/],
-  ])('are as many as the mode has, in one region: %o', (network, allowed) => {
+  ])('must be as many as the mode requires, in one region: %o', (network, allowed) => {
     expect(faults(network)).toMatchObject([
       { path: 'network.availabilityZones', allowed: expect.stringMatching(allowed) },
     ]);
   });
 
-  it.each(['usw1-az1', 'us-west-2-lax-1a', 'us-west-1', 'US-WEST-1A'])('are zone names, not %s', (zone) => {
+  it.each(['usw1-az1', 'us-west-2-lax-1a', 'us-west-1', 'US-WEST-1A'])('must be zone names, not %s', (zone) => {
     expect(faults({ availabilityZones: [zone, 'us-west-1c'] })[0]).toMatchObject({
       path: expect.stringMatching(/^network\.availabilityZones/),
       remedy: expect.stringContaining('aws ec2 describe-availability-zones'),
     });
   });
 
-  it('belong to a VPC of the stack', () => {
-    expect(paths({ ...existing, availabilityZones: ['us-west-1a', 'us-west-1c'] })).toEqual([
-      'network.availabilityZones',
-    ]);
+  it('are refused for an existing VPC', () => {
+    const network = { ...existing, availabilityZones: ['us-west-1a', 'us-west-1c'] };
+    expect(paths(network)).toEqual(['network.availabilityZones']);
   });
 });
 
-describe('a mode rejects a setting that does not fit it, and says what to do', () => {
+const apis = (more: object) => ({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], ...more });
+const group = 'sg-0123456789abcdef0';
+const buckets = Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com`);
+
+describe('a network', () => {
   it.each<[object, string, RegExp]>([
     [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass it/],
     [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /remove it/],
@@ -99,55 +89,11 @@ describe('a mode rejects a setting that does not fit it, and says what to do', (
       'network.allowedPresets',
       /remove network\.dnsFirewall/,
     ],
-  ])('%o', (network, path, remedy) => {
-    expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
-  });
-
-  it('an unknown one is refused, with the ones there are', () => {
-    expect(faults({ egress: 'proxy' })).toMatchObject([
-      { path: 'network.egress', allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip' },
-    ]);
-  });
-
-  it('a misspelled one hides no wrong domain', () => {
-    expect(paths({ egress: 'nat', allowedDomains: ['*.com'] })).toEqual(['network.allowedDomains.0', 'network.egress']);
-  });
-});
-
-describe('names', () => {
-  it('are brought into one form', () => {
-    const { network } = parseSettings({
-      agentLauncher: { ...LEAST, network: { allowedDomains: ['App.Example.COM.', '*.Example.org'] } },
-    });
-    expect(network.allowedDomains).toEqual(['app.example.com', '*.example.org']);
-  });
-
-  it('are refused one by one, each with why and what to do', () => {
-    expect(faults({ allowedDomains: ['ok.example.com', 'https://a.example.com', '*.com', '10.0.0.1'] })).toMatchObject([
-      { path: 'network.allowedDomains.1', given: expect.stringContaining('it is a URL') },
-      { path: 'network.allowedDomains.2', given: expect.stringContaining('top-level') },
-      { path: 'network.allowedDomains.3', given: expect.stringContaining('address') },
-    ]);
-    expect(paths({ allowedDomains: [] })).toEqual(['network.allowedDomains']);
-  });
-
-  it('of presets are refused when there is no such preset, or it lacks its services', () => {
-    expect(paths({ allowedPresets: ['gitlab'] })).toEqual(['network.allowedPresets.0']);
-    expect(paths({ allowedPresets: ['aws-apis'] })).toEqual(['network.awsApiServices']);
-    expect(paths({ awsApiServices: ['ec2'] })).toEqual(['network.awsApiServices']);
-    expect(faults({ allowedPresets: ['aws-apis'], awsApiServices: ['cloudwatch'] })).toMatchObject([
-      { path: 'network.awsApiServices.0', remedy: 'use the name of its endpoint: monitoring' },
-    ]);
-    expect(paths({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], awsApiRegions: ['Frankfurt'] })).toEqual([
-      'network.awsApiRegions.0',
-    ]);
-  });
-});
-
-describe('checks in addition to regular expressions', () => {
-  const apis = (more: object) => ({ allowedPresets: ['aws-apis'], awsApiServices: ['ec2'], ...more });
-
-  it.each<[object, string, RegExp]>([
+    [
+      { allowedPresets: ['aws-apis'], awsApiServices: ['cloudwatch'] },
+      'network.awsApiServices.0',
+      /^use the name of its endpoint: monitoring$/,
+    ],
     [apis({ awsApiRegions: ['eu-centrall-1'] }), 'network.awsApiRegions.0', /did you mean eu-central-1\?/],
     [apis({ awsApiServices: ['ec2.'] }), 'network.awsApiServices.0', /single dots/],
     [apis({ awsApiServices: ['ec2-'] }), 'network.awsApiServices.0', /letters, digits/],
@@ -157,23 +103,49 @@ describe('checks in addition to regular expressions', () => {
     [apis({ awsApiServices: ['mybucket.s3'] }), 'network.awsApiServices.0', /mybucket\.s3\.<region>.*allowedDomains/],
     [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /its partition/],
     [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /add the bucket/],
-    [
-      { allowedDomains: Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com`) },
-      'network.allowedDomains',
-      /awsApiServices/,
-    ],
+    [{ allowedDomains: buckets }, 'network.allowedDomains', /awsApiServices/],
     [{ ...existing, subnetIds: [...existing.subnetIds, ...existing.subnetIds] }, 'network.subnetIds.1', /remove it/],
-    [
-      { ...existing, securityGroupIds: ['sg-0123456789abcdef0', 'sg-0123456789abcdef0'] },
-      'network.securityGroupIds.1',
-      /remove it/,
-    ],
-  ])('%o', (network, path, remedy) => {
+    [{ ...existing, securityGroupIds: [group, group] }, 'network.securityGroupIds.1', /remove it/],
+  ])('%o is refused at %s, with a remedy', (network, path, remedy) => {
     expect(faults(network)).toMatchObject([{ path, remedy: expect.stringMatching(remedy) }]);
   });
 
+  it('with an unknown egress mode is refused, with the known modes', () => {
+    expect(faults({ egress: 'proxy' })).toMatchObject([
+      { path: 'network.egress', allowed: 'nat-gateway, network-firewall, existing-vpc or public-ip' },
+    ]);
+  });
+
+  it.each<[object, string[]]>([
+    [{ egress: 'nat', allowedDomains: ['*.com'] }, ['network.allowedDomains.0', 'network.egress']],
+    [{ allowedDomains: [] }, ['network.allowedDomains']],
+    [{ allowedPresets: ['gitlab'] }, ['network.allowedPresets.0']],
+    [{ allowedPresets: ['aws-apis'] }, ['network.awsApiServices']],
+    [{ awsApiServices: ['ec2'] }, ['network.awsApiServices']],
+    [apis({ awsApiRegions: ['Frankfurt'] }), ['network.awsApiRegions.0']],
+  ])('%o has faults at %j', (network, expected) => {
+    expect(paths(network)).toEqual(expected);
+  });
+});
+
+describe('the allowed domains', () => {
+  it('are written in one form', () => {
+    const { network } = parseSettings({
+      agentLauncher: { ...LEAST, network: { allowedDomains: ['App.Example.COM.', '*.Example.org'] } },
+    });
+    expect(network.allowedDomains).toEqual(['app.example.com', '*.example.org']);
+  });
+
+  it('are refused one by one, each with its reason', () => {
+    expect(faults({ allowedDomains: ['ok.example.com', 'https://a.example.com', '*.com', '10.0.0.1'] })).toMatchObject([
+      { path: 'network.allowedDomains.1', given: expect.stringContaining('it is a URL') },
+      { path: 'network.allowedDomains.2', given: expect.stringContaining('top-level') },
+      { path: 'network.allowedDomains.3', given: expect.stringContaining('address') },
+    ]);
+  });
+
   it.each(['iam', 'ce', 'organizations', 'route53', 'cloudfront', 'support'])(
-    'takes %s only with regions, since its host is another in other partitions',
+    'include %s only with regions, because its host depends on the partition',
     (service) => {
       const network = apis({ awsApiServices: [service] });
       expect(faults(network)).toMatchObject([
@@ -184,33 +156,33 @@ describe('checks in addition to regular expressions', () => {
   );
 
   it.each(['ec2', 's3', 'sts', 'ecr', 'ecr-public', 'sagemaker', 's3.dualstack'])(
-    'takes %s without regions',
+    'include %s without regions',
     (service) => {
       expect(paths(apis({ awsApiServices: [service] }))).toEqual([]);
     },
   );
 
-  it('takes a region of every partition that the CDK knows', () => {
+  it('include the APIs of every region that the CDK knows', () => {
     for (const region of AWS_REGIONS) expect(paths(apis({ awsApiRegions: [region] }))).toEqual([]);
     expect(AWS_REGIONS).toContain('eusc-de-east-1');
   });
 
-  it('takes names of S3 that name no bucket where its endpoint lets the account’s through, or is not ours', () => {
+  it('include a domain of S3 without a bucket if jobs may use S3, or if the VPC exists already', () => {
     const allowedDomains = ['s3.eu-central-1.amazonaws.com'];
     expect(paths(apis({ awsApiServices: ['s3'], allowedDomains }))).toEqual([]);
     expect(paths({ ...existing, dnsFirewall: true, allowedDomains })).toEqual([]);
   });
+});
 
-  it('refuses images of registries on another port than leaves', () => {
+describe('the registry of an image', () => {
+  it('is refused on a port that the stack’s security group does not open', () => {
     const pools = [{ name: 'a', agentTokenSecret: 'one', image: 'registry.acme.example:5000/agent:1' }];
     const agentImage = { registry: 'registry.acme.example:8443/agent:1' };
     expect(paths({}, { pools, agentImage })).toEqual(['pools.0.image', 'agentImage.registry']);
     expect(paths({}, { agentImage: { registry: 'registry.acme.example:443/agent:1' } })).toEqual([]);
-    expect(paths({ ...existing, securityGroupIds: ['sg-0123456789abcdef0'] }, { pools, agentImage })).toEqual([]);
+    expect(paths({ ...existing, securityGroupIds: [group] }, { pools, agentImage })).toEqual([]);
   });
-});
 
-describe('the registry of an image', () => {
   const image = (host: string) => ({ agentImage: { registry: `${host}/acme/agent:1` } });
 
   it.each<[string, RegExp]>([
@@ -219,7 +191,7 @@ describe('the registry of an image', () => {
     ['registry:443', /it has no dot/],
     ['a_b.example.com', /it is not a hostname/],
     ['registry..example.com', /it is not a hostname/],
-  ])('%s is refused where only names that are allowed resolve, as among the allowed names', (host, fault) => {
+  ])('%s is refused if only allowed domains resolve', (host, fault) => {
     expect(faults({}, image(host))).toMatchObject([
       { path: 'agentImage.registry', given: expect.stringMatching(fault), remedy: expect.stringMatching(/ECR/) },
     ]);
@@ -243,55 +215,51 @@ describe('the registry of an image', () => {
     ...['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', '123456789012.dkr.ecr-fips.us-east-1.amazonaws.com'],
     ...['123456789012.dkr-ecr.eu-central-1.on.aws', '123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn'],
     '123456789012.dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu',
-  ])('may be ECR by %s', (host) => {
+  ])('may be ECR at %s', (host) => {
     expect(paths({}, image(host))).toEqual([]);
   });
 
-  it('of a pool is looked at, too', () => {
+  it('is also checked for the image of a pool', () => {
     const pools = [{ name: 'a', agentTokenSecret: 'one', image: '192.0.2.10/agent:1' }];
     expect(paths({ egress: 'network-firewall' }, { pools })).toEqual(['pools.0.image']);
   });
 
-  it('may be an address where names are nothing to this stack', () => {
+  it('may be an IP address if the stack does not limit domains', () => {
     for (const network of [existing, { dnsFirewall: false }]) expect(paths(network, image('192.0.2.10'))).toEqual([]);
     expect(paths({ ...existing, dnsFirewall: true }, image('192.0.2.10'))).toEqual(['agentImage.registry']);
   });
 
-  it('is allowed in the one form that names have', () => {
+  it('is allowed without a trailing dot', () => {
     expect(taskStartNames(['registry.example.com./agent:1'], place).registries).toEqual(['registry.example.com']);
   });
 });
 
-describe('the number of names', () => {
-  const services = Array.from({ length: 50 }, (_, i) => `service${i}`);
-  const apis = (regions: number) => ({
-    allowedPresets: ['aws-apis'],
-    awsApiServices: services,
-    awsApiRegions: AWS_REGIONS.slice(0, regions),
-  });
+describe('the number of domains', () => {
+  const awsApiServices = Array.from({ length: 50 }, (_, i) => `service${i}`);
+  const inRegions = (count: number) => apis({ awsApiServices, awsApiRegions: AWS_REGIONS.slice(0, count) });
 
-  it('is at most what DNS Firewall accepts in one request', () => {
-    expect(faults(apis(19))).toEqual([]);
-    expect(faults(apis(20))).toMatchObject([
+  it('is limited to what DNS Firewall accepts in one request', () => {
+    expect(faults(inRegions(19))).toEqual([]);
+    expect(faults(inRegions(20))).toMatchObject([
       {
         path: 'network.awsApiRegions',
         given: expect.stringMatching(/20 regions.*50 services.*result in 1009 domains/),
       },
     ]);
-    expect(paths({ ...apis(20), egress: 'network-firewall' })).toEqual(['network.awsApiRegions']);
-    expect(paths({ ...existing, ...apis(20), dnsFirewall: true })).toEqual(['network.awsApiRegions']);
-    // Not limited by name: not counted.
-    expect(paths({ ...apis(20), dnsFirewall: false })).toEqual([]);
+    expect(paths({ ...inRegions(20), egress: 'network-firewall' })).toEqual(['network.awsApiRegions']);
+    expect(paths({ ...existing, ...inRegions(20), dnsFirewall: true })).toEqual(['network.awsApiRegions']);
+    // Without DNS Firewall, domains are not limited.
+    expect(paths({ ...inRegions(20), dnsFirewall: false })).toEqual([]);
   });
 
-  it('counts hosts and registries, too', () => {
+  it('includes allowedDomains', () => {
     const allowedDomains = Array.from({ length: 200 }, (_, i) => `host${i}.example.com`);
-    expect(paths({ ...apis(16), allowedDomains })).toEqual(['network.awsApiRegions']);
-    expect(paths({ ...apis(15), allowedDomains })).toEqual([]);
+    expect(paths({ ...inRegions(16), allowedDomains })).toEqual(['network.awsApiRegions']);
+    expect(paths({ ...inRegions(15), allowedDomains })).toEqual([]);
   });
 
-  it('at its most fits what AWS’s firewalls and CloudFormation take', () => {
-    const template = templateOf({ network: { ...apis(19), egress: 'network-firewall' } });
+  it('at its maximum fits into the limits of AWS’s firewalls and of CloudFormation', () => {
+    const template = templateOf({ network: { ...inRegions(19), egress: 'network-firewall' } });
     const [group] = Object.values(template.findResources('AWS::NetworkFirewall::RuleGroup'));
     const rules = JSON.stringify(group?.['Properties'].RuleGroup.RulesSource.RulesString);
     expect(Buffer.byteLength(rules)).toBeLessThan(2_000_000);
@@ -305,11 +273,11 @@ describe('the address range', () => {
     expect(paths({ cidr })).toEqual(['network.cidr']);
   });
 
-  it.each(['10.0.0.0/16', '192.168.0.0/20', '100.64.0.0/20', '172.31.0.0/16'])('%s is taken', (cidr) => {
+  it.each(['10.0.0.0/16', '192.168.0.0/20', '100.64.0.0/20', '172.31.0.0/16'])('%s is accepted', (cidr) => {
     expect(faults({ cidr })).toEqual([]);
   });
 
-  it('may not overlap the ranges of other networks, the default included', () => {
+  it('may not overlap other networks, which also holds for the default', () => {
     expect(faults({ cidr: '10.1.0.0/20', otherCidrs: ['10.0.0.0/8'] })).toMatchObject([
       { path: 'network.cidr', given: expect.stringContaining('overlaps 10.0.0.0/8') },
     ]);
@@ -325,7 +293,7 @@ describe('the address range', () => {
     [{ cidr: '10.0.0.0/22', egress: 'network-firewall' }, 507],
     [{ cidr: '10.0.0.0/22', egress: 'network-firewall', natGateways: 'all' }, 251],
     [{ cidr: '10.0.0.0/20', egress: 'public-ip' }, 1019],
-  ])('with %o holds %i agents in each subnet, and not one more', (network, most) => {
+  ])('with %o has enough addresses for %i agents in each subnet, and not one more', (network, most) => {
     const pools = (maxAgents: number) => ({
       pools: [
         { name: 'a', agentTokenSecret: 'one', maxAgents: 1 },

@@ -1,29 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { SettingsError, type SettingsFault } from '../../../lib/settings/errors.ts';
+import { SettingsError } from '../../../lib/settings/errors.ts';
 import { parseSettings } from '../../../lib/settings/parse.ts';
-import { LEAST } from '../synthesis.ts';
+import { faultsIn, faultsOf, faultsOfPool, pathsOf } from '../settings-faults.ts';
+import { EXISTING_VPC, LEAST, onePool } from '../synthesis.ts';
 
-function faultsOf(context: Record<string, unknown>): readonly SettingsFault[] {
-  try {
-    parseSettings(context);
-  } catch (error) {
-    if (error instanceof SettingsError) return error.faults;
-    throw error;
-  }
-  return [];
-}
-
-const faultsOfSettings = (settings: object) => faultsOf({ agentLauncher: { ...LEAST, ...settings } });
-const faultsOfPool = (pool: object) =>
-  faultsOfSettings({ pools: [{ name: 'default', agentTokenSecret: 'acme/agent-token', ...pool }] });
-const paths = (faults: readonly SettingsFault[]) => faults.map(({ path }) => path);
-
-describe('the host', () => {
+describe('the hostname', () => {
   it.each([
     ...['10.0.0.5', '0x7f000001', '0x7f.1', 'localhost', 'localhost:8443', 'tfe'],
     ...[0, 22, 53, 80, 853, 1023, 70_000].map((port) => `tfe.example.com:${port}`),
   ])('may not be %s', (hostname) => {
-    expect(paths(faultsOfSettings({ hostname }))).toEqual(['hostname']);
+    expect(pathsOf(faultsOf({ hostname }))).toEqual(['hostname']);
   });
 
   it.each([
@@ -33,14 +19,13 @@ describe('the host', () => {
     'tfe.corp.internal',
     'app.eu.terraform.io',
   ])('may be %s', (hostname) => {
-    expect(faultsOfSettings({ hostname })).toEqual([]);
+    expect(faultsOf({ hostname })).toEqual([]);
   });
 });
 
 describe('settings without a fault', () => {
-  it('need an organization, an API token secret and a pool with its agent token secret', () => {
-    const settings = parseSettings({ agentLauncher: LEAST });
-    expect(settings).toEqual({
+  it('have these defaults in addition to the required settings', () => {
+    expect(parseSettings({ agentLauncher: LEAST })).toEqual({
       stackName: 'AgentLauncher',
       hostname: 'app.terraform.io',
       organization: 'acme',
@@ -79,31 +64,23 @@ describe('settings without a fault', () => {
     });
   });
 
-  it('may name secrets by complete ARN, hosts with a port, images by digest, and a VPC that exists', () => {
-    const settings = parseSettings({
-      agentLauncher: {
-        ...LEAST,
-        hostname: 'tfe.acme.example:8443',
-        apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-a1B2c3',
-        agentImage: { registry: `registry.acme.example/tfc-agent@sha256:${'0'.repeat(64)}` },
-        network: {
-          egress: 'existing-vpc',
-          vpcId: 'vpc-0123456789abcdef0',
-          subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
-        },
-      },
-    });
-    expect(settings.network).toMatchObject({ egress: 'existing-vpc', vpcId: 'vpc-0123456789abcdef0' });
-    expect(settings.agentImage).toHaveProperty('registry');
+  it('may have a hostname with a port, a secret by its complete ARN, an image by its digest, and an existing VPC', () => {
+    const settings = {
+      hostname: 'tfe.acme.example:8443',
+      apiTokenSecret: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-a1B2c3',
+      agentImage: { registry: `registry.acme.example/tfc-agent@sha256:${'0'.repeat(64)}` },
+      network: { ...EXISTING_VPC, subnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'] },
+    };
+    expect(parseSettings({ agentLauncher: { ...LEAST, ...settings } })).toMatchObject(settings);
   });
 
-  it("leave CDK's own context keys alone", () => {
-    expect(faultsOf({ agentLauncher: LEAST, '@aws-cdk/core:x': true, 'aws:cdk:bundling-stacks': [] })).toEqual([]);
+  it("may stand next to CDK's own context keys", () => {
+    expect(faultsIn({ agentLauncher: LEAST, '@aws-cdk/core:x': true, 'aws:cdk:bundling-stacks': [] })).toEqual([]);
   });
 });
 
-describe('overrides with -c', () => {
-  it('give the whole of the settings without cdk.json', () => {
+describe('options with -c', () => {
+  it('can contain all settings without cdk.json', () => {
     const settings = parseSettings({
       organization: 'acme',
       apiTokenSecret: 'acme/api-token',
@@ -112,7 +89,7 @@ describe('overrides with -c', () => {
     expect(settings).toEqual(parseSettings({ agentLauncher: LEAST }));
   });
 
-  it('reach into objects and lists by a dotted path, and come before cdk.json', () => {
+  it('set values in objects and lists by a dotted path, and override cdk.json', () => {
     const settings = parseSettings({
       agentLauncher: LEAST,
       'pools.0.maxAgents': '3',
@@ -127,7 +104,7 @@ describe('overrides with -c', () => {
     expect(settings.network).toMatchObject({ flowLogRetentionDays: 7 });
   });
 
-  it('keep texts that look like numbers texts', () => {
+  it('with a number stay text if the setting is text', () => {
     expect(parseSettings({ agentLauncher: LEAST, organization: '4711' }).organization).toBe('4711');
   });
 
@@ -137,35 +114,33 @@ describe('overrides with -c', () => {
     expect(agentLauncher).toEqual(LEAST);
   });
 
-  it('that name no setting are faults, with the setting that was meant', () => {
-    expect(faultsOf({ agentLauncher: LEAST, organisation: 'acme' })).toMatchObject([
+  it('for an unknown setting are faults with the setting that was meant', () => {
+    expect(faultsIn({ agentLauncher: LEAST, organisation: 'acme' })).toMatchObject([
       { path: 'organisation', given: '"acme"', remedy: 'did you mean organization?' },
     ]);
-    expect(faultsOf({ agentLauncher: LEAST, 'pools.0.max_agents': '3' })).toMatchObject([
+    expect(faultsIn({ agentLauncher: LEAST, 'pools.0.max_agents': '3' })).toMatchObject([
       { path: 'pools.0.max_agents', remedy: 'did you mean maxAgents?' },
     ]);
   });
 });
 
-describe('a path that leads out of the settings', () => {
-  it.each([
-    'network.__proto__.egress',
-    '__proto__.organization',
-    'pools.0.__proto__',
-    'constructor.prototype.x',
-    'network.toString',
-  ])('%s is a setting that there is not, and changes no object', (path) => {
-    expect(paths(faultsOf({ agentLauncher: LEAST, [path]: 'public-ip' }))).toEqual([
-      path === 'constructor.prototype.x' ? 'constructor' : path,
-    ]);
-    expect(Object.keys(Object.prototype)).toEqual([]);
-    expect({}).not.toHaveProperty('egress');
-  });
+it.each([
+  'network.__proto__.egress',
+  '__proto__.organization',
+  'pools.0.__proto__',
+  'constructor.prototype.x',
+  'network.toString',
+])('%s is an unknown setting with -c, and changes no object', (path) => {
+  expect(pathsOf(faultsIn({ agentLauncher: LEAST, [path]: 'public-ip' }))).toEqual([
+    path === 'constructor.prototype.x' ? 'constructor' : path,
+  ]);
+  expect(Object.keys(Object.prototype)).toEqual([]);
+  expect({}).not.toHaveProperty('egress');
 });
 
 describe('wrong settings', () => {
-  it('are all reported at once, each with what was given, what is allowed and what to do', () => {
-    const faults = faultsOf({
+  it('are all reported at once, each with the given value, the allowed values and the remedy', () => {
+    const faults = faultsIn({
       agentLauncher: {
         hostname: 'https://app.terraform.io',
         organization: 'acme inc.',
@@ -193,7 +168,7 @@ describe('wrong settings', () => {
         idleWindow: 60,
       },
     });
-    expect(paths(faults)).toEqual([
+    expect(pathsOf(faults)).toEqual([
       'stackName',
       'hostname',
       'organization',
@@ -221,8 +196,8 @@ describe('wrong settings', () => {
     }
   });
 
-  it('are reported in one message with every fault', () => {
-    const error = new SettingsError(faultsOf({ organization: 'acme' }));
+  it('are reported in one message with every fault and an example', () => {
+    const error = new SettingsError(faultsIn({ organization: 'acme' }));
     expect(error.message).toMatch(/^2 settings are wrong/);
     expect(error.message).toContain('given:    nothing');
     expect(error.message).toContain('aws secretsmanager create-secret');
@@ -232,33 +207,27 @@ describe('wrong settings', () => {
   it('never show a token', () => {
     const token = 'AbCdEfGhIjKlMn.atlasv1.secretsecretsecret';
     const faults = faultsOf({
-      agentLauncher: {
-        ...LEAST,
-        apiTokenSecret: token,
-        pools: [
-          { name: 'default', agentTokenSecret: token, environment: { TF_TOKEN_app: token }, taskRoleStatements: token },
-        ],
-        token,
-        unknown: { nested: [token] },
-      },
+      ...onePool({ agentTokenSecret: token, environment: { TF_TOKEN_app: token }, taskRoleStatements: token }),
+      apiTokenSecret: token,
+      token,
+      unknown: { nested: [token] },
     });
     expect(faults.length).toBeGreaterThanOrEqual(6);
     expect(new SettingsError(faults).message).not.toContain('secretsecret');
     expect(faults.find(({ path }) => path === 'apiTokenSecret')?.remedy).toContain('Secrets Manager');
   });
 
-  it('that are no object at all are a fault and not a crash', () => {
-    expect(paths(faultsOf({ agentLauncher: 'pools' }))).toEqual(['agentLauncher']);
-    expect(paths(faultsOf({ agentLauncher: { ...LEAST, pools: 'default', network: 7 } }))).toEqual([
-      'pools',
-      'network',
-    ]);
-    expect(paths(faultsOf({ agentLauncher: { ...LEAST, pools: [7] } }))).toEqual(['pools.0']);
-    expect(paths(faultsOf({}))).toEqual(['organization', 'apiTokenSecret', 'pools']);
+  it.each([
+    [{ agentLauncher: 'pools' }, ['agentLauncher']],
+    [{ agentLauncher: { ...LEAST, pools: 'default', network: 7 } }, ['pools', 'network']],
+    [{ agentLauncher: { ...LEAST, pools: [7] } }, ['pools.0']],
+    [{}, ['organization', 'apiTokenSecret', 'pools']],
+  ])('of the wrong type or without content cause faults: %j', (context, paths) => {
+    expect(pathsOf(faultsIn(context))).toEqual(paths);
   });
 });
 
-describe('a single value in the place of a list or an object', () => {
+describe('a single value instead of a list or an object', () => {
   it.each<[string, unknown, string, string]>([
     [
       'network',
@@ -277,52 +246,45 @@ describe('a single value in the place of a list or an object', () => {
     ['network.allowedDomains', 'a.example.com, b.example.com', '["a.example.com","b.example.com"]', 'a.example.com'],
     ['network.otherCidrs', '10.0.0.0/8', '["10.0.0.0/8"]', '10.0.0.0/8'],
     ['pools.0.taskRolePolicyArns', 'arn:aws:iam::aws:policy/ReadOnlyAccess', '-c pools.0.taskRolePolicyArns=', 'arn'],
-  ])('%s=%s is refused, with what to write', (path, value, remedy, given) => {
-    expect(faultsOf({ agentLauncher: LEAST, [path]: value })).toEqual([
-      expect.objectContaining({
-        path,
-        given: expect.stringContaining(given),
-        remedy: expect.stringContaining(remedy),
-      }),
+  ])('%s=%s is refused with the right form', (path, value, remedy, given) => {
+    expect(faultsIn({ agentLauncher: LEAST, [path]: value })).toMatchObject([
+      { path, given: expect.stringContaining(given), remedy: expect.stringContaining(remedy) },
     ]);
   });
 
-  it('is one fault, also where another setting goes with it', () => {
+  it('is one fault, even if another setting depends on it', () => {
     const network = { allowedPresets: 'aws-apis', awsApiServices: ['ec2'] };
-    expect(paths(faultsOfSettings({ network }))).toEqual(['network.allowedPresets']);
+    expect(pathsOf(faultsOf({ network }))).toEqual(['network.allowedPresets']);
   });
 
-  it('never shows a token', () => {
-    const [fault] = faultsOfSettings({ network: { allowedDomains: 'x.atlasv1.secret' } });
-    expect(JSON.stringify(fault)).not.toContain('secret"');
-    const [list] = faultsOfSettings({ network: { allowedDomains: 'a.example.com,x.atlasv1.secret' } });
-    expect(JSON.stringify(list)).not.toContain('atlasv1');
+  it.each([
+    ['x.atlasv1.secret', 'secret"'],
+    ['a.example.com,x.atlasv1.secret', 'atlasv1'],
+  ])('%s is refused without showing the token', (allowedDomains, token) => {
+    expect(JSON.stringify(faultsOf({ network: { allowedDomains } }))).not.toContain(token);
   });
 });
 
 describe('settings that contradict each other', () => {
   it.each([{ cpu: 256, memoryMiB: 3072 }, { cpu: 4096 }, { memoryMiB: 1024 }, { cpu: 8192, memoryMiB: 17_408 }])(
-    'are refused: Fargate has no task of %o',
+    'are refused because Fargate does not offer that size: %o',
     (size) => {
-      expect(paths(faultsOfPool(size))).toEqual(['pools.0.memoryMiB']);
+      expect(pathsOf(faultsOfPool(size))).toEqual(['pools.0.memoryMiB']);
     },
   );
 
-  it('are refused: one secret for two pools, or for an agent token and an API token', () => {
+  it('are refused if two pools, or an agent token and an API token, have the same secret', () => {
     const pools = [
       { name: 'a', agentTokenSecret: 'one' },
       { name: 'b', agentTokenSecret: 'one' },
       { name: 'c', agentTokenSecret: LEAST.apiTokenSecret },
     ];
-    expect(paths(faultsOfSettings({ pools }))).toEqual(['pools.1.agentTokenSecret', 'pools.2.agentTokenSecret']);
+    expect(pathsOf(faultsOf({ pools }))).toEqual(['pools.1.agentTokenSecret', 'pools.2.agentTokenSecret']);
   });
 
-  it('are refused: an existing VPC without its ids, and settings of another mode', () => {
-    expect(paths(faultsOfSettings({ network: { egress: 'existing-vpc', cidr: '10.0.0.0/16' } }))).toEqual([
-      'network.vpcId',
-      'network.subnetIds',
-      'network.cidr',
-    ]);
+  it('are refused if an existing VPC has no IDs, or a setting of another mode', () => {
+    const network = { egress: 'existing-vpc', cidr: '10.0.0.0/16' };
+    expect(pathsOf(faultsOf({ network }))).toEqual(['network.vpcId', 'network.subnetIds', 'network.cidr']);
   });
 
   it.each([
@@ -331,77 +293,60 @@ describe('settings that contradict each other', () => {
     { source: 'release', digest: `sha256:${'0'.repeat(64)}` },
     { base: 'ubuntu:24.04' },
     { source: 'official', base: 'ubuntu:24.04' },
-  ])('are refused: an image from two sources, $source $version $registry', (agentImage) => {
-    expect(paths(faultsOfSettings({ agentImage }))).toEqual(['agentImage']);
+  ])('are refused if an image has two sources: %j', (agentImage) => {
+    expect(pathsOf(faultsOf({ agentImage }))).toEqual(['agentImage']);
   });
 
-  it('may build the image from a release on a chosen base, or on a pinned official image', () => {
-    const digest = `sha256:${'a'.repeat(64)}`;
-    const image = (agentImage: object) => parseSettings({ agentLauncher: { ...LEAST, agentImage } }).agentImage;
-    expect(image({ source: 'release', base: `debian:13@${digest}` })).toEqual({
-      source: 'release',
-      base: `debian:13@${digest}`,
-    });
-    expect(image({ digest })).toEqual({ digest });
-    expect(paths(faultsOfSettings({ agentImage: { digest: 'sha256:12' } }))).toEqual(['agentImage.digest']);
-  });
+  const digest = `sha256:${'a'.repeat(64)}`;
+  it.each([{ source: 'release', base: `debian:13@${digest}` }, { digest }])(
+    'do not include the source and the base, or the digest, of a built image: %j',
+    (agentImage) => {
+      expect(parseSettings({ agentLauncher: { ...LEAST, agentImage } }).agentImage).toEqual(agentImage);
+    },
+  );
 });
 
-describe('single settings', () => {
-  it.each(['10.0.0.0/16', '10.0.252.0/22', '172.16.0.0/20'])('take the address range %s', (cidr) => {
-    expect(faultsOfSettings({ network: { cidr } })).toEqual([]);
-  });
-
-  it.each(['10.0.0.1/16', '10.0.1.0/22', '10.0.0.0/15', '10.0.0.0/23', '256.0.0.0/16', '10.0.0.0', 'fd00::/16'])(
-    'refuse the address range %s',
-    (cidr) => {
-      expect(paths(faultsOfSettings({ network: { cidr } }))).toEqual(['network.cidr']);
-    },
-  );
-
-  it.each(['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest', 'registry:5000/tfc-agent', 'a@sha256:12'])(
-    'refuse the unpinned image %s',
-    (registry) => {
-      expect(paths(faultsOfSettings({ agentImage: { registry } }))).toEqual(['agentImage.registry']);
-    },
-  );
-
+describe('a single setting', () => {
   it.each([
-    'TFC_AGENT_TOKEN',
-    'TFC_AGENT_NAME',
-    'TFC_ADDRESS',
-    'AWS_SECRET_ACCESS_KEY',
-    'ECS_CONTAINER_METADATA_URI_V4',
-    'A-B',
-  ])('refuse the environment variable %s', (name) => {
-    expect(paths(faultsOfPool({ environment: { [name]: 'x' } }))).toEqual([`pools.0.environment.${name}`]);
+    ...['10.0.0.0/16', '10.0.252.0/22', '172.16.0.0/20'].map((cidr) => ({ network: { cidr } })),
+    ...['TFC_AGENT_LOG_LEVEL', 'TFC_AGENT_OTLP_ADDRESS', 'NO_PROXY', 'AWS_REGION'].map((name) =>
+      onePool({ environment: { [name]: 'x' } }),
+    ),
+  ])('is accepted: %j', (settings) => {
+    expect(faultsOf(settings)).toEqual([]);
   });
 
-  it.each(['TFC_AGENT_LOG_LEVEL', 'TFC_AGENT_OTLP_ADDRESS', 'NO_PROXY', 'AWS_REGION'])(
-    'take the environment variable %s',
-    (name) => {
-      expect(faultsOfPool({ environment: { [name]: 'x' } })).toEqual([]);
-    },
-  );
+  it.each<[string, object]>([
+    ...['10.0.0.1/16', '10.0.1.0/22', '10.0.0.0/15', '10.0.0.0/23', '256.0.0.0/16', '10.0.0.0', 'fd00::/16'].map(
+      (cidr): [string, object] => ['network.cidr', { network: { cidr } }],
+    ),
+    ...['hashicorp/tfc-agent', 'hashicorp/tfc-agent:latest', 'registry:5000/tfc-agent', 'a@sha256:12'].map(
+      (registry): [string, object] => ['agentImage.registry', { agentImage: { registry } }],
+    ),
+    ['agentImage.digest', { agentImage: { digest: 'sha256:12' } }],
+    // cdk.json has numbers. Only with -c may a number be text.
+    ['pools.0.maxAgents', onePool({ maxAgents: '3' })],
+  ])('is refused at %s: %j', (path, settings) => {
+    expect(pathsOf(faultsOf(settings))).toEqual([path]);
+  });
 
-  it('refuse texts where cdk.json should have numbers, and take them from -c when they are numbers', () => {
-    expect(paths(faultsOfPool({ maxAgents: '3' }))).toEqual(['pools.0.maxAgents']);
-    expect(paths(faultsOf({ agentLauncher: LEAST, 'pools.0.maxAgents': 'three' }))).toEqual(['pools.0.maxAgents']);
+  it('is refused with -c if a number is required and the text is not a number', () => {
+    expect(pathsOf(faultsIn({ agentLauncher: LEAST, 'pools.0.maxAgents': 'three' }))).toEqual(['pools.0.maxAgents']);
   });
 });
 
 describe('pools', () => {
   const named = (names: readonly string[]) => names.map((name) => ({ name, agentTokenSecret: `acme/token/${name}` }));
 
-  it('are at most as many as one launcher can serve', () => {
+  it('are limited to 20, the maximum number of one launcher', () => {
     const names = Array.from({ length: 21 }, (_, i) => `p${i}`);
-    expect(paths(faultsOfSettings({ pools: named(names.slice(1)) }))).toEqual([]);
-    expect(paths(faultsOfSettings({ pools: named(names) }))).toEqual(['pools']);
+    expect(pathsOf(faultsOf({ pools: named(names.slice(1)) }))).toEqual([]);
+    expect(pathsOf(faultsOf({ pools: named(names) }))).toEqual(['pools']);
   });
 
-  it('fit into the function’s environment', () => {
+  it('are refused if they do not fit into the function’s environment', () => {
     const names = Array.from({ length: 20 }, (_, i) => `${'long-'.repeat(16)}${i}`);
-    const faults = faultsOfSettings({ pools: named(names) });
+    const faults = faultsOf({ pools: named(names) });
     expect(faults).toMatchObject([
       { path: 'pools', given: expect.stringContaining('bytes'), remedy: expect.any(String) },
     ]);
@@ -415,13 +360,13 @@ describe('pools', () => {
     ['taskRoleStatements', { taskRoleStatements: [{ Sid: 'a b', Effect: 'Allow', Action: '*', Resource: '*' }] }],
     ['environment', { environment: { TFC_AGENT_ACCEPT: 'plan' } }],
   ])('are refused with a wrong %s', (setting, wrong) => {
-    const pool = { name: 'default', agentTokenSecret: 'acme/token', ...wrong };
-    for (const path of paths(faultsOfSettings({ pools: [pool] }))) expect(path).toContain(`pools.0.${setting}`);
-    expect(faultsOfSettings({ pools: [pool] })).not.toEqual([]);
+    const paths = pathsOf(faultsOfPool(wrong));
+    expect(paths).not.toEqual([]);
+    for (const path of paths) expect(path).toContain(`pools.0.${setting}`);
   });
 });
 
-describe('a region that is known', () => {
+describe('the region of the stack', () => {
   const arn = (service: string, region: string, name: string) => `arn:aws:${service}:${region}:123456789012:${name}`;
   const settings = (region: string) => ({
     ...LEAST,
@@ -430,7 +375,7 @@ describe('a region that is known', () => {
     pools: [{ ...LEAST.pools[0], apiTokenSecret: arn('secretsmanager', region, 'secret:own-AbCdEf') }],
   });
 
-  it('is the one of the alarm topic and of the secrets that the launcher reads', () => {
+  it('must be that of the alarm topic and of the secrets that the launcher reads', () => {
     const faults = () => parseSettings({ agentLauncher: settings('us-east-1') }, { region: 'eu-central-1' });
     expect(faults).toThrow(SettingsError);
     expect(faults).toThrow(
@@ -439,7 +384,7 @@ describe('a region that is known', () => {
     expect(faults).toThrow(/a topic in eu-central-1[\s\S]*set AWS_REGION/);
   });
 
-  it('contains the zones of the new VPC', () => {
+  it('must contain the zones of the new VPC', () => {
     const network = { availabilityZones: ['eu-west-1a', 'eu-west-1b'] };
     const parse = (region: string) => () => parseSettings({ agentLauncher: { ...LEAST, network } }, { region });
     expect(parse('us-east-1')).toThrow(/network\.availabilityZones[\s\S]*eu-west-1a[\s\S]*zones of us-east-1/);
@@ -447,7 +392,7 @@ describe('a region that is known', () => {
     expect(() => parseSettings({ agentLauncher: own }, { region: 'us-east-1' })).not.toThrow();
   });
 
-  it('is not compared where it is not known, or where a secret is given by its name', () => {
+  it('is not compared if it is unknown or a secret is set by its name', () => {
     expect(() => parseSettings({ agentLauncher: settings('us-east-1') })).not.toThrow();
     expect(() => parseSettings({ agentLauncher: settings('us-east-1') }, { region: 'us-east-1' })).not.toThrow();
     expect(() => parseSettings({ agentLauncher: LEAST }, { region: 'us-east-1' })).not.toThrow();

@@ -8,14 +8,15 @@ const reference = settingsReference();
 const rows = reference.split('\n').filter((line) => line.startsWith('| `'));
 
 describe('the reference of settings', () => {
-  it('has a row for every setting, with its default or that it is required', () => {
-    expect(rows).toContainEqual(expect.stringMatching(/^\| `organization` \|.*\| \*\*required\*\* \|$/));
-    expect(rows).toContainEqual(expect.stringMatching(/^\| `pools\[\]\.maxAgents` \|.*\| `10` \|$/));
-    expect(rows).toContainEqual(expect.stringMatching(/^\| `network\.egress` \|.*\| `nat-gateway` \|$/));
-    expect(rows).toContainEqual(expect.stringMatching(/^\| `agentImage\.registry` \|.*\| an image is built \|$/));
-    expect(rows).toContainEqual(
-      expect.stringMatching(/`pools\[\]\.warmAgents\.schedule\.days` .*\| `Mon`, .*`Sun` \|$/),
-    );
+  it.each([
+    ['organization', /\| \*\*required\*\* \|$/],
+    ['pools[].maxAgents', /\| `10` \|$/],
+    ['network.egress', /\| `nat-gateway` \|$/],
+    ['agentImage.registry', /\| an image is built \|$/],
+    ['pools[].warmAgents.schedule.days', /\| `Mon`, .*`Sun` \|$/],
+  ])('has a row for %s with its default, or with the word required', (setting, end) => {
+    const found = rows.filter((row) => row.startsWith(`| \`${setting}\` |`));
+    expect(found).toEqual([expect.stringMatching(end)]);
   });
 
   it('has a heading for every group of settings', () => {
@@ -28,7 +29,7 @@ describe('the reference of settings', () => {
     for (const row of rows) expect(row.replaceAll('\\|', '').split('|'), row).toHaveLength(6);
   });
 
-  it('describes no two settings in the same words', () => {
+  it('has a different description for every setting', () => {
     const descriptions = rows.map((row) => row.split('|')[2]);
     expect(new Set(descriptions).size).toBe(descriptions.length);
   });
@@ -42,7 +43,7 @@ describe('the JSON schema of cdk.json', () => {
   const schema = z.fromJSONSchema(JSON.parse(JSON.stringify(cdkJsonSchema())));
   const accepts = (agentLauncher: object) => schema.safeParse({ context: { agentLauncher } }).success;
 
-  it('accepts the committed cdk.json, which names it', () => {
+  it('accepts the committed cdk.json, which refers to it', () => {
     const cdkJson = JSON.parse(readFileSync('cdk.json', 'utf8'));
     expect(schema.safeParse(cdkJson).success).toBe(true);
     expect(cdkJson.$schema).toBe('./docs/cdk.schema.json');
@@ -56,7 +57,7 @@ describe('the JSON schema of cdk.json', () => {
     expect(accepts({ apiTokenSecret: LEAST.apiTokenSecret, pools: LEAST.pools })).toBe(false);
   });
 
-  it('describes every setting for the editor', () => {
+  it('has a description of every setting for editors', () => {
     const pools = z.object({ properties: z.object({ context: z.any() }) }).parse(cdkJsonSchema());
     const { properties } = pools.properties.context.properties.agentLauncher;
     for (const [name, property] of Object.entries<{ description?: string }>(properties)) {

@@ -1,4 +1,4 @@
-/** What DNS Firewall says about names: the rules that a template attaches to the VPC of the tasks. */
+/** DNS Firewall: the rules that a template attaches to the VPC of the tasks, and whether a name resolves. */
 import * as z from 'zod';
 import { type Resource, resourcesIn } from './template-values.ts';
 
@@ -6,9 +6,9 @@ import { type Resource, resourcesIn } from './template-values.ts';
 export interface DnsRule {
   readonly action: string;
   readonly domains: readonly string[];
-  /** Whether the names that an allowed name is an alias of are judged as well. */
+  /** Whether DNS Firewall also checks the aliases of an allowed name. */
   readonly redirection: string;
-  /** What is answered for a blocked name. */
+  /** The answer to a query for a blocked name. */
   readonly response: string;
 }
 
@@ -22,20 +22,16 @@ const dnsRules = z.array(
   }),
 );
 
-const associationSchema = z.looseObject({
-  FirewallRuleGroupId: z.string(),
-  VpcId: z.string(),
-  Priority: z.number(),
-});
+const associationSchema = z.looseObject({ FirewallRuleGroupId: z.string(), VpcId: z.string(), Priority: z.number() });
 
-/** A rule group's place at a VPC. */
+/** A rule group that is attached to a VPC. */
 export interface DnsAssociation {
   readonly group: string;
   readonly vpc: string;
   readonly priority: number;
 }
 
-/** What is attached to which VPC, in the order in which it is asked. */
+/** The rule groups that are attached to VPCs, in the order of their priorities. */
 export function dnsAssociationsIn(template: unknown): DnsAssociation[] {
   return resourcesIn(template)
     .filter(({ type }) => type === 'AWS::Route53Resolver::FirewallRuleGroupAssociation')
@@ -44,7 +40,7 @@ export function dnsAssociationsIn(template: unknown): DnsAssociation[] {
     .sort((a, b) => a.priority - b.priority);
 }
 
-/** The rules that the resolver of the tasks' VPC asks, in their order; none when names are not limited there. */
+/** The rules of the tasks' VPC in their order. There are none if names are not limited. */
 export function dnsRulesIn(template: unknown): DnsRule[] {
   const resources = resourcesIn(template);
   const vpc = resources.find(({ type }) => type === 'AWS::EC2::VPC');
@@ -54,7 +50,7 @@ export function dnsRulesIn(template: unknown): DnsRule[] {
       const found = resources.find(
         ({ type, id }) => type === 'AWS::Route53Resolver::FirewallRuleGroup' && group === `<${id}.Id>`,
       );
-      if (found === undefined) throw new Error(`${group} is no rule group of the template`);
+      if (found === undefined) throw new Error(`${group} is not a rule group of the template`);
       return dnsRules.parse(found.properties['FirewallRules']).sort((a, b) => a.Priority - b.Priority);
     })
     .map((rule) => ({
@@ -71,13 +67,13 @@ function domainsOf(resources: readonly Resource[], listId: string): readonly str
 }
 
 /**
- * Whether a name resolves, by the documented rules: case does not matter; a list entry is a whole name, or `*` and the
- * end of one; rules are asked in order and the first that matches decides; what none matches resolves. Of a name that is
- * an alias every further name is judged in the same way, until a rule that trusts redirections lets one through.
+ * Whether a name resolves, by the documented rules. Case does not matter. A list entry is a complete name, or `*` and the
+ * end of a name. The first rule that matches decides, and a name that no rule matches resolves. If a name is an alias, the
+ * same applies to each further name, until a rule that trusts redirections allows one.
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-domain-lists.html
  * https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-dns-firewall-rule-settings.html
  *
- * @param aliases what the name is an alias of, in turn; none for a name that has an address itself
+ * @param aliases the chain of names that the name is an alias of; none for a name with an address
  */
 export function resolves(rules: readonly DnsRule[], name: string, aliases: readonly string[] = []): boolean {
   for (const asked of [name, ...aliases]) {

@@ -1,11 +1,11 @@
-/** What the policy of a VPC endpoint lets through. */
+/** The API calls that the policy of a VPC endpoint allows. */
 import * as z from 'zod';
 
-/** A call of an API, as an endpoint's policy judges it. */
+/** The parts of an API call that an endpoint's policy checks. */
 export interface ApiCall {
   readonly action: string;
   readonly resource: string;
-  /** Accounts of who calls, and of what is called. */
+  /** The accounts of the caller and of the resource. */
   readonly principalAccount: string;
   readonly resourceAccount: string;
 }
@@ -24,9 +24,9 @@ const policySchema = z.looseObject({
 });
 
 /**
- * Whether a call passes. No policy passes everything. Read with the worst in mind: a statement without actions or
- * resources (`NotAction`, `NotResource`) is for all of them, a condition that is not known here is met, `Deny` is not
- * believed.
+ * Whether a policy allows a call. An endpoint without a policy allows every call. In doubt, this model allows the call: a
+ * statement without actions or resources (`NotAction`, `NotResource`) applies to all of them, an unknown condition is met,
+ * and `Deny` has no effect.
  */
 export function lets(policy: unknown, call: ApiCall): boolean {
   if (policy === undefined) return true;
@@ -41,7 +41,7 @@ export function lets(policy: unknown, call: ApiCall): boolean {
     );
 }
 
-/** `*` and `?` as IAM reads them. */
+/** Compares with IAM's wildcards `*` and `?`. */
 function matches(pattern: string, value: string): boolean {
   const escaped = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')

@@ -1,6 +1,6 @@
-/** The network firewalls of a template, each with what its policy makes of a packet: stateless stage, groups, defaults. */
+/** The network firewalls of a template, and what their policies do with a connection: stateless stage, groups, defaults. */
 import * as z from 'zod';
-import { decision, parsedRules, type Rule, type Seen } from './firewall-rules.ts';
+import { type Connection, decision, type EngineRule, engineRules } from './suricata.ts';
 import { optionalText, type Resource, resourcesIn, text } from './template-values.ts';
 
 /** A stateful rule group that a policy refers to. */
@@ -9,7 +9,7 @@ export interface StatefulGroup {
   readonly order: string;
 }
 
-/** What a firewall does, by the policy that it has. */
+/** The policy of a firewall. */
 export interface FirewallPolicy {
   readonly statelessActions: readonly string[];
   readonly statelessFragmentActions: readonly string[];
@@ -18,14 +18,14 @@ export interface FirewallPolicy {
   readonly defaultActions: readonly string[];
   /** In the order of their priorities. */
   readonly groups: readonly StatefulGroup[];
-  /** Ranges behind `$HOME_NET`, where policy or group name them; AWS takes the VPC's otherwise. */
+  /** Ranges of `$HOME_NET`, if the policy or a group sets them. Otherwise, AWS uses the VPC's. */
   readonly homeNet: readonly string[] | undefined;
 }
 
-/** What a policy makes of a packet. */
+/** The decision of a policy about a connection. */
 export interface Verdict {
   readonly passes: boolean;
-  /** What decided. */
+  /** The part of the policy that decided. */
   readonly by: string;
 }
 
@@ -55,7 +55,7 @@ const groupSchema = z.looseObject({
   RuleVariables: variables,
 });
 
-/** Every firewall of the template, by its id. A rule group that no firewall's policy refers to is in none of them. */
+/** Every firewall of the template, by its logical ID, with the rule groups that its policy refers to. */
 export function firewallsIn(template: unknown): ReadonlyMap<string, FirewallPolicy> {
   const resources = resourcesIn(template);
   return new Map(
@@ -70,7 +70,7 @@ export function firewallsIn(template: unknown): ReadonlyMap<string, FirewallPoli
 
 function policyIn({ id, properties }: Resource, resources: readonly Resource[]): FirewallPolicy {
   const policy = policySchema.parse(properties['FirewallPolicy']);
-  // Nothing here has stateless rules; a proof that does not know them must not pass over them.
+  // No stack has stateless rules. This model doesn't know them, so it must not ignore them.
   if (policy.StatelessRuleGroupReferences.length > 0) throw new Error(`${id} has stateless rule groups`);
   const groups = policy.StatefulRuleGroupReferences.toSorted((a, b) => a.Priority - b.Priority).map(({ ResourceArn }) =>
     groupSchema.parse(meant(resources, ResourceArn, 'AWS::NetworkFirewall::RuleGroup').properties['RuleGroup']),
@@ -99,13 +99,13 @@ function meant(resources: readonly Resource[], reference: string, type: string):
   return found;
 }
 
-/** The rules that a template's firewalls have, in the order in which they are read; `undefined` without a firewall. */
+/** The rules of a template's firewalls in their order, or `undefined` if there is no firewall. */
 export function rulesIn(template: unknown): string | undefined {
   const [policy] = firewallsIn(template).values();
   return policy?.groups.map(({ rules }) => rules).join('\n');
 }
 
-/** Where a log of a firewall goes. */
+/** The destination of a firewall's log. */
 export interface FirewallLog {
   readonly firewall: string;
   readonly logType: string;
@@ -123,7 +123,7 @@ const loggingSchema = z.looseObject({
   ),
 });
 
-/** Every log that some firewall of the template writes. */
+/** Every log of the template's firewalls. */
 export function firewallLogsIn(template: unknown): FirewallLog[] {
   return resourcesIn(template)
     .filter(({ type }) => type === 'AWS::NetworkFirewall::LoggingConfiguration')
@@ -140,22 +140,18 @@ export function firewallLogsIn(template: unknown): FirewallLog[] {
 const ACTION_ORDER = ['pass', 'drop', 'reject', 'alert'];
 
 /**
- * What a policy makes of a packet. What the stateless stage passes no rule sees. Without strict order on both sides
- * rules are read by their actions, and what none decides passes.
+ * The decision of a policy about a connection. Rules see only what the stateless stage forwards. If the policy or a group
+ * has no strict order, rules are evaluated by their actions, and a connection that no rule decides about passes.
  * https://docs.aws.amazon.com/network-firewall/latest/developerguide/suricata-rule-evaluation-order.html
  */
-export function verdict(policy: FirewallPolicy, seen: Seen): Verdict {
+export function verdict(policy: FirewallPolicy, connection: Connection): Verdict {
   if (policy.statelessActions.includes('aws:pass')) return { passes: true, by: 'the stateless stage' };
   if (!policy.statelessActions.includes('aws:forward_to_sfe')) return { passes: false, by: 'the stateless stage' };
   const isStrict = [policy, ...policy.groups].every(({ order }) => order === 'STRICT_ORDER');
-  const read = policy.groups.flatMap(({ rules }) => parsedRules(rules));
-  const rank = ({ action }: Rule) => ACTION_ORDER.indexOf(action);
-  const rule = decision(isStrict ? read : read.toSorted((a, b) => rank(a) - rank(b)), seen);
-  if (rule !== undefined) return { passes: rule.action === 'pass', by: messageOf(rule) };
+  const rules = policy.groups.flatMap((group) => engineRules(group.rules));
+  const rank = ({ action }: EngineRule) => ACTION_ORDER.indexOf(action);
+  const rule = decision(isStrict ? rules : rules.toSorted((a, b) => rank(a) - rank(b)), connection);
+  if (rule !== undefined) return { passes: rule.action === 'pass', by: rule.message };
   const drops = isStrict && policy.defaultActions.some((action) => action.startsWith('aws:drop_'));
   return { passes: !drops, by: 'the default action' };
-}
-
-function messageOf({ options }: Rule): string {
-  return /msg:"agent-launcher: ([^"]*)"/.exec(options)?.[1] ?? 'a rule without a message';
 }

@@ -5,14 +5,14 @@ import { type DnsRule, dnsRulesIn } from './dns-rules.ts';
 import { type FirewallPolicy, firewallsIn } from './firewall-policy.ts';
 import { optionalText, type Resource, resourcesIn, text } from './template-values.ts';
 
-/** Where a route leads. */
+/** The target of a route. */
 export interface Target {
   readonly kind: 'internet-gateway' | 'egress-only-gateway' | 'nat-gateway' | 'firewall' | 's3-endpoint' | 'unknown';
   readonly id: string;
 }
 
 export interface Route {
-  /** A range, `::/0`, or `s3`: the addresses of S3 in the region. */
+  /** A range, or `s3` for the addresses of S3 in the region. */
   readonly destination: string;
   readonly target: Target;
 }
@@ -22,19 +22,19 @@ export interface Subnet {
   readonly cidr: string;
   readonly zone: string;
   readonly mapsPublicAddresses: boolean;
-  /** Whether what is in it has a global IPv6 address, too. */
+  /** Whether its resources also have a global IPv6 address. */
   readonly hasIpv6: boolean;
   readonly routes: readonly Route[];
 }
 
-/** One rule of a security group. The protocol is a name; `-1` is all. */
+/** A rule of a security group. The protocol is a name, or `-1` for all of them. */
 export interface GroupRule {
   readonly group: string;
   readonly direction: 'in' | 'out';
   readonly protocol: string;
   readonly from: number;
   readonly to: number;
-  /** A range, or the group that may be the other side. */
+  /** The range, security group or prefix list on the other side. */
   readonly peer: string;
 }
 
@@ -44,7 +44,7 @@ export interface Endpoint {
   readonly kind: string;
   readonly groups: readonly string[];
   readonly subnets: readonly string[];
-  /** Whether the API's own name means the endpoint inside the VPC. */
+  /** Whether the API's own hostname resolves to the endpoint inside the VPC. */
   readonly privateDns: boolean;
   readonly policy: unknown;
 }
@@ -55,16 +55,16 @@ export interface NetworkModel {
   readonly groupRules: readonly GroupRule[];
   readonly groups: readonly string[];
   readonly endpoints: readonly Endpoint[];
-  /** Subnet of every NAT gateway and firewall, by its id. */
+  /** The subnet of every NAT gateway and firewall, by its logical ID. */
   readonly placed: ReadonlyMap<string, string>;
-  /** What each firewall does, by its id. */
+  /** The policy of every firewall, by its logical ID. */
   readonly firewalls: ReadonlyMap<string, FirewallPolicy>;
   readonly dnsRules: readonly DnsRule[];
-  /** What the launcher starts tasks with. */
+  /** The network configuration with which the launcher starts tasks. */
   readonly tasks: { readonly subnets: string[]; readonly groups: string[]; readonly publicAddress: boolean };
 }
 
-/** Reads the network out of a template. */
+/** The network of a template. */
 export function networkIn(template: unknown): NetworkModel {
   const resources = resourcesIn(template);
   const of = (type: string) => resources.filter((resource) => resource.type === type);
@@ -107,7 +107,7 @@ export function networkIn(template: unknown): NetworkModel {
   };
 }
 
-/** The logical id in `<Id>` or `<Id.Attribute>`; other texts stay. */
+/** The logical ID in `<Id>` or `<Id.Attribute>`. Other texts stay the same. */
 function refered(value: string): string {
   return /^<([^.>]+)(?:\.[^>]+)?>$/.exec(value)?.[1] ?? value;
 }

@@ -1,6 +1,6 @@
 /**
- * What of a template's policies is not exactly what it should be, in words; nothing when all is. Whatever is not known
- * here is a fault too: an endpoint, a rule group, a rule of a security group more.
+ * Compares the policies of a template with those that it should have, and describes every difference. An additional
+ * endpoint, rule group or security group rule is also a fault.
  */
 import * as z from 'zod';
 import { dnsAssociationsIn, dnsRulesIn } from './dns-rules.ts';
@@ -8,16 +8,16 @@ import { firewallLogsIn, firewallsIn } from './firewall-policy.ts';
 import { networkIn } from './network-model.ts';
 import { FILL, resourcesIn } from './template-values.ts';
 
-/** What a network of the stack's own should have. */
+/** The properties that a network of the stack should have. */
 export interface Expected {
-  /** Zones with a firewall; none in the other modes. */
+  /** Number of zones with a firewall. It is 0 in the other modes. */
   readonly firewalls: number;
   readonly dnsFirewall: boolean;
   readonly taskStartEndpoints: boolean;
   readonly ipv6: boolean;
   /** Services whose APIs jobs may use. */
   readonly services: readonly string[];
-  /** Buckets that are allowed by their names. */
+  /** Buckets whose hostnames are allowed. */
   readonly buckets: readonly string[];
   /** Ports that agents may use. */
   readonly ports: readonly number[];
@@ -139,7 +139,7 @@ function firewallFaults(template: unknown, { firewalls: count }: Expected): stri
   ];
 }
 
-/** A statement of an endpoint's policy, for everybody unless a condition says otherwise. */
+/** A statement of an endpoint's policy, for every principal that meets the condition. */
 function statement(sid: string, action: string | string[], resource: string | string[], condition?: object) {
   return {
     Action: action,
@@ -151,7 +151,8 @@ function statement(sid: string, action: string | string[], resource: string | st
   };
 }
 
-const PULL = [
+/** Actions that pull an image from ECR. */
+export const PULL = [
   'ecr:BatchCheckLayerAvailability',
   'ecr:BatchGetImage',
   'ecr:GetAuthorizationToken',

@@ -1,4 +1,4 @@
-/** A reviewer's questions about a network: can a task reach this, and how? */
+/** A reviewer's questions about a network: what can a task reach, and on which path? */
 import type { NetworkModel, Target } from './network-model.ts';
 import { FILL } from './template-values.ts';
 import { type Arrival, follow, type Packet } from './walk.ts';
@@ -11,13 +11,13 @@ export interface Probe {
 const tls = { protocol: 'tcp', port: 443, to: 'internet', family: 4 } as const;
 const aws = (service: string) => `${service}.${FILL.region}.amazonaws.com`;
 
-/** An API call to the API's own hostname, with this account's credentials unless another account is given. */
+/** A call to the API's own hostname, with credentials of this account or of another one. */
 function api(name: string, action: string, principalAccount = FILL.account): Packet {
   const call = { action, resource: '*', principalAccount, resourceAccount: principalAccount };
   return { ...tls, name: aws(name), serverName: aws(name), call };
 }
 
-/** Another account: one of AWS, or one of an attacker. */
+/** An account of AWS or of an attacker. */
 const OTHER = '999999999999';
 const inBucket = (bucket: string, action: string) => ({
   action,
@@ -68,12 +68,12 @@ export const PROBES: readonly Probe[] = [
   { what: 'another task', packet: { ...tls, to: 'neighbour' } },
 ];
 
-/** A probe and its outcome, which is the same from every subnet of the tasks. */
+/** A probe and its result, which is the same from every subnet of the tasks. */
 export interface Finding extends Arrival {
   readonly what: string;
 }
 
-/** Probes from every subnet that tasks are in. @throws when two subnets differ: they are meant to be alike */
+/** The results of all probes from every subnet of the tasks. @throws if two subnets have different results */
 export function findings(model: NetworkModel): Finding[] {
   return PROBES.map(({ what, packet }) => {
     const arrivals = model.tasks.subnets.map((subnet) => follow(model, subnet, packet));

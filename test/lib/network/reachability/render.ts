@@ -1,8 +1,8 @@
-/** Findings as a table and as a picture (Mermaid, which GitHub draws). */
+/** Findings as a table, and as a picture in Mermaid, which GitHub renders. */
 import type { Finding } from './probes.ts';
 import type { Arrival } from './walk.ts';
 
-/** The table of one mode. */
+/** The table of a mode. */
 export function findingsTable(findings: readonly Finding[], entrance: Arrival): string {
   const row = (what: string, { reached, hops, stoppedBy }: Arrival) =>
     `| ${what} | ${reached ? `**yes**, through ${hops.join(' → ')}` : 'no'} | ${stoppedBy ?? ''} |`;
@@ -16,11 +16,11 @@ export function findingsTable(findings: readonly Finding[], entrance: Arrival): 
 
 const id = (name: string) => name.replace(/\W+/g, '-');
 
-/** The picture of one mode: every hop that a packet passes, and where other packets end. */
+/** The picture of a mode: every hop that a packet passes, and the places where packets are stopped. */
 export function findingsPicture(findings: readonly Finding[], entrance: Arrival): string {
   const nodes = new Map<string, string>([['task', 'task']]);
   const passed = new Set<string>();
-  /** What is stopped, by the edge between the last hop and what stops it. */
+  /** The stopped packets, by the edge between their last hop and the place that stops them. */
   const stopped = new Map<string, string[]>();
   for (const { what, reached, hops, stoppedBy = '' } of findings) {
     let from = 'task';

@@ -1,4 +1,4 @@
-/** Sections of a document that are made by code: between `<!-- name: … -->` and `<!-- /name -->`. */
+/** Generated sections of a document, between `<!-- name: … -->` and `<!-- /name -->`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -6,14 +6,14 @@ const root = join(import.meta.dirname, '..', '..', '..', '..');
 
 const borders = (name: string) => new RegExp(`(<!-- ${name}: [^>]*-->\n)([\\s\\S]*?)(<!-- /${name} -->)`);
 
-/** What a section holds. @throws when the document has no such section */
+/** The text of a section. @throws if the document has no such section */
 export function readSection(file: string, name: string): string {
   const found = borders(name).exec(readFileSync(join(root, file), 'utf8'));
   if (found === null) throw new Error(`${file} has no section ${name}: add <!-- ${name}: … --> and <!-- /${name} -->.`);
   return (found[2] ?? '').replace(/\n$/, '');
 }
 
-/** Puts text in the place of what a section holds. */
+/** Replaces the text of a section. */
 export function writeSection(file: string, name: string, text: string): void {
   readSection(file, name);
   const path = join(root, file);

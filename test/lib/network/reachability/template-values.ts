@@ -1,7 +1,7 @@
-/** Values of a synthesized template as CloudFormation would fill them in, and the resources that hold them. */
+/** The resources of a synthesized template, with the values that CloudFormation would fill in. */
 import * as z from 'zod';
 
-/** What CloudFormation knows and a template does not. */
+/** Values that CloudFormation knows and a template doesn't. */
 export interface Fill {
   readonly region: string;
   readonly account: string;
@@ -17,7 +17,7 @@ const resource = z.looseObject({ Type: z.string(), Properties: z.record(z.string
 const mappings = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.unknown())));
 const template = z.looseObject({ Resources: z.record(z.string(), resource), Mappings: mappings.default({}) });
 
-/** One resource with its values filled in: `Ref` and attributes of others become `<LogicalId>` and `<LogicalId.Attribute>`. */
+/** A resource with its values. References to others are `<LogicalId>` or `<LogicalId.Attribute>`. */
 export interface Resource {
   readonly id: string;
   readonly type: string;
@@ -42,7 +42,7 @@ const pseudo = (fill: Fill): Readonly<Record<string, string>> => ({
   'AWS::URLSuffix': 'amazonaws.com',
 });
 
-/** A value with every intrinsic function replaced by what it stands for. */
+/** A value in which each intrinsic function is replaced by its result. */
 export function filled(value: unknown, fill: Fill = FILL): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => filled(item, fill));
   if (typeof value !== 'object' || value === null) return value;
@@ -61,7 +61,7 @@ export function filled(value: unknown, fill: Fill = FILL): unknown {
       if (found === undefined) throw new Error(`No value in ${JSON.stringify(argument)}`);
       return found;
     }
-    // Which of several zones or endpoints it is does not matter here, only whose it is.
+    // The index of a zone or of an endpoint does not matter here, only its resource.
     if (name === 'Fn::Select') {
       const [index, list] = z.tuple([z.union([z.number(), z.string()]), z.unknown()]).parse(argument);
       const from = filled(list, fill);
@@ -75,14 +75,14 @@ export function filled(value: unknown, fill: Fill = FILL): unknown {
   return Object.fromEntries(entries.map(([key, inner]) => [key, filled(inner, fill)]));
 }
 
-/** A property that must be a text. */
+/** A property that must be text. */
 export function text({ id, properties }: Resource, name: string): string {
   const value = properties[name];
   if (typeof value !== 'string') throw new Error(`${id} has no text ${name}, but ${JSON.stringify(value)}`);
   return value;
 }
 
-/** A property that is a text, if it is there. */
+/** A property, if it is text. */
 export function optionalText({ properties }: Resource, name: string): string | undefined {
   const value = properties[name];
   return typeof value === 'string' ? value : undefined;

@@ -1,30 +1,30 @@
-/** Follows a packet of a task: security group, then route by route, through gateways, endpoints and firewalls. */
+/** Follows a packet of a task through security groups, routes, gateways, endpoints and firewalls. */
 import { contains, parseRange } from '../../../../lib/aws/address-range.ts';
 import { resolves } from './dns-rules.ts';
 import { type ApiCall, lets } from './endpoint-policy.ts';
 import { verdict } from './firewall-policy.ts';
-import type { Seen } from './firewall-rules.ts';
 import type { Endpoint, NetworkModel, Route, Subnet } from './network-model.ts';
+import type { Connection } from './suricata.ts';
 
-/** What a task sends. */
-export interface Packet extends Seen {
-  /** Where to: some address outside, S3 in the region, another task. */
+/** A packet that a task sends. */
+export interface Packet extends Connection {
+  /** The destination: an address on the internet, S3 in the region, or another task. */
   readonly to: 'internet' | 's3' | 'neighbour';
   readonly family: 4 | 6;
-  /** A name that must resolve first; who knows the address has none. */
+  /** A name that must resolve first. It is absent if the sender knows the address. */
   readonly name?: string;
-  /** What that name is an alias of, in turn. */
+  /** The chain of names that the name is an alias of. */
   readonly aliases?: readonly string[];
-  /** What is asked of an API of AWS. */
+  /** The call, if the destination is an AWS API. */
   readonly call?: ApiCall;
 }
 
-/** What becomes of it. */
+/** The result of following a packet. */
 export interface Arrival {
   readonly reached: boolean;
-  /** What it passes, in order; the last is where it ends. */
+  /** The hops that it passes, in order. It ends at the last one. */
   readonly hops: readonly string[];
-  /** What stops it, when something does. */
+  /** The reason why it is stopped, if it is. */
   readonly stoppedBy?: string;
 }
 
@@ -54,13 +54,13 @@ function leavesGroup({ groupRules, tasks }: NetworkModel, packet: Packet): boole
   );
 }
 
-/** Whether a rule's peer holds some address outside: any range of the family, and what cannot be looked into. */
+/** Whether a rule's peer contains any address on the internet: a range of the family, or a prefix list of unknown content. */
 function isOutside(peer: string, family: 4 | 6): boolean {
   if (peer === 'anything' || peer.startsWith('pl-')) return true;
   return peer.includes('/') && peer.includes(':') === (family === 6);
 }
 
-/** With private DNS an API's name means its endpoint. */
+/** The endpoint that an API's hostname resolves to, if the endpoint has private DNS. */
 function endpointFor(model: NetworkModel, name: string): Endpoint | undefined {
   const apis: Readonly<Record<string, RegExp>> = {
     'ecr.api': /^api\.ecr\./,
@@ -73,7 +73,7 @@ function endpointFor(model: NetworkModel, name: string): Endpoint | undefined {
   );
 }
 
-/** An endpoint's group must let the tasks' group in, and its policy the call. */
+/** The endpoint's security group must allow the tasks' group, and its policy must allow the call. */
 function intoEndpoint(model: NetworkModel, { service, groups, policy }: Endpoint, { call }: Packet): Arrival {
   const hops = [`interface endpoint ${service}`];
   const isOpen = model.groupRules.some(
@@ -84,7 +84,7 @@ function intoEndpoint(model: NetworkModel, { service, groups, policy }: Endpoint
   return { reached: false, hops, stoppedBy: "the endpoint's policy: no statement for it" };
 }
 
-/** Another task of the same VPC: routes do not stand between them, its security group does. */
+/** A packet to another task of the same VPC needs no route. Only that task's security group can stop it. */
 function toNeighbour(model: NetworkModel, packet: Packet): Arrival {
   const entered = model.groupRules.some(
     (rule) => rule.direction === 'in' && model.tasks.groups.includes(rule.group) && rule.from <= packet.port,
@@ -99,7 +99,7 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
   const stopped = (stoppedBy: string): Arrival => ({ reached: false, hops, stoppedBy });
   let subnet = model.subnets.get(subnetId);
   let hasPublicAddress = model.tasks.publicAddress;
-  // More hops than there can be without going round in a circle.
+  // A path without a loop has fewer hops.
   for (let hop = 0; hop < 8; hop++) {
     if (subnet === undefined) return stopped('a subnet that is not in the template');
     const target = routeFor(subnet, packet)?.target;
@@ -140,17 +140,14 @@ function alongRoutes(model: NetworkModel, subnetId: string, packet: Packet): Arr
   return stopped('routes in a circle');
 }
 
-/** The most specific route. S3's addresses in this region are more specific than a default route; the endpoint has IPv4 only. */
+/** The most specific route. The route to S3 is more specific than a default route, and exists for IPv4 only. */
 function routeFor(subnet: Subnet, packet: Packet): Route | undefined {
   const s3 = subnet.routes.find(({ destination }) => destination === 's3');
   if (packet.family === 4 && packet.to === 's3' && s3 !== undefined) return s3;
   return subnet.routes.find(({ destination }) => destination === (packet.family === 4 ? '0.0.0.0/0' : '::/0'));
 }
 
-/**
- * Firewalls on the outbound and on the return path of a task's subnet. If the two differ, a firewall sees only half of a
- * connection.
- */
+/** Firewalls on the outbound and the return path of a task's subnet. If they differ, a firewall sees half of a connection. */
 export function firewallsOnTheWay(model: NetworkModel, subnetId: string): { out: string[]; back: string[] } {
   const out: string[] = [];
   let subnet = model.subnets.get(subnetId);
@@ -165,7 +162,7 @@ export function firewallsOnTheWay(model: NetworkModel, subnetId: string): { out:
     if (target?.kind === 'nat-gateway') natSubnet = next;
     subnet = next;
   }
-  // What comes back is the NAT gateway's, which sends it to the task: by a more specific route, or straight.
+  // The NAT gateway sends answers to the task, through a firewall if its subnet has a more specific route.
   const back = (natSubnet?.routes ?? [])
     .filter(({ destination, target }) => {
       const range = parseRange(destination);

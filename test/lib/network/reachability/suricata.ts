@@ -1,24 +1,21 @@
 /**
- * Suricata rules judged packet by packet, as the documentation defines every keyword that the rules use; an unknown
- * keyword is an error. A connection goes through SYN, SYN-ACK, ACK, the client's segments and the server's answer, and
- * the first `pass` or `drop` that matches decides. The egress lab asks the real engine the same questions; this model
- * needs neither root nor Debian packages, so that every test run asks them.
+ * Suricata rules applied packet by packet, as the documentation defines every keyword that the rules use. An unknown
+ * keyword is an error. A connection consists of SYN, SYN-ACK, ACK, the client's segments and the server's answer, and the
+ * first `pass` or `drop` that matches decides. The egress lab runs the same attempts in the real engine. This model needs
+ * neither root nor Debian packages, so every test run includes it.
  *
- * Gotchas: a rule whose head says `tls` matches only after the protocol is known. `pass` and `drop` hold for the whole
- * connection. What no rule decides is forwarded here, as in the lab, where AWS would drop it.
+ * Gotchas: a rule whose head has `tls` matches only after the protocol is known. `pass` and `drop` apply to the whole
+ * connection. A packet that no rule decides about is forwarded here, as in the lab. AWS would drop it.
  * https://docs.suricata.io/en/suricata-7.0.10/rules/index.html
  */
-import { Duplex } from 'node:stream';
-import { connect } from 'node:tls';
-import { LAB, type Try } from '../../../labs/egress/attempts.ts';
 
-/** The number that an IP header has for a protocol. */
+/** The number of a protocol in an IP header. */
 const NUMBERS: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, gre: 47 };
 
 export interface Packet {
   readonly to: 'server' | 'client';
   readonly protocol: 'tcp' | 'udp' | 'icmp' | 'gre';
-  /** Of the server. */
+  /** Port of the server. */
   readonly port: number;
   /** Whether the client's address is one of `$HOME_NET`. */
   readonly isHome: boolean;
@@ -28,7 +25,7 @@ export interface Packet {
   readonly flags: string;
 }
 
-/** What the engine knows of a connection. */
+/** What the engine knows about a connection. */
 interface Flow {
   readonly sent: { server: number; client: number };
   readonly bits: Set<string>;
@@ -38,7 +35,7 @@ interface Flow {
   serverName?: string | null;
 }
 
-interface EngineRule {
+export interface EngineRule {
   readonly action: string;
   readonly protocol: string;
   readonly source: string;
@@ -52,7 +49,7 @@ const RULE = /^(alert|pass|drop) (tls|tcp|udp|icmp|ip) (any|\$HOME_NET) any -> a
 export function engineRules(rules: string): EngineRule[] {
   return rules.split('\n').map((line) => {
     const [, action = '', protocol = '', source = '', port = '', options = ''] = RULE.exec(line) ?? [];
-    if (action === '') throw new Error(`not a rule: ${line}`);
+    if (action === '') throw new Error(`This is not a rule: ${line}`);
     const keywords = [...options.matchAll(/([\w.-]+)(?::("[^"]*"|[^;]*))?;/g)].map(
       ([, name = '', value = '']) => [name, value.replaceAll('"', '')] as const,
     );
@@ -61,9 +58,9 @@ export function engineRules(rules: string): EngineRule[] {
   });
 }
 
-/** Whether a rule, alone, matches a packet of a new connection. */
+/** Whether a single rule matches the first packet of a connection. */
 export function matchesAlone(rule: EngineRule, packet: Packet): boolean {
-  return matches(rule, packet, seen(newFlow(), packet));
+  return matches(rule, packet, observe(newFlow(), packet));
 }
 
 const newFlow = (): Flow => ({
@@ -73,8 +70,8 @@ const newFlow = (): Flow => ({
   tls: 'unknown',
 });
 
-/** What the engine knows after a packet. */
-function seen(flow: Flow, packet: Packet): Flow {
+/** Adds a packet to what the engine knows about a connection. */
+function observe(flow: Flow, packet: Packet): Flow {
   flow.sent[packet.to === 'server' ? 'client' : 'server'] += packet.payload.length;
   if (packet.to === 'client' || packet.protocol !== 'tcp' || packet.payload.length === 0) return flow;
   flow.stream = Buffer.concat([flow.stream, packet.payload]);
@@ -89,7 +86,7 @@ function seen(flow: Flow, packet: Packet): Flow {
 
 function matches(rule: EngineRule, packet: Packet, flow: Flow): boolean {
   if (rule.source === '$HOME_NET' && !(packet.isHome && packet.to === 'server')) return false;
-  // Towards the client the destination is its own port, which is none of those that rules name.
+  // The client's own port is in no rule.
   if (!portMatches(rule.port, packet.to === 'server' ? packet.port : 50_000)) return false;
   if (rule.protocol === 'tls' ? flow.tls !== 'yes' : rule.protocol !== 'ip' && rule.protocol !== packet.protocol) {
     return false;
@@ -106,7 +103,7 @@ function matches(rule: EngineRule, packet: Packet, flow: Flow): boolean {
   return true;
 }
 
-/** A content with the modifiers that follow it, up to the next keyword of another kind. */
+/** Applies a content with its modifiers, up to the next keyword of another kind. */
 function contentMatches(buffer: string, content: string, after: EngineRule['keywords']): boolean {
   const end = after.findIndex(([name]) => !MODIFIERS.includes(name));
   const modifiers = after.slice(0, end === -1 ? undefined : end).map(([name]) => name);
@@ -177,7 +174,7 @@ function portMatches(ports: string, port: number): boolean {
   return list.includes(String(port)) !== ports.startsWith('!');
 }
 
-/** The name in a client hello: `undefined` until it is complete, `null` when it has none. */
+/** The server name in a client hello: `undefined` until the hello is complete, and `null` if it has no name. */
 function serverNameIn(stream: Buffer): string | null | undefined {
   const parts: Buffer[] = [];
   for (let at = 0; at + 5 <= stream.length; at += 5 + stream.readUInt16BE(at + 3)) {
@@ -185,7 +182,7 @@ function serverNameIn(stream: Buffer): string | null | undefined {
   }
   const hello = Buffer.concat(parts);
   if (hello.length < 4 || hello[0] !== 1 || hello.length < 4 + hello.readUIntBE(1, 3)) return undefined;
-  let at = 38; // Behind type, length, version and random.
+  let at = 38; // After the type, length, version and random.
   at += 1 + hello.readUInt8(at);
   at += 2 + hello.readUInt16BE(at);
   at += 1 + hello.readUInt8(at);
@@ -195,95 +192,24 @@ function serverNameIn(stream: Buffer): string | null | undefined {
   return null;
 }
 
-/** What OpenSSL sends first, captured before it reaches any network. */
-function clientHello(options: { serverName?: string; version?: 'TLSv1.2' | 'TLSv1.3' }): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const socket = new Duplex({
-      read() {},
-      write(chunk: Buffer, _encoding, done) {
-        resolve(chunk);
-        done();
-      },
-    });
-    connect({
-      socket,
-      ...(options.serverName !== undefined && { servername: options.serverName }),
-      ...(options.version !== undefined && { minVersion: options.version, maxVersion: options.version }),
-    }).on('error', reject);
-  });
-}
-
-function slices(bytes: Buffer, size: number): Buffer[] {
-  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
-}
-
-/** A record of the hello's bytes becomes several, each with its own header. */
-const records = (hello: Buffer): Buffer[] =>
-  slices(hello.subarray(5), 48).map((piece) =>
-    Buffer.concat([hello.subarray(0, 3), Buffer.from([0, piece.length]), piece]),
-  );
-
-/** The client's first bytes, by segment. */
-async function segmentsOf(attempt: Try): Promise<Buffer[]> {
-  if (attempt.how !== 'tls') return 'send' in attempt ? slices(Buffer.from(attempt.send, 'latin1'), 1_460) : [];
-  const hello = await clientHello(attempt);
-  if (attempt.cut === 'segments') return slices(hello, 48);
-  return attempt.cut === 'records' ? records(hello) : slices(hello, 1_460);
-}
-
-/** The packets of an attempt, if nothing stops them. The far side answers at length, or in a few bytes when asked to. */
-export async function packetsOf(attempt: Try): Promise<Packet[]> {
-  const { how, address } = attempt;
-  const port = 'port' in attempt ? attempt.port : 0;
-  const protocol = how === 'tls' || how === 'fast-open' ? 'tcp' : how;
-  const syn = address === LAB.strangerByEcn ? 'SEC' : 'S';
-  const packet = (to: Packet['to'], payload: Buffer, more: Partial<Packet> = {}): Packet => ({
-    to,
-    protocol,
-    port,
-    isHome: !address.includes(':'),
-    payload,
-    established: true,
-    flags: 'A',
-    ...more,
-  });
-  const nothing = Buffer.alloc(0);
-  const data = (await segmentsOf(attempt)).map((payload) => packet('server', payload));
-  const isBrief = 'send' in attempt && attempt.send.includes('be brief');
-  const answer = slices(Buffer.alloc(isBrief ? 30 : 20_000, 'reached'), 1_460).map((each) => packet('client', each));
-  if (protocol !== 'tcp') {
-    const first = data[0] ?? packet('server', Buffer.from('packet'));
-    return [{ ...first, established: false }, packet('client', Buffer.from('reached'))];
-  }
-  const open = { established: false, flags: syn };
-  if (how === 'fast-open') return [{ ...packet('server', data[0]?.payload ?? nothing), ...open }, ...answer];
-  const handshake = [
-    packet('server', nothing, open),
-    packet('client', nothing, { ...open, flags: 'SA' }),
-    packet('server', nothing),
-  ];
-  const later = how === 'tls' ? [packet('server', Buffer.alloc(attempt.upload ?? 500, 'x')), ...answer] : [];
-  return [...handshake, ...data, ...answer, ...later];
-}
-
 export interface EngineVerdict {
   /** Whether everything arrived, in both directions. */
   readonly reaches: boolean;
-  /** The client's bytes that left. */
+  /** Bytes of the client that left the network. */
   readonly leaked: number;
-  /** Message of the rule that decided; absent when none did. */
+  /** Message of the rule that decided. Absent if none did. */
   readonly by?: string;
-  /** Messages of the rules that wrote a line, and whether they are silent. */
+  /** Messages of the rules that wrote a log line. */
   readonly logged: readonly string[];
 }
 
-/** What the rules make of the packets of one connection. */
+/** Applies the rules to the packets of one connection. */
 export function judge(rules: readonly EngineRule[], packets: readonly Packet[]): EngineVerdict {
   const flow = newFlow();
   const logged = new Set<string>();
   let leaked = 0;
   for (const packet of packets) {
-    seen(flow, packet);
+    observe(flow, packet);
     for (const rule of rules) {
       if (!matches(rule, packet, flow)) continue;
       if (rule.action === 'pass') return { reaches: true, leaked, by: rule.message, logged: [...logged] };
@@ -294,4 +220,23 @@ export function judge(rules: readonly EngineRule[], packets: readonly Packet[]):
     if (packet.to === 'server') leaked += packet.payload.length;
   }
   return { reaches: true, leaked, logged: [...logged] };
+}
+
+/** What a firewall knows about a connection after the client sent its first data. */
+export interface Connection {
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'gre';
+  readonly port: number;
+  /** TLS server name. It is `null` for TLS without a name, and absent without TLS. */
+  readonly serverName?: string | null;
+}
+
+/** The rule that decides about a connection. */
+export function decision(rules: readonly EngineRule[], connection: Connection): EngineRule | undefined {
+  const { protocol, port, serverName } = connection;
+  const isTls = serverName !== undefined;
+  const payload = Buffer.from(isTls ? '\u0016\u0003\u0001' : 'data', 'latin1');
+  const packet: Packet = { to: 'server', protocol, port, isHome: true, payload, established: true, flags: 'A' };
+  const flow: Flow = { ...newFlow(), stream: payload, tls: isTls ? 'yes' : 'no', ...(isTls && { serverName }) };
+  // An `alert` rule decides nothing, but it can set a flow bit.
+  return rules.find((rule) => matches(rule, packet, flow) && rule.action !== 'alert');
 }
