@@ -6,7 +6,7 @@
  * the agents' logs never use the proxy, because Fargate doesn't use the container's environment for them.
  */
 import { isIPv4, isIPv6 } from 'node:net';
-import { contains, parseRange } from '../aws/address-range.ts';
+import { holds } from '../aws/address-range.ts';
 
 export interface AgentProxy {
   readonly variable: string;
@@ -107,10 +107,6 @@ export function proxyWarnings(environment: Readonly<Record<string, string>>): { 
 
 function isExcepted(address: string, environment: Readonly<Record<string, string>>): boolean {
   const list = environment['NO_PROXY'] ?? environment['no_proxy'] ?? '';
-  const it = parseRange(`${address}/32`);
-  return list.split(',').some((entry) => {
-    const given = entry.trim();
-    const range = parseRange(given);
-    return given === '*' || given === address || (range !== undefined && it !== undefined && contains(range, it));
-  });
+  const entries = list.split(',').map((entry) => entry.trim());
+  return entries.some((entry) => entry === '*' || entry === address || holds(entry, `${address}/32`));
 }

@@ -1,5 +1,5 @@
 /** Finds out from the facts about an existing VPC what it lacks for agents. */
-import { prefixOf } from '../aws/address-range.ts';
+import { parseRange } from '../aws/address-range.ts';
 import { dnsFindings } from './dns.ts';
 import { endpointFindings } from './endpoints.ts';
 import { missing, note, type SubnetFacts, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
@@ -89,7 +89,7 @@ function routeFindings(subnet: SubnetFacts, { endpoints }: VpcFacts, { services 
   }
   const byName = (service: string) => endpoints.some((other) => other.service === service && other.privateDns);
   const layers = services.includes('ecr.dkr') && !subnet.s3Endpoint && !byName('s3');
-  const wide = nowhere.filter((range) => (prefixOf(range) ?? 0) <= LONGEST_DEFAULT_PREFIX);
+  const wide = nowhere.filter((range) => (parseRange(range)?.prefix ?? 0) <= LONGEST_DEFAULT_PREFIX);
   if (wide.length === 0) {
     return [
       ...(nowhere.length === 0

@@ -1,5 +1,5 @@
 /** What an existing VPC's endpoints mean for agents: they replace the egress path, even if they block agents. */
-import { contains, parseRange } from '../aws/address-range.ts';
+import { holds } from '../aws/address-range.ts';
 import { GUARDDUTY_SERVICE } from '../aws/guardduty.ts';
 import { type EndpointFacts, lets, missing, note, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
 
@@ -81,9 +81,4 @@ function blocked(
       `add an inbound rule for ${out.map(({ range }) => range).join(', ')}${agentGroups.length === 0 ? '' : `, or for ${agentGroups.join(' or ')}`}`,
     ),
   ];
-}
-
-function holds(peer: string, range: string): boolean {
-  const [outer, inner] = [parseRange(peer), parseRange(range)];
-  return outer !== undefined && inner !== undefined && contains(outer, inner);
 }

@@ -1,5 +1,5 @@
 /** What the agents' security groups lack. */
-import { contains, PRIVATE_RANGES, parseRange } from '../aws/address-range.ts';
+import { isPrivate } from '../aws/address-range.ts';
 import {
   type GroupRule,
   lets,
@@ -60,12 +60,4 @@ function restricted(rules: readonly GroupRule[], port: number, hostname: string)
 
 function inWords({ protocol, from, peer }: GroupRule): string {
   return `${protocol === '-1' ? 'everything' : `${protocol} ${from}`} from ${peer}`;
-}
-
-function isPrivate(peer: string): boolean {
-  const range = parseRange(peer);
-  return PRIVATE_RANGES.some((text) => {
-    const outer = parseRange(text);
-    return outer !== undefined && range !== undefined && contains(outer, range);
-  });
 }

@@ -1,6 +1,6 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
-import { prefixOf } from '../aws/address-range.ts';
+import { parseRange } from '../aws/address-range.ts';
 import { taskMask } from './layout.ts';
 
 /** A VPC that contains only agents. */
@@ -37,7 +37,7 @@ export const SMALLEST_MASK = 28;
  * @throws if the range isn't from `/16` to `/22`
  */
 export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
-  const mask = prefixOf(props.cidr);
+  const mask = parseRange(props.cidr)?.prefix;
   if (mask === undefined || mask < 16 || mask > 22) {
     throw new Error(
       `The VPC's address range is ${props.cidr}. Allowed is a range from /16 to /22, so that each subnet of tasks has at least 256 addresses (every task uses one).`,
