@@ -132,7 +132,7 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
 }
 
 /** Secrets of another region or account than the stack's, as far as the app sets these. */
-function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): SettingsFault[] {
+function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): Iterable<SettingsFault> {
   const { account, region } = Stack.of(scope);
   const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
   const secrets: readonly (readonly [path: string, secret: unknown])[] = [
@@ -165,7 +165,7 @@ function knownArn(secret: unknown): string | undefined {
 /** The organization of the guide's sample, with what to do in an app of one's own. */
 function exampleFaults(scope: Construct, settings: ReadableSettings): SettingsFault[] {
   if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return [];
-  return placeholderFaults(settings).map((fault) => ({
+  return [...placeholderFaults(settings)].map((fault) => ({
     ...fault,
     remedy: `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`,
   }));

@@ -49,7 +49,7 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
     ...imageFaults(images),
     ...(error?.issues ?? []).slice(0, 1).map((issue) => schemaFault({ ...issue, path: ['hostname'] }, given)),
     ...issues.flatMap((issue) => faultsOf(issue, network)),
-    ...(readable.egress === undefined ? [] : networkFaults(readable, around)).map(atProperty),
+    ...[...(readable.egress === undefined ? [] : networkFaults(readable, around))].map(atProperty),
   ];
   refuse(
     `the network ${scope.node.path}`,
