@@ -116,7 +116,7 @@ export class AgentLauncherStack extends Stack {
     }
   }
 
-  private warn(warnings: readonly { readonly id: string; readonly text: string }[]): void {
+  private warn(warnings: Iterable<{ readonly id: string; readonly text: string }>): void {
     for (const { id, text } of warnings) Annotations.of(this).addWarningV2(id, text);
   }
 

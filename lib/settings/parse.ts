@@ -17,7 +17,7 @@ import {
 } from './checks/credentials.ts';
 import { type DeployTarget, targetFaults } from './checks/target.ts';
 import { crossFaults } from './checks.ts';
-import { didYouMean, SettingsError, type SettingsFault } from './errors.ts';
+import { didYouMean, onePerPath, SettingsError, type SettingsFault } from './errors.ts';
 import { type Explanation, shapeOf, unwrapped } from './fields.ts';
 import { faultOf } from './issues.ts';
 import { jsonFault } from './json.ts';
@@ -242,6 +242,5 @@ function inOrder(faults: readonly SettingsFault[]): SettingsFault[] {
     const place = names.indexOf(name);
     return (place === -1 ? names.length : place) + (name === 'pools' ? (Number(index) || 0) / 1000 : 0);
   };
-  const byPath = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
-  return [...byPath.values()].toReversed().sort((a, b) => rank(a) - rank(b));
+  return onePerPath(faults).sort((a, b) => rank(a) - rank(b));
 }

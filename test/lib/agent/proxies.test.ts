@@ -218,6 +218,6 @@ describe('a pool warns', () => {
     // The credentials are at an http:// address.
     [{ HTTPS_PROXY: 'http://10.0.0.5:3128' }, 0],
   ])('that %o would send requests for the task role through the proxy: %i', (environment, warnings) => {
-    expect(proxyWarnings(environment).filter(({ id }) => id.endsWith('proxyTaskRole'))).toHaveLength(warnings);
+    expect([...proxyWarnings(environment)].filter(({ id }) => id.endsWith('proxyTaskRole'))).toHaveLength(warnings);
   });
 });
