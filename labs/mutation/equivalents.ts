@@ -371,26 +371,4 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     mutant: 'props.reservedConcurrentExecutions !== undefined → true',
     because: 'The CDK treats a property that is `undefined` as one that is missing.',
   },
-  ...[
-    'hostname',
-    'organization',
-    'apiTokenSecret',
-    'agentPools',
-    'cluster',
-    'subnets',
-    'securityGroups',
-    'assignPublicIp',
-    'activePollSeconds',
-  ].map((name) => ({
-    file: 'functions/launcher/config.ts',
-    line: `${name} === undefined ||`,
-    mutant: `${name} === undefined → false`,
-    because: 'Each variable that could not be read has a fault.',
-  })),
-  {
-    file: 'functions/launcher/config.ts',
-    line: 'startDeadlineSeconds === undefined',
-    mutant: 'startDeadlineSeconds === undefined → false',
-    because: 'Each variable that could not be read has a fault.',
-  },
 ];
