@@ -237,16 +237,13 @@ export class RunPoller {
     const budget = this.#budget(pool);
     try {
       const mayRefuse = 'filter[operation]' in query && !HCP_TERRAFORM_HOSTS.has(this.#hostname);
-      const refusable = mayRefuse ? [400, 422] : [];
-      const take = () => share.take();
-      const path = withQuery(runsPath(pool), query);
       const answer = await this.#http.get({
-        path,
+        path: withQuery(runsPath(pool), query),
         tokenSecret: pool.apiTokenSecret,
         schema: runsPage,
         signal,
-        expected: refusable,
-        beforeSend: take,
+        expected: mayRefuse ? [400, 422] : [],
+        beforeSend: () => share.take(),
       });
       if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
       if (answer.body !== undefined) return answer.body;
