@@ -4,7 +4,7 @@ import { bucketsIn } from '../../aws/s3-names.ts';
 import { shown } from '../../credentials.ts';
 import { DEFAULT_VPC_CIDR } from '../../defaults.ts';
 import { TASK_START_ENDPOINTS } from '../../network/allowed-domains.ts';
-import { taskCapacity } from '../../network/layout.ts';
+import { taskCapacity, zonesOf } from '../../network/layout.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadableNetwork, ReadablePool } from '../read.ts';
 import { repeated } from '../records.ts';
@@ -132,10 +132,6 @@ function* capacityFaults(network: ReadableNetwork, pools: readonly ReadablePool[
     allowed: 'a range in which each subnet of tasks holds all agents',
     remedy: 'use a larger range (up to /16), or lower maxAgents',
   };
-}
-
-function zonesOf({ egress, natGateways }: ReadableNetwork): 1 | 2 {
-  return egress === 'network-firewall' && natGateways !== 'all' ? 1 : 2;
 }
 
 /** Zones of different regions, or the wrong number of zones. */
