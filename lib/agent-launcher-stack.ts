@@ -13,7 +13,7 @@ import { AgentLauncher } from './agent-launcher.ts';
 import { registryOf } from './network/allowed-domains.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings/parse.ts';
 import { builtVersion, isCopied } from './settings/task-images.ts';
-import { agentNetwork, networkOutputs } from './stack-network.ts';
+import { agentNetwork, networkOutputs, securityGroupsOf } from './stack-network.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
@@ -38,10 +38,10 @@ export class AgentLauncherStack extends Stack {
       apiTokenSecret: this.secret(settings.apiTokenSecret),
       pools: settings.pools.map((pool) => this.pool(pool, agentImage)),
       vpc: network.vpc,
-      vpcSubnets: network.subnets,
-      securityGroups: network.securityGroups,
+      vpcSubnets: network.taskSubnets,
+      securityGroups: securityGroupsOf(network),
       assignPublicIp: network.assignPublicIp,
-      startAfter: [network.complete],
+      startAfter: [network],
       guardDuty: settings.network.guardDuty,
       agentImage:
         agentImage.registry === undefined ? builtImage(agentImage) : this.image(agentImage.registry, agentImage),
@@ -59,7 +59,7 @@ export class AgentLauncherStack extends Stack {
           : Topic.fromTopicArn(this, 'AlarmTopic', settings.alarmTopicArn),
     });
     for (const pool of settings.pools) this.grant(pool, settings.network);
-    for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
+    for (const { id, ...output } of networkOutputs(settings, network)) new CfnOutput(this, id, output);
     this.launcher.addOutputs(this);
   }
 
@@ -143,10 +143,6 @@ export class AgentLauncherStack extends Stack {
       : Secret.fromSecretNameV2(this, id, nameOrArn);
     this.secrets.set(nameOrArn, secret);
     return secret;
-  }
-
-  private output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description });
   }
 }
 
