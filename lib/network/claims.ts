@@ -44,13 +44,12 @@ export function claimOf(options: ClaimOptions): string {
   const { dnsFirewall = egress !== 'existing-vpc' } = options;
   switch (egress) {
     case 'nat-gateway':
+    case 'public-ip': {
+      const tasks = egress === 'public-ip' ? ', and tasks have public addresses in public subnets' : '';
       return dnsFirewall
-        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped.`
-        : `Nothing comes in, and ${outbound}, to any host: domains are not limited.`;
-    case 'public-ip':
-      return dnsFirewall
-        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped, and tasks have public addresses in public subnets.`
-        : `Nothing comes in, and ${outbound}, to any host: domains are not limited, and tasks have public addresses in public subnets.`;
+        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped${tasks}.`
+        : `Nothing comes in, and ${outbound}, to any host: domains are not limited${tasks}.`;
+    }
     case 'network-firewall': {
       const other = port === 443 ? '' : `, on port 443 and to \`hostname\` on port ${port}`;
       return `Nothing comes in, and only TLS with an allowed server name goes out${other}. The firewall does not check the address, so a forged server name reaches any host.`;
