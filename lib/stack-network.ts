@@ -13,7 +13,6 @@ import { imagesOf } from './settings/task-images.ts';
 /** The network that agents run in. As a construct, it is everything that serves or restricts agents. */
 export type AgentNetwork = EgressNetwork | ExistingVpc;
 
-/** Builds the network that the settings ask for. */
 export function agentNetwork(scope: Construct, settings: Settings): AgentNetwork {
   const { network, hostname } = settings;
   const images = imagesOf(settings);
@@ -62,7 +61,6 @@ export function* networkOutputs(
   };
 }
 
-/** The security claim that is true for these settings. */
 function claim(settings: Settings): string {
   const { network, hostname } = settings;
   return claimOf({

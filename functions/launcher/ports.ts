@@ -141,7 +141,6 @@ export interface Tasks {
   stop(taskId: string, reason: string, signal: AbortSignal): Promise<void>;
 }
 
-/** Reads secrets. */
 export interface Secrets {
   /**
    * The secret's string, from the warm function's cache if it was read before. Rejects with an `UpstreamError` that contains the secret's name, never

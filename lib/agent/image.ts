@@ -27,7 +27,6 @@ export interface AgentImageBinding {
   readonly ownsVolumes: boolean;
 }
 
-/** Options of every built image. */
 interface BuildOptions {
   /**
    * Whether the image's user can't read the agent's programs, so that jobs can't read the agent token. Turn it off only if an

@@ -16,7 +16,6 @@ export function versionOfImage(reference: string): string | undefined {
   return /(?:^|\/)tfc-agent:(\d+\.\d+\.\d+)(?:-[A-Za-z0-9._-]+)?(?:@|$)/.exec(reference)?.[1];
 }
 
-/** Why a version is rejected. */
 export function versionFault(version: string): string | undefined {
   if (!isOlder(version, OLDEST_AGENT_VERSION)) return undefined;
   return `Agent ${version} doesn't hide its token from the jobs that it runs. Use ${OLDEST_AGENT_VERSION} or newer; this launcher was tested with ${DEFAULT_AGENT_VERSION}.`;

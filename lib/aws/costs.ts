@@ -7,7 +7,6 @@ import { PRICES, type Price } from './prices.ts';
 /** Hours per month, as in AWS's calculator. */
 export const HOURS = 730;
 
-/** One part of a sum. */
 export interface CostLine {
   readonly item: string;
   /** How the amount is calculated. */
@@ -63,11 +62,9 @@ export interface JobSize {
   /** From the image pull to the end. Fargate bills at least one minute. */
   readonly seconds: number;
   readonly diskGiB?: number;
-  /** Whether the task has a public address. */
   readonly publicAddress?: boolean;
 }
 
-/** Cost of one job's task. */
 export function jobCost(job: JobSize): number {
   const { cpu, memoryMiB, architecture, seconds, diskGiB = 20, publicAddress = false } = job;
   const arm = architecture === 'arm64';
@@ -79,7 +76,6 @@ export function jobCost(job: JobSize): number {
   return hours * ((cpu / 1024) * vcpu + (memoryMiB / 1024) * gb + disk + address);
 }
 
-/** The sum of the lines. */
 export function total(lines: readonly CostLine[]): number {
   return lines.reduce((sum, { usd }) => sum + usd, 0);
 }

@@ -1,6 +1,5 @@
 /** On-Demand list prices of us-east-1 in US dollars, with their sources. `costs.ts` multiplies them. */
 
-/** A price and its source. */
 export interface Price {
   readonly usd: number;
   readonly per: string;

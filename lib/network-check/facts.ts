@@ -85,7 +85,6 @@ const dhcpOptions = z.object({
 });
 const association = z.object({ Name: z.string().optional(), FirewallRuleGroupId: z.string(), Priority: z.number() });
 
-/** The answers of the commands. */
 const answers = {
   subnets: z.object({ Subnets: z.array(subnetSchema) }),
   routeTables: z.object({ RouteTables: z.array(routeTableSchema) }),

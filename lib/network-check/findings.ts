@@ -62,7 +62,6 @@ export interface GroupRule {
   readonly peer: string;
 }
 
-/** What agents need from the VPC. */
 export interface VpcNeeds {
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
@@ -70,7 +69,6 @@ export interface VpcNeeds {
   /** Maximum number of agents of all pools at the same time. */
   readonly agents: number;
   readonly ports: readonly number[];
-  /** Ports of the agents' proxies. */
   readonly proxyPorts?: readonly number[];
   /** Services without which no task starts, by their endpoint name: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
   readonly services: readonly string[];
@@ -88,7 +86,6 @@ export interface VpcFinding {
 
 /** Something without which agents don't start or don't reach HCP Terraform. */
 export const missing = (what: string, remedy: string): VpcFinding => ({ level: 'missing', what, remedy });
-/** Something that the user should know. */
 export const note = (what: string, remedy: string): VpcFinding => ({ level: 'note', what, remedy });
 
 /** Whether a rule allows TCP to a port. */

@@ -1,7 +1,6 @@
 /** What an egress mode promises, in sentences that the outputs and the documents share. */
 import type { EgressMode } from './egress.ts';
 
-/** The settings that change the claim. */
 export interface ClaimOptions {
   readonly egress: EgressMode;
   /**

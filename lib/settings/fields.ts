@@ -81,12 +81,10 @@ export const RETENTION_DOC = {
   },
 };
 
-/** One of a few numbers. */
 export const oneOf = (values: readonly number[]) => z.number().refine((value) => values.includes(value));
 /** An integer, both ends included. */
 export const whole = (from: number, to: number) => z.int().min(from).max(to);
 
-/** Name of an organization in HCP Terraform. */
 export const ORGANIZATION = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/);
 const ORGANIZATION_ALLOWED = 'its name as in its URL: letters, digits, - and _';
 export const ORGANIZATION_DOC = {

@@ -35,7 +35,6 @@ export type Settings = ReadSettings;
 /** The image of the agents: from `registry`, or built from the other options. */
 export type AgentImageSettings = Settings['agentImage'];
 
-/** One pool of the {@link Settings}. */
 export type PoolSettings = Settings['pools'][number];
 
 /**

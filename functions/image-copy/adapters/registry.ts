@@ -2,7 +2,6 @@ import { IMAGE_TYPES, INDEX_TYPES } from '../core/manifests.ts';
 import { ImageCopyError } from '../errors.ts';
 import type { Manifest, Source } from '../ports.ts';
 
-/** Login of a registry. */
 export interface RegistryCredentials {
   readonly username: string;
   readonly accessToken: string;

@@ -1,4 +1,3 @@
-/** Checks of `agentImage`. */
 import { shown } from '../../credentials.ts';
 import type { SettingsFault } from '../errors.ts';
 import type { ReadablePool, ReadableSettings } from '../read.ts';

@@ -21,7 +21,6 @@ export interface AroundNetwork {
   readonly copy: boolean | undefined;
 }
 
-/** Faults of individual allowed domains. */
 export function* nameFaults(network: ReadableNetwork): Iterable<SettingsFault> {
   const names = (network.allowedDomains ?? []).map((given) => ({
     given,

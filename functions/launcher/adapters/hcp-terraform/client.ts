@@ -12,12 +12,10 @@ import { HCP_TERRAFORM_HOSTS, listsRunsByOrganization } from './version.ts';
 /** Timeout of the combined "does any pool have work?" request. An answer takes some tenths of a second. */
 const PROBE_PATIENCE_MS = 2_000;
 
-/** Parts of {@link HcpTerraformClient}. */
 export interface ClientParts {
   readonly http: Pick<HcpTerraformHttp, 'get'>;
   readonly hostname: string;
   readonly now: () => number;
-  /** Aborts after the given time. */
   readonly timeout: Clock['timeout'];
 }
 

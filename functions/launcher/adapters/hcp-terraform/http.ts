@@ -23,7 +23,6 @@ export interface Answer<T> {
   readonly body: T | undefined;
 }
 
-/** Parts of {@link HcpTerraformHttp}. */
 export interface HttpParts {
   /** `app.terraform.io`, with a port when it is not 443. */
   readonly hostname: string;
@@ -31,7 +30,6 @@ export interface HttpParts {
   readonly send: Send;
 }
 
-/** One GET request. */
 export interface GetRequest<S extends z.ZodType> {
   /** With its query, from `/api/v2/` on. */
   readonly path: string;

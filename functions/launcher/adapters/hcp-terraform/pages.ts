@@ -82,14 +82,12 @@ export class PageCursor {
   }
 }
 
-/** A list to be read whole. */
 export interface List<S> {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly tokenSecret: string;
   readonly schema: S;
   readonly signal: AbortSignal;
-  /** Statuses that are an answer and not an error. */
   readonly expected?: readonly number[];
 }
 

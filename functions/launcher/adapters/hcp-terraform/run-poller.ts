@@ -49,7 +49,6 @@ type ListName = keyof typeof LISTS;
  */
 const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 
-/** One list of runs to be read. */
 interface RunsList {
   readonly name: ListName;
   /** Requests that it may take in pages smaller than 100. */
@@ -66,7 +65,6 @@ export interface Turn {
   over?: unknown;
 }
 
-/** Parts of {@link RunPoller}. */
 interface PollerParts {
   readonly http: Pick<HcpTerraformHttp, 'get'>;
   readonly hostname: string;
@@ -123,7 +121,6 @@ export class RunPoller {
     return page.data.length > 0;
   }
 
-  /** The pool's open runs. */
   async runsOf(pool: Pool, turn: Turn, signal: AbortSignal): Promise<readonly Run[]> {
     const share = this.#shareOf(pool, turn);
     try {
