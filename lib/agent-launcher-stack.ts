@@ -96,40 +96,35 @@ export class AgentLauncherStack extends Stack {
     };
   }
 
-  /** Grants Terraform inside the tasks of a pool the permissions in the settings. */
+  /** Grants Terraform inside the tasks of a pool the permissions in the settings, and warns of broad or useless ones. */
   private grant(pool: PoolSettings, network: AllowedApis): void {
-    const built = this.launcher.pools.get(pool.name);
-    if (pool.phases === undefined) {
-      this.grantTo(built?.taskRole, pool.name, pool);
-      this.warn(taskRoleWarnings(pool.name, 'all', pool));
-      this.warn(unreachableApiWarning(pool.name, pool, network));
-      return;
-    }
-    for (const phase of PHASES) {
+    const built = this.launcher.pool(pool.name);
+    for (const jobs of pool.phases === undefined ? (['all'] as const) : PHASES) {
+      const own = jobs === 'all' ? undefined : pool.phases?.[jobs];
       const permissions = {
-        taskRolePolicyArns: pool.phases[phase]?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
-        taskRoleStatements: pool.phases[phase]?.taskRoleStatements ?? pool.taskRoleStatements,
+        taskRolePolicyArns: own?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
+        taskRoleStatements: own?.taskRoleStatements ?? pool.taskRoleStatements,
       };
-      this.grantTo(built?.taskRoleOf(phase), `${pool.name} ${phase}`, permissions);
-      this.warn(taskRoleWarnings(pool.name, phase, permissions));
-      this.warn(unreachableApiWarning(pool.name, permissions, network));
+      if (jobs === 'all') this.grantTo(built.taskRole, pool.name, permissions);
+      else this.grantTo(built.taskRoleOf(jobs), `${pool.name} ${jobs}`, permissions);
+      const warnings = [
+        ...taskRoleWarnings(pool.name, jobs, permissions),
+        ...unreachableApiWarning(pool.name, permissions, network),
+      ];
+      for (const { id, text } of warnings) Annotations.of(this).addWarningV2(id, text);
     }
-  }
-
-  private warn(warnings: Iterable<{ readonly id: string; readonly text: string }>): void {
-    for (const { id, text } of warnings) Annotations.of(this).addWarningV2(id, text);
   }
 
   private grantTo(
-    role: iam.IRole | undefined,
+    role: iam.IRole,
     id: string,
     { taskRolePolicyArns, taskRoleStatements }: Pick<PoolSettings, 'taskRolePolicyArns' | 'taskRoleStatements'>,
   ): void {
     for (const arn of taskRolePolicyArns) {
-      role?.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, constructId(`${id} ${arn}`), arn));
+      role.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, constructId(`${id} ${arn}`), arn));
     }
     for (const statement of taskRoleStatements) {
-      role?.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
+      role.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
     }
   }
 
