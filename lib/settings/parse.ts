@@ -152,10 +152,8 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
   if (schema instanceof z.ZodArray) {
     // Someone who passes text with -c may have separated values with commas.
     const list = shown(typeof value === 'string' ? value.split(',').map((part) => part.trim()) : [value]);
-    const isText = unwrapped(schema.element) instanceof z.ZodObject ? undefined : list;
-    return isText === undefined
-      ? undefined
-      : { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
+    if (unwrapped(schema.element) instanceof z.ZodObject) return undefined;
+    return { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
   }
   const shape = schema === undefined ? undefined : shapeOf(schema);
   if (shape !== undefined) return { remedy: objectForm(path, value, shape) };
