@@ -355,7 +355,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/answers.ts',
-    line: "const AGENT_STATUSES = new Set<string>(['idle', 'busy', 'unknown', 'errored', 'exited'] satisfies Agent['status'][]);",
+    line: "const agentStatus = z.enum(['idle', 'busy', 'unknown', 'errored', 'exited']);",
     mutant: '\'unknown\' → ""',
     because: 'A status that is not in the list becomes `unknown` as well.',
   },

@@ -42,6 +42,7 @@ const LISTS = {
 };
 
 type ListName = keyof typeof LISTS;
+type SmallPages = Readonly<Record<ListName, Map<Pool, { readonly size: PageSize; readonly untilMs: number }>>>;
 
 /**
  * Every operation, explicitly. Whether the list leaves some out by default isn't documented for this endpoint.
@@ -80,7 +81,7 @@ export class RunPoller {
   /** Requests that a pool's last poll took, or the most that it could have taken when it broke off. */
   readonly #requestsOf = new Map<Pool, number>();
   /** Pools whose answers were too large in pages of 100, by list: huge runs that are stuck after their plan leave the jobs' pages as they are. */
-  readonly #smallPagesOf = { open: newSmallPages(), jobs: newSmallPages(), applies: newSmallPages() };
+  readonly #smallPagesOf: SmallPages = { open: new Map(), jobs: new Map(), applies: new Map() };
   /** Pools of whose runs the last poll didn't read all, and which it left out at least. */
   readonly #unread = new Map<Pool, NonNullable<PoolVisibility['unread']>>();
   /** Older Terraform Enterprise may not know every operation; once refused, the filter is left out. */
@@ -263,10 +264,6 @@ export class RunPoller {
     this.#budgets.set(token, budget);
     return budget;
   }
-}
-
-function newSmallPages(): Map<Pool, { readonly size: PageSize; readonly untilMs: number }> {
-  return new Map();
 }
 
 /** Whether the next poll may succeed where this one failed. */
