@@ -1,7 +1,8 @@
 /** What an egress mode promises, in sentences that the outputs and the documents share. */
 import type { EgressMode } from './egress.ts';
+import type { TaskSecurityGroupProps } from './security-group.ts';
 
-export interface ClaimOptions {
+export interface ClaimOptions extends Pick<TaskSecurityGroupProps, 'proxies'> {
   readonly egress: EgressMode;
   /**
    * Whether only the allowed domains resolve.
@@ -15,12 +16,6 @@ export interface ClaimOptions {
    * @default 443
    */
   readonly port?: number;
-  /**
-   * Proxies whose ports the stack's security group opens in an existing VPC.
-   *
-   * @default - none
-   */
-  readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /**
    * Whether traffic also leaves over IPv6.
    *

@@ -5,9 +5,9 @@ import type { IdleNetwork } from '../aws/costs.ts';
 import { type AllowedNamesInput, portOf, resolvingNames } from './allowed-domains.ts';
 import { DnsFirewall } from './dns-firewall.ts';
 import { guardDutyAccount } from './guardduty.ts';
-import { taskSecurityGroup } from './security-group.ts';
+import { type TaskSecurityGroupProps, taskSecurityGroup } from './security-group.ts';
 
-export interface ExistingVpcProps extends AllowedNamesInput {
+export interface ExistingVpcProps extends AllowedNamesInput, Pick<TaskSecurityGroupProps, 'proxies'> {
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
   /**
@@ -18,12 +18,6 @@ export interface ExistingVpcProps extends AllowedNamesInput {
   readonly securityGroupIds?: readonly string[] | undefined;
   /** Whether only the allowed domains resolve. This affects everything in the VPC, not only agents. */
   readonly dnsFirewall: boolean;
-  /**
-   * Proxies of the agents, for the new security group.
-   *
-   * @default - none
-   */
-  readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /** References of the tasks' images; `undefined` is the image that the stack builds. */
   readonly images: readonly (string | undefined)[];
   /**
@@ -58,11 +52,7 @@ export class ExistingVpc extends Construct {
     this.securityGroups = props.securityGroupIds?.map((groupId) =>
       ec2.SecurityGroup.fromSecurityGroupId(this, groupId, groupId, { mutable: false }),
     ) ?? [
-      taskSecurityGroup(this, {
-        vpc: this.vpc,
-        extraPorts: [portOf(props.hostname)],
-        proxies: props.proxies ?? [],
-      }),
+      taskSecurityGroup(this, { vpc: this.vpc, extraPorts: [portOf(props.hostname)], proxies: props.proxies ?? [] }),
     ];
 
     const guardDuty = props.dnsFirewall && props.guardDuty === true ? guardDutyAccount(this) : undefined;

@@ -27,14 +27,8 @@ export function layoutId({ egress, zones, cidr, availabilityZones = [] }: Layout
 }
 
 /** Number of zones that the tasks are in. */
-export function zonesOf({
-  egress,
-  natGateways,
-}: {
-  egress?: string | undefined;
-  natGateways?: string | undefined;
-}): 1 | 2 {
-  return egress === 'network-firewall' && natGateways !== 'all' ? 1 : 2;
+export function zonesOf(network: { readonly egress?: string | undefined; readonly natGateways?: unknown }): 1 | 2 {
+  return network.egress === 'network-firewall' && network.natGateways !== 'all' ? 1 : 2;
 }
 
 /** Prefix length of a zone's subnet of tasks, in a VPC with a given prefix length. */

@@ -46,10 +46,7 @@ export function layerEndpoint(scope: Construct, props: LayerEndpointProps): void
   const { vpc, subnets, awsApiServices, buckets, registryBuckets } = props;
   const { region, account, partition } = Stack.of(scope);
   const arnOf = (bucket: string): string => `arn:${partition}:s3:::${bucket}`;
-  const endpoint = vpc.addGatewayEndpoint('S3', {
-    service: ec2.GatewayVpcEndpointAwsService.S3,
-    subnets: [subnets],
-  });
+  const endpoint = vpc.addGatewayEndpoint('S3', { service: ec2.GatewayVpcEndpointAwsService.S3, subnets: [subnets] });
   const layers = [layerBucket(region), ...registryBuckets].map((bucket) => `${arnOf(bucket)}/*`);
   endpoint.addToPolicy(allow('ImageLayers', ['s3:GetObject'], layers));
   if (buckets.length > 0) {
