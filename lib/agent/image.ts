@@ -201,11 +201,7 @@ export abstract class AgentImage {
    */
   static fromContainerImage(image: ecs.ContainerImage): AgentImage {
     return {
-      bind: () => ({
-        image,
-        entryPoint: ['/bin/sh', '-c', entrypointText(), 'entrypoint'],
-        ownsVolumes: false,
-      }),
+      bind: () => ({ image, entryPoint: ['/bin/sh', '-c', entrypointText(), 'entrypoint'], ownsVolumes: false }),
     };
   }
 

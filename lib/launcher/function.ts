@@ -179,13 +179,10 @@ function poolsText({ cluster, name, pools }: LauncherFunctionProps): string {
 }
 
 function plain({ warmAgents, sweepInterval, apiTokenSecret, ...options }: AgentPoolOptions): PlainPool {
-  const { idleWindow, ...warm } = warmAgents ?? { agents: 0 };
   return {
     ...options,
-    ...(apiTokenSecret !== undefined && { apiTokenSecret: secretId(apiTokenSecret) }),
-    ...(warmAgents !== undefined && {
-      warmAgents: { ...warm, agents: warm.agents, idleMinutes: idleWindow?.toMinutes() },
-    }),
-    ...(sweepInterval !== undefined && { sweepMinutes: sweepInterval.toMinutes() }),
+    apiTokenSecret: apiTokenSecret && secretId(apiTokenSecret),
+    warmAgents: warmAgents && { ...warmAgents, idleMinutes: warmAgents.idleWindow?.toMinutes() },
+    sweepMinutes: sweepInterval?.toMinutes(),
   };
 }

@@ -4,21 +4,15 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../../functions/launcher/contract.ts';
+import type { AgentPool } from '../agent/pool.ts';
 import { alarmName } from '../names.ts';
+
+type MonitoredPool = Pick<AgentPool, 'poolName' | 'maxAgents' | 'usesSpot' | 'hasStandingAgents' | 'sweepsForRuns'>;
 
 export interface MonitoringProps {
   /** Name of the dashboard, beginning of every alarm's name, and the `service` that the launcher's metrics carry. */
   readonly name: string;
-  readonly pools: readonly {
-    readonly poolName: string;
-    readonly maxAgents: number;
-    /** Whether some of its tasks run on Spot. */
-    readonly usesSpot: boolean;
-    /** Whether it has agents that no queued job asks for: warm ones, or sweeps. */
-    readonly hasStandingAgents: boolean;
-    /** Whether the launcher starts agents for runs that wait after their plan. */
-    readonly sweepsForRuns: boolean;
-  }[];
+  readonly pools: readonly MonitoredPool[];
   /** Period of the launcher's schedule. */
   readonly schedule: Duration;
   /** A job may wait this long for an agent before an alarm. */
@@ -122,7 +116,7 @@ export class Monitoring extends Construct {
     ];
   }
 
-  private alarmsOf({ poolName: pool, sweepsForRuns }: MonitoringProps['pools'][number]): cloudwatch.Alarm[] {
+  private alarmsOf({ poolName: pool, sweepsForRuns }: MonitoredPool): cloudwatch.Alarm[] {
     const { oldestQueued, schedule: period } = this.props;
     const ofAllPools = [
       this.alarm('oldestQueuedJob', pool, {

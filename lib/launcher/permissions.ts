@@ -25,11 +25,7 @@ export interface PermissionsInput {
 export function launcherStatements(input: PermissionsInput): iam.PolicyStatement[] {
   const { stack, cluster } = input;
   const inThisCluster = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } };
-  const tasksOfThisCluster = stack.formatArn({
-    service: 'ecs',
-    resource: 'task',
-    resourceName: `${input.name}/*`,
-  });
+  const tasksOfThisCluster = stack.formatArn({ service: 'ecs', resource: 'task', resourceName: `${input.name}/*` });
 
   return [
     new iam.PolicyStatement({
