@@ -86,9 +86,8 @@ export const oneOf = (values: readonly number[]) => z.number().refine((value) =>
 export const whole = (from: number, to: number) => z.int().min(from).max(to);
 
 export const ORGANIZATION = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/);
-const ORGANIZATION_ALLOWED = 'its name as in its URL: letters, digits, - and _';
 export const ORGANIZATION_DOC = {
-  allowed: ORGANIZATION_ALLOWED,
+  allowed: 'its name as in its URL: letters, digits, - and _',
   explain: (value: unknown) => {
     const name = /^(?:https?:\/\/)?[^/\s]+\/(?:app\/)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\/|$)/.exec(`${value}`)?.[1];
     return typeof value === 'string' && name !== undefined ? { remedy: `use the name only: ${name}` } : undefined;
@@ -96,9 +95,8 @@ export const ORGANIZATION_DOC = {
 };
 
 /** A secret in Secrets Manager, by its name or complete ARN, with its documentation. */
-const SECRET_ALLOWED = 'the name, or the complete ARN with its six random characters, of a secret in Secrets Manager';
 export const SECRET_DOC = {
-  allowed: SECRET_ALLOWED,
+  allowed: 'the name, or the complete ARN with its six random characters, of a secret in Secrets Manager',
   remedy:
     'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://token.txt) and set its name here, never the token itself',
   explain: (value: unknown) => (typeof value === 'string' ? secretExplanation(value) : undefined),

@@ -24,13 +24,12 @@ import { jsonFault } from './json.ts';
 import { foreignOption } from './network.ts';
 import { readSettings } from './read.ts';
 import { isRecord, valueAt } from './records.ts';
-import { type ReadSettings, settingAt, settingsSchema } from './schema.ts';
+import { type Settings, settingAt, settingsSchema } from './schema.ts';
 
 /** Key of the settings in the context of `cdk.json`. */
 export const SETTINGS_KEY = 'agentLauncher';
 
-/** Settings without a fault, every default filled in. */
-export type Settings = ReadSettings;
+export type { Settings };
 
 /** The image of the agents: from `registry`, or built from the other options. */
 export type AgentImageSettings = Settings['agentImage'];

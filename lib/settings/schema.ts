@@ -196,8 +196,8 @@ export const settingsSchema = z.strictObject({
   ),
 });
 
-/** Settings after the schema: with every default, not yet checked against each other. */
-export type ReadSettings = z.infer<typeof settingsSchema>;
+/** Settings with every default. `parseSettings` returns them without a fault, and the schema alone not yet checked against each other. */
+export type Settings = z.infer<typeof settingsSchema>;
 
 export interface SettingAt {
   /** Its schema, unwrapped; `undefined` if the settings have no such path. */
