@@ -13,7 +13,7 @@ import { AgentLauncher } from './agent-launcher.ts';
 import { registryOf } from './network/allowed-domains.ts';
 import type { AgentImageSettings, PoolSettings, Settings } from './settings/parse.ts';
 import { builtVersion, isCopied } from './settings/task-images.ts';
-import { agentNetwork, networkOutputs } from './stack-network.ts';
+import { agentNetwork, networkOutputs, securityGroupsOf } from './stack-network.ts';
 
 export interface AgentLauncherStackProps extends StackProps {
   readonly settings: Settings;
@@ -38,10 +38,10 @@ export class AgentLauncherStack extends Stack {
       apiTokenSecret: this.secret(settings.apiTokenSecret),
       pools: settings.pools.map((pool) => this.pool(pool, agentImage)),
       vpc: network.vpc,
-      vpcSubnets: network.subnets,
-      securityGroups: network.securityGroups,
+      vpcSubnets: network.taskSubnets,
+      securityGroups: securityGroupsOf(network),
       assignPublicIp: network.assignPublicIp,
-      startAfter: [network.complete],
+      startAfter: [network],
       guardDuty: settings.network.guardDuty,
       agentImage:
         agentImage.registry === undefined ? builtImage(agentImage) : this.image(agentImage.registry, agentImage),
@@ -59,7 +59,7 @@ export class AgentLauncherStack extends Stack {
           : Topic.fromTopicArn(this, 'AlarmTopic', settings.alarmTopicArn),
     });
     for (const pool of settings.pools) this.grant(pool, settings.network);
-    for (const { id, value, description } of networkOutputs(settings, network)) this.output(id, value, description);
+    for (const { id, ...output } of networkOutputs(settings, network)) new CfnOutput(this, id, output);
     this.launcher.addOutputs(this);
   }
 
@@ -96,40 +96,35 @@ export class AgentLauncherStack extends Stack {
     };
   }
 
-  /** Grants Terraform inside the tasks of a pool the permissions in the settings. */
+  /** Grants Terraform inside the tasks of a pool the permissions in the settings, and warns of broad or useless ones. */
   private grant(pool: PoolSettings, network: AllowedApis): void {
-    const built = this.launcher.pools.get(pool.name);
-    if (pool.phases === undefined) {
-      this.grantTo(built?.taskRole, pool.name, pool);
-      this.warn(taskRoleWarnings(pool.name, 'all', pool));
-      this.warn(unreachableApiWarning(pool.name, pool, network));
-      return;
-    }
-    for (const phase of PHASES) {
+    const built = this.launcher.pool(pool.name);
+    for (const jobs of pool.phases === undefined ? (['all'] as const) : PHASES) {
+      const own = jobs === 'all' ? undefined : pool.phases?.[jobs];
       const permissions = {
-        taskRolePolicyArns: pool.phases[phase]?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
-        taskRoleStatements: pool.phases[phase]?.taskRoleStatements ?? pool.taskRoleStatements,
+        taskRolePolicyArns: own?.taskRolePolicyArns ?? pool.taskRolePolicyArns,
+        taskRoleStatements: own?.taskRoleStatements ?? pool.taskRoleStatements,
       };
-      this.grantTo(built?.taskRoleOf(phase), `${pool.name} ${phase}`, permissions);
-      this.warn(taskRoleWarnings(pool.name, phase, permissions));
-      this.warn(unreachableApiWarning(pool.name, permissions, network));
+      if (jobs === 'all') this.grantTo(built.taskRole, pool.name, permissions);
+      else this.grantTo(built.taskRoleOf(jobs), `${pool.name} ${jobs}`, permissions);
+      const warnings = [
+        ...taskRoleWarnings(pool.name, jobs, permissions),
+        ...unreachableApiWarning(pool.name, permissions, network),
+      ];
+      for (const { id, text } of warnings) Annotations.of(this).addWarningV2(id, text);
     }
-  }
-
-  private warn(warnings: readonly { readonly id: string; readonly text: string }[]): void {
-    for (const { id, text } of warnings) Annotations.of(this).addWarningV2(id, text);
   }
 
   private grantTo(
-    role: iam.IRole | undefined,
+    role: iam.IRole,
     id: string,
     { taskRolePolicyArns, taskRoleStatements }: Pick<PoolSettings, 'taskRolePolicyArns' | 'taskRoleStatements'>,
   ): void {
     for (const arn of taskRolePolicyArns) {
-      role?.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, constructId(`${id} ${arn}`), arn));
+      role.addManagedPolicy(iam.ManagedPolicy.fromManagedPolicyArn(this, constructId(`${id} ${arn}`), arn));
     }
     for (const statement of taskRoleStatements) {
-      role?.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
+      role.addToPrincipalPolicy(iam.PolicyStatement.fromJson(statement));
     }
   }
 
@@ -143,10 +138,6 @@ export class AgentLauncherStack extends Stack {
       : Secret.fromSecretNameV2(this, id, nameOrArn);
     this.secrets.set(nameOrArn, secret);
     return secret;
-  }
-
-  private output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description });
   }
 }
 

@@ -88,7 +88,13 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
     }));
     this.pools = new Map(served.map(({ options, pool }) => [options.name, pool]));
 
-    this.securityGroups = props.securityGroups ?? [this.newSecurityGroup(props.vpc, hostname, props.pools)];
+    this.securityGroups = props.securityGroups ?? [
+      taskSecurityGroup(this, {
+        vpc: props.vpc,
+        extraPorts: [portOf(hostname)],
+        proxies: proxiesToOpen(props.pools.map(({ environment }) => environment ?? {})),
+      }),
+    ];
     this.connections = new ec2.Connections({ securityGroups: [...this.securityGroups] });
     const subnets = props.vpc.selectSubnets(props.vpcSubnets);
     this.launcher = new LauncherFunction(this, 'Launcher', {
@@ -98,7 +104,6 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       apiTokenSecret: props.apiTokenSecret,
       pools: served,
       cluster: this.cluster,
-      clusterName: name,
       subnets: subnets.subnets,
       securityGroups: this.securityGroups,
       assignPublicIp: props.assignPublicIp ?? false,
@@ -126,14 +131,6 @@ export class AgentLauncher extends Construct implements ec2.IConnectable {
       schedule,
       oldestQueued: props.oldestQueued ?? Duration.minutes(DEFAULT_OLDEST_QUEUED_MINUTES),
       alarmTopic: props.alarmTopic,
-    });
-  }
-
-  private newSecurityGroup(vpc: ec2.IVpc, hostname: string, pools: readonly AgentPoolOptions[]): ec2.ISecurityGroup {
-    return taskSecurityGroup(this, {
-      vpc,
-      extraPorts: [portOf(hostname)],
-      proxies: proxiesToOpen(pools.map(({ environment }) => environment ?? {})),
     });
   }
 

@@ -20,18 +20,15 @@ import {
 import { DnsFirewall } from './network/dns-firewall.ts';
 import { covers, normalised } from './network/domain-name.ts';
 import { guardDutyAccount } from './network/guardduty.ts';
-import { layoutId } from './network/layout.ts';
-import { natGatewayVpc } from './network/nat-gateway.ts';
+import { layoutId, zonesOf } from './network/layout.ts';
 import { NetworkFirewall } from './network/network-firewall.ts';
-import { firewallZones, networkFirewallVpc } from './network/network-firewall-vpc.ts';
-import type { OwnVpc, VpcPlace } from './network/own-vpc.ts';
-import { publicIpVpc } from './network/public-ip.ts';
+import { ownVpc } from './network/own-vpc.ts';
 import { taskSecurityGroup } from './network/security-group.ts';
 import { suricataRules } from './network/suricata-rules.ts';
 import { vendedLogGroup } from './network/vended-log-group.ts';
 import { layerEndpoint, taskEndpoints } from './network/vpc-endpoints.ts';
 import type { EgressNetworkProps } from './properties/egress-network.ts';
-import { type CheckedNetworkProps, checkNetworkProps } from './properties/egress-network-checks.ts';
+import { checkNetworkProps } from './properties/egress-network-checks.ts';
 
 export type { EgressNetworkProps };
 
@@ -55,23 +52,17 @@ export class EgressNetwork extends Construct {
   constructor(scope: Construct, id: string, props: EgressNetworkProps) {
     super(scope, id);
     const network = checkNetworkProps(this, props);
-    const { egress, cidr, availabilityZones, hostname, images, ipv6, vpcEndpoints, dnsFirewall } = network;
-    const placeOfVpc: VpcPlace = { cidr, availabilityZones };
-    const zonesOfLayout = network.egress === 'network-firewall' && network.natGateways === 'one' ? 1 : 2;
-    const layout = layoutId({ egress, zones: zonesOfLayout, ...placeOfVpc });
+    const { egress, hostname, images, ipv6, vpcEndpoints, dnsFirewall } = network;
+    const layout = layoutId({ ...network, zones: zonesOf(network) });
     const ground = layout === undefined ? this : new Construct(this, layout);
-    const { vpc, addresses } = ownVpcOf(ground, placeOfVpc, network);
+    const { vpc, addresses } = ownVpc(ground, network);
     this.vpc = vpc as ec2.IVpc;
     this.addresses = addresses;
     this.taskSubnets = { subnetGroupName: 'Tasks' };
     this.assignPublicIp = egress === 'public-ip';
 
     const port = portOf(hostname);
-    this.securityGroup = taskSecurityGroup(this, {
-      vpc: this.vpc,
-      extraPorts: [port],
-      ipv6,
-    });
+    this.securityGroup = taskSecurityGroup(this, { vpc: this.vpc, extraPorts: [port], ipv6 });
 
     const awsApiServices = network.allowedPresets?.includes('aws-apis') === true ? (network.awsApiServices ?? []) : [];
     const endpoints = { vpc, subnets: this.taskSubnets, awsApiServices };
@@ -105,9 +96,8 @@ export class EgressNetwork extends Construct {
       ]);
       const host = hostname.split(':')[0] ?? hostname;
       new NetworkFirewall(this, 'Firewall', {
-        vpc: this.vpc,
+        vpc,
         ground,
-        zones: firewallZones(vpc),
         rules: suricataRules(names, port === 443 ? [] : [{ name: host, port }]),
         logRetention: network.firewallLogRetentionDays ?? DEFAULT_LOG_RETENTION_DAYS,
       });
@@ -145,16 +135,5 @@ export class EgressNetwork extends Construct {
     }
     const logGroup = vendedLogGroup(this, 'FlowLogs', retention);
     this.vpc.addFlowLog('FlowLog', { destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup) });
-  }
-}
-
-function ownVpcOf(scope: Construct, place: VpcPlace, network: CheckedNetworkProps): OwnVpc {
-  switch (network.egress) {
-    case 'nat-gateway':
-      return natGatewayVpc(scope, place, network);
-    case 'network-firewall':
-      return networkFirewallVpc(scope, place, network);
-    case 'public-ip':
-      return publicIpVpc(scope, place, network);
   }
 }

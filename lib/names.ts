@@ -27,12 +27,10 @@ export function taskFamily(launcher: string, phases: readonly Phase[], pool: str
   return `${launcher}_${only === undefined || others.length > 0 ? 'all' : only}_${pool}`;
 }
 
-/** Log group of a pool's agents. */
 export function agentLogGroup(launcher: string, pool: string): string {
   return `/${launcher}/agents/${pool}`;
 }
 
-/** Log group of the launcher's function. */
 export function launcherLogGroup(launcher: string): string {
   return `/${launcher}/launcher`;
 }

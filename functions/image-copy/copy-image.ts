@@ -3,7 +3,6 @@ import { blobsOf, IMAGE_TYPES, INDEX_TYPES, imageFor } from './core/manifests.ts
 import { ImageCopyError } from './errors.ts';
 import type { Manifest, Source, Target } from './ports.ts';
 
-/** Which image to copy. */
 export interface WantedImage {
   /** Tag or digest. */
   readonly reference: string;

@@ -7,7 +7,6 @@ import type { Pool, Refusal, Tasks } from './ports.ts';
 /** Concurrent RunTask calls. ECS allows 20 per second: https://docs.aws.amazon.com/AmazonECS/latest/userguide/throttling.html */
 const CALLS_AT_ONCE = 10;
 
-/** What became of a launch. */
 export type LaunchOutcome =
   | {
       readonly kind: 'launched';
@@ -27,7 +26,6 @@ export type StopOutcome =
   | { readonly kind: 'stopped'; readonly stop: Stop }
   | { readonly kind: 'failed'; readonly stop: Stop; readonly error: UpstreamError };
 
-/** What acting needs. */
 export interface ActDeps {
   readonly tasks: Tasks;
   /** The time of the decision. Tokens are chosen by it, too. */

@@ -3,13 +3,7 @@ import * as z from 'zod';
 import { ENV, PHASES } from './contract.ts';
 import type { Lane } from './core/types.ts';
 import { ConfigError, type ConfigFault } from './errors.ts';
-import {
-  type AgentPoolEnvironment,
-  agentPoolsEnvironment,
-  type LaneEnvironment,
-  nonEmpty,
-  warmAgentsOf,
-} from './pool-environment.ts';
+import { agentPoolsEnvironment, type LaneEnvironment, nonEmpty, warmAgentsOf } from './pool-environment.ts';
 import type { Pool, TaskPlacement } from './ports.ts';
 import type { TickSettings } from './tick.ts';
 import { mostWarmAgents } from './warm-limit.ts';
@@ -22,13 +16,6 @@ export interface LauncherConfig {
   readonly tick: TickSettings;
   /** 0: one poll per invocation. */
   readonly activePollMs: number;
-}
-
-/** A variable's rule: how it is read, what is allowed, and what to do if it is wrong. */
-interface Rule<T> {
-  readonly name: string;
-  readonly schema: z.ZodType<T>;
-  readonly allowed: string;
 }
 
 const REMEDY = 'deploy the stack again; if the function runs elsewhere, set the variable';
@@ -51,96 +38,52 @@ const pools = nonEmpty
   })
   .pipe(agentPoolsEnvironment);
 
+const upTo = (most: number) => list.pipe(z.array(z.string()).min(1).max(most));
+
 const whole = z
   .string()
   .regex(/^\d{1,9}$/)
   .transform(Number);
 const seconds = (least: number, most: number) => whole.pipe(z.number().min(least).max(most));
 
+/** How each variable is read. Its description says what is allowed. */
+const variables = z.object({
+  hostname: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i)
+    .toLowerCase()
+    .describe('a host name with an optional port and without a scheme, such as app.terraform.io'),
+  organization: nonEmpty.describe('the name of an organization'),
+  apiTokenSecret: nonEmpty.describe('name or ARN of a secret'),
+  agentPools: pools.describe(
+    'a JSON list of pools: {"name", "maxAgents", "lanes"} and optionally "id", "organization", "apiTokenSecret"; lanes: [{"taskDefinition"}], or one each with "phases" ["plan"] (and optionally "capacity" "spot") and ["apply"], at most one of them without "policies" false',
+  ),
+  cluster: nonEmpty.describe('name or ARN of an ECS cluster'),
+  subnets: upTo(16).describe('a comma list of 1 to 16 subnet ids'),
+  securityGroups: upTo(5).describe('a comma list of 1 to 5 security group ids'),
+  assignPublicIp: z.enum(['DISABLED', 'ENABLED']).default('DISABLED').describe('DISABLED or ENABLED'),
+  activePollSeconds: seconds(0, 60).prefault('10').describe('whole seconds from 0 to 60'),
+  startDeadlineSeconds: seconds(30, 3600).prefault('300').describe('whole seconds from 30 to 3600'),
+  agentsCeiling: whole.pipe(z.number().positive()).optional().describe('an integer from 1, or nothing'),
+} satisfies Record<keyof typeof ENV, z.ZodType>);
+
 /**
  * Reads the environment.
  * @throws `ConfigError` with every fault at once.
  */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): LauncherConfig {
-  const faults: ConfigFault[] = [];
-  const read = <T>({ name, schema, allowed }: Rule<T>): T | undefined => {
-    const text = environment[name];
-    const result = schema.safeParse(text);
-    if (result.success) return result.data;
-    const where = result.error.issues
-      .slice(0, 3)
-      .map((issue) => [issue.path.join('.'), issue.message].filter(Boolean).join(': '));
-    const given = text === undefined ? 'nothing' : `${text.length} characters (${where.join('; ')})`;
-    faults.push({ name, given, allowed, remedy: REMEDY });
-    return undefined;
-  };
-
-  const hostname = read({
-    name: ENV.hostname,
-    schema: z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i),
-    allowed: 'a host name with an optional port and without a scheme, such as app.terraform.io',
-  });
-  const organization = read({ name: ENV.organization, schema: nonEmpty, allowed: 'the name of an organization' });
-  const apiTokenSecret = read({ name: ENV.apiTokenSecret, schema: nonEmpty, allowed: 'name or ARN of a secret' });
-  const agentPools = read({
-    name: ENV.agentPools,
-    schema: pools,
-    allowed:
-      'a JSON list of pools: {"name", "maxAgents", "lanes"} and optionally "id", "organization", "apiTokenSecret"; lanes: [{"taskDefinition"}], or one each with "phases" ["plan"] (and optionally "capacity" "spot") and ["apply"], at most one of them without "policies" false',
-  });
-  const cluster = read({ name: ENV.cluster, schema: nonEmpty, allowed: 'name or ARN of an ECS cluster' });
-  const subnets = read({
-    name: ENV.subnets,
-    schema: list.pipe(z.array(z.string()).min(1).max(16)),
-    allowed: 'a comma list of 1 to 16 subnet ids',
-  });
-  const securityGroups = read({
-    name: ENV.securityGroups,
-    schema: list.pipe(z.array(z.string()).min(1).max(5)),
-    allowed: 'a comma list of 1 to 5 security group ids',
-  });
-  const assignPublicIp = read({
-    name: ENV.assignPublicIp,
-    schema: z.enum(['DISABLED', 'ENABLED']).default('DISABLED'),
-    allowed: 'DISABLED or ENABLED',
-  });
-  const activePollSeconds = read({
-    name: ENV.activePollSeconds,
-    schema: seconds(0, 60).prefault('10'),
-    allowed: 'whole seconds from 0 to 60',
-  });
-  const startDeadlineSeconds = read({
-    name: ENV.startDeadlineSeconds,
-    schema: seconds(30, 3600).prefault('300'),
-    allowed: 'whole seconds from 30 to 3600',
-  });
-  const agentsCeiling = read({
-    name: ENV.agentsCeiling,
-    schema: whole.pipe(z.number().positive()).optional(),
-    allowed: 'an integer from 1, or nothing',
-  });
-  if (agentPools !== undefined && agentsCeiling !== undefined) {
-    for (const fault of ceilingFaults(agentPools, agentsCeiling)) faults.push(fault);
-  }
-
-  if (
-    faults.length > 0 ||
-    hostname === undefined ||
-    organization === undefined ||
-    apiTokenSecret === undefined ||
-    agentPools === undefined ||
-    cluster === undefined ||
-    subnets === undefined ||
-    securityGroups === undefined ||
-    assignPublicIp === undefined ||
-    activePollSeconds === undefined ||
-    startDeadlineSeconds === undefined
-  ) {
-    throw new ConfigError(faults);
-  }
+  const texts = Object.fromEntries(Object.entries(ENV).map(([key, name]) => [key, environment[name]]));
+  const { data, error } = variables.safeParse(texts);
+  const faults = [
+    ...variables.keyof().options.flatMap((key) => variableFaults(key, texts[key], error?.issues ?? [])),
+    ...ceilingFaults(texts),
+  ];
+  if (data === undefined || faults.length > 0) throw new ConfigError(faults);
+  const { hostname, organization, apiTokenSecret, agentPools, agentsCeiling, startDeadlineSeconds } = data;
+  const { cluster, subnets, securityGroups, assignPublicIp, activePollSeconds } = data;
   const placement = { cluster, subnets, securityGroups, assignPublicIp };
   return {
-    hostname: hostname.toLowerCase(),
+    hostname,
     pools: agentPools.map(({ lanes, ...pool }) => ({
       organization,
       apiTokenSecret,
@@ -161,10 +104,26 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   };
 }
 
+function variableFaults(
+  key: keyof typeof ENV,
+  text: string | undefined,
+  issues: readonly z.core.$ZodIssue[],
+): ConfigFault[] {
+  const where = issues
+    .filter(({ path: [variable] }) => variable === key)
+    .slice(0, 3)
+    .map(({ path: [, ...inside], message }) => [inside.join('.'), message].filter(Boolean).join(': '));
+  if (where.length === 0) return [];
+  const given = text === undefined ? 'nothing' : `${text.length} characters (${where.join('; ')})`;
+  return [{ name: ENV[key], given, allowed: `${variables.shape[key].description}`, remedy: REMEDY }];
+}
+
 /** Organizations whose warm agents leave no slot of the organization agent limit for the jobs of another lane. */
-function ceilingFaults(agentPools: readonly AgentPoolEnvironment[], agentsCeiling: number): ConfigFault[] {
-  const byOrganization = Map.groupBy(agentPools, ({ organization }) => organization);
-  return [...byOrganization.values()].flatMap((its) => {
+function ceilingFaults(texts: Readonly<Record<string, string | undefined>>): ConfigFault[] {
+  const { data: agentPools = [] } = variables.shape.agentPools.safeParse(texts['agentPools']);
+  const { data: agentsCeiling } = variables.shape.agentsCeiling.safeParse(texts['agentsCeiling']);
+  if (agentsCeiling === undefined) return [];
+  return [...Map.groupBy(agentPools, ({ organization }) => organization).values()].flatMap((its) => {
     const warm = its.reduce((sum, pool) => sum + warmAgentsOf(pool), 0);
     const most = mostWarmAgents(agentsCeiling, its.flatMap(({ lanes }) => lanes).length);
     if (warm <= most) return [];

@@ -4,7 +4,6 @@ import type { Tick } from './tick.ts';
 /** Minimum time between the start of a tick and the invocation's deadline. */
 const TICK_NEEDS_MS = 8_000;
 
-/** What an invocation needs. */
 export interface InvocationParts {
   readonly tick: (signal: AbortSignal) => Promise<Tick>;
   readonly report: (tick: Tick) => void;
@@ -53,7 +52,6 @@ function isActive({ pools }: Tick): boolean {
   );
 }
 
-/** Whether a part of the tick failed. */
 export function hasErrors({ pools }: Tick): boolean {
   return pools.some(({ errors }) => errors.length > 0);
 }

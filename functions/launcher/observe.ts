@@ -17,7 +17,6 @@ import { CLOCK_SKEW_MS, recentAgentsMs } from './core/vendor-timing.ts';
 import { resultOf } from './errors.ts';
 import type { HcpTerraform, Pool, Tasks } from './ports.ts';
 
-/** What was observed of one pool. */
 export interface PoolObservation {
   readonly demand: Demand;
   readonly supply: Supply;
@@ -40,7 +39,6 @@ interface AgentsFound {
   readonly agentsUnknownFor: readonly string[];
 }
 
-/** What observing a pool needs. */
 export interface ObserveDeps {
   readonly hcpTerraform: HcpTerraform;
   readonly tasks: Tasks;

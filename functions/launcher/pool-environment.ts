@@ -9,7 +9,6 @@ import { DAYS, PHASES, type Phase } from './core/types.ts';
 import { isTimeZone } from './time-zone.ts';
 import { mostWarmAgents } from './warm-limit.ts';
 
-/** Text that isn't blank. */
 export const nonEmpty = z.string().trim().min(1);
 
 const phase = z.enum(PHASES);
@@ -32,7 +31,6 @@ const warmEnvironment = z.strictObject({
     .exactOptional(),
 });
 
-/** One lane of a pool. */
 const laneEnvironment = z.strictObject({
   /** Family of the lane's task definition. The family and not a revision: see docs/decisions. */
   taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),

@@ -1,3 +1,4 @@
+import type { LaunchedTask } from './core/client-token.ts';
 import type { Agent, Lane, QueuedJob, Run, StandingJob, Task } from './core/types.ts';
 import type { Result, UpstreamError } from './errors.ts';
 
@@ -108,17 +109,11 @@ export interface LaunchRequest {
 
 /** ECS's answer: a task that now stands for this job and attempt (new or not), or a refusal. */
 export type LaunchAnswer =
-  | {
+  | (LaunchedTask & {
       readonly kind: 'task';
-      readonly taskId: string;
-      /** `undefined` if ECS named the task in a conflict but can't describe it. */
-      readonly lastStatus: string | undefined;
-      /** Only in a conflict, of the task that an earlier call started with other parameters. */
-      readonly family?: string | undefined;
-      readonly createdAtMs?: number | undefined;
       /** Spot had no capacity, so the task runs on demand. */
       readonly insteadOfSpot?: boolean;
-    }
+    })
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The token is in use, but ECS names no task. It isn't known whether a task was started. */
   | { readonly kind: 'nameless-conflict'; readonly error: UpstreamError };
@@ -141,7 +136,6 @@ export interface Tasks {
   stop(taskId: string, reason: string, signal: AbortSignal): Promise<void>;
 }
 
-/** Reads secrets. */
 export interface Secrets {
   /**
    * The secret's string, from the warm function's cache if it was read before. Rejects with an `UpstreamError` that contains the secret's name, never

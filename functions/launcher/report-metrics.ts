@@ -62,7 +62,6 @@ export class TickMetrics {
     this.#pollBudget = pollBudget;
   }
 
-  /** The metrics of one pool. */
   pool(part: PoolTick, warnings: WarningCounts, nowMs: number): void {
     const { pool, demand, observation } = part;
     if (demand === undefined && observation === undefined) return;
@@ -87,7 +86,6 @@ export class TickMetrics {
     }
   }
 
-  /** The metrics of a tick as a whole. */
   tick({ pools }: Tick): void {
     const errors = pools.flatMap((pool) => pool.errors);
     const rejected = errors.filter((error) => error.fault === 'rejected' && error.status === 401);

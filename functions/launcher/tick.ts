@@ -26,7 +26,6 @@ export interface TickSettings {
   readonly agentsCeiling: number | undefined;
 }
 
-/** What a tick observes and acts with. */
 export interface TickPorts {
   readonly hcpTerraform: HcpTerraform;
   readonly tasks: Tasks;
@@ -116,7 +115,6 @@ interface GroupPool {
   readonly demand: Result<Demand> | Broken;
 }
 
-/** What a bug left. */
 interface Broken {
   readonly ok: false;
   readonly error: InternalError;

@@ -355,7 +355,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/answers.ts',
-    line: "const AGENT_STATUSES = new Set<string>(['idle', 'busy', 'unknown', 'errored', 'exited'] satisfies Agent['status'][]);",
+    line: "const agentStatus = z.enum(['idle', 'busy', 'unknown', 'errored', 'exited']);",
     mutant: '\'unknown\' → ""',
     because: 'A status that is not in the list becomes `unknown` as well.',
   },
@@ -370,27 +370,5 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     line: '...(props.reservedConcurrentExecutions !== undefined && {',
     mutant: 'props.reservedConcurrentExecutions !== undefined → true',
     because: 'The CDK treats a property that is `undefined` as one that is missing.',
-  },
-  ...[
-    'hostname',
-    'organization',
-    'apiTokenSecret',
-    'agentPools',
-    'cluster',
-    'subnets',
-    'securityGroups',
-    'assignPublicIp',
-    'activePollSeconds',
-  ].map((name) => ({
-    file: 'functions/launcher/config.ts',
-    line: `${name} === undefined ||`,
-    mutant: `${name} === undefined → false`,
-    because: 'Each variable that could not be read has a fault.',
-  })),
-  {
-    file: 'functions/launcher/config.ts',
-    line: 'startDeadlineSeconds === undefined',
-    mutant: 'startDeadlineSeconds === undefined → false',
-    because: 'Each variable that could not be read has a fault.',
   },
 ];

@@ -16,19 +16,13 @@ export const IMAGE_DOC = {
   explain: (value: unknown) => (typeof value === 'string' ? imageExplanation(value) : undefined),
 };
 
-interface ImageExplanation {
-  readonly given?: string;
-  readonly allowed?: string;
-  readonly remedy: string;
-}
-
-function imageExplanation(value: string): ImageExplanation | undefined {
+function imageExplanation(value: string) {
   const fault = versionFault(versionOfImage(value) ?? OLDEST_AGENT_VERSION);
   return schemeExplanation(value) ?? (fault === undefined ? undefined : { remedy: `use a newer version. ${fault}` });
 }
 
 /** A reference that begins like a URL: of a registry, or of an image's page on Docker Hub. */
-export function schemeExplanation(image: string): Required<ImageExplanation> | undefined {
+export function schemeExplanation(image: string) {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(image) ?? [];
   if (scheme === undefined) return undefined;
   const page = /^hub\.docker\.com\/(?:r|layers)\/([a-z0-9._-]+\/[a-z0-9._-]+)/.exec(rest ?? '')?.[1];

@@ -27,7 +27,6 @@ export interface AgentImageBinding {
   readonly ownsVolumes: boolean;
 }
 
-/** Options of every built image. */
 interface BuildOptions {
   /**
    * Whether the image's user can't read the agent's programs, so that jobs can't read the agent token. Turn it off only if an
@@ -144,6 +143,19 @@ function built(version: string, buildArgs: Record<string, string>, file?: string
   };
 }
 
+/** An image that isn't built, by its reference. */
+function pulled(
+  reference: string,
+  imageIn: (scope: Construct, architecture: ecs.CpuArchitecture) => ecs.ContainerImage,
+): AgentImage {
+  return {
+    bind: (scope, architecture) => {
+      warnOfVersion(scope, versionOfImage(reference));
+      return AgentImage.fromContainerImage(imageIn(scope, architecture)).bind(scope, architecture);
+    },
+  };
+}
+
 /**
  * The image that agents run in, and its entry point. All images run the same entrypoint script. It names the agent after its
  * task, ends an idle agent, and keeps the agent's exit code.
@@ -189,11 +201,7 @@ export abstract class AgentImage {
    */
   static fromContainerImage(image: ecs.ContainerImage): AgentImage {
     return {
-      bind: () => ({
-        image,
-        entryPoint: ['/bin/sh', '-c', entrypointText(), 'entrypoint'],
-        ownsVolumes: false,
-      }),
+      bind: () => ({ image, entryPoint: ['/bin/sh', '-c', entrypointText(), 'entrypoint'], ownsVolumes: false }),
     };
   }
 
@@ -202,37 +210,24 @@ export abstract class AgentImage {
    * ECR of this or another account. For ECR, the task gets the permission to pull it.
    */
   static fromReference(reference: string): AgentImage {
-    const version = versionOfImage(reference);
-    refuseOld(version);
+    refuseOld(versionOfImage(reference));
     refuseUnpinned(reference);
     const ecr = ecrImage(reference);
-    if (ecr === undefined) {
-      const image = AgentImage.fromContainerImage(ecs.ContainerImage.fromRegistry(reference));
+    if (ecr === undefined) return pulled(reference, () => ecs.ContainerImage.fromRegistry(reference));
+    const { account, region, repository: repositoryName } = ecr;
+    return pulled(reference, (scope) => {
+      const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
+        repositoryName,
+        repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
+      });
+      // The CDK would replace the registry's host in the reference with one that it computes.
       return {
-        bind: (scope, architecture) => {
-          warnOfVersion(scope, version);
-          return image.bind(scope, architecture);
+        bind: (_, container) => {
+          repository.grantPull(container.taskDefinition.obtainExecutionRole());
+          return { imageName: reference };
         },
       };
-    }
-    const { account, region, repository: repositoryName } = ecr;
-    return {
-      bind: (scope, architecture) => {
-        warnOfVersion(scope, version);
-        const repository = Repository.fromRepositoryAttributes(scope, 'Repository', {
-          repositoryName,
-          repositoryArn: `arn:${partitionOf(region)}:ecr:${region}:${account}:repository/${repositoryName}`,
-        });
-        // The CDK would replace the registry's host in the reference with one that it computes.
-        const image: ecs.ContainerImage = {
-          bind: (_, container) => {
-            repository.grantPull(container.taskDefinition.obtainExecutionRole());
-            return { imageName: reference };
-          },
-        };
-        return AgentImage.fromContainerImage(image).bind(scope, architecture);
-      },
-    };
+    });
   }
 
   /**
@@ -240,18 +235,13 @@ export abstract class AgentImage {
    * into its own ECR repository during the deployment, and tasks pull from there.
    */
   static copyOf(reference: string, options: ImageCopyOptions = {}): AgentImage {
-    const version = versionOfImage(reference);
-    refuseOld(version);
+    refuseOld(versionOfImage(reference));
     refuseUncopied(reference);
     refuseUnpinned(reference);
-    return {
-      bind: (scope, architecture) => {
-        warnOfVersion(scope, version);
-        const arm64 = architecture === ecs.CpuArchitecture.ARM64;
-        const image = ImageCopies.of(scope).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
-        return AgentImage.fromContainerImage(image).bind(scope, architecture);
-      },
-    };
+    return pulled(reference, (scope, architecture) => {
+      const arm64 = architecture === ecs.CpuArchitecture.ARM64;
+      return ImageCopies.of(scope).image(reference, arm64 ? 'arm64' : 'amd64', options.credentials);
+    });
   }
 
   /** Called once for each pool that uses the image. */

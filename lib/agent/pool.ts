@@ -165,7 +165,6 @@ export class AgentPool extends Construct implements iam.IGrantable {
     return this.lanes.some(({ sweepsForRuns }) => sweepsForRuns);
   }
 
-  /** Whether some of its tasks run on Spot. */
   get usesSpot(): boolean {
     return this.lanes.some(({ capacity }) => capacity === 'spot');
   }

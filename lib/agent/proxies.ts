@@ -6,7 +6,7 @@
  * the agents' logs never use the proxy, because Fargate doesn't use the container's environment for them.
  */
 import { isIPv4, isIPv6 } from 'node:net';
-import { contains, parseRange } from '../aws/address-range.ts';
+import { holds } from '../aws/address-range.ts';
 
 export interface AgentProxy {
   readonly variable: string;
@@ -80,37 +80,27 @@ export function proxiesToOpen(
 export const TASK_CREDENTIALS = '169.254.170.2';
 
 /** Warnings about a pool's proxies. They aren't errors, because each configuration can be right. */
-export function proxyWarnings(environment: Readonly<Record<string, string>>): { id: string; text: string }[] {
+export function* proxyWarnings(environment: Readonly<Record<string, string>>): Iterable<{ id: string; text: string }> {
   const proxies = proxiesIn(environment).flatMap(({ proxy }) => proxy ?? []);
   const withCredentials = proxies.filter(({ hasCredentials }) => hasCredentials).map(({ variable }) => variable);
-  const plain = proxies.filter(({ variable }) => variable.toLowerCase() === 'http_proxy');
-  return [
-    ...(withCredentials.length === 0
-      ? []
-      : [
-          {
-            id: 'agent-launcher:proxyCredentials',
-            text: `${withCredentials.join(', ')} contains a user name and password. Everyone who can read the task definition or the template sees them, and so does every job. Use a proxy that accepts agents by their IP address.`,
-          },
-        ]),
-    // The credentials are at an http:// address, so HTTPS_PROXY alone doesn't affect them.
-    ...(plain.length === 0 || isExcepted(TASK_CREDENTIALS, environment)
-      ? []
-      : [
-          {
-            id: 'agent-launcher:proxyTaskRole',
-            text: `${plain.map(({ variable }) => variable).join(', ')} is set and NO_PROXY doesn't contain ${TASK_CREDENTIALS}. Terraform would ask the proxy for the task role's credentials. Add ${TASK_CREDENTIALS} to NO_PROXY, or remove the variable: agents only need HTTPS_PROXY.`,
-          },
-        ]),
-  ];
+  if (withCredentials.length > 0) {
+    yield {
+      id: 'agent-launcher:proxyCredentials',
+      text: `${withCredentials.join(', ')} contains a user name and password. Everyone who can read the task definition or the template sees them, and so does every job. Use a proxy that accepts agents by their IP address.`,
+    };
+  }
+  // The credentials are at an http:// address, so HTTPS_PROXY alone doesn't affect them.
+  const plain = proxies.map(({ variable }) => variable).filter((variable) => variable.toLowerCase() === 'http_proxy');
+  if (plain.length > 0 && !isExcepted(TASK_CREDENTIALS, environment)) {
+    yield {
+      id: 'agent-launcher:proxyTaskRole',
+      text: `${plain.join(', ')} is set and NO_PROXY doesn't contain ${TASK_CREDENTIALS}. Terraform would ask the proxy for the task role's credentials. Add ${TASK_CREDENTIALS} to NO_PROXY, or remove the variable: agents only need HTTPS_PROXY.`,
+    };
+  }
 }
 
 function isExcepted(address: string, environment: Readonly<Record<string, string>>): boolean {
   const list = environment['NO_PROXY'] ?? environment['no_proxy'] ?? '';
-  const it = parseRange(`${address}/32`);
-  return list.split(',').some((entry) => {
-    const given = entry.trim();
-    const range = parseRange(given);
-    return given === '*' || given === address || (range !== undefined && it !== undefined && contains(range, it));
-  });
+  const entries = list.split(',').map((entry) => entry.trim());
+  return entries.some((entry) => entry === '*' || entry === address || holds(entry, `${address}/32`));
 }

@@ -8,7 +8,6 @@ import { AGENT_CONTAINER } from '../../functions/launcher/contract.ts';
 import { acknowledge } from '../acknowledgement.ts';
 import { AGENT_USER, type AgentImageBinding, WRITABLE_FOLDERS } from './image.ts';
 
-/** Properties of a task definition. */
 export interface AgentTaskProps {
   readonly family: string;
   readonly size: {

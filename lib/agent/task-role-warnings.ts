@@ -38,27 +38,21 @@ const ESCALATIONS = [
  *
  * @param jobs that the role serves; any code that somebody can plan has the role of plans
  */
-export function taskRoleWarnings(
+export function* taskRoleWarnings(
   pool: string,
   jobs: Phase | 'all',
   { taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
-): { id: string; text: string }[] {
-  const broad = [...taskRolePolicyArns.flatMap(broadPolicy), ...taskRoleStatements.flatMap(broadStatement)];
-  const readsData = jobs !== 'apply' && taskRolePolicyArns.some((arn) => nameOf(arn) === 'ReadOnlyAccess');
-  return [
-    ...broad.map((what) => ({
-      id: 'agent-launcher:broadTaskRole',
-      text: `Agent pool ${pool}: the role of ${JOBS[jobs]} has ${what}. ${HOLDERS[jobs]} ${NARROWER[jobs]}`,
-    })),
-    ...(readsData
-      ? [
-          {
-            id: 'agent-launcher:readOnlyTaskRole',
-            text: `Agent pool ${pool}: the role of ${JOBS[jobs]} has ReadOnlyAccess, which also reads data, such as objects in S3 and items in DynamoDB. ${HOLDERS[jobs]} Allow only what your providers read while planning, with taskRoleStatements.`,
-          },
-        ]
-      : []),
-  ];
+): Iterable<{ id: string; text: string }> {
+  const role = `Agent pool ${pool}: the role of ${JOBS[jobs]} has`;
+  for (const what of [...taskRolePolicyArns.flatMap(broadPolicy), ...taskRoleStatements.flatMap(broadStatement)]) {
+    yield { id: 'agent-launcher:broadTaskRole', text: `${role} ${what}. ${HOLDERS[jobs]} ${NARROWER[jobs]}` };
+  }
+  if (jobs !== 'apply' && taskRolePolicyArns.some((arn) => nameOf(arn) === 'ReadOnlyAccess')) {
+    yield {
+      id: 'agent-launcher:readOnlyTaskRole',
+      text: `${role} ReadOnlyAccess, which also reads data, such as objects in S3 and items in DynamoDB. ${HOLDERS[jobs]} Allow only what your providers read while planning, with taskRoleStatements.`,
+    };
+  }
 }
 
 /** What of the network decides whether jobs reach AWS. */
@@ -70,21 +64,19 @@ export interface AllowedApis {
 }
 
 /** A warning if jobs of a pool have permissions in AWS, but none of AWS's domains resolves for them. */
-export function unreachableApiWarning(
+export function* unreachableApiWarning(
   pool: string,
   { taskRolePolicyArns, taskRoleStatements }: TaskRolePermissions,
   { egress, dnsFirewall = false, allowedDomains = [], allowedPresets = [] }: AllowedApis,
-): { id: string; text: string }[] {
+): Iterable<{ id: string; text: string }> {
   const granted = taskRolePolicyArns.length > 0 || taskRoleStatements.some(({ Effect }) => Effect === 'Allow');
   const limited = dnsFirewall || egress === 'network-firewall';
   const allowed = allowedPresets.includes('aws-apis') || allowedDomains.some(isAwsDomain);
-  if (!granted || !limited || allowed) return [];
-  return [
-    {
-      id: 'agent-launcher:awsApisBlocked',
-      text: `Agent pool ${pool}: its jobs have permissions in AWS, but AWS's APIs don't resolve for them. Add aws-apis to network.allowedPresets (with hcp-terraform, if you set no other presets), and set network.awsApiServices and network.awsApiRegions.`,
-    },
-  ];
+  if (!granted || !limited || allowed) return;
+  yield {
+    id: 'agent-launcher:awsApisBlocked',
+    text: `Agent pool ${pool}: its jobs have permissions in AWS, but AWS's APIs don't resolve for them. Add aws-apis to network.allowedPresets (with hcp-terraform, if you set no other presets), and set network.awsApiServices and network.awsApiRegions.`,
+  };
 }
 
 function isAwsDomain(name: string): boolean {
@@ -121,21 +113,15 @@ function broadStatement({ Effect, Action, Resource }: RoleStatement): string[] {
   if (Effect !== 'Allow') return [];
   return [Action].flat().flatMap((action) => {
     if (/^\*+$/.test(action)) {
-      return [
-        resources.includes('*')
-          ? `Action "${action}" on "*": full control of the account`
-          : `Action "${action}" on ${onWhat(resources)}: every action on it, including its deletion and its policies`,
-      ];
+      if (resources.includes('*')) return `Action "${action}" on "*": full control of the account`;
+      const onWhat = resources.map((resource) => `"${resource}"`).join(', ');
+      return `Action "${action}" on ${onWhat}: every action on it, including its deletion and its policies`;
     }
-    const escalation = ESCALATIONS.find((one) => matches(action, one));
-    return escalation !== undefined && resources.some((one) => isEveryRole(one))
-      ? [`Action "${action}" on every role: it can get the permissions of other roles, up to those of an administrator`]
+    const escalates = ESCALATIONS.some((one) => matches(action, one)) && resources.some(isEveryRole);
+    return escalates
+      ? `Action "${action}" on every role: it can get the permissions of other roles, up to those of an administrator`
       : [];
   });
-}
-
-function onWhat(resources: readonly string[]): string {
-  return resources.map((resource) => `"${resource}"`).join(', ');
 }
 
 /** Whether a resource covers every role of an account. */

@@ -5,9 +5,7 @@ export const OLDEST_AGENT_VERSION = '1.21.1';
 
 /** Whether version `a`, such as 1.33.0, is older than `b`. */
 export function isOlder(a: string, b: string): boolean {
-  const [left, right] = [a, b].map((version) => version.split('.').map(Number));
-  const index = [0, 1, 2].find((part) => left?.[part] !== right?.[part]) ?? 0;
-  return (left?.[index] ?? 0) < (right?.[index] ?? 0);
+  return a.localeCompare(b, 'en', { numeric: true }) < 0;
 }
 
 /**
@@ -18,7 +16,6 @@ export function versionOfImage(reference: string): string | undefined {
   return /(?:^|\/)tfc-agent:(\d+\.\d+\.\d+)(?:-[A-Za-z0-9._-]+)?(?:@|$)/.exec(reference)?.[1];
 }
 
-/** Why a version is rejected. */
 export function versionFault(version: string): string | undefined {
   if (!isOlder(version, OLDEST_AGENT_VERSION)) return undefined;
   return `Agent ${version} doesn't hide its token from the jobs that it runs. Use ${OLDEST_AGENT_VERSION} or newer; this launcher was tested with ${DEFAULT_AGENT_VERSION}.`;

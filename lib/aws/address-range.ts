@@ -24,23 +24,27 @@ export function dotted(address: number): string {
   return [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join('.');
 }
 
-/** Prefix length of a range. */
-export function prefixOf(cidr: string): number | undefined {
-  return parseRange(cidr)?.prefix;
-}
-
-/** Whether two ranges have an address in common. */
 export function overlaps(a: AddressRange, b: AddressRange): boolean {
   return a.first <= b.last && b.first <= a.last;
 }
 
-/** Whether the first range contains the second completely. */
 export function contains(outer: AddressRange, inner: AddressRange): boolean {
   return outer.first <= inner.first && inner.last <= outer.last;
 }
 
+/** The same for ranges in CIDR notation. A text that isn't a range contains nothing, and is in nothing. */
+export function holds(outer: string, inner: string): boolean {
+  const [a, b] = [parseRange(outer), parseRange(inner)];
+  return a !== undefined && b !== undefined && contains(a, b);
+}
+
 /** Ranges that private networks may use. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html */
 export const PRIVATE_RANGES = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'];
+
+/** Whether a range is inside one that private networks may use. */
+export function isPrivate(cidr: string): boolean {
+  return PRIVATE_RANGES.some((outer) => holds(outer, cidr));
+}
 
 /** Ranges that AWS services use outside a VPC: the bridge of container engines, in Cloud9 and SageMaker. */
 export const TAKEN_RANGES = ['172.17.0.0/16'];

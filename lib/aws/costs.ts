@@ -2,12 +2,11 @@
  * What a deployment costs. The stack's outputs and the documents use the same numbers: On-Demand list prices of us-east-1 in US
  * dollars, for a month of 730 hours, without the free tier. These are estimates for comparison, not an offer.
  */
-import { PRICES } from './prices.ts';
+import { PRICES, type Price } from './prices.ts';
 
 /** Hours per month, as in AWS's calculator. */
 export const HOURS = 730;
 
-/** One part of a sum. */
 export interface CostLine {
   readonly item: string;
   /** How the amount is calculated. */
@@ -32,45 +31,30 @@ export interface IdleNetwork {
  * AWS still bills the gateway's public address.
  */
 export function idleNetworkCost(network: IdleNetwork): CostLine[] {
+  const { natGateways, firewallEndpoints, interfaceEndpoints, dnsNames } = network;
   const { natGatewayHour, publicAddressHour, firewallEndpointHour, interfaceEndpointHour, dnsFirewallNameMonth } =
     PRICES;
-  const waived = Math.min(network.natGateways, network.firewallEndpoints);
-  const hourly = (count: number, item: string, usd: number, formula: string): CostLine[] =>
-    count === 0 ? [] : [{ item, formula: `${count} × ${formula} × ${HOURS} h`, usd: count * usd * HOURS }];
+  const waived = Math.min(natGateways, firewallEndpoints);
+  const hourly = (count: number, item: string, ...prices: readonly Price[]): CostLine[] => {
+    const price = prices.map(({ usd }) => `$${usd}`).join(' + ');
+    const formula = `${count} × ${prices.length > 1 ? `(${price})` : price} × ${HOURS} h`;
+    return count === 0 ? [] : [{ item, formula, usd: count * prices.reduce((sum, { usd }) => sum + usd, 0) * HOURS }];
+  };
+  const names = {
+    item: 'DNS Firewall',
+    formula: `${dnsNames} domains × $${dnsFirewallNameMonth.usd}`,
+    usd: dnsNames * dnsFirewallNameMonth.usd,
+  };
   return [
-    ...hourly(
-      network.natGateways - waived,
-      'NAT gateway with its public address',
-      natGatewayHour.usd + publicAddressHour.usd,
-      `($${natGatewayHour.usd} + $${publicAddressHour.usd})`,
-    ),
+    ...hourly(natGateways - waived, 'NAT gateway with its public address', natGatewayHour, publicAddressHour),
     ...hourly(
       waived,
       'public address of the NAT gateway (AWS waives the price of the gateway itself while a firewall endpoint runs)',
-      publicAddressHour.usd,
-      `$${publicAddressHour.usd}`,
+      publicAddressHour,
     ),
-    ...hourly(
-      network.firewallEndpoints,
-      'Network Firewall endpoint',
-      firewallEndpointHour.usd,
-      `$${firewallEndpointHour.usd}`,
-    ),
-    ...hourly(
-      network.interfaceEndpoints,
-      'interface endpoint, per zone',
-      interfaceEndpointHour.usd,
-      `$${interfaceEndpointHour.usd}`,
-    ),
-    ...(network.dnsNames === 0
-      ? []
-      : [
-          {
-            item: 'DNS Firewall',
-            formula: `${network.dnsNames} domains × $${dnsFirewallNameMonth.usd}`,
-            usd: network.dnsNames * dnsFirewallNameMonth.usd,
-          },
-        ]),
+    ...hourly(firewallEndpoints, 'Network Firewall endpoint', firewallEndpointHour),
+    ...hourly(interfaceEndpoints, 'interface endpoint, per zone', interfaceEndpointHour),
+    ...(dnsNames === 0 ? [] : [names]),
   ];
 }
 
@@ -82,19 +66,11 @@ export interface JobSize {
   /** From the image pull to the end. Fargate bills at least one minute. */
   readonly seconds: number;
   readonly diskGiB?: number;
-  /** Whether the task has a public address. */
   readonly publicAddress?: boolean;
 }
 
-/** Cost of one job's task. */
-export function jobCost({
-  cpu,
-  memoryMiB,
-  architecture,
-  seconds,
-  diskGiB = 20,
-  publicAddress = false,
-}: JobSize): number {
+export function jobCost(job: JobSize): number {
+  const { cpu, memoryMiB, architecture, seconds, diskGiB = 20, publicAddress = false } = job;
   const arm = architecture === 'arm64';
   const hours = Math.max(60, seconds) / 3600;
   const vcpu = (arm ? PRICES.fargateVcpuHourArm : PRICES.fargateVcpuHourX86).usd;
@@ -104,7 +80,6 @@ export function jobCost({
   return hours * ((cpu / 1024) * vcpu + (memoryMiB / 1024) * gb + disk + address);
 }
 
-/** The sum of the lines. */
 export function total(lines: readonly CostLine[]): number {
   return lines.reduce((sum, { usd }) => sum + usd, 0);
 }

@@ -1,6 +1,5 @@
 import { DUAL_STACK_PATTERN, HOST_DOMAIN_PATTERN } from './partitions.ts';
 
-/** An image in ECR, parsed from its reference. */
 export interface EcrImage {
   /** The registry's host, as in the reference. */
   readonly host: string;

@@ -7,7 +7,6 @@ export const AWS_REGIONS: readonly string[] = RegionInfo.regions.map(({ name }) 
 /** Form of a region's name: `eu-central-1`, `us-gov-west-1`, `us-isob-east-1`, `eusc-de-east-1`. */
 const REGION_FORM = '[a-z]{2,4}(?:-[a-z]+)+-\\d';
 
-/** Matches a text that has the form of a region's name. */
 export const REGION = new RegExp(`^${REGION_FORM}$`);
 
 /** Domains of regions' hosts, one per partition: `amazonaws.com`, `amazonaws.com.cn`, `amazonaws.eu`, … */
@@ -21,7 +20,6 @@ export const HOST_DOMAINS: readonly string[] = [
  */
 export const DUAL_STACK_DOMAINS: readonly string[] = ['aws', 'amazonwebservices.com.cn', 'amazonwebservices.eu'];
 
-/** The dual-stack domain of a region. */
 export function dualStackDomainOf(region: string): string {
   const [ordinary = '', china = '', sovereign = ''] = DUAL_STACK_DOMAINS;
   return { 'aws-cn': china, 'aws-eusc': sovereign }[partitionOf(region)] ?? ordinary;

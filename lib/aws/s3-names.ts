@@ -1,9 +1,6 @@
 /** S3 hostnames among the allowed domains. For S3, the endpoint's policy decides in addition to the domain. */
 import { HOST_DOMAIN_PATTERN, REGION_PATTERN } from './partitions.ts';
 
-/** The bucket of an S3 hostname; `bucket` is `undefined` if the hostname has none. */
-export type S3Name = { readonly bucket: string | undefined };
-
 /** Maximum number of buckets allowed by hostname: the endpoint's policy can have 20,480 characters. */
 export const MAX_BUCKETS = 50;
 
@@ -20,7 +17,7 @@ const S3_NAME = new RegExp(
  *
  * @returns `undefined` for a hostname that isn't S3's
  */
-export function s3Name(name: string): S3Name | undefined {
+export function s3Name(name: string): { readonly bucket: string | undefined } | undefined {
   const match = S3_NAME.exec(name);
   if (match === null) return undefined;
   const [, bucket, kind = ''] = match;

@@ -20,7 +20,7 @@ import { launcherFunction, launcherLogGroup } from '../names.ts';
 import { acknowledgedWildcards, apiTokenSecrets, launcherStatements } from './permissions.ts';
 
 export interface LauncherFunctionProps {
-  /** Prefix of the names of the function, its schedule and other resources, without tokens. */
+  /** Name of the cluster, and prefix of the names of the function, its schedule and other resources, without tokens. */
   readonly name: string;
   readonly hostname: string;
   readonly organization: string;
@@ -28,8 +28,6 @@ export interface LauncherFunctionProps {
   readonly apiTokenSecret: ISecret;
   readonly pools: readonly ServedPool[];
   readonly cluster: ecs.Cluster;
-  /** Name of the cluster, without tokens. */
-  readonly clusterName: string;
   readonly subnets: readonly ec2.ISubnet[];
   readonly securityGroups: readonly ec2.ISecurityGroup[];
   /** Whether a task gets a public address. Only public subnets without NAT need it. */
@@ -155,7 +153,7 @@ function environment(props: LauncherFunctionProps): Record<string, string> {
     [ENV.organization]: props.organization,
     [ENV.apiTokenSecret]: secretId(props.apiTokenSecret),
     [ENV.agentPools]: poolsText(props),
-    [ENV.cluster]: props.clusterName,
+    [ENV.cluster]: props.name,
     [ENV.subnets]: props.subnets.map((subnet) => subnet.subnetId).join(','),
     [ENV.securityGroups]: props.securityGroups.map((group) => group.securityGroupId).join(','),
     [ENV.assignPublicIp]: props.assignPublicIp ? 'ENABLED' : 'DISABLED',
@@ -181,13 +179,10 @@ function poolsText({ cluster, name, pools }: LauncherFunctionProps): string {
 }
 
 function plain({ warmAgents, sweepInterval, apiTokenSecret, ...options }: AgentPoolOptions): PlainPool {
-  const { idleWindow, ...warm } = warmAgents ?? { agents: 0 };
   return {
     ...options,
-    ...(apiTokenSecret !== undefined && { apiTokenSecret: secretId(apiTokenSecret) }),
-    ...(warmAgents !== undefined && {
-      warmAgents: { ...warm, agents: warm.agents, idleMinutes: idleWindow?.toMinutes() },
-    }),
-    ...(sweepInterval !== undefined && { sweepMinutes: sweepInterval.toMinutes() }),
+    apiTokenSecret: apiTokenSecret && secretId(apiTokenSecret),
+    warmAgents: warmAgents && { ...warmAgents, idleMinutes: warmAgents.idleWindow?.toMinutes() },
+    sweepMinutes: sweepInterval?.toMinutes(),
   };
 }

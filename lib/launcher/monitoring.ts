@@ -4,21 +4,15 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { METRICS, METRICS_NAMESPACE, POOL_DIMENSION, SERVICE_DIMENSION } from '../../functions/launcher/contract.ts';
+import type { AgentPool } from '../agent/pool.ts';
 import { alarmName } from '../names.ts';
+
+type MonitoredPool = Pick<AgentPool, 'poolName' | 'maxAgents' | 'usesSpot' | 'hasStandingAgents' | 'sweepsForRuns'>;
 
 export interface MonitoringProps {
   /** Name of the dashboard, beginning of every alarm's name, and the `service` that the launcher's metrics carry. */
   readonly name: string;
-  readonly pools: readonly {
-    readonly poolName: string;
-    readonly maxAgents: number;
-    /** Whether some of its tasks run on Spot. */
-    readonly usesSpot: boolean;
-    /** Whether it has agents that no queued job asks for: warm ones, or sweeps. */
-    readonly hasStandingAgents: boolean;
-    /** Whether the launcher starts agents for runs that wait after their plan. */
-    readonly sweepsForRuns: boolean;
-  }[];
+  readonly pools: readonly MonitoredPool[];
   /** Period of the launcher's schedule. */
   readonly schedule: Duration;
   /** A job may wait this long for an agent before an alarm. */
@@ -59,17 +53,7 @@ export class Monitoring extends Construct {
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
     this.props = props;
-    this.alarms = [
-      this.failedTicks(),
-      this.apiTokenRejected(),
-      this.launcherSilent(),
-      ...props.pools.flatMap(({ poolName, sweepsForRuns }) => [
-        this.oldestQueuedJob(poolName),
-        this.startFailures(poolName),
-        this.outOfMemory(poolName),
-        ...(sweepsForRuns ? [this.afterPlan(poolName)] : []),
-      ]),
-    ];
+    this.alarms = [...this.ownAlarms(), ...props.pools.flatMap((pool) => this.alarmsOf(pool))];
     if (props.alarmTopic !== undefined) {
       const action = new SnsAction(props.alarmTopic);
       for (const alarm of this.alarms) {
@@ -102,88 +86,77 @@ export class Monitoring extends Construct {
     });
   }
 
-  private failedTicks(): cloudwatch.Alarm {
-    return this.alarm('failedTicks', undefined, {
-      what: 'In three of the last five periods of the schedule a tick could not see or do all it had to: HCP Terraform, ECS or Secrets Manager did not answer as agreed.',
-      metric: this.metric('failedTicks', { statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
-      threshold: 1,
-      evaluationPeriods: 5,
-      datapointsToAlarm: 3,
-    });
-  }
-
-  private apiTokenRejected(): cloudwatch.Alarm {
-    return this.alarm('apiTokenRejected', undefined, {
-      what: 'HCP Terraform rejected an API token, also after the secret was read again. No job is served with it until the secret holds a valid one.',
-      metric: this.metric('apiTokenRejected', { statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
-      threshold: 1,
-      evaluationPeriods: 2,
-      datapointsToAlarm: 2,
-    });
-  }
-
-  /** The dead man's switch: every tick counts its requests, so no count means no tick, whatever the cause. */
-  private launcherSilent(): cloudwatch.Alarm {
-    const minutes = Math.max(5, 3 * this.props.schedule.toMinutes());
-    return this.alarm('launcherSilent', undefined, {
-      what: `No tick has reported for ${minutes} minutes: the schedule is off, or the function does not start.`,
-      metric: this.metric('runListRequests', {
-        statistic: cloudwatch.Stats.SAMPLE_COUNT,
-        period: Duration.minutes(minutes),
+  private ownAlarms(): cloudwatch.Alarm[] {
+    const sum = { statistic: cloudwatch.Stats.SUM, period: this.props.schedule };
+    const silentMinutes = Math.max(5, 3 * this.props.schedule.toMinutes());
+    return [
+      this.alarm('failedTicks', undefined, {
+        what: 'In three of the last five periods of the schedule a tick could not see or do all it had to: HCP Terraform, ECS or Secrets Manager did not answer as agreed.',
+        metric: this.metric('failedTicks', sum),
+        evaluationPeriods: 5,
+        datapointsToAlarm: 3,
       }),
-      threshold: 1,
-      comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-      evaluationPeriods: 1,
-      treatMissingData: cloudwatch.TreatMissingData.BREACHING,
-    });
+      this.alarm('apiTokenRejected', undefined, {
+        what: 'HCP Terraform rejected an API token, also after the secret was read again. No job is served with it until the secret holds a valid one.',
+        metric: this.metric('apiTokenRejected', sum),
+        evaluationPeriods: 2,
+        datapointsToAlarm: 2,
+      }),
+      // The dead man's switch: every tick counts its requests, so no count means no tick, whatever the cause.
+      this.alarm('launcherSilent', undefined, {
+        what: `No tick has reported for ${silentMinutes} minutes: the schedule is off, or the function does not start.`,
+        metric: this.metric('runListRequests', {
+          statistic: cloudwatch.Stats.SAMPLE_COUNT,
+          period: Duration.minutes(silentMinutes),
+        }),
+        comparisonOperator: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        evaluationPeriods: 1,
+        treatMissingData: cloudwatch.TreatMissingData.BREACHING,
+      }),
+    ];
   }
 
-  private oldestQueuedJob(pool: string): cloudwatch.Alarm {
-    const { oldestQueued, schedule } = this.props;
-    return this.alarm('oldestQueuedJob', pool, {
-      what: `A job has waited for an agent of pool ${pool} for more than ${oldestQueued.toMinutes()} minutes.`,
-      metric: this.metric('oldestQueuedSeconds', { pool, period: schedule }),
-      threshold: oldestQueued.toSeconds(),
-      evaluationPeriods: 3,
-    });
-  }
-
-  private startFailures(pool: string): cloudwatch.Alarm {
-    return this.alarm('startFailures', pool, {
-      what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and none has started well since, or ECS refuses to start some or all of them (quota, capacity, permissions).`,
-      // The metric counts consecutive failures. After a good start it is 0 again within three minutes, so five periods mean a lasting fault.
-      metric: this.metric('startFailures', { pool, period: this.props.schedule }),
-      threshold: 1,
-      evaluationPeriods: 5,
-    });
-  }
-
-  private outOfMemory(pool: string): cloudwatch.Alarm {
-    return this.alarm('outOfMemory', pool, {
-      what: `A task of pool ${pool} was killed for its memory while it had a job. The launcher's log names run, size and setting.`,
-      metric: this.metric('outOfMemory', { pool, statistic: cloudwatch.Stats.SUM, period: this.props.schedule }),
-      threshold: 1,
-      evaluationPeriods: 1,
-    });
-  }
-
-  private afterPlan(pool: string): cloudwatch.Alarm {
-    return this.alarm('afterPlan', pool, {
+  private alarmsOf({ poolName: pool, sweepsForRuns }: MonitoredPool): cloudwatch.Alarm[] {
+    const { oldestQueued, schedule: period } = this.props;
+    const ofAllPools = [
+      this.alarm('oldestQueuedJob', pool, {
+        what: `A job has waited for an agent of pool ${pool} for more than ${oldestQueued.toMinutes()} minutes.`,
+        metric: this.metric('oldestQueuedSeconds', { pool, period }),
+        threshold: oldestQueued.toSeconds(),
+        evaluationPeriods: 3,
+      }),
+      this.alarm('startFailures', pool, {
+        what: `Agents of pool ${pool} have been failing to start for five periods. Either their tasks end early (image, agent token, network, size) and none has started well since, or ECS refuses to start some or all of them (quota, capacity, permissions).`,
+        // The metric counts consecutive failures. After a good start it is 0 again within three minutes, so five periods mean a lasting fault.
+        metric: this.metric('startFailures', { pool, period }),
+        evaluationPeriods: 5,
+      }),
+      this.alarm('outOfMemory', pool, {
+        what: `A task of pool ${pool} was killed for its memory while it had a job. The launcher's log names run, size and setting.`,
+        metric: this.metric('outOfMemory', { pool, statistic: cloudwatch.Stats.SUM, period }),
+        evaluationPeriods: 1,
+      }),
+    ];
+    if (!sweepsForRuns) return ofAllPools;
+    const afterPlan = this.alarm('afterPlan', pool, {
       what: `A run of pool ${pool} has been in a post-plan status for more than ${AFTER_PLAN_ALARM.toMinutes()} minutes: it may wait for an agent that evaluates its policy sets.`,
-      metric: this.metric('longestAfterPlanSeconds', { pool, period: this.props.schedule }),
+      metric: this.metric('longestAfterPlanSeconds', { pool, period }),
       threshold: AFTER_PLAN_ALARM.toSeconds(),
       evaluationPeriods: 3,
     });
+    return [...ofAllPools, afterPlan];
   }
 
+  /** @param options with a threshold of 1, if they don't have their own. */
   private alarm(
     kind: keyof typeof RUNBOOK_HEADINGS,
     pool: string | undefined,
-    options: Omit<cloudwatch.AlarmProps, 'alarmName' | 'alarmDescription'> & { readonly what: string },
+    options: Omit<cloudwatch.AlarmProps, 'threshold'> & { readonly what: string; readonly threshold?: number },
   ): cloudwatch.Alarm {
     const { what, ...settings } = options;
     const heading = RUNBOOK_HEADINGS[kind];
     return new cloudwatch.Alarm(this, pool === undefined ? kind : `${kind}-${pool}`, {
+      threshold: 1,
       comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
       ...settings,

@@ -14,7 +14,7 @@ export interface PermissionsInput {
   readonly apiTokenSecret: ISecret;
   readonly cluster: ecs.Cluster;
   /** Name of the cluster, without tokens. */
-  readonly clusterName: string;
+  readonly name: string;
   readonly logGroup: logs.ILogGroup;
 }
 
@@ -25,11 +25,7 @@ export interface PermissionsInput {
 export function launcherStatements(input: PermissionsInput): iam.PolicyStatement[] {
   const { stack, cluster } = input;
   const inThisCluster = { ArnEquals: { 'ecs:cluster': cluster.clusterArn } };
-  const tasksOfThisCluster = stack.formatArn({
-    service: 'ecs',
-    resource: 'task',
-    resourceName: `${input.clusterName}/*`,
-  });
+  const tasksOfThisCluster = stack.formatArn({ service: 'ecs', resource: 'task', resourceName: `${input.name}/*` });
 
   return [
     new iam.PolicyStatement({
@@ -96,7 +92,7 @@ export function launcherStatements(input: PermissionsInput): iam.PolicyStatement
 
 /** Each wildcard in {@link launcherStatements}, so that cdk-nag reports a new one. */
 export function acknowledgedWildcards(input: PermissionsInput): Acknowledgement[] {
-  const { stack, clusterName } = input;
+  const { stack, name } = input;
   const region = Token.isUnresolved(stack.region) ? '<AWS::Region>' : stack.region;
   const account = Token.isUnresolved(stack.account) ? '<AWS::AccountId>' : stack.account;
   const ecsArn = (resource: string) => `arn:<AWS::Partition>:ecs:${region}:${account}:${resource}`;
@@ -108,7 +104,7 @@ export function acknowledgedWildcards(input: PermissionsInput): Acknowledgement[
     ...familiesOf(input).map((family) =>
       wildcard(ecsArn(`task-definition/${family}:*`), 'Revisions of one family; see the statement LaunchAgents.'),
     ),
-    wildcard(ecsArn(`task/${clusterName}/*`), 'Tasks of one cluster, whose ids are random; see SeeAndStopAgents.'),
+    wildcard(ecsArn(`task/${name}/*`), 'Tasks of one cluster, whose ids are random; see SeeAndStopAgents.'),
     wildcard(
       '*',
       'ListTasks supports no narrower resource; the condition restricts it to the cluster. See ListAgents.',

@@ -1,10 +1,10 @@
 /** Finds out from the facts about an existing VPC what it lacks for agents. */
-import { prefixOf } from '../aws/address-range.ts';
+import { parseRange } from '../aws/address-range.ts';
 import { dnsFindings } from './dns.ts';
 import { endpointFindings } from './endpoints.ts';
 import { missing, note, type SubnetFacts, type VpcFacts, type VpcFinding, type VpcNeeds } from './findings.ts';
 import { LONGEST_DEFAULT_PREFIX } from './internet-routes.ts';
-import { type AclFacts, passes } from './network-acl.ts';
+import { passes } from './network-acl.ts';
 import { securityGroupFindings } from './security-groups.ts';
 
 /** What the facts don't show, so no finding covers it. */
@@ -22,103 +22,88 @@ export function findingsIn(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
   return [...all.filter(({ level }) => level === 'missing'), ...all.filter(({ level }) => level === 'note')];
 }
 
-function subnetFindings(facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
+function* subnetFindings(facts: VpcFacts, needs: VpcNeeds): Iterable<VpcFinding> {
   const { subnets } = facts;
-  const found = subnets.flatMap((subnet): VpcFinding[] =>
-    subnet.vpcId === needs.vpcId
-      ? findingsOf(subnet, facts, needs)
-      : [missing(`subnet ${subnet.id} is in ${subnet.vpcId}`, `use subnets of ${needs.vpcId} in network.subnetIds`)],
+  for (const id of needs.subnetIds) {
+    if (subnets.some((subnet) => subnet.id === id)) continue;
+    yield missing(`subnet ${id} does not exist in this account and region`, 'correct network.subnetIds');
+  }
+  for (const subnet of subnets) yield* findingsOf(subnet, facts, needs);
+  if (new Set(subnets.map(({ zone }) => zone)).size === 1) {
+    yield note('all subnets are in one zone: while it is down, no agent starts', 'add a subnet in another zone');
+  }
+}
+
+function* findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds): Iterable<VpcFinding> {
+  const { id, vpcId, range, outpost } = subnet;
+  if (vpcId !== needs.vpcId) {
+    yield missing(`subnet ${id} is in ${vpcId}`, `use subnets of ${needs.vpcId} in network.subnetIds`);
+    return;
+  }
+  if (outpost !== undefined) {
+    yield missing(
+      `subnet ${id} is on an Outpost (${outpost}), where Fargate does not run tasks`,
+      'use subnets of the region in network.subnetIds',
+    );
+  }
+  if (range === undefined) {
+    yield missing(
+      `subnet ${id} has no IPv4 range, which agents and this command need`,
+      'use subnets with IPv4, or with IPv4 and IPv6, in network.subnetIds',
+    );
+  }
+  if (outpost !== undefined || range === undefined) return;
+  yield* capacityFindings(subnet, needs);
+  yield* routeFindings(subnet, facts, needs);
+  yield* aclFindings(subnet, needs);
+}
+
+function* capacityFindings({ id, freeAddresses }: SubnetFacts, { agents }: VpcNeeds): Iterable<VpcFinding> {
+  if (freeAddresses >= agents) return;
+  yield missing(
+    `subnet ${id} has ${freeAddresses} free addresses, but all pools together may have ${agents} agents`,
+    'use larger subnets, or lower maxAgents',
   );
-  const absent = needs.subnetIds.filter((id) => !subnets.some((subnet) => subnet.id === id));
-  const zones = new Set(subnets.map(({ zone }) => zone));
-  return [
-    ...absent.map((id) =>
-      missing(`subnet ${id} does not exist in this account and region`, 'correct network.subnetIds'),
-    ),
-    ...found,
-    ...(subnets.length > 0 && zones.size === 1
-      ? [note('all subnets are in one zone: while it is down, no agent starts', 'add a subnet in another zone')]
-      : []),
-  ];
 }
 
-function findingsOf(subnet: SubnetFacts, facts: VpcFacts, needs: VpcNeeds): VpcFinding[] {
-  const { id, range, outpost } = subnet;
-  const unusable = [
-    ...(outpost === undefined
-      ? []
-      : [
-          missing(
-            `subnet ${id} is on an Outpost (${outpost}), where Fargate does not run tasks`,
-            'use subnets of the region in network.subnetIds',
-          ),
-        ]),
-    ...(range === undefined
-      ? [
-          missing(
-            `subnet ${id} has no IPv4 range, which agents and this command need`,
-            'use subnets with IPv4, or with IPv4 and IPv6, in network.subnetIds',
-          ),
-        ]
-      : []),
-  ];
-  if (unusable.length > 0) return unusable;
-  return [...capacityFindings(subnet, needs), ...routeFindings(subnet, facts, needs), ...aclFindings(subnet, needs)];
-}
-
-function capacityFindings({ id, freeAddresses }: SubnetFacts, { agents }: VpcNeeds): VpcFinding[] {
-  if (freeAddresses >= agents) return [];
-  return [
-    missing(
-      `subnet ${id} has ${freeAddresses} free addresses, but all pools together may have ${agents} agents`,
-      'use larger subnets, or lower maxAgents',
-    ),
-  ];
-}
-
-function routeFindings(subnet: SubnetFacts, { endpoints }: VpcFacts, { services }: VpcNeeds): VpcFinding[] {
-  const { id, targets, nowhere } = subnet;
+function* routeFindings(
+  { id, targets, nowhere, s3Endpoint }: SubnetFacts,
+  { endpoints }: VpcFacts,
+  { services }: VpcNeeds,
+): Iterable<VpcFinding> {
   const open = targets.find((target) => /^(?:igw|cagw)-/.test(target));
   if (open !== undefined) {
-    return [
-      missing(
-        `subnet ${id} is public: its default route is the ${open.startsWith('igw-') ? 'internet' : 'carrier'} gateway ${open}, which a task without a public address can't use`,
-        'use private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
-      ),
-    ];
+    yield missing(
+      `subnet ${id} is public: its default route is the ${open.startsWith('igw-') ? 'internet' : 'carrier'} gateway ${open}, which a task without a public address can't use`,
+      'use private subnets whose default route is a NAT gateway, a firewall or a transit gateway; or use egress public-ip',
+    );
+    return;
   }
   const byName = (service: string) => endpoints.some((other) => other.service === service && other.privateDns);
-  const layers = services.includes('ecr.dkr') && !subnet.s3Endpoint && !byName('s3');
-  const wide = nowhere.filter((range) => (prefixOf(range) ?? 0) <= LONGEST_DEFAULT_PREFIX);
-  if (wide.length === 0) {
-    return [
-      ...(nowhere.length === 0
-        ? []
-        : [
-            note(
-              `subnet ${id} has routes whose target was deleted (${nowhere.join(', ')})`,
-              'check that HCP Terraform, the registries and AWS are not in these ranges, or repair the routes',
-            ),
-          ]),
-      ...(layers
-        ? [
-            note(
-              `subnet ${id} has no gateway endpoint for S3, so image layers come through ${targets.join(' and ')}`,
-              'add one to its route table; it is free',
-            ),
-          ]
-        : []),
-    ];
-  }
-  const where =
-    targets.length === 0 ? 'no default route' : `no route to ${wide.join(', ')} (missing, or its target was deleted)`;
-  const lacking = [...services.filter((service) => !byName(service)), ...(layers ? ['s3 (gateway)'] : [])];
-  return [
-    missing(
+  const layers = services.includes('ecr.dkr') && !s3Endpoint && !byName('s3');
+  const wide = nowhere.filter((range) => (parseRange(range)?.prefix ?? 0) <= LONGEST_DEFAULT_PREFIX);
+  if (wide.length > 0) {
+    const where =
+      targets.length === 0 ? 'no default route' : `no route to ${wide.join(', ')} (missing, or its target was deleted)`;
+    const lacking = [...services.filter((service) => !byName(service)), ...(layers ? ['s3 (gateway)'] : [])];
+    yield missing(
       `subnet ${id} has ${where}${lacking.length === 0 ? '' : `, and no endpoint with private DNS for ${lacking.join(', ')}`}`,
       'add a route to a NAT gateway or to your proxy network: HCP Terraform has no endpoint inside AWS. A proxy alone also works, with HTTPS_PROXY in the environment of the pools and endpoints for these services',
-    ),
-  ];
+    );
+    return;
+  }
+  if (nowhere.length > 0) {
+    yield note(
+      `subnet ${id} has routes whose target was deleted (${nowhere.join(', ')})`,
+      'check that HCP Terraform, the registries and AWS are not in these ranges, or repair the routes',
+    );
+  }
+  if (layers) {
+    yield note(
+      `subnet ${id} has no gateway endpoint for S3, so image layers come through ${targets.join(' and ')}`,
+      'add one to its route table; it is free',
+    );
+  }
 }
 
 /** Ports that Linux uses for its end of a connection. Answers arrive there. */
@@ -128,35 +113,29 @@ const ANSWERS = { from: 32_768, to: 60_999 };
  * Network ACLs are stateless: they must allow the outbound traffic and also its answers. They don't see queries to the VPC's
  * resolver. https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html
  */
-function aclFindings({ id, acl }: SubnetFacts, { ports, proxyPorts = [] }: VpcNeeds): VpcFinding[] {
+function* aclFindings({ id, acl }: SubnetFacts, { ports, proxyPorts = [] }: VpcNeeds): Iterable<VpcFinding> {
   if (acl === undefined) {
-    return [note(`this account can't see the network ACL of subnet ${id}`, 'ask the owner of the VPC')];
+    yield note(`this account can't see the network ACL of subnet ${id}`, 'ask the owner of the VPC');
+    return;
   }
-  const out = [...new Set([...ports, ...proxyPorts])].map((port) => ({
-    what: `outbound TCP ${port}`,
-    passed: passes(acl, 'out', { from: port, to: port }),
-  }));
-  const answers = {
-    what: `inbound answers (TCP ${ANSWERS.from} to ${ANSWERS.to})`,
-    passed: passes(acl, 'in', ANSWERS),
-  };
-  return [...out, answers].flatMap(({ what, passed }) => aclFinding(id, acl, what, passed));
+  const place = `network ACL ${acl.id} of subnet ${id}`;
+  for (const port of new Set([...ports, ...proxyPorts])) {
+    yield* aclFinding(place, `outbound TCP ${port}`, passes(acl, 'out', { from: port, to: port }));
+  }
+  yield* aclFinding(place, `inbound answers (TCP ${ANSWERS.from} to ${ANSWERS.to})`, passes(acl, 'in', ANSWERS));
 }
 
-function aclFinding(id: string, acl: AclFacts, what: string, passed: ReturnType<typeof passes>): VpcFinding[] {
-  if (passed === 'all') return [];
-  const place = `network ACL ${acl.id} of subnet ${id}`;
-  return passed === 'none'
-    ? [
-        missing(
-          `${place} does not allow ${what}`,
-          'add rules: outbound TCP 443, and inbound TCP 1024 to 65535 for the answers',
-        ),
-      ]
-    : [
-        note(
-          `${place} allows ${what} for some addresses or ports only`,
-          'check that HCP Terraform and AWS are among them',
-        ),
-      ];
+function* aclFinding(place: string, what: string, passed: ReturnType<typeof passes>): Iterable<VpcFinding> {
+  if (passed === 'none') {
+    yield missing(
+      `${place} does not allow ${what}`,
+      'add rules: outbound TCP 443, and inbound TCP 1024 to 65535 for the answers',
+    );
+  }
+  if (passed === 'some') {
+    yield note(
+      `${place} allows ${what} for some addresses or ports only`,
+      'check that HCP Terraform and AWS are among them',
+    );
+  }
 }

@@ -14,65 +14,53 @@ function ownResolvers(vpcRange: string): string[] {
 }
 
 /** Without DNS hostnames, the private hostnames of endpoints don't resolve. Endpoints without private DNS aren't affected. */
-function hostNameFindings({ endpoints }: VpcFacts, services: readonly string[]): VpcFinding[] {
+function* hostNameFindings({ endpoints }: VpcFacts, services: readonly string[]): Iterable<VpcFinding> {
   const lost = endpoints.filter(({ privateDns }) => privateDns).map(({ service }) => service);
-  if (lost.length === 0) return [];
+  if (lost.length === 0) return;
   const level = lost.some((service) => services.includes(service)) ? missing : note;
-  return [
-    level(
-      `the VPC has no DNS hostnames (enableDnsHostnames is off), so the hostnames of its endpoints (${lost.join(', ')}) lead to public addresses`,
-      'turn it on: aws ec2 modify-vpc-attribute',
-    ),
-  ];
+  yield level(
+    `the VPC has no DNS hostnames (enableDnsHostnames is off), so the hostnames of its endpoints (${lost.join(', ')}) lead to public addresses`,
+    'turn it on: aws ec2 modify-vpc-attribute',
+  );
 }
 
-export function dnsFindings(facts: VpcFacts, { dnsFirewall, services }: VpcNeeds): VpcFinding[] {
+export function* dnsFindings(facts: VpcFacts, { dnsFirewall, services }: VpcNeeds): Iterable<VpcFinding> {
+  if (!facts.dnsSupport) {
+    yield missing('the VPC has no DNS (enableDnsSupport is off)', 'turn it on: aws ec2 modify-vpc-attribute');
+  }
+  if (!facts.dnsHostnames) yield* hostNameFindings(facts, services);
   const own = ownResolvers(facts.range);
   const others = facts.resolvers.filter((resolver) => !own.includes(resolver));
-  return [
-    ...(facts.dnsSupport
-      ? []
-      : [missing('the VPC has no DNS (enableDnsSupport is off)', 'turn it on: aws ec2 modify-vpc-attribute')]),
-    ...(facts.dnsHostnames ? [] : hostNameFindings(facts, services)),
-    ...(others.length === 0
-      ? []
-      : [
-          dnsFirewall
-            ? missing(
-                `DHCP sets other resolvers (${others.join(', ')}), and DNS Firewall sees no query to them`,
-                'let these resolvers forward to the VPC’s, or remove network.dnsFirewall and limit domains there',
-              )
-            : note(`DHCP sets other resolvers (${others.join(', ')})`, 'check that they resolve HCP Terraform and AWS'),
-        ]),
-    ...(facts.dnsFirewallRuleGroups.length === 0
-      ? []
-      : [
-          note(
-            `another DNS Firewall rule group is attached (${facts.dnsFirewallRuleGroups.map(({ name, priority }) => `${name}: priority ${priority}`).join(', ')})`,
-            `check that it allows the domains in docs/network.md; rule groups are evaluated in the order of their priorities, and this stack’s has ${ASSOCIATION_PRIORITY}`,
-          ),
-        ]),
-    ...(dnsFirewall ? ownDnsFirewallFindings(facts) : []),
-  ];
+  if (others.length > 0) {
+    yield dnsFirewall
+      ? missing(
+          `DHCP sets other resolvers (${others.join(', ')}), and DNS Firewall sees no query to them`,
+          'let these resolvers forward to the VPC’s, or remove network.dnsFirewall and limit domains there',
+        )
+      : note(`DHCP sets other resolvers (${others.join(', ')})`, 'check that they resolve HCP Terraform and AWS');
+  }
+  if (facts.dnsFirewallRuleGroups.length > 0) {
+    yield note(
+      `another DNS Firewall rule group is attached (${facts.dnsFirewallRuleGroups.map(({ name, priority }) => `${name}: priority ${priority}`).join(', ')})`,
+      `check that it allows the domains in docs/network.md; rule groups are evaluated in the order of their priorities, and this stack’s has ${ASSOCIATION_PRIORITY}`,
+    );
+  }
+  if (dnsFirewall) yield* ownDnsFirewallFindings(facts);
 }
 
 /** What affects this stack's DNS Firewall in the VPC. */
-function ownDnsFirewallFindings({ dnsFirewallRuleGroups, dnsFailsOpen }: VpcFacts): VpcFinding[] {
-  const taken = dnsFirewallRuleGroups.filter(({ priority }) => priority === ASSOCIATION_PRIORITY);
-  return [
-    ...taken.map(({ name }) =>
-      note(
-        `${name} has the priority ${ASSOCIATION_PRIORITY}, which this stack’s rule group uses`,
-        'nothing if it belongs to this stack; otherwise change its priority, or the deployment fails: a VPC can have each priority once',
-      ),
-    ),
-    ...(dnsFailsOpen === true
-      ? [
-          note(
-            'DNS Firewall fails open in this VPC: when it cannot decide, every domain resolves',
-            'keep it if you want that for the VPC; otherwise aws route53resolver update-firewall-config --firewall-fail-open DISABLED',
-          ),
-        ]
-      : []),
-  ];
+function* ownDnsFirewallFindings({ dnsFirewallRuleGroups, dnsFailsOpen }: VpcFacts): Iterable<VpcFinding> {
+  for (const { name, priority } of dnsFirewallRuleGroups) {
+    if (priority !== ASSOCIATION_PRIORITY) continue;
+    yield note(
+      `${name} has the priority ${ASSOCIATION_PRIORITY}, which this stack’s rule group uses`,
+      'nothing if it belongs to this stack; otherwise change its priority, or the deployment fails: a VPC can have each priority once',
+    );
+  }
+  if (dnsFailsOpen === true) {
+    yield note(
+      'DNS Firewall fails open in this VPC: when it cannot decide, every domain resolves',
+      'keep it if you want that for the VPC; otherwise aws route53resolver update-firewall-config --firewall-fail-open DISABLED',
+    );
+  }
 }

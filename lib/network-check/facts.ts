@@ -10,79 +10,60 @@ export type Ask = (...command: readonly string[]) => unknown;
 
 const attribute = (name: string) => z.object({ [name]: z.object({ Value: z.boolean() }) });
 
-const subnets = z.object({
-  Subnets: z.array(
+const subnetSchema = z.object({
+  SubnetId: z.string(),
+  VpcId: z.string(),
+  AvailabilityZone: z.string(),
+  CidrBlock: z.string().optional(),
+  AvailableIpAddressCount: z.number(),
+  OutpostArn: z.string().optional(),
+});
+
+const routeSchema = z.object({
+  DestinationCidrBlock: z.string().optional(),
+  State: z.string().default('active'),
+  GatewayId: z.string().optional(),
+  NatGatewayId: z.string().optional(),
+  TransitGatewayId: z.string().optional(),
+  NetworkInterfaceId: z.string().optional(),
+  VpcPeeringConnectionId: z.string().optional(),
+  CoreNetworkArn: z.string().optional(),
+  LocalGatewayId: z.string().optional(),
+  CarrierGatewayId: z.string().optional(),
+});
+
+const routeTableSchema = z.object({
+  Associations: z.array(z.object({ SubnetId: z.string().optional(), Main: z.boolean().default(false) })).default([]),
+  Routes: z.array(routeSchema),
+});
+
+const endpointSchema = z.object({
+  VpcEndpointId: z.string(),
+  ServiceName: z.string(),
+  VpcEndpointType: z.string(),
+  State: z.string(),
+  PrivateDnsEnabled: z.boolean().default(false),
+  PolicyDocument: z.string().optional(),
+  Groups: z.array(z.object({ GroupId: z.string() })).default([]),
+});
+
+const networkAclSchema = z.object({
+  NetworkAclId: z.string(),
+  Associations: z.array(z.object({ SubnetId: z.string() })).default([]),
+  Entries: z.array(
     z.object({
-      SubnetId: z.string(),
-      VpcId: z.string(),
-      AvailabilityZone: z.string(),
+      RuleNumber: z.number(),
+      Egress: z.boolean(),
+      RuleAction: z.enum(['allow', 'deny']),
+      Protocol: z.string(),
       CidrBlock: z.string().optional(),
-      AvailableIpAddressCount: z.number(),
-      OutpostArn: z.string().optional(),
-    }),
-  ),
-});
-
-const routeTables = z.object({
-  RouteTables: z.array(
-    z.object({
-      Associations: z
-        .array(z.object({ SubnetId: z.string().optional(), Main: z.boolean().default(false) }))
-        .default([]),
-      Routes: z.array(
-        z.object({
-          DestinationCidrBlock: z.string().optional(),
-          DestinationPrefixListId: z.string().optional(),
-          State: z.string().default('active'),
-          GatewayId: z.string().optional(),
-          NatGatewayId: z.string().optional(),
-          TransitGatewayId: z.string().optional(),
-          NetworkInterfaceId: z.string().optional(),
-          VpcPeeringConnectionId: z.string().optional(),
-          CoreNetworkArn: z.string().optional(),
-          LocalGatewayId: z.string().optional(),
-          CarrierGatewayId: z.string().optional(),
-        }),
-      ),
-    }),
-  ),
-});
-
-const endpoints = z.object({
-  VpcEndpoints: z.array(
-    z.object({
-      VpcEndpointId: z.string(),
-      ServiceName: z.string(),
-      VpcEndpointType: z.string(),
-      State: z.string(),
-      PrivateDnsEnabled: z.boolean().default(false),
-      PolicyDocument: z.string().optional(),
-      Groups: z.array(z.object({ GroupId: z.string() })).default([]),
-    }),
-  ),
-});
-
-const acls = z.object({
-  NetworkAcls: z.array(
-    z.object({
-      NetworkAclId: z.string(),
-      Associations: z.array(z.object({ SubnetId: z.string() })).default([]),
-      Entries: z.array(
-        z.object({
-          RuleNumber: z.number(),
-          Egress: z.boolean(),
-          RuleAction: z.enum(['allow', 'deny']),
-          Protocol: z.string(),
-          CidrBlock: z.string().optional(),
-          PortRange: z.object({ From: z.number(), To: z.number() }).optional(),
-        }),
-      ),
+      PortRange: z.object({ From: z.number(), To: z.number() }).optional(),
     }),
   ),
 });
 
 const range = z.object({ CidrIp: z.string().optional(), CidrIpv6: z.string().optional() });
-const permission = z.object({
+const permissionSchema = z.object({
   IpProtocol: z.string(),
   FromPort: z.number().default(0),
   ToPort: z.number().default(65_535),
@@ -91,34 +72,30 @@ const permission = z.object({
   PrefixListIds: z.array(z.object({ PrefixListId: z.string() })).default([]),
   UserIdGroupPairs: z.array(z.object({ GroupId: z.string().default('a group') })).default([]),
 });
-const securityGroups = z.object({
-  SecurityGroups: z.array(
-    z.object({
-      GroupId: z.string(),
-      VpcId: z.string(),
-      IpPermissions: z.array(permission),
-      IpPermissionsEgress: z.array(permission),
-    }),
-  ),
+const securityGroupSchema = z.object({
+  GroupId: z.string(),
+  VpcId: z.string(),
+  IpPermissions: z.array(permissionSchema),
+  IpPermissionsEgress: z.array(permissionSchema),
 });
 
-const vpcs = z.object({
-  Vpcs: z.array(z.object({ VpcId: z.string(), DhcpOptionsId: z.string(), CidrBlock: z.string() })).min(1),
-});
+const vpcDescription = z.object({ VpcId: z.string(), DhcpOptionsId: z.string(), CidrBlock: z.string() });
 const dhcpOptions = z.object({
-  DhcpOptions: z.array(
-    z.object({
-      DhcpConfigurations: z.array(z.object({ Key: z.string(), Values: z.array(z.object({ Value: z.string() })) })),
-    }),
-  ),
+  DhcpConfigurations: z.array(z.object({ Key: z.string(), Values: z.array(z.object({ Value: z.string() })) })),
 });
-const associations = z.object({
-  FirewallRuleGroupAssociations: z.array(
-    z.object({ Name: z.string().optional(), FirewallRuleGroupId: z.string(), Priority: z.number() }),
-  ),
-});
+const association = z.object({ Name: z.string().optional(), FirewallRuleGroupId: z.string(), Priority: z.number() });
 
-const firewallConfig = z.object({ FirewallConfig: z.object({ FirewallFailOpen: z.string() }) });
+const answers = {
+  subnets: z.object({ Subnets: z.array(subnetSchema) }),
+  routeTables: z.object({ RouteTables: z.array(routeTableSchema) }),
+  endpoints: z.object({ VpcEndpoints: z.array(endpointSchema) }),
+  acls: z.object({ NetworkAcls: z.array(networkAclSchema) }),
+  securityGroups: z.object({ SecurityGroups: z.array(securityGroupSchema) }),
+  vpcs: z.object({ Vpcs: z.array(vpcDescription).min(1) }),
+  dhcpOptions: z.object({ DhcpOptions: z.array(dhcpOptions) }),
+  associations: z.object({ FirewallRuleGroupAssociations: z.array(association) }),
+  firewallConfig: z.object({ FirewallConfig: z.object({ FirewallFailOpen: z.string() }) }),
+};
 
 /** Reads everything in {@link VpcFacts}. */
 export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly string[]): VpcFacts {
@@ -127,11 +104,11 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
   const vpcAttribute = (name: string, key: string) =>
     attribute(key).parse(ask('ec2', 'describe-vpc-attribute', '--vpc-id', vpcId, '--attribute', name))[key]?.Value ===
     true;
-  const vpc = vpcs.parse(ask('ec2', 'describe-vpcs', '--vpc-ids', vpcId)).Vpcs[0];
-  const tables = routeTables.parse(ask('ec2', 'describe-route-tables', ...inVpc)).RouteTables;
-  const lists = acls.parse(ask('ec2', 'describe-network-acls', ...inVpc)).NetworkAcls;
+  const vpc = answers.vpcs.parse(ask('ec2', 'describe-vpcs', '--vpc-ids', vpcId)).Vpcs[0];
+  const tables = answers.routeTables.parse(ask('ec2', 'describe-route-tables', ...inVpc)).RouteTables;
+  const lists = answers.acls.parse(ask('ec2', 'describe-network-acls', ...inVpc)).NetworkAcls;
   const subnetFilter = ['--filters', `Name=subnet-id,Values=${needs.subnetIds.join(',')}`];
-  const found = endpoints
+  const found = answers.endpoints
     .parse(ask('ec2', 'describe-vpc-endpoints', ...inVpc))
     .VpcEndpoints.filter(({ State }) => State.toLowerCase() === 'available');
   const interfaces = found.filter(({ VpcEndpointType }) => VpcEndpointType === 'Interface');
@@ -142,7 +119,7 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
   const groups =
     groupIds.length === 0
       ? []
-      : securityGroups
+      : answers.securityGroups
           .parse(ask('ec2', 'describe-security-groups', '--group-ids', ...groupIds))
           .SecurityGroups.map(securityGroupFacts);
   return {
@@ -150,9 +127,11 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
     dnsSupport: vpcAttribute('enableDnsSupport', 'EnableDnsSupport'),
     dnsHostnames: vpcAttribute('enableDnsHostnames', 'EnableDnsHostnames'),
     resolvers: resolversIn(
-      dhcpOptions.parse(ask('ec2', 'describe-dhcp-options', '--dhcp-options-ids', vpc?.DhcpOptionsId ?? 'default')),
+      answers.dhcpOptions.parse(
+        ask('ec2', 'describe-dhcp-options', '--dhcp-options-ids', vpc?.DhcpOptionsId ?? 'default'),
+      ),
     ),
-    subnets: subnets
+    subnets: answers.subnets
       .parse(ask('ec2', 'describe-subnets', ...subnetFilter))
       .Subnets.map((subnet) =>
         subnetFacts(subnet, tables, lists, new Set(s3.map(({ VpcEndpointId }) => VpcEndpointId))),
@@ -165,7 +144,7 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
     })),
     s3HasCustomPolicy: s3.some(({ PolicyDocument }) => !allowsEverything(PolicyDocument)),
     securityGroups: groups.filter(({ id }) => securityGroupIds.includes(id)),
-    dnsFirewallRuleGroups: associations
+    dnsFirewallRuleGroups: answers.associations
       .parse(ask('route53resolver', 'list-firewall-rule-group-associations', '--vpc-id', vpcId))
       .FirewallRuleGroupAssociations.map(({ Name, FirewallRuleGroupId, Priority }) => ({
         name: Name ?? FirewallRuleGroupId,
@@ -173,20 +152,20 @@ export function vpcFacts(ask: Ask, needs: VpcNeeds, securityGroupIds: readonly s
       })),
     ...(needs.dnsFirewall && {
       dnsFailsOpen:
-        firewallConfig.parse(ask('route53resolver', 'get-firewall-config', '--resource-id', vpcId)).FirewallConfig
-          .FirewallFailOpen === 'ENABLED',
+        answers.firewallConfig.parse(ask('route53resolver', 'get-firewall-config', '--resource-id', vpcId))
+          .FirewallConfig.FirewallFailOpen === 'ENABLED',
     }),
   };
 }
 
-function resolversIn({ DhcpOptions: options }: z.infer<typeof dhcpOptions>): string[] {
+function resolversIn({ DhcpOptions: options }: z.infer<typeof answers.dhcpOptions>): string[] {
   return options
     .flatMap(({ DhcpConfigurations }) => DhcpConfigurations)
     .filter(({ Key }) => Key === 'domain-name-servers')
     .flatMap(({ Values }) => Values.map(({ Value }) => Value));
 }
 
-function groupsOf({ Groups }: z.infer<typeof endpoints>['VpcEndpoints'][number]): string[] {
+function groupsOf({ Groups }: z.infer<typeof endpointSchema>): string[] {
   return Groups.map(({ GroupId }) => GroupId);
 }
 
@@ -210,12 +189,10 @@ function allowsEverything(policy: string | undefined): boolean {
   }
 }
 
-type RouteTable = z.infer<typeof routeTables>['RouteTables'][number];
-
 function subnetFacts(
-  subnet: z.infer<typeof subnets>['Subnets'][number],
-  tables: readonly RouteTable[],
-  lists: z.infer<typeof acls>['NetworkAcls'],
+  subnet: z.infer<typeof subnetSchema>,
+  tables: readonly z.infer<typeof routeTableSchema>[],
+  lists: readonly z.infer<typeof networkAclSchema>[],
   s3Endpoints: ReadonlySet<string>,
 ): SubnetFacts {
   const id = subnet.SubnetId;
@@ -248,7 +225,7 @@ function subnetFacts(
 }
 
 /** A route that isn't active (`blackhole`) leads nowhere, but still applies to its range. */
-function targetOf(route: RouteTable['Routes'][number]): string | undefined {
+function targetOf(route: z.infer<typeof routeSchema>): string | undefined {
   if (route.State !== 'active') return undefined;
   return (
     route.NatGatewayId ??
@@ -262,7 +239,7 @@ function targetOf(route: RouteTable['Routes'][number]): string | undefined {
   );
 }
 
-function aclFacts({ NetworkAclId, Entries }: z.infer<typeof acls>['NetworkAcls'][number]): AclFacts {
+function aclFacts({ NetworkAclId, Entries }: z.infer<typeof networkAclSchema>): AclFacts {
   return {
     id: NetworkAclId,
     rules: Entries.map(({ RuleNumber, Egress, RuleAction, Protocol, CidrBlock, PortRange }) => ({
@@ -276,13 +253,13 @@ function aclFacts({ NetworkAclId, Entries }: z.infer<typeof acls>['NetworkAcls']
   };
 }
 
-function securityGroupFacts(group: z.infer<typeof securityGroups>['SecurityGroups'][number]): SecurityGroupFacts {
-  const peers = (rule: z.infer<typeof permission>) => [
+function securityGroupFacts(group: z.infer<typeof securityGroupSchema>): SecurityGroupFacts {
+  const peers = (rule: z.infer<typeof permissionSchema>) => [
     ...[...rule.IpRanges, ...rule.Ipv6Ranges].map(({ CidrIp, CidrIpv6 }) => CidrIp ?? CidrIpv6 ?? 'a range'),
     ...rule.PrefixListIds.map(({ PrefixListId }) => PrefixListId),
     ...rule.UserIdGroupPairs.map(({ GroupId }) => GroupId),
   ];
-  const rules = (permissions: z.infer<typeof permission>[]): GroupRule[] =>
+  const rules = (permissions: z.infer<typeof permissionSchema>[]): GroupRule[] =>
     permissions.flatMap((rule) =>
       peers(rule).map((peer) => ({ protocol: rule.IpProtocol, from: rule.FromPort, to: rule.ToPort, peer })),
     );

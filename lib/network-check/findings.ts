@@ -1,4 +1,5 @@
 /** The facts about an existing VPC, what agents need from it, and the findings about it. */
+import type { InternetRoutes } from './internet-routes.ts';
 import type { AclFacts } from './network-acl.ts';
 
 /** Facts about a VPC: the parts of the EC2 and Route 53 Resolver answers that the check uses. */
@@ -21,7 +22,7 @@ export interface VpcFacts {
   readonly dnsFailsOpen?: boolean;
 }
 
-export interface SubnetFacts {
+export interface SubnetFacts extends InternetRoutes {
   readonly id: string;
   readonly vpcId: string;
   readonly zone: string;
@@ -30,13 +31,6 @@ export interface SubnetFacts {
   readonly range?: string;
   /** The Outpost that it is on. */
   readonly outpost?: string;
-  /**
-   * Targets of traffic to the internet: `nat-…`, `igw-…`, `tgw-…`, `vpce-…`, a core network's ARN, … There can be several, if
-   * halves or smaller parts of all addresses have separate routes.
-   */
-  readonly targets: readonly string[];
-  /** Ranges with public addresses that have no route, or a route whose target was deleted. */
-  readonly nowhere: readonly string[];
   /** Whether its route table leads to a gateway endpoint for S3. */
   readonly s3Endpoint: boolean;
   /** Absent if this account can't see it, as in a VPC that another account shares. */
@@ -68,7 +62,6 @@ export interface GroupRule {
   readonly peer: string;
 }
 
-/** What agents need from the VPC. */
 export interface VpcNeeds {
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
@@ -76,7 +69,6 @@ export interface VpcNeeds {
   /** Maximum number of agents of all pools at the same time. */
   readonly agents: number;
   readonly ports: readonly number[];
-  /** Ports of the agents' proxies. */
   readonly proxyPorts?: readonly number[];
   /** Services without which no task starts, by their endpoint name: `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. */
   readonly services: readonly string[];
@@ -94,7 +86,6 @@ export interface VpcFinding {
 
 /** Something without which agents don't start or don't reach HCP Terraform. */
 export const missing = (what: string, remedy: string): VpcFinding => ({ level: 'missing', what, remedy });
-/** Something that the user should know. */
 export const note = (what: string, remedy: string): VpcFinding => ({ level: 'note', what, remedy });
 
 /** Whether a rule allows TCP to a port. */

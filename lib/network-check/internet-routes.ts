@@ -9,9 +9,12 @@ export interface Route {
 }
 
 export interface InternetRoutes {
-  /** Targets of the routes that each cover at least 1/256 of all addresses, without duplicates. */
+  /**
+   * Targets of the routes that each cover at least 1/256 of all addresses, without duplicates: `nat-…`, `igw-…`, `tgw-…`,
+   * `vpce-…`, a core network's ARN, … There can be several, if halves or smaller parts of all addresses have separate routes.
+   */
   readonly targets: readonly string[];
-  /** Ranges with public addresses that have no working route. */
+  /** Ranges with public addresses that have no route, or a route whose target was deleted. */
   readonly nowhere: readonly string[];
 }
 

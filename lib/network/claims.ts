@@ -1,8 +1,8 @@
 /** What an egress mode promises, in sentences that the outputs and the documents share. */
 import type { EgressMode } from './egress.ts';
+import type { TaskSecurityGroupProps } from './security-group.ts';
 
-/** The settings that change the claim. */
-export interface ClaimOptions {
+export interface ClaimOptions extends Pick<TaskSecurityGroupProps, 'proxies'> {
   readonly egress: EgressMode;
   /**
    * Whether only the allowed domains resolve.
@@ -16,12 +16,6 @@ export interface ClaimOptions {
    * @default 443
    */
   readonly port?: number;
-  /**
-   * Proxies whose ports the stack's security group opens in an existing VPC.
-   *
-   * @default - none
-   */
-  readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /**
    * Whether traffic also leaves over IPv6.
    *
@@ -44,13 +38,12 @@ export function claimOf(options: ClaimOptions): string {
   const { dnsFirewall = egress !== 'existing-vpc' } = options;
   switch (egress) {
     case 'nat-gateway':
+    case 'public-ip': {
+      const tasks = egress === 'public-ip' ? ', and tasks have public addresses in public subnets' : '';
       return dnsFirewall
-        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped.`
-        : `Nothing comes in, and ${outbound}, to any host: domains are not limited.`;
-    case 'public-ip':
-      return dnsFirewall
-        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped, and tasks have public addresses in public subnets.`
-        : `Nothing comes in, and ${outbound}, to any host: domains are not limited, and tasks have public addresses in public subnets.`;
+        ? `Nothing comes in, ${outbound}, and only the allowed domains resolve. A job that uses an IP address directly is not stopped${tasks}.`
+        : `Nothing comes in, and ${outbound}, to any host: domains are not limited${tasks}.`;
+    }
     case 'network-firewall': {
       const other = port === 443 ? '' : `, on port 443 and to \`hostname\` on port ${port}`;
       return `Nothing comes in, and only TLS with an allowed server name goes out${other}. The firewall does not check the address, so a forged server name reaches any host.`;

@@ -26,8 +26,6 @@ export interface DnsFirewallProps {
  * has no `AWS::Route53Resolver::FirewallConfig`: a region or partition without that type would reject the template.
  */
 export class DnsFirewall extends Construct {
-  readonly ruleGroupId: string;
-
   constructor(scope: Construct, id: string, props: DnsFirewallProps) {
     super(scope, id);
     if (props.names.length > MAX_DOMAINS) {
@@ -50,7 +48,6 @@ export class DnsFirewall extends Construct {
         { priority: 200, action: 'BLOCK', blockResponse: 'NXDOMAIN', firewallDomainListId: everything.attrId },
       ],
     });
-    this.ruleGroupId = rules.attrId;
     new resolver.CfnFirewallRuleGroupAssociation(this, 'Association', {
       firewallRuleGroupId: rules.attrId,
       vpcId: props.vpcId,

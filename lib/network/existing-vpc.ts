@@ -5,9 +5,9 @@ import type { IdleNetwork } from '../aws/costs.ts';
 import { type AllowedNamesInput, portOf, resolvingNames } from './allowed-domains.ts';
 import { DnsFirewall } from './dns-firewall.ts';
 import { guardDutyAccount } from './guardduty.ts';
-import { taskSecurityGroup } from './security-group.ts';
+import { type TaskSecurityGroupProps, taskSecurityGroup } from './security-group.ts';
 
-export interface ExistingVpcProps {
+export interface ExistingVpcProps extends AllowedNamesInput, Pick<TaskSecurityGroupProps, 'proxies'> {
   readonly vpcId: string;
   readonly subnetIds: readonly string[];
   /**
@@ -18,13 +18,6 @@ export interface ExistingVpcProps {
   readonly securityGroupIds?: readonly string[] | undefined;
   /** Whether only the allowed domains resolve. This affects everything in the VPC, not only agents. */
   readonly dnsFirewall: boolean;
-  readonly allowed: AllowedNamesInput;
-  /**
-   * Proxies of the agents, for the new security group.
-   *
-   * @default - none
-   */
-  readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /** References of the tasks' images; `undefined` is the image that the stack builds. */
   readonly images: readonly (string | undefined)[];
   /**
@@ -40,6 +33,9 @@ export class ExistingVpc extends Construct {
   readonly vpc: ec2.IVpc;
   readonly taskSubnets: ec2.SubnetSelection;
   readonly securityGroups: readonly ec2.ISecurityGroup[];
+  readonly assignPublicIp = false;
+  /** The egress path of the VPC decides about them. */
+  readonly addresses: readonly string[] = [];
   readonly idle: IdleNetwork;
   /** Every domain that resolves; empty if DNS Firewall is off. */
   readonly names: readonly string[];
@@ -56,15 +52,11 @@ export class ExistingVpc extends Construct {
     this.securityGroups = props.securityGroupIds?.map((groupId) =>
       ec2.SecurityGroup.fromSecurityGroupId(this, groupId, groupId, { mutable: false }),
     ) ?? [
-      taskSecurityGroup(this, {
-        vpc: this.vpc,
-        extraPorts: [portOf(props.allowed.hostname)],
-        proxies: props.proxies ?? [],
-      }),
+      taskSecurityGroup(this, { vpc: this.vpc, extraPorts: [portOf(props.hostname)], proxies: props.proxies ?? [] }),
     ];
 
     const guardDuty = props.dnsFirewall && props.guardDuty === true ? guardDutyAccount(this) : undefined;
-    this.names = props.dnsFirewall ? resolvingNames(props.allowed, props.images, Stack.of(this), guardDuty) : [];
+    this.names = props.dnsFirewall ? resolvingNames(props, props.images, Stack.of(this), guardDuty) : [];
     if (props.dnsFirewall) {
       new DnsFirewall(this, 'DnsFirewall', { vpcId: props.vpcId, names: this.names });
     }

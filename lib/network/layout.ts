@@ -2,8 +2,10 @@
 import { DEFAULT_VPC_CIDR } from '../defaults.ts';
 import type { OwnNetwork } from './egress.ts';
 
+export type OwnEgress = NonNullable<OwnNetwork['egress']>;
+
 export interface Layout {
-  readonly egress: NonNullable<OwnNetwork['egress']>;
+  readonly egress: OwnEgress;
   readonly zones: 1 | 2;
   readonly cidr: string;
   /** Names of the zones. Default: the first ones that AWS lists. */
@@ -22,6 +24,11 @@ export function layoutId({ egress, zones, cidr, availabilityZones = [] }: Layout
   if (egress === 'nat-gateway' && cidr === DEFAULT_VPC_CIDR && availabilityZones.length === 0) return undefined;
   // A construct's ID can't contain a slash.
   return [egress, zones, cidr.replace('/', '-'), ...availabilityZones].join('-');
+}
+
+/** Number of zones that the tasks are in. */
+export function zonesOf(network: { readonly egress?: string | undefined; readonly natGateways?: unknown }): 1 | 2 {
+  return network.egress === 'network-firewall' && network.natGateways !== 'all' ? 1 : 2;
 }
 
 /** Prefix length of a zone's subnet of tasks, in a VPC with a given prefix length. */

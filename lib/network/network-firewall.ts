@@ -7,17 +7,16 @@ import { ruleCapacity } from './suricata-rules.ts';
 import { vendedLogGroup } from './vended-log-group.ts';
 
 /** The subnets of one zone, in the order of outbound traffic. */
-export interface FirewallZone {
+interface FirewallZone {
   readonly tasks: ec2.ISubnet;
   readonly firewall: ec2.ISubnet;
   readonly nat: ec2.ISubnet;
 }
 
 export interface NetworkFirewallProps {
-  readonly vpc: ec2.IVpc;
+  readonly vpc: ec2.Vpc;
   /** Scope of the firewalls and routes. It is the VPC's, so that they are created and deleted with the VPC. */
   readonly ground: Construct;
-  readonly zones: readonly FirewallZone[];
   /** Suricata rules in strict order. */
   readonly rules: string;
   /** Retention of alerts and flows. */
@@ -42,7 +41,7 @@ export class NetworkFirewall extends Construct {
     this.alerts = vendedLogGroup(this, 'Alerts', props.logRetention);
     this.flows = vendedLogGroup(this, 'Flows', props.logRetention);
     const policy = this.policy(props.rules);
-    for (const [index, zone] of props.zones.entries()) this.zone(`${index + 1}`, zone, props, policy);
+    for (const [index, zone] of zonesIn(props.vpc).entries()) this.zone(`${index + 1}`, zone, props, policy);
   }
 
   private policy(rules: string): nfw.CfnFirewallPolicy {
@@ -130,6 +129,14 @@ export class NetworkFirewall extends Construct {
       vpcEndpointId,
     });
   }
+}
+
+function zonesIn(vpc: ec2.Vpc): FirewallZone[] {
+  return vpc.isolatedSubnets.flatMap((tasks, index) => {
+    const firewall = vpc.privateSubnets[index];
+    const nat = vpc.publicSubnets[index];
+    return firewall === undefined || nat === undefined ? [] : [{ tasks, firewall, nat }];
+  });
 }
 
 /** Network Firewall doesn't generate names, and with a fixed name the account couldn't have a second stack. */

@@ -1,7 +1,7 @@
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
-import { prefixOf } from '../aws/address-range.ts';
-import { taskMask } from './layout.ts';
+import { parseRange } from '../aws/address-range.ts';
+import { type OwnEgress, taskMask, zonesOf } from './layout.ts';
 
 /** A VPC that contains only agents. */
 export interface OwnVpc {
@@ -10,26 +10,36 @@ export interface OwnVpc {
   readonly addresses: readonly string[];
 }
 
-/** Address range and zones of a VPC that the stack creates. */
-export interface VpcPlace {
+export interface OwnVpcProps {
+  readonly egress: OwnEgress;
   readonly cidr: string;
   /** Names of the zones, as many as the mode uses. Default: the first ones that AWS lists. */
   readonly availabilityZones?: readonly string[] | undefined;
-}
-
-/** What the modes that create a VPC share. */
-export interface OwnVpcProps extends VpcPlace {
-  readonly zones: 1 | 2;
-  readonly natGateways: number;
-  /** Type of the tasks' subnets. */
-  readonly tasks: ec2.SubnetType;
-  /** Additional small subnets. */
-  readonly others?: readonly ec2.SubnetConfiguration[];
+  /** Default: one. The mode `public-ip` has none. */
+  readonly natGateways?: 'one' | 'all' | undefined;
   readonly ipv6?: boolean;
 }
 
 /** Subnets of gateways and endpoints: 16 addresses, the minimum in AWS. */
-export const SMALLEST_MASK = 28;
+const SMALLEST_MASK = 28;
+
+const NAT = { name: 'Nat', subnetType: ec2.SubnetType.PUBLIC, cidrMask: SMALLEST_MASK, mapPublicIpOnLaunch: false };
+const FIREWALL = { name: 'Firewall', subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS, cidrMask: SMALLEST_MASK };
+
+/**
+ * The type of the tasks' subnets, and the other subnets of a zone.
+ *
+ * - `nat-gateway`: the tasks' only egress path is NAT with a fixed address. One gateway for both zones halves the idle price, but
+ *   no agent starts while the gateway's zone is down.
+ * - `network-firewall`: the tasks have no route to NAT, and the firewall's endpoint has one. Zones are independent: none sends
+ *   traffic through another.
+ * - `public-ip`: the subnets cost nothing while no task runs, and no NAT gateway is between a task and the internet.
+ */
+const SUBNETS: Readonly<Record<OwnEgress, { tasks: ec2.SubnetType; others: readonly ec2.SubnetConfiguration[] }>> = {
+  'nat-gateway': { tasks: ec2.SubnetType.PRIVATE_WITH_EGRESS, others: [NAT] },
+  'network-firewall': { tasks: ec2.SubnetType.PRIVATE_ISOLATED, others: [FIREWALL, NAT] },
+  'public-ip': { tasks: ec2.SubnetType.PUBLIC, others: [] },
+};
 
 /**
  * Builds the VPC. The tasks of each zone get a quarter of the range, or half of it if there is only one zone.
@@ -37,25 +47,26 @@ export const SMALLEST_MASK = 28;
  * @throws if the range isn't from `/16` to `/22`
  */
 export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
-  const mask = prefixOf(props.cidr);
+  const { egress, cidr, availabilityZones } = props;
+  const mask = parseRange(cidr)?.prefix;
   if (mask === undefined || mask < 16 || mask > 22) {
     throw new Error(
-      `The VPC's address range is ${props.cidr}. Allowed is a range from /16 to /22, so that each subnet of tasks has at least 256 addresses (every task uses one).`,
+      `The VPC's address range is ${cidr}. Allowed is a range from /16 to /22, so that each subnet of tasks has at least 256 addresses (every task uses one).`,
     );
   }
+  const zones = zonesOf(props);
+  const { tasks, others } = SUBNETS[egress];
+  const natGateways = egress === 'public-ip' ? 0 : props.natGateways === 'all' ? 2 : 1;
   // Explicit Elastic IPs, because a gateway's automatic one changes whenever the gateway is replaced.
   const addresses = Array.from(
-    { length: props.natGateways },
+    { length: natGateways },
     (_, index) => new ec2.CfnEIP(scope, index === 0 ? 'NatAddress' : `NatAddress${index + 1}`, { domain: 'vpc' }),
   );
-  const isPublic = props.tasks === ec2.SubnetType.PUBLIC;
   const vpc = new ec2.Vpc(scope, 'Vpc', {
-    ipAddresses: ec2.IpAddresses.cidr(props.cidr),
+    ipAddresses: ec2.IpAddresses.cidr(cidr),
     ...(props.ipv6 === true && { ipProtocol: ec2.IpProtocol.DUAL_STACK }),
-    ...(props.availabilityZones === undefined
-      ? { maxAzs: props.zones }
-      : { availabilityZones: [...props.availabilityZones] }),
-    natGateways: props.natGateways,
+    ...(availabilityZones === undefined ? { maxAzs: zones } : { availabilityZones: [...availabilityZones] }),
+    natGateways,
     ...(addresses.length > 0 && {
       natGatewayProvider: ec2.NatProvider.gateway({
         eipAllocationIds: addresses.map(({ attrAllocationId }) => attrAllocationId),
@@ -64,12 +75,12 @@ export function ownVpc(scope: Construct, props: OwnVpcProps): OwnVpc {
     subnetConfiguration: [
       {
         name: 'Tasks',
-        subnetType: props.tasks,
-        cidrMask: taskMask(mask, props.zones),
+        subnetType: tasks,
+        cidrMask: taskMask(mask, zones),
         // RunTask requests a public address if the mode needs one. Nothing else in the subnet gets one.
-        ...(isPublic && { mapPublicIpOnLaunch: false }),
+        ...(tasks === ec2.SubnetType.PUBLIC && { mapPublicIpOnLaunch: false }),
       },
-      ...(props.others ?? []),
+      ...others,
     ],
     // To empty the default security group, the CDK would add a Lambda function with permissions on security groups.
     // Nothing uses that group: every RunTask call sets ours.

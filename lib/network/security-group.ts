@@ -5,7 +5,11 @@ export interface TaskSecurityGroupProps {
   readonly vpc: ec2.IVpc;
   /** Ports of Terraform Enterprise hosts other than 443. */
   readonly extraPorts?: readonly number[];
-  /** Proxies of the agents. A rule opens each proxy's port to its address, or to every address if only its hostname is known. */
+  /**
+   * Proxies of the agents. A rule opens each proxy's port to its address, or to every address if only its hostname is known.
+   *
+   * @default - none
+   */
   readonly proxies?: readonly { readonly address: string | undefined; readonly port: number }[];
   /** Whether outbound IPv6 is also allowed. */
   readonly ipv6?: boolean;

@@ -12,29 +12,15 @@ const PULL = [
   'ecr:GetDownloadUrlForLayer',
 ];
 
+const { ECR, ECR_DOCKER, CLOUDWATCH_LOGS, SECRETS_MANAGER } = ec2.InterfaceVpcEndpointAwsService;
+
 /** Interface endpoints of a task start. The fifth endpoint, S3, is a gateway endpoint and free. */
 const INTERFACES = {
-  EcrApi: {
-    api: 'ecr',
-    service: ec2.InterfaceVpcEndpointAwsService.ECR,
-    actions: PULL,
-  },
-  EcrDocker: {
-    api: 'ecr',
-    service: ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
-    actions: PULL,
-  },
-  Logs: {
-    api: 'logs',
-    service: ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
-    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-  },
-  SecretsManager: {
-    api: 'secretsmanager',
-    service: ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
-    actions: ['secretsmanager:GetSecretValue'],
-  },
-} as const;
+  EcrApi: { api: 'ecr', service: ECR, actions: PULL },
+  EcrDocker: { api: 'ecr', service: ECR_DOCKER, actions: PULL },
+  Logs: { api: 'logs', service: CLOUDWATCH_LOGS, actions: ['logs:CreateLogStream', 'logs:PutLogEvents'] },
+  SecretsManager: { api: 'secretsmanager', service: SECRETS_MANAGER, actions: ['secretsmanager:GetSecretValue'] },
+};
 
 export interface EndpointsProps {
   readonly vpc: ec2.Vpc;
@@ -59,41 +45,16 @@ export interface LayerEndpointProps extends EndpointsProps {
 export function layerEndpoint(scope: Construct, props: LayerEndpointProps): void {
   const { vpc, subnets, awsApiServices, buckets, registryBuckets } = props;
   const { region, account, partition } = Stack.of(scope);
-  const endpoint = vpc.addGatewayEndpoint('S3', {
-    service: ec2.GatewayVpcEndpointAwsService.S3,
-    subnets: [subnets],
-  });
-  endpoint.addToPolicy(
-    new iam.PolicyStatement({
-      sid: 'ImageLayers',
-      principals: [new iam.AnyPrincipal()],
-      actions: ['s3:GetObject'],
-      resources: [layerBucket(region), ...registryBuckets].map((bucket) => `arn:${partition}:s3:::${bucket}/*`),
-    }),
-  );
+  const arnOf = (bucket: string): string => `arn:${partition}:s3:::${bucket}`;
+  const endpoint = vpc.addGatewayEndpoint('S3', { service: ec2.GatewayVpcEndpointAwsService.S3, subnets: [subnets] });
+  const layers = [layerBucket(region), ...registryBuckets].map((bucket) => `${arnOf(bucket)}/*`);
+  endpoint.addToPolicy(allow('ImageLayers', ['s3:GetObject'], layers));
   if (buckets.length > 0) {
-    endpoint.addToPolicy(
-      new iam.PolicyStatement({
-        sid: 'BucketsAllowedByName',
-        principals: [new iam.AnyPrincipal()],
-        actions: ['s3:*'],
-        resources: buckets.flatMap((bucket) => [
-          `arn:${partition}:s3:::${bucket}`,
-          `arn:${partition}:s3:::${bucket}/*`,
-        ]),
-      }),
-    );
+    const byName = buckets.flatMap((bucket) => [arnOf(bucket), `${arnOf(bucket)}/*`]);
+    endpoint.addToPolicy(allow('BucketsAllowedByName', ['s3:*'], byName));
   }
   if (awsApiServices.includes('s3')) {
-    endpoint.addToPolicy(
-      new iam.PolicyStatement({
-        sid: 'BucketsOfThisAccount',
-        principals: [new iam.AnyPrincipal()],
-        actions: ['s3:*'],
-        resources: ['*'],
-        conditions: { StringEquals: { 'aws:ResourceAccount': account } },
-      }),
-    );
+    endpoint.addToPolicy(allow('BucketsOfThisAccount', ['s3:*'], ['*'], { 'aws:ResourceAccount': account }));
   }
 }
 
@@ -122,14 +83,23 @@ export function taskEndpoints(scope: Construct, props: TaskEndpointsProps): void
       open: false,
       privateDnsEnabled: true,
     });
-    endpoint.addToPolicy(
-      new iam.PolicyStatement({
-        sid: 'TaskStart',
-        principals: [new iam.AnyPrincipal()],
-        actions: props.awsApiServices.includes(api) ? [`${api}:*`] : [...actions],
-        resources: ['*'],
-        conditions: { StringEquals: { 'aws:PrincipalAccount': account } },
-      }),
-    );
+    const allowed = props.awsApiServices.includes(api) ? [`${api}:*`] : actions;
+    endpoint.addToPolicy(allow('TaskStart', allowed, ['*'], { 'aws:PrincipalAccount': account }));
   }
+}
+
+/** A statement of an endpoint's policy, for every principal on which the condition is true. */
+function allow(
+  sid: string,
+  actions: string[],
+  resources: string[],
+  equals?: Readonly<Record<string, string>>,
+): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid,
+    principals: [new iam.AnyPrincipal()],
+    actions,
+    resources,
+    ...(equals !== undefined && { conditions: { StringEquals: equals } }),
+  });
 }

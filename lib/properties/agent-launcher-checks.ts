@@ -5,7 +5,6 @@
  * `Duration` as a number. Each fault is then reported at the property that it belongs to. Values that CloudFormation fills in
  * can't be judged and are left out. The network belongs to the app, so its rules don't apply.
  */
-
 import { Duration, Stack, Token } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import type { z } from 'zod';
@@ -117,14 +116,14 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
   } as const;
   const ofSettings = [
     ...credentialFaults(settings),
-    ...issues.flatMap((issue) => schemaFaults(issue, settings)),
+    ...issues.flatMap((issue) => [...schemaFaults(issue, settings)]),
     ...crossFaults({ ...value, network }),
     ...variableFaults(settings),
     ...secretFaults(scope, given),
     ...exampleFaults(scope, value),
   ].filter(({ path }) => !path.startsWith('network'));
   const faults = [
-    ...unknownFaults(given, LAUNCHER, []),
+    ...unknownFaults(given, LAUNCHER),
     ...constructFaults(given),
     ...ofSettings.map((fault) => atProperty(fault, given)),
   ];
@@ -132,13 +131,13 @@ export function checkLauncherProps(scope: Construct, defaultName: () => string, 
 }
 
 /** Secrets of another region or account than the stack's, as far as the app sets these. */
-function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): SettingsFault[] {
+function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): Iterable<SettingsFault> {
   const { account, region } = Stack.of(scope);
   const ofPools = Array.isArray(pools) ? pools.map((pool: unknown) => (isRecord(pool) ? pool : {})) : [];
-  const secrets: readonly (readonly [path: string, secret: unknown])[] = [
-    ['apiTokenSecret', apiTokenSecret],
+  const secrets = [
+    { path: 'apiTokenSecret', secret: apiTokenSecret },
     ...ofPools.flatMap((pool, index) =>
-      ['apiTokenSecret', 'agentTokenSecret'].map((name) => [`pools.${index}.${name}`, pool[name]] as const),
+      ['apiTokenSecret', 'agentTokenSecret'].map((name) => ({ path: `pools.${index}.${name}`, secret: pool[name] })),
     ),
   ];
   const located = {
@@ -152,7 +151,7 @@ function secretFaults(scope: Construct, { apiTokenSecret, pools }: Given): Setti
     account: Token.isUnresolved(account) ? undefined : account,
     region: Token.isUnresolved(region) ? undefined : region,
     readableKeys: new Set(
-      secrets.flatMap(([path, secret]) => (isSecret(secret) && secret.encryptionKey !== undefined ? [path] : [])),
+      secrets.flatMap(({ path, secret }) => (isSecret(secret) && secret.encryptionKey !== undefined ? path : [])),
     ),
   });
 }
@@ -163,12 +162,10 @@ function knownArn(secret: unknown): string | undefined {
 }
 
 /** The organization of the guide's sample, with what to do in an app of one's own. */
-function exampleFaults(scope: Construct, settings: ReadableSettings): SettingsFault[] {
-  if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return [];
-  return placeholderFaults(settings).map((fault) => ({
-    ...fault,
-    remedy: `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`,
-  }));
+function* exampleFaults(scope: Construct, settings: ReadableSettings): Iterable<SettingsFault> {
+  if (allowsPlaceholder(scope.node.tryGetContext(ALLOW_PLACEHOLDER))) return;
+  const remedy = `set the name of your organization. If it really has this name, set the context ${ALLOW_PLACEHOLDER} to true`;
+  for (const fault of placeholderFaults(settings)) yield { ...fault, remedy };
 }
 
 /** Properties as settings. Anything may be given, since JavaScript has no types. */
@@ -201,18 +198,15 @@ function secretName(given: unknown): unknown {
   return node.path.replaceAll(/[^A-Za-z0-9/]/g, '_').slice(-512);
 }
 
-function schemaFaults(issue: z.core.$ZodIssue, settings: unknown): SettingsFault[] {
+function* schemaFaults(issue: z.core.$ZodIssue, settings: unknown): Iterable<SettingsFault> {
   // Only CloudFormation knows a token. Names that other names begin with must be plain text.
-  if (Token.isUnresolved(valueAt(settings, issue.path)) && !/^(?:name|stackName)$/.test(String(issue.path.at(-1)))) {
-    return [];
-  }
+  const isName = /^(?:name|stackName)$/.test(String(issue.path.at(-1)));
+  if (Token.isUnresolved(valueAt(settings, issue.path)) && !isName) return;
   const isPools = issue.path.join('.') === 'pools';
-  return [
-    faultOf(issue, settings, ({ value, doc }) => {
-      if (isPools) return 'list each pool with its name and agentTokenSecret';
-      return doc?.remedy ?? (value === undefined ? 'set this property' : 'correct this property');
-    }),
-  ];
+  yield faultOf(issue, settings, ({ value, doc }) => {
+    if (isPools) return 'list each pool with its name and agentTokenSecret';
+    return doc?.remedy ?? (value === undefined ? 'set this property' : 'correct this property');
+  });
 }
 
 /** A fault of a setting, at the property that stands for it and with the value that the property has. */

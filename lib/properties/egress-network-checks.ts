@@ -2,7 +2,6 @@
  * The properties of `EgressNetwork`. They are network settings, so the schema of the settings reads them and fills in the defaults.
  * Values that CloudFormation fills in can't be judged.
  */
-
 import { Token } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -16,7 +15,7 @@ import { foreignOption, type OwnNetworkSettings, ownNetworkSettings } from '../s
 import { type ReadableNetwork, readWith } from '../settings/read.ts';
 import { isRecord, valueAt } from '../settings/records.ts';
 import { settingAt, settingsSchema } from '../settings/schema.ts';
-import { type Given, refuse } from './faults.ts';
+import { type Given, refuse, unknownFault } from './faults.ts';
 
 /** The properties without a fault, with defaults. */
 export type CheckedNetworkProps = OwnNetworkSettings & {
@@ -49,7 +48,7 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
     ...imageFaults(images),
     ...(error?.issues ?? []).slice(0, 1).map((issue) => schemaFault({ ...issue, path: ['hostname'] }, given)),
     ...issues.flatMap((issue) => faultsOf(issue, network)),
-    ...(readable.egress === undefined ? [] : networkFaults(readable, around)).map(atProperty),
+    ...[...(readable.egress === undefined ? [] : networkFaults(readable, around))].map(atProperty),
   ];
   refuse(
     `the network ${scope.node.path}`,
@@ -65,7 +64,7 @@ export function checkNetworkProps(scope: Construct, props: unknown): CheckedNetw
 }
 
 function faultsOf(issue: z.core.$ZodIssue, network: Given): SettingsFault[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownFault(key, network));
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => foreignFault(key, network));
   if (issue.path[0] === 'egress') return [egressFault(network['egress'])];
   return [schemaFault({ ...issue, path: ['network', ...issue.path] }, { network })];
 }
@@ -75,19 +74,13 @@ function schemaFault(issue: Pick<z.core.$ZodIssue, 'path' | 'code'>, settings: G
 }
 
 /** A property of another mode, or one that doesn't exist: JavaScript would ignore it. */
-function unknownFault(key: string, network: Given): SettingsFault {
+function foreignFault(key: string, network: Given): SettingsFault {
   const foreign = foreignOption(key, network);
   if (foreign !== undefined && !['vpcId', 'subnetIds', 'securityGroupIds'].includes(key)) {
     return inProperties({ path: key, ...foreign });
   }
   const known = [...Object.keys(shapeOf(ownNetworkSettings) ?? {}), 'hostname', 'images'];
-  const meant = didYouMean(key, known);
-  return {
-    path: key,
-    given: "a property that doesn't exist",
-    allowed: known.join(', '),
-    remedy: meant === undefined ? 'leave it out' : `did you mean ${meant}?`,
-  };
+  return unknownFault([key], undefined, known);
 }
 
 function egressFault(value: unknown): SettingsFault {
@@ -109,42 +102,32 @@ function egressFault(value: unknown): SettingsFault {
 }
 
 /** The settings have a default range. An app that has other networks must choose one. */
-function missingFaults({ cidr }: Given): SettingsFault[] {
-  if (cidr !== undefined) return [];
-  return [
-    {
-      path: 'cidr',
-      given: 'nothing',
-      allowed: `${settingAt(['network', 'cidr']).doc?.allowed}`,
-      remedy: "set a range that your other networks don't use",
-    },
-  ];
+function* missingFaults({ cidr }: Given): Iterable<SettingsFault> {
+  if (cidr !== undefined) return;
+  yield {
+    path: 'cidr',
+    given: 'nothing',
+    allowed: `${settingAt(['network', 'cidr']).doc?.allowed}`,
+    remedy: "set a range that your other networks don't use",
+  };
 }
 
-function imageFaults(images: unknown): SettingsFault[] {
+function* imageFaults(images: unknown): Iterable<SettingsFault> {
   if (!Array.isArray(images)) {
-    return [
-      {
-        path: 'images',
-        given: shown(images),
-        allowed: 'a list of references',
-        remedy: 'put the reference into a list',
-      },
-    ];
+    const given = shown(images);
+    yield { path: 'images', given, allowed: 'a list of references', remedy: 'put the reference into a list' };
+    return;
   }
-  return images.flatMap((image: unknown, index) =>
-    image === undefined || (typeof image === 'string' && image !== '')
-      ? []
-      : [
-          {
-            path: `images.${index}`,
-            given: shown(image),
-            allowed:
-              'the reference of an image, such as hashicorp/tfc-agent:1.33.0; undefined for an image in ECR of this stack',
-            remedy: 'use the string that you pass to AgentImage.fromReference',
-          },
-        ],
-  );
+  for (const [index, image] of images.entries()) {
+    if (image === undefined || (typeof image === 'string' && image !== '')) continue;
+    yield {
+      path: `images.${index}`,
+      given: shown(image),
+      allowed:
+        'the reference of an image, such as hashicorp/tfc-agent:1.33.0; undefined for an image in ECR of this stack',
+      remedy: 'use the string that you pass to AgentImage.fromReference',
+    };
+  }
 }
 
 /** A fault of a setting, at its property. */

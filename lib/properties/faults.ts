@@ -1,6 +1,5 @@
 /** What the checks of construct properties share: which properties exist, and how their faults are reported. */
-
-import { didYouMean, type SettingsFault } from '../settings/errors.ts';
+import { didYouMean, faultInWords, onePerPath, type SettingsFault } from '../settings/errors.ts';
 import { isRecord } from '../settings/records.ts';
 
 export type Given = Readonly<Record<string, unknown>>;
@@ -22,42 +21,42 @@ export type Table<T> = { readonly [Name in keyof Required<T>]: Counterpart };
 
 /** @throws {Error} with every fault at once, if there is any. @param what is wrong: `the launcher Platform/Agents` */
 export function refuse(what: string, faults: readonly SettingsFault[]): void {
-  // One fault for each path: the first says most.
-  const byPath = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
-  const blocks = [...byPath.values()].toReversed().map(inWords);
+  const blocks = onePerPath(faults).map(faultInWords);
   if (blocks.length === 0) return;
   const count = blocks.length === 1 ? 'One property is' : `${blocks.length} properties are`;
   throw new Error(`${count} wrong in ${what}; nothing was synthesized.\n\n${blocks.join('\n\n')}`);
 }
 
 /** Properties that don't exist, such as misspelled ones: JavaScript would ignore them. */
-export function unknownFaults(
+export function* unknownFaults(
   given: unknown,
   table: Readonly<Record<string, Counterpart>>,
-  path: readonly (string | number)[],
-): SettingsFault[] {
+  path: readonly (string | number)[] = [],
+): Iterable<SettingsFault> {
   if (Array.isArray(given)) {
-    return given.flatMap((item: unknown, index) => unknownFaults(item, table, [...path, index]));
+    for (const [index, item] of given.entries()) yield* unknownFaults(item, table, [...path, index]);
   }
-  if (!isRecord(given)) return [];
-  return Object.entries(given).flatMap(([property, value]) => {
-    const place = [...path, property];
+  if (!isRecord(given)) return;
+  for (const [property, value] of Object.entries(given)) {
     const known = Object.hasOwn(table, property) ? table[property] : undefined;
-    if (known !== undefined) return known.inside === undefined ? [] : unknownFaults(value, known.inside, place);
-    if (value === undefined) return [];
+    if (known?.inside !== undefined) yield* unknownFaults(value, known.inside, [...path, property]);
+    if (known !== undefined || value === undefined) continue;
     const asSetting = Object.entries(table).find(([, { setting }]) => setting === property);
-    const meant = asSetting?.[0] ?? didYouMean(property, Object.keys(table));
-    return [
-      {
-        path: place.join('.'),
-        given: "a property that doesn't exist",
-        allowed: Object.keys(table).join(', '),
-        remedy: meant === undefined ? 'leave it out' : `did you mean ${meant}?`,
-      },
-    ];
-  });
+    yield unknownFault([...path, property], asSetting?.[0], Object.keys(table));
+  }
 }
 
-function inWords({ path, given, allowed, remedy }: SettingsFault): string {
-  return [`  ${path}`, `    given:    ${given}`, `    allowed:  ${allowed}`, `    to do:    ${remedy}`].join('\n');
+/** A property that doesn't exist. @param meant the property that it stands for, if this is known */
+export function unknownFault(
+  path: readonly (string | number)[],
+  meant: string | undefined,
+  known: readonly string[],
+): SettingsFault {
+  const near = meant ?? didYouMean(String(path.at(-1)), known);
+  return {
+    path: path.join('.'),
+    given: "a property that doesn't exist",
+    allowed: known.join(', '),
+    remedy: near === undefined ? 'leave it out' : `did you mean ${near}?`,
+  };
 }

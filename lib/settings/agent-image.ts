@@ -1,4 +1,3 @@
-/** Settings of the agents' image. */
 import * as z from 'zod';
 import { IMAGE, IMAGE_DOC } from '../agent/image-reference.ts';
 import { isOlder, OLDEST_AGENT_VERSION } from '../agent/version.ts';

@@ -7,15 +7,13 @@ import type { SettingsFault } from './errors.ts';
 import type { ReadableSettings } from './read.ts';
 
 /** Every fault between settings. */
-export function crossFaults(settings: ReadableSettings): SettingsFault[] {
+export function* crossFaults(settings: ReadableSettings): Iterable<SettingsFault> {
   const { hostname, network, agentImage = {} } = settings;
   const pools = (settings.pools ?? []).map((pool) => pool ?? {});
   const { registry, copy } = agentImage;
-  return [
-    ...poolFaults(settings, pools),
-    ...sharedSecretFaults(settings, pools),
-    ...imageFaults(agentImage),
-    ...copyFaults(agentImage, pools),
-    ...(network === undefined ? [] : networkFaults(network, { hostname, pools, registry, copy })),
-  ];
+  yield* poolFaults(settings, pools);
+  yield* sharedSecretFaults(settings, pools);
+  yield* imageFaults(agentImage);
+  yield* copyFaults(agentImage, pools);
+  if (network !== undefined) yield* networkFaults(network, { hostname, pools, registry, copy });
 }

@@ -19,9 +19,7 @@ export function dockerNote(
 
 function isFound(program: string, path: string): boolean {
   const candidates = isAbsolute(program) ? [program] : path.split(delimiter).map((folder) => join(folder, program));
-  // On Windows, programs have one of several extensions.
-  const extensions = process.platform === 'win32' ? ['.exe', '.cmd', '.bat', ''] : [''];
-  return candidates.some((candidate) => extensions.some((extension) => isExecutable(candidate + extension)));
+  return candidates.some(isExecutable);
 }
 
 function isExecutable(file: string): boolean {

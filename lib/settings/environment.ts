@@ -14,33 +14,22 @@ interface Rule extends VariableFault {
 }
 
 const OWNED = 'variables that neither the stack nor ECS sets';
+const SET_BY_STACK = { reason: 'the stack sets it', allowed: OWNED };
 const ROLE = 'only the task role gives permissions in AWS';
 const WORKSPACE =
   'remove it. If a job needs it, set it in HCP Terraform as an environment variable of the workspace or of a variable set';
 
 const RULES: readonly Rule[] = [
-  {
-    names: /^TFC_ADDRESS$/,
-    reason: 'the stack sets it',
-    allowed: OWNED,
-    remedy: 'remove it and set hostname',
-  },
-  {
-    names: new RegExp(`^${IDLE_SECONDS_VARIABLE}$`),
-    reason: 'the stack sets it',
-    allowed: OWNED,
-    remedy: 'remove it and set idleWindowSeconds',
-  },
+  { names: /^TFC_ADDRESS$/, ...SET_BY_STACK, remedy: 'remove it and set hostname' },
+  { names: new RegExp(`^${IDLE_SECONDS_VARIABLE}$`), ...SET_BY_STACK, remedy: 'remove it and set idleWindowSeconds' },
   {
     names: /^TFC_AGENT_ACCEPT$/,
-    reason: 'the stack sets it',
-    allowed: OWNED,
+    ...SET_BY_STACK,
     remedy: 'remove it and set phases, which separates plans from applies',
   },
   {
     names: /^(?:TFC_AGENT_(?:TOKEN|NAME|SINGLE|AUTO_UPDATE|DATA_DIR)|AGENT_TOKEN_SECRET)$/,
-    reason: 'the stack sets it',
-    allowed: OWNED,
+    ...SET_BY_STACK,
     remedy: 'remove it',
   },
   { names: /^(?:ECS_.*|AWS_EXECUTION_ENV)$/, reason: 'ECS sets it', allowed: OWNED, remedy: 'remove it' },
@@ -111,15 +100,14 @@ export function variableFault(name: string, value: unknown): VariableFault | und
     };
   }
   if (typeof value !== 'string') {
-    return value === null || typeof value === 'object' || value === undefined
-      ? { reason: 'it is not text', allowed: 'text', remedy: 'write it as text, in double quotes' }
-      : { reason: 'it is not text', allowed: 'text', remedy: `write it in double quotes: "${String(value)}"` };
+    const isScalar = value !== null && typeof value !== 'object' && value !== undefined;
+    const remedy = isScalar ? `write it in double quotes: "${String(value)}"` : 'write it as text, in double quotes';
+    return { reason: 'it is not text', allowed: 'text', remedy };
   }
-  const credential = credentialIn(value);
   const harmless = HARMLESS_VALUE.test(value) || PATH_VALUE.test(value);
   const named = TERRAFORM_CREDENTIAL.test(name) || (CREDENTIAL_NAME.test(name) && !harmless);
   const login = URL_WITH_PASSWORD.test(value) && !PROXY_NAME.test(name) ? 'a URL with a password' : undefined;
-  const found = credential ?? login;
+  const found = credentialIn(value) ?? login;
   if (found !== undefined || named) {
     return {
       reason: found === undefined ? 'the name says that it is a credential' : `it is or contains ${found}`,
@@ -127,20 +115,19 @@ export function variableFault(name: string, value: unknown): VariableFault | und
       remedy: SECRETS_IN_HCP_TERRAFORM,
     };
   }
-  const control = CONTROL.exec(value)?.[0];
+  const control = CONTROL.exec(value)?.[0].codePointAt(0);
   if (control !== undefined) {
     return {
-      reason: `it contains the control character U+${(control.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`,
+      reason: `it contains the control character U+${control.toString(16).toUpperCase().padStart(4, '0')}`,
       allowed: 'text without control characters, except tab and line ends',
       remedy: 'remove the character',
     };
   }
   // https://pkg.go.dev/net/http#hdr-HTTP_2: it logs the headers of requests.
-  return name === 'GODEBUG' && value.includes('http2debug')
-    ? {
-        reason: 'http2debug makes the agent log its token',
-        allowed: 'GODEBUG without http2debug',
-        remedy: 'remove http2debug',
-      }
-    : undefined;
+  if (name !== 'GODEBUG' || !value.includes('http2debug')) return undefined;
+  return {
+    reason: 'http2debug makes the agent log its token',
+    allowed: 'GODEBUG without http2debug',
+    remedy: 'remove http2debug',
+  };
 }

@@ -22,18 +22,21 @@ export class SettingsError extends Error {
 
 function inWords(faults: readonly SettingsFault[]): string {
   const count = faults.length === 1 ? 'One setting is' : `${faults.length} settings are`;
-  const blocks = faults.map((fault) =>
-    [
-      `  ${fault.path}`,
-      `    given:    ${fault.given}`,
-      `    allowed:  ${fault.allowed}`,
-      `    to do:    ${fault.remedy}`,
-    ].join('\n'),
-  );
   return [
     `${count} wrong. Settings come from "agentLauncher" in cdk.json and from -c name=value; nothing was synthesized.`,
-    ...blocks,
+    ...faults.map(faultInWords),
   ].join('\n\n');
+}
+
+/** A fault as a block of lines. */
+export function faultInWords({ path, given, allowed, remedy }: SettingsFault): string {
+  return [`  ${path}`, `    given:    ${given}`, `    allowed:  ${allowed}`, `    to do:    ${remedy}`].join('\n');
+}
+
+/** One fault for each path: the first says most. */
+export function onePerPath(faults: readonly SettingsFault[]): SettingsFault[] {
+  const byPath = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
+  return [...byPath.values()].toReversed();
 }
 
 /** The candidate that a mistyped word most likely means; `undefined` when none is near. */

@@ -81,16 +81,13 @@ export const RETENTION_DOC = {
   },
 };
 
-/** One of a few numbers. */
 export const oneOf = (values: readonly number[]) => z.number().refine((value) => values.includes(value));
 /** An integer, both ends included. */
 export const whole = (from: number, to: number) => z.int().min(from).max(to);
 
-/** Name of an organization in HCP Terraform. */
 export const ORGANIZATION = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/);
-const ORGANIZATION_ALLOWED = 'the name in its URL: letters, digits, - and _';
 export const ORGANIZATION_DOC = {
-  allowed: ORGANIZATION_ALLOWED,
+  allowed: 'the name in its URL: letters, digits, - and _',
   explain: (value: unknown) => {
     const name = /^(?:https?:\/\/)?[^/\s]+\/(?:app\/)?([A-Za-z0-9][A-Za-z0-9_-]*)(?:\/|$)/.exec(`${value}`)?.[1];
     return typeof value === 'string' && name !== undefined ? { remedy: `use the name only: ${name}` } : undefined;
@@ -98,10 +95,8 @@ export const ORGANIZATION_DOC = {
 };
 
 /** A secret in Secrets Manager, by its name or complete ARN, with its documentation. */
-const SECRET_ALLOWED =
-  'a secret in Secrets Manager: its name, or its complete ARN including the six random characters at the end';
 export const SECRET_DOC = {
-  allowed: SECRET_ALLOWED,
+  allowed: 'a secret in Secrets Manager: its name, or its complete ARN including the six random characters at the end',
   remedy:
     'create the secret (aws secretsmanager create-secret --name NAME --secret-string file://token.txt) and set its name here, never the token itself',
   explain: (value: unknown) => (typeof value === 'string' ? secretExplanation(value) : undefined),

@@ -17,25 +17,23 @@ import {
 } from './checks/credentials.ts';
 import { type DeployTarget, targetFaults } from './checks/target.ts';
 import { crossFaults } from './checks.ts';
-import { didYouMean, SettingsError, type SettingsFault } from './errors.ts';
+import { didYouMean, onePerPath, SettingsError, type SettingsFault } from './errors.ts';
 import { type Explanation, shapeOf, unwrapped } from './fields.ts';
 import { faultOf } from './issues.ts';
 import { jsonFault } from './json.ts';
 import { foreignOption } from './network.ts';
 import { readSettings } from './read.ts';
 import { isRecord, valueAt } from './records.ts';
-import { type ReadSettings, settingAt, settingsSchema } from './schema.ts';
+import { type Settings, settingAt, settingsSchema } from './schema.ts';
 
 /** Key of the settings in the context of `cdk.json`. */
 export const SETTINGS_KEY = 'agentLauncher';
 
-/** Settings without a fault, every default filled in. */
-export type Settings = ReadSettings;
+export type { Settings };
 
 /** The image of the agents: from `registry`, or built from the other options. */
 export type AgentImageSettings = Settings['agentImage'];
 
-/** One pool of the {@link Settings}. */
 export type PoolSettings = Settings['pools'][number];
 
 /**
@@ -153,10 +151,8 @@ function otherForm(path: string, value: unknown, schema: z.core.$ZodType | undef
   if (schema instanceof z.ZodArray) {
     // Someone who passes text with -c may have separated values with commas.
     const list = shown(typeof value === 'string' ? value.split(',').map((part) => part.trim()) : [value]);
-    const isText = unwrapped(schema.element) instanceof z.ZodObject ? undefined : list;
-    return isText === undefined
-      ? undefined
-      : { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
+    if (unwrapped(schema.element) instanceof z.ZodObject) return undefined;
+    return { remedy: `write it as a list, ${list}; with -c as JSON: -c ${path}='${list}'` };
   }
   const shape = schema === undefined ? undefined : shapeOf(schema);
   if (shape !== undefined) return { remedy: objectForm(path, value, shape) };
@@ -242,6 +238,5 @@ function inOrder(faults: readonly SettingsFault[]): SettingsFault[] {
     const place = names.indexOf(name);
     return (place === -1 ? names.length : place) + (name === 'pools' ? (Number(index) || 0) / 1000 : 0);
   };
-  const byPath = new Map(faults.toReversed().map((fault) => [fault.path, fault]));
-  return [...byPath.values()].toReversed().sort((a, b) => rank(a) - rank(b));
+  return onePerPath(faults).sort((a, b) => rank(a) - rank(b));
 }

@@ -115,7 +115,6 @@ const ofPhase = (jobs: string) => ({
   }),
 });
 
-/** Separate tasks for plans and for applies. */
 const phases = z.strictObject({
   plan: z
     .strictObject({
@@ -145,7 +144,6 @@ const phases = z.strictObject({
   }),
 });
 
-/** Settings of one agent pool. */
 export const poolSettings = z.strictObject({
   name: setting(z.string().regex(POOL_NAME), {
     description: 'Name of the agent pool in HCP Terraform.',

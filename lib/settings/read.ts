@@ -2,7 +2,7 @@
 import type * as z from 'zod';
 import { type NetworkSettings, networkSettings } from './network.ts';
 import { isRecord } from './records.ts';
-import { type ReadSettings, settingsSchema } from './schema.ts';
+import { type Settings, settingsSchema } from './schema.ts';
 
 /** Values as the schema gives them, but each can be absent. */
 export type Readable<T> = T extends readonly (infer Item)[]
@@ -20,7 +20,7 @@ export type ReadableNetwork = {
 };
 
 /** The settings that the schema accepts, with defaults. What it refuses is `undefined`. */
-export type ReadableSettings = Omit<Readable<ReadSettings>, 'network'> & {
+export type ReadableSettings = Omit<Readable<Settings>, 'network'> & {
   readonly network?: ReadableNetwork | undefined;
 };
 export type ReadablePool = NonNullable<NonNullable<ReadableSettings['pools']>[number]>;
@@ -35,7 +35,7 @@ export interface Reading<T> {
   readonly issues: readonly z.core.$ZodIssue[];
 }
 
-export function readSettings(given: unknown): Reading<ReadSettings> & { readonly value: ReadableSettings } {
+export function readSettings(given: unknown): Reading<Settings> & { readonly value: ReadableSettings } {
   const reading = readWith(settingsSchema, given);
   const network = isRecord(given) ? given['network'] : undefined;
   if (reading.value.network !== undefined || !isRecord(network)) return reading;

@@ -196,10 +196,9 @@ export const settingsSchema = z.strictObject({
   ),
 });
 
-/** Settings after the schema: with every default, not yet checked against each other. */
-export type ReadSettings = z.infer<typeof settingsSchema>;
+/** Settings with every default. `parseSettings` returns them without a fault, and the schema alone not yet checked against each other. */
+export type Settings = z.infer<typeof settingsSchema>;
 
-/** The schema and documentation at a path in the settings. */
 export interface SettingAt {
   /** Its schema, unwrapped; `undefined` if the settings have no such path. */
   readonly schema: z.core.$ZodType | undefined;

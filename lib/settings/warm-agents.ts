@@ -39,7 +39,6 @@ const schedule = z.strictObject({
   ),
 });
 
-/** Warm agents. */
 const warmAgents = z.strictObject({
   agents: setting(whole(1, 100), {
     description: 'Number of warm agents. Each serves one job and is then replaced.',
@@ -60,7 +59,6 @@ const warmAgents = z.strictObject({
   }),
 });
 
-/** Settings of a pool about warm agents and sweeps. */
 export const standingSettings = {
   warmAgents: setting(warmAgents.optional(), {
     description:

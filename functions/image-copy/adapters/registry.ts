@@ -1,8 +1,8 @@
+import * as z from 'zod';
 import { IMAGE_TYPES, INDEX_TYPES } from '../core/manifests.ts';
 import { ImageCopyError } from '../errors.ts';
 import type { Manifest, Source } from '../ports.ts';
 
-/** Login of a registry. */
 export interface RegistryCredentials {
   readonly username: string;
   readonly accessToken: string;
@@ -16,6 +16,9 @@ export interface RegistryOptions {
   readonly fetch: typeof fetch;
   readonly signal: AbortSignal;
 }
+
+const ifText = z.string().optional().catch(undefined);
+const tokenAnswer = z.object({ token: ifText, access_token: ifText });
 
 /** The largest manifest that the OCI distribution specification asks registries to take. */
 const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -88,10 +91,8 @@ export class Registry implements Source {
     const response = this.#accepted(
       await this.#fetch(url.href, { headers: { ...(basic !== undefined && { authorization: basic }) }, signal }),
     );
-    const answer: unknown = await response.json();
-    const token = ['token', 'access_token']
-      .map((key): unknown => (typeof answer === 'object' && answer !== null ? Reflect.get(answer, key) : undefined))
-      .find((value): value is string => typeof value === 'string');
+    const { data } = tokenAnswer.safeParse(await response.json());
+    const token = data?.token ?? data?.access_token;
     // A token that doesn't fit into a header would be quoted in the error of `fetch`.
     if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) throw this.#error('gave no token that can be used');
     return `Bearer ${token}`;

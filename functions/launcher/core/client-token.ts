@@ -42,9 +42,9 @@ export function attemptsFrom(
 /** ECS's answer to a launch: the task that the token stands for, which may be an older one. */
 export interface LaunchedTask {
   readonly taskId: string;
-  /** `undefined` if ECS named the task but could not describe it. */
+  /** `undefined` if ECS named the task in a conflict but could not describe it. */
   readonly lastStatus: string | undefined;
-  /** Family of a task that was started with other parameters. */
+  /** Only in a conflict: the family of the task that an earlier call started with other parameters. */
   readonly family?: string | undefined;
   readonly createdAtMs?: number | undefined;
 }

@@ -1,3 +1,13 @@
+/**
+ * Warm agents and sweeps: agents that are wanted although no job is queued.
+ *
+ * Both are jobs without a run, so the limits, tokens and back-off of launches apply to them as well.
+ * - A warm agent has a numbered slot. If its agent takes a job or leaves, the slot's next attempt follows.
+ * - A sweep has one attempt. It looks for jobs that no list of runs shows, and leaves after a minute and a half.
+ *
+ * Gotchas: a slot can wait for days while ECS shows a stopped task for an hour, so the attempts of a slot change every hour, and no slot is
+ * filled just before they change (decision 16). Ticks may miss the moment at which a sweep is due, so it is due for some minutes.
+ */
 import type {
   Lane,
   LiveState,
@@ -9,16 +19,6 @@ import type {
   StandingJob,
   WaitingRun,
 } from './types.ts';
-/**
- * Warm agents and sweeps: agents that are wanted although no job is queued.
- *
- * Both are jobs without a run, so the limits, tokens and back-off of launches apply to them as well.
- * - A warm agent has a numbered slot. If its agent takes a job or leaves, the slot's next attempt follows.
- * - A sweep has one attempt. It looks for jobs that no list of runs shows, and leaves after a minute and a half.
- *
- * Gotchas: a slot can wait for days while ECS shows a stopped task for an hour, so the attempts of a slot change every hour, and no slot is
- * filled just before they change (decision 16). Ticks may miss the moment at which a sweep is due, so it is due for some minutes.
- */
 import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /**
@@ -33,8 +33,8 @@ const SWEEP_WINDOW_MS = 5 * 60_000;
  */
 const END_SHOWS_AFTER_MS = 10 * 60_000;
 
-/** How long the agent of a sweep waits: an idle agent asks for a job every 30 s. */
-const SWEEP_IDLE_SECONDS = 90;
+/** What every sweep has. Its agent waits for 90 s: an idle agent asks for a job every 30 s. */
+const SWEEP = { attemptsBefore: 0, idleSeconds: 90, singleAttempt: true, paused: false } as const;
 
 /**
  * How long a run waits after its plan before each of its sweeps. HCP Terraform's own policy checks take seconds. A run task may take longer, and
@@ -93,16 +93,7 @@ function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: numb
   }
   if (sweepMs !== undefined && nowMs % sweepMs < sweepWindowMs(sweepMs)) {
     const key = `sweep/${id}/${Math.floor(nowMs / sweepMs)}` as const;
-    jobs.push({
-      key,
-      phase,
-      queuedAtMs: nowMs - (nowMs % sweepMs),
-      attemptsBefore: 0,
-      idleSeconds: SWEEP_IDLE_SECONDS,
-      singleAttempt: true,
-      reason: 'a sweep is due',
-      paused: false,
-    });
+    jobs.push({ ...SWEEP, key, phase, queuedAtMs: nowMs - (nowMs % sweepMs), reason: 'a sweep is due' });
   }
   return jobs;
 }
@@ -128,18 +119,9 @@ function runSweeps({ runId, status, stage, sinceMs }: WaitingRun, phase: Phase, 
   const sweep = RUN_SWEEPS_AFTER_MS.findLastIndex((afterMs) => waitedMs >= afterMs);
   const queuedAtMs = sinceMs + (RUN_SWEEPS_AFTER_MS[sweep] ?? Number.POSITIVE_INFINITY);
   if (nowMs - queuedAtMs < 0 || nowMs - queuedAtMs >= RUN_SWEEP_WINDOW_MS) return [];
-  return [
-    {
-      key: `sweep/${runId}/${stage * SWEEPS_A_STAGE + sweep}`,
-      phase,
-      queuedAtMs,
-      attemptsBefore: 0,
-      idleSeconds: SWEEP_IDLE_SECONDS,
-      singleAttempt: true,
-      reason: `${runId} has been ${status} for ${Math.round(waitedMs / 1000)} s, maybe for an agent that evaluates its policy sets`,
-      paused: false,
-    },
-  ];
+  const key = `sweep/${runId}/${stage * SWEEPS_A_STAGE + sweep}` as const;
+  const reason = `${runId} has been ${status} for ${Math.round(waitedMs / 1000)} s, maybe for an agent that evaluates its policy sets`;
+  return [{ ...SWEEP, key, phase, queuedAtMs, reason }];
 }
 
 /**

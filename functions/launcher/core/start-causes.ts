@@ -23,5 +23,5 @@ export function startCauseOf(detail: string): StartCause {
   }
   const exitCode = /(?:^|; )exit code (\d+)$/.exec(detail)?.[1];
   if (exitCode === undefined) return UNKNOWN;
-  return EXIT_CODES.get(Number(exitCode)) ?? ENDED_WITH_AN_ERROR;
+  return EXIT_CODES[Number(exitCode)] ?? ENDED_WITH_AN_ERROR;
 }

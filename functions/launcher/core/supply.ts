@@ -10,7 +10,6 @@ const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED',
 /** ECS's statuses of a task that starts or runs. A status in neither set is new to the launcher. */
 const UP = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
 
-/** What was observed of one pool's supply. */
 export interface SupplyInput {
   /** The pool's lanes. A failure in one says nothing about the other. */
   readonly lanes: readonly Lane[];
@@ -121,7 +120,6 @@ function registered(agents: readonly Agent[]): number {
   return agents.filter(({ status }) => ['idle', 'busy', 'unknown'].includes(status)).length;
 }
 
-/** What the state of a live task depends on. */
 interface LiveStateInput {
   readonly task: Task;
   readonly agent: Agent | undefined;

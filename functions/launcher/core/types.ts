@@ -234,7 +234,6 @@ export interface Supply {
   readonly agentNames: ReadonlySet<string>;
 }
 
-/** The limits of one pool. */
 export interface Limits {
   /** Maximum number of live tasks. */
   readonly maxAgents: number;

@@ -15,85 +15,77 @@ export const allowsPlaceholder = (value: unknown): boolean => value === true || 
 const PLACEHOLDERS = ['your-org', 'example-org'];
 
 /** The example's organization, which would deploy a network that costs money for an organization that doesn't exist. */
-export function placeholderFaults({ organization, pools = [] }: ReadableSettings): SettingsFault[] {
+export function* placeholderFaults({ organization, pools = [] }: ReadableSettings): Iterable<SettingsFault> {
   const places = [
     { path: 'organization', value: organization },
     ...pools.map((pool, index) => ({ path: `pools.${index}.organization`, value: pool?.organization })),
   ];
-  return places.flatMap(({ path, value }) =>
-    value !== undefined && PLACEHOLDERS.includes(value.toLowerCase())
-      ? [
-          {
-            path,
-            given: `"${value}", the placeholder of the example`,
-            allowed: 'the name of your organization, as in its URL: https://app.terraform.io/app/NAME',
-            remedy: `set it in cdk.json, or pass -c ${path}=NAME. If your organization really has this name, pass -c agent-launcher:allowPlaceholder=true`,
-          },
-        ]
-      : [],
-  );
+  for (const { path, value } of places) {
+    if (value === undefined || !PLACEHOLDERS.includes(value.toLowerCase())) continue;
+    yield {
+      path,
+      given: `"${value}", the placeholder of the example`,
+      allowed: 'the name of your organization, as in its URL: https://app.terraform.io/app/NAME',
+      remedy: `set it in cdk.json, or pass -c ${path}=NAME. If your organization really has this name, pass -c ${ALLOW_PLACEHOLDER}=true`,
+    };
+  }
 }
 
 /** Credentials anywhere in the settings, of which only the names of secrets belong there. */
-export function credentialFaults(given: unknown, path: readonly string[] = []): SettingsFault[] {
+export function* credentialFaults(given: unknown, path: readonly string[] = []): Iterable<SettingsFault> {
   if (typeof given === 'object' && given !== null) {
-    return Object.entries(given).flatMap(([key, value]) => credentialFaults(value, [...path, key]));
+    for (const [key, value] of Object.entries(given)) yield* credentialFaults(value, [...path, key]);
+    return;
   }
   const what = credentialIn(given);
   // Variables have a separate error, with another remedy.
-  if (what === undefined || (path[0] === 'pools' && path[2] === 'environment')) return [];
-  return [
-    {
-      path: path.length === 0 ? 'agentLauncher' : path.join('.'),
-      given: `a value that is or contains ${what}, so it is not shown`,
-      allowed: 'no credentials in settings: they would be in the template, a shell history and a terminal',
-      remedy:
-        'store the token in a secret of Secrets Manager and set the name of that secret in apiTokenSecret or agentTokenSecret. Revoke this token if anyone else may have seen it',
-    },
-  ];
+  if (what === undefined || (path[0] === 'pools' && path[2] === 'environment')) return;
+  yield {
+    path: path.length === 0 ? 'agentLauncher' : path.join('.'),
+    given: `a value that is or contains ${what}, so it is not shown`,
+    allowed: 'no credentials in settings: they would be in the template, a shell history and a terminal',
+    remedy:
+      'store the token in a secret of Secrets Manager and set the name of that secret in apiTokenSecret or agentTokenSecret. Revoke this token if anyone else may have seen it',
+  };
 }
 
 /** Variables that a pool can't have. The schema only says that one isn't text; this says what to write. */
-export function variableFaults(given: unknown): SettingsFault[] {
+export function* variableFaults(given: unknown): Iterable<SettingsFault> {
   const pools: readonly unknown[] = isRecord(given) && Array.isArray(given['pools']) ? given['pools'] : [];
-  return pools.flatMap((pool, index) =>
-    isRecord(pool) && isRecord(pool['environment']) ? faultsOfEnvironment(pool['environment'], index) : [],
-  );
-}
-
-function faultsOfEnvironment(environment: Readonly<Record<string, unknown>>, index: number): SettingsFault[] {
-  return Object.entries(environment).flatMap(([name, value]) => {
-    const fault = variableFault(name, value);
-    if (fault === undefined) return [];
-    const { reason, allowed, remedy } = fault;
-    const path = `pools.${index}.environment.${looksLikeToken(name) ? '…' : name}`;
-    return [{ path, given: `${looksLikeToken(name) ? 'a variable' : shown(name)}: ${reason}`, allowed, remedy }];
-  });
+  for (const [index, pool] of pools.entries()) {
+    const environment = isRecord(pool) && isRecord(pool['environment']) ? pool['environment'] : {};
+    for (const [name, value] of Object.entries(environment)) {
+      const fault = variableFault(name, value);
+      if (fault === undefined) continue;
+      const { reason, allowed, remedy } = fault;
+      const path = `pools.${index}.environment.${looksLikeToken(name) ? '…' : name}`;
+      yield { path, given: `${looksLikeToken(name) ? 'a variable' : shown(name)}: ${reason}`, allowed, remedy };
+    }
+  }
 }
 
 /** Secrets that two pools share, or a pool and the launcher. */
-export function sharedSecretFaults(
+export function* sharedSecretFaults(
   { apiTokenSecret }: ReadableSettings,
   pools: readonly ReadablePool[],
-): SettingsFault[] {
+): Iterable<SettingsFault> {
   const apiTokens = new Set([apiTokenSecret, ...pools.map((pool) => pool.apiTokenSecret)]);
-  const asApiToken = pools.flatMap((pool, index) => {
-    const secret = pool.agentTokenSecret;
-    if (secret === undefined || !apiTokens.has(secret)) return [];
-    return [
-      {
-        path: `pools.${index}.agentTokenSecret`,
-        given: `${shown(secret)}, which is also an apiTokenSecret`,
-        allowed: "a separate secret: an agent token isn't an API token, and neither side may read the other's",
-        remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
-      },
-    ];
-  });
-  const twice = repeated(pools.map((pool) => pool.agentTokenSecret)).map(({ index, value, first }) => ({
-    path: `pools.${index}.agentTokenSecret`,
-    given: `${shown(value)}, as in pools.${first}`,
-    allowed: 'a separate secret for every pool: an agent token belongs to one pool',
-    remedy: 'create an agent token in this pool, and a secret for it',
-  }));
-  return [...asApiToken, ...twice];
+  const agentTokens = pools.map((pool) => pool.agentTokenSecret);
+  for (const [index, secret] of agentTokens.entries()) {
+    if (secret === undefined || !apiTokens.has(secret)) continue;
+    yield {
+      path: `pools.${index}.agentTokenSecret`,
+      given: `${shown(secret)}, which is also an apiTokenSecret`,
+      allowed: "a separate secret: an agent token isn't an API token, and neither side may read the other's",
+      remedy: 'create an agent token on the page of the pool in HCP Terraform, and a secret for it',
+    };
+  }
+  for (const { index, value, first } of repeated(agentTokens)) {
+    yield {
+      path: `pools.${index}.agentTokenSecret`,
+      given: `${shown(value)}, as in pools.${first}`,
+      allowed: 'a separate secret for every pool: an agent token belongs to one pool',
+      remedy: 'create an agent token in this pool, and a secret for it',
+    };
+  }
 }

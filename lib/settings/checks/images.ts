@@ -10,75 +10,63 @@ import { isCopied } from '../task-images.ts';
 import { type AroundNetwork, namesAreLimited } from './domains.ts';
 
 /** Registries that don't listen on TCP 443 (unless the user's own security groups apply), and registries without a valid domain. */
-export function registryFaults(network: ReadableNetwork, { pools, registry, copy }: AroundNetwork): SettingsFault[] {
+export function* registryFaults(
+  network: ReadableNetwork,
+  { pools, registry, copy }: AroundNetwork,
+): Iterable<SettingsFault> {
   const images = [
     { path: 'agentImage.registry', image: registry },
     ...pools.map(({ image }, index) => ({ path: `pools.${index}.image`, image })),
   ];
-  return images.flatMap(({ path, image }) => {
-    if (image === undefined) return [];
-    const scheme = schemeExplanation(image);
-    const misread = scheme === undefined ? ecrFault(path, image) : [{ path, ...scheme }];
+  for (const { path, image } of images) {
+    if (image === undefined) continue;
+    const misread = schemeExplanation(image) ?? ecrFault(image);
+    if (misread !== undefined) yield { path, ...misread };
     // Tasks pull a copied image from ECR.
-    if (misread.length > 0 || isCopied(image, copy)) return misread;
-    return [...portFault(network, path, image), ...nameFault(network, path, image)];
-  });
+    else if (!isCopied(image, copy)) yield* pullFaults(network, path, image);
+  }
 }
 
 const ECR = /^\d{12}\.dkr([.-])ecr(?:-fips)?\.([a-z0-9-]+)\.(.+)$/;
 
 /** A misspelt ECR hostname would be treated as another registry: without a login, and without access to the layers. */
-function ecrFault(path: string, image: string): SettingsFault[] {
+function ecrFault(image: string): Omit<SettingsFault, 'path'> | undefined {
   const { host } = registryOf(image);
   const [, form, region = '', domain = ''] = ECR.exec(host) ?? [];
-  if (form === undefined) return [];
+  if (form === undefined) return undefined;
   const own = form === '.' ? suffixOf(region, domain) : `on.${dualStackDomainOf(region)}`;
-  const right = `${host.slice(0, -domain.length)}${own}`;
   if (AWS_REGIONS.includes(region) && domain !== own) {
-    return [
-      {
-        path,
-        given: `${shown(image)}, whose registry is ${host}`,
-        allowed: `${right}, the hostname of ECR in ${region}`,
-        remedy: 'correct the end of the hostname, or the region',
-      },
-    ];
+    return {
+      given: `${shown(image)}, whose registry is ${host}`,
+      allowed: `${host.slice(0, -domain.length)}${own}, the hostname of ECR in ${region}`,
+      remedy: 'correct the end of the hostname, or the region',
+    };
   }
-  return image.startsWith(`${host}:`)
-    ? [
-        {
-          path,
-          given: `${shown(image)}, an ECR registry with a port`,
-          allowed: `${host}/…, without a port`,
-          remedy: 'remove the port: it is always 443',
-        },
-      ]
-    : [];
+  if (!image.startsWith(`${host}:`)) return undefined;
+  return {
+    given: `${shown(image)}, an ECR registry with a port`,
+    allowed: `${host}/…, without a port`,
+    remedy: 'remove the port: it is always 443',
+  };
 }
 
-function portFault(network: ReadableNetwork, path: string, image: string): SettingsFault[] {
+function* pullFaults(network: ReadableNetwork, path: string, image: string): Iterable<SettingsFault> {
   const { host, port } = registryOf(image);
-  if (port === 443 || network.securityGroupIds !== undefined) return [];
-  return [
-    {
+  if (port !== 443 && network.securityGroupIds === undefined) {
+    yield {
       path,
       given: `${shown(image)}, whose registry listens on port ${port}`,
       allowed: 'a registry on port 443, because no other port is open',
       remedy: `let ${host} listen on 443, copy the image to ECR, or choose existing-vpc with network.securityGroupIds that allow the port`,
-    },
-  ];
-}
-
-function nameFault(network: ReadableNetwork, path: string, image: string): SettingsFault[] {
-  const { host } = registryOf(image);
+    };
+  }
   const parsed = parseName(host);
-  if ('name' in parsed || !namesAreLimited(network)) return [];
-  return [
-    {
+  if ('fault' in parsed && namesAreLimited(network)) {
+    yield {
       path,
       given: `${shown(image)}, whose registry is ${host}: ${parsed.fault}`,
       allowed: 'a registry with a fully qualified hostname',
       remedy: `${parsed.remedy}, or copy the image to ECR`,
-    },
-  ];
+    };
+  }
 }

@@ -173,12 +173,12 @@ describe('a pool warns', () => {
     [{ NO_PROXY: '*' }, 0],
   ])('if HTTP_PROXY with %o would get the requests for the task role: %i', (exceptions, warnings) => {
     for (const name of ['HTTP_PROXY', 'http_proxy']) {
-      const found = proxyWarnings({ [name]: 'http://10.0.0.5:3128', ...exceptions });
+      const found = [...proxyWarnings({ [name]: 'http://10.0.0.5:3128', ...exceptions })];
       expect(found.filter(({ id }) => id.endsWith('proxyTaskRole'))).toHaveLength(warnings);
     }
   });
 
   it('about no requests for the task role with HTTPS_PROXY only, because their address is http://', () => {
-    expect(proxyWarnings({ HTTPS_PROXY: 'http://10.0.0.5:3128' })).toEqual([]);
+    expect([...proxyWarnings({ HTTPS_PROXY: 'http://10.0.0.5:3128' })]).toEqual([]);
   });
 });

@@ -11,7 +11,8 @@ const managed = (...names: string[]) => ({
   ...none,
   taskRolePolicyArns: names.map((name) => `arn:aws:iam::aws:policy/${name}`),
 });
-const texts = (...given: Parameters<typeof taskRoleWarnings>) => taskRoleWarnings(...given).map(({ text }) => text);
+const texts = (...given: Parameters<typeof taskRoleWarnings>) =>
+  [...taskRoleWarnings(...given)].map(({ text }) => text);
 
 describe('a task role', () => {
   it.each([

@@ -1,9 +1,8 @@
 import { Template } from 'aws-cdk-lib/assertions';
-import type { IVpc } from 'aws-cdk-lib/aws-ec2';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { expect, it } from 'vitest';
 import { NetworkFirewall } from '../../../lib/network/network-firewall.ts';
-import { firewallZones, networkFirewallVpc } from '../../../lib/network/network-firewall-vpc.ts';
+import { ownVpc } from '../../../lib/network/own-vpc.ts';
 import { emptyStack, resourcesById, text } from '../synthesis.ts';
 
 const RULES = 'pass tls any any -> any 443 (sid:1; rev:1;)';
@@ -11,11 +10,10 @@ const RULES = 'pass tls any any -> any 443 (sid:1; rev:1;)';
 /** A VPC with two zones. Each has a firewall, and both firewalls have the same policy. */
 function firewallIn(rules = RULES): Template {
   const stack = emptyStack();
-  const { vpc } = networkFirewallVpc(stack, { cidr: '10.90.0.0/20' }, { natGateways: 'all' });
+  const { vpc } = ownVpc(stack, { egress: 'network-firewall', cidr: '10.90.0.0/20', natGateways: 'all' });
   new NetworkFirewall(stack, 'Firewall', {
-    vpc: vpc as IVpc,
+    vpc,
     ground: stack,
-    zones: firewallZones(vpc),
     rules,
     logRetention: RetentionDays.FIVE_DAYS,
   });

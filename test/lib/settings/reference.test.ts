@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { cdkJsonSchema, settingsReference } from '../../../lib/settings/reference.ts';
+import { cdkJsonSchema, settingsReference } from '../../docs/settings-reference.ts';
 import { LEAST } from '../synthesis.ts';
 
 const reference = settingsReference();

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import * as z from 'zod';
 import { AGENT_CONTAINER } from '../../contract.ts';
+import type { LaunchedTask } from '../../core/client-token.ts';
 import { isLive } from '../../core/supply.ts';
 import type { Task } from '../../core/types.ts';
 import { UpstreamError } from '../../errors.ts';
@@ -81,12 +82,7 @@ export class EcsTasks implements Tasks {
       }
       throw asUpstreamError(error, 'RunTask');
     }
-    throw new UpstreamError({
-      system: 'ECS',
-      fault: 'unexpected-answer',
-      what: 'neither a task nor a failure in the answer',
-      request: 'RunTask',
-    });
+    throw unexpected('neither a task nor a failure in the answer', 'RunTask');
   }
 
   async stop(taskId: string, reason: string, signal: AbortSignal): Promise<void> {
@@ -140,21 +136,15 @@ export class EcsTasks implements Tasks {
       });
     const failure = failures?.find(({ reason }) => reason !== 'MISSING');
     if (failure !== undefined) {
-      throw new UpstreamError({
-        system: 'ECS',
-        fault: 'unexpected-answer',
-        what: `a task could not be described: ${failure.reason ?? 'no reason'} ${failure.detail ?? ''}`.trim(),
-        request: 'DescribeTasks',
-      });
+      const why = `${failure.reason ?? 'no reason'} ${failure.detail ?? ''}`;
+      throw unexpected(`a task could not be described: ${why}`.trim(), 'DescribeTasks');
     }
     return parsed(z.array(ecsTask), tasks, 'DescribeTasks').map((task) => taskOf(task, AGENT_CONTAINER));
   }
 }
 
 /** ECS's answer to one RunTask call. */
-type RunTaskAnswer =
-  | LaunchAnswer
-  | (Omit<Extract<LaunchAnswer, { kind: 'task' }>, 'kind' | 'insteadOfSpot'> & { readonly kind: 'conflict' });
+type RunTaskAnswer = LaunchAnswer | (LaunchedTask & { readonly kind: 'conflict' });
 
 /** A conflict that names a task counts as an answer with that task. */
 function named(answer: RunTaskAnswer): LaunchAnswer {
@@ -181,12 +171,11 @@ function parsed<S extends z.ZodType>(schema: S, value: unknown, action: string):
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
-  throw new UpstreamError({
-    system: 'ECS',
-    fault: 'unexpected-answer',
-    what: `the answer doesn't match the expected schema (${faults.join('; ')})`,
-    request: action,
-  });
+  throw unexpected(`the answer doesn't match the expected schema (${faults.join('; ')})`, action);
+}
+
+function unexpected(what: string, request: string): UpstreamError {
+  return new UpstreamError({ system: 'ECS', fault: 'unexpected-answer', what, request });
 }
 
 function asUpstreamError(error: unknown, action: string): UpstreamError {
@@ -204,13 +193,8 @@ function asUpstreamError(error: unknown, action: string): UpstreamError {
       cause: error,
     });
   }
-  return new UpstreamError({
-    system: 'ECS',
-    fault: 'unavailable',
-    what: `no answer (${causeOf(error)})`,
-    request: action,
-    cause: error,
-  });
+  const what = `no answer (${causeOf(error)})`;
+  return new UpstreamError({ system: 'ECS', fault: 'unavailable', what, request: action, cause: error });
 }
 
 /** The innermost error code, which is more precise than the SDK's name: `ECONNRESET` instead of `TimeoutError`. */

@@ -96,13 +96,15 @@ export const agentPoolsPage = z.object({
 
 export const agentPool = z.object({ data: z.object({ attributes: z.object({ name }) }) });
 
+const agentStatus = z.enum(['idle', 'busy', 'unknown', 'errored', 'exited']);
+
 export const agentsPage = z.object({
   data: z.array(
     z.object({
       id: bounded(z.string().min(1), 64),
       attributes: z.object({
         name: name.nullish(),
-        status,
+        status: status.pipe(agentStatus.catch('unknown')),
         'last-ping-at': time.nullish().catch(undefined),
       }),
     }),
@@ -172,18 +174,12 @@ function statusSinceMs(status: string, at: Readonly<Record<string, unknown>>): n
   return own ?? (times.size === 0 ? undefined : [...times.values()].reduce((a, b) => Math.max(a, b)));
 }
 
-const AGENT_STATUSES = new Set<string>(['idle', 'busy', 'unknown', 'errored', 'exited'] satisfies Agent['status'][]);
-
-function isAgentStatus(word: string): word is Agent['status'] {
-  return AGENT_STATUSES.has(word);
-}
-
 /** Agents of one page. An agent without a name goes by its id, as the agent itself does. */
 export function agentsOf(page: z.infer<typeof agentsPage>): Agent[] {
   return page.data.map(({ id, attributes }) => ({
     id,
     name: attributes.name ?? id,
-    status: isAgentStatus(attributes.status) ? attributes.status : 'unknown',
+    status: attributes.status,
     lastPingMs: attributes['last-ping-at'] ?? undefined,
   }));
 }

@@ -12,12 +12,10 @@ import { HCP_TERRAFORM_HOSTS, listsRunsByOrganization } from './version.ts';
 /** Timeout of the combined "does any pool have work?" request. An answer takes some tenths of a second. */
 const PROBE_PATIENCE_MS = 2_000;
 
-/** Parts of {@link HcpTerraformClient}. */
 export interface ClientParts {
   readonly http: Pick<HcpTerraformHttp, 'get'>;
   readonly hostname: string;
   readonly now: () => number;
-  /** Aborts after the given time. */
   readonly timeout: Clock['timeout'];
 }
 
@@ -92,14 +90,10 @@ export class HcpTerraformClient implements HcpTerraform {
 
   async agents(pool: Pool, sinceMs: number, signal: AbortSignal): Promise<readonly Agent[] | undefined> {
     const poolId = await this.#poolIds.idOf(pool, signal);
-    const pages: (readonly Agent[])[] = [];
     const query = { 'filter[last-ping-since]': new Date(sinceMs).toISOString() };
     const path = `/api/v2/agent-pools/${encodeURIComponent(poolId)}/agents`;
     const list = { path, query, tokenSecret: pool.apiTokenSecret, schema: agentsPage, signal, expected: [404] };
-    const visible = await readPages(this.#http, list, (page) => {
-      pages.push(agentsOf(page));
-    });
-    return visible ? pages.flat() : undefined;
+    return readPages(this.#http, list, agentsOf);
   }
 
   visibilityOf(pool: Pool): PoolVisibility {
@@ -139,14 +133,10 @@ export class HcpTerraformClient implements HcpTerraform {
   /** Terraform Enterprise before v202409-1: speculative runs stay unseen, since none is a workspace's current run. */
   async #currentRuns(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
     const poolId = await this.#poolIds.idOf(pool, signal);
-    const pages: (readonly Run[])[] = [];
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/workspaces`;
     const query = { 'filter[current-run][status]': OBSERVED_STATUSES.join(','), include: 'current_run' };
     const list = { path, query, tokenSecret: pool.apiTokenSecret, schema: workspacesPage, signal };
-    await readPages(this.#http, list, (page) => {
-      pages.push(currentRunsOf(page, poolId));
-    });
-    return pages.flat();
+    return (await readPages(this.#http, list, (page) => currentRunsOf(page, poolId))) ?? [];
   }
 
   async #listsByOrganization(pool: Pool, signal: AbortSignal): Promise<boolean> {

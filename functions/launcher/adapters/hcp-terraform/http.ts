@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { UpstreamError } from '../../errors.ts';
+import { type UpstreamDetails, UpstreamError } from '../../errors.ts';
 import type { Secrets } from '../../ports.ts';
 import { CONNECT_TIMEOUT_MS, MAX_BODY_BYTES, type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
 
@@ -23,7 +23,6 @@ export interface Answer<T> {
   readonly body: T | undefined;
 }
 
-/** Parts of {@link HcpTerraformHttp}. */
 export interface HttpParts {
   /** `app.terraform.io`, with a port when it is not 443. */
   readonly hostname: string;
@@ -31,7 +30,6 @@ export interface HttpParts {
   readonly send: Send;
 }
 
-/** One GET request. */
 export interface GetRequest<S extends z.ZodType> {
   /** With its query, from `/api/v2/` on. */
   readonly path: string;
@@ -86,55 +84,45 @@ export class HcpTerraformHttp {
   /** No answer came, or an incomplete one. */
   #silence(error: unknown, path: string, signal: AbortSignal): UpstreamError {
     const code = signal.aborted ? 'AbortError' : codeOf(error);
-    if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
-      return new UpstreamError({
-        system: 'HCP Terraform',
-        fault: 'too-large',
-        what: `the answer is larger than the ${MAX_BODY_BYTES / 2 ** 20} MiB that the launcher reads`,
-        request: `GET ${withoutQuery(path)}`,
-        cause: error,
-      });
-    }
+    const isTooLarge = code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE';
     return new UpstreamError({
       system: 'HCP Terraform',
-      fault: 'unavailable',
-      what: `no answer from https://${this.#parts.hostname}: ${reasonOf(code)}`,
+      fault: isTooLarge ? 'too-large' : 'unavailable',
+      what: isTooLarge
+        ? `the answer is larger than the ${MAX_BODY_BYTES / 2 ** 20} MiB that the launcher reads`
+        : `no answer from https://${this.#parts.hostname}: ${reasonOf(code)}`,
       request: `GET ${withoutQuery(path)}`,
       cause: error,
     });
   }
 
   #refusal({ status, headers }: RawAnswer, path: string, tokenSecret: string): UpstreamError {
-    const details = {
-      system: 'HCP Terraform' as const,
+    return new UpstreamError({
+      system: 'HCP Terraform',
+      ...meaningOf(status, tokenSecret),
       request: `GET ${withoutQuery(path)}`,
       status,
       ...requestIdIn(headers),
-    };
-    if (status === 401) {
-      const what =
-        `the API token in secret ${tokenSecret} was rejected, also after reading the secret again; ` +
-        "store a valid team or user API token in that secret (an agent token won't work)";
-      return new UpstreamError({ ...details, fault: 'rejected', what });
-    }
-    if (status === 403 || status === 404) {
-      const what =
-        'not found, or the API token may not see it; check the names in the settings and the team’s permissions';
-      return new UpstreamError({ ...details, fault: 'rejected', what });
-    }
-    if (status === 429) {
-      const retryAfterMs = resetMs(headers);
-      return new UpstreamError({
-        ...details,
-        fault: 'throttled',
-        what: 'too many requests of this token’s user',
-        retryAfterMs,
-      });
-    }
-    if (status >= 500)
-      return new UpstreamError({ ...details, fault: 'unavailable', what: 'the platform answered with an error' });
-    return new UpstreamError({ ...details, fault: 'rejected', what: 'the platform refused the request' });
+      ...(status === 429 && { retryAfterMs: resetMs(headers) }),
+    });
   }
+}
+
+function meaningOf(status: number, tokenSecret: string): Pick<UpstreamDetails, 'fault' | 'what'> {
+  if (status === 401) {
+    const what =
+      `the API token in secret ${tokenSecret} was rejected, also after reading the secret again; ` +
+      "store a valid team or user API token in that secret (an agent token won't work)";
+    return { fault: 'rejected', what };
+  }
+  if (status === 403 || status === 404) {
+    const what =
+      'not found, or the API token may not see it; check the names in the settings and the team’s permissions';
+    return { fault: 'rejected', what };
+  }
+  if (status === 429) return { fault: 'throttled', what: 'too many requests of this token’s user' };
+  if (status >= 500) return { fault: 'unavailable', what: 'the platform answered with an error' };
+  return { fault: 'rejected', what: 'the platform refused the request' };
 }
 
 /** How long to wait: `x-ratelimit-reset` has seconds with decimals. One second without it. */

@@ -82,28 +82,27 @@ export class PageCursor {
   }
 }
 
-/** A list to be read whole. */
 export interface List<S> {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly tokenSecret: string;
   readonly schema: S;
   readonly signal: AbortSignal;
-  /** Statuses that are an answer and not an error. */
   readonly expected?: readonly number[];
 }
 
 /**
  * Reads all pages of a list. Rejects with `UpstreamError` *too-long* after 50 requests, or at the first page if that
  * says that there are more pages.
- * @returns false when a page has one of the expected statuses.
+ * @returns what `itemsOf` takes from each page; `undefined` when a page has one of the expected statuses.
  */
-export async function readPages<S extends z.ZodType<Page>>(
+export async function readPages<S extends z.ZodType<Page>, T>(
   http: Pick<HcpTerraformHttp, 'get'>,
   { path, query, tokenSecret, schema, signal, expected = [] }: List<S>,
-  each: (page: z.infer<S>) => void,
-): Promise<boolean> {
+  itemsOf: (page: z.infer<S>) => readonly T[],
+): Promise<readonly T[] | undefined> {
   const cursor = new PageCursor(path);
+  const items: (readonly T[])[] = [];
   for (let requests = 0; !cursor.ended; requests += 1) {
     if (requests >= MAX_PAGES) throw tooLong(path);
     const paged = withQuery(path, { ...query, ...cursor.query });
@@ -115,12 +114,12 @@ export async function readPages<S extends z.ZodType<Page>>(
       continue;
     }
     const { body } = answer;
-    if (body === undefined) return false;
+    if (body === undefined) return undefined;
     if ((body.meta.pagination['total-pages'] ?? 1) > MAX_PAGES) throw tooLong(path);
     cursor.advance(body);
-    each(body);
+    items.push(itemsOf(body));
   }
-  return true;
+  return items.flat();
 }
 
 /** Brackets must be percent-encoded, which URLSearchParams does. */

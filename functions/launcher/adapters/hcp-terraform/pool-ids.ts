@@ -53,16 +53,16 @@ export class PoolIds {
   }
 
   async #byName(pool: Pool, signal: AbortSignal): Promise<string> {
-    let id: string | undefined;
     const refusals = this.#refusals.get(pool) ?? 0;
     // Any other answer ends the sequence of refusals.
     this.#refusals.delete(pool);
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/agent-pools`;
     const query = { q: pool.name };
     const list = { path, query, tokenSecret: pool.apiTokenSecret, schema: agentPoolsPage, signal };
-    await readPages(this.#http, list, (page) => {
-      id ??= page.data.find(({ attributes }) => attributes.name === pool.name)?.id;
-    });
+    const ids = await readPages(this.#http, list, ({ data }) =>
+      data.flatMap(({ id, attributes }) => (attributes.name === pool.name ? id : [])),
+    );
+    const id = ids?.[0];
     if (id !== undefined) return id;
     this.#refusals.set(pool, refusals + 1);
     throw new UpstreamError({
@@ -77,13 +77,8 @@ export class PoolIds {
 
   async #checked(pool: Pool, id: string, signal: AbortSignal): Promise<string> {
     const path = `/api/v2/agent-pools/${encodeURIComponent(id)}`;
-    const { body } = await this.#http.get({
-      path,
-      tokenSecret: pool.apiTokenSecret,
-      schema: agentPool,
-      signal,
-      expected: [404],
-    });
+    const request = { path, tokenSecret: pool.apiTokenSecret, schema: agentPool, signal, expected: [404] };
+    const { body } = await this.#http.get(request);
     if (body === undefined) {
       this.#refusals.set(pool, (this.#refusals.get(pool) ?? 0) + 1);
       return id;

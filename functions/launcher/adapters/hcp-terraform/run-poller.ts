@@ -42,6 +42,7 @@ const LISTS = {
 };
 
 type ListName = keyof typeof LISTS;
+type SmallPages = Readonly<Record<ListName, Map<Pool, { readonly size: PageSize; readonly untilMs: number }>>>;
 
 /**
  * Every operation, explicitly. Whether the list leaves some out by default isn't documented for this endpoint.
@@ -49,7 +50,6 @@ type ListName = keyof typeof LISTS;
  */
 const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 
-/** One list of runs to be read. */
 interface RunsList {
   readonly name: ListName;
   /** Requests that it may take in pages smaller than 100. */
@@ -66,7 +66,6 @@ export interface Turn {
   over?: unknown;
 }
 
-/** Parts of {@link RunPoller}. */
 interface PollerParts {
   readonly http: Pick<HcpTerraformHttp, 'get'>;
   readonly hostname: string;
@@ -82,7 +81,7 @@ export class RunPoller {
   /** Requests that a pool's last poll took, or the most that it could have taken when it broke off. */
   readonly #requestsOf = new Map<Pool, number>();
   /** Pools whose answers were too large in pages of 100, by list: huge runs that are stuck after their plan leave the jobs' pages as they are. */
-  readonly #smallPagesOf = { open: newSmallPages(), jobs: newSmallPages(), applies: newSmallPages() };
+  readonly #smallPagesOf: SmallPages = { open: new Map(), jobs: new Map(), applies: new Map() };
   /** Pools of whose runs the last poll didn't read all, and which it left out at least. */
   readonly #unread = new Map<Pool, NonNullable<PoolVisibility['unread']>>();
   /** Older Terraform Enterprise may not know every operation; once refused, the filter is left out. */
@@ -123,7 +122,6 @@ export class RunPoller {
     return page.data.length > 0;
   }
 
-  /** The pool's open runs. */
   async runsOf(pool: Pool, turn: Turn, signal: AbortSignal): Promise<readonly Run[]> {
     const share = this.#shareOf(pool, turn);
     try {
@@ -237,16 +235,13 @@ export class RunPoller {
     const budget = this.#budget(pool);
     try {
       const mayRefuse = 'filter[operation]' in query && !HCP_TERRAFORM_HOSTS.has(this.#hostname);
-      const refusable = mayRefuse ? [400, 422] : [];
-      const take = () => share.take();
-      const path = withQuery(runsPath(pool), query);
       const answer = await this.#http.get({
-        path,
+        path: withQuery(runsPath(pool), query),
         tokenSecret: pool.apiTokenSecret,
         schema: runsPage,
         signal,
-        expected: refusable,
-        beforeSend: take,
+        expected: mayRefuse ? [400, 422] : [],
+        beforeSend: () => share.take(),
       });
       if (answer.headers['x-ratelimit-remaining'] === '0') budget.blockFor(resetMs(answer.headers));
       if (answer.body !== undefined) return answer.body;
@@ -269,10 +264,6 @@ export class RunPoller {
     this.#budgets.set(token, budget);
     return budget;
   }
-}
-
-function newSmallPages(): Map<Pool, { readonly size: PageSize; readonly untilMs: number }> {
-  return new Map();
 }
 
 /** Whether the next poll may succeed where this one failed. */

@@ -40,7 +40,7 @@ describe('an error of a list', () => {
   it('says how many requests a list gets, if it needs more', async () => {
     const http = { get: async () => ({ status: 200, body: { data: [], meta: pagination(1, 2, 51) } }) };
     const list = { path: PATH, query: {}, tokenSecret: 't', schema: undefined as never, signal: AbortSignal.abort() };
-    await expect(readPages(http as never, list, () => {})).rejects.toMatchObject({
+    await expect(readPages(http as never, list, () => [])).rejects.toMatchObject({
       system: 'HCP Terraform',
       fault: 'too-long',
       request: `GET ${PATH}`,
@@ -74,7 +74,7 @@ describe('a list without expected statuses', () => {
       },
     };
     const list = { path: PATH, query: {}, tokenSecret: 't', schema: undefined as never, signal: AbortSignal.abort() };
-    await readPages(http as never, list, () => {});
+    await readPages(http as never, list, () => []);
     expect(asked).toEqual([[]]);
   });
 });

@@ -1,8 +1,8 @@
 /** Generates the reference of all settings: a document for people, and a JSON schema for editors. */
 import * as z from 'zod';
-import { type SettingDoc, settingDocs, shapeOf, unwrapped } from './fields.ts';
-import { SETTINGS_KEY } from './parse.ts';
-import { settingsSchema } from './schema.ts';
+import { type SettingDoc, settingDocs, shapeOf, unwrapped } from '../../lib/settings/fields.ts';
+import { SETTINGS_KEY } from '../../lib/settings/parse.ts';
+import { settingsSchema } from '../../lib/settings/schema.ts';
 
 /** The settings of one object, with a heading. */
 interface Group {
