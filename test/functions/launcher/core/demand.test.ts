@@ -20,7 +20,7 @@ describe('which statuses are demand', () => {
     ['cost_estimated', 'waits for a person (#616)'],
     ['policy_override', 'waits for a person (#616)'],
     ['policy_checked', 'waits for a person (#703)'],
-    ['policy_soft_failed', 'waits for a person'],
+    ['policy_soft_failed', 'over'],
     ['planned_and_saved', 'waits for a person'],
     ['post_plan_completed', 'waits for a person'],
     ['post_plan_awaiting_decision', 'waits for a person'],
