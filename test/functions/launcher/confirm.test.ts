@@ -86,9 +86,15 @@ describe('a stop', () => {
     ['errored, and is still', errored('t'), [agent('t', 'errored')], true],
     ['errored, and has exited', errored('t'), [agent('t', 'exited'), agent('t', 'errored')], true],
     ['errored, and another of its name works', errored('t'), [agent('t', 'errored'), agent('t', 'busy')], false],
+    ['errored, and another of its name waits', errored('t'), [agent('t', 'errored'), agent('t', 'idle')], false],
+    ['errored, and works now', errored('t'), [agent('t', 'busy')], false],
+    ['errored, and is unknown now', errored('t'), [agent('t', 'unknown')], false],
     ['errored, and is in no list now', errored('t'), [agent('other', 'errored')], false],
+    ['errored, and no list has an agent now', errored('t'), [], false],
     ['left, and has exited', left('t'), [agent('t', 'exited')], true],
     ['left, and has errored since', left('t'), [agent('t', 'errored')], false],
+    ['left, and is unknown now', left('t'), [agent('t', 'unknown')], false],
+    ['left, and no list has an agent now', left('t'), [], false],
     ['left, and registered again', left('t'), [agent('t', 'exited'), agent('t', 'idle')], false],
   ])('of a task whose agent %s', async (_, stop, agents, holds) => {
     expect((await confirm([stop], agents)).confirmed).toEqual(holds ? ['t'] : []);

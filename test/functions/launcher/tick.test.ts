@@ -364,18 +364,12 @@ describe('a stop of a task without an agent', () => {
   const left = agent('late', 'exited', { lastPingMs: NOW - minutes(6) });
   const errored = agent('late', 'errored');
 
-  it.each<[string, Agent[], Agent[], RegExp]>([
-    ['never registered, and is in no list', [], [], /did not register/],
-    ['left, and has no other of its name', [left], [left], /its agent left/],
-    ['errored, and is still errored', [errored], [errored], /errored/],
-    [
-      'errored, and one of its name exited',
-      [errored],
-      [errored, agent('late', 'exited', { id: 'agent-2' })],
-      /errored/,
-    ],
-  ])('is carried out when a second list confirms that its agent %s', async (_, first, second, reason) => {
-    platform.listsAgents(first, second);
+  it.each<[string, Agent[], RegExp]>([
+    ['never registered', [], /did not register/],
+    ['left', [left], /its agent left/],
+    ['errored', [errored], /errored/],
+  ])('is carried out when a second list says as well that its agent %s', async (_, agents, reason) => {
+    platform.listsAgents(agents);
     await tickOfOne();
     expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringMatching(reason) }]);
   });
@@ -384,18 +378,8 @@ describe('a stop of a task without an agent', () => {
     ['finds one that never registered', [], [agent('late', 'busy')]],
     ['is not allowed for one that never registered', [], undefined],
     ['finds that one that left registered again', [left], [left, working]],
-    ['finds one that left unknown', [left], [agent('late', 'unknown')]],
-    ['does not find one that left', [left], []],
     ['is not allowed for one that left', [left], undefined],
-    ['finds that an errored one registered again and is busy', [errored], [errored, working]],
-    [
-      'finds that an errored one registered again and is idle',
-      [errored],
-      [errored, agent('late', 'idle', { id: 'agent-2' })],
-    ],
-    ['finds an errored one busy', [errored], [agent('late', 'busy')]],
-    ['finds an errored one unknown', [errored], [agent('late', 'unknown')]],
-    ['does not find an errored one', [errored], []],
+    ['finds that an errored one registered again', [errored], [errored, working]],
     ['is not allowed for an errored one', [errored], undefined],
   ])('is not carried out when a second look %s', async (_, first, second) => {
     platform.listsAgents(first, second);

@@ -54,13 +54,18 @@ function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, li
 
 const PLAN_1 = 'run-1/plan in launcher-default-plan';
 const APPLY_2 = 'run-2/apply in launcher-default-apply';
-const brokenPlan = planTask('broken', {
-  ...stoppedTask('broken', { startedBy: 'run-1/plan', exitCode: undefined, startedAtMs: undefined }),
-  family: PLAN_LANE.taskDefinition,
-  stopCode: 'TaskFailedToStart',
-  stoppedReason: 'CannotPullContainerError',
-  stoppedAtMs: NOW - seconds(5),
-});
+/** A task that stopped before its agent came up. */
+const broken = ({ taskDefinition: family }: Lane, startedBy: Task['startedBy'], overrides: Partial<Task> = {}) =>
+  stoppedTask('broken', {
+    family,
+    startedBy,
+    exitCode: undefined,
+    startedAtMs: undefined,
+    stopCode: 'TaskFailedToStart',
+    stoppedReason: 'CannotPullContainerError',
+    ...overrides,
+  });
+const brokenPlan = broken(PLAN_LANE, 'run-1/plan', { stoppedAtMs: NOW - seconds(5) });
 
 describe('a pool with a lane for each phase', () => {
   it('launches each job in the lane that accepts it', () => {
@@ -153,9 +158,10 @@ describe('a lane on Spot whose tasks end before they start, because of a lack of
   it('is launched on demand, until a task has come up', () => {
     expect(capacityOf([])).toBe('spot');
     expect(capacityOf([noRoom()])).toBe('on-demand');
-    const up = planTask('up', {
-      ...stoppedTask('up', { createdAtMs: NOW - minutes(4) }),
+    const up = stoppedTask('up', {
       family: PLAN_LANE.taskDefinition,
+      startedBy: 'run-0/plan',
+      createdAtMs: NOW - minutes(4),
     });
     expect(capacityOf([noRoom(), up], ['up'])).toBe('spot');
   });
@@ -201,14 +207,7 @@ describe('warm agents and sweeps', () => {
   });
 
   it('aren’t a second probe where tasks fail to start', () => {
-    const failing = [
-      applyTask('broken', {
-        ...stoppedTask('broken', { startedBy: 'run-2/apply', exitCode: undefined, startedAtMs: undefined }),
-        family: APPLY_LANE.taskDefinition,
-        stopCode: 'TaskFailedToStart',
-        stoppedAtMs: NOW - minutes(1),
-      }),
-    ];
+    const failing = [broken(APPLY_LANE, 'run-2/apply', { stoppedAtMs: NOW - minutes(1) })];
     expect(decide({ lanes, runs: [applyQueued('run-2')], tasks: failing }).launches).toEqual([APPLY_2]);
     expect(decide({ lanes, runs: [], tasks: failing }).launches).toEqual(['warm/apply/1 in launcher-default-apply']);
   });
