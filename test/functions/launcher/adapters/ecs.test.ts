@@ -3,10 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ecsTask, taskOf } from '../../../../functions/launcher/adapters/ecs/answers.ts';
 import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts';
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
-import { LANE, LIMITS, minutes, NOW, queuedJob, standingJob } from '../core/builders.ts';
+import { LANE, minutes, NOW, queuedJob, standingJob, supplyOfPool } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
 const FAMILY = 'launcher-default';
@@ -416,8 +415,7 @@ describe('tasks', () => {
 describe('a task without a creation time from ECS', () => {
   const agoOf = (n: number) => new Date(NOW - minutes(n));
   const parsed = (more: object) => taskOf(ecsTask.parse(described('t', more)), 'agent');
-  const seen = (one: ReturnType<typeof parsed>) =>
-    supplyOf({ lanes: [LANE], tasks: [one], agents: [], running: [], queued: [] }, LIMITS.startDeadlineMs, NOW);
+  const seen = (one: ReturnType<typeof parsed>) => supplyOfPool({ tasks: [one] });
 
   it.each([
     ['created', { createdAt: agoOf(9), startedAt: agoOf(10) }, 9],

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf } from '../../../../functions/launcher/core/demand.ts';
 import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Lane, Limits, Run, Task } from '../../../../functions/launcher/core/types.ts';
 import {
   APPLY_LANE,
@@ -14,6 +13,7 @@ import {
   run,
   seconds,
   stoppedTask,
+  supplyOfPool,
   task,
 } from './builders.ts';
 
@@ -40,8 +40,7 @@ interface World {
 function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, limits, limitRoom }: World) {
   const demand = demandOf(runs);
   const agents = hidden ? undefined : idle.map((name) => agent(name, 'idle'));
-  const { running, queued } = demand;
-  const supply = supplyOf({ lanes, tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+  const supply = supplyOfPool({ lanes, tasks, agents, ...demand });
   const seen = { lanes, demand, supply, limitRoom };
   const bounds = { ...LIMITS, ...limits };
   const decision = withStanding(reconcile(seen, bounds, NOW), seen, bounds, NOW);
@@ -151,7 +150,7 @@ describe('a lane on Spot whose tasks end before they start, because of a lack of
   const capacityOf = (tasks: readonly Task[], idle: readonly string[] = []) => {
     const demand = demandOf([planQueued('run-1')]);
     const agents = idle.map((name) => agent(name, 'exited'));
-    const supply = supplyOf({ lanes: SPLIT, tasks, agents, ...demand }, LIMITS.startDeadlineMs, NOW);
+    const supply = supplyOfPool({ lanes: SPLIT, tasks, agents, ...demand });
     return reconcile({ lanes: SPLIT, demand, supply, limitRoom: undefined }, LIMITS, NOW).launches[0]?.lane.capacity;
   };
 
