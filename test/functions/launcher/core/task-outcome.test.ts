@@ -130,6 +130,7 @@ describe('a task whose agent is in no list', () => {
       { ...UNLISTED, jobWaits: false },
       'failed',
     ],
+    ['never started', stoppedTask('t', { startedAtMs: undefined }), { ...UNLISTED, jobWaits: false }, 'failed'],
     ['still runs', task('t'), {}, 'unknown'],
   ])('and %s', (_, one, evidence, expected) => {
     expect(outcomeOf(one, { ...REGISTERED, registered: false, ...evidence })).toBe(expected);
