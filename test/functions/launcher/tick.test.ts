@@ -471,18 +471,6 @@ describe('an organization agent limit', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('serves the queued jobs of every pool before any warm agent', async () => {
-    platform.lists('one', run({ id: 'run-old', planQueuedAtMs: NOW - 9000 }));
-    queue('two', 'run-a', 'run-b');
-    const pools = [warmPool('one', 2), pool('two')];
-    await tickOf(pools, { agentsCeiling: 3 });
-    expect(launched().sort()).toEqual(['one run-old/plan/1', 'two run-a/plan/1', 'two run-b/plan/1']);
-    tasks.launches.length = 0;
-    await tickOf(pools, { agentsCeiling: 4 });
-    expect(launched()).toContainEqual(expect.stringMatching(/^one warm\/one\/1\/\d+$/));
-    expect(launched()).toHaveLength(4);
-  });
-
   it('defers the warm agents that it doesn’t allow, with the reason', async () => {
     const ticked = await tickOf([warmPool('one', 3)], { agentsCeiling: 1 });
     expect(ticked.get('one')?.decision?.deferrals).toMatchObject([

@@ -505,8 +505,8 @@ describe('the end of the tick', () => {
 });
 
 describe('an answer of ECS', () => {
-  it('about a task that began to stop after it was listed omits it from the live ones', async () => {
-    answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd'].map(arnOf) });
+  it('about tasks that began to stop or were forgotten after they were listed omits them from the live ones', async () => {
+    answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd', 'e'].map(arnOf) });
     answering('DescribeTasks', {
       tasks: [
         described('a'),
@@ -514,13 +514,8 @@ describe('an answer of ECS', () => {
         described('c', { lastStatus: 'DEPROVISIONING', desiredStatus: 'STOPPED' }),
         described('d', { lastStatus: 'STOPPED' }),
       ],
+      failures: [{ arn: arnOf('e'), reason: 'MISSING' }],
     });
-    expect((await liveTasks()).map(({ id }) => id)).toEqual(['a']);
-  });
-
-  it('omits tasks that ECS no longer knows', async () => {
-    answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
-    answering('DescribeTasks', { tasks: [described('a')], failures: [{ arn: arnOf('b'), reason: 'MISSING' }] });
     expect((await liveTasks()).map(({ id }) => id)).toEqual(['a']);
   });
 
