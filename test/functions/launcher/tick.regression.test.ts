@@ -169,7 +169,7 @@ describe('a job whose task has another family, after `phases` was set or removed
     ['no second task if nothing is known of that task’s time', undefined, undefined, ['former']],
     ['no second task while the idle agent of that task may take it', MINUTE_AGO, 'idle', []],
     ['an agent if that task has none after the start deadline', NOW - DEADLINE - 1, undefined, ['run-1/plan/2']],
-  ])('gets %s, and the same one in the next tick', async (_, createdAtMs, status, expected) => {
+  ])('gets %s, and the same in the next tick', async (_, createdAtMs, status, expected) => {
     queue('one', 'run-1');
     remembered(createdAtMs, status);
     expect([await startedTasks(), await startedTasks()]).toEqual([expected, expected]);

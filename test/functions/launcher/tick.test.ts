@@ -375,12 +375,12 @@ describe('a stop of a task without an agent', () => {
   });
 
   it.each<[string, Agent[], Agent[] | undefined]>([
-    ['finds one that never registered', [], [agent('late', 'busy')]],
-    ['is not allowed for one that never registered', [], undefined],
-    ['finds that one that left registered again', [left], [left, working]],
-    ['is not allowed for one that left', [left], undefined],
-    ['finds that an errored one registered again', [errored], [errored, working]],
-    ['is not allowed for an errored one', [errored], undefined],
+    ['finds the agent that had not registered', [], [agent('late', 'busy')]],
+    ['is not allowed for an agent that had not registered', [], undefined],
+    ['finds that the agent that left registered again', [left], [left, working]],
+    ['is not allowed for an agent that left', [left], undefined],
+    ['finds that the errored agent registered again', [errored], [errored, working]],
+    ['is not allowed for an errored agent', [errored], undefined],
   ])('is not carried out when a second look %s', async (_, first, second) => {
     platform.listsAgents(first, second);
     const ticked = await tickOfOne();

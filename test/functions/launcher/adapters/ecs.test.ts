@@ -420,7 +420,7 @@ describe('a task without a creation time from ECS', () => {
   it.each([
     ['created', { createdAt: agoOf(9), startedAt: agoOf(10) }, 9],
     ['connected', { connectivityAt: agoOf(9), pullStartedAt: agoOf(8), startedAt: agoOf(7) }, 9],
-    ['pulling, before its connection', { connectivityAt: agoOf(5), pullStartedAt: agoOf(8) }, 8],
+    ['pulling, before it was connected', { connectivityAt: agoOf(5), pullStartedAt: agoOf(8) }, 8],
     ['pulling', { pullStartedAt: agoOf(8) }, 8],
     ['started', { startedAt: agoOf(7), stoppedAt: agoOf(1) }, 7],
     ['ended', { executionStoppedAt: agoOf(2), stoppedAt: agoOf(1) }, 2],
