@@ -20,6 +20,7 @@ async function confirm(
   stops: readonly Stop[],
   answer: Answer | ((sinceMs: number) => Answer),
   exited: readonly string[] = [],
+  firstListMs = FIRST_LIST,
 ) {
   const asked: number[] = [];
   const tasks = stops.map(({ taskId }) =>
@@ -35,7 +36,7 @@ async function confirm(
       demand: demandWith(),
       supply: supply({ live: tasks }),
       agentsVisible: true,
-      agentsSinceMs: FIRST_LIST,
+      agentsSinceMs: firstListMs,
     },
     {
       hcpTerraform: {
@@ -125,5 +126,6 @@ describe('a stop', () => {
   it('is not carried out if even the list of the last minutes is too long', async () => {
     const error = trouble('too-long');
     expect(await confirm([errored('t')], error)).toEqual({ confirmed: [], error, asked: [FIRST_LIST, RECENT] });
+    expect(await confirm([errored('t')], error, [], RECENT)).toEqual({ confirmed: [], error, asked: [RECENT] });
   });
 });

@@ -132,7 +132,7 @@ describe('the jobs', () => {
     ]);
     expect(running).toMatchObject([
       { key: 'run-1/plan', agentName: 'task-1', queuedAtMs: 1, startedAtMs: 2 },
-      { key: 'run-2/apply', agentName: 'task-2' },
+      { key: 'run-2/apply', phase: 'apply', agentName: 'task-2' },
     ]);
   });
 
