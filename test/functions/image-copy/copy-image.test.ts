@@ -70,6 +70,12 @@ const source = (fake: typeof fetch, credentials?: { username: string; accessToke
     ...(credentials !== undefined && { credentials }),
   });
 
+const failingWith =
+  (cause: Error): typeof fetch =>
+  async () => {
+    throw new TypeError('fetch failed', { cause });
+  };
+
 /** ECR in memory, behind the SDK's own client. */
 function ecr({ known = [] as string[] } = {}) {
   const stored = new Map<string, Buffer>();
@@ -177,20 +183,15 @@ describe('copying an image from a registry into ECR', () => {
   });
 
   it('names the host that does not answer', async () => {
-    const failing: typeof fetch = async () => {
-      throw new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND registry-1.docker.io') });
-    };
+    const unanswered = source(failingWith(new Error('getaddrinfo ENOTFOUND registry-1.docker.io')));
     const words = /registry-1\.docker\.io, which does not answer: getaddrinfo ENOTFOUND/;
-    await expect(source(failing).manifest('1')).rejects.toThrow(words);
+    await expect(unanswered.manifest('1')).rejects.toThrow(words);
   });
 
   it('names the host that the registry redirects to, when that one does not answer', async () => {
     const hostname = 'production.cloudfront.docker.com';
-    const failing: typeof fetch = async () => {
-      const cause = Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { hostname });
-      throw new TypeError('fetch failed', { cause });
-    };
-    await expect(source(failing).blob(digestOf(layer))).rejects.toThrow(
+    const unanswered = source(failingWith(Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { hostname })));
+    await expect(unanswered.blob(digestOf(layer))).rejects.toThrow(
       /image hashicorp\/tfc-agent can't be copied.*needs production\.cloudfront\.docker\.com, which does not answer: .*Deploy again/,
     );
   });

@@ -20,6 +20,7 @@ async function confirm(
   stops: readonly Stop[],
   answer: Answer | ((sinceMs: number) => Answer),
   exited: readonly string[] = [],
+  firstListMs = FIRST_LIST,
 ) {
   const asked: number[] = [];
   const tasks = stops.map(({ taskId }) =>
@@ -35,7 +36,7 @@ async function confirm(
       demand: demandWith(),
       supply: supply({ live: tasks }),
       agentsVisible: true,
-      agentsSinceMs: FIRST_LIST,
+      agentsSinceMs: firstListMs,
     },
     {
       hcpTerraform: {
@@ -86,9 +87,15 @@ describe('a stop', () => {
     ['errored, and is still', errored('t'), [agent('t', 'errored')], true],
     ['errored, and has exited', errored('t'), [agent('t', 'exited'), agent('t', 'errored')], true],
     ['errored, and another of its name works', errored('t'), [agent('t', 'errored'), agent('t', 'busy')], false],
+    ['errored, and another of its name waits', errored('t'), [agent('t', 'errored'), agent('t', 'idle')], false],
+    ['errored, and works now', errored('t'), [agent('t', 'busy')], false],
+    ['errored, and is unknown now', errored('t'), [agent('t', 'unknown')], false],
     ['errored, and is in no list now', errored('t'), [agent('other', 'errored')], false],
+    ['errored, and no list has an agent now', errored('t'), [], false],
     ['left, and has exited', left('t'), [agent('t', 'exited')], true],
     ['left, and has errored since', left('t'), [agent('t', 'errored')], false],
+    ['left, and is unknown now', left('t'), [agent('t', 'unknown')], false],
+    ['left, and no list has an agent now', left('t'), [], false],
     ['left, and registered again', left('t'), [agent('t', 'exited'), agent('t', 'idle')], false],
   ])('of a task whose agent %s', async (_, stop, agents, holds) => {
     expect((await confirm([stop], agents)).confirmed).toEqual(holds ? ['t'] : []);
@@ -119,5 +126,6 @@ describe('a stop', () => {
   it('is not carried out if even the list of the last minutes is too long', async () => {
     const error = trouble('too-long');
     expect(await confirm([errored('t')], error)).toEqual({ confirmed: [], error, asked: [FIRST_LIST, RECENT] });
+    expect(await confirm([errored('t')], error, [], RECENT)).toEqual({ confirmed: [], error, asked: [RECENT] });
   });
 });

@@ -10,6 +10,9 @@ const idle: Part = {};
 const queued: Part = { demand: demandWith({ queued: [queuedJob('run-1')] }) };
 const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
 
+/** When the ticks of an active pool begin. */
+const EVERY_TEN = [0, 10, 20, 30, 40];
+
 const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };
 
 /** Runs an invocation whose ticks observe the given pools in turn, and the last ones from then on. */
@@ -52,62 +55,36 @@ async function invoke(
 }
 
 describe('an invocation', () => {
-  it('returns at once when no job is queued and no task lives', async () => {
-    expect((await invoke([idle])).atSeconds).toEqual([0]);
-  });
+  const observation = { demand: demandWith(), agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) };
+  const alive: Part = { observation };
 
-  it('polls on every activePollSeconds while a pool is active, and ends before its deadline', async () => {
-    expect((await invoke([queued])).atSeconds).toEqual([0, 10, 20, 30, 40]);
-  });
-
-  it('ends when the pool has become idle', async () => {
-    expect((await invoke([queued, queued, idle])).atSeconds).toEqual([0, 10, 20]);
-  });
-
-  it('isn’t prolonged by a tick that failed: the schedule is its retry', async () => {
-    expect((await invoke([failed])).atSeconds).toEqual([0]);
-  });
-
-  it('continues after a failed tick when the pool was active before', async () => {
-    const { atSeconds, last } = await invoke([queued, failed, queued]);
-    expect(atSeconds).toEqual([0, 10, 20, 30, 40]);
-    expect(last.pools[0]?.errors).toEqual([]);
-  });
-
-  it('polls once when activePollSeconds is 0', async () => {
-    expect((await invoke([queued], { activePollMs: 0 })).atSeconds).toEqual([0]);
+  it.each<[string, Parameters<typeof invoke>[0], number[]]>([
+    ['returns at once when no job is queued and no task lives', [idle], [0]],
+    ['polls on every activePollSeconds while a pool is active, and ends before its deadline', [queued], EVERY_TEN],
+    ['ends when the pool has become idle', [queued, queued, idle], [0, 10, 20]],
+    ['isn’t prolonged by a tick that failed: the schedule is its retry', [failed], [0]],
+    ['continues after a failed tick when the pool was active before', [queued, failed, queued], EVERY_TEN],
+    ['continues for live tasks only, whose end it must observe', [alive, idle], [0, 10]],
+    [
+      'continues when one pool is active, even after another failed',
+      [[idle, queued], [failed, idle], idle],
+      [0, 10, 20],
+    ],
+  ])('%s', async (_, parts, atSeconds) => {
+    expect((await invoke(parts)).atSeconds).toEqual(atSeconds);
   });
 
   // 24 requests per minute: the next invocation's first tick doesn't wait, so the budget allows it and two of these.
-  it('polls more slowly when a tick costs more than the poll budget allows', async () => {
-    expect((await invoke([queued], { requestsPerTick: 8 })).atSeconds).toEqual([0, 30]);
-    expect((await invoke([queued], { requestsPerTick: 4 })).atSeconds).toEqual([0, 12, 24, 36]);
-    expect((await invoke([queued], { requestsPerTick: 24 })).atSeconds).toEqual([0]);
-  });
-});
-
-describe('an invocation that continues', () => {
-  const alive: Part = {
-    observation: { demand: demandWith(), agentsVisible: true, supply: supply({ live: [live('a', 'busy')] }) },
-  };
-
-  it('does so for live tasks only, whose end it must observe', async () => {
-    expect((await invoke([alive, idle])).atSeconds).toEqual([0, 10]);
-  });
-
-  it('does so when one of its pools is active, even after a tick in which one of them failed', async () => {
-    expect((await invoke([[idle, queued], [failed, idle], idle])).atSeconds).toEqual([0, 10, 20]);
-  });
-
-  it('reports every tick', async () => {
-    const { last, reported } = await invoke([queued, queued, idle]);
-    expect(reported).toHaveLength(3);
-    expect(reported.at(-1)).toBe(last);
-  });
-
-  it('has a last tick that begins exactly 8 s before the deadline, and none later', async () => {
-    expect((await invoke([queued], { deadlineMs: NOW + seconds(18) })).atSeconds).toEqual([0, 10]);
-    expect((await invoke([queued], { deadlineMs: NOW + seconds(18) - 1 })).atSeconds).toEqual([0]);
+  it.each<[string, Parameters<typeof invoke>[1], number[]]>([
+    ['polls once when activePollSeconds is 0', { activePollMs: 0 }, [0]],
+    ['polls more slowly when a tick costs a third of the poll budget', { requestsPerTick: 8 }, [0, 30]],
+    ['polls more slowly when a tick costs a sixth of the poll budget', { requestsPerTick: 4 }, [0, 12, 24, 36]],
+    ['ends when a tick costs the whole budget', { requestsPerTick: 24 }, [0]],
+    ['ends when a tick costs more than that, instead of polling again at once', { requestsPerTick: 25 }, [0]],
+    ['has a last tick that begins exactly 8 s before the deadline', { deadlineMs: NOW + seconds(18) }, [0, 10]],
+    ['has no tick that begins later', { deadlineMs: NOW + seconds(18) - 1 }, [0]],
+  ])('%s', async (_, options, atSeconds) => {
+    expect((await invoke([queued], options)).atSeconds).toEqual(atSeconds);
   });
 
   it('begins no further tick that could only fail, when one tick used all its time', async () => {
@@ -115,8 +92,11 @@ describe('an invocation that continues', () => {
     expect({ atSeconds, sleeps }).toEqual({ atSeconds: [0], sleeps: [] });
   });
 
-  it('ends when one tick costs more than the whole budget, instead of polling again at once', async () => {
-    expect((await invoke([queued], { requestsPerTick: 25 })).atSeconds).toEqual([0]);
+  it('reports every tick, and returns the last', async () => {
+    const { last, reported } = await invoke([queued, failed, queued, idle]);
+    expect(reported).toHaveLength(4);
+    expect(reported.at(-1)).toBe(last);
+    expect(last.pools[0]?.errors).toEqual([]);
   });
 
   it('is aborted at its deadline, and has a millisecond if that has passed', async () => {

@@ -12,6 +12,9 @@ const RECENT = NOW - minutes(11);
 /** A list of agents that is too long to read. */
 const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'more than 5,000 agents' });
 
+/** What is missing where no agents were listed. */
+const OF_AGENTS = ['agentsSinceMs', 'agentsUnknownFor', 'agentsOfOtherTasks'];
+
 let platform: FakePlatform;
 let tasks: FakeTasks;
 
@@ -58,9 +61,7 @@ describe('an idle pool', () => {
       agentsVisible: true,
       supply: { live: [], foreignIdle: 0, registered: 0 },
     });
-    expect(seen).not.toHaveProperty('agentsSinceMs');
-    expect(seen).not.toHaveProperty('agentsUnknownFor');
-    expect(seen).not.toHaveProperty('agentsOfOtherTasks');
+    for (const property of OF_AGENTS) expect(seen).not.toHaveProperty(property);
     expect([platform.agentsAsked, tasks.stoppedAsked]).toEqual([[], 0]);
   });
 
@@ -165,7 +166,6 @@ describe('the agents of a pool', () => {
     platform.agentsOf.set('one', undefined);
     const seen = await observe({ runs: [run()] });
     expect(seen).toMatchObject({ agentsVisible: false });
-    for (const property of ['agentsSinceMs', 'agentsUnknownFor', 'agentsOfOtherTasks'])
-      expect(seen).not.toHaveProperty(property);
+    for (const property of OF_AGENTS) expect(seen).not.toHaveProperty(property);
   });
 });

@@ -1,6 +1,5 @@
-/** Defects that the simulation found in a tick or an invocation, each as the test that would have caught it. */
+/** Defects that the simulation found in a tick, each as the test that would have caught it. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { HcpTerraformClient } from '../../../functions/launcher/adapters/hcp-terraform/client.ts';
 import type { Agent, Standing } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
 import type { Pool } from '../../../functions/launcher/ports.ts';
@@ -151,11 +150,12 @@ describe('the slot of a warm agent', () => {
 describe('a job whose task has another family, after `phases` was set or removed', () => {
   // ECS answers the token with a ConflictException that names the task of before the deployment.
   const FORMER = 'launcher-one';
+  const MINUTE_AGO = NOW - seconds(60);
+  const DEADLINE = LIMITS.startDeadlineMs;
   const split = pool('one', { lanes: [PLAN_LANE, APPLY_LANE] });
-  const formerTask = (createdAtMs = NOW - seconds(60)) =>
-    task('former', { family: FORMER, startedBy: 'run-1/plan', createdAtMs });
-  const remembered = (createdAtMs?: number) => {
-    tasks.tasks = [formerTask(createdAtMs)];
+  const remembered = (createdAtMs: number | undefined, status?: 'busy' | 'idle') => {
+    tasks.tasks = [task('former', { family: FORMER, startedBy: 'run-1/plan', createdAtMs: createdAtMs ?? MINUTE_AGO })];
+    platform.agentsOf.set('one', status === undefined ? [] : [agent('former', status)]);
     tasks.answer = ({ job, attempt }) =>
       job.key === 'run-1/plan' && attempt === 1
         ? { kind: 'task', taskId: 'former', lastStatus: 'RUNNING', family: FORMER, createdAtMs }
@@ -163,55 +163,31 @@ describe('a job whose task has another family, after `phases` was set or removed
   };
   const startedTasks = async () => startedBy(await tickOfOne(split));
 
-  it('gets an agent at once if the agent of that task took another job', async () => {
+  it.each<[string, number | undefined, 'busy' | 'idle' | undefined, string[]]>([
+    ['an agent at once if the agent of that task took another job', MINUTE_AGO, 'busy', ['run-1/plan/2']],
+    ['no second task while the agent of that task is about to register', NOW - DEADLINE, undefined, ['former']],
+    ['no second task if nothing is known of that task’s time', undefined, undefined, ['former']],
+    ['no second task while the idle agent of that task may take it', MINUTE_AGO, 'idle', []],
+    ['an agent if that task has none after the start deadline', NOW - DEADLINE - 1, undefined, ['run-1/plan/2']],
+  ])('gets %s, and the same in the next tick', async (_, createdAtMs, status, expected) => {
     queue('one', 'run-1');
-    remembered(NOW - seconds(60));
-    platform.agentsOf.set('one', [agent('former', 'busy')]);
-    expect(await startedTasks()).toEqual(['run-1/plan/2']);
+    remembered(createdAtMs, status);
+    expect([await startedTasks(), await startedTasks()]).toEqual([expected, expected]);
+    expect(tasks.stops).toEqual([]);
   });
 
   it('gets an agent at once if only a running job shows that the agent of that task took another', async () => {
     const other = run({ id: 'run-2', status: 'planning', planAgentName: 'former' });
     platform.lists('one', run(), other);
-    remembered(NOW - seconds(60));
+    remembered(MINUTE_AGO);
     platform.agentsOf.set('one', undefined);
     expect(await startedTasks()).toEqual(['run-1/plan/2']);
   });
 
-  it('gets no second task while the agent of that task is about to register', async () => {
-    queue('one', 'run-1');
-    remembered(NOW - LIMITS.startDeadlineMs);
-    expect(await startedTasks()).toEqual(['former']);
-    remembered(undefined);
-    expect(await startedTasks()).toEqual(['former']);
-  });
-
-  it('gets no second task while the idle agent of that task may take it', async () => {
-    queue('one', 'run-1');
-    remembered(NOW - seconds(60));
-    platform.agentsOf.set('one', [agent('former', 'idle')]);
-    expect(await startedTasks()).toEqual([]);
-  });
-
-  it('gets an agent if that task has none after the start deadline', async () => {
-    queue('one', 'run-1');
-    remembered(NOW - LIMITS.startDeadlineMs - 1);
-    expect(await startedTasks()).toEqual(['run-1/plan/2']);
-    expect(tasks.stops).toEqual([]);
-  });
-
   it('gets an agent if that task is idle and counts for another job', async () => {
     queue('one', 'run-1', 'run-2');
-    remembered(NOW - seconds(60));
-    platform.agentsOf.set('one', [agent('former', 'idle')]);
+    remembered(MINUTE_AGO, 'idle');
     expect(await startedTasks()).toEqual(['run-1/plan/2']);
-  });
-
-  it('gets the same agent in each tick until ECS shows its task', async () => {
-    queue('one', 'run-1');
-    remembered(NOW - seconds(60));
-    platform.agentsOf.set('one', [agent('former', 'busy')]);
-    expect([await startedTasks(), await startedTasks()]).toEqual([['run-1/plan/2'], ['run-1/plan/2']]);
   });
 });
 
@@ -314,73 +290,6 @@ describe('warm agents whose containers ended well', () => {
     expect(platform.agentsAsked).toHaveLength(1);
     expect(observation?.supply.startFailures).toEqual([]);
     expect(launched()).toHaveLength(1);
-  });
-});
-
-type Http = ConstructorParameters<typeof HcpTerraformClient>[0]['http'];
-const listOf = (data: unknown[]) => ({ data, meta: { pagination: { 'current-page': 1, 'next-page': null } } });
-const poolNamed = (name: string) => ({ data: { attributes: { name } } });
-
-const all = (answers: ReadonlyMap<Pool, Promise<unknown>>) => Promise.all(answers.values());
-
-describe('a poll budget that isn’t enough for all pools', () => {
-  it('the tick first serves the pools that the last tick didn’t reach', async () => {
-    let nowMs = NOW;
-    const served: string[] = [];
-    const http: Http = {
-      get: async ({ path, schema, beforeSend }) => {
-        beforeSend?.();
-        const name = new URLSearchParams(path.split('?')[1]).get('filter[agent_pool_names]') ?? '';
-        const isList = path.includes('include=');
-        nowMs += 1;
-        if (isList) served.push(name);
-        const data = path.includes('/runs?') && !isList ? [document] : [];
-        const lookup = poolNamed(path.includes('apool-1') ? 'one' : 'two');
-        return { status: 200, headers: {}, body: schema.parse(path.includes('/runs?') ? listOf(data) : lookup) };
-      },
-    };
-    const document = {
-      id: 'run-1',
-      attributes: { status: 'plan_queued', 'created-at': '2026-03-01T12:00:00Z' },
-      relationships: { workspace: { data: { id: 'ws-1' } } },
-    };
-    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs, timeout: never });
-    const pools = [pool('one', { id: 'apool-1' }), pool('two', { id: 'apool-2' })];
-    // Seven times three requests, and one: of 24 two are left, for the question and for one pool.
-    const errors: string[] = [];
-    for (let poll = 0; poll < 7; poll += 1) await all(client.openRuns(pools, never()));
-    await all(client.openRuns([pools[0] ?? pool('one')], never()));
-    for (const [{ name }, answer] of client.openRuns(pools, never())) if (!(await answer).ok) errors.push(name);
-    nowMs += 60_000;
-    served.length = 0;
-    await all(client.openRuns(pools, never()));
-    expect({ errors, first: served[0] }).toEqual({ errors: ['one'], first: 'one' });
-  });
-});
-
-describe('a pool that the token can’t look up', () => {
-  it('is looked up again after ten minutes, and not in every tick', async () => {
-    let nowMs = NOW;
-    let lookups = 0;
-    let allowed = false;
-    const http: Http = {
-      get: async ({ path, schema, expected = [] }) => {
-        if (!path.includes('/agents')) lookups += 1;
-        if (!allowed && expected.includes(404)) return { status: 404, headers: {}, body: undefined };
-        if (!allowed) throw new UpstreamError({ system: 'HCP Terraform', fault: 'rejected', what: 'not found' });
-        const document = path.includes('/agents') ? listOf([]) : poolNamed('one');
-        return { status: 200, headers: {}, body: schema.parse(document) };
-      },
-    };
-    const client = new HcpTerraformClient({ http, hostname: 'app.terraform.io', now: () => nowMs, timeout: never });
-    const one = pool('one', { id: 'apool-1' });
-    expect(await client.agents(one, 0, never())).toBeUndefined();
-    expect(await client.agents(one, 0, never())).toBeUndefined();
-    allowed = true;
-    nowMs += minutes(11);
-    expect(await client.agents(one, 0, never())).toEqual([]);
-    expect(await client.agents(one, 0, never())).toEqual([]);
-    expect(lookups).toBe(2);
   });
 });
 

@@ -3,10 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ecsTask, taskOf } from '../../../../functions/launcher/adapters/ecs/answers.ts';
 import { EcsTasks } from '../../../../functions/launcher/adapters/ecs/client.ts';
 import { TASK_TAGS } from '../../../../functions/launcher/contract.ts';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { LaunchRequest } from '../../../../functions/launcher/ports.ts';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../../local/ecs/server.ts';
-import { LANE, LIMITS, minutes, NOW, queuedJob, standingJob } from '../core/builders.ts';
+import { LANE, minutes, NOW, queuedJob, standingJob, supplyOfPool } from '../core/builders.ts';
 import { pool } from '../fakes.ts';
 
 const FAMILY = 'launcher-default';
@@ -416,13 +415,12 @@ describe('tasks', () => {
 describe('a task without a creation time from ECS', () => {
   const agoOf = (n: number) => new Date(NOW - minutes(n));
   const parsed = (more: object) => taskOf(ecsTask.parse(described('t', more)), 'agent');
-  const seen = (one: ReturnType<typeof parsed>) =>
-    supplyOf({ lanes: [LANE], tasks: [one], agents: [], running: [], queued: [] }, LIMITS.startDeadlineMs, NOW);
+  const seen = (one: ReturnType<typeof parsed>) => supplyOfPool({ tasks: [one] });
 
   it.each([
     ['created', { createdAt: agoOf(9), startedAt: agoOf(10) }, 9],
     ['connected', { connectivityAt: agoOf(9), pullStartedAt: agoOf(8), startedAt: agoOf(7) }, 9],
-    ['pulling, before its connection', { connectivityAt: agoOf(5), pullStartedAt: agoOf(8) }, 8],
+    ['pulling, before it was connected', { connectivityAt: agoOf(5), pullStartedAt: agoOf(8) }, 8],
     ['pulling', { pullStartedAt: agoOf(8) }, 8],
     ['started', { startedAt: agoOf(7), stoppedAt: agoOf(1) }, 7],
     ['ended', { executionStoppedAt: agoOf(2), stoppedAt: agoOf(1) }, 2],
@@ -507,8 +505,8 @@ describe('the end of the tick', () => {
 });
 
 describe('an answer of ECS', () => {
-  it('about a task that began to stop after it was listed omits it from the live ones', async () => {
-    answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd'].map(arnOf) });
+  it('about tasks that began to stop or were forgotten after they were listed omits them from the live ones', async () => {
+    answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd', 'e'].map(arnOf) });
     answering('DescribeTasks', {
       tasks: [
         described('a'),
@@ -516,13 +514,8 @@ describe('an answer of ECS', () => {
         described('c', { lastStatus: 'DEPROVISIONING', desiredStatus: 'STOPPED' }),
         described('d', { lastStatus: 'STOPPED' }),
       ],
+      failures: [{ arn: arnOf('e'), reason: 'MISSING' }],
     });
-    expect((await liveTasks()).map(({ id }) => id)).toEqual(['a']);
-  });
-
-  it('omits tasks that ECS no longer knows', async () => {
-    answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
-    answering('DescribeTasks', { tasks: [described('a')], failures: [{ arn: arnOf('b'), reason: 'MISSING' }] });
     expect((await liveTasks()).map(({ id }) => id)).toEqual(['a']);
   });
 

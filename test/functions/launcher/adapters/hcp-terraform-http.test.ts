@@ -208,12 +208,11 @@ describe('status 200 with a body that isn’t the answer', () => {
   });
 
   it('is described by at most three places and types, never by its values', async () => {
-    const wrong = z.object({ data: z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() }) });
+    const text = z.string();
+    const wrong = z.object({ data: z.object({ a: text, b: text, c: text, d: text, e: text }) });
     const answer = { ...good, text: '{"data":{"a":"must-not-show","b":1}}' };
     const error = await failureOf(httpOver(scripted(answer).send).get({ ...REQUEST, schema: wrong }));
     expect(error.message).toContain('(data.b: invalid_type; data.c: invalid_type; data.d: invalid_type)');
-    const top = await failureOf(httpOver(scripted({ ...good, text: '[]' }).send).get({ ...REQUEST, schema: wrong }));
-    expect(top.message).toContain('(top: invalid_type)');
   });
 
   it.each([
@@ -399,23 +398,19 @@ describe('a body that is larger than a page', () => {
     });
   });
 
-  it.each(['null', '5', '"text"'])('isn’t confused with %s, which is reported as a wrong schema', async (body) => {
-    const error = await failureOf(read(body));
-    expect(error).toMatchObject({ fault: 'unexpected-answer' });
-    expect(error.message).toContain('(top: invalid_type)');
-  });
+  it.each(['null', '5', '"text"', '[]'])(
+    'isn’t confused with %s, which is reported as a wrong schema',
+    async (body) => {
+      const error = await failureOf(read(body));
+      expect(error).toMatchObject({ fault: 'unexpected-answer' });
+      expect(error.message).toContain('(top: invalid_type)');
+    },
+  );
 
   it('is counted outside strings, even if a string contains quotes', async () => {
     const long = JSON.stringify('"\\,[{'.repeat(60_000));
     expect((await read(`{"data":${long}}`)).status).toBe(200);
     const after = `{"data":${long},"x":[${'0,'.repeat(200_000)}0]}`;
     expect(await failureOf(read(after))).toMatchObject({ system: 'HCP Terraform', fault: 'too-large' });
-  });
-
-  it('is reported with at most three faults of its schema', async () => {
-    const wrong = z.object({ a: z.string(), b: z.string(), c: z.string(), d: z.string() });
-    const error = await failureOf(httpOver(scripted({ ...good, text: '{}' }).send).get({ ...REQUEST, schema: wrong }));
-    expect(error).toMatchObject({ fault: 'unexpected-answer' });
-    expect(error.message).toContain('(a: invalid_type; b: invalid_type; c: invalid_type)');
   });
 });

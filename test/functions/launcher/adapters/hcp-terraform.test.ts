@@ -245,16 +245,6 @@ describe('the runs of a pool', () => {
     expect(await failure(client())).toMatchObject({ fault: 'unavailable' });
   });
 
-  it('of several pools cost one request while none of them has work', async () => {
-    const answers = await answersOf([pool, other]);
-    expect([...answers.values()]).toEqual([
-      { ok: true, value: [] },
-      { ok: true, value: [] },
-    ]);
-    expect(runRequests()).toHaveLength(1);
-    expect(runRequests()[0]).toContain('filter[agent_pool_names]=default,other');
-  });
-
   it('of several pools cost a request each when there is work', async () => {
     server.on(RUNS, list([run('run-1')]), list([run('run-1')]), list([]));
     const answers = await answersOf([pool, other]);
@@ -560,6 +550,17 @@ describe('the agents of a pool', () => {
     expect(await client().agents(pool, nowMs, signal)).toBeUndefined();
   });
 
+  it('are unknown while the pool is not found by its id, which is looked up again after ten minutes', async () => {
+    const asked = client();
+    server.on(LOOKUP, status(404));
+    for (let tick = 0; tick < 2; tick += 1) expect(await asked.agents(byId, nowMs, signal)).toBeUndefined();
+    server.on(LOOKUP, poolNamed('default'));
+    server.on(`${LOOKUP}/agents`, list([]));
+    nowMs += 11 * 60_000;
+    for (let tick = 0; tick < 2; tick += 1) expect(await asked.agents(byId, nowMs, signal)).toEqual([]);
+    expect(server.requests.filter((request) => request === LOOKUP)).toHaveLength(2);
+  });
+
   it('of more than 50 pages are a separate error at once if the first page has the number of pages', async () => {
     const pagination = { ...page(1, 2).meta.pagination, 'total-pages': 51 };
     server.on(AGENTS, json({ data: [], meta: { pagination } }));
@@ -661,8 +662,13 @@ describe('the combined request whether any pool has work', () => {
     expect(await answers.get(other)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
   }, 10_000);
 
-  it('is one request of one entry, with every name and filter', async () => {
-    await answersOf([pool, other]);
+  it('is one request of one entry with every name and filter, and answers for all if there is no run', async () => {
+    const answers = await answersOf([pool, other]);
+    expect([...answers.values()]).toEqual([
+      { ok: true, value: [] },
+      { ok: true, value: [] },
+    ]);
+    expect(runRequests()).toHaveLength(1);
     expect(Object.fromEntries(queryOf(runRequests()[0]))).toEqual({
       'filter[agent_pool_names]': 'default,other',
       'filter[status]': ALL_STATUSES,
@@ -693,6 +699,30 @@ describe('an API token', () => {
     await openRuns(warm);
     await openRuns(warm, [{ ...pool, apiTokenSecret: arn }]);
     expect(warm.pollBudget()).toMatchObject({ usedInLastMinute: 2, taken: [2] });
+  });
+});
+
+describe('a poll budget that isn’t enough for all pools', () => {
+  it('the client first serves the pools that it didn’t reach the last time', async () => {
+    const first = { ...pool, id: 'apool-1' };
+    let listed: (string | null)[] = [];
+    server.on('/api/v2/agent-pools/apool-1', poolNamed('default'));
+    server.on(RUNS, (request, response) => {
+      const query = queryOf(request);
+      nowMs += 1;
+      if (query.has('include')) listed.push(query.get('filter[agent_pool_names]'));
+      list(query.has('include') ? [] : [run('run-1')])(request, response);
+    });
+    const warm = client();
+    // Seven times three requests, and one: of 24 two are left, for the question and for one pool.
+    for (let poll = 0; poll < 7; poll += 1) await answersOf([first, other], warm);
+    await openRuns(warm, [first]);
+    const answers = await answersOf([first, other], warm);
+    expect([first, other].map((one) => answers.get(one)?.ok)).toEqual([false, true]);
+    nowMs += 60_000;
+    listed = [];
+    await answersOf([first, other], warm);
+    expect(listed[0]).toBe('default');
   });
 });
 

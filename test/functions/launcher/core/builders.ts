@@ -1,3 +1,4 @@
+import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Evidence } from '../../../../functions/launcher/core/task-outcome.ts';
 import type {
   Agent,
@@ -121,6 +122,12 @@ export function supply(overrides: Partial<Supply> = {}): Supply {
     agentNames: new Set(),
     ...overrides,
   };
+}
+
+/** The supply of a pool with one lane, as the core reads it from tasks, agents and runs. */
+export function supplyOfPool(input: Partial<Parameters<typeof supplyOf>[0]>): Supply {
+  const nothing = { lanes: [LANE], tasks: [], agents: [], running: [], queued: [] };
+  return supplyOf({ ...nothing, ...input }, LIMITS.startDeadlineMs, NOW);
 }
 
 export const LIMITS: Limits = {

@@ -41,6 +41,9 @@ describe('pools that share an organization agent limit', () => {
     const queued = member([laneOf('b')], jobs(1, 'b'));
     expect(launches(3, [warm, queued])).toEqual([['warm/a/1'], ['run-b1/plan']]);
     expect(launches(2, [warm, queued])).toEqual([[], ['run-b1/plan']]);
+    const both = member([laneOf('a', 1)], jobs(1, 'a'));
+    expect(launches(3, [both, queued])).toEqual([['run-a1/plan', 'warm/a/1'], ['run-b1/plan']]);
+    expect(launches(2, [both, queued])).toEqual([['run-a1/plan'], ['run-b1/plan']]);
   });
 
   it.each(['leaving', 'lingering', 'errored', 'overdue'] as const)(

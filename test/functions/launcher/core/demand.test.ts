@@ -20,7 +20,7 @@ describe('which statuses are demand', () => {
     ['cost_estimated', 'waits for a person (#616)'],
     ['policy_override', 'waits for a person (#616)'],
     ['policy_checked', 'waits for a person (#703)'],
-    ['policy_soft_failed', 'waits for a person'],
+    ['policy_soft_failed', 'over'],
     ['planned_and_saved', 'waits for a person'],
     ['post_plan_completed', 'waits for a person'],
     ['post_plan_awaiting_decision', 'waits for a person'],
@@ -132,7 +132,7 @@ describe('the jobs', () => {
     ]);
     expect(running).toMatchObject([
       { key: 'run-1/plan', agentName: 'task-1', queuedAtMs: 1, startedAtMs: 2 },
-      { key: 'run-2/apply', agentName: 'task-2' },
+      { key: 'run-2/apply', phase: 'apply', agentName: 'task-2' },
     ]);
   });
 

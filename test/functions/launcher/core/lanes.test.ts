@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { demandOf } from '../../../../functions/launcher/core/demand.ts';
 import { reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Lane, Limits, Run, Task } from '../../../../functions/launcher/core/types.ts';
 import {
   APPLY_LANE,
@@ -14,6 +13,7 @@ import {
   run,
   seconds,
   stoppedTask,
+  supplyOfPool,
   task,
 } from './builders.ts';
 
@@ -40,8 +40,7 @@ interface World {
 function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, limits, limitRoom }: World) {
   const demand = demandOf(runs);
   const agents = hidden ? undefined : idle.map((name) => agent(name, 'idle'));
-  const { running, queued } = demand;
-  const supply = supplyOf({ lanes, tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+  const supply = supplyOfPool({ lanes, tasks, agents, ...demand });
   const seen = { lanes, demand, supply, limitRoom };
   const bounds = { ...LIMITS, ...limits };
   const decision = withStanding(reconcile(seen, bounds, NOW), seen, bounds, NOW);
@@ -54,13 +53,18 @@ function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, li
 
 const PLAN_1 = 'run-1/plan in launcher-default-plan';
 const APPLY_2 = 'run-2/apply in launcher-default-apply';
-const brokenPlan = planTask('broken', {
-  ...stoppedTask('broken', { startedBy: 'run-1/plan', exitCode: undefined, startedAtMs: undefined }),
-  family: PLAN_LANE.taskDefinition,
-  stopCode: 'TaskFailedToStart',
-  stoppedReason: 'CannotPullContainerError',
-  stoppedAtMs: NOW - seconds(5),
-});
+/** A task that stopped before its agent came up. */
+const broken = ({ taskDefinition: family }: Lane, startedBy: Task['startedBy'], overrides: Partial<Task> = {}) =>
+  stoppedTask('broken', {
+    family,
+    startedBy,
+    exitCode: undefined,
+    startedAtMs: undefined,
+    stopCode: 'TaskFailedToStart',
+    stoppedReason: 'CannotPullContainerError',
+    ...overrides,
+  });
+const brokenPlan = broken(PLAN_LANE, 'run-1/plan', { stoppedAtMs: NOW - seconds(5) });
 
 describe('a pool with a lane for each phase', () => {
   it('launches each job in the lane that accepts it', () => {
@@ -146,16 +150,17 @@ describe('a lane on Spot whose tasks end before they start, because of a lack of
   const capacityOf = (tasks: readonly Task[], idle: readonly string[] = []) => {
     const demand = demandOf([planQueued('run-1')]);
     const agents = idle.map((name) => agent(name, 'exited'));
-    const supply = supplyOf({ lanes: SPLIT, tasks, agents, ...demand }, LIMITS.startDeadlineMs, NOW);
+    const supply = supplyOfPool({ lanes: SPLIT, tasks, agents, ...demand });
     return reconcile({ lanes: SPLIT, demand, supply, limitRoom: undefined }, LIMITS, NOW).launches[0]?.lane.capacity;
   };
 
   it('is launched on demand, until a task has come up', () => {
     expect(capacityOf([])).toBe('spot');
     expect(capacityOf([noRoom()])).toBe('on-demand');
-    const up = planTask('up', {
-      ...stoppedTask('up', { createdAtMs: NOW - minutes(4) }),
+    const up = stoppedTask('up', {
       family: PLAN_LANE.taskDefinition,
+      startedBy: 'run-0/plan',
+      createdAtMs: NOW - minutes(4),
     });
     expect(capacityOf([noRoom(), up], ['up'])).toBe('spot');
   });
@@ -201,14 +206,7 @@ describe('warm agents and sweeps', () => {
   });
 
   it('aren’t a second probe where tasks fail to start', () => {
-    const failing = [
-      applyTask('broken', {
-        ...stoppedTask('broken', { startedBy: 'run-2/apply', exitCode: undefined, startedAtMs: undefined }),
-        family: APPLY_LANE.taskDefinition,
-        stopCode: 'TaskFailedToStart',
-        stoppedAtMs: NOW - minutes(1),
-      }),
-    ];
+    const failing = [broken(APPLY_LANE, 'run-2/apply', { stoppedAtMs: NOW - minutes(1) })];
     expect(decide({ lanes, runs: [applyQueued('run-2')], tasks: failing }).launches).toEqual([APPLY_2]);
     expect(decide({ lanes, runs: [], tasks: failing }).launches).toEqual(['warm/apply/1 in launcher-default-apply']);
   });

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LANE, LIMITS, NOW, queuedJob, stoppedTask } from './builders.ts';
+import { agent, queuedJob, stoppedTask, supplyOfPool } from './builders.ts';
 
 const KILLED = { exitCode: 137, containerReason: 'OutOfMemoryError: Container killed due to memory usage' };
 const killed = (overrides: Partial<Task> = {}) => stoppedTask('died', { ...KILLED, ...overrides });
 
 function seenIn(task: Task, agents: readonly Agent[] | undefined, running: readonly RunningJob[] = [], waits = false) {
   const queued = waits ? [queuedJob('run-1')] : [];
-  return supplyOf({ lanes: [LANE], tasks: [task], agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+  return supplyOfPool({ tasks: [task], agents, running, queued });
 }
 
 describe('a task that ran out of memory', () => {

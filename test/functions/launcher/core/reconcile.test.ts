@@ -98,9 +98,8 @@ describe('the number of launches', () => {
 
 describe('the jobs of launches', () => {
   it('are those without a live task first, then those whose task took another job or ended', () => {
-    const has = { live: [live('a', 'busy', { startedBy: 'run-1/plan' })], attempts: new Map([['run-1/plan', 1]]) };
-    const decision = decide(jobs(2), has);
-    expect(keys(decision)).toEqual(['run-2/plan', 'run-1/plan']);
+    const has = { live: [live('a', 'busy', { startedBy: 'run-2/plan' })], attempts: new Map([['run-2/plan', 1]]) };
+    expect(keys(decide(jobs(3), has))).toEqual(['run-1/plan', 'run-3/plan', 'run-2/plan']);
   });
 
   it('have an attempt that is one higher than the observed ones, with the reason', () => {

@@ -1,9 +1,8 @@
 /** Defects that the simulation found in how supply is read, each as the row that would have caught it. */
 import { describe, expect, it } from 'vitest';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
 import { isQuestionable } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LANE, LIMITS, minutes, NOW, queuedJob, seconds, stoppedTask, task } from './builders.ts';
+import { agent, minutes, NOW, queuedJob, seconds, stoppedTask, supplyOfPool, task } from './builders.ts';
 
 interface Seen {
   readonly agents?: readonly Agent[] | undefined;
@@ -12,8 +11,7 @@ interface Seen {
 }
 
 function supplyFrom(tasks: readonly Task[], { agents, running = [], waiting = [] }: Seen) {
-  const queued = waiting.map((runId) => queuedJob(runId));
-  return supplyOf({ lanes: [LANE], tasks, agents, running, queued }, LIMITS.startDeadlineMs, NOW);
+  return supplyOfPool({ tasks, agents, running, queued: waiting.map((runId) => queuedJob(runId)) });
 }
 
 const failed = (tasks: readonly Task[], seen: Seen) =>

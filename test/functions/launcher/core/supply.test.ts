@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { isLive, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { isLive } from '../../../../functions/launcher/core/supply.ts';
 import { STOP_REASON_PREFIX } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LANE, LIMITS, minutes, NOW, seconds, stoppedTask, task } from './builders.ts';
+import { agent, LIMITS, minutes, NOW, seconds, stoppedTask, supplyOfPool, task } from './builders.ts';
 
 function supplyFrom(tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) {
-  return supplyOf({ lanes: [LANE], tasks, agents, running, queued: [] }, LIMITS.startDeadlineMs, NOW);
+  return supplyOfPool({ tasks, agents, running });
 }
 
 const states = (tasks: readonly Task[], agents: readonly Agent[] | undefined, running: readonly RunningJob[] = []) =>

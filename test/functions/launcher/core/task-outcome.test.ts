@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
-import { LEFT_IDLE_EXIT_CODE, outcomeOf } from '../../../../functions/launcher/core/task-outcome.ts';
+import {
+  type Evidence,
+  isQuestionable,
+  LEFT_IDLE_EXIT_CODE,
+  outcomeOf,
+  STOP_REASON_PREFIX,
+  type TaskOutcome,
+} from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
 import {
   agent,
   LANE,
-  LIMITS,
   minutes,
   NOW,
   queuedJob,
@@ -15,15 +20,21 @@ import {
   SWEEP,
   seconds,
   stoppedTask,
+  supplyOfPool,
   task,
   WARM,
 } from './builders.ts';
 
+/** The API token may not list agents. */
+const UNLISTED = { agentsObserved: false };
+
 describe('a task whose agent registered', () => {
-  it.each([
+  it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
     ['was sent away idle', ranTask(minutes(5), LEFT_IDLE_EXIT_CODE), {}, 'fruitless'],
     ['ended with an error within a minute', ranTask(seconds(59), 1), {}, 'fruitless'],
     ['ended at once, with no error', ranTask(seconds(9), 0), {}, 'fruitless'],
+    ['ran for exactly ten seconds, which is time for another’s job', ranTask(seconds(10), 0), {}, 'served'],
+    ['failed after exactly a minute, which is time for another’s job', ranTask(seconds(60), 1), {}, 'served'],
     ['had the time for another’s job', ranTask(seconds(20), 0), {}, 'served'],
     ['had the time for another’s job, which failed', ranTask(minutes(2), 1), {}, 'served'],
     ['ended, and its job waits no more', ranTask(seconds(20), 1), { jobWaits: false }, 'served'],
@@ -47,6 +58,13 @@ describe('a task whose agent registered', () => {
       { ...WARM, idleMs: minutes(5) },
       'up',
     ],
+    [
+      'left after exactly half its time as a warm agent',
+      ranTask(minutes(5), LEFT_IDLE_EXIT_CODE),
+      { ...WARM, idleMs: minutes(10) },
+      'up',
+    ],
+    ['stopped without an exit code', ranTask(minutes(2), undefined), { jobWaits: false }, 'served'],
     ['swept for a job that ends within seconds', ranTask(seconds(8), 0), SWEEP, 'served'],
     ['swept for a job that failed at once', ranTask(seconds(30), 1), SWEEP, 'served'],
     ['swept and found no job', ranTask(seconds(95), LEFT_IDLE_EXIT_CODE), SWEEP, 'up'],
@@ -55,7 +73,7 @@ describe('a task whose agent registered', () => {
     ['was stopped by a person', stoppedTask('t', { stopCode: 'UserInitiated', exitCode: 143 }), {}, 'up'],
     ['is idle', task('t'), {}, 'up'],
     ['is busy', task('t'), { busy: true }, 'served'],
-  ] as const)('and %s', (_, one, witnesses, expected) => {
+  ])('and %s', (_, one, witnesses, expected) => {
     expect(outcomeOf(one, { ...REGISTERED, ...witnesses })).toBe(expected);
   });
 
@@ -73,9 +91,49 @@ describe('a task whose agent registered', () => {
     expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
   });
 
+  it('has a questionable end if that came within a minute, or with an error', () => {
+    expect(isQuestionable(ranTask(seconds(60) - 1, 0))).toBe(true);
+    expect(isQuestionable(ranTask(seconds(60), 0))).toBe(false);
+    expect(isQuestionable(ranTask(minutes(5), 1))).toBe(true);
+    expect(isQuestionable(ranTask(minutes(5), LEFT_IDLE_EXIT_CODE))).toBe(false);
+  });
+
   it('is distinguished by the entrypoint’s exit code', () => {
     const entrypoint = readFileSync(new URL('../../../../agent-image/entrypoint.sh', import.meta.url), 'utf8');
     expect(entrypoint).toContain(`code=${LEFT_IDLE_EXIT_CODE}`);
+  });
+});
+
+describe('a task whose agent is in no list', () => {
+  const neverRegistered = {
+    stopCode: 'UserInitiated',
+    stoppedReason: `${STOP_REASON_PREFIX}its agent did not register`,
+  };
+
+  it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
+    [
+      'ended well after exactly ten seconds, and its job waits no more',
+      ranTask(seconds(10), 0),
+      { jobWaits: false },
+      'unknown',
+    ],
+    ['ended well while its job waits, if agents can’t be listed', ranTask(seconds(10), 0), UNLISTED, 'unknown'],
+    [
+      'failed to start according to ECS, although its containers had begun',
+      ranTask(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
+      { ...UNLISTED, jobWaits: false },
+      'failed',
+    ],
+    [
+      'was stopped by the launcher because its agent never registered',
+      ranTask(minutes(6), 0, neverRegistered),
+      { ...UNLISTED, jobWaits: false },
+      'failed',
+    ],
+    ['never started', stoppedTask('t', { startedAtMs: undefined }), { ...UNLISTED, jobWaits: false }, 'failed'],
+    ['still runs', task('t'), {}, 'unknown'],
+  ])('and %s', (_, one, evidence, expected) => {
+    expect(outcomeOf(one, { ...REGISTERED, registered: false, ...evidence })).toBe(expected);
   });
 });
 
@@ -93,8 +151,7 @@ describe('agents that come up and end without a job', () => {
   const idle = (n: number) => round(n, 5, { exitCode: LEFT_IDLE_EXIT_CODE });
   const rounds = [idle(0), idle(1), idle(2)];
   const failures = (tasks: readonly Task[], agents: readonly Agent[] = exited(tasks)) =>
-    supplyOf({ lanes: [LANE], tasks, agents, running: [], queued: [queuedJob('run-1')] }, LIMITS.startDeadlineMs, NOW)
-      .startFailures;
+    supplyOfPool({ tasks, agents, queued: [queuedJob('run-1')] }).startFailures;
 
   it('may be chance twice, and are a start failure from the third round on', () => {
     expect(failures(rounds.slice(0, 2))).toEqual([]);
@@ -138,8 +195,7 @@ describe('warm agents that end without a job', () => {
   const rounds = (overrides: Partial<Task>) =>
     [0, 1, 2].map((n) => round(n, 2, { startedBy: 'warm/id/1', ...overrides }));
   const failures = (tasks: readonly Task[], agents: readonly Agent[], agentsSinceMs?: number) =>
-    supplyOf({ lanes: [lane], tasks, agents, agentsSinceMs, running: [], queued: [] }, LIMITS.startDeadlineMs, NOW)
-      .startFailures.length;
+    supplyOfPool({ lanes: [lane], tasks, agents, agentsSinceMs }).startFailures.length;
 
   it('long before their time are start failures from the third round on', () => {
     const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE });

@@ -2,16 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { demandOf, OBSERVED_STATUSES } from '../../../../functions/launcher/core/demand.ts';
 import { holdsAgent, reconcile, withStanding } from '../../../../functions/launcher/core/reconcile.ts';
 import { isStandingKey, isSweepKey, standingShort, warmIdleMs } from '../../../../functions/launcher/core/standing.ts';
-import { supplyOf } from '../../../../functions/launcher/core/supply.ts';
-import {
-  type Evidence,
-  isQuestionable,
-  LEFT_IDLE_EXIT_CODE,
-  outcomeOf,
-  STOP_REASON_PREFIX,
-  startFailures,
-  type TaskOutcome,
-} from '../../../../functions/launcher/core/task-outcome.ts';
+import { startFailures, type TaskOutcome } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Lane, LiveState, StartFailure, Supply, Task } from '../../../../functions/launcher/core/types.ts';
 import {
   APPLY_LANE,
@@ -23,70 +14,13 @@ import {
   NOW,
   PLAN_LANE,
   queuedJob,
-  REGISTERED,
   ranTask,
   run,
-  seconds,
   standingJob,
   stoppedTask,
   supply,
-  task,
-  WARM,
+  supplyOfPool,
 } from './builders.ts';
-
-const UNREGISTERED: Evidence = { ...REGISTERED, registered: false };
-const UNSEEN = { registered: false, agentsObserved: false };
-
-describe('the outcome of a task', () => {
-  it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
-    ['an agent that ran for exactly ten seconds had the time for a job', ranTask(seconds(10), 0), {}, 'served'],
-    ['an agent that failed after exactly a minute had the time for a job', ranTask(seconds(60), 1), {}, 'served'],
-    [
-      'a warm agent that leaves after exactly half its time did not leave too early',
-      ranTask(minutes(5), LEFT_IDLE_EXIT_CODE),
-      { ...WARM, idleMs: minutes(10) },
-      'up',
-    ],
-    ['a stopped task without an exit code has ended', ranTask(minutes(2), undefined), { jobWaits: false }, 'served'],
-    [
-      'a task without an agent that ended well after exactly ten seconds proves nothing when its job is gone',
-      ranTask(seconds(10), 0),
-      { registered: false, jobWaits: false },
-      'unknown',
-    ],
-    [
-      'a job that still waits is not enough when the agents cannot be listed',
-      ranTask(seconds(10), 0),
-      UNSEEN,
-      'unknown',
-    ],
-    [
-      'a task that ECS failed to start has failed, although its containers had begun',
-      ranTask(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
-      { ...UNSEEN, jobWaits: false },
-      'failed',
-    ],
-    [
-      'a task that the launcher stopped because its agent never registered has failed',
-      ranTask(minutes(6), 0, {
-        stopCode: 'UserInitiated',
-        stoppedReason: `${STOP_REASON_PREFIX}its agent did not register`,
-      }),
-      { ...UNSEEN, jobWaits: false },
-      'failed',
-    ],
-    ['a task that still runs proves nothing while its agent is in no list', task('t'), UNREGISTERED, 'unknown'],
-  ])('%s', (_, one, evidence, expected) => {
-    expect(outcomeOf(one, { ...REGISTERED, ...evidence })).toBe(expected);
-  });
-
-  it('an end is questionable when it came within a minute, or with an error', () => {
-    expect(isQuestionable(ranTask(seconds(60) - 1, 0))).toBe(true);
-    expect(isQuestionable(ranTask(seconds(60), 0))).toBe(false);
-    expect(isQuestionable(ranTask(minutes(5), 1))).toBe(true);
-    expect(isQuestionable(ranTask(minutes(5), LEFT_IDLE_EXIT_CODE))).toBe(false);
-  });
-});
 
 describe('start failures in a row', () => {
   const at = (agoMs: number, start: TaskOutcome, overrides: Partial<Task> = {}) => ({
@@ -124,15 +58,12 @@ describe('start failures in a row', () => {
 });
 
 describe('supply', () => {
-  const seen = (has: Partial<Parameters<typeof supplyOf>[0]>): Supply =>
-    supplyOf({ lanes: [LANE], tasks: [], agents: [], running: [], queued: [], ...has }, LIMITS.startDeadlineMs, NOW);
-
   it('a list of agents that goes back to the very creation of a warm task proves that its agent never registered', () => {
     const createdAtMs = NOW - minutes(5);
     const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
     const tasks = [ranTask(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
-    expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
-    expect(seen({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
+    expect(supplyOfPool({ lanes, tasks, agentsSinceMs: createdAtMs }).startFailures).toHaveLength(1);
+    expect(supplyOfPool({ lanes, tasks, agentsSinceMs: createdAtMs + 1 }).startFailures).toEqual([]);
   });
 });
 

@@ -4,20 +4,28 @@ import { describe, expect, it } from 'vitest';
 import { isAlreadyUsed } from '../../../../functions/launcher/core/client-token.ts';
 import { demandOf } from '../../../../functions/launcher/core/demand.ts';
 import { reconcile } from '../../../../functions/launcher/core/reconcile.ts';
-import { isEnding, isLive, supplyOf } from '../../../../functions/launcher/core/supply.ts';
+import { isEnding, isLive } from '../../../../functions/launcher/core/supply.ts';
 import { STOP_CODES } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, Task } from '../../../../functions/launcher/core/types.ts';
-import { agent, LANE, LIMITS, minutes, NOW, queuedJob, run, seconds, stoppedTask, task } from './builders.ts';
+import {
+  agent,
+  LANE,
+  LIMITS,
+  minutes,
+  NOW,
+  queuedJob,
+  run,
+  seconds,
+  stoppedTask,
+  supplyOfPool,
+  task,
+} from './builders.ts';
 
 const NEW_STATUS = 'CHECKPOINTING';
 
 function decide(tasks: readonly Task[], agents: readonly Agent[] | undefined = []) {
   const demand = demandOf([run()]);
-  const supply = supplyOf(
-    { lanes: [LANE], tasks, agents, running: [], queued: demand.queued },
-    LIMITS.startDeadlineMs,
-    NOW,
-  );
+  const supply = supplyOfPool({ tasks, agents, queued: demand.queued });
   return { supply, ...reconcile({ lanes: [LANE], demand, supply, limitRoom: undefined }, LIMITS, NOW) };
 }
 
