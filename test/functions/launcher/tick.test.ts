@@ -44,16 +44,14 @@ describe('a tick', () => {
   });
 
   it('sends no further request for a run that entered a post-plan status less than two minutes ago', async () => {
-    const run1 = run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) + 1 });
-    platform.lists('one', run1);
+    platform.lists('one', run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) + 1 }));
     await tickOf([pool('one')]);
     expect(requests()).toEqual({ agents: [], stopped: 0 });
     expect(launched()).toEqual([]);
   });
 
   it('launches one agent for a run that has waited after its plan for two minutes', async () => {
-    const run1 = run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) });
-    platform.lists('one', run1);
+    platform.lists('one', run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) }));
     await tickOf([pool('one')]);
     expect(launched()).toEqual(['one sweep/run-1/0/1']);
     tasks.stopped = [stoppedTask('t', { family: 'launcher-one', startedBy: 'sweep/run-1/0', exitCode: 75 })];
