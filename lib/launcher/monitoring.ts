@@ -147,18 +147,19 @@ export class Monitoring extends Construct {
     return [...ofAllPools, afterPlan];
   }
 
-  /** @param options with a threshold of 1, if they don't have their own. */
+  /** @param options with a threshold of 1 by default */
   private alarm(
     kind: keyof typeof RUNBOOK_HEADINGS,
     pool: string | undefined,
     options: Omit<cloudwatch.AlarmProps, 'threshold'> & { readonly what: string; readonly threshold?: number },
   ): cloudwatch.Alarm {
-    const { what, ...settings } = options;
+    const { what, metric, threshold = 1, ...settings } = options;
     const heading = RUNBOOK_HEADINGS[kind];
     return new cloudwatch.Alarm(this, pool === undefined ? kind : `${kind}-${pool}`, {
-      threshold: 1,
       comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+      metric,
+      threshold,
       ...settings,
       alarmName: alarmName(this.props.name, heading, pool),
       alarmDescription: `${what} Runbook: docs/runbook.md, "${heading}".`,
