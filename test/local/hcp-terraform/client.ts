@@ -1,4 +1,4 @@
-/** A user of the API, and an agent that does as the test says: both over real TLS. */
+/** A user of the API, and an agent that the test controls, both over real TLS. */
 import { Agent, request } from 'undici';
 import {
   AGENT_ID_HEADER,
@@ -18,12 +18,14 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** The body as JSON; for looking into with `toMatchObject` and `at`. */
+  /** The body as JSON, for `toMatchObject` and `at`. */
   readonly body: unknown;
 }
 
-/** The value at a path inside unknown JSON; `undefined` when the path leads nowhere. */
-export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
+type Path = readonly (string | number)[];
+
+/** The value at a path inside unknown JSON; `undefined` if the path leads nowhere. */
+export function at(value: unknown, ...path: Path): unknown {
   let present = value;
   for (const step of path) {
     if (typeof present !== 'object' || present === null) return undefined;
@@ -32,18 +34,19 @@ export function at(value: unknown, ...path: readonly (string | number)[]): unkno
   return present;
 }
 
-export function textAt(value: unknown, ...path: readonly (string | number)[]): string {
+export function textAt(value: unknown, ...path: Path): string {
   const found = at(value, ...path);
   if (typeof found !== 'string') throw new Error(`no text at ${path.join('.')} of ${JSON.stringify(value)}`);
   return found;
 }
 
-export function listAt(value: unknown, ...path: readonly (string | number)[]): readonly unknown[] {
+export function listAt(value: unknown, ...path: Path): readonly unknown[] {
   const found = at(value, ...path);
   if (!Array.isArray(found)) throw new Error(`no list at ${path.join('.')} of ${JSON.stringify(value)}`);
   return found;
 }
 
+export type Attributes = Record<string, unknown>;
 export type Body = Record<string, unknown> | string | Buffer | undefined;
 
 export class Platform {
@@ -60,6 +63,16 @@ export class Platform {
     await this.server.close();
   }
 
+  /** Path of the initial organization. */
+  get organization(): string {
+    return `/organizations/${this.server.organization}`;
+  }
+
+  /** Path of the initial agent pool. */
+  get pool(): string {
+    return `/agent-pools/${this.server.agentPool.id}`;
+  }
+
   async send(
     method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
     url: string,
@@ -73,16 +86,10 @@ export class Platform {
         body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? (body ?? null) : JSON.stringify(body),
     });
     const text = await response.body.text();
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      parsed = undefined;
-    }
-    return { status: response.statusCode, headers: response.headers, text, body: parsed };
+    return { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
   }
 
-  /** A request of API v2 by the owner, or by the token given. */
+  /** A request of API v2 by the owner, or by the user of the token. */
   api(
     method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
     path: string,
@@ -90,40 +97,55 @@ export class Platform {
     token = this.server.apiToken,
   ): Promise<Answer> {
     const type = method === 'GET' ? {} : { 'content-type': 'application/vnd.api+json' };
-    return this.send(method, `/api/v2${path}`, {
-      headers: { authorization: `Bearer ${token}`, ...type },
-      ...(body === undefined ? {} : { body }),
-    });
+    const headers = { authorization: `Bearer ${token}`, ...type };
+    return this.send(method, `/api/v2${path}`, { headers, body });
   }
 
-  async workspace(name: string, attributes: Record<string, unknown> = {}): Promise<string> {
-    const answer = await this.api('POST', `/organizations/${this.server.organization}/workspaces`, {
-      data: { type: 'workspaces', attributes: { name, ...attributes } },
-    });
+  create(path: string, type: string, attributes: Attributes = {}, more: object = {}): Promise<Answer> {
+    return this.api('POST', path, { data: { type, attributes, ...more } });
+  }
+
+  change(path: string, type: string, attributes: Attributes, more: object = {}): Promise<Answer> {
+    return this.api('PATCH', path, { data: { type, attributes, ...more } });
+  }
+
+  /** The attributes of the resource at the path. */
+  async attributes(path: string): Promise<unknown> {
+    return at((await this.api('GET', path)).body, 'data', 'attributes');
+  }
+
+  async agentPool(name: string, attributes: Attributes = {}): Promise<string> {
+    const answer = await this.create(`${this.organization}/agent-pools`, 'agent-pools', { name, ...attributes });
     return textAt(answer.body, 'data', 'id');
   }
 
-  async configurationVersion(workspaceId: string, attributes: Record<string, unknown> = {}): Promise<string> {
-    const answer = await this.api('POST', `/workspaces/${workspaceId}/configuration-versions`, {
-      data: { type: 'configuration-versions', attributes: { 'auto-queue-runs': false, ...attributes } },
-    });
+  async workspace(name: string, attributes: Attributes = {}): Promise<string> {
+    const answer = await this.create(`${this.organization}/workspaces`, 'workspaces', { name, ...attributes });
+    return textAt(answer.body, 'data', 'id');
+  }
+
+  /** Without `auto-queue-runs`, which is the platform's default. */
+  newConfigurationVersion(workspaceId: string, attributes: Attributes = {}): Promise<Answer> {
+    const path = `/workspaces/${workspaceId}/configuration-versions`;
+    return this.create(path, 'configuration-versions', { 'auto-queue-runs': false, ...attributes });
+  }
+
+  async configurationVersion(workspaceId: string, attributes: Attributes = {}): Promise<string> {
+    const answer = await this.newConfigurationVersion(workspaceId, attributes);
     await this.send('PUT', textAt(answer.body, 'data', 'attributes', 'upload-url'), { body: Buffer.from('archive') });
     return textAt(answer.body, 'data', 'id');
   }
 
-  async createRun(workspaceId: string, attributes: Record<string, unknown> = {}): Promise<string> {
+  /** Requests a run. Without a configuration version, it is the workspace's last one. */
+  requestRun(workspaceId: string, attributes: Attributes = {}, versionId?: string): Promise<Answer> {
+    const version = { 'configuration-version': { data: { type: 'configuration-versions', id: versionId } } };
+    const workspace = { data: { type: 'workspaces', id: workspaceId } };
+    return this.create('/runs', 'runs', attributes, { relationships: { workspace, ...(versionId && version) } });
+  }
+
+  async createRun(workspaceId: string, attributes: Attributes = {}): Promise<string> {
     const versionId = await this.configurationVersion(workspaceId, { speculative: attributes['plan-only'] === true });
-    const answer = await this.api('POST', '/runs', {
-      data: {
-        type: 'runs',
-        attributes,
-        relationships: {
-          workspace: { data: { type: 'workspaces', id: workspaceId } },
-          'configuration-version': { data: { type: 'configuration-versions', id: versionId } },
-        },
-      },
-    });
-    return textAt(answer.body, 'data', 'id');
+    return textAt((await this.requestRun(workspaceId, attributes, versionId)).body, 'data', 'id');
   }
 
   async run(runId: string): Promise<unknown> {
@@ -144,15 +166,15 @@ export class Platform {
   }
 
   registration(wanted: Partial<Registration> = {}, token = this.server.agentPool.token): Promise<Answer> {
+    const defaults = {
+      version: '1.31.0',
+      architecture: 'amd64',
+      accept: ['plan', 'apply', 'assessment'],
+      single: true,
+    };
     return this.send('POST', '/api/agent/v1/agents', {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: {
-        version: '1.31.0',
-        architecture: 'amd64',
-        accept: ['plan', 'apply', 'assessment'],
-        single: true,
-        ...wanted,
-      },
+      body: { ...defaults, ...wanted },
     });
   }
 }
@@ -169,10 +191,8 @@ export class ScriptedAgent {
   }
 
   send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, type = 'application/json'): Promise<Answer> {
-    return this.#platform.send(method, `/api/agent/v1${path}`, {
-      headers: { authorization: `Bearer ${this.#token}`, 'content-type': type, [AGENT_ID_HEADER]: this.id },
-      ...(body === undefined ? {} : { body }),
-    });
+    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': type, [AGENT_ID_HEADER]: this.id };
+    return this.#platform.send(method, `/api/agent/v1${path}`, { headers, body });
   }
 
   async poll(): Promise<PolledJob | undefined> {
@@ -192,12 +212,20 @@ export class ScriptedAgent {
   }
 }
 
-/** An emulator, without rate limits unless they are requested. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An emulator, without rate limits unless the options contain some. */
 export async function startPlatform(options: HcpTerraformOptions = {}): Promise<Platform> {
   return new Platform(await startHcpTerraform({ rateLimits: 'off', ...options }));
 }
 
-/** A clock that stands still until it is moved. */
+/** A clock that stands still until the test advances it. */
 export interface Clock {
   readonly now: () => number;
   advance(ms: number): void;
@@ -213,7 +241,7 @@ export function clockAt(iso: string): Clock {
   };
 }
 
-/** The next job for a fresh single-mode agent; fails when nothing is queued for it. */
+/** The next job for a fresh single-mode agent. Throws if nothing is queued for it. */
 export async function takeJob(
   platform: Platform,
   wanted: Partial<Registration> = {},
@@ -224,7 +252,7 @@ export async function takeJob(
   return { agent, job };
 }
 
-/** One single-mode agent's life: takes the next job, ends it with the result, leaves. */
+/** The life of a single-mode agent: it takes the next job, ends it with the result, and exits. */
 export async function serveNext(platform: Platform, result: Partial<JobResult> = {}): Promise<PolledJob> {
   const { agent, job } = await takeJob(platform);
   await agent.finish(job, result);

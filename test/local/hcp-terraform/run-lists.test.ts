@@ -9,9 +9,7 @@ const ids: Record<string, string> = {};
 beforeAll(async () => {
   platform = await startPlatform({ now: clock.now });
   const { organization } = platform.server;
-  const pool = await platform.api('POST', `/organizations/${organization}/agent-pools`, {
-    data: { type: 'agent-pools', attributes: { name: 'other' } },
-  });
+  const pool = await platform.create(`/organizations/${organization}/agent-pools`, 'agent-pools', { name: 'other' });
   otherPoolId = textAt(pool.body, 'data', 'id');
   const here = await platform.workspace('here');
   const there = await platform.workspace('there', { 'execution-mode': 'agent', 'agent-pool-id': otherPoolId });
@@ -40,7 +38,7 @@ async function names(path: string): Promise<string[]> {
 }
 
 function organizationRuns(filters: Record<string, string> = {}): Promise<string[]> {
-  return names(`/organizations/${platform.server.organization}/runs?${new URLSearchParams(filters)}`);
+  return names(`${platform.organization}/runs?${new URLSearchParams(filters)}`);
 }
 
 describe('the list of runs of an organization', () => {
@@ -75,7 +73,7 @@ describe('the list of runs of an organization', () => {
   });
 
   it('is paged without totals until there is no next page', async () => {
-    const path = `/organizations/${platform.server.organization}/runs`;
+    const path = `${platform.organization}/runs`;
     const first = await platform.api('GET', `${path}?page%5Bsize%5D=4`);
     expect(at(first.body, 'meta', 'pagination')).toEqual({
       'current-page': 1,
@@ -96,7 +94,7 @@ describe('the list of runs of an organization', () => {
   });
 
   it('never gives more than 100 a page, and 20 unless asked', async () => {
-    const path = `/organizations/${platform.server.organization}/runs`;
+    const path = `${platform.organization}/runs`;
     expect(at((await platform.api('GET', path)).body, 'meta', 'pagination', 'page-size')).toBe(20);
     expect(at((await platform.api('GET', `${path}?page%5Bsize%5D=500`)).body, 'meta', 'pagination', 'page-size')).toBe(
       100,
@@ -108,7 +106,7 @@ describe('the list of runs of an organization', () => {
       'filter[workspace_names]': 'here',
       include: 'plan,apply,workspace,created_by',
     });
-    const answer = await platform.api('GET', `/organizations/${platform.server.organization}/runs?${query}`);
+    const answer = await platform.api('GET', `${platform.organization}/runs?${query}`);
     const types = listAt(answer.body, 'included').map((each) => textAt(each, 'type'));
     const count = (type: string) => types.filter((each) => each === type).length;
     expect([count('plans'), count('applies'), count('workspaces'), count('users')]).toEqual([4, 4, 1, 1]);
@@ -117,7 +115,7 @@ describe('the list of runs of an organization', () => {
 
 describe('the list of runs of a workspace', () => {
   it('leaves plan-only runs out unless they are asked for, and goes back to the beginning', async () => {
-    const workspace = await platform.api('GET', `/organizations/${platform.server.organization}/workspaces/here`);
+    const workspace = await platform.api('GET', `${platform.organization}/workspaces/here`);
     const path = `/workspaces/${textAt(workspace.body, 'data', 'id')}/runs`;
     expect(await names(path)).toEqual(['saved', 'waiting', 'planning', 'old']);
     expect(await names(`${path}?filter%5Boperation%5D=plan_only`)).toEqual(['speculative']);
@@ -132,7 +130,7 @@ describe('the other places where runs are seen', () => {
       'filter[current-run][status]': 'plan_queued,planning',
       include: 'current_run',
     });
-    const answer = await platform.api('GET', `/organizations/${platform.server.organization}/workspaces?${query}`);
+    const answer = await platform.api('GET', `${platform.organization}/workspaces?${query}`);
     const found = listAt(answer.body, 'data').map((each) => [
       textAt(each, 'attributes', 'name'),
       textAt(each, 'relationships', 'agent-pool', 'data', 'id'),
@@ -148,11 +146,11 @@ describe('the other places where runs are seen', () => {
   });
 
   it('shows the queue with positions, and the capacity', async () => {
-    const queue = await platform.api('GET', `/organizations/${platform.server.organization}/runs/queue`);
+    const queue = await platform.api('GET', `${platform.organization}/runs/queue`);
     expect(listAt(queue.body, 'data').map((run) => at(run, 'attributes', 'position-in-queue'))).toEqual([
       1, 2, 3, 4, 5, 6,
     ]);
-    const capacity = await platform.api('GET', `/organizations/${platform.server.organization}/capacity`);
+    const capacity = await platform.api('GET', `${platform.organization}/capacity`);
     expect(at(capacity.body, 'data', 'attributes')).toEqual({ pending: 1, running: 5 });
   });
 });

@@ -11,8 +11,9 @@ beforeEach(async () => {
 afterEach(() => platform.close());
 
 async function createPool(name: string, attributes: Record<string, unknown> = {}): Promise<string> {
-  const answer = await platform.api('POST', `/organizations/${organization}/agent-pools`, {
-    data: { type: 'agent-pools', attributes: { name, ...attributes } },
+  const answer = await platform.create(`/organizations/${organization}/agent-pools`, 'agent-pools', {
+    name,
+    ...attributes,
   });
   expect(answer.status).toBe(201);
   return textAt(answer.body, 'data', 'id');
@@ -28,9 +29,7 @@ describe('agent pools', () => {
       'organization-scoped': true,
       'agent-count': 0,
     });
-    const renamed = await platform.api('PATCH', `/agent-pools/${id}`, {
-      data: { type: 'agent-pools', attributes: { name: 'jobs' } },
-    });
+    const renamed = await platform.change(`/agent-pools/${id}`, 'agent-pools', { name: 'jobs' });
     expect(at(renamed.body, 'data', 'attributes', 'name')).toBe('jobs');
     expect((await platform.api('DELETE', `/agent-pools/${id}`)).status).toBe(204);
     expect((await platform.api('GET', `/agent-pools/${id}`)).status).toBe(404);
@@ -48,8 +47,10 @@ describe('agent pools', () => {
 
   it('can be closed to workspaces that are not named', async () => {
     const id = await createPool('closed', { 'organization-scoped': false });
-    const refused = await platform.api('POST', `/organizations/${organization}/workspaces`, {
-      data: { type: 'workspaces', attributes: { name: 'one', 'execution-mode': 'agent', 'agent-pool-id': id } },
+    const refused = await platform.create(`/organizations/${organization}/workspaces`, 'workspaces', {
+      name: 'one',
+      'execution-mode': 'agent',
+      'agent-pool-id': id,
     });
     expect(refused.status).toBe(422);
   });
@@ -66,8 +67,9 @@ describe('workspaces', () => {
     });
     expect(at(shown.body, 'data', 'relationships', 'agent-pool', 'data', 'id')).toBe(platform.server.agentPool.id);
 
-    const changed = await platform.api('PATCH', `/workspaces/${inheriting}`, {
-      data: { type: 'workspaces', attributes: { 'execution-mode': 'agent', 'agent-pool-id': poolId } },
+    const changed = await platform.change(`/workspaces/${inheriting}`, 'workspaces', {
+      'execution-mode': 'agent',
+      'agent-pool-id': poolId,
     });
     expect(at(changed.body, 'data', 'attributes', 'setting-overwrites')).toEqual({
       'execution-mode': true,
@@ -75,24 +77,20 @@ describe('workspaces', () => {
     });
     expect(at(changed.body, 'data', 'relationships', 'agent-pool', 'data', 'id')).toBe(poolId);
 
-    const back = await platform.api('PATCH', `/organizations/${organization}/workspaces/inheriting`, {
-      data: {
-        type: 'workspaces',
-        attributes: { 'setting-overwrites': { 'execution-mode': false, 'agent-pool': false } },
-      },
+    const back = await platform.change(`/organizations/${organization}/workspaces/inheriting`, 'workspaces', {
+      'setting-overwrites': { 'execution-mode': false, 'agent-pool': false },
     });
     expect(at(back.body, 'data', 'relationships', 'agent-pool', 'data', 'id')).toBe(platform.server.agentPool.id);
   });
 
   it('follow the organization when its default changes', async () => {
     const poolId = await createPool('next');
-    await platform.api('PATCH', `/organizations/${organization}`, {
-      data: {
-        type: 'organizations',
-        attributes: { 'default-execution-mode': 'agent' },
-        relationships: { 'default-agent-pool': { data: { type: 'agent-pools', id: poolId } } },
-      },
-    });
+    await platform.change(
+      `/organizations/${organization}`,
+      'organizations',
+      { 'default-execution-mode': 'agent' },
+      { 'default-agent-pool': { data: { type: 'agent-pools', id: poolId } } },
+    );
     const runId = await platform.createRun(await platform.workspace('one'));
     const runs = await platform.api('GET', `/organizations/${organization}/runs?filter%5Bagent_pool_names%5D=next`);
     expect(listAt(runs.body, 'data').map((run) => at(run, 'id'))).toEqual([runId]);
@@ -106,9 +104,7 @@ describe('workspaces', () => {
     [{ name: 'one', 'execution-mode': 'agent', 'agent-pool-id': 'apool-nobody' }, 'agent-pool-id'],
     [{ name: 'one', 'execution-mode': 'cloud' }, 'execution-mode'],
   ])('%j is refused with 422 for its %s', async (attributes, attribute) => {
-    const answer = await platform.api('POST', `/organizations/${organization}/workspaces`, {
-      data: { type: 'workspaces', attributes },
-    });
+    const answer = await platform.create(`/organizations/${organization}/workspaces`, 'workspaces', attributes);
     expect(answer.status).toBe(422);
     expect(at(answer.body, 'errors', 0, 'source', 'pointer')).toBe(`/data/attributes/${attribute}`);
   });
@@ -116,9 +112,7 @@ describe('workspaces', () => {
   it('are unique by name, and deleted with their runs', async () => {
     const workspaceId = await platform.workspace('one');
     const runId = await platform.createRun(workspaceId);
-    const twice = await platform.api('POST', `/organizations/${organization}/workspaces`, {
-      data: { type: 'workspaces', attributes: { name: 'one' } },
-    });
+    const twice = await platform.create(`/organizations/${organization}/workspaces`, 'workspaces', { name: 'one' });
     expect(twice.status).toBe(422);
     expect((await platform.api('DELETE', `/organizations/${organization}/workspaces/one`)).status).toBe(204);
     expect((await platform.api('GET', `/runs/${runId}`)).status).toBe(404);
@@ -142,8 +136,8 @@ describe('runs in a pool that nobody serves', () => {
 describe('configuration versions', () => {
   it('show their upload URL once, take one upload, and give it back', async () => {
     const workspaceId = await platform.workspace('one');
-    const made = await platform.api('POST', `/workspaces/${workspaceId}/configuration-versions`, {
-      data: { type: 'configuration-versions', attributes: { 'auto-queue-runs': false } },
+    const made = await platform.create(`/workspaces/${workspaceId}/configuration-versions`, 'configuration-versions', {
+      'auto-queue-runs': false,
     });
     expect(made.status).toBe(201);
     const id = textAt(made.body, 'data', 'id');
@@ -152,15 +146,15 @@ describe('configuration versions', () => {
     expect(at(before.body, 'data', 'attributes')).toMatchObject({ status: 'pending', speculative: false });
     expect(before.text).not.toContain('upload-url');
 
-    const early = await platform.api('POST', '/runs', {
-      data: {
-        type: 'runs',
-        relationships: {
-          workspace: { data: { type: 'workspaces', id: workspaceId } },
-          'configuration-version': { data: { type: 'configuration-versions', id } },
-        },
+    const early = await platform.create(
+      '/runs',
+      'runs',
+      {},
+      {
+        workspace: { data: { type: 'workspaces', id: workspaceId } },
+        'configuration-version': { data: { type: 'configuration-versions', id } },
       },
-    });
+    );
     expect(early.status).toBe(422);
 
     expect((await platform.send('PUT', uploadUrl, { body: Buffer.from('tar') })).status).toBe(200);
@@ -180,11 +174,9 @@ describe('configuration versions', () => {
       workspace: { data: { type: 'workspaces', id: workspaceId } },
       'configuration-version': { data: { type: 'configuration-versions', id: versionId } },
     };
-    const run = await platform.api('POST', '/runs', { data: { type: 'runs', relationships } });
+    const run = await platform.create('/runs', 'runs', {}, relationships);
     expect(at(run.body, 'data', 'attributes', 'plan-only')).toBe(true);
-    const refused = await platform.api('POST', '/runs', {
-      data: { type: 'runs', attributes: { 'plan-only': false }, relationships },
-    });
+    const refused = await platform.create('/runs', 'runs', { 'plan-only': false }, relationships);
     expect(refused.status).toBe(422);
   });
 });
@@ -192,17 +184,13 @@ describe('configuration versions', () => {
 describe('variables', () => {
   it('are made, changed, deleted; sensitive values are never shown', async () => {
     const path = `/workspaces/${await platform.workspace('one')}/vars`;
-    const made = await platform.api('POST', path, {
-      data: { type: 'vars', attributes: { key: 'k', value: 'hush', category: 'env', sensitive: true } },
-    });
+    const made = await platform.create(path, 'vars', { key: 'k', value: 'hush', category: 'env', sensitive: true });
     expect(made.status).toBe(201);
     expect(made.text).not.toContain('hush');
     const id = textAt(made.body, 'data', 'id');
-    const again = await platform.api('POST', path, {
-      data: { type: 'vars', attributes: { key: 'k', category: 'env' } },
-    });
+    const again = await platform.create(path, 'vars', { key: 'k', category: 'env' });
     expect(again.status).toBe(422);
-    const changed = await platform.api('PATCH', `${path}/${id}`, { data: { type: 'vars', attributes: { key: 'l' } } });
+    const changed = await platform.change(`${path}/${id}`, 'vars', { key: 'l' });
     expect(at(changed.body, 'data', 'attributes', 'key')).toBe('l');
     expect((await platform.api('DELETE', `${path}/${id}`)).status).toBe(204);
     expect(listAt((await platform.api('GET', path)).body, 'data')).toEqual([]);
@@ -284,7 +272,7 @@ describe('what the answers carry', () => {
     const shown = (await platform.api('GET', `/agents/${agent.id}`)).body;
     expect(keys(shown, 'data')).toEqual(['attributes', 'id', 'links', 'type']);
     expect(keys(shown, 'data', 'attributes')).toEqual(['created-at', 'ip-address', 'last-ping-at', 'name', 'status']);
-    const pool = (await platform.api('GET', `/agent-pools/${platform.server.agentPool.id}`)).body;
+    const pool = (await platform.api('GET', platform.pool)).body;
     expect(keys(pool, 'data', 'attributes')).toEqual(['agent-count', 'created-at', 'name', 'organization-scoped']);
     const apply = (await platform.api('GET', `/runs/${runId}/apply`)).body;
     expect(keys(apply, 'data', 'attributes')).toEqual(
