@@ -1,17 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PolledJob } from '../../../local/hcp-terraform/agent-protocol.ts';
-import {
-  at,
-  type Clock,
-  clockAt,
-  listAt,
-  type Platform,
-  type ScriptedAgent,
-  serveNext,
-  startPlatform,
-  takeJob,
-  textAt,
-} from './client.ts';
+import { at, type Clock, clockAt, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
+
+type Taken = Awaited<ReturnType<typeof takeJob>>;
 
 const MINUTE_MS = 60_000;
 
@@ -23,8 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => platform.close());
 
-async function status(agent: ScriptedAgent): Promise<unknown> {
-  return at(await platform.attributes(`/agents/${agent.id}`), 'status');
+async function status({ id }: { readonly id: string }): Promise<unknown> {
+  return at(await platform.attributes(`/agents/${id}`), 'status');
 }
 
 async function agentCount(): Promise<unknown> {
@@ -132,14 +122,8 @@ describe('the list of agents', () => {
     clock.advance(10 * MINUTE_MS);
     await platform.register({ name: 'c' });
     const all = await platform.api('GET', `${path}?page%5Bsize%5D=2`);
-    expect(at(all.body, 'meta', 'pagination')).toEqual({
-      'current-page': 1,
-      'page-size': 2,
-      'prev-page': null,
-      'next-page': 2,
-      'total-pages': 2,
-      'total-count': 3,
-    });
+    const page = { 'current-page': 1, 'page-size': 2, 'prev-page': null, 'next-page': 2 };
+    expect(at(all.body, 'meta', 'pagination')).toEqual({ ...page, 'total-pages': 2, 'total-count': 3 });
     const recent = await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=2026-03-01T12:05:00Z`);
     expect(listAt(recent.body, 'data').map((each) => at(each, 'attributes', 'name'))).toEqual(['c']);
     expect((await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=yesterday`)).status).toBe(400);
@@ -260,12 +244,11 @@ describe('policy sets in agent mode', () => {
   });
 
   it.each([
-    ['fail', async (agent: ScriptedAgent, job: PolledJob) => agent.finish(job, { status: 'errored' })],
-    ['lose their agent', async (agent: ScriptedAgent) => agent.status('exited')],
+    ['fail', ({ agent, job }: Taken) => agent.finish(job, { status: 'errored' })],
+    ['lose their agent', ({ agent }: Taken) => agent.status('exited')],
   ])('end a run as errored if they %s', async (_, end) => {
     const { runId } = await planned();
-    const { agent, job } = await takeJob(platform, { accept: ['policy'] });
-    await end(agent, job);
+    await end(await takeJob(platform, { accept: ['policy'] }));
     expect(await platform.runStatus(runId)).toBe('errored');
   });
 
@@ -283,11 +266,9 @@ describe('policy sets in agent mode', () => {
     const { agent, job } = await takeJob(platform, { accept: ['policy'] });
     await agent.finish(job);
     expect(await platform.runStatus(runId)).toBe('apply_queued');
-    const apply = await takeJob(platform);
-    await apply.agent.finish(apply.job);
+    await serveNext(platform);
     const next = await platform.createRun(workspaceId);
-    const plan = await takeJob(platform);
-    await plan.agent.finish(plan.job);
+    await serveNext(platform);
     expect(await platform.runStatus(next)).toBe('apply_queued');
   });
 });

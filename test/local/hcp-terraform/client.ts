@@ -22,6 +22,7 @@ export interface Answer {
   readonly body: unknown;
 }
 
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 type Path = readonly (string | number)[];
 
 /** The value at a path inside unknown JSON; `undefined` if the path leads nowhere. */
@@ -51,10 +52,16 @@ export type Body = Record<string, unknown> | string | Buffer | undefined;
 
 export class Platform {
   readonly server: HcpTerraformServer;
+  /** Path of the initial organization. */
+  readonly organization: string;
+  /** Path of the initial agent pool. */
+  readonly pool: string;
   readonly #dispatcher: Agent;
 
   constructor(server: HcpTerraformServer) {
     this.server = server;
+    this.organization = `/organizations/${server.organization}`;
+    this.pool = `/agent-pools/${server.agentPool.id}`;
     this.#dispatcher = new Agent({ connect: { ca: server.certPem } });
   }
 
@@ -63,18 +70,8 @@ export class Platform {
     await this.server.close();
   }
 
-  /** Path of the initial organization. */
-  get organization(): string {
-    return `/organizations/${this.server.organization}`;
-  }
-
-  /** Path of the initial agent pool. */
-  get pool(): string {
-    return `/agent-pools/${this.server.agentPool.id}`;
-  }
-
   async send(
-    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+    method: Method | 'PUT',
     url: string,
     { headers = {}, body }: { headers?: Record<string, string>; body?: Body } = {},
   ): Promise<Answer> {
@@ -82,20 +79,14 @@ export class Platform {
       method,
       dispatcher: this.#dispatcher,
       headers,
-      body:
-        body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? (body ?? null) : JSON.stringify(body),
+      body: typeof body === 'object' && !Buffer.isBuffer(body) ? JSON.stringify(body) : (body ?? null),
     });
     const text = await response.body.text();
     return { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
   }
 
   /** A request of API v2 by the owner, or by the user of the token. */
-  api(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
-    path: string,
-    body?: Body,
-    token = this.server.apiToken,
-  ): Promise<Answer> {
+  api(method: Method, path: string, body?: Body, token = this.server.apiToken): Promise<Answer> {
     const type = method === 'GET' ? {} : { 'content-type': 'application/vnd.api+json' };
     const headers = { authorization: `Bearer ${token}`, ...type };
     return this.send(method, `/api/v2${path}`, { headers, body });
@@ -162,7 +153,7 @@ export class Platform {
 
   async register(wanted: Partial<Registration> = {}, token = this.server.agentPool.token): Promise<ScriptedAgent> {
     const answer = await this.registration(wanted, token);
-    return new ScriptedAgent(this, token, registered.parse(answer.body).agentId);
+    return scriptedAgent(this, token, registered.parse(answer.body).agentId);
   }
 
   registration(wanted: Partial<Registration> = {}, token = this.server.agentPool.token): Promise<Answer> {
@@ -179,37 +170,28 @@ export class Platform {
   }
 }
 
-export class ScriptedAgent {
-  readonly #platform: Platform;
-  readonly #token: string;
-  readonly id: string;
+export type ScriptedAgent = ReturnType<typeof scriptedAgent>;
 
-  constructor(platform: Platform, token: string, id: string) {
-    this.#platform = platform;
-    this.#token = token;
-    this.id = id;
-  }
-
-  send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, type = 'application/json'): Promise<Answer> {
-    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': type, [AGENT_ID_HEADER]: this.id };
-    return this.#platform.send(method, `/api/agent/v1${path}`, { headers, body });
-  }
-
-  async poll(): Promise<PolledJob | undefined> {
-    const answer = await this.send('POST', `/agents/${this.id}/poll`);
-    if (answer.status === 204) return undefined;
-    if (answer.status !== 200) throw new Error(`poll: ${answer.status} ${answer.text}`);
-    return polledJob.parse(answer.body);
-  }
-
-  status(status: 'idle' | 'busy' | 'exited' | 'errored'): Promise<Answer> {
-    return this.send('POST', `/agents/${this.id}/status`, { status });
-  }
-
-  finish(job: PolledJob, result: Partial<JobResult> = {}): Promise<Answer> {
-    const changes = job.jobType === 'plan' ? { hasChanges: true } : {};
-    return this.send('POST', `/jobs/${job.operationId}/result`, { status: 'finished', ...changes, ...result });
-  }
+function scriptedAgent(platform: Platform, token: string, id: string) {
+  const send = (method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, type = 'application/json') => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type, [AGENT_ID_HEADER]: id };
+    return platform.send(method, `/api/agent/v1${path}`, { headers, body });
+  };
+  return {
+    id,
+    send,
+    async poll(): Promise<PolledJob | undefined> {
+      const answer = await send('POST', `/agents/${id}/poll`);
+      if (answer.status === 204) return undefined;
+      if (answer.status !== 200) throw new Error(`poll: ${answer.status} ${answer.text}`);
+      return polledJob.parse(answer.body);
+    },
+    status: (status: 'idle' | 'busy' | 'exited' | 'errored') => send('POST', `/agents/${id}/status`, { status }),
+    finish(job: PolledJob, result: Partial<JobResult> = {}): Promise<Answer> {
+      const changes = job.jobType === 'plan' ? { hasChanges: true } : {};
+      return send('POST', `/jobs/${job.operationId}/result`, { status: 'finished', ...changes, ...result });
+    },
+  };
 }
 
 function parsed(text: string): unknown {
@@ -225,27 +207,21 @@ export async function startPlatform(options: HcpTerraformOptions = {}): Promise<
   return new Platform(await startHcpTerraform({ rateLimits: 'off', ...options }));
 }
 
-/** A clock that stands still until the test advances it. */
-export interface Clock {
-  readonly now: () => number;
-  advance(ms: number): void;
-}
+export type Clock = ReturnType<typeof clockAt>;
 
-export function clockAt(iso: string): Clock {
+/** A clock that stands still until the test advances it. */
+export function clockAt(iso: string) {
   let present = Date.parse(iso);
   return {
     now: () => present,
-    advance: (ms) => {
+    advance: (ms: number) => {
       present += ms;
     },
   };
 }
 
 /** The next job for a fresh single-mode agent. Throws if nothing is queued for it. */
-export async function takeJob(
-  platform: Platform,
-  wanted: Partial<Registration> = {},
-): Promise<{ agent: ScriptedAgent; job: PolledJob }> {
+export async function takeJob(platform: Platform, wanted: Partial<Registration> = {}) {
   const agent = await platform.register(wanted);
   const job = await agent.poll();
   if (job === undefined) throw new Error('nothing is queued');
