@@ -107,6 +107,7 @@ export class Platform {
 
   async agentPool(name: string, attributes: Attributes = {}): Promise<string> {
     const answer = await this.create(`${this.organization}/agent-pools`, 'agent-pools', { name, ...attributes });
+    if (answer.status !== 201) throw new Error(`agent pool: ${answer.status} ${answer.text}`);
     return textAt(answer.body, 'data', 'id');
   }
 

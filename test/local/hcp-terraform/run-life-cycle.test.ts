@@ -16,6 +16,7 @@ let clock: Clock;
 let platform: Platform;
 const details: string[] = [];
 beforeEach(async () => {
+  details.length = 0;
   clock = clockAt('2026-03-01T12:00:00.250Z');
   const onEvent = ({ detail }: { readonly detail: string }) => details.push(detail);
   platform = await startPlatform({ now: clock.now, forceCancelCoolOffMs: 10_000, onEvent });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { at, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
+import { type Answer, at, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
 
 let platform: Platform;
 let organization: string;
@@ -10,18 +10,18 @@ beforeEach(async () => {
 });
 afterEach(() => platform.close());
 
-const poolOf = (answer: { readonly body: unknown }) =>
-  at(answer.body, 'data', 'relationships', 'agent-pool', 'data', 'id');
-const idsIn = async (path: string) =>
-  listAt((await platform.api('GET', path)).body, 'data').map((each) => at(each, 'id'));
+const poolOf = ({ body }: Answer) => at(body, 'data', 'relationships', 'agent-pool', 'data', 'id');
+const idsOf = ({ body }: Answer) => listAt(body, 'data').map((each) => at(each, 'id'));
 
 describe('agent pools', () => {
   it('can be created, found by name, renamed and deleted', async () => {
-    const id = await platform.agentPool('batch-jobs');
-    const path = `/agent-pools/${id}`;
-    expect(await idsIn(`${organization}/agent-pools?q=batch`)).toEqual([id]);
+    const made = await platform.create(`${organization}/agent-pools`, 'agent-pools', { name: 'batch-jobs' });
+    expect(made.status).toBe(201);
+    const path = `/agent-pools/${textAt(made.body, 'data', 'id')}`;
+    const found = await platform.api('GET', `${organization}/agent-pools?q=batch`);
+    expect(idsOf(found)).toEqual([textAt(made.body, 'data', 'id')]);
     const expected = { name: 'batch-jobs', 'organization-scoped': true, 'agent-count': 0 };
-    expect(await platform.attributes(path)).toMatchObject(expected);
+    expect(at(found.body, 'data', 0, 'attributes')).toMatchObject(expected);
     const renamed = await platform.change(path, 'agent-pools', { name: 'jobs' });
     expect(at(renamed.body, 'data', 'attributes', 'name')).toBe('jobs');
     expect((await platform.api('DELETE', path)).status).toBe(204);
@@ -69,7 +69,7 @@ describe('workspaces', () => {
     const attributes = { 'default-execution-mode': 'agent' };
     await platform.change(organization, 'organizations', attributes, { relationships });
     const runId = await platform.createRun(await platform.workspace('one'));
-    expect(await idsIn(`${organization}/runs?filter%5Bagent_pool_names%5D=next`)).toEqual([runId]);
+    expect(idsOf(await platform.api('GET', `${organization}/runs?filter%5Bagent_pool_names%5D=next`))).toEqual([runId]);
   });
 
   it.each([
@@ -103,7 +103,7 @@ describe('runs in a pool without agents', () => {
     const runId = await platform.createRun(workspaceId);
     expect(await (await platform.register()).poll()).toBeUndefined();
     const query = 'filter%5Bagent_pool_names%5D=lonely&filter%5Bstatus%5D=plan_queued%2Capply_queued';
-    expect(await idsIn(`${organization}/runs?${query}`)).toEqual([runId]);
+    expect(idsOf(await platform.api('GET', `${organization}/runs?${query}`))).toEqual([runId]);
   });
 });
 
@@ -149,7 +149,7 @@ describe('variables', () => {
     const changed = await platform.change(`${path}/${id}`, 'vars', { key: 'l' });
     expect(at(changed.body, 'data', 'attributes', 'key')).toBe('l');
     expect((await platform.api('DELETE', `${path}/${id}`)).status).toBe(204);
-    expect(await idsIn(path)).toEqual([]);
+    expect(idsOf(await platform.api('GET', path))).toEqual([]);
   });
 });
 
