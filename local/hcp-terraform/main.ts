@@ -10,9 +10,9 @@ const HELP = `HCP Terraform on loopback, for integration tests and your own terr
 
   npm run --silent local:hcp-terraform -- [options]
 
-  --port N             port on localhost; 0 (default) takes a free one
-  --organization NAME  organization that is there from the start (default: acme)
-  --agent-poll-ms N    how often an idle agent asks for work (default: 1000; the vendor's is 30000)
+  --port N             port on localhost (default: 0, a free one)
+  --organization NAME  name of the initial organization (default: acme)
+  --agent-poll-ms N    poll interval of idle agents (default: 1000; the vendor's is 30000)
   --help
 
 When ready it prints one JSON line on stdout:

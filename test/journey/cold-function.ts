@@ -1,6 +1,6 @@
 import { type Invocation, startEnvironment } from '../../local/lambda/function.ts';
 
-/** A Lambda function's execution environment: a process that is cold at first, and warm after. */
+/** An execution environment of a Lambda function: a process that is cold at its first invocation, and warm afterwards. */
 export interface ColdFunction {
   /** Lines of its log so far. */
   readonly lines: readonly string[];
@@ -9,7 +9,7 @@ export interface ColdFunction {
   kill(): void;
 }
 
-/** @param timeoutMs Lambda's time limit of one invocation. */
+/** @param timeoutMs Lambda's time limit for one invocation */
 export function startFunction(
   folder: string,
   environment: Readonly<Record<string, string>>,

@@ -5,25 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
 
-/** What `cdk synth` made, as far as a machine can run it. */
-export interface Deployment {
-  /** The function's code: the folder that would be uploaded. */
-  readonly functionFolder: string;
-  /** Its variables, with what CloudFormation would put in the place of references. */
-  readonly functionEnvironment: Record<string, string>;
-  readonly taskDefinitions: readonly ContainerTask[];
-  remove(): Promise<void>;
-}
-
-/** A task definition with its one container. */
-export interface ContainerTask {
-  readonly family: string;
-  readonly cpu: string;
-  readonly memory: string;
-  readonly stopTimeout: number;
-  readonly environment: readonly { readonly name: string; readonly value: string }[];
-  readonly secretNames: readonly string[];
-}
+/** The parts of a synthesized stack that this machine can run. */
+export type Deployment = Awaited<ReturnType<typeof synthesize>>;
 
 const resource = z.object({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).default({}) });
 const template = z.object({ Resources: z.record(z.string(), resource) });
@@ -48,25 +31,23 @@ const taskDefinitionProperties = z.object({
   ]),
 });
 
-/** A name that a deployment may have for this machine, which settings refuse by its own. */
-const STAND_IN = 'hcp-terraform.example';
+/** A valid hostname for the settings, which reject `localhost`. */
+const HOSTNAME = 'hcp-terraform.example';
 
 /**
- * Runs the real `cdk synth` with the given context. A `hostname` on this machine (`localhost:<port>`) is synthesized as a host
- * with a complete name and the same port, and put in again wherever a text of the template has it.
+ * Runs the real `cdk synth` with the given context. The settings reject the hostname `localhost:<port>`, so the stack gets another
+ * hostname with the same port, and all strings of the template are changed back.
  *
- * @param resolve gives the value of a variable that holds references to resources, by the variable's name.
+ * @param resolve returns the value of a variable that contains references to resources, by the variable's name
  */
 export async function synthesize(
-  context: Readonly<Record<string, unknown>>,
+  context: Readonly<Record<string, unknown>> & { readonly hostname: string },
   resolve: (variable: string) => string,
-): Promise<Deployment> {
+) {
   const output = await mkdtemp(join(tmpdir(), 'agent-launcher-journey-'));
-  const local = /^localhost(?=:)/;
-  const { hostname = '' } = context;
-  const named = local.test(`${hostname}`) ? { ...context, hostname: `${hostname}`.replace(local, STAND_IN) } : context;
-  const here = (text: string) => text.replaceAll(STAND_IN, 'localhost');
-  const flags = Object.entries(named).flatMap(([key, value]) => [
+  const hostname = context.hostname.replace(/^localhost(?=:)/, HOSTNAME);
+  const withLocalhost = (text: string) => text.replaceAll(HOSTNAME, 'localhost');
+  const flags = Object.entries({ ...context, hostname }).flatMap(([key, value]) => [
     '-c',
     `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   ]);
@@ -75,36 +56,36 @@ export async function synthesize(
 
   const { Resources } = template.parse(await json(join(output, 'AgentLauncher.template.json')));
   const { files } = assets.parse(await json(join(output, 'AgentLauncher.assets.json')));
-  const ofType = (type: string) => Object.values(Resources).filter((one) => one.Type === type);
-  const launcher = ofType('AWS::Lambda::Function').flatMap(({ Properties }) => {
-    const parsed = functionProperties.safeParse(Properties);
-    return parsed.success ? [parsed.data] : [];
-  });
-  const [fn, ...others] = launcher;
-  if (fn === undefined || others.length > 0)
-    throw new Error(`expected one launcher function, found ${launcher.length}`);
-  const source = files[fn.Code.S3Key.replace(/\.zip$/, '')]?.source.path;
-  if (source === undefined) throw new Error(`no asset for ${fn.Code.S3Key}`);
+  const ofType = (type: string) => Object.values(Resources).filter(({ Type }) => Type === type);
+  const functions = ofType('AWS::Lambda::Function').map(({ Properties }) => functionProperties.safeParse(Properties));
+  const [launcher, ...others] = functions.flatMap(({ data }) => data ?? []);
+  if (launcher === undefined || others.length > 0) {
+    throw new Error(`expected one launcher function, found ${others.length + (launcher === undefined ? 0 : 1)}`);
+  }
+  const source = files[launcher.Code.S3Key.replace(/\.zip$/, '')]?.source.path;
+  if (source === undefined) throw new Error(`no asset for ${launcher.Code.S3Key}`);
+  const variables = Object.entries(launcher.Environment.Variables).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? withLocalhost(value) : resolve(name),
+  ]);
   return {
+    /** The folder with the function's code, which a deployment uploads. */
     functionFolder: join(output, source),
-    functionEnvironment: Object.fromEntries(
-      Object.entries(fn.Environment.Variables).map(([name, value]) => [
-        name,
-        typeof value === 'string' ? here(value) : resolve(name),
-      ]),
-    ),
+    /** The function's variables. References are resolved, as CloudFormation does. */
+    functionEnvironment: Object.fromEntries(variables) as Readonly<Record<string, string>>,
+    /** The task definitions, each with its only container. */
     taskDefinitions: ofType('AWS::ECS::TaskDefinition').map(({ Properties }) => {
       const { Family, Cpu, Memory, ContainerDefinitions } = taskDefinitionProperties.parse(Properties);
-      const [container] = ContainerDefinitions;
+      const [{ StopTimeout, Environment, Secrets }] = ContainerDefinitions;
       return {
         family: Family,
         cpu: Cpu,
         memory: Memory,
-        stopTimeout: container.StopTimeout,
-        environment: container.Environment.flatMap(({ Name, Value }) =>
-          typeof Value === 'string' ? [{ name: Name, value: here(Value) }] : [],
+        stopTimeout: StopTimeout,
+        environment: Environment.flatMap(({ Name, Value }) =>
+          typeof Value === 'string' ? [{ name: Name, value: withLocalhost(Value) }] : [],
         ),
-        secretNames: container.Secrets.map(({ Name }) => Name),
+        secretNames: Secrets.map(({ Name }) => Name),
       };
     }),
     remove: () => rm(output, { recursive: true, force: true }),

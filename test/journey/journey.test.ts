@@ -1,6 +1,8 @@
 /**
- * The whole path with the parts that ship: the asset that `cdk synth` made, cold, against HCP Terraform and ECS over
- * HTTP; the task's own entry point; an agent that runs real Terraform where there is one.
+ * The complete path with the parts that users deploy.
+ *
+ * The function is the asset of `cdk synth`, in a cold process. It talks to the emulators of HCP Terraform and ECS over HTTP. A task runs
+ * its own entry point, and its agent runs the real Terraform if this machine has it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ENV, METRICS } from '../../functions/launcher/contract.ts';
@@ -13,6 +15,8 @@ import { type ColdFunction, startFunction } from './cold-function.ts';
 import { type Deployment, synthesize } from './deployment.ts';
 
 const IMAGE = 'hashicorp/tfc-agent';
+const AGENT_TOKEN = 'acme/default/agent-token';
+const NOBODYS_POOL = '[{"name":"nobodys","maxAgents":1,"lanes":[{"taskDefinition":"x"}]}]';
 let platform: HcpTerraformServer;
 let aws: EcsServer;
 let api: HcpApi;
@@ -21,17 +25,11 @@ const functions: ColdFunction[] = [];
 
 beforeAll(async () => {
   platform = await startHcpTerraform({ organization: 'acme', agentPoolName: 'default', agentPollMs: 200 });
-  aws = await startEcs({
-    images: agentImage(IMAGE),
-    phases: { provisionMs: 20, pullMs: 20, bootMs: 20, deprovisionMs: 20 },
-  });
-  api = new HcpApi({
-    url: platform.url,
-    organization: 'acme',
-    token: platform.apiToken,
-    certificate: platform.certPem,
-  });
-  const pools = [{ name: 'default', agentTokenSecret: 'acme/default/agent-token', maxAgents: 3 }];
+  const phases = { provisionMs: 20, pullMs: 20, bootMs: 20, deprovisionMs: 20 };
+  aws = await startEcs({ images: agentImage(IMAGE), phases });
+  const { url, apiToken: token, certPem: certificate } = platform;
+  api = new HcpApi({ url, organization: 'acme', token, certificate });
+  const pools = [{ name: 'default', agentTokenSecret: AGENT_TOKEN, maxAgents: 3 }];
   const context = { hostname: platform.hostname, organization: 'acme', apiTokenSecret: 'acme/api-token', pools };
   deployment = await synthesize(context, (variable) =>
     variable === ENV.subnets ? aws.subnets.map(({ id }) => id).join(',') : aws.securityGroups.join(','),
@@ -39,12 +37,10 @@ beforeAll(async () => {
 
   aws.createCluster({ clusterName: deployment.functionEnvironment[ENV.cluster] ?? '' });
   aws.putSecret('acme/api-token', platform.launcherApiToken);
-  const agentToken = aws.putSecret('acme/default/agent-token', platform.agentPool.token);
-  for (const { family, cpu, memory, stopTimeout, environment, secretNames } of deployment.taskDefinitions) {
+  const agentToken = aws.putSecret(AGENT_TOKEN, platform.agentPool.token);
+  for (const { stopTimeout, environment, secretNames, ...size } of deployment.taskDefinitions) {
     aws.registerTaskDefinition({
-      family,
-      cpu,
-      memory,
+      ...size,
       requiresCompatibilities: ['FARGATE'],
       networkMode: 'awsvpc',
       executionRoleArn: 'arn:aws:iam::000000000000:role/execution',
@@ -69,19 +65,16 @@ afterAll(async () => {
 
 /** A new execution environment of the deployed function. */
 function coldFunction(overrides: Record<string, string> = {}, timing = {}): ColdFunction {
-  const started = startFunction(
-    deployment.functionFolder,
-    {
-      ...deployment.functionEnvironment,
-      NODE_EXTRA_CA_CERTS: platform.caFile,
-      AWS_REGION: aws.region,
-      AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
-      AWS_ENDPOINT_URL: aws.url,
-      ...overrides,
-    },
-    timing,
-  );
+  const environment = {
+    ...deployment.functionEnvironment,
+    NODE_EXTRA_CA_CERTS: platform.caFile,
+    AWS_REGION: aws.region,
+    AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+    AWS_ENDPOINT_URL: aws.url,
+    ...overrides,
+  };
+  const started = startFunction(deployment.functionFolder, environment, timing);
   functions.push(started);
   return started;
 }
@@ -98,26 +91,20 @@ const logged = (one: ColdFunction) =>
 const ticks = (one: ColdFunction) => logged(one).filter(({ message }) => String(message).startsWith('tick'));
 const metric = (one: ColdFunction, name: string) =>
   logged(one).flatMap((line) => ('_aws' in line && name in line ? [Number(line[name])] : []));
-const allText = () => functions.flatMap(({ lines }) => lines).join('\n');
+const actions = () => aws.calls().map(({ action }) => action);
 
-describe('from a queued run to a clean container and away again', () => {
-  it('an idle invocation costs one HTTP request of the run list and one ECS call, and returns at once', async () => {
-    const before = aws.calls().length;
+describe('the deployed launcher', () => {
+  it('makes one request for the list of runs and one ECS call per idle invocation, and returns quickly', async () => {
+    const before = actions().length;
     const idle = coldFunction();
     await expect.poll(() => idle.invocations.length, patience).toBe(1);
     expect(idle.invocations[0]?.error).toBeUndefined();
     expect(idle.invocations[0]?.durationMs).toBeLessThan(10_000);
-    expect(
-      aws
-        .calls()
-        .slice(before)
-        .map(({ action }) => action)
-        .sort(),
-    ).toEqual(['GetSecretValue', 'ListTasks']);
+    expect(actions().slice(before).sort()).toEqual(['GetSecretValue', 'ListTasks']);
     expect(ticks(idle)).toMatchObject([{ pools: [{ pool: 'default', queued: 0, running: 0 }] }]);
   });
 
-  it('a run is detected, one agent plans it, another one applies it, and nothing is left', async () => {
+  it('starts one agent for the plan of a run and one for its apply, and both tasks stop', async () => {
     const { id: workspaceId } = await api.createWorkspace({ name: 'network', poolId: platform.agentPool.id });
     const run = await api.queueRun({
       workspaceId,
@@ -151,39 +138,24 @@ describe('from a queued run to a clean container and away again', () => {
   });
 
   it.each([
-    [
-      'an API token that is wrong',
-      { API_TOKEN_SECRET: 'acme/default/agent-token' },
-      /secret acme\/default\/agent-token was rejected/,
-    ],
-    [
-      'a secret that is not there',
-      { API_TOKEN_SECRET: 'acme/nothing' },
-      /secret acme\/nothing cannot be read.*create it/,
-    ],
-    [
-      'a pool that is not there',
-      { AGENT_POOLS: '[{"name":"nobodys","maxAgents":1,"lanes":[{"taskDefinition":"x"}]}]' },
-      /no agent pool named "nobodys" in organization "acme"/,
-    ],
-    [
-      'an organization that is not there',
-      { HCP_TERRAFORM_ORGANIZATION: 'nobody' },
-      /not found, or the API token may not see it/,
-    ],
-    ['a host that is not there', { HCP_TERRAFORM_HOSTNAME: 'localhost:1' }, /connection was refused/],
-    ['an environment that is wrong', { HCP_TERRAFORM_HOSTNAME: 'https://x', TASK_SUBNETS: '' }, /has 2 fault\(s\)/],
-  ])('%s is an error with its remedy, and launches nothing', async (_, overrides, message) => {
-    const launched = aws.calls().filter(({ action }) => action === 'RunTask').length;
+    ['a wrong API token', { API_TOKEN_SECRET: AGENT_TOKEN }, /secret acme\/default\/agent-token was rejected/],
+    ['a missing secret', { API_TOKEN_SECRET: 'acme/nothing' }, /secret acme\/nothing cannot be read.*create it/],
+    ['a missing pool', { AGENT_POOLS: NOBODYS_POOL }, /no agent pool named "nobodys" in organization "acme"/],
+    ['a missing organization', { HCP_TERRAFORM_ORGANIZATION: 'nobody' }, /not found, or the API token may not see it/],
+    ['a missing host', { HCP_TERRAFORM_HOSTNAME: 'localhost:1' }, /connection was refused/],
+    ['wrong variables', { HCP_TERRAFORM_HOSTNAME: 'https://x', TASK_SUBNETS: '' }, /has 2 fault\(s\)/],
+  ])('fails with a remedy because of %s, and launches nothing', async (_, overrides, message) => {
+    const launched = actions().filter((action) => action === 'RunTask').length;
     const wrong = coldFunction(overrides);
     await expect.poll(() => wrong.invocations.length, patience).toBe(1);
     expect(wrong.invocations[0]?.error).toMatch(message);
-    expect(aws.calls().filter(({ action }) => action === 'RunTask')).toHaveLength(launched);
+    expect(actions().filter((action) => action === 'RunTask')).toHaveLength(launched);
   });
 
   it('no token is in any log line', () => {
-    expect(allText()).not.toContain(platform.launcherApiToken);
-    expect(allText()).not.toContain(platform.agentPool.token);
-    expect(allText()).not.toContain('atlasv1');
+    const text = functions.flatMap(({ lines }) => lines).join('\n');
+    for (const token of [platform.launcherApiToken, platform.agentPool.token, 'atlasv1']) {
+      expect(text).not.toContain(token);
+    }
   });
 });

@@ -1,34 +1,28 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import type { PolledJob } from '../../../local/hcp-terraform/agent-protocol.ts';
-import {
-  at,
-  clockAt,
-  listAt,
-  type Platform,
-  type ScriptedAgent,
-  serveNext,
-  startPlatform,
-  takeJob,
-  textAt,
-} from './client.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { at, type Clock, clockAt, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
 
-let platform: Platform;
-afterEach(() => platform.close());
+type Taken = Awaited<ReturnType<typeof takeJob>>;
 
 const MINUTE_MS = 60_000;
 
-async function status(agent: ScriptedAgent): Promise<string> {
-  return textAt((await platform.api('GET', `/agents/${agent.id}`)).body, 'data', 'attributes', 'status');
+let clock: Clock;
+let platform: Platform;
+beforeEach(async () => {
+  clock = clockAt('2026-03-01T12:00:00Z');
+  platform = await startPlatform({ now: clock.now, agentPollMs: 30_000, agentUnknownAfterMs: MINUTE_MS });
+});
+afterEach(() => platform.close());
+
+async function status({ id }: { readonly id: string }): Promise<unknown> {
+  return at(await platform.attributes(`/agents/${id}`), 'status');
 }
 
 async function agentCount(): Promise<unknown> {
-  const pool = await platform.api('GET', `/agent-pools/${platform.server.agentPool.id}`);
-  return at(pool.body, 'data', 'attributes', 'agent-count');
+  return at(await platform.attributes(platform.pool), 'agent-count');
 }
 
-describe('registration', () => {
-  it('gives the agent an id, its pool and how often to poll; without a name the id is its name', async () => {
-    platform = await startPlatform({ agentPollMs: 30_000 });
+describe('a registration', () => {
+  it('returns the agent’s id, its pool and its poll interval; the default name is the id', async () => {
     const answer = await platform.registration();
     expect(answer.status).toBe(201);
     expect(answer.body).toMatchObject({
@@ -38,22 +32,22 @@ describe('registration', () => {
       pollIntervalMs: 30_000,
     });
     const id = textAt(answer.body, 'agentId');
-    const shown = await platform.api('GET', `/agents/${id}`);
-    expect(at(shown.body, 'data', 'attributes')).toMatchObject({ name: id, status: 'idle', 'ip-address': '127.0.0.1' });
+    const expected = { name: id, status: 'idle', 'ip-address': '127.0.0.1' };
+    expect(await platform.attributes(`/agents/${id}`)).toMatchObject(expected);
   });
 
-  it('is refused over the allowance, which idle, busy and unknown agents use up and gone ones do not', async () => {
-    platform = await startPlatform({ agentsCeiling: 1 });
-    const first = await platform.register();
-    const refused = await platform.registration();
+  it('is refused at the organization agent limit until an agent exits', async () => {
+    const limited = await startPlatform({ agentsCeiling: 1 });
+    const first = await limited.register();
+    const refused = await limited.registration();
     expect(refused.status).toBe(403);
     expect(textAt(refused.body, 'errors', 0, 'detail')).toContain('may have 1 agents');
     await first.status('exited');
-    expect((await platform.registration()).status).toBe(201);
+    expect((await limited.registration()).status).toBe(201);
+    await limited.close();
   });
 
-  it('is refused for another architecture while the pool has agents of one', async () => {
-    platform = await startPlatform();
+  it('is refused if the pool has agents of another architecture', async () => {
     const first = await platform.register({ architecture: 'arm64' });
     expect((await platform.registration({ architecture: 'amd64' })).status).toBe(409);
     await first.status('exited');
@@ -61,9 +55,8 @@ describe('registration', () => {
   });
 });
 
-describe('the five statuses', () => {
-  it('goes idle, busy, idle and exited as the agent says, and counts the first two', async () => {
-    platform = await startPlatform();
+describe('an agent', () => {
+  it('has the status that it reports, and counts in its pool until it exits', async () => {
     await platform.createRun(await platform.workspace('one'));
     const agent = await platform.register({ single: false });
     expect(await status(agent)).toBe('idle');
@@ -79,9 +72,7 @@ describe('the five statuses', () => {
     expect((await agent.send('POST', `/agents/${agent.id}/poll`)).status).toBe(410);
   });
 
-  it('calls a silent agent unknown, and errored five minutes later; its job fails then, and not before', async () => {
-    const clock = clockAt('2026-03-01T12:00:00Z');
-    platform = await startPlatform({ now: clock.now, agentUnknownAfterMs: MINUTE_MS });
+  it('is unknown after silence, and errored five minutes later; only then its job fails', async () => {
     const runId = await platform.createRun(await platform.workspace('one'));
     const { agent } = await takeJob(platform);
     clock.advance(MINUTE_MS - 1);
@@ -98,9 +89,7 @@ describe('the five statuses', () => {
     expect((await agent.status('busy')).status).toBe(410);
   });
 
-  it('takes an unknown agent back when it is heard of again', async () => {
-    const clock = clockAt('2026-03-01T12:00:00Z');
-    platform = await startPlatform({ now: clock.now, agentUnknownAfterMs: MINUTE_MS });
+  it('is no longer unknown after it polls again', async () => {
     const agent = await platform.register();
     clock.advance(2 * MINUTE_MS);
     expect(await status(agent)).toBe('unknown');
@@ -108,8 +97,7 @@ describe('the five statuses', () => {
     expect(await status(agent)).toBe('idle');
   });
 
-  it('fails the job of an agent that leaves in the middle of it', async () => {
-    platform = await startPlatform();
+  it('fails its job if it exits during the job', async () => {
     const runId = await platform.createRun(await platform.workspace('one'));
     const { agent } = await takeJob(platform);
     await agent.status('errored');
@@ -117,8 +105,7 @@ describe('the five statuses', () => {
     expect(await platform.runStatus(runId)).toBe('errored');
   });
 
-  it('deletes agents that are gone, 412 for others', async () => {
-    platform = await startPlatform();
+  it('can be deleted after it exited; before, the response is 412', async () => {
     const agent = await platform.register();
     expect((await platform.api('DELETE', `/agents/${agent.id}`)).status).toBe(412);
     await agent.status('exited');
@@ -128,23 +115,15 @@ describe('the five statuses', () => {
 });
 
 describe('the list of agents', () => {
-  it('is paged with totals, and leaves out those not heard of since a time', async () => {
-    const clock = clockAt('2026-03-01T12:00:00Z');
-    platform = await startPlatform({ now: clock.now });
-    const path = `/agent-pools/${platform.server.agentPool.id}/agents`;
+  it('has pages with totals, and a filter by the time of the last ping', async () => {
+    const path = `${platform.pool}/agents`;
     await platform.register({ name: 'a' });
     await (await platform.register({ name: 'b' })).status('exited');
     clock.advance(10 * MINUTE_MS);
     await platform.register({ name: 'c' });
     const all = await platform.api('GET', `${path}?page%5Bsize%5D=2`);
-    expect(at(all.body, 'meta', 'pagination')).toEqual({
-      'current-page': 1,
-      'page-size': 2,
-      'prev-page': null,
-      'next-page': 2,
-      'total-pages': 2,
-      'total-count': 3,
-    });
+    const page = { 'current-page': 1, 'page-size': 2, 'prev-page': null, 'next-page': 2 };
+    expect(at(all.body, 'meta', 'pagination')).toEqual({ ...page, 'total-pages': 2, 'total-count': 3 });
     const recent = await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=2026-03-01T12:05:00Z`);
     expect(listAt(recent.body, 'data').map((each) => at(each, 'attributes', 'name'))).toEqual(['c']);
     expect((await platform.api('GET', `${path}?filter%5Blast-ping-since%5D=yesterday`)).status).toBe(400);
@@ -152,10 +131,8 @@ describe('the list of agents', () => {
   });
 });
 
-describe('who gets which job', () => {
-  it('gives applies before plans before speculative plans, the oldest first, to any agent that asks', async () => {
-    const clock = clockAt('2026-03-01T12:00:00Z');
-    platform = await startPlatform({ now: clock.now });
+describe('jobs', () => {
+  it('are applies first, then plans, then speculative plans, the oldest first, for any agent', async () => {
     const toApply = await platform.createRun(await platform.workspace('apply', { 'auto-apply': true }));
     await serveNext(platform);
     platform.server.world.runs.get(toApply)?.timestamps.set('apply-queued-at', clock.now() + 1_000_000);
@@ -169,31 +146,24 @@ describe('who gets which job', () => {
     expect(order).toEqual([toApply, older, younger, speculative]);
   });
 
-  it('gives an apply to an agent for applies, and to none for plans', async () => {
-    platform = await startPlatform();
+  it('are applies only for agents that accept applies', async () => {
     await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
     await serveNext(platform);
     expect(await (await platform.register({ accept: ['plan'] })).poll()).toBeUndefined();
     expect((await (await platform.register({ accept: ['apply'] })).poll())?.jobType).toBe('apply');
   });
 
-  it('gives an agent only what it accepts, and only from its own pool', async () => {
-    platform = await startPlatform();
+  it('go only to agents of their pool that accept their type', async () => {
     await platform.createRun(await platform.workspace('one'));
     expect(await (await platform.register({ accept: ['apply'] })).poll()).toBeUndefined();
-    const pool = await platform.api('POST', `/organizations/${platform.server.organization}/agent-pools`, {
-      data: { type: 'agent-pools', attributes: { name: 'other' } },
-    });
-    const token = await platform.api('POST', `/agent-pools/${textAt(pool.body, 'data', 'id')}/authentication-tokens`, {
-      data: { type: 'authentication-tokens', attributes: { description: 'other' } },
-    });
+    const tokens = `/agent-pools/${await platform.agentPool('other')}/authentication-tokens`;
+    const token = await platform.create(tokens, 'authentication-tokens', { description: 'other' });
     const stranger = await platform.register({}, textAt(token.body, 'data', 'attributes', 'token'));
     expect(await stranger.poll()).toBeUndefined();
     expect((await (await platform.register()).poll())?.jobType).toBe('plan');
   });
 
-  it('gives a single-mode agent one job and no second, and repeats it when the answer was lost', async () => {
-    platform = await startPlatform();
+  it('are one per single-mode agent, and a second poll returns the same job', async () => {
     await platform.createRun(await platform.workspace('one'));
     await platform.createRun(await platform.workspace('two'));
     const { agent, job } = await takeJob(platform);
@@ -203,8 +173,7 @@ describe('who gets which job', () => {
     expect((await (await platform.register()).poll())?.jobType).toBe('plan');
   });
 
-  it('lets nobody else touch a job: another agent of the same token gets 409, a result counts once', async () => {
-    platform = await startPlatform();
+  it('belong to one agent: others get 409, and only the first result counts', async () => {
     const runId = await platform.createRun(await platform.workspace('one'));
     const { agent, job } = await takeJob(platform);
     const other = await platform.register();
@@ -216,8 +185,7 @@ describe('who gets which job', () => {
     expect(await platform.runStatus(runId)).toBe('planned');
   });
 
-  it('carries state and the saved filesystem from plan to apply, and state to the next run', async () => {
-    platform = await startPlatform();
+  it('of an apply get the files of the plan, and store the state for later runs', async () => {
     await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
     const plan = await takeJob(platform);
     expect((await plan.agent.send('GET', `/jobs/${plan.job.operationId}/state`)).status).toBe(204);
@@ -230,8 +198,7 @@ describe('who gets which job', () => {
     expect((await apply.agent.send('GET', `/jobs/${apply.job.operationId}/state`)).text).toBe(state);
   });
 
-  it('lets a job that no runs list shows take an agent away from a queued plan', async () => {
-    platform = await startPlatform();
+  it('that no list of runs shows can occupy an agent while a plan is queued', async () => {
     const poolId = platform.server.agentPool.id;
     platform.server.enqueueInternalJob({ poolId, type: 'assessment', durationMs: 5 });
     const runId = await platform.createRun(await platform.workspace('one'));
@@ -246,25 +213,22 @@ describe('who gets which job', () => {
 
 describe('policy sets in agent mode', () => {
   async function planned(attributes: Record<string, unknown> = {}) {
-    platform = await startPlatform();
     const workspaceId = await platform.workspace('one', attributes);
     platform.server.evaluatePoliciesOnAgents(workspaceId, 5);
     const runId = await platform.createRun(workspaceId);
-    const plan = await takeJob(platform);
-    await plan.agent.finish(plan.job);
-    await plan.agent.status('exited');
+    await serveNext(platform);
     return { runId, workspaceId };
   }
 
   it('keep a run after its plan until another agent of the pool has evaluated them', async () => {
     const { runId } = await planned();
     expect(await platform.runStatus(runId)).toBe('post_plan_running');
-    const run = await platform.api('GET', `/runs/${runId}`);
-    expect(at(run.body, 'data', 'attributes', 'status-timestamps', 'post-plan-running-at')).toEqual(expect.any(String));
-    // As the launcher asks for it.
-    const { organization, agentPool } = platform.server;
-    const filters = `filter%5Bagent_pool_names%5D=${agentPool.name}&filter%5Bstatus%5D=plan_queued%2Cpost_plan_running`;
-    const list = await platform.api('GET', `/organizations/${organization}/runs?${filters}`);
+    const timestamps = at(await platform.attributes(`/runs/${runId}`), 'status-timestamps');
+    expect(at(timestamps, 'post-plan-running-at')).toEqual(expect.any(String));
+    // The launcher requests the list with these filters.
+    const { name } = platform.server.agentPool;
+    const filters = `filter%5Bagent_pool_names%5D=${name}&filter%5Bstatus%5D=plan_queued%2Cpost_plan_running`;
+    const list = await platform.api('GET', `${platform.organization}/runs?${filters}`);
     expect(at(list.body, 'data', 0, 'id')).toBe(runId);
     const { agent, job } = await takeJob(platform, { accept: ['policy'] });
     expect(job).toMatchObject({ jobType: 'policy', durationMs: 5 });
@@ -272,7 +236,7 @@ describe('policy sets in agent mode', () => {
     expect(await platform.runStatus(runId)).toBe('planned');
   });
 
-  it('leave a run where it is when no agent accepts them', async () => {
+  it('keep a run waiting if no agent accepts them', async () => {
     const { runId } = await planned();
     const agent = await platform.register({ accept: ['plan', 'apply'] });
     expect(await agent.poll()).toBeUndefined();
@@ -280,46 +244,40 @@ describe('policy sets in agent mode', () => {
   });
 
   it.each([
-    ['fail', async (agent: ScriptedAgent, job: PolledJob) => agent.finish(job, { status: 'errored' })],
-    ['lose their agent', async (agent: ScriptedAgent) => agent.status('exited')],
-  ])('error the run when they %s', async (_, end) => {
+    ['fail', ({ agent, job }: Taken) => agent.finish(job, { status: 'errored' })],
+    ['lose their agent', ({ agent }: Taken) => agent.status('exited')],
+  ])('end a run as errored if they %s', async (_, end) => {
     const { runId } = await planned();
-    const { agent, job } = await takeJob(platform, { accept: ['policy'] });
-    await end(agent, job);
+    await end(await takeJob(platform, { accept: ['policy'] }));
     expect(await platform.runStatus(runId)).toBe('errored');
   });
 
-  it('are evaluated by nobody once the run is canceled', async () => {
+  it('are not evaluated after the run was canceled', async () => {
     const { runId } = await planned();
-    await platform.api('POST', `/runs/${runId}/actions/cancel`, {});
+    await platform.act(runId, 'cancel', {});
     expect(await platform.runStatus(runId)).toBe('canceled');
     const agent = await platform.register({ accept: ['policy'] });
     expect(await agent.poll()).toBeUndefined();
   });
 
-  it('can be taken away', async () => {
+  it('can be removed from a workspace', async () => {
     const { workspaceId, runId } = await planned({ 'auto-apply': true });
     platform.server.evaluatePoliciesOnAgents(workspaceId, undefined);
     const { agent, job } = await takeJob(platform, { accept: ['policy'] });
     await agent.finish(job);
     expect(await platform.runStatus(runId)).toBe('apply_queued');
-    const apply = await takeJob(platform);
-    await apply.agent.finish(apply.job);
+    await serveNext(platform);
     const next = await platform.createRun(workspaceId);
-    const plan = await takeJob(platform);
-    await plan.agent.finish(plan.job);
+    await serveNext(platform);
     expect(await platform.runStatus(next)).toBe('apply_queued');
   });
 });
 
 describe('agent tokens', () => {
-  it('shows a token once, tells when it was used, and turns its agents away as soon as it is revoked', async () => {
-    platform = await startPlatform();
+  it('are shown once, show their last use, and reject their agents as soon as they are revoked', async () => {
     const runId = await platform.createRun(await platform.workspace('one'));
-    const path = `/agent-pools/${platform.server.agentPool.id}/authentication-tokens`;
-    const made = await platform.api('POST', path, {
-      data: { type: 'authentication-tokens', attributes: { description: 'mine' } },
-    });
+    const path = `${platform.pool}/authentication-tokens`;
+    const made = await platform.create(path, 'authentication-tokens', { description: 'mine' });
     expect(made.status).toBe(201);
     const id = textAt(made.body, 'data', 'id');
     const secret = textAt(made.body, 'data', 'attributes', 'token');
@@ -328,9 +286,9 @@ describe('agent tokens', () => {
 
     const agent = await platform.register({}, secret);
     const job = await agent.poll();
-    const shown = await platform.api('GET', `/authentication-tokens/${id}`);
-    expect(at(shown.body, 'data', 'attributes')).toMatchObject({ token: null, description: 'mine' });
-    expect(at(shown.body, 'data', 'attributes', 'last-used-at')).not.toBeNull();
+    const shown = await platform.attributes(`/authentication-tokens/${id}`);
+    expect(shown).toMatchObject({ token: null, description: 'mine' });
+    expect(at(shown, 'last-used-at')).not.toBeNull();
     expect((await platform.api('GET', path)).text).not.toContain('atlasv1');
 
     expect((await platform.api('DELETE', `/authentication-tokens/${id}`)).status).toBe(204);
@@ -341,11 +299,8 @@ describe('agent tokens', () => {
     expect((await platform.registration()).status).toBe(201);
   });
 
-  it('wants a description', async () => {
-    platform = await startPlatform();
-    const answer = await platform.api('POST', `/agent-pools/${platform.server.agentPool.id}/authentication-tokens`, {
-      data: { type: 'authentication-tokens', attributes: {} },
-    });
+  it('require a description', async () => {
+    const answer = await platform.create(`${platform.pool}/authentication-tokens`, 'authentication-tokens', {});
     expect(answer.status).toBe(422);
   });
 });

@@ -1,4 +1,4 @@
-/** A user of the API, and an agent that does as the test says: both over real TLS. */
+/** A user of the API, and an agent that the test controls, both over real TLS. */
 import { Agent, request } from 'undici';
 import {
   AGENT_ID_HEADER,
@@ -18,12 +18,15 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** The body as JSON; for looking into with `toMatchObject` and `at`. */
+  /** The body as JSON, for `toMatchObject` and `at`. */
   readonly body: unknown;
 }
 
-/** The value at a path inside unknown JSON; `undefined` when the path leads nowhere. */
-export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Path = readonly (string | number)[];
+
+/** The value at a path inside unknown JSON; `undefined` if the path leads nowhere. */
+export function at(value: unknown, ...path: Path): unknown {
   let present = value;
   for (const step of path) {
     if (typeof present !== 'object' || present === null) return undefined;
@@ -32,26 +35,33 @@ export function at(value: unknown, ...path: readonly (string | number)[]): unkno
   return present;
 }
 
-export function textAt(value: unknown, ...path: readonly (string | number)[]): string {
+export function textAt(value: unknown, ...path: Path): string {
   const found = at(value, ...path);
   if (typeof found !== 'string') throw new Error(`no text at ${path.join('.')} of ${JSON.stringify(value)}`);
   return found;
 }
 
-export function listAt(value: unknown, ...path: readonly (string | number)[]): readonly unknown[] {
+export function listAt(value: unknown, ...path: Path): readonly unknown[] {
   const found = at(value, ...path);
   if (!Array.isArray(found)) throw new Error(`no list at ${path.join('.')} of ${JSON.stringify(value)}`);
   return found;
 }
 
+export type Attributes = Record<string, unknown>;
 export type Body = Record<string, unknown> | string | Buffer | undefined;
 
 export class Platform {
   readonly server: HcpTerraformServer;
+  /** Path of the initial organization. */
+  readonly organization: string;
+  /** Path of the initial agent pool. */
+  readonly pool: string;
   readonly #dispatcher: Agent;
 
   constructor(server: HcpTerraformServer) {
     this.server = server;
+    this.organization = `/organizations/${server.organization}`;
+    this.pool = `/agent-pools/${server.agentPool.id}`;
     this.#dispatcher = new Agent({ connect: { ca: server.certPem } });
   }
 
@@ -61,7 +71,7 @@ export class Platform {
   }
 
   async send(
-    method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE',
+    method: Method | 'PUT',
     url: string,
     { headers = {}, body }: { headers?: Record<string, string>; body?: Body } = {},
   ): Promise<Answer> {
@@ -69,61 +79,65 @@ export class Platform {
       method,
       dispatcher: this.#dispatcher,
       headers,
-      body:
-        body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? (body ?? null) : JSON.stringify(body),
+      body: typeof body === 'object' && !Buffer.isBuffer(body) ? JSON.stringify(body) : (body ?? null),
     });
     const text = await response.body.text();
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(text);
-    } catch {
-      parsed = undefined;
-    }
-    return { status: response.statusCode, headers: response.headers, text, body: parsed };
+    return { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
   }
 
-  /** A request of API v2 by the owner, or by the token given. */
-  api(
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
-    path: string,
-    body?: Body,
-    token = this.server.apiToken,
-  ): Promise<Answer> {
+  /** A request of API v2 by the owner, or by the user of the token. */
+  api(method: Method, path: string, body?: Body, token = this.server.apiToken): Promise<Answer> {
     const type = method === 'GET' ? {} : { 'content-type': 'application/vnd.api+json' };
-    return this.send(method, `/api/v2${path}`, {
-      headers: { authorization: `Bearer ${token}`, ...type },
-      ...(body === undefined ? {} : { body }),
-    });
+    const headers = { authorization: `Bearer ${token}`, ...type };
+    return this.send(method, `/api/v2${path}`, { headers, body });
   }
 
-  async workspace(name: string, attributes: Record<string, unknown> = {}): Promise<string> {
-    const answer = await this.api('POST', `/organizations/${this.server.organization}/workspaces`, {
-      data: { type: 'workspaces', attributes: { name, ...attributes } },
-    });
+  create(path: string, type: string, attributes: Attributes = {}, more: object = {}): Promise<Answer> {
+    return this.api('POST', path, { data: { type, attributes, ...more } });
+  }
+
+  change(path: string, type: string, attributes: Attributes, more: object = {}): Promise<Answer> {
+    return this.api('PATCH', path, { data: { type, attributes, ...more } });
+  }
+
+  /** The attributes of the resource at the path. */
+  async attributes(path: string): Promise<unknown> {
+    return at((await this.api('GET', path)).body, 'data', 'attributes');
+  }
+
+  async agentPool(name: string, attributes: Attributes = {}): Promise<string> {
+    const answer = await this.create(`${this.organization}/agent-pools`, 'agent-pools', { name, ...attributes });
+    if (answer.status !== 201) throw new Error(`agent pool: ${answer.status} ${answer.text}`);
     return textAt(answer.body, 'data', 'id');
   }
 
-  async configurationVersion(workspaceId: string, attributes: Record<string, unknown> = {}): Promise<string> {
-    const answer = await this.api('POST', `/workspaces/${workspaceId}/configuration-versions`, {
-      data: { type: 'configuration-versions', attributes: { 'auto-queue-runs': false, ...attributes } },
-    });
+  async workspace(name: string, attributes: Attributes = {}): Promise<string> {
+    const answer = await this.create(`${this.organization}/workspaces`, 'workspaces', { name, ...attributes });
+    return textAt(answer.body, 'data', 'id');
+  }
+
+  /** Without `auto-queue-runs`, which is the platform's default. */
+  newConfigurationVersion(workspaceId: string, attributes: Attributes = {}): Promise<Answer> {
+    const path = `/workspaces/${workspaceId}/configuration-versions`;
+    return this.create(path, 'configuration-versions', { 'auto-queue-runs': false, ...attributes });
+  }
+
+  async configurationVersion(workspaceId: string, attributes: Attributes = {}): Promise<string> {
+    const answer = await this.newConfigurationVersion(workspaceId, attributes);
     await this.send('PUT', textAt(answer.body, 'data', 'attributes', 'upload-url'), { body: Buffer.from('archive') });
     return textAt(answer.body, 'data', 'id');
   }
 
-  async createRun(workspaceId: string, attributes: Record<string, unknown> = {}): Promise<string> {
+  /** Requests a run. Without a configuration version, it is the workspace's last one. */
+  requestRun(workspaceId: string, attributes: Attributes = {}, versionId?: string): Promise<Answer> {
+    const version = { 'configuration-version': { data: { type: 'configuration-versions', id: versionId } } };
+    const workspace = { data: { type: 'workspaces', id: workspaceId } };
+    return this.create('/runs', 'runs', attributes, { relationships: { workspace, ...(versionId && version) } });
+  }
+
+  async createRun(workspaceId: string, attributes: Attributes = {}): Promise<string> {
     const versionId = await this.configurationVersion(workspaceId, { speculative: attributes['plan-only'] === true });
-    const answer = await this.api('POST', '/runs', {
-      data: {
-        type: 'runs',
-        attributes,
-        relationships: {
-          workspace: { data: { type: 'workspaces', id: workspaceId } },
-          'configuration-version': { data: { type: 'configuration-versions', id: versionId } },
-        },
-      },
-    });
-    return textAt(answer.body, 'data', 'id');
+    return textAt((await this.requestRun(workspaceId, attributes, versionId)).body, 'data', 'id');
   }
 
   async run(runId: string): Promise<unknown> {
@@ -140,91 +154,82 @@ export class Platform {
 
   async register(wanted: Partial<Registration> = {}, token = this.server.agentPool.token): Promise<ScriptedAgent> {
     const answer = await this.registration(wanted, token);
-    return new ScriptedAgent(this, token, registered.parse(answer.body).agentId);
+    return scriptedAgent(this, token, registered.parse(answer.body).agentId);
   }
 
   registration(wanted: Partial<Registration> = {}, token = this.server.agentPool.token): Promise<Answer> {
+    const defaults = {
+      version: '1.31.0',
+      architecture: 'amd64',
+      accept: ['plan', 'apply', 'assessment'],
+      single: true,
+    };
     return this.send('POST', '/api/agent/v1/agents', {
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: {
-        version: '1.31.0',
-        architecture: 'amd64',
-        accept: ['plan', 'apply', 'assessment'],
-        single: true,
-        ...wanted,
-      },
+      body: { ...defaults, ...wanted },
     });
   }
 }
 
-export class ScriptedAgent {
-  readonly #platform: Platform;
-  readonly #token: string;
-  readonly id: string;
+export type ScriptedAgent = ReturnType<typeof scriptedAgent>;
 
-  constructor(platform: Platform, token: string, id: string) {
-    this.#platform = platform;
-    this.#token = token;
-    this.id = id;
-  }
+function scriptedAgent(platform: Platform, token: string, id: string) {
+  const send = (method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, type = 'application/json') => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type, [AGENT_ID_HEADER]: id };
+    return platform.send(method, `/api/agent/v1${path}`, { headers, body });
+  };
+  return {
+    id,
+    send,
+    async poll(): Promise<PolledJob | undefined> {
+      const answer = await send('POST', `/agents/${id}/poll`);
+      if (answer.status === 204) return undefined;
+      if (answer.status !== 200) throw new Error(`poll: ${answer.status} ${answer.text}`);
+      return polledJob.parse(answer.body);
+    },
+    status: (status: 'idle' | 'busy' | 'exited' | 'errored') => send('POST', `/agents/${id}/status`, { status }),
+    finish(job: PolledJob, result: Partial<JobResult> = {}): Promise<Answer> {
+      const changes = job.jobType === 'plan' ? { hasChanges: true } : {};
+      return send('POST', `/jobs/${job.operationId}/result`, { status: 'finished', ...changes, ...result });
+    },
+  };
+}
 
-  send(method: 'GET' | 'POST' | 'PUT', path: string, body?: Body, type = 'application/json'): Promise<Answer> {
-    return this.#platform.send(method, `/api/agent/v1${path}`, {
-      headers: { authorization: `Bearer ${this.#token}`, 'content-type': type, [AGENT_ID_HEADER]: this.id },
-      ...(body === undefined ? {} : { body }),
-    });
-  }
-
-  async poll(): Promise<PolledJob | undefined> {
-    const answer = await this.send('POST', `/agents/${this.id}/poll`);
-    if (answer.status === 204) return undefined;
-    if (answer.status !== 200) throw new Error(`poll: ${answer.status} ${answer.text}`);
-    return polledJob.parse(answer.body);
-  }
-
-  status(status: 'idle' | 'busy' | 'exited' | 'errored'): Promise<Answer> {
-    return this.send('POST', `/agents/${this.id}/status`, { status });
-  }
-
-  finish(job: PolledJob, result: Partial<JobResult> = {}): Promise<Answer> {
-    const changes = job.jobType === 'plan' ? { hasChanges: true } : {};
-    return this.send('POST', `/jobs/${job.operationId}/result`, { status: 'finished', ...changes, ...result });
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
-/** An emulator, without rate limits unless they are requested. */
+/** An emulator, without rate limits unless the options contain some. */
 export async function startPlatform(options: HcpTerraformOptions = {}): Promise<Platform> {
   return new Platform(await startHcpTerraform({ rateLimits: 'off', ...options }));
 }
 
-/** A clock that stands still until it is moved. */
-export interface Clock {
-  readonly now: () => number;
-  advance(ms: number): void;
-}
+export type Clock = ReturnType<typeof clockAt>;
 
-export function clockAt(iso: string): Clock {
+/** A clock that stands still until the test advances it. */
+export function clockAt(iso: string) {
   let present = Date.parse(iso);
   return {
     now: () => present,
-    advance: (ms) => {
+    advance: (ms: number) => {
       present += ms;
     },
   };
 }
 
-/** The next job for a fresh single-mode agent; fails when nothing is queued for it. */
-export async function takeJob(
-  platform: Platform,
-  wanted: Partial<Registration> = {},
-): Promise<{ agent: ScriptedAgent; job: PolledJob }> {
+/** The next job for a fresh single-mode agent. Throws if nothing is queued for it. */
+export async function takeJob(platform: Platform, wanted: Partial<Registration> = {}) {
   const agent = await platform.register(wanted);
   const job = await agent.poll();
   if (job === undefined) throw new Error('nothing is queued');
   return { agent, job };
 }
 
-/** One single-mode agent's life: takes the next job, ends it with the result, leaves. */
+/** The life of a single-mode agent: it takes the next job, ends it with the result, and exits. */
 export async function serveNext(platform: Platform, result: Partial<JobResult> = {}): Promise<PolledJob> {
   const { agent, job } = await takeJob(platform);
   await agent.finish(job, result);

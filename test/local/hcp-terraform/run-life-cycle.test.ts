@@ -1,37 +1,51 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { at, clockAt, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Attributes,
+  at,
+  type Clock,
+  clockAt,
+  listAt,
+  type Platform,
+  serveNext,
+  startPlatform,
+  takeJob,
+  textAt,
+} from './client.ts';
 
+let clock: Clock;
 let platform: Platform;
+const details: string[] = [];
+beforeEach(async () => {
+  details.length = 0;
+  clock = clockAt('2026-03-01T12:00:00.250Z');
+  const onEvent = ({ detail }: { readonly detail: string }) => details.push(detail);
+  platform = await startPlatform({ now: clock.now, forceCancelCoolOffMs: 10_000, onEvent });
+});
 afterEach(() => platform.close());
 
-const actions = async (runId: string) => at(await platform.run(runId), 'attributes', 'actions');
-
-async function operation(runId: string, phase: 'plan' | 'apply'): Promise<unknown> {
-  return at((await platform.api('GET', `/runs/${runId}/${phase}`)).body, 'data', 'attributes');
+/** A run of the new workspace `one`. */
+async function newRun(attributes: Attributes = {}, workspace: Attributes = {}): Promise<string> {
+  return platform.createRun(await platform.workspace('one', workspace), attributes);
 }
+
+const actions = (runId: string) => platform.attributes(`/runs/${runId}`).then((run) => at(run, 'actions'));
+const operation = (runId: string, phase: 'plan' | 'apply') => platform.attributes(`/runs/${runId}/${phase}`);
 
 async function log(runId: string, phase: 'plan' | 'apply', query = ''): Promise<string> {
   return (await platform.send('GET', `${textAt(await operation(runId, phase), 'log-read-url')}${query}`)).text;
 }
 
-describe('plan and apply', () => {
-  it('queues the plan, waits for a person, queues the apply, and is applied', async () => {
-    const clock = clockAt('2026-03-01T12:00:00.250Z');
-    platform = await startPlatform({ now: clock.now });
-    const runId = await platform.createRun(await platform.workspace('one'));
+describe('a run', () => {
+  it('is planned by an agent, waits for a person, and is applied by an agent', async () => {
+    const runId = await newRun();
     expect(await platform.runStatus(runId)).toBe('plan_queued');
     expect(await operation(runId, 'plan')).toMatchObject({ status: 'queued', 'execution-details': null });
     expect(await operation(runId, 'apply')).toMatchObject({ status: 'pending', 'execution-details': null });
 
     clock.advance(7_000);
     const plan = await takeJob(platform, { name: 'planner' });
-    expect(plan.job).toMatchObject({
-      jobId: runId,
-      jobType: 'plan',
-      workspaceName: 'one',
-      isDestroy: false,
-      planOnly: false,
-    });
+    const expected = { jobType: 'plan', workspaceName: 'one', isDestroy: false, planOnly: false };
+    expect(plan.job).toMatchObject({ jobId: runId, ...expected });
     expect(await platform.runStatus(runId)).toBe('planning');
     expect(await operation(runId, 'plan')).toMatchObject({
       status: 'running',
@@ -45,11 +59,8 @@ describe('plan and apply', () => {
     });
     await plan.agent.finish(plan.job, { resourceAdditions: 2 });
     expect(await platform.runStatus(runId)).toBe('planned');
-    expect(await operation(runId, 'plan')).toMatchObject({
-      status: 'finished',
-      'has-changes': true,
-      'resource-additions': 2,
-    });
+    const finished = { status: 'finished', 'has-changes': true, 'resource-additions': 2 };
+    expect(await operation(runId, 'plan')).toMatchObject(finished);
     expect(await actions(runId)).toEqual({
       'is-cancelable': false,
       'is-confirmable': true,
@@ -80,14 +91,11 @@ describe('plan and apply', () => {
     });
   });
 
-  it('answers a new run as pending: the queue looks at it a moment later', async () => {
-    platform = await startPlatform();
+  it('is pending in the response that creates it, even if nothing blocks it', async () => {
     const workspaceId = await platform.workspace('one');
     await platform.configurationVersion(workspaceId);
     await platform.createRun(workspaceId);
-    const answer = await platform.api('POST', '/runs', {
-      data: { type: 'runs', relationships: { workspace: { data: { type: 'workspaces', id: workspaceId } } } },
-    });
+    const answer = await platform.requestRun(workspaceId);
     expect(answer.status).toBe(201);
     expect(at(answer.body, 'data', 'attributes')).toMatchObject({
       status: 'pending',
@@ -96,9 +104,8 @@ describe('plan and apply', () => {
     });
   });
 
-  it('applies automatically when it may', async () => {
-    platform = await startPlatform();
-    const runId = await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
+  it('is applied automatically if its workspace has auto-apply', async () => {
+    const runId = await newRun({}, { 'auto-apply': true });
     await serveNext(platform);
     expect(await platform.runStatus(runId)).toBe('apply_queued');
   });
@@ -110,22 +117,20 @@ describe('plan and apply', () => {
     ['a saved plan', { 'save-plan': true, 'auto-apply': true }, {}, 'planned_and_saved'],
     ['a saved plan without changes', { 'save-plan': true }, { hasChanges: false }, 'planned_and_finished'],
     ['a plan that failed', {}, { status: 'errored' as const }, 'errored'],
-  ])('%s ends %j %j as %s', async (_name, attributes, result, expected) => {
-    platform = await startPlatform();
-    const runId = await platform.createRun(await platform.workspace('one'), attributes);
+  ])('with %s and %j %j becomes %s', async (_name, attributes, result, expected) => {
+    const runId = await newRun(attributes);
     await serveNext(platform, result);
     expect(await platform.runStatus(runId)).toBe(expected);
   });
 
-  it('tells the agent what kind of run it is, with variables by precedence', async () => {
-    platform = await startPlatform();
+  it('passes its settings and variables to the agent; its variables have priority', async () => {
     const workspaceId = await platform.workspace('one', { 'working-directory': 'infra' });
     for (const attributes of [
       { key: 'size', value: 'small', category: 'terraform' },
       { key: 'secret', value: 'hush', category: 'terraform', sensitive: true },
       { key: 'size', value: 'env', category: 'env' },
     ]) {
-      await platform.api('POST', `/workspaces/${workspaceId}/vars`, { data: { type: 'vars', attributes } });
+      await platform.create(`/workspaces/${workspaceId}/vars`, 'vars', attributes);
     }
     await platform.createRun(workspaceId, {
       'is-destroy': true,
@@ -149,21 +154,17 @@ describe('plan and apply', () => {
     });
   });
 
-  it('queues a run when a configuration is uploaded, by default', async () => {
-    platform = await startPlatform();
+  it('is queued by the upload of a configuration by default', async () => {
     const workspaceId = await platform.workspace('one');
     await platform.configurationVersion(workspaceId, { 'auto-queue-runs': true });
     const runs = await platform.api('GET', `/workspaces/${workspaceId}/runs`);
-    expect(at(runs.body, 'data', 0, 'attributes')).toMatchObject({
-      status: 'plan_queued',
-      source: 'tfe-configuration-version',
-    });
+    const expected = { status: 'plan_queued', source: 'tfe-configuration-version' };
+    expect(at(runs.body, 'data', 0, 'attributes')).toMatchObject(expected);
   });
 });
 
 describe('the queue of a workspace', () => {
-  it('lets one run at a time go on, oldest first; other workspaces do not care', async () => {
-    platform = await startPlatform();
+  it('lets one run at a time continue, the oldest first; other workspaces are independent', async () => {
     const workspaceId = await platform.workspace('one');
     const [first, second] = [await platform.createRun(workspaceId), await platform.createRun(workspaceId)];
     const elsewhere = await platform.createRun(await platform.workspace('two'));
@@ -177,35 +178,33 @@ describe('the queue of a workspace', () => {
     expect(await platform.runStatus(second)).toBe('plan_queued');
   });
 
-  it('lets speculative and saved plans pass by', async () => {
-    platform = await startPlatform();
+  it('never blocks speculative and saved plans', async () => {
     const workspaceId = await platform.workspace('one');
     await platform.createRun(workspaceId);
     const speculative = await platform.createRun(workspaceId, { 'plan-only': true });
     const saved = await platform.createRun(workspaceId, { 'save-plan': true });
     expect(await platform.runStatus(speculative)).toBe('plan_queued');
     expect(await platform.runStatus(saved)).toBe('plan_queued');
-    const workspace = await platform.api('GET', `/workspaces/${workspaceId}`);
-    expect(at(workspace.body, 'data', 'attributes', 'locked')).toBe(true);
+    expect(at(await platform.attributes(`/workspaces/${workspaceId}`), 'locked')).toBe(true);
   });
 
-  it('stands still while a person has locked the workspace', async () => {
-    platform = await startPlatform();
+  it('is blocked while a person has locked the workspace', async () => {
     const workspaceId = await platform.workspace('one');
-    const lock = await platform.api('POST', `/workspaces/${workspaceId}/actions/lock`, { reason: 'repairs' });
+    const act = (action: string, body?: Attributes) =>
+      platform.api('POST', `/workspaces/${workspaceId}/actions/${action}`, body);
+    const lock = await act('lock', { reason: 'repairs' });
     expect(at(lock.body, 'data', 'attributes')).toMatchObject({ locked: true, 'locked-reason': 'repairs' });
-    expect((await platform.api('POST', `/workspaces/${workspaceId}/actions/lock`)).status).toBe(409);
+    expect((await act('lock')).status).toBe(409);
     const runId = await platform.createRun(workspaceId);
     expect(await platform.runStatus(runId)).toBe('pending');
-    await platform.api('POST', `/workspaces/${workspaceId}/actions/unlock`);
+    await act('unlock');
     expect(await platform.runStatus(runId)).toBe('plan_queued');
-    const unlock = await platform.api('POST', `/workspaces/${workspaceId}/actions/unlock`);
+    const unlock = await act('unlock');
     expect(unlock.status).toBe(409);
     expect(textAt(unlock.body, 'errors', 0, 'detail')).toContain('is locked by Run');
   });
 
-  it('applies a saved plan when asked, and discards those that another run overtook', async () => {
-    platform = await startPlatform();
+  it('applies a saved plan on request, and discards saved plans that are older than the state', async () => {
     const workspaceId = await platform.workspace('one');
     const kept = await platform.createRun(workspaceId, { 'save-plan': true });
     const stale = await platform.createRun(workspaceId, { 'save-plan': true });
@@ -214,42 +213,29 @@ describe('the queue of a workspace', () => {
     await platform.act(kept, 'apply');
     expect(await platform.runStatus(kept)).toBe('apply_queued');
     const { agent, job } = await takeJob(platform);
-    await agent.send('PUT', `/jobs/${job.operationId}/state`, {
-      version: 4,
-      serial: 1,
-      lineage: 'l',
-      outputs: {},
-      resources: [],
-    });
+    const state = { version: 4, serial: 1, lineage: 'l', outputs: {}, resources: [] };
+    await agent.send('PUT', `/jobs/${job.operationId}/state`, state);
     await agent.finish(job);
     expect(await platform.runStatus(kept)).toBe('applied');
     expect(await platform.runStatus(stale)).toBe('discarded');
   });
 
-  it('leaves runs of remote execution queued without a pool, and queues none in local execution', async () => {
-    const details: string[] = [];
-    platform = await startPlatform({ onEvent: (event) => details.push(event.detail) });
-    const runId = await platform.createRun(await platform.workspace('remote', { 'execution-mode': 'remote' }));
+  it('keeps runs of remote execution queued, and local execution allows no runs', async () => {
+    const runId = await newRun({}, { 'execution-mode': 'remote' });
     expect(await platform.runStatus(runId)).toBe('plan_queued');
     expect(details.join()).toContain('there are no hosted workers here');
     expect(await (await platform.register()).poll()).toBeUndefined();
 
     const localId = await platform.workspace('local', { 'execution-mode': 'local' });
     await platform.configurationVersion(localId);
-    const refused = await platform.api('POST', '/runs', {
-      data: { type: 'runs', relationships: { workspace: { data: { type: 'workspaces', id: localId } } } },
-    });
-    expect(refused.status).toBe(422);
+    expect((await platform.requestRun(localId)).status).toBe(422);
   });
 
-  it('fails the apply when the workspace stopped using agents after the plan', async () => {
-    platform = await startPlatform();
+  it('fails an apply if the workspace stopped using agents after the plan', async () => {
     const workspaceId = await platform.workspace('one');
     const runId = await platform.createRun(workspaceId);
     await serveNext(platform);
-    await platform.api('PATCH', `/workspaces/${workspaceId}`, {
-      data: { type: 'workspaces', attributes: { 'execution-mode': 'remote' } },
-    });
+    await platform.change(`/workspaces/${workspaceId}`, 'workspaces', { 'execution-mode': 'remote' });
     await platform.act(runId, 'apply');
     expect(await platform.runStatus(runId)).toBe('errored');
     expect(await log(runId, 'apply')).toContain('execution mode');
@@ -257,9 +243,8 @@ describe('the queue of a workspace', () => {
 });
 
 describe('actions', () => {
-  it('cancels a queued plan and a queued apply at once', async () => {
-    platform = await startPlatform();
-    const queuedPlan = await platform.createRun(await platform.workspace('one'));
+  it('cancel a queued plan and a queued apply at once', async () => {
+    const queuedPlan = await newRun();
     const queuedApply = await platform.createRun(await platform.workspace('two', { 'auto-apply': true }));
     expect((await platform.act(queuedPlan, 'cancel')).status).toBe(202);
     await serveNext(platform);
@@ -271,9 +256,8 @@ describe('actions', () => {
     expect(await (await platform.register()).poll()).toBeUndefined();
   });
 
-  it('tells the agent of a working run to stop; the run ends when the agent says so', async () => {
-    platform = await startPlatform();
-    const runId = await platform.createRun(await platform.workspace('one'));
+  it('instruct the agent of an active run to stop; the run ends with the agent’s result', async () => {
+    const runId = await newRun();
     const { agent, job } = await takeJob(platform);
     expect((await agent.status('busy')).body).toEqual({ job: 'continue' });
     await platform.act(runId, 'cancel');
@@ -285,10 +269,8 @@ describe('actions', () => {
     expect(await platform.runStatus(runId)).toBe('canceled');
   });
 
-  it('forces a cancel only after an ordinary one and its cool-off, and then does not wait for the agent', async () => {
-    const clock = clockAt('2026-03-01T12:00:00Z');
-    platform = await startPlatform({ now: clock.now, forceCancelCoolOffMs: 10_000 });
-    const runId = await platform.createRun(await platform.workspace('one'));
+  it('force a cancel only after an ordinary one and its cool-off, without waiting for the agent', async () => {
+    const runId = await newRun();
     const { agent, job } = await takeJob(platform);
     expect((await platform.act(runId, 'force-cancel')).status).toBe(409);
     await platform.act(runId, 'cancel');
@@ -302,9 +284,8 @@ describe('actions', () => {
     expect(await platform.runStatus(runId)).toBe('force_canceled');
   });
 
-  it('refuses what the status does not allow with 409 and changes nothing', async () => {
-    platform = await startPlatform();
-    const runId = await platform.createRun(await platform.workspace('one'));
+  it('return 409 and change nothing if the status doesn’t allow them', async () => {
+    const runId = await newRun();
     for (const action of ['apply', 'discard', 'force-cancel'] as const) {
       const refused = await platform.act(runId, action);
       expect(refused.status).toBe(409);
@@ -317,9 +298,8 @@ describe('actions', () => {
 });
 
 describe('logs', () => {
-  it('are framed, and read in pieces while they grow', async () => {
-    platform = await startPlatform();
-    const runId = await platform.createRun(await platform.workspace('one'));
+  it('have a start mark and an end mark, and can be read in parts while they grow', async () => {
+    const runId = await newRun();
     expect(await log(runId, 'plan')).toBe('');
     const { agent, job } = await takeJob(platform);
     await agent.send('POST', `/jobs/${job.operationId}/log`, 'hello ', 'text/plain');
@@ -333,96 +313,79 @@ describe('logs', () => {
   });
 });
 
-describe('plans for machines', () => {
-  /** What the redacted plan answers for these changes. */
-  async function redactedPlanOf(plan: object, schemas: object = { format_version: '1.0', provider_schemas: {} }) {
-    platform = await startPlatform();
-    await platform.createRun(await platform.workspace('one'));
+describe('the redacted plan', () => {
+  /** The response after an agent sent this plan and these schemas. */
+  async function redacted(planJson: string, providerSchemasJson: string) {
+    await newRun();
     const { agent, job } = await takeJob(platform);
-    const planJson = JSON.stringify({ format_version: '1.2', ...plan });
-    await agent.finish(job, { planJson, providerSchemasJson: JSON.stringify(schemas) });
+    await agent.finish(job, { planJson, providerSchemasJson });
     return platform.api('GET', `/plans/${job.operationId}/json-output-redacted`);
+  }
+
+  function redactedPlan(plan: object, schemas: object = { provider_schemas: {} }) {
+    const version = { format_version: '1.0' };
+    return redacted(JSON.stringify({ format_version: '1.2', ...plan }), JSON.stringify({ ...version, ...schemas }));
   }
 
   it.each([
     [
-      'an output that is wholly unknown, without `after`',
+      'a completely unknown output, without `after`',
       { actions: ['create'], before: null, after_unknown: true, before_sensitive: false, after_sensitive: false },
     ],
     ['a sensitive unknown output', { actions: ['create'], before: null, after_unknown: true, after_sensitive: true }],
     ['a deleted output', { actions: ['delete'], before: 'x', after: null, after_unknown: false }],
-    ['an output that is null', { actions: ['no-op'], before: null, after: null, after_unknown: false }],
-    ['a change without either side', { actions: ['no-op'] }],
-  ])('repeats %s as Terraform wrote it', async (_what, change) => {
-    const answer = await redactedPlanOf({ output_changes: { o: change } });
+    ['a null output', { actions: ['no-op'], before: null, after: null, after_unknown: false }],
+    ['a change without `before` and `after`', { actions: ['no-op'] }],
+  ])('contains %s unchanged', async (_what, change) => {
+    const answer = await redactedPlan({ output_changes: { o: change } });
     expect(answer.status).toBe(200);
     expect(at(answer.body, 'output_changes', 'o')).toEqual(change);
   });
 
-  it('hides sensitive values of every type behind one of the same type', async () => {
+  it('replaces sensitive values of every type by a value of the same type', async () => {
     const before = { text: 'a', number: 1, flag: true, list: [1], map: { k: 'v' }, nothing: null };
-    const mask = { text: true, number: true, flag: true, list: true, map: true, nothing: true };
-    const answer = await redactedPlanOf({
-      output_changes: { o: { actions: ['delete'], before, after: null, before_sensitive: mask } },
-    });
-    expect(at(answer.body, 'output_changes', 'o', 'before')).toEqual({
-      text: 'redacted',
-      number: 0,
-      flag: false,
-      list: [],
-      map: {},
-      nothing: null,
-    });
+    const before_sensitive = { text: true, number: true, flag: true, list: true, map: true, nothing: true };
+    const change = { actions: ['delete'], before, after: null, before_sensitive };
+    const answer = await redactedPlan({ output_changes: { o: change } });
+    const expected = { text: 'redacted', number: 0, flag: false, list: [], map: {}, nothing: null };
+    expect(at(answer.body, 'output_changes', 'o', 'before')).toEqual(expected);
   });
 
-  it('needs no provider schemas, which Terraform leaves out of a configuration without providers', async () => {
-    const answer = await redactedPlanOf({}, { format_version: '1.0' });
+  it('doesn’t need provider schemas, which Terraform omits for a configuration without providers', async () => {
+    const answer = await redactedPlan({}, {});
     expect(answer.body).toMatchObject({ plan_format_version: '1.2', provider_format_version: '1.0' });
   });
 
   it.each(['', 'not JSON', '[]', '{}', '{"format_version":1}', '['.repeat(100_000)])(
-    'has no redacted plan when the agent sent %.20s for one',
+    'doesn’t exist if the agent sent %.20s as the plan',
     async (planJson) => {
-      platform = await startPlatform();
-      await platform.createRun(await platform.workspace('one'));
-      const { agent, job } = await takeJob(platform);
-      await agent.finish(job, { planJson, providerSchemasJson: planJson });
-      const answer = await platform.api('GET', `/plans/${job.operationId}/json-output-redacted`);
-      expect(answer.status).toBe(204);
+      expect((await redacted(planJson, planJson)).status).toBe(204);
     },
   );
 
-  it('redirects to the plan, and leaves sensitive values out of the redacted one', async () => {
-    platform = await startPlatform();
-    const runId = await platform.createRun(await platform.workspace('one'));
+  it('hides sensitive values, while the complete plan is a redirect', async () => {
+    const runId = await newRun();
     const { agent, job } = await takeJob(platform);
     expect((await platform.api('GET', `/plans/${job.operationId}/json-output`)).status).toBe(204);
-    const planJson = JSON.stringify({
-      format_version: '1.2',
-      resource_changes: [
-        {
-          address: 'a.b',
-          change: {
-            actions: ['update'],
-            before: { p: 'old', q: [1] },
-            after: { p: 'new', q: [2] },
-            before_sensitive: { p: true },
-            after_sensitive: { p: true, q: [true] },
-          },
-        },
-      ],
-    });
+    const change = {
+      actions: ['update'],
+      before: { p: 'old', q: [1] },
+      after: { p: 'new', q: [2] },
+      before_sensitive: { p: true },
+      after_sensitive: { p: true, q: [true] },
+    };
+    const planJson = JSON.stringify({ format_version: '1.2', resource_changes: [{ address: 'a.b', change }] });
     const providerSchemasJson = JSON.stringify({ format_version: '1.0', provider_schemas: { here: {} } });
     await agent.finish(job, { planJson, providerSchemasJson });
     const redirect = await platform.api('GET', `/runs/${runId}/plan/json-output`);
     expect(redirect.status).toBe(307);
     expect((await platform.send('GET', String(redirect.headers['location']))).text).toBe(planJson);
-    const redacted = await platform.api('GET', `/plans/${job.operationId}/json-output-redacted`);
-    expect(redacted.body).toMatchObject({
+    const answer = await platform.api('GET', `/plans/${job.operationId}/json-output-redacted`);
+    expect(answer.body).toMatchObject({
       plan_format_version: '1.2',
       resource_changes: [{ change: { before: { p: 'redacted', q: [1] }, after: { p: 'redacted', q: [0] } } }],
       provider_schemas: { here: {} },
     });
-    expect(listAt(redacted.body, 'resource_changes')).toHaveLength(1);
+    expect(listAt(answer.body, 'resource_changes')).toHaveLength(1);
   });
 });

@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { at, clockAt, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
+import {
+  type Attributes,
+  at,
+  clockAt,
+  listAt,
+  type Platform,
+  serveNext,
+  startPlatform,
+  takeJob,
+  textAt,
+} from './client.ts';
 
 const clock = clockAt('2026-03-01T12:00:00Z');
 let platform: Platform;
@@ -8,14 +18,10 @@ const ids: Record<string, string> = {};
 
 beforeAll(async () => {
   platform = await startPlatform({ now: clock.now });
-  const { organization } = platform.server;
-  const pool = await platform.api('POST', `/organizations/${organization}/agent-pools`, {
-    data: { type: 'agent-pools', attributes: { name: 'other' } },
-  });
-  otherPoolId = textAt(pool.body, 'data', 'id');
+  otherPoolId = await platform.agentPool('other');
   const here = await platform.workspace('here');
   const there = await platform.workspace('there', { 'execution-mode': 'agent', 'agent-pool-id': otherPoolId });
-  const create = async (name: string, workspaceId: string, attributes: Record<string, unknown>) => {
+  const create = async (name: string, workspaceId: string, attributes: Attributes) => {
     clock.advance(1_000);
     ids[name] = await platform.createRun(workspaceId, { message: `run ${name}`, ...attributes });
   };
@@ -33,19 +39,25 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-async function names(path: string): Promise<string[]> {
-  const answer = await platform.api('GET', path);
+const list = async (path: string, query: Record<string, string> = {}) => {
+  const answer = await platform.api('GET', `${path}?${new URLSearchParams(query)}`);
   expect(answer.status).toBe(200);
-  return listAt(answer.body, 'data').map((run) => textAt(run, 'attributes', 'message').replace('run ', ''));
-}
-
-function organizationRuns(filters: Record<string, string> = {}): Promise<string[]> {
-  return names(`/organizations/${platform.server.organization}/runs?${new URLSearchParams(filters)}`);
-}
+  return answer.body;
+};
+const organizationRuns = (query: Record<string, string> = {}) => list(`${platform.organization}/runs`, query);
+const names = (body: unknown) =>
+  listAt(body, 'data').map((run) => textAt(run, 'attributes', 'message').replace('run ', ''));
 
 describe('the list of runs of an organization', () => {
-  it('holds every kind of run of the last year, newest first', async () => {
-    expect(await organizationRuns()).toEqual(['empty', 'refresh', 'saved', 'speculative', 'waiting', 'planning']);
+  it('contains runs of every kind of the last year, newest first', async () => {
+    expect(names(await organizationRuns())).toEqual([
+      'empty',
+      'refresh',
+      'saved',
+      'speculative',
+      'waiting',
+      'planning',
+    ]);
   });
 
   it.each([
@@ -70,70 +82,53 @@ describe('the list of runs of an organization', () => {
     [{ 'search[basic]': 'saved' }, ['saved']],
     [{ 'search[user]': 'owner', 'filter[status]': 'pending' }, ['waiting']],
     [{ 'search[commit]': 'abcdef' }, []],
-  ])('%j leaves %j', async (filters, expected) => {
-    expect(await organizationRuns(filters)).toEqual(expected);
+  ])('with %j contains %j', async (filters, expected) => {
+    expect(names(await organizationRuns(filters))).toEqual(expected);
   });
 
-  it('is paged without totals until there is no next page', async () => {
-    const path = `/organizations/${platform.server.organization}/runs`;
-    const first = await platform.api('GET', `${path}?page%5Bsize%5D=4`);
-    expect(at(first.body, 'meta', 'pagination')).toEqual({
-      'current-page': 1,
-      'prev-page': null,
-      'next-page': 2,
-      'page-size': 4,
-    });
-    expect(Object.keys(at(first.body, 'links') ?? {})).toEqual(['self', 'prev', 'next']);
-    const second = await platform.send('GET', textAt(first.body, 'links', 'next'), {
-      headers: { authorization: `Bearer ${platform.server.apiToken}` },
-    });
-    expect(at(second.body, 'meta', 'pagination')).toMatchObject({
-      'current-page': 2,
-      'prev-page': 1,
-      'next-page': null,
-    });
-    expect([...listAt(first.body, 'data'), ...listAt(second.body, 'data')]).toHaveLength(6);
+  it('has pages without totals until there is no next page', async () => {
+    const first = await organizationRuns({ 'page[size]': '4' });
+    const pagination = { 'current-page': 1, 'prev-page': null, 'next-page': 2, 'page-size': 4 };
+    expect(at(first, 'meta', 'pagination')).toEqual(pagination);
+    expect(Object.keys(at(first, 'links') ?? {})).toEqual(['self', 'prev', 'next']);
+    const headers = { authorization: `Bearer ${platform.server.apiToken}` };
+    const second = (await platform.send('GET', textAt(first, 'links', 'next'), { headers })).body;
+    const next = { 'current-page': 2, 'prev-page': 1, 'next-page': null };
+    expect(at(second, 'meta', 'pagination')).toMatchObject(next);
+    expect([...listAt(first, 'data'), ...listAt(second, 'data')]).toHaveLength(6);
   });
 
-  it('never gives more than 100 a page, and 20 unless asked', async () => {
-    const path = `/organizations/${platform.server.organization}/runs`;
-    expect(at((await platform.api('GET', path)).body, 'meta', 'pagination', 'page-size')).toBe(20);
-    expect(at((await platform.api('GET', `${path}?page%5Bsize%5D=500`)).body, 'meta', 'pagination', 'page-size')).toBe(
-      100,
-    );
+  it('has 20 runs per page by default, and at most 100', async () => {
+    const size = (body: unknown) => at(body, 'meta', 'pagination', 'page-size');
+    expect(size(await organizationRuns())).toBe(20);
+    expect(size(await organizationRuns({ 'page[size]': '500' }))).toBe(100);
   });
 
-  it('includes plans, applies and workspaces, each once', async () => {
-    const query = new URLSearchParams({
-      'filter[workspace_names]': 'here',
-      include: 'plan,apply,workspace,created_by',
-    });
-    const answer = await platform.api('GET', `/organizations/${platform.server.organization}/runs?${query}`);
-    const types = listAt(answer.body, 'included').map((each) => textAt(each, 'type'));
+  it('includes plans, applies, workspaces and users, each once', async () => {
+    const include = 'plan,apply,workspace,created_by';
+    const body = await organizationRuns({ 'filter[workspace_names]': 'here', include });
+    const types = listAt(body, 'included').map((each) => textAt(each, 'type'));
     const count = (type: string) => types.filter((each) => each === type).length;
     expect([count('plans'), count('applies'), count('workspaces'), count('users')]).toEqual([4, 4, 1, 1]);
   });
 });
 
 describe('the list of runs of a workspace', () => {
-  it('leaves plan-only runs out unless they are asked for, and goes back to the beginning', async () => {
-    const workspace = await platform.api('GET', `/organizations/${platform.server.organization}/workspaces/here`);
+  it('contains plan-only runs only on request, and runs of all years', async () => {
+    const workspace = await platform.api('GET', `${platform.organization}/workspaces/here`);
     const path = `/workspaces/${textAt(workspace.body, 'data', 'id')}/runs`;
-    expect(await names(path)).toEqual(['saved', 'waiting', 'planning', 'old']);
-    expect(await names(`${path}?filter%5Boperation%5D=plan_only`)).toEqual(['speculative']);
-    const paged = await platform.api('GET', `${path}?page%5Bsize%5D=3`);
-    expect(at(paged.body, 'meta', 'pagination')).toMatchObject({ 'total-pages': 2, 'total-count': 4 });
+    expect(names(await list(path))).toEqual(['saved', 'waiting', 'planning', 'old']);
+    expect(names(await list(path, { 'filter[operation]': 'plan_only' }))).toEqual(['speculative']);
+    const paged = await list(path, { 'page[size]': '3' });
+    expect(at(paged, 'meta', 'pagination')).toMatchObject({ 'total-pages': 2, 'total-count': 4 });
   });
 });
 
-describe('the other places where runs are seen', () => {
-  it('finds workspaces by the status of their current run, and shows the pool they use', async () => {
-    const query = new URLSearchParams({
-      'filter[current-run][status]': 'plan_queued,planning',
-      include: 'current_run',
-    });
-    const answer = await platform.api('GET', `/organizations/${platform.server.organization}/workspaces?${query}`);
-    const found = listAt(answer.body, 'data').map((each) => [
+describe('other documents about runs', () => {
+  it('the list of workspaces has a filter by the status of the current run, and shows the pool', async () => {
+    const query = { 'filter[current-run][status]': 'plan_queued,planning', include: 'current_run' };
+    const body = await list(`${platform.organization}/workspaces`, query);
+    const found = listAt(body, 'data').map((each) => [
       textAt(each, 'attributes', 'name'),
       textAt(each, 'relationships', 'agent-pool', 'data', 'id'),
     ]);
@@ -143,16 +138,14 @@ describe('the other places where runs are seen', () => {
       ['here', platform.server.agentPool.id],
       ['there', otherPoolId],
     ]);
-    const runs = listAt(answer.body, 'included').map((each) => textAt(each, 'id'));
+    const runs = listAt(body, 'included').map((each) => textAt(each, 'id'));
     expect(runs.sort()).toEqual([ids['empty'], ids['planning'], ids['refresh']].sort());
   });
 
-  it('shows the queue with positions, and the capacity', async () => {
-    const queue = await platform.api('GET', `/organizations/${platform.server.organization}/runs/queue`);
-    expect(listAt(queue.body, 'data').map((run) => at(run, 'attributes', 'position-in-queue'))).toEqual([
-      1, 2, 3, 4, 5, 6,
-    ]);
-    const capacity = await platform.api('GET', `/organizations/${platform.server.organization}/capacity`);
-    expect(at(capacity.body, 'data', 'attributes')).toEqual({ pending: 1, running: 5 });
+  it('the queue has positions, and the capacity has totals', async () => {
+    const queue = await list(`${platform.organization}/runs/queue`);
+    const positions = listAt(queue, 'data').map((run) => at(run, 'attributes', 'position-in-queue'));
+    expect(positions).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await platform.attributes(`${platform.organization}/capacity`)).toEqual({ pending: 1, running: 5 });
   });
 });

@@ -5,7 +5,7 @@ import { type Platform, serveNext, startPlatform, takeJob } from './client.ts';
 let platform: Platform;
 afterEach(() => platform.close());
 
-/** The page of a run of the workspace `one`, at the address that the CLI prints. */
+/** The page of a run of the workspace `one`, at the URL that the CLI prints. */
 async function page(runId: string, workspace = 'one') {
   return platform.send('GET', `/app/${platform.server.organization}/${workspace}/runs/${runId}`);
 }
@@ -16,7 +16,7 @@ async function started(options: HcpTerraformOptions = {}): Promise<string> {
 }
 
 describe('the page of a run', () => {
-  it('shows a queued run, and is asked for again by the browser until the run has ended', async () => {
+  it('shows a queued run, and the browser reloads it until the run has ended', async () => {
     const runId = await started();
     const queued = await page(runId);
     expect(queued.status).toBe(200);
@@ -30,7 +30,7 @@ describe('the page of a run', () => {
     expect(canceled.text).not.toContain('http-equiv="refresh"');
   });
 
-  it('shows the log without colours and the container of its agent, and lets none of it be markup', async () => {
+  it('shows the log without colors and the agent’s container, and escapes both', async () => {
     const asked: string[] = [];
     const runId = await started({
       containerOf: (name) => {
@@ -39,12 +39,8 @@ describe('the page of a run', () => {
       },
     });
     const { agent, job } = await takeJob(platform, { name: 'task-1' });
-    await agent.send(
-      'POST',
-      `/jobs/${job.operationId}/log`,
-      '\u001b[32mplanning <img src=x>\u001b[0m\u0007\r\n',
-      'text/plain',
-    );
+    const log = '\u001b[32mplanning <img src=x>\u001b[0m\u0007\r\n';
+    await agent.send('POST', `/jobs/${job.operationId}/log`, log, 'text/plain');
     await agent.finish(job);
     const { text, headers } = await page(runId);
     expect(asked).toEqual(['task-1']);
@@ -57,7 +53,7 @@ describe('the page of a run', () => {
     expect(headers['cache-control']).toBe('no-store');
   });
 
-  it('says why a run failed, and shows plan and apply', async () => {
+  it('shows why a run failed, and its plan and apply', async () => {
     const runId = await started();
     await serveNext(platform);
     await platform.act(runId, 'apply');
@@ -69,7 +65,7 @@ describe('the page of a run', () => {
     expect(text).toMatch(/<dt>Reason<\/dt><dd>Operation failed: the agent \S+ left while it executed the apply/);
   });
 
-  it('is 404 for another run, another workspace and another organization', async () => {
+  it('doesn’t exist for another run, another workspace or another organization', async () => {
     const runId = await started();
     expect((await page('run-0000000000000000')).status).toBe(404);
     expect((await page(runId, 'two')).status).toBe(404);

@@ -1,101 +1,75 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { at, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
+import { type Answer, at, listAt, type Platform, serveNext, startPlatform, takeJob, textAt } from './client.ts';
 
 let platform: Platform;
 let organization: string;
 beforeEach(async () => {
   platform = await startPlatform({ organization: 'my-org' });
-  organization = platform.server.organization;
+  organization = platform.organization;
 });
 afterEach(() => platform.close());
 
-async function createPool(name: string, attributes: Record<string, unknown> = {}): Promise<string> {
-  const answer = await platform.api('POST', `/organizations/${organization}/agent-pools`, {
-    data: { type: 'agent-pools', attributes: { name, ...attributes } },
-  });
-  expect(answer.status).toBe(201);
-  return textAt(answer.body, 'data', 'id');
-}
+const poolOf = ({ body }: Answer) => at(body, 'data', 'relationships', 'agent-pool', 'data', 'id');
+const idsOf = ({ body }: Answer) => listAt(body, 'data').map((each) => at(each, 'id'));
 
 describe('agent pools', () => {
-  it('are made, found by name, renamed and deleted', async () => {
-    const id = await createPool('batch-jobs');
-    const found = await platform.api('GET', `/organizations/${organization}/agent-pools?q=batch`);
-    expect(listAt(found.body, 'data').map((pool) => at(pool, 'id'))).toEqual([id]);
-    expect(at(found.body, 'data', 0, 'attributes')).toMatchObject({
-      name: 'batch-jobs',
-      'organization-scoped': true,
-      'agent-count': 0,
-    });
-    const renamed = await platform.api('PATCH', `/agent-pools/${id}`, {
-      data: { type: 'agent-pools', attributes: { name: 'jobs' } },
-    });
+  it('can be created, found by name, renamed and deleted', async () => {
+    const made = await platform.create(`${organization}/agent-pools`, 'agent-pools', { name: 'batch-jobs' });
+    expect(made.status).toBe(201);
+    const path = `/agent-pools/${textAt(made.body, 'data', 'id')}`;
+    const found = await platform.api('GET', `${organization}/agent-pools?q=batch`);
+    expect(idsOf(found)).toEqual([textAt(made.body, 'data', 'id')]);
+    const expected = { name: 'batch-jobs', 'organization-scoped': true, 'agent-count': 0 };
+    expect(at(found.body, 'data', 0, 'attributes')).toMatchObject(expected);
+    const renamed = await platform.change(path, 'agent-pools', { name: 'jobs' });
     expect(at(renamed.body, 'data', 'attributes', 'name')).toBe('jobs');
-    expect((await platform.api('DELETE', `/agent-pools/${id}`)).status).toBe(204);
-    expect((await platform.api('GET', `/agent-pools/${id}`)).status).toBe(404);
+    expect((await platform.api('DELETE', path)).status).toBe(204);
+    expect((await platform.api('GET', path)).status).toBe(404);
   });
 
-  it('cannot be deleted while a workspace uses them', async () => {
-    const id = await createPool('used');
+  it('can’t be deleted while a workspace uses them', async () => {
+    const id = await platform.agentPool('used');
     const workspaceId = await platform.workspace('one', { 'execution-mode': 'agent', 'agent-pool-id': id });
     expect((await platform.api('DELETE', `/agent-pools/${id}`)).status).toBe(422);
     const pool = await platform.api('GET', `/agent-pools/${id}`);
-    expect(at(pool.body, 'data', 'relationships', 'workspaces', 'data')).toEqual([
-      { id: workspaceId, type: 'workspaces' },
-    ]);
+    const expected = [{ id: workspaceId, type: 'workspaces' }];
+    expect(at(pool.body, 'data', 'relationships', 'workspaces', 'data')).toEqual(expected);
   });
 
-  it('can be closed to workspaces that are not named', async () => {
-    const id = await createPool('closed', { 'organization-scoped': false });
-    const refused = await platform.api('POST', `/organizations/${organization}/workspaces`, {
-      data: { type: 'workspaces', attributes: { name: 'one', 'execution-mode': 'agent', 'agent-pool-id': id } },
-    });
-    expect(refused.status).toBe(422);
+  it('without organization scope reject other workspaces', async () => {
+    const id = await platform.agentPool('closed', { 'organization-scoped': false });
+    const attributes = { name: 'one', 'execution-mode': 'agent', 'agent-pool-id': id };
+    expect((await platform.create(`${organization}/workspaces`, 'workspaces', attributes)).status).toBe(422);
   });
 });
 
 describe('workspaces', () => {
-  it('use the organization default pool unless they say otherwise, then or later', async () => {
-    const poolId = await createPool('special');
-    const inheriting = await platform.workspace('inheriting');
-    const shown = await platform.api('GET', `/workspaces/${inheriting}`);
-    expect(at(shown.body, 'data', 'attributes')).toMatchObject({
-      'execution-mode': 'agent',
-      'setting-overwrites': { 'execution-mode': false, 'agent-pool': false },
-    });
-    expect(at(shown.body, 'data', 'relationships', 'agent-pool', 'data', 'id')).toBe(platform.server.agentPool.id);
+  it('use the organization’s default pool unless they have their own', async () => {
+    const poolId = await platform.agentPool('special');
+    const path = `/workspaces/${await platform.workspace('inheriting')}`;
+    const overwrites = (value: boolean) => ({ 'execution-mode': value, 'agent-pool': value });
+    const shown = await platform.api('GET', path);
+    const expected = { 'execution-mode': 'agent', 'setting-overwrites': overwrites(false) };
+    expect(at(shown.body, 'data', 'attributes')).toMatchObject(expected);
+    expect(poolOf(shown)).toBe(platform.server.agentPool.id);
 
-    const changed = await platform.api('PATCH', `/workspaces/${inheriting}`, {
-      data: { type: 'workspaces', attributes: { 'execution-mode': 'agent', 'agent-pool-id': poolId } },
-    });
-    expect(at(changed.body, 'data', 'attributes', 'setting-overwrites')).toEqual({
-      'execution-mode': true,
-      'agent-pool': true,
-    });
-    expect(at(changed.body, 'data', 'relationships', 'agent-pool', 'data', 'id')).toBe(poolId);
+    const changed = await platform.change(path, 'workspaces', { 'execution-mode': 'agent', 'agent-pool-id': poolId });
+    expect(at(changed.body, 'data', 'attributes', 'setting-overwrites')).toEqual(overwrites(true));
+    expect(poolOf(changed)).toBe(poolId);
 
-    const back = await platform.api('PATCH', `/organizations/${organization}/workspaces/inheriting`, {
-      data: {
-        type: 'workspaces',
-        attributes: { 'setting-overwrites': { 'execution-mode': false, 'agent-pool': false } },
-      },
-    });
-    expect(at(back.body, 'data', 'relationships', 'agent-pool', 'data', 'id')).toBe(platform.server.agentPool.id);
+    const inherited = { 'setting-overwrites': overwrites(false) };
+    const back = await platform.change(`${organization}/workspaces/inheriting`, 'workspaces', inherited);
+    expect(poolOf(back)).toBe(platform.server.agentPool.id);
   });
 
-  it('follow the organization when its default changes', async () => {
-    const poolId = await createPool('next');
-    await platform.api('PATCH', `/organizations/${organization}`, {
-      data: {
-        type: 'organizations',
-        attributes: { 'default-execution-mode': 'agent' },
-        relationships: { 'default-agent-pool': { data: { type: 'agent-pools', id: poolId } } },
-      },
-    });
+  it('follow a change of the organization’s default pool', async () => {
+    const id = await platform.agentPool('next');
+    const relationships = { 'default-agent-pool': { data: { type: 'agent-pools', id } } };
+    const attributes = { 'default-execution-mode': 'agent' };
+    await platform.change(organization, 'organizations', attributes, { relationships });
     const runId = await platform.createRun(await platform.workspace('one'));
-    const runs = await platform.api('GET', `/organizations/${organization}/runs?filter%5Bagent_pool_names%5D=next`);
-    expect(listAt(runs.body, 'data').map((run) => at(run, 'id'))).toEqual([runId]);
+    expect(idsOf(await platform.api('GET', `${organization}/runs?filter%5Bagent_pool_names%5D=next`))).toEqual([runId]);
   });
 
   it.each([
@@ -105,107 +79,77 @@ describe('workspaces', () => {
     [{ name: 'one', 'execution-mode': 'remote', 'agent-pool-id': 'apool-x' }, 'agent-pool-id'],
     [{ name: 'one', 'execution-mode': 'agent', 'agent-pool-id': 'apool-nobody' }, 'agent-pool-id'],
     [{ name: 'one', 'execution-mode': 'cloud' }, 'execution-mode'],
-  ])('%j is refused with 422 for its %s', async (attributes, attribute) => {
-    const answer = await platform.api('POST', `/organizations/${organization}/workspaces`, {
-      data: { type: 'workspaces', attributes },
-    });
+  ])('%j are rejected with 422 because of the %s', async (attributes, attribute) => {
+    const answer = await platform.create(`${organization}/workspaces`, 'workspaces', attributes);
     expect(answer.status).toBe(422);
     expect(at(answer.body, 'errors', 0, 'source', 'pointer')).toBe(`/data/attributes/${attribute}`);
   });
 
-  it('are unique by name, and deleted with their runs', async () => {
+  it('have unique names, and are deleted with their runs', async () => {
     const workspaceId = await platform.workspace('one');
     const runId = await platform.createRun(workspaceId);
-    const twice = await platform.api('POST', `/organizations/${organization}/workspaces`, {
-      data: { type: 'workspaces', attributes: { name: 'one' } },
-    });
+    const twice = await platform.create(`${organization}/workspaces`, 'workspaces', { name: 'one' });
     expect(twice.status).toBe(422);
-    expect((await platform.api('DELETE', `/organizations/${organization}/workspaces/one`)).status).toBe(204);
+    expect((await platform.api('DELETE', `${organization}/workspaces/one`)).status).toBe(204);
     expect((await platform.api('GET', `/runs/${runId}`)).status).toBe(404);
     expect((await platform.api('GET', `/workspaces/${workspaceId}`)).status).toBe(404);
   });
 });
 
-describe('runs in a pool that nobody serves', () => {
-  it('stay queued there, and are seen there alone', async () => {
-    const poolId = await createPool('lonely');
+describe('runs in a pool without agents', () => {
+  it('stay queued, and only the filter by this pool finds them', async () => {
+    const poolId = await platform.agentPool('lonely');
     const workspaceId = await platform.workspace('one', { 'execution-mode': 'agent', 'agent-pool-id': poolId });
     const runId = await platform.createRun(workspaceId);
-    const elsewhere = await platform.register();
-    expect(await elsewhere.poll()).toBeUndefined();
+    expect(await (await platform.register()).poll()).toBeUndefined();
     const query = 'filter%5Bagent_pool_names%5D=lonely&filter%5Bstatus%5D=plan_queued%2Capply_queued';
-    const runs = await platform.api('GET', `/organizations/${organization}/runs?${query}`);
-    expect(listAt(runs.body, 'data').map((run) => at(run, 'id'))).toEqual([runId]);
+    expect(idsOf(await platform.api('GET', `${organization}/runs?${query}`))).toEqual([runId]);
   });
 });
 
 describe('configuration versions', () => {
-  it('show their upload URL once, take one upload, and give it back', async () => {
+  it('show their upload URL once, accept one upload, and can be downloaded', async () => {
     const workspaceId = await platform.workspace('one');
-    const made = await platform.api('POST', `/workspaces/${workspaceId}/configuration-versions`, {
-      data: { type: 'configuration-versions', attributes: { 'auto-queue-runs': false } },
-    });
+    const made = await platform.newConfigurationVersion(workspaceId);
     expect(made.status).toBe(201);
     const id = textAt(made.body, 'data', 'id');
     const uploadUrl = textAt(made.body, 'data', 'attributes', 'upload-url');
     const before = await platform.api('GET', `/configuration-versions/${id}`);
     expect(at(before.body, 'data', 'attributes')).toMatchObject({ status: 'pending', speculative: false });
     expect(before.text).not.toContain('upload-url');
-
-    const early = await platform.api('POST', '/runs', {
-      data: {
-        type: 'runs',
-        relationships: {
-          workspace: { data: { type: 'workspaces', id: workspaceId } },
-          'configuration-version': { data: { type: 'configuration-versions', id } },
-        },
-      },
-    });
-    expect(early.status).toBe(422);
+    expect((await platform.requestRun(workspaceId, {}, id)).status).toBe(422);
 
     expect((await platform.send('PUT', uploadUrl, { body: Buffer.from('tar') })).status).toBe(200);
     expect((await platform.send('PUT', uploadUrl, { body: Buffer.from('again') })).status).toBe(409);
-    expect((await platform.send('PUT', `${platform.server.url}/v1/object/guessed`, { body: 'x' })).status).toBe(404);
-    const after = await platform.api('GET', `/configuration-versions/${id}`);
-    expect(at(after.body, 'data', 'attributes', 'status')).toBe('uploaded');
+    expect((await platform.send('PUT', '/v1/object/guessed', { body: 'x' })).status).toBe(404);
+    expect(await platform.attributes(`/configuration-versions/${id}`)).toMatchObject({ status: 'uploaded' });
     const download = await platform.api('GET', `/configuration-versions/${id}/download`);
     expect(download.status).toBe(302);
     expect((await platform.send('GET', String(download.headers['location']))).text).toBe('tar');
   });
 
-  it('that are speculative make speculative runs only', async () => {
+  it('that are speculative allow only speculative runs', async () => {
     const workspaceId = await platform.workspace('one');
     const versionId = await platform.configurationVersion(workspaceId, { speculative: true });
-    const relationships = {
-      workspace: { data: { type: 'workspaces', id: workspaceId } },
-      'configuration-version': { data: { type: 'configuration-versions', id: versionId } },
-    };
-    const run = await platform.api('POST', '/runs', { data: { type: 'runs', relationships } });
+    const run = await platform.requestRun(workspaceId, {}, versionId);
     expect(at(run.body, 'data', 'attributes', 'plan-only')).toBe(true);
-    const refused = await platform.api('POST', '/runs', {
-      data: { type: 'runs', attributes: { 'plan-only': false }, relationships },
-    });
-    expect(refused.status).toBe(422);
+    expect((await platform.requestRun(workspaceId, { 'plan-only': false }, versionId)).status).toBe(422);
   });
 });
 
 describe('variables', () => {
-  it('are made, changed, deleted; sensitive values are never shown', async () => {
+  it('can be created, changed and deleted; sensitive values are never shown', async () => {
     const path = `/workspaces/${await platform.workspace('one')}/vars`;
-    const made = await platform.api('POST', path, {
-      data: { type: 'vars', attributes: { key: 'k', value: 'hush', category: 'env', sensitive: true } },
-    });
+    const variable = { key: 'k', category: 'env' };
+    const made = await platform.create(path, 'vars', { ...variable, value: 'hush', sensitive: true });
     expect(made.status).toBe(201);
     expect(made.text).not.toContain('hush');
     const id = textAt(made.body, 'data', 'id');
-    const again = await platform.api('POST', path, {
-      data: { type: 'vars', attributes: { key: 'k', category: 'env' } },
-    });
-    expect(again.status).toBe(422);
-    const changed = await platform.api('PATCH', `${path}/${id}`, { data: { type: 'vars', attributes: { key: 'l' } } });
+    expect((await platform.create(path, 'vars', variable)).status).toBe(422);
+    const changed = await platform.change(`${path}/${id}`, 'vars', { key: 'l' });
     expect(at(changed.body, 'data', 'attributes', 'key')).toBe('l');
     expect((await platform.api('DELETE', `${path}/${id}`)).status).toBe(204);
-    expect(listAt((await platform.api('GET', path)).body, 'data')).toEqual([]);
+    expect(idsOf(await platform.api('GET', path))).toEqual([]);
   });
 });
 
@@ -222,75 +166,62 @@ describe('state versions', () => {
       },
       resources: [],
     });
-  const body = (text: string, serial: number, inline: boolean) => ({
-    data: {
-      type: 'state-versions',
-      attributes: {
-        serial,
-        md5: createHash('md5').update(text).digest('hex'),
-        lineage: 'line',
-        ...(inline ? { state: Buffer.from(text).toString('base64') } : {}),
-      },
-    },
-  });
 
-  it('need the lock and a rising serial, inline or by upload, and show outputs without the sensitive ones', async () => {
-    const workspaceId = await platform.workspace('one');
-    const path = `/workspaces/${workspaceId}/state-versions`;
-    expect((await platform.api('GET', `/workspaces/${workspaceId}/current-state-version`)).status).toBe(404);
-    expect((await platform.api('POST', path, body(state(1), 1, true))).status).toBe(409);
-    await platform.api('POST', `/workspaces/${workspaceId}/actions/lock`);
-    expect((await platform.api('POST', path, body(state(1), 1, true))).status).toBe(201);
-    expect((await platform.api('POST', path, body(state(1), 1, true))).status).toBe(409);
+  it('need the lock and a higher serial, inline or by upload; lists of outputs hide sensitive values', async () => {
+    const workspace = `/workspaces/${await platform.workspace('one')}`;
+    const create = (serial: number, inline: boolean) => {
+      const md5 = createHash('md5').update(state(serial)).digest('hex');
+      const content = inline ? { state: Buffer.from(state(serial)).toString('base64') } : {};
+      const attributes = { serial, md5, lineage: 'line', ...content };
+      return platform.create(`${workspace}/state-versions`, 'state-versions', attributes);
+    };
+    expect((await platform.api('GET', `${workspace}/current-state-version`)).status).toBe(404);
+    expect((await create(1, true)).status).toBe(409);
+    await platform.api('POST', `${workspace}/actions/lock`);
+    expect((await create(1, true)).status).toBe(201);
+    expect((await create(1, true)).status).toBe(409);
 
-    const pending = await platform.api('POST', path, body(state(2), 2, false));
+    const pending = await create(2, false);
     expect(at(pending.body, 'data', 'attributes', 'status')).toBe('pending');
     const uploadUrl = textAt(pending.body, 'data', 'attributes', 'hosted-state-upload-url');
     expect((await platform.send('PUT', uploadUrl, { body: state(2) })).status).toBe(200);
-    const current = await platform.api('GET', `/workspaces/${workspaceId}/current-state-version`);
-    expect(at(current.body, 'data', 'attributes')).toMatchObject({ serial: 2, status: 'finalized' });
-    const download = textAt(current.body, 'data', 'attributes', 'hosted-state-download-url');
+    const current = await platform.attributes(`${workspace}/current-state-version`);
+    expect(current).toMatchObject({ serial: 2, status: 'finalized' });
+    const download = textAt(current, 'hosted-state-download-url');
     expect((await platform.send('GET', download)).text).toBe(state(2));
 
-    const outputs = await platform.api('GET', `/workspaces/${workspaceId}/current-state-version-outputs`);
+    const outputs = await platform.api('GET', `${workspace}/current-state-version-outputs`);
     expect(listAt(outputs.body, 'data').map((each) => at(each, 'attributes'))).toEqual([
       { name: 'names', sensitive: false, type: 'array', value: ['a'], 'detailed-type': ['tuple', ['string']] },
       { name: 'secret', sensitive: true, type: 'string', value: null, 'detailed-type': 'string' },
     ]);
     const secretId = textAt(outputs.body, 'data', 1, 'id');
-    const secret = await platform.api('GET', `/state-version-outputs/${secretId}`);
-    expect(at(secret.body, 'data', 'attributes', 'value')).toBe('s3');
+    expect(await platform.attributes(`/state-version-outputs/${secretId}`)).toMatchObject({ value: 's3' });
   });
 });
 
-describe('what the answers carry', () => {
-  it('is nothing that the platform does not have', async () => {
-    const workspaceId = await platform.workspace('one', { 'auto-apply': true });
-    const runId = await platform.createRun(workspaceId);
+describe('documents', () => {
+  it('have exactly the platform’s attributes and relationships', async () => {
+    const runId = await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
     await serveNext(platform);
     const { agent } = await takeJob(platform);
-    const keys = (value: unknown, ...path: string[]) => Object.keys(at(value, ...path) ?? {}).sort();
-    const run = (await platform.api('GET', `/runs/${runId}`)).body;
-    expect(keys(run, 'data', 'attributes')).toEqual(
-      'actions allow-config-generation allow-empty-apply auto-apply canceled-at created-at debugging-mode has-changes is-destroy message permissions plan-only refresh refresh-only replace-addrs save-plan source status status-timestamps target-addrs terraform-version trigger-reason updated-at variables'.split(
-        ' ',
-      ),
+    const keys = async (path: string, ...members: string[]) =>
+      Object.keys(at((await platform.api('GET', path)).body, 'data', ...members) ?? {})
+        .sort()
+        .join(' ');
+    expect(await keys(`/runs/${runId}`, 'attributes')).toBe(
+      'actions allow-config-generation allow-empty-apply auto-apply canceled-at created-at debugging-mode has-changes is-destroy message permissions plan-only refresh refresh-only replace-addrs save-plan source status status-timestamps target-addrs terraform-version trigger-reason updated-at variables',
     );
-    // No run names its agent pool: that is the whole reason for the filter by pool.
-    expect(keys(run, 'data', 'relationships')).toEqual(
-      'apply comments configuration-version created-by plan policy-checks run-events task-stages workspace'.split(' '),
+    // A run doesn't contain its agent pool, so the launcher needs the filter by pool.
+    expect(await keys(`/runs/${runId}`, 'relationships')).toBe(
+      'apply comments configuration-version created-by plan policy-checks run-events task-stages workspace',
     );
-    // No agent names its job.
-    const shown = (await platform.api('GET', `/agents/${agent.id}`)).body;
-    expect(keys(shown, 'data')).toEqual(['attributes', 'id', 'links', 'type']);
-    expect(keys(shown, 'data', 'attributes')).toEqual(['created-at', 'ip-address', 'last-ping-at', 'name', 'status']);
-    const pool = (await platform.api('GET', `/agent-pools/${platform.server.agentPool.id}`)).body;
-    expect(keys(pool, 'data', 'attributes')).toEqual(['agent-count', 'created-at', 'name', 'organization-scoped']);
-    const apply = (await platform.api('GET', `/runs/${runId}/apply`)).body;
-    expect(keys(apply, 'data', 'attributes')).toEqual(
-      'execution-details log-read-url resource-additions resource-changes resource-destructions resource-imports status status-timestamps'.split(
-        ' ',
-      ),
+    // An agent doesn't contain its job.
+    expect(await keys(`/agents/${agent.id}`)).toBe('attributes id links type');
+    expect(await keys(`/agents/${agent.id}`, 'attributes')).toBe('created-at ip-address last-ping-at name status');
+    expect(await keys(platform.pool, 'attributes')).toBe('agent-count created-at name organization-scoped');
+    expect(await keys(`/runs/${runId}/apply`, 'attributes')).toBe(
+      'execution-details log-read-url resource-additions resource-changes resource-destructions resource-imports status status-timestamps',
     );
   });
 });
