@@ -116,7 +116,7 @@ describeUnless(missing, 'the image for arm64', () => {
     const args = { BASE_IMAGE: OFFICIAL, AGENT_ARCHITECTURE: 'amd64' };
     const { code, stdout, stderr } = shell(build('localhost/agent:wrong', 'Dockerfile', args));
     expect(code).not.toBe(0);
-    expect(`${stdout}${stderr}`).toContain('/bin/sh is no program for amd64');
-    return 'no image: "/bin/sh is no program for amd64"';
+    expect(`${stdout}${stderr}`).toContain('/bin/sh is not a program for amd64');
+    return 'no image: "/bin/sh is not a program for amd64"';
   });
 });

@@ -96,7 +96,7 @@ describeUnless(missing, 'the image from a release, in a container engine', () =>
     writeRelease(join(directory, 'arm64'), goodRelease(keys, elf('amd64')));
     const { code, stdout, stderr } = engine(build('arm64', '--build-arg', 'AGENT_ARCHITECTURE=arm64'));
     expect(code).not.toBe(0);
-    expect(`${stdout}${stderr}`).toMatch(/\/bin\/sh is no program for arm64, so the base image is of another/);
-    return 'no image: "/bin/sh is no program for arm64"';
+    expect(`${stdout}${stderr}`).toMatch(/\/bin\/sh is not a program for arm64, so the base image has another/);
+    return 'no image: "/bin/sh is not a program for arm64"';
   });
 });

@@ -58,7 +58,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       response.end(answers.shift());
     });
     expect(await refusal(69, unnamed(endpoint))).toEqual([
-      `entrypoint: The task metadata endpoint ${endpoint}/task gave no TaskARN in 5 attempts. The agent is not started, since the launcher could not tell which task it is in.`,
+      `entrypoint: The task metadata endpoint ${endpoint}/task returned no TaskARN in 5 attempts. The agent was not started, because the launcher could not match it with its task.`,
     ]);
     expect(answers).toEqual([]);
   });
@@ -161,7 +161,7 @@ describe('the entrypoint', { concurrent: true }, () => {
         'entrypoint: SIGTERM: asked the agent to leave (SIGTERM). If it has a job, it finishes that first.',
       );
       expect(run.said()[2]).toBe(
-        'entrypoint: SIGINT: not passed on, since the agent got SIGTERM already and a second signal would end its job.',
+        'entrypoint: SIGINT: not forwarded, because the agent already got SIGTERM and a second signal would end its job.',
       );
       writeFileSync(join(run.directory, 'finish'), '');
       expect(await run.ended).toEqual({ code: 5, signal: null });
@@ -280,7 +280,7 @@ describe('the entrypoint', { concurrent: true }, () => {
   });
 
   test.each([
-    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'outside of ECS set TFC_AGENT_NAME'],
+    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'Outside of ECS, set TFC_AGENT_NAME'],
     ['without a writable directory', { TMPDIR: '/nonexistent' }, '/nonexistent is not writable; mount a volume there'],
   ])('reports what to do %s', async (_, variables: Record<string, string>, says) => {
     expect((await refusal(78, variables)).join()).toContain(says);

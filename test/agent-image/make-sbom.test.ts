@@ -114,8 +114,8 @@ END`,
   });
 
   test.each([
-    ['another version of the tool', { version: '12.8.3' }, /holds @cyclonedx\/cdxgen 12\.8\.3, pinned is/],
-    ['an SBOM by another version', { written: bom({ metadata: {} }) }, /by cdxgen undefined, pinned is/],
+    ['another version of the tool', { version: '12.8.3' }, /contains @cyclonedx\/cdxgen 12\.8\.3, but .+ is pinned/],
+    ['an SBOM by another version', { written: bom({ metadata: {} }) }, /by cdxgen undefined, but .+ is pinned/],
     ['an SBOM without the agent', { written: bom({ components: [curl] }) }, /no \/home\/tfc-agent\/bin\/tfc-agent/],
     ['an SBOM without packages', { written: bom({ components: [agent] }) }, /no package of the base/],
     ['no SBOM', { written: null }, /cdxgen wrote no SBOM/],
@@ -136,7 +136,7 @@ END`,
     (args) => {
       expect(make(args)).toMatchObject({
         code: 1,
-        stderr: 'make-sbom: give an image and the file to write, or --install.\n',
+        stderr: 'make-sbom: specify an image and the file to write, or --install.\n',
       });
     },
   );
