@@ -1,14 +1,12 @@
-/** What is mutated, which tests judge it, and how many of the mutants they must kill. */
+/** The mutated sources, the tests that judge them, and the share of the mutants that these must kill. */
 
-/** Sources that are judged by the same tests. */
+/** Sources that the same tests judge. */
 export interface Part {
   /** Globs of the mutated sources. */
   readonly sources: readonly string[];
-  /**
-   * Globs of the tests that may kill a mutant: as few as possible. In `lib`, each mutant runs all of them.
-   */
+  /** Globs of the tests that may kill a mutant. Use as few as possible: in `lib`, each mutant runs all of them. */
   readonly tests: readonly string[];
-  /** Tests share a template that the first of them makes, so that the test files are loaded again for each mutant. */
+  /** The tests share a template that the first of them makes, so every mutant loads the test files again. */
   readonly shareTemplate?: boolean;
 }
 
@@ -21,13 +19,13 @@ export interface Group {
 
 const LAUNCHER = 'functions/launcher';
 
-/** Files of the HCP Terraform adapter, each with its own tests: those of the client talk TLS to a server, for each mutant. */
+/** A file of the HCP Terraform adapter with its own tests. The client's tests are slow, because they use TLS for each mutant. */
 const hcpTerraform = (source: string, ...tests: string[]): Part => ({
   sources: [`${LAUNCHER}/adapters/hcp-terraform/${source}.ts`],
   tests: tests.map((test) => `test/${LAUNCHER}/adapters/${test}.test.ts`),
 });
 
-/** Files of `lib`, each with the tests that hold it. */
+/** A file of `lib` with its own tests. */
 const lib = (source: string, ...tests: string[]): Part => ({
   sources: [`lib/${source}.ts`],
   tests: tests.map((test) => `test/lib/${test}.test.ts`),
