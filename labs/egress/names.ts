@@ -2,10 +2,9 @@
  * The DNS half of the lab: names that a job may look up, and whether each should resolve. Every name is judged twice, by the
  * documented matching rules and by a resolver that applies the same rules to real answers. Both must agree.
  */
-import { spawnSync } from 'node:child_process';
 import * as z from 'zod';
 import { type DnsRule, resolves } from '../../test/lib/network/reachability/dns-rules.ts';
-import { until } from '../../test/processes.ts';
+import { runSync, until } from '../../test/processes.ts';
 import { LAB, NAMES } from './attempts.ts';
 import { DNS_BREAKS } from './dns-breaks.ts';
 import { Undo } from './machine.ts';
@@ -105,6 +104,6 @@ export async function breakNames(rules: readonly DnsRule[]) {
 
 function ask(network: Network, names: readonly string[]): boolean[] | undefined {
   const [program = '', ...args] = within(network.client, process.execPath, '-e', ASK, JSON.stringify(names));
-  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
-  return status === 0 ? z.array(z.boolean()).parse(JSON.parse(stdout)) : undefined;
+  const { code, stdout } = runSync(program, args);
+  return code === 0 ? z.array(z.boolean()).parse(JSON.parse(stdout)) : undefined;
 }

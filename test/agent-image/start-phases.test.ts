@@ -1,14 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { DescribeTasksCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { eventually, registerScript, runInput, startLocalEcs } from '../local/ecs/local-ecs.ts';
+import { runSync } from '../processes.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../agent-image/start-phases.mjs', import.meta.url));
 
 function phasesOf(input: string) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT], { input, encoding: 'utf8' });
-  return { code: status, lines: stdout.trimEnd().split('\n').slice(2), stdout, stderr };
+  const result = runSync(process.execPath, [SCRIPT], { input });
+  return { ...result, lines: result.stdout.trimEnd().split('\n').slice(2) };
 }
 
 /** A task with these seconds of provisioning, pull and boot. */
