@@ -14,9 +14,9 @@ import type { LocalWorld } from '../../local/start/world.ts';
 import { at, listAt, type Platform, startPlatform, textAt } from '../../test/local/hcp-terraform/client.ts';
 import { outputOf, whyMissing } from '../../test/processes.ts';
 import { describeUnless } from '../../test/unless.ts';
+import { cloudBlock, terraformEnvironment } from './project.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'terraform-cli-'));
-const PATH = process.env['PATH'] ?? '';
 let platform: Platform;
 let environment: Record<string, string>;
 let serving = true;
@@ -39,14 +39,7 @@ function folderOf(name: string, more = ''): string {
   mkdirSync(folder);
   writeFileSync(
     join(folder, 'main.tf'),
-    `terraform {
-  cloud {
-    hostname     = "${platform.server.hostname}"
-    organization = "${platform.server.organization}"
-    workspaces { name = "${name}" }
-  }
-}
-variable "who" { default = "world" }
+    `${cloudBlock(platform.server, name)}variable "who" { default = "world" }
 resource "terraform_data" "greeting" { input = "hello \${var.who}" }
 output "greeting" { value = terraform_data.greeting.output }
 ${more}`,
@@ -80,11 +73,7 @@ async function terraform(folder: string, args: string, { input = '', interruptAf
 describeUnless(whyMissing('terraform'), 'the terraform CLI', () => {
   beforeAll(async () => {
     platform = await startPlatform({ agentPollMs: 50 });
-    const { hostname, apiToken, caFile } = platform.server;
-    const credentials = join(directory, 'terraform.rc');
-    writeFileSync(credentials, `credentials "${hostname}" {\n  token = "${apiToken}"\n}\n`);
-    const configuration = { TF_CLI_CONFIG_FILE: credentials, SSL_CERT_FILE: caFile, CHECKPOINT_DISABLE: '1' };
-    environment = { PATH, HOME: directory, ...configuration };
+    environment = terraformEnvironment(directory, platform.server);
     agents = serveQueue();
   });
   afterAll(async () => {
@@ -148,7 +137,7 @@ describeUnless(whyMissing('terraform'), 'the terraform CLI', () => {
     const files = await writeClientFiles(world, folder);
     const commands = instructions(world, files).filter((line) => line.startsWith('  '));
     writeFileSync(join(folder, 'main.tf'), 'resource "terraform_data" "it" { input = "<b>hello</b>" }\n');
-    const env = { PATH, HOME: folder, CHECKPOINT_DISABLE: '1', TF_CLI_ARGS: '-no-color' };
+    const env = { PATH: process.env['PATH'], HOME: folder, CHECKPOINT_DISABLE: '1', TF_CLI_ARGS: '-no-color' };
     const child = spawn('/bin/sh', ['-c', commands.join('\n')], { cwd: folder, env });
     const output = outputOf(child);
     const [code] = await once(child, 'close');
@@ -184,12 +173,8 @@ describeUnless(whyMissing('terraform'), 'the terraform CLI', () => {
 
   it('gets an error if its token is wrong', async () => {
     const folder = folderOf('unauthorized');
-    const credentials = join(directory, 'wrong.rc');
-    const right = readFileSync(join(directory, 'terraform.rc'), 'utf8');
-    writeFileSync(credentials, right.replace(/token = ".*"/, 'token = "wrong"'));
-    const init = await terraform(folder, 'init -no-color', {
-      env: { ...environment, TF_CLI_CONFIG_FILE: credentials },
-    });
+    const env = terraformEnvironment(folder, { ...platform.server, apiToken: 'wrong' });
+    const init = await terraform(folder, 'init -no-color', { env });
     expect(init.code).toBe(1);
     expect(init.output).toContain('unauthorized');
   });
