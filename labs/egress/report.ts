@@ -1,4 +1,5 @@
 /** The lab's results as the tables of docs/network.md. */
+import { markdownTable } from '../markdown-table.ts';
 import type { Attempt } from './attempts.ts';
 import { MOST_LEAKED } from './breaks.ts';
 import type { Result } from './lab.ts';
@@ -55,7 +56,6 @@ export function faultsIn({ results, names, terraform, breaks }: Findings): strin
 export const marked = (mark: string) => `rules, names and settings tried: \`${mark}\``;
 
 const tick = (good: boolean) => (good ? '✓' : '✗');
-const cell = (text: string) => text.replaceAll('|', '\\|');
 
 function how({ try: made }: Attempt): string {
   switch (made.how) {
@@ -72,44 +72,41 @@ function how({ try: made }: Attempt): string {
 /** The section as Markdown. The number of leaked bytes differs between machines, so it is reported as 0 or as its maximum. */
 export function markdown(findings: Findings): string {
   const { engine, mark, results, names, terraform, breaks } = findings;
-  const rows = results.map((result) => {
+  const attempts = results.map((result) => {
     const { attempt, seen, leaked } = result;
     const bytes = seen === 'reaches' ? '' : leaked === 0 ? '0' : `≤ ${MOST_LEAKED}`;
-    return `| ${tick(asExpected(result))} | ${cell(attempt.name)}${attempt.gap === undefined ? '' : ` — **gap**: ${attempt.gap}`} | ${how(attempt)} | ${attempt.expected} | ${seen} | ${bytes} |`;
+    const name = attempt.gap === undefined ? attempt.name : `${attempt.name} — **gap**: ${attempt.gap}`;
+    return [tick(asExpected(result)), name, how(attempt), attempt.expected, seen, bytes];
   });
+  const lookups = names.map((answered) => {
+    const { question, byRules, byResolver } = answered;
+    const answers = [question.expected, byRules, byResolver].map((known) => (known ? 'resolves' : 'does not exist'));
+    return [tick(answeredWell(answered)), `\`${question.name}\``, question.what, ...answers];
+  });
+  const runs = terraform.map(({ name, expected, seen }) => [
+    tick(expected === seen),
+    name,
+    ...[expected, seen].map((plans) => (plans ? 'plans' : 'fails')),
+  ]);
+  const changes = breaks.map(({ name, red, missing }) => [tick(missing.length === 0), name, red.join('; ')]);
   return [
     `Engine: Suricata ${engine}. The rules are those of the synthesized template (\`network-firewall\`, allowed: HCP Terraform's names and \`*.modules.example.com\`); ${marked(mark)}.`,
     '',
-    '| | attempt | how | expected | seen | bytes that reached an unknown host |',
-    '|---|---|---|---|---|---|',
-    ...rows,
+    markdownTable(['', 'attempt', 'how', 'expected', 'seen', 'bytes that reached an unknown host'], attempts),
     '',
     `When the firewall drops a connection for its server name, the beginning of the client hello has already left, because the firewall must read it first. The rules end the wait at ${MOST_LEAKED} bytes.`,
     '',
     '**Names**, by the rules of the template in their order. Each is evaluated by the documented matching rules, and looked up with a resolver that applies the same rules to real answers, in front of a name server (dnsmasq) that knows every name.',
     '',
-    '| | name | what it is | expected | by the rules | by the resolver |',
-    '|---|---|---|---|---|---|',
-    ...names.map(({ question, byRules, byResolver }) => {
-      const word = (known: boolean) => (known ? 'resolves' : 'does not exist');
-      const good = answeredWell({ question, byRules, byResolver });
-      return `| ${tick(good)} | \`${question.name}\` | ${question.what} | ${word(question.expected)} | ${word(byRules)} | ${word(byResolver)} |`;
-    }),
+    markdownTable(['', 'name', 'what it is', 'expected', 'by the rules', 'by the resolver'], lookups),
     '',
     '**Real Terraform** (`terraform init && terraform plan`, with an agent that sits behind the same firewall):',
     '',
-    '| | case | expected | seen |',
-    '|---|---|---|---|',
-    ...terraform.map(
-      ({ name, expected, seen }) =>
-        `| ${tick(expected === seen)} | ${name} | ${expected ? 'plans' : 'fails'} | ${seen ? 'plans' : 'fails'} |`,
-    ),
+    markdownTable(['', 'case', 'expected', 'seen'], runs),
     '',
     '**Broken on purpose**: each of these changes to the rules must turn the table red, and does.',
     '',
-    '| | change | turns red |',
-    '|---|---|---|',
-    ...breaks.map(({ name, red, missing }) => `| ${tick(missing.length === 0)} | ${name} | ${red.join('; ')} |`),
+    markdownTable(['', 'change', 'turns red'], changes),
     '',
     'Where the lab differs from AWS:',
     '',

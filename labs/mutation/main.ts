@@ -8,6 +8,7 @@ import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { markdownTable } from '../markdown-table.ts';
 import { EQUIVALENTS } from './equivalents.ts';
 import { GROUPS, type Part } from './groups.ts';
 import { type Mutant, mutantOf, score } from './score.ts';
@@ -70,7 +71,7 @@ async function mutate(part: Part, files: readonly string[], report: string): Pro
 }
 
 let failed = false;
-const summary: string[] = [];
+const summary: (string | number)[][] = [];
 for (const group of GROUPS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const began = Date.now();
   const mutants: Mutant[] = [];
@@ -95,13 +96,12 @@ for (const group of GROUPS.filter(({ name }) => positionals.length === 0 || posi
       mutants.filter((mutant) => mutant.file === file),
       equivalents.filter((each) => each.file === file),
     );
-    summary.push(`| ${file} | ${own.total} | ${own.killed} | ${own.equivalent} | ${own.percent.toFixed(1)} % | |`);
+    summary.push([file, own.total, own.killed, own.equivalent, `${own.percent.toFixed(1)} %`, '']);
   }
   const minutes = ((Date.now() - began) / 60_000).toFixed(1);
-  summary.push(
-    `| **${group.name}**, ${minutes} min | ${total} | ${killed} | ${equivalent} | **${percent.toFixed(1)} %** | ${group.target} % |`,
-  );
+  const name = `**${group.name}**, ${minutes} min`;
+  summary.push([name, total, killed, equivalent, `**${percent.toFixed(1)} %**`, `${group.target} %`]);
   failed ||= percent < group.target || stale.length > 0;
 }
-console.log(`\n| | mutants | killed | equivalent | score | target |\n|---|---|---|---|---|---|\n${summary.join('\n')}`);
+console.log(`\n${markdownTable(['', 'mutants', 'killed', 'equivalent', 'score', 'target'], summary)}`);
 process.exitCode = failed ? 1 : 0;
