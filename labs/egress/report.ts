@@ -5,6 +5,7 @@ import { MOST_LEAKED } from './breaks.ts';
 import type { Result } from './lab.ts';
 import { type Answered, answeredWell } from './names.ts';
 import { DIFFERENCES } from './suricata.ts';
+import type { DetectedBreak } from './try-breaks.ts';
 
 export interface Findings {
   readonly engine: string;
@@ -13,11 +14,7 @@ export interface Findings {
   readonly results: readonly Result[];
   readonly names: readonly Answered[];
   readonly terraform: readonly { readonly name: string; readonly expected: boolean; readonly seen: boolean }[];
-  readonly breaks: readonly {
-    readonly name: string;
-    readonly red: readonly string[];
-    readonly missing: readonly string[];
-  }[];
+  readonly breaks: readonly DetectedBreak[];
 }
 
 export const TERRAFORM_CASES = {
