@@ -1,3 +1,7 @@
+/**
+ * Builds of the image from a release on a mirror. The mirror serves a good release, and one with each kind of defect, from
+ * which no image may be built.
+ */
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,7 @@
+/**
+ * The entrypoint as a process: naming, output, exit codes, signals and settings. Where it matters, every test runs in three
+ * ways: as a file, as the text of a task definition, and with BusyBox. The idle watchdog has its own tests.
+ */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
