@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttps, request } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
@@ -109,6 +110,7 @@ await Promise.all(
 const gre = spawn('perl', [join(import.meta.dirname, 'raw-packet.pl'), 'listen', '47'], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });
+await once(gre.stdout, 'data');
 gre.stdout.on('data', (data: Buffer) => count('gre', data.length));
 
 const lines = createInterface({ input: process.stdin });
