@@ -1,14 +1,14 @@
 #!/bin/sh
-# Starts one single-mode HCP Terraform agent in an ECS task and sees it out; README.md in this folder says what it promises.
+# Starts one single-mode HCP Terraform agent in an ECS task, and ends with it. README.md in this folder says what it promises.
 # POSIX sh. It may run as text (sh -c), so it doesn't know its own path.
 #
-#   agent -- stdout --> tee --> container's stdout    ticks, one each idle window
+#   agent -- stdout --> tee --> container's stdout    ticks, one per idle window
 #        \-- stderr --> tee --> container's stderr      |
 #                        \-- a copy of every line --> watch -- "idle", USR1 --> this shell -- TERM, once --> agent
 #
-# A helper ends when its input does. If one other than tee is killed, the agent goes on.
-# A job runs as the same user and can signal all of these processes, so no signal decides anything here. USR1 only makes this
-# shell read the file in which watch, and nobody else, can write. README.md, "The exit code 75", says what a job can't forge.
+# A helper ends when its input does. If a helper other than tee is killed, the agent continues.
+# A job runs as the same user and can signal all of these processes, so no decision depends on a signal. USR1 only makes this
+# shell read a file to which only watch can write. README.md, "The exit code 75", says what a job can't forge.
 set -u
 
 say() { printf 'entrypoint: %s\n' "$*" >&2; }
@@ -19,7 +19,7 @@ trap 'exit 130' INT
 trap 'exit 131' QUIT
 trap 'exit 129' HUP
 
-# -- The agent token: only the agent gets it. A file often ends in a newline, a file from Windows may begin with a byte order mark.
+# -- The agent token: only the agent gets it. A file often ends with a newline, and one from Windows may begin with a byte order mark.
 secret=${AGENT_TOKEN_SECRET:-the secret of TFC_AGENT_TOKEN}
 token=${TFC_AGENT_TOKEN:-}
 unset TFC_AGENT_TOKEN
@@ -34,7 +34,7 @@ case $token in
 esac
 
 # -- Settings
-# ECS appends a task's command to the entry point. The agent would take -address from it, and send its token there.
+# ECS appends a task's command to the entry point. With -address in it, the agent would send its token there.
 pinned=
 case ${1:-} in https://*) pinned=$1; shift ;; esac
 [ "$#" -eq 0 ] || fail 78 "The container's command is '$*'; leave it out, and set TFC_AGENT_... variables instead."
@@ -45,7 +45,7 @@ if [ -n "$pinned" ]; then
 fi
 case ${GODEBUG:-} in
   *http2debug*)
-    say 'GODEBUG asks for http2debug, which logs the agent token, so it is not passed on.'
+    say 'GODEBUG contains http2debug, which logs the agent token, so it is not forwarded.'
     unset GODEBUG ;;
 esac
 unset LD_PRELOAD LD_AUDIT
@@ -63,9 +63,9 @@ case ${TFC_AGENT_LOG_LEVEL:-info} in
 esac
 export TFC_AGENT_SINGLE=true "TFC_AGENT_AUTO_UPDATE=${TFC_AGENT_AUTO_UPDATE:-disabled}"
 
-# -- Name: the ECS task's id, by which the launcher joins tasks and agents
+# -- Name: the ECS task's ID, by which the launcher matches tasks and agents
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
-# Five attempts in at most 14 s; never through a proxy or with a .curlrc.
+# Five attempts in at most 14 s, never through a proxy or with a .curlrc.
 task_id() {
   curl -q --noproxy '*' -fsS --max-time 2 "$ECS_CONTAINER_METADATA_URI_V4/task" |
     sed -n 's|.*"TaskARN" *: *"[^"]*/\([0-9A-Za-z-]*\)".*|\1|p' | head -n 1
@@ -73,15 +73,15 @@ task_id() {
 
 if [ -z "${TFC_AGENT_NAME:-}" ]; then
   [ -n "${ECS_CONTAINER_METADATA_URI_V4:-}" ] ||
-    fail 78 'ECS_CONTAINER_METADATA_URI_V4 is not set, so this is no ECS task; outside of ECS set TFC_AGENT_NAME.'
+    fail 78 'ECS_CONTAINER_METADATA_URI_V4 is not set, so this is not an ECS task. Outside of ECS, set TFC_AGENT_NAME.'
   for pause in 1 1 1 1 0; do
     TFC_AGENT_NAME=$(task_id)
     [ -z "$TFC_AGENT_NAME" ] || break
     sleep "$pause"
   done
   [ -n "$TFC_AGENT_NAME" ] ||
-    fail 69 "The task metadata endpoint $ECS_CONTAINER_METADATA_URI_V4/task gave no TaskARN in 5 attempts." \
-      'The agent is not started, since the launcher could not tell which task it is in.'
+    fail 69 "The task metadata endpoint $ECS_CONTAINER_METADATA_URI_V4/task returned no TaskARN in 5 attempts." \
+      'The agent was not started, because the launcher could not match it with its task.'
 fi
 export TFC_AGENT_NAME
 
@@ -91,11 +91,11 @@ program=/home/tfc-agent/bin/tfc-agent
   fail 127 'There is no tfc-agent in /home/tfc-agent/bin nor on PATH; use an image made from hashicorp/tfc-agent.'
 [ ! -x /opt/agent-launcher/tee ] || [ ! -r "$program" ] ||
   say "$program can be read, so a job may be able to read the agent token. HIDE_AGENT in the log of the image's build says why."
-unset AGENT_IDLE_SECONDS AGENT_TOKEN_SECRET # neither the agent nor Terraform needs to see them
+unset AGENT_IDLE_SECONDS AGENT_TOKEN_SECRET # neither the agent nor Terraform needs them
 
-# -- Pipes: 3 the agent's stdout, 4 its stderr, 5 what the watchdog reads, 6 held by this shell, 7 held by every helper
-# Opened both ways, so that no open waits. The file: 8 where the watchdog writes, 9 where this shell reads. All are unlinked
-# before the agent starts.
+# -- Pipes: 3 the agent's stdout, 4 its stderr, 5 the watchdog's input, 6 held open by this shell, 7 held open by every helper
+# They are opened for reading and writing, so that no open waits. The file: 8 is for the watchdog to write, 9 for this shell to
+# read. All are unlinked before the agent starts.
 pipes=$(mktemp -d "${TMPDIR:-/tmp}/agent.XXXXXX") ||
   fail 78 "The directory ${TMPDIR:-/tmp} is not writable; mount a volume there, or set TMPDIR to one that is."
 (cd "$pipes" && mkfifo 3 4 5 6 7 && : >found) || fail 78 "Could not make pipes in $pipes."
@@ -104,7 +104,7 @@ exec 8>"$pipes/found"
 exec 9<"$pipes/found"
 rm -r "$pipes"
 
-# In the image, a copy of tee that a job can neither trace nor read from.
+# In the image, this is a copy of tee that a job can neither trace nor read.
 tee=/opt/agent-launcher/tee
 [ -x "$tee" ] || tee="tee"
 
@@ -113,34 +113,34 @@ copy() { # $1: pipe to copy to stdout and to the watchdog, byte by byte
   exec "$tee" /dev/fd/8
 }
 
-ticks() { # 6 reaches its end when this shell does, so that no sleep is left behind
+ticks() { # 6 ends with this shell, so that no timer is left behind
   exec 8>/dev/fd/5 9</dev/fd/6 2>/dev/null 3>&- 4>&- 5>&- 6>&-
   while :; do
     timeout "$idle" cat <&9 >/dev/null 7>&- 8>&-
     case $? in
-      124 | 143) printf '\n%s\n' "$tick" >&8 ;; # time is up: GNU's code, BusyBox's code
+      124 | 143) printf '\n%s\n' "$tick" >&8 ;; # the window is over: GNU's code, BusyBox's code
       *) return ;;
     esac
   done
 }
 
 # -- Idle watchdog
-# An agent is idle when the last thing it logged is that it waits. If it received a job, runs Terraform, logged anything that is
-# not known here, or nothing at all, leave it alone. (If that were wrong, a job would still finish after one SIGTERM:
+# An agent is idle if the last message that it logged says that it waits. If it received a job, runs Terraform, or logged
+# something unknown or nothing at all, leave it alone. (Even if that were wrong, a job would finish after one SIGTERM:
 # https://developer.hashicorp.com/terraform/cloud-docs/agents/agents)
-# Exit code: 75 if it found the agent idle and no job came even after that.
+# Exit code: 75 if the agent was idle and received no job even after that.
 watch() {
   exec </dev/fd/5 3>&- 4>&- 5>&- 6>&- 9<&-
   word=unknown
   while IFS= read -r line || [ -n "$line" ]; do
     case $line in
-      # The exit code of what reads on counts, so a job must not be able to trace it: tee without a file is cat.
+      # The reader's exit code counts, so a job must not be able to trace it. tee without a file works like cat.
       *'Job received'*) exec "$tee" >/dev/null 8>&- ;;
       *'Waiting for next job'*) [ "$word" = idle ] || word=waiting ;;
       "$tick") tock ;;
       *"$program"*'ermission denied'*)
-        [ -r "$program" ] || say 'The agent may not read its own program, which hides its token from jobs. If this version' \
-          'has to, build the image with HIDE_AGENT=false (the setting agentImage.hideAgent).'
+        [ -r "$program" ] || say 'The agent cannot read its own program, which hides its token from jobs. If this version' \
+          'must read it, build the image with HIDE_AGENT=false (the setting agentImage.hideAgent).'
         word=unknown ;;
       *) [ "$word" = idle ] || tells_nothing "$line" || word=unknown ;;
     esac
@@ -162,7 +162,7 @@ tock() { # an idle window is over
   fi
 }
 
-tells_nothing() { # $1: line that an idle agent may log as well, such as a failed poll; text or JSON
+tells_nothing() { # $1: line that an idle agent may also log, such as a failed poll; text or JSON
   case $1 in
     '' | '  '* | *'Core version is up to date'*) ;;
     *'[DEBUG]'* | *'[TRACE]'* | *'"@level":"debug"'* | *'"@level":"trace"'*) ;;
@@ -183,20 +183,20 @@ terraform_runs() { # among the agent's descendants; a line of stat: pid (name) s
 }
 
 # -- Start
-# What a trap calls decides by values, with `case`, and has no `return`. A signal that comes in the middle runs the trap once more,
-# and dash and BusyBox then lose the exit status of the command before, and the outer `return`.
-ask() { # $1: how many times it was asked for, counted in one step so that no signal comes between, $2: why
+# The functions of traps decide by values, with `case`, and have no `return`. A signal during such a function runs the trap again.
+# dash and BusyBox then lose the exit status of the previous command, and the outer `return`.
+ask() { # $1: number of requests, counted in one step so that no signal comes in between, $2: reason
   woken=yes
   case $1 in
     1)
       kill -TERM "$agent" 2>/dev/null
       say "$2: asked the agent to leave (SIGTERM). If it has a job, it finishes that first." ;;
-    *) say "$2: not passed on, since the agent got SIGTERM already and a second signal would end its job." ;;
+    *) say "$2: not forwarded, because the agent already got SIGTERM and a second signal would end its job." ;;
   esac
 }
 
 # shellcheck disable=SC2317 # a trap calls it
-heed() { # what the watchdog found; reading a file never waits
+heed() { # the watchdog's result; reading a file never waits
   woken=yes
   IFS= read -r found <&9
   case $found in
@@ -235,9 +235,9 @@ watch=$!
 (trap - TERM HUP; ticks) &
 exec 8</dev/fd/7 3>&- 4>&- 5>&- 7>&-
 
-# -- See it out
-# A signal ends wait early, with a code over 128. The shell may have reaped the agent by then: wait once more for its code, and
-# undisturbed, or a job's leftovers could send signals forever.
+# -- Wait for the agent's end
+# A signal ends wait early, with a code over 128. The shell may have reaped the agent by then, so wait again for its code. Ignore
+# signals meanwhile, or processes that a job left behind could send signals forever.
 while :; do
   woken=
   wait "$agent"
@@ -251,10 +251,10 @@ while :; do
 done
 trap '' TERM INT QUIT HUP USR1
 exec 6>&-
-# Until the helpers have passed the last lines on; a stray child may keep them open. (BusyBox's timeout needs SIGTERM in cat.)
+# Wait until the helpers have forwarded the last lines. A stray child may keep them open. (BusyBox's timeout needs SIGTERM in cat.)
 (trap - TERM; exec timeout 5 cat <&8 >/dev/null 2>&1) && drained=yes
-# The launcher recognizes an agent that had no job by the code 75 (EX_TEMPFAIL in sysexits.h). It takes all of this: the watchdog
-# found the agent idle, it was the reason to leave, and every line of the agent was read to its end without a job.
+# By the code 75 (EX_TEMPFAIL in sysexits.h), the launcher recognizes an agent that had no job. It requires all of this: the
+# watchdog found the agent idle, that was the reason to leave, and every line of the agent was read without finding a job.
 [ "$code" -ne 75 ] || { say 'the agent ended with 75, which means here that it had no job; reported as 1.'; code=1; }
 if [ "${sent_away:-no}${drained:-no}" = yesyes ]; then
   wait "$watch"; watched=$?

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Fetches the release archive of tfc-agent, or of terraform, proves where it comes from, and unpacks it. Nothing is unpacked
-# before all of this holds:
+# Fetches the release archive of tfc-agent or terraform, verifies its origin, and unpacks it. It unpacks nothing unless all of
+# this holds:
 #
-#   the key file has one public key, and its primary fingerprint is the pinned one
-#   SHA256SUMS has one signature; it is valid today, and by that key or a signing subkey of it
-#   SHA256SUMS names the archive once, and the archive has that sum
-#   the archive holds the product's programs, made for the wanted architecture
+#   the key file has one public key, with the pinned primary fingerprint
+#   SHA256SUMS has one signature, which is valid today and made with that key or a signing subkey of it
+#   SHA256SUMS lists the archive once, with the checksum that the archive has
+#   the archive contains the product's programs, for the right architecture
 #
-# POSIX sh; needs curl, gpg, gpgv, sha256sum, od, unzip. By hand, to see what a build would see:
+# POSIX sh. Needs curl, gpg, gpgv, sha256sum, od and unzip. To run the same as a build by hand:
 #
 #   TFC_AGENT_VERSION=1.33.0 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
 #   RELEASE_PRODUCT=terraform TERRAFORM_VERSION=1.11.4 AGENT_ARCHITECTURE=amd64 agent-image/fetch-release.sh DIRECTORY
@@ -19,15 +19,15 @@ export LC_ALL=C
 
 fail() { printf 'fetch-release: %s\n' "$*" >&2; exit 1; }
 setting() { # $1: name, $2: value, $3: pattern, $4: what is allowed
-  { [ "$(printf '%s' "$2" | wc -l)" -eq 0 ] && printf '%s\n' "$2" | grep -Eqx "$3"; } || fail "$1 is '$2'; give $4."
+  { [ "$(printf '%s' "$2" | wc -l)" -eq 0 ] && printf '%s\n' "$2" | grep -Eqx "$3"; } || fail "$1 is '$2'; set $4."
 }
 
-[ $# -eq 1 ] || fail 'give the directory to unpack into.'
+[ $# -eq 1 ] || fail 'specify the directory to unpack into.'
 product=${RELEASE_PRODUCT:-tfc-agent}
 case $product in
   tfc-agent) named=TFC_AGENT_VERSION version=${TFC_AGENT_VERSION-} example=1.33.0 programs='tfc-agent tfc-agent-core' ;;
   terraform) named=TERRAFORM_VERSION version=${TERRAFORM_VERSION-} example=1.11.4 programs=terraform ;;
-  *) fail "RELEASE_PRODUCT is '$product'; give tfc-agent or terraform." ;;
+  *) fail "RELEASE_PRODUCT is '$product'; set tfc-agent or terraform." ;;
 esac
 architecture=${AGENT_ARCHITECTURE-}
 releases=${RELEASES_URL:-https://releases.hashicorp.com}
@@ -46,22 +46,22 @@ mkdir -m 0700 "$GNUPGHOME"
 sums=${product}_${version}_SHA256SUMS
 archive=${product}_${version}_linux_${architecture}.zip
 
-fetch() { # $1: address, $2: file, $3: most bytes
-  # What comes is proved by signature and sum, not by the way that it came.
+fetch() { # $1: address, $2: file, $3: maximum number of bytes
+  # The signature and the checksum verify the content, so the connection may be plain HTTP.
   curl -q --fail --silent --show-error --location --max-redirs 5 --proto '=https,http' --retry 3 --connect-timeout 20 \
     --max-filesize "$3" --output "$work/$2" "$1" || fail "could not fetch $1."
 }
 
 # -- The key
 fetch "$key_url" key 1000000
-gpg --batch --quiet --with-colons --show-keys "$work/key" >"$work/keys" 2>/dev/null || fail "$key_url holds no OpenPGP key."
+gpg --batch --quiet --with-colons --show-keys "$work/key" >"$work/keys" 2>/dev/null || fail "$key_url contains no OpenPGP key."
 found=$(awk -F: '$1 ~ /^(pub|sec)$/ { primary = 1 } $1 == "fpr" && primary { print $10; primary = 0 }' "$work/keys" | tr '\n' ' ')
 [ "$found" = "$fingerprint " ] ||
-  fail "$key_url holds the key $found- wanted is $fingerprint and no other. If HashiCorp changed its key, its security page" \
-    'says so: compare it by another way before you pin a new one.'
+  fail "$key_url contains the key $found- expected is $fingerprint and no other. If HashiCorp changed its key, its security" \
+    'page says so. Compare the keys in another way before you pin a new one.'
 gpg --batch --quiet --dearmor <"$work/key" >"$work/keyring" 2>/dev/null || cp "$work/key" "$work/keyring"
 
-# -- The signature: one, good in gpgv's own eyes, by that key (the last field of VALIDSIG is the primary key's fingerprint)
+# -- The signature: gpgv must accept exactly one, by that key (the last field of VALIDSIG is the primary key's fingerprint)
 # https://github.com/gpg/gnupg/blob/master/doc/DETAILS
 fetch "$releases/$product/$version/$sums" sums 1000000
 fetch "$releases/$product/$version/$sums.sig" sums.sig 100000
@@ -83,25 +83,25 @@ signed=$(awk -v want="$fingerprint" '
 sum=$(awk -v name="$archive" '
   NF == 2 && ($2 == name || $2 == "*" name) { sum = $1; lines += 1 }
   END { if (lines == 1 && length(sum) == 64 && sum !~ /[^0-9a-f]/) print sum }' "$work/sums")
-[ -n "$sum" ] || fail "$sums does not name $archive exactly once; there is no such release."
+[ -n "$sum" ] || fail "$sums does not list $archive exactly once, so there is no such release."
 fetch "$releases/$product/$version/$archive" archive.zip 1000000000
 got=$(sha256sum <"$work/archive.zip" | cut -d ' ' -f 1)
-[ "$got" = "$sum" ] || fail "$archive has the sum $got, but $sums says $sum: it is another file, or not all of it."
+[ "$got" = "$sum" ] || fail "$archive has the checksum $got, but $sums lists $sum: it is another file, or it is incomplete."
 
 mkdir "$work/files"
 unzip -q "$work/archive.zip" -d "$work/files" || fail "$archive cannot be unpacked."
 case $architecture in amd64) machine=3e00 ;; *) machine=b700 ;; esac # e_machine of elf(5): x86-64, AArch64
 for program in $programs; do
-  { [ -f "$work/files/$program" ] && [ ! -h "$work/files/$program" ]; } || fail "$archive holds no file $program."
+  { [ -f "$work/files/$program" ] && [ ! -h "$work/files/$program" ]; } || fail "$archive contains no file $program."
   head=$(od -An -v -tx1 -N20 "$work/files/$program" | tr -d ' \n')
   case $head in
     7f454c46????????????????????????????"$machine") ;;
-    *) fail "$program in $archive is no program for $architecture." ;;
+    *) fail "$program in $archive is not a program for $architecture." ;;
   esac
-  # The image hides the agent's programs from its user; here already, since a later change of mode would store them twice.
+  # The image hides the agent's programs from its user. A later change of the mode would store them twice.
   case $program in tfc-agent*) chmod 0711 "$work/files/$program" ;; *) chmod 0755 "$work/files/$program" ;; esac
 done
 
 mkdir -p "$1"
 cp -R "$work/files/." "$1"
-printf 'fetch-release: %s, signed by %s, sum %s\n' "$archive" "$fingerprint" "$sum"
+printf 'fetch-release: %s, signed by %s, checksum %s\n' "$archive" "$fingerprint" "$sum"

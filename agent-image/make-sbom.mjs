@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 // Writes the SBOM (CycloneDX, JSON) of a finished image, by OWASP's cdxgen.
 //
-//   node agent-image/make-sbom.mjs IMAGE FILE      the image is in the engine: docker, or CONTAINER_ENGINE
-//   node agent-image/make-sbom.mjs --install       only installs the tool, for machines that are cut off afterwards
+//   node agent-image/make-sbom.mjs IMAGE FILE      the image must be in the engine: docker, or CONTAINER_ENGINE
+//   node agent-image/make-sbom.mjs --install       only installs the tool, for a later call without network
 //
-// The tool and what it needs is pinned by sbom-tool/package-lock.json, version and sum (three optional packages for other
-// systems than Linux on x86-64 by version only: README.md), and is installed by npm at the first
-// call, into the user's cache (some 340 MB); nothing of it is in the image. An SBOM without the tool's pinned version, without the
-// agent or without any package is refused.
+// sbom-tool/package-lock.json pins the tool and its dependencies by version and checksum (three optional packages for other
+// systems than Linux on x86-64 by version only: README.md). The first call installs them with npm into the user's cache (about
+// 340 MB), and nothing into the image. An SBOM by another version, without the agent or without any package is refused.
 // https://cdxgen.github.io/cdxgen
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,7 +25,7 @@ try {
   const [image, file, ...more] = process.argv.slice(2);
   if (image === '--install' && file === undefined) install();
   else if (image === undefined || file === undefined || more.length > 0 || image.startsWith('-'))
-    throw new Refusal('give an image and the file to write, or --install.');
+    throw new Refusal('specify an image and the file to write, or --install.');
   else make(image, resolve(file));
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;
@@ -34,7 +33,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Installs what the lock file names, once. @returns the folder */
+/** Installs the packages of the lock file once. @returns their folder */
 function install() {
   const lock = createHash('sha256')
     .update(readFileSync(new URL('package-lock.json', pinned)))
@@ -55,7 +54,7 @@ function install() {
   const found = JSON.parse(readFileSync(join(folder, 'node_modules', TOOL, 'package.json'), 'utf8')).version;
   if (found !== version) {
     throw new Refusal(
-      `${folder} holds ${TOOL} ${found}, pinned is ${version}: delete that folder, and look who changed it.`,
+      `${folder} contains ${TOOL} ${found}, but ${version} is pinned. Delete that folder, and find out who changed it.`,
     );
   }
   return folder;
@@ -81,18 +80,18 @@ function make(image, file) {
   }
 }
 
-/** What must be in it for it to be the SBOM of an agent's image. */
+/** Checks that the file is the SBOM of an agent's image. */
 function check(file) {
   const { metadata, components = [] } = parse(file);
   const tool = metadata?.tools?.components?.find(({ name }) => name === 'cdxgen')?.version;
-  if (tool !== version) throw new Refusal(`the SBOM is by cdxgen ${tool}, pinned is ${version}.`);
+  if (tool !== version) throw new Refusal(`the SBOM was made by cdxgen ${tool}, but ${version} is pinned.`);
   const packages = components.filter(
     ({ type, purl }) => type === 'library' && /^pkg:(deb|rpm|apk)\//.test(purl),
   ).length;
   if (packages === 0)
     throw new Refusal("the SBOM has no package of the base: the base's package database was not found.");
   const isAgent = ({ type, properties }) => type === 'file' && properties?.some(({ value }) => value === AGENT);
-  if (!components.some(isAgent)) throw new Refusal(`the SBOM has no ${AGENT}: this is no image of the agent.`);
+  if (!components.some(isAgent)) throw new Refusal(`the SBOM has no ${AGENT}: this is not an image of the agent.`);
   return { packages };
 }
 

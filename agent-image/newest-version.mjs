@@ -3,14 +3,14 @@
 //
 //   node agent-image/newest-version.mjs [VERSION]     default: the version that the Dockerfile builds from
 //
-// RELEASES_URL gives a mirror of https://releases.hashicorp.com.
+// RELEASES_URL sets a mirror of https://releases.hashicorp.com.
 import { readFileSync } from 'node:fs';
 
 const releases = process.env.RELEASES_URL ?? 'https://releases.hashicorp.com';
 const version = process.argv[2] ?? defaultVersion();
 
 try {
-  if (!isRelease(version)) throw new Error(`'${version}' is not a version; give one such as 1.33.0.`);
+  if (!isRelease(version)) throw new Error(`'${version}' is not a version; specify one such as 1.33.0.`);
   const url = `${releases}/tfc-agent/index.json`;
   const response = await fetch(url, { signal: AbortSignal.timeout(30_000) });
   if (!response.ok) throw new Error(`${url} answered with status ${response.status}.`);
@@ -39,7 +39,7 @@ function defaultVersion() {
   return /ARG TFC_AGENT_VERSION=(\S+)/.exec(readFileSync(new URL('Dockerfile', import.meta.url), 'utf8'))?.[1];
 }
 
-/** Neither a pre-release nor an edition with a suffix. */
+/** Excludes pre-releases and editions with a suffix. */
 function isRelease(text) {
   return /^\d+\.\d+\.\d+$/.test(text);
 }

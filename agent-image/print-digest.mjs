@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-// Asks a registry what a tag of the agent's image is now, and prints what to write into the settings to pin it.
+// Looks up the current digest of a tag of the agent's image in its registry, and prints the setting that pins it.
 //
 //   node agent-image/print-digest.mjs [REFERENCE]     default: hashicorp/tfc-agent:1.33.0
 //
-// The digest is computed from what the registry sent, and must be the one that it says. Nothing is pulled.
+// The digest is computed from the registry's response, and must match the one that it reports. No image is pulled.
 // https://distribution.github.io/distribution/spec/api/ and spec/auth/token/
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -24,9 +24,9 @@ try {
   const { digest, architectures } = await look(registry, repository, tag);
   const lines = [`${reference} is ${digest}`, `for ${architectures.join(', ')}`, ''];
   if (`${registry.name}/${repository}` === 'docker.io/hashicorp/tfc-agent') {
-    lines.push('Built on it, in cdk.json:', `  "agentImage": { "version": "${tag}", "digest": "${digest}" }`, '');
+    lines.push('To build on it, in cdk.json:', `  "agentImage": { "version": "${tag}", "digest": "${digest}" }`, '');
   }
-  lines.push('As it is, without a build:', `  "agentImage": { "registry": "${reference.split('@')[0]}@${digest}" }`);
+  lines.push('To use it without a build:', `  "agentImage": { "registry": "${reference.split('@')[0]}@${digest}" }`);
   console.log(lines.join('\n'));
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;
@@ -44,7 +44,7 @@ function parse(reference) {
       reference,
     );
   if (match === null)
-    throw new Refusal(`'${reference}' is no reference with a tag; give one such as hashicorp/tfc-agent:1.33.0.`);
+    throw new Refusal(`'${reference}' is not a reference with a tag; specify one such as hashicorp/tfc-agent:1.33.0.`);
   const [, host = 'docker.io', path, tag] = match;
   // Docker Hub's registry has another hostname, and repositories without a path belong to `library`.
   const repository = host === 'docker.io' && !path.includes('/') ? `library/${path}` : path;
@@ -71,13 +71,13 @@ async function look({ name, address }, repository, tag) {
   const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
   const said = answer.headers.get('docker-content-digest');
   if (said !== null && said !== digest)
-    throw new Refusal(`${name} says ${said}, but sent what has the digest ${digest}; pin neither.`);
+    throw new Refusal(`${name} reports ${said}, but its response has the digest ${digest}; pin neither.`);
   const manifest = manifestIn(body, name);
   if (Array.isArray(manifest.manifests)) {
     const platforms = manifest.manifests.map(({ platform }) => platform).filter((platform) => platform?.os === 'linux');
     return { digest, architectures: platforms.map(({ architecture }) => `linux/${architecture}`) };
   }
-  // A single image: its configuration names the architecture.
+  // The configuration of a single image has the architecture.
   const config = await ask(`${address}/v2/${repository}/blobs/${manifest.config?.digest}`, {
     ...headers,
     accept: '*/*',
@@ -85,7 +85,7 @@ async function look({ name, address }, repository, tag) {
   const { os, architecture } = config.ok ? await config.json() : {};
   return {
     digest,
-    architectures: [os === undefined ? 'an architecture that the registry does not tell' : `${os}/${architecture}`],
+    architectures: [os === undefined ? 'an architecture that the registry does not report' : `${os}/${architecture}`],
   };
 }
 
@@ -97,17 +97,17 @@ function manifestIn(body, name) {
   throw new Refusal(`${name} answered with no manifest.`);
 }
 
-/** A token for anonymous reading, from where the registry says. */
+/** A token for anonymous reading, from the server in the registry's challenge. */
 async function token(challenge, name) {
   const field = (key) => new RegExp(`${key}="([^"]*)"`).exec(challenge)?.[1];
   const realm = field('realm');
   if (!/^Bearer /i.test(challenge) || realm === undefined) {
-    throw new Refusal(`${name} wants a login ("${challenge}"); anonymous reading is all that this script does.`);
+    throw new Refusal(`${name} requires a login ("${challenge}"), but this script only reads anonymously.`);
   }
   const url = new URL(realm);
   for (const key of ['service', 'scope']) if (field(key) !== undefined) url.searchParams.set(key, field(key));
   const answer = await ask(url, {});
-  if (!answer.ok) throw new Refusal(`${name} sent to ${url.host} for a token, which answered ${answer.status}.`);
+  if (!answer.ok) throw new Refusal(`${url.host}, which has the tokens of ${name}, answered ${answer.status}.`);
   const { token, access_token } = await answer.json();
   return token ?? access_token;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Says where the time of your agents' starts goes, from the times that ECS keeps of each task for an hour after its end:
+// Shows where your agents' start time goes. ECS keeps the times of each task for an hour after its end:
 //
 //   aws ecs list-tasks --cluster CLUSTER --desired-status STOPPED --no-paginate --output text --query 'taskArns[]' |
 //     xargs -r aws ecs describe-tasks --cluster CLUSTER --tasks | node agent-image/start-phases.mjs
@@ -11,7 +11,7 @@ const PHASES = [
   ['provisioning (a machine, the network interface)', 'createdAt', 'pullStartedAt'],
   ['pull (the image)', 'pullStartedAt', 'pullStoppedAt'],
   ['boot (unpacked to running)', 'pullStoppedAt', 'startedAt'],
-  ['all of it', 'createdAt', 'startedAt'],
+  ['total', 'createdAt', 'startedAt'],
 ];
 
 const tasks = tasksIn(readFileSync(0, 'utf8'));
@@ -25,11 +25,11 @@ const rows = PHASES.map(([name, from, to]) => {
 const started = rows.at(-1).seconds.length;
 if (started === 0) {
   console.error(
-    `start-phases: of ${tasks.length} tasks none has started; give what 'aws ecs describe-tasks' prints on standard input.`,
+    `start-phases: none of ${tasks.length} tasks has started. Pass the output of 'aws ecs describe-tasks' on standard input.`,
   );
   process.exitCode = 1;
 } else {
-  console.log(`| seconds, of ${started} tasks | least | median | 90 of 100 | most |\n|---|---|---|---|---|`);
+  console.log(`| seconds, of ${started} tasks | minimum | median | p90 | maximum |\n|---|---|---|---|---|`);
   for (const { name, seconds } of rows) {
     const cells = [0, 0.5, 0.9, 1].map((part) => seconds[Math.ceil(part * seconds.length) - 1] ?? seconds[0]);
     console.log(`| ${name} | ${cells.map((value) => value?.toFixed(1) ?? '–').join(' | ')} |`);
@@ -44,7 +44,7 @@ function tasksIn(text) {
   }
 }
 
-/** Milliseconds; version 1 of the CLI prints seconds since 1970, version 2 ISO 8601. */
+/** Milliseconds. Version 1 of the CLI prints seconds since 1970, and version 2 prints ISO 8601. */
 function at(time) {
   return typeof time === 'number' ? time * 1000 : Date.parse(time);
 }

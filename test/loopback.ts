@@ -1,12 +1,12 @@
-/** HTTP servers on loopback for tests. */
+/** Servers for tests, on loopback by default. */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 
-/** Listens on a free port, and returns it. */
-export async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
+/** @param port 0: any free port @returns the port */
+export async function listen(server: Server, host = '127.0.0.1', port = 0): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, host, resolve);
+    server.listen(port, host, resolve);
   });
   return (server.address() as AddressInfo).port;
 }

@@ -1,5 +1,11 @@
 /** Programs that tests run, and conditions that tests wait for. */
-import { type ChildProcess, type ExecFileOptions, execFile, spawnSync } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ExecFileOptions,
+  execFile,
+  type SpawnSyncOptions,
+  spawnSync,
+} from 'node:child_process';
 
 export interface ProgramResult {
   readonly code: number | null;
@@ -18,6 +24,20 @@ export function runProgram(
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     );
   });
+}
+
+/** Runs a program to its end, and blocks this process. */
+export function runSync(file: string, args: readonly string[], options: SpawnSyncOptions = {}): ProgramResult {
+  const { status, stdout, stderr, error } = spawnSync(file, args, { ...options, encoding: 'utf8' });
+  if (error !== undefined) throw error;
+  return { code: status, stdout, stderr };
+}
+
+/** Like {@link runSync}. @throws with the output if the program fails @returns stdout without its last line end */
+export function runSyncOk(file: string, args: readonly string[], options: SpawnSyncOptions = {}): string {
+  const { code, stdout, stderr } = runSync(file, args, options);
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with exit code ${code}:\n${stdout}${stderr}`);
+  return stdout.trimEnd();
 }
 
 /** The output of a process so far, both streams in one. */

@@ -1,5 +1,5 @@
 /** Tests that need something that a machine may lack. They are skipped with the reason in their title. */
-import { describe, type TestContext, test } from 'vitest';
+import { describe, test } from 'vitest';
 
 const titled = (title: string, missing: string | undefined): string =>
   missing === undefined ? title : `${title} (skipped: ${missing})`;
@@ -10,11 +10,6 @@ export function describeUnless(missing: string | undefined, title: string, body:
 }
 
 /** @param missing what the machine lacks; `undefined` if it lacks nothing */
-export function testUnless(
-  missing: string | undefined,
-  title: string,
-  body: (context: TestContext) => void | Promise<void>,
-  timeoutMs?: number,
-): void {
-  test.skipIf(missing !== undefined)(titled(title, missing), { ...(timeoutMs && { timeout: timeoutMs }) }, body);
+export function testUnless(missing: string | undefined, title: string, body: () => void): void {
+  test.skipIf(missing !== undefined)(titled(title, missing), body);
 }

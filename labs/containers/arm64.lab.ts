@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { Keys } from '../../test/agent-image/release-keys.ts';
 import { goodRelease, whyNoReleases, writeRelease } from '../../test/agent-image/release-mirror.ts';
-import type { ProgramResult } from '../../test/processes.ts';
+import { runSync, runSyncOk } from '../../test/processes.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { buildArgs, check, IMAGE_FOLDER } from './container-engine.ts';
 import { mirrorArgs, type ReleaseServer, serveReleases } from './release-server.ts';
@@ -26,24 +26,16 @@ describeUnless(missing, 'the image for arm64', () => {
   let keys: Keys;
   let server: ReleaseServer;
 
-  /** Runs a shell script in which `$B` is Buildah, with its own store and without any registry. */
-  function shell(script: string): ProgramResult {
+  /** A shell script in which `$B` is Buildah, with its own store and without any registry. */
+  function program(script: string): Parameters<typeof runSync> {
     const buildah = `buildah --root ${directory}/store --runroot ${directory}/run --storage-driver overlay`;
     const options = `--signature-policy ${directory}/policy.json --arch arm64 --pull-never`;
     const args = [join(LAB, 'arm64-namespace.py'), `${qemu}`, 'sh', '-c', `B="${buildah}"; U="${options}"\n${script}`];
-    const { status, stdout, stderr, error } = spawnSync('python3', args, {
-      encoding: 'utf8',
-      timeout: 300_000,
-      env: { ...process.env, HOME: directory, BUILDAH_ISOLATION: 'chroot' },
-    });
-    if (error !== undefined) throw error;
-    return { code: status, stdout, stderr };
+    const env = { ...process.env, HOME: directory, BUILDAH_ISOLATION: 'chroot' };
+    return ['python3', args, { timeout: 300_000, env }];
   }
-  function shellOk(script: string): string {
-    const { code, stdout, stderr } = shell(`set -e\n${script}`);
-    if (code !== 0) throw new Error(`exit code ${code}\n${stdout}${stderr}`);
-    return stdout.trimEnd();
-  }
+  const shell = (script: string) => runSync(...program(script));
+  const shellOk = (script: string) => runSyncOk(...program(`set -e\n${script}`));
 
   beforeAll(async () => {
     keys = new Keys();
@@ -63,8 +55,8 @@ describeUnless(missing, 'the image for arm64', () => {
       c=$($B from scratch); $B add -q "$c" ${archive} /; $B config --arch arm64 --os linux "$c"
       $B commit -q "$c" ${RELEASE_BASE}; $B rm "$c"
       $B bud $U --tag ${OFFICIAL} ${base}`);
-    const program = spawnSync('tar', ['--extract', '--to-stdout', '--file', `${archive}`, './usr/bin/true']).stdout;
-    writeRelease(join(directory, 'mirror'), goodRelease(keys, undefined, program));
+    const binary = spawnSync('tar', ['--extract', '--to-stdout', '--file', `${archive}`, './usr/bin/true']).stdout;
+    writeRelease(join(directory, 'mirror'), goodRelease(keys, undefined, binary));
     server = await serveReleases(join(directory, 'mirror'));
   }, 400_000);
   afterAll(() => {
@@ -121,7 +113,7 @@ describeUnless(missing, 'the image for arm64', () => {
     const args = { BASE_IMAGE: OFFICIAL, AGENT_ARCHITECTURE: 'amd64' };
     const { code, stdout, stderr } = shell(build('localhost/agent:wrong', 'Dockerfile', args));
     expect(code).not.toBe(0);
-    expect(`${stdout}${stderr}`).toContain('/bin/sh is no program for amd64');
-    return 'no image: "/bin/sh is no program for amd64"';
+    expect(`${stdout}${stderr}`).toContain('/bin/sh is not a program for amd64');
+    return 'no image: "/bin/sh is not a program for amd64"';
   });
 });

@@ -2,14 +2,13 @@
  * Images and containers in the engine that `with-docker.sh` provides, or in your own. Containers get the restrictions of the
  * task definition. Everything that is made here has a random name, and `release()` removes it.
  */
-import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'vitest';
-import type { ProgramResult } from '../../test/processes.ts';
+import { type ProgramResult, runSync, runSyncOk } from '../../test/processes.ts';
 
 /** `docker` or a path to it. */
 export const ENGINE = process.env['CONTAINER_ENGINE'];
@@ -23,22 +22,9 @@ export const NO_BASE = BASE === undefined ? 'see labs/containers/with-docker.sh'
 /** The folder with both Dockerfiles. */
 export const IMAGE_FOLDER = fileURLToPath(new URL('../../agent-image', import.meta.url));
 
-export function engine(args: readonly string[]): ProgramResult {
-  const { status, stdout, stderr, error } = spawnSync(ENGINE ?? 'docker', args, {
-    encoding: 'utf8',
-    timeout: 120_000,
-    env: { ...process.env, DOCKER_BUILDKIT: '0' },
-  });
-  if (error !== undefined) throw error;
-  return { code: status, stdout, stderr };
-}
-
-/** Like {@link engine}. @throws if the command fails @returns stdout without its last line end */
-export function engineOk(args: readonly string[]): string {
-  const { code, stdout, stderr } = engine(args);
-  if (code !== 0) throw new Error(`${args.join(' ')}: exit code ${code}\n${stdout}${stderr}`);
-  return stdout.trimEnd();
-}
+const OPTIONS = { timeout: 120_000, env: { ...process.env, DOCKER_BUILDKIT: '0' } };
+export const engine = (args: readonly string[]): ProgramResult => runSync(ENGINE ?? 'docker', args, OPTIONS);
+export const engineOk = (args: readonly string[]): string => runSyncOk(ENGINE ?? 'docker', args, OPTIONS);
 
 /** A field of an image's description. */
 export const inspected = (image: string, format: string) =>

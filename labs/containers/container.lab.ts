@@ -1,3 +1,7 @@
+/**
+ * The image and its entrypoint in a container with the restrictions of the task definition: content and permissions, exit
+ * codes, signals and zombies. A shell script replaces the agent, so that it can behave in any way.
+ */
 import { afterAll, beforeAll, expect } from 'vitest';
 import { entrypointText } from '../../lib/agent/entrypoint.ts';
 import { until } from '../../test/processes.ts';

@@ -1,3 +1,4 @@
+/** The example of an image with extras. Each extra must work for a job, whose directory and CLI configuration the agent makes. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,11 +1,11 @@
 /** Sizes and times of the image for docs/container-review.md. Each measurement has a value before, and one after a change. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runSyncOk } from '../../test/processes.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { AgentContainers, BASE, buildOnBase, engine, engineOk, inspected, NO_BASE } from './container-engine.ts';
 
@@ -33,8 +33,7 @@ const times = <Value>(body: () => Value): Value[] => Array.from({ length: RUNS }
 function largestLayer(archive: string, folder: string, format: string): Buffer {
   const to = join(folder, format);
   const args = ['--quiet', '--dest-compress-format', format, `docker-archive:${archive}`, `oci:${to}:image`];
-  const { status, stderr, error } = spawnSync('skopeo', ['copy', ...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`skopeo: ${error?.message ?? stderr}`);
+  runSyncOk('skopeo', ['copy', ...args]);
   const read = (digest: string) => readFileSync(join(to, 'blobs', ...digest.split(':')));
   const index = JSON.parse(readFileSync(join(to, 'index.json'), 'utf8'));
   const manifest: { layers: { size: number; digest: string; mediaType: string }[] } = JSON.parse(

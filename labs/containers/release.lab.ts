@@ -1,3 +1,7 @@
+/**
+ * Builds of the image from a release on a mirror. The mirror serves a good release, and one with each kind of defect, from
+ * which no image may be built.
+ */
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,7 +103,7 @@ describeUnless(missing, 'the image from a release, in a container engine', () =>
     writeRelease(join(directory, 'arm64'), goodRelease(keys, elf('amd64')));
     const { code, stdout, stderr } = engine(build('arm64', '--build-arg', 'AGENT_ARCHITECTURE=arm64'));
     expect(code).not.toBe(0);
-    expect(`${stdout}${stderr}`).toMatch(/\/bin\/sh is no program for arm64, so the base image is of another/);
-    return 'no image: "/bin/sh is no program for arm64"';
+    expect(`${stdout}${stderr}`).toMatch(/\/bin\/sh is not a program for arm64, so the base image has another/);
+    return 'no image: "/bin/sh is not a program for arm64"';
   });
 });

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { runSyncOk } from '../../test/processes.ts';
 import { describeUnless } from '../../test/unless.ts';
 import { AgentContainers, check, IMAGE_FOLDER, inspected, NO_ENGINE } from './container-engine.ts';
 
@@ -24,8 +24,7 @@ describeUnless(NO_ENGINE, 'the SBOM of the image', () => {
     containers.build();
     const file = join(directory, 'sbom.json');
     const args = [join(IMAGE_FOLDER, 'make-sbom.mjs'), containers.image, file];
-    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 300_000 });
-    if (status !== 0) throw new Error(stderr);
+    runSyncOk(process.execPath, args, { timeout: 300_000 });
     bom = JSON.parse(readFileSync(file, 'utf8'));
   }, 400_000);
   afterAll(() => containers.release());

@@ -1,6 +1,7 @@
 /** The tests of the container lab as rows of docs/container-review.md. */
 import { relative } from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
+import { markdownTable } from '../markdown-table.ts';
 
 /** The file whose tests are the page's table of sizes and times. */
 export const MEASURES = 'labs/containers/measures.lab.ts';
@@ -52,26 +53,16 @@ export function testsTable(rows: readonly Row[], machine: string): string {
     ({ file }) => file,
   );
   const tables = [...groups].map(([file, tests]) => {
-    const lines = tests.map(
-      ({ name, holds, seen }) => `| ${cell(name)} | ${holds} | ${cell(seen.get('notice') ?? '')} |`,
-    );
-    return [`**\`${file}\`**`, '', '| what is tried, and must hold | holds | seen |', '|---|---|---|', ...lines].join(
-      '\n',
-    );
+    const cells = tests.map(({ name, holds, seen }) => [name, holds, seen.get('notice') ?? '']);
+    return `**\`${file}\`**\n\n${markdownTable(['what is tried, and must hold', 'holds', 'seen'], cells)}`;
   });
   const held = rows.filter(({ holds }) => holds === 'yes').length;
   return [`${held} of ${rows.length} hold, ${machine}.`, ...tables].join('\n\n');
 }
 
 export function measuresTable(rows: readonly Row[], machine: string): string {
-  const lines = rows
+  const cells = rows
     .filter(({ file }) => file === MEASURES)
-    .map(
-      ({ name, seen }) => `| ${cell(name)} | ${cell(seen.get('before') ?? '–')} | ${cell(seen.get('after') ?? '–')} |`,
-    );
-  return [`Measured: ${machine}.`, '', '| what | before | after |', '|---|---|---|', ...lines].join('\n');
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+    .map(({ name, seen }) => [name, seen.get('before') ?? '–', seen.get('after') ?? '–']);
+  return `Measured: ${machine}.\n\n${markdownTable(['what', 'before', 'after'], cells)}`;
 }

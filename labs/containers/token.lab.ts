@@ -104,7 +104,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
     });
 
     check('the build leaves the agent readable if it must read its own program, and logs that', () => {
-      expect(log).toContain('WARNING: this agent does not run if it may not read its own program');
+      expect(log).toContain('WARNING: this agent does not run if it cannot read its own program');
       expect(log).toContain('open /home/tfc-agent/bin/tfc-agent: permission denied');
       const { code, stderr } = readsItself.run(undefined, WINDOW);
       expect(code).toBe(75);
@@ -159,12 +159,12 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
     const tag = buildOnBase('agent-bash-base', 'RUN bash -c "rm -f /bin/dash /usr/bin/dash; ln -sf bash /bin/sh"');
     const image = new AgentContainers();
     try {
-      expect(() => image.build(tag)).toThrow('/bin/sh takes functions from environment variables');
+      expect(() => image.build(tag)).toThrow('/bin/sh reads functions from environment variables');
     } finally {
       image.release();
       engine(['rmi', '--force', tag]);
     }
-    return 'no image: "takes functions from environment variables"';
+    return 'no image: "reads functions from environment variables"';
   });
 
   check('the token is visible if there is an init process, or if the shell can be read', () => {

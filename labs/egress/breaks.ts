@@ -1,15 +1,11 @@
 /** The deliberate changes to the rules. If the lab doesn't fail with each of them, its success means nothing. */
 import { LONGEST_CLIENT_HELLO } from '../../lib/network/suricata-rules.ts';
+import type { Break } from './try-breaks.ts';
 import type { EngineSettings } from './under-test.ts';
 
-export interface Break {
-  readonly name: string;
-  /** Changes the rules. A break that changes neither the rules nor a setting is an error in this table. */
-  readonly apply: (rules: string) => string;
+interface PolicyBreak extends Break<string> {
   /** Other settings of the policy that the break changes. */
   readonly settings?: Partial<EngineSettings>;
-  /** Attempts that must have another result. */
-  readonly shows: readonly string[];
 }
 
 const lines = (rules: string, change: (line: string) => string) => rules.split('\n').map(change).join('\n');
@@ -19,7 +15,7 @@ const without = (message: string) => (rules: string) =>
     .filter((line) => !line.includes(`agent-launcher: ${message}"`))
     .join('\n');
 
-export const BREAKS: readonly Break[] = [
+export const BREAKS: readonly PolicyBreak[] = [
   {
     name: 'only the end of a name is compared',
     apply: (rules) => rules.replaceAll('; startswith; nocase; endswith;', '; nocase; endswith;'),

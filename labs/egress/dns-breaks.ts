@@ -1,20 +1,14 @@
 /** The deliberate changes to the rules of DNS Firewall. `breaks.ts` has those of the network firewall. */
 import type { DnsRule } from '../../test/lib/network/reachability/dns-rules.ts';
 import { NAMES } from './attempts.ts';
-
-export interface DnsBreak {
-  readonly name: string;
-  readonly apply: (rules: readonly DnsRule[]) => readonly DnsRule[];
-  /** Names that must get another answer. */
-  readonly shows: readonly string[];
-}
+import type { Break } from './try-breaks.ts';
 
 const each = (change: (rule: DnsRule) => Partial<DnsRule>) => (rules: readonly DnsRule[]) =>
   rules.map((rule) => ({ ...rule, ...change(rule) }));
 const domains = (change: (name: string) => string) =>
   each((rule) => ({ domains: rule.domains.map((name) => (name === '*' ? name : change(name))) }));
 
-export const DNS_BREAKS: readonly DnsBreak[] = [
+export const DNS_BREAKS: readonly Break<readonly DnsRule[]>[] = [
   {
     name: 'DNS: nothing is blocked',
     apply: (rules) => rules.filter(({ action }) => action !== 'BLOCK'),

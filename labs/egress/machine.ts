@@ -70,13 +70,6 @@ export function engine(): Engine | undefined {
   return undefined;
 }
 
-/** Runs a command. @throws with its output if it fails */
-export function run(command: string, ...args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${stderr.trim() || stdout.trim()}`);
-  return stdout;
-}
-
 /** Steps that undo changes. They run in reverse order, even if one of them fails. */
 export class Undo {
   readonly #steps: (() => void | Promise<void>)[] = [];

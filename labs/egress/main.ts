@@ -14,6 +14,7 @@ import { askNames, breakNames } from './names.ts';
 import { asExpected, type Findings, faultsIn, markdown, TERRAFORM_CASES } from './report.ts';
 import { startResolver } from './resolver.ts';
 import { tryTerraform, whyNoTerraform } from './terraform.ts';
+import { type DetectedBreak, tryBreaks } from './try-breaks.ts';
 import { type EngineSettings, markOf, underTest } from './under-test.ts';
 
 const { values: options } = parseArgs({
@@ -103,16 +104,15 @@ async function terraform(
 }
 
 /** Runs a separate lab for each break, with the attempts that must detect it. */
-async function breakAll(engine: Engine, settings: EngineSettings): Promise<Findings['breaks']> {
-  const found: Findings['breaks'][number][] = [];
-  for (const { name, apply, shows, settings: more } of BREAKS) {
-    const broken = { ...settings, rules: apply(settings.rules), ...more };
-    if (JSON.stringify(broken) === JSON.stringify(settings)) throw new Error(`The break "${name}" changes nothing.`);
-    const attempts = ATTEMPTS.filter((attempt) => shows.includes(attempt.name));
-    if (attempts.length !== shows.length) throw new Error(`The break "${name}" lists an attempt that doesn't exist.`);
+function breakAll(engine: Engine, settings: EngineSettings): Promise<DetectedBreak[]> {
+  const breaks = BREAKS.map(({ apply, settings: more, ...rest }) => ({
+    ...rest,
+    apply: (whole: EngineSettings) => ({ ...whole, rules: apply(whole.rules), ...more }),
+  }));
+  return tryBreaks(breaks, settings, async (broken, shows) => {
+    const attempts = ATTEMPTS.filter(({ name }) => shows.includes(name));
+    if (attempts.length !== shows.length) throw new Error(`There is no attempt for one of: ${shows.join('; ')}.`);
     const results = await withLab(engine, broken, (lab) => lab.attempt(attempts));
-    const red = results.filter((result) => !asExpected(result)).map(({ attempt }) => attempt.name);
-    found.push({ name, red, missing: shows.filter((each) => !red.includes(each)) });
-  }
-  return found;
+    return results.filter((result) => !asExpected(result)).map(({ attempt }) => attempt.name);
+  });
 }

@@ -2,15 +2,15 @@
  * The DNS half of the lab: names that a job may look up, and whether each should resolve. Every name is judged twice, by the
  * documented matching rules and by a resolver that applies the same rules to real answers. Both must agree.
  */
-import { spawnSync } from 'node:child_process';
 import * as z from 'zod';
 import { type DnsRule, resolves } from '../../test/lib/network/reachability/dns-rules.ts';
-import { until } from '../../test/processes.ts';
+import { runSync, until } from '../../test/processes.ts';
 import { LAB, NAMES } from './attempts.ts';
 import { DNS_BREAKS } from './dns-breaks.ts';
 import { Undo } from './machine.ts';
 import { buildNetwork, type Network, within } from './network.ts';
 import { ALIASES, startResolver } from './resolver.ts';
+import { type DetectedBreak, tryBreaks } from './try-breaks.ts';
 
 export interface Question {
   readonly name: string;
@@ -86,29 +86,23 @@ export function answeredWell({ question, byRules, byResolver }: Answered): boole
   return byRules === question.expected && byResolver === question.expected;
 }
 
-/** Starts a resolver for each break, and reports which names then get another answer from both the rules and the resolver. */
-export async function breakNames(rules: readonly DnsRule[]) {
-  const found: { name: string; red: string[]; missing: string[] }[] = [];
-  for (const { name, apply, shows } of DNS_BREAKS) {
-    const broken = apply(rules);
-    if (JSON.stringify(broken) === JSON.stringify(rules)) throw new Error(`The break "${name}" changes nothing.`);
+/** Starts a resolver for each break. A name counts if both the rules and the resolver answer it wrongly. */
+export const breakNames = (rules: readonly DnsRule[]): Promise<DetectedBreak[]> =>
+  tryBreaks(DNS_BREAKS, rules, async (broken, shows) => {
     const undo = new Undo();
     try {
       const answers = await askNames(undo, buildNetwork(undo, 'aws:forward_to_sfe'), broken);
-      const red = answers
+      return answers
         .filter(({ question, byRules, byResolver }) => byRules === byResolver && byResolver !== question.expected)
         .map(({ question }) => question.name)
         .filter((each) => shows.includes(each));
-      found.push({ name, red, missing: shows.filter((each) => !red.includes(each)) });
     } finally {
       await undo.all();
     }
-  }
-  return found;
-}
+  });
 
 function ask(network: Network, names: readonly string[]): boolean[] | undefined {
   const [program = '', ...args] = within(network.client, process.execPath, '-e', ASK, JSON.stringify(names));
-  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' });
-  return status === 0 ? z.array(z.boolean()).parse(JSON.parse(stdout)) : undefined;
+  const { code, stdout } = runSync(program, args);
+  return code === 0 ? z.array(z.boolean()).parse(JSON.parse(stdout)) : undefined;
 }

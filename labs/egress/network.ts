@@ -2,8 +2,9 @@
  * Three network namespaces in a row: the task, the firewall and the rest of the world. They have no link to the machine's
  * own network. The firewall forwards between the other two, and the engine reads its packets from a queue.
  */
+import { runSyncOk } from '../../test/processes.ts';
 import { LAB } from './attempts.ts';
-import { run, tablesIn, type Undo } from './machine.ts';
+import { tablesIn, type Undo } from './machine.ts';
 
 /** The names of the namespaces. */
 export interface Network {
@@ -11,6 +12,8 @@ export interface Network {
   readonly router: string;
   readonly server: string;
 }
+
+const run = (command: string, ...args: readonly string[]) => runSyncOk(command, args);
 
 /** @param stateless the stateless stage's action: forwarded packets wait for the engine's verdict, pass, or are dropped */
 export function buildNetwork(undo: Undo, stateless: string): Network {

@@ -1,5 +1,5 @@
-# Packets that need a raw socket, by protocol number. `listen N` prints a line for each packet that it receives, and ends with
-# its input. `send N ADDRESS` sends one packet and, for ICMP (1), waits for the answer.
+# Packets that need a raw socket, by protocol number. `listen N` prints a line when it is ready and for each packet that it
+# receives, and ends with its input. `send N ADDRESS` sends one packet and, for ICMP (1), waits for the answer.
 use strict;
 use warnings;
 use Socket;
@@ -7,6 +7,7 @@ use Socket;
 my ($what, $protocol, $address) = @ARGV;
 socket(my $socket, PF_INET, SOCK_RAW, $protocol) or die "socket: $!";
 $| = 1;
+print "ready\n" if $what eq 'listen';
 
 if ($what eq 'send') {
     # An echo request with its checksum. For other protocols, any bytes will do.

@@ -1,9 +1,11 @@
 /** The lab's results as the tables of docs/network.md. */
+import { markdownTable } from '../markdown-table.ts';
 import type { Attempt } from './attempts.ts';
 import { MOST_LEAKED } from './breaks.ts';
 import type { Result } from './lab.ts';
 import { type Answered, answeredWell } from './names.ts';
 import { DIFFERENCES } from './suricata.ts';
+import type { DetectedBreak } from './try-breaks.ts';
 
 export interface Findings {
   readonly engine: string;
@@ -12,11 +14,7 @@ export interface Findings {
   readonly results: readonly Result[];
   readonly names: readonly Answered[];
   readonly terraform: readonly { readonly name: string; readonly expected: boolean; readonly seen: boolean }[];
-  readonly breaks: readonly {
-    readonly name: string;
-    readonly red: readonly string[];
-    readonly missing: readonly string[];
-  }[];
+  readonly breaks: readonly DetectedBreak[];
 }
 
 export const TERRAFORM_CASES = {
@@ -55,7 +53,6 @@ export function faultsIn({ results, names, terraform, breaks }: Findings): strin
 export const marked = (mark: string) => `Fingerprint of the tested rules, names and settings: \`${mark}\``;
 
 const tick = (good: boolean) => (good ? '✓' : '✗');
-const cell = (text: string) => text.replaceAll('|', '\\|');
 
 function how({ try: made }: Attempt): string {
   switch (made.how) {
@@ -72,44 +69,41 @@ function how({ try: made }: Attempt): string {
 /** The section as Markdown. The number of leaked bytes differs between machines, so it is reported as 0 or as its maximum. */
 export function markdown(findings: Findings): string {
   const { engine, mark, results, names, terraform, breaks } = findings;
-  const rows = results.map((result) => {
+  const attempts = results.map((result) => {
     const { attempt, seen, leaked } = result;
     const bytes = seen === 'reaches' ? '' : leaked === 0 ? '0' : `≤ ${MOST_LEAKED}`;
-    return `| ${tick(asExpected(result))} | ${cell(attempt.name)}${attempt.gap === undefined ? '' : ` — **gap**: ${attempt.gap}`} | ${how(attempt)} | ${attempt.expected} | ${seen} | ${bytes} |`;
+    const name = attempt.gap === undefined ? attempt.name : `${attempt.name} — **gap**: ${attempt.gap}`;
+    return [tick(asExpected(result)), name, how(attempt), attempt.expected, seen, bytes];
   });
+  const lookups = names.map((answered) => {
+    const { question, byRules, byResolver } = answered;
+    const answers = [question.expected, byRules, byResolver].map((known) => (known ? 'resolves' : 'does not exist'));
+    return [tick(answeredWell(answered)), `\`${question.name}\``, question.what, ...answers];
+  });
+  const runs = terraform.map(({ name, expected, seen }) => [
+    tick(expected === seen),
+    name,
+    ...[expected, seen].map((plans) => (plans ? 'plans' : 'fails')),
+  ]);
+  const changes = breaks.map(({ name, red, missing }) => [tick(missing.length === 0), name, red.join('; ')]);
   return [
     `The engine is Suricata ${engine}. The rules come from the synthesized template: \`network-firewall\`, with HCP Terraform's domains and \`*.modules.example.com\` allowed. ${marked(mark)}.`,
     '',
-    '| | attempt | how | expected | seen | bytes that reached an unknown host |',
-    '|---|---|---|---|---|---|',
-    ...rows,
+    markdownTable(['', 'attempt', 'how', 'expected', 'seen', 'bytes that reached an unknown host'], attempts),
     '',
     `The firewall must read the server name before it can drop a connection. By then, the beginning of the client hello has already left. The rules limit this to ${MOST_LEAKED} bytes.`,
     '',
     '**Names.** This table tests names against the DNS rules of the template. The lab checks each name twice: with its own implementation of the matching rules that AWS documents, and with a resolver that applies the same rules to real DNS answers. The answers come from a name server (dnsmasq) that knows every name.',
     '',
-    '| | name | what it is | expected | by the rules | by the resolver |',
-    '|---|---|---|---|---|---|',
-    ...names.map(({ question, byRules, byResolver }) => {
-      const word = (known: boolean) => (known ? 'resolves' : 'does not exist');
-      const good = answeredWell({ question, byRules, byResolver });
-      return `| ${tick(good)} | \`${question.name}\` | ${question.what} | ${word(question.expected)} | ${word(byRules)} | ${word(byResolver)} |`;
-    }),
+    markdownTable(['', 'name', 'what it is', 'expected', 'by the rules', 'by the resolver'], lookups),
     '',
     '**Real Terraform.** The lab runs `terraform init && terraform plan`, with an agent behind the same firewall:',
     '',
-    '| | case | expected | seen |',
-    '|---|---|---|---|',
-    ...terraform.map(
-      ({ name, expected, seen }) =>
-        `| ${tick(expected === seen)} | ${name} | ${expected ? 'plans' : 'fails'} | ${seen ? 'plans' : 'fails'} |`,
-    ),
+    markdownTable(['', 'case', 'expected', 'seen'], runs),
     '',
     '**Broken on purpose.** After each of these changes to the rules, the listed attempts and names must have a different result, and they do:',
     '',
-    '| | change to the rules | attempts and names with a different result |',
-    '|---|---|---|',
-    ...breaks.map(({ name, red, missing }) => `| ${tick(missing.length === 0)} | ${name} | ${red.join('; ')} |`),
+    markdownTable(['', 'change to the rules', 'attempts and names with a different result'], changes),
     '',
     'Where the lab differs from AWS:',
     '',

@@ -5,14 +5,16 @@
  */
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttps, request } from 'node:https';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { generate } from 'selfsigned';
 import { startHcpTerraform } from '../../local/hcp-terraform/server.ts';
+import { listen } from '../../test/loopback.ts';
 import { BRIEFLY, LAB, NAMES, SECRET } from './attempts.ts';
 
 const hcp = await startHcpTerraform({ agentPollMs: 100, rateLimits: 'off', hosts: ['app.terraform.io'] });
@@ -78,15 +80,7 @@ function answerAnything(socket: Socket): void {
   });
 }
 
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host }, () => resolve());
-  });
-}
-
-await listen(web, 0, '127.0.0.1');
-const { port: webPort } = web.address() as AddressInfo;
+const webPort = await listen(web);
 const servers = [
   ...[LAB.allowedHost, LAB.allowedHost6, LAB.stranger, LAB.strangerByEcn].flatMap((host) =>
     [443, 8443, 80, 22, 53, 7146].map((port) => ({ server: createServer(answerAnything), port, host })),
@@ -100,7 +94,7 @@ const servers = [
     host: LAB.talkative,
   },
 ];
-await Promise.all(servers.map(({ server, port, host }) => listen(server, port, host)));
+await Promise.all(servers.map(({ server, port, host }) => listen(server, host, port)));
 await Promise.all(
   [443, 53].map((port) => {
     const socket = createSocket('udp4', (message, from) => {
@@ -116,6 +110,7 @@ await Promise.all(
 const gre = spawn('perl', [join(import.meta.dirname, 'raw-packet.pl'), 'listen', '47'], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });
+await once(gre.stdout, 'data');
 gre.stdout.on('data', (data: Buffer) => count('gre', data.length));
 
 const lines = createInterface({ input: process.stdin });

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { outputOf, whyMissing } from '../../test/processes.ts';
+import { cloudBlock, terraformEnvironment } from '../terraform/project.ts';
 import { LAB, NAMES } from './attempts.ts';
 import type { Lab } from './lab.ts';
 import { signal, start, type Undo } from './machine.ts';
@@ -28,43 +29,15 @@ export async function tryTerraform(undo: Undo, lab: Lab): Promise<TerraformResul
   const work = join(folder, 'work');
   mkdirSync(work);
   const { ca, organization, apiToken, agentToken } = lab.far;
+  const platform = { hostname: NAMES.allowed, organization, apiToken, caFile: ca };
   writeFileSync(join(folder, 'resolv.conf'), `nameserver ${LAB.resolver}\noptions timeout:1 attempts:1\n`);
-  writeFileSync(join(folder, 'terraform.rc'), `credentials "${NAMES.allowed}" {\n  token = "${apiToken}"\n}\n`);
-  writeFileSync(
-    join(work, 'main.tf'),
-    `terraform {
-  cloud {
-    hostname     = "${NAMES.allowed}"
-    organization = "${organization}"
-    workspaces { name = "egress" }
-  }
-}
-resource "terraform_data" "greeting" { input = "hello" }
-`,
-  );
-  const environment = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: folder,
-    TF_CLI_CONFIG_FILE: join(folder, 'terraform.rc'),
-    TF_IN_AUTOMATION: '1',
-    SSL_CERT_FILE: ca,
-    NODE_EXTRA_CA_CERTS: ca,
-    CHECKPOINT_DISABLE: '1',
-  };
+  const resource = 'resource "terraform_data" "greeting" { input = "hello" }\n';
+  writeFileSync(join(work, 'main.tf'), cloudBlock(platform, 'egress') + resource);
+  const environment = { ...terraformEnvironment(folder, platform), TF_IN_AUTOMATION: '1', NODE_EXTRA_CA_CERTS: ca };
   /** Runs in the task's namespace, with the VPC's resolver instead of the machine's. */
-  const asTask = (...command: readonly string[]) =>
-    within(
-      lab.network.client,
-      'unshare',
-      '--mount',
-      '--propagation',
-      'private',
-      'sh',
-      '-c',
-      `mount --bind '${folder}/resolv.conf' /etc/resolv.conf && exec "$@"`,
-      'task',
-      ...command,
-    );
+  const withResolver = `mount --bind '${folder}/resolv.conf' /etc/resolv.conf && exec "$@"`;
+  const unshare = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', withResolver, 'task'];
+  const asTask = (...command: readonly string[]) => within(lab.network.client, ...unshare, ...command);
   const agent = join(import.meta.dirname, '..', '..', 'local', 'tfc-agent', 'tfc-agent');
   start(undo, asTask(agent, '-single'), {
     cwd: folder,

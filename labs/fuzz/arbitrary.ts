@@ -37,7 +37,7 @@ const nasty = fc.constantFrom<unknown>(
   { data: null },
 );
 
-export const anyJson = fc.jsonValue({ maxDepth: 4 });
+const anyJson = fc.jsonValue({ maxDepth: 4 });
 /** Values for one place of a message. */
 export const junk = fc.oneof(nasty, fc.jsonValue({ maxDepth: 2 }), fc.string());
 

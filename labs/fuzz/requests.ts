@@ -107,29 +107,13 @@ const templates: readonly (readonly [RegExp, (to: Link) => unknown])[] = [
   [/state$|object/, () => JSON.parse(STATE)],
 ];
 
-const QUERY_NAMES = [
-  'page[number]',
-  'page[size]',
-  'include',
-  'sort',
-  'q',
-  'offset',
-  'limit',
-  'filter[status]',
-  'filter[status_group]',
-  'filter[timeframe]',
-  'filter[operation]',
-  'filter[agent_pool_names]',
-  'filter[workspace][name]',
-  'filter[organization][name]',
-  'filter[last-ping-since]',
-  'filter[tagged][0][key]',
-  'filter[tagged][0][value]',
-  'search[name]',
-  'search[wildcard-name]',
-  'search[tags]',
-  'search[basic]',
-];
+const QUERY_NAMES = `
+  page[number] page[size] include sort q offset limit
+  filter[status] filter[status_group] filter[timeframe] filter[operation] filter[agent_pool_names] filter[workspace][name]
+  filter[organization][name] filter[last-ping-since] filter[tagged][0][key] filter[tagged][0][value]
+  search[name] search[wildcard-name] search[tags] search[basic]`
+  .trim()
+  .split(/\s+/);
 
 const bytes = fc.oneof(
   fc.constantFrom(

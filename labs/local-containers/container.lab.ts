@@ -1,3 +1,4 @@
+/** Containers of the local ECS do what their task definition and StopTask say, as on Fargate. */
 import { expect, it } from 'vitest';
 import { describeUnless } from '../../test/unless.ts';
 import { LocalTasks, NO_ENGINE, shell, UNPRIVILEGED } from './local-tasks.ts';

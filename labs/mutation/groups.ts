@@ -1,14 +1,12 @@
-/** What is mutated, which tests judge it, and how many of the mutants they must kill. */
+/** The mutated sources, the tests that judge them, and the share of the mutants that these must kill. */
 
-/** Sources that are judged by the same tests. */
+/** Sources that the same tests judge. */
 export interface Part {
   /** Globs of the mutated sources. */
   readonly sources: readonly string[];
-  /**
-   * Globs of the tests that may kill a mutant: as few as possible. In `lib`, each mutant runs all of them.
-   */
+  /** Globs of the tests that may kill a mutant. Use as few as possible: in `lib`, each mutant runs all of them. */
   readonly tests: readonly string[];
-  /** Tests share a template that the first of them makes, so that the test files are loaded again for each mutant. */
+  /** The tests share a template that the first of them makes, so every mutant loads the test files again. */
   readonly shareTemplate?: boolean;
 }
 
@@ -19,15 +17,17 @@ export interface Group {
   readonly target: number;
 }
 
-const LAUNCHER = 'functions/launcher';
-
-/** Files of the HCP Terraform adapter, each with its own tests: those of the client talk TLS to a server, for each mutant. */
-const hcpTerraform = (source: string, ...tests: string[]): Part => ({
-  sources: [`${LAUNCHER}/adapters/hcp-terraform/${source}.ts`],
-  tests: tests.map((test) => `test/${LAUNCHER}/adapters/${test}.test.ts`),
+/** Files of the launcher with their own tests. */
+const launcher = (source: string, ...tests: string[]): Part => ({
+  sources: [`functions/launcher/${source}.ts`],
+  tests: tests.map((test) => `test/functions/launcher/${test}.test.ts`),
 });
 
-/** Files of `lib`, each with the tests that hold it. */
+/** A file of the HCP Terraform adapter with its own tests. The client's tests are slow, because they use TLS for each mutant. */
+const hcpTerraform = (source: string, ...tests: string[]): Part =>
+  launcher(`adapters/hcp-terraform/${source}`, ...tests.map((test) => `adapters/${test}`));
+
+/** A file of `lib` with its own tests. */
 const lib = (source: string, ...tests: string[]): Part => ({
   sources: [`lib/${source}.ts`],
   tests: tests.map((test) => `test/lib/${test}.test.ts`),
@@ -35,23 +35,11 @@ const lib = (source: string, ...tests: string[]): Part => ({
 });
 
 export const GROUPS: readonly Group[] = [
-  {
-    name: 'core',
-    parts: [
-      {
-        sources: [`${LAUNCHER}/core/**/*.ts`],
-        tests: [`test/${LAUNCHER}/core/**/*.test.ts`, `test/${LAUNCHER}/{tick*,start-alarm}.test.ts`],
-      },
-    ],
-    target: 95,
-  },
+  { name: 'core', parts: [launcher('core/**/*', 'core/**/*', '{tick*,start-alarm}')], target: 95 },
   {
     name: 'adapters',
     parts: [
-      {
-        sources: [`${LAUNCHER}/adapters/ecs/*.ts`],
-        tests: [`test/${LAUNCHER}/adapters/{ecs,refusals,run-task}.test.ts`],
-      },
+      launcher('adapters/ecs/*', 'adapters/{ecs,refusals,run-task}'),
       hcpTerraform('answers', 'hcp-terraform-answers'),
       hcpTerraform('http', 'hcp-terraform-http'),
       hcpTerraform('send', 'hcp-terraform-http'),
@@ -61,26 +49,17 @@ export const GROUPS: readonly Group[] = [
       hcpTerraform('pages', 'pages', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('client', 'hcp-terraform-limits', 'hcp-terraform'),
       hcpTerraform('run-poller', 'hcp-terraform-limits', 'hcp-terraform'),
-      {
-        sources: [`${LAUNCHER}/adapters/secrets.ts`],
-        tests: [`test/${LAUNCHER}/adapters/secrets.test.ts`],
-      },
+      launcher('adapters/secrets', 'adapters/secrets'),
     ],
     target: 95,
   },
   {
     name: 'shell',
     parts: [
-      { sources: [`${LAUNCHER}/{config,pool-environment}.ts`], tests: [`test/${LAUNCHER}/config.test.ts`] },
-      {
-        sources: [`${LAUNCHER}/{report,report-metrics,tick-line,other-launchers}.ts`],
-        tests: [`test/${LAUNCHER}/{report,start-alarm}.test.ts`],
-      },
-      { sources: [`${LAUNCHER}/invocation.ts`], tests: [`test/${LAUNCHER}/invocation.test.ts`] },
-      {
-        sources: [`${LAUNCHER}/{act,confirm,observe,tick}.ts`],
-        tests: [`test/${LAUNCHER}/{tick*,observe,confirm,act}.test.ts`],
-      },
+      launcher('{config,pool-environment}', 'config'),
+      launcher('{report,report-metrics,tick-line,other-launchers}', '{report,start-alarm}'),
+      launcher('invocation', 'invocation'),
+      launcher('{act,confirm,observe,tick}', '{tick*,observe,confirm,act}'),
     ],
     target: 95,
   },

@@ -1,12 +1,14 @@
 /**
  * `npm run mutate [-- GROUP…] [--files GLOB] [--concurrency N]`: changes one thing at a time in the sources, and shows
- * which changes no test notices. Exit code 1 when a group is below its target, or when an equivalent mutant is listed
- * that a test does kill. docs/mutation.md says how to read the result.
+ * which changes no test notices. docs/mutation.md explains the result.
+ *
+ * Exit code 1: a group is below its target, or a test kills a mutant that is listed as equivalent.
  */
 import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { markdownTable } from '../markdown-table.ts';
 import { EQUIVALENTS } from './equivalents.ts';
 import { GROUPS, type Part } from './groups.ts';
 import { type Mutant, mutantOf, score } from './score.ts';
@@ -14,19 +16,16 @@ import { installStryker } from './stryker.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: {
-    files: { type: 'string' },
-    concurrency: { type: 'string', default: '1' },
-  },
+  options: { files: { type: 'string' }, concurrency: { type: 'string', default: '1' } },
 });
 const unknown = positionals.filter((name) => !GROUPS.some((group) => group.name === name));
 if (unknown.length > 0) {
-  throw new Error(`There is no group ${unknown.join(', ')}. Groups: ${GROUPS.map(({ name }) => name).join(', ')}.`);
+  throw new Error(`There is no group ${unknown.join(', ')}. Use one of ${GROUPS.map(({ name }) => name).join(', ')}.`);
 }
 
 const Stryker = await installStryker();
 
-/** The sources of a part, or those of them that `--files` matches. */
+/** The sources of a part that `--files` matches. */
 function sourcesOf({ sources }: Part): string[] {
   const wanted = values.files === undefined ? undefined : new Set(globSync(values.files));
   return globSync([...sources])
@@ -48,8 +47,8 @@ async function mutate(part: Part, files: readonly string[], report: string): Pro
     vitest: { configFile: 'vitest.mutation.config.ts', related: false },
     coverageAnalysis: 'perTest',
     concurrency: Number(values.concurrency),
-    // Stryker would rewrite tsconfig.json with the TypeScript API, which TypeScript 7 does not have. It leaves out that
-    // step when the file does not exist. Nothing here needs it: Node and vitest strip the types.
+    // Stryker would rewrite tsconfig.json with the TypeScript API, which TypeScript 7 doesn't have. It skips that step if
+    // the file doesn't exist. Nothing needs the step, because Node and vitest strip the types.
     tsconfigFile: 'none.json',
     checkers: [],
     reporters: ['dots', 'html'],
@@ -59,7 +58,7 @@ async function mutate(part: Part, files: readonly string[], report: string): Pro
     allowConsoleColors: false,
     clearTextReporter: { logTests: false },
     thresholds: { high: 100, low: 0, break: null },
-    // Synthesis takes seconds on a busy machine, and a timeout counts as killed: better to wait than to count wrongly.
+    // A timeout counts as killed. Synthesis takes seconds on a busy machine, so short timeouts would count wrongly.
     dryRunTimeoutMinutes: 240,
     timeoutMS: 60_000,
     timeoutFactor: 4,
@@ -72,7 +71,7 @@ async function mutate(part: Part, files: readonly string[], report: string): Pro
 }
 
 let failed = false;
-const summary: string[] = [];
+const summary: (string | number)[][] = [];
 for (const group of GROUPS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const began = Date.now();
   const mutants: Mutant[] = [];
@@ -91,19 +90,18 @@ for (const group of GROUPS.filter(({ name }) => positionals.length === 0 || posi
     console.log(`${file}:${line}: ${change}${status === 'Survived' ? '' : ` (${status})`}`);
   }
   for (const { file, line, mutant } of stale)
-    console.log(`${file}: listed as equivalent, but killed or gone: ${line}: ${mutant}`);
+    console.log(`${file}: listed as equivalent, but it is killed or doesn't exist: ${line}: ${mutant}`);
   for (const file of files) {
     const own = score(
       mutants.filter((mutant) => mutant.file === file),
       equivalents.filter((each) => each.file === file),
     );
-    summary.push(`| ${file} | ${own.total} | ${own.killed} | ${own.equivalent} | ${own.percent.toFixed(1)} % | |`);
+    summary.push([file, own.total, own.killed, own.equivalent, `${own.percent.toFixed(1)} %`, '']);
   }
   const minutes = ((Date.now() - began) / 60_000).toFixed(1);
-  summary.push(
-    `| **${group.name}**, ${minutes} min | ${total} | ${killed} | ${equivalent} | **${percent.toFixed(1)} %** | ${group.target} % |`,
-  );
+  const name = `**${group.name}**, ${minutes} min`;
+  summary.push([name, total, killed, equivalent, `**${percent.toFixed(1)} %**`, `${group.target} %`]);
   failed ||= percent < group.target || stale.length > 0;
 }
-console.log(`\n| | mutants | killed | equivalent | score | target |\n|---|---|---|---|---|---|\n${summary.join('\n')}`);
+console.log(`\n${markdownTable(['', 'mutants', 'killed', 'equivalent', 'score', 'target'], summary)}`);
 process.exitCode = failed ? 1 : 0;

@@ -1,33 +1,33 @@
 // A test runner for Stryker that tries all mutants in one vitest run, instead of starting vitest for each of them.
 //
-// Stryker's own vitest runner starts a worker per mutant, which loads the AWS SDK or the CDK each time: seconds, where the
-// tests take milliseconds. This one wraps it. In the dry run, after Stryker's pass that collects the coverage, it makes a second
-// pass with the same worker for everything (one-pass-runner.ts), and writes which mutant was killed by which test. Each
-// later question of Stryker for a mutant is answered from that.
+// Stryker's own vitest runner starts a worker per mutant. Each worker loads the AWS SDK or the CDK, which takes seconds, while
+// the tests take milliseconds. This runner wraps it. In the dry run, after Stryker's pass that collects the coverage, it makes
+// a second pass in one worker (one-pass-runner.ts), and records which test killed which mutant. It answers Stryker's later
+// requests for a mutant from that record.
 //
-// Two kinds of mutants differ:
-// - one that only runs inside tests: every test that reaches it runs again with that mutant switched on
-// - a static one (it runs while a module is loaded, or in beforeAll): each test file is loaded again with it switched on
+// There are two kinds of mutants:
+// - A mutant that only runs inside tests: every test that reaches it runs again with the mutant switched on.
+// - A static mutant, which runs while a module is loaded or in beforeAll: each test file is loaded again with it switched on.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
 import { strykerPlugins as plugins } from '@stryker-mutator/vitest-runner';
 
 const [vitest] = plugins;
 
-// Both outside the sandbox, so that a second worker finds them.
+// Both are outside the sandbox, so that a second worker finds them.
 const PLAN = process.env.MUTATION_PLAN;
 const RESULTS = process.env.MUTATION_RESULTS;
 
-// Tests that take longer than this come after all others: most mutants are dead by then.
+// Slower tests run after all others, when most mutants are dead.
 const SLOW_MS = 30;
-// Tests that wait for longer than this judge no mutant that runs inside tests: each of them would wait as long again.
+// Even slower tests judge no mutant that runs inside tests, because each mutant would take as long again.
 const TOO_SLOW_MS = 3500;
 
 function everyIdOf({ perTest, static: whileLoading }) {
   return [...new Set([...Object.values(perTest), whileLoading].flatMap((covered) => Object.keys(covered)))];
 }
 
-/** The file that each mutant is in. */
+/** The source file of each mutant. */
 function sourcesByMutant(files) {
   const found = new Map();
   for (const file of files)
@@ -35,7 +35,7 @@ function sourcesByMutant(files) {
   return found;
 }
 
-/** The tests that are named like the source come first: they fail first. */
+/** Tests with a name like the source's come first, because they probably fail first. */
 function likeliestFirst(specifications, source) {
   const names = relative('.', source).split(/[/.]/);
   const likeness = ({ moduleId }) => Math.max(...names.map((name) => commonStart(name, basename(moduleId))));
@@ -76,7 +76,7 @@ class OnePassRunner {
   }
 
   async #tryAll({ mutantCoverage, tests }, sources) {
-    // Where tests share what the first of them makes, a test alone would not make it again.
+    // If tests share something that the first of them makes, a single test wouldn't make it again.
     const reload = process.env.MUTATION_RELOAD === 'yes';
     const statics = reload ? everyIdOf(mutantCoverage) : Object.keys(mutantCoverage.static);
     const perTest = reload ? {} : { ...mutantCoverage.perTest };
@@ -88,13 +88,13 @@ class OnePassRunner {
     writeFileSync(PLAN, JSON.stringify({ root: process.cwd(), perTest, slow, statics, hits }));
     rmSync(RESULTS, { force: true });
     const { ctx } = this.#base;
-    // Fast files first: each mutant that they kill is one less for the slow ones.
+    // Fast files first: the slow ones skip every mutant that these kill.
     const timeOf = Map.groupBy(tests, ({ fileName }) => fileName);
     const meanOf = (file) =>
       timeOf.get(file).reduce((sum, { timeSpentMs }) => sum + timeSpentMs, 0) / timeOf.get(file).length;
     const files = [...timeOf.keys()].toSorted((a, b) => meanOf(a) - meanOf(b));
     for (const config of [ctx.config, ...ctx.projects.map((project) => project.config)]) {
-      // Stryker's setup file would switch the mutants off.
+      // Stryker's setup file would switch off the mutants.
       config.setupFiles = config.setupFiles.filter((file) => !file.includes('stryker-setup'));
       config.bail = 0;
       config.testNamePattern = undefined;
@@ -103,7 +103,7 @@ class OnePassRunner {
       config.hookTimeout = 60_000;
       config.expect = { ...config.expect, poll: { ...config.expect?.poll, timeout: 5_000 } };
     }
-    // Vitest would begin with the largest files.
+    // Otherwise vitest begins with the largest files.
     ctx.sequencer = { sort: (specifications) => specifications };
     const [project] = ctx.projects;
     const pass = files.map((file) => project.createSpecification(file));

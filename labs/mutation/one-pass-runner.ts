@@ -1,18 +1,18 @@
 /**
- * Vitest's test runner, which tries mutants: the worker's half of one-pass-plugin.mjs.
+ * The worker's half of one-pass-plugin.mjs: a test runner of vitest that tries mutants.
  *
- * The plugin lists each test file twice, once more per static mutant, and once more at the end. The first two times, every
- * test runs once per mutant that it reaches and that is still alive: fast tests the first time, slow ones the second. Later,
- * the file is loaded and run with one static mutant, and at last without one.
+ * The plugin lists each test file twice, once more per static mutant, and once more at the end. In the first two runs, every
+ * test runs once per mutant that it reaches and that is still alive: fast tests in the first run, slow ones in the second.
+ * Then the file is loaded and run with one static mutant at a time, and finally without one.
  *
- * After the mutants of a test it runs without one. If it then fails, a mutant has left something behind, and nothing that
- * this test killed counts.
+ * After its mutants, each test runs without one. If it then fails, a mutant left something behind, and none of the test's
+ * kills count.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { type RunnerTask, type RunnerTestFile, TestRunner, vi } from 'vitest';
 
-/** What a test proved about a mutant. */
+/** Why a mutant counts as killed. */
 interface Kill {
   readonly test: string;
   readonly message: string;
@@ -21,7 +21,7 @@ interface Kill {
 interface Plan {
   /** Hits of each mutant, by the test that reaches it. */
   readonly perTest: Record<string, Record<string, number>>;
-  /** Tests that come after all others. */
+  /** Tests that run after all others. */
   readonly slow: readonly string[];
   readonly statics: readonly string[];
   /** Hits of each mutant in all tests. */
@@ -30,7 +30,7 @@ interface Plan {
   readonly root: string;
 }
 
-/** What Stryker's instrumented sources look at. */
+/** The state that Stryker's instrumented sources read. */
 interface Namespace {
   activeMutant?: string | undefined;
   hitCount?: number | undefined;
@@ -39,13 +39,13 @@ interface Namespace {
 
 type Test = Extract<RunnerTask, { type: 'test' }>;
 
-// As Stryker: a mutant that is hit a hundred times as often is an endless loop.
+// Like Stryker: a mutant that is hit a hundred times as often is an endless loop.
 const ENDLESS = 100;
 const plan: Plan = JSON.parse(readFileSync(String(process.env['MUTATION_PLAN']), 'utf8'));
 const slow = new Set(plan.slow);
 const killed = new Map<string, Kill>();
 const tried = new Set<string>();
-/** What went wrong with the method itself. */
+/** Problems of the method itself. */
 const warnings: string[] = [];
 const runsOf = new Map<string, number>();
 
@@ -72,14 +72,14 @@ function report(): void {
 
 const messageOf = (task: { result?: RunnerTask['result'] }) => task.result?.errors?.[0]?.message ?? 'failed';
 
-// biome-ignore lint/style/noDefaultExport: vitest loads it so
+// biome-ignore lint/style/noDefaultExport: vitest loads the default export
 export default class OnePassRunner extends TestRunner {
-  /** The slow tests run, or the others. */
+  /** Whether this run is for the slow tests. */
   #slow = false;
-  /** Each test runs once, with the static mutant of this load of the file, or without one. */
+  /** Each test runs once, with the static mutant of this run or without one. */
   #once = false;
   #static: string | undefined;
-  /** The mutants that the running test tries one after the other; after them it runs without one. */
+  /** The mutants of the running test, which tries them in order and then runs without one. */
   #mutants: string[] = [];
   #kills = new Map<string, Kill>();
 
@@ -131,8 +131,7 @@ export default class OnePassRunner extends TestRunner {
     const id = this.#mutants[attempt.repeats];
     const failed = test.result?.state === 'fail';
     if (id === undefined) {
-      if (failed)
-        warnings.push(`${idOf(test)}: fails after its mutants, so that its kills do not count: ${messageOf(test)}`);
+      if (failed) warnings.push(`${idOf(test)}: fails after its mutants, so its kills don't count: ${messageOf(test)}`);
       else for (const [mutant, kill] of this.#kills) killed.set(mutant, kill);
       return;
     }
@@ -140,7 +139,7 @@ export default class OnePassRunner extends TestRunner {
     if (failed) this.#kills.set(id, { test: idOf(test), message: messageOf(test) });
     if (test.result === undefined) return;
     delete test.result.errors;
-    // A repeat that failed would fail the test.
+    // Otherwise a failed repeat would fail the test.
     if (failed) test.result.state = 'run';
   }
 

@@ -1,7 +1,7 @@
-/** From Stryker's results to a score: what was killed, what survived, and what no test can kill. */
+/** Turns Stryker's results into a score: mutants that were killed, that survived, and that no test can kill. */
 import type { Equivalent } from './equivalents.ts';
 
-/** What Stryker says about one mutant; lines and columns count from one. */
+/** Stryker's result for one mutant. Lines and columns count from one. */
 export interface Result {
   readonly fileName: string;
   readonly mutatorName: string;
@@ -13,7 +13,7 @@ export interface Result {
   };
 }
 
-/** A mutant that a person can find: where it is, and what became of the code. */
+/** A mutant with its place and its change, so that a person can find it. */
 export interface Mutant {
   readonly file: string;
   readonly line: number;
@@ -28,13 +28,12 @@ export interface Score {
   readonly equivalent: number;
   readonly percent: number;
   readonly survivors: readonly Mutant[];
-  /** Listed equivalents whose mutant was killed or does not exist any more. */
+  /** Listed equivalents whose mutant was killed or no longer exists. */
   readonly stale: readonly Equivalent[];
 }
 
 const KILLED = ['Killed', 'Timeout', 'RuntimeError', 'CompileError'];
 
-/** Which code became which, in one line. */
 export function mutantOf(result: Result, source: string): Mutant {
   const { start, end } = result.location;
   const lines = source.split('\n');
@@ -58,9 +57,9 @@ function oneLine(code: string): string {
 }
 
 /**
- * Scores the mutants of some files. Mutants that Stryker ignored do not count.
+ * Mutants that Stryker ignored don't count.
  *
- * @param equivalents of the same files; one that matches several mutants excuses all of them
+ * @param equivalents of the same files. One that matches several mutants excuses all of them.
  */
 export function score(mutants: readonly Mutant[], equivalents: readonly Equivalent[]): Score {
   const counted = mutants.filter(({ status }) => status !== 'Ignored');

@@ -1,21 +1,21 @@
 /**
- * Stryker has its own package folder, because it needs more packages than all the rest of the project together.
- * Only those who run it install it. It finds the project's own vitest, because Node looks upward from this folder.
+ * Stryker has its own package folder, because it needs more packages than the rest of the project. The first mutation run
+ * installs it. It finds the project's vitest, because Node also searches the parent folders.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Result } from './score.ts';
 
-/** What we use of Stryker's class. Its types are installed with it, so the type check can't rely on them. */
+/** The part of Stryker's class that this lab uses. Its own types may not be installed when the project is type-checked. */
 type Stryker = new (options: object) => { runMutationTest(): Promise<Result[]> };
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const lock = `${folder}package-lock.json`;
-/** npm writes this file at the end of each install. */
+/** npm writes this file at the end of an installation. */
 const installed = `${folder}node_modules/.package-lock.json`;
 
-/** Installs what the lock file says, unless that is there already. */
+/** Installs the packages of the lock file, unless they are up to date. */
 export async function installStryker(): Promise<Stryker> {
   if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
     console.log('Installing Stryker into labs/mutation/node_modules.');

@@ -43,7 +43,7 @@ const SETTINGS: WorldSettings = {
   tokenLife: '24h',
 };
 
-export const RUN: RunCreated = {
+const RUN: RunCreated = {
   kind: 'run',
   pool: 'pool-0',
   workspace: 'ws-1',
@@ -56,7 +56,7 @@ export const RUN: RunCreated = {
   between: [],
 };
 
-export type Event = readonly [number, Happening];
+type Event = readonly [number, Happening];
 export const at = (minute: number, happening: Happening): Event => [minute * MINUTE, happening];
 export const run = (minute: number, more: Partial<RunCreated> = {}): Event => at(minute, { ...RUN, ...more });
 export const plan = (minute: number, more: Partial<RunCreated> = {}): Event =>

@@ -1,10 +1,10 @@
 /**
- * A soak: the world of `npm start` for minutes on end, with runs that come, are confirmed and canceled at random, and
- * with faults on both of the launcher's wires and launchers killed in mid-flight. What happened is held to the promises.
+ * A soak: the world of `npm start` for minutes, with runs that are queued, confirmed and canceled at random. Faults hit both
+ * of the launcher's connections, and launchers are killed in the middle of their work. In the end, the promises must hold.
  *
  *   npm run soak -- --minutes 10 --runs 200 --seed 1
  *
- * Prints what it came to as JSON; exit code 1 when a promise was broken or something is left.
+ * Prints the result as JSON. Exit code 1: a promise was broken, or something is left.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,11 +12,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ENV, TASK_TAGS } from '../../functions/launcher/contract.ts';
 import type { Task } from '../../local/ecs/core/task.ts';
+import { isFinal } from '../../local/hcp-terraform/runs.ts';
 import { type Invocation, startFunction } from '../../local/lambda/function.ts';
 import { archiveOf, DATABASE, DNS, NETWORK } from '../../local/start/configurations.ts';
 import { jobsOf, observe } from '../../local/start/model.ts';
+import { latencyOf } from '../../local/start/summary.ts';
 import { poolOfFamily } from '../../local/start/task-definition.ts';
 import { startWorld } from '../../local/start/world.ts';
+import { until } from '../../test/processes.ts';
+import { Random } from '../../test/simulation/random.ts';
 import { startFaultProxy } from '../wire/fault-proxy.ts';
 import { FAULT_TABLE } from '../wire/faults.ts';
 
@@ -25,7 +29,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     runs: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
-    // For the memory of one process over the whole time.
+    // Shows the memory of one process over the whole time.
     'no-kills': { type: 'boolean', default: false },
   },
 });
@@ -35,22 +39,21 @@ const POOLS = [
   { name: 'production', maxAgents: 4 },
   { name: 'sandbox', maxAgents: 3 },
 ];
-const FINAL = new Set(['applied', 'planned_and_finished', 'errored', 'canceled', 'discarded']);
-/** Of the function's 256 MiB, what Node itself does not need. */
+/** The part of the function's 256 MiB that Node leaves to the heap. */
 const HEAP_MIB = 96;
-/** After the last run is queued: for the last jobs, the idle window and a back-off. */
+/** Time after the last run was queued, for the last jobs, the idle window and a back-off. */
 const SETTLE_MS = 150_000;
 
-/** mulberry32: small, seeded, and good enough to choose with. */
-let state = Number(values.seed) >>> 0;
-function random(): number {
-  state = (state + 0x6d2b79f5) >>> 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
+/** Plan-only and auto-apply of a run. Automatic applies are twice as likely. */
+const KINDS = [
+  { planOnly: true, autoApply: false },
+  { planOnly: false, autoApply: true },
+  { planOnly: false, autoApply: true },
+  { planOnly: false, autoApply: false },
+] as const;
+const random = new Random(values.seed);
 function pick<T>(list: readonly T[]): T {
-  const item = list[Math.floor(random() * list.length)];
+  const item = random.among(list);
   if (item === undefined) throw new Error('nothing to pick from');
   return item;
 }
@@ -88,7 +91,7 @@ function launch() {
       ...started.launcherEnvironment,
       [ENV.hostname]: platformProxy.hostname,
       NODE_EXTRA_CA_CERTS: platformProxy.caFile ?? '',
-      // What is free to grow grows: the heap is held to what the function's memory leaves it.
+      // Without a limit, the heap grows.
       NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB} --max-semi-space-size=4`,
       AWS_ENDPOINT_URL_ECS: awsProxy.url,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: awsProxy.url,
@@ -106,10 +109,13 @@ function launch() {
   });
 }
 
-/** Resident bytes of the launcher's process; it is new after each kill. */
+const childProcesses = (): string => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
+
+/** Resident bytes of the launcher's process, which is a new one after each kill. */
 function launcherMemory(): number {
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
-  const host = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lambda/host'));
+  const host = childProcesses()
+    .split(' ')
+    .find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('lambda/host'));
   const status = host === undefined ? '' : readFileSync(`/proc/${host}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
 }
@@ -117,60 +123,49 @@ function launcherMemory(): number {
 let launcher = launch();
 const memory: number[] = [];
 const startMs = Date.now();
-const workspaces: { readonly id: string; readonly pool: string }[] = [];
+const workspaces: string[] = [];
 for (const { name } of POOLS) {
   for (let i = 0; i < 10; i += 1) {
     const poolId = started.poolIds.get(name) ?? '';
-    const { id } = await started.api.createWorkspace({ name: `${name}-${i}`, poolId });
-    workspaces.push({ id, pool: name });
+    workspaces.push((await started.api.createWorkspace({ name: `${name}-${i}`, poolId })).id);
   }
 }
 const archives = await Promise.all([NETWORK, DATABASE, DNS].map(archiveOf));
 const runs: string[] = [];
 const counts = { faults: 0, launchersKilled: 0, canceled: 0, confirmed: 0 };
 const queueUntilMs = startMs + Math.max(30_000, durationMs - SETTLE_MS);
-const statusOf = (run: string): string => started.hcpTerraform.world.runs.get(run)?.status ?? 'gone';
+const runOf = (id: string) => started.hcpTerraform.world.runs.get(id);
+const statusOf = (id: string): string => runOf(id)?.status ?? 'gone';
+const hasEnded = (id: string): boolean => {
+  const run = runOf(id);
+  return run !== undefined && isFinal(run);
+};
 
-while (runs.length < runsWanted || runs.some((run) => !FINAL.has(statusOf(run)))) {
+while (runs.length < runsWanted || !runs.every(hasEnded)) {
   const now = Date.now();
   if (now > startMs + durationMs + SETTLE_MS) break;
   const due = Math.min(runsWanted, Math.ceil((runsWanted * (now - startMs)) / (queueUntilMs - startMs)));
   while (runs.length < due) {
-    const [planOnly, autoApply] = pick([
-      [true, false],
-      [false, true],
-      [false, true],
-      [false, false],
-    ] as const);
-    const isDestroy = !planOnly && random() < 0.1;
-    const { id: workspaceId } = pick(workspaces);
-    runs.push(
-      await started.api.queueRun({
-        workspaceId,
-        archive: pick(archives),
-        message: 'soak',
-        planOnly,
-        autoApply,
-        isDestroy,
-      }),
-    );
+    const kind = pick(KINDS);
+    const isDestroy = !kind.planOnly && random.chance(0.1);
+    const run = { workspaceId: pick(workspaces), archive: pick(archives), message: 'soak', ...kind, isDestroy };
+    runs.push(await started.api.queueRun(run));
   }
   for (const run of runs) {
-    const status = statusOf(run);
-    if (status === 'planned') {
+    if (statusOf(run) === 'planned') {
       counts.confirmed += 1;
       await started.api.confirm(run, 'soak').catch(() => undefined);
-    } else if (!FINAL.has(status) && random() < 0.002) {
+    } else if (!hasEnded(run) && random.chance(0.002)) {
       counts.canceled += 1;
       await started.api.cancel(run, 'soak').catch(() => undefined);
     }
   }
-  if (now < queueUntilMs && random() < 0.08) {
+  if (now < queueUntilMs && random.chance(0.08)) {
     const { system, fault, aim } = pick(FAULT_TABLE);
     (system === 'HCP Terraform' ? platformProxy : awsProxy).inject(fault, aim);
     counts.faults += 1;
   }
-  if (now < queueUntilMs && random() < 0.006 && !values['no-kills']) {
+  if (now < queueUntilMs && random.chance(0.006) && !values['no-kills']) {
     counts.launchersKilled += 1;
     await launcher.stop();
     launcher = launch();
@@ -180,15 +175,17 @@ while (runs.length < runsWanted || runs.some((run) => !FINAL.has(statusOf(run)))
 }
 platformProxy.heal();
 awsProxy.heal();
-const settled = (): boolean => started.ecs.tasks().every(({ lastStatus }) => lastStatus === 'STOPPED');
-for (const until = Date.now() + 60_000; !settled() && Date.now() < until; ) await delay(250);
+const liveTasks = () => started.ecs.tasks().filter(({ lastStatus }) => lastStatus !== 'STOPPED');
+await until('all tasks are stopped', () => liveTasks().length === 0).catch(() => undefined);
 
-const unfinished = runs.filter((run) => !FINAL.has(statusOf(run)));
-if (unfinished.length > 0)
-  problems.push(`${unfinished.length} runs did not end: ${unfinished.map(statusOf).join(', ')}`);
+/** Reports a problem if there is anything in the list. */
+function expectNone(list: readonly unknown[], problem: string): void {
+  if (list.length > 0) problems.push(`${list.length} ${problem}`);
+}
+const unfinished = runs.filter((run) => !hasEnded(run));
+expectNone(unfinished, `runs did not end: ${unfinished.map(statusOf).join(', ')}`);
+expectNone(liveTasks(), 'tasks are left');
 const tasks = started.ecs.tasks();
-const left = tasks.filter(({ lastStatus }) => lastStatus !== 'STOPPED');
-if (left.length > 0) problems.push(`${left.length} tasks are left`);
 const attempts = new Set<string>();
 for (const { startedBy, tags, id } of tasks) {
   const attempt = tags.find(({ key }) => key === TASK_TAGS.attempt)?.value ?? id;
@@ -204,45 +201,49 @@ if (new Set(servers).size !== servers.length) problems.push('a container served 
 for (const { id, stopCode } of tasks) {
   if (stopCode === 'UserInitiated' && servers.includes(id)) problems.push(`a task with a job was stopped: ${id}`);
 }
-const lost = served.filter(({ endedAt }) => endedAt === undefined);
-if (lost.length > 0) problems.push(`${lost.length} jobs were taken and never ended`);
-if (log.some((line) => line.includes('atlasv1'))) problems.push('a token is in the log');
-const agentsLeft = [...started.hcpTerraform.world.agents.values()].filter(({ reported }) => reported !== 'exited');
-if (agentsLeft.length > 0) problems.push(`${agentsLeft.length} agents are left`);
+expectNone(
+  served.filter(({ endedAt }) => endedAt === undefined),
+  'jobs were taken and never ended',
+);
+expectNone(
+  log.filter((line) => line.includes('atlasv1')),
+  'lines of the log have a token',
+);
+const agents = [...started.hcpTerraform.world.agents.values()];
+expectNone(
+  agents.filter(({ reported }) => reported !== 'exited'),
+  'agents are left',
+);
 
 await launcher.stop();
-const waits = served.map(({ queuedAt, startedAt }) => (startedAt ?? queuedAt) - queuedAt).sort((a, b) => a - b);
-const quantile = (q: number): number => Math.round((waits[Math.floor(q * (waits.length - 1))] ?? 0) / 100) / 10;
+const {
+  p50Ms = 0,
+  p95Ms = 0,
+  maxMs = 0,
+} = latencyOf(served.map(({ queuedAt, startedAt }) => (startedAt ?? queuedAt) - queuedAt));
+const tenths = (ms: number, unitMs: number): number => Math.round((10 * ms) / unitMs) / 10;
 const third = Math.floor(memory.length / 3);
 const mebibytes = (list: readonly number[]): number =>
   Math.round((list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0) / 2 ** 20);
 await Promise.all([platformProxy.close(), awsProxy.close()]);
 await started.close();
-const processes = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
-if (processes !== '') problems.push(`processes are left: ${processes}`);
-process.stdout.write(
-  `${JSON.stringify(
-    {
-      minutes: Math.round((Date.now() - startMs) / 6_000) / 10,
-      seed: Number(values.seed),
-      runs: runs.length,
-      outcomes: Object.fromEntries(
-        [...Map.groupBy(runs, statusOf)].map(([status, list]) => [status, list.length]).sort(),
-      ),
-      jobs: jobs.length,
-      jobsServed: served.length,
-      containers: tasks.length,
-      waitSeconds: { p50: quantile(0.5), p95: quantile(0.95), max: quantile(1) },
-      ...counts,
-      faultsThatHit: platformProxy.hits + awsProxy.hits,
-      invocations,
-      failedInvocations,
-      mostLive: Object.fromEntries(mostLive),
-      launcherMemoryMiB: [0, 1, 2].map((n) => mebibytes(memory.slice(n * third, (n + 1) * third))),
-      problems,
-    },
-    undefined,
-    2,
-  )}\n`,
-);
+if (childProcesses() !== '') problems.push(`processes are left: ${childProcesses()}`);
+const result = {
+  minutes: tenths(Date.now() - startMs, 60_000),
+  seed: Number(values.seed),
+  runs: runs.length,
+  outcomes: Object.fromEntries([...Map.groupBy(runs, statusOf)].map(([status, { length }]) => [status, length]).sort()),
+  jobs: jobs.length,
+  jobsServed: served.length,
+  containers: tasks.length,
+  waitSeconds: { p50: tenths(p50Ms, 1000), p95: tenths(p95Ms, 1000), max: tenths(maxMs, 1000) },
+  ...counts,
+  faultsThatHit: platformProxy.hits + awsProxy.hits,
+  invocations,
+  failedInvocations,
+  mostLive: Object.fromEntries(mostLive),
+  launcherMemoryMiB: [0, 1, 2].map((n) => mebibytes(memory.slice(n * third, (n + 1) * third))),
+  problems,
+};
+process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;

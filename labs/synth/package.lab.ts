@@ -1,27 +1,17 @@
 /**
- * The package as its users have it: packed, installed from the tarball into an empty app, and used as docs/construct.md says.
+ * The package as its users get it: packed, installed from the tarball into an empty app, and used as in docs/construct.md.
  * Needs the npm registry.
  */
-import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync, type StdioOptions } from 'node:child_process';
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
 const root = join(import.meta.dirname, '..', '..');
 const folder = mkdtempSync(join(tmpdir(), 'package-test-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const { peerDependencies, devDependencies } = z
   .looseObject({
@@ -35,17 +25,15 @@ const lowest = (name: string): string => `${peerDependencies[name]}`.replace('^'
 const examples = globSync('*.ts', { cwd: join(root, 'examples', 'construct') }).sort();
 
 const guide = readFileSync(join(root, 'docs', 'construct.md'), 'utf8');
-/** Blocks of the guide in a language. */
+/** The guide's code blocks in a language. */
 const blocks = (language: string): string[] =>
   [...guide.matchAll(/```(\w+)\n([\s\S]*?)```/g)].flatMap(([, found, text = '']) => (found === language ? [text] : []));
 
+const QUIET: StdioOptions = ['ignore', 'pipe', 'pipe'];
+
 function npm(cwd: string, ...args: string[]): string {
-  // The npm of the host: the newest versions are what an app without a lock file gets.
-  return execFileSync('npm', [...args, '--no-audit', '--no-fund'], {
-    cwd,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  // An app without a lock file gets the newest versions, so this is the host's npm.
+  return execFileSync('npm', [...args, '--no-audit', '--no-fund'], { cwd, encoding: 'utf8', stdio: QUIET });
 }
 
 beforeAll(() => {
@@ -65,9 +53,8 @@ it('contains the constructs, their types, the image and the finished bundle, and
   ]) {
     expect(files).toContain(`package/dist/${file}`);
   }
-  expect(files.filter((file) => /node_modules|\/test\/|\/local\/|\.ts$/.test(file.replace(/\.d\.ts$/, '')))).toEqual(
-    [],
-  );
+  const unwanted = files.filter((file) => /node_modules|\/test\/|\/local\/|\.ts$/.test(file.replace(/\.d\.ts$/, '')));
+  expect(unwanted).toEqual([]);
 });
 
 describe.each([
@@ -81,104 +68,66 @@ describe.each([
   beforeAll(() => {
     mkdirSync(app);
     writeFileSync(join(app, 'package.json'), '{"private":true,"type":"module"}');
-    npm(
-      app,
-      'install',
-      `aws-cdk-lib@${cdk}`,
-      `constructs@${constructs}`,
-      'typescript@5.9.3',
-      `@types/node@${devDependencies['@types/node']}`,
-    );
-    const install =
-      blocks('sh')
-        .join('')
-        .split('\n')
-        .find((line) => line.startsWith('npm install')) ?? 'no install line';
+    const types = `@types/node@${devDependencies['@types/node']}`;
+    npm(app, 'install', `aws-cdk-lib@${cdk}`, `constructs@${constructs}`, 'typescript@5.9.3', types);
+    const [, install = 'no install line'] = /^npm (install .*)$/m.exec(blocks('sh').join('')) ?? [];
     const [tarball = ''] = globSync('*.tgz', { cwd: folder });
-    npm(
-      app,
-      ...install
-        .replace(/\S+\.tgz/, join(folder, tarball))
-        .split(' ')
-        .slice(1),
-    );
+    npm(app, ...install.replace(/\S+\.tgz/, join(folder, tarball)).split(' '));
   }, 600_000);
 
+  /** Runs a program of the app. */
+  function node(args: readonly string[], stdio: StdioOptions = QUIET, env: Record<string, string> = {}): void {
+    execFileSync(process.execPath, args, { cwd: app, env: { ...process.env, ...env }, stdio });
+  }
+
+  /** Synthesizes an example. @returns its folder and template */
+  function synthesized(example: string) {
+    const out = `out-${example}`;
+    const env = { CDK_OUTDIR: out, CDK_CONTEXT_JSON: '{"agent-launcher:allowPlaceholder":true}' };
+    node([example.replace(/ts$/, 'js')], ['ignore', 'inherit', 'pipe'], env);
+    const [file = ''] = globSync('*.template.json', { cwd: join(app, out) });
+    return { out: join(app, out), template: Template.fromString(readFileSync(join(app, out, file), 'utf8')) };
+  }
+
   it('installs one CDK, and nothing that only the bundle needs', () => {
-    const installed = globSync('**/node_modules/{*,@*/*}/package.json', { cwd: app }).map((path) =>
-      path.replaceAll('\\', '/'),
-    );
+    const installed = globSync('**/node_modules/{*,@*/*}/package.json', { cwd: app });
     const names = installed.map((path) => path.replace(/^.*node_modules\//, '').replace(/\/package\.json$/, ''));
     expect(names.filter((name) => name === 'aws-cdk-lib' || name === 'constructs')).toHaveLength(2);
-    expect(
-      names.filter((name) => /^(?:(?:undici|zod|esbuild|tldts)$|@middy|@aws-sdk|@aws-lambda-powertools)/.test(name)),
-    ).toEqual([]);
+    const bundled = /^(?:(?:undici|zod|esbuild|tldts)$|@middy|@aws-sdk|@aws-lambda-powertools)/;
+    expect(names.filter((name) => bundled.test(name))).toEqual([]);
   });
 
   it('type-checks the examples and the samples of the guide, libraries included', () => {
     for (const example of examples) copyFileSync(join(root, 'examples', 'construct', example), join(app, example));
     for (const [index, text] of blocks('ts').entries()) writeFileSync(join(app, `sample-${index}.ts`), text);
-    const tsc = [
-      join(modules, 'typescript', 'bin', 'tsc'),
-      '--strict',
-      '--target',
-      'es2022',
-      '--module',
-      'nodenext',
-      '--types',
-      'node',
-    ];
+    const tsc = join(modules, 'typescript', 'bin', 'tsc');
+    const options = '--strict --target es2022 --module nodenext --types node --skipLibCheck false'.split(' ');
     const samples = [...examples, ...blocks('ts').map((_, index) => `sample-${index}.ts`)];
     expect(samples.length).toBeGreaterThan(1);
-    execFileSync(process.execPath, [...tsc, '--skipLibCheck', 'false', ...samples], {
-      cwd: app,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+    node([tsc, ...options, ...samples], ['ignore', 'inherit', 'inherit']);
   }, 300_000);
 
   it('refuses the example until its organization is set', () => {
-    expect(() => execFileSync(process.execPath, ['app.js'], { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] })).toThrow(
-      /organization\n.*"your-org", the placeholder of the example/,
-    );
+    expect(() => node(['app.js'])).toThrow(/organization\n.*"your-org", the placeholder of the example/);
   });
 
   it.each(examples.filter((example) => example !== 'app.ts'))('synthesizes %s', (example) => {
-    execFileSync(process.execPath, [example.replace(/ts$/, 'js')], {
-      cwd: app,
-      env: {
-        ...process.env,
-        CDK_OUTDIR: `out-${example}`,
-        CDK_CONTEXT_JSON: '{"agent-launcher:allowPlaceholder":true}',
-      },
-      stdio: ['ignore', 'inherit', 'pipe'],
-    });
-    const [file = ''] = globSync('*.template.json', { cwd: join(app, `out-${example}`) });
-    const template = Template.fromString(readFileSync(join(app, `out-${example}`, file), 'utf8'));
+    const { template } = synthesized(example);
     template.resourceCountIs('AWS::ECS::Cluster', 1);
   });
 
-  it('synthesizes the example, with the bundle that synthesis makes from the sources', () => {
-    execFileSync(process.execPath, ['app.js'], {
-      cwd: app,
-      env: { ...process.env, CDK_OUTDIR: 'out', CDK_CONTEXT_JSON: '{"agent-launcher:allowPlaceholder":true}' },
-      stdio: ['ignore', 'inherit', 'pipe'],
-    });
-    const out = join(app, 'out');
-    const [file = ''] = globSync('*.template.json', { cwd: out });
-    const template = Template.fromString(readFileSync(join(out, file), 'utf8'));
+  it('synthesizes the guide’s example, with the bundle that synthesis makes from the sources', () => {
+    const { out, template } = synthesized('app.ts');
     template.hasResourceProperties('AWS::ECS::Cluster', { ClusterName: Match.stringLikeRegexp('-Agents-') });
     template.hasResourceProperties('AWS::EC2::SecurityGroup', { GroupDescription: 'Agents: nothing in, HTTPS out' });
     template.hasOutput('*', { Description: 'Cluster of the agents' });
     const text = readFileSync(join(root, 'dist', 'bundles', 'launcher', 'index.mjs'), 'utf8');
-    // The function that copies images has a bundle, too.
+    // The function that copies images has another bundle.
     const bundles = globSync('asset.*/index.mjs', { cwd: out });
     const [bundle = ''] = bundles.filter((path) => readFileSync(join(out, path), 'utf8') === text);
     expect(bundle).not.toBe('');
-    expect(readdirSync(join(out, bundle, '..')).sort()).toEqual([
-      'THIRD-PARTY-LICENSES.txt',
-      'index.mjs',
-      'index.mjs.map',
-    ]);
+    const files = readdirSync(join(out, bundle, '..')).sort();
+    expect(files).toEqual(['THIRD-PARTY-LICENSES.txt', 'index.mjs', 'index.mjs.map']);
   });
 
   it('refuses wrong properties in plain JavaScript', () => {
@@ -188,8 +137,8 @@ describe.each([
 import { AgentLauncher } from 'agent-launcher';
 new AgentLauncher(new Stack(new App(), 'Mine'), 'Agents', { organisation: 'acme', pools: [] });`,
     );
-    expect(() =>
-      execFileSync(process.execPath, ['wrong.mjs'], { cwd: app, stdio: ['ignore', 'pipe', 'pipe'] }),
-    ).toThrow(/did you mean organization\?[\s\S]*vpc\n[\s\S]*apiTokenSecret\n[\s\S]*pools\n/);
+    expect(() => node(['wrong.mjs'])).toThrow(
+      /did you mean organization\?[\s\S]*vpc\n[\s\S]*apiTokenSecret\n[\s\S]*pools\n/,
+    );
   });
 });

@@ -1,3 +1,4 @@
+/** A proxy between the launcher and an emulator, which breaks connections and responses on request. */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { Agent, request as forward } from 'undici';

@@ -15,6 +15,7 @@ import { HcpApi } from '../../local/start/hcp-api.ts';
 import { startFunction } from '../../test/journey/cold-function.ts';
 import { type Deployment, synthesize } from '../../test/journey/deployment.ts';
 import { writeSection } from '../../test/lib/network/reachability/sections.ts';
+import { markdownTable } from '../markdown-table.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { aimAtPool, FAULT_TABLE, type FaultRow, POOL_FAULT_TABLE, type PoolFaultRow, type Target } from './faults.ts';
 
@@ -34,8 +35,8 @@ let deployment: Deployment;
 let archive: Buffer;
 let platformProxy: FaultProxy;
 let awsProxy: FaultProxy;
-const measured: string[] = [];
-const measuredApart: string[] = [];
+const measured: (string | number)[][] = [];
+const measuredApart: string[][] = [];
 
 beforeAll(async () => {
   platform = await startHcpTerraform({ organization: 'acme', agentPoolName: 'default', rateLimits: 'off' });
@@ -76,11 +77,10 @@ afterAll(async () => {
   await Promise.all([platform?.close(), aws?.close(), deployment?.remove(), api?.close(), otherApi?.close()]);
   const whole = measured.length === FAULT_TABLE.length && measuredApart.length === POOL_FAULT_TABLE.length;
   if (process.env['WIRE_WRITE'] !== '1' || !whole) return;
-  const head =
-    '| fault of one pool | what the launcher logged | failed ticks | tasks | time to launch | the other pool’s time to launch |\n|---|---|---|---|---|---|';
-  writeSection('docs/reliability.md', 'wire', [head, ...measured].join('\n'));
-  const headApart = '| fault of one pool | the other pool’s time to launch |\n|---|---|';
-  writeSection('docs/reliability.md', 'wire-pools', [headApart, ...measuredApart].join('\n'));
+  const common = ['fault of one pool', 'the other pool’s time to launch'] as const;
+  const header = [common[0], 'what the launcher logged', 'failed ticks', 'tasks', 'time to launch', common[1]];
+  writeSection('docs/reliability.md', 'wire', markdownTable(header, measured));
+  writeSection('docs/reliability.md', 'wire-pools', markdownTable(common, measuredApart));
 });
 
 /** Task families of the pools that aren't in the deployment. */
@@ -152,113 +152,103 @@ function whatWasLogged(lines: readonly string[], pattern: RegExp | undefined): s
   const messages = [...line.matchAll(/"(?:message|detail)":"((?:[^"\\]|\\.)*)"/g)].map(([, text]) => text ?? '');
   return (messages.filter((text) => text !== 'tick' && text !== 'tick with errors')[0] ?? '–')
     .replaceAll(/localhost:\d+/g, 'the host')
-    .replaceAll(/[, ]*request id [\w-]+/g, '')
-    .replaceAll('|', '\\|');
+    .replaceAll(/[, ]*request id [\w-]+/g, '');
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+const launchedOnce = (run: string) => expect.poll(() => tasksFor(run).length, patience).toBe(1);
+
+/** Tries a fault of the deployment's pool, with a pool of another organization next to it. */
+async function tryFault(name: string, row: FaultRow, index: number): Promise<void> {
+  const proxy = row.system === 'HCP Terraform' ? platformProxy : awsProxy;
+  const hitsBefore = proxy.hits;
+  const { pool: own, lane } = deployedPool();
+  const { taskDefinition } = lane;
+  const target: Target = { id: platform.agentPool.id, name: own.name, taskDefinition, apiTokenSecret: TOKEN_SECRET };
+  const other: AgentPoolEnvironment = {
+    ...own,
+    name: 'other',
+    organization: 'other',
+    apiTokenSecret: 'acme/other-token',
+    lanes: [{ ...lane, taskDefinition: OTHER }],
+  };
+  const aimed = aimAtPool(row, target);
+  proxy.inject(row.fault, aimed ?? row.aim);
+  const run = await queueRun(`w${index}`);
+  const others = await queueRun(`o${index}`, otherPool.id, otherApi);
+  const startedAt = Date.now();
+  const fn = launcherOf(own, other);
+  try {
+    const afterMs = (wanted: string) => launchedOnce(wanted).then(() => Date.now() - startedAt);
+    const [rightAfterMs, otherAfterMs] = await Promise.all([afterMs(run), afterMs(others)]);
+    // A complete tick without errors must follow, and must not launch another task.
+    const invocationsThen = fn.invocations.length;
+    const followedByGoodTick = () => fn.invocations.slice(invocationsThen + 1).some(({ error }) => error === undefined);
+    await expect.poll(followedByGoodTick, patience).toBe(true);
+
+    expect([tasksFor(run).length, tasksFor(others).length]).toEqual([1, 1]);
+    if (aimed !== undefined) expect(startedAt + otherAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
+    expect(proxy.hits - hitsBefore).toBe(row.aim.times);
+    const text = fn.lines.join('\n');
+    const errors = fn.invocations.flatMap(({ error }) => (error === undefined ? [] : [error]));
+    if (row.logged === undefined) expect(errors).toEqual([]);
+    else expect(text).toMatch(row.logged);
+    expect(text).not.toContain('atlasv1');
+    expect(Math.max(...fn.invocations.map(({ durationMs }) => durationMs))).toBeLessThan(LAMBDA_TIMEOUT_MS);
+    const ticks = fn.lines.filter((line) => line.includes('"message":"tick')).length;
+    measured.push([
+      name,
+      whatWasLogged(fn.lines, row.logged),
+      `${errors.length} of ${ticks}`,
+      tasksFor(run).length,
+      seconds(rightAfterMs),
+      `${seconds(otherAfterMs)}${aimed === undefined ? ', fault of both pools' : ''}`,
+    ]);
+  } finally {
+    fn.kill();
+    await Promise.all([api.cancel(run, ROW_IS_OVER), otherApi.cancel(others, ROW_IS_OVER)]);
+    await reset();
+  }
+}
+
+/** Tries a fault of a neighbour in the same organization as the deployment's pool. */
+async function tryPoolFault(name: string, row: PoolFaultRow, index: number): Promise<void> {
+  const { fault, on, apiTokenSecret = TOKEN_SECRET } = row;
+  const { pool: own, lane } = deployedPool();
+  const poolName = `neighbour-${index}`;
+  const { id } = await api.createPool(poolName);
+  const lanes = [{ ...lane, taskDefinition: NEIGHBOUR }];
+  const neighbour: AgentPoolEnvironment = { ...own, apiTokenSecret, name: poolName, id, lanes };
+  const hitsBefore = platformProxy.hits;
+  const target = { id, name: poolName, taskDefinition: NEIGHBOUR, apiTokenSecret };
+  platformProxy.inject(fault, { on: on(target), times: 50 });
+  const theirs = await queueRun(`theirs-${index}`, id);
+  const ours = await queueRun(`ours-${index}`);
+  const startedAt = Date.now();
+  const fn = launcherOf(neighbour, own);
+  try {
+    await launchedOnce(ours);
+    const rightAfterMs = Date.now() - startedAt;
+    // The faulty request may come later.
+    await expect.poll(() => platformProxy.hits, patience).toBeGreaterThan(hitsBefore);
+    expect(startedAt + rightAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
+    platformProxy.heal();
+    await launchedOnce(theirs);
+    measuredApart.push([name, seconds(rightAfterMs)]);
+  } finally {
+    fn.kill();
+    await Promise.all([ours, theirs].map((run) => api.cancel(run, ROW_IS_OVER)));
+    await reset();
+  }
 }
 
 describe('a fault on the wire loses nothing, starts nothing twice and delays no other pool', () => {
-  it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))(
-    '%s',
-    async (name, row: FaultRow, index) => {
-      const proxy = row.system === 'HCP Terraform' ? platformProxy : awsProxy;
-      const hitsBefore = proxy.hits;
-      const { pool: own, lane } = deployedPool();
-      const target: Target = {
-        id: platform.agentPool.id,
-        name: own.name,
-        taskDefinition: lane.taskDefinition,
-        apiTokenSecret: TOKEN_SECRET,
-      };
-      const other: AgentPoolEnvironment = {
-        ...own,
-        name: 'other',
-        organization: 'other',
-        apiTokenSecret: 'acme/other-token',
-        lanes: [{ ...lane, taskDefinition: OTHER }],
-      };
-      const aimed = aimAtPool(row, target);
-      proxy.inject(row.fault, aimed ?? row.aim);
-      const run = await queueRun(`w${index}`);
-      const others = await queueRun(`o${index}`, otherPool.id, otherApi);
-      const startedAt = Date.now();
-      const fn = launcherOf(own, other);
-      try {
-        const afterMs = async (wanted: string): Promise<number> => {
-          await expect.poll(() => tasksFor(wanted).length, patience).toBe(1);
-          return Date.now() - startedAt;
-        };
-        // A complete tick without errors must follow, and must not launch another task.
-        const [rightAfterMs, otherAfterMs] = await Promise.all([afterMs(run), afterMs(others)]);
-        const invocationsThen = fn.invocations.length;
-        await expect
-          .poll(() => fn.invocations.slice(invocationsThen + 1).some(({ error }) => error === undefined), patience)
-          .toBe(true);
-
-        expect([tasksFor(run).length, tasksFor(others).length]).toEqual([1, 1]);
-        if (aimed !== undefined) expect(startedAt + otherAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
-        expect(proxy.hits - hitsBefore).toBe(row.aim.times);
-        const text = fn.lines.join('\n');
-        if (row.logged === undefined)
-          expect(fn.invocations.map(({ error }) => error)).not.toContainEqual(expect.any(String));
-        else expect(text).toMatch(row.logged);
-        expect(text).not.toContain('atlasv1');
-        expect(Math.max(...fn.invocations.map(({ durationMs }) => durationMs))).toBeLessThan(LAMBDA_TIMEOUT_MS);
-        const ticks = fn.lines.filter((line) => line.includes('"message":"tick')).length;
-        const failed = fn.invocations.filter(({ error }) => error !== undefined).length;
-        const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-        const launched = `${failed} of ${ticks} | ${tasksFor(run).length} | ${seconds(rightAfterMs)}`;
-        const shared = aimed === undefined ? ', fault of both pools' : '';
-        measured.push(
-          `| ${name} | ${whatWasLogged(fn.lines, row.logged)} | ${launched} | ${seconds(otherAfterMs)}${shared} |`,
-        );
-      } finally {
-        fn.kill();
-        await Promise.all([api.cancel(run, ROW_IS_OVER), otherApi.cancel(others, ROW_IS_OVER)]);
-        await reset();
-      }
-    },
-    120_000,
-  );
+  it.each(FAULT_TABLE.map((row, index) => [`${row.system}: ${row.name}`, row, index] as const))('%s', tryFault);
 });
 
 describe('a fault of one pool', () => {
   it.each(POOL_FAULT_TABLE.map((row, index) => [row.name, row, index] as const))(
     'delays no other pool: %s',
-    async (name, { fault, on, apiTokenSecret = TOKEN_SECRET }: PoolFaultRow, index) => {
-      const { pool: own, lane } = deployedPool();
-      const poolName = `neighbour-${index}`;
-      const { id } = await api.createPool(poolName);
-      const neighbour: AgentPoolEnvironment = {
-        ...own,
-        apiTokenSecret,
-        name: poolName,
-        id,
-        lanes: [{ ...lane, taskDefinition: NEIGHBOUR }],
-      };
-      const hitsBefore = platformProxy.hits;
-      platformProxy.inject(fault, {
-        on: on({ id, name: poolName, taskDefinition: NEIGHBOUR, apiTokenSecret }),
-        times: 50,
-      });
-      const theirs = await queueRun(`theirs-${index}`, id);
-      const ours = await queueRun(`ours-${index}`);
-      const startedAt = Date.now();
-      const fn = launcherOf(neighbour, own);
-      try {
-        await expect.poll(() => tasksFor(ours).length, patience).toBe(1);
-        const rightAfterMs = Date.now() - startedAt;
-        // The faulty request may come later.
-        await expect.poll(() => platformProxy.hits, patience).toBeGreaterThan(hitsBefore);
-        expect(startedAt + rightAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
-        platformProxy.heal();
-        await expect.poll(() => tasksFor(theirs).length, patience).toBe(1);
-        measuredApart.push(`| ${name} | ${(rightAfterMs / 1000).toFixed(1)} s |`);
-      } finally {
-        fn.kill();
-        await Promise.all([ours, theirs].map((run) => api.cancel(run, ROW_IS_OVER)));
-        await reset();
-      }
-    },
-    120_000,
+    tryPoolFault,
   );
 });

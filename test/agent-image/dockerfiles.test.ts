@@ -1,10 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_AGENT_VERSION } from '../../lib/defaults.ts';
-import { whyMissing } from '../processes.ts';
+import { runSync, whyMissing } from '../processes.ts';
 import { testUnless } from '../unless.ts';
 
 const FOLDER = fileURLToPath(new URL('../../agent-image/', import.meta.url));
@@ -36,11 +35,13 @@ describe('the Dockerfiles', () => {
     expect(read('fetch-release.sh')).toContain(`KEY_FINGERPRINT:-${fingerprint}}`);
   });
 
-  testUnless(whyMissing('shellcheck'), 'run scripts that pass shellcheck', () => {
-    const scripts = readdirSync(FOLDER)
-      .filter((name) => name.endsWith('.sh'))
-      .map((name) => join(FOLDER, name));
+  testUnless(whyMissing('shellcheck'), 'and the labs run scripts that pass shellcheck', () => {
+    const scripts = globSync(['*.sh', 'example/hooks/*', '../labs/*/*.sh'], { cwd: FOLDER });
     const options = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
-    expect(spawnSync('shellcheck', [...options, ...scripts], { encoding: 'utf8' }).stdout).toBe('');
+    expect(runSync('shellcheck', [...options, ...scripts], { cwd: FOLDER })).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
   });
 });

@@ -1,10 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+/**
+ * The entrypoint as a process: naming, output, exit codes, signals and settings. Where it matters, every test runs in three
+ * ways: as a file, as the text of a task definition, and with BusyBox. The idle watchdog has its own tests.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { entrypointText } from '../../lib/agent/entrypoint.ts';
-import { until, whyMissing } from '../processes.ts';
-import { testUnless } from '../unless.ts';
+import { until } from '../processes.ts';
 import { folderWithAgent, processesIn, SCRIPT, Scratch, start, TOKEN, waysToRun } from './entrypoint-process.ts';
 
 const scratch = new Scratch();
@@ -58,7 +60,7 @@ describe('the entrypoint', { concurrent: true }, () => {
       response.end(answers.shift());
     });
     expect(await refusal(69, unnamed(endpoint))).toEqual([
-      `entrypoint: The task metadata endpoint ${endpoint}/task gave no TaskARN in 5 attempts. The agent is not started, since the launcher could not tell which task it is in.`,
+      `entrypoint: The task metadata endpoint ${endpoint}/task returned no TaskARN in 5 attempts. The agent was not started, because the launcher could not match it with its task.`,
     ]);
     expect(answers).toEqual([]);
   });
@@ -161,7 +163,7 @@ describe('the entrypoint', { concurrent: true }, () => {
         'entrypoint: SIGTERM: asked the agent to leave (SIGTERM). If it has a job, it finishes that first.',
       );
       expect(run.said()[2]).toBe(
-        'entrypoint: SIGINT: not passed on, since the agent got SIGTERM already and a second signal would end its job.',
+        'entrypoint: SIGINT: not forwarded, because the agent already got SIGTERM and a second signal would end its job.',
       );
       writeFileSync(join(run.directory, 'finish'), '');
       expect(await run.ended).toEqual({ code: 5, signal: null });
@@ -184,7 +186,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     it('the entrypoint leaves no process and no file behind', async () => {
       const run = start(scratch, way, "say('up'); await after(200);");
       await run.ended;
-      expect(spawnSync('ls', [run.directory], { encoding: 'utf8' }).stdout).toBe('agent.mjs\nbin\nsignals\n');
+      expect(readdirSync(run.directory).sort()).toEqual(['agent.mjs', 'bin', 'signals']);
       await until('no process is left', () => processesIn(run.directory).length === 0);
     });
   });
@@ -280,7 +282,7 @@ describe('the entrypoint', { concurrent: true }, () => {
   });
 
   test.each([
-    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'outside of ECS set TFC_AGENT_NAME'],
+    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'Outside of ECS, set TFC_AGENT_NAME'],
     ['without a writable directory', { TMPDIR: '/nonexistent' }, '/nonexistent is not writable; mount a volume there'],
   ])('reports what to do %s', async (_, variables: Record<string, string>, says) => {
     expect((await refusal(78, variables)).join()).toContain(says);
@@ -332,15 +334,5 @@ describe('its text', () => {
     expect(text.every((byte) => byte < 128)).toBe(true);
     expect(text.toString()).not.toMatch(/^\s*#/m);
     expect(text.length).toBeLessThan(9 * 1024);
-  });
-
-  testUnless(whyMissing('shellcheck'), 'passes shellcheck', () => {
-    const arguments_ = ['--shell=sh', '--enable=all', '--exclude=SC2249,SC2250,SC2312'];
-    const ownScripts = ['with-docker.sh', 'stand-in-agent.sh'].map((name) =>
-      join(import.meta.dirname, '../../labs/containers', name),
-    );
-    const found = spawnSync('shellcheck', [...arguments_, SCRIPT, ...ownScripts], { encoding: 'utf8' });
-    expect(found.stdout).toBe('');
-    expect(found.status).toBe(0);
   });
 });

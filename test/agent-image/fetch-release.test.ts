@@ -90,15 +90,15 @@ describeUnless(whyNoReleases(), 'a release', () => {
   });
 
   test.each([
-    ['TFC_AGENT_VERSION', '1.31', 'give a version such as 1.33.0'],
-    ['TFC_AGENT_VERSION', '1.33.0/../evil', 'give a version such as 1.33.0'],
-    ['TFC_AGENT_VERSION', '1.33.0\nevil', 'give a version such as 1.33.0'],
-    ['RELEASE_PRODUCT', 'vault', 'give tfc-agent or terraform'],
+    ['TFC_AGENT_VERSION', '1.31', 'set a version such as 1.33.0'],
+    ['TFC_AGENT_VERSION', '1.33.0/../evil', 'set a version such as 1.33.0'],
+    ['TFC_AGENT_VERSION', '1.33.0\nevil', 'set a version such as 1.33.0'],
+    ['RELEASE_PRODUCT', 'vault', 'set tfc-agent or terraform'],
     ['RELEASE_PRODUCT', 'terraform', 'TERRAFORM_VERSION is '],
-    ['AGENT_ARCHITECTURE', 'x86_64', 'give amd64 or arm64'],
-    ['RELEASES_URL', 'file:///etc', 'give an address'],
-    ['KEY_URL', '-o/etc/passwd', 'give an address'],
-    ['KEY_FINGERPRINT', '72D7468F', 'give the 40 hexadecimal digits'],
+    ['AGENT_ARCHITECTURE', 'x86_64', 'set amd64 or arm64'],
+    ['RELEASES_URL', 'file:///etc', 'set an address'],
+    ['KEY_URL', '-o/etc/passwd', 'set an address'],
+    ['KEY_FINGERPRINT', '72D7468F', 'set the 40 hexadecimal digits'],
   ])('a release is not requested if %s is %j', async (name, value, says) => {
     const { code, stderr } = await fetched({}, { [name]: value });
     expect(code).toBe(1);

@@ -209,20 +209,13 @@ describe('the exit code 75', { concurrent: true }, () => {
     const kill = (pid, signal) => quietly(() => process.kill(pid, signal));
   `;
   const saysThatItIsIdle = JSON.stringify(`${TEXT.waiting}\n`);
+  const signalChildren = (signal: string) => `children().forEach(({ pid }) => kill(pid, '${signal}'));`;
+  const USR1 = "kill(process.ppid, 'SIGUSR1');";
   const attacks = [
-    { name: 'sends SIGUSR1 to the entrypoint', attack: "kill(process.ppid, 'SIGUSR1');" },
-    {
-      name: 'sends SIGUSR1 to everything',
-      attack: "children().forEach(({ pid }) => kill(pid, 'SIGUSR1')); kill(process.ppid, 'SIGUSR1');",
-    },
-    {
-      name: 'kills every helper and sends SIGUSR1',
-      attack: "children().forEach(({ pid }) => kill(pid, 'SIGKILL')); kill(process.ppid, 'SIGUSR1');",
-    },
-    {
-      name: 'stops every helper and sends SIGUSR1',
-      attack: "children().forEach(({ pid }) => kill(pid, 'SIGSTOP')); kill(process.ppid, 'SIGUSR1');",
-    },
+    { name: 'sends SIGUSR1 to the entrypoint', attack: USR1 },
+    { name: 'sends SIGUSR1 to everything', attack: signalChildren('SIGUSR1') + USR1 },
+    { name: 'kills every helper and sends SIGUSR1', attack: signalChildren('SIGKILL') + USR1 },
+    { name: 'stops every helper and sends SIGUSR1', attack: signalChildren('SIGSTOP') + USR1 },
     {
       name: 'ends every timer, which makes an idle window short',
       attack: `${helpersOf('timeout')}.forEach(({ pid }) => kill(pid, 'SIGTERM'));`,

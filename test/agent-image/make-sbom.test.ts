@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { runSync } from '../processes.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../agent-image/make-sbom.mjs', import.meta.url));
 const TOOL = fileURLToPath(new URL('../../agent-image/sbom-tool/', import.meta.url));
@@ -54,15 +54,13 @@ END`,
       case $1 in image) [ "$5" = agent:1 ] || { echo "No such image: $5" >&2; exit 1; }; echo 1.33.0 ;; esac`,
     );
   });
-  afterEach(() => rmSync(directory, { recursive: true }));
 
   function program(name: string, script: string): void {
     writeFileSync(join(directory, 'bin', name), `#!/bin/sh${script}\n`, { mode: 0o755 });
   }
 
   function make(args: readonly string[], { version = pinned, written = bom() as object | null } = {}) {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ...args], {
-      encoding: 'utf8',
+    return runSync(process.execPath, [SCRIPT, ...args], {
       env: {
         PATH: `${join(directory, 'bin')}:${process.env['PATH']}`,
         HOME: directory,
@@ -72,7 +70,6 @@ END`,
         BOM: written === null ? '' : JSON.stringify(written),
       },
     });
-    return { code: status, stdout, stderr };
   }
   const file = () => join(directory, 'sbom.json');
   const calls = () => readFileSync(join(directory, 'calls'), 'utf8').trimEnd().split('\n');
@@ -114,8 +111,8 @@ END`,
   });
 
   test.each([
-    ['another version of the tool', { version: '12.8.3' }, /holds @cyclonedx\/cdxgen 12\.8\.3, pinned is/],
-    ['an SBOM by another version', { written: bom({ metadata: {} }) }, /by cdxgen undefined, pinned is/],
+    ['another version of the tool', { version: '12.8.3' }, /contains @cyclonedx\/cdxgen 12\.8\.3, but .+ is pinned/],
+    ['an SBOM by another version', { written: bom({ metadata: {} }) }, /by cdxgen undefined, but .+ is pinned/],
     ['an SBOM without the agent', { written: bom({ components: [curl] }) }, /no \/home\/tfc-agent\/bin\/tfc-agent/],
     ['an SBOM without packages', { written: bom({ components: [agent] }) }, /no package of the base/],
     ['no SBOM', { written: null }, /cdxgen wrote no SBOM/],
@@ -136,7 +133,7 @@ END`,
     (args) => {
       expect(make(args)).toMatchObject({
         code: 1,
-        stderr: 'make-sbom: give an image and the file to write, or --install.\n',
+        stderr: 'make-sbom: specify an image and the file to write, or --install.\n',
       });
     },
   );

@@ -62,7 +62,7 @@ describe('print-digest', { concurrent: true }, () => {
       `${host}/team/tfc-agent:index is ${digestOf(INDEX)}`,
       'for linux/amd64, linux/arm64',
       '',
-      'As it is, without a build:',
+      'To use it without a build:',
       `  "agentImage": { "registry": "${host}/team/tfc-agent:index@${digestOf(INDEX)}" }`,
       '',
     ]);
@@ -74,11 +74,11 @@ describe('print-digest', { concurrent: true }, () => {
   });
 
   test.each([
-    ['liar', /says sha256:[0-9a-f]+, but sent what has the digest sha256:[0-9a-f]+; pin neither/],
+    ['liar', /reports sha256:[0-9a-f]+, but its response has the digest sha256:[0-9a-f]+; pin neither/],
     ['page', /answered with no manifest/],
     ['gone', /has no team\/agent:gone/],
     ['broken', /answered 500/],
-    ['private', /wants a login/],
+    ['private', /requires a login/],
   ])('the script prints no digest for %s', async (tag, says) => {
     const { code, stdout, stderr } = await run(`${host}/team/agent:${tag}`);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -90,7 +90,7 @@ describe('print-digest', { concurrent: true }, () => {
     async (reference) => {
       const { code, stderr } = await run(reference);
       expect(code).toBe(1);
-      expect(stderr).toContain('give one such as hashicorp/tfc-agent:1.33.0');
+      expect(stderr).toContain('specify one such as hashicorp/tfc-agent:1.33.0');
     },
   );
 });

@@ -88,13 +88,13 @@ const unchanged = (sums: string) => sums;
 export const FAULTS: readonly Fault[] = [
   {
     name: 'wrong checksum',
-    says: /has the sum [0-9a-f]{64}, but/,
+    says: /has the checksum [0-9a-f]{64}, but/,
     inLab: true,
     files: replacing(() => ({ [AMD64]: zip({ 'tfc-agent': elf('amd64'), evil: elf('amd64') }) })),
   },
   {
     name: 'truncated archive',
-    says: /not all of it/,
+    says: /it is incomplete/,
     inLab: true,
     files: replacing((_, good) => ({ [AMD64]: bytesIn(good, AMD64).subarray(0, -20) })),
   },
@@ -123,7 +123,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'archive missing from the checksums',
-    says: /does not name .*amd64\.zip exactly once/,
+    says: /does not list .*amd64\.zip exactly once/,
     inLab: true,
     files: signing((sums) => sums.split('\n').slice(1).join('\n')),
   },
@@ -145,7 +145,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'no key in the key file',
-    says: /holds no OpenPGP key|and no other/,
+    says: /contains no OpenPGP key|and no other/,
     files: replacing(() => ({ [KEY_PATH]: Buffer.from('<html>moved</html>') })),
   },
   {
@@ -174,12 +174,12 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'the other architecture in the archive',
-    says: /is no program for amd64/,
+    says: /is not a program for amd64/,
     files: swapping(zip({ 'tfc-agent': elf('arm64'), 'tfc-agent-core': elf('arm64') })),
   },
   {
     name: 'no core in the archive',
-    says: /holds no file tfc-agent-core/,
+    says: /contains no file tfc-agent-core/,
     files: swapping(zip({ 'tfc-agent': elf('amd64') })),
   },
 ];

@@ -1,14 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { DescribeTasksCommand, RunTaskCommand } from '@aws-sdk/client-ecs';
 import { expect, test } from 'vitest';
 import { eventually, registerScript, runInput, startLocalEcs } from '../local/ecs/local-ecs.ts';
+import { runSync } from '../processes.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../agent-image/start-phases.mjs', import.meta.url));
 
 function phasesOf(input: string) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT], { input, encoding: 'utf8' });
-  return { code: status, lines: stdout.trimEnd().split('\n').slice(2), stdout, stderr };
+  const result = runSync(process.execPath, [SCRIPT], { input });
+  return { ...result, lines: result.stdout.trimEnd().split('\n').slice(2) };
 }
 
 /** A task with these seconds of provisioning, pull and boot. */
@@ -39,7 +39,7 @@ test.each([
     '| provisioning (a machine, the network interface) | 8.0 | 10.0 | 12.0 | 12.0 |',
     '| pull (the image) | 20.0 | 25.0 | 30.0 | 30.0 |',
     '| boot (unpacked to running) | 1.0 | 1.5 | 2.0 | 2.0 |',
-    '| all of it | 31.0 | 35.0 | 43.5 | 43.5 |',
+    '| total | 31.0 | 35.0 | 43.5 | 43.5 |',
   ]);
 });
 
