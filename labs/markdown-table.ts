@@ -1,4 +1,4 @@
-/** A table in Markdown, as the labs write it into the documents. */
+/** Formats a Markdown table for the documents. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const titles = header.map((title) => (title === '' ? ' ' : ` ${title} `));
   const escaped = (cell: string | number) => `${cell}`.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -1,9 +1,9 @@
 /**
- * The HTTP server of both emulators. It listens on loopback and hands request bodies to its routes as raw bytes.
+ * The HTTP server of both emulators. It listens on loopback and passes request bodies to its routes as raw bytes.
  *
- * Binding to 127.0.0.1 keeps other machines out, but not web pages. A browser on this machine sends any request that a page makes,
- * and a page whose DNS name is rebound to 127.0.0.1 can read the responses. Headers identify such requests: `Host` is the page's
- * hostname, `Origin` or `Sec-Fetch-Site` shows its site. The server refuses them before any route sees them.
+ * Other machines can't reach 127.0.0.1, but web pages can: a browser on this machine sends their requests. If the DNS name of a page
+ * is rebound to 127.0.0.1, the page can also read the responses. The headers `Host`, `Origin` and `Sec-Fetch-Site` identify such
+ * requests, and the server refuses them before any route.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Server } from 'node:https';
@@ -18,7 +18,7 @@ import {
   type RawRequestDefaultExpression,
 } from 'fastify';
 
-/** Has the type of an HTTPS server, also without a certificate. */
+/** Typed as an HTTPS server even if there is no certificate. */
 export type HttpServer = FastifyInstance<
   Server,
   RawRequestDefaultExpression<Server>,
@@ -29,11 +29,11 @@ export type HttpServer = FastifyInstance<
 export interface HttpServerOptions {
   /** Key and certificate in PEM. Absent: the server speaks plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** A longer body is read to its end, so that the client gets the response: status 413. */
+  /** Maximum length of a body. A longer body is read completely, so that the client gets the response 413. */
   readonly maxBodyBytes: number;
-  /** Other hostnames that the server answers for, for example in a test network whose DNS points to it. */
+  /** More hostnames for which the server responds, for example in a test network whose DNS points to it. */
   readonly hosts?: readonly string[];
-  /** Answers a request of a web page with 403. */
+  /** Sends the response 403 to a request of a web page. */
   readonly refuse: (reply: FastifyReply, reason: string) => FastifyReply;
 }
 
@@ -61,7 +61,7 @@ export function httpServer({ tls, maxBodyBytes, hosts = [], refuse }: HttpServer
   return server;
 }
 
-/** Resolves with the port. For 0, it is a free one. */
+/** Starts to listen. @returns the port, which is a free one if 0 was requested */
 export async function listen(server: HttpServer, port = 0): Promise<number> {
   await server.listen({ port, host: '127.0.0.1' });
   const address = server.server.address();
@@ -75,10 +75,10 @@ export function bodyBytes(request: FastifyRequest): Buffer {
 
 const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:(\d{1,5}))?$/i;
 
-/** A URL that a person types, or a request of the server's own page. Absent: the client isn't a browser. */
+/** Allowed values of `Sec-Fetch-Site`: for a typed URL, and for the server's own page. Other clients than browsers don't send it. */
 const OWN_SITE = new Set(['none', 'same-origin']);
 
-/** Why the request is rejected; undefined if it isn't. */
+/** The reason why the request is rejected; `undefined` if it is allowed. */
 function foreignRequest(headers: IncomingHttpHeaders, hosts: readonly string[]): string | undefined {
   const { host, origin, 'sec-fetch-site': site } = headers;
   const [isLoopback, , , port = '0'] = LOOPBACK_HOST.exec(host ?? '') ?? [];

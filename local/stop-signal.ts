@@ -1,6 +1,6 @@
 /**
- * How a program that runs until someone stops it learns that it should stop. npm's shell may handle a signal and not forward it.
- * Then the end of the parent process is the signal, and the program must not run on as an orphan.
+ * Detects that a program should stop. The shell of npm doesn't always forward a signal. Therefore the end of the parent process also
+ * counts as a signal, so that the program doesn't become an orphan.
  */
 
 const PARENT_CHECK_MS = 100;
@@ -29,7 +29,7 @@ export async function stopSignal(): Promise<NodeJS.Signals> {
 
 /**
  * Starts a server, prints its ready line on stdout, and closes it when it should stop. A second signal calls `close` again.
- * Signals count from the beginning, so one that arrives during the start leaves nothing behind either.
+ * A signal that arrives during the start is handled, too, so nothing is left behind.
  */
 export async function runUntilStopped<Server extends { close(): Promise<void> }>(
   start: () => Promise<Server>,

@@ -1,6 +1,6 @@
 /**
- * The image for arm64 on another processor: built with Buildah and run by qemu, because the engine of the other labs only runs
- * programs of the host's architecture. `with-arm64.sh` makes the base.
+ * Tests the image for arm64 on a different processor. Buildah builds it and qemu runs it, because the engine of the other labs only
+ * runs programs of the host's architecture. `with-arm64.sh` makes the base.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -94,7 +94,7 @@ describeUnless(missing, 'the image for arm64', () => {
   });
 
   check('the image for arm64 is built from the release’s archive for arm64', () => {
-    // Without AGENT_ARCHITECTURE, the architecture is the base's.
+    // Without AGENT_ARCHITECTURE, the image has the architecture of the base.
     const args = { ...mirrorArgs(server.url, keys), BASE_IMAGE: RELEASE_BASE };
     const { code, stdout, stderr } = shell(build('localhost/agent:release', 'Dockerfile.release', args));
     expect({ code, output: `${stdout}${stderr}` }).toMatchObject({

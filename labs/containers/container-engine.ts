@@ -1,6 +1,6 @@
 /**
  * Images and containers in the engine that `with-docker.sh` provides, or in your own. Containers get the restrictions of the
- * task definition. Everything that is made here has a random name, and `release()` removes it.
+ * task definition. All images, containers and files have random names, and `release()` removes them.
  */
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -12,11 +12,11 @@ import { type ProgramResult, runSync, runSyncOk } from '../../test/processes.ts'
 
 /** `docker` or a path to it. */
 export const ENGINE = process.env['CONTAINER_ENGINE'];
-/** The agent's base image. Your own engine may have none. */
+/** The agent's base image. It can be missing in your own engine. */
 export const BASE = process.env['BASE_IMAGE'];
 /** Why tests in an engine are skipped. */
 export const NO_ENGINE = ENGINE === undefined ? 'see labs/containers/with-docker.sh' : undefined;
-/** Why tests are skipped that need the base image, too. */
+/** Why tests that also need the base image are skipped. */
 export const NO_BASE = BASE === undefined ? 'see labs/containers/with-docker.sh' : NO_ENGINE;
 
 /** The folder with both Dockerfiles. */
@@ -44,14 +44,14 @@ export function buildOnBase(
   return tag;
 }
 
-/** A test that is a row of docs/container-review.md. It returns the row's last cell: what was seen. */
+/** A test that becomes a row of docs/container-review.md. It returns the text of the last cell, which is the observed result. */
 export function check(title: string, body: () => string | Promise<string>): void {
   test(title, { timeout: 300_000 }, async ({ annotate }) => {
     await annotate(await body());
   });
 }
 
-/** Like {@link check}, for each row. `$key` in the title is the row's value. In `test.for`, vitest would cut it after 40 characters. */
+/** Like {@link check}, for each row. `$key` in the title stands for the row's value, which `test.for` would cut after 40 characters. */
 export const checkEach =
   <Row extends object>(rows: readonly Row[]) =>
   (title: string, body: (row: Row) => string | Promise<string>): void => {
@@ -79,7 +79,7 @@ export class AgentContainers {
   /**
    * Options of `run` as in the task definition, without the init process.
    *
-   * @param agent text of a shell script that replaces `tfc-agent`; absent: the image's own
+   * @param agent text of a shell script that replaces `tfc-agent`. Default: the image's own agent
    */
   options(agent: string | undefined, variables: Record<string, string> = {}): readonly string[] {
     const name = `agent-${randomUUID()}`;
@@ -93,7 +93,7 @@ export class AgentContainers {
     ];
   }
 
-  /** Writes a file to mount, which every user can read. @returns its path */
+  /** Writes a file that can be mounted and that every user can read. @returns its path */
   file(name: string, text: string, mode = 0o644): string {
     const file = join(this.directory, name);
     writeFileSync(file, text);

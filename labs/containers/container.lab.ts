@@ -62,7 +62,7 @@ describeUnless(NO_ENGINE, 'the image in a container', () => {
 
   check('the container starts the image’s own tfc-agent, not as root', () => {
     const { code, stdout } = containers.run(undefined, { AGENT_IDLE_SECONDS: '1' });
-    expect(code).toBe(75); // It was asked to leave without a job.
+    expect(code).toBe(75); // The watchdog ended it because it had no job.
     expect(stdout).toContain('Starting: name=given-name arguments=-single');
     return `exit code ${code} at the end of its idle window`;
   });

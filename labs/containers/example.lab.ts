@@ -1,4 +1,4 @@
-/** The example of an image with extras. Each extra must work for a job, whose directory and CLI configuration the agent makes. */
+/** Tests the example of an image with extras. Each extra must work in a job with the directory and CLI configuration that the agent creates. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { AgentContainers, BASE, buildArgs, check, engineOk, IMAGE_FOLDER, NO_BAS
 const terraform = spawnSync('sh', ['-c', 'command -v terraform'], { encoding: 'utf8' }).stdout.trim();
 const PROVIDER = 'registry.terraform.io/acme/example/1.2.3/linux_amd64/terraform-provider-example_v1.2.3';
 
-/** Like the agent's own jobs: the job's directory is its home, with a CLI configuration that has the job's credentials. */
+/** Runs a job like the agent: the job's directory is its home, and contains a CLI configuration with the job's credentials. */
 const AS_A_JOB = `
   run=$TFC_AGENT_DATA_DIR/component/terraform/runs/run-1
   mkdir -p "$run/config"; cd "$run/config"
@@ -79,7 +79,7 @@ describeUnless(NO_BASE, 'the example of an image with extras, in a container eng
       const { code, stdout } = containers.run(`${AS_A_JOB}\nhook pre-plan; ${init}`, {}, mount);
       expect(stdout).toContain('Installed acme/example v1.2.3');
       expect(code).toBe(0);
-      // Without the hook, the same fails, so the mirror is what made it succeed.
+      // Without the hook, the same command fails. This proves that the mirror was used.
       expect(containers.run(`${AS_A_JOB}\n${init}`, {}, mount).code).toBe(1);
       return 'with the mirror exit code 0, without it 1';
     });

@@ -1,4 +1,4 @@
-/** Agents that behave in every bad way. They run at the same time, because they only wait. */
+/** Tests agents that behave badly. They run at the same time, because they only wait. */
 import { afterAll, beforeAll, expect } from 'vitest';
 import { describeUnless } from '../../test/unless.ts';
 import { JOB, WAITING } from './agent-log.ts';
@@ -68,7 +68,7 @@ describeUnless(NO_ENGINE, 'hostile agents in a container', () => {
       const lines = engine(['logs', name]).stdout.split('\n');
       const received = lines.filter((line) => line === 'signal').length;
       const zombies = new Set(lines.filter((line) => line.startsWith('zombies ')));
-      // An agent that dies early may not have counted.
+      // An agent that dies early may not have reported its count.
       if (code === 137) zombies.add('zombies 0');
       expect({ code: found, signals: received, zombies: [...zombies] }).toEqual({
         code,

@@ -1,8 +1,8 @@
 /**
- * `npm run lab:containers [-- --write]`: runs every container test in the engine that with-docker.sh provides, one after the
- * other, and prints the results as tables. With `--write`, it writes them into docs/container-review.md.
+ * `npm run lab:containers [-- --write]`: runs all container tests one after the other, in the engine that with-docker.sh provides,
+ * and prints the results as tables. With `--write`, it writes them into docs/container-review.md.
  *
- * Exit code 0: all tests hold. 1: a test doesn't.
+ * Exit code 0: all tests passed. 1: a test failed.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Sizes and times of the image for docs/container-review.md. Each measurement has a value before, and one after a change. */
+/** Sizes and times of the image for docs/container-review.md. Each measurement has a value before and a value after a change. */
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ function measure(title: string, body: () => { readonly before: string; readonly 
 }
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
-/** The median, the minimum and the maximum. The engine's two clocks differ slightly, so a time may be negative. */
+/** The median, the minimum and the maximum. The engine uses two clocks that differ slightly, so a time can be negative. */
 const spread = (values: readonly number[]) => {
   const seconds = values.map((value) => Math.max(0, value)).sort((a, b) => a - b);
   const [least, median, most] = [0, Math.floor(seconds.length / 2), -1].map((index) => seconds.at(index)?.toFixed(2));
@@ -29,7 +29,7 @@ const spread = (values: readonly number[]) => {
 };
 const times = <Value>(body: () => Value): Value[] => Array.from({ length: RUNS }, body);
 
-/** The largest layer of an image that skopeo compressed in a format. */
+/** The largest layer of an image after skopeo compressed it in this format. */
 function largestLayer(archive: string, folder: string, format: string): Buffer {
   const to = join(folder, format);
   const args = ['--quiet', '--dest-compress-format', format, `docker-archive:${archive}`, `oci:${to}:image`];

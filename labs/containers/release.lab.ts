@@ -1,6 +1,6 @@
 /**
- * Builds of the image from a release on a mirror. The mirror serves a good release, and one with each kind of defect, from
- * which no image may be built.
+ * Tests builds of the image from a release on a mirror. The mirror serves a good release, and one release for each kind of defect.
+ * No image may be built from a defective release.
  */
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 import { markdownTable } from '../markdown-table.ts';
 
-/** The file whose tests are the page's table of sizes and times. */
+/** The tests of this file are the page's table of sizes and times. */
 export const MEASURES = 'labs/containers/measures.lab.ts';
 
 export interface Row {

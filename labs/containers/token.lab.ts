@@ -1,6 +1,6 @@
 /**
- * Who can see the agent token. The kernel decides by mode 0711 whether a job may read the processes of its user, so these
- * tests need compiled programs in place of the agent. The jobs spy on and attack every other process of the container.
+ * Tests which processes can see the agent token. With mode 0711, the kernel prevents a job from reading other processes of its user.
+ * A script can't run with that mode, so these tests use a compiled program as the agent. The jobs spy on and attack all other processes.
  */
 import { copyFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const EACH_OTHER_PROCESS = `for process in /proc/[0-9]*; do
   [ "$process" != "/proc/$$" ] || continue`;
 const SHOWS_TOKEN = `tr '\\0' '\\n' 2>/dev/null <"$process/environ" | grep -q '^TFC_AGENT_TOKEN='`;
 
-/** An agent that prints the names of other processes whose environment shows it the token. */
+/** An agent that prints the names of other processes if it can read the token in their environment. */
 const LOOK_FOR_TOKEN = `
 unset TFC_AGENT_TOKEN
 ${EACH_OTHER_PROCESS}
@@ -23,7 +23,7 @@ ${EACH_OTHER_PROCESS}
 done 2>/dev/null
 exit 0`;
 
-/** A job that prints which processes show it the token, and which let it read their memory or open their pipes. */
+/** A job that prints in which processes it can read the token, and of which it can read the memory or open the pipes. */
 const SPY_ON_TOKEN = `
 ${EACH_OTHER_PROCESS}
   name=$(cat "$process/comm") || continue
@@ -34,7 +34,7 @@ done 2>/dev/null
 exit 0`;
 
 /**
- * A job that waits until the watchdog has seen it, and prints which children of the script let it read their memory. The
+ * A job that waits until the watchdog has noticed it, and then prints of which children of the script it can read the memory. The
  * kernel requires the same permission for that as for ptrace (proc(5)).
  */
 const SPY_ON_HELPERS = `

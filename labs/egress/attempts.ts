@@ -1,4 +1,4 @@
-/** The attempts of the lab: every way in which a job, honest or malicious, may try to reach another host. */
+/** The attempts of the lab: the ways in which an honest or malicious job can try to reach another host. */
 
 /** Addresses in the lab, all from documentation ranges. */
 export const LAB = {
@@ -10,9 +10,9 @@ export const LAB = {
   /** The host of the allowed names. */
   allowedHost: '198.51.100.10',
   allowedHost6: '2001:db8:100::10',
-  /** A host that isn't allowed. It answers on every port to every name. */
+  /** A host that isn't allowed. It responds on every port, for every name. */
   stranger: '198.51.100.66',
-  /** A host that isn't allowed, to which the task offers ECN: its SYN has the flags ECE and CWR as well. */
+  /** A host that isn't allowed. The task offers ECN to it, so the SYN also has the flags ECE and CWR. */
   strangerByEcn: '198.51.100.67',
   /** A host that isn't allowed and sends first, as SSH and mail servers do. */
   talkative: '198.51.100.22',
@@ -26,10 +26,10 @@ export const NAMES = {
   stranger: 'evil.example.net',
 } as const;
 
-/** Sent by a client that only pretends to speak TLS. The stranger sends a long answer. */
+/** Data of a client that only pretends to use TLS. The host that isn't allowed sends a long answer. */
 export const SECRET = 'take this secret';
 
-/** The same, but the stranger answers with a few bytes that begin like a TLS server's. */
+/** The same, but the host answers with a few bytes that begin like those of a TLS server. */
 export const BRIEFLY = 'take this, and be brief';
 
 interface To {
@@ -63,7 +63,7 @@ export interface Attempt {
   readonly name: string;
   readonly try: Try;
   readonly expected: Verdict;
-  /** A gap that this engine can't close. It is listed so that it surprises nobody. */
+  /** A gap that this engine can't close. The page lists it. */
   readonly gap?: string;
 }
 

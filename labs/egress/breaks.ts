@@ -1,10 +1,10 @@
-/** The deliberate changes to the rules. If the lab doesn't fail with each of them, its success means nothing. */
+/** Deliberate mistakes in the rules. The lab must fail with each of them. Otherwise its success proves nothing. */
 import { LONGEST_CLIENT_HELLO } from '../../lib/network/suricata-rules.ts';
 import type { Break } from './try-breaks.ts';
 import type { EngineSettings } from './under-test.ts';
 
 interface PolicyBreak extends Break<string> {
-  /** Other settings of the policy that the break changes. */
+  /** Changes to other settings of the policy. */
   readonly settings?: Partial<EngineSettings>;
 }
 

@@ -11,18 +11,18 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import type { Message, Try } from './attempts.ts';
 
-/** Long enough to send a lost packet again, twice. */
+/** Timeout. It is long enough to send a lost packet again twice. */
 const PATIENCE_MS = 4_000;
 
 export interface Outcome {
-  /** Whether an answer came back. */
+  /** Whether the client got an answer. */
   readonly reached: boolean;
   /** The far side's key for this attempt, such as `tcp:<port>`. Absent if nothing was sent. */
   readonly from?: string;
   readonly detail: string;
 }
 
-/** Splits the first chunk that is written, the client hello, and passes the rest on. */
+/** Splits the first chunk that is written, which is the client hello. Forwards later chunks unchanged. */
 class Cut extends Duplex {
   #first = true;
   readonly #socket: Socket;
@@ -60,7 +60,7 @@ class Cut extends Duplex {
 
 const segments = (hello: Buffer): Buffer[] => slices(hello, 48);
 
-/** Turns the one record of a client hello into many: each piece gets a copy of the record's header. */
+/** Splits the single record of a client hello into many records: each piece gets a copy of the record's header. */
 function records(hello: Buffer): Buffer[] {
   const header = hello.subarray(0, 3);
   return slices(hello.subarray(5), 48).map((piece) => {
@@ -108,7 +108,7 @@ function overTcp({ address, port, send }: Message): Promise<Outcome> {
   const socket = connectTcp({ host: address, port, noDelay: true });
   return withPatience(socket, (finish) => {
     socket.once('connect', () => socket.write(Buffer.from(send, 'latin1')));
-    // The answer counts only once its last bytes are here.
+    // The answer only counts when it is complete.
     socket.on('data', (data: Buffer) => data.includes('reached') && finish(true, 'answered'));
   });
 }
@@ -143,7 +143,7 @@ function overUdp({ address, port, send }: Message): Promise<Outcome> {
   });
 }
 
-/** Runs one of the lab's scripts for what Node can't send. */
+/** Runs a script of the lab, for packets that Node can't send. */
 function perl(script: string, ...args: readonly string[]): Promise<string> {
   const child = spawn('perl', [join(import.meta.dirname, script), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   return text(child.stdout);
@@ -155,7 +155,7 @@ async function asPacket({ how, address }: Extract<Try, { how: 'icmp' | 'gre' }>)
   return { reached: answer.includes('packet'), from: how, detail: 'sent' };
 }
 
-/** The script prints its own port first, because it opens the socket. */
+/** The script opens the socket, so it first prints the port. */
 async function fastOpen({ address, port, send }: Message): Promise<Outcome> {
   const [from = '', answer = ''] = (await perl('fast-open.pl', address, String(port), send)).split('\n');
   return { reached: answer.includes('reached'), from: `tcp:${from}`, detail: answer || 'no answer' };

@@ -1,4 +1,4 @@
-# Sends data in the first packet of a TCP connection: fast-open.pl ADDRESS PORT TEXT. Prints its own port, then the answer.
+# Sends data in the first packet of a TCP connection: fast-open.pl ADDRESS PORT TEXT. Prints the client's port and then the answer.
 use strict;
 use warnings;
 use Socket;

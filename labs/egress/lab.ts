@@ -1,6 +1,6 @@
 /**
  * One run of the lab. It starts the network, the engine and the far side, makes attempts from the task's namespace, and
- * compares what each one got back with what arrived. Everything is removed at the end, also after an interrupt.
+ * compares what each one got back with what arrived. Everything is removed at the end, even after an interrupt.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -96,14 +96,14 @@ async function attempt(network: Network, server: Server, attempts: readonly Atte
   child.stdin.end(JSON.stringify(attempts.map((each) => each.try)));
   const answers = outcomes.parse(JSON.parse(await text(child.stdout)));
   const greArrived = async () => ((await server.arrived())['gre'] ?? 0) > (before['gre'] ?? 0);
-  // GRE gets no answer, and its packet may arrive after the client has ended.
+  // GRE gets no answer, and the packet can arrive after the client has ended.
   if (attempts.some(({ try: { how } }) => how === 'gre'))
     await until('GRE arrives', greArrived, 2_000).catch(() => false);
   const arrived = await server.arrived();
   return attempts.map((each, index) => {
     const { reached, from = '', detail } = answers[index] ?? { reached: false, detail: 'not tried' };
     const leaked = (arrived[from] ?? 0) - (before[from] ?? 0);
-    // GRE gets no answer, so arriving counts as reaching.
+    // GRE gets no answer, so an attempt counts as successful if its packet arrived.
     const seen: Verdict = reached || (each.try.how === 'gre' && leaked > 0) ? 'reaches' : 'blocked';
     return { attempt: each, seen, leaked, detail };
   });

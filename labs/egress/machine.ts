@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:chi
 import { existsSync } from 'node:fs';
 import { whyMissing } from '../../test/processes.ts';
 
-/** Where Debian 12, which has no Suricata 7, keeps Debian 13's. */
+/** Folder for the Suricata of Debian 13 on Debian 12, which has no Suricata 7. */
 export const SURICATA_ROOT = '/var/tmp/agent-launcher-lab/trixie';
 
 export interface Engine {
@@ -27,7 +27,7 @@ export function whyNot(): string | undefined {
   );
 }
 
-/** Tries what the lab needs: a namespace whose packets wait in a queue. */
+/** Tries to create what the lab needs: a namespace whose packets wait in a queue. */
 function whyNoNamespaces(): string | undefined {
   const name = `egress-lab-${process.pid}-probe`;
   const made = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' });
@@ -79,7 +79,7 @@ export class Undo {
     this.#steps.push(step);
   }
 
-  /** A second call waits for the first, so that an interrupt during the clean-up doesn't cut it short. */
+  /** A second call waits for the first one, so that an interrupt doesn't stop the clean-up. */
   all(): Promise<void> {
     this.#undone ??= this.#undoAll();
     return this.#undone;

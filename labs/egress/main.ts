@@ -1,8 +1,8 @@
 /**
  * `node labs/egress/main.ts [--write] [--without-breaks]`: loads the rules of a synthesized template into a real Suricata,
- * makes every attempt, looks up every name and runs terraform. Then it breaks the rules, one way at a time.
+ * makes all attempts, looks up all names and runs terraform. Then it tests deliberate mistakes in the rules, one at a time.
  *
- * Exit code 0: everything is as expected. 1: something isn't. 77: the lab can't run here, and prints why.
+ * Exit code 0: all results are as expected. 1: a result isn't. 77: the lab can't run here, and prints the reason.
  */
 import { parseArgs } from 'node:util';
 import { writeSection } from '../../test/lib/network/reachability/sections.ts';
@@ -38,7 +38,7 @@ if (noTerraform !== undefined) say(`skipped terraform: ${noTerraform}`);
 const findings = await find(suricata, tried.engine);
 const faults = [
   ...faultsIn(findings),
-  // In CI nobody reads the log, so a skipped run would count as a success. A table without these runs is never written.
+  // In CI, a skipped run would look like a success. The table is never written without these runs.
   ...(noTerraform !== undefined && (process.env['CI'] !== undefined || options.write)
     ? [`terraform was not tried: ${noTerraform}`]
     : []),

@@ -1,6 +1,6 @@
 /**
- * The DNS half of the lab: names that a job may look up, and whether each should resolve. Every name is judged twice, by the
- * documented matching rules and by a resolver that applies the same rules to real answers. Both must agree.
+ * The DNS half of the lab: names that a job may look up, and whether each should resolve. Every name is checked twice: with the
+ * documented matching rules, and by a resolver that applies the same rules to real answers. Both must agree.
  */
 import * as z from 'zod';
 import { type DnsRule, resolves } from '../../test/lib/network/reachability/dns-rules.ts';

@@ -23,12 +23,12 @@ export const TERRAFORM_CASES = {
   unresolved: { name: 'the firewall allows the name, but it does not resolve', expected: false },
 } as const;
 
-/** Whether an attempt had the expected result and leaked no more than it may. */
+/** Whether an attempt had the expected result and didn't leak more bytes than allowed. */
 export function asExpected({ attempt, seen, leaked }: Result): boolean {
   return seen === attempt.expected && (seen === 'reaches' || leaked <= mostLeaked(attempt));
 }
 
-/** Only a connection that begins like TLS may wait for its server name, and so leak some bytes. */
+/** Some bytes may leak only if the connection begins like TLS, because the firewall then waits for the server name. */
 function mostLeaked({ try: made }: Attempt): number {
   if (made.how === 'tls') return MOST_LEAKED;
   return made.how === 'tcp' && made.send.startsWith('\u0016') ? MOST_LEAKED : 0;
@@ -49,7 +49,7 @@ export function faultsIn({ results, names, terraform, breaks }: Findings): strin
   ];
 }
 
-/** The sentence by which a test compares the section with the current template. */
+/** This sentence contains the hash, with which a test compares the section with the current template. */
 export const marked = (mark: string) => `Fingerprint of the tested rules, names and settings: \`${mark}\``;
 
 const tick = (good: boolean) => (good ? '✓' : '✗');

@@ -1,7 +1,7 @@
 /**
  * The far side of the lab, a process in the world's namespace: hosts that answer on every port to every name, HCP Terraform
- * among them. It prints one JSON line when it is ready. For each line of input, it prints one with the bytes that arrived
- * so far, by the client's port.
+ * among them. It prints one JSON line when it is ready. For each line of input, it prints a line with the number of
+ * bytes that arrived so far, by the client's port.
  */
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -35,7 +35,7 @@ writeFileSync(ca, certificate.cert);
 const arrived = new Map<string, number>();
 const count = (from: string, bytes: number) => arrived.set(from, (arrived.get(from) ?? 0) + bytes);
 
-/** Behind TLS: HCP Terraform for its own name, and a greeting for every other Host. */
+/** The server behind TLS: HCP Terraform for its own hostname, and a greeting for all other hostnames. */
 const web = createHttps({ key: certificate.private, cert: certificate.cert }, (incoming, outgoing) => {
   if (incoming.headers.host !== NAMES.allowed || incoming.url === '/') {
     incoming.resume().on('end', () => outgoing.end('reached'));
@@ -66,7 +66,7 @@ function answerAnything(socket: Socket): void {
       // A short answer that begins like a server hello.
       socket.end(Buffer.from('\u0016\u0003\u0003\u003f\u00ff\u0002\u0000\u003f\u00fb\u0003\u0003reached', 'latin1'));
     } else if (data.includes(SECRET)) {
-      // A long answer that begins like TLS: a firewall that checks the beginning only would let it through.
+      // A long answer that begins like TLS. A firewall that only checks the beginning would pass it.
       socket.end(Buffer.from(`\u0016\u0003\u0003\u0040\u0000${'x'.repeat(100_000)}reached`, 'latin1'));
     } else if (data[0] === 0x16) {
       behind = connect(webPort, '127.0.0.1');

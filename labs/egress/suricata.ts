@@ -10,7 +10,7 @@ import { type Engine, start, type Undo } from './machine.ts';
 import { within } from './network.ts';
 import type { EngineSettings } from './under-test.ts';
 
-/** Differences between the lab and AWS. The page shows them next to the results, so that nobody overrates these. */
+/** Differences between the lab and AWS. The page shows them next to the results, because they limit what the results prove. */
 export const DIFFERENCES = [
   'AWS adds the default action `aws:drop_established_app_layer_to_server` after the last rule. The lab has no such default, so only the template’s own rules drop packets here.',
   "With strict order, AWS applies the rules in the order of the template. Suricata always sorts them by action. For a template with strict order, the lab sets the order alert, pass, drop, which has the same effect for these rules. Suricata's default order would give every attempt the same result too, so the lab can't detect a wrong order. A separate test checks that the template sets strict order.",

@@ -20,7 +20,7 @@ export interface TerraformResult {
 /** Why terraform can't be tried, or `undefined` if it can. */
 export const whyNoTerraform = (): string | undefined => whyMissing('terraform');
 
-/** A blocked terraform would retry for minutes. */
+/** Timeout, because a blocked terraform would retry for minutes. */
 const PATIENCE_MS = 20_000;
 
 export async function tryTerraform(undo: Undo, lab: Lab): Promise<TerraformResult> {

@@ -1,4 +1,4 @@
-/** A deliberate change of rules that the lab must detect. */
+/** A deliberate mistake in the rules that the lab must detect. */
 export interface Break<Rules> {
   readonly name: string;
   readonly apply: (rules: Rules) => Rules;
@@ -15,7 +15,7 @@ export interface DetectedBreak {
 /**
  * Tries each break.
  *
- * @param tryRules returns those of the given names whose result isn't the expected one
+ * @param tryRules returns the given names that don't have the expected result
  */
 export async function tryBreaks<Rules>(
   breaks: readonly Break<Rules>[],

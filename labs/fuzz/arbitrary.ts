@@ -1,5 +1,5 @@
 /**
- * Random values for the fuzz labs, and good values with a few damaged places. Every run uses the same seed, so a failure can
+ * Random values for the fuzz labs, and valid values with a few damaged parts. Every run uses the same seed, so a failure can
  * be repeated. `FUZZ_SEED=n` sets another one.
  */
 import fc from 'fast-check';
@@ -38,11 +38,11 @@ const nasty = fc.constantFrom<unknown>(
 );
 
 const anyJson = fc.jsonValue({ maxDepth: 4 });
-/** Values for one place of a message. */
+/** Values for one part of a message. */
 export const junk = fc.oneof(nasty, fc.jsonValue({ maxDepth: 2 }), fc.string());
 
 export interface Damage {
-  /** Counts the places of a value; the first is the value itself. */
+  /** Counts the parts of a value. The first part is the value itself. */
   readonly at: number;
   readonly how: 'replace' | 'remove' | 'add';
   readonly by: unknown;
@@ -61,7 +61,7 @@ function placesIn(holder: object): { readonly holder: object; readonly key: stri
   });
 }
 
-/** A copy of a value with one damaged place. */
+/** A copy of a value with one damaged part. */
 export function damagedBy(value: unknown, { at, how, by }: Damage): unknown {
   const copy = { value: structuredClone(value) };
   const places = placesIn(copy);
@@ -73,7 +73,7 @@ export function damagedBy(value: unknown, { at, how, by }: Damage): unknown {
   return copy.value;
 }
 
-/** Any JSON, or a good value with one to three damaged places. */
+/** Any JSON, or a valid value with one to three damaged parts. */
 export function anyLike(good: unknown): fc.Arbitrary<unknown> {
   const damages = fc.array(damage, { minLength: 1, maxLength: 3 });
   return fc.oneof(

@@ -1,4 +1,4 @@
-/** Any input that a client of the ECS and Secrets Manager emulator may send. It is answered, or refused in the vendor's way. */
+/** Tests the ECS and Secrets Manager emulators with random input. They must respond, or refuse it with an error of AWS's API. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../local/ecs/core/api-error.ts';
@@ -33,7 +33,7 @@ const templates: readonly object[] = [
 ];
 
 describe('the ECS emulator', () => {
-  it('answers every input of every action, or refuses it with an error of the API', () => {
+  it('responds to every input of every action, or refuses it with an error of the API', () => {
     const { ecs, time } = virtualEcs();
     let ids = 0;
     const hex = (digits: number) => {

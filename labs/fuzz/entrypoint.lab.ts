@@ -23,7 +23,7 @@ const code = fc.constantFrom(
   `|tee ${CANARY}`,
   `>${CANARY}`,
 );
-/** Text that an environment can hold: without NUL, and without half a surrogate pair, which would reach the kernel as another character. */
+/** Text that an environment variable can contain. It has no NUL and no lone surrogate, because Node would replace a lone surrogate. */
 const noise = fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => text.replaceAll('\0', ''));
 const value = fc.oneof(
   code,
@@ -52,7 +52,7 @@ const AGENT = `
   say(JSON.stringify({ name, single, token, args: process.argv.slice(2) }));
 `;
 
-/** Whether the script accepts the value. An empty one means the default. */
+/** Whether the script accepts the value. An empty value means the default. */
 const isIdleSeconds = (text: string | undefined): boolean => /^([1-9]\d{0,4})?$/.test(text ?? '');
 
 /** The token that the agent gets, if the script accepts it. */

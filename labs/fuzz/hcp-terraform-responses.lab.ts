@@ -1,6 +1,6 @@
 /**
- * Responses of HCP Terraform in any shape. Each is parsed completely or refused. None crashes the launcher, and no error
- * repeats a part of it, because a token may be in it.
+ * Tests the launcher with random responses from HCP Terraform. Each response must be parsed completely or refused. It must not crash
+ * the launcher, and no error may repeat a part of it, because it can contain a token.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -55,7 +55,7 @@ const goodWorkspaces = {
 const goodAgents = { data: [{ id: 'agent-1', attributes: { name: 'a', status: 'idle' } }], meta: paging };
 const goodPools = { data: [{ id: 'apool-1', attributes: { name: 'a' } }], meta: paging };
 
-/** What the core expects: no `undefined` in place of a value, and no NaN. */
+/** The values that the core expects: never `undefined` or NaN in place of a value. */
 const coreRun = z.object({
   id: z.string(),
   workspaceId: z.string(),
@@ -65,7 +65,7 @@ const coreRun = z.object({
   planAgentName: z.string().optional(),
 });
 
-/** Tries responses like a good one. @param read must accept or refuse each, without any other error */
+/** Tries variations of a valid response. @param read must accept or refuse each of them, without any other error */
 function tryResponses(good: object, read: (answer: unknown) => void): void {
   fc.assert(fc.property(anyLike(good), read), { numRuns });
 }
@@ -103,7 +103,7 @@ describe('responses of HCP Terraform', () => {
         demandOf(runs);
         read += runs.length;
       } catch (error) {
-        // The response lacks the run of a workspace.
+        // The response doesn't contain the run of a workspace.
         expect(error).toMatchObject({ name: 'UpstreamError', fault: 'unexpected-answer' });
         expect(String(error)).not.toContain(SECRET_PART);
       }
@@ -123,7 +123,7 @@ describe('responses of HCP Terraform', () => {
     });
   });
 
-  it('with any status, headers and body are an answer, or an error that repeats no part of them', async () => {
+  it('with any status, headers and body lead to a result, or to an error that repeats no part of them', async () => {
     const body = fc.oneof(
       text,
       fc.oneof(anyLike(goodAgents), fc.constant(goodAgents)).map((value) => JSON.stringify(value) ?? ''),

@@ -1,4 +1,4 @@
-/** The HCP Terraform emulator may refuse any request. It may not answer 500, hang or stop answering. */
+/** Tests the HCP Terraform emulator with random requests. It can refuse any of them, but must not respond with 500, hang or crash. */
 import { request } from 'node:https';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,7 +57,7 @@ function answerTo({ method, path, headers: given, body }: Sent): Promise<number>
 }
 
 describe('the HCP Terraform emulator', () => {
-  it('never answers 500, whatever a client sends', { timeout: 300_000 }, async () => {
+  it('never responds with 500, whatever a client sends', { timeout: 300_000 }, async () => {
     let count = 0;
     const statuses = new Map<number, number>();
     await fc.assert(
@@ -76,7 +76,7 @@ describe('the HCP Terraform emulator', () => {
       }),
       { numRuns: REQUESTS, endOnFailure: true },
     );
-    // Enough requests get past the first check.
+    // Check that enough requests got past the first check.
     for (const status of [200, 201, 204, 400, 404, 409, 415, 422]) {
       expect(statuses.get(status) ?? 0, `answers with ${status}`).toBeGreaterThan(0);
     }

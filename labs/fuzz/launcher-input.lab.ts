@@ -1,4 +1,4 @@
-/** Responses of ECS, launches and settings in any shape. Each is accepted or refused, and no error repeats a token. */
+/** Tests random responses from ECS, launches and settings. Each must be accepted or refused, and no error may repeat a token. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ecsTask, taskOf } from '../../functions/launcher/adapters/ecs/answers.ts';

@@ -74,7 +74,7 @@ const RESULT = {
   resourceAdditions: 1,
 };
 type Link = (kind: string) => { readonly data: { readonly id: string; readonly type: string } };
-/** Valid bodies, with the paths that they are for. Some requests send them elsewhere. */
+/** Valid bodies, each with its path. Some requests send them to a different path. */
 const templates: readonly (readonly [RegExp, (to: Link) => unknown])[] = [
   [/\/runs$/, (to) => document('runs', RUN, { workspace: to('workspaces') })],
   [/\/runs$/, (to) => document('runs', {}, { workspace: to('workspaces') })],

@@ -1,4 +1,4 @@
-/** Containers of the local ECS do what their task definition and StopTask say, as on Fargate. */
+/** Tests that containers of the local ECS follow their task definition and StopTask, as on Fargate. */
 import { expect, it } from 'vitest';
 import { describeUnless } from '../../test/unless.ts';
 import { LocalTasks, NO_ENGINE, shell, UNPRIVILEGED } from './local-tasks.ts';
@@ -31,7 +31,7 @@ describeUnless(NO_ENGINE, 'a container of a task', () => {
     ]);
   });
 
-  it('that runs as root can’t write to a read-only root either, and can to a writable one', async () => {
+  it('that runs as root can’t write to a read-only root file system, but can write to a writable one', async () => {
     const write = 'if (: >/etc/probe) 2>/dev/null; then echo yes; else echo no; fi';
     const readOnly = await local.ended([shell(write, { user: '0', readonlyRootFilesystem: true })]);
     expect(readOnly.lines).toEqual(['no']);
@@ -53,7 +53,7 @@ describeUnless(NO_ENGINE, 'a container of a task', () => {
     expect(lines).toEqual([expect.stringMatching(/init|catatonit/)]);
   });
 
-  it('gets its metadata endpoint, variables and secrets, and both of its streams are kept', async () => {
+  it('gets its metadata endpoint, variables and secrets, and both of its output streams are kept', async () => {
     const token = local.world.server.putSecret('token', 'two\nlines');
     const script = `curl -fsS "$ECS_CONTAINER_METADATA_URI_V4/task"; echo; echo "$GREETING, $PATH" >&2; echo "$TOKEN" >&2`;
     const environment = [
@@ -67,7 +67,7 @@ describeUnless(NO_ENGINE, 'a container of a task', () => {
     expect(local.lines(arn, 'stderr')).toEqual(['hello, /usr/bin:/bin', 'two', 'lines']);
   });
 
-  it('ends its task with its own exit code, and no line is lost', async () => {
+  it('ends its task with its own exit code, and no line of its output is lost', async () => {
     const script = 'i=0; while [ $i -lt 2000 ]; do echo $i; i=$((i+1)); done; printf last; exit 3';
     const { task, lines } = await local.ended([shell(script)]);
     expect(task).toMatchObject({ stopCode: 'EssentialContainerExited', containers: [{ exitCode: 3 }] });
@@ -92,7 +92,7 @@ describeUnless(NO_ENGINE, 'a container of a task', () => {
     expect(task).toMatchObject({ stopCode: 'TaskFailedToStart', stoppedReason });
   });
 
-  it('gets one SIGTERM from StopTask, in the first process only, whose exit code counts', async () => {
+  it('gets one SIGTERM from StopTask, only in its first process, whose exit code is reported', async () => {
     const arn = await local.run([
       shell(`trap 'echo caught; exit 7' TERM
         sh -c 'trap "echo child caught" TERM; sleep 60 & wait' & echo ready; wait`),
@@ -112,7 +112,7 @@ describeUnless(NO_ENGINE, 'a container of a task', () => {
     expect((task?.executionStoppedAt ?? 0) - (task?.stoppingAt ?? 0)).toBeGreaterThanOrEqual(1990);
   });
 
-  it('ends with a StopTask right after RunTask', async () => {
+  it('ends if StopTask follows immediately after RunTask', async () => {
     const arn = await local.run([shell('sleep 60', { stopTimeout: 2 })]);
     await local.stop(arn);
     expect(local.world.server.task(arn)?.stopCode).toBe('UserInitiated');

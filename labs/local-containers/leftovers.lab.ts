@@ -1,4 +1,4 @@
-/** Nothing is left in the engine, however the local ECS or the demo ends. */
+/** Tests that nothing is left in the engine, no matter how the local ECS or the demo ends. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -22,7 +22,7 @@ const READY = z.object({
 describeUnless(NO_ENGINE, 'nothing is left in the engine', () => {
   const local = new LocalTasks();
   beforeAll(async () => {
-    // Replaces the image of the server's ready-made families by one that runs any command.
+    // Replace the image of the ready-made families with an image that can run any command.
     const container = await local.engine.ok(['create', local.image]);
     await local.engine.ok(['commit', '--change', 'ENTRYPOINT ["/usr/bin/env"]', container, 'busybox']);
     await local.engine.ok(['rm', '--volumes', container]);

@@ -1,6 +1,6 @@
 /**
- * Tasks of the ECS emulator in a real container engine: the one that `npm run lab:local-containers` provides, or yours, by
- * CONTAINER_ENGINE. After each test, all tasks are stopped, and nothing of them may be left in the engine.
+ * Tasks of the ECS emulator in a real container engine, which `npm run lab:local-containers` or (with CONTAINER_ENGINE) you provide.
+ * After each test, all tasks are stopped, and nothing may be left in the engine.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -111,7 +111,7 @@ export class LocalTasks {
     await this.stopped(arn);
   }
 
-  /** Starts one of the project's programs, which ends with the tests at the latest. */
+  /** Starts one of the project's programs. It ends with the tests at the latest. */
   program(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const all = [...args, '--containers', '--engine', this.engine.command];
     const child = spawn(process.execPath, all, { cwd: join(import.meta.dirname, '../..'), ...options });

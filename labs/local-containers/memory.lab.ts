@@ -1,4 +1,4 @@
-/** A task without enough memory is killed, ECS reports the reason, and the launcher's log says which setting to raise. */
+/** Tests a task without enough memory: it is killed, ECS reports the reason, and the launcher's log says which setting to increase. */
 import { expect, it } from 'vitest';
 import { EcsTasks } from '../../functions/launcher/adapters/ecs/client.ts';
 import { supplyOf } from '../../functions/launcher/core/supply.ts';

@@ -1,12 +1,12 @@
-/** Mutants that no test can kill, because the mutated program does the same; each with the reason. */
+/** Mutants that no test can kill because the changed program behaves in the same way. Each has the reason. */
 
 export interface Equivalent {
   readonly file: string;
-  /** The source line that holds the mutated code, without its indentation. A line that changes needs a new look. */
+  /** The source line with the mutated code, without indentation. If the line changes, check the entry again. */
   readonly line: string;
   /** The mutated code and its replacement, as the run prints them. */
   readonly mutant: string;
-  /** Why the program does the same. */
+  /** Why the program behaves in the same way. */
   readonly because: string;
 }
 
@@ -51,7 +51,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: 'functions/launcher/core/supply.ts',
     line: 'const listed = seen.agents ?? [];',
     mutant: '[] → ["Stryker was here"]',
-    because: 'The string has neither a name nor a status, so that it counts as no agent.',
+    because: 'The string has neither a name nor a status, so it doesn’t count as an agent.',
   },
   {
     file: 'functions/launcher/core/supply.ts',
@@ -63,43 +63,43 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: 'functions/launcher/core/supply.ts',
     line: 'listedSinceStart: task.createdAtMs !== undefined && task.createdAtMs >= (seen.agentsSinceMs ?? 0) && lookedUp,',
     mutant: 'task.createdAtMs !== undefined → true',
-    because: 'A comparison with undefined is false as well.',
+    because: 'A comparison with `undefined` is always false, so the check changes nothing.',
   },
   {
     file: 'functions/launcher/core/supply.ts',
     line: "const byHarm: readonly Agent['status'][] = ['exited', 'errored', 'unknown', 'idle', 'busy'];",
     mutant: '\'exited\' → ""',
-    because: 'A status that is not in the list has the index -1, which still comes first.',
+    because: 'A status that isn’t in the list has the index -1, which still sorts first.',
   },
   {
     file: 'functions/launcher/core/supply.ts',
     line: 'const overdue = task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs;',
     mutant: 'task.createdAtMs !== undefined → true',
-    because: 'A comparison with undefined is false as well.',
+    because: 'A comparison with `undefined` is always false, so the check changes nothing.',
   },
   {
     file: 'functions/launcher/core/supply.ts',
     line: "return endedMs !== undefined && nowMs - endedMs > LINGERS_AFTER_MS ? 'lingering' : 'leaving';",
     mutant: 'endedMs !== undefined → true',
-    because: 'A comparison with undefined is false as well.',
+    because: 'A comparison with `undefined` is always false, so the check changes nothing.',
   },
   {
     file: 'functions/launcher/core/limits.ts',
     line: '} else if (limitRoom !== undefined) {',
     mutant: 'limitRoom !== undefined → true',
-    because: 'The bound that it adds is NaN, which is never the tightest.',
+    because: 'The additional limit is NaN, which is never the lowest one.',
   },
   {
     file: 'functions/launcher/core/limits.ts',
     line: 'const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;',
     mutant: 'backOff.untilMs !== undefined → true',
-    because: 'A comparison with undefined is false as well.',
+    because: 'A comparison with `undefined` is always false, so the check changes nothing.',
   },
   {
     file: 'functions/launcher/core/other-launchers.ts',
     line: 'const names = [...atWork.map(({ name }) => name), ...running.flatMap(({ agentName }) => agentName ?? [])];',
     mutant: '[] → ["Stryker was here"]',
-    because: 'It does not look like the id of an ECS task.',
+    because: 'The string doesn’t look like the id of an ECS task.',
   },
   {
     file: 'functions/launcher/core/decide.ts',
@@ -123,13 +123,13 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: 'functions/launcher/core/standing.ts',
     line: 'if (sweepMs !== undefined && nowMs % sweepMs < sweepWindowMs(sweepMs)) {',
     mutant: 'sweepMs !== undefined → true',
-    because: 'A comparison with undefined is false as well.',
+    because: 'A comparison with `undefined` is always false, so the check changes nothing.',
   },
   {
     file: 'functions/launcher/core/standing.ts',
     line: 'if (sweepMs === undefined) return false;',
     mutant: 'sweepMs === undefined → false',
-    because: 'A comparison with undefined is false as well.',
+    because: 'A comparison with `undefined` is always false, so the check changes nothing.',
   },
   {
     file: 'functions/launcher/core/standing.ts',
@@ -147,127 +147,128 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: 'functions/launcher/core/demand.ts',
     line: 'queued.sort((a, b) => a.queuedAtMs - b.queuedAtMs || (a.key < b.key ? -1 : 1));',
     mutant: 'a.key < b.key → a.key <= b.key',
-    because: 'No two jobs have one key.',
+    because: 'Two jobs never have the same key.',
   },
   {
     file: 'functions/launcher/core/demand.ts',
     line: 'waiting.sort((a, b) => a.sinceMs - b.sinceMs || (a.runId < b.runId ? -1 : 1));',
     mutant: 'a.runId < b.runId → a.runId <= b.runId',
-    because: 'No two runs have one id.',
+    because: 'Two runs never have the same id.',
   },
   {
     file: 'functions/launcher/core/reconcile.ts',
     line: 'if (job.singleAttempt) return { job, lane, attempt: 1, reason: job.reason };',
     mutant: 'job.singleAttempt → false',
-    because: 'A sweep that had an attempt is not launched again, so that the next attempt is the first.',
+    because: 'A sweep is launched only once, so its next attempt is always the first.',
   },
   {
     file: 'functions/launcher/core/task-outcome.ts',
     line: "const by = STOP_CODES.get(task.stopCode ?? '');",
     mutant: '\'\' → "Stryker was here!"',
-    because: 'Neither is a stop code.',
+    because: 'Neither string is a stop code.',
   },
   {
     file: 'functions/launcher/core/task-outcome.ts',
     line: "if (task.stopCode === 'UserInitiated' && task.stoppedReason?.includes(AGENT_LEFT) !== true) return 'failed';",
     mutant: 'task.stoppedReason?.includes → task.stoppedReason.includes',
-    because: 'A stop without a reason is a person’s, and has been dealt with above.',
+    because: 'A stop without a reason was made by a person, and an earlier line returns for it.',
   },
   {
     file: 'functions/launcher/core/task-outcome.ts',
     line: 'start === kind && task.createdAtMs !== undefined && task.createdAtMs > sinceMs',
     mutant: 'task.createdAtMs !== undefined → true',
-    because: 'A comparison with undefined is false as well.',
+    because: 'A comparison with `undefined` is always false, so the check changes nothing.',
   },
   {
     file: 'functions/launcher/adapters/ecs/refusals.ts',
     line: "const words = detail.replace(/\\barn:[^\\s'\"]+/g, 'ARN');",
     mutant: '\'ARN\' → ""',
-    because: 'No row looks for what stands where an ARN was.',
+    because: 'No row of the table matches the placeholder for an ARN.',
   },
   {
     file: 'functions/launcher/adapters/ecs/client.ts',
     line: "const same = await this.#runTask(onDemandInstead(onSpot, 'same'), signal);",
     mutant: '\'same\' → ""',
-    because: 'Only the other value, `own`, is looked for.',
+    because: 'The code only compares with the other value, `own`.',
   },
   {
     file: 'functions/launcher/adapters/ecs/answers.ts',
     line: "return taskDefinitionArn.replace(/^.*:task-definition\\//, '').replace(/:\\d+$/, '');",
     mutant: '/^.*:task-definition\\// → /.*:task-definition\\//',
-    because: 'The first match begins at the beginning anyway.',
+    because: 'The first match always begins at the start of the text.',
   },
   {
     file: 'functions/launcher/adapters/ecs/answers.ts',
     line: "return taskDefinitionArn.replace(/^.*:task-definition\\//, '').replace(/:\\d+$/, '');",
     mutant: '/:\\d+$/ → /:\\d+/',
-    because: 'The schema allows one colon after the family.',
+    because: 'The schema allows only one colon after the family.',
   },
   {
     file: 'functions/launcher/core/lanes.ts',
     line: "return capacity === 'spot' && newest !== undefined && startCauseOf(newest.detail).cause === 'capacity';",
     mutant: "capacity === 'spot' → true",
-    because: 'A lane that is on demand already becomes a copy of itself; lanes are compared by their task definition.',
+    because:
+      'A lane that is already On-Demand becomes a copy of itself, and lanes are compared by their task definition.',
   },
   {
     file: 'functions/launcher/core/out-of-memory.ts',
     line: "function signOf({ containerReason = '', exitCode, stopCode }: Task): OutOfMemory['sign'] | undefined {",
     mutant: '\'\' → "Stryker was here!"',
-    because: 'Neither string contains OutOfMemory, the only thing that is looked for.',
+    because: 'The code only looks for OutOfMemory, which neither string contains.',
   },
   {
     file: 'lib/launcher/monitoring.ts',
     line: "widgets.push(new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms, width: 24, height: 3 }));",
     mutant: '\'Alarms\' → ""',
-    because: 'The CDK gives a widget without a title the same one.',
+    because: 'For a widget without a title, the CDK uses the same title.',
   },
   ...WITHOUT_AN_AGENT.map(([line, meaning]) => ({
     file: 'functions/launcher/core/demand.ts',
     line,
     mutant: `'${meaning}' → ""`,
-    because: 'The launcher only acts on the other meanings; this one tells the reader whose turn it is.',
+    because: 'The launcher only acts on the other meanings. This one only informs the reader.',
   })),
   ...['EssentialContainerExited', 'TaskFailedToStart'].map((code) => ({
     file: 'functions/launcher/core/task-outcome.ts',
     line: `['${code}', 'task'],`,
     mutant: `'task' → ""`,
-    because: 'Only `others` and `caller` are looked for.',
+    because: 'The code only compares with `others` and `caller`.',
   })),
   {
     file: 'lib/aws/ecr-image.ts',
     line: "const [, host = '', account = '', region = '', domain = '', dualStack, repository = ''] = match;",
     mutant: '\'\' → "Stryker was here!"',
-    because: 'These groups are in every match.',
+    because: 'Every match has these groups.',
   },
   {
     file: 'lib/network/domain-name.ts',
     line: "if (/^\\d+$/.test(labels.at(-1) ?? '')) return refuse('it is an IP address', 'use the hostname');",
     mutant: '\'\' → "Stryker was here!"',
-    because: 'A name without labels was refused above.',
+    because: 'An earlier line refuses a name without labels.',
   },
   {
     file: 'lib/network/allowed-domains.ts',
     line: "const [first = '', ...rest] = image.split('/');",
     mutant: '\'\' → "Stryker was here!"',
-    because: '`split` always returns a first part.',
+    because: '`split` always returns at least one part.',
   },
   ...['times.filter((at) => at !== undefined) → times', 'at !== undefined → true'].map((mutant) => ({
     file: 'functions/launcher/adapters/ecs/answers.ts',
     line: 'return times.filter((at) => at !== undefined).toSorted((a, b) => a - b)[0];',
     mutant,
-    because: '`toSorted` puts `undefined` last without asking the comparison.',
+    because: '`toSorted` always sorts `undefined` last, without calling the comparison.',
   })),
   {
     file: 'functions/launcher/adapters/ecs/answers.ts',
     line: 'taskArn: z.string().regex(/^arn:[^:]+:ecs:[^:]*:\\d*:task\\/.+/),',
     mutant: '/^arn:[^:]+:ecs:[^:]*:\\d*:task\\/.+/ → /^arn:[^:]+:ecs:[^:]*:\\d*:task\\/./',
-    because: 'Without an end, one character of the id matches as well as all of them.',
+    because: 'The expression has no end anchor, so it also matches with only one character of the id.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/answers.ts',
     line: "(page.included ?? []).map((item) => [item.id, item.attributes?.['execution-details']?.['agent-name']]),",
     mutant: '[] → ["Stryker was here"]',
-    because: 'The string has no id, so that no plan or apply has its attributes.',
+    because: 'The string has no id, so its attributes belong to no plan or apply.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/answers.ts',
@@ -285,31 +286,31 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: 'functions/launcher/adapters/hcp-terraform/http.ts',
     line: "const seconds = Number.parseFloat(String(headers['x-ratelimit-reset'] ?? headers['retry-after'] ?? '1'));",
     mutant: '\'1\' → ""',
-    because: 'What is not a number means one second as well.',
+    because: 'A value that isn’t a number also means one second.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/http.ts',
     line: 'if (text.length <= limit) return false;',
     mutant: 'text.length <= limit → false',
-    because: 'The loop counts at most one value per character and comes to the same answer, only later.',
+    because: 'The loop counts at most one value per character, so it returns the same result later.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/http.ts',
     line: 'if (text.length <= limit) return false;',
     mutant: 'text.length <= limit → text.length < limit',
-    because: 'The loop counts at most one value per character and comes to the same answer, only later.',
+    because: 'The loop counts at most one value per character, so it returns the same result later.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/http.ts',
     line: 'for (let at = 0; at < text.length && count <= limit; at += 1) {',
     mutant: 'at < text.length → at <= text.length',
-    because: 'Behind the end there is no character that counts.',
+    because: 'After the end of the text, there is no character to count.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/http.ts',
     line: 'for (let at = 0; at < text.length && count <= limit; at += 1) {',
     mutant: 'count <= limit → true',
-    because: 'The count never falls: the loop ends later with the same answer.',
+    because: 'The count never decreases, so the loop ends later with the same result.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/http.ts',
@@ -321,13 +322,13 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: 'functions/launcher/adapters/hcp-terraform/poll-budget.ts',
     line: '#requestsAtMs: number[] = [];',
     mutant: '[] → ["Stryker was here"]',
-    because: 'Every reader filters by time first, and the string is not later than any.',
+    because: 'All readers filter by time first, and the string is never later than a time.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/version.ts',
     line: "const match = /^v(\\d{6})-(\\d+)$/.exec(String(version ?? ''));",
     mutant: '\'\' → "Stryker was here!"',
-    because: 'Neither string looks like a release.',
+    because: 'Neither string looks like a version of Terraform Enterprise.',
   },
   {
     file: 'functions/launcher/report-metrics.ts',
@@ -351,24 +352,24 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     file: 'functions/launcher/other-launchers.ts',
     line: 'if (observation === undefined) return { agents: [], isNews: false };',
     mutant: '[] → ["Stryker was here"]',
-    because: 'Without an observation the count is not written, and nothing is logged because it is no news.',
+    because: 'Without an observation, the count isn’t written, and nothing is logged.',
   },
   {
     file: 'functions/launcher/adapters/hcp-terraform/answers.ts',
     line: "const agentStatus = z.enum(['idle', 'busy', 'unknown', 'errored', 'exited']);",
     mutant: '\'unknown\' → ""',
-    because: 'A status that is not in the list becomes `unknown` as well.',
+    because: 'A status that isn’t in the list also becomes `unknown`.',
   },
   {
     file: 'lib/agent/task-definition.ts',
     line: '...(props.size.ephemeralStorageGiB !== undefined && { ephemeralStorageGiB: props.size.ephemeralStorageGiB }),',
     mutant: 'props.size.ephemeralStorageGiB !== undefined → true',
-    because: 'The CDK treats a property that is `undefined` as one that is missing.',
+    because: 'The CDK treats an `undefined` property like a missing one.',
   },
   {
     file: 'lib/launcher/function.ts',
     line: '...(props.reservedConcurrentExecutions !== undefined && {',
     mutant: 'props.reservedConcurrentExecutions !== undefined → true',
-    because: 'The CDK treats a property that is `undefined` as one that is missing.',
+    because: 'The CDK treats an `undefined` property like a missing one.',
   },
 ];

@@ -1,12 +1,12 @@
-/** The mutated sources, the tests that judge them, and the share of the mutants that these must kill. */
+/** The mutated sources, the tests that must kill the mutants, and the share of mutants that they must kill. */
 
-/** Sources that the same tests judge. */
+/** Sources that have the same tests. */
 export interface Part {
   /** Globs of the mutated sources. */
   readonly sources: readonly string[];
-  /** Globs of the tests that may kill a mutant. Use as few as possible: in `lib`, each mutant runs all of them. */
+  /** Globs of the tests that can kill a mutant. Use as few as possible, because in `lib` each mutant runs all of them. */
   readonly tests: readonly string[];
-  /** The tests share a template that the first of them makes, so every mutant loads the test files again. */
+  /** Whether the tests share a template that the first test creates, so that the test files must be loaded again for every mutant. */
   readonly shareTemplate?: boolean;
 }
 

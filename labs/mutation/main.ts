@@ -1,6 +1,6 @@
 /**
- * `npm run mutate [-- GROUP…] [--files GLOB] [--concurrency N]`: changes one thing at a time in the sources, and shows
- * which changes no test notices. docs/mutation.md explains the result.
+ * `npm run mutate [-- GROUP…] [--files GLOB] [--concurrency N]`: makes one change at a time in the sources, and lists the
+ * changes that no test notices. docs/mutation.md explains the result.
  *
  * Exit code 1: a group is below its target, or a test kills a mutant that is listed as equivalent.
  */
@@ -58,7 +58,7 @@ async function mutate(part: Part, files: readonly string[], report: string): Pro
     allowConsoleColors: false,
     clearTextReporter: { logTests: false },
     thresholds: { high: 100, low: 0, break: null },
-    // A timeout counts as killed. Synthesis takes seconds on a busy machine, so short timeouts would count wrongly.
+    // A mutant with a timeout counts as killed. Synthesis takes seconds on a busy machine, so a short timeout would give wrong results.
     dryRunTimeoutMinutes: 240,
     timeoutMS: 60_000,
     timeoutFactor: 4,

@@ -14,13 +14,13 @@ import { strykerPlugins as plugins } from '@stryker-mutator/vitest-runner';
 
 const [vitest] = plugins;
 
-// Both are outside the sandbox, so that a second worker finds them.
+// Both files are outside the sandbox, so that a second worker finds them.
 const PLAN = process.env.MUTATION_PLAN;
 const RESULTS = process.env.MUTATION_RESULTS;
 
-// Slower tests run after all others, when most mutants are dead.
+// Tests that take longer run after all others, when most mutants have been killed.
 const SLOW_MS = 30;
-// Even slower tests judge no mutant that runs inside tests, because each mutant would take as long again.
+// Tests that take longer than this are not used for mutants that run inside tests, because each mutant would take that long.
 const TOO_SLOW_MS = 3500;
 
 function everyIdOf({ perTest, static: whileLoading }) {
@@ -76,7 +76,7 @@ class OnePassRunner {
   }
 
   async #tryAll({ mutantCoverage, tests }, sources) {
-    // If tests share something that the first of them makes, a single test wouldn't make it again.
+    // If tests share something that the first test creates, repeating a single test would not create it again.
     const reload = process.env.MUTATION_RELOAD === 'yes';
     const statics = reload ? everyIdOf(mutantCoverage) : Object.keys(mutantCoverage.static);
     const perTest = reload ? {} : { ...mutantCoverage.perTest };
@@ -88,7 +88,7 @@ class OnePassRunner {
     writeFileSync(PLAN, JSON.stringify({ root: process.cwd(), perTest, slow, statics, hits }));
     rmSync(RESULTS, { force: true });
     const { ctx } = this.#base;
-    // Fast files first: the slow ones skip every mutant that these kill.
+    // Run fast files first, because slow files skip the mutants that fast files have killed.
     const timeOf = Map.groupBy(tests, ({ fileName }) => fileName);
     const meanOf = (file) =>
       timeOf.get(file).reduce((sum, { timeSpentMs }) => sum + timeSpentMs, 0) / timeOf.get(file).length;

@@ -13,7 +13,7 @@ export interface Result {
   };
 }
 
-/** A mutant with its place and its change, so that a person can find it. */
+/** A mutant with its line and its change. */
 export interface Mutant {
   readonly file: string;
   readonly line: number;
@@ -59,7 +59,7 @@ function oneLine(code: string): string {
 /**
  * Mutants that Stryker ignored don't count.
  *
- * @param equivalents of the same files. One that matches several mutants excuses all of them.
+ * @param equivalents the entries for the same files. An entry applies to all mutants that it matches
  */
 export function score(mutants: readonly Mutant[], equivalents: readonly Equivalent[]): Score {
   const counted = mutants.filter(({ status }) => status !== 'Ignored');

@@ -1,4 +1,4 @@
-/** Simulated worlds in which only the given events happen, for the defects in `peers.lab.ts`. */
+/** Simulated worlds for the defects in `peers.lab.ts`. Only the given events happen in them. */
 import { expect } from 'vitest';
 import { LAUNCHER } from '../../test/simulation/launcher.ts';
 import { scenarioOf } from '../../test/simulation/profiles.ts';
@@ -67,7 +67,7 @@ export const assessment = (minute: number, minutes: number): Event =>
 export const fault = (minute: number, kind: FaultKind, minutes: number, rate = 1): Event =>
   at(minute, { kind: 'fault', fault: kind, ms: minutes * MINUTE, rate });
 
-/** Runs a world with these events, in which the launcher must keep every promise. */
+/** Runs a world with these events. The launcher must keep all promises. */
 export async function world(events: readonly Event[], settings: Partial<WorldSettings> = {}, seed = 'peers') {
   const scenario: Scenario = {
     seed,
@@ -83,14 +83,14 @@ export async function world(events: readonly Event[], settings: Partial<WorldSet
   return { ...outcome, longestWaitSeconds: Math.max(...outcome.waitsMs) / SECOND, traced };
 }
 
-/** The duration of a run that nothing delays. */
+/** The duration of a run without delays. */
 function takesMs(happening: Happening): number {
   if (happening.kind !== 'run') return 0;
   const { planMs, approval, approvalMs, applyMs, policyMs = 0 } = happening;
   return planMs + policyMs + (approval === 'person' ? approvalMs : 0) + applyMs;
 }
 
-/** Tasks that hadn't stopped when the world ended. */
+/** Tasks that were not stopped at the end of the world. */
 export function tasksLeft({ trace }: Pick<Outcome, 'trace'>): string[] {
   const created = new Set<string>();
   for (const line of trace) {

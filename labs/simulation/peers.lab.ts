@@ -1,6 +1,6 @@
 /**
- * Defects that other launchers shipped. Each is a simulated world in which our launcher must keep its promises. The numbers
- * are issues and pull requests of the repository in the title; "operator" is hashicorp/hcp-terraform-operator.
+ * Defects of other launchers. A simulated world reproduces the situation of each defect, and this launcher must keep its promises
+ * in it. The numbers are issues and pull requests of the repository in the title; "operator" is hashicorp/hcp-terraform-operator.
  */
 import { describe, expect, it } from 'vitest';
 import { isNewEnough } from '../../functions/launcher/adapters/hcp-terraform/version.ts';
@@ -73,7 +73,7 @@ describe('agents that idled because of runs that need no agent', () => {
     const line = Array.from({ length: 4 }, () => run(0, { planMs: 3 * MINUTE }));
     const outcome = await world(line);
     expect(outcome.served).toBe(8);
-    // One more if an agent takes its job after the launcher read the runs and before it reads the agents.
+    // There is one more launch if an agent takes its job after the launcher read the runs but before it reads the agents.
     expect(outcome.launches).toBeLessThanOrEqual(9);
   });
 
@@ -223,7 +223,7 @@ describe('orphans and their cost', () => {
       plan(8, { workspace: 'ws-2', planMs: 5 * MINUTE }),
       at(10, { kind: 'freeze-agent', pool: 'pool-0' }),
     ]);
-    // The task whose agent hung with its job only ends when it is stopped.
+    // The agent of this task hung during its job, so the task only ends when it is stopped.
     expect(outcome.traced(' errored | ', ':stopped')).toHaveLength(1);
     expect(outcome.launches).toBe(3);
     expect(tasksLeft(outcome)).toEqual([]);

@@ -1,4 +1,4 @@
-/** A few worlds of every profile, and mutants that the worlds must catch. `npm run simulate` runs thousands of worlds. */
+/** Runs a few worlds of every profile, and checks that worlds catch some mutants. `npm run simulate` runs thousands of worlds. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { LAUNCHER, loadLauncher } from '../../test/simulation/launcher.ts';
 import { MUTANTS, MutantFolder } from '../../test/simulation/mutants.ts';
@@ -6,7 +6,7 @@ import { PROFILES, type ProfileName, scenarioOf } from '../../test/simulation/pr
 import { runBatch } from '../../test/simulation/statistics.ts';
 import { simulate } from '../../test/simulation/world.ts';
 
-/** Number of worlds in profiles whose worlds take longest. */
+/** Number of worlds for the slowest profiles. */
 const SLOW_PROFILES: Partial<Record<ProfileName, number>> = {
   storm: 3,
   long: 2,
@@ -22,7 +22,7 @@ const folder = new MutantFolder();
 afterAll(() => folder.remove());
 
 describe('the nine promises', () => {
-  it.each(Object.keys(PROFILES) as ProfileName[])('hold in worlds of the profile %s', async (profile) => {
+  it.each(Object.keys(PROFILES) as ProfileName[])('are kept in worlds of the profile %s', async (profile) => {
     const worlds = SLOW_PROFILES[profile] ?? 8;
     const statistics = await runBatch({ seed: 'test', profile, from: 0, to: worlds }, LAUNCHER);
     expect(statistics[profile]?.broken).toEqual([]);
@@ -31,7 +31,7 @@ describe('the nine promises', () => {
 });
 
 describe('the simulation catches the mutant', () => {
-  // `npm run simulate:mutations` tries every mutant. These would cost money or break applies.
+  // `npm run simulate:mutations` tries all mutants. These are the most harmful ones: they would cost money or break applies.
   it.each([
     ['free tasks don’t count as supply', 'calm', 2],
     ['idle agents are stopped', 'agents', 4],

@@ -1,10 +1,10 @@
 /**
- * A soak: the world of `npm start` for minutes, with runs that are queued, confirmed and canceled at random. Faults hit both
- * of the launcher's connections, and launchers are killed in the middle of their work. In the end, the promises must hold.
+ * A soak test: the environment of `npm start` runs for minutes, and runs are queued, confirmed and canceled at random. Faults affect
+ * both connections of the launcher, and launchers are killed during their work. At the end, all promises must be kept.
  *
  *   npm run soak -- --minutes 10 --runs 200 --seed 1
  *
- * Prints the result as JSON. Exit code 1: a promise was broken, or something is left.
+ * Prints the result as JSON. Exit code 1: a promise was broken, or a task or run is left.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -39,12 +39,12 @@ const POOLS = [
   { name: 'production', maxAgents: 4 },
   { name: 'sandbox', maxAgents: 3 },
 ];
-/** The part of the function's 256 MiB that Node leaves to the heap. */
+/** The heap size that Node uses with the function's 256 MiB of memory. */
 const HEAP_MIB = 96;
-/** Time after the last run was queued, for the last jobs, the idle window and a back-off. */
+/** Time after the last run was queued. It must be enough for the last jobs, the idle window and a back-off. */
 const SETTLE_MS = 150_000;
 
-/** Plan-only and auto-apply of a run. Automatic applies are twice as likely. */
+/** Combinations of plan-only and auto-apply for a run. Automatic applies are twice as likely. */
 const KINDS = [
   { planOnly: true, autoApply: false },
   { planOnly: false, autoApply: true },
@@ -91,7 +91,7 @@ function launch() {
       ...started.launcherEnvironment,
       [ENV.hostname]: platformProxy.hostname,
       NODE_EXTRA_CA_CERTS: platformProxy.caFile ?? '',
-      // Without a limit, the heap grows.
+      // Limit the heap, because otherwise it grows.
       NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB} --max-semi-space-size=4`,
       AWS_ENDPOINT_URL_ECS: awsProxy.url,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: awsProxy.url,
@@ -111,7 +111,7 @@ function launch() {
 
 const childProcesses = (): string => readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
 
-/** Resident bytes of the launcher's process, which is a new one after each kill. */
+/** Resident memory of the launcher's process in bytes. The process is a new one after each kill. */
 function launcherMemory(): number {
   const host = childProcesses()
     .split(' ')

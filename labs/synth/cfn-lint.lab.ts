@@ -1,4 +1,4 @@
-/** AWS's own linter, with its own rules, on the template of every egress mode. */
+/** Checks the template of every egress mode with cfn-lint, AWS's own linter. */
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { testApp } from '../../test/lib/synthesis.ts';
@@ -6,7 +6,7 @@ import { runSync, whyMissing } from '../../test/processes.ts';
 import { testUnless } from '../../test/unless.ts';
 import { addStacks } from './stacks.ts';
 
-/** The CDK writes a DependsOn in addition to a reference to the same resource. */
+/** Ignored, because the CDK writes a DependsOn even if there is a reference to the same resource. */
 const IGNORED = 'W3005';
 
 testUnless(whyMissing('cfn-lint'), 'cfn-lint has no finding in any egress mode', () => {

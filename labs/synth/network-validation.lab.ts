@@ -1,4 +1,4 @@
-/** CloudFormation's rules for every egress mode, in one synthesis, because the rules take seconds to load. */
+/** Checks every egress mode with CloudFormation's rules. All modes share one synthesis, because the rules take seconds to load. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * The package as its users get it: packed, installed from the tarball into an empty app, and used as in docs/construct.md.
+ * Tests the package as users get it: packed, installed from the tarball into an empty app, and used as in docs/construct.md.
  * Needs the npm registry.
  */
 import { execFileSync, type StdioOptions } from 'node:child_process';
@@ -32,7 +32,7 @@ const blocks = (language: string): string[] =>
 const QUIET: StdioOptions = ['ignore', 'pipe', 'pipe'];
 
 function npm(cwd: string, ...args: string[]): string {
-  // An app without a lock file gets the newest versions, so this is the host's npm.
+  // An app without a lock file gets the newest versions, so this uses the host's npm.
   return execFileSync('npm', [...args, '--no-audit', '--no-fund'], { cwd, encoding: 'utf8', stdio: QUIET });
 }
 
@@ -116,13 +116,13 @@ describe.each([
     template.resourceCountIs('AWS::ECS::Cluster', 1);
   });
 
-  it('synthesizes the guide’s example, with the bundle that synthesis makes from the sources', () => {
+  it('synthesizes the guide’s example, with the same bundle that synthesis from the sources creates', () => {
     const { out, template } = synthesized('app.ts');
     template.hasResourceProperties('AWS::ECS::Cluster', { ClusterName: Match.stringLikeRegexp('-Agents-') });
     template.hasResourceProperties('AWS::EC2::SecurityGroup', { GroupDescription: 'Agents: nothing in, HTTPS out' });
     template.hasOutput('*', { Description: 'Cluster of the agents' });
     const text = readFileSync(join(root, 'dist', 'bundles', 'launcher', 'index.mjs'), 'utf8');
-    // The function that copies images has another bundle.
+    // The function that copies images has a different bundle.
     const bundles = globSync('asset.*/index.mjs', { cwd: out });
     const [bundle = ''] = bundles.filter((path) => readFileSync(join(out, path), 'utf8') === text);
     expect(bundle).not.toBe('');

@@ -1,4 +1,4 @@
-/** What the real terraform needs to work with an HCP Terraform: a `cloud` block, credentials and a certificate authority. */
+/** Files for the real terraform to use an HCP Terraform server: a `cloud` block, credentials and a certificate authority. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -19,7 +19,7 @@ export const cloudBlock = ({ hostname, organization }: Platform, workspace: stri
 }
 `;
 
-/** Writes the CLI configuration into a folder. @returns the environment of terraform */
+/** Writes the CLI configuration to a folder. @returns the environment for terraform */
 export function terraformEnvironment(folder: string, { hostname, apiToken, caFile }: Platform): Record<string, string> {
   const credentials = join(folder, 'terraform.rc');
   writeFileSync(credentials, `credentials "${hostname}" {\n  token = "${apiToken}"\n}\n`);

@@ -1,6 +1,6 @@
 /**
- * The real terraform CLI with a `cloud` block, against the emulators of HCP Terraform and the agent. A loop starts one
- * single-mode agent after the other while something is queued, as a launcher would.
+ * Tests the real terraform CLI with a `cloud` block against the emulators of HCP Terraform and the agent. Like a launcher, a loop
+ * starts single-mode agents one after the other while a job is queued.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,7 +33,7 @@ async function serveQueue(): Promise<void> {
   }
 }
 
-/** Creates a folder with a configuration of the workspace of that name. */
+/** Creates a folder with a configuration for the workspace with this name. */
 function folderOf(name: string, more = ''): string {
   const folder = join(directory, name);
   mkdirSync(folder);

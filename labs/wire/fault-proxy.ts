@@ -1,4 +1,4 @@
-/** A proxy between the launcher and an emulator, which breaks connections and responses on request. */
+/** A proxy between the launcher and an emulator. It breaks connections and responses on request. */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { Agent, request as forward } from 'undici';
@@ -27,7 +27,7 @@ export type WireFault =
       readonly headers?: Readonly<Record<string, string>>;
     };
 
-/** Which requests get a fault, and how many. */
+/** Selects the requests that get a fault, and their number. */
 export interface Aim {
   /** Part of the path, or of the `X-Amz-Target`. */
   readonly on: string;

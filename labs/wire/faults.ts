@@ -1,13 +1,13 @@
-/** The faults on the wire: what is done to which requests, and what the launcher must log. */
+/** The table of network faults: the affected requests, the fault, and the message that the launcher must log. */
 import type { Aim, WireFault } from './fault-proxy.ts';
 
-/** A fault on the wire, and what the launcher must log about it. */
+/** A network fault, and the message that the launcher must log about it. */
 export interface FaultRow {
   readonly name: string;
   readonly system: 'HCP Terraform' | 'ECS' | 'Secrets Manager';
   readonly fault: WireFault;
   readonly aim: Aim;
-  /** Must match the log. `undefined`: the launcher recovers without an error. */
+  /** The log must match this expression. `undefined`: the launcher recovers without an error. */
   readonly logged: RegExp | undefined;
 }
 
@@ -19,8 +19,8 @@ export interface Target {
 }
 
 /**
- * Limits a row to one pool: the runs of its organization, its agents, its RunTask calls, the secret of its token.
- * `undefined` for the lists of live tasks, because one request covers all pools of the cluster.
+ * Limits a row to one pool: to the runs of its organization, its agents, its RunTask calls and the secret of its token.
+ * `undefined` for lists of live tasks, because one request covers all pools of the cluster.
  */
 export function aimAtPool({ aim }: FaultRow, pool: Target): Aim | undefined {
   switch (aim.on) {
@@ -53,9 +53,9 @@ const emptyPage = (current: number, next: number | null, previous: number | null
     data: [],
     meta: { pagination: { 'current-page': current, 'next-page': next, 'prev-page': previous, 'page-size': 100 } },
   });
-/** Always page 1, as from a proxy that drops the query. */
+/** A response that is always page 1, like that of a proxy that drops the query. */
 const REPEATED_PAGE = emptyPage(1, 1, null);
-/** Page 2 as the response to a request for page 1. */
+/** A response with page 2 to a request for page 1. */
 const MISSING_PAGE = emptyPage(2, null, 1);
 const NO_PAGING = JSON.stringify({ data: [] });
 
@@ -70,7 +70,7 @@ const THROTTLED = awsError(400, 'ThrottlingException', 'Rate exceeded');
 const denied = (action: string) => awsError(400, 'AccessDeniedException', `not authorized to perform: ${action}`);
 const failure = (reason: string) => answer(200, JSON.stringify({ tasks: [], failures: [{ reason }] }));
 
-/** With more times than the SDK tries one call, no retry hides the fault. */
+/** More faults than the SDK's attempts for a call, so that no retry hides the fault. */
 const PAST_RETRIES = 3;
 
 const hcpTerraform =
@@ -156,14 +156,14 @@ export const FAULT_TABLE: readonly FaultRow[] = [
   listTasks('an empty response', EMPTY, 1, /match the expected schema/),
   listTasks('half a response', TRUNCATED, PAST_RETRIES, /ECS/),
   listTasks('no response', HANG, PAST_RETRIES, /ECS: no answer/),
-  // The launcher describes live tasks, so this fault comes after the launch.
+  // The launcher only describes tasks that are live, so this fault occurs after the launch.
   describeTasks('an empty response', EMPTY, 1, /match the expected schema/),
   getSecretValue('no response', HANG, 1, undefined),
   getSecretValue('denied', denied('secretsmanager:GetSecretValue'), 1, /cannot be read/),
   getSecretValue('500', awsError(500, 'InternalServiceError', 'sorry'), PAST_RETRIES, /cannot be read/),
 ];
 
-/** A fault of one of two pools of the same organization. They share a token unless the row has another one. */
+/** A fault of one of two pools in the same organization. The pools share an API token unless the row has a different one. */
 export interface PoolFaultRow {
   readonly name: string;
   readonly fault: WireFault;
@@ -174,7 +174,7 @@ export interface PoolFaultRow {
 const runsOf = ({ name }: Target): string => `agent_pool_names%5D=${name}&`;
 const agentsOf = ({ id }: Target): string => `/agent-pools/${id}/agents`;
 const idOf = ({ id }: Target): string => `/agent-pools/${id}`;
-/** One request has both names, and asks whether either pool has work. */
+/** A single request contains both names, and asks whether either pool has work. */
 const question = ({ name }: Target): string => `agent_pool_names%5D=${name}%2C`;
 const OTHER_TOKEN = { apiTokenSecret: 'acme/other-token' };
 

@@ -1,6 +1,6 @@
 /**
- * One tick in a separate process, of pools with hostile responses and one with good ones. It sends the result and its memory
- * to the parent. `HOST` is the server, and NODE_EXTRA_CA_CERTS has its certificate authority.
+ * Runs one tick in a separate process. Its pools get hostile responses, except for one with valid responses. The process sends the
+ * result and its memory usage to the parent. `HOST` is the server, and NODE_EXTRA_CA_CERTS has its certificate authority.
  */
 import '@aws-sdk/client-ecs';
 import '@aws-sdk/client-secrets-manager';

@@ -1,6 +1,6 @@
 /**
- * Hostile and broken responses over TLS to a process with the heap of the launcher's function. Whatever the requests of one
- * pool return, the process survives, the pool's error says what was wrong, and the other pool is served.
+ * Sends hostile and broken responses over TLS to a process with the heap of the launcher's function. No response to one pool's requests
+ * may end the process. The error of the pool must explain the problem, and the other pool must be served.
  */
 import { spawn } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ import { outputOf } from '../../test/processes.ts';
 
 const MAIN = fileURLToPath(new URL('hostile-main.ts', import.meta.url));
 const FUNCTION_MIB = 256;
-/** The part of the function's memory that Node leaves to the heap. */
+/** The heap size that Node uses with the function's memory. */
 const HEAP_MIB = 96;
 
 const outcome = z.object({
@@ -78,7 +78,7 @@ const text =
   (response) =>
     void response.end(body);
 const list = (items: string): Hostile => text(`{"data":[${items}],"meta":${meta}}`);
-/** A list of one item that has about this many bytes. */
+/** Copies of the item, separated by commas, with about this many bytes in total. */
 const filled = (item: string, bytes: number): string =>
   Array(Math.floor(bytes / (item.length + 1)))
     .fill(item)

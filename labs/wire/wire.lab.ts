@@ -1,7 +1,7 @@
 /**
- * Faults over real HTTP and TLS. The bundle that `cdk synth` made runs cold, with a fault proxy in front of each emulator.
- * Each row queues one job in each of two pools, and injects a fault of one pool. In the end, exactly one task was launched
- * for its job, and the other pool's task was launched without delay. `npm run lab:wire:write` writes the measured times into
+ * Tests faults over real HTTP and TLS. The bundle from `cdk synth` starts cold, with a fault proxy in front of each emulator. Each
+ * row queues one job in each of two pools, and injects a fault in one pool. At the end, exactly one task must have been launched for
+ * each job, and the other pool's task must have been launched without delay. `npm run lab:wire:write` writes the measured times into
  * docs/reliability.md.
  */
 import { ECSClient, StopTaskCommand } from '@aws-sdk/client-ecs';
@@ -22,13 +22,13 @@ import { aimAtPool, FAULT_TABLE, type FaultRow, POOL_FAULT_TABLE, type PoolFault
 /** The shortest interval within the emulator's limit of 30 lists per minute, if every row starts a cold function. */
 const INVOKED_EVERY_MS = 2_000;
 const LAMBDA_TIMEOUT_MS = 13_000;
-/** A request to HCP Terraform that hangs takes 8 s. A pool that doesn't wait for it is served well before. */
+/** A request to HCP Terraform that hangs takes 8 s. A pool that doesn't wait for it is served much earlier. */
 const AT_ONCE_MS = 6_000;
 
 let platform: HcpTerraformServer;
 let aws: EcsServer;
 let api: HcpApi;
-/** Another organization, to which no fault of the table applies. */
+/** A second organization, to which no fault of the table applies. */
 let otherApi: HcpApi;
 let otherPool: { readonly id: string };
 let deployment: Deployment;
@@ -64,7 +64,7 @@ beforeAll(async () => {
       networkMode: 'awsvpc',
       cpu: '256',
       memory: '512',
-      // No agent takes the job: the lab only checks what the launcher launched.
+      // No agent takes the job, because the lab only checks launches.
       containerDefinitions: [
         { name: 'agent', image: 'busybox', essential: true, command: ['/bin/sh', '-c', 'exec sleep 600'] },
       ],
@@ -116,7 +116,7 @@ function launcherOf(...pools: readonly AgentPoolEnvironment[]) {
 /** Secret of the deployment's API token. */
 const TOKEN_SECRET = 'acme/api-token';
 
-/** The one pool of the deployment, as the function's environment describes it. */
+/** The only pool of the deployment, as the function's environment describes it. */
 function deployedPool() {
   const [pool]: AgentPoolEnvironment[] = JSON.parse(deployment.functionEnvironment[ENV.agentPools] ?? '[]');
   const lane = pool?.lanes[0];
@@ -126,7 +126,7 @@ function deployedPool() {
 
 const tasksFor = (run: string) => aws.tasks(cluster()).filter(({ startedBy }) => startedBy === `${run}/plan`);
 
-/** The launcher's time begins here, because the duration of a cold start depends on the machine. */
+/** Time measurement starts here, because the duration of a cold start depends on the machine. */
 function firstRequestAtMs(): number {
   return Math.min(...[platformProxy, awsProxy].map((proxy) => proxy.firstRequestAtMs ?? Number.POSITIVE_INFINITY));
 }
@@ -211,7 +211,7 @@ async function tryFault(name: string, row: FaultRow, index: number): Promise<voi
   }
 }
 
-/** Tries a fault of a neighbour in the same organization as the deployment's pool. */
+/** Tries a fault of a second pool in the organization of the deployment's pool. */
 async function tryPoolFault(name: string, row: PoolFaultRow, index: number): Promise<void> {
   const { fault, on, apiTokenSecret = TOKEN_SECRET } = row;
   const { pool: own, lane } = deployedPool();
@@ -229,7 +229,7 @@ async function tryPoolFault(name: string, row: PoolFaultRow, index: number): Pro
   try {
     await launchedOnce(ours);
     const rightAfterMs = Date.now() - startedAt;
-    // The faulty request may come later.
+    // The request with the fault can come later.
     await expect.poll(() => platformProxy.hits, patience).toBeGreaterThan(hitsBefore);
     expect(startedAt + rightAfterMs - firstRequestAtMs()).toBeLessThan(AT_ONCE_MS);
     platformProxy.heal();

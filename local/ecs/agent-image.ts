@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import type { Image } from './images.ts';
 
 /**
- * The repository's agent image as a table of images: `agent-image/entrypoint.sh`, with the agent emulator instead of
- * `tfc-agent`. Empty if the entry point doesn't exist.
+ * A table with the repository's agent image: `agent-image/entrypoint.sh`, with the agent emulator in place of `tfc-agent`.
+ * The table is empty if the entry point doesn't exist.
  *
- * @param name image reference in task definitions
+ * @param name the image reference that task definitions use
  */
 export function agentImage(name = 'hashicorp/tfc-agent'): Readonly<Record<string, Image>> {
   const entryPoint = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));

@@ -5,7 +5,7 @@ import type { Refusal, Subnet } from './core/capacity.ts';
 import type { Image } from './images.ts';
 import { type EcsOptions, LOCAL_PHASES } from './server.ts';
 
-/** An invalid command line: all faults, each with the allowed values. */
+/** An invalid command line. The message lists all faults, each with the allowed values. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -15,7 +15,7 @@ export interface CommandLine {
   readonly cluster: string;
   readonly secondCluster: string;
   readonly refusals: readonly Refusal[];
-  /** Run tasks in containers of an engine. The value is the engine's name or path, if set. */
+  /** If set, tasks run in containers. The value is the name or path of the engine, if the user gave one. */
   readonly containers?: { readonly engine?: string };
   /** Whether the tasks' output is also written to stderr. */
   readonly taskLogs: boolean;
@@ -175,7 +175,7 @@ function imagesOf(values: z.output<typeof flags>): Record<string, Image> {
   ]);
 }
 
-/** The object without undefined members. */
+/** Returns the object without undefined members. */
 function withoutUndefined<Members extends object>(
   members: Members,
 ): { [Key in keyof Members]?: Exclude<Members[Key], undefined> } {

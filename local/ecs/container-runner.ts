@@ -39,9 +39,9 @@ const imagesAnswer = z
   .rest(z.unknown());
 const stateAnswer = z.object({ Running: z.boolean(), ExitCode: z.int(), OOMKilled: z.boolean() });
 
-/** How long the output of an ended container may still arrive. */
+/** How long to wait for more output after a container ended. */
 const OUTPUT_GRACE_MS = 5000;
-/** The engine has ended, so the exit code is unknown. */
+/** The result if the engine ended, so that the exit code is unknown. */
 const LOST = { code: 137, reason: 'DockerTimeoutError: the container engine does not answer any more' };
 
 /**
@@ -63,7 +63,7 @@ export class ContainerRunner implements MachineRunner {
     { readonly containers: Set<string>; readonly volumes: Map<string, Promise<void>> }
   >();
 
-  /** Removes what dead owners left. @throws EngineError if the engine doesn't respond */
+  /** Opens a runner, and removes the leftovers of owners that have ended. @throws EngineError if the engine doesn't respond */
   static async open(settings: ContainerRunnerSettings, host: RunnerHost): Promise<ContainerRunner> {
     await removeLeftovers(settings.engine);
     return new ContainerRunner(settings, host);
@@ -85,7 +85,7 @@ export class ContainerRunner implements MachineRunner {
   start(launch: ContainerLaunch, events: ContainerEvents): RunningContainer {
     const name = containerName(launch);
     const { promise: started, resolve: isStarted } = Promise.withResolvers<void>();
-    // In order: a SIGKILL must not overtake the SIGTERM, and neither may overtake the start.
+    // Run the commands in order: SIGKILL must not overtake SIGTERM, and no signal may overtake the start.
     let signals: Promise<unknown> = started;
     const handle: RunningContainer = {
       signal: (signal) => {
@@ -112,7 +112,7 @@ export class ContainerRunner implements MachineRunner {
     await Promise.all(running.map(({ gone }) => gone));
     clearTimeout(timer);
     await Promise.all(this.#cleaning);
-    // If this fails, the watchman does it, and otherwise the next start.
+    // If this fails, the watchman or the next start of the server removes them.
     await removeOwned(this.#engine, this.#owner).then(
       () => this.#watchman.close(),
       () => undefined,
@@ -192,7 +192,7 @@ export class ContainerRunner implements MachineRunner {
     }
   }
 
-  /** Waits for the container's end, also if the command that waits is killed. */
+  /** Waits until the container has ended, even if the waiting command is killed. */
   async #end(name: string): Promise<{ readonly code: number; readonly reason?: string }> {
     for (;;) {
       await this.#engine.run(['wait', name]);

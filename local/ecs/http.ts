@@ -44,7 +44,7 @@ export function serveApi(server: HttpServer, options: ApiOptions): void {
     return { target, service, action: target.slice(dot + 1) };
   };
   const send = (request: FastifyRequest, reply: FastifyReply, status: number, body: string, error?: string) => {
-    // The client may have given up while its response was delayed.
+    // The client may have closed the connection while its response was delayed.
     if (reply.raw.destroyed) return reply.hijack();
     const { action } = callOf(request);
     options.answered({ at: options.now(), action, status, ...(error === undefined ? {} : { error }) });
@@ -89,15 +89,15 @@ export function serveApi(server: HttpServer, options: ApiOptions): void {
   });
 }
 
-/** As bytes: fastify would add a character set to the media type of a string. */
+/** Sends bytes, because fastify would add a character set to the media type of a string. */
 export function sendJson(reply: FastifyReply, type: string, status: number, body: string): FastifyReply {
   return reply.code(status).header('content-type', type).send(Buffer.from(body));
 }
 
-/** Faults of the response alone: the action runs. */
+/** Faults that only affect the response. The action runs. */
 const AFTER_THE_ACTION: ReadonlySet<Fault['kind']> = new Set(['lost-response', 'malformed', 'error-after']);
 
-/** If the action fails, the caller still gets the fault's response. */
+/** Runs the action. Even if it fails, the caller gets the fault's response. */
 function quietly(run: () => object): void {
   try {
     run();

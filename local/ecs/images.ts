@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /** The parts of an image that a process runner uses: Docker's ENTRYPOINT, CMD and ENV, and its programs. */
 export interface Image {
-  /** Begins with the absolute path of the program, because images have no working directory here. */
+  /** The first item must be an absolute path, because images have no working directory here. */
   readonly entryPoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -10,7 +10,7 @@ export interface Image {
   readonly path?: readonly string[];
 }
 
-/** Well-known small images: a shell and the machine's own programs. */
+/** Images with a shell and the machine's own programs, under well-known names. */
 export const ORDINARY_IMAGES: Readonly<Record<string, Image>> = Object.fromEntries(
   ['busybox', 'alpine', 'debian', 'ubuntu', 'public.ecr.aws/docker/library/busybox'].map((name) => [
     name,

@@ -9,7 +9,7 @@ export class Leftovers {
   #next: Promise<void> | undefined;
   #current: Promise<void> = Promise.resolve();
 
-  /** Ends when no process of this container is left. Containers that end at the same time share one scan of all processes. */
+  /** Resolves when no process of this container is left. Containers that end at the same time share one scan of all processes. */
   kill(runtimeId: string): Promise<void> {
     this.#wanted.add(runtimeId);
     this.#next ??= this.#current.then(() => {
@@ -32,7 +32,7 @@ async function sweep(runtimeIds: ReadonlySet<string>): Promise<void> {
     try {
       process.kill(Number(pid), 'SIGKILL');
     } catch {
-      // It has ended in the meantime.
+      // The process has ended in the meantime.
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { ContainerLaunch, TaskRunner } from './core/runner.ts';
 
-/** What a server passes to the runner of its containers. */
+/** The server's part of a runner's options. */
 export interface RunnerHost {
   readonly region: string;
   /** Base of the metadata endpoint, such as `http://127.0.0.1:1234/v4`. It is known when the server listens. */
@@ -11,7 +11,7 @@ export interface RunnerHost {
 
 /** A runner that uses resources of the machine. */
 export interface MachineRunner extends TaskRunner {
-  /** Ends everything that runs: SIGTERM, and after `graceMs` SIGKILL. Afterwards nothing is left. */
+  /** Ends all containers with SIGTERM, and with SIGKILL after `graceMs`. Afterwards nothing is left. */
   close(graceMs: number): Promise<void>;
   /** Sends SIGKILL to everything immediately. */
   killAll(): void;

@@ -22,7 +22,7 @@ interface Running {
   readonly gone: Promise<void>;
 }
 
-/** How long the output of an ended container may still arrive, if a process that it left holds the pipe. */
+/** How long to wait for more output after a container ended, if a leftover process still holds the pipe. */
 const OUTPUT_GRACE_MS = 1000;
 
 /**
@@ -105,7 +105,7 @@ export class ProcessRunner implements MachineRunner {
     child.once('spawn', () => events.started());
     child.once('exit', (code, signal) => {
       const end = async (): Promise<void> => {
-        // The first process is the container. When it ends, everything else ends.
+        // When the container's first process ends, its other processes must end, too.
         signalGroup(child);
         await this.#leftovers.kill(launch.runtimeId);
         await outputEnded();
@@ -167,7 +167,7 @@ export class ProcessRunner implements MachineRunner {
     return directory;
   }
 
-  /** Short, because paths of sockets in it must have fewer than a hundred characters. */
+  /** The path is short, because paths of sockets in it must have fewer than a hundred characters. */
   #taskDirectory(taskId: string): string {
     return join(this.#root, taskId.slice(0, 12));
   }
@@ -184,7 +184,7 @@ function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number 
   return signal === null ? (code ?? 0) : 128 + constants.signals[signal];
 }
 
-/** As in Docker, only the container's first process gets an orderly signal. */
+/** As in Docker, only the container's first process gets SIGTERM. */
 function signalProcess(child: ChildProcess, signal: NodeJS.Signals): void {
   child.kill(signal);
 }
@@ -194,7 +194,7 @@ function signalGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // The group has no processes any more.
+    // The group has no more processes.
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Refusal } from './core/capacity.ts';
 import type { EcsServer } from './server.ts';
 
-/** Content of the ready line. */
+/** The JSON in the ready line. */
 export interface ReadyMade {
   readonly url: string;
   readonly region: string;
@@ -24,7 +24,7 @@ export interface ReadyMade {
 const families = { runs: 'runs-until-stopped', exits: 'exits-at-once', refused: 'no-capacity' };
 const container = 'main';
 
-/** Creates clusters and task definitions, so that a server that was started alone can run tasks immediately. */
+/** Creates clusters and task definitions, so that `npm run local:ecs` can run tasks immediately. */
 export function provide(
   server: EcsServer,
   wanted: { readonly cluster: string; readonly secondCluster: string; readonly refusals: readonly Refusal[] },

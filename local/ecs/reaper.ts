@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Script of the reaper. It keeps the list of live process groups. If its input ends before the server reported that all have
- * ended, the server has crashed, and the script ends the groups and removes their directories.
+ * Script of the reaper. It keeps a list of live process groups. If its input ends while the list isn't empty, the server has
+ * crashed. The script then ends the groups and removes their directories.
  *
  * The server may crash after it started a process and before it reported it. A mark in the environment identifies such a process.
  * The script's pipe closes only after no process between fork and exec holds it, so all such processes are visible by then (on
@@ -42,7 +42,7 @@ fi
 rm -rf "$1"
 `;
 
-/** A separate process, so that no container process stays behind, even after a SIGKILL of the server. */
+/** A separate process that ends the server's container processes, even if the server was killed. */
 export class Reaper {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;

@@ -23,7 +23,7 @@ import { ProcessRunner } from './process-runner.ts';
 import { type Credentials, newCredentials } from './signature.ts';
 import { type LogLine, TaskLogs } from './task-logs.ts';
 
-/** All optional. Without options it is a quiet, fast ECS that only rejects what it must. */
+/** All options are optional. By default, the server is fast and has no quotas and no rate limits. */
 export interface EcsOptions {
   /** Port on 127.0.0.1. Default, and for 0: a free port. */
   readonly port?: number;
@@ -45,7 +45,7 @@ export interface EcsOptions {
   readonly readLagMs?: number;
   /** Milliseconds for which a stopped task is shown. Default: one hour. */
   readonly stoppedTaskRetentionMs?: number;
-  /** Lifetime of a `clientToken` (default: 24 h), and whether a newer revision of a family is a changed parameter (default: yes). */
+  /** Lifetime of a client token (default: 24 h), and whether a newer revision of a family counts as a changed parameter (default: yes). */
   readonly clientTokens?: Partial<TokenRules> & { readonly compareRevision?: boolean };
   readonly quotas?: VcpuQuotas;
   /** True for the vendor's rates, or other rates. Default: no limits. */
@@ -72,17 +72,17 @@ export interface EcsServer {
   readonly credentials: Credentials;
   readonly subnets: readonly Subnet[];
   readonly securityGroups: readonly string[];
-  /** Faults that the next matching API calls meet. */
+  /** Faults for the next matching API calls. */
   readonly faults: Faults;
   createCluster(input: CreateClusterInput): void;
   registerTaskDefinition(input: RegisterTaskDefinitionInput): TaskDefinition;
   /** Creates the secret, or adds a new current version. @returns its ARN */
   putSecret(name: string, value: string): string;
-  /** For the process runner. */
+  /** Adds an image for the process runner. */
   registerImage(reference: string, image: Image): void;
   /** Tasks that the API still knows, oldest first, with their history. Without an argument: of all clusters. */
   tasks(cluster?: string): readonly Task[];
-  /** By id or ARN. */
+  /** Finds a task by id or ARN. */
   task(idOrArn: string): Task | undefined;
   /** The output of a task's containers so far. */
   logs(idOrArn: string): readonly LogLine[];
@@ -100,9 +100,9 @@ export interface EcsServer {
   denySecret(nameOrArn: string): () => void;
   /** Interrupts the Spot task. @returns false if there is no such live task */
   interruptSpot(idOrArn: string): boolean;
-  /** Kills the container because it ran out of memory. @returns false if none is running */
+  /** Kills the container because it ran out of memory. @returns false if no container is running */
   outOfMemory(idOrArn: string, container?: string): boolean;
-  /** Ends the tasks' processes and then the server. A second call doesn't wait for anything. */
+  /** Ends the tasks' processes and then the server. A second call ends everything immediately. */
   close(): Promise<void>;
 }
 

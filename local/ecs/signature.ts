@@ -18,7 +18,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 +Credential=([^/, ]+)\/(\d{8}\/[^/, ]+\/[^/, ]+\/aws4_request), *SignedHeaders=([^, ]+), *Signature=([0-9a-f]{64})$/;
 
-/** As long as the vendor's, but with a prefix that no secret scanner treats as a real key. */
+/** Keys with the length of AWS's keys, but with a prefix that secret scanners don't treat as a real key. */
 export function newCredentials(): Credentials {
   return {
     accessKeyId: `LOCAL${randomBytes(8).toString('hex').slice(0, 15).toUpperCase()}`,
@@ -26,7 +26,7 @@ export function newCredentials(): Credentials {
   };
 }
 
-/** @throws ApiError in the vendor's words when the request isn't signed with these credentials */
+/** @throws ApiError with AWS's message if the request isn't signed with these credentials */
 export function checkSignature(request: IncomingMessage, body: Buffer, credentials: Credentials): void {
   const { authorization } = request.headers;
   if (authorization === undefined) {

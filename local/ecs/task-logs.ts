@@ -6,7 +6,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** The last lines of each task's output. It replaces the awslogs driver. */
+/** Keeps the last lines of each task's output, in place of the awslogs driver. */
 export class TaskLogs {
   readonly #limit: number;
   readonly #lines = new Map<string, LogLine[]>();

@@ -1,11 +1,11 @@
 /**
  * The protocol between the agent emulator and the HCP Terraform emulator.
  *
- * The real agent's protocol isn't public, so this one is the project's own. Everything around it is the vendor's: the agent's
- * variables, tokens, statuses, job types and signals. All requests go to `${TFC_ADDRESS}/api/agent/v1`
+ * The real agent's protocol isn't public, so this one is the project's own. The agent's variables, tokens, statuses, job types
+ * and signals are those of HashiCorp. All requests go to `${TFC_ADDRESS}/api/agent/v1`
  * with `Authorization: Bearer <agent token>`. A rejected or revoked token gets 401 for every request.
- * Bodies are JSON unless the table says otherwise. After its registration an agent sends its id in the header
- * {@link AGENT_ID_HEADER} with every `/jobs/:id` request, to distinguish agents that share a token.
+ * Bodies are JSON unless the table says otherwise. After its registration, an agent sends its id in the header
+ * {@link AGENT_ID_HEADER} with every `/jobs/:id` request, because several agents can share a token.
  *
  * | request | body | response |
  * |---|---|---|
@@ -20,15 +20,15 @@
  * | `POST /jobs/:id/log` | raw text | 204; appended to the plan's or apply's log |
  * | `POST /jobs/:id/result` | {@link JobResult} | 204; ends the job |
  *
- * An agent without the job gets 409 for every `/jobs/:id` request.
+ * An agent gets 409 for every `/jobs/:id` request about a job that it doesn't have.
  *
  * Errors have the body `{"errors":[{"status","title","detail"}]}`; `detail` is readable for users.
  *
  * | status | when | what the agent does |
  * |---|---|---|
- * | 401 | the token is wrong or revoked | exits, also during a job |
+ * | 401 | the token is wrong or revoked | exits, even during a job |
  * | 403 | registration above the organization agent limit | exits |
- * | 409 | registration with another architecture than the pool's, or a job of another agent | exits, or drops the job |
+ * | 409 | registration with a different architecture than the pool's, or a job of another agent | exits, or drops the job |
  * | 410 | the agent was declared errored, has exited, or was deleted | exits |
  * | 5xx, no response | a fault of the platform or the network | tries again |
  *
@@ -56,7 +56,7 @@ export const registered = z.object({
   agentPoolId: z.string(),
   agentPoolName: z.string(),
   organization: z.string(),
-  /** How long an idle agent waits between polls. The vendor's is 30 s. */
+  /** How long an idle agent waits between polls. The real HCP Terraform uses 30 s. */
   pollIntervalMs: z.number().int().positive(),
 });
 export type Registered = z.infer<typeof registered>;
@@ -65,12 +65,12 @@ export const job = z.object({
   /** `run-…`, the run's id. */
   jobId: z.string(),
   jobType: z.enum(['plan', 'apply']),
-  /** The plan's or the apply's id: the `:id` of the `/jobs/:id` requests. */
+  /** The ID of the plan or apply. It is the `:id` in `/jobs/:id` requests. */
   operationId: z.string(),
   organization: z.string(),
   workspaceId: z.string(),
   workspaceName: z.string(),
-  /** Relative directory of the root module in the configuration; empty for the top directory. */
+  /** Relative directory of the root module in the configuration. An empty string means the top directory. */
   workingDirectory: z.string(),
   isDestroy: z.boolean(),
   refreshOnly: z.boolean(),
@@ -91,8 +91,8 @@ export const job = z.object({
 export type Job = z.infer<typeof job>;
 
 /**
- * A job that isn't a phase of a run, and that no list of runs shows: a health assessment, a policy evaluation, a module test. The
- * agent is busy with it for `durationMs`, and then posts its result as for any other job.
+ * An unlisted job, which isn't a phase of a run, such as a health assessment, a policy evaluation or a module test. The agent is busy
+ * for `durationMs`, and then posts the result as for any other job.
  */
 export const internalJob = z.object({
   jobId: z.string(),
@@ -112,7 +112,7 @@ export const agentStatus = z.object({ status: z.enum(['idle', 'busy', 'exited', 
 export type AgentStatus = z.infer<typeof agentStatus>;
 
 export const instruction = z.object({
-  /** `cancel`: interrupt Terraform, as one Ctrl-C would. `force-cancel`: kill it. */
+  /** `cancel`: interrupt Terraform, like a single Ctrl-C. `force-cancel`: kill Terraform. */
   job: z.enum(['continue', 'cancel', 'force-cancel']),
 });
 export type Instruction = z.infer<typeof instruction>;

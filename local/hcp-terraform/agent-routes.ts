@@ -15,7 +15,7 @@ export function agentRoutes(api: HttpServer, platform: Platform): void {
   const { world } = platform;
   const idIn = (request: FastifyRequest): string => pathParameters.parse(request.params)['id'] ?? '';
 
-  /** The handler returns the body. Without one, the status is 204. */
+  /** The handler returns the body. If it returns none, the status is 204. */
   function route(
     method: 'GET' | 'POST' | 'PUT',
     path: string,
@@ -39,7 +39,7 @@ export function agentRoutes(api: HttpServer, platform: Platform): void {
     return token;
   }
 
-  /** The agent in the path. It must be alive and belong to the token's pool. The request counts as a ping. */
+  /** Returns the agent in the path, which must be alive and belong to the token's pool. The request counts as a ping. */
   function agentOf(request: FastifyRequest): Agent {
     const token = tokenOf(request);
     const agent = world.agents.get(idIn(request));
@@ -51,7 +51,7 @@ export function agentRoutes(api: HttpServer, platform: Platform): void {
     return agent;
   }
 
-  /** The job in the path, which the requesting agent must have. The request counts as a ping. */
+  /** Returns the job in the path, which must belong to the agent that sent the request. The request counts as a ping. */
   function jobOf(request: FastifyRequest): { readonly agent: Agent; readonly job: Operation | InternalJob } {
     const token = tokenOf(request);
     const id = idIn(request);

@@ -2,7 +2,7 @@
  * Agents and their jobs.
  *
  * An agent registers, polls for jobs and reports its status; each of these requests is a ping. A silent agent becomes `unknown`. If it
- * stays silent, the platform declares it errored, and its job fails with it. An agent that exits during a job fails it too.
+ * stays silent, the platform marks the agent and its job as errored. If an agent exits during a job, the job fails, too.
  * https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses
  */
 import type { InternalJob as InternalJobMessage, Job, JobResult, Registration } from './agent-protocol.ts';
@@ -34,18 +34,18 @@ import {
 
 export type AgentStatusName = Agent['reported'] | 'unknown';
 
-/** The agent never comes back, and doesn't count in the organization agent limit any more. */
+/** Whether the agent has ended for good and no longer counts towards the organization agent limit. */
 export function hasLeft({ reported }: Agent): boolean {
   return reported === 'exited' || reported === 'errored';
 }
 
-/** The status that the platform shows. A silent agent becomes `unknown`, whatever it reported last. */
+/** The status that the platform shows. A silent agent is `unknown`, independently of the status that it reported last. */
 export function statusOf(platform: Platform, agent: Agent): AgentStatusName {
   const isSilent = platform.now() - agent.lastPingAt >= platform.settings.agentUnknownAfterMs;
   return isSilent && !hasLeft(agent) ? 'unknown' : agent.reported;
 }
 
-/** Registers an agent, unless the organization agent limit is reached or the pool has another architecture. */
+/** Registers an agent, unless the organization agent limit is reached or the pool's agents have a different architecture. */
 export function registerAgent(
   platform: Platform,
   pool: AgentPool,
@@ -87,7 +87,7 @@ export function registerAgent(
   return agent;
 }
 
-/** The pool whose agents may take, or took, the run's current or last phase. */
+/** The pool whose agents can take (or took) the run's current or last phase. */
 export function poolOfRun(world: World, run: Run): AgentPool | undefined {
   const workspace = world.workspaces.get(run.workspaceId);
   const phase = currentOperation(run) ?? (run.apply.executedBy === undefined ? run.plan : run.apply);
@@ -95,7 +95,7 @@ export function poolOfRun(world: World, run: Run): AgentPool | undefined {
   return workspace === undefined ? undefined : executionOf(world, workspace).pool;
 }
 
-/** The queued phases of the pool: applies, then plans, then speculative plans; oldest first. */
+/** The queued phases of the pool: applies, then plans, then speculative plans. Within each kind, the oldest comes first. */
 function queuedPhases({ world, settings }: Platform, poolId: string) {
   const queued: { run: Run; operation: Operation; rank: number; at: number }[] = [];
   for (const run of world.runs.values()) {
@@ -109,11 +109,11 @@ function queuedPhases({ world, settings }: Platform, poolId: string) {
   return queued.sort((a, b) => (byRank ? a.rank - b.rank : 0) || a.at - b.at || a.run.sequence - b.run.sequence);
 }
 
-/** Assigns the agent its next job. While it has one, returns the same job again, because the response may have been lost. */
+/** Assigns the next job to the agent. If the agent has a job already, returns that job, because an earlier response may have been lost. */
 export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMessage | undefined {
   const { world } = platform;
   if (agent.jobId !== undefined) return jobMessage(world, agent.jobId);
-  // An agent that asks for work is idle, whatever it reported last.
+  // An agent that asks for work is idle, even if it reported another status.
   agent.reported = 'idle';
   const pool = world.pools.get(agent.poolId);
   if (pool === undefined || (agent.single && agent.jobsTaken > 0)) return undefined;
@@ -135,7 +135,7 @@ export function takeJob(platform: Platform, agent: Agent): Job | InternalJobMess
   return jobMessage(world, agent.jobId);
 }
 
-/** No agent evaluates the policies of a run that was canceled in the meantime. */
+/** Removes policy evaluations of canceled runs. */
 function isWanted(world: World, { runId }: InternalJob): boolean {
   return runId === undefined || world.runs.get(runId)?.status === 'post_plan_running';
 }
@@ -186,7 +186,7 @@ function jobMessage(world: World, jobId: string | undefined): Job | InternalJobM
   };
 }
 
-/** Ends the agent's job with its result. A run that was force-canceled in the meantime doesn't change. */
+/** Ends the agent's job with its result. If the run was force-canceled in the meantime, it doesn't change. */
 export function finishJob(platform: Platform, agent: Agent, job: Operation | InternalJob, result: JobResult): void {
   agent.jobId = undefined;
   if (!('phase' in job)) {
@@ -214,7 +214,7 @@ function endInternalJob(platform: Platform, job: InternalJob, passed: boolean): 
   runMoved(platform, run);
 }
 
-/** The agent has exited or was lost, so its job has failed. */
+/** Fails the agent's job, because the agent has exited or was lost. */
 export function endAgent(platform: Platform, agent: Agent, status: 'exited' | 'errored'): void {
   if (hasLeft(agent)) return;
   const { jobId } = agent;
@@ -231,7 +231,7 @@ export function endAgent(platform: Platform, agent: Agent, status: 'exited' | 'e
   runMoved(platform, run);
 }
 
-/** Marks agents as errored that have been unknown for too long. Call this regularly, and before anything is shown. */
+/** Marks agents as errored if they have been unknown for too long. Call this regularly, and before each response. */
 export function sweepAgents(platform: Platform): void {
   const { agentUnknownAfterMs, agentErroredAfterMs } = platform.settings;
   const silentSince = platform.now() - agentUnknownAfterMs - agentErroredAfterMs;

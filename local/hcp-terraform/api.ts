@@ -1,4 +1,4 @@
-/** What a route sees of a request, and how it answers, without the web framework's types. */
+/** Types for routes: a request and its response, independent of the web framework. */
 import type * as z from 'zod';
 import { notFound, parseBody, type Query, queryText, type Resource } from './json-api.ts';
 import type { Platform } from './platform.ts';
@@ -26,10 +26,10 @@ interface Request {
 }
 
 interface ListOptions<T> {
-  /** Whether the page has totals, `first` and `last`. Lists that are too costly to count don't. Default: true. */
+  /** Whether pages contain totals, `first` and `last`. The platform omits these from some long lists. Default: true. */
   readonly totals?: boolean;
   readonly meta?: Readonly<Record<string, unknown>>;
-  /** The resources that the request wants with those of the page. */
+  /** The related resources that the request wants to include. */
   readonly include?: (shown: readonly T[]) => readonly Resource[] | undefined;
 }
 
@@ -37,7 +37,7 @@ export class Call {
   readonly platform: Platform;
   readonly world: World;
   readonly user: User;
-  /** Other users can only view workspaces, runs and agents. */
+  /** Whether the user is an owner. Other users can only view workspaces, runs and agents. */
   readonly isOwner: boolean;
   readonly query: Query;
   /** The path parameter `id`. */
@@ -68,7 +68,7 @@ export class Call {
     return found(this.world.organizations, this.param('organization'));
   }
 
-  /** Some documents can contain secrets. Users who can only view workspaces don't see them. */
+  /** Requires an owner, because some documents can contain secrets. */
   requireOwner(): void {
     if (!this.isOwner) throw notFound();
   }
@@ -77,7 +77,7 @@ export class Call {
     return `${this.#request.origin}${blobPath(this.world, { kind, id })}`;
   }
 
-  /** The page of the items that the request asks for: `page[number]`, and `page[size]`, which is 20 by default and 100 at most. */
+  /** The requested page of the items, by `page[number]` and `page[size]` (default: 20, maximum: 100). */
   list<T>(items: readonly T[], resource: (item: T) => Resource, options: ListOptions<T> = {}): Answer {
     const { totals = true, meta, include } = options;
     const number = positiveInteger(this.query, 'page[number]', 1);
@@ -125,7 +125,7 @@ export function found<T>(map: ReadonlyMap<string, T>, key: string | undefined): 
   return value;
 }
 
-/** Adds the record to its map. */
+/** Adds the record to the map. */
 export function added<T extends { readonly id: string }>(map: Map<string, T>, record: T): T {
   map.set(record.id, record);
   return record;

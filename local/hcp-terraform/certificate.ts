@@ -19,13 +19,13 @@ export interface LoopbackCertificate extends KeyPair {
 
 const DAY_MS = 86_400_000;
 
-/** It can't sign other certificates, so a user who trusts it trusts only this server. */
+/** Creates a certificate that can't sign others, so a user who trusts it trusts only this server. */
 export async function newKeyPair(days: number): Promise<KeyPair> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
-    // One day of tolerance: clocks of containers and virtual machines drift.
+    // One day of tolerance, because clocks of containers and virtual machines can be wrong.
     notBeforeDate: new Date(Date.now() - DAY_MS),
     notAfterDate: new Date(Date.now() + days * DAY_MS),
     extensions: [

@@ -1,4 +1,4 @@
-/** The adapter to the web framework: request bodies, responses and errors. */
+/** Adapts routes to the web framework: request bodies, responses and errors. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import * as z from 'zod';
 import { bodyBytes } from '../http-server.ts';
@@ -26,7 +26,7 @@ export function bearerToken(request: FastifyRequest): string | undefined {
   return /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
 }
 
-/** The user of the API token. Agent tokens have no user here. */
+/** The user of the API token; `undefined` for agent tokens. */
 export function userOf(world: World, request: FastifyRequest): User | undefined {
   const token = bearerToken(request);
   return [...world.users.values()].find((user) => user.apiToken === token);

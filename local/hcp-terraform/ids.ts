@@ -5,7 +5,7 @@ const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
 let drawText = randomText;
 
-/** Takes the random part of ids and secrets from `source`, for a simulation that must repeat itself. */
+/** Uses `source` for the random part of ids and secrets, so that a simulation can be repeated. */
 export function drawIdsFrom(source: (length: number) => string): void {
   drawText = source;
 }

@@ -1,7 +1,7 @@
 /**
  * JSON:API as the platform uses it: documents, errors, queries.
  *
- * Attributes are kebab-case on the wire and camelCase here. `parseBody` and `attributesOf` convert them, so that one zod schema can
+ * Attributes are kebab-case in JSON and camelCase in the code. `parseBody` and `attributesOf` convert them. So a single zod schema can
  * describe a record, the request that changes it and the document that shows it.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-formatting
  */
@@ -23,7 +23,7 @@ export interface Resource extends Identifier {
   readonly links?: Readonly<Record<string, string | null>>;
 }
 
-/** A route throws this, and the response is an errors document. */
+/** If a route throws this error, the response is an errors document. */
 export class ApiFailure extends Error {
   readonly statusCode: number;
   readonly errors: readonly object[];
@@ -42,7 +42,7 @@ export function failure(statusCode: number, title: string, detail?: string): Api
   return new ApiFailure(statusCode, [{ title, ...(detail !== undefined && { detail }) }]);
 }
 
-/** A valid token without permission also gets this: the platform doesn't reveal whether the resource exists. */
+/** The resource doesn't exist, or the token has no permission for it. The platform doesn't reveal which of the two is the case. */
 export function notFound(): ApiFailure {
   return failure(404, 'not found');
 }
@@ -59,7 +59,7 @@ export function invalid(attribute: string, detail: string): ApiFailure {
 
 const withAttributes = z.looseObject({ data: z.looseObject({ attributes: z.record(z.string(), z.unknown()) }) });
 
-/** The body with its attributes in camelCase. A key in another spelling than the platform's stays unknown. */
+/** Converts the body's attributes to camelCase. Keys that aren't kebab-case don't match any attribute. */
 function withCamelCase(body: unknown): unknown {
   const { data: document } = withAttributes.safeParse(body);
   if (document === undefined) return body;
@@ -73,7 +73,7 @@ function kebabCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Parses a request's body, or fails with a pointer to each fault. */
+/** Parses a request's body. @throws ApiFailure with a pointer to each fault */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(withCamelCase(body));
   if (parsed.success) return parsed.data;
@@ -94,7 +94,7 @@ export function attributesOf(record: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).map(([field, value]) => [kebabCase(field), value]));
 }
 
-/** One value for several attributes or permissions. */
+/** An object in which several attributes or permissions have the same value. */
 export function allAre<T>(value: T, ...names: readonly string[]): Record<string, T> {
   return Object.fromEntries(names.map((name) => [name, value]));
 }
@@ -102,13 +102,13 @@ export function allAre<T>(value: T, ...names: readonly string[]): Record<string,
 export const toOneBody = z.object({ data: identifier });
 export const toManyBody = z.object({ data: z.array(identifier) });
 
-/** A relationship to one resource, or to none. @param related path of the resource */
+/** A relationship to one resource or none. @param related path of the resource */
 export function toOne(type: string, id: string | undefined, related?: string): Relationship {
   if (id === undefined) return { data: null };
   return { data: { id, type }, ...(related !== undefined && { links: { related } }) };
 }
 
-/** @param of the resources, or their ids @param related path of the list */
+/** A relationship to several resources. @param of the resources or their ids @param related path of the list */
 export function toMany(
   type: string,
   of: readonly (string | { readonly id: string })[],
@@ -118,19 +118,19 @@ export function toMany(
   return { data, ...(related !== undefined && { links: { related } }) };
 }
 
-/** Milliseconds in the platform's format for `created-at` and similar: `2021-05-24T07:38:04.171Z`. */
+/** Formats milliseconds as in `created-at` and similar attributes: `2021-05-24T07:38:04.171Z`. */
 export function isoTime(at: number): string {
   return new Date(at).toISOString();
 }
 
-/** Entries of `status-timestamps` are whole seconds: `2021-05-24T07:38:04+00:00`. */
+/** Formats milliseconds as in `status-timestamps`, which has a resolution of one second: `2021-05-24T07:38:04+00:00`. */
 export function statusTimestamps(timestamps: ReadonlyMap<string, number>): Record<string, string> {
   return Object.fromEntries([...timestamps].map(([key, at]) => [key, `${isoTime(at).slice(0, 19)}+00:00`]));
 }
 
 export type Query = Readonly<Record<string, unknown>>;
 
-/** One query parameter as text. If it is repeated, the last one wins. */
+/** A query parameter as text. If it is repeated, the last value is used. */
 export function queryText(query: Query, name: string): string | undefined {
   const value = query[name];
   const last = Array.isArray(value) ? value.at(-1) : value;
@@ -145,7 +145,7 @@ export function queryList(query: Query, name: string): ReadonlySet<string> | und
   return new Set(parts.filter((part) => part !== ''));
 }
 
-/** The `include` parameter, with dashes or underscores. An unknown value is 400. */
+/** The `include` parameter, whose values can have dashes or underscores. @throws ApiFailure 400 for an unknown value */
 export function includes(query: Query, known: readonly string[]): ReadonlySet<string> {
   const asked = new Set([...(queryList(query, 'include') ?? [])].map((name) => name.replaceAll('-', '_')));
   const unknown = [...asked].filter((name) => !known.includes(name));
@@ -153,7 +153,7 @@ export function includes(query: Query, known: readonly string[]): ReadonlySet<st
   throw failure(400, 'Invalid include parameter', `Unknown include parameter: ${unknown.join(', ')}`);
 }
 
-/** The resources without duplicates. */
+/** Returns the resources without duplicates. */
 export function distinct(resources: readonly Resource[]): Resource[] {
   return [...new Map(resources.map((resource) => [`${resource.type}/${resource.id}`, resource])).values()];
 }

@@ -1,9 +1,9 @@
-/** JSON that a client sent. */
+/** Parses JSON from a client safely. */
 
-/** Deeper than anything that Terraform writes, but far below the depth that overflows the stack in JSON.stringify. */
+/** Maximum depth. Terraform never nests so deeply, and JSON.stringify overflows the stack only at a far greater depth. */
 const DEEPEST = 500;
 
-/** `undefined` if the text is absent, isn't JSON, or is nested too deeply. */
+/** The parsed text; `undefined` if the text is absent, isn't JSON, or is nested too deeply. */
 export function parsedJson(text: string | undefined): unknown {
   if (text === undefined || depthOf(text) > DEEPEST) return undefined;
   try {
@@ -13,7 +13,7 @@ export function parsedJson(text: string | undefined): unknown {
   }
 }
 
-/** How many arrays and objects are open at the same time. Brackets inside strings don't count. */
+/** The maximum nesting of arrays and objects in the text. Brackets inside strings don't count. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;

@@ -1,4 +1,4 @@
-/** The world, its clock and its settings: the input of every route and rule. */
+/** The input of every route and rule: the data in memory, the clock and the settings. */
 
 import type { Run } from './runs.ts';
 import { type Agent, executionOf, type World, type WorldEvent } from './world.ts';
@@ -6,21 +6,21 @@ import { type Agent, executionOf, type World, type WorldEvent } from './world.ts
 const NO_HOSTED_WORKERS = ': its execution mode is remote, and there are no hosted workers here, so it stays queued';
 
 export interface PlatformSettings {
-  /** Poll interval of idle agents in milliseconds. Default: 1,000; the vendor's is 30,000. */
+  /** Poll interval of idle agents in milliseconds. Default: 1,000 (HCP Terraform: 30,000). */
   readonly agentPollMs: number;
-  /** Silence after which an agent is `unknown`. Default: 60,000 ms, or three polls. The vendor doesn't document it. */
+  /** After this time without a ping, an agent is `unknown`. Default: 60,000 ms, or three polls. HashiCorp doesn't document it. */
   readonly agentUnknownAfterMs: number;
-  /** How long an agent is `unknown` before the agent and its job become errored. Default: 300,000 ms, the vendor's value. */
+  /** How long an agent is `unknown` before the agent and its job become errored. Default: 300,000 ms, as in HCP Terraform. */
   readonly agentErroredAfterMs: number;
-  /** Which job an agent gets first. HashiCorp documents applies, then plans, then speculative plans. Default: that. */
+  /** Which job an agent gets first. Default: the documented order, which is applies, then plans, then speculative plans. */
   readonly jobOrder?: 'applies-first' | 'oldest-first';
-  /** Organization agent limit (idle, busy, unknown). Further registrations are rejected. Default: no limit. */
+  /** Organization agent limit. Idle, busy and unknown agents count. More registrations are rejected. Default: no limit. */
   readonly agentsCeiling?: number;
-  /** Time after a cancel until a forced cancel is possible. Default: 10,000 ms. The vendor doesn't document it. */
+  /** Time after a cancel until a forced cancel is possible. Default: 10,000 ms. HashiCorp doesn't document it. */
   readonly forceCancelCoolOffMs: number;
-  /** Emulate a Terraform Enterprise with this `X-TFE-Version` (`v202409-1`) instead of HCP Terraform. */
+  /** If set, the server emulates Terraform Enterprise with this `X-TFE-Version`, such as `v202409-1`. */
   readonly tfeVersion?: string;
-  /** Terraform version of workspaces that set none. Default: `1.11.4`. */
+  /** Default Terraform version of workspaces. Default: `1.11.4`. */
   readonly terraformVersion: string;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Creates runs, and decides which run of a workspace may continue: one at a time, oldest first, and none while the workspace is locked.
+ * Creates runs, and decides which run of a workspace may continue. Runs continue one at a time, oldest first, and not while the
+ * workspace is locked.
  * Speculative and saved plans don't wait in this queue. https://developer.hashicorp.com/terraform/cloud-docs/run/states#the-pending-stage
  */
 import { newId } from './ids.ts';
@@ -23,27 +24,27 @@ export function runsOf(world: World, workspaceId: string): Run[] {
   return [...world.runs.values()].filter((run) => run.workspaceId === workspaceId);
 }
 
-/** The run that holds the workspace: no longer pending, not final, and part of the queue. */
+/** The run of the queue that blocks the workspace: it is neither pending nor in a final status. */
 export function workingRun(world: World, workspaceId: string): Run | undefined {
   return runsOf(world, workspaceId).find(
     (run) => !skipsWorkspaceQueue(run) && run.status !== 'pending' && !isFinal(run),
   );
 }
 
-/** The workspace's `current-run`: the first run of the queue that isn't final, or otherwise the last one. */
+/** The workspace's `current-run`: the first run of the queue without a final status, or otherwise the last run. */
 export function currentRun(world: World, workspaceId: string): Run | undefined {
   const line = runsOf(world, workspaceId).filter((run) => !skipsWorkspaceQueue(run));
   return line.find((run) => !isFinal(run)) ?? line.at(-1);
 }
 
-/** Reports a run's new status, and advances the runs that it blocked. */
+/** Reports a run's new status, and advances runs that it no longer blocks. */
 export function runMoved(platform: Platform, run: Run): void {
   runChanged(platform, run);
   const workspace = platform.world.workspaces.get(run.workspaceId);
   if (workspace !== undefined) advance(platform, workspace);
 }
 
-/** Advances every run of the workspace that nothing blocks any more. */
+/** Advances all runs of the workspace that are no longer blocked. */
 export function advance(platform: Platform, workspace: Workspace): void {
   const { world } = platform;
   const plan = (run: Run): void => {
@@ -72,7 +73,7 @@ export function advance(platform: Platform, workspace: Workspace): void {
   }
 }
 
-/** When another run changes the state, the platform discards saved plans, because they no longer match. */
+/** Discards saved plans after another run changed the state, because the plans no longer match. */
 export function discardStaleSavedPlans(platform: Platform, workspaceId: string, exceptRunId: string | undefined): void {
   for (const run of runsOf(platform.world, workspaceId)) {
     if (run.status === 'planned_and_saved' && run.id !== exceptRunId) {

@@ -1,6 +1,6 @@
 /**
- * The vendor's limits: 30 requests a second per user (per address without a token), and 30 a minute per user for lists
- * of runs. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting and …/run#list-runs-in-an-organization
+ * HCP Terraform's limits: 30 requests per second per user (or per address for requests without a token), and 30 lists of runs per
+ * minute per user. https://developer.hashicorp.com/terraform/cloud-docs/api-docs#rate-limiting and …/run#list-runs-in-an-organization
  */
 
 type RateLimit = { readonly limit: number; readonly windowMs: number };
@@ -11,9 +11,9 @@ export const VENDOR_RATE_LIMITS: RateLimits = {
   runLists: { limit: 30, windowMs: 60_000 },
 };
 
-/** A sliding window per user and limit. With `undefined` limits, everything is allowed, and the headers contain the vendor's numbers. */
+/** A sliding window per user and limit. If `limits` is `undefined`, everything is allowed, and the headers contain HCP Terraform's numbers. */
 export function createRateLimiter(limits: RateLimits | undefined) {
-  /** Times of the requests that count, by limit and user. */
+  /** Times of the counted requests, by limit and user. */
   const taken = new Map<string, number[]>();
 
   function look(name: keyof RateLimits, { limit, windowMs }: RateLimit, user: string, now: number) {
@@ -24,7 +24,7 @@ export function createRateLimiter(limits: RateLimits | undefined) {
   }
 
   return {
-    /** Counts one request of the user. A rejected request doesn't count. The numbers are for the response's headers. */
+    /** Counts a request of the user, unless it is rejected. @returns the numbers for the response's headers */
     take(user: string, isRunList: boolean, now: number) {
       if (limits === undefined) {
         const { limit } = isRunList ? VENDOR_RATE_LIMITS.runLists : VENDOR_RATE_LIMITS.requests;
@@ -37,13 +37,13 @@ export function createRateLimiter(limits: RateLimits | undefined) {
         general.recent.push(now);
         list?.recent.push(now);
       }
-      // The endpoint's own limit has priority over the general one, unless the general one rejects the request.
+      // Report the endpoint's limit, unless the general limit rejects the request.
       const shown = list !== undefined && (general.left > 0 || list.left <= 0) ? list : general;
       return {
         allowed,
         limit: shown.limit,
         remaining: Math.max(0, shown.left - (allowed ? 1 : 0)),
-        // Until another request is allowed, or until the window has moved.
+        // The time until the next request is allowed, or until the window has moved.
         resetSeconds: shown.resetMs / 1_000,
       };
     },

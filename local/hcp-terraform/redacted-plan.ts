@@ -1,4 +1,4 @@
-/** The plan that the CLI renders for users who can't see the complete one. */
+/** The redacted plan, which the CLI renders for users without access to the complete plan. */
 import * as z from 'zod';
 import type { JobResult } from './agent-protocol.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -6,7 +6,7 @@ import { parsedJson } from './parsed-json.ts';
 const change = z.record(z.string(), z.unknown());
 const resourceChange = z.looseObject({ change });
 
-/** The part of `terraform show -json` that it needs. https://developer.hashicorp.com/terraform/internals/json-format */
+/** The part of `terraform show -json` that a redacted plan needs. https://developer.hashicorp.com/terraform/internals/json-format */
 const shownPlan = z.object({
   format_version: z.string(),
   output_changes: z.record(z.string(), change).default({}),
@@ -49,7 +49,7 @@ function redacted(given: z.infer<typeof change>): z.infer<typeof change> {
   };
 }
 
-/** The value with a placeholder of the same type wherever its mask is sensitive. */
+/** Replaces each part of the value that the mask marks as sensitive with a placeholder of the same type. */
 function withoutSensitive(value: unknown, mask: unknown): unknown {
   if (mask === true) return placeholder(value);
   if (Array.isArray(value) && Array.isArray(mask))
@@ -58,7 +58,7 @@ function withoutSensitive(value: unknown, mask: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withoutSensitive(each, mask[key])]));
 }
 
-/** A placeholder of the same type, because the CLI expects the schema's type. With null, the CLI would omit the line. */
+/** A placeholder of the same type, because the CLI expects the schema's type. If it were null, the CLI would omit the line. */
 function placeholder(value: unknown): unknown {
   if (typeof value === 'string') return 'redacted';
   if (typeof value === 'number') return 0;

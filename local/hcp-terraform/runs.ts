@@ -1,9 +1,9 @@
 /**
  * The life cycle of a run.
  *
- * A run is pending until the queue of its workspace lets it plan. An agent takes the plan, and its result decides what follows: nothing,
- * a person's decision, or the apply. An agent takes the apply in the same way. The functions here are these steps. They change only the
- * given run, its plan and its apply, and know neither the clock nor other runs; `queue.ts` does.
+ * A run is pending until the queue of its workspace lets it plan. An agent takes the plan, and the result determines what follows:
+ * nothing, a user's decision, or the apply, which an agent takes in the same way. Each function here is one of these steps. It changes
+ * only the given run with its plan and apply. The clock and other runs are handled in `queue.ts`.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states
  */
 import * as z from 'zod';
@@ -31,7 +31,7 @@ export type OperationStatus = 'pending' | 'queued' | 'agent_queued' | 'running' 
 
 export type RunOperation = 'plan_only' | 'save_plan' | 'refresh_only' | 'destroy' | 'empty_apply' | 'plan_and_apply';
 
-/** The agent that took a phase, as in `execution-details`. */
+/** The agent that took a phase, as `execution-details` shows it. */
 export interface ExecutedBy {
   readonly agentId: string;
   readonly agentName: string;
@@ -39,20 +39,20 @@ export interface ExecutedBy {
   readonly agentPoolName: string;
 }
 
-/** A plan or an apply: one phase of a run, one job for an agent. */
+/** A plan or an apply. It is a phase of a run, and a job for an agent. */
 export interface Operation {
   readonly id: string;
   readonly runId: string;
   readonly phase: 'plan' | 'apply';
   status: OperationStatus;
-  /** Milliseconds since the epoch by the platform's keys, such as `queued-at` and `started-at`. */
+  /** Timestamps in milliseconds, with the platform's keys such as `queued-at` and `started-at`. */
   readonly timestamps: Map<string, number>;
   executedBy?: ExecutedBy | undefined;
   result?: JobResult | undefined;
-  /** Set once, when the phase ends with or without a result. From then on, the log has its end mark. */
+  /** Set when the phase ends, with or without a result. From then on, the log has its end marker. */
   ended: boolean;
   readonly log: Buffer[];
-  /** Only for plans: the files for the apply, as a gzipped tar. */
+  /** Only for plans: the files for the apply as a gzipped tar. */
   filesystem?: Buffer | undefined;
 }
 
@@ -66,7 +66,7 @@ export interface RunEvent {
 
 const flag = z.boolean().default(false);
 
-/** The settings of a run, as its document shows them. */
+/** The settings of a run that API responses show. */
 export const runSettings = z.object({
   message: z.string().default('Queued manually via the Terraform Enterprise API'),
   autoApply: z.boolean(),
@@ -84,13 +84,13 @@ export const runSettings = z.object({
   variables: z.array(z.object({ key: z.string(), value: z.string() })).default([]),
 });
 
-/** The settings in a request. If these three are absent, the workspace or the configuration version decides. */
+/** The settings in a request. For absent settings, those of the workspace or the configuration version apply. */
 export const runRequest = runSettings.partial({ autoApply: true, planOnly: true, terraformVersion: true });
 export type RunRequest = z.infer<typeof runRequest>;
 
 export interface Run extends Readonly<z.infer<typeof runSettings>> {
   readonly id: string;
-  /** Creation order, also for two runs in the same millisecond. */
+  /** Creation order, which is unique even for runs in the same millisecond. */
   readonly sequence: number;
   readonly organization: string;
   readonly workspaceId: string;
@@ -126,22 +126,22 @@ export function isFinal(run: Run): boolean {
   return FINAL.has(run.status);
 }
 
-/** Whether the run waits for a person's decision: to apply its plan, or to discard it. */
+/** Whether the run waits until a user applies or discards its plan. */
 export function awaitsDecision(run: Run): boolean {
   return run.status === 'planned' || run.status === 'planned_and_saved';
 }
 
-/** Whether a cancel has an effect: queued runs end at once, active ones get an instruction to stop. */
+/** Whether the run can be canceled. A queued run then ends immediately; the agent of an active run must stop it. */
 export function isCancelable(run: Run): boolean {
   return !isFinal(run) && !awaitsDecision(run) && run.cancelRequest === undefined;
 }
 
-/** A forced cancel is possible only after an ordinary one and the cool-off period. */
+/** Whether a forced cancel is possible: only after a normal cancel and the cool-off period. */
 export function isForceCancelable(run: Run, now: number): boolean {
   return !isFinal(run) && run.cancelRequest === 'cancel' && now >= (run.forceCancelAvailableAt ?? now);
 }
 
-/** The run's value for `filter[operation]`. */
+/** The run's value for the query parameter `filter[operation]`. */
 export function operationOf(run: Run): string {
   if (run.planOnly) return 'plan_only';
   if (run.savePlan) return 'save_plan';
@@ -155,7 +155,7 @@ export function skipsWorkspaceQueue(run: Run): boolean {
   return run.planOnly || (run.savePlan && !run.timestamps.has('confirmed-at'));
 }
 
-/** The phase that has, or waits for, an agent. */
+/** The phase that has an agent or waits for one. */
 export function currentOperation(run: Run): Operation | undefined {
   if (run.status === 'plan_queued' || run.status === 'planning') return run.plan;
   if (run.status === 'apply_queued' || run.status === 'applying') return run.apply;
@@ -180,7 +180,7 @@ function enter(run: Run, status: RunStatus, now: number): void {
   run.timestamps.set(`${status.replaceAll('_', '-')}-at`, now);
 }
 
-/** A simulation moves the run into a status, which may be one that this platform never enters on its own. */
+/** Moves the run into any status. Only a simulation uses this, also for statuses that this platform never enters on its own. */
 export function pass(run: Run, status: string, now: number): void {
   enter(run, status as RunStatus, now);
 }
@@ -205,7 +205,7 @@ function endOperation(operation: Operation, status: OperationStatus, now: number
   operation.ended = true;
 }
 
-/** pending → plan_queued: an agent may take the plan from now on. */
+/** pending → plan_queued: from now on, an agent can take the plan. */
 export function queuePlan(run: Run, now: number): void {
   setStatus(run.plan, 'queued', now);
   move(run, 'plan_queued', now);
@@ -222,8 +222,8 @@ export function startOperation(run: Run, operation: Operation, by: ExecutedBy, n
 /**
  * The agent's plan ended.
  *
- * @param evaluatesPolicies an agent of the pool evaluates policy sets first. HashiCorp doesn't document the run's status
- *   in the meantime; `post_plan_running` follows from hcp-terraform-operator #610.
+ * @param evaluatesPolicies whether an agent of the pool evaluates policy sets first. HashiCorp doesn't document the run's status
+ *   in the meantime; according to hcp-terraform-operator #610, it is `post_plan_running`.
  */
 export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPolicies: boolean): void {
   run.plan.result = result;
@@ -240,7 +240,7 @@ export function finishPlan(run: Run, result: JobResult, now: number, evaluatesPo
   else decideAfterPlan(run, result, now);
 }
 
-/** An agent evaluated the policy sets. The run continues as the plan decides, or ends if they failed. */
+/** An agent evaluated the policy sets. If they passed, the run continues as after any plan. Otherwise it ends. */
 export function finishPolicies(run: Run, passed: boolean, now: number): void {
   if (run.status !== 'post_plan_running' || run.plan.result === undefined) return;
   if (passed) {
@@ -275,7 +275,7 @@ export function queueApply(run: Run, now: number): void {
   move(run, 'apply_queued', now);
 }
 
-/** The agent's apply ended. A cancel counts only if the apply failed: what an apply has finished stays applied. */
+/** The agent's apply ended. If the apply succeeded, a cancel has no effect. */
 export function finishApply(run: Run, result: JobResult, now: number): void {
   run.apply.result = result;
   const status = run.cancelRequest !== undefined && result.status === 'errored' ? 'canceled' : result.status;
@@ -283,14 +283,14 @@ export function finishApply(run: Run, result: JobResult, now: number): void {
   move(run, status === 'finished' ? 'applied' : status, now);
 }
 
-/** The phase can't continue: its agent is lost, or the workspace no longer runs on agents. */
+/** The phase can't continue, because its agent is lost or the workspace no longer uses agents. */
 export function failOperation(run: Run, operation: Operation, reason: string, now: number): void {
   operation.log.push(Buffer.from(`\n${reason}\n`));
   endOperation(operation, 'errored', now);
   move(run, 'errored', now, undefined, reason);
 }
 
-/** Queued and waiting runs end at once. The agent of an active run gets an instruction to stop. */
+/** Cancels a run. Queued and waiting runs end immediately. The agent of an active run is instructed to stop. */
 export function cancel(run: Run, userId: string, now: number, coolOffMs: number): void {
   run.canceledAt = now;
   run.canceledById = userId;
@@ -306,7 +306,7 @@ export function cancel(run: Run, userId: string, now: number, coolOffMs: number)
   enter(run, 'canceled', now);
 }
 
-/** Ends an active run without waiting for its agent, which gets an instruction to kill its programs. */
+/** Ends an active run without waiting for its agent. The agent is instructed to kill its programs. */
 export function forceCancel(run: Run, userId: string, now: number): void {
   run.cancelRequest = 'force-cancel';
   run.canceledById = userId;

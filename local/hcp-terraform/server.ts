@@ -1,8 +1,8 @@
 /**
  * HCP Terraform on loopback.
  *
- * Every request of the API passes the same checks before a route sees it: rate limits, the token, the media type, and whether the user
- * may change anything. The agents' requests, blob URLs and run pages have their own secrets, and their routes check them.
+ * Before an API request reaches its route, the server checks rate limits, the token, the media type and the user's permissions.
+ * Requests of agents, blob URLs and run pages have other secrets, which their routes check.
  */
 import { fileURLToPath } from 'node:url';
 import { httpServer, listen } from '../http-server.ts';
@@ -38,23 +38,23 @@ import {
 } from './world.ts';
 
 export interface HcpTerraformOptions extends Partial<PlatformSettings> {
-  /** Port on loopback. Default, and for 0: a free one. */
+  /** Port on loopback. Default, and for 0: a free port. */
   readonly port?: number;
   /** Name of the initial organization. Default: `acme`. */
   readonly organization?: string;
   /** Name of the initial agent pool. Default: `local`. */
   readonly agentPoolName?: string;
-  /** Default: the vendor's. `'off'` allows everything. */
+  /** Default: HCP Terraform's rate limits. `'off'` allows everything. */
   readonly rateLimits?: RateLimits | 'off';
-  /** Hostnames that it answers for, in addition to those of loopback. Default: none. */
+  /** Hostnames for which the server responds, in addition to those of loopback. Default: none. */
   readonly hosts?: readonly string[];
-  /** Default: a new one. */
+  /** Certificate of the server. Default: a new one. */
   readonly certificate?: LoopbackCertificate;
-  /** Organization, users, pool and tokens of an earlier start, so that they continue to work. Default: new ones. */
+  /** Organization, users, pool and tokens of an earlier start, which then continue to work. Default: new ones. */
   readonly seeds?: Seeds;
-  /** Returns the container of the agent with this name, for a run's page. Default: unknown. */
+  /** Returns the container of the agent with this name, which the web page of a run shows. Default: unknown. */
   readonly containerOf?: ContainerOf;
-  /** Clock, milliseconds since the epoch. Default: the real one. */
+  /** Clock, in milliseconds since the epoch. Default: the real clock. */
   readonly now?: () => number;
   /** Called after every change of a run's or an agent's status. */
   readonly onEvent?: (event: WorldEvent) => void;
@@ -70,27 +70,27 @@ export interface HcpTerraformServer {
   readonly caFile: string;
   readonly certPem: string;
   readonly organization: string;
-  /** A user's token with all permissions. */
+  /** API token of a user with all permissions. */
   readonly apiToken: string;
-  /** Another user's token, of a team that can only view all workspaces: the launcher's. */
+  /** API token for the launcher. It belongs to a team that can only view all workspaces. */
   readonly launcherApiToken: string;
   readonly agentPool: { readonly id: string; readonly name: string; readonly token: string };
   /** Shell command that starts one single-mode agent of the pool. */
   readonly agentCommand: string;
-  /** Every method and path that is served. */
+  /** The methods and paths of all routes. */
   readonly routes: readonly { readonly method: string; readonly url: string }[];
   /** The state, for tests and the demo. Only read it; make changes through the API or the methods here. */
   readonly world: World;
-  /** A further user's API token; limits count per user. */
+  /** Creates another user with an API token, because rate limits count per user. */
   addUser(username: string, access: User['access']): User;
   /**
-   * Attaches policy sets in agent mode to a workspace. After each plan, an agent of its pool evaluates them for this time, and until
-   * then the run stays in `post_plan_running`. `undefined` removes them.
+   * Attaches policy sets in agent mode to a workspace, or removes them if the time is `undefined`. After each plan, an agent of the
+   * pool evaluates them for this time. Until then, the run stays in `post_plan_running`.
    */
   evaluatePoliciesOnAgents(workspaceId: string, durationMs: number | undefined): void;
-  /** Queues a job that no list of runs shows. It keeps the agent that takes it busy. */
+  /** Queues an unlisted job, which keeps an agent busy. */
   enqueueInternalJob(job: { poolId: string; type: InternalJob['type']; durationMs: number }): InternalJob;
-  /** Deletes everything except the organization, its pool and the tokens above. */
+  /** Deletes everything except the initial organization, its pool and the tokens above. */
   reset(): void;
   close(): Promise<void>;
 }
@@ -98,7 +98,7 @@ export interface HcpTerraformServer {
 const RUN_LIST = /^\/api\/v2\/(organizations|workspaces)\/[^/]+\/runs$/;
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
-/** Starts the emulator. Resolves when it listens. */
+/** Starts the emulator. Resolves when the server listens. */
 export async function startHcpTerraform(options: HcpTerraformOptions = {}): Promise<HcpTerraformServer> {
   const { now = Date.now, rateLimits = VENDOR_RATE_LIMITS, agentPollMs = 1_000 } = options;
   const settings: PlatformSettings = {
@@ -137,7 +137,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
   api.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
 
   api.addHook('onRequest', async (request, reply) => {
-    // A response must not show an agent that has been silent for too long as alive.
+    // Update the statuses first, so that no response shows an agent as alive that has been silent for too long.
     sweepAgents(platform);
     if (!request.url.startsWith('/api/v2/')) return;
     reply.headers(versionHeaders);
@@ -153,7 +153,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     if (path === '/api/v2/ping') return;
     if (user === undefined) throw failure(401, 'unauthorized');
     if (request.method === 'GET' || request.method === 'HEAD') return;
-    // Required even without a body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
+    // The media type is required even without a body: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#json-api-documents
     const type = request.headers['content-type']?.split(';', 1)[0]?.trim();
     if (type !== MEDIA_TYPE) throw failure(415, 'unsupported media type', `Content-Type must be ${MEDIA_TYPE}`);
     if (user.access !== 'owner') throw notFound();
@@ -183,7 +183,7 @@ export async function startHcpTerraform(options: HcpTerraformOptions = {}): Prom
     await certificate.remove();
     throw error;
   });
-  // Detects silent agents even if no request asks for them.
+  // Detect silent agents even if there are no requests.
   const sweeper = setInterval(() => sweepAgents(platform), 1_000);
   sweeper.unref();
 

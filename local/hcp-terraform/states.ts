@@ -1,4 +1,4 @@
-/** State versions: the metadata of an uploaded state, and what an upload changes. */
+/** State versions: the metadata of an uploaded state, and the effects of an upload. */
 import * as z from 'zod';
 import { newId } from './ids.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -34,7 +34,7 @@ const stateFile = z.object({
 
 export type StateFile = z.infer<typeof stateFile>;
 
-/** `undefined` if the bytes aren't a state file. */
+/** Parses a state file; `undefined` if the bytes aren't one. */
 export function parseStateFile(state: Buffer): StateFile | undefined {
   return stateFile.safeParse(parsedJson(state.toString('utf8'))).data;
 }

@@ -1,4 +1,4 @@
-/** The platform's data in memory: records in maps, and its initial seeds. Times are milliseconds since the epoch. */
+/** The platform's data in memory: records in maps, and the seeds (initial data). Times are milliseconds since the epoch. */
 import * as z from 'zod';
 import { newBlobSecret, newId, newToken } from './ids.ts';
 import type { Operation, Run } from './runs.ts';
@@ -10,7 +10,7 @@ export interface User {
   readonly id: string;
   readonly username: string;
   readonly isServiceAccount: boolean;
-  /** `owner` may do everything; `read` is a team that can only view all workspaces, and gets 404 for everything else. */
+  /** `owner` has all permissions. `read` is a team that can only view all workspaces, and gets 404 for everything else. */
   readonly access: 'owner' | 'read';
   readonly apiToken: string;
 }
@@ -61,22 +61,22 @@ export interface Agent extends Created {
   readonly single: boolean;
   readonly ipAddress: string;
   lastPingAt: number;
-  /** The status that it reported, or that the platform set. `unknown` is never stored; it follows from silence. */
+  /** The status that the agent reported, or that the platform set. `unknown` is never stored, because it is computed from the last ping. */
   reported: 'idle' | 'busy' | 'exited' | 'errored';
-  /** Its current operation or internal job. */
+  /** The agent's current operation or internal job. */
   jobId?: string | undefined;
   jobsTaken: number;
 }
 
-/** A job that no runs list shows: a health assessment, a policy evaluation, a module test. */
+/** An unlisted job, such as a health assessment, a policy evaluation or a module test. */
 export interface InternalJob {
   readonly id: string;
   readonly poolId: string;
   readonly type: 'policy' | 'assessment' | 'test';
-  /** The run that waits for it, if any. */
+  /** The run that waits for the job, if there is one. */
   readonly runId?: string | undefined;
   readonly queuedAt: number;
-  /** How long it keeps an agent busy. */
+  /** How long the job keeps an agent busy. */
   readonly durationMs: number;
   agentId?: string | undefined;
   status: 'queued' | 'running' | 'finished' | 'errored';
@@ -92,7 +92,7 @@ export interface Variable extends Created {
   versionId: string;
 }
 
-/** The workspace settings that a request changes without further rules, and that a document shows unchanged. */
+/** Workspace settings that a request can change freely and that responses show unchanged. */
 export const workspaceSettings = z.object({
   description: z.string().nullable(),
   autoApply: z.boolean(),
@@ -117,12 +117,12 @@ export interface Workspace extends Created, z.infer<typeof workspaceSettings> {
   executionMode?: ExecutionMode | undefined;
   /** Absent: inherited from the organization. */
   agentPoolId?: string | undefined;
-  /** How long an agent takes to evaluate its policy sets in agent mode. Absent: it has no policy sets. */
+  /** How long an agent takes to evaluate the workspace's policy sets in agent mode. Absent: no policy sets. */
   agentPolicies?: { readonly durationMs: number } | undefined;
-  /** Key-value tags; a tag without a value is a flat one. */
+  /** Tags by key. A flat tag has no value. */
   readonly tags: Map<string, string>;
   readonly variables: Map<string, Variable>;
-  /** A user's lock. The lock of an active run follows from the run. */
+  /** The lock by a user. An active run also locks the workspace, but that isn't stored here. */
   lock?: { readonly userId: string; readonly reason: string } | undefined;
   currentStateVersionId?: string | undefined;
   currentConfigurationVersionId?: string | undefined;
@@ -160,14 +160,14 @@ export interface StateVersion extends Created {
   outputs: readonly StateVersionOutput[];
 }
 
-/** What a blob URL reads or writes. */
+/** The target of a blob URL. */
 export interface Blob {
   readonly kind: 'log' | 'plan-json' | `${'configuration' | 'state' | 'json-state'}-${'upload' | 'download'}`;
   /** Id of the configuration version, the plan or apply, or the state version. */
   readonly id: string;
 }
 
-/** An event for observers: a run's or an agent's new status. It never contains a secret. */
+/** An event for observers: the new status of a run or an agent. It never contains a secret. */
 export interface WorldEvent {
   readonly at: number;
   readonly kind: 'run' | 'agent';
@@ -187,7 +187,7 @@ export interface Seeds {
 export class World {
   readonly seeds: Seeds;
   readonly users = new Map<string, User>();
-  /** By name. All other records are found by their id. */
+  /** By name. All other records are stored by id. */
   readonly organizations = new Map<string, Organization>();
   readonly projects = new Map<string, Project>();
   readonly pools = new Map<string, AgentPool>();
@@ -199,7 +199,7 @@ export class World {
   readonly runs = new Map<string, Run>();
   readonly operations = new Map<string, Operation>();
   readonly stateVersions = new Map<string, StateVersion>();
-  /** By the secret in their URL. */
+  /** By the secret in the URL. */
   readonly blobs = new Map<string, Blob>();
   readonly blobSecrets = new Map<string, string>();
   sequence = 0;
@@ -210,7 +210,7 @@ export class World {
   }
 }
 
-/** Resets the world to its seeds: the same organization, pool and tokens, and nothing else. */
+/** Resets the data to the seeds: the same organization, pool and tokens, and nothing else. */
 export function resetWorld(world: World, now: number): void {
   for (const part of Object.values(world)) if (part instanceof Map) part.clear();
   world.sequence = 0;
@@ -247,7 +247,7 @@ function plantSeeds(world: World, now: number): void {
   });
 }
 
-/** A pool that all workspaces of its organization may use. */
+/** Adds a pool that all workspaces of its organization can use. */
 export function newPool(id: string, organization: string, name: string, createdAt: number): AgentPool {
   const workspaces = { allowedWorkspaceIds: [], allowedProjectIds: [], excludedWorkspaceIds: [] };
   return { id, organization, createdAt, name, organizationScoped: true, ...workspaces };
@@ -269,7 +269,7 @@ export function addOrganization(world: World, name: string, now: number): Organi
   return organization;
 }
 
-/** Where the workspace's runs execute. Its own settings override the organization's. */
+/** Where runs of the workspace execute. The workspace's settings override those of the organization. */
 export function executionOf(
   world: World,
   workspace: Workspace,
@@ -302,7 +302,7 @@ export function blobPath(world: World, blob: Blob): string {
 
 const JOB_ID_PREFIXES = { assessment: 'asmt', policy: 'poleval', test: 'trun' } as const;
 
-/** Queues a job that no list of runs shows, and that keeps the agent that takes it busy for `durationMs`. */
+/** Queues an unlisted job, which keeps an agent busy for `durationMs`. */
 export function enqueueInternalJob(
   world: World,
   job: Pick<InternalJob, 'poolId' | 'type' | 'durationMs' | 'runId'>,

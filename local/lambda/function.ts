@@ -1,4 +1,4 @@
-/** A Lambda function on a schedule, as a process. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html */
+/** Runs a Lambda function on a schedule, in a separate process. https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -9,7 +9,7 @@ import * as z from 'zod';
 export const invocation = z.object({
   number: z.number(),
   durationMs: z.number(),
-  /** What the handler threw, if it did. */
+  /** The error that the handler threw, if there was one. */
   error: z.string().optional(),
 });
 export type Invocation = z.infer<typeof invocation>;
@@ -17,7 +17,7 @@ export type Invocation = z.infer<typeof invocation>;
 export interface FunctionSettings {
   /** File of the module that exports `handler`. */
   readonly module: string;
-  /** The function inherits only the PATH from this process's environment. */
+  /** Environment of the function. It also inherits the PATH of this process, but nothing else. */
   readonly environment: Readonly<Record<string, string>>;
   readonly everyMs: number;
   /** Lambda's time limit for one invocation. */
@@ -30,7 +30,7 @@ export interface FunctionSettings {
 export interface Death {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Time until the next scheduled invocation starts another process. */
+  /** Time until the next scheduled invocation starts a new process. */
   readonly restartsInMs: number;
 }
 
@@ -42,7 +42,7 @@ const HOST = fileURLToPath(new URL('./host.ts', import.meta.url));
 const KILL_AFTER_MS = 2_000;
 
 /**
- * Invokes the function on its schedule. If its process dies, the next scheduled invocation starts another one, cold, as in AWS.
+ * Invokes the function on its schedule. If its process dies, the next scheduled invocation starts a new, cold process, as in AWS.
  * @param onDeath called if the process ended unexpectedly
  */
 export function startFunction(settings: FunctionSettings, onDeath: (death: Death) => void): LocalFunction {
@@ -77,7 +77,7 @@ export function startFunction(settings: FunctionSettings, onDeath: (death: Death
   };
 }
 
-/** Starts one execution environment: a process that is cold at first, and warm after. */
+/** Starts one execution environment: a process that is cold for its first invocation, and warm afterwards. */
 export function startEnvironment(settings: FunctionSettings): ChildProcess {
   const { module, environment, everyMs, timeoutMs, onLine, onInvocation } = settings;
   const child = fork(HOST, [module, String(everyMs), String(timeoutMs)], {

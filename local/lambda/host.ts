@@ -1,9 +1,9 @@
 /**
  * Invokes a Lambda handler on a schedule, in a separate process: `node host.ts MODULE EVERY_MS TIMEOUT_MS`.
- * The module exports `handler`, and may be the source or the bundle. As in Lambda, the process is warm after the first invocation
- * and runs one invocation at a time. If one is due while another still runs, it starts right after it.
+ * The module exports `handler`, and can be the source or the bundle. As in Lambda, the process is warm after the first invocation
+ * and runs one invocation at a time. If an invocation is due while the previous one is running, it starts right afterwards.
  *
- * It reports each {@link Invocation} to its parent over the IPC channel, and ends together with it.
+ * The process reports each {@link Invocation} to its parent over the IPC channel, and ends together with its parent.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -33,7 +33,7 @@ async function main(): Promise<never> {
   }
 }
 
-/** Undefined if the handler resolved. */
+/** The handler's error; `undefined` if the handler succeeded. */
 async function invoke(handler: Handler, deadline: number): Promise<string | undefined> {
   try {
     await handler(scheduledEvent(), contextOf(deadline));
@@ -58,7 +58,7 @@ function scheduledEvent(): object {
   };
 }
 
-/** What the function and its middleware read. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
+/** The part of Lambda's context that the function and its middleware read. https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
 function contextOf(deadline: number): object {
   return {
     functionName: FUNCTION,

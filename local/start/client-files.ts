@@ -1,4 +1,4 @@
-/** The files that connect another Terraform to this environment. */
+/** Files with which your own Terraform can connect to this environment. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,14 +6,14 @@ import type { HcpTerraformServer } from '../hcp-terraform/server.ts';
 
 /** Files that a client needs. They contain a token, so only this user can read them. */
 export interface ClientFiles {
-  /** For `source` in a shell. */
+  /** The file for `source` in a shell. */
   readonly environment: string;
   remove(): Promise<void>;
 }
 
 /**
- * Writes `env.sh` and the CLI configuration with the token. A `TF_TOKEN_…` variable can't replace the latter: its name
- * can't contain a port. https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials
+ * Writes `env.sh` and a CLI configuration with the token. A `TF_TOKEN_…` variable can't replace the CLI configuration, because its
+ * name can't contain a port. https://developer.hashicorp.com/terraform/cli/config/config-file#environment-variable-credentials
  *
  * @param folder for the files. Default: a temporary one
  */
@@ -56,7 +56,7 @@ fi
 `;
 }
 
-/** The text as one word of a shell. */
+/** Quotes the text as one word for a shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

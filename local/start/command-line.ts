@@ -39,7 +39,7 @@ Exit code: 0; 1 if a job wasn't served, a run ended unexpectedly, or an agent or
 2 for an invalid option, or if no container engine responds; 130 or 143 if a signal ended the demo early.
 `;
 
-/** `example` is an option's value in messages. The option has no effect without the one in `requires`. */
+/** `example` is the option's value in messages. The option has no effect without the option in `requires`. */
 const OPTIONS = {
   keep: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -51,7 +51,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-/** The options that npm kept, as in `npm start --keep`: it turns options that don't follow `--` into variables. */
+/** Options that npm took itself, as in `npm start --keep`: npm turns options before `--` into environment variables. */
 export function takenByNpm(
   environment: Readonly<Record<string, string | undefined>>,
   argv: readonly string[],

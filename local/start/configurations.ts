@@ -1,4 +1,4 @@
-/** Small Terraform configurations that only need the built-in provider, so that they work without a network. */
+/** Small Terraform configurations. They only use the built-in provider, so they work without a network. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ export const NETWORK_GROWN = NETWORK.replace(
   '    c = "10.0.2.0/24"\n    d = "10.0.3.0/24"\n',
 );
 
-/** An apply that takes some time, as real ones do. */
+/** A configuration whose apply takes some time, like a real one. */
 export const DATABASE = `
 resource "terraform_data" "cluster" {
   input = "postgres 17"

@@ -1,4 +1,4 @@
-/** The demo: queues the scenario, serves it, and writes a summary and a picture. */
+/** The demo: queues runs according to the scenario, serves them, and writes a summary and a timeline. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { playScenario } from './scenario.ts';
@@ -7,7 +7,7 @@ import { type Summary, summarize } from './summary.ts';
 import type { Display } from './terminal/display.ts';
 import { timelineHtml } from './timeline/timeline.ts';
 
-/** Longer than the demo takes on a slow machine, but short enough for a person who waits. */
+/** Timeout. A slow machine needs less time, and a person can wait this long. */
 const DEADLINE_MS = 120_000;
 
 export const TIMELINE = fileURLToPath(new URL('../../out/timeline.html', import.meta.url));
@@ -43,7 +43,7 @@ export async function runDemo(
     durationMs: model.at - session.startedAt,
     terraform,
     invocations: session.invocations,
-    // The built-in sample ignores the configurations, so their expected results don't apply.
+    // The built-in sample ignores the configurations, so there are no expected results.
     expected: terraform === undefined ? new Map() : expected,
     trouble,
   });

@@ -1,4 +1,4 @@
-/** `--keep`: serves until a signal, and explains how to connect another Terraform. */
+/** `--keep`: serves until a signal, and explains how to connect your own Terraform. */
 import type { HcpTerraformServer } from '../hcp-terraform/server.ts';
 import { type ClientFiles, quoted, writeClientFiles } from './client-files.ts';
 import type { Session } from './session.ts';
@@ -10,11 +10,11 @@ export interface KeepSettings {
   readonly display: DisplaySettings;
   readonly json: boolean;
   readonly folder: StateFolder | undefined;
-  /** Resolves when a signal ends it. */
+  /** Resolves when a signal ends the session. */
   readonly stopped: Promise<unknown>;
 }
 
-/** Rejects if the launcher can't run. */
+/** Serves until a signal. Rejects if the launcher can't run. */
 export async function runKeep({ session, display: settings, json, folder, stopped }: KeepSettings): Promise<void> {
   const server = session.world.hcpTerraform;
   const files = await writeClientFiles(server, folder?.directory);
@@ -28,7 +28,7 @@ export async function runKeep({ session, display: settings, json, folder, stoppe
   }
 }
 
-/** The line of `--keep --json`. */
+/** The line that `--keep --json` prints. */
 function readyLine({ url, caFile, organization, apiToken, agentPool: { id, name } }: HcpTerraformServer): string {
   return JSON.stringify({ url, ca: caFile, organization, apiToken, agentPool: { id, name } });
 }
@@ -36,7 +36,7 @@ function readyLine({ url, caFile, organization, apiToken, agentPool: { id, name 
 /** Instructions for a directory with a Terraform configuration. */
 export function instructions(server: HcpTerraformServer, { environment }: ClientFiles): string[] {
   const { organization, url, apiToken, agentPool } = server;
-  // JSON, because HCL can't nest blocks on one line.
+  // Use Terraform's JSON syntax, because HCL can't nest blocks on one line.
   const cloud = JSON.stringify({ terraform: { cloud: { workspaces: { name: 'mine' } } } });
   return [
     '',

@@ -18,7 +18,7 @@ import { startWorld } from './world.ts';
 
 const LAUNCHER_LOG = fileURLToPath(new URL('../../out/launcher.log', import.meta.url));
 const PRODUCTION = { name: 'production', maxAgents: 4 };
-/** Small, so that a job has to wait for capacity. */
+/** This limit is small, so that a job has to wait for capacity. */
 const SANDBOX = { name: 'sandbox', maxAgents: 2 };
 const TERRAFORM_ENVIRONMENT = { PATH: process.env['PATH'] ?? '', CHECKPOINT_DISABLE: '1' };
 

@@ -1,7 +1,6 @@
 /**
- * What the demo shows: runs with their jobs, and containers. The records of the emulators are the only state, and `observe` adds to
- * them how they belong together. A container is a task of ECS, and its id is the name of its agent. Times are milliseconds since
- * the epoch.
+ * The data that the demo shows: runs with their jobs, and containers. `observe` creates it from the records of the emulators, which
+ * are the only state. A container is a task of ECS, and its id is the name of its agent. Times are milliseconds since the epoch.
  */
 import type { Task } from '../ecs/core/task.ts';
 import { poolOfRun } from '../hcp-terraform/agents.ts';
@@ -19,7 +18,7 @@ export interface Model {
   readonly agentsLeft: number;
 }
 
-/** Its `startedBy` is the key of the job that it was launched for. Its agent may take any other job of the pool. */
+/** `startedBy` is the key of the job for which the container was launched. Its agent can take any other job of the pool. */
 export type Container = Task & { readonly pool: string };
 
 export type Run = RunRecord & {
@@ -40,19 +39,19 @@ export interface Job {
   readonly phase: Operation['phase'];
   readonly state: JobState;
   readonly queuedAt: number;
-  /** When the container was launched that took the job, or may still take it. */
+  /** Launch time of the container that took the job, or that may still take it. */
   readonly launchedAt: number | undefined;
   readonly startedAt: number | undefined;
   /** Also set if the run was canceled before an agent took the job. */
   readonly endedAt: number | undefined;
-  /** The container whose agent took it. */
+  /** The container whose agent took the job. */
   readonly container: Container | undefined;
 }
 
-/** `lost`: the agent is dead, but HCP Terraform doesn't know it yet. */
+/** `lost`: the agent is dead, but HCP Terraform hasn't noticed it yet. */
 export type JobState = 'queued' | 'starting' | 'busy' | 'lost' | 'done';
 
-/** `waiting`: for a person. `leaving`: finished, but one of its containers still exists. */
+/** `waiting`: the run waits for a person. `leaving`: the run has ended, but one of its containers still exists. */
 export type RunState = Exclude<JobState, 'done'> | 'pending' | 'waiting' | 'leaving' | 'gone';
 
 export interface Records {
@@ -75,7 +74,7 @@ export function observe({ world, tasks }: Records, at: number): Model {
       const container = containers.find(({ id }) => id === operation.executedBy?.agentName);
       return jobOf(operation, name, container, free);
     });
-    // A person can still apply a saved plan, but may also never do so.
+    // A person can still apply a saved plan, but need not do so.
     const isEnded = isFinal(record) || record.status === 'planned_and_saved';
     const endedAt = isEnded ? record.timestamps.get(`${record.status.replaceAll('_', '-')}-at`) : undefined;
     return { ...record, workspace, pool, kind, jobs, state: runState(record, jobs, isEnded), endedAt };
@@ -84,7 +83,7 @@ export function observe({ world, tasks }: Records, at: number): Model {
   return { at, runs, containers, agentsLeft: agentsLeft.length };
 }
 
-/** None if the operation was never queued. */
+/** Returns no job if the operation was never queued. */
 function jobOf(
   { runId, phase, status, ended, timestamps }: Operation,
   name: string,

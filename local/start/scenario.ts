@@ -1,10 +1,10 @@
-/** What the demo queues, when, and how each run has to end. */
+/** The demo's scenario: the runs, their times, and the expected result of each run. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { awaitsDecision, isFinal } from '../hcp-terraform/runs.ts';
 import { archiveOf, BROKEN, DATABASE, DNS, NETWORK, NETWORK_GROWN } from './configurations.ts';
 import type { LocalWorld } from './world.ts';
 
-/** Workspaces with the pool that serves them. */
+/** The workspaces, with the pool of each. */
 const WORKSPACES = {
   network: 'production',
   database: 'production',
@@ -21,14 +21,14 @@ interface ScenarioRun {
   readonly kind: 'plan' | 'apply' | 'destroy';
   readonly configuration: string;
   readonly message: string;
-  /** How long a person looks at the plan. Absent: applied automatically. */
+  /** How long a person looks at the plan before approving it. Absent: the plan is applied automatically. */
   readonly confirmedAfterMs?: number;
 }
 
 const REVIEW = { workspace: 'dns-dev', kind: 'plan', configuration: DNS } as const;
 const GROWN = { workspace: 'network', configuration: NETWORK_GROWN } as const;
 
-/** About 25 seconds of an ordinary day: changes, reviews, one mistake, one careful person, and a clean-up. */
+/** About 25 seconds with typical runs: changes, reviews, a mistake, a discarded plan, and a clean-up. */
 const SCENARIO: readonly ScenarioRun[] = [
   { atMs: 0, workspace: 'network', kind: 'apply', configuration: NETWORK, message: 'Create the network' },
   { atMs: 300, workspace: 'network-dev', kind: 'apply', configuration: NETWORK, message: 'Create the sandbox network' },
@@ -53,8 +53,8 @@ const SCENARIO: readonly ScenarioRun[] = [
 const POLL_MS = 100;
 
 /**
- * Queues the runs at their times and confirms those that wait for a person, through the public API. It resolves when all runs have
- * ended and the last container is gone.
+ * Queues the runs at their times and confirms runs that wait for a person, through the public API. It resolves when all runs have
+ * ended and no container is left.
  *
  * @param expected receives the expected final status of each run by its id
  */

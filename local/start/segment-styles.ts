@@ -1,4 +1,4 @@
-/** How each kind of segment looks on the screen and in the timeline, and what it means. */
+/** The style of each kind of segment on the screen and in the timeline, and its meaning. */
 
 import type { SegmentKind } from './segments.ts';
 import type { Style } from './terminal/line.ts';

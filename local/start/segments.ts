@@ -1,4 +1,4 @@
-/** The lives of runs and containers as segments without gaps. */
+/** Splits the lifetimes of runs and containers into segments without gaps. */
 import type { Container, Job, Run } from './model.ts';
 
 export type SegmentKind = 'pending' | 'queued' | 'starting' | 'busy' | 'lost' | 'waiting' | 'stopping';
@@ -12,10 +12,10 @@ export interface Segment {
   readonly container?: string | undefined;
 }
 
-/** A step lasts until the next one begins. It doesn't exist if its time is unknown. */
+/** A step lasts until the next step begins. A step without a known time is omitted. */
 type Step = Omit<Segment, 'from' | 'to'> & { readonly from: number | undefined };
 
-/** A run's life until `now`: its waits and its work. */
+/** The lifetime of a run until `now`: its waits and its work. */
 export function runSegments(run: Run, now: number): Segment[] {
   const [plan = [], apply = []] = run.jobs.map((job) => jobSteps(job, now));
   const pending: Step = { kind: 'pending', from: run.createdAt };
@@ -36,7 +36,7 @@ function jobSteps(job: Job, now: number): Step[] {
   ];
 }
 
-/** A container's life until `now`: starting until its agent took a job, then busy, then stopping. */
+/** The lifetime of a container until `now`: starting until its agent took a job, then busy, then stopping. */
 export function containerSegments(
   { id, createdAt, stoppedAt }: Container,
   job: Job | undefined,

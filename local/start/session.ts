@@ -1,4 +1,4 @@
-/** The common part of the demo and `--keep`: the emulators, the launcher on its schedule, and what they do. */
+/** The common part of the demo and `--keep`. It runs the emulators and the launcher, and shows what happens. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,19 +12,19 @@ import type { Display } from './terminal/display.ts';
 import { type LocalWorld, POLLED_EVERY_SECONDS } from './world.ts';
 
 const HANDLER = fileURLToPath(new URL('../../functions/launcher/handler.ts', import.meta.url));
-/** In AWS the schedule is once per minute. Here that would be too long to wait. */
+/** In AWS, the launcher runs once per minute. Here, a user would wait too long. */
 const INVOKED_EVERY_MS = 6_000;
 /**
- * With this value, an active invocation ends just before the next one is due. So the launcher requests run lists every 3 s, or 20
- * times per minute. HCP Terraform allows a user 30, and the launcher limits itself to 24.
+ * With this value, an active invocation ends just before the next one is due. So the launcher requests lists of runs every 3 s, which
+ * is 20 times per minute. HCP Terraform allows 30 per user, and the launcher limits itself to 24.
  */
 const TIME_LIMIT_MS = 15_000;
 export const PACE = `invoked every ${INVOKED_EVERY_MS / 1000} s, polls every ${POLLED_EVERY_SECONDS} s (in AWS: 60 s and 10 s)`;
-/** If the process dies this often without an invocation, it is broken. */
+/** If the launcher's process dies this often without an invocation, it can't work. */
 const HOPELESS_DEATHS = 3;
 const FRAME_MS = 200;
 
-/** A message for the user: a decision of the launcher (`tick`), or an accident (`note`). */
+/** A message for the user: a decision of the launcher (`tick`), or an unexpected event (`note`). */
 export interface Note {
   readonly at: number;
   readonly source: 'tick' | 'note';
@@ -38,15 +38,15 @@ export class Session {
   readonly #notes: Note[] = [];
   /** ECS itself forgets a task one hour after it stopped. */
   readonly #tasks = new Map<string, Task>();
-  /** Jobs whose loss is already noted. */
+  /** Lost jobs that were already reported. */
   readonly #lost = new Set<string>();
   readonly #log: string;
   readonly #launcher: LocalFunction;
   #deaths = 0;
-  /** Why the launcher can't run at all. */
+  /** The reason why the launcher can't run at all. */
   #trouble: string | undefined;
 
-  /** @param log file of the launcher's log. An existing file is replaced */
+  /** @param log file for the launcher's log, which replaces an existing file */
   constructor(world: LocalWorld, log: string) {
     mkdirSync(dirname(log), { recursive: true });
     writeFileSync(log, '');
@@ -64,7 +64,7 @@ export class Session {
     this.#launcher = startFunction(settings, (death) => this.#died(death));
   }
 
-  /** Shows everything until the work is done. Rejects if the work fails, or if the launcher can't run. */
+  /** Keeps the display up to date until the work is done. Rejects if the work fails, or if the launcher can't run. */
   async watch(display: Display, work: Promise<unknown>): Promise<void> {
     let isDone = false;
     const done = (): void => {
@@ -91,12 +91,12 @@ export class Session {
     return model;
   }
 
-  /** Ends the launcher, so that it launches nothing more. */
+  /** Ends the launcher, so that it launches no more tasks. */
   stopLauncher(): Promise<void> {
     return this.#launcher.stop();
   }
 
-  /** Ends everything. A second call ends it immediately. */
+  /** Ends everything. A second call doesn't wait. */
   async close(): Promise<void> {
     await this.#launcher.stop();
     await this.world.close();
@@ -134,7 +134,7 @@ export class Session {
   }
 }
 
-/** Why nothing is started for the job of a dead agent: the rules of HCP Terraform, as emulated. */
+/** Explains why no agent is started for the job of a dead agent, according to the rules of HCP Terraform. */
 function lossOf({ name, container }: Job): string {
   return (
     `lost: container ${container?.id.slice(0, 8)} ended (exit code ${container?.containers[0]?.exitCode ?? 'none'}) in the middle of ${name}. ` +

@@ -1,4 +1,4 @@
-/** `--state`: keeps port, certificate and tokens between starts, so that a client's setup continues to work. */
+/** `--state`: keeps port, certificate and tokens between starts, so that clients need no new setup. */
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { type KeyPair, type LoopbackCertificate, newKeyPair } from '../hcp-terraform/certificate.ts';
 import type { Seeds } from '../hcp-terraform/world.ts';
 
-/** The folder can't be used; the message says why and what to do. */
+/** The folder can't be used. The message says why, and what to do. */
 export class StateFolderError extends Error {
   override readonly name = 'StateFolderError';
 }
@@ -37,7 +37,7 @@ const DAY_MS = 86_400_000;
 
 export interface StateFolder {
   readonly directory: string;
-  /** The port and the seeds are those of the last start. At the first one they are absent. */
+  /** The port and the seeds are those of the last start. They are absent for the first start. */
   readonly identity: {
     readonly certificate: LoopbackCertificate;
     readonly port?: number;
@@ -78,7 +78,7 @@ export async function openStateFolder(path: string, now: number): Promise<StateF
       const text = JSON.stringify({ version: 1, port, seeds, key: pair.key, cert: pair.cert } satisfies z.input<
         typeof kept
       >);
-      // Atomic, because an incomplete file would make the next start fail.
+      // Write atomically, because an incomplete file would make the next start fail.
       await writeFile(`${file}.new`, `${text}\n`, { mode: 0o600 });
       await rename(`${file}.new`, file);
     },

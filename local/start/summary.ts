@@ -1,4 +1,4 @@
-/** The demo's summary: counts from the model, checks and text. Pure. */
+/** The demo's summary: counts, checks and text. All functions are pure. */
 import { isPresent, type Job, jobsOf, type Model } from './model.ts';
 import { seconds } from './seconds.ts';
 
@@ -50,7 +50,7 @@ export function summarize(model: Model, { durationMs, terraform, invocations, ex
       reused,
       withoutJob: model.containers.filter(({ id }) => !servedBy.has(id)).length,
     },
-    /** From queued to taken by an agent. */
+    /** The time from queuing a job until an agent took it. */
     startLatency: latencyOf(served.map(({ queuedAt, startedAt = queuedAt }) => startedAt - queuedAt)),
     launcher: { invocations: invocations.total, failed: invocations.failed },
     agentsLeft: model.agentsLeft,
@@ -70,14 +70,14 @@ function unexpectedEnds({ runs }: Model, expected: Facts['expected']): string[] 
   });
 }
 
-/** Nearest-rank percentiles, so each is a value that occurred. */
+/** Nearest-rank percentiles: each is one of the values. */
 export function latencyOf(samples: readonly number[]) {
   const sorted = samples.toSorted((a, b) => a - b);
   const rank = (share: number): number | undefined => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
   return { samples: sorted.length, p50Ms: rank(0.5), p95Ms: rank(0.95), maxMs: sorted.at(-1) };
 }
 
-/** The summary for a person, as pairs of a name and a sentence. */
+/** The summary as text: pairs of a name and a sentence. */
 export function summaryLines(summary: Summary): readonly (readonly [string, string])[] {
   const { runs, jobs, containers, startLatency, launcher, terraform } = summary;
   const { p50Ms, p95Ms, maxMs } = startLatency;

@@ -1,11 +1,11 @@
-/** The task definition of a pool's agents, as a deployment registers it. */
+/** The task definition of a pool's agents, like that of a deployment. */
 import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE } from '../../functions/launcher/contract.ts';
 import type { RegisterTaskDefinitionInput } from '../ecs/core/task-definition-schema.ts';
 import type { HcpTerraformServer } from '../hcp-terraform/server.ts';
 
-/** The image's name if the tasks run as processes. */
+/** Name of the image if tasks run as processes. */
 export const AGENT_IMAGE = 'hashicorp/tfc-agent:1.33.0';
-/** Copies of the values in lib/agent/image.ts, because importing it would load the CDK. A test compares them. */
+/** Copies of values in lib/agent/image.ts, because importing that file would load the CDK. A test compares them. */
 export const AGENT_USER = 'tfc-agent';
 export const WRITABLE_FOLDERS = { data: '/home/tfc-agent/.tfc-agent', tmp: '/tmp' } as const;
 /** Path of the certificate in a container, where the host's path doesn't exist. */

@@ -11,24 +11,24 @@ import { HcpApi } from './hcp-api.ts';
 import { AGENT_IMAGE, CONTAINER_CA, taskDefinition } from './task-definition.ts';
 
 export interface WorldSettings {
-  /** The first one exists from the start. */
+  /** The pools. The first one exists from the start. */
   readonly pools: readonly { readonly name: string; readonly maxAgents: number }[];
   /** The container engine for the tasks. Absent: tasks run as processes. */
   readonly containers?: Containers | undefined;
-  /** What HCP Terraform keeps from an earlier start. */
+  /** HCP Terraform's data from an earlier start. */
   readonly identity?: Pick<HcpTerraformOptions, 'port' | 'certificate' | 'seeds'>;
 }
 
 export interface LocalWorld {
   readonly hcpTerraform: HcpTerraformServer;
   readonly ecs: EcsServer;
-  /** HCP Terraform's API with a user's token, not the launcher's. */
+  /** A client of HCP Terraform's API with a user's token, not with the launcher's. */
   readonly api: HcpApi;
-  /** By name. */
+  /** The pools by name. */
   readonly poolIds: ReadonlyMap<string, string>;
-  /** The environment of the launcher's function, without the host's own variables. */
+  /** The environment of the launcher's function. It contains no variables of the host. */
   readonly launcherEnvironment: Readonly<Record<string, string>>;
-  /** Ends every task and both servers. A second call ends them immediately. */
+  /** Ends all tasks and both servers. A second call ends them immediately. */
   close(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ const CLUSTER = 'agents';
 const ENTRYPOINT = fileURLToPath(new URL('../../agent-image/entrypoint.sh', import.meta.url));
 const AGENT_DIRECTORY = fileURLToPath(new URL('../tfc-agent', import.meta.url));
 
-/** Resolves when everything is ready. If a part fails to start, the others are ended. */
+/** Resolves when everything is ready. If a part fails to start, ends the other parts. */
 export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
   let ecs: EcsServer | undefined;
   const hcpTerraform = await startHcpTerraform({
@@ -58,7 +58,7 @@ export async function startWorld(settings: WorldSettings): Promise<LocalWorld> {
   }
 }
 
-/** The task whose agent has this name, for a run's page. */
+/** The task of the agent with this name, for the web page of a run. */
 function containerView(ecs: EcsServer, agentName: string): ContainerView | undefined {
   const task = ecs.task(agentName);
   if (task === undefined) return undefined;
@@ -98,7 +98,7 @@ async function furnish(settings: WorldSettings, hcpTerraform: HcpTerraformServer
   const agentPools: (AgentPoolEnvironment & { readonly apiTokenSecret: string })[] = [];
   for (const [index, { name, maxAgents }] of settings.pools.entries()) {
     const pool = index === 0 ? hcpTerraform.agentPool : await api.createPool(name);
-    // Each further pool has its own user. Rate limits count per user, so each pool can be polled as often as the first.
+    // Each additional pool has its own user. Rate limits count per user, so each pool can be polled as often as the first.
     const apiToken =
       index === 0 ? hcpTerraform.launcherApiToken : hcpTerraform.addUser(`launcher-${name}`, 'read').apiToken;
     const definition = taskDefinition(name, {

@@ -1,8 +1,8 @@
 /**
  * The agent's life: it registers, polls for jobs, executes them and exits.
  *
- * During a job it reports every second that it is busy. The response can be an instruction to stop the job. If the token is rejected, or
- * the agent is no longer registered, it ends at once, also during a job. All other faults are logged and tolerated.
+ * During a job, it reports every second that it is busy. The response can be an instruction to stop the job. If the agent token is
+ * rejected or the agent is no longer registered, it ends immediately, even during a job. It only logs all other faults.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PolledJob, Registration } from '../hcp-terraform/agent-protocol.ts';
@@ -16,16 +16,17 @@ export interface AgentSettings {
   readonly log: AgentLog;
   /** Executes one job; see `executeJob`. */
   readonly execute: (job: PolledJob, stops: Stops) => Promise<void>;
-  /** Aborted by the first signal: finish the job, if there is one, and exit. */
+  /** Aborted by the first signal. The agent then finishes its job, if it has one, and exits. */
   readonly drain: AbortSignal;
 }
 
-/** Time between two reports of a busy agent, and so the maximum delay of a cancellation. */
+/** Time between two reports of a busy agent. It is also the maximum delay of a cancellation. */
 const HEARTBEAT_MS = 1000;
 
 /**
- * Resolves when the agent has exited in an orderly way: drained, or after its one job in single mode, whatever Terraform's result
- * was. Rejects with an {@link AgentApiError} if the agent must exit at once. The caller must then kill everything that still runs.
+ * Resolves when the agent has exited normally: after a signal, or after its only job in single mode, even if Terraform failed.
+ * Rejects with an {@link AgentApiError} if the agent must exit immediately. The caller must then kill all processes that are still
+ * running.
  */
 export async function runAgent(settings: AgentSettings): Promise<void> {
   const { api, log, registration, drain } = settings;
@@ -71,10 +72,10 @@ async function handle(job: PolledJob, settings: AgentSettings): Promise<void> {
 
   const heartbeats = heartbeat(settings, cancel, kill, done.signal);
   const execution = settings.execute(job, { cancel: cancel.signal, kill: kill.signal });
-  // Prevents an unhandled rejection if the heartbeat ends the agent first.
+  // Prevent an unhandled rejection if the heartbeat ends the agent first.
   execution.catch(() => undefined);
   try {
-    // Before the job is done, the heartbeat only ends by a rejection, and then the agent must exit.
+    // If the heartbeat ends before the job, it was rejected, and the agent must exit.
     await Promise.race([execution, heartbeats.then(() => execution)]);
     log.write('info', 'terraform', 'Finished handling run', run);
   } catch (error) {
@@ -109,7 +110,7 @@ async function heartbeat(
   }
 }
 
-/** `undefined` if the call failed in a way that a retry may fix. */
+/** The result of the call; `undefined` if it failed and a retry can help. */
 async function tolerate<T>(log: AgentLog, call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();

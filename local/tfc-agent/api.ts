@@ -1,8 +1,8 @@
 /**
  * The agent's side of the protocol in `../hcp-terraform/agent-protocol.ts`, over undici.
  *
- * A request fails with an {@link AgentApiError}, whose fault says what the agent must do. Requests of a job are retried, because a short
- * outage must not fail it. Polls and status reports are not: the next one comes soon, and it is the retry.
+ * A failed request throws an {@link AgentApiError}, whose `fault` determines what the agent must do. Requests of a job are retried,
+ * because a short outage must not fail the job. Polls and status reports aren't retried, because the next one follows soon.
  */
 import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -22,16 +22,16 @@ import {
 } from '../hcp-terraform/agent-protocol.ts';
 
 /**
- * - `token-rejected`: 401; the agent must exit at once.
+ * - `token-rejected`: 401; the agent must exit immediately.
  * - `refused`: HCP Terraform refuses the registration (agent limit, architecture); the agent must exit.
- * - `agent-gone`: for HCP Terraform, this agent is no longer registered; it must exit.
+ * - `agent-gone`: the agent is no longer registered in HCP Terraform; it must exit.
  * - `job-lost`: the job no longer belongs to this agent.
  * - `unavailable`: no response, or a server error, after all attempts.
  * - `unexpected`: a response that isn't part of the protocol.
  */
 export type ApiFault = 'token-rejected' | 'refused' | 'agent-gone' | 'job-lost' | 'unavailable' | 'unexpected';
 
-/** Contains method, path, status and HCP Terraform's message, but never the token. */
+/** The message contains the method, path, status and HCP Terraform's message, but never the token. */
 export class AgentApiError extends Error {
   override readonly name = 'AgentApiError';
   readonly fault: ApiFault;
@@ -50,7 +50,7 @@ export interface AgentApiSettings {
 }
 
 const ATTEMPTS = 4;
-/** Pause before the second attempt. It doubles with each further attempt. */
+/** Pause before the second attempt. It doubles before each later attempt. */
 const FIRST_PAUSE_MS = 250;
 const HEADERS_TIMEOUT_MS = 15_000;
 const BODY_TIMEOUT_MS = 60_000;
@@ -94,7 +94,7 @@ function as<T>(schema: z.ZodType<T>): Reader<T> {
 
 export type AgentApi = ReturnType<typeof createAgentApi>;
 
-/** Client of one agent. Close it, because its connections keep the process alive. */
+/** The client of one agent. The caller must close it, because its connections keep the process alive. */
 export function createAgentApi({ address, token, extraCertificates = [] }: AgentApiSettings) {
   const ca = [...getCACertificates('default'), ...extraCertificates];
   const dispatcher = new Agent({ connect: { ca }, headersTimeout: HEADERS_TIMEOUT_MS, bodyTimeout: BODY_TIMEOUT_MS });

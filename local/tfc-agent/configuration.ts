@@ -1,4 +1,4 @@
-/** The files of a job: the unpacked configuration, the added files, and what a plan leaves for its apply. */
+/** The files of a job: the unpacked configuration, added files, and the files that a plan packs for its apply. */
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { create, extract } from 'tar';
@@ -18,8 +18,8 @@ export async function unpack(file: string, directory: string): Promise<void> {
 }
 
 /**
- * Packs `names` of `directory` for the apply: everything except the state, which the apply downloads, and the providers, which its
- * `init` installs according to the lock file.
+ * Packs `names` of `directory` for the apply. It excludes the state, which the apply downloads, and the providers, which `init`
+ * installs according to the lock file.
  */
 export async function pack(file: string, directory: string, names: readonly string[]): Promise<void> {
   const filter = (path: string): boolean => {
@@ -44,9 +44,9 @@ export async function rootModule(configurationDirectory: string, workingDirector
 }
 
 /**
- * Replaces the `cloud` block with a local backend, so that Terraform runs here. The state's directory is relative, because the plan
- * file contains it and the apply runs in another directory. Removes state files in the configuration: a remote run ignores them,
- * but `init` would want to migrate them.
+ * Replaces the `cloud` block with a local backend, so that Terraform runs in the agent. The path of the state is relative, because the
+ * plan file contains it and the apply runs in another directory. Also removes state files from the configuration. A remote run
+ * ignores them, but `init` would try to migrate them.
  */
 export async function overrideBackend(directory: string): Promise<void> {
   for (const left of ['terraform.tfstate', 'terraform.tfstate.d']) {
@@ -56,7 +56,7 @@ export async function overrideBackend(directory: string): Promise<void> {
   await writeFile(join(directory, BACKEND_OVERRIDE), backend);
 }
 
-/** The workspace's Terraform variables as a `-var-file`: HCL values unchanged, others as strings. */
+/** The workspace's Terraform variables as a `-var-file`: HCL values are unchanged, and other values are strings. */
 export function variablesText(variables: Job['variables']): string {
   return variables
     .filter(({ category }) => category === 'terraform')
@@ -64,7 +64,7 @@ export function variablesText(variables: Job['variables']): string {
     .join('');
 }
 
-/** Environment of Terraform and hooks: the container's, then the workspace's variables, then those that a remote run sets. */
+/** Environment of Terraform and hooks: variables of the container, then of the workspace, then those that a remote run sets. */
 export function operationEnvironment(job: Job, base: Readonly<Record<string, string>>): Record<string, string> {
   const fromWorkspace = job.variables.filter(({ category }) => category === 'env');
   return {
@@ -82,7 +82,7 @@ export function operationEnvironment(job: Job, base: Readonly<Record<string, str
 }
 
 function hclString(value: string): string {
-  // HCL has the same escapes as JSON except \b and \f. It also has templates, which a plain value must not start.
+  // HCL has the same escapes as JSON, except \b and \f. It also has templates, so escape the beginning of a template.
   return JSON.stringify(value)
     .replaceAll(/\\(.)/g, (match, letter) => (letter === 'b' ? '\\u0008' : letter === 'f' ? '\\u000c' : match))
     .replaceAll('${', '$$${')

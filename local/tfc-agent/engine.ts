@@ -1,4 +1,4 @@
-/** Executes a job's Terraform operation: the real CLI, or the built-in sample if there is no CLI. */
+/** Executes the Terraform operation of a job, with the real CLI or (if there is none) with the built-in sample. */
 import { join } from 'node:path';
 import type { Job, JobResult } from '../hcp-terraform/agent-protocol.ts';
 import type { Stops } from './process.ts';
@@ -11,7 +11,7 @@ export interface Operation {
   readonly job: Job;
   /** Directory of the root module: Terraform's working directory. */
   readonly directory: string;
-  /** The plan file. The plan writes it, and the apply reads it. */
+  /** The plan file, which a plan writes and an apply reads. */
   readonly planFile: string;
   /** The workspace's variables in HCL, for `-var-file`. */
   readonly variablesFile: string;
@@ -22,15 +22,15 @@ export interface Operation {
 }
 
 /**
- * Both methods write to the run's log. If Terraform failed, they don't throw, but return `errored`. The counts of an apply are what it
- * did, even if it failed halfway.
+ * Both methods write to the run's log. If Terraform fails, they return `errored` and don't throw. The counts of a failed apply
+ * contain the changes that it made before it failed.
  */
 export interface Engine {
   plan(operation: Operation): Promise<JobResult>;
   apply(operation: Operation): Promise<JobResult>;
 }
 
-/** Not the local backend's default, where `init` would find a state to migrate. */
+/** Differs from the local backend's default directory, where `init` would find a state to migrate. */
 export const STATE_DIRECTORY = '.tfc-agent-state';
 
 /**

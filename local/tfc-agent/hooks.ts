@@ -1,6 +1,6 @@
 /**
- * The real agent's hooks: an executable such as `terraform-pre-plan` in `<data-dir>/hooks` runs in the job, and its output is in
- * the run's log. https://developer.hashicorp.com/terraform/cloud-docs/agents/hooks
+ * Hooks as in the real agent. An executable such as `terraform-pre-plan` in `<data-dir>/hooks` runs in the job, and its output
+ * appears in the run's log. https://developer.hashicorp.com/terraform/cloud-docs/agents/hooks
  */
 import { access, constants, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,10 +17,10 @@ export interface HookSettings {
 }
 
 /**
- * Runs the hook of that kind, if there is one.
+ * Runs the hook of this kind, if it exists.
  *
  * @param envFile path for `$TFC_AGENT_ENV`
- * @returns the variables that the hook passes to Terraform for this operation, or `undefined` if it failed, and so the run
+ * @returns the variables that the hook passes to Terraform for this operation, or `undefined` if the hook (and so the run) failed
  */
 export async function runHook(
   kind: HookKind,

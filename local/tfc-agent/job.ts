@@ -1,8 +1,8 @@
 /**
  * Executes one job, from its files to its result.
  *
- * Each job has a fresh directory. A plan unpacks the configuration there, and packs its files for the apply, which may run on another
- * machine. Both download the workspace's state first, and an apply uploads what it changed, even if it failed.
+ * Each job has a fresh directory. A plan unpacks the configuration there, and packs its files for the apply, which can run on another
+ * machine. Both download the workspace's state first. An apply uploads the new state, even if it failed.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -23,7 +23,7 @@ export interface JobSettings {
   readonly hooks: HookSettings;
   /** The agent's environment without the variables that configure the agent. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Each job gets a fresh subdirectory, which is removed at the end. */
+  /** Directory for the jobs. Each job gets a fresh subdirectory, which is removed at the end. */
   readonly runsDirectory: string;
   readonly log: AgentLog;
 }
@@ -39,7 +39,7 @@ interface Execution extends JobSettings {
 }
 
 /**
- * Executes one job and reports its result. A failure inside the job (files, hooks, Terraform) is in the run's log, and the result is
+ * Executes one job and reports its result. If files, hooks or Terraform fail, the reason is in the run's log, and the result is
  * `errored`. Rejects with an {@link AgentApiError} only if the result can't be reported to HCP Terraform.
  */
 export async function executeJob(job: PolledJob, settings: JobSettings, stops: Stops): Promise<void> {
@@ -80,7 +80,7 @@ async function execute(execution: Execution): Promise<JobResult> {
 /** Creates a fresh directory with the configuration, the state and the variables. */
 async function prepare({ api, log, job, directory, environment, write, stops }: Execution): Promise<Operation> {
   await rm(directory, { recursive: true, force: true });
-  // State and plan contain secrets, and other users may have access to the parent directory.
+  // The state and the plan contain secrets, and other users may have access to the parent directory.
   await mkdir(join(directory, 'plan'), { recursive: true, mode: 0o700 });
   const archive = join(directory, 'download.tar.gz');
   const configuration = join(directory, 'config');
@@ -130,7 +130,7 @@ async function apply(execution: Execution, operation: Operation): Promise<JobRes
   const before = await readFile(file).catch(() => undefined);
   const { hooksPassed, result } = await withHooks(execution, operation, async (prepared) => {
     const done = await engine.apply(prepared);
-    // Immediately, also after a failed apply, so that the state contains what exists.
+    // Upload the state immediately, even after a failed apply, so that it contains all existing resources.
     const after = await readFile(file).catch(() => undefined);
     if (after !== undefined && !isStateFile(after)) {
       write(
@@ -157,7 +157,7 @@ function isStateFile(bytes: Buffer): boolean {
   }
 }
 
-/** Runs the pre hook, `work` if the hook succeeded, and in any case the post hook. */
+/** Runs the pre hook, then `work` if the hook succeeded, and always the post hook. */
 async function withHooks(
   { hooks, job, directory }: Execution,
   operation: Operation,

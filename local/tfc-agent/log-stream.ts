@@ -3,15 +3,15 @@ import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface LogStream {
-  /** Text, or a process's output. A character that is split between two chunks stays intact. */
+  /** Adds text or a process's output. A character that is split between two chunks stays intact. */
   write(chunk: string | Buffer): void;
-  /** Sends the rest. Resolves when everything was sent or dropped. */
+  /** Sends the remaining text. Resolves when everything was sent or dropped. */
   end(): Promise<void>;
 }
 
 /**
- * Calls `send` with one chunk at a time. If it fails, the rest of the log is dropped and `failed` is called once, because a lost log
- * must not fail the job. Chunks that arrive within `pauseMs` (default: 150) are sent together.
+ * Calls `send` with one chunk at a time. If `send` fails, the rest of the log is dropped and `failed` is called once, because a lost
+ * log must not fail the job. Chunks that arrive within `pauseMs` (default: 150) are sent together.
  */
 export function createLogStream(
   send: (text: string) => Promise<void>,

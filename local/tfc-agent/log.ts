@@ -31,7 +31,7 @@ export function createLog(
       const tail = pairs.length === 0 ? '' : `: ${pairs.join(' ')}`;
       writeLine(`${timestamp} ${`[${level.toUpperCase()}]`.padEnd(7)} ${module}: ${message}${tail}`);
     },
-    /** Sets the fields that every JSON line contains from now on (the agent's id, once it has one). */
+    /** Sets the fields that every later JSON line contains, such as the agent's id. */
     identify(fields: LogFields): void {
       identity = fields;
     },

@@ -1,5 +1,5 @@
 /**
- * The agent's flags and variables: the real agent's names, defaults and precedence (a flag wins over its variable).
+ * The agent's flags and variables: the real agent's names, defaults and precedence (a flag overrides its variable).
  * https://developer.hashicorp.com/terraform/cloud-docs/agents/agents
  */
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const HOOK_KINDS = ['pre-plan', 'post-plan', 'pre-apply', 'post-apply'] as const;
 export type HookKind = (typeof HOOK_KINDS)[number];
 
-/** Default of `-accept` in the vendor's documentation. */
+/** The documented default of `-accept`. */
 const DEFAULT_ACCEPT =
   'plan,apply,policy,assessment,stack_prepare,stack_plan,stack_apply,source_bundle,stack_aggregate_outputs,test';
 const JOB_TYPES = [...DEFAULT_ACCEPT.split(','), 'ingress', 'query', 'none'];
@@ -61,9 +61,9 @@ const hookTimeoutVariable = (kind: HookKind): string => variableOf(`hook-${kind}
 
 export interface AgentOptions {
   readonly token: string;
-  /** Absent: the agent's id. */
+  /** Default: the agent's id. */
   readonly name?: string;
-  /** Origin, without a slash at its end. */
+  /** The origin of HCP Terraform, without a slash at the end. */
   readonly address: string;
   readonly single: boolean;
   readonly accept: readonly string[];
@@ -108,7 +108,7 @@ export function isAgentVariable(name: string): boolean {
 }
 
 /**
- * Reads flags (Go's forms: `-flag value`, `-flag=value`, one or two dashes) and variables. An empty variable counts as absent.
+ * Reads flags (in Go's syntax: `-flag value`, `-flag=value`, one or two dashes) and variables. An empty variable counts as absent.
  * Unknown `TFC_AGENT_*` variables cause warnings, as in the real agent. Unknown flags are errors.
  */
 export function parseOptions(argv: readonly string[], env: Environment, homeDir: string): ParsedOptions {
@@ -189,7 +189,7 @@ function parseFlags(argv: readonly string[], faults: string[]): Map<string, stri
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     const match = /^--?([a-z-]+)(?:=(.*))?$/s.exec(argument);
     const name = match?.[1];
-    // The next argument may be its value, which may be a secret, so the error only repeats the argument's name.
+    // The next argument may be the value of the flag, and so a secret. Therefore the error only contains the name of the flag.
     if (name === undefined) {
       faults.push('An argument is not a flag; see -h for what is allowed.');
       break;

@@ -1,8 +1,8 @@
 /**
  * Runs one program of a job (Terraform, a hook) and stops it if necessary.
  *
- * A cancellation interrupts the program, which may then finish in an orderly way. A kill or a time limit ends it with all its child
- * processes, which would otherwise survive: providers, and programs that a hook started.
+ * A cancellation interrupts the program, which can then finish its work. A kill or a time limit ends the program with all its child
+ * processes. Otherwise providers, and programs that a hook started, would survive.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** `cancel`: one SIGINT, as a Ctrl-C would be. `kill`: SIGKILL, to the program and all its child processes. */
+/** `cancel`: one SIGINT, like Ctrl-C. `kill`: SIGKILL to the program and all its child processes. */
 export interface Stops {
   readonly cancel: AbortSignal;
   readonly kill: AbortSignal;
@@ -23,34 +23,34 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
   readonly onStdout: (chunk: Buffer) => void;
   readonly onStderr: (chunk: Buffer) => void;
-  /** Time until SIGKILL. Absent: never. */
+  /** Time until SIGKILL. Default: no limit. */
   readonly timeoutMs?: number;
 }
 
 export interface ProgramExit {
-  /** 128 + n if signal n ended it, as in a shell. */
+  /** Exit code; 128 + n if signal n ended the program, as in a shell. */
   readonly code: number;
-  /** The signal that ended it, if it came neither from a cancellation nor from a time limit. */
+  /** The signal that ended the program, unless a cancellation or a time limit caused it. */
   readonly killedBy?: NodeJS.Signals;
   readonly timedOut: boolean;
 }
 
-/** How long the output of a program that has ended may still arrive (a process that it left behind may hold the pipe). */
+/** How long to wait for more output after a program ended, because a leftover process can still hold the pipe. */
 const DRAIN_MS = 300;
 const KILLED = 137;
 
 const running = new Set<ChildProcess>();
 
-/** Kills every program that still runs, with its child processes. Call this before the agent exits. */
+/** Kills all running programs and their child processes. Call this before the agent exits. */
 export function killRunningPrograms(): void {
   for (const child of running) killTree(child);
 }
 
 /**
- * Resolves when the program has ended, whatever its exit code is. Rejects only if it couldn't be started.
+ * Runs a program. Resolves when the program has ended, with any exit code. Rejects only if it couldn't be started.
  *
- * `ownGroup` starts it in its own process group, for an agent in a terminal, where Ctrl-C would otherwise also reach Terraform. In
- * a task it stays in the task's group, so that Terraform ends with the task.
+ * With `ownGroup`, the program gets its own process group. An agent in a terminal needs this, because Ctrl-C would otherwise also
+ * reach Terraform. In a task, the program stays in the task's group, so that it ends with the task.
  */
 export async function runProgram(program: Program, stops: Stops, ownGroup: boolean): Promise<ProgramExit> {
   if (stops.kill.aborted) return { code: KILLED, timedOut: false };
@@ -97,18 +97,18 @@ function killTree({ pid }: ChildProcess): void {
     try {
       process.kill(member, 'SIGKILL');
     } catch {
-      // It has ended in the meantime.
+      // The process has ended in the meantime.
     }
   }
 }
 
-/** The process and all processes below it. */
+/** The process and all its descendants. */
 function tree(pid: number, parentOf: ReadonlyMap<number, number>): number[] {
   const children = [...parentOf.keys()].filter((child) => parentOf.get(child) === pid);
   return [pid, ...children.flatMap((child) => tree(child, parentOf))];
 }
 
-/** Parents of all processes, from /proc. Empty on systems without /proc, where only the program is killed. */
+/** The parent of each process, from /proc. Empty on systems without /proc, where only the program itself is killed. */
 function parents(): Map<number, number> {
   const parentOf = new Map<number, number>();
   for (const entry of existsSync('/proc') ? readdirSync('/proc') : []) {
@@ -118,7 +118,7 @@ function parents(): Map<number, number> {
       const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
       parentOf.set(Number(entry), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
     } catch {
-      // It has ended between the two reads.
+      // The process has ended between the two reads.
     }
   }
   return parentOf;

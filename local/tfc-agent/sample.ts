@@ -1,4 +1,4 @@
-/** The engine for a machine without Terraform: one sample resource for every configuration. The log says so. */
+/** The engine for a machine without Terraform. It has one sample resource for all configurations, and the run's log says so. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -86,7 +86,7 @@ async function readState({ directory, job }: Operation): Promise<State | undefin
   return text === undefined ? undefined : stateAnswer.parse(JSON.parse(text));
 }
 
-/** A state that the real Terraform can read. Ids depend on the workspace, so that the sample is always the same. */
+/** A state that the real Terraform can read. IDs are derived from the workspace, so that the sample is always the same. */
 function stateText(workspaceId: string, before: State | undefined, action: Action): string {
   const hex = createHash('sha256').update(workspaceId).digest('hex');
   const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');

@@ -43,7 +43,7 @@ export function createTerraform(command: string, progress: (message: string) => 
     return code === 0 ? Buffer.concat(chunks).toString('utf8') : undefined;
   }
 
-  /** Prints the Terraform version and initializes. As in the real agent, `init`'s output is shown only if it failed. */
+  /** Prints the Terraform version and runs `init`. As in the real agent, the log contains the output of `init` only if it failed. */
   async function prepare(operation: Operation): Promise<boolean> {
     const version = versionAnswer.safeParse(JSON.parse((await stdoutOf(operation, ['version', '-json'])) ?? 'null'));
     if (!version.success) return false;
@@ -65,7 +65,7 @@ export function createTerraform(command: string, progress: (message: string) => 
       progress('Generating and uploading plan JSON');
       const planJson = await stdoutOf(operation, ['show', '-json', operation.planFile]);
       if (planJson === undefined) return { status: 'errored' };
-      // The CLI needs the schemas to show a saved plan.
+      // The CLI needs the provider schemas to show a saved plan.
       const providerSchemasJson = await stdoutOf(operation, ['providers', 'schema', '-json']);
       const hasChanges = code === PLANNED_WITH_CHANGES;
       return { status: 'finished', hasChanges, ...plannedCounts(planJson), planJson, providerSchemasJson };
@@ -101,7 +101,7 @@ export function planArguments(operation: Pick<Operation, 'job' | 'planFile' | 'v
   ];
 }
 
-/** The changes of a plan in JSON. As in Terraform, a replacement counts as one addition and one destruction. */
+/** Counts the changes in a JSON plan. As in Terraform, a replacement counts as one addition and one destruction. */
 export function plannedCounts(planJson: string): Counts {
   const changes = planAnswer.parse(JSON.parse(planJson)).resource_changes.map(({ change }) => change);
   const withAction = (action: string): number => changes.filter(({ actions }) => actions.includes(action)).length;
@@ -113,7 +113,7 @@ export function plannedCounts(planJson: string): Counts {
   };
 }
 
-/** The changes of an apply, from its output: the last line, or for a failed apply the resources that it finished. */
+/** Counts the changes in the output of an apply: from the last line, or after a failure from the finished resources. */
 export function appliedCounts(output: string): Counts {
   const text = stripVTControlCharacters(output);
   const summary = /^Apply complete! Resources: (.*)\.$/m.exec(text)?.[1];

@@ -36,7 +36,7 @@ const START_FAULTS = [
   'start-slow',
 ] as const satisfies readonly FaultKind[];
 
-/** What agents depend on. */
+/** The parts of the world that agents use. */
 export interface Surroundings {
   readonly time: VirtualTime;
   readonly settings: WorldSettings;
@@ -45,14 +45,14 @@ export interface Surroundings {
   readonly hcp: HcpWorld;
 }
 
-/** A task, as what runs in it sees it. */
+/** A task that runs in a container, with the fault of its start. */
 interface Guest {
   readonly task: SimulatedTask;
   readonly ecs: EcsWorld;
   readonly fault: FaultKind | undefined;
 }
 
-/** Runs the containers of tasks: what ECS's rules leave to the machine, with the faults of images, containers and agents. */
+/** Runs the containers of tasks in virtual time, with faults of images, containers and agents. */
 export class Containers implements TaskRunner {
   readonly #in: Surroundings;
   readonly #guests = new Map<string, Guest>();
@@ -63,7 +63,7 @@ export class Containers implements TaskRunner {
     this.#in = surroundings;
   }
 
-  /** A process whose agent is registered and isn't known to be lost. */
+  /** Picks a process of the pool whose agent is registered and not known to be lost. */
   among(pool: string, random: Random): AgentProcess | undefined {
     return random.among([...this.#processes.values()].filter((process) => process.pool === pool && !process.over));
   }
@@ -77,7 +77,7 @@ export class Containers implements TaskRunner {
     return this.#processes.get(task.id)?.agent;
   }
 
-  /** Draws how long the parts of a new task's start take, and whether it fails. */
+  /** Draws how long each part of a new task's start takes, and whether the start fails. */
   prepare(task: SimulatedTask, ecs: EcsWorld): void {
     const { random, faults } = this.#in;
     const fault = faults.hit(START_FAULTS, task.pool, task.family);
@@ -165,7 +165,7 @@ export class Containers implements TaskRunner {
         if (first !== undefined) hcp.deregister(first);
       }
       const agent = hcp.register(task.id, task.pool, task.lane.accepts);
-      // A refused agent ends with an error.
+      // If HCP Terraform refuses the agent, the agent ends with an error.
       if (agent === undefined) return ends(random.between(1, 4) * SECOND, 1);
       task.registeredAtMs = time.now();
       const process = new AgentProcess(this.#in, agent, task.pool, true, (exitCode) => container.exits(exitCode));
@@ -175,12 +175,12 @@ export class Containers implements TaskRunner {
       if (fault === 'start-registers-then-exits') time.after(random.between(1, 20) * SECOND, () => process.crash());
       else if (fault === 'start-leaves-early') time.after(random.between(10, 60) * SECOND, () => process.leaveIfIdle());
       else if (fault !== 'start-takes-no-job') process.poll();
-      // The watchdog's first check. It doesn't touch an agent that has a job by then.
+      // The watchdog's first check ends the agent, unless it has a job by then.
       time.at((task.startedAtMs ?? 0) + task.idleWindowMs, () => process.leaveIfIdle());
     });
   }
 
-  /** A foreign agent, elsewhere. */
+  /** Starts a foreign agent. */
   startForeign(pool: string, { single, picky, ms }: { single: boolean; picky: boolean; ms: number }): void {
     this.#foreignCount += 1;
     const name = `foreign-${this.#foreignCount}`;
@@ -193,13 +193,13 @@ export class Containers implements TaskRunner {
   }
 }
 
-/** A container: its first process, and what ECS learns of its end. */
+/** The first process of a container. It reports its end to ECS. */
 class MainProcess implements RunningContainer {
   readonly #in: Surroundings;
   readonly #guest: Guest;
   readonly #events: ContainerEvents;
   #over = false;
-  /** Until an agent has registered, a signal ends the process after two seconds. */
+  /** Until the agent has registered, SIGTERM ends the process after two seconds. */
   onSigterm = (): void => this.#in.time.after(2 * SECOND, () => this.ends(143));
   onSigkill = (): void => this.ends(137);
 
@@ -214,14 +214,14 @@ class MainProcess implements RunningContainer {
     else this.onSigkill();
   }
 
-  /** The process has ended, and ECS notices. */
+  /** The process ends, and ECS notices it. */
   ends(exitCode: number, reason?: string): void {
     if (this.#over) return;
     this.#over = true;
     this.#events.exited(exitCode, reason);
   }
 
-  /** The agent has ended. ECS may not notice until someone stops the task. */
+  /** The agent ends. With a fault, ECS doesn't notice it until someone stops the task. */
   exits(exitCode: number): void {
     const { task, ecs } = this.#guest;
     const fault =
@@ -238,7 +238,7 @@ class MainProcess implements RunningContainer {
   }
 }
 
-/** One `tfc-agent`. */
+/** A simulated `tfc-agent`. */
 export class AgentProcess {
   readonly agent: Agent;
   readonly pool: string;
@@ -251,7 +251,7 @@ export class AgentProcess {
   #cutOff = false;
   #frozen = false;
   #polls = 0;
-  /** A result that could not be reported yet. */
+  /** The result of a job, while the agent can't report it yet. */
   #unreported: { ok: boolean } | undefined;
 
   constructor(surroundings: Surroundings, agent: Agent, pool: string, single: boolean, exit: (code: number) => void) {
@@ -262,7 +262,7 @@ export class AgentProcess {
     this.#exit = exit;
   }
 
-  /** Asks for a job, and again later if there is none. */
+  /** Asks for a job. If there is none, it asks again later. */
   poll(): void {
     if (this.over || this.#leaving || this.#cutOff || this.agent.job !== undefined) return;
     this.#polls += 1;
@@ -309,25 +309,25 @@ export class AgentProcess {
     });
   }
 
-  /** The watchdog's signal. */
+  /** The watchdog signals the agent. */
   leaveIfIdle(): void {
     if (!this.over && !this.#leaving && !this.#frozen && this.agent.job === undefined)
       this.#leave(LEFT_IDLE_EXIT_CODE, SECOND);
   }
 
-  /** SIGTERM: the agent finishes its job and then leaves. */
+  /** SIGTERM: the agent finishes its job, deregisters and exits. */
   terminate(): void {
     if (this.over) return;
     if (this.agent.job !== undefined || this.#unreported !== undefined) this.#leaving = true;
     else if (!this.#frozen) this.#leave(0, SECOND);
   }
 
-  /** Deregisters, and ends with an error. */
+  /** The agent deregisters and exits with an error. */
   crash(): void {
     if (!this.over && !this.#leaving) this.#leave(1, 0);
   }
 
-  /** SIGKILL. */
+  /** SIGKILL: the process ends immediately. */
   kill(): void {
     if (this.over) return;
     this.over = true;
@@ -335,7 +335,7 @@ export class AgentProcess {
     this.#exit(137);
   }
 
-  /** Hangs: sends nothing, does nothing, and ignores SIGTERM. */
+  /** The process hangs: it sends nothing and ignores SIGTERM. */
   freeze(): void {
     if (this.over) return;
     this.#frozen = true;
@@ -343,7 +343,7 @@ export class AgentProcess {
     this.#in.hcp.fallSilent(this.agent);
   }
 
-  /** Reaches nothing for a while. */
+  /** The agent loses its network connection for a while. */
   cutOff(ms: number): void {
     if (this.over || this.#cutOff) return;
     this.#cutOff = true;

@@ -25,10 +25,10 @@ import { type FaultKind, laneOf, type WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
-/** Three attempts of the SDK, with 4 s each. */
+/** The SDK makes three attempts of 4 s each. */
 const GIVES_UP_AFTER_MS = 12_500;
 
-/** Results of a page, if the request doesn't say how many. */
+/** Page size, if the request doesn't set one. */
 const MOST_RESULTS = 100;
 
 const THROTTLED = 'ThrottlingException';
@@ -51,13 +51,13 @@ export interface Cloud {
   readonly ecs: EcsWorld;
   readonly onStopTask: (by: TickRecord, task: SimulatedTask) => void;
   readonly onRunTask: (environment: Environment, input: RunTaskCommandInput) => void;
-  /** The tick whose RunTask call is in progress. */
+  /** The tick that made the current RunTask call. */
   acting: TickRecord | undefined;
 }
 
 const META = { $metadata: {} };
 
-/** The part of the AWS SDK's ECS client that the launcher's adapter uses, with the world's ECS and its faults instead of a network. */
+/** Replaces the AWS SDK's ECS client in the launcher's adapter. It calls the simulated ECS, with faults. */
 export function simulatedEcsClient(cloud: Cloud, environment: Environment): ECSClient {
   const api = new EcsApi(cloud, environment);
   const client: ECSClient = Object.create(ECSClient.prototype);
@@ -101,7 +101,7 @@ class EcsApi {
       const { tick } = this.#environment;
       const shows = (task: SimulatedTask, shown: Task | undefined): void => {
         this.#noteStale(task, shown?.lastStatus);
-        // A conflict named it, and it is described now: it may have ended in the meantime.
+        // An earlier ConflictException returned this task. It may have ended in the meantime.
         if (shown?.desiredStatus === 'STOPPED') tick.answered.delete(task.id);
         if (tick.decided.has(task.pool) || shown === undefined) return;
         if (shown.desiredStatus === 'RUNNING') tick.live.add(task.id);
@@ -116,7 +116,7 @@ class EcsApi {
 
   #runTask(input: RunTaskCommandInput, signal: AbortSignal): Promise<RunTaskCommandOutput> {
     const { ecs, settings } = this.#cloud;
-    // The call may arrive after the end of its tick.
+    // The call can arrive after the end of its tick.
     const { tick } = this.#environment;
     const pool = settings.pools.find((one) => laneOf(one, input.taskDefinition) !== undefined)?.name;
     const onSpot = input.capacityProviderStrategy !== undefined;
@@ -139,7 +139,7 @@ class EcsApi {
           return refused('AccessDeniedException', 'User is not authorized to perform: ecs:RunTask');
       }
       this.#cloud.acting = tick;
-      // Only the answer shows it, and it excuses nothing.
+      // Only the response shows this fault, and the launcher must cope with it.
       const noSpot = onSpot && this.#cloud.faults.hit(['ecs-no-spot'], pool) !== undefined;
       const before = new Set(ecs.live);
       const reply = answered<RunTaskCommandOutput>(() => ecs.runTask(input, noSpot));
@@ -167,7 +167,7 @@ class EcsApi {
     });
   }
 
-  /** @param pools that are observed incompletely, or whose launch is unknown, if there is no good answer. */
+  /** @param pools the pools that can't be observed completely, or whose launch has an unknown result, if the call fails */
   #call<T>(
     action: string,
     pools: readonly string[],
@@ -180,7 +180,7 @@ class EcsApi {
     const reads = action === 'ListTasks' || action === 'DescribeTasks';
     tick.calls.ecs.push(action);
     const fault = faults.hit(faultKinds, pools.length === 1 ? pools[0] : undefined);
-    // All pools share the list of live tasks and its description.
+    // All pools share the list of live tasks and their descriptions.
     const touched = action === 'DescribeTasks' ? this.#concerned(undefined) : pools;
     if (fault !== undefined) noteFault(tick, fault, touched);
     const unseen = (): void => {
@@ -215,7 +215,7 @@ class EcsApi {
     return arrive(fault);
   }
 
-  /** The delay with which one read shows each task. */
+  /** Draws the delay with which this read shows each task. */
   #lag(): () => number {
     const { faults, random, settings } = this.#cloud;
     const rate = faults.rate('ecs-read-lag');
@@ -224,7 +224,7 @@ class EcsApi {
     return () => (random.chance(rate) ? random.between(0, 240_000) : usual());
   }
 
-  /** Notes a late read. Eventual consistency excuses the tick. */
+  /** Records a late read, because eventual consistency excuses the tick. */
   #noteStale(task: SimulatedTask, lastStatus: string | undefined): void {
     if (lastStatus === task.lastStatus || this.#environment.tick.stale) return;
     const forgotten = task.stoppedAtMs !== undefined && this.#cloud.time.now() - task.stoppedAtMs > 50 * 60_000;
@@ -247,7 +247,7 @@ function failures(reason: string): { value: RunTaskCommandOutput } {
   return { value: { ...META, tasks: [], failures: [{ reason }] } };
 }
 
-/** What the SDK makes of the API's answer or error. */
+/** Converts the API's response or error into that of the SDK. */
 function answered<T>(act: () => Record<string, unknown>): { readonly value: T } | { readonly error: Error } {
   try {
     const answer = act();
@@ -262,7 +262,7 @@ function answered<T>(act: () => Record<string, unknown>): { readonly value: T } 
   }
 }
 
-/** JSON has seconds. */
+/** Converts the timestamps, which are seconds in the JSON. */
 function timesAsDates(task: Record<string, unknown>): void {
   for (const time of TASK_TIMES) {
     const seconds = task[time];
@@ -270,7 +270,7 @@ function timesAsDates(task: Record<string, unknown>): void {
   }
 }
 
-/** The tasks that an answer to RunTask names. */
+/** The tasks in a response to RunTask. */
 function namedIn(reply: { readonly value: RunTaskCommandOutput } | { readonly error: unknown }): readonly string[] {
   if ('value' in reply) return (reply.value.tasks ?? []).flatMap(({ taskArn }) => taskArn ?? []);
   return reply.error instanceof ConflictException ? (reply.error.resourceIds ?? []) : [];

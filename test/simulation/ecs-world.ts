@@ -1,6 +1,6 @@
 /**
- * ECS in virtual time: the rules of the local ECS (`local/ecs/core`), plus what only a simulation needs. It keeps every earlier state of
- * a task, because a read may be late. It knows of each task which pool it serves, and why it fails to start if it does.
+ * ECS in virtual time: the rules of the local ECS (`local/ecs/core`), plus what only a simulation needs. It keeps all earlier states of
+ * a task, because a read can be late. It also knows the pool of each task, and which fault prevents its start.
  */
 import type { RunTaskCommandInput, StopTaskCommandInput } from '@aws-sdk/client-ecs';
 import { AGENT_CONTAINER, IDLE_SECONDS_VARIABLE, TASK_TAGS } from '../../functions/launcher/contract.ts';
@@ -15,16 +15,16 @@ import type { VirtualTime } from './virtual-time.ts';
 
 const HOUR_MS = 60 * 60_000;
 
-/** How long a read may show a stopped task: the vendor's hour, and the longest delay of a read. */
+/** How long a read can show a stopped task: ECS's hour plus the longest delay of a read. */
 const SHOWN_MS = 1.2 * HOUR_MS;
 
 const CLUSTER = 'agents';
 
-/** Where a person starts a task, and what a task definition needs. */
+/** Constants for RunTask calls by a person, and for task definitions. */
 const NETWORK = { awsvpcConfiguration: { subnets: ['subnet-1'], securityGroups: ['sg-1'] } };
 const STOP_TIMEOUT_SECONDS = 120;
 
-/** A task of ECS, and what the world knows of it. Times are the world's, which differ from those of ECS by its skew. */
+/** A task of ECS, with the simulation's data. Times are those of the world, which differ from those of ECS by the clock skew. */
 export class SimulatedTask {
   /** The task itself, in ECS's time. */
   readonly state: Task;
@@ -32,16 +32,16 @@ export class SimulatedTask {
   readonly lane: ScenarioLane;
   readonly attempt: number | undefined;
   readonly byLauncher: boolean;
-  /** How long its agent waits for a job. */
+  /** How long the task's agent waits for a job. */
   readonly idleWindowMs: number;
-  /** Every state so far, for late reads. */
+  /** All states so far, for late reads. */
   readonly versions: { readonly atMs: number; readonly state: Task }[] = [];
   phases: Phases = { provisionMs: 0, pullMs: 0, bootMs: 0, deprovisionMs: 0 };
-  /** When its agent registered. */
+  /** When the task's agent registered. */
   registeredAtMs?: number;
-  /** Why it doesn't come up; absent if it does. */
+  /** The fault that prevents the start; absent if the task starts. */
   startFault?: string;
-  /** Since when its container has ended while ECS still shows the task as running. */
+  /** When the container ended, if ECS still shows the task as running. */
   lingersSinceMs?: number;
   readonly #skewMs: number;
 
@@ -82,7 +82,7 @@ export class SimulatedTask {
     return this.state.containers[0]?.exitCode;
   }
 
-  /** Whether its container has ended, or never will start. */
+  /** Whether the container has ended or will never start. */
   get over(): boolean {
     return this.lastStatus === 'DEPROVISIONING' || this.lastStatus === 'STOPPED';
   }
@@ -110,16 +110,16 @@ export class SimulatedTask {
 
 export interface EcsEvents {
   readonly created: (task: SimulatedTask) => void;
-  /** A task begins to stop; called once. */
+  /** Called once per task, when it begins to stop. */
   readonly leaves: (task: SimulatedTask) => void;
-  /** Its container has ended, and ECS doesn't notice. */
+  /** Called when a container ends and ECS doesn't notice it. */
   readonly lingers?: (task: SimulatedTask) => void;
   readonly trace: ((what: string) => void) | undefined;
 }
 
-/** How one read shows the tasks. */
+/** The delays of one read. */
 export interface Read {
-  /** How old the state of the next task is that it shows. */
+  /** The age of the state in which the read shows the next task. */
   readonly lagMs: () => number;
   readonly shows: (task: SimulatedTask, shown: Task | undefined) => void;
 }
@@ -169,7 +169,7 @@ export class EcsWorld {
     return this.#live;
   }
 
-  /** Tasks that a read may show: those that aren't stopped, and those that stopped recently. */
+  /** Tasks that a read can show: tasks that aren't stopped, and recently stopped ones. */
   *recent(): Generator<SimulatedTask> {
     const now = this.#time.now();
     for (const task of this.#tasks.values()) {
@@ -182,12 +182,12 @@ export class EcsWorld {
     return this.#tasks.values();
   }
 
-  /** By id or ARN. */
+  /** Finds a task by id or ARN. */
   task(idOrArn: string): SimulatedTask | undefined {
     return this.#tasks.get(idOrArn.slice(idOrArn.lastIndexOf('/') + 1));
   }
 
-  /** Registers a revision of every task definition, so the same request has other parameters from now on. */
+  /** Registers a new revision of every task definition. From then on, ECS sees the same request as one with changed parameters. */
   deploy(): void {
     for (const { family } of this.#settings.pools.flatMap(({ lanes }) => lanes)) {
       this.#ecs.definitions.register({
@@ -201,7 +201,7 @@ export class EcsWorld {
     }
   }
 
-  /** ListTasks or DescribeTasks. */
+  /** Handles ListTasks or DescribeTasks. */
   read(action: 'ListTasks' | 'DescribeTasks', input: object, read: Read): Record<string, unknown> {
     this.#read = read;
     try {
@@ -213,7 +213,7 @@ export class EcsWorld {
 
   /**
    * @param noSpot whether Fargate has no Spot capacity at this moment
-   * @throws ApiError as the API's error
+   * @throws ApiError the error that the API returns
    */
   runTask(input: RunTaskCommandInput, noSpot = false): Record<string, unknown> {
     const end = noSpot ? this.#ecs.capacity.refuse({ reason: CAPACITY_UNAVAILABLE }) : () => {};
@@ -231,7 +231,7 @@ export class EcsWorld {
     this.#byHand = false;
   }
 
-  /** @throws ApiError as the API's error */
+  /** @throws ApiError the error that the API returns */
   stopTask(input: StopTaskCommandInput): Record<string, unknown> {
     return { ...this.#ecs.actions['StopTask']?.(input) };
   }
@@ -241,17 +241,17 @@ export class EcsWorld {
     this.stopTask({ cluster: CLUSTER, task: id, reason });
   }
 
-  /** ECS stops the task itself. */
+  /** ECS stops the task on its own. */
   stop({ state }: SimulatedTask, stopCode: StopCode, reason: string): void {
     this.#ecs.stop(state, stopCode, reason);
   }
 
-  /** The task will fail to start. */
+  /** Marks the task, so that it fails to start. */
   failStart(task: SimulatedTask, at: StartFailure['at'], reason: string): void {
     this.#ecs.startFailures.add({ task: task.id, at, reason, times: 1 });
   }
 
-  /** The container has ended, and ECS runs the task until someone stops it. ECS may know the exit code. */
+  /** The container has ended, but ECS shows the task as running until someone stops it. ECS sometimes knows the exit code. */
   lingers(task: SimulatedTask, knownExitCode: number | undefined): void {
     task.lingersSinceMs = this.#time.now();
     const [container] = task.state.containers;
@@ -260,7 +260,7 @@ export class EcsWorld {
     this.#events.lingers?.(task);
   }
 
-  /** The task as a read with this delay shows it; `undefined` if the read doesn't know the task yet, or no longer. */
+  /** The task as a read with this delay shows it; `undefined` if the read doesn't show it yet or no longer. */
   shown(task: SimulatedTask, lagMs: number): Task | undefined {
     const asOfMs = this.#time.now() - lagMs;
     if (task.stoppedAtMs !== undefined && asOfMs - task.stoppedAtMs > HOUR_MS) return undefined;
@@ -301,7 +301,7 @@ export class EcsWorld {
   }
 }
 
-/** How long the agent of a launch waits. */
+/** How long the agent of this launch waits for a job. */
 function idleMsOf({ containers }: Task): number | undefined {
   const variables = containers.flatMap(({ override }) => override.environment ?? []);
   const seconds = variables.find(({ name }) => name === IDLE_SECONDS_VARIABLE)?.value;

@@ -11,12 +11,12 @@ interface Open {
   readonly family: string | undefined;
 }
 
-/** Which faults are on, what they hit, and how often. */
+/** The fault windows of a world. It draws which calls they hit, and counts the hits. */
 export class Faults {
   readonly #time: VirtualTime;
   readonly #random: Random;
   readonly #windows: readonly Open[];
-  /** Faults that hit something, by kind. */
+  /** Number of hits, by kind of fault. */
   readonly injected = new Map<string, number>();
 
   constructor(time: VirtualTime, random: Random, scenario: Scenario, startMs: number) {
@@ -38,9 +38,9 @@ export class Faults {
   }
 
   /**
-   * The first fault among these that hits now, counted; `undefined` when none does.
-   * @param pool the pool that it would hit; absent for all pools.
-   * @param family the family of the task that it would hit, if it hits a task.
+   * Draws whether one of these faults hits now, and counts the hit. @returns the first that does, or `undefined`
+   * @param pool the affected pool; absent if all pools are affected
+   * @param family the family of the affected task, if there is one
    */
   hit(kinds: readonly FaultKind[], pool?: string, family?: string): FaultKind | undefined {
     const now = this.#time.now();
@@ -55,7 +55,7 @@ export class Faults {
     return undefined;
   }
 
-  /** Probability with which a fault of this kind hits now: 0 if it is off. Not counted. */
+  /** Probability that a fault of this kind hits now: 0 outside its windows. This doesn't count as a hit. */
   rate(kind: FaultKind): number {
     const now = this.#time.now();
     return Math.max(

@@ -1,4 +1,4 @@
-/** The API of the local platform without HTTP: its routes as functions, each call with the user of an API token. */
+/** Calls the routes of the local platform directly, without HTTP, as the user of an API token. */
 import type { AgentStatusName } from '../../local/hcp-terraform/agents.ts';
 import { type Answer, Call, type Define } from '../../local/hcp-terraform/api.ts';
 import { notFound, type Query } from '../../local/hcp-terraform/json-api.ts';
@@ -10,7 +10,7 @@ import { newUser, type User } from '../../local/hcp-terraform/world.ts';
 
 const ORIGIN = 'https://app.terraform.io';
 
-/** The part of the platform's documents that `hcp-http.ts` reads or changes. */
+/** The parts of a response that `hcp-http.ts` reads or changes. */
 export interface ApiDocument {
   data: readonly {
     readonly id: string;
@@ -34,7 +34,7 @@ export class HcpApi {
   readonly #routes: { readonly method: string; readonly path: RegExp; readonly handle: Route['handle'] }[] = [];
   readonly #known = new Map<string, Route>();
   readonly #owner = newUser('owner', 'owner');
-  /** The user of each API token, by the name of its secret. */
+  /** The user of each API token, by the name of the token's secret. */
   readonly #users = new Map<string, User>();
 
   constructor(platform: Platform) {
@@ -47,14 +47,14 @@ export class HcpApi {
     workspaceRoutes(define);
   }
 
-  /** The document that the user of this secret's token gets. @throws ApiFailure */
+  /** The response to a request with this secret's token. @throws ApiFailure */
   get(path: string, query: Query, secret: string): ApiDocument {
     const user = this.#users.get(secret) ?? newUser(secret, 'read', true);
     this.#users.set(secret, user);
     return this.#call('GET', path, query, user, undefined).body as ApiDocument;
   }
 
-  /** Creates a resource as an owner of the organization. @throws ApiFailure */
+  /** Creates a resource with the permissions of an organization owner. @throws ApiFailure */
   create(path: string, type: string, attributes: object): void {
     this.#call('POST', path, {}, this.#owner, { data: { type, attributes } });
   }

@@ -12,7 +12,7 @@ import type { FaultKind, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 import { call, type Environment, latency, noteFault, type Reply, type TickRecord } from './wire.ts';
 
-/** In every place where a token could be, so that none goes unnoticed. */
+/** The token. It also appears in error messages and bodies, so that promise 8 notices if the launcher repeats one of them. */
 export const API_TOKEN = 'aaaaaaaaaaaaaa.atlasv1.thisistheapitokenthatnobodymaysee';
 
 const FAULTS = [
@@ -31,7 +31,7 @@ const FAULTS = [
   'hcp-404',
 ] as const satisfies readonly FaultKind[];
 
-/** What all connections to HCP Terraform share. */
+/** The state that all connections to HCP Terraform share. */
 export interface Platform {
   readonly time: VirtualTime;
   readonly settings: WorldSettings;
@@ -43,10 +43,10 @@ export interface Platform {
   readonly onPause: (secret: string, untilMs: number) => void;
 }
 
-/** The value of every secret, rotated or not. A fault decides whether a token is valid. */
+/** The value of every secret, even after a rotation. Only a fault can make a token invalid. */
 const SECRETS = { value: async () => API_TOKEN, renew: async () => API_TOKEN };
 
-/** The part of HCP Terraform's API v2 that the launcher uses: the launcher's own handling of answers, over a simulated network. */
+/** The launcher's HTTP client for HCP Terraform, over a simulated network: real handling of responses, simulated API. */
 export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   readonly #platform: Platform;
   readonly #environment: Environment;
@@ -71,7 +71,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       const answer = await http.get(wanted);
       const fault = faults.at(-1);
       const pagesWrong = fault === 'hcp-page-repeated' || fault === 'hcp-page-missing';
-      // A refusal has no pages.
+      // An error has no pages.
       if (pagesWrong && request.kind !== 'pool' && answer.body !== undefined) this.#unseen(request, fault);
       return answer;
     } catch (error) {
@@ -80,12 +80,12 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
   }
 
-  /** Notes what the tick was not shown. */
+  /** Records what the tick could not observe. */
   #unseen(request: Asked, fault: FaultKind | undefined): void {
-    // A pool that is looked up by name is visible by its name until the lookup is repeated.
+    // A pool that was looked up by name stays visible until the lookup is repeated.
     if (request.kind === 'pools') return;
     const { tick } = request;
-    // A pool without an answer to the combined request can be listed separately.
+    // If the combined request fails for a pool, the launcher can still list the pool separately.
     const question = request.kind === 'runs' && !request.withOperations;
     for (const pool of this.#poolsOf(request)) {
       if (question && tick.queued.has(pool)) continue;
@@ -93,7 +93,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
   }
 
-  /** One request over the network. @param hits receives the fault that hits it. */
+  /** Sends one request over the network. @param hits is called with the fault that hits the request */
   #send(request: Asked, secret: string, signal: AbortSignal, hits: FaultKind[]): Promise<RawAnswer> {
     const { time, random, faults } = this.#platform;
     const { tick } = request;
@@ -116,7 +116,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
       arrive: () => this.#answer(request, secret, fault),
       givenUp: (why) => {
         noteFault(tick, 'hcp-gave-no-answer', concerns);
-        // The message of a careless client.
+        // A careless HTTP client would put the token into its message.
         const error = new Error(`authorization: Bearer ${API_TOKEN}`);
         error.name = why === 'aborted' ? 'AbortError' : 'TimeoutError';
         return error;
@@ -170,7 +170,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     return good(fault === 'hcp-changed-shape' ? changedShape(document, random) : document);
   }
 
-  /** Hides what this world's HCP Terraform doesn't show, and notes the rest. */
+  /** Hides what this world's HCP Terraform doesn't show, and records what it shows. */
   #runsShown(request: Asked & { readonly kind: 'runs' }, document: ApiDocument): void {
     const { hcp, settings } = this.#platform;
     const { tick, pools, withOperations } = request;
@@ -190,7 +190,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
   #agentsShown({ id, tick, page }: Asked & { readonly kind: 'agents' }, document: ApiDocument): void {
     const { settings, time, faults } = this.#platform;
     const pool = settings.pools.find((known) => known.id === id)?.name ?? '';
-    // A well-formed but wrong list comes once, and not twice in a row.
+    // A list that is well formed but wrong never comes twice in a row.
     if (!this.#wrongLately.has(pool) && faults.hit(['hcp-agents-empty'], pool) !== undefined) {
       noteFault(tick, 'hcp-agents-empty', [pool]);
       this.#wrongLately.add(pool);
@@ -231,7 +231,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     }
   }
 
-  /** The pools that are observed incompletely if this request has no good answer. */
+  /** The pools that can't be observed completely if this request fails. */
   #poolsOf(request: Request): string[] {
     const { pools } = this.#platform.settings;
     if (request.kind === 'runs') return request.pools;
@@ -241,7 +241,7 @@ export class SimulatedHttp implements Pick<HcpTerraformHttp, 'get'> {
     return pools.filter(({ id }) => id === request.id).map(({ name }) => name);
   }
 
-  /** Asks the user of a token to wait. */
+  /** Asks the client that uses this token to wait. */
   #pause(secret: string, seconds: number): string {
     this.#platform.onPause(secret, this.#platform.time.now() + seconds * 1000);
     return seconds.toFixed(3);
@@ -270,7 +270,7 @@ type Asked = Request & { readonly tick: TickRecord };
 /** The request that asks whether any of several pools has work. */
 const QUESTION = 'runs: of several pools';
 
-/** Notes that the tick was shown the pool's runs, even if there are none. */
+/** Records that the tick observed the pool's runs, even if there are none. */
 function toldOf(pool: string, tick: TickRecord): void {
   if (tick.blind.get(pool)?.startsWith(QUESTION)) tick.blind.delete(pool);
   if (!tick.queued.has(pool)) tick.queued.set(pool, new Map());
@@ -279,7 +279,7 @@ function toldOf(pool: string, tick: TickRecord): void {
   if (!tick.postPlan.has(pool)) tick.postPlan.set(pool, new Map());
 }
 
-/** Reads a request. If the launcher isn't known to make it, this world has a defect. */
+/** Parses a request. It throws for requests that the launcher doesn't normally send. */
 function requestOf(pathAndQuery: string): Request {
   const [path = '', queryText = ''] = pathAndQuery.split('?');
   const query = Object.fromEntries(new URLSearchParams(queryText));
@@ -298,7 +298,7 @@ function requestOf(pathAndQuery: string): Request {
   throw new Error(`The simulated HCP Terraform does not know ${path}`);
 }
 
-/** The query for this page, whose size the server may reduce. */
+/** The query for this page. The server can reduce the page size. */
 function pageOf({ query }: Request, page: number, sizeCap: number): Record<string, string> {
   const size = Number(query['page[size]'] ?? sizeCap);
   return { ...query, 'page[number]': String(page), 'page[size]': String(Math.min(size, sizeCap)) };
@@ -316,7 +316,7 @@ function text(body: string, type = 'application/vnd.api+json'): Reply<RawAnswer>
   return { value: { status: 200, headers: { 'content-type': type }, text: body } };
 }
 
-/** The same answer with a wrong schema, and with a token where a careless error would quote it. */
+/** The same response with a wrong schema. It contains a token where a careless error message would quote it. */
 function changedShape(document: object, random: Random): unknown {
   const data: unknown[] = 'data' in document && Array.isArray(document.data) ? document.data : [];
   const broken: unknown = random.pick<unknown>([

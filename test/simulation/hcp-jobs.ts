@@ -1,4 +1,4 @@
-/** The jobs of agent pools: which ones wait, and how many are active. */
+/** The jobs of agent pools: the queue of each pool, and the number of active jobs. */
 import type { Job } from './hcp-records.ts';
 
 export class Jobs {
@@ -10,12 +10,12 @@ export class Jobs {
     this.#now = now;
   }
 
-  /** The pool's jobs that wait for an agent, oldest first. */
+  /** Jobs of the pool that wait for an agent, oldest first. */
   queue(pool: string): readonly Job[] {
     return this.#queues.get(pool) ?? [];
   }
 
-  /** How many of the pool's jobs run, or wait where a list of runs shows it. */
+  /** Number of the pool's jobs that are running, or are queued and listed. */
   active(pool: string): number {
     return this.#active.get(pool) ?? 0;
   }
@@ -34,7 +34,7 @@ export class Jobs {
     job.state = 'running';
   }
 
-  /** The job has ended, or nobody wants it any more. */
+  /** The job has ended or was canceled. */
   over(job: Job | undefined): void {
     if (job === undefined || job.state === 'done') return;
     if (job.state === 'queued') this.#unqueue(job);

@@ -1,4 +1,4 @@
-/** What the world knows of the platform's runs, agents and jobs in addition to the platform itself. */
+/** Runs, agents and jobs of the platform, with data that only the simulated world has. */
 import { type AgentStatusName, statusOf } from '../../local/hcp-terraform/agents.ts';
 import type { Platform } from '../../local/hcp-terraform/platform.ts';
 import type { Operation, Run as PlatformRun } from '../../local/hcp-terraform/runs.ts';
@@ -12,27 +12,27 @@ export interface Job {
   readonly pool: string;
   readonly of: Operation | InternalJob;
   readonly run?: Run;
-  /** The run whose policy sets it evaluates: the run waits for it, however long that takes. */
+  /** If the job evaluates policy sets: their run, which waits for the job without a time limit. */
   readonly policiesOf?: Run | undefined;
   readonly queuedAtMs: number;
   readonly durationMs: number;
   state: 'queued' | 'running' | 'done';
   canceled: boolean;
-  /** Makes the agent that has the job stop it. */
+  /** Tells the agent that runs the job to abort it. */
   interrupt?: () => void;
 }
 
-/** A run of the platform, and what the world knows of it. */
+/** A run of the platform, with the simulation's data. */
 export class Run {
   readonly of: PlatformRun;
   readonly pool: string;
   readonly what: RunCreated;
   job?: Job | undefined;
-  /** Evaluates its policy sets. */
+  /** The job that evaluates the run's policy sets. */
   policyJob?: Job | undefined;
-  /** Number of transitions, so that an event that was scheduled in an earlier state does nothing in a later one. */
+  /** Number of status changes. A scheduled event has no effect if the status has changed since. */
   step = 0;
-  /** Whether it has passed the statuses between its plan and its approval. */
+  /** Whether the run has passed the statuses between its plan and its approval. */
   passed = false;
 
   constructor(of: PlatformRun, what: RunCreated) {
@@ -50,16 +50,16 @@ export class Run {
   }
 }
 
-/** An agent of the platform, and what the world knows of it. */
+/** An agent of the platform, with the simulation's data. */
 export class Agent {
   readonly of: PlatformAgent;
   readonly registeredAtMs: number;
-  /** Types of jobs that it accepts. */
+  /** Types of jobs that the agent accepts. */
   readonly accepts: readonly JobKind[];
-  /** Since when nothing of it reaches HCP Terraform. */
+  /** Since when none of the agent's requests has reached HCP Terraform. */
   silentSinceMs?: number | undefined;
   job?: Job | undefined;
-  /** Key of its last job. */
+  /** Key of the agent's last job. */
   lastJob?: string;
   readonly #platform: Platform;
 
@@ -78,7 +78,7 @@ export class Agent {
     return this.silentSinceMs === undefined ? this.of.reported : statusOf(this.#platform, this.of);
   }
 
-  /** Whether it ever had a job. */
+  /** Whether the agent ever had a job. */
   get hadJob(): boolean {
     return this.of.jobsTaken > 0;
   }

@@ -48,22 +48,22 @@ import type { VirtualTime } from './virtual-time.ts';
 const UNKNOWN_AFTER_MS = 60_000;
 const ERRORED_AFTER_MS = 5 * 60_000;
 
-/** Age of the last ping of an agent that lives. It pings every 30 s. */
+/** Maximum age of a live agent's last ping. Agents ping every 30 s. */
 const PING_AGE_MS = 15_000;
 
-/** Agents that ask within this time of each other compete for the same job, and one may get none. */
+/** Agents that ask within this time of each other compete for the same job, so one of them can get no job. */
 const RACE_MS = 400;
 
-/** How long a job waits that no list shows. What HCP Terraform does with one that finds no agent isn't documented. */
+/** How long an unlisted job waits for an agent. HCP Terraform doesn't document what happens to it afterwards. */
 const HIDDEN_PATIENCE_MS = 10 * 60_000;
 
-/** The types of jobs that no list of runs shows. */
+/** The types of unlisted jobs. */
 const HIDDEN = ['policy', 'assessment', 'test'] as const;
 
-/** Who creates runs. */
+/** The user that creates runs. */
 const BY_API = { userId: '', source: 'tfe-api' };
 
-/** A configuration that the platform doesn't plan on its own, because {@link HcpWorld} decides when a run begins. */
+/** A configuration for which the platform doesn't queue a plan itself, because {@link HcpWorld} decides when a run begins. */
 const CONFIGURATION = {
   createdAt: 0,
   createdById: '',
@@ -73,15 +73,15 @@ const CONFIGURATION = {
 };
 
 export interface HcpEvents {
-  /** An agent took a job that a list of runs shows. */
+  /** An agent took a listed job. */
   readonly started: (job: Job, agent: Agent) => void;
-  /** From now on, an agent has no job. */
+  /** An agent became idle. */
   readonly waits: (agent: Agent) => void;
   readonly waitsNoMore: (agent: Agent) => void;
   readonly trace: ((what: string) => void) | undefined;
 }
 
-/** The true state of HCP Terraform: runs, jobs of agent pools, agents. `hcp-http.ts` decides what its answers show. */
+/** The true state of HCP Terraform: runs, agents, and the jobs of agent pools. `hcp-http.ts` decides how much of it a response shows. */
 export class HcpWorld {
   readonly #time: VirtualTime;
   readonly #settings: WorldSettings;
@@ -97,7 +97,7 @@ export class HcpWorld {
   readonly #open = new Set<Run>();
   readonly #agents = new Map<string, Agent[]>();
   readonly #byAgentId = new Map<string, Agent>();
-  /** Agents whose pings arrive. */
+  /** Agents whose pings reach HCP Terraform. */
   readonly #speaking = new Set<Agent>();
   readonly #dequeuedAtMs = new Map<string, number>();
 
@@ -139,7 +139,7 @@ export class HcpWorld {
     this.#agents.set(name, []);
   }
 
-  /** Runs that have, or may have, a queued or running job, oldest first. */
+  /** Runs that can have a queued or running job, oldest first. */
   get openRuns(): ReadonlySet<Run> {
     return this.#open;
   }
@@ -167,12 +167,12 @@ export class HcpWorld {
     return this.#jobs.active(pool);
   }
 
-  /** Queued evaluations of policy sets, for which runs wait. */
+  /** Queued jobs that evaluate policy sets. Their runs wait for them. */
   policyJobs(pool: string): (Job & { readonly policiesOf: Run })[] {
     return this.queue(pool).filter((job): job is Job & { readonly policiesOf: Run } => job.policiesOf !== undefined);
   }
 
-  /** Queued jobs that lists of runs show. */
+  /** Queued jobs that appear in lists of runs. */
   queuedJobs(pool: string): Job[] {
     return this.queue(pool).filter(({ run }) => run !== undefined);
   }
@@ -183,13 +183,13 @@ export class HcpWorld {
 
   // -- The API
 
-  /** The document that the user of this secret's token gets. @throws ApiFailure */
+  /** The API's response to a request with this secret's token. @throws ApiFailure */
   get(path: string, query: Query, secret: string): ApiDocument {
     this.#ping();
     return this.#api.get(path, query, secret);
   }
 
-  /** Every agent that isn't silent has pinged lately. */
+  /** Records a recent ping for every agent that isn't silent. */
   #ping(): void {
     const lastPingAt = this.#platform.now() - PING_AGE_MS;
     for (const { of } of this.#speaking) of.lastPingAt = lastPingAt;
@@ -218,7 +218,7 @@ export class HcpWorld {
     const { world } = this.#platform;
     this.#api.create(`/organizations/${organization}/workspaces`, 'workspaces', attributes);
     const made = [...world.workspaces.values()].at(-1);
-    if (made === undefined) throw new Error(`The workspace ${name} was not made`);
+    if (made === undefined) throw new Error(`The workspace ${name} was not created`);
     this.#workspaces.set(name, made);
     return made;
   }
@@ -245,7 +245,7 @@ export class HcpWorld {
     });
   }
 
-  /** Passes through statuses in which no agent is needed. */
+  /** Takes the run through statuses in which it needs no agent. */
   #through(run: Run, stages: readonly Stage[], then: () => void): void {
     const [stage, ...rest] = stages;
     if (stage === undefined) {
@@ -278,7 +278,7 @@ export class HcpWorld {
   #entered(run: Run, status: string): void {
     const { what, of } = run;
     run.step += 1;
-    // The platform ends a plan at once. The scenario may have more for it.
+    // The platform ends a plan immediately, but the scenario can add more statuses.
     if ((status === 'planned' || status === 'planned_and_finished') && !run.passed) {
       run.passed = true;
       this.#through(run, this.#afterPlan(run), () => this.#pass(run, status));
@@ -301,7 +301,7 @@ export class HcpWorld {
     this.#beginNext(of.workspaceId);
   }
 
-  /** What the run passes through after its plan. HCP Terraform evaluates policies itself if no agent of the pool accepts them. */
+  /** The statuses after the run's plan. HCP Terraform evaluates policies itself if no agent of the pool accepts that kind of job. */
   #afterPlan({ what: { policyMs, between, pool } }: Run): readonly Stage[] {
     if (policyMs === undefined || this.#acceptsPolicies(pool)) return between;
     return [{ status: 'post_plan_running', ms: policyMs }, ...between];
@@ -346,7 +346,7 @@ export class HcpWorld {
     return this.#jobs.enqueue({ key: `${run.id}/${of.phase}`, kind: of.phase, pool: run.pool, of, run, durationMs });
   }
 
-  /** The platform has queued the evaluation of the run's policies, if agents of its pool evaluate them. */
+  /** Queues the evaluation of the run's policies, if agents of its pool evaluate policies. */
   #queuePolicies(run: Run): void {
     const of = [...this.#platform.world.internalJobs.values()].findLast(({ runId }) => runId === run.id);
     if (of === undefined || run.policyJob !== undefined) return;
@@ -360,7 +360,7 @@ export class HcpWorld {
     });
   }
 
-  /** A job that no list of runs shows. */
+  /** Queues an unlisted job. */
   queueHidden(pool: string, durationMs: number): void {
     const { world, now } = this.#platform;
     const poolId = this.#settings.pools.find(({ name }) => name === pool)?.id ?? '';
@@ -374,7 +374,7 @@ export class HcpWorld {
     });
   }
 
-  /** Gives the agent a job, if there is one and no other agent was faster. */
+  /** Gives the agent a job, if one is queued and no other agent was faster. */
   dequeue(agent: Agent): Job | undefined {
     const pool = this.#poolOf(agent);
     if (!this.queue(pool).some(({ kind }) => agent.accepts.includes(kind))) return undefined;
@@ -394,7 +394,7 @@ export class HcpWorld {
     return job;
   }
 
-  /** The agent reports its job's end. */
+  /** The agent reports that its job has ended. */
   finish(agent: Agent, ok: boolean): void {
     const { job } = agent;
     agent.job = undefined;
@@ -416,13 +416,13 @@ export class HcpWorld {
     return this.#platform.world.pools.get(of.poolId)?.name ?? '';
   }
 
-  /** Agents that count against the agent limit of the pool's organization. */
+  /** Agents that count towards the organization agent limit of this pool. */
   registered(organization: string): number {
     const names = this.#settings.pools.filter((pool) => pool.organization === organization).map(({ name }) => name);
     return names.flatMap((name) => this.agents(name)).filter(({ status }) => counts(status)).length;
   }
 
-  /** @returns `undefined` if the organization agent limit allows no other agent. */
+  /** @returns `undefined` if the organization agent limit is reached */
   register(name: string, poolName: string, accepts: readonly JobKind[], single = true): Agent | undefined {
     const token = this.#tokens.get(poolName);
     const pool = this.#platform.world.pools.get(token?.poolId ?? '');
@@ -461,7 +461,7 @@ export class HcpWorld {
     endAgent(this.#platform, agent.of, 'exited');
   }
 
-  /** Nothing of the agent reaches HCP Terraform until it {@link speaks} again. */
+  /** Cuts the agent off from HCP Terraform until it {@link speaks} again. */
   fallSilent(agent: Agent): void {
     if (agent.silentSinceMs !== undefined || !counts(agent.status)) return;
     this.#events.waitsNoMore(agent);
@@ -476,7 +476,7 @@ export class HcpWorld {
     });
   }
 
-  /** @returns whether HCP Terraform still accepts the agent; an errored one must exit. */
+  /** @returns whether HCP Terraform still accepts the agent; an errored agent must exit */
   speaks(agent: Agent): boolean {
     agent.silentSinceMs = undefined;
     const isAccepted = agent.status === 'idle' || agent.status === 'busy';
@@ -485,13 +485,13 @@ export class HcpWorld {
   }
 }
 
-/** Statuses in which a run has, or may have, a queued or running job. */
+/** Statuses in which a run can have a queued or running job. */
 const OPEN = new Set(['plan_queued', 'planning', 'apply_queued', 'applying', 'post_plan_running', 'policy_checking']);
 
-/** How the statuses begin in which a run has this job. */
+/** Prefix of the statuses in which a run has this kind of job. */
 const WORKING: Record<JobKind, string> = { plan: 'plan', apply: 'appl', hidden: '' };
 
-/** Statuses in which a run may wait for an agent that evaluates its policy sets. */
+/** Statuses in which a run can wait for an agent to evaluate its policy sets. */
 export function isPostPlan(status: string): boolean {
   return status === 'post_plan_running' || status === 'policy_checking';
 }
@@ -501,14 +501,14 @@ export function timestampOf(status: string): string {
   return `${status.replaceAll('_', '-')}-at`;
 }
 
-/** Since when a run has been in its status, by the latest time that HCP Terraform shows. It shows whole seconds. */
+/** When the run entered its status, according to the latest timestamp of HCP Terraform, which has a resolution of one second. */
 export function shownSinceMs({ of, status }: Run, settings: WorldSettings): number {
   const own = timestampOf(status);
   const shown = [...of.timestamps].filter(([name]) => settings.postPlanTimes === (name === own)).map(([, at]) => at);
   return Math.floor(Math.max(of.createdAt, ...shown) / 1000) * 1000;
 }
 
-/** The statuses that count against the organization agent limit: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools */
+/** Agents with these statuses count towards the organization agent limit: https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools */
 export function counts(status: AgentStatusName): boolean {
   return status === 'idle' || status === 'busy' || status === 'unknown';
 }

@@ -12,11 +12,11 @@ import { type Environment, tickRecord } from './wire.ts';
 
 const MINUTE_MS = 60_000;
 
-/** The function's timeout, and the time that its handler reserves for the report. */
+/** The function's timeout, and the time that its handler reserves for reporting. */
 const TIMEOUT_MS = 55_000;
 const RESERVE_MS = 2_000;
 
-/** Maximum number of concurrent invocations: a bound for worlds with a defect. */
+/** Maximum number of concurrent invocations. Only a bug in the simulation could reach it. */
 const MOST_ENVIRONMENTS = 50;
 
 export interface HostParts {
@@ -30,16 +30,16 @@ export interface HostParts {
   readonly trace: ((what: string) => void) | undefined;
 }
 
-/** Everything that one execution environment keeps while it is warm. */
+/** A warm execution environment with its state. */
 interface Warm {
   readonly environment: Environment;
   readonly invocation: Parameters<Launcher['runInvocation']>[0];
   retired: boolean;
-  /** Invocations so far, including the current one. */
+  /** Number of invocations so far, including the current one. */
   invocations: number;
 }
 
-/** Lambda and its schedule: environments that are cold, warm, frozen, killed; invocations late, twice or never. */
+/** Lambda and its schedule: environments can be cold, warm, frozen or killed, and invocations can come late, twice or never. */
 export class LambdaHost {
   readonly #parts: HostParts;
   #config: LauncherConfig;
@@ -57,7 +57,7 @@ export class LambdaHost {
     return this.#ticks;
   }
 
-  /** One per minute, from the given time on. */
+  /** Starts one invocation per minute, from the given time on. */
   schedule(atMs: number): void {
     const { platform, random } = this.#parts;
     const { time, faults } = platform;
@@ -74,13 +74,13 @@ export class LambdaHost {
     });
   }
 
-  /** Lambda ends every idle environment. */
+  /** Lambda ends all idle environments. */
   recycle(): void {
     for (const { environment } of this.#warm) if (!environment.busy) environment.alive = false;
     this.#warm = this.#warm.filter(({ environment }) => environment.alive);
   }
 
-  /** New code or configuration: running invocations finish with the old one, and their environments are not used again. */
+  /** Deploys new code or configuration. Running invocations finish with the old one, and their environments aren't reused. */
   deploy(config = this.#config): void {
     this.#config = config;
     for (const warm of this.#warm) warm.retired = true;
@@ -134,7 +134,7 @@ export class LambdaHost {
     );
   }
 
-  /** Its process dies. @returns whether its invocation was still running. */
+  /** Kills the environment's process. @returns whether an invocation was still running in it */
   #kill(warm: Warm, invocation: number): boolean {
     if (!warm.environment.busy || !warm.environment.alive || warm.invocations !== invocation) return false;
     warm.environment.alive = false;
@@ -181,7 +181,7 @@ export class LambdaHost {
             `tick ${record.number} ${summaryOf(ticked)}${record.faults.length > 0 ? ` under ${record.faults.join(', ')}` : ''}`,
           );
           this.#parts.promises().tickEnded(record, ticked, environment, idle && this.#parts.idle());
-          // In production a bug costs one pool one tick. Here it must be noticed.
+          // In production, a bug makes one pool miss one tick. The simulation must report it.
           const bug = ticked.pools.flatMap(({ errors }) => errors).find(({ fault }) => fault === 'internal');
           if (bug !== undefined) throw bug;
           return ticked;
@@ -200,7 +200,7 @@ export class LambdaHost {
     return warm;
   }
 
-  /** A logger and metrics that keep what they get, and show it to promise 8. */
+  /** A logger and metrics that keep their input and check it for tokens (promise 8). */
   #sinks() {
     const promises = this.#parts.promises;
     const log = (message: string, attributes: Record<string, unknown>): void => {
@@ -227,7 +227,7 @@ export class LambdaHost {
   }
 }
 
-/** One tick in a line. */
+/** One line about a tick. */
 function summaryOf({ pools }: Tick): string {
   return pools
     .map(({ pool, demand, observation, launches, stops, decision, errors }) => {

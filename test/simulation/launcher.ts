@@ -9,7 +9,7 @@ import { hasErrors, runInvocation } from '../../functions/launcher/invocation.ts
 import { TickReport } from '../../functions/launcher/report.ts';
 import { tick } from '../../functions/launcher/tick.ts';
 
-/** The parts of the launcher that the simulation runs: the real ones, or a mutant's. */
+/** The parts of the launcher that the simulation runs, from the real launcher or from a mutant. */
 export interface Launcher {
   readonly tick: typeof tick;
   readonly runInvocation: typeof runInvocation;
@@ -32,11 +32,11 @@ export const LAUNCHER: Launcher = {
   TickReport,
 };
 
-/** The poll budget that the promises check: the design's number, not the launcher's. */
+/** The request budget that the promises check. It comes from the design, not from the launcher's code. */
 export const PROMISED_POLLS_PER_MINUTE = 24;
 export { POLLS_PER_MINUTE };
 
-/** Loads a copy of `functions/launcher` from elsewhere. */
+/** Loads a copy of `functions/launcher` from another folder. */
 export async function loadLauncher(folder: string): Promise<Launcher> {
   const url = (file: string): string => pathToFileURL(join(folder, file)).href;
   const tickModule: typeof import('../../functions/launcher/tick.ts') = await import(url('tick.ts'));

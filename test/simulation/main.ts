@@ -1,8 +1,8 @@
 /**
- * `npm run simulate -- --worlds N [--seed S] [--profile P]`: runs the launcher in N seeded worlds and prints the
- * results. Exit code 1 when a promise was broken, with the shortest world found that breaks it and the command for it.
+ * `npm run simulate -- --worlds N [--seed S] [--profile P]`: runs the launcher in N worlds and prints the statistics.
+ * If a promise was broken, it prints the shortest world that breaks it and the command to replay it. The exit code is then 1.
  *
- * `npm run simulate -- --world S.17 [--events 1,4,7]`: one world alone, event by event.
+ * `npm run simulate -- --world S.17 [--events 1,4,7]`: runs one world and prints everything that happens in it.
  */
 import { parseArgs } from 'node:util';
 import { LAUNCHER } from './launcher.ts';
@@ -13,7 +13,7 @@ import { shrink } from './shrink.ts';
 import { runWorlds, total } from './threads.ts';
 import { simulate } from './world.ts';
 
-/** Broken worlds that are cut down and shown; the others are counted. */
+/** Maximum number of broken worlds that are shrunk and shown. The others are only counted. */
 const SHOWN = 3;
 
 const { values } = parseArgs({

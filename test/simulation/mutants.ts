@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProfileName } from './profiles.ts';
 
-/** One place in the launcher's source, and what stands there in the mutant. */
+/** A replacement in one file of the launcher. */
 interface Edit {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
 }
 
-/** The launcher with one thing taken from it. */
+/** A copy of the launcher with one deliberate mistake. */
 export interface Mutant {
   readonly name: string;
   readonly edits: readonly Edit[];
-  /** Promises of which at least one must be broken; empty for a mutant that is known to survive, with the reason. */
+  /** The mutant must break at least one of these promises. Empty if it is known to survive, which `survivesBecause` explains. */
   readonly breaks: readonly number[];
   readonly survivesBecause?: string;
-  /** Worlds in which it matters; default: all. */
+  /** The profile whose worlds can catch the mutant. Default: all. */
   readonly profile?: ProfileName;
 }
 
@@ -27,16 +27,16 @@ const one = (name: string, breaks: readonly number[], ...edits: Edit[]): Mutant 
 
 const IF_RECENT = 'if (sinceMs >= recentMs) return';
 const OBSERVED_END = "return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';";
-/** The end of the token's text. */
+/** The end of the template string of the client token. */
 const TOKEN = 'attempt}`;';
 const ENDING = 'if (isEnding(answer.lastStatus)) return true;';
 
-/** Without the second look at errored agents, which would catch these mutants before they do harm. */
+/** Disables the second look at errored agents. Otherwise it would prevent the harm that these mutants do. */
 const UNCONFIRMED_ERRORED = edit('confirm.ts', "status === 'errored' || status === 'exited'", 'status.length > 0');
 
-/** What could be wrong with the launcher, one at a time. Text that is not there exactly once is an error. */
+/** All mutants. The text that an edit replaces must occur exactly once in its file. */
 export const MUTANTS: readonly Mutant[] = [
-  // -- The token
+  // -- The client token
   one(
     'every RunTask call has a new client token',
     [2],
@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
     profile: 'forgotten',
   },
-  // -- The count
+  // -- Supply
   one(
     'free tasks don’t count as supply',
     [2],
@@ -555,7 +555,7 @@ export const MUTANTS: readonly Mutant[] = [
     ),
     profile: 'warm-licence',
   },
-  // -- What could not be seen
+  // -- Observations that failed
   one(
     'unreadable runs count as no runs',
     [9],
@@ -655,7 +655,7 @@ export const MUTANTS: readonly Mutant[] = [
     [5],
     edit('observe.ts', 'const active = demand.queued.length > 0 ||', 'const active = demand.queued.length >= 0 ||'),
   ),
-  // -- Runs that wait after their plan
+  // -- Runs in a post-plan status
   {
     ...one(
       'a run in a post-plan status gets no agent',
@@ -732,18 +732,18 @@ export const MUTANTS: readonly Mutant[] = [
 const LAUNCHER = fileURLToPath(new URL('../../functions/launcher', import.meta.url));
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
-/** Mutants on disk, each in its own folder. */
+/** Writes mutants to a temporary directory, each to its own folder. */
 export class MutantFolder {
   readonly #root = mkdtempSync(join(tmpdir(), 'agent-launcher-mutants-'));
   #count = 0;
 
   constructor() {
-    // Packages resolve to the very files that the simulation uses, and text modules are modules.
+    // Mutants import the same packages as the simulation, and their files are ES modules.
     symlinkSync(NODE_MODULES, join(this.#root, 'node_modules'));
     writeFileSync(join(this.#root, 'package.json'), '{ "type": "module" }\n');
   }
 
-  /** Writes the mutant. @returns its folder, which stands for `functions/launcher`. */
+  /** Writes the mutant. @returns its folder, a changed copy of `functions/launcher` */
   write({ name, edits }: Mutant): string {
     this.#count += 1;
     const folder = join(this.#root, String(this.#count));
@@ -753,7 +753,9 @@ export class MutantFolder {
       const path = join(folder, file);
       const parts = readFileSync(path, 'utf8').split(find);
       if (parts.length !== 2) {
-        throw new Error(`Mutant '${name}': ${file} has ${parts.length - 1} times what is to be replaced: ${find}`);
+        throw new Error(
+          `Mutant '${name}': in ${file}, the text to replace occurs ${parts.length - 1} times instead of once: ${find}`,
+        );
       }
       writeFileSync(path, parts.join(replace));
     }

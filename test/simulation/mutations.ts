@@ -1,7 +1,7 @@
 /**
- * `npm run simulate:mutations [-- --worlds N] [--seed S] [--only TEXT] [--write]`: takes one thing at a time from the
- * launcher, and shows in how many of N worlds which promise is broken then; with `--write`, in docs/reliability.md too.
- * Exit code 1 when a mutant that should be caught is not, or one that is said to survive does not.
+ * `npm run simulate:mutations [-- --worlds N] [--seed S] [--only TEXT] [--write]`: runs each mutant of the launcher in N worlds
+ * and shows which promises it breaks. With `--write`, it also updates the table in docs/reliability.md.
+ * The exit code is 1 if the result of any mutant differs from the expected one.
  */
 import { parseArgs } from 'node:util';
 import { writeSection } from '../lib/network/reachability/sections.ts';

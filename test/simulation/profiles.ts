@@ -62,7 +62,7 @@ const START_FAULTS = [
 ] as const;
 const SCHEDULE_FAULTS = ['schedule-missed', 'schedule-late', 'schedule-repeated', 'invocation-killed'] as const;
 
-/** What a family of worlds is made of: ranges are [least, most]. */
+/** The ranges from which the worlds of a profile are drawn. A range is [least, most]. */
 interface Profile {
   readonly runs: readonly [number, number];
   readonly lastsMs: readonly [number, number];
@@ -75,27 +75,30 @@ interface Profile {
   readonly pools: readonly [number, number];
   readonly maxAgents: readonly [number, number];
   readonly activePollMs?: readonly number[];
-  /** Chances, where they are not the usual ones: that lanes are apart, that a run fails, that a second one comes with it. */
+  // If an optional member is absent, the worlds use the default.
+  /** Probability that a pool has separate lanes for plans and applies. */
   readonly lanes?: number;
+  /** Probability that a run fails. */
   readonly fails?: number;
+  /** Probability that a second run comes shortly after a run. */
   readonly pairs?: number;
-  /** How long plans, applies and assessments take at most, where not one or two minutes. */
+  /** Maximum duration of plans, applies and assessments. */
   readonly jobsMs?: { readonly plan: number; readonly apply: number; readonly assessment: number };
-  /** Chance that a pool has warm agents, where it is not the usual one. */
+  /** Probability that a pool has warm agents. */
   readonly warm?: number;
-  /** How often the tasks of each lane for plans fail to start for some minutes, besides what other faults do. */
+  /** Number of additional periods in which the tasks of each lane for plans fail to start. */
   readonly plansFail?: number;
-  /** The organization agent limits to draw from, where they are not the usual ones. */
+  /** The organization agent limits to draw from. */
   readonly ceilings?: readonly number[];
-  /** Chance that an agent of the pool evaluates policies after the plan, where it is not the usual one. */
+  /** Probability that an agent of the pool evaluates policies after the plan. */
   readonly policies?: number;
-  /** How long a run task after the plan takes at most, where some take long. */
+  /** Maximum duration of a slow run task after the plan. */
   readonly runTaskMs?: number;
-  /** Minutes between the sweeps of every pool, where not few pools have sweeps. */
+  /** Minutes between sweeps, to draw from. If this is set, every pool without warm agents has sweeps. */
   readonly sweepMinutes?: readonly number[];
-  /** How long warm agents wait, where not one of the usual times. */
+  /** Idle windows of warm agents, to draw from. */
   readonly warmIdleSeconds?: readonly number[];
-  /** Settings that every such world has. */
+  /** Settings that all worlds of the profile have. */
   readonly always?: Partial<WorldSettings>;
 }
 
@@ -117,7 +120,7 @@ const THIEVES = ['assessment', 'foreign-agent', 'manual-task'] as const;
 const LAMBDA_LIFE = ['deployment', 'recycle', 'nudge'] as const;
 const PEOPLE = ['cancel'] as const;
 
-/** Families of worlds; `all` is not one of them, it is those of {@link SHARES} in turn. */
+/** All profiles. `all` is not a profile: it draws a profile for each world, according to {@link SHARES}. */
 export const PROFILES = {
   calm: { ...SMALL, others: PEOPLE, otherEvents: [0, 2] },
   mixed: {
@@ -207,7 +210,7 @@ export const PROFILES = {
     maxAgents: [1, 4],
     activePollMs: [0],
   },
-  // Rare things, often, each for mutants that too few of the worlds above have the ground for. Not among `all`.
+  // The profiles from here on aren't part of `all`. In each of them, a rare situation is frequent, so that certain mutants are caught.
   forgotten: {
     ...SMALL,
     runs: [1, 3],
@@ -254,7 +257,7 @@ export const PROFILES = {
     maxAgents: [2, 6],
     always: { agentsVisible: false, agentNamesInRuns: false },
   },
-  // Jobs that outlast the start deadline and the window in which agents are listed: what promise 4 is about.
+  // Jobs take longer than the start deadline and the time for which agents are listed. This tests promise 4.
   'long-jobs': {
     ...SMALL,
     lastsMs: [20 * MINUTE, HOUR],
@@ -275,7 +278,7 @@ export const PROFILES = {
     maxAgents: [2, 8],
     warm: 0.8,
   },
-  // Small limits, long jobs, and deployments that change them: jobs of one lane must not wait behind warm agents of another.
+  // Long jobs, and small limits that deployments change. Jobs of one lane must not wait behind warm agents of another lane.
   'warm-lanes': {
     ...SMALL,
     runs: [4, 9],
@@ -290,7 +293,7 @@ export const PROFILES = {
     lanes: 1,
     warm: 1,
   },
-  // Warm agents whose image is none, or that leave at once, for hours.
+  // For hours, the image of warm agents is missing, or they leave immediately.
   'warm-failing': {
     ...SMALL,
     runs: [1, 3],
@@ -306,7 +309,7 @@ export const PROFILES = {
     warm: 1,
     always: { agentsVisible: true },
   },
-  // One lane's tasks fail to start while the other's jobs come one after the other.
+  // Tasks of one lane fail to start, while jobs of the other lane arrive one after the other.
   probes: {
     ...SMALL,
     runs: [40, 60],
@@ -319,7 +322,7 @@ export const PROFILES = {
     activePollMs: [0],
     lanes: 1,
   },
-  // The same as unseen, with jobs that outlast the start deadline.
+  // Like `unseen`, with jobs that take longer than the start deadline.
   'unseen-long': {
     ...SMALL,
     runs: [6, 14],
@@ -331,7 +334,7 @@ export const PROFILES = {
     maxAgents: [3, 8],
     always: { agentsVisible: false, agentNamesInRuns: false },
   },
-  // ECS doesn't notice that containers ended, and agents have rows of their name from before.
+  // ECS doesn't notice that containers ended, and HCP Terraform still lists an earlier agent with the same name.
   lingering: {
     ...SMALL,
     runs: [5, 12],
@@ -381,7 +384,7 @@ export const PROFILES = {
     policies: 0.6,
     runTaskMs: HOUR,
   },
-  // Deployments that set or take away `phases` while jobs wait and run.
+  // Deployments set or remove `phases` while jobs wait and run.
   rephased: {
     ...SMALL,
     runs: [6, 14],
@@ -394,7 +397,7 @@ export const PROFILES = {
     lanes: 0.5,
     always: { agentsVisible: true },
   },
-  // Sweeps so rare that nothing else makes the launcher look at how their tasks ended, and whose agents never come up.
+  // Sweeps are rare and their agents never start. Nothing else makes the launcher look at how their tasks ended.
   sweeps: {
     ...SMALL,
     runs: [0, 1],
@@ -412,7 +415,7 @@ export const PROFILES = {
 
 export type ProfileName = keyof typeof PROFILES;
 
-/** How often each profile comes up among `all`. */
+/** The share of each profile in `all`. */
 const SHARES: readonly (readonly [ProfileName, number])[] = [
   ['mixed', 30],
   ['hcp', 12],
@@ -431,7 +434,7 @@ export function isProfileName(name: string): name is ProfileName {
   return Object.hasOwn(PROFILES, name);
 }
 
-/** @param profile a profile's name, or `all`. */
+/** Draws a world. @param profile the name of a profile, or `all` */
 export function scenarioOf(seed: string, profile: ProfileName | 'all'): Scenario {
   const random = new Random(seed);
   const name = profile === 'all' ? profileAmong(random.stream('profile')) : profile;
@@ -462,7 +465,7 @@ function profileAmong(random: Random): ProfileName {
 
 const LAUNCHER = 'launcher';
 
-/** The other pools are called as the first one's tasks would be, if a phase were a suffix of the pool's name. */
+/** These names would be ambiguous if a task family were the pool's name with the phase as a suffix. */
 const POOL_NAMES = ['pool-0', 'pool-0-apply', 'pool-0-plan'];
 
 function settingsOf(random: Random, rules: Profile): WorldSettings {
@@ -492,7 +495,7 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
     agentsVisible,
     agentNamesInRuns: random.chance(agentsVisible ? 0.85 : 0.5),
     dequeueOrder: random.pick(['applies-first', 'oldest-first']),
-    // Small pages make short lists long; of long ones they would make more requests than a minute has.
+    // Small pages test paging. With many runs, they would need more requests than the budget for a minute.
     runsPageCap: rules.runs[1] > 10 ? 100 : random.pick([100, 100, 3]),
     ecsPageCap: random.pick([100, 100, 4]),
     hcpSkewMs: random.pick([0, 0, -900, 1500, -12_000, 12_000]),
@@ -501,12 +504,12 @@ function settingsOf(random: Random, rules: Profile): WorldSettings {
     tokenLife: random.pick(['24h', 'task-and-1h']),
     failedTokens: 'forgotten',
     exitCodeAfterFailedJob: random.pick([0, 1]),
-    // The last draw, so that the others stay as they were.
+    // Drawn last, so that the values above are the same as before this setting existed.
     postPlanTimes: random.chance(0.8),
   };
 }
 
-/** Separate tasks for plans and applies in every fifth world. A separate random sequence keeps the other worlds as they were. */
+/** Gives pools separate lanes, by default in every fifth world. It has its own random sequence, so that other worlds don't change. */
 function withLanes(random: Random, settings: WorldSettings, rules: Profile): WorldSettings {
   if (!random.chance(rules.lanes ?? 0.2)) return settings;
   const pools = settings.pools.map((pool): ScenarioPool => {
@@ -520,7 +523,7 @@ function wholeLaneOf(pool: string): ScenarioLane {
   return wholeLane(taskFamily(LAUNCHER, ['plan', 'apply'], pool));
 }
 
-/** A lane for each phase. One of those given takes the jobs that no list shows. */
+/** A lane for each phase. @param takers the lanes of which one also takes unlisted jobs */
 function lanesApart(random: Random, pool: string, takers: readonly ('plan' | 'apply' | 'none')[]): ScenarioLane[] {
   const hidden = random.among(takers);
   const lane = (phase: 'plan' | 'apply', spot: boolean): ScenarioLane => ({
@@ -531,7 +534,7 @@ function lanesApart(random: Random, pool: string, takers: readonly ('plan' | 'ap
   return [lane('plan', random.chance(0.6)), lane('apply', false)];
 }
 
-/** Windows of equal length, one after the other, in which no task for plans starts. */
+/** Periods of equal length in which no task for plans starts. */
 function planFaults(
   { plansFail = 0 }: Profile,
   { pools }: WorldSettings,
@@ -548,7 +551,7 @@ function planFaults(
   );
 }
 
-/** With as many warm agents as the settings and the function's parser allow. */
+/** Reduces the number of warm agents to what the settings and the function's parser allow. */
 function withinLimits(settings: WorldSettings): WorldSettings {
   const { agentsCeiling = Number.POSITIVE_INFINITY } = settings;
   const warmIn = new Map<string, number>();
@@ -567,8 +570,8 @@ function withinLimits(settings: WorldSettings): WorldSettings {
 }
 
 /**
- * What happens to lanes: tasks of one of them do not start while the other's do, and Spot has no capacity for a while, which
- * is no fault that a launch may wait for, also while ECS's reads are behind.
+ * Faults for pools with separate lanes. For a while, tasks of one lane fail to start, and Spot has no capacity, sometimes while
+ * reads from ECS are late. A lack of Spot capacity is no reason for a launch to wait.
  */
 function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, firstId: number): ScenarioEvent[] {
   const split = pools.flatMap(({ lanes }) => (lanes.length > 1 ? lanes : []));
@@ -591,7 +594,7 @@ function laneFaults(random: Random, { pools }: WorldSettings, lastsMs: number, f
   return windows.map((one, index) => ({ ...one, id: firstId + index }));
 }
 
-/** Few: a world with warm agents never comes to rest. */
+/** Draws warm agents or sweeps. Both are rare by default, because a world with warm agents never becomes idle. */
 function standingOf(random: Random, rules: Profile, ceiling: boolean): Pick<ScenarioPool, 'standing'> {
   if (random.chance(rules.warm ?? 0.01) && (!ceiling || rules.ceilings !== undefined))
     return {
@@ -666,7 +669,7 @@ function runOf(random: Random, settings: WorldSettings, rules: Profile): RunCrea
   };
 }
 
-/** A service that takes its time to answer, while no agent is needed. */
+/** A run task whose service responds slowly. The run needs no agent in the meantime. */
 function slowRunTask(random: Random, { runTaskMs }: Profile): Stage[] {
   if (runTaskMs === undefined || !random.chance(0.3)) return [];
   return [{ status: 'post_plan_running', ms: Math.round(random.between(MINUTE, runTaskMs)) }];
@@ -680,8 +683,8 @@ function faultOf(
 ): Happening | undefined {
   const fault = random.among(kinds);
   if (fault === undefined) return undefined;
-  // A token that may not list agents never sees that one is overdue, and then nothing is stopped: documented, and no fault to find.
-  // The same holds for a task that ECS runs on after its agent left, unless it knows the exit code.
+  // If the token can't list agents, the launcher never stops an overdue task. This is documented, so don't test it.
+  // The same is true for a task that ECS shows as running after its agent left, unless ECS knows the exit code.
   if ((fault === 'start-never-registers' || fault === 'task-lingers') && !settings.agentsVisible) return undefined;
   const pool = random.chance(0.4) ? random.among(settings.pools)?.name : undefined;
   const long = ms > 20 * MINUTE;
@@ -710,7 +713,7 @@ function otherOf(
         picky: random.chance(0.3),
       };
     case 'freeze-agent':
-      // Without a list of agents, nothing is stopped: such a task stays until a person stops it.
+      // Without a list of agents, the launcher stops nothing, so a frozen agent would stay until a person stops its task.
       return settings.agentsVisible ? { kind, pool } : undefined;
     case 'kill-agent':
     case 'manual-task':

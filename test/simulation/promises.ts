@@ -15,31 +15,31 @@ import type { Environment, TickRecord } from './wire.ts';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** The slowest start of this world, from RunTask to registered. */
+/** The slowest start in any world, from RunTask until the agent registers. */
 const SLOWEST_START_MS = 5 * MINUTE_MS;
 
-/** Maximum rate at which idle ticks may look their pools up. */
+/** Idle ticks may look up each pool once within this time. */
 const LOOK_AGAIN_MS = 9 * MINUTE_MS;
 
-/** Two ticks, ECS's stop timeout and its last stations. */
+/** Time for two ticks, ECS's stop timeout and the last statuses of a task. */
 const LEAVING_MS = 5 * MINUTE_MS;
 
-/** Launches per hour that a permanent start failure may cost, in addition to one round of `maxAgents`. */
+/** Maximum number of launches per hour if all starts fail, in addition to one round of `maxAgents`. */
 const PROBES_AN_HOUR = 12;
 
-/** How long a task that ECS still runs after its agent left holds its slot. */
+/** If ECS still shows a task as running after its agent left, the task keeps its slot this long. */
 const LINGERS_MS = 5 * MINUTE_MS;
 
-/** Difference between ECS's and the launcher's clocks, plus the time between the parts of a tick. */
+/** Tolerance for the skew of ECS's clock and for the duration of a tick. */
 const CLOCKS_MS = 30_000;
 
-/** How long a run may be in a post-plan status before each agent that is started for it. */
+/** The launcher starts an agent for a run after each of these times in a post-plan status. */
 const POST_PLAN_DUE_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * MINUTE_MS);
 
-/** Launches per hour that a run in a post-plan status may cost, whatever it waits for. Two such statuses may follow each other. */
+/** Maximum number of launches per hour for a run in post-plan statuses, even if it doesn't wait for an agent. Two such statuses can follow each other. */
 const SWEEPS_OF_A_RUN_AN_HOUR = 8;
 
-/** The longest back-off, two ticks and a start. */
+/** Time for the longest back-off, two ticks and a start. */
 const SETTLING_MS = 20 * MINUTE_MS;
 
 export interface BrokenPromise {
@@ -48,7 +48,7 @@ export interface BrokenPromise {
   readonly atMs: number;
 }
 
-/** Queued jobs that need a free agent before two ticks without faults are over. */
+/** Queued jobs of a lane. Two ticks without faults must provide free agents for them. */
 interface Watch {
   readonly pool: ScenarioPool;
   readonly lane: ScenarioLane;
@@ -67,36 +67,36 @@ export interface Parts {
 }
 
 /**
- * The nine promises, judged by the world's true state and by what each tick was shown. Nothing here comes from the launcher: a promise says what must hold,
- * and not how.
+ * Checks the nine promises against the true state of the world and against what each tick observed. The checks don't use the launcher's
+ * own decisions: a promise says what must be true, and not how the launcher achieves it.
  */
 export class Promises {
   readonly #parts: Parts;
   readonly #truth: Truth;
   readonly #tasksOf = new Map<string, SimulatedTask[]>();
   readonly #launchesAtMs = new Map<string, number[]>();
-  /** All launches of each family. */
+  /** When the latest task of each family was launched. */
   readonly #createdAtMs = new Map<string, number>();
   readonly #sweepsOfRunAtMs = new Map<string, number[]>();
   readonly #runListsAtMs = new Map<string, number[]>();
   readonly #demandAtMs = new Map<string, number>();
-  /** Since when a pool has more tasks without a job than warm agents. */
+  /** Since when a pool has more tasks than warm agents, by pool. */
   readonly #surplusSinceMs = new Map<string, number>();
-  /** Since when the queued jobs of a lane without tasks have waited while an idle warm agent of another lane held a slot, by family. */
+  /** Since when jobs have waited in a lane without tasks while an idle warm agent of another lane used a slot, by family. */
   readonly #crowdedOutSinceMs = new Map<string, number>();
-  /** The limits before a deployment changed them. Running invocations keep them for a while. */
+  /** The limits before a deployment, by pool. Running invocations still use them for a while. */
   readonly #before = new Map<string, { maxAgents: number; warm: number; untilMs: number; warmUntilMs: number }>();
   #watches: Watch[] = [];
   #crowdedAtMs = Number.NEGATIVE_INFINITY;
-  /** When the last invocation with the lanes of an earlier deployment has ended. */
+  /** When the last invocation that uses earlier lanes has ended. */
   #lanesSettledAtMs = Number.NEGATIVE_INFINITY;
-  /** Execution environments so far. */
+  /** Number of execution environments so far. */
   #mostEnvironments = 0;
   readonly #pausedUntilMs = new Map<string, number>();
   broken: BrokenPromise | undefined;
-  /** What became of the queued jobs that ticks found: a free agent, a limit that prevents a launch, or a fault that excuses it. */
+  /** Results for the queued jobs that ticks found: an agent was free, a limit prevented a launch, or a fault excused the delay. */
   readonly watched = { served: 0, limited: 0, excused: 0 };
-  /** Tasks that were stopped although their agent had registered within one tick's reaction time. */
+  /** Number of tasks whose agent registered just before they were stopped, after the tick had listed agents. */
   racedStops = 0;
 
   constructor(parts: Parts) {
@@ -117,8 +117,8 @@ export class Promises {
   }
 
   /**
-   * 1: queued jobs don't starve behind idle warm agents. An agent that was launched for a job that another one took may hold the slot for
-   * its idle window. After a deployment lowered the limit, warm agents may hold it for theirs.
+   * Promise 1: queued jobs don't starve behind idle warm agents. If another agent took the job for which an agent was launched, that
+   * agent may use a slot until its idle window ends. After a deployment lowered the limit, the same is true for warm agents.
    */
   #watchCrowdedOut(): void {
     const { settings, time, hcp } = this.#parts;
@@ -157,19 +157,19 @@ export class Promises {
     });
   }
 
-  /** A deployment is about to change a pool's lanes. An invocation that runs already still uses the old lanes. */
+  /** A deployment is about to change a pool's lanes. Running invocations still use the old lanes. */
   rephased(): void {
     this.#watches = [];
     this.#lanesSettledAtMs = this.#parts.time.now() + MINUTE_MS;
   }
 
-  /** Limits that an invocation from before the last deployment may still use. */
+  /** The earlier limits, as long as an invocation from before the last deployment can still use them. */
   #formerly(pool: string): { maxAgents: number; warm: number } {
     const before = this.#before.get(pool);
     return before !== undefined && this.#parts.time.now() < before.untilMs ? before : { maxAgents: 0, warm: 0 };
   }
 
-  /** 1: a watched job has a free agent, or a limit prevents its launch. Nothing more is expected. */
+  /** Promise 1: stops watching jobs for which an agent is free or a limit prevents a launch. */
   #watchJobs(): void {
     if (this.#watches.length === 0) return;
     this.#watches = this.#watches.filter(({ pool, lane, jobs }) => {
@@ -182,7 +182,7 @@ export class Promises {
     });
   }
 
-  /** 5: when demand ends, every task leaves. */
+  /** Promise 5: after demand ends, all tasks end. */
   #watchLeftovers(): void {
     const { time, ecs, hcp, settings, config } = this.#parts;
     const now = time.now();
@@ -201,7 +201,7 @@ export class Promises {
     }
   }
 
-  /** 5, for a pool with warm agents, whose tasks never all leave: the others leave. Any of them may have the longer idle window. */
+  /** Promise 5 in a pool with warm agents: all other tasks end. Any of the tasks can have the longer idle window of a warm agent. */
   #watchSurplus(
     { name }: ScenarioPool,
     { warm = 0, idleSeconds = 0 }: NonNullable<ScenarioPool['standing']>,
@@ -221,7 +221,7 @@ export class Promises {
       this.#break(5, `${kept} tasks in ${name}, ${warm} of them warm, ${minutes(now - sinceMs)} after its last job`);
   }
 
-  /** Something prevents tasks of this pool, or of all pools, from leaving in time. */
+  /** A fault prevents tasks of this pool (or of all pools) from ending in time. */
   disturbed(pool: string | undefined, untilMs: number): void {
     for (const { name } of this.#parts.settings.pools) {
       if (pool !== undefined && pool !== name) continue;
@@ -229,7 +229,7 @@ export class Promises {
     }
   }
 
-  /** A task that a job waited for ends before its agent had a job. That is a fault, after which two more ticks are allowed. */
+  /** A task ends. If its agent never had a job, that counts as a fault, and the launcher gets two more ticks for the pool's jobs. */
   taskLeaves(task: SimulatedTask): void {
     // Without a list of agents, a task whose job has just ended seems to be starting until ECS shows its end.
     const { agentsVisible } = this.#parts.settings;
@@ -244,7 +244,7 @@ export class Promises {
     if (by === undefined) return;
     const pool = this.#parts.settings.pools.find(({ name }) => name === task.pool);
     if (pool === undefined) {
-      this.#break(9, `a task of a family that is no pool's: ${task.family}`);
+      this.#break(9, `the task family ${task.family} belongs to no pool`);
       return;
     }
     by.created.set(task.family, (by.created.get(task.family) ?? 0) + 1);
@@ -254,13 +254,13 @@ export class Promises {
     this.#runSweepsBounded(task);
     if (!by.stale) this.#failuresBounded(pool, task);
     const unseen = by.blind.get(pool.name);
-    // If the second list before a stop fails, that doesn't excuse anything about the tick's launches.
+    // A failure of the second list before a stop doesn't affect launches.
     const secondLook = unseen?.startsWith('agents:') === true && by.agents.has(pool.name);
     if (unseen !== undefined && !secondLook)
-      this.#break(9, `launched in ${pool.name}, of which the tick could not see: ${unseen}`);
+      this.#break(9, `launched in ${pool.name}, which the tick could not observe completely: ${unseen}`);
   }
 
-  /** 6: a run that doesn't wait for an agent costs a bounded number of launches. */
+  /** Promise 6: the number of launches for a run in post-plan statuses is bounded. */
   #runSweepsBounded({ startedBy = '', createdAtMs, family }: SimulatedTask): void {
     this.#createdAtMs.set(family, createdAtMs);
     const run = /^sweep\/(run-[^/]+)\//.exec(startedBy)?.[1];
@@ -270,7 +270,7 @@ export class Promises {
     if (recent.length > SWEEPS_OF_A_RUN_AN_HOUR) this.#break(6, `${recent.length} agents within an hour for ${run}`);
   }
 
-  /** 2: one task per job and attempt, as long as ECS remembers the token. */
+  /** Promise 2: there is one task per job and attempt, as long as ECS remembers the client token. */
   #oneTaskAnAttempt(task: SimulatedTask): void {
     const key = `${task.startedBy}, attempt ${task.attempt}`;
     const others = this.#tasksOf.get(key) ?? [];
@@ -280,11 +280,11 @@ export class Promises {
         now - createdAtMs < 24 * HOUR_MS &&
         (this.#parts.settings.tokenLife === '24h' || stoppedAtMs === undefined || now - stoppedAtMs < HOUR_MS),
     );
-    if (remembered !== undefined) this.#break(2, `tasks ${remembered.id} and ${task.id} both stand for ${key}`);
+    if (remembered !== undefined) this.#break(2, `tasks ${remembered.id} and ${task.id} were both launched for ${key}`);
     this.#tasksOf.set(key, [...others, task]);
   }
 
-  /** 2, the other half: no task for a job that a free agent can take, if the tick was shown that agent. */
+  /** Promise 2: the launcher starts no task for a job that a free agent can take, if the tick observed that agent. */
   #noMoreThanShort(pool: ScenarioPool, by: TickRecord): void {
     const now = this.#parts.time.now();
     const queued = [...(by.queued.get(pool.name) ?? [])];
@@ -307,10 +307,10 @@ export class Promises {
     const foreign = this.#foreignFree(pool.name, by);
     const created = this.#created(pool.name, by);
     if (created <= need - Math.min(foreign, left)) return;
-    this.#break(2, `launched ${created} in ${pool.name} with ${need} jobs short of tasks, and ${foreign} others free`);
+    this.#break(2, `launched ${created} in ${pool.name} with ${need} tasks missing and ${foreign} foreign agents free`);
   }
 
-  /** Runs that the tick observed in a post-plan status for longer than HCP Terraform's own checks take. */
+  /** Number of observed runs that have been in a post-plan status for longer than HCP Terraform's own checks take. */
   #postPlanDue(pool: string, by: TickRecord): number {
     const listed = [...(by.postPlan.get(pool)?.values() ?? [])];
     return listed.filter((sinceMs) => by.startedAtMs - sinceMs >= (POST_PLAN_DUE_MS[0] ?? 0)).length;
@@ -321,7 +321,7 @@ export class Promises {
     return lanes.reduce((sum, { family }) => sum + (created.get(family) ?? 0), 0);
   }
 
-  /** Free tasks of the lane that the tick was shown, in lists or in an answer to RunTask. */
+  /** Number of the lane's free tasks that the tick observed, in lists or in responses to RunTask. */
   #shownFree(pool: string, lane: ScenarioLane, by: TickRecord): number {
     const { ecs, time, config } = this.#parts;
     const statuses = by.agents.get(pool)?.statuses ?? 'hidden';
@@ -332,12 +332,12 @@ export class Promises {
     for (const id of by.live) {
       const task = ecs.task(id);
       if (task?.family !== lane.family || busy.has(id)) continue;
-      // ECS shows that its container has ended.
+      // Skip the task if ECS shows that its container has ended.
       if (task.lingersSinceMs !== undefined && task.exitCode !== undefined) continue;
       const status = statuses === 'hidden' ? undefined : statuses.get(id);
       if (status !== 'idle' && (status !== undefined || task.createdAtMs <= youngest)) continue;
       own += 1;
-      // Only a container that has started can have one of the jobs without an agent's name.
+      // A job without an agent's name can only belong to a task whose container has started.
       if (task.startedAtMs !== undefined) started += 1;
     }
     const answered = [...by.answered].filter((id) => ecs.task(id)?.family === lane.family).length;
@@ -353,10 +353,10 @@ export class Promises {
   }
 
   /**
-   * Live tasks that the tick was shown or launched, without those that ECS still runs after their agent left. Up to `maxAgents` of the latter hold no
-   * slot.
+   * Number of live tasks that the tick observed or launched. If ECS still shows tasks as running after their agent left, up to
+   * `maxAgents` of them don't count.
    *
-   * @param freed whether to leave out all tasks that may have lost their slot, or only those that must have.
+   * @param freed whether to skip all tasks that may have lost their slot, or only those that must have lost it
    */
   #shownLive({ name, maxAgents }: ScenarioPool, by: TickRecord, freed: 'may' | 'must'): number {
     const now = this.#parts.time.now();
@@ -367,13 +367,13 @@ export class Promises {
       const { lingersSinceMs, exitCode, createdAtMs } = task;
       if (lingersSinceMs === undefined || !this.#truth.isKnownToHaveLeft(task)) return false;
       if (freed === 'must') return now - lingersSinceMs > LINGERS_MS + CLOCKS_MS;
-      // If ECS knows the exit code, but no list of agents shows since when, the task's age counts.
+      // If ECS shows the exit code, the launcher can't know when the agent left, so the task's age counts.
       return now - (exitCode === undefined ? lingersSinceMs : createdAtMs) > LINGERS_MS - CLOCKS_MS;
     });
     return live.length - Math.min(lingering.length, maxAgents) + this.#created(name, by);
   }
 
-  /** 3: the limits, by what the tick was shown. It can't count a launch that ECS doesn't show yet. */
+  /** Promise 3: the launcher keeps the limits, as far as the tick observed. It can't count a task that ECS doesn't show yet. */
   #limitsKept(pool: ScenarioPool, by: TickRecord): void {
     const { settings } = this.#parts;
     const live = this.#shownLive(pool, by, 'may');
@@ -385,7 +385,7 @@ export class Promises {
     if (agents > settings.agentsCeiling) {
       this.#break(
         3,
-        `${agents} agents registered or starting in ${pool.organization}, ceiling ${settings.agentsCeiling}`,
+        `${agents} agents registered or starting in ${pool.organization}, agentsCeiling ${settings.agentsCeiling}`,
       );
     }
   }
@@ -403,7 +403,7 @@ export class Promises {
     return starting.length + registered.length + this.#created(pool, by);
   }
 
-  /** 6: tasks that don't start cost a bounded number of launches per hour, as far as ECS shows the failures. */
+  /** Promise 6: while starts fail, the number of launches per hour is bounded, as far as ECS shows the failures. */
   #failuresBounded(pool: ScenarioPool, task: SimulatedTask): void {
     const now = task.createdAtMs;
     const { family, lane } = task;
@@ -415,11 +415,11 @@ export class Promises {
     if (first === undefined) return;
     const inARow = recent.filter((at) => at >= first.createdAtMs).length;
     if (inARow > pool.maxAgents + PROBES_AN_HOUR) {
-      this.#break(6, `${inARow} launches within an hour in ${family}, where no task has come up since`);
+      this.#break(6, `${inARow} launches within an hour in ${family}, where no task has started successfully since`);
     }
   }
 
-  /** 6: agents that come up and get no job. Three rounds of them may be chance; after that, each is a probe. */
+  /** Promise 6: bounds launches of agents that start but get no job. Three rounds can be chance; after that, only trial launches are allowed. */
   #fruitlessBounded({ name, maxAgents }: ScenarioPool, lane: ScenarioLane, now: number): void {
     if (!this.#parts.settings.agentsVisible) return;
     const [first] = this.#truth.fruitless(name, lane);
@@ -427,29 +427,30 @@ export class Promises {
     const since = Math.max(first.createdAtMs, now - HOUR_MS);
     const inARow = (this.#launchesAtMs.get(lane.family) ?? []).filter((at) => at >= since).length;
     if (inARow > 3 * maxAgents + PROBES_AN_HOUR) {
-      this.#break(6, `${inARow} launches within an hour in ${lane.family}, where no task has got a job since`);
+      this.#break(6, `${inARow} launches within an hour in ${lane.family}, where no agent has had a job since`);
     }
   }
 
-  /** 4: no task that may be running a job is stopped. */
+  /** Promise 4: the launcher stops no task that can have a job. */
   stopRequested(task: SimulatedTask, by: TickRecord): void {
     const unseen = by.blind.get(task.pool);
-    if (unseen !== undefined) this.#break(9, `stopped in ${task.pool}, of which the tick could not see: ${unseen}`);
+    if (unseen !== undefined)
+      this.#break(9, `stopped a task in ${task.pool}, which the tick could not observe completely: ${unseen}`);
     if (task.lingersSinceMs !== undefined) return;
     const agent = this.#parts.containers.agentOf(task);
     if (agent === undefined || agent.status === 'errored' || agent.status === 'exited') return;
     const listed = by.agents.get(task.pool);
     const listedAtMs = by.agentsListedAtMs.get(task.pool) ?? listed?.atMs ?? 0;
     if (listed !== undefined && listed.statuses !== 'hidden' && agent.registeredAtMs > listedAtMs) {
-      // It registered after the tick had listed agents. After one SIGTERM, it still finishes a job that it got since.
+      // The agent registered after the tick had listed agents. After SIGTERM, it still finishes its job.
       this.racedStops += 1;
       return;
     }
     const job = agent.job === undefined ? 'no job' : `job ${agent.job.key}`;
-    this.#break(4, `task ${task.id} stopped, whose agent is ${agent.status} with ${job}`);
+    this.#break(4, `task ${task.id} was stopped while its agent was ${agent.status} with ${job}`);
   }
 
-  /** 7: the poll budget of one token, in a warm function. */
+  /** Promise 7: a warm function keeps the request budget of each API token. */
   runListRequested(environment: Environment, secret: string): void {
     const now = this.#parts.time.now();
     const key = `${environment.number} ${secret}`;
@@ -459,9 +460,9 @@ export class Promises {
       this.#break(7, `${recent.length} run lists within 60 s with one token`);
   }
 
-  /** 8: nothing that leaves the launcher, for people or for ECS, contains a token. */
+  /** Promise 8: no output of the launcher, such as logs or RunTask calls, contains an API token. */
   sent(text: string): void {
-    if (text.includes(API_TOKEN)) this.#break(8, `the token is in: ${text.slice(0, 120)}`);
+    if (text.includes(API_TOKEN)) this.#break(8, `the output contains the API token: ${text.slice(0, 120)}`);
   }
 
   // -- Ticks
@@ -480,7 +481,7 @@ export class Promises {
     this.#watchJobs();
   }
 
-  /** 1: a run that waits for an agent to evaluate its policies gets one when it is due and none was started since. */
+  /** Promise 1: a run that waits for a policy evaluation gets an agent when one is due and no other was started since. */
   #watchPolicies(pool: ScenarioPool, sinceMs: number): void {
     const lane = pool.lanes.find(({ accepts }) => accepts.includes('hidden'));
     if (lane === undefined) return;
@@ -492,7 +493,7 @@ export class Promises {
     if (jobs.length > 0) this.#watches.push({ pool, lane, jobs, sinceMs, cleanTicks: 0 });
   }
 
-  /** When the latest agent for a run in a post-plan status was due, if the next is not due soon. */
+  /** When the latest agent for a run in a post-plan status was due; `undefined` if the next one is due soon. */
   #dueMs(run: Job['policiesOf'] & object, now: number): number | undefined {
     const shownMs = shownSinceMs(run, this.#parts.settings);
     const latest = POST_PLAN_DUE_MS.findLastIndex((ms) => shownMs + ms <= now);
@@ -502,7 +503,7 @@ export class Promises {
     return now < shownMs + untilMs - 3 * MINUTE_MS ? shownMs + due : undefined;
   }
 
-  /** @param idle whether the world has had neither jobs nor tasks since before the tick began. */
+  /** @param idle whether there were no jobs and no tasks during the whole tick */
   tickEnded(record: TickRecord, tick: Tick, environment: Environment, idle: boolean): void {
     this.#blindnessTold(record, tick);
     for (const { errors } of tick.pools) for (const error of errors) this.sent(error.message);
@@ -513,20 +514,19 @@ export class Promises {
       environment.settled = false;
       return;
     }
-    // A sweep is due.
+    // Ignore pools with sweeps, because a sweep can be due.
     const sweeps = this.#parts.settings.pools.some(({ standing }) => standing !== undefined);
     if (idle && !sweeps) this.#idleTickIsCheap(record, environment);
     environment.settled = true;
   }
 
-  /** Pools in which external faults kept this tick from observing or doing everything. */
+  /** Pools in which a fault prevented part of the tick. */
   #disturbedPools(record: TickRecord, tick: Tick): Set<string> {
     const { pools, agentsCeiling } = this.#parts.settings;
     const names = pools.map(({ name }) => name);
     if (record.stale) return new Set(names);
     const disturbed = new Set([...record.hit, ...record.blind.keys()]);
-    // The budget comes before the jobs, but only if something other than the schedule used it up, or if HCP Terraform asked
-    // for a pause.
+    // The request budget may delay jobs, but only after additional invocations or if HCP Terraform asked for a pause.
     for (const { pool, errors } of tick.pools) {
       const withheld = errors.some(({ fault, status }) => fault === 'throttled' && status === undefined);
       const crowded = record.startedAtMs - this.#crowdedAtMs < 2 * MINUTE_MS;
@@ -534,21 +534,21 @@ export class Promises {
       if (withheld && (crowded || paused)) disturbed.add(pool.name);
     }
     if (agentsCeiling === undefined) return disturbed;
-    // Agents that can't be counted delay every pool under the organization agent limit.
+    // If the agents of one pool can't be counted, all pools of the organization wait.
     const organizations = new Set(pools.flatMap(({ name, organization }) => (disturbed.has(name) ? organization : [])));
     return new Set(pools.flatMap(({ name, organization }) => (organizations.has(organization) ? name : [])));
   }
 
-  /** HCP Terraform asked the user of a token to wait. */
+  /** HCP Terraform asked the client that uses this API token to wait. */
   paused(secret: string, untilMs: number): void {
     this.#pausedUntilMs.set(secret, Math.max(untilMs, this.#pausedUntilMs.get(secret) ?? 0));
   }
 
-  /** 1: after two ticks without faults, a job has an agent. A fault in between restarts the count. */
+  /** Promise 1: after two ticks without faults, a job has an agent. A fault restarts the count. */
   #jobsServed(record: TickRecord, disturbed: ReadonlySet<string>): void {
     const spared = this.#watches.filter(({ pool }) => !disturbed.has(pool.name));
     this.watched.excused += this.#watches.length - spared.length;
-    // A task that ECS still shows counts in maxAgents, although its agent has just left.
+    // A task counts towards maxAgents as long as ECS shows it, even if its agent has just left.
     this.#watches = spared.filter(({ pool }) => this.#shownLive(pool, record, 'must') < pool.maxAgents);
     this.watched.limited += spared.length - this.#watches.length;
     for (const watch of this.#watches) {
@@ -557,50 +557,51 @@ export class Promises {
       if (watch.cleanTicks < 2) continue;
       const { pool, jobs } = watch;
       const keys = jobs.filter(({ state }) => state === 'queued').map(({ key }) => key);
-      this.#break(1, `two ticks saw ${keys.join(', ')} queued in ${pool.name} and left them without anybody free`);
+      this.#break(1, `two ticks saw ${keys.join(', ')} queued in ${pool.name} and no agent is free for them`);
     }
   }
 
-  /** 5: a tick that finds nothing sends hardly any request. */
+  /** Promise 5: an idle tick sends very few requests. */
   #idleTickIsCheap({ calls }: TickRecord, environment: Environment): void {
     const { pools } = this.#parts.settings;
     const tokens = new Set(pools.map(({ organization, apiTokenSecret }) => `${organization} ${apiTokenSecret}`));
-    // Pools are looked up again every ten minutes.
+    // The launcher looks pools up again every ten minutes.
     const now = this.#parts.time.now();
     for (let n = 0; n < calls.otherHttp; n += 1) environment.lookupsAtMs.push(now);
     const lookups = environment.lookupsAtMs.filter((at) => at > now - LOOK_AGAIN_MS).length;
-    // A refused lookup is repeated once, a minute later.
+    // It repeats a failed lookup once, a minute later.
     const again = environment.refusedAtMs.filter((at) => at > now - LOOK_AGAIN_MS - 2 * MINUTE_MS).length;
-    // A pool that a fault kept from being found costs one separate request.
+    // After a fault prevented the lookup of a pool, the pool needs one separate request.
     const lists = environment.settled ? tokens.size : tokens.size + pools.length;
     if (calls.runLists > lists || lookups > pools.length + again || calls.ecs.join() !== 'ListTasks') {
       this.#break(
         5,
-        `an idle tick made ${calls.runLists}+${calls.otherHttp} requests and asked ECS ${calls.ecs.join()}`,
+        `an idle tick made ${calls.runLists}+${calls.otherHttp} requests to HCP Terraform and these calls of ECS: ${calls.ecs.join()}`,
       );
     }
   }
 
-  /** 9: what could not be observed is an error. It is neither demand nor the base of a decision. */
+  /** Promise 9: if the tick can't observe something, it reports an error, and doesn't decide on that data. */
   #blindnessTold(record: TickRecord, tick: Tick): void {
     for (const [name, what] of record.blind) {
       const part = tick.pools.find(({ pool }) => pool.name === name);
       if (part === undefined) continue;
-      if (part.errors.length === 0) this.#break(9, `${name} was not seen (${what}), and no error says so`);
-      // If the second list before a stop fails, that prevents only the stop.
+      if (part.errors.length === 0)
+        this.#break(9, `${name} could not be observed (${what}), but the tick has no error`);
+      // A failure of the second list before a stop only prevents the stop.
       const secondLook = what.startsWith('agents:') && record.agents.has(name) && part.stops.length === 0;
       if (part.decision !== undefined && !secondLook)
-        this.#break(9, `${name} was not seen (${what}), and was decided on`);
+        this.#break(9, `${name} could not be observed (${what}), but the tick made a decision`);
       if (part.demand !== undefined && what.startsWith('runs:')) {
         this.#break(
           9,
-          `the runs of ${name} were not observed (${what}), and were treated as ${part.demand.queued.length} queued`,
+          `the runs of ${name} could not be observed (${what}), but counted as ${part.demand.queued.length} queued jobs`,
         );
       }
     }
   }
 
-  /** 6: a failed start is reported, with a metric that an alarm watches. */
+  /** Promise 6: the launcher reports a failed start with a metric that an alarm watches. */
   reported(record: TickRecord, tick: Tick, metrics: ReadonlyMap<string, number>): void {
     this.#mostEnvironments = Math.max(this.#mostEnvironments, record.environment);
     if (record.stale) return;
@@ -617,23 +618,24 @@ export class Promises {
         ({ startFault, stoppedAtMs = now, state: { stopCode }, startedBy, exitCode, family }) =>
           startFault !== undefined &&
           !this.#truth.isFormer(name, family) &&
-          // An agent that left idle after a while without an error differs from a good one only by its job.
+          // If an idle agent left without an error, only its job shows whether the start failed.
           (startFault !== 'start-never-registers' || exitCode !== 0 || record.queued.get(name)?.has(startedBy ?? '')) &&
-          // The launcher doesn't report a task that someone else ended before it could fail.
+          // The launcher doesn't report a task that was stopped by someone else before it could fail.
           !/^(UserInitiated|SpotInterruption|TerminationNotice)$/.test(stopCode ?? '') &&
           now - stoppedAtMs > 1000 &&
           now - stoppedAtMs < 50 * MINUTE_MS &&
           (this.#parts.settings.agentsVisible || !startFault.startsWith('start-exit')),
       );
       if (unnamed !== undefined && (metrics.get(`${name} ${METRICS.startFailures}`) ?? 0) === 0) {
-        this.#break(6, `task ${unnamed.id} did not start (${unnamed.startFault}), and no metric says so`);
+        this.#break(6, `task ${unnamed.id} did not start (${unnamed.startFault}), but no metric shows it`);
       }
     }
   }
 
   /**
-   * 6: a failed sweep is reported for most of an hour, although the pool is idle. Another execution environment may not have looked while it
-   * could be seen. A container that ends well isn't known to have failed for that long. Without a list of agents, an exit code alone proves no failure.
+   * Promise 6: the launcher reports a failed sweep for most of an hour, even if the pool is idle. This isn't checked with several
+   * execution environments, because each of them looks at a different time. It isn't checked after exit code 0 either, nor after
+   * another exit code if agents can't be listed, because neither proves a failure.
    */
   #sweepFailureReported(pool: string, now: number, metrics: ReadonlyMap<string, number>): void {
     if (this.#mostEnvironments > 1) return;
@@ -651,29 +653,29 @@ export class Promises {
           now - stoppedAtMs < 50 * MINUTE_MS,
       );
     if (unnamed === undefined || (metrics.get(`${pool} ${METRICS.startFailures}`) ?? 0) > 0) return;
-    this.#break(6, `sweep ${unnamed.id} did not start (${unnamed.startFault}), and no metric says so`);
+    this.#break(6, `sweep ${unnamed.id} did not start (${unnamed.startFault}), but no metric shows it`);
   }
 
-  /** 6: a task that ran out of memory is reported with its own agent's job. */
+  /** Promise 6: the report on a task that ran out of memory contains the job of the task's agent. */
   outOfMemoryTold({ task: id, job, jobIs }: { readonly [attribute: string]: unknown }): void {
     const task = this.#parts.ecs.task(String(id));
     const agent = task && this.#parts.containers.agentOf(task);
     if (agent === undefined || jobIs !== undefined || agent.lastJob === job) return;
-    this.#break(6, `task ${id} is said to have had ${job}, and had ${agent.lastJob ?? 'no job'}`);
+    this.#break(6, `task ${id} was reported with the job ${job}, but it had ${agent.lastJob ?? 'no job'}`);
   }
 
-  /** More invocations than the schedule makes. They use the same budget. */
+  /** There was an invocation in addition to the schedule. It uses the same request budget. */
   crowded(): void {
     this.#crowdedAtMs = this.#parts.time.now();
   }
 
-  /** Lambda or its host ended an invocation, which is a fault like any other. */
+  /** Lambda killed an invocation. This counts as a fault. */
   invocationKilled(): void {
     this.#watches = [];
     this.disturbed(undefined, this.#parts.time.now() + MINUTE_MS);
   }
 
-  /** 1: an invocation ends before Lambda's timeout, and doesn't fail without a fault. */
+  /** Promise 1: an invocation ends before Lambda's timeout, and fails only after a fault. */
   invocationEnded(how: 'killed by its timeout' | { readonly rejected: unknown }): void {
     if (typeof how === 'string') {
       this.#break(1, `an invocation was ${how}`);
@@ -684,7 +686,7 @@ export class Promises {
     this.#break(1, `an invocation failed: ${text}`);
   }
 
-  /** 1, 5: at the world's end nothing waits and nothing is left. */
+  /** Promises 1 and 5: at the end of the world, no job waits and no task is left. */
   worldEnded(lastEventMs: number): void {
     const { settings, hcp, ecs } = this.#parts;
     const waiting = settings.pools.flatMap(({ name }) => hcp.queuedJobs(name));
@@ -701,7 +703,7 @@ export class Promises {
       this.#break(1, `policies never evaluated: ${unevaluated.map(({ policiesOf }) => policiesOf.id).join(', ')}`);
     const kept = new Set(settings.pools.flatMap(({ name, standing }) => (standing === undefined ? [] : name)));
     const left = [...ecs.live].filter(({ byLauncher, pool }) => byLauncher && !kept.has(pool));
-    if (left.length > 0) this.#break(5, `never gone: ${left.map(({ id }) => id).join(', ')}`);
+    if (left.length > 0) this.#break(5, `never ended: ${left.map(({ id }) => id).join(', ')}`);
   }
 }
 

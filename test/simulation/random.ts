@@ -1,4 +1,4 @@
-/** Random numbers that are the same on every machine: sfc32 (Chris Doty-Humphrey's small fast counter), seeded by a string. */
+/** Random numbers from a string seed, the same on every machine. Algorithm: sfc32 (Chris Doty-Humphrey's small fast counter). */
 export class Random {
   readonly #seed: string;
   #a: number;
@@ -14,12 +14,12 @@ export class Random {
     for (let i = 0; i < 12; i += 1) this.next();
   }
 
-  /** A separate sequence for one purpose. Other draws don't change it, so a shrunk world stays similar. */
+  /** A separate sequence for one purpose. Draws for other purposes don't change it, so a world stays similar while it is shrunk. */
   stream(purpose: string): Random {
     return new Random(`${this.#seed}/${purpose}`);
   }
 
-  /** From 0 to just below 1. */
+  /** A number from 0 to just below 1. */
   next(): number {
     const sum = (this.#a + this.#b + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
@@ -29,12 +29,12 @@ export class Random {
     return (sum >>> 0) / 4_294_967_296;
   }
 
-  /** A real number from `least` to below `most`. */
+  /** A number from `least` to just below `most`. */
   between(least: number, most: number): number {
     return least + this.next() * (most - least);
   }
 
-  /** An integer, both ends included. */
+  /** An integer in the range, which includes both ends. */
   whole(least: number, most: number): number {
     return least + Math.floor(this.next() * (most - least + 1));
   }
@@ -53,7 +53,7 @@ export class Random {
   }
 }
 
-/** FNV-1a with a final mix; 32 bits. */
+/** A 32-bit hash: FNV-1a with a final mixing step. */
 export function hashOf(text: string, basis = 0x811c9dc5): number {
   let hash = basis;
   for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

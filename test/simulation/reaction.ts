@@ -1,6 +1,6 @@
 /**
- * How long a job waits until the launcher calls RunTask for it, because of the schedule and the polling only. The real `runInvocation` and `tick` run every
- * minute in virtual time, jobs are queued at any moment, and vendors answer at once.
+ * Measures how long a job waits before the launcher calls RunTask for it. Only the schedule and the polling cause waits here: the real
+ * `runInvocation` and `tick` run every minute in virtual time, jobs are queued at random moments, and vendors respond immediately.
  *
  *   node test/simulation/reaction.ts
  */
@@ -13,7 +13,7 @@ const JOBS = 600;
 const LAMBDA_MS = 55_000;
 const START_MS = Date.parse('2026-03-01T00:00:00Z');
 
-/** Waits in seconds, shortest first. @param active whether the pool has a busy task all the time. */
+/** The waits in seconds, in ascending order. @param active whether the pool always has a busy task */
 async function waits(activePollMs: number, active: boolean): Promise<number[]> {
   const found: number[] = [];
   for (let i = 0; i < JOBS; i += 1) {

@@ -5,7 +5,7 @@ import type { Outcome } from './world.ts';
 
 const count = (n: number): string => n.toLocaleString('en');
 
-/** The numbers of many worlds. */
+/** The statistics of a run of the simulation, as text. */
 export function statisticsText(sums: Record<string, Statistics>, all: Statistics, tookMs: number): string {
   const rows = [
     ['worlds', count(all.worlds)],
@@ -41,7 +41,7 @@ export function statisticsText(sums: Record<string, Statistics>, all: Statistics
   return `${table(rows)}\n${table(waste)}\nFaults by kind\n${table(faults)}\n`;
 }
 
-/** A broken promise: which, the shortest world, and the command that shows it again. */
+/** The report on a broken promise: its number, the shortest world found, and the command to replay that world. */
 export function brokenText(
   { world, promise, what, profile }: { world: string; promise: number; what: string; profile: string },
   shrunk: Shrunk | undefined,
@@ -59,7 +59,7 @@ export function brokenText(
   ].join('');
 }
 
-/** One world, with everything that happened in it. */
+/** The report on one world, with everything that happened in it. */
 export function replayText(scenario: Scenario, outcome: Outcome): string {
   const { broken } = outcome;
   return [

@@ -1,6 +1,6 @@
-/** What happens to the launcher in a world. It is drawn from a seed once and is then only data, so it can be cut down. */
+/** What happens to the launcher in a world. A seed determines it. It is plain data, so that events can be removed from it. */
 
-/** A status that a run passes through, and for how long. */
+/** A status that a run passes through, and its duration. */
 export interface Stage {
   readonly status: string;
   readonly ms: number;
@@ -11,23 +11,23 @@ export interface RunCreated {
   readonly kind: 'run';
   readonly pool: string;
   readonly workspace: string;
-  /** `plan_only` runs don't wait for the workspace's other runs. */
+  /** `plan_only` runs don't wait for other runs of the workspace. */
   readonly operation: 'plan_and_apply' | 'plan_only';
-  /** After the plan: `auto` continues automatically, `person` waits `approvalMs` for an approval. */
+  /** What follows the plan: `auto` continues immediately, `person` waits `approvalMs` for an approval. */
   readonly approval: 'auto' | 'person';
   readonly approvalMs: number;
   readonly planMs: number;
   readonly applyMs: number;
   readonly fails?: 'plan' | 'apply' | undefined;
-  /** Before the plan is queued. */
+  /** The statuses before the plan is queued. */
   readonly before: readonly Stage[];
-  /** Between the plan's end and the approval. */
+  /** The statuses between the end of the plan and the approval. */
   readonly between: readonly Stage[];
-  /** An agent of the pool evaluates policies for this long after the plan; the runs list shows only `post_plan_running`. */
+  /** After the plan, an agent of the pool evaluates policies for this long. Lists of runs only show `post_plan_running`. */
   readonly policyMs?: number | undefined;
 }
 
-/** Faults that last: while the window is open, each call, start or invocation of its kind is hit with the given probability. */
+/** Kinds of faults. During a fault's window, it hits each matching call, task start or invocation with the given probability. */
 export type FaultKind =
   // HCP Terraform's API
   | 'hcp-429'
@@ -71,7 +71,7 @@ export type FaultKind =
   | 'start-registers-twice'
   | 'start-exit-0-late'
   | 'start-leaves-early'
-  // ECS doesn't notice that the agent's container ended, or knows its exit code and still runs the task
+  // ECS still shows the task as running after its container ended. In the second case, it knows the exit code.
   | 'task-lingers'
   | 'task-lingers-known'
   // Lambda and its schedule
@@ -84,22 +84,22 @@ export interface FaultWindow {
   readonly kind: 'fault';
   readonly fault: FaultKind;
   readonly ms: number;
-  /** Probability, up to 1. */
+  /** Probability from 0 to 1. */
   readonly rate: number;
-  /** Only this pool's starts and refusals; absent: every pool's. */
+  /** Hits only this pool's task starts and API calls. Default: those of all pools. */
   readonly pool?: string | undefined;
-  /** Only starts of this family; absent: every one of the pool. */
+  /** Hits only task starts of this family. Default: all families of the pool. */
   readonly family?: string | undefined;
 }
 
 export type Happening =
   | RunCreated
   | FaultWindow
-  /** A person cancels the run that the event with this id created, or discards its plan. */
+  /** A person cancels the run of the event with this id, or discards its plan. */
   | { readonly kind: 'cancel'; readonly run: number }
-  /** A job that no list of runs shows: a health assessment, a module test, a stack's job. */
+  /** An unlisted job, such as a health assessment, a module test or a job of a stack. */
   | { readonly kind: 'assessment'; readonly pool: string; readonly ms: number }
-  /** A foreign agent of the pool comes, and leaves after a while. A picky one accepts neither plans nor applies. */
+  /** A foreign agent registers in the pool, and leaves after a while. A picky agent accepts neither plans nor applies. */
   | {
       readonly kind: 'foreign-agent';
       readonly pool: string;
@@ -107,20 +107,20 @@ export type Happening =
       readonly single: boolean;
       readonly picky: boolean;
     }
-  /** An agent's process dies without deregistering, as by SIGKILL. */
+  /** An agent's process dies without deregistering, for example by SIGKILL. */
   | { readonly kind: 'kill-agent'; readonly pool: string }
-  /** An agent lives but reaches nothing for a while. */
+  /** An agent loses its network connection for a while. */
   | { readonly kind: 'cut-off-agent'; readonly pool: string; readonly ms: number }
   /** An agent's process hangs forever and ignores SIGTERM. */
   | { readonly kind: 'freeze-agent'; readonly pool: string }
   | { readonly kind: 'stop-task'; readonly pool: string; readonly by: 'person' | 'spot' | 'maintenance' }
-  /** A person starts a task of the pool's family. */
+  /** A person starts a task with the pool's task definition. */
   | { readonly kind: 'manual-task'; readonly pool: string }
-  /** The stack is deployed again: cold starts, and other RunTask parameters. */
+  /** A deployment of the stack. It causes cold starts and changes the parameters of RunTask calls. */
   | { readonly kind: 'deployment' }
   /** A deployment that changes a pool's limit and its number of warm agents. */
   | { readonly kind: 'resize'; readonly pool: string; readonly maxAgents: number; readonly warm: number }
-  /** A deployment that sets or removes a pool's `phases`: its next tasks have other families. */
+  /** A deployment that sets or removes `phases` of a pool, so that its next tasks have different families. */
   | { readonly kind: 'rephase'; readonly pool: string; readonly lanes: readonly ScenarioLane[] }
   /** Lambda ends its idle execution environments. */
   | { readonly kind: 'recycle' }
@@ -128,13 +128,13 @@ export type Happening =
   | { readonly kind: 'nudge' };
 
 export type ScenarioEvent = Happening & {
-  /** Stays the same when other events are left out. */
+  /** Stays the same if other events are removed. */
   readonly id: number;
-  /** Since the world's start. */
+  /** Time since the start of the world. */
   readonly atMs: number;
 };
 
-/** The lane of a task of this family, even if it is from before a `rephase`. */
+/** The lane of this task family, even if a `rephase` has replaced the lane since. */
 export function laneOf(
   { lanes, formerLanes = [] }: ScenarioPool,
   family: string | undefined,
@@ -142,13 +142,13 @@ export function laneOf(
   return [...lanes, ...formerLanes].find((lane) => lane.family === family);
 }
 
-/** Kinds of jobs; no list of runs shows the hidden ones. */
+/** Kinds of jobs. `hidden` stands for unlisted jobs. */
 export type JobKind = 'plan' | 'apply' | 'hidden';
 
-/** One kind of a pool's tasks. */
+/** A lane of a pool. */
 export interface ScenarioLane {
   readonly family: string;
-  /** What its agents accept. */
+  /** The kinds of jobs that the lane's agents accept. */
   readonly accepts: readonly JobKind[];
   readonly spot: boolean;
 }
@@ -161,17 +161,17 @@ export function wholeLane(family: string): ScenarioLane {
 export interface ScenarioPool {
   readonly name: string;
   readonly id: string;
-  /** Whether the settings have the pool's id. */
+  /** Whether the settings contain the pool's id. */
   readonly idGiven: boolean;
   readonly organization: string;
   readonly apiTokenSecret: string;
-  /** A `rephase` changes them. */
+  /** The current lanes. A `rephase` changes them. */
   lanes: readonly ScenarioLane[];
-  /** Lanes from before a `rephase`, whose tasks may still live. */
+  /** Earlier lanes that a `rephase` replaced. Some of their tasks can still be running. */
   formerLanes?: readonly ScenarioLane[];
-  /** A `resize` changes it. */
+  /** The current limit. A `resize` changes it. */
   maxAgents: number;
-  /** Warm agents of its first lane (a `resize` changes their number), and the minutes between its sweeps. */
+  /** The number of warm agents in the first lane (a `resize` changes it), and the minutes between sweeps. */
   readonly standing?: { warm?: number; readonly idleSeconds?: number; readonly sweepMinutes?: number };
 }
 
@@ -180,28 +180,28 @@ export interface WorldSettings {
   readonly agentsCeiling: number | undefined;
   readonly activePollMs: number;
   readonly startDeadlineMs: number;
-  /** After this time without a job, the container's watchdog makes its agent leave. */
+  /** After this time without a job, the container's watchdog ends the agent. */
   readonly idleWindowMs: number;
   /** Whether the API token can list agents. */
   readonly agentsVisible: boolean;
-  /** Terraform Enterprise doesn't report which agent has a job. */
+  /** Whether lists of runs show which agent has a job. Terraform Enterprise doesn't show it. */
   readonly agentNamesInRuns: boolean;
   readonly dequeueOrder: 'applies-first' | 'oldest-first';
-  /** Maximum number of resources per page, whatever the request asks for. */
+  /** Maximum page size, even if a request asks for more. */
   readonly runsPageCap: number;
   readonly ecsPageCap: number;
-  /** How far the vendors' clocks are ahead of the launcher's. */
+  /** How far the vendors' clocks are ahead of the launcher's clock. */
   readonly hcpSkewMs: number;
   readonly ecsSkewMs: number;
-  /** Maximum delay of ECS's reads without a fault. */
+  /** Maximum delay of reads from ECS without a fault. */
   readonly usualLagMs: number;
-  /** How long ECS remembers a token: always 24 h, or only until an hour after its task stopped. */
+  /** How long ECS remembers a client token: always 24 h, or only until an hour after its task stopped. */
   readonly tokenLife: '24h' | 'task-and-1h';
-  /** Whether a call without Spot capacity uses up its token. Not documented. */
+  /** Whether a call without Spot capacity uses up its client token. AWS doesn't document this. */
   readonly failedTokens: 'forgotten' | 'used-up';
-  /** Whether HCP Terraform reports when a run entered a post-plan status. Not documented. */
+  /** Whether HCP Terraform shows when a run entered a post-plan status. HashiCorp doesn't document this. */
   readonly postPlanTimes: boolean;
-  /** Exit code of an agent's process after a failed operation. Not documented. */
+  /** Exit code of an agent's process after a failed operation. HashiCorp doesn't document it. */
   readonly exitCodeAfterFailedJob: 0 | 1;
 }
 
@@ -210,7 +210,7 @@ export interface Scenario {
   readonly profile: string;
   readonly settings: WorldSettings;
   readonly events: readonly ScenarioEvent[];
-  /** After this time, no new event happens. What has begun continues. */
+  /** After this time, no new event happens. Runs and faults that have begun continue. */
   readonly lastsMs: number;
 }
 

@@ -2,21 +2,21 @@ import type { Launcher } from './launcher.ts';
 import { type Scenario, type ScenarioEvent, withEvents } from './scenario.ts';
 import { type Outcome, simulate } from './world.ts';
 
-/** Worlds that a shrink may run. */
+/** Maximum number of worlds that `shrink` runs. */
 const MOST_TRIES = 400;
 
 export interface Shrunk {
   readonly scenario: Scenario;
   readonly outcome: Outcome;
-  /** Worlds that were run for it. */
+  /** Number of worlds that were run to find this one. */
   readonly tries: number;
 }
 
 /**
- * Leaves out events as long as the same promise is still broken: first halves, then smaller and smaller parts, in the end single events. Each attempt draws
- * everything from the same seed again, so the remaining events alone break the promise.
+ * Removes events as long as the same promise is still broken: first half of them, then smaller parts, and finally single events.
+ * Each attempt uses the same seed, so the events that remain are enough to break the promise.
  *
- * @returns the shortest world found; `undefined` if the complete world breaks no promise.
+ * @returns the shortest world found; `undefined` if the complete world keeps all promises
  */
 export async function shrink(scenario: Scenario, launcher: Launcher): Promise<Shrunk | undefined> {
   const whole = await simulate(scenario, launcher);

@@ -19,7 +19,7 @@ function mutant(name: string): Promise<Launcher> {
 }
 
 describe('the nine promises', () => {
-  it.each(['calm', 'mixed'] as const)('hold in worlds of the profile %s', async (profile) => {
+  it.each(['calm', 'mixed'] as const)('are kept in worlds of the profile %s', async (profile) => {
     const statistics = await runBatch({ seed: 'test', profile, from: 0, to: 4 }, LAUNCHER);
     expect(statistics[profile]?.broken).toEqual([]);
     expect(statistics[profile]?.served).toBeGreaterThan(0);
@@ -27,7 +27,7 @@ describe('the nine promises', () => {
 });
 
 describe('the simulation', () => {
-  it('is decided by its seed alone', async () => {
+  it('gives the same result for the same seed', async () => {
     const traceHash = async (seed: string) =>
       (await simulate(scenarioOf(seed, 'mixed'), LAUNCHER, { keepTrace: true })).traceHash;
     const first = await traceHash('same.1');
@@ -36,7 +36,7 @@ describe('the simulation', () => {
     expect(first).not.toBe(0);
   });
 
-  it('cuts a world that breaks a promise down to what breaks it, and says how to see it again', async () => {
+  it('shrinks a world that breaks a promise to the events that break it, and prints the command to replay it', async () => {
     const launcher = await mutant('idle agents are stopped');
     for (let world = 0; ; world += 1) {
       const scenario = scenarioOf(`shrink.${world}`, 'agents');
@@ -53,22 +53,22 @@ describe('the simulation', () => {
     }
   });
 
-  it('counts a task that a conflict named as free only until the tick is shown that it has ended', async () => {
+  it('counts a task that ConflictException returned as free only until the tick sees that the task has ended', async () => {
     expect((await simulate(scenarioOf('sim3b.192', 'all'), LAUNCHER)).broken).toBeUndefined();
   });
 
-  it('expects no metric for a failed sweep whose exit code alone proves nothing, since agents can’t be listed', async () => {
+  it('expects no metric for a failed sweep if agents can’t be listed, because its exit code alone proves nothing', async () => {
     const scenario = withEvents(scenarioOf('session-19.11019', 'all'), ({ id }) => id === 2);
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
-  it('serves an apply in the world whose warm agents for plans once held the only slot', async () => {
+  it('serves an apply in a world in which a warm agent for plans once blocked the only slot', async () => {
     const scenario = withEvents(scenarioOf('918273.1098', 'all'), ({ id }) => id === 1 || id === 3);
     expect((await simulate(scenario, LAUNCHER)).broken).toBeUndefined();
   });
 
   it.each(['all', 'warm', 'warm-lanes', 'warm-licence', 'warm-failing', 'sweeps', 'rephased'] as const)(
-    'draws only settings that the function accepts, also after each deployment: %s',
+    'draws only settings that the function accepts, even after each deployment, for the profile %s',
     (profile) => {
       for (let world = 0; world < 150; world += 1) {
         const { settings, events } = scenarioOf(`drawn.${world}`, profile);
@@ -77,10 +77,10 @@ describe('the simulation', () => {
         for (const event of events) {
           if (event.kind !== 'resize' && event.kind !== 'rephase') continue;
           const pool = settings.pools.find(({ name }) => name === event.pool);
-          if (pool === undefined) throw new Error('a deployment of a pool that is not there');
+          if (pool === undefined) throw new Error('a deployment changes an unknown pool');
           if (event.kind === 'rephase') pool.lanes = event.lanes;
           else {
-            if (pool.standing === undefined) throw new Error('a resize of a pool without warm agents');
+            if (pool.standing === undefined) throw new Error('a resize changes a pool without warm agents');
             pool.maxAgents = event.maxAgents;
             pool.standing.warm = event.warm;
           }
@@ -90,15 +90,15 @@ describe('the simulation', () => {
     },
   );
 
-  it('has nothing to cut down in a world that keeps every promise', async () => {
+  it('doesn’t shrink a world that keeps every promise', async () => {
     expect(await shrink(scenarioOf('whole.1', 'calm'), LAUNCHER)).toBeUndefined();
   });
 
-  it('says when a broken promise does not come again', () => {
+  it('reports that it isn’t deterministic when a replayed world doesn’t break the promise again', () => {
     expect(brokenText({ world: 'w', promise: 1, what: 'x', profile: 'all' }, undefined)).toContain('not deterministic');
   });
 
-  it('prints the numbers of a run', async () => {
+  it('prints the statistics of a run', async () => {
     const sums = await runBatch({ seed: 'print', profile: 'calm', from: 0, to: 2 }, LAUNCHER);
     const text = statisticsText(sums, sums['calm'] ?? noStatistics(), 1000);
     expect(text).toMatch(/worlds\s+2\n/);
@@ -106,7 +106,7 @@ describe('the simulation', () => {
     expect(text).toMatch(/calm\s+2 /);
   });
 
-  it('every mutant changes exactly one thing that is there', () => {
+  it('can apply each edit of every mutant exactly once', () => {
     for (const one of MUTANTS) expect(() => folder.write(one)).not.toThrow();
     expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
   });

@@ -21,23 +21,23 @@ export interface Statistics {
   served: number;
   idleAgentMs: number;
   racedStops: number;
-  /** What became of the jobs that ticks found queued. */
+  /** Results for the jobs that ticks found queued. */
   watched: { served: number; limited: number; excused: number };
-  /** Faults that hit something, by kind. */
+  /** Number of faults that hit, by kind. */
   faults: Record<string, number>;
-  /** Number of served jobs by their wait in seconds. */
+  /** Number of served jobs, by wait in seconds. */
   waits: Record<string, number>;
   broken: BrokenWorld[];
 }
 
 const WATCHED = ['served', 'limited', 'excused'] as const;
 
-/** The worlds to run: those of one base seed, by number. */
+/** The worlds to run: a range of numbers, which are combined with one base seed. */
 export interface Batch {
   readonly seed: string;
   readonly profile: ProfileName | 'all';
   readonly from: number;
-  /** Not included. */
+  /** The first number after the range. */
   readonly to: number;
 }
 
@@ -59,7 +59,7 @@ export function noStatistics(): Statistics {
   };
 }
 
-/** A world's own seed. */
+/** The seed of one world. */
 export function seedOf(base: string, world: number): string {
   return `${base}.${world}`;
 }
@@ -112,7 +112,7 @@ export function add(into: Statistics, other: Statistics): void {
   into.broken.push(...other.broken);
 }
 
-/** Seconds within which this share of the served jobs had an agent; `undefined` if no job was served. */
+/** The wait in seconds that this share of the served jobs didn't exceed; `undefined` if no job was served. */
 export function waitSeconds({ waits, served }: Statistics, share: number): number | undefined {
   let count = 0;
   const seconds = Object.keys(waits)

@@ -4,16 +4,16 @@ import { Worker } from 'node:worker_threads';
 import type { ProfileName } from './profiles.ts';
 import { add, noStatistics, type Statistics } from './statistics.ts';
 
-/** Worlds per batch of a thread. */
+/** Number of worlds in each batch that a thread runs. */
 const AT_A_TIME = 25;
 
 export interface Job {
   readonly seed: string;
   readonly profile: ProfileName | 'all';
   readonly worlds: number;
-  /** Default: one per core. */
+  /** Number of threads. Default: one per core. */
   readonly threads?: number | undefined;
-  /** Folder of the launcher to run; absent: the real one. */
+  /** Folder of the launcher to run. Default: the real launcher. */
   readonly folder?: string | undefined;
   readonly progress?: ((worlds: number) => void) | undefined;
 }
@@ -33,7 +33,7 @@ export async function runWorlds(job: Job): Promise<Record<string, Statistics>> {
         next = Math.min(worlds, from + AT_A_TIME);
         const to = next;
         worker.postMessage({ seed, profile, from, to });
-        // `once` rejects if the worker fails.
+        // If the worker fails, `once` rejects.
         const [batch]: Record<string, Statistics>[] = await once(worker, 'message');
         for (const [name, statistics] of Object.entries(batch ?? {})) {
           const sum = sums[name] ?? noStatistics();

@@ -7,19 +7,19 @@ import type { HcpWorld } from './hcp-world.ts';
 import type { ScenarioLane, ScenarioPool, WorldSettings } from './scenario.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-/** Difference that both clocks and the delay of reads make in the launcher's view. */
+/** Tolerance for clock skew and for the delay of reads. */
 const SLACK_MS = 30_000;
 
-/** How long a task that ECS still runs after its agent left holds its slot. */
+/** If ECS still shows a task as running after its agent left, the task keeps its slot this long. */
 const LINGERS_MS = 5 * 60_000;
 
-/** How long an idle foreign agent counts as supply for a job that it doesn't take, plus the difference of clocks. */
+/** How long an idle foreign agent counts as supply for a job that it doesn't take, plus the tolerance. */
 const PATIENCE_MS = 90_000 + SLACK_MS;
 
 /** The limits that the promises refer to. */
 export type PromisedLimits = Pick<Limits, 'startDeadlineMs' | 'backOffBaseMs' | 'backOffMaxMs'>;
 
-/** The true state of the world, whatever the launcher was shown. The promises are judged by it. */
+/** The true state of the world, which can differ from what the launcher observed. The promises are judged by it. */
 export class Truth {
   readonly #time: VirtualTime;
   readonly #settings: WorldSettings;
@@ -42,14 +42,14 @@ export class Truth {
     this.#containers = containers;
   }
 
-  /** Tasks of the pool that have not ended and are not being stopped. */
+  /** Tasks of the pool that are neither stopped nor stopping. */
   live(pool: string): SimulatedTask[] {
     return [...this.#ecs.live].filter((task) => task.pool === pool && task.desiredStatus === 'RUNNING');
   }
 
   /**
-   * Slots of maxAgents that are in use. A task that ECS still runs after its agent left holds its slot for five minutes. If there are more than
-   * maxAgents of them, the others hold theirs, too.
+   * Number of slots of `maxAgents` that are in use. If ECS still shows a task as running after its agent left, the task gives up its
+   * slot after five minutes. Only `maxAgents` tasks can do so; any more of them keep their slots.
    */
   occupied(pool: ScenarioPool): number {
     const now = this.#time.now();
@@ -61,12 +61,12 @@ export class Truth {
     return live.length - Math.min(lingering.length, pool.maxAgents);
   }
 
-  /** Whether HCP Terraform or ECS shows that the task's agent has ended. A killed agent is *unknown* for a while first. */
+  /** Whether HCP Terraform or ECS shows that the task's agent has ended. HCP Terraform shows a killed agent as *unknown* at first. */
   isKnownToHaveLeft(task: SimulatedTask): boolean {
     return task.exitCode !== undefined || this.#containers.agentOf(task)?.status === 'exited';
   }
 
-  /** What can take a job of the lane: tasks that start or whose agent waits, and waiting foreign agents. */
+  /** Number of agents that can take a job of the lane: in starting tasks, idle in a task, or idle and foreign. */
   free(pool: string, lane: ScenarioLane): number {
     const { agentsVisible } = this.#settings;
     const now = this.#time.now();
@@ -76,7 +76,7 @@ export class Truth {
       const young = now - task.createdAtMs <= this.#limits.startDeadlineMs + SLACK_MS;
       if (agent === undefined) return young;
       if (agentsVisible) return agent.status === 'idle';
-      // If agents can't be listed, only listed runs show that one is busy, and a young task seems to be starting.
+      // If agents can't be listed, only a listed run shows that an agent is busy. Otherwise a young task seems to be starting.
       return young && agent.job?.run === undefined;
     });
     const foreign = agentsVisible
@@ -90,20 +90,20 @@ export class Truth {
     return tasks.length + foreign.length - picky + Math.min(picky, young);
   }
 
-  /** Whether the task belongs to this lane, or to one from before a `rephase` that accepts such jobs. */
+  /** Whether the task belongs to this lane, or to an earlier lane that accepts the same kind of job. */
   #serves({ family, pool, lane: its }: SimulatedTask, lane: ScenarioLane): boolean {
     if (family === lane.family) return true;
     return this.isFormer(pool, family) && its.accepts.some((kind) => lane.accepts.includes(kind));
   }
 
-  /** Whether the family is from before a `rephase`. Its tasks hold no slot. */
+  /** Whether the family belongs to a lane that a `rephase` replaced. Its tasks use no slot. */
   isFormer(pool: string, family: string): boolean {
     return this.#settings.pools.some(
       ({ name, lanes }) => name === pool && !lanes.some((lane) => lane.family === family),
     );
   }
 
-  /** Why no launch is due in this lane, if none is. */
+  /** The reason why the launcher need not launch anything in this lane, if there is one. */
   limited(pool: ScenarioPool, lane: ScenarioLane): string | undefined {
     if (this.occupied(pool) >= pool.maxAgents) return 'maxAgents';
     if (this.#ceilingReached(pool)) return 'agentsCeiling';
@@ -113,8 +113,8 @@ export class Truth {
   }
 
   /**
-   * Neither agents nor the names of busy ones are shown. So nothing shows whether the old or the young task has a listed job, unless there are as many jobs
-   * as tasks that have come up.
+   * Whether the launcher can't tell which tasks are busy, because it sees neither agents nor the names of busy agents. It can only tell
+   * if there are as many running jobs as tasks whose container has started.
    */
   #nobodyTells(pool: string, { family, accepts }: ScenarioLane): boolean {
     const { agentsVisible, agentNamesInRuns } = this.#settings;
@@ -137,7 +137,7 @@ export class Truth {
     return this.#hcp.registered(organization) + starting >= agentsCeiling;
   }
 
-  /** Start failures since the last task of the pool, or of a lane of it, that came up, oldest first. */
+  /** Start failures since the last successful start in the pool (or in the lane, if one is given), oldest first. */
   startFailures(pool: string, lane?: ScenarioLane): SimulatedTask[] {
     const tasks = [...this.#ecs.tasks].filter((task) => isOf(task, pool, lane));
     const lastGoodMs = Math.max(
@@ -149,9 +149,9 @@ export class Truth {
     );
   }
 
-  /** Tasks whose agent came up and ended without ever having a job, since the last one that had one, oldest first. */
+  /** Tasks whose agent registered but never had a job, since the last task that had a job, oldest first. */
   fruitless(pool: string, lane: ScenarioLane): SimulatedTask[] {
-    // A warm agent or a sweep may leave without a job when its time is over.
+    // Ignore warm agents and sweeps that ended without a job after their idle window.
     const up = [...this.#ecs.tasks].filter(
       (task) =>
         isOf(task, pool, lane) &&
@@ -162,7 +162,7 @@ export class Truth {
           ranMs(task) >= task.idleWindowMs / 2
         ),
     );
-    // A task whose job failed within a minute looks like one without a job, as long as its own job waits.
+    // The launcher can't distinguish a task whose job failed within a minute from a task without a job.
     const hadJob = (task: SimulatedTask): boolean =>
       this.#containers.agentOf(task)?.hadJob === true &&
       (task.over ? ranMs(task) > 60_000 || task.exitCode === 0 : true);
@@ -174,8 +174,8 @@ export class Truth {
   }
 
   /**
-   * Without a list of agents, the launcher doesn't notice that a probe came up until it ends, and can't distinguish a failed job from a failed start. As
-   * long as ECS shows either, the back-off may continue.
+   * Without a list of agents, the launcher can't distinguish a failed job from a failed start, and sees the result of a trial launch only
+   * when its task ends. The back-off may continue as long as ECS shows such a task.
    */
   #failedLately(pool: string, lane: ScenarioLane): boolean {
     const sinceMs = this.#time.now() - 70 * 60_000;
@@ -187,7 +187,7 @@ export class Truth {
     );
   }
 
-  /** The promised back-off: it doubles with each failure, overlapping ones count once, and one probe runs at a time. */
+  /** Whether the promised back-off is active. It doubles with each round of failures and allows one trial launch at a time. */
   #backingOff(pool: string, lane: ScenarioLane): boolean {
     if (!this.#settings.agentsVisible && this.#failedLately(pool, lane)) return true;
     const failures = this.startFailures(pool, lane);
@@ -208,7 +208,7 @@ function isOf(task: SimulatedTask, pool: string, lane: ScenarioLane | undefined)
   return task.pool === pool && (lane === undefined || task.family === lane.family);
 }
 
-/** Tasks that overlapped count once. */
+/** Number of rounds: tasks whose lifetimes overlap belong to the same round. */
 function roundsOf(failures: readonly SimulatedTask[]): number {
   let rounds = 0;
   let roundEndsMs = Number.NEGATIVE_INFINITY;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../functions/launcher/ports.ts';
 import type { Scheduler } from '../../local/ecs/core/scheduler.ts';
 
-/** Made once, because making one costs as much as the other bookkeeping of a tick. */
+/** Created only once, because creating it takes as long as all other bookkeeping of a tick. */
 const TIME_OVER = new DOMException('The time is over', 'TimeoutError');
 
 interface Scheduled {
@@ -11,8 +11,8 @@ interface Scheduled {
 }
 
 /**
- * Time as a queue of events: it advances from event to event. Between two events, every promise that the first one settled, and all work that depends on it,
- * runs to its end.
+ * Virtual time is a queue of events, and it jumps from one event to the next. Before the next event, all asynchronous work
+ * that the last event started or continued has finished.
  */
 export class VirtualTime {
   readonly #heap: Scheduled[] = [];
@@ -20,7 +20,7 @@ export class VirtualTime {
   #nowMs: number;
   #scheduled = 0;
   #woken = false;
-  /** Events so far. */
+  /** Number of events so far. */
   events = 0;
 
   constructor(startMs: number) {
@@ -29,7 +29,7 @@ export class VirtualTime {
 
   readonly now = (): number => this.#nowMs;
 
-  /** Events of one time run in the order in which they were scheduled; one in the past runs now. */
+  /** Schedules an event. Events with the same time run in the order of their scheduling. A time in the past means now. */
   at(ms: number, run: () => void): void {
     this.#push({ atMs: Math.max(ms, this.#nowMs), order: this.#scheduled, run });
     this.#scheduled += 1;
@@ -39,17 +39,17 @@ export class VirtualTime {
     this.at(this.#nowMs + Math.round(ms), run);
   }
 
-  /** Called by an event that settles a promise or starts asynchronous work. */
+  /** An event must call this if it settles a promise or starts asynchronous work. */
   woke(): void {
     this.#woken = true;
   }
 
-  /** When the signal aborts; `Infinity` for a signal that this time did not make. */
+  /** When the signal aborts; `Infinity` if it wasn't created by this instance. */
   deadlineOf(signal: AbortSignal): number {
     return this.#deadlines.get(signal) ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Runs events until there are none, or until `over` returns true, which is called after each. */
+  /** Runs events until none is left, or until `over` returns true. It calls `over` after each event. */
   async run(over: () => boolean): Promise<void> {
     for (let event = this.#pop(); event !== undefined; event = this.#pop()) {
       this.#nowMs = event.atMs;
@@ -63,7 +63,7 @@ export class VirtualTime {
     }
   }
 
-  /** The launcher's `Clock` for this time. */
+  /** A `Clock` for the launcher that shows this virtual time. */
   clock(): Clock {
     return {
       now: this.now,
@@ -89,7 +89,7 @@ export class VirtualTime {
     };
   }
 
-  /** This time for the rules of a vendor whose clock is ahead by `skewMs`. */
+  /** The clock of a vendor, which is ahead of virtual time by `skewMs`. */
   scheduler(skewMs: number): Scheduler {
     return {
       now: () => this.#nowMs + skewMs,
@@ -142,7 +142,7 @@ function isBefore(a: Scheduled, b: Scheduled): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
-/** A turn of Node's event loop begins only when the queue of microtasks is empty. */
+/** Waits until all microtasks have run: only then does Node's event loop begin its next turn. */
 function microtasksDone(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

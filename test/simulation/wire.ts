@@ -2,43 +2,43 @@ import type { AgentStatusName } from '../../local/hcp-terraform/agents.ts';
 import type { Random } from './random.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-/** What one tick was shown and did, in the terms of the world. The promises are judged by it. */
+/** What one tick observed and did. The promises are judged by this record. */
 export interface TickRecord {
   readonly number: number;
   readonly environment: number;
   readonly startedAtMs: number;
-  /** Faults that hit one of its calls. */
+  /** Faults that hit one of the tick's calls. */
   readonly faults: string[];
-  /** Pools whose observation or launches they affected. */
+  /** Pools whose observation or launches those faults affected. */
   readonly hit: Set<string>;
-  /** Whether an answer of ECS was out of date. */
+  /** Whether a response from ECS was out of date. */
   stale: boolean;
-  /** Pools of which something could not be observed, and what. `*`: all pools. */
+  /** What could not be observed, by pool. `*` stands for all pools. */
   readonly blind: Map<string, string>;
-  /** Queued jobs that were listed, by pool: key, and since when. */
+  /** Queued jobs that were listed, by pool: each job's key, and since when it is queued. */
   readonly queued: Map<string, Map<string, number>>;
   /** Names of the agents of listed runs, by pool. */
   readonly runningNames: Map<string, Set<string>>;
-  /** Keys of running jobs that were listed without their agent's name, by pool. */
+  /** Keys of running jobs that were listed without the name of their agent, by pool. */
   readonly nameless: Map<string, Set<string>>;
-  /** Runs that were listed in a post-plan status, by pool: id, and since when, if HCP Terraform shows it. */
+  /** Runs that were listed in a post-plan status, by pool: each run's id, and since when it has the status (if HCP Terraform shows that). */
   readonly postPlan: Map<string, Map<string, number>>;
-  /** Ids of tasks that were shown and neither stopped nor stopping. */
+  /** Ids of tasks that ECS listed as live. */
   readonly live: Set<string>;
-  /** Ids of live tasks that only an answer to RunTask showed. */
+  /** Ids of live tasks that appeared only in a response to RunTask. */
   readonly answered: Set<string>;
-  /** Ids of tasks that were shown stopped or stopping. */
+  /** Ids of tasks that ECS listed as stopping or stopped. */
   readonly stopped: Set<string>;
-  /** When agents were listed last, by pool, including the second list before a stop. */
+  /** When agents were last listed, by pool. The second list before a stop counts, too. */
   readonly agentsListedAtMs: Map<string, number>;
-  /** Statuses of the agents that were listed for the decision, by pool, and when; `hidden`: the token can't list them. */
+  /** The agents' statuses that the decision used, by pool, and when they were listed. `hidden`: the token can't list agents. */
   readonly agents: Map<
     string,
     { readonly atMs: number; readonly statuses: ReadonlyMap<string, AgentStatusName> | 'hidden' }
   >;
-  /** Pools in which it has begun to launch. What it reads of them later doesn't change its decision. */
+  /** Pools in which the tick has begun to launch. Data that it reads later doesn't change its decision. */
   readonly decided: Set<string>;
-  /** Tasks that it started, by family. */
+  /** Tasks that the tick started, by family. */
   readonly created: Map<string, number>;
   readonly calls: { runLists: number; otherHttp: number; ecs: string[] };
 }
@@ -67,41 +67,41 @@ export function tickRecord(number: number, environment: number, startedAtMs: num
   };
 }
 
-/** Notes that a fault hit a tick, and which pools of it. */
+/** Records that a fault hit a tick, and which pools it affected. */
 export function noteFault(tick: TickRecord, fault: string, pools: Iterable<string>): void {
   tick.faults.push(fault);
   for (const pool of pools) tick.hit.add(pool);
 }
 
-/** One execution environment of the Lambda function: its process and its state. */
+/** One execution environment of the Lambda function. */
 export interface Environment {
   readonly number: number;
   alive: boolean;
   busy: boolean;
-  /** Whether one of its ticks had no fault, so it has made the lookups that happen once. */
+  /** Whether a tick without faults has run here, so all one-time lookups are done. */
   settled: boolean;
-  /** When idle ticks looked pools up. */
+  /** When idle ticks looked up pools. */
   readonly lookupsAtMs: number[];
-  /** When a fault refused the lookup of a pool, which is then repeated once. */
+  /** When a fault made the lookup of a pool fail. Such a lookup is repeated once. */
   readonly refusedAtMs: number[];
   tick: TickRecord;
 }
 
-/** How a call ends: with an answer, with an error, or never. */
+/** How a call ends: with a response, with an error, or never. */
 export type Reply<T> = { readonly value: T } | { readonly error: unknown } | 'silence';
 
 export interface Call<T> {
   readonly environment: Environment;
   readonly signal: AbortSignal;
   readonly latencyMs: number;
-  /** When the client gives up. */
+  /** After this time, the client gives up. */
   readonly timeoutMs: number;
-  /** The request arrives, and takes effect whether or not its answer comes. */
+  /** Called when the request arrives. It takes effect even if the response gets lost. */
   readonly arrive: () => Reply<T>;
   readonly givenUp: (why: 'timeout' | 'aborted') => unknown;
 }
 
-/** One request over the network, in virtual time. A process that has ended gets no answer. */
+/** Sends one request over the network in virtual time. If the calling process has ended, the promise never settles. */
 export function call<T>(time: VirtualTime, what: Call<T>): Promise<T> {
   const { environment, signal, latencyMs, timeoutMs, arrive, givenUp } = what;
   if (signal.aborted) return Promise.reject(givenUp('aborted'));
@@ -128,7 +128,7 @@ export function call<T>(time: VirtualTime, what: Call<T>): Promise<T> {
   });
 }
 
-/** A usual round trip. */
+/** Draws the duration of a normal round trip. */
 export function latency(random: Random, leastMs: number, mostMs: number): number {
   return random.between(leastMs, random.chance(0.05) ? mostMs * 4 : mostMs);
 }

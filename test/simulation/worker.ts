@@ -1,4 +1,4 @@
-/** A thread that runs the batches of worlds that it gets, with the launcher in the given folder. */
+/** Entry point of a worker thread. It runs batches of worlds with the launcher from the given folder. */
 import { parentPort, workerData } from 'node:worker_threads';
 import * as z from 'zod';
 import { LAUNCHER, loadLauncher } from './launcher.ts';

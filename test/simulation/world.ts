@@ -15,51 +15,51 @@ import { VirtualTime } from './virtual-time.ts';
 
 const MINUTE_MS = 60_000;
 
-/** An arbitrary Sunday. */
+/** When every world starts: an arbitrary Sunday. */
 export const WORLD_STARTS_MS = Date.parse('2026-03-01T00:00:00Z');
 
-/** How long after its last event a world may take to come to rest, and how much more for each run that waits its turn. */
+/** Maximum time from a world's last event until it is idle, plus the extra time for each run that waits for earlier ones. */
 const REST_MS = 60 * MINUTE_MS;
 const REST_FOR_A_RUN_MS = 12 * MINUTE_MS;
 
-/** What the time for a run's turn leaves for its jobs. */
+/** The part of the extra time for a run that its jobs may take. */
 const JOBS_OF_A_TURN_MS = 5 * MINUTE_MS;
 
 export interface Outcome {
   readonly broken: BrokenPromise | undefined;
   readonly events: number;
-  /** Of everything that happened, in order; 0 if it was not kept. */
+  /** Hash of everything that happened, in order; 0 if no trace was kept. */
   readonly traceHash: number;
   readonly trace: readonly string[];
   readonly virtualMs: number;
   readonly ticks: number;
   readonly invocations: number;
-  /** Faults that hit something, by kind. */
+  /** Number of faults that hit, by kind. */
   readonly faults: ReadonlyMap<string, number>;
   readonly launches: number;
-  /** Jobs of runs that an agent took. */
+  /** Number of listed jobs that an agent took. */
   readonly served: number;
-  /** From queued to taken, one per served job. */
+  /** The wait of each served job, from queued until an agent took it. */
   readonly waitsMs: readonly number[];
-  /** How long agents of the launcher's tasks waited without a job. */
+  /** Total idle time of the launcher's agents. */
   readonly idleAgentMs: number;
   readonly racedStops: number;
-  /** What became of jobs that ticks found queued. */
+  /** Results for the jobs that ticks found queued. */
   readonly watched: Promises['watched'];
 }
 
 export interface SimulationOptions {
-  /** Keep every line of what happens, and their hash. */
+  /** Keep a line for everything that happens, and a hash of all lines. */
   readonly keepTrace?: boolean;
 }
 
-/** Runs one world until it comes to rest, or until a promise is broken. */
+/** Runs one world until it is idle or a promise is broken. */
 export async function simulate(
   scenario: Scenario,
   launcher: Launcher,
   { keepTrace = false }: SimulationOptions = {},
 ): Promise<Outcome> {
-  // A copy: a `resize` or a `rephase` changes it.
+  // Copy the settings, because `resize` and `rephase` change them.
   const settings = structuredClone(scenario.settings);
   const random = new Random(scenario.seed);
   const time = new VirtualTime(WORLD_STARTS_MS);
@@ -95,7 +95,7 @@ export async function simulate(
       containers.prepare(task, ecs);
     },
     leaves: (task) => promises.taskLeaves(task),
-    // Five minutes later the launcher stops it.
+    // The launcher stops the task five minutes later.
     lingers: (task) => promises.disturbed(task.pool, time.now() + 6 * MINUTE_MS),
   });
   const config = launcher.parseConfig(environmentOf(settings));
@@ -175,7 +175,7 @@ export async function simulate(
   };
 }
 
-/** What an event may add to the time in which a world comes to rest: with one agent, each waits for all before it. */
+/** How much later a world may become idle because of this event. With a single agent, each job waits for all earlier ones. */
 function restForMs(event: ScenarioEvent): number {
   const over = (jobsMs: number): number => Math.max(0, jobsMs - JOBS_OF_A_TURN_MS);
   if (event.kind === 'run') return REST_FOR_A_RUN_MS + over(event.planMs + event.applyMs);
@@ -195,7 +195,7 @@ interface Stage {
   readonly launcher: Launcher;
 }
 
-/** External events. */
+/** Makes one external event happen. */
 function happen(
   event: ScenarioEvent,
   { hcp, ecs, containers, host, promises, people, faults, time, settings, launcher }: Stage,
@@ -223,7 +223,7 @@ function happen(
       containers.among(event.pool, people)?.cutOff(event.ms);
       return;
     case 'freeze-agent':
-      // HCP Terraform marks it as errored after six minutes, and the launcher stops it.
+      // After six minutes, HCP Terraform marks the agent as errored. Then the launcher stops its task.
       promises.disturbed(event.pool, time.now() + 7 * MINUTE_MS);
       containers.among(event.pool, people)?.freeze();
       return;

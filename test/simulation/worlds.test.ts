@@ -1,4 +1,4 @@
-/** The rules of the simulated vendors, one by one: a wrong world proves nothing. */
+/** Tests the rules of the simulated vendors. If they were wrong, the simulation would prove nothing. */
 import type { RunTaskCommandInput } from '@aws-sdk/client-ecs';
 import { describe, expect, it } from 'vitest';
 import { CAPACITY_UNAVAILABLE } from '../../local/ecs/core/wording.ts';
@@ -79,7 +79,7 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
   });
   const runTask = (input: Partial<RunTaskCommandInput>, noSpot = false) =>
     ecs.runTask({ ...LAUNCH, launchType: 'FARGATE', ...input }, noSpot);
-  /** The id of the task, and whether it is a new one. */
+  /** Launches a task. @returns the task, and whether it is new */
   const launch = (attempt = 1, job = 'plan') => {
     const before = [...ecs.tasks].length;
     runTask({
@@ -101,7 +101,7 @@ function world(settings: Partial<WorldSettings> = {}, faults: Scenario['events']
 }
 
 describe('virtual time', () => {
-  it('runs events in order of time, and those of one time as they were scheduled', async () => {
+  it('runs events in the order of their times, and events with the same time in the order of their scheduling', async () => {
     const time = new VirtualTime(0);
     const order: string[] = [];
     time.at(20, () => order.push('c'));
@@ -112,7 +112,7 @@ describe('virtual time', () => {
     expect(order).toEqual(['a', 'b', 'c']);
   });
 
-  it('lets everything that an event woke run to its end before the next', async () => {
+  it('finishes all asynchronous work of an event before the next event', async () => {
     const time = new VirtualTime(0);
     const order: string[] = [];
     const work = async (): Promise<void> => {
@@ -128,7 +128,7 @@ describe('virtual time', () => {
     expect(order).toEqual(['woken', 'next']);
   });
 
-  it('drives sleeps and deadlines', async () => {
+  it('ends sleeps and deadlines at their time', async () => {
     const time = new VirtualTime(0);
     const clock = time.clock();
     const seen: string[] = [];
@@ -145,8 +145,8 @@ describe('virtual time', () => {
   });
 });
 
-describe('chance', () => {
-  it('is the same for the same seed, another for each purpose, and even', () => {
+describe('random numbers', () => {
+  it('are the same for the same seed, differ for each purpose, and are evenly distributed', () => {
     const draw = (seed: string): number[] => {
       const random = new Random(seed);
       return Array.from({ length: 5 }, () => random.next());
@@ -172,7 +172,7 @@ describe('a request', () => {
     tick: tickRecord(1, 1, 0),
   });
 
-  it('does what it does although its answer is lost, and is given up at the deadline', async () => {
+  it('takes effect even if its response is lost, and fails at the deadline', async () => {
     const time = new VirtualTime(0);
     const signal = time.clock().timeout(5000);
     let done = 0;
@@ -192,7 +192,7 @@ describe('a request', () => {
     expect([done, await failed]).toEqual([1, 'Error: aborted at 5000']);
   });
 
-  it('tells a process that is no more nothing', async () => {
+  it('never settles if the calling process has ended', async () => {
     const time = new VirtualTime(0);
     const where = environment();
     let ended = false;
@@ -218,8 +218,8 @@ describe('a request', () => {
   });
 });
 
-describe('HCP Terraform', () => {
-  it('has two jobs for a run, with a person in between, and one run of a workspace at a time', async () => {
+describe('the simulated HCP Terraform', () => {
+  it('queues two jobs for a run, with an approval in between, and runs one run of a workspace at a time', async () => {
     const { hcp, launch, pass, status, started } = world();
     hcp.createRun(1, RUN);
     hcp.createRun(2, RUN);
@@ -242,7 +242,7 @@ describe('HCP Terraform', () => {
     expect(status(2)).toBe('plan_queued');
   });
 
-  it('cancels what waits at once, discards what a person looks at, and frees the workspace', async () => {
+  it('cancels a queued run immediately, discards a planned one, and lets the workspace’s next run begin', async () => {
     const { hcp, launch, pass, status } = world();
     hcp.createRun(1, RUN);
     hcp.createRun(2, RUN);
@@ -254,7 +254,7 @@ describe('HCP Terraform', () => {
     expect(status(2)).toBe('discarded');
   });
 
-  it('gives any agent any job, applies first, and one job to an agent in single mode', async () => {
+  it('gives an unlisted job to any agent, and only one job to an agent in single mode', async () => {
     const { hcp, pass, launch, started } = world();
     hcp.queueHidden('pool-0', seconds(20));
     launch();
@@ -265,7 +265,7 @@ describe('HCP Terraform', () => {
     expect(hcp.agents('pool-0').map(({ status }) => status)).toEqual(['exited']);
   });
 
-  it('knows an agent without a ping as unknown, and after five minutes more as errored with its job', async () => {
+  it('marks a silent agent as unknown, and five minutes later marks the agent and its job as errored', async () => {
     const { hcp, pass, launch, containers, status } = world();
     hcp.createRun(1, { ...RUN, planMs: minutes(20) });
     launch();
@@ -277,7 +277,7 @@ describe('HCP Terraform', () => {
     expect([hcp.agents('pool-0')[0]?.status, status(1)]).toEqual(['errored', 'errored']);
   });
 
-  it('gives an agent only what it accepts', async () => {
+  it('gives an agent only jobs that it accepts', async () => {
     const { hcp, pass, nameOf } = world();
     const taken = (agent: Agent): string | undefined => {
       const job = hcp.dequeue(agent);
@@ -296,7 +296,7 @@ describe('HCP Terraform', () => {
     expect(taken(apply)).toBe('1/apply');
   });
 
-  it('keeps a run whose policies an agent evaluates waiting for one, however long that takes', async () => {
+  it('lets a run wait without a time limit for an agent that evaluates its policies', async () => {
     const { hcp, pass, launch, status } = world();
     hcp.createRun(1, { ...RUN, approvalMs: minutes(30), policyMs: seconds(20) });
     launch();
@@ -308,7 +308,7 @@ describe('HCP Terraform', () => {
     expect(status(1)).toBe('planned');
   });
 
-  it('evaluates policies on its own where no agent of the pool accepts them', async () => {
+  it('evaluates policies itself if no agent of the pool accepts that kind of job', async () => {
     const lanes = [{ ...wholeLane('launcher-pool-0'), accepts: ['plan', 'apply'] as const }];
     const { hcp, pass, launch, status } = world({ pools: SETTINGS.pools.map((pool) => ({ ...pool, lanes })) });
     hcp.createRun(1, { ...RUN, approvalMs: minutes(30), policyMs: seconds(20) });
@@ -317,7 +317,7 @@ describe('HCP Terraform', () => {
     expect(status(1)).toBe('planned');
   });
 
-  it('drops the evaluation of policies of a run that is canceled', async () => {
+  it('removes the queued policy evaluation of a canceled run', async () => {
     const { hcp, pass, launch, status } = world();
     hcp.createRun(1, { ...RUN, approvalMs: minutes(30), policyMs: seconds(20) });
     launch();
@@ -334,8 +334,8 @@ describe('HCP Terraform', () => {
   });
 });
 
-describe('ECS', () => {
-  it('answers with a conflict after a deployment, because the same request has other parameters', async () => {
+describe('the simulated ECS', () => {
+  it('returns ConflictException after a deployment, because the same request has changed parameters', async () => {
     const { ecs, launch, pass } = world();
     const { task } = launch();
     await pass(minutes(10));
@@ -348,7 +348,7 @@ describe('ECS', () => {
   it.each([
     ['24h', false, true],
     ['task-and-1h', true, true],
-  ] as const)('forgets tokens (%s)', async (tokenLife, afterTwoHours, afterADay) => {
+  ] as const)('forgets client tokens after their lifetime (%s)', async (tokenLife, afterTwoHours, afterADay) => {
     const { launch, pass } = world({ tokenLife });
     launch();
     await pass(minutes(120));
@@ -357,7 +357,7 @@ describe('ECS', () => {
     expect(launch().isNew).toBe(afterADay);
   });
 
-  it('shows tasks as they were a while ago, and stopped ones for an hour', async () => {
+  it('shows tasks in an earlier state if a read is late, and stopped tasks for an hour', async () => {
     const { ecs, launch, pass } = world();
     const { task } = launch();
     await pass(seconds(1));
@@ -373,7 +373,7 @@ describe('ECS', () => {
   it.each([
     ['forgotten', { tasks: [{ launchType: 'FARGATE' }], failures: [] }],
     ['used-up', undefined],
-  ] as const)('treats the token of a call without Spot capacity as %s', (failedTokens, onDemand) => {
+  ] as const)('treats the client token of a call without Spot capacity as %s', (failedTokens, onDemand) => {
     const { runTask } = world({ failedTokens });
     const capacityProviderStrategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
     const spot = { clientToken: 'x', launchType: undefined, capacityProviderStrategy };
@@ -388,7 +388,7 @@ describe('ECS', () => {
     }
   });
 
-  it('deletes the tags of a task that is stopped by call', async () => {
+  it('deletes the tags of a task that StopTask stops', async () => {
     const { ecs, launch, pass } = world();
     const { task } = launch();
     expect(ecs.shown(task, 0)?.tags).toHaveLength(1);
@@ -400,19 +400,22 @@ describe('ECS', () => {
   it.each([
     ['task-lingers', undefined],
     ['task-lingers-known', 75],
-  ] as const)('runs a task on after its agent left, until somebody stops it: %s', async (fault, exitCode) => {
-    const { ecs, hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(9), rate: 1 }]);
-    const { task } = launch();
-    await pass(minutes(90));
-    expect(hcp.agents('pool-0').map(({ status }) => status)).toEqual(['exited']);
-    const shown = ecs.shown(task, 0);
-    expect([shown?.lastStatus, shown?.containers[0]?.exitCode]).toEqual(['RUNNING', exitCode]);
-    ecs.stopByHand(task, 'its agent left');
-    await pass(minutes(1));
-    expect(ecs.shown(task, 0)?.lastStatus).toBe('STOPPED');
-  });
+  ] as const)(
+    'shows a task as running after its agent left, until someone stops it, with the fault %s',
+    async (fault, exitCode) => {
+      const { ecs, hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(9), rate: 1 }]);
+      const { task } = launch();
+      await pass(minutes(90));
+      expect(hcp.agents('pool-0').map(({ status }) => status)).toEqual(['exited']);
+      const shown = ecs.shown(task, 0);
+      expect([shown?.lastStatus, shown?.containers[0]?.exitCode]).toEqual(['RUNNING', exitCode]);
+      ecs.stopByHand(task, 'its agent left');
+      await pass(minutes(1));
+      expect(ecs.shown(task, 0)?.lastStatus).toBe('STOPPED');
+    },
+  );
 
-  it('registers an agent a second time under the same name', async () => {
+  it('can register an agent twice under the same name', async () => {
     const fault = 'start-registers-twice';
     const { hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(1), rate: 1 }]);
     const { task } = launch();
@@ -427,7 +430,7 @@ describe('ECS', () => {
   it.each([
     ['start-exit-0-late', 0, 0],
     ['start-leaves-early', 75, 1],
-  ] as const)('ends a container well before its time: %s', async (fault, exitCode, agents) => {
+  ] as const)('ends a container long before its idle window, with the fault %s', async (fault, exitCode, agents) => {
     const { ecs, hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(1), rate: 1 }]);
     const { task } = launch();
     await pass(minutes(3.5));
@@ -442,7 +445,7 @@ describe('ECS', () => {
     ['start-out-of-memory', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 137 }] }],
     ['start-exit-1', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 1 }] }],
     ['start-exit-0', { stopCode: 'EssentialContainerExited', containers: [{ exitCode: 0 }] }],
-  ] as const)('shows the end of a start that fails: %s', async (fault, end) => {
+  ] as const)('shows how a failed start ended, with the fault %s', async (fault, end) => {
     const { ecs, hcp, launch, pass } = world({}, [{ kind: 'fault', id: 0, atMs: 0, fault, ms: minutes(5), rate: 1 }]);
     const { task } = launch();
     await pass(minutes(3));
@@ -451,7 +454,7 @@ describe('ECS', () => {
     expect(hcp.agents('pool-0')).toEqual([]);
   });
 
-  it('ends a task whose agent found no job within the idle window, and leaves one alone that has a job', async () => {
+  it('ends a task whose agent found no job within its idle window, but not a task whose agent has a job', async () => {
     const { ecs, hcp, launch, pass } = world();
     const idle = launch(1).task;
     await pass(minutes(1.2));

@@ -1,4 +1,4 @@
-/** The repository's agent image, with the agent emulator instead of `tfc-agent`. Built in an engine if it doesn't exist yet. */
+/** Builds the repository's agent image with the agent emulator instead of `tfc-agent`, unless the engine already has it. */
 import { createHash } from 'node:crypto';
 import { chmod, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ export interface BuiltImage {
 
 /**
  * Builds two images: the base with the emulator instead of its agent, and on top of it the unchanged `agent-image/Dockerfile`.
- * The tag is a hash of the whole input, so that the same content is built once.
+ * The tag is a hash of all input, so the same content is built only once.
  *
  * @throws EngineError if the base can't be pulled, or a build fails
  */
@@ -57,7 +57,7 @@ export async function buildAgentImage(settings: BuildSettings): Promise<BuiltIma
     await writeFile(join(context, 'tfc-agent'), WRAPPER);
     await writeFile(join(context, 'main.mjs'), program);
     if (process.platform === 'linux') await copyFile(process.execPath, join(context, 'node'));
-    // Here, because changing the mode in the image would add a second copy to it.
+    // Set the mode here, because changing it in the image would add a second copy of the file.
     for (const file of await readdir(context)) await chmod(join(context, file), 0o755);
     await engine.ok(['build', '--quiet', '--network', 'none', '--tag', emulator, context], options);
     const baseArgument = ['--build-arg', `BASE_IMAGE=${emulator}`];
@@ -71,13 +71,13 @@ export async function buildAgentImage(settings: BuildSettings): Promise<BuiltIma
   return { reference, built: true };
 }
 
-/** The process itself must have the agent's signals and exit codes, so the shell uses exec. */
+/** The shell uses exec, so that signals reach the emulator and its exit code is that of the process. */
 const WRAPPER = '#!/bin/sh\nexec /opt/tfc-agent-emulator/node /opt/tfc-agent-emulator/main.mjs "$@"\n';
 
 /**
  * Installs the emulator at both paths where the entry point looks for the agent.
  *
- * @param nodeVersion Node comes from the official image of this version, or if absent from the build context
+ * @param nodeVersion version of the official Node image. Default: Node comes from the build context
  */
 export function emulatorDockerfile(base: string, nodeVersion: string | undefined): string {
   const node =

@@ -9,7 +9,7 @@ export interface HostFile {
   readonly target: string;
 }
 
-/** Input of `create` in addition to the launch. */
+/** More input of the engine's `create` command. */
 export interface Surroundings {
   readonly engine: 'docker' | 'podman';
   readonly owner: string;
@@ -41,7 +41,7 @@ export function volumeName(taskId: string, volume: string): string {
   return `agent-launcher-${taskId}-${volume}`;
 }
 
-/** `create` with everything in the task definition that an engine supports. Pure. */
+/** The arguments of `create`, for all settings of the task definition that an engine supports. A pure function. */
 export function createArguments(launch: ContainerLaunch, surroundings: Surroundings): Creation {
   const { definition, size } = launch;
   const { engine, owner, hostFiles } = surroundings;
@@ -60,7 +60,7 @@ export function createArguments(launch: ContainerLaunch, surroundings: Surroundi
       ...['--log-driver', engine === 'podman' ? 'k8s-file' : 'json-file'],
       // The task's limits. Without swap, a container that exceeds its memory is killed, as on Fargate.
       ...['--memory', `${memoryMiB}m`, '--memory-swap', `${memoryMiB}m`],
-      // Not --cpus: an engine with fewer CPUs rejects it.
+      // Don't use --cpus, because an engine with fewer CPUs rejects it.
       ...['--cpu-period', '100000', '--cpu-quota', String(Math.round((size.cpu / 1024) * 100_000))],
       ...option('--memory-reservation', definition.memoryReservation, (value) => `${value}m`),
       ...option('--cpu-shares', (definition.cpu ?? 0) > 0 ? Math.max(2, definition.cpu ?? 0) : undefined, String),
@@ -76,7 +76,7 @@ export function createArguments(launch: ContainerLaunch, surroundings: Surroundi
       // Otherwise SELinux denies the container access to the files of the host.
       ...(hostFiles.length > 0 ? ['--security-opt', 'label=disable'] : []),
       ...hostFiles.flatMap(({ source, target }) => ['--volume', `${source}:${target}:ro`]),
-      // By name only, so that no secret is visible in the list of processes. Exception: the engine's own variables.
+      // Pass variables by name only, so that the list of processes shows no secret. Exception: variables that the engine reads.
       ...handedOn.flatMap(([name]) => ['--env', name]),
       ...inline.flatMap(([name, value]) => ['--env', `${name}=${value}`]),
       ...option('--entrypoint', entryPoint, String),

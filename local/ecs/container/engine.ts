@@ -8,7 +8,7 @@ import { ENGINE_VARIABLES } from './create-arguments.ts';
 const KNOWN = ['docker', 'podman'];
 
 export interface Outcome {
-  /** 127 if there is no such command. */
+  /** Exit code; 127 if the command doesn't exist. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -21,7 +21,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** No engine responds. The message says what was tried, and what to do. */
+/** No engine responds. The message lists what was tried, and says what to do. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 }
@@ -77,7 +77,7 @@ export async function findEngine(wanted?: string): Promise<ContainerEngine> {
   );
 }
 
-/** Docker reports a `Server`, and so does Podman with a socket. Without one, Podman only reports its `Client`. */
+/** Docker reports a `Server`, and so does Podman with a socket. Without a socket, Podman only reports its `Client`. */
 function versionOf(json: string): { kind: 'docker' | 'podman'; version: string } | undefined {
   try {
     const { Client: client, Server: server } = JSON.parse(json) as {
@@ -108,7 +108,7 @@ function run(command: string, args: readonly string[], options: RunOptions = {})
   return promise;
 }
 
-/** In its own session, so that Ctrl-C reaches only this process, which ends the containers in order. */
+/** Starts the command in its own session. Ctrl-C then reaches only this process, which ends the containers in order. */
 function start(command: string, args: readonly string[], { environment, signal }: RunOptions): ChildProcess {
   const own = Object.entries(process.env).filter(([name]) => ENGINE_VARIABLES.test(name));
   const child = spawn(command, [...args], {

@@ -1,22 +1,22 @@
-/** The owner of a container. It shows whether the owner is still alive, so that nothing stays behind after a crash. */
+/** Identifies the process that owns a container, so that a later start can remove what a crashed owner left. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { OWNER_LABEL } from './create-arguments.ts';
 import type { ContainerEngine } from './engine.ts';
 
-/** Host, process and the start time of the process, because process ids are reused. */
+/** Host, process id and start time of the process. The start time is needed because process ids are reused. */
 export function ownerOf(pid: number): string {
   return `${hostname()}/${pid}/${beginningOf(pid)}`;
 }
 
-/** Whether an owner has certainly ended. An owner on another host (a container that shares the engine) may be alive. */
+/** Whether an owner has certainly ended. An owner on another host (for example in a container that shares the engine) may be alive. */
 export function isGone(owner: string): boolean {
   const [host, pid = '', beginning = ''] = owner.split('/');
   if (host !== hostname() || !/^\d+$/.test(pid)) return false;
   try {
     process.kill(Number(pid), 0);
   } catch (error) {
-    // EPERM: it belongs to another user, and is alive.
+    // With EPERM, the process is alive but belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
   return beginningOf(Number(pid)) !== beginning;
@@ -31,7 +31,7 @@ export async function removeOwned(engine: ContainerEngine, owner: string): Promi
   if (volumes.length > 0) await engine.run(['volume', 'rm', ...volumes]);
 }
 
-/** Removes what crashed owners left. @returns the number of containers */
+/** Removes the containers and volumes of crashed owners. @returns the number of containers */
 export async function removeLeftovers(engine: ContainerEngine): Promise<number> {
   const filter = ['--quiet', '--filter', `label=${OWNER_LABEL}`];
   const ofContainers = await ownersOf(engine, ['ps', '--all', ...filter], ['inspect', '.Config.Labels']);
@@ -45,7 +45,7 @@ async function ownersOf(engine: ContainerEngine, list: string[], inspect: string
   const ids = words(await engine.ok(list));
   if (ids.length === 0) return [];
   const [labels = '', ...command] = inspect.toReversed();
-  // Ignore the command's error for something that was removed since it was listed.
+  // Ignore errors about items that were removed since they were listed.
   const format = `{{index ${labels} "${OWNER_LABEL}"}}`;
   return words((await engine.run([...command.toReversed(), '--format', format, ...ids])).stdout);
 }

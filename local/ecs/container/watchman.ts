@@ -3,9 +3,9 @@ import { OWNER_LABEL } from './create-arguments.ts';
 import type { ContainerEngine } from './engine.ts';
 
 /**
- * Script of the watchman. If its input ends without the word `closed`, the server has crashed. Its containers then get SIGTERM,
- * and after two seconds they are removed with their volumes. The script checks twice more, because the engine may still be
- * creating a container that was just requested.
+ * Script of the watchman. If its input ends without the word `closed`, the server has crashed. The script then sends SIGTERM to
+ * the server's containers and removes them with their volumes two seconds later. It repeats this twice, because the engine may
+ * still be creating a container that was just requested.
  */
 const script = `
 trap '' INT TERM HUP
@@ -27,7 +27,7 @@ volumes=$("$engine" volume ls --quiet --filter "label=$label")
 [ -z "$volumes" ] || "$engine" volume rm $volumes
 `;
 
-/** A separate process, so that no container stays behind, even after a SIGKILL of the server. */
+/** A separate process that removes the server's containers, even if the server was killed. */
 export class Watchman {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;

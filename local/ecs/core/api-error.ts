@@ -1,10 +1,10 @@
-/** An error response of the vendor's API: `code` becomes `__type`, `message` its text. */
+/** An error response of AWS's API. `code` becomes `__type`, and `message` becomes the text. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: string;
   /** HTTP status: 400 for faults of the caller, 500 for faults of the service. */
   readonly status: number;
-  /** Further members of the modelled exception, such as `resourceIds` of `ConflictException`. */
+  /** More members of the response, such as `resourceIds` of `ConflictException`. */
   readonly members: Readonly<Record<string, unknown>>;
 
   constructor(code: string, message: string, status = 400, members: Readonly<Record<string, unknown>> = {}) {
@@ -24,7 +24,7 @@ export function clientException(message: string): ApiError {
   return new ApiError('ClientException', message);
 }
 
-/** Not in the API model, but ECS returns this code if a rate is exceeded. */
+/** ECS returns this code if a rate is exceeded, although its API model doesn't contain it. */
 export function throttled(): ApiError {
   return new ApiError('ThrottlingException', 'Rate exceeded');
 }

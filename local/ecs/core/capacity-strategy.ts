@@ -32,7 +32,7 @@ export const capacityStrategy = z
 
 export type CapacityStrategy = z.output<typeof capacityStrategy>;
 
-/** The provider of each of `count` tasks: first the base, then by weight. A strategy splits tasks and never falls back. */
+/** The provider for each of `count` tasks: first the base, then by weight. As in AWS, a strategy never falls back to another provider. */
 export function providersOf(strategy: CapacityStrategy, count: number): string[] {
   const chosen: string[] = [];
   for (const { capacityProvider, base } of strategy) {

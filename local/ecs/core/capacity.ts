@@ -12,7 +12,7 @@ export interface VcpuQuotas {
   readonly spotVcpus?: number;
 }
 
-/** A capacity shortage. All present members must match; without members it applies everywhere. */
+/** A capacity shortage. It affects tasks that match all present members; without members it affects all tasks. */
 export interface Refusal {
   readonly family?: string;
   readonly subnet?: string;
@@ -20,7 +20,7 @@ export interface Refusal {
   readonly capacityProvider?: 'FARGATE' | 'FARGATE_SPOT';
   /** Text of `failures[].reason`. Default: the vendor's message about capacity. */
   readonly reason?: string;
-  /** Number of tasks that it rejects before it ends. Default: it never ends. */
+  /** The shortage ends after it has rejected this number of tasks. Default: it never ends. */
   readonly times?: number;
 }
 

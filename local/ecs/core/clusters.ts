@@ -76,7 +76,7 @@ export class Clusters {
     return this.#lookUp(arn);
   }
 
-  /** CreateCluster: if a cluster has this name, returns it unchanged. */
+  /** CreateCluster. If a cluster has this name already, returns it unchanged. */
   create(input: unknown): { cluster: object } {
     const request = parseInput(createRequest, input);
     const existing = this.#clusters.get(request.clusterName);

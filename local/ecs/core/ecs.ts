@@ -34,7 +34,7 @@ export interface EcsRules {
   readonly phases: Phases | ((task: Task) => Phases);
   /** Milliseconds for which List and Describe don't show a new task. */
   readonly readLagMs?: number;
-  /** The task as one read of List or Describe shows it. Default: as it is, once {@link readLagMs} is over. */
+  /** The task as one read of List or Describe shows it. Default: the current state, as soon as {@link readLagMs} is over. */
   readonly shown?: (task: Task) => Task | undefined;
   /** Milliseconds for which a stopped task is shown. The vendor says "at least one hour". */
   readonly stoppedTaskRetentionMs?: number;
@@ -121,7 +121,7 @@ export class Ecs {
     });
   }
 
-  /** Every action by its name. An action returns the API's response or throws {@link ApiError}. */
+  /** All actions by name. An action returns the API's response or throws {@link ApiError}. */
   readonly actions: Readonly<Record<string, (input: unknown) => object>> = {
     CreateCluster: (input) => this.clusters.create(input),
     DescribeClusters: (input) => this.clusters.describe(input),
@@ -151,7 +151,7 @@ export class Ecs {
     return this.#tasks.values();
   }
 
-  /** By id or ARN. */
+  /** Finds a task by id or ARN. */
   task(idOrArn: string): Task | undefined {
     this.#forgetOld();
     return this.#tasks.get(idOrArn.split('/').at(-1) ?? idOrArn);
@@ -163,7 +163,7 @@ export class Ecs {
     return () => this.#listeners.delete(listener);
   }
 
-  /** ECS stops the task itself: SIGTERM at once, SIGKILL after `stopTimeout`. Does nothing if it is already stopping. */
+  /** ECS stops the task on its own: SIGTERM immediately, SIGKILL after `stopTimeout`. Does nothing if the task is already stopping. */
   stop(task: Task, code: StopCode, reason: string): void {
     this.#lifecycle.stop(task, code, reason);
   }

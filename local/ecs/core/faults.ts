@@ -23,9 +23,9 @@ export type Fault =
   | { readonly kind: 'malformed'; readonly body: string; readonly status?: number };
 
 export interface FaultRule {
-  /** Restricts the fault to inputs for which this returns true. Default: all. */
+  /** Limits the fault to inputs for which this function returns true. Default: all inputs. */
   readonly when?: (input: unknown) => boolean;
-  /** Number of calls that it affects. Default: 1. */
+  /** Number of affected calls. Default: 1. */
   readonly times?: number;
 }
 

@@ -1,17 +1,16 @@
 /**
  * `clientToken` of RunTask, https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
  *
- * A token belongs to one cluster. A repeated token with the same parameters returns the tasks of the first call, whatever their
- * state is. With other parameters it is a conflict that reports these tasks. The vendor doesn't say whether a call that launched
- * nothing uses up its token, so that is a rule, too.
+ * A client token belongs to one cluster. A repeated token with the same parameters returns the tasks of the first call, in any
+ * state. With different parameters, it causes a conflict error that contains these tasks. AWS doesn't document whether a call that
+ * launched nothing uses up its token, so that is configurable.
  */
 
 export interface TokenRules {
-  /** Lifetime of a token. The vendor's is 24 hours. */
+  /** Lifetime of a client token. In AWS, it is 24 hours. */
   readonly ttlMs: number;
   /**
-   * The vendor mentions a second, shorter limit that depends on the task's life, without a number. If set, a token also expires
-   * this long after its last task stopped.
+   * If set, a token also expires this long after its last task stopped. AWS mentions such a limit without a number.
    */
   readonly afterStoppedMs?: number;
   /** Whether a call that launched nothing uses up its token. Default: no. */
@@ -20,14 +19,14 @@ export interface TokenRules {
 
 export const VENDOR_TOKEN_RULES: TokenRules = { ttlMs: 24 * 3_600_000 };
 
-/** What the rules need to know about a task. */
+/** The part of a task that the rules need. */
 export interface TokenTask {
   readonly arn: string;
   /** Milliseconds since the epoch; absent while the task is live. */
   readonly stoppedAt?: number | undefined;
 }
 
-/** What a call launched, and why it launched no more. */
+/** The tasks that a call launched, and the reasons why it launched no more. */
 export interface Launched<Task> {
   readonly tasks: readonly Task[];
   readonly failures: readonly { readonly arn?: string; readonly reason: string }[];
@@ -65,10 +64,10 @@ export class ClientTokens<Task extends TokenTask> {
     return { kind: 'conflict', taskArns: entry.launched.tasks.map(({ arn }) => arn) };
   }
 
-  /** Records what the token's call launched. */
+  /** Records the result of the call with this token. */
   remember(cluster: string, token: string, fingerprint: string, launched: Launched<Task>, nowMs: number): void {
     if (launched.tasks.length === 0 && this.#rules.failedLaunchUsesToken !== true) return;
-    // Insertion order is the order of age, so the expired ones are at the front.
+    // The oldest entries come first, so the expired ones are at the front.
     for (const [key, entry] of this.#entries) {
       if (nowMs - entry.at < this.#rules.ttlMs) break;
       this.#entries.delete(key);
@@ -85,7 +84,7 @@ export class ClientTokens<Task extends TokenTask> {
   }
 }
 
-/** The same text for the same parameters, whatever the order of their members is. */
+/** Serializes the parameters, independently of the order of their members. */
 export function fingerprintOf(parameters: unknown): string {
   return JSON.stringify(sorted(parameters));
 }

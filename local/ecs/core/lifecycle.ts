@@ -6,13 +6,13 @@ import { ESSENTIAL_CONTAINER_EXITED, OUT_OF_MEMORY } from './wording.ts';
 
 /** Duration of each part of a task's start and end, in milliseconds. */
 export interface Phases {
-  /** Network interface: PROVISIONING. */
+  /** PROVISIONING: creates the network interface. */
   readonly provisionMs: number;
-  /** Image and secrets: PENDING. */
+  /** PENDING: pulls the image and reads the secrets. */
   readonly pullMs: number;
-  /** From the pulled image to the running process: ACTIVATING. */
+  /** ACTIVATING: from the pulled image to the running process. */
   readonly bootMs: number;
-  /** Network interface again: DEPROVISIONING. */
+  /** DEPROVISIONING: deletes the network interface. */
   readonly deprovisionMs: number;
 }
 
@@ -28,7 +28,7 @@ export interface LifecycleParts {
   readonly changed: (task: Task) => void;
 }
 
-/** Seconds, if the container definition sets none. */
+/** Default `stopTimeout` in seconds. */
 const DEFAULT_STOP_TIMEOUT = 30;
 
 interface Control {
@@ -55,7 +55,7 @@ export class Lifecycle {
     this.#next(task, this.#parts.phases(task).provisionMs, () => this.#pull(task, control));
   }
 
-  /** Stops a task in an orderly way. Does nothing if it is already stopping. */
+  /** Stops a task with SIGTERM, and SIGKILL later. Does nothing if the task is already stopping. */
   stop(task: Task, code: StopCode, reason: string): void {
     const control = this.#controls.get(task);
     if (control === undefined || task.desiredStatus === 'STOPPED') return;
@@ -77,7 +77,7 @@ export class Lifecycle {
     }
   }
 
-  /** Kills a container because it ran out of memory. @returns false if the task has none running */
+  /** Kills a container because it ran out of memory. @returns false if the task has no running container */
   outOfMemory(task: Task, containerName?: string): boolean {
     const running = [...(this.#controls.get(task)?.running ?? [])];
     const found = running.find(([{ definition }]) => containerName === undefined || definition.name === containerName);

@@ -97,13 +97,13 @@ export class ReadTasks {
 
 /**
  * The id in an id or ARN.
- * @throws ApiError InvalidParameterException for an ARN of another cluster or of no task
+ * @throws ApiError InvalidParameterException if the ARN belongs to another cluster or isn't a task's
  */
 export function taskIdOf(reference: string, cluster: Cluster): string {
   if (!reference.startsWith('arn:')) return reference;
   const [first, second] = (resourceOf(reference, 'task') ?? '').split('/');
   if (first === undefined || first === '') throw invalidParameter(`Invalid identifier: ${reference} is not a task.`);
-  // ARNs of the short format have no cluster.
+  // ARNs in the short format don't contain a cluster.
   if (second === undefined) return first;
   if (first === cluster.name) return second;
   throw invalidParameter(`Invalid identifier: Identifier is for cluster ${first}. Your cluster is ${cluster.name}`);

@@ -6,8 +6,7 @@ import { EPHEMERAL_STORAGE } from './task-definition-rules.ts';
 /**
  * RunTask's input, https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
  *
- * The overrides are strict: a member that can't be overridden (`secrets`, `image`, `entryPoint`, …) is an error and isn't silently
- * ignored.
+ * A member of the overrides that can't be overridden (`secrets`, `image`, `entryPoint`, …) causes an error instead of being ignored.
  */
 
 const MAX_OVERRIDES = 8192;

@@ -22,17 +22,17 @@ export interface RunTaskParts {
   readonly clusters: Clusters;
   readonly definitions: TaskDefinitions;
   readonly tokens: ClientTokens<Task>;
-  /** Whether a token's parameters contain the resolved revision of a family, or the text of the request. */
+  /** Whether the comparison for a repeated client token uses the resolved revision of a family, or the text of the request. */
   readonly tokensCompareRevision: boolean;
   readonly capacity: Capacity;
   readonly vpc: Vpc;
-  /** Limits of launched tasks: On-Demand and Spot have one bucket each. Default: no limit. */
+  /** Rate limits for launches. On-Demand and Spot each have their own. Default: no limit. */
   readonly launches?: { readonly onDemand: TokenBucket; readonly spot: TokenBucket };
   readonly tasks: () => Iterable<Task>;
   readonly begin: (task: Task) => void;
 }
 
-/** RunTask: what it rejects, its response to a repeated token, and the tasks that it launches. */
+/** RunTask: checks the request, handles repeated client tokens, and launches tasks. */
 export class RunTask {
   readonly #parts: RunTaskParts;
   #sequence = 0;
@@ -213,7 +213,7 @@ function strategyOf(request: RunTaskRequest, cluster: Cluster): CapacityStrategy
   if (request.launchType === 'FARGATE') return [];
   if (request.launchType !== undefined) throw invalidParameter('No Container Instances were found in your cluster.');
   const strategy = asked.length > 0 ? asked : cluster.defaultStrategy;
-  // Without a launch type and a default strategy, the vendor uses EC2.
+  // Without a launch type and without a default strategy, AWS uses EC2.
   if (strategy.length === 0) throw invalidParameter('No Container Instances were found in your cluster.');
   if (strategy.some(({ capacityProvider }) => !cluster.capacityProviders.includes(capacityProvider))) {
     throw invalidParameter(

@@ -16,7 +16,7 @@ import {
 interface SecretVersion {
   readonly id: string;
   readonly string?: string | undefined;
-  /** Base64, as on the wire. */
+  /** Base64, as in requests and responses. */
   readonly binary?: string | undefined;
   readonly createdAt: number;
   readonly stages: Set<string>;
@@ -29,7 +29,7 @@ interface Secret {
   readonly createdAt: number;
   changedAt: number;
   deletedAt?: number;
-  /** Milliseconds after `deletedAt` until it is removed. */
+  /** The secret is removed this many milliseconds after `deletedAt`. */
   recoveryMs: number;
   tags: readonly { readonly Key: string; readonly Value: string }[];
   readonly versions: Map<string, SecretVersion>;
@@ -66,7 +66,7 @@ export class Secrets {
     this.#hex = hex;
   }
 
-  /** Every action by its name. An action returns the API's response or throws {@link ApiError}. */
+  /** All actions by name. An action returns the API's response or throws {@link ApiError}. */
   readonly actions: Readonly<Record<string, (input: unknown) => object>> = {
     CreateSecret: (input) => this.create(input),
     GetSecretValue: (input) => this.value(input),
@@ -253,7 +253,7 @@ export class Secrets {
       createdAt: this.#now(),
       stages: new Set(),
     };
-    // The first version is always current, whatever its stages are.
+    // The first version is always current, even if the request gives it other stages.
     const first = secret.versions.size === 0 ? ['AWSCURRENT'] : [];
     secret.versions.set(version.id, version);
     for (const stage of new Set([...first, ...stages])) moveStage(secret, stage, version);
@@ -273,7 +273,7 @@ export class Secrets {
     return secret;
   }
 
-  /** By name, ARN, or ARN without the six characters at its end. */
+  /** Finds a secret by name, ARN, or ARN without the six random characters at the end. */
   #look(id: string): Secret | undefined {
     const prefix = secretArn(this.#place, '', '').slice(0, -1);
     const name = id.startsWith(prefix) ? id.slice(prefix.length) : id;

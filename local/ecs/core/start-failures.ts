@@ -1,16 +1,16 @@
 import type { Task } from './task.ts';
 
-/** A fault that ends tasks while they start (`stopCode` TaskFailedToStart). */
+/** A fault that makes tasks fail to start (`stopCode` TaskFailedToStart). */
 export interface StartFailure {
-  /** `provision`: before the network interface; `pull`: instead of image and secrets; `start`: instead of the process. */
+  /** The step that fails: `provision` (the network interface), `pull` (image and secrets) or `start` (the process). */
   readonly at: 'provision' | 'pull' | 'start';
-  /** Restricts the fault to tasks of this family. Default: all. */
+  /** Limits the fault to tasks of this family. Default: all families. */
   readonly family?: string;
-  /** Restricts the fault to the task with this id. Default: all. */
+  /** Limits the fault to the task with this id. Default: all tasks. */
   readonly task?: string;
   /** Becomes `stoppedReason`. */
   readonly reason: string;
-  /** Number of tasks that it affects. Default: unlimited. */
+  /** Number of affected tasks. Default: unlimited. */
   readonly times?: number;
 }
 

@@ -24,13 +24,13 @@ const tag = z
   })
   .readonly();
 
-/** What a caller may write: at most 50 tags, keys of 1–128 and values of up to 256 characters, no key twice. */
+/** Tags in a request: at most 50, with unique keys of 1–128 characters and values of up to 256 characters. */
 export const tagList = z
   .array(tag)
   .max(MAX_TAGS, `Tags can have at most ${MAX_TAGS} items.`)
   .refine((tags) => new Set(tags.map(({ key }) => key)).size === tags.length, 'Duplicate tag keys found.');
 
-/** `tags` with `added`, which wins for keys in both. */
+/** Both lists of tags together. For a key in both, the value in `added` is used. */
 export function mergeTags(tags: readonly Tag[], added: readonly Tag[]): Tag[] {
   const values = new Map([...tags, ...added].map(({ key, value }) => [key, value]));
   return [...values].map(([key, value]) => ({ key, value }));

@@ -2,7 +2,7 @@ import { type ApiError, clientException } from './api-error.ts';
 import { type FargateSize, isFargateSize, parseCpu, parseMemory } from './fargate-size.ts';
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from './task-definition-schema.ts';
 
-/** GiB. A task without a value has 20, but 20 isn't a valid value. */
+/** Allowed values in GiB. The default is 20, but 20 isn't allowed as an explicit value. */
 export const EPHEMERAL_STORAGE = { default: 20, least: 21, most: 200 };
 
 /**

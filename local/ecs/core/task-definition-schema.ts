@@ -62,7 +62,7 @@ const containerDefinition = z.looseObject({
     .optional(),
 });
 
-/** RegisterTaskDefinition's input: types only; what Fargate allows is in task-definition-rules.ts. */
+/** Schema of RegisterTaskDefinition's input. It only checks types; task-definition-rules.ts checks Fargate's requirements. */
 export const registerRequest = z.object({
   family: z
     .string({ error: 'Family should not be null or empty.' })

@@ -12,7 +12,7 @@ export interface TaskDefinition {
   readonly family: string;
   readonly revision: number;
   readonly request: RegisterTaskDefinitionRequest;
-  /** Absent when it can't run on Fargate. */
+  /** Absent if the definition can't run on Fargate. */
   readonly size?: FargateSize;
   readonly registeredAt: number;
   deregisteredAt?: number;

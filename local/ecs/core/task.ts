@@ -37,7 +37,7 @@ export interface Container {
   readonly definition: ContainerDefinition;
   readonly override: ContainerOverride;
   readonly arn: string;
-  /** `<task id>-<number>`: names the container in the metadata endpoint. */
+  /** `<task id>-<number>`: identifies the container in the metadata endpoint. */
   readonly runtimeId: string;
   lastStatus: 'PENDING' | 'RUNNING' | 'STOPPED';
   imageDigest?: string;
@@ -57,7 +57,7 @@ export interface TaskChange {
 export interface Task {
   readonly id: string;
   readonly arn: string;
-  /** Counts the tasks of a server: the order of ListTasks. */
+  /** Number of the task on this server. ListTasks uses this order. */
   readonly sequence: number;
   readonly clusterName: string;
   readonly clusterArn: string;
@@ -102,7 +102,7 @@ export interface Task {
   readonly history: TaskChange[];
 }
 
-/** The members of a task that are times. */
+/** The members of a task that are timestamps. */
 export const TASK_TIMES = [
   'createdAt',
   'connectivityAt',

@@ -1,4 +1,4 @@
-/** A rate limit as AWS documents it: `burst` requests at once, refilled at a constant rate. Its level is its only state. */
+/** A rate limit as AWS documents it: `burst` requests are possible immediately, and the bucket refills at a constant rate. */
 export class TokenBucket {
   readonly #burst: number;
   readonly #perSecond: number;
@@ -11,7 +11,7 @@ export class TokenBucket {
     this.#level = limit.burst;
   }
 
-  /** Takes `amount` if that much is left at `nowMs`. @returns whether it did */
+  /** Takes `amount` from the bucket if enough is left at `nowMs`. @returns whether it was taken */
   take(amount: number, nowMs: number): boolean {
     const elapsedMs = Math.max(0, nowMs - (this.#at ?? nowMs));
     this.#level = Math.min(this.#burst, this.#level + (elapsedMs / 1000) * this.#perSecond);

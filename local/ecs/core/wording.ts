@@ -1,4 +1,4 @@
-/** The vendor's messages that callers match on, in one place. */
+/** AWS's messages on which callers match. */
 
 export const CAPACITY_UNAVAILABLE =
   'Capacity is unavailable at this time. Please try again later or in a different availability zone';
@@ -37,12 +37,12 @@ export function imageNotFound(reference: string): string {
   );
 }
 
-/** @param cause what the container runtime said */
+/** @param cause the message of the container runtime */
 export function cannotStart(cause: string): string {
   return `CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: ${cause}`;
 }
 
-/** EC2's throttling as ECS returns it: an `InvalidParameterException` that a later call doesn't get. */
+/** EC2's throttling. ECS returns it as an `InvalidParameterException`, although a later call succeeds. */
 export function ec2RequestLimit(securityGroup: string): string {
   return (
     `Error retrieving security group information for [${securityGroup}]: ` +

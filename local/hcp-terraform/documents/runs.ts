@@ -65,7 +65,7 @@ export function runResource({ platform, isOwner }: Call, run: Run): Resource {
       'run-events': toMany('run-events', run.events, `${self}/run-events`),
       'task-stages': toMany('task-stages', [], `${self}/task-stages`),
       'policy-checks': toMany('policy-checks', [], `${self}/policy-checks`),
-      // Not `comments`, the type of the documents behind it: hashicorp/go-tfe, v2/openapi/spec.json, `workspace-comments-identifier`.
+      // The type isn't `comments`, although the linked documents have that type: hashicorp/go-tfe, v2/openapi/spec.json, `workspace-comments-identifier`.
       comments: toMany('workspace-comments', run.comments, `${self}/comments`),
     },
     links: { self },
@@ -123,7 +123,7 @@ export function runEventResource(event: RunEvent): Resource {
   };
 }
 
-/** Values that `include` accepts for runs. Cost estimates and task stages never exist here, but clients may request them. */
+/** Values that `include` accepts for runs. Clients can request cost estimates and task stages, which never exist here. */
 export const RUN_INCLUDES = [
   'plan',
   'apply',

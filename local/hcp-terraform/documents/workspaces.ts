@@ -28,7 +28,7 @@ export function workspaceResource({ world, isOwner }: Call, workspace: Workspace
       'locked-reason': lock?.reason ?? '',
       'resource-count': current?.resources.reduce((sum, each) => sum + each.count, 0) ?? 0,
       source: 'tfe-api',
-      // The CLI prints plain logs unchanged, without requesting a redacted plan.
+      // With plain logs, the CLI prints the log unchanged and doesn't request a redacted plan.
       'structured-run-output-enabled': false,
       'auto-apply-run-trigger': false,
       'tag-names': [...workspace.tags.keys()],

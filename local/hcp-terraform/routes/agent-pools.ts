@@ -1,4 +1,4 @@
-/** Agent pools, their agents, and the tokens agents register with. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/agents */
+/** Agent pools, their agents and their agent tokens. https://developer.hashicorp.com/terraform/cloud-docs/api-docs/agents */
 import * as z from 'zod';
 import { endAgent, hasLeft, statusOf } from '../agents.ts';
 import { added, type Call, created, type Define, document, found, noContent } from '../api.ts';
@@ -25,7 +25,7 @@ const poolBody = z.object({
 
 const tokenBody = z.object({
   data: z.object({
-    // The vendor's own client still sends the older type name.
+    // HashiCorp's own client still sends the older type name.
     type: z.enum(['authentication-tokens', 'agent-tokens']),
     attributes: z.object({ description: z.string().default('') }).prefault({}),
   }),
@@ -91,7 +91,7 @@ function poolsOf(call: Call, organization: string): AgentPool[] {
   return [...call.world.pools.values()].filter((pool) => pool.organization === organization);
 }
 
-/** The settings in the request. The pool is the present one, or the defaults of a new one. */
+/** The settings in the request. @param pool the existing pool, or the defaults of a new one */
 function settingsIn(call: Call, pool: AgentPool): AgentPool {
   const { attributes, relationships } = call.parse(poolBody).data;
   const { name = pool.name, organizationScoped = pool.organizationScoped } = attributes;
@@ -115,7 +115,7 @@ function settingsIn(call: Call, pool: AgentPool): AgentPool {
 
 type Keys<T> = Readonly<Record<string, (item: T) => string | number>>;
 
-/** In the order of the parameter `sort`, or unchanged without it. */
+/** Sorts by the parameter `sort`, if there is one. */
 function sorted<T>(items: T[], call: Call, keys: Keys<T>): T[] {
   const asked = queryText(call.query, 'sort');
   if (asked === undefined) return items;

@@ -1,5 +1,5 @@
 /**
- * The blob store: URLs that contain a secret and need no token, for configurations, logs, states and plans.
+ * The blob store for configurations, logs, states and plans. Its URLs contain a secret and need no token.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs#blob-storage-authentication
  */
 import { bodyBytes, type HttpServer } from '../../http-server.ts';
@@ -16,7 +16,7 @@ const START_OF_TEXT = Buffer.from([2]);
 const END_OF_TEXT = Buffer.from([3]);
 const NOTHING = Buffer.alloc(0);
 
-/** The current log, with a start mark if it isn't empty, and an end mark if it is complete. */
+/** The current log. It begins with a marker if it isn't empty, and ends with a marker if it is complete. */
 function framedLog(operation: Operation): Buffer {
   if (operation.executedBy === undefined && operation.log.length === 0) return NOTHING;
   return Buffer.concat([START_OF_TEXT, ...operation.log, operation.ended ? END_OF_TEXT : NOTHING]);
@@ -40,7 +40,7 @@ function readable(world: World, { kind, id }: Blob): readonly [type: string, con
   }
 }
 
-/** An upload of a configuration, which may queue a run automatically, or of a state. */
+/** Handles an upload of a state, or of a configuration, which can queue a run automatically. */
 function writeBlob(platform: Platform, secret: string, body: Buffer): void {
   const { world } = platform;
   const { kind, id } = found(world.blobs, secret);
@@ -83,7 +83,7 @@ export function blobRoutes(api: HttpServer, platform: Platform): void {
     if (content === undefined) throw notFound();
     const body = Buffer.from(content);
     const offset = count('offset', 0);
-    // Only logs are read in parts, because only they grow.
+    // Only logs can be read in parts, because only logs grow.
     const part = type === 'text/plain' ? body.subarray(offset, offset + count('limit', body.length)) : body;
     return reply.header('content-type', type).send(part);
   });

@@ -1,7 +1,7 @@
 /** The first requests of clients: service discovery, ping, address ranges. */
 import type { HttpServer } from '../../http-server.ts';
 
-/** The vendor returns real addresses. These are from the documentation ranges, so that nobody uses them by mistake. */
+/** HCP Terraform returns real addresses. These are from the documentation ranges, so that nobody uses them by mistake. */
 const IP_RANGES = {
   api: ['192.0.2.0/25'],
   notifications: ['198.51.100.0/25'],

@@ -1,4 +1,4 @@
-/** Organizations, their projects, and the account behind a token. */
+/** Organizations, their projects, and the user account of a token. */
 import * as z from 'zod';
 import { added, created, type Define, document, found, noContent } from '../api.ts';
 import {

@@ -1,6 +1,6 @@
 /**
- * The page at the URL that `terraform` prints for a run: the run, its logs and its containers. HCP Terraform requires a login
- * there. Here the run's id is the secret: it is random, and no page lists the ids.
+ * The web page of a run, whose URL `terraform` prints. It shows the run, its logs and its containers. HCP Terraform requires a login
+ * there. Here, the run's random id protects the page, because no page lists the ids.
  */
 import { stripVTControlCharacters } from 'node:util';
 import type { HttpServer } from '../../http-server.ts';
@@ -9,7 +9,7 @@ import { notFound } from '../json-api.ts';
 import type { Platform } from '../platform.ts';
 import { currentOperation, isFinal, type Operation, type Run } from '../runs.ts';
 
-/** Facts about a container, and its output, as text. */
+/** Data about a container, and its output as text. */
 export interface ContainerView {
   readonly facts: readonly (readonly [string, string])[];
   readonly lines: readonly string[];

@@ -39,7 +39,7 @@ import { executionOf } from '../world.ts';
 
 const YEAR_MS = 365 * 86_400_000;
 
-/** Clients send null for a setting that the user didn't set. */
+/** Treats null as absent, because clients send null for settings that the user didn't set. */
 function withoutNulls(attributes: unknown): unknown {
   const parsed = z.record(z.string(), z.unknown()).safeParse(attributes);
   if (!parsed.success) return attributes;
@@ -86,7 +86,7 @@ function filterOf({ world, query, platform }: Call, defaultTimeframe: 'year' | u
       if (new Date(run.createdAt).getUTCFullYear() !== Number(timeframe)) return false;
     }
     if (user !== undefined) return world.users.get(run.createdById)?.username === user;
-    // Runs have no commits here.
+    // Runs have no commits in this emulator.
     if (commit !== undefined) return false;
     return basic === undefined || run.id === basic || run.message.includes(basic);
   };
@@ -108,7 +108,7 @@ function jsonOutput(call: Call, { id, result }: Operation): Answer {
   return result?.planJson === undefined ? noContent : { status: 307, location: call.blobUrl('plan-json', id) };
 }
 
-/** Returns the resources that the request wants with its runs, or `undefined` if it wants none. */
+/** Returns the related resources that the request wants to include, or `undefined` if it wants none. */
 function includer(call: Call): (runs: readonly Run[]) => Resource[] | undefined {
   const asked = includes(call.query, RUN_INCLUDES);
   return (runs) => (asked.size === 0 ? undefined : includedWithRuns(call, runs, asked));
@@ -120,7 +120,7 @@ function listRuns(call: Call, runs: readonly Run[], totals: boolean): Answer {
   return call.list(sorted, (run) => runResource(call, run), { totals, include: includer(call) });
 }
 
-/** An action on a run: 202 without a body if its status allows it, otherwise 409. */
+/** An action on a run. The response is 202 without a body if the run's status allows the action, and otherwise 409. */
 function action(
   define: Define,
   name: string,
@@ -174,7 +174,7 @@ function create(call: Call): Answer {
   return answer;
 }
 
-/** Terraform Enterprise has the organization's list of runs since v202409-1; HCP Terraform has it. */
+/** HCP Terraform has the organization's list of runs. Terraform Enterprise has it since v202409-1. */
 function hasOrganizationRuns(tfeVersion: string | undefined): boolean {
   const [, month, release] = /^v(\d{6})-(\d+)$/.exec(tfeVersion ?? '') ?? [];
   if (month === undefined || release === undefined) return true;
@@ -229,7 +229,7 @@ export function runRoutes(define: Define): void {
   define('GET', '/plans/:id/json-output', (call) => jsonOutput(call, operationIn(call, 'plan')));
   define('GET', '/runs/:id/plan/json-output', (call) => jsonOutput(call, runIn(call).plan));
 
-  // The plan for `terraform show`: with schemas, and without sensitive values.
+  // The plan for `terraform show` contains schemas, but no sensitive values.
   define('GET', '/plans/:id/json-output-redacted', (call) => {
     const { result } = operationIn(call, 'plan');
     const plan = result === undefined ? undefined : redactedPlan(result);

@@ -93,7 +93,7 @@ function stateVersionOutputResource(
   };
 }
 
-/** Unless it is forced, a new state continues the present one. */
+/** Checks that a new state continues the current one, unless the request forces it. */
 function checkContinues({ lineage, serial, force }: Attributes, present: StateVersion | undefined): void {
   if (present === undefined || force) return;
   if (lineage !== undefined && present.lineage !== undefined && lineage !== present.lineage) {
@@ -104,7 +104,7 @@ function checkContinues({ lineage, serial, force }: Attributes, present: StateVe
   }
 }
 
-/** The state in the request. Without one, the client uploads it afterwards. */
+/** The state in the request. If it is absent, the client uploads it afterwards. */
 function inlineState({ state, md5 }: Attributes): { readonly bytes: Buffer; readonly parsed: StateFile } | undefined {
   if (state == null) return undefined;
   const bytes = Buffer.from(state, 'base64');

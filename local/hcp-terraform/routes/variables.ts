@@ -6,7 +6,7 @@ import { newId } from '../ids.ts';
 import { invalid } from '../json-api.ts';
 import type { Variable, Workspace } from '../world.ts';
 
-/** Null is the empty string. */
+/** Treats null as the empty string. */
 const text = z
   .string()
   .nullable()

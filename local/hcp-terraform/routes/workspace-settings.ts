@@ -1,4 +1,4 @@
-/** The workspace settings in a request, and what the vendor rejects. */
+/** Parses and checks the workspace settings in a request. */
 import * as z from 'zod';
 import { type Call, found } from '../api.ts';
 import { invalid, toOneBody } from '../json-api.ts';
@@ -48,7 +48,7 @@ function checkPool({ world }: Call, workspace: Workspace, poolId: string): void 
   }
 }
 
-/** The settings that decide where runs execute. Rejects every combination that the vendor rejects. */
+/** The settings that determine where runs execute. Rejects all combinations that HCP Terraform rejects. */
 function changeExecution(call: Call, workspace: Workspace, wanted: Attributes): void {
   const { operations, settingOverwrites } = wanted;
   const poolId = wanted.agentPoolId ?? undefined;
@@ -87,7 +87,7 @@ function checkName({ world }: Call, workspace: Workspace, name: string): void {
   if (isTaken) throw invalid('name', 'Name has already been taken');
 }
 
-/** Changes what the request contains. Without a name, the workspace must have one already. */
+/** Changes the settings that the request contains. If it contains no name, the workspace must already have one. */
 export function changeSettings(call: Call, workspace: Workspace): void {
   const { attributes: wanted, relationships } = call.parse(workspaceBody).data;
   const { name = workspace.name } = wanted;

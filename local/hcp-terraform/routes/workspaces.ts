@@ -22,7 +22,7 @@ import { tagsInBody } from './workspace-tags.ts';
 
 const lockBody = z.object({ reason: z.string().optional() }).optional();
 
-/** Values that `include` accepts for workspaces. Clients may request resources that never exist here (ingress attributes, a readme). */
+/** Values that `include` accepts for workspaces. Clients can request ingress attributes and a readme, which never exist here. */
 const WORKSPACE_INCLUDES = [
   'organization',
   'project',
@@ -108,7 +108,7 @@ function update(call: Call, workspace: Workspace): Answer {
   return changed(call, workspace);
 }
 
-/** Answers with the workspace, and then lets the runs continue that the change may have unblocked. */
+/** Responds with the workspace. Then advances its runs, because the change may have unblocked them. */
 function changed(call: Call, workspace: Workspace): Answer {
   const answer = document(workspaceResource(call, workspace));
   advance(call.platform, workspace);
@@ -129,7 +129,7 @@ function isLocked({ world }: Call, workspace: Workspace): boolean {
   return workspace.lock !== undefined || workingRun(world, workspace.id) !== undefined;
 }
 
-/** Without a regular expression, because a pattern with many stars would take exponential time. */
+/** Matches a pattern without a regular expression, because many stars in it would take exponential time. */
 function matchesWildcard(name: string, pattern: string): boolean {
   const [first = '', ...rest] = pattern.split('*');
   const last = rest.pop();
@@ -144,7 +144,7 @@ function matchesWildcard(name: string, pattern: string): boolean {
   return name.endsWith(last) && name.length - last.length >= at;
 }
 
-/** Whether the workspace has every tag of `filter[tagged][INDEX][key]`, with the value of the same index if there is one. */
+/** Whether the workspace has all tags in `filter[tagged][INDEX][key]`, each with the value of the same index if there is one. */
 function matchesTagged(query: Query, tags: ReadonlyMap<string, string>): boolean {
   return Object.entries(query).every(([parameter, key]) => {
     const index = /^filter\[tagged\]\[(\d+)\]\[key\]$/.exec(parameter)?.[1];

@@ -3,7 +3,7 @@ import type { Container, Model, Run } from '../model.ts';
 import { seconds } from '../seconds.ts';
 import type { Note } from '../session.ts';
 
-/** Other statuses of a container last too short to be interesting. */
+/** Statuses of containers that are shown. The other statuses are too short to be interesting. */
 const SHOWN_STATUSES: readonly string[] = ['PROVISIONING', 'RUNNING', 'STOPPED'];
 
 export class ChangeLog {
@@ -16,7 +16,7 @@ export class ChangeLog {
     this.#startedAt = startedAt;
   }
 
-  /** The lines for everything that is new or different since the last call. */
+  /** The lines for everything that changed since the last call. */
   next({ at, runs, containers }: Model, notes: readonly Note[]): string[] {
     const time = noteTime(at - this.#startedAt);
     const lines = notes

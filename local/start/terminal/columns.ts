@@ -29,13 +29,13 @@ const SHORT: Readonly<Record<string, string>> = {
 interface Column {
   readonly heading: string;
   readonly width: number;
-  /** Order in which a narrow terminal omits columns. Absent: never. */
+  /** Order in which columns are omitted on a narrow terminal. Absent: the column is never omitted. */
   readonly omitted?: number;
   readonly right?: boolean;
   readonly cell: (run: Run, now: number) => Piece;
 }
 
-/** 80 columns in total. Additional columns go to the workspace's name, then to the bars. */
+/** The widths add up to 80 columns. More columns are used for the workspace's name, and then for the bars. */
 const WORKSPACE: Column = { heading: 'WORKSPACE', width: 11, cell: ({ workspace }) => [workspace] };
 const COLUMNS: readonly Column[] = [
   WORKSPACE,
@@ -109,14 +109,14 @@ function containersOf({ jobs, state }: Run): Piece {
   return [ids.join(' '), state === 'leaving' || state === 'gone' ? 'dim' : 'bold'];
 }
 
-/** The run's life, in a bar whose width is the time span. */
+/** A bar with the lifetime of the run. The width of the bar stands for the time span. */
 function bar(run: Run, width: number, from: number, spanMs: number, now: number): Line {
   const segments = runSegments(run, now);
   const perCell = spanMs / width;
   return Array.from({ length: width }, (_, cell): Piece => {
     const start = from + cell * perCell;
     const here = segments.filter((segment) => segment.from < start + perCell && segment.to > start);
-    // Always show an agent at work, even if it is short.
+    // Always show work of an agent, even if it was short.
     const shown = here.find(({ kind }) => kind === 'busy') ?? here.at(-1);
     return shown === undefined ? [' '] : [SEGMENT_STYLES[shown.kind].mark, SEGMENT_STYLES[shown.kind].style];
   });

@@ -1,4 +1,4 @@
-/** Shows the model: a screen that is redrawn on a terminal, otherwise one line per change. */
+/** Shows the model: on a terminal as a screen that is redrawn, and otherwise as one line per change. */
 
 import type { Model } from '../model.ts';
 import type { Note } from '../session.ts';
@@ -6,7 +6,7 @@ import { ChangeLog, noteTime } from './change-log.ts';
 import { frame, type View } from './screen.ts';
 
 export interface Display {
-  /** Call this regularly: it shows the changes. */
+  /** Shows the changes. Call this regularly. */
   update(model: Model, notes: readonly Note[]): void;
   /** Ends the display. The last frame stays visible. */
   end(): void;
@@ -24,7 +24,7 @@ export interface DisplaySettings extends Pick<View, 'colour' | 'header' | 'foote
   readonly output: Output;
   /** Whether the output is a terminal that can move its cursor. */
   readonly movesCursor: boolean;
-  /** Printed once above everything: what the user has to copy. */
+  /** Text that is printed once at the top, because the user has to copy it. */
   readonly preamble?: readonly string[];
 }
 
@@ -34,7 +34,7 @@ const SHOW_CURSOR = '\u001b[?25h';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const CLEAR_ALL = '\u001b[2J\u001b[H';
-/** With fewer rows than this, the screen uses the whole terminal, and the preamble scrolls out. */
+/** With fewer rows than this, the screen uses the whole terminal, and the text at the top scrolls out. */
 const LEAST_ROWS = 12;
 
 export function createDisplay(settings: DisplaySettings): Display {
@@ -57,7 +57,7 @@ function screen(settings: DisplaySettings): Display {
       });
       let before = drawn === 0 ? '' : `\u001b[${drawn}A`;
       if (size !== `${columns}x${rows}`) {
-        // A terminal that changes its size re-wraps its lines, so the previous frame is no longer in the same place.
+        // When a terminal changes its size, it wraps lines again. So the previous frame is no longer in the same place.
         before = `${size === '' ? '' : CLEAR_ALL}${preamble.map((line) => `${line}\n`).join('')}`;
         size = `${columns}x${rows}`;
       }

@@ -1,4 +1,4 @@
-/** Lines of a terminal. A line is laid out as plain pieces and styled last, so that its width is known. */
+/** Lines of a terminal. A line consists of plain pieces, so that its width is known, and is styled last. */
 import { styleText } from 'node:util';
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan';
@@ -11,7 +11,7 @@ export function painted(line: Line, columns: number, colour: boolean): string {
   const pieces = line.map(([text, style]) => {
     const shown = text.slice(0, left);
     left -= shown.length;
-    // The caller has already decided whether the output shows colours.
+    // The caller has already decided whether to use colors.
     return colour && style !== undefined ? styleText(style, shown, { validateStream: false }) : shown;
   });
   return pieces.join('');

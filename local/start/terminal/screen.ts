@@ -1,4 +1,4 @@
-/** The live screen: title, table of runs and notes, as lines that fit the terminal. Pure. */
+/** The live screen: title, table of runs and notes, as lines that fit the terminal. All functions are pure. */
 
 import { isPresent, type JobState, jobsOf, type Model } from '../model.ts';
 import { seconds } from '../seconds.ts';
@@ -11,9 +11,9 @@ export interface View {
   readonly columns: number;
   readonly rows: number;
   readonly colour: boolean;
-  /** Above the table: where everything is. */
+  /** Lines above the table, with addresses and paths. */
   readonly header: readonly string[];
-  /** Below the table: the last messages, oldest first. */
+  /** Messages below the table, oldest first. */
   readonly notes: readonly string[];
   readonly footer: string;
 }
@@ -32,12 +32,12 @@ const JOB_STATES: readonly (readonly [JobState, Style?])[] = [
   ['lost', 'red'],
   ['done'],
 ];
-/** This many runs rank above everything optional. */
+/** The first runs, up to this number, rank above everything optional. */
 const LEAST_RUNS = 6;
-/** The bars span a minute, or more if the demo takes longer. */
+/** Minimum time span of the bars. It is longer if the demo takes longer. */
 const LEAST_SPAN_MS = 60_000;
 
-/** Whole lines, none wider than the terminal, and fewer than it has rows. */
+/** Lines that aren't wider than the terminal. There are fewer lines than the terminal has rows. */
 export function frame(model: Model, view: View): string[] {
   const { columns, startedAt } = view;
   const dim = (text: string): Line[] => wrapped(text, columns - 1).map((line) => [[` ${line}`, 'dim']]);
@@ -70,7 +70,7 @@ export function frame(model: Model, view: View): string[] {
   return fitted(blocks, Math.max(1, view.rows - 1)).map((line) => painted(line, columns, view.colour));
 }
 
-/** The runs that are gone are dropped first, oldest first. */
+/** Ended runs are dropped first, in order of age. */
 function runRanks({ runs }: Model) {
   const isGone = (state: string): number => (state === 'gone' ? 0 : 1);
   const order = runs.toSorted((one, other) => isGone(one.state) - isGone(other.state));

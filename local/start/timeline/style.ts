@@ -37,7 +37,7 @@ h3 { font-size: 13px; margin: 10px 0 4px; color: var(--muted); font-weight: 600;
 .lane { display: grid; grid-template-columns: 270px minmax(420px, 1fr); align-items: center; gap: 12px; padding: 1px 0; }
 .lane:hover .label, .lane:hover .track { background-color: var(--lane); }
 .label { display: flex; gap: 0.4em; font-size: 13px; white-space: nowrap; overflow: hidden; border-radius: 4px; }
-/* A long name gives way, and never the outcome behind it. */
+/* Shorten a long name, but never the result after it. */
 .label strong, .label span { min-width: 3em; overflow: hidden; text-overflow: ellipsis; }
 .label code, .label small, .label .title { flex: none; }
 .label small { font-size: 12px; color: var(--muted); }

@@ -1,4 +1,4 @@
-/** The time axis of the timeline. Positions are percentages of its length. */
+/** The time axis of the timeline. Positions are percentages of the axis length. */
 const TICKS_MS = [1_000, 2_000, 5_000, 10_000];
 const MOST_TICKS = 14;
 

@@ -1,4 +1,4 @@
-/** The timeline: one self-contained HTML file with the summary, runs and containers on one time axis, and the jobs as a table. */
+/** The timeline: a self-contained HTML file with a summary, a chart of runs and containers, and a table of jobs. */
 
 import { type Container, jobsOf, type Model, type Run } from '../model.ts';
 import { seconds } from '../seconds.ts';
@@ -9,11 +9,11 @@ import { Html, html } from './html.ts';
 import { STYLE } from './style.ts';
 import { TimeAxis } from './time-axis.ts';
 
-/** Minimum width for a word inside, in percent of the chart. */
+/** Minimum width of a segment that contains a word, in percent of the chart. */
 const LABEL_PERCENT = 4.5;
-/** So that a short segment is visible too. */
+/** Minimum width of a segment, so that a short one is visible. */
 const LEAST_PERCENT = 0.25;
-/** Beyond this, a label such as `120 s` would exceed the narrowest chart, so it is to the left of its tick. */
+/** Beyond this position, a label such as `120 s` would not fit into the narrowest chart, so it is on the left of its mark. */
 const LAST_LABEL_PERCENT = 90;
 const GOOD: readonly string[] = ['applied', 'planned_and_finished'];
 const HEADINGS = ['Workspace', 'Pool', 'Job', 'Run', 'Queued at', 'Waited', 'Busy', 'Container', 'Run ended as'];

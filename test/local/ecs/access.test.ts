@@ -3,7 +3,7 @@ import { ECSClient, ListClustersCommand, RunTaskCommand } from '@aws-sdk/client-
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, registerScript, runInput, signedRequest, startLocalEcs } from './local-ecs.ts';
 
-/** Another local user, or a web page that rebinds its name to 127.0.0.1, could start a shell as this user. */
+/** Without these checks, another local user could start a shell as this user. So could a web page that rebinds its domain to 127.0.0.1. */
 
 type World = Awaited<ReturnType<typeof startLocalEcs>>;
 let world: World;
@@ -14,7 +14,7 @@ afterAll(() => world.close());
 
 const LIST = 'AmazonEC2ContainerServiceV20141113.ListClusters';
 
-/** `fetch` can't set Host. */
+/** Sends a request without `fetch`, because `fetch` can't set the Host header. */
 function send(
   options: { readonly method: string; readonly path?: string; readonly headers: Record<string, string> },
   body = '',
@@ -31,7 +31,7 @@ function send(
 }
 
 describe('the access key', () => {
-  it('differs from start to start', async () => {
+  it('differs for each start of the server', async () => {
     const other = await startLocalEcs();
     await other.close();
     expect(other.server.credentials.accessKeyId).not.toBe(world.server.credentials.accessKeyId);
@@ -41,13 +41,13 @@ describe('the access key', () => {
 
   it.each([
     [
-      'another key',
+      'a request with another key ID',
       { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'x' },
       'UnrecognizedClientException',
       'The security token included in the request is invalid.',
     ],
     [
-      'the right key ID with another secret',
+      'a request with the right key ID and another secret',
       { accessKeyId: undefined, secretAccessKey: 'x' },
       'InvalidSignatureException',
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',
@@ -66,21 +66,21 @@ describe('the access key', () => {
   });
 
   it.each([
-    ['no signature', {}, 'MissingAuthenticationTokenException', 'Missing Authentication Token'],
+    ['a request without a signature', {}, 'MissingAuthenticationTokenException', 'Missing Authentication Token'],
     [
-      'a bearer token',
+      'a request with a bearer token',
       { authorization: 'Bearer nonsense' },
       'IncompleteSignatureException',
       expect.stringContaining('AWS4-HMAC-SHA256'),
     ],
-  ])('%s is refused, for unknown actions too', async (_what, headers, type, message) => {
+  ])('%s is refused, even for unknown actions', async (_what, headers, type, message) => {
     for (const target of [LIST, 'AmazonEC2ContainerServiceV20141113.Nonsense']) {
       const answer = await send({ method: 'POST', headers: { ...headers, 'x-amz-target': target } }, '{}');
       expect(answer).toEqual({ status: 400, body: { __type: type, message } });
     }
   });
 
-  it('a signature does not fit another body, target or host', async () => {
+  it('a signature isn’t valid for another body, target or host', async () => {
     const signed = await signedRequest(world.server, LIST, '{}');
     expect((await send(signed, '{}')).status).toBe(200);
     const mismatch = { status: 400, body: { __type: 'InvalidSignatureException', message: expect.any(String) } };
@@ -91,7 +91,7 @@ describe('the access key', () => {
     expect(await send({ ...signed, headers: host }, '{}')).toEqual(mismatch);
   });
 
-  it('a signature that leaves the date or the host out is refused', async () => {
+  it('a signature that doesn’t cover the date and the host is refused', async () => {
     const signed = await signedRequest(world.server, LIST, '{}');
     for (const name of ['host;', 'x-amz-date;']) {
       const authorization = signed.headers['authorization']?.replace(name, '') ?? '';
@@ -101,7 +101,7 @@ describe('the access key', () => {
   });
 
   it.each(['constructor', '__proto__', ''])(
-    'a signature over a header called %j is a mismatch, no fault',
+    'a signature over a header with the name %j is refused as a mismatch',
     async (name) => {
       const signed = await signedRequest(world.server, LIST, '{}');
       const authorization = signed.headers['authorization']?.replace('SignedHeaders=', `SignedHeaders=${name};`) ?? '';
@@ -115,22 +115,22 @@ describe('a web page', () => {
   const refused = { status: 403, body: { __type: 'AccessDeniedException', message: expect.any(String) } };
 
   it.each([
-    ['whose name was rebound to loopback', { host: 'attacker.example' }],
-    ['whose name was rebound to loopback, with a port', { host: 'attacker.example:4566' }],
-    ['whose name begins like an address of loopback', { host: '127.0.0.1.attacker.example' }],
-    ['with a port beyond all ports', { host: 'localhost:99999' }],
-    ['that posts', { origin: 'https://attacker.example' }],
+    ['with a domain that is rebound to loopback', { host: 'attacker.example' }],
+    ['with a domain and port that are rebound to loopback', { host: 'attacker.example:4566' }],
+    ['with a domain that begins like a loopback address', { host: '127.0.0.1.attacker.example' }],
+    ['with a port number that is too high', { host: 'localhost:99999' }],
+    ['that sends a POST request', { origin: 'https://attacker.example' }],
     ['with the origin null', { origin: 'null' }],
-    ['of another port of this machine', { origin: 'http://localhost:3000' }],
-    ['of another site, by a form or an image', { 'sec-fetch-site': 'cross-site' }],
-    ['of another port, by a form or an image', { 'sec-fetch-site': 'same-site' }],
-  ])('%s gets nothing, even with a valid signature', async (_what, headers) => {
+    ['on another port of this machine', { origin: 'http://localhost:3000' }],
+    ['on another site, with a form or an image,', { 'sec-fetch-site': 'cross-site' }],
+    ['on another port, with a form or an image,', { 'sec-fetch-site': 'same-site' }],
+  ])('%s is refused, even with a valid signature', async (_what, headers) => {
     const signed = await signedRequest(world.server, LIST, '{}');
     expect(await send({ ...signed, headers: { ...signed.headers, ...headers } }, '{}')).toEqual(refused);
     expect(await send({ method: 'OPTIONS', headers })).toEqual(refused);
   });
 
-  it('can’t read the metadata endpoint of a task either', async () => {
+  it('can’t read the metadata endpoint of a task', async () => {
     const { ecs, server } = world;
     registerScript(server, 'sleeper', 'exec sleep 60');
     const { tasks } = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper')));
@@ -141,7 +141,7 @@ describe('a web page', () => {
   });
 
   it.each(['localhost', '127.0.0.1', '[::1]', 'LOCALHOST:1'])(
-    'a program that asks for %s is answered',
+    'is no cause to refuse other programs that use the host name %s',
     async (host) => {
       const answer = await send({ method: 'POST', headers: { host, 'x-amz-target': LIST } }, '{}');
       expect(answer.body).toMatchObject({ __type: 'MissingAuthenticationTokenException' });

@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-describe('the AWS SDK against the server', () => {
+describe('the AWS SDK', () => {
   it('runs, waits for, lists, describes and stops a task', async () => {
     const { ecs, server } = world;
     await ecs.send(new CreateClusterCommand({ clusterName: 'sdk' }));
@@ -70,7 +70,7 @@ describe('the AWS SDK against the server', () => {
     });
   });
 
-  it('sees modelled errors as such, with their members, status and request id', async () => {
+  it('gets errors of the right class, with their members, status and request ID', async () => {
     const { ecs, server } = world;
     const first = await ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { clientToken: 'conflict' })));
     const again = ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { clientToken: 'conflict', count: 2 })));
@@ -88,7 +88,7 @@ describe('the AWS SDK against the server', () => {
     });
   });
 
-  it('reads and writes secrets, strings and bytes', async () => {
+  it('reads and writes secrets that are strings or bytes', async () => {
     const { secrets } = world;
     await secrets.send(new CreateSecretCommand({ Name: 'text', SecretString: 'one' }));
     await secrets.send(new PutSecretValueCommand({ SecretId: 'text', SecretString: 'two' }));
@@ -106,7 +106,7 @@ describe('the AWS SDK against the server', () => {
   });
 });
 
-describe('the wire', () => {
+describe('the protocol', () => {
   const post = async (target: string, body: string) =>
     fetch(world.server.url, await signedRequest(world.server, target, body));
 
@@ -118,21 +118,21 @@ describe('the wire', () => {
       'com.amazon.coral.service#UnknownOperationException',
     ],
     [
-      'an action by a name of JavaScript',
+      'an action with the name of a JavaScript property',
       'AmazonEC2ContainerServiceV20141113.constructor',
       '{}',
       'com.amazon.coral.service#UnknownOperationException',
     ],
     ['an unknown service', 'DynamoDB_20120810.GetItem', '{}', 'com.amazon.coral.service#UnknownOperationException'],
-    ['no JSON', 'AmazonEC2ContainerServiceV20141113.ListTasks', '<xml/>', 'SerializationException'],
-    ['JSON that is no object', 'AmazonEC2ContainerServiceV20141113.ListTasks', '[]', 'SerializationException'],
+    ['a body that isn’t JSON', 'AmazonEC2ContainerServiceV20141113.ListTasks', '<xml/>', 'SerializationException'],
+    ['JSON that isn’t an object', 'AmazonEC2ContainerServiceV20141113.ListTasks', '[]', 'SerializationException'],
     [
-      'a value of a wrong type',
+      'a value with the wrong type',
       'AmazonEC2ContainerServiceV20141113.ListTasks',
       '{"maxResults":"x"}',
       'SerializationException',
     ],
-  ])('answers %s with an error of the protocol', async (_what, target, body, type) => {
+  ])('answers %s with an error of AWS’s protocol', async (_what, target, body, type) => {
     const response = await post(target, body);
     expect(response.status).toBe(400);
     expect(response.headers.get('content-type')).toBe('application/x-amz-json-1.1');
@@ -158,7 +158,7 @@ describe('the wire', () => {
     expect([response.status, await response.text()]).toEqual([404, '']);
   });
 
-  it('takes null for an absent member, and ignores members it does not know', async () => {
+  it('treats null as an absent member, and ignores unknown members', async () => {
     const response = await post(
       'AmazonEC2ContainerServiceV20141113.ListTasks',
       '{"cluster":"agents","family":null,"future":1}',
@@ -166,7 +166,7 @@ describe('the wire', () => {
     expect(response.status).toBe(200);
   });
 
-  it('counts times in seconds', async () => {
+  it('has timestamps in seconds', async () => {
     await post('secretsmanager.CreateSecret', '{"Name":"timed","SecretString":"x"}');
     const response = await post('secretsmanager.GetSecretValue', '{"SecretId":"timed"}');
     const body: unknown = await response.json();
@@ -174,10 +174,10 @@ describe('the wire', () => {
   });
 });
 
-describe('faults of the API', () => {
+describe('an injected fault', () => {
   const throttled = { kind: 'error', code: 'ThrottlingException', message: 'Rate exceeded' } as const;
 
-  it('come before the action, as often as asked, and only where they match', async () => {
+  it('replaces the action for the given number of matching calls', async () => {
     const { ecs, server } = world;
     const before = server.tasks('agents').length;
     const isFirst = (input: unknown) => JSON.stringify(input).includes('"startedBy":"faulty"');
@@ -191,7 +191,7 @@ describe('faults of the API', () => {
     expect(server.faults.waiting).toBe(0);
   });
 
-  it('lose the answer after the task was created, which the same token finds again', async () => {
+  it('can drop the response after the task was created; a retry with the same client token returns that task', async () => {
     const { ecs, server } = world;
     server.faults.next('RunTask', { kind: 'lost-response' });
     const input = runInput(server, 'sleeper', { clientToken: 'lost', startedBy: 'lost' });
@@ -200,14 +200,14 @@ describe('faults of the API', () => {
     expect(only((await ecs.send(new RunTaskCommand(input))).tasks).taskArn).toBe(created.arn);
   });
 
-  it('break the connection before anything happens', async () => {
+  it('can break the connection before the action runs', async () => {
     const { ecs, server } = world;
     server.faults.next('RunTask', { kind: 'reset' });
     await expect(ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { startedBy: 'reset' })))).rejects.toThrow();
     expect(server.tasks('agents').some(({ startedBy }) => startedBy === 'reset')).toBe(false);
   });
 
-  it('answer with an error although it was done, and with nonsense', async () => {
+  it('can return an error after the action ran, and can return a malformed response', async () => {
     const { ecs, server } = world;
     server.faults.next('RunTask', { kind: 'error-after', code: 'ServerException', status: 500 });
     const run = ecs.send(new RunTaskCommand(runInput(server, 'sleeper', { startedBy: 'after' })));
@@ -217,7 +217,7 @@ describe('faults of the API', () => {
     await expect(ecs.send(new ListTasksCommand({ cluster: 'agents' }))).rejects.toThrow();
   });
 
-  it('never answer, or late', async () => {
+  it('can delay the response or never send it', async () => {
     const { ecs, server } = world;
     server.faults.next('ListTasks', { kind: 'hang' });
     const hanging = ecs.send(new ListTasksCommand({ cluster: 'agents' }), { abortSignal: AbortSignal.timeout(50) });
@@ -228,7 +228,7 @@ describe('faults of the API', () => {
     expect(performance.now() - before).toBeGreaterThanOrEqual(99);
   });
 
-  it('can be EC2 throttling in the clothes of a wrong parameter, and be taken back', async () => {
+  it('can be EC2 throttling, which looks like a wrong parameter, and can be removed', async () => {
     const { ecs, server } = world;
     server.faults.next('RunTask', {
       kind: 'error',
@@ -244,7 +244,7 @@ describe('faults of the API', () => {
 });
 
 describe('a client that retries', () => {
-  it('launches one task in spite of a lost answer, by the token that the SDK makes', async () => {
+  it('launches only one task after a lost response, because the SDK repeats its client token', async () => {
     const retrying = await startLocalEcs({}, 3);
     try {
       const { ecs, server } = retrying;
@@ -260,11 +260,11 @@ describe('a client that retries', () => {
 });
 
 describe('the server', () => {
-  it('says so when its port is taken', async () => {
+  it('reports that its port is in use', async () => {
     await expect(startLocalEcs({ port: world.server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 
-  it('keeps its hand over tasks, logs and their changes in process', async () => {
+  it('gives access to tasks and logs in process, and reports their changes', async () => {
     const { server, ecs } = world;
     registerScript(server, 'talker', 'echo hello; echo trouble >&2; exit 4');
     const changes: string[] = [];

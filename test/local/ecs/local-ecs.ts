@@ -2,7 +2,7 @@ import { ECSClient, ListTasksCommand, type RunTaskCommandInput } from '@aws-sdk/
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type EcsOptions, type EcsServer, startEcs } from '../../../local/ecs/server.ts';
 
-/** No waiting in the phases of a task. */
+/** Phases without waiting times. */
 export const AT_ONCE = { provisionMs: 0, pullMs: 0, bootMs: 0, deprovisionMs: 0 };
 
 export const TASK_SIZE = {
@@ -12,7 +12,7 @@ export const TASK_SIZE = {
   memory: '512',
 };
 
-/** A server with a cluster `agents`, and its clients, which never retry by default. */
+/** A server with a cluster `agents`, and clients that don't retry by default. */
 export async function startLocalEcs(options: EcsOptions = {}, maxAttempts = 1) {
   const server = await startEcs({ phases: AT_ONCE, closeGraceMs: 500, ...options });
   server.createCluster({ clusterName: 'agents', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
@@ -27,7 +27,7 @@ export async function startLocalEcs(options: EcsOptions = {}, maxAttempts = 1) {
   return { server, ecs, secrets, close };
 }
 
-/** A request with any target and body, signed by the vendor's own signer. */
+/** A request with any target and body, signed by AWS's own signer. */
 export async function signedRequest(
   server: Pick<EcsServer, 'url' | 'region' | 'credentials'>,
   target: string,
@@ -62,7 +62,7 @@ export async function signedRequest(
   return { method: 'POST', headers, body };
 }
 
-/** RunTask's input for a family in the cluster `agents`. */
+/** Input of RunTask for a family in the cluster `agents`. */
 export function runInput(
   server: EcsServer,
   family: string,
@@ -79,7 +79,7 @@ export function runInput(
   };
 }
 
-/** Registers a family whose one container runs this shell script. */
+/** Registers a family with a single container that runs this shell script. */
 export function registerScript(server: EcsServer, family: string, script: string, container: object = {}): void {
   server.registerTaskDefinition({
     family,
@@ -88,7 +88,7 @@ export function registerScript(server: EcsServer, family: string, script: string
   });
 }
 
-/** What `ask` answers as soon as it answers something. */
+/** Calls `ask` until it returns a value. */
 export async function eventually<Value>(
   what: string,
   ask: () => Value | undefined | Promise<Value | undefined>,
@@ -97,7 +97,7 @@ export async function eventually<Value>(
   for (;;) {
     const value = await ask();
     if (value !== undefined) return value;
-    if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}.`);
+    if (Date.now() > deadline) throw new Error(`Timeout while waiting for ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

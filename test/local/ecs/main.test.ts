@@ -43,7 +43,7 @@ afterAll(() => {
   rmSync(scratch, { recursive: true });
 });
 
-/** Starts it and waits for the ready line. */
+/** Starts the program and waits for its ready line. */
 async function start(command: string, args: readonly string[]) {
   const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
@@ -56,7 +56,7 @@ async function start(command: string, args: readonly string[]) {
   return { child, stdout, stderr, ended, ready: readyLine.parse(JSON.parse(line)) };
 }
 
-/** Configured as a user would: by the printed environment alone. */
+/** A client that is configured only by the printed environment variables, as a user would do it. */
 function clientOf({ environment }: z.output<typeof readyLine>): ECSClient {
   return new ECSClient({
     endpoint: environment.AWS_ENDPOINT_URL,
@@ -68,7 +68,7 @@ function clientOf({ environment }: z.output<typeof readyLine>): ECSClient {
   });
 }
 
-/** A task whose process writes its id down, ignores SIGTERM, and has a child. */
+/** A task whose process has a child, ignores SIGTERM, and writes both process ids to a file. */
 async function startStubbornTask(ready: z.output<typeof readyLine>, file: string): Promise<readonly number[]> {
   const client = clientOf(ready);
   await client.send(
@@ -111,9 +111,9 @@ function runs(pid: number): boolean {
   }
 }
 
-describe('the server alone', () => {
+describe('the server', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'prints one line when ready, and ends with 0 and without leftovers at %s',
+    'prints one line when it is ready, and exits with 0 and without leftovers after %s',
     async (signal) => {
       const { child, ended, ready, stdout } = await start('node', [
         MAIN,
@@ -133,7 +133,7 @@ describe('the server alone', () => {
     },
   );
 
-  it('leaves no process of a task when it is killed', async () => {
+  it('leaves no process of a task behind when it is killed', async () => {
     const { child, ready } = await start('node', [MAIN, '--provision-ms', '0', '--pull-ms', '0', '--boot-ms', '0']);
     const pids = await startStubbornTask(ready, join(scratch, 'killed'));
     child.kill('SIGKILL');
@@ -142,7 +142,7 @@ describe('the server alone', () => {
 });
 
 describe('npm run local:ecs', () => {
-  it('ends with npm, and nothing remains', async () => {
+  it('ends together with npm and leaves nothing behind', async () => {
     const { child, ready, ended } = await start('npm', [
       'run',
       '--silent',
@@ -164,8 +164,8 @@ describe('npm run local:ecs', () => {
   });
 });
 
-describe('its ready-made families', () => {
-  it('run until stopped, exit with 0, and find no capacity', async () => {
+describe('the ready-made task definitions', () => {
+  it('run until they are stopped, exit with 0, or find no capacity', async () => {
     const { child, ready, ended } = await start('node', [
       MAIN,
       '--provision-ms',
@@ -213,7 +213,7 @@ describe('its ready-made families', () => {
 });
 
 describe('a wrong command line', () => {
-  it('is reported with all its faults, and exit code 2', async () => {
+  it('is reported with all faults and exit code 2', async () => {
     const child = spawn('node', [MAIN, '--port', 'x', '--subnet', 'a', '--region', 'Mars'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

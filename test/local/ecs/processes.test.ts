@@ -33,7 +33,7 @@ const reaching = (arn: string, status: string) =>
 const output = (arn: string) => world.server.logs(arn).map(({ text }) => text);
 const printed = (arn: string, text: string) => eventually(text, () => (output(arn).includes(text) ? true : undefined));
 
-/** Whether a process of this id runs (a zombie does not). */
+/** Whether a process with this id is running. A zombie isn't. */
 function runs(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -47,13 +47,13 @@ function runs(pid: number): boolean {
   }
 }
 
-describe('a container that no system can start', () => {
+describe('a container that can’t be started', () => {
   it.each([
     ['a NUL in its environment', { environment: [{ name: 'N', value: 'a\0b' }] }],
     ['a NUL in its command', { command: ['/bin/sh', '-c', 'exit\0'] }],
-    ['a program that is not there', { command: ['/does/not/exist'] }],
-    ['a program that is empty', { command: [''] }],
-  ])('because of %s ends its task with the reason, and the server goes on', async (_what, override) => {
+    ['a missing program', { command: ['/does/not/exist'] }],
+    ['an empty program name', { command: [''] }],
+  ])('because of %s ends its task with the reason, and the server continues', async (_what, override) => {
     registerScript(world.server, 'impossible', 'exit 0');
     const arn = await run('impossible', { overrides: { containerOverrides: [{ name: 'main', ...override }] } });
     const task = await reaching(arn, 'STOPPED');
@@ -62,7 +62,7 @@ describe('a container that no system can start', () => {
 });
 
 describe('a container', () => {
-  it('is a process in a fresh directory that is deleted afterwards, without the server’s environment', async () => {
+  it('is a process without the server’s environment, in a fresh directory that is deleted afterwards', async () => {
     process.env['ECS_TEST_LEAK'] = 'leaked';
     registerScript(world.server, 'env', 'env; echo "in $PWD"; touch "$TMPDIR/x" file; ls', {
       environment: [{ name: 'GREETING', value: 'of the definition' }],
@@ -124,7 +124,7 @@ describe('a container', () => {
     await world.ecs.send(new StopTaskCommand({ cluster: 'agents', task: arn }));
   });
 
-  it('gets one SIGTERM, to its first process alone, and its own exit code counts', async () => {
+  it('gets SIGTERM once, only in its first process, and reports that process’s exit code', async () => {
     const script = `trap 'echo caught; exit 7' TERM; sh -c 'trap "echo child caught" TERM; sleep 60 & wait' & echo ready; wait; wait`;
     registerScript(world.server, 'handler', script);
     const arn = await run('handler');
@@ -135,7 +135,7 @@ describe('a container', () => {
     expect(output(arn)).toEqual(['ready', 'caught']);
   });
 
-  it('is killed with all its processes after stopTimeout, those in another session too', async () => {
+  it('is killed after stopTimeout with all its processes, even those in another session', async () => {
     const pids = join(scratch, 'pids');
     const script = `trap '' TERM; sleep 61 & echo $! >>${pids}; command -v setsid >/dev/null && { setsid sleep 62 & echo $! >>${pids}; }; echo ready; wait; wait; sleep 60`;
     registerScript(world.server, 'stubborn', script, { stopTimeout: 2 });
@@ -158,7 +158,7 @@ describe('a container', () => {
     expect(runs(Number(readFileSync(pids, 'utf8')))).toBe(false);
   });
 
-  it('dies with 137 when it is out of memory, and with 143 when Spot takes it back', async () => {
+  it('exits with 137 when it runs out of memory, and with 143 when Spot is interrupted', async () => {
     registerScript(world.server, 'sleeper', 'echo ready; exec sleep 60');
     const [one, two] = [await run('sleeper'), await run('sleeper')];
     await printed(one, 'ready');
@@ -178,7 +178,7 @@ describe('a container', () => {
 });
 
 describe('an image', () => {
-  it('brings its entry point, its command, its variables and its programs', async () => {
+  it('provides the entry point, the command, variables and programs', async () => {
     writeFileSync(join(scratch, 'greet'), '#!/bin/sh\necho "greet $* $TONE"\n', { mode: 0o755 });
     writeFileSync(join(scratch, 'entry'), '#!/bin/sh\ngreet "$@"\n', { mode: 0o755 });
     world.server.registerImage('example.com/team/greeter', {
@@ -207,17 +207,17 @@ describe('an image', () => {
 
   it.each([
     [
-      'is not there',
+      'does not exist',
       { image: 'nothing/here:1' },
       /^CannotPullContainerError: .*docker\.io\/nothing\/here:1: not found/,
     ],
     [
-      'lacks the program',
+      'does not contain the program',
       { command: ['no-such-program'] },
       /^CannotStartContainerError: .*"no-such-program": executable file not found in \$PATH/,
     ],
     [
-      'has an entry point that is no program',
+      'has an entry point that can not be executed',
       { entryPoint: ['/etc/passwd'] },
       /^CannotStartContainerError: .*permission denied/,
     ],
@@ -253,7 +253,7 @@ describe('a secret', () => {
       ],
     });
 
-  it('reaches the container, unless the execution role may not read it', async () => {
+  it('is passed to the container if the execution role can read it', async () => {
     const arn = world.server.putSecret('agent-token', 'old');
     expect(world.server.putSecret('agent-token', 's3cr3t')).toBe(arn);
     secretFamily('with-secret', arn);
@@ -265,7 +265,7 @@ describe('a secret', () => {
     expect((await reaching(await run('with-secret'), 'STOPPED')).containers[0]?.exitCode).toBe(0);
   });
 
-  it('that is missing keeps the task from starting', async () => {
+  it('prevents the task’s start if it is missing', async () => {
     secretFamily('without-secret', 'no-such-secret');
     const task = await reaching(await run('without-secret'), 'STOPPED');
     expect(task.stoppedReason).toMatch(
@@ -275,7 +275,7 @@ describe('a secret', () => {
 });
 
 describe('a server that closes', () => {
-  it('ends all processes, the stubborn ones too, and removes its directories', async () => {
+  it('ends all processes, even those that ignore SIGTERM, and removes its directories', async () => {
     const closing = await startLocalEcs({ closeGraceMs: 100 });
     const pids = join(scratch, 'closing');
     registerScript(closing.server, 'stubborn', `trap '' TERM; echo "$$ $PWD" >${pids}; while :; do sleep 1; done`);

@@ -8,7 +8,7 @@ import { Reaper } from '../../../local/ecs/reaper.ts';
 
 const MARK = `ECS_CONTAINER_METADATA_URI_V4=http://127.0.0.1:1/v4/${process.pid}-`;
 
-/** A process that would run for a minute, marked as one of a server's containers or not. */
+/** A process that runs for a minute, with or without the mark of a server's container. */
 function sleeper(environment: Record<string, string>) {
   const child = spawn('sleep', ['60'], {
     detached: true,
@@ -19,7 +19,7 @@ function sleeper(environment: Record<string, string>) {
 }
 
 it.runIf(existsSync('/proc/self/environ'))(
-  'ends a process that was started just before the death of the server, and that nobody reported to it',
+  'the reaper ends a process that the server started just before it crashed and didn’t report',
   async () => {
     const reaper = new Reaper(mkdtempSync(join(tmpdir(), 'reaper-')));
     reaper.mark(MARK);

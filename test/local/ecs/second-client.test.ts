@@ -6,9 +6,9 @@ import { only } from './core/virtual-ecs.ts';
 import { registerScript, startLocalEcs } from './local-ecs.ts';
 
 /**
- * AWS's Python SDK and its CLI: independent clients, which check answers against the vendor's own model. Debian 12's
- * CLI (before 2.13) doesn't read `AWS_ENDPOINT_URL`, so each call names the endpoint. Its boto3 (1.26) doesn't know the
- * `clientToken` of RunTask, so the test leaves tokens out there.
+ * Tests with AWS's Python SDK and the AWS CLI. These independent clients check responses against AWS's own model. The CLI of
+ * Debian 12 (before 2.13) doesn't read `AWS_ENDPOINT_URL`, so each call specifies the endpoint. The boto3 of Debian 12 (1.26)
+ * doesn't know `clientToken` of RunTask, so the test doesn't use it there.
  */
 
 const run = promisify(execFile);
@@ -88,7 +88,7 @@ print(json.dumps(out))
 `;
 
 describe('boto3', () => {
-  it('sees tasks, tokens, pages, errors and secrets as ours does', async (context) => {
+  it('sees the same tasks, client tokens, pages, errors and secrets as the JavaScript SDK', async (context) => {
     if (!(await has('python3', ['-c', 'import boto3']))) context.skip('There is no boto3 on this machine.');
     const subnet = world.server.subnets[0]?.id ?? '';
     const { stdout } = await run('python3', ['-c', script, subnet], { env: environment() });

@@ -72,7 +72,7 @@ describe('an agent', () => {
     expect((await agent.send('POST', `/agents/${agent.id}/poll`)).status).toBe(410);
   });
 
-  it('is unknown after silence, and errored five minutes later; only then its job fails', async () => {
+  it('is unknown after it was silent, and errored five minutes later; only then does its job fail', async () => {
     const runId = await platform.createRun(await platform.workspace('one'));
     const { agent } = await takeJob(platform);
     clock.advance(MINUTE_MS - 1);
@@ -105,7 +105,7 @@ describe('an agent', () => {
     expect(await platform.runStatus(runId)).toBe('errored');
   });
 
-  it('can be deleted after it exited; before, the response is 412', async () => {
+  it('can be deleted after it has exited; before that, the response is 412', async () => {
     const agent = await platform.register();
     expect((await platform.api('DELETE', `/agents/${agent.id}`)).status).toBe(412);
     await agent.status('exited');
@@ -132,7 +132,7 @@ describe('the list of agents', () => {
 });
 
 describe('jobs', () => {
-  it('are applies first, then plans, then speculative plans, the oldest first, for any agent', async () => {
+  it('go to any agent: applies first, then plans, then speculative plans, each kind in order of age', async () => {
     const toApply = await platform.createRun(await platform.workspace('apply', { 'auto-apply': true }));
     await serveNext(platform);
     platform.server.world.runs.get(toApply)?.timestamps.set('apply-queued-at', clock.now() + 1_000_000);
@@ -146,7 +146,7 @@ describe('jobs', () => {
     expect(order).toEqual([toApply, older, younger, speculative]);
   });
 
-  it('are applies only for agents that accept applies', async () => {
+  it('of an apply go only to agents that accept applies', async () => {
     await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
     await serveNext(platform);
     expect(await (await platform.register({ accept: ['plan'] })).poll()).toBeUndefined();
@@ -163,7 +163,7 @@ describe('jobs', () => {
     expect((await (await platform.register()).poll())?.jobType).toBe('plan');
   });
 
-  it('are one per single-mode agent, and a second poll returns the same job', async () => {
+  it('are limited to one per single-mode agent; a second poll returns the same job', async () => {
     await platform.createRun(await platform.workspace('one'));
     await platform.createRun(await platform.workspace('two'));
     const { agent, job } = await takeJob(platform);
@@ -173,7 +173,7 @@ describe('jobs', () => {
     expect((await (await platform.register()).poll())?.jobType).toBe('plan');
   });
 
-  it('belong to one agent: others get 409, and only the first result counts', async () => {
+  it('belong to one agent: other agents get 409, and only the first result counts', async () => {
     const runId = await platform.createRun(await platform.workspace('one'));
     const { agent, job } = await takeJob(platform);
     const other = await platform.register();
@@ -198,7 +198,7 @@ describe('jobs', () => {
     expect((await apply.agent.send('GET', `/jobs/${apply.job.operationId}/state`)).text).toBe(state);
   });
 
-  it('that no list of runs shows can occupy an agent while a plan is queued', async () => {
+  it('that aren’t listed can occupy an agent while a plan is queued', async () => {
     const poolId = platform.server.agentPool.id;
     platform.server.enqueueInternalJob({ poolId, type: 'assessment', durationMs: 5 });
     const runId = await platform.createRun(await platform.workspace('one'));
@@ -220,7 +220,7 @@ describe('policy sets in agent mode', () => {
     return { runId, workspaceId };
   }
 
-  it('keep a run after its plan until another agent of the pool has evaluated them', async () => {
+  it('make a run wait after its plan until another agent of the pool has evaluated them', async () => {
     const { runId } = await planned();
     expect(await platform.runStatus(runId)).toBe('post_plan_running');
     const timestamps = at(await platform.attributes(`/runs/${runId}`), 'status-timestamps');
@@ -236,7 +236,7 @@ describe('policy sets in agent mode', () => {
     expect(await platform.runStatus(runId)).toBe('planned');
   });
 
-  it('keep a run waiting if no agent accepts them', async () => {
+  it('make a run wait if no agent accepts them', async () => {
     const { runId } = await planned();
     const agent = await platform.register({ accept: ['plan', 'apply'] });
     expect(await agent.poll()).toBeUndefined();
@@ -274,7 +274,7 @@ describe('policy sets in agent mode', () => {
 });
 
 describe('agent tokens', () => {
-  it('are shown once, show their last use, and reject their agents as soon as they are revoked', async () => {
+  it('are displayed once, have a time of last use, and stop working for their agents when they are revoked', async () => {
     const runId = await platform.createRun(await platform.workspace('one'));
     const path = `${platform.pool}/authentication-tokens`;
     const made = await platform.create(path, 'authentication-tokens', { description: 'mine' });

@@ -18,8 +18,8 @@ async function restart(options: HcpTerraformOptions): Promise<void> {
   platform = await startPlatform({ now: clock.now, ...options });
 }
 
-describe('tokens', () => {
-  it('are required: without one, with a wrong one and with an agent token the response is 401', async () => {
+describe('API tokens', () => {
+  it('are required: without a token, with a wrong token or with an agent token the response is 401', async () => {
     const { token } = platform.server.agentPool;
     for (const authorization of [undefined, 'Bearer nonsense', `Bearer ${token}`]) {
       const headers = authorization === undefined ? {} : { authorization };
@@ -29,7 +29,7 @@ describe('tokens', () => {
     }
   });
 
-  it('of the API can’t register agents', async () => {
+  it('can’t register agents', async () => {
     expect((await platform.registration({}, platform.server.apiToken)).status).toBe(401);
   });
 
@@ -51,7 +51,7 @@ describe('tokens', () => {
     }
   });
 
-  it('identify their user', async () => {
+  it('identify the user', async () => {
     const answer = await platform.api('GET', '/account/details', undefined, platform.server.launcherApiToken);
     expect(at(answer.body, 'data')).toMatchObject({ type: 'users', attributes: { 'is-service-account': true } });
   });
@@ -83,8 +83,8 @@ describe('a web page', () => {
   });
 });
 
-describe('requests', () => {
-  it('need the JSON:API media type to change something, even without a body', async () => {
+describe('API requests', () => {
+  it('that change something need the JSON:API media type, even without a body', async () => {
     const authorization = `Bearer ${platform.server.apiToken}`;
     const headers = { authorization, 'content-type': 'application/json' };
     const json = await platform.send('POST', `/api/v2${platform.organization}/agent-pools`, { headers, body: {} });
@@ -93,7 +93,7 @@ describe('requests', () => {
     expect(at(json.body, 'errors', 0, 'status')).toBe('415');
   });
 
-  it('are rejected if the body isn’t JSON, or isn’t a document of the type', async () => {
+  it('are rejected if the body isn’t JSON, or isn’t a document of the resource’s type', async () => {
     const path = `${platform.organization}/agent-pools`;
     expect((await platform.api('POST', path, '{"data":')).status).toBe(400);
     const wrongType = await platform.create(path, 'workspaces', { name: 'x' });
@@ -128,7 +128,7 @@ describe('rate limits', () => {
   const rateLimits = { requests: { limit: 30, windowMs: 1_000 }, runLists: { limit: 30, windowMs: 60_000 } };
   beforeEach(() => restart({ rateLimits }));
 
-  it('allow each user 30 lists of runs per minute, both lists together, and report the time to wait', async () => {
+  it('allow each user 30 lists of runs per minute, across both kinds of list, and report the time to wait', async () => {
     const workspaceId = await platform.workspace('one');
     const lists = [`${platform.organization}/runs`, `/workspaces/${workspaceId}/runs`] as const;
     for (let request = 1; request <= 30; request += 1) {
@@ -152,7 +152,7 @@ describe('rate limits', () => {
     expect((await platform.api('GET', lists[0])).status).toBe(200);
   });
 
-  it('allow 30 requests per second for each user, and for each address without a user', async () => {
+  it('allow 30 requests per second for each user, and for each address that sends requests without a user', async () => {
     const ask = () => platform.api('GET', '/account/details');
     const statuses = (await Promise.all(Array.from({ length: 31 }, ask))).map((answer) => answer.status);
     expect(statuses.filter((status) => status === 429)).toHaveLength(1);
@@ -186,7 +186,7 @@ describe('the platform', () => {
     expect((await platform.api('GET', `${platform.organization}/runs`)).status).toBe(status);
   });
 
-  it('has service discovery and address ranges for everyone', async () => {
+  it('shows service discovery and address ranges without a token', async () => {
     const discovery = await platform.send('GET', '/.well-known/terraform.json');
     const path = '/api/v2/';
     const expected = { 'state.v2': path, 'tfe.v2': path, 'tfe.v2.1': path, 'tfe.v2.2': path };
@@ -212,7 +212,7 @@ describe('the platform', () => {
     expect(found.filter((name) => name.length < 90)).toEqual(names);
   });
 
-  it('rejects a body or a state that is nested too deeply, because it could not write it again', async () => {
+  it('rejects a body or a state that is nested too deeply, because it could not serialize it again', async () => {
     const deep = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
     const pools = `${platform.organization}/agent-pools`;
     expect((await platform.api('POST', pools, `{"data":${deep(200_000)}}`)).status).toBe(400);

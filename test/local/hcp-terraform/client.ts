@@ -1,4 +1,4 @@
-/** A user of the API, and an agent that the test controls, both over real TLS. */
+/** Clients for tests: a user of the API and an agent, both over real TLS. */
 import { Agent, request } from 'undici';
 import {
   AGENT_ID_HEADER,
@@ -85,7 +85,7 @@ export class Platform {
     return { status: response.statusCode, headers: response.headers, text, body: parsed(text) };
   }
 
-  /** A request of API v2 by the owner, or by the user of the token. */
+  /** Sends a request to API v2 as the owner, or as the user of the token. */
   api(method: Method, path: string, body?: Body, token = this.server.apiToken): Promise<Answer> {
     const type = method === 'GET' ? {} : { 'content-type': 'application/vnd.api+json' };
     const headers = { authorization: `Bearer ${token}`, ...type };
@@ -116,7 +116,7 @@ export class Platform {
     return textAt(answer.body, 'data', 'id');
   }
 
-  /** Without `auto-queue-runs`, which is the platform's default. */
+  /** Creates a workspace without `auto-queue-runs`, although the platform's default is with it. */
   newConfigurationVersion(workspaceId: string, attributes: Attributes = {}): Promise<Answer> {
     const path = `/workspaces/${workspaceId}/configuration-versions`;
     return this.create(path, 'configuration-versions', { 'auto-queue-runs': false, ...attributes });
@@ -128,7 +128,7 @@ export class Platform {
     return textAt(answer.body, 'data', 'id');
   }
 
-  /** Requests a run. Without a configuration version, it is the workspace's last one. */
+  /** Requests a run. Default: with the workspace's last configuration version. */
   requestRun(workspaceId: string, attributes: Attributes = {}, versionId?: string): Promise<Answer> {
     const version = { 'configuration-version': { data: { type: 'configuration-versions', id: versionId } } };
     const workspace = { data: { type: 'workspaces', id: workspaceId } };
@@ -203,7 +203,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** An emulator, without rate limits unless the options contain some. */
+/** Starts an emulator. Default: without rate limits. */
 export async function startPlatform(options: HcpTerraformOptions = {}): Promise<Platform> {
   return new Platform(await startHcpTerraform({ rateLimits: 'off', ...options }));
 }
@@ -221,7 +221,7 @@ export function clockAt(iso: string) {
   };
 }
 
-/** The next job for a fresh single-mode agent. Throws if nothing is queued for it. */
+/** Takes the next job with a new single-mode agent. @throws Error if no job is queued for it */
 export async function takeJob(platform: Platform, wanted: Partial<Registration> = {}) {
   const agent = await platform.register(wanted);
   const job = await agent.poll();
@@ -229,7 +229,7 @@ export async function takeJob(platform: Platform, wanted: Partial<Registration> 
   return { agent, job };
 }
 
-/** The life of a single-mode agent: it takes the next job, ends it with the result, and exits. */
+/** Runs a single-mode agent: it takes the next job, ends it with the result, and exits. */
 export async function serveNext(platform: Platform, result: Partial<JobResult> = {}): Promise<PolledJob> {
   const { agent, job } = await takeJob(platform);
   await agent.finish(job, result);

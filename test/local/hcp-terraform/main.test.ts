@@ -89,7 +89,7 @@ describe('the emulator as a program', () => {
     expect(await finished).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('ends if npm, its parent, gets the signal', async () => {
+  it('ends if its parent process, npm, gets the signal', async () => {
     const { child, ready } = start('npm', ['run', '--silent', 'local:hcp-terraform', '--', '--port', '0']);
     const { url } = await ready();
     child.kill('SIGTERM');
@@ -110,7 +110,7 @@ describe('the emulator as a program', () => {
     expect(stderr).toContain(message);
   });
 
-  it('exits with 1 if the port is in use, and reports it', async () => {
+  it('exits with 1 and reports that the port is in use', async () => {
     const { port } = new URL((await startMain().ready()).url);
     const { code, stderr } = await startMain('--port', port).finished;
     expect(code).toBe(1);

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => platform.close());
 
-/** A run of the new workspace `one`. */
+/** A new run in the new workspace `one`. */
 async function newRun(attributes: Attributes = {}, workspace: Attributes = {}): Promise<string> {
   return platform.createRun(await platform.workspace('one', workspace), attributes);
 }
@@ -36,7 +36,7 @@ async function log(runId: string, phase: 'plan' | 'apply', query = ''): Promise<
 }
 
 describe('a run', () => {
-  it('is planned by an agent, waits for a person, and is applied by an agent', async () => {
+  it('is planned by an agent, waits for approval, and is applied by an agent', async () => {
     const runId = await newRun();
     expect(await platform.runStatus(runId)).toBe('plan_queued');
     expect(await operation(runId, 'plan')).toMatchObject({ status: 'queued', 'execution-details': null });
@@ -123,7 +123,7 @@ describe('a run', () => {
     expect(await platform.runStatus(runId)).toBe(expected);
   });
 
-  it('passes its settings and variables to the agent; its variables have priority', async () => {
+  it('passes its settings and variables to the agent; its variables override those of the workspace', async () => {
     const workspaceId = await platform.workspace('one', { 'working-directory': 'infra' });
     for (const attributes of [
       { key: 'size', value: 'small', category: 'terraform' },
@@ -154,7 +154,7 @@ describe('a run', () => {
     });
   });
 
-  it('is queued by the upload of a configuration by default', async () => {
+  it('is queued by default when a configuration is uploaded', async () => {
     const workspaceId = await platform.workspace('one');
     await platform.configurationVersion(workspaceId, { 'auto-queue-runs': true });
     const runs = await platform.api('GET', `/workspaces/${workspaceId}/runs`);
@@ -164,7 +164,7 @@ describe('a run', () => {
 });
 
 describe('the queue of a workspace', () => {
-  it('lets one run at a time continue, the oldest first; other workspaces are independent', async () => {
+  it('lets one run at a time continue, in order of age, and doesn’t affect other workspaces', async () => {
     const workspaceId = await platform.workspace('one');
     const [first, second] = [await platform.createRun(workspaceId), await platform.createRun(workspaceId)];
     const elsewhere = await platform.createRun(await platform.workspace('two'));
@@ -178,7 +178,7 @@ describe('the queue of a workspace', () => {
     expect(await platform.runStatus(second)).toBe('plan_queued');
   });
 
-  it('never blocks speculative and saved plans', async () => {
+  it('never blocks speculative or saved plans', async () => {
     const workspaceId = await platform.workspace('one');
     await platform.createRun(workspaceId);
     const speculative = await platform.createRun(workspaceId, { 'plan-only': true });
@@ -188,7 +188,7 @@ describe('the queue of a workspace', () => {
     expect(at(await platform.attributes(`/workspaces/${workspaceId}`), 'locked')).toBe(true);
   });
 
-  it('is blocked while a person has locked the workspace', async () => {
+  it('is blocked while a user has locked the workspace', async () => {
     const workspaceId = await platform.workspace('one');
     const act = (action: string, body?: Attributes) =>
       platform.api('POST', `/workspaces/${workspaceId}/actions/${action}`, body);
@@ -220,7 +220,7 @@ describe('the queue of a workspace', () => {
     expect(await platform.runStatus(stale)).toBe('discarded');
   });
 
-  it('keeps runs of remote execution queued, and local execution allows no runs', async () => {
+  it('keeps runs queued with remote execution, and allows no runs with local execution', async () => {
     const runId = await newRun({}, { 'execution-mode': 'remote' });
     expect(await platform.runStatus(runId)).toBe('plan_queued');
     expect(details.join()).toContain('there are no hosted workers here');
@@ -242,8 +242,8 @@ describe('the queue of a workspace', () => {
   });
 });
 
-describe('actions', () => {
-  it('cancel a queued plan and a queued apply at once', async () => {
+describe('actions on a run', () => {
+  it('cancel a queued plan or apply immediately', async () => {
     const queuedPlan = await newRun();
     const queuedApply = await platform.createRun(await platform.workspace('two', { 'auto-apply': true }));
     expect((await platform.act(queuedPlan, 'cancel')).status).toBe(202);
@@ -256,7 +256,7 @@ describe('actions', () => {
     expect(await (await platform.register()).poll()).toBeUndefined();
   });
 
-  it('instruct the agent of an active run to stop; the run ends with the agent’s result', async () => {
+  it('tell the agent of an active run to stop; the run ends with the agent’s result', async () => {
     const runId = await newRun();
     const { agent, job } = await takeJob(platform);
     expect((await agent.status('busy')).body).toEqual({ job: 'continue' });
@@ -269,7 +269,7 @@ describe('actions', () => {
     expect(await platform.runStatus(runId)).toBe('canceled');
   });
 
-  it('force a cancel only after an ordinary one and its cool-off, without waiting for the agent', async () => {
+  it('force a cancel only after a normal cancel and its cool-off period, without waiting for the agent', async () => {
     const runId = await newRun();
     const { agent, job } = await takeJob(platform);
     expect((await platform.act(runId, 'force-cancel')).status).toBe(409);
@@ -298,7 +298,7 @@ describe('actions', () => {
 });
 
 describe('logs', () => {
-  it('have a start mark and an end mark, and can be read in parts while they grow', async () => {
+  it('have markers at the start and the end, and can be read in parts while they grow', async () => {
     const runId = await newRun();
     expect(await log(runId, 'plan')).toBe('');
     const { agent, job } = await takeJob(platform);
@@ -342,7 +342,7 @@ describe('the redacted plan', () => {
     expect(at(answer.body, 'output_changes', 'o')).toEqual(change);
   });
 
-  it('replaces sensitive values of every type by a value of the same type', async () => {
+  it('replaces each sensitive value with a value of the same type', async () => {
     const before = { text: 'a', number: 1, flag: true, list: [1], map: { k: 'v' }, nothing: null };
     const before_sensitive = { text: true, number: true, flag: true, list: true, map: true, nothing: true };
     const change = { actions: ['delete'], before, after: null, before_sensitive };
@@ -351,7 +351,7 @@ describe('the redacted plan', () => {
     expect(at(answer.body, 'output_changes', 'o', 'before')).toEqual(expected);
   });
 
-  it('doesn’t need provider schemas, which Terraform omits for a configuration without providers', async () => {
+  it('doesn’t need provider schemas, because Terraform omits them for a configuration without providers', async () => {
     const answer = await redactedPlan({}, {});
     expect(answer.body).toMatchObject({ plan_format_version: '1.2', provider_format_version: '1.0' });
   });
@@ -363,7 +363,7 @@ describe('the redacted plan', () => {
     },
   );
 
-  it('hides sensitive values, while the complete plan is a redirect', async () => {
+  it('hides sensitive values, whereas the response for the complete plan is a redirect', async () => {
     const runId = await newRun();
     const { agent, job } = await takeJob(platform);
     expect((await platform.api('GET', `/plans/${job.operationId}/json-output`)).status).toBe(204);

@@ -49,7 +49,7 @@ const names = (body: unknown) =>
   listAt(body, 'data').map((run) => textAt(run, 'attributes', 'message').replace('run ', ''));
 
 describe('the list of runs of an organization', () => {
-  it('contains runs of every kind of the last year, newest first', async () => {
+  it('contains all kinds of runs from the last year, newest first', async () => {
     expect(names(await organizationRuns())).toEqual([
       'empty',
       'refresh',
@@ -86,7 +86,7 @@ describe('the list of runs of an organization', () => {
     expect(names(await organizationRuns(filters))).toEqual(expected);
   });
 
-  it('has pages without totals until there is no next page', async () => {
+  it('has pages without totals, and the last page has no next page', async () => {
     const first = await organizationRuns({ 'page[size]': '4' });
     const pagination = { 'current-page': 1, 'prev-page': null, 'next-page': 2, 'page-size': 4 };
     expect(at(first, 'meta', 'pagination')).toEqual(pagination);
@@ -104,7 +104,7 @@ describe('the list of runs of an organization', () => {
     expect(size(await organizationRuns({ 'page[size]': '500' }))).toBe(100);
   });
 
-  it('includes plans, applies, workspaces and users, each once', async () => {
+  it('can include plans, applies, workspaces and users, each once', async () => {
     const include = 'plan,apply,workspace,created_by';
     const body = await organizationRuns({ 'filter[workspace_names]': 'here', include });
     const types = listAt(body, 'included').map((each) => textAt(each, 'type'));
@@ -114,7 +114,7 @@ describe('the list of runs of an organization', () => {
 });
 
 describe('the list of runs of a workspace', () => {
-  it('contains plan-only runs only on request, and runs of all years', async () => {
+  it('contains plan-only runs only on request, and has no limit on the age of runs', async () => {
     const workspace = await platform.api('GET', `${platform.organization}/workspaces/here`);
     const path = `/workspaces/${textAt(workspace.body, 'data', 'id')}/runs`;
     expect(names(await list(path))).toEqual(['saved', 'waiting', 'planning', 'old']);
@@ -124,7 +124,7 @@ describe('the list of runs of a workspace', () => {
   });
 });
 
-describe('other documents about runs', () => {
+describe('other responses with runs', () => {
   it('the list of workspaces has a filter by the status of the current run, and shows the pool', async () => {
     const query = { 'filter[current-run][status]': 'plan_queued,planning', include: 'current_run' };
     const body = await list(`${platform.organization}/workspaces`, query);
@@ -142,7 +142,7 @@ describe('other documents about runs', () => {
     expect(runs.sort()).toEqual([ids['empty'], ids['planning'], ids['refresh']].sort());
   });
 
-  it('the queue has positions, and the capacity has totals', async () => {
+  it('the run queue shows positions, and the capacity document shows totals', async () => {
     const queue = await list(`${platform.organization}/runs/queue`);
     const positions = listAt(queue, 'data').map((run) => at(run, 'attributes', 'position-in-queue'));
     expect(positions).toEqual([1, 2, 3, 4, 5, 6]);

@@ -15,7 +15,7 @@ async function started(options: HcpTerraformOptions = {}): Promise<string> {
   return platform.createRun(await platform.workspace('one'), { message: 'try <script>alert(1)</script>' });
 }
 
-describe('the page of a run', () => {
+describe('the web page of a run', () => {
   it('shows a queued run, and the browser reloads it until the run has ended', async () => {
     const runId = await started();
     const queued = await page(runId);
@@ -30,7 +30,7 @@ describe('the page of a run', () => {
     expect(canceled.text).not.toContain('http-equiv="refresh"');
   });
 
-  it('shows the log without colors and the agent’s container, and escapes both', async () => {
+  it('shows the log without colors, and the agent’s container, and escapes both', async () => {
     const asked: string[] = [];
     const runId = await started({
       containerOf: (name) => {
@@ -65,7 +65,7 @@ describe('the page of a run', () => {
     expect(text).toMatch(/<dt>Reason<\/dt><dd>Operation failed: the agent \S+ left while it executed the apply/);
   });
 
-  it('doesn’t exist for another run, another workspace or another organization', async () => {
+  it('doesn’t exist if the URL has a wrong run, workspace or organization', async () => {
     const runId = await started();
     expect((await page('run-0000000000000000')).status).toBe(404);
     expect((await page(runId, 'two')).status).toBe(404);

@@ -37,7 +37,7 @@ describe('agent pools', () => {
     expect(at(pool.body, 'data', 'relationships', 'workspaces', 'data')).toEqual(expected);
   });
 
-  it('without organization scope reject other workspaces', async () => {
+  it('without organization scope reject workspaces that they don’t allow', async () => {
     const id = await platform.agentPool('closed', { 'organization-scoped': false });
     const attributes = { name: 'one', 'execution-mode': 'agent', 'agent-pool-id': id };
     expect((await platform.create(`${organization}/workspaces`, 'workspaces', attributes)).status).toBe(422);
@@ -85,7 +85,7 @@ describe('workspaces', () => {
     expect(at(answer.body, 'errors', 0, 'source', 'pointer')).toBe(`/data/attributes/${attribute}`);
   });
 
-  it('have unique names, and are deleted with their runs', async () => {
+  it('have unique names, and are deleted together with their runs', async () => {
     const workspaceId = await platform.workspace('one');
     const runId = await platform.createRun(workspaceId);
     const twice = await platform.create(`${organization}/workspaces`, 'workspaces', { name: 'one' });
@@ -97,7 +97,7 @@ describe('workspaces', () => {
 });
 
 describe('runs in a pool without agents', () => {
-  it('stay queued, and only the filter by this pool finds them', async () => {
+  it('stay queued, and are found only by the filter for this pool', async () => {
     const poolId = await platform.agentPool('lonely');
     const workspaceId = await platform.workspace('one', { 'execution-mode': 'agent', 'agent-pool-id': poolId });
     const runId = await platform.createRun(workspaceId);
@@ -108,7 +108,7 @@ describe('runs in a pool without agents', () => {
 });
 
 describe('configuration versions', () => {
-  it('show their upload URL once, accept one upload, and can be downloaded', async () => {
+  it('show their upload URL only once, accept one upload, and can be downloaded', async () => {
     const workspaceId = await platform.workspace('one');
     const made = await platform.newConfigurationVersion(workspaceId);
     expect(made.status).toBe(201);
@@ -128,7 +128,7 @@ describe('configuration versions', () => {
     expect((await platform.send('GET', String(download.headers['location']))).text).toBe('tar');
   });
 
-  it('that are speculative allow only speculative runs', async () => {
+  it('allow only speculative runs if they are speculative', async () => {
     const workspaceId = await platform.workspace('one');
     const versionId = await platform.configurationVersion(workspaceId, { speculative: true });
     const run = await platform.requestRun(workspaceId, {}, versionId);
@@ -167,7 +167,7 @@ describe('state versions', () => {
       resources: [],
     });
 
-  it('need the lock and a higher serial, inline or by upload; lists of outputs hide sensitive values', async () => {
+  it('can be created inline or by upload, need the lock and a higher serial, and hide sensitive outputs in lists', async () => {
     const workspace = `/workspaces/${await platform.workspace('one')}`;
     const create = (serial: number, inline: boolean) => {
       const md5 = createHash('md5').update(state(serial)).digest('hex');
@@ -200,8 +200,8 @@ describe('state versions', () => {
   });
 });
 
-describe('documents', () => {
-  it('have exactly the platform’s attributes and relationships', async () => {
+describe('API responses', () => {
+  it('have exactly the attributes and relationships of the real platform', async () => {
     const runId = await platform.createRun(await platform.workspace('one', { 'auto-apply': true }));
     await serveNext(platform);
     const { agent } = await takeJob(platform);

@@ -57,7 +57,7 @@ test('a function stays warm between invocations and inherits nothing of the host
   ]);
 });
 
-test('a dead process is reported, and the next scheduled invocation starts another one', async () => {
+test('a dead process is reported, and the next scheduled invocation starts a new process', async () => {
   const { deaths, invocations } = started(`
     import { existsSync, writeFileSync } from 'node:fs';
     const mark = new URL('./died-once', import.meta.url);
@@ -73,7 +73,7 @@ test('a dead process is reported, and the next scheduled invocation starts anoth
   expect(deaths[0]?.restartsInMs).toBeLessThanOrEqual(50);
 });
 
-test('the exit code of a dead process is reported, but not a requested end', async () => {
+test('the exit code of a process is reported, unless its end was requested', async () => {
   const { deaths } = started('export async function handler() { process.exit(7); }');
   await until(() => expect(deaths[0]).toMatchObject({ code: 7, signal: null }));
   await running?.stop();

@@ -32,7 +32,7 @@ test.each([
   expect(parseCommandLine(argv)).toEqual(expected);
 });
 
-test('an option that npm kept is detected', () => {
+test('an option that npm took instead of passing it on is detected', () => {
   // What `npm start --keep --base-image debian:13` sets.
   const environment = { npm_config_keep: 'true', npm_config_base_image: 'debian:13', npm_config_loglevel: 'notice' };
   expect(takenByNpm(environment, [])).toEqual(['keep', 'base-image']);

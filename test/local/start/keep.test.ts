@@ -69,7 +69,7 @@ test.each(['', '{}', '{"version":2}', 'half a fil'])(
   },
 );
 
-test('env.sh can be sourced by this user only, also from a folder with a quote in its name, and is removed at the end', async () => {
+test('env.sh is readable by this user only, works in a folder with a quote in its name, and is removed at the end', async () => {
   server = await startHcpTerraform();
   const folder = join(directory, "it's here");
   mkdirSync(folder);
@@ -99,7 +99,7 @@ test('env.sh prints the commands for macOS on macOS', async () => {
   expect(printed).toContain(server.caFile);
 });
 
-test('env.sh needs only two more commands, on lines that don’t wrap', async () => {
+test('after env.sh, the user needs only two more commands, and their lines don’t wrap', async () => {
   server = await startHcpTerraform();
   const lines = instructions(server, {
     environment: '/tmp/agent-launcher-AbCdEf/env.sh',

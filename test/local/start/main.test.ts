@@ -1,4 +1,4 @@
-/** `npm start -- --keep` as a process. */
+/** Runs `npm start -- --keep` as a process. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,7 +70,7 @@ test('npm start -- --keep starts another launcher process after the first one di
   expect(launcherOf(child)).toBeUndefined();
 });
 
-test('npm start -- --keep has the same port, certificate and token when it starts again with its state folder', {
+test('npm start -- --keep has the same port, certificate and token after a restart with the same state folder', {
   timeout: 120_000,
 }, async () => {
   const args = ['--keep', '--json', '--state', join(directory, 'state')];

@@ -26,7 +26,7 @@ test.each([
   expect(runAfter(STORY.slice(0, count)).state).toBe(state);
 });
 
-test('a run has a life without gaps, of its waits and its work', () => {
+test('the timeline of a run has no gaps between its waits and its work', () => {
   expect(lifeOf(STORY, 20)).toEqual([
     ['pending', 0, 1],
     ['queued', 1, 3],
@@ -39,11 +39,11 @@ test('a run has a life without gaps, of its waits and its work', () => {
   ]);
 });
 
-test('a run lasts until now while it is open', () => {
+test('an open run lasts until now', () => {
   expect(lifeOf(STORY.slice(0, 6), 5.5).at(-1)).toEqual(['busy', 5, 5.5]);
 });
 
-test('a run is lost, not busy, from the death of its agent until HCP Terraform ends it', () => {
+test('a run counts as lost, not as busy, from its agent’s death until HCP Terraform ends the run', () => {
   const events = [...STORY.slice(0, 6), task(6, 'task-plan', 'STOPPED', 'run-a/plan', 137)];
   expect(runAfter(events).state).toBe('lost');
   expect(jobStates(events)).toEqual(['lost']);
@@ -55,13 +55,13 @@ test('a run is lost, not busy, from the death of its agent until HCP Terraform e
   expect(jobStates([...events, run(20, 'a', 'errored')])).toEqual(['done']);
 });
 
-test('a run leaves no open job if it is canceled in the queue', () => {
+test('a run has no open job after it was canceled in the queue', () => {
   const events = [run(0, 'a', 'plan_queued'), run(4, 'a', 'canceled')];
   expect(jobStates(events)).toEqual(['done']);
   expect(lifeOf(events, 9)).toEqual([['queued', 0, 4]]);
 });
 
-test('a run may be served by a container that was launched for another one', () => {
+test('a run can be served by a container that was launched for another run', () => {
   const events = [
     run(0, 'a', 'plan_queued'),
     run(0, 'b', 'plan_queued'),
@@ -106,7 +106,7 @@ test('a container is only starting if it never gets a job', () => {
   expect(livesOf(events)).toEqual([[['starting', 1, 9]]]);
 });
 
-test('a job has a readable name', () => {
+test('a job gets a readable name', () => {
   const model = modelOf([run(0, 'a', 'plan_queued'), run(0, 'b', 'plan_queued', { workspace: 'dns', kind: 'plan' })]);
   expect(nameOfJob(model, 'run-a/plan')).toBe('network apply: plan');
   expect(nameOfJob(model, 'run-a/apply')).toBe('network apply');

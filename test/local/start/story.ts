@@ -1,4 +1,4 @@
-/** A short story in events, which the emulators' own rules record. Times are seconds since its start. */
+/** A short sequence of events for tests. The emulators' own rules process the events. Times are in seconds since the start. */
 import type { Task } from '../../../local/ecs/core/task.ts';
 import type { JobResult } from '../../../local/hcp-terraform/agent-protocol.ts';
 import type { Platform } from '../../../local/hcp-terraform/platform.ts';
@@ -26,7 +26,7 @@ interface RunDetails {
   readonly workspace?: string;
   readonly kind?: 'plan' | 'apply';
   readonly savePlan?: boolean;
-  /** Id of the container whose agent takes the job. */
+  /** ID of the container with the agent that takes the job. */
   readonly container?: string;
 }
 
@@ -49,7 +49,7 @@ const STEPS: Readonly<Record<string, (run: runs.Run, now: number, by: runs.Execu
   discarded: (run, now) => runs.discard(run, 'user', now),
 };
 
-/** The run gets this status. Its first event creates it. */
+/** Sets the run's status. The first event of a run creates it. */
 export function run(seconds: number, name: string, status: string, details: RunDetails = {}): StoryEvent {
   return ({ world }) => {
     const record = world.runs.get(`run-${name}`) ?? newRun(world, seconds, `run-${name}`, details);
@@ -97,14 +97,14 @@ export function agent(name: string, reported: Agent['reported']): StoryEvent {
   return ({ world }) => void world.agents.set(name, { reported } as Agent);
 }
 
-/** What is to be seen after the events. */
+/** The view of the world after the events. */
 export function modelOf(events: readonly StoryEvent[], seconds = 20): Model {
   const records = { world: new World(newSeeds('acme', 'production'), START), tasks: [] };
   for (const event of events) event(records);
   return observe(records, at(seconds));
 }
 
-/** One run that is planned, confirmed by a person and applied, in two containers. */
+/** A run that is planned in one container, approved, and applied in another. */
 export const STORY: readonly StoryEvent[] = [
   run(0, 'a', 'pending'),
   run(1, 'a', 'plan_queued'),

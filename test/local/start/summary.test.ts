@@ -65,7 +65,7 @@ test('the summary reports why the demo was aborted', () => {
   });
 });
 
-test('the summary is readable as text', () => {
+test('the summary can be written as text', () => {
   expect(Object.fromEntries(summaryLines(summarize(modelOf(STORY), facts)))).toMatchObject({
     Runs: '1: 1 applied',
     Jobs: '2 of 2 served: 1 plans, 1 applies',

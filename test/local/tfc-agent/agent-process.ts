@@ -1,4 +1,4 @@
-/** Starts the agent as a process, in a separate home, with the PATH that a test sets. */
+/** Starts the agent as a process with a separate home directory and with the PATH of the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,10 +12,10 @@ export const COMMAND = fileURLToPath(new URL('../../../local/tfc-agent/tfc-agent
 export interface AgentProcess {
   readonly child: ChildProcess;
   readonly home: string;
-  /** What it wrote to stdout and stderr so far. */
+  /** The output on stdout and stderr so far. */
   output(): string;
   readonly exited: Promise<number | null>;
-  /** Kills it if it still runs, and removes its files. */
+  /** Kills the process if it is still running, and removes its files. */
   cleanUp(): Promise<void>;
 }
 
@@ -25,11 +25,11 @@ export interface Starting {
   readonly command?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** A shell script that is `terraform` on the PATH. Absent: no terraform there. */
+  /** A shell script that becomes `terraform` on the PATH. Default: no terraform on the PATH. */
   readonly terraform?: string;
-  /** Further directories of the PATH. */
+  /** More directories for the PATH. */
   readonly path?: readonly string[];
-  /** Shell scripts by the names of hooks. */
+  /** Shell scripts, by name of the hook. */
   readonly hooks?: Readonly<Record<string, string>>;
 }
 

@@ -1,4 +1,4 @@
-/** A small server that follows the agent protocol exactly, with one job at a time. It keeps what the agent sends. */
+/** A small server that follows the agent protocol exactly. It has one job at a time and records what the agent sends. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -56,7 +56,7 @@ export class AgentServer {
   readonly stored: { state?: Buffer; filesystem?: Buffer } = {};
   /** The run's log. */
   log = '';
-  /** Answers every registration with this refusal. */
+  /** If set, the server refuses every registration with this response. */
   refusal?: { readonly status: number; readonly detail: string };
   instruction: Instruction['job'] = 'continue';
   tokenRevoked = false;

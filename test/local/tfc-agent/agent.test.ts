@@ -20,14 +20,14 @@ function fakeTerraform(commands: Readonly<Record<string, string>>): string {
   return `case $1 in\n${cases.join('\n')}\nesac\n`;
 }
 
-/** It plans until it is interrupted or killed. */
+/** A terraform whose plan lasts until it is interrupted or killed. */
 const SLOW_TERRAFORM = fakeTerraform({
   plan: `trap 'echo interrupted; exit 1' INT; echo "planning $$"; while :; do sleep 0.05; done`,
 });
 
 interface World {
   readonly server: AgentServer;
-  /** Starts an agent of the server, which has these jobs for it. */
+  /** Starts an agent, for which the server has these jobs. */
   readonly start: (jobs: readonly PolledJob[], settings?: Partial<Starting>) => AgentProcess;
 }
 
@@ -50,13 +50,13 @@ const test = base.extend<World>({
   },
 });
 
-/** The process id of {@link SLOW_TERRAFORM}, as soon as it plans. */
+/** Waits until {@link SLOW_TERRAFORM} plans. @returns its process id */
 function planningPid(server: AgentServer): Promise<number> {
   return until(() => Number(/planning ([0-9]+)/.exec(server.log)?.[1] ?? expect.fail('not yet')));
 }
 
 function isRunning(pid: number): boolean {
-  // A zombie that nobody has waited for yet has no executable any more.
+  // A zombie process has no executable.
   return existsSync(`/proc/${pid}/exe`);
 }
 
@@ -111,7 +111,7 @@ describe.concurrent('a single-mode agent', () => {
     expect(server.log).toContain('The working directory "../outside" is not in the configuration');
   });
 
-  test('is busy for the time of a job that isn’t a phase of a run, and then exits', async ({ server, start }) => {
+  test('is busy during a job that isn’t a phase of a run, and then exits', async ({ server, start }) => {
     const job = {
       jobId: 'asmt-1234567890abcdef',
       jobType: 'assessment',
@@ -126,7 +126,7 @@ describe.concurrent('a single-mode agent', () => {
 });
 
 describe.concurrent('variables and hooks', () => {
-  test('Terraform gets the workspace’s variables, and none of the agent’s own', async ({ server, start }) => {
+  test('Terraform gets the variables of the workspace, but not those of the agent', async ({ server, start }) => {
     const region = { key: 'AWS_REGION', value: 'eu-central-1', category: 'env', hcl: false } as const;
     const agent = start([planJob({ variables: [region] })], {
       env: { ECS_CONTAINER_METADATA_URI_V4: 'http://x', TF_WORKSPACE: 'other' },
@@ -172,7 +172,7 @@ describe.concurrent('variables and hooks', () => {
 });
 
 describe.concurrent('signals', () => {
-  test('the first signal ends an idle agent at once, and it deregisters', async ({ server, start }) => {
+  test('the first signal makes an idle agent deregister and exit immediately', async ({ server, start }) => {
     const agent = start([], { args: [] });
     await until(() => expect(server.polls).toBeGreaterThan(0));
     agent.child.kill('SIGTERM');
@@ -180,7 +180,7 @@ describe.concurrent('signals', () => {
     expect(server.statuses).toEqual(['exited']);
   });
 
-  test('the first signal lets the agent finish its job, and take no other', async ({ server, start }) => {
+  test('the first signal lets the agent finish its job, but take no other job', async ({ server, start }) => {
     const plan = 'echo planning; while [ ! -e "$HOME/go" ]; do sleep 0.05; done';
     const terraform = fakeTerraform({ plan, show: "echo '{}'" });
     const agent = start([planJob(), planJob()], { args: [], terraform });
@@ -194,7 +194,7 @@ describe.concurrent('signals', () => {
     expect(server.statuses.at(-1)).toBe('exited');
   });
 
-  test('the second signal ends the agent and Terraform at once', async ({ server, start }) => {
+  test('the second signal ends the agent and Terraform immediately', async ({ server, start }) => {
     const agent = start([planJob()], { terraform: SLOW_TERRAFORM });
     const pid = await planningPid(server);
     agent.child.kill('SIGTERM');
@@ -256,7 +256,7 @@ describe.concurrent('during a job', () => {
     expect(isRunning(pid)).toBe(false);
   });
 
-  test('a revoked token ends the agent and Terraform at once', async ({ server, start }) => {
+  test('a revoked agent token ends the agent and Terraform immediately', async ({ server, start }) => {
     const agent = start([planJob()], { terraform: SLOW_TERRAFORM });
     const pid = await planningPid(server);
     server.tokenRevoked = true;
@@ -269,7 +269,7 @@ describe.concurrent('during a job', () => {
 });
 
 describe.concurrent('the agent', () => {
-  test('doesn’t start with a wrong token, and doesn’t repeat it', async ({ start }) => {
+  test('doesn’t start with a wrong token, and doesn’t write the token to its output', async ({ start }) => {
     const agent = start([], { env: { TFC_AGENT_TOKEN: 'wrong.atlasv1.token' } });
     expect(await agent.exited).toBe(1);
     expect(agent.output()).toContain('rejected the agent token (401)');
@@ -302,7 +302,9 @@ describe.concurrent('the agent', () => {
     expect(agent.output()).toMatch(/\[ERROR\] core: POST \/agents at http:\/\/127\.0\.0\.1:1: no response/);
   });
 
-  test('starts through a symbolic link, over TLS, with either variable for the certificate', async ({ start }) => {
+  test('starts through a symbolic link and uses TLS, with either of the two variables for the certificate', async ({
+    start,
+  }) => {
     const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
       extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
     });
@@ -342,7 +344,7 @@ describe.skipIf(terraform === '')(
   () => {
     const real = { path: [dirname(terraform)] };
 
-    test('a plan, its apply and a second plan agree about the state', async ({ server, start }) => {
+    test('a plan, its apply and a second plan have a consistent state', async ({ server, start }) => {
       server.mainFile = `
         terraform {
           cloud {
@@ -378,7 +380,7 @@ describe.skipIf(terraform === '')(
       expect(server.results[2], server.log).toMatchObject({ status: 'finished', hasChanges: false });
     });
 
-    test('a failed apply uploads the state of what it created', async ({ server, start }) => {
+    test('a failed apply uploads the state with the resources that it created', async ({ server, start }) => {
       server.mainFile = `
         resource "terraform_data" "made" {}
         resource "terraform_data" "fails" {

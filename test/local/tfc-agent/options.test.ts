@@ -27,7 +27,7 @@ describe('the agent’s options', () => {
     });
   });
 
-  test('can be flags in every form of Go, and a flag has priority over its variable', () => {
+  test('can be flags in every syntax of Go’s flag package, and a flag overrides its variable', () => {
     const address = 'https://tfe.example.com';
     const env = { ...token, TFC_AGENT_NAME: 'variable', TFC_ADDRESS: `${address}/`, TFC_AGENT_SINGLE: '1' };
     expect(options(['-name', 'a'], env)).toMatchObject({ name: 'a', single: true, address });
@@ -40,7 +40,7 @@ describe('the agent’s options', () => {
     expect(options([], { ...token, TFC_AGENT_NAME: '', TFC_ADDRESS: '' })).not.toHaveProperty('name');
   });
 
-  test('report all faults together, each with the allowed values', () => {
+  test('are reported with all faults together, each with the allowed values', () => {
     const found = faults(['-log-level', 'loud', '-single=maybe', '-accept=plan,aply', '-address', 'tfe.example.com'], {
       TFC_AGENT_HOOK_TIMEOUT: '601',
       TFC_AGENT_AUTO_UPDATE: 'major',
@@ -53,7 +53,7 @@ describe('the agent’s options', () => {
     expect(faults(argv)[0]).toMatch(/requires a value|not defined: -poll|not a flag/);
   });
 
-  test('never repeat an argument that may be a token', () => {
+  test('are reported without arguments that may be tokens', () => {
     expect(faults(['-tokn=secret.atlasv1.x', 'secret.atlasv1.y']).join()).not.toContain('atlasv1');
   });
 
@@ -63,7 +63,7 @@ describe('the agent’s options', () => {
     expect(parsed).toMatchObject({ warnings: [unknown, '-hyok has no effect in this emulator.'] });
   });
 
-  test('include one timeout for all hooks, and one for each kind', () => {
+  test('include a timeout for all hooks, and one for each kind of hook', () => {
     const env = { ...token, TFC_AGENT_HOOK_TIMEOUT: '5', TFC_AGENT_HOOK_POST_APPLY_TIMEOUT: '600' };
     expect(options([], env).hookTimeoutMs).toMatchObject({ 'pre-plan': 5000, 'post-apply': 600_000 });
   });

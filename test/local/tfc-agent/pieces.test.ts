@@ -69,7 +69,7 @@ describe('a log stream', () => {
     expect(sent.join('')).toBe('one ä two');
   });
 
-  test('drops the rest after a failure, and reports the failure once', async () => {
+  test('drops the remaining text after a failure, and reports the failure once', async () => {
     const failures: unknown[] = [];
     const failed = (error: unknown) => failures.push(error);
     const stream = createLogStream(() => Promise.reject(new Error('gone')), failed, 0);
@@ -96,7 +96,7 @@ describe('the files of a job', () => {
     expect(existsSync(join(out, 'config', 'providers', 'file'))).toBe(true);
   });
 
-  test('have no root module outside the configuration', async () => {
+  test('can’t have a root module outside the configuration', async () => {
     const configuration = join(directory, 'config');
     const network = join(configuration, 'stacks', 'network');
     mkdirSync(network, { recursive: true });
@@ -105,7 +105,7 @@ describe('the files of a job', () => {
     await expect(rootModule(configuration, 'absent')).rejects.toThrow('"absent"');
   });
 
-  test('contain a local backend, and no state from the configuration', async () => {
+  test('contain a local backend, but no state file from the configuration', async () => {
     writeFileSync(join(directory, 'terraform.tfstate'), '{}');
     await overrideBackend(directory);
     expect(readdirSync(directory)).toEqual(['zzz_backend_override.tf']);
@@ -136,7 +136,7 @@ describe('Terraform', () => {
     );
   });
 
-  test('plans are counted from their JSON, and a replacement counts twice', () => {
+  test('has its plan’s changes counted from JSON, and a replacement counts twice', () => {
     const change = (...actions: string[]) => ({ change: { actions } });
     const resource_changes = [
       change('create'),
@@ -150,7 +150,7 @@ describe('Terraform', () => {
     expect(plannedCounts('{}')).toMatchObject({ resourceAdditions: 0 });
   });
 
-  test('applies are counted from their last line, or from the resources that a failed apply finished', () => {
+  test('has its apply’s changes counted from the last line, or after a failure from the finished resources', () => {
     const whole = '\u001b[32m\nApply complete! Resources: 3 imported, 12 added, 1 changed, 4 destroyed.\n\u001b[0m';
     expect(appliedCounts(whole)).toEqual(counts(12, 1, 4, 3));
     const failed = [
@@ -163,6 +163,6 @@ describe('Terraform', () => {
   });
 });
 
-test('a hook’s variables are its lines with a name and a value', () => {
+test('a hook sets variables with lines that have a name and a value', () => {
   expect(parseEnvFile('A=1\nB=x=y \r\n\n# no\n1C=2\nD=')).toEqual({ A: '1', B: 'x=y ', D: '' });
 });

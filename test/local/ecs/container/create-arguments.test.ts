@@ -26,7 +26,7 @@ function launchOf(definition: object, more: Partial<ContainerLaunch> = {}): Cont
 const argumentsOf = (definition: object, more: Partial<Surroundings> = {}): string =>
   createArguments(launchOf(definition), { ...surroundings, ...more }).args.join(' ');
 
-it('bounds a container by the size of its task, without swap, and marks whose it is', () => {
+it('a container is limited to the size of its task, has no swap, and has a label with its owner', () => {
   const args = argumentsOf({});
   expect(args).toMatch(/^create --name agent-launcher-c0ffee-1 --label agent-launcher.owner=host\/1\/2 --pull never/);
   expect(args).toContain('--memory 1024m --memory-swap 1024m --cpu-period 100000 --cpu-quota 50000');
@@ -36,9 +36,9 @@ it('bounds a container by the size of its task, without swap, and marks whose it
 
 it.each<[string, object, string]>([
   ['a container with its own memory', { memory: 256 }, '--memory 256m --memory-swap 256m'],
-  ['more memory than the task has', { memory: 4096 }, '--memory 1024m --memory-swap 1024m'],
-  ['a reservation', { memoryReservation: 128 }, '--memory-reservation 128m'],
-  ['shares of the CPU', { cpu: 1 }, '--cpu-shares 2'],
+  ['only the task’s memory if the container’s limit is higher', { memory: 4096 }, '--memory 1024m --memory-swap 1024m'],
+  ['a memory reservation', { memoryReservation: 128 }, '--memory-reservation 128m'],
+  ['CPU shares', { cpu: 1 }, '--cpu-shares 2'],
   ['a user', { user: 'tfc-agent' }, '--user tfc-agent'],
   ['a working directory', { workingDirectory: '/work' }, '--workdir /work'],
   ['a read-only root', { readonlyRootFilesystem: true }, '--read-only '],
@@ -48,17 +48,17 @@ it.each<[string, object, string]>([
     { linuxParameters: { capabilities: { drop: ['ALL'], add: ['SYS_PTRACE'] } } },
     '--cap-drop ALL --cap-add SYS_PTRACE',
   ],
-])('keeps %s', (_, definition, expected) => {
+])('the arguments include %s', (_, definition, expected) => {
   expect(argumentsOf(definition)).toContain(expected);
 });
 
-it('asks for none of what is not in the definition', () => {
+it('the arguments contain no option for a setting that the definition doesn’t have', () => {
   for (const option of ['--read-only', '--init', '--cap-', '--user', '--privileged', '--volume', '--entrypoint']) {
     expect(argumentsOf({ linuxParameters: { initProcessEnabled: false } })).not.toContain(option);
   }
 });
 
-it('has an entry point replace the image’s command too, and the rest of it go before the command', () => {
+it('an entry point also replaces the image’s command, and its arguments come before the command', () => {
   const { args } = createArguments(
     launchOf({ entryPoint: ['/bin/sh', '-c', 'echo "$@"', 'x'] }, { command: ['a b', '--c'] }),
     surroundings,
@@ -75,7 +75,7 @@ it('has an entry point replace the image’s command too, and the rest of it go 
   ]);
 });
 
-it('gives a volume the image’s content only where the image declares it', () => {
+it('a volume gets the image’s content only at a path that the image declares', () => {
   const args = argumentsOf({
     mountPoints: [
       { sourceVolume: 'data', containerPath: '/home/tfc-agent/.tfc-agent', readOnly: false },
@@ -87,12 +87,12 @@ it('gives a volume the image’s content only where the image declares it', () =
   expect(args).toContain('--volume agent-launcher-c0ffee-other:/srv:ro,nocopy');
 });
 
-it('lays files of the host into it, to be read only', () => {
+it('files of the host are mounted read-only', () => {
   const args = argumentsOf({}, { hostFiles: [{ source: '/tmp/ca.pem', target: '/etc/ca.pem' }] });
   expect(args).toContain('--security-opt label=disable --volume /tmp/ca.pem:/etc/ca.pem:ro');
 });
 
-it('shows no value of a variable in the list of processes', () => {
+it('values of variables aren’t visible in the list of processes', () => {
   const { args, environment } = createArguments(
     launchOf({}, { environment: { TFC_AGENT_TOKEN: 's3cr3t', TEXT: 'two\nlines' } }),
     surroundings,
@@ -103,7 +103,7 @@ it('shows no value of a variable in the list of processes', () => {
 });
 
 it.each(['PATH', 'HOME', 'DOCKER_HOST', 'CONTAINER_HOST', 'XDG_RUNTIME_DIR', 'LD_PRELOAD', 'GODEBUG', 'TMPDIR'])(
-  'keeps the container’s %s from the engine’s own command',
+  'the container’s %s doesn’t become a variable of the engine’s command',
   (name) => {
     const { args, environment } = createArguments(launchOf({}, { environment: { [name]: '/x' } }), surroundings);
     expect(args).toContain(`${name}=/x`);
@@ -111,7 +111,7 @@ it.each(['PATH', 'HOME', 'DOCKER_HOST', 'CONTAINER_HOST', 'XDG_RUNTIME_DIR', 'LD
   },
 );
 
-it('names the metadata endpoint, whatever the definition says', () => {
+it('the definition can’t change the variable with the metadata endpoint', () => {
   const { environment } = createArguments(
     launchOf({}, { environment: { ECS_CONTAINER_METADATA_URI_V4: 'http://elsewhere', AWS_REGION: 'eu-west-1' } }),
     surroundings,
@@ -125,7 +125,7 @@ it('names the metadata endpoint, whatever the definition says', () => {
   });
 });
 
-it('keeps Podman from making parts of a read-only root writable', () => {
+it('Podman must not make parts of a read-only root writable', () => {
   const args = argumentsOf({ readonlyRootFilesystem: true }, { engine: 'podman' });
   expect(args).toContain('--read-only --read-only-tmpfs=false');
   expect(args).toContain('--log-driver k8s-file');

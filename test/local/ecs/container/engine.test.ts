@@ -21,16 +21,16 @@ function program(name: string, script: string): string {
   return file;
 }
 
-describe('an engine', () => {
+describe('a container engine', () => {
   it.each([
     ['docker', { Client: { Version: '28.0.0', Os: 'linux' }, Server: { Version: '20.10.24' } }, '20.10.24'],
     ['podman', { Client: { Version: '4.3.1', OsArch: 'linux/amd64' } }, '4.3.1'],
-  ])('is %s by what it answers, not by its name', async (kind, answer, version) => {
+  ])('is recognized as %s by its response, not by its name', async (kind, answer, version) => {
     const command = program(`a-${kind}`, `echo '${JSON.stringify(answer)}'`);
     expect(await findEngine(command)).toMatchObject({ command, kind, version });
   });
 
-  it('whose daemon does not answer is none, and neither is a name without a program', async () => {
+  it('isn’t found if its daemon doesn’t respond, or if there is no such program', async () => {
     const mute = program(
       'mute',
       `echo '{"Client":{"Version":"28.0.0"},"Server":null}'; echo 'Cannot connect' >&2; exit 1`,
@@ -40,7 +40,7 @@ describe('an engine', () => {
     await expect(findEngine('no-such-engine')).rejects.toThrow(/no such program on the PATH\n.*--engine NAME/s);
   });
 
-  it('that is missing ends npm start with 2 and what to do', () => {
+  it('makes npm start exit with 2 and explain what to do, if it is missing', () => {
     const main = fileURLToPath(new URL('../../../../local/start/main.ts', import.meta.url));
     const { status, stdout, stderr } = spawnSync(process.execPath, [main, '--containers'], {
       encoding: 'utf8',
@@ -54,22 +54,22 @@ describe('an engine', () => {
   });
 });
 
-describe('an owner', () => {
-  it('is gone when its process is, or when the process id is another’s by now', () => {
+describe('an owner of containers', () => {
+  it('is gone if its process has ended, even if another process has the same id now', () => {
     expect(isGone(ownerOf(process.pid))).toBe(false);
     const { pid } = spawnSync('true');
     expect(isGone(`${hostname()}/${pid}/1`)).toBe(true);
     expect(isGone(`${hostname()}/${process.pid}/1`)).toBe(true);
   });
 
-  it('of another host may be alive', () => {
+  it('counts as alive if it is on another host', () => {
     expect(isGone('elsewhere/1/1')).toBe(false);
     expect(isGone('nonsense')).toBe(false);
   });
 });
 
-describe('the Terraform of the PATH', () => {
-  it('is laid into containers only where Linux runs it without anything else', () => {
+describe('the Terraform on the PATH', () => {
+  it('is mounted into containers only if it is a Linux executable and not a script', () => {
     program('terraform', 'exec tfenv-terraform "$@"');
     expect(linuxProgram('terraform', directory)).toBeUndefined();
     expect(linuxProgram('terraform', '')).toBeUndefined();
@@ -79,8 +79,8 @@ describe('the Terraform of the PATH', () => {
   });
 });
 
-describe('the image of the emulator', () => {
-  it('takes Node from the build’s context on Linux, and from its own image elsewhere', () => {
+describe('the image of the agent emulator', () => {
+  it('contains Node from the build context on Linux, and from the official Node image elsewhere', () => {
     expect(emulatorDockerfile('base:1', undefined)).toMatch(/^FROM base:1\nUSER root\nCOPY node \/opt/);
     expect(emulatorDockerfile('base:1', '24.21.0')).toContain(
       'COPY --from=docker.io/library/node:24.21.0-bookworm-slim ',

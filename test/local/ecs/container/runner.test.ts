@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** What a runner says of an image, in an engine that holds nothing and answers `image inspect` with this script. */
+/** The result of a pull with an engine that has no images and runs this script for `image inspect`. */
 async function pulled(script: string): Promise<PullResult> {
   const command = join(directory, 'engine');
   writeFileSync(
@@ -38,15 +38,18 @@ const DIGEST = `sha256:${'a'.repeat(64)}`;
 it.each([
   ['Docker', [{ Id: DIGEST, RepoDigests: [], Config: { Volumes: null } }]],
   ['Podman', [{ Id: 'a'.repeat(64), Config: {} }]],
-  ['a registry', [{ Id: 'sha256:b', RepoDigests: [`some/image@${DIGEST}`], Config: { Volumes: { '/tmp': {} } } }]],
-])('knows an image as %s tells of it', async (_, answer) => {
+  [
+    'an engine that pulled it from a registry',
+    [{ Id: 'sha256:b', RepoDigests: [`some/image@${DIGEST}`], Config: { Volumes: { '/tmp': {} } } }],
+  ],
+])('the digest of an image is read from the response of %s', async (_, answer) => {
   expect(await pulled(`echo '${JSON.stringify(answer)}'`)).toEqual({ digest: DIGEST });
 });
 
 it.each([
-  ['is not there', 'exit 1', /^CannotPullContainerError: .*docker\.io\/some\/image:1: not found \(no route\)$/],
-  ['is described with another schema', 'echo 7', /^CannotPullContainerError: .*invalid_type/],
-  ['isn’t described in JSON', 'echo nonsense', /^CannotPullContainerError: .*not valid JSON/],
-])('takes an image that %s for a failure of that task', async (_, script, failure) => {
+  ['doesn’t exist', 'exit 1', /^CannotPullContainerError: .*docker\.io\/some\/image:1: not found \(no route\)$/],
+  ['has a description with another schema', 'echo 7', /^CannotPullContainerError: .*invalid_type/],
+  ['has a description that isn’t JSON', 'echo nonsense', /^CannotPullContainerError: .*not valid JSON/],
+])('an image that %s makes its task fail', async (_, script, failure) => {
   expect(await pulled(script)).toEqual({ failure: expect.stringMatching(failure) });
 });

@@ -12,7 +12,7 @@ function running() {
 }
 
 describe('the life of a task', () => {
-  it('goes through every status in order, with its times', () => {
+  it('goes through all statuses in order and records their times', () => {
     const { ecs, time, run, runner, call } = virtualEcs();
     const created = only(run().tasks);
     expect(created).toMatchObject({ lastStatus: 'PROVISIONING', desiredStatus: 'RUNNING', version: 1 });
@@ -45,7 +45,7 @@ describe('the life of a task', () => {
     expect(runner.cleaned).toEqual([task?.id]);
   });
 
-  it('ends with the exit of its essential container', () => {
+  it('ends when its essential container exits', () => {
     const { runner, time, task } = running();
     runner.container(0).events.exited(3);
     time.pass(PHASES.deprovisionMs);
@@ -69,7 +69,7 @@ describe('the life of a task', () => {
     expect(task()).toMatchObject({ lastStatus: 'STOPPED', stopCode: 'UserInitiated', containers: [{ exitCode: 137 }] });
   });
 
-  it('starts no container when it is stopped before its time', () => {
+  it('never starts its container if it is stopped during the pull', () => {
     const { runner, time, run, call, described } = virtualEcs();
     const { taskArn } = only(run().tasks);
     time.pass(PHASES.provisionMs + 1);
@@ -85,7 +85,7 @@ describe('the life of a task', () => {
     expect(described(taskArn).containers[0]?.exitCode).toBeUndefined();
   });
 
-  it('loses its tags when it is stopped', () => {
+  it('loses its tags when StopTask stops it', () => {
     const { call, run } = virtualEcs();
     const { taskArn } = only(run({ tags: [{ key: 'run', value: 'run-1' }] }).tasks);
     expect(call('ListTagsForResource', { resourceArn: taskArn }).tags).toEqual([{ key: 'run', value: 'run-1' }]);
@@ -93,7 +93,7 @@ describe('the life of a task', () => {
     expect(call('ListTagsForResource', { resourceArn: taskArn }).tags).toEqual([]);
   });
 
-  it('is killed with exit code 137 when it is out of memory', () => {
+  it('is killed with exit code 137 when it runs out of memory', () => {
     const { ecs, time, task, taskArn } = running();
     const record = ecs.task(taskArn);
     expect(record && ecs.outOfMemory(record)).toBe(true);
@@ -104,7 +104,7 @@ describe('the life of a task', () => {
     });
   });
 
-  it('is interrupted by SIGTERM when Spot takes it back', () => {
+  it('gets SIGTERM when its Spot capacity is interrupted', () => {
     const { ecs, runner, time, task, taskArn } = running();
     const record = ecs.task(taskArn);
     if (record !== undefined) ecs.stop(record, 'SpotInterruption', SPOT_INTERRUPTED);
@@ -114,7 +114,7 @@ describe('the life of a task', () => {
     expect(task()).toMatchObject({ stopCode: 'SpotInterruption', stoppedReason: 'Your Spot Task was interrupted.' });
   });
 
-  it('tells listeners of every change, with a growing version', () => {
+  it('reports every change to listeners, with an increasing version', () => {
     const { ecs, time, run } = virtualEcs();
     const seen: string[] = [];
     const stop = ecs.onTaskChange(({ version, lastStatus }) => seen.push(`${version} ${lastStatus}`));
@@ -147,7 +147,7 @@ describe('several containers', () => {
     return { ...world, task: () => world.described(taskArn) };
   }
 
-  it('go on when one that is not essential ends', () => {
+  it('continue if a container that isn’t essential ends', () => {
     const { runner, task } = pair();
     runner.container(1).events.exited(0);
     expect(task()).toMatchObject({
@@ -156,7 +156,7 @@ describe('several containers', () => {
     });
   });
 
-  it('all end with the essential one', () => {
+  it('all end when the essential one ends', () => {
     const { runner, time, task } = pair();
     runner.container(0).events.exited(1);
     expect(runner.container(1).signals).toEqual(['SIGTERM']);
@@ -175,7 +175,7 @@ describe('a task that fails to start', () => {
     ['provision', 'ENI', 1],
     ['pull', 'ResourceInitializationError: no route', 1],
     ['start', 'CannotStartContainerError', 1],
-  ] as const)('at %s says why, and the next one starts', (at, reason, times) => {
+  ] as const)('in the phase %s has the reason, and the next task starts', (at, reason, times) => {
     const { ecs, time, run, runner, described } = virtualEcs();
     ecs.startFailures.add({ at, reason, times });
     const { taskArn } = only(run().tasks);
@@ -192,7 +192,7 @@ describe('a task that fails to start', () => {
     expect(runner.started).toHaveLength(1);
   });
 
-  it('is the one task that the fault names', () => {
+  it('is only the task with the id in the fault', () => {
     const { ecs, time, run, described } = virtualEcs();
     const [one, other] = run({ count: 2 }).tasks ?? [];
     ecs.startFailures.add({ at: 'pull', reason: 'no route', task: other?.taskArn.split('/').at(-1) ?? '' });
@@ -201,7 +201,7 @@ describe('a task that fails to start', () => {
     expect(described(other?.taskArn ?? '').stopCode).toBe('TaskFailedToStart');
   });
 
-  it('without its image has the reason at the container, too', () => {
+  it('also has the reason in its container if the image is missing', () => {
     const { runner, time, run, described } = virtualEcs();
     runner.missingImages.add('agent');
     const { taskArn } = only(run().tasks);
@@ -213,7 +213,7 @@ describe('a task that fails to start', () => {
     });
   });
 
-  it('without its program has no exit code', () => {
+  it('has no exit code if the program is missing', () => {
     const { runner, time, run, described } = virtualEcs();
     const { taskArn } = only(run().tasks);
     time.pass(IN_ALL - 1);
@@ -231,8 +231,8 @@ describe('a task that fails to start', () => {
   });
 });
 
-describe('what a container is given', () => {
-  it('is the definition, over it the override, over both the secrets', () => {
+describe('the environment of a container', () => {
+  it('comes from the definition; overrides replace its values, and secrets replace both', () => {
     const { time, runner, run, call } = virtualEcs({ secret: (valueFrom) => ({ value: `value of ${valueFrom}` }) });
     call('RegisterTaskDefinition', {
       family: 'env',
@@ -269,7 +269,7 @@ describe('what a container is given', () => {
     expect(launch.environment).toEqual({ A: 'definition', B: 'override', C: '', TOKEN: 'value of token' });
   });
 
-  it('never comes when a secret can not be read', () => {
+  it('is never created if a secret can’t be read', () => {
     const { time, runner, run, call, described } = virtualEcs({
       secret: () => ({ failure: 'ResourceInitializationError: secret' }),
     });

@@ -4,7 +4,7 @@ import { AGENT_DEFINITION, errorOf, only, PHASES, virtualEcs } from './virtual-e
 const HOUR = 3_600_000;
 
 describe('ListTasks', () => {
-  it('goes page by page, and each task is on one of them', () => {
+  it('returns each task on exactly one page', () => {
     const { call, run } = virtualEcs();
     for (let index = 0; index < 12; index += 1) run({ count: 10 });
     const first = call('ListTasks', { cluster: 'agents' });
@@ -15,7 +15,7 @@ describe('ListTasks', () => {
     expect(new Set([...(first.taskArns ?? []), ...(second.taskArns ?? [])]).size).toBe(120);
   });
 
-  it('has no further page when the last one is just full', () => {
+  it('has no empty page after a full last page', () => {
     const { call, run } = virtualEcs();
     run({ count: 4 });
     const first = call('ListTasks', { cluster: 'agents', maxResults: 2 });
@@ -24,7 +24,7 @@ describe('ListTasks', () => {
     expect(second.nextToken).toBeUndefined();
   });
 
-  it('shows tasks that shall run, and those that shall not only when asked', () => {
+  it('shows tasks with the desired status RUNNING, and stopped tasks only on request', () => {
     const { call, run } = virtualEcs();
     const live = only(run().tasks).taskArn;
     const stopped = only(run().tasks).taskArn;
@@ -34,7 +34,7 @@ describe('ListTasks', () => {
     expect(call('ListTasks', { cluster: 'agents', desiredStatus: 'PENDING' }).taskArns).toEqual([]);
   });
 
-  it('filters by family, and by startedBy alone', () => {
+  it('filters by family, or only by startedBy', () => {
     const { call, run } = virtualEcs();
     call('RegisterTaskDefinition', { ...AGENT_DEFINITION, family: 'other' });
     const one = only(run({ startedBy: 'run-1/plan' }).tasks).taskArn;
@@ -49,16 +49,16 @@ describe('ListTasks', () => {
 
   it.each([
     ['a page of 101', { maxResults: 101 }, 'InvalidParameterException'],
-    ['a page of none', { maxResults: 0 }, 'InvalidParameterException'],
+    ['a page of 0', { maxResults: 0 }, 'InvalidParameterException'],
     ['a page token of another kind', { nextToken: 'bm9uc2Vuc2U' }, 'InvalidParameterException'],
     ['an unknown cluster', { cluster: 'nowhere' }, 'ClusterNotFoundException'],
-    ['a service', { serviceName: 'web' }, 'ServiceNotFoundException'],
+    ['an unknown service', { serviceName: 'web' }, 'ServiceNotFoundException'],
   ])('refuses %s', (_what, change, code) => {
     const { call } = virtualEcs();
     expect(errorOf(() => call('ListTasks', { cluster: 'agents', ...change }))).toMatchObject({ code });
   });
 
-  it('refuses the page token of another cluster', () => {
+  it('refuses a page token from another cluster', () => {
     const { call, run } = virtualEcs();
     call('CreateCluster', { clusterName: 'others' });
     run({ count: 2 });
@@ -70,7 +70,7 @@ describe('ListTasks', () => {
 });
 
 describe('DescribeTasks', () => {
-  it('takes ids and ARNs, and reports what it does not know as MISSING', () => {
+  it('accepts ids and ARNs, and reports unknown ones as MISSING', () => {
     const { call, run } = virtualEcs();
     const { taskArn } = only(run().tasks);
     const id = taskArn.split('/').at(-1) ?? '';
@@ -82,7 +82,7 @@ describe('DescribeTasks', () => {
     });
   });
 
-  it('shows tags only when they are included', () => {
+  it('shows tags only if the request includes them', () => {
     const { call, run } = virtualEcs();
     const tags = [{ key: 'run', value: 'run-1' }];
     const { taskArn } = only(run({ tags }).tasks);
@@ -109,8 +109,8 @@ describe('DescribeTasks', () => {
     ['no task', { tasks: [] }],
     ['101 tasks', { tasks: Array.from({ length: 101 }, (_, index) => String(index)) }],
     ['a task of another cluster', { tasks: ['arn:aws:ecs:eu-central-1:000000000000:task/others/1234'] }],
-    ['a thing that is no task', { tasks: ['arn:aws:ecs:eu-central-1:000000000000:cluster/agents'] }],
-    ['an unknown thing to include', { tasks: ['1'], include: ['EVERYTHING'] }],
+    ['the ARN of a cluster', { tasks: ['arn:aws:ecs:eu-central-1:000000000000:cluster/agents'] }],
+    ['an unknown value of include', { tasks: ['1'], include: ['EVERYTHING'] }],
   ])('refuses %s', (_what, change) => {
     const { call } = virtualEcs();
     const error = errorOf(() => call('DescribeTasks', { cluster: 'agents', ...change }));
@@ -118,8 +118,8 @@ describe('DescribeTasks', () => {
   });
 });
 
-describe('a lagging read', () => {
-  it('does not see a new task, which can be stopped all the same', () => {
+describe('a late read', () => {
+  it('doesn’t show a new task, although StopTask can already stop it', () => {
     const { call, run, time } = virtualEcs({ readLagMs: 3000 });
     const { taskArn } = only(run().tasks);
     expect(call('ListTasks', { cluster: 'agents' }).taskArns).toEqual([]);
@@ -134,7 +134,7 @@ describe('a lagging read', () => {
 });
 
 describe('StopTask', () => {
-  it('changes nothing of a task that has stopped', () => {
+  it('doesn’t change a stopped task', () => {
     const { call, run, time, runner } = virtualEcs();
     const { taskArn } = only(run().tasks);
     time.pass(10_000);

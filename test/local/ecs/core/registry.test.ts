@@ -4,7 +4,7 @@ import { AGENT_DEFINITION, errorOf, only, virtualEcs } from './virtual-ecs.ts';
 const container = (members: object) => ({ containerDefinitions: [{ name: 'agent', image: 'agent', ...members }] });
 
 describe('RegisterTaskDefinition', () => {
-  it('counts revisions, and a family stands for its latest active one', () => {
+  it('counts revisions; the name of a family means its latest active revision', () => {
     const { call } = virtualEcs();
     call('RegisterTaskDefinition', AGENT_DEFINITION);
     expect(call('DescribeTaskDefinition', { taskDefinition: 'agent' }).taskDefinition?.revision).toBe(2);
@@ -18,7 +18,7 @@ describe('RegisterTaskDefinition', () => {
     expect(call('DescribeTaskDefinition', { taskDefinition: 'agent' }).taskDefinition?.revision).toBe(3);
   });
 
-  it('keeps what it was given, and writes sizes as numbers', () => {
+  it('keeps its input, and returns sizes as numbers', () => {
     const { call } = virtualEcs();
     const { taskDefinition } = call('RegisterTaskDefinition', {
       ...AGENT_DEFINITION,
@@ -46,9 +46,9 @@ describe('RegisterTaskDefinition', () => {
   });
 
   it.each([
-    ['cpu and memory that are no pair', { cpu: '256', memory: '4096' }, /No Fargate configuration exists/],
-    ['memory between two steps', { cpu: '1024', memory: '2500' }, /No Fargate configuration exists/],
-    ['cpu that is no number', { cpu: 'much' }, /Invalid 'cpu'/],
+    ['cpu and memory that don’t fit together', { cpu: '256', memory: '4096' }, /No Fargate configuration exists/],
+    ['memory between two allowed sizes', { cpu: '1024', memory: '2500' }, /No Fargate configuration exists/],
+    ['cpu that isn’t a number', { cpu: 'much' }, /Invalid 'cpu'/],
     ['no cpu', { cpu: undefined }, /'cpu' be defined at the task level/],
     ['no memory', { memory: undefined }, /'memory' be defined at the task level/],
     ['another network mode', { networkMode: 'bridge' }, /only supports network mode 'awsvpc'/],
@@ -62,7 +62,7 @@ describe('RegisterTaskDefinition', () => {
     ['extra hosts', container({ extraHosts: [{}] }), /extraHosts/],
     ['a host volume', { volumes: [{ name: 'v', host: { sourcePath: '/' } }] }, /sourcePath/],
     [
-      'a mount of no volume',
+      'a mount of an unknown volume',
       container({ mountPoints: [{ sourceVolume: 'v', containerPath: '/v' }] }),
       /Unknown volume 'v'/,
     ],
@@ -76,9 +76,13 @@ describe('RegisterTaskDefinition', () => {
       container({ logConfiguration: { logDriver: 'awslogs', options: {} } }),
       /awslogs-group, awslogs-region, awslogs-stream-prefix/,
     ],
-    ['a log driver that Fargate lacks', container({ logConfiguration: { logDriver: 'json-file' } }), /json-file/],
     [
-      'two containers of one name',
+      'a log driver that Fargate doesn’t support',
+      container({ logConfiguration: { logDriver: 'json-file' } }),
+      /json-file/,
+    ],
+    [
+      'two containers with the same name',
       {
         containerDefinitions: [
           { name: 'a', image: 'x' },
@@ -108,7 +112,7 @@ describe('RegisterTaskDefinition', () => {
     [512, [1024, 4096]],
     [4096, [8192, 30720]],
     [16384, [32768, 122880]],
-  ])('takes %i CPU units with %j MiB', (cpu, memories) => {
+  ])('accepts %i CPU units with %j MiB', (cpu, memories) => {
     const { call } = virtualEcs();
     for (const memory of memories) {
       call('RegisterTaskDefinition', { ...AGENT_DEFINITION, cpu: String(cpu), memory: String(memory) });
@@ -116,7 +120,7 @@ describe('RegisterTaskDefinition', () => {
     expect(call('ListTaskDefinitions').taskDefinitionArns).toHaveLength(1 + memories.length);
   });
 
-  it('takes what is not for Fargate, which then does not run there', () => {
+  it('accepts a definition that doesn’t support Fargate, but RunTask then refuses it there', () => {
     const { call, run } = virtualEcs();
     call('RegisterTaskDefinition', {
       family: 'ec2',
@@ -127,7 +131,7 @@ describe('RegisterTaskDefinition', () => {
 });
 
 describe('ListTaskDefinitions', () => {
-  it('goes page by page, in either direction', () => {
+  it('has pages in either sort order', () => {
     const { call } = virtualEcs();
     for (let index = 0; index < 3; index += 1)
       call('RegisterTaskDefinition', { ...AGENT_DEFINITION, family: `f${index}` });
@@ -141,7 +145,7 @@ describe('ListTaskDefinitions', () => {
 });
 
 describe('clusters', () => {
-  it('are created once, described with their counts, and deleted when empty', () => {
+  it('are created once, show their numbers of tasks, and can be deleted when they are empty', () => {
     const { call, run, time } = virtualEcs();
     call('CreateCluster', { clusterName: 'agents', tags: [{ key: 'late', value: '' }] });
     run({ count: 2 });
@@ -161,7 +165,7 @@ describe('clusters', () => {
     expect(call('ListClusters')).toEqual({ clusterArns: ['arn:aws:ecs:eu-central-1:000000000000:cluster/agents'] });
   });
 
-  it('have a default strategy that RunTask takes when it names none', () => {
+  it('have a default strategy, which RunTask uses if the request has none', () => {
     const { call, run } = virtualEcs();
     const strategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
     call('PutClusterCapacityProviders', {
@@ -196,7 +200,7 @@ describe('tags', () => {
     }
   });
 
-  it('are at most 50 in all', () => {
+  it('are limited to 50 per resource', () => {
     const { call } = virtualEcs();
     const resourceArn = 'arn:aws:ecs:eu-central-1:000000000000:cluster/agents';
     const tags = (from: number, count: number) =>

@@ -5,14 +5,14 @@ import { AGENT_DEFINITION, errorOf, NETWORK, only, PHASES, virtualEcs } from './
 const HOUR = 3_600_000;
 
 describe('a repeated clientToken', () => {
-  it('answers with the task of the first call, and launches nothing', () => {
+  it('returns the task of the first call, and launches nothing', () => {
     const { run, ecs } = virtualEcs();
     const first = only(run({ clientToken: 'run-1/plan/1' }).tasks);
     expect(only(run({ clientToken: 'run-1/plan/1' }).tasks).taskArn).toBe(first.taskArn);
     expect([...ecs.tasks()]).toHaveLength(1);
   });
 
-  it('answers with that task also when it has stopped, and even when it is no longer seen', () => {
+  it('returns that task even if it has stopped or is no longer shown', () => {
     const { run, time, call, runner } = virtualEcs();
     const { taskArn } = only(run({ clientToken: 't' }).tasks);
     time.pass(10_000);
@@ -32,7 +32,7 @@ describe('a repeated clientToken', () => {
     ['count', { count: 2 }],
     ['overrides', { overrides: { containerOverrides: [{ name: 'agent', command: ['x'] }] } }],
     ['subnets', { networkConfiguration: { awsvpcConfiguration: { subnets: ['subnet-b'], securityGroups: ['sg-1'] } } }],
-  ])('with other %s is a conflict that names the task', (_what, change) => {
+  ])('causes a ConflictException with the task’s ARN if the request has different %s', (_what, change) => {
     const { run } = virtualEcs();
     const { taskArn } = only(run({ clientToken: 't' }).tasks);
     expect(errorOf(() => run({ clientToken: 't', ...change }))).toMatchObject({
@@ -42,14 +42,14 @@ describe('a repeated clientToken', () => {
     });
   });
 
-  it('is the same whatever the order of its members, and with defaults written out', () => {
+  it('doesn’t conflict if only the order of members differs, or if defaults are explicit', () => {
     const { run } = virtualEcs();
     const { taskArn } = only(run({ clientToken: 't' }).tasks);
     const again = run({ count: 1, enableExecuteCommand: false, tags: [], clientToken: 't' });
     expect(only(again.tasks).taskArn).toBe(taskArn);
   });
 
-  it('is a conflict after a newer revision of the family, unless the given text is compared', () => {
+  it('causes a conflict after a newer revision of the family, unless the rules compare the given text', () => {
     const strict = virtualEcs();
     const { taskArn } = only(strict.run({ clientToken: 't' }).tasks);
     strict.call('RegisterTaskDefinition', AGENT_DEFINITION);
@@ -61,7 +61,7 @@ describe('a repeated clientToken', () => {
     expect(only(lenient.run({ clientToken: 't' }).tasks).taskArn).toBe(first.taskArn);
   });
 
-  it('is another token in another cluster', () => {
+  it('has no effect in another cluster', () => {
     const { run, call } = virtualEcs();
     call('CreateCluster', { clusterName: 'others' });
     const { taskArn } = only(run({ clientToken: 't' }).tasks);
@@ -77,7 +77,7 @@ describe('a repeated clientToken', () => {
     expect(only(run({ clientToken: 't' }).tasks).taskArn).not.toBe(taskArn);
   });
 
-  it('is forgotten a while after its task stopped, where that bound is set', () => {
+  it('is forgotten some time after its task stopped, if the rules set that time', () => {
     const { run, time, runner } = virtualEcs({ clientTokens: { ttlMs: 24 * HOUR, afterStoppedMs: HOUR } });
     const { taskArn } = only(run({ clientToken: 't' }).tasks);
     time.pass(2 * HOUR);
@@ -88,7 +88,7 @@ describe('a repeated clientToken', () => {
     expect(only(run({ clientToken: 't' }).tasks).taskArn).not.toBe(taskArn);
   });
 
-  it('leaves no trace when its call launched nothing', () => {
+  it('isn’t remembered if its call launched nothing', () => {
     const { ecs, run } = virtualEcs();
     const over = ecs.capacity.refuse({});
     expect(run({ clientToken: 't' }).tasks).toEqual([]);
@@ -96,7 +96,7 @@ describe('a repeated clientToken', () => {
     expect(run({ clientToken: 't', startedBy: 'other' }).tasks).toHaveLength(1);
   });
 
-  it('is used up when its call launched nothing, if the rules say so', () => {
+  it('is used up even if its call launched nothing, if the rules say so', () => {
     const { ecs, run, time } = virtualEcs({ clientTokens: { ttlMs: 24 * HOUR, failedLaunchUsesToken: true } });
     const over = ecs.capacity.refuse({});
     const { failures } = run({ clientToken: 't' });
@@ -110,14 +110,14 @@ describe('a repeated clientToken', () => {
   });
 });
 
-describe('what RunTask refuses', () => {
+describe('RunTask', () => {
   it.each([
     ['more than ten tasks', { count: 11 }, 'InvalidParameterException', /1 to 10/],
     ['a count of zero', { count: 0 }, 'InvalidParameterException', /1 to 10/],
-    ['a count that is no number', { count: '1' }, 'SerializationException', /count/],
-    ['a token of 65 characters', { clientToken: 'x'.repeat(65) }, 'InvalidParameterException', /clientToken/],
-    ['a token with a space', { clientToken: 'a b' }, 'InvalidParameterException', /clientToken/],
-    ['a token beyond ASCII', { clientToken: 'ä' }, 'InvalidParameterException', /clientToken/],
+    ['a count that isn’t a number', { count: '1' }, 'SerializationException', /count/],
+    ['a client token of 65 characters', { clientToken: 'x'.repeat(65) }, 'InvalidParameterException', /clientToken/],
+    ['a client token with a space', { clientToken: 'a b' }, 'InvalidParameterException', /clientToken/],
+    ['a client token that isn’t ASCII', { clientToken: 'ä' }, 'InvalidParameterException', /clientToken/],
     ['startedBy of 129 characters', { startedBy: 'x'.repeat(129) }, 'InvalidParameterException', /startedBy/],
     ['startedBy with a dot', { startedBy: 'run.1' }, 'InvalidParameterException', /startedBy/],
     ['startedBy with a colon', { startedBy: 'run:1' }, 'InvalidParameterException', /startedBy/],
@@ -152,7 +152,7 @@ describe('what RunTask refuses', () => {
       /at most 8192/,
     ],
     [
-      'an override of cpu alone that has no pair',
+      'an override of cpu that doesn’t fit the memory',
       { overrides: { cpu: '2048' } },
       'InvalidParameterException',
       /No Fargate configuration/,
@@ -164,13 +164,13 @@ describe('what RunTask refuses', () => {
       /21 to 200/,
     ],
     [
-      'no network',
+      'a request without a network configuration',
       { networkConfiguration: undefined },
       'InvalidParameterException',
       /Network Configuration must be provided/,
     ],
     [
-      'no subnet',
+      'a network configuration without a subnet',
       { networkConfiguration: { awsvpcConfiguration: { subnets: [] } } },
       'InvalidParameterException',
       /subnets/,
@@ -213,7 +213,7 @@ describe('what RunTask refuses', () => {
     ],
     ['a tag that begins with aws:', { tags: [{ key: 'AWS:x', value: '' }] }, 'InvalidParameterException', /aws:/],
     [
-      'a tag twice',
+      'the same tag twice',
       {
         tags: [
           { key: 'k', value: '1' },
@@ -224,14 +224,19 @@ describe('what RunTask refuses', () => {
       /[Dd]uplicate/,
     ],
     [
-      'a launch type with a strategy',
+      'a launch type together with a strategy',
       { capacityProviderStrategy: [{ capacityProvider: 'FARGATE', weight: 1 }] },
       'InvalidParameterException',
       /both a launch type and capacity provider strategy/,
     ],
-    ['EC2, of which there is none', { launchType: 'EC2' }, 'InvalidParameterException', /No Container Instances/],
     [
-      'no launch type, which means EC2',
+      'the launch type EC2, because there are no instances',
+      { launchType: 'EC2' },
+      'InvalidParameterException',
+      /No Container Instances/,
+    ],
+    [
+      'a request without a launch type, which means EC2',
       { launchType: undefined },
       'InvalidParameterException',
       /No Container Instances/,
@@ -240,15 +245,15 @@ describe('what RunTask refuses', () => {
     ['an unknown family', { taskDefinition: 'nothing' }, 'ClientException', /TaskDefinition not found/],
     ['an unknown revision', { taskDefinition: 'agent:9' }, 'ClientException', /TaskDefinition not found/],
     [
-      'no task definition',
+      'a request without a task definition',
       { taskDefinition: undefined },
       'InvalidParameterException',
       /TaskDefinition can not be blank/,
     ],
     ['an unknown platform version', { platformVersion: '9.9' }, 'PlatformUnknownException', /platform version/],
-    ['exec without a task role', { enableExecuteCommand: true }, 'InvalidParameterException', /taskRoleArn/],
-    ['tags of a service', { propagateTags: 'SERVICE' }, 'InvalidParameterException', /SERVICE/],
-  ])('%s', (_what, change, code, message) => {
+    ['ECS Exec without a task role', { enableExecuteCommand: true }, 'InvalidParameterException', /taskRoleArn/],
+    ['tags that come from a service', { propagateTags: 'SERVICE' }, 'InvalidParameterException', /SERVICE/],
+  ])('refuses %s', (_what, change, code, message) => {
     const { run, ecs } = virtualEcs();
     const error = errorOf(() => run(change));
     expect(error).toMatchObject({ code });
@@ -256,7 +261,7 @@ describe('what RunTask refuses', () => {
     expect([...ecs.tasks()]).toEqual([]);
   });
 
-  it('a provider that the cluster does not have', () => {
+  it('refuses a capacity provider that the cluster doesn’t have', () => {
     const { call, run } = virtualEcs();
     call('CreateCluster', { clusterName: 'plain' });
     const strategy = [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }];
@@ -264,13 +269,13 @@ describe('what RunTask refuses', () => {
     expect(String(error)).toMatch(/not associated with the cluster/);
   });
 
-  it('an inactive task definition', () => {
+  it('refuses an inactive task definition', () => {
     const { call, run } = virtualEcs();
     call('DeregisterTaskDefinition', { taskDefinition: 'agent:1' });
     expect(errorOf(() => run({ taskDefinition: 'agent:1' }))).toMatchObject({ code: 'ClientException' });
   });
 
-  it('subnets and groups that are not there, where the network is strict', () => {
+  it('refuses unknown subnets and security groups if the VPC is strict', () => {
     const { run } = virtualEcs({
       vpc: { subnets: [{ id: 'subnet-a', availabilityZone: 'a' }], securityGroups: ['sg-1'], strict: true },
     });
@@ -282,8 +287,8 @@ describe('what RunTask refuses', () => {
   });
 });
 
-describe('capacity', () => {
-  it('is limited by the vCPU quota: no error, but an empty answer with the reason', () => {
+describe('Fargate capacity', () => {
+  it('is limited by the vCPU quota: RunTask then returns no task but a failure with the reason', () => {
     const { run, time, runner } = virtualEcs({ quotas: { onDemandVcpus: 2 } });
     expect(run({ count: 3 })).toMatchObject({
       tasks: [{ cpu: '1024' }, { cpu: '1024' }],
@@ -296,7 +301,7 @@ describe('capacity', () => {
     expect(run().tasks).toHaveLength(1);
   });
 
-  it('is counted apart for Spot', () => {
+  it('has a separate quota for Spot', () => {
     const { run } = virtualEcs({ quotas: { onDemandVcpus: 1, spotVcpus: 1 } });
     const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
     expect(run().tasks).toHaveLength(1);
@@ -305,7 +310,7 @@ describe('capacity', () => {
     expect(run(spot).tasks).toEqual([]);
   });
 
-  it('may be wanting in one zone and not in another', () => {
+  it('can be missing in one zone only', () => {
     const { ecs, run } = virtualEcs();
     ecs.capacity.refuse({ availabilityZone: 'eu-central-1a' });
     expect(run().failures?.[0]?.reason).toMatch(/Capacity is unavailable at this time/);
@@ -314,7 +319,7 @@ describe('capacity', () => {
     expect(new Set(zones)).toEqual(new Set(['eu-central-1b']));
   });
 
-  it('may be wanting for Spot alone, and for so many tasks only', () => {
+  it('can be missing for Spot only, or for a number of tasks', () => {
     const { ecs, run } = virtualEcs();
     ecs.capacity.refuse({ capacityProvider: 'FARGATE_SPOT', times: 1, reason: 'RESOURCE:ENI' });
     const spot = { launchType: undefined, capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
@@ -323,7 +328,7 @@ describe('capacity', () => {
     expect(run(spot).tasks).toHaveLength(1);
   });
 
-  it('is shared out by base and weight', () => {
+  it('is divided between providers by base and weight', () => {
     const { run } = virtualEcs();
     const { tasks } = run({
       count: 10,
@@ -337,8 +342,8 @@ describe('capacity', () => {
   });
 });
 
-describe('rates', () => {
-  it('allow 20 calls at once and then 20 a second', () => {
+describe('rate limits', () => {
+  it('allow 20 calls immediately and then 20 per second', () => {
     const { run, time } = virtualEcs({ rates: VENDOR_RATES });
     for (let call = 0; call < 20; call += 1) run({ clientToken: 'same' });
     expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException', message: 'Rate exceeded', status: 400 });
@@ -349,7 +354,7 @@ describe('rates', () => {
     expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException' });
   });
 
-  it('allow 100 tasks at once and then 20 a second, on-demand and Spot apart', () => {
+  it('allow 100 tasks immediately and then 20 per second, separately for On-Demand and Spot', () => {
     const { run, time } = virtualEcs({ rates: VENDOR_RATES });
     for (let call = 0; call < 10; call += 1) run({ count: 10 });
     expect(errorOf(() => run())).toMatchObject({ code: 'ThrottlingException' });
@@ -360,8 +365,8 @@ describe('rates', () => {
   });
 });
 
-describe('what a task is given', () => {
-  it('is the size and the storage of its overrides, and tags from three sources', () => {
+describe('a new task', () => {
+  it('has the size and storage of its overrides, and tags from three sources', () => {
     const { call, run } = virtualEcs();
     call('RegisterTaskDefinition', {
       ...AGENT_DEFINITION,
@@ -387,7 +392,7 @@ describe('what a task is given', () => {
     ]);
   });
 
-  it('is an ARN like the real ones', () => {
+  it('has an ARN in AWS’s format', () => {
     const { run } = virtualEcs();
     expect(only(run().tasks).taskArn).toMatch(/^arn:aws:ecs:eu-central-1:000000000000:task\/agents\/[0-9a-f]{32}$/);
   });

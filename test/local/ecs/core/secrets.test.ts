@@ -26,8 +26,8 @@ function world() {
   return { secrets, call, pass: (ms: number) => (now += ms) };
 }
 
-describe('versions and stages', () => {
-  it('move: what was current becomes previous, what was previous has no stage', () => {
+describe('versions of a secret', () => {
+  it('move through the stages: the current version becomes the previous one, and the previous one loses its stage', () => {
     const { call } = world();
     call('CreateSecret', { Name: 's', SecretString: 'one', ClientRequestToken: TOKEN(1) });
     call('PutSecretValue', { SecretId: 's', SecretString: 'two', ClientRequestToken: TOKEN(2) });
@@ -52,7 +52,7 @@ describe('versions and stages', () => {
     expect(call('ListSecretVersionIds', { SecretId: 's', IncludeDeprecated: true })['Versions']).toHaveLength(3);
   });
 
-  it('stay when a new version has another stage, until the stage is moved', () => {
+  it('keep their stages if a new version has another stage, until the stage is moved', () => {
     const { call } = world();
     call('CreateSecret', { Name: 's', SecretString: 'one', ClientRequestToken: TOKEN(1) });
     call('PutSecretValue', {
@@ -71,7 +71,7 @@ describe('versions and stages', () => {
     });
   });
 
-  it('are idempotent by their request token, and never change', () => {
+  it('are created once per request token, and never change', () => {
     const { call } = world();
     call('CreateSecret', { Name: 's', SecretString: 'one', ClientRequestToken: TOKEN(1) });
     expect(call('CreateSecret', { Name: 's', SecretString: 'one', ClientRequestToken: TOKEN(1) })['VersionId']).toBe(
@@ -92,7 +92,7 @@ describe('versions and stages', () => {
 });
 
 describe('a secret', () => {
-  it('is found by name, ARN, and ARN without its end', () => {
+  it('is found by its name, its ARN, and its ARN without the random suffix', () => {
     const { call } = world();
     const { ARN } = call('CreateSecret', { Name: 'path/to/s', SecretString: 'x' });
     expect(ARN).toMatch(/^arn:aws:secretsmanager:eu-central-1:000000000000:secret:path\/to\/s-[A-Za-z0-9]{6}$/);
@@ -104,7 +104,7 @@ describe('a secret', () => {
     });
   });
 
-  it('without a value has none to get', () => {
+  it('can’t be read if it has no value', () => {
     const { call } = world();
     call('CreateSecret', { Name: 's' });
     expect(errorOf(() => call('GetSecretValue', { SecretId: 's' }))).toMatchObject({
@@ -112,7 +112,7 @@ describe('a secret', () => {
     });
   });
 
-  it('is not read once it is to be deleted, can be restored, and is gone at the end of its window', () => {
+  it('can’t be read while it is scheduled for deletion, can be restored, and is gone after its recovery window', () => {
     const { call, pass } = world();
     call('CreateSecret', { Name: 's', SecretString: 'x' });
     call('DeleteSecret', { SecretId: 's', RecoveryWindowInDays: 7 });
@@ -130,7 +130,7 @@ describe('a secret', () => {
     expect(call('CreateSecret', { Name: 's', SecretString: 'new' })['Name']).toBe('s');
   });
 
-  it('is gone at once when that is forced', () => {
+  it('is deleted immediately without a recovery window if the request forces that', () => {
     const { call } = world();
     call('CreateSecret', { Name: 's', SecretString: 'x' });
     call('DeleteSecret', { SecretId: 's', ForceDeleteWithoutRecovery: true });
@@ -139,7 +139,7 @@ describe('a secret', () => {
     });
   });
 
-  it('is listed page by page, by name and tag', () => {
+  it('is listed in pages, with filters by name and tag', () => {
     const { call } = world();
     for (const Name of ['a/1', 'a/2', 'b/1']) call('CreateSecret', { Name, Tags: [{ Key: 'pool', Value: Name }] });
     const first = call('ListSecrets', { MaxResults: 2 });
@@ -171,7 +171,7 @@ describe('a secret', () => {
   });
 });
 
-describe('a secret of a container', () => {
+describe('a container’s secret', () => {
   function json() {
     const { secrets, call } = world();
     const { ARN } = call('CreateSecret', {
@@ -186,7 +186,7 @@ describe('a secret of a container', () => {
     };
   }
 
-  it('is read by name or ARN, whole or by JSON key, stage and version', () => {
+  it('is read by name or ARN: the complete value or a JSON key, of any stage or version', () => {
     const { arn, read } = json();
     expect(read('s')).toEqual({ value: '{"token":"t2"}' });
     expect(read(arn)).toEqual({ value: '{"token":"t2"}' });
@@ -195,7 +195,7 @@ describe('a secret of a container', () => {
     expect(read(`${arn}:n::${TOKEN(1)}`)).toEqual({ value: '1' });
   });
 
-  it('fails in the words of the vendor, and without the value', () => {
+  it('causes an error with AWS’s message and without the secret’s value', () => {
     const { arn, read } = json();
     expect(read('nothing')).toEqual({
       failure: expect.stringMatching(

@@ -8,7 +8,7 @@ import type {
 } from '../../../../local/ecs/core/runner.ts';
 import type { Scheduler } from '../../../../local/ecs/core/scheduler.ts';
 
-/** A clock that a test moves. */
+/** A clock that the test advances. */
 export class VirtualTime implements Scheduler {
   #now = Date.parse('2026-11-24T06:00:00Z');
   #sequence = 0;
@@ -25,7 +25,7 @@ export class VirtualTime implements Scheduler {
     return () => this.#timers.delete(id);
   }
 
-  /** Lets that much time pass, with all that is due in it, in order. */
+  /** Advances the time, and runs everything that is due until then, in order. */
   pass(ms: number): void {
     const end = this.#now + ms;
     for (;;) {
@@ -39,7 +39,7 @@ export class VirtualTime implements Scheduler {
   }
 }
 
-/** Containers that do nothing until the test says so; SIGTERM is ignored, SIGKILL is not. */
+/** Containers that do nothing until the test says so. They ignore SIGTERM, but not SIGKILL. */
 export class ScriptedRunner implements TaskRunner {
   readonly started: {
     readonly launch: ContainerLaunch;
@@ -76,7 +76,7 @@ export class ScriptedRunner implements TaskRunner {
     this.cleaned.push(taskId);
   }
 
-  /** The n-th container that was started. */
+  /** The container that was started as number n. */
   container(index: number) {
     const container = this.started[index];
     if (container === undefined) throw new Error(`No container ${index} was started.`);
@@ -106,7 +106,7 @@ export interface TaskView {
   readonly stoppedAt?: number;
 }
 
-/** What the actions of the tests answer, as JSON. */
+/** The members of JSON responses that the tests read. */
 export interface Answer {
   readonly tasks?: readonly TaskView[];
   readonly failures?: readonly { readonly arn?: string; readonly reason: string }[];
@@ -124,7 +124,7 @@ export const NETWORK = { awsvpcConfiguration: { subnets: ['subnet-a'], securityG
 
 export const RUN = { cluster: 'agents', taskDefinition: 'agent', launchType: 'FARGATE', networkConfiguration: NETWORK };
 
-/** ECS with one cluster `agents`, one family `agent`, three subnets, and virtual time. */
+/** ECS in virtual time, with a cluster `agents`, a family `agent` and three subnets. */
 export function virtualEcs(rules: Partial<EcsRules> = {}) {
   const time = new VirtualTime();
   const runner = new ScriptedRunner(time);
@@ -157,13 +157,13 @@ export function virtualEcs(rules: Partial<EcsRules> = {}) {
   call('CreateCluster', { clusterName: 'agents', capacityProviders: ['FARGATE', 'FARGATE_SPOT'] });
   call('RegisterTaskDefinition', AGENT_DEFINITION);
   const run = (input: object = {}): Answer => call('RunTask', { ...RUN, ...input });
-  /** The one task of that ARN as DescribeTasks shows it. */
+  /** The task with this ARN, as DescribeTasks shows it. */
   const described = (taskArn: string): TaskView =>
     only(call('DescribeTasks', { cluster: 'agents', tasks: [taskArn] }).tasks);
   return { ecs, time, runner, call, run, described };
 }
 
-/** The one item of a list that must have one. */
+/** The only item of a list, which must have exactly one. */
 export function only<Item>(items: readonly Item[] | undefined): Item {
   const [item, ...others] = items ?? [];
   if (item === undefined || others.length > 0) throw new Error(`Expected one item, got ${JSON.stringify(items)}`);

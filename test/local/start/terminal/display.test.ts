@@ -4,7 +4,7 @@ import { modelOf, START, STORY } from '../story.ts';
 
 const MODEL = modelOf(STORY, 21);
 
-/** The part of a terminal that the screen uses: it writes, wraps, scrolls, moves up and clears. */
+/** The functions of a terminal that the screen uses: it writes, wraps, scrolls, moves the cursor up, and clears lines. */
 class Terminal {
   columns: number;
   rows: number;

@@ -25,7 +25,7 @@ test('the table has a row for a run with its state, its waits, its containers an
   expect(lines).toEqual(expect.arrayContaining([' where everything is', ' launched one', ' how it ends']));
 });
 
-test.each([20, 40, 60, 80, 100, 200])('the table fits into %i columns, with colours too', (columns) => {
+test.each([20, 40, 60, 80, 100, 200])('the table fits into %i columns, even with colors', (columns) => {
   for (const colour of [false, true]) {
     const long = run(0, 'b', 'plan_queued', { workspace: 'a-workspace-with-a-name-that-nobody-can-remember' });
     for (const line of frame(modelOf([...STORY, long]), { ...view, columns, colour })) {
@@ -62,7 +62,7 @@ test.each([1, 2, 4, 8, 10, 16])('the table keeps the runs at %i rows', (rows) =>
   expect(lines.filter((line) => line.includes('○ queued')).length).toBeGreaterThanOrEqual(Math.min(6, rows - 2));
 });
 
-test('the table keeps the footer and the newest note longer than anything else around the runs', () => {
+test('if rows are missing, the footer and the newest note stay longer than everything else around the table', () => {
   const lines = frame(modelOf(STORY), { ...view, rows: 8, notes: ['older', 'newest'] });
   const text = lines.join('\n');
   expect(text).toContain('newest');
@@ -100,11 +100,11 @@ test('a text is wrapped between words', () => {
   expect(wrapped('one two\nthree', 20)).toEqual(['one two', '  three']);
 });
 
-test('a line is cut at its visible width', () => {
+test('a line is cut according to its visible width', () => {
   expect(painted([['abc', 'bold'], ['def']], 4, true)).toBe('\u001b[1mabc\u001b[22md');
 });
 
-test('without a screen, each change is a line', () => {
+test('without a screen, each change is logged as a line', () => {
   const log = new ChangeLog(START);
   expect(log.next(modelOf(STORY.slice(0, 2), 1), [])).toEqual([
     '   1.0 s  run   network     apply   plan_queued  (run-a)',

@@ -51,7 +51,7 @@ test('the timeline shows a lost job as lost', () => {
   expect(html).toContain('<span class="part lost" style="left:30%;width:70%" title="lost (plan) 14.0 s');
 });
 
-test('the timeline shows the problems and the run that did not end', () => {
+test('the timeline shows problems and a run that did not end', () => {
   const html = htmlOf([run(0, 'b', 'plan_queued')]);
   expect(html).toContain('<strong class="bad">No agent took the job run-b/plan.');
   expect(html).toContain('plan_queued, not ended');
@@ -63,6 +63,6 @@ test('the timeline escapes names', () => {
   expect(html).toContain('&lt;img onerror=&quot;x&quot;&gt;');
 });
 
-test('the timeline also shows an empty world', () => {
+test('the timeline can be created without any runs', () => {
   expect(htmlOf([])).toContain('0 runs, 0 jobs, 0 containers');
 });
