@@ -56,7 +56,7 @@ describeUnless(NO_BASE, 'the example of an image with extras, in a container eng
   });
 
   check(
-    'the agent can execute every hook; the hooks extend the job’s CLI configuration once, and print its disk usage',
+    'every hook runs; together, they extend the job’s CLI configuration only once, and print the job’s disk usage',
     () => {
       const { code, stdout } = containers.run(
         `${AS_A_JOB}

@@ -17,7 +17,7 @@ interface HostileAgent {
 const HOSTILE: readonly HostileAgent[] = [
   { does: 'ignores SIGTERM', script: `${WAITING}; seconds 4; exit 9`, code: 9, signals: 1 },
   {
-    does: 'leaves a hundred orphan processes, of which one holds the output open and ignores every signal,',
+    does: 'leaves a hundred orphan processes, one of which keeps the output open and ignores every signal',
     script: `${JOB}
       (trap '' TERM HUP INT; exec sleep 300) &
       n=0; while [ "$n" -lt 100 ]; do n=$((n + 1)); sh -c 'sleep 0.1 & exit' & done
@@ -36,7 +36,7 @@ const HOSTILE: readonly HostileAgent[] = [
   { does: 'logs in another format', script: `echo 'msg="waiting for work"'; seconds 3; exit 3`, code: 3, signals: 0 },
   { does: 'logs nothing', script: 'seconds 3; exit 3', code: 3, signals: 0 },
   {
-    does: 'runs a Stacks job, which has no hooks,',
+    does: 'runs a Stacks job, which has no hooks',
     script: `${WAITING}; ${JOB.replace('job_type=plan', 'job_type=stack_plan')}; seconds 3; exit 0`,
     code: 0,
     signals: 0,
@@ -61,7 +61,7 @@ describeUnless(NO_ENGINE, 'hostile agents in a container', () => {
   afterAll(() => containers.release());
 
   checkEach(HOSTILE)(
-    'an agent that $does keeps its exit code, gets at most one signal and leaves no zombies',
+    'if an agent $does, it keeps its exit code, gets at most one signal and leaves no zombies',
     ({ does, code, signals }) => {
       const name = `${names.get(does)}`;
       const found = Number(engineOk(['wait', name]));

@@ -62,7 +62,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
   });
 
   const program = process.env['READING_AGENT'];
-  describe.skipIf(program === undefined)('compiled agent that cleared its environment', () => {
+  describe.skipIf(program === undefined)('with a compiled agent that cleared its environment', () => {
     const readable = new AgentContainers();
     const readsItself = new AgentContainers();
     let log = '';
@@ -79,7 +79,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
       engine(['rmi', '--force', 'agent-reads-itself']);
     });
 
-    check('a job can read the token neither in an environment nor in memory nor through pipes', () => {
+    check('a job cannot read the token from an environment, from memory or through pipes', () => {
       expect(containers.asRoot('stat -c "%U %a" /home/tfc-agent/bin/*')).toBe('root 711\nroot 711');
       const { code, stdout, stderr } = containers.run(undefined, {}, containers.job(SPY_ON_TOKEN));
       expect({ code, stderr }).toEqual({ code: 0, stderr: 'entrypoint: agent given-name starts; idle window 300 s\n' });
@@ -103,7 +103,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
       return 'environ, mem and fd of agent and core: readable, and the log says so';
     });
 
-    check('the build leaves the agent readable if it must read its own program, and logs that', () => {
+    check('the build leaves the agent’s program readable if the agent does not start otherwise, and logs that', () => {
       expect(log).toContain('WARNING: this agent does not run if it cannot read its own program');
       expect(log).toContain('open /home/tfc-agent/bin/tfc-agent: permission denied');
       const { code, stderr } = readsItself.run(undefined, WINDOW);
@@ -119,7 +119,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
       },
       { does: 'kills every process', job: 'kill -USR1 1; kill -KILL -1; kill -USR1 1; sleep 2' },
       {
-        does: 'stops the helpers, and continues them after the idle window',
+        does: 'pauses the helpers (SIGSTOP), and resumes them after the idle window',
         job: `cd /proc; for p in [0-9]*; do case $p-$(cat $p/comm) in $$-*) ;; *-tee|*-sh|*-cat|*-timeout) kill -STOP $p ;; esac; done
             kill -USR1 1; sleep 3; kill -CONT -1`,
       },
@@ -167,7 +167,7 @@ describeUnless(NO_ENGINE, 'the agent token in a container', () => {
     return 'no image: "reads functions from environment variables"';
   });
 
-  check('the token is visible if there is an init process, or if the shell can be read', () => {
+  check('the token is visible if there is an init process, or if jobs can read the shell’s program', () => {
     expect(containers.run(LOOK_FOR_TOKEN, {}, ['--init']).stdout).toBe('docker-init\n');
     const seen = 'docker-init shows it; with a registry image, the shell does';
     if (BASE === undefined) return seen;

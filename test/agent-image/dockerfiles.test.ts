@@ -17,10 +17,13 @@ describe('the Dockerfiles', () => {
     expect(other).toBe(one);
   });
 
-  test.each(dockerfiles)('%s has the default version, and pulls no unpinned build frontend', (file) => {
-    expect(read(file)).toContain(`ARG TFC_AGENT_VERSION=${DEFAULT_AGENT_VERSION}\n`);
-    expect(read(file)).not.toMatch(/^# *syntax=/im);
-  });
+  test.each(dockerfiles)(
+    '%s has the default version, and no line with syntax=, which would download a build frontend',
+    (file) => {
+      expect(read(file)).toContain(`ARG TFC_AGENT_VERSION=${DEFAULT_AGENT_VERSION}\n`);
+      expect(read(file)).not.toMatch(/^# *syntax=/im);
+    },
+  );
 
   test('have a build context with exactly the files that they copy', () => {
     const letIn = read('.dockerignore').match(/(?<=^!).*/gm) ?? [];

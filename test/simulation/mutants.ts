@@ -54,7 +54,7 @@ export const MUTANTS: readonly Mutant[] = [
     profile: 'long',
   },
   {
-    name: 'if RunTask returns a task that ECS no longer describes, it never counts as ended',
+    name: 'a task that RunTask returns, but DescribeTasks doesn’t, never counts as ended',
     breaks: [1],
     profile: 'forgotten',
     edits: [edit('core/client-token.ts', 'nowMs - job.queuedAtMs > STOPPED_TASKS_SHOWN_MS;', 'nowMs < 0;')],
@@ -133,7 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'no task counts as busy with a running job whose agent is unknown',
+      'a running job whose agent is unknown doesn’t make any task busy',
       [1],
       edit(
         'core/supply.ts',
@@ -368,7 +368,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a running job whose agent is unknown is matched with a task whose container isn’t running',
+      'a running job without a known agent is matched with a task that has no running container',
       [2],
       edit(
         'core/supply.ts',
@@ -380,7 +380,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     ...one(
-      'a running job whose agent is unknown is matched with a task that missed its start deadline, not with a younger task',
+      'a running job without a known agent is matched with an overdue task instead of a newer one',
       [1],
       edit(
         'core/supply.ts',

@@ -293,7 +293,7 @@ describe('warm agents whose containers ended well', () => {
   });
 });
 
-describe('a silent task during whose lifetime more than 5,000 agents pinged', () => {
+describe('a task without a visible agent, if more than 5,000 agents pinged since it started', () => {
   const silent = task('silent', { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(90) });
   const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'too long' });
   const listing = (recent: readonly Agent[], older: UpstreamError): void => {

@@ -60,11 +60,11 @@ export class PageCursor {
     return this.#read / this.#size + 1;
   }
 
-  /** Takes the page that was asked for. Throws `UpstreamError` *unexpected-answer* for any other page. */
+  /** Takes the requested page. Throws `UpstreamError` *unexpected-answer* for any other page. */
   advance({ data, meta }: Page): void {
     // The next request's number is counted in pages of this size.
     if (data.length > this.#size) {
-      throw unexpected(this.#path, `a page of ${this.#size} was asked for, the answer has ${data.length} entries`);
+      throw unexpected(this.#path, `the launcher requested a page of ${this.#size}, and got ${data.length} entries`);
     }
     this.#ended = nextPage(meta, this.#number, this.#path) === null;
     this.#read += this.#size;
@@ -131,7 +131,7 @@ export function withQuery(path: string, query: Readonly<Record<string, string>>)
 export function nextPage(meta: { readonly pagination: Pagination }, asked: number, path: string): number | null {
   const { 'current-page': current, 'next-page': next } = meta.pagination;
   if (current === asked && (next === null || next === asked + 1)) return next;
-  throw unexpected(path, `page ${asked} was asked for, the answer is page ${current} with next page ${next}`);
+  throw unexpected(path, `the launcher requested page ${asked}, and got page ${current} with next page ${next}`);
 }
 
 function unexpected(path: string, what: string): UpstreamError {

@@ -11,7 +11,7 @@ const LIST = { path: PATH, query: {}, tokenSecret: 't', schema: undefined as nev
 const anError = (more: object) => expect.objectContaining({ system: 'HCP Terraform', request: `GET ${PATH}`, ...more });
 
 describe('the next page of a list', () => {
-  it('is the one after the page that was asked for, or none', () => {
+  it('is the one after the requested page, or none', () => {
     expect(nextPage(pagination(3, 4), 3, PATH)).toBe(4);
     expect(nextPage(pagination(3, null), 3, PATH)).toBeNull();
   });
@@ -21,8 +21,8 @@ describe('the next page of a list', () => {
     [3, 5],
     [2, 3],
     [4, null],
-  ])('is an error if page 3 was asked for and the answer is page %s with next page %s', (current, next) => {
-    const message = `page 3 was asked for, the answer is page ${current} with next page ${next}`;
+  ])('is an error if the launcher requested page 3 and got page %s with next page %s', (current, next) => {
+    const message = `the launcher requested page 3, and got page ${current} with next page ${next}`;
     expect(() => nextPage(pagination(current, next), 3, PATH)).toThrow(
       anError({ fault: 'unexpected-answer', message: expect.stringContaining(message) }),
     );
