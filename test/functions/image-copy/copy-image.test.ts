@@ -159,10 +159,10 @@ describe('copying an image from a registry into ECR', () => {
       { '/manifests/': answer(429) },
       /registry-1\.docker\.io answers 429.*agentImage\.credentialsSecret/,
     ],
-    ['the image is not there', { '/manifests/': answer(404) }, /has no such image/],
+    ['the image is not there', { '/manifests/': answer(404) }, /answers 404: the image does not exist/],
     ['the login is refused', { auth: answer(401) }, /answers 401.*credentialsSecret/],
     ['the registry is broken', { '/manifests/': answer(503) }, /answers 503/],
-    ['the token is missing', { auth: answer(200) }, /gave no token that can be used/],
+    ['the token is missing', { auth: answer(200) }, /returned no usable token/],
     ['the answer is a web page', { '/manifests/': answer(200, '<html>', 'text/html') }, /media type text\/html/],
     ['the answer is not an image', { '/manifests/': answer(200, '[]', OCI) }, /is not a container image/],
   ])('says what to do when %s', async (_, answers, message) => {
@@ -192,12 +192,12 @@ describe('copying an image from a registry into ECR', () => {
     const hostname = 'production.cloudfront.docker.com';
     const unanswered = source(failingWith(Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { hostname })));
     await expect(unanswered.blob(digestOf(layer))).rejects.toThrow(
-      /image hashicorp\/tfc-agent can't be copied.*needs production\.cloudfront\.docker\.com, which does not answer: .*Deploy again/,
+      /image hashicorp\/tfc-agent can't be copied.*requires production\.cloudfront\.docker\.com, which does not answer: .*Deploy again/,
     );
   });
 
   it.each([
-    ['breaks', false, /broke off: other side closed\. Deploy again/],
+    ['breaks', false, /was interrupted: other side closed\. Deploy again/],
     ['takes longer than the time for the copy', true, /did not arrive in time\. Deploy again/],
   ])('reports image, layer and host when a layer %s', async (_, late, message) => {
     const time = new AbortController();

@@ -176,7 +176,7 @@ describe('the function that copies images', () => {
     ['the registry has no such image', {}, { Reference: '2' }, /answers 404.*Correct its name/],
     ['the pull limit is used up', { [MANIFEST]: { status: 429 } }, {}, /429.*agentImage\.credentialsSecret/],
     ['ECR refuses the image', { PutImage: refusal('LimitExceeded', 'too many images') }, {}, /too many images/],
-    ['ECR does not begin an upload', { InitiateLayerUpload: {} }, {}, /ECR began no upload/],
+    ['ECR does not start an upload', { InitiateLayerUpload: {} }, {}, /ECR did not start the upload/],
     ['a property is wrong', {}, { Architecture: 'mips' }, /Architecture/],
     [
       'the secret cannot be read',
@@ -235,7 +235,7 @@ describe('the function that copies images', () => {
     ['broken JSON', `{"username":"acme","accessToken":"${login.accessToken}"`],
   ])('explains a secret that holds %s without repeating it', async (_, SecretString) => {
     replies['GetSecretValue'] = { body: JSON.stringify({ SecretString }) };
-    expect(await answerTo(event(LOGIN))).toEqual(failed(/docker-hub is not a login/));
+    expect(await answerTo(event(LOGIN))).toEqual(failed(/docker-hub does not contain a registry login/));
     expect(answers[0]?.body).not.toContain(login.accessToken);
     expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain(login.accessToken);
   });

@@ -107,9 +107,9 @@ describe('the environment', () => {
       {
         name: ENV.agentPools,
         given: expect.stringContaining(
-          '0.lanes: s_plan_x and s_apply_x both start agents for runs in a post-plan status; one lane may: set "policies": false in the others',
+          '0.lanes: s_plan_x and s_apply_x both start agents for policy evaluations; only one of them may: set "policies": false in the others',
         ),
-        allowed: expect.stringContaining('at most one of them without "policies" false'),
+        allowed: expect.stringContaining('at least one has "policies": false'),
       },
     ]);
     const planOff = { ...plan, policies: false };
@@ -293,9 +293,9 @@ describe('a variable of the environment', () => {
     [ENV.subnets, /1 to 16 subnet ids/],
     [ENV.securityGroups, /1 to 5 security group ids/],
     [ENV.assignPublicIp, /DISABLED or ENABLED/],
-    [ENV.activePollSeconds, /seconds from 0 to 60/],
-    [ENV.startDeadlineSeconds, /seconds from 30 to 3600/],
-    [ENV.agentsCeiling, /integer from 1, or nothing/],
+    [ENV.activePollSeconds, /integer from 0 to 60/],
+    [ENV.startDeadlineSeconds, /integer from 30 to 3600/],
+    [ENV.agentsCeiling, /integer of at least 1, or no value/],
   ])('%s is refused with what is allowed', (name, allowed) => {
     expect(faultsOf({ ...good, [name]: '' }).faults).toMatchObject([{ name, allowed: expect.stringMatching(allowed) }]);
   });
@@ -352,11 +352,13 @@ describe('pools that contradict themselves', () => {
   const givenFor = (lanes: object[], maxAgents = 10) => faultsOf(withLanes(lanes, {}, maxAgents)).faults[0]?.given;
 
   it('are refused with the rule that they violate', () => {
-    expect(givenFor([PLAN])).toContain('every phase must be in one lane');
-    expect(givenFor([PLAN, { ...APPLY, capacity: 'spot' }])).toContain('an apply must not be interrupted: no Spot');
+    expect(givenFor([PLAN])).toContain('each phase must be in exactly one lane');
+    expect(givenFor([PLAN, { ...APPLY, capacity: 'spot' }])).toContain(
+      'a lane for applies must not use Spot, because an apply must not be interrupted',
+    );
     const warm = { agents: 2, idleSeconds: 60 };
     expect(givenFor([{ ...PLAN, warm }, APPLY], 2)).toContain(
-      'leave no slot of maxAgents for the jobs of another lane',
+      'would use all of maxAgents, so jobs of the other phase could never start',
     );
     const schedule = { days: ['Mon'], fromMinute: 0, toMinute: 1, timeZone: 'x' };
     expect(givenFor([{ taskDefinition: 'x', warm: { ...warm, schedule } }])).toContain('not a time zone');

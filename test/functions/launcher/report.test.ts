@@ -598,7 +598,7 @@ describe('the messages that people search for', () => {
     for (const after of [0, 60]) reportAt(NOW + seconds(after), { demand, observation: seen });
     expect(warnings()[0]).toMatchObject({
       message: expect.stringContaining('another launcher'),
-      attributes: { remedy: expect.stringMatching(/delete the other stack.*docs\/runbook\.md/) },
+      attributes: { remedy: expect.stringMatching(/Delete the other stack.*docs\/runbook\.md/) },
     });
   });
 

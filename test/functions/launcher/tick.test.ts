@@ -256,7 +256,7 @@ describe('a bug that the answers about one pool cause', () => {
   it('is reported by its type and place even if the thrown value isn’t an Error', async () => {
     platform.runs.set('one', Promise.reject('first.atlasv1.token-that-must-not-show'));
     const [error] = (await tickOf([pool('one')])).get('one')?.errors ?? [];
-    expect(error?.message).toMatch(/unexpected string without a stack trace; open an issue/);
+    expect(error?.message).toMatch(/unexpected string without a stack trace; please open an issue/);
   });
 });
 

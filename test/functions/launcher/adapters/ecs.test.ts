@@ -271,7 +271,7 @@ describe('a launch on Spot', () => {
     ecs.refuse({ reason: 'InsufficientFreeAddressesInSubnet', times: 1 });
     expect(await launch(spot())).toMatchObject({
       kind: 'refused',
-      refusal: { cause: 'addresses', remedy: expect.stringContaining('larger or further subnets') },
+      refusal: { cause: 'addresses', remedy: expect.stringContaining('larger or additional subnets') },
     });
     expect(await live()).toEqual([]);
   });
@@ -545,7 +545,7 @@ describe('an answer of ECS', () => {
     answering('RunTask', body);
     await expect(launch()).rejects.toMatchObject({
       fault: 'unexpected-answer',
-      message: 'ECS: neither a task nor a failure in the answer (RunTask)',
+      message: 'ECS: the answer contains neither a task nor a failure (RunTask)',
     });
   });
 

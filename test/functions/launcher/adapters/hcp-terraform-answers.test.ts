@@ -186,7 +186,7 @@ describe('a current run that is missing among the included resources', () => {
         name: 'UpstreamError',
         system: 'HCP Terraform',
         fault: 'unexpected-answer',
-        message: expect.stringContaining('current run run-1 is not among the included'),
+        message: expect.stringContaining('does not include the current run run-1'),
       }),
     );
   });

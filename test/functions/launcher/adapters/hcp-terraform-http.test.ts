@@ -100,21 +100,24 @@ describe('a connection that broke', () => {
 
 describe('the reason for a missing answer', () => {
   it.each([
-    [broken('ENOTFOUND'), 'the name does not resolve (ENOTFOUND); check the hostname setting'],
-    [broken('EAI_AGAIN'), 'the name does not resolve (EAI_AGAIN); check the hostname setting'],
-    [broken('ECONNREFUSED'), 'the connection was refused (ECONNREFUSED); check the hostname setting and its port'],
+    [broken('ENOTFOUND'), 'the hostname does not resolve (ENOTFOUND); check the setting hostname'],
+    [broken('EAI_AGAIN'), 'the hostname does not resolve (EAI_AGAIN); check the setting hostname'],
+    [broken('ECONNREFUSED'), 'the connection was refused (ECONNREFUSED); check the setting hostname and its port'],
     [broken('UND_ERR_CONNECT_TIMEOUT'), 'no connection within 4 s (UND_ERR_CONNECT_TIMEOUT)'],
     [broken('ETIMEDOUT'), 'the connection broke (ETIMEDOUT)'],
-    [broken('UND_ERR_BODY_TIMEOUT'), 'none within 8 s (UND_ERR_BODY_TIMEOUT)'],
-    [named('TimeoutError'), 'none within 8 s (TimeoutError)'],
+    [broken('UND_ERR_BODY_TIMEOUT'), 'no complete answer within 8 s (UND_ERR_BODY_TIMEOUT)'],
+    [named('TimeoutError'), 'no complete answer within 8 s (TimeoutError)'],
     [named('AbortError'), 'the tick ran out of time'],
-    [broken('CERT_HAS_EXPIRED'), 'its certificate is not trusted (CERT_HAS_EXPIRED); for a private authority'],
+    [
+      broken('CERT_HAS_EXPIRED'),
+      'its certificate is not trusted (CERT_HAS_EXPIRED); for a private certificate authority',
+    ],
     [broken('SELF_SIGNED_CERT_IN_CHAIN'), 'its certificate is not trusted (SELF_SIGNED_CERT_IN_CHAIN)'],
     [broken('DEPTH_ZERO_SELF_SIGNED_CERT'), 'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)'],
     [broken('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), 'its certificate is not trusted (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)'],
     [broken('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'its certificate is not trusted (UNABLE_TO_VERIFY_LEAF_SIGNATURE)'],
     [broken('ERR_TLS_CERT_ALTNAME_INVALID'), 'its certificate is not trusted (ERR_TLS_CERT_ALTNAME_INVALID)'],
-    [broken('UND_ERR', broken('ENOTFOUND')), 'the name does not resolve (ENOTFOUND)'],
+    [broken('UND_ERR', broken('ENOTFOUND')), 'the hostname does not resolve (ENOTFOUND)'],
     [new TypeError('fetch failed', { cause: broken('ECONNREFUSED') }), 'the connection was refused (ECONNREFUSED)'],
     [broken('ECONNREFUSED', new Error('without a code')), 'the connection was refused (ECONNREFUSED)'],
     [broken('a code with spaces'), 'the connection broke (Error)'],
@@ -146,9 +149,9 @@ describe('a status', () => {
 
   it.each([
     [401, 'rejected', /API token in secret s was rejected, also after reading.*an agent token/],
-    [403, 'rejected', /may not see it; check the names/],
-    [404, 'rejected', /may not see it; check the names/],
-    [429, 'throttled', /too many requests of this token’s user/],
+    [403, 'rejected', /is not allowed to see it; check the names/],
+    [404, 'rejected', /is not allowed to see it; check the names/],
+    [429, 'throttled', /user of this API token sent too many requests/],
     [500, 'unavailable', /answered with an error/],
     [503, 'unavailable', /answered with an error/],
     [400, 'rejected', /refused the request/],
@@ -275,7 +278,7 @@ describe('a request over TLS', () => {
     await expect.poll(() => server.requests.length).toBe(1);
     expect(limits.map(({ ms }) => ms)).toEqual([8_000]);
     limits[0]?.controller.abort(new DOMException('over', 'TimeoutError'));
-    expect((await answer).message).toMatch(/none within 8 s \(\w+\)/);
+    expect((await answer).message).toMatch(/no complete answer within 8 s \(\w+\)/);
   }, 10_000);
 
   it('has 8 s even for a status whose body isn’t read', async () => {

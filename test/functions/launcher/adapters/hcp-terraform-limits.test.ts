@@ -170,7 +170,7 @@ describe('runs whose page is larger than the launcher reads', () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });
-    expect(messageOf(answer)).toMatch(/page of 100, 20, 5, 1 entries.*at most 4 MiB.*huge message/);
+    expect(messageOf(answer)).toMatch(/each page size \(100, 20, 5, 1\).*at most 4 MiB.*huge message/);
     // Once more for the queued and running jobs alone.
     expect(pagesRequested()).toEqual([...shrinking, '1:1', ...shrinking, '1:1']);
     expect((await runsOf()).ok).toBe(false);

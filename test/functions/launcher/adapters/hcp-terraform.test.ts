@@ -465,7 +465,7 @@ describe('a host', () => {
   });
 
   it.each([
-    ['nobody listens on', 'localhost:1', /refused.*check the hostname setting and its port/],
+    ['nobody listens on', 'localhost:1', /refused.*check the setting hostname and its port/],
     ['does not resolve', 'no-such-host.invalid', /does not resolve/],
   ])('that %s is reported with what to check', async (_, hostname, message) => {
     expect((await failure(untrusting(hostname))).message).toMatch(message);
@@ -617,7 +617,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
   });
 
   it.each([
-    ['is missing from the included runs', [], 'current run run-1 is not among the included ones'],
+    ['is missing from the included runs', [], 'does not include the current run run-1'],
     ['does not have the expected schema', [{ ...run('run-1'), attributes: {} }], 'expected schema'],
   ])('is an error when a current run %s', async (_, included, message) => {
     server.on(WORKSPACES, list([workspace('ws-1', 'apool-1', 'run-1')], { included }));

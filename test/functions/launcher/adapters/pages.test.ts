@@ -22,7 +22,7 @@ describe('the next page of a list', () => {
     [2, 3],
     [4, null],
   ])('is an error if page 3 was asked for and the answer is page %s with next page %s', (current, next) => {
-    const message = `page 3 was asked for, the answer is page ${current} with next page ${next}`;
+    const message = `the launcher requested page 3, but the answer is page ${current} with next page ${next}`;
     expect(() => nextPage(pagination(current, next), 3, PATH)).toThrow(
       anError({ fault: 'unexpected-answer', message: expect.stringContaining(message) }),
     );
@@ -32,7 +32,7 @@ describe('the next page of a list', () => {
 describe('an error of a list', () => {
   it('says how many requests a list gets, if it needs more', async () => {
     const http = { get: async () => ({ status: 200, body: { data: [], meta: pagination(1, 2, 51) } }) };
-    const message = 'the list needs more than 50 requests, and no more are made for one list';
+    const message = 'the list is too long: the launcher makes at most 50 requests for one list';
     await expect(readPages(http as never, LIST, () => [])).rejects.toThrow(
       anError({ fault: 'too-long', message: expect.stringContaining(message) }),
     );
@@ -42,8 +42,8 @@ describe('an error of a list', () => {
     const cursor = new PageCursor(PATH, 1);
     const cause = new UpstreamError({ system: 'HCP Terraform', fault: 'too-large', what: 'x', request: 'GET x' });
     const message =
-      'the answer for a page of 100, 20, 5, 1 entries was too large each time; the launcher reads at most 4 MiB. ' +
-      'Discard or cancel the run with the huge message, or check which proxy answers in HCP Terraform’s place';
+      'the answer was too large for each page size (100, 20, 5, 1); the launcher reads at most 4 MiB. ' +
+      'Discard or cancel the run with the huge message, or check whether a proxy answers instead of HCP Terraform';
     expect(() => cursor.shrinkAfter(cause)).toThrow(
       anError({ fault: 'too-large', cause, message: expect.stringContaining(message) }),
     );

@@ -53,7 +53,9 @@ describe('the poll budget', () => {
   it('the poll budget says how many requests were made, how many there are and when it asks again', () => {
     takeAll();
     nowMs += 100;
-    expect(() => budget.take()).toThrow(/24 requests.*last 60 s, of 24.*platform allows 30.*again in 60 s/);
+    expect(() => budget.take()).toThrow(
+      /24 requests.*last 60 s and allows itself 24 \(HCP Terraform allows 30\).*again in 60 s/,
+    );
   });
 
   it('the poll budget gives nothing while the platform asks to wait, for the longest of its requests', () => {

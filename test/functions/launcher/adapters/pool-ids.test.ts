@@ -137,7 +137,7 @@ describe('a pool that is known by its id', () => {
     const error = await look(one, 'other');
     const request = 'GET /api/v2/agent-pools/apool-9';
     expect(error).toMatchObject({ fault: 'rejected', system: 'HCP Terraform', request });
-    expect(String(error)).toMatch(/apool-9 is named "other" and not "default".*correct/s);
+    expect(String(error)).toMatch(/apool-9 is named "other", not "default".*correct/s);
   });
 });
 

@@ -64,9 +64,9 @@ describe('a secret that cannot be read', () => {
 
   it.each([
     ['ResourceNotFoundException', /create it, or correct its name in the settings/],
-    ['AccessDeniedException', /role may not read it.*customer managed key needs kms:Decrypt/],
-    ['DecryptionFailure', /needs kms:Decrypt on it/],
-    ['InvalidRequestException', /scheduled for deletion.*restore it or put a value/],
+    ['AccessDeniedException', /role is not allowed to read it.*customer managed key, the role also needs kms:Decrypt/],
+    ['DecryptionFailure', /needs kms:Decrypt for the secret’s key/],
+    ['InvalidRequestException', /scheduled for deletion.*restore it or store a value/],
   ])('is refused with %s and what to do about it', async (code, remedy) => {
     await (await refusal(code)).toMatchObject({
       system: 'Secrets Manager',
@@ -124,7 +124,7 @@ describe('the string of a secret', () => {
       fault: 'unexpected-answer',
       request: 'GetSecretValue',
       message: expect.stringMatching(
-        /secret acme\/api-token holds a string with .*characters that no token has; its whole string/,
+        /secret acme\/api-token contains a string with .*characters that are not allowed in a token; store only the token/,
       ),
     });
     await expect(refused).rejects.not.toThrow(/t0ken|two tokens/);
@@ -134,13 +134,13 @@ describe('the string of a secret', () => {
     aws.putSecret('acme/api-token', value);
     await expect(read()).rejects.toMatchObject({
       fault: 'unexpected-answer',
-      message: expect.stringContaining('holds no string; its whole string'),
+      message: expect.stringContaining('contains no string; store only the token'),
     });
   });
 
   it('is reported as missing when the secret is binary', async () => {
     client.middlewareStack.add(() => async () => ({ response: {}, output: { $metadata: {} } }), { step: 'initialize' });
-    await expect(read()).rejects.toThrow(/holds no string; its whole/);
+    await expect(read()).rejects.toThrow(/contains no string; store only the token/);
   });
 });
 

@@ -93,7 +93,7 @@ describe('a warm agent', () => {
         jobKey: 'warm/p/3',
         cause: 'agents-ceiling',
         reason:
-          'every agent that agentsCeiling allows is registered or starting, the last of them kept for the jobs of another lane',
+          'every agent that agentsCeiling allows is registered or starting, the last slot is reserved for jobs of the other lanes',
       },
     ]);
   });

@@ -244,7 +244,7 @@ describe('a slot for the jobs of another lane', () => {
   it('stays free while warm agents are launched', () => {
     const { launches, reasons } = decide({ lanes, runs: [], limits: { maxAgents: 3 } });
     expect(launches).toHaveLength(2);
-    expect(reasons).toEqual(['0 live tasks of maxAgents 3, the last of them kept for the jobs of another lane']);
+    expect(reasons).toEqual(['0 live tasks of maxAgents 3, the last slot is reserved for jobs of the other lanes']);
     expect(decide({ lanes, runs: [], limits: { maxAgents: 1 } }).launches).toEqual([]);
   });
 

@@ -30,11 +30,11 @@ describe('a task that did not start is explained', () => {
   });
 
   it.each([
-    [0, 'agent', /not an image of tfc-agent/],
+    [0, 'agent', /not a tfc-agent image/],
     [1, 'agent', /agent token/],
     [69, 'container', /metadata endpoint/],
     [78, 'container', /setting/],
-    [126, 'container', /cannot be run/],
+    [126, 'container', /cannot be executed/],
     [127, 'container', /no tfc-agent/],
     [137, 'memory', /memoryMiB/],
     [143, 'agent', /its log/],
@@ -65,9 +65,9 @@ const STEPS = [
   ['unable to retrieve secrets from ssm', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
   ['failed to fetch secret x from secrets manager', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
   ['between the task and AWS Secrets Manager', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
-  ['failed to validate logger args', 'log', /no route to CloudWatch/, /may not create log streams/],
-  ['failed to initialize logging driver', 'log', /no route to CloudWatch/, /may not create log streams/],
-  ['failed to create Cloudwatch log stream', 'log', /no route to CloudWatch/, /may not create log streams/],
+  ['failed to validate logger args', 'log', /no route to CloudWatch/, /not allowed to create log streams/],
+  ['failed to initialize logging driver', 'log', /no route to CloudWatch/, /not allowed to create log streams/],
+  ['failed to create Cloudwatch log stream', 'log', /no route to CloudWatch/, /not allowed to create log streams/],
 ] as const;
 
 /** How Go and the AWS SDK for Go say that a service does not answer. */
@@ -118,17 +118,20 @@ describe('other ways to say the same', () => {
     ],
     [
       'unable to retrieve secret from asm: x is not authorized to perform: kms:Decrypt on resource: key',
-      /key policy must let the role call kms:Decrypt/,
+      /key policy must allow the role to call kms:Decrypt/,
     ],
     ['failed to validate logger args: ThrottlingException', /CreateLogStream/],
     ['failed to validate logger args: Rate exceeded', /CreateLogStream/],
-    ['The specified subnet does not have enough free addresses to satisfy the request.', /larger or further subnets/],
-    ['RESOURCE:MEMORY', /further zones/],
-    ['Task failed; RESOURCE:MEMORY', /further zones/],
+    [
+      'The specified subnet does not have enough free addresses to satisfy the request.',
+      /larger or additional subnets/,
+    ],
+    ['RESOURCE:MEMORY', /other zones/],
+    ['Task failed; RESOURCE:MEMORY', /other zones/],
     ['InternalError: x', /AWS Health/],
     ['ContainerRuntimeError: x', /AWS Health/],
     ['DockerTimeoutError: Could not transition to running', /AWS Health/],
-    ['exec: "/entrypoint.sh": permission denied', /first program/],
+    ['exec: "/entrypoint.sh": permission denied', /cannot run \/bin\/sh/],
   ])('%s', (detail, remedy) => {
     expect(startCauseOf(detail).remedy).toMatch(remedy);
   });
