@@ -206,7 +206,7 @@ describe('the function that copies images', () => {
   });
 
   it.each(['BatchCheckLayerAvailability', 'InitiateLayerUpload', 'UploadLayerPart', 'CompleteLayerUpload', 'PutImage'])(
-    'ends a request for %s that ECR never answers when the time for the copy is over',
+    'ends a request for %s without an answer when the time for the copy is over',
     async (operation) => {
       const time = new AbortController();
       onHang = () => time.abort();
@@ -223,7 +223,7 @@ describe('the function that copies images', () => {
     },
   );
 
-  it('cuts a long reason off, since CloudFormation refuses an answer of more than 4,096 bytes', async () => {
+  it('cuts off a long reason, because CloudFormation refuses an answer of more than 4,096 bytes', async () => {
     replies['PutImage'] = refusal('LimitExceeded', 'é'.repeat(5_000));
     await answerTo(event());
     expect(Buffer.byteLength(answers[0]?.body ?? '')).toBeLessThan(4_096);
@@ -233,14 +233,14 @@ describe('the function that copies images', () => {
     ['a plain token', login.accessToken],
     ['another document', JSON.stringify({ user: 'acme', password: login.accessToken })],
     ['broken JSON', `{"username":"acme","accessToken":"${login.accessToken}"`],
-  ])('explains a secret that holds %s without repeating it', async (_, SecretString) => {
+  ])('explains that a secret contains %s, without repeating its value', async (_, SecretString) => {
     replies['GetSecretValue'] = { body: JSON.stringify({ SecretString }) };
     expect(await answerTo(event(LOGIN))).toEqual(failed(/docker-hub does not contain a registry login/));
     expect(answers[0]?.body).not.toContain(login.accessToken);
     expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain(login.accessToken);
   });
 
-  it('never repeats a token that the registry sent, even one that cannot be sent back', async () => {
+  it('never logs a token from the registry, even if the token is not valid in a header', async () => {
     replies[MANIFEST] = {
       status: 401,
       headers: { 'www-authenticate': 'Bearer realm="https://registry.acme.example/token"' },

@@ -11,7 +11,7 @@ const LIST = { path: PATH, query: {}, tokenSecret: 't', schema: undefined as nev
 const anError = (more: object) => expect.objectContaining({ system: 'HCP Terraform', request: `GET ${PATH}`, ...more });
 
 describe('the next page of a list', () => {
-  it('is the one after the page that was asked for, or none', () => {
+  it('is the one after the requested page, or none', () => {
     expect(nextPage(pagination(3, 4), 3, PATH)).toBe(4);
     expect(nextPage(pagination(3, null), 3, PATH)).toBeNull();
   });
@@ -21,7 +21,7 @@ describe('the next page of a list', () => {
     [3, 5],
     [2, 3],
     [4, null],
-  ])('is an error if page 3 was asked for and the answer is page %s with next page %s', (current, next) => {
+  ])('is an error if page 3 was requested and the answer is page %s with next page %s', (current, next) => {
     const message = `the launcher requested page 3, but the answer is page ${current} with next page ${next}`;
     expect(() => nextPage(pagination(current, next), 3, PATH)).toThrow(
       anError({ fault: 'unexpected-answer', message: expect.stringContaining(message) }),
@@ -30,7 +30,7 @@ describe('the next page of a list', () => {
 });
 
 describe('an error of a list', () => {
-  it('says how many requests a list gets, if it needs more', async () => {
+  it('says how many requests are allowed, if a list needs more', async () => {
     const http = { get: async () => ({ status: 200, body: { data: [], meta: pagination(1, 2, 51) } }) };
     const message = 'the list is too long: the launcher makes at most 50 requests for one list';
     await expect(readPages(http as never, LIST, () => [])).rejects.toThrow(
@@ -51,7 +51,7 @@ describe('an error of a list', () => {
 });
 
 describe('a list without expected statuses', () => {
-  it('passes none on, so that each of them is an error', async () => {
+  it('treats every status except 200 as an error', async () => {
     const asked: unknown[] = [];
     const http = {
       get: async ({ expected }: { readonly expected?: unknown }) => {
