@@ -66,7 +66,7 @@ describe('an invocation', () => {
     ['continues after a failed tick when the pool was active before', [queued, failed, queued], EVERY_TEN],
     ['continues for live tasks only, whose end it must observe', [alive, idle], [0, 10]],
     [
-      'continues when one pool is active, even after another failed',
+      'continues if one pool is active, even after a different pool failed',
       [[idle, queued], [failed, idle], idle],
       [0, 10, 20],
     ],
@@ -87,7 +87,7 @@ describe('an invocation', () => {
     expect((await invoke([queued], options)).atSeconds).toEqual(atSeconds);
   });
 
-  it('begins no further tick that could only fail, when one tick used all its time', async () => {
+  it('doesn’t start another tick if there is too little time left', async () => {
     const { atSeconds, sleeps } = await invoke([queued], { deadlineMs: NOW + seconds(23.5), tickMs: seconds(23) });
     expect({ atSeconds, sleeps }).toEqual({ atSeconds: [0], sleeps: [] });
   });
@@ -99,7 +99,7 @@ describe('an invocation', () => {
     expect(last.pools[0]?.errors).toEqual([]);
   });
 
-  it('is aborted at its deadline, and has a millisecond if that has passed', async () => {
+  it('is aborted at its deadline, or after a millisecond if the deadline has passed', async () => {
     expect((await invoke([idle])).timeouts).toEqual([seconds(53)]);
     expect((await invoke([idle], { deadlineMs: NOW - 1 })).timeouts).toEqual([1]);
   });

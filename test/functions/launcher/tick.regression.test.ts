@@ -44,22 +44,19 @@ const startedBy = ({ launches }: PoolTick) => launches.map((one) => (one.kind ==
 const queue = (name: string, ...ids: string[]) => platform.lists(name, ...ids.map((id) => run({ id })));
 const launched = () => tasks.launches.map(({ pool: { name }, job }) => `${name} ${job.key}`);
 
-describe('a job whose tokens are already used', () => {
+describe('a job whose client tokens are already used', () => {
   // ECS remembers tokens for 24 h; of the tasks it shows an hour's, and of those that we stopped not the attempt.
-  it.each([1, 7, 40, 900])(
-    'is launched for within one tick, after %i attempts of which ECS shows none',
-    async (used) => {
-      queue('one', 'run-1');
-      tasks.answer = ({ attempt }) =>
-        attempt <= used
-          ? { kind: 'task', taskId: `old-${attempt}`, lastStatus: 'STOPPED' }
-          : { kind: 'task', taskId: 'new', lastStatus: 'PROVISIONING' };
-      expect(startedBy(await tickOfOne())).toEqual(['new']);
-      expect(tasks.launches.length).toBeLessThan(15);
-    },
-  );
+  it.each([1, 7, 40, 900])('gets a launch within one tick after %i attempts of which ECS shows none', async (used) => {
+    queue('one', 'run-1');
+    tasks.answer = ({ attempt }) =>
+      attempt <= used
+        ? { kind: 'task', taskId: `old-${attempt}`, lastStatus: 'STOPPED' }
+        : { kind: 'task', taskId: 'new', lastStatus: 'PROVISIONING' };
+    expect(startedBy(await tickOfOne())).toEqual(['new']);
+    expect(tasks.launches.length).toBeLessThan(15);
+  });
 
-  it('tries the nearest attempts one by one, so that ticks with slightly different observations agree', async () => {
+  it('tries the nearest attempts one by one, so that ticks with slightly different observations choose the same one', async () => {
     queue('one', 'run-1');
     tasks.answer = ({ attempt }) => ({
       kind: 'task',
@@ -92,7 +89,7 @@ describe('the slot of a warm agent', () => {
     };
   };
 
-  it('is filled again when its token stands for a task that ECS no longer shows', async () => {
+  it('is filled again if its client token belongs to a task that ECS no longer shows', async () => {
     conflicting();
     expect(await taskAt(hour)).toEqual(['task-1']);
     expect(await taskAt(hour + minutes(130))).toEqual(['task-2']);
@@ -176,7 +173,7 @@ describe('a job whose task has another family, after `phases` was set or removed
     expect(tasks.stops).toEqual([]);
   });
 
-  it('gets an agent at once if only a running job shows that the agent of that task took another', async () => {
+  it('gets an agent at once if a running job shows that the agent of that task took a different job', async () => {
     const other = run({ id: 'run-2', status: 'planning', planAgentName: 'former' });
     platform.lists('one', run(), other);
     remembered(MINUTE_AGO);
@@ -191,7 +188,7 @@ describe('a job whose task has another family, after `phases` was set or removed
   });
 });
 
-describe('a job whose token is in use although ECS names no task', () => {
+describe('a job whose client token is in use although ECS reports no task', () => {
   // A launch for which Spot had no capacity may keep its token. After a deployment without Spot, the token is in conflict.
   const conflict = new UpstreamError({
     system: 'ECS',
@@ -208,11 +205,11 @@ describe('a job whose token is in use although ECS names no task', () => {
     return startedBy(await tickOfOne());
   };
 
-  it('gets an agent with the next token once a task of the first one would be visible', async () => {
+  it('gets an agent with the next client token once a task for the first one would be visible', async () => {
     expect(await outcomesAfter(seconds(301))).toEqual(['run-1/plan/2']);
   });
 
-  it('gets no agent before that, since an overlapping tick may have started a task', async () => {
+  it('gets no agent before that, because an overlapping tick may have started a task', async () => {
     expect(await outcomesAfter(seconds(300))).toEqual(['failed']);
   });
 });
@@ -220,7 +217,7 @@ describe('a job whose token is in use although ECS names no task', () => {
 describe('an organization agent limit that pools with different API tokens share', () => {
   const pools = [pool('one'), pool('two', { apiTokenSecret: 'acme/other-token' })];
 
-  it('isn’t granted to each of them', async () => {
+  it('applies to all of them together', async () => {
     queue('one', 'run-1');
     queue('two', 'run-2');
     await tickOf(pools, 1);
@@ -266,7 +263,7 @@ describe('an organization agent limit that pools with different API tokens share
   });
 });
 
-describe('warm agents whose containers ended well', () => {
+describe('warm agents whose containers exited with 0', () => {
   const one = warmPool('one', 1);
   const ended = (id: string, agoMinutes: number) =>
     stoppedTask(id, {
@@ -277,14 +274,14 @@ describe('warm agents whose containers ended well', () => {
       stoppedAtMs: NOW - minutes(agoMinutes),
     });
 
-  it('are start failures if the list of the last minutes lacks them, and delay the next', async () => {
+  it('count as start failures if the list of the last minutes lacks them, and delay the next launch', async () => {
     tasks.stopped = [ended('new', 1)];
     expect((await tickOfOne(one)).observation?.supply.startFailures).toHaveLength(1);
     platform.agentsOf.set('one', [agent('new', 'exited')]);
     expect((await tickOfOne(one)).observation?.supply.startFailures).toEqual([]);
   });
 
-  it('aren’t start failures if they are older than that list, which isn’t read further back for them', async () => {
+  it('don’t count as start failures if they are older than that list', async () => {
     tasks.stopped = [ended('old', 40)];
     const { observation } = await tickOfOne(one);
     expect(platform.agentsAsked).toHaveLength(1);
@@ -322,7 +319,7 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
     expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['young']);
   });
 
-  it('isn’t a failed start when it has ended, unless two pieces of evidence say so', async () => {
+  it('isn’t a start failure after its end, unless two pieces of evidence say so', async () => {
     const over = { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(40), exitCode: 1 };
     tasks.stopped = [
       stoppedTask('perhaps', { ...over, startedAtMs: NOW - minutes(39) }),
@@ -338,7 +335,7 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
     const old = task('old', { family: 'launcher-one', createdAtMs: NOW - minutes(1440) });
     const errored = agent('old', 'errored', { lastPingMs: NOW - minutes(6) });
 
-    it('is stopped, and so is a younger one whose agent never registered', async () => {
+    it('is stopped, as is a younger task whose agent never registered', async () => {
       tasks.tasks = [old, task('young', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
       listing([errored], tooLong);
       const seen = await tickOfOne();
@@ -346,7 +343,7 @@ describe('a silent task during whose lifetime more than 5,000 agents pinged', ()
       expect(seen.errors).toEqual([]);
     });
 
-    it('isn’t stopped when the second list has a working agent of the same name', async () => {
+    it('isn’t stopped if the second list contains a busy agent with the same name', async () => {
       tasks.tasks = [old];
       const lists = [[errored], [errored, agent('old', 'busy', { id: 'agent-2' })]];
       platform.agents = async (_, sinceMs) => {
