@@ -24,7 +24,7 @@ interface Reply {
   readonly status?: number;
   readonly headers?: Record<string, string>;
   readonly body?: string;
-  /** No answer comes, and the connection stays open. */
+  /** The server sends no answer, and keeps the connection open. */
   readonly hangs?: boolean;
 }
 
@@ -36,7 +36,7 @@ const refusal = (cause: string, message: string): Reply => ({
   body: JSON.stringify({ __type: `${cause}Exception`, message }),
 });
 
-/** What the server answers at a path of the registry, or at an operation of AWS. */
+/** The server's answer for a path of the registry or an operation of AWS. */
 let replies: Record<string, Reply>;
 const answers: { readonly method: string | undefined; readonly type: string | undefined; readonly body: string }[] = [];
 const operations: string[] = [];
@@ -200,7 +200,7 @@ describe('the function that copies images', () => {
   ])('answers FAILED in time when %s never answers %s', async (service, operation) => {
     replies[operation] = { hangs: true };
     const reason = `${service} did not answer ${operation} in time\\. Deploy again`;
-    // What remains beyond the time that is kept for the answer.
+    // The remaining time, apart from the time that is reserved for the answer.
     expect(await answerTo(event(LOGIN), 22_000)).toEqual(failed(new RegExp(reason)));
     expect(operations.at(-1)).toBe(operation);
   });

@@ -1,6 +1,6 @@
 /**
- * What AWS says when a task does not start, word for word: from its documentation and from public reports. None of these
- * messages is invented: a row without a known message gets none here. Cut-off ones were cut off by ECS, which shortens long reasons on Fargate.
+ * AWS's exact messages for tasks that don't start, from its documentation and from public reports. None of these
+ * messages is invented. Some messages end abruptly, because ECS cuts off long reasons on Fargate.
  *
  * Account numbers are replaced by 111122223333. Each message is followed by its source: owner/repository and the number of
  * the issue or pull request, or the page of the AWS documentation.
@@ -263,7 +263,7 @@ export const STOP_MESSAGES = [
     'Cannotstartcontainererror: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error creating device nodes: mknod /run/containerd/io.containerd.runtime.v2.task/fargate.task/962011037cd2435a9aa5f40392d82936-2949673445/rootfs/dev/null: errno 524: unknown)"':
       'aws/amazon-ecs-agent #3526',
   }),
-  // -- Nothing that this stack can cause: not explained by a guess
+  // -- Causes that this stack can't have. They must be reported as unknown.
   ...stops('unknown', /ECS documentation/, {
     'ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: mounting fs-0124b682.efs.us-east-1.amazonaws.com:/var/jenkins_home failed, reason given by server: No such file or directory':
       'cn-terraform/terraform-aws-jenkins #1; there is no EFS here',
@@ -353,7 +353,7 @@ export const REFUSAL_MESSAGES = [
     'RESOURCE:MEMORY': 'aws/amazon-ecs-cli #178',
     'RESOURCE:ENI': REASONS,
   }),
-  // -- What was deployed
+  // -- Changed or deleted resources
   ...refusals('misconfiguration', /deploy the stack again/, {
     'ClusterNotFoundException: Cluster not found.': 'fabfuel/ecs-deploy',
     'ClientException: TaskDefinition not found.': 'Cloud-CV/EvalAI #2419',

@@ -15,7 +15,7 @@ const good = {
   [ENV.securityGroups]: 'sg-a',
 };
 
-/** The environment with these pools, and perhaps with other variables. */
+/** The environment with these pools and these other variables. */
 const withPools = (pools: readonly object[], more: Record<string, string | undefined> = {}) => ({
   ...good,
   [ENV.agentPools]: JSON.stringify(pools),

@@ -15,7 +15,7 @@ const trouble = (fault: 'too-long' | 'unavailable') =>
 
 type Answer = readonly Agent[] | undefined | UpstreamError;
 
-/** Confirms stops of tasks that were created 20 minutes ago, and says which lists of agents were asked for. */
+/** Confirms stops of tasks that were created 20 minutes ago. Also returns the start times of the requested lists of agents. */
 async function confirm(
   stops: readonly Stop[],
   answer: Answer | ((sinceMs: number) => Answer),

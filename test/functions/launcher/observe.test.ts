@@ -7,12 +7,12 @@ import { APPLY_LANE, agent, minutes, NOW, PLAN_LANE, run, seconds, stoppedTask, 
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';
 
 const FAMILY = 'launcher-one';
-/** The agents of the last eleven minutes: ten, and a minute between the clocks of ECS and HCP Terraform. */
+/** The list of recent agents covers eleven minutes, including one minute for differences between clocks. */
 const RECENT = NOW - minutes(11);
 /** A list of agents that is too long to read. */
 const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'more than 5,000 agents' });
 
-/** What is missing where no agents were listed. */
+/** The members that are absent if no agents were listed. */
 const OF_AGENTS = ['agentsSinceMs', 'agentsUnknownFor', 'agentsOfOtherTasks'];
 
 let platform: FakePlatform;
@@ -43,7 +43,7 @@ function observe({ runs = [], live = [], lanes, agentsMatter = false }: World) {
   );
 }
 
-/** Answers with recent agents, and with something else to a list that goes back further. */
+/** Answers requests for recent agents with one list, and requests that go back further with a different list. */
 function agentsByAge(recent: readonly Agent[], older: readonly Agent[] | Error) {
   platform.agents = async (one, sinceMs) => {
     platform.agentsAsked.push({ pool: one.name, sinceMs });

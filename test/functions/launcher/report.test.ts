@@ -21,7 +21,7 @@ import {
 } from './core/builders.ts';
 import { pool, warmPool } from './fakes.ts';
 
-/** What came out: log lines by level, and metrics by blob. */
+/** The output: log lines with their level, and metrics per blob. */
 let lines: { level: string; message: string; attributes: Record<string, unknown> }[];
 let blobs: { dimensions: Record<string, string>; metrics: Record<string, number[]> }[];
 /** The unit of each metric. */
@@ -57,7 +57,7 @@ beforeEach(() => {
   });
 });
 
-/** Reports a tick that began at this time. */
+/** Reports a tick that started at this time. */
 const reportAt = (startedAtMs: number, ...parts: Partial<PoolTick>[]) =>
   report.report({
     startedAtMs,
@@ -67,7 +67,7 @@ const reportAt = (startedAtMs: number, ...parts: Partial<PoolTick>[]) =>
 const reportOn = (...parts: Partial<PoolTick>[]) => reportAt(NOW, ...parts);
 
 const warnings = () => lines.filter(({ level }) => level === 'warn');
-/** What the first line has about each pool. */
+/** The pools' entries in the first log line. */
 const linePools = () => lines[0]?.attributes['pools'];
 /** The metrics of a pool, by blob. */
 const ofPool = () => blobs.filter(({ dimensions }) => dimensions['pool'] === 'one').map(({ metrics }) => metrics);
@@ -94,7 +94,7 @@ const observation = {
 const nothing = { launches: [], stops: [], deferrals: [] };
 const quiet = { demand: demandWith(), agentsVisible: true, supply: supply({}) };
 const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
-/** A pool that has nothing to do. */
+/** An idle pool. */
 const atRest = { demand: demandWith(), observation: quiet, decision: nothing };
 /** A pool for which a task is launched. */
 const launching = {
@@ -106,7 +106,7 @@ const launching = {
 const HEARTBEAT = { dimensions: {}, metrics: { [METRICS.runListRequests]: [7] } };
 const withSupply = (has: Parameters<typeof supply>[0]) => ({ ...observation, supply: supply(has) });
 
-/** A job that an agent started, and that was queued this many seconds before. */
+/** A running job that was queued the given number of seconds before it started. */
 const started = (id: string, queuedAgo: number, startedAgo: number) => ({
   key: `${id}/plan` as const,
   phase: 'plan' as const,
@@ -397,7 +397,7 @@ describe('a tick’s metrics', () => {
 
   it('contain a job’s start latency once, according to HCP Terraform’s timestamps, and only while it is recent', () => {
     const unknown = { key: 'run-3/plan', phase: 'plan' } as const;
-    // A start that is two minutes old counts, and none that is older.
+    // A start that is exactly two minutes old counts. An older start doesn't.
     const old = [started('run-4', 127, 120), started('run-5', 128, 121), started('run-6', 900, 800)];
     const busy = demandWith({ running: [started('run-1', 50, 5), unknown, ...old] });
     reportOn({ demand: busy });

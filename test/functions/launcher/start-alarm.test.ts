@@ -1,4 +1,4 @@
-/** The datapoints of the alarm "Agents fail to start" (5 of 5 periods, missing data is fine), from real ticks. */
+/** The datapoints of the alarm "Agents fail to start" (5 of 5 periods, missing data counts as good), computed with real ticks. */
 import { describe, expect, it } from 'vitest';
 import { METRICS } from '../../../functions/launcher/contract.ts';
 import type { Task } from '../../../functions/launcher/core/types.ts';
@@ -8,7 +8,7 @@ import { tick } from '../../../functions/launcher/tick.ts';
 import { agent, LANE, LIMITS, minutes, NOW, run, seconds, stoppedTask, task } from './core/builders.ts';
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';
 
-/** ECS's words: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html */
+/** Stop reasons of ECS: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html */
 const NO_IMAGE =
   'CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref docker.io/hashicorp/tfc-agent:9.9: not found';
 
@@ -31,7 +31,7 @@ const QUOTA: LaunchAnswer = { kind: 'refused', refusal: { cause: 'quota', detail
 const FROM = NOW - (NOW % minutes(60));
 
 /**
- * What becomes of a task's image: it is `missing`, or takes too long to pull (`slow`), or its agent can't reach HCP Terraform (`silent`, until
+ * What goes wrong with a task: its image is `missing` or takes too long to pull (`slow`), or its agent can't reach HCP Terraform (`silent`, until
  * the launcher stops the task).
  */
 type Image = 'missing' | 'slow' | 'silent' | 'good';
@@ -42,7 +42,7 @@ interface Created extends Pick<Task, 'id' | 'startedBy'> {
   endsMs: number;
 }
 
-/** A cloud in which tasks end, with or without having had an agent. */
+/** An emulated cloud in which tasks end with or without a registered agent. */
 class Days {
   readonly platform = new FakePlatform();
   readonly tasks = new FakeTasks();
@@ -67,7 +67,7 @@ class Days {
     });
   }
 
-  /** One tick per minute. @returns for each what it wrote of the metric. */
+  /** Runs one tick per minute. @returns the value of the metric for each tick. */
   async pass(fromMs: number, count: number): Promise<string> {
     let points = '';
     for (let nowMs = fromMs; nowMs < fromMs + minutes(count); nowMs += minutes(1)) points += await this.#tick(nowMs);

@@ -1,4 +1,4 @@
-/** Defects that the simulation found in a tick, each as the test that would have caught it. */
+/** Regression tests for bugs in a tick that the simulation found. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Agent, Standing } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
@@ -31,21 +31,21 @@ function tickOf(pools: readonly Pool[], agentsCeiling?: number, now = () => NOW)
   return tick(pools, { limits: LIMITS, agentsCeiling }, { hcpTerraform: platform, tasks, now }, never());
 }
 
-/** The part of a tick that is about its only pool. */
+/** The result of a tick for its only pool. */
 async function tickOfOne(one = pool('one'), now = () => NOW) {
   const [part] = (await tickOf([one], undefined, now)).pools;
   if (part === undefined) throw new Error('no part about the pool');
   return part;
 }
 
-/** The tasks that were started, or what became of the launch. */
+/** The ids of launched tasks, or the kind of outcome if a launch started no task. */
 const startedBy = ({ launches }: PoolTick) => launches.map((one) => (one.kind === 'launched' ? one.taskId : one.kind));
 
 const queue = (name: string, ...ids: string[]) => platform.lists(name, ...ids.map((id) => run({ id })));
 const launched = () => tasks.launches.map(({ pool: { name }, job }) => `${name} ${job.key}`);
 
 describe('a job whose client tokens are already used', () => {
-  // ECS remembers tokens for 24 h; of the tasks it shows an hour's, and of those that we stopped not the attempt.
+  // ECS remembers client tokens for 24 h, but shows stopped tasks for only an hour, and without the attempt tag if the launcher stopped them.
   it.each([1, 7, 40, 900])('gets a launch within one tick after %i attempts of which ECS shows none', async (used) => {
     queue('one', 'run-1');
     tasks.answer = ({ attempt }) =>
@@ -78,7 +78,7 @@ describe('the slot of a warm agent', () => {
   const [lane] = pool('one').lanes;
   const hour = NOW - (NOW % minutes(60));
   const taskAt = async (nowMs: number) => startedBy(await tickOfOne(warmPool('one', 1), () => nowMs));
-  /** After a deployment ECS answers every token that it remembers with a conflict, whose task it does not describe. */
+  /** After a deployment, ECS answers each known client token with a conflict, and doesn't describe the conflict's task. */
   const conflicting = (): void => {
     const remembered = new Map<number, string>();
     tasks.answer = ({ attempt }) => {
@@ -101,7 +101,7 @@ describe('the slot of a warm agent', () => {
     expect(tasks.launches.every(({ attempt }) => attempt === tasks.launches[0]?.attempt)).toBe(true);
   });
 
-  // Ticks every ten seconds; each launches as late in its invocation as it can, and ECS shows the task as late as it can.
+  // There is a tick every ten seconds. Each launches as late as possible, and ECS shows each task as late as possible.
   it.each([
     ['warm agents', { id: 'one', warm: { agents: 3, idleSeconds: 3600 } }, 3],
     ['sweeps', { id: 'one', sweepMs: minutes(10) }, 1],
@@ -145,7 +145,7 @@ describe('the slot of a warm agent', () => {
 });
 
 describe('a job whose task has another family, after `phases` was set or removed', () => {
-  // ECS answers the token with a ConflictException that names the task of before the deployment.
+  // ECS answers the client token with a ConflictException that contains the id of the task from before the deployment.
   const FORMER = 'launcher-one';
   const MINUTE_AGO = NOW - seconds(60);
   const DEADLINE = LIMITS.startDeadlineMs;
@@ -189,7 +189,7 @@ describe('a job whose task has another family, after `phases` was set or removed
 });
 
 describe('a job whose client token is in use although ECS reports no task', () => {
-  // A launch for which Spot had no capacity may keep its token. After a deployment without Spot, the token is in conflict.
+  // A launch without Spot capacity may use up its client token. After a deployment without Spot, that client token causes a conflict.
   const conflict = new UpstreamError({
     system: 'ECS',
     fault: 'rejected',
@@ -231,7 +231,7 @@ describe('an organization agent limit that pools with different API tokens share
     expect(launched()).toEqual([]);
   });
 
-  // A slow read: each question about the time is answered later than the one before.
+  // Time passes during the tick: each call of the clock returns a later time.
   const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
   const schedule = { days, fromMinute: 8 * 60, toMinute: 18 * 60, timeZone: 'UTC' };
   it.each<[string, Standing]>([

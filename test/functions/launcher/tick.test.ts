@@ -25,7 +25,7 @@ async function tickOf(pools: readonly Pool[], overrides: Partial<TickSettings> =
 }
 
 const queue = (poolName: string, ...ids: string[]) => platform.lists(poolName, ...ids.map((id) => run({ id })));
-/** The part of a tick that is about the pool `one`, which is the only one. */
+/** The result of a tick for its only pool, `one`. */
 const tickOfOne = async (overrides: Partial<Pool> = {}) => (await tickOf([pool('one', overrides)])).get('one');
 const requests = () => ({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked });
 const launched = () => tasks.launches.map(({ pool: of, job, attempt }) => `${of.name} ${job.key}/${attempt}`);
@@ -171,7 +171,7 @@ describe('an error in one pool', () => {
 });
 
 describe('a bug while one pool is processed', () => {
-  /** As a library would word it, with what it was reading. */
+  /** An exception like that of a library, whose message contains the data that it was reading. */
   const bug = () => new RangeError('Invalid value: first.atlasv1.token-that-must-not-show');
   const internal = { system: 'launcher', fault: 'internal', message: expect.stringMatching(/a bug.*RangeError at /) };
 

@@ -78,17 +78,17 @@ async function launchedId(of = request()): Promise<string> {
 }
 
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
-/** The task that stops, once it has. */
+/** Waits until a task has stopped, and returns it. */
 async function stoppedOne() {
   await expect.poll(async () => (await stopped()).length).toBe(1);
   return stopped();
 }
 
-/** Lets the next call fail. */
+/** Makes the next call fail. */
 const failing = (action: string, code: string, message: string, status = 400) =>
   ecs.faults.next(action, { kind: 'error', code, message, status });
 
-/** Lets the next call answer with this. */
+/** Makes the next call return this answer. */
 const answering = (action: string, body: unknown, status = 200) =>
   ecs.faults.next(action, { kind: 'malformed', status, body: JSON.stringify(body) });
 
@@ -203,7 +203,7 @@ describe('a launch on Spot', () => {
     noSpot();
     const first = await launch(spot());
     expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
-    // The second time, the token stands for that task already. It is reported and counted once.
+    // The second time, the client token already belongs to that task. It is reported and counted once.
     const { taskId } = first as { taskId: string };
     const again = await launch(spot());
     expect(again).toMatchObject({ kind: 'task', taskId });
@@ -369,7 +369,7 @@ describe('reading and stopping tasks', () => {
   });
 
   it('tasks are read from all pages and described 100 at a time', async () => {
-    // They never get beyond their network interface, so that no process is started for any.
+    // The tasks wait for their network interface, so the emulator starts no processes for them.
     await startWith({ provisionMs: 600_000 });
     const ids: string[] = [];
     for (let i = 0; i < 105; i += 1) ids.push(await launchedId(request(`run-${i}`)));
@@ -578,7 +578,7 @@ describe('an answer of ECS', () => {
     failing('StopTask', 'ServerException', 'sorry', 500);
     const failed = tasks.stop('a', 'x', signal);
     await expect(failed).rejects.toMatchObject({ fault: 'unavailable', status: 500, requestId: expect.any(String) });
-    // A remedy for clients isn't reported for faults of the server.
+    // The error has no remedy, because the fault is on the server's side.
     await expect(failed).rejects.toThrow(/^ECS: ServerException: sorry \(StopTask, status 500/);
   });
 

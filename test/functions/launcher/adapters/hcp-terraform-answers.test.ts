@@ -145,7 +145,7 @@ describe('what the launcher reads of a run', () => {
     });
   });
 
-  // The key of a run becomes ECS's clientToken and startedBy, which have an alphabet and a length.
+  // The key of a run becomes part of ECS's clientToken and startedBy, which limit the characters and the length.
   it.each(['xrun-1', 'run-', 'run-1/plan', 'run-ä', `run-${'a'.repeat(47)}`])('is refused with the id %s', (id) => {
     expect(() => runs({ ...run(), id })).toThrow();
     expect(runs({ ...run(), id: `run-${'a'.repeat(46)}` })).toHaveLength(1);

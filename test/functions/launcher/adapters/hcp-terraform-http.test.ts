@@ -1,4 +1,4 @@
-/** One request to HCP Terraform: what is sent, what is repeated, and what each answer or silence becomes. */
+/** One request to HCP Terraform: what is sent, when it is repeated, and what each answer or missing answer results in. */
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -299,7 +299,7 @@ describe('a request over TLS', () => {
   }, 10_000);
 
   it('must connect within 4 s', async () => {
-    // Accepts connections and never speaks TLS.
+    // Accepts connections, but never answers the TLS handshake.
     const mute = createServer(() => {});
     await new Promise<void>((resolve) => mute.listen(0, 'localhost', resolve));
     const address = mute.address();
@@ -348,7 +348,7 @@ describe('a request over TLS', () => {
       await http.get({ ...REQUEST, expected: [404] });
       await http.get(REQUEST);
     }
-    // The pool of connections may open a second one while the first is about to be free.
+    // The client may open a second connection before the first one is free.
     expect(ports.size).toBeLessThanOrEqual(2);
   });
 

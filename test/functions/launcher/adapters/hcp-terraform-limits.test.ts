@@ -1,4 +1,4 @@
-/** How much of an answer is read, and what happens when there is more. */
+/** How much of an answer the launcher reads, and what happens if the answer is larger. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
@@ -69,7 +69,7 @@ const runsFrom = (first: number, count: number, messageBytes = 0) =>
 /** Twelve runs of a megabyte each. */
 const largeRuns = (name: string, status: string) =>
   Array.from({ length: 12 }, (_, n) => run(`run-${name}${n}`, status, 'x'.repeat(1_000_000)));
-/** A run of more than the launcher reads. */
+/** A run that is larger than the launcher reads. */
 const tooLarge = run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20));
 /** The pages of one entry, and the attempts at larger pages before them. */
 const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);

@@ -37,7 +37,7 @@ const TOKEN = 'first.atlasv1.token-that-must-not-show';
 let server: ScriptedServer;
 let nowMs: number;
 let secretReads: number;
-/** The patience of the latest wait: it ends when a test says so. */
+/** The timeout of the latest wait. It ends when a test aborts it. */
 let patience: AbortController;
 let waits: number[];
 const timeout = (ms: number) => {
@@ -74,7 +74,7 @@ function client(requestTimeout?: (ms: number) => AbortSignal, hostname = server.
   return new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout });
 }
 
-/** Pools that are known by their id, in contrast to the first. */
+/** Pools with a configured id, which the first pool doesn't have. */
 const other = { ...pool, name: 'other', id: 'apool-2' };
 const byId = { ...pool, id: 'apool-2' };
 const LOOKUP = '/api/v2/agent-pools/apool-2';
@@ -102,7 +102,7 @@ const idsOf = (answer: Awaited<ReturnType<typeof openRuns>>) => (answer.ok ? ans
 const requestsTo = (path: string) => server.requests.filter((request) => request.startsWith(path));
 const runRequests = () => requestsTo(RUNS);
 
-/** Answers the first list of a poll, which is the one with every status, and the others with something else. */
+/** Answers the first list of a poll, which has every status, in one way and the other lists in a different way. */
 const firstListOnly =
   (runs: Parameters<typeof listOf>[0], others: Answer): Answer =>
   (request, response) => {
@@ -195,7 +195,7 @@ describe('the runs of a pool', () => {
     const found = idsOf(await openRuns(warm));
     expect(found.slice(-2)).toEqual(['run-waits', 'run-works']);
     expect(found).toHaveLength(502);
-    // One request more than the five that the stuck runs cost anyway.
+    // One request more than the five requests that read the stuck runs.
     expect(runRequests()).toHaveLength(6);
     expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true, unread: 'post-plan-runs' });
   });
@@ -298,7 +298,7 @@ describe('the runs of a pool', () => {
     nowMs += 10 * 60_000;
     for (let tick = 0; tick < 5; tick += 1, nowMs += 60_000) {
       expect((await openRuns(warm, [byId])).ok).toBe(true);
-      // Refused once or twice it may be a blip.
+      // One or two refusals may be a temporary fault.
       if (tick < 2) expect(warm.visibilityOf(byId)).toEqual({ agentsVisible: true });
       else
         expect(warm.visibilityOf(byId)).toMatchObject({
@@ -310,7 +310,7 @@ describe('the runs of a pool', () => {
           },
         });
     }
-    // What the platform says to a name that is no more is not known: the others are not asked about together with it.
+    // HCP Terraform's answer for the name of a deleted pool isn't known, so the combined request omits that name.
     server.requests.length = 0;
     await answersOf([byId, other], warm);
     expect(runRequests().filter((request) => request.includes('default%2Cother'))).toEqual([]);
@@ -337,7 +337,7 @@ describe('the runs of a pool', () => {
       looksUp(status(404));
       expect((await openRuns(asked, [byId])).ok).toBe(true);
       expect(await asked.agents(byId, nowMs, signal)).toEqual([]);
-      // A function that saw it before asks again at once, and all is well.
+      // A function that has seen the pool before looks it up again soon, and succeeds.
       looksUp(found);
       server.requests.length = 0;
       nowMs += which === 'warm' ? 60_000 : 10 * 60_000;
@@ -651,7 +651,7 @@ describe('the combined request for several pools', () => {
       return (silent ? hang : each)(request, response);
     });
     const tick = new AbortController();
-    // A request that never times out: nothing but the patience can end the wait.
+    // The request itself never times out, so only the timeout of the combined request can end the wait.
     const patient = client(() => new AbortController().signal);
     const answers = patient.openRuns([pool, other], tick.signal);
     await expect.poll(() => runRequests().length).toBe(1);
@@ -714,7 +714,7 @@ describe('if the request budget isn’t enough for all pools', () => {
       list(query.has('include') ? [] : [run('run-1')])(request, response);
     });
     const warm = client();
-    // Seven times three requests, and one: of 24 two are left, for the question and for one pool.
+    // After seven times three requests and one more, two of 24 are left: one for the combined request and one for a pool.
     for (let poll = 0; poll < 7; poll += 1) await answersOf([first, other], warm);
     await openRuns(warm, [first]);
     const answers = await answersOf([first, other], warm);
@@ -768,7 +768,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     for (let poll = 0; poll < 4; poll += 1) {
       expect(await requestsOf(warm, poolWithPhases)).toEqual({ applies: ['run-apply'], requests: 6 });
     }
-    // The budget's 24 are used up; nothing was left set aside, and nothing is taken beyond.
+    // All 24 requests of the budget are used, none is still reserved, and none exceeds the budget.
     expect(await openRuns(warm, [poolWithPhases])).toMatchObject({ ok: false, error: { fault: 'throttled' } });
     expect(warm.pollBudget().usedInLastMinute).toBe(24);
   });
@@ -780,7 +780,7 @@ describe('a pool with more open runs than a budget has requests', () => {
     expect(await requestsOf(client(), poolWithPhases)).toEqual({ applies: ['run-apply'], requests: 5 });
   });
 
-  // In parallel, each read its first pages, and none its last.
+  // Without reservations, pools that are polled in parallel would all read their first pages, and none its last page.
   it('pools with many runs take turns to be read completely if the request budget isn’t enough for all', async () => {
     const pools = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...pool, name, id: `apool-${name}` }));
     for (const { name, id } of pools) server.on(`/api/v2/agent-pools/${id}`, poolNamed(name));

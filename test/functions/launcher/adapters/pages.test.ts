@@ -1,4 +1,4 @@
-/** The errors of a paged list, as an operator reads them in the log, and which pages a list accepts. */
+/** The error messages for lists with several pages, and the pages that a list accepts. */
 import { describe, expect, it } from 'vitest';
 import { nextPage, PageCursor, readPages } from '../../../../functions/launcher/adapters/hcp-terraform/pages.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';

@@ -17,7 +17,7 @@ const takeAll = (count = POLLS_PER_MINUTE) => {
   for (let i = 0; i < count; i += 1) budget.take();
 };
 
-/** How long the budget says to wait; `undefined` when it gives what is asked for. */
+/** How long the budget says to wait; `undefined` if it allows the request. */
 function waitOf(ask: () => unknown): number | undefined {
   try {
     ask();
@@ -121,7 +121,7 @@ describe('the name of a secret', () => {
     ['arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:api-token-AbC123', 'api-token'],
     ['arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-AbCd12', 'acme/api-token'],
     ['arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-c-AbCd12', 'a-b-c'],
-    // Not complete ARNs of secrets: taken as they are.
+    // Incomplete ARNs of secrets are used unchanged.
     ['arn:aws:secretsmanager:r:1:secret:acme/api-token', 'arn:aws:secretsmanager:r:1:secret:acme/api-token'],
     ['arn:aws:secretsmanager:r:1:secret:team-tokens1', 'arn:aws:secretsmanager:r:1:secret:team-tokens1'],
     [

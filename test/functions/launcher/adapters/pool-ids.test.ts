@@ -7,10 +7,10 @@ import { pool } from '../fakes.ts';
 const signal = new AbortController().signal;
 const MINUTE = 60_000;
 
-/** What the platform answers to the lookup of a pool: its name, no pool, or an error. */
+/** HCP Terraform's answer to the lookup of a pool: the pool's name, no pool, or an error. */
 let answer: string | undefined | Error;
 let asked: string[];
-/** Statuses that the latest lookup takes for an answer. */
+/** Statuses that the latest lookup accepts as an answer. */
 let expectedStatuses: readonly number[] | undefined;
 let nowMs: number;
 let ids: PoolIds;
@@ -35,7 +35,7 @@ beforeEach(() => {
   ids = new PoolIds({ get }, () => nowMs);
 });
 
-/** Looks the pool up after a time in which everything that was known has expired. */
+/** Looks the pool up after all cached results have expired. */
 async function look(one: ReturnType<typeof pool>, said: typeof answer): Promise<string | UpstreamError> {
   answer = said;
   nowMs += 11 * MINUTE;

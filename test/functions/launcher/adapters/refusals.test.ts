@@ -3,7 +3,7 @@ import { REFUSAL_TABLE, refusalOf } from '../../../../functions/launcher/adapter
 import { REFUSAL_MESSAGES } from '../aws-messages.ts';
 
 /**
- * Names of RunTask's errors and failures as AWS's models and documentation list them, where no public report has the
+ * Names of RunTask's errors and failures from AWS's models and documentation, for which no public report contains the
  * whole message.
  */
 const BY_NAME = [

@@ -21,7 +21,7 @@ it.each<[string | string[] | undefined, boolean]>([
   [['v202408-1'], false],
   ['v202410-0', true],
   ['1.2.0', true],
-  // Not a release as the vendor writes them: treated as a new platform.
+  // A version in an unknown format counts as a new release.
   ['v202312-1-rc', true],
   ['xv202312-1', true],
   ['v2023121-1', true],

@@ -9,7 +9,7 @@ const failure = (createdAtMs: number, stoppedAtMs: number, detail = 'failed'): S
   stoppedAtMs,
   detail,
 });
-/** Failures of one round each: every task is launched after the one before it ended. */
+/** Failures with one round each, because each task is launched after the previous task ended. */
 const inARow = (count: number) =>
   Array.from({ length: count }, (_, i) => failure(NOW + minutes(2 * i), NOW + minutes(2 * i + 1), `failure ${i + 1}`));
 const limits = { backOffBaseMs: seconds(30), backOffMaxMs: minutes(3) };

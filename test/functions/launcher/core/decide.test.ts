@@ -13,7 +13,7 @@ function member(lanes: readonly Lane[], queued: readonly QueuedJob[] = [], has: 
   return { state: { lanes, demand: demandWith({ queued }), supply: supply(has) }, limits: LIMITS };
 }
 
-/** What is launched in all pools, in the order of the pools. */
+/** The launches in all pools, in the order of the pools. */
 function launches(limit: number, members: readonly Member[], allCounted = true): string[][] {
   const decisions = decide(members, { agents: limit, allCounted }, NOW);
   return members.map((one) => (decisions.get(one)?.launches ?? []).map(({ job }) => job.key));

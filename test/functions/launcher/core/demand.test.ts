@@ -13,7 +13,7 @@ describe('the demand of a pool’s runs', () => {
     expect(running).toHaveLength(1);
   });
 
-  // Each of these was once counted as demand by a launcher, and kept agents up for nothing.
+  // Other launchers have counted each of these statuses as demand, and so kept unnecessary agents.
   it.each([
     ['pending', 'waits for another run of its workspace (hcp-terraform-operator #694)'],
     ['planned', 'waits for a person (#616)'],

@@ -31,7 +31,7 @@ interface World {
   readonly runs: readonly Run[];
   readonly tasks?: readonly Task[];
   readonly idle?: readonly string[];
-  /** The API token may not list agents. */
+  /** The API token can't list agents. */
   readonly hidden?: boolean;
   readonly limits?: Partial<Limits>;
   readonly limitRoom?: number;
@@ -53,7 +53,7 @@ function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, li
 
 const PLAN_1 = 'run-1/plan in launcher-default-plan';
 const APPLY_2 = 'run-2/apply in launcher-default-apply';
-/** A task that stopped before its agent came up. */
+/** A task that stopped before its agent registered. */
 const broken = ({ taskDefinition: family }: Lane, startedBy: Task['startedBy'], overrides: Partial<Task> = {}) =>
   stoppedTask('broken', {
     family,

@@ -37,7 +37,7 @@ interface World {
   readonly nowMs?: number;
 }
 
-/** What is launched in a pool and what is deferred, as strings. The attempts of a warm agent count within their hour. */
+/** The launches and deferrals of a pool as strings. A warm agent's attempt is shown without the part that depends on the hour. */
 function decided({ lanes, waiting = [], has, queued = 0, maxAgents = 10, nowMs = NOW }: World) {
   const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
   const seen = { lanes, demand: demandWith({ queued: jobs, waiting }), supply: supply(has), limitRoom: undefined };
@@ -159,7 +159,7 @@ describe('a schedule of warm agents', () => {
 
 describe('a schedule of warm agents on the days on which the clocks change', () => {
   const hours = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
-  /** The stretches of the day's 26 hours around, in UTC, in which a schedule such as 08:00-18:00 keeps an agent warm. */
+  /** The UTC time ranges, within 26 hours around the day, in which a schedule such as 08:00-18:00 keeps an agent warm. */
   const warmOn = (day: string, times: string, timeZone: string, days: Schedule['days'] = ['Sun']) => {
     const [fromMinute = Number.NaN, toMinute = Number.NaN] = times.split('-').map(hours);
     const schedule: Schedule = { days, fromMinute, toMinute, timeZone };

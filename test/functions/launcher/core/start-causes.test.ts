@@ -54,7 +54,7 @@ describe('the cause of a start failure is found', () => {
   });
 });
 
-/** Each step of a start in which ECS needs a service: its words, and what the remedy says when that does not answer. */
+/** Each step in which ECS uses a service: ECS's message, the cause, and the remedies for a missing route and a missing permission. */
 const STEPS = [
   ['CannotPullContainerError: failed to resolve ref x', 'image', /no route to the registry/, /repository’s policy/],
   ['unable to retrieve ecr registry auth', 'image', /no route to ECR/, /ecr:GetAuthorizationToken/],
@@ -70,7 +70,7 @@ const STEPS = [
   ['failed to create Cloudwatch log stream', 'log', /no route to CloudWatch/, /not allowed to create log streams/],
 ] as const;
 
-/** How Go and the AWS SDK for Go say that a service does not answer. */
+/** Messages of Go and the AWS SDK for Go if a service does not answer. */
 const NO_ANSWER = [
   'dial tcp 10.0.0.1:443: i/o timeout',
   'context deadline exceeded',

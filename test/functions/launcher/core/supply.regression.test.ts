@@ -1,4 +1,4 @@
-/** Defects that the simulation found in how supply is read, each as the row that would have caught it. */
+/** Regression tests for bugs in `supplyOf` that the simulation found. */
 import { describe, expect, it } from 'vitest';
 import { isQuestionable } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
@@ -17,7 +17,7 @@ function supplyFrom(tasks: readonly Task[], { agents, running = [], waiting = []
 const failed = (tasks: readonly Task[], seen: Seen) =>
   supplyFrom(tasks, seen).startFailures.map(({ task: { id } }) => id);
 const started = NOW - minutes(4);
-/** A start failure before everything else. */
+/** A start failure that is older than all other tasks. */
 const failure = stoppedTask('bad', {
   startedAtMs: undefined,
   createdAtMs: NOW - minutes(9),
@@ -25,7 +25,7 @@ const failure = stoppedTask('bad', {
 });
 
 describe('a container that ended immediately', () => {
-  // Deprovisioning takes up to half a minute, which is not the container's time.
+  // The container's run time doesn't include deprovisioning, which takes up to half a minute.
   const wrongImage = stoppedTask('t', {
     startedAtMs: started,
     executionStoppedAtMs: started + seconds(3),

@@ -58,7 +58,7 @@ describe('a live task', () => {
     ];
     expect(states([task('a', old)], left(minutes(5)))).toEqual(['leaving']);
     expect(states([task('a', old)], left(minutes(5) + 1))).toEqual(['lingering']);
-    // Without a last ping the launcher knows only that it is gone.
+    // Without a last ping, the launcher knows only that the agent has left.
     expect(states([task('a', old)], left(undefined))).toEqual(['lingering']);
     expect(states([task('a', { createdAtMs: undefined })], left(undefined))).toEqual(['leaving']);
   });

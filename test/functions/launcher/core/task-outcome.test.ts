@@ -25,7 +25,7 @@ import {
   WARM,
 } from './builders.ts';
 
-/** The API token may not list agents. */
+/** The API token can't list agents. */
 const UNLISTED = { agentsObserved: false };
 
 describe('a task whose agent registered', () => {
@@ -142,7 +142,7 @@ describe('a task whose agent is in no list', () => {
   });
 });
 
-/** One of several tasks that were launched eight minutes after each other, and ran for this long. */
+/** One of several tasks that were launched at intervals of eight minutes. It ran for the given time. */
 const round = (n: number, lastedMinutes: number, overrides: Partial<Task> = {}): Task =>
   stoppedTask(`t${n}`, {
     createdAtMs: NOW - minutes(40 - n * 8),
@@ -160,7 +160,7 @@ describe('agents that register and end without a job', () => {
 
   it('count as start failures from the third round on', () => {
     expect(failures(rounds.slice(0, 2))).toEqual([]);
-    // The order in which ECS lists them is its own.
+    // ECS can list the tasks in any order.
     expect(failures([idle(2), idle(0), idle(1)])).toMatchObject(
       ['t0', 't1', 't2'].map((id) => ({
         task: { id },

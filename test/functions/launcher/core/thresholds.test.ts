@@ -43,7 +43,7 @@ describe('start failures in a row', () => {
     const rounds = [30, 20, 10].map((ago) => at(minutes(ago), 'fruitless', { stoppedAtMs: NOW - minutes(ago - 5) }));
     const [first, second, third] = rounds;
     if (first === undefined || second === undefined || third === undefined) throw new Error('three rounds');
-    // A task that brought no agent comes after them, and its words are the newest.
+    // A task without an agent fails after them, so its message is the newest.
     const failed = at(minutes(2), 'failed');
     expect(startFailures([failed, ...rounds]).map(({ task: { id } }) => id)).toEqual(
       [first, second, third, failed].map(({ task: { id } }) => id),

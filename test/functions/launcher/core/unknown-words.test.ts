@@ -1,4 +1,4 @@
-/** Stop codes and statuses that AWS adds later: the launcher stops nothing and launches nothing twice because of one. */
+/** Stop codes and statuses that the launcher doesn't know. They must not cause a stop or a second launch. */
 import { TaskStopCode } from '@aws-sdk/client-ecs';
 import { describe, expect, it } from 'vitest';
 import { isAlreadyUsed } from '../../../../functions/launcher/core/client-token.ts';
