@@ -64,7 +64,10 @@ export class PageCursor {
   advance({ data, meta }: Page): void {
     // The number of the next page assumes that every page so far was full.
     if (data.length > this.#size) {
-      throw unexpected(this.#path, `a page of ${this.#size} was asked for, the answer has ${data.length} entries`);
+      throw unexpected(
+        this.#path,
+        `the launcher requested a page of ${this.#size} entries, but the answer has ${data.length}`,
+      );
     }
     this.#ended = nextPage(meta, this.#number, this.#path) === null;
     this.#read += this.#size;

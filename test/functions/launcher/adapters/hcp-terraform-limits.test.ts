@@ -235,7 +235,7 @@ describe('an answer with more entries or values than a page has', () => {
       const whole = request.url?.includes('size%5D=100') === true;
       (whole ? large : list(runsFrom(1, 21)))(request, response);
     });
-    expect(messageOf(await runsOf())).toContain('a page of 20 was asked for, the answer has 21 entries');
+    expect(messageOf(await runsOf())).toContain('requested a page of 20 entries, but the answer has 21');
   });
 
   it('is requested again in smaller pages if it has more than 200,000 values', async () => {
