@@ -1,9 +1,9 @@
-/** What the stack and the function that copies images agree on. */
+/** Names and types that both the stack and the image-copy function use. */
 
-/** Architecture of an image, as OCI's indexes have it. */
+/** CPU architecture of an image, as in an OCI index. */
 export type ImageArchitecture = 'amd64' | 'arm64';
 
-/** Properties of the custom resource: which image goes into which repository. */
+/** Properties of the custom resource. They say which image to copy into which repository. */
 export interface ImageCopyProperties {
   /** Host of the registry, such as `registry-1.docker.io`. */
   readonly Registry: string;
@@ -12,11 +12,11 @@ export interface ImageCopyProperties {
   /** Tag or digest. */
   readonly Reference: string;
   readonly Architecture: ImageArchitecture;
-  /** Repository of this account's ECR. */
+  /** ECR repository in this account. */
   readonly TargetRepository: string;
   /** Tag of the copy. */
   readonly TargetTag: string;
-  /** Secret with `username` and `accessToken` for the registry. Without it the registry is asked anonymously. */
+  /** Secret with `username` and `accessToken` for the registry; absent: the image is pulled anonymously. */
   readonly CredentialsSecret?: string;
 }
 

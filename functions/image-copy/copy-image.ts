@@ -12,10 +12,10 @@ export interface WantedImage {
 }
 
 /**
- * Copies one image, of one architecture, from a registry into ECR.
+ * Copies an image for one architecture from a registry into ECR.
  *
- * The manifest is copied byte for byte, so the copy has the digest of the original, and ECR checks every layer against
- * its digest. Layers that ECR has already aren't sent again, so repeating a copy that failed half way is cheap.
+ * The manifest is copied byte for byte, so the copy has the same digest as the original, and ECR checks every layer against
+ * its digest. Layers that ECR already has aren't sent again, so it is cheap to repeat a copy that failed halfway.
  *
  * @returns the digest of the copy
  */
@@ -48,16 +48,16 @@ async function imageManifest(
 function image<T extends { readonly manifest: Manifest }>(reference: string, answer: T): T {
   if (IMAGE_TYPES.includes(answer.manifest.mediaType)) return answer;
   throw new ImageCopyError(
-    `${reference} has the media type ${answer.manifest.mediaType}, which ECR and Fargate don't take: give the reference of a container image.`,
+    `${reference} has the media type ${answer.manifest.mediaType}, which ECR and Fargate don't support. Set agentImage to a container image.`,
   );
 }
 
-/** A registry, or somebody between, must not answer with another image than the pinned one. */
+/** Makes sure that the registry, or an attacker in between, doesn't return a different image than the pinned one. */
 async function verified(reference: string, source: Source): Promise<{ manifest: Manifest; digest: string }> {
   const manifest = await source.manifest(reference);
   const digest = `sha256:${createHash('sha256').update(manifest.body).digest('hex')}`;
   if (reference.startsWith('sha256:') && reference !== digest) {
-    throw new ImageCopyError(`The registry answered ${digest} when asked for ${reference}. Nothing was copied.`);
+    throw new ImageCopyError(`The registry returned the image ${digest} instead of ${reference}. Nothing was copied.`);
   }
   return { manifest, digest };
 }

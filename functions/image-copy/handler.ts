@@ -13,12 +13,12 @@ import { DIGEST_ATTRIBUTE } from './contract.ts';
 import { copyImage } from './copy-image.ts';
 import { ImageCopyError, inTime } from './errors.ts';
 
-/** The SDK waits for an answer without limit otherwise. It repeats a request that timed out. */
+/** Without this, the SDK waits forever for an answer. It repeats a request that timed out. */
 const limits = { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true };
 const ecr = new ECRClient({ requestHandler: limits });
 const secrets = new SecretsManagerClient({ requestHandler: limits });
 
-/** What remains of an invocation for the answer. */
+/** Time at the end of an invocation that is reserved for sending the answer. */
 const ANSWER_MS = 20_000;
 
 /** Attempts to send the answer, and the timeout of each: together less than {@link ANSWER_MS}. */
@@ -50,7 +50,7 @@ interface Outcome {
 /** Never throws: without an answer, CloudFormation waits until its timeout. */
 async function outcome(event: CloudFormationCustomResourceEvent, context: Context): Promise<Outcome> {
   try {
-    // The repository is deleted with everything in it; images of earlier settings may be in use until then.
+    // Don't delete images: agents may still use them. They are deleted together with the repository.
     if (event.RequestType === 'Delete') return { Status: 'SUCCESS' };
     return { Status: 'SUCCESS', Data: { [DIGEST_ATTRIBUTE]: await copied(event, context) } };
   } catch (error) {
@@ -87,12 +87,12 @@ async function credentialsIn(
     return credentialsSchema.parse(JSON.parse(SecretString));
   } catch {
     throw new ImageCopyError(
-      `The secret ${secretId} is not a login of a registry. Its string must be {"username": "…", "accessToken": "…"}.`,
+      `The secret ${secretId} does not contain a registry login. Its string must be {"username": "…", "accessToken": "…"}.`,
     );
   }
 }
 
-/** Sends the answer again if it fails: a lost answer leaves the deployment waiting until its timeout. */
+/** Sends the answer, and tries again on failure. Without an answer, the deployment would wait until its timeout. */
 async function answer(event: CloudFormationCustomResourceEvent, result: Outcome): Promise<void> {
   const { StackId, RequestId, LogicalResourceId } = event;
   const PhysicalResourceId = 'PhysicalResourceId' in event ? event.PhysicalResourceId : LogicalResourceId;
@@ -101,8 +101,8 @@ async function answer(event: CloudFormationCustomResourceEvent, result: Outcome)
     const fault = await faultOfPut(event.ResponseURL, body);
     if (fault === undefined) return;
     // The URL is signed, so it isn't logged.
-    console.error(`CloudFormation did not take the answer: ${fault}`);
-    if (attempt === ANSWER_ATTEMPTS) throw new Error(`CloudFormation did not take the answer: ${fault}`);
+    console.error(`CloudFormation did not accept the answer: ${fault}`);
+    if (attempt === ANSWER_ATTEMPTS) throw new Error(`CloudFormation did not accept the answer: ${fault}`);
   }
 }
 

@@ -1,22 +1,22 @@
-/** The external services that copying an image needs. */
+/** The external services that are necessary to copy an image. */
 
-/** A manifest as the registry sent it: its digest is that of these very bytes. */
+/** A manifest with the exact bytes that the registry sent, because they determine its digest. */
 export interface Manifest {
   readonly mediaType: string;
   readonly body: string;
 }
 
-/** The registry that an image comes from. */
+/** The registry to copy an image from. */
 export interface Source {
-  /** @param reference a tag or a digest */
+  /** @param reference - a tag or a digest */
   manifest(reference: string): Promise<Manifest>;
   blob(digest: string): Promise<AsyncIterable<Uint8Array>>;
 }
 
-/** The repository that an image goes to. */
+/** The repository to copy an image into. */
 export interface Target {
   has(digest: string): Promise<boolean>;
-  /** Stores a blob, and fails when its bytes don't have the digest. */
+  /** Stores a blob. Fails if its bytes don't match the digest. */
   upload(digest: string, blob: AsyncIterable<Uint8Array>): Promise<void>;
   put(manifest: Manifest, digest: string, tag: string): Promise<void>;
 }

@@ -13,13 +13,13 @@ export type LaunchOutcome =
       readonly launch: Launch;
       readonly taskId: string;
       readonly attempt: number;
-      /** Spot had no capacity, so the task runs on demand. */
+      /** The task runs on demand because Spot had no capacity. */
       readonly insteadOfSpot: boolean;
     }
   | { readonly kind: 'refused'; readonly launch: Launch; readonly refusal: Refusal }
-  /** Every token that was tried stands for a task that has ended or was counted already. The next tick continues from there. */
+  /** Every client token that was tried belongs to a task that has ended or was counted already. The next tick tries further tokens. */
   | { readonly kind: 'spent'; readonly launch: Launch; readonly attempts: readonly number[] }
-  /** It isn't known whether a task was started. The token makes another request safe. */
+  /** ECS may or may not have started a task. The client token makes it safe to send the request again. */
   | { readonly kind: 'failed'; readonly launch: Launch; readonly error: UpstreamError };
 
 export type StopOutcome =
@@ -28,13 +28,13 @@ export type StopOutcome =
 
 export interface ActDeps {
   readonly tasks: Tasks;
-  /** The time of the decision. Tokens are chosen by it, too. */
+  /** The time of the decision. It also determines the client tokens. */
   readonly nowMs: number;
   readonly startDeadlineMs: number;
   readonly signal: AbortSignal;
 }
 
-/** Launches in parallel. One that fails doesn't affect the others. */
+/** Launches in parallel. A failed launch doesn't affect the others. */
 export function launchAll(
   pool: Pool,
   launches: readonly Launch[],
@@ -44,7 +44,7 @@ export function launchAll(
   return eachLimited(launches, CALLS_AT_ONCE, (launch) => launchOne(pool, launch, supply, hands));
 }
 
-/** Stops in parallel. One that fails doesn't affect the others. */
+/** Stops in parallel. A failed stop doesn't affect the others. */
 export function stopAll(stops: readonly Stop[], hands: ActDeps): Promise<StopOutcome[]> {
   return eachLimited(stops, CALLS_AT_ONCE, (stop) => stopOne(stop, hands));
 }
@@ -74,7 +74,7 @@ async function launchOne(
   return { kind: 'spent', launch, attempts };
 }
 
-/** Whether it was decided to use on-demand capacity in a lane on Spot. */
+/** Whether the decision was to launch on demand although the lane's settings say Spot. */
 function isDiverted({ lanes }: Pool, { lane }: Launch): boolean {
   const settled = lanes.find(({ taskDefinition }) => taskDefinition === lane.taskDefinition);
   return settled?.capacity === 'spot' && lane.capacity === 'on-demand';
@@ -85,7 +85,7 @@ async function stopOne(stop: Stop, { tasks, signal }: ActDeps): Promise<StopOutc
   return answer.ok ? { kind: 'stopped', stop } : { kind: 'failed', stop, error: answer.error };
 }
 
-/** Maps in the order of the list, with at most `limit` concurrent calls. */
+/** Calls `one` for each item, with at most `limit` calls at the same time. Returns the results in the order of the items. */
 async function eachLimited<T, R>(items: readonly T[], limit: number, one: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = new Array(items.length);
   const queue = items.entries();

@@ -8,13 +8,13 @@ import type { Pool, TaskPlacement } from './ports.ts';
 import type { TickSettings } from './tick.ts';
 import { mostWarmAgents } from './warm-limit.ts';
 
-/** The launcher's configuration, from its environment. */
+/** The launcher's configuration, read from its environment variables. */
 export interface LauncherConfig {
   readonly hostname: string;
   readonly pools: readonly Pool[];
   readonly placement: TaskPlacement;
   readonly tick: TickSettings;
-  /** 0: one poll per invocation. */
+  /** Time between polls while a pool is active; 0: poll once per invocation. */
   readonly activePollMs: number;
 }
 
@@ -46,7 +46,7 @@ const whole = z
   .transform(Number);
 const seconds = (least: number, most: number) => whole.pipe(z.number().min(least).max(most));
 
-/** How each variable is read. Its description says what is allowed. */
+/** The schema of each variable. The description appears in the error message and says what is allowed. */
 const variables = z.object({
   hostname: z
     .string()
@@ -56,20 +56,20 @@ const variables = z.object({
   organization: nonEmpty.describe('the name of an organization'),
   apiTokenSecret: nonEmpty.describe('name or ARN of a secret'),
   agentPools: pools.describe(
-    'a JSON list of pools: {"name", "maxAgents", "lanes"} and optionally "id", "organization", "apiTokenSecret"; lanes: [{"taskDefinition"}], or one each with "phases" ["plan"] (and optionally "capacity" "spot") and ["apply"], at most one of them without "policies" false',
+    'a JSON list of pools, such as [{"name": "main", "maxAgents": 10, "lanes": [{"taskDefinition": "main"}]}]; of two lanes, each has "phases", and at least one has "policies": false (functions/launcher/pool-environment.ts lists all properties)',
   ),
   cluster: nonEmpty.describe('name or ARN of an ECS cluster'),
-  subnets: upTo(16).describe('a comma list of 1 to 16 subnet ids'),
-  securityGroups: upTo(5).describe('a comma list of 1 to 5 security group ids'),
+  subnets: upTo(16).describe('a comma-separated list of 1 to 16 subnet ids'),
+  securityGroups: upTo(5).describe('a comma-separated list of 1 to 5 security group ids'),
   assignPublicIp: z.enum(['DISABLED', 'ENABLED']).default('DISABLED').describe('DISABLED or ENABLED'),
-  activePollSeconds: seconds(0, 60).prefault('10').describe('whole seconds from 0 to 60'),
-  startDeadlineSeconds: seconds(30, 3600).prefault('300').describe('whole seconds from 30 to 3600'),
-  agentsCeiling: whole.pipe(z.number().positive()).optional().describe('an integer from 1, or nothing'),
+  activePollSeconds: seconds(0, 60).prefault('10').describe('an integer from 0 to 60'),
+  startDeadlineSeconds: seconds(30, 3600).prefault('300').describe('an integer from 30 to 3600'),
+  agentsCeiling: whole.pipe(z.number().positive()).optional().describe('an integer of at least 1, or no value'),
 } satisfies Record<keyof typeof ENV, z.ZodType>);
 
 /**
- * Reads the environment.
- * @throws `ConfigError` with every fault at once.
+ * Reads the configuration from the environment variables.
+ * @throws `ConfigError` that lists every fault.
  */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): LauncherConfig {
   const texts = Object.fromEntries(Object.entries(ENV).map(([key, name]) => [key, environment[name]]));
@@ -118,7 +118,7 @@ function variableFaults(
   return [{ name: ENV[key], given, allowed: `${variables.shape[key].description}`, remedy: REMEDY }];
 }
 
-/** Organizations whose warm agents leave no slot of the organization agent limit for the jobs of another lane. */
+/** Finds organizations whose warm agents use up the organization agent limit, so that the jobs of other lanes never start. */
 function ceilingFaults(texts: Readonly<Record<string, string | undefined>>): ConfigFault[] {
   const { data: agentPools = [] } = variables.shape.agentPools.safeParse(texts['agentPools']);
   const { data: agentsCeiling } = variables.shape.agentsCeiling.safeParse(texts['agentsCeiling']);
@@ -141,7 +141,7 @@ function lanesOf(given: readonly LaneEnvironment[], placement: TaskPlacement): P
       ...(policies === false && { acceptsPolicies: false }),
       ...((warm !== undefined || sweepMinutes !== undefined) && {
         standing: {
-          // A digest of the launch parameters. If they change, the tokens change too, and none stands for an older task.
+          // A digest of the launch parameters. If they change, the client tokens change too, so no client token belongs to an older task.
           id: createHash('sha256')
             .update(JSON.stringify([taskDefinition, warm?.idleSeconds, placement]))
             .digest('hex')

@@ -11,18 +11,18 @@ interface SecondLook {
 }
 
 /**
- * The stops that still hold right before they are carried out.
+ * Checks each stop again right before the launcher carries it out, and returns the stops that are still correct.
  *
- * A stop must never end a job. The list of agents on which it was decided may be old or incomplete. So the agents are listed again for
- * every stop that depends on that list:
+ * A stop must never end a job, but the decision may rest on an old or incomplete list of agents. So the launcher lists the agents again
+ * for every stop that depends on that list:
  *
- * - an agent that never registered: it must still be missing in a list that goes back to before its task;
- * - an agent that left: every agent of its name must have exited. One that registered again has a second row.
- * - an errored agent: every agent of its name must be errored or exited. HCP Terraform sends an errored agent away when it comes back
- *   (https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses), but that it then stays away isn't documented.
+ * - The agent never registered: the agent must still be missing from a list that goes back to before its task.
+ * - The agent left: every agent with its name must have exited. An agent that registers again gets a second row.
+ * - The agent is errored: every agent with its name must be errored or exited. HCP Terraform rejects an errored agent that comes back
+ *   (https://developer.hashicorp.com/terraform/cloud-docs/agents/agent-pools#view-agent-statuses). Whether the agent tries again isn't documented.
  *
- * For the last two, the list goes back as far as the first one: a day's agents may be too many to list, and an agent that registered again
- * has pinged since. An exit code from ECS needs no second list: a container doesn't come back.
+ * In the last two cases, the second list goes back only as far as the first list. The agents of a whole day can be too many to list, and an
+ * agent that registered again has pinged recently. An exit code from ECS needs no second list, because a container never restarts.
  */
 export async function confirmedStops(
   pool: Pool,
@@ -41,14 +41,14 @@ export async function confirmedStops(
       : (agentsSinceMs ?? 0);
   const oldestMs = doubtful.map(needsSinceMs).reduce((a, b) => Math.min(a, b));
   const { sinceMs, agents } = await secondLook(pool, oldestMs, eyes);
-  // A stop that depends on no list is certain, even if the second list fails.
+  // If the second list fails, keep only the stops that don't depend on a list.
   if (!agents.ok) return { stops: stops.filter((stop) => !isDoubtful(stop)), error: agents.error };
   const stillHolds = (stop: Stop): boolean =>
     (stop.cause !== 'agent-never-registered' || sinceMs <= needsSinceMs(stop)) && isBorneOut(stop, agents.value);
   return { stops: stops.filter((stop) => !isDoubtful(stop) || stillHolds(stop)) };
 }
 
-/** The agents since the given time or, if these are too many to list, those of the last minutes. */
+/** Lists the agents that pinged since the given time. If there are too many, lists those of the last minutes instead. */
 async function secondLook(
   pool: Pool,
   oldestMs: number,
@@ -64,7 +64,7 @@ async function secondLook(
   return isTooLong && oldestMs < recentMs ? since(recentMs) : look;
 }
 
-/** @param agents `undefined`: the token can no longer list agents, so any of them may be at work. */
+/** @param agents - `undefined`: the API token can no longer list agents, so any agent may have a job. */
 function isBorneOut({ taskId, cause }: Stop, agents: readonly Agent[] | undefined): boolean {
   if (agents === undefined) return false;
   const its = agents.filter(({ name }) => name === taskId);

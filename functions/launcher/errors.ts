@@ -1,16 +1,16 @@
 /** The launcher's errors: wrong configuration, failures of external services, and its own bugs. */
 
-/** One thing that is wrong with the configuration. */
+/** One fault in the configuration. */
 export interface ConfigFault {
   /** Name of the variable or setting. */
   readonly name: string;
-  /** What was given, in a form that is safe to print. */
+  /** A description of the given value that is safe to print. */
   readonly given: string;
   readonly allowed: string;
   readonly remedy: string;
 }
 
-/** The configuration is wrong: every fault at once. Nothing has been done. */
+/** The configuration is wrong. The error lists every fault. The launcher has done nothing. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly faults: readonly ConfigFault[];
@@ -28,11 +28,11 @@ export type System = 'HCP Terraform' | 'ECS' | 'Secrets Manager';
 /**
  * What the caller can do about an error.
  *
- * - `rejected`: the credential or the request is refused, and waiting doesn't help.
- * - `throttled`: wait.
- * - `unavailable`: no usable answer. The next tick tries again.
- * - `unexpected-answer`: the answer doesn't match the expected schema. It never counts as "nothing there".
- * - `too-long`: the list has more pages than are read. `too-large`: the answer has more bytes or values than are read.
+ * - `rejected`: the service refused the credential or the request. Waiting doesn't help.
+ * - `throttled`: the caller must wait.
+ * - `unavailable`: there was no usable answer. The next tick tries again.
+ * - `unexpected-answer`: the answer doesn't match the expected schema. It never counts as an empty answer.
+ * - `too-long`: the list has more pages than the launcher reads. `too-large`: the answer has more bytes or values than the launcher reads.
  */
 export type UpstreamFault = 'rejected' | 'throttled' | 'unavailable' | 'unexpected-answer' | 'too-long' | 'too-large';
 
@@ -40,7 +40,7 @@ export type UpstreamFault = 'rejected' | 'throttled' | 'unavailable' | 'unexpect
 export interface UpstreamDetails {
   readonly system: System;
   readonly fault: UpstreamFault;
-  /** What happened, in words, with the remedy when there is one. */
+  /** A sentence that says what happened, with a remedy if there is one. */
   readonly what: string;
   /** `GET /api/v2/…` or the AWS action. */
   readonly request?: string;
@@ -78,8 +78,8 @@ export class UpstreamError extends Error {
 }
 
 /**
- * A bug in the launcher: an unexpected exception. It says where the exception was thrown. It contains neither the exception nor its message,
- * because they may repeat what was being read.
+ * A bug in the launcher: an unexpected exception. The error says where the exception was thrown. It doesn't contain the exception or its
+ * message, because they could contain secrets.
  */
 export class InternalError extends Error {
   override readonly name = 'InternalError';
@@ -90,8 +90,8 @@ export class InternalError extends Error {
   constructor(thrown: unknown) {
     const kind = thrown instanceof Error ? thrown.constructor.name : typeof thrown;
     super(
-      `launcher: a bug, nothing more is done for this pool in this tick: unexpected ${kind} ${framesOf(thrown)}; ` +
-        'open an issue with this line',
+      `launcher: a bug in the launcher ended this tick for this pool: unexpected ${kind} ${framesOf(thrown)}; ` +
+        'please open an issue with this line',
     );
   }
 }
@@ -103,12 +103,12 @@ function framesOf(thrown: unknown): string {
   return frames.slice(0, 4).join(' ') || 'without a stack trace';
 }
 
-/** An answer, or the error instead of it, so that one pool's failure never hides another's answer. */
+/** An answer or an error. One pool's error then can't hide the answers for the other pools. */
 export type Result<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: UpstreamError };
 
-/** Turns a rejection into a value. Anything except an `UpstreamError` is our bug, and isn't caught here. */
+/** Turns a rejection with an `UpstreamError` into a value. Any other error is our bug, and isn't caught here. */
 export async function resultOf<T>(answer: Promise<T>): Promise<Result<T>> {
   try {
     return { ok: true, value: await answer };

@@ -1,8 +1,8 @@
 /**
- * The launcher's Lambda function: composition only. No other file reads `process.env`.
+ * The launcher's Lambda function. This file only connects the parts. No other file reads `process.env`.
  *
- * Between invocations, a warm function keeps the configuration, the clients with their connections, the API tokens, the pools' ids, the poll
- * budgets, and what it has reported. It may lose all of that at any time, and is still right.
+ * Between invocations, a warm function keeps the configuration, the clients with their connections, the API tokens, the pools' ids, the
+ * request budgets, and the list of reported warnings. The function works correctly even if it loses all of that.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@aws-lambda-powertools/logger';
@@ -24,7 +24,7 @@ import type { Clock } from './ports.ts';
 import { TickReport } from './report.ts';
 import { type Tick, tick } from './tick.ts';
 
-/** Time that the work leaves of Lambda's timeout, for the report and the answer. */
+/** Part of Lambda's timeout that is reserved for the report and the response. */
 const RESERVE_MS = 2_000;
 
 /** AWS usually answers in less than a second. Three attempts with these timeouts fit into a tick. */
@@ -33,7 +33,7 @@ const AWS_CLIENT = {
   requestHandler: { connectionTimeout: 2_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
 };
 
-/** The stack's name, which distinguishes the logs and metrics of two launchers in one account. */
+/** The stack's name. It separates the logs and metrics of two launchers in one account. */
 const serviceName = process.env['POWERTOOLS_SERVICE_NAME'] ?? SERVICE;
 const logger = new Logger({ serviceName });
 const metrics = new Metrics({ serviceName, namespace: METRICS_NAMESPACE });
@@ -45,7 +45,7 @@ const clock: Clock = {
   timeout: (ms) => AbortSignal.timeout(ms),
 };
 
-/** Made on first use, so that a wrong configuration is an error of an invocation, in its log. */
+/** Created on first use, so that a wrong configuration fails the invocation and appears in its log. */
 let launcher: ReturnType<typeof compose> | undefined;
 
 function compose() {
@@ -69,7 +69,7 @@ function compose() {
   };
 }
 
-/** One scheduled invocation. It ignores its event, and reads the state of HCP Terraform and ECS instead. */
+/** Runs one scheduled invocation. It ignores the event, because it reads the state of HCP Terraform and ECS instead. */
 async function launch(_event: unknown, context: Context): Promise<void> {
   launcher ??= compose();
   const last = await runInvocation(launcher, clock.now() + context.getRemainingTimeInMillis() - RESERVE_MS);

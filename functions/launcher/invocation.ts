@@ -9,15 +9,16 @@ export interface InvocationParts {
   readonly report: (tick: Tick) => void;
   readonly pollBudget: HcpTerraform['pollBudget'];
   readonly clock: Clock;
-  /** Wait between polls while a pool is active; 0 polls once. */
+  /** Time between polls while a pool is active; 0: poll once per invocation. */
   readonly activePollMs: number;
 }
 
 /**
- * One invocation: one tick and, while a pool has demand or live tasks, another every {@link InvocationParts.activePollMs} until the next
- * scheduled invocation is near. A tick with errors doesn't prolong the invocation: the next schedule is its retry.
+ * Runs one invocation, which has at least one tick. While a pool has queued jobs or live tasks, another tick follows every
+ * {@link InvocationParts.activePollMs} until the next scheduled invocation is near. A tick with errors doesn't extend the invocation,
+ * because the next scheduled invocation retries it.
  *
- * @param deadlineMs when everything must have ended, in epoch milliseconds.
+ * @param deadlineMs - time by which all work must have ended, in epoch milliseconds.
  * @returns the last tick. If it has errors, the invocation has failed.
  */
 export async function runInvocation(parts: InvocationParts, deadlineMs: number): Promise<Tick> {
@@ -38,7 +39,8 @@ export async function runInvocation(parts: InvocationParts, deadlineMs: number):
 }
 
 /**
- * The wait that the poll budget can sustain if every tick costs as much as the last one. The next invocation's first tick comes without a wait.
+ * The shortest interval between ticks that stays within the request budget, if each tick sends as many requests as the last one.
+ * The budget also has to cover the first tick of the next invocation, which comes without a wait.
  */
 function waitMs({ activePollMs, pollBudget }: InvocationParts, requestsPerTick: number): number {
   const spare = pollBudget().perMinute - requestsPerTick;

@@ -1,12 +1,13 @@
 /**
- * Observes one pool: its stopped tasks and its agents, in addition to the runs and live tasks that the tick has read already.
+ * Observes one pool. The tick has already read the runs and live tasks; this file adds the stopped tasks and the agents.
  *
- * - An idle pool costs no request: without jobs, live tasks, warm agents or sweeps, neither stopped tasks nor agents are read.
- * - Agents are read as far back as a decision needs. An agent at work pings all the time, so the last minutes show it. Only if a task is older
- *   and its agent isn't among them, the list is read from before that task was created. An agent that isn't in that list has never registered.
- *   So a job that runs for a day doesn't bring a day's agents with it.
- * - Where that list is too long, the last minutes must do, and the agents of older tasks are unknown.
- * - A pool that is observed in part isn't decided on: the missing part is an error.
+ * - An idle pool costs no request. A pool is idle if it has no jobs, live tasks, warm agents or sweeps.
+ * - The list of agents first covers only the last minutes, because a working agent pings all the time. So a job that runs for a day doesn't
+ *   require a list of the whole day.
+ * - If the agent of an older task is missing from that list, the launcher lists the agents since before that task. If the agent is missing
+ *   there too, it never registered.
+ * - If the longer list is too long to read, the launcher uses the short one. The agents of older tasks are then unknown.
+ * - If any part can't be read, the tick reports an error and decides nothing for the pool.
  */
 import { agentsOfOtherTasks } from './core/other-launchers.ts';
 import { standingJobs, sweepMayFail } from './core/standing.ts';
@@ -22,13 +23,13 @@ export interface PoolObservation {
   readonly supply: Supply;
   /** Whether HCP Terraform let us list the pool's agents. */
   readonly agentsVisible: boolean;
-  /** The pool is idle, so that its stopped tasks weren't read, and {@link supply} has no start failures. */
+  /** The pool is idle, so its stopped tasks weren't read, and {@link supply} contains no start failures. */
   readonly startsUnread?: true;
-  /** {@link supply} was judged by the agents that pinged since then; absent: no agents were listed. */
+  /** {@link supply} takes into account the agents that pinged since this time; absent: no agents were listed. */
   readonly agentsSinceMs?: number;
-  /** Tasks whose agents could not be looked up, since the list that goes back to them is too long. */
+  /** Tasks whose agents are unknown, because the list of agents since those tasks started is too long to read. */
   readonly agentsUnknownFor?: readonly string[];
-  /** Names of agents at work that look like tasks of another launcher. */
+  /** Names of idle or busy agents that seem to belong to another launcher. */
   readonly agentsOfOtherTasks?: readonly string[];
 }
 
@@ -47,17 +48,17 @@ export interface ObserveDeps {
   readonly signal: AbortSignal;
 }
 
-/** What the tick knows of a pool before it is observed. */
+/** What the tick already knows about a pool before it observes the pool. */
 export interface ObserveInput {
   readonly pool: Pool;
   readonly demand: Demand;
-  /** Of all pools. */
+  /** The live tasks of all pools. */
   readonly liveTasks: readonly Task[];
-  /** Whether the pool's agents count for other pools, because they share an organization agent limit. */
+  /** Whether other pools need this pool's number of agents, because the pools share an organization agent limit. */
   readonly agentsMatter: boolean;
 }
 
-/** Completes the picture of one pool. Rejects with `UpstreamError` if a part of it is missing. */
+/** Reads what the tick doesn't know yet about one pool. Rejects with `UpstreamError` if any part can't be read. */
 export async function observePool(input: ObserveInput, deps: ObserveDeps): Promise<PoolObservation> {
   const { pool, demand, liveTasks, agentsMatter } = input;
   const { hcpTerraform, nowMs, signal } = deps;
@@ -66,10 +67,10 @@ export async function observePool(input: ObserveInput, deps: ObserveDeps): Promi
   const standing = pool.lanes.some(
     (lane) => standingJobs(lane, nowMs, demand.waiting).length > 0 || sweepMayFail(lane, nowMs, deps.startDeadlineMs),
   );
-  // A job that runs without a task: another launcher's agent has it, or its task died, and the stopped tasks show how.
+  // If a job runs but no task is live, either an agent of another launcher has the job, or its task ended. The stopped tasks show which.
   const active = demand.queued.length > 0 || live.length > 0 || standing || demand.running.length > 0;
   const stopped = active ? await deps.tasks.recentlyStoppedTasks(families, signal) : [];
-  // A task that stopped between the two reads is in both, and its end is what counts.
+  // A task that stopped between the two requests is in both lists. Use its stopped state.
   const tasks = [...new Map([...live, ...stopped].map((task) => [task.id, task])).values()];
   const { agents, agentsSinceMs, agentsUnknownFor }: AgentsFound =
     active || agentsMatter ? await agentsOf({ pool, tasks, demand }, deps) : { agents: [], agentsUnknownFor: [] };
@@ -90,7 +91,7 @@ export async function observePool(input: ObserveInput, deps: ObserveDeps): Promi
   };
 }
 
-/** The pool's agents, as far back as its tasks need. */
+/** Lists the pool's agents, as far back as the pool's tasks require. */
 async function agentsOf(
   { pool, tasks, demand: { queued } }: { pool: Pool; tasks: readonly Task[]; demand: Demand },
   { hcpTerraform, nowMs, signal }: ObserveDeps,

@@ -1,25 +1,26 @@
 import type { PoolTick } from './tick.ts';
 
-/** ECS's reads are rarely later than this. An agent without a job stays for five minutes by default. */
+/** ECS rarely takes longer than this to show a new task. An idle agent stays for five minutes by default. */
 const SURE_AFTER_MS = 60_000;
 
-/** How often a warm function repeats the warning. */
+/** Minimum time between two warnings about the same pool. */
 const SAY_AGAIN_MS = 60 * 60_000;
 
-/** Maximum number of ids of launches that are kept, because ECS may not show their tasks yet. */
+/** Maximum number of task ids to remember. ECS may not show newly launched tasks yet. */
 const LAUNCHES_KEPT = 1_000;
 
 /**
- * Detects when another launcher seems to serve a pool: an agent with a name like an ECS task id has been registered for a minute, ECS showed no such
- * task in this cluster, and this function didn't start it. It only warns people. No launch or stop depends on it. Lives as long as the warm
- * function.
+ * Detects whether another launcher seems to serve a pool. The sign is an agent that has been registered for a minute and is named like an ECS
+ * task, although this function didn't start such a task and ECS shows none in this cluster.
+ *
+ * The result is only a warning; no launch or stop depends on it. The function keeps this object while it is warm.
  */
 export class OtherLaunchers {
   readonly #firstSeenMs = new Map<string, Map<string, number>>();
   readonly #saidAtMs = new Map<string, number>();
   #launched = new Set<string>();
 
-  /** @returns names of the agents that almost certainly belong to another launcher, and whether to warn now. */
+  /** @returns the names of agents that almost certainly belong to another launcher, and whether to warn now. */
   look(part: PoolTick, nowMs: number): { readonly agents: readonly string[]; readonly isNews: boolean } {
     const { pool, observation, launches } = part;
     for (const outcome of launches) {
@@ -27,7 +28,7 @@ export class OtherLaunchers {
       if (this.#launched.size >= LAUNCHES_KEPT) this.#launched = new Set();
       this.#launched.add(outcome.taskId);
     }
-    // Without an observation, nothing is known. The next one continues from the last.
+    // If the pool could not be observed, keep the earlier sightings for the next tick.
     if (observation === undefined) return { agents: [], isNews: false };
     const before = this.#firstSeenMs.get(pool.name);
     const seen = (observation.agentsOfOtherTasks ?? []).filter((name) => !this.#launched.has(name));

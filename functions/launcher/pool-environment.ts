@@ -1,8 +1,9 @@
 /**
- * The pools in the function's environment (`ENV.agentPools`). `lib` parses with this schema what it is about to write, and the function
- * what it reads at startup, so neither side accepts what the other rejects.
+ * The schema of the pools in the function's environment (`ENV.agentPools`). `lib` checks the value before writing it, and the function checks
+ * the value at startup. Because both use this schema, neither side accepts what the other rejects.
  *
- * It isn't in `contract.ts` because the published declarations of the constructs reach that file, and their users have no zod.
+ * The schema isn't in `contract.ts`, because the type declarations of the published constructs import that file, and users of the
+ * constructs don't have zod.
  */
 import * as z from 'zod';
 import { DAYS, PHASES, type Phase } from './core/types.ts';
@@ -13,16 +14,16 @@ export const nonEmpty = z.string().trim().min(1);
 
 const phase = z.enum(PHASES);
 
-/** Agents that a lane keeps waiting for jobs. */
+/** The warm agents of a lane. */
 const warmEnvironment = z.strictObject({
   agents: z.int().positive(),
-  /** How long one of them waits before it is replaced. */
+  /** How long a warm agent waits for a job before the launcher replaces it. */
   idleSeconds: z.int().min(60).max(86_400),
   /** Absent: always. */
   schedule: z
     .strictObject({
       days: z.array(z.enum(DAYS)).min(1).readonly(),
-      /** Minutes since midnight; `toMinute` is not part of it. */
+      /** Minutes since midnight. The schedule includes `fromMinute` and excludes `toMinute`. */
       fromMinute: z.int().min(0).max(1439),
       toMinute: z.int().min(1).max(1440),
       /** IANA name, such as `Europe/Berlin`. */
@@ -32,17 +33,17 @@ const warmEnvironment = z.strictObject({
 });
 
 const laneEnvironment = z.strictObject({
-  /** Family of the lane's task definition. The family and not a revision: see docs/decisions. */
+  /** Family of the lane's task definition, without a revision (docs/decisions says why). */
   taskDefinition: z.string().regex(/^[A-Za-z0-9_-]{1,255}$/),
-  /** What the lane's agents accept; absent: every phase. */
+  /** The phases that the lane's agents accept; absent: every phase. */
   phases: z.array(phase).min(1).readonly().exactOptional(),
   /** Absent: on demand. */
   capacity: z.literal('spot').exactOptional(),
   /** Absent: no warm agents. */
   warm: warmEnvironment.exactOptional(),
-  /** Absent: its agents evaluate policy sets, so the launcher starts one for a run in a post-plan status. */
+  /** Absent: the lane's agents evaluate policy sets, so the launcher starts an agent for a run in a post-plan status. */
   policies: z.literal(false).exactOptional(),
-  /** Minutes between two sweeps for jobs that no list shows; absent: no sweeps. */
+  /** Minutes between two sweeps; absent: no sweeps. */
   sweepMinutes: z.int().min(10).max(1440).exactOptional(),
 });
 
@@ -50,7 +51,7 @@ const poolEnvironment = z
   .strictObject({
     /** The agent pool's name in HCP Terraform. */
     name: z.string().regex(/^[A-Za-z0-9_-]+$/),
-    /** The agent pool's id (`apool-…`); if it is absent, the launcher looks it up by name. */
+    /** The agent pool's id (`apool-…`); absent: the launcher looks the pool up by name. */
     id: z
       .string()
       .regex(/^apool-[A-Za-z0-9]+$/)
@@ -61,20 +62,20 @@ const poolEnvironment = z
     apiTokenSecret: nonEmpty.exactOptional(),
     /** Maximum number of live tasks of this pool at the same time. */
     maxAgents: z.int().positive(),
-    /** One lane for every phase, or two that share the phases. */
+    /** One lane for both phases, or one lane for each phase. */
     lanes: z
       .array(laneEnvironment)
       .readonly()
-      .refine((all) => phasesOf(all).toSorted().join() === 'apply,plan', 'every phase must be in one lane')
+      .refine((all) => phasesOf(all).toSorted().join() === 'apply,plan', 'each phase must be in exactly one lane')
       .refine(
         (all) => all.every((one) => one.capacity !== 'spot' || !phasesOf([one]).includes('apply')),
-        'an apply must not be interrupted: no Spot',
+        'a lane for applies must not use Spot, because an apply must not be interrupted',
       )
       .superRefine(reportSharedSweeps),
   })
   .refine(
     (pool) => warmAgentsOf(pool) <= mostWarmAgents(pool.maxAgents, pool.lanes.length),
-    'its warm agents leave no slot of maxAgents for the jobs of another lane',
+    'the warm agents would use all of maxAgents, so jobs of the other phase could never start',
   );
 
 export const agentPoolsEnvironment = z.array(poolEnvironment).min(1).superRefine(reportSharedNames);
@@ -94,17 +95,17 @@ export function warmAgentsOf({ lanes }: { readonly lanes: readonly LaneEnvironme
 }
 
 function reportSharedSweeps(all: readonly LaneEnvironment[], context: z.RefinementCtx): void {
-  // The key of such a sweep has the run and no lane: the tasks of two lanes would share one token.
+  // The key of a sweep for a run contains the run but not the lane, so the tasks of two lanes would share one client token.
   const sweeping = all.filter(({ policies }) => policies === undefined);
   if (sweeping.length < 2) return;
   const families = sweeping.map(({ taskDefinition }) => taskDefinition).join(' and ');
-  const message = `${families} both start agents for runs in a post-plan status; one lane may: set "policies": false in the others`;
+  const message = `${families} both start agents for policy evaluations; only one of them may: set "policies": false in the others`;
   context.addIssue({ code: 'custom', message });
 }
 
 /**
- * Two pools with one task definition family would stop each other's agents and start tasks with each other's agent token.
- * Two pools with one name would add up in one metric. AWS doesn't document whether families are case-sensitive.
+ * Reports names that two pools share. Pools with the same task definition family would stop each other's agents and use each other's
+ * agent token. The metrics of pools with the same name would be added up. AWS doesn't document whether families are case-sensitive.
  */
 function reportSharedNames(all: readonly AgentPoolEnvironment[], context: z.RefinementCtx): void {
   const shared = (what: string, entries: readonly (readonly [name: string, owner: string])[]) =>

@@ -1,10 +1,13 @@
 /**
- * The metrics of a tick, in CloudWatch's embedded metric format.
+ * Writes the metrics of a tick in CloudWatch's embedded metric format.
  *
- * AWS bills a custom metric for each hour in which it is written, so an idle launcher writes one: the heartbeat `RunListRequests`. The gauges of
- * a pool are written while it is active and once more when it comes to rest, so that graphs end at zero. Counts are written only if they aren't
- * zero. Alarms treat missing data as fine, so start failures are written on after the pool came to rest: otherwise a sweep that fails
- * would write two datapoints, and no alarm would see it.
+ * AWS bills a custom metric for each hour in which it is written. So the launcher writes as few as possible:
+ *
+ * - An idle launcher writes only the heartbeat, `RunListRequests`.
+ * - A pool's gauges are written while the pool is active, and once more when it becomes idle, so that graphs end at zero.
+ * - Counts are written only if they aren't zero. Alarms treat missing data as good.
+ * - Start failures are an exception: they are repeated after the pool became idle. Otherwise a failing sweep would write only two
+ *   datapoints, and the alarm would not notice it.
  */
 import { MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS, POOL_DIMENSION } from './contract.ts';
@@ -15,46 +18,46 @@ import type { PoolObservation } from './observe.ts';
 import type { PollBudget, Pool } from './ports.ts';
 import type { PoolTick, Tick } from './tick.ts';
 
-/** What the report uses of Powertools' metrics. */
+/** The part of Powertools' metrics that the report uses. */
 export interface MetricsSink {
   addMetric(name: string, unit: (typeof MetricUnit)['Count' | 'Seconds'], value: number): unknown;
   addDimension(name: string, value: string): unknown;
   publishStoredMetrics(): unknown;
 }
 
-/** A job's start is reported if it is at most this old, so that a cold start doesn't report old ones again. */
+/** Maximum age of a job's start to be reported. Otherwise a cold start would report old starts again. */
 const FRESH_START_MS = 2 * 60_000;
 
 /** Metrics that are durations; the others are counts. */
 const SECONDS: ReadonlySet<string> = new Set([METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds]);
 
-/** Fewer than the 100 values of one metric at which Powertools sends a blob without being asked. */
+/** Maximum number of values per blob. Powertools sends a blob on its own at 100 values of one metric. */
 const VALUES_PER_BLOB = 90;
 
-/** A warm function that has reported this many forgets them. Only fresh ones are reported anyway. */
+/** Maximum number of keys to remember. It is safe to forget them, because only recent events are reported. */
 const REPORTED_MAX = 10_000;
 
-/** What only the report's warnings count. */
+/** Counts that come from the report's warnings. */
 export interface WarningCounts {
   readonly otherLaunchersAgents: number;
-  /** Tasks that ran out of memory and were not reported before. */
+  /** Tasks that ran out of memory and haven't been reported yet. */
   readonly outOfMemory: number;
 }
 
-/** Adds a key to what was reported, within a bound. */
+/** Adds a key to the set of reported keys. Starts a new set when the old one is full. */
 export function boundedWith(reported: Set<string>, key: string): Set<string> {
   return reported.size > REPORTED_MAX ? new Set([key]) : reported.add(key);
 }
 
-/** Writes the metrics of ticks. Lives as long as the warm function. */
+/** Writes the metrics of ticks. The function keeps this object while it is warm. */
 export class TickMetrics {
   readonly #sink: MetricsSink;
   readonly #pollBudget: () => PollBudget;
-  /** Pools that were active in the last tick that could observe them. */
+  /** Pools that were active when they were last observed. */
   readonly #active = new Set<Pool>();
   /** Jobs whose start latency was written. */
   #startsReported = new Set<string>();
-  /** What each pool's earlier ticks hold over for the alarm about starts. */
+  /** For each pool, the counts of earlier ticks that the alarm about start failures still needs. */
   readonly #heldStarts = new Map<string, HeldStarts>();
 
   constructor(sink: MetricsSink, pollBudget: () => PollBudget) {
@@ -76,7 +79,7 @@ export class TickMetrics {
       ].filter(([, count]) => count > 0),
     ];
     this.#write(pool, values);
-    // Separate blobs: Powertools sends a blob at the hundredth value of a metric, without the pool's dimension.
+    // Write several blobs: at 100 values of a metric, Powertools sends the blob on its own, without the pool's dimension.
     const latencies = this.#freshStartLatencies(demand?.running ?? [], nowMs);
     for (let from = 0; from < latencies.length; from += VALUES_PER_BLOB) {
       this.#write(
@@ -95,7 +98,7 @@ export class TickMetrics {
       [METRICS.apiTokenRejected, rejected.length],
       [METRICS.unknownRunStatuses, unknown.size],
     ];
-    // The heartbeat: the alarm "Launcher silent" counts its samples, so it is written even if it is zero.
+    // The alarm "Launcher silent" counts the samples of this metric, so write it even if it is zero.
     const heartbeat: Value = [METRICS.runListRequests, this.#pollBudget().usedInLastMinute];
     this.#write(undefined, [...values.filter(([, count]) => count > 0), heartbeat]);
   }
@@ -110,12 +113,12 @@ export class TickMetrics {
     this.#sink.publishStoredMetrics();
   }
 
-  /** Whether the pool is active now, or was in the last tick that could observe it. */
+  /** Whether the pool is active now, or was active when it was last observed. */
   #isOrWasActive({ pool, demand, observation }: PoolTick): boolean {
     const active = (demand?.queued.length ?? 0) > 0 || (observation?.supply.live.length ?? 0) > 0;
     const was = this.#active.has(pool);
     if (active) this.#active.add(pool);
-    // A tick that could not observe the pool doesn't say that it has come to rest.
+    // If the tick could not observe the pool, the pool may still be active.
     else if (observation !== undefined) this.#active.delete(pool);
     return active || was;
   }
@@ -164,7 +167,7 @@ function gauges({ demand, observation }: PoolTick, nowMs: number): Value[] {
   return values;
 }
 
-/** How long the run that entered a post-plan status first has been in it. */
+/** The longest time that a run has been in a post-plan status. */
 function afterPlan(demand: Demand | undefined, nowMs: number): Value[] {
   const longest = demand?.waiting[0];
   return longest === undefined ? [] : [[METRICS.longestAfterPlanSeconds, Math.max(0, nowMs - longest.sinceMs) / 1000]];

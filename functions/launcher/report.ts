@@ -1,8 +1,8 @@
 /**
  * Reports a tick: one log line, warnings, and metrics.
  *
- * The line is written for every tick. A warning is written when its cause is new: once until the cause is gone, or from time to time. What was
- * reported is kept as long as the function is warm, so a cold start may repeat a warning.
+ * Every tick writes a log line. A warning appears when its cause is new, and is not repeated in every tick. The function remembers the
+ * reported warnings only while it is warm, so a cold start can repeat them.
  */
 import type { OutOfMemory, Task } from './core/types.ts';
 import { OtherLaunchers } from './other-launchers.ts';
@@ -13,7 +13,7 @@ import { describeTick } from './tick-line.ts';
 
 type Log = (message: string, attributes: Record<string, unknown>) => void;
 
-/** Parts of {@link TickReport}: what it uses of Powertools' logger and metrics. */
+/** The parts of Powertools' logger and metrics that {@link TickReport} uses. */
 export interface ReportParts {
   readonly logger: { readonly info: Log; readonly warn: Log; readonly error: Log };
   readonly metrics: MetricsSink;
@@ -21,8 +21,8 @@ export interface ReportParts {
 }
 
 /**
- * A task that ran out of memory is reported if it stopped at most this long ago: ECS's reads may be late by as much, and a run names its dead
- * agent for six minutes. A cold start within this time reports it again.
+ * A task that ran out of memory is reported if it stopped at most this long ago. ECS can take that long to show it, and a run
+ * shows its dead agent for six minutes. A cold start within this time reports the task again.
  */
 const FRESH_END_MS = 5 * 60_000;
 
@@ -30,10 +30,10 @@ export class TickReport {
   readonly #parts: ReportParts;
   readonly #metrics: TickMetrics;
   #statusesReported = new Set<string>();
-  /** Tasks whose lack of memory was reported. */
+  /** Ids of tasks that have been reported as out of memory. */
   #endsReported = new Set<string>();
   readonly #otherLaunchers = new OtherLaunchers();
-  /** Names of pools whose runs the last poll didn't read to the end. */
+  /** Names of pools whose runs the last poll didn't read completely. */
   readonly #truncated = new Set<string>();
 
   constructor(parts: ReportParts) {
@@ -60,11 +60,11 @@ export class TickReport {
     for (const status of pools.flatMap(({ demand }) => demand?.unknownStatuses ?? [])) {
       if (this.#statusesReported.has(status)) continue;
       this.#statusesReported.add(status);
-      this.#parts.logger.warn('unknown run status: its runs are not treated as queued', { status });
+      this.#parts.logger.warn('unknown run status: the launcher starts no agents for runs in this status', { status });
     }
   }
 
-  /** Warns once per pool until its runs are read to the end again. */
+  /** Warns once per pool until a poll reads all of its runs again. */
   #warnOfUnreadRuns({ pool, demand, unread }: PoolTick): void {
     if (demand === undefined) return;
     if (unread === undefined) this.#truncated.delete(pool.name);
@@ -86,14 +86,14 @@ export class TickReport {
         pool: part.pool.name,
         agents,
         remedy:
-          'these agents are named like ECS tasks that are not in this cluster: delete the other stack, or give each its own ' +
-          'pool (docs/runbook.md, "Two launchers on one pool")',
+          'these agents are named like ECS tasks, but no such tasks are in this cluster. Delete the other stack, or give each stack its ' +
+          'own pool (docs/runbook.md, "Two launchers on one pool")',
       });
     }
     return agents.length;
   }
 
-  /** Reports each task that ran out of memory once. @returns how many are new. */
+  /** Reports each task that ran out of memory, once. @returns the number of newly reported tasks. */
   #warnOfOutOfMemory({ pool, observation }: PoolTick, nowMs: number): number {
     const fresh = (observation?.supply.outOfMemory ?? []).filter(
       ({ task }) => nowMs - (task.stoppedAtMs ?? nowMs) <= FRESH_END_MS && !this.#endsReported.has(task.id),
@@ -106,13 +106,13 @@ export class TickReport {
   }
 }
 
-/** What to do when runs were left out. */
+/** What to do if a poll didn't read all runs. */
 const UNREAD_REMEDIES: Readonly<Record<NonNullable<PoolTick['unread']>, string>> = {
   'post-plan-runs':
-    'every job was read, but not every run in a post-plan status: such a run may get no agent for its policy sets. Cancel ' +
+    'all jobs were read, but not all runs in a post-plan status, so some runs may get no agent for their policy sets. Cancel ' +
     'or discard runs that are stuck after their plan (docs/runbook.md, "A run stays in a post-plan status")',
   'queued-jobs':
-    'the newest jobs are served first, and older ones after them (docs/runbook.md, "A job waits too long"). Raise ' +
+    'the launcher serves the newest jobs first and older jobs later (docs/runbook.md, "A job waits too long"). Raise ' +
     'maxAgents if the queue keeps growing, or move workspaces to another pool',
 };
 
@@ -121,14 +121,16 @@ function describeOutOfMemory(pool: Pool, { task, sign, jobKey }: OutOfMemory): R
     pool: pool.name,
     task: task.id,
     job: jobKey ?? task.startedBy,
-    ...(jobKey === undefined && { jobIs: 'the one that the task was launched for; its agent may have had another' }),
+    ...(jobKey === undefined && {
+      jobIs: 'the job that the task was launched for; its agent may have run a different job',
+    }),
     sign,
     memoryMiB: task.memoryMiB,
-    remedy: `the task was killed for its memory: raise ${sizeSettingOf(pool, task)} (agent-image/README.md says how to size)`,
+    remedy: `the task was killed because it ran out of memory: raise ${sizeSettingOf(pool, task)} (agent-image/README.md says how much memory agents need)`,
   };
 }
 
-/** The setting that gave the task its memory. */
+/** The setting that determines the task's memory. */
 function sizeSettingOf({ name, lanes }: Pool, task: Task): string {
   const phase =
     lanes.length > 1 ? lanes.find(({ taskDefinition }) => taskDefinition === task.family)?.phases[0] : undefined;

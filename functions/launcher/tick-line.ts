@@ -1,13 +1,13 @@
-/** The log line of a tick: everything that was observed, decided and done, as an object. Pure. */
+/** Builds the log line of a tick: an object with everything that the tick observed, decided and did. */
 import { isStanding } from './core/standing.ts';
 import { startCauseOf } from './core/start-causes.ts';
 import type { Demand } from './core/types.ts';
 import type { PoolTick, Tick } from './tick.ts';
 
-/** Start failures of a pool that the line shows: the newest. */
+/** Maximum number of start failures per pool in the line. The newest ones are shown. */
 const START_FAILURES_SHOWN = 5;
 
-/** @param runListRequests in the last minute. */
+/** @param runListRequests - number of requests for run lists in the last minute. */
 export function describeTick(tick: Tick, runListRequests: number): Record<string, unknown> {
   return {
     durationMs: tick.endedAtMs - tick.startedAtMs,
@@ -66,13 +66,13 @@ function describeSupply(observation: NonNullable<PoolTick['observation']>): Reco
     }),
     ...(!agentsVisible && {
       warning:
-        'the API token can’t list the pool’s agents, so idle ones aren’t distinguished from starting ones, and no task is ' +
-        'stopped; give its team the organization permission "Manage agent pools"',
+        'the API token can’t list the pool’s agents, so the launcher can’t distinguish idle agents from starting ones, and stops no ' +
+        'task; give the token’s team the organization permission "Manage agent pools"',
     }),
     ...(agentsUnknownFor !== undefined && {
       warning:
-        'the agents of these tasks have not pinged in the last ten minutes, and the list that goes back to the creation of the ' +
-        'tasks is too long to read: they get no job and are not stopped; stop those that hang',
+        'the agents of these tasks have not pinged in the last ten minutes, and the list of all agents since these tasks started ' +
+        'is too long to read; the launcher expects no work from these tasks and does not stop them; stop tasks that hang',
       notLookedUp: agentsUnknownFor,
     }),
   };

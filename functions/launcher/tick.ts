@@ -1,13 +1,13 @@
 /**
- * The shell of a tick: poll, group, observe, decide, act.
+ * One tick: poll, group, observe, decide, act.
  *
- * 1. The runs of all pools are polled, pools with the same API token together.
- * 2. Pools that share an organization agent limit form a group. Without a limit, each pool is a group on its own.
- * 3. Each pool of a group is observed, the group is decided, and each pool's launches and stops are carried out.
+ * 1. Poll the runs of all pools. Pools with the same API token are polled together.
+ * 2. Group the pools that share an organization agent limit. Without such a limit, each pool is its own group.
+ * 3. Observe each pool of a group, decide about the whole group, then carry out each pool's launches and stops.
  *
- * Groups run in parallel, so one pool's trouble never delays the launches of another group. Within a group, launches wait for all pools:
- * while the agents of one pool can't be counted, the limit allows none. A bug in one pool is that pool's error. A bug in the decision is
- * the error of its group, because launching on a wrong count could exceed the limit.
+ * Groups run in parallel, so a problem in one group never delays the launches of another. Within a group, launches wait until all pools are
+ * observed, because the limit allows no launch while the agents of a pool can't be counted. A bug in one pool is an error of that pool
+ * only. A bug in the decision is an error of the whole group, because a wrong count could exceed the limit.
  */
 import { type LaunchOutcome, launchAll, type StopOutcome, stopAll } from './act.ts';
 import { confirmedStops } from './confirm.ts';
@@ -32,11 +32,11 @@ export interface TickPorts {
   readonly now: () => number;
 }
 
-/** What all steps of one tick use. They share one time, so that a schedule that begins during a tick is the next tick's. */
+/** What all steps of a tick use. All steps use the same time, so a schedule that begins during a tick takes effect in the next one. */
 interface TickDeps extends Omit<TickPorts, 'now'> {
   readonly settings: TickSettings;
   readonly nowMs: number;
-  /** All pools' tasks that aren't stopped. */
+  /** The tasks of all pools that aren't stopped. */
   readonly liveTasks: Promise<Result<readonly Task[]>>;
   readonly signal: AbortSignal;
 }
@@ -45,7 +45,7 @@ interface TickDeps extends Omit<TickPorts, 'now'> {
 export interface PoolTick {
   readonly pool: Pool;
   readonly demand?: Demand;
-  /** Which open runs {@link demand} lacks; absent: none. */
+  /** Which open runs {@link demand} doesn't include; absent: it includes all of them. */
   readonly unread?: NonNullable<PoolVisibility['unread']>;
   readonly observation?: PoolObservation;
   readonly decision?: Decision;
@@ -62,10 +62,10 @@ export interface Tick {
 }
 
 /**
- * One tick over all pools. Never rejects: errors of external services, and bugs that one pool's answers set off, are in
- * {@link PoolTick.errors}.
+ * Runs one tick over all pools. Never rejects: {@link PoolTick.errors} contains the errors of external services, and any bug that occurs
+ * while a pool is processed.
  *
- * @param signal ends the tick: pending requests are aborted, and what was done stays done.
+ * @param signal - ends the tick: it aborts pending requests, and undoes nothing.
  */
 export async function tick(
   pools: readonly Pool[],
@@ -76,7 +76,7 @@ export async function tick(
   const { hcpTerraform, tasks } = ports;
   const startedAtMs = ports.now();
   const liveTasks = resultOf(tasks.liveTasks(signal));
-  // Pools that need the tasks report its bug. If none does, it must not end the process as an unhandled rejection.
+  // Each pool that awaits this promise reports its rejection. If no pool does, the rejection must not end the process as unhandled.
   liveTasks.catch(() => undefined);
   const runs = pollRuns(pools, hcpTerraform, signal);
   const deps = { hcpTerraform, tasks, settings, nowMs: startedAtMs, liveTasks, signal };
@@ -94,10 +94,10 @@ function brokenTick(pool: Pool, bug: unknown): PoolTick {
   return { pool, launches: [], stops: [], errors: [new InternalError(bug)] };
 }
 
-/** Each pool's open runs. Rejects for a bug only. */
+/** Returns a pool's open runs. Rejects only if there is a bug. */
 type OpenRuns = (pool: Pool) => Promise<Result<readonly Run[]>>;
 
-/** Polls all pools at once: pools that share an organization and an API token, together. */
+/** Polls all pools in parallel. Pools that share an organization and an API token are polled together. */
 function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, signal: AbortSignal): OpenRuns {
   const tokenOf = ({ organization, apiTokenSecret }: Pool): string => JSON.stringify([organization, apiTokenSecret]);
   const poll = async (alike: readonly Pool[]) => hcpTerraform.openRuns(alike, signal);
@@ -109,7 +109,7 @@ function pollRuns(pools: readonly Pool[], hcpTerraform: HcpTerraform, signal: Ab
   };
 }
 
-/** One pool of a group, with its demand. An error that keeps it from being decided on takes the place of what is missing. */
+/** One pool of a group, with its demand or the error that occurred instead. */
 interface GroupPool {
   readonly pool: Pool;
   readonly demand: Result<Demand> | Broken;
@@ -120,13 +120,13 @@ interface Broken {
   readonly error: InternalError;
 }
 
-/** One observed pool of a group, ready to be decided on. */
+/** One observed pool of a group, ready for the decision. */
 interface ObservedPool extends Member {
   readonly pool: Pool;
   readonly observation: PoolObservation;
 }
 
-/** The tick of pools that are decided together. */
+/** Runs the tick of one group of pools. */
 async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps): Promise<PoolTick[]> {
   const { settings, nowMs } = deps;
   const withDemand = await Promise.all(group.map(async (pool) => ({ pool, demand: await demandIn(runs, pool) })));
@@ -151,7 +151,7 @@ async function tickGroup(group: readonly Pool[], runs: OpenRuns, deps: TickDeps)
   );
 }
 
-/** One pool's demand. Never rejects. */
+/** Reads one pool's demand. Never rejects. */
 async function demandIn(runs: OpenRuns, pool: Pool): Promise<GroupPool['demand']> {
   try {
     const open = await runs(pool);
@@ -162,15 +162,15 @@ async function demandIn(runs: OpenRuns, pool: Pool): Promise<GroupPool['demand']
 }
 
 /**
- * Whether a pool has queued jobs, warm agents or sweeps. Only then do the agents of the idle pools matter that share its organization agent
- * limit. If its runs can't be read, its own settings decide.
+ * Whether a pool may launch agents: it has queued jobs, warm agents or sweeps. Only then does the launcher need to count the agents of
+ * idle pools under the same organization agent limit. If the runs can't be read, only the pool's warm agents and sweeps count.
  */
 function wantsAgents({ pool, demand }: GroupPool, nowMs: number): boolean {
   const { queued, waiting } = demand.ok ? demand.value : demandOf([]);
   return queued.length > 0 || pool.lanes.some((lane) => standingJobs(lane, nowMs, waiting).length > 0);
 }
 
-/** One pool of a group, observed as far as it could be. */
+/** One pool of a group, with its observation or the error that occurred instead. */
 interface Observed {
   readonly pool: Pool;
   readonly demand?: Demand;
@@ -195,8 +195,8 @@ async function observe({ pool, demand }: GroupPool, agentsMatter: boolean, deps:
 }
 
 /**
- * What the organization agent limit leaves a group, less the tasks of pools that could not be observed. If HCP Terraform doesn't know such a
- * pool, only its tasks can have agents, so the others go on. Otherwise its agents can't be counted.
+ * The organization agent limit of a group, minus the tasks of pools that could not be observed. If HCP Terraform reports that such a
+ * pool doesn't exist, it can't have other agents, so the other pools continue. Otherwise its agents can't be counted.
  */
 async function organizationLimit(
   unobserved: readonly Pool[],
@@ -210,7 +210,7 @@ async function organizationLimit(
   return { agents: agentsCeiling - theirTasks, allCounted };
 }
 
-/** What is known of a pool without deciding on it. A missing pool is reported on every tick. */
+/** A pool's tick without an observation or decision. If the pool is missing, every tick reports the error. */
 function poolTickOf(pool: Pool, demand: Demand | undefined, { hcpTerraform }: TickDeps): PoolTick {
   const { missingError, unread } = hcpTerraform.visibilityOf(pool);
   return {

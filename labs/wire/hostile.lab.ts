@@ -107,7 +107,7 @@ const endless =
     write();
   };
 
-const TOO_LARGE = /page of 100, 20, 5, 1 entries was too large each time; the launcher reads at most 4 MiB/;
+const TOO_LARGE = /too large for each page size \(100, 20, 5, 1\); the launcher reads at most 4 MiB/;
 
 const CASES: readonly [string, Hostile, RegExp][] = [
   ['1 MB of zeros', list(filled('0', MIB)), TOO_LARGE],

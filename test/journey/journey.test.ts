@@ -141,7 +141,11 @@ describe('the deployed launcher', () => {
     ['a wrong API token', { API_TOKEN_SECRET: AGENT_TOKEN }, /secret acme\/default\/agent-token was rejected/],
     ['a missing secret', { API_TOKEN_SECRET: 'acme/nothing' }, /secret acme\/nothing cannot be read.*create it/],
     ['a missing pool', { AGENT_POOLS: NOBODYS_POOL }, /no agent pool named "nobodys" in organization "acme"/],
-    ['a missing organization', { HCP_TERRAFORM_ORGANIZATION: 'nobody' }, /not found, or the API token may not see it/],
+    [
+      'a missing organization',
+      { HCP_TERRAFORM_ORGANIZATION: 'nobody' },
+      /not found, or the API token is not allowed to see it/,
+    ],
     ['a missing host', { HCP_TERRAFORM_HOSTNAME: 'localhost:1' }, /connection was refused/],
     ['wrong variables', { HCP_TERRAFORM_HOSTNAME: 'https://x', TASK_SUBNETS: '' }, /has 2 fault\(s\)/],
   ])('fails with a remedy because of %s, and launches nothing', async (_, overrides, message) => {

@@ -11,16 +11,16 @@ import {
 import { ImageCopyError, inTime } from '../errors.ts';
 import type { Manifest, Target } from '../ports.ts';
 
-/** ECR takes parts of 5 to 20 MiB, and a last one of any size. */
+/** Size of an uploaded part. ECR accepts parts of 5 to 20 MiB. The last part can be smaller. */
 const PART_BYTES = 10 * 1024 * 1024;
 
-/** A repository of this account's ECR. */
+/** An ECR repository in this account. */
 export class EcrRepository implements Target {
   readonly #client: ECRClient;
   readonly #repositoryName: string;
   readonly #signal: AbortSignal;
 
-  /** @param signal aborts when the time for the whole copy is over */
+  /** @param signal - aborts when the time for the whole copy is over */
   constructor(client: ECRClient, repositoryName: string, signal: AbortSignal) {
     this.#client = client;
     this.#repositoryName = repositoryName;
@@ -50,7 +50,7 @@ export class EcrRepository implements Target {
     const { uploadId } = await this.#client
       .send(new InitiateLayerUploadCommand({ repositoryName }), this.#until)
       .catch(this.#inTime('InitiateLayerUpload'));
-    if (uploadId === undefined) throw new ImageCopyError('ECR began no upload. Deploy again.');
+    if (uploadId === undefined) throw new ImageCopyError('ECR did not start the upload. Deploy again.');
     let partFirstByte = 0;
     for await (const layerPartBlob of parts(blob)) {
       const partLastByte = partFirstByte + layerPartBlob.byteLength - 1;
@@ -91,7 +91,7 @@ export class EcrRepository implements Target {
   }
 }
 
-/** Joins what the network sends into parts of the size that ECR takes. */
+/** Joins chunks from the network into parts of the size that ECR accepts. */
 async function* parts(blob: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let chunks: Uint8Array[] = [];
   let bytes = 0;

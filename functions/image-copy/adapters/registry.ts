@@ -11,7 +11,7 @@ export interface RegistryCredentials {
 export interface RegistryOptions {
   readonly host: string;
   readonly repository: string;
-  /** Without them the registry is asked anonymously. */
+  /** Absent: the image is pulled anonymously. */
   readonly credentials?: RegistryCredentials;
   readonly fetch: typeof fetch;
   readonly signal: AbortSignal;
@@ -20,15 +20,15 @@ export interface RegistryOptions {
 const ifText = z.string().optional().catch(undefined);
 const tokenAnswer = z.object({ token: ifText, access_token: ifText });
 
-/** The largest manifest that the OCI distribution specification asks registries to take. */
+/** Maximum size of a manifest. It is the size that the OCI distribution specification requires registries to support. */
 const MOST_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /**
- * A registry that speaks the OCI distribution protocol, with the bearer tokens that Docker Hub, GHCR, Quay and ECR Public
- * ask for. https://distribution.github.io/distribution/spec/auth/token/
+ * A registry with the OCI distribution protocol and the bearer tokens that Docker Hub, GHCR, Quay and ECR Public require.
+ * https://distribution.github.io/distribution/spec/auth/token/
  *
- * Layers come by redirection from hosts that the registry chooses. `fetch` follows, and drops the token on the way to
- * another origin.
+ * The registry redirects requests for layers to other hosts. `fetch` follows the redirection, and doesn't send the token to
+ * the other host.
  */
 export class Registry implements Source {
   readonly #options: RegistryOptions;
@@ -51,13 +51,13 @@ export class Registry implements Source {
     return this.#whole(body, digest, url);
   }
 
-  /** The bytes of a layer. An error in the middle of it says only "terminated". */
+  /** Reads the bytes of a layer. If the connection breaks, the error of `fetch` says only "terminated", so it is replaced here. */
   async *#whole(body: AsyncIterable<Uint8Array>, digest: string, url: string): AsyncGenerator<Uint8Array> {
     try {
       yield* body;
     } catch (error) {
       const from = url === '' ? '' : ` from ${new URL(url).host}`;
-      const what = this.#options.signal.aborted ? 'did not arrive in time' : `broke off: ${messageOf(error)}`;
+      const what = this.#options.signal.aborted ? 'did not arrive in time' : `was interrupted: ${messageOf(error)}`;
       throw this.#error(`sent layer ${digest}${from}, which ${what}. Deploy again`);
     }
   }
@@ -84,7 +84,8 @@ export class Registry implements Source {
     if (/^basic\b/i.test(challenge) && basic !== undefined) return basic;
     const [, realm] = /\brealm="(https:\/\/[^"]+)"/i.exec(challenge) ?? [];
     const [, service] = /\bservice="([^"]+)"/i.exec(challenge) ?? [];
-    if (realm === undefined) throw this.#error('wants a login that is not a bearer token');
+    if (realm === undefined)
+      throw this.#error('requires a kind of login that is not supported: only bearer tokens are');
     const url = new URL(realm);
     if (service !== undefined) url.searchParams.set('service', service);
     url.searchParams.set('scope', `repository:${repository}:pull`);
@@ -93,8 +94,8 @@ export class Registry implements Source {
     );
     const { data } = tokenAnswer.safeParse(await response.json());
     const token = data?.token ?? data?.access_token;
-    // A token that doesn't fit into a header would be quoted in the error of `fetch`.
-    if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) throw this.#error('gave no token that can be used');
+    // If a token isn't valid in a header, the error of `fetch` would contain it, so check it here.
+    if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) throw this.#error('returned no usable token');
     return `Bearer ${token}`;
   }
 
@@ -103,15 +104,15 @@ export class Registry implements Source {
       return await this.#options.fetch(url, init);
     } catch (error) {
       if (this.#options.signal.aborted)
-        throw this.#error(`needs ${new URL(url).host}, which did not answer in time. Deploy again`);
+        throw this.#error(`requires ${new URL(url).host}, which did not answer in time. Deploy again`);
       const cause = error instanceof Error ? error.cause : undefined;
-      // A redirection may lead to another host, which only the cause has.
+      // A redirection may have led to a different host. Only the cause contains it.
       const refused =
         cause instanceof Error && 'hostname' in cause && typeof cause.hostname === 'string'
           ? cause.hostname
           : new URL(url).host;
       throw this.#error(
-        `needs ${refused}, which does not answer: ${messageOf(error)}. Deploy again; if it fails again, check that the name resolves on the internet`,
+        `requires ${refused}, which does not answer: ${messageOf(error)}. Deploy again; if it fails again, check that the hostname resolves on the internet`,
       );
     }
   }
@@ -121,15 +122,15 @@ export class Registry implements Source {
     const { status } = response;
     if (status === 429) {
       throw this.#error(
-        'answers 429: its pull limit is used up, which it counts by address, and Lambda shares addresses. Deploy again later, or set agentImage.credentialsSecret to a login of the registry',
+        'answers 429: the pull limit is used up. The registry counts pulls per IP address, and Lambda functions share addresses. Deploy again later, or set agentImage.credentialsSecret to a login for the registry',
       );
     }
     if (status === 401 || status === 403) {
       throw this.#error(
-        `answers ${status}: correct the image's name, or set agentImage.credentialsSecret to a login that may pull it`,
+        `answers ${status}: correct the image's name, or set agentImage.credentialsSecret to a login that is allowed to pull it`,
       );
     }
-    if (status === 404) throw this.#error('answers 404: it has no such image. Correct its name, tag or digest');
+    if (status === 404) throw this.#error('answers 404: the image does not exist. Correct its name, tag or digest');
     throw this.#error(`answers ${status}: deploy again later`);
   }
 

@@ -1,6 +1,6 @@
 /** Reads OCI and Docker manifests. https://github.com/opencontainers/image-spec/blob/main/manifest.md */
 
-/** Media types that a registry may answer with: an index of several platforms, or one image. */
+/** The media types that a registry may answer with. They stand for an index of several platforms, or for one image. */
 export const INDEX_TYPES: readonly string[] = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -12,7 +12,7 @@ export const IMAGE_TYPES: readonly string[] = [
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-/** The digest of the Linux image for an architecture in an index; `undefined` when it has none. */
+/** Finds the digest of the Linux image for an architecture in an index; `undefined` if there is none. */
 export function imageFor(index: unknown, architecture: string): string | undefined {
   const digests = listOf(index, 'manifests').flatMap((entry) => {
     const platform = member(entry, 'platform');
@@ -22,7 +22,7 @@ export function imageFor(index: unknown, architecture: string): string | undefin
   return digests[0];
 }
 
-/** Digests of what an image consists of, its configuration first, each once; `undefined` for another document. */
+/** The digests of an image's configuration and its layers, without duplicates; `undefined` if the document isn't an image manifest. */
 export function blobsOf(image: unknown): readonly string[] | undefined {
   const config = digestOf(member(image, 'config'));
   const layers = listOf(image, 'layers');

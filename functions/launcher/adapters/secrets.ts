@@ -3,8 +3,8 @@ import { UpstreamError } from '../errors.ts';
 import type { Secrets } from '../ports.ts';
 
 /**
- * The characters of a bearer token (RFC 6750, section 2.1). JSON or a quoted string isn't a token: it would be sent as it is, with everything in
- * it.
+ * The characters of a bearer token (RFC 6750, section 2.1). JSON or a quoted string isn't a token: the launcher would send the complete text to
+ * HCP Terraform.
  */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
@@ -12,12 +12,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ResourceNotFoundException:
     'there is no such secret in this account and region; create it, or correct its name in the settings',
   AccessDeniedException:
-    'the function’s role may not read it; a secret under a customer managed key needs kms:Decrypt too',
-  DecryptionFailure: 'its key cannot be used; the function’s role needs kms:Decrypt on it',
-  InvalidRequestException: 'the secret is scheduled for deletion, or has no current value; restore it or put a value',
+    'the function’s role is not allowed to read it; if the secret has a customer managed key, the role also needs kms:Decrypt',
+  DecryptionFailure: 'it cannot be decrypted; the function’s role needs kms:Decrypt for the secret’s key',
+  InvalidRequestException: 'the secret is scheduled for deletion, or has no value; restore it or store a value',
 };
 
-/** The port `Secrets` over Secrets Manager. Values stay in memory as long as the warm function does. */
+/** Implements the port `Secrets` with Secrets Manager. The warm function keeps the values in memory. */
 export class SecretsManagerSecrets implements Secrets {
   readonly #client: SecretsManagerClient;
   readonly #values = new Map<string, Promise<string>>();
@@ -50,8 +50,8 @@ export class SecretsManagerSecrets implements Secrets {
       system: 'Secrets Manager',
       fault: 'unexpected-answer',
       what:
-        `secret ${secretId} holds ${text === '' ? 'no string' : 'a string with white space or other characters that no token has'}; ` +
-        'its whole string must be the token, not JSON and not quoted',
+        `secret ${secretId} contains ${text === '' ? 'no string' : 'a string with spaces or other characters that are not allowed in a token'}; ` +
+        'store only the token in the secret, without JSON and without quotes',
       request: 'GetSecretValue',
     });
   }
@@ -69,7 +69,7 @@ function unreadable(secretId: string, error: unknown): UpstreamError {
   });
 }
 
-/** The exception's name, or the code of a failed connection, which has no useful name. */
+/** The exception's name, or the error code if the connection failed. */
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

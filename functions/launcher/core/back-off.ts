@@ -4,17 +4,17 @@ import type { Limits, StartFailure } from './types.ts';
 export interface BackOff {
   /** Consecutive start failures, counted in rounds: tasks that were launched together count once. */
   readonly rounds: number;
-  /** Nothing is launched before this time; `undefined` if the last start was good. */
+  /** Nothing is launched before this time; `undefined` if the last start succeeded. */
   readonly untilMs: number | undefined;
   /** ECS's message about the newest failure. */
   readonly detail: string | undefined;
 }
 
 /**
- * Exponential back-off. The first failure waits `backOffBaseMs`, and each further round twice as long, up to `backOffMaxMs`. Each tick derives
- * it from what ECS still shows (about an hour), so the launcher stores nothing.
+ * Computes the exponential back-off. The wait is `backOffBaseMs` after the first round of failures and doubles with each further round, up
+ * to `backOffMaxMs`. Each tick derives it from the tasks that ECS shows, which go back about an hour, so the launcher stores nothing.
  *
- * @param failures consecutive ones, oldest first.
+ * @param failures - consecutive start failures, oldest first.
  */
 export function backOffOf(
   failures: readonly StartFailure[],
@@ -30,9 +30,9 @@ export function backOffOf(
 }
 
 /**
- * Rounds of failures. A launch that was made before the end of a round was known belongs to that round.
+ * The number of rounds of failures. If a task was launched before the first task of a round ended, it belongs to that round.
  *
- * @param failures oldest first.
+ * @param failures - start failures, oldest first.
  */
 export function backOffRounds(failures: readonly Pick<StartFailure, 'createdAtMs' | 'stoppedAtMs'>[]): number {
   let rounds = 0;

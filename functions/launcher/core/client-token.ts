@@ -3,9 +3,9 @@ import type { Launch, QueuedJob, StandingJob, Supply } from './types.ts';
 import { READ_LAG_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /**
- * The `clientToken` of a launch. The same job and attempt give the same task, from any tick, any number of times.
+ * The `clientToken` of a launch. For the same job and attempt, ECS starts only one task, however often ticks repeat the launch.
  *
- * A token has at most 64 characters of ASCII 33–126, so run ids may have 50. It is valid for 24 h in one cluster
+ * A client token has at most 64 characters of ASCII 33–126, which leaves 50 for the run id. It is valid for 24 h in one cluster
  * (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html).
  */
 export function clientTokenOf(job: Pick<QueuedJob | StandingJob, 'key'>, attempt: number): string {
@@ -13,20 +13,22 @@ export function clientTokenOf(job: Pick<QueuedJob | StandingJob, 'key'>, attempt
 }
 
 /**
- * How far beyond the first attempt a launch looks for an unused token. ECS remembers tokens for 24 h, but shows tasks for an hour, and after
- * StopTask without the attempt tag. So a tick may know few of a job's many attempts. The first steps are single, so that ticks
- * that observed slightly different tasks choose the same token. Then come leaps.
+ * How far beyond the first attempt a launch looks for an unused client token.
+ *
+ * ECS remembers client tokens for 24 h, but shows stopped tasks for only an hour, and deletes the attempt tag after StopTask. So a tick may
+ * know only a few of a job's attempts. The first steps are small, so that ticks that observed slightly different tasks choose the same
+ * client token. The later steps are large.
  */
 const ATTEMPTS_BEYOND = [0, 1, 2, 3, 4, 8, 16, 32, 64];
 
-/** Above every attempt that counting reaches. */
+/** Higher than any attempt that counting reaches. */
 const LAST_RESORT = 10_000;
 
 /**
- * The attempts that a launch may make, in order, until ECS answers with a new task.
+ * The attempts that a launch tries in this order until ECS starts a new task.
  *
- * The last attempt changes every five minutes. If StopTask ends each task, as it does for agents that never register, the attempts are
- * forgotten, and within hours all the others are used. Overlapping ticks still choose the same one.
+ * The last attempt has a number that changes every five minutes. If the launcher stops each task because its agent never registers, ECS deletes
+ * the attempt tags, and all other attempts are used up within hours. Overlapping ticks still choose the same number.
  */
 export function attemptsFrom(
   first: number,
@@ -39,24 +41,24 @@ export function attemptsFrom(
   return [...ATTEMPTS_BEYOND.map((more) => first + more), before + LAST_RESORT + Math.floor(waitedMs / READ_LAG_MS)];
 }
 
-/** ECS's answer to a launch: the task that the token stands for, which may be an older one. */
+/** ECS's answer to a launch: the task that belongs to the client token. It can be an older task. */
 export interface LaunchedTask {
   readonly taskId: string;
-  /** `undefined` if ECS named the task in a conflict but could not describe it. */
+  /** `undefined` if ECS returned the task's id in a ConflictException but could not describe the task. */
   readonly lastStatus: string | undefined;
-  /** Only in a conflict: the family of the task that an earlier call started with other parameters. */
+  /** Only after a ConflictException: the family of the task, which an earlier call started with other parameters. */
   readonly family?: string | undefined;
   readonly createdAtMs?: number | undefined;
 }
 
-/** What a tick knows about the tasks and agents that the answer may mean. */
+/** What a tick knows about the tasks and agents that ECS's answer may refer to. */
 export interface TokenEvidence extends Pick<Supply, 'seenTaskIds' | 'agentNames'> {
   readonly startDeadlineMs: number;
   readonly nowMs: number;
 }
 
 /**
- * Whether the answer is an older task: one that has ended, or one that the tick has counted already. The next attempt is then due at once.
+ * Whether the answer is an older task that has ended or that the tick has counted already. The launch then tries the next attempt immediately.
  */
 export function isAlreadyUsed(
   answer: LaunchedTask,
@@ -71,17 +73,20 @@ export function isAlreadyUsed(
 }
 
 /**
- * Whether to give up a token that is in use although ECS names no task for it. AWS doesn't document whether a launch that started nothing
- * keeps its token, such as one without Spot capacity. In the first minutes, an overlapping tick may have started a task that isn't visible yet.
+ * Whether to give up a client token that is in use although ECS reports no task for it. In the first minutes, an overlapping tick may have started
+ * a task that isn't visible yet. Later, the client token belongs to no task: AWS doesn't document whether a launch uses up its token if it
+ * starts nothing, for example because Spot has no capacity.
  */
 export function isUsedWithoutTask(job: Pick<QueuedJob, 'queuedAtMs'>, nowMs: number): boolean {
   return nowMs - job.queuedAtMs > READ_LAG_MS;
 }
 
 /**
- * Whether the agent of a live task of another family may still take the job. A token doesn't contain the family. So after a deployment that
- * gives the pool other families, it stands for the task that was launched before. Once the agent of that task has registered, the tick counts it:
- * an idle agent is supply, a busy one isn't. Until then, only this answer prevents a second task for the job.
+ * Whether the agent of a live task of another family may still take the job.
+ *
+ * A client token doesn't contain the family. So after a deployment that changes the families of a pool, it belongs to the task that was launched
+ * before the deployment. Once that task's agent has registered, the tick counts the agent. Until then, only this check prevents a second
+ * task for the job.
  */
 function isStillComing(
   { taskId, createdAtMs }: LaunchedTask,

@@ -2,7 +2,7 @@ import { type LimitRoom, limitRoomOf } from './organization-limit.ts';
 import { holdsAgent, type PoolState, reconcile, withStanding } from './reconcile.ts';
 import type { Decision, Limits } from './types.ts';
 
-/** One pool of a group that is decided together. */
+/** One pool of a group. The launcher decides about all pools of a group together. */
 export interface Member {
   readonly state: Omit<PoolState, 'limitRoom'>;
   readonly limits: Limits;
@@ -10,19 +10,20 @@ export interface Member {
 
 /** The organization agent limit of a group. */
 export interface OrganizationLimit {
-  /** Maximum number of agents, less those that are counted elsewhere. */
+  /** The limit, minus the agents that were subtracted already. */
   readonly agents: number;
-  /** Whether the agents of every pool are counted. If one pool can't be observed, nothing is launched, so that the limit holds. */
+  /** Whether the agents of every pool could be counted. If not, nothing is launched, so that the limit isn't exceeded. */
   readonly allCounted: boolean;
 }
 
 /**
- * The decisions about pools that share an organization agent limit, or about one pool without such a limit.
+ * Decides about all pools that share an organization agent limit, or about a single pool if there is no such limit.
  *
- * Queued jobs come first, beginning with the pool that has the oldest one. Warm agents and sweeps of all pools come after them: a warm agent
- * must never take the place of a queued job, also of another pool. What one pool launches is no longer free for the next.
+ * Queued jobs come first, starting with the pool whose job has waited longest. The warm agents and sweeps of all pools come after them,
+ * because a warm agent must never use the slot of a queued job, not even of another pool. Each pool's launches reduce what is left of the
+ * limit for the next pool.
  *
- * @param limit `undefined`: no organization agent limit.
+ * @param limit - `undefined`: no organization agent limit.
  */
 export function decide<M extends Member>(
   members: readonly M[],
@@ -47,7 +48,7 @@ export function decide<M extends Member>(
   const waiting = forJobs.filter(hasLaneWithoutTask);
   return new Map(
     forJobs.map(({ member, decision }) => {
-      // The limits of this pool subtract its launches so far themselves.
+      // `withStanding` subtracts this pool's earlier launches itself, so add them here.
       const state = {
         ...member.state,
         limitRoom: limitRoom(decision.launches.length),
@@ -60,7 +61,7 @@ export function decide<M extends Member>(
   );
 }
 
-/** Whether a lane of the pool has no task with an agent that counts, and gets none for its queued jobs. */
+/** Whether a lane of the pool has no task that counts against the limit, and this tick launches none for its queued jobs. */
 function hasLaneWithoutTask({ member, decision }: { member: Member; decision: Decision }): boolean {
   const withTask = new Set([
     ...member.state.supply.live.flatMap(({ task, state }) => (holdsAgent(state) ? task.family : [])),

@@ -14,10 +14,10 @@ type Meaning =
 /**
  * Every run status of HCP Terraform.
  *
- * - `platform`: HCP Terraform works or waits, and no agent has a job. `person`: a person must decide.
- * - `after-plan`: usually run tasks or policy checks of HCP Terraform itself. But policy sets in agent mode wait for an agent of the workspace's
- *   pool in the same statuses. Only the time that the run stays in the status shows which.
- * - Only the two `-queued` meanings are demand: `pending` waits for another run of its workspace, not for an agent.
+ * - `platform`: the run waits for HCP Terraform or for another run (`pending`), not for an agent. `person`: a person must decide.
+ * - `after-plan`: usually HCP Terraform itself executes run tasks or policy checks. But policy sets in agent mode wait for an agent of the pool in
+ *   the same statuses. The only hint is how long the run stays in the status.
+ * - Only the two `-queued` meanings are demand.
  *
  * Source: https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#run-states and the API's OpenAPI document.
  */
@@ -68,14 +68,14 @@ const STATUSES: Readonly<Record<string, Meaning>> = {
  */
 const AFTER_PLAN: readonly string[] = ['post_plan_running', 'policy_checking'];
 
-/** The statuses of queued and running jobs. Running ones show which agent is busy. */
+/** The statuses of queued and running jobs. A run with a running job shows which agent is busy. */
 export const JOB_STATUSES: readonly string[] = ['plan_queued', 'apply_queued', 'planning', 'applying'];
 
-/** The statuses to list: jobs, and runs that wait after a plan. */
+/** The statuses of the runs to list: the statuses of jobs, and the post-plan statuses. */
 export const OBSERVED_STATUSES: readonly string[] = [...JOB_STATUSES, ...AFTER_PLAN];
 
 /**
- * The jobs among one pool's runs. Pages shift while they are read, so a run may be listed twice. Its last occurrence counts.
+ * The demand of one pool's runs. Pages can shift while they are read, so a run may be listed twice. Its last occurrence counts.
  */
 export function demandOf(runs: readonly Run[]): Demand {
   const latest = new Map(runs.map((run) => [run.id, run]));

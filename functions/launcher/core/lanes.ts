@@ -2,24 +2,24 @@ import { startCauseOf } from './start-causes.ts';
 import { unclaimed } from './supply.ts';
 import type { Demand, Lane, LiveTask, QueuedJob, StartFailure, Supply } from './types.ts';
 
-/** What one lane has and needs. */
+/** One lane with its queued jobs and its tasks. */
 export interface LaneView {
-  /** With the capacity that is due now. */
+  /** The lane, with the capacity to use now. */
   readonly lane: Lane;
   /** Jobs that only this lane's agents accept, oldest first. */
   readonly queued: readonly QueuedJob[];
   readonly live: readonly LiveTask[];
   /** Live tasks of all lanes, which share `maxAgents`. */
   readonly liveOfPool: number;
-  /** Those of them whose agent left minutes ago. They are being stopped, and can't take a job. */
+  /** Live tasks of all lanes whose agent left minutes ago. The launcher is stopping them, and they can't take a job. */
   readonly lingeringOfPool: number;
   readonly unclaimed: number;
   readonly startFailures: readonly StartFailure[];
 }
 
 /**
- * The lanes of a pool, in the order in which limits serve them: applies before plans, because a run that waits for its apply
- * holds its workspace's lock.
+ * The lanes of a pool, in the order in which they use up the limits. Applies come before plans, because a run that waits for its
+ * apply locks its workspace.
  */
 export function laneViews(lanes: readonly Lane[], demand: Demand, supply: Supply): LaneView[] {
   const appliesFirst = lanes.toSorted((a, b) => Number(appliesIn(b)) - Number(appliesIn(a)));
@@ -39,9 +39,11 @@ export function laneViews(lanes: readonly Lane[], demand: Demand, supply: Supply
 }
 
 /**
- * According to the API reference, RunTask refuses a launch without Spot capacity. The task could also end before it starts: the same message
- * is in https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html. Then the lane uses on-demand capacity
- * until a task has come up.
+ * Whether the newest task failed to start because Spot has no capacity. The lane then uses on-demand capacity until a task starts.
+ *
+ * According to the API reference, RunTask itself refuses a launch without Spot capacity. But
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html lists the same message for a task that
+ * ended before it started.
  */
 function shortOfSpot({ capacity }: Lane, startFailures: readonly StartFailure[]): boolean {
   const newest = startFailures.at(-1);

@@ -3,25 +3,25 @@ import type { LaneView } from './lanes.ts';
 import type { LimitRoom } from './organization-limit.ts';
 import type { Deferral, Launch, Limits } from './types.ts';
 
-/** What a limit allows, and the reason why it doesn't allow more. */
+/** The number of launches that a limit allows, and the reason that the log gives for deferring the others. */
 export interface Bound {
   readonly count: number;
   readonly deferral: Omit<Deferral, 'jobKey'>;
 }
 
-/** What a lane needs, and what uses the limits already. */
+/** The launches that a lane needs, and what already counts against the limits. */
 export interface Request {
-  /** Launches that the lane is short of. */
+  /** Number of launches that the lane needs. */
   readonly wanted: number;
   readonly view: LaneView;
-  /** Launches of this tick so far, of all lanes. */
+  /** The launches of all lanes so far in this tick. */
   readonly launches: readonly Launch[];
   readonly limits: Limits;
   readonly limitRoom: LimitRoom;
   readonly kept: Kept;
 }
 
-/** Slots of a limit that these launches must leave free. */
+/** Slots of each limit that these launches must leave free. */
 export interface Kept {
   readonly ofMaxAgents: number;
   readonly ofOrganization: number;
@@ -30,10 +30,10 @@ export interface Kept {
 export const NOTHING_KEPT: Kept = { ofMaxAgents: 0, ofOrganization: 0 };
 
 /**
- * How many launches the tightest limit allows this lane, and that limit as the reason for the rest.
+ * The number of launches that the tightest limit allows for this lane, and the reason for deferring the others.
  *
- * A lingering task holds no slot of `maxAgents`: its agent has left, and a job must not wait until ECS notices. The launcher stops it in the
- * same tick, but AWS bills it until it has stopped. So at most `maxAgents` lingering tasks hold no slot.
+ * A lingering task doesn't count against `maxAgents`: its agent has left, and a job must not wait until ECS notices that. The launcher stops
+ * the task in the same tick, but AWS bills the task until it has stopped. So at most `maxAgents` lingering tasks are left out of the count.
  */
 export function allowance(request: Request, nowMs: number): Bound {
   const { wanted, view, launches, limits, limitRoom, kept } = request;
@@ -41,7 +41,7 @@ export function allowance(request: Request, nowMs: number): Bound {
   const occupied = view.liveOfPool - Math.min(view.lingeringOfPool, limits.maxAgents);
   const tasks = `${occupied} live tasks${launched === 0 ? '' : ` and ${launched} launches`}`;
   const keptToo = (slots: number): string =>
-    slots === 0 ? '' : ', the last of them kept for the jobs of another lane';
+    slots === 0 ? '' : ', the last slot is reserved for jobs of the other lanes';
   const bounds: Bound[] = [
     {
       count: limits.maxAgents - occupied - launched - kept.ofMaxAgents,
@@ -56,7 +56,8 @@ export function allowance(request: Request, nowMs: number): Bound {
     },
   ];
   if (limitRoom === 'uncounted') {
-    const reason = 'the agents of another pool of the organization could not be counted against agentsCeiling';
+    const reason =
+      'agentsCeiling allows no launch, because the agents of another pool in the organization could not be counted';
     bounds.push({ count: 0, deferral: { cause: 'agents-ceiling', reason } });
   } else if (limitRoom !== undefined) {
     const reason = `every agent that agentsCeiling allows is registered or starting${keptToo(kept.ofOrganization)}`;
@@ -69,8 +70,8 @@ export function allowance(request: Request, nowMs: number): Bound {
 }
 
 /**
- * While a lane's tasks fail to start, the launcher starts one probe at a time, and none before the wait has passed.
- * The task definition identifies a lane: without Spot capacity, `laneViews` makes a new object of the same lane each time.
+ * While a lane's tasks fail to start, the launcher waits for the back-off to end and then makes one trial launch at a time.
+ * Lanes are compared by task definition, because `laneViews` copies the lane object if Spot has no capacity.
  */
 function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launch[], nowMs: number): Bound {
   const waiting = backOff.untilMs !== undefined && nowMs < backOff.untilMs;
@@ -79,7 +80,7 @@ function backOffBound(backOff: BackOff, view: LaneView, launches: readonly Launc
     (a, { createdAtMs }) => Math.max(a, createdAtMs),
     Number.NEGATIVE_INFINITY,
   );
-  // If agents end without a job, registering proves nothing. Such a probe ends when it gets a job or stops.
+  // If earlier agents ended without a job, registering proves nothing. So the trial launch lasts until its agent gets a job or stops.
   const probing = view.live.some(
     ({ state, task }) => state === 'starting' || (state === 'idle' && (task.createdAtMs ?? newestMs) > newestMs),
   );

@@ -1,14 +1,14 @@
 import type { Agent, RunningJob } from './types.ts';
 
-/** An ECS task id, which every task of this launcher gives its agent as its name. */
+/** The format of an ECS task id. Every task of this launcher names its agent after its own task id. */
 const TASK_ID = /^[0-9a-f]{32}$/;
 
 /**
- * Names of registered agents that look like ECS task ids and belong to no task of this cluster. Another launcher seems to serve the pool,
- * such as the old stack after a stack was renamed. One observation proves nothing, because ECS may not show a new task yet.
+ * Names of registered agents that look like ECS task ids but match no task in this cluster. They suggest that another launcher serves the
+ * pool, for example the old stack after a stack was renamed. A single observation proves nothing, because ECS may not show a new task yet.
  *
- * @param running jobs. They contain their agents' names even if the API token can't list agents.
- * @param taskIds of every task of the cluster, of all pools.
+ * @param running - running jobs. They contain their agents' names even if the API token can't list agents.
+ * @param taskIds - ids of all tasks in the cluster, in all pools.
  */
 export function agentsOfOtherTasks(
   agents: readonly Agent[],

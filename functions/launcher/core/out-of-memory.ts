@@ -2,10 +2,10 @@ import type { TaskOutcome } from './task-outcome.ts';
 import type { OutOfMemory, RunningJob, Task } from './types.ts';
 
 /**
- * Tasks that ran out of memory after their agent came up, nearly always during a job. A task that ran out of memory earlier is a start failure.
- * If the kernel kills only Terraform, the agent lives on, nothing appears here, and the run's log says "signal: killed".
+ * Tasks that ran out of memory after their agent registered, nearly always during a job. If a task ran out of memory earlier, it is a start
+ * failure. If the kernel kills only Terraform, the agent continues, and only the run's log shows it ("signal: killed").
  *
- * @param running after its agent died, a run stays in `planning` or `applying` for minutes and still has the agent's name.
+ * @param running - running jobs. After its agent died, a run stays in `planning` or `applying` for minutes and still shows the agent's name.
  */
 export function outOfMemory(
   starts: readonly { readonly task: Task; readonly start: TaskOutcome }[],
@@ -20,7 +20,7 @@ export function outOfMemory(
 }
 
 /**
- * ECS's words, or SIGKILL of a container that nobody stopped.
+ * The sign that a task ran out of memory: ECS reports it, or the container was killed with SIGKILL although nobody stopped the task.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
  */
 function signOf({ containerReason = '', exitCode, stopCode }: Task): OutOfMemory['sign'] | undefined {

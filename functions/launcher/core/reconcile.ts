@@ -19,20 +19,21 @@ import type {
 } from './types.ts';
 import { FOREIGN_PATIENCE_MS } from './vendor-timing.ts';
 
-/** What one pool wants and has. */
+/** The demand and supply of one pool. */
 export interface PoolState {
   readonly lanes: readonly Lane[];
   readonly demand: Demand;
   readonly supply: Supply;
   readonly limitRoom: LimitRoom;
-  /** Whether a lane of another pool under the same organization agent limit has no task: its next job needs one of these agents. */
+  /** Whether a lane of another pool under the same organization agent limit has no task, so that its next job needs a free slot. */
   readonly othersWait?: boolean;
 }
 
 /**
- * The decision about one pool's queued jobs and stops: launch for the shortfall of each lane, within the limits that the lanes share, and stop
- * tasks that can't be running a job. Any agent of a lane may take any of its jobs. So the numbers of jobs and agents decide how many tasks
- * to launch, and the keys of jobs decide only for which.
+ * Decides about one pool's queued jobs and stops. Each lane launches the agents that its queued jobs still need, within the limits that all lanes
+ * share. Tasks that can't be running a job are stopped.
+ *
+ * Any agent of a lane can take any of the lane's jobs. So the number of launches depends only on the numbers of jobs and agents.
  */
 export function reconcile(state: PoolState, limits: Limits, nowMs: number): Decision {
   const { demand, supply, lanes, limitRoom } = state;
@@ -41,7 +42,7 @@ export function reconcile(state: PoolState, limits: Limits, nowMs: number): Deci
   let { foreignIdle } = supply;
   for (const view of laneViews(lanes, demand, supply)) {
     const { lane, queued } = view;
-    // The list of agents doesn't show which lane a foreign agent serves. It counts once, in the first lane that is short.
+    // The list of agents doesn't show which lane a foreign agent serves. Count each one once, in the first lane that needs agents.
     const foreign = Math.min(foreignIdle, stillOfferedTo(queued, nowMs));
     const short = Math.max(0, queued.length - view.unclaimed);
     foreignIdle -= Math.min(foreign, short);
@@ -56,12 +57,13 @@ export function reconcile(state: PoolState, limits: Limits, nowMs: number): Deci
 }
 
 /**
- * The decision about queued jobs, plus the warm agents and sweeps that the limits still allow.
+ * Adds the warm agents and sweeps that the limits still allow to the decision about queued jobs.
  *
- * Nothing may stop an idle agent, because it may get a job at any moment. So a warm agent is launched only where it leaves a slot for the
- * jobs of every other lane: what is queued later never waits for a warm agent that this tick launched. A sweep may use the last slot, since it leaves after a minute and a half.
+ * The launcher never stops an idle agent, because the agent can get a job at any moment. So it launches a warm agent only if a slot stays free
+ * for the jobs of the other lanes. Otherwise, jobs that are queued later would have to wait for the warm agent to leave. A sweep may use
+ * the last slot, because it leaves after 90 seconds.
  *
- * @param state with what is left of the organization agent limit after all pools' queued jobs; the decision's own launches are not in it.
+ * @param state - its `limitRoom` is what the queued jobs of the other pools leave; this pool's launches aren't subtracted yet.
  */
 export function withStanding(decision: Decision, state: PoolState, limits: Limits, nowMs: number): Decision {
   const { demand, supply, lanes, limitRoom, othersWait = false } = state;
@@ -89,7 +91,7 @@ export function withStanding(decision: Decision, state: PoolState, limits: Limit
   return { ...decision, launches, deferrals };
 }
 
-/** One slot of each limit while another lane that shares it has no task, so that the other lane's next job finds a free slot. */
+/** Keeps one slot of a limit free while another lane under the same limit has no task, so that the other lane's next job finds a slot. */
 function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly Launch[], othersWait: boolean): Kept {
   const isOther = ({ lane }: LaneView): boolean => lane.taskDefinition !== own.lane.taskDefinition;
   const without = (holds: (state: LiveState) => boolean): boolean =>
@@ -98,7 +100,7 @@ function keptFrom(own: LaneView, views: readonly LaneView[], launches: readonly 
   return { ofMaxAgents, ofOrganization: othersWait || without(holdsAgent) ? 1 : 0 };
 }
 
-/** Whether the lane has a task that holds a slot of the limit, or gets such a task in this tick. */
+/** Whether the lane has a task that counts against the limit, or this tick launches one. */
 function hasTask({ lane, live }: LaneView, launches: readonly Launch[], holds: (state: LiveState) => boolean): boolean {
   return (
     live.some(({ state }) => holds(state)) ||
@@ -107,8 +109,8 @@ function hasTask({ lane, live }: LaneView, launches: readonly Launch[], holds: (
 }
 
 /**
- * Whether a task in this state counts against the organization agent limit, because its agent is registered or about to be. A task whose agent
- * left, errored or never registered holds a slot of `maxAgents` until it stops, and none of this limit.
+ * Whether a task in this state counts against the organization agent limit, because its agent has registered or is about to. If the agent
+ * left, errored or never registered, the task counts only against `maxAgents`.
  */
 export function holdsAgent(state: LiveState): boolean {
   return ['starting', 'idle', 'busy', 'unresponsive', 'unobserved'].includes(state);
@@ -116,7 +118,7 @@ export function holdsAgent(state: LiveState): boolean {
 
 function launchOf(job: QueuedJob, lane: Lane, supply: Supply, counted: string): Launch {
   const earlier = supply.attempts.get(job.key) ?? 0;
-  const reason = earlier === 0 ? counted : `${counted}; earlier tasks of this job took other jobs or ended`;
+  const reason = earlier === 0 ? counted : `${counted}; earlier tasks for this job took other jobs or ended`;
   return { job, lane, attempt: earlier + 1, reason };
 }
 
@@ -126,12 +128,12 @@ function standingLaunchOf(job: StandingJob, lane: Lane, supply: Supply): Launch 
   return { job, lane, attempt, reason: job.reason };
 }
 
-/** How many of these jobs an idle agent of another launcher may still take. */
+/** The number of these jobs that an idle agent of another launcher may still take. */
 function stillOfferedTo(queued: readonly QueuedJob[], nowMs: number): number {
   return queued.filter((job) => nowMs - job.queuedAtMs < FOREIGN_PATIENCE_MS).length;
 }
 
-/** Jobs without a live task first, then the oldest. */
+/** Sorts jobs: those without a live task come first, and older jobs come before newer ones. */
 function inOrderOfNeed(queued: readonly QueuedJob[], supply: Supply): QueuedJob[] {
   const served = new Set(supply.live.map(({ task }) => task.startedBy));
   return [...queued.filter((job) => !served.has(job.key)), ...queued.filter((job) => served.has(job.key))];

@@ -1,12 +1,14 @@
 /**
- * Warm agents and sweeps: agents that are wanted although no job is queued.
+ * Warm agents and sweeps: agents that the launcher starts although no job is queued.
  *
- * Both are jobs without a run, so the limits, tokens and back-off of launches apply to them as well.
- * - A warm agent has a numbered slot. If its agent takes a job or leaves, the slot's next attempt follows.
- * - A sweep has one attempt. It looks for jobs that no list of runs shows, and leaves after a minute and a half.
+ * The launcher treats both like jobs without a run, so the limits, client tokens and back-off apply to them as well.
+ * - A warm agent fills a numbered slot. When the agent takes a job or leaves, the launcher makes the slot's next attempt.
+ * - A sweep has one attempt. It takes an unlisted job, or leaves after 90 seconds.
  *
- * Gotchas: a slot can wait for days while ECS shows a stopped task for an hour, so the attempts of a slot change every hour, and no slot is
- * filled just before they change (decision 16). Ticks may miss the moment at which a sweep is due, so it is due for some minutes.
+ * Gotchas:
+ * - A slot can be filled again and again for days, but ECS shows stopped tasks for only an hour. So the attempts of a slot get new numbers every
+ *   hour, and no slot is filled just before they change (decision 16).
+ * - Ticks may miss the moment at which a sweep is due, so the launcher can start it for some minutes.
  */
 import type {
   Lane,
@@ -22,48 +24,48 @@ import type {
 import { SETTLED_AFTER_MS, STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
 /**
- * How long ticks still launch a sweep after it is due. Some ticks may be missed, and the token makes sure of one task. The time is shorter if
- * the next sweep, with another token, would be due before ECS certainly shows this one's task.
+ * How long after its due time ticks still launch a sweep, because some ticks may be missed. The client token prevents a second task. The time
+ * is shorter if the next sweep, which has a different token, would be due before ECS certainly shows the task of this sweep.
  */
 const SWEEP_WINDOW_MS = 5 * 60_000;
 
 /**
- * From the launcher's stop of a task whose agent didn't register until a tick sees its end: a minute to the tick that stops it, `stopTimeout`
- * (two minutes), half a minute of deprovisioning, ECS's reads (up to five minutes late), and a minute to the next tick.
+ * If the agent of a sweep doesn't register, the time from its start deadline until a tick sees the stopped task: one minute until the tick that
+ * stops the task, two minutes of `stopTimeout`, half a minute of deprovisioning, five minutes until ECS shows it, one minute until the next tick.
  */
 const END_SHOWS_AFTER_MS = 10 * 60_000;
 
-/** What every sweep has. Its agent waits for 90 s: an idle agent asks for a job every 30 s. */
+/** Values that all sweeps share. The agent waits for 90 s, because an idle agent asks for a job every 30 s. */
 const SWEEP = { attemptsBefore: 0, idleSeconds: 90, singleAttempt: true, paused: false } as const;
 
 /**
- * How long a run waits after its plan before each of its sweeps. HCP Terraform's own policy checks take seconds. A run task may take longer, and
- * these agents then leave without a job. So each wait is about twice the one before, and a run has at most eight sweeps.
+ * How long a run has been in a post-plan status before each of its sweeps. HCP Terraform's own policy checks take seconds. A run task can take
+ * longer, and then the agents leave without a job. So the waits roughly double, and a run has at most eight sweeps.
  */
 const RUN_SWEEPS_AFTER_MS = [2, 6, 14, 30, 60, 120, 240, 480].map((minutes) => minutes * 60_000);
 
-/** A run's sweep isn't due for longer than this: ECS must still show its task, or each tick would launch it again. */
+/** Maximum time for which a run's sweep is due. If ECS no longer showed the task, each tick would launch the sweep again. */
 const RUN_SWEEP_WINDOW_MS = 50 * 60_000;
 
 /**
- * Sweeps for runs that a lane has at the same time. A slow run task delays many runs at once, and each sweep serves any of them. Further runs
- * wait for the next tick in which a sweep has ended.
+ * Maximum number of sweeps for runs at the same time in a lane. A slow run task delays many runs at once, and a sweep can serve any of them.
+ * The other runs wait until a sweep has ended.
  */
 const RUN_SWEEPS_AT_ONCE = 2;
 
-/** Stages are tens in the number of a run's sweep: a token has no more than two characters left for it. */
+/** A run's sweep has a number of two digits, the stage and the sweep, because the client token has only two characters left. */
 const SWEEPS_A_STAGE = 10;
 
-/** As long as ECS shows a stopped task. */
+/** How long the attempt numbers of a slot stay the same: as long as ECS shows a stopped task. */
 const HOUR_MS = STOPPED_TASKS_SHOWN_MS;
 
-/** More attempts than a slot can have in an hour. */
+/** An upper bound for the attempts of a slot in an hour. */
 const ATTEMPTS_AN_HOUR = 100_000;
 
 /**
  * The warm agents and sweeps that a lane should have now.
  *
- * @param waiting runs that may wait for an agent to evaluate their policy sets.
+ * @param waiting - runs that may be waiting for an agent to evaluate their policy sets.
  */
 export function standingJobs(lane: Lane, nowMs: number, waiting: readonly WaitingRun[] = []): StandingJob[] {
   const { standing, phases, acceptsPolicies = true } = lane;
@@ -72,18 +74,18 @@ export function standingJobs(lane: Lane, nowMs: number, waiting: readonly Waitin
   return [...(standing === undefined ? [] : settingsJobs(standing, phase, nowMs)), ...forRuns];
 }
 
-/** Warm agents, and the sweep of an interval. */
+/** The lane's warm agents, and its sweep if one is due. */
 function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: number): StandingJob[] {
   const jobs: StandingJob[] = [];
   if (warm !== undefined && isWithin(warm.schedule, nowMs)) {
     const { agents, idleSeconds } = warm;
-    // With attempts that change every hour, a task that a token of this hour names, and that ECS can't describe, is one that ECS
-    // doesn't show yet. Otherwise it could be one that ECS has forgotten, and the slot would stay empty.
+    // If ECS returns a task for a client token but can't describe it, the task may be new or forgotten. With new attempt numbers every hour,
+    // it can only be new. Otherwise the slot of a forgotten task would stay empty.
     const hour = Math.floor(nowMs / HOUR_MS);
     const ofThisHour = {
       queuedAtMs: hour * HOUR_MS,
       attemptsBefore: hour * ATTEMPTS_AN_HOUR,
-      // ECS must show what this hour's attempts launched before the next hour's begin, since their tokens differ.
+      // Pause before the hour ends: ECS must show the tasks of this hour before the next hour starts with new client tokens.
       paused: nowMs % HOUR_MS >= HOUR_MS - SETTLED_AFTER_MS,
     };
     for (let n = 1; n <= agents; n += 1) {
@@ -98,14 +100,14 @@ function settingsJobs({ id, warm, sweepMs }: Standing, phase: Phase, nowMs: numb
   return jobs;
 }
 
-/** How long after it is due a sweep is still launched. */
+/** How long after its due time a sweep is still launched. */
 function sweepWindowMs(sweepMs: number): number {
   return Math.min(SWEEP_WINDOW_MS, sweepMs - SETTLED_AFTER_MS);
 }
 
 /**
- * Whether the start of the last sweep may only now turn out to have failed. A pool without work reads its stopped tasks until then: a task
- * whose agent never registers outlives the time in which its sweep is launched.
+ * Whether the last sweep may still turn out to have failed. Until that is certain, the launcher reads the stopped tasks even of an idle pool.
+ * A task whose agent never registers ends after the time in which its sweep is launched.
  */
 export function sweepMayFail({ standing }: Lane, nowMs: number, startDeadlineMs: number): boolean {
   const { sweepMs } = standing ?? {};
@@ -113,22 +115,22 @@ export function sweepMayFail({ standing }: Lane, nowMs: number, startDeadlineMs:
   return nowMs % sweepMs < sweepWindowMs(sweepMs) + startDeadlineMs + END_SHOWS_AFTER_MS;
 }
 
-/** The sweep that is due for a run that waits after its plan, if any. Its number makes it the same sweep in every tick. */
+/** The sweep that is due for a run in a post-plan status, if any. Its number stays the same in every tick. */
 function runSweeps({ runId, status, stage, sinceMs }: WaitingRun, phase: Phase, nowMs: number): StandingJob[] {
   const waitedMs = nowMs - sinceMs;
   const sweep = RUN_SWEEPS_AFTER_MS.findLastIndex((afterMs) => waitedMs >= afterMs);
   const queuedAtMs = sinceMs + (RUN_SWEEPS_AFTER_MS[sweep] ?? Number.POSITIVE_INFINITY);
   if (nowMs - queuedAtMs < 0 || nowMs - queuedAtMs >= RUN_SWEEP_WINDOW_MS) return [];
   const key = `sweep/${runId}/${stage * SWEEPS_A_STAGE + sweep}` as const;
-  const reason = `${runId} has been ${status} for ${Math.round(waitedMs / 1000)} s, maybe for an agent that evaluates its policy sets`;
+  const reason = `${runId} has been ${status} for ${Math.round(waitedMs / 1000)} s, and may be waiting for an agent to evaluate its policy sets`;
   return [{ ...SWEEP, key, phase, queuedAtMs, reason }];
 }
 
 /**
- * The jobs for which something must be launched. Tasks that are free beyond the queued jobs serve the others already, and a sweep is never
- * launched again, whatever became of its task.
+ * The warm agents and sweeps that still need a launch. Each free task already serves as one of them. A sweep is never launched again,
+ * whatever happened to its task.
  *
- * @param free tasks that can take a job, less the jobs that wait for one.
+ * @param free - number of tasks that can take a job, minus the queued jobs.
  */
 export function standingShort(
   jobs: readonly StandingJob[],
@@ -140,7 +142,7 @@ export function standingShort(
     new Set(live.flatMap(({ task, state }) => (states(state) ? task.startedBy : [])));
   // An agent that can't be observed may still be waiting. Replacing it would add another one every few minutes.
   const unseen = tasksOf((state) => state === 'unobserved');
-  // A waiting agent takes the jobs that a sweep looks for.
+  // If an agent is waiting already, no sweep is necessary.
   const due = jobs.filter(
     ({ key, singleAttempt, paused }) =>
       !paused && !unseen.has(key) && !(singleAttempt && (free > 0 || attempts.has(key))),
@@ -154,7 +156,7 @@ export function standingShort(
   return unserved.slice(0, Math.max(0, allowed.length - Math.max(0, free)));
 }
 
-/** Whether an agent is wanted for one run: for its queued job, or because it waits after its plan. */
+/** Whether the launcher wants this agent for one particular run, which has a queued job or is in a post-plan status. */
 export function isForRun({ key }: QueuedJob | StandingJob): boolean {
   return key.startsWith('run-') || key.startsWith('sweep/run-');
 }
@@ -169,13 +171,13 @@ export function isSweepKey(startedBy: string | undefined): boolean {
   return startedBy?.startsWith('sweep/') === true;
 }
 
-/** How long a warm agent of these lanes waits for a job; `undefined` for other tasks, and for warm agents of an earlier deployment. */
+/** The idle window of a warm agent in these lanes; `undefined` for other tasks, and for warm agents of an earlier deployment. */
 export function warmIdleMs(lanes: readonly Lane[], startedBy = ''): number | undefined {
   const lane = lanes.find(({ standing }) => standing !== undefined && startedBy.startsWith(`warm/${standing.id}/`));
   return lane?.standing?.warm && lane.standing.warm.idleSeconds * 1000;
 }
 
-/** Whether this is a warm agent or a sweep. */
+/** Whether the job is a warm agent or a sweep. */
 export function isStanding(job: QueuedJob | StandingJob): job is StandingJob {
   return 'idleSeconds' in job;
 }

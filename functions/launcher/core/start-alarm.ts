@@ -1,32 +1,34 @@
 import { STOPPED_TASKS_SHOWN_MS } from './vendor-timing.ts';
 
-/** A count that holds for as long as ECS shows a stopped task. */
+/** A count that stays valid for an hour, which is how long ECS shows a stopped task. */
 interface HeldCount {
   readonly count: number;
   readonly atMs: number;
 }
 
-/** What a pool's earlier ticks hold over for the alarm *Agents fail to start*. */
+/** Counts of a pool's earlier ticks that the alarm *Agents fail to start* still needs. */
 export interface HeldStarts {
   readonly failures?: HeldCount | undefined;
   readonly refusals?: HeldCount | undefined;
 }
 
-/** What one tick saw of a pool's starts. */
+/** What one tick observed about the starts of a pool's tasks. */
 export interface StartsSeen {
   /** When each start failure happened; absent: the pool is idle, and its stopped tasks weren't read. */
   readonly failedAtMs?: readonly number[] | undefined;
-  /** Whether the tick launched something, or a task of the pool lives: either shows whether ECS still refuses. */
+  /** Whether the tick tried a launch or the pool has a live task. Both show whether ECS still refuses launches. */
   readonly isActive: boolean;
-  /** Refused launches for runs. Each tick repeats them until the run has an agent or needs none. */
+  /** Refused launches for runs. Each tick tries them again until the run has an agent or no longer needs one. */
   readonly refusedForRuns: number;
   /** Refused launches of warm agents and of sweeps by interval. */
   readonly refusedOthers: number;
 }
 
 /**
- * How many starts of a pool fail: failures that no good start has followed, and launches that ECS refuses. While nothing can refute the last
- * counts, they hold for up to an hour. Otherwise a sweep that fails would be counted in two ticks, and no alarm would see it.
+ * The number of failing starts of a pool: start failures since the last successful start, plus launches that ECS refused.
+ *
+ * While the pool is idle, the last counts stay valid for up to an hour. Otherwise a failing sweep would be counted in only two ticks, and
+ * the alarm would not notice it.
  */
 export function failingStarts(
   held: HeldStarts,

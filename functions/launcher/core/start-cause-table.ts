@@ -1,16 +1,16 @@
 /**
- * Why tasks do not start, by ECS's words. The first row whose patterns all fit decides, so specific rows come before
- * general ones: a message often holds the words of several faults ("unable to pull secrets … registry auth from Amazon ECR").
+ * Derives from ECS's message why a task didn't start. The first row whose patterns all match decides. Specific rows come before
+ * general ones, because a message often mentions several faults ("unable to pull secrets … registry auth from Amazon ECR").
  *
- * A pattern is a phrase of AWS's or the container runtime's own, never a bare word such as "secret" or "capacity": the text
- * around it holds names that users choose, of images, roles and secrets. Fargate cuts long messages off, so no pattern
- * relies on what comes last.
+ * A pattern is always a phrase of AWS or the container runtime, never a single word such as "secret" or "capacity". Such a word could
+ * be part of a name that a user chose for an image, role or secret. Fargate cuts off long messages, so no pattern relies on the end
+ * of a message.
  *
- * The messages that the rows were made from are in test/functions/launcher/aws-messages.ts, with their sources.
+ * The rows are based on the messages in test/functions/launcher/aws-messages.ts, which also lists their sources.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
  */
 
-/** Why tasks don't start, and what a person should do about it. */
+/** The cause of a start failure, and what to do about it. */
 export interface StartCause {
   readonly cause:
     | 'image'
@@ -51,44 +51,45 @@ const UNREACHABLE =
 const NO_ROUTE = 'a NAT gateway, or in subnets without one the interface endpoint';
 
 export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
-  // -- What the launcher itself says
+  // -- The launcher's own messages
   {
     cause: 'no-job',
     when: [/(^|; )its agent registered and ended without a job/],
     remedy:
-      'agents come up, get no job and leave: look at their log, at TFC_AGENT_ACCEPT, and at the organization’s limit of concurrent runs',
+      'agents start, get no job and leave: check their log, TFC_AGENT_ACCEPT, and the organization’s limit of concurrent runs',
   },
   {
     cause: 'registration',
     when: [/(^|; )agent-launcher: its agent did not register/],
-    remedy: 'the agent runs and cannot reach HCP Terraform: egress to its host, and the organization’s IP allow-list',
+    remedy:
+      'the agent runs, but cannot reach HCP Terraform: check egress to its host, and the organization’s IP allow list',
   },
   // -- Memory and disk
   {
     cause: 'memory',
     when: [/\bOutOfMemoryError\b/],
-    remedy: 'the task is too small: raise memoryMiB; HashiCorp asks for 2 GiB at least',
+    remedy: 'the task has too little memory: raise memoryMiB (HashiCorp requires at least 2 GiB)',
   },
   {
     cause: 'storage',
     when: [/no space left on device|not enough space on the disk/i],
     remedy:
-      'the image does not fit on the task’s disk: raise ephemeralStorageGiB (20 if it is not set), or make the image smaller',
+      'the image does not fit on the task’s disk: raise ephemeralStorageGiB (default 20), or make the image smaller',
   },
   {
     cause: 'storage',
     when: [/\bC[ao]nnotCreateVolumeError\b/],
     remedy:
-      'Fargate could not fill the volumes /tmp and /home/tfc-agent/.tfc-agent from the image: the next launch often can; if it lasts, keep what the image has in these folders small, and raise ephemeralStorageGiB',
+      'Fargate could not copy the image’s files into the volumes /tmp and /home/tfc-agent/.tfc-agent: the next launch often succeeds; if it lasts, reduce the image’s files in these folders, and raise ephemeralStorageGiB',
   },
-  // -- GuardDuty's sidecar. Only a task's own reason can name it: of the containers, the launcher reads the agent alone.
+  // -- GuardDuty's sidecar. Only the task's stop reason can mention it, because the launcher reads no other container than the agent's.
   {
     cause: 'image',
     when: [PULL, /\/aws-guardduty-agent-fargate\b/],
     remedy:
-      "the sidecar of GuardDuty Runtime Monitoring can't be pulled. Set network.guardDuty to true (in your own VPC, let its registry through as well), or exclude the cluster: set the tag GuardDutyManaged to false in tags",
+      "the sidecar of GuardDuty Runtime Monitoring can't be pulled. Set network.guardDuty to true (in your own VPC, also allow its registry), or exclude the cluster: set the tag GuardDutyManaged to false in tags",
   },
-  // -- Names that do not resolve, wherever they stand
+  // -- Hostnames that don't resolve, in any part of the message
   { cause: 'dns', when: [/\bdial (tcp|udp): lookup\b/i], remedy: unresolved },
   // -- Pulling the image
   {
@@ -97,42 +98,42 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
       /toomanyrequests|429 Too Many Requests|reached your pull rate limit|unexpected status code https:\/\/registry-1\.docker\.io\/[^ ]*\.\.\./i,
     ],
     remedy:
-      'the registry’s pull limit is used up: Docker Hub counts pulls by address, and every job pulls once, so that agents behind one NAT gateway reach it soon. Use the image that the stack builds, or let the stack copy the image into ECR: leave agentImage.copy out or set it to true, and deploy',
+      'the registry’s pull limit is used up: Docker Hub counts pulls per IP address, and every job pulls the image, so agents behind one NAT gateway soon reach the limit. Use the image that the stack builds, or let the stack copy the image into ECR: omit agentImage.copy or set it to true, and deploy',
   },
   {
     cause: 'image',
     when: [/descriptor (matching|for) platform|no matching manifest for/i],
     remedy:
-      'the image has no variant for the pool’s CPU architecture: set the pool’s architecture to the image’s, or use an image for both',
+      'the image does not support the pool’s CPU architecture: set the pool’s architecture to the image’s, or use a multi-architecture image',
   },
   {
     cause: 'image',
     when: [LAYER, /failed to do request/i, /\.amazonaws\.com\b/],
     remedy:
-      'ECR answers, and the image’s layers come from Amazon S3, which does not: a NAT gateway, or a gateway endpoint for S3 in the route tables of the tasks’ subnets, and port 443 to it in the security group',
+      'ECR answers, but Amazon S3, which serves the image’s layers, does not: the tasks need a NAT gateway, or a gateway endpoint for S3 in the route tables of their subnets, and a security group that allows port 443 to it',
   },
   {
     cause: 'image',
     when: [/pull command failed: panic/],
     remedy:
-      'Amazon S3, which ECR’s layers come from, does not answer: its gateway endpoint in the route tables of the tasks’ subnets, and port 443 to it in the security group',
+      'Amazon S3, which serves ECR’s image layers, does not answer: check its gateway endpoint in the route tables of the tasks’ subnets, and whether the security group allows port 443 to it',
   },
   {
     cause: 'image',
     when: [LAYER, /failed to do request/i],
     remedy:
-      'the registry answers, and the image’s layers come from another host than the registry, which does not (the message has that host): allow it too, or use an image in ECR',
+      'the registry answers, but the separate host that serves the image’s layers does not: allow that host too (it is in the message), or use an image in ECR',
   },
   {
     cause: 'image',
     when: [PULL, UNREACHABLE],
-    remedy: `the tasks have no route to the registry: ${NO_ROUTE}s ecr.api and ecr.dkr and the gateway endpoint for S3, which serve images in ECR alone`,
+    remedy: `the tasks have no route to the registry: they need ${NO_ROUTE}s ecr.api and ecr.dkr and the gateway endpoint for S3 (endpoints only work for images in ECR)`,
   },
   {
     cause: 'image',
     when: [PULL, /\b401 Unauthorized|no basic auth credentials|fetch anonymous token|docker login/i],
     remedy:
-      'the registry wants credentials, and the tasks have none: use the image that the stack builds, one in ECR, or a public one; or the image’s name is wrong',
+      'the registry requires credentials, and the tasks have none: use the image that the stack builds, an image in ECR, or a public image; also check the image’s name',
   },
   {
     cause: 'image',
@@ -141,123 +142,124 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
       /\b403 Forbidden|has the permissions to pull|AccessDenied|is not authorized to perform|explicit deny/i,
     ],
     remedy:
-      'the execution role may not pull the image: look at the ECR repository’s policy (for one in another account it must allow this one), at an endpoint policy, a permissions boundary, and a service control policy',
+      'the execution role is not allowed to pull the image: check the ECR repository’s policy (if the repository is in another account, its policy must allow this account), endpoint policies, permissions boundaries and service control policies',
   },
   {
     cause: 'image',
     when: [PULL, /\bnot found\b|manifest unknown|does not exist/i],
-    remedy: 'there is no such image: its name or tag is wrong, or it was deleted from the registry',
+    remedy: 'the image does not exist: its name or tag is wrong, or it was deleted from the registry',
   },
   {
     cause: 'image',
     when: [PULL],
-    remedy: 'the image’s name, tag, architecture or size, or the execution role’s permission to pull it',
+    remedy: 'check the image’s name, tag, architecture and size, and the execution role’s permission to pull it',
   },
   // -- ECR's credentials and the agent token, which ECS gets in one step
   {
     cause: 'image',
     when: [REGISTRY_AUTH, DENIED],
     remedy:
-      'the execution role may not call ecr:GetAuthorizationToken: an endpoint policy, a permissions boundary or a service control policy denies it, or the role was changed by hand',
+      'the execution role is not allowed to call ecr:GetAuthorizationToken: an endpoint policy, a permissions boundary or a service control policy denies it, or someone changed the role manually',
   },
   {
     cause: 'image',
     when: [REGISTRY_AUTH],
-    remedy: `the tasks have no route to ECR: ${NO_ROUTE}s ecr.api and ecr.dkr, with port 443 open from the tasks, and the gateway endpoint for S3`,
+    remedy: `the tasks have no route to ECR: they need ${NO_ROUTE}s ecr.api and ecr.dkr, with port 443 open from the tasks, and the gateway endpoint for S3`,
   },
   {
     cause: 'secret',
     when: [SECRET, /Access to KMS is not allowed|kms:Decrypt/i],
     remedy:
-      'the agent token’s secret has a customer managed key, and the execution role may not use it: its key policy must let the role call kms:Decrypt',
+      'the agent token’s secret is encrypted with a customer managed key that the execution role is not allowed to use: the key policy must allow the role to call kms:Decrypt',
   },
   {
     cause: 'secret',
     when: [/ResourceNotFoundException.*secret|Secrets Manager can't find/i],
     remedy:
-      'the agent token’s secret is gone, is scheduled for deletion, or is in another Region: compare agentTokenSecret with Secrets Manager',
+      'the agent token’s secret was deleted, is scheduled for deletion, or is in another Region: compare agentTokenSecret with Secrets Manager',
   },
   {
     cause: 'secret',
     when: [SECRET, DENIED],
     remedy:
-      'the execution role may not read the agent token’s secret (secretsmanager:GetSecretValue): deploy the stack again; then look at the secret’s own policy, an endpoint policy, a permissions boundary and a service control policy. A name that ends with a hyphen and six characters must be given as an ARN',
+      'the execution role is not allowed to read the agent token’s secret (secretsmanager:GetSecretValue): deploy the stack again; if that doesn’t help, check the secret’s own policy, endpoint policies, permissions boundaries and service control policies. If the secret’s name ends with a hyphen and six characters, set its ARN instead',
   },
   {
     cause: 'secret',
     when: [SECRET, UNREACHABLE],
-    remedy: `the tasks have no route to Secrets Manager: ${NO_ROUTE} secretsmanager, with port 443 open from the tasks`,
+    remedy: `the tasks have no route to Secrets Manager: they need ${NO_ROUTE} secretsmanager, with port 443 open from the tasks`,
   },
   {
     cause: 'secret',
     when: [SECRET],
     remedy:
-      'the agent token’s secret could not be read: is it there, may the execution role read and decrypt it, and is there a route to Secrets Manager',
+      'the agent token’s secret could not be read: check that it exists, that the execution role is allowed to read and decrypt it, and that the tasks have a route to Secrets Manager',
   },
   {
     cause: 'network',
     when: [/unable to pull secrets or registry auth/],
-    remedy: `ECS got neither the agent token nor the credentials for ECR, and does not say why: most often there is no route: ${NO_ROUTE}s secretsmanager, ecr.api and ecr.dkr`,
+    remedy: `ECS could read neither the agent token nor the credentials for ECR, and does not say why. Most often the tasks have no route: they need ${NO_ROUTE}s secretsmanager, ecr.api and ecr.dkr`,
   },
   // -- The log
   {
     cause: 'throttled',
     when: [LOG, /ThrottlingException|Rate exceeded/],
     remedy:
-      'CloudWatch Logs throttled CreateLogStream, because many log streams are created at the same time: it passes; if it lasts, raise that quota, or lower maxAgents',
+      'CloudWatch Logs throttled CreateLogStream, because many log streams were created at the same time. This is usually temporary; if it lasts, raise that quota, or lower maxAgents',
   },
   {
     cause: 'log',
     when: [LOG, DENIED],
     remedy:
-      'the execution role may not create log streams in the pool’s log group: deploy the stack again; then look at an endpoint policy, a permissions boundary and a service control policy',
+      'the execution role is not allowed to create log streams in the pool’s log group: deploy the stack again; if that doesn’t help, check endpoint policies, permissions boundaries and service control policies',
   },
   {
     cause: 'log',
     when: [LOG, UNREACHABLE],
-    remedy: `the tasks have no route to CloudWatch Logs: ${NO_ROUTE} logs, with port 443 open from the tasks. The log group is most likely there`,
+    remedy: `the tasks have no route to CloudWatch Logs: they need ${NO_ROUTE} logs, with port 443 open from the tasks. The log group itself most likely exists`,
   },
   {
     cause: 'log',
     when: [LOG, /log group does not exist/i],
-    remedy: 'the pool’s log group is gone: deploy the stack again',
+    remedy: 'the pool’s log group was deleted: deploy the stack again',
   },
   {
     cause: 'log',
     when: [LOG],
     remedy:
-      'the pool’s log stream could not be created: is the log group there, may the execution role write to it, and is there a route to CloudWatch Logs',
+      'the pool’s log stream could not be created: check that the log group exists, that the execution role is allowed to write to it, and that the tasks have a route to CloudWatch Logs',
   },
   // -- The network interface
   {
     cause: 'addresses',
     when: [/InsufficientFreeAddresses|enough free addresses|with public IP assignment enabled in subnet/i],
     remedy:
-      'the subnets have no free address left, and each task takes one: use larger or further subnets, or lower maxAgents',
+      'the subnets have no free IP address left, and each task needs one: use larger or additional subnets, or lower maxAgents',
   },
   {
     cause: 'network',
     when: [/attempting to tag the network interface/i],
     remedy:
-      'AWS refused the tags of the network interface: a tag policy of the organization requires other ones; set them in tags, or have network interfaces exempted',
+      'AWS refused the tags of the network interface, because a tag policy of the organization requires other tags: set the required tags in tags, or have network interfaces exempted',
   },
   {
     cause: 'network',
     when: [INTERFACE, /Timeout waiting|Rate limit exceeded/i],
     remedy:
-      'AWS was too slow with the network interface: it passes; if it lasts, fewer tasks at the same time (maxAgents), or look at AWS Health',
+      'AWS took too long to create the network interface. This is usually temporary; if it lasts, lower maxAgents, or check AWS Health',
   },
   {
     cause: 'network',
     when: [INTERFACE],
     remedy:
-      'the network interface could not be made: look for a service control policy, for the quota of network interfaces, and for free addresses in the subnets',
+      'the network interface could not be created: check service control policies, the quota of network interfaces, and free IP addresses in the subnets',
   },
   // -- Fargate
   {
     cause: 'capacity',
     when: [/\bCapacity is unavailable\b|(^|; |TaskFailedToStart: )RESOURCE:/],
-    remedy: 'Fargate had no capacity in the zone: the next launch may find some; add subnets in further zones',
+    remedy:
+      'Fargate had no capacity in this Availability Zone: the next launch may succeed; if it lasts, add subnets in other zones',
   },
   {
     cause: 'platform',
@@ -265,39 +267,39 @@ export const START_CAUSE_TABLE: readonly StartCauseRow[] = [
       /Timeout waiting for EphemeralStorage|\b(InternalError|ContainerRuntimeError|ContainerRuntimeTimeoutError|DockerTimeoutError|CannotInspectContainerError)\b/,
     ],
     remedy:
-      'Fargate itself failed: the next launch is likely to do better; if it lasts, look at AWS Health, or ask AWS Support',
+      'Fargate itself failed: the next launch will probably succeed; if it lasts, check AWS Health, or ask AWS Support',
   },
   // -- The container
   {
     cause: 'container',
     when: [/unable to find user\b|\/etc\/passwd: no such file/i],
     remedy:
-      'the image has no user tfc-agent, and agents run as that user: build it from hashicorp/tfc-agent, or create that user in it',
+      'the image has no user tfc-agent, but agents run as that user: build the image from hashicorp/tfc-agent, or create the user in it',
   },
   {
     cause: 'container',
     when: [/exec format error/],
-    remedy: 'the image is for another CPU architecture than the pool’s: set the pool’s architecture to the image’s',
+    remedy: 'the image is for a different CPU architecture than the pool: set the pool’s architecture to the image’s',
   },
   {
     cause: 'container',
     when: [/executable file not found|\bexec: .*(no such file or direct|permission denied)/],
     remedy:
-      'the image cannot run its first program, which is /bin/sh or the entrypoint: use an image made from hashicorp/tfc-agent that has a shell',
+      'the image cannot run /bin/sh or the entrypoint: use an image that is built from hashicorp/tfc-agent and contains a shell',
   },
   {
     cause: 'container',
     when: [/\bCannotStartContainerError\b/i],
     remedy:
-      'Fargate did not start the container, and the message says why; if the image is hashicorp/tfc-agent, ask AWS Support',
+      'Fargate could not start the container for the reason in the message; if the image is hashicorp/tfc-agent itself, ask AWS Support',
   },
 ];
 
-/** Fargate may cut the message off within the host's name, so report a name only when something follows it. */
+/** Fargate may cut off the message within the hostname, so report a hostname only if more text follows it. */
 function unresolved(detail: string): string {
   const host = /\blookup ([\w.-]+\w)(?= on |: )/.exec(detail)?.[1] ?? 'a host (the message is cut off)';
   if (/\bread udp\b/.test(detail)) {
-    return `the resolver gave no answer for ${host}: check the VPC’s DNS support, its DHCP options, and port 53 in the tasks’ security group`;
+    return `the DNS resolver did not answer for ${host}: check the VPC’s DNS support, its DHCP options, and port 53 in the tasks’ security group`;
   }
-  return `the tasks cannot resolve ${host}: if the stack limits domains (DNS Firewall), add it to network.allowedDomains; in your own VPC, check its DNS support, its DHCP options, the rules of its resolver, and private hosted zones`;
+  return `the tasks cannot resolve ${host}: if the stack limits domains (DNS Firewall), add it to network.allowedDomains; in your own VPC, check DNS support, DHCP options, resolver rules and private hosted zones`;
 }

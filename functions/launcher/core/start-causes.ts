@@ -4,7 +4,7 @@ import { EXIT_CODES } from './start-exit-codes.ts';
 const ENDED_WITH_AN_ERROR: StartCause = {
   cause: 'agent',
   remedy:
-    'the agent ended before it registered: a wrong or revoked agent token, the organization’s agent limit, an architecture other than the pool’s; its log says which',
+    'the agent ended before it registered, and its log shows the cause: a wrong or revoked agent token, the organization’s agent limit, or an image for a different CPU architecture',
 };
 
 const UNKNOWN: StartCause = {
@@ -13,8 +13,9 @@ const UNKNOWN: StartCause = {
 };
 
 /**
- * @param detail what ECS said of the task's end, as `StartFailure` has it. Words explain more than the exit code, which
- * stands last.
+ * Finds the cause of a start failure. ECS's message explains more than the exit code, so the exit code is used last.
+ *
+ * @param detail - the `detail` of a `StartFailure`.
  */
 export function startCauseOf(detail: string): StartCause {
   const row = START_CAUSE_TABLE.find(({ when }) => when.every((pattern) => pattern.test(detail)));

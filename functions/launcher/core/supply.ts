@@ -4,27 +4,27 @@ import { outcomeOf, startFailures, type TaskOutcome } from './task-outcome.ts';
 import type { Agent, Lane, LiveState, LiveTask, QueuedJob, RunningJob, Supply, Task } from './types.ts';
 import { LINGERS_AFTER_MS } from './vendor-timing.ts';
 
-/** ECS's statuses of a task that ends: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
+/** ECS's statuses of a task that has ended or is ending: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html */
 const ENDING = new Set(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED']);
 
-/** ECS's statuses of a task that starts or runs. A status in neither set is new to the launcher. */
+/** ECS's statuses of a task that is starting or running. The launcher doesn't know any status outside of these two sets. */
 const UP = new Set(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING']);
 
 export interface SupplyInput {
-  /** The pool's lanes. A failure in one says nothing about the other. */
+  /** The pool's lanes. Start failures are counted separately for each lane. */
   readonly lanes: readonly Lane[];
-  /** Tasks of the pool, live and recently stopped. */
+  /** The pool's live tasks and its recently stopped tasks. */
   readonly tasks: readonly Task[];
   /**
-   * Agents of the pool: all that pinged since the oldest of {@link tasks} was created, so a task whose agent is absent has none. `undefined` if
-   * the API token can't list them; then nothing is stopped.
+   * The pool's agents that pinged since the oldest of the {@link tasks} was created. If this list doesn't contain a task's agent, that agent
+   * never registered. `undefined` if the API token can't list agents; then nothing is stopped.
    */
   readonly agents: readonly Agent[] | undefined;
-  /** Ids of tasks for which {@link agents} doesn't go back far enough. If their agent is absent, that says nothing. */
+  /** Ids of tasks that are older than the list of {@link agents}. If the list lacks their agents, that proves nothing. */
   readonly agentsUnknownFor?: ReadonlySet<string> | undefined;
-  /** {@link agents} holds every agent that pinged since then; absent: since before every task. */
+  /** {@link agents} contains every agent that pinged since this time; absent: the list goes back to before every task. */
   readonly agentsSinceMs?: number | undefined;
-  /** Jobs that agents execute. Their agents' names also show which agents are busy. */
+  /** Jobs that agents are executing. They also show the names of busy agents. */
   readonly running: readonly RunningJob[];
   /** Jobs that still wait for an agent. */
   readonly queued: readonly Pick<QueuedJob, 'key'>[];
@@ -35,17 +35,17 @@ export function isEnding(lastStatus: string): boolean {
   return ENDING.has(lastStatus);
 }
 
-/** Not stopped and not stopping. */
+/** Whether the task is neither stopped nor stopping. */
 export function isLive(task: Task): boolean {
   return task.desiredStatus !== 'STOPPED' && !isEnding(task.lastStatus);
 }
 
-/** How many of these tasks are free to take a job. */
+/** The number of these tasks that can take a job. */
 export function unclaimed(live: readonly LiveTask[]): number {
   return live.filter(({ state }) => state === 'starting' || state === 'idle').length;
 }
 
-/** Joins tasks and agents by name, and sorts them by what they can still do. */
+/** Matches tasks with agents by name, and determines the state of each task. */
 export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: number): Supply {
   const listed = seen.agents ?? [];
   const agents = byName(listed);
@@ -54,7 +54,7 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
 
   const waiting = new Set<string | undefined>(seen.queued.map((job) => job.key));
   const observed = seen.agents !== undefined;
-  // If the list omits an agent that is known to be busy, the list is incomplete, so nothing is stopped because of it.
+  // If the list omits an agent that is known to be busy, the list is incomplete, so don't stop anything based on it.
   const credible = observed && seen.tasks.every(({ id }) => !busyNames.has(id) || agents.has(id));
 
   const seenLive: LiveTask[] = [];
@@ -90,7 +90,7 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
   return {
     live,
     foreignIdle,
-    // A list that is incomplete or can't be read doesn't make agents fewer.
+    // If the list is incomplete or can't be read, count agents by their tasks, so that the count isn't too low.
     registered: credible
       ? registered(listed)
       : registered(foreign) + live.filter(({ state }) => state !== 'starting' && state !== 'lingering').length,
@@ -104,8 +104,8 @@ export function supplyOf(seen: SupplyInput, startDeadlineMs: number, nowMs: numb
 }
 
 /**
- * The agents by name. If several have one name, because an agent registered again, the one that a stop would harm most counts: the others may be
- * its old rows, and the order of the list says nothing. Of equal ones, the last that pinged counts.
+ * The agents by name. An agent that registers again appears several times with the same name, in any order. Then the row counts whose status
+ * makes a stop most harmful, because the other rows may be old. If two rows have the same status, the one with the later ping counts.
  */
 function byName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   const byHarm: readonly Agent['status'][] = ['exited', 'errored', 'unknown', 'idle', 'busy'];
@@ -115,7 +115,7 @@ function byName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   return new Map(harmlessFirst.map((agent) => [agent.name, agent]));
 }
 
-/** How many of these agents count against the organization agent limit. */
+/** The number of these agents that count against the organization agent limit. */
 function registered(agents: readonly Agent[]): number {
   return agents.filter(({ status }) => ['idle', 'busy', 'unknown'].includes(status)).length;
 }
@@ -123,41 +123,41 @@ function registered(agents: readonly Agent[]): number {
 interface LiveStateInput {
   readonly task: Task;
   readonly agent: Agent | undefined;
-  /** A running job has the agent's name. */
+  /** Whether a running job shows the agent's name. */
   readonly namedByAJob: boolean;
-  /** The list of agents is complete as far as this task is concerned. */
+  /** Whether the list of agents certainly contains this task's agent, if the agent has registered. */
   readonly agentsCredible: boolean;
   readonly startDeadlineMs: number;
 }
 
 function liveState(input: LiveStateInput, nowMs: number): LiveState {
   const { task, agent, namedByAJob, agentsCredible, startDeadlineMs } = input;
-  // A container with an exit code runs nothing, even if a run or HCP Terraform still shows its agent at work.
+  // A container with an exit code has ended, even if HCP Terraform still shows its agent as busy.
   if (task.exitCode !== undefined) return endedState(task, agent, nowMs);
   if (namedByAJob) return 'busy';
   if (agent !== undefined) {
     const states = { idle: 'idle', busy: 'busy', unknown: 'unresponsive', errored: 'errored' } as const;
-    // An incomplete list may lack an agent of the same name that registered later.
+    // The agent may have registered again, and an incomplete list may lack the new row.
     if (agent.status === 'errored' && !agentsCredible) return 'unresponsive';
     if (agent.status !== 'exited') return states[agent.status];
     return agentsCredible ? endedState(task, agent, nowMs) : 'leaving';
   }
   const overdue = task.createdAtMs !== undefined && nowMs - task.createdAtMs > startDeadlineMs;
   if (!overdue) return 'starting';
-  // Without a credible list of agents, a long-lived task may be running a job that no run shows. It isn't supply, and isn't stopped.
-  // A status that AWS adds later may be one in which an agent needs longer to register: such a task counts, and isn't stopped.
+  // Don't stop the task if the list of agents is incomplete, because the task may be running a job that no run shows.
+  // Don't stop it either if AWS has added a new status, in which an agent may need longer to register.
   return agentsCredible && UP.has(task.lastStatus) ? 'overdue' : 'unobserved';
 }
 
-/** The state of a task whose agent has ended. The best evidence for the time of its end is ECS, then the last ping, then the task's creation. */
+/** The state of a task whose agent has ended. The end is the time that ECS reports, else the last ping, else the task's creation. */
 function endedState(task: Task, agent: Agent | undefined, nowMs: number): LiveState {
   const endedMs = task.executionStoppedAtMs ?? agent?.lastPingMs ?? task.createdAtMs;
   return endedMs !== undefined && nowMs - endedMs > LINGERS_AFTER_MS ? 'lingering' : 'leaving';
 }
 
 /**
- * Without agents, and without the names of busy ones, as many of the tasks that seem to be starting count as busy as jobs run. Tasks beyond their
- * start deadline aren't supply anyway.
+ * If neither the list of agents nor a running job shows which agent is busy, marks one starting task as busy for each such job. Tasks that
+ * missed their start deadline don't count as supply, so they are assigned to jobs first.
  */
 function withNamelessJobs(live: readonly LiveTask[], running: readonly RunningJob[]): LiveTask[] {
   const nameless = running.filter(({ agentName }) => agentName === undefined).length;
@@ -168,7 +168,10 @@ function withNamelessJobs(live: readonly LiveTask[], running: readonly RunningJo
   return live.map((one) => (busy.has(one) ? { ...one, state: 'busy' } : one));
 }
 
-/** The number of tasks counts if tags were deleted, and the tag if older tasks are no longer listed. The higher one is right. */
+/**
+ * The highest attempt of each job. It is the number of the job's tasks or the highest attempt tag, whichever is higher: ECS may have deleted
+ * tags, and may no longer list older tasks.
+ */
 function attemptsOf(tasks: readonly Task[]): ReadonlyMap<string, number> {
   const launched = tasks.filter(({ startedBy }) => startedBy !== undefined);
   const byJob = Map.groupBy(launched, ({ startedBy }) => String(startedBy));

@@ -1,29 +1,29 @@
 import { backOffRounds } from './back-off.ts';
 import type { StartFailure, Task } from './types.ts';
 
-/** Prefix of the reason with which the launcher stops a task. It distinguishes the launcher's stops from a person's. */
+/** Prefix of the launcher's stop reasons. It distinguishes the launcher's stops from a person's. */
 export const STOP_REASON_PREFIX = 'agent-launcher: ';
 
-/** Beginning of the launcher's reason for a task that ECS still runs after its agent left. */
+/** Start of the stop reason for a task that ECS still runs although its agent has left. */
 export const AGENT_LEFT = 'its agent left';
 
-/** No real job registers, initializes Terraform and ends in less. A container that ends earlier had no job. */
+/** Minimum duration of a job, including the agent's registration and `terraform init`. A container that ended earlier had no job. */
 const SHORTEST_JOB_MS = 10_000;
 
-/** Exit code of agent-image/entrypoint.sh when its agent left because no job came. */
+/** Exit code of agent-image/entrypoint.sh if its agent left because it got no job. */
 export const LEFT_IDLE_EXIT_CODE = 75;
 
-/** If a container ends in less, its agent is looked up: if it had registered, the list would have it. */
+/** If a container ended in less than this time, the launcher checks in the list of agents whether its agent registered. */
 const QUESTIONABLE_MS = 60_000;
 
 /**
- * Rounds of agents that came up and ended without a job before they count as start failures. One or two may be chance: a job was canceled,
- * or the agents had short jobs that failed and that no list shows.
+ * Number of consecutive rounds in which agents registered and ended without a job, before they count as start failures. One or two rounds
+ * can have harmless causes, such as a canceled job or short unlisted jobs that failed.
  */
 const ROUNDS_WITHOUT_A_JOB = 3;
 
 /**
- * ECS's stop codes, by what ended the task: the task itself, a caller of StopTask, or `others`, which are AWS or a scheduler.
+ * ECS's stop codes, by what ended the task: the task itself, a caller of StopTask, or `others` (AWS or a scheduler).
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
  */
 export const STOP_CODES: ReadonlyMap<string, 'task' | 'caller' | 'others'> = new Map([
@@ -36,48 +36,48 @@ export const STOP_CODES: ReadonlyMap<string, 'task' | 'caller' | 'others'> = new
   ['InfrastructureHealth', 'others'],
 ]);
 
-/** Evidence about how a task started. */
+/** Evidence about a task's start. */
 export interface Evidence {
-  /** Its agent is in the pool's list. */
+  /** The pool's list contains the task's agent. */
   readonly registered: boolean;
-  /** A running job has its agent's name, or HCP Terraform reports the agent as busy. */
+  /** A running job shows the agent's name, or HCP Terraform reports the agent as busy. */
   readonly busy: boolean;
-  /** The agents could be listed. */
+  /** The launcher could list the agents. */
   readonly agentsObserved: boolean;
-  /** The job that it was launched for is still queued. */
+  /** The job that the task was launched for is still queued. */
   readonly jobWaits: boolean;
-  /** It is a warm agent or a sweep. */
+  /** The task is a warm agent or a sweep. */
   readonly standing: boolean;
-  /** It is a sweep, for a job that no list of runs shows. Such a job may end within seconds. */
+  /** The task is a sweep. The unlisted jobs that it takes can end within seconds. */
   readonly sweep: boolean;
-  /** How long a warm agent should wait for a job; absent: unknown, or it isn't a warm agent. */
+  /** How long a warm agent should wait for a job; absent: unknown, or the task isn't a warm agent. */
   readonly idleMs?: number | undefined;
-  /** The list of agents goes back to before the task, so an agent that isn't in it never registered. */
+  /** The list of agents goes back to before the task. So if the list lacks its agent, the agent never registered. */
   readonly listedSinceStart: boolean;
 }
 
 /**
  * How a task started.
  *
- * - `failed`: no agent came up. `up`: an agent came up.
- * - `fruitless`: an agent came up and ended without a job while its own job still waits.
- * - `served`: it has or had a job.
+ * - `failed`: its agent never registered. `up`: its agent registered.
+ * - `fruitless`: its agent registered and ended without a job, although one was waiting.
+ * - `served`: its agent has or had a job.
  */
 export type TaskOutcome = 'failed' | 'up' | 'fruitless' | 'served' | 'unknown';
 
-/** How a task started, as far as the evidence shows. */
+/** Determines from the evidence how a task started. */
 export function outcomeOf(task: Task, witnesses: Evidence): TaskOutcome {
   const { registered, busy, jobWaits, standing, sweep, idleMs = 0 } = witnesses;
   if (busy) return 'served';
-  // The entrypoint ends only an agent that waits for a job. Such an agent had registered, even if the list lacks it.
+  // The entrypoint uses this exit code only for an agent that waited for a job. That agent had registered, even if the list lacks it.
   if (!registered && task.exitCode !== LEFT_IDLE_EXIT_CODE) return startWithoutAgent(task, witnesses);
-  // ECS reports a container's end up to half a minute before the task is STOPPED.
+  // ECS reports the end of a container up to half a minute before the task is STOPPED.
   const ended = task.lastStatus === 'STOPPED' || task.exitCode !== undefined;
   if (!ended || endedByOthers(task)) return 'up';
-  // An agent that left because no job came proves nothing if another agent took its job, if the job was canceled, or if it had none.
-  // A warm agent leaves when its time is over. One that leaves long before would be replaced again and again.
+  // If the job no longer waits, an agent that left without a job is harmless: another agent took the job, or the job was canceled.
+  // But a warm agent that leaves long before its idle time is over counts, or the launcher would replace it again and again.
   if (!jobWaits && task.exitCode === LEFT_IDLE_EXIT_CODE) return ranMs(task) < idleMs / 2 ? 'fruitless' : 'up';
-  // A policy evaluation doesn't initialize Terraform, so a sweep may have a job and still end soon.
+  // A policy evaluation doesn't initialize Terraform, so a sweep may end soon although it had a job.
   if (!jobWaits && (!standing || sweep)) return 'served';
   return leftWithoutJob(task) ? 'fruitless' : 'served';
 }
@@ -91,8 +91,10 @@ function leftWithoutJob(task: Task): boolean {
 }
 
 /**
- * A stop code that AWS adds later proves nothing about a task that had started. A task that never started is a failure whatever its code:
- * without a back-off, a permanent fault would launch a task in every tick.
+ * Whether AWS or a person ended the task, so that its end proves nothing.
+ *
+ * An unknown stop code of a task that had started proves nothing either. But a task that never started is a failure, whatever its stop code:
+ * without a back-off, a permanent fault would cause a launch in every tick.
  */
 function endedByOthers(task: Task): boolean {
   if (hasUnknownStopCode(task)) return task.startedAtMs !== undefined;
@@ -105,44 +107,45 @@ function hasUnknownStopCode({ stopCode }: Task): boolean {
 }
 
 /**
- * How a task started whose agent is in no list. Exit codes alone aren't enough: HashiCorp doesn't document what `tfc-agent` returns after a failed
- * Terraform operation or after a signal, and a wrong image may exit with 0. Whether the task's own job still waits is better evidence.
+ * Determines how a task started if no list contains its agent. The exit code alone isn't enough: HashiCorp doesn't document the exit codes of
+ * `tfc-agent` after a failed Terraform operation or a signal, and a wrong image can exit with 0. It is better evidence whether the
+ * task's own job still waits.
  */
 function startWithoutAgent(
   task: Task,
   { agentsObserved, jobWaits, standing, listedSinceStart }: Evidence,
 ): TaskOutcome {
   if (task.lastStatus !== 'STOPPED' || endedByOthers(task)) return 'unknown';
-  // A lingering task is judged by its exit code, as if ECS had stopped it in time.
+  // The launcher stopped the task because its agent didn't register. It stops a lingering task as well, which is judged by its exit code.
   if (task.stopCode === 'UserInitiated' && task.stoppedReason?.includes(AGENT_LEFT) !== true) return 'failed';
   if (task.stopCode === 'TaskFailedToStart' || task.startedAtMs === undefined) return 'failed';
-  // The list goes back to before every failure, so an agent that isn't in it didn't come up. But HashiCorp doesn't document how long the
-  // list keeps exited agents, so a good end of a task whose job no longer waits proves nothing.
+  // The list goes back to before every failure, so an agent that isn't in it never registered. But HashiCorp doesn't document how long the
+  // list keeps exited agents. So exit code 0 proves nothing if the task's job no longer waits.
   if (agentsObserved) {
-    // A slot of a warm agent always waits. Without this, an image that isn't the agent and exits with 0 is launched forever.
+    // The slot of a warm agent always waits for an agent. Without this line, a wrong image that exits with 0 would be launched forever.
     if (standing && listedSinceStart) return 'failed';
     return jobWaits || task.exitCode !== 0 || ranMs(task) < SHORTEST_JOB_MS ? 'failed' : 'unknown';
   }
-  // Without a list of agents, each piece of evidence may be wrong, but hardly two of them.
+  // Without a list of agents, one piece of evidence may be wrong, but two of them hardly ever are.
   const signs = [jobWaits, task.exitCode !== 0, ranMs(task) < SHORTEST_JOB_MS].filter(Boolean).length;
   if (signs >= 2) return 'failed';
   return signs === 1 ? 'unknown' : 'served';
 }
 
-/** How long its container ran. */
+/** How long the task's container ran. */
 function ranMs({ startedAtMs, executionStoppedAtMs, stoppedAtMs }: Task): number {
   if (startedAtMs === undefined) return 0;
   return (executionStoppedAtMs ?? stoppedAtMs ?? startedAtMs) - startedAtMs;
 }
 
-/** Whether the end of a stopped task leaves open if its agent ever registered. */
+/** Whether the end of a stopped task doesn't show if its agent ever registered. */
 export function isQuestionable(task: Task): boolean {
   return (task.exitCode !== 0 && task.exitCode !== LEFT_IDLE_EXIT_CODE) || ranMs(task) < QUESTIONABLE_MS;
 }
 
 /**
- * Consecutive start failures, oldest first: tasks without an agent since the last one with an agent and, if there are too many to be chance,
- * agents without a job since the last one with a job.
+ * Consecutive start failures, oldest first. They are the tasks whose agent didn't register, since the last task whose agent did. If many agents
+ * end without a job, those since the last agent with a job count as well.
  */
 export function startFailures(starts: readonly { readonly task: Task; readonly start: TaskOutcome }[]): StartFailure[] {
   const last = (...kinds: TaskOutcome[]): number =>

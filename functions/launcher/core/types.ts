@@ -1,24 +1,24 @@
 /**
- * The launcher's terms as types: what is observed, what is decided. Every time is epoch milliseconds.
+ * The types that the launcher uses for observations and decisions. Every time is in epoch milliseconds.
  */
 
 /** The parts of a run that an agent executes. */
 export const PHASES = ['plan', 'apply'] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** How AWS bills a task: `spot` is cheaper, and AWS may reclaim it with two minutes' notice. */
+/** How AWS bills a task. `spot` is cheaper, but AWS can end the task with two minutes' notice. */
 export const CAPACITIES = ['on-demand', 'spot'] as const;
 export type Capacity = (typeof CAPACITIES)[number];
 
-/** A part of a pool: agents that accept these phases, in tasks of one family. Each phase has one lane. */
+/** The part of a pool that shares one task definition. Its agents accept the given phases. Each phase belongs to exactly one lane. */
 export interface Lane {
   readonly phases: readonly Phase[];
-  /** Family of the task definition. Its environment sets what the agents accept. */
+  /** Family of the task definition. Its environment variables determine which jobs the agents accept. */
   readonly taskDefinition: string;
   readonly capacity: Capacity;
   /** Warm agents and sweeps of the lane; absent: none. */
   readonly standing?: Standing | undefined;
-  /** `false`: its agents don't evaluate policy sets, so no agent is started for a run that waits after its plan. */
+  /** `false`: the lane's agents don't evaluate policy sets, so the launcher starts none for a run in a post-plan status. */
   readonly acceptsPolicies?: boolean | undefined;
 }
 
@@ -26,45 +26,45 @@ export interface Lane {
 export const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
 export type Day = (typeof DAYS)[number];
 
-/** When agents are kept warm. */
+/** The times at which the launcher keeps warm agents. */
 export interface Schedule {
   readonly days: readonly Day[];
   /** Minutes since midnight, inclusive; `toMinute` is exclusive. */
   readonly fromMinute: number;
   readonly toMinute: number;
-  /** IANA name: the schedule follows its daylight saving time. */
+  /** IANA name. The schedule follows the zone's daylight saving time. */
   readonly timeZone: string;
 }
 
-/** Agents that a lane has although no job is queued. */
+/** Settings for the warm agents and sweeps of a lane. */
 export interface Standing {
-  /** Distinguishes the lane from the others of the cluster in tokens and `startedBy`; letters and digits. */
+  /** Identifies the lane in client tokens and in `startedBy`; letters and digits. */
   readonly id: string;
-  /** Agents that wait for a job. One that gets a job is replaced. */
+  /** Warm agents. When an agent gets a job, the launcher replaces it. */
   readonly warm?: { readonly agents: number; readonly idleSeconds: number; readonly schedule?: Schedule } | undefined;
-  /** Interval of sweeps: one agent each time, for jobs that no list of runs shows. */
+  /** Interval between sweeps. */
   readonly sweepMs?: number | undefined;
 }
 
-/** `run-…/plan`: identifies a job, and is the `startedBy` of every task launched for it. */
+/** Identifies a job, such as `run-…/plan`. It is the `startedBy` of every task that was launched for the job. */
 export type JobKey = `${string}/${Phase}`;
 
-/** A run as HCP Terraform lists it, reduced to what the launcher decides on. */
+/** A run as HCP Terraform lists it, with only the data that the launcher needs. */
 export interface Run {
   /** `run-…`. */
   readonly id: string;
   /** `ws-…`. */
   readonly workspaceId: string;
-  /** HCP Terraform's status. This launcher may not know it. */
+  /** HCP Terraform's status. The launcher may not know it. */
   readonly status: string;
   readonly createdAtMs: number;
-  /** When it entered {@link status}, or the latest time that HCP Terraform reports for it; absent if it reports none. */
+  /** When the run entered its {@link status}, or else the latest of the run's timestamps; absent if there are none. */
   readonly statusSinceMs?: number | undefined;
   readonly planQueuedAtMs?: number | undefined;
   readonly planningAtMs?: number | undefined;
   readonly applyQueuedAtMs?: number | undefined;
   readonly applyingAtMs?: number | undefined;
-  /** Name of the agent that executes or executed the plan; absent until an agent took it, and on Terraform Enterprise. */
+  /** Name of the agent that executes or executed the plan; absent until an agent takes the job, and on Terraform Enterprise. */
   readonly planAgentName?: string | undefined;
   /** The same for the apply. */
   readonly applyAgentName?: string | undefined;
@@ -79,7 +79,7 @@ export interface QueuedJob {
   readonly queuedAtMs: number;
 }
 
-/** A run whose plan has ended. It may wait for an agent to evaluate its policy sets; the list of runs doesn't say. */
+/** A run whose plan has ended. It may be waiting for an agent to evaluate its policy sets, but the list of runs doesn't show that. */
 export interface WaitingRun {
   readonly runId: string;
   /** One of the post-plan statuses of `demand.ts`. */
@@ -89,21 +89,21 @@ export interface WaitingRun {
   readonly sinceMs: number;
 }
 
-/** A warm agent or a sweep: an agent that is wanted although no job is queued. */
+/** A warm agent or a sweep: an agent that the launcher starts although no job is queued. */
 export interface StandingJob {
   /** The `startedBy` of its task. The last part numbers the warm agents, or the sweeps of a lane or of a run. */
   readonly key: `warm/${string}/${number}` | `sweep/${string}/${number}`;
   readonly phase: Phase;
   readonly queuedAtMs: number;
-  /** Attempts have higher numbers than this. */
+  /** The first attempt has the next higher number. */
   readonly attemptsBefore: number;
-  /** How long its agent waits for a job, instead of the pool's idle window. */
+  /** How long the agent waits for a job. It replaces the pool's idle window. */
   readonly idleSeconds: number;
-  /** A sweep: it has one task and is never launched again. */
+  /** True for a sweep, which has one task and is never launched again. */
   readonly singleAttempt: boolean;
-  /** Why it is wanted, for the log. */
+  /** The reason for the launch, for the log. */
   readonly reason: string;
-  /** Nothing is launched for it now: its token is about to change, and ECS may not show a task launched now before it does. */
+  /** Nothing is launched for it now: its client token is about to change, and ECS may not show a task launched now before that. */
   readonly paused: boolean;
 }
 
@@ -116,25 +116,25 @@ export interface RunningJob {
   readonly startedAtMs?: number | undefined;
 }
 
-/** What the runs of one pool need. */
+/** The jobs of one pool's runs. */
 export interface Demand {
   /** Oldest first. */
   readonly queued: readonly QueuedJob[];
   readonly running: readonly RunningJob[];
-  /** Runs in a post-plan status, the longest wait first. They aren't queued jobs. */
+  /** Runs in a post-plan status, longest wait first. They aren't queued jobs. */
   readonly waiting: readonly WaitingRun[];
   /** Statuses that the launcher doesn't know. Their runs aren't demand. */
   readonly unknownStatuses: readonly string[];
 }
 
-/** HCP Terraform's five agent statuses. A status that it adds later is read as `unknown`: not supply, and never stopped. */
+/** HCP Terraform's five agent statuses. The launcher reads any other status as `unknown`: such an agent isn't supply and is never stopped. */
 export type AgentStatus = 'idle' | 'busy' | 'unknown' | 'errored' | 'exited';
 
 /** An agent as its pool lists it. */
 export interface Agent {
   /** `agent-…`. */
   readonly id: string;
-  /** The id of its ECS task if this launcher started it. */
+  /** If this launcher started the agent, the id of the agent's ECS task. */
   readonly name: string;
   readonly status: AgentStatus;
   /** When it last reached HCP Terraform. For an exited agent, about when it left. */
@@ -147,26 +147,26 @@ export interface Task {
   readonly id: string;
   /** Family of its task definition, which identifies the pool and the lane. */
   readonly family: string;
-  /** Key of the job that it was launched for. Tasks that someone else started have another value or none. */
+  /** Key of the job that the task was launched for. Tasks that someone else started have a different value or none. */
   readonly startedBy?: string | undefined;
-  /** From its tag. ECS deletes the tags of a task that StopTask stopped. */
+  /** The attempt, from the task's tag. ECS deletes the tags of a task that StopTask stopped. */
   readonly attempt?: number | undefined;
   /** ECS's status: PROVISIONING, PENDING, …, STOPPED. */
   readonly lastStatus: string;
-  /** The status that ECS moves it to: RUNNING or STOPPED. */
+  /** The status that ECS is moving the task to: RUNNING or STOPPED. */
   readonly desiredStatus: string;
-  /** Or the earliest known time. A task that is being provisioned may have none. */
+  /** When ECS created the task, or the earliest known time. A task that is being provisioned may have none. */
   readonly createdAtMs?: number | undefined;
-  /** When its container started; absent if it never did. */
+  /** When the task's container started; absent if it never started. */
   readonly startedAtMs?: number | undefined;
-  /** When its container ended; up to half a minute of deprovisioning before {@link stoppedAtMs}. */
+  /** When the task's container ended, up to half a minute before {@link stoppedAtMs}. */
   readonly executionStoppedAtMs?: number | undefined;
   readonly stoppedAtMs?: number | undefined;
   readonly stopCode?: string | undefined;
   readonly stoppedReason?: string | undefined;
   /** Exit code of the agent's container. */
   readonly exitCode?: number | undefined;
-  /** From its task definition. */
+  /** Memory of the task, from its task definition. */
   readonly memoryMiB?: number | undefined;
   /** ECS's message about the container's end, such as `OutOfMemoryError: …`. */
   readonly containerReason?: string | undefined;
@@ -175,10 +175,10 @@ export interface Task {
 /**
  * What the agent of a live task does.
  *
- * - `starting`: no agent has registered yet. `overdue`: none has within the start deadline.
- * - `leaving`: it deregistered, or its container ended. `lingering`: that was minutes ago, and ECS still runs the task.
- * - `unresponsive`: HCP Terraform hasn't heard from it for a while, so it may run a job.
- * - `unobserved`: nothing is known about it.
+ * - `starting`: the agent hasn't registered yet. `overdue`: the agent didn't register within the start deadline.
+ * - `leaving`: the agent deregistered, or its container ended. `lingering`: the agent left minutes ago, but ECS still runs the task.
+ * - `unresponsive`: HCP Terraform hasn't heard from the agent for a while. It may still be running a job.
+ * - `unobserved`: nothing is known about the agent.
  */
 export type LiveState =
   | 'starting'
@@ -206,31 +206,31 @@ export interface StartFailure {
   readonly detail: string;
 }
 
-/** A task that ran out of memory after its agent came up. */
+/** A task that ran out of memory after its agent registered. */
 export interface OutOfMemory {
   readonly task: Task;
   readonly sign: 'OutOfMemoryError' | 'exit code 137';
-  /** The job that its agent had, if a run still says so. */
+  /** The job of the task's agent, if a run still shows it. */
   readonly jobKey?: JobKey;
 }
 
-/** What one pool can serve its demand with. */
+/** The tasks and agents of one pool that run jobs or can take one. */
 export interface Supply {
   readonly live: readonly LiveTask[];
-  /** Idle agents of the pool that this launcher didn't start. They are supply as well. */
+  /** Number of idle agents of the pool that this launcher didn't start. They can take jobs as well. */
   readonly foreignIdle: number;
-  /** Agents that count against the organization agent limit: idle, busy and unknown. */
+  /** Number of agents that count against the organization agent limit: idle, busy and unknown agents. */
   readonly registered: number;
-  /** Own tasks that can take a job: starting and idle ones. */
+  /** Number of the launcher's own tasks that can take a job. They are starting or idle. */
   readonly unclaimed: number;
-  /** Consecutive start failures of each lane, since its last task that came up well, oldest first. */
+  /** Start failures of each lane since the last successful start, oldest first. */
   readonly startFailures: readonly StartFailure[];
   readonly outOfMemory: readonly OutOfMemory[];
   /** The highest attempt among the tasks of each job. */
   readonly attempts: ReadonlyMap<string, number>;
   /** Ids of every observed task, live and recently stopped. */
   readonly seenTaskIds: ReadonlySet<string>;
-  /** Names of the agents that the pool lists or a running job has. */
+  /** Names of agents that the pool's list or a running job shows. */
   readonly agentNames: ReadonlySet<string>;
 }
 
@@ -239,14 +239,14 @@ export interface Limits {
   readonly maxAgents: number;
   /** Maximum number of launches per tick, to stay within ECS's launch rate. */
   readonly maxLaunchesPerTick: number;
-  /** After this time, a task whose agent has not registered is stopped. */
+  /** The launcher stops a task if its agent hasn't registered after this time. */
   readonly startDeadlineMs: number;
-  /** Wait after the first start failure. It doubles with each further one. */
+  /** Wait after the first round of start failures. It doubles with each further round. */
   readonly backOffBaseMs: number;
   readonly backOffMaxMs: number;
 }
 
-/** Start one task for this job. */
+/** A decision to start one task for a job. */
 export interface Launch {
   readonly job: QueuedJob | StandingJob;
   readonly lane: Lane;
@@ -254,7 +254,7 @@ export interface Launch {
   readonly reason: string;
 }
 
-/** Stop this task. It can't be running a job. */
+/** A decision to stop a task that can't be running a job. */
 export interface Stop {
   readonly taskId: string;
   readonly cause: 'agent-never-registered' | 'agent-errored' | 'agent-left';
@@ -268,7 +268,7 @@ export interface Deferral {
   readonly reason: string;
 }
 
-/** What a tick does in one pool, and why. */
+/** Everything that a tick decides about one pool, with the reasons. */
 export interface Decision {
   readonly launches: readonly Launch[];
   readonly stops: readonly Stop[];

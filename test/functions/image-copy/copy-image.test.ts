@@ -115,7 +115,7 @@ function ecr({ known = [] as string[] } = {}) {
 const wanted = { reference: '1.33.0', architecture: 'amd64', targetTag: 'amd64-1' };
 
 describe('copying an image from a registry into ECR', () => {
-  it('copies the image of the architecture with its digest, in parts that ECR takes', async () => {
+  it('copies the image for the architecture with its digest, in parts of a size that ECR accepts', async () => {
     const { fake } = dockerHub();
     const { target, stored, images, sizes } = ecr();
     expect(await copyImage(wanted, source(fake), target)).toBe(digestOf(image));
@@ -132,7 +132,7 @@ describe('copying an image from a registry into ECR', () => {
     ]);
   });
 
-  it('sends no layer that ECR has already', async () => {
+  it('sends no layer that ECR already has', async () => {
     const { fake, asked } = dockerHub();
     const { target, stored } = ecr({ known: [digestOf(layer), digestOf(config)] });
     await copyImage(wanted, source(fake), target);
@@ -140,7 +140,7 @@ describe('copying an image from a registry into ECR', () => {
     expect(asked.filter(({ url }) => url.includes('/blobs/'))).toEqual([]);
   });
 
-  it('asks for the token anonymously, or with the login', async () => {
+  it('requests the token with the login, or anonymously if there is none', async () => {
     const anonymous = dockerHub();
     await source(anonymous.fake).manifest('1.33.0');
     const token = ({ url }: { url: string }) => url.startsWith('https://auth.docker.io/');
@@ -159,22 +159,22 @@ describe('copying an image from a registry into ECR', () => {
       { '/manifests/': answer(429) },
       /registry-1\.docker\.io answers 429.*agentImage\.credentialsSecret/,
     ],
-    ['the image is not there', { '/manifests/': answer(404) }, /has no such image/],
+    ['the image is not there', { '/manifests/': answer(404) }, /answers 404: the image does not exist/],
     ['the login is refused', { auth: answer(401) }, /answers 401.*credentialsSecret/],
     ['the registry is broken', { '/manifests/': answer(503) }, /answers 503/],
-    ['the token is missing', { auth: answer(200) }, /gave no token that can be used/],
+    ['the token is missing', { auth: answer(200) }, /returned no usable token/],
     ['the answer is a web page', { '/manifests/': answer(200, '<html>', 'text/html') }, /media type text\/html/],
     ['the answer is not an image', { '/manifests/': answer(200, '[]', OCI) }, /is not a container image/],
   ])('says what to do when %s', async (_, answers, message) => {
     await expect(copyImage(wanted, source(dockerHub(answers).fake), ecr().target)).rejects.toThrow(message);
   });
 
-  it('names the architecture that the image does not have', async () => {
+  it('reports the architecture that the image does not support', async () => {
     const arm64 = { ...wanted, architecture: 'arm64' };
     await expect(copyImage(arm64, source(dockerHub().fake), ecr().target)).rejects.toThrow(/no image for linux\/arm64/);
   });
 
-  it('copies nothing when the registry answers with another image than the pinned one', async () => {
+  it('copies nothing if the registry answers with a different image than the pinned one', async () => {
     const pinned = { ...wanted, reference: `sha256:${'0'.repeat(64)}` };
     const { fake } = dockerHub({ '/manifests/': answer(200, image, OCI) });
     const { target, images } = ecr();
@@ -182,22 +182,22 @@ describe('copying an image from a registry into ECR', () => {
     expect(images).toEqual([]);
   });
 
-  it('names the host that does not answer', async () => {
+  it('reports the host that does not answer', async () => {
     const unanswered = source(failingWith(new Error('getaddrinfo ENOTFOUND registry-1.docker.io')));
     const words = /registry-1\.docker\.io, which does not answer: getaddrinfo ENOTFOUND/;
     await expect(unanswered.manifest('1')).rejects.toThrow(words);
   });
 
-  it('names the host that the registry redirects to, when that one does not answer', async () => {
+  it('reports the host that the registry redirects to, if that host does not answer', async () => {
     const hostname = 'production.cloudfront.docker.com';
     const unanswered = source(failingWith(Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { hostname })));
     await expect(unanswered.blob(digestOf(layer))).rejects.toThrow(
-      /image hashicorp\/tfc-agent can't be copied.*needs production\.cloudfront\.docker\.com, which does not answer: .*Deploy again/,
+      /image hashicorp\/tfc-agent can't be copied.*requires production\.cloudfront\.docker\.com, which does not answer: .*Deploy again/,
     );
   });
 
   it.each([
-    ['breaks', false, /broke off: other side closed\. Deploy again/],
+    ['breaks', false, /was interrupted: other side closed\. Deploy again/],
     ['takes longer than the time for the copy', true, /did not arrive in time\. Deploy again/],
   ])('reports image, layer and host when a layer %s', async (_, late, message) => {
     const time = new AbortController();
@@ -231,7 +231,7 @@ describe('a manifest', () => {
     },
   );
 
-  it('with one layer that has no digest is not an image', () => {
+  it('is not an image if one layer has no digest', () => {
     const digest = digestOf('a');
     expect(blobsOf({ config: { digest }, layers: [{ digest }, {}] })).toBeUndefined();
   });

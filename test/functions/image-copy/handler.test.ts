@@ -24,7 +24,7 @@ interface Reply {
   readonly status?: number;
   readonly headers?: Record<string, string>;
   readonly body?: string;
-  /** No answer comes, and the connection stays open. */
+  /** The server sends no answer, and keeps the connection open. */
   readonly hangs?: boolean;
 }
 
@@ -36,7 +36,7 @@ const refusal = (cause: string, message: string): Reply => ({
   body: JSON.stringify({ __type: `${cause}Exception`, message }),
 });
 
-/** What the server answers at a path of the registry, or at an operation of AWS. */
+/** The server's answer for a path of the registry or an operation of AWS. */
 let replies: Record<string, Reply>;
 const answers: { readonly method: string | undefined; readonly type: string | undefined; readonly body: string }[] = [];
 const operations: string[] = [];
@@ -176,7 +176,7 @@ describe('the function that copies images', () => {
     ['the registry has no such image', {}, { Reference: '2' }, /answers 404.*Correct its name/],
     ['the pull limit is used up', { [MANIFEST]: { status: 429 } }, {}, /429.*agentImage\.credentialsSecret/],
     ['ECR refuses the image', { PutImage: refusal('LimitExceeded', 'too many images') }, {}, /too many images/],
-    ['ECR does not begin an upload', { InitiateLayerUpload: {} }, {}, /ECR began no upload/],
+    ['ECR does not start an upload', { InitiateLayerUpload: {} }, {}, /ECR did not start the upload/],
     ['a property is wrong', {}, { Architecture: 'mips' }, /Architecture/],
     [
       'the secret cannot be read',
@@ -200,13 +200,13 @@ describe('the function that copies images', () => {
   ])('answers FAILED in time when %s never answers %s', async (service, operation) => {
     replies[operation] = { hangs: true };
     const reason = `${service} did not answer ${operation} in time\\. Deploy again`;
-    // What remains beyond the time that is kept for the answer.
+    // The remaining time, apart from the time that is reserved for the answer.
     expect(await answerTo(event(LOGIN), 22_000)).toEqual(failed(new RegExp(reason)));
     expect(operations.at(-1)).toBe(operation);
   });
 
   it.each(['BatchCheckLayerAvailability', 'InitiateLayerUpload', 'UploadLayerPart', 'CompleteLayerUpload', 'PutImage'])(
-    'ends a request for %s that ECR never answers when the time for the copy is over',
+    'ends a request for %s without an answer when the time for the copy is over',
     async (operation) => {
       const time = new AbortController();
       onHang = () => time.abort();
@@ -223,7 +223,7 @@ describe('the function that copies images', () => {
     },
   );
 
-  it('cuts a long reason off, since CloudFormation refuses an answer of more than 4,096 bytes', async () => {
+  it('cuts off a long reason, because CloudFormation refuses an answer of more than 4,096 bytes', async () => {
     replies['PutImage'] = refusal('LimitExceeded', 'é'.repeat(5_000));
     await answerTo(event());
     expect(Buffer.byteLength(answers[0]?.body ?? '')).toBeLessThan(4_096);
@@ -233,14 +233,14 @@ describe('the function that copies images', () => {
     ['a plain token', login.accessToken],
     ['another document', JSON.stringify({ user: 'acme', password: login.accessToken })],
     ['broken JSON', `{"username":"acme","accessToken":"${login.accessToken}"`],
-  ])('explains a secret that holds %s without repeating it', async (_, SecretString) => {
+  ])('explains that a secret contains %s, without repeating its value', async (_, SecretString) => {
     replies['GetSecretValue'] = { body: JSON.stringify({ SecretString }) };
-    expect(await answerTo(event(LOGIN))).toEqual(failed(/docker-hub is not a login/));
+    expect(await answerTo(event(LOGIN))).toEqual(failed(/docker-hub does not contain a registry login/));
     expect(answers[0]?.body).not.toContain(login.accessToken);
     expect(JSON.stringify(vi.mocked(console.error).mock.calls)).not.toContain(login.accessToken);
   });
 
-  it('never repeats a token that the registry sent, even one that cannot be sent back', async () => {
+  it('never logs a token from the registry, even if the token is not valid in a header', async () => {
     replies[MANIFEST] = {
       status: 401,
       headers: { 'www-authenticate': 'Bearer realm="https://registry.acme.example/token"' },

@@ -13,12 +13,12 @@ const depsOf = (tasks: FakeTasks) => ({
 const launchOf = (runId: string, lane: Lane): Launch => ({ job: queuedJob(runId), lane, attempt: 1, reason: 'queued' });
 const onDemand = (lane: Lane): Lane => ({ ...lane, capacity: 'on-demand' });
 
-describe('the launches of a pool', () => {
+describe('launching for a pool', () => {
   it.each<[string, readonly [Lane, ...Lane[]], Lane, boolean]>([
     ['replaces Spot in a lane on Spot', [PLAN_LANE, APPLY_LANE], onDemand(PLAN_LANE), true],
     ['is what a lane without Spot always has', [PLAN_LANE, APPLY_LANE], APPLY_LANE, false],
     ['replaces nothing in a lane that a deployment removed', [APPLY_LANE], onDemand(PLAN_LANE), false],
-  ])('report that on-demand capacity %s', async (_, lanes, lane, insteadOfSpot) => {
+  ])('reports that on-demand capacity %s', async (_, lanes, lane, insteadOfSpot) => {
     const [outcome] = await launchAll(
       pool('one', { lanes }),
       [launchOf('run-1', lane)],
@@ -28,7 +28,7 @@ describe('the launches of a pool', () => {
     expect(outcome).toMatchObject({ kind: 'launched', insteadOfSpot });
   });
 
-  it('are made ten at a time, and reported in the order of the decision', async () => {
+  it('makes ten launches at a time, and reports them in the order of the decision', async () => {
     const tasks = new FakeTasks();
     const { answer } = tasks;
     let pending = 0;
@@ -49,7 +49,7 @@ describe('the launches of a pool', () => {
   });
 });
 
-it('a stop is reported with its outcome', async () => {
+it('stopping reports the outcome of each stop', async () => {
   const stop = { taskId: 't', cause: 'agent-errored', reason: 'its agent errored' } as const;
   expect(await stopAll([stop], depsOf(new FakeTasks()))).toEqual([{ kind: 'stopped', stop }]);
 });

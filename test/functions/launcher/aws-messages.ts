@@ -1,6 +1,6 @@
 /**
- * What AWS says when a task does not start, word for word: from its documentation and from public reports. None of these
- * messages is invented: a row without a known message gets none here. Cut-off ones were cut off by ECS, which shortens long reasons on Fargate.
+ * AWS's exact messages for tasks that don't start, from its documentation and from public reports. None of these
+ * messages is invented. Some messages end abruptly, because ECS cuts off long reasons on Fargate.
  *
  * Account numbers are replaced by 111122223333. Each message is followed by its source: owner/repository and the number of
  * the issue or pull request, or the page of the AWS documentation.
@@ -70,7 +70,7 @@ export const STOP_MESSAGES = [
     'Error response from daemon: Get https:/XXXXXXXX.dkr.ecr.us-east-1.amazonaws.com/v2/: dial tcp: lookup XXXXXXXX.dkr.ecr.us-east-1.amazonaws.com on 10.5.0.2:53: no such host':
       'docker/for-linux #371',
   }),
-  ...stops('dns', /resolver gave no answer for ecs\.eu-west-1\.amazonaws\.com/, {
+  ...stops('dns', /resolver did not answer for ecs\.eu-west-1\.amazonaws\.com/, {
     'RequestError: send request failed\ncaused by: Post https://ecs.eu-west-1.amazonaws.com/: dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: read udp 10.0.0.2:53: i/o timeout':
       'aws/amazon-ecs-agent #218',
   }),
@@ -81,7 +81,7 @@ export const STOP_MESSAGES = [
       'public notes on endpoints for ECR, GitHub, 2025-11-12',
     'pull command failed: panic: runtime error: invalid memory address or nil pointer dereference': PULL_DOCS,
   }),
-  ...stops('image', /another host than the registry/, {
+  ...stops('image', /separate host that serves the image’s layers/, {
     'failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://production.cloudflare.docker.com/registry-v2/docker/registry/v2/blobs/sha256/...": net/http: TLS handshake timeout':
       'public notes on pulls from Docker Hub, GitHub',
   }),
@@ -152,7 +152,7 @@ export const STOP_MESSAGES = [
     'ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret arn:aws:secretsmanager:eu-central-1:account_id:secret:algo-dev-directus-secret20240626183203358800000004-EaPYTy from secrets manager: AccessDeniedException: Access to KMS is not allowed status code: 400, request id: a87a66d9-f839-4353-b8c2-9984b1465695':
       'GiamPy5/terraform-aws-directus #10',
   }),
-  ...stops('secret', /secret .*is gone/, {
+  ...stops('secret', /secret was deleted/, {
     "ResourceNotFoundException: The task can't retrieve the secret with ARN 'arn:aws:secretsmanager:us-east-1:111122223333:secret:sercret' from AWS Secrets Manager. Check whether the secret exists in the specified Region": `aws/amazon-ecs-agent, ecs-agent/asm; ${DOCS}, resource-not-found-error`,
     "Fetching secret data from AWS Secrets Manager in region us-east-1: secret sercretARN: ResourceNotFoundException: Secrets Manager can't find the specified secret.": `${DOCS}, resource-not-found-error`,
   }),
@@ -188,7 +188,7 @@ export const STOP_MESSAGES = [
     'failed to create task for container: failed to initialize logging driver: failed to create Cloudwatch log stream: operation error CloudWatch Logs: CreateLogStream, exceeded maximum number of attempts, 3, https response error StatusCode: 400, RequestID: f9a0216c-0e95-437c-bd18-cd231f0ed054, api error ThrottlingException: Rate exceeded':
       'docker/for-linux #1508',
   }),
-  ...stops('log', /may not create log streams/, {
+  ...stops('log', /not allowed to create log streams/, {
     'ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: AccessDeniedException: User: arn:aws:sts::zzzzzzzzzzzz:assumed-role/ecs.task.minecraft-server/123456a999ee4b919...':
       'doctorray117/minecraft-ondemand #12',
   }),
@@ -198,7 +198,7 @@ export const STOP_MESSAGES = [
     'ResourceInitializationError: failed to validate logger args: : signal: killed':
       'gist.github.com/bradleybeddoes/7b568d87',
   }),
-  ...stops('log', /log group is gone/, {
+  ...stops('log', /log group was deleted/, {
     'CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. status code: 400':
       'Rayraegah/terraform-aws-hasura #25',
   }),
@@ -207,7 +207,7 @@ export const STOP_MESSAGES = [
       'TechToSpeech/terraform-aws-serverless-static-wordpress #74',
   }),
   // -- The network interface
-  ...stops('addresses', /larger or further subnets/, {
+  ...stops('addresses', /larger or additional subnets/, {
     "Unexpected EC2 error while attempting to Create Network Interface in subnet '': InsufficientFreeAddressesInSubnet":
       'a public fixture of ECS task errors, GitHub; paradisec-archive/nabu #1259 reports 151 of them',
     "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-id'": `${DOCS}, failed-to-start-error, which explains it by too few addresses`,
@@ -217,13 +217,13 @@ export const STOP_MESSAGES = [
       'public report of an incident, GitHub, 2026-04-20',
     'Unexpected EC2 error while attempting to tag the network interface: InvalidParameterValue': 'aws/aws-sdk-js #2425',
   }),
-  ...stops('network', /passes/, {
+  ...stops('network', /usually temporary/, {
     'Timeout waiting for network interface provisioning to complete.':
       'aws-solutions/distributed-load-testing-on-aws #82',
     'Rate limit exceeded while preparing network interface to be attached to instance':
       'a public retry rule of AWS Batch on Fargate, GitHub',
   }),
-  ...stops('network', /service control policy/, {
+  ...stops('network', /service control policies/, {
     'Unexpected EC2 error while attempting to attach network interface to instance':
       'public retry rules of Step Functions, GitHub',
     'ResourceInitializationError: failed to configure ENI: failed to setup regular eni: netplugin failed with no error message':
@@ -235,7 +235,7 @@ export const STOP_MESSAGES = [
     'ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: <reason>': `${DOCS}, stopped-task-error-codes`,
     'CannotInspectContainerError: <reason>': `${DOCS}, stopped-task-error-codes`,
   }),
-  ...stops('capacity', /further zones/, {
+  ...stops('capacity', /other zones/, {
     'Capacity is unavailable at this time. Please try again later or in a different availability zone':
       'sil-org/ecs-deploy #277',
     'TaskFailedToStart: RESOURCE:*': REASONS,
@@ -253,17 +253,17 @@ export const STOP_MESSAGES = [
     'exec /usr/local/bin/streamlit: exec format error': 'aws-samples/amazon-bedrock-serverless-prompt-chaining #213',
     'standard_init_linux.go:219: exec user process caused: exec format error': 'contribsys/faktory #369',
   }),
-  ...stops('container', /cannot run its first program/, {
+  ...stops('container', /cannot run \/bin\/sh or the entrypoint/, {
     'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim: OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "-url": executable file not found in':
       'jenkinsci/amazon-ecs-plugin #258',
     'CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: OCI runtime create failed: container_linux.go:370: starting container process caused: exec: "/opt/sonarqube/bin/run.sh": stat /opt/sonarqube/bin/run.sh...no such file or direct...':
       'aws/amazon-ecs-agent #2954',
   }),
-  ...stops('container', /did not start the container/, {
+  ...stops('container', /could not start the container/, {
     'Cannotstartcontainererror: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error creating device nodes: mknod /run/containerd/io.containerd.runtime.v2.task/fargate.task/962011037cd2435a9aa5f40392d82936-2949673445/rootfs/dev/null: errno 524: unknown)"':
       'aws/amazon-ecs-agent #3526',
   }),
-  // -- Nothing that this stack can cause: not explained by a guess
+  // -- Causes that this stack can't have. They must be reported as unknown.
   ...stops('unknown', /ECS documentation/, {
     'ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: mounting fs-0124b682.efs.us-east-1.amazonaws.com:/var/jenkins_home failed, reason given by server: No such file or directory':
       'cn-terraform/terraform-aws-jenkins #1; there is no EFS here',
@@ -283,7 +283,7 @@ export const REFUSAL_MESSAGES = [
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/batch-poc-schedule-a1297ba/batch-poc-schedule-325ae24 is not authorized to perform: ecs:RunTask on resource: arn:aws:ecs:us-east-1:111122223333:task-definition/batch-poc-aece9bcd:1':
       'pulumi/pulumi #6725',
   }),
-  ...refusals('access', /organization’s policy .*no deployment/, {
+  ...refusals('access', /policy of the organization .*deploying again doesn’t help/, {
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_111122223333-cscdigitalassistan_6e3a3c6c123a8e57/xnxn040\nis not authorized to perform: sqs:receivemessage on resource:\narn:aws:sqs:us-east-2:111122223333:genesys-transcription-latency-test\nwith an explicit deny in a service control policy:\narn:aws:organizations::111122223333:policy/o-y3vn941x7j/service_control_policy/p-kfhxcsd9':
       'public report of an organization’s denial, GitHub; of another service, in IAM’s common form',
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/... is not authorized to perform: ssm:GetParameter on resource: arn:aws:ssm:us-east-1::parameter/cdk-bootstrap/hnb659fds/version because no service control policy allows the ssm:GetParameter action':
@@ -291,13 +291,13 @@ export const REFUSAL_MESSAGES = [
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/admin/username-session is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-west-2:111122223333:secret:ADAdminSecret with an explicit deny in a resource control policy':
       'public notes on resource control policies, GitHub; of another service, in IAM’s common form',
   }),
-  ...refusals('access', /permissions boundary .*no deployment/, {
+  ...refusals('access', /permissions boundary .*deploying again doesn’t help/, {
     'AccessDeniedException: User: arn:aws:sts::<acct>:assumed-role/cdk-<q>-deploy-role-.../aws-cdk-node is not authorized to perform: iam:PassRole on resource: arn:aws:iam::<acct>:role/cdk-<q>-cfn-exec-role-... because no permissions boundary allows the iam:PassRole action':
       'public notes on permissions boundaries and the CDK, GitHub',
     'AccessDenied: ... with an explicit deny in a permissions boundary':
       'public notes on permissions boundaries, GitHub',
   }),
-  ...refusals('access', /endpoint policy .*no deployment/, {
+  ...refusals('access', /endpoint policy .*deploying again doesn’t help/, {
     'AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/PLM-ECS-PLMECSTaskExecutionAndTaskRole-1I2VC5SGVU8Y1/8ff4fbc265ee40bba57f8f709c43fef3 is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no VPC endpoint policy allows the ecr:GetAuthorizationToken action':
       'public notes on endpoint policies, GitHub, 2023-03-13; of another service, in IAM’s common form',
   }),
@@ -316,7 +316,7 @@ export const REFUSAL_MESSAGES = [
     "ClientException: ECS was unable to assume the role 'arn:aws:iam::111122223333:role/ecsTaskExecutionRole' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.":
       'public report of a deployment on Fargate, GitHub; boto/boto3 #1878 in a service’s events',
   }),
-  ...refusals('task-role', /within a minute/, {
+  ...refusals('task-role', /a minute after a deployment/, {
     "ClientException: ECS was unable to assume the role 'arn:aws:iam::x:role/bloom-dbinit-container' that was provided for this task.":
       'public Terraform module that waits 30 s for it, GitHub',
   }),
@@ -328,13 +328,13 @@ export const REFUSAL_MESSAGES = [
       'clowdhaus/eks-reference-architecture #12',
   }),
   // -- Throttling
-  ...refusals('throttled', /next tick/, {
+  ...refusals('throttled', /tries again/, {
     'ThrottlingException: Rate exceeded': 'dask/dask-cloudprovider #309',
     'InvalidParameterException: Error retrieving security group information for [sg-05937427457b61ff5]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)':
       'dask/dask-cloudprovider #56',
   }),
   // -- Addresses, quotas, capacity
-  ...refusals('addresses', /larger or further subnets/, {
+  ...refusals('addresses', /larger or additional subnets/, {
     'InvalidParameterException: InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy the request.':
       'aws/amazon-vpc-cni-k8s #40, EC2’s own words',
   }),
@@ -346,14 +346,14 @@ export const REFUSAL_MESSAGES = [
     "You've reached the limit on the number of spot tasks you can run concurrently.": 'aws/copilot-cli #2685',
     'The requested CPU configuration is above your limit': 'dask/dask-cloudprovider #299',
   }),
-  ...refusals('capacity', /further zones/, {
+  ...refusals('capacity', /other zones/, {
     'Capacity is unavailable at this time. Please try again later or in a different availability zone':
       'gchq/sleeper #904',
     'RESOURCE:CPU': 'apache/airflow #22255',
     'RESOURCE:MEMORY': 'aws/amazon-ecs-cli #178',
     'RESOURCE:ENI': REASONS,
   }),
-  // -- What was deployed
+  // -- Changed or deleted resources
   ...refusals('misconfiguration', /deploy the stack again/, {
     'ClusterNotFoundException: Cluster not found.': 'fabfuel/ecs-deploy',
     'ClientException: TaskDefinition not found.': 'Cloud-CV/EvalAI #2419',

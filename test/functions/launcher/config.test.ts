@@ -15,7 +15,7 @@ const good = {
   [ENV.securityGroups]: 'sg-a',
 };
 
-/** The environment with these pools, and perhaps with other variables. */
+/** The environment with these pools and these other variables. */
 const withPools = (pools: readonly object[], more: Record<string, string | undefined> = {}) => ({
   ...good,
   [ENV.agentPools]: JSON.stringify(pools),
@@ -39,7 +39,7 @@ function faultsOf(environment: Record<string, string | undefined>) {
 }
 
 describe('the environment', () => {
-  it('becomes the configuration, with defaults for what is optional', () => {
+  it('becomes the configuration, with defaults for optional values', () => {
     expect(parseConfig(good)).toEqual({
       hostname: 'app.terraform.io',
       pools: [
@@ -65,7 +65,7 @@ describe('the environment', () => {
     });
   });
 
-  it('gives a pool its own organization and token where it has them', () => {
+  it('can set an organization and an API token for a single pool', () => {
     const own = [
       {
         name: 'x',
@@ -79,14 +79,14 @@ describe('the environment', () => {
     expect(parseConfig(withPools(own)).pools).toMatchObject(own);
   });
 
-  it('gives a pool a lane for each phase where it has them', () => {
+  it('can set a lane for each phase', () => {
     expect(parseConfig(withLanes([{ ...PLAN, capacity: 'spot' }, APPLY])).pools[0]?.lanes).toEqual([
       { taskDefinition: 'x-plan', phases: ['plan'], capacity: 'spot' },
       { taskDefinition: 'x-apply', phases: ['apply'], capacity: 'on-demand', acceptsPolicies: false },
     ]);
   });
 
-  it('refuses pools that share a task definition family or a name, all at once', () => {
+  it('is refused if pools share a task definition family or a name, and the error lists all faults', () => {
     const pools = [
       { name: 'x', maxAgents: 1, lanes: [PLAN, APPLY] },
       { name: 'x-apply', maxAgents: 1, lanes: [{ taskDefinition: 'x-apply' }] },
@@ -99,7 +99,7 @@ describe('the environment', () => {
     );
   });
 
-  it('refuses two lanes that both start agents for runs in a post-plan status, with their names and the remedy', () => {
+  it('is refused if two lanes start agents for policy evaluations, and the error has their names and a remedy', () => {
     const plan = { taskDefinition: 's_plan_x', phases: ['plan'] };
     const apply = { taskDefinition: 's_apply_x', phases: ['apply'] };
     const { faults } = faultsOf(withLanes([plan, apply]));
@@ -107,9 +107,9 @@ describe('the environment', () => {
       {
         name: ENV.agentPools,
         given: expect.stringContaining(
-          '0.lanes: s_plan_x and s_apply_x both start agents for runs in a post-plan status; one lane may: set "policies": false in the others',
+          '0.lanes: s_plan_x and s_apply_x both start agents for policy evaluations; only one of them may: set "policies": false in the others',
         ),
-        allowed: expect.stringContaining('at most one of them without "policies" false'),
+        allowed: expect.stringContaining('at least one has "policies": false'),
       },
     ]);
     const planOff = { ...plan, policies: false };
@@ -123,7 +123,7 @@ describe('the environment', () => {
     }
   });
 
-  it('refuses one id for two pools', () => {
+  it('is refused if two pools have the same id', () => {
     const pools = ['x', 'y'].map((name) => ({ name, id: 'apool-1', maxAgents: 1, lanes: [{ taskDefinition: name }] }));
     expect(faultsOf(withPools(pools)).faults[0]?.given).toMatch(/pool id apool-1 is shared by pool x and pool y/);
   });
@@ -131,7 +131,7 @@ describe('the environment', () => {
   it.each([
     ['a pool whose warm agents leave the other lane no slot', 2, undefined, ENV.agentPools],
     ['warm agents that leave another lane no agent of agentsCeiling', 3, '2', ENV.agentsCeiling],
-  ])('refuses %s', (_, maxAgents, agentsCeiling, name) => {
+  ])('is refused with %s', (_, maxAgents, agentsCeiling, name) => {
     const lanes = [{ ...PLAN, warm: { agents: 2, idleSeconds: 3600 } }, APPLY];
     expect(faultsOf(withLanes(lanes, { [ENV.agentsCeiling]: agentsCeiling }, maxAgents)).faults).toMatchObject([
       { name },
@@ -139,7 +139,7 @@ describe('the environment', () => {
     expect(() => parseConfig(withLanes(lanes, { [ENV.agentsCeiling]: '3' }, 3))).not.toThrow();
   });
 
-  it('accepts a host with a port, in any case', () => {
+  it('can contain a host with a port, in upper or lower case', () => {
     expect(parseConfig({ ...good, [ENV.hostname]: 'TFE.acme.example:8443' }).hostname).toBe('tfe.acme.example:8443');
   });
 
@@ -148,15 +148,15 @@ describe('the environment', () => {
     [ENV.startDeadlineSeconds, '600', { tick: { limits: { startDeadlineMs: 600_000 } } }],
     [ENV.agentsCeiling, '1', { tick: { agentsCeiling: 1 } }],
     [ENV.assignPublicIp, 'ENABLED', { placement: { assignPublicIp: 'ENABLED' } }],
-  ])('reads %s', (name, value, expected) => {
+  ])('is read with %s', (name, value, expected) => {
     expect(parseConfig({ ...good, [name]: value })).toMatchObject(expected);
   });
 
-  it('reports every fault at once', () => {
+  it('causes one error that lists every fault', () => {
     expect(faultsOf({}).faults.map(({ name }) => name)).toEqual(Object.keys(good));
   });
 
-  it('an error doesn’t repeat the given values, since a token may be in the wrong variable', () => {
+  it('an error doesn’t contain the given values, because a token may be in the wrong variable', () => {
     const error = faultsOf({ ...good, [ENV.hostname]: 'x.atlasv1.secret token' });
     expect(error.message).not.toContain('atlasv1');
   });
@@ -185,7 +185,7 @@ describe('a variable of the environment', () => {
     [ENV.activePollSeconds, '60'],
     [ENV.startDeadlineSeconds, '30', '3600'],
     [ENV.agentsCeiling, '999999999'],
-  ])('%s accepts its minimum and maximum', (name, ...values) => {
+  ])('%s can have its minimum and its maximum', (name, ...values) => {
     for (const value of values) expect(namesOf({ ...good, [name]: value }), value).toEqual([]);
   });
 
@@ -202,11 +202,11 @@ describe('a variable of the environment', () => {
     [ENV.activePollSeconds, '61', '1.5', ' 1', '1 s', '-1', 'often', ''],
     [ENV.startDeadlineSeconds, '1', '29', '3601'],
     [ENV.agentsCeiling, '-1', '0', '1000000000000', ''],
-  ])('%s refuses other values', (name, ...values) => {
+  ])('%s can’t have other values', (name, ...values) => {
     for (const value of values) expect(namesOf({ ...good, [name]: value }), value).toEqual([name]);
   });
 
-  it('is a list of names without the white space and the empty entries between them', () => {
+  it('is read as a list of names, without spaces and empty entries', () => {
     const { placement } = parseConfig({
       ...good,
       [ENV.subnets]: ' subnet-a , ,subnet-b,',
@@ -224,7 +224,7 @@ describe('a variable of the environment', () => {
     ['the most frequent sweep', { sweepMinutes: 10 }],
     ['the least frequent sweep', { sweepMinutes: 1440 }],
     ['an id', {}, { id: 'apool-Az09' }],
-  ])('describes a pool with %s', (_, lane, pool) => {
+  ])('can describe a pool with %s', (_, lane, pool) => {
     expect(namesOf(withLane(lane, pool))).toEqual([]);
   });
 
@@ -269,11 +269,11 @@ describe('a variable of the environment', () => {
     ['an empty organization', {}, { organization: ' ' }],
     ['an empty secret', {}, { apiTokenSecret: ' ' }],
     ['a member of the pool that nobody knows', {}, { colour: 'red' }],
-  ])('does not describe a pool with %s', (_, lane, pool) => {
+  ])('can’t describe a pool with %s', (_, lane, pool) => {
     expect(namesOf(withLane(lane, pool))).toEqual([ENV.agentPools]);
   });
 
-  it('that is refused is reported with its length, at most three wrong places, and the remedy', () => {
+  it('is reported with its length, at most three faults, and a remedy if it is refused', () => {
     const lanes = { taskDefinition: '', capacity: 'x', warm: 1, sweepMinutes: 1 };
     const [fault] = faultsOf(withLane(lanes)).faults;
     expect(fault).toMatchObject({ name: ENV.agentPools, remedy: expect.stringContaining('set the variable') });
@@ -293,14 +293,14 @@ describe('a variable of the environment', () => {
     [ENV.subnets, /1 to 16 subnet ids/],
     [ENV.securityGroups, /1 to 5 security group ids/],
     [ENV.assignPublicIp, /DISABLED or ENABLED/],
-    [ENV.activePollSeconds, /seconds from 0 to 60/],
-    [ENV.startDeadlineSeconds, /seconds from 30 to 3600/],
-    [ENV.agentsCeiling, /integer from 1, or nothing/],
+    [ENV.activePollSeconds, /integer from 0 to 60/],
+    [ENV.startDeadlineSeconds, /integer from 30 to 3600/],
+    [ENV.agentsCeiling, /integer of at least 1, or no value/],
   ])('%s is refused with what is allowed', (name, allowed) => {
     expect(faultsOf({ ...good, [name]: '' }).faults).toMatchObject([{ name, allowed: expect.stringMatching(allowed) }]);
   });
 
-  it('that limits the organization’s agents counts its pools together, and each organization separately', () => {
+  it('AGENTS_CEILING applies to all pools of an organization together, and to each organization separately', () => {
     const pool = (name: string, more: object = {}) => ({
       name,
       maxAgents: 10,
@@ -320,13 +320,13 @@ describe('a variable of the environment', () => {
   });
 });
 
-describe('a lane that keeps warm agents or sweeps', () => {
+describe('a lane with warm agents or sweeps', () => {
   const standingOf = (lane: object, more: Record<string, string> = {}) => {
     return parseConfig(withLanes([{ taskDefinition: 'x', ...lane }], more)).pools[0]?.lanes[0].standing;
   };
   const warm = { agents: 2, idleSeconds: 3600 };
 
-  it('has an interval in milliseconds, and what was set', () => {
+  it('has its interval in milliseconds, and the configured warm agents', () => {
     expect(standingOf({ sweepMinutes: 10 })).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{12}$/),
       warm: undefined,
@@ -336,7 +336,7 @@ describe('a lane that keeps warm agents or sweeps', () => {
     expect(standingOf({})).toBeUndefined();
   });
 
-  it('has another id after each change of RunTask’s parameters, since a token stands for one request', () => {
+  it('has a new id if a parameter of RunTask changes, because a client token belongs to one set of parameters', () => {
     const ids = [
       standingOf({ warm }),
       standingOf({ warm: { ...warm, idleSeconds: 3601 } }),
@@ -351,18 +351,20 @@ describe('a lane that keeps warm agents or sweeps', () => {
 describe('pools that contradict themselves', () => {
   const givenFor = (lanes: object[], maxAgents = 10) => faultsOf(withLanes(lanes, {}, maxAgents)).faults[0]?.given;
 
-  it('are refused with the rule that they violate', () => {
-    expect(givenFor([PLAN])).toContain('every phase must be in one lane');
-    expect(givenFor([PLAN, { ...APPLY, capacity: 'spot' }])).toContain('an apply must not be interrupted: no Spot');
+  it('are refused, and the error says which rule they violate', () => {
+    expect(givenFor([PLAN])).toContain('each phase must be in exactly one lane');
+    expect(givenFor([PLAN, { ...APPLY, capacity: 'spot' }])).toContain(
+      'a lane for applies must not use Spot, because an apply must not be interrupted',
+    );
     const warm = { agents: 2, idleSeconds: 60 };
     expect(givenFor([{ ...PLAN, warm }, APPLY], 2)).toContain(
-      'leave no slot of maxAgents for the jobs of another lane',
+      'would use all of maxAgents, so jobs of the other phase could never start',
     );
     const schedule = { days: ['Mon'], fromMinute: 0, toMinute: 1, timeZone: 'x' };
     expect(givenFor([{ taskDefinition: 'x', warm: { ...warm, schedule } }])).toContain('not a time zone');
   });
 
-  it('are the only fault even if an organization agent limit is set', () => {
+  it('are the only reported fault even if an organization agent limit is set', () => {
     const { faults } = faultsOf({ ...good, [ENV.agentPools]: 'not json', [ENV.agentsCeiling]: '5' });
     expect(faults.map(({ name }) => name)).toEqual([ENV.agentPools]);
   });

@@ -15,7 +15,7 @@ const trouble = (fault: 'too-long' | 'unavailable') =>
 
 type Answer = readonly Agent[] | undefined | UpstreamError;
 
-/** Confirms stops of tasks that were created 20 minutes ago, and says which lists of agents were asked for. */
+/** Confirms stops of tasks that were created 20 minutes ago. Also returns the start times of the requested lists of agents. */
 async function confirm(
   stops: readonly Stop[],
   answer: Answer | ((sinceMs: number) => Answer),
@@ -66,29 +66,39 @@ describe('a stop', () => {
     expect((await confirm([stopOf('t')], [], ['t'])).asked).toHaveLength(1);
   });
 
-  it('of a task whose agent never registered needs a list that goes back to a minute before the task', async () => {
+  it('needs a list that goes back to a minute before the task if its agent never registered', async () => {
     expect(await confirm([never('t')], [])).toMatchObject({ confirmed: ['t'], asked: [NOW - minutes(21)] });
   });
 
   it.each([errored, left])(
-    'for an agent that was listed needs a list that goes back as far as the first one: %o',
+    'needs a list that goes back as far as the first list if its agent was in that list: %o',
     async (stopOf) => {
       expect((await confirm([stopOf('t')], [])).asked).toEqual([FIRST_LIST]);
     },
   );
 
-  it('shares one list with the others, which goes back as far as any of them needs', async () => {
+  it('shares one list with other stops, and the list goes back as far as any of them needs', async () => {
     const { confirmed, asked } = await confirm([never('t'), errored('u')], [agent('u', 'errored')]);
     expect({ confirmed, asked }).toEqual({ confirmed: ['t', 'u'], asked: [FIRST_LIST] });
   });
 
   it.each<[string, Stop, Agent[], boolean]>([
-    ['never registered, and has now', never('t'), [agent('t', 'exited')], false],
+    ['had not registered, but has now', never('t'), [agent('t', 'exited')], false],
     ['errored, and is still', errored('t'), [agent('t', 'errored')], true],
     ['errored, and has exited', errored('t'), [agent('t', 'exited'), agent('t', 'errored')], true],
-    ['errored, and another of its name works', errored('t'), [agent('t', 'errored'), agent('t', 'busy')], false],
-    ['errored, and another of its name waits', errored('t'), [agent('t', 'errored'), agent('t', 'idle')], false],
-    ['errored, and works now', errored('t'), [agent('t', 'busy')], false],
+    [
+      'errored, and an agent with the same name is busy',
+      errored('t'),
+      [agent('t', 'errored'), agent('t', 'busy')],
+      false,
+    ],
+    [
+      'errored, and an agent with the same name is idle',
+      errored('t'),
+      [agent('t', 'errored'), agent('t', 'idle')],
+      false,
+    ],
+    ['errored, and is busy now', errored('t'), [agent('t', 'busy')], false],
     ['errored, and is unknown now', errored('t'), [agent('t', 'unknown')], false],
     ['errored, and is in no list now', errored('t'), [agent('other', 'errored')], false],
     ['errored, and no list has an agent now', errored('t'), [], false],
@@ -97,15 +107,18 @@ describe('a stop', () => {
     ['left, and is unknown now', left('t'), [agent('t', 'unknown')], false],
     ['left, and no list has an agent now', left('t'), [], false],
     ['left, and registered again', left('t'), [agent('t', 'exited'), agent('t', 'idle')], false],
-  ])('of a task whose agent %s', async (_, stop, agents, holds) => {
+  ])('is checked again if the agent of its task %s', async (_, stop, agents, holds) => {
     expect((await confirm([stop], agents)).confirmed).toEqual(holds ? ['t'] : []);
   });
 
-  it.each([never, errored, left])('is not carried out if the token can no longer list agents: %o', async (stopOf) => {
-    expect((await confirm([stopOf('t')], undefined)).confirmed).toEqual([]);
-  });
+  it.each([never, errored, left])(
+    'is not carried out if the API token can no longer list agents: %o',
+    async (stopOf) => {
+      expect((await confirm([stopOf('t')], undefined)).confirmed).toEqual([]);
+    },
+  );
 
-  it('is not carried out if the list fails, except one that needs no list, and the error is reported', async () => {
+  it('is not carried out if the list fails, unless it needs no list, and the error is reported', async () => {
     const error = trouble('unavailable');
     expect(await confirm([never('t'), left('u')], error, ['u'])).toEqual({
       confirmed: ['u'],
@@ -114,7 +127,7 @@ describe('a stop', () => {
     });
   });
 
-  it('for an errored agent rests on the last minutes if the list is too long; one for an agent that never registered doesn’t', async () => {
+  it('uses the list of the last minutes if the full list is too long, but only if the agent is errored', async () => {
     const byAge = (sinceMs: number) => (sinceMs === RECENT ? [agent('u', 'errored')] : trouble('too-long'));
     expect(await confirm([never('t'), errored('u')], byAge)).toEqual({
       confirmed: ['u'],

@@ -21,7 +21,7 @@ export function pool(name: string, overrides: Partial<Pool> = {}): Pool {
   };
 }
 
-/** A pool with one lane, in which this many agents are kept warm for an hour. */
+/** A pool with one lane that has the given number of warm agents. */
 export function warmPool(name: string, agents: number, overrides: Partial<Pool> = {}): Pool {
   const [lane] = pool(name).lanes;
   return pool(name, {
@@ -30,7 +30,7 @@ export function warmPool(name: string, agents: number, overrides: Partial<Pool> 
   });
 }
 
-/** A platform that says what the test put there. */
+/** A fake of HCP Terraform whose answers the test sets. */
 export class FakePlatform implements HcpTerraform {
   readonly runs = new Map<string, Result<readonly Run[]> | Promise<Result<readonly Run[]>>>();
   readonly agentsOf = new Map<string, readonly Agent[] | undefined | Error>();
@@ -47,7 +47,7 @@ export class FakePlatform implements HcpTerraform {
     this.runs.set(poolName, { ok: false, error });
   }
 
-  /** What each list of agents has, of any pool; the last one repeats. */
+  /** The answers to requests for agents, for all pools. The last answer repeats. */
   listsAgents(...lists: (readonly Agent[] | undefined | Error)[]): void {
     this.agents = async () => {
       const next = lists.length > 1 ? lists.shift() : lists[0];
@@ -77,7 +77,7 @@ export class FakePlatform implements HcpTerraform {
   }
 }
 
-/** An ECS that keeps the tasks it is asked for. */
+/** A fake of ECS that keeps the tasks that were launched. */
 export class FakeTasks implements Tasks {
   tasks: readonly Task[] | Error = [];
   stopped: readonly Task[] = [];
@@ -112,7 +112,7 @@ export class FakeTasks implements Tasks {
   }
 }
 
-/** Time that passes only when somebody sleeps. */
+/** A clock that advances only when the code sleeps. */
 export class FakeClock implements Clock {
   nowMs: number;
   readonly sleeps: number[] = [];

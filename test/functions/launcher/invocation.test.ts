@@ -10,12 +10,12 @@ const idle: Part = {};
 const queued: Part = { demand: demandWith({ queued: [queuedJob('run-1')] }) };
 const failed: Part = { errors: [new UpstreamError({ system: 'HCP Terraform', fault: 'unavailable', what: 'down' })] };
 
-/** When the ticks of an active pool begin. */
+/** The times at which the ticks of an active pool start. */
 const EVERY_TEN = [0, 10, 20, 30, 40];
 
 const quiet: PoolTick = { pool: pool('one'), launches: [], stops: [], errors: [] };
 
-/** Runs an invocation whose ticks observe the given pools in turn, and the last ones from then on. */
+/** Runs an invocation. Each tick observes the next of the given pools, and further ticks observe the last ones. */
 async function invoke(
   parts: readonly (Part | readonly Part[])[],
   { activePollMs = seconds(10), deadlineMs = NOW + seconds(53), requestsPerTick = 1, tickMs = seconds(1) } = {},
@@ -36,7 +36,7 @@ async function invoke(
         },
       },
       activePollMs,
-      // Requests leave the last minute's count while others come: only the sum tells what a tick cost.
+      // Old requests drop out of the last minute's count while new ones are added, so only the total shows how many requests a tick made.
       pollBudget: () => ({ usedInLastMinute: 8, taken: [1000, used], perMinute: 24 }),
       report: (ticked) => reported.push(ticked),
       tick: async () => {
@@ -66,7 +66,7 @@ describe('an invocation', () => {
     ['continues after a failed tick when the pool was active before', [queued, failed, queued], EVERY_TEN],
     ['continues for live tasks only, whose end it must observe', [alive, idle], [0, 10]],
     [
-      'continues when one pool is active, even after another failed',
+      'continues if one pool is active, even after a different pool failed',
       [[idle, queued], [failed, idle], idle],
       [0, 10, 20],
     ],
@@ -74,7 +74,7 @@ describe('an invocation', () => {
     expect((await invoke(parts)).atSeconds).toEqual(atSeconds);
   });
 
-  // 24 requests per minute: the next invocation's first tick doesn't wait, so the budget allows it and two of these.
+  // The budget of 24 requests per minute is enough for two of these ticks and the first tick of the next invocation.
   it.each<[string, Parameters<typeof invoke>[1], number[]]>([
     ['polls once when activePollSeconds is 0', { activePollMs: 0 }, [0]],
     ['polls more slowly when a tick costs a third of the poll budget', { requestsPerTick: 8 }, [0, 30]],
@@ -87,7 +87,7 @@ describe('an invocation', () => {
     expect((await invoke([queued], options)).atSeconds).toEqual(atSeconds);
   });
 
-  it('begins no further tick that could only fail, when one tick used all its time', async () => {
+  it('doesn’t start another tick if there is too little time left', async () => {
     const { atSeconds, sleeps } = await invoke([queued], { deadlineMs: NOW + seconds(23.5), tickMs: seconds(23) });
     expect({ atSeconds, sleeps }).toEqual({ atSeconds: [0], sleeps: [] });
   });
@@ -99,7 +99,7 @@ describe('an invocation', () => {
     expect(last.pools[0]?.errors).toEqual([]);
   });
 
-  it('is aborted at its deadline, and has a millisecond if that has passed', async () => {
+  it('is aborted at its deadline, or after a millisecond if the deadline has passed', async () => {
     expect((await invoke([idle])).timeouts).toEqual([seconds(53)]);
     expect((await invoke([idle], { deadlineMs: NOW - 1 })).timeouts).toEqual([1]);
   });

@@ -7,12 +7,12 @@ import { APPLY_LANE, agent, minutes, NOW, PLAN_LANE, run, seconds, stoppedTask, 
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';
 
 const FAMILY = 'launcher-one';
-/** The agents of the last eleven minutes: ten, and a minute between the clocks of ECS and HCP Terraform. */
+/** The list of recent agents covers eleven minutes, including one minute for differences between clocks. */
 const RECENT = NOW - minutes(11);
 /** A list of agents that is too long to read. */
 const tooLong = new UpstreamError({ system: 'HCP Terraform', fault: 'too-long', what: 'more than 5,000 agents' });
 
-/** What is missing where no agents were listed. */
+/** The members that are absent if no agents were listed. */
 const OF_AGENTS = ['agentsSinceMs', 'agentsUnknownFor', 'agentsOfOtherTasks'];
 
 let platform: FakePlatform;
@@ -43,7 +43,7 @@ function observe({ runs = [], live = [], lanes, agentsMatter = false }: World) {
   );
 }
 
-/** Answers with recent agents, and with something else to a list that goes back further. */
+/** Answers requests for recent agents with one list, and requests that go back further with a different list. */
 function agentsByAge(recent: readonly Agent[], older: readonly Agent[] | Error) {
   platform.agents = async (one, sinceMs) => {
     platform.agentsAsked.push({ pool: one.name, sinceMs });
@@ -54,7 +54,7 @@ function agentsByAge(recent: readonly Agent[], older: readonly Agent[] | Error) 
 }
 
 describe('an idle pool', () => {
-  it('costs no request, and its starts are unread', async () => {
+  it('costs no request, and its stopped tasks aren’t read', async () => {
     const seen = await observe({});
     expect(seen).toMatchObject({
       startsUnread: true,
@@ -65,7 +65,7 @@ describe('an idle pool', () => {
     expect([platform.agentsAsked, tasks.stoppedAsked]).toEqual([[], 0]);
   });
 
-  it('has its agents listed if they count for other pools', async () => {
+  it('has its agents listed if other pools need their number', async () => {
     platform.agentsOf.set('one', [agent('theirs', 'idle')]);
     const seen = await observe({ agentsMatter: true });
     expect(seen).toMatchObject({
@@ -76,7 +76,7 @@ describe('an idle pool', () => {
     expect(tasks.stoppedAsked).toBe(0);
   });
 
-  it('hides its agents if the platform said so before', async () => {
+  it('has invisible agents if an earlier lookup showed that', async () => {
     platform.sights.set('one', { agentsVisible: false });
     expect((await observe({})).agentsVisible).toBe(false);
   });
@@ -90,14 +90,14 @@ describe('an idle pool', () => {
       { lanes: [{ ...PLAN_LANE, standing: { id: 'p', warm: { agents: 1, idleSeconds: 600 } } }, APPLY_LANE] },
     ],
     ['a sweep that may still fail', { lanes: [{ ...PLAN_LANE, standing: { id: 'p', sweepMs: minutes(60) } }] }],
-  ])('is active with %s: its stopped tasks and agents are read', async (_, world) => {
+  ])('becomes active because of %s: its stopped tasks and agents are read', async (_, world) => {
     const seen = await observe(world);
     expect(seen).not.toHaveProperty('startsUnread');
     expect(tasks.stoppedAsked).toBe(1);
     expect(platform.agentsAsked[0]).toEqual({ pool: 'one', sinceMs: RECENT });
   });
 
-  it('isn’t active because of the task of another pool', async () => {
+  it('doesn’t become active because of a task of another pool', async () => {
     expect(await observe({ live: [task('t', { family: 'launcher-two' })] })).toMatchObject({ startsUnread: true });
   });
 });
@@ -105,7 +105,7 @@ describe('an idle pool', () => {
 describe('the agents of a pool', () => {
   const old = (id: string, ageMs = minutes(30)) => task(id, { family: FAMILY, createdAtMs: NOW - ageMs });
 
-  it('are listed once if the recent ones include every task’s', async () => {
+  it('are listed only once if the recent agents include those of all tasks', async () => {
     platform.agentsOf.set('one', [agent('t', 'busy')]);
     const seen = await observe({ live: [old('t')] });
     expect(platform.agentsAsked).toEqual([{ pool: 'one', sinceMs: RECENT }]);
@@ -115,12 +115,12 @@ describe('the agents of a pool', () => {
   it.each([
     ['exactly as far back as the recent ones', minutes(10), 1],
     ['a millisecond further', minutes(10) + 1, 2],
-  ])('are listed again only if a task without an agent is older: %s', async (_, ageMs, lists) => {
+  ])('are listed again only if a task without an agent is older than the list: %s', async (_, ageMs, lists) => {
     await observe({ live: [old('t', ageMs)] });
     expect(platform.agentsAsked).toHaveLength(lists);
   });
 
-  it('are listed from a minute before the oldest task without an agent', async () => {
+  it('are listed since a minute before the oldest task without an agent', async () => {
     agentsByAge([], [agent('t', 'idle')]);
     const seen = await observe({ live: [old('t'), old('u', minutes(20))] });
     expect(platform.agentsAsked[1]?.sinceMs).toBe(NOW - minutes(31));
@@ -128,7 +128,7 @@ describe('the agents of a pool', () => {
     expect(seen).not.toHaveProperty('agentsUnknownFor');
   });
 
-  it('are listed from before a stopped task whose job still waits, and not for one that served its job', async () => {
+  it('are listed since before a stopped task whose job still waits, but not for a task that served its job', async () => {
     const ended = {
       family: FAMILY,
       createdAtMs: NOW - minutes(40),
@@ -143,7 +143,7 @@ describe('the agents of a pool', () => {
     expect(platform.agentsAsked.at(-1)?.sinceMs).toBe(NOW - minutes(41));
   });
 
-  it('are unknown for the tasks that are older than the list if it is too long', async () => {
+  it('are unknown for older tasks if the full list is too long', async () => {
     agentsByAge([agent('young', 'idle')], tooLong);
     const live = [old('t'), old('edge', minutes(10)), old('young', seconds(30)), old('unlisted', seconds(30))];
     const seen = await observe({ live });
@@ -162,7 +162,7 @@ describe('the agents of a pool', () => {
     await expect(observe({ live: [old('t')] })).rejects.toBe(down);
   });
 
-  it('are invisible if the token can’t list them', async () => {
+  it('are invisible if the API token can’t list them', async () => {
     platform.agentsOf.set('one', undefined);
     const seen = await observe({ runs: [run()] });
     expect(seen).toMatchObject({ agentsVisible: false });

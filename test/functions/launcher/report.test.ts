@@ -21,7 +21,7 @@ import {
 } from './core/builders.ts';
 import { pool, warmPool } from './fakes.ts';
 
-/** What came out: log lines by level, and metrics by blob. */
+/** The output: log lines with their level, and metrics per blob. */
 let lines: { level: string; message: string; attributes: Record<string, unknown> }[];
 let blobs: { dimensions: Record<string, string>; metrics: Record<string, number[]> }[];
 /** The unit of each metric. */
@@ -57,7 +57,7 @@ beforeEach(() => {
   });
 });
 
-/** Reports a tick that began at this time. */
+/** Reports a tick that started at this time. */
 const reportAt = (startedAtMs: number, ...parts: Partial<PoolTick>[]) =>
   report.report({
     startedAtMs,
@@ -67,7 +67,7 @@ const reportAt = (startedAtMs: number, ...parts: Partial<PoolTick>[]) =>
 const reportOn = (...parts: Partial<PoolTick>[]) => reportAt(NOW, ...parts);
 
 const warnings = () => lines.filter(({ level }) => level === 'warn');
-/** What the first line has about each pool. */
+/** The pools' entries in the first log line. */
 const linePools = () => lines[0]?.attributes['pools'];
 /** The metrics of a pool, by blob. */
 const ofPool = () => blobs.filter(({ dimensions }) => dimensions['pool'] === 'one').map(({ metrics }) => metrics);
@@ -94,7 +94,7 @@ const observation = {
 const nothing = { launches: [], stops: [], deferrals: [] };
 const quiet = { demand: demandWith(), agentsVisible: true, supply: supply({}) };
 const failing = { ...quiet, supply: supply({ startFailures: observation.supply.startFailures }) };
-/** A pool that has nothing to do. */
+/** An idle pool. */
 const atRest = { demand: demandWith(), observation: quiet, decision: nothing };
 /** A pool for which a task is launched. */
 const launching = {
@@ -106,7 +106,7 @@ const launching = {
 const HEARTBEAT = { dimensions: {}, metrics: { [METRICS.runListRequests]: [7] } };
 const withSupply = (has: Parameters<typeof supply>[0]) => ({ ...observation, supply: supply(has) });
 
-/** A job that an agent started, and that was queued this many seconds before. */
+/** A running job that was queued the given number of seconds before it started. */
 const started = (id: string, queuedAgo: number, startedAgo: number) => ({
   key: `${id}/plan` as const,
   phase: 'plan' as const,
@@ -122,7 +122,7 @@ describe('a run in a post-plan status', () => {
   const waits = { runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW - seconds(1300) };
   const shorter = { ...waits, runId: 'run-b', sinceMs: NOW - seconds(10) };
 
-  it('is in the log line and in a metric with its time', () => {
+  it('appears with its waiting time in the log line and in a metric', () => {
     reportOn({ demand: { ...demand, waiting: [waits, shorter] } });
     expect(linePools()).toMatchObject([
       { afterPlan: 2, longestAfterPlan: { run: 'run-a', status: 'post_plan_running', seconds: 1300 } },
@@ -130,13 +130,13 @@ describe('a run in a post-plan status', () => {
     expect(ofPool()).toMatchObject([{ [METRICS.longestAfterPlanSeconds]: [1300] }]);
   });
 
-  it('is in neither while there is no such run', () => {
+  it('appears in neither if there is no such run', () => {
     reportOn({ demand });
     expect(linePools()).toEqual([expect.not.objectContaining({ afterPlan: expect.anything() })]);
     expect(blobs[0]?.metrics).not.toHaveProperty(METRICS.longestAfterPlanSeconds);
   });
 
-  it('counts as deferred, and not as a queued job, when its agent finds no capacity', () => {
+  it('counts as a deferred sweep, not as a deferred job, if a limit allows no agent for it', () => {
     const deferrals = [{ jobKey: 'sweep/run-a/0', cause: 'max-agents', reason: 'full' }] as const;
     reportOn({ demand, observation, decision: { ...nothing, deferrals } });
     expect(blobs[0]?.metrics).toMatchObject({ [METRICS.standingDeferred]: [1] });
@@ -174,7 +174,7 @@ describe('a pool whose open runs were not all read', () => {
   });
 });
 
-describe('agents that seem to be another launcher’s', () => {
+describe('agents that seem to belong to another launcher', () => {
   const name = 'a'.repeat(32);
   const at = (nowMs: number, names: readonly string[] | undefined, part: Partial<PoolTick> = {}) => {
     lines.length = 0;
@@ -186,7 +186,7 @@ describe('agents that seem to be another launcher’s', () => {
   };
   const nothing = { warnings: [], count: undefined };
 
-  it('are reported once they have been there for a minute, and again after an hour', () => {
+  it('are reported after a minute, and again after an hour', () => {
     expect(at(NOW, [name])).toEqual(nothing);
     expect(at(NOW + seconds(59), [name])).toEqual(nothing);
     expect(at(NOW + seconds(60), [name])).toEqual({ warnings: [[name]], count: 1 });
@@ -194,13 +194,13 @@ describe('agents that seem to be another launcher’s', () => {
     expect(at(NOW + seconds(3660), [name])).toEqual({ warnings: [[name]], count: 1 });
   });
 
-  it('don’t include those that ECS shows as its own a little later', () => {
+  it('don’t include agents whose tasks ECS shows a little later', () => {
     expect(at(NOW, [name])).toEqual(nothing);
     expect(at(NOW + seconds(10), undefined)).toEqual(nothing);
     expect(at(NOW + seconds(60), [name])).toEqual(nothing);
   });
 
-  it('don’t include those that this function started, however long ECS doesn’t show them', () => {
+  it('don’t include agents that this function started, however long ECS doesn’t show them', () => {
     const refused = { kind: 'spent', launch, attempts: [1] } as const;
     at(NOW, undefined, { launches: [refused, launchedAs(name)] });
     at(NOW + seconds(10), [name]);
@@ -218,7 +218,7 @@ describe('agents that seem to be another launcher’s', () => {
 });
 
 describe('a tick’s log line', () => {
-  it('has what was observed, decided and done, with reasons', () => {
+  it('contains what was observed, decided and done, with reasons', () => {
     const deferrals = [{ jobKey: 'run-2/plan', cause: 'max-agents', reason: '2 live tasks of maxAgents 2' }] as const;
     reportOn({
       ...launching,
@@ -263,12 +263,12 @@ describe('a tick’s log line', () => {
     ]);
   });
 
-  it('is one line for an idle tick, too', () => {
+  it('is written for an idle tick, too', () => {
     reportOn({}, {});
     expect(lines).toHaveLength(1);
   });
 
-  it('is an error when a part could not be observed, with system, fault and message', () => {
+  it('has the level error, and contains system, fault and message, if something could not be observed', () => {
     reportOn({ errors: [failure('HCP Terraform', 'throttled', 429)] });
     const error = { system: 'HCP Terraform', fault: 'throttled', message: 'HCP Terraform: no (status 429)' };
     expect(lines).toMatchObject([
@@ -276,7 +276,7 @@ describe('a tick’s log line', () => {
     ]);
   });
 
-  it('gives a refused launch’s cause and remedy', () => {
+  it('contains cause and remedy of a refused launch', () => {
     const refusal = { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } as const;
     reportOn({ launches: [{ kind: 'refused', launch, refusal }] });
     expect(linePools()).toMatchObject([{ launches: [{ outcome: 'refused', ...refusal }] }]);
@@ -312,7 +312,7 @@ describe('a tick’s log line', () => {
     ]);
   });
 
-  it('says when the job of a task that ran out of memory is only the one it was launched for', () => {
+  it('says if a task that ran out of memory may have run a different job than the one it was launched for', () => {
     const outOfMemory = [{ task: stoppedTask('a', { stoppedAtMs: undefined }), sign: 'exit code 137' as const }];
     reportOn({ observation: withSupply({ outOfMemory }) });
     expect(warnings()).toMatchObject([
@@ -320,7 +320,7 @@ describe('a tick’s log line', () => {
     ]);
   });
 
-  it('has the missing permission when the token can’t list agents', () => {
+  it('contains the missing permission if the API token can’t list agents', () => {
     reportOn({ demand, observation: { ...observation, agentsVisible: false } });
     expect(JSON.stringify(lines)).toContain('Manage agent pools');
   });
@@ -350,12 +350,12 @@ describe('a tick’s metrics', () => {
     ]);
   });
 
-  it('are the heartbeat alone while the launcher is idle', () => {
+  it('consist of only the heartbeat while the launcher is idle', () => {
     for (let n = 0; n < 3; n += 1) reportOn(atRest, { ...atRest, pool: pool('two') });
     expect(blobs).toEqual([HEARTBEAT, HEARTBEAT, HEARTBEAT]);
   });
 
-  it('show a pool at zero once when it comes to rest, and not before it could be observed', () => {
+  it('show a pool at zero once when it becomes idle, but only after it could be observed', () => {
     const one = pool('one');
     reportOn({ pool: one, demand, observation, decision: nothing });
     reportOn({ pool: one, demand: demandWith(), errors: [failure('ECS', 'unavailable')] });
@@ -365,7 +365,7 @@ describe('a tick’s metrics', () => {
     expect(ofPool().slice(1)).toEqual([noJobs, { ...noJobs, [METRICS.liveTasks]: [0], [METRICS.busyAgents]: [0] }]);
   });
 
-  it('include what the alarms count in every tick in which it is not zero', () => {
+  it('include the counts for alarms in every tick in which they aren’t zero', () => {
     const refusal = { cause: 'quota', detail: 'vCPUs', remedy: 'raise it' } as const;
     const part = {
       demand: demandWith({ unknownStatuses: ['rehearsing'] }),
@@ -384,7 +384,7 @@ describe('a tick’s metrics', () => {
     expect(blobs).toEqual([ofPool, ofAll, ofPool, ofAll]);
   });
 
-  it('count deferred warm agents and sweeps apart from deferred jobs', () => {
+  it('count deferred warm agents and sweeps separately from deferred jobs', () => {
     const reason = '10 live tasks of maxAgents 10';
     const putOff = (jobKey: Deferral['jobKey']): Deferral => ({ jobKey, cause: 'max-agents', reason });
     const deferrals = [putOff('run-1/plan'), putOff('warm/one/1'), putOff('sweep/one/7')];
@@ -395,9 +395,9 @@ describe('a tick’s metrics', () => {
     expect(lines[0]).toMatchObject({ attributes: { pools: [{ deferrals }] } });
   });
 
-  it('contain a job’s start latency once, by HCP Terraform’s clock, and only while it is recent', () => {
+  it('contain a job’s start latency once, according to HCP Terraform’s timestamps, and only while it is recent', () => {
     const unknown = { key: 'run-3/plan', phase: 'plan' } as const;
-    // A start that is two minutes old counts, and none that is older.
+    // A start that is exactly two minutes old counts. An older start doesn't.
     const old = [started('run-4', 127, 120), started('run-5', 128, 121), started('run-6', 900, 800)];
     const busy = demandWith({ running: [started('run-1', 50, 5), unknown, ...old] });
     reportOn({ demand: busy });
@@ -406,7 +406,7 @@ describe('a tick’s metrics', () => {
     expect(latencies).toEqual([{ dimensions: { pool: 'one' }, metrics: { [METRICS.startLatencySeconds]: [45, 7] } }]);
   });
 
-  it('keep their pool when many jobs start in one tick', () => {
+  it('keep the dimension for their pool even if many jobs start in one tick', () => {
     const running = Array.from({ length: 120 }, (_, i) => started(`run-${i}`, 9, 1));
     reportOn({ demand: demandWith({ running }) });
     const latencies = blobs.filter(({ metrics }) => METRICS.startLatencySeconds in metrics);
@@ -425,7 +425,7 @@ describe('the log line of one pool', () => {
     return z.array(z.record(z.string(), z.unknown())).parse(linePools())[0];
   };
 
-  it('has no entry for what did not happen, so that a search for one finds only ticks in which it did', () => {
+  it('contains no entry for what did not happen, so that a search finds only ticks in which it happened', () => {
     expect(partOf({})).toStrictEqual({ pool: 'one' });
     lines.length = 0;
     const idle = { pool: 'one', queued: 0, running: 0, live: {}, foreignIdle: 0, unclaimed: 0 };
@@ -449,7 +449,7 @@ describe('the log line of one pool', () => {
     expect(part?.['startFailures']).toMatchObject([2, 3, 4, 5, 6].map((n) => ({ task: `task-${n}` })));
   });
 
-  it('lists the attempts of a launch whose tokens are all used, and has no task for it', () => {
+  it('contains the attempts, but no task, for a launch whose client tokens are all used up', () => {
     const part = partOf({ launches: [{ kind: 'spent', launch, attempts: [1, 2] }] });
     expect(part?.['launches']).toStrictEqual([
       { job: 'run-1/plan', workspace: 'ws-1', reason: launch.reason, outcome: 'spent', attempts: [1, 2] },
@@ -464,7 +464,7 @@ describe('the log line of one pool', () => {
     ]);
   });
 
-  it('says the time of the oldest queued job in whole seconds', () => {
+  it('contains the age of the oldest queued job in whole seconds', () => {
     const old = queuedJob('run-1', { queuedAtMs: NOW - 12_400 });
     const young = queuedJob('run-2', { queuedAtMs: NOW - 100 });
     expect(partOf({ demand: { ...demand, queued: [old, young] } })).toMatchObject({
@@ -481,7 +481,7 @@ describe('the metrics of one pool', () => {
     return ofPool()[0]?.[METRICS.startFailures]?.[0];
   };
 
-  it('are seconds where they are durations, and counts everywhere else', () => {
+  it('have the unit seconds if they are durations, and otherwise counts', () => {
     const waits = { runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW - seconds(5) };
     reportOn({ demand: { ...demand, waiting: [waits], running: [started('run-9', 9, 0)] }, observation });
     const durations = [METRICS.oldestQueuedSeconds, METRICS.longestAfterPlanSeconds, METRICS.startLatencySeconds];
@@ -491,7 +491,7 @@ describe('the metrics of one pool', () => {
     expect(Object.keys(units)).toEqual(expect.arrayContaining(durations));
   });
 
-  it('have waited for no time when HCP Terraform’s clock is ahead', () => {
+  it('report a wait of zero if HCP Terraform’s clock is ahead', () => {
     const waiting = [{ runId: 'run-a', status: 'post_plan_running', stage: 0, sinceMs: NOW + seconds(5) }];
     const queued = [queuedJob('run-1', { queuedAtMs: NOW + seconds(3) })];
     reportOn({ demand: demandWith({ queued, waiting, running: [started('run-9', -2, 0)] }) });
@@ -523,7 +523,7 @@ describe('the metrics of one pool', () => {
     expect(ofPool()[0]?.[METRICS.outOfMemory]).toEqual([2]);
   });
 
-  it('aren’t written for a pool whose jobs and tasks could not be read, since 0 would be wrong', () => {
+  it('aren’t written for a pool whose jobs and tasks could not be read, because 0 would be wrong', () => {
     reportOn({ errors: [failure('ECS', 'unavailable')], unread: 'queued-jobs' });
     expect(blobs).toEqual([{ dimensions: {}, metrics: { ...HEARTBEAT.metrics, [METRICS.failedTicks]: [1] } }]);
   });
@@ -553,21 +553,21 @@ describe('the metrics of all pools', () => {
   });
 });
 
-describe('what was reported once', () => {
+describe('the record of what was reported', () => {
   const startsOf = (running: readonly RunningJob[]) => {
     blobs.length = 0;
     reportOn({ demand: demandWith({ running }) });
     return valuesOf(METRICS.startLatencySeconds).length;
   };
 
-  it('is forgotten after ten thousand more, so that a function that is warm for weeks does not grow', () => {
+  it('is cleared after ten thousand entries, so that a function that is warm for weeks doesn’t use more and more memory', () => {
     const many = Array.from({ length: 10_002 }, (_, n) => started(`run-${n}`, 9, 1));
     expect(startsOf(many)).toBe(10_002);
     expect(startsOf(many.slice(-1))).toBe(0);
     expect(startsOf(many.slice(0, 1))).toBe(1);
   });
 
-  it('doesn’t include a start without one of its times', () => {
+  it('doesn’t include a start whose times are incomplete', () => {
     const [one, other] = [started('run-1', 9, 1), started('run-2', 9, 1)];
     expect(
       startsOf([
@@ -577,7 +577,7 @@ describe('what was reported once', () => {
     ).toBe(0);
   });
 
-  it('includes what the function launched, however many tasks that are', () => {
+  it('includes all tasks that the function launched, however many they are', () => {
     const names = ['a', 'b'].map((letter) => letter.repeat(32));
     reportOn({ demand, observation, launches: names.map((taskId) => launchedAs(taskId)) });
     for (const after of [10, 300]) {
@@ -586,7 +586,7 @@ describe('what was reported once', () => {
     expect(warnings()).toEqual([]);
   });
 
-  it('has no agent of another launcher where none was observed', () => {
+  it('contains no agent of another launcher if none was observed', () => {
     for (const after of [0, 60, 120]) reportAt(NOW + seconds(after), { demand, observation });
     expect(valuesOf(METRICS.otherLaunchersAgents)).toEqual([]);
   });
@@ -598,7 +598,7 @@ describe('the messages that people search for', () => {
     for (const after of [0, 60]) reportAt(NOW + seconds(after), { demand, observation: seen });
     expect(warnings()[0]).toMatchObject({
       message: expect.stringContaining('another launcher'),
-      attributes: { remedy: expect.stringMatching(/delete the other stack.*docs\/runbook\.md/) },
+      attributes: { remedy: expect.stringMatching(/Delete the other stack.*docs\/runbook\.md/) },
     });
   });
 

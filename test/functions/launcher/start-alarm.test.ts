@@ -1,4 +1,4 @@
-/** The datapoints of the alarm "Agents fail to start" (5 of 5 periods, missing data is fine), from real ticks. */
+/** The datapoints of the alarm "Agents fail to start" (5 of 5 periods, missing data counts as good), computed with real ticks. */
 import { describe, expect, it } from 'vitest';
 import { METRICS } from '../../../functions/launcher/contract.ts';
 import type { Task } from '../../../functions/launcher/core/types.ts';
@@ -8,7 +8,7 @@ import { tick } from '../../../functions/launcher/tick.ts';
 import { agent, LANE, LIMITS, minutes, NOW, run, seconds, stoppedTask, task } from './core/builders.ts';
 import { FakePlatform, FakeTasks, pool } from './fakes.ts';
 
-/** ECS's words: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html */
+/** Stop reasons of ECS: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html */
 const NO_IMAGE =
   'CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref docker.io/hashicorp/tfc-agent:9.9: not found';
 
@@ -31,7 +31,7 @@ const QUOTA: LaunchAnswer = { kind: 'refused', refusal: { cause: 'quota', detail
 const FROM = NOW - (NOW % minutes(60));
 
 /**
- * What becomes of a task's image: it is `missing`, or takes too long to pull (`slow`), or its agent can't reach HCP Terraform (`silent`, until
+ * What goes wrong with a task: its image is `missing` or takes too long to pull (`slow`), or its agent can't reach HCP Terraform (`silent`, until
  * the launcher stops the task).
  */
 type Image = 'missing' | 'slow' | 'silent' | 'good';
@@ -42,7 +42,7 @@ interface Created extends Pick<Task, 'id' | 'startedBy'> {
   endsMs: number;
 }
 
-/** A cloud in which tasks end, with or without having had an agent. */
+/** An emulated cloud in which tasks end with or without a registered agent. */
 class Days {
   readonly platform = new FakePlatform();
   readonly tasks = new FakeTasks();
@@ -67,7 +67,7 @@ class Days {
     });
   }
 
-  /** One tick per minute. @returns for each what it wrote of the metric. */
+  /** Runs one tick per minute. @returns the value of the metric for each tick. */
   async pass(fromMs: number, count: number): Promise<string> {
     let points = '';
     for (let nowMs = fromMs; nowMs < fromMs + minutes(count); nowMs += minutes(1)) points += await this.#tick(nowMs);
@@ -146,7 +146,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     ['slow', 60],
     ['slow', 240],
   ])(
-    'has five datapoints in a row after a sweep with a %s image, every %i minutes, failed late',
+    'has five datapoints in a row after a sweep with the %s image failed late, with an interval of %i minutes',
     async (image, every) => {
       const days = new Days(sweeping(every));
       days.image = image;
@@ -154,7 +154,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     },
   );
 
-  it('sees the failure of a sweep that was launched in the last minute of its window', async () => {
+  it('counts the failure of a sweep that was launched in the last minute in which it was due', async () => {
     const days = new Days(sweeping(240));
     days.image = 'silent';
     const due = FROM - (FROM % minutes(240));
@@ -166,14 +166,14 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     expect(points).toMatch(/^\.{1,3}1{59,60}\.{50,}$/);
   });
 
-  it('ends as soon as a start goes well', async () => {
+  it('ends as soon as a start succeeds', async () => {
     const days = new Days(sweeping(10));
     await days.pass(FROM, 10);
     days.image = 'good';
     expect(await days.pass(FROM + minutes(10), 30)).toMatch(/^1{1,3}\.{27,}$/);
   });
 
-  it('counts a sweep that ECS refused, and continues when its window has ended', async () => {
+  it('counts a sweep that ECS refused, and continues when the sweep is no longer due', async () => {
     const days = new Days(sweeping(240));
     days.refusal = QUOTA;
     expect(await days.pass(FROM - (FROM % minutes(240)), 10)).toBe('1'.repeat(10));
@@ -189,7 +189,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     expect(await days.pass(FROM + minutes(5), 1)).toBe('.');
   });
 
-  it('ends with the job that ECS refused, since perhaps no launch ever refutes it', async () => {
+  it('ends when the job whose launch ECS refused no longer waits, because there may be no further launch', async () => {
     const days = new Days(pool('one', { lanes: [LANE] }));
     days.platform.runs.set('one', { ok: true, value: [run()] });
     days.refusal = QUOTA;
@@ -198,7 +198,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     expect(await days.pass(FROM + minutes(1), 5)).toBe('.....');
   });
 
-  it('ends for a refused sweep when another task of the pool comes up', async () => {
+  it('stops counting a refused sweep when another task of the pool starts', async () => {
     const days = new Days(sweeping(240));
     const due = FROM - (FROM % minutes(240));
     days.refusal = QUOTA;
@@ -211,7 +211,7 @@ describe('the metric of the alarm "Agents fail to start"', () => {
     expect(await days.pass(due + minutes(8), 10)).toBe('..........');
   });
 
-  it('isn’t written by an idle pool whose starts go well', async () => {
+  it('isn’t written for an idle pool whose starts succeed', async () => {
     const days = new Days(sweeping(60));
     days.image = 'good';
     expect(await days.pass(FROM, 30)).toBe('.'.repeat(30));

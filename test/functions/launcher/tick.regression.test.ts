@@ -1,4 +1,4 @@
-/** Defects that the simulation found in a tick, each as the test that would have caught it. */
+/** Regression tests for bugs in a tick that the simulation found. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Agent, Standing } from '../../../functions/launcher/core/types.ts';
 import { UpstreamError } from '../../../functions/launcher/errors.ts';
@@ -31,35 +31,32 @@ function tickOf(pools: readonly Pool[], agentsCeiling?: number, now = () => NOW)
   return tick(pools, { limits: LIMITS, agentsCeiling }, { hcpTerraform: platform, tasks, now }, never());
 }
 
-/** The part of a tick that is about its only pool. */
+/** The result of a tick for its only pool. */
 async function tickOfOne(one = pool('one'), now = () => NOW) {
   const [part] = (await tickOf([one], undefined, now)).pools;
   if (part === undefined) throw new Error('no part about the pool');
   return part;
 }
 
-/** The tasks that were started, or what became of the launch. */
+/** The ids of launched tasks, or the kind of outcome if a launch started no task. */
 const startedBy = ({ launches }: PoolTick) => launches.map((one) => (one.kind === 'launched' ? one.taskId : one.kind));
 
 const queue = (name: string, ...ids: string[]) => platform.lists(name, ...ids.map((id) => run({ id })));
 const launched = () => tasks.launches.map(({ pool: { name }, job }) => `${name} ${job.key}`);
 
-describe('a job whose tokens are already used', () => {
-  // ECS remembers tokens for 24 h; of the tasks it shows an hour's, and of those that we stopped not the attempt.
-  it.each([1, 7, 40, 900])(
-    'is launched for within one tick, after %i attempts of which ECS shows none',
-    async (used) => {
-      queue('one', 'run-1');
-      tasks.answer = ({ attempt }) =>
-        attempt <= used
-          ? { kind: 'task', taskId: `old-${attempt}`, lastStatus: 'STOPPED' }
-          : { kind: 'task', taskId: 'new', lastStatus: 'PROVISIONING' };
-      expect(startedBy(await tickOfOne())).toEqual(['new']);
-      expect(tasks.launches.length).toBeLessThan(15);
-    },
-  );
+describe('a job whose client tokens are already used', () => {
+  // ECS remembers client tokens for 24 h, but shows stopped tasks for only an hour, and without the attempt tag if the launcher stopped them.
+  it.each([1, 7, 40, 900])('gets a launch within one tick after %i attempts of which ECS shows none', async (used) => {
+    queue('one', 'run-1');
+    tasks.answer = ({ attempt }) =>
+      attempt <= used
+        ? { kind: 'task', taskId: `old-${attempt}`, lastStatus: 'STOPPED' }
+        : { kind: 'task', taskId: 'new', lastStatus: 'PROVISIONING' };
+    expect(startedBy(await tickOfOne())).toEqual(['new']);
+    expect(tasks.launches.length).toBeLessThan(15);
+  });
 
-  it('tries the nearest attempts one by one, so that ticks with slightly different observations agree', async () => {
+  it('tries the nearest attempts one by one, so that ticks with slightly different observations choose the same one', async () => {
     queue('one', 'run-1');
     tasks.answer = ({ attempt }) => ({
       kind: 'task',
@@ -81,7 +78,7 @@ describe('the slot of a warm agent', () => {
   const [lane] = pool('one').lanes;
   const hour = NOW - (NOW % minutes(60));
   const taskAt = async (nowMs: number) => startedBy(await tickOfOne(warmPool('one', 1), () => nowMs));
-  /** After a deployment ECS answers every token that it remembers with a conflict, whose task it does not describe. */
+  /** After a deployment, ECS answers each known client token with a conflict, and doesn't describe the conflict's task. */
   const conflicting = (): void => {
     const remembered = new Map<number, string>();
     tasks.answer = ({ attempt }) => {
@@ -92,7 +89,7 @@ describe('the slot of a warm agent', () => {
     };
   };
 
-  it('is filled again when its token stands for a task that ECS no longer shows', async () => {
+  it('is filled again if its client token belongs to a task that ECS no longer shows', async () => {
     conflicting();
     expect(await taskAt(hour)).toEqual(['task-1']);
     expect(await taskAt(hour + minutes(130))).toEqual(['task-2']);
@@ -104,7 +101,7 @@ describe('the slot of a warm agent', () => {
     expect(tasks.launches.every(({ attempt }) => attempt === tasks.launches[0]?.attempt)).toBe(true);
   });
 
-  // Ticks every ten seconds; each launches as late in its invocation as it can, and ECS shows the task as late as it can.
+  // There is a tick every ten seconds. Each launches as late as possible, and ECS shows each task as late as possible.
   it.each([
     ['warm agents', { id: 'one', warm: { agents: 3, idleSeconds: 3600 } }, 3],
     ['sweeps', { id: 'one', sweepMs: minutes(10) }, 1],
@@ -148,7 +145,7 @@ describe('the slot of a warm agent', () => {
 });
 
 describe('a job whose task has another family, after `phases` was set or removed', () => {
-  // ECS answers the token with a ConflictException that names the task of before the deployment.
+  // ECS answers the client token with a ConflictException that contains the id of the task from before the deployment.
   const FORMER = 'launcher-one';
   const MINUTE_AGO = NOW - seconds(60);
   const DEADLINE = LIMITS.startDeadlineMs;
@@ -176,7 +173,7 @@ describe('a job whose task has another family, after `phases` was set or removed
     expect(tasks.stops).toEqual([]);
   });
 
-  it('gets an agent at once if only a running job shows that the agent of that task took another', async () => {
+  it('gets an agent at once if a running job shows that the agent of that task took a different job', async () => {
     const other = run({ id: 'run-2', status: 'planning', planAgentName: 'former' });
     platform.lists('one', run(), other);
     remembered(MINUTE_AGO);
@@ -191,8 +188,8 @@ describe('a job whose task has another family, after `phases` was set or removed
   });
 });
 
-describe('a job whose token is in use although ECS names no task', () => {
-  // A launch for which Spot had no capacity may keep its token. After a deployment without Spot, the token is in conflict.
+describe('a job whose client token is in use although ECS reports no task', () => {
+  // A launch without Spot capacity may use up its client token. After a deployment without Spot, that client token causes a conflict.
   const conflict = new UpstreamError({
     system: 'ECS',
     fault: 'rejected',
@@ -208,11 +205,11 @@ describe('a job whose token is in use although ECS names no task', () => {
     return startedBy(await tickOfOne());
   };
 
-  it('gets an agent with the next token once a task of the first one would be visible', async () => {
+  it('gets an agent with the next client token once a task for the first one would be visible', async () => {
     expect(await outcomesAfter(seconds(301))).toEqual(['run-1/plan/2']);
   });
 
-  it('gets no agent before that, since an overlapping tick may have started a task', async () => {
+  it('gets no agent before that, because an overlapping tick may have started a task', async () => {
     expect(await outcomesAfter(seconds(300))).toEqual(['failed']);
   });
 });
@@ -220,7 +217,7 @@ describe('a job whose token is in use although ECS names no task', () => {
 describe('an organization agent limit that pools with different API tokens share', () => {
   const pools = [pool('one'), pool('two', { apiTokenSecret: 'acme/other-token' })];
 
-  it('isn’t granted to each of them', async () => {
+  it('applies to all of them together', async () => {
     queue('one', 'run-1');
     queue('two', 'run-2');
     await tickOf(pools, 1);
@@ -234,7 +231,7 @@ describe('an organization agent limit that pools with different API tokens share
     expect(launched()).toEqual([]);
   });
 
-  // A slow read: each question about the time is answered later than the one before.
+  // Time passes during the tick: each call of the clock returns a later time.
   const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
   const schedule = { days, fromMinute: 8 * 60, toMinute: 18 * 60, timeZone: 'UTC' };
   it.each<[string, Standing]>([
@@ -266,7 +263,7 @@ describe('an organization agent limit that pools with different API tokens share
   });
 });
 
-describe('warm agents whose containers ended well', () => {
+describe('warm agents whose containers exited with 0', () => {
   const one = warmPool('one', 1);
   const ended = (id: string, agoMinutes: number) =>
     stoppedTask(id, {
@@ -277,14 +274,14 @@ describe('warm agents whose containers ended well', () => {
       stoppedAtMs: NOW - minutes(agoMinutes),
     });
 
-  it('are start failures if the list of the last minutes lacks them, and delay the next', async () => {
+  it('count as start failures if the list of the last minutes lacks them, and delay the next launch', async () => {
     tasks.stopped = [ended('new', 1)];
     expect((await tickOfOne(one)).observation?.supply.startFailures).toHaveLength(1);
     platform.agentsOf.set('one', [agent('new', 'exited')]);
     expect((await tickOfOne(one)).observation?.supply.startFailures).toEqual([]);
   });
 
-  it('aren’t start failures if they are older than that list, which isn’t read further back for them', async () => {
+  it('don’t count as start failures if they are older than that list', async () => {
     tasks.stopped = [ended('old', 40)];
     const { observation } = await tickOfOne(one);
     expect(platform.agentsAsked).toHaveLength(1);
@@ -322,7 +319,7 @@ describe('a task without a visible agent, if more than 5,000 agents pinged since
     expect(tasks.stops.map(({ taskId }) => taskId)).toEqual(['young']);
   });
 
-  it('isn’t a failed start when it has ended, unless two pieces of evidence say so', async () => {
+  it('isn’t a start failure after its end, unless two pieces of evidence say so', async () => {
     const over = { family: 'launcher-one', startedBy: 'run-9/plan', createdAtMs: NOW - minutes(40), exitCode: 1 };
     tasks.stopped = [
       stoppedTask('perhaps', { ...over, startedAtMs: NOW - minutes(39) }),
@@ -338,7 +335,7 @@ describe('a task without a visible agent, if more than 5,000 agents pinged since
     const old = task('old', { family: 'launcher-one', createdAtMs: NOW - minutes(1440) });
     const errored = agent('old', 'errored', { lastPingMs: NOW - minutes(6) });
 
-    it('is stopped, and so is a younger one whose agent never registered', async () => {
+    it('is stopped, as is a younger task whose agent never registered', async () => {
       tasks.tasks = [old, task('young', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
       listing([errored], tooLong);
       const seen = await tickOfOne();
@@ -346,7 +343,7 @@ describe('a task without a visible agent, if more than 5,000 agents pinged since
       expect(seen.errors).toEqual([]);
     });
 
-    it('isn’t stopped when the second list has a working agent of the same name', async () => {
+    it('isn’t stopped if the second list contains a busy agent with the same name', async () => {
       tasks.tasks = [old];
       const lists = [[errored], [errored, agent('old', 'busy', { id: 'agent-2' })]];
       platform.agents = async (_, sinceMs) => {

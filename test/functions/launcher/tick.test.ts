@@ -25,7 +25,7 @@ async function tickOf(pools: readonly Pool[], overrides: Partial<TickSettings> =
 }
 
 const queue = (poolName: string, ...ids: string[]) => platform.lists(poolName, ...ids.map((id) => run({ id })));
-/** The part of a tick that is about the pool `one`, which is the only one. */
+/** The result of a tick for its only pool, `one`. */
 const tickOfOne = async (overrides: Partial<Pool> = {}) => (await tickOf([pool('one', overrides)])).get('one');
 const requests = () => ({ agents: platform.agentsAsked, stopped: tasks.stoppedAsked });
 const launched = () => tasks.launches.map(({ pool: of, job, attempt }) => `${of.name} ${job.key}/${attempt}`);
@@ -50,7 +50,7 @@ describe('a tick', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('launches one agent for a run that has waited after its plan for two minutes', async () => {
+  it('launches one agent for a run that has been in a post-plan status for two minutes', async () => {
     platform.lists('one', run({ status: 'post_plan_running', statusSinceMs: NOW - minutes(2) }));
     await tickOf([pool('one')]);
     expect(launched()).toEqual(['one sweep/run-1/0/1']);
@@ -82,7 +82,7 @@ describe('a tick', () => {
     expect((await tickOf([pool('one')])).get('one')?.errors).toHaveLength(2);
   });
 
-  it('reads the stopped tasks of a pool whose job runs without a live task, since its task may have died', async () => {
+  it('reads the stopped tasks of a pool if a job runs without a live task, because its task may have ended', async () => {
     platform.lists('one', run({ id: 'run-a', status: 'planning', planAgentName: 'died' }));
     platform.agentsOf.set('one', [agent('died', 'unknown')]);
     tasks.stopped = [stoppedTask('died', { family: 'launcher-one', exitCode: 137 })];
@@ -107,7 +107,7 @@ describe('a tick', () => {
     expect(launched()).toEqual(['one run-1/plan/2']);
   });
 
-  it('stops a task whose agent never registered, with a reason that names the launcher', async () => {
+  it('stops a task whose agent never registered, and the reason identifies the launcher', async () => {
     tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) })];
     await tickOf([pool('one')]);
     expect(tasks.stops).toEqual([
@@ -115,7 +115,7 @@ describe('a tick', () => {
     ]);
   });
 
-  it('stops nothing when the token can’t list the agents', async () => {
+  it('stops nothing if the API token can’t list the agents', async () => {
     tasks.tasks = [task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(60) })];
     platform.agentsOf.set('one', undefined);
     const ticked = await tickOfOne();
@@ -125,7 +125,7 @@ describe('a tick', () => {
 });
 
 describe('an error in one pool', () => {
-  it('in its runs leaves the other pools alone', async () => {
+  it('does not affect other pools if it concerns the runs', async () => {
     platform.fails('one', trouble());
     queue('two', 'run-b');
     const ticked = await tickOf([pool('one'), pool('two')]);
@@ -134,7 +134,7 @@ describe('an error in one pool', () => {
     expect(ticked.get('two')?.errors).toEqual([]);
   });
 
-  it('in its agents launches nothing in that pool and still serves the others', async () => {
+  it('prevents launches in that pool only, if it concerns the agents', async () => {
     queue('one', 'run-a');
     queue('two', 'run-b');
     platform.agentsOf.set('one', trouble());
@@ -149,7 +149,7 @@ describe('an error in one pool', () => {
   });
 
   it.each(['other', 'acme/api-token'])(
-    'of token %s that never answers does not delay the launches',
+    'does not delay the launches of a pool with token %s, if a request gets no answer',
     async (apiTokenSecret) => {
       let answer = (_: { ok: false; error: UpstreamError }): void => {};
       platform.runs.set('slow', new Promise((resolve) => (answer = resolve)));
@@ -161,7 +161,7 @@ describe('an error in one pool', () => {
     },
   );
 
-  it('in ECS’s list of live tasks launches nothing in any pool', async () => {
+  it('prevents launches in all pools if it concerns ECS’s list of live tasks', async () => {
     queue('one', 'run-a');
     tasks.tasks = trouble('ECS');
     const ticked = await tickOfOne();
@@ -170,8 +170,8 @@ describe('an error in one pool', () => {
   });
 });
 
-describe('a bug that the answers about one pool cause', () => {
-  /** As a library would word it, with what it was reading. */
+describe('a bug while one pool is processed', () => {
+  /** An exception like that of a library, whose message contains the data that it was reading. */
   const bug = () => new RangeError('Invalid value: first.atlasv1.token-that-must-not-show');
   const internal = { system: 'launcher', fault: 'internal', message: expect.stringMatching(/a bug.*RangeError at /) };
 
@@ -190,7 +190,7 @@ describe('a bug that the answers about one pool cause', () => {
   });
 
   it.each([...INPUTS, ['its launches', breakLaunches] as const])(
-    'a bug in %s is the error of that pool, and the other pool is served',
+    'a bug in %s is an error of that pool, and the other pool is still served',
     async (_, breakIt) => {
       breakIt();
       const ticked = await tickOf([pool('one'), pool('two')]);
@@ -256,14 +256,14 @@ describe('a bug that the answers about one pool cause', () => {
   it('is reported by its type and place even if the thrown value isn’t an Error', async () => {
     platform.runs.set('one', Promise.reject('first.atlasv1.token-that-must-not-show'));
     const [error] = (await tickOf([pool('one')])).get('one')?.errors ?? [];
-    expect(error?.message).toMatch(/unexpected string without a stack trace; open an issue/);
+    expect(error?.message).toMatch(/unexpected string without a stack trace; please open an issue/);
   });
 });
 
-describe('a launch to which ECS answers with', () => {
+describe('if ECS answers a launch with', () => {
   beforeEach(() => queue('one', 'run-1', 'run-2'));
 
-  it('a refusal is reported as refused, and the other launches go on', async () => {
+  it('a refusal, the launch is reported as refused and the other launches continue', async () => {
     const refusal = { cause: 'capacity', detail: 'Capacity is unavailable', remedy: 'wait' } as const;
     tasks.answer = ({ job, attempt }) =>
       job.key === 'run-1/plan'
@@ -279,7 +279,7 @@ describe('a launch to which ECS answers with', () => {
     });
   });
 
-  it('nothing is an error of the tick, and the other launches go on', async () => {
+  it('nothing, the tick has an error and the other launches continue', async () => {
     tasks.answer = ({ job }) =>
       job.key === 'run-1/plan' ? trouble('ECS') : { kind: 'task', taskId: 't', lastStatus: 'PENDING' };
     const ticked = await tickOfOne();
@@ -289,7 +289,7 @@ describe('a launch to which ECS answers with', () => {
     });
   });
 
-  it('a stopped task is made again at once with the next attempt', async () => {
+  it('a stopped task, the launch is repeated at once with the next attempt', async () => {
     queue('one', 'run-1');
     tasks.answer = ({ attempt }) => ({
       kind: 'task',
@@ -301,7 +301,7 @@ describe('a launch to which ECS answers with', () => {
     expect(ticked?.launches).toMatchObject([{ kind: 'launched', attempt: 3 }]);
   });
 
-  it('a task that was counted already is made again at once with the next attempt', async () => {
+  it('a task that was counted already, the launch is repeated at once with the next attempt', async () => {
     queue('one', 'run-1');
     tasks.tasks = [task('old', { family: 'launcher-one', startedBy: 'run-1/plan', attempt: undefined })];
     platform.agentsOf.set('one', [agent('old', 'busy')]);
@@ -310,7 +310,7 @@ describe('a launch to which ECS answers with', () => {
     expect(launched()).toEqual(['one run-1/plan/2', 'one run-1/plan/3']);
   });
 
-  it('a new task happens for the jobs that an incomplete list of runs shows', async () => {
+  it('a new task, the jobs of an incomplete list of runs are served', async () => {
     queue('one', 'run-1');
     platform.sights.set('one', { agentsVisible: true, unread: 'queued-jobs' });
     const ticked = await tickOf([pool('one'), pool('two')]);
@@ -318,7 +318,7 @@ describe('a launch to which ECS answers with', () => {
     expect(ticked.get('two')).not.toHaveProperty('unread');
   });
 
-  it('used tokens only is given up until the next tick, and the other launches go on', async () => {
+  it('tasks of used client tokens only, the launch waits for the next tick and the other launches continue', async () => {
     queue('one', 'run-1');
     tasks.answer = () => ({ kind: 'task', taskId: 't', lastStatus: 'STOPPED' });
     const ticked = await tickOfOne();
@@ -326,7 +326,7 @@ describe('a launch to which ECS answers with', () => {
     expect(ticked?.errors).toEqual([]);
   });
 
-  it('tells whether a task of a lane on Spot runs on demand: by ECS’s refusal, or because the last ones did not start', async () => {
+  it('a task of a lane on Spot, the tick reports if it runs on demand because ECS refused Spot or earlier tasks did not start', async () => {
     const one = pool('one', { lanes: [PLAN_LANE, APPLY_LANE] });
     const instead = async () =>
       (await tickOf([one])).get('one')?.launches.map((outcome) => outcome.kind === 'launched' && outcome.insteadOfSpot);
@@ -348,7 +348,7 @@ describe('a launch to which ECS answers with', () => {
     expect(tasks.launches.map(({ lane }) => lane.capacity)).toEqual(['spot', 'spot', 'on-demand']);
   });
 
-  it('a stop that fails is an error of the tick', async () => {
+  it('a task, but a stop fails, the tick has an error', async () => {
     tasks.stop = async () => {
       throw trouble('ECS');
     };
@@ -358,7 +358,7 @@ describe('a launch to which ECS answers with', () => {
   });
 });
 
-describe('a stop of a task without an agent', () => {
+describe('a stop of a task without a working agent', () => {
   const late = task('late', { family: 'launcher-one', createdAtMs: NOW - minutes(6) });
   beforeEach(() => {
     tasks.tasks = [late];
@@ -371,7 +371,7 @@ describe('a stop of a task without an agent', () => {
     ['never registered', [], /did not register/],
     ['left', [left], /its agent left/],
     ['errored', [errored], /errored/],
-  ])('is carried out when a second list says as well that its agent %s', async (_, agents, reason) => {
+  ])('is carried out if a second list also shows that its agent %s', async (_, agents, reason) => {
     platform.listsAgents(agents);
     await tickOfOne();
     expect(tasks.stops).toMatchObject([{ taskId: 'late', reason: expect.stringMatching(reason) }]);
@@ -384,13 +384,13 @@ describe('a stop of a task without an agent', () => {
     ['is not allowed for an agent that left', [left], undefined],
     ['finds that the errored agent registered again', [errored], [errored, working]],
     ['is not allowed for an errored agent', [errored], undefined],
-  ])('is not carried out when a second look %s', async (_, first, second) => {
+  ])('is not carried out if the second list %s', async (_, first, second) => {
     platform.listsAgents(first, second);
     const ticked = await tickOfOne();
     expect([tasks.stops, ticked?.errors]).toEqual([[], []]);
   });
 
-  it('is deferred, and the tick has an error, when the second list of agents fails; launches go on', async () => {
+  it('is deferred and causes an error of the tick if the second list fails, while launches continue', async () => {
     queue('one', 'run-9');
     platform.listsAgents([], trouble());
     const ticked = await tickOfOne();
@@ -399,7 +399,7 @@ describe('a stop of a task without an agent', () => {
     expect(launched()).toEqual(['one run-9/plan/1']);
   });
 
-  it('is carried out without a second list when ECS knows the exit code', async () => {
+  it('is carried out without a second list if ECS knows the exit code', async () => {
     tasks.tasks = [{ ...late, exitCode: 0, executionStoppedAtMs: NOW - minutes(6) }];
     platform.agentsOf.set('one', [agent('late', 'busy')]);
     await tickOfOne();
@@ -407,7 +407,7 @@ describe('a stop of a task without an agent', () => {
     expect(platform.agentsAsked).toHaveLength(1);
   });
 
-  it('comes with the launch for the job that waited for its slot', async () => {
+  it('happens in the same tick as the launch for the job that waited for its slot', async () => {
     queue('one', 'run-9');
     platform.listsAgents([left]);
     await tickOfOne({ maxAgents: 1 });
@@ -459,7 +459,7 @@ describe('an organization agent limit', () => {
     expect(launched()).toEqual(['one run-a/plan/1']);
   });
 
-  it('is shared by the pools, the oldest job first', async () => {
+  it('is shared by the pools, and the oldest job comes first', async () => {
     platform.lists('one', run({ id: 'run-young', planQueuedAtMs: NOW - 1000 }));
     platform.lists('two', run({ id: 'run-old', planQueuedAtMs: NOW - 9000 }));
     const ticked = await tickOf([pool('one'), pool('two')], { agentsCeiling: 1 });
@@ -474,7 +474,7 @@ describe('an organization agent limit', () => {
     expect(launched()).toEqual([]);
   });
 
-  it('defers the warm agents that it doesn’t allow, with the reason', async () => {
+  it('defers the warm agents that don’t fit, with the reason', async () => {
     const ticked = await tickOf([warmPool('one', 3)], { agentsCeiling: 1 });
     expect(ticked.get('one')?.decision?.deferrals).toMatchObject([
       { jobKey: 'warm/one/2', cause: 'agents-ceiling', reason: expect.stringContaining('agentsCeiling') },

@@ -29,7 +29,7 @@ export const ecsTask = z.object({
     .optional(),
 });
 
-/** @param container name of the agent's container in the task definition. */
+/** @param container - name of the agent's container in the task definition. */
 export function taskOf(answer: z.infer<typeof ecsTask>, container: string): Task {
   const attempt = Number(answer.tags?.find(({ key }) => key === TASK_TAGS.attempt)?.value);
   const agent = answer.containers?.find(({ name }) => name === container);
@@ -53,8 +53,8 @@ export function taskOf(answer: z.infer<typeof ecsTask>, container: string): Task
 }
 
 /**
- * When ECS created a task, or the earliest known time. The SDK's types allow a missing `createdAt`, and the reference defines it as the time when the
- * task *entered the PENDING state*. A task that is PROVISIONING may have no time at all. ECS itself ends such a task if its network fails.
+ * When ECS created a task, or the earliest known time. `createdAt` can be missing: the API reference defines it as the time when the task *entered
+ * the PENDING state*. A task that is PROVISIONING may have no time at all. ECS itself ends such a task if its network fails.
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
  */
 function createdAtOf(answer: z.infer<typeof ecsTask>): number | undefined {

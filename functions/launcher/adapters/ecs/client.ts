@@ -22,7 +22,7 @@ import { onDemandInstead, runTaskInput } from './run-task.ts';
 /** Maximum number of ids per DescribeTasks call. */
 const DESCRIBE_AT_ONCE = 100;
 
-/** The port `Tasks` over ECS, in a cluster that holds the agents' tasks and nothing else. */
+/** Implements the port `Tasks` with ECS. The cluster must contain only the agents' tasks. */
 export class EcsTasks implements Tasks {
   readonly #client: ECSClient;
   readonly #placement: TaskPlacement;
@@ -52,8 +52,8 @@ export class EcsTasks implements Tasks {
   }
 
   /**
-   * Repeats a launch on demand, because Spot has no capacity. AWS doesn't document whether a call that started nothing uses up its token. So the
-   * first attempt has the same token, and a second one has its own if ECS answers with a conflict that names no task.
+   * Repeats a launch on demand, because Spot has no capacity. AWS doesn't document whether a call that starts no task uses up its client token. So
+   * the first call uses the same client token. If ECS answers with a conflict but no task, a second call uses a new client token.
    */
   async #onDemandInstead(onSpot: RunTaskCommandInput, signal: AbortSignal): Promise<LaunchAnswer> {
     const same = await this.#runTask(onDemandInstead(onSpot, 'same'), signal);
@@ -82,19 +82,19 @@ export class EcsTasks implements Tasks {
       }
       throw asUpstreamError(error, 'RunTask');
     }
-    throw unexpected('neither a task nor a failure in the answer', 'RunTask');
+    throw unexpected('the answer contains neither a task nor a failure', 'RunTask');
   }
 
   async stop(taskId: string, reason: string, signal: AbortSignal): Promise<void> {
     const input = { cluster: this.#placement.cluster, task: taskId, reason };
     await this.#client.send(new StopTaskCommand(input), { abortSignal: signal }).catch((error: unknown) => {
-      // "The referenced task was not found": it has ended already.
+      // "The referenced task was not found" means that the task has ended already.
       const gone = error instanceof ECSServiceException && /task was not found/i.test(error.message);
       if (!gone) throw asUpstreamError(error, 'StopTask');
     });
   }
 
-  /** The token belongs to a task that was started with other parameters, as before a deployment, or on Spot. */
+  /** Handles a client token that belongs to a task with other parameters, such as a task on Spot or from before a deployment. */
   async #conflict(conflict: ConflictException, signal: AbortSignal): Promise<RunTaskAnswer> {
     const arn = conflict.resourceIds?.[0];
     if (arn === undefined) return { kind: 'nameless-conflict', error: asUpstreamError(conflict, 'RunTask') };
@@ -118,7 +118,7 @@ export class EcsTasks implements Tasks {
     return pages.flat();
   }
 
-  /** Omits tasks that ECS doesn't know, or no longer knows. */
+  /** Describes tasks. Omits tasks that ECS doesn't know. */
   async #describe(arns: readonly string[], signal: AbortSignal): Promise<Task[]> {
     const chunks = Array.from({ length: Math.ceil(arns.length / DESCRIBE_AT_ONCE) }, (_, i) =>
       arns.slice(i * DESCRIBE_AT_ONCE, (i + 1) * DESCRIBE_AT_ONCE),
@@ -146,14 +146,14 @@ export class EcsTasks implements Tasks {
 /** ECS's answer to one RunTask call. */
 type RunTaskAnswer = LaunchAnswer | (LaunchedTask & { readonly kind: 'conflict' });
 
-/** A conflict that names a task counts as an answer with that task. */
+/** Converts a conflict with a known task into an answer with that task. */
 function named(answer: RunTaskAnswer): LaunchAnswer {
   return answer.kind === 'conflict' ? { ...answer, kind: 'task' } : answer;
 }
 
 /**
- * Whether on-demand capacity may be available although Spot capacity isn't. A lack of addresses affects both, and other causes have nothing to
- * do with capacity.
+ * Whether a launch on demand may succeed although the launch on Spot didn't. A lack of IP addresses affects both, and the other causes are
+ * unrelated to capacity.
  */
 function isShortage(answer: RunTaskAnswer): boolean {
   if (answer.kind === 'refused') return answer.refusal.cause === 'capacity' || answer.refusal.cause === 'quota';
@@ -162,7 +162,7 @@ function isShortage(answer: RunTaskAnswer): boolean {
 
 const launched = ecsTask.pick({ taskArn: true, lastStatus: true });
 
-/** Whether ECS certainly started no task: it answered with 4xx or a throttle. Any other failure may have started one. */
+/** Whether ECS certainly started no task, because it answered with 4xx or throttled the call. After any other error, a task may have started. */
 function isRefusal(error: ECSServiceException): boolean {
   return error.$fault === 'client' || refusalOf(error.name, error.message).cause === 'throttled';
 }

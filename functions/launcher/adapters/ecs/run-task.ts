@@ -5,21 +5,21 @@ import { isStanding } from '../../core/standing.ts';
 import type { LaunchRequest, TaskPlacement } from '../../ports.ts';
 
 const ON_DEMAND = { launchType: 'FARGATE' } as const;
-/** A strategy distributes tasks and never falls back: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html */
+/** A capacity provider strategy distributes tasks, but doesn't fall back to another provider, so it lists only Spot: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html */
 const ON_SPOT = { capacityProviderStrategy: [{ capacityProvider: 'FARGATE_SPOT', weight: 1 }] };
 
-/** Suffix of the token of an on-demand launch if ECS considers its first token used by the attempt on Spot. */
+/** Suffix of the client token for an on-demand launch, used if ECS reports that the attempt on Spot used up the original client token. */
 const INSTEAD_OF_SPOT = '/od';
 
-/** How long the agent of this one task waits for a job. */
+/** Overrides how long the agent of one task waits for a job. */
 function waits(idleSeconds: number): TaskOverride {
   const environment = [{ name: IDLE_SECONDS_VARIABLE, value: String(idleSeconds) }];
   return { containerOverrides: [{ name: AGENT_CONTAINER, environment }] };
 }
 
 /**
- * The RunTask call of a launch. It depends on the request and the deployment only, never on the moment: with the same token, any other parameter would
- * turn a harmless repetition into a conflict.
+ * The RunTask call of a launch. It depends only on the request and the deployment, never on the current time. If a repeated call had the same client
+ * token but different parameters, ECS would answer with a ConflictException.
  */
 export function runTaskInput(
   { pool, lane, job, attempt }: LaunchRequest,
@@ -57,9 +57,9 @@ export function runTaskInput(
 }
 
 /**
- * The same launch on demand, for a lack of Spot capacity.
- * @param token `same`: if another tick's attempt on Spot succeeded in the meantime, ECS answers with a conflict that names its task. `own`: for the case
- * that ECS considers the token used although it started no task.
+ * The same launch on demand, because Spot has no capacity.
+ * @param token - `same`: keeps the client token. If another tick's attempt on Spot has succeeded in the meantime, ECS answers with that task.
+ * `own`: uses a new client token, in case ECS reports the first one as used although it started no task.
  */
 export function onDemandInstead(onSpot: RunTaskCommandInput, token: 'same' | 'own'): RunTaskCommandInput {
   const { capacityProviderStrategy: _, ...input } = onSpot;

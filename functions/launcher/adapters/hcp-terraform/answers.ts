@@ -3,26 +3,26 @@ import type { Agent, Run } from '../../core/types.ts';
 import { UpstreamError } from '../../errors.ts';
 
 /**
- * The shapes of HCP Terraform's answers, as far as the launcher reads them.
+ * Schemas for the parts of HCP Terraform's answers that the launcher reads.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run, …/agents, …/agent-pools
  */
 
 const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
 
-/** Ids become part of ECS's `clientToken` and `startedBy`, so they must use the same characters. */
+/** Ids become part of ECS's `clientToken` and `startedBy`, so only characters that ECS allows there are accepted. */
 const runId = z.string().regex(/^run-[A-Za-z0-9]{1,46}$/);
 const workspaceId = z.string().regex(/^ws-[A-Za-z0-9]{1,60}$/);
 
 /**
- * Text that the launcher keeps or logs. Longer text is replaced and not cut: a cut string would keep the whole one in
- * memory.
+ * Text that the launcher keeps or logs. Text that is too long is replaced, not cut off, because a substring would keep the whole string
+ * in memory.
  */
 const bounded = (text: z.ZodString, most: number) =>
   text.transform((given) => (given.length <= most ? given : `a text of ${given.length} characters`));
 const status = bounded(z.string().min(1), 64);
 const name = bounded(z.string(), 255);
 
-/** Paging, with or without totals. */
+/** The pagination of a page. HCP Terraform sends it with or without totals. */
 const pagination = z.object({
   pagination: z.object({
     'current-page': z.number().int().positive(),
@@ -54,7 +54,7 @@ const run = z.object({
   }),
 });
 
-/** Included plans and applies; `execution-details` is null until an agent took the job, and may be absent on Terraform Enterprise. */
+/** An included plan or apply. `execution-details` is null until an agent takes the job, and can be absent on Terraform Enterprise. */
 const operation = z.object({
   type: z.string(),
   id: z.string(),
@@ -67,13 +67,13 @@ export const runsPage = z.object({
   meta: pagination,
 });
 
-/** A run among included resources. A malformed run must not count as something else. */
+/** A run among the included resources. A malformed run must cause an error instead of being skipped. */
 const includedRun = run.extend({ type: z.literal('runs') });
 const includedOther = z.object({ type: z.string().refine((type) => type !== 'runs') });
 
 /**
- * Terraform Enterprise before v202409-1: workspaces with their current run. A workspace without one may be listed too,
- * although the list is filtered by the current run's status.
+ * Workspaces with their current run, for Terraform Enterprise before v202409-1. The list is filtered by the current run's status, but
+ * can still contain workspaces without a current run.
  */
 export const workspacesPage = z.object({
   data: z.array(
@@ -114,7 +114,7 @@ export const agentsPage = z.object({
 
 type RunAnswer = z.infer<typeof run>;
 
-/** Runs of one page, each with the agents of its included plan and apply. */
+/** The runs of one page, with the agents of their plans and applies. */
 export function runsOf(page: z.infer<typeof runsPage>): Run[] {
   const agentNames = new Map(
     (page.included ?? []).map((item) => [item.id, item.attributes?.['execution-details']?.['agent-name']]),
@@ -124,7 +124,7 @@ export function runsOf(page: z.infer<typeof runsPage>): Run[] {
   );
 }
 
-/** Current runs of the workspaces that use the pool. */
+/** The current runs of the workspaces that use the pool. */
 export function currentRunsOf(page: z.infer<typeof workspacesPage>, poolId: string): Run[] {
   const included = new Map(page.included.flatMap((item) => ('attributes' in item ? [[item.id, item]] : [])));
   return page.data
@@ -136,7 +136,7 @@ export function currentRunsOf(page: z.infer<typeof workspacesPage>, poolId: stri
       throw new UpstreamError({
         system: 'HCP Terraform',
         fault: 'unexpected-answer',
-        what: `a workspace’s current run ${id} is not among the included ones`,
+        what: `the answer does not include the current run ${id} of a workspace`,
       });
     });
 }
@@ -159,8 +159,8 @@ function runOf(answer: RunAnswer, agentName: (plan: RunAnswer['relationships']['
 }
 
 /**
- * When a run entered its status. The timestamp of a status is documented for some statuses only. If it is missing, the run's latest timestamp is used.
- * A value that isn't a time is ignored.
+ * When a run entered its status. HCP Terraform documents such a timestamp only for some statuses. If it is missing, the run's latest timestamp is
+ * used. Values that aren't a time are ignored.
  */
 function statusSinceMs(status: string, at: Readonly<Record<string, unknown>>): number | undefined {
   const times = new Map(
@@ -174,7 +174,7 @@ function statusSinceMs(status: string, at: Readonly<Record<string, unknown>>): n
   return own ?? (times.size === 0 ? undefined : [...times.values()].reduce((a, b) => Math.max(a, b)));
 }
 
-/** Agents of one page. An agent without a name goes by its id, as the agent itself does. */
+/** The agents of one page. If an agent has no name, its id is used, as the agent itself does. */
 export function agentsOf(page: z.infer<typeof agentsPage>): Agent[] {
   return page.data.map(({ id, attributes }) => ({
     id,

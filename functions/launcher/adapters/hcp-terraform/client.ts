@@ -19,17 +19,17 @@ export interface ClientParts {
   readonly timeout: Clock['timeout'];
 }
 
-/** The port `HcpTerraform` over API v2. Keeps for the warm function's life: pool ids, the pools' turns, the host's age. */
+/** Implements the port `HcpTerraform` with API v2. While the function is warm, it keeps pool ids, the pools' turns and the host's version. */
 export class HcpTerraformClient implements HcpTerraform {
   readonly #http: ClientParts['http'];
   readonly #hostname: string;
   readonly #timeout: Clock['timeout'];
   readonly #runPoller: RunPoller;
   readonly #poolIds: PoolIds;
-  /** When each pool had its last turn, as a count: the pools of one poll have theirs at the same time. */
+  /** The number of the poll in which each pool was polled last. */
   readonly #turnOf = new Map<Pool, number>();
   #turns = 0;
-  /** Pools whose name or id the platform doesn't know. */
+  /** Pools whose name or id HCP Terraform doesn't know. */
   readonly #unfound = new Set<Pool>();
   #byOrganization: boolean | undefined;
 
@@ -42,10 +42,10 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   openRuns(pools: readonly Pool[], signal: AbortSignal): ReadonlyMap<Pool, Promise<Result<readonly Run[]>>> {
-    // The least recently polled first, so that a budget too small for all pools serves each in turn.
+    // Poll the least recently polled pools first. So if the budget isn't enough for all pools, they take turns.
     const inTurn = pools.toSorted((a, b) => (this.#turnOf.get(a) ?? 0) - (this.#turnOf.get(b) ?? 0));
-    // One request shows whether any of several pools has work. A run doesn't say which pool it belongs to. How the platform
-    // answers for an unknown name isn't documented, so such pools are left out.
+    // One request shows whether any of several pools has work, but not which one, because a run doesn't contain its pool.
+    // Leave out pools that HCP Terraform doesn't know: its answer for an unknown pool name isn't documented.
     const asked = inTurn.filter((pool) => !this.#unfound.has(pool));
     const [first] = asked;
     const probed = first !== undefined && asked.length > 1 ? resultOf(this.#probe(first, asked, signal)) : undefined;
@@ -55,7 +55,7 @@ export class HcpTerraformClient implements HcpTerraform {
     );
   }
 
-  /** One pool's answer, whatever happens to the others. */
+  /** Reads one pool's runs. The result doesn't depend on the other pools. */
   async #inTurn(
     pool: Pool,
     probe: Promise<Result<boolean>> | undefined,
@@ -68,7 +68,7 @@ export class HcpTerraformClient implements HcpTerraform {
     else if (id.error.fault === 'rejected') this.#unfound.add(pool);
     if (!id.ok) return id;
     const answer = await this.#runsUnless(probed, pool, turn, signal);
-    // A pool that the budget left out has not had its turn.
+    // If the budget wasn't enough for this pool, it keeps its turn.
     const leftOut = !answer.ok && answer.error.fault === 'throttled' && answer.error.status === undefined;
     if (!leftOut) this.#turnOf.set(pool, ++this.#turns);
     return answer;
@@ -106,8 +106,10 @@ export class HcpTerraformClient implements HcpTerraform {
   }
 
   /**
-   * Whether to ask for each pool's runs. The combined request only saves requests: when it fails or is slow, each pool is
-   * asked for separately, so that no pool waits for another. The exception is a platform that asks to wait.
+   * Sends the combined request. @returns whether to ask for each pool's runs separately.
+   *
+   * The combined request only saves requests. If it fails or is slow, the launcher asks for each pool separately, so that no pool waits
+   * for another. The exception is an answer that asks to wait.
    */
   #probe(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
     const asked = this.#anyRun(first, pools, signal).catch((error: unknown) => {
@@ -130,7 +132,7 @@ export class HcpTerraformClient implements HcpTerraform {
     return this.#runPoller.runsOf(pool, turn, signal);
   }
 
-  /** Terraform Enterprise before v202409-1: speculative runs stay unseen, since none is a workspace's current run. */
+  /** Reads the runs on Terraform Enterprise before v202409-1. It misses speculative runs, because they are never a workspace's current run. */
   async #currentRuns(pool: Pool, signal: AbortSignal): Promise<readonly Run[]> {
     const poolId = await this.#poolIds.idOf(pool, signal);
     const path = `/api/v2/organizations/${encodeURIComponent(pool.organization)}/workspaces`;

@@ -4,46 +4,46 @@ import type { Secrets } from '../../ports.ts';
 import { CONNECT_TIMEOUT_MS, MAX_BODY_BYTES, type RawAnswer, REQUEST_TIMEOUT_MS, type Send } from './send.ts';
 
 /**
- * A page of 100 runs with plans and applies has about 20,000 values. JSON that consists of small values only needs twenty times its size on the heap,
- * and the schema would report each of them.
+ * Maximum number of JSON values in an answer. A page of 100 runs with plans and applies has about 20,000. JSON that consists only of small values
+ * needs twenty times its size in memory, and the schema would report each wrong value.
  */
 const MAX_VALUES = 200_000;
 
-/** Entries of the largest page. */
+/** Maximum number of entries in a page. */
 const MAX_ENTRIES = 100;
 
-/** Included resources of the largest page: a run has one plan and one apply. */
+/** Maximum number of included resources in a page. Each run has one plan and one apply. */
 const MAX_INCLUDED = 1_000;
 
 /** An answer of HCP Terraform that the caller may handle. */
 export interface Answer<T> {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** `undefined` for a status that the caller expects. */
+  /** `undefined` if the status is one that the caller expects. */
   readonly body: T | undefined;
 }
 
 export interface HttpParts {
-  /** `app.terraform.io`, with a port when it is not 443. */
+  /** Host such as `app.terraform.io`, with the port unless it is 443. */
   readonly hostname: string;
   readonly secrets: Secrets;
   readonly send: Send;
 }
 
 export interface GetRequest<S extends z.ZodType> {
-  /** With its query, from `/api/v2/` on. */
+  /** The path with its query. It starts with `/api/v2/`. */
   readonly path: string;
-  /** Secret whose string is the API token. After a 401 it is read again once. */
+  /** Secret that contains the API token. After a 401, the launcher reads the secret again once. */
   readonly tokenSecret: string;
   readonly schema: S;
   readonly signal: AbortSignal;
-  /** Statuses that are an answer to the caller and not an error. Their body isn't read. */
+  /** Statuses that the caller handles itself. They cause no error, and their body isn't read. */
   readonly expected?: readonly number[];
-  /** Called before every request, also before repeated ones. Its exception ends the call. */
+  /** Called before every request, including repeated requests. If it throws, no request is sent. */
   readonly beforeSend?: () => void;
 }
 
-/** GET requests to one HCP Terraform host: token, deadline, errors as `UpstreamError`, JSON by schema. */
+/** Sends GET requests to one HCP Terraform host: adds the API token, converts errors to `UpstreamError`, and checks JSON against a schema. */
 export class HcpTerraformHttp {
   readonly #parts: HttpParts;
 
@@ -70,7 +70,7 @@ export class HcpTerraformHttp {
     try {
       return await this.#parts.send(path, token, signal);
     } catch (error) {
-      // After a freeze, a function may still hold connections that the server closed long ago. Repeating a GET is safe.
+      // After Lambda froze the function, it may hold connections that the server closed long ago. Repeating a GET is safe.
       if (STALE_CONNECTION.has(codeOf(error)) && !signal.aborted) {
         beforeSend();
         return this.#parts.send(path, token, signal).catch((again: unknown) => {
@@ -81,7 +81,7 @@ export class HcpTerraformHttp {
     }
   }
 
-  /** No answer came, or an incomplete one. */
+  /** The error if there was no answer or only an incomplete one. */
   #silence(error: unknown, path: string, signal: AbortSignal): UpstreamError {
     const code = signal.aborted ? 'AbortError' : codeOf(error);
     const isTooLarge = code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE';
@@ -117,15 +117,15 @@ function meaningOf(status: number, tokenSecret: string): Pick<UpstreamDetails, '
   }
   if (status === 403 || status === 404) {
     const what =
-      'not found, or the API token may not see it; check the names in the settings and the team’s permissions';
+      'not found, or the API token is not allowed to see it; check the names in the settings and the team’s permissions';
     return { fault: 'rejected', what };
   }
-  if (status === 429) return { fault: 'throttled', what: 'too many requests of this token’s user' };
-  if (status >= 500) return { fault: 'unavailable', what: 'the platform answered with an error' };
-  return { fault: 'rejected', what: 'the platform refused the request' };
+  if (status === 429) return { fault: 'throttled', what: 'the user of this API token sent too many requests' };
+  if (status >= 500) return { fault: 'unavailable', what: 'the server answered with an error' };
+  return { fault: 'rejected', what: 'the server refused the request' };
 }
 
-/** How long to wait: `x-ratelimit-reset` has seconds with decimals. One second without it. */
+/** How long to wait. The header `x-ratelimit-reset` contains seconds with decimals. The default is one second. */
 export function resetMs(headers: RawAnswer['headers']): number {
   const seconds = Number.parseFloat(String(headers['x-ratelimit-reset'] ?? headers['retry-after'] ?? '1'));
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.ceil(seconds * 1000), 60_000) : 1000;
@@ -150,7 +150,7 @@ function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path:
   } catch {
     throw failure('unexpected-answer', `the answer is not JSON (${mediaTypeIn(headers)}, ${text.length} characters)`);
   }
-  // Before the schema runs: it collects an issue for each wrong entry.
+  // Count before checking the schema, because the schema collects an issue for each wrong entry.
   for (const [member, most] of [
     ['data', MAX_ENTRIES],
     ['included', MAX_INCLUDED],
@@ -165,12 +165,12 @@ function parsed<S extends z.ZodType>({ text, status, headers }: RawAnswer, path:
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  // The place and the type, never the value: answers may contain secrets.
+  // Report the path and the type of each fault, never the value, because answers can contain secrets.
   const faults = result.error.issues.slice(0, 3).map((issue) => `${issue.path.join('.') || 'top'}: ${issue.code}`);
   throw failure('unexpected-answer', `the answer doesn't match the expected schema (${faults.join('; ')})`);
 }
 
-/** Whether a JSON text has more values than the limit. Counts what opens or separates values, outside of strings. */
+/** Whether a JSON text has more values than the limit. Counts brackets and separators outside of strings. */
 function hasMoreValues(text: string, limit: number): boolean {
   // Each value needs at least two characters.
   if (text.length <= limit) return false;
@@ -194,7 +194,7 @@ function lengthOf(json: unknown, member: 'data' | 'included'): number {
   return Array.isArray(list) ? list.length : 0;
 }
 
-/** Only a header of the expected form is repeated: a proxy that answers instead of HCP Terraform may send anything. */
+/** The request id, if the header has the expected format. A proxy that answers instead of HCP Terraform could send anything. */
 function requestIdIn(headers: RawAnswer['headers']): { readonly requestId?: string } {
   const id = headers['x-request-id'];
   return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? { requestId: id } : {};
@@ -208,7 +208,7 @@ function mediaTypeIn(headers: RawAnswer['headers']): string {
 
 const STALE_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
-/** The innermost error code: undici and Node wrap each other's. */
+/** The innermost error code, because undici and Node wrap each other's errors. */
 function codeOf(error: unknown): string {
   let code = '';
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
@@ -223,19 +223,19 @@ const UNTRUSTED = /CERT|SELF_SIGNED|ISSUER|LEAF_SIGNATURE/;
 
 function reasonOf(code: string): string {
   if (['ENOTFOUND', 'EAI_AGAIN'].includes(code))
-    return `the name does not resolve (${code}); check the hostname setting`;
-  if (code === 'ECONNREFUSED') return `the connection was refused (${code}); check the hostname setting and its port`;
+    return `the hostname does not resolve (${code}); check the setting hostname`;
+  if (code === 'ECONNREFUSED') return `the connection was refused (${code}); check the setting hostname and its port`;
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return `no connection within ${CONNECT_TIMEOUT_MS / 1000} s (${code})`;
   if (code === 'TimeoutError' || code.includes('TIMEOUT'))
-    return `none within ${REQUEST_TIMEOUT_MS / 1000} s (${code})`;
+    return `no complete answer within ${REQUEST_TIMEOUT_MS / 1000} s (${code})`;
   if (code === 'AbortError') return 'the tick ran out of time';
   if (UNTRUSTED.test(code)) {
-    return `its certificate is not trusted (${code}); for a private authority let NODE_EXTRA_CA_CERTS name its PEM file`;
+    return `its certificate is not trusted (${code}); for a private certificate authority, set NODE_EXTRA_CA_CERTS to its PEM file`;
   }
   return `the connection broke (${code || 'no code'})`;
 }
 
-/** Paths are safe to log; queries hold names only, but are long. */
+/** The path without the query, which would make log lines long. Paths contain no secrets. */
 function withoutQuery(path: string): string {
   return path.split('?')[0] ?? path;
 }

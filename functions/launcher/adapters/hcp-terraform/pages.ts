@@ -1,12 +1,12 @@
-/** Lists that come in pages: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#pagination */
+/** Reads lists that the API returns in pages: https://developer.hashicorp.com/terraform/cloud-docs/api-docs#pagination */
 import type * as z from 'zod';
 import { UpstreamError } from '../../errors.ts';
 import type { Answer, HcpTerraformHttp } from './http.ts';
 import { MAX_BODY_BYTES } from './send.ts';
 
 /**
- * 100 is the largest page of the API. When an answer is too large, the same entries are requested in smaller pages. Each
- * size divides the one before it, so a smaller page can begin where the last larger page ended.
+ * Page sizes, largest first. The API allows at most 100. If an answer is too large, the launcher requests the same entries in smaller
+ * pages. Each size divides the one before it, so a smaller page can begin where the last larger page ended.
  */
 const PAGE_SIZES = [100, 20, 5, 1] as const;
 
@@ -14,7 +14,7 @@ export type PageSize = (typeof PAGE_SIZES)[number];
 
 export const LARGEST_PAGE: PageSize = PAGE_SIZES[0];
 
-/** Most requests for one list: 5,000 entries in pages of 100. A caller must do without a longer list. */
+/** Maximum number of requests for one list, which is enough for 5,000 entries in pages of 100. */
 const MAX_PAGES = 50;
 
 interface Pagination {
@@ -23,21 +23,21 @@ interface Pagination {
   readonly 'total-pages'?: number | null | undefined;
 }
 
-/** One page of a list, as far as paging is concerned. */
+/** The parts of a page that are necessary to read the whole list. */
 export interface Page {
   readonly data: readonly unknown[];
   readonly meta: { readonly pagination: Pagination };
 }
 
-/** How far a list has been read. */
+/** Keeps track of how far a list has been read. */
 export class PageCursor {
   readonly #path: string;
   #size: PageSize;
-  /** Entries read so far; always a multiple of {@link size} until the list has ended. */
+  /** Number of entries read so far. It is a multiple of {@link size} until the list has ended. */
   #read = 0;
   #ended = false;
 
-  /** @param size page size to begin with. */
+  /** @param size - page size to start with. */
   constructor(path: string, size: PageSize = LARGEST_PAGE) {
     this.#path = path;
     this.#size = size;
@@ -60,19 +60,22 @@ export class PageCursor {
     return this.#read / this.#size + 1;
   }
 
-  /** Takes the requested page. Throws `UpstreamError` *unexpected-answer* for any other page. */
+  /** Moves on after a page was read. Throws `UpstreamError` with fault `unexpected-answer` if it isn't the requested page. */
   advance({ data, meta }: Page): void {
-    // The next request's number is counted in pages of this size.
+    // The number of the next page assumes that every page so far was full.
     if (data.length > this.#size) {
-      throw unexpected(this.#path, `the launcher requested a page of ${this.#size}, and got ${data.length} entries`);
+      throw unexpected(
+        this.#path,
+        `the launcher requested a page of ${this.#size} entries, but the answer has ${data.length}`,
+      );
     }
     this.#ended = nextPage(meta, this.#number, this.#path) === null;
     this.#read += this.#size;
   }
 
   /**
-   * Makes pages smaller after an answer that was too large.
-   * @param error of the last request; thrown again unless smaller pages can help.
+   * Uses smaller pages after an answer was too large.
+   * @param error - error of the last request; thrown again unless smaller pages can help.
    */
   shrinkAfter(error: unknown): void {
     if (!(error instanceof UpstreamError) || error.fault !== 'too-large') throw error;
@@ -92,9 +95,9 @@ export interface List<S> {
 }
 
 /**
- * Reads all pages of a list. Rejects with `UpstreamError` *too-long* after 50 requests, or at the first page if that
- * says that there are more pages.
- * @returns what `itemsOf` takes from each page; `undefined` when a page has one of the expected statuses.
+ * Reads all pages of a list. Rejects with `UpstreamError` and the fault `too-long` after 50 requests, or already after the first page if
+ * that page shows that there will be more.
+ * @returns the items that `itemsOf` takes from each page; `undefined` if a request has one of the expected statuses.
  */
 export async function readPages<S extends z.ZodType<Page>, T>(
   http: Pick<HcpTerraformHttp, 'get'>,
@@ -122,7 +125,7 @@ export async function readPages<S extends z.ZodType<Page>, T>(
   return items.flat();
 }
 
-/** Brackets must be percent-encoded, which URLSearchParams does. */
+/** Appends a query to a path. `URLSearchParams` percent-encodes brackets, which the API requires. */
 export function withQuery(path: string, query: Readonly<Record<string, string>>): string {
   return `${path}?${new URLSearchParams(query)}`;
 }
@@ -131,7 +134,10 @@ export function withQuery(path: string, query: Readonly<Record<string, string>>)
 export function nextPage(meta: { readonly pagination: Pagination }, asked: number, path: string): number | null {
   const { 'current-page': current, 'next-page': next } = meta.pagination;
   if (current === asked && (next === null || next === asked + 1)) return next;
-  throw unexpected(path, `the launcher requested page ${asked}, and got page ${current} with next page ${next}`);
+  throw unexpected(
+    path,
+    `the launcher requested page ${asked}, but the answer is page ${current} with next page ${next}`,
+  );
 }
 
 function unexpected(path: string, what: string): UpstreamError {
@@ -142,7 +148,7 @@ function tooLong(path: string): UpstreamError {
   return new UpstreamError({
     system: 'HCP Terraform',
     fault: 'too-long',
-    what: `the list needs more than ${MAX_PAGES} requests, and no more are made for one list`,
+    what: `the list is too long: the launcher makes at most ${MAX_PAGES} requests for one list`,
     request: `GET ${path}`,
   });
 }
@@ -152,9 +158,9 @@ function tooLarge(path: string, cause: UpstreamError): UpstreamError {
     system: 'HCP Terraform',
     fault: 'too-large',
     what:
-      `the answer for a page of ${PAGE_SIZES.join(', ')} entries was too large each time; the launcher reads at most ` +
-      `${MAX_BODY_BYTES / 2 ** 20} MiB. Discard or cancel the run with the huge message, or check which proxy answers in ` +
-      'HCP Terraform’s place',
+      `the answer was too large for each page size (${PAGE_SIZES.join(', ')}); the launcher reads at most ` +
+      `${MAX_BODY_BYTES / 2 ** 20} MiB. Discard or cancel the run with the huge message, or check whether a proxy answers ` +
+      'instead of HCP Terraform',
     request: `GET ${path}`,
     cause,
   });

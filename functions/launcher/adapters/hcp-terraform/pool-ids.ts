@@ -4,23 +4,23 @@ import { agentPool, agentPoolsPage } from './answers.ts';
 import type { HcpTerraformHttp } from './http.ts';
 import { readPages } from './pages.ts';
 
-/** How long the result of a lookup is used, also if the token can't look the pool up. */
+/** How long the result of a lookup is used, including the result that the API token can't look the pool up. */
 const LOOK_AGAIN_MS = 10 * 60_000;
 
-/** A pool that was visible and is refused now is looked up again every minute. */
+/** How long to use the id of a pool that was visible before and is refused now. It results in one lookup per minute. */
 const DOUBT_MS = 55_000;
 
-/** Consecutive refusals after which a pool counts as missing. A single refusal may be chance. */
+/** Number of consecutive refusals after which a pool counts as missing. A single refusal can be a temporary fault. */
 const REFUSALS_OF_GONE = 3;
 
-/** Ids of agent pools, kept for a while, so that not every tick looks them up. */
+/** Looks up the ids of agent pools, and keeps them for a while. */
 export class PoolIds {
   readonly #http: Pick<HcpTerraformHttp, 'get'>;
   readonly #now: () => number;
   readonly #known = new Map<Pool, { readonly id: string; readonly untilMs: number }>();
-  /** Pools that were found by their id. */
+  /** Pools with a configured id that a lookup has found. */
   readonly #found = new Set<Pool>();
-  /** Consecutive answers that there is no such pool. */
+  /** For each pool, the number of consecutive answers that the pool doesn't exist. */
   readonly #refusals = new Map<Pool, number>();
 
   constructor(http: Pick<HcpTerraformHttp, 'get'>, now: () => number) {
@@ -29,8 +29,8 @@ export class PoolIds {
   }
 
   /**
-   * The id of a pool. It is looked up from time to time: otherwise a misspelt, renamed or deleted pool would look like one without work as long as the
-   * function is warm. A configured id is used even if the lookup is refused. Whether the token can list the pool's agents, the list itself shows.
+   * The id of a pool. It is looked up again from time to time. Otherwise a misspelled, renamed or deleted pool would look like a pool without work as
+   * long as the function is warm. A configured id is used even if HCP Terraform refuses the lookup.
    */
   async idOf(pool: Pool, signal: AbortSignal): Promise<string> {
     const known = this.#known.get(pool);
@@ -41,7 +41,7 @@ export class PoolIds {
     return id;
   }
 
-  /** Sends no request. After a cold start, a missing pool can't be distinguished from a token that can't see it. */
+  /** Sends no request. After a cold start, it can't distinguish a missing pool from a pool that the API token can't see. */
   visibilityOf(pool: Pool): PoolVisibility {
     const refusals = this.#refusals.get(pool) ?? 0;
     if (pool.id === undefined) {
@@ -69,8 +69,8 @@ export class PoolIds {
       system: 'HCP Terraform',
       fault: 'rejected',
       what:
-        `no agent pool named "${pool.name}" in organization "${pool.organization}" that the API token can see; correct the ` +
-        'name in the settings, or, if the team may not list agent pools, give the pool’s id (apool-…) too',
+        `the API token can see no agent pool named "${pool.name}" in organization "${pool.organization}"; correct the ` +
+        'name in the settings; if the team is not allowed to list agent pools, also set the pool’s id (apool-…)',
       request: `GET ${path}`,
     });
   }
@@ -91,19 +91,19 @@ export class PoolIds {
     throw new UpstreamError({
       system: 'HCP Terraform',
       fault: 'rejected',
-      what: `agent pool ${id} is named "${body.data.attributes.name}" and not "${pool.name}"; correct the name or the id in the settings`,
+      what: `agent pool ${id} is named "${body.data.attributes.name}", not "${pool.name}"; correct the name or the id in the settings`,
       request: `GET ${path}`,
     });
   }
 }
 
-/** The error of a pool that isn't visible any more. Its queued jobs are still served, as far as that is possible without its agents. */
+/** The error for a pool that is no longer visible. The launcher still serves its queued jobs as well as it can without a list of agents. */
 function missingPool({ name, id }: Pool): UpstreamError {
   return new UpstreamError({
     system: 'HCP Terraform',
     fault: 'rejected',
     what:
-      `agent pool ${name} (${id}) was there and cannot be seen any more: it was deleted, or the API token's team lost the ` +
-      'organization permission "Manage agent pools"; correct the settings, or give the permission back',
+      `agent pool ${name} (${id}) is no longer visible: it was deleted, or the API token's team lost the ` +
+      'organization permission "Manage agent pools"; correct the settings, or restore the permission',
   });
 }

@@ -1,10 +1,11 @@
 /**
- * Polls the run lists of an organization, each request out of the token's budget.
+ * Polls the run lists of an organization. Each request counts against the budget of the API token.
  *
- * A poll first reads one list of all open runs. When that list is too long or its pages are too large, it lists the jobs
- * separately, and then the applies. Before it begins, a poll sets aside the requests that the pool's last one took, so
- * that pools read in parallel don't use up each other's budget. An answer that is too large makes that list's pages
- * smaller for some minutes.
+ * - A poll first reads one list of all open runs. If that list is too long or its pages are too large, it also lists the jobs, and then
+ *   the applies.
+ * - A poll first reserves as many requests as the pool's last poll made. So pools that are read in parallel don't use up each other's
+ *   budget.
+ * - If an answer is too large, the launcher reads that list in smaller pages for some minutes.
  */
 import type * as z from 'zod';
 import { JOB_STATUSES, OBSERVED_STATUSES } from '../../core/demand.ts';
@@ -20,20 +21,20 @@ import { HCP_TERRAFORM_HOSTS } from './version.ts';
 type RunsPage = z.infer<typeof runsPage>;
 
 /**
- * Pages of 100 that one poll reads of one list. 500 open runs are more than a pool's agents take in the meantime. The
- * runs beyond are read when these are gone, and no pool uses up the budget of the others.
+ * Maximum number of pages of 100 that one poll reads from one list, so that no pool uses up the budget of the others. Further runs are read
+ * once newer runs have ended. Until then, 500 open runs are enough work for a pool's agents.
  */
 const PAGES_A_POLL = 5;
 
-/** The same in smaller pages, after an answer was too large: for the first list of a poll, and for all others together. */
+/** Maximum number of smaller pages after an answer was too large: for the first list of a poll, and for all its other lists together. */
 const SMALL_PAGES_A_POLL = 10;
 
-/** How long a list is read in smaller pages before 100 are tried again. */
+/** How long a list is read in smaller pages before the launcher tries pages of 100 again. */
 const SMALL_PAGES_MS = 10 * 60_000;
 
 /**
- * The lists of one pool's runs, by their statuses, newest run first. `applies` is for pools whose applies have their own lane: a backlog of
- * plans would hide them.
+ * The lists of one pool's runs with the statuses that each list contains. The newest run comes first. `applies` is for pools whose applies have
+ * their own lane, because a backlog of plans could hide the applies.
  */
 const LISTS = {
   open: OBSERVED_STATUSES,
@@ -45,23 +46,23 @@ type ListName = keyof typeof LISTS;
 type SmallPages = Readonly<Record<ListName, Map<Pool, { readonly size: PageSize; readonly untilMs: number }>>>;
 
 /**
- * Every operation, explicitly. Whether the list leaves some out by default isn't documented for this endpoint.
+ * All operations. The filter lists them explicitly, because the default of this endpoint isn't documented.
  * https://developer.hashicorp.com/terraform/cloud-docs/api-docs/run#list-runs-in-an-organization
  */
 const OPERATIONS = 'plan_and_apply,plan_only,save_plan,refresh_only,destroy,empty_apply,action_only';
 
 interface RunsList {
   readonly name: ListName;
-  /** Requests that it may take in pages smaller than 100. */
+  /** Maximum number of requests for pages smaller than 100. */
   readonly smallPages: number;
-  /** Requests that the same poll has made; counted on. */
+  /** Counts the requests of the poll, across all its lists. */
   readonly poll: { requests: number };
   readonly share: Share;
-  /** Where its runs go. */
+  /** The list's runs are added here. */
   readonly runs: Run[];
 }
 
-/** One poll of pools that share a budget. `over`: the error of the first pool for which the budget wasn't enough. */
+/** One poll of pools that share a budget. `over` is the error of the first pool for which the budget wasn't enough. */
 export interface Turn {
   over?: unknown;
 }
@@ -72,19 +73,19 @@ interface PollerParts {
   readonly now: () => number;
 }
 
-/** Keeps for the warm function's life: the poll budgets, and of each pool what its last poll took and left unread. */
+/** Polls run lists. While the function is warm, it keeps the request budgets and the result of each pool's last poll. */
 export class RunPoller {
   readonly #http: PollerParts['http'];
   readonly #hostname: string;
   readonly #now: () => number;
   readonly #budgets = new Map<string, PollBudget>();
-  /** Requests that a pool's last poll took, or the most that it could have taken when it broke off. */
+  /** Number of requests that a pool's last poll made. If the poll failed, the maximum number that it could have made. */
   readonly #requestsOf = new Map<Pool, number>();
-  /** Pools whose answers were too large in pages of 100, by list: huge runs that are stuck after their plan leave the jobs' pages as they are. */
+  /** For each list, the pools that need smaller pages. It is kept per list, because huge runs with a post-plan status don't affect the list of jobs. */
   readonly #smallPagesOf: SmallPages = { open: new Map(), jobs: new Map(), applies: new Map() };
-  /** Pools of whose runs the last poll didn't read all, and which it left out at least. */
+  /** Pools for which the last poll didn't read all runs, with the kind of runs that it left out. */
   readonly #unread = new Map<Pool, NonNullable<PoolVisibility['unread']>>();
-  /** Older Terraform Enterprise may not know every operation; once refused, the filter is left out. */
+  /** Whether the host refused the filter of operations, as an older Terraform Enterprise may do. The filter is then left out. */
   #operationsRefused = false;
 
   constructor({ http, hostname, now }: PollerParts) {
@@ -102,22 +103,22 @@ export class RunPoller {
     };
   }
 
-  /** What the pool's last poll left unread, if anything. */
+  /** The kind of runs that the pool's last poll left out, if any. */
   unreadOf(pool: Pool): PoolVisibility['unread'] {
     return this.#unread.get(pool);
   }
 
-  /** Another request has shown that the pool has no open run. */
+  /** Records that a different request has shown that the pool has no open run. */
   noteNoRuns(pool: Pool): void {
     this.#unread.delete(pool);
     this.#requestsOf.delete(pool);
   }
 
-  /** Whether any of these pools, which share an organization and a token, has an open run. */
+  /** Whether any of these pools has an open run. The pools share an organization and an API token. */
   async anyRun(first: Pool, pools: readonly Pool[], signal: AbortSignal): Promise<boolean> {
     const query = { ...this.#runsQuery(pools), 'page[size]': '1', 'page[number]': '1' };
     const page = await this.#poll(first, query, this.#budget(first), signal);
-    // Only an empty first page means that there are no runs.
+    // An empty page shows that there are no runs only if it is the first page.
     nextPage(page.meta, 1, runsPath(first));
     return page.data.length > 0;
   }
@@ -132,8 +133,8 @@ export class RunPoller {
   }
 
   /**
-   * One list shows everything, so that a poll of a pool with few runs is one request. Only when that list doesn't end, runs may be hidden
-   * behind newer ones, and those that matter most are listed separately: first the jobs, then the applies.
+   * Reads all lists that are necessary. For a pool with few runs, one request for one list is enough. Only if that list is too long, newer runs
+   * may hide older ones. Then the most important runs are listed separately: first the jobs, then the applies.
    */
   async #allRuns(pool: Pool, share: Share, signal: AbortSignal): Promise<readonly Run[]> {
     const poll = { requests: 0 };
@@ -149,7 +150,7 @@ export class RunPoller {
     let jobsRead = allRead;
     let isComplete = true;
     if (!allRead) {
-      // Nothing hides the jobs but other jobs, unless a run that isn't one takes their slots or makes their pages small.
+      // Listing the jobs helps only if other runs took their slots in the list or made its pages smaller.
       const isSmaller = this.#pageSizeOf(pool, 'open') < this.#pageSizeOf(pool, 'jobs');
       const isCrowded = tooLarge || isSmaller || runs.some(({ status }) => !JOB_STATUSES.includes(status));
       const hasApplies = pool.lanes.length > 1;
@@ -158,20 +159,20 @@ export class RunPoller {
         if (isCrowded) jobsRead = await read('jobs', smallPages);
         if (!jobsRead && hasApplies) await read('applies', smallPages);
       } catch (error) {
-        // Serve the runs that were read. Without any, the pool would look empty.
+        // Use the runs that were read. If there are none, throw the error, because the pool would look idle.
         if (runs.length === 0 || !isTransient(error)) throw error;
         isComplete = false;
       }
     }
-    // After a poll that broke off, the next one sets aside what a complete one may take.
+    // After an incomplete poll, the next poll reserves as many requests as a complete poll can need.
     if (isComplete) this.#requestsOf.set(pool, poll.requests);
     if (allRead) this.#unread.delete(pool);
     else this.#unread.set(pool, jobsRead ? 'post-plan-runs' : 'queued-jobs');
-    // A run in several lists counts as it was seen last.
+    // A run can be in several lists. Its last occurrence counts.
     return runs;
   }
 
-  /** Reads one list as far as one poll may. @returns whether to its end. */
+  /** Reads one list up to the limits of one poll. @returns whether the list was read completely. */
   async #readRuns(pool: Pool, list: RunsList, signal: AbortSignal): Promise<boolean> {
     const { name, smallPages, poll, share, runs } = list;
     const cursor = new PageCursor(runsPath(pool), this.#pageSizeOf(pool, name));
@@ -186,7 +187,7 @@ export class RunPoller {
         for (const run of runsOf(page)) runs.push(run);
       } catch (error) {
         if (isTooLarge(error)) this.#requestsOf.set(pool, poll.requests);
-        // A poll that breaks off after its first page may have lacked budget, so the next one sets aside what the list may take.
+        // A poll that fails after its first page may have run out of budget, so the next poll reserves what the whole list can need.
         else if (poll.requests > 1) {
           this.#requestsOf.set(pool, Math.max(before + mostRequests(), this.#requestsOf.get(pool) ?? 1));
         }
@@ -203,9 +204,9 @@ export class RunPoller {
   }
 
   /**
-   * Sets aside as many requests as the pool took last time. Otherwise, pools that are read in parallel would each begin
-   * what none of them could end. Once one pool is left out, so are those whose turn comes later: a small pool would
-   * always come before a large one.
+   * Reserves as many requests as the pool's last poll made. Otherwise, several pools could start at the same time and none of them could
+   * finish. If the budget isn't enough for one pool, the pools after it are left out as well. Otherwise, small pools would
+   * always be served before a large pool.
    */
   #shareOf(pool: Pool, turn: Turn): Share {
     if (turn.over !== undefined) throw turn.over;
@@ -225,7 +226,7 @@ export class RunPoller {
     };
   }
 
-  /** One request of a run list, out of the token's budget. */
+  /** Sends one request for a run list. It counts against the budget of the API token. */
   async #poll(
     pool: Pool,
     query: Record<string, string>,
@@ -251,7 +252,7 @@ export class RunPoller {
     }
     const { 'filter[operation]': _, ...rest } = query;
     const page = await this.#poll(pool, rest, share, signal);
-    // Only now is it clear that the platform refused the filter and not the whole request.
+    // The request succeeded without the filter, so the host refused only the filter.
     this.#operationsRefused = true;
     return page;
   }
@@ -266,7 +267,7 @@ export class RunPoller {
   }
 }
 
-/** Whether the next poll may succeed where this one failed. */
+/** Whether the next poll may succeed although this poll failed. */
 function isTransient(error: unknown): boolean {
   return error instanceof UpstreamError && (error.fault === 'throttled' || error.fault === 'unavailable');
 }

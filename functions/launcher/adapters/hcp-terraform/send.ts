@@ -1,39 +1,40 @@
 import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
 
-/** One request may take this long, from connecting to the last byte. */
+/** Timeout of a request, from connecting to the last byte. */
 export const REQUEST_TIMEOUT_MS = 8_000;
 
-/** Connecting may take this much of it. */
+/** Timeout for connecting. It is part of {@link REQUEST_TIMEOUT_MS}. */
 export const CONNECT_TIMEOUT_MS = 4_000;
 
-/** A body that is not read is received up to this size, so that its connection can be used again. */
+/** Maximum size of a body that is received and discarded so that its connection can be used again. */
 const DISCARDED_BYTES = 64 * 1024;
 
 /**
- * A page of 100 runs with plans and applies is about 400 KiB. The function has 256 MB, and several pools' answers may
- * arrive at the same time.
+ * Maximum size of a body. A page of 100 runs with plans and applies has about 400 KiB. The function has 256 MB of memory, and the answers
+ * for several pools may arrive at the same time.
  */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** What came over the wire, not yet parsed. */
+/** An answer that hasn't been parsed yet. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The body of a 200; empty for every other status, whose bodies are not read. */
+  /** The body if the status is 200. It is empty for all other statuses, because their bodies aren't read. */
   readonly text: string;
 }
 
-/** One GET. Resolves with its answer, whatever the status; rejects if no answer came, or an incomplete one. */
+/** Sends one GET request. Resolves with the answer for any status. Rejects if there is no answer or only an incomplete one. */
 export type Send = (path: string, token: string, signal: AbortSignal) => Promise<RawAnswer>;
 
-/** Kept connections to HCP Terraform. @param tls options in addition to Node's trusted certificates, such as a test's certificate authority. */
+/** Creates a pool of connections to HCP Terraform. @param tls - additional TLS options, such as the certificate authority of a test. */
 export function connections(tls: buildConnector.BuildOptions = {}): Dispatcher {
   return new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS, ...tls }, maxResponseSize: MAX_BODY_BYTES });
 }
 
 /**
- * @param hostname `app.terraform.io`, with a port when it is not 443.
- * @param timeout aborts after the given time.
+ * Sends requests over the given connections.
+ * @param hostname - host such as `app.terraform.io`, with the port unless it is 443.
+ * @param timeout - returns a signal that aborts after the given time.
  */
 export function sendOver(
   dispatcher: Dispatcher,

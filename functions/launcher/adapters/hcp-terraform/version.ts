@@ -1,14 +1,14 @@
 import * as z from 'zod';
 import type { HcpTerraformHttp } from './http.ts';
 
-/** Hosts of HCP Terraform. Any other host is a Terraform Enterprise, which has a version. */
+/** Hosts of HCP Terraform. Any other host runs Terraform Enterprise, which has a version. */
 export const HCP_TERRAFORM_HOSTS = new Set(['app.terraform.io', 'app.eu.terraform.io']);
 
-/** Terraform Enterprise lists an organization's runs from this release on. */
+/** First release of Terraform Enterprise that can list an organization's runs. */
 const FIRST_WITH_LIST = [202409, 1] as const;
 
 /**
- * Whether the host supports *List runs in an organization*, by the headers of its cheap no-op endpoint.
+ * Whether the host supports *List runs in an organization*. The header `X-TFE-Version` of a cheap endpoint shows it.
  *
  * | `X-TFE-Version` | what it is | lists runs |
  * |---|---|---|
@@ -34,7 +34,7 @@ export async function listsRunsByOrganization(
   return isNewEnough(headers['x-tfe-version']);
 }
 
-/** @param version the header `X-TFE-Version`, if there is one. */
+/** @param version - value of the header `X-TFE-Version`, if there is one. */
 export function isNewEnough(version: string | string[] | undefined): boolean {
   const match = /^v(\d{6})-(\d+)$/.exec(String(version ?? ''));
   if (match === null) return true;

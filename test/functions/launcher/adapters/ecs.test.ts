@@ -78,17 +78,17 @@ async function launchedId(of = request()): Promise<string> {
 }
 
 const stopped = () => tasks.recentlyStoppedTasks([FAMILY], signal);
-/** The task that stops, once it has. */
+/** Waits until a task has stopped, and returns it. */
 async function stoppedOne() {
   await expect.poll(async () => (await stopped()).length).toBe(1);
   return stopped();
 }
 
-/** Lets the next call fail. */
+/** Makes the next call fail. */
 const failing = (action: string, code: string, message: string, status = 400) =>
   ecs.faults.next(action, { kind: 'error', code, message, status });
 
-/** Lets the next call answer with this. */
+/** Makes the next call return this answer. */
 const answering = (action: string, body: unknown, status = 200) =>
   ecs.faults.next(action, { kind: 'malformed', status, body: JSON.stringify(body) });
 
@@ -107,8 +107,8 @@ const described = (id: string, more = {}) => ({
   ...more,
 });
 
-describe('a launch without a queued job', () => {
-  it('sets how long the agent of that task waits, and has no run', async () => {
+describe('a launch of a warm agent or sweep', () => {
+  it('sets how long the agent waits, and has no tag for a run', async () => {
     const job = standingJob('warm/0123456789ab/1', { idleSeconds: 3600 });
     const id = await launchedId({ ...request(), job });
     const { tasks: found } = await client.send(
@@ -126,7 +126,7 @@ describe('a launch without a queued job', () => {
   });
 });
 
-describe('a launch', () => {
+describe('launching a task', () => {
   it('a launch starts one task with tags for its job, attempt and pool', async () => {
     const id = await launchedId(request('run-1', 2));
     const live = await liveTasks();
@@ -140,31 +140,31 @@ describe('a launch', () => {
     });
   });
 
-  it('that is repeated starts nothing more, even in parallel', async () => {
+  it('a repeated launch starts no second task, even in parallel', async () => {
     const ids = await Promise.all(Array.from({ length: 5 }, () => launchedId()));
     expect(new Set(ids).size).toBe(1);
     expect(await liveTasks()).toHaveLength(1);
   });
 
-  it('of another attempt starts another', async () => {
+  it('a launch with a different attempt starts a different task', async () => {
     expect(await launchedId(request('run-1', 2))).not.toBe(await launchedId(request('run-1', 1)));
   });
 
-  it('whose answer is lost is an error, and repeating it finds the task', async () => {
+  it('a launch fails if its answer is lost, and repeating it finds the task', async () => {
     ecs.faults.next('RunTask', { kind: 'lost-response' });
     await expect(launch()).rejects.toMatchObject({ system: 'ECS', fault: 'unavailable' });
     await launchedId();
     expect(await liveTasks()).toHaveLength(1);
   });
 
-  it('whose token a deployment turned into a conflict answers with the task it stands for', async () => {
+  it('a launch returns the existing task if a deployment caused a conflict of its client token', async () => {
     const id = await launchedId();
     register(['exec sleep 61']);
     expect(await launch()).toMatchObject({ kind: 'task', taskId: id });
     expect(await liveTasks()).toHaveLength(1);
   });
 
-  it('whose token stands for a task of another family returns that family and the creation time', async () => {
+  it('a launch returns family and creation time if its client token belongs to a task of another family', async () => {
     register(['exec sleep 60'], 'launcher-former');
     const id = await launchedId(request('run-1', 1, 'launcher-former'));
     const [former] = await liveTasks();
@@ -178,7 +178,7 @@ describe('a launch', () => {
     expect(await liveTasks()).toHaveLength(1);
   });
 
-  it('whose token stands for a task that has ended returns its status', async () => {
+  it('a launch returns the status of the task if its client token belongs to a task that has ended', async () => {
     const id = await launchedId();
     await tasks.stop(id, 'by the test', signal);
     // ECS lists a task as stopped while it is still being deprovisioned.
@@ -191,7 +191,7 @@ describe('a launch on Spot', () => {
   const noSpot = (times?: number) => ecs.refuse({ capacityProvider: 'FARGATE_SPOT', ...(times && { times }) });
   const live = async () => (await liveTasks()).map(({ id }) => ecs.task(id)?.capacityProvider ?? 'on demand');
 
-  it('runs on Spot while Spot has capacity, and starts nothing more when it is repeated', async () => {
+  it('runs on Spot while Spot has capacity, and starts no second task if it is repeated', async () => {
     const [first, second] = [await launch(spot()), await launch(spot())];
     expect(first).toMatchObject({ kind: 'task' });
     expect(second).toEqual(expect.objectContaining({ taskId: first.kind === 'task' && first.taskId }));
@@ -199,11 +199,11 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['FARGATE_SPOT']);
   });
 
-  it('runs on demand at once without Spot capacity, reports it, and starts nothing more when it is repeated', async () => {
+  it('runs on demand if Spot has no capacity, reports that, and starts no second task if it is repeated', async () => {
     noSpot();
     const first = await launch(spot());
     expect(first).toMatchObject({ kind: 'task', insteadOfSpot: true });
-    // The second time, the token stands for that task already. It is reported and counted once.
+    // The second time, the client token already belongs to that task. It is reported and counted once.
     const { taskId } = first as { taskId: string };
     const again = await launch(spot());
     expect(again).toMatchObject({ kind: 'task', taskId });
@@ -211,14 +211,14 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['on demand']);
   });
 
-  it('runs on demand when the Spot quota is used up', async () => {
+  it('runs on demand if the Spot quota is used up', async () => {
     await startWith({ provisionMs: 600_000 }, { spotVcpus: 0.25 });
     expect(await launch(spot('run-1'))).not.toHaveProperty('insteadOfSpot');
     expect(await launch(spot('run-2'))).toMatchObject({ kind: 'task', insteadOfSpot: true });
     expect((await live()).sort()).toEqual(['FARGATE_SPOT', 'on demand']);
   });
 
-  it('isn’t started twice when Spot has capacity again for the same launch', async () => {
+  it('starts no second task if Spot has capacity again when the launch is repeated', async () => {
     noSpot(1);
     const first = await launch(spot());
     const again = await launch(spot());
@@ -226,7 +226,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['on demand']);
   });
 
-  it('isn’t started twice when an overlapping tick’s attempt on Spot succeeds in between', async () => {
+  it('starts no second task if an overlapping tick’s attempt on Spot succeeds in between', async () => {
     let asked = false;
     const when = (input: unknown) => {
       asked ||= onDemand(input);
@@ -243,7 +243,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toHaveLength(1);
   });
 
-  it('has a separate token on demand if ECS considers the first one used by a call that started nothing', async () => {
+  it('has a new client token on demand if ECS reports the first one as used although it started no task', async () => {
     noSpot();
     const usedUp = () =>
       ecs.faults.next('RunTask', CONFLICT, { when: (input) => onDemand(input) && !hasOwnToken(input) });
@@ -255,34 +255,34 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual(['on demand']);
   });
 
-  it('is refused with the cause when there is no on-demand capacity either', async () => {
+  it('is refused with the cause if there is no on-demand capacity either', async () => {
     ecs.refuse({});
     const answer = await launch(spot());
     expect(answer).toMatchObject({ kind: 'refused', refusal: { cause: 'capacity' } });
     expect(answer).not.toHaveProperty('insteadOfSpot');
   });
 
-  it('runs on demand when ECS considers the token on Spot used by a call that started nothing', async () => {
+  it('runs on demand if ECS reports the client token on Spot as used although it started no task', async () => {
     ecs.faults.next('RunTask', CONFLICT);
     expect(await launch(spot())).toMatchObject({ kind: 'task', insteadOfSpot: true });
   });
 
-  it('without a free address in the subnets doesn’t fall back to on-demand capacity, which needs an address too', async () => {
+  it('doesn’t fall back to on-demand capacity if the subnets have no free address', async () => {
     ecs.refuse({ reason: 'InsufficientFreeAddressesInSubnet', times: 1 });
     expect(await launch(spot())).toMatchObject({
       kind: 'refused',
-      refusal: { cause: 'addresses', remedy: expect.stringContaining('larger or further subnets') },
+      refusal: { cause: 'addresses', remedy: expect.stringContaining('larger or additional subnets') },
     });
     expect(await live()).toEqual([]);
   });
 
-  it('that ECS throttles doesn’t fall back to on-demand capacity: the next tick tries again', async () => {
+  it('doesn’t fall back to on-demand capacity if ECS throttles it, because the next tick tries again', async () => {
     failing('RunTask', 'ThrottlingException', 'Rate exceeded');
     expect(await launch(spot())).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
     expect(await live()).toEqual([]);
   });
 
-  it('that the launcher isn’t permitted to start is refused, and not repeated on demand', async () => {
+  it('is refused, and not repeated on demand, if the launcher isn’t permitted to start it', async () => {
     // Real wording: "on resource:" is not the failure reason "RESOURCE:".
     failing(
       'RunTask',
@@ -293,7 +293,7 @@ describe('a launch on Spot', () => {
     expect(await live()).toEqual([]);
   });
 
-  it('whose tokens all are in conflict without a task reports that it isn’t known what was started', async () => {
+  it('fails if ECS answers each client token with a conflict but no task', async () => {
     ecs.faults.next('RunTask', CONFLICT, { times: 3 });
     expect(await launch(spot())).toMatchObject({
       kind: 'nameless-conflict',
@@ -302,8 +302,8 @@ describe('a launch on Spot', () => {
   });
 });
 
-describe('a refusal is a value with a remedy', () => {
-  it('in failures[] of a good answer', async () => {
+describe('a launch is refused with a remedy', () => {
+  it('if the answer contains failures[]', async () => {
     ecs.refuse({ family: FAMILY });
     expect(await launch()).toMatchObject({
       kind: 'refused',
@@ -313,7 +313,7 @@ describe('a refusal is a value with a remedy', () => {
     expect(ecs.calls().filter(({ action }) => action === 'RunTask')).toHaveLength(1);
   });
 
-  it('for an unknown family', async () => {
+  it('if ECS doesn’t know the family', async () => {
     const answer = await launch(request('run-1', 1, 'nobody'));
     expect(answer).toMatchObject({ kind: 'refused', refusal: { cause: 'misconfiguration' } });
   });
@@ -326,14 +326,14 @@ describe('a refusal is a value with a remedy', () => {
     expect(await launch()).toMatchObject({ kind: 'refused', refusal: { cause: 'throttled' } });
   });
 
-  it('but not for a server error, which may have started a task', async () => {
+  it('but fails after a server error, because ECS may have started a task', async () => {
     failing('RunTask', 'ServerException', 'sorry', 500);
     await expect(launch()).rejects.toMatchObject({ fault: 'unavailable' });
   });
 });
 
-describe('tasks', () => {
-  it('that stopped are returned with their end', async () => {
+describe('reading and stopping tasks', () => {
+  it('stopped tasks are returned with the time and reason of their end', async () => {
     register(['exit 3']);
     const id = await launchedId();
     expect(await stoppedOne()).toMatchObject([
@@ -342,7 +342,7 @@ describe('tasks', () => {
     expect(await liveTasks()).toEqual([]);
   });
 
-  it('that stopped are listed for the given families only', async () => {
+  it('stopped tasks are listed for the given families only', async () => {
     register(['exit 3']);
     register(['exit 4'], 'other');
     const ids = [await launchedId(), await launchedId(request('run-2', 1, 'other'))];
@@ -352,7 +352,7 @@ describe('tasks', () => {
     expect(await tasks.recentlyStoppedTasks([], signal)).toEqual([]);
   });
 
-  it('that could not start are returned with ECS’s reason', async () => {
+  it('tasks that could not start are returned with ECS’s reason', async () => {
     ecs.failStart({ at: 'pull', reason: 'CannotPullContainerError: no route' });
     await launchedId();
     expect(await stoppedOne()).toMatchObject([
@@ -360,7 +360,7 @@ describe('tasks', () => {
     ]);
   });
 
-  it('that ran out of memory are returned with ECS’s reason and their memory', async () => {
+  it('tasks that ran out of memory are returned with ECS’s reason and their memory', async () => {
     const id = await launchedId();
     await expect.poll(() => ecs.outOfMemory(id)).toBe(true);
     expect(await stoppedOne()).toMatchObject([
@@ -368,21 +368,21 @@ describe('tasks', () => {
     ]);
   });
 
-  it('come from all pages, and are described 100 at a time', async () => {
-    // They never get beyond their network interface, so that no process is started for any.
+  it('tasks are read from all pages and described 100 at a time', async () => {
+    // The tasks wait for their network interface, so the emulator starts no processes for them.
     await startWith({ provisionMs: 600_000 });
     const ids: string[] = [];
     for (let i = 0; i < 105; i += 1) ids.push(await launchedId(request(`run-${i}`)));
     expect((await liveTasks()).map(({ id }) => id).sort()).toEqual(ids.sort());
   });
 
-  it('cost one call when there are none', async () => {
+  it('one call is enough if there are no tasks', async () => {
     const before = ecs.calls().length;
     expect(await liveTasks()).toEqual([]);
     expect(ecs.calls().slice(before)).toMatchObject([{ action: 'ListTasks' }]);
   });
 
-  it('that have ended already can be stopped', async () => {
+  it('stopping a task that has already ended is not an error', async () => {
     await expect(tasks.stop('0'.repeat(32), 'late', signal)).resolves.toBeUndefined();
   });
 
@@ -390,7 +390,7 @@ describe('tasks', () => {
     ['ListTasks', () => liveTasks()],
     ['DescribeTasks', () => liveTasks()],
     ['StopTask', () => tasks.stop('0'.repeat(32), 'x', signal)],
-  ])('are an error with the action and the remedy when %s is denied', async (action, ask) => {
+  ])('the error has the action and a remedy if %s is denied', async (action, ask) => {
     await launchedId();
     failing(action, 'AccessDeniedException', 'not authorized');
     await expect(ask()).rejects.toMatchObject({
@@ -424,11 +424,11 @@ describe('a task without a creation time from ECS', () => {
     ['pulling', { pullStartedAt: agoOf(8) }, 8],
     ['started', { startedAt: agoOf(7), stoppedAt: agoOf(1) }, 7],
     ['ended', { executionStoppedAt: agoOf(2), stoppedAt: agoOf(1) }, 2],
-  ])('counts from when it was %s', (_, times, ago) => {
+  ])('has the time at which it was %s as its creation time', (_, times, ago) => {
     expect(parsed(times).createdAtMs).toBe(NOW - minutes(ago));
   });
 
-  it('is a start failure when it never started', () => {
+  it('is a start failure if it never started', () => {
     const ended = { lastStatus: 'STOPPED', desiredStatus: 'STOPPED', stopCode: 'TaskFailedToStart' };
     const failed = parsed({ ...ended, stoppedAt: agoOf(2) });
     expect(seen(failed).startFailures).toMatchObject([{ task: { id: 't' }, stoppedAtMs: NOW - minutes(2) }]);
@@ -470,7 +470,7 @@ describe('the end of the tick', () => {
       () => register(['exec sleep 61']),
     ],
     ['a stop', 'StopTask', (until) => tasks.stop('0'.repeat(32), 'x', until)],
-  ])('ends %s that gets no answer', async (_, action, ask, prepare, meant = () => true) => {
+  ])('aborts %s that gets no answer', async (_, action, ask, prepare, meant = () => true) => {
     await launchedId(request('run-1'));
     prepare?.();
     let arrived = false;
@@ -497,7 +497,7 @@ describe('the end of the tick', () => {
     ['launch', (until) => tasks.launch(request('run-9'), until)],
     ['launch on Spot', (until) => tasks.launch(spot(), until)],
     ['stop', (until) => tasks.stop('0'.repeat(32), 'x', until)],
-  ])('lets %s send nothing more', async (_, ask) => {
+  ])('prevents further requests of %s', async (_, ask) => {
     const before = ecs.calls().length;
     await expect(ask(AbortSignal.abort())).rejects.toMatchObject({ fault: 'unavailable' });
     expect(ecs.calls().length).toBe(before);
@@ -505,7 +505,7 @@ describe('the end of the tick', () => {
 });
 
 describe('an answer of ECS', () => {
-  it('about tasks that began to stop or were forgotten after they were listed omits them from the live ones', async () => {
+  it('live tasks don’t include tasks that started to stop, or disappeared, after they were listed', async () => {
     answering('ListTasks', { taskArns: ['a', 'b', 'c', 'd', 'e'].map(arnOf) });
     answering('DescribeTasks', {
       tasks: [
@@ -523,13 +523,13 @@ describe('an answer of ECS', () => {
     [{ reason: 'INTERNAL', detail: 'of ECS' }, 'a task could not be described: INTERNAL of ECS (DescribeTasks)'],
     [{ reason: 'INTERNAL' }, 'a task could not be described: INTERNAL (DescribeTasks)'],
     [{}, 'a task could not be described: no reason (DescribeTasks)'],
-  ])('about a task that it cannot describe is an error: %j', async (failure, message) => {
+  ])('a task that ECS cannot describe is an error: %j', async (failure, message) => {
     answering('ListTasks', { taskArns: [arnOf('a'), arnOf('b')] });
     answering('DescribeTasks', { tasks: [described('a')], failures: [{ reason: 'MISSING' }, failure] });
     await expect(liveTasks()).rejects.toMatchObject({ fault: 'unexpected-answer', message: `ECS: ${message}` });
   });
 
-  it('with another schema is an error with at most three places', async () => {
+  it('an answer with an unexpected schema is an error that lists at most three faults', async () => {
     answering('ListTasks', { taskArns: [arnOf('a')] });
     answering('DescribeTasks', { tasks: [{ taskArn: 'a' }, { ...described('b'), lastStatus: '' }] });
     await expect(liveTasks()).rejects.toMatchObject({
@@ -541,32 +541,35 @@ describe('an answer of ECS', () => {
     await expect(liveTasks()).rejects.toThrow(/\(top: invalid_type\) \(ListTasks\)/);
   });
 
-  it.each([{ tasks: [], failures: [] }, {}])('%j to a launch leaves it unknown what was started', async (body) => {
-    answering('RunTask', body);
-    await expect(launch()).rejects.toMatchObject({
-      fault: 'unexpected-answer',
-      message: 'ECS: neither a task nor a failure in the answer (RunTask)',
-    });
-  });
+  it.each([{ tasks: [], failures: [] }, {}])(
+    'a launch fails if ECS answers %j, because a task may have started',
+    async (body) => {
+      answering('RunTask', body);
+      await expect(launch()).rejects.toMatchObject({
+        fault: 'unexpected-answer',
+        message: 'ECS: the answer contains neither a task nor a failure (RunTask)',
+      });
+    },
+  );
 
-  it('to a launch with a task of another schema is an error', async () => {
+  it('a launch fails if the task in the answer has an unexpected schema', async () => {
     answering('RunTask', { tasks: [{ taskArn: 'no arn', lastStatus: 'PROVISIONING' }] });
     await expect(launch()).rejects.toMatchObject({ fault: 'unexpected-answer', request: 'RunTask' });
   });
 
-  it('to a launch with a failure without a reason is a refusal with an unknown cause', async () => {
+  it('a launch is refused with an unknown cause if ECS reports a failure without a reason', async () => {
     answering('RunTask', { tasks: [], failures: [{}] });
     expect(await launch()).toMatchObject({ kind: 'refused', refusal: { cause: 'unknown' } });
   });
 
-  it('to a launch with a task that ECS can no longer describe has no status', async () => {
+  it('a launch returns no status if ECS can no longer describe the task', async () => {
     const body = { __type: 'ConflictException', message: 'in use', resourceIds: [arnOf('gone')] };
     answering('RunTask', body, 400);
     answering('DescribeTasks', { tasks: [], failures: [{ arn: arnOf('gone'), reason: 'MISSING' }] });
     expect(await launch()).toEqual({ kind: 'task', taskId: 'gone', lastStatus: undefined });
   });
 
-  it('to a stop is an error unless the task has ended', async () => {
+  it('a stop fails on an error of ECS, unless the task has ended', async () => {
     failing('StopTask', 'InvalidParameterException', 'The referenced task was not found.');
     await expect(tasks.stop('a', 'x', signal)).resolves.toBeUndefined();
     failing('StopTask', 'ClusterNotFoundException', 'Cluster not found.');
@@ -575,16 +578,16 @@ describe('an answer of ECS', () => {
     failing('StopTask', 'ServerException', 'sorry', 500);
     const failed = tasks.stop('a', 'x', signal);
     await expect(failed).rejects.toMatchObject({ fault: 'unavailable', status: 500, requestId: expect.any(String) });
-    // A remedy for clients isn't reported for faults of the server.
+    // The error has no remedy, because the fault is on the server's side.
     await expect(failed).rejects.toThrow(/^ECS: ServerException: sorry \(StopTask, status 500/);
   });
 
-  it('with a throttle is the error throttled', async () => {
+  it('throttling is an error with the fault throttled', async () => {
     failing('ListTasks', 'ThrottlingException', 'Rate exceeded');
     await expect(liveTasks()).rejects.toMatchObject({ fault: 'throttled', request: 'ListTasks' });
   });
 
-  it('that never comes is an error with the innermost code', async () => {
+  it('a missing answer is an error with the innermost error code', async () => {
     ecs.faults.next('ListTasks', { kind: 'reset' });
     await expect(liveTasks()).rejects.toThrow(/^ECS: no answer \(ECONNRESET\) \(ListTasks\)$/);
   });
@@ -594,7 +597,7 @@ describe('a task of an ECS answer', () => {
   const ENDED = { lastStatus: 'STOPPED', desiredStatus: 'STOPPED' };
   const seenAs = (more: object) => taskOf(ecsTask.parse(described('0123', { ...ENDED, ...more })), 'agent');
 
-  it('has every member of ECS’s answer', () => {
+  it('contains every member of ECS’s answer', () => {
     const at = (second: number) => new Date(second * 1000);
     expect(
       seenAs({
@@ -650,7 +653,7 @@ describe('a task of an ECS answer', () => {
     }
   });
 
-  it('has no member that ECS’s answer lacks', () => {
+  it('contains no member that ECS’s answer lacks', () => {
     const { id, family, lastStatus, desiredStatus, ...rest } = seenAs({});
     expect([id, family, lastStatus, desiredStatus]).toEqual(['0123', 'launcher-default', 'STOPPED', 'STOPPED']);
     expect(new Set(Object.values(rest))).toEqual(new Set([undefined]));
@@ -665,7 +668,7 @@ describe('a task of an ECS answer', () => {
     ['many', undefined],
     ['', undefined],
     [undefined, undefined],
-  ])('whose attempt is tagged %j is attempt %s', (value, attempt) => {
+  ])('reads its attempt from its tag (%j → %s)', (value, attempt) => {
     expect(seenAs({ tags: [{ key: TASK_TAGS.attempt, value }] }).attempt).toBe(attempt);
   });
 
@@ -678,7 +681,7 @@ describe('a task of an ECS answer', () => {
     ['no status', { lastStatus: '' }],
     ['no desired status', { desiredStatus: '' }],
     ['a time that is text', { createdAt: '2026-03-01T12:00:00Z' }],
-  ])('is refused with %s', (_, wrong) => {
+  ])('is rejected with %s', (_, wrong) => {
     expect(() => seenAs(wrong)).toThrow();
   });
 });
@@ -688,13 +691,13 @@ describe('a RunTask answer', () => {
     [{ reason: 'AGENT', detail: 'is gone' }, 'AGENT: is gone'],
     [{ reason: 'AGENT' }, 'AGENT'],
     [{ detail: 'is gone' }, 'is gone'],
-  ])('with the failure %j is passed on in these words', async (failure, detail) => {
+  ])('is passed on with ECS’s words for the failure %j', async (failure, detail) => {
     answering('RunTask', { failures: [failure] });
     expect(await launch()).toMatchObject({ kind: 'refused', refusal: { detail } });
   });
 });
 
-describe('a call without an answer', () => {
+describe('a call to ECS without an answer', () => {
   const failingWith = async (error: Error) => {
     const fail = () => () => Promise.reject(error);
     client.middlewareStack.add(fail, { step: 'initialize' });

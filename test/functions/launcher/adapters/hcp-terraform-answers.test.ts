@@ -31,17 +31,17 @@ describe('a run in an answer', () => {
     ['an included plan without attributes', { type: 'plans', id: 'plan-1' }],
     ['attributes that are null', { type: 'plans', id: 'plan-1', attributes: null }],
     ['execution details that are null', { type: 'plans', id: 'plan-1', attributes: { 'execution-details': null } }],
-  ])('has no agent with %s', (_, plan) => {
+  ])('has no agent if it has %s', (_, plan) => {
     expect(runs(run({}, { plan: { data: { id: 'plan-1' } } }), [plan])[0]?.planAgentName).toBeUndefined();
   });
 
-  it('has no agent without a plan, or with one that is null', () => {
+  it('has no agent if its plan is missing or null', () => {
     expect(runs(run(), [])[0]?.planAgentName).toBeUndefined();
     expect(runs(run({}, { plan: {} }), [])[0]?.planAgentName).toBeUndefined();
     expect(runs(run({}, { plan: { data: null } }))[0]?.planAgentName).toBeUndefined();
   });
 
-  it('has the agent of its apply separately from that of its plan', () => {
+  it('can have different agents for its plan and its apply', () => {
     const both = run({}, { plan: { data: { id: 'plan-1' } }, apply: { data: { id: 'apply-1' } } });
     const operation = (type: string, id: string, details: unknown) => ({
       type,
@@ -76,7 +76,7 @@ describe('current runs of workspaces', () => {
   const ofPool = { data: { id: 'apool-1' } };
   const page = (data: unknown[], included: unknown[] = []) => workspacesPage.parse({ data, included, meta });
 
-  it('are those of the pool, and a workspace without a pool or a run has none', () => {
+  it('include only the runs of the pool, and skip workspaces without a pool or a run', () => {
     const data = [
       workspace({ 'agent-pool': ofPool, 'current-run': { data: { id: 'run-1' } } }),
       workspace({ 'agent-pool': { data: { id: 'apool-2' } }, 'current-run': { data: { id: 'run-2' } } }),
@@ -91,7 +91,7 @@ describe('current runs of workspaces', () => {
     expect(currentRunsOf(page(data, included), 'apool-1').map(({ id }) => id)).toEqual(['run-1']);
   });
 
-  it('that are malformed are refused, and other included resources are ignored', () => {
+  it('are an error if they are malformed, while other included resources are ignored', () => {
     expect(() => page([], [{ type: 'runs', id: 'run-1' }])).toThrow();
     expect(page([], [{ type: 'users' }]).included).toHaveLength(1);
   });
@@ -105,7 +105,7 @@ it('a name is kept up to 255 characters, and a longer one is replaced by its len
 });
 
 describe('what the launcher reads of a run', () => {
-  it('is its ids, its status and its times, whatever their time zone', () => {
+  it('includes its ids, its status and its times in any time zone', () => {
     const times = {
       'plan-queued-at': '2026-03-01T12:00:01Z',
       'planning-at': '2026-03-01T12:00:02.5+00:00',
@@ -130,13 +130,13 @@ describe('what the launcher reads of a run', () => {
     ]);
   });
 
-  it.each([{ 'plan-queued-at': null }, null])('has no time of a job with the timestamps %j', (times) => {
+  it.each([{ 'plan-queued-at': null }, null])('has no job times if the timestamps are %j', (times) => {
     expect(runs(run({ 'status-timestamps': times }))).toMatchObject([
       { planQueuedAtMs: undefined, planningAtMs: undefined, applyQueuedAtMs: undefined, applyingAtMs: undefined },
     ]);
   });
 
-  it('has no time where HCP Terraform has none or null, and ignores entries that aren’t times', () => {
+  it('has no time where HCP Terraform sends none, null or a value that isn’t a time', () => {
     const times = { 'planning-at': null, 'planned-at': 'soon', 'queuing-at': at };
     expect(runs(run({ status: 'planned', 'status-timestamps': times }))[0]).toMatchObject({
       statusSinceMs: Date.parse(at),
@@ -145,7 +145,7 @@ describe('what the launcher reads of a run', () => {
     });
   });
 
-  // The key of a run becomes ECS's clientToken and startedBy, which have an alphabet and a length.
+  // The key of a run becomes part of ECS's clientToken and startedBy, which limit the characters and the length.
   it.each(['xrun-1', 'run-', 'run-1/plan', 'run-ä', `run-${'a'.repeat(47)}`])('is refused with the id %s', (id) => {
     expect(() => runs({ ...run(), id })).toThrow();
     expect(runs({ ...run(), id: `run-${'a'.repeat(46)}` })).toHaveLength(1);
@@ -157,13 +157,13 @@ describe('what the launcher reads of a run', () => {
   });
 
   it.each([['plan-queued-at'], ['planning-at'], ['apply-queued-at'], ['applying-at']])(
-    'is refused when %s is not a time, since the order of the queue rests on it',
+    'is an error if %s is not a time, because the order of the queue depends on it',
     (key) => {
       expect(() => runs(run({ 'status-timestamps': { [key]: 'yesterday' } }))).toThrow();
     },
   );
 
-  it('is refused without paging, since the rest of the list would be missed', () => {
+  it('is an error without pagination, because the rest of the list would be missed', () => {
     for (const without of [{}, { pagination: {} }]) {
       expect(() => runsPage.parse({ data: [], meta: without })).toThrow();
     }
@@ -180,18 +180,18 @@ describe('a current run that is missing among the included resources', () => {
     ['nothing is included', []],
     ['only a resource of another type is included', [{ type: 'users', id: 'user-1' }]],
     ['a resource of another type has its id and its shape', [{ ...run(), type: 'plans' }]],
-  ])('is an error that says which run it is when %s', (_, included) => {
+  ])('is an error that contains the run’s id if %s', (_, included) => {
     expect(() => currentRunsOf(listed(included), 'apool-1')).toThrow(
       expect.objectContaining({
         name: 'UpstreamError',
         system: 'HCP Terraform',
         fault: 'unexpected-answer',
-        message: expect.stringContaining('current run run-1 is not among the included'),
+        message: expect.stringContaining('does not include the current run run-1'),
       }),
     );
   });
 
-  it('is refused if a workspace has no valid id', () => {
+  it('is an error if a workspace has no valid id', () => {
     const data = [{ id: 'x', relationships: {} }];
     expect(() => workspacesPage.parse({ data, included: [], meta })).toThrow();
   });
@@ -209,7 +209,7 @@ describe('an agent in an answer', () => {
     expect(agentOf({ name: 'a', status: 'rehearsing' })?.status).toBe('unknown');
   });
 
-  it('has its id as its name when it has none, and its last ping', () => {
+  it('has its id as its name if it has no name, and the time of its last ping', () => {
     expect(agentOf({ status: 'idle', 'last-ping-at': at })).toEqual({
       id: 'agent-1',
       name: 'agent-1',
@@ -218,13 +218,13 @@ describe('an agent in an answer', () => {
     });
   });
 
-  it.each([null, 'never'])('has no last ping when HCP Terraform reports %j', (ping) => {
+  it.each([null, 'never'])('has no last ping if HCP Terraform reports %j', (ping) => {
     expect(agentOf({ name: 'a', status: 'idle', 'last-ping-at': ping })?.lastPingMs).toBeUndefined();
   });
 });
 
 describe('an agent pool in an answer', () => {
-  it('has an id that begins with apool- and a name', () => {
+  it('has a name, and an id that begins with apool-', () => {
     const one = { id: 'apool-1', attributes: { name: 'default' } };
     expect(agentPoolsPage.parse({ data: [one], meta }).data).toEqual([one]);
     for (const wrong of [{ ...one, id: 'my-apool-1' }, { id: 'apool-1' }, { ...one, attributes: {} }]) {
@@ -232,7 +232,7 @@ describe('an agent pool in an answer', () => {
     }
   });
 
-  it('has a name when it is asked for by its id', () => {
+  it('has a name if it is requested by its id', () => {
     expect(agentPool.parse({ data: { attributes: { name: 'default' } } }).data.attributes.name).toBe('default');
     for (const wrong of [{}, { data: {} }, { data: { attributes: {} } }]) {
       expect(() => agentPool.parse(wrong)).toThrow();

@@ -1,4 +1,4 @@
-/** One request to HCP Terraform: what is sent, what is repeated, and what each answer or silence becomes. */
+/** One request to HCP Terraform: what is sent, when it is repeated, and what each answer or missing answer results in. */
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -47,10 +47,10 @@ async function failureOf(answer: Promise<unknown>): Promise<UpstreamError> {
 const broken = (code: string, cause?: unknown) => Object.assign(new Error('wire', { cause }), { code });
 const named = (name: string) => Object.assign(new Error('wire'), { name });
 
-describe('a connection that broke', () => {
+describe('a request whose connection broke', () => {
   const STALE = ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'];
 
-  it.each(STALE)('with %s is used again once, for it may have been stale', async (code) => {
+  it.each(STALE)('is repeated once after %s, because the connection may have been stale', async (code) => {
     const { send, sent } = scripted(broken(code), good);
     let counted = 0;
     const answer = await httpOver(send).get({ ...REQUEST, beforeSend: () => (counted += 1) });
@@ -62,7 +62,7 @@ describe('a connection that broke', () => {
     expect(counted).toBe(2);
   });
 
-  it.each(STALE)('with %s twice is reported', async (code) => {
+  it.each(STALE)('fails after %s twice', async (code) => {
     const { send, sent } = scripted(broken(code));
     const error = await failureOf(httpOver(send).get(REQUEST));
     expect(error).toMatchObject({ system: 'HCP Terraform', fault: 'unavailable', request: 'GET /api/v2/things' });
@@ -71,7 +71,7 @@ describe('a connection that broke', () => {
   });
 
   it.each(['ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT', 'CERT_HAS_EXPIRED'])(
-    'with %s is not used again',
+    'is not repeated after %s',
     async (code) => {
       const { send, sent } = scripted(broken(code));
       await failureOf(httpOver(send).get(REQUEST));
@@ -79,14 +79,14 @@ describe('a connection that broke', () => {
     },
   );
 
-  it('isn’t repeated when the tick has ended', async () => {
+  it('isn’t repeated if the tick has ended', async () => {
     const { send, sent } = scripted(broken('ECONNRESET'));
     const error = await failureOf(httpOver(send).get({ ...REQUEST, signal: AbortSignal.abort() }));
     expect(error.message).toContain('the tick ran out of time');
     expect(sent).toHaveLength(1);
   });
 
-  it('isn’t repeated when the budget doesn’t allow a second request', async () => {
+  it('isn’t repeated if the budget doesn’t allow a second request', async () => {
     const { send, sent } = scripted(broken('ECONNRESET'), good);
     let left = 1;
     const take = () => {
@@ -100,40 +100,43 @@ describe('a connection that broke', () => {
 
 describe('the reason for a missing answer', () => {
   it.each([
-    [broken('ENOTFOUND'), 'the name does not resolve (ENOTFOUND); check the hostname setting'],
-    [broken('EAI_AGAIN'), 'the name does not resolve (EAI_AGAIN); check the hostname setting'],
-    [broken('ECONNREFUSED'), 'the connection was refused (ECONNREFUSED); check the hostname setting and its port'],
+    [broken('ENOTFOUND'), 'the hostname does not resolve (ENOTFOUND); check the setting hostname'],
+    [broken('EAI_AGAIN'), 'the hostname does not resolve (EAI_AGAIN); check the setting hostname'],
+    [broken('ECONNREFUSED'), 'the connection was refused (ECONNREFUSED); check the setting hostname and its port'],
     [broken('UND_ERR_CONNECT_TIMEOUT'), 'no connection within 4 s (UND_ERR_CONNECT_TIMEOUT)'],
     [broken('ETIMEDOUT'), 'the connection broke (ETIMEDOUT)'],
-    [broken('UND_ERR_BODY_TIMEOUT'), 'none within 8 s (UND_ERR_BODY_TIMEOUT)'],
-    [named('TimeoutError'), 'none within 8 s (TimeoutError)'],
+    [broken('UND_ERR_BODY_TIMEOUT'), 'no complete answer within 8 s (UND_ERR_BODY_TIMEOUT)'],
+    [named('TimeoutError'), 'no complete answer within 8 s (TimeoutError)'],
     [named('AbortError'), 'the tick ran out of time'],
-    [broken('CERT_HAS_EXPIRED'), 'its certificate is not trusted (CERT_HAS_EXPIRED); for a private authority'],
+    [
+      broken('CERT_HAS_EXPIRED'),
+      'its certificate is not trusted (CERT_HAS_EXPIRED); for a private certificate authority',
+    ],
     [broken('SELF_SIGNED_CERT_IN_CHAIN'), 'its certificate is not trusted (SELF_SIGNED_CERT_IN_CHAIN)'],
     [broken('DEPTH_ZERO_SELF_SIGNED_CERT'), 'its certificate is not trusted (DEPTH_ZERO_SELF_SIGNED_CERT)'],
     [broken('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), 'its certificate is not trusted (UNABLE_TO_GET_ISSUER_CERT_LOCALLY)'],
     [broken('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'its certificate is not trusted (UNABLE_TO_VERIFY_LEAF_SIGNATURE)'],
     [broken('ERR_TLS_CERT_ALTNAME_INVALID'), 'its certificate is not trusted (ERR_TLS_CERT_ALTNAME_INVALID)'],
-    [broken('UND_ERR', broken('ENOTFOUND')), 'the name does not resolve (ENOTFOUND)'],
+    [broken('UND_ERR', broken('ENOTFOUND')), 'the hostname does not resolve (ENOTFOUND)'],
     [new TypeError('fetch failed', { cause: broken('ECONNREFUSED') }), 'the connection was refused (ECONNREFUSED)'],
     [broken('ECONNREFUSED', new Error('without a code')), 'the connection was refused (ECONNREFUSED)'],
     [broken('a code with spaces'), 'the connection broke (Error)'],
     [broken('x'.repeat(61)), 'the connection broke (Error)'],
     [Object.assign(new Error('wire'), { code: 7 }), 'the connection broke (Error)'],
-  ])('is in the words of the log: %s', async (thrown, words) => {
+  ])('is in the error message: %s', async (thrown, words) => {
     const error = await failureOf(httpOver(scripted(thrown).send).get(REQUEST));
     expect(error).toMatchObject({ fault: 'unavailable', cause: thrown });
     expect(error.message).toContain(`no answer from https://app.terraform.io: ${words}`);
   });
 
-  it('is the innermost of at most five causes, so that a circular chain ends', async () => {
+  it('is the innermost of at most five causes, even if the causes form a circle', async () => {
     const ring = broken('OUTER');
     ring.cause = broken('INNER', ring);
     const error = await failureOf(httpOver(scripted(ring).send).get(REQUEST));
     expect(error.message).toContain('the connection broke (OUTER)');
   });
 
-  it('may be missing', async () => {
+  it('can be missing', async () => {
     const send: Send = () => Promise.reject('just a string');
     const error = await failureOf(httpOver(send).get(REQUEST));
     expect(error.message).toContain('the connection broke (no code)');
@@ -146,16 +149,16 @@ describe('a status', () => {
 
   it.each([
     [401, 'rejected', /API token in secret s was rejected, also after reading.*an agent token/],
-    [403, 'rejected', /may not see it; check the names/],
-    [404, 'rejected', /may not see it; check the names/],
-    [429, 'throttled', /too many requests of this token’s user/],
+    [403, 'rejected', /is not allowed to see it; check the names/],
+    [404, 'rejected', /is not allowed to see it; check the names/],
+    [429, 'throttled', /user of this API token sent too many requests/],
     [500, 'unavailable', /answered with an error/],
     [503, 'unavailable', /answered with an error/],
     [400, 'rejected', /refused the request/],
     [422, 'rejected', /refused the request/],
     [499, 'rejected', /refused the request/],
     [204, 'rejected', /refused the request/],
-  ])('%i is %s, with its request, status and request id', async (code, fault, words) => {
+  ])('%i results in the fault %s, with request, status and request id', async (code, fault, words) => {
     const error = await answered(code, { 'x-request-id': 'abc-123_X' });
     expect(error).toMatchObject({ fault, status: code, request: 'GET /api/v2/things', requestId: 'abc-123_X' });
     expect(error.message).toMatch(words);
@@ -163,30 +166,30 @@ describe('a status', () => {
   });
 
   it.each([['two words'], [''], ['x'.repeat(65)], [['a', 'b']], [['abc']], [undefined]])(
-    'repeats no request id of another form: %j',
+    'is reported without a request id if the header has an unexpected format: %j',
     async (id) => {
       expect((await answered(500, { 'x-request-id': id })).requestId).toBeUndefined();
     },
   );
 
-  it('429 has the time to wait', async () => {
+  it('429 results in an error with the time to wait', async () => {
     expect(await answered(429, { 'x-ratelimit-reset': '2.25' })).toMatchObject({ retryAfterMs: 2250 });
   });
 
-  it('that is expected is an answer without a body, even after the token was read again', async () => {
+  it('results in an answer without a body if the caller expects it, even after the API token was read again', async () => {
     const { send } = scripted({ status: 401, headers: {}, text: '' }, { status: 404, headers: { a: 'b' }, text: 'x' });
     const answer = await httpOver(send).get({ ...REQUEST, expected: [404] });
     expect(answer).toEqual({ status: 404, headers: { a: 'b' }, text: 'x', body: undefined });
   });
 
-  it('401 makes the launcher read the token again and repeat the request once', async () => {
+  it('401 makes the launcher read the API token again and repeat the request once', async () => {
     const { send, sent } = scripted({ status: 401, headers: {}, text: '' }, good);
     expect((await httpOver(send).get(REQUEST)).body).toEqual({ data: 'it' });
     expect(sent.map(({ token }) => token)).toEqual(['old s', 'new s']);
   });
 });
 
-describe('status 200 with a body that isn’t the answer', () => {
+describe('a body with status 200 that isn’t the expected answer', () => {
   it.each([
     ['text/html; charset=utf-8', 'text/html'],
     ['application/vnd.api+json', 'application/vnd.api+json'],
@@ -195,7 +198,7 @@ describe('status 200 with a body that isn’t the answer', () => {
     ['text/html!', 'no media type'],
     ['see text/html', 'no media type'],
     [undefined, 'no media type'],
-  ])('is described by its media type %s and length', async (contentType, said) => {
+  ])('is described by its media type and length (content-type %s)', async (contentType, said) => {
     const answer = { status: 200, headers: { 'content-type': contentType, 'x-request-id': 'r-1' }, text: '<html>' };
     const error = await failureOf(httpOver(scripted(answer).send).get(REQUEST));
     expect(error).toMatchObject({
@@ -207,7 +210,7 @@ describe('status 200 with a body that isn’t the answer', () => {
     expect(error.message).toContain(`the answer is not JSON (${said}, 6 characters)`);
   });
 
-  it('is described by at most three places and types, never by its values', async () => {
+  it('is described by the paths and types of at most three faults, never by its values', async () => {
     const text = z.string();
     const wrong = z.object({ data: z.object({ a: text, b: text, c: text, d: text, e: text }) });
     const answer = { ...good, text: '{"data":{"a":"must-not-show","b":1}}' };
@@ -218,7 +221,7 @@ describe('status 200 with a body that isn’t the answer', () => {
   it.each([
     ['exactly 200,000', 200_000, true],
     ['200,001', 200_001, false],
-  ])('is read with %s values', async (_, values, read) => {
+  ])('is accepted or rejected according to its number of values: %s', async (_, values, read) => {
     // The braces, the list and the comma between "data" and "x" count too.
     const answer = { ...good, text: `{"data":"it","x":[${'0,'.repeat(values - 3)}0]}` };
     const got = httpOver(scripted(answer).send).get(REQUEST);
@@ -266,7 +269,7 @@ describe('a request over TLS', () => {
   const overTls = () =>
     httpOver(sendOver(connections({ ca: server.ca }), server.hostname, 'test', timeout), server.hostname);
 
-  it('has 8 s until the last byte', async () => {
+  it('must receive the last byte within 8 s', async () => {
     server.on('/api', (_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.write('{"data":');
@@ -275,10 +278,10 @@ describe('a request over TLS', () => {
     await expect.poll(() => server.requests.length).toBe(1);
     expect(limits.map(({ ms }) => ms)).toEqual([8_000]);
     limits[0]?.controller.abort(new DOMException('over', 'TimeoutError'));
-    expect((await answer).message).toMatch(/none within 8 s \(\w+\)/);
+    expect((await answer).message).toMatch(/no complete answer within 8 s \(\w+\)/);
   }, 10_000);
 
-  it('has 8 s even for a status whose body isn’t read', async () => {
+  it('must end within 8 s even if the body isn’t read', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).write('x'));
     const answer = failureOf(overTls().get(REQUEST));
     await expect.poll(() => server.requests.length).toBe(1);
@@ -295,8 +298,8 @@ describe('a request over TLS', () => {
     expect((await answer).message).toContain('the tick ran out of time');
   }, 10_000);
 
-  it('has 4 s to connect', async () => {
-    // Accepts connections and never speaks TLS.
+  it('must connect within 4 s', async () => {
+    // Accepts connections, but never answers the TLS handshake.
     const mute = createServer(() => {});
     await new Promise<void>((resolve) => mute.listen(0, 'localhost', resolve));
     const address = mute.address();
@@ -310,7 +313,7 @@ describe('a request over TLS', () => {
     mute.close();
   }, 30_000);
 
-  it('has the user agent, the token and the media type in its headers', async () => {
+  it('sends the user agent, the API token and the media type in its headers', async () => {
     let headers: Record<string, unknown> = {};
     server.on('/api', (request, response) => {
       headers = request.headers;
@@ -324,13 +327,13 @@ describe('a request over TLS', () => {
     });
   });
 
-  it('gets the status of an answer whose body is larger than the launcher reads', async () => {
+  it('returns the status even if the body is larger than the launcher reads', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).end('x'.repeat(5 * 2 ** 20)));
     const answer = await overTls().get({ ...REQUEST, expected: [404] });
     expect(answer).toMatchObject({ status: 404, body: undefined });
   });
 
-  it('keeps its connection after a status whose body isn’t read', async () => {
+  it('keeps its connection even if the body isn’t read', async () => {
     const ports = new Set<number | undefined>();
     const count =
       (answer: ReturnType<typeof status>): ReturnType<typeof status> =>
@@ -345,7 +348,7 @@ describe('a request over TLS', () => {
       await http.get({ ...REQUEST, expected: [404] });
       await http.get(REQUEST);
     }
-    // The pool of connections may open a second one while the first is about to be free.
+    // The client may open a second connection before the first one is free.
     expect(ports.size).toBeLessThanOrEqual(2);
   });
 
@@ -366,14 +369,14 @@ describe('a request over TLS', () => {
       });
   });
 
-  it('has a default time limit, and no text for a status whose body isn’t read', async () => {
+  it('has a default timeout, and returns no text if the body isn’t read', async () => {
     server.on('/api', (_, response) => void response.writeHead(404).end('x'));
     const send = sendOver(connections({ ca: server.ca }), server.hostname, 'test');
     expect(await send('/api/v2/things', 'token', signal)).toMatchObject({ status: 404, text: '' });
   });
 });
 
-describe('a body that is larger than a page', () => {
+describe('the limit for the number of values', () => {
   const any = z.object({ data: z.unknown() });
   const read = (body: string) => httpOver(scripted({ ...good, text: body }).send).get({ ...REQUEST, schema: any });
   const list = (count: number) => `[${Array.from({ length: count }, () => 0).join()}]`;
@@ -382,14 +385,14 @@ describe('a body that is larger than a page', () => {
     ['100 entries', `{"data":${list(100)}}`],
     ['1,000 included resources', `{"data":[],"included":${list(1000)}}`],
     ['an object with a length', '{"data":{"length":101}}'],
-  ])('is not what has %s', async (_, body) => {
+  ])('accepts a body that has %s', async (_, body) => {
     expect((await read(body)).status).toBe(200);
   });
 
   it.each([
     ['101 entries', `{"data":${list(101)}}`, '101 entries in "data"; one page has at most 100'],
     ['1,001 included', `{"data":[],"included":${list(1001)}}`, '1001 entries in "included"; one page has at most 1000'],
-  ])('is refused with %s', async (_, body, words) => {
+  ])('rejects a body with %s', async (_, body, words) => {
     expect(await failureOf(read(body))).toMatchObject({
       system: 'HCP Terraform',
       fault: 'unexpected-answer',
@@ -399,7 +402,7 @@ describe('a body that is larger than a page', () => {
   });
 
   it.each(['null', '5', '"text"', '[]'])(
-    'isn’t confused with %s, which is reported as a wrong schema',
+    'doesn’t apply to %s, which is reported as an unexpected schema',
     async (body) => {
       const error = await failureOf(read(body));
       expect(error).toMatchObject({ fault: 'unexpected-answer' });
@@ -407,7 +410,7 @@ describe('a body that is larger than a page', () => {
     },
   );
 
-  it('is counted outside strings, even if a string contains quotes', async () => {
+  it('counts only outside of strings, even if a string contains quotes', async () => {
     const long = JSON.stringify('"\\,[{'.repeat(60_000));
     expect((await read(`{"data":${long}}`)).status).toBe(200);
     const after = `{"data":${long},"x":[${'0,'.repeat(200_000)}0]}`;

@@ -1,4 +1,4 @@
-/** How much of an answer is read, and what happens when there is more. */
+/** How much of an answer the launcher reads, and what happens if the answer is larger. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HcpTerraformClient } from '../../../../functions/launcher/adapters/hcp-terraform/client.ts';
 import { HcpTerraformHttp } from '../../../../functions/launcher/adapters/hcp-terraform/http.ts';
@@ -69,15 +69,15 @@ const runsFrom = (first: number, count: number, messageBytes = 0) =>
 /** Twelve runs of a megabyte each. */
 const largeRuns = (name: string, status: string) =>
   Array.from({ length: 12 }, (_, n) => run(`run-${name}${n}`, status, 'x'.repeat(1_000_000)));
-/** A run of more than the launcher reads. */
+/** A run that is larger than the launcher reads. */
 const tooLarge = run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20));
 /** The pages of one entry, and the attempts at larger pages before them. */
 const single = (count: number) => Array.from({ length: count }, (_, n) => `1:${n + 1}`);
 const shrinking = ['100:1', '20:1', '5:1'];
 const ids = (runs: readonly { id: string }[]) => runs.map(({ id }) => id);
 
-describe('runs whose page is larger than the launcher reads', () => {
-  it('are all read in smaller pages, with which the next polls begin for ten minutes', async () => {
+describe('if a page of runs is larger than the launcher reads', () => {
+  it('all runs are read in smaller pages, and the next polls start with smaller pages for ten minutes', async () => {
     const runs = runsFrom(1, 45, MESSAGE_BYTES);
     server.on(RUNS, listOf(runs));
     const inTwenties = ['20:1', '20:2', '20:3'];
@@ -91,14 +91,14 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual(['100:1', ...inTwenties]);
   });
 
-  it('large runs are read in smaller pages from the end of the last good page, so none is skipped or read twice', async () => {
+  it('smaller pages start at the end of the last page that was read, so no run is skipped or read twice', async () => {
     const runs = [...runsFrom(1, 100), ...runsFrom(101, 5), ...runsFrom(106, 20, 400_000), ...runsFrom(126, 5)];
     server.on(RUNS, listOf(runs));
     expect(idsOf(await runsOf())).toEqual(ids(runs));
     expect(pagesRequested()).toEqual(['100:1', '100:2', '20:6', '5:21', '5:22', '5:23', '5:24', '5:25', '5:26']);
   });
 
-  it('cost no more than 10 requests per list, so that a poll of two lists fits into the budget', async () => {
+  it('each list takes at most 10 requests, so that a poll of two lists fits into the budget', async () => {
     const plans = largeRuns('plan', 'plan_queued');
     server.on(RUNS, listOf([...plans, run('run-apply', 'apply_queued')]));
     expect(idsOf(await runsOf(poolWithPhases))).toEqual([
@@ -113,7 +113,7 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual([...single(10), '100:1']);
   });
 
-  it('cost no more than 20 requests per poll, so that a poll of three lists fits into the budget too', async () => {
+  it('each poll takes at most 20 requests, so that a poll of three lists fits into the budget too', async () => {
     const stuck = largeRuns('stuck', 'post_plan_running');
     const plans = largeRuns('plan', 'plan_queued');
     const applies = largeRuns('apply', 'apply_queued');
@@ -131,14 +131,14 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(client.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
-  it('stuck runs with long messages don’t hide the queued jobs behind them', async () => {
+  it('stuck runs with long messages don’t hide older queued jobs', async () => {
     const stuck = largeRuns('stuck', 'policy_checking');
     server.on(RUNS, listOf([...stuck, run('run-waits')]));
     expect(idsOf(await runsOf())).toEqual([...ids(stuck.slice(0, 7)), 'run-waits']);
     expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
-  it('leave the queued jobs in pages of 100, so that a poll per minute fits into the budget', async () => {
+  it('the queued jobs are still read in pages of 100, so that one poll per minute fits into the budget', async () => {
     const stuck = largeRuns('stuck', 'policy_checking');
     const jobs = runsFrom(1, 15);
     server.on(RUNS, listOf([...stuck, ...jobs]));
@@ -150,7 +150,7 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(pagesRequested()).toEqual([...first, ...Array.from({ length: 8 }, () => [...single(10), '100:1']).flat()]);
   });
 
-  it('don’t make the pages of newer jobs small for ten minutes', async () => {
+  it('newer jobs are still read in large pages during the next ten minutes', async () => {
     const jobs = runsFrom(1, 30);
     server.on(RUNS, listOf([...jobs, tooLarge]));
     for (let poll = 0; poll < 3; poll += 1) {
@@ -160,24 +160,24 @@ describe('runs whose page is larger than the launcher reads', () => {
     expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
-  it('don’t keep a pool from being served when a single run that waits after its plan is too large', async () => {
+  it('the pool is still served if a single run in a post-plan status is too large', async () => {
     server.on(RUNS, listOf([tooLarge, run('run-waits')]));
     expect(idsOf(await runsOf())).toEqual(['run-waits']);
     expect(client.visibilityOf(pool)).toMatchObject({ unread: 'post-plan-runs' });
   });
 
-  it('are a separate error with a remedy when a single run is too large', async () => {
+  it('the error has its own fault and a remedy if a single run is too large', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'too-large', request: `GET ${RUNS}` } });
-    expect(messageOf(answer)).toMatch(/page of 100, 20, 5, 1 entries.*at most 4 MiB.*huge message/);
+    expect(messageOf(answer)).toMatch(/each page size \(100, 20, 5, 1\).*at most 4 MiB.*huge message/);
     // Once more for the queued and running jobs alone.
     expect(pagesRequested()).toEqual([...shrinking, '1:1', ...shrinking, '1:1']);
     expect((await runsOf()).ok).toBe(false);
     expect(pagesRequested()).toEqual(['1:1', '1:1']);
   });
 
-  it('return the budget that a poll reserved and didn’t need', async () => {
+  it('the poll gives back the requests that it reserved and didn’t need', async () => {
     server.on(RUNS, listOf(runsFrom(1, 1, 5 * 2 ** 20)));
     // 8 requests, and then 2 per poll.
     for (let poll = 0; poll < 9; poll += 1) expect(await runsOf()).toMatchObject({ error: { fault: 'too-large' } });
@@ -189,7 +189,7 @@ describe('runs whose page is larger than the launcher reads', () => {
 describe('a list that is read completely', () => {
   const AGENTS = '/api/v2/agent-pools/apool-1/agents';
 
-  it('is read in smaller pages when its answers are too large', async () => {
+  it('is read in smaller pages if its answers are too large', async () => {
     const agents = Array.from({ length: 45 }, (_, n) => ({
       id: `agent-${n}`,
       attributes: { name: `task-${n}`, status: 'idle', junk: 'x'.repeat(MESSAGE_BYTES) },
@@ -206,7 +206,7 @@ describe('a list that is read completely', () => {
     expect(pagesRequested(AGENTS)).toHaveLength(50);
   });
 
-  it('of exactly 50 pages is read', async () => {
+  it('can have exactly 50 pages', async () => {
     server.on(AGENTS, (request, response) => {
       const number = Number(queryOf(request).get('page[number]'));
       const { pagination } = page(number, number < 50 ? number + 1 : null).meta;
@@ -221,7 +221,7 @@ describe('an answer with more entries or values than a page has', () => {
   const zeros = (count: number) => `[${'0,'.repeat(count - 1)}0]`;
   const meta = JSON.stringify(page(1, null).meta);
 
-  it('is refused before the schema reads it, and is not read again in smaller pages', async () => {
+  it('is rejected before its schema is checked, and is not requested again in smaller pages', async () => {
     server.on(RUNS, text(`{"data":${zeros(101)},"meta":${meta}}`, 'application/vnd.api+json'));
     const answer = await runsOf();
     expect(answer).toMatchObject({ ok: false, error: { fault: 'unexpected-answer' } });
@@ -229,16 +229,16 @@ describe('an answer with more entries or values than a page has', () => {
     expect(pagesRequested()).toEqual(['100:1']);
   });
 
-  it('is refused when a server ignores the page size, since the next page would skip runs', async () => {
+  it('is rejected if a server ignores the page size, because the next page would skip runs', async () => {
     const large = listOf(runsFrom(1, 50, MESSAGE_BYTES));
     server.on(RUNS, (request, response) => {
       const whole = request.url?.includes('size%5D=100') === true;
       (whole ? large : list(runsFrom(1, 21)))(request, response);
     });
-    expect(messageOf(await runsOf())).toContain('the launcher requested a page of 20, and got 21 entries');
+    expect(messageOf(await runsOf())).toContain('requested a page of 20 entries, but the answer has 21');
   });
 
-  it('is too large with more than 200,000 values, and fits in smaller pages', async () => {
+  it('is requested again in smaller pages if it has more than 200,000 values', async () => {
     const values = zeros(3_000);
     server.on(RUNS, (request, response) => {
       const [first] = runsFrom(1, 1);

@@ -37,7 +37,7 @@ const TOKEN = 'first.atlasv1.token-that-must-not-show';
 let server: ScriptedServer;
 let nowMs: number;
 let secretReads: number;
-/** The patience of the latest wait: it ends when a test says so. */
+/** The timeout of the latest wait. It ends when a test aborts it. */
 let patience: AbortController;
 let waits: number[];
 const timeout = (ms: number) => {
@@ -74,7 +74,7 @@ function client(requestTimeout?: (ms: number) => AbortSignal, hostname = server.
   return new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout });
 }
 
-/** Pools that are known by their id, in contrast to the first. */
+/** Pools with a configured id, which the first pool doesn't have. */
 const other = { ...pool, name: 'other', id: 'apool-2' };
 const byId = { ...pool, id: 'apool-2' };
 const LOOKUP = '/api/v2/agent-pools/apool-2';
@@ -102,7 +102,7 @@ const idsOf = (answer: Awaited<ReturnType<typeof openRuns>>) => (answer.ok ? ans
 const requestsTo = (path: string) => server.requests.filter((request) => request.startsWith(path));
 const runRequests = () => requestsTo(RUNS);
 
-/** Answers the first list of a poll, which is the one with every status, and the others with something else. */
+/** Answers the first list of a poll, which has every status, in one way and the other lists in a different way. */
 const firstListOnly =
   (runs: Parameters<typeof listOf>[0], others: Answer): Answer =>
   (request, response) => {
@@ -111,7 +111,7 @@ const firstListOnly =
   };
 
 describe('the runs of a pool', () => {
-  it('are listed by pool, status and every operation, with plans and applies, 100 per page', async () => {
+  it('are listed by pool, status and operation, with plans and applies, 100 per page', async () => {
     await openRuns();
     expect(Object.fromEntries(queryOf(runRequests()[0]))).toEqual({
       'filter[agent_pool_names]': 'default',
@@ -124,7 +124,7 @@ describe('the runs of a pool', () => {
     expect(server.authorizations.at(-1)).toBe(`Bearer ${TOKEN}`);
   });
 
-  it('the open runs come from all pages (hcp-terraform-operator #426)', async () => {
+  it('the open runs are read from all pages (hcp-terraform-operator #426)', async () => {
     server.on(
       RUNS,
       json({ data: [run('run-1')], ...page(1, 2) }),
@@ -134,7 +134,7 @@ describe('the runs of a pool', () => {
     expect(idsOf(await openRuns())).toEqual(['run-1', 'run-2', 'run-3']);
   });
 
-  it('have their times and the agents that took them', async () => {
+  it('contain their times and the names of their agents', async () => {
     const details = { 'execution-details': { mode: 'agent', 'agent-name': 'task-1' } };
     const included = [{ id: 'plan-run-1', type: 'plans', attributes: details }];
     server.on(RUNS, list([run('run-1', 'planning')], { included }));
@@ -143,13 +143,13 @@ describe('the runs of a pool', () => {
     expect(await openRuns()).toMatchObject({ ok: true, value: [seen] });
   });
 
-  it('are listed again without the operations that an older Terraform Enterprise refuses', async () => {
+  it('are listed again without the filter for operations if an older Terraform Enterprise refuses it', async () => {
     server.on(RUNS, status(422), list([run('run-1')]));
     expect((await openRuns()).ok).toBe(true);
     expect(runRequests()[1]).not.toContain('filter[operation]');
   });
 
-  it('are never listed again with the operations that were refused', async () => {
+  it('are listed without the filter for operations once it was refused', async () => {
     server.on(RUNS, status(400), list([]));
     const warm = client();
     await openRuns(warm);
@@ -159,7 +159,7 @@ describe('the runs of a pool', () => {
   });
 
   it.each([400, 422])(
-    'are refused with a %i that is not about the operations: after two requests, and asked in full again',
+    'are an error after two requests if status %i isn’t about the operations, and the next poll uses the filter again',
     async (code) => {
       server.on(RUNS, status(code));
       const warm = client();
@@ -172,7 +172,7 @@ describe('the runs of a pool', () => {
   );
 
   it.each(['app.terraform.io', 'app.eu.terraform.io'])(
-    'are asked for once of %s, which knows every operation and needs no question about its version',
+    'are requested from %s once, without a request for its version or without the operations',
     async (hostname) => {
       server.on(RUNS, status(422));
       expect(await failure(client(undefined, hostname))).toMatchObject({ fault: 'rejected', status: 422 });
@@ -181,26 +181,26 @@ describe('the runs of a pool', () => {
     },
   );
 
-  it('are listed with the apply’s statuses only if applies have a separate lane', async () => {
+  it('are also listed by the statuses of applies if applies have a separate lane', async () => {
     server.on(RUNS, endless());
     await openRuns(client(), [poolWithPhases]);
     const statuses = runRequests().map((request) => queryOf(request).get('filter[status]'));
     expect(statuses).toEqual([...Array(5).fill(ALL_STATUSES), ...Array(5).fill('apply_queued,applying')]);
   });
 
-  it('queued jobs are found behind 500 newer runs that are stuck after their plan', async () => {
+  it('queued jobs are found even if 500 newer runs are stuck after their plan', async () => {
     const stuck = Array.from({ length: 501 }, (_, n) => run(`run-stuck${n}`, 'post_plan_running'));
     server.on(RUNS, listOf([...stuck, run('run-waits'), run('run-works', 'planning')]));
     const warm = client();
     const found = idsOf(await openRuns(warm));
     expect(found.slice(-2)).toEqual(['run-waits', 'run-works']);
     expect(found).toHaveLength(502);
-    // One request more than the five that the stuck runs cost anyway.
+    // One request more than the five requests that read the stuck runs.
     expect(runRequests()).toHaveLength(6);
     expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true, unread: 'post-plan-runs' });
   });
 
-  it('that were not all read are reported until they are', async () => {
+  it('are reported as unread until a poll reads all of them', async () => {
     const queued = (count: number) => listOf(Array.from({ length: count }, (_, n) => run(`run-${n}`)));
     const warm = client();
     server.on(RUNS, queued(501));
@@ -211,7 +211,7 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true });
   });
 
-  it('that were not all read are no longer reported when the combined request finds no run', async () => {
+  it('are no longer reported as unread if the combined request finds no run', async () => {
     const warm = client();
     server.on(RUNS, listOf(Array.from({ length: 501 }, (_, n) => run(`run-${n}`))));
     await openRuns(warm, [pool, other]);
@@ -224,7 +224,7 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(pool)).toEqual({ agentsVisible: true });
   });
 
-  it.each([429, 503])('of the first list are served when a later list is answered with %d', async (code) => {
+  it.each([429, 503])('are those of the first list if a later list fails with %d', async (code) => {
     const statusOf = (n: number) => (n % 2 === 0 ? 'plan_queued' : 'policy_checking');
     const crowd = Array.from({ length: 501 }, (_, n) => run(`run-${n}`, statusOf(n)));
     server.on(RUNS, firstListOnly(crowd, status(code)));
@@ -233,25 +233,25 @@ describe('the runs of a pool', () => {
     expect(warm.visibilityOf(poolWithPhases)).toMatchObject({ unread: 'queued-jobs' });
   });
 
-  it('of the first list aren’t returned when a later list is refused', async () => {
+  it('are an error if a later list is refused', async () => {
     const crowd = Array.from({ length: 501 }, (_, n) => run(`run-${n}`, 'policy_checking'));
     server.on(RUNS, firstListOnly(crowd, status(403)));
     expect(await failure(client())).toMatchObject({ fault: 'rejected' });
   });
 
-  it('are an error, not an empty list, when nothing of the first list was read and the next fails', async () => {
+  it('are an error, not an empty list, if the first list could not be read and the next one fails', async () => {
     const crowd = [run('run-stuck', 'policy_checking', 'x'.repeat(5 * 2 ** 20)), run('run-waits')];
     server.on(RUNS, firstListOnly(crowd, status(503)));
     expect(await failure(client())).toMatchObject({ fault: 'unavailable' });
   });
 
-  it('of several pools cost a request each when there is work', async () => {
+  it('take one request for each of several pools if there is work', async () => {
     server.on(RUNS, list([run('run-1')]), list([run('run-1')]), list([]));
     const answers = await answersOf([pool, other]);
     expect([...answers.values()].map((answer) => answer.ok && answer.value.length)).toEqual([1, 0]);
   });
 
-  it('of one pool come although the runs and the id of another never do', async () => {
+  it('are returned even if the requests for another pool never get an answer', async () => {
     const silent = { ...pool, name: 'silent' };
     const unknown = { ...pool, name: 'unknown', id: 'apool-3' };
     server.on(RUNS, (request, response) => {
@@ -267,7 +267,7 @@ describe('the runs of a pool', () => {
     expect(await answers.get(unknown)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
   });
 
-  it('are listed without the name of a pool that HCP Terraform doesn’t know', async () => {
+  it('are requested without the names of pools that HCP Terraform doesn’t know', async () => {
     const misspelt = { ...pool, name: 'misspelt' };
     const warm = client();
     for (let tick = 0; tick < 2; tick += 1) {
@@ -298,7 +298,7 @@ describe('the runs of a pool', () => {
     nowMs += 10 * 60_000;
     for (let tick = 0; tick < 5; tick += 1, nowMs += 60_000) {
       expect((await openRuns(warm, [byId])).ok).toBe(true);
-      // Refused once or twice it may be a blip.
+      // One or two refusals may be a temporary fault.
       if (tick < 2) expect(warm.visibilityOf(byId)).toEqual({ agentsVisible: true });
       else
         expect(warm.visibilityOf(byId)).toMatchObject({
@@ -310,7 +310,7 @@ describe('the runs of a pool', () => {
           },
         });
     }
-    // What the platform says to a name that is no more is not known: the others are not asked about together with it.
+    // HCP Terraform's answer for the name of a deleted pool isn't known, so the combined request omits that name.
     server.requests.length = 0;
     await answersOf([byId, other], warm);
     expect(runRequests().filter((request) => request.includes('default%2Cother'))).toEqual([]);
@@ -321,7 +321,7 @@ describe('the runs of a pool', () => {
   });
 
   it.each(['warm', 'cold'])(
-    'the agents of a pool are listed although one lookup of its id is refused, by a %s function',
+    'the agents of a pool are listed although one lookup of its id is refused, in a %s function',
     async (which) => {
       const found = poolNamed('default');
       const looksUp = (answer: typeof found) => {
@@ -337,7 +337,7 @@ describe('the runs of a pool', () => {
       looksUp(status(404));
       expect((await openRuns(asked, [byId])).ok).toBe(true);
       expect(await asked.agents(byId, nowMs, signal)).toEqual([]);
-      // A function that saw it before asks again at once, and all is well.
+      // A function that has seen the pool before looks it up again soon, and succeeds.
       looksUp(found);
       server.requests.length = 0;
       nowMs += which === 'warm' ? 60_000 : 10 * 60_000;
@@ -347,14 +347,14 @@ describe('the runs of a pool', () => {
     },
   );
 
-  it('of a pool that was never visible are what HCP Terraform lists, without its agents', async () => {
+  it('are listed without agents if the pool was never visible', async () => {
     server.on(LOOKUP, status(404));
     const cold = client();
     expect((await openRuns(cold, [byId])).ok).toBe(true);
     expect(cold.visibilityOf(byId)).toEqual({ agentsVisible: false });
   });
 
-  it('are listed at their organization’s path only, whatever characters its name has', async () => {
+  it('are requested with an encoded path, whatever characters the organization’s name contains', async () => {
     const paths: string[] = [];
     server.on('/api/v2/organizations', (request, response) => {
       paths.push(String(request.url?.split('?')[0]));
@@ -364,7 +364,7 @@ describe('the runs of a pool', () => {
     expect(paths).toEqual(['/api/v2/organizations/a%2Fb%3Fc/agent-pools', '/api/v2/organizations/a%2Fb%3Fc/runs']);
   });
 
-  it('cost one request per tick once the pool is known', async () => {
+  it('take one request per tick once the pool is known', async () => {
     const warm = client();
     await openRuns(warm);
     server.requests.length = 0;
@@ -373,7 +373,7 @@ describe('the runs of a pool', () => {
   });
 });
 
-describe('an error that never counts as an empty list', () => {
+describe('an error instead of an empty list is the result of', () => {
   it.each([
     ['an empty 200', text('', 'application/json'), 'unexpected-answer'],
     ['HTML', text('<html>maintenance</html>', 'text/html'), 'unexpected-answer'],
@@ -381,9 +381,9 @@ describe('an error that never counts as an empty list', () => {
     ['data that is no list', list({}), 'unexpected-answer'],
     ['a list without paging', json({ data: [] }), 'unexpected-answer'],
     ['a run without a status', list([{ ...run('run-1'), attributes: {} }]), 'unexpected-answer'],
-    ['an id that ECS could not carry', list([run('run-ü; drop')]), 'unexpected-answer'],
-    ['another page than was asked for', json({ data: [], ...page(2, null) }), 'unexpected-answer'],
-    ['a next page that was read already', json({ data: [], ...page(1, 1) }), 'unexpected-answer'],
+    ['an id with characters that ECS does not allow', list([run('run-ü; drop')]), 'unexpected-answer'],
+    ['a different page than the requested one', json({ data: [], ...page(2, null) }), 'unexpected-answer'],
+    ['a next page that was already read', json({ data: [], ...page(1, 1) }), 'unexpected-answer'],
     ['a next page that skips one', json({ data: [], ...page(1, 3) }), 'unexpected-answer'],
     ['half an answer', truncated, 'unavailable'],
     ['an answer with an error', status(502), 'unavailable'],
@@ -397,7 +397,7 @@ describe('an error that never counts as an empty list', () => {
     expect(await failure()).toMatchObject({ fault: 'rejected', message: expect.stringContaining('check the names') });
   });
 
-  it('a pool that does not exist, with what to do about it', async () => {
+  it('a pool that does not exist, with a remedy', async () => {
     server.on(POOLS, list([]));
     const error = await failure();
     expect(error.message).toMatch(/no agent pool named "default" in organization "acme".*correct the name/);
@@ -417,15 +417,15 @@ describe('an error that never counts as an empty list', () => {
   });
 });
 
-describe('a token', () => {
-  it('that is rejected is read again once', async () => {
+describe('an API token that is rejected', () => {
+  it('is read again once', async () => {
     server.on(RUNS, status(401), list([]));
     expect((await openRuns()).ok).toBe(true);
     expect(secretReads).toBe(1);
     expect(server.authorizations.at(-1)).toContain('second.');
   });
 
-  it('a token that is rejected twice is reported by its secret’s name, and never shown', async () => {
+  it('an API token that is rejected twice is reported by its secret’s name, and never shown', async () => {
     server.on(RUNS, status(401));
     const error = await failure();
     expect(error).toMatchObject({ fault: 'rejected', status: 401 });
@@ -442,12 +442,12 @@ describe('a host', () => {
     return new HcpTerraformClient({ http, hostname, now: () => nowMs, timeout });
   };
 
-  it('that resets a kept connection gets the request again once', async () => {
+  it('gets the request a second time if it resets a kept connection', async () => {
     server.on(RUNS, reset, list([]));
     expect((await openRuns()).ok).toBe(true);
   });
 
-  it('that resets every time is unavailable', async () => {
+  it('is unavailable if it resets every connection', async () => {
     server.on(RUNS, reset);
     expect(await failure()).toMatchObject({
       fault: 'unavailable',
@@ -455,7 +455,7 @@ describe('a host', () => {
     });
   });
 
-  it('that hangs is given up at the end of the tick', async () => {
+  it('is given up at the end of the tick if it doesn’t answer', async () => {
     server.on(RUNS, hang);
     const tick = new AbortController();
     const answer = openRuns(client(), [pool], tick.signal);
@@ -465,19 +465,19 @@ describe('a host', () => {
   });
 
   it.each([
-    ['nobody listens on', 'localhost:1', /refused.*check the hostname setting and its port/],
-    ['does not resolve', 'no-such-host.invalid', /does not resolve/],
-  ])('that %s is reported with what to check', async (_, hostname, message) => {
+    ['refuses connections', 'localhost:1', /refused.*check the setting hostname and its port/],
+    ['has a name that does not resolve', 'no-such-host.invalid', /does not resolve/],
+  ])('is reported with what to check if it %s', async (_, hostname, message) => {
     expect((await failure(untrusting(hostname))).message).toMatch(message);
   });
 
-  it('whose certificate isn’t trusted is reported with the remedy', async () => {
+  it('is reported with a remedy if its certificate isn’t trusted', async () => {
     expect((await failure(untrusting(server.hostname))).message).toContain('NODE_EXTRA_CA_CERTS');
   });
 });
 
 describe('the poll budget', () => {
-  it('is never exceeded in any minute, and becomes free again', async () => {
+  it('is never exceeded in any minute, and recovers over time', async () => {
     const warm = client();
     for (let i = 0; i < POLLS_PER_MINUTE; i += 1) {
       expect((await openRuns(warm)).ok).toBe(true);
@@ -489,7 +489,7 @@ describe('the poll budget', () => {
     expect((await openRuns(warm)).ok).toBe(true);
   });
 
-  it('waits as long as a 429 asks', async () => {
+  it('allows no request for as long as a 429 asks to wait', async () => {
     server.on(RUNS, status(429, { 'x-ratelimit-reset': '12.5' }), list([]));
     const warm = client();
     expect(await failure(warm)).toMatchObject({ fault: 'throttled', retryAfterMs: 12_500 });
@@ -501,11 +501,11 @@ describe('the poll budget', () => {
   });
 });
 
-describe('a good answer with a header that no request is left', () => {
+describe('a successful answer whose header says that no request is left', () => {
   const withRemaining = (remaining: string, data: unknown[] = []) =>
     json({ data, ...page(1, null) }, { 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': '3' });
 
-  it('is used, and no further request is sent until the limit is reset', async () => {
+  it('is used, and the launcher sends no further request until the limit is reset', async () => {
     server.on(RUNS, withRemaining('0', [run('run-1')]), list([]));
     const warm = client();
     expect(await openRuns(warm)).toMatchObject({ ok: true, value: [{ id: 'run-1' }] });
@@ -516,7 +516,7 @@ describe('a good answer with a header that no request is left', () => {
     expect(await openRuns(warm)).toEqual({ ok: true, value: [] });
   });
 
-  it.each(['1', '', '00'])('is different from one that says %j', async (remaining) => {
+  it.each(['1', '', '00'])('is not recognized if the header says %j', async (remaining) => {
     server.on(RUNS, withRemaining(remaining));
     const warm = client();
     await openRuns(warm);
@@ -527,7 +527,7 @@ describe('a good answer with a header that no request is left', () => {
 describe('the agents of a pool', () => {
   const AGENTS = '/api/v2/agent-pools/apool-1/agents';
 
-  it('come from all pages, since the given time, by name', async () => {
+  it('are read from all pages, since the given time, with their names', async () => {
     const agent = (id: string, name: string | null, agentStatus: string, lastPing?: string) => ({
       id,
       type: 'agents',
@@ -545,12 +545,12 @@ describe('the agents of a pool', () => {
     expect(server.requests.at(-1)).toContain('filter[last-ping-since]=2026-03-01T11:59:59.000Z');
   });
 
-  it('are unknown when the token can’t list them', async () => {
+  it('are unknown if the API token can’t list them', async () => {
     server.on(AGENTS, status(404));
     expect(await client().agents(pool, nowMs, signal)).toBeUndefined();
   });
 
-  it('are unknown while the pool is not found by its id, which is looked up again after ten minutes', async () => {
+  it('are unknown while the pool is not found by its id, and the pool is looked up again after ten minutes', async () => {
     const asked = client();
     server.on(LOOKUP, status(404));
     for (let tick = 0; tick < 2; tick += 1) expect(await asked.agents(byId, nowMs, signal)).toBeUndefined();
@@ -561,14 +561,14 @@ describe('the agents of a pool', () => {
     expect(server.requests.filter((request) => request === LOOKUP)).toHaveLength(2);
   });
 
-  it('of more than 50 pages are a separate error at once if the first page has the number of pages', async () => {
+  it('are an error with its own fault after one request, if the first page shows that there are more than 50 pages', async () => {
     const pagination = { ...page(1, 2).meta.pagination, 'total-pages': 51 };
     server.on(AGENTS, json({ data: [], meta: { pagination } }));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'too-long' });
     expect(requestsTo(AGENTS)).toHaveLength(1);
   });
 
-  it('that could not be read are an error', async () => {
+  it('are an error if they could not be read', async () => {
     server.on(AGENTS, status(500));
     await expect(client().agents(pool, nowMs, signal)).rejects.toMatchObject({ fault: 'unavailable' });
   });
@@ -584,14 +584,14 @@ describe('Terraform Enterprise older than v202409-1', () => {
 
   beforeEach(() => server.on('/api/v2/ping', status(204, { 'x-tfe-version': 'v202408-1' })));
 
-  it('is read by the current runs of the pool’s workspaces', async () => {
+  it('is polled through the current runs of the pool’s workspaces', async () => {
     const data = [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-other', 'run-2')];
     server.on(WORKSPACES, list(data, { included: [run('run-1'), run('run-2'), { id: 'user-1', type: 'users' }] }));
     expect(idsOf(await openRuns())).toEqual(['run-1']);
     expect(runRequests()).toEqual([]);
   });
 
-  it('gets one request for its version, and one per pool', async () => {
+  it('gets one request for its version, and one request per pool', async () => {
     const data = [workspace('ws-1', 'apool-1', 'run-1'), workspace('ws-2', 'apool-2', 'run-2')];
     server.on(WORKSPACES, list(data, { included: [run('run-1'), run('run-2')] }));
     const warm = client();
@@ -605,7 +605,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
     expect(warm.pollBudget().taken).toEqual([]);
   });
 
-  it('is listed by the workspaces whose current run waits for or has an agent', async () => {
+  it('is polled for workspaces whose current run waits for an agent or has one', async () => {
     server.on(WORKSPACES, list([], { included: [] }));
     expect(await openRuns()).toEqual({ ok: true, value: [] });
     expect(Object.fromEntries(queryOf(requestsTo(WORKSPACES)[0]))).toEqual({
@@ -617,9 +617,9 @@ describe('Terraform Enterprise older than v202409-1', () => {
   });
 
   it.each([
-    ['is missing from the included runs', [], 'current run run-1 is not among the included ones'],
+    ['is missing from the included runs', [], 'does not include the current run run-1'],
     ['does not have the expected schema', [{ ...run('run-1'), attributes: {} }], 'expected schema'],
-  ])('is an error when a current run %s', async (_, included, message) => {
+  ])('causes an error if a current run %s', async (_, included, message) => {
     server.on(WORKSPACES, list([workspace('ws-1', 'apool-1', 'run-1')], { included }));
     expect(await failure()).toMatchObject({
       fault: 'unexpected-answer',
@@ -628,7 +628,7 @@ describe('Terraform Enterprise older than v202409-1', () => {
   });
 });
 
-describe('the combined request whether any pool has work', () => {
+describe('the combined request for several pools', () => {
   const isQuestion = (url = '') => !url.includes('include=');
 
   it.each([
@@ -636,7 +636,7 @@ describe('the combined request whether any pool has work', () => {
     ['HTML', text('<html>', 'text/html')],
     ['refused for a name that it does not know', status(404)],
     ['an empty page that is not the first', json({ data: [], ...page(2, null) })],
-  ])('answered with %s, is put to each of them', async (_, answer) => {
+  ])('is followed by one request per pool if the answer is %s', async (_, answer) => {
     const each = list([run('run-1')]);
     server.on(RUNS, (request, response) => (isQuestion(request.url) ? answer : each)(request, response));
     const answers = await answersOf([pool, other]);
@@ -644,14 +644,14 @@ describe('the combined request whether any pool has work', () => {
     expect([...answers.values()]).toMatchObject([served, served]);
   });
 
-  it('is given up after 2 s, and a pool that cannot be answered is waited for by no other', async () => {
+  it('is given up after 2 s, so that no pool waits for another', async () => {
     const each = list([run('run-1')]);
     server.on(RUNS, (request, response) => {
       const silent = isQuestion(request.url) || request.url?.includes('agent_pool_names%5D=other');
       return (silent ? hang : each)(request, response);
     });
     const tick = new AbortController();
-    // A request that never times out: nothing but the patience can end the wait.
+    // The request itself never times out, so only the timeout of the combined request can end the wait.
     const patient = client(() => new AbortController().signal);
     const answers = patient.openRuns([pool, other], tick.signal);
     await expect.poll(() => runRequests().length).toBe(1);
@@ -662,7 +662,7 @@ describe('the combined request whether any pool has work', () => {
     expect(await answers.get(other)).toMatchObject({ ok: false, error: { fault: 'unavailable' } });
   }, 10_000);
 
-  it('is one request of one entry with every name and filter, and answers for all if there is no run', async () => {
+  it('asks for one entry with all pool names and filters, and is enough if there is no run', async () => {
     const answers = await answersOf([pool, other]);
     expect([...answers.values()]).toEqual([
       { ok: true, value: [] },
@@ -678,13 +678,13 @@ describe('the combined request whether any pool has work', () => {
     });
   });
 
-  it('is not put for one pool alone', async () => {
+  it('is not sent for a single pool', async () => {
     await openRuns();
     expect(runRequests().map((request) => isQuestion(request))).toEqual([false]);
     expect(waits).toEqual([]);
   });
 
-  it('is put to nobody when the platform asks to wait', async () => {
+  it('is not followed by other requests if HCP Terraform asks to wait', async () => {
     server.on(RUNS, status(429, { 'x-ratelimit-reset': '5' }));
     const answers = await answersOf([pool, other]);
     expect([...answers.values()]).toMatchObject([{ error: { fault: 'throttled' } }, { error: { fault: 'throttled' } }]);
@@ -693,7 +693,7 @@ describe('the combined request whether any pool has work', () => {
 });
 
 describe('an API token', () => {
-  it('a token has one request budget, whatever its secret is called', async () => {
+  it('an API token has one request budget, whether its secret is given by name or by ARN', async () => {
     const warm = client();
     const arn = 'arn:aws:secretsmanager:eu-central-1:000000000000:secret:acme/api-token-AbC123';
     await openRuns(warm);
@@ -702,8 +702,8 @@ describe('an API token', () => {
   });
 });
 
-describe('a poll budget that isn’t enough for all pools', () => {
-  it('the client first serves the pools that it didn’t reach the last time', async () => {
+describe('if the request budget isn’t enough for all pools', () => {
+  it('the client first polls the pools that it didn’t reach the last time', async () => {
     const first = { ...pool, id: 'apool-1' };
     let listed: (string | null)[] = [];
     server.on('/api/v2/agent-pools/apool-1', poolNamed('default'));
@@ -714,7 +714,7 @@ describe('a poll budget that isn’t enough for all pools', () => {
       list(query.has('include') ? [] : [run('run-1')])(request, response);
     });
     const warm = client();
-    // Seven times three requests, and one: of 24 two are left, for the question and for one pool.
+    // After seven times three requests and one more, two of 24 are left: one for the combined request and one for a pool.
     for (let poll = 0; poll < 7; poll += 1) await answersOf([first, other], warm);
     await openRuns(warm, [first]);
     const answers = await answersOf([first, other], warm);
@@ -729,7 +729,7 @@ describe('a poll budget that isn’t enough for all pools', () => {
 describe('a pool with more open runs than a budget has requests', () => {
   const runPerPage = endless((number) => [run(`run-${number}`)]);
 
-  it('a pool with many runs does not keep the other pools of its token from their requests', async () => {
+  it('a pool with many runs leaves requests for the other pools of the same API token', async () => {
     server.on(RUNS, (request, response) => {
       const query = queryOf(request);
       const isCrowded = query.get('filter[agent_pool_names]') !== 'other' && query.has('include');
@@ -755,33 +755,33 @@ describe('a pool with more open runs than a budget has requests', () => {
     return { applies, requests: runRequests().length - before };
   };
 
-  it('of a pool whose first page fails keeps one request of the budget, and not those of a whole list', async () => {
+  it('reserves one request for the next poll, not those for a whole list, if its first page fails', async () => {
     server.on(RUNS, status(503));
     const warm = client();
     for (let poll = 0; poll < 24; poll += 1) expect(await failure(warm)).toMatchObject({ fault: 'unavailable' });
     expect(await failure(warm)).toMatchObject({ fault: 'throttled' });
   });
 
-  it('a list of newer plans doesn’t hide an apply that has a separate lane', async () => {
+  it('an apply that has a separate lane is found behind many newer plans', async () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     const warm = client();
     for (let poll = 0; poll < 4; poll += 1) {
       expect(await requestsOf(warm, poolWithPhases)).toEqual({ applies: ['run-apply'], requests: 6 });
     }
-    // The budget's 24 are used up; nothing was left set aside, and nothing is taken beyond.
+    // All 24 requests of the budget are used, none is still reserved, and none exceeds the budget.
     expect(await openRuns(warm, [poolWithPhases])).toMatchObject({ ok: false, error: { fault: 'throttled' } });
     expect(warm.pollBudget().usedInLastMinute).toBe(24);
   });
 
-  it('costs no request more with one lane, nor where five pages hold them', async () => {
+  it('takes no additional request if it has one lane or its runs fit into five pages', async () => {
     backlog([...plans, run('run-apply', 'apply_queued')]);
     expect(await requestsOf(client(), pool)).toEqual({ applies: [], requests: 5 });
     backlog([...plans.slice(0, 499), run('run-apply', 'apply_queued')]);
     expect(await requestsOf(client(), poolWithPhases)).toEqual({ applies: ['run-apply'], requests: 5 });
   });
 
-  // In parallel, each read its first pages, and none its last.
-  it('each crowded pool is read completely in turn if the request budget isn’t enough for all', async () => {
+  // Without reservations, pools that are polled in parallel would all read their first pages, and none its last page.
+  it('pools with many runs take turns to be read completely if the request budget isn’t enough for all', async () => {
     const pools = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => ({ ...pool, name, id: `apool-${name}` }));
     for (const { name, id } of pools) server.on(`/api/v2/agent-pools/${id}`, poolNamed(name));
     server.on(RUNS, runPerPage);

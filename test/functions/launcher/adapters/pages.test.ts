@@ -1,4 +1,4 @@
-/** The errors of a paged list, as an operator reads them in the log, and which pages a list accepts. */
+/** The error messages for lists with several pages, and the pages that a list accepts. */
 import { describe, expect, it } from 'vitest';
 import { nextPage, PageCursor, readPages } from '../../../../functions/launcher/adapters/hcp-terraform/pages.ts';
 import { UpstreamError } from '../../../../functions/launcher/errors.ts';
@@ -21,8 +21,8 @@ describe('the next page of a list', () => {
     [3, 5],
     [2, 3],
     [4, null],
-  ])('is an error if the launcher requested page 3 and got page %s with next page %s', (current, next) => {
-    const message = `the launcher requested page 3, and got page ${current} with next page ${next}`;
+  ])('is an error if page 3 was requested and the answer is page %s with next page %s', (current, next) => {
+    const message = `the launcher requested page 3, but the answer is page ${current} with next page ${next}`;
     expect(() => nextPage(pagination(current, next), 3, PATH)).toThrow(
       anError({ fault: 'unexpected-answer', message: expect.stringContaining(message) }),
     );
@@ -30,9 +30,9 @@ describe('the next page of a list', () => {
 });
 
 describe('an error of a list', () => {
-  it('says how many requests a list gets, if it needs more', async () => {
+  it('says how many requests are allowed, if a list needs more', async () => {
     const http = { get: async () => ({ status: 200, body: { data: [], meta: pagination(1, 2, 51) } }) };
-    const message = 'the list needs more than 50 requests, and no more are made for one list';
+    const message = 'the list is too long: the launcher makes at most 50 requests for one list';
     await expect(readPages(http as never, LIST, () => [])).rejects.toThrow(
       anError({ fault: 'too-long', message: expect.stringContaining(message) }),
     );
@@ -42,8 +42,8 @@ describe('an error of a list', () => {
     const cursor = new PageCursor(PATH, 1);
     const cause = new UpstreamError({ system: 'HCP Terraform', fault: 'too-large', what: 'x', request: 'GET x' });
     const message =
-      'the answer for a page of 100, 20, 5, 1 entries was too large each time; the launcher reads at most 4 MiB. ' +
-      'Discard or cancel the run with the huge message, or check which proxy answers in HCP Terraform’s place';
+      'the answer was too large for each page size (100, 20, 5, 1); the launcher reads at most 4 MiB. ' +
+      'Discard or cancel the run with the huge message, or check whether a proxy answers instead of HCP Terraform';
     expect(() => cursor.shrinkAfter(cause)).toThrow(
       anError({ fault: 'too-large', cause, message: expect.stringContaining(message) }),
     );
@@ -51,7 +51,7 @@ describe('an error of a list', () => {
 });
 
 describe('a list without expected statuses', () => {
-  it('passes none on, so that each of them is an error', async () => {
+  it('treats every status except 200 as an error', async () => {
     const asked: unknown[] = [];
     const http = {
       get: async ({ expected }: { readonly expected?: unknown }) => {

@@ -1,4 +1,4 @@
-/** Documents as HCP Terraform sends them, cut down to what the launcher reads. */
+/** Answers of HCP Terraform, reduced to the parts that the launcher reads. */
 
 import type { IncomingMessage } from 'node:http';
 import type { Pool } from '../../../../functions/launcher/ports.ts';
@@ -53,7 +53,7 @@ export const queryOf = (of: IncomingMessage | string | undefined) =>
 /** A list of one page. */
 export const list = (data: unknown, more: object = {}): Answer => json({ data, ...more, ...page(1, null) });
 
-/** A list whose pages never end. Each has the entries that the test gives it. */
+/** A list with endlessly many pages. The test sets the entries of each page. */
 export const endless =
   (entriesOf: (number: number) => unknown[] = () => []): Answer =>
   (request, response) => {
@@ -66,7 +66,7 @@ export const poolNamed = (name: string): Answer => json({ data: { attributes: { 
 
 type ListedRun = ReturnType<typeof run>;
 
-/** A list as the platform pages it. */
+/** A list with HCP Terraform's pagination. */
 export function pagesOf(entries: readonly unknown[]): Answer {
   return (request, response) => {
     const query = queryOf(request);
@@ -76,7 +76,7 @@ export function pagesOf(entries: readonly unknown[]): Answer {
   };
 }
 
-/** A list of runs as the platform pages and filters it. */
+/** A list of runs with HCP Terraform's pagination and filters. */
 export function listOf(runs: readonly ListedRun[]): Answer {
   return (request, response) => {
     const statuses = queryOf(request).get('filter[status]')?.split(',') ?? [];

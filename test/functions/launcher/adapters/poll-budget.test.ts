@@ -17,7 +17,7 @@ const takeAll = (count = POLLS_PER_MINUTE) => {
   for (let i = 0; i < count; i += 1) budget.take();
 };
 
-/** How long the budget says to wait; `undefined` when it gives what is asked for. */
+/** How long the budget says to wait; `undefined` if it allows the request. */
 function waitOf(ask: () => unknown): number | undefined {
   try {
     ask();
@@ -29,7 +29,7 @@ function waitOf(ask: () => unknown): number | undefined {
 }
 
 describe('the poll budget', () => {
-  it('the poll budget is 24 of the 30 requests that the platform allows in a minute', () => {
+  it('is 24 of the 30 requests that HCP Terraform allows in a minute', () => {
     expect(POLLS_PER_MINUTE).toBe(24);
     takeAll();
     expect([budget.used, budget.taken]).toEqual([24, 24]);
@@ -37,7 +37,7 @@ describe('the poll budget', () => {
     expect([budget.used, budget.taken]).toEqual([24, 24]);
   });
 
-  it('the poll budget gives a request again when the oldest one is 60 s old, and not a moment earlier', () => {
+  it('allows another request as soon as the oldest one is 60 s old, and not earlier', () => {
     budget.take();
     nowMs += 10_000;
     takeAll(23);
@@ -50,13 +50,15 @@ describe('the poll budget', () => {
     expect(budget.taken).toBe(25);
   });
 
-  it('the poll budget says how many requests were made, how many there are and when it asks again', () => {
+  it('throws an error with the number of requests, the limit and the time until the next request', () => {
     takeAll();
     nowMs += 100;
-    expect(() => budget.take()).toThrow(/24 requests.*last 60 s, of 24.*platform allows 30.*again in 60 s/);
+    expect(() => budget.take()).toThrow(
+      /24 requests.*last 60 s and allows itself 24 \(HCP Terraform allows 30\).*again in 60 s/,
+    );
   });
 
-  it('the poll budget gives nothing while the platform asks to wait, for the longest of its requests', () => {
+  it('allows no request while HCP Terraform asks to wait, and the longest wait counts', () => {
     budget.blockFor(5_000);
     budget.blockFor(2_000);
     expect(waitOf(() => budget.take())).toBe(5_000);
@@ -67,8 +69,8 @@ describe('the poll budget', () => {
   });
 });
 
-describe('requests that are set aside', () => {
-  it('requests that are set aside are nobody else’s until they are taken or released', () => {
+describe('reserved requests', () => {
+  it('are not available to other callers until they are released', () => {
     const share = budget.setAside(4);
     takeAll(20);
     expect(waitOf(() => budget.take())).toBeGreaterThan(0);
@@ -80,7 +82,7 @@ describe('requests that are set aside', () => {
     expect(waitOf(() => budget.take())).toBe(60_000);
   });
 
-  it('requests that are set aside can be released twice without giving back more than there was', () => {
+  it('can be released twice without adding requests to the budget', () => {
     const share = budget.setAside(4);
     share.release();
     share.release();
@@ -88,7 +90,7 @@ describe('requests that are set aside', () => {
     expect(waitOf(() => budget.take())).toBe(60_000);
   });
 
-  it('requests that are set aside are followed by requests of the common budget when they are used up', () => {
+  it('are followed by unreserved requests when they are used up', () => {
     const share = budget.setAside(1);
     share.take();
     share.take();
@@ -98,7 +100,7 @@ describe('requests that are set aside', () => {
     expect(waitOf(() => share.take())).toBe(60_000);
   });
 
-  it('requests that are set aside are refused as a whole when fewer are left, until enough requests are 60 s old', () => {
+  it('are refused completely if fewer are left, until enough requests are 60 s old', () => {
     takeAll(10);
     nowMs += 1_000;
     takeAll(10);
@@ -119,7 +121,7 @@ describe('the name of a secret', () => {
     ['arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:api-token-AbC123', 'api-token'],
     ['arn:aws:secretsmanager:eu-central-1:123456789012:secret:acme/api-token-AbCd12', 'acme/api-token'],
     ['arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-c-AbCd12', 'a-b-c'],
-    // Not complete ARNs of secrets: taken as they are.
+    // Incomplete ARNs of secrets are used unchanged.
     ['arn:aws:secretsmanager:r:1:secret:acme/api-token', 'arn:aws:secretsmanager:r:1:secret:acme/api-token'],
     ['arn:aws:secretsmanager:r:1:secret:team-tokens1', 'arn:aws:secretsmanager:r:1:secret:team-tokens1'],
     [
@@ -127,12 +129,12 @@ describe('the name of a secret', () => {
       'arn:aws:ssm:eu-central-1:123456789012:parameter:x-AbCd12',
     ],
     ['my-arn:aws:secretsmanager:r:1:secret:x-AbCd12', 'my-arn:aws:secretsmanager:r:1:secret:x-AbCd12'],
-  ])('the name of a secret of %s is %s', (id, name) => {
+  ])('of %s is %s', (id, name) => {
     expect(secretNameOf(id)).toBe(name);
   });
 });
 
-it('a poll budget that is used up is an error of HCP Terraform, as if the platform had said so', () => {
+it('a used-up request budget causes an error of the system HCP Terraform', () => {
   takeAll();
   expect(() => budget.take()).toThrow(expect.objectContaining({ system: 'HCP Terraform', fault: 'throttled' }));
 });

@@ -7,10 +7,10 @@ import { pool } from '../fakes.ts';
 const signal = new AbortController().signal;
 const MINUTE = 60_000;
 
-/** What the platform answers to the lookup of a pool: its name, no pool, or an error. */
+/** HCP Terraform's answer to the lookup of a pool: the pool's name, no pool, or an error. */
 let answer: string | undefined | Error;
 let asked: string[];
-/** Statuses that the latest lookup takes for an answer. */
+/** Statuses that the latest lookup accepts as an answer. */
 let expectedStatuses: readonly number[] | undefined;
 let nowMs: number;
 let ids: PoolIds;
@@ -35,7 +35,7 @@ beforeEach(() => {
   ids = new PoolIds({ get }, () => nowMs);
 });
 
-/** Looks the pool up after a time in which everything that was known has expired. */
+/** Looks the pool up after all cached results have expired. */
 async function look(one: ReturnType<typeof pool>, said: typeof answer): Promise<string | UpstreamError> {
   answer = said;
   nowMs += 11 * MINUTE;
@@ -45,7 +45,7 @@ async function look(one: ReturnType<typeof pool>, said: typeof answer): Promise<
 describe('a pool that is known by its name', () => {
   const one = pool('default');
 
-  it('a pool that is known by its name has the id that the list has for exactly that name, and is looked up once in ten minutes', async () => {
+  it('has the id of the pool with exactly that name, and is looked up once in ten minutes', async () => {
     expect(await look(one, 'default')).toBe('apool-1');
     answer = new Error('asked again');
     nowMs += 10 * MINUTE - 1;
@@ -57,14 +57,14 @@ describe('a pool that is known by its name', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('a pool that is known by its name does not exist when only a similar name is listed, and the error says what to correct', async () => {
+  it('does not exist if only a similar name is listed, and the error says what to correct', async () => {
     const error = await look(one, 'default-2');
     const request = 'GET /api/v2/organizations/acme/agent-pools';
     expect(error).toMatchObject({ fault: 'rejected', system: 'HCP Terraform', request });
     expect(String(error)).toMatch(/"default" in organization "acme".*correct the name.*apool-/s);
   });
 
-  it('a pool that is known by its name is absent after three lookups in a row without it, and visible again when it is found', async () => {
+  it('counts as missing after three consecutive lookups without it, until it is found again', async () => {
     expect(ids.visibilityOf(one)).toEqual({ agentsVisible: true });
     for (const absent of [undefined, undefined, true]) {
       await look(one, undefined);
@@ -74,7 +74,7 @@ describe('a pool that is known by its name', () => {
     expect(ids.visibilityOf(one)).toEqual({ agentsVisible: true });
   });
 
-  it('a pool that is known by its name is not absent when an answer between the lookups says nothing about it', async () => {
+  it('does not count as missing if a lookup in between failed with a different error', async () => {
     await look(one, undefined);
     await look(one, undefined);
     await look(one, new Error('unavailable'));
@@ -86,7 +86,7 @@ describe('a pool that is known by its name', () => {
 describe('a pool that is known by its id', () => {
   const one = pool('default', { id: 'apool-9' });
 
-  it('a pool that is known by its id keeps that id while the lookup is refused, and its agents are not visible', async () => {
+  it('keeps its configured id while the lookup is refused, and its agents are not visible', async () => {
     for (let i = 0; i < 4; i += 1) {
       expect(await look(one, undefined)).toBe('apool-9');
       expect(ids.visibilityOf(one)).toEqual({ agentsVisible: false });
@@ -94,7 +94,7 @@ describe('a pool that is known by its id', () => {
     expect(asked[0]).toBe('/api/v2/agent-pools/apool-9');
   });
 
-  it('a pool that is known by its id is gone after three refusals in a row, when it was found before', async () => {
+  it('counts as missing after three consecutive refusals if it was found before', async () => {
     await look(one, 'default');
     for (let i = 0; i < 2; i += 1) {
       await look(one, undefined);
@@ -112,7 +112,7 @@ describe('a pool that is known by its id', () => {
     expect(ids.visibilityOf(one)).toEqual({ agentsVisible: true });
   });
 
-  it('a pool that is known by its id is looked up every minute while it is in doubt, and every ten minutes else', async () => {
+  it('is looked up every minute while lookups are refused after it was found, and otherwise every ten minutes', async () => {
     await look(one, 'default');
     answer = undefined;
     nowMs += 10 * MINUTE;
@@ -126,30 +126,30 @@ describe('a pool that is known by its id', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('a pool that is known by its id that was never found is not in doubt: it is looked up every ten minutes', async () => {
+  it('is looked up only every ten minutes if it was never found', async () => {
     await look(one, undefined);
     nowMs += 10 * MINUTE - 1;
     await ids.idOf(one, signal);
     expect(asked).toHaveLength(1);
   });
 
-  it('a pool that is known by its id with another name is an error that reports both names', async () => {
+  it('is an error that reports both names if its name differs from the settings', async () => {
     const error = await look(one, 'other');
     const request = 'GET /api/v2/agent-pools/apool-9';
     expect(error).toMatchObject({ fault: 'rejected', system: 'HCP Terraform', request });
-    expect(String(error)).toMatch(/apool-9 is named "other" and not "default".*correct/s);
+    expect(String(error)).toMatch(/apool-9 is named "other", not "default".*correct/s);
   });
 });
 
 describe('the lookup of a pool', () => {
   const byId = pool('default', { id: 'apool-9' });
 
-  it('the lookup of a pool by its id takes 404 for an answer, and no other refusal', async () => {
+  it('by its id accepts only 404 as an answer that the pool does not exist', async () => {
     await look(byId, 'default');
     expect(expectedStatuses).toEqual([404]);
   });
 
-  it('the lookup of a pool by its id has said nothing of its agents before it was made', () => {
+  it('is necessary before the visibility of its agents is known', () => {
     expect(ids.visibilityOf(byId)).toEqual({ agentsVisible: true });
   });
 });

@@ -3,7 +3,7 @@ import { REFUSAL_TABLE, refusalOf } from '../../../../functions/launcher/adapter
 import { REFUSAL_MESSAGES } from '../aws-messages.ts';
 
 /**
- * Names of RunTask's errors and failures as AWS's models and documentation list them, where no public report has the
+ * Names of RunTask's errors and failures from AWS's models and documentation, for which no public report contains the
  * whole message.
  */
 const BY_NAME = [
@@ -56,8 +56,8 @@ describe('a refused launch is explained', () => {
   });
 
   it.each([
-    ['with an explicit deny in a service control policy', /organization’s policy/],
-    ['because no resource control policy allows the iam:PassRole action', /organization’s policy/],
+    ['with an explicit deny in a service control policy', /policy of the organization/],
+    ['because no resource control policy allows the iam:PassRole action', /policy of the organization/],
     ['with an explicit deny in a VPC endpoint policy', /endpoint policy denies/],
     ['with an explicit deny in an identity-based policy', /deploy the stack again/],
   ])('by the kind of policy that denies it: %s', (denial, remedy) => {
@@ -68,7 +68,7 @@ describe('a refused launch is explained', () => {
     });
   });
 
-  it('also when it stands in the text of another exception', () => {
+  it('even if its message is part of another exception’s text', () => {
     for (const { name, text, cause } of REFUSAL_MESSAGES) {
       if (/^([A-Z:]+|[A-Za-z]*Exception|Blocked)$/.test(name)) continue;
       expect(refusalOf('ClientException', [name, text].join(' '))).toMatchObject({ cause });
@@ -84,7 +84,7 @@ describe('names that users choose', () => {
     'Capacity is unavailable',
     'enough free addresses',
     'account is currently blocked',
-  ])('do not change the cause of a denial: a role called %s', (called) => {
+  ])('do not change the cause of a denial for a role named %s', (called) => {
     const text = `User: arn:aws:iam::111122223333:user/x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/${called} because no identity-based policy allows the iam:PassRole action`;
     expect(refusalOf('AccessDeniedException', text).cause).toBe('access');
   });
@@ -95,7 +95,7 @@ describe('names that users choose', () => {
     expect(refusalOf('ClientException', text).cause).toBe('task-role');
   });
 
-  it('do not make a missing cluster a lack of capacity', () => {
+  it('do not turn a missing cluster into a lack of capacity', () => {
     expect(refusalOf('ClusterNotFoundException', 'arn:aws:ecs:x:1:cluster/LimitExceeded').cause).toBe(
       'misconfiguration',
     );
@@ -103,19 +103,19 @@ describe('names that users choose', () => {
 });
 
 describe('the table of refusals', () => {
-  it('has a message for every row', () => {
+  it('has a real message for every row', () => {
     const messages = [...REFUSAL_MESSAGES.map(({ name, text }) => [name, text] as const), ...BY_NAME];
     const decided = new Set(messages.map(([name, text]) => rowOf(name, text)));
     expect(REFUSAL_TABLE.filter((_, index) => !decided.has(index))).toEqual([]);
   });
 
-  it('has a different remedy in every row, so that a lost or moved row shows', () => {
+  it('has a different remedy in every row, so that a test fails if a row is lost or moved', () => {
     expect(new Set(REFUSAL_TABLE.map(({ remedy }) => remedy)).size).toBe(REFUSAL_TABLE.length);
   });
 
-  it('never asks to wait for a fault that stays', () => {
+  it('never recommends waiting for a permanent fault', () => {
     const staying = REFUSAL_MESSAGES.filter(({ cause }) => ['access', 'account', 'misconfiguration'].includes(cause));
-    for (const { name, text } of staying) expect(refusalOf(name, text).remedy).not.toMatch(/next tick|wait/);
+    for (const { name, text } of staying) expect(refusalOf(name, text).remedy).not.toMatch(/tries again|wait/);
   });
 });
 
@@ -142,6 +142,6 @@ it.each([
   ['XClientException', false],
   ['ClientExceptionX', false],
   ['XAGENT', false],
-])('a refusal called %j is known by its whole name: %s', (name, known) => {
+])('the error name %j is recognized only if it is complete: %s', (name, known) => {
   expect(refusalOf(name, '').cause !== 'unknown').toBe(known);
 });

@@ -32,7 +32,7 @@ const COMMON = {
 
 // Exact, because the permissions of the launcher's role and the idempotency of ECS depend on each of these parameters.
 describe('the RunTask call', () => {
-  it('the RunTask call of a queued job has exactly these parameters', () => {
+  it('has exactly these parameters for a queued job', () => {
     expect(runTaskInput(request(), placement)).toEqual({
       ...COMMON,
       taskDefinition: 'launcher-default',
@@ -49,12 +49,12 @@ describe('the RunTask call', () => {
     });
   });
 
-  it('the RunTask call assigns a public address only if its placement does', () => {
+  it('assigns a public IP address only if the placement says so', () => {
     const input = runTaskInput(request(), { ...placement, assignPublicIp: 'DISABLED' });
     expect(input.networkConfiguration?.awsvpcConfiguration?.assignPublicIp).toBe('DISABLED');
   });
 
-  it('the RunTask call of a warm agent has its waiting time, and neither run nor workspace', () => {
+  it('has the waiting time of a warm agent, and no tags for run and workspace', () => {
     const [job] = standingJobs({ ...LANE, standing: { id: 'a', warm: { agents: 1, idleSeconds: 3600 } } }, NOW);
     if (job === undefined) throw new Error('no warm agent');
     expect(runTaskInput(request({ job, attempt: 1 }), placement)).toEqual({
@@ -74,7 +74,7 @@ describe('the RunTask call', () => {
     });
   });
 
-  it('the RunTask call on Spot has the capacity provider instead of the launch type, since ECS accepts only one of them', () => {
+  it('has a capacity provider instead of a launch type on Spot, because ECS accepts only one of them', () => {
     const { launchType: _, ...rest } = runTaskInput(
       request({ lane: { ...PLAN_LANE, capacity: 'on-demand' } }),
       placement,
@@ -90,11 +90,11 @@ describe('the same launch on demand', () => {
   const onSpot = runTaskInput(request({ lane: PLAN_LANE }), placement);
   const { capacityProviderStrategy: _, ...rest } = onSpot;
 
-  it('the same launch on demand differs from the one on Spot in the launch type only', () => {
+  it('differs from the launch on Spot only in the launch type', () => {
     expect(onDemandInstead(onSpot, 'same')).toEqual({ ...rest, launchType: 'FARGATE' });
   });
 
-  it('the same launch on demand has a separate token on request', () => {
+  it('has a new client token on request', () => {
     expect(onDemandInstead(onSpot, 'own')).toEqual({
       ...rest,
       launchType: 'FARGATE',

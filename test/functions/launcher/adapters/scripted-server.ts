@@ -6,19 +6,19 @@ import { generate } from 'selfsigned';
 /** One answer of the script. */
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A TLS server on loopback that answers by script: for answers that a correct emulator never sends. */
+/** A TLS server on loopback with scripted answers, for answers that a correct emulator never sends. */
 export interface ScriptedServer {
   readonly hostname: string;
   readonly ca: string;
-  /** Requests that came, as `path?query`, decoded. */
+  /** The received requests as decoded `path?query`. */
   readonly requests: string[];
   readonly authorizations: (string | undefined)[];
-  /** Answers requests whose path starts so, before what was said earlier. */
+  /** Sets the answer to requests whose path starts like this. It takes precedence over earlier answers. */
   on(path: string, ...answers: Answer[]): void;
   close(): Promise<void>;
 }
 
-/** @returns a server that answers 404 to what its script does not know; the last answer of a path repeats. */
+/** @returns a server that repeats the last answer of each path, and answers unknown paths with 404. */
 export async function startScriptedServer(): Promise<ScriptedServer> {
   const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',

@@ -28,7 +28,7 @@ const read = () => secrets.value('acme/api-token', signal);
 const reads = () => aws.calls().filter(({ action }) => action === 'GetSecretValue').length;
 
 describe('a secret', () => {
-  it('is read by name or ARN, without the white space around it, and once while the function is warm', async () => {
+  it('is read by name or ARN, without surrounding spaces, and only once while the function is warm', async () => {
     const arn = aws.putSecret('acme/api-token', ' the.token\n');
     expect(await read()).toBe('the.token');
     expect(await read()).toBe('the.token');
@@ -36,7 +36,7 @@ describe('a secret', () => {
     expect(reads()).toBe(2);
   });
 
-  it('is read again on request, and then kept', async () => {
+  it('is read again on request, and the new value is kept', async () => {
     aws.putSecret('acme/api-token', 'old');
     await read();
     aws.putSecret('acme/api-token', 'new');
@@ -45,7 +45,7 @@ describe('a secret', () => {
     expect(await read()).toBe('new');
   });
 
-  it('that doesn’t exist is reported by name with the remedy, and read again the next time', async () => {
+  it('is reported by name with a remedy if it doesn’t exist, and read again the next time', async () => {
     await expect(secrets.value('nobody', signal)).rejects.toMatchObject({
       fault: 'rejected',
       message: expect.stringMatching(/secret nobody.*create it/),
@@ -64,9 +64,9 @@ describe('a secret that cannot be read', () => {
 
   it.each([
     ['ResourceNotFoundException', /create it, or correct its name in the settings/],
-    ['AccessDeniedException', /role may not read it.*customer managed key needs kms:Decrypt/],
-    ['DecryptionFailure', /needs kms:Decrypt on it/],
-    ['InvalidRequestException', /scheduled for deletion.*restore it or put a value/],
+    ['AccessDeniedException', /role is not allowed to read it.*customer managed key, the role also needs kms:Decrypt/],
+    ['DecryptionFailure', /needs kms:Decrypt for the secret’s key/],
+    ['InvalidRequestException', /scheduled for deletion.*restore it or store a value/],
   ])('is refused with %s and what to do about it', async (code, remedy) => {
     await (await refusal(code)).toMatchObject({
       system: 'Secrets Manager',
@@ -86,7 +86,7 @@ describe('a secret that cannot be read', () => {
     });
   });
 
-  it('is unavailable when the connection breaks, whose code is reported and not its name Error', async () => {
+  it('is unavailable if the connection breaks, and the error code is reported', async () => {
     aws.faults.next('GetSecretValue', { kind: 'reset' });
     await expect(read()).rejects.toMatchObject({
       fault: 'unavailable',
@@ -96,7 +96,7 @@ describe('a secret that cannot be read', () => {
 
   it.each([
     [
-      'the error’s name when its code is no text',
+      'the error’s name if its code isn’t a string',
       Object.assign(new Error('x'), { name: 'OddError', code: 7 }),
       'OddError',
     ],
@@ -116,7 +116,7 @@ describe('the string of a secret', () => {
   it.each([
     ...['=', 'a=b', 'a,b', 'a\nb', 'tokén', '{t0ken', 't0ken}'],
     ...['{"token": "t0ken"}', '{"token":"t0ken"}', '"t0ken"', 'two tokens'],
-  ])('%j is refused without showing it, since it is not a token', async (value) => {
+  ])('%j is refused without showing it, because it is not a token', async (value) => {
     aws.putSecret('acme/api-token', value);
     const refused = read();
     await expect(refused).rejects.toMatchObject({
@@ -124,23 +124,23 @@ describe('the string of a secret', () => {
       fault: 'unexpected-answer',
       request: 'GetSecretValue',
       message: expect.stringMatching(
-        /secret acme\/api-token holds a string with .*characters that no token has; its whole string/,
+        /secret acme\/api-token contains a string with .*characters that are not allowed in a token; store only the token/,
       ),
     });
     await expect(refused).rejects.not.toThrow(/t0ken|two tokens/);
   });
 
-  it.each([' ', ' \n'])('is reported as missing if it is %j, since a file’s newline is not a token', async (value) => {
+  it.each([' ', ' \n'])('is reported as missing if it contains only white space: %j', async (value) => {
     aws.putSecret('acme/api-token', value);
     await expect(read()).rejects.toMatchObject({
       fault: 'unexpected-answer',
-      message: expect.stringContaining('holds no string; its whole string'),
+      message: expect.stringContaining('contains no string; store only the token'),
     });
   });
 
-  it('is reported as missing when the secret is binary', async () => {
+  it('is reported as missing if the secret is binary', async () => {
     client.middlewareStack.add(() => async () => ({ response: {}, output: { $metadata: {} } }), { step: 'initialize' });
-    await expect(read()).rejects.toThrow(/holds no string; its whole/);
+    await expect(read()).rejects.toThrow(/contains no string; store only the token/);
   });
 });
 

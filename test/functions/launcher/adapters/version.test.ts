@@ -21,13 +21,13 @@ it.each<[string | string[] | undefined, boolean]>([
   [['v202408-1'], false],
   ['v202410-0', true],
   ['1.2.0', true],
-  // Not a release as the vendor writes them: treated as a new platform.
+  // A version in an unknown format counts as a new release.
   ['v202312-1-rc', true],
   ['xv202312-1', true],
   ['v2023121-1', true],
   ['v202408-1, v202408-1', true],
   ['1.v202408-1', true],
-])('a platform that sends the version %j lists runs by organization: %s', (version, expected) => {
+])('a host that sends the version %j can list the runs of an organization: %s', (version, expected) => {
   expect(isNewEnough(version)).toBe(expected);
 });
 
@@ -35,16 +35,13 @@ it.each([
   [{}, true],
   [{ 'x-tfe-version': 'v202408-3' }, false],
   [{ 'x-tfe-version': 'v202409-1' }, true],
-])(
-  'the platform is asked for its version at an endpoint that costs nothing, and %j means %s',
-  async (headers, lists) => {
-    const asked: unknown[] = [];
-    const get = async ({ path, tokenSecret, expected }: Parameters<HcpTerraformHttp['get']>[0]) => {
-      asked.push({ path, tokenSecret, expected });
-      return { status: 204, headers, body: undefined };
-    };
-    expect(await listsRunsByOrganization({ get }, 'acme/api-token', new AbortController().signal)).toBe(lists);
-    // Terraform Enterprise answers with 200, HCP Terraform with 204; neither body is read.
-    expect(asked).toEqual([{ path: '/api/v2/ping', tokenSecret: 'acme/api-token', expected: [200, 204] }]);
-  },
-);
+])('the launcher reads the version from a cheap endpoint, and %j means %s', async (headers, lists) => {
+  const asked: unknown[] = [];
+  const get = async ({ path, tokenSecret, expected }: Parameters<HcpTerraformHttp['get']>[0]) => {
+    asked.push({ path, tokenSecret, expected });
+    return { status: 204, headers, body: undefined };
+  };
+  expect(await listsRunsByOrganization({ get }, 'acme/api-token', new AbortController().signal)).toBe(lists);
+  // Terraform Enterprise answers with 200, HCP Terraform with 204; neither body is read.
+  expect(asked).toEqual([{ path: '/api/v2/ping', tokenSecret: 'acme/api-token', expected: [200, 204] }]);
+});

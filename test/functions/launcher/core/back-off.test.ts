@@ -9,13 +9,13 @@ const failure = (createdAtMs: number, stoppedAtMs: number, detail = 'failed'): S
   stoppedAtMs,
   detail,
 });
-/** Failures of one round each: every task is launched after the one before it ended. */
+/** Failures with one round each, because each task is launched after the previous task ended. */
 const inARow = (count: number) =>
   Array.from({ length: count }, (_, i) => failure(NOW + minutes(2 * i), NOW + minutes(2 * i + 1), `failure ${i + 1}`));
 const limits = { backOffBaseMs: seconds(30), backOffMaxMs: minutes(3) };
 
 describe('the back-off', () => {
-  it('the back-off is none without a failure', () => {
+  it('doesn’t exist without a failure', () => {
     expect(backOffOf([], limits)).toEqual({ rounds: 0, untilMs: undefined, detail: undefined });
   });
 
@@ -25,32 +25,29 @@ describe('the back-off', () => {
     [3, 120],
     [4, 180],
     [9, 180],
-  ])(
-    'the back-off after %i rounds lasts for %i s from the last stop, and reports the newest failure',
-    (rounds, wait) => {
-      const failures = inARow(rounds);
-      expect(backOffOf(failures, limits)).toEqual({
-        rounds,
-        untilMs: Number(failures.at(-1)?.stoppedAtMs) + seconds(wait),
-        detail: `failure ${rounds}`,
-      });
-    },
-  );
+  ])('after %i rounds lasts for %i s from the last stop, and reports the newest failure', (rounds, wait) => {
+    const failures = inARow(rounds);
+    expect(backOffOf(failures, limits)).toEqual({
+      rounds,
+      untilMs: Number(failures.at(-1)?.stoppedAtMs) + seconds(wait),
+      detail: `failure ${rounds}`,
+    });
+  });
 
-  it('the back-off counts from the latest stop, also when the newest task stopped earlier than another', () => {
+  it('starts at the latest stop, even if the newest task stopped earlier than others', () => {
     const failures = [failure(NOW, NOW + minutes(4)), failure(NOW + seconds(1), NOW + minutes(1))];
     expect(backOffOf(failures, limits).untilMs).toBe(NOW + minutes(4) + seconds(30));
   });
 });
 
 describe('a round', () => {
-  it('a round includes every task that was launched before its first failure was known', () => {
+  it('includes every task that was launched before the round’s first failure', () => {
     expect(backOffRounds([failure(NOW, NOW + 100), failure(NOW + 99, NOW + 300)])).toBe(1);
     expect(backOffRounds([failure(NOW, NOW + 100), failure(NOW + 100, NOW + 300)])).toBe(1);
     expect(backOffRounds([failure(NOW, NOW + 100), failure(NOW + 101, NOW + 300)])).toBe(2);
   });
 
-  it('a round ends with the failure that began it, and not with those that it includes', () => {
+  it('ends with its first failure, and not with later failures in it', () => {
     const failures = [failure(NOW, NOW + 100), failure(NOW + 50, NOW + 900), failure(NOW + 200, NOW + 300)];
     expect(backOffRounds(failures)).toBe(2);
   });

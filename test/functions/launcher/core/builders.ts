@@ -14,13 +14,13 @@ import type {
   Task,
 } from '../../../../functions/launcher/core/types.ts';
 
-/** An arbitrary present. */
+/** An arbitrary current time. */
 export const NOW = Date.parse('2026-03-01T12:00:00Z');
 
 export const seconds = (n: number): number => n * 1000;
 export const minutes = (n: number): number => n * 60_000;
 
-/** One lane that takes everything. */
+/** A single lane for all jobs. */
 export const LANE: Lane = { phases: ['plan', 'apply'], taskDefinition: 'launcher-default', capacity: 'on-demand' };
 export const PLAN_LANE: Lane = { phases: ['plan'], taskDefinition: 'launcher-default-plan', capacity: 'spot' };
 export const APPLY_LANE: Lane = { phases: ['apply'], taskDefinition: 'launcher-default-apply', capacity: 'on-demand' };

@@ -16,8 +16,8 @@ const evidence = (overrides: Partial<TokenEvidence> = {}): TokenEvidence => ({
   ...overrides,
 });
 
-describe('the token of a launch', () => {
-  it('depends on the job and the attempt only, and has at most ECS’s 64 characters for the longest of both', () => {
+describe('the client token of a launch', () => {
+  it('depends only on the job and the attempt, and never has more than the 64 characters that ECS allows', () => {
     expect(clientTokenOf({ key: 'run-1/plan' }, 3)).toBe('run-1/plan/3');
     expect(clientTokenOf({ key: `run-${'x'.repeat(46)}/apply` }, 10_288)).toHaveLength(62);
   });
@@ -26,11 +26,11 @@ describe('the token of a launch', () => {
 describe('the attempts of a launch', () => {
   const waited = (ms: number) => queuedJob('run-1', { queuedAtMs: NOW - ms });
 
-  it('continue one by one from the next attempt, and then leap', () => {
+  it('start with small steps from the next attempt, and continue with large steps', () => {
     expect(attemptsFrom(3, waited(0), NOW).slice(0, 6)).toEqual([3, 4, 5, 6, 7, 11]);
   });
 
-  it('leap to 64 beyond the next attempt, and end with one that changes every five minutes of waiting', () => {
+  it('go up to 64 beyond the next attempt, and end with an attempt that changes every five minutes', () => {
     const last = (ms: number) => attemptsFrom(3, waited(ms), NOW).slice(6);
     expect(last(0)).toEqual([19, 35, 67, 10_000]);
     expect(last(minutes(5) - 1).at(-1)).toBe(10_000);
@@ -38,17 +38,17 @@ describe('the attempts of a launch', () => {
     expect(last(minutes(61)).at(-1)).toBe(10_012);
   });
 
-  it('add the earlier attempts of a warm agent to the last attempt only', () => {
+  it('add the earlier attempts of a warm agent only to the last attempt', () => {
     const job = { queuedAtMs: NOW, attemptsBefore: 7 };
     expect(attemptsFrom(3, job, NOW)).toEqual([3, 4, 5, 6, 7, 11, 19, 35, 67, 10_007]);
   });
 
-  it('are a single one for a sweep', () => {
+  it('consist of a single attempt for a sweep', () => {
     expect(attemptsFrom(3, { queuedAtMs: NOW, singleAttempt: true }, NOW)).toEqual([3]);
     expect(attemptsFrom(3, { queuedAtMs: NOW, singleAttempt: false }, NOW)).toHaveLength(10);
   });
 
-  it('are never all used, even after many tasks whose attempt ECS has forgotten', () => {
+  it('are never all used up, even after many tasks whose attempt tags ECS deleted', () => {
     const used = new Set<number>();
     for (let ms = 0; ms < minutes(24 * 60); ms += minutes(6)) {
       const attempt = attemptsFrom(4, waited(ms), NOW).find((one) => !used.has(one));
@@ -57,14 +57,14 @@ describe('the attempts of a launch', () => {
     }
   });
 
-  it('are the same for overlapping ticks, except at the end of the five minutes', () => {
+  it('are the same for overlapping ticks, except if five minutes end in between', () => {
     expect(attemptsFrom(2, waited(minutes(61)), NOW)).toEqual(attemptsFrom(2, waited(minutes(64)), NOW));
     expect(attemptsFrom(2, waited(-seconds(9)), NOW)).toEqual(attemptsFrom(2, waited(0), NOW));
   });
 });
 
-describe('a token', () => {
-  it('is already used when its task has ended or was counted already', () => {
+describe('a client token', () => {
+  it('is already used if its task has ended or was counted already', () => {
     const job = queuedJob('run-1', { queuedAtMs: NOW - seconds(30) });
     const spent = (lastStatus: string | undefined, seenIds: string[] = []) =>
       isAlreadyUsed({ taskId: 'a', lastStatus }, { job, lane: LANE }, evidence({ seenTaskIds: new Set(seenIds) }));
@@ -76,7 +76,7 @@ describe('a token', () => {
   });
 });
 
-describe('the token of a live task that was started with other parameters', () => {
+describe('the client token of a live task that was started with other parameters', () => {
   const spent = (family: string, createdAtMs: number | undefined, agents: string[] = []) => {
     const answer = { taskId: 'former', lastStatus: 'RUNNING', family, createdAtMs };
     return isAlreadyUsed(
@@ -86,36 +86,36 @@ describe('the token of a live task that was started with other parameters', () =
     );
   };
 
-  it('is already used when the task has another family and its agent has registered', () => {
+  it('is already used if the task has a different family and its agent has registered', () => {
     expect(spent(LANE.taskDefinition, NOW, ['former'])).toBe(true);
     expect(spent(LANE.taskDefinition, NOW, ['another'])).toBe(false);
   });
 
-  it('is already used when the task has another family and its agent did not register in time', () => {
+  it('is already used if the task has a different family and its agent did not register in time', () => {
     expect(spent(LANE.taskDefinition, NOW - minutes(5))).toBe(false);
     expect(spent(LANE.taskDefinition, NOW - minutes(5) - 1)).toBe(true);
     expect(spent(LANE.taskDefinition, undefined)).toBe(false);
   });
 
-  it('stays in use when the task has the lane’s own family, since the tick counts the task once ECS lists it', () => {
+  it('is not already used if the task has the lane’s own family, because the tick counts the task once ECS lists it', () => {
     expect(spent(PLAN_LANE.taskDefinition, NOW, ['former'])).toBe(false);
     expect(spent(PLAN_LANE.taskDefinition, NOW - minutes(6))).toBe(false);
   });
 });
 
-describe('a task that ECS names but can’t describe', () => {
+describe('a task that ECS returns by id but can’t describe', () => {
   const answer = { taskId: 't', lastStatus: undefined };
   const spent = (waitedMs: number) =>
     isAlreadyUsed(answer, { job: queuedJob('run-1', { queuedAtMs: NOW - waitedMs }), lane: LANE }, evidence());
 
-  it('is new as long as its job has waited for less time than ECS shows a stopped task', () => {
+  it('counts as new if its job has waited for less time than ECS shows a stopped task', () => {
     expect(spent(minutes(6))).toBe(false);
     expect(spent(minutes(60))).toBe(false);
     expect(spent(minutes(60) + 1)).toBe(true);
     expect(spent(minutes(61))).toBe(true);
   });
 
-  it('is new for the slot of a warm agent, whose tokens are at most an hour old', () => {
+  it('counts as new for the slot of a warm agent, because its client tokens are at most an hour old', () => {
     const standing = { id: 'abc123', warm: { agents: 1, idleSeconds: 3600 } };
     for (const nowMs of [NOW, NOW + minutes(59), NOW + minutes(60)]) {
       const [place] = standingJobs({ ...LANE, standing }, nowMs);

@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { demandOf, OBSERVED_STATUSES } from '../../../../functions/launcher/core/demand.ts';
 import { NOW, run, seconds } from './builders.ts';
 
-describe('which statuses are demand', () => {
-  it.each(['plan_queued', 'apply_queued'])('%s is a queued job', (status) => {
+describe('the demand of a pool’s runs', () => {
+  it.each(['plan_queued', 'apply_queued'])('includes a queued job for a run in %s', (status) => {
     expect(demandOf([run({ status })]).queued).toHaveLength(1);
   });
 
-  it.each(['planning', 'applying'])('%s is a running job', (status) => {
+  it.each(['planning', 'applying'])('includes a running job for a run in %s', (status) => {
     const { queued, running } = demandOf([run({ status })]);
     expect(queued).toEqual([]);
     expect(running).toHaveLength(1);
   });
 
-  // Each of these was once counted as demand by a launcher, and kept agents up for nothing.
+  // Other launchers have counted each of these statuses as demand, and so kept unnecessary agents.
   it.each([
     ['pending', 'waits for another run of its workspace (hcp-terraform-operator #694)'],
     ['planned', 'waits for a person (#616)'],
@@ -34,16 +34,16 @@ describe('which statuses are demand', () => {
     ['discarded', 'over'],
     ['planned_and_finished', 'over'],
     ['force_canceled', 'over'],
-  ])('%s isn’t demand: %s', (status) => {
+  ])('includes no job for a run in %s: %s', (status) => {
     expect(demandOf([run({ status })])).toEqual({ queued: [], running: [], waiting: [], unknownStatuses: [] });
   });
 
-  it('counts every queued run of a workspace, not one per workspace (hcp-terraform-operator #664)', () => {
+  it('counts every queued run of a workspace, not just one run per workspace (hcp-terraform-operator #664)', () => {
     const runs = ['run-1', 'run-2', 'run-3'].map((id) => run({ id, workspaceId: 'ws-1' }));
     expect(demandOf(runs).queued).toHaveLength(3);
   });
 
-  it('reports a status that it doesn’t know, and doesn’t treat it as demand', () => {
+  it('reports an unknown status, and includes no job for it', () => {
     const { queued, unknownStatuses } = demandOf([
       run({ status: 'rehearsing' }),
       run({ id: 'run-2', status: 'constructor' }),
@@ -64,14 +64,14 @@ describe('which statuses are demand', () => {
     },
   );
 
-  it('gives each post-plan status another stage, so that their sweeps have different tokens', () => {
+  it('assigns a different stage to each post-plan status, so that their sweeps have different client tokens', () => {
     const stages = ['post_plan_running', 'policy_checking'].map(
       (status) => demandOf([run({ status })]).waiting[0]?.stage,
     );
     expect(stages).toEqual([0, 1]);
   });
 
-  it('counts the wait from the run’s creation when HCP Terraform reports no time for its status', () => {
+  it('counts the wait from the run’s creation if HCP Terraform reports no time for its status', () => {
     expect(demandOf([run({ status: 'post_plan_running' })]).waiting[0]?.sinceMs).toBe(run().createdAtMs);
   });
 
@@ -84,7 +84,7 @@ describe('which statuses are demand', () => {
     expect(ids(runs.toReversed())).toEqual(ids(runs));
   });
 
-  it('lists exactly the statuses of jobs and of runs that wait after their plan', () => {
+  it('is read from runs in the statuses of jobs and in post-plan statuses', () => {
     const jobs = OBSERVED_STATUSES.flatMap((status) => {
       const { queued, running, waiting } = demandOf([run({ status })]);
       return [...queued, ...running, ...waiting];
@@ -94,7 +94,7 @@ describe('which statuses are demand', () => {
 });
 
 describe('the jobs', () => {
-  it('have a key of run and phase, and the time from HCP Terraform’s clock', () => {
+  it('have a key from run and phase, and the time that HCP Terraform reports', () => {
     const { queued } = demandOf([
       run({ id: 'run-a', workspaceId: 'ws-a', planQueuedAtMs: NOW - seconds(7) }),
       run({
@@ -121,11 +121,11 @@ describe('the jobs', () => {
     expect(keys(runs.toReversed())).toEqual(keys(runs));
   });
 
-  it('count from the run’s creation when HCP Terraform reports no queue time', () => {
+  it('wait since the run’s creation if HCP Terraform reports no queue time', () => {
     expect(demandOf([run()]).queued[0]?.queuedAtMs).toBe(run().createdAtMs);
   });
 
-  it('have the name of the agent that executes them', () => {
+  it('contain the name of the agent that executes them', () => {
     const { running } = demandOf([
       run({ status: 'planning', planAgentName: 'task-1', planQueuedAtMs: 1, planningAtMs: 2 }),
       run({ id: 'run-2', status: 'applying', planAgentName: 'task-1', applyAgentName: 'task-2' }),
@@ -136,7 +136,7 @@ describe('the jobs', () => {
     ]);
   });
 
-  it('count once when pages shifted and a run was listed twice; its last occurrence counts', () => {
+  it('appear only once if shifted pages list a run twice, and the last occurrence counts', () => {
     expect(demandOf([run(), run({ status: 'planning' })])).toMatchObject({
       queued: [],
       running: [{ key: 'run-1/plan' }],

@@ -31,7 +31,7 @@ interface World {
   readonly runs: readonly Run[];
   readonly tasks?: readonly Task[];
   readonly idle?: readonly string[];
-  /** The API token may not list agents. */
+  /** The API token can't list agents. */
   readonly hidden?: boolean;
   readonly limits?: Partial<Limits>;
   readonly limitRoom?: number;
@@ -53,7 +53,7 @@ function decide({ lanes = SPLIT, runs, tasks = [], idle = [], hidden = false, li
 
 const PLAN_1 = 'run-1/plan in launcher-default-plan';
 const APPLY_2 = 'run-2/apply in launcher-default-apply';
-/** A task that stopped before its agent came up. */
+/** A task that stopped before its agent registered. */
 const broken = ({ taskDefinition: family }: Lane, startedBy: Task['startedBy'], overrides: Partial<Task> = {}) =>
   stoppedTask('broken', {
     family,
@@ -71,7 +71,7 @@ describe('a pool with a lane for each phase', () => {
     expect(decide({ runs: [planQueued('run-1'), applyQueued('run-2')] }).launches).toEqual([APPLY_2, PLAN_1]);
   });
 
-  it('doesn’t count an agent that accepts plans as supply for an apply, nor the reverse', () => {
+  it('doesn’t count an agent for plans as supply for applies, or vice versa', () => {
     const idlePlan = { tasks: [planTask('a')], idle: ['a'] };
     expect(decide({ runs: [applyQueued('run-2')], ...idlePlan }).launches).toEqual([APPLY_2]);
     expect(decide({ runs: [planQueued('run-1')], ...idlePlan }).launches).toEqual([]);
@@ -80,7 +80,7 @@ describe('a pool with a lane for each phase', () => {
     expect(decide({ runs: [applyQueued('run-2')], ...idleApply }).launches).toEqual([]);
   });
 
-  it('launches for the apply when the limit allows one launch, however old the plan is', () => {
+  it('launches for the apply if the limit allows one launch, however old the plan is', () => {
     const runs = [planQueued('run-1', minutes(9)), applyQueued('run-2')];
     const { launches, deferrals, reasons } = decide({ runs, limits: { maxAgents: 1 } });
     expect(launches).toEqual([APPLY_2]);
@@ -96,40 +96,40 @@ describe('a pool with a lane for each phase', () => {
     });
   });
 
-  it('shares maxAgents: live tasks of either lane count', () => {
+  it('counts the live tasks of both lanes against maxAgents', () => {
     const tasks = [planTask('a'), planTask('b')];
     expect(decide({ runs: [applyQueued('run-2')], tasks, limits: { maxAgents: 2 } }).launches).toEqual([]);
     expect(decide({ runs: [applyQueued('run-2')], tasks, limits: { maxAgents: 3 } }).launches).toEqual([APPLY_2]);
   });
 
-  it('continues with applies while the tasks of plans fail to start', () => {
+  it('still launches for applies while the tasks for plans fail to start', () => {
     const runs = [planQueued('run-1'), applyQueued('run-2')];
     const { launches, deferrals } = decide({ runs, tasks: [brokenPlan] });
     expect(launches).toEqual([APPLY_2]);
     expect(deferrals).toEqual(['run-1/plan: start-failures']);
   });
 
-  it('doesn’t treat an apply that came up as a sign that plans start again', () => {
+  it('doesn’t end the back-off of plans because a task for an apply started', () => {
     const tasks = [brokenPlan, applyTask('good', { createdAtMs: NOW - seconds(20) })];
     expect(decide({ runs: [planQueued('run-1')], tasks, idle: ['good'] }).deferrals).toEqual([
       'run-1/plan: start-failures',
     ]);
   });
 
-  it('counts a foreign idle agent once, in the lane that is served first', () => {
+  it('counts a foreign idle agent only once, in the lane that is served first', () => {
     const runs = [planQueued('run-1'), applyQueued('run-2')];
     expect(decide({ runs, idle: ['foreign'] }).launches).toEqual([PLAN_1]);
     expect(decide({ runs, idle: ['foreign', 'another'] }).launches).toEqual([]);
     expect(decide({ runs: [planQueued('run-1')], idle: ['foreign'] }).launches).toEqual([]);
   });
 
-  it('leaves a foreign idle agent that the applies do not need to the plans', () => {
+  it('counts a foreign idle agent for plans if the applies don’t need it', () => {
     const runs = [planQueued('run-1'), applyQueued('run-2')];
     const tasks = [applyTask('own')];
     expect(decide({ runs, tasks, idle: ['own', 'foreign'] }).launches).toEqual([]);
   });
 
-  it('assigns running jobs without an agent’s name to tasks of the same lane when the token can’t list agents', () => {
+  it('assigns running jobs without an agent’s name to tasks of the same lane if the API token can’t list agents', () => {
     const planning = run({ id: 'run-3', status: 'planning', planQueuedAtMs: NOW - minutes(1) });
     const tasks = [
       planTask('a', { createdAtMs: NOW - seconds(50) }),
@@ -140,7 +140,7 @@ describe('a pool with a lane for each phase', () => {
   });
 });
 
-describe('a lane on Spot whose tasks end before they start, because of a lack of capacity', () => {
+describe('a lane on Spot whose tasks fail to start because of a lack of capacity', () => {
   const noRoom = (overrides: Partial<Task> = {}) => ({
     ...brokenPlan,
     stoppedReason: 'Capacity is unavailable at this time. Please try again later or in a different availability zone',
@@ -154,7 +154,7 @@ describe('a lane on Spot whose tasks end before they start, because of a lack of
     return reconcile({ lanes: SPLIT, demand, supply, limitRoom: undefined }, LIMITS, NOW).launches[0]?.lane.capacity;
   };
 
-  it('is launched on demand, until a task has come up', () => {
+  it('launches on demand until a task has started', () => {
     expect(capacityOf([])).toBe('spot');
     expect(capacityOf([noRoom()])).toBe('on-demand');
     const up = stoppedTask('up', {
@@ -165,13 +165,13 @@ describe('a lane on Spot whose tasks end before they start, because of a lack of
     expect(capacityOf([noRoom(), up], ['up'])).toBe('spot');
   });
 
-  it('stays on Spot after another failure', () => {
+  it('stays on Spot after a failure with a different cause', () => {
     expect(capacityOf([noRoom({ stoppedReason: 'CannotPullContainerError' })])).toBe('spot');
   });
 });
 
 describe('an apply that an agent took', () => {
-  it.each(['applying', 'applied', 'errored', 'canceled'])('is never launched for again: its run is %s', (status) => {
+  it.each(['applying', 'applied', 'errored', 'canceled'])('never gets another launch while its run is %s', (status) => {
     const taken = run({ id: 'run-2', status, applyQueuedAtMs: NOW - minutes(5), applyingAtMs: NOW - minutes(4) });
     for (const lanes of [SPLIT, [LANE]]) {
       const family = lanes.at(-1)?.taskDefinition ?? '';
@@ -183,7 +183,7 @@ describe('an apply that an agent took', () => {
 });
 
 describe('a pool without lanes', () => {
-  it('lets any agent take any job, and serves in order of age', () => {
+  it('lets any agent take any job, and launches for the oldest job first', () => {
     const runs = [planQueued('run-1', minutes(1)), applyQueued('run-2')];
     const one = { lanes: [LANE], runs };
     expect(decide({ ...one, limits: { maxAgents: 1 } }).launches).toEqual(['run-1/plan in launcher-default']);
@@ -196,7 +196,7 @@ describe('warm agents and sweeps', () => {
   const warm = { id: 'apply', warm: { agents: 2, idleSeconds: 3600 } };
   const lanes = [PLAN_LANE, { ...APPLY_LANE, standing: warm }];
 
-  it('come after the queued jobs of every lane', () => {
+  it('are launched after the queued jobs of every lane', () => {
     const runs = [planQueued('run-1')];
     expect(decide({ lanes, runs, limits: { maxAgents: 1 } }).launches).toEqual([PLAN_1]);
     expect(decide({ lanes, runs, limits: { maxAgents: 2 } }).launches).toEqual([
@@ -205,13 +205,13 @@ describe('warm agents and sweeps', () => {
     ]);
   });
 
-  it('aren’t a second probe where tasks fail to start', () => {
+  it('don’t add a second trial launch while tasks fail to start', () => {
     const failing = [broken(APPLY_LANE, 'run-2/apply', { stoppedAtMs: NOW - minutes(1) })];
     expect(decide({ lanes, runs: [applyQueued('run-2')], tasks: failing }).launches).toEqual([APPLY_2]);
     expect(decide({ lanes, runs: [], tasks: failing }).launches).toEqual(['warm/apply/1 in launcher-default-apply']);
   });
 
-  it('aren’t a second probe in a lane without Spot capacity either', () => {
+  it('don’t add a second trial launch in a lane without Spot capacity either', () => {
     const short = {
       ...brokenPlan,
       stoppedReason: 'Capacity is unavailable at this time',
@@ -221,7 +221,7 @@ describe('warm agents and sweeps', () => {
     expect(decide({ lanes: spot, runs: [planQueued('run-1')], tasks: [short] }).launches).toEqual([PLAN_1]);
   });
 
-  it('of one lane don’t take the probe of another', () => {
+  it('don’t use up the trial launch of another lane', () => {
     const failing = { ...brokenPlan, stoppedAtMs: NOW - minutes(1) };
     const runs = [planQueued('run-1'), applyQueued('run-2')];
     expect(decide({ runs, tasks: [failing] }).launches).toEqual([APPLY_2, PLAN_1]);
@@ -244,26 +244,26 @@ describe('a slot for the jobs of another lane', () => {
   it('stays free while warm agents are launched', () => {
     const { launches, reasons } = decide({ lanes, runs: [], limits: { maxAgents: 3 } });
     expect(launches).toHaveLength(2);
-    expect(reasons).toEqual(['0 live tasks of maxAgents 3, the last of them kept for the jobs of another lane']);
+    expect(reasons).toEqual(['0 live tasks of maxAgents 3, the last slot is reserved for jobs of the other lanes']);
     expect(decide({ lanes, runs: [], limits: { maxAgents: 1 } }).launches).toEqual([]);
   });
 
-  it('isn’t kept where the other lane has a task, or gets one in this tick', () => {
+  it('isn’t reserved if the other lane has a task or gets one in this tick', () => {
     expect(decide({ lanes, runs: [], tasks: [applyTask('b')], limits: { maxAgents: 3 } }).launches).toHaveLength(2);
     expect(decide({ lanes, runs: [applyQueued('run-2')], limits: { maxAgents: 3 } }).launches).toHaveLength(3);
   });
 
-  it('isn’t kept where there is no other lane', () => {
+  it('isn’t reserved if there is no other lane', () => {
     const alone = { ...LANE, standing: warm.standing };
     expect(decide({ lanes: [alone], runs: [], limits: { maxAgents: 3 } }).launches).toHaveLength(3);
   });
 
-  it('may be used by a sweep, whose agent leaves after a minute and a half', () => {
+  it('can be used by a sweep, because its agent leaves after 90 seconds', () => {
     const sweeping = { ...PLAN_LANE, standing: { id: 'p', sweepMs: minutes(60) } };
     expect(decide({ lanes: [sweeping, APPLY_LANE], runs: [], limits: { maxAgents: 1 } }).launches).toHaveLength(1);
   });
 
-  it('is free again as warm agents leave after a deployment lowered maxAgents, since they aren’t replaced first', () => {
+  it('becomes free when warm agents leave after a deployment lowered maxAgents, because they aren’t replaced first', () => {
     const runs = [applyQueued('run-2', minutes(20))];
     const limits = { maxAgents: 2 };
     expect(decide({ lanes, runs, limits, ...idle(3) }).launches).toEqual([]);

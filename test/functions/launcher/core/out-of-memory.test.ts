@@ -11,7 +11,7 @@ function seenIn(task: Task, agents: readonly Agent[] | undefined, running: reado
 }
 
 describe('a task that ran out of memory', () => {
-  it('is reported with the job of its agent as long as a run shows it', () => {
+  it('is reported with its agent’s job as long as a run shows that agent', () => {
     const running = [{ key: 'run-7/apply', phase: 'apply', agentName: 'died' }] as const;
     const { outOfMemory } = seenIn(killed(), [agent('died', 'unknown')], running);
     expect(outOfMemory).toEqual([{ task: killed(), sign: 'OutOfMemoryError', jobKey: 'run-7/apply' }]);
@@ -20,7 +20,7 @@ describe('a task that ran out of memory', () => {
     ]);
   });
 
-  it('is reported with its own agent’s job among all that run, never with another agent’s', () => {
+  it('is reported with its own agent’s job, never with the job of another agent', () => {
     const running = [
       { key: 'run-1/plan', phase: 'plan', agentName: 'other' },
       { key: 'run-7/apply', phase: 'apply', agentName: 'died' },
@@ -32,7 +32,7 @@ describe('a task that ran out of memory', () => {
     expect(seenIn(killed(), agents, [first, last]).outOfMemory).toEqual([{ task: killed(), sign: 'OutOfMemoryError' }]);
   });
 
-  it('is recognized by its exit code when ECS gives no other reason, unless someone stopped it', () => {
+  it('is recognized by its exit code if ECS gives no other reason, unless someone stopped it', () => {
     const agents = [agent('died', 'unknown')];
     expect(seenIn(killed({ containerReason: undefined }), agents).outOfMemory).toMatchObject([
       { sign: 'exit code 137' },
@@ -43,12 +43,12 @@ describe('a task that ran out of memory', () => {
     expect(seenIn(stoppedTask('died', { exitCode: 1 }), agents).outOfMemory).toEqual([]);
   });
 
-  it('is only a start failure when its agent never came up', () => {
+  it('is only a start failure if its agent never registered', () => {
     const { outOfMemory, startFailures } = seenIn(killed(), [], [], true);
     expect([outOfMemory, startFailures.length]).toEqual([[], 1]);
   });
 
-  it('is reported even if the token can’t list agents and its job no longer waits', () => {
+  it('is reported even if the API token can’t list agents and its job no longer waits', () => {
     expect(seenIn(killed(), undefined).outOfMemory).toHaveLength(1);
   });
 });

@@ -35,16 +35,16 @@ describe('the number of launches', () => {
     expect(keys(decide(jobs(3)))).toEqual(['run-1/plan', 'run-2/plan', 'run-3/plan']);
   });
 
-  it('is none when nothing is queued', () => {
+  it('is zero if nothing is queued', () => {
     expect(decide([])).toEqual({ launches: [], stops: [], deferrals: [] });
   });
 
-  it('is lower by the unclaimed tasks', () => {
+  it('is reduced by the number of unclaimed tasks', () => {
     expect(keys(decide(jobs(3), free(2)))).toHaveLength(1);
     expect(keys(decide(jobs(3), free(5)))).toHaveLength(0);
   });
 
-  it('is lower by the foreign idle agents as long as they may still take the jobs', () => {
+  it('is reduced by the number of foreign idle agents as long as they may still take the jobs', () => {
     const young = [queuedJob('run-1', { queuedAtMs: NOW - seconds(90) + 1 })];
     const old = [queuedJob('run-1', { queuedAtMs: NOW - seconds(90) })];
     expect(keys(decide(young, { foreignIdle: 5 }))).toHaveLength(0);
@@ -52,7 +52,7 @@ describe('the number of launches', () => {
     expect(keys(decide([...young, ...old], { foreignIdle: 5 }))).toHaveLength(1);
   });
 
-  it('is at most maxAgents less the live tasks, including busy ones', () => {
+  it('is at most maxAgents minus all live tasks, including busy ones', () => {
     const other = { startedBy: 'run-0/plan' };
     const has = { live: [live('a', 'busy', other), live('b', 'unresponsive', other)] };
     const decision = decide(jobs(3), has, { maxAgents: 3 });
@@ -63,24 +63,24 @@ describe('the number of launches', () => {
     ]);
   });
 
-  it('is zero when the live tasks exceed a lowered maxAgents', () => {
+  it('is zero if the live tasks exceed a lowered maxAgents', () => {
     const has = { live: [live('a', 'busy'), live('b', 'busy')] };
     expect(keys(decide(jobs(1), has, { maxAgents: 1 }))).toEqual([]);
   });
 
-  it('ignores tasks whose agent left minutes ago and that ECS still runs', () => {
+  it('ignores lingering tasks, whose agent left minutes ago', () => {
     const decision = decide(jobs(3), { live: gone(2) }, { maxAgents: 2 });
     expect(keys(decision)).toHaveLength(2);
     expect(decision.deferrals).toMatchObject([{ reason: '0 live tasks of maxAgents 2' }]);
     expect(keys(decide(jobs(3), { live: [...gone(1), live('a', 'leaving')] }, { maxAgents: 2 }))).toHaveLength(1);
   });
 
-  it('ignores at most maxAgents of those, so that the number of billed tasks is bounded', () => {
+  it('ignores at most maxAgents lingering tasks, so that the number of billed tasks is bounded', () => {
     expect(keys(decide(jobs(3), { live: gone(3) }, { maxAgents: 2 }))).toHaveLength(1);
     expect(keys(decide(jobs(3), { live: gone(4) }, { maxAgents: 2 }))).toHaveLength(0);
   });
 
-  it('is at most the launches per tick', () => {
+  it('is at most the maximum number of launches per tick', () => {
     const decision = decide(jobs(3), {}, { maxLaunchesPerTick: 2 });
     expect(keys(decision)).toHaveLength(2);
     expect(decision.deferrals).toMatchObject([
@@ -97,12 +97,12 @@ describe('the number of launches', () => {
 });
 
 describe('the jobs of launches', () => {
-  it('are those without a live task first, then those whose task took another job or ended', () => {
+  it('are first the jobs without a live task, then the jobs whose task took another job', () => {
     const has = { live: [live('a', 'busy', { startedBy: 'run-2/plan' })], attempts: new Map([['run-2/plan', 1]]) };
     expect(keys(decide(jobs(3), has))).toEqual(['run-1/plan', 'run-3/plan', 'run-2/plan']);
   });
 
-  it('have an attempt that is one higher than the observed ones, with the reason', () => {
+  it('get an attempt that is one higher than the observed attempts, with the reason', () => {
     const decision = decide(jobs(1), { attempts: new Map([['run-1/plan', 2]]) });
     expect(decision.launches).toMatchObject([
       { attempt: 3, reason: expect.stringContaining('took other jobs or ended') },
@@ -110,13 +110,13 @@ describe('the jobs of launches', () => {
     expect(decide(jobs(1)).launches).toMatchObject([{ attempt: 1, reason: '1 queued, 0 unclaimed' }]);
   });
 
-  it('depend on the observation only', () => {
+  it('depend only on the observation', () => {
     expect(decide(jobs(5), free(1))).toEqual(decide(jobs(5), free(1)));
   });
 });
 
 describe('stops', () => {
-  it('are for tasks that can’t be running a job, with the reason', () => {
+  it('apply to tasks that can’t be running a job, with the reason', () => {
     const has = { live: [live('late', 'overdue'), live('gone', 'errored')] };
     expect(decide([], has).stops).toEqual([
       { taskId: 'late', cause: 'agent-never-registered', reason: 'its agent did not register within 300 s' },
@@ -124,7 +124,7 @@ describe('stops', () => {
     ]);
   });
 
-  it('are for tasks whose agent left and that ECS still runs, with the evidence', () => {
+  it('apply to lingering tasks, and the reason contains the evidence', () => {
     const has = { live: [live('silent', 'lingering'), live('known', 'lingering', { exitCode: 137 })] };
     expect(decide([], has).stops).toEqual([
       {
@@ -142,7 +142,7 @@ describe('stops', () => {
   });
 
   it.each(['starting', 'idle', 'busy', 'unresponsive', 'leaving', 'unobserved'] as const)(
-    'are never for a task that is %s',
+    'never apply to a task that is %s',
     (state) => {
       expect(decide([], { live: [live('a', state)] }).stops).toEqual([]);
     },
@@ -150,7 +150,7 @@ describe('stops', () => {
 });
 
 describe('after start failures', () => {
-  it('a pool launches nothing until the wait is over, and reports the cause', () => {
+  it('a pool launches nothing until the back-off ends, and reports the cause', () => {
     const decision = decide(jobs(2), { startFailures: [failure(seconds(60), seconds(20))] });
     expect(decision.launches).toEqual([]);
     expect(decision.deferrals[0]).toMatchObject({
@@ -159,16 +159,16 @@ describe('after start failures', () => {
     });
   });
 
-  it('a pool then launches one probe, however many jobs wait', () => {
+  it('a pool makes one trial launch after the back-off, however many jobs wait', () => {
     expect(keys(decide(jobs(20), { startFailures: [failure(seconds(90), seconds(31))] }))).toHaveLength(1);
   });
 
-  it('a pool launches no second probe while one is starting', () => {
+  it('a pool makes no second trial launch while the first is starting', () => {
     const has = { startFailures: [failure(seconds(90), seconds(31))], live: [live('probe', 'starting')] };
     expect(keys(decide(jobs(2), has))).toEqual([]);
   });
 
-  it('a pool launches no second probe while one has registered without a job; an older idle agent isn’t a probe', () => {
+  it('a pool makes no second trial launch while the first has registered but has no job; an older idle agent doesn’t count', () => {
     const startFailures = [failure(seconds(90), seconds(31))];
     const idle = (createdAtMs: number | undefined) => ({ live: [live('idle', 'idle', { createdAtMs })] });
     expect(keys(decide(jobs(2), { startFailures, ...idle(NOW - seconds(30)) }))).toEqual([]);

@@ -37,7 +37,7 @@ interface World {
   readonly nowMs?: number;
 }
 
-/** What is launched in a pool and what is deferred, as strings. The attempts of a warm agent count within their hour. */
+/** The launches and deferrals of a pool as strings. A warm agent's attempt is shown without the part that depends on the hour. */
 function decided({ lanes, waiting = [], has, queued = 0, maxAgents = 10, nowMs = NOW }: World) {
   const jobs = Array.from({ length: queued }, (_, n) => queuedJob(`run-${n}`));
   const seen = { lanes, demand: demandWith({ queued: jobs, waiting }), supply: supply(has), limitRoom: undefined };
@@ -50,23 +50,23 @@ function decided({ lanes, waiting = [], has, queued = 0, maxAgents = 10, nowMs =
 }
 
 describe('the warm agents and sweeps of a lane', () => {
-  it('are none by default', () => {
+  it('don’t exist by default', () => {
     expect(keys(undefined)).toEqual([]);
     expect(keys({ id: 'abc123' })).toEqual([]);
   });
 
-  it('are as many warm agents as configured, each with its own slot', () => {
+  it('include as many warm agents as configured, each with its own slot', () => {
     expect(keys(WARM)).toEqual(['warm/abc123/1', 'warm/abc123/2']);
   });
 
-  it('have a phase that their lane accepts', () => {
+  it('use a phase that their lane accepts', () => {
     const phases = (lanePhases: Lane['phases']) =>
       standingJobs(lane(WARM, { phases: lanePhases }), NOW).map(({ phase }) => phase);
     expect(phases(['apply'])).toEqual(['apply', 'apply']);
     expect(phases(['plan', 'apply'])).toEqual(['plan', 'plan']);
   });
 
-  it('include a sweep in the five minutes after it is due, with the same key all the time', () => {
+  it('include a sweep for five minutes after it is due, always with the same key', () => {
     const due = Math.floor(NOW / minutes(60)) * minutes(60);
     const first = keys(SWEEP, due);
     expect(first).toEqual([`sweep/abc123/${due / minutes(60)}`]);
@@ -83,13 +83,13 @@ describe('the warm agents and sweeps of a lane', () => {
     expect(held({ id: 'abc123', sweepMs: minutes(58) }, minutes(58) - (THIS_HOUR % minutes(58)))).toEqual([false]);
   });
 
-  it('include a sweep only while ECS shows its task before the next one is due', () => {
+  it('include a sweep only if ECS will show its task before the next sweep is due', () => {
     const often: Standing = { id: 'abc123', sweepMs: minutes(10) };
     expect(keys(often, THIS_HOUR + minutes(4) - 1)).toHaveLength(1);
     expect(keys(often, THIS_HOUR + minutes(4))).toEqual([]);
   });
 
-  it('differ from the jobs of runs, and have tokens that ECS accepts', () => {
+  it('differ from the jobs of runs, and have client tokens that ECS accepts', () => {
     const [job] = standingJobs(lane(SWEEP), NOW - (NOW % minutes(60)));
     if (job === undefined) throw new Error('no sweep is due');
     expect(isStanding(job)).toBe(true);
@@ -103,7 +103,7 @@ describe('the warm agents and sweeps of a lane', () => {
 });
 
 describe('an agent', () => {
-  it('is wanted for one run if it is for its queued job or its wait after the plan', () => {
+  it('is for one particular run if the run has a queued job or is in a post-plan status', () => {
     const waiting: WaitingRun = { runId: 'run-1', status: 'policy_checking', stage: 1, sinceMs: NOW - minutes(3) };
     const wanted = [queuedJob('run-1'), ...standingJobs(LANE, NOW, [waiting])];
     expect(wanted.map(isForRun)).toEqual([true, true]);
@@ -122,7 +122,7 @@ describe('the last sweep of an interval', () => {
     [10, 9.99, true],
     [22, 19.99, true],
     [22, 20, false],
-  ])('of every %d minutes may fail %d minutes after it was due: %s', (every, after, mayFail) => {
+  ])('(every %d minutes) can still fail %d minutes after it was due: %s', (every, after, mayFail) => {
     const due = NOW - (NOW % minutes(every));
     const of = lane({ id: 'l1', sweepMs: minutes(every) });
     expect(sweepMayFail(of, due + minutes(after), minutes(5))).toBe(mayFail);
@@ -159,7 +159,7 @@ describe('a schedule of warm agents', () => {
 
 describe('a schedule of warm agents on the days on which the clocks change', () => {
   const hours = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
-  /** The stretches of the day's 26 hours around, in UTC, in which a schedule such as 08:00-18:00 keeps an agent warm. */
+  /** The UTC time ranges, within 26 hours around the day, in which a schedule such as 08:00-18:00 keeps an agent warm. */
   const warmOn = (day: string, times: string, timeZone: string, days: Schedule['days'] = ['Sun']) => {
     const [fromMinute = Number.NaN, toMinute = Number.NaN] = times.split('-').map(hours);
     const schedule: Schedule = { days, fromMinute, toMinute, timeZone };
@@ -218,7 +218,7 @@ describe('a schedule of warm agents on the days on which the clocks change', () 
     expect(warmOn('2026-11-01', times, NEW_YORK)).toEqual(expected);
   });
 
-  it('where midnight itself is left out, the day begins at one', () => {
+  it('the day begins at one o’clock if the change of the clocks skips midnight', () => {
     expect(warmOn('2026-09-06', '00:00-02:00', 'America/Santiago')).toEqual(['06T04:00 06T05:00']);
   });
 
@@ -234,12 +234,12 @@ describe('a decision about warm agents and sweeps', () => {
   const idle = (id: string, startedBy: string) => live(id, 'idle', { startedBy });
   const busy = (id: string, startedBy: string) => live(id, 'busy', { startedBy });
 
-  it('launches the missing ones', () => {
+  it('launches the missing warm agents', () => {
     expect(decide(WARM, {}).launches).toEqual(['warm/abc123/1 1', 'warm/abc123/2 1']);
     expect(decide(WARM, { live: [idle('a', 'warm/abc123/1')] }).launches).toEqual(['warm/abc123/2 1']);
   });
 
-  it('fills the slot of a warm agent that got a job, with the next attempt', () => {
+  it('fills the slot of a warm agent that got a job with the next attempt', () => {
     const has = {
       live: [busy('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')],
       attempts: new Map([
@@ -250,7 +250,7 @@ describe('a decision about warm agents and sweeps', () => {
     expect(decide(WARM, has).launches).toEqual(['warm/abc123/1 4']);
   });
 
-  it('fills no slot while its token is about to change, and still sweeps', () => {
+  it('fills no slot while its client token is about to change, but still launches sweeps', () => {
     const at = (nowMs: number, standing: Standing) => {
       const seen = { lanes: [lane(standing)], demand: demandWith(), supply: supply({}), limitRoom: undefined };
       const decision = withStanding(NOTHING, seen, LIMITS, nowMs);
@@ -261,21 +261,21 @@ describe('a decision about warm agents and sweeps', () => {
     expect(at(THIS_HOUR + minutes(55), { ...WARM, sweepMs: THIS_HOUR + minutes(55) })).toEqual([['sweep'], []]);
   });
 
-  it('gives queued jobs the warm agents, and fills the slots that become empty', () => {
+  it('counts on the warm agents for queued jobs, and fills the slots that become empty', () => {
     const has = { live: [idle('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')] };
     expect(decide(WARM, has, 1).launches).toHaveLength(1);
     expect(decide(WARM, has, 1).launches[0]).toMatch(/^warm/);
     expect(decide(WARM, has, 3).launches.map((one) => one.split('/', 1)[0])).toEqual(['run-0', 'warm', 'warm']);
   });
 
-  it('doesn’t sweep while a warm agent waits, since it takes the same jobs', () => {
+  it('launches no sweep while a warm agent waits, because that agent takes the same jobs', () => {
     const both: Standing = { ...WARM, ...SWEEP };
     const two = [idle('a', 'warm/abc123/1'), idle('b', 'warm/abc123/2')];
     expect(decide(both, { live: two }).launches).toEqual([]);
     expect(decide(both, { live: [idle('a', 'warm/abc123/1')] }).launches).toEqual(['warm/abc123/2 1']);
   });
 
-  it('keeps the limits: queued jobs come first, and a warm agent beyond the limit is deferred', () => {
+  it('launches for queued jobs first, and defers a warm agent that would exceed the limit', () => {
     expect(decide(WARM, {}, 2, 3)).toEqual({
       launches: ['run-0/plan 1', 'run-1/plan 1', 'warm/abc123/1 1'],
       deferrals: ['warm/abc123/2 max-agents'],
@@ -290,7 +290,7 @@ describe('a decision about warm agents and sweeps', () => {
     ]);
   });
 
-  it('has higher attempts each hour', () => {
+  it('uses higher attempts each hour', () => {
     const attempts = (nowMs: number, earlier: number) => {
       const seen = {
         lanes: [lane(WARM)],
@@ -309,7 +309,7 @@ describe('a decision about warm agents and sweeps', () => {
     expect(Math.min(...next)).toBeGreaterThan(Math.max(...used));
   });
 
-  it('sweeps once, whatever became of the task, and not while an agent waits already', () => {
+  it('launches a sweep only once, whatever happened to its task, and not while an agent is waiting', () => {
     const [launch] = decide(SWEEP, {}).launches;
     expect(launch).toMatch(/^sweep\/abc123\/\d+ 1$/);
     const key = String(launch).split(' ', 1)[0] as string;
@@ -330,7 +330,7 @@ describe('a decision about warm agents and sweeps', () => {
   });
 });
 
-describe('a run that waits after its plan', () => {
+describe('a run in a post-plan status', () => {
   const waiting = (ms: number, overrides: Partial<WaitingRun> = {}): WaitingRun => ({
     runId: 'run-a',
     status: 'post_plan_running',
@@ -357,11 +357,11 @@ describe('a run that waits after its plan', () => {
     ['has had every sweep', minutes(480 + 50), []],
     ['lasts for weeks', minutes(60 * 24 * 30), []],
     ['begins in the future of our clock', -seconds(12), []],
-  ])('when its wait %s', (_, ms, expected) => {
+  ])('gets the right sweep if its wait %s', (_, ms, expected) => {
     expect(sweeps(waiting(ms))).toEqual(expected);
   });
 
-  it('gets its sweep after those of runs that wait longer, two at the same time', () => {
+  it('gets its sweep after runs that have waited longer, with two sweeps at the same time', () => {
     const runs = ['run-a', 'run-b', 'run-c'].map((runId, n) => waiting(minutes(3 + n), { runId }));
     const jobs = standingJobs(LANE, NOW, runs);
     const short = (...of: LiveTask[]) => standingShort(jobs, 0, new Map(), of).map(({ key }) => key);
@@ -372,23 +372,23 @@ describe('a run that waits after its plan', () => {
     expect(short(live('z', 'busy', { startedBy: 'sweep/one/7' }))).toHaveLength(2);
   });
 
-  it('has eight sweeps at most, whatever the second in which it is looked at', () => {
+  it('gets at most eight sweeps, whenever ticks observe it', () => {
     const keys = Array.from({ length: 24 * 60 * 4 }, (_, n) => sweeps(waiting(seconds(15 * n)))).flat();
     expect(new Set(keys).size).toBe(8);
   });
 
-  it('has separate sweeps in each status', () => {
+  it('gets separate sweeps in each post-plan status', () => {
     expect(sweeps(waiting(minutes(2), { status: 'policy_checking', stage: 1 }))).toEqual(['sweep/run-a/10']);
   });
 
-  it('is swept for by a lane that evaluates policy sets only', () => {
+  it('gets a sweep only from a lane that evaluates policy sets', () => {
     expect(sweeps(waiting(minutes(3)), { ...LANE, acceptsPolicies: true })).toHaveLength(1);
     expect(sweeps(waiting(minutes(3)), { ...LANE, acceptsPolicies: false })).toEqual([]);
     const [job] = standingJobs(APPLY_LANE, NOW, [waiting(minutes(3))]);
     expect(job?.phase).toBe('apply');
   });
 
-  it('is swept for in addition to the warm agents and the sweep of the interval', () => {
+  it('gets a sweep in addition to the warm agents and the sweep of the interval', () => {
     const of = lane({ ...WARM, ...SWEEP });
     const keysAt = (nowMs: number) =>
       standingJobs(of, nowMs, [waiting(0, { sinceMs: nowMs - minutes(2) })]).map(({ key }) =>
@@ -397,7 +397,7 @@ describe('a run that waits after its plan', () => {
     expect(keysAt(THIS_HOUR)).toEqual(['warm/abc123', 'warm/abc123', 'sweep/abc123', 'sweep/run-a']);
   });
 
-  it('gets an agent that leaves after 90 seconds, by a token that ECS accepts', () => {
+  it('gets an agent that leaves after 90 seconds, with a client token that ECS accepts', () => {
     const [job] = standingJobs(LANE, NOW, [waiting(minutes(2), { runId: `run-${'a'.repeat(46)}`, stage: 1 })]);
     if (job === undefined) throw new Error('no sweep is due');
     expect(job).toMatchObject({ idleSeconds: 90, singleAttempt: true, paused: false });
@@ -409,7 +409,7 @@ describe('a run that waits after its plan', () => {
   const decide = (waiting: readonly WaitingRun[], has: Has, maxAgents = 10, queued = 0) =>
     decided({ lanes: [LANE], waiting, has, queued, maxAgents });
 
-  it('gets one task a sweep, and none while a task that is free may serve it', () => {
+  it('gets one task per sweep, and none while a free task may serve it', () => {
     const run = waiting(minutes(3));
     expect(decide([run], {}).launches).toEqual(['sweep/run-a/0 1']);
     expect(decide([run], { attempts: new Map([['sweep/run-a/0', 1]]) }).launches).toEqual([]);
@@ -419,14 +419,14 @@ describe('a run that waits after its plan', () => {
     expect(decide([run], { live: [live('t', 'idle')] }, 10, 1).launches).toEqual(['sweep/run-a/0 1']);
   });
 
-  it('waits behind queued jobs for the limits', () => {
+  it('gets an agent only if the limits leave one after the queued jobs', () => {
     expect(decide([waiting(minutes(3))], {}, 1, 1)).toEqual({
       launches: ['run-0/plan 1'],
       deferrals: ['sweep/run-a/0 max-agents'],
     });
   });
 
-  it('gets an agent each with others', () => {
+  it('gets its own agent, as other such runs do', () => {
     const runs = [waiting(minutes(3)), waiting(minutes(7), { runId: 'run-b' })];
     expect(decide(runs, {}).launches).toEqual(['sweep/run-a/0 1', 'sweep/run-b/1 1']);
   });

@@ -14,47 +14,47 @@ const OWN_WORDS = [
 
 const firstRowOf = (detail: string) => START_CAUSE_TABLE.findIndex(({ when }) => when.every((one) => one.test(detail)));
 
-describe('a task that did not start is explained', () => {
+describe('the cause of a start failure is found', () => {
   it.each(STOP_MESSAGES)('$said', ({ said, cause, remedy }) => {
     expect(startCauseOf(said)).toEqual({ cause, remedy: expect.stringMatching(remedy) });
   });
 
-  it.each(STOP_MESSAGES)('the same way with ECS’s other words around it: $said', ({ said, cause, remedy }) => {
+  it.each(STOP_MESSAGES)('with additional text around the message: $said', ({ said, cause, remedy }) => {
     if (cause === 'unknown') return;
     const detail = `Essential container in task exited; ${said}; exit code 1`;
     expect(startCauseOf(detail)).toEqual({ cause, remedy: expect.stringMatching(remedy) });
   });
 
-  it.each(OWN_WORDS)('when the launcher itself gave the reason: %s', (detail, cause, remedy) => {
+  it.each(OWN_WORDS)('if the launcher itself gave the reason: %s', (detail, cause, remedy) => {
     expect(startCauseOf(detail)).toEqual({ cause, remedy: expect.stringMatching(remedy) });
   });
 
   it.each([
-    [0, 'agent', /not an image of tfc-agent/],
+    [0, 'agent', /not a tfc-agent image/],
     [1, 'agent', /agent token/],
     [69, 'container', /metadata endpoint/],
     [78, 'container', /setting/],
-    [126, 'container', /cannot be run/],
+    [126, 'container', /cannot be executed/],
     [127, 'container', /no tfc-agent/],
     [137, 'memory', /memoryMiB/],
     [143, 'agent', /its log/],
-  ] as const)('by exit code %i when ECS gives no other words', (code, cause, remedy) => {
+  ] as const)('from exit code %i if ECS gives no other reason', (code, cause, remedy) => {
     const detail = `Essential container in task exited; exit code ${code}`;
     expect(startCauseOf(detail)).toEqual({ cause, remedy: expect.stringMatching(remedy) });
   });
 
-  it('only by an exit code that the launcher added, not by one that a message quotes', () => {
+  it('from an exit code only if the launcher added it, not if a message quotes it', () => {
     expect(startCauseOf('hook failed with exit code 137').cause).toBe('unknown');
     expect(startCauseOf('exit code 137; and more').cause).toBe('unknown');
     expect(startCauseOf('exit code 137').cause).toBe('memory');
   });
 
-  it('without a guess when ECS gives no reason', () => {
+  it('to be unknown if ECS gives no reason', () => {
     expect(startCauseOf('ECS gave no reason').cause).toBe('unknown');
   });
 });
 
-/** Each step of a start in which ECS needs a service: its words, and what the remedy says when that does not answer. */
+/** Each step in which ECS uses a service: ECS's message, the cause, and the remedies for a missing route and a missing permission. */
 const STEPS = [
   ['CannotPullContainerError: failed to resolve ref x', 'image', /no route to the registry/, /repository’s policy/],
   ['unable to retrieve ecr registry auth', 'image', /no route to ECR/, /ecr:GetAuthorizationToken/],
@@ -65,12 +65,12 @@ const STEPS = [
   ['unable to retrieve secrets from ssm', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
   ['failed to fetch secret x from secrets manager', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
   ['between the task and AWS Secrets Manager', 'secret', /no route to Secrets/, /secretsmanager:GetSecretValue/],
-  ['failed to validate logger args', 'log', /no route to CloudWatch/, /may not create log streams/],
-  ['failed to initialize logging driver', 'log', /no route to CloudWatch/, /may not create log streams/],
-  ['failed to create Cloudwatch log stream', 'log', /no route to CloudWatch/, /may not create log streams/],
+  ['failed to validate logger args', 'log', /no route to CloudWatch/, /not allowed to create log streams/],
+  ['failed to initialize logging driver', 'log', /no route to CloudWatch/, /not allowed to create log streams/],
+  ['failed to create Cloudwatch log stream', 'log', /no route to CloudWatch/, /not allowed to create log streams/],
 ] as const;
 
-/** How Go and the AWS SDK for Go say that a service does not answer. */
+/** Messages of Go and the AWS SDK for Go if a service does not answer. */
 const NO_ANSWER = [
   'dial tcp 10.0.0.1:443: i/o timeout',
   'context deadline exceeded',
@@ -92,16 +92,16 @@ const DENIALS = [
 ];
 
 describe.each(STEPS)('a start that ends at: %s', (step, cause, noRoute, denied) => {
-  it.each(NO_ANSWER)('has a missing route as its cause when ECS says: %s', (words) => {
+  it.each(NO_ANSWER)('has a missing route as its cause if ECS reports: %s', (words) => {
     expect(startCauseOf(`${step}: ${words}`)).toEqual({ cause, remedy: expect.stringMatching(noRoute) });
   });
 
-  it.each(DENIALS)('has a permission as its cause when ECS says: %s', (words) => {
+  it.each(DENIALS)('has a missing permission as its cause if ECS reports: %s', (words) => {
     expect(startCauseOf(`${step}: ${words}`)).toEqual({ cause, remedy: expect.stringMatching(denied) });
   });
 });
 
-describe('other ways to say the same', () => {
+describe('variants of a message have the same cause', () => {
   it.each([
     ['pull failed: 429 Too Many Requests', /agentImage\.copy/],
     ['dial udp: lookup x.example on 10.0.0.2:53: no such host', /x\.example/],
@@ -118,23 +118,26 @@ describe('other ways to say the same', () => {
     ],
     [
       'unable to retrieve secret from asm: x is not authorized to perform: kms:Decrypt on resource: key',
-      /key policy must let the role call kms:Decrypt/,
+      /key policy must allow the role to call kms:Decrypt/,
     ],
     ['failed to validate logger args: ThrottlingException', /CreateLogStream/],
     ['failed to validate logger args: Rate exceeded', /CreateLogStream/],
-    ['The specified subnet does not have enough free addresses to satisfy the request.', /larger or further subnets/],
-    ['RESOURCE:MEMORY', /further zones/],
-    ['Task failed; RESOURCE:MEMORY', /further zones/],
+    [
+      'The specified subnet does not have enough free addresses to satisfy the request.',
+      /larger or additional subnets/,
+    ],
+    ['RESOURCE:MEMORY', /other zones/],
+    ['Task failed; RESOURCE:MEMORY', /other zones/],
     ['InternalError: x', /AWS Health/],
     ['ContainerRuntimeError: x', /AWS Health/],
     ['DockerTimeoutError: Could not transition to running', /AWS Health/],
-    ['exec: "/entrypoint.sh": permission denied', /first program/],
+    ['exec: "/entrypoint.sh": permission denied', /cannot run \/bin\/sh/],
   ])('%s', (detail, remedy) => {
     expect(startCauseOf(detail).remedy).toMatch(remedy);
   });
 });
 
-describe('words that say nothing without the step that they stand in', () => {
+describe('messages that don’t say which step failed', () => {
   it.each([
     'ThrottlingException: Rate exceeded',
     'AccessDeniedException: x is not authorized to perform: y',
@@ -147,7 +150,7 @@ describe('words that say nothing without the step that they stand in', () => {
     'The specified log group does not exist.',
     'failed to do request: Get "https://x.amazonaws.com/"',
     'Timeout waiting for something else',
-  ])('are not explained: %s', (detail) => {
+  ])('have an unknown cause: %s', (detail) => {
     expect(startCauseOf(detail).cause).toBe('unknown');
   });
 });
@@ -168,7 +171,7 @@ describe('names that users choose', () => {
 });
 
 describe('a host that does not resolve', () => {
-  it('is not reported when the message is cut off within its name', () => {
+  it('is not reported if the message is cut off within the hostname', () => {
     const { cause, remedy } = startCauseOf('failed to do request: Head https://…: dial tcp: lookup registry-1.dock');
     expect(cause).toBe('dns');
     expect(remedy).toContain('a host (the message is cut off)');
@@ -182,12 +185,12 @@ describe('the table of causes', () => {
     expect(START_CAUSE_TABLE.filter((_, index) => !decided.has(index))).toEqual([]);
   });
 
-  it('has a different remedy in every row, so that a lost or moved row shows', () => {
+  it('has a different remedy in every row, so that a test fails if a row is lost or moved', () => {
     const remedies = START_CAUSE_TABLE.map(({ remedy }) => remedy);
     expect(new Set(remedies).size).toBe(remedies.length);
   });
 
-  it('has every exit code that the entrypoint gives itself', () => {
+  it('contains every exit code of the entrypoint', () => {
     const entrypoint = readFileSync(new URL('../../../../agent-image/entrypoint.sh', import.meta.url), 'utf8');
     const codes = [...entrypoint.matchAll(/\bfail (\d+) /g)].map(([, code]) => Number(code));
     expect(codes.length).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-/** Defects that the simulation found in how supply is read, each as the row that would have caught it. */
+/** Regression tests for bugs in `supplyOf` that the simulation found. */
 import { describe, expect, it } from 'vitest';
 import { isQuestionable } from '../../../../functions/launcher/core/task-outcome.ts';
 import type { Agent, RunningJob, Task } from '../../../../functions/launcher/core/types.ts';
@@ -17,15 +17,15 @@ function supplyFrom(tasks: readonly Task[], { agents, running = [], waiting = []
 const failed = (tasks: readonly Task[], seen: Seen) =>
   supplyFrom(tasks, seen).startFailures.map(({ task: { id } }) => id);
 const started = NOW - minutes(4);
-/** A start failure before everything else. */
+/** A start failure that is older than all other tasks. */
 const failure = stoppedTask('bad', {
   startedAtMs: undefined,
   createdAtMs: NOW - minutes(9),
   stopCode: 'TaskFailedToStart',
 });
 
-describe('a container that ended at once', () => {
-  // Deprovisioning takes up to half a minute, which is not the container's time.
+describe('a container that ended immediately', () => {
+  // The container's run time doesn't include deprovisioning, which takes up to half a minute.
   const wrongImage = stoppedTask('t', {
     startedAtMs: started,
     executionStoppedAtMs: started + seconds(3),
@@ -33,15 +33,15 @@ describe('a container that ended at once', () => {
     exitCode: 0,
   });
 
-  it('is a start failure, however long its task took to be cleared away', () => {
+  it('is a start failure, however long ECS took to deprovision its task', () => {
     expect(failed([wrongImage], { agents: [] })).toEqual(['t']);
   });
 
-  it('is a start failure, also when ECS gives no code', () => {
+  it('is a start failure even if ECS gives no exit code', () => {
     expect(failed([{ ...wrongImage, stopCode: undefined }], { agents: [] })).toEqual(['t']);
   });
 
-  it('is looked up among the agents, also when ECS does not say when its container ended', () => {
+  it('has its agent looked up even if ECS doesn’t say when the container ended', () => {
     expect(isQuestionable(wrongImage)).toBe(true);
     expect(isQuestionable({ ...wrongImage, executionStoppedAtMs: undefined, stoppedAtMs: undefined })).toBe(true);
     expect(isQuestionable(stoppedTask('t', { startedAtMs: undefined }))).toBe(true);
@@ -51,19 +51,19 @@ describe('a container that ended at once', () => {
   });
 });
 
-describe('a task that was sent away by its watchdog without an error, whose agent is in no list', () => {
+describe('a task that exited with 0 and whose agent is in no list', () => {
   const sentAway = stoppedTask('t', { startedBy: 'run-1/plan', executionStoppedAtMs: NOW - minutes(2), exitCode: 0 });
 
   it('is a start failure while its own job still waits', () => {
     expect(failed([sentAway], { agents: [], waiting: ['run-1'] })).toEqual(['t']);
   });
 
-  it('says nothing when its job has gone: it is neither a failure nor the end of a row of them', () => {
+  it('counts neither as a failure nor as a success if its job no longer waits', () => {
     expect(failed([failure, sentAway], { agents: [], waiting: ['run-2'] })).toEqual(['bad']);
   });
 });
 
-describe('an end that others brought about says nothing about the start', () => {
+describe('a start counts as unknown if others ended the task', () => {
   it.each([
     'SpotInterruption',
     'TerminationNotice',
@@ -79,37 +79,37 @@ describe('an end that others brought about says nothing about the start', () => 
   });
 });
 
-describe('a row of start failures', () => {
+describe('a series of start failures', () => {
   const leaving = (id: string) =>
     task(id, { lastStatus: 'DEPROVISIONING', desiredStatus: 'STOPPED', createdAtMs: NOW - minutes(5) });
 
-  it('stays ended while the task that ended it is being cleared away', () => {
+  it('stays ended while ECS deprovisions the task that ended it', () => {
     expect(failed([failure, leaving('good')], { agents: [agent('good', 'exited')] })).toEqual([]);
   });
 
-  it('is not ended by a task that is being cleared away before anything is known of it', () => {
+  it('is not ended by a task that ECS deprovisions before its agent is known', () => {
     expect(failed([failure, leaving('what')], { agents: [] })).toEqual(['bad']);
   });
 });
 
-describe('a token that can’t list agents', () => {
+describe('without a list of agents', () => {
   const short = { startedAtMs: started, executionStoppedAtMs: started + seconds(5) };
   const long = { startedAtMs: started, executionStoppedAtMs: started + minutes(1) };
 
   it.each([
-    ['a short one, with an error, whose job waits', { ...short, exitCode: 1 }, true, true],
-    ['a short one, with an error', { ...short, exitCode: 1 }, false, true],
-    ['a short one whose job waits', { ...short, exitCode: 0 }, true, true],
-    ['one with an error whose job waits', { ...long, exitCode: 1 }, true, true],
-    ['a short one', { ...short, exitCode: 0 }, false, false],
-    ['one with an error', { ...long, exitCode: 1 }, false, false],
-    ['one whose job waits', { ...long, exitCode: 0 }, true, false],
-  ])('needs two witnesses of a start failure: %s', (_, ended, waits, expected) => {
+    ['a short task with an error, whose job waits', { ...short, exitCode: 1 }, true, true],
+    ['a short task with an error', { ...short, exitCode: 1 }, false, true],
+    ['a short task whose job waits', { ...short, exitCode: 0 }, true, true],
+    ['a long task with an error, whose job waits', { ...long, exitCode: 1 }, true, true],
+    ['a short task', { ...short, exitCode: 0 }, false, false],
+    ['a long task with an error', { ...long, exitCode: 1 }, false, false],
+    ['a long task whose job waits', { ...long, exitCode: 0 }, true, false],
+  ])('a start failure requires two pieces of evidence: %s', (_, ended, waits, expected) => {
     const one = stoppedTask('t', { startedBy: 'run-1/plan', ...ended });
     expect(failed([one], { agents: undefined, waiting: waits ? ['run-1'] : [] })).toEqual(expected ? ['t'] : []);
   });
 
-  it('takes only one without a doubt for the end of a row of start failures', () => {
+  it('only a task without any sign of failure ends a series of start failures', () => {
     const rowAfter = (exitCode: number) =>
       failed([failure, stoppedTask('t', { ...long, exitCode })], { agents: undefined });
     expect(rowAfter(1)).toEqual(['bad']);
@@ -117,7 +117,7 @@ describe('a token that can’t list agents', () => {
   });
 
   const nameless: RunningJob = { key: 'run-9/plan', phase: 'plan' };
-  it('reads a task without a creation time as any other', () => {
+  it('a task without a creation time is treated like any other', () => {
     const a = task('a', { createdAtMs: undefined });
     const b = task('b', { createdAtMs: undefined });
     const supply = supplyFrom([a, b], { agents: undefined, running: [nameless] });
@@ -125,25 +125,25 @@ describe('a token that can’t list agents', () => {
   });
 });
 
-describe('a list of agents that lacks one that has a job', () => {
+describe('a list of agents that lacks a busy agent', () => {
   const late = task('late', { createdAtMs: NOW - minutes(9) });
   const working = task('working', { createdAtMs: NOW - minutes(9) });
   const running: RunningJob[] = [{ key: 'run-9/plan', phase: 'plan', agentName: 'working' }];
   const statesOf = (agents: readonly Agent[]) =>
     supplyFrom([late, working], { agents, running }).live.map(({ state }) => state);
 
-  it('is believed of no other task either: nothing is stopped by its word', () => {
+  it('is not used to stop any other task either', () => {
     expect(statesOf([])).toEqual(['unobserved', 'busy']);
     expect(statesOf([agent('working', 'busy')])).toEqual(['overdue', 'busy']);
   });
 
-  it('omits no agent from the count for the organization agent limit', () => {
+  it('does not reduce the count for the organization agent limit', () => {
     const agents = [agent('somebody-elses', 'idle'), agent('gone', 'exited')];
     expect(supplyFrom([working], { agents, running }).registered).toBe(2);
   });
 });
 
-describe('agents with one name', () => {
+describe('agents with the same name', () => {
   it.each([
     ['busy', 'errored', 'busy'],
     ['busy', 'idle', 'busy'],

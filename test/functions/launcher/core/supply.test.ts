@@ -12,15 +12,18 @@ const states = (tasks: readonly Task[], agents: readonly Agent[] | undefined, ru
   supplyFrom(tasks, agents, running).live.map(({ state }) => state);
 
 describe('a live task', () => {
-  it.each(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING'])('may be %s', (lastStatus) => {
+  it.each(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING'])('can have the status %s', (lastStatus) => {
     expect(isLive(task('a', { lastStatus }))).toBe(true);
   });
 
-  it.each(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED'])('is not %s', (lastStatus) => {
-    expect(isLive(task('a', { lastStatus }))).toBe(false);
-  });
+  it.each(['DEACTIVATING', 'STOPPING', 'DEPROVISIONING', 'STOPPED', 'DELETED'])(
+    'can’t have the status %s',
+    (lastStatus) => {
+      expect(isLive(task('a', { lastStatus }))).toBe(false);
+    },
+  );
 
-  it('doesn’t include one with the desired status STOPPED', () => {
+  it('can’t have the desired status STOPPED', () => {
     expect(isLive(task('a', { desiredStatus: 'STOPPED' }))).toBe(false);
   });
 
@@ -34,33 +37,33 @@ describe('a live task', () => {
     expect(states([task('a')], [agent('a', status)])).toEqual([state]);
   });
 
-  it('without an agent is starting, until its start deadline', () => {
+  it('is starting until its start deadline if it has no agent', () => {
     const stateOf = (createdAtMs: number | undefined) => states([task('a', { createdAtMs })], []);
     expect(stateOf(NOW - LIMITS.startDeadlineMs)).toEqual(['starting']);
     expect(stateOf(NOW - LIMITS.startDeadlineMs - 1)).toEqual(['overdue']);
     expect(stateOf(undefined)).toEqual(['starting']);
   });
 
-  it('whose agent a running job names is busy, whatever its agent’s status is', () => {
+  it('is busy if a running job shows its agent, whatever the agent’s status is', () => {
     const running: RunningJob[] = [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }];
     expect(states([task('a')], [agent('a', 'errored')], running)).toEqual(['busy']);
     expect(states([task('a'), task('b')], undefined, running)).toEqual(['busy', 'starting']);
     expect(states([task('a')], [], [{ key: 'run-1/plan', phase: 'plan' }])).toEqual(['starting']);
   });
 
-  it('whose agent exited lingers five minutes after its last ping', () => {
+  it('is lingering five minutes after the last ping of its exited agent', () => {
     const old = { createdAtMs: NOW - minutes(60) };
     const left = (agoMs: number | undefined) => [
       agent('a', 'exited', { lastPingMs: agoMs === undefined ? undefined : NOW - agoMs }),
     ];
     expect(states([task('a', old)], left(minutes(5)))).toEqual(['leaving']);
     expect(states([task('a', old)], left(minutes(5) + 1))).toEqual(['lingering']);
-    // Without a last ping the launcher knows only that it is gone.
+    // Without a last ping, the launcher knows only that the agent has left.
     expect(states([task('a', old)], left(undefined))).toEqual(['lingering']);
     expect(states([task('a', { createdAtMs: undefined })], left(undefined))).toEqual(['leaving']);
   });
 
-  it('doesn’t linger if an agent registered again under its name', () => {
+  it('isn’t lingering if an agent registered again with its name', () => {
     const gone = agent('a', 'exited', { id: 'agent-1', lastPingMs: NOW - minutes(20) });
     for (const [status, state] of [
       ['idle', 'idle'],
@@ -76,20 +79,20 @@ describe('a live task', () => {
     expect(states([task('a')], [goneAgain, gone])).toEqual(['leaving']);
   });
 
-  it('doesn’t linger because of a list that lacks a busy agent, or that a running job contradicts', () => {
+  it('isn’t lingering if the list lacks a busy agent, or if a running job contradicts the list', () => {
     const gone = [agent('a', 'exited', { lastPingMs: NOW - minutes(20) })];
     const other: RunningJob = { key: 'run-2/plan', phase: 'plan', agentName: 'b' };
     expect(states([task('a'), task('b')], gone, [other])).toEqual(['leaving', 'busy']);
     expect(states([task('a')], gone, [{ key: 'run-1/plan', phase: 'plan', agentName: 'a' }])).toEqual(['busy']);
   });
 
-  it('isn’t errored because of a list that lacks a busy agent', () => {
+  it('isn’t errored if the list lacks a busy agent', () => {
     const other: RunningJob = { key: 'run-2/plan', phase: 'plan', agentName: 'b' };
     expect(states([task('a'), task('b')], [agent('a', 'errored')], [other])).toEqual(['unresponsive', 'busy']);
   });
 
   it.each([0, 1, 75, 137])(
-    'whose container ended with exit code %i is leaving and then lingers, whatever its agent’s row says',
+    'is leaving and then lingering if its container ended with exit code %i, whatever its agent’s status is',
     (exitCode) => {
       const ended = (agoMs: number) =>
         task('a', { exitCode, executionStoppedAtMs: NOW - agoMs, createdAtMs: NOW - minutes(60) });
@@ -101,12 +104,12 @@ describe('a live task', () => {
     },
   );
 
-  it('that lingers doesn’t count against the organization agent limit when agents can’t be listed', () => {
+  it('doesn’t count against the organization agent limit if it is lingering and agents can’t be listed', () => {
     const lingering = task('a', { exitCode: 0, executionStoppedAtMs: NOW - minutes(9) });
     expect(supplyFrom([lingering, task('b', { exitCode: 0 })], undefined).registered).toBe(1);
   });
 
-  it('past its deadline is neither supply nor overdue when agents can’t be listed', () => {
+  it('is neither supply nor overdue after its deadline if agents can’t be listed', () => {
     const { live, unclaimed } = supplyFrom([task('a', { createdAtMs: NOW - minutes(30) })], undefined);
     expect(live[0]?.state).toBe('unobserved');
     expect(unclaimed).toBe(0);
@@ -114,7 +117,7 @@ describe('a live task', () => {
 });
 
 describe('unclaimed supply', () => {
-  it('is the tasks that can take a job, starting and idle ones; foreign idle agents count separately', () => {
+  it('consists of the starting and idle tasks; foreign idle agents count separately', () => {
     const tasks = ['starting', 'idle', 'busy', 'unknown', 'errored', 'exited'].map((id) => task(id));
     const agents = [
       ...(['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status)),
@@ -129,7 +132,7 @@ describe('unclaimed supply', () => {
   });
 });
 
-describe('running jobs without agents’ names, when agents can’t be listed', () => {
+describe('running jobs without agents’ names, if agents can’t be listed,', () => {
   const nameless = (n: number): RunningJob[] =>
     Array.from({ length: n }, (_, i) => ({ key: `run-${i + 1}/plan`, phase: 'plan' }));
   const old = (id: string) => task(id, { createdAtMs: NOW - minutes(30) });
@@ -147,7 +150,7 @@ describe('running jobs without agents’ names, when agents can’t be listed', 
     expect(supplyFrom(all, undefined, nameless(1)).unclaimed).toBe(2);
   });
 
-  it('are assigned first to tasks past their deadline, which serve no queued job anyway', () => {
+  it('are assigned first to tasks that missed their deadline, which don’t count for queued jobs anyway', () => {
     const all = [old('a'), first, second];
     expect(states(all, undefined, nameless(1))).toEqual(['unobserved', 'starting', 'starting']);
     expect(states(all, undefined, nameless(2))).toEqual(['unobserved', 'busy', 'starting']);
@@ -156,19 +159,19 @@ describe('running jobs without agents’ names, when agents can’t be listed', 
 });
 
 describe('agents that count against the organization agent limit', () => {
-  it('are the idle, busy and unknown ones, own and foreign', () => {
+  it('are the idle, busy and unknown agents, including foreign ones', () => {
     const all = (['idle', 'busy', 'unknown', 'errored', 'exited'] as const).map((status) => agent(status, status));
     expect(supplyFrom([], all).registered).toBe(3);
   });
 
-  it('are the live tasks that have started when agents can’t be listed', () => {
+  it('are counted by the live tasks that have started if agents can’t be listed', () => {
     const tasks = [task('a'), task('b', { createdAtMs: NOW - minutes(30) })];
     expect(supplyFrom(tasks, undefined).registered).toBe(1);
   });
 });
 
-describe('the attempts of a job', () => {
-  it('are the number of its tasks, or the highest tag if older tasks are no longer listed', () => {
+describe('the highest attempt of a job', () => {
+  it('is the number of its tasks, or the highest tag if older tasks are no longer listed', () => {
     const tasks = [
       task('a', { startedBy: 'run-1/plan', attempt: 1 }),
       stoppedTask('b', { startedBy: 'run-1/plan', attempt: undefined }),
@@ -187,7 +190,7 @@ describe('the attempts of a job', () => {
 describe('a start failure', () => {
   const failures = (ended: Task, agents: readonly Agent[] = []) => supplyFrom([ended], agents).startFailures;
 
-  it('is a task whose container never came up', () => {
+  it('is a task whose container never started', () => {
     const ended = stoppedTask('a', {
       stopCode: 'TaskFailedToStart',
       startedAtMs: undefined,
@@ -197,13 +200,13 @@ describe('a start failure', () => {
     expect(failures(ended)).toMatchObject([{ detail: 'CannotPullContainerError: image not found' }]);
   });
 
-  it('is a task whose agent ended with an error and never registered, as with a wrong token', () => {
+  it('is a task whose agent ended with an error before it registered, for example because of a wrong agent token', () => {
     expect(failures(stoppedTask('a', { exitCode: 1, containerReason: 'Error' }))).toMatchObject([
       { detail: 'Essential container in task exited; Error; exit code 1' },
     ]);
   });
 
-  it('is a task whose container ends with 0 within seconds and never registered, as with a wrong image', () => {
+  it('is a task whose container exited with 0 within seconds and without registering, for example because of a wrong image', () => {
     const ended = stoppedTask('a', { startedAtMs: NOW - seconds(63), stoppedAtMs: NOW - seconds(62) });
     expect(failures(ended)).toHaveLength(1);
   });
@@ -213,7 +216,7 @@ describe('a start failure', () => {
     expect(failures(stoppedTask('a', ours))).toHaveLength(1);
   });
 
-  it('is a task that the launcher stopped after its container had failed, not one whose container had ended well', () => {
+  it('is a task that the launcher stopped after its container had failed, but not if the container had exited with 0', () => {
     const lingered = (exitCode: number | undefined) =>
       stoppedTask('a', {
         stopCode: 'UserInitiated',
@@ -226,7 +229,7 @@ describe('a start failure', () => {
     expect(failures(lingered(0), [agent('a', 'exited')])).toEqual([]);
   });
 
-  it('says so when ECS gives no reason', () => {
+  it('says that ECS gave no reason, if there is none', () => {
     const silent = { startedAtMs: undefined, stoppedAtMs: undefined, stoppedReason: undefined, exitCode: undefined };
     expect(failures(stoppedTask('a', silent))).toMatchObject([
       { detail: 'ECS gave no reason', stoppedAtMs: NOW - minutes(5) },
@@ -235,28 +238,28 @@ describe('a start failure', () => {
 
   it.each([
     ['an agent that registered, whatever its exit code', stoppedTask('a', { exitCode: 1 }), [agent('a', 'exited')]],
-    ['a job that took its time and ended well', stoppedTask('a'), []],
+    ['a job that lasted longer and exited with 0', stoppedTask('a'), []],
     ['a Spot interruption', stoppedTask('a', { stopCode: 'SpotInterruption', startedAtMs: undefined }), []],
     ['a person’s stop', stoppedTask('a', { stopCode: 'UserInitiated', stoppedReason: 'by hand', exitCode: 143 }), []],
-    ['a person’s stop without words', stoppedTask('a', { stopCode: 'UserInitiated', stoppedReason: undefined }), []],
+    ['a person’s stop without a reason', stoppedTask('a', { stopCode: 'UserInitiated', stoppedReason: undefined }), []],
     ['a task that is still stopping', stoppedTask('a', { lastStatus: 'STOPPING', exitCode: 1 }), []],
     ['a task without a creation time', stoppedTask('a', { createdAtMs: undefined, exitCode: 1 }), []],
-  ] as const)('is not %s', (_, ended, agents) => {
+  ] as const)('doesn’t include %s', (_, ended, agents) => {
     expect(failures(ended, [...agents])).toEqual([]);
   });
 
-  it('includes a task without an end time as one that ended at once', () => {
+  it('counts as ended immediately if the task has no end time', () => {
     expect(failures(stoppedTask('a', { stoppedAtMs: undefined }))).toHaveLength(1);
   });
 });
 
-describe('start failures in a row', () => {
+describe('consecutive start failures', () => {
   const failed = (id: string, createdAtMs: number) =>
     stoppedTask(id, { createdAtMs, startedAtMs: undefined, exitCode: 1 });
   const rowOf = (...tasks: Task[]) =>
     supplyFrom(tasks, [agent('ok', 'busy')]).startFailures.map(({ task: { id } }) => id);
 
-  it('come oldest first', () => {
+  it('are sorted with the oldest first', () => {
     expect(rowOf(failed('b', 2), failed('a', 1))).toEqual(['a', 'b']);
   });
 
@@ -269,7 +272,7 @@ describe('start failures in a row', () => {
 
   it.each([
     [
-      'a task that a person stopped before its container came up',
+      'a task that a person stopped before its container started',
       stoppedTask('x', { createdAtMs: 3, stopCode: 'UserInitiated', startedAtMs: undefined }),
     ],
     ['a task without a creation time', task('ok', { createdAtMs: undefined })],

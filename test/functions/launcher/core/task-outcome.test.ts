@@ -25,26 +25,31 @@ import {
   WARM,
 } from './builders.ts';
 
-/** The API token may not list agents. */
+/** The API token can't list agents. */
 const UNLISTED = { agentsObserved: false };
 
 describe('a task whose agent registered', () => {
   it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
-    ['was sent away idle', ranTask(minutes(5), LEFT_IDLE_EXIT_CODE), {}, 'fruitless'],
+    ['left because it got no job', ranTask(minutes(5), LEFT_IDLE_EXIT_CODE), {}, 'fruitless'],
     ['ended with an error within a minute', ranTask(seconds(59), 1), {}, 'fruitless'],
-    ['ended at once, with no error', ranTask(seconds(9), 0), {}, 'fruitless'],
-    ['ran for exactly ten seconds, which is time for another’s job', ranTask(seconds(10), 0), {}, 'served'],
-    ['failed after exactly a minute, which is time for another’s job', ranTask(seconds(60), 1), {}, 'served'],
-    ['had the time for another’s job', ranTask(seconds(20), 0), {}, 'served'],
-    ['had the time for another’s job, which failed', ranTask(minutes(2), 1), {}, 'served'],
-    ['ended, and its job waits no more', ranTask(seconds(20), 1), { jobWaits: false }, 'served'],
+    ['ended immediately without an error', ranTask(seconds(9), 0), {}, 'fruitless'],
+    ['ran for exactly ten seconds, which is enough for a different job', ranTask(seconds(10), 0), {}, 'served'],
+    ['failed after exactly a minute, which is enough for a different job', ranTask(seconds(60), 1), {}, 'served'],
+    ['had enough time for a different job', ranTask(seconds(20), 0), {}, 'served'],
+    ['had enough time for a different job, which failed', ranTask(minutes(2), 1), {}, 'served'],
+    ['ended, and its job no longer waits', ranTask(seconds(20), 1), { jobWaits: false }, 'served'],
     [
-      'ended, and is being cleared away',
+      'ended, and is being deprovisioned',
       { ...ranTask(seconds(20), 0), lastStatus: 'DEPROVISIONING', stoppedAtMs: undefined },
       {},
       'served',
     ],
-    ['was sent away idle, and waited for no job', ranTask(minutes(5), LEFT_IDLE_EXIT_CODE), { jobWaits: false }, 'up'],
+    [
+      'left because it got no job, and its job no longer waits',
+      ranTask(minutes(5), LEFT_IDLE_EXIT_CODE),
+      { jobWaits: false },
+      'up',
+    ],
     ['waited for no job, and ended at once with an error', ranTask(seconds(9), 1), WARM, 'fruitless'],
     [
       'left long before its time as a warm agent was over',
@@ -77,13 +82,13 @@ describe('a task whose agent registered', () => {
     expect(outcomeOf(one, { ...REGISTERED, ...witnesses })).toBe(expected);
   });
 
-  it('and left idle is recognized by its exit code, even if no list has it any more', () => {
+  it('is recognized by the exit code for a missing job, even if no list contains its agent any more', () => {
     const sentAway = ranTask(minutes(5), LEFT_IDLE_EXIT_CODE);
     expect(outcomeOf(sentAway, { ...REGISTERED, ...WARM, registered: false })).toBe('up');
     expect(outcomeOf(sentAway, { ...REGISTERED, registered: false })).toBe('fruitless');
   });
 
-  it('did so only if the list that goes back to its start has its agent, even for a warm agent that exits with 0', () => {
+  it('must have its agent in the list that goes back to its start, even if it is a warm agent that exits with 0', () => {
     const warm = { ...REGISTERED, ...WARM, registered: false };
     expect(outcomeOf(ranTask(minutes(2), 0), warm)).toBe('failed');
     expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, listedSinceStart: false })).toBe('unknown');
@@ -91,7 +96,7 @@ describe('a task whose agent registered', () => {
     expect(outcomeOf(ranTask(minutes(2), 0), { ...warm, agentsObserved: false })).toBe('served');
   });
 
-  it('has a questionable end if that came within a minute, or with an error', () => {
+  it('has a questionable end if it ended within a minute or with an error', () => {
     expect(isQuestionable(ranTask(seconds(60) - 1, 0))).toBe(true);
     expect(isQuestionable(ranTask(seconds(60), 0))).toBe(false);
     expect(isQuestionable(ranTask(minutes(5), 1))).toBe(true);
@@ -112,12 +117,12 @@ describe('a task whose agent is in no list', () => {
 
   it.each<[string, Task, Partial<Evidence>, TaskOutcome]>([
     [
-      'ended well after exactly ten seconds, and its job waits no more',
+      'exited with 0 after exactly ten seconds, and its job no longer waits',
       ranTask(seconds(10), 0),
       { jobWaits: false },
       'unknown',
     ],
-    ['ended well while its job waits, if agents can’t be listed', ranTask(seconds(10), 0), UNLISTED, 'unknown'],
+    ['exited with 0 while its job waits, if agents can’t be listed', ranTask(seconds(10), 0), UNLISTED, 'unknown'],
     [
       'failed to start according to ECS, although its containers had begun',
       ranTask(minutes(2), undefined, { stopCode: 'TaskFailedToStart' }),
@@ -137,7 +142,7 @@ describe('a task whose agent is in no list', () => {
   });
 });
 
-/** One of several tasks that were launched eight minutes after each other, and ran for this long. */
+/** One of several tasks that were launched at intervals of eight minutes. It ran for the given time. */
 const round = (n: number, lastedMinutes: number, overrides: Partial<Task> = {}): Task =>
   stoppedTask(`t${n}`, {
     createdAtMs: NOW - minutes(40 - n * 8),
@@ -147,15 +152,15 @@ const round = (n: number, lastedMinutes: number, overrides: Partial<Task> = {}):
   });
 const exited = (tasks: readonly Task[]): Agent[] => tasks.map(({ id }) => agent(id, 'exited'));
 
-describe('agents that come up and end without a job', () => {
+describe('agents that register and end without a job', () => {
   const idle = (n: number) => round(n, 5, { exitCode: LEFT_IDLE_EXIT_CODE });
   const rounds = [idle(0), idle(1), idle(2)];
   const failures = (tasks: readonly Task[], agents: readonly Agent[] = exited(tasks)) =>
     supplyOfPool({ tasks, agents, queued: [queuedJob('run-1')] }).startFailures;
 
-  it('may be chance twice, and are a start failure from the third round on', () => {
+  it('count as start failures from the third round on', () => {
     expect(failures(rounds.slice(0, 2))).toEqual([]);
-    // The order in which ECS lists them is its own.
+    // ECS can list the tasks in any order.
     expect(failures([idle(2), idle(0), idle(1)])).toMatchObject(
       ['t0', 't1', 't2'].map((id) => ({
         task: { id },
@@ -164,7 +169,7 @@ describe('agents that come up and end without a job', () => {
     );
   });
 
-  it('count as one round when they ran at the same time, even while they are being deprovisioned', () => {
+  it('count as one round if they ran at the same time, even while they are being deprovisioned', () => {
     const cleared = ['d', 'e', 'f'].map((id, n) => ({
       ...idle(0),
       id,
@@ -178,13 +183,13 @@ describe('agents that come up and end without a job', () => {
     expect(failures(side)).toEqual([]);
   });
 
-  it('are chance if one between them had a job', () => {
+  it('don’t count as start failures if an agent in between had a job', () => {
     const busy = task('busy', { createdAtMs: NOW - minutes(26) });
     const agents = [...exited(rounds), agent('busy', 'busy')];
     expect(failures([idle(0), idle(1), busy, idle(2)], agents)).toEqual([]);
   });
 
-  it('aren’t refuted by a task that only registered', () => {
+  it('still count as start failures after an agent that only registered', () => {
     const probe = task('probe');
     expect(failures([...rounds, probe], [...exited(rounds), agent('probe', 'idle')])).toHaveLength(3);
   });
@@ -197,26 +202,26 @@ describe('warm agents that end without a job', () => {
   const failures = (tasks: readonly Task[], agents: readonly Agent[], agentsSinceMs?: number) =>
     supplyOfPool({ lanes: [lane], tasks, agents, agentsSinceMs }).startFailures.length;
 
-  it('long before their time are start failures from the third round on', () => {
+  it('long before their idle time is over count as start failures from the third round on', () => {
     const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE });
     expect(failures(early, exited(early))).toBe(3);
     expect(failures(early.slice(1), exited(early))).toBe(0);
   });
 
-  it('aren’t start failures if they had another idle time, or are sweeps', () => {
+  it('don’t count as start failures if they had a different idle time or are sweeps', () => {
     for (const startedBy of ['warm/before-a-deployment/1', 'sweep/id/77'] as const) {
       const early = rounds({ exitCode: LEFT_IDLE_EXIT_CODE, startedBy });
       expect(failures(early, exited(early))).toBe(0);
     }
   });
 
-  it('are start failures at once if they never registered, as with an image that isn’t the agent', () => {
+  it('count as start failures immediately if they never registered, for example because of a wrong image', () => {
     const well = rounds({ exitCode: 0 });
     expect(failures(well, [])).toBe(3);
     expect(failures(well, exited(well))).toBe(0);
   });
 
-  it('prove nothing if the list doesn’t go back to their start, or their start is unknown', () => {
+  it('count as unknown if the list doesn’t go back to their start, or their start is unknown', () => {
     const well = rounds({ exitCode: 0 });
     expect(failures(well, [], NOW - minutes(11))).toBe(0);
     expect(failures(well, [], NOW - minutes(30))).toBe(1);

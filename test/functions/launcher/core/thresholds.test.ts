@@ -34,7 +34,7 @@ describe('start failures in a row', () => {
     expect(startFailures([at(minutes(4), 'failed'), at(minutes(5), start)])).toHaveLength(1);
   });
 
-  it('contain only ECS’s reasons', () => {
+  it('contain only the reasons of ECS', () => {
     const [silent] = startFailures([at(minutes(5), 'failed', { stoppedReason: '', exitCode: 1 })]);
     expect(silent?.detail).toBe('exit code 1');
   });
@@ -43,7 +43,7 @@ describe('start failures in a row', () => {
     const rounds = [30, 20, 10].map((ago) => at(minutes(ago), 'fruitless', { stoppedAtMs: NOW - minutes(ago - 5) }));
     const [first, second, third] = rounds;
     if (first === undefined || second === undefined || third === undefined) throw new Error('three rounds');
-    // A task that brought no agent comes after them, and its words are the newest.
+    // A task without an agent fails after them, so its message is the newest.
     const failed = at(minutes(2), 'failed');
     expect(startFailures([failed, ...rounds]).map(({ task: { id } }) => id)).toEqual(
       [first, second, third, failed].map(({ task: { id } }) => id),
@@ -58,7 +58,7 @@ describe('start failures in a row', () => {
 });
 
 describe('supply', () => {
-  it('a list of agents that goes back to the very creation of a warm task proves that its agent never registered', () => {
+  it('treats a warm agent as never registered if a list that starts exactly at its creation lacks it', () => {
     const createdAtMs = NOW - minutes(5);
     const lanes = [{ ...LANE, standing: { id: 'x', warm: { agents: 1, idleSeconds: 600 } } }];
     const tasks = [ranTask(minutes(2), 0, { createdAtMs, startedBy: 'warm/x/1' })];
@@ -81,18 +81,18 @@ describe('a sweep and a warm agent', () => {
     expect(warmIdleMs(lanes, 'warm/y/1')).toBeUndefined();
   });
 
-  it('are launched once per key, those without a task first', () => {
+  it('are launched once per key, starting with those without a task', () => {
     const busy = live('a', 'busy', { startedBy: 'warm/x/2' });
     const wanted = standingShort([standingJob('warm/x/1'), standingJob('warm/x/2')], 0, new Map(), [busy]);
     expect(wanted.map(({ key }) => key)).toEqual(['warm/x/1', 'warm/x/2']);
   });
 
-  it('are launched although a task of the cluster says nothing about who started it', () => {
+  it('are launched even if a task in the cluster has no startedBy', () => {
     const foreign = live('a', 'busy', { startedBy: undefined });
     expect(standingShort([standingJob('warm/x/1')], 0, new Map(), [foreign])).toHaveLength(1);
   });
 
-  it('of an interval is queued since that interval began', () => {
+  it('count as queued since the start of their interval', () => {
     const sweeps: Lane = { ...LANE, standing: { id: 'x', sweepMs: minutes(60) } };
     const nowMs = NOW + minutes(2);
     const seen = { lanes: [sweeps], demand: demandWith(), supply: supply(), limitRoom: undefined };
@@ -121,18 +121,18 @@ describe('a decision', () => {
     expect(launches.map(({ reason }) => reason)).toEqual(['3 queued, 2 unclaimed']);
   });
 
-  it('gives maxAgents as the reason when two limits allow the same number', () => {
+  it('gives maxAgents as the reason if two limits allow the same number', () => {
     const { deferrals } = decide(jobs(1), {}, { maxAgents: 0, maxLaunchesPerTick: 0 });
     expect(deferrals).toMatchObject([{ cause: 'max-agents' }]);
   });
 
-  it('launches a probe at the very end of the back-off', () => {
+  it('makes a trial launch exactly at the end of the back-off', () => {
     const startFailures = [failure(minutes(2), LIMITS.backOffBaseMs)];
     expect(decide(jobs(1), { startFailures }).launches).toHaveLength(1);
     expect(decide(jobs(1), { startFailures: [failure(minutes(2), LIMITS.backOffBaseMs - 1)] }).launches).toEqual([]);
   });
 
-  it('doesn’t treat a task that leaves as a probe', () => {
+  it('doesn’t treat a leaving task as a trial launch', () => {
     const startFailures = [failure(minutes(9), minutes(8))];
     const leaving = live('a', 'leaving', { createdAtMs: NOW - minutes(1) });
     expect(decide(jobs(1), { startFailures, live: [leaving] }).launches).toHaveLength(1);
@@ -149,14 +149,14 @@ describe('warm agents of one phase', () => {
     limitRoom: undefined,
   });
 
-  it('leave a slot for the other phase, whose only task lingers', () => {
+  it('leave a slot for the other phase if its only task is lingering', () => {
     const lingering = { live: [live('a', 'lingering', { family: APPLY_LANE.taskDefinition })] };
     const limits = { ...LIMITS, maxAgents: 3 };
     expect(withStanding(NOTHING, seen([plans, APPLY_LANE], lingering), limits, NOW).launches).toHaveLength(2);
     expect(withStanding(NOTHING, seen([plans]), limits, NOW).launches).toHaveLength(3);
   });
 
-  it('leave a slot for the other phase when this tick launches for their own', () => {
+  it('leave a slot for the other phase if this tick also launches for a job of the same phase', () => {
     const demand = demandOf([run()]);
     const both = { ...seen([plans, APPLY_LANE]), demand };
     const limits = { ...LIMITS, maxAgents: 3 };
@@ -164,7 +164,7 @@ describe('warm agents of one phase', () => {
     expect(whole.launches.map(({ job }) => job.key)).toEqual(['run-1/plan', 'warm/p/1']);
   });
 
-  it('fill the organization agent limit when no other lane or pool needs an agent of it', () => {
+  it('can use up the organization agent limit if no other lane or pool needs a slot', () => {
     const alone = { ...seen([plans]), limitRoom: 3 };
     expect(withStanding(NOTHING, alone, LIMITS, NOW).launches).toHaveLength(3);
   });
@@ -184,7 +184,7 @@ it.each<[LiveState, boolean]>([
   expect(holdsAgent(state)).toBe(counts);
 });
 
-it('the run list has runs that need an agent, have one, or may wait for one after their plan', () => {
+it('the list of runs covers runs that need an agent, have one, or may wait for one after their plan', () => {
   expect(OBSERVED_STATUSES).toEqual([
     'plan_queued',
     'apply_queued',

@@ -1,4 +1,4 @@
-/** Stop codes and statuses that AWS adds later: the launcher stops nothing and launches nothing twice because of one. */
+/** Stop codes and statuses that the launcher doesn't know. They must not cause a stop or a second launch. */
 import { TaskStopCode } from '@aws-sdk/client-ecs';
 import { describe, expect, it } from 'vitest';
 import { isAlreadyUsed } from '../../../../functions/launcher/core/client-token.ts';
@@ -45,13 +45,13 @@ describe('a task whose status is new to the launcher', () => {
   });
 
   it.each(['PROVISIONING', 'PENDING', 'ACTIVATING', 'RUNNING'])(
-    'differs from %s, in which one is stopped',
+    'is treated differently from %s, in which such a task is stopped',
     (status) => {
       expect(decide([{ ...old, lastStatus: status }]).stops).toHaveLength(1);
     },
   );
 
-  it('has the state of its agent once that has registered', () => {
+  it('has the state of its agent once the agent has registered', () => {
     expect(decide([old], [agent('t', 'idle')])).toMatchObject({ supply: { live: [{ state: 'idle' }] }, stops: [] });
     expect(decide([old], [agent('t', 'busy')])).toMatchObject({ supply: { live: [{ state: 'busy' }] }, stops: [] });
   });
@@ -64,7 +64,7 @@ describe('a task whose status is new to the launcher', () => {
     expect(isLive({ ...young, desiredStatus: 'DRAINING' })).toBe(true);
   });
 
-  it('counts as the task of a launch, and its token isn’t used up', () => {
+  it('counts as the task of a launch, and its client token isn’t used up', () => {
     const answer = { taskId: 'new', lastStatus: NEW_STATUS };
     const launch = { job: queuedJob('run-1', { queuedAtMs: NOW - minutes(90) }), lane: LANE };
     const evidence = {
@@ -82,7 +82,7 @@ describe('a stop code', () => {
     decide([ended], agents).supply.startFailures;
   const never = { startedAtMs: undefined, exitCode: undefined, stoppedReason: undefined };
 
-  it('of the SDK is known', () => {
+  it('is known if the SDK lists it', () => {
     expect([...STOP_CODES.keys()].toSorted()).toEqual(Object.values(TaskStopCode).toSorted());
   });
 
@@ -94,12 +94,12 @@ describe('a stop code', () => {
     },
   );
 
-  it('that is new makes a task that had started neither a failure nor a success', () => {
+  it('is ignored for a task that had started if it is unknown, so the task is neither a failure nor a success', () => {
     expect(failures(stoppedTask('t', { stopCode: 'SomethingNew', exitCode: 1 }))).toEqual([]);
     expect(failures(stoppedTask('t', { stopCode: 'SomethingNew', exitCode: 1 }), undefined)).toEqual([]);
   });
 
-  it('that is new keeps a task that never started a failure, and is part of the reason', () => {
+  it('is part of the reason if it is unknown and the task never started, which remains a failure', () => {
     const ended = stoppedTask('t', { ...never, stopCode: 'SomethingNew', stoppedReason: 'New words', exitCode: 1 });
     expect(failures(ended)).toMatchObject([{ detail: 'New words; stop code SomethingNew; exit code 1' }]);
     expect(decide([{ ...ended, createdAtMs: NOW - seconds(40), stoppedAtMs: NOW - seconds(5) }])).toMatchObject({
