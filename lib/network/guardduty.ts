@@ -44,7 +44,7 @@ function mappingOf(stack: Stack): CfnMapping {
     assertions: [
       {
         assert: Fn.conditionContains(Object.keys(GUARDDUTY_ACCOUNTS), Aws.REGION),
-        assertDescription: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't have this region: ${GUARDDUTY_REGION_REMEDY}`,
+        assertDescription: `AWS's list of accounts that host GuardDuty's sidecar for Fargate doesn't include this region: ${GUARDDUTY_REGION_REMEDY}`,
       },
     ],
   });

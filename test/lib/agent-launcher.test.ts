@@ -52,7 +52,7 @@ describe('the construct', () => {
       return app.node.findAll().flatMap(({ node }) => node.validate());
     };
     expect(errors('eu-central-1', 'eu-central-1')).toEqual([
-      expect.stringMatching(/The launcher at S1\/Agents has the same name, agents\. Set another `name`/),
+      expect.stringMatching(/The launcher at S1\/Agents has the same name, agents\. Set a different `name`/),
       expect.stringMatching(/The launcher at S0\/Agents has the same name, Agents/),
     ]);
     expect(errors('eu-central-1', 'us-east-1')).toEqual([]);

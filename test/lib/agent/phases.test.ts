@@ -220,7 +220,9 @@ describe('the construct', () => {
   it('refuses to grant permissions to a pool with two roles, and grants them to one of the roles', () => {
     const { stack, pool } = poolIn({ phases: {} });
     const secret = new Secret(stack, 'Data');
-    expect(() => secret.grantRead(pool)).toThrow(/a role for plans and one for applies: grant to taskRoleOf/);
+    expect(() => secret.grantRead(pool)).toThrow(
+      /one role for plans and one for applies\. Grant permissions to taskRoleOf/,
+    );
     secret.grantRead(pool.taskRoleOf('apply'));
     const granted = statementsOf(Template.fromStack(stack)).filter(({ role }) => /TaskRole/.test(role));
     expect(granted.map(({ role }) => role)).toEqual([expect.stringMatching(/ApplyTaskRole/)]);

@@ -30,7 +30,7 @@ describe('a task role', () => {
   ])('with %s causes a warning that says who gets these permissions', (_, permissions) => {
     const [text, ...others] = texts('aws', 'plan', permissions);
     expect(text).toContain('Agent pool aws: the role of plans has ');
-    expect(text).toContain('Anyone who can queue a plan in a workspace of this pool has it');
+    expect(text).toContain('Anyone who can queue a plan in a workspace of this pool has this access');
     expect(text).toContain('pull request');
     expect(others).toEqual([]);
   });

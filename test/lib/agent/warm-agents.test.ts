@@ -105,7 +105,7 @@ describe('agents without a job', () => {
   it('have their price in an output', () => {
     // 19 h per week of two tasks with 1 vCPU and 2 GB, at $0.04937 per hour, and 730 sweeps of two and a half minutes.
     expect(outputOf({ warmAgents: { agents: 2, schedule: HOURS }, sweepMinutes: 60 })).toBe(
-      'default: 2 warm agents, 19 h per week: $8.15; a sweep every 60 minutes: $1.50 per month without a job, On-Demand in us-east-1',
+      'default: 2 warm agents, 19 h per week: $8.15; a sweep every 60 minutes: $1.50 per month if no job runs, at On-Demand prices of us-east-1',
     );
   });
 

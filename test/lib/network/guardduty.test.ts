@@ -176,7 +176,7 @@ describe('a stack with a region', () => {
   });
 
   it.each(['cn-north-1', 'toString'])('is refused in %s, which AWS does not list', (region) => {
-    expect(() => guardDutyAccount(stackIn(region))).toThrow(/doesn't have the region .*network\.guardDuty/);
+    expect(() => guardDutyAccount(stackIn(region))).toThrow(/doesn't include the region .*network\.guardDuty/);
     expect(guardDutyRegionFault(region)?.remedy).toContain('aws/guardduty.ts');
   });
 });
