@@ -113,10 +113,20 @@ describe('the settings', () => {
       'on a port below 1024 of a hostname',
       { HTTPS_PROXY: 'http://p.corp' },
       EXISTING_VPC,
-      /port is 80, the default of http .*such as :3128/,
+      /port 80, the default of http .*such as :3128/,
     ],
-    ['on port 3128 with NAT', { HTTPS_PROXY: 'http://10.0.0.5:3128' }, {}, /3128 isn't open.*egress existing-vpc/],
-    ['on port 3128 with public addresses', { https_proxy: 'p.corp:3128' }, { egress: 'public-ip' }, /3128 isn't open/],
+    [
+      'on port 3128 with NAT',
+      { HTTPS_PROXY: 'http://10.0.0.5:3128' },
+      {},
+      /3128, but this port isn't open.*egress existing-vpc/,
+    ],
+    [
+      'on port 3128 with public addresses',
+      { https_proxy: 'p.corp:3128' },
+      { egress: 'public-ip' },
+      /3128, but this port isn't open/,
+    ],
     [
       'without TLS with the network firewall',
       { HTTPS_PROXY: 'http://10.0.0.5:443' },
@@ -133,7 +143,7 @@ describe('the settings', () => {
       'with a hostname that is not allowed in an existing VPC with DNS Firewall',
       { HTTPS_PROXY: 'http://p.corp.example:3128' },
       { ...EXISTING_VPC, dnsFirewall: true },
-      /doesn't resolve/,
+      /can't resolve its hostname/,
     ],
   ])('refuse a proxy %s, because agents could not reach it', (_, environment, network, message) => {
     const faults = faultsOf(settings(environment, network));

@@ -72,7 +72,11 @@ describe('a VPC', () => {
       /missing: subnet subnet-1 has no default route, and no endpoint with private DNS for ecr\.api/,
     ],
     ['a public subnet', { subnets: [{ ...subnet, targets: ['igw-1'] }] }, /missing: subnet subnet-1 is public/],
-    ['a subnet of another VPC', { subnets: [{ ...subnet, vpcId: 'vpc-2' }] }, /missing: subnet subnet-1 is in vpc-2/],
+    [
+      'a subnet of another VPC',
+      { subnets: [{ ...subnet, vpcId: 'vpc-2' }] },
+      /missing: subnet subnet-1 belongs to vpc-2/,
+    ],
     ['a subnet that is too small', { subnets: [{ ...subnet, freeAddresses: 11 }] }, /missing: .* 11 free addresses/],
     ['a subnet that does not exist', { subnets: [subnet] }, /missing: subnet subnet-2 does not exist/],
     ['no DNS', { dnsSupport: false }, /missing: the VPC has no DNS/],
@@ -94,7 +98,7 @@ describe('a VPC', () => {
     [
       'a narrow dead route',
       { subnets: [{ ...subnet, nowhere: ['198.51.100.0/24'] }] },
-      /note: subnet subnet-1 has routes whose target was deleted \(198\.51\.100\.0\/24\)/,
+      /note: some routes of subnet subnet-1 lead to a deleted target \(198\.51\.100\.0\/24\)/,
     ],
     ['a subnet on an Outpost', { subnets: [{ ...subnet, outpost: 'arn:outpost/op-1' }] }, /missing: .*on an Outpost/],
     ['one zone', { subnets: [subnet, { ...subnet, id: 'subnet-2' }] }, /note: all subnets are in one zone/],
@@ -112,7 +116,7 @@ describe('a VPC', () => {
     [
       'another DNS Firewall rule group',
       { dnsFirewallRuleGroups: [{ name: 'corporate', priority: 200 }] },
-      /note: another DNS Firewall rule group is attached \(corporate: priority 200\)/,
+      /note: the VPC already has a DNS Firewall rule group \(corporate: priority 200\)/,
     ],
     ['a carrier gateway', { subnets: [{ ...subnet, targets: ['cagw-1'] }] }, /missing: .* carrier gateway cagw-1/],
   ])('with %s has a finding', (_, facts, expected) => {
@@ -158,7 +162,7 @@ describe('a VPC', () => {
       expect.stringMatching(/missing: .* internet gateway igw-1/),
     );
     expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'tgw-1'], s3Endpoint: false }] })).toContainEqual(
-      expect.stringMatching(/image layers come through nat-1 and tgw-1/),
+      expect.stringMatching(/image layers use nat-1 and tgw-1/),
     );
   });
 
@@ -203,7 +207,7 @@ describe('a VPC', () => {
       expect.stringMatching(/^missing: network ACL acl-1 of subnet subnet-1 does not allow outbound TCP 443/),
     ]);
     expect(found(facts(out))).toEqual([
-      expect.stringMatching(/^missing: .* does not allow inbound answers \(TCP 32768 to 60999\)/),
+      expect.stringMatching(/^missing: .* does not allow inbound responses \(TCP 32768 to 60999\)/),
     ]);
     expect(found(facts(into, { ...out, range: '10.0.0.0/8' }))).toEqual([
       expect.stringMatching(/^note: .* allows outbound TCP 443 for some/),
@@ -235,7 +239,8 @@ describe('a VPC', () => {
 
   it('has no path to HCP Terraform, but perhaps one to another host, with outbound TCP 443 to private addresses only', () => {
     const to = (...peers: string[]) => group([], ...peers.map((peer) => tcp(443, peer)));
-    const inside = /^missing: security groups allow outbound TCP 443 only to .*, but HCP Terraform has public IPv4/;
+    const inside =
+      /^missing: security groups allow outbound TCP 443 only to .*, but the addresses of HCP Terraform are public/;
     for (const peers of [['10.0.0.0/8'], ['sg-2'], ['::/0'], ['10.0.0.0/8', '192.168.0.0/16', 'sg-2']]) {
       expect(found(to(...peers))).toEqual([expect.stringMatching(inside)]);
     }

@@ -68,13 +68,13 @@ const buckets = Array.from({ length: 51 }, (_, i) => `acme-${i}.s3.amazonaws.com
 
 describe('a network', () => {
   it.each<[object, string, RegExp]>([
-    [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass it/],
+    [{ egress: 'network-firewall', ipv6: true }, 'network.ipv6', /would bypass the firewall/],
     [{ egress: 'network-firewall', dnsFirewall: false }, 'network.dnsFirewall', /remove it/],
     [{ egress: 'public-ip', natGateways: 'one' }, 'network.natGateways', /choose nat-gateway/],
-    [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money while idle/],
+    [{ egress: 'public-ip', vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /cost money even while no task runs/],
     [{ firewallLogRetentionDays: 7 }, 'network.firewallLogRetentionDays', /set network\.egress to network-firewall/],
     [{ vpcId: existing.vpcId }, 'network.vpcId', /set network\.egress to existing-vpc/],
-    [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /together with the VPC/],
+    [{ ...existing, vpcEndpoints: 'task-start' }, 'network.vpcEndpoints', /where you create the VPC/],
     [{ ...existing, flowLogRetentionDays: 7 }, 'network.flowLogRetentionDays', /remove it/],
     [{ ...existing, allowedDomains: ['a.example.com'] }, 'network.allowedDomains', /dnsFirewall to true/],
     [{ egress: 'existing-vpc', subnetIds: existing.subnetIds }, 'network.vpcId', /describe-vpcs/],
@@ -101,7 +101,7 @@ describe('a network', () => {
     [apis({ awsApiServices: ['s3.amazonaws.com'] }), 'network.awsApiServices.0', /before the region/],
     [apis({ awsApiServices: ['stepfunctions'] }), 'network.awsApiServices.0', /states/],
     [apis({ awsApiServices: ['mybucket.s3'] }), 'network.awsApiServices.0', /mybucket\.s3\.<region>.*allowedDomains/],
-    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /its partition/],
+    [apis({ awsApiServices: ['ec2', 'iam'] }), 'network.awsApiRegions', /know the partition/],
     [{ allowedDomains: ['s3.eu-central-1.amazonaws.com'] }, 'network.allowedDomains.0', /add the bucket/],
     [{ allowedDomains: buckets }, 'network.allowedDomains', /awsApiServices/],
     [{ ...existing, subnetIds: [...existing.subnetIds, ...existing.subnetIds] }, 'network.subnetIds.1', /remove it/],
