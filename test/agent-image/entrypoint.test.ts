@@ -232,7 +232,7 @@ describe('the entrypoint', { concurrent: true }, () => {
     const bin = folderWithAgent(scratch, 'echo "agent: $*"');
     expect(await agentOutput('', {}, { ...way, path: [bin] })).toBe('agent: -single\n');
     const said = await refusal(127, { PATH: '/usr/bin:/bin' });
-    expect(said.join()).toContain('no tfc-agent in /home/tfc-agent/bin nor on PATH');
+    expect(said.join()).toContain('no tfc-agent in /home/tfc-agent/bin or on PATH');
   });
 
   test.each([
@@ -282,7 +282,7 @@ describe('the entrypoint', { concurrent: true }, () => {
   });
 
   test.each([
-    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'Outside of ECS, set TFC_AGENT_NAME'],
+    ['outside of ECS without a name', { TFC_AGENT_NAME: '' }, 'Outside ECS, set TFC_AGENT_NAME'],
     ['without a writable directory', { TMPDIR: '/nonexistent' }, '/nonexistent is not writable; mount a volume there'],
   ])('reports what to do %s', async (_, variables: Record<string, string>, says) => {
     expect((await refusal(78, variables)).join()).toContain(says);

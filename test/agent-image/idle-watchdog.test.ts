@@ -283,7 +283,7 @@ describe('the exit code 75', { concurrent: true }, () => {
     const run = startAgent(`${saying([TEXT.job])} process.exit(75);`);
     expect(await run.ended).toEqual({ code: 1, signal: null });
     expect(run.said().at(-1)).toBe(
-      'entrypoint: the agent ended with 75, which means here that it had no job; reported as 1.',
+      'entrypoint: the agent ended with exit code 75, which is reserved for agents without a job. The entrypoint exits with 1 instead.',
     );
   });
 });

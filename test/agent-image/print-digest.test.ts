@@ -74,8 +74,8 @@ describe('print-digest', { concurrent: true }, () => {
   });
 
   test.each([
-    ['liar', /reports sha256:[0-9a-f]+, but its response has the digest sha256:[0-9a-f]+; pin neither/],
-    ['page', /answered with no manifest/],
+    ['liar', /reports sha256:[0-9a-f]+, but its response has the digest sha256:[0-9a-f]+\. Don't use either of them/],
+    ['page', /did not return a manifest/],
     ['gone', /has no team\/agent:gone/],
     ['broken', /answered 500/],
     ['private', /requires a login/],
