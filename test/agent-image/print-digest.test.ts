@@ -68,7 +68,7 @@ describe('print-digest', { concurrent: true }, () => {
     ]);
   });
 
-  test('computes the digest if the registry sends none, and looks up the image’s architecture', async () => {
+  test('computes the digest if the registry reports none, and looks up the architecture of a single image', async () => {
     const { stdout } = await run(`${host}/tfc-agent:image`);
     expect(stdout).toContain(`is ${digestOf(IMAGE)}\nfor linux/amd64\n`);
   });

@@ -64,10 +64,13 @@ describe('a task role', () => {
     ['plan', 1],
     ['all', 1],
     ['apply', 0],
-  ] as const)('of %s jobs with ReadOnlyAccess causes %i warnings that it also reads data', (jobs, count) => {
-    const warning = expect.stringContaining('also reads data, such as objects in S3');
-    expect(texts('aws', jobs, managed('ReadOnlyAccess'))).toEqual(Array(count).fill(warning));
-  });
+  ] as const)(
+    'of %s jobs with ReadOnlyAccess causes %i warnings that the policy also allows reading data',
+    (jobs, count) => {
+      const warning = expect.stringContaining('also reads data, such as objects in S3');
+      expect(texts('aws', jobs, managed('ReadOnlyAccess'))).toEqual(Array(count).fill(warning));
+    },
+  );
 });
 
 describe('the stack', () => {

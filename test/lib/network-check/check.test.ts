@@ -142,7 +142,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('with an IPv6-only subnet has that finding, and none of its consequences', () => {
+  it('with an IPv6-only subnet has only that finding, and not those that follow from it', () => {
     const { range: _, ...ofIpv6 } = { ...isolated, freeAddresses: 0 };
     expect(found({ subnets: [ofIpv6] }, { subnetIds: ['subnet-1'] })).toEqual([
       expect.stringMatching(/^missing: subnet subnet-1 has no IPv4 range/),
@@ -157,7 +157,7 @@ describe('a VPC', () => {
     ]);
   });
 
-  it('with a default route in two halves has a public subnet if one half leads to an internet gateway', () => {
+  it('with a default route in two halves counts as public if one half leads to an internet gateway', () => {
     expect(found({ subnets: [{ ...subnet, targets: ['nat-1', 'igw-1'] }] })).toContainEqual(
       expect.stringMatching(/missing: .* internet gateway igw-1/),
     );
@@ -166,7 +166,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('has a finding for each endpoint that agents use and that blocks them', () => {
+  it('has a finding for each endpoint that blocks agents that use it', () => {
     const shutTo = (peer: string, more: Partial<EndpointFacts> = {}) => ({
       endpoints: [
         endpoint('logs', {
@@ -230,14 +230,14 @@ describe('a VPC', () => {
     expect(found({ subnets: [closed, second] }, proxied)).toEqual([expect.stringMatching(/outbound TCP 3128/)]);
   });
 
-  it('has a finding with DNS Firewall, or else a note, if its DHCP options set other resolvers', () => {
+  it('has a finding if its DHCP options set other resolvers and DNS Firewall is on, and otherwise a note', () => {
     expect(found({ resolvers: ['10.0.0.53'] }, { dnsFirewall: true })).toContainEqual(
       expect.stringMatching(/missing: DHCP sets other resolvers \(10\.0\.0\.53\)/),
     );
     expect(found({ resolvers: ['10.0.0.53'] })).toContainEqual(expect.stringMatching(/^note: DHCP/));
   });
 
-  it('has no path to HCP Terraform, but perhaps one to another host, with outbound TCP 443 to private addresses only', () => {
+  it('with outbound TCP 443 to private addresses only has no path to HCP Terraform, but perhaps a path to a private host', () => {
     const to = (...peers: string[]) => group([], ...peers.map((peer) => tcp(443, peer)));
     const inside =
       /^missing: security groups allow outbound TCP 443 only to .*, but the addresses of HCP Terraform are public/;
@@ -274,7 +274,7 @@ describe('a VPC', () => {
     );
   });
 
-  it('has the findings that prevent a start first, each with a remedy', () => {
+  it('has a remedy in each finding, and lists findings that prevent a start first', () => {
     const findings = findingsIn({ ...good, subnets: [{ ...isolated, s3Endpoint: false }], dnsSupport: false }, needs);
     const levels = findings.map(({ level }) => level);
     expect(levels.lastIndexOf('missing')).toBeLessThan(

@@ -191,7 +191,7 @@ describe('the setting', () => {
     );
   });
 
-  it('is accepted in a listed region, in an unknown one, and wherever it is off', () => {
+  it('is accepted in a listed region, if the region is unknown, and in any region if it is off', () => {
     expect(read('eu-central-1', { guardDuty: true }).network.guardDuty).toBe(true);
     expect(read(undefined, { ...existing, guardDuty: true }).network.guardDuty).toBe(true);
     expect(read('cn-north-1', {}).network.guardDuty).toBe(false);

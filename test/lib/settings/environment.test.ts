@@ -111,12 +111,12 @@ describe('a credential', () => {
     ['TF_VAR_uses_token', 'true'],
     ['GITHUB_TOKEN', ''],
     ['TOKENIZER', 'words'],
-  ])('is not suspected in %s=%s', (name, value) => {
+  ])('is not reported for the harmless variable %s=%s', (name, value) => {
     expect(faultsOfVariable(name, value)).toEqual([]);
   });
 
   it.each(['glproxy-a', 'https://gitlab.example.com', 'npm_config', 'hvs', 'eyJ', 'AKIA', 'agent-launcher/api-token'])(
-    'is not recognized in %s',
+    'is not reported for the harmless text %s',
     (value) => {
       expect(credentialIn(value)).toBeUndefined();
     },

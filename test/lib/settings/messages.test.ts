@@ -87,7 +87,7 @@ it.each(['vpc-0a1b2c3d', 'vpc-0123456789abcdef0'])('%s is accepted as the ID of 
   expect(faultsOf({ network: { ...EXISTING_VPC, vpcId } })).toEqual([]);
 });
 
-it('the error of too many pools has their number and the maximum', () => {
+it('the error of too many pools contains their number and the maximum', () => {
   const pools = Array.from({ length: 21 }, (_, i) => ({ name: `p${i}`, agentTokenSecret: `acme/token/p${i}x` }));
   expect(faultsOf({ pools })).toEqual([
     {

@@ -129,7 +129,7 @@ describe('a network', () => {
 });
 
 describe('the allowed domains', () => {
-  it('are written in one form', () => {
+  it('are normalized to one form', () => {
     const { network } = parseSettings({
       agentLauncher: { ...LEAST, network: { allowedDomains: ['App.Example.COM.', '*.Example.org'] } },
     });
@@ -229,7 +229,7 @@ describe('the registry of an image', () => {
     expect(paths({ ...existing, dnsFirewall: true }, image('192.0.2.10'))).toEqual(['agentImage.registry']);
   });
 
-  it('is allowed without a trailing dot', () => {
+  it('is among the allowed domains without its trailing dot', () => {
     expect(taskStartNames(['registry.example.com./agent:1'], place).registries).toEqual(['registry.example.com']);
   });
 });
@@ -258,7 +258,7 @@ describe('the number of domains', () => {
     expect(paths({ ...inRegions(15), allowedDomains })).toEqual([]);
   });
 
-  it('at its maximum fits into the limits of AWS’s firewalls and of CloudFormation', () => {
+  it('stays within the limits of AWS’s firewalls and of CloudFormation at its maximum', () => {
     const template = templateOf({ network: { ...inRegions(19), egress: 'network-firewall' } });
     const [group] = Object.values(template.findResources('AWS::NetworkFirewall::RuleGroup'));
     const rules = JSON.stringify(group?.['Properties'].RuleGroup.RulesSource.RulesString);
@@ -277,7 +277,7 @@ describe('the address range', () => {
     expect(faults({ cidr })).toEqual([]);
   });
 
-  it('may not overlap other networks, which also holds for the default', () => {
+  it('must not overlap other networks, even if it is the default', () => {
     expect(faults({ cidr: '10.1.0.0/20', otherCidrs: ['10.0.0.0/8'] })).toMatchObject([
       { path: 'network.cidr', given: expect.stringContaining('overlaps 10.0.0.0/8') },
     ]);
