@@ -1,7 +1,7 @@
 /**
- * The idle watchdog reads the agent's log and ends an agent that waits for longer than the idle window. Each mistake has a
- * price: an agent that is left alone costs money, and a wrong exit code 75 lets the launcher treat a lost job as none. So the
- * watchdog leaves every agent alone whose log it doesn't understand, and no job can forge the exit code.
+ * The idle watchdog reads the agent's log and ends an agent that waits for longer than the idle window. If it
+ * misses an idle agent, the agent costs money. If it wrongly reports exit code 75, the launcher believes that no job was lost. So
+ * the watchdog doesn't stop an agent if it doesn't understand the log, and no job must be able to forge the exit code.
  */
 import { afterAll, describe, expect, test } from 'vitest';
 import { until } from '../processes.ts';
@@ -141,7 +141,7 @@ describe('the idle watchdog', { concurrent: true }, () => {
 
   test.each([
     [
-      'leaves an agent alone that then logged something that may be a job by another name',
+      'does not stop an agent that waited and then logged something that could be a job in an unknown format',
       [
         [TEXT.waiting, '2026-08-24T10:00:02.000Z [INFO]  core: Work item accepted: id=run-abc'],
         [JSON_LOG.waiting, '{"@level":"info","@message":"Work item accepted","@module":"core"}'],

@@ -1,4 +1,4 @@
-/** A mirror of HashiCorp's release host, signed by a key that is made for the test, and every way in which it can be wrong. */
+/** A mirror of HashiCorp's release host that is signed by a test key, and faulty versions of it. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -62,7 +62,7 @@ function signed(keys: Keys, files: Files, sums: string, by: readonly string[] = 
 export interface Fault {
   readonly name: string;
   readonly says: RegExp;
-  /** Whether the container lab tries it too. */
+  /** Whether the container lab also tests this defect. */
   readonly inLab?: boolean;
   files(keys: Keys): Files;
 }

@@ -16,7 +16,7 @@ const STARTS =
 /** The function that copies images and its copies start no agent. The launcher waits for them, because agents need the copies. */
 const COPIES = /^ImageCopies/;
 
-/** Resources that neither serve nor restrict an agent. */
+/** Resources that an agent doesn't need and that don't restrict it. */
 const WATCHES = new Set([
   'AWS::CloudWatch::Alarm',
   'AWS::CloudWatch::Dashboard',
