@@ -201,6 +201,8 @@ describe('the setting', () => {
     const with251 = (more: object) =>
       faultsOf({ ...onePool({ maxAgents: 251 }), network: { cidr: '10.90.0.0/22', ...more } });
     expect(with251({})).toEqual([]);
-    expect(JSON.stringify(with251({ guardDuty: true }))).toContain('holds 250, with 251 agents');
+    expect(JSON.stringify(with251({ guardDuty: true }))).toContain(
+      'addresses for 250 agents, but all pools together can have 251 agents',
+    );
   });
 });
